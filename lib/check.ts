@@ -1,0 +1,145 @@
+import { CellrouteError, type ErrorCode } from './errors.js';
+
+/** A value as it is shown in an error: short, with its type. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string')
+    return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') {
+    return `${String(value)} (${typeof value})`;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  const name = (value as object).constructor?.name ?? 'Object';
+  return ArrayBuffer.isView(value) ? `${name} of ${value.byteLength} bytes` : `an object (${name})`;
+}
+
+/** The one sentence every refused value gets: which option, what was expected, what came. */
+export function refuse(
+  option: string,
+  expected: string,
+  value: unknown,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): CellrouteError {
+  const got = describe(value);
+  return new CellrouteError(code, `Expected ${expected} for ${option} but received ${got}`, {
+    option,
+    expected,
+    got,
+  });
+}
+
+export interface NumberRange {
+  min?: number;
+  max?: number;
+  integer?: boolean;
+}
+
+/** A finite number within an inclusive range. NaN is refused. */
+export function checkNumber(
+  option: string,
+  value: unknown,
+  range: NumberRange = {},
+  code?: ErrorCode,
+): number {
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, integer = false } = range;
+  if (
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= min &&
+    value <= max &&
+    (!integer || Number.isInteger(value))
+  ) {
+    return value;
+  }
+  const kind = integer ? 'an integer' : 'a number';
+  const bounds =
+    Number.isFinite(min) && Number.isFinite(max)
+      ? ` from ${min} to ${max}`
+      : Number.isFinite(min)
+        ? ` of at least ${min}`
+        : Number.isFinite(max)
+          ? ` of at most ${max}`
+          : '';
+  throw refuse(option, kind + bounds, value, code);
+}
+
+export function checkString(option: string, value: unknown, code?: ErrorCode): string {
+  if (typeof value === 'string' && value.length > 0) return value;
+  throw refuse(option, 'a non-empty string', value, code);
+}
+
+export function checkBoolean(option: string, value: unknown, code?: ErrorCode): boolean {
+  if (typeof value === 'boolean') return value;
+  throw refuse(option, 'true or false', value, code);
+}
+
+export function checkOneOf<T extends string>(
+  option: string,
+  value: unknown,
+  allowed: readonly T[],
+  code?: ErrorCode,
+): T {
+  if (typeof value === 'string' && (allowed as readonly string[]).includes(value)) return value as T;
+  throw refuse(option, `one of ${allowed.map((word) => `'${word}'`).join(', ')}`, value, code);
+}
+
+export function checkObject(option: string, value: unknown, code?: ErrorCode): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw refuse(option, 'an object', value, code);
+}
+
+/** Refuses a key nobody knows, and names the one that was probably meant. */
+export function checkKeys(
+  option: string,
+  value: object,
+  known: readonly string[],
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): void {
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const path = option ? `${option}.${key}` : key;
+    throw new CellrouteError(
+      code,
+      `Unknown option ${path}${near ? `; did you mean ${near}?` : `; known are ${known.join(', ')}`}`,
+      {
+        option: path,
+        expected: known.join(', '),
+        got: key,
+      },
+    );
+  }
+}
+
+function nearest(word: string, known: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(plain(word), plain(candidate));
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row[j] = Math.min(
+        previous[j]! + 1,
+        row[j - 1]! + 1,
+        previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}

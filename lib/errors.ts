@@ -1,0 +1,51 @@
+/** What went wrong, as a word a program can compare. New codes may be added in any minor version. */
+export type ErrorCode =
+  // The caller's values
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_CONFIG'
+  | 'DISPOSED'
+  // Pictures
+  | 'IMAGE_UNREADABLE'
+  | 'IMAGE_UNSUPPORTED'
+  // Files of weights
+  | 'FILE_UNREADABLE'
+  | 'FILE_UNWRITABLE'
+  | 'WEIGHTS_FORMAT'
+  | 'WEIGHTS_DAMAGED'
+  | 'WEIGHTS_REFUSED'
+  | 'WEIGHTS_MISMATCH'
+  // Masks
+  | 'RLE_MALFORMED'
+  // Routing
+  | 'NO_SEGMENTER'
+  | 'ENSEMBLE_INVALID'
+  // The addon and LibTorch
+  | 'ADDON_NOT_FOUND'
+  | 'LIBTORCH_NOT_FOUND'
+  | 'LIBTORCH_MISMATCH'
+  | 'PLATFORM_UNSUPPORTED'
+  | 'OUT_OF_MEMORY'
+  | 'NATIVE_FAILURE';
+
+/** Where a refusal happened: which option or file, what was expected there, what came instead. */
+export interface ErrorDetails {
+  option?: string;
+  expected?: string;
+  got?: string;
+  file?: string;
+  /** Byte offset in `file`, or character index in a text, where reading stopped. */
+  position?: number;
+}
+
+/** Every error cellroute throws or rejects with, but for an abort, which rejects with `signal.reason`. */
+export class CellrouteError extends Error {
+  override readonly name = 'CellrouteError';
+  readonly code: ErrorCode;
+  readonly details: Readonly<ErrorDetails>;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.details = Object.freeze({ ...details });
+  }
+}

@@ -1,0 +1,1 @@
+export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';

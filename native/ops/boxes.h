@@ -1,0 +1,16 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace cellroute::ops {
+
+/** IoU of every pair: a [N, 4] and b [M, 4] as (x1, y1, x2, y2) give [N, M]. torchvision.ops.box_iou. */
+torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b);
+
+/** Clipped to 0..width and 0..height. torchvision.ops.clip_boxes_to_image. */
+torch::Tensor clip_boxes_to_image(const torch::Tensor& boxes, int64_t height, int64_t width);
+
+/** Indices of boxes with both sides >= min_size. torchvision.ops.remove_small_boxes. */
+torch::Tensor remove_small_boxes(const torch::Tensor& boxes, double min_size);
+
+}  // namespace cellroute::ops

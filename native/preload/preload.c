@@ -1,0 +1,84 @@
+// Opens LibTorch's libraries by absolute path before the addon that needs them is loaded, and
+// tells which LibTorch they are. Links nothing of LibTorch: it must load where LibTorch is absent.
+#include <node_api.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <torch/headeronly/version.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+#define PATH_LIMIT 4096
+
+static napi_value fail(napi_env env, const char* message) {
+  napi_throw_error(env, "LIBTORCH_NOT_FOUND", message);
+  return NULL;
+}
+
+#ifdef _WIN32
+static void* open_library(const char* path, char* reason, size_t size) {
+  wchar_t wide[PATH_LIMIT];
+  if (MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, PATH_LIMIT) == 0) {
+    snprintf(reason, size, "the path is not valid UTF-8 or too long");
+    return NULL;
+  }
+  // The library's own folder is searched for what it needs.
+  HMODULE handle = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
+  if (!handle) snprintf(reason, size, "LoadLibraryEx failed with error %lu", GetLastError());
+  return (void*)handle;
+}
+
+static void* find_symbol(void* library, const char* name) {
+  return (void*)GetProcAddress((HMODULE)library, name);
+}
+#else
+static void* open_library(const char* path, char* reason, size_t size) {
+  void* handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+  if (!handle) snprintf(reason, size, "%s", dlerror());
+  return handle;
+}
+
+static void* find_symbol(void* library, const char* name) { return dlsym(library, name); }
+#endif
+
+// open(path: string): bigint | undefined
+// Opens one library for the life of the process. Returns its aoti_torch_abi_version() where it has one.
+static napi_value open_path(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument;
+  char path[PATH_LIMIT];
+  size_t length = 0;
+  napi_get_cb_info(env, info, &argc, &argument, NULL, NULL);
+  if (argc != 1 || napi_get_value_string_utf8(env, argument, path, sizeof path, &length) != napi_ok ||
+      length + 1 >= sizeof path) {
+    return fail(env, "open: expected a path of fewer than 4095 bytes");
+  }
+  char reason[1024];
+  void* library = open_library(path, reason, sizeof reason);
+  if (!library) return fail(env, reason);
+
+  napi_value result;
+  uint64_t (*abi_version)(void) = (uint64_t(*)(void))find_symbol(library, "aoti_torch_abi_version");
+  if (abi_version) {
+    napi_create_bigint_uint64(env, abi_version(), &result);
+  } else {
+    napi_get_undefined(env, &result);
+  }
+  return result;
+}
+
+NAPI_MODULE_INIT() {
+  napi_value function, version, abi;
+  napi_create_function(env, "open", NAPI_AUTO_LENGTH, open_path, NULL, &function);
+  napi_set_named_property(env, exports, "open", function);
+  // What the addon beside this stub was compiled against.
+  napi_create_string_utf8(env, TORCH_VERSION, NAPI_AUTO_LENGTH, &version);
+  napi_set_named_property(env, exports, "builtForVersion", version);
+  napi_create_bigint_uint64(env, TORCH_ABI_VERSION, &abi);
+  napi_set_named_property(env, exports, "builtForAbi", abi);
+  return exports;
+}

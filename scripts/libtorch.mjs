@@ -1,0 +1,172 @@
+// Which LibTorch? One answer for CMake, node-gyp, the tests and the packing scripts.
+//   LIBTORCH (a folder) -> the torch of the active Python -> the pinned wheel, unpacked once into a user cache.
+// As a program: prints the folder; with --json, what was found and how.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The version the addon is built and tested with; it compiles against OLDEST to NEWEST. */
+export const PINNED = '2.13.0';
+export const OLDEST = '2.11';
+export const NEWEST = '2.14';
+// PyTorch's own index of CPU builds, asked only where the configured index has none.
+const CPU_WHEEL_INDEX = 'https://download.pytorch.org/whl/cpu';
+
+/** Files a process needs at run time, in the order they are opened. */
+export function runtimeLibraries(platform = process.platform) {
+  if (platform === 'win32') return ['libiomp5md.dll', 'uv.dll', 'c10.dll', 'torch_cpu.dll', 'torch.dll'];
+  if (platform === 'darwin') return ['libomp.dylib', 'libc10.dylib', 'libtorch_cpu.dylib', 'libtorch.dylib'];
+  return ['libgomp.so.1', 'libc10.so', 'libtorch_cpu.so', 'libtorch.so'];
+}
+
+export function cacheFolder() {
+  if (process.env.CELLROUTE_CACHE) return resolve(process.env.CELLROUTE_CACHE);
+  if (process.platform === 'win32' && process.env.LOCALAPPDATA)
+    return join(process.env.LOCALAPPDATA, 'cellroute');
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cellroute');
+}
+
+/** What a folder holds: {folder, version} for a LibTorch one can build with, undefined otherwise. */
+export function inspectLibtorch(folder) {
+  const header = join(folder, 'include', 'torch', 'headeronly', 'version.h');
+  if (!existsSync(join(folder, 'share', 'cmake', 'Torch', 'TorchConfig.cmake')) || !existsSync(header))
+    return undefined;
+  const version = /define TORCH_VERSION \\?\s*"([^"]+)"/.exec(readFileSync(header, 'utf8'))?.[1];
+  return version ? { folder: resolve(folder), version } : undefined;
+}
+
+function inRange(version) {
+  const key = (text) =>
+    text
+      .split('.')
+      .slice(0, 2)
+      .reduce((sum, part) => sum * 1000 + Number(part), 0);
+  return key(version) >= key(OLDEST) && key(version) <= key(NEWEST);
+}
+
+function python() {
+  for (const name of process.platform === 'win32' ? ['py', 'python'] : ['python3', 'python']) {
+    try {
+      execFileSync(name, ['--version'], { stdio: 'ignore' });
+      return name;
+    } catch {
+      // Not this name.
+    }
+  }
+  return undefined;
+}
+
+function fromPython(interpreter) {
+  try {
+    // find_spec does not run torch, so a broken installation cannot break ours.
+    const code =
+      'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")';
+    const folder = execFileSync(interpreter, ['-c', code], { encoding: 'utf8' }).trim();
+    return folder ? inspectLibtorch(folder) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Downloads the pinned CPU wheel into the cache. Never the CUDA build, which is gigabytes. */
+function fetchWheel(interpreter, cache, log) {
+  const target = join(cache, `libtorch-${PINNED}`);
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(join(cache, 'unpack-'));
+  try {
+    const local = process.platform === 'darwin' ? `torch==${PINNED}` : `torch==${PINNED}+cpu`;
+    const attempts = [[local], [local, '--index-url', CPU_WHEEL_INDEX]];
+    const failures = [];
+    for (const attempt of attempts) {
+      log(`cellroute: fetching ${attempt.join(' ')} (about 190 MB, once)`);
+      try {
+        execFileSync(
+          interpreter,
+          ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', work, ...attempt],
+          { stdio: ['ignore', 'ignore', 'pipe'] },
+        );
+        break;
+      } catch (error) {
+        failures.push(
+          String(error.stderr ?? error)
+            .trim()
+            .split('\n')
+            .at(-1),
+        );
+      }
+    }
+    const wheel = readdirSync(work).find((name) => name.endsWith('.whl'));
+    if (!wheel) throw new Error(failures.join('\n'));
+    log(`cellroute: unpacking ${wheel}`);
+    const unpack =
+      'import sys, zipfile\n' +
+      'keep = ("torch/lib/", "torch/include/", "torch/share/")\n' +
+      'z = zipfile.ZipFile(sys.argv[1])\n' +
+      'z.extractall(sys.argv[2], [n for n in z.namelist() if n.startswith(keep) and not n.endswith("libtorch_python.so") or ".dist-info/" in n])\n';
+    execFileSync(interpreter, ['-c', unpack, join(work, wheel), join(work, 'wheel')]);
+    rmSync(join(work, wheel));
+    try {
+      renameSync(join(work, 'wheel'), target);
+    } catch (error) {
+      if (!existsSync(target)) throw error; // Another process was first; its copy is as good.
+    }
+    return inspectLibtorch(join(target, 'torch'));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** {folder, version, source, tried}; throws with what to do where there is none. */
+export function findLibtorch({ fetch = true, log = (line) => console.error(line) } = {}) {
+  const tried = [];
+  if (process.env.LIBTORCH) {
+    const found = inspectLibtorch(process.env.LIBTORCH);
+    if (!found)
+      throw new Error(
+        `LIBTORCH is set to ${process.env.LIBTORCH}, which is not a LibTorch folder (no share/cmake/Torch/TorchConfig.cmake in it).`,
+      );
+    return { ...found, source: 'LIBTORCH', tried };
+  }
+  tried.push('LIBTORCH: not set');
+  const interpreter = python();
+  if (interpreter) {
+    const found = fromPython(interpreter);
+    if (found && inRange(found.version)) return { ...found, source: `the torch of ${interpreter}`, tried };
+    tried.push(
+      found
+        ? `torch of ${interpreter}: ${found.version} is outside ${OLDEST} to ${NEWEST}`
+        : `torch of ${interpreter}: none installed`,
+    );
+  } else {
+    tried.push('python3: not found');
+  }
+  const cached = inspectLibtorch(join(cacheFolder(), `libtorch-${PINNED}`, 'torch'));
+  if (cached) return { ...cached, source: 'the cache', tried };
+  tried.push(`cache ${cacheFolder()}: empty`);
+  if (fetch && interpreter) {
+    try {
+      const fetched = fetchWheel(interpreter, cacheFolder(), log);
+      if (fetched) return { ...fetched, source: 'the wheel, just fetched', tried };
+    } catch (error) {
+      tried.push(`pip download: ${error.message}`);
+    }
+  }
+  throw new Error(
+    `No LibTorch was found.\n${tried.map((line) => `  - ${line}`).join('\n')}\nDo one of these:\n` +
+      `  pip install "torch==${PINNED}" (a CPU build), then run this again\n` +
+      `  export LIBTORCH=/path/to/libtorch (a folder with lib, include and share)\n` +
+      `  install Python 3 with pip, so that the pinned wheel can be fetched`,
+  );
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    const found = findLibtorch({ fetch: !process.argv.includes('--no-fetch') });
+    console.log(process.argv.includes('--json') ? JSON.stringify(found, null, 2) : found.folder);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
