@@ -14,13 +14,6 @@ export const NEWEST = '2.14';
 // PyTorch's own index of CPU builds, asked only where the configured index has none.
 const CPU_WHEEL_INDEX = 'https://download.pytorch.org/whl/cpu';
 
-/** Files a process needs at run time, in the order they are opened. */
-export function runtimeLibraries(platform = process.platform) {
-  if (platform === 'win32') return ['libiomp5md.dll', 'uv.dll', 'c10.dll', 'torch_cpu.dll', 'torch.dll'];
-  if (platform === 'darwin') return ['libomp.dylib', 'libc10.dylib', 'libtorch_cpu.dylib', 'libtorch.dylib'];
-  return ['libgomp.so.1', 'libc10.so', 'libtorch_cpu.so', 'libtorch.so'];
-}
-
 export function cacheFolder() {
   if (process.env.CELLROUTE_CACHE) return resolve(process.env.CELLROUTE_CACHE);
   if (process.platform === 'win32' && process.env.LOCALAPPDATA)

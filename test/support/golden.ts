@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(__dirname, '../..');
+
+/** Folder of the goldens: CELLROUTE_GOLDEN, or those in the checkout. */
+export const goldenFolder = resolve(process.env.CELLROUTE_GOLDEN ?? join(root, 'test/golden'));
+/** Folder the goldens' pictures are named relative to: CELLROUTE_DATA, or the few in the checkout. */
+export const dataFolder = resolve(process.env.CELLROUTE_DATA ?? join(root, 'test/data'));
+
+export const goldenPath = (name: string) => join(goldenFolder, name);
+export const dataPath = (name: string) => join(dataFolder, name);
+export const hasGolden = (name: string) => existsSync(goldenPath(name));
+export const hasPicture = (name: string) => existsSync(dataPath(name));
+
+export function goldenJson<T>(name: string): T {
+  return JSON.parse(readFileSync(goldenPath(name), 'utf8')) as T;
+}
+
+/** `describe` where every named golden and picture is there; a visible skip that says what is missing otherwise. */
+export function describeGolden(
+  title: string,
+  needs: { goldens?: string[]; pictures?: string[] },
+  body: () => void,
+): void {
+  const missing = [
+    ...(needs.goldens ?? []).filter((name) => !hasGolden(name)),
+    ...(needs.pictures ?? []).filter((name) => !hasPicture(name)),
+  ];
+  if (missing.length === 0) describe(title, body);
+  else
+    describe.skip(
+      `${title} (missing: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''})`,
+      body,
+    );
+}
+
+export interface GoldenTensor {
+  dtype: string;
+  shape: number[];
+  data: Float32Array | BigInt64Array | Int32Array | Uint8Array;
+}
+
+/** A plain safetensors reader for tests, written apart from the library's so that one checks the other. */
+export function goldenTensors(name: string): {
+  tensors: Record<string, GoldenTensor>;
+  metadata: Record<string, string>;
+} {
+  const bytes = readFileSync(goldenPath(name));
+  const headerLength = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + headerLength).toString('utf8')) as Record<string, unknown>;
+  const metadata = (header.__metadata__ ?? {}) as Record<string, string>;
+  delete header.__metadata__;
+  const tensors: Record<string, GoldenTensor> = {};
+  for (const [key, value] of Object.entries(header)) {
+    const { dtype, shape, data_offsets } = value as {
+      dtype: string;
+      shape: number[];
+      data_offsets: [number, number];
+    };
+    const [begin, end] = data_offsets.map((offset) => offset + 8 + headerLength) as [number, number];
+    const copy = new Uint8Array(bytes.subarray(begin, end)).buffer;
+    const data =
+      dtype === 'F32'
+        ? new Float32Array(copy)
+        : dtype === 'I64'
+          ? new BigInt64Array(copy)
+          : dtype === 'I32'
+            ? new Int32Array(copy)
+            : new Uint8Array(copy);
+    tensors[key] = { dtype, shape, data };
+  }
+  return { tensors, metadata };
+}
