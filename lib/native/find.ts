@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { runtimeLibraries } from './libraries.js';
+
+/** The package's folder: lib/native and dist/native both lie two below it. */
+export const packageRoot = resolve(__dirname, '../..');
+
+export interface Place {
+  /** What was looked at. */
+  what: string;
+  path: string;
+  found: boolean;
+  /** Why it was passed over, where that is not plain. */
+  note?: string;
+}
+
+export interface AddonFiles {
+  addon: string;
+  preload: string;
+  /** Of a checkout's own build: the LibTorch it was linked with. */
+  builtWith?: string;
+}
+
+/** `linux-x64` and the like: the name of prebuilds folders and platform packages. */
+export function platformName(platform: string = process.platform, arch: string = process.arch): string {
+  return `${platform}-${arch}`;
+}
+
+export const platformPackage = () => `@cellroute/libtorch-${platformName()}`;
+
+/** The addon: a checkout's own build, or what was packed into prebuilds/. CELLROUTE_BUILD names another build folder. */
+export function findAddon(): { files: AddonFiles | undefined; places: Place[] } {
+  const build = resolve(process.env.CELLROUTE_BUILD ?? join(packageRoot, 'build'));
+  const prebuilt = join(packageRoot, 'prebuilds', platformName());
+  const candidates: AddonFiles[] = [
+    { addon: join(build, 'Release/cellroute.node'), preload: join(build, 'preload/cellroute_preload.node') },
+    { addon: join(prebuilt, 'cellroute.node'), preload: join(prebuilt, 'cellroute_preload.node') },
+  ];
+  const record = join(build, 'libtorch.json');
+  if (existsSync(record)) {
+    candidates[0]!.builtWith = (JSON.parse(readFileSync(record, 'utf8')) as { folder: string }).folder;
+  }
+  const places = candidates.map(({ addon, preload }, i) => ({
+    what: i === 0 ? 'a build of this checkout' : 'the packed prebuild',
+    path: addon,
+    found: existsSync(addon) && existsSync(preload),
+  }));
+  return { files: candidates[places.findIndex((place) => place.found)], places };
+}
+
+/** LibTorch's `lib` folder: the caller's path, CELLROUTE_LIBTORCH, the build's own, or the platform package. */
+export function findLibtorch(
+  given: string | undefined,
+  builtWith: string | undefined,
+): { folder: string | undefined; places: Place[] } {
+  const places: Place[] = [];
+  const look = (what: string, path: string | undefined, note: string): string | undefined => {
+    if (!path) {
+      places.push({ what, path: '', found: false, note });
+      return undefined;
+    }
+    const folder = libraryFolder(path);
+    places.push({
+      what,
+      path,
+      found: folder !== undefined,
+      ...(folder ? {} : { note: missingLibraries(path) }),
+    });
+    return folder;
+  };
+  // A path someone chose is used or refused, never passed over in silence.
+  if (given) return { folder: look('the libtorch option', given, ''), places };
+  const environment = process.env.CELLROUTE_LIBTORCH;
+  if (environment) return { folder: look('CELLROUTE_LIBTORCH', environment, ''), places };
+  places.push({ what: 'CELLROUTE_LIBTORCH', path: '', found: false, note: 'not set' });
+  const folder =
+    (builtWith ? look('the LibTorch of this build', builtWith, '') : undefined) ??
+    look(`the package ${platformPackage()}`, packageFolder(platformPackage()), 'not installed');
+  return { folder, places };
+}
+
+function packageFolder(name: string): string | undefined {
+  try {
+    const path = dirname(createRequire(join(packageRoot, 'package.json')).resolve(`${name}/package.json`));
+    // Electron: a library inside an archive cannot be opened; its unpacked twin can.
+    return path.replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The torch library every LibTorch has, whatever else differs. */
+const essential = () => runtimeLibraries().filter((name) => /c10|torch/.test(name));
+
+function libraryFolder(path: string): string | undefined {
+  return [join(resolve(path), 'lib'), resolve(path)].find((folder) =>
+    essential().every((name) => existsSync(join(folder, name))),
+  );
+}
+
+function missingLibraries(path: string): string {
+  if (!existsSync(path)) return 'no such folder';
+  const missing = essential().filter(
+    (name) => !existsSync(join(path, 'lib', name)) && !existsSync(join(path, name)),
+  );
+  return `lacks ${missing.join(', ')}`;
+}

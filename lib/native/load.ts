@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { familySync, GLIBC, versionSync } from 'detect-libc';
+import { CellrouteError, type ErrorCode, type ErrorDetails } from '../errors.js';
+import type { NativeAddon } from './contract.js';
+import { findAddon, findLibtorch, type Place, packageRoot, platformName, platformPackage } from './find.js';
+import { runtimeLibraries } from './libraries.js';
+
+/** LibTorch's Linux wheels are built against this one. */
+const OLDEST_GLIBC = '2.28';
+const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
+
+interface Preload {
+  /** Opens a library for the life of the process; its aoti_torch_abi_version() where it has one. */
+  open(path: string): bigint | undefined;
+  builtForVersion: string;
+  builtForAbi: bigint;
+}
+
+export interface LoadOptions {
+  /** A LibTorch folder (one with `lib` in it, or that `lib`), instead of CELLROUTE_LIBTORCH or the platform package. */
+  libtorch?: string;
+}
+
+export interface Loaded {
+  addon: NativeAddon;
+  addonPath: string;
+  libtorchFolder: string;
+  libtorchVersion: string;
+}
+
+let loaded: Loaded | undefined;
+
+/**
+ * Loads the addon and LibTorch now, instead of at the first use.
+ *
+ * @throws {CellrouteError} PLATFORM_UNSUPPORTED, ADDON_NOT_FOUND, LIBTORCH_NOT_FOUND or LIBTORCH_MISMATCH; the
+ *   message says what was looked for, where, and what cures it.
+ */
+export function loadNative(options: LoadOptions = {}): Loaded {
+  if (loaded) {
+    if (
+      options.libtorch &&
+      !options.libtorch.startsWith(loaded.libtorchFolder) &&
+      !loaded.libtorchFolder.startsWith(options.libtorch)
+    ) {
+      throw new CellrouteError(
+        'LIBTORCH_MISMATCH',
+        `LibTorch is already loaded from ${loaded.libtorchFolder}; a process can hold one, so ${options.libtorch} was not loaded. Call loadNative before anything else.`,
+      );
+    }
+    return loaded;
+  }
+  checkPlatform();
+  const { files, places } = findAddon();
+  if (!files) {
+    throw helpPage('ADDON_NOT_FOUND', `cellroute has no addon for ${platformName()}.`, places, [
+      'In a checkout: npm run build',
+      `Installed from npm: this version carries prebuilds for ${PLATFORMS.join(', ')} only as far as they were published`,
+    ]);
+  }
+  const { folder, places: libtorchPlaces } = findLibtorch(options.libtorch, files.builtWith);
+  if (!folder) {
+    throw helpPage('LIBTORCH_NOT_FOUND', 'cellroute found no LibTorch.', libtorchPlaces, [
+      `npm install ${platformPackage()} (an optional dependency: --omit=optional and some package managers' settings leave it out)`,
+      'or set CELLROUTE_LIBTORCH to the folder of a LibTorch, for example the torch folder of a Python environment',
+      'Electron: unpack both packages from the archive (asarUnpack: "**/node_modules/{cellroute,@cellroute}/**")',
+    ]);
+  }
+  const preload = openAddon<Preload>(files.preload, folder);
+  let abi: bigint | undefined;
+  for (const name of runtimeLibraries()) {
+    const path = join(folder, name);
+    // A LibTorch built elsewhere may use the system's OpenMP; LibTorch itself may not be missing.
+    if (!existsSync(path) && !/c10|torch/.test(name)) continue;
+    try {
+      abi = preload.open(path) ?? abi;
+    } catch (error) {
+      throw helpPage(
+        'LIBTORCH_NOT_FOUND',
+        `${path} could not be opened: ${(error as Error).message}`,
+        libtorchPlaces,
+        [`reinstall ${platformPackage()}; the file may be damaged or for another processor`],
+      );
+    }
+  }
+  if (abi !== preload.builtForAbi) {
+    throw new CellrouteError(
+      'LIBTORCH_MISMATCH',
+      `The LibTorch in ${folder} is ${versionOf(abi)}, this addon was built for ${preload.builtForVersion}. ` +
+        `Install the same version (npm install ${platformPackage()}@${preload.builtForVersion}), or rebuild against yours (LIBTORCH=${folder} npm run build).`,
+      { expected: preload.builtForVersion, got: versionOf(abi), file: folder },
+    );
+  }
+  loaded = {
+    addon: openAddon<NativeAddon>(files.addon, folder),
+    addonPath: files.addon,
+    libtorchFolder: folder,
+    libtorchVersion: versionOf(abi),
+  };
+  return loaded;
+}
+
+/** The addon, loaded at first use. */
+export function native(): NativeAddon {
+  return (loaded ?? loadNative()).addon;
+}
+
+/** Calls the addon and turns what it throws into a CellrouteError. */
+export function call<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+/** The same for what it rejects with. A cancelled job rejects with the signal's reason. */
+export async function callAsync<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (signal?.aborted && (error as { code?: unknown }).code === 'CANCELLED') throw signal.reason;
+    throw fromNative(error);
+  }
+}
+
+function fromNative(error: unknown): unknown {
+  if (error instanceof CellrouteError || !(error instanceof Error)) return error;
+  const { code, position } = error as Error & { code?: string; position?: number };
+  const details: ErrorDetails = position === undefined ? {} : { position };
+  return new CellrouteError((code as ErrorCode | undefined) ?? 'NATIVE_FAILURE', error.message, details, {
+    cause: error,
+  });
+}
+
+function checkPlatform(): void {
+  if (!PLATFORMS.includes(platformName())) {
+    throw new CellrouteError(
+      'PLATFORM_UNSUPPORTED',
+      `cellroute runs on ${PLATFORMS.join(', ')}; this is ${platformName()}, which LibTorch has no build for.`,
+      { expected: PLATFORMS.join(', '), got: platformName() },
+    );
+  }
+  if (process.platform !== 'linux') return;
+  const family = familySync();
+  if (family !== null && family !== GLIBC) {
+    throw new CellrouteError(
+      'PLATFORM_UNSUPPORTED',
+      `cellroute needs glibc, because LibTorch does; this system has ${family} (Alpine Linux?). Use a Debian, Ubuntu or Red Hat based image.`,
+      { expected: 'glibc', got: family },
+    );
+  }
+  const version = versionSync();
+  if (version && version.localeCompare(OLDEST_GLIBC, undefined, { numeric: true }) < 0) {
+    throw new CellrouteError(
+      'PLATFORM_UNSUPPORTED',
+      `cellroute needs glibc ${OLDEST_GLIBC} or newer, because LibTorch does; this system has ${version}.`,
+      {
+        expected: OLDEST_GLIBC,
+        got: version,
+      },
+    );
+  }
+}
+
+function openAddon<T>(path: string, libtorch: string): T {
+  try {
+    return require(path) as T;
+  } catch (error) {
+    throw new CellrouteError(
+      'ADDON_NOT_FOUND',
+      `${path} is there but could not be loaded: ${(error as Error).message}\nLibTorch in use: ${libtorch}. \`npx cellroute doctor\` shows what was found.`,
+      { file: path },
+      { cause: error },
+    );
+  }
+}
+
+function helpPage(code: ErrorCode, headline: string, places: Place[], cures: string[]): CellrouteError {
+  const looked = places.map(
+    ({ what, path, found, note }) =>
+      `  - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not there')}`,
+  );
+  const lines = [
+    headline,
+    'Looked at:',
+    ...looked,
+    'What helps:',
+    ...cures.map((cure) => `  - ${cure}`),
+    `Package folder: ${packageRoot}`,
+  ];
+  return new CellrouteError(code, lines.join('\n'));
+}
+
+/** "2.13.0" of the number aoti_torch_abi_version() gives: a byte each for major, minor and patch, from the top. */
+function versionOf(abi: bigint | undefined): string {
+  if (abi === undefined) return 'of unknown version';
+  return [56n, 48n, 40n].map((shift) => String((abi >> shift) & 0xffn)).join('.');
+}
