@@ -1,0 +1,90 @@
+#include "addon/environment.h"
+
+#include <utility>
+
+namespace cellroute::addon {
+
+namespace {
+
+void open_letter(napi_env env, napi_value, void*, void* data) {
+  const std::unique_ptr<Letter> letter(static_cast<Letter*>(data));
+  // Null where the environment is being torn down: the letter is dropped.
+  if (env == nullptr) return;
+  const Napi::HandleScope scope(env);
+  letter->open(env);
+}
+
+}  // namespace
+
+void Mailbox::attach(Napi::Env env) {
+  napi_value name = Napi::String::New(env, "cellroute");
+  // No queue limit: a letter is posted by the owner thread, which may never wait for a JS thread.
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
+                                      open_letter, &function_) != napi_ok) {
+    throw Napi::Error::New(env, "cellroute: no thread-safe function could be made");
+  }
+  napi_unref_threadsafe_function(env, function_);
+}
+
+void Mailbox::close() {
+  const std::lock_guard lock(mutex_);
+  if (function_ == nullptr) return;
+  napi_release_threadsafe_function(function_, napi_tsfn_abort);
+  function_ = nullptr;
+}
+
+void Mailbox::post(std::unique_ptr<Letter> letter) {
+  const std::lock_guard lock(mutex_);
+  if (function_ == nullptr) return;
+  if (napi_call_threadsafe_function(function_, letter.get(), napi_tsfn_nonblocking) == napi_ok) {
+    static_cast<void>(letter.release());
+  }
+}
+
+void Mailbox::keep_alive(Napi::Env env, bool alive) {
+  const std::lock_guard lock(mutex_);
+  if (function_ == nullptr) return;
+  if (alive) {
+    napi_ref_threadsafe_function(env, function_);
+  } else {
+    napi_unref_threadsafe_function(env, function_);
+  }
+}
+
+Environment::Environment(Napi::Env env) : env_(env) {
+  mailbox_->attach(env);
+  env.AddCleanupHook([mailbox = mailbox_, this] {
+    mailbox->close();
+    for (const auto& [id, pending] : pending_) pending->cancel->cancel();
+  });
+}
+
+Environment::~Environment() = default;
+
+Engine& Environment::engine(int threads) {
+  if (!engine_) engine_ = Engine::cpu(threads);
+  return *engine_;
+}
+
+uint64_t Environment::await(Pending pending) {
+  const auto id = next_id_++;
+  pending_.emplace(id, std::make_unique<Pending>(std::move(pending)));
+  if (pending_.size() == 1) mailbox_->keep_alive(env_, true);
+  return id;
+}
+
+Pending* Environment::find(uint64_t id) {
+  const auto it = pending_.find(id);
+  return it == pending_.end() ? nullptr : it->second.get();
+}
+
+std::unique_ptr<Pending> Environment::take(uint64_t id) {
+  const auto it = pending_.find(id);
+  if (it == pending_.end()) return nullptr;
+  auto pending = std::move(it->second);
+  pending_.erase(it);
+  if (pending_.empty()) mailbox_->keep_alive(env_, false);
+  return pending;
+}
+
+}  // namespace cellroute::addon

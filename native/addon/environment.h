@@ -1,0 +1,73 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace cellroute::addon {
+
+/** A message for the JS thread. Made on any thread, opened on the JS thread of its environment. */
+class Letter {
+ public:
+  virtual ~Letter() = default;
+  virtual void open(Napi::Env env) = 0;
+};
+
+/** The way from the owner thread to one environment's JS thread. Outlives the environment: a letter
+ *  to one that is gone is dropped. */
+class Mailbox {
+ public:
+  void attach(Napi::Env env);
+  /** JS thread: nothing reaches the environment any more. */
+  void close();
+  /** Any thread. */
+  void post(std::unique_ptr<Letter> letter);
+  /** JS thread: the process stays alive while something is awaited. */
+  void keep_alive(Napi::Env env, bool alive);
+
+ private:
+  std::mutex mutex_;
+  napi_threadsafe_function function_ = nullptr;
+};
+
+/** What a promise waits with; only the JS thread touches it. */
+struct Pending {
+  Napi::Promise::Deferred deferred;
+  Napi::FunctionReference on_progress;
+  std::shared_ptr<CancelFlag> cancel;
+};
+
+/** The addon's state in one environment (the main thread's or a worker's). */
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  Engine& engine(int threads);
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+
+  /** Registers a promise; the id finds it again when its letter comes. */
+  uint64_t await(Pending pending);
+  Pending* find(uint64_t id);
+  /** Takes it out, to be settled. */
+  std::unique_ptr<Pending> take(uint64_t id);
+
+ private:
+  Napi::Env env_;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::shared_ptr<Engine> engine_;
+  std::unordered_map<uint64_t, std::unique_ptr<Pending>> pending_;
+  uint64_t next_id_ = 1;
+};
+
+}  // namespace cellroute::addon

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <napi.h>
+
+#include <exception>
+#include <utility>
+
+namespace cellroute::addon {
+
+/** The JS error for what was thrown: `code` is one of lib/errors.ts or CANCELLED, `position` where
+ *  there is one. */
+Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure);
+
+/** Runs a function of the addon so that nothing but a JS error leaves it. */
+template <typename Function>
+Napi::Value guarded(Napi::Env env, Function&& function) {
+  try {
+    return std::forward<Function>(function)();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw to_js_error(env, std::current_exception());
+  }
+}
+
+}  // namespace cellroute::addon

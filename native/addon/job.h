@@ -1,0 +1,87 @@
+#pragma once
+
+#include <napi.h>
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "addon/environment.h"
+#include "addon/handle.h"
+
+namespace cellroute::addon {
+
+template <>
+struct TypeTag<CancelFlag> {
+  static constexpr napi_type_tag value{0x2f1d5c0b6a8e4e57, 0x9d3b7c41f0a2d861};
+};
+
+/** What every asynchronous function takes last: {cancel?, onProgress?, threads}. */
+struct CallOptions {
+  static CallOptions read(Napi::Env env, const Napi::Value& value);
+
+  std::shared_ptr<CancelFlag> cancel;
+  Napi::Function on_progress;
+  int threads = 1;
+};
+
+/** createCancel() and cancel(handle): a flag JS can set while the job runs. */
+void register_cancel(Napi::Env env, Napi::Object exports);
+
+/** A job whose end is a letter: its result becomes a JS value on the JS thread of its environment.
+ */
+class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJob> {
+ public:
+  void settle(std::exception_ptr failure) noexcept final;
+
+  /** JS thread, after success. */
+  virtual Napi::Value convert(Napi::Env env) = 0;
+
+  /** Hands the job to the engine; the promise settles when it is done. */
+  static Napi::Value submit(Napi::Env env, CallOptions options, std::shared_ptr<DeliveredJob> job);
+
+ protected:
+  explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}
+
+  /** For the work: throws when cancelled, reports now and then where someone listens. */
+  Poll poll();
+
+ private:
+  std::shared_ptr<Mailbox> mailbox_;
+  uint64_t id_ = 0;
+  bool has_listener_ = false;
+  std::chrono::steady_clock::time_point last_report_;
+};
+
+/** A job of two functions: the work, on the owner thread, and the way to JS, on the JS thread. */
+template <typename Result>
+class FunctionJob final : public DeliveredJob {
+ public:
+  using Work = std::function<Result(const Poll&)>;
+  using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
+
+  FunctionJob(std::shared_ptr<CancelFlag> cancel, Work work, Convert convert)
+      : DeliveredJob(std::move(cancel)), work_(std::move(work)), convert_(std::move(convert)) {}
+
+  void run(const std::vector<std::shared_ptr<Job>>&) override { result_ = work_(poll()); }
+  Napi::Value convert(Napi::Env env) override { return convert_(env, *result_); }
+
+ private:
+  Work work_;
+  Convert convert_;
+  std::optional<Result> result_;
+};
+
+template <typename Result>
+Napi::Value submit(Napi::Env env, CallOptions options, typename FunctionJob<Result>::Work work,
+                   typename FunctionJob<Result>::Convert convert) {
+  auto job =
+      std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert));
+  return DeliveredJob::submit(env, std::move(options), std::move(job));
+}
+
+}  // namespace cellroute::addon

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/job.h"
+
+namespace cellroute {
+
+/** A piece of work for a device's owner thread. It owns everything it uses. */
+class Job {
+ public:
+  virtual ~Job() = default;
+
+  /** Jobs waiting with the same key may run as one batch; an empty key runs alone. */
+  virtual std::string batch_key() const { return {}; }
+  /** What this job adds to a batch, of at most 1 in all. */
+  virtual double batch_share() const { return 1.0; }
+
+  /** Does the work, on the owner thread. `batch` holds this job first, then those that joined it.
+   */
+  virtual void run(const std::vector<std::shared_ptr<Job>>& batch) = 0;
+
+  /** Called once, on the owner thread, after run: `failure` is null where it succeeded. */
+  virtual void settle(std::exception_ptr failure) noexcept = 0;
+
+  const std::shared_ptr<CancelFlag>& cancel_flag() const { return cancel_; }
+
+ protected:
+  explicit Job(std::shared_ptr<CancelFlag> cancel) : cancel_(std::move(cancel)) {}
+
+ private:
+  std::shared_ptr<CancelFlag> cancel_;
+};
+
+/** One owner thread a device: every tensor lives and dies there, and only one OpenMP team grows.
+ *  Jobs run in the order they came. */
+class Engine {
+ public:
+  /** The process's engine for the CPU, shared by its environments (worker threads); it ends with
+   *  the last of them. `threads` counts for the first caller only. */
+  static std::shared_ptr<Engine> cpu(int threads);
+
+  explicit Engine(int threads);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  void submit(std::shared_ptr<Job> job);
+  int threads() const { return threads_; }
+
+ private:
+  void work();
+  std::vector<std::shared_ptr<Job>> take_batch();
+
+  const int threads_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  std::shared_ptr<Job> running_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cellroute
