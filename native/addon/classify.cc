@@ -1,0 +1,65 @@
+#include "addon/classify.h"
+
+#include <cstring>
+#include <utility>
+
+#include "addon/arrays.h"
+#include "addon/config.h"
+#include "addon/errors.h"
+#include "addon/job.h"
+#include "addon/model.h"
+#include "addon/picture.h"
+#include "infer/classify.h"
+
+namespace cellroute::addon {
+
+namespace {
+
+Napi::Value to_js(Napi::Env env, torch::Tensor& logits) {
+  auto result = Napi::Object::New(env);
+  result.Set("logits", to_typed_array<float>(env, logits));
+  result.Set("probabilities", to_typed_array<float>(env, logits.softmax(0)));
+  return result;
+}
+
+Napi::Value classify(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&] {
+    return submit<torch::Tensor>(
+        env, CallOptions::read(env, info[3]),
+        [model = Handle<LoadedModel>::get(env, info[0]), picture = read_picture(info[1]),
+         intensity = read_intensity(info[2])](const Poll& poll) {
+          return infer::classify(model->as_classifier(), picture, intensity, poll);
+        },
+        to_js);
+  });
+}
+
+Napi::Value classify_tensor(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&] {
+    const auto data = info[1].As<Napi::Float32Array>();
+    const auto height = info[2].As<Napi::Number>().Int64Value();
+    const auto width = info[3].As<Napi::Number>().Int64Value();
+    auto input = torch::empty({1, 3, height, width});
+    if (data.ByteLength() != input.nbytes()) {
+      throw Error("INVALID_ARGUMENT", "The tensor's data and shape differ in size");
+    }
+    std::memcpy(input.data_ptr(), data.Data(), data.ByteLength());
+    return submit<torch::Tensor>(
+        env, CallOptions::read(env, info[4]),
+        [model = Handle<LoadedModel>::get(env, info[0]), input](const Poll& poll) {
+          return infer::classify_tensor(model->as_classifier(), input, poll);
+        },
+        to_js);
+  });
+}
+
+}  // namespace
+
+void register_classify(Napi::Env env, Napi::Object exports) {
+  exports.Set("classify", Napi::Function::New(env, classify));
+  exports.Set("classifyTensor", Napi::Function::New(env, classify_tensor));
+}
+
+}  // namespace cellroute::addon

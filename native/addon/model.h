@@ -1,0 +1,31 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/handle.h"
+#include "model/classifier.h"
+#include "model/mask_rcnn.h"
+
+namespace cellroute::addon {
+
+/** A loaded network: exactly one of the two. After loading, only the owner thread touches it. */
+struct LoadedModel {
+  model::MaskRcnn mask_rcnn{nullptr};
+  model::Classifier classifier{nullptr};
+
+  torch::nn::Module& module() const;
+  const model::MaskRcnn& as_mask_rcnn() const;
+  const model::Classifier& as_classifier() const;
+};
+
+template <>
+struct TypeTag<LoadedModel> {
+  static constexpr napi_type_tag value{0x7c1f0d6e55b34a0d, 0xb8a0e4d2c9173f65};
+};
+
+/** loadMaskRCNN, loadClassifier, releaseModel, listTensors, readTensor. */
+void register_model(Napi::Env env, Napi::Object exports);
+
+}  // namespace cellroute::addon

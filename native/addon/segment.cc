@@ -1,0 +1,137 @@
+#include "addon/segment.h"
+
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "addon/arrays.h"
+#include "addon/config.h"
+#include "addon/errors.h"
+#include "addon/job.h"
+#include "addon/mask.h"
+#include "addon/model.h"
+#include "addon/picture.h"
+#include "addon/read.h"
+#include "infer/segment.h"
+
+namespace cellroute::addon {
+
+namespace {
+
+/** Pictures up to this many pixels in all share a batch: small ones leave cores idle when alone. */
+constexpr double kBatchPixels = 512.0 * 512.0;
+
+infer::SegmentOptions read_options(const Napi::Value& value) {
+  const Fields fields(value, "options");
+  infer::SegmentOptions options{
+      .intensity = read_intensity(fields.value("intensity")),
+      .detect = {.score_threshold = fields.number("scoreThreshold"),
+                 .nms_threshold = fields.number("nmsThreshold"),
+                 .detections_per_image = fields.integer("detectionsPerImage"),
+                 .rpn_pre_nms_top_n = fields.integer("rpnPreNmsTopN"),
+                 .rpn_post_nms_top_n = fields.integer("rpnPostNmsTopN"),
+                 .rpn_nms_threshold = fields.number("rpnNmsThreshold"),
+                 .rpn_score_threshold = fields.number("rpnScoreThreshold")},
+      .mask_threshold = fields.number("maskThreshold"),
+      .min_area = static_cast<uint32_t>(fields.integer("minArea")),
+      .max_lost = std::nullopt};
+  if (fields.has("maxLost")) options.max_lost = fields.number("maxLost");
+  return options;
+}
+
+Napi::Value to_js(Napi::Env env, const infer::Cells& cells, const io::Picture& picture) {
+  auto result = Napi::Object::New(env);
+  result.Set("boxes", to_typed_array(env, cells.boxes));
+  result.Set("scores", to_typed_array(env, cells.scores));
+  result.Set("labels", to_typed_array(env, cells.labels));
+  result.Set("areas", to_typed_array(env, cells.areas));
+  result.Set("masks", batch_to_js(env, cells.masks, static_cast<uint32_t>(picture.height),
+                                  static_cast<uint32_t>(picture.width)));
+  result.Set("detectionsCapped", Napi::Boolean::New(env, cells.detections_capped));
+  result.Set("proposalsCapped", Napi::Boolean::New(env, cells.proposals_capped));
+  return result;
+}
+
+class SegmentJob final : public DeliveredJob {
+ public:
+  SegmentJob(std::shared_ptr<CancelFlag> cancel, std::shared_ptr<LoadedModel> model,
+             io::Picture picture, infer::SegmentOptions options)
+      : DeliveredJob(std::move(cancel)),
+        model_(std::move(model)),
+        picture_(std::move(picture)),
+        options_(options) {}
+
+  std::string batch_key() const override {
+    std::ostringstream key;
+    const auto& detect = options_.detect;
+    key << std::hexfloat << model_.get() << ' ' << picture_.width << ' ' << picture_.height << ' '
+        << static_cast<int>(options_.intensity.kind) << ' ' << options_.intensity.low << ' '
+        << options_.intensity.high << ' ' << detect.score_threshold << ' ' << detect.nms_threshold
+        << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
+        << detect.rpn_post_nms_top_n << ' ' << detect.rpn_nms_threshold << ' '
+        << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' '
+        << options_.min_area << ' ' << options_.max_lost.value_or(-1);
+    return key.str();
+  }
+
+  double batch_share() const override {
+    return static_cast<double>(picture_.width) * static_cast<double>(picture_.height) /
+           kBatchPixels;
+  }
+
+  void run(const std::vector<std::shared_ptr<Job>>& batch) override {
+    std::vector<SegmentJob*> jobs;
+    std::vector<const io::Picture*> pictures;
+    for (const auto& job : batch) {
+      jobs.push_back(static_cast<SegmentJob*>(job.get()));
+      pictures.push_back(&jobs.back()->picture_);
+    }
+    auto found = infer::segment(model_->as_mask_rcnn(), pictures, options_, group_poll(jobs));
+    for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
+  }
+
+  Napi::Value convert(Napi::Env env) override { return to_js(env, cells_, picture_); }
+
+ private:
+  /** Goes on while one of them is wanted; reports to each. */
+  static Poll group_poll(const std::vector<SegmentJob*>& jobs) {
+    if (jobs.size() == 1) return jobs.front()->poll();
+    std::vector<Poll> polls;
+    polls.reserve(jobs.size());
+    for (auto* job : jobs) polls.push_back(job->poll());
+    return Poll(nullptr, [polls = std::move(polls)](const char* stage, double fraction) {
+      size_t cancelled = 0;
+      for (const auto& poll : polls) {
+        try {
+          poll(stage, fraction);
+        } catch (const Cancelled&) {
+          ++cancelled;
+        }
+      }
+      if (cancelled == polls.size()) throw Cancelled();
+    });
+  }
+
+  std::shared_ptr<LoadedModel> model_;
+  io::Picture picture_;
+  infer::SegmentOptions options_;
+  infer::Cells cells_;
+};
+
+Napi::Value segment(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&] {
+    auto call = CallOptions::read(env, info[3]);
+    auto job = std::make_shared<SegmentJob>(call.cancel, Handle<LoadedModel>::get(env, info[0]),
+                                            read_picture(info[1]), read_options(info[2]));
+    return DeliveredJob::submit(env, std::move(call), std::move(job));
+  });
+}
+
+}  // namespace
+
+void register_segment(Napi::Env env, Napi::Object exports) {
+  exports.Set("segment", Napi::Function::New(env, segment));
+}
+
+}  // namespace cellroute::addon

@@ -1,0 +1,101 @@
+#include "infer/segment.h"
+
+#include <utility>
+
+#include "mask/overlap.h"
+#include "ops/paste.h"
+
+namespace cellroute::infer {
+
+namespace {
+
+/** Keeps the cells at `kept`, a rising list. */
+void select(Cells& cells, const std::vector<size_t>& kept) {
+  Cells result;
+  result.detections_capped = cells.detections_capped;
+  result.proposals_capped = cells.proposals_capped;
+  for (const size_t i : kept) {
+    const auto box = cells.boxes.begin() + static_cast<std::ptrdiff_t>(4 * i);
+    result.boxes.insert(result.boxes.end(), box, box + 4);
+    result.scores.push_back(cells.scores[i]);
+    result.labels.push_back(cells.labels[i]);
+    result.areas.push_back(cells.areas[i]);
+    result.masks.push_back(std::move(cells.masks[i]));
+  }
+  cells = std::move(result);
+}
+
+void measure_areas(Cells& cells) {
+  cells.areas.clear();
+  for (const auto& rle : cells.masks) {
+    cells.areas.push_back(static_cast<uint32_t>(mask::area(rle)));
+  }
+}
+
+void remove_overlaps(Cells& cells, double max_lost) {
+  auto disjoint = mask::remove_overlaps(cells.masks, max_lost);
+  cells.masks.resize(cells.scores.size());
+  for (size_t i = 0; i < disjoint.kept.size(); ++i) {
+    cells.masks[disjoint.kept[i]] = std::move(disjoint.masks[i]);
+  }
+  select(cells, {disjoint.kept.begin(), disjoint.kept.end()});
+  measure_areas(cells);
+}
+
+void remove_small(Cells& cells, uint32_t min_area) {
+  std::vector<size_t> kept;
+  for (size_t i = 0; i < cells.areas.size(); ++i) {
+    if (cells.areas[i] >= min_area) kept.push_back(i);
+  }
+  if (kept.size() < cells.areas.size()) select(cells, kept);
+}
+
+template <typename T>
+std::vector<T> to_vector(const torch::Tensor& tensor, torch::ScalarType dtype) {
+  const auto plain = tensor.to(dtype).contiguous();
+  const auto* data = plain.const_data_ptr<T>();
+  return std::vector<T>(data, data + plain.numel());
+}
+
+Cells finish(const model::Detections& found, const io::Picture& picture,
+             const SegmentOptions& options) {
+  Cells cells;
+  cells.boxes = to_vector<float>(found.boxes, torch::kFloat32);
+  cells.scores = to_vector<float>(found.scores, torch::kFloat32);
+  cells.labels = to_vector<int32_t>(found.labels, torch::kInt32);
+  cells.masks = ops::paste_masks(found.mask_probabilities, found.boxes, picture.height,
+                                 picture.width, options.mask_threshold);
+  cells.detections_capped = found.detections_capped;
+  cells.proposals_capped = found.proposals_capped;
+  measure_areas(cells);
+  // Before the overlaps: what is too small to be a cell takes no pixels from one.
+  remove_small(cells, options.min_area);
+  if (options.max_lost) {
+    remove_overlaps(cells, *options.max_lost);
+    remove_small(cells, options.min_area);
+  }
+  return cells;
+}
+
+}  // namespace
+
+std::vector<Cells> segment(const model::MaskRcnn& network,
+                           const std::vector<const io::Picture*>& pictures,
+                           const SegmentOptions& options, const Poll& poll) {
+  const torch::InferenceMode inference;
+  std::vector<torch::Tensor> inputs;
+  inputs.reserve(pictures.size());
+  for (const auto* picture : pictures) inputs.push_back(io::to_float(*picture, options.intensity));
+  auto model = network;  // A holder: shares the network, and is not const, as forward is not.
+  const auto found = model->detect(inputs, options.detect, poll);
+  std::vector<Cells> result;
+  result.reserve(found.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    poll("masks", 0.9 + 0.1 * static_cast<double>(i) / static_cast<double>(found.size()));
+    result.push_back(finish(found[i], *pictures[i], options));
+  }
+  poll("done", 1.0);
+  return result;
+}
+
+}  // namespace cellroute::infer
