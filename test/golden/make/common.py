@@ -1,0 +1,91 @@
+"""What every golden shares: how files are written, how pictures are read, how answers are compared."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+REFERENCE = f"torchvision {torchvision.__version__}, torch {torch.__version__}"
+IMAGENET_MEAN = [0.485, 0.456, 0.406]
+IMAGENET_STD = [0.229, 0.224, 0.225]
+
+
+@dataclass
+class Job:
+    """Where a module writes, where pictures are, and its source of chance."""
+
+    out: Path
+    data: Path
+    rng: np.random.Generator
+    pictures: list[str] = field(default_factory=list)
+    """Pictures to use instead of drawn ones, relative to `data`."""
+
+    def tensor(self, *shape: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+        return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
+
+    def draw(self, folder: str, count: int) -> list[str]:
+        """`count` different pictures of `folder`, relative to `data`; the given ones where there are any."""
+        if self.pictures:
+            return self.pictures[:count]
+        names = sorted(path.name for path in (self.data / folder).glob("*.png"))
+        return [f"{folder}/{name}" for name in self.rng.choice(names, count, replace=False)]
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], **metadata: object) -> None:
+    encoded = {key: json.dumps(value) for key, value in metadata.items()}
+    save_file({key: value.contiguous() for key, value in tensors.items()}, path, {**encoded, "reference": REFERENCE})
+
+
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+    with safe_open(path, "pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        metadata = {key: json.loads(value) for key, value in file.metadata().items() if key != "reference"}
+    return tensors, metadata
+
+
+def write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def read_rgb(path: Path) -> torch.Tensor:
+    """3 x H x W in [0, 1]; alpha is dropped, not blended."""
+    pixels = np.array(Image.open(path).convert("RGB"))
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+
+
+def normalise(x: torch.Tensor, mean: list[float] = IMAGENET_MEAN, std: list[float] = IMAGENET_STD) -> torch.Tensor:
+    return (x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+class Difference:
+    """Collects how far an answer is from a stored golden: one line a value, and whether all are close enough."""
+
+    def __init__(self, subject: str):
+        self.subject = subject
+        self.close = True
+
+    def tensors(self, name: str, answer: torch.Tensor, golden: torch.Tensor, tolerance: float) -> None:
+        if answer.shape != golden.shape:
+            self.line(name, f"shape {tuple(answer.shape)} and not {tuple(golden.shape)}", ok=False)
+            return
+        scale = max(1.0, golden.abs().max().item() if golden.numel() else 0.0)
+        worst = (answer.double() - golden.double()).abs().max().item() if golden.numel() else 0.0
+        self.line(name, f"largest difference {worst:.2g} of {scale:.3g}", ok=worst <= tolerance * scale)
+
+    def numbers(self, name: str, answer: float, golden: float, tolerance: float) -> None:
+        ok = math.isclose(answer, golden, rel_tol=tolerance, abs_tol=tolerance)
+        self.line(name, f"{answer!r} against {golden!r}", ok)
+
+    def equal(self, name: str, answer: object, golden: object) -> None:
+        self.line(name, "equal" if answer == golden else f"{str(answer)[:80]} and not {str(golden)[:80]}", answer == golden)
+
+    def line(self, name: str, text: str, ok: bool) -> None:
+        self.close = self.close and ok
+        print(f"{'ok ' if ok else 'BAD'} {self.subject} {name}: {text}")
