@@ -1,0 +1,92 @@
+#include "mask/labels.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <unordered_map>
+
+#include "error.h"
+#include "mask/transpose.h"
+
+namespace cellroute::mask {
+namespace {
+
+/** Runs along the rows by label, in the order the labels are met. */
+class RowRuns {
+ public:
+  void add(uint32_t label, uint32_t begin, uint32_t end) {
+    if (label != last_) {
+      last_ = label;
+      slot_ = slots_.try_emplace(label, labels_.size()).first->second;
+      if (slot_ == labels_.size()) {
+        labels_.push_back(label);
+        bounds_.emplace_back();
+      }
+    }
+    append_run(bounds_[slot_], begin, end);
+  }
+
+  Labelled finish(uint32_t height, uint32_t width) const {
+    Labelled result{{}, labels_};
+    std::sort(result.ids.begin(), result.ids.end());
+    for (const uint32_t label : result.ids) {
+      const auto& rows = bounds_[slots_.at(label)];
+      result.masks.push_back(from_bounds(height, width, transpose(rows, width, height)));
+    }
+    return result;
+  }
+
+ private:
+  uint32_t last_ = 0;  // no label: 0 is background
+  size_t slot_ = 0;
+  std::unordered_map<uint32_t, size_t> slots_;
+  std::vector<uint32_t> labels_;
+  std::vector<Bounds> bounds_;
+};
+
+}  // namespace
+
+template <class Label>
+Labelled from_labels(std::span<const Label> labels, uint32_t height, uint32_t width) {
+  const uint32_t pixels = checked_pixels(height, width);
+  if (labels.size() != pixels) {
+    throw Error("INVALID_ARGUMENT", "Expected " + std::to_string(pixels) + " labels but received " +
+                                        std::to_string(labels.size()));
+  }
+  RowRuns runs;
+  for (uint32_t i = 0; i < pixels;) {
+    const Label label = labels[i];
+    const uint32_t begin = i;
+    while (i < pixels && labels[i] == label) ++i;
+    if (label != 0) runs.add(label, begin, i);
+  }
+  return runs.finish(height, width);
+}
+
+template <class Label>
+void to_labels(std::span<const RleView> masks, std::span<Label> zeroed) {
+  if (masks.size() > std::numeric_limits<Label>::max()) {
+    throw Error("INVALID_ARGUMENT", std::to_string(masks.size()) + " masks cannot be numbered in " +
+                                        std::to_string(8 * sizeof(Label)) + " bits");
+  }
+  // From last to first, so that the first mask overwrites the others.
+  for (size_t i = masks.size(); i-- > 0;) {
+    const auto& mask = masks[i];
+    if (zeroed.size() != checked_pixels(mask.height, mask.width)) {
+      throw Error("INVALID_ARGUMENT", "The picture of labels has another size than the masks");
+    }
+    const auto rows = transpose(run_bounds(mask), mask.height, mask.width);
+    for (size_t k = 0; k < rows.size(); k += 2) {
+      const auto run = zeroed.subspan(rows[k], rows[k + 1] - rows[k]);
+      std::fill(run.begin(), run.end(), static_cast<Label>(i + 1));
+    }
+  }
+}
+
+template Labelled from_labels(std::span<const uint8_t>, uint32_t, uint32_t);
+template Labelled from_labels(std::span<const uint16_t>, uint32_t, uint32_t);
+template Labelled from_labels(std::span<const uint32_t>, uint32_t, uint32_t);
+template void to_labels(std::span<const RleView>, std::span<uint16_t>);
+template void to_labels(std::span<const RleView>, std::span<uint32_t>);
+
+}  // namespace cellroute::mask

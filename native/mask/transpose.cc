@@ -1,0 +1,170 @@
+#include "mask/transpose.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "error.h"
+
+namespace cellroute::mask {
+namespace {
+
+/** In the places `from` to `to` of its line, `line` differs from the line before it. */
+struct Change {
+  uint32_t from;
+  uint32_t to;
+  uint32_t line;
+};
+
+/** Compares each line with the one before it. A run across the lines begins or ends exactly where
+ *  two neighbours differ. */
+class LineComparison {
+ public:
+  explicit LineComparison(uint32_t line) : length_(line) {}
+
+  void add(uint32_t line, uint32_t from, uint32_t to) {
+    move_to(line);
+    append_run(current_, from, to);
+  }
+
+  /** The lines first..last belong to the mask from end to end: they differ from their outer
+   *  neighbours only. */
+  void add_full(uint32_t first, uint32_t last) {
+    add(first, 0, length_);
+    if (last == first) return;
+    compare();
+    current_ = previous_;
+    line_ = last;
+  }
+
+  const std::vector<Change>& finish() {
+    compare();
+    ++line_;
+    compare();
+    return changes_;
+  }
+
+ private:
+  void move_to(uint32_t line) {
+    if (line == line_) return;
+    compare();
+    if (line > line_ + 1) {
+      ++line_;
+      compare();
+    }
+    line_ = line;
+  }
+
+  /** Bounds that only one of two lines has, in order, are the bounds of where they differ. */
+  void compare() {
+    if (previous_.empty() && current_.empty()) return;
+    size_t p = 0, c = 0;
+    bool open = false;
+    uint32_t from = 0;
+    constexpr uint64_t none = std::numeric_limits<uint64_t>::max();  // above any bound
+    while (p < previous_.size() || c < current_.size()) {
+      const uint64_t before = p < previous_.size() ? previous_[p] : none;
+      const uint64_t now = c < current_.size() ? current_[c] : none;
+      p += before <= now;
+      c += now <= before;
+      if (before == now) continue;
+      const auto bound = static_cast<uint32_t>(std::min(before, now));
+      if (open) changes_.push_back({from, bound, line_});
+      from = bound;
+      open = !open;
+    }
+    previous_.swap(current_);
+    current_.clear();
+  }
+
+  uint32_t length_;
+  uint32_t line_ = 0;
+  Bounds previous_;
+  Bounds current_;
+  std::vector<Change> changes_;
+};
+
+/** Positions across the lines, sorted: few of them in a wide field. */
+Bounds sorted_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total) {
+  Bounds positions;
+  positions.reserve(total);
+  for (const auto& change : changes) {
+    for (uint32_t i = change.from; i < change.to; ++i) positions.push_back(i * lines + change.line);
+  }
+  std::sort(positions.begin(), positions.end());
+  return positions;
+}
+
+/** The same by counting: the changes come in the order of their lines, so they only have to be
+ *  dealt to their places. */
+Bounds dealt_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total,
+                       uint32_t low, uint32_t high) {
+  std::vector<uint32_t> next(size_t{high - low} + 1, 0);
+  for (const auto& change : changes) {
+    ++next[change.from - low];
+    --next[change.to - low];
+  }
+  uint32_t here = 0, before = 0;
+  for (auto& place : next) {
+    here += place;
+    place = before;
+    before += here;
+  }
+  Bounds positions(total);
+  for (const auto& change : changes) {
+    uint32_t position = change.from * lines + change.line;
+    for (uint32_t i = change.from; i < change.to; ++i, position += lines) {
+      positions[next[i - low]++] = position;
+    }
+  }
+  return positions;
+}
+
+}  // namespace
+
+Bounds transpose(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines) {
+  if (bounds.empty()) return {};
+  LineComparison comparison(line);
+  for (size_t i = 0; i < bounds.size(); i += 2) {
+    const uint32_t begin = bounds[i], end = bounds[i + 1];
+    uint32_t first = begin / line;
+    const uint32_t offset = begin - first * line;
+    if (end - begin <= line - offset) {
+      comparison.add(first, offset, offset + (end - begin));
+      continue;
+    }
+    const uint32_t last = end / line;
+    if (offset > 0) comparison.add(first++, offset, line);
+    if (first < last) comparison.add_full(first, last - 1);
+    if (end > last * line) comparison.add(last, 0, end - last * line);
+  }
+  const auto& changes = comparison.finish();
+
+  uint64_t total = 0;
+  uint32_t low = line, high = 0;
+  for (const auto& change : changes) {
+    total += change.to - change.from;
+    low = std::min(low, change.from);
+    high = std::max(high, change.to);
+  }
+  if (total > 2 * kMaxRuns) {
+    throw Error("RLE_MALFORMED", "The mask has more than " + std::to_string(kMaxRuns) + " runs", 0);
+  }
+  auto positions = high - low <= 4 * total + 4096
+                       ? dealt_positions(changes, lines, total, low, high)
+                       : sorted_positions(changes, lines, total);
+  // The end of one line and the begin of the next are the same place: no change there.
+  size_t kept = 0;
+  for (const uint32_t position : positions) {
+    if (kept > 0 && positions[kept - 1] == position) {
+      --kept;
+    } else {
+      positions[kept++] = position;
+    }
+  }
+  positions.resize(kept);
+  return positions;
+}
+
+}  // namespace cellroute::mask
