@@ -1,0 +1,55 @@
+/** What the first bytes of a picture file say it is. */
+export type PictureFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
+
+/** `supported` formats are decoded; of the others at least the name is known; unknown bytes have neither. */
+export interface Recognised {
+  supported?: PictureFormat;
+  name?: string;
+}
+
+// Bytes at an offset, as text in Latin-1. The order matters where one signature begins another.
+const signatures: readonly { at: number; bytes: string; name: string; supported?: PictureFormat }[] = [
+  { at: 0, bytes: '\x89PNG\r\n\x1a\n', name: 'PNG', supported: 'PNG' },
+  { at: 0, bytes: '\xff\xd8\xff', name: 'JPEG', supported: 'JPEG' },
+  { at: 8, bytes: 'WEBP', name: 'WebP', supported: 'WebP' },
+  { at: 0, bytes: 'II*\0', name: 'TIFF', supported: 'TIFF' },
+  { at: 0, bytes: 'MM\0*', name: 'TIFF', supported: 'TIFF' },
+  { at: 0, bytes: 'II+\0', name: 'BigTIFF', supported: 'TIFF' },
+  { at: 0, bytes: 'MM\0+', name: 'BigTIFF', supported: 'TIFF' },
+  { at: 0, bytes: 'GIF8', name: 'GIF' },
+  { at: 0, bytes: 'BM', name: 'BMP' },
+  { at: 0, bytes: '%PDF', name: 'PDF' },
+  { at: 0, bytes: '%!PS', name: 'PostScript' },
+  { at: 0, bytes: '8BPS', name: 'Photoshop' },
+  { at: 4, bytes: 'ftypavif', name: 'AVIF' },
+  { at: 4, bytes: 'ftyp', name: 'HEIF or video' },
+  { at: 4, bytes: 'jP  ', name: 'JPEG 2000' },
+  { at: 0, bytes: '\xff\x4f\xff\x51', name: 'JPEG 2000' },
+  { at: 4, bytes: 'JXL ', name: 'JPEG XL' },
+  { at: 0, bytes: '\xff\x0a', name: 'JPEG XL' },
+  { at: 0, bytes: 'II\xbc', name: 'JPEG XR' },
+  { at: 0, bytes: 'v/1\x01', name: 'OpenEXR' },
+  { at: 0, bytes: 'ZISRAWFILE', name: 'Zeiss CZI' },
+  { at: 0, bytes: '\xda\xce\xbe\x0a', name: 'Nikon ND2' },
+  { at: 0, bytes: '\x70\0\0\0', name: 'Leica LIF' },
+  { at: 0, bytes: '\xd0\xcf\x11\xe0', name: 'OLE (Olympus OIB, Zeiss ZVI)' },
+  { at: 0, bytes: '\x89HDF', name: 'HDF5' },
+  { at: 0, bytes: '\x93NUMPY', name: 'NumPy' },
+  { at: 128, bytes: 'DICM', name: 'DICOM' },
+  { at: 0, bytes: 'PK\x03\x04', name: 'ZIP' },
+  { at: 0, bytes: '\x1f\x8b', name: 'gzip' },
+  { at: 0, bytes: 'data:image/', name: 'data URL (text)' },
+];
+
+export function recognise(bytes: Uint8Array): Recognised {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1024)).toString(
+    'latin1',
+  );
+  for (const { at, bytes: signature, name, supported } of signatures) {
+    if (head.startsWith(signature, at)) return supported ? { name, supported } : { name };
+  }
+  // Never handed to the decoder, which would render an SVG and follow what it refers to
+  if (/^(\xef\xbb\xbf)?\s*</.test(head)) return { name: /<svg/i.test(head) ? 'SVG' : 'XML or HTML' };
+  if (/^P[1-7]\s/.test(head)) return { name: 'PNM' };
+  return {};
+}

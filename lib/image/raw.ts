@@ -1,0 +1,64 @@
+import { checkNumber, refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import type { RawImage } from './types.js';
+
+/** What can be wrong with `data` in ways people often get wrong, and the cure. */
+function dataHint(data: unknown): string | undefined {
+  if (data instanceof ArrayBuffer) return 'wrap the ArrayBuffer in the typed array of its values';
+  if (data instanceof Float64Array || Array.isArray(data)) return 'convert it with Float32Array.from(data)';
+  if (data instanceof Uint8ClampedArray) return 'view it with new Uint8Array(data.buffer)';
+  if (data instanceof Int16Array) return 'shift signed values into a Uint16Array or a Float32Array';
+  return undefined;
+}
+
+function isPixels(data: unknown): data is RawImage['data'] {
+  return data instanceof Uint8Array || data instanceof Uint16Array || data instanceof Float32Array;
+}
+
+/** A raw picture whose numbers agree with each other; refused with what does not. Nothing is copied. */
+export function checkRawImage(option: string, value: object, maxPixels: number): RawImage {
+  const { data, width, height, channels } = value as Record<keyof RawImage, unknown>;
+  if (!isPixels(data)) {
+    const hint = dataHint(data);
+    throw refuse(
+      `${option}.data`,
+      `a Uint8Array, Uint16Array or Float32Array${hint ? ` (${hint})` : ''}`,
+      data,
+    );
+  }
+  const columns = checkNumber(`${option}.width`, width, { min: 1, integer: true });
+  const rows = checkNumber(`${option}.height`, height, { min: 1, integer: true });
+  const samples = checkNumber(`${option}.channels`, channels, { min: 1, max: 4, integer: true });
+  checkPixels(columns, rows, maxPixels);
+  const expected = columns * rows * samples;
+  if (data.length !== expected) {
+    throw refuse(
+      `${option}.data`,
+      `${expected} values (width ${columns} × height ${rows} × channels ${samples})${lengthHint(data, columns * rows, samples)}`,
+      data.length,
+    );
+  }
+  return { data, width: columns, height: rows, channels: samples as RawImage['channels'] };
+}
+
+function lengthHint(data: RawImage['data'], pixels: number, samples: number): string {
+  const channels = data.length / pixels;
+  if (Number.isInteger(channels) && channels >= 1 && channels <= 4) {
+    return `; this many would be right for channels ${channels}`;
+  }
+  const bytes = channels / samples;
+  if (data instanceof Uint8Array && (bytes === 2 || bytes === 4)) {
+    return `; these look like the bytes of a ${bytes === 2 ? 'Uint16Array' : 'Float32Array'}`;
+  }
+  return '';
+}
+
+/** The cap against pictures, and files of a few bytes that claim to be pictures, no memory can hold. */
+export function checkPixels(width: number, height: number, maxPixels: number): void {
+  if (width * height <= maxPixels) return;
+  throw new CellrouteError(
+    'IMAGE_UNSUPPORTED',
+    `The picture has ${width} × ${height} pixels, more than maxPixels allows (${maxPixels})`,
+    { option: 'maxPixels', expected: `at most ${maxPixels} pixels`, got: `${width} × ${height}` },
+  );
+}
