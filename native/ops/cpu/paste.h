@@ -1,0 +1,16 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "mask/rle.h"
+
+namespace cellroute::ops::cpu {
+
+/** probabilities [N, M, M] and boxes [N, 4] are float32 and contiguous; boxes are widened as the
+ *  masks are by their border of one zero. */
+std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
+                                   uint32_t height, uint32_t width, float threshold);
+
+}  // namespace cellroute::ops::cpu
