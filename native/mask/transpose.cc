@@ -17,11 +17,14 @@ struct Change {
   uint32_t line;
 };
 
-/** Compares each line with the one before it. A run across the lines begins or ends exactly where
- *  two neighbours differ. */
+/** Compares each line with the one before it: a run across the lines begins or ends exactly where
+ *  two neighbours differ. Before the first line comes the last, one place on, as across the lines
+ *  the foot of one place is followed by the head of the next. */
 class LineComparison {
  public:
-  explicit LineComparison(uint32_t line) : length_(line) {}
+  LineComparison(uint32_t length, Bounds last_line) : length_(length), previous_(last_line) {
+    for (auto& bound : previous_) ++bound;
+  }
 
   void add(uint32_t line, uint32_t from, uint32_t to) {
     move_to(line);
@@ -38,9 +41,8 @@ class LineComparison {
     line_ = last;
   }
 
-  const std::vector<Change>& finish() {
-    compare();
-    ++line_;
+  const std::vector<Change>& finish(uint32_t lines) {
+    move_to(lines - 1);
     compare();
     return changes_;
   }
@@ -85,6 +87,19 @@ class LineComparison {
   std::vector<Change> changes_;
 };
 
+/** The runs of the last line, from its own begin. */
+Bounds last_line(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines) {
+  const uint32_t start = line * (lines - 1);
+  size_t first = bounds.size();
+  while (first > 0 && bounds[first - 1] > start) first -= 2;
+  Bounds result;
+  for (size_t i = first; i < bounds.size(); i += 2) {
+    result.push_back(std::max(bounds[i], start) - start);
+    result.push_back(bounds[i + 1] - start);
+  }
+  return result;
+}
+
 /** Positions across the lines, sorted: few of them in a wide field. */
 Bounds sorted_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total) {
   Bounds positions;
@@ -124,8 +139,8 @@ Bounds dealt_positions(const std::vector<Change>& changes, uint32_t lines, uint6
 }  // namespace
 
 Bounds transpose(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines) {
-  if (bounds.empty()) return {};
-  LineComparison comparison(line);
+  if (line == 1 || lines == 1 || bounds.empty()) return {bounds.begin(), bounds.end()};
+  LineComparison comparison(line, last_line(bounds, line, lines));
   for (size_t i = 0; i < bounds.size(); i += 2) {
     const uint32_t begin = bounds[i], end = bounds[i + 1];
     uint32_t first = begin / line;
@@ -139,7 +154,7 @@ Bounds transpose(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
     if (first < last) comparison.add_full(first, last - 1);
     if (end > last * line) comparison.add(last, 0, end - last * line);
   }
-  const auto& changes = comparison.finish();
+  const auto& changes = comparison.finish(lines);
 
   uint64_t total = 0;
   uint32_t low = line, high = 0;
@@ -151,20 +166,8 @@ Bounds transpose(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
   if (total > 2 * kMaxRuns) {
     throw Error("RLE_MALFORMED", "The mask has more than " + std::to_string(kMaxRuns) + " runs", 0);
   }
-  auto positions = high - low <= 4 * total + 4096
-                       ? dealt_positions(changes, lines, total, low, high)
-                       : sorted_positions(changes, lines, total);
-  // The end of one line and the begin of the next are the same place: no change there.
-  size_t kept = 0;
-  for (const uint32_t position : positions) {
-    if (kept > 0 && positions[kept - 1] == position) {
-      --kept;
-    } else {
-      positions[kept++] = position;
-    }
-  }
-  positions.resize(kept);
-  return positions;
+  return high - low <= 4 * total + 4096 ? dealt_positions(changes, lines, total, low, high)
+                                        : sorted_positions(changes, lines, total);
 }
 
 }  // namespace cellroute::mask

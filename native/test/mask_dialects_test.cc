@@ -1,0 +1,123 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "error.h"
+#include "mask/coco.h"
+#include "mask/kaggle.h"
+#include "test/mask_reference.h"
+
+namespace cellroute::mask {
+namespace {
+
+constexpr int64_t kAccepted = -1;
+
+template <class Read>
+int64_t refused_at(Read&& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    CHECK(error.code() == "RLE_MALFORMED");
+    return static_cast<int64_t>(error.position().value());
+  }
+  return kAccepted;
+}
+
+TEST_CASE("Kaggle's text there and back") {
+  for (const auto& mask : many_masks(4)) {
+    const auto rle = counts_by_pixel(mask);
+    const auto text = to_kaggle(rle);
+    CHECK(text == kaggle_by_pixel(mask));
+    CHECK(from_kaggle(text, mask.height, mask.width) == rle);
+  }
+}
+
+TEST_CASE("Kaggle's text as people write it") {
+  CHECK(from_kaggle("", 2, 3).counts == std::vector<uint32_t>{6});
+  CHECK(from_kaggle("  1  1 3 1 ", 1, 3).counts == std::vector<uint32_t>{0, 1, 1, 1});
+  // Runs that touch are one run, and come out as one.
+  CHECK(to_kaggle(from_kaggle("1 2 3 1 4 2", 2, 3)) == "1 5");
+}
+
+TEST_CASE("Kaggle's text is refused where it goes wrong") {
+  const auto at = [](std::string_view text) {
+    return refused_at([&] { from_kaggle(text, 3, 4); });
+  };
+  CHECK(at("1 12") == kAccepted);
+  CHECK(at("12 1") == kAccepted);
+  CHECK(at("1") == 1);  // a start without a length
+  CHECK(at("1 2 5 ") == 6);
+  CHECK(at("0 1") == 0);   // starts count from 1
+  CHECK(at("1 0") == 2);   // a run of nothing
+  CHECK(at("1 13") == 2);  // past the last pixel
+  CHECK(at("13 1") == 0);
+  CHECK(at("5 2 1 1") == 4);  // falling
+  CHECK(at("1 3 3 1") == 4);  // overlapping
+  CHECK(at("-1 2") == 0);
+  CHECK(at("+1 2") == 0);
+  CHECK(at("1 2.0") == 3);
+  CHECK(at("1,2") == 1);
+  CHECK(at("1\t2") == 1);
+  CHECK(at("1 2\n") == 3);
+  CHECK(at(std::string_view("1 2\0", 4)) == 3);
+  CHECK(at("1 18446744073709551617") == 2);  // 1 in 64 bits
+  CHECK(at("4294967297 1") == 0);            // 1 in 32 bits
+  CHECK(at("1 \xd9\xa1") == 2);
+  CHECK(at("nan") == 0);
+}
+
+TEST_CASE("COCO's string there and back") {
+  for (const auto& mask : many_masks(5)) {
+    const auto rle = counts_by_pixel(mask);
+    CHECK(from_coco(to_coco(rle), mask.height, mask.width) == rle);
+  }
+  // Written by pycocotools.
+  CHECK(to_coco(Rle{1, 1, {0, 1}}) == "01");
+  CHECK(to_coco(Rle{33, 65, {2145}}) == "QS2");
+  CHECK(to_coco(Rle{65535, 65537, {0, 0xffffffff}}) == "0oooooo3");
+}
+
+TEST_CASE("COCO's string: groups of five bits down to the sign") {
+  CHECK(from_coco("<", 3, 4).counts == std::vector<uint32_t>{12});
+  CHECK(from_coco("\\0", 3, 4).counts == std::vector<uint32_t>{12});  // with a group to spare
+  CHECK(from_coco("0oooooo3", 65535, 65537).counts == std::vector<uint32_t>{0, 0xffffffff});
+  // Runs of nothing vanish: 3 0 4 5 is 7 5, the fourth written as 5 - 0.
+  CHECK(from_coco("3045", 3, 4).counts == std::vector<uint32_t>{7, 5});
+}
+
+TEST_CASE("COCO's string is refused where it goes wrong") {
+  const auto at = [](std::string_view text) { return refused_at([&] { from_coco(text, 3, 4); }); };
+  CHECK(at("<") == kAccepted);
+  CHECK(at("") == 0);
+  CHECK(at("5") == 1);  // 5 of 12 pixels
+  CHECK(at("=") == 0);  // 13 of them
+  CHECK(at("552") == kAccepted);
+  CHECK(at("553") == 2);
+  CHECK(at("O") == 0);     // -1
+  CHECK(at("12I") == 2);   // -7
+  CHECK(at("123I") == 3);  // 2 - 7
+  CHECK(at("5P") == 2);    // cut off inside a count
+  CHECK(at("/") == 0);
+  CHECK(at("5p") == 1);
+  CHECK(at("5 7") == 1);
+  CHECK(at(std::string_view("5\0", 2)) == 1);
+  CHECK(at("5\xff") == 1);
+  CHECK(at("PPPPPPPPPPPPPPPPPPPP0") == 0);  // no number needs so many groups
+  CHECK(at("oooooo3") == 0);                // 2^32 - 1 and more
+}
+
+TEST_CASE("COCO's counts: runs of nothing vanish, anything else must fit") {
+  const auto read = [](std::vector<uint32_t> counts) { return from_counts(counts, 3, 4).counts; };
+  CHECK(read({12}) == std::vector<uint32_t>{12});
+  CHECK(read({12, 0}) == std::vector<uint32_t>{12});
+  CHECK(read({3, 0, 4, 5}) == std::vector<uint32_t>{7, 5});
+  CHECK(read({0, 0, 0, 2, 0, 3, 7}) == std::vector<uint32_t>{0, 5, 7});
+  const auto at = [&](std::vector<uint32_t> counts) { return refused_at([&] { read(counts); }); };
+  CHECK(at({}) == 0);
+  CHECK(at({5, 5}) == 2);
+  CHECK(at({5, 8}) == 1);
+  CHECK(at({5, 0xffffffff, 8}) == 1);
+}
+
+}  // namespace
+}  // namespace cellroute::mask
