@@ -1,1 +1,29 @@
+export { type Cell, type CellArrays, Cells } from './cells.js';
+export {
+  CellClassifier,
+  type Classification,
+  type InputTensor,
+  type LoadClassifierOptions,
+} from './classifier.js';
+export {
+  type ClassifierConfig,
+  classifierConfig,
+  type PartialClassifierConfig,
+} from './config/classifier.js';
+export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
+export type { Intensity } from './config/shared.js';
+export { RoutedEnsemble, type RoutedEnsembleOptions, type RoutedSegmentOptions } from './ensemble.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
+export type { ImageInput, RawImage } from './image/types.js';
+export { Masks } from './mask/masks.js';
+export type { CallOptions, Progress } from './model.js';
+export type { SaveOptions } from './model-file.js';
+export { type LoadOptions, loadNative } from './native/load.js';
+export { sartorius } from './presets.js';
+export type { Capped, Route, RoutedSegmentation, Segmentation } from './result.js';
+export {
+  CellSegmenter,
+  type LoadSegmenterOptions,
+  type SegmentOptions,
+  type SegmentThresholds,
+} from './segmenter.js';

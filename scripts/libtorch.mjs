@@ -39,7 +39,7 @@ function inRange(version) {
   return key(version) >= key(OLDEST) && key(version) <= key(NEWEST);
 }
 
-function python() {
+export function python() {
   for (const name of process.platform === 'win32' ? ['py', 'python'] : ['python3', 'python']) {
     try {
       execFileSync(name, ['--version'], { stdio: 'ignore' });

@@ -3,6 +3,10 @@
  * Plain structs and typed arrays only; one call a picture or batch, never one a value.
  */
 
+import type { ClassifierConfig } from '../config/classifier.js';
+import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
+import type { Intensity } from '../config/shared.js';
+
 /**
  * Masks of one picture size, one after the other: `counts` from `offsets[i]` to `offsets[i + 1]` are mask i
  * as COCO counts (lengths of runs down the columns, the first of them background).
@@ -15,7 +19,142 @@ export interface MaskBatch {
   offsets: Uint32Array;
 }
 
-export interface NativeAddon {
-  /** The LibTorch the addon was compiled against. */
+declare const brand: unique symbol;
+/** A loaded network, owned by native code. */
+export interface ModelHandle {
+  readonly [brand]: 'model';
+}
+/** A flag that stops a job between its stages. */
+export interface CancelHandle {
+  readonly [brand]: 'cancel';
+}
+
+/** What every asynchronous function takes last. */
+export interface NativeCall {
+  cancel?: CancelHandle;
+  /** Called at most every 50 ms, with the stage's name and the part done, 0 to 1. */
+  onProgress?: (stage: string, fraction: number) => void;
+  /** Threads of the owner thread's team; counts for the first call of a process. */
+  threads: number;
+}
+
+/** One tensor of a file: where its elements lie. Checked again before anything is read. */
+export interface NativeTensorEntry {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+  /** In elements. */
+  strides: readonly number[];
+  /** Bytes from the start of the file to element 0. */
+  offset: number;
+  /** First byte past the storage it lies in. */
+  storageEnd: number;
+}
+
+export interface NativeWeights {
+  path: string;
+  tensors: readonly NativeTensorEntry[];
+  /** Whose names the tensors bear. */
+  keys: 'torchvision' | 'fastai';
+}
+
+/** How a file's tensors met a network's: names, and for mismatches both shapes. */
+export interface LoadReport {
+  loaded: string[];
+  missing: string[];
+  unexpected: string[];
+  mismatched: string[];
+}
+
+export interface NativeLoaded {
+  model: ModelHandle;
+  report: LoadReport;
+  /** Bytes of parameters and buffers. */
+  bytes: number;
+}
+
+export interface NativePicture {
+  data: Uint8Array | Uint16Array | Float32Array;
+  width: number;
+  height: number;
+  channels: number;
+}
+
+export interface NativeSegmentOptions {
+  intensity: Intensity;
+  scoreThreshold: number;
+  nmsThreshold: number;
+  detectionsPerImage: number;
+  rpnPreNmsTopN: number;
+  rpnPostNmsTopN: number;
+  rpnNmsThreshold: number;
+  rpnScoreThreshold: number;
+  maskThreshold: number;
+  /** Pixels; smaller masks are dropped. */
+  minArea: number;
+  /** Share of its pixels a cell may lose to better ones before it is dropped; null leaves overlaps. */
+  maxLost: number | null;
+}
+
+export interface NativeSegmentation {
+  boxes: Float32Array;
+  scores: Float32Array;
+  labels: Int32Array;
+  areas: Uint32Array;
+  masks: MaskBatch;
+  detectionsCapped: boolean;
+  proposalsCapped: boolean;
+}
+
+export interface NativeClassification {
+  logits: Float32Array;
+  probabilities: Float32Array;
+}
+
+export interface NativeTensorInfo {
+  name: string;
+  dtype: 'F32' | 'I64';
+  shape: number[];
+}
+
+export interface NativeInfo {
   libtorch: string;
+  /** What LibTorch's kernels use: AVX512, AVX2, DEFAULT. */
+  cpuCapability: string;
+}
+
+export interface NativeAddon {
+  info(): NativeInfo;
+
+  createCancel(): CancelHandle;
+  cancel(handle: CancelHandle): void;
+
+  loadMaskRCNN(config: MaskRCNNConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;
+  loadClassifier(config: ClassifierConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;
+  releaseModel(model: ModelHandle): void;
+  /** Parameters and buffers by torchvision's names. */
+  listTensors(model: ModelHandle): NativeTensorInfo[];
+  /** One tensor's bytes, row-major. */
+  readTensor(model: ModelHandle, name: string, call: NativeCall): Promise<Uint8Array>;
+
+  segment(
+    model: ModelHandle,
+    picture: NativePicture,
+    options: NativeSegmentOptions,
+    call: NativeCall,
+  ): Promise<NativeSegmentation>;
+  classify(
+    model: ModelHandle,
+    picture: NativePicture,
+    intensity: Intensity,
+    call: NativeCall,
+  ): Promise<NativeClassification>;
+  /** A network input as it is: [3, height, width], normalised. */
+  classifyTensor(
+    model: ModelHandle,
+    data: Float32Array,
+    height: number,
+    width: number,
+    call: NativeCall,
+  ): Promise<NativeClassification>;
 }

@@ -115,12 +115,11 @@ export function call<T>(action: () => T): T {
   }
 }
 
-/** The same for what it rejects with. A cancelled job rejects with the signal's reason. */
-export async function callAsync<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+/** The same for what it rejects with; a cancelled job keeps its code, CANCELLED, for the caller to replace. */
+export async function callAsync<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    if (signal?.aborted && (error as { code?: unknown }).code === 'CANCELLED') throw signal.reason;
     throw fromNative(error);
   }
 }

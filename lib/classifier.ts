@@ -1,0 +1,143 @@
+import { checkKeys, checkNumber, refuse } from './check.js';
+import {
+  type ClassifierConfig,
+  classifierConfig,
+  type PartialClassifierConfig,
+} from './config/classifier.js';
+import { fastaiClassifierConfig } from './config/fastai.js';
+import { inferClassifierConfig } from './config/infer.js';
+import { mergeConfig, readStoredConfig } from './config/stored.js';
+import { decodeImage } from './image/decode.js';
+import type { ImageInput, RawImage } from './image/types.js';
+import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
+import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
+import type { NativeClassification } from './native/contract.js';
+import { native } from './native/load.js';
+import { openFastaiExport } from './weights/fastai.js';
+
+/** What a classifier says of one picture. */
+export interface Classification {
+  /** The class with the highest probability. */
+  label: string;
+  /** Its place in `config.classNames`. */
+  index: number;
+  /** Of each class, 0 to 1, summing to 1. */
+  probabilities: Record<string, number>;
+  /** The network's outputs before softmax, in the order of `config.classNames`. */
+  logits: Float32Array;
+}
+
+/** A network input as it is: resized and normalised by the caller. */
+export interface InputTensor {
+  /** Channel by channel, row-major. */
+  data: Float32Array;
+  /** [3, height, width], or [1, 3, height, width]. */
+  shape: readonly number[];
+}
+
+export interface LoadClassifierOptions extends CallOptions {
+  /** The network, or the part of it that differs from what the file says. A checkpoint without names needs `classNames`. */
+  config?: PartialClassifierConfig;
+}
+
+/** A ResNet that names the type of a picture's cells: the router of an ensemble. */
+export class CellClassifier {
+  readonly config: ClassifierConfig;
+  readonly #model: LoadedModel;
+
+  private constructor(config: ClassifierConfig, model: LoadedModel) {
+    this.config = config;
+    this.#model = model;
+  }
+
+  /**
+   * Loads a classifier from safetensors, a torch checkpoint, or a fastai `learn.export()` `.pkl`, which is read as
+   * data: nothing in it is run.
+   *
+   * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
+   *   where the tensors are not this network's; INVALID_CONFIG.
+   */
+  static async load(path: string, options: LoadClassifierOptions = {}): Promise<CellClassifier> {
+    checkKeys('', options, ['config', ...CALL_OPTION_KEYS]);
+    let config!: ClassifierConfig;
+    const model = await loadNetwork(path, 'classifier', options, async (file) => {
+      const own =
+        file.format === 'fastai'
+          ? fastaiClassifierConfig(await openFastaiExport(path))
+          : (readStoredConfig(file, 'classifier') ?? inferClassifierConfig(file));
+      config = classifierConfig(mergeConfig(own, options.config));
+      return (addon, weights, call) => addon.loadClassifier(config, weights, call);
+    });
+    return new CellClassifier(config, model);
+  }
+
+  /**
+   * Names the type of one picture.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED; an abort rejects with
+   *   `signal.reason`.
+   */
+  async classify(image: ImageInput, options: CallOptions = {}): Promise<Classification> {
+    checkKeys('', options, CALL_OPTION_KEYS);
+    void this.#model.handle;
+    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    return this.classifyDecoded(picture, options);
+  }
+
+  /** The same for pixels that were decoded and checked already. @internal */
+  async classifyDecoded(picture: RawImage, options: CallOptions): Promise<Classification> {
+    return this.#named(
+      await this.#model.run(options, (model, call) =>
+        native().classify(model, picture, this.config.intensity, call),
+      ),
+    );
+  }
+
+  /** The network alone, on an input the caller has prepared. */
+  async classifyTensor(input: InputTensor, options: CallOptions = {}): Promise<Classification> {
+    checkKeys('', options, CALL_OPTION_KEYS);
+    const { data, shape } = input;
+    if (!(data instanceof Float32Array)) throw refuse('input.data', 'a Float32Array', data);
+    const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
+    if (!Array.isArray(sides) || sides.length !== 3 || sides[0] !== 3) {
+      throw refuse('input.shape', '[3, height, width] or [1, 3, height, width]', shape);
+    }
+    const [height, width] = sides
+      .slice(1)
+      .map((side, i) =>
+        checkNumber(`input.shape[${i + 1}]`, side, { min: 1, max: 1 << 16, integer: true }),
+      ) as [number, number];
+    if (data.length !== 3 * height * width)
+      throw refuse('input.data', `3 x ${height} x ${width} values`, data);
+    return this.#named(
+      await this.#model.run(options, (model, call) =>
+        native().classifyTensor(model, data, height, width, call),
+      ),
+    );
+  }
+
+  /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    await saveNetwork(path, this.#model, this.config, options);
+  }
+
+  /** Stops what is in flight (it rejects with DISPOSED), waits for it, and frees the network. */
+  async dispose(): Promise<void> {
+    await this.#model.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  #named({ logits, probabilities }: NativeClassification): Classification {
+    const { classNames } = this.config;
+    const index = probabilities.reduce((best, value, i) => (value > probabilities[best]! ? i : best), 0);
+    return {
+      label: classNames[index]!,
+      index,
+      probabilities: Object.fromEntries(classNames.map((name, i) => [name, probabilities[i]!])),
+      logits,
+    };
+  }
+}

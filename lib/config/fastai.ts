@@ -1,0 +1,50 @@
+import { CellrouteError } from '../errors.js';
+import type { FastaiExport } from '../weights/fastai.js';
+import type { PartialClassifierConfig } from './classifier.js';
+
+const BILINEAR = 2;
+
+/**
+ * The classifier that a fastai export holds: its vocabulary, its ResNet, its head, and its resize and normalisation
+ * as far as they are stored. Transforms that act in training only are left out.
+ *
+ * @throws {CellrouteError} INVALID_CONFIG where it prepares pictures in a way that ours does not.
+ */
+export function fastaiClassifierConfig({
+  weights,
+  vocab,
+  resize,
+  normalize,
+  divisor,
+  arch,
+}: FastaiExport): PartialClassifierConfig {
+  const refuse = (what: string, got: unknown, expected: string) =>
+    new CellrouteError(
+      'INVALID_CONFIG',
+      `${weights.path}: ${what} is ${String(got)}; cellroute has ${expected}`,
+      {
+        file: weights.path,
+        expected,
+        got: String(got),
+      },
+    );
+  const depth = Number(/resnet(\d+)$/.exec(arch ?? '')?.[1]);
+  if (depth !== 18 && depth !== 34 && depth !== 50)
+    throw refuse('its architecture', arch ?? 'not stored', 'resnet18, resnet34 and resnet50');
+  if (resize && resize.method === 'pad') throw refuse('its resize', resize.method, 'crop and squish');
+  if (resize && resize.resample !== BILINEAR)
+    throw refuse('its resize filter', resize.resample, `bilinear (${BILINEAR})`);
+  if (divisor !== undefined && divisor !== 255) throw refuse('its divisor', divisor, '255');
+  // fastai's create_head: 0 pools, 1 flattens, 2 normalises, 3 drops out, 4 is the hidden linear layer.
+  const hidden = weights.tensors.find(({ name }) => name === '1.4.weight')?.shape[0];
+  return {
+    backbone: { depth },
+    head: { kind: 'concat-pool', ...(hidden === undefined ? {} : { hidden }) },
+    classNames: vocab,
+    ...(normalize ? { imageMean: normalize.mean, imageStd: normalize.std } : {}),
+    resize:
+      resize && resize.method !== 'pad'
+        ? { width: resize.width, height: resize.height, method: resize.method }
+        : null,
+  };
+}

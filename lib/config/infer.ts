@@ -1,0 +1,91 @@
+import type { TensorEntry, WeightsFile } from '../weights/table.js';
+import type { PartialClassifierConfig } from './classifier.js';
+import type { PartialMaskRCNNConfig } from './mask-rcnn.js';
+
+/**
+ * What the shapes and names of a bare state dict tell of its network. What they do not tell (anchors' sizes, norm
+ * eps, thresholds, picture sizes) stays at torchvision's defaults unless the caller says otherwise.
+ */
+export function inferMaskRCNNConfig(file: WeightsFile): PartialMaskRCNNConfig {
+  const shapes = shapesOf(file.tensors);
+  const config: PartialMaskRCNNConfig = {};
+  const backbone = inferBackbone(shapes, 'backbone.body.');
+  if (backbone) config.backbone = backbone;
+  const inner = firstPresent(shapes, [
+    (i) => `backbone.fpn.inner_blocks.${i}.0.weight`,
+    // Before torchvision 0.13 a block was its convolution.
+    (i) => `backbone.fpn.inner_blocks.${i}.weight`,
+  ]);
+  const [firstInner] = inner;
+  if (backbone && firstInner) {
+    config.fpn = { channels: firstInner[0]! };
+    const stageChannels = (stage: number) =>
+      backbone.width * 2 ** (stage - 1) * (backbone.depth >= 50 ? 4 : 1);
+    config.backbone = {
+      ...backbone,
+      returnedLayers: inner.map(
+        (shape) => [1, 2, 3, 4].find((stage) => stageChannels(stage) === shape[1]) ?? 1,
+      ),
+    };
+  }
+  const classes = shapes.get('roi_heads.box_predictor.cls_score.weight');
+  if (classes) config.numClasses = classes[0]!;
+  const hidden = shapes.get('roi_heads.box_head.fc6.weight');
+  if (hidden && config.fpn?.channels) {
+    config.box = { hidden: hidden[0]!, outputSize: Math.round(Math.sqrt(hidden[1]! / config.fpn.channels)) };
+  }
+  const maskConvolutions = firstPresent(shapes, [
+    (i) => `roi_heads.mask_head.${i}.0.weight`,
+    (i) => `roi_heads.mask_head.mask_fcn${i + 1}.weight`,
+  ]);
+  const predictor = shapes.get('roi_heads.mask_predictor.conv5_mask.weight');
+  if (maskConvolutions.length > 0 && predictor) {
+    config.mask = { channels: maskConvolutions.map((shape) => shape[0]!), hidden: predictor[1]! };
+  }
+  const depth = firstPresent(shapes, [(i) => `rpn.head.conv.${i}.0.weight`]).length;
+  if (depth > 0) config.rpn = { convDepth: depth };
+  return config;
+}
+
+/** The same for a ResNet classifier. */
+export function inferClassifierConfig(file: WeightsFile): PartialClassifierConfig {
+  const shapes = shapesOf(file.tensors);
+  const backbone = inferBackbone(shapes, '');
+  const classes = shapes.get('fc.weight')?.[0];
+  return {
+    ...(backbone ? { backbone } : {}),
+    ...(classes ? { classNames: Array.from({ length: classes }, (_, i) => `class ${i}`) } : {}),
+  };
+}
+
+type Shapes = Map<string, readonly number[]>;
+
+const shapesOf = (tensors: readonly TensorEntry[]): Shapes =>
+  new Map(tensors.map(({ name, shape }) => [name, shape]));
+
+/** The shapes a row of numbered names has, by the first way of naming that the file uses. */
+function firstPresent(shapes: Shapes, namings: ((index: number) => string)[]): (readonly number[])[] {
+  for (const naming of namings) {
+    const found: (readonly number[])[] = [];
+    for (let shape = shapes.get(naming(0)); shape; shape = shapes.get(naming(found.length)))
+      found.push(shape);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+function inferBackbone(shapes: Shapes, prefix: string) {
+  const stem = shapes.get(`${prefix}conv1.weight`);
+  if (!stem) return undefined;
+  const blocks = (stage: number) =>
+    firstPresent(shapes, [(i) => `${prefix}layer${stage}.${i}.conv1.weight`]).length;
+  const bottleneck = shapes.has(`${prefix}layer1.0.conv3.weight`);
+  const depth = bottleneck ? (blocks(3) > 6 ? 101 : 50) : blocks(1) > 2 ? 34 : 18;
+  // Of the norms only nn.BatchNorm2d counts its batches; a frozen one has running means, a group norm neither.
+  const kind = shapes.has(`${prefix}bn1.num_batches_tracked`)
+    ? 'batch'
+    : shapes.has(`${prefix}bn1.running_mean`)
+      ? 'frozen-batch'
+      : 'group';
+  return { depth, width: stem[0]!, norm: { kind } } as const;
+}

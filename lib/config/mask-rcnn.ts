@@ -1,0 +1,169 @@
+import { refuse } from '../check.js';
+import {
+  type DeepPartial,
+  flag,
+  integer,
+  list,
+  literal,
+  nullable,
+  number,
+  object,
+  oneNumberOf,
+  type Read,
+  text,
+} from './schema.js';
+import { imageMean, imageStd, intensity, norm, version } from './shared.js';
+
+const positive = integer(1, 1, 1 << 20);
+const top = (fallback: number) => integer(fallback, 1, 1_000_000);
+const share = (fallback: number) => number(fallback, { min: 0, max: 1 });
+const perLevel = (fallback: number[][], max: number) =>
+  list(fallback, list([], number(1, { min: 1e-3, max }), { min: 1, max: 16 }), { min: 1, max: 5 });
+
+/**
+ * A Mask R-CNN with a ResNet-FPN backbone, described fully. The defaults are torchvision's
+ * `maskrcnn_resnet50_fpn` with two classes, as the seed replaces its heads.
+ */
+const shape = object({
+  kind: literal('mask-rcnn'),
+  version,
+  backbone: object({
+    /** Layers of the ResNet. */
+    depth: oneNumberOf(50, [18, 34, 50, 101]),
+    /** Channels after the stem. */
+    width: integer(64, 1, 1024),
+    norm: norm('frozen-batch'),
+    /** Which of the ResNet's stages 1 to 4 feed the FPN, rising. */
+    returnedLayers: list([1, 2, 3, 4], integer(1, 1, 4), { min: 1, max: 4 }),
+  }),
+  fpn: object({
+    channels: integer(256, 1, 8192),
+    /** One level more, the last one max-pooled, for the proposals only. */
+    extraLevel: flag(true),
+  }),
+  /** Label 0 is the background: one class of cells makes 2. */
+  numClasses: integer(2, 2, 10_000),
+  /** Names of classes 1, 2, …; one fewer than numClasses. */
+  classNames: list(['cell'], text, { min: 0, max: 10_000 }),
+  intensity,
+  imageMean,
+  imageStd,
+  /** Shorter side to minSize, longer at most maxSize, pixels; null leaves pictures as they are. */
+  resize: nullable(
+    { minSize: 800, maxSize: 1333 },
+    object({ minSize: integer(800, 1, 1 << 16), maxSize: integer(1333, 1, 1 << 16) }),
+  ),
+  /** Sides are padded with zeros to a multiple of this. */
+  sizeDivisible: integer(32, 1, 1024),
+  rpn: object({
+    /** Pixels of the network's input; a list a level. */
+    anchorSizes: perLevel([[32], [64], [128], [256], [512]], 1 << 16),
+    /** Height over width; a list a level. */
+    aspectRatios: perLevel(
+      Array.from({ length: 5 }, () => [0.5, 1, 2]),
+      1000,
+    ),
+    /** Convolutions before the predictors. */
+    convDepth: integer(1, 1, 8),
+    /** Proposals a level that go into the NMS, by score. */
+    preNmsTopN: top(1000),
+    /** Proposals a picture that come out of it. */
+    postNmsTopN: top(1000),
+    nmsThreshold: share(0.7),
+    scoreThreshold: share(0),
+    /** Sides shorter than this are dropped, pixels of the network's input. */
+    minSize: number(1e-3, { min: 0 }),
+  }),
+  box: object({
+    /** Side of RoIAlign's output. */
+    outputSize: integer(7, 1, 64),
+    samplingRatio: integer(2, -1, 64),
+    /** Units of the two hidden layers. */
+    hidden: integer(1024, 1, 1 << 16),
+    scoreThreshold: share(0.05),
+    nmsThreshold: share(0.5),
+    /** Cells a picture at most; the seed uses 539, the densest Sartorius picture has 790. */
+    detectionsPerImage: top(100),
+    /** Box coder's weights of dx, dy, dw, dh. */
+    regressionWeights: list([10, 10, 5, 5], number(1, { min: 1e-6 }), { min: 4, max: 4 }),
+  }),
+  mask: object({
+    outputSize: integer(14, 1, 64),
+    samplingRatio: integer(2, -1, 64),
+    /** Channels of the convolutions, one after the other. */
+    channels: list([256, 256, 256, 256], positive, { min: 1, max: 16 }),
+    /** Channels of the predictor's transposed convolution. */
+    hidden: integer(256, 1, 8192),
+  }),
+});
+
+export type MaskRCNNConfig = Read<typeof shape>;
+export type PartialMaskRCNNConfig = DeepPartial<MaskRCNNConfig>;
+
+/**
+ * The full configuration for what was given of it; everything else is torchvision's `maskrcnn_resnet50_fpn`.
+ *
+ * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what came.
+ */
+export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}): MaskRCNNConfig {
+  const config = shape(given, '');
+  const levels = config.backbone.returnedLayers.length + (config.fpn.extraLevel ? 1 : 0);
+  if (config.backbone.returnedLayers.some((layer, i, all) => i > 0 && layer <= all[i - 1]!)) {
+    throw refuse(
+      'backbone.returnedLayers',
+      'rising numbers',
+      config.backbone.returnedLayers.join(', '),
+      'INVALID_CONFIG',
+    );
+  }
+  for (const key of ['anchorSizes', 'aspectRatios'] as const) {
+    if (config.rpn[key].length !== levels) {
+      throw refuse(
+        `rpn.${key}`,
+        `${levels} lists, one a level of the backbone`,
+        config.rpn[key],
+        'INVALID_CONFIG',
+      );
+    }
+  }
+  const anchors = config.rpn.anchorSizes.map((sizes, i) => sizes.length * config.rpn.aspectRatios[i]!.length);
+  if (new Set(anchors).size !== 1) {
+    throw refuse(
+      'rpn.anchorSizes',
+      'as many anchors (sizes times ratios) on every level',
+      anchors.join(', '),
+      'INVALID_CONFIG',
+    );
+  }
+  if (given.classNames === undefined && config.numClasses !== 2) {
+    config.classNames = Array.from({ length: config.numClasses - 1 }, (_, i) => `class ${i + 1}`);
+  }
+  if (config.classNames.length !== config.numClasses - 1) {
+    throw refuse(
+      'classNames',
+      `${config.numClasses - 1} names, numClasses without the background`,
+      config.classNames,
+      'INVALID_CONFIG',
+    );
+  }
+  if (config.resize && config.resize.maxSize < config.resize.minSize) {
+    throw refuse(
+      'resize.maxSize',
+      `a number of at least resize.minSize (${config.resize.minSize})`,
+      config.resize.maxSize,
+      'INVALID_CONFIG',
+    );
+  }
+  checkPercentiles(config.intensity);
+  return config;
+}
+
+export function checkPercentiles(value: { low: number; high: number }): void {
+  if (value.low >= value.high)
+    throw refuse(
+      'intensity.low',
+      `a number below intensity.high (${value.high})`,
+      value.low,
+      'INVALID_CONFIG',
+    );
+}

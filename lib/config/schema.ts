@@ -1,0 +1,89 @@
+import {
+  checkBoolean,
+  checkKeys,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkString,
+  type NumberRange,
+  refuse,
+} from '../check.js';
+
+/**
+ * Readers of a configuration's values: each takes the value, its path for the error, and a default for `undefined`.
+ * A configuration is described once, as an object of readers; type, defaults and checks follow from it.
+ */
+export type Reader<T> = (value: unknown, path: string) => T;
+
+type Shape = Record<string, Reader<unknown>>;
+export type Read<R> = R extends Reader<infer T> ? T : never;
+/** What a caller may give for a configuration: any part of it. */
+export type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]?: DeepPartial<T[K]> }
+    : T;
+
+const CODE = 'INVALID_CONFIG';
+
+export const number =
+  (fallback: number, range: NumberRange): Reader<number> =>
+  (value, path) =>
+    value === undefined ? fallback : checkNumber(path, value, range, CODE);
+
+export const integer = (fallback: number, min: number, max: number): Reader<number> =>
+  number(fallback, { min, max, integer: true });
+
+export const flag =
+  (fallback: boolean): Reader<boolean> =>
+  (value, path) =>
+    value === undefined ? fallback : checkBoolean(path, value, CODE);
+
+export const oneOf =
+  <T extends string>(fallback: T, allowed: readonly T[]): Reader<T> =>
+  (value, path) =>
+    value === undefined ? fallback : checkOneOf(path, value, allowed, CODE);
+
+/** One of a few numbers, such as the depths a ResNet comes in. */
+export const oneNumberOf =
+  <T extends number>(fallback: T, allowed: readonly T[]): Reader<T> =>
+  (value, path) => {
+    if (value === undefined) return fallback;
+    if ((allowed as readonly unknown[]).includes(value)) return value as T;
+    throw refuse(path, `one of ${allowed.join(', ')}`, value, CODE);
+  };
+
+export const literal =
+  <T extends string>(word: T): Reader<T> =>
+  (value, path) =>
+    value === undefined ? word : checkOneOf(path, value, [word], CODE);
+
+export const list =
+  <T>(fallback: readonly T[], item: Reader<T>, length: { min: number; max: number }): Reader<T[]> =>
+  (value, path) => {
+    if (value === undefined) return [...fallback];
+    const size = length.min === length.max ? `${length.min}` : `${length.min} to ${length.max}`;
+    if (!Array.isArray(value) || value.length < length.min || value.length > length.max) {
+      throw refuse(path, `an array of ${size}`, value, CODE);
+    }
+    // An item has no default of its own: a hole is refused by its reader's check.
+    return value.map((entry, i) => item(entry ?? null, `${path}[${i}]`));
+  };
+
+export const text: Reader<string> = (value, path) => checkString(path, value, CODE);
+
+export const nullable =
+  <T>(fallback: T | null, reader: Reader<T>): Reader<T | null> =>
+  (value, path) =>
+    value === undefined ? fallback : value === null ? null : reader(value, path);
+
+export const object =
+  <S extends Shape>(shape: S): Reader<{ [K in keyof S]: Read<S[K]> }> =>
+  (value, path) => {
+    const given = value === undefined ? {} : checkObject(path || 'config', value, CODE);
+    checkKeys(path, given, Object.keys(shape), CODE);
+    const result: Record<string, unknown> = {};
+    for (const [key, reader] of Object.entries(shape))
+      result[key] = reader(given[key], path ? `${path}.${key}` : key);
+    return result as { [K in keyof S]: Read<S[K]> };
+  };

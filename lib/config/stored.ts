@@ -1,0 +1,54 @@
+import { CellrouteError } from '../errors.js';
+import type { WeightsFile } from '../weights/table.js';
+
+/** Where a safetensors file's metadata carries the network's configuration, as JSON. */
+export const CONFIG_KEY = 'cellroute.config';
+
+/**
+ * The configuration stored in a file, as it stands there: the caller validates it.
+ *
+ * @throws {CellrouteError} WEIGHTS_MISMATCH where it describes the other kind of network, WEIGHTS_DAMAGED where it
+ *   is not JSON.
+ */
+export function readStoredConfig(file: WeightsFile, kind: 'mask-rcnn' | 'classifier'): object | undefined {
+  const text = file.metadata[CONFIG_KEY];
+  if (text === undefined) return undefined;
+  let stored: unknown;
+  try {
+    stored = JSON.parse(text);
+  } catch (cause) {
+    throw new CellrouteError(
+      'WEIGHTS_DAMAGED',
+      `${file.path}: its configuration is not JSON`,
+      { file: file.path },
+      { cause },
+    );
+  }
+  if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) {
+    throw new CellrouteError('WEIGHTS_DAMAGED', `${file.path}: its configuration is not an object`, {
+      file: file.path,
+    });
+  }
+  const found = (stored as { kind?: unknown }).kind;
+  if (found !== undefined && found !== kind) {
+    throw new CellrouteError('WEIGHTS_MISMATCH', `${file.path} holds a ${String(found)}, not a ${kind}`, {
+      file: file.path,
+      expected: kind,
+      got: String(found),
+    });
+  }
+  return stored;
+}
+
+/** `over` upon `base`: objects are merged, everything else (lists too) is replaced. */
+export function mergeConfig(base: object, over: object | undefined): object {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over ?? {})) {
+    const below = (base as Record<string, unknown>)[key];
+    const both = [below, value].every(
+      (side) => typeof side === 'object' && side !== null && !Array.isArray(side),
+    );
+    if (value !== undefined) result[key] = both ? mergeConfig(below as object, value as object) : value;
+  }
+  return result;
+}

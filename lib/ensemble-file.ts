@@ -1,0 +1,66 @@
+import { checkKeys, checkObject, checkString, refuse } from './check.js';
+import { CellrouteError } from './errors.js';
+import type { SegmentThresholds } from './segmenter.js';
+
+/** What `ensemble.json` says; file names are relative to its folder. */
+export interface EnsembleFile {
+  classifier: string;
+  segmenters: Record<string, { weights: string; thresholds?: SegmentThresholds } | null>;
+  fallback?: string;
+}
+
+/**
+ * Reads and checks an `ensemble.json`; the thresholds are checked by the ensemble itself.
+ *
+ * @throws {CellrouteError} ENSEMBLE_INVALID, naming the file and the value.
+ */
+export function parseEnsembleFile(text: string, path: string): EnsembleFile {
+  try {
+    return parse(text);
+  } catch (error) {
+    const { message, details } =
+      error instanceof CellrouteError ? error : { message: (error as Error).message, details: {} };
+    throw new CellrouteError(
+      'ENSEMBLE_INVALID',
+      `${path}: ${message}`,
+      { ...details, file: path },
+      { cause: error },
+    );
+  }
+}
+
+function parse(text: string): EnsembleFile {
+  const root = checkObject('the file', JSON.parse(text));
+  checkKeys('', root, ['format', 'version', 'classifier', 'segmenters', 'fallback']);
+  if (root.format !== 'cellroute-ensemble') throw refuse('format', "'cellroute-ensemble'", root.format);
+  if (root.version !== 1) throw refuse('version', '1, the one this cellroute reads', root.version);
+  const segmenters: EnsembleFile['segmenters'] = {};
+  for (const [type, value] of Object.entries(checkObject('segmenters', root.segmenters))) {
+    if (value === null) {
+      segmenters[type] = null;
+      continue;
+    }
+    const entry = checkObject(`segmenters.${type}`, value);
+    checkKeys(`segmenters.${type}`, entry, ['weights', 'thresholds']);
+    segmenters[type] = { weights: checkFileName(`segmenters.${type}.weights`, entry.weights) };
+    if (entry.thresholds !== undefined) {
+      segmenters[type].thresholds = checkObject(
+        `segmenters.${type}.thresholds`,
+        entry.thresholds,
+      ) as SegmentThresholds;
+    }
+  }
+  return {
+    classifier: checkFileName('classifier', root.classifier),
+    segmenters,
+    ...(root.fallback === undefined ? {} : { fallback: checkString('fallback', root.fallback) }),
+  };
+}
+
+/** A folder from elsewhere may not point out of itself. */
+function checkFileName(option: string, value: unknown): string {
+  const name = checkString(option, value);
+  if (/[\\/:]/.test(name) || name === '.' || name === '..')
+    throw refuse(option, 'a file name without a path', value);
+  return name;
+}

@@ -1,0 +1,93 @@
+import { checkKeys, checkOneOf, checkString } from './check.js';
+import type { ClassifierConfig } from './config/classifier.js';
+import type { MaskRCNNConfig } from './config/mask-rcnn.js';
+import { CONFIG_KEY } from './config/stored.js';
+import { CellrouteError } from './errors.js';
+import { type CallOptions, LoadedModel, runJob } from './model.js';
+import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from './native/contract.js';
+import { call, native } from './native/load.js';
+import { convertFloats } from './weights/convert-dtype.js';
+import { openWeights } from './weights/open.js';
+import type { TensorSource } from './weights/source.js';
+import type { WeightsFile } from './weights/table.js';
+import { writeSafetensors } from './weights/write-safetensors.js';
+import { writeTorchZip } from './weights/write-torch-zip.js';
+
+export interface SaveOptions {
+  /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */
+  dtype?: 'float32' | 'float16';
+}
+
+type Load = (addon: NativeAddon, weights: NativeWeights, call: NativeCall) => Promise<NativeLoaded>;
+
+/** Opens a file, lets `prepare` choose the network for it, and fills that network with the file's tensors. */
+export async function loadNetwork(
+  path: string,
+  name: string,
+  options: CallOptions,
+  prepare: (file: WeightsFile) => Load | Promise<Load>,
+): Promise<LoadedModel> {
+  const file = await openWeights(checkString('path', path));
+  const load = await prepare(file);
+  const weights: NativeWeights = {
+    path: file.path,
+    tensors: file.tensors,
+    keys: file.format === 'fastai' ? 'fastai' : 'torchvision',
+  };
+  const { model, report } = await runJob(options, (nativeCall) => load(native(), weights, nativeCall));
+  const trouble = [
+    ...report.missing.map((key) => `${key} is missing`),
+    ...report.mismatched,
+    ...report.unexpected.map((key) => `${key} is not part of the network`),
+  ];
+  if (trouble.length > 0) {
+    call(() => native().releaseModel(model));
+    throw mismatch(file, trouble, report);
+  }
+  return new LoadedModel(name, model);
+}
+
+function mismatch(file: WeightsFile, trouble: string[], report: LoadReport): CellrouteError {
+  const shown = trouble.slice(0, 8);
+  const rest = trouble.length - shown.length;
+  const total = report.loaded.length + report.unexpected.length + report.mismatched.length;
+  return new CellrouteError(
+    'WEIGHTS_MISMATCH',
+    `${file.path} does not fit this network (${report.loaded.length} of its ${total} tensors do):\n` +
+      `${shown.map((line) => `  - ${line}`).join('\n')}${rest > 0 ? `\n  - and ${rest} more` : ''}\n` +
+      'The config option describes the network; `cellroute inspect` lists what the file holds.',
+    { file: file.path },
+  );
+}
+
+/** Writes a network and, in safetensors, its configuration. A torch checkpoint has no place for that. */
+export async function saveNetwork(
+  path: string,
+  model: LoadedModel,
+  config: MaskRCNNConfig | ClassifierConfig,
+  options: SaveOptions,
+): Promise<void> {
+  checkString('path', path);
+  checkKeys('', options, ['dtype']);
+  const to =
+    checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'float16']) === 'float16' ? 'F16' : 'F32';
+  const sources = call(() => native().listTensors(model.handle)).map(
+    ({ name, dtype, shape }): TensorSource => {
+      const isFloat = dtype === 'F32';
+      return {
+        name,
+        dtype: isFloat ? to : dtype,
+        shape,
+        // One tensor at a time, so that no second copy of the network is in memory.
+        async *chunks() {
+          const bytes = await model.run({}, (handle, nativeCall) =>
+            native().readTensor(handle, name, nativeCall),
+          );
+          yield isFloat ? convertFloats(bytes, dtype, to) : bytes;
+        },
+      };
+    },
+  );
+  if (/\.(pth|pt|bin)$/.test(path)) await writeTorchZip(path, sources);
+  else await writeSafetensors(path, sources, { [CONFIG_KEY]: JSON.stringify(config) });
+}

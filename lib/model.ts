@@ -1,0 +1,118 @@
+import { availableParallelism } from 'node:os';
+import { CellrouteError } from './errors.js';
+import type { ModelHandle, NativeCall } from './native/contract.js';
+import { call, callAsync, native } from './native/load.js';
+
+/** What an asynchronous call takes besides its own options. */
+export interface CallOptions {
+  /** Stops the work between two stages; the promise rejects with `signal.reason`. */
+  signal?: AbortSignal;
+  /** Told the stage and the part done (0 to 1), at most every 50 ms. */
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  stage: string;
+  /** 0 to 1. */
+  fraction: number;
+}
+
+/** The names every options object accepts, for its unknown-key check. */
+export const CALL_OPTION_KEYS = ['signal', 'onProgress'] as const;
+
+/** Threads of the device's owner thread; a process has one team for all its models. */
+const threads = () => Number(process.env.CELLROUTE_THREADS) || availableParallelism();
+
+/**
+ * Runs one native job: wires the signal to a native flag and the listener to progress, and takes both off again.
+ * What the listener throws stops the job and is what the promise rejects with.
+ */
+export async function runJob<T>(
+  options: CallOptions,
+  job: (call: NativeCall) => Promise<T>,
+  extra?: AbortSignal,
+): Promise<T> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  extra?.throwIfAborted();
+  const addon = native();
+  const cancel = call(() => addon.createCancel());
+  const stop = () => addon.cancel(cancel);
+  let thrown: { error: unknown } | undefined;
+  const listener =
+    onProgress &&
+    ((stage: string, fraction: number) => {
+      if (thrown) return;
+      try {
+        onProgress({ stage, fraction });
+      } catch (error) {
+        thrown = { error };
+        stop();
+      }
+    });
+  signal?.addEventListener('abort', stop, { once: true });
+  extra?.addEventListener('abort', stop, { once: true });
+  try {
+    return await callAsync(() =>
+      job({ cancel, threads: threads(), ...(listener ? { onProgress: listener } : {}) }),
+    );
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'CANCELLED') throw error;
+    if (thrown) throw thrown.error;
+    if (signal?.aborted) throw signal.reason;
+    throw extra?.aborted ? extra.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    extra?.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * A native network and the calls in flight on it. Disposing stops those calls, waits for them, and lets the memory
+ * go; every later use is refused with DISPOSED.
+ */
+export class LoadedModel {
+  readonly #name: string;
+  readonly #end = new AbortController();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #handle: ModelHandle | undefined;
+
+  constructor(name: string, handle: ModelHandle) {
+    this.#name = name;
+    this.#handle = handle;
+  }
+
+  get disposed(): boolean {
+    return this.#end.signal.aborted;
+  }
+
+  /** The handle, for a synchronous call. */
+  get handle(): ModelHandle {
+    if (!this.#handle || this.disposed) throw this.#refusal();
+    return this.#handle;
+  }
+
+  async run<T>(options: CallOptions, job: (handle: ModelHandle, call: NativeCall) => Promise<T>): Promise<T> {
+    const handle = this.handle;
+    const work = runJob(options, (nativeCall) => job(handle, nativeCall), this.#end.signal);
+    this.#inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.disposed) this.#end.abort(this.#refusal());
+    await Promise.allSettled(this.#inFlight);
+    if (!this.#handle) return;
+    const handle = this.#handle;
+    this.#handle = undefined;
+    call(() => native().releaseModel(handle));
+  }
+
+  #refusal(): CellrouteError {
+    return new CellrouteError('DISPOSED', `This ${this.#name} was disposed; load it again to use it.`);
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { familySync, versionSync } from 'detect-libc';
+import { CellrouteError } from '../errors.js';
+import { findAddon, findLibtorch, type Place, packageRoot } from './find.js';
+import { loadNative } from './load.js';
+
+/** What was found on this machine, and what is wrong with it. */
+export interface Diagnosis {
+  cellroute: string;
+  node: string;
+  system: string;
+  processor: string;
+  memoryGiB: number;
+  addon: { path: string | undefined; places: Place[] };
+  libtorch: { folder: string | undefined; version: string | undefined; places: Place[] };
+  /** Devices a network can run on. */
+  devices: string[];
+  threads: number;
+  /** What LibTorch's kernels use of the processor. */
+  cpuCapability: string | undefined;
+  /** What is wrong; empty where everything works. */
+  problems: string[];
+}
+
+/** Looks at everything cellroute needs, loads it, and tells what it saw. Never throws. */
+export function diagnose(libtorch?: string): Diagnosis {
+  const { files, places } = findAddon();
+  const found = findLibtorch(libtorch, files?.builtWith);
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const family = familySync();
+  const diagnosis: Diagnosis = {
+    cellroute: version,
+    node: `${process.version} (ABI ${process.versions.modules}, Node-API ${process.versions.napi})`,
+    system: `${platform()}-${arch()} ${release()}${family ? `, ${family} ${versionSync() ?? ''}` : ''}`,
+    processor: cpus()[0]?.model ?? 'unknown',
+    memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+    addon: { path: files?.addon, places },
+    libtorch: { folder: found.folder, version: undefined, places: found.places },
+    devices: [],
+    threads: availableParallelism(),
+    cpuCapability: undefined,
+    problems: [],
+  };
+  try {
+    const loaded = loadNative(libtorch === undefined ? {} : { libtorch });
+    diagnosis.libtorch.version = loaded.libtorchVersion;
+    diagnosis.libtorch.folder = loaded.libtorchFolder;
+    diagnosis.cpuCapability = loaded.addon.info().cpuCapability;
+    diagnosis.devices.push('cpu');
+  } catch (error) {
+    diagnosis.problems.push(
+      error instanceof CellrouteError ? `${error.code}: ${error.message}` : String(error),
+    );
+  }
+  if (!existsSync(join(packageRoot, 'models', 'starter', 'ensemble.json'))) {
+    diagnosis.problems.push(
+      `The starter ensemble is not in ${packageRoot}: RoutedEnsemble.load() needs a folder.`,
+    );
+  }
+  return diagnosis;
+}

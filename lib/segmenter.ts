@@ -1,0 +1,183 @@
+import type { CellArrays } from './cells.js';
+import { Cells } from './cells.js';
+import { checkKeys, checkNumber, checkObject, refuse } from './check.js';
+import { inferMaskRCNNConfig } from './config/infer.js';
+import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
+import { mergeConfig, readStoredConfig } from './config/stored.js';
+import { decodeImage } from './image/decode.js';
+import type { ImageInput, RawImage } from './image/types.js';
+import { Masks } from './mask/masks.js';
+import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
+import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
+import type { NativeSegmentation, NativeSegmentOptions } from './native/contract.js';
+import { native } from './native/load.js';
+import type { Segmentation } from './result.js';
+
+/** What decides which pixels become cells. Everything left out is the model's own or the default named here. */
+export interface SegmentThresholds {
+  /** Cells scoring above this are kept, 0 to 1; default 0.5. Below the model's `box.scoreThreshold` it has no more effect. */
+  minScore?: number;
+  /** Pixels whose probability is above this belong to the cell, 0 to 1; default 0.5. */
+  maskThreshold?: number;
+  /** Smaller cells are dropped, pixels; default 0. */
+  minArea?: number;
+  /**
+   * Gives every pixel to the best-scored cell that has it, and drops a cell that lost more than `maxLost` (0 to 1)
+   * of its pixels; `true` is `{maxLost: 0.2}`. Default false: cells may overlap.
+   */
+  removeOverlaps?: boolean | { maxLost: number };
+  /** IoU above which the lower-scored of two boxes of one class goes, 0 to 1. */
+  nmsThreshold?: number;
+  /** Cells a picture at most. */
+  detectionsPerImage?: number;
+  /** Proposals a level before, and a picture after the RPN's NMS, and its thresholds. */
+  rpn?: { preNmsTopN?: number; postNmsTopN?: number; nmsThreshold?: number; scoreThreshold?: number };
+}
+
+export interface SegmentOptions extends SegmentThresholds, CallOptions {}
+
+export interface LoadSegmenterOptions extends CallOptions {
+  /**
+   * The network, or the part of it that differs from what the file says (its stored configuration; where it has
+   * none, what its tensors' shapes tell, and torchvision's defaults).
+   */
+  config?: PartialMaskRCNNConfig;
+}
+
+export const THRESHOLD_KEYS = [
+  'minScore',
+  'maskThreshold',
+  'minArea',
+  'removeOverlaps',
+  'nmsThreshold',
+  'detectionsPerImage',
+  'rpn',
+] as const;
+const RPN_KEYS = ['preNmsTopN', 'postNmsTopN', 'nmsThreshold', 'scoreThreshold'] as const;
+/** A cell that lost more than this share of its pixels is dropped, where the caller names no share. */
+const DEFAULT_MAX_LOST = 0.2;
+
+const share = { min: 0, max: 1 };
+const count = { min: 1, max: 1_000_000, integer: true };
+
+/** Refuses thresholds that cannot be meant. `option` is the path they are named by in the error. */
+export function checkThresholds(thresholds: SegmentThresholds, option: string): void {
+  const path = (key: string) => (option ? `${option}.${key}` : key);
+  const check = (key: string, value: unknown, range: Parameters<typeof checkNumber>[2]) => {
+    if (value !== undefined) checkNumber(path(key), value, range);
+  };
+  check('minScore', thresholds.minScore, share);
+  check('maskThreshold', thresholds.maskThreshold, share);
+  check('minArea', thresholds.minArea, { min: 0, max: 0xffffffff, integer: true });
+  check('nmsThreshold', thresholds.nmsThreshold, share);
+  check('detectionsPerImage', thresholds.detectionsPerImage, count);
+  if (thresholds.rpn !== undefined) {
+    checkKeys(path('rpn'), checkObject(path('rpn'), thresholds.rpn), RPN_KEYS);
+    check('rpn.preNmsTopN', thresholds.rpn.preNmsTopN, count);
+    check('rpn.postNmsTopN', thresholds.rpn.postNmsTopN, count);
+    check('rpn.nmsThreshold', thresholds.rpn.nmsThreshold, share);
+    check('rpn.scoreThreshold', thresholds.rpn.scoreThreshold, share);
+  }
+  const { removeOverlaps } = thresholds;
+  if (removeOverlaps === undefined || typeof removeOverlaps === 'boolean') return;
+  if (typeof removeOverlaps !== 'object' || removeOverlaps === null) {
+    throw refuse(path('removeOverlaps'), 'true, false or {maxLost}', removeOverlaps);
+  }
+  checkKeys(path('removeOverlaps'), removeOverlaps, ['maxLost']);
+  checkNumber(path('removeOverlaps.maxLost'), removeOverlaps.maxLost, share);
+}
+
+/** A Mask R-CNN that finds and outlines the cells of a picture. */
+export class CellSegmenter {
+  readonly config: MaskRCNNConfig;
+  readonly #model: LoadedModel;
+
+  private constructor(config: MaskRCNNConfig, model: LoadedModel) {
+    this.config = config;
+    this.#model = model;
+  }
+
+  /**
+   * Loads a Mask R-CNN from safetensors or a torch checkpoint (`.pth`, `.pt`, `.bin`, zip or legacy).
+   *
+   * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
+   *   where the tensors are not this network's; INVALID_CONFIG.
+   */
+  static async load(path: string, options: LoadSegmenterOptions = {}): Promise<CellSegmenter> {
+    checkKeys('', options, ['config', ...CALL_OPTION_KEYS]);
+    let config!: MaskRCNNConfig;
+    const model = await loadNetwork(path, 'segmenter', options, (file) => {
+      const own = readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
+      config = maskRCNNConfig(mergeConfig(own, options.config));
+      return (addon, weights, call) => addon.loadMaskRCNN(config, weights, call);
+    });
+    return new CellSegmenter(config, model);
+  }
+
+  /**
+   * Finds the cells of one picture. Calls queue; none blocks the event loop.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an
+   *   abort rejects with `signal.reason`.
+   */
+  async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
+    checkKeys('', options, [...THRESHOLD_KEYS, ...CALL_OPTION_KEYS]);
+    checkThresholds(options, '');
+    // A disposed model says so before a picture is decoded for nothing.
+    void this.#model.handle;
+    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    return this.segmentDecoded(picture, options);
+  }
+
+  /** The same for pixels that were decoded and checked already. @internal */
+  async segmentDecoded(picture: RawImage, options: SegmentOptions): Promise<Segmentation> {
+    const request = nativeOptions(this.config, options);
+    const found = await this.#model.run(options, (model, call) =>
+      native().segment(model, picture, request, call),
+    );
+    return {
+      width: picture.width,
+      height: picture.height,
+      cells: new Cells(cellArrays(found)),
+      capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+    };
+  }
+
+  /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    await saveNetwork(path, this.#model, this.config, options);
+  }
+
+  /** Stops what is in flight (it rejects with DISPOSED), waits for it, and frees the network. */
+  async dispose(): Promise<void> {
+    await this.#model.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): NativeSegmentOptions {
+  const { removeOverlaps = false, rpn = {} } = options;
+  const maxLost =
+    typeof removeOverlaps === 'object' ? removeOverlaps.maxLost : removeOverlaps ? DEFAULT_MAX_LOST : null;
+  return {
+    intensity: config.intensity,
+    // The same cells as filtering afterwards: a lower-scored box never suppresses a higher one.
+    scoreThreshold: Math.max(config.box.scoreThreshold, options.minScore ?? 0.5),
+    nmsThreshold: options.nmsThreshold ?? config.box.nmsThreshold,
+    detectionsPerImage: options.detectionsPerImage ?? config.box.detectionsPerImage,
+    rpnPreNmsTopN: rpn.preNmsTopN ?? config.rpn.preNmsTopN,
+    rpnPostNmsTopN: rpn.postNmsTopN ?? config.rpn.postNmsTopN,
+    rpnNmsThreshold: rpn.nmsThreshold ?? config.rpn.nmsThreshold,
+    rpnScoreThreshold: rpn.scoreThreshold ?? config.rpn.scoreThreshold,
+    maskThreshold: options.maskThreshold ?? 0.5,
+    minArea: options.minArea ?? 0,
+    maxLost,
+  };
+}
+
+function cellArrays({ boxes, scores, labels, areas, masks }: NativeSegmentation): CellArrays {
+  return { boxes, scores, labels, areas, masks: Masks.fromBatch(masks) };
+}

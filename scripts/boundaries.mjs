@@ -1,0 +1,72 @@
+// The house's walls, kept by grep: who may include what, and what may never be committed.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nativeFiles } from './native-files.mjs';
+import { must, root } from './run.mjs';
+
+const read = (path) => readFileSync(join(root, path), 'utf8');
+
+/** Lines of these files that match, as "path:line: text". */
+function matches(paths, pattern) {
+  return paths.flatMap((path) =>
+    read(path)
+      .split('\n')
+      .flatMap((line, i) => (pattern.test(line) ? [`${path}:${i + 1}: ${line.trim()}`] : [])),
+  );
+}
+
+const native = nativeFiles();
+const inside = (...folders) =>
+  native.filter((path) => folders.some((folder) => path.startsWith(`native/${folder}/`)));
+const outside = (...folders) =>
+  native.filter((path) => !folders.some((folder) => path.startsWith(`native/${folder}/`)));
+const tracked = () =>
+  must('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { capture: true })
+    .split('\0')
+    .filter((path) =>
+      /\.(ts|mts|mjs|cjs|js|json|md|txt|yml|yaml|gyp|cc|h|c|cu|py|sh|cmake|html)$|(^|\/)(CMakeLists\.txt|\.ci\/run)$/.test(
+        path,
+      ),
+    )
+    .filter((path) => path !== 'package-lock.json');
+
+const sdk = () => tracked().filter((path) => path.startsWith('lib/'));
+
+/** Each wall: its name, and the lines that break it. */
+export const boundaries = [
+  [
+    'Node-API stays in native/addon and native/preload',
+    () => matches(outside('addon', 'preload'), /#include\s*[<"](napi|node_api)/),
+  ],
+  ['native/mask knows no tensors', () => matches(inside('mask'), /#include\s*[<"](torch|ATen|c10)\//)],
+  [
+    'the preload stub reads one header of LibTorch and links none',
+    () => matches(inside('preload'), /#include\s*[<"](ATen|c10|torch\/(?!headeronly\/version\.h))/),
+  ],
+  [
+    'operators are not registered with the dispatcher: two copies of the addon would end the process',
+    () => matches(native, /\bTORCH_LIBRARY/),
+  ],
+  [
+    'the engine and all below it never touch the addon',
+    () => matches(outside('addon', 'preload'), /#include\s*"addon\//),
+  ],
+  [
+    'only lib/native loads a .node file',
+    () =>
+      matches(
+        sdk().filter((path) => !path.startsWith('lib/native/')),
+        /\.node['"`]|process\.dlopen/,
+      ),
+  ],
+  ['no cast around the contract', () => matches(sdk(), /as unknown as|: any\b|as any\b/)],
+  [
+    "no machine's own paths are committed",
+    () =>
+      matches(
+        tracked().filter((path) => path !== 'scripts/boundaries.mjs'),
+        /(^|[\s"'`(=:])\/(work|root|home\/\w+|opt\/ref)\//,
+      ),
+  ],
+  ['nothing is globbed into the build', () => matches(['CMakeLists.txt'], /file\s*\(\s*GLOB/i)],
+];

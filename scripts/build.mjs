@@ -1,0 +1,71 @@
+// Builds the addon (cmake-js over CMakeLists.txt) and the SDK (tsc, and an ES module face over its CommonJS).
+//   node scripts/build.mjs [--native | --sdk] [--tests] [--if-missing]
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { findLibtorch } from './libtorch.mjs';
+import { has, must, root } from './run.mjs';
+
+const options = new Set(process.argv.slice(2));
+
+function checkTools() {
+  const missing = ['cmake', process.platform === 'win32' ? 'cl' : 'c++'].filter(
+    (tool) => tool !== 'cl' && !has(tool),
+  );
+  if (missing.length === 0) return;
+  console.error(
+    `Building cellroute needs ${missing.join(' and ')}, which ${missing.length > 1 ? 'are' : 'is'} not on this machine.`,
+  );
+  console.error('Debian and Ubuntu: apt-get install cmake ninja-build g++ python3-pip doctest-dev');
+  console.error('macOS: xcode-select --install && brew install cmake ninja doctest');
+  process.exit(1);
+}
+
+function buildNative() {
+  checkTools();
+  // Asked here first, so that a download shows its progress and a failure its own words.
+  const libtorch = findLibtorch();
+  console.error(`cellroute: LibTorch ${libtorch.version} from ${libtorch.source} (${libtorch.folder})`);
+  const definitions = [
+    `--CDCELLROUTE_LIBTORCH=${libtorch.folder}`,
+    `--CDCELLROUTE_BUILD_TESTS=${options.has('--tests') ? 'ON' : 'OFF'}`,
+  ];
+  // Outside build/, which node-gyp wipes: a rebuild then links anew and does not compile anew.
+  must('cmake-js', ['compile', '--out', join('out', 'Release'), ...definitions], {
+    env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
+  });
+}
+
+/** One instance for both module systems: the ES module re-exports the CommonJS one, name by name. */
+function writeModuleFace() {
+  const dist = join(root, 'dist');
+  // Loading the SDK loads no addon: that waits for the first use.
+  const names = Object.keys(createRequire(import.meta.url)(join(dist, 'index.js'))).sort();
+  const lines = [
+    "import cellroute from './index.js';",
+    `export const { ${names.join(', ')} } = cellroute;`,
+    'export default cellroute;',
+    '',
+  ];
+  writeFileSync(join(dist, 'index.mjs'), lines.join('\n'));
+  writeFileSync(
+    join(dist, 'index.d.mts'),
+    "export * from './index.js';\nexport * as default from './index.js';\n",
+  );
+}
+
+function buildSdk() {
+  must('tsc', ['-p', 'tsconfig.json']);
+  writeModuleFace();
+  const main = join(root, 'dist', 'cli', 'main.js');
+  if (!readFileSync(main, 'utf8').startsWith('#!'))
+    throw new Error('dist/cli/main.js has lost its first line');
+}
+
+const built =
+  existsSync(join(root, 'build', 'Release', 'cellroute.node')) && existsSync(join(root, 'dist', 'index.mjs'));
+if (!(options.has('--if-missing') && built)) {
+  if (!options.has('--sdk')) buildNative();
+  if (!options.has('--native')) buildSdk();
+}

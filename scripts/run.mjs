@@ -1,0 +1,47 @@
+// Starting programs: the repository's folder, its tools, and one way to fail.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = resolve(fileURLToPath(import.meta.url), '../..');
+
+// So that "node", "cmake-js", "jest" are this checkout's and this Node's, however the script was started.
+const PATH = [join(root, 'node_modules', '.bin'), resolve(process.execPath, '..'), process.env.PATH].join(
+  delimiter,
+);
+
+/** Runs a program in the repository and returns its exit status and, with `capture`, what it printed. */
+export function run(program, args, { env = {}, cwd = root, capture = false } = {}) {
+  const result = spawnSync(program, args, {
+    cwd,
+    env: { ...process.env, ...env, PATH },
+    stdio: capture ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    shell: process.platform === 'win32',
+  });
+  return {
+    status: result.status ?? 1,
+    output: `${result.stdout ?? ''}${result.stderr ?? ''}`,
+    error: result.error,
+  };
+}
+
+/** Runs a program and ends this one with its status where it fails. */
+export function must(program, args, options) {
+  const { status, error, output } = run(program, args, options);
+  if (status === 0) return output;
+  if (output) console.error(output);
+  console.error(
+    `${program} ${args.join(' ')} failed${error ? `: ${error.message}` : ` with status ${status}`}`,
+  );
+  process.exit(status);
+}
+
+export const has = (program) => {
+  const { error, status } = run(program, ['--version'], { capture: true });
+  return !error && status === 0;
+};
+
+export const packageJson = createRequire(import.meta.url)('../package.json');
