@@ -83,7 +83,7 @@ def detect_exactly(model: MaskRCNN, picture: torch.Tensor, resize: str) -> Detec
 
 
 def candidates(job: common.Job, count: int) -> list[str]:
-    """Pictures at most 700 wide: half fluorescence, a few histology (strange to the network), in a drawn order."""
+    """At least `count` pictures in a drawn order. Some are histology and phase contrast, strange to the network."""
     if job.pictures:
         return job.pictures
     with open(job.data / "nuclei" / "index.csv", newline="") as file:
@@ -94,8 +94,9 @@ def candidates(job: common.Job, count: int) -> list[str]:
     }
     fluorescence = job.rng.permutation(names["fluorescence"])[: 4 * count]
     histology = job.rng.permutation(names["histology"])[:count]
-    # By distinct picture size in turn, so that the few kept differ in size.
-    mixed = [str(name) for four in zip(*[iter(fluorescence)] * 4, histology) for name in four]
+    mixed = [str(name) for five in zip(*[iter(fluorescence)] * 4, histology) for name in five]
+    if (job.data / "t98g").is_dir():
+        mixed.insert(1, job.draw("t98g/images", 1)[0])
     return mixed
 
 
@@ -187,7 +188,7 @@ def read_training(data: Path, config: dict) -> tuple[list[torch.Tensor], list[di
 
 def make_training(job: common.Job) -> None:
     config = {
-        "images": [name for name in candidates(job, 2) if "nuclei" in name][:2],
+        "images": [name for name in candidates(job, 2) if name.startswith("nuclei/")][:2],
         "instances_used_per_image": int(job.rng.integers(8, 30)),
         "resize": "none",
         "preprocessing": "as in nuclei_small_detections",
