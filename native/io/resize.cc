@@ -1,0 +1,193 @@
+#include "io/resize.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "error.h"
+
+namespace cellroute::io {
+namespace {
+
+// Pillow's arithmetic: the picture is resized along the rows, rounded to its type, and then along
+// the columns; sums of bytes are of weights in fixed point, sums of floats in double.
+struct ByteSum {
+  using Value = uint8_t;
+  using Weight = int32_t;
+  using Sum = int32_t;
+  static constexpr int kFractionBits = 22;
+  static constexpr Sum kStart = Sum{1} << (kFractionBits - 1);
+
+  // No weight of a triangle is negative, so that adding a half rounds.
+  static Weight weight(double exact) {
+    return static_cast<Weight>(exact * (1 << kFractionBits) + 0.5);
+  }
+  static Value value(Sum sum) {
+    return static_cast<Value>(std::clamp<Sum>(sum >> kFractionBits, 0, 255));
+  }
+};
+
+struct FloatSum {
+  using Value = float;
+  using Weight = double;
+  using Sum = double;
+  static constexpr Sum kStart = 0;
+
+  static Weight weight(double exact) { return exact; }
+  static Value value(Sum sum) { return static_cast<Value>(sum); }
+};
+
+/** The source pixels behind one target pixel on one axis: from `first` on, one a weight. */
+template <typename Weight>
+struct Window {
+  int64_t first;
+  std::vector<Weight> weights;
+};
+
+template <typename Kind>
+std::vector<Window<typename Kind::Weight>> windows(int64_t from, int64_t to) {
+  const double scale = static_cast<double>(from) / static_cast<double>(to);
+  // Shrinking widens the triangle to cover the source; growing interpolates.
+  const double support = std::max(scale, 1.0);
+  std::vector<Window<typename Kind::Weight>> result(static_cast<size_t>(to));
+  std::vector<double> exact;
+  for (int64_t i = 0; i < to; ++i) {
+    const double centre = (static_cast<double>(i) + 0.5) * scale;
+    const auto first = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
+    const auto last = std::min(static_cast<int64_t>(centre + support + 0.5), from);
+    exact.clear();
+    double total = 0;
+    for (int64_t source = first; source < last; ++source) {
+      const double distance = (static_cast<double>(source) - centre + 0.5) * (1.0 / support);
+      exact.push_back(std::max(1.0 - std::abs(distance), 0.0));
+      total += exact.back();
+    }
+    auto& window = result[static_cast<size_t>(i)];
+    window.first = first;
+    for (const double weight : exact) window.weights.push_back(Kind::weight(weight / total));
+  }
+  return result;
+}
+
+/** One pass: the middle one of [outer, from, inner] becomes `to` long. Rows are resized with the
+ *  channels inside, columns with whole rows inside. */
+template <typename Kind>
+std::vector<typename Kind::Value> pass(const std::vector<typename Kind::Value>& source,
+                                       int64_t outer, int64_t from, int64_t to, int64_t inner) {
+  if (from == to) return source;
+  const auto axis = windows<Kind>(from, to);
+  std::vector<typename Kind::Value> target(static_cast<size_t>(outer * to * inner));
+  at::parallel_for(0, outer * to, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) {
+      const auto& window = axis[static_cast<size_t>(at % to)];
+      const auto* in = source.data() + ((at / to) * from + window.first) * inner;
+      auto* out = target.data() + at * inner;
+      for (int64_t i = 0; i < inner; ++i) {
+        auto sum = Kind::kStart;
+        for (size_t w = 0; w < window.weights.size(); ++w) {
+          sum += in[static_cast<int64_t>(w) * inner + i] * window.weights[w];
+        }
+        out[i] = Kind::value(sum);
+      }
+    }
+  });
+  return target;
+}
+
+template <typename Kind>
+std::vector<typename Kind::Value> resize_values(const std::vector<typename Kind::Value>& values,
+                                                const Picture& picture, int64_t height,
+                                                int64_t width) {
+  const auto rows = pass<Kind>(values, picture.height, picture.width, width, picture.channels);
+  return pass<Kind>(rows, 1, picture.height, height, width * picture.channels);
+}
+
+template <typename T>
+std::vector<T> values_of(const Picture& picture) {
+  std::vector<T> values(picture.bytes.size() / sizeof(T));
+  std::memcpy(values.data(), picture.bytes.data(), picture.bytes.size());
+  return values;
+}
+
+template <typename T>
+std::vector<uint8_t> bytes_of(const std::vector<T>& values) {
+  std::vector<uint8_t> bytes(values.size() * sizeof(T));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+std::vector<uint8_t> resize_bytes(const Picture& picture, int64_t height, int64_t width) {
+  switch (picture.type) {
+    case Picture::Type::kU8:
+      return resize_values<ByteSum>(picture.bytes, picture, height, width);
+    case Picture::Type::kU16: {
+      const auto integers = values_of<uint16_t>(picture);
+      const std::vector<float> floats(integers.begin(), integers.end());
+      const auto resized = resize_values<FloatSum>(floats, picture, height, width);
+      std::vector<uint16_t> rounded(resized.size());
+      std::ranges::transform(resized, rounded.begin(), [](float value) {
+        return static_cast<uint16_t>(std::clamp(std::round(value), 0.0F, 65535.0F));
+      });
+      return bytes_of(rounded);
+    }
+    case Picture::Type::kF32:
+      return bytes_of(resize_values<FloatSum>(values_of<float>(picture), picture, height, width));
+  }
+  throw Error("INVALID_ARGUMENT", "Unknown type of pixel values");
+}
+
+Picture crop(const Picture& picture, int64_t left, int64_t top, int64_t width, int64_t height) {
+  const auto pixel = static_cast<size_t>(picture.channels) * bytes_per_value(picture.type);
+  Picture result{.type = picture.type,
+                 .bytes = {},
+                 .width = width,
+                 .height = height,
+                 .channels = picture.channels};
+  result.bytes.reserve(static_cast<size_t>(width * height) * pixel);
+  for (int64_t y = top; y < top + height; ++y) {
+    const auto* row = picture.bytes.data() + static_cast<size_t>(y * picture.width + left) * pixel;
+    result.bytes.insert(result.bytes.end(), row, row + static_cast<size_t>(width) * pixel);
+  }
+  return result;
+}
+
+void check_target(int64_t height, int64_t width) {
+  constexpr int64_t kLongest = int64_t{1} << 16;
+  if (height < 1 || width < 1 || height > kLongest || width > kLongest) {
+    throw Error("INVALID_ARGUMENT", "Cannot resize to " + std::to_string(width) + " x " +
+                                        std::to_string(height) + " pixels");
+  }
+}
+
+}  // namespace
+
+Picture resize(const Picture& picture, int64_t height, int64_t width) {
+  check(picture);
+  check_target(height, width);
+  return {.type = picture.type,
+          .bytes = resize_bytes(picture, height, width),
+          .width = width,
+          .height = height,
+          .channels = picture.channels};
+}
+
+Picture resize_crop(const Picture& picture, int64_t height, int64_t width) {
+  check(picture);
+  check_target(height, width);
+  const double ratio = std::min(static_cast<double>(picture.width) / static_cast<double>(width),
+                                static_cast<double>(picture.height) / static_cast<double>(height));
+  // Truncated as fastai does; a strip thinner than a pixel is a pixel.
+  const auto part = [ratio](int64_t target) {
+    return std::max<int64_t>(static_cast<int64_t>(ratio * static_cast<double>(target)), 1);
+  };
+  const int64_t part_width = part(width), part_height = part(height);
+  return resize(crop(picture, (picture.width - part_width) / 2, (picture.height - part_height) / 2,
+                     part_width, part_height),
+                height, width);
+}
+
+}  // namespace cellroute::io

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+#include "io/pixels.h"
+
+namespace cellroute::io {
+
+/** Antialiased bilinear resize, Pillow's Image.resize(..., BILINEAR): equal to the last bit for
+ *  8-bit and float pictures; 16-bit ones are resized as floats and rounded. Alpha is a channel as
+ * any other (Pillow would premultiply RGBA). */
+Picture resize(const Picture& picture, int64_t height, int64_t width);
+
+/** The largest centred part of the target's shape, resized: fastai's Resize(method="crop") as it is
+ *  in validation. */
+Picture resize_crop(const Picture& picture, int64_t height, int64_t width);
+
+}  // namespace cellroute::io
