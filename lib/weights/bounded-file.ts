@@ -1,0 +1,72 @@
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { CellrouteError } from '../errors.js';
+import { damaged, unreadable } from './errors.js';
+
+/** A file opened for reading, of a size seen once; a read outside it is refused and never shortened. */
+export class BoundedFile {
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  static async open(path: string): Promise<BoundedFile> {
+    let handle: FileHandle | undefined;
+    try {
+      // Opening a named pipe would wait for its writer: look before opening, and again at what was opened.
+      if (!(await stat(path)).isFile()) throw unreadable(path, 'is not a regular file');
+      handle = await open(path, 'r');
+      return new BoundedFile(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      await handle?.close();
+      if (error instanceof CellrouteError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw unreadable(path, code === 'ENOENT' ? 'no such file' : `cannot be read (${message})`, error);
+    }
+  }
+
+  /** Fills `target` from the file at `position`. */
+  async readInto(target: Uint8Array, position: number): Promise<void> {
+    this.checkRange(position, target.byteLength);
+    for (let done = 0; done < target.byteLength; ) {
+      const length = Math.min(target.byteLength - done, 1 << 30);
+      const { bytesRead } = await this.read(target, done, length, position + done);
+      if (bytesRead === 0)
+        throw damaged({ file: this.path, position: position + done }, 'the file became shorter while read');
+      done += bytesRead;
+    }
+  }
+
+  /** Bytes of the file; the range is checked before anything is allocated. */
+  async bytes(position: number, length: number): Promise<Buffer> {
+    this.checkRange(position, length);
+    const buffer = Buffer.allocUnsafe(length);
+    await this.readInto(buffer, position);
+    return buffer;
+  }
+
+  private checkRange(position: number, length: number): void {
+    const inside =
+      Number.isSafeInteger(position) &&
+      position >= 0 &&
+      length <= this.size &&
+      position <= this.size - length;
+    if (inside) return;
+    throw damaged(
+      { file: this.path, position: Math.min(Math.max(0, position), this.size) },
+      `${length} bytes were expected here but the file ends at ${this.size}`,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  private async read(target: Uint8Array, offset: number, length: number, position: number) {
+    try {
+      return await this.handle.read(target, offset, length, position);
+    } catch (error) {
+      throw unreadable(this.path, `cannot be read (${(error as Error).message})`, error);
+    }
+  }
+}

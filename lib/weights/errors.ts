@@ -1,0 +1,44 @@
+import { CellrouteError, type ErrorCode } from '../errors.js';
+
+/** A place in a file. */
+export interface Where {
+  file: string;
+  position?: number;
+}
+
+/** Names in a hostile file can be as long as the file. */
+const MAX_MESSAGE = 500;
+
+function at(code: ErrorCode, { file, position }: Where, what: string, cause?: unknown): CellrouteError {
+  if (what.length > MAX_MESSAGE) what = `${what.slice(0, MAX_MESSAGE)}…`;
+  const place = position === undefined ? file : `${file}, byte ${position}`;
+  return new CellrouteError(
+    code,
+    `${place}: ${what}`,
+    position === undefined ? { file } : { file, position },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** Not a file of weights at all. */
+export const notWeights = (where: Where, what: string) => at('WEIGHTS_FORMAT', where, what);
+
+/** Truncated, or at odds with itself. */
+export const damaged = (where: Where, what: string, cause?: unknown) =>
+  at('WEIGHTS_DAMAGED', where, what, cause);
+
+/** Would have to be executed, or is something cellroute does not read. */
+export const refused = (where: Where, what: string) => at('WEIGHTS_REFUSED', where, what);
+
+export const unreadable = (file: string, what: string, cause?: unknown) =>
+  at('FILE_UNREADABLE', { file }, what, cause);
+
+export const unwritable = (file: string, what: string, cause?: unknown) =>
+  at('FILE_UNWRITABLE', { file }, what, cause);
+
+/** The end of the bytes at hand. A reader that holds only the beginning of a file reads more and tries again. */
+export class EndOfBytes extends CellrouteError {
+  constructor({ file, position = 0 }: Where, what: string) {
+    super('WEIGHTS_DAMAGED', `${file}, byte ${position}: ${what}`, { file, position });
+  }
+}

@@ -1,0 +1,124 @@
+import { BoundedFile } from './bounded-file.js';
+import { type Checkpoint, entryOf } from './checkpoint.js';
+import { damaged, notWeights, refused } from './errors.js';
+import { isFastaiLearner, learnerModel } from './fastai-learner.js';
+import { type Flattened, flatten } from './flatten.js';
+import { tensorBytes } from './layout.js';
+import { moduleTensors } from './modules.js';
+import { readSafetensors } from './safetensors.js';
+import type { TensorEntry, WeightsFile, WeightsFormat } from './table.js';
+import { LEGACY_START, readTorchLegacy } from './torch-legacy.js';
+import { readTorchZip } from './torch-zip.js';
+
+const ZIP_START = Buffer.from('PK\x03\x04', 'latin1');
+const PICKLE_START = 0x80;
+const HEADER_START = 0x7b; // {
+
+/**
+ * Tensors may share storages (tied weights), so together they may be larger than the file, within reason: reading
+ * all of them must not take an amount of memory that the file's size does not justify.
+ */
+const MAX_SHARING = 8;
+const ALWAYS_ALLOWED_BYTES = 1 << 20;
+
+/**
+ * Reads the table of a file of weights: a torch checkpoint (zip, or the format before PyTorch 1.6), a safetensors
+ * file or a fastai export. Tensor data are not read, and nothing in the file is executed.
+ *
+ * @throws CellrouteError FILE_UNREADABLE; WEIGHTS_FORMAT where the file is none of these; WEIGHTS_DAMAGED where it is
+ * truncated or at odds with itself; WEIGHTS_REFUSED where it asks for a call that is not known to make plain data
+ * (in a fastai export such calls are stepped over and listed), or holds what cellroute does not read.
+ */
+export async function openWeights(path: string): Promise<WeightsFile> {
+  const { weights } = await readWeights(path);
+  const [call] = weights.refused;
+  if (call && weights.format !== 'fastai') {
+    throw refused(
+      { file: path, position: call.where },
+      `it asks to call ${call.what}; only files that hold plain data are loaded (save the model's state_dict())`,
+    );
+  }
+  return weights;
+}
+
+/** As openWeights, but a file that asks for unknown calls is listed with them instead of being refused. */
+export async function inspectWeights(path: string): Promise<WeightsFile> {
+  return (await readWeights(path)).weights;
+}
+
+/** The table, and of a torch file what its pickle held. */
+export async function readWeights(path: string): Promise<{ weights: WeightsFile; checkpoint?: Checkpoint }> {
+  const file = await BoundedFile.open(path);
+  try {
+    const container = await sniff(file);
+    if (container !== 'safetensors') {
+      const checkpoint = await (container === 'torch-zip' ? readTorchZip(file) : readTorchLegacy(file));
+      return { weights: tableOf(checkpoint, container, file), checkpoint };
+    }
+    const table = await readSafetensors(file);
+    const weights = {
+      path,
+      format: container,
+      size: file.size,
+      ...table,
+      prefix: '',
+      others: [],
+      refused: [],
+    };
+    return { weights };
+  } finally {
+    await file.close();
+  }
+}
+
+async function sniff(file: BoundedFile): Promise<Exclude<WeightsFormat, 'fastai'>> {
+  const start = await file.bytes(0, Math.min(file.size, LEGACY_START.length));
+  if (start.subarray(0, 4).equals(ZIP_START)) return 'torch-zip';
+  if (start.equals(LEGACY_START)) return 'torch-legacy';
+  if (start[8] === HEADER_START || (file.path.endsWith('.safetensors') && start.length >= 8))
+    return 'safetensors';
+  const what =
+    start.length === 0
+      ? 'an empty file'
+      : start[0] === PICKLE_START
+        ? 'a bare or cut-off pickle, not a torch checkpoint'
+        : 'neither a torch checkpoint, a safetensors file nor a fastai export';
+  throw notWeights({ file: file.path, position: 0 }, what);
+}
+
+function tableOf(checkpoint: Checkpoint, container: WeightsFormat, file: BoundedFile): WeightsFile {
+  const { root, storage, steppedOver, metadata } = checkpoint;
+  const where = { file: file.path };
+  const learner = isFastaiLearner(root) ? root : undefined;
+  const found: Flattened = learner
+    ? { tensors: moduleTensors(learnerModel(learner, file.path), where), prefix: '', others: [] }
+    : flatten(root, where);
+  const tensors = found.tensors.map(([name, tensor]) => entryOf(name, tensor, storage(tensor.storage), file));
+  checkNames(tensors, file.path);
+  checkTotal(tensors, file);
+  return {
+    path: file.path,
+    format: learner ? 'fastai' : container,
+    size: file.size,
+    tensors,
+    metadata,
+    prefix: found.prefix,
+    others: found.others,
+    refused: [...steppedOver.values()],
+  };
+}
+
+function checkNames(tensors: TensorEntry[], file: string): void {
+  const seen = new Set<string>();
+  for (const { name } of tensors) {
+    if (seen.has(name)) throw damaged({ file }, `two tensors are named ${name}`);
+    seen.add(name);
+  }
+}
+
+function checkTotal(tensors: TensorEntry[], { path, size }: BoundedFile): void {
+  const total = tensors.reduce((sum, entry) => sum + tensorBytes(entry), 0);
+  if (total > MAX_SHARING * size + ALWAYS_ALLOWED_BYTES) {
+    throw refused({ file: path }, `its tensors would take ${total} bytes, the file has ${size}`);
+  }
+}

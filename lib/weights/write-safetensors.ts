@@ -1,0 +1,65 @@
+import { writeAtomically } from './atomic-file.js';
+import { unwritable } from './errors.js';
+import { tensorBytes } from './layout.js';
+import { MAX_HEADER_BYTES } from './safetensors.js';
+import { bytesOf, checkUniqueNames, type TensorSource } from './source.js';
+import type { DType } from './table.js';
+
+const ALIGNMENT = 8;
+
+/** The Rust crate puts the types with the strictest alignment first, in this order, and then sorts by name. */
+const TYPE_ORDER: readonly DType[] = ['I64', 'F64', 'F32', 'I32', 'BF16', 'F16', 'I16', 'I8', 'U8', 'BOOL'];
+
+/**
+ * Writes a safetensors file, byte for byte as the Rust crate does. The file is there whole or not at all.
+ *
+ * @throws CellrouteError FILE_UNWRITABLE
+ */
+export async function writeSafetensors(
+  path: string,
+  sources: readonly TensorSource[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  checkUniqueNames(sources, path);
+  const ordered = [...sources].sort(
+    (a, b) =>
+      TYPE_ORDER.indexOf(a.dtype) - TYPE_ORDER.indexOf(b.dtype) ||
+      Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)),
+  );
+  const header = headerOf(ordered, metadata);
+  if (header.length > MAX_HEADER_BYTES)
+    throw unwritable(path, `a header of ${header.length} bytes is too long`);
+  await writeAtomically(path, partsOf(header, ordered, path));
+}
+
+async function* partsOf(
+  header: Buffer,
+  ordered: readonly TensorSource[],
+  path: string,
+): AsyncGenerator<Uint8Array> {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  yield length;
+  yield header;
+  for (const source of ordered) yield await bytesOf(source, path);
+}
+
+function headerOf(ordered: readonly TensorSource[], metadata: Readonly<Record<string, string>>): Buffer {
+  // A tensor may be called anything, `__proto__` and `7` too: an object would swallow the one and reorder the other.
+  const members: string[] = [];
+  const texts = Object.entries(metadata);
+  if (texts.length > 0) {
+    members.push(
+      `"__metadata__":{${texts.map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`)}}`,
+    );
+  }
+  let begin = 0;
+  for (const { name, dtype, shape } of ordered) {
+    const end = begin + tensorBytes({ dtype, shape });
+    members.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
+    begin = end;
+  }
+  const text = Buffer.from(`{${members.join(',')}}`);
+  const padding = (ALIGNMENT - (text.length % ALIGNMENT)) % ALIGNMENT;
+  return Buffer.concat([text, Buffer.alloc(padding, ' ')]);
+}

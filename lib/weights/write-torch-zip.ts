@@ -1,0 +1,53 @@
+import { writeAtomically } from './atomic-file.js';
+import { unwritable } from './errors.js';
+import { tensorBytes } from './layout.js';
+import { pickleStateDict } from './pickle/write.js';
+import { bytesOf, checkUniqueNames, type TensorSource } from './source.js';
+import { MAX_ARCHIVE_BYTES, MAX_ARCHIVE_ENTRIES, storedZip, type ZipContent } from './stored-zip.js';
+import { METADATA_RECORD } from './torch-zip.js';
+
+const ARCHIVE = 'archive';
+/** Headers, names and padding of one entry, at most. */
+const ENTRY_OVERHEAD = 256;
+
+/**
+ * Writes a state dict that `torch.load(weights_only=True)` reads, mapped too: an OrderedDict of tensors in the given
+ * order, each in a storage of its own. Metadata go into an entry that PyTorch passes over. The file is there whole
+ * or not at all.
+ *
+ * @throws CellrouteError FILE_UNWRITABLE, also for more than 4 GiB, which safetensors files can hold
+ */
+export async function writeTorchZip(
+  path: string,
+  sources: readonly TensorSource[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  checkUniqueNames(sources, path);
+  const pickle = pickleStateDict(sources);
+  const notes = Buffer.from(Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : '');
+  const entries = sources.length + 4;
+  const size = sources.reduce(
+    (sum, source) => sum + tensorBytes(source),
+    pickle.length + notes.length + entries * ENTRY_OVERHEAD,
+  );
+  if (size > MAX_ARCHIVE_BYTES || entries > MAX_ARCHIVE_ENTRIES) {
+    throw unwritable(path, 'too large for a torch zip file; write a safetensors file instead');
+  }
+  await writeAtomically(path, storedZip(contentsOf(sources, pickle, notes, path)));
+}
+
+async function* contentsOf(
+  sources: readonly TensorSource[],
+  pickle: Buffer,
+  notes: Buffer,
+  path: string,
+): AsyncGenerator<ZipContent> {
+  // PyTorch takes the archive's name from its first entry.
+  yield { name: `${ARCHIVE}/data.pkl`, bytes: pickle };
+  yield { name: `${ARCHIVE}/byteorder`, bytes: Buffer.from('little') };
+  for (const [i, source] of sources.entries()) {
+    yield { name: `${ARCHIVE}/data/${i}`, bytes: await bytesOf(source, path) };
+  }
+  if (notes.length > 0) yield { name: `${ARCHIVE}/${METADATA_RECORD}`, bytes: notes };
+  yield { name: `${ARCHIVE}/version`, bytes: Buffer.from('3\n') };
+}

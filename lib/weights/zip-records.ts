@@ -1,0 +1,121 @@
+import {
+  type Entry,
+  fromRandomAccessReaderPromise,
+  RandomAccessReader,
+  validateFileName,
+  type ZipFile,
+} from 'yauzl';
+import { CellrouteError } from '../errors.js';
+import type { BoundedFile } from './bounded-file.js';
+import { crc32 } from './crc32.js';
+import { damaged, refused } from './errors.js';
+
+/** PyTorch writes an entry a storage; the largest networks have some ten thousand. */
+const MAX_ENTRIES = 200_000;
+const STORED = 0;
+const ENCRYPTED = 1;
+
+/** A stored (never compressed) zip entry and where its bytes lie. */
+export interface ZipRecord {
+  name: string;
+  start: number;
+  end: number;
+}
+
+/** yauzl reads a zip's directory through this; a range outside the file ends in an error and not in a throw. */
+class Reader extends RandomAccessReader {
+  constructor(private readonly file: BoundedFile) {
+    super();
+  }
+
+  override read(
+    target: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    this.file
+      .readInto(target.subarray(offset, offset + length), position)
+      .then(() => callback(null), callback);
+  }
+}
+
+/** The directory of a zip archive. Entries are looked up by name, and only stored ones are handed out. */
+export class ZipRecords {
+  private constructor(
+    private readonly file: BoundedFile,
+    private readonly zip: ZipFile,
+    private readonly entries: ReadonlyMap<string, Entry>,
+  ) {}
+
+  static async open(file: BoundedFile): Promise<ZipRecords> {
+    const entries = new Map<string, Entry>();
+    try {
+      const zip = await fromRandomAccessReaderPromise(new Reader(file), file.size, {
+        decodeStrings: false,
+        autoClose: false,
+      });
+      if (zip.entryCount > MAX_ENTRIES)
+        throw damaged({ file: file.path }, `a zip archive of ${zip.entryCount} entries`);
+      for await (const entry of zip.eachEntry()) {
+        const name = entryName(entry, file.path);
+        if (entries.has(name)) {
+          throw damaged(
+            { file: file.path, position: entry.relativeOffsetOfLocalHeader },
+            `two entries named ${name}`,
+          );
+        }
+        entries.set(name, entry);
+      }
+      return new ZipRecords(file, zip, entries);
+    } catch (error) {
+      throw asDamage(error, file.path);
+    }
+  }
+
+  /** In the archive's order. */
+  names(): Iterable<string> {
+    return this.entries.keys();
+  }
+
+  /** Where the named entry's bytes lie, or nothing where there is no such entry. */
+  async find(name: string): Promise<ZipRecord | undefined> {
+    const entry = this.entries.get(name);
+    if (!entry) return undefined;
+    const where = { file: this.file.path, position: entry.relativeOffsetOfLocalHeader };
+    if (entry.compressionMethod !== STORED || entry.generalPurposeBitFlag & ENCRYPTED) {
+      throw refused(where, `${name} is compressed or encrypted; PyTorch stores its entries as they are`);
+    }
+    try {
+      const { fileDataStart } = await this.zip.readLocalFileHeaderPromise(entry, { minimal: true });
+      return { name, start: fileDataStart, end: fileDataStart + entry.compressedSize };
+    } catch (error) {
+      throw asDamage(error, this.file.path, where.position);
+    }
+  }
+
+  /** The bytes of a small entry, held against its checksum. */
+  async read({ name, start, end }: ZipRecord, limit: number): Promise<Buffer> {
+    const where = { file: this.file.path, position: start };
+    if (end - start > limit)
+      throw refused(where, `${name} has ${end - start} bytes; at most ${limit} are read`);
+    const bytes = await this.file.bytes(start, end - start);
+    if (crc32(bytes) !== this.entries.get(name)?.crc32)
+      throw damaged(where, `${name} does not match its checksum`);
+    return bytes;
+  }
+}
+
+function entryName(entry: Entry, file: string): string {
+  const name = entry.fileNameRaw.toString('utf8');
+  const bad = validateFileName(name);
+  if (bad) throw refused({ file, position: entry.relativeOffsetOfLocalHeader }, `a zip entry with an ${bad}`);
+  return name;
+}
+
+function asDamage(error: unknown, file: string, position?: number): Error {
+  if (error instanceof CellrouteError) return error;
+  const where = position === undefined ? { file } : { file, position };
+  return damaged(where, `not a whole zip archive: ${(error as Error).message}`, error);
+}
