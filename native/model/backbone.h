@@ -1,0 +1,29 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/config.h"
+#include "model/fpn.h"
+#include "model/resnet.h"
+
+namespace cellroute::model {
+
+/** A ResNet and the feature pyramid over its chosen layers: torchvision's BackboneWithFPN.
+ *  Keys: body, fpn. */
+class BackboneWithFpnImpl : public torch::nn::Module {
+ public:
+  explicit BackboneWithFpnImpl(const MaskRcnnConfig& config);
+
+  /** [N, 3, H, W] gives [N, fpn_channels, Hi, Wi], finest first; the extra level comes last. */
+  std::vector<torch::Tensor> forward(const torch::Tensor& pictures);
+
+ private:
+  std::vector<int64_t> returned_layers_;
+  ResNet body_;
+  FeaturePyramidNetwork fpn_;
+};
+TORCH_MODULE(BackboneWithFpn);
+
+}  // namespace cellroute::model

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+namespace cellroute::model {
+
+/** 3x3 convolutions with ReLU over what RoIAlign gives: [K, C, M, M] to [K, channels.back(), M, M].
+ *  Keys: i.0. */
+torch::nn::Sequential make_mask_head(int64_t in_channels, const std::vector<int64_t>& channels);
+
+/** Twice the size by a transposed convolution, then a logit a pixel and class.
+ *  Keys: conv5_mask, mask_fcn_logits. */
+class MaskRcnnPredictorImpl : public torch::nn::Module {
+ public:
+  MaskRcnnPredictorImpl(int64_t in_channels, int64_t hidden, int64_t num_classes);
+
+  /** [K, in_channels, M, M] gives [K, num_classes, 2 M, 2 M]. */
+  torch::Tensor forward(const torch::Tensor& features);
+
+ private:
+  torch::nn::ConvTranspose2d conv5_mask_;
+  torch::nn::Conv2d mask_fcn_logits_;
+};
+TORCH_MODULE(MaskRcnnPredictor);
+
+}  // namespace cellroute::model

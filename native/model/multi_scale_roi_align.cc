@@ -1,0 +1,69 @@
+#include "model/multi_scale_roi_align.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/roi_align.h"
+
+namespace cellroute::model {
+namespace {
+
+/** k where the level's scale is 2^-k. */
+int64_t stride_log2(const torch::Tensor& level, int64_t picture_height) {
+  const auto scale = static_cast<double>(level.size(2)) / static_cast<double>(picture_height);
+  return -static_cast<int64_t>(std::nearbyint(std::log2(static_cast<float>(scale))));
+}
+
+/** Index into the levels, [K]: level 4 where the box is 224 pixels wide and high, one level more or
+ *  less each time that size doubles or halves, within what there is. */
+torch::Tensor assign_levels(const torch::Tensor& rois, int64_t finest, int64_t coarsest) {
+  constexpr double kCanonicalSize = 224;
+  constexpr double kCanonicalLevel = 4;
+  // Keeps a box of exactly twice or half the canonical size on its level.
+  constexpr double kEps = 1e-6;
+  const auto sides = rois.narrow(1, 3, 2) - rois.narrow(1, 1, 2);
+  const auto size = sides.prod(1).sqrt();
+  const auto level = (kCanonicalLevel + torch::log2(size / kCanonicalSize) + kEps).floor();
+  return level.clamp(finest, coarsest).to(torch::kInt64) - finest;
+}
+
+}  // namespace
+
+torch::Tensor to_rois(const std::vector<torch::Tensor>& boxes) {
+  std::vector<torch::Tensor> rois;
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    rois.push_back(torch::cat(
+        {torch::full({boxes[i].size(0), 1}, static_cast<double>(i), boxes[i].options()), boxes[i]},
+        1));
+  }
+  return torch::cat(rois);
+}
+
+torch::Tensor multi_scale_roi_align(const std::vector<torch::Tensor>& levels,
+                                    const torch::Tensor& rois,
+                                    const std::vector<ImageSize>& pictures, int64_t output_size,
+                                    int64_t sampling_ratio) {
+  TORCH_CHECK(!levels.empty() && !pictures.empty(), "RoIAlign needs a level and a picture");
+  int64_t tallest = 0;
+  for (const auto& picture : pictures) tallest = std::max(tallest, picture.height);
+
+  const auto align = [&](const torch::Tensor& level, const torch::Tensor& some) {
+    const double scale = std::exp2(-static_cast<double>(stride_log2(level, tallest)));
+    return ops::roi_align(level, some, scale, output_size, output_size, sampling_ratio,
+                          /*aligned=*/false);
+  };
+  if (levels.size() == 1) return align(levels.front(), rois);
+
+  const auto assigned = assign_levels(rois, stride_log2(levels.front(), tallest),
+                                      stride_log2(levels.back(), tallest));
+  auto pooled = torch::zeros({rois.size(0), levels.front().size(1), output_size, output_size},
+                             levels.front().options());
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const auto index = (assigned == static_cast<int64_t>(i)).nonzero().squeeze(1);
+    if (index.size(0) == 0) continue;
+    pooled.index_copy_(0, index, align(levels[i], rois.index_select(0, index)));
+  }
+  return pooled;
+}
+
+}  // namespace cellroute::model

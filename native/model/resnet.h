@@ -1,0 +1,63 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/config.h"
+
+namespace cellroute::model {
+
+/** Two 3x3 convolutions around a shortcut: ResNet 18 and 34. */
+class BasicBlockImpl : public torch::nn::Module {
+ public:
+  static constexpr int64_t kExpansion = 1;
+
+  BasicBlockImpl(int64_t in_channels, int64_t planes, int64_t stride, const NormConfig& norm);
+
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::Conv2d conv1_, conv2_;
+  torch::nn::AnyModule bn1_, bn2_;
+  torch::nn::Sequential downsample_{nullptr};
+};
+TORCH_MODULE(BasicBlock);
+
+/** 1x1, 3x3 (which carries the stride, as torchvision's does) and 1x1 around a shortcut: ResNet 50
+ *  and 101. */
+class BottleneckImpl : public torch::nn::Module {
+ public:
+  static constexpr int64_t kExpansion = 4;
+
+  BottleneckImpl(int64_t in_channels, int64_t planes, int64_t stride, const NormConfig& norm);
+
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::Conv2d conv1_, conv2_, conv3_;
+  torch::nn::AnyModule bn1_, bn2_, bn3_;
+  torch::nn::Sequential downsample_{nullptr};
+};
+TORCH_MODULE(Bottleneck);
+
+/** Channels that `layer` (1 to 4) of a ResNet gives. */
+int64_t resnet_channels(const ResNetConfig& config, int64_t layer);
+
+/** A ResNet (He et al. 2015) without its head, up to and with layer `last_layer` (1 to 4).
+ *  Keys as torchvision's: conv1, bn1, layer1 to layer4. */
+class ResNetImpl : public torch::nn::Module {
+ public:
+  explicit ResNetImpl(const ResNetConfig& config, int64_t last_layer = 4);
+
+  /** [N, 3, H, W] gives the output of each layer, at strides 4, 8, 16 and 32. */
+  std::vector<torch::Tensor> layers(const torch::Tensor& x);
+
+ private:
+  torch::nn::Conv2d conv1_;
+  torch::nn::AnyModule bn1_;
+  std::vector<torch::nn::Sequential> layers_;
+};
+TORCH_MODULE(ResNet);
+
+}  // namespace cellroute::model

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <array>
+#include <vector>
+
+#include "engine/job.h"
+#include "model/box_coder.h"
+#include "model/box_head.h"
+#include "model/config.h"
+#include "model/mask_head.h"
+#include "model/transform.h"
+
+namespace cellroute::model {
+
+/** At which thresholds boxes become detections, and how many a picture may have. */
+struct BoxDetectionOptions {
+  double score_threshold;
+  double nms_threshold;
+  int64_t detections_per_image;
+};
+
+/** Detections of one picture before their masks, by falling score. */
+struct BoxDetections {
+  torch::Tensor boxes;   // [K, 4] in pixels of the resized picture
+  torch::Tensor scores;  // [K]
+  torch::Tensor labels;  // [K] int64, 1..num_classes-1
+  bool capped = false;   // detections_per_image dropped some
+};
+
+struct BoxPredictions {
+  torch::Tensor class_logits;    // [K, classes]
+  torch::Tensor box_regression;  // [K, 4 classes]
+};
+
+/** The second stage of Mask R-CNN: class and box of every proposal, mask of every detection.
+ *  Keys: box_head, box_predictor, mask_head, mask_predictor. `levels` are the pyramid's without its
+ *  extra level, throughout. */
+class RoiHeadsImpl : public torch::nn::Module {
+ public:
+  explicit RoiHeadsImpl(const MaskRcnnConfig& config);
+
+  /** RoIs [K, 5] give what the heads read: [K, C, S, S] for boxes, [K, C, M, M] for masks. */
+  torch::Tensor pool_boxes(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                           const std::vector<ImageSize>& pictures) const;
+  torch::Tensor pool_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                           const std::vector<ImageSize>& pictures) const;
+
+  BoxPredictions predict_boxes(const torch::Tensor& pooled);
+
+  /** [K, C, M, M] gives logits [K, classes, 2 M, 2 M]. */
+  torch::Tensor predict_masks(const torch::Tensor& pooled);
+
+  /** Detections of each picture from its proposals [Ki, 4]. */
+  std::vector<BoxDetections> detect_boxes(const std::vector<torch::Tensor>& levels,
+                                          const std::vector<torch::Tensor>& proposals,
+                                          const std::vector<ImageSize>& pictures,
+                                          const BoxDetectionOptions& options);
+
+  /** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M].
+   *  Reports `stage` from `begin` to `end` as it goes. */
+  std::vector<torch::Tensor> detect_masks(const std::vector<torch::Tensor>& levels,
+                                          const std::vector<BoxDetections>& detections,
+                                          const std::vector<ImageSize>& pictures, const Poll& poll,
+                                          const char* stage, double begin, double end);
+
+  const BoxCoder& box_coder() const { return box_coder_; }
+
+ private:
+  BoxHeadConfig box_;
+  MaskHeadConfig mask_;
+  BoxCoder box_coder_;
+  TwoMlpHead box_head_;
+  FastRcnnPredictor box_predictor_;
+  torch::nn::Sequential mask_head_;
+  MaskRcnnPredictor mask_predictor_;
+};
+TORCH_MODULE(RoiHeads);
+
+/** Class scores and boxes of one picture's proposals, filtered: softmax, decode, clip, drop the
+ *  background, low scores (<= score_threshold) and boxes with a side below 0.01, NMS within each
+ *  class, keep the best. */
+BoxDetections postprocess_detections(const BoxPredictions& predictions,
+                                     const torch::Tensor& proposals, ImageSize picture,
+                                     const BoxCoder& coder, const BoxDetectionOptions& options);
+
+}  // namespace cellroute::model

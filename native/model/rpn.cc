@@ -1,0 +1,116 @@
+#include "model/rpn.h"
+
+#include <algorithm>
+
+#include "model/conv_block.h"
+#include "ops/boxes.h"
+#include "ops/nms.h"
+
+namespace cellroute::model {
+namespace {
+
+namespace nn = torch::nn;
+
+constexpr double kInitialStd = 0.01;
+
+nn::Conv2d predictor(int64_t in, int64_t out) {
+  nn::Conv2d conv(nn::Conv2dOptions(in, out, 1));
+  nn::init::normal_(conv->weight, 0.0, kInitialStd);
+  nn::init::zeros_(conv->bias);
+  return conv;
+}
+
+nn::Sequential shared_convolutions(int64_t channels, int64_t depth) {
+  nn::Sequential convolutions;
+  for (int64_t i = 0; i < depth; ++i) {
+    ConvBlock block(channels, channels, 3, Activation::kRelu);
+    nn::init::normal_(block->weight(), 0.0, kInitialStd);
+    convolutions->push_back(block);
+  }
+  return convolutions;
+}
+
+ImageSize spatial(const torch::Tensor& map) { return {map.size(2), map.size(3)}; }
+
+}  // namespace
+
+torch::Tensor RpnPredictions::flat_objectness(size_t level) const {
+  return objectness.at(level).permute({0, 2, 3, 1}).flatten(1);
+}
+
+torch::Tensor RpnPredictions::flat_deltas(size_t level) const {
+  const auto& map = deltas.at(level);
+  return map.view({map.size(0), -1, 4, map.size(2), map.size(3)})
+      .permute({0, 3, 4, 1, 2})
+      .flatten(1, 3);
+}
+
+RpnHeadImpl::RpnHeadImpl(int64_t channels, int64_t anchors_per_location, int64_t conv_depth)
+    : conv_(register_module("conv", shared_convolutions(channels, conv_depth))),
+      cls_logits_(register_module("cls_logits", predictor(channels, anchors_per_location))),
+      bbox_pred_(register_module("bbox_pred", predictor(channels, anchors_per_location * 4))) {}
+
+RpnPredictions RpnHeadImpl::forward(const std::vector<torch::Tensor>& levels) {
+  RpnPredictions predictions;
+  for (const auto& level : levels) {
+    const auto shared = conv_->forward(level);
+    predictions.objectness.push_back(cls_logits_(shared));
+    predictions.deltas.push_back(bbox_pred_(shared));
+  }
+  return predictions;
+}
+
+RegionProposalNetworkImpl::RegionProposalNetworkImpl(const RpnConfig& config, int64_t channels)
+    : anchor_generator_(config.anchors),
+      box_coder_({1, 1, 1, 1}),
+      head_(register_module(
+          "head", RpnHead(channels, anchor_generator_.anchors_per_location(), config.conv_depth))) {
+}
+
+std::vector<Proposals> RegionProposalNetworkImpl::filter_proposals(
+    const RpnPredictions& predictions, const ImageBatch& images,
+    const ProposalOptions& options) const {
+  const torch::NoGradGuard no_grad;
+  const size_t levels = predictions.objectness.size();
+  TORCH_CHECK(levels == anchor_generator_.levels(), "anchors are configured for ",
+              anchor_generator_.levels(), " levels, the network gives ", levels);
+
+  // Only the anchors that pass the cut before NMS are moved: [N, k, 4] and [N, k] a level.
+  std::vector<torch::Tensor> boxes, logits, level_ids;
+  for (size_t i = 0; i < levels; ++i) {
+    const auto all = predictions.flat_objectness(i);
+    const auto best = all.topk(std::min(options.pre_nms_top_n, all.size(1)), 1);
+    const auto& index = std::get<1>(best);
+    const auto anchors =
+        anchor_generator_(i, spatial(predictions.objectness[i]), spatial(images.tensors))
+            .to(all.device())
+            .index_select(0, index.flatten());
+    const auto deltas =
+        predictions.flat_deltas(i).gather(1, index.unsqueeze(2).expand({-1, -1, 4})).flatten(0, 1);
+    boxes.push_back(box_coder_.decode(deltas, anchors).view({index.size(0), -1, 4}));
+    logits.push_back(std::get<0>(best));
+    level_ids.push_back(torch::full({index.size(1)}, static_cast<int64_t>(i), index.options()));
+  }
+  const auto all_boxes = torch::cat(boxes, 1);
+  const auto all_scores = torch::cat(logits, 1).sigmoid();
+  const auto all_levels = torch::cat(level_ids);
+
+  std::vector<Proposals> proposals;
+  for (size_t n = 0; n < images.sizes.size(); ++n) {
+    const auto image = static_cast<int64_t>(n);
+    auto kept =
+        ops::clip_boxes_to_image(all_boxes[image], images.sizes[n].height, images.sizes[n].width);
+    auto keep = ops::remove_small_boxes(kept, options.min_size);
+    const auto good =
+        (all_scores[image].index_select(0, keep) >= options.score_threshold).nonzero().squeeze(1);
+    keep = keep.index_select(0, good);
+    kept = kept.index_select(0, keep);
+    const auto order = ops::batched_nms(kept, all_scores[image].index_select(0, keep),
+                                        all_levels.index_select(0, keep), options.nms_threshold);
+    const int64_t count = std::min(options.post_nms_top_n, order.size(0));
+    proposals.push_back({kept.index_select(0, order.narrow(0, 0, count)), order.size(0) > count});
+  }
+  return proposals;
+}
+
+}  // namespace cellroute::model

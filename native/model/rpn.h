@@ -1,0 +1,72 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/anchor_generator.h"
+#include "model/box_coder.h"
+#include "model/config.h"
+#include "model/transform.h"
+
+namespace cellroute::model {
+
+/** What the RPN head says of every anchor, a level each. */
+struct RpnPredictions {
+  std::vector<torch::Tensor> objectness;  // [N, A, H, W] logits
+  std::vector<torch::Tensor> deltas;      // [N, 4 A, H, W] box offsets
+
+  /** Level i by anchor, in the anchors' order: [N, H W A] and [N, H W A, 4]. */
+  torch::Tensor flat_objectness(size_t level) const;
+  torch::Tensor flat_deltas(size_t level) const;
+};
+
+/** Convolutions shared by all levels, then objectness and box offsets of every anchor.
+ *  Keys: conv.i.0, cls_logits, bbox_pred. */
+class RpnHeadImpl : public torch::nn::Module {
+ public:
+  RpnHeadImpl(int64_t channels, int64_t anchors_per_location, int64_t conv_depth);
+
+  RpnPredictions forward(const std::vector<torch::Tensor>& levels);
+
+ private:
+  torch::nn::Sequential conv_;
+  torch::nn::Conv2d cls_logits_, bbox_pred_;
+};
+TORCH_MODULE(RpnHead);
+
+/** What is kept of a level before NMS and of a picture after it, and at which thresholds. */
+struct ProposalOptions {
+  int64_t pre_nms_top_n;
+  int64_t post_nms_top_n;
+  double nms_threshold;
+  double score_threshold;
+  double min_size;
+};
+
+struct Proposals {
+  torch::Tensor boxes;  // [K, 4] in pixels of the resized picture, by falling objectness
+  bool capped = false;  // post_nms_top_n dropped some
+};
+
+/** Region proposal network (Ren et al. 2015). Keys: head. */
+class RegionProposalNetworkImpl : public torch::nn::Module {
+ public:
+  RegionProposalNetworkImpl(const RpnConfig& config, int64_t channels);
+
+  RpnHead& head() { return head_; }
+  const AnchorGenerator& anchor_generator() const { return anchor_generator_; }
+
+  /** The best anchors of each picture, moved by their offsets. No gradient runs through them. */
+  std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,
+                                          const ImageBatch& images,
+                                          const ProposalOptions& options) const;
+
+ private:
+  AnchorGenerator anchor_generator_;
+  BoxCoder box_coder_;
+  RpnHead head_;
+};
+TORCH_MODULE(RegionProposalNetwork);
+
+}  // namespace cellroute::model
