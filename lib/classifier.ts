@@ -14,6 +14,7 @@ import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import type { NativeClassification } from './native/contract.js';
 import { native } from './native/load.js';
 import { openFastaiExport } from './weights/fastai.js';
+import type { WeightsFile } from './weights/table.js';
 
 /** What a classifier says of one picture. */
 export interface Classification {
@@ -61,10 +62,7 @@ export class CellClassifier {
     checkKeys('', options, ['config', ...CALL_OPTION_KEYS]);
     let config!: ClassifierConfig;
     const model = await loadNetwork(path, 'classifier', options, async (file) => {
-      const own =
-        file.format === 'fastai'
-          ? fastaiClassifierConfig(await openFastaiExport(path))
-          : (readStoredConfig(file, 'classifier') ?? inferClassifierConfig(file));
+      const own = readStoredConfig(file, 'classifier') ?? (await describe(file));
       config = classifierConfig(mergeConfig(own, options.config));
       return (addon, weights, call) => addon.loadClassifier(config, weights, call);
     });
@@ -140,4 +138,10 @@ export class CellClassifier {
       logits,
     };
   }
+}
+
+/** What a file without a stored configuration tells of its network. */
+async function describe(file: WeightsFile): Promise<PartialClassifierConfig> {
+  if (file.format === 'fastai') return fastaiClassifierConfig(await openFastaiExport(file.path));
+  return inferClassifierConfig(file);
 }

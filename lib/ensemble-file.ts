@@ -1,6 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { checkKeys, checkObject, checkString, refuse } from './check.js';
 import { CellrouteError } from './errors.js';
+import { packageRoot } from './native/find.js';
 import type { SegmentThresholds } from './segmenter.js';
+
+/** The ensemble that comes with the package. */
+export const starterFolder = join(packageRoot, 'models', 'starter');
+
+/** An ensemble's description in its folder, written last: a folder that has it is whole. */
+export const ENSEMBLE_FILE = 'ensemble.json';
 
 /** What `ensemble.json` says; file names are relative to its folder. */
 export interface EnsembleFile {
@@ -10,11 +19,20 @@ export interface EnsembleFile {
 }
 
 /**
- * Reads and checks an `ensemble.json`; the thresholds are checked by the ensemble itself.
+ * Reads and checks a folder's `ensemble.json`; the thresholds are checked by the ensemble itself.
  *
- * @throws {CellrouteError} ENSEMBLE_INVALID, naming the file and the value.
+ * @throws {CellrouteError} FILE_UNREADABLE; ENSEMBLE_INVALID, naming the file and the value.
  */
-export function parseEnsembleFile(text: string, path: string): EnsembleFile {
+export async function readEnsembleFile(folder: string): Promise<EnsembleFile> {
+  const path = join(folder, ENSEMBLE_FILE);
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+    throw new CellrouteError(
+      'FILE_UNREADABLE',
+      `${path} could not be read: ${cause.message}`,
+      { file: path },
+      { cause },
+    );
+  });
   try {
     return parse(text);
   } catch (error) {

@@ -1,14 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkKeys, checkObject, checkString, refuse } from './check.js';
 import { CellClassifier } from './classifier.js';
-import { type EnsembleFile, parseEnsembleFile } from './ensemble-file.js';
+import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import { CellrouteError } from './errors.js';
 import { decodeImage } from './image/decode.js';
 import type { ImageInput } from './image/types.js';
 import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
 import type { SaveOptions } from './model-file.js';
-import { packageRoot } from './native/find.js';
 import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
@@ -18,10 +17,6 @@ import {
   THRESHOLD_KEYS,
 } from './segmenter.js';
 import { writeAtomically } from './weights/atomic-file.js';
-
-/** The ensemble that comes with the package. */
-const STARTER = join(packageRoot, 'models', 'starter');
-const FILE_NAME = 'ensemble.json';
 
 export interface RoutedEnsembleOptions {
   /** Names the cell type of a picture. */
@@ -92,10 +87,9 @@ export class RoutedEnsemble {
    *
    * @throws {CellrouteError} ENSEMBLE_INVALID, FILE_UNREADABLE, and what loading a network throws.
    */
-  static async load(folder: string = STARTER, options: CallOptions = {}): Promise<RoutedEnsemble> {
+  static async load(folder: string = starterFolder, options: CallOptions = {}): Promise<RoutedEnsemble> {
     checkKeys('', options, CALL_OPTION_KEYS);
-    const path = join(checkString('folder', folder), FILE_NAME);
-    const description = parseEnsembleFile(await readText(path), path);
+    const description = await readEnsembleFile(checkString('folder', folder));
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
       loaded.push(member);
@@ -172,7 +166,7 @@ export class RoutedEnsemble {
     }
     // Last: a folder with this file in it is whole.
     const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...description }, null, 2);
-    await writeAtomically(join(folder, FILE_NAME), (sink) => sink.append(Buffer.from(`${text}\n`)));
+    await writeAtomically(join(folder, ENSEMBLE_FILE), [Buffer.from(`${text}\n`)]);
   }
 
   /** Disposes the router and every segmenter; what is in flight rejects with DISPOSED. */
@@ -193,19 +187,6 @@ export class RoutedEnsemble {
       `The picture was taken for ${cellType} (probability ${probability.toFixed(3)}), which this ensemble has no segmenter for. ` +
         `It has one for ${available.join(', ')}: pass cellType to use it all the same, or set a fallback.`,
       { expected: available.join(', '), got: cellType },
-    );
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new CellrouteError(
-      'FILE_UNREADABLE',
-      `${path} could not be read: ${(cause as Error).message}`,
-      { file: path },
-      { cause },
     );
   }
 }

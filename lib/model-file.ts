@@ -6,12 +6,9 @@ import { CellrouteError } from './errors.js';
 import { type CallOptions, LoadedModel, runJob } from './model.js';
 import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from './native/contract.js';
 import { call, native } from './native/load.js';
-import { convertFloats } from './weights/convert-dtype.js';
 import { openWeights } from './weights/open.js';
-import type { TensorSource } from './weights/source.js';
 import type { WeightsFile } from './weights/table.js';
-import { writeSafetensors } from './weights/write-safetensors.js';
-import { writeTorchZip } from './weights/write-torch-zip.js';
+import { writeWeights } from './weights/write.js';
 
 export interface SaveOptions {
   /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */
@@ -69,25 +66,15 @@ export async function saveNetwork(
 ): Promise<void> {
   checkString('path', path);
   checkKeys('', options, ['dtype']);
-  const to =
-    checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'float16']) === 'float16' ? 'F16' : 'F32';
-  const sources = call(() => native().listTensors(model.handle)).map(
-    ({ name, dtype, shape }): TensorSource => {
-      const isFloat = dtype === 'F32';
-      return {
-        name,
-        dtype: isFloat ? to : dtype,
-        shape,
-        // One tensor at a time, so that no second copy of the network is in memory.
-        async *chunks() {
-          const bytes = await model.run({}, (handle, nativeCall) =>
-            native().readTensor(handle, name, nativeCall),
-          );
-          yield isFloat ? convertFloats(bytes, dtype, to) : bytes;
-        },
-      };
-    },
-  );
-  if (/\.(pth|pt|bin)$/.test(path)) await writeTorchZip(path, sources);
-  else await writeSafetensors(path, sources, { [CONFIG_KEY]: JSON.stringify(config) });
+  const dtype = checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'float16']);
+  const tensors = call(() => native().listTensors(model.handle)).map((tensor) => ({
+    ...tensor,
+    // One at a time, so that no second copy of the network is in memory.
+    read: () => model.run({}, (handle, nativeCall) => native().readTensor(handle, tensor.name, nativeCall)),
+  }));
+  await writeWeights(path, {
+    tensors,
+    metadata: { [CONFIG_KEY]: JSON.stringify(config) },
+    floats: dtype === 'float16' ? 'F16' : 'F32',
+  });
 }

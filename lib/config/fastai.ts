@@ -10,24 +10,15 @@ const BILINEAR = 2;
  *
  * @throws {CellrouteError} INVALID_CONFIG where it prepares pictures in a way that ours does not.
  */
-export function fastaiClassifierConfig({
-  weights,
-  vocab,
-  resize,
-  normalize,
-  divisor,
-  arch,
-}: FastaiExport): PartialClassifierConfig {
+export function fastaiClassifierConfig(learner: FastaiExport): PartialClassifierConfig {
+  const { vocab, resize, normalize, divisor, arch, weights } = learner;
+  const { path, tensors } = weights;
   const refuse = (what: string, got: unknown, expected: string) =>
-    new CellrouteError(
-      'INVALID_CONFIG',
-      `${weights.path}: ${what} is ${String(got)}; cellroute has ${expected}`,
-      {
-        file: weights.path,
-        expected,
-        got: String(got),
-      },
-    );
+    new CellrouteError('INVALID_CONFIG', `${path}: ${what} is ${String(got)}; cellroute has ${expected}`, {
+      file: path,
+      expected,
+      got: String(got),
+    });
   const depth = Number(/resnet(\d+)$/.exec(arch ?? '')?.[1]);
   if (depth !== 18 && depth !== 34 && depth !== 50)
     throw refuse('its architecture', arch ?? 'not stored', 'resnet18, resnet34 and resnet50');
@@ -36,7 +27,7 @@ export function fastaiClassifierConfig({
     throw refuse('its resize filter', resize.resample, `bilinear (${BILINEAR})`);
   if (divisor !== undefined && divisor !== 255) throw refuse('its divisor', divisor, '255');
   // fastai's create_head: 0 pools, 1 flattens, 2 normalises, 3 drops out, 4 is the hidden linear layer.
-  const hidden = weights.tensors.find(({ name }) => name === '1.4.weight')?.shape[0];
+  const hidden = tensors.find(({ name }) => name === '1.4.weight')?.shape[0];
   return {
     backbone: { depth },
     head: { kind: 'concat-pool', ...(hidden === undefined ? {} : { hidden }) },

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { diagnose } from '../native/doctor.js';
+import type { Place } from '../native/find.js';
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('Shows what was found on this machine, where, in which versions, and what is wrong')
+    .option('--libtorch <folder>', 'look at this LibTorch instead of the installed one')
+    .option('--json', 'print it as JSON')
+    .action(({ libtorch, json }: { libtorch?: string; json?: boolean }) => {
+      const diagnosis = diagnose(libtorch);
+      if (json) {
+        console.log(JSON.stringify(diagnosis, null, 2));
+      } else {
+        const line = (name: string, value: string) => console.log(`${name.padEnd(12)} ${value}`);
+        line('cellroute', diagnosis.cellroute);
+        line('Node.js', diagnosis.node);
+        line('system', diagnosis.system);
+        line('processor', `${diagnosis.processor}, ${diagnosis.threads} threads, ${diagnosis.memoryGiB} GiB`);
+        line('addon', diagnosis.addon.path ?? 'not found');
+        printPlaces(diagnosis.addon.places);
+        const { folder, version } = diagnosis.libtorch;
+        line('LibTorch', folder ? `${version ?? 'of unknown version'} in ${folder}` : 'not found');
+        printPlaces(diagnosis.libtorch.places);
+        line('kernels', diagnosis.cpuCapability ?? 'unknown');
+        line('devices', diagnosis.devices.join(', ') || 'none');
+        console.log(diagnosis.problems.length === 0 ? '\nEverything works.' : '\nWhat is wrong:');
+        for (const problem of diagnosis.problems) console.log(`- ${problem}`);
+      }
+      if (diagnosis.problems.length > 0) process.exitCode = 1;
+    });
+}
+
+function printPlaces(places: readonly Place[]): void {
+  for (const { what, path, found, note } of places) {
+    console.log(
+      `${' '.repeat(12)} - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not there')}`,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { CellrouteError } from '../errors.js';
+import { packageRoot } from '../native/find.js';
+import { registerClassify } from './classify.js';
+import { registerConvert } from './convert.js';
+import { registerDoctor } from './doctor.js';
+import { registerInspect } from './inspect.js';
+import { registerSegment } from './segment.js';
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('cellroute')
+  .description(
+    'Finds and outlines every cell in microscope pictures: a router names the cell type,\nand the Mask R-CNN trained for that type segments the cells.',
+  )
+  .version(version)
+  .showHelpAfterError('(cellroute --help shows what there is)')
+  .addHelpText(
+    'after',
+    `
+Start here:
+  cellroute doctor                                   Does everything work on this machine?
+  cellroute segment pictures/*.png --out results     Outline the cells with the starter ensemble
+  cellroute inspect model.pth                        What is in this file of weights?`,
+  );
+
+registerSegment(program);
+registerClassify(program);
+registerInspect(program);
+registerConvert(program);
+registerDoctor(program);
+
+program.parseAsync().catch((error: unknown) => {
+  // What a person can act on is one message; anything else is our mistake and keeps its stack.
+  console.error(error instanceof CellrouteError ? `cellroute: ${error.message} [${error.code}]` : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,115 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { RoutedEnsemble, type RoutedSegmentOptions } from '../ensemble.js';
+import { cocoDatasetJson } from '../export/coco-json.js';
+import { kaggleCsv } from '../export/kaggle-csv.js';
+import { labelPng } from '../export/label-png.js';
+import { resultJson } from '../export/result-json.js';
+import { decodeImage } from '../image/decode.js';
+import { renderOverlay } from '../render/overlay.js';
+import type { RoutedSegmentation } from '../result.js';
+import { eachPicture, reportBatch } from './batch.js';
+import { numberIn, wordsOf } from './options.js';
+import { findPictures, type PictureFile } from './pictures.js';
+
+const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
+type Format = (typeof FORMATS)[number];
+
+interface Options {
+  model?: string;
+  out: string;
+  formats: Format[];
+  cellType?: string;
+  minScore?: number;
+  maskThreshold?: number;
+  minArea?: number;
+  removeOverlaps?: number | boolean;
+}
+
+export function registerSegment(program: Command): void {
+  program
+    .command('segment')
+    .description('Outlines the cells of pictures (PNG, JPEG, WebP, TIFF; folders too)')
+    .argument('<pictures...>', 'pictures, or folders of pictures')
+    .requiredOption('-o, --out <folder>', 'where the results go; made if need be')
+    .option(
+      '-m, --model <folder>',
+      'an ensemble as ensemble.save() writes it (default: the starter ensemble)',
+    )
+    .option('-f, --formats <list>', `what to write: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS])
+    .option('--cell-type <type>', 'segment as this type, whatever the router says')
+    .option('--min-score <number>', 'keep cells scoring above this, 0 to 1', numberIn(0, 1))
+    .option(
+      '--mask-threshold <number>',
+      'pixels above this probability belong to a cell, 0 to 1',
+      numberIn(0, 1),
+    )
+    .option('--min-area <pixels>', 'drop smaller cells', numberIn(0, 0xffffffff, { integer: true }))
+    .option(
+      '--remove-overlaps [share]',
+      'give each pixel to one cell; drop cells that lost more than this share (0.2)',
+      numberIn(0, 1),
+    )
+    .addHelpText(
+      'after',
+      `
+Writes for each picture NAME.json (type, boxes, scores, masks), NAME.labels.png (16 bits, 0 is background, k is cell k)
+and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and coco.json.`,
+    )
+    .action(segment);
+}
+
+async function segment(paths: string[], options: Options): Promise<void> {
+  const pictures = await findPictures(paths);
+  await mkdir(options.out, { recursive: true });
+  await using ensemble = await RoutedEnsemble.load(options.model);
+  const wants = (format: Format) => options.formats.includes(format);
+  const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
+    const image = await decodeImage(bytes, { signal });
+    const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
+    const write = (ending: string, content: string | Buffer) =>
+      writeFile(join(options.out, `${picture.name}${ending}`), content);
+    if (wants('json')) await write('.json', resultJson(result));
+    if (wants('labels')) await write('.labels.png', await labelPng(result));
+    if (wants('overlay')) await write('.overlay.png', await renderOverlay(image, result));
+    return result;
+  });
+  const named = batch.done.map(({ picture, result }) => ({ id: picture.name, picture, result }));
+  if (wants('kaggle')) await writeFile(join(options.out, 'kaggle.csv'), kaggleCsv(named));
+  if (wants('coco')) {
+    const withEndings = named.map(({ picture, result }) => ({ id: picture.fileName, result }));
+    await writeFile(join(options.out, 'coco.json'), cocoDatasetJson(withEndings));
+  }
+  for (const { picture, result } of named) console.log(lineOf(picture, result));
+  reportBatch(batch, pictures.length);
+}
+
+function thresholdsOf({
+  cellType,
+  minScore,
+  maskThreshold,
+  minArea,
+  removeOverlaps,
+}: Options): RoutedSegmentOptions {
+  return {
+    ...(cellType === undefined ? {} : { cellType }),
+    ...(minScore === undefined ? {} : { minScore }),
+    ...(maskThreshold === undefined ? {} : { maskThreshold }),
+    ...(minArea === undefined ? {} : { minArea }),
+    ...(removeOverlaps === undefined
+      ? {}
+      : {
+          removeOverlaps: typeof removeOverlaps === 'number' ? { maxLost: removeOverlaps } : removeOverlaps,
+        }),
+  };
+}
+
+function lineOf(
+  picture: PictureFile,
+  { cellType, probabilities, cells, capped }: RoutedSegmentation,
+): string {
+  const caps =
+    capped.detections || capped.proposals ? ' (a limit of the model was reached: there may be more)' : '';
+  return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${caps}`;
+}
