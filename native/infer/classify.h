@@ -2,18 +2,26 @@
 
 #include <torch/torch.h>
 
+#include <vector>
+
 #include "engine/job.h"
 #include "io/pixels.h"
 #include "model/classifier.h"
 
 namespace cellroute::infer {
 
-/** Logits [classes] of one picture: resized, scaled and normalised as the network's configuration says. */
-torch::Tensor classify(const model::Classifier& network, const io::Picture& picture,
-                       const io::Intensity& intensity, const Poll& poll);
+/** One value a class, in the network's order. */
+struct Classification {
+  std::vector<float> logits;
+  std::vector<float> probabilities;
+};
 
-/** Logits [classes] of a network input [1, 3, H, W], already normalised. */
-torch::Tensor classify_tensor(const model::Classifier& network, const torch::Tensor& input,
-                              const Poll& poll);
+/** One picture: resized, scaled and normalised as the network's configuration says. */
+Classification classify(const model::Classifier& network, const io::Picture& picture,
+                        const io::Intensity& intensity, const Poll& poll);
+
+/** A network input [1, 3, H, W] as it is, already normalised. */
+Classification classify_tensor(const model::Classifier& network, const torch::Tensor& input,
+                               const Poll& poll);
 
 }  // namespace cellroute::infer
