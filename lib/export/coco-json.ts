@@ -1,0 +1,131 @@
+import { refuse } from '../check.js';
+import { cellTypeOf, type NamedResult } from './named.js';
+import { shortest } from './number.js';
+
+export interface CocoSegmentation {
+  /** Height, width. */
+  size: [number, number];
+  /** COCO's compressed string. */
+  counts: string;
+}
+
+export interface CocoDetection {
+  image_id: number | string;
+  category_id: number;
+  segmentation: CocoSegmentation;
+  /** x, y, width, height of the detected box. */
+  bbox: [number, number, number, number];
+  score: number;
+  /** Pixels of the mask. */
+  area: number;
+}
+
+export interface CocoDataset {
+  info: { description: string };
+  images: { id: number; file_name: string; width: number; height: number }[];
+  categories: { id: number; name: string }[];
+  annotations: {
+    id: number;
+    image_id: number;
+    category_id: number;
+    segmentation: CocoSegmentation;
+    /** x, y, width, height around the mask's pixels. */
+    bbox: [number, number, number, number];
+    area: number;
+    iscrowd: 0;
+    score: number;
+  }[];
+}
+
+export interface CocoResult extends Omit<NamedResult, 'id'> {
+  /** The picture's id in the ground truth. */
+  id: number | string;
+}
+
+export interface CocoOptions {
+  /**
+   * Category id of each category name. A category is the routed cell type, or `cell` without a router; a label above
+   * 1 is added to it (`astro 2`).
+   */
+  categories?: Readonly<Record<string, number>>;
+}
+
+/**
+ * The list pycocotools' `loadRes` reads. Without `categories` a cell's category is its label.
+ *
+ * pycocotools takes a detection's area from `bbox` where there is one, which moves some between its small, medium
+ * and large columns; `boxes: false` leaves it out, and areas come from the masks.
+ */
+export function cocoResultsJson(
+  pictures: Iterable<CocoResult>,
+  { categories, boxes = true }: CocoOptions & { boxes?: boolean } = {},
+): string {
+  const detections: Partial<CocoDetection>[] = [];
+  for (const { id, result } of pictures) {
+    const { cells, height, width } = result;
+    const counts = cells.masks.toCoco();
+    for (const { index, box, score, label, area } of cells) {
+      const [x1, y1, x2, y2] = box;
+      const category = categories ? idOf(categories, categoryName(result, label)) : label;
+      detections.push({
+        image_id: id,
+        category_id: category,
+        segmentation: { size: [height, width], counts: counts[index]! },
+        ...(boxes && {
+          bbox: [x1, y1, Math.fround(x2 - x1), Math.fround(y2 - y1)].map(shortest) as CocoDetection['bbox'],
+        }),
+        score: shortest(score),
+        area,
+      });
+    }
+  }
+  return JSON.stringify(detections);
+}
+
+/**
+ * A whole data set in COCO's form: images numbered from 1 in the order given, ids as their file names; categories are
+ * `categories`, or those that occur, numbered from 1. Scores stay as an extra field that COCO tools pass over.
+ */
+export function cocoDatasetJson(pictures: Iterable<NamedResult>, { categories }: CocoOptions = {}): string {
+  const ids: Record<string, number> = { ...categories };
+  const dataset: CocoDataset = {
+    info: { description: 'Cells found by cellroute' },
+    images: [],
+    categories: [],
+    annotations: [],
+  };
+  for (const { id, result } of pictures) {
+    const { cells, height, width } = result;
+    const image_id = dataset.images.length + 1;
+    dataset.images.push({ id: image_id, file_name: id, width, height });
+    const counts = cells.masks.toCoco();
+    const boxes = cells.masks.boxes();
+    for (const { index, score, label, area } of cells) {
+      const name = categoryName(result, label);
+      if (!categories) ids[name] ??= Object.keys(ids).length + 1;
+      dataset.annotations.push({
+        id: dataset.annotations.length + 1,
+        image_id,
+        category_id: idOf(ids, name),
+        segmentation: { size: [height, width], counts: counts[index]! },
+        bbox: Array.from(boxes.subarray(4 * index, 4 * index + 4)) as [number, number, number, number],
+        area,
+        iscrowd: 0,
+        score: shortest(score),
+      });
+    }
+  }
+  dataset.categories = Object.entries(ids).map(([name, id]) => ({ id, name }));
+  return JSON.stringify(dataset);
+}
+
+function categoryName(result: NamedResult['result'], label: number): string {
+  const type = cellTypeOf(result) ?? 'cell';
+  return label === 1 ? type : `${type} ${label}`;
+}
+
+function idOf(categories: Readonly<Record<string, number>>, name: string): number {
+  const id = Object.hasOwn(categories, name) ? categories[name] : undefined;
+  if (id === undefined) throw refuse(`categories['${name}']`, 'an id for every category that occurs', id);
+  return id;
+}

@@ -1,0 +1,9 @@
+/** One line of a CSV file (RFC 4180, but for the line end, which is \n as in Kaggle's files). */
+export function csvLine(fields: readonly (string | number)[]): string {
+  return `${fields.map(quoted).join(',')}\n`;
+}
+
+function quoted(field: string | number): string {
+  const text = String(field);
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,19 @@
+import sharp from 'sharp';
+import { refuse } from '../check.js';
+import type { Segmentation } from '../result.js';
+
+const most = 65_535;
+
+/**
+ * A 16-bit grey PNG of the picture's size: 0 is background, k is cell k in the result's order, from 1. Where cells
+ * overlap the better one, which comes first, keeps the pixel.
+ */
+export async function labelPng({ cells, width, height }: Segmentation): Promise<Buffer> {
+  if (cells.length > most)
+    throw refuse('cells', `at most ${most} cells, which 16 bits can number`, cells.length);
+  const labels = Uint16Array.from(cells.masks.toLabels());
+  return sharp(labels, { raw: { width, height, channels: 1 } })
+    .toColourspace('grey16')
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+}

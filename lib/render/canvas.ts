@@ -1,0 +1,38 @@
+import { drawText } from './font.js';
+
+export type Colour = readonly [red: number, green: number, blue: number];
+
+/** RGB pixels that are drawn on; whatever falls outside is left out. */
+export class Canvas {
+  constructor(
+    readonly width: number,
+    readonly height: number,
+    readonly data: Uint8Array = new Uint8Array(width * height * 3),
+  ) {}
+
+  /** Mixes a colour into a rectangle: opacity 1 covers, 0 leaves what is there. */
+  fill(left: number, top: number, width: number, height: number, colour: Colour, opacity = 1): void {
+    const right = Math.min(left + width, this.width);
+    const bottom = Math.min(top + height, this.height);
+    const { data } = this;
+    for (let y = Math.max(top, 0); y < bottom; y++) {
+      for (let x = Math.max(left, 0), at = (y * this.width + x) * 3; x < right; x++, at += 3) {
+        data[at] = data[at]! + (colour[0] - data[at]!) * opacity + 0.5;
+        data[at + 1] = data[at + 1]! + (colour[1] - data[at + 1]!) * opacity + 0.5;
+        data[at + 2] = data[at + 2]! + (colour[2] - data[at + 2]!) * opacity + 0.5;
+      }
+    }
+  }
+
+  /** Text whose capitals begin at (left, top), over a dark rim where it must be read on a picture. */
+  text(text: string, left: number, top: number, scale: number, colour: Colour, rim = false): void {
+    if (rim) {
+      drawText(text, left, top, scale, (x, y, size) =>
+        this.fill(x - 1, y - 1, size + 2, size + 2, black, 0.55),
+      );
+    }
+    drawText(text, left, top, scale, (x, y, size) => this.fill(x, y, size, size, colour));
+  }
+}
+
+const black: Colour = [0, 0, 0];

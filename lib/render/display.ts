@@ -1,0 +1,66 @@
+import type { RawImage } from '../image/types.js';
+
+/** Shares of the values below and above which a picture is drawn black and white. */
+const darkShare = 0.001;
+const brightShare = 0.999;
+/** An 8-bit picture whose brightest values stay below this is stretched too: nobody could see its cells. */
+const dimBelow = 100;
+
+/**
+ * A picture's values as 8 bits for the eye, RGB. 16-bit and float pictures are stretched between percentiles, all
+ * channels alike; 8-bit ones are shown as they are unless they are very dark.
+ */
+export function forDisplay(image: RawImage): Uint8Array {
+  const { data, width, height, channels } = image;
+  const colours = channels < 3 ? 1 : 3;
+  const shades = shadesOf(data, ...displayRange(image, colours));
+  const rgb = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
+    rgb[to] = shades[from]!;
+    rgb[to + 1] = shades[colours === 3 ? from + 1 : from]!;
+    rgb[to + 2] = shades[colours === 3 ? from + 2 : from]!;
+  }
+  return rgb;
+}
+
+/** Every value as 0..255 between low and high; NaN is black. */
+function shadesOf(data: RawImage['data'], low: number, high: number): Uint8Array {
+  if (data instanceof Uint8Array && low === 0 && high === 255) return data;
+  const scale = 255 / (high - low);
+  const shade = (value: number) => {
+    const shown = (value - low) * scale;
+    return shown > 0 ? Math.min(255, Math.round(shown)) : 0;
+  };
+  const shades = new Uint8Array(data.length);
+  if (data instanceof Float32Array) {
+    for (let i = 0; i < data.length; i++) shades[i] = shade(data[i]!);
+  } else {
+    const table = Uint8Array.from({ length: 2 ** (8 * data.BYTES_PER_ELEMENT) }, (_, value) => shade(value));
+    for (let i = 0; i < data.length; i++) shades[i] = table[data[i]!]!;
+  }
+  return shades;
+}
+
+function displayRange(image: RawImage, colours: number): [number, number] {
+  const sample = sampleValues(image, colours);
+  const at = (share: number) => sample[Math.round(share * (sample.length - 1))] ?? 0;
+  const bright = at(brightShare);
+  if (image.data instanceof Uint8Array) return [0, bright >= dimBelow || bright === 0 ? 255 : bright];
+  const dark = at(darkShare);
+  return bright > dark ? [dark, bright] : [dark, dark + 1];
+}
+
+/** Finite values of about 100,000 pixels, rising. */
+function sampleValues({ data, channels }: RawImage, colours: number): Float32Array {
+  const pixels = data.length / channels;
+  // A step that shares no factor with common widths visits all columns
+  const step = Math.max(1, Math.floor(pixels / 100_000) | 1);
+  const values: number[] = [];
+  for (let pixel = 0; pixel < pixels; pixel += step) {
+    for (let colour = 0; colour < colours; colour++) {
+      const value = data[pixel * channels + colour]!;
+      if (Number.isFinite(value)) values.push(value);
+    }
+  }
+  return Float32Array.from(values).sort();
+}
