@@ -6,15 +6,14 @@
     python test/golden/make/fastai_export.py export  --out DIR/fastai_resnet34.pkl --data DATA --arch resnet34 \
         --method squish --size 160
 
-`export` trains for a moment on nuclei/ and t98g/ and writes NAME.pkl (cloudpickle, fastai's default), NAME_pickle.pkl
-(the standard pickle) and NAME.json (answers on validation pictures). An export holds functions of this file by value,
+`export` trains for a moment on nuclei/ and t98g/ and writes NAME.pkl (cloudpickle, protocol 2: fastai's default),
+NAME_protocol4.pkl and NAME.json (answers on validation pictures). An export holds functions of this file by value,
 and `check` and `inputs` execute what they load: give them only files you made.
 """
 
 import argparse
 import csv
 import json
-import pickle
 import warnings
 from functools import partial
 from pathlib import Path
@@ -128,8 +127,8 @@ def export(options: argparse.Namespace) -> None:
     learner = trained_learner(options.data, options.arch, options.method, options.size, options.epochs, options.seed)
     learner.path = options.out.parent
     learner.export(options.out.name)
-    # The standard pickle refers to label_of by name and cannot hold the lambda of get_items, which new_empty drops.
-    learner.export(f"{options.out.stem}_pickle.pkl", pickle_module=pickle)
+    # The same in a later protocol (other opcodes). The standard pickle cannot hold what fastai 2.8's transforms hold.
+    learner.export(f"{options.out.stem}_protocol4.pkl", pickle_protocol=4)
 
     valid = [row for row in read_rows(options.data) if row[2] == "val"]
     chosen = [row for modality in VOCAB for row in [r for r in valid if r[1] == modality][:4]]

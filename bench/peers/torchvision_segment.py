@@ -1,0 +1,116 @@
+"""Time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one picture: one line of JSON.
+
+    python bench/peers/torchvision_segment.py --picture PICTURE [--weights model.pth] [--repeats 3]
+
+Without --weights the network is filled by the goldens' weight formula (see test/golden/make/formula.py): no cells are
+meant, but every stage works as hard as it can, up to --detections. A repeat is what a caller waits for: the network,
+the pasted masks and their thresholding; encoding to RLE by pycocotools is timed apart. The picture is decoded once,
+outside. Needs torch, torchvision, pillow and pycocotools.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from pycocotools import mask as coco_mask
+from torchvision.models.detection import maskrcnn_resnet50_fpn
+from torchvision.models.detection.mask_rcnn import MaskRCNN
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "golden" / "make"))
+import formula  # noqa: E402
+
+
+def peak_rss_mb() -> float:
+    """The largest resident size of this process so far. Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def build(options: argparse.Namespace) -> MaskRCNN:
+    model = maskrcnn_resnet50_fpn(
+        weights=None,
+        weights_backbone=None,
+        num_classes=options.classes,
+        min_size=options.min_size,
+        max_size=options.max_size,
+        box_score_thresh=options.min_score,
+        box_nms_thresh=options.nms,
+        box_detections_per_img=options.detections,
+    )
+    model.transform._skip_resize = options.no_resize
+    if options.weights is None:
+        return formula.fill(model).eval()
+    state = torch.load(options.weights, weights_only=True)
+    # Checkpoints of networks with frozen norms have no num_batches_tracked, which evaluation does not read.
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
+        raise SystemExit(f"{options.weights} is not of this network: missing {missing[:3]}, unexpected {unexpected[:3]}")
+    return model.eval()
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--picture", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, help="state dict; the weight formula where it is not given")
+    parser.add_argument("--classes", type=int, default=2, help="with the background")
+    parser.add_argument("--min-size", type=int, default=800, help="short side after the resize")
+    parser.add_argument("--max-size", type=int, default=1333, help="limit of the long side")
+    parser.add_argument("--no-resize", action="store_true")
+    parser.add_argument("--min-score", type=float, default=0.05)
+    parser.add_argument("--nms", type=float, default=0.5, help="IoU over which the lower score is dropped")
+    parser.add_argument("--mask-threshold", type=float, default=0.5)
+    parser.add_argument("--detections", type=int, default=539, help="most detections of a picture")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--warmup", type=int, default=1, help="runs before the timed ones")
+    parser.add_argument("--threads", type=int, help="torch's threads; torch's own choice where not given")
+    options = parser.parse_args()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+
+    pixels = np.array(Image.open(options.picture).convert("RGB"))
+    picture = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255
+    model = build(options)
+    loaded = peak_rss_mb()
+
+    seconds, encoding = [], []
+    for run in range(options.warmup + options.repeats):
+        start = time.perf_counter()
+        found = model([picture])[0]
+        masks = found["masks"][:, 0] > options.mask_threshold
+        segmented = time.perf_counter()
+        # The layout that pycocotools wants: column by column, cells last.
+        coco_mask.encode(np.asfortranarray(masks.permute(1, 2, 0).numpy().astype(np.uint8)))
+        encoded = time.perf_counter()
+        if run >= options.warmup:
+            seconds.append(round(segmented - start, 4))
+            encoding.append(round(encoded - segmented, 4))
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "encoding_seconds": encoding,
+                "peak_rss_mb": peak_rss_mb(),
+                "loaded_rss_mb": loaded,
+                "detections": len(found["scores"]),
+                "size": list(picture.shape[1:]),
+                "threads": torch.get_num_threads(),
+                "versions": {
+                    "python": sys.version.split()[0],
+                    "torch": torch.__version__,
+                    "torchvision": torchvision.__version__,
+                },
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
