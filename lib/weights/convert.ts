@@ -1,5 +1,4 @@
 import type { FloatType } from './convert-dtype.js';
-import { openFastaiExport } from './fastai.js';
 import { openWeights } from './open.js';
 import { TensorReader } from './read-tensor.js';
 import { sourceOfEntry } from './source.js';
@@ -30,7 +29,6 @@ export async function convertWeights(
   { floats, stripPrefix = '', metadata = {} }: ConvertOptions = {},
 ): Promise<WeightsFile> {
   const weights = await openWeights(input);
-  const fastai = weights.format === 'fastai' ? { [FASTAI_KEY]: await fastaiNotes(input) } : {};
   const reader = await TensorReader.open(input);
   const stripped = (name: string) => (name.startsWith(stripPrefix) ? name.slice(stripPrefix.length) : name);
   try {
@@ -38,7 +36,7 @@ export async function convertWeights(
       tensors: weights.tensors.map((entry) => sourceOfEntry(reader, entry, stripped(entry.name))),
       metadata: {
         ...weights.metadata,
-        ...fastai,
+        ...(weights.fastai && { [FASTAI_KEY]: JSON.stringify(weights.fastai) }),
         ...metadata,
       },
       ...(floats && { floats }),
@@ -47,9 +45,4 @@ export async function convertWeights(
     await reader.close();
   }
   return weights;
-}
-
-async function fastaiNotes(path: string): Promise<string> {
-  const { weights: _, ...notes } = await openFastaiExport(path);
-  return JSON.stringify(notes);
 }

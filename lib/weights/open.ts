@@ -1,6 +1,7 @@
 import { BoundedFile } from './bounded-file.js';
 import { type Checkpoint, entryOf } from './checkpoint.js';
 import { damaged, notWeights, refused } from './errors.js';
+import { readFastaiExport } from './fastai.js';
 import { isFastaiLearner, learnerModel } from './fastai-learner.js';
 import { type Flattened, flatten } from './flatten.js';
 import { tensorBytes } from './layout.js';
@@ -30,7 +31,7 @@ const ALWAYS_ALLOWED_BYTES = 1 << 20;
  * (in a fastai export such calls are stepped over and listed), or holds what cellroute does not read.
  */
 export async function openWeights(path: string): Promise<WeightsFile> {
-  const { weights } = await readWeights(path);
+  const weights = await inspectWeights(path);
   const [call] = weights.refused;
   if (call && weights.format !== 'fastai') {
     throw refused(
@@ -43,29 +44,15 @@ export async function openWeights(path: string): Promise<WeightsFile> {
 
 /** As openWeights, but a file that asks for unknown calls is listed with them instead of being refused. */
 export async function inspectWeights(path: string): Promise<WeightsFile> {
-  return (await readWeights(path)).weights;
-}
-
-/** The table, and of a torch file what its pickle held. */
-export async function readWeights(path: string): Promise<{ weights: WeightsFile; checkpoint?: Checkpoint }> {
   const file = await BoundedFile.open(path);
   try {
     const container = await sniff(file);
     if (container !== 'safetensors') {
       const checkpoint = await (container === 'torch-zip' ? readTorchZip(file) : readTorchLegacy(file));
-      return { weights: tableOf(checkpoint, container, file), checkpoint };
+      return await tableOf(checkpoint, container, file);
     }
     const table = await readSafetensors(file);
-    const weights = {
-      path,
-      format: container,
-      size: file.size,
-      ...table,
-      prefix: '',
-      others: [],
-      refused: [],
-    };
-    return { weights };
+    return { path, format: container, size: file.size, ...table, prefix: '', others: [], refused: [] };
   } finally {
     await file.close();
   }
@@ -86,7 +73,11 @@ async function sniff(file: BoundedFile): Promise<Exclude<WeightsFormat, 'fastai'
   throw notWeights({ file: file.path, position: 0 }, what);
 }
 
-function tableOf(checkpoint: Checkpoint, container: WeightsFormat, file: BoundedFile): WeightsFile {
+async function tableOf(
+  checkpoint: Checkpoint,
+  container: WeightsFormat,
+  file: BoundedFile,
+): Promise<WeightsFile> {
   const { root, storage, steppedOver, metadata } = checkpoint;
   const where = { file: file.path };
   const learner = isFastaiLearner(root) ? root : undefined;
@@ -105,6 +96,7 @@ function tableOf(checkpoint: Checkpoint, container: WeightsFormat, file: Bounded
     prefix: found.prefix,
     others: found.others,
     refused: [...steppedOver.values()],
+    ...(learner && { fastai: await readFastaiExport(learner, checkpoint, file) }),
   };
 }
 

@@ -66,4 +66,32 @@ export interface WeightsFile {
   others: OtherEntry[];
   /** Calls that were not made: expected in a fastai export, a reason for openWeights to refuse any other file. */
   refused: Refusal[];
+  /** What a fastai export says beside its tensors. */
+  fastai?: FastaiExport;
+}
+
+/** How fastai brings a picture to its network's size. */
+export interface FastaiResize {
+  height: number;
+  width: number;
+  method: 'crop' | 'pad' | 'squish';
+  /** What fills the border under `pad`: `zeros`, `border` or `reflection`. */
+  padMode: string;
+  /** Pillow's filter for pictures: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic. */
+  resample: number;
+}
+
+/** What fastai's `learn.export()` keeps of a classifier beside its tensors, as far as it is stored as data. */
+export interface FastaiExport {
+  /** Class names by index. */
+  vocab: string[];
+  resize?: FastaiResize;
+  /** What 8-bit values are divided by before they are normalised. */
+  divisor?: number;
+  /** One value a channel, of pictures in 0 to 1. */
+  normalize?: { mean: number[]; std: number[] };
+  /** The function that made the body, such as `torchvision.models.resnet.resnet18`. */
+  arch?: string;
+  /** Names of the other transforms, in fastai's order; most of them act in training only. */
+  transforms: string[];
 }

@@ -1,4 +1,4 @@
-import { writeAtomically } from './atomic-file.js';
+import { writeAtomically } from './atomic.js';
 import { unwritable } from './errors.js';
 import { tensorBytes } from './layout.js';
 import { MAX_HEADER_BYTES } from './safetensors.js';

@@ -1,4 +1,4 @@
-import { writeAtomically } from './atomic-file.js';
+import { writeAtomically } from './atomic.js';
 import { unwritable } from './errors.js';
 import { tensorBytes } from './layout.js';
 import { pickleStateDict } from './pickle/write.js';

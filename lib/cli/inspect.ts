@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { tensorBytes } from '../weights/layout.js';
+import { inspectWeights } from '../weights/open.js';
+import type { WeightsFile } from '../weights/table.js';
+
+/** Longer texts are cut in the listing; `--json` has them whole. */
+const MAX_SHOWN = 100;
+
+/** Adds `cellroute inspect FILE`. */
+export function registerInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('list what a file of weights holds, and what in it was refused; nothing in it is run')
+    .argument('<file>', 'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl)')
+    .option('--json', 'print everything as JSON')
+    .action(async (file: string, options: { json?: boolean }) => {
+      const weights = await inspectWeights(file);
+      console.log(options.json ? JSON.stringify(summary(weights), null, 2) : listing(weights));
+    });
+}
+
+function summary(weights: WeightsFile) {
+  const { path, format, size, prefix, metadata, tensors, others, refused, fastai } = weights;
+  return {
+    file: path,
+    format,
+    size,
+    prefix,
+    metadata,
+    tensors: tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+    others,
+    refused,
+    ...(fastai && { fastai }),
+  };
+}
+
+function listing({
+  path,
+  format,
+  size,
+  prefix,
+  metadata,
+  tensors,
+  others,
+  refused,
+  fastai,
+}: WeightsFile): string {
+  const elements = tensors.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
+  const bytes = tensors.reduce((sum, entry) => sum + tensorBytes(entry), 0);
+  const under = prefix ? `, under '${prefix}'` : '';
+  const lines = [
+    `${path}: ${format}, ${size} bytes`,
+    `${tensors.length} tensors, ${elements} numbers, ${bytes} bytes${under}`,
+    ...columns(tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(', ')}]`])),
+  ];
+  const section = (title: string, rows: string[][]) => {
+    if (rows.length > 0) lines.push('', title, ...columns(rows));
+  };
+  section('Metadata', Object.entries(metadata));
+  section(
+    'What the fastai export says',
+    Object.entries(fastai ?? {}).map(([key, value]) => [key, JSON.stringify(value)]),
+  );
+  section(
+    'Beside the tensors',
+    others.map(({ name, value }) => [name, value]),
+  );
+  section(
+    format === 'fastai' ? 'Stepped over as data, not called' : 'Refused: the file asks to call',
+    refused.map(({ what, where, times }) => [what, `at byte ${where}`, times > 1 ? `${times} times` : '']),
+  );
+  return lines.join('\n');
+}
+
+/** Rows as aligned columns. Control characters of a hostile name must not reach the terminal. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) =>
+    row.map((cell) => {
+      const clean = cell.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
+      return clean.length > MAX_SHOWN ? `${clean.slice(0, MAX_SHOWN)}…` : clean;
+    }),
+  );
+  const widths = cells.reduce<number[]>(
+    (widest, row) => row.map((cell, i) => Math.max(cell.length, widest[i] ?? 0)),
+    [],
+  );
+  return cells.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd());
+}
