@@ -19,6 +19,30 @@ export interface MaskBatch {
   offsets: Uint32Array;
 }
 
+/** Masks cut from a set, and which of the set they are. */
+export interface NativeKeptMasks {
+  masks: MaskBatch;
+  kept: Uint32Array;
+}
+
+export interface NativeLabelledMasks {
+  masks: MaskBatch;
+  /** The label of each mask, rising. */
+  ids: Uint32Array;
+}
+
+/** Outlines, each level as offsets into the one before it: they start with 0 and are one longer than it has entries. */
+export interface NativeContours {
+  /** x, y of the corners. */
+  points: Uint32Array;
+  /** Into points, counted in pairs. */
+  rings: Uint32Array;
+  /** Into rings; the first ring of a polygon is its outer one. */
+  polygons: Uint32Array;
+  /** Into polygons. */
+  masks: Uint32Array;
+}
+
 declare const brand: unique symbol;
 /** A loaded network, owned by native code. */
 export interface ModelHandle {
@@ -157,4 +181,36 @@ export interface NativeAddon {
     width: number,
     call: NativeCall,
   ): Promise<NativeClassification>;
+
+  /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
+  maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;
+  /** Sets the masks' pixels to 1 in as many zeroed pictures. */
+  maskDecode(batch: MaskBatch, zeroed: Uint8Array): void;
+  maskFromKaggle(texts: readonly string[], height: number, width: number): MaskBatch;
+  maskToKaggle(batch: MaskBatch): string[];
+  maskFromCoco(texts: readonly string[], height: number, width: number): MaskBatch;
+  maskToCoco(batch: MaskBatch): string[];
+  /** Counts with runs of length 0 are welcome here, and only here. */
+  maskFromCounts(counts: Uint32Array, offsets: Uint32Array, height: number, width: number): MaskBatch;
+  /** Throws what every other function would throw for this batch. */
+  maskValidate(batch: MaskBatch): void;
+  maskAreas(batch: MaskBatch): Uint32Array;
+  /** x, y, width, height of each mask. */
+  maskBoxes(batch: MaskBatch): Float64Array;
+  /** x, y, length of each run within a row, mask by mask. */
+  maskRowRuns(batch: MaskBatch): Uint32Array;
+  /** `crowd` holds a byte for each mask of `b`, or nothing; `out` is the matrix, a row for each mask of `a`. */
+  maskIou(a: MaskBatch, b: MaskBatch, crowd: Uint8Array, out: Float64Array): void;
+  /** A batch of one. */
+  maskUnion(batch: MaskBatch): MaskBatch;
+  maskIntersection(batch: MaskBatch): MaskBatch;
+  maskRemoveOverlaps(batch: MaskBatch, maxLost: number): NativeKeptMasks;
+  maskFromLabels(
+    labels: Uint8Array | Uint16Array | Uint32Array,
+    height: number,
+    width: number,
+  ): NativeLabelledMasks;
+  /** Writes 1, 2, 3, … into a zeroed picture. */
+  maskToLabels(batch: MaskBatch, zeroed: Uint16Array | Uint32Array): void;
+  maskContours(batch: MaskBatch): NativeContours;
 }

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "mask/pixels.h"
 #include "mask/rle.h"
+#include "mask/row_runs.h"
 #include "mask/transpose.h"
 #include "test/mask_reference.h"
 
@@ -54,6 +55,22 @@ TEST_CASE("runs and back") {
     CHECK(std::is_sorted(bounds.begin(), bounds.end()));
     CHECK(from_bounds(rle.height, rle.width, bounds) == rle);
   }
+}
+
+TEST_CASE("runs within rows") {
+  for (const auto& mask : many_masks(7)) {
+    std::vector<RowRun> expected;
+    for (uint32_t y = 0; y < mask.height; ++y) {
+      for (uint32_t x = 0; x < mask.width; ++x) {
+        if (!mask.at(y, x)) continue;
+        const bool begins = x == 0 || !mask.at(y, x - 1);
+        if (begins) expected.push_back({x, y, 0});
+        ++expected.back().length;
+      }
+    }
+    CHECK((row_runs(counts_by_pixel(mask)) == expected));
+  }
+  CHECK_THROWS_AS(row_runs(Rle{0xffffffff, 1, {0, 0xffffffff}}), Error);
 }
 
 TEST_CASE("a huge picture costs nothing while its mask has few runs") {

@@ -1,0 +1,51 @@
+import { refuse } from '../check.js';
+import type { NativeContours } from '../native/contract.js';
+
+/** [x, y] of a corner between pixels: pixel (x, y) reaches from corner (x, y) to corner (x + 1, y + 1). */
+export type Corner = [x: number, y: number];
+/** Closed: the last corner is the first again, as GeoJSON has it. */
+export type Ring = Corner[];
+/** The outer ring, then the holes. */
+export type Polygon = [outer: Ring, ...holes: Ring[]];
+
+/**
+ * The outlines of masks along the sides of their pixels: typed arrays underneath, polygons when they are asked for.
+ *
+ * Pixels that touch by a corner alone belong to two polygons, and no ring meets itself. The sum of
+ * `x[i] * y[i + 1] - x[i + 1] * y[i]` is positive for outer rings and negative for holes: counterclockwise in
+ * GeoJSON's sense (RFC 7946), clockwise to the eye on a picture, where y grows downwards.
+ */
+export class Contours {
+  /** How many masks. */
+  readonly length: number;
+  readonly #native: NativeContours;
+
+  constructor(contours: NativeContours) {
+    this.#native = contours;
+    this.length = contours.masks.length - 1;
+  }
+
+  /** Mask `index` as polygons, GeoJSON's MultiPolygon coordinates; none for a mask without pixels. */
+  polygons(index: number): Polygon[] {
+    const { masks, polygons, rings } = this.#native;
+    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
+      throw refuse('index', `a mask from 0 to ${this.length - 1}`, index);
+    }
+    const result: Polygon[] = [];
+    for (let p = masks[index]!; p < masks[index + 1]!; p++) {
+      const outer = polygons[p]!;
+      const polygon: Polygon = [this.#ring(rings[outer]!, rings[outer + 1]!)];
+      for (let r = outer + 1; r < polygons[p + 1]!; r++) polygon.push(this.#ring(rings[r]!, rings[r + 1]!));
+      result.push(polygon);
+    }
+    return result;
+  }
+
+  #ring(begin: number, end: number): Ring {
+    const { points } = this.#native;
+    const ring: Ring = [];
+    for (let i = begin; i < end; i++) ring.push([points[2 * i]!, points[2 * i + 1]!]);
+    ring.push([...ring[0]!]);
+    return ring;
+  }
+}

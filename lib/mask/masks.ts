@@ -1,0 +1,355 @@
+import { checkKeys, checkNumber, checkObject, describe, refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import type { MaskBatch } from '../native/contract.js';
+import { call, native } from '../native/load.js';
+import { Contours } from './contours.js';
+
+/** A picture's size in pixels. At least 1 each; together at most 2^32 - 1 pixels. */
+export interface PictureSize {
+  width: number;
+  height: number;
+}
+
+/** `length` pixels of row `y`, from column `x` on. */
+export interface RowRun {
+  x: number;
+  y: number;
+  length: number;
+}
+
+export interface IouOptions {
+  /**
+   * For each mask of the other set, whether it is a region of many cells: IoU is then the part of this set's mask
+   * that lies in it, as COCO counts crowds.
+   */
+  crowd?: ArrayLike<boolean | number>;
+}
+
+export interface RemoveOverlapsOptions {
+  /** Share of its pixels, 0 to 1, that a mask may lose to those before it; one that loses more is dropped. */
+  maxLost: number;
+}
+
+const MOST_PIXELS = 2 ** 32 - 1;
+const MOST_COUNTS = 2 ** 32 - 1;
+
+/**
+ * Masks of one picture size, run-length encoded: an unchanging set, in the order they came in. The runs lie in
+ * typed arrays; nothing is ever as large as the picture unless it is asked for ({@link decode}, {@link toLabels}).
+ *
+ * The text forms are named, never guessed: Kaggle's "start length" counts from 1 along the rows, COCO's counts and
+ * COCO's compressed strings run down the columns. A malformed mask is refused with code `RLE_MALFORMED` and, in
+ * `details.position`, the index of the character or count.
+ */
+export class Masks implements Iterable<Masks> {
+  readonly #batch: MaskBatch;
+
+  private constructor(batch: MaskBatch) {
+    this.#batch = batch;
+  }
+
+  /**
+   * Masks from pixels in rows, one picture after the other; every byte but 0 belongs to the mask.
+   *
+   * @param options.count how many pictures; by default as many as the bytes hold.
+   */
+  static encode(pixels: Uint8Array | Uint8ClampedArray, options: PictureSize & { count?: number }): Masks {
+    if (!(pixels instanceof Uint8Array || pixels instanceof Uint8ClampedArray)) {
+      throw refuse('pixels', 'a Uint8Array', pixels);
+    }
+    const { width, height } = checkSize(options, ['count']);
+    const one = width * height;
+    const count =
+      options.count === undefined
+        ? Math.floor(pixels.length / one)
+        : checkNumber('count', options.count, { min: 0, integer: true });
+    if (pixels.length !== count * one) {
+      throw refuse('pixels', `${one} bytes for each mask of ${width} x ${height} pixels`, pixels);
+    }
+    const bytes = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
+    return new Masks(call(() => native().maskEncode(bytes, height, width)));
+  }
+
+  /** Masks from Kaggle's "start length start length …", one text a mask; an empty text is an empty mask. */
+  static fromKaggle(texts: readonly string[], size: PictureSize): Masks {
+    const { width, height } = checkSize(size);
+    const checked = checkTexts(texts);
+    return new Masks(call(() => native().maskFromKaggle(checked, height, width)));
+  }
+
+  /** Masks from COCO's compressed strings. */
+  static fromCoco(texts: readonly string[], size: PictureSize): Masks {
+    const { width, height } = checkSize(size);
+    const checked = checkTexts(texts);
+    return new Masks(call(() => native().maskFromCoco(checked, height, width)));
+  }
+
+  /** Masks from COCO's counts, one array a mask. Runs of length 0 are allowed and vanish. */
+  static fromCounts(counts: readonly ArrayLike<number>[], size: PictureSize): Masks {
+    const { width, height } = checkSize(size);
+    if (!Array.isArray(counts)) throw refuse('counts', 'an array of arrays of numbers', counts);
+    const { joined, offsets } = joinCounts(counts);
+    return new Masks(call(() => native().maskFromCounts(joined, offsets, height, width)));
+  }
+
+  /**
+   * One mask for every value but 0 in a picture of labels in rows, by rising value.
+   *
+   * @returns the masks, and the value each of them had.
+   */
+  static fromLabels(
+    labels: Uint8Array | Uint16Array | Uint32Array,
+    size: PictureSize,
+  ): { masks: Masks; ids: Uint32Array } {
+    const { width, height } = checkSize(size);
+    if (!(labels instanceof Uint8Array || labels instanceof Uint16Array || labels instanceof Uint32Array)) {
+      throw refuse('labels', 'a Uint8Array, Uint16Array or Uint32Array', labels);
+    }
+    if (labels.length !== width * height) {
+      throw refuse('labels', `${width * height} labels for ${width} x ${height} pixels`, labels);
+    }
+    const { masks, ids } = call(() => native().maskFromLabels(labels, height, width));
+    return { masks: new Masks(masks), ids };
+  }
+
+  /** Masks from a batch: checked from end to end, and copied. */
+  static fromBatch(batch: MaskBatch): Masks {
+    const { height, width, counts, offsets } = checkObject('batch', batch) as unknown as MaskBatch;
+    if (!(counts instanceof Uint32Array)) throw refuse('batch.counts', 'a Uint32Array', counts);
+    if (!(offsets instanceof Uint32Array)) throw refuse('batch.offsets', 'a Uint32Array', offsets);
+    const copy = { ...checkSize({ height, width }), counts: counts.slice(), offsets: offsets.slice() };
+    call(() => native().maskValidate(copy));
+    return new Masks(copy);
+  }
+
+  /** How many masks. */
+  get length(): number {
+    return this.#batch.offsets.length - 1;
+  }
+
+  /** Pixels in a row of the picture. */
+  get width(): number {
+    return this.#batch.width;
+  }
+
+  /** Rows of the picture. */
+  get height(): number {
+    return this.#batch.height;
+  }
+
+  /** Pixels in each mask. */
+  areas(): Uint32Array {
+    return call(() => native().maskAreas(this.#batch));
+  }
+
+  /** x, y, width and height of the smallest box around each mask's pixels, as COCO has them: [4 n]. Zeros for an empty mask. */
+  boxes(): Float64Array {
+    return call(() => native().maskBoxes(this.#batch));
+  }
+
+  /** Kaggle's text for each mask. */
+  toKaggle(): string[] {
+    return call(() => native().maskToKaggle(this.#batch));
+  }
+
+  /** COCO's compressed string for each mask. */
+  toCoco(): string[] {
+    return call(() => native().maskToCoco(this.#batch));
+  }
+
+  /** COCO's counts for each mask. */
+  toCounts(): Uint32Array[] {
+    const { counts, offsets } = this.#batch;
+    return Array.from({ length: this.length }, (_, i) => counts.slice(offsets[i], offsets[i + 1]));
+  }
+
+  /** A copy of the arrays underneath, as {@link fromBatch} takes them: to be kept, or sent to another thread. */
+  toBatch(): MaskBatch {
+    const { counts, offsets, ...size } = this.#batch;
+    return { ...size, counts: counts.slice(), offsets: offsets.slice() };
+  }
+
+  /** Pixels in rows, 1 inside the mask and 0 outside: of mask `index`, or of all masks one after the other. */
+  decode(index?: number): Uint8Array {
+    const batch = index === undefined ? this.#batch : this.#only(index);
+    const bytes = (batch.offsets.length - 1) * this.width * this.height;
+    const pixels = reserve(() => new Uint8Array(bytes));
+    call(() => native().maskDecode(batch, pixels));
+    return pixels;
+  }
+
+  /**
+   * Intersection over union of every mask here with every mask of `other`: row by row, [length * other.length].
+   * 0 where two masks share no pixel. Large sets are compared on several threads.
+   */
+  iou(other: Masks, options: IouOptions = {}): Float64Array {
+    if (!(other instanceof Masks)) throw refuse('other', 'Masks', other);
+    if (other.width !== this.width || other.height !== this.height) {
+      throw refuse('other', `masks of ${sizeName(this)} pixels`, `masks of ${sizeName(other)} pixels`);
+    }
+    checkKeys('', checkObject('options', options), ['crowd']);
+    const crowd = crowdFlags(options.crowd, other.length);
+    const matrix = reserve(() => new Float64Array(this.length * other.length));
+    call(() => native().maskIou(this.#batch, other.#batch, crowd, matrix));
+    return matrix;
+  }
+
+  /** One mask with the pixels of any of these; without pixels where there are no masks. */
+  union(): Masks {
+    return new Masks(call(() => native().maskUnion(this.#batch)));
+  }
+
+  /** One mask with the pixels that all of these share; the whole picture where there are no masks. */
+  intersection(): Masks {
+    return new Masks(call(() => native().maskIntersection(this.#batch)));
+  }
+
+  /**
+   * Gives every pixel to the first mask that has it, so that the set should be in falling order of score. A mask
+   * that loses more than a share `maxLost` of its pixels is dropped, and what it had left is free for those after it.
+   *
+   * @returns what remains, and which of these masks it was.
+   */
+  removeOverlaps(options: RemoveOverlapsOptions): { masks: Masks; kept: Uint32Array } {
+    checkKeys('', checkObject('options', options), ['maxLost']);
+    const maxLost = checkNumber('maxLost', options.maxLost, { min: 0, max: 1 });
+    const { masks, kept } = call(() => native().maskRemoveOverlaps(this.#batch, maxLost));
+    return { masks: new Masks(masks), kept };
+  }
+
+  /** A picture in rows with 1 in the pixels of the first mask, 2 in those of the second, …; the first mask keeps a pixel that several have. */
+  toLabels(): Uint32Array {
+    const labels = reserve(() => new Uint32Array(this.width * this.height));
+    call(() => native().maskToLabels(this.#batch, labels));
+    return labels;
+  }
+
+  /** {@link toLabels} in 16 bits, for up to 65,535 masks. */
+  toLabels16(): Uint16Array {
+    if (this.length > 65_535) throw refuse('masks', 'at most 65535 masks', this.length);
+    const labels = reserve(() => new Uint16Array(this.width * this.height));
+    call(() => native().maskToLabels(this.#batch, labels));
+    return labels;
+  }
+
+  /** Outlines along the sides of the pixels, with holes. */
+  contours(): Contours {
+    return new Contours(call(() => native().maskContours(this.#batch)));
+  }
+
+  /** The masks with these indices, in this order. */
+  select(indices: ArrayLike<number>): Masks {
+    if (typeof indices !== 'object' || indices === null || !Number.isInteger(indices.length)) {
+      throw refuse('indices', 'an array of indices', indices);
+    }
+    const { counts, offsets } = this.#batch;
+    const selected = new Uint32Array(indices.length + 1);
+    for (let i = 0; i < indices.length; i++) {
+      const index = this.#check(indices[i], `indices[${i}]`);
+      selected[i + 1] = selected[i]! + offsets[index + 1]! - offsets[index]!;
+    }
+    const copy = new Uint32Array(selected.at(-1)!);
+    for (let i = 0; i < indices.length; i++) {
+      copy.set(counts.subarray(offsets[indices[i]!], offsets[indices[i]! + 1]), selected[i]);
+    }
+    return new Masks({ height: this.height, width: this.width, counts: copy, offsets: selected });
+  }
+
+  /** The runs of mask `index` within rows, from top to bottom and left to right. */
+  *runs(index: number): IterableIterator<RowRun> {
+    const runs = call(() => native().maskRowRuns(this.#only(index)));
+    for (let i = 0; i < runs.length; i += 3) yield { x: runs[i]!, y: runs[i + 1]!, length: runs[i + 2]! };
+  }
+
+  /** Each mask as a set of one. */
+  *[Symbol.iterator](): IterableIterator<Masks> {
+    for (let i = 0; i < this.length; i++) yield new Masks(this.#only(i));
+  }
+
+  /** One mask in place: no copy, and no check of all the others. */
+  #only(index: number): MaskBatch {
+    const { height, width, counts, offsets } = this.#batch;
+    const i = this.#check(index, 'index');
+    const own = counts.subarray(offsets[i], offsets[i + 1]);
+    return { height, width, counts: own, offsets: Uint32Array.of(0, own.length) };
+  }
+
+  #check(index: unknown, option: string): number {
+    if (this.length === 0) throw refuse(option, 'no index, as there are no masks', index);
+    return checkNumber(option, index, { min: 0, max: this.length - 1, integer: true });
+  }
+}
+
+function checkSize(size: PictureSize, others: string[] = []): PictureSize {
+  checkKeys('', checkObject('size', size), ['width', 'height', ...others]);
+  const width = checkNumber('width', size.width, { min: 1, max: MOST_PIXELS, integer: true });
+  const height = checkNumber('height', size.height, { min: 1, max: MOST_PIXELS, integer: true });
+  if (width * height > MOST_PIXELS) {
+    throw refuse('size', `at most ${MOST_PIXELS} pixels`, `${width} x ${height}`);
+  }
+  return { width, height };
+}
+
+const sizeName = ({ width, height }: PictureSize) => `${width} x ${height}`;
+
+function checkTexts(texts: unknown): readonly string[] {
+  if (!Array.isArray(texts)) throw refuse('texts', 'an array of strings', texts);
+  // Array.from, so that holes are looked at too.
+  const wrong = Array.from(texts).findIndex((text) => typeof text !== 'string');
+  if (wrong >= 0) throw refuse(`texts[${wrong}]`, 'a string', texts[wrong]);
+  return texts;
+}
+
+/** Checked one by one: a typed array would cut numbers to 32 bits without a word. */
+function joinCounts(counts: readonly ArrayLike<number>[]): { joined: Uint32Array; offsets: Uint32Array } {
+  const ends = [0];
+  for (let i = 0; i < counts.length; i++) {
+    const own: unknown = counts[i];
+    if (!Array.isArray(own) && !ArrayBuffer.isView(own)) {
+      throw refuse(`counts[${i}]`, 'an array of numbers', own);
+    }
+    checkCounts(counts[i]!, i);
+    ends.push(ends[i]! + counts[i]!.length);
+  }
+  if (ends.at(-1)! > MOST_COUNTS) throw refuse('counts', `at most ${MOST_COUNTS} counts`, ends.at(-1));
+  const joined = reserve(() => new Uint32Array(ends.at(-1)!));
+  for (let i = 0; i < counts.length; i++) joined.set(counts[i]!, ends[i]);
+  return { joined, offsets: Uint32Array.from(ends) };
+}
+
+function checkCounts(counts: ArrayLike<number>, mask: number): void {
+  for (let k = 0; k < counts.length; k++) {
+    const count = counts[k]!;
+    if (Number.isInteger(count) && count >= 0 && count <= MOST_PIXELS) continue;
+    const expected = `a whole number from 0 to ${MOST_PIXELS}`;
+    const got = describe(count);
+    throw new CellrouteError(
+      'RLE_MALFORMED',
+      `Mask ${mask}: expected ${expected} for count ${k} but received ${got}`,
+      { option: `counts[${mask}][${k}]`, expected, got, position: k },
+    );
+  }
+}
+
+/** Large arrays are made here and not in native code, where memory that cannot be had would end the process. */
+function reserve<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new CellrouteError(
+      'OUT_OF_MEMORY',
+      `Not enough memory: ${(error as Error).message}`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+function crowdFlags(crowd: unknown, length: number): Uint8Array {
+  if (crowd === undefined) return new Uint8Array(0);
+  const flags = crowd as ArrayLike<unknown>;
+  if (typeof crowd !== 'object' || crowd === null || flags.length !== length) {
+    throw refuse('crowd', `an array of ${length} flags`, crowd);
+  }
+  return Uint8Array.from(flags, (flag) => (flag ? 1 : 0));
+}

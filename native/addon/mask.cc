@@ -1,0 +1,272 @@
+#include "addon/mask.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon/arrays.h"
+#include "addon/errors.h"
+#include "addon/mask_batch.h"
+#include "mask/coco.h"
+#include "mask/contours.h"
+#include "mask/iou.h"
+#include "mask/kaggle.h"
+#include "mask/labels.h"
+#include "mask/merge.h"
+#include "mask/overlap.h"
+#include "mask/pixels.h"
+#include "mask/row_runs.h"
+
+namespace cellroute::addon {
+namespace {
+
+using mask::Rle;
+using mask::RleView;
+
+/** Runs `read` and says in its error which mask it was. */
+template <typename Read>
+Rle read_mask(size_t index, Read&& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw Error(error.code(), "Mask " + std::to_string(index) + ": " + error.what(),
+                error.position());
+  }
+}
+
+Napi::Value encode(const Napi::CallbackInfo& info) {
+  const auto pixels = typed_array<uint8_t>(info[0], "pixels");
+  const auto [height, width] = read_size(info[1], info[2]);
+  const size_t one = size_t{height} * width;
+  if (pixels.size() % one != 0) {
+    throw Error("INVALID_ARGUMENT", "The pixels are no whole number of pictures");
+  }
+  std::vector<Rle> masks;
+  masks.reserve(pixels.size() / one);
+  for (size_t begin = 0; begin < pixels.size(); begin += one) {
+    masks.push_back(mask::encode(pixels.subspan(begin, one), height, width));
+  }
+  return batch_to_js(info.Env(), masks, height, width);
+}
+
+Napi::Value decode(const Napi::CallbackInfo& info) {
+  const auto batch = read_batch(info[0]);
+  const auto zeroed = typed_array<uint8_t>(info[1], "zeroed");
+  const size_t one = size_t{batch.height} * batch.width;
+  if (zeroed.size() / one != batch.masks.size() || zeroed.size() % one != 0) {
+    throw Error("INVALID_ARGUMENT", "The memory for the pixels has the wrong size");
+  }
+  for (size_t i = 0; i < batch.masks.size(); ++i) {
+    mask::decode(batch.masks[i], zeroed.subspan(i * one, one));
+  }
+  return info.Env().Undefined();
+}
+
+template <Rle (*Read)(std::string_view, uint32_t, uint32_t)>
+Napi::Value from_texts(const Napi::CallbackInfo& info) {
+  if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "texts is no array");
+  const auto texts = info[0].As<Napi::Array>();
+  const auto [height, width] = read_size(info[1], info[2]);
+  std::vector<Rle> masks;
+  for (uint32_t i = 0; i < texts.Length(); ++i) {
+    const Napi::HandleScope scope(info.Env());
+    const Napi::Value text = texts.Get(i);
+    if (!text.IsString()) throw Error("INVALID_ARGUMENT", "texts holds what is no string");
+    const std::string characters = text.As<Napi::String>().Utf8Value();
+    masks.push_back(read_mask(i, [&, h = height, w = width] { return Read(characters, h, w); }));
+  }
+  return batch_to_js(info.Env(), masks, height, width);
+}
+
+template <std::string (*Write)(const RleView&)>
+Napi::Value to_texts(const Napi::CallbackInfo& info) {
+  const auto batch = read_batch(info[0]);
+  auto texts = Napi::Array::New(info.Env(), batch.masks.size());
+  for (size_t i = 0; i < batch.masks.size(); ++i) {
+    const Napi::HandleScope scope(info.Env());
+    texts.Set(static_cast<uint32_t>(i), Napi::String::New(info.Env(), Write(batch.masks[i])));
+  }
+  return texts;
+}
+
+Napi::Value from_counts(const Napi::CallbackInfo& info) {
+  const auto pieces = split_counts(typed_array<uint32_t>(info[0], "counts"),
+                                   typed_array<uint32_t>(info[1], "offsets"));
+  const auto [height, width] = read_size(info[2], info[3]);
+  std::vector<Rle> masks;
+  masks.reserve(pieces.size());
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    masks.push_back(
+        read_mask(i, [&, h = height, w = width] { return mask::from_counts(pieces[i], h, w); }));
+  }
+  return batch_to_js(info.Env(), masks, height, width);
+}
+
+Napi::Value validate(const Napi::CallbackInfo& info) {
+  read_batch(info[0]);
+  return info.Env().Undefined();
+}
+
+Napi::Value areas(const Napi::CallbackInfo& info) {
+  std::vector<uint32_t> result;
+  for (const auto& view : read_batch(info[0]).masks) result.push_back(mask::area(view));
+  return to_typed_array(info.Env(), result);
+}
+
+Napi::Value boxes(const Napi::CallbackInfo& info) {
+  std::vector<double> result;
+  for (const auto& view : read_batch(info[0]).masks) {
+    const auto box = mask::bounding_box(view);
+    for (const uint32_t value : {box.x, box.y, box.width, box.height}) result.push_back(value);
+  }
+  return to_typed_array(info.Env(), result);
+}
+
+Napi::Value row_runs(const Napi::CallbackInfo& info) {
+  std::vector<uint32_t> result;
+  for (const auto& view : read_batch(info[0]).masks) {
+    for (const auto& run : mask::row_runs(view)) {
+      result.insert(result.end(), {run.x, run.y, run.length});
+    }
+  }
+  return to_typed_array(info.Env(), result);
+}
+
+Napi::Value iou(const Napi::CallbackInfo& info) {
+  const auto a = read_batch(info[0]);
+  const auto b = read_batch(info[1]);
+  mask::iou(a.masks, b.masks, typed_array<uint8_t>(info[2], "crowd"),
+            typed_array<double>(info[3], "out"));
+  return info.Env().Undefined();
+}
+
+template <Rle (*Merge)(std::span<const RleView>, uint32_t, uint32_t)>
+Napi::Value merge(const Napi::CallbackInfo& info) {
+  const auto batch = read_batch(info[0]);
+  const Rle merged = Merge(batch.masks, batch.height, batch.width);
+  return batch_to_js(info.Env(), {&merged, 1}, batch.height, batch.width);
+}
+
+Napi::Value remove_overlaps(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto batch = read_batch(info[0]);
+  if (!info[1].IsNumber()) throw Error("INVALID_ARGUMENT", "maxLost is no number");
+  const auto left = mask::remove_overlaps(batch.masks, info[1].As<Napi::Number>().DoubleValue());
+  auto result = Napi::Object::New(env);
+  result.Set("masks", batch_to_js(env, left.masks, batch.height, batch.width));
+  result.Set("kept", to_typed_array(env, left.kept));
+  return result;
+}
+
+Napi::Value from_labels(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto [height, width] = read_size(info[1], info[2]);
+  mask::Labelled labelled;
+  const auto read = [&, h = height, w = width]<typename Label>(std::span<Label> labels) {
+    labelled = mask::from_labels(std::span<const Label>(labels), h, w);
+  };
+  if (is_array_of<uint8_t>(info[0])) {
+    read(typed_array<uint8_t>(info[0], "labels"));
+  } else if (is_array_of<uint16_t>(info[0])) {
+    read(typed_array<uint16_t>(info[0], "labels"));
+  } else {
+    read(typed_array<uint32_t>(info[0], "labels"));
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("masks", batch_to_js(env, labelled.masks, height, width));
+  result.Set("ids", to_typed_array(env, labelled.ids));
+  return result;
+}
+
+Napi::Value to_labels(const Napi::CallbackInfo& info) {
+  const auto batch = read_batch(info[0]);
+  if (is_array_of<uint16_t>(info[1])) {
+    mask::to_labels(batch.masks, typed_array<uint16_t>(info[1], "zeroed"));
+  } else {
+    mask::to_labels(batch.masks, typed_array<uint32_t>(info[1], "zeroed"));
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value contours(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  std::vector<uint32_t> points, rings{0}, polygons{0}, masks{0};
+  const auto add_ring = [&](const mask::Ring& ring) {
+    for (const auto& corner : ring) points.insert(points.end(), {corner.x, corner.y});
+    rings.push_back(static_cast<uint32_t>(points.size() / 2));
+  };
+  for (const auto& view : read_batch(info[0]).masks) {
+    for (const auto& polygon : mask::contours(view)) {
+      add_ring(polygon.outer);
+      for (const auto& hole : polygon.holes) add_ring(hole);
+      polygons.push_back(static_cast<uint32_t>(rings.size() - 1));
+    }
+    masks.push_back(static_cast<uint32_t>(polygons.size() - 1));
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("points", to_typed_array(env, points));
+  result.Set("rings", to_typed_array(env, rings));
+  result.Set("polygons", to_typed_array(env, polygons));
+  result.Set("masks", to_typed_array(env, masks));
+  return result;
+}
+
+template <Napi::Value (*Body)(const Napi::CallbackInfo&)>
+void add(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New(
+                        exports.Env(),
+                        [](const Napi::CallbackInfo& info) {
+                          return guarded(info.Env(), [&] { return Body(info); });
+                        },
+                        name));
+}
+
+}  // namespace
+
+Napi::Object batch_to_js(Napi::Env env, std::span<const Rle> masks, uint32_t height,
+                         uint32_t width) {
+  std::vector<uint32_t> offsets{0};
+  size_t total = 0;
+  for (const auto& rle : masks) {
+    total += rle.counts.size();
+    if (total > std::numeric_limits<uint32_t>::max()) {
+      throw Error("OUT_OF_MEMORY", "The masks have more runs than one set can hold");
+    }
+    offsets.push_back(static_cast<uint32_t>(total));
+  }
+  auto counts = Napi::Uint32Array::New(env, total);
+  for (size_t i = 0; i < masks.size(); ++i) {
+    std::copy(masks[i].counts.begin(), masks[i].counts.end(), counts.Data() + offsets[i]);
+  }
+  auto batch = Napi::Object::New(env);
+  batch.Set("height", Napi::Number::New(env, height));
+  batch.Set("width", Napi::Number::New(env, width));
+  batch.Set("counts", counts);
+  batch.Set("offsets", to_typed_array(env, offsets));
+  return batch;
+}
+
+void register_mask(Napi::Env, Napi::Object exports) {
+  add<encode>(exports, "maskEncode");
+  add<decode>(exports, "maskDecode");
+  add<from_texts<mask::from_kaggle>>(exports, "maskFromKaggle");
+  add<to_texts<mask::to_kaggle>>(exports, "maskToKaggle");
+  add<from_texts<mask::from_coco>>(exports, "maskFromCoco");
+  add<to_texts<mask::to_coco>>(exports, "maskToCoco");
+  add<from_counts>(exports, "maskFromCounts");
+  add<validate>(exports, "maskValidate");
+  add<areas>(exports, "maskAreas");
+  add<boxes>(exports, "maskBoxes");
+  add<row_runs>(exports, "maskRowRuns");
+  add<iou>(exports, "maskIou");
+  add<merge<mask::union_of>>(exports, "maskUnion");
+  add<merge<mask::intersection_of>>(exports, "maskIntersection");
+  add<remove_overlaps>(exports, "maskRemoveOverlaps");
+  add<from_labels>(exports, "maskFromLabels");
+  add<to_labels>(exports, "maskToLabels");
+  add<contours>(exports, "maskContours");
+}
+
+}  // namespace cellroute::addon

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <span>
+
+#include "mask/rle.h"
+
+namespace cellroute::addon {
+
+/** Masks of one picture size as a MaskBatch of lib/native/contract.ts. */
+Napi::Object batch_to_js(Napi::Env env, std::span<const mask::Rle> masks, uint32_t height,
+                         uint32_t width);
+
+/** The mask… functions of lib/native/contract.ts. */
+void register_mask(Napi::Env env, Napi::Object exports);
+
+}  // namespace cellroute::addon

@@ -1,0 +1,67 @@
+#include "addon/mask_batch.h"
+
+#include <cmath>
+#include <limits>
+
+namespace cellroute::addon {
+namespace {
+
+uint32_t read_side(const Napi::Value& value, const char* name) {
+  if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (number >= 1 && number <= std::numeric_limits<uint32_t>::max() &&
+        number == std::floor(number)) {
+      return static_cast<uint32_t>(number);
+    }
+  }
+  throw Error("INVALID_ARGUMENT", std::string(name) + " is no whole number of pixels");
+}
+
+}  // namespace
+
+Size read_size(const Napi::Value& height, const Napi::Value& width) {
+  const Size size{read_side(height, "height"), read_side(width, "width")};
+  mask::checked_pixels(size.height, size.width);
+  return size;
+}
+
+std::vector<std::span<const uint32_t>> split_counts(std::span<const uint32_t> counts,
+                                                    std::span<const uint32_t> offsets) {
+  if (offsets.empty() || offsets.front() != 0 || offsets.back() != counts.size()) {
+    throw Error("INVALID_ARGUMENT",
+                "Offsets of masks must begin with 0 and end with the number of counts");
+  }
+  std::vector<std::span<const uint32_t>> pieces;
+  pieces.reserve(offsets.size() - 1);
+  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+    if (offsets[i + 1] < offsets[i] || offsets[i + 1] > counts.size()) {
+      throw Error("INVALID_ARGUMENT", "Offsets of masks must rise", i + 1);
+    }
+    pieces.push_back(counts.subspan(offsets[i], offsets[i + 1] - offsets[i]));
+  }
+  return pieces;
+}
+
+MaskBatch read_batch(const Napi::Value& value) {
+  if (!value.IsObject()) throw Error("INVALID_ARGUMENT", "A batch of masks is an object");
+  const auto object = value.As<Napi::Object>();
+  const auto [height, width] = read_size(object.Get("height"), object.Get("width"));
+  MaskBatch batch{height, width, {}};
+  // Both are fetched before their memory is looked at: a getter could take the first one's away.
+  const Napi::Value counts = object.Get("counts"), offsets = object.Get("offsets");
+  const auto pieces = split_counts(typed_array<uint32_t>(counts, "counts"),
+                                   typed_array<uint32_t>(offsets, "offsets"));
+  batch.masks.reserve(pieces.size());
+  for (const auto& piece : pieces) {
+    try {
+      mask::check_counts(height, width, piece);
+    } catch (const Error& error) {
+      throw Error(error.code(), "Mask " + std::to_string(batch.masks.size()) + ": " + error.what(),
+                  error.position());
+    }
+    batch.masks.emplace_back(height, width, piece);
+  }
+  return batch;
+}
+
+}  // namespace cellroute::addon

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "error.h"
+#include "mask/rle.h"
+
+namespace cellroute::addon {
+
+/** A MaskBatch as JavaScript gave it, checked from end to end; it stays valid while the call that
+ *  received it runs. */
+struct MaskBatch {
+  uint32_t height;
+  uint32_t width;
+  std::vector<mask::RleView> masks;
+};
+
+/** Throws INVALID_ARGUMENT for what is no batch, RLE_MALFORMED for what are no masks. */
+MaskBatch read_batch(const Napi::Value& value);
+
+/** Pieces offsets[i] to offsets[i + 1] of the counts, whatever they hold. */
+std::vector<std::span<const uint32_t>> split_counts(std::span<const uint32_t> counts,
+                                                    std::span<const uint32_t> offsets);
+
+struct Size {
+  uint32_t height;
+  uint32_t width;
+};
+
+/** height and width of a call's arguments: at least 1, and 32 bits of pixels together. */
+Size read_size(const Napi::Value& height, const Napi::Value& width);
+
+template <typename T>
+inline constexpr napi_typedarray_type kArrayType = [] {
+  static_assert(std::is_arithmetic_v<T>);
+  if constexpr (std::is_same_v<T, uint8_t>) return napi_uint8_array;
+  if constexpr (std::is_same_v<T, uint16_t>) return napi_uint16_array;
+  if constexpr (std::is_same_v<T, uint32_t>) return napi_uint32_array;
+  if constexpr (std::is_same_v<T, double>) return napi_float64_array;
+}();
+
+template <typename T>
+bool is_array_of(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == kArrayType<T>;
+}
+
+/** The memory of a typed array of just that type; `name` is the argument's, for the error. */
+template <typename T>
+std::span<T> typed_array(const Napi::Value& value, const char* name) {
+  if (!is_array_of<T>(value)) {
+    throw Error("INVALID_ARGUMENT", std::string(name) + " is no typed array of the right type");
+  }
+  auto array = value.As<Napi::TypedArrayOf<T>>();
+  return {array.Data(), array.ElementLength()};
+}
+
+}  // namespace cellroute::addon

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "mask/rle.h"
+
+namespace cellroute::mask {
+
+/** `length` pixels of one row, from (x, y) on. */
+struct RowRun {
+  uint32_t x;
+  uint32_t y;
+  uint32_t length;
+
+  bool operator==(const RowRun&) const = default;
+};
+
+/** A mask as runs within rows, from top to bottom and left to right: what a painter wants. Throws
+ *  RLE_MALFORMED above kMaxRuns. */
+std::vector<RowRun> row_runs(const RleView& mask);
+
+}  // namespace cellroute::mask
