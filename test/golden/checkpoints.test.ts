@@ -1,0 +1,158 @@
+import { statSync } from 'node:fs';
+import { openWeights } from '../../lib/weights/open.js';
+import type { DType } from '../../lib/weights/table.js';
+import { uniform } from '../support/formula.js';
+import { describeGolden, goldenJson, goldenPath } from '../support/golden.js';
+import { load, numbers, readAll, refusalOf } from '../support/weights.js';
+
+const TYPES: Record<string, DType> = {
+  float64: 'F64',
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int64: 'I64',
+  int32: 'I32',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
+
+type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>;
+
+describe.each(['zip', 'legacy', 'nested'])('checkpoint_%s.pth', (kind) => {
+  const name = `checkpoint_${kind}.pth`;
+  describeGolden('holds the tensors the reference saved', { goldens: [name, 'checkpoint.json'] }, () => {
+    test('every name, type, shape and value', async () => {
+      const expected = goldenJson<Expected>('checkpoint.json');
+      const weights = await openWeights(goldenPath(name));
+      const data = await readAll(weights);
+      expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
+      for (const { name: key, dtype, shape } of weights.tensors) {
+        const wanted = expected[key]!;
+        expect({ key, dtype, shape }).toEqual({ key, dtype: TYPES[wanted.dtype], shape: wanted.shape });
+        expect({ key, values: numbers(data.get(key)!, dtype) }).toEqual({ key, values: wanted.values });
+      }
+    });
+
+    test('what is beside the tensors is listed', async () => {
+      const { prefix, others, refused } = await openWeights(goldenPath(name));
+      expect(prefix).toBe(kind === 'nested' ? 'model.' : '');
+      expect(others.map((entry) => entry.name)).toEqual(kind === 'nested' ? ['epoch', 'args.lr', 'args.name'] : []);
+      expect(refused).toEqual([]);
+    });
+  });
+});
+
+describe.each(['hostile_eval.pth', 'hostile_system.pth'])('%s', (name) => {
+  describeGolden('is refused', { goldens: [name] }, () => {
+    /** The file that loading with Python's pickle would create, as the shell command inside says. */
+    const marker = /touch ([^\s'")]+)/.exec(load(goldenPath(name)).toString('latin1'))?.[1];
+    const seen = () => statSync(marker!, { throwIfNoEntry: false })?.mtimeMs;
+
+    test('with the global it calls and where, and without calling it', async () => {
+      expect(marker).toBeDefined();
+      const before = seen();
+      const { code, message, details } = await refusalOf(goldenPath(name));
+      expect(code).toBe('WEIGHTS_REFUSED');
+      expect(message).toMatch(/builtins\.eval|posix\.system|nt\.system/);
+      expect(details.file).toBe(goldenPath(name));
+      // The byte is that of the REDUCE operation.
+      expect(load(goldenPath(name))[details.position!]).toBe('R'.charCodeAt(0));
+      expect(seen()).toBe(before);
+    });
+  });
+});
+
+describeGolden('damaged files', { goldens: ['truncated.pth', 'not_a_checkpoint.pth'] }, () => {
+  test.each([
+    ['truncated.pth', 'WEIGHTS_DAMAGED'],
+    ['not_a_checkpoint.pth', 'WEIGHTS_FORMAT'],
+  ])('%s is refused with %s', async (name, code) => {
+    expect(await refusalOf(goldenPath(name))).toMatchObject({ code, details: { file: goldenPath(name) } });
+  });
+});
+
+describeGolden(
+  'nuclei_small.pth',
+  { goldens: ['nuclei_small.pth', 'nuclei_small_detections.json'] },
+  () => {
+    test('is a Mask R-CNN by torchvision’s names', async () => {
+      const { tensors, format } = await openWeights(goldenPath('nuclei_small.pth'));
+      const names = tensors.map((entry) => entry.name);
+      expect(format).toBe('torch-zip');
+      expect(names).toEqual(
+        expect.arrayContaining([
+          'backbone.body.conv1.weight',
+          'rpn.head.cls_logits.weight',
+          'roi_heads.box_predictor.cls_score.weight',
+          'roi_heads.mask_predictor.mask_fcn_logits.weight',
+        ]),
+      );
+    });
+  },
+);
+
+interface FastaiGolden {
+  vocab: string[];
+  keys: number;
+  after_item: string;
+  after_batch: string;
+}
+
+describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai_resnet18.json'] }, () => {
+  const golden = () => goldenJson<FastaiGolden>('fastai_resnet18.json');
+  const read = () => openWeights(goldenPath('fastai_resnet18.pkl'));
+
+  test('vocabulary and number of tensors', async () => {
+    const { format, tensors, fastai } = await read();
+    expect(format).toBe('fastai');
+    expect(fastai?.vocab).toEqual(golden().vocab);
+    expect(tensors).toHaveLength(golden().keys);
+    expect(tensors.map((entry) => entry.name)).toEqual(
+      expect.arrayContaining(['0.0.weight', '0.4.0.conv1.weight', '0.7.1.bn2.num_batches_tracked', '1.2.weight']),
+    );
+  });
+
+  test('the last layer has a row for each class', async () => {
+    const { tensors } = await read();
+    const [classes] = tensors.findLast((entry) => entry.shape.length === 2)!.shape;
+    expect(classes).toBe(golden().vocab.length);
+  });
+
+  test('resize and normalisation are those its pipelines print', async () => {
+    const { fastai } = await read();
+    const resize = /Resize -- \{'size': \((\d+), (\d+)\), 'method': '(\w+)', 'pad_mode': '(\w+)'.*?<Resampling\.\w+: (\d)>/.exec(
+      golden().after_item,
+    )!;
+    expect(fastai?.resize).toEqual({
+      height: Number(resize[1]),
+      width: Number(resize[2]),
+      method: resize[3],
+      padMode: resize[4],
+      resample: Number(resize[5]),
+    });
+    expect(fastai?.divisor).toBe(Number(/'div': ([\d.]+)/.exec(golden().after_batch)![1]));
+    const printed = (name: string) =>
+      [...new RegExp(`'${name}': tensor\\((\\[[^)]*)\\)`).exec(golden().after_batch)![1]!.matchAll(/\d\.\d+/g)].map(Number);
+    for (const name of ['mean', 'std'] as const) {
+      const stored = fastai!.normalize![name];
+      expect(stored.map((value) => Number(value.toFixed(4)))).toEqual(printed(name));
+    }
+  });
+
+  test('classes and functions are stepped over and listed', async () => {
+    const { refused } = await read();
+    expect(refused.map(({ what }) => what)).toEqual(
+      expect.arrayContaining(['fastai.learner.Learner', 'torch.nn.modules.conv.Conv2d']),
+    );
+  });
+});
+
+describeGolden('the weight formula', { goldens: ['formula_check.json'] }, () => {
+  test('gives the first numbers of the checked keys', () => {
+    for (const [key, first] of Object.entries(goldenJson<Record<string, number[]>>('formula_check.json'))) {
+      expect({ key, values: Array.from(uniform(key, first.length)) }).toEqual({ key, values: first });
+    }
+  });
+});
