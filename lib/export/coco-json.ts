@@ -65,15 +65,13 @@ export function cocoResultsJson(
     const { cells, height, width } = result;
     const counts = cells.masks.toCoco();
     for (const { index, box, score, label, area } of cells) {
-      const [x1, y1, x2, y2] = box;
+      const [x1, y1, x2, y2] = box.map(shortest) as CocoDetection['bbox'];
       const category = categories ? idOf(categories, categoryName(result, label)) : label;
       detections.push({
         image_id: id,
         category_id: category,
         segmentation: { size: [height, width], counts: counts[index]! },
-        ...(boxes && {
-          bbox: [x1, y1, Math.fround(x2 - x1), Math.fround(y2 - y1)].map(shortest) as CocoDetection['bbox'],
-        }),
+        ...(boxes && { bbox: [x1, y1, shortest(x2 - x1), shortest(y2 - y1)] }),
         score: shortest(score),
         area,
       });
