@@ -1,0 +1,302 @@
+// The networks, stage by stage: one function a stage, each taking a network made here.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "addon/config.h"
+#include "addon/errors.h"
+#include "addon/handle.h"
+#include "addon/read.h"
+#include "addon/testing/formula.h"
+#include "addon/testing/tensor.h"
+#include "error.h"
+#include "io/mapped_file.h"
+#include "io/weights.h"
+#include "mask/coco.h"
+#include "model/classifier.h"
+#include "model/keys.h"
+#include "model/mask_rcnn.h"
+#include "model/multi_scale_roi_align.h"
+#include "ops/paste.h"
+
+namespace cellroute::testing {
+
+/** Exactly one of the two. */
+struct Network {
+  model::MaskRcnn mask_rcnn{nullptr};
+  model::Classifier classifier{nullptr};
+
+  torch::nn::Module& module() {
+    if (mask_rcnn) return *mask_rcnn;
+    return *classifier;
+  }
+};
+
+}  // namespace cellroute::testing
+
+template <>
+struct cellroute::addon::TypeTag<cellroute::testing::Network> {
+  static constexpr napi_type_tag value{0x2f94a1c05d7e4b38, 0x91d6c3e87a0b5f42};
+};
+
+namespace cellroute::testing {
+namespace {
+
+using addon::Fields;
+using NetworkHandle = addon::Handle<Network>;
+
+/** Wraps a function so that it leaves with a JS error, and runs without gradients. */
+template <auto function>
+Napi::Value exported(const Napi::CallbackInfo& info) {
+  return addon::guarded(info.Env(), [&] {
+    const torch::NoGradGuard no_grad;
+    return Napi::Value(function(info));
+  });
+}
+
+Network& network_of(const Napi::CallbackInfo& info) {
+  return *NetworkHandle::get(info.Env(), info[0]);
+}
+
+model::MaskRcnn mask_rcnn_of(const Napi::CallbackInfo& info) {
+  auto network = network_of(info).mask_rcnn;
+  if (!network) throw Error("INVALID_ARGUMENT", "Not a Mask R-CNN");
+  return network;
+}
+
+std::vector<torch::Tensor> to_tensors(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<torch::Tensor> tensors;
+  for (uint32_t i = 0; i < array.Length(); ++i) tensors.push_back(to_tensor(array.Get(i)));
+  return tensors;
+}
+
+Napi::Value from_tensors(Napi::Env env, const std::vector<torch::Tensor>& tensors) {
+  auto array = Napi::Array::New(env, tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    array.Set(static_cast<uint32_t>(i), from_tensor(env, tensors[i]));
+  }
+  return array;
+}
+
+/** An array of texts. */
+Napi::Value from_texts(Napi::Env env, const std::vector<std::string>& texts) {
+  auto array = Napi::Array::New(env, texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) array.Set(static_cast<uint32_t>(i), texts[i]);
+  return array;
+}
+
+/** [height, width] */
+model::ImageSize to_size(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  return {array.Get(uint32_t{0}).As<Napi::Number>().Int64Value(),
+          array.Get(uint32_t{1}).As<Napi::Number>().Int64Value()};
+}
+
+Napi::Value create_mask_rcnn(const Napi::CallbackInfo& info) {
+  auto network = std::make_shared<Network>();
+  network->mask_rcnn = model::MaskRcnn(addon::read_mask_rcnn_config(info[0]));
+  network->mask_rcnn->eval();
+  return NetworkHandle::make(info.Env(), network);
+}
+
+Napi::Value create_classifier(const Napi::CallbackInfo& info) {
+  auto network = std::make_shared<Network>();
+  network->classifier = model::Classifier(addon::read_classifier_config(info[0]));
+  network->classifier->eval();
+  return NetworkHandle::make(info.Env(), network);
+}
+
+Napi::Value fill(const Napi::CallbackInfo& info) {
+  fill_with_formula(network_of(info).module());
+  return info.Env().Undefined();
+}
+
+/** {name: shape} */
+Napi::Value state_shapes(const Napi::CallbackInfo& info) {
+  auto& module = network_of(info).module();
+  auto state = module.named_parameters();
+  state.update(module.named_buffers());
+  auto result = Napi::Object::New(info.Env());
+  for (const auto& item : state) {
+    auto shape = Napi::Array::New(info.Env());
+    for (const int64_t size : item.value().sizes()) {
+      shape.Set(shape.Length(), Napi::Number::New(info.Env(), static_cast<double>(size)));
+    }
+    result.Set(item.key(), shape);
+  }
+  return result;
+}
+
+/** Tensors of a file's table as lib/weights reads it: names of what did not fit. */
+Napi::Value load_weights(const Napi::CallbackInfo& info) {
+  static const std::map<std::string, torch::ScalarType> kTypes{
+      {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"I64", torch::kInt64}};
+  const Fields weights(info[1], "weights");
+  const auto rename = weights.text("format") == "fastai" ? model::fastai_key : model::modern_key;
+  std::vector<io::TensorEntry> entries;
+  for (const auto& entry : weights.objects("tensors")) {
+    entries.push_back({rename(entry.text("name")), kTypes.at(entry.text("dtype")),
+                       entry.integers("shape"), entry.integers("strides"),
+                       static_cast<uint64_t>(entry.integer("offset")),
+                       static_cast<uint64_t>(entry.integer("storageEnd"))});
+  }
+  const auto report = io::load_state(network_of(info).module(),
+                                     io::MappedFile(weights.text("path")), entries, Poll());
+  auto problems = report.missing;
+  problems.insert(problems.end(), report.unexpected.begin(), report.unexpected.end());
+  problems.insert(problems.end(), report.mismatched.begin(), report.mismatched.end());
+  return from_texts(info.Env(), problems);
+}
+
+Napi::Value renamed(const Napi::CallbackInfo& info) {
+  const auto key = info[0].As<Napi::String>().Utf8Value();
+  const bool fastai = info[1].As<Napi::String>().Utf8Value() == "fastai";
+  return Napi::String::New(info.Env(), fastai ? model::fastai_key(key) : model::modern_key(key));
+}
+
+/** Pictures give {input, sizes}. */
+Napi::Value transform(const Napi::CallbackInfo& info) {
+  const auto batch = mask_rcnn_of(info)->transform()(to_tensors(info[1]));
+  auto sizes = Napi::Array::New(info.Env());
+  for (const auto& size : batch.sizes) {
+    auto pair = Napi::Array::New(info.Env());
+    pair.Set(uint32_t{0}, Napi::Number::New(info.Env(), static_cast<double>(size.height)));
+    pair.Set(uint32_t{1}, Napi::Number::New(info.Env(), static_cast<double>(size.width)));
+    sizes.Set(sizes.Length(), pair);
+  }
+  auto result = Napi::Object::New(info.Env());
+  result.Set("input", from_tensor(info.Env(), batch.tensors));
+  result.Set("sizes", sizes);
+  return result;
+}
+
+Napi::Value backbone(const Napi::CallbackInfo& info) {
+  return from_tensors(info.Env(), mask_rcnn_of(info)->backbone()(to_tensor(info[1])));
+}
+
+Napi::Value rpn_head(const Napi::CallbackInfo& info) {
+  const auto predictions = mask_rcnn_of(info)->rpn()->head()(to_tensors(info[1]));
+  auto result = Napi::Object::New(info.Env());
+  result.Set("objectness", from_tensors(info.Env(), predictions.objectness));
+  result.Set("deltas", from_tensors(info.Env(), predictions.deltas));
+  return result;
+}
+
+/** Levels, proposals [K, 4] and the resized picture's [height, width] give both heads' stages. */
+Napi::Value roi_heads(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  auto network = mask_rcnn_of(info);
+  const auto levels = network->roi_levels(to_tensors(info[1]));
+  const auto rois = model::to_rois({to_tensor(info[2])});
+  const std::vector<model::ImageSize> sizes{to_size(info[3])};
+  auto& heads = network->roi_heads();
+  const auto box_features = heads->pool_boxes(levels, rois, sizes);
+  const auto boxes = heads->predict_boxes(box_features);
+  const auto mask_features = heads->pool_masks(levels, rois, sizes);
+  auto result = Napi::Object::New(env);
+  result.Set("boxFeatures", from_tensor(env, box_features));
+  result.Set("classLogits", from_tensor(env, boxes.class_logits));
+  result.Set("boxRegression", from_tensor(env, boxes.box_regression));
+  result.Set("maskFeatures", from_tensor(env, mask_features));
+  result.Set("maskLogits", from_tensor(env, heads->predict_masks(mask_features)));
+  return result;
+}
+
+/** A picture and mask thresholds give its detections; `masks` has COCO strings a threshold. */
+Napi::Value detect(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  auto network = mask_rcnn_of(info);
+  const auto picture = to_tensor(info[1]);
+  const auto found =
+      network->detect({picture}, model::DetectOptions::of(network->config())).front();
+  const auto thresholds = info[2].As<Napi::Array>();
+  auto masks = Napi::Array::New(env);
+  for (uint32_t i = 0; i < thresholds.Length(); ++i) {
+    std::vector<std::string> texts;
+    for (const auto& mask :
+         ops::paste_masks(found.mask_probabilities, found.boxes, picture.size(1), picture.size(2),
+                          thresholds.Get(i).As<Napi::Number>().DoubleValue())) {
+      texts.push_back(mask::to_coco(mask));
+    }
+    masks.Set(i, from_texts(env, texts));
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("boxes", from_tensor(env, found.boxes));
+  result.Set("scores", from_tensor(env, found.scores));
+  result.Set("labels", from_tensor(env, found.labels));
+  result.Set("masks", masks);
+  result.Set("detectionsCapped", Napi::Boolean::New(env, found.detections_capped));
+  result.Set("proposalsCapped", Napi::Boolean::New(env, found.proposals_capped));
+  return result;
+}
+
+/** A picture [3, H, W], not yet normalised, gives its logits. */
+Napi::Value logits(const Napi::CallbackInfo& info) {
+  auto network = network_of(info).classifier;
+  if (!network) throw Error("INVALID_ARGUMENT", "Not a classifier");
+  const auto input = model::normalize(to_tensor(info[1]), network->config().normalize);
+  return from_tensor(info.Env(), network(input.unsqueeze(0)));
+}
+
+/** {sizes, aspectRatios} a level, [height, width] of each map and of the padded picture. */
+Napi::Value anchors(const Napi::CallbackInfo& info) {
+  const Fields config(info[0], "anchors");
+  const model::AnchorGenerator generator(
+      {config.number_lists("sizes"), config.number_lists("aspectRatios")});
+  const auto maps = info[1].As<Napi::Array>();
+  std::vector<torch::Tensor> levels;
+  for (uint32_t i = 0; i < maps.Length(); ++i) {
+    levels.push_back(generator(i, to_size(maps.Get(i)), to_size(info[2])));
+  }
+  return from_tensor(info.Env(), torch::cat(levels));
+}
+
+model::BoxCoder to_coder(const Napi::Value& value) {
+  const auto weights = value.As<Napi::Array>();
+  std::array<double, 4> values{};
+  for (uint32_t i = 0; i < values.size(); ++i) {
+    values[i] = weights.Get(i).As<Napi::Number>().DoubleValue();
+  }
+  return model::BoxCoder(values);
+}
+
+Napi::Value encode_boxes(const Napi::CallbackInfo& info) {
+  return from_tensor(info.Env(), to_coder(info[0]).encode(to_tensor(info[1]), to_tensor(info[2])));
+}
+
+Napi::Value decode_boxes(const Napi::CallbackInfo& info) {
+  return from_tensor(info.Env(), to_coder(info[0]).decode(to_tensor(info[1]), to_tensor(info[2])));
+}
+
+Napi::Value uniform(const Napi::CallbackInfo& info) {
+  const auto values = formula_uniform(info[0].As<Napi::String>().Utf8Value(),
+                                      info[1].As<Napi::Number>().Int64Value());
+  return from_tensor(info.Env(), torch::tensor(values, torch::kFloat32));
+}
+
+}  // namespace
+
+void register_model(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  add("createMaskRCNN", exported<create_mask_rcnn>);
+  add("createClassifier", exported<create_classifier>);
+  add("fillWithFormula", exported<fill>);
+  add("stateShapes", exported<state_shapes>);
+  add("loadWeights", exported<load_weights>);
+  add("renamedKey", exported<renamed>);
+  add("transform", exported<transform>);
+  add("backbone", exported<backbone>);
+  add("rpnHead", exported<rpn_head>);
+  add("roiHeads", exported<roi_heads>);
+  add("detect", exported<detect>);
+  add("logits", exported<logits>);
+  add("anchors", exported<anchors>);
+  add("encodeBoxes", exported<encode_boxes>);
+  add("decodeBoxes", exported<decode_boxes>);
+  add("formulaUniform", exported<uniform>);
+}
+
+}  // namespace cellroute::testing
