@@ -47,7 +47,8 @@ export async function renderOverlay(
   result: Segmentation | RoutedSegmentation,
   options: OverlayOptions = {},
 ): Promise<Buffer> {
-  const { title, format, maxSide, signal, ...style } = checkOptions(options);
+  const { title, format, signal, ...style } = checkOptions(options);
+  const { maxSide } = style;
   const raw = await decodeImage(image, signal ? { signal } : {});
   if (raw.width !== result.width || raw.height !== result.height) {
     throw refuse(
@@ -65,7 +66,7 @@ export async function renderOverlay(
   return encode(title === false ? shown : withTitle(shown, text), format);
 }
 
-type Style = Required<Pick<OverlayOptions, 'outlines' | 'fill' | 'opacity' | 'scores'>>;
+type Style = Required<Pick<OverlayOptions, 'outlines' | 'fill' | 'opacity' | 'scores' | 'maxSide'>>;
 
 function checkOptions(options: OverlayOptions) {
   const known = ['outlines', 'fill', 'opacity', 'title', 'scores', 'format', 'maxSide', 'signal'];
@@ -88,7 +89,7 @@ async function drawCells(
   canvas: Canvas,
   { cells, width }: Segmentation,
   zoom: number,
-  { outlines, fill, opacity, scores }: Style,
+  { outlines, fill, opacity, scores, maxSide }: Style,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { masks } = cells;
@@ -96,7 +97,10 @@ async function drawCells(
   const colourOf = (cell: number): Colour => palette[colours[cell]!]!;
   const boxes = masks.boxes();
   const longSide = Math.max(canvas.width, canvas.height);
-  const thickness = Math.max(Math.ceil(zoom / 2), Math.round(longSide / 1400));
+  const thickness = Math.max(
+    Math.min(Math.ceil(zoom / 2), 3),
+    Math.round(longSide / Math.min(maxSide, 1400)),
+  );
 
   const drawings: ((cell: number) => void)[] = [];
   if (fill && opacity > 0) {

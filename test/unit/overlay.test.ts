@@ -250,7 +250,7 @@ describe('colours', () => {
         else second = Math.min(second, distance);
       });
       // A gap of background between some
-      return second - nearest < 1.2 ? 0 : best + 1;
+      return second - nearest < 3 ? 0 : best + 1;
     });
     const chosen = neighbourColours(map, side, seeds.length);
     let met = 0;
