@@ -1,3 +1,5 @@
+// Not instanceof: arrays may come from another realm (the addon under Jest, a vm context).
+import { types } from 'node:util';
 import { checkKeys, checkNumber, checkObject, describe, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { MaskBatch } from '../native/contract.js';
@@ -54,7 +56,7 @@ export class Masks implements Iterable<Masks> {
    * @param options.count how many pictures; by default as many as the bytes hold.
    */
   static encode(pixels: Uint8Array | Uint8ClampedArray, options: PictureSize & { count?: number }): Masks {
-    if (!(pixels instanceof Uint8Array || pixels instanceof Uint8ClampedArray)) {
+    if (!(types.isUint8Array(pixels) || types.isUint8ClampedArray(pixels))) {
       throw refuse('pixels', 'a Uint8Array', pixels);
     }
     const { width, height } = checkSize(options, ['count']);
@@ -102,7 +104,7 @@ export class Masks implements Iterable<Masks> {
     size: PictureSize,
   ): { masks: Masks; ids: Uint32Array } {
     const { width, height } = checkSize(size);
-    if (!(labels instanceof Uint8Array || labels instanceof Uint16Array || labels instanceof Uint32Array)) {
+    if (!(types.isUint8Array(labels) || types.isUint16Array(labels) || types.isUint32Array(labels))) {
       throw refuse('labels', 'a Uint8Array, Uint16Array or Uint32Array', labels);
     }
     if (labels.length !== width * height) {
@@ -115,8 +117,8 @@ export class Masks implements Iterable<Masks> {
   /** Masks from a batch: checked from end to end, and copied. */
   static fromBatch(batch: MaskBatch): Masks {
     const { height, width, counts, offsets } = checkObject('batch', batch) as unknown as MaskBatch;
-    if (!(counts instanceof Uint32Array)) throw refuse('batch.counts', 'a Uint32Array', counts);
-    if (!(offsets instanceof Uint32Array)) throw refuse('batch.offsets', 'a Uint32Array', offsets);
+    if (!types.isUint32Array(counts)) throw refuse('batch.counts', 'a Uint32Array', counts);
+    if (!types.isUint32Array(offsets)) throw refuse('batch.offsets', 'a Uint32Array', offsets);
     const copy = { ...checkSize({ height, width }), counts: counts.slice(), offsets: offsets.slice() };
     call(() => native().maskValidate(copy));
     return new Masks(copy);
