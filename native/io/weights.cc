@@ -51,6 +51,10 @@ int64_t checked_extent(const MappedFile& file, const TensorEntry& entry, int64_t
     refuse(entry, "its elements reach over the end of its storage at byte " +
                       std::to_string(entry.storage_end));
   }
+  if (entry.offset > file.size() || span > file.size() - entry.offset) {
+    refuse(entry,
+           "its elements reach over the end of the file at byte " + std::to_string(file.size()));
+  }
   return extent;
 }
 

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <doctest/doctest.h>
+#include <torch/torch.h>
+
+#include <utility>
+
+namespace cellroute::test {
+
+/** Same shape, type and values, NaN being equal to NaN. */
+inline bool same(const torch::Tensor& a, const torch::Tensor& b) {
+  return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
+         torch::allclose(a, b, /*rtol=*/0, /*atol=*/0, /*equal_nan=*/true);
+}
+
+/** What `work` gives with this many threads. */
+template <typename Work>
+auto with_threads(int threads, Work work) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(threads);
+  auto result = work();
+  at::set_num_threads(before);
+  return result;
+}
+
+}  // namespace cellroute::test
