@@ -13,8 +13,6 @@ import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import type { NativeClassification } from './native/contract.js';
 import { native } from './native/load.js';
-import { openFastaiExport } from './weights/fastai.js';
-import type { WeightsFile } from './weights/table.js';
 
 /** What a classifier says of one picture. */
 export interface Classification {
@@ -61,8 +59,9 @@ export class CellClassifier {
   static async load(path: string, options: LoadClassifierOptions = {}): Promise<CellClassifier> {
     checkKeys('', options, ['config', ...CALL_OPTION_KEYS]);
     let config!: ClassifierConfig;
-    const model = await loadNetwork(path, 'classifier', options, async (file) => {
-      const own = readStoredConfig(file, 'classifier') ?? (await describe(file));
+    const model = await loadNetwork(path, 'classifier', options, (file) => {
+      const own =
+        readStoredConfig(file, 'classifier') ?? fastaiClassifierConfig(file) ?? inferClassifierConfig(file);
       config = classifierConfig(mergeConfig(own, options.config));
       return (addon, weights, call) => addon.loadClassifier(config, weights, call);
     });
@@ -138,10 +137,4 @@ export class CellClassifier {
       logits,
     };
   }
-}
-
-/** What a file without a stored configuration tells of its network. */
-async function describe(file: WeightsFile): Promise<PartialClassifierConfig> {
-  if (file.format === 'fastai') return fastaiClassifierConfig(await openFastaiExport(file.path));
-  return inferClassifierConfig(file);
 }

@@ -16,7 +16,7 @@ import {
   type SegmentThresholds,
   THRESHOLD_KEYS,
 } from './segmenter.js';
-import { writeAtomically } from './weights/atomic-file.js';
+import { writeAtomically } from './weights/atomic.js';
 
 export interface RoutedEnsembleOptions {
   /** Names the cell type of a picture. */

@@ -22,10 +22,10 @@ export async function loadNetwork(
   path: string,
   name: string,
   options: CallOptions,
-  prepare: (file: WeightsFile) => Load | Promise<Load>,
+  prepare: (file: WeightsFile) => Load,
 ): Promise<LoadedModel> {
   const file = await openWeights(checkString('path', path));
-  const load = await prepare(file);
+  const load = prepare(file);
   const weights: NativeWeights = {
     path: file.path,
     tensors: file.tensors,

@@ -1,18 +1,22 @@
 import { CellrouteError } from '../errors.js';
-import type { FastaiExport } from '../weights/fastai.js';
+import type { WeightsFile } from '../weights/table.js';
 import type { PartialClassifierConfig } from './classifier.js';
 
 const BILINEAR = 2;
 
 /**
  * The classifier that a fastai export holds: its vocabulary, its ResNet, its head, and its resize and normalisation
- * as far as they are stored. Transforms that act in training only are left out.
+ * as far as they are stored; undefined where the file is no such export. Transforms that act in training only are left out.
  *
  * @throws {CellrouteError} INVALID_CONFIG where it prepares pictures in a way that ours does not.
  */
-export function fastaiClassifierConfig(learner: FastaiExport): PartialClassifierConfig {
-  const { vocab, resize, normalize, divisor, arch, weights } = learner;
-  const { path, tensors } = weights;
+export function fastaiClassifierConfig({
+  fastai,
+  path,
+  tensors,
+}: WeightsFile): PartialClassifierConfig | undefined {
+  if (!fastai) return undefined;
+  const { vocab, resize, normalize, divisor, arch } = fastai;
   const refuse = (what: string, got: unknown, expected: string) =>
     new CellrouteError('INVALID_CONFIG', `${path}: ${what} is ${String(got)}; cellroute has ${expected}`, {
       file: path,
