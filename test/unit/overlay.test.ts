@@ -273,6 +273,21 @@ describe('colours', () => {
     expect(new Set(chosen).size).toBe(palette.length);
   });
 
+  test.each([
+    [4, false],
+    [5, true],
+  ])('of a cell %i pixels from another can be the same: %p', (distance, same) => {
+    // As many cells as colours, each with its own; the next cell would get the first one's again
+    const row = new Uint16Array(20 * palette.length);
+    for (let cell = 0; cell < palette.length; cell++) row[20 * cell] = cell + 1;
+    row[distance] = palette.length + 1;
+    const chosen = neighbourColours(row, row.length, palette.length + 1);
+    expect(new Set(chosen.subarray(0, palette.length)).size).toBe(palette.length);
+    expect(chosen[palette.length] === chosen[0]).toBe(same);
+    const column = neighbourColours(row, 1, palette.length + 1);
+    expect(column).toEqual(chosen);
+  });
+
   test('of the palette are far apart', () => {
     palette.forEach((a, i) => {
       palette.slice(i + 1).forEach((b) => {
