@@ -12,6 +12,7 @@ import { damaged, refused } from './errors.js';
 
 /** PyTorch writes an entry a storage; the largest networks have some ten thousand. */
 const MAX_ENTRIES = 200_000;
+const BLOCK_BYTES = 1 << 14;
 const STORED = 0;
 const ENCRYPTED = 1;
 
@@ -22,8 +23,14 @@ export interface ZipRecord {
   end: number;
 }
 
-/** yauzl reads a zip's directory through this; a range outside the file ends in an error and not in a throw. */
+/**
+ * yauzl reads a zip's directory through this, a few bytes at a time: they are taken from a block read once. A range
+ * outside the file ends in an error and not in a throw.
+ */
 class Reader extends RandomAccessReader {
+  private block = Buffer.alloc(0);
+  private blockStart = 0;
+
   constructor(private readonly file: BoundedFile) {
     super();
   }
@@ -35,9 +42,17 @@ class Reader extends RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    this.file
-      .readInto(target.subarray(offset, offset + length), position)
-      .then(() => callback(null), callback);
+    this.fill(target.subarray(offset, offset + length), position).then(() => callback(null), callback);
+  }
+
+  private async fill(target: Buffer, position: number): Promise<void> {
+    const held = this.blockStart + this.block.length;
+    if (position < this.blockStart || position + target.length > held) {
+      const ahead = Math.max(target.length, Math.min(BLOCK_BYTES, this.file.size - position));
+      this.block = await this.file.bytes(position, ahead);
+      this.blockStart = position;
+    }
+    this.block.copy(target, 0, position - this.blockStart);
   }
 }
 

@@ -46,7 +46,7 @@ export function textFromUtf8(bytes: Buffer, where: Where): string {
 
 /** Text with `\uXXXX` and `\UXXXXXXXX` escapes (UNICODE). */
 export function textFromRawUnicodeEscape(line: Buffer, where: Where): string {
-  return line.toString('latin1').replace(/\\u([0-9a-f]{4})|\\U([0-9a-f]{8})/gi, (_, short, long) => {
+  return line.toString('latin1').replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short, long) => {
     const code = Number.parseInt(short ?? long, 16);
     if (code > 0x10ffff) throw damaged(where, 'a pickle has a character beyond Unicode');
     return String.fromCodePoint(code);
@@ -72,7 +72,7 @@ export function textFromQuoted(line: Buffer, where: Where): string {
   }
   return text
     .slice(1, -1)
-    .replace(/\\(?:x([0-9a-f]{2})|([0-7]{1,3})|(.))/gi, (_, hex, octal, other: string) => {
+    .replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/g, (_, hex, octal, other: string) => {
       if (hex) return String.fromCharCode(Number.parseInt(hex, 16));
       if (octal) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff);
       return ESCAPES[other] ?? other;
