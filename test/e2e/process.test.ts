@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { picture, root } from '../support/sdk.js';
+
+// The built package, as an application would use it: worker threads cannot run TypeScript.
+const cellroute = join(root, 'dist/index.js');
+
+function runProgram(name: string, ...args: string[]) {
+  const program = join(__dirname, 'programs', name);
+  const result = spawnSync(process.execPath, [program, cellroute, ...args], { encoding: 'utf8', timeout: 170_000 });
+  return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr };
+}
+
+test('worker threads and the main thread segment at once', () => {
+  const { status, stdout, stderr } = runProgram('workers.cjs', picture.small);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  const counts = JSON.parse(stdout) as number[];
+  expect(counts).toHaveLength(4);
+  expect(counts[0]).toBeGreaterThan(0);
+  expect(new Set(counts).size).toBe(1);
+});
+
+test('a worker terminated in the middle of native work takes nothing with it', () => {
+  const { status, signal, stdout, stderr } = runProgram('terminate.cjs', picture.large);
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  const { statuses, same, cells } = JSON.parse(stdout) as { statuses: number[]; same: boolean; cells: number };
+  expect(statuses).toEqual([1, 1, 1, 1, 1]);
+  expect(same).toBe(true);
+  expect(cells).toBeGreaterThan(0);
+});
+
+test('process.exit in the middle of native work gives its own status', () => {
+  expect(runProgram('exit.cjs', picture.large, 'exit')).toMatchObject({ status: 7, signal: null });
+});
+
+test('an uncaught exception in the middle of native work ends the process with its message', () => {
+  const { status, signal, stderr } = runProgram('exit.cjs', picture.large, 'throw');
+  expect({ status, signal }).toEqual({ status: 1, signal: null });
+  expect(stderr).toMatch(/nobody catches this/);
+});
+
+test('an ensemble that is not disposed does not keep the process alive', () => {
+  const { status, stdout } = runProgram('idle.cjs', picture.small);
+  expect(status).toBe(0);
+  expect(Number(stdout)).toBeGreaterThan(0);
+});

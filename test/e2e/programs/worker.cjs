@@ -1,0 +1,17 @@
+// Segments one picture in this worker, again and again if told so, and tells how many cells it found.
+const { readFileSync } = require('node:fs');
+const { parentPort, workerData } = require('node:worker_threads');
+const { RoutedEnsemble } = require(workerData.cellroute);
+
+async function main() {
+  const ensemble = await RoutedEnsemble.load();
+  const bytes = readFileSync(workerData.picture);
+  do {
+    parentPort.postMessage({ state: 'working' });
+    const { cells } = await ensemble.segment(bytes);
+    parentPort.postMessage({ state: 'done', cells: cells.length });
+  } while (workerData.forever);
+  await ensemble.dispose();
+}
+
+main().catch((error) => parentPort.postMessage({ state: 'failed', message: String(error) }));

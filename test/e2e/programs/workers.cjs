@@ -1,0 +1,28 @@
+// Three workers and the main thread at once: everyone gets the same answer.
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { Worker } = require('node:worker_threads');
+
+const [cellroute, picture] = process.argv.slice(2);
+const { RoutedEnsemble } = require(cellroute);
+
+function work() {
+  return new Promise((done, failed) => {
+    const worker = new Worker(join(__dirname, 'worker.cjs'), { workerData: { cellroute, picture } });
+    worker.on('message', (message) => {
+      if (message.state === 'done') done(message.cells);
+      if (message.state === 'failed') failed(new Error(message.message));
+    });
+    worker.on('error', failed);
+  });
+}
+
+async function main() {
+  const ensemble = await RoutedEnsemble.load();
+  const own = ensemble.segment(readFileSync(picture)).then(({ cells }) => cells.length);
+  const counts = await Promise.all([own, work(), work(), work()]);
+  await ensemble.dispose();
+  console.log(JSON.stringify(counts));
+}
+
+main();

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+export const root = resolve(__dirname, '../..');
+export const starter = join(root, 'models/starter');
+
+const nuclei = join(root, 'test/data/nuclei/images');
+/** Fluorescence pictures in the checkout, small. */
+export const picture = {
+  /** 256 x 256, about 30 nuclei. */
+  small: join(nuclei, '00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552.png'),
+  /** 360 x 360. */
+  medium: join(nuclei, '3a22fe593d9606d4f137461dd6802fd3918f9fbf36f4a65292be69670365e2ca.png'),
+  /** 696 x 520. */
+  large: join(nuclei, '8c3ef7aa7ed29b62a65b1c394d2b4a24aa3da25aebfdf3d29dbfc8ad1b08e95a.png'),
+};
+export const pictureBytes = (name: keyof typeof picture) => readFileSync(picture[name]);
+
+/** What a promise rejects with. */
+export async function rejection(promise: Promise<unknown>): Promise<{ code?: string; message: string; details?: Record<string, unknown> }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('The promise was kept, and should not have been');
+}
+
+/** What a function throws. */
+export function thrown(action: () => unknown): { code?: string; message: string; details?: Record<string, unknown> } {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('Nothing was thrown, and should have been');
+}

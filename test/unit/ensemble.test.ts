@@ -1,0 +1,343 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CellClassifier, CellSegmenter, type RoutedSegmentation, RoutedEnsemble } from '../../lib/index.js';
+import { native } from '../../lib/native/load.js';
+import { pictureBytes, rejection, starter, thrown } from '../support/sdk.js';
+
+let ensemble: RoutedEnsemble;
+beforeAll(async () => {
+  ensemble = await RoutedEnsemble.load();
+});
+afterAll(async () => {
+  await ensemble.dispose();
+});
+
+const plain = ({ cells, ...rest }: RoutedSegmentation) => ({
+  ...rest,
+  boxes: Array.from(cells.boxes),
+  scores: Array.from(cells.scores),
+  masks: cells.masks.toCoco(),
+});
+
+describe('segment', () => {
+  test('names the type and finds the cells', async () => {
+    const result = await ensemble.segment(pictureBytes('small'));
+    expect(result.cellType).toBe('fluorescence');
+    expect(result.segmenter).toBe('fluorescence');
+    expect(result.probabilities.fluorescence).toBeGreaterThan(0.9);
+    expect(Object.values(result.probabilities).reduce((sum, p) => sum + p)).toBeCloseTo(1, 5);
+    expect([result.width, result.height]).toEqual([256, 256]);
+    const { cells } = result;
+    expect(cells.length).toBeGreaterThan(15);
+    expect(Array.from(cells.areas)).toEqual(Array.from(cells.masks.areas()));
+    expect(Array.from(cells.scores)).toEqual(Array.from(cells.scores).sort((a, b) => b - a));
+    const [first] = cells;
+    expect(first!.mask.length).toBe(1);
+    expect(first!.mask.areas()[0]).toBe(first!.area);
+    expect([...cells]).toHaveLength(cells.length);
+    expect(cells.at(-1).index).toBe(cells.length - 1);
+  });
+
+  test('a mask lies in its box, give or take the pixel that pasting adds', async () => {
+    const { cells } = await ensemble.segment(pictureBytes('small'));
+    const boxes = cells.masks.boxes();
+    cells.areas.forEach((area, i) => {
+      if (area === 0) return;
+      const [x, y, width, height] = boxes.subarray(4 * i, 4 * i + 4) as unknown as number[];
+      const { box } = cells.at(i);
+      expect(x!).toBeGreaterThanOrEqual(Math.floor(box[0]) - 2);
+      expect(y!).toBeGreaterThanOrEqual(Math.floor(box[1]) - 2);
+      expect(x! + width!).toBeLessThanOrEqual(Math.ceil(box[2]) + 2);
+      expect(y! + height!).toBeLessThanOrEqual(Math.ceil(box[3]) + 2);
+    });
+  });
+
+  test('minScore keeps what filtering afterwards keeps', async () => {
+    const all = await ensemble.segment(pictureBytes('medium'), { minScore: 0, removeOverlaps: false });
+    const some = await ensemble.segment(pictureBytes('medium'), { minScore: 0.9, removeOverlaps: false });
+    const kept = Array.from(all.cells.scores).flatMap((score, i) => (score > 0.9 ? [i] : []));
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.length).toBeLessThan(all.cells.length);
+    expect(some.cells.masks.toCoco()).toEqual(all.cells.masks.select(kept).toCoco());
+    expect(Array.from(some.cells.scores)).toEqual(kept.map((i) => all.cells.scores[i]));
+  });
+
+  test('removeOverlaps gives every pixel to one cell', async () => {
+    const { cells } = await ensemble.segment(pictureBytes('large'), { minScore: 0.1, removeOverlaps: { maxLost: 1 } });
+    const taken = new Uint8Array(696 * 520);
+    for (let i = 0; i < cells.length; i++) {
+      cells.masks.decode(i).forEach((inside, pixel) => {
+        taken[pixel]! += inside;
+      });
+    }
+    expect(Math.max(...taken)).toBe(1);
+  });
+
+  test('minArea drops smaller masks', async () => {
+    const { cells } = await ensemble.segment(pictureBytes('small'), { minArea: 200 });
+    expect(Math.min(...cells.areas)).toBeGreaterThanOrEqual(200);
+  });
+
+  test('a limit that was reached is said', async () => {
+    const free = await ensemble.segment(pictureBytes('small'));
+    expect(free.capped).toEqual({ detections: false, proposals: expect.any(Boolean) });
+    const limited = await ensemble.segment(pictureBytes('small'), { detectionsPerImage: 3 });
+    expect(limited.capped.detections).toBe(true);
+    expect(limited.cells.length).toBe(3);
+    const few = await ensemble.segment(pictureBytes('small'), { rpn: { postNmsTopN: 5 } });
+    expect(few.capped.proposals).toBe(true);
+  });
+
+  test('many at once answer as one after the other', async () => {
+    const names = ['small', 'medium', 'small', 'large', 'small', 'small'] as const;
+    const alone: ReturnType<typeof plain>[] = [];
+    for (const name of names) alone.push(plain(await ensemble.segment(pictureBytes(name))));
+    const together = (await Promise.all(names.map((name) => ensemble.segment(pictureBytes(name))))).map(plain);
+    together.forEach((result, i) => {
+      expect(result.scores.length).toBe(alone[i]!.scores.length);
+      result.boxes.forEach((value, k) => expect(value).toBeCloseTo(alone[i]!.boxes[k]!, 2));
+    });
+  });
+
+  test('the caller may reuse its buffer while the call runs', async () => {
+    const data = new Uint8Array(64 * 64).map((_, i) => (Math.hypot((i % 64) - 32, (i >> 6) - 32) < 12 ? 220 : 20));
+    const image = { data: data.slice(), width: 64, height: 64, channels: 1 as const };
+    const before = plain(await ensemble.segment(image, { cellType: 'fluorescence' }));
+    const pending = ensemble.segment(image, { cellType: 'fluorescence' });
+    await new Promise((done) => setImmediate(done));
+    image.data.fill(0);
+    expect(plain(await pending).scores.length).toBe(before.scores.length);
+  });
+
+  test('raw pixels of 8 and 16 bits with the same values find the same cells', async () => {
+    const grey = new Uint8Array(96 * 80).map((_, i) => ((i % 96) - 40) ** 2 + (Math.floor(i / 96) - 40) ** 2 < 200 ? 180 : 10);
+    const eight = await ensemble.segment({ data: grey, width: 96, height: 80, channels: 1 }, { cellType: 'fluorescence' });
+    const sixteen = await ensemble.segment(
+      { data: Uint16Array.from(grey, (value) => value * 257), width: 96, height: 80, channels: 1 },
+      { cellType: 'fluorescence' },
+    );
+    expect(sixteen.cells.masks.toCoco()).toEqual(eight.cells.masks.toCoco());
+  });
+
+  test.each([
+    [1, 1],
+    [3, 200],
+    [200, 1],
+  ])('a picture of %i x %i is a picture', async (width, height) => {
+    const image = { data: new Uint8Array(width * height), width, height, channels: 1 as const };
+    const { cells } = await ensemble.segment(image, { cellType: 'fluorescence' });
+    expect(cells.masks.width).toBe(width);
+    expect(cells.masks.height).toBe(height);
+  });
+});
+
+describe('what is refused at the door', () => {
+  test.each([
+    ['an unknown option', { minscore: 0.5 }, 'minscore', /did you mean minScore/],
+    ['a score above 1', { minScore: 1.5 }, 'minScore', /from 0 to 1/],
+    ['NaN', { maskThreshold: Number.NaN }, 'maskThreshold', /NaN/],
+    ['a text for a number', { minArea: '5' }, 'minArea', /"5" \(string\)/],
+    ['a share above 1', { removeOverlaps: { maxLost: 2 } }, 'removeOverlaps.maxLost', /from 0 to 1/],
+    ['a misspelt part', { rpn: { preNmsTopn: 10 } }, 'rpn.preNmsTopn', /did you mean preNmsTopN/],
+    ['a type it does not have', { cellType: 'astro' }, 'cellType', /fluorescence, histology/],
+  ])('%s', async (_, options, option, message) => {
+    const error = await rejection(ensemble.segment(pictureBytes('small'), options as object));
+    expect(error.code).toBe('INVALID_ARGUMENT');
+    expect(error.details?.option).toBe(option);
+    expect(error.message).toMatch(message);
+  });
+
+  test.each([
+    ['a path', 'cells.png'],
+    ['nothing', undefined],
+    ['an empty buffer', Buffer.alloc(0)],
+    ['data of a wrong length', { data: new Uint8Array(5), width: 2, height: 2, channels: 1 }],
+  ])('%s instead of a picture', async (_, image) => {
+    const error = await rejection(ensemble.segment(image as Buffer));
+    expect(['INVALID_ARGUMENT', 'IMAGE_UNREADABLE']).toContain(error.code);
+  });
+
+  test('bytes that are no picture', async () => {
+    const error = await rejection(ensemble.segment(Buffer.from('not a picture at all, just words')));
+    expect(['IMAGE_UNREADABLE', 'IMAGE_UNSUPPORTED']).toContain(error.code);
+  });
+
+  test('a native handle of another kind', () => {
+    const addon = native();
+    expect(() => addon.releaseModel(addon.createCancel() as never)).toThrow(/not a native object of this kind/);
+    expect(() => addon.cancel({} as never)).toThrow(/not a native object of this kind/);
+  });
+});
+
+describe('routing', () => {
+  test('a type without a segmenter is said, with what there is', async () => {
+    const error = await rejection(ensemble.segment(pictureBytes('small'), { cellType: 'histology' }));
+    expect(error.code).toBe('NO_SEGMENTER');
+    expect(error.message).toMatch(/histology.*fluorescence/s);
+  });
+
+  test('a fallback serves it', async () => {
+    const { classifier, segmenters } = ensemble;
+    const withFallback = new RoutedEnsemble({ classifier, segmenters: { ...segmenters }, fallback: 'fluorescence' });
+    const result = await withFallback.segment(pictureBytes('small'), { cellType: 'histology' });
+    expect(result.cellType).toBe('histology');
+    expect(result.segmenter).toBe('fluorescence');
+  });
+
+  test.each([
+    ['a type that is left out', (s: object) => ({ segmenters: { ...s, histology: undefined } }), 'segmenters.histology'],
+    ['a type nobody knows', (s: object) => ({ segmenters: { ...s, fluorescense: null } }), 'segmenters.fluorescense'],
+    ['thresholds of a type nobody knows', (s: object) => ({ segmenters: s, thresholds: { astro: {} } }), 'thresholds.astro'],
+    ['a fallback without a segmenter', (s: object) => ({ segmenters: s, fallback: 'histology' }), 'fallback'],
+  ])('%s is refused', (_, options, option) => {
+    const { classifier, segmenters } = ensemble;
+    const error = thrown(() => new RoutedEnsemble({ classifier, ...options({ ...segmenters }) } as never));
+    expect(error.code).toBe('ENSEMBLE_INVALID');
+    expect(error.details?.option).toBe(option);
+  });
+});
+
+describe('abort, progress, dispose', () => {
+  test('a signal that is aborted already', async () => {
+    const reason = new Error('not wanted');
+    const signal = AbortSignal.abort(reason);
+    await expect(ensemble.segment(pictureBytes('small'), { signal })).rejects.toBe(reason);
+  });
+
+  test('a signal that is aborted at any moment rejects with its reason, and the next call works', async () => {
+    for (const delay of [0, 5, 40, 150]) {
+      const stop = new AbortController();
+      const reason = new Error(`after ${delay} ms`);
+      const pending = ensemble.segment(pictureBytes('large'), { signal: stop.signal });
+      const settled = rejection(pending);
+      setTimeout(() => stop.abort(reason), delay);
+      expect(await settled).toBe(reason);
+    }
+    expect((await ensemble.segment(pictureBytes('small'))).cells.length).toBeGreaterThan(0);
+  });
+
+  test('the signal keeps no listener of a call that ended', async () => {
+    const signal = new AbortController().signal;
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = ((...args: Parameters<typeof add>) => {
+      listeners++;
+      add(...args);
+    }) as typeof signal.addEventListener;
+    signal.removeEventListener = ((...args: Parameters<typeof remove>) => {
+      listeners--;
+      remove(...args);
+    }) as typeof signal.removeEventListener;
+    await ensemble.segment(pictureBytes('small'), { signal });
+    expect(listeners).toBe(0);
+  });
+
+  test('progress rises to 1 and names its stages', async () => {
+    const seen: { stage: string; fraction: number }[] = [];
+    await ensemble.segment(pictureBytes('large'), { onProgress: (progress) => seen.push(progress) });
+    const fractions = seen.map(({ fraction }) => fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(fractions.at(-1)).toBe(1);
+    expect(seen.every(({ stage }) => stage.length > 0)).toBe(true);
+  });
+
+  test('what a listener throws stops the call and is what it rejects with', async () => {
+    const mistake = new Error('in the listener');
+    const pending = ensemble.segment(pictureBytes('large'), {
+      onProgress: () => {
+        throw mistake;
+      },
+    });
+    expect(await rejection(pending)).toBe(mistake);
+  });
+
+  test('disposing stops what is in flight and refuses what comes after', async () => {
+    const own = await RoutedEnsemble.load();
+    const inFlight = [own.segment(pictureBytes('large')), own.segment(pictureBytes('medium')), own.classifier.classify(pictureBytes('small'))].map(rejectionOrResult);
+    await new Promise((done) => setTimeout(done, 30));
+    await own.dispose();
+    for (const outcome of await Promise.all(inFlight)) {
+      if (outcome instanceof Error) expect((outcome as { code?: string }).code).toBe('DISPOSED');
+    }
+    expect((await rejection(own.segment(pictureBytes('small')))).code).toBe('DISPOSED');
+    await own.dispose();
+  });
+
+  test('await using disposes', async () => {
+    let kept: CellSegmenter;
+    {
+      await using segmenter = await CellSegmenter.load(join(starter, 'fluorescence.safetensors'));
+      kept = segmenter;
+    }
+    expect((await rejection(kept.segment(pictureBytes('small')))).code).toBe('DISPOSED');
+  });
+});
+
+async function rejectionOrResult(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    return await promise;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('save and load', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cellroute-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('an ensemble that was saved answers as before', async () => {
+    const target = join(folder, 'saved');
+    await ensemble.save(target, { dtype: 'float16' });
+    await using again = await RoutedEnsemble.load(target);
+    expect(again.thresholds).toEqual(ensemble.thresholds);
+    expect(again.segmenters.histology).toBeNull();
+    expect(plain(await again.segment(pictureBytes('small')))).toEqual(plain(await ensemble.segment(pictureBytes('small'))));
+  });
+
+  test('a segmenter saved as a torch checkpoint is found again from its shapes and what they do not tell', async () => {
+    const path = join(folder, 'weights.pth');
+    const original = ensemble.segmenters.fluorescence!;
+    await original.save(path);
+    const { rpn, intensity, imageMean, imageStd, resize, box } = original.config;
+    await using again = await CellSegmenter.load(path, {
+      config: { rpn: { anchorSizes: rpn.anchorSizes, aspectRatios: rpn.aspectRatios }, intensity, imageMean, imageStd, resize, box },
+    });
+    expect(again.config).toEqual({ ...original.config, classNames: ['cell'] });
+  });
+
+  test('a network that does not fit says which tensors', async () => {
+    const error = await rejection(
+      CellSegmenter.load(join(starter, 'fluorescence.safetensors'), { config: { numClasses: 3, classNames: ['a', 'b'] } }),
+    );
+    expect(error.code).toBe('WEIGHTS_MISMATCH');
+    expect(error.message).toMatch(/cls_score/);
+  });
+
+  test('a classifier is no segmenter', async () => {
+    expect((await rejection(CellSegmenter.load(join(starter, 'classifier.safetensors')))).code).toBe('WEIGHTS_MISMATCH');
+    expect((await rejection(CellClassifier.load(join(starter, 'fluorescence.safetensors')))).code).toBe('WEIGHTS_MISMATCH');
+  });
+
+  const description = JSON.parse(readFileSync(join(starter, 'ensemble.json'), 'utf8')) as Record<string, unknown>;
+  test.each([
+    ['a name that leads out of the folder', { ...description, classifier: '../classifier.safetensors' }, 'classifier'],
+    ['another version', { ...description, version: 2 }, 'version'],
+    ['another format', { ...description, format: 'zip' }, 'format'],
+    ['an unknown key', { ...description, run: 'this' }, 'run'],
+  ])('%s in ensemble.json is refused', async (name, content, option) => {
+    const bad = mkdtempSync(join(folder, `${name.replaceAll(' ', '-')}-`));
+    writeFileSync(join(bad, 'ensemble.json'), JSON.stringify(content));
+    const error = await rejection(RoutedEnsemble.load(bad));
+    expect(error.code).toBe('ENSEMBLE_INVALID');
+    expect(error.details?.option).toBe(option);
+    expect(error.details?.file).toBe(join(bad, 'ensemble.json'));
+  });
+
+  test('a folder without an ensemble, and one that is no JSON', async () => {
+    expect((await rejection(RoutedEnsemble.load(join(folder, 'nowhere')))).code).toBe('FILE_UNREADABLE');
+    writeFileSync(join(folder, 'ensemble.json'), '{');
+    expect((await rejection(RoutedEnsemble.load(folder))).code).toBe('ENSEMBLE_INVALID');
+  });
+});
