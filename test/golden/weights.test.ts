@@ -1,0 +1,54 @@
+import { openWeights } from '../../lib/weights/open.js';
+import type { DType } from '../../lib/weights/table.js';
+import { describeGolden, goldenJson, goldenPath } from '../support/golden.js';
+import { numbers, readAll } from '../support/weights.js';
+
+const TYPES: Record<string, DType> = {
+  float64: 'F64',
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int64: 'I64',
+  int32: 'I32',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
+
+type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>;
+
+describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weights_training'])('%s.pth', (kind) => {
+  describeGolden('holds what the reference saved', { goldens: [`${kind}.pth`, 'weights_values.json'] }, () => {
+    test('every name, type, shape and value', async () => {
+      const expected = goldenJson<Expected>('weights_values.json');
+      const weights = await openWeights(goldenPath(`${kind}.pth`));
+      const data = await readAll(weights);
+      expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
+      for (const { name: key, dtype, shape } of weights.tensors) {
+        const wanted = expected[key]!;
+        expect({ key, dtype, shape, values: numbers(data.get(key)!, dtype) }).toEqual({
+          key,
+          dtype: TYPES[wanted.dtype],
+          shape: wanted.shape,
+          values: wanted.values,
+        });
+      }
+    });
+  });
+});
+
+describeGolden('weights_training.pth', { goldens: ['weights_training.pth'] }, () => {
+  test('what stands beside the state dict is listed', async () => {
+    const { prefix, others } = await openWeights(goldenPath('weights_training.pth'));
+    expect(prefix).toBe('state_dict.');
+    expect(others).toEqual([
+      { name: 'epoch', value: '4' },
+      { name: 'args.lr', value: '0.01' },
+      { name: 'args.name', value: '"x"' },
+      { name: 'best', value: '0.25' },
+      { name: 'scheduler.steps', value: 'list of 3' },
+      { name: 'scheduler.betas', value: 'tuple of 2' },
+    ]);
+  });
+});
