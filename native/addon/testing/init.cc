@@ -4,6 +4,7 @@
 #include "addon/testing/tensor.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  cellroute::testing::register_ops(env, exports);
   cellroute::testing::register_model(env, exports);
   return exports;
 }

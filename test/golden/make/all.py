@@ -23,10 +23,11 @@ import losses
 import metrics
 import nuclei
 import ops
+import resize
 import rle
 import stages
 
-MODULES = [formula, ops, checkpoints, stages, losses, nuclei, rle, metrics]
+MODULES = [formula, ops, resize, checkpoints, stages, losses, nuclei, rle, metrics]
 
 
 def main() -> None:
