@@ -138,10 +138,9 @@ BoxDetections postprocess_detections(const BoxPredictions& predictions,
   const int64_t foreground = predictions.class_logits.size(1) - 1;
   // Every class of a proposal stands for itself from here on: rows run over proposals, then
   // classes.
-  auto boxes = ops::clip_boxes_to_image(coder.decode(predictions.box_regression, proposals),
-                                        picture.height, picture.width)
-                   .narrow(1, 1, foreground)
-                   .reshape({-1, 4});
+  auto boxes = ops::clip_boxes_to_image(
+      coder.decode(predictions.box_regression, proposals).narrow(1, 1, foreground).reshape({-1, 4}),
+      picture.height, picture.width);
   auto scores = torch::softmax(predictions.class_logits, -1).narrow(1, 1, foreground).reshape({-1});
   auto labels = torch::arange(1, foreground + 1, scores.options().dtype(torch::kInt64))
                     .expand({proposals.size(0), -1})

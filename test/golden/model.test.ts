@@ -1,0 +1,323 @@
+import { classifierConfig } from '../../lib/config/classifier.js';
+import { maskRCNNConfig } from '../../lib/config/mask-rcnn.js';
+import { openWeights } from '../../lib/weights/open.js';
+import {
+  describeGolden,
+  type GoldenTensor,
+  goldenJson,
+  goldenPath,
+  goldenTensors,
+  hasGolden,
+} from '../support/golden.js';
+import { type Tensor, testing } from '../support/native.js';
+import { readPicture, stretch } from '../support/picture.js';
+import { decodeCoco, iou } from '../support/runs.js';
+
+type Values = ArrayLike<number>;
+
+/** The largest difference, as a share of the reference's largest value. */
+function relativeError(actual: Values, expected: Values): number {
+  expect(actual.length).toBe(expected.length);
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const step = Math.abs(actual[i]! - expected[i]!);
+    // NaN fails every comparison: it must not pass for a small one.
+    if (!(step <= difference)) difference = step;
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return difference / Math.max(largest, Number.MIN_VALUE);
+}
+
+const tensorOf = ({ data, shape }: GoldenTensor) => ({ data, shape });
+const valuesOf = (tensor: GoldenTensor | Tensor) => tensor.data as Float32Array;
+
+/**
+ * Every k-th element along each axis, k being the smallest step that gives the sample's length; a reference written
+ * as level[0] has one axis fewer than the tensor.
+ */
+function sampled(tensor: Tensor, shape: number[]): Float32Array {
+  const sizes = tensor.shape.slice(tensor.shape.length - shape.length);
+  expect(tensor.shape.slice(0, tensor.shape.length - shape.length).every((size) => size === 1)).toBe(true);
+  const steps = sizes.map((size, axis) => stepOf(size, shape[axis]!));
+  const strides = sizes.map((_, axis) => sizes.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const result = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = valuesOf(tensor);
+  for (let i = 0; i < result.length; i++) {
+    let rest = i;
+    let at = 0;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += (rest % shape[axis]!) * steps[axis]! * strides[axis]!;
+      rest = Math.floor(rest / shape[axis]!);
+    }
+    result[i] = data[at]!;
+  }
+  return result;
+}
+
+/** Samples were taken with steps of powers of two. */
+function stepOf(size: number, length: number): number {
+  let step = 1;
+  while (Math.ceil(size / step) > length) step *= 2;
+  expect(Math.ceil(size / step)).toBe(length);
+  return step;
+}
+
+describeGolden('weight formula', { goldens: ['formula_check.json'] }, () => {
+  const golden = hasGolden('formula_check.json')
+    ? goldenJson<Record<string, number[]>>('formula_check.json')
+    : {};
+
+  test.each(Object.entries(golden))('%s', (key, expected) => {
+    const { data } = testing().formulaUniform(key, expected.length) as Tensor;
+    expect(Array.from(valuesOf({ data, shape: [] }))).toEqual(expected);
+  });
+});
+
+describeGolden('anchors', { goldens: ['anchors.safetensors'] }, () => {
+  test('equal the reference', () => {
+    const { tensors, metadata } = goldenTensors('anchors.safetensors');
+    const read = (key: string) => JSON.parse(metadata[key]!) as number[];
+    const sizes = read('sizes').map((size) => [size]);
+    const anchors = testing().anchors(
+      { sizes, aspectRatios: sizes.map(() => read('ratios')) },
+      read('feature_maps'),
+      read('image'),
+    ) as Tensor;
+    expect(anchors.shape).toEqual(tensors.anchors!.shape);
+    expect(relativeError(valuesOf(anchors), valuesOf(tensors.anchors!))).toBe(0);
+  });
+});
+
+describeGolden('box coder', { goldens: ['box_coder.safetensors'] }, () => {
+  const read = () => {
+    const { tensors, metadata } = goldenTensors('box_coder.safetensors');
+    return { tensors, weights: JSON.parse(metadata.weights!) as number[] };
+  };
+
+  test('encodes as the reference', () => {
+    const { tensors, weights } = read();
+    const encoded = testing().encodeBoxes(
+      weights,
+      tensorOf(tensors.reference!),
+      tensorOf(tensors.proposals!),
+    );
+    expect(relativeError(valuesOf(encoded), valuesOf(tensors.encoded!))).toBeLessThan(1e-6);
+  });
+
+  test('decodes as the reference', () => {
+    const { tensors, weights } = read();
+    const decoded = testing().decodeBoxes(weights, tensorOf(tensors.deltas!), tensorOf(tensors.proposals!));
+    expect(relativeError(valuesOf(decoded), valuesOf(tensors.decoded!))).toBeLessThan(1e-6);
+  });
+});
+
+const STAGES = 'maskrcnn_r50_stages.safetensors';
+const stages = hasGolden(STAGES) ? goldenTensors(STAGES) : { tensors: {}, metadata: {} };
+const stagesPicture = JSON.parse(stages.metadata.image ?? '""') as string;
+
+describeGolden(
+  'Mask R-CNN R50-FPN, formula weights, stage by stage',
+  { goldens: [STAGES], pictures: [stagesPicture] },
+  () => {
+    const { tensors, metadata } = stages;
+    let addon: ReturnType<typeof testing>;
+    let network: unknown;
+    let imageSize: number[];
+    let batch: { input: Tensor; sizes: number[][] };
+    let levels: Tensor[];
+
+    beforeAll(async () => {
+      addon = testing();
+      imageSize = JSON.parse(metadata.image_size!);
+      network = addon.createMaskRCNN(maskRCNNConfig());
+      addon.fillWithFormula(network);
+      batch = addon.transform(network, [await readPicture(stagesPicture)]);
+      levels = addon.backbone(network, batch.input);
+    });
+
+    const expectClose = (actual: Tensor, name: string) => {
+      const golden = tensors[name]!;
+      expect(relativeError(sampled(actual, golden.shape), valuesOf(golden))).toBeLessThan(1e-4);
+    };
+
+    test('transform', () => {
+      expect(batch.input.shape).toEqual(JSON.parse(metadata.resized!));
+      expect(batch.sizes).toEqual([imageSize]);
+      expectClose(batch.input, 'input_sample');
+    });
+
+    test('feature pyramid', () => {
+      const names = Object.keys(tensors).flatMap((key) => /^fpn_(\w+)_sample$/.exec(key)?.[1] ?? []);
+      expect(levels).toHaveLength(names.length);
+      for (const name of names) {
+        const level = name === 'pool' ? levels.at(-1)! : levels[Number(name)]!;
+        expectClose(level, `fpn_${name}_sample`);
+        expect(
+          relativeError(statistics(valuesOf(level)), valuesOf(tensors[`fpn_${name}_stats`]!)),
+        ).toBeLessThan(1e-4);
+      }
+    });
+
+    test('region proposal head', () => {
+      const { objectness, deltas } = addon.rpnHead(network, levels) as Record<string, Tensor[]>;
+      expect(Object.keys(tensors).filter((key) => key.startsWith('rpn_deltas_'))).toHaveLength(
+        deltas!.length,
+      );
+      for (const [i, map] of objectness!.entries()) expectClose(map, `rpn_objectness_${i}`);
+      for (const [i, map] of deltas!.entries()) expectClose(map, `rpn_deltas_${i}`);
+    });
+
+    test('box and mask heads over the given proposals', () => {
+      const heads = addon.roiHeads(network, levels, tensorOf(tensors.proposals!), imageSize) as Record<
+        string,
+        Tensor
+      >;
+      expectClose(heads.boxFeatures!, 'box_features_sample');
+      expectClose(heads.classLogits!, 'class_logits');
+      expectClose(heads.boxRegression!, 'box_regression');
+      expectClose(heads.maskFeatures!, 'mask_features_sample');
+      expectClose(heads.maskLogits!, 'mask_logits');
+    });
+  },
+);
+
+/** Mean, standard deviation (with Bessel's correction) and largest magnitude. */
+function statistics(values: Float32Array): number[] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return [mean, Math.sqrt(squares / (values.length - 1)), largest];
+}
+
+interface LogitsGolden {
+  num_classes: number;
+  cases: { image: string; logits: number[] }[];
+}
+
+const LOGITS = 'resnet18_logits.json';
+const logitsGolden = hasGolden(LOGITS) ? goldenJson<LogitsGolden>(LOGITS) : undefined;
+
+describeGolden(
+  'ResNet18 classifier, formula weights',
+  { goldens: [LOGITS], pictures: logitsGolden?.cases.map(({ image }) => image) ?? [] },
+  () => {
+    test.each(logitsGolden?.cases ?? [])('logits of $image', async ({ image, logits }) => {
+      const classNames = Array.from({ length: logitsGolden!.num_classes }, (_, i) => `class ${i}`);
+      const addon = testing();
+      const network = addon.createClassifier(classifierConfig({ classNames, resize: null }));
+      addon.fillWithFormula(network);
+      const actual = addon.logits(network, await readPicture(image)) as Tensor;
+      expect(relativeError(valuesOf(actual), logits)).toBeLessThan(1e-4);
+    });
+  },
+);
+
+interface Detected {
+  image: string;
+  resize: string;
+  size: [number, number];
+  boxes: number[][];
+  scores: number[];
+  labels: number[];
+  [masks: `masks_at_${string}`]: string[];
+}
+
+interface DetectionsGolden {
+  config: {
+    backbone: string;
+    returned_layers: number[];
+    fpn_channels: number;
+    anchor_sizes: number[];
+    aspect_ratios: number[];
+    box_head_hidden: number;
+    mask_head_channels: number[];
+    mask_predictor_hidden: number;
+    num_classes: number;
+    min_size: number;
+    max_size: number;
+    image_mean: number[];
+    image_std: number[];
+    box_detections_per_img: number;
+  };
+  checkpoint: string;
+  detections: Detected[];
+}
+
+const DETECTIONS = 'nuclei_small_detections.json';
+const detections = hasGolden(DETECTIONS) ? goldenJson<DetectionsGolden>(DETECTIONS) : undefined;
+const checkpoint = detections?.checkpoint.split(' ')[0] ?? 'nuclei_small.pth';
+
+/**
+ * `resize` is "min_size N" or "none". The latter names torchvision's `_skip_resize`, which acts in training mode only:
+ * in evaluation the reference resized these pictures as its configuration says, and so do we.
+ */
+function smallConfig(config: DetectionsGolden['config'], resize: string) {
+  const minSize = resize === 'none' ? config.min_size : Number(resize.replace('min_size ', ''));
+  return maskRCNNConfig({
+    backbone: {
+      depth: Number(config.backbone.replace('resnet', '')),
+      norm: { kind: 'batch' },
+      returnedLayers: config.returned_layers,
+    },
+    fpn: { channels: config.fpn_channels },
+    numClasses: config.num_classes,
+    imageMean: config.image_mean,
+    imageStd: config.image_std,
+    resize: { minSize, maxSize: config.max_size },
+    rpn: {
+      anchorSizes: config.anchor_sizes.map((size) => [size]),
+      aspectRatios: config.anchor_sizes.map(() => config.aspect_ratios),
+    },
+    box: { hidden: config.box_head_hidden, detectionsPerImage: config.box_detections_per_img },
+    mask: { channels: config.mask_head_channels, hidden: config.mask_predictor_hidden },
+  });
+}
+
+describeGolden(
+  'Mask R-CNN with trained weights, from picture to masks',
+  {
+    goldens: [DETECTIONS, checkpoint],
+    pictures: detections?.detections.map(({ image }) => image) ?? [],
+  },
+  () => {
+    test.each(detections?.detections ?? [])('$image, resize $resize', async (expected) => {
+      const addon = testing();
+      const network = addon.createMaskRCNN(smallConfig(detections!.config, expected.resize));
+      expect(addon.loadWeights(network, await openWeights(goldenPath(checkpoint)))).toEqual([]);
+      const picture = stretch(await readPicture(expected.image));
+      expect(picture.shape.slice(1)).toEqual(expected.size);
+
+      const maskKeys = Object.keys(expected).filter((key) =>
+        key.startsWith('masks_at_'),
+      ) as `masks_at_${string}`[];
+      expect(maskKeys.length).toBeGreaterThan(0);
+      const thresholds = maskKeys.map((key) => Number(key.slice('masks_at_'.length).replace('_', '.')));
+      const found = addon.detect(network, picture, thresholds) as {
+        boxes: Tensor;
+        scores: Tensor;
+        labels: Tensor;
+        masks: string[][];
+        detectionsCapped: boolean;
+      };
+
+      expect(Array.from(found.labels.data as BigInt64Array, Number)).toEqual(expected.labels);
+      expect(largestDifference(valuesOf(found.boxes), expected.boxes.flat())).toBeLessThan(0.01);
+      expect(largestDifference(valuesOf(found.scores), expected.scores)).toBeLessThan(1e-4);
+      if (found.detectionsCapped) {
+        expect(expected.scores).toHaveLength(detections!.config.box_detections_per_img);
+      }
+      for (const [i, key] of maskKeys.entries()) {
+        expect(found.masks[i]).toHaveLength(expected[key]!.length);
+        for (const [cell, mask] of expected[key]!.entries()) {
+          expect(iou(decodeCoco(found.masks[i]![cell]!), decodeCoco(mask))).toBeGreaterThanOrEqual(0.999);
+        }
+      }
+    });
+  },
+);
+
+function largestDifference(actual: Values, expected: Values): number {
+  expect(actual.length).toBe(expected.length);
+  return Array.from(expected).reduce((most, value, i) => Math.max(most, Math.abs(actual[i]! - value)), 0);
+}
