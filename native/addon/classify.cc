@@ -15,17 +15,17 @@ namespace cellroute::addon {
 
 namespace {
 
-Napi::Value to_js(Napi::Env env, torch::Tensor& logits) {
+Napi::Value to_js(Napi::Env env, infer::Classification& classification) {
   auto result = Napi::Object::New(env);
-  result.Set("logits", to_typed_array<float>(env, logits));
-  result.Set("probabilities", to_typed_array<float>(env, logits.softmax(0)));
+  result.Set("logits", to_typed_array(env, classification.logits));
+  result.Set("probabilities", to_typed_array(env, classification.probabilities));
   return result;
 }
 
 Napi::Value classify(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
-    return submit<torch::Tensor>(
+    return submit<infer::Classification>(
         env, CallOptions::read(env, info[3]),
         [model = Handle<LoadedModel>::get(env, info[0]), picture = read_picture(info[1]),
          intensity = read_intensity(info[2])](const Poll& poll) {
@@ -46,7 +46,7 @@ Napi::Value classify_tensor(const Napi::CallbackInfo& info) {
       throw Error("INVALID_ARGUMENT", "The tensor's data and shape differ in size");
     }
     std::memcpy(input.data_ptr(), data.Data(), data.ByteLength());
-    return submit<torch::Tensor>(
+    return submit<infer::Classification>(
         env, CallOptions::read(env, info[4]),
         [model = Handle<LoadedModel>::get(env, info[0]), input](const Poll& poll) {
           return infer::classify_tensor(model->as_classifier(), input, poll);

@@ -1,9 +1,44 @@
+#include <ATen/Version.h>
 #include <napi.h>
 #include <torch/version.h>
 
-static Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("libtorch", Napi::String::New(env, TORCH_VERSION));
+#include "addon/classify.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "addon/job.h"
+#include "addon/mask.h"
+#include "addon/model.h"
+#include "addon/segment.h"
+
+namespace cellroute::addon {
+namespace {
+
+Napi::Value info(const Napi::CallbackInfo& call) {
+  const auto env = call.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    auto result = Napi::Object::New(env);
+    result.Set("libtorch", Napi::String::New(env, TORCH_VERSION));
+    result.Set("cpuCapability", Napi::String::New(env, at::get_cpu_capability()));
+    return result;
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData<Environment>(new Environment(env));
+  exports.Set("info", Napi::Function::New(env, info));
+  register_cancel(env, exports);
+  register_mask(env, exports);
+  register_model(env, exports);
+  register_segment(env, exports);
+  register_classify(env, exports);
   return exports;
 }
 
-NODE_API_MODULE(cellroute, init)
+}  // namespace
+}  // namespace cellroute::addon
+
+static Napi::Object init_addon(Napi::Env env, Napi::Object exports) {
+  return cellroute::addon::init(env, exports);
+}
+
+NODE_API_MODULE(cellroute, init_addon)

@@ -138,7 +138,7 @@ Napi::Value iou(const Napi::CallbackInfo& info) {
   const auto a = read_batch(info[0]);
   const auto b = read_batch(info[1]);
   mask::iou(a.masks, b.masks, typed_array<uint8_t>(info[2], "crowd"),
-            typed_array<double>(info[3], "out"));
+            typed_array<double>(info[3], "zeroed"));
   return info.Env().Undefined();
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,8 @@
 namespace cellroute::addon {
 
 torch::nn::Module& LoadedModel::module() const {
-  return mask_rcnn.is_empty() ? static_cast<torch::nn::Module&>(*classifier)
-                              : static_cast<torch::nn::Module&>(*mask_rcnn);
+  if (mask_rcnn.is_empty()) return *classifier.ptr();
+  return *mask_rcnn.ptr();
 }
 
 const model::MaskRcnn& LoadedModel::as_mask_rcnn() const {
