@@ -28,7 +28,7 @@ export interface ZipRecord {
  * outside the file ends in an error and not in a throw.
  */
 class Reader extends RandomAccessReader {
-  private block = Buffer.alloc(0);
+  private block: Buffer = Buffer.alloc(0);
   private blockStart = 0;
 
   constructor(private readonly file: BoundedFile) {
