@@ -199,8 +199,8 @@ export interface NativeAddon {
   maskBoxes(batch: MaskBatch): Float64Array;
   /** x, y, length of each run within a row, mask by mask. */
   maskRowRuns(batch: MaskBatch): Uint32Array;
-  /** `crowd` holds a byte for each mask of `b`, or nothing; `out` is the matrix, a row for each mask of `a`. */
-  maskIou(a: MaskBatch, b: MaskBatch, crowd: Uint8Array, out: Float64Array): void;
+  /** `crowd` holds a byte for each mask of `b`, or nothing; `zeroed` becomes the matrix, a row for each mask of `a`. */
+  maskIou(a: MaskBatch, b: MaskBatch, crowd: Uint8Array, zeroed: Float64Array): void;
   /** A batch of one. */
   maskUnion(batch: MaskBatch): MaskBatch;
   maskIntersection(batch: MaskBatch): MaskBatch;

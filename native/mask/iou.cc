@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "error.h"
@@ -83,10 +84,8 @@ class Columns {
   /** Calls fn(index) for each mask whose box shares a pixel with this one. */
   template <class F>
   void for_each_near(const Box& box, F&& fn) const {
-    const auto begin = std::upper_bound(reach_.begin(), reach_.end(), box.x) - reach_.begin();
-    const auto end =
-        std::lower_bound(lefts_.begin(), lefts_.end(), box.x + box.width) - lefts_.begin();
-    for (auto k = begin; k < end; ++k) {
+    const auto [begin, end] = beside(box);
+    for (size_t k = begin; k < end; ++k) {
       const auto& other = shapes_.boxes[order_[k]];
       if (other.x + other.width > box.x && other.y < box.y + box.height &&
           box.y < other.y + other.height) {
@@ -95,17 +94,31 @@ class Columns {
     }
   }
 
+  /** How many masks for_each_near() has to look at. */
+  size_t count_beside(const Box& box) const {
+    const auto [begin, end] = beside(box);
+    return end > begin ? end - begin : 0;
+  }
+
  private:
+  /** Those whose columns may meet the box's, by place in the order. */
+  std::pair<size_t, size_t> beside(const Box& box) const {
+    const auto begin = std::upper_bound(reach_.begin(), reach_.end(), box.x);
+    const auto end = std::lower_bound(lefts_.begin(), lefts_.end(), box.x + box.width);
+    return {begin - reach_.begin(), end - lefts_.begin()};
+  }
+
   const Shapes& shapes_;
   std::vector<size_t> order_;
   std::vector<uint32_t> lefts_;
   std::vector<uint32_t> reach_;  // right end of the widest mask so far
 };
 
-/** Runs fn(i) for every i below n, on as many threads as the work (in runs looked at) deserves. */
+/** Runs fn(i) for every i below n, on as many threads as the work (in bounds looked at) deserves.
+ */
 template <class F>
 void for_each_parallel(size_t n, uint64_t work, const F& fn) {
-  constexpr uint64_t work_a_thread = 1 << 20;
+  constexpr uint64_t work_a_thread = 1 << 21;
   const uint64_t wanted = std::min<uint64_t>(work / work_a_thread, n);
   const uint64_t threads = std::min<uint64_t>(wanted, std::thread::hardware_concurrency());
   std::atomic<size_t> next{0};
@@ -137,25 +150,24 @@ void check_sizes(std::span<const RleView> a, std::span<const RleView> b) {
 }  // namespace
 
 void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const uint8_t> crowd,
-         std::span<double> out) {
+         std::span<double> zeroed) {
   check_sizes(a, b);
   if (!crowd.empty() && crowd.size() != b.size()) {
     throw Error("INVALID_ARGUMENT", "Expected one crowd flag for each of " +
                                         std::to_string(b.size()) + " masks but received " +
                                         std::to_string(crowd.size()));
   }
-  if (out.size() != a.size() * b.size()) {
+  if (zeroed.size() != a.size() * b.size()) {
     throw Error("INVALID_ARGUMENT", "The matrix of results has the wrong size");
   }
-  std::fill(out.begin(), out.end(), 0.0);
-  if (out.empty()) return;
+  if (zeroed.empty()) return;
 
   const Shapes left(a), right(b);
   const Columns columns(right);
   const uint32_t height = a[0].height;
   const auto compare_row = [&](size_t i) {
     const auto& box = left.boxes[i];
-    double* row = &out[i * b.size()];
+    double* row = &zeroed[i * b.size()];
     columns.for_each_near(box, [&](size_t j) {
       const uint32_t from = std::max(box.x, right.boxes[j].x) * height;
       const uint32_t common = intersection(left.runs(i), right.runs(j), from);
@@ -165,8 +177,10 @@ void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const
       row[j] = static_cast<double>(common) / over;
     });
   };
-  // How many pairs are near each other is only known at the end; a tenth is many.
-  const uint64_t work = (left.bounds.size() * b.size() + right.bounds.size() * a.size()) / 10;
+  // Of the masks beside each other in columns, a tenth or so is near in rows too.
+  uint64_t work = 0;
+  for (const auto& box : left.boxes) work += columns.count_beside(box);
+  work *= (left.bounds.size() / a.size() + right.bounds.size() / b.size()) / 10 + 1;
   for_each_parallel(a.size(), work, compare_row);
 }
 

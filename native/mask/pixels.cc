@@ -1,63 +1,146 @@
 #include "mask/pixels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "error.h"
-#include "mask/transpose.h"
 
+// Pixels lie in rows, runs go down the columns. Both ways look at 64 columns at once, one bit a
+// pixel, and at where a row differs from the row above: there a run begins or ends.
 namespace cellroute::mask {
 namespace {
 
+static_assert(std::endian::native == std::endian::little, "eight pixels are read as one number");
+
+constexpr uint64_t kLow = 0x0101010101010101;
 constexpr uint64_t kHigh = 0x8080808080808080;
 
-uint64_t load(const uint8_t* pixels) {
-  uint64_t word;
-  std::memcpy(&word, pixels, sizeof(word));
-  return word;
+/** Bit i is set where pixel i of eight is not 0. */
+uint64_t pack8(uint64_t pixels) {
+  const uint64_t set = (((pixels & ~kHigh) + ~kHigh) | pixels) & kHigh;
+  return (set >> 7) * 0x0102040810204080 >> 56;
 }
 
-/** 0x80 in every byte of the word that is not 0. */
-uint64_t nonzero_bytes(uint64_t word) { return (((word & ~kHigh) + ~kHigh) | word) & kHigh; }
+/** The way back: pixel i is 1 where bit i is set. */
+uint64_t unpack8(uint64_t bits) {
+  const uint64_t own = bits * kLow & 0x8040201008040201;
+  return (own + ~kHigh) >> 7 & kLow;
+}
 
-/** Gathers the 0x80s of eight bytes into eight bits, the first byte lowest. */
-uint64_t gather(uint64_t high_bits) { return ((high_bits >> 7) * 0x0102040810204080) >> 56; }
-
-/** One bit a pixel. */
 uint64_t pack64(const uint8_t* pixels) {
+  uint64_t words[8];
+  std::memcpy(words, pixels, sizeof(words));
+  uint64_t any = 0;
+  for (const uint64_t word : words) any |= word;
+  if (any == 0) return 0;
   uint64_t bits = 0;
-  for (int i = 0; i < 8; ++i) bits |= gather(nonzero_bytes(load(pixels + 8 * i))) << (8 * i);
+  for (int i = 0; i < 8; ++i) bits |= pack8(words[i]) << (8 * i);
   return bits;
 }
 
-bool all_zero64(const uint8_t* pixels) {
-  uint64_t any = 0;
-  for (int i = 0; i < 8; ++i) any |= load(pixels + 8 * i);
-  return any == 0;
+void unpack64(uint64_t bits, uint8_t* pixels) {
+  uint64_t words[8];
+  for (int i = 0; i < 8; ++i) words[i] = unpack8(bits >> (8 * i) & 0xff);
+  std::memcpy(pixels, words, sizeof(words));
 }
 
-Bounds row_bounds(std::span<const uint8_t> pixels) {
-  static_assert(std::endian::native == std::endian::little, "gather() takes bytes in this order");
-  Bounds bounds;
-  bool inside = false;
-  size_t i = 0;
-  for (; i + 64 <= pixels.size(); i += 64) {
-    if (!inside && all_zero64(&pixels[i])) continue;
-    const uint64_t bits = pack64(&pixels[i]);
-    for (uint64_t changes = bits ^ (bits << 1 | inside); changes != 0; changes &= changes - 1) {
-      bounds.push_back(static_cast<uint32_t>(i) + std::countr_zero(changes));
+/** The row's bits, and zeros up to the end of `bits`. */
+void pack_row(const uint8_t* row, uint32_t width, std::vector<uint64_t>& bits) {
+  const size_t whole = width / 64;
+  for (size_t i = 0; i < whole; ++i) bits[i] = pack64(row + 64 * i);
+  uint8_t rest[64] = {};
+  std::memcpy(rest, row + 64 * whole, width % 64);
+  bits[whole] = pack64(rest);
+}
+
+/** Of 64 columns from 64 * `word` on, those where `row` differs from the row above. */
+struct Change {
+  uint32_t row;
+  uint32_t word;
+  uint64_t columns;
+};
+
+std::vector<Change> changes_of(std::span<const uint8_t> pixels, uint32_t height, uint32_t width) {
+  // With a column past the last one, where a run that reaches the end of the picture ends.
+  const size_t words = size_t{width} / 64 + 1;
+  std::vector<uint64_t> above(words), row(words);
+  // Above the first row of a column is the last row of the column before it.
+  pack_row(&pixels[size_t{height - 1} * width], width, row);
+  for (size_t i = 0; i < words; ++i) above[i] = row[i] << 1 | (i > 0 ? row[i - 1] >> 63 : 0);
+
+  std::vector<Change> changes;
+  for (uint32_t y = 0; y < height; ++y) {
+    pack_row(&pixels[size_t{y} * width], width, row);
+    for (size_t i = 0; i < words; ++i) {
+      const uint64_t columns = row[i] ^ above[i];
+      if (columns != 0) changes.push_back({y, static_cast<uint32_t>(i), columns});
     }
-    inside = bits >> 63;
+    above.swap(row);
   }
-  for (; i < pixels.size(); ++i) {
-    if ((pixels[i] != 0) == inside) continue;
-    bounds.push_back(static_cast<uint32_t>(i));
-    inside = !inside;
+  return changes;
+}
+
+/** Calls fn(column, row), row by row. */
+template <class F>
+void for_each_bound(const std::vector<Change>& changes, F&& fn) {
+  for (const auto& change : changes) {
+    for (uint64_t left = change.columns; left != 0; left &= left - 1) {
+      fn(size_t{change.word} * 64 + std::countr_zero(left), change.row);
+    }
   }
-  if (inside) bounds.push_back(static_cast<uint32_t>(i));
+}
+
+/** The bounds down the columns: counted first, then each dealt to its column. */
+Bounds deal(const std::vector<Change>& changes, uint32_t height, uint32_t width) {
+  std::vector<uint32_t> next(size_t{width} + 2, 0);
+  for_each_bound(changes, [&](size_t column, uint32_t) { ++next[column + 1]; });
+  for (size_t i = 1; i < next.size(); ++i) next[i] += next[i - 1];
+  Bounds bounds(next.back());
+  for_each_bound(changes, [&](size_t column, uint32_t row) {
+    bounds[next[column]++] = static_cast<uint32_t>(column) * height + row;
+  });
   return bounds;
 }
+
+/** Bits by row and column of a mask's box: those where a row differs from the row above it, the
+ *  first one from nothing. */
+class Toggles {
+ public:
+  explicit Toggles(const Box& box)
+      : box_(box), words_((size_t{box.width} + 63) / 64), bits_(words_ * box.height, 0) {}
+
+  size_t words() const { return words_; }
+  const uint64_t* row(uint32_t index) const { return &bits_[index * words_]; }
+
+  void run(uint32_t height, uint32_t begin, uint32_t end) {
+    const uint32_t first = begin / height, last = (end - 1) / height;
+    toggle(first, begin - first * height);
+    if (first < last) toggle_first_row(first + 1, last + 1);
+    const uint32_t foot = end - last * height;
+    if (foot < box_.y + box_.height) toggle(last, foot);
+  }
+
+ private:
+  void toggle(uint32_t column, uint32_t row) {
+    const uint32_t x = column - box_.x;
+    bits_[(row - box_.y) * words_ + x / 64] ^= uint64_t{1} << (x % 64);
+  }
+
+  void toggle_first_row(uint32_t first, uint32_t last) {
+    for (uint64_t x = first - box_.x; x < last - box_.x;) {
+      const uint64_t next = std::min<uint64_t>((x / 64 + 1) * 64, last - box_.x);
+      bits_[x / 64] ^= ~uint64_t{0} >> (64 - (next - x)) << (x % 64);
+      x = next;
+    }
+  }
+
+  Box box_;
+  size_t words_;
+  std::vector<uint64_t> bits_;
+};
 
 void check_size(size_t pixels, uint32_t height, uint32_t width) {
   const uint32_t expected = checked_pixels(height, width);
@@ -72,14 +155,27 @@ void check_size(size_t pixels, uint32_t height, uint32_t width) {
 
 Rle encode(std::span<const uint8_t> pixels, uint32_t height, uint32_t width) {
   check_size(pixels.size(), height, width);
-  return from_bounds(height, width, transpose(row_bounds(pixels), width, height));
+  return from_bounds(height, width, deal(changes_of(pixels, height, width), height, width));
 }
 
 void decode(const RleView& mask, std::span<uint8_t> zeroed) {
   check_size(zeroed.size(), mask.height, mask.width);
-  const auto rows = transpose(run_bounds(mask), mask.height, mask.width);
-  for (size_t i = 0; i < rows.size(); i += 2) {
-    std::memset(&zeroed[rows[i]], 1, rows[i + 1] - rows[i]);
+  const Box box = bounding_box(mask);
+  if (box.width == 0) return;
+  Toggles toggles(box);
+  for_each_run(mask, [&](uint32_t begin, uint32_t end) { toggles.run(mask.height, begin, end); });
+
+  std::vector<uint64_t> bits(toggles.words(), 0);
+  for (uint32_t y = 0; y < box.height; ++y) {
+    uint8_t* row = &zeroed[size_t{box.y + y} * mask.width + box.x];
+    const uint64_t* changed = toggles.row(y);
+    for (size_t i = 0; i < bits.size(); ++i) {
+      bits[i] ^= changed[i];
+      if (bits[i] == 0) continue;
+      uint8_t pixels[64];
+      unpack64(bits[i], pixels);
+      std::memcpy(row + 64 * i, pixels, std::min<size_t>(64, box.width - 64 * i));
+    }
   }
 }
 

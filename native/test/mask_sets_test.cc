@@ -48,7 +48,7 @@ void check_iou(const std::vector<Dense>& a, const std::vector<Dense>& b) {
   std::vector<uint8_t> crowd(b.size());
   for (size_t j = 0; j < crowd.size(); ++j) crowd[j] = j % 3 == 1;
   for (const bool with_crowd : {false, true}) {
-    std::vector<double> out(a.size() * b.size(), -1);
+    std::vector<double> out(a.size() * b.size(), 0);
     iou(views(left), views(right),
         with_crowd ? std::span<const uint8_t>(crowd) : std::span<const uint8_t>{}, out);
     bool same = true;
@@ -67,7 +67,16 @@ TEST_CASE("IoU of every pair, with and without crowd") {
   check_iou(varied(5, 90, 1, 6), varied(6, 90, 1, 6));
 }
 
-TEST_CASE("IoU on several threads") { check_iou(varied(7, 64, 64, 150), varied(8, 64, 64, 150)); }
+TEST_CASE("IoU of so many pairs that several threads share them is that of row by row") {
+  const auto a = encoded(varied(7, 16, 24, 1600)), b = encoded(varied(8, 16, 24, 1600));
+  const auto left = views(a), right = views(b);
+  std::vector<double> out(a.size() * b.size(), 0), rows(out.size(), 0);
+  iou(left, right, {}, out);
+  for (size_t i = 0; i < a.size(); ++i) {
+    iou({&left[i], 1}, right, {}, std::span(rows).subspan(i * b.size(), b.size()));
+  }
+  CHECK((out == rows));
+}
 
 TEST_CASE("IoU of no masks, and of masks that do not go together") {
   const std::vector<Rle> one{{2, 2, {4}}}, other{{1, 4, {4}}};
