@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--modality", default="fluorescence")
     parser.add_argument("--split", default="val")
-    parser.add_argument("--resize", default="none", help='"none" or "min_size N"')
+    parser.add_argument("--resize", default="off", help='"off" (full size) or "min_size N"')
     options = parser.parse_args()
 
     with open(options.data / "nuclei" / "index.csv", newline="") as file:

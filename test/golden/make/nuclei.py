@@ -28,12 +28,20 @@ def read_min_max(path: Path) -> torch.Tensor:
 
 
 def with_resize(model: MaskRCNN, resize: str) -> MaskRCNN:
-    """`resize` is "none" or "min_size N"."""
-    if resize == "none":
-        model.transform._skip_resize = True
-    else:
-        model.transform._skip_resize = False
-        model.transform.min_size = (int(resize.removeprefix("min_size ")),)
+    """Sets how the network resizes pictures.
+
+    - "off": not at all, in training and evaluation.
+    - "none": torchvision's `_skip_resize`, which it obeys in training only. In evaluation such a picture is resized as
+      the network's `min_size` and `max_size` say; nuclei_small_detections.json has entries made that way.
+    - "min_size N": to a short side of N, or as much as `max_size` allows.
+    """
+    transform = model.transform
+    vars(transform).pop("resize", None)
+    transform._skip_resize = resize == "none"
+    if resize == "off":
+        transform.resize = lambda image, target=None: (image, target)
+    elif resize != "none":
+        transform.min_size = (int(resize.removeprefix("min_size ")),)
     return model
 
 
@@ -118,10 +126,21 @@ def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8
     torch.save(state, job.out / WEIGHTS)
 
     model = networks.load_small(job.out / WEIGHTS, config)
+    names = candidates(job, 3 * count)
+    write_detections(job, "nuclei_small_detections.json", model, config, names, count, ["none", f"min_size {config['min_size']}"])
+    # Full size takes long in float64: small pictures only.
+    small = [name for name in names if name.startswith("nuclei/")]
+    write_detections(job, "nuclei_small_unresized.json", model, config, small, 3, ["off"])
+
+
+def write_detections(
+    job: common.Job, file: str, model: MaskRCNN, config: dict, names: list[str], count: int, resizes: list[str]
+) -> None:
+    """Writes detections on the first `count` stable pictures of `names`, taking turns with `resizes`."""
     exact = double(model)
     entries: list[dict] = []
-    for name in candidates(job, 3 * count):
-        resize = "none" if len(entries) % 2 == 0 else f"min_size {config['min_size']}"
+    for name in names:
+        resize = resizes[len(entries) % len(resizes)]
         picture = read_min_max(job.data / name)
         found = detect(model, picture, resize)
         if is_stable(found, detect_exactly(exact, picture, resize)):
@@ -131,7 +150,7 @@ def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8
     if len(entries) < count:
         raise RuntimeError(f"only {len(entries)} pictures on which float32 and float64 agree")
     common.write_json(
-        job.out / "nuclei_small_detections.json",
+        job.out / file,
         {
             "config": config,
             "checkpoint": f"{WEIGHTS} (float16; computed in float32)",
@@ -239,19 +258,25 @@ def make(job: common.Job, source: Path, perturb: bool) -> None:
     make_one_cycle(job)
 
 
-def check(golden: Path, data: Path) -> list[common.Difference]:
-    stored = json.loads((golden / "nuclei_small_detections.json").read_text())
+def check_detections(golden: Path, data: Path, file: str) -> common.Difference:
+    stored = json.loads((golden / file).read_text())
     model = networks.load_small(golden / WEIGHTS, stored["config"])
-    detections = common.Difference("nuclei_small_detections.json")
+    difference = common.Difference(file)
     for entry in stored["detections"]:
         picture = read_min_max(data / entry["image"])
         answer = entry_of(entry["image"], entry["resize"], picture, detect(model, picture, entry["resize"]))
-        short = entry["image"][-12:]
-        detections.equal(f"{short} size", answer["size"], entry["size"])
-        detections.tensors(f"{short} boxes", torch.tensor(answer["boxes"]), torch.tensor(entry["boxes"]), 1e-5)
-        detections.tensors(f"{short} scores", torch.tensor(answer["scores"]), torch.tensor(entry["scores"]), 1e-5)
+        short = f"{entry['image'][-12:]} {entry['resize']}"
+        difference.equal(f"{short} size", answer["size"], entry["size"])
+        difference.tensors(f"{short} boxes", torch.tensor(answer["boxes"]), torch.tensor(entry["boxes"]), 1e-5)
+        difference.tensors(f"{short} scores", torch.tensor(answer["scores"]), torch.tensor(entry["scores"]), 1e-5)
         for key in ("labels", "masks_at_0_5", "masks_at_0_6"):
-            detections.equal(f"{short} {key}", answer[key], entry[key])
+            difference.equal(f"{short} {key}", answer[key], entry[key])
+    return difference
+
+
+def check(golden: Path, data: Path) -> list[common.Difference]:
+    files = ["nuclei_small_detections.json", "nuclei_small_unresized.json"]
+    detections = [check_detections(golden, data, file) for file in files if (golden / file).exists()]
 
     stored = json.loads((golden / "nuclei_small_training.json").read_text())
     training = common.Difference("nuclei_small_training.json")
@@ -263,4 +288,4 @@ def check(golden: Path, data: Path) -> list[common.Difference]:
     schedule = common.Difference("one_cycle.json")
     golden_pairs = stored.pop("lr_and_momentum_before_each_step")
     schedule.tensors("pairs", torch.tensor(one_cycle(**stored)), torch.tensor(golden_pairs), 1e-12)
-    return [detections, training, schedule]
+    return [*detections, training, schedule]
