@@ -4,7 +4,7 @@ import type { Cells } from './cells.js';
 export interface Capped {
   /** `box.detectionsPerImage` was reached. */
   detections: boolean;
-  /** `rpn.postNmsTopN` was reached. */
+  /** `rpn.postNmsTopN` was reached. Common, and harmless while cells are fewer: most proposals are of no cell. */
   proposals: boolean;
 }
 

@@ -110,6 +110,6 @@ function lineOf(
   { cellType, probabilities, cells, capped }: RoutedSegmentation,
 ): string {
   const caps =
-    capped.detections || capped.proposals ? ' (a limit of the model was reached: there may be more)' : '';
+    capped.detections || capped.proposals ? ' (as many as the model may find: there may be more)' : '';
   return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${caps}`;
 }

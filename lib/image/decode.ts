@@ -24,7 +24,9 @@ const defaultMaxPixels = 1e9;
  * Encoded bytes are PNG, JPEG, WebP or TIFF and give 1 channel (grey) or 3 (RGB); alpha is left out, and the colour
  * under transparent pixels stays. 16 bits per sample stay 16 and 32-bit floats stay floats; fewer than 8 bits are
  * spread over 0..255. The values are those of Pillow's `Image.open(file).convert('RGB')`: a JPEG's orientation tag
- * is not obeyed, a TIFF's is; CMYK becomes RGB without a profile. Raw pixels are checked and come back as they are.
+ * is not obeyed, a TIFF's is; CMYK becomes RGB without a profile. Raw pixels are checked and copied.
+ *
+ * The caller's memory is copied before this returns: it may be changed, reused or handed to a worker at once.
  *
  * Decoding runs in libuv's thread pool, one thread a picture (UV_THREADPOOL_SIZE bounds how many at once). sharp's
  * process-wide settings (`sharp.cache`, `sharp.concurrency`) are the application's and are not touched here.
@@ -38,8 +40,9 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   const maxPixels = checkNumber('maxPixels', options.maxPixels ?? defaultMaxPixels, { min: 1 });
   const page = checkNumber('page', options.page ?? 0, { min: 0, integer: true });
   signal?.throwIfAborted();
-  if (isBytes(input)) return untilAborted(decodeBytes(input, maxPixels, page), signal);
-  return checkRawImage('image', checkIsRaw(input), maxPixels);
+  if (isBytes(input)) return untilAborted(decodeBytes(Uint8Array.from(input), maxPixels, page), signal);
+  const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
+  return { ...raw, data: raw.data.slice() };
 }
 
 function isBytes(input: unknown): input is Uint8Array {

@@ -7,7 +7,10 @@ const cellroute = join(root, 'dist/index.js');
 
 function runProgram(name: string, ...args: string[]) {
   const program = join(__dirname, 'programs', name);
-  const result = spawnSync(process.execPath, [program, cellroute, ...args], { encoding: 'utf8', timeout: 170_000 });
+  const result = spawnSync(process.execPath, [program, cellroute, ...args], {
+    encoding: 'utf8',
+    timeout: 170_000,
+  });
   return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr };
 }
 
@@ -24,7 +27,11 @@ test('worker threads and the main thread segment at once', () => {
 test('a worker terminated in the middle of native work takes nothing with it', () => {
   const { status, signal, stdout, stderr } = runProgram('terminate.cjs', picture.large);
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
-  const { statuses, same, cells } = JSON.parse(stdout) as { statuses: number[]; same: boolean; cells: number };
+  const { statuses, same, cells } = JSON.parse(stdout) as {
+    statuses: number[];
+    same: boolean;
+    cells: number;
+  };
   expect(statuses).toEqual([1, 1, 1, 1, 1]);
   expect(same).toBe(true);
   expect(cells).toBeGreaterThan(0);

@@ -9,7 +9,9 @@ const { RoutedEnsemble } = require(cellroute);
 /** Ends a worker some time after it said that it works. */
 function terminateAfter(delay) {
   return new Promise((done, failed) => {
-    const worker = new Worker(join(__dirname, 'worker.cjs'), { workerData: { cellroute, picture, forever: true } });
+    const worker = new Worker(join(__dirname, 'worker.cjs'), {
+      workerData: { cellroute, picture, forever: true },
+    });
     worker.on('error', failed);
     worker.once('message', () => setTimeout(() => worker.terminate().then(done, failed), delay));
   });

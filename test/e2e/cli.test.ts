@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { picture, root, starter } from '../support/sdk.js';
+
+const main = join(root, 'dist/cli/main.js');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const cellroute = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+};
+
+describe('segment', () => {
+  test('writes every format for each picture, and reports the bad one at the end', async () => {
+    const pictures = join(folder, 'pictures');
+    mkdirSync(pictures);
+    copyFileSync(picture.small, join(pictures, 'a.png'));
+    copyFileSync(picture.medium, join(pictures, 'c.png'));
+    writeFileSync(join(pictures, 'b.png'), 'this is not a picture');
+    const out = join(folder, 'out');
+    const { status, stdout, stderr } = cellroute('segment', pictures, '--out', out);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/a\.png: fluorescence \([\d.]+\), \d+ cells\nc\.png/);
+    expect(stderr).toMatch(/1 of 3 pictures failed:\n- .*b\.png: .*\[IMAGE_UN/);
+    const names = [
+      'a.json',
+      'a.labels.png',
+      'a.overlay.png',
+      'c.json',
+      'c.labels.png',
+      'c.overlay.png',
+      'coco.json',
+      'kaggle.csv',
+    ];
+    expect(readdirSync(out).sort()).toEqual(names);
+
+    const result = JSON.parse(readFileSync(join(out, 'a.json'), 'utf8')) as { cells: unknown[] };
+    const { data, info } = await sharp(join(out, 'a.labels.png'))
+      .toColourspace('grey16')
+      .raw({ depth: 'ushort' })
+      .toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height, info.channels]).toEqual([256, 256, 1]);
+    const labels = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+    expect(Math.max(...labels)).toBe(result.cells.length);
+    const rows = readFileSync(join(out, 'kaggle.csv'), 'utf8').trim().split('\n');
+    expect(rows[0]).toBe('id,annotation');
+    expect(rows.filter((row) => row.startsWith('a,'))).toHaveLength(result.cells.length);
+    const coco = JSON.parse(readFileSync(join(out, 'coco.json'), 'utf8')) as {
+      images: { file_name: string }[];
+    };
+    expect(coco.images.map(({ file_name }) => file_name)).toEqual(['a.png', 'c.png']);
+  });
+
+  test('two pictures called alike keep both results', () => {
+    const twin = join(folder, 'twin');
+    mkdirSync(twin);
+    copyFileSync(picture.small, join(folder, 'x.png'));
+    copyFileSync(picture.medium, join(twin, 'x.png'));
+    const out = join(folder, 'twins');
+    expect(
+      cellroute('segment', join(folder, 'x.png'), join(twin, 'x.png'), '-o', out, '-f', 'json').status,
+    ).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['x-2.json', 'x.json']);
+  });
+
+  test('Ctrl-C stops cleanly and keeps what is finished', async () => {
+    const many = join(folder, 'many');
+    mkdirSync(many);
+    for (let i = 0; i < 40; i++) copyFileSync(picture.large, join(many, `${String(i).padStart(2, '0')}.png`));
+    const out = join(folder, 'stopped');
+    const child = spawn(process.execPath, [main, 'segment', many, '-o', out, '-f', 'json,kaggle'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    await appears(join(out, '01.json'), child);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended(child);
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/Stopped: \d+ of 40 pictures are done/);
+    const done = readdirSync(out).filter((name) => name.endsWith('.json'));
+    expect(done.length).toBeGreaterThanOrEqual(2);
+    expect(done.length).toBeLessThan(40);
+    for (const name of done) JSON.parse(readFileSync(join(out, name), 'utf8'));
+    expect(existsSync(join(out, 'kaggle.csv'))).toBe(true);
+  });
+
+  test.each([
+    ['a score that is none', ['segment', picture.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
+    ['a format nobody knows', ['segment', picture.small, '-o', folder, '-f', 'bmp'], /Expected some of json/],
+    ['no folder for results', ['segment', picture.small], /--out/],
+    [
+      'a picture that is not there',
+      ['segment', 'nowhere.png', '-o', folder],
+      /nowhere\.png.*\[FILE_UNREADABLE\]/,
+    ],
+    [
+      'an ensemble that is not there',
+      ['segment', picture.small, '-o', folder, '-m', 'nowhere'],
+      /\[FILE_UNREADABLE\]/,
+    ],
+  ])('%s is refused', (_, args, message) => {
+    const { status, stderr } = cellroute(...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+test('classify names the type, as text and as JSON', () => {
+  expect(cellroute('classify', picture.small).stdout).toMatch(
+    /: fluorescence \(fluorescence 0\.\d+, histology/,
+  );
+  const { stdout } = cellroute(
+    'classify',
+    picture.small,
+    '--json',
+    '-m',
+    join(starter, 'classifier.safetensors'),
+  );
+  expect(JSON.parse(stdout)).toMatchObject({ label: 'fluorescence' });
+});
+
+test('convert and inspect go round', () => {
+  const torch = join(folder, 'router.pth');
+  expect(cellroute('convert', join(starter, 'classifier.safetensors'), torch).status).toBe(0);
+  const { tensors } = JSON.parse(cellroute('inspect', torch, '--json').stdout) as {
+    tensors: { name: string }[];
+  };
+  expect(tensors.map(({ name }) => name)).toContain('fc.weight');
+});
+
+test('doctor finds everything, and says what is wrong where it does not', () => {
+  const good = cellroute('doctor');
+  expect(good).toMatchObject({ status: 0, stderr: '' });
+  expect(good.stdout).toMatch(/LibTorch\s+2\.\d+\.\d+ in /);
+  expect(good.stdout).toMatch(/Everything works\./);
+  const bad = cellroute('doctor', '--libtorch', folder);
+  expect(bad.status).toBe(1);
+  expect(bad.stdout).toMatch(/LIBTORCH_NOT_FOUND/);
+});
+
+test('help names every command', () => {
+  const { stdout } = cellroute('--help');
+  for (const command of ['segment', 'classify', 'inspect', 'convert', 'doctor'])
+    expect(stdout).toMatch(new RegExp(`^  ${command}`, 'm'));
+});
+
+async function appears(path: string, child: ChildProcess): Promise<void> {
+  while (!existsSync(path)) {
+    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode} before it wrote ${path}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+  let stderr = '';
+  child.stderr!.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  child.stdout!.resume();
+  const code = await new Promise<number | null>((done) => child.on('close', done));
+  return { code, stderr };
+}

@@ -1,0 +1,151 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CellClassifier, CellSegmenter, type MaskRCNNConfig, Masks, type PartialMaskRCNNConfig } from '../../lib/index.js';
+import { dataPath, describeGolden, goldenJson, goldenPath, goldenTensors, hasGolden, hasPicture } from '../support/golden.js';
+import { starter } from '../support/sdk.js';
+
+// The whole way, from a picture's file to cells and types, as a user goes it.
+
+interface Detection {
+  image: string;
+  resize: string;
+  size: [number, number];
+  boxes: number[][];
+  scores: number[];
+  labels: number[];
+  [masks: `masks_at_${string}`]: string[];
+}
+
+interface DetectionsGolden {
+  config: Record<string, unknown>;
+  checkpoint: string;
+  detections: Detection[];
+}
+
+/** The golden's words for a network, in ours. */
+function configOf(given: Record<string, unknown>): PartialMaskRCNNConfig {
+  const levels = (given.returned_layers as number[]).length + (given.extra_level ? 1 : 0);
+  const sizes = given.anchor_sizes as (number | number[])[];
+  return {
+    backbone: {
+      depth: Number(/\d+/.exec(given.backbone as string)![0]) as MaskRCNNConfig['backbone']['depth'],
+      norm: { kind: /^Frozen/.test(given.norm as string) ? 'frozen-batch' : 'batch' },
+      returnedLayers: given.returned_layers as number[],
+    },
+    fpn: { channels: given.fpn_channels as number, extraLevel: Boolean(given.extra_level) },
+    numClasses: given.num_classes as number,
+    intensity: { kind: 'min-max' },
+    imageMean: given.image_mean as number[],
+    imageStd: given.image_std as number[],
+    rpn: {
+      anchorSizes: sizes.map((size) => [size].flat()),
+      aspectRatios: Array.from({ length: levels }, () => given.aspect_ratios as number[]),
+    },
+    box: { hidden: given.box_head_hidden as number, detectionsPerImage: given.box_detections_per_img as number },
+    mask: { channels: given.mask_head_channels as number[], hidden: given.mask_predictor_hidden as number },
+  };
+}
+
+/**
+ * `resize` is "min_size N" or "none". The latter names torchvision's `_skip_resize`, which acts in training only: in
+ * evaluation the reference resized these pictures too, as its configuration says.
+ */
+function resizeOf({ resize }: Detection, { min_size, max_size }: Record<string, unknown>): MaskRCNNConfig['resize'] {
+  const named = /min_size (\d+)/.exec(resize)?.[1];
+  return { minSize: Number(named ?? min_size), maxSize: Number(max_size) };
+}
+
+/** The checkpoint's file; the checkout keeps the same weights once, in the starter ensemble. */
+function checkpointPath({ checkpoint }: DetectionsGolden): string {
+  const named = goldenPath(checkpoint.split(' ')[0]!);
+  return existsSync(named) ? named : join(starter, 'fluorescence.safetensors');
+}
+
+const detectionsName = 'nuclei_small_detections.json';
+describeGolden('detections of real weights', { goldens: [detectionsName] }, () => {
+  const golden = hasGolden(detectionsName) ? goldenJson<DetectionsGolden>(detectionsName) : { config: {}, checkpoint: '', detections: [] };
+
+  test.each(golden.detections.filter(({ image }) => hasPicture(image)).map((detection) => [detection.image, detection.resize, detection] as const))(
+    '%s (resize: %s)',
+    async (image, _, expected) => {
+      const config = { ...configOf(golden.config), resize: resizeOf(expected, golden.config) };
+      await using segmenter = await CellSegmenter.load(checkpointPath(golden), { config });
+      for (const key of Object.keys(expected).filter((name) => name.startsWith('masks_at_'))) {
+        const maskThreshold = Number(key.slice('masks_at_'.length).replace('_', '.'));
+        const { cells, width, height } = await segmenter.segment(readFileSync(dataPath(image)), { minScore: 0, maskThreshold });
+        expect([height, width]).toEqual(expected.size);
+        expect(cells.length).toBe(expected.scores.length);
+        const masks = Masks.fromCoco(expected[key as keyof Detection] as string[], { width, height });
+        const order = matchBoxes(expected, cells.boxes, cells.scores);
+        const iou = cells.masks.select(order).iou(masks);
+        order.forEach((mine, i) => {
+          expect(cells.labels[mine]).toBe(expected.labels[i]);
+          // Two empty masks have no IoU.
+          if (cells.areas[mine] !== 0 || masks.areas()[i] !== 0) expect(iou[i * masks.length + i]).toBeGreaterThanOrEqual(0.999);
+        });
+      }
+    },
+  );
+
+  const missing = golden.detections.filter(({ image }) => !hasPicture(image));
+  if (missing.length > 0) test.skip(`${missing.length} pictures that are not here, such as ${missing[0]!.image}`, () => {});
+});
+
+/** For each expected cell, ours: same box to 0.01 px and same score to 1e-4. Equal scores may stand in any order. */
+function matchBoxes(expected: Detection, boxes: Float32Array, scores: Float32Array): number[] {
+  const free = new Set(scores.keys());
+  return expected.boxes.map((box, i) => {
+    const mine = [...free].find(
+      (k) => Math.abs(scores[k]! - expected.scores[i]!) < 1e-4 && box.every((value, side) => Math.abs(boxes[4 * k + side]! - value) < 0.01),
+    );
+    if (mine === undefined) throw new Error(`no cell of ours is at ${box.join(', ')} with score ${expected.scores[i]}`);
+    free.delete(mine);
+    return mine;
+  });
+}
+
+interface ClassifierGolden {
+  file: string;
+  vocab: string[];
+  pictures: { picture: string; label: string; probabilities: number[]; logits: number[] }[];
+}
+
+const exportsName = 'fastai_resnet18.json';
+const exported = hasGolden(exportsName) ? goldenJson<ClassifierGolden>(exportsName) : undefined;
+describeGolden('a fastai export', { goldens: [exportsName, exported?.file ?? 'fastai_resnet18.pkl'] }, () => {
+  let classifier: CellClassifier;
+  beforeAll(async () => {
+    classifier = await CellClassifier.load(goldenPath(exported!.file));
+  });
+  afterAll(async () => {
+    await classifier.dispose();
+  });
+
+  test('its vocabulary is the classes', () => {
+    expect(classifier.config.classNames).toEqual(exported!.vocab);
+  });
+
+  const pictures = exported?.pictures.filter(({ picture }) => hasPicture(picture)) ?? [];
+  test.each(pictures.map((expected) => [expected.picture, expected] as const))('%s', async (picture, expected) => {
+    const answer = await classifier.classify(readFileSync(dataPath(picture)));
+    expect(answer.label).toBe(expected.label);
+    expected.probabilities.forEach((probability, i) => {
+      expect(Math.abs(answer.probabilities[exported!.vocab[i]!]! - probability)).toBeLessThan(0.005);
+    });
+  });
+
+  const inputsName = 'fastai_inputs.safetensors';
+  const inputs = hasGolden(inputsName) ? goldenTensors(inputsName) : undefined;
+  const isItsOwn = inputs !== undefined && (JSON.parse(inputs.metadata.export ?? '""') as string) === exported?.file;
+  (isItsOwn ? test : test.skip)('the same input tensor gives the same probabilities (fastai_inputs.safetensors)', async () => {
+    const { input, probabilities } = inputs!.tensors as Record<'input' | 'probabilities', { shape: number[]; data: Float32Array }>;
+    const [count, ...shape] = input.shape as [number, number, number, number];
+    const size = input.data.length / count;
+    for (let i = 0; i < count; i++) {
+      const answer = await classifier.classifyTensor({ data: input.data.slice(i * size, (i + 1) * size), shape });
+      exported!.vocab.forEach((name, k) => {
+        expect(Math.abs(answer.probabilities[name]! - probabilities.data[i * exported!.vocab.length + k]!)).toBeLessThan(1e-4);
+      });
+    }
+  });
+});

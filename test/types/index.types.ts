@@ -1,0 +1,52 @@
+// Checked by tsc, never run: what a caller may write, and what the compiler must refuse.
+import { expectTypeOf } from 'expect-type';
+import {
+  type Cell,
+  type CellClassifier,
+  type CellrouteError,
+  CellSegmenter,
+  type Classification,
+  type ErrorCode,
+  type MaskRCNNConfig,
+  type Masks,
+  maskRCNNConfig,
+  RoutedEnsemble,
+  type RoutedSegmentation,
+  type Segmentation,
+  sartorius,
+} from '../../lib/index.js';
+
+declare const ensemble: RoutedEnsemble;
+declare const segmenter: CellSegmenter;
+declare const classifier: CellClassifier;
+declare const bytes: Buffer;
+
+expectTypeOf(RoutedEnsemble.load()).resolves.toEqualTypeOf<RoutedEnsemble>();
+expectTypeOf(ensemble.segment(bytes)).resolves.toEqualTypeOf<RoutedSegmentation>();
+expectTypeOf(
+  segmenter.segment(bytes, { minScore: 0.5, removeOverlaps: { maxLost: 0.2 } }),
+).resolves.toEqualTypeOf<Segmentation>();
+expectTypeOf(classifier.classify(bytes)).resolves.toEqualTypeOf<Classification>();
+expectTypeOf<RoutedSegmentation>().toExtend<Segmentation>();
+expectTypeOf<RoutedSegmentation['cells']>().toExtend<Iterable<Cell>>();
+expectTypeOf<Cell['mask']>().toEqualTypeOf<Masks>();
+expectTypeOf(maskRCNNConfig({ box: { detectionsPerImage: 539 } })).toEqualTypeOf<MaskRCNNConfig>();
+expectTypeOf(sartorius.thresholds.minScore).toEqualTypeOf<0.59>();
+expectTypeOf<CellrouteError['code']>().toEqualTypeOf<ErrorCode>();
+
+// @ts-expect-error a path is not a picture
+ensemble.segment('cells.png').catch(() => {});
+// @ts-expect-error 64-bit floats are no pixels
+ensemble.segment({ data: new Float64Array(4), width: 2, height: 2, channels: 1 }).catch(() => {});
+// @ts-expect-error five channels are none
+ensemble.segment({ data: new Uint8Array(20), width: 2, height: 2, channels: 5 }).catch(() => {});
+// @ts-expect-error a misspelt option
+ensemble.segment(bytes, { minscore: 0.5 }).catch(() => {});
+// @ts-expect-error a depth that does not exist
+maskRCNNConfig({ backbone: { depth: 19 } });
+// @ts-expect-error the constructors of loaded things are theirs
+new CellSegmenter();
+// @ts-expect-error a result is not written to
+ensemble.thresholds.fluorescence = {};
+// @ts-expect-error a segmenter for each type, or null
+new RoutedEnsemble({ classifier, segmenters: { fluorescence: 'model.pth' } });
