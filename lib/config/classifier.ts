@@ -19,7 +19,7 @@ const shape = object({
   kind: literal('classifier'),
   version,
   backbone: object({
-    depth: oneNumberOf(18, [18, 34, 50]),
+    depth: oneNumberOf(18, [18, 34, 50, 101]),
     width: integer(64, 1, 1024),
     norm: norm('batch'),
   }),

@@ -24,8 +24,8 @@ export function fastaiClassifierConfig({
       got: String(got),
     });
   const depth = Number(/resnet(\d+)$/.exec(arch ?? '')?.[1]);
-  if (depth !== 18 && depth !== 34 && depth !== 50)
-    throw refuse('its architecture', arch ?? 'not stored', 'resnet18, resnet34 and resnet50');
+  if (depth !== 18 && depth !== 34 && depth !== 50 && depth !== 101)
+    throw refuse('its architecture', arch ?? 'not stored', 'resnet18, resnet34, resnet50 and resnet101');
   if (resize && resize.method === 'pad') throw refuse('its resize', resize.method, 'crop and squish');
   if (resize && resize.resample !== BILINEAR)
     throw refuse('its resize filter', resize.resample, `bilinear (${BILINEAR})`);

@@ -40,13 +40,13 @@ export const flag =
     value === undefined ? fallback : checkBoolean(path, value, CODE);
 
 export const oneOf =
-  <T extends string>(fallback: T, allowed: readonly T[]): Reader<T> =>
+  <const T extends string>(fallback: NoInfer<T>, allowed: readonly T[]): Reader<T> =>
   (value, path) =>
     value === undefined ? fallback : checkOneOf(path, value, allowed, CODE);
 
 /** One of a few numbers, such as the depths a ResNet comes in. */
 export const oneNumberOf =
-  <T extends number>(fallback: T, allowed: readonly T[]): Reader<T> =>
+  <const T extends number>(fallback: NoInfer<T>, allowed: readonly T[]): Reader<T> =>
   (value, path) => {
     if (value === undefined) return fallback;
     if ((allowed as readonly unknown[]).includes(value)) return value as T;

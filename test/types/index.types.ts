@@ -31,6 +31,8 @@ expectTypeOf<RoutedSegmentation>().toExtend<Segmentation>();
 expectTypeOf<RoutedSegmentation['cells']>().toExtend<Iterable<Cell>>();
 expectTypeOf<Cell['mask']>().toEqualTypeOf<Masks>();
 expectTypeOf(maskRCNNConfig({ box: { detectionsPerImage: 539 } })).toEqualTypeOf<MaskRCNNConfig>();
+expectTypeOf<MaskRCNNConfig['backbone']['depth']>().toEqualTypeOf<18 | 34 | 50 | 101>();
+expectTypeOf<MaskRCNNConfig['intensity']['kind']>().toEqualTypeOf<'type-range' | 'min-max' | 'percentile'>();
 expectTypeOf(sartorius.thresholds.minScore).toEqualTypeOf<0.59>();
 expectTypeOf<CellrouteError['code']>().toEqualTypeOf<ErrorCode>();
 

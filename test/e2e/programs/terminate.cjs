@@ -30,4 +30,7 @@ async function main() {
   await ensemble.dispose();
 }
 
-main();
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

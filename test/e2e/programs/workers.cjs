@@ -25,4 +25,7 @@ async function main() {
   console.log(JSON.stringify(counts));
 }
 
-main();
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
