@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { checkKeys, checkNumber, refuse } from './check.js';
 import {
   type ClassifierConfig,
@@ -94,7 +95,7 @@ export class CellClassifier {
   async classifyTensor(input: InputTensor, options: CallOptions = {}): Promise<Classification> {
     checkKeys('', options, CALL_OPTION_KEYS);
     const { data, shape } = input;
-    if (!(data instanceof Float32Array)) throw refuse('input.data', 'a Float32Array', data);
+    if (!types.isFloat32Array(data)) throw refuse('input.data', 'a Float32Array', data);
     const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
     if (!Array.isArray(sides) || sides.length !== 3 || sides[0] !== 3) {
       throw refuse('input.shape', '[3, height, width] or [1, 3, height, width]', shape);

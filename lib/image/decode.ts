@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { types } from 'node:util';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { checkKeys, checkNumber, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
@@ -46,7 +47,8 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
 }
 
 function isBytes(input: unknown): input is Uint8Array {
-  return input instanceof Uint8Array;
+  // Not instanceof: a Buffer may come from another realm (Jest, a vm context).
+  return types.isUint8Array(input);
 }
 
 function checkIsRaw(input: unknown): object {
@@ -54,7 +56,7 @@ function checkIsRaw(input: unknown): object {
   if (typeof input === 'string') {
     throw refuse('image', `${expected}; a path is not opened here, read the file first`, input);
   }
-  if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer) {
+  if (types.isAnyArrayBuffer(input)) {
     throw refuse('image', `${expected}; wrap it in new Uint8Array(buffer)`, input);
   }
   if (typeof Blob !== 'undefined' && input instanceof Blob) {

@@ -1,18 +1,19 @@
+import { types } from 'node:util';
 import { checkNumber, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { RawImage } from './types.js';
 
 /** What can be wrong with `data` in ways people often get wrong, and the cure. */
 function dataHint(data: unknown): string | undefined {
-  if (data instanceof ArrayBuffer) return 'wrap the ArrayBuffer in the typed array of its values';
-  if (data instanceof Float64Array || Array.isArray(data)) return 'convert it with Float32Array.from(data)';
-  if (data instanceof Uint8ClampedArray) return 'view it with new Uint8Array(data.buffer)';
-  if (data instanceof Int16Array) return 'shift signed values into a Uint16Array or a Float32Array';
+  if (types.isAnyArrayBuffer(data)) return 'wrap the ArrayBuffer in the typed array of its values';
+  if (types.isFloat64Array(data) || Array.isArray(data)) return 'convert it with Float32Array.from(data)';
+  if (types.isUint8ClampedArray(data)) return 'view it with new Uint8Array(data.buffer)';
+  if (types.isInt16Array(data)) return 'shift signed values into a Uint16Array or a Float32Array';
   return undefined;
 }
 
 function isPixels(data: unknown): data is RawImage['data'] {
-  return data instanceof Uint8Array || data instanceof Uint16Array || data instanceof Float32Array;
+  return types.isUint8Array(data) || types.isUint16Array(data) || types.isFloat32Array(data);
 }
 
 /** A raw picture whose numbers agree with each other; refused with what does not. Nothing is copied. */
@@ -47,7 +48,7 @@ function lengthHint(data: RawImage['data'], pixels: number, samples: number): st
     return `; this many would be right for channels ${channels}`;
   }
   const bytes = channels / samples;
-  if (data instanceof Uint8Array && (bytes === 2 || bytes === 4)) {
+  if (types.isUint8Array(data) && (bytes === 2 || bytes === 4)) {
     return `; these look like the bytes of a ${bytes === 2 ? 'Uint16Array' : 'Float32Array'}`;
   }
   return '';

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { familySync, GLIBC, versionSync } from 'detect-libc';
 import { CellrouteError, type ErrorCode, type ErrorDetails } from '../errors.js';
 import type { NativeAddon } from './contract.js';
@@ -125,7 +126,8 @@ export async function callAsync<T>(action: () => Promise<T>): Promise<T> {
 }
 
 function fromNative(error: unknown): unknown {
-  if (error instanceof CellrouteError || !(error instanceof Error)) return error;
+  // Not instanceof Error: the addon's errors are of the main realm, and the caller may be in another (Jest, a vm context).
+  if (error instanceof CellrouteError || !types.isNativeError(error)) return error;
   const { code, position } = error as Error & { code?: string; position?: number };
   const details: ErrorDetails = position === undefined ? {} : { position };
   return new CellrouteError((code as ErrorCode | undefined) ?? 'NATIVE_FAILURE', error.message, details, {

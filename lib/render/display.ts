@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { RawImage } from '../image/types.js';
 
 /** Shares of the values below and above which a picture is drawn black and white. */
@@ -25,14 +26,14 @@ export function forDisplay(image: RawImage): Uint8Array {
 
 /** Every value as 0..255 between low and high; NaN is black. */
 function shadesOf(data: RawImage['data'], low: number, high: number): Uint8Array {
-  if (data instanceof Uint8Array && low === 0 && high === 255) return data;
+  if (types.isUint8Array(data) && low === 0 && high === 255) return data;
   const scale = 255 / (high - low);
   const shade = (value: number) => {
     const shown = (value - low) * scale;
     return shown > 0 ? Math.min(255, Math.round(shown)) : 0;
   };
   const shades = new Uint8Array(data.length);
-  if (data instanceof Float32Array) {
+  if (types.isFloat32Array(data)) {
     for (let i = 0; i < data.length; i++) shades[i] = shade(data[i]!);
   } else {
     const table = Uint8Array.from({ length: 2 ** (8 * data.BYTES_PER_ELEMENT) }, (_, value) => shade(value));
@@ -45,7 +46,7 @@ function displayRange(image: RawImage, colours: number): [number, number] {
   const sample = sampleValues(image, colours);
   const at = (share: number) => sample[Math.round(share * (sample.length - 1))] ?? 0;
   const bright = at(brightShare);
-  if (image.data instanceof Uint8Array) return [0, bright >= dimBelow || bright === 0 ? 255 : bright];
+  if (types.isUint8Array(image.data)) return [0, bright >= dimBelow || bright === 0 ? 255 : bright];
   const dark = at(darkShare);
   return bright > dark ? [dark, bright] : [dark, dark + 1];
 }
