@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -17,35 +18,53 @@ struct TypeTag;
 template <typename T>
 class Handle {
  public:
-  static Napi::Object make(Napi::Env env, std::shared_ptr<T> object) {
+  /** `weight` is what V8 is told the object holds in bytes, so that it knows what a dead one is
+   * worth. */
+  static Napi::Object make(Napi::Env env, std::shared_ptr<T> object, int64_t weight = 0) {
     auto result = Napi::Object::New(env);
-    auto holder = std::make_unique<std::shared_ptr<T>>(std::move(object));
-    const auto status = napi_wrap(
-        env, result, holder.get(),
-        [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<T>*>(data); }, nullptr,
-        nullptr);
-    if (status != napi_ok) throw Napi::Error::New(env, "cellroute: an object could not be wrapped");
+    auto holder = std::make_unique<Holder>(std::move(object), weight);
+    if (napi_wrap(env, result, holder.get(), finalize, nullptr, nullptr) != napi_ok) {
+      throw Napi::Error::New(env, "cellroute: an object could not be wrapped");
+    }
     static_cast<void>(holder.release());
     result.TypeTag(&TypeTag<T>::value);
+    Napi::MemoryManagement::AdjustExternalMemory(env, weight);
     return result;
   }
 
   static std::shared_ptr<T> get(Napi::Env env, const Napi::Value& value) {
-    auto& held = holder(env, value);
+    const auto& held = holder(env, value).object;
     if (!held) throw Napi::TypeError::New(env, "cellroute: the native object was released");
     return held;
   }
 
-  static void release(Napi::Env env, const Napi::Value& value) { holder(env, value).reset(); }
+  static void release(Napi::Env env, const Napi::Value& value) { let_go(env, holder(env, value)); }
 
  private:
-  static std::shared_ptr<T>& holder(Napi::Env env, const Napi::Value& value) {
+  struct Holder {
+    Holder(std::shared_ptr<T> held, int64_t bytes) : object(std::move(held)), weight(bytes) {}
+
+    std::shared_ptr<T> object;
+    int64_t weight;
+  };
+
+  static void let_go(Napi::Env env, Holder& held) {
+    held.object.reset();
+    Napi::MemoryManagement::AdjustExternalMemory(env, -std::exchange(held.weight, 0));
+  }
+
+  static void finalize(napi_env env, void* data, void*) {
+    const std::unique_ptr<Holder> held(static_cast<Holder*>(data));
+    let_go(env, *held);
+  }
+
+  static Holder& holder(Napi::Env env, const Napi::Value& value) {
     void* data = nullptr;
     if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&TypeTag<T>::value) ||
         napi_unwrap(env, value, &data) != napi_ok) {
       throw Napi::TypeError::New(env, "cellroute: not a native object of this kind");
     }
-    return *static_cast<std::shared_ptr<T>*>(data);
+    return *static_cast<Holder*>(data);
   }
 };
 

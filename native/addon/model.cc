@@ -47,9 +47,9 @@ struct WeightsRequest {
 
 torch::ScalarType read_dtype(const std::string& name) {
   static const std::unordered_map<std::string, torch::ScalarType> types{
-      {"F64", torch::kFloat64}, {"F32", torch::kFloat32},   {"F16", torch::kFloat16},
+      {"F64", torch::kFloat64},   {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
       {"BF16", torch::kBFloat16}, {"I64", torch::kInt64},   {"I32", torch::kInt32},
-      {"I16", torch::kInt16},   {"I8", torch::kInt8},       {"U8", torch::kUInt8},
+      {"I16", torch::kInt16},     {"I8", torch::kInt8},     {"U8", torch::kUInt8},
       {"BOOL", torch::kBool}};
   const auto found = types.find(name);
   if (found == types.end()) throw Error("WEIGHTS_FORMAT", "Unknown tensor type " + name);
@@ -102,7 +102,7 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, CallOptions call,
       },
       [](Napi::Env js, Loaded& loaded) -> Napi::Value {
         auto result = Napi::Object::New(js);
-        result.Set("model", Handle<LoadedModel>::make(js, loaded.model));
+        result.Set("model", Handle<LoadedModel>::make(js, loaded.model, loaded.bytes));
         result.Set("report", report_to_js(js, loaded.report));
         result.Set("bytes", Napi::Number::New(js, static_cast<double>(loaded.bytes)));
         return result;
