@@ -8,7 +8,7 @@ namespace cellroute::model {
 std::string modern_key(const std::string& key) {
   static const std::regex kFpn(R"((^|.*\.)(inner_blocks|layer_blocks)\.(\d+)\.(weight|bias))");
   static const std::regex kRpn(R"((^|.*\.)head\.conv\.(weight|bias))");
-  static const std::regex kMask(R"((^|.*\.)mask_fcn(\d+)\.(weight|bias))");
+  static const std::regex kMask(R"((^|.*\.)mask_fcn([1-9]\d{0,3})\.(weight|bias))");
   std::smatch match;
   if (std::regex_match(key, match, kFpn)) {
     return match.str(1) + match.str(2) + "." + match.str(3) + ".0." + match.str(4);

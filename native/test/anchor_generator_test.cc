@@ -1,0 +1,49 @@
+#include "model/anchor_generator.h"
+
+#include <cmath>
+
+#include "error.h"
+#include "tensors.h"
+
+using cellroute::model::AnchorConfig;
+using cellroute::model::AnchorGenerator;
+
+TEST_CASE("anchors: every ratio, then every size, around every pixel of the map") {
+  const AnchorConfig config{.sizes = {{10, 20}}, .aspect_ratios = {{0.5, 1}}};
+  const AnchorGenerator generator(config);
+  const int64_t rows = 3;
+  const int64_t columns = 5;
+  const auto anchors = generator(0, {rows, columns}, {25, 41});
+  REQUIRE(generator.anchors_per_location() == 4);
+  REQUIRE(anchors.sizes() == torch::IntArrayRef({rows * columns * 4, 4}));
+  int64_t row = 0;
+  for (int64_t y = 0; y < rows; ++y) {
+    for (int64_t x = 0; x < columns; ++x) {
+      for (const double ratio : {0.5, 1.0}) {
+        for (const double size : {10.0, 20.0}) {
+          const double height = size * std::sqrt(ratio);
+          const double width = size / std::sqrt(ratio);
+          // Steps are whole: 25 rows over 3 are 8, 41 columns over 5 are 8.
+          const auto expected = torch::tensor(
+              {8 * x + std::nearbyint(-width / 2), 8 * y + std::nearbyint(-height / 2),
+               8 * x + std::nearbyint(width / 2), 8 * y + std::nearbyint(height / 2)},
+              torch::kFloat32);
+          CHECK(cellroute::test::same(anchors[row++], expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("anchors: halves of a pixel round to even") {
+  const AnchorGenerator generator({.sizes = {{5}}, .aspect_ratios = {{1}}});
+  CHECK(cellroute::test::same(generator(0, {1, 1}, {32, 32}),
+                              torch::tensor({{-2.0F, -2.0F, 2.0F, 2.0F}})));
+}
+
+TEST_CASE("anchors: levels that one head cannot serve are refused") {
+  CHECK_THROWS_AS(AnchorGenerator({.sizes = {{5}, {5, 6}}, .aspect_ratios = {{1}, {1}}}),
+                  cellroute::Error);
+  CHECK_THROWS_AS(AnchorGenerator({.sizes = {{5}}, .aspect_ratios = {{1}, {1}}}), cellroute::Error);
+  CHECK_THROWS_AS(AnchorGenerator({.sizes = {{}}, .aspect_ratios = {{1}}}), cellroute::Error);
+}

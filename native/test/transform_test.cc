@@ -1,0 +1,95 @@
+#include "model/transform.h"
+
+#include "small_network.h"
+#include "tensors.h"
+
+using cellroute::model::GeneralizedRcnnTransform;
+using cellroute::model::ImageSize;
+using cellroute::model::resize_boxes;
+using cellroute::model::resized;
+using cellroute::test::small_config;
+
+namespace {
+
+void check_size(ImageSize size, int64_t height, int64_t width) {
+  CHECK(size.height == height);
+  CHECK(size.width == width);
+}
+
+}  // namespace
+
+TEST_CASE("transform: sizes as torchvision computes them") {
+  check_size(resized({520, 704}, {800, 1333}), 800, 1083);
+  check_size(resized({704, 520}, {800, 1333}), 1083, 800);
+  // The longer side decides.
+  check_size(resized({100, 1000}, {800, 1333}), 133, 1333);
+  check_size(resized({256, 256}, {256, 2048}), 256, 256);
+  // torchvision would ask for no rows at all.
+  check_size(resized({1, 2000}, {800, 1333}), 1, 1333);
+}
+
+TEST_CASE("transform: pictures of several sizes are normalised into one padded batch") {
+  auto config = small_config();
+  config.size_divisible = 8;
+  const std::vector<torch::Tensor> pictures{torch::rand({3, 5, 9}), torch::rand({3, 8, 1})};
+  const auto batch = GeneralizedRcnnTransform(config)(pictures);
+  REQUIRE(batch.tensors.sizes() == torch::IntArrayRef({2, 3, 8, 16}));
+  for (int64_t n = 0; n < 2; ++n) {
+    const auto& picture = pictures[n];
+    check_size(batch.sizes[n], picture.size(1), picture.size(2));
+    auto expected = torch::zeros({3, 8, 16});
+    for (int64_t c = 0; c < 3; ++c) {
+      expected[c].narrow(0, 0, picture.size(1)).narrow(1, 0, picture.size(2)) =
+          (picture[c] - config.normalize.mean[c]) / config.normalize.std[c];
+    }
+    CHECK(torch::allclose(batch.tensors[n], expected, 1e-5, 1e-6));
+  }
+}
+
+TEST_CASE("transform: resizes between pixel centres, without antialiasing") {
+  auto config = small_config();
+  config.normalize = {.mean = {0, 0, 0}, .std = {1, 1, 1}};
+  config.resize = {.min_size = 7, .max_size = 100};
+  const auto picture = torch::rand({3, 4, 6});
+  const auto batch = GeneralizedRcnnTransform(config)({picture});
+  check_size(batch.sizes[0], 7, 10);
+  for (int64_t y = 0; y < 7; ++y) {
+    for (int64_t x = 0; x < 10; ++x) {
+      const auto source = [](int64_t to, int64_t from_size, int64_t to_size) {
+        return std::max(0.0, (static_cast<double>(to) + 0.5) * static_cast<double>(from_size) /
+                                     static_cast<double>(to_size) -
+                                 0.5);
+      };
+      const double sy = source(y, 4, 7);
+      const double sx = source(x, 6, 10);
+      const auto y0 = static_cast<int64_t>(sy);
+      const auto x0 = static_cast<int64_t>(sx);
+      const int64_t y1 = std::min<int64_t>(y0 + 1, 3);
+      const int64_t x1 = std::min<int64_t>(x0 + 1, 5);
+      const double fy = sy - static_cast<double>(y0);
+      const double fx = sx - static_cast<double>(x0);
+      const auto at = [&](int64_t row, int64_t column) {
+        return picture[0][row][column].item<double>();
+      };
+      const double expected = (1 - fy) * ((1 - fx) * at(y0, x0) + fx * at(y0, x1)) +
+                              fy * ((1 - fx) * at(y1, x0) + fx * at(y1, x1));
+      CHECK(batch.tensors[0][0][y][x].item<double>() == doctest::Approx(expected).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("transform: boxes go back to the picture as it came") {
+  const auto boxes =
+      resize_boxes(torch::tensor({{10.0F, 20.0F, 30.0F, 40.0F}}), {800, 1083}, {520, 704});
+  CHECK(torch::allclose(boxes, torch::tensor({{10 * 704 / 1083.0, 20 * 520 / 800.0,
+                                               30 * 704 / 1083.0, 40 * 520 / 800.0}})
+                                   .to(torch::kFloat32)));
+}
+
+TEST_CASE("transform: what is no picture is refused") {
+  const GeneralizedRcnnTransform transform(small_config());
+  CHECK_THROWS_AS(transform({}), c10::Error);
+  CHECK_THROWS_AS(transform({torch::zeros({1, 4, 4})}), c10::Error);
+  CHECK_THROWS_AS(transform({torch::zeros({3, 0, 4})}), c10::Error);
+  CHECK_THROWS_AS(transform({torch::zeros({3, 4, 4}, torch::kUInt8)}), c10::Error);
+}
