@@ -10,12 +10,12 @@ namespace cellroute::infer {
 namespace {
 
 /** Keeps the cells at `kept`, a rising list. */
-void select(Cells& cells, const std::vector<size_t>& kept) {
+void select(Cells& cells, const std::vector<uint32_t>& kept) {
   Cells result;
   result.detections_capped = cells.detections_capped;
   result.proposals_capped = cells.proposals_capped;
-  for (const size_t i : kept) {
-    const auto box = cells.boxes.begin() + static_cast<std::ptrdiff_t>(4 * i);
+  for (const uint32_t i : kept) {
+    const auto box = cells.boxes.begin() + std::ptrdiff_t{4} * i;
     result.boxes.insert(result.boxes.end(), box, box + 4);
     result.scores.push_back(cells.scores[i]);
     result.labels.push_back(cells.labels[i]);
@@ -33,18 +33,18 @@ void measure_areas(Cells& cells) {
 }
 
 void remove_overlaps(Cells& cells, double max_lost) {
-  auto disjoint = mask::remove_overlaps(cells.masks, max_lost);
-  cells.masks.resize(cells.scores.size());
+  const std::vector<mask::RleView> masks(cells.masks.begin(), cells.masks.end());
+  auto disjoint = mask::remove_overlaps(masks, max_lost);
   for (size_t i = 0; i < disjoint.kept.size(); ++i) {
     cells.masks[disjoint.kept[i]] = std::move(disjoint.masks[i]);
   }
-  select(cells, {disjoint.kept.begin(), disjoint.kept.end()});
+  select(cells, disjoint.kept);
   measure_areas(cells);
 }
 
 void remove_small(Cells& cells, uint32_t min_area) {
-  std::vector<size_t> kept;
-  for (size_t i = 0; i < cells.areas.size(); ++i) {
+  std::vector<uint32_t> kept;
+  for (uint32_t i = 0; i < cells.areas.size(); ++i) {
     if (cells.areas[i] >= min_area) kept.push_back(i);
   }
   if (kept.size() < cells.areas.size()) select(cells, kept);

@@ -17,7 +17,9 @@ export const picture = {
 export const pictureBytes = (name: keyof typeof picture) => readFileSync(picture[name]);
 
 /** What a promise rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<{ code?: string; message: string; details?: Record<string, unknown> }> {
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<{ code?: string; message: string; details?: Record<string, unknown> }> {
   try {
     await promise;
   } catch (error) {
@@ -27,7 +29,11 @@ export async function rejection(promise: Promise<unknown>): Promise<{ code?: str
 }
 
 /** What a function throws. */
-export function thrown(action: () => unknown): { code?: string; message: string; details?: Record<string, unknown> } {
+export function thrown(action: () => unknown): {
+  code?: string;
+  message: string;
+  details?: Record<string, unknown>;
+} {
   try {
     action();
   } catch (error) {
