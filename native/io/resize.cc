@@ -102,8 +102,17 @@ template <typename Kind>
 std::vector<typename Kind::Value> resize_values(const std::vector<typename Kind::Value>& values,
                                                 const Picture& picture, int64_t height,
                                                 int64_t width) {
-  const auto rows = pass<Kind>(values, picture.height, picture.width, width, picture.channels);
-  return pass<Kind>(rows, 1, picture.height, height, width * picture.channels);
+  const auto rows = [&](const auto& source, int64_t source_height) {
+    return pass<Kind>(source, source_height, picture.width, width, picture.channels);
+  };
+  const auto columns = [&](const auto& source, int64_t source_width) {
+    return pass<Kind>(source, 1, picture.height, height, source_width * picture.channels);
+  };
+  // Pillow 13's order; version 11 began with the rows always.
+  const bool columns_first =
+      height < picture.height && picture.height - height > 2 * (picture.width - width);
+  if (columns_first) return rows(columns(values, picture.width), height);
+  return columns(rows(values, picture.height), width);
 }
 
 template <typename T>

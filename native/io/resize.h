@@ -6,7 +6,7 @@
 
 namespace cellroute::io {
 
-/** Antialiased bilinear resize, Pillow's Image.resize(..., BILINEAR): equal to the last bit for
+/** Antialiased bilinear resize, Pillow 13's Image.resize(..., BILINEAR): equal to the last bit for
  *  8-bit and float pictures; 16-bit ones are resized as floats and rounded. Alpha is a channel as
  * any other (Pillow would premultiply RGBA). */
 Picture resize(const Picture& picture, int64_t height, int64_t width);

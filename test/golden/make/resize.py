@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image
 
@@ -56,6 +57,7 @@ def make(job: common.Job) -> None:
         {**pictures, **answers(pictures, cases)},
         cases=cases,
         about="out_i = the case's picture, cropped to the middle or not, resized bilinearly by Pillow",
+        pillow=PIL.__version__,
     )
 
 
