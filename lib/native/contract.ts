@@ -152,6 +152,8 @@ export interface NativeAddon {
 
   createCancel(): CancelHandle;
   cancel(handle: CancelHandle): void;
+  /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
+  stopEngine(): void;
 
   loadMaskRCNN(config: MaskRCNNConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;
   loadClassifier(config: ClassifierConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;

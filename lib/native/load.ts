@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { types } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { familySync, GLIBC, versionSync } from 'detect-libc';
 import { CellrouteError, type ErrorCode, type ErrorDetails } from '../errors.js';
 import type { NativeAddon } from './contract.js';
@@ -99,6 +100,10 @@ export function loadNative(options: LoadOptions = {}): Loaded {
     libtorchFolder: folder,
     libtorchVersion: versionOf(abi),
   };
+  // process.exit() and uncaught exceptions run no cleanup hook of the main thread, and LibTorch's statics would die
+  // under a job that runs. Worker threads have their hooks, and share the engine with the rest.
+  const { addon } = loaded;
+  if (isMainThread) process.once('exit', () => addon.stopEngine());
   return loaded;
 }
 

@@ -66,6 +66,10 @@ Engine& Environment::engine(int threads) {
   return *engine_;
 }
 
+void Environment::stop_engine() const {
+  if (engine_) engine_->stop();
+}
+
 uint64_t Environment::await(Pending pending) {
   const auto id = next_id_++;
   pending_.emplace(id, std::make_unique<Pending>(std::move(pending)));

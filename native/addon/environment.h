@@ -54,6 +54,8 @@ class Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   Engine& engine(int threads);
+  /** Ends the process's owner thread: for the main thread, when the process is about to exit. */
+  void stop_engine() const;
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
 
   /** Registers a promise; the id finds it again when its letter comes. */

@@ -26,7 +26,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Environment>(new Environment(env));
   exports.Set("info", Napi::Function::New(env, info));
-  register_cancel(env, exports);
+  register_jobs(env, exports);
   register_mask(env, exports);
   register_model(env, exports);
   register_segment(env, exports);

@@ -72,12 +72,15 @@ CallOptions CallOptions::read(Napi::Env env, const Napi::Value& value) {
   return options;
 }
 
-void register_cancel(Napi::Env env, Napi::Object exports) {
+void register_jobs(Napi::Env env, Napi::Object exports) {
   exports.Set("createCancel", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Handle<CancelFlag>::make(info.Env(), std::make_shared<CancelFlag>());
               }));
   exports.Set("cancel", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Handle<CancelFlag>::get(info.Env(), info[0])->cancel();
+              }));
+  exports.Set("stopEngine", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Environment::of(info.Env()).stop_engine();
               }));
 }
 

@@ -29,8 +29,8 @@ struct CallOptions {
   int threads = 1;
 };
 
-/** createCancel() and cancel(handle): a flag JS can set while the job runs. */
-void register_cancel(Napi::Env env, Napi::Object exports);
+/** createCancel() and cancel(handle): a flag JS can set while the job runs; stopEngine(). */
+void register_jobs(Napi::Env env, Napi::Object exports);
 
 /** A job whose end is a letter: its result becomes a JS value on the JS thread of its environment.
  */

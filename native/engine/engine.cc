@@ -20,23 +20,29 @@ std::shared_ptr<Engine> Engine::cpu(int threads) {
 
 Engine::Engine(int threads) : threads_(threads), thread_([this] { work(); }) {}
 
-Engine::~Engine() {
+Engine::~Engine() { stop(); }
+
+void Engine::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     for (const auto& job : queue_) job->cancel_flag()->cancel();
-    if (running_) running_->cancel_flag()->cancel();
+    for (const auto& job : running_) job->cancel_flag()->cancel();
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Engine::submit(std::shared_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(job));
+    if (!stopping_) {
+      queue_.push_back(std::move(job));
+      wake_.notify_one();
+      return;
+    }
   }
-  wake_.notify_one();
+  job->settle(std::make_exception_ptr(Cancelled()));
 }
 
 std::vector<std::shared_ptr<Job>> Engine::take_batch() {
@@ -96,7 +102,7 @@ void Engine::work() {
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
       batch = take_batch();
-      running_ = batch.front();
+      running_ = batch;
     }
     std::erase_if(batch, [](const std::shared_ptr<Job>& job) {
       if (!job->cancel_flag()->cancelled()) return false;
@@ -105,7 +111,7 @@ void Engine::work() {
     });
     if (!batch.empty()) run_batch(batch);
     const std::lock_guard lock(mutex_);
-    running_.reset();
+    running_.clear();
   }
 }
 

@@ -53,6 +53,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   void submit(std::shared_ptr<Job> job);
+  /** Cancels everything, waits for the thread to end, and cancels whatever is submitted later. The
+   *  process may not leave before: LibTorch's statics die under a job that runs. */
+  void stop();
   int threads() const { return threads_; }
 
  private:
@@ -63,7 +66,7 @@ class Engine {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> queue_;
-  std::shared_ptr<Job> running_;
+  std::vector<std::shared_ptr<Job>> running_;
   bool stopping_ = false;
   std::thread thread_;
 };

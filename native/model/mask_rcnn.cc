@@ -8,6 +8,7 @@ namespace {
 // Where the stages of a picture begin, as shares of the whole: about what they cost for a
 // ResNet50-FPN and some hundred cells.
 constexpr double kBackboneBegins = 0.01;
+constexpr double kPyramidBegins = 0.25;
 constexpr double kProposalsBegin = 0.3;
 constexpr double kBoxesBegin = 0.42;
 constexpr double kMasksBegin = 0.5;
@@ -55,7 +56,9 @@ std::vector<Detections> MaskRcnnImpl::detect(const std::vector<torch::Tensor>& p
   poll("transform", 0);
   const auto batch = transform_(pictures);
   poll("backbone", kBackboneBegins);
-  auto levels = backbone_(batch.tensors);
+  auto levels = backbone_->forward(batch.tensors, [&poll](double done) {
+    poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
+  });
   poll("proposals", kProposalsBegin);
   const auto proposals = rpn_->filter_proposals(
       rpn_->head()(levels), batch,

@@ -128,13 +128,16 @@ ResNetImpl::ResNetImpl(const ResNetConfig& config, int64_t last_layer)
   }
 }
 
-std::vector<torch::Tensor> ResNetImpl::layers(const torch::Tensor& x) {
+std::vector<torch::Tensor> ResNetImpl::layers(const torch::Tensor& x, const Progress& progress) {
   auto out = bn1_.forward(conv1_(x)).relu_();
   out = torch::max_pool2d(out, 3, 2, 1);
   std::vector<torch::Tensor> outputs;
   for (auto& layer : layers_) {
     out = layer->forward(out);
     outputs.push_back(out);
+    if (progress) {
+      progress(static_cast<double>(outputs.size()) / static_cast<double>(layers_.size()));
+    }
   }
   return outputs;
 }

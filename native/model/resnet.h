@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <vector>
 
 #include "model/config.h"
@@ -41,6 +42,9 @@ class BottleneckImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Bottleneck);
 
+/** Told the part of the work that is done, 0 to 1; may throw Cancelled. */
+using Progress = std::function<void(double)>;
+
 /** Channels that `layer` (1 to 4) of a ResNet gives. */
 int64_t resnet_channels(const ResNetConfig& config, int64_t layer);
 
@@ -51,7 +55,7 @@ class ResNetImpl : public torch::nn::Module {
   explicit ResNetImpl(const ResNetConfig& config, int64_t last_layer = 4);
 
   /** [N, 3, H, W] gives the output of each layer, at strides 4, 8, 16 and 32. */
-  std::vector<torch::Tensor> layers(const torch::Tensor& x);
+  std::vector<torch::Tensor> layers(const torch::Tensor& x, const Progress& progress = {});
 
  private:
   torch::nn::Conv2d conv1_;
