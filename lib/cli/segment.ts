@@ -109,7 +109,6 @@ function lineOf(
   picture: PictureFile,
   { cellType, probabilities, cells, capped }: RoutedSegmentation,
 ): string {
-  const caps =
-    capped.detections || capped.proposals ? ' (as many as the model may find: there may be more)' : '';
+  const caps = capped.detections ? ' (as many as the model may find: there may be more)' : '';
   return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${caps}`;
 }

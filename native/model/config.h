@@ -82,7 +82,7 @@ struct MaskRcnnConfig {
 
 enum class ClassifierHead {
   kLinear,      // torchvision: average pool, fc
-  kConcatPool,  // fastai: average and max pool, norm, dropout, linear, ReLU, norm, dropout, linear
+  kConcatPool,  // fastai: max and average pool, norm, dropout, linear, ReLU, norm, dropout, linear
 };
 
 enum class ResizeMethod { kNone, kCrop, kSquish };

@@ -38,7 +38,9 @@ describe.each(['zip', 'legacy', 'nested'])('checkpoint_%s.pth', (kind) => {
     test('what is beside the tensors is listed', async () => {
       const { prefix, others, refused } = await openWeights(goldenPath(name));
       expect(prefix).toBe(kind === 'nested' ? 'model.' : '');
-      expect(others.map((entry) => entry.name)).toEqual(kind === 'nested' ? ['epoch', 'args.lr', 'args.name'] : []);
+      expect(others.map((entry) => entry.name)).toEqual(
+        kind === 'nested' ? ['epoch', 'args.lr', 'args.name'] : [],
+      );
       expect(refused).toEqual([]);
     });
   });
@@ -85,25 +87,21 @@ describeGolden('damaged files', { goldens: ['truncated.pth', 'not_a_checkpoint.p
   });
 });
 
-describeGolden(
-  'nuclei_small.pth',
-  { goldens: ['nuclei_small.pth', 'nuclei_small_detections.json'] },
-  () => {
-    test('is a Mask R-CNN by torchvision’s names', async () => {
-      const { tensors, format } = await openWeights(goldenPath('nuclei_small.pth'));
-      const names = tensors.map((entry) => entry.name);
-      expect(format).toBe('torch-zip');
-      expect(names).toEqual(
-        expect.arrayContaining([
-          'backbone.body.conv1.weight',
-          'rpn.head.cls_logits.weight',
-          'roi_heads.box_predictor.cls_score.weight',
-          'roi_heads.mask_predictor.mask_fcn_logits.weight',
-        ]),
-      );
-    });
-  },
-);
+describeGolden('nuclei_small.pth', { goldens: ['nuclei_small.pth', 'nuclei_small_detections.json'] }, () => {
+  test('is a Mask R-CNN by torchvision’s names', async () => {
+    const { tensors, format } = await openWeights(goldenPath('nuclei_small.pth'));
+    const names = tensors.map((entry) => entry.name);
+    expect(format).toBe('torch-zip');
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'backbone.body.conv1.weight',
+        'rpn.head.cls_logits.weight',
+        'roi_heads.box_predictor.cls_score.weight',
+        'roi_heads.mask_predictor.mask_fcn_logits.weight',
+      ]),
+    );
+  });
+});
 
 interface FastaiGolden {
   vocab: string[];
@@ -122,7 +120,12 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
     expect(fastai?.vocab).toEqual(golden().vocab);
     expect(tensors).toHaveLength(golden().keys);
     expect(tensors.map((entry) => entry.name)).toEqual(
-      expect.arrayContaining(['0.0.weight', '0.4.0.conv1.weight', '0.7.1.bn2.num_batches_tracked', '1.2.weight']),
+      expect.arrayContaining([
+        '0.0.weight',
+        '0.4.0.conv1.weight',
+        '0.7.1.bn2.num_batches_tracked',
+        '1.2.weight',
+      ]),
     );
   });
 
@@ -134,9 +137,10 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
 
   test('resize and normalisation are those its pipelines print', async () => {
     const { fastai } = await read();
-    const resize = /Resize -- \{'size': \((\d+), (\d+)\), 'method': '(\w+)', 'pad_mode': '(\w+)'.*?<Resampling\.\w+: (\d)>/.exec(
-      golden().after_item,
-    )!;
+    const resize =
+      /Resize -- \{'size': \((\d+), (\d+)\), 'method': '(\w+)', 'pad_mode': '(\w+)'.*?<Resampling\.\w+: (\d)>/.exec(
+        golden().after_item,
+      )!;
     expect(fastai?.resize).toEqual({
       height: Number(resize[1]),
       width: Number(resize[2]),
@@ -146,7 +150,11 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
     });
     expect(fastai?.divisor).toBe(Number(/'div': ([\d.]+)/.exec(golden().after_batch)![1]));
     const printed = (name: string) =>
-      [...new RegExp(`'${name}': tensor\\((\\[[^)]*)\\)`).exec(golden().after_batch)![1]!.matchAll(/\d\.\d+/g)].map(Number);
+      [
+        ...new RegExp(`'${name}': tensor\\((\\[[^)]*)\\)`)
+          .exec(golden().after_batch)![1]!
+          .matchAll(/\d\.\d+/g),
+      ].map(Number);
     for (const name of ['mean', 'std'] as const) {
       const stored = fastai!.normalize![name];
       expect(stored.map((value) => Number(value.toFixed(4)))).toEqual(printed(name));

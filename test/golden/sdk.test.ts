@@ -1,7 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CellClassifier, CellSegmenter, type MaskRCNNConfig, Masks, type PartialMaskRCNNConfig } from '../../lib/index.js';
-import { dataPath, describeGolden, goldenJson, goldenPath, goldenTensors, hasGolden, hasPicture } from '../support/golden.js';
+import {
+  CellClassifier,
+  CellSegmenter,
+  type MaskRCNNConfig,
+  Masks,
+  type PartialMaskRCNNConfig,
+} from '../../lib/index.js';
+import {
+  dataPath,
+  describeGolden,
+  goldenJson,
+  goldenPath,
+  goldenTensors,
+  hasGolden,
+  hasPicture,
+} from '../support/golden.js';
 import { starter } from '../support/sdk.js';
 
 // The whole way, from a picture's file to cells and types, as a user goes it.
@@ -41,7 +55,10 @@ function configOf(given: Record<string, unknown>): PartialMaskRCNNConfig {
       anchorSizes: sizes.map((size) => [size].flat()),
       aspectRatios: Array.from({ length: levels }, () => given.aspect_ratios as number[]),
     },
-    box: { hidden: given.box_head_hidden as number, detectionsPerImage: given.box_detections_per_img as number },
+    box: {
+      hidden: given.box_head_hidden as number,
+      detectionsPerImage: given.box_detections_per_img as number,
+    },
     mask: { channels: given.mask_head_channels as number[], hidden: given.mask_predictor_hidden as number },
   };
 }
@@ -91,7 +108,8 @@ async function checkDetections(golden: DetectionsGolden, expected: Detection): P
     order.forEach((mine, i) => {
       expect(cells.labels[mine]).toBe(expected.labels[i]);
       // Two empty masks have no IoU.
-      if (cells.areas[mine] !== 0 || areas[i] !== 0) expect(iou[i * masks.length + i]).toBeGreaterThanOrEqual(0.999);
+      if (cells.areas[mine] !== 0 || areas[i] !== 0)
+        expect(iou[i * masks.length + i]).toBeGreaterThanOrEqual(0.999);
     });
   }
 }
@@ -101,9 +119,12 @@ function matchBoxes(expected: Detection, boxes: Float32Array, scores: Float32Arr
   const free = new Set(scores.keys());
   return expected.boxes.map((box, i) => {
     const mine = [...free].find(
-      (k) => Math.abs(scores[k]! - expected.scores[i]!) < 1e-4 && box.every((value, side) => Math.abs(boxes[4 * k + side]! - value) < 0.01),
+      (k) =>
+        Math.abs(scores[k]! - expected.scores[i]!) < 1e-4 &&
+        box.every((value, side) => Math.abs(boxes[4 * k + side]! - value) < 0.01),
     );
-    if (mine === undefined) throw new Error(`no cell of ours is at ${box.join(', ')} with score ${expected.scores[i]}`);
+    if (mine === undefined)
+      throw new Error(`no cell of ours is at ${box.join(', ')} with score ${expected.scores[i]}`);
     free.delete(mine);
     return mine;
   });
@@ -131,26 +152,41 @@ describeGolden('a fastai export', { goldens: [exportsName, exported?.file ?? 'fa
   });
 
   const pictures = exported?.pictures.filter(({ picture }) => hasPicture(picture)) ?? [];
-  test.each(pictures.map((expected) => [expected.picture, expected] as const))('%s', async (picture, expected) => {
-    const answer = await classifier.classify(readFileSync(dataPath(picture)));
-    expect(answer.label).toBe(expected.label);
-    expected.probabilities.forEach((probability, i) => {
-      expect(Math.abs(answer.probabilities[exported!.vocab[i]!]! - probability)).toBeLessThan(0.005);
-    });
-  });
+  test.each(pictures.map((expected) => [expected.picture, expected] as const))(
+    '%s',
+    async (picture, expected) => {
+      const answer = await classifier.classify(readFileSync(dataPath(picture)));
+      expect(answer.label).toBe(expected.label);
+      expected.probabilities.forEach((probability, i) => {
+        expect(Math.abs(answer.probabilities[exported!.vocab[i]!]! - probability)).toBeLessThan(0.005);
+      });
+    },
+  );
 
   const inputsName = 'fastai_inputs.safetensors';
   const inputs = hasGolden(inputsName) ? goldenTensors(inputsName) : undefined;
-  const isItsOwn = inputs !== undefined && (JSON.parse(inputs.metadata.export ?? '""') as string) === exported?.file;
-  (isItsOwn ? test : test.skip)('the same input tensor gives the same probabilities (fastai_inputs.safetensors)', async () => {
-    const { input, probabilities } = inputs!.tensors as Record<'input' | 'probabilities', { shape: number[]; data: Float32Array }>;
-    const [count, ...shape] = input.shape as [number, number, number, number];
-    const size = input.data.length / count;
-    for (let i = 0; i < count; i++) {
-      const answer = await classifier.classifyTensor({ data: input.data.slice(i * size, (i + 1) * size), shape });
-      exported!.vocab.forEach((name, k) => {
-        expect(Math.abs(answer.probabilities[name]! - probabilities.data[i * exported!.vocab.length + k]!)).toBeLessThan(1e-4);
-      });
-    }
-  });
+  const isItsOwn =
+    inputs !== undefined && (JSON.parse(inputs.metadata.export ?? '""') as string) === exported?.file;
+  (isItsOwn ? test : test.skip)(
+    'the same input tensor gives the same probabilities (fastai_inputs.safetensors)',
+    async () => {
+      const { input, probabilities } = inputs!.tensors as Record<
+        'input' | 'probabilities',
+        { shape: number[]; data: Float32Array }
+      >;
+      const [count, ...shape] = input.shape as [number, number, number, number];
+      const size = input.data.length / count;
+      for (let i = 0; i < count; i++) {
+        const answer = await classifier.classifyTensor({
+          data: input.data.slice(i * size, (i + 1) * size),
+          shape,
+        });
+        exported!.vocab.forEach((name, k) => {
+          expect(
+            Math.abs(answer.probabilities[name]! - probabilities.data[i * exported!.vocab.length + k]!),
+          ).toBeLessThan(1e-4);
+        });
+      }
+    },
+  );
 });

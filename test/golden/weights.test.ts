@@ -18,25 +18,32 @@ const TYPES: Record<string, DType> = {
 
 type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>;
 
-describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weights_training'])('%s.pth', (kind) => {
-  describeGolden('holds what the reference saved', { goldens: [`${kind}.pth`, 'weights_values.json'] }, () => {
-    test('every name, type, shape and value', async () => {
-      const expected = goldenJson<Expected>('weights_values.json');
-      const weights = await openWeights(goldenPath(`${kind}.pth`));
-      const data = await readAll(weights);
-      expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
-      for (const { name: key, dtype, shape } of weights.tensors) {
-        const wanted = expected[key]!;
-        expect({ key, dtype, shape, values: numbers(data.get(key)!, dtype) }).toEqual({
-          key,
-          dtype: TYPES[wanted.dtype],
-          shape: wanted.shape,
-          values: wanted.values,
+describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weights_training'])(
+  '%s.pth',
+  (kind) => {
+    describeGolden(
+      'holds what the reference saved',
+      { goldens: [`${kind}.pth`, 'weights_values.json'] },
+      () => {
+        test('every name, type, shape and value', async () => {
+          const expected = goldenJson<Expected>('weights_values.json');
+          const weights = await openWeights(goldenPath(`${kind}.pth`));
+          const data = await readAll(weights);
+          expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
+          for (const { name: key, dtype, shape } of weights.tensors) {
+            const wanted = expected[key]!;
+            expect({ key, dtype, shape, values: numbers(data.get(key)!, dtype) }).toEqual({
+              key,
+              dtype: TYPES[wanted.dtype],
+              shape: wanted.shape,
+              values: wanted.values,
+            });
+          }
         });
-      }
-    });
-  });
-});
+      },
+    );
+  },
+);
 
 describeGolden('weights_training.pth', { goldens: ['weights_training.pth'] }, () => {
   test('what stands beside the state dict is listed', async () => {

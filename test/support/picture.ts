@@ -19,15 +19,3 @@ export async function readPicture(name: string): Promise<Tensor & { data: Float3
   }
   return { data: values, shape: [3, height, width] };
 }
-
-/** (x - min) / (max - min + 1e-6) over the whole picture, in float32. */
-export function stretch(picture: Tensor & { data: Float32Array }): Tensor & { data: Float32Array } {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (const value of picture.data) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-  }
-  const range = Math.fround(Math.fround(max - min) + 1e-6);
-  return { ...picture, data: picture.data.map((value) => Math.fround(value - min) / range) };
-}

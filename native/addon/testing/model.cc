@@ -1,5 +1,4 @@
 // The networks, stage by stage: one function a stage, each taking a network made here.
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,14 +9,9 @@
 #include "addon/testing/formula.h"
 #include "addon/testing/tensor.h"
 #include "error.h"
-#include "io/mapped_file.h"
-#include "io/weights.h"
-#include "mask/coco.h"
 #include "model/classifier.h"
-#include "model/keys.h"
 #include "model/mask_rcnn.h"
 #include "model/multi_scale_roi_align.h"
-#include "ops/paste.h"
 
 namespace cellroute::testing {
 
@@ -79,13 +73,6 @@ Napi::Value from_tensors(Napi::Env env, const std::vector<torch::Tensor>& tensor
   return array;
 }
 
-/** An array of texts. */
-Napi::Value from_texts(Napi::Env env, const std::vector<std::string>& texts) {
-  auto array = Napi::Array::New(env, texts.size());
-  for (size_t i = 0; i < texts.size(); ++i) array.Set(static_cast<uint32_t>(i), texts[i]);
-  return array;
-}
-
 /** [height, width] */
 model::ImageSize to_size(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
@@ -110,49 +97,6 @@ Napi::Value create_classifier(const Napi::CallbackInfo& info) {
 Napi::Value fill(const Napi::CallbackInfo& info) {
   fill_with_formula(network_of(info).module());
   return info.Env().Undefined();
-}
-
-/** {name: shape} */
-Napi::Value state_shapes(const Napi::CallbackInfo& info) {
-  auto& module = network_of(info).module();
-  auto state = module.named_parameters();
-  state.update(module.named_buffers());
-  auto result = Napi::Object::New(info.Env());
-  for (const auto& item : state) {
-    auto shape = Napi::Array::New(info.Env());
-    for (const int64_t size : item.value().sizes()) {
-      shape.Set(shape.Length(), Napi::Number::New(info.Env(), static_cast<double>(size)));
-    }
-    result.Set(item.key(), shape);
-  }
-  return result;
-}
-
-/** Tensors of a file's table as lib/weights reads it: names of what did not fit. */
-Napi::Value load_weights(const Napi::CallbackInfo& info) {
-  static const std::map<std::string, torch::ScalarType> kTypes{
-      {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"I64", torch::kInt64}};
-  const Fields weights(info[1], "weights");
-  const auto rename = weights.text("format") == "fastai" ? model::fastai_key : model::modern_key;
-  std::vector<io::TensorEntry> entries;
-  for (const auto& entry : weights.objects("tensors")) {
-    entries.push_back({rename(entry.text("name")), kTypes.at(entry.text("dtype")),
-                       entry.integers("shape"), entry.integers("strides"),
-                       static_cast<uint64_t>(entry.integer("offset")),
-                       static_cast<uint64_t>(entry.integer("storageEnd"))});
-  }
-  const auto report = io::load_state(network_of(info).module(),
-                                     io::MappedFile(weights.text("path")), entries, Poll());
-  auto problems = report.missing;
-  problems.insert(problems.end(), report.unexpected.begin(), report.unexpected.end());
-  problems.insert(problems.end(), report.mismatched.begin(), report.mismatched.end());
-  return from_texts(info.Env(), problems);
-}
-
-Napi::Value renamed(const Napi::CallbackInfo& info) {
-  const auto key = info[0].As<Napi::String>().Utf8Value();
-  const bool fastai = info[1].As<Napi::String>().Utf8Value() == "fastai";
-  return Napi::String::New(info.Env(), fastai ? model::fastai_key(key) : model::modern_key(key));
 }
 
 /** Pictures give {input, sizes}. */
@@ -200,34 +144,6 @@ Napi::Value roi_heads(const Napi::CallbackInfo& info) {
   result.Set("boxRegression", from_tensor(env, boxes.box_regression));
   result.Set("maskFeatures", from_tensor(env, mask_features));
   result.Set("maskLogits", from_tensor(env, heads->predict_masks(mask_features)));
-  return result;
-}
-
-/** A picture and mask thresholds give its detections; `masks` has COCO strings a threshold. */
-Napi::Value detect(const Napi::CallbackInfo& info) {
-  const auto env = info.Env();
-  auto network = mask_rcnn_of(info);
-  const auto picture = to_tensor(info[1]);
-  const auto found =
-      network->detect({picture}, model::DetectOptions::of(network->config())).front();
-  const auto thresholds = info[2].As<Napi::Array>();
-  auto masks = Napi::Array::New(env);
-  for (uint32_t i = 0; i < thresholds.Length(); ++i) {
-    std::vector<std::string> texts;
-    for (const auto& mask :
-         ops::paste_masks(found.mask_probabilities, found.boxes, picture.size(1), picture.size(2),
-                          thresholds.Get(i).As<Napi::Number>().DoubleValue())) {
-      texts.push_back(mask::to_coco(mask));
-    }
-    masks.Set(i, from_texts(env, texts));
-  }
-  auto result = Napi::Object::New(env);
-  result.Set("boxes", from_tensor(env, found.boxes));
-  result.Set("scores", from_tensor(env, found.scores));
-  result.Set("labels", from_tensor(env, found.labels));
-  result.Set("masks", masks);
-  result.Set("detectionsCapped", Napi::Boolean::New(env, found.detections_capped));
-  result.Set("proposalsCapped", Napi::Boolean::New(env, found.proposals_capped));
   return result;
 }
 
@@ -284,14 +200,10 @@ void register_model(Napi::Env env, Napi::Object exports) {
   add("createMaskRCNN", exported<create_mask_rcnn>);
   add("createClassifier", exported<create_classifier>);
   add("fillWithFormula", exported<fill>);
-  add("stateShapes", exported<state_shapes>);
-  add("loadWeights", exported<load_weights>);
-  add("renamedKey", exported<renamed>);
   add("transform", exported<transform>);
   add("backbone", exported<backbone>);
   add("rpnHead", exported<rpn_head>);
   add("roiHeads", exported<roi_heads>);
-  add("detect", exported<detect>);
   add("logits", exported<logits>);
   add("anchors", exported<anchors>);
   add("encodeBoxes", exported<encode_boxes>);
