@@ -42,16 +42,36 @@ const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
 const weights = join(folder, 'formula.safetensors');
 const config = join(folder, 'config.json');
 const detections = Number(values.detections);
-writeFileSync(config, JSON.stringify({ backbone: { norm: { kind: 'batch' } }, box: { detectionsPerImage: detections } }));
+writeFileSync(
+  config,
+  JSON.stringify({ backbone: { norm: { kind: 'batch' } }, box: { detectionsPerImage: detections } }),
+);
 
 const sides = { cellroute: [], torchvision: [] };
 try {
   const peer = join(bench, 'peers', 'torchvision_segment.py');
-  const shared = ['--picture', picture, '--detections', values.detections, '--min-score', values['min-score']];
+  const shared = [
+    '--picture',
+    picture,
+    '--detections',
+    values.detections,
+    '--min-score',
+    values['min-score'],
+  ];
   measure(python, [peer, ...shared, '--save-weights', weights]);
   for (let round = 0; round < Number(values.rounds); round++) {
     sides.torchvision.push(measure(python, [peer, ...shared, '--repeats', values.repeats]));
-    sides.cellroute.push(measure(process.execPath, [join(bench, 'ours_segment.mjs'), picture, weights, config, values.repeats, values['min-score'], '0.5']));
+    sides.cellroute.push(
+      measure(process.execPath, [
+        join(bench, 'ours_segment.mjs'),
+        picture,
+        weights,
+        config,
+        values.repeats,
+        values['min-score'],
+        '0.5',
+      ]),
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -69,12 +89,25 @@ const summary = Object.fromEntries(
   ]),
 );
 const { cellroute: ours, torchvision: theirs } = summary;
-const row = (name, a, b, ratio) => console.log(`${name.padEnd(26)} ${String(a).padStart(10)} ${String(b).padStart(12)} ${ratio.padStart(10)}`);
+const row = (name, a, b, ratio) =>
+  console.log(`${name.padEnd(26)} ${String(a).padStart(10)} ${String(b).padStart(12)} ${ratio.padStart(10)}`);
 console.log(`${picture}, ${cpus().length} x ${cpus()[0].model}; torchvision's time over ours`);
 row('', 'cellroute', 'torchvision', 'ratio');
-row('seconds a picture', ours.seconds.toFixed(3), theirs.seconds.toFixed(3), (theirs.seconds / ours.seconds).toFixed(2));
-row('peak resident MB', ours.peak_rss_mb, theirs.peak_rss_mb, (theirs.peak_rss_mb / ours.peak_rss_mb).toFixed(2));
+row(
+  'seconds a picture',
+  ours.seconds.toFixed(3),
+  theirs.seconds.toFixed(3),
+  (theirs.seconds / ours.seconds).toFixed(2),
+);
+row(
+  'peak resident MB',
+  ours.peak_rss_mb,
+  theirs.peak_rss_mb,
+  (theirs.peak_rss_mb / ours.peak_rss_mb).toFixed(2),
+);
 row('cells', ours.detections, theirs.detections, '');
 const loop = sides.cellroute[0].event_loop_delay_ms;
-console.log(`event loop while segmenting: p99 ${loop.p99.toFixed(1)} ms, max ${loop.max.toFixed(1)} ms; load ${sides.cellroute[0].load_seconds} s`);
+console.log(
+  `event loop while segmenting: p99 ${loop.p99.toFixed(1)} ms, max ${loop.max.toFixed(1)} ms; load ${sides.cellroute[0].load_seconds} s`,
+);
 if (values.json) writeFileSync(values.json, JSON.stringify({ summary, sides }, null, 2));

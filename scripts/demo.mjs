@@ -12,8 +12,12 @@ console.log('\nWhich cells are they? (cellroute classify)');
 must('node', [cellroute, 'classify', pictures]);
 
 // The starter knows how to outline one type so far; its router tells the others apart and says so.
-const fluorescence = readdirSync(pictures).filter((name) => name.startsWith('fluorescence')).map((name) => join(pictures, name));
+const fluorescence = readdirSync(pictures)
+  .filter((name) => name.startsWith('fluorescence'))
+  .map((name) => join(pictures, name));
 console.log('\nOutlining the fluorescence pictures (cellroute segment)');
 must('node', [cellroute, 'segment', ...fluorescence, '--out', out]);
 if (!existsSync(out)) throw new Error(`${out} was not written`);
-console.log(`\nLook at ${join('demo-output', '*.overlay.png')}; the masks are beside them, as JSON, CSV and label pictures.`);
+console.log(
+  `\nLook at ${join('demo-output', '*.overlay.png')}; the masks are beside them, as JSON, CSV and label pictures.`,
+);

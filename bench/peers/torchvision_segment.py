@@ -5,7 +5,7 @@
 Without --weights the network is filled by the goldens' weight formula (see test/golden/make/formula.py): no cells are
 meant, but every stage works as hard as it can, up to --detections. A repeat is what a caller waits for: the network,
 the pasted masks and their thresholding; encoding to RLE by pycocotools is timed apart. The picture is decoded once,
-outside. Needs torch, torchvision, pillow and pycocotools.
+outside. Needs torch, torchvision, pillow, pycocotools and safetensors.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import torch
 import torchvision
 from PIL import Image
 from pycocotools import mask as coco_mask
+from safetensors.torch import save_file
 from torchvision.models.detection import maskrcnn_resnet50_fpn
 from torchvision.models.detection.mask_rcnn import MaskRCNN
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="state dict; the weight formula where it is not given")
+    parser.add_argument("--save-weights", type=Path, help="write the network's tensors as safetensors and stop")
     parser.add_argument("--classes", type=int, default=2, help="with the background")
     parser.add_argument("--min-size", type=int, default=800, help="short side after the resize")
     parser.add_argument("--max-size", type=int, default=1333, help="limit of the long side")
@@ -78,6 +80,10 @@ def main() -> None:
     pixels = np.array(Image.open(options.picture).convert("RGB"))
     picture = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255
     model = build(options)
+    if options.save_weights is not None:
+        save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, options.save_weights)
+        print(json.dumps({"saved": str(options.save_weights)}))
+        return
     loaded = peak_rss_mb()
 
     seconds, encoding = [], []

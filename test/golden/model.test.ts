@@ -4,7 +4,6 @@ import {
   describeGolden,
   type GoldenTensor,
   goldenJson,
-  goldenPath,
   goldenTensors,
   hasGolden,
 } from '../support/golden.js';
@@ -210,8 +209,3 @@ describeGolden(
     });
   },
 );
-
-function largestDifference(actual: Values, expected: Values): number {
-  expect(actual.length).toBe(expected.length);
-  return Array.from(expected).reduce((most, value, i) => Math.max(most, Math.abs(actual[i]! - value)), 0);
-}
