@@ -59,7 +59,7 @@ export const boundaries = [
         /\.node['"`]|process\.dlopen/,
       ),
   ],
-  ['no cast around the contract', () => matches(sdk(), /as unknown as|: any\b|as any\b/)],
+  ['no cast around the contract', () => matches(sdk(), /as unknown as|\bas any\b|: any[;,)\]>=]/)],
   [
     "no machine's own paths are committed",
     () =>

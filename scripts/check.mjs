@@ -53,7 +53,10 @@ async function clangTidy() {
 
 function checksOf(fix) {
   return [
-    ['biome', () => captured('biome', fix ? ['check', '--write', '.'] : ['ci', '.'])],
+    [
+      'biome',
+      () => captured('biome', fix ? ['check', '--write', '--colors=off', '.'] : ['ci', '--colors=off', '.']),
+    ],
     ['tsc of the SDK', () => captured('tsc', ['-p', 'tsconfig.json', '--noEmit'])],
     ['tsc of the tests', () => captured('tsc', ['-p', 'test/tsconfig.json'])],
     ['clang-format', () => clangFormat(fix)],

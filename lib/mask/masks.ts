@@ -116,7 +116,8 @@ export class Masks implements Iterable<Masks> {
 
   /** Masks from a batch: checked from end to end, and copied. */
   static fromBatch(batch: MaskBatch): Masks {
-    const { height, width, counts, offsets } = checkObject('batch', batch) as unknown as MaskBatch;
+    checkObject('batch', batch);
+    const { height, width, counts, offsets } = batch;
     if (!types.isUint32Array(counts)) throw refuse('batch.counts', 'a Uint32Array', counts);
     if (!types.isUint32Array(offsets)) throw refuse('batch.offsets', 'a Uint32Array', offsets);
     const copy = { ...checkSize({ height, width }), counts: counts.slice(), offsets: offsets.slice() };

@@ -120,12 +120,7 @@ async function drawCells(
     const scale = Math.max(1, Math.round(longSide / 1200));
     drawings.push((cell) => {
       const text = cells.scores[cell]!.toFixed(2);
-      const [x, y, w, h] = boxes.subarray(4 * cell, 4 * cell + 4) as unknown as [
-        number,
-        number,
-        number,
-        number,
-      ];
+      const [x = 0, y = 0, w = 0, h = 0] = boxes.subarray(4 * cell, 4 * cell + 4);
       const left = Math.round((x + w / 2) * zoom - textWidth(text, scale) / 2);
       canvas.text(
         text,

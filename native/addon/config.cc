@@ -75,14 +75,14 @@ model::ClassifierConfig read_classifier_config(const Napi::Value& value) {
   model::ClassifierConfig result;
   result.backbone = read_backbone(config.object("backbone"));
   result.head = head.text("kind") == "concat-pool" ? model::ClassifierHead::kConcatPool
-                                                    : model::ClassifierHead::kLinear;
+                                                   : model::ClassifierHead::kLinear;
   result.head_hidden = head.integer("hidden");
   result.num_classes = config.value("classNames").As<Napi::Array>().Length();
   result.normalize = read_normalize(config);
   if (config.has("resize")) {
     const auto resize = config.object("resize");
-    result.resize = resize.text("method") == "crop" ? model::ResizeMethod::kCrop
-                                                    : model::ResizeMethod::kSquish;
+    result.resize =
+        resize.text("method") == "crop" ? model::ResizeMethod::kCrop : model::ResizeMethod::kSquish;
     result.resize_width = resize.integer("width");
     result.resize_height = resize.integer("height");
   }

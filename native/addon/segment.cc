@@ -69,8 +69,8 @@ class SegmentJob final : public DeliveredJob {
         << options_.intensity.high << ' ' << detect.score_threshold << ' ' << detect.nms_threshold
         << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
         << detect.rpn_post_nms_top_n << ' ' << detect.rpn_nms_threshold << ' '
-        << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' '
-        << options_.min_area << ' ' << options_.max_lost.value_or(-1);
+        << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' ' << options_.min_area
+        << ' ' << options_.max_lost.value_or(-1);
     return key.str();
   }
 

@@ -18,7 +18,8 @@ struct SegmentOptions {
   double mask_threshold = 0.5;
   /** Pixels; smaller masks are dropped. */
   uint32_t min_area = 0;
-  /** Share of its pixels a cell may lose to better ones before it is dropped; none leaves overlaps. */
+  /** Share of its pixels a cell may lose to better ones before it is dropped; none leaves overlaps.
+   */
   std::optional<double> max_lost;
 };
 

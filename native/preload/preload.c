@@ -27,7 +27,8 @@ static void* open_library(const char* path, char* reason, size_t size) {
     return NULL;
   }
   // The library's own folder is searched for what it needs.
-  HMODULE handle = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
+  HMODULE handle = LoadLibraryExW(
+      wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
   if (!handle) snprintf(reason, size, "LoadLibraryEx failed with error %lu", GetLastError());
   return (void*)handle;
 }
@@ -46,14 +47,16 @@ static void* find_symbol(void* library, const char* name) { return dlsym(library
 #endif
 
 // open(path: string): bigint | undefined
-// Opens one library for the life of the process. Returns its aoti_torch_abi_version() where it has one.
+// Opens one library for the life of the process. Returns its aoti_torch_abi_version() where it has
+// one.
 static napi_value open_path(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argument;
   char path[PATH_LIMIT];
   size_t length = 0;
   napi_get_cb_info(env, info, &argc, &argument, NULL, NULL);
-  if (argc != 1 || napi_get_value_string_utf8(env, argument, path, sizeof path, &length) != napi_ok ||
+  if (argc != 1 ||
+      napi_get_value_string_utf8(env, argument, path, sizeof path, &length) != napi_ok ||
       length + 1 >= sizeof path) {
     return fail(env, "open: expected a path of fewer than 4095 bytes");
   }
@@ -62,7 +65,8 @@ static napi_value open_path(napi_env env, napi_callback_info info) {
   if (!library) return fail(env, reason);
 
   napi_value result;
-  uint64_t (*abi_version)(void) = (uint64_t(*)(void))find_symbol(library, "aoti_torch_abi_version");
+  uint64_t (*abi_version)(void) =
+      (uint64_t (*)(void))find_symbol(library, "aoti_torch_abi_version");
   if (abi_version) {
     napi_create_bigint_uint64(env, abi_version(), &result);
   } else {

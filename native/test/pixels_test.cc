@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -21,8 +20,8 @@ template <typename T>
 Picture picture(Picture::Type type, int64_t height, int64_t width, int64_t channels,
                 const std::vector<T>& values) {
   Picture result{.type = type, .bytes = {}, .width = width, .height = height, .channels = channels};
-  result.bytes.resize(values.size() * sizeof(T));
-  std::memcpy(result.bytes.data(), values.data(), result.bytes.size());
+  const auto* data = reinterpret_cast<const uint8_t*>(values.data());
+  result.bytes.assign(data, data + values.size() * sizeof(T));
   return result;
 }
 

@@ -1,4 +1,5 @@
-// An addon of its own, never shipped: shows operators and stages to the parity tests in test/golden.
+// An addon of its own, never shipped: shows operators and stages to the parity tests in
+// test/golden.
 #include <napi.h>
 
 #include "addon/testing/tensor.h"

@@ -5,7 +5,8 @@
 
 namespace cellroute::testing {
 
-/** {data: Float32Array | BigInt64Array | Uint8Array, shape: number[]} to a tensor that owns its memory. */
+/** {data: Float32Array | BigInt64Array | Uint8Array, shape: number[]} to a tensor that owns its
+ * memory. */
 torch::Tensor to_tensor(const Napi::Value& value);
 
 /** The way back; other types are cast to float32 (floating) or int64 (integers). */
