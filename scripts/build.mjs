@@ -27,14 +27,17 @@ function buildNative() {
   // Asked here first, so that a download shows its progress and a failure its own words.
   const libtorch = findLibtorch();
   console.error(`cellroute: LibTorch ${libtorch.version} from ${libtorch.source} (${libtorch.folder})`);
+  // Not named, it stays as it was: a prebuild made between two test runs does not throw the tests' build away.
   const definitions = [
     `--CDCELLROUTE_LIBTORCH=${libtorch.folder}`,
-    `--CDCELLROUTE_BUILD_TESTS=${options.has('--tests') ? 'ON' : 'OFF'}`,
+    ...(options.has('--tests') ? ['--CDCELLROUTE_BUILD_TESTS=ON'] : []),
   ];
   // Outside build/, which node-gyp wipes: a rebuild then links anew and does not compile anew.
   must('cmake-js', ['compile', '--out', join('out', 'Release'), ...definitions], {
     env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
   });
+  // A checkout runs with the LibTorch it was built with; an installed package asks its platform package.
+  writeFileSync(join(root, 'build', 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
 }
 
 /** One instance for both module systems: the ES module re-exports the CommonJS one, name by name. */

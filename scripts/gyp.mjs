@@ -21,11 +21,12 @@ if (process.argv[2] === 'prebuild') {
   const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
   rmSync(folder, { recursive: true, force: true });
   must('prebuildify', ['--napi'], { env });
-  // prebuildify takes one .node; the stub that opens LibTorch goes beside it.
-  copyFileSync(
-    join(root, 'build', 'preload', 'cellroute_preload.node'),
-    join(folder, 'cellroute_preload.node'),
-  );
+  const addon = join('Release', 'cellroute.node');
+  const preload = join('preload', 'cellroute_preload.node');
+  // prebuildify moves its one .node away, which the checkout goes on using.
+  copyFileSync(join(folder, 'cellroute.node'), join(root, 'build', addon));
+  // The stub that opens LibTorch goes beside it.
+  copyFileSync(join(root, 'build', preload), join(folder, 'cellroute_preload.node'));
 } else {
   must('node-gyp', ['rebuild'], { env });
 }
