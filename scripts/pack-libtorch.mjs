@@ -54,6 +54,6 @@ writeFileSync(
   `# ${name}\n\n${manifest.description}. Installed by \`cellroute\`; not meant to be used alone.\n`,
 );
 const [{ filename }] = JSON.parse(
-  must('npm', ['pack', folder, '--json', '--pack-destination', out], { capture: true }).replace(/^[^[]*/, ''),
+  must('npm', ['pack', folder, '--json', '--pack-destination', out], { capture: true }),
 );
 console.log(join(out, filename));

@@ -11,7 +11,7 @@ const PATH = [join(root, 'node_modules', '.bin'), resolve(process.execPath, '..'
   delimiter,
 );
 
-/** Runs a program in the repository and returns its exit status and, with `capture`, what it printed. */
+/** Runs a program in the repository: its exit status and, with `capture`, what it printed (`stdout` alone, `output` in all). */
 export function run(program, args, { env = {}, cwd = root, capture = false } = {}) {
   const result = spawnSync(program, args, {
     cwd,
@@ -21,17 +21,14 @@ export function run(program, args, { env = {}, cwd = root, capture = false } = {
     maxBuffer: 1 << 28,
     shell: process.platform === 'win32',
   });
-  return {
-    status: result.status ?? 1,
-    output: `${result.stdout ?? ''}${result.stderr ?? ''}`,
-    error: result.error,
-  };
+  const { stdout, stderr, status, error } = result;
+  return { status: status ?? 1, stdout: stdout ?? '', output: `${stdout ?? ''}${stderr ?? ''}`, error };
 }
 
-/** Runs a program and ends this one with its status where it fails. */
+/** Runs a program and ends this one with its status where it fails; what it printed on stdout, with `capture`. */
 export function must(program, args, options) {
-  const { status, error, output } = run(program, args, options);
-  if (status === 0) return output;
+  const { status, error, output, stdout } = run(program, args, options);
+  if (status === 0) return stdout;
   if (output) console.error(output);
   console.error(
     `${program} ${args.join(' ')} failed${error ? `: ${error.message}` : ` with status ${status}`}`,
