@@ -5,25 +5,13 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { findLibtorch } from './libtorch.mjs';
-import { has, must, root } from './run.mjs';
+import { must, root } from './run.mjs';
+import { ensureSystem } from './system.mjs';
 
 const options = new Set(process.argv.slice(2));
 
-function checkTools() {
-  const missing = ['cmake', process.platform === 'win32' ? 'cl' : 'c++'].filter(
-    (tool) => tool !== 'cl' && !has(tool),
-  );
-  if (missing.length === 0) return;
-  console.error(
-    `Building cellroute needs ${missing.join(' and ')}, which ${missing.length > 1 ? 'are' : 'is'} not on this machine.`,
-  );
-  console.error('Debian and Ubuntu: apt-get install cmake ninja-build g++ python3-pip doctest-dev');
-  console.error('macOS: xcode-select --install && brew install cmake ninja doctest');
-  process.exit(1);
-}
-
 function buildNative() {
-  checkTools();
+  ensureSystem({ tests: options.has('--tests') });
   // Asked here first, so that a download shows its progress and a failure its own words.
   const libtorch = findLibtorch();
   console.error(`cellroute: LibTorch ${libtorch.version} from ${libtorch.source} (${libtorch.folder})`);
