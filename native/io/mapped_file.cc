@@ -76,7 +76,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   }
   // Nothing of an empty file can be mapped.
   if (code == 0 && size_ > 0) {
-    void* view = mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_PRIVATE, file_, 0);
+    const void* view = mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_PRIVATE, file_, 0);
     if (view == MAP_FAILED) {
       code = errno;
     } else {

@@ -175,7 +175,7 @@ size_t bytes_per_value(Picture::Type type) {
 
 void check(const Picture& picture) {
   // Sides this long leave the products below far from overflow.
-  constexpr int64_t kLongest = int64_t{1} << 28;
+  constexpr int64_t kLongest = 268'435'456;
   if (picture.width < 1 || picture.height < 1 || picture.width > kLongest ||
       picture.height > kLongest || picture.channels < 1 || picture.channels > 4) {
     throw Error("INVALID_ARGUMENT", "A picture of " + std::to_string(picture.width) + " x " +

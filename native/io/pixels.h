@@ -10,7 +10,7 @@ namespace cellroute::io {
 
 /** A decoded picture: rows from the top, channels interleaved, in the machine's byte order. */
 struct Picture {
-  enum class Type { kU8, kU16, kF32 };
+  enum class Type : uint8_t { kU8, kU16, kF32 };
 
   Type type = Type::kU8;
   std::vector<uint8_t> bytes;
@@ -27,7 +27,7 @@ void check(const Picture& picture);
 
 /** How pixel values become floats. */
 struct Intensity {
-  enum class Kind {
+  enum class Kind : uint8_t {
     kTypeRange,   // 8 bits / 255, 16 bits / 65535, floats as they are: torchvision's
     kMinMax,      // then (x - min) / (max - min + 1e-6) over the picture, its channels together
     kPercentile,  // the same from the low-th to the high-th percentile, clipped to these

@@ -19,16 +19,12 @@ struct ByteSum {
   using Value = uint8_t;
   using Weight = int32_t;
   using Sum = int32_t;
-  static constexpr int kFractionBits = 22;
-  static constexpr Sum kStart = Sum{1} << (kFractionBits - 1);
+  static constexpr Sum kOne = 4'194'304;  // 22 bits of fraction
+  static constexpr Sum kStart = kOne / 2;
 
   // No weight of a triangle is negative, so that adding a half rounds.
-  static Weight weight(double exact) {
-    return static_cast<Weight>(exact * (1 << kFractionBits) + 0.5);
-  }
-  static Value value(Sum sum) {
-    return static_cast<Value>(std::clamp<Sum>(sum >> kFractionBits, 0, 255));
-  }
+  static Weight weight(double exact) { return static_cast<Weight>(std::floor(exact * kOne + 0.5)); }
+  static Value value(Sum sum) { return static_cast<Value>(std::min<Sum>(sum / kOne, 255)); }
 };
 
 struct FloatSum {
@@ -57,8 +53,9 @@ std::vector<Window<typename Kind::Weight>> windows(int64_t from, int64_t to) {
   std::vector<double> exact;
   for (int64_t i = 0; i < to; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
-    const auto last = std::min(static_cast<int64_t>(centre + support + 0.5), from);
+    const auto first =
+        std::max<int64_t>(static_cast<int64_t>(std::floor(centre - support + 0.5)), 0);
+    const auto last = std::min(static_cast<int64_t>(std::floor(centre + support + 0.5)), from);
     exact.clear();
     double total = 0;
     for (int64_t source = first; source < last; ++source) {
@@ -165,7 +162,7 @@ Picture crop(const Picture& picture, int64_t left, int64_t top, int64_t width, i
 }
 
 void check_target(int64_t height, int64_t width) {
-  constexpr int64_t kLongest = int64_t{1} << 16;
+  constexpr int64_t kLongest = 65'536;
   if (height < 1 || width < 1 || height > kLongest || width > kLongest) {
     throw Error("INVALID_ARGUMENT", "Cannot resize to " + std::to_string(width) + " x " +
                                         std::to_string(height) + " pixels");

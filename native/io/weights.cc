@@ -91,6 +91,7 @@ torch::Tensor read_tensor(const MappedFile& file, const TensorEntry& entry) {
   return span.as_strided(entry.shape, entry.strides).contiguous();
 }
 
+// NOLINTNEXTLINE(misc-const-correctness): a module's tensors are handles, what they hold changes
 LoadReport load_state(torch::nn::Module& module, const MappedFile& file,
                       const std::vector<TensorEntry>& entries, const Poll& poll) {
   const torch::NoGradGuard no_grad;

@@ -78,7 +78,8 @@ class RoiAlign : public torch::autograd::Function<RoiAlign> {
         .aligned = saved["aligned"].toBool(),
     };
     const auto rois = ctx->get_saved_variables()[0];
-    auto grad = RoiAlignBackward::apply(grads[0], rois, saved["input_sizes"].toIntVector(), params);
+    const auto grad =
+        RoiAlignBackward::apply(grads[0], rois, saved["input_sizes"].toIntVector(), params);
     return {grad, torch::Tensor(), torch::Tensor()};
   }
 };

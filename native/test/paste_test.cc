@@ -42,7 +42,7 @@ torch::Tensor reference(const torch::Tensor& probabilities, const torch::Tensor&
 
 /** [H, W] of bools, counted out. */
 torch::Tensor decode(const Rle& rle) {
-  auto columns = torch::zeros({int64_t{rle.width} * rle.height}, torch::kBool);
+  const auto columns = torch::zeros({int64_t{rle.width} * rle.height}, torch::kBool);
   int64_t position = 0;
   bool inside = false;
   for (const auto count : rle.counts) {

@@ -169,7 +169,7 @@ TEST_CASE("to_float refuses values that are not finite, but not in the alpha") {
 TEST_CASE("to_float refuses a picture whose data is not of its size") {
   for (auto wrong :
        {bytes(2, 2, 1, {1, 2, 3}), bytes(2, 2, 5, std::vector<uint8_t>(20)), bytes(0, 2, 1, {}),
-        bytes(-1, -4, 1, {1, 2, 3, 4}), bytes(int64_t{1} << 40, int64_t{1} << 40, 1, {})}) {
+        bytes(-1, -4, 1, {1, 2, 3, 4}), bytes(1'000'000'000'000, 1'000'000'000'000, 1, {})}) {
     CHECK(code_of([&] { to_float(wrong, kTypeRange); }) == "INVALID_ARGUMENT");
   }
   auto short_words = bytes(2, 2, 1, {1, 2, 3, 4});
@@ -178,7 +178,7 @@ TEST_CASE("to_float refuses a picture whose data is not of its size") {
 }
 
 TEST_CASE("to_float: threads do not matter") {
-  std::vector<uint8_t> values(300 * 400 * 3);
+  std::vector<uint8_t> values(size_t{300} * 400 * 3);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i * 31 % 251);
   const auto large = bytes(300, 400, 3, values);
   const auto run = [&] { return to_float(large, percentile(1, 99)); };

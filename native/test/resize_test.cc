@@ -54,6 +54,7 @@ double reference(const Picture& source, int64_t height, int64_t width, int64_t y
     const double scale = static_cast<double>(from) / static_cast<double>(to);
     const double centre = (static_cast<double>(at) + 0.5) * scale;
     std::vector<double> result;
+    result.reserve(static_cast<size_t>(from));
     for (int64_t i = 0; i < from; ++i) {
       result.push_back(std::max(
           0.0, 1 - std::abs(static_cast<double>(i) + 0.5 - centre) / std::max(scale, 1.0)));
@@ -118,7 +119,8 @@ TEST_CASE("resize equals the slow reference, in every type") {
 }
 
 TEST_CASE("resize: a constant stays, the same size is a copy") {
-  const auto white = make(Picture::Type::kU8, 31, 47, 1, std::vector<uint8_t>(31 * 47, 255));
+  const auto white =
+      make(Picture::Type::kU8, 31, 47, 1, std::vector<uint8_t>(size_t{31} * 47, 255));
   const auto resized = resize(white, 224, 13);
   CHECK(std::ranges::all_of(resized.bytes, [](uint8_t value) { return value == 255; }));
   CHECK(resize(noise(6, 5, 4), 6, 5).bytes == noise(6, 5, 4).bytes);
@@ -144,7 +146,7 @@ TEST_CASE("resize: threads do not matter, impossible sizes are refused") {
   CHECK(with_threads(1, run) == with_threads(2, run));
   CHECK_THROWS_AS(resize(source, 0, 5), cellroute::Error);
   CHECK_THROWS_AS(resize(source, 5, -1), cellroute::Error);
-  CHECK_THROWS_AS(resize_crop(source, 1 << 20, 1 << 20), cellroute::Error);
+  CHECK_THROWS_AS(resize_crop(source, 1'000'000, 1'000'000), cellroute::Error);
   auto cut = source;
   cut.bytes.pop_back();
   CHECK_THROWS_AS(resize(cut, 5, 5), cellroute::Error);

@@ -1,6 +1,7 @@
 #include "ops/roi_align.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -19,10 +20,14 @@ struct Case {
   bool aligned;
 };
 
-const std::vector<Case> kCases{
-    {0.25, 7, 7, 2, false}, {0.25, 14, 14, 2, false}, {0.5, 7, 5, 0, false},
-    {0.25, 7, 7, 2, true},  {1.0, 3, 3, -1, true},    {0.5, 1, 4, 3, true},
-};
+constexpr std::array<Case, 6> kCases{{
+    {0.25, 7, 7, 2, false},
+    {0.25, 14, 14, 2, false},
+    {0.5, 7, 5, 0, false},
+    {0.25, 7, 7, 2, true},
+    {1.0, 3, 3, -1, true},
+    {0.5, 1, 4, 3, true},
+}};
 
 torch::Tensor pool(const Case& c, const torch::Tensor& input, const torch::Tensor& rois) {
   return roi_align(input, rois, c.scale, c.height, c.width, c.ratio, c.aligned);
@@ -132,15 +137,15 @@ TEST_CASE("roi_align equals the slow reference") {
 TEST_CASE("roi_align: gradient equals differences in float64") {
   for (const auto& c : kCases) {
     const auto rois = some_rois(torch::kFloat64);
-    auto maps = some_maps(torch::kFloat64, 9).requires_grad_();
+    const auto maps = some_maps(torch::kFloat64, 9).requires_grad_();
     const auto output = pool(c, maps, rois);
     const auto weight = torch::randn_like(output);
     (output * weight).sum().backward();
     const torch::NoGradGuard no_grad;
-    auto numeric = torch::zeros_like(maps);
-    auto moved = maps.detach().clone();
-    auto values = moved.view(-1);
-    auto differences = numeric.view(-1);
+    const auto numeric = torch::zeros_like(maps);
+    const auto moved = maps.detach().clone();
+    const auto values = moved.view(-1);
+    const auto differences = numeric.view(-1);
     constexpr double kStep = 1e-3;
     // Every 7th: coprime to the sizes, so that all rows, columns and channels have their turn.
     for (int64_t i = 0; i < values.numel(); i += 7) {
@@ -159,7 +164,7 @@ TEST_CASE("roi_align: gradient equals differences in float64") {
 }
 
 TEST_CASE("roi_align: no boxes, no channels") {
-  auto maps = some_maps(torch::kFloat32).requires_grad_();
+  const auto maps = some_maps(torch::kFloat32).requires_grad_();
   const auto none = torch::empty({0, 5});
   const auto output = roi_align(maps, none, 0.5, 7, 5, 2, false);
   CHECK(output.sizes() == at::IntArrayRef({0, 11, 7, 5}));
@@ -205,7 +210,7 @@ TEST_CASE("roi_align: a box of a billion pixels costs no more than the map") {
 }
 
 TEST_CASE("roi_align: NaN in the map stays where it is seen") {
-  auto maps = torch::ones({1, 1, 8, 8});
+  const auto maps = torch::ones({1, 1, 8, 8});
   maps[0][0][0][0] = std::numeric_limits<float>::quiet_NaN();
   const auto rois = torch::tensor({{0.0F, 0.0F, 0.0F, 2.0F, 2.0F}, {0.0F, 4.0F, 4.0F, 7.0F, 7.0F}});
   const auto output = roi_align(maps, rois, 1, 2, 2, 2, true);
@@ -219,7 +224,7 @@ TEST_CASE("roi_align: layouts, order and threads do not matter") {
   const auto order = torch::tensor({4, 2, 6, 0, 1, 5, 3}, torch::kInt64);
   for (const auto& c : kCases) {
     const auto run = [&](const torch::Tensor& input, const torch::Tensor& boxes) {
-      auto leaf = input.detach().requires_grad_();
+      const auto leaf = input.detach().requires_grad_();
       const auto output = pool(c, leaf, boxes);
       (output * torch::arange(output.numel(), torch::kFloat32).view(output.sizes()))
           .sum()
@@ -261,7 +266,7 @@ TEST_CASE("roi_align refuses what it cannot read safely") {
 }
 
 TEST_CASE("roi_align has no second derivative, and says so") {
-  auto maps = some_maps(torch::kFloat64).requires_grad_();
+  const auto maps = some_maps(torch::kFloat64).requires_grad_();
   const auto output = roi_align(maps, some_rois(torch::kFloat64), 0.25, 3, 3, 2, true);
   const auto grad = torch::autograd::grad({output.pow(2).sum()}, {maps}, {}, true, true)[0];
   CHECK_THROWS_AS(grad.sum().backward(), c10::Error);

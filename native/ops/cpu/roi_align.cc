@@ -150,8 +150,7 @@ void forward(const torch::Tensor& input, const torch::Tensor& rois, const RoiAli
       const auto roi = sample_roi(boxes + 5 * k, height, width, params);
       const T* image = in + roi.image * channels * plane;
       T* pooled = out + k * channels * pooled_plane;
-      int64_t c = 0;
-      const auto pool = [&]<int64_t Channels>() {
+      const auto pool = [&]<int64_t Channels>(int64_t c) {
         for (int64_t ph = 0; ph < params.pooled_height; ++ph) {
           for (int64_t pw = 0; pw < params.pooled_width; ++pw) {
             pool_bin<Channels>(image + c * plane, plane, width, roi, ph, pw,
@@ -159,10 +158,12 @@ void forward(const torch::Tensor& input, const torch::Tensor& rois, const RoiAli
                                pooled_plane);
           }
         }
-        c += Channels;
       };
-      while (c + kChannelBlock <= channels) pool.template operator()<kChannelBlock>();
-      while (c < channels) pool.template operator()<1>();
+      int64_t c = 0;
+      for (; c + kChannelBlock <= channels; c += kChannelBlock) {
+        pool.template operator()<kChannelBlock>(c);
+      }
+      for (; c < channels; ++c) pool.template operator()<1>(c);
     }
   });
 }
