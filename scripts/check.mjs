@@ -87,9 +87,9 @@ function checksOf(fix) {
         return { status: lines.length === 0 ? 0 : 1, output: lines.join('\n') };
       },
     ]),
-    ['clang-tidy', clangTidy],
     ['publint', () => captured('publint', ['--strict'])],
     ['are the types wrong?', () => captured('attw', ['--pack', '.', '--format', 'ascii'])],
+    ['clang-tidy', clangTidy],
   ];
 }
 

@@ -43,10 +43,10 @@ title('build');
 must('node', ['scripts/build.mjs', '--tests']);
 title('node-gyp and prebuildify, from the same description');
 must('node', ['scripts/gyp.mjs', 'prebuild']);
-title('checks');
-add(await runChecks());
 for (const program of ['cellroute_mask_test', 'cellroute_core_test']) runNative(program);
 runJest();
+title('checks');
+add(await runChecks());
 
 const { passed, failed, skipped } = total;
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);

@@ -37,7 +37,7 @@ void Mailbox::post(std::unique_ptr<Letter> letter) {
   const std::lock_guard lock(mutex_);
   if (function_ == nullptr) return;
   if (napi_call_threadsafe_function(function_, letter.get(), napi_tsfn_nonblocking) == napi_ok) {
-    static_cast<void>(letter.release());
+    [[maybe_unused]] const auto* posted = letter.release();
   }
 }
 

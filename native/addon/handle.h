@@ -26,7 +26,7 @@ class Handle {
     if (napi_wrap(env, result, holder.get(), finalize, nullptr, nullptr) != napi_ok) {
       throw Napi::Error::New(env, "cellroute: an object could not be wrapped");
     }
-    static_cast<void>(holder.release());
+    [[maybe_unused]] const auto* wrapped = holder.release();
     result.TypeTag(&TypeTag<T>::value);
     Napi::MemoryManagement::AdjustExternalMemory(env, weight);
     return result;

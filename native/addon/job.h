@@ -42,7 +42,8 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   virtual Napi::Value convert(Napi::Env env) = 0;
 
   /** Hands the job to the engine; the promise settles when it is done. */
-  static Napi::Value submit(Napi::Env env, CallOptions options, std::shared_ptr<DeliveredJob> job);
+  static Napi::Value submit(Napi::Env env, const CallOptions& options,
+                            std::shared_ptr<DeliveredJob> job);
 
  protected:
   explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}
@@ -68,7 +69,7 @@ class FunctionJob final : public DeliveredJob {
       : DeliveredJob(std::move(cancel)), work_(std::move(work)), convert_(std::move(convert)) {}
 
   void run(const std::vector<std::shared_ptr<Job>>&) override { result_ = work_(poll()); }
-  Napi::Value convert(Napi::Env env) override { return convert_(env, *result_); }
+  Napi::Value convert(Napi::Env env) override { return convert_(env, result_.value()); }
 
  private:
   Work work_;
@@ -77,11 +78,12 @@ class FunctionJob final : public DeliveredJob {
 };
 
 template <typename Result>
-Napi::Value submit(Napi::Env env, CallOptions options, typename FunctionJob<Result>::Work work,
+Napi::Value submit(Napi::Env env, const CallOptions& options,
+                   typename FunctionJob<Result>::Work work,
                    typename FunctionJob<Result>::Convert convert) {
   auto job =
       std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert));
-  return DeliveredJob::submit(env, std::move(options), std::move(job));
+  return DeliveredJob::submit(env, options, std::move(job));
 }
 
 }  // namespace cellroute::addon

@@ -87,10 +87,10 @@ Napi::Value report_to_js(Napi::Env env, const io::LoadReport& report) {
   return result;
 }
 
-Napi::Value submit_load(Napi::Env env, WeightsRequest request, CallOptions call,
+Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions& call,
                         std::function<std::shared_ptr<LoadedModel>()> build) {
   return submit<Loaded>(
-      env, std::move(call),
+      env, call,
       [request = std::move(request), build = std::move(build)](const Poll& poll) {
         poll("read", 0.0);
         Loaded loaded{.model = build(), .report = {}, .bytes = 0};

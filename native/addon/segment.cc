@@ -121,10 +121,10 @@ class SegmentJob final : public DeliveredJob {
 Napi::Value segment(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
-    auto call = CallOptions::read(env, info[3]);
+    const auto call = CallOptions::read(env, info[3]);
     auto job = std::make_shared<SegmentJob>(call.cancel, Handle<LoadedModel>::get(env, info[0]),
                                             read_picture(info[1]), read_options(info[2]));
-    return DeliveredJob::submit(env, std::move(call), std::move(job));
+    return DeliveredJob::submit(env, call, std::move(job));
   });
 }
 

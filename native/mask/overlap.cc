@@ -38,6 +38,8 @@ class TakenPixels {
         const int length = std::countr_one(left >> first);
         append_run(free, base + first, base + first + length);
         if (first + length == 64) break;
+        // first + length is below 64 here.
+        // NOLINTNEXTLINE(clang-analyzer-core.BitwiseShift)
         left &= ~uint64_t{0} << (first + length);
       }
       at = next;

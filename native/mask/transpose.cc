@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "error.h"
@@ -22,7 +23,8 @@ struct Change {
  *  the foot of one place is followed by the head of the next. */
 class LineComparison {
  public:
-  LineComparison(uint32_t length, Bounds last_line) : length_(length), previous_(last_line) {
+  LineComparison(uint32_t length, Bounds last_line)
+      : length_(length), previous_(std::move(last_line)) {
     for (auto& bound : previous_) ++bound;
   }
 

@@ -33,10 +33,10 @@ AnchorGenerator::AnchorGenerator(const AnchorConfig& config) {
 
 torch::Tensor AnchorGenerator::operator()(size_t level, ImageSize grid, ImageSize picture) const {
   const auto& cell = cell_anchors_.at(level);
-  const auto y = torch::arange(grid.height, cell.options()) *
-                 static_cast<double>(picture.height / grid.height);
-  const auto x =
-      torch::arange(grid.width, cell.options()) * static_cast<double>(picture.width / grid.width);
+  // Whole pixels, as in torchvision.
+  const int64_t stride_y = picture.height / grid.height, stride_x = picture.width / grid.width;
+  const auto y = torch::arange(grid.height, cell.options()) * stride_y;
+  const auto x = torch::arange(grid.width, cell.options()) * stride_x;
   const auto grid_yx = torch::meshgrid({y, x}, "ij");
   const auto shifts = torch::stack({grid_yx[1], grid_yx[0], grid_yx[1], grid_yx[0]}, 2);
   return (shifts.unsqueeze(2) + cell).view({-1, 4});

@@ -14,7 +14,7 @@ constexpr double kBoxesBegin = 0.42;
 constexpr double kMasksBegin = 0.5;
 constexpr double kMasksEnd = 0.9;
 
-const MaskRcnnConfig& checked(const MaskRcnnConfig& config) {
+MaskRcnnConfig checked(const MaskRcnnConfig& config) {
   const size_t levels = config.returned_layers.size() + (config.extra_level ? 1 : 0);
   if (config.rpn.anchors.sizes.size() != levels) {
     throw Error("INVALID_CONFIG", "The pyramid has " + std::to_string(levels) +

@@ -39,6 +39,8 @@ static void* find_symbol(void* library, const char* name) {
 #else
 static void* open_library(const char* path, char* reason, size_t size) {
   void* handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+  // dlerror() is of this thread in glibc and on macOS.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (!handle) snprintf(reason, size, "%s", dlerror());
   return handle;
 }

@@ -14,7 +14,8 @@ Dense dense(const RleView& mask) {
   bool inside = false;
   for (const uint32_t count : mask.counts) {
     for (uint32_t i = 0; i < count; ++i, ++position) {
-      result.at(position % mask.height, position / mask.height) = inside;
+      result.at(static_cast<int64_t>(position % mask.height),
+                static_cast<int64_t>(position / mask.height)) = inside;
     }
     inside = !inside;
   }

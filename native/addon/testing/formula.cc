@@ -45,7 +45,7 @@ double spread_of(const std::string& key, const torch::Tensor& tensor) {
   return std::sqrt(6.0 / static_cast<double>(fan_in)) * (small ? 0.1 : 1.0);
 }
 
-void fill(const std::string& key, torch::Tensor tensor, const std::string& last_norm) {
+void fill(const std::string& key, const torch::Tensor& tensor, const std::string& last_norm) {
   if (ends_with(key, "num_batches_tracked")) {
     tensor.zero_();
   } else if (ends_with(key, "running_var")) {

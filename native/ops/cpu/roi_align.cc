@@ -159,11 +159,11 @@ void forward(const torch::Tensor& input, const torch::Tensor& rois, const RoiAli
           }
         }
       };
-      int64_t c = 0;
-      for (; c + kChannelBlock <= channels; c += kChannelBlock) {
+      const int64_t in_blocks = channels - channels % kChannelBlock;
+      for (int64_t c = 0; c < in_blocks; c += kChannelBlock) {
         pool.template operator()<kChannelBlock>(c);
       }
-      for (; c < channels; ++c) pool.template operator()<1>(c);
+      for (int64_t c = in_blocks; c < channels; ++c) pool.template operator()<1>(c);
     }
   });
 }
