@@ -41,7 +41,7 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   const maxPixels = checkNumber('maxPixels', options.maxPixels ?? defaultMaxPixels, { min: 1 });
   const page = checkNumber('page', options.page ?? 0, { min: 0, integer: true });
   signal?.throwIfAborted();
-  if (isBytes(input)) return untilAborted(decodeBytes(Uint8Array.from(input), maxPixels, page), signal);
+  if (isBytes(input)) return untilAborted(decodeBytes(new Uint8Array(input), maxPixels, page), signal);
   const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
   return { ...raw, data: raw.data.slice() };
 }
