@@ -69,7 +69,10 @@ class FunctionJob final : public DeliveredJob {
       : DeliveredJob(std::move(cancel)), work_(std::move(work)), convert_(std::move(convert)) {}
 
   void run(const std::vector<std::shared_ptr<Job>>&) override { result_ = work_(poll()); }
-  Napi::Value convert(Napi::Env env) override { return convert_(env, result_.value()); }
+  Napi::Value convert(Napi::Env env) override {
+    // Only a job that succeeded is converted, and such a one has its result.
+    return result_ ? convert_(env, *result_) : env.Undefined();
+  }
 
  private:
   Work work_;
