@@ -24,10 +24,11 @@ TEST_CASE("anchors: every ratio, then every size, around every pixel of the map"
           const double height = size * std::sqrt(ratio);
           const double width = size / std::sqrt(ratio);
           // Steps are whole: 25 rows over 3 are 8, 41 columns over 5 are 8.
-          const auto expected = torch::tensor(
-              {8 * x + std::nearbyint(-width / 2), 8 * y + std::nearbyint(-height / 2),
-               8 * x + std::nearbyint(width / 2), 8 * y + std::nearbyint(height / 2)},
-              torch::kFloat32);
+          const auto left = static_cast<double>(8 * x), top = static_cast<double>(8 * y);
+          const auto expected =
+              torch::tensor({left + std::nearbyint(-width / 2), top + std::nearbyint(-height / 2),
+                             left + std::nearbyint(width / 2), top + std::nearbyint(height / 2)},
+                            torch::kFloat32);
           CHECK(cellroute::test::same(anchors[row++], expected));
         }
       }

@@ -29,7 +29,7 @@ TEST_CASE("box coder: offsets of several classes, one box after the other") {
   torch::manual_seed(2);
   const BoxCoder coder({8, 12, 4, 6});
   const auto boxes = random_boxes(5);
-  const auto offsets = torch::randn({5, 3 * 4}) * 3;
+  const auto offsets = torch::randn({5, 12}) * 3;
   const auto decoded = coder.decode(offsets, boxes);
   REQUIRE(decoded.sizes() == torch::IntArrayRef({5, 3, 4}));
   for (int64_t i = 0; i < 5; ++i) {
