@@ -33,8 +33,8 @@ export async function runJob<T>(
   extra?: AbortSignal,
 ): Promise<T> {
   const { signal, onProgress } = options;
-  signal?.throwIfAborted();
-  extra?.throwIfAborted();
+  const signals = [signal, extra].filter((one) => one !== undefined);
+  for (const one of signals) one.throwIfAborted();
   const addon = native();
   const cancel = call(() => addon.createCancel());
   const stop = () => addon.cancel(cancel);
@@ -50,8 +50,7 @@ export async function runJob<T>(
         stop();
       }
     });
-  signal?.addEventListener('abort', stop, { once: true });
-  extra?.addEventListener('abort', stop, { once: true });
+  for (const one of signals) one.addEventListener('abort', stop, { once: true });
   try {
     return await callAsync(() =>
       job({ cancel, threads: threads(), ...(listener ? { onProgress: listener } : {}) }),
@@ -59,11 +58,10 @@ export async function runJob<T>(
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'CANCELLED') throw error;
     if (thrown) throw thrown.error;
-    if (signal?.aborted) throw signal.reason;
-    throw extra?.aborted ? extra.reason : error;
+    const aborted = signals.find((one) => one.aborted);
+    throw aborted ? aborted.reason : error;
   } finally {
-    signal?.removeEventListener('abort', stop);
-    extra?.removeEventListener('abort', stop);
+    for (const one of signals) one.removeEventListener('abort', stop);
   }
 }
 

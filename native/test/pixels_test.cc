@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
+#include "errors.h"
 #include "tensors.h"
 
 using namespace cellroute::io;
-using cellroute::Error;
+using cellroute::test::code_of;
 using cellroute::test::same;
 using cellroute::test::with_threads;
 
@@ -77,15 +77,6 @@ std::vector<std::pair<Picture, torch::Tensor>> random_pictures(int64_t channels)
 
 double type_range(Picture::Type type) {
   return type == Picture::Type::kU8 ? 255 : type == Picture::Type::kU16 ? 65535 : 1;
-}
-
-std::string code_of(const auto& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return "";
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
+#include "errors.h"
 #include "io/weights.h"
 #include "tensors.h"
 
 using namespace cellroute::io;
-using cellroute::Error;
 using cellroute::Poll;
+using cellroute::test::code_of;
 using cellroute::test::same;
 
 namespace {
@@ -47,15 +47,6 @@ TensorEntry entry(const std::string& name, const torch::Tensor& tensor, uint64_t
           .strides = tensor.strides().vec(),
           .offset = offset,
           .storage_end = storage_end};
-}
-
-std::string code_of(const auto& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return "";
 }
 
 }  // namespace

@@ -1,36 +1,20 @@
 import { statSync } from 'node:fs';
 import { openWeights } from '../../lib/weights/open.js';
-import type { DType } from '../../lib/weights/table.js';
 import { uniform } from '../support/formula.js';
 import { describeGolden, goldenJson, goldenPath } from '../support/golden.js';
-import { load, numbers, readAll, refusalOf } from '../support/weights.js';
-
-const TYPES: Record<string, DType> = {
-  float64: 'F64',
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int64: 'I64',
-  int32: 'I32',
-  int16: 'I16',
-  int8: 'I8',
-  uint8: 'U8',
-  bool: 'BOOL',
-};
-
-type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>;
+import { type CheckpointGolden, load, numbers, readAll, refusalOf, torchTypes } from '../support/weights.js';
 
 describe.each(['zip', 'legacy', 'nested'])('checkpoint_%s.pth', (kind) => {
   const name = `checkpoint_${kind}.pth`;
   describeGolden('holds the tensors the reference saved', { goldens: [name, 'checkpoint.json'] }, () => {
     test('every name, type, shape and value', async () => {
-      const expected = goldenJson<Expected>('checkpoint.json');
+      const expected = goldenJson<CheckpointGolden>('checkpoint.json');
       const weights = await openWeights(goldenPath(name));
       const data = await readAll(weights);
       expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
       for (const { name: key, dtype, shape } of weights.tensors) {
         const wanted = expected[key]!;
-        expect({ key, dtype, shape }).toEqual({ key, dtype: TYPES[wanted.dtype], shape: wanted.shape });
+        expect({ key, dtype, shape }).toEqual({ key, dtype: torchTypes[wanted.dtype], shape: wanted.shape });
         expect({ key, values: numbers(data.get(key)!, dtype) }).toEqual({ key, values: wanted.values });
       }
     });

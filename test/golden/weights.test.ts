@@ -1,22 +1,6 @@
 import { openWeights } from '../../lib/weights/open.js';
-import type { DType } from '../../lib/weights/table.js';
 import { describeGolden, goldenJson, goldenPath } from '../support/golden.js';
-import { numbers, readAll } from '../support/weights.js';
-
-const TYPES: Record<string, DType> = {
-  float64: 'F64',
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int64: 'I64',
-  int32: 'I32',
-  int16: 'I16',
-  int8: 'I8',
-  uint8: 'U8',
-  bool: 'BOOL',
-};
-
-type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>;
+import { type CheckpointGolden, numbers, readAll, torchTypes } from '../support/weights.js';
 
 describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weights_training'])(
   '%s.pth',
@@ -26,7 +10,7 @@ describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weig
       { goldens: [`${kind}.pth`, 'weights_values.json'] },
       () => {
         test('every name, type, shape and value', async () => {
-          const expected = goldenJson<Expected>('weights_values.json');
+          const expected = goldenJson<CheckpointGolden>('weights_values.json');
           const weights = await openWeights(goldenPath(`${kind}.pth`));
           const data = await readAll(weights);
           expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
@@ -34,7 +18,7 @@ describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weig
             const wanted = expected[key]!;
             expect({ key, dtype, shape, values: numbers(data.get(key)!, dtype) }).toEqual({
               key,
-              dtype: TYPES[wanted.dtype],
+              dtype: torchTypes[wanted.dtype],
               shape: wanted.shape,
               values: wanted.values,
             });

@@ -39,7 +39,25 @@ export async function refusalOf(path: string): Promise<CellrouteError> {
   return error;
 }
 
-const ITEM_BYTES: Record<DType, number> = {
+/** The types' names in PyTorch, as the goldens have them. */
+export const torchTypes: Record<string, DType> = {
+  float64: 'F64',
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int64: 'I64',
+  int32: 'I32',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
+
+/** What a golden says of a checkpoint's tensors, by name. */
+export type CheckpointGolden = Record<string, { dtype: string; shape: number[]; values: number[] }>;
+
+/** Bytes of an element; written apart from the library's table so that one checks the other. */
+export const ITEM_BYTES: Readonly<Record<DType, number>> = {
   F64: 8,
   F32: 4,
   F16: 2,

@@ -5,22 +5,16 @@ import { openWeights } from '../../../lib/weights/open.js';
 import type { TensorSource } from '../../../lib/weights/source.js';
 import type { DType } from '../../../lib/weights/table.js';
 import { writeWeights } from '../../../lib/weights/write.js';
-import { load, readAll, runReference, temporaryFolder, testReference } from '../../support/weights.js';
+import {
+  ITEM_BYTES,
+  load,
+  readAll,
+  runReference,
+  temporaryFolder,
+  testReference,
+} from '../../support/weights.js';
 
 const path = temporaryFolder();
-
-const ITEM_BYTES = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-} as const;
 
 /** Bytes that follow from the name alone. BOOL takes 0 and 1, the floats anything but NaN. */
 function source(name: string, dtype: DType, shape: number[]): TensorSource {
