@@ -6,6 +6,7 @@
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { Intensity } from '../config/shared.js';
+import type { ClassifySample, TrainSample } from '../data/types.js';
 
 /**
  * Masks of one picture size, one after the other: `counts` from `offsets[i]` to `offsets[i + 1]` are mask i
@@ -47,6 +48,10 @@ declare const brand: unique symbol;
 /** A loaded network, owned by native code. */
 export interface ModelHandle {
   readonly [brand]: 'model';
+}
+/** A network in training with its optimiser and, where asked for, the average of its weights. */
+export interface TrainerHandle {
+  readonly [brand]: 'trainer';
 }
 /** A flag that stops a job between its stages. */
 export interface CancelHandle {
@@ -141,6 +146,67 @@ export interface NativeTensorInfo {
   shape: number[];
 }
 
+// Training
+
+/** How anchors and proposals become training examples: torchvision's arguments of MaskRCNN. */
+export interface NativeSampling {
+  rpnFgIou: number;
+  rpnBgIou: number;
+  rpnBatchSize: number;
+  rpnPositiveFraction: number;
+  rpnPreNmsTopN: number;
+  rpnPostNmsTopN: number;
+  boxFgIou: number;
+  boxBgIou: number;
+  boxBatchSize: number;
+  boxPositiveFraction: number;
+}
+
+export type NativeOptimizer =
+  | { kind: 'sgd'; weightDecay: number; nesterov: boolean }
+  | { kind: 'adamw'; weightDecay: number; beta2: number; eps: number };
+
+export interface NativeTrainerOptions {
+  optimizer: NativeOptimizer;
+  /** Stages of the backbone that train, from the last: torchvision's trainable_backbone_layers, 0 to 5. */
+  trainableLayers: number;
+  /** Whether batch norms update their statistics; false keeps those the network came with. */
+  updateBatchStatistics: boolean;
+  /** Decay of the weights' exponential moving average; null keeps none. */
+  averageDecay: number | null;
+  precision: 'float32' | 'bfloat16';
+  /** Of the initial weights, a whole number below 2^53. */
+  seed: number;
+}
+
+export interface NativeSegmenterTrainerOptions extends NativeTrainerOptions {
+  sampling: NativeSampling;
+}
+
+export interface NativeClassifierTrainerOptions extends NativeTrainerOptions {
+  /** One a class; empty weighs all alike. */
+  classWeights: readonly number[];
+}
+
+/** What changes from step to step. */
+export interface NativeStep {
+  lr: number;
+  /** SGD's momentum, AdamW's beta1. */
+  momentum: number;
+  /** Norm of all gradients together above which they are scaled down; null never. */
+  maxGradNorm: number | null;
+  /** Of everything random in the step, a whole number below 2^53. */
+  seed: number;
+}
+
+export interface NativeStepResult {
+  /** By torchvision's names, `loss` for a classifier; without weights between them. */
+  losses: Record<string, number>;
+  gradNorm: number;
+  /** False where a loss or a gradient was not finite: the weights are then as they were. */
+  applied: boolean;
+}
+
 export interface NativeInfo {
   libtorch: string;
   /** What LibTorch's kernels use: AVX512, AVX2, DEFAULT. */
@@ -183,6 +249,44 @@ export interface NativeAddon {
     width: number,
     call: NativeCall,
   ): Promise<NativeClassification>;
+
+  /** A network with fresh weights (torchvision's initialisation), ready to train. */
+  createSegmenterTrainer(
+    config: MaskRCNNConfig,
+    options: NativeSegmenterTrainerOptions,
+    call: NativeCall,
+  ): Promise<TrainerHandle>;
+  createClassifierTrainer(
+    config: ClassifierConfig,
+    options: NativeClassifierTrainerOptions,
+    call: NativeCall,
+  ): Promise<TrainerHandle>;
+  releaseTrainer(trainer: TrainerHandle): void;
+  /** Takes over the tensors that fit by name and shape, and reports them and all others; the average starts there. */
+  startTrainer(trainer: TrainerHandle, weights: NativeWeights, call: NativeCall): Promise<LoadReport>;
+  /** The whole state: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>`. */
+  listTrainerTensors(trainer: TrainerHandle): NativeTensorInfo[];
+  readTrainerTensor(trainer: TrainerHandle, name: string, call: NativeCall): Promise<Uint8Array>;
+  /** Puts the whole state back; what does not fit is reported, and the trainer then may not go on. */
+  restoreTrainer(trainer: TrainerHandle, weights: NativeWeights, call: NativeCall): Promise<LoadReport>;
+  trainSegmenterStep(
+    trainer: TrainerHandle,
+    samples: readonly TrainSample[],
+    step: NativeStep,
+    call: NativeCall,
+  ): Promise<NativeStepResult>;
+  trainClassifierStep(
+    trainer: TrainerHandle,
+    samples: readonly ClassifySample[],
+    step: NativeStep,
+    call: NativeCall,
+  ): Promise<NativeStepResult>;
+  /** The network as it is now, or its average, as a model of its own. */
+  snapshotTrainer(
+    trainer: TrainerHandle,
+    weights: 'current' | 'average',
+    call: NativeCall,
+  ): Promise<NativeLoaded>;
 
   /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;

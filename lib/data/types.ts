@@ -1,0 +1,55 @@
+import type { ImageInput } from '../image/types.js';
+import type { Masks } from '../mask/masks.js';
+import type { MaskBatch } from '../native/contract.js';
+
+/** What is loaded of one picture of a data set. */
+export interface LoadedItem {
+  image: ImageInput;
+  /** One mask a cell, of the picture's size. */
+  masks: Masks;
+  /** Class of each cell, 1 to the number of classes. */
+  labels: Int32Array;
+}
+
+/** One picture of a data set with its truth. Nothing is decoded before `load`. */
+export interface DatasetItem {
+  /** Unique within its data set, and the same on every machine. */
+  readonly id: string;
+  /** The cell type the router is to name, where the data set says one. */
+  readonly type: string | undefined;
+  /** Further columns of the source by name, such as plate or fold, for splits. */
+  readonly columns: Readonly<Record<string, string>>;
+  readonly width: number;
+  readonly height: number;
+  /** Cells that can be trained on. */
+  readonly cells: number;
+  load(signal?: AbortSignal): Promise<LoadedItem>;
+}
+
+/** A picture ready for a training step: decoded, scaled by the model's intensity rule, transformed. */
+export interface TrainSample {
+  /** [3, height, width], not yet normalised by mean and std. */
+  pixels: Float32Array;
+  width: number;
+  height: number;
+  /** Of height × width; cells that a crop left nothing of are gone. */
+  masks: MaskBatch;
+  /** Class of each mask, 1 to numClasses - 1. */
+  labels: Int32Array;
+}
+
+/** A picture ready for a step of the classifier. */
+export interface ClassifySample {
+  /** [3, height, width], not yet normalised by mean and std; one size within a batch. */
+  pixels: Float32Array;
+  width: number;
+  height: number;
+  /** Index of the class. */
+  label: number;
+}
+
+/** Samples of one step, and the ids of the items they were made of. */
+export interface Batch<Sample> {
+  samples: Sample[];
+  ids: string[];
+}
