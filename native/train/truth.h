@@ -1,0 +1,18 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "mask/rle.h"
+
+namespace cellroute::train {
+
+/** The cells of one picture as they are trained on: boxes are the masks', half-open. */
+struct Truth {
+  torch::Tensor boxes;           // [N, 4] float32, x1 y1 x2 y2 in pixels of the picture as it came
+  torch::Tensor labels;          // [N] int64, 1..num_classes-1
+  std::vector<mask::Rle> masks;  // N, of the picture's size
+};
+
+}  // namespace cellroute::train
