@@ -87,3 +87,23 @@ export const object =
       result[key] = reader(given[key], path ? `${path}.${key}` : key);
     return result as { [K in keyof S]: Read<S[K]> };
   };
+
+/** A value without a default: left out, it is refused by its reader's check. */
+export const required =
+  <T>(reader: Reader<T>): Reader<T> =>
+  (value, path) =>
+    reader(value ?? null, path);
+
+type Variants<V extends Record<string, Shape>> = {
+  [K in keyof V & string]: { kind: K } & { [P in keyof V[K]]: Read<V[K][P]> };
+}[keyof V & string];
+
+/** An object of one of several shapes: its `kind` says which, and each shape has defaults of its own. */
+export const variants =
+  <const V extends Record<string, Shape>>(fallback: keyof V & string, shapes: V): Reader<Variants<V>> =>
+  (value, path) => {
+    const given = value === undefined ? {} : checkObject(path || 'config', value, CODE);
+    const kind = oneOf(fallback, Object.keys(shapes))(given.kind, path ? `${path}.kind` : 'kind');
+    const read = object({ kind: literal(kind), ...shapes[kind] });
+    return read(given, path) as Variants<V>;
+  };

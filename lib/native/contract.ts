@@ -85,6 +85,8 @@ export interface NativeWeights {
   tensors: readonly NativeTensorEntry[];
   /** Whose names the tensors bear. */
   keys: 'torchvision' | 'fastai';
+  /** Put before every name: where in the network the tensors' names begin. */
+  prefix?: string;
 }
 
 /** How a file's tensors met a network's: names, and for mismatches both shapes. */
@@ -207,6 +209,45 @@ export interface NativeStepResult {
   applied: boolean;
 }
 
+// Samples
+
+/** One side of a sample: where its pixels lie along a side of the picture, in the picture's pixels. */
+export interface NativeSampleSide {
+  /** Pixels of the sample. */
+  size: number;
+  /** Where its first pixel begins, and how many pixels of the picture each is wide; negative runs backwards. */
+  origin: number;
+  step: number;
+  /** What is seen of the picture: from `first` to below `end`. */
+  first: number;
+  end: number;
+}
+
+/** How one sample is made of a picture, decided from first to last: every pixel is resampled once. */
+export interface NativeSamplePlan {
+  /** Applied over the whole picture first, as before inference. */
+  intensity: Intensity;
+  /** Whether the sample's rows run along the picture's y. */
+  transposed: boolean;
+  /** Along the picture's x and y, whichever way the sample lies. */
+  x: NativeSampleSide;
+  y: NativeSampleSide;
+  /** Factors, applied one after the other to what is seen of the picture, values clamped to 0..1. */
+  photometric: readonly { brightness: number; contrast: number; gamma: number }[];
+  /** Value of all that is seen past the picture. */
+  fill: number;
+  /** Share of a cell's pixels, 0 to 1, that must be seen, or it is dropped; one without pixels always is. */
+  minVisible: number;
+}
+
+export interface NativeSample {
+  /** [3, height, width]. */
+  pixels: Float32Array;
+  masks: MaskBatch;
+  /** Which of the given masks these are, rising. */
+  kept: Uint32Array;
+}
+
 export interface NativeInfo {
   libtorch: string;
   /** What LibTorch's kernels use: AVX512, AVX2, DEFAULT. */
@@ -287,6 +328,14 @@ export interface NativeAddon {
     weights: 'current' | 'average',
     call: NativeCall,
   ): Promise<NativeLoaded>;
+
+  /** Runs on the thread pool, not on the owner thread. The masks are of the picture's size. */
+  prepareSample(
+    picture: NativePicture,
+    masks: MaskBatch,
+    plan: NativeSamplePlan,
+    call: NativeCall,
+  ): Promise<NativeSample>;
 
   /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;

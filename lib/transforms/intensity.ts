@@ -1,0 +1,22 @@
+import { literal, number } from '../config/schema.js';
+import { kind } from './kind.js';
+
+const strength = (most: number) => number(0, { min: 0, max: most });
+
+/**
+ * Values made brighter or darker, stronger or weaker, and bent: each of the three factors is drawn evenly from
+ * `1 - strength` to `1 + strength`.
+ */
+export const intensityKind = kind(
+  {
+    kind: literal('intensity'),
+    brightness: strength(1),
+    contrast: strength(1),
+    gamma: strength(0.9),
+  },
+  ({ brightness, contrast, gamma }, draft, random) => {
+    const factor = (most: number) => random.uniform(1 - most, 1 + most);
+    const drawn = { brightness: factor(brightness), contrast: factor(contrast), gamma: factor(gamma) };
+    return { ...draft, photometric: [...draft.photometric, drawn] };
+  },
+);

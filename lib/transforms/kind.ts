@@ -1,0 +1,20 @@
+import { integer, object, type Read, type Reader, required } from '../config/schema.js';
+import type { Random } from '../data/random.js';
+import type { Draft } from './draft.js';
+
+/** Pixels a side of a sample may have. */
+export const LONGEST_SIDE = 16_384;
+
+/** A kind of transform: how its JSON is read, with defaults and checks, and what it does to a sample. */
+export interface Kind<Spec> {
+  read: Reader<Spec>;
+  apply(spec: Spec, draft: Draft, random: Random): Draft;
+}
+
+export const kind = <S extends Record<string, Reader<unknown>>>(
+  shape: S,
+  apply: Kind<{ [K in keyof S]: Read<S[K]> }>['apply'],
+): Kind<{ [K in keyof S]: Read<S[K]> }> => ({ read: object(shape), apply });
+
+/** A width or height that has to be named. */
+export const side = required(integer(1, 1, LONGEST_SIDE));

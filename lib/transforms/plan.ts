@@ -1,0 +1,59 @@
+import type { Intensity } from '../config/shared.js';
+import type { Random } from '../data/random.js';
+import { CellrouteError } from '../errors.js';
+import type { NativeSamplePlan, NativeSampleSide } from '../native/contract.js';
+import type { Draft } from './draft.js';
+import { Frame, type FrameSide } from './frame.js';
+import { applyTransform, type Transform } from './transform.js';
+
+/** Pixels a sample may have: more would not train, and would not fit a JavaScript array of floats much longer. */
+const MOST_PIXELS = 2 ** 26;
+
+/**
+ * What a chain of transforms makes of a picture of this size, drawn from `random` alone.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT where the sample would have more than 2^26 pixels.
+ */
+export function planSample(
+  transforms: readonly Transform[],
+  size: { width: number; height: number },
+  random: Random,
+): Draft {
+  let draft: Draft = { frame: Frame.of(size), photometric: [], fill: 0 };
+  for (const transform of transforms) draft = applyTransform(transform, draft, random);
+  const { width, height } = draft.frame;
+  if (width * height > MOST_PIXELS) {
+    throw new CellrouteError(
+      'INVALID_ARGUMENT',
+      `A sample of ${width} × ${height} pixels is too large to train on; add a random-crop to its transforms`,
+      { option: 'transforms', expected: `at most ${MOST_PIXELS} pixels`, got: `${width} × ${height}` },
+    );
+  }
+  return draft;
+}
+
+/** A planned sample as native code takes it. */
+export function nativePlan(
+  { frame, photometric, fill }: Draft,
+  intensity: Intensity,
+  minVisible: number,
+): NativeSamplePlan {
+  const transposed = frame.horizontal.along === 'y';
+  return {
+    intensity,
+    transposed,
+    x: nativeSide(transposed ? frame.vertical : frame.horizontal),
+    y: nativeSide(transposed ? frame.horizontal : frame.vertical),
+    photometric,
+    fill,
+    minVisible,
+  };
+}
+
+const nativeSide = ({ size, origin, step, first, end }: FrameSide): NativeSampleSide => ({
+  size,
+  origin,
+  step,
+  first,
+  end,
+});

@@ -1,0 +1,103 @@
+import { refuse } from '../check.js';
+import { literal, number, oneOf, required } from '../config/schema.js';
+import type { Random } from '../data/random.js';
+import type { Frame } from './frame.js';
+import { kind, LONGEST_SIDE, side } from './kind.js';
+
+/** A part of the frame at a random place; a side that is shorter than asked for stays whole. */
+function randomPart(frame: Frame, width: number, height: number, random: Random): Frame {
+  const w = Math.min(width, frame.width);
+  const h = Math.min(height, frame.height);
+  return frame.crop(random.integer(0, frame.width - w), random.integer(0, frame.height - h), w, h);
+}
+
+function scaled(frame: Frame, factor: number): Frame {
+  const size = (pixels: number) => Math.min(Math.max(Math.round(pixels * factor), 1), LONGEST_SIDE);
+  return frame.resize(size(frame.width), size(frame.height));
+}
+
+/** A part of `width` × `height` pixels at a random place; a side shorter than that stays whole. */
+export const randomCropKind = kind(
+  { kind: literal('random-crop'), width: side, height: side },
+  ({ width, height }, draft, random) => ({ ...draft, frame: randomPart(draft.frame, width, height, random) }),
+);
+
+/** A part of `width` × `height` pixels at a random place, then made `scale` times as large. */
+export const cropAndUpscaleKind = kind(
+  {
+    kind: literal('crop-and-upscale'),
+    width: side,
+    height: side,
+    scale: required(number(1, { min: 1, max: 16 })),
+  },
+  ({ width, height, scale }, draft, random) => ({
+    ...draft,
+    frame: scaled(randomPart(draft.frame, width, height, random), scale),
+  }),
+);
+
+const factor = required(number(1, { min: 0.05, max: 20 }));
+const jitter = kind(
+  { kind: literal('scale-jitter'), min: factor, max: factor },
+  ({ min, max }, draft, random) => ({ ...draft, frame: scaled(draft.frame, random.uniform(min, max)) }),
+);
+
+/** Made larger or smaller by a factor drawn evenly from `min` to `max`. */
+export const scaleJitterKind = {
+  ...jitter,
+  read: (value: unknown, path: string) => {
+    const spec = jitter.read(value, path);
+    if (spec.min <= spec.max) return spec;
+    throw refuse(
+      path ? `${path}.min` : 'min',
+      `a number of at most max (${spec.max})`,
+      spec.min,
+      'INVALID_CONFIG',
+    );
+  },
+};
+
+/** Padded to at least `width` × `height` with the value `fill`, the picture in the middle. */
+export const padKind = kind(
+  { kind: literal('pad'), width: side, height: side, fill: number(0, { min: 0, max: 1 }) },
+  ({ width, height, fill }, draft) => {
+    const { frame } = draft;
+    const w = Math.max(width, frame.width);
+    const h = Math.max(height, frame.height);
+    const left = -Math.floor((w - frame.width) / 2);
+    const top = -Math.floor((h - frame.height) / 2);
+    return { ...draft, fill, frame: frame.crop(left, top, w, h) };
+  },
+);
+
+/**
+ * Scaled to `width` × `height`: `crop` cuts the largest part of that shape out first, from the middle or a random
+ * place, `squish` takes the whole, `inside` keeps the whole and its shape and may end up smaller on one side.
+ */
+export const fitKind = kind(
+  {
+    kind: literal('fit'),
+    width: side,
+    height: side,
+    method: oneOf('crop', ['crop', 'squish', 'inside']),
+    position: oneOf('centre', ['centre', 'random']),
+  },
+  ({ width, height, method, position }, draft, random) => {
+    const { frame } = draft;
+    if (method === 'squish') return { ...draft, frame: frame.resize(width, height) };
+    if (method === 'inside') {
+      const ratio = Math.min(width / frame.width, height / frame.height);
+      const size = (pixels: number) => Math.max(Math.round(pixels * ratio), 1);
+      return { ...draft, frame: frame.resize(size(frame.width), size(frame.height)) };
+    }
+    // The arithmetic of the classifier's own crop (native/io/resize.cc), so that both see the same part.
+    const ratio = Math.min(frame.width / width, frame.height / height);
+    const w = Math.max(Math.trunc(ratio * width), 1);
+    const h = Math.max(Math.trunc(ratio * height), 1);
+    const part =
+      position === 'random'
+        ? randomPart(frame, w, h, random)
+        : frame.crop(Math.floor((frame.width - w) / 2), Math.floor((frame.height - h) / 2), w, h);
+    return { ...draft, frame: part.resize(width, height) };
+  },
+);

@@ -1,0 +1,58 @@
+import { checkObject, checkOneOf, refuse } from '../check.js';
+import type { Read } from '../config/schema.js';
+import type { Random } from '../data/random.js';
+import type { Draft } from './draft.js';
+import { flipHorizontalKind, flipVerticalKind, quarterTurnsKind } from './flips.js';
+import { intensityKind } from './intensity.js';
+import type { Kind } from './kind.js';
+import { cropAndUpscaleKind, fitKind, padKind, randomCropKind, scaleJitterKind } from './sizes.js';
+
+const kinds = {
+  'flip-horizontal': flipHorizontalKind,
+  'flip-vertical': flipVerticalKind,
+  'quarter-turns': quarterTurnsKind,
+  'random-crop': randomCropKind,
+  'crop-and-upscale': cropAndUpscaleKind,
+  'scale-jitter': scaleJitterKind,
+  pad: padKind,
+  fit: fitKind,
+  intensity: intensityKind,
+};
+
+type Kinds = typeof kinds;
+/** The names of the kinds there are. */
+export type TransformKind = keyof Kinds;
+/** One step of augmentation, as it stands in a configuration file: plain JSON, told apart by `kind`. */
+export type Transform = { [K in TransformKind]: Readonly<Read<Kinds[K]['read']>> }[TransformKind];
+export type TransformOf<K extends TransformKind> = Extract<Transform, { kind: K }>;
+
+/**
+ * One transform from a configuration file's value, with its defaults filled in.
+ *
+ * @throws {CellrouteError} INVALID_CONFIG, naming the value under `path`, what was expected and what came.
+ */
+export function readTransform(value: unknown, path: string): Transform {
+  const name = path || 'transform';
+  const given = checkObject(name, value, 'INVALID_CONFIG');
+  const kind = checkOneOf(
+    path ? `${path}.kind` : 'kind',
+    given.kind,
+    Object.keys(kinds) as TransformKind[],
+    'INVALID_CONFIG',
+  );
+  return Object.freeze(kinds[kind].read(given, path));
+}
+
+/** A chain of them. */
+export function readTransforms(value: unknown, path: string): Transform[] {
+  if (!Array.isArray(value))
+    throw refuse(path || 'transforms', 'an array of transforms', value, 'INVALID_CONFIG');
+  // Array.from, so that holes are looked at too.
+  return Array.from(value, (entry, i) => readTransform(entry, `${path}[${i}]`));
+}
+
+/** What one transform makes of a sample. */
+export function applyTransform(transform: Transform, draft: Draft, random: Random): Draft {
+  const { apply } = kinds[transform.kind] as Kind<Transform>;
+  return apply(transform, draft, random);
+}
