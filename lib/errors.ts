@@ -16,9 +16,15 @@ export type ErrorCode =
   | 'WEIGHTS_MISMATCH'
   // Masks
   | 'RLE_MALFORMED'
+  // Data sets
+  | 'DATA_INVALID'
   // Routing
   | 'NO_SEGMENTER'
   | 'ENSEMBLE_INVALID'
+  // Training
+  | 'TRAINING_DIVERGED'
+  | 'RESUME_REFUSED'
+  | 'PACKAGE_MISSING'
   // The addon and LibTorch
   | 'ADDON_NOT_FOUND'
   | 'LIBTORCH_NOT_FOUND'
@@ -35,6 +41,9 @@ export interface ErrorDetails {
   file?: string;
   /** Byte offset in `file`, or character index in a text, where reading stopped. */
   position?: number;
+  /** Step of a training run, from 1, and the ids of the pictures it was made of. */
+  step?: number;
+  pictures?: readonly string[];
 }
 
 /** Every error cellroute throws or rejects with, but for an abort, which rejects with `signal.reason`. */

@@ -56,15 +56,17 @@ export type PartialClassifierConfig = DeepPartial<ClassifierConfig>;
 /**
  * The full configuration for what was given of it; `classNames` has no default.
  *
+ * @param path where the configuration stands in a larger one, for the errors.
  * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what came.
  */
-export function classifierConfig(given: PartialClassifierConfig): ClassifierConfig {
-  const config = shape(given, '');
+export function classifierConfig(given: PartialClassifierConfig, path = ''): ClassifierConfig {
+  const config = shape(given, path);
+  const at = (key: string) => (path ? `${path}.${key}` : key);
   if (config.classNames.length === 0)
-    throw refuse('classNames', 'the names of the classes', given.classNames, 'INVALID_CONFIG');
+    throw refuse(at('classNames'), 'the names of the classes', given.classNames, 'INVALID_CONFIG');
   if (new Set(config.classNames).size !== config.classNames.length) {
-    throw refuse('classNames', 'names that differ', config.classNames.join(', '), 'INVALID_CONFIG');
+    throw refuse(at('classNames'), 'names that differ', config.classNames.join(', '), 'INVALID_CONFIG');
   }
-  checkPercentiles(config.intensity);
+  checkPercentiles(config.intensity, at('intensity'));
   return config;
 }

@@ -103,14 +103,16 @@ export type PartialMaskRCNNConfig = DeepPartial<MaskRCNNConfig>;
 /**
  * The full configuration for what was given of it; everything else is torchvision's `maskrcnn_resnet50_fpn`.
  *
+ * @param path where the configuration stands in a larger one, for the errors.
  * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what came.
  */
-export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}): MaskRCNNConfig {
-  const config = shape(given, '');
+export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}, path = ''): MaskRCNNConfig {
+  const config = shape(given, path);
+  const at = (key: string) => (path ? `${path}.${key}` : key);
   const levels = config.backbone.returnedLayers.length + (config.fpn.extraLevel ? 1 : 0);
   if (config.backbone.returnedLayers.some((layer, i, all) => i > 0 && layer <= all[i - 1]!)) {
     throw refuse(
-      'backbone.returnedLayers',
+      at('backbone.returnedLayers'),
       'rising numbers',
       config.backbone.returnedLayers.join(', '),
       'INVALID_CONFIG',
@@ -119,7 +121,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}): MaskRCNNConfi
   for (const key of ['anchorSizes', 'aspectRatios'] as const) {
     if (config.rpn[key].length !== levels) {
       throw refuse(
-        `rpn.${key}`,
+        at(`rpn.${key}`),
         `${levels} lists, one a level of the backbone`,
         config.rpn[key],
         'INVALID_CONFIG',
@@ -129,7 +131,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}): MaskRCNNConfi
   const anchors = config.rpn.anchorSizes.map((sizes, i) => sizes.length * config.rpn.aspectRatios[i]!.length);
   if (new Set(anchors).size !== 1) {
     throw refuse(
-      'rpn.anchorSizes',
+      at('rpn.anchorSizes'),
       'as many anchors (sizes times ratios) on every level',
       anchors.join(', '),
       'INVALID_CONFIG',
@@ -140,7 +142,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}): MaskRCNNConfi
   }
   if (config.classNames.length !== config.numClasses - 1) {
     throw refuse(
-      'classNames',
+      at('classNames'),
       `${config.numClasses - 1} names, numClasses without the background`,
       config.classNames,
       'INVALID_CONFIG',
@@ -148,22 +150,17 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}): MaskRCNNConfi
   }
   if (config.resize && config.resize.maxSize < config.resize.minSize) {
     throw refuse(
-      'resize.maxSize',
+      at('resize.maxSize'),
       `a number of at least resize.minSize (${config.resize.minSize})`,
       config.resize.maxSize,
       'INVALID_CONFIG',
     );
   }
-  checkPercentiles(config.intensity);
+  checkPercentiles(config.intensity, at('intensity'));
   return config;
 }
 
-export function checkPercentiles(value: { low: number; high: number }): void {
-  if (value.low >= value.high)
-    throw refuse(
-      'intensity.low',
-      `a number below intensity.high (${value.high})`,
-      value.low,
-      'INVALID_CONFIG',
-    );
+export function checkPercentiles({ low, high }: { low: number; high: number }, path: string): void {
+  if (low >= high)
+    throw refuse(`${path}.low`, `a number below ${path}.high (${high})`, low, 'INVALID_CONFIG');
 }
