@@ -12,6 +12,11 @@ export {
 } from './config/classifier.js';
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 export type { Intensity } from './config/shared.js';
+export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
+export type { DataProblem } from './data/problems.js';
+export type { SplitOptions } from './data/split.js';
+export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
+export type { DatasetItem, LoadedItem } from './data/types.js';
 export { RoutedEnsemble, type RoutedEnsembleOptions, type RoutedSegmentOptions } from './ensemble.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
 export type { ImageInput, RawImage } from './image/types.js';

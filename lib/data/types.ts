@@ -23,6 +23,8 @@ export interface DatasetItem {
   readonly height: number;
   /** Cells that can be trained on. */
   readonly cells: number;
+  /** Pixels of each cell, where they are known before `load`: for the data set's summary. */
+  readonly areas?: Uint32Array;
   load(signal?: AbortSignal): Promise<LoadedItem>;
 }
 

@@ -1,0 +1,37 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { ImageInput } from '../image/types.js';
+import type { Dataset } from './dataset.js';
+
+/** One picture at a time, so that memory stays at one picture's bytes. */
+export async function fingerprint(dataset: Dataset, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  add(hash, 'cellroute data set 1', ...dataset.classNames);
+  for (const item of dataset.items) {
+    signal?.throwIfAborted();
+    const { image, masks, labels } = await item.load(signal);
+    const { counts, offsets } = masks.toBatch();
+    add(hash, item.id, item.type === undefined ? 'no type' : `type ${item.type}`, item.width, item.height);
+    add(hash, labels, offsets, counts);
+    addImage(hash, image);
+  }
+  return hash.digest('hex');
+}
+
+function addImage(hash: Hash, image: ImageInput): void {
+  if ('data' in image) {
+    const { data, width, height, channels } = image;
+    add(hash, `raw ${data.BYTES_PER_ELEMENT}`, width, height, channels, data);
+  } else {
+    add(hash, 'file', image);
+  }
+}
+
+/** Each value with its length before it, or two neighbours could be cut elsewhere and look the same. */
+function add(hash: Hash, ...values: readonly (string | number | ArrayBufferView)[]): void {
+  for (const value of values) {
+    const bytes = ArrayBuffer.isView(value)
+      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+      : Buffer.from(String(value));
+    hash.update(`${bytes.length} `).update(bytes);
+  }
+}

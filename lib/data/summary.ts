@@ -1,0 +1,138 @@
+import { checkKeys, checkNumber, checkObject } from '../check.js';
+import type { Dataset } from './dataset.js';
+import type { DatasetItem } from './types.js';
+
+export interface SummaryOptions {
+  /** Most cells the network may find in a picture: warns where a picture has more. */
+  detectionsPerImage?: number;
+}
+
+/** Of some pictures together. */
+export interface PicturesSummary {
+  pictures: number;
+  cells: number;
+  /** Of a picture. */
+  cellsPerPicture: { min: number; median: number; mean: number; max: number };
+  /** Pixels of a cell; null where there are no cells, or items that do not tell. */
+  cellArea: {
+    min: number;
+    p5: number;
+    p25: number;
+    median: number;
+    p75: number;
+    p95: number;
+    max: number;
+  } | null;
+  /** The picture with most cells; null where there are no pictures. */
+  densest: { id: string; cells: number } | null;
+}
+
+export interface DatasetSummary extends PicturesSummary {
+  /** By name; the type is null for pictures that say none. */
+  types: (PicturesSummary & { type: string | null })[];
+  /** Picture sizes, the most common first. */
+  sizes: { width: number; height: number; pictures: number }[];
+  picturesWithoutCells: number;
+  classNames: string[];
+  /** How many rows and pictures could not be used, and how many were left out on purpose. */
+  problems: number;
+  notices: number;
+  /** What one should see to before training, in sentences. */
+  warnings: string[];
+}
+
+export function summarise(dataset: Dataset, options: SummaryOptions): DatasetSummary {
+  checkKeys('', checkObject('options', options), ['detectionsPerImage']);
+  const { items } = dataset;
+  const types: (string | undefined)[] = [...dataset.types];
+  if (items.some(({ type }) => type === undefined)) types.push(undefined);
+  return {
+    ...summaryOf(items),
+    types: types.map((type) => ({
+      type: type ?? null,
+      ...summaryOf(items.filter((item) => item.type === type)),
+    })),
+    sizes: sizesOf(items),
+    picturesWithoutCells: items.filter(({ cells }) => cells === 0).length,
+    classNames: [...dataset.classNames],
+    problems: dataset.problems.length,
+    notices: dataset.notices.length,
+    warnings: warningsOf(items, options),
+  };
+}
+
+function summaryOf(items: readonly DatasetItem[]): PicturesSummary {
+  const counts = Float64Array.from(items, ({ cells }) => cells).sort();
+  const cells = counts.reduce((sum, count) => sum + count, 0);
+  // The first by id where several have as many.
+  const densest = items.reduce<DatasetItem | undefined>(
+    (best, item) => (best && best.cells >= item.cells ? best : item),
+    undefined,
+  );
+  return {
+    pictures: items.length,
+    cells,
+    cellsPerPicture: {
+      min: counts[0] ?? 0,
+      median: quantile(counts, 0.5),
+      mean: items.length === 0 ? 0 : cells / items.length,
+      max: counts.at(-1) ?? 0,
+    },
+    cellArea: areasOf(items),
+    densest: densest ? { id: densest.id, cells: densest.cells } : null,
+  };
+}
+
+function areasOf(items: readonly DatasetItem[]): PicturesSummary['cellArea'] {
+  const known = items.flatMap(({ areas }) => (areas ? [areas] : []));
+  const total = known.reduce((sum, { length }) => sum + length, 0);
+  if (known.length < items.length || total === 0) return null;
+  const areas = new Float64Array(total);
+  let at = 0;
+  for (const own of known) {
+    areas.set(own, at);
+    at += own.length;
+  }
+  areas.sort();
+  return {
+    min: areas[0]!,
+    p5: quantile(areas, 0.05),
+    p25: quantile(areas, 0.25),
+    median: quantile(areas, 0.5),
+    p75: quantile(areas, 0.75),
+    p95: quantile(areas, 0.95),
+    max: areas.at(-1)!,
+  };
+}
+
+/** Linear between the two nearest, as NumPy's default; 0 of nothing. */
+function quantile(sorted: Float64Array, share: number): number {
+  if (sorted.length === 0) return 0;
+  const at = share * (sorted.length - 1);
+  const low = sorted[Math.floor(at)]!;
+  return low + (sorted[Math.ceil(at)]! - low) * (at - Math.floor(at));
+}
+
+function sizesOf(items: readonly DatasetItem[]): DatasetSummary['sizes'] {
+  const sizes = new Map<string, DatasetSummary['sizes'][number]>();
+  for (const { width, height } of items) {
+    const key = `${width} ${height}`;
+    const size = sizes.get(key);
+    if (size) size.pictures++;
+    else sizes.set(key, { width, height, pictures: 1 });
+  }
+  return [...sizes.values()].sort(
+    (a, b) => b.pictures - a.pictures || b.width * b.height - a.width * a.height || b.width - a.width,
+  );
+}
+
+function warningsOf(items: readonly DatasetItem[], { detectionsPerImage }: SummaryOptions): string[] {
+  if (detectionsPerImage === undefined) return [];
+  const cap = checkNumber('detectionsPerImage', detectionsPerImage, { min: 1, integer: true });
+  const above = items.filter(({ cells }) => cells > cap);
+  if (above.length === 0) return [];
+  const densest = above.reduce((best, item) => (best.cells >= item.cells ? best : item));
+  return [
+    `detectionsPerImage is ${cap}, but ${above.length} of ${items.length} pictures have more cells; the densest, ${densest.id}, has ${densest.cells}: cells above the cap cannot be found`,
+  ];
+}
