@@ -69,6 +69,11 @@ export class CellClassifier {
     return new CellClassifier(config, model);
   }
 
+  /** Around a network that is there already, and is disposed with the classifier. @internal */
+  static of(config: ClassifierConfig, model: LoadedModel): CellClassifier {
+    return new CellClassifier(config, model);
+  }
+
   /**
    * Names the type of one picture.
    *

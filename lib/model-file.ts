@@ -26,25 +26,34 @@ export async function loadNetwork(
 ): Promise<LoadedModel> {
   const file = await openWeights(checkString('path', path));
   const load = prepare(file);
-  const weights: NativeWeights = {
+  const { model, report } = await runJob(options, (nativeCall) =>
+    load(native(), nativeWeights(file), nativeCall),
+  );
+  const mismatch = mismatchOf(file, report);
+  if (mismatch) {
+    call(() => native().releaseModel(model));
+    throw mismatch;
+  }
+  return new LoadedModel(name, model);
+}
+
+/** A file's table as the addon takes it. */
+export function nativeWeights(file: WeightsFile): NativeWeights {
+  return {
     path: file.path,
     tensors: file.tensors,
     keys: file.format === 'fastai' ? 'fastai' : 'torchvision',
   };
-  const { model, report } = await runJob(options, (nativeCall) => load(native(), weights, nativeCall));
+}
+
+/** The error for a file that does not fit in every tensor; undefined for one that does. */
+export function mismatchOf(file: WeightsFile, report: LoadReport): CellrouteError | undefined {
   const trouble = [
     ...report.missing.map((key) => `${key} is missing`),
     ...report.mismatched,
     ...report.unexpected.map((key) => `${key} is not part of the network`),
   ];
-  if (trouble.length > 0) {
-    call(() => native().releaseModel(model));
-    throw mismatch(file, trouble, report);
-  }
-  return new LoadedModel(name, model);
-}
-
-function mismatch(file: WeightsFile, trouble: string[], report: LoadReport): CellrouteError {
+  if (trouble.length === 0) return undefined;
   const shown = trouble.slice(0, 8);
   const rest = trouble.length - shown.length;
   const total = report.loaded.length + report.unexpected.length + report.mismatched.length;

@@ -66,18 +66,20 @@ export async function runJob<T>(
 }
 
 /**
- * A native network and the calls in flight on it. Disposing stops those calls, waits for them, and lets the memory
- * go; every later use is refused with DISPOSED.
+ * A native object and the calls in flight on it. Disposing stops those calls, waits for them, and lets the memory go;
+ * every later use is refused with DISPOSED.
  */
-export class LoadedModel {
+export class NativeObject<Handle> {
   readonly #name: string;
+  readonly #release: (handle: Handle) => void;
   readonly #end = new AbortController();
   readonly #inFlight = new Set<Promise<unknown>>();
-  #handle: ModelHandle | undefined;
+  #handle: Handle | undefined;
 
-  constructor(name: string, handle: ModelHandle) {
+  constructor(name: string, handle: Handle, release: (handle: Handle) => void) {
     this.#name = name;
     this.#handle = handle;
+    this.#release = release;
   }
 
   get disposed(): boolean {
@@ -85,12 +87,12 @@ export class LoadedModel {
   }
 
   /** The handle, for a synchronous call. */
-  get handle(): ModelHandle {
+  get handle(): Handle {
     if (!this.#handle || this.disposed) throw this.#refusal();
     return this.#handle;
   }
 
-  async run<T>(options: CallOptions, job: (handle: ModelHandle, call: NativeCall) => Promise<T>): Promise<T> {
+  async run<T>(options: CallOptions, job: (handle: Handle, call: NativeCall) => Promise<T>): Promise<T> {
     const handle = this.handle;
     const work = runJob(options, (nativeCall) => job(handle, nativeCall), this.#end.signal);
     this.#inFlight.add(work);
@@ -107,10 +109,17 @@ export class LoadedModel {
     if (!this.#handle) return;
     const handle = this.#handle;
     this.#handle = undefined;
-    call(() => native().releaseModel(handle));
+    call(() => this.#release(handle));
   }
 
   #refusal(): CellrouteError {
     return new CellrouteError('DISPOSED', `This ${this.#name} was disposed; load it again to use it.`);
+  }
+}
+
+/** A network that answers, and never changes. */
+export class LoadedModel extends NativeObject<ModelHandle> {
+  constructor(name: string, handle: ModelHandle) {
+    super(name, handle, (model) => native().releaseModel(model));
   }
 }

@@ -114,6 +114,11 @@ export class CellSegmenter {
     return new CellSegmenter(config, model);
   }
 
+  /** Around a network that is there already, and is disposed with the segmenter. @internal */
+  static of(config: MaskRCNNConfig, model: LoadedModel): CellSegmenter {
+    return new CellSegmenter(config, model);
+  }
+
   /**
    * Finds the cells of one picture. Calls queue; none blocks the event loop.
    *
