@@ -1,0 +1,178 @@
+import { svgText, svgTextWidth } from './svg-text.js';
+import { linearTicks, logTicks, tickText } from './ticks.js';
+
+/** What every chart has around what it shows. */
+export interface ChartLabels {
+  title: string;
+  /** With the unit, where there is one: `area (pixels)`. */
+  xLabel: string;
+  yLabel: string;
+  /** Of the picture, in pixels. Default 960 × 600. */
+  width?: number;
+  height?: number;
+}
+
+/** An entry of the legend. */
+export interface ChartKey {
+  name: string;
+  colour: string;
+  /** A line as it is drawn, or a filled square. */
+  mark: 'line' | 'dashes' | 'square';
+}
+
+/** One direction of a chart: the values it spans, and where each of them is in pixels. */
+export interface Axis {
+  ticks: readonly number[];
+  /** NaN for what has no place on a logarithmic axis. */
+  place(value: number): number;
+}
+
+export interface Area {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** Okabe and Ito's colours: told apart by colour-blind readers too; yellow last, as it is faint on white. */
+const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#f0e442'];
+const ink = '#22262e';
+const faint = '#5a6270';
+const gridColour = '#e4e7ec';
+
+export const chartColour = (index: number): string => colours[index % colours.length]!;
+/** Beyond the last colour they begin again, dashed. */
+export const isSecondRound = (index: number): boolean => Math.floor(index / colours.length) % 2 === 1;
+
+const legendSize = 14;
+const tickSize = 13;
+
+/** Not NaN, not infinite, and not so large that sums of it would be. */
+export const isDrawable = (value: number): boolean => Math.abs(value) <= 1e300;
+
+/** The smallest and largest of some numbers, passing over those that cannot be drawn. */
+export function rangeOf(values: Iterable<number>): [low: number, high: number] | undefined {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    if (!isDrawable(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return low <= high ? [low, high] : undefined;
+}
+
+/** An axis from `from` to `to` in pixels over a range, widened to whole ticks where `rounded`. */
+export function linearAxis([low, high]: [number, number], from: number, to: number, rounded: boolean): Axis {
+  if (high - low <= 1e-12 * Math.max(Math.abs(low), Math.abs(high))) {
+    const room = Math.abs(low) * 0.1 || 1;
+    [low, high] = [low - room, high + room];
+  }
+  const count = Math.max(2, Math.round(Math.abs(to - from) / 80));
+  if (rounded) {
+    const [first = low, second = high] = linearTicks(low, high, count);
+    const step = second - first;
+    [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+  }
+  return {
+    ticks: linearTicks(low, high, count),
+    place: (value) => from + ((value - low) / (high - low)) * (to - from),
+  };
+}
+
+/** The same in powers of ten. */
+export function logAxis([low, high]: [number, number], from: number, to: number): Axis {
+  if (high <= low * (1 + 1e-12)) [low, high] = [low / 2, high * 2];
+  const [bottom, top] = [Math.log10(low), Math.log10(high)];
+  const room = (top - bottom) * 0.03;
+  // Powers of ten that a number can still be.
+  const ends: [number, number] = [Math.max(bottom - room, -307), Math.min(top + room, 307)];
+  return {
+    ticks: logTicks(10 ** ends[0], 10 ** ends[1], Math.max(2, Math.round(Math.abs(to - from) / 50))),
+    place: (value) =>
+      value > 0 ? from + ((Math.log10(value) - ends[0]) / (ends[1] - ends[0])) * (to - from) : Number.NaN,
+  };
+}
+
+/**
+ * A chart as an SVG document: title, legend, axes with ticks and grid, and what `draw` puts in the area that is left.
+ * All text is outlines.
+ */
+export function chartSvg(
+  { title, xLabel, yLabel, width = 960, height = 600 }: ChartLabels,
+  keys: readonly ChartKey[],
+  axes: (area: Area) => { x: Axis; y: Axis },
+  draw: (x: Axis, y: Axis, area: Area) => string,
+): string {
+  const legend = layLegend(keys, width - 48);
+  const top = 58 + legend.rows * 22;
+  // How wide the numbers beside the axis are is known only once there is an axis.
+  const guess = { left: 80, top, right: width - 28, bottom: height - 62 };
+  const wide = Math.max(...axes(guess).y.ticks.map((tick) => svgTextWidth(tickText(tick), tickSize)), 0);
+  const area = { ...guess, left: Math.ceil(wide) + 58 };
+  const { x, y } = axes(area);
+  const parts = [
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    svgText(title, 24, 36, { size: 20, colour: ink, bold: true }),
+    ...legend.entries.map(({ key, left, row }) => legendEntry(key, 24 + left, 66 + row * 22)),
+    ...y.ticks.map((tick) => horizontalTick(y.place(tick), tick, area)),
+    ...spaced(x).map((tick) => verticalTick(x.place(tick), tick, area)),
+    `<path d="M${area.left} ${area.bottom}H${area.right}" stroke="${faint}" fill="none"/>`,
+    svgText(xLabel, (area.left + area.right) / 2, height - 16, { size: 15, colour: ink, anchor: 'middle' }),
+    svgText(yLabel, 28, (area.top + area.bottom) / 2, {
+      size: 15,
+      colour: ink,
+      anchor: 'middle',
+      upwards: true,
+    }),
+    draw(x, y, area),
+  ];
+  const name = title.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img"><title>${name}</title>\n${parts.join('\n')}\n</svg>\n`;
+}
+
+/** Without the ticks whose numbers would run into those before them. */
+function spaced({ ticks, place }: Axis): number[] {
+  let free = Number.NEGATIVE_INFINITY;
+  return ticks.filter((tick) => {
+    const half = svgTextWidth(tickText(tick), tickSize) / 2;
+    const fits = place(tick) - half >= free;
+    if (fits) free = place(tick) + half + 10;
+    return fits;
+  });
+}
+
+function horizontalTick(y: number, tick: number, { left, right }: Area): string {
+  return (
+    `<path d="M${left} ${y.toFixed(1)}H${right}" stroke="${gridColour}" fill="none"/>` +
+    svgText(tickText(tick), left - 8, y + 4.5, { size: tickSize, colour: faint, anchor: 'end' })
+  );
+}
+
+function verticalTick(x: number, tick: number, { top, bottom }: Area): string {
+  return (
+    `<path d="M${x.toFixed(1)} ${top}V${bottom}" stroke="${gridColour}" fill="none"/>` +
+    `<path d="M${x.toFixed(1)} ${bottom}v5" stroke="${faint}" fill="none"/>` +
+    svgText(tickText(tick), x, bottom + 20, { size: tickSize, colour: faint, anchor: 'middle' })
+  );
+}
+
+function legendEntry({ name, colour, mark }: ChartKey, x: number, y: number): string {
+  const sign =
+    mark === 'square'
+      ? `<rect x="${x + 6}" y="${y - 12}" width="13" height="13" fill="${colour}"/>`
+      : `<path d="M${x} ${y - 5}h26" stroke="${colour}" stroke-width="2.5"${mark === 'dashes' ? ' stroke-dasharray="7 4"' : ''}/>`;
+  return sign + svgText(name, x + 33, y, { size: legendSize, colour: ink });
+}
+
+/** From left to right, and on in the next row where one is full. */
+function layLegend(keys: readonly ChartKey[], room: number) {
+  let [left, row] = [0, 0];
+  const entries = keys.map((key) => {
+    const wide = 33 + svgTextWidth(key.name, legendSize);
+    if (left > 0 && left + wide > room) [left, row] = [0, row + 1];
+    const entry = { key, left, row };
+    left += wide + 26;
+    return entry;
+  });
+  return { entries, rows: keys.length > 0 ? row + 1 : 0 };
+}

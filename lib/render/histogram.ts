@@ -1,0 +1,74 @@
+import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { type ChartLabels, chartColour, chartSvg, linearAxis, rangeOf } from './chart.js';
+import { checkLabels, svgToPng } from './plot.js';
+
+export interface HistogramOptions extends ChartLabels {
+  /** Distributions that are shown over each other. Values that are not finite are left out. */
+  groups: readonly { name: string; values: ArrayLike<number> }[];
+  /** Columns. Default 30. */
+  bins?: number;
+}
+
+/**
+ * How often values occur, as an SVG document in the manner of {@link plotSvg}: columns of equal width over the range of
+ * all groups, see-through where groups overlap.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for options.
+ */
+export function histogramSvg(options: HistogramOptions): string {
+  const { groups, bins = 30, ...labels } = checkOptions(options);
+  const values = groups.map((group) => Array.from(group.values).filter(Number.isFinite));
+  let [low, high] = rangeOf(values.flat()) ?? [0, 1];
+  if (low === high) [low, high] = [low - 0.5, high + 0.5];
+  const step = (high - low) / bins;
+  const counts = values.map((own) => {
+    const columns = new Array<number>(bins).fill(0);
+    for (const value of own) columns[Math.min(bins - 1, Math.floor((value - low) / step))]!++;
+    return columns;
+  });
+  const most = Math.max(1, ...counts.flat());
+  const keys = groups.map(({ name }, i) => ({ name, colour: chartColour(i), mark: 'square' as const }));
+  const opacity = groups.length > 1 ? 0.55 : 0.85;
+  return chartSvg(
+    labels,
+    keys.length > 1 ? keys : [],
+    ({ left, right, top, bottom }) => ({
+      x: linearAxis([low, high], left + 8, right - 8, false),
+      y: linearAxis([0, most], bottom, top, true),
+    }),
+    (x, y, { bottom }) =>
+      counts
+        .map((columns, group) => {
+          const rectangles = columns.map((count, i) => {
+            if (count === 0) return '';
+            const [begin, end] = [x.place(low + i * step), x.place(low + (i + 1) * step)];
+            return `M${(begin + 0.5).toFixed(1)} ${bottom}V${y.place(count).toFixed(1)}H${(end - 0.5).toFixed(1)}V${bottom}Z`;
+          });
+          return `<path d="${rectangles.join('')}" fill="${keys[group]!.colour}" fill-opacity="${opacity}"/>`;
+        })
+        .join('\n'),
+  );
+}
+
+/** {@link histogramSvg} as a PNG: works in a container without any fonts. */
+export function renderHistogram(options: HistogramOptions): Promise<Buffer> {
+  return svgToPng(histogramSvg(options));
+}
+
+function checkOptions(options: HistogramOptions): HistogramOptions {
+  const known = ['title', 'xLabel', 'yLabel', 'groups', 'bins', 'width', 'height'];
+  checkKeys('', checkObject('options', options), known);
+  checkLabels(options);
+  checkNumber('bins', options.bins ?? 30, { min: 1, max: 500, integer: true });
+  if (!Array.isArray(options.groups)) {
+    throw refuse('groups', 'an array of { name, values }', options.groups);
+  }
+  options.groups.forEach((group: HistogramOptions['groups'][number], i) => {
+    checkKeys(`groups[${i}]`, checkObject(`groups[${i}]`, group), ['name', 'values']);
+    checkString(`groups[${i}].name`, group.name);
+    if (!(Array.isArray(group.values) || ArrayBuffer.isView(group.values))) {
+      throw refuse(`groups[${i}].values`, 'an array of numbers', group.values);
+    }
+  });
+  return options;
+}

@@ -1,0 +1,166 @@
+import sharp from 'sharp';
+import {
+  checkBoolean,
+  checkKeys,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkString,
+  refuse,
+} from '../check.js';
+import {
+  type Axis,
+  type ChartLabels,
+  chartColour,
+  chartSvg,
+  isDrawable,
+  isSecondRound,
+  linearAxis,
+  logAxis,
+  rangeOf,
+} from './chart.js';
+
+/** A line of a plot. */
+export interface PlotSeries {
+  name: string;
+  /** x and y, in the order they are joined. A value that is not finite interrupts the line. */
+  points: readonly (readonly [x: number, y: number])[];
+  dashed?: boolean;
+}
+
+export interface PlotOptions extends ChartLabels {
+  series: readonly PlotSeries[];
+  /** With `log`, values of 0 and below interrupt the line. Default `linear`. */
+  yScale?: 'linear' | 'log';
+  /** Values the vertical axis must show, such as [0, 1] for shares; more where the points need it. */
+  yRange?: readonly [low: number, high: number];
+}
+
+/** Lines of at most so many points show each of them as a dot. */
+const mostDots = 40;
+
+/**
+ * A line chart as an SVG document: title, axes, ticks, grid, legend, colours that colour-blind readers tell apart. All
+ * text is drawn as outlines, so that it looks the same everywhere.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for options.
+ */
+export function plotSvg(options: PlotOptions): string {
+  const { series, yScale = 'linear', yRange = [], ...labels } = checkOptions(options);
+  const keys = series.map(({ name, dashed }, i) => ({
+    name,
+    colour: chartColour(i),
+    mark: dashed || isSecondRound(i) ? ('dashes' as const) : ('line' as const),
+  }));
+  const points = series.flatMap((one) => one.points);
+  const shown = [...points.map(([, y]) => y), ...yRange].filter((y) => yScale === 'linear' || y > 0);
+  const xRange = rangeOf(points.map(([x]) => x)) ?? [0, 1];
+  const range = rangeOf(shown) ?? (yScale === 'log' ? [0.1, 1] : [0, 1]);
+  return chartSvg(
+    labels,
+    keys.length > 1 ? keys : [],
+    ({ left, right, top, bottom }) => ({
+      x: linearAxis(xRange, left + 8, right - 8, false),
+      y: yScale === 'log' ? logAxis(range, bottom, top) : linearAxis(range, bottom, top, true),
+    }),
+    (x, y) => series.map((one, i) => lineSvg(one.points, keys[i]!, x, y)).join('\n'),
+  );
+}
+
+/** {@link plotSvg} as a PNG: works in a container without any fonts. */
+export function renderPlot(options: PlotOptions): Promise<Buffer> {
+  return svgToPng(plotSvg(options));
+}
+
+/** A chart of ours as a PNG. */
+export function svgToPng(svg: string): Promise<Buffer> {
+  return sharp(Buffer.from(svg), { unlimited: true }).png().toBuffer();
+}
+
+/** Refuses what a chart cannot be labelled or sized by. */
+export function checkLabels({ title, xLabel, yLabel, width, height }: ChartLabels): void {
+  checkString('title', title);
+  checkString('xLabel', xLabel);
+  checkString('yLabel', yLabel);
+  checkNumber('width', width ?? 960, { min: 200, max: 8192, integer: true });
+  checkNumber('height', height ?? 600, { min: 200, max: 8192, integer: true });
+}
+
+function checkOptions(options: PlotOptions): PlotOptions {
+  const known = ['title', 'xLabel', 'yLabel', 'series', 'width', 'height', 'yScale', 'yRange'];
+  checkKeys('', checkObject('options', options), known);
+  checkLabels(options);
+  checkOneOf('yScale', options.yScale ?? 'linear', ['linear', 'log']);
+  const { series, yRange } = options;
+  if (yRange !== undefined && !isPair(yRange)) throw refuse('yRange', 'two numbers', yRange);
+  if (!Array.isArray(series)) throw refuse('series', 'an array of { name, points }', series);
+  series.forEach((one: PlotSeries, i) => {
+    checkKeys(`series[${i}]`, checkObject(`series[${i}]`, one), ['name', 'points', 'dashed']);
+    checkString(`series[${i}].name`, one.name);
+    checkBoolean(`series[${i}].dashed`, one.dashed ?? false);
+    if (!Array.isArray(one.points)) {
+      throw refuse(`series[${i}].points`, 'an array of [x, y]', one.points);
+    }
+    const wrong = one.points.findIndex((point) => !isPair(point));
+    if (wrong >= 0) throw refuse(`series[${i}].points[${wrong}]`, 'two numbers', one.points[wrong]);
+  });
+  return options;
+}
+
+const isPair = (pair: unknown) =>
+  Array.isArray(pair) && pair.length === 2 && pair.every((value) => typeof value === 'number');
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+function lineSvg(
+  points: PlotSeries['points'],
+  { colour, mark }: { colour: string; mark: 'line' | 'dashes' },
+  xAxis: Axis,
+  yAxis: Axis,
+): string {
+  const lines: Place[][] = [[]];
+  for (const [x, y] of points) {
+    const place = { x: xAxis.place(x), y: yAxis.place(y) };
+    if (isDrawable(x) && isDrawable(y) && isDrawable(place.y)) lines.at(-1)!.push(place);
+    else lines.push([]);
+  }
+  const path = lines
+    .filter((line) => line.length > 1)
+    .map(
+      (line) =>
+        `M${thinned(line)
+          .map(({ x, y }) => `${x.toFixed(1)} ${y.toFixed(1)}`)
+          .join('L')}`,
+    )
+    .join('');
+  const dashes = mark === 'dashes' ? ' stroke-dasharray="7 4"' : '';
+  const stroke = `stroke="${colour}" stroke-width="2" stroke-linejoin="round" fill="none"`;
+  // A point by itself has no line to be seen by.
+  const dotted = points.length <= mostDots ? lines.flat() : lines.filter((line) => line.length === 1).flat();
+  return (
+    (path ? `<path d="${path}" ${stroke}${dashes}/>` : '') +
+    dotted
+      .map(({ x, y }) => `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3.5" fill="${colour}"/>`)
+      .join('')
+  );
+}
+
+/** Of points that share a column of pixels, only the first, the highest, the lowest and the last: it looks the same. */
+function thinned(line: Place[]): Place[] {
+  const kept: Place[] = [];
+  for (let begin = 0, end = 0; begin < line.length; begin = end) {
+    const column = Math.floor(line[begin]!.x);
+    while (end < line.length && Math.floor(line[end]!.x) === column) end++;
+    let [low, high] = [begin, begin];
+    for (let i = begin; i < end; i++) {
+      if (line[i]!.y < line[low]!.y) low = i;
+      if (line[i]!.y > line[high]!.y) high = i;
+    }
+    const indices = [...new Set([begin, Math.min(low, high), Math.max(low, high), end - 1])];
+    kept.push(...indices.map((i) => line[i]!));
+  }
+  return kept;
+}
