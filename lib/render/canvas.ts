@@ -24,6 +24,13 @@ export class Canvas {
     }
   }
 
+  /** Copies a picture that lies wholly inside to (left, top). */
+  place({ width, height, data }: Canvas, left: number, top: number): void {
+    for (let y = 0; y < height; y++) {
+      this.data.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((top + y) * this.width + left));
+    }
+  }
+
   /** Text whose capitals begin at (left, top), over a dark rim where it must be read on a picture. */
   text(text: string, left: number, top: number, scale: number, colour: Colour, rim = false): void {
     if (rim) {

@@ -1,35 +1,33 @@
 import type { Colour } from './canvas.js';
+import type { Shape } from './shape.js';
 
-/** Bright enough for dark fluorescence, strong enough for grey phase contrast, in the order they are handed out. */
+/**
+ * Bright enough for dark fluorescence, strong enough for grey phase contrast, and told apart by people who see no
+ * red, no green or no blue (the test simulates all three), in the order they are handed out.
+ */
 export const palette: readonly Colour[] = [
-  [255, 82, 82],
-  [64, 196, 255],
-  [255, 225, 64],
-  [178, 120, 255],
-  [90, 225, 90],
-  [255, 150, 40],
-  [60, 240, 190],
-  [255, 105, 205],
-  [190, 240, 60],
-  [95, 135, 255],
+  [0, 255, 180],
+  [255, 235, 20],
+  [250, 165, 220],
+  [60, 140, 220],
+  [240, 55, 20],
+  [190, 255, 125],
+  [175, 70, 255],
+  [205, 95, 90],
 ];
 
-/** Cells this near to each other, in pixels along a row or column, get different colours. */
+/** Cells this near to each other, in squares of the grid along a row or column, get different colours. */
 const reach = 4;
 
 /**
- * A palette index for each of `count` cells so that no two neighbours have the same, as far as the palette lasts;
- * `labels` has k + 1 in the pixels of cell k, in rows.
+ * A palette index for each cell so that no two neighbours have the same, as far as the palette lasts. A cell's colour
+ * depends on those before it alone: what is found with a lower score recolours nothing.
  */
-export function neighbourColours(
-  labels: Uint16Array | Uint32Array,
-  width: number,
-  count: number,
-): Uint8Array {
-  const neighbours = findNeighbours(labels, width, count);
-  const colours = new Uint8Array(count);
+export function neighbourColours(shapes: readonly Shape[], width: number, height: number): Uint8Array {
+  const neighbours = findNeighbours(shapes, width, height);
+  const colours = new Uint8Array(shapes.length);
   const uses = new Array<number>(palette.length).fill(0);
-  for (let cell = 0; cell < count; cell++) {
+  for (let cell = 0; cell < shapes.length; cell++) {
     const near = new Array<number>(palette.length).fill(0);
     for (const other of neighbours[cell]!) {
       if (other < cell) near[colours[other]!]!++;
@@ -45,13 +43,23 @@ export function neighbourColours(
   return colours;
 }
 
-function findNeighbours(labels: Uint16Array | Uint32Array, width: number, count: number): Set<number>[] {
-  const neighbours = Array.from({ length: count }, () => new Set<number>());
+function findNeighbours(shapes: readonly Shape[], width: number, height: number): Set<number>[] {
+  const neighbours = Array.from(shapes, () => new Set<number>());
   const meet = (a: number, b: number) => {
     if (b === 0 || a === b) return;
     neighbours[a - 1]!.add(b - 1);
     neighbours[b - 1]!.add(a - 1);
   };
+  const labels = shapes.length < 65_536 ? new Uint16Array(width * height) : new Uint32Array(width * height);
+  shapes.forEach(({ runs }, cell) => {
+    for (const { x, y, length } of runs) {
+      for (let at = y * width + x, end = at + length; at < end; at++) {
+        // Cells may lie over each other: the one below is seen through
+        if (labels[at] === 0) labels[at] = cell + 1;
+        else meet(cell + 1, labels[at]!);
+      }
+    }
+  });
   const look = (at: number, stride: number, end: number) => {
     const label = labels[at]!;
     // Only where a label ends: what lies within reach of any of its pixels is within reach of its last

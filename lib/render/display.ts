@@ -8,20 +8,20 @@ const brightShare = 0.999;
 const dimBelow = 100;
 
 /**
- * A picture's values as 8 bits for the eye, RGB. 16-bit and float pictures are stretched between percentiles, all
- * channels alike; 8-bit ones are shown as they are unless they are very dark.
+ * A picture's values as 8 bits for the eye: grey as one channel, colour as three, alpha left out. 16-bit and float
+ * pictures are stretched between percentiles, all channels alike; 8-bit ones are shown as they are unless they are
+ * very dark. May be the picture's own memory: not to be written to.
  */
 export function forDisplay(image: RawImage): Uint8Array {
-  const { data, width, height, channels } = image;
+  const { data, channels } = image;
   const colours = channels < 3 ? 1 : 3;
   const shades = shadesOf(data, ...displayRange(image, colours));
-  const rgb = new Uint8Array(width * height * 3);
-  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
-    rgb[to] = shades[from]!;
-    rgb[to + 1] = shades[colours === 3 ? from + 1 : from]!;
-    rgb[to + 2] = shades[colours === 3 ? from + 2 : from]!;
+  if (channels === colours) return shades;
+  const opaque = new Uint8Array((shades.length / channels) * colours);
+  for (let from = 0, to = 0; to < opaque.length; from += channels, to += colours) {
+    for (let colour = 0; colour < colours; colour++) opaque[to + colour] = shades[from + colour]!;
   }
-  return rgb;
+  return opaque;
 }
 
 /** Every value as 0..255 between low and high; NaN is black. */

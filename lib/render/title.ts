@@ -9,13 +9,17 @@ const dim: Colour = [160, 168, 180];
 /** What the title bar says: the routed type, how sure the router was, how many cells; and the other types, dimmed. */
 export interface Title {
   left: string;
+  /** Stands after `left`, in its own colour. */
+  note?: { text: string; colour: Colour };
   right: string;
 }
 
+export function cellsPhrase(count: number): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? 'cell' : 'cells'}`;
+}
+
 export function titleOf(result: Segmentation | RoutedSegmentation): Title {
-  const count = result.cells.length;
-  const capped = result.capped.detections ? ' (limit reached)' : '';
-  const cells = `${count.toLocaleString('en')} ${count === 1 ? 'cell' : 'cells'}${capped}`;
+  const cells = cellsPhrase(result.cells.length) + (result.capped.detections ? ' (limit reached)' : '');
   if (!('cellType' in result)) return { left: cells, right: '' };
   const { cellType, segmenter, probabilities } = result;
   const others = Object.entries(probabilities)
@@ -36,22 +40,29 @@ function percent(probability: number): string {
 }
 
 /** A copy of the picture under a bar with the title; text too long for the width is made smaller, then cut. */
-export function withTitle(picture: Canvas, { left, right }: Title): Canvas {
+export function withTitle(picture: Canvas, { left, note, right }: Title): Canvas {
   const largest = Math.min(4, Math.max(1, Math.round(Math.max(picture.width, picture.height) / 500)));
   const margin = 5 * largest;
   const room = picture.width - 2 * margin;
+  const lead = note ? `${left} · ` : left;
   let scale = largest;
-  while (scale > 1 && textWidth(left, scale) > room) scale--;
+  while (scale > 1 && textWidth(lead + (note?.text ?? ''), scale) > room) scale--;
 
   const bar = (capitalHeight + 9) * largest;
   const canvas = new Canvas(picture.width, picture.height + bar);
   canvas.fill(0, 0, canvas.width, bar, background);
-  canvas.data.set(picture.data, bar * canvas.width * 3);
-  const topFor = (size: number) => Math.round((bar - capitalHeight * size) / 2);
-  canvas.text(cut(left, room, scale), margin, topFor(scale), scale, bright);
+  canvas.place(picture, 0, bar);
+  const top = Math.round((bar - capitalHeight * scale) / 2);
+  const write = (text: string, at: number, colour: Colour) => {
+    const shown = cut(text, margin + room - at, scale);
+    canvas.text(shown, at, top, scale, colour);
+    return at + textWidth(shown, scale) + scale;
+  };
+  let end = write(lead, margin, bright);
+  if (note) end = write(note.text, end, note.colour);
   const rightWidth = textWidth(right, scale);
-  if (textWidth(left, scale) + 4 * margin + rightWidth <= room) {
-    canvas.text(right, canvas.width - margin - rightWidth, topFor(scale), scale, dim);
+  if (end + 4 * margin + rightWidth <= margin + room) {
+    canvas.text(right, canvas.width - margin - rightWidth, top, scale, dim);
   }
   return canvas;
 }

@@ -1,0 +1,140 @@
+import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
+import type { ImageInput } from '../image/types.js';
+import { Masks } from '../mask/masks.js';
+import { Canvas, type Colour } from './canvas.js';
+import { checkFormat, encode, type RenderFormat } from './encode.js';
+import { matchCells } from './match.js';
+import { Painter, paintAll } from './painter.js';
+import { prepareScene, type Scene } from './scene.js';
+import { cellsPhrase, withTitle } from './title.js';
+
+/** What was found; the {@link Cells} of a result are of this kind. */
+export interface PredictedCells {
+  masks: Masks;
+  /** One a mask, 0 to 1. */
+  scores: ArrayLike<number>;
+}
+
+export interface ComparisonOptions {
+  /** A prediction finds a cell where their IoU is at least this, 0 to 1. Default 0.5. */
+  iouThreshold?: number;
+  /** Text of a bar above both pictures. Default: no such bar; each half says what it shows all the same. */
+  title?: string;
+  /** Default `png`. */
+  format?: RenderFormat;
+  /** Pixels the longer side of both pictures together may have. Default 4096. */
+  maxSide?: number;
+  signal?: AbortSignal;
+}
+
+const found: Colour = [100, 160, 255];
+const missed: Colour = [255, 176, 0];
+const falseAlarm: Colour = [255, 80, 165];
+const tint = 0.14;
+/** Pixels between the halves, for each 500 of the longer side. */
+const gapUnit = 4;
+
+/**
+ * Truth and prediction beside each other (one above the other where the picture is wide): what was found in blue,
+ * misses in the truth hatched orange, false alarms in the prediction hatched pink. Each prediction, by falling score,
+ * takes the cell it overlaps most.
+ *
+ * @param truth the cells that are there. @param predicted what was found, of the same picture size.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and where picture and masks differ in size; what
+ *   {@link decodeImage} throws.
+ */
+export async function renderComparison(
+  image: ImageInput,
+  truth: Masks,
+  predicted: PredictedCells,
+  options: ComparisonOptions = {},
+): Promise<Buffer> {
+  const { iouThreshold, title, format, maxSide, signal } = checkOptions(options);
+  checkPrediction(truth, predicted);
+  const stacked = truth.width > 1.5 * truth.height;
+  const scene = await prepareScene(image, truth, Math.floor(maxSide / 2), signal);
+  const { truthOf, foundBy } = matchCells(truth, predicted.masks, predicted.scores, iouThreshold);
+  const left = await half(scene, truth, (cell) => foundBy[cell] === -1, missed, signal);
+  const right = await half(scene, predicted.masks, (cell) => truthOf[cell] === -1, falseAlarm, signal);
+  const misses = foundBy.filter((prediction) => prediction === -1).length;
+  const alarms = truthOf.filter((cell) => cell === -1).length;
+  const both = join(
+    withTitle(left, {
+      left: `truth · ${cellsPhrase(truth.length)}`,
+      note: { text: misses === 0 ? 'none missed' : `${misses} missed`, colour: missed },
+      right: '',
+    }),
+    withTitle(right, {
+      left: `prediction · ${cellsPhrase(predicted.masks.length)}`,
+      note: {
+        text: `${alarms === 0 ? 'no' : alarms} false ${alarms === 1 ? 'alarm' : 'alarms'}`,
+        colour: falseAlarm,
+      },
+      right: `IoU ${iouThreshold}`,
+    }),
+    stacked,
+  );
+  return encode(title === undefined ? both : withTitle(both, { left: title, right: '' }), format);
+}
+
+function checkOptions(options: ComparisonOptions) {
+  checkKeys('', options, ['iouThreshold', 'title', 'format', 'maxSide', 'signal']);
+  return {
+    iouThreshold: checkNumber('iouThreshold', options.iouThreshold ?? 0.5, { min: 0, max: 1 }),
+    title: options.title === undefined ? undefined : checkString('title', options.title),
+    format: checkFormat(options.format),
+    maxSide: checkNumber('maxSide', options.maxSide ?? 4096, { min: 32, max: 16_383, integer: true }),
+    signal: options.signal,
+  };
+}
+
+function checkPrediction(truth: Masks, { masks, scores }: PredictedCells): void {
+  if (!(truth instanceof Masks)) throw refuse('truth', 'Masks', truth);
+  if (!(masks instanceof Masks)) throw refuse('predicted.masks', 'Masks', masks);
+  if (masks.width !== truth.width || masks.height !== truth.height) {
+    throw refuse(
+      'predicted.masks',
+      `masks of ${truth.width} × ${truth.height} pixels, as the truth's are`,
+      `${masks.width} × ${masks.height}`,
+    );
+  }
+  if (scores?.length !== masks.length) throw refuse('predicted.scores', `${masks.length} scores`, scores);
+}
+
+/** One side: what has no counterpart is hatched and outlined twice as thick, above all others. */
+async function half(
+  scene: Scene,
+  masks: Masks,
+  alone: (cell: number) => boolean,
+  mark: Colour,
+  signal: AbortSignal | undefined,
+): Promise<Canvas> {
+  const { canvas } = scene;
+  const copy = new Canvas(canvas.width, canvas.height, canvas.data.slice());
+  const painter = new Painter({ ...scene, canvas: copy }, masks);
+  const met = (draw: (cell: number) => void) => (cell: number) => alone(cell) || draw(cell);
+  const unmet = (draw: (cell: number) => void) => (cell: number) => alone(cell) && draw(cell);
+  await paintAll(
+    masks.length,
+    [
+      met((cell) => painter.tint(cell, found, tint)),
+      unmet((cell) => painter.hatch(cell, mark)),
+      met((cell) => painter.outline(cell, found)),
+      unmet((cell) => painter.outline(cell, mark, 2)),
+    ],
+    signal,
+  );
+  return copy;
+}
+
+/** Two pictures of one size, a light gap between them. */
+function join(first: Canvas, second: Canvas, stacked: boolean): Canvas {
+  const gap = gapUnit * Math.max(1, Math.round(Math.max(first.width, first.height) / 500));
+  const both = stacked
+    ? new Canvas(first.width, 2 * first.height + gap)
+    : new Canvas(2 * first.width + gap, first.height);
+  both.data.fill(255);
+  both.place(first, 0, 0);
+  both.place(second, stacked ? 0 : first.width + gap, stacked ? first.height + gap : 0);
+  return both;
+}

@@ -1,0 +1,92 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Masks } from '../mask/masks.js';
+import type { Canvas, Colour } from './canvas.js';
+import { capitalHeight, textWidth } from './font.js';
+import { drawRim } from './outline.js';
+import type { Scene } from './scene.js';
+import { type Shape, shapeOf, windowOf } from './shape.js';
+
+/** JavaScript draws for this long, in milliseconds, before other work gets a turn. */
+const turn = 12;
+const white: Colour = [255, 255, 255];
+
+/** Draws cells on a scene: tints, hatching, outlines and scores, in lines as thick as the picture needs. */
+export class Painter {
+  readonly #canvas: Canvas;
+  readonly #zoom: number;
+  readonly #thickness: number;
+  readonly #textScale: number;
+  readonly shapes: readonly Shape[];
+
+  constructor({ canvas, grid, zoom }: Scene, masks: Masks) {
+    const longSide = Math.max(canvas.width, canvas.height);
+    this.#canvas = canvas;
+    this.#zoom = zoom;
+    this.#thickness = Math.max(Math.min(Math.ceil(zoom / 2), 3), Math.round(longSide / 1400));
+    this.#textScale = Math.max(1, Math.round(longSide / 1200));
+    this.shapes = Array.from({ length: masks.length }, (_, i) => shapeOf(masks, i, grid.width, grid.height));
+  }
+
+  tint(cell: number, colour: Colour, opacity: number): void {
+    const zoom = this.#zoom;
+    for (const { x, y, length } of this.shapes[cell]!.runs) {
+      this.#canvas.fill(x * zoom, y * zoom, length * zoom, zoom, colour, opacity);
+    }
+  }
+
+  /** Diagonal stripes inside the cell: a mark that needs no colour. */
+  hatch(cell: number, colour: Colour): void {
+    const zoom = this.#zoom;
+    const width = Math.max(2, this.#thickness);
+    const period = 4 * width;
+    for (const run of this.shapes[cell]!.runs) {
+      const [left, right] = [run.x * zoom, (run.x + run.length) * zoom];
+      for (let y = run.y * zoom; y < (run.y + 1) * zoom; y++) {
+        for (let x = left - ((left + y) % period); x < right; x += period) {
+          const from = Math.max(left, x);
+          this.#canvas.fill(from, y, Math.min(right, x + width) - from, 1, colour, 0.75);
+        }
+      }
+    }
+  }
+
+  /** The cell's rim, inside it; `times` as thick as others. */
+  outline(cell: number, colour: Colour, times = 1): void {
+    drawRim(windowOf(this.shapes[cell]!), this.#zoom, this.#thickness * times, (x, y, width, height) =>
+      this.#canvas.fill(x, y, width, height, colour),
+    );
+  }
+
+  /** Text in the middle of the cell's box. */
+  label(cell: number, text: string): void {
+    const { left, top, width, height } = this.shapes[cell]!;
+    const scale = this.#textScale;
+    this.#canvas.text(
+      text,
+      Math.round((left + width / 2) * this.#zoom - textWidth(text, scale) / 2),
+      Math.round((top + height / 2) * this.#zoom - (capitalHeight * scale) / 2),
+      scale,
+      white,
+      true,
+    );
+  }
+}
+
+/** Draws one thing after the other for all of `count` cells, the first cell last, so that it lies above the others. */
+export async function paintAll(
+  count: number,
+  drawings: readonly ((cell: number) => void)[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let began = performance.now();
+  for (const draw of drawings) {
+    for (let cell = count - 1; cell >= 0; cell--) {
+      draw(cell);
+      if (performance.now() - began > turn) {
+        await nextTurn();
+        signal?.throwIfAborted();
+        began = performance.now();
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import sharp from 'sharp';
+import { refuse } from '../check.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageInput } from '../image/types.js';
+import { Canvas } from './canvas.js';
+import { forDisplay } from './display.js';
+
+/** Pictures smaller than this, in pixels on the longer side, are enlarged by a whole number. */
+const smallSide = 1000;
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** A picture as it is drawn on: the masks' grid is the picture's, or coarser where a large picture is shown smaller. */
+export interface Scene {
+  canvas: Canvas;
+  /** Columns and rows of the grid that masks are drawn in. */
+  grid: Size;
+  /** Pixels of the canvas along a side of the grid's squares. */
+  zoom: number;
+}
+
+/**
+ * Decodes a picture, makes its values visible and brings it to a size to look at: small ones enlarged, ones whose
+ * longer side is above `maxSide` shrunk before anything is drawn, so that memory goes with what is shown.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT where the picture is not of the size its masks are.
+ */
+export async function prepareScene(
+  image: ImageInput,
+  size: Size,
+  maxSide: number,
+  signal: AbortSignal | undefined,
+): Promise<Scene> {
+  const raw = await decodeImage(image, signal ? { signal } : {});
+  if (raw.width !== size.width || raw.height !== size.height) {
+    throw refuse(
+      'image',
+      `the picture the result was made from (${size.width} × ${size.height})`,
+      `${raw.width} × ${raw.height}`,
+    );
+  }
+  const longSide = Math.max(raw.width, raw.height);
+  const shown = forDisplay(raw);
+  const zoom = Math.max(1, Math.min(Math.ceil(smallSide / longSide), Math.floor(maxSide / longSide)));
+  const shrink = Math.min(1, maxSide / longSide);
+  const grid = {
+    width: Math.max(1, Math.round(raw.width * shrink)),
+    height: Math.max(1, Math.round(raw.height * shrink)),
+  };
+  const canvas = await resize(shown, raw, { width: grid.width * zoom, height: grid.height * zoom });
+  signal?.throwIfAborted();
+  return { canvas, grid, zoom };
+}
+
+async function resize(shades: Uint8Array, from: Size, to: Size): Promise<Canvas> {
+  const channels = shades.length === from.width * from.height ? 1 : 3;
+  if (from.width === to.width && from.height === to.height) {
+    return new Canvas(to.width, to.height, channels === 3 ? shades.slice() : greyToRgb(shades));
+  }
+  const { data, info } = await sharp(shades, {
+    raw: { ...sizeOf(from), channels },
+    limitInputPixels: false,
+  })
+    .resize(to.width, to.height, { kernel: to.width > from.width ? 'cubic' : 'lanczos3', fit: 'fill' })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return new Canvas(to.width, to.height, info.channels === 3 ? data : greyToRgb(data));
+}
+
+const sizeOf = ({ width, height }: Size): Size => ({ width, height });
+
+function greyToRgb(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(3 * grey.length);
+  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, 3 * i, 3 * i + 3);
+  return rgb;
+}
