@@ -25,6 +25,9 @@ export type { CallOptions, Progress } from './model.js';
 export type { SaveOptions } from './model-file.js';
 export { type LoadOptions, loadNative } from './native/load.js';
 export { sartorius } from './presets.js';
+export { type ComparisonOptions, type PredictedCells, renderComparison } from './render/comparison.js';
+export type { RenderFormat } from './render/encode.js';
+export { type OverlayOptions, renderOverlay } from './render/overlay.js';
 export type { Capped, Route, RoutedSegmentation, Segmentation } from './result.js';
 export {
   CellSegmenter,

@@ -43,7 +43,8 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   signal?.throwIfAborted();
   if (isBytes(input)) return untilAborted(decodeBytes(new Uint8Array(input), maxPixels, page), signal);
   const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
-  return { ...raw, data: raw.data.slice() };
+  // A Buffer's own slice shares its memory
+  return { ...raw, data: types.isUint8Array(raw.data) ? Uint8Array.from(raw.data) : raw.data.slice() };
 }
 
 function isBytes(input: unknown): input is Uint8Array {

@@ -110,7 +110,7 @@ async function half(
   signal: AbortSignal | undefined,
 ): Promise<Canvas> {
   const { canvas } = scene;
-  const copy = new Canvas(canvas.width, canvas.height, canvas.data.slice());
+  const copy = new Canvas(canvas.width, canvas.height, Uint8Array.from(canvas.data));
   const painter = new Painter({ ...scene, canvas: copy }, masks);
   const met = (draw: (cell: number) => void) => (cell: number) => alone(cell) || draw(cell);
   const unmet = (draw: (cell: number) => void) => (cell: number) => alone(cell) && draw(cell);

@@ -23,7 +23,7 @@ export class Painter {
     this.#canvas = canvas;
     this.#zoom = zoom;
     this.#thickness = Math.max(Math.min(Math.ceil(zoom / 2), 3), Math.round(longSide / 1400));
-    this.#textScale = Math.max(1, Math.round(longSide / 1200));
+    this.#textScale = Math.ceil(longSide / 600);
     this.shapes = Array.from({ length: masks.length }, (_, i) => shapeOf(masks, i, grid.width, grid.height));
   }
 
@@ -60,7 +60,8 @@ export class Painter {
   /** Text in the middle of the cell's box. */
   label(cell: number, text: string): void {
     const { left, top, width, height } = this.shapes[cell]!;
-    const scale = this.#textScale;
+    const fitting = Math.floor((0.8 * width * this.#zoom) / textWidth(text, 1));
+    const scale = Math.max(1, Math.min(this.#textScale, fitting));
     this.#canvas.text(
       text,
       Math.round((left + width / 2) * this.#zoom - textWidth(text, scale) / 2),

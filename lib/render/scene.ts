@@ -58,7 +58,7 @@ export async function prepareScene(
 async function resize(shades: Uint8Array, from: Size, to: Size): Promise<Canvas> {
   const channels = shades.length === from.width * from.height ? 1 : 3;
   if (from.width === to.width && from.height === to.height) {
-    return new Canvas(to.width, to.height, channels === 3 ? shades.slice() : greyToRgb(shades));
+    return new Canvas(to.width, to.height, channels === 3 ? Uint8Array.from(shades) : greyToRgb(shades));
   }
   const { data, info } = await sharp(shades, {
     raw: { ...sizeOf(from), channels },

@@ -41,7 +41,7 @@ function percent(probability: number): string {
 
 /** A copy of the picture under a bar with the title; text too long for the width is made smaller, then cut. */
 export function withTitle(picture: Canvas, { left, note, right }: Title): Canvas {
-  const largest = Math.min(4, Math.max(1, Math.round(Math.max(picture.width, picture.height) / 500)));
+  const largest = Math.min(4, Math.ceil(Math.max(picture.width, picture.height) / 600));
   const margin = 5 * largest;
   const room = picture.width - 2 * margin;
   const lead = note ? `${left} · ` : left;

@@ -87,6 +87,13 @@ describe('raw pixels', () => {
     expect(image.data.buffer).not.toBe(raw.data.buffer);
   });
 
+  test("are copied from a Buffer too, as sharp's raw() gives", async () => {
+    const data = Buffer.alloc(24, 7);
+    const image = await decodeImage({ ...raw, data });
+    data.fill(9);
+    expect(Array.from(image.data)).toEqual(new Array(24).fill(7));
+  });
+
   test.each<[string, unknown, RegExp]>([
     ['a path', 'cells.png', /read the file first/],
     ['an ArrayBuffer', new ArrayBuffer(8), /new Uint8Array\(buffer\)/],

@@ -5,6 +5,7 @@ import { Masks } from '../../lib/mask/masks.js';
 import { neighbourColours, palette } from '../../lib/render/colours.js';
 import { drawText, textWidth } from '../../lib/render/font.js';
 import { type OverlayOptions, renderOverlay } from '../../lib/render/overlay.js';
+import { type Shape, shapeOf } from '../../lib/render/shape.js';
 import { titleOf } from '../../lib/render/title.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/result.js';
 
@@ -26,6 +27,20 @@ function resultOfMasks(masks: Masks, width: number, height: number): Segmentatio
   });
   return { width, height, cells, capped: { detections: false, proposals: false } };
 }
+
+/** The shapes of a picture of labels, one each; labels that none has are cells without pixels. */
+function shapesOf(map: Uint16Array, mapWidth: number, count: number): Shape[] {
+  const size = { width: mapWidth, height: map.length / mapWidth };
+  const pixels = new Uint8Array(count * map.length);
+  map.forEach((label, at) => {
+    if (label) pixels[(label - 1) * map.length + at] = 1;
+  });
+  const masks = Masks.encode(pixels, { ...size, count });
+  return Array.from({ length: count }, (_, i) => shapeOf(masks, i, size.width, size.height));
+}
+
+const coloursOf = (map: Uint16Array, mapWidth: number, count: number) =>
+  neighbourColours(shapesOf(map, mapWidth, count), mapWidth, map.length / mapWidth);
 
 async function render(image: RawImage, result: Segmentation, options: OverlayOptions = {}) {
   const png = await renderOverlay(image, result, { title: false, ...options });
@@ -75,7 +90,7 @@ function pixelsWhere(test: (x: number, y: number) => boolean): [number, number][
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (test(x, y)) found.push([x, y]);
   return found;
 }
-const colours = neighbourColours(labels, width, 5);
+const colours = coloursOf(labels, width, 5);
 const colourAt = (x: number, y: number) => [...palette[colours[labelAt(x, y) - 1]!]!];
 
 describe('an overlay', () => {
@@ -157,6 +172,46 @@ describe('an overlay', () => {
   test('shrinks a picture to maxSide', async () => {
     const drawn = await render(picture, result, { maxSide: 500 });
     expect([drawn.width, drawn.height]).toEqual([500, 12]);
+  });
+
+  test('of a picture that is shrunk has the squares that lie under the middles of its pixels', async () => {
+    const drawn = await render(picture, result, { maxSide: 250, outlines: false, opacity: 1 });
+    expect([drawn.width, drawn.height]).toEqual([250, 6]);
+    // 4 × 4 pixels become one; its middle lies on the corner of pixel (2, 2)
+    const shapes = Array.from({ length: 5 }, (_, i) => shapeOf(result.cells.masks, i, 250, 6));
+    const small = neighbourColours(shapes, 250, 6);
+    for (let y = 0; y < 6; y++) {
+      for (let x = 0; x < 250; x++) {
+        const label = labelAt(4 * x + 2, 4 * y + 2);
+        if (label) expect(drawn.at(x, y)).toEqual([...palette[small[label - 1]!]!]);
+      }
+    }
+    // Cell 4 is one column wide: none of its pixels lies under a middle, and yet it is there
+    const thin = shapes[3]!.runs;
+    expect(thin.length).toBeGreaterThan(0);
+    for (const { x, y } of thin) expect(drawn.at(x, y)).toEqual([...palette[small[3]!]!]);
+  });
+
+  test.each([
+    [1, 1],
+    [1, 5000],
+    [5000, 1],
+    [3, 4999],
+  ])('of %i × %i pixels', async (wide, high) => {
+    const map = new Uint16Array(wide * high);
+    map[map.length >> 1] = 1;
+    const image: RawImage = {
+      data: new Uint8Array(map.length).fill(9),
+      width: wide,
+      height: high,
+      channels: 1,
+    };
+    const drawn = await render(image, resultOf(map, wide), { title: true, fill: false });
+    let lit = 0;
+    for (let at = 0; at < drawn.data.length; at += 3) {
+      if ([...palette[0]!].every((value, c) => drawn.data[at + c] === value)) lit++;
+    }
+    expect(lit).toBeGreaterThan(0);
   });
 
   test('stretches 16-bit and float pictures, and very dark ones, for the eye', async () => {
@@ -252,7 +307,7 @@ describe('colours', () => {
       // A gap of background between some
       return second - nearest < 3 ? 0 : best + 1;
     });
-    const chosen = neighbourColours(map, side, seeds.length);
+    const chosen = coloursOf(map, side, seeds.length);
     let met = 0;
     let alike = 0;
     for (let at = 0; at < map.length; at++) {
@@ -281,21 +336,63 @@ describe('colours', () => {
     const row = new Uint16Array(20 * palette.length);
     for (let cell = 0; cell < palette.length; cell++) row[20 * cell] = cell + 1;
     row[distance] = palette.length + 1;
-    const chosen = neighbourColours(row, row.length, palette.length + 1);
+    const chosen = coloursOf(row, row.length, palette.length + 1);
     expect(new Set(chosen.subarray(0, palette.length)).size).toBe(palette.length);
     expect(chosen[palette.length] === chosen[0]).toBe(same);
-    const column = neighbourColours(row, 1, palette.length + 1);
+    const column = coloursOf(row, 1, palette.length + 1);
     expect(column).toEqual(chosen);
   });
 
-  test('of the palette are far apart', () => {
-    palette.forEach((a, i) => {
-      palette.slice(i + 1).forEach((b) => {
-        expect(Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])).toBeGreaterThan(60);
+  test('of the palette are far apart, also to eyes without one kind of cone', () => {
+    // Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB: the common eye, then protan, deutan, tritan
+    const eyes: [least: number, matrix: number[]][] = [
+      [40, [1, 0, 0, 0, 1, 0, 0, 0, 1]],
+      [20, [0.1523, 1.0526, -0.2049, 0.1145, 0.7863, 0.0992, -0.0039, -0.0481, 1.052]],
+      [20, [0.3673, 0.8606, -0.228, 0.2801, 0.6725, 0.0474, -0.0118, 0.0429, 0.9689]],
+      [20, [1.2555, -0.0767, -0.1788, -0.0784, 0.9308, 0.1476, 0.0047, 0.6914, 0.3039]],
+    ];
+    for (const [least, matrix] of eyes) {
+      const seen = palette.map((colour) => labOf(colour, matrix));
+      seen.forEach((a, i) => {
+        for (const b of seen.slice(i + 1)) {
+          expect(Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])).toBeGreaterThan(least);
+        }
       });
-    });
+    }
+  });
+
+  test('of a cell do not depend on those found with lower scores', () => {
+    const shapes = shapesOf(labels, width, 5);
+    const all = neighbourColours(shapes, width, height);
+    for (let count = 1; count < 5; count++) {
+      expect(neighbourColours(shapes.slice(0, count), width, height)).toEqual(all.subarray(0, count));
+    }
+  });
+
+  test('of a cell that lies under another differ from it', () => {
+    const pixels = new Uint8Array(20 * 100).fill(1, 0, 100);
+    for (let cell = 1; cell < 20; cell++) pixels[cell * 100 + 55] = 1;
+    const masks = Masks.encode(pixels, { width: 10, height: 10 });
+    const shapes = Array.from(masks, (_, i) => shapeOf(masks, i, 10, 10));
+    const [large, ...small] = neighbourColours(shapes, 10, 10);
+    expect(small).not.toContain(large);
   });
 });
+
+/** CIELAB (D65) of an sRGB colour seen by an eye. */
+function labOf(colour: readonly number[], eye: readonly number[]): [number, number, number] {
+  const linear = colour.map((c) =>
+    c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4,
+  );
+  const times = (m: readonly number[], v: readonly number[]) =>
+    [0, 3, 6].map((row) => m[row]! * v[0]! + m[row + 1]! * v[1]! + m[row + 2]! * v[2]!);
+  const shown = times(eye, linear).map((c) => Math.min(1, Math.max(0, c)));
+  const xyz = times([0.4125, 0.3576, 0.1804, 0.2127, 0.7152, 0.0722, 0.0193, 0.1192, 0.9503], shown);
+  const [x, y, z] = xyz
+    .map((c, i) => c / [0.9505, 1, 1.0888][i]!)
+    .map((t) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116)) as [number, number, number];
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
 
 describe('the title', () => {
   const routed: RoutedSegmentation = {
