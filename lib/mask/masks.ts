@@ -95,6 +95,19 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
+   * Masks from polygons, each a flat x, y, x, y, … in pixels: COCO's `segmentation` of an annotation, several of which
+   * together are one mask. Pixel for pixel what pycocotools' `frPyObjects` and `merge` draw; what lies outside the
+   * picture is cut off.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT for a polygon of fewer than three corners, or values that are not finite.
+   */
+  static fromPolygons(masks: readonly (readonly ArrayLike<number>[])[], size: PictureSize): Masks {
+    const { width, height } = checkSize(size);
+    const { points, polygons, offsets } = joinPolygons(masks);
+    return new Masks(call(() => native().maskFromPolygons(points, polygons, offsets, height, width)));
+  }
+
+  /**
    * One mask for every value but 0 in a picture of labels in rows, by rising value.
    *
    * @returns the masks, and the value each of them had.
@@ -318,6 +331,27 @@ function joinCounts(counts: readonly ArrayLike<number>[]): { joined: Uint32Array
   const joined = reserve(() => new Uint32Array(ends.at(-1)!));
   for (let i = 0; i < counts.length; i++) joined.set(counts[i]!, ends[i]);
   return { joined, offsets: Uint32Array.from(ends) };
+}
+
+function joinPolygons(masks: readonly (readonly ArrayLike<number>[])[]) {
+  if (!Array.isArray(masks)) throw refuse('masks', 'an array of arrays of polygons', masks);
+  const polygons = [0];
+  const offsets = [0];
+  masks.forEach((own: unknown, i) => {
+    if (!Array.isArray(own)) throw refuse(`masks[${i}]`, 'an array of polygons', own);
+    own.forEach((polygon: unknown, k) => {
+      const numbers = Array.isArray(polygon) || (ArrayBuffer.isView(polygon) && 'length' in polygon);
+      if (!numbers) throw refuse(`masks[${i}][${k}]`, 'an array of numbers', polygon);
+      const values = polygon as ArrayLike<unknown>;
+      for (let at = 0; at < values.length; at++) checkNumber(`masks[${i}][${k}][${at}]`, values[at]);
+      polygons.push(polygons.at(-1)! + values.length);
+    });
+    offsets.push(polygons.length - 1);
+  });
+  if (polygons.at(-1)! > MOST_COUNTS) throw refuse('masks', `at most ${MOST_COUNTS} values`, polygons.at(-1));
+  const points = reserve(() => new Float64Array(polygons.at(-1)!));
+  masks.flat().forEach((polygon, p) => points.set(polygon, polygons[p]));
+  return { points, polygons: Uint32Array.from(polygons), offsets: Uint32Array.from(offsets) };
 }
 
 function checkCounts(counts: ArrayLike<number>, mask: number): void {

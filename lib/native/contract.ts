@@ -347,6 +347,17 @@ export interface NativeAddon {
   maskToCoco(batch: MaskBatch): string[];
   /** Counts with runs of length 0 are welcome here, and only here. */
   maskFromCounts(counts: Uint32Array, offsets: Uint32Array, height: number, width: number): MaskBatch;
+  /**
+   * x, y, … of polygons, polygon p from `polygons[p]` to `polygons[p + 1]`; mask i has the pixels of its polygons
+   * `offsets[i]` to `offsets[i + 1]` together. Both start with 0.
+   */
+  maskFromPolygons(
+    points: Float64Array,
+    polygons: Uint32Array,
+    offsets: Uint32Array,
+    height: number,
+    width: number,
+  ): MaskBatch;
   /** Throws what every other function would throw for this batch. */
   maskValidate(batch: MaskBatch): void;
   maskAreas(batch: MaskBatch): Uint32Array;

@@ -17,6 +17,7 @@
 #include "mask/merge.h"
 #include "mask/overlap.h"
 #include "mask/pixels.h"
+#include "mask/polygon.h"
 #include "mask/row_runs.h"
 
 namespace cellroute::addon {
@@ -92,14 +93,33 @@ Napi::Value to_texts(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value from_counts(const Napi::CallbackInfo& info) {
-  const auto pieces = split_counts(typed_array<uint32_t>(info[0], "counts"),
-                                   typed_array<uint32_t>(info[1], "offsets"));
+  const auto pieces = split<uint32_t>(typed_array<uint32_t>(info[0], "counts"),
+                                      typed_array<uint32_t>(info[1], "offsets"));
   const auto [height, width] = read_size(info[2], info[3]);
   std::vector<Rle> masks;
   masks.reserve(pieces.size());
   for (size_t i = 0; i < pieces.size(); ++i) {
     masks.push_back(
         read_mask(i, [&, h = height, w = width] { return mask::from_counts(pieces[i], h, w); }));
+  }
+  return batch_to_js(info.Env(), masks, height, width);
+}
+
+Napi::Value from_polygons(const Napi::CallbackInfo& info) {
+  const auto polygons = split<double>(typed_array<double>(info[0], "points"),
+                                      typed_array<uint32_t>(info[1], "polygons"));
+  const auto groups =
+      split<std::span<const double>>(polygons, typed_array<uint32_t>(info[2], "offsets"));
+  const auto [height, width] = read_size(info[3], info[4]);
+  std::vector<Rle> masks;
+  masks.reserve(groups.size());
+  for (const auto& group : groups) {
+    masks.push_back(read_mask(masks.size(), [&, h = height, w = width] {
+      std::vector<Rle> drawn;
+      drawn.reserve(group.size());
+      for (const auto& polygon : group) drawn.push_back(mask::from_polygon(polygon, h, w));
+      return mask::union_of(mask::views(drawn), h, w);
+    }));
   }
   return batch_to_js(info.Env(), masks, height, width);
 }
@@ -256,6 +276,7 @@ void register_mask(Napi::Env, Napi::Object exports) {
   add<from_texts<mask::from_coco>>(exports, "maskFromCoco");
   add<to_texts<mask::to_coco>>(exports, "maskToCoco");
   add<from_counts>(exports, "maskFromCounts");
+  add<from_polygons>(exports, "maskFromPolygons");
   add<validate>(exports, "maskValidate");
   add<areas>(exports, "maskAreas");
   add<boxes>(exports, "maskBoxes");

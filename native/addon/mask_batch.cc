@@ -25,23 +25,6 @@ Size read_size(const Napi::Value& height, const Napi::Value& width) {
   return size;
 }
 
-std::vector<std::span<const uint32_t>> split_counts(std::span<const uint32_t> counts,
-                                                    std::span<const uint32_t> offsets) {
-  if (offsets.empty() || offsets.front() != 0 || offsets.back() != counts.size()) {
-    throw Error("INVALID_ARGUMENT",
-                "Offsets of masks must begin with 0 and end with the number of counts");
-  }
-  std::vector<std::span<const uint32_t>> pieces;
-  pieces.reserve(offsets.size() - 1);
-  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
-    if (offsets[i + 1] < offsets[i] || offsets[i + 1] > counts.size()) {
-      throw Error("INVALID_ARGUMENT", "Offsets of masks must rise", i + 1);
-    }
-    pieces.push_back(counts.subspan(offsets[i], offsets[i + 1] - offsets[i]));
-  }
-  return pieces;
-}
-
 MaskBatch read_batch(const Napi::Value& value) {
   if (!value.IsObject()) throw Error("INVALID_ARGUMENT", "A batch of masks is an object");
   const auto object = value.As<Napi::Object>();
@@ -49,8 +32,8 @@ MaskBatch read_batch(const Napi::Value& value) {
   MaskBatch batch{height, width, {}};
   // Both are fetched before their memory is looked at: a getter could take the first one's away.
   const Napi::Value counts = object.Get("counts"), offsets = object.Get("offsets");
-  const auto pieces = split_counts(typed_array<uint32_t>(counts, "counts"),
-                                   typed_array<uint32_t>(offsets, "offsets"));
+  const auto pieces = split<uint32_t>(typed_array<uint32_t>(counts, "counts"),
+                                      typed_array<uint32_t>(offsets, "offsets"));
   batch.masks.reserve(pieces.size());
   for (const auto& piece : pieces) {
     try {
@@ -62,6 +45,16 @@ MaskBatch read_batch(const Napi::Value& value) {
     batch.masks.emplace_back(height, width, piece);
   }
   return batch;
+}
+
+std::vector<mask::Rle> copy_batch(const Napi::Value& value) {
+  const auto batch = read_batch(value);
+  std::vector<mask::Rle> masks;
+  masks.reserve(batch.masks.size());
+  for (const auto& view : batch.masks) {
+    masks.push_back({view.height, view.width, {view.counts.begin(), view.counts.end()}});
+  }
+  return masks;
 }
 
 }  // namespace cellroute::addon

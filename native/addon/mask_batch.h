@@ -24,9 +24,26 @@ struct MaskBatch {
 /** Throws INVALID_ARGUMENT for what is no batch, RLE_MALFORMED for what are no masks. */
 MaskBatch read_batch(const Napi::Value& value);
 
-/** Pieces offsets[i] to offsets[i + 1] of the counts, whatever they hold. */
-std::vector<std::span<const uint32_t>> split_counts(std::span<const uint32_t> counts,
-                                                    std::span<const uint32_t> offsets);
+/** The same, copied: for a job, which owns what it uses. */
+std::vector<mask::Rle> copy_batch(const Napi::Value& value);
+
+/** Pieces offsets[i] to offsets[i + 1] of the values, whatever they hold. */
+template <typename T>
+std::vector<std::span<const T>> split(std::span<const T> values,
+                                      std::span<const uint32_t> offsets) {
+  if (offsets.empty() || offsets.front() != 0 || offsets.back() != values.size()) {
+    throw Error("INVALID_ARGUMENT", "Offsets must begin with 0 and end with the number of values");
+  }
+  std::vector<std::span<const T>> pieces;
+  pieces.reserve(offsets.size() - 1);
+  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+    if (offsets[i + 1] < offsets[i] || offsets[i + 1] > values.size()) {
+      throw Error("INVALID_ARGUMENT", "Offsets must rise", i + 1);
+    }
+    pieces.push_back(values.subspan(offsets[i], offsets[i + 1] - offsets[i]));
+  }
+  return pieces;
+}
 
 struct Size {
   uint32_t height;

@@ -17,17 +17,21 @@ import numpy as np
 import torch
 
 import checkpoints
+import classifiers
 import common
+import explain
 import formula
 import losses
 import metrics
 import nuclei
 import ops
+import optimizers
+import polygons
 import resize
 import rle
 import stages
 
-MODULES = [formula, ops, resize, checkpoints, stages, losses, nuclei, rle, metrics]
+MODULES = [formula, ops, resize, checkpoints, stages, explain, losses, nuclei, optimizers, classifiers, rle, polygons, metrics]
 
 
 def main() -> None:

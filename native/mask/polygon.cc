@@ -1,0 +1,121 @@
+#include "mask/polygon.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "error.h"
+
+namespace cellroute::mask {
+namespace {
+
+// Source: rleFrPoly in cocoapi's maskApi.c. Its points along the outline are looked at as they come
+// instead of being kept, and its casts, which are undefined for large numbers, are guarded.
+
+constexpr int64_t kScale = 5;
+/** Middle of a pixel on the fine grid: crossing from it to the next point is crossing the column.
+ */
+constexpr int64_t kMiddle = 2;
+/** Positions on the fine grid must be whole numbers of 32 bits in the reference, too. */
+constexpr double kLargest = 4e8;
+
+struct Point {
+  int64_t x;
+  int64_t y;
+};
+
+/** Towards zero, as a cast: also left of and above the picture, where that is not rounding. */
+int64_t to_grid(double value) { return static_cast<int64_t>(kScale * value + .5); }
+
+std::vector<Point> corners_of(std::span<const double> points) {
+  if (points.size() % 2 != 0 || points.size() < 6) {
+    throw Error("INVALID_ARGUMENT", "A polygon has x and y of three corners or more, not " +
+                                        std::to_string(points.size()) + " values");
+  }
+  std::vector<Point> corners;
+  corners.reserve(points.size() / 2 + 1);
+  for (size_t i = 0; i < points.size(); i += 2) {
+    for (const size_t at : {i, i + 1}) {
+      if (!(std::abs(points[at]) <= kLargest)) {
+        throw Error("INVALID_ARGUMENT",
+                    "Value " + std::to_string(at) + " of a polygon is no place in a picture", at);
+      }
+    }
+    corners.push_back({to_grid(points[i]), to_grid(points[i + 1])});
+  }
+  corners.push_back(corners.front());
+  return corners;
+}
+
+/** Calls fn(point) for each point of the grid along the edge, from one end to the other. */
+template <class F>
+void walk(Point from, Point to, F&& fn) {
+  const int64_t dx = std::abs(to.x - from.x);
+  const int64_t dy = std::abs(to.y - from.y);
+  const bool flat = dx >= dy;
+  // Computed from the same end whichever way it is walked: neighbours share their edge's points.
+  const bool flip = flat ? from.x > to.x : from.y > to.y;
+  if (flip) std::swap(from, to);
+  const int64_t length = flat ? dx : dy;
+  // A point twice in a row is an edge of length 0, whose slope is not to be computed.
+  const double slope = length == 0 ? 0
+                       : flat      ? static_cast<double>(to.y - from.y) / static_cast<double>(dx)
+                                   : static_cast<double>(to.x - from.x) / static_cast<double>(dy);
+  for (int64_t d = 0; d <= length; ++d) {
+    const int64_t t = flip ? length - d : d;
+    const int64_t start = flat ? from.y : from.x;
+    const auto other =
+        static_cast<int64_t>(static_cast<double>(start) + slope * static_cast<double>(t) + .5);
+    fn(flat ? Point{from.x + t, other} : Point{other, from.y + t});
+  }
+}
+
+/** Rows above a crossing between two neighbouring points of the grid. */
+int64_t row_of(int64_t y, uint32_t height) {
+  const double row = (static_cast<double>(y) + .5) / kScale - .5;
+  return static_cast<int64_t>(std::ceil(std::clamp(row, 0.0, static_cast<double>(height))));
+}
+
+}  // namespace
+
+Rle from_polygon(std::span<const double> points, uint32_t height, uint32_t width) {
+  checked_pixels(height, width);
+  const auto corners = corners_of(points);
+  uint64_t steps = 0;
+  for (size_t i = 0; i + 1 < corners.size(); ++i) {
+    const auto& [x1, y1] = corners[i];
+    const auto& [x2, y2] = corners[i + 1];
+    steps += static_cast<uint64_t>(std::max(std::abs(x2 - x1), std::abs(y2 - y1))) + 1;
+    if (steps > kMaxRuns) {
+      throw Error("INVALID_ARGUMENT", "A polygon's outline is too long to be drawn", 2 * i);
+    }
+  }
+
+  std::vector<uint32_t> crossings;
+  Point before = corners.front();
+  for (size_t i = 0; i + 1 < corners.size(); ++i) {
+    walk(corners[i], corners[i + 1], [&](Point point) {
+      const int64_t left = std::min(point.x, before.x);
+      const bool crosses = point.x != before.x && left >= 0 && left % kScale == kMiddle;
+      if (crosses && left / kScale < width) {
+        const int64_t column = left / kScale;
+        const int64_t row = row_of(std::min(point.y, before.y), height);
+        crossings.push_back(static_cast<uint32_t>(column * height + row));
+      }
+      before = point;
+    });
+  }
+  std::sort(crossings.begin(), crossings.end());
+
+  // Closed and in steps of one, the outline crosses each column an even number of times.
+  Bounds bounds;
+  for (size_t i = 0; i + 1 < crossings.size(); i += 2) {
+    append_run(bounds, crossings[i], crossings[i + 1]);
+  }
+  return from_bounds(height, width, bounds);
+}
+
+}  // namespace cellroute::mask

@@ -1,0 +1,97 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "error.h"
+#include "mask/polygon.h"
+#include "test/mask_reference.h"
+
+namespace cellroute::mask {
+namespace {
+
+// pycocotools itself is asked by test/golden; here is what can be said without it.
+
+/** Even-odd rule at the middles of the pixels. */
+bool holds(const std::vector<double>& points, double x, double y) {
+  bool inside = false;
+  for (size_t i = 0, j = points.size() - 2; i < points.size(); j = i, i += 2) {
+    const double xi = points[i], yi = points[i + 1], xj = points[j], yj = points[j + 1];
+    if ((yi > y) != (yj > y) && x < (xj - xi) * (y - yi) / (yj - yi) + xi) inside = !inside;
+  }
+  return inside;
+}
+
+/** Distance of a point to the outline. */
+double distance(const std::vector<double>& points, double x, double y) {
+  double nearest = std::numeric_limits<double>::infinity();
+  for (size_t i = 0, j = points.size() - 2; i < points.size(); j = i, i += 2) {
+    const double dx = points[i] - points[j], dy = points[i + 1] - points[j + 1];
+    const double square = dx * dx + dy * dy;
+    const double along = ((x - points[j]) * dx + (y - points[j + 1]) * dy) / square;
+    const double t = square == 0 ? 0 : std::fmin(1, std::fmax(0, along));
+    nearest = std::fmin(nearest, std::hypot(points[j] + t * dx - x, points[j + 1] + t * dy - y));
+  }
+  return nearest;
+}
+
+TEST_CASE("a polygon along the sides of pixels holds just those pixels") {
+  for (const uint32_t x1 : {0U, 3U, 9U}) {
+    for (const uint32_t y1 : {0U, 2U, 6U}) {
+      const uint32_t x2 = 10, y2 = 7;
+      Dense expected(8, 12);
+      for (uint32_t y = y1; y < y2; ++y) {
+        for (uint32_t x = x1; x < x2; ++x) expected.at(y, x) = 1;
+      }
+      const std::vector<double> points{double(x1), double(y1), double(x2), double(y1),
+                                       double(x2), double(y2), double(x1), double(y2)};
+      CHECK(dense(from_polygon(points, 8, 12)) == expected);
+    }
+  }
+}
+
+TEST_CASE("pixels away from the outline are in or out as the even-odd rule says") {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<double> place(-12, 42);
+  for (int i = 0; i < 200; ++i) {
+    std::vector<double> points(2 * (3 + random() % 9));
+    for (auto& value : points) value = place(random);
+    const auto drawn = dense(from_polygon(points, 30, 29));
+    for (uint32_t y = 0; y < 30; ++y) {
+      for (uint32_t x = 0; x < 29; ++x) {
+        if (distance(points, x + .5, y + .5) < .5) continue;
+        REQUIRE(bool(drawn.at(y, x)) == holds(points, x + .5, y + .5));
+      }
+    }
+  }
+}
+
+TEST_CASE("a polygon outside the picture, or thinner than a pixel, has no pixels") {
+  CHECK(area(from_polygon(std::vector<double>{-9, -9, -3, -9, -3, -3}, 10, 10)) == 0);
+  CHECK(area(from_polygon(std::vector<double>{20, 2, 30, 2, 30, 8}, 10, 10)) == 0);
+  CHECK(area(from_polygon(std::vector<double>{3, 3, 3, 3, 3, 3}, 10, 10)) == 0);
+}
+
+TEST_CASE("what is no polygon is refused") {
+  const auto refuses = [](std::vector<double> points) {
+    try {
+      from_polygon(points, 10, 10);
+    } catch (const Error& error) {
+      return error.code() == "INVALID_ARGUMENT";
+    }
+    return false;
+  };
+  CHECK(refuses({}));
+  CHECK(refuses({1, 1, 5, 5}));
+  CHECK(refuses({1, 1, 5, 5, 1, 5, 3}));
+  CHECK(refuses({1, 1, 5, std::nan(""), 1, 5}));
+  CHECK(refuses({1, 1, 5, std::numeric_limits<double>::infinity(), 1, 5}));
+  CHECK(refuses({1, 1, 1e300, 5, 1, 5}));
+  // Could be drawn, but not in any time one would wait.
+  CHECK(refuses({1, 1, 3e8, 5, 1, 5}));
+}
+
+}  // namespace
+}  // namespace cellroute::mask
