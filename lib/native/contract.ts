@@ -142,6 +142,29 @@ export interface NativeClassification {
   probabilities: Float32Array;
 }
 
+export interface NativeExplainOptions {
+  method: 'integrated-gradients' | 'occlusion' | 'grad-cam';
+  /** Class whose logit is explained; null takes the highest. */
+  target: number | null;
+  /** What stands for a picture that shows nothing: the configuration's mean, or zeros before normalising. */
+  baseline: 'mean' | 'black';
+  /** Points of the path that integrated gradients take. */
+  steps: number;
+  /** Side of occlusion's square and how far it moves, in pixels of the network's input. */
+  patch: number;
+  stride: number;
+}
+
+export interface NativeExplanation {
+  target: number;
+  height: number;
+  width: number;
+  /** [height * width] of the network's input. */
+  values: Float32Array;
+  logits: Float32Array;
+  baselineLogits: Float32Array;
+}
+
 export interface NativeTensorInfo {
   name: string;
   dtype: 'F32' | 'I64';
@@ -290,6 +313,23 @@ export interface NativeAddon {
     width: number,
     call: NativeCall,
   ): Promise<NativeClassification>;
+
+  explain(
+    model: ModelHandle,
+    picture: NativePicture,
+    intensity: Intensity,
+    options: NativeExplainOptions,
+    call: NativeCall,
+  ): Promise<NativeExplanation>;
+  /** The same for a network input as it is: [3, height, width], normalised. */
+  explainTensor(
+    model: ModelHandle,
+    data: Float32Array,
+    height: number,
+    width: number,
+    options: NativeExplainOptions,
+    call: NativeCall,
+  ): Promise<NativeExplanation>;
 
   /** A network with fresh weights (torchvision's initialisation), ready to train. */
   createSegmenterTrainer(

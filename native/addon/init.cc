@@ -5,10 +5,13 @@
 #include "addon/classify.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/explain.h"
 #include "addon/job.h"
 #include "addon/mask.h"
 #include "addon/model.h"
+#include "addon/sample.h"
 #include "addon/segment.h"
+#include "addon/train.h"
 
 namespace cellroute::addon {
 namespace {
@@ -31,6 +34,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_model(env, exports);
   register_segment(env, exports);
   register_classify(env, exports);
+  register_explain(env, exports);
+  register_train(env, exports);
+  register_train_step(env, exports);
+  register_sample(env, exports);
   return exports;
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "io/pixels.h"
+#include "io/picture.h"
 
 namespace cellroute::io {
 

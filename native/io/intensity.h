@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "io/picture.h"
+
+namespace cellroute::io {
+
+/** How pixel values become floats. */
+struct Intensity {
+  enum class Kind : uint8_t {
+    kTypeRange,   // 8 bits / 255, 16 bits / 65535, floats as they are: torchvision's
+    kMinMax,      // then (x - min) / (max - min + 1e-6) over the picture, its channels together
+    kPercentile,  // the same from the low-th to the high-th percentile, clipped to these
+  };
+
+  Kind kind = Kind::kTypeRange;
+  double low = 1;  // percentiles, 0 to 100, linear between values as numpy's default is
+  double high = 99;
+};
+
+/** From low..high to 0..1, in float32 throughout as torch's would be. */
+struct Scale {
+  float low;
+  float high;
+  float width;  // high - low + 1e-6
+
+  float operator()(float value) const;
+};
+
+/** A picture's values as the network sees them. The picture outlives it. */
+class FloatPicture {
+ public:
+  /** Looks at the whole picture. Throws INVALID_ARGUMENT for what is none, IMAGE_UNSUPPORTED for a
+   *  value that is not finite and for a range that float32 cannot hold. */
+  FloatPicture(const Picture& picture, const Intensity& intensity);
+
+  /** 1 for grey, 3 for RGB: alpha is none. */
+  int64_t channels() const;
+
+  /** One channel of the pixels begin..end, counted along the rows. Any thread. */
+  void read(int64_t channel, int64_t begin, int64_t end, float* values) const;
+
+ private:
+  const Picture* picture_;
+  std::vector<float> table_;    // of every value an integer type has
+  std::optional<Scale> scale_;  // of floats; nothing leaves them as they are
+};
+
+}  // namespace cellroute::io

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace cellroute::io {
+
+/** A decoded picture: rows from the top, channels interleaved, in the machine's byte order. */
+struct Picture {
+  enum class Type : uint8_t { kU8, kU16, kF32 };
+
+  Type type = Type::kU8;
+  std::vector<uint8_t> bytes;
+  int64_t width = 0;
+  int64_t height = 0;
+  int64_t channels = 0;  // 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+};
+
+size_t bytes_per_value(Picture::Type type);
+
+/** Throws INVALID_ARGUMENT where the bytes are not those of the size, or the size is no picture's.
+ */
+void check(const Picture& picture);
+
+}  // namespace cellroute::io
