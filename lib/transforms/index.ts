@@ -38,12 +38,12 @@ export const pad = (options: { width: number; height: number; fill?: number }) =
  * `position` `centre` (default) or `random`; `squish` takes the whole whatever its shape; `inside` keeps the whole
  * and its shape, and may end up smaller on one side.
  */
-export const fit = (options: {
+export const resize = (options: {
   width: number;
   height: number;
   method?: 'crop' | 'squish' | 'inside';
   position?: 'centre' | 'random';
-}) => make('fit', options);
+}) => make('resize', options);
 
 /**
  * Jitters brightness (values times a factor), contrast (distance from the mean grey times a factor) and gamma (values

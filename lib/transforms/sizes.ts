@@ -74,9 +74,9 @@ export const padKind = kind(
  * Scaled to `width` × `height`: `crop` cuts the largest part of that shape out first, from the middle or a random
  * place, `squish` takes the whole, `inside` keeps the whole and its shape and may end up smaller on one side.
  */
-export const fitKind = kind(
+export const resizeKind = kind(
   {
-    kind: literal('fit'),
+    kind: literal('resize'),
     width: side,
     height: side,
     method: oneOf('crop', ['crop', 'squish', 'inside']),

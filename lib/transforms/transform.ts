@@ -5,7 +5,7 @@ import type { Draft } from './draft.js';
 import { flipHorizontalKind, flipVerticalKind, quarterTurnsKind } from './flips.js';
 import { intensityKind } from './intensity.js';
 import type { Kind } from './kind.js';
-import { cropAndUpscaleKind, fitKind, padKind, randomCropKind, scaleJitterKind } from './sizes.js';
+import { cropAndUpscaleKind, padKind, randomCropKind, resizeKind, scaleJitterKind } from './sizes.js';
 
 const kinds = {
   'flip-horizontal': flipHorizontalKind,
@@ -15,7 +15,7 @@ const kinds = {
   'crop-and-upscale': cropAndUpscaleKind,
   'scale-jitter': scaleJitterKind,
   pad: padKind,
-  fit: fitKind,
+  resize: resizeKind,
   intensity: intensityKind,
 };
 

@@ -1,0 +1,203 @@
+import { availableParallelism } from 'node:os';
+import { checkBoolean, checkKeys, checkNumber, checkObject, checkOneOf, refuse } from '../check.js';
+import { checkPercentiles } from '../config/mask-rcnn.js';
+import { type Intensity, intensity } from '../config/shared.js';
+import { readTransforms, resize, type Transform } from '../transforms/index.js';
+import { nativePlan, planSample } from '../transforms/plan.js';
+import { Dataset } from './dataset.js';
+import { prefetch } from './prefetch.js';
+import { type Prepared, prepareItem } from './prepare.js';
+import { random } from './random.js';
+import type { Batch, ClassifySample, DatasetItem, TrainSample } from './types.js';
+
+export interface LoaderOptions {
+  /** Pictures a step. */
+  batchSize: number;
+  /** Whether every epoch has an order of its own; otherwise it is the data set's. */
+  shuffle: boolean;
+  /** Of the order and the transforms, a whole number below 2^53. */
+  seed: number;
+  /** The model's rule, applied over whole pictures before anything is cropped. */
+  intensity: Intensity;
+  /** Applied one after the other. */
+  transforms: readonly Transform[];
+  /** Pictures prepared at once; default: as many as there are processors, 4 at most (libuv's thread pool). */
+  threads?: number;
+  /** Batches prepared ahead of the one in use; default 2. */
+  ahead?: number;
+  /** Share of its pixels, 0 to 1, that a cell must keep in a crop, or it is dropped. Default 0: one pixel is enough. */
+  minVisible?: number;
+}
+
+/** The classifier's input, as its configuration's `resize` has it (`method` crop or squish); null where the transforms give one size. */
+export type ClassifyOutput = { width: number; height: number; method?: string } | null;
+
+export interface ClassifyLoaderOptions extends LoaderOptions {
+  /** Classes in the order of the network's outputs: every picture's type must be one of them. */
+  classNames: readonly string[];
+  output: ClassifyOutput;
+}
+
+const LOADER_KEYS = [
+  'batchSize',
+  'shuffle',
+  'seed',
+  'intensity',
+  'transforms',
+  'threads',
+  'ahead',
+  'minVisible',
+] as const;
+
+/** libuv's own default; more pictures at once would only wait for it. */
+const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+
+/**
+ * Batches of a data set, prepared ahead on other threads. Order, transforms and batches depend on the seed, the epoch
+ * and the picture's place in the data set alone: on nothing that ran before, and on no number of threads.
+ */
+abstract class Loader<Sample> {
+  /** Steps an epoch has; the last one may be of fewer pictures. */
+  readonly stepsPerEpoch: number;
+  readonly #items: readonly DatasetItem[];
+  readonly #options: Required<LoaderOptions>;
+
+  protected constructor(dataset: Dataset, options: LoaderOptions) {
+    if (!(dataset instanceof Dataset)) throw refuse('dataset', 'a Dataset', dataset);
+    if (dataset.items.length === 0) throw refuse('dataset', 'a picture or more', dataset.items);
+    this.#items = dataset.items;
+    this.#options = checkOptions(options);
+    this.stepsPerEpoch = Math.ceil(dataset.items.length / this.#options.batchSize);
+  }
+
+  /** What the network takes of a prepared picture. */
+  protected abstract sample(item: DatasetItem, prepared: Prepared): Sample;
+
+  /** Refuses samples that cannot be one batch. */
+  protected checkBatch(_batch: Batch<Sample>): void {}
+
+  /**
+   * The batches of an epoch, from step `fromStep` (0 is the first) on. At most `ahead` batches are held or prepared
+   * besides the one given out; leaving the loop early stops what is being prepared and waits for it.
+   *
+   * @throws {CellrouteError} at the step whose picture cannot be used, with its id; an abort rejects with
+   *   `signal.reason`.
+   */
+  async *batches(epoch: number, fromStep = 0, signal?: AbortSignal): AsyncGenerator<Batch<Sample>> {
+    checkNumber('epoch', epoch, { min: 0, integer: true });
+    checkNumber('fromStep', fromStep, { min: 0, max: this.stepsPerEpoch, integer: true });
+    const { batchSize, threads, ahead } = this.#options;
+    const order = this.#order(epoch);
+    const first = fromStep * batchSize;
+    const samples = prefetch(
+      order.slice(first),
+      (index, stop) => this.#prepare(epoch, index, stop),
+      { concurrent: threads, ahead: ahead * batchSize },
+      signal,
+    );
+    let batch: Batch<Sample> = { samples: [], ids: [] };
+    let left = order.length - first;
+    for await (const { sample, id } of samples) {
+      batch.samples.push(sample);
+      batch.ids.push(id);
+      left--;
+      if (batch.samples.length < batchSize && left > 0) continue;
+      this.checkBatch(batch);
+      const full = batch;
+      batch = { samples: [], ids: [] };
+      yield full;
+    }
+  }
+
+  /** Indices into the data set, in the order of an epoch. */
+  #order(epoch: number): number[] {
+    const { shuffle, seed } = this.#options;
+    const order = [...this.#items.keys()];
+    return shuffle ? random(seed, 'order', epoch).shuffle(order) : order;
+  }
+
+  async #prepare(epoch: number, index: number, signal: AbortSignal): Promise<{ sample: Sample; id: string }> {
+    const { seed, transforms, intensity, minVisible } = this.#options;
+    const item = this.#items[index]!;
+    const plan = (size: { width: number; height: number }) =>
+      nativePlan(
+        planSample(transforms, size, random(seed, 'transforms', epoch, index)),
+        intensity,
+        minVisible,
+      );
+    return { sample: this.sample(item, await prepareItem(item, plan, signal)), id: item.id };
+  }
+}
+
+function checkOptions(options: LoaderOptions): Required<LoaderOptions> {
+  const rule = intensity(checkObject('intensity', options.intensity), 'intensity');
+  checkPercentiles(rule, 'intensity');
+  return {
+    batchSize: checkNumber('batchSize', options.batchSize, { min: 1, max: 65_536, integer: true }),
+    shuffle: checkBoolean('shuffle', options.shuffle),
+    seed: checkNumber('seed', options.seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+    intensity: rule,
+    transforms: readTransforms(options.transforms, 'transforms'),
+    threads: checkNumber('threads', options.threads ?? Math.min(availableParallelism(), POOL_THREADS), {
+      min: 1,
+      max: 1024,
+      integer: true,
+    }),
+    ahead: checkNumber('ahead', options.ahead ?? 2, { min: 1, max: 1024, integer: true }),
+    minVisible: checkNumber('minVisible', options.minVisible ?? 0, { min: 0, max: 1 }),
+  };
+}
+
+/** Batches for training a segmenter: pictures, in sizes of their own, with their cells. */
+export class SegmentLoader extends Loader<TrainSample> {
+  constructor(dataset: Dataset, options: LoaderOptions) {
+    checkKeys('', checkObject('options', options), LOADER_KEYS);
+    super(dataset, options);
+  }
+
+  protected override sample(
+    _item: DatasetItem,
+    { pixels, width, height, masks, labels }: Prepared,
+  ): TrainSample {
+    return { pixels, width, height, masks, labels };
+  }
+}
+
+/** Batches for training a classifier: pictures of one size with the index of their class. */
+export class ClassifyLoader extends Loader<ClassifySample> {
+  readonly #classNames: readonly string[];
+
+  /** @throws {CellrouteError} INVALID_ARGUMENT for a picture whose type is no class, with its id. */
+  constructor(dataset: Dataset, options: ClassifyLoaderOptions) {
+    checkKeys('', checkObject('options', options), [...LOADER_KEYS, 'classNames', 'output']);
+    const { classNames, output, ...rest } = options;
+    super(dataset, { ...rest, transforms: withOutput(rest.transforms, output) });
+    for (const { id, type } of dataset.items) checkOneOf(`type of picture ${id}`, type, classNames);
+    this.#classNames = classNames;
+  }
+
+  protected override sample({ type }: DatasetItem, { pixels, width, height }: Prepared): ClassifySample {
+    return { pixels, width, height, label: this.#classNames.indexOf(type!) };
+  }
+
+  protected override checkBatch({ samples, ids }: Batch<ClassifySample>): void {
+    const [{ width, height }] = samples as [ClassifySample];
+    const other = samples.findIndex((sample) => sample.width !== width || sample.height !== height);
+    if (other < 0) return;
+    const { width: otherWidth, height: otherHeight } = samples[other]!;
+    throw refuse(
+      'output',
+      `a size, as the pictures of a batch differ (${ids[0]}: ${width} × ${height}, ${ids[other]}: ${otherWidth} × ${otherHeight})`,
+      null,
+    );
+  }
+}
+
+function withOutput(transforms: readonly Transform[], output: ClassifyOutput): readonly Transform[] {
+  if (output === null) return transforms;
+  const { width, height, method = 'crop' } = checkObject('output', output) as NonNullable<ClassifyOutput>;
+  return [
+    ...transforms,
+    resize({ width, height, method: checkOneOf('output.method', method, ['crop', 'squish']) }),
+  ];
+}

@@ -1,0 +1,56 @@
+import { CellrouteError } from '../errors.js';
+import { decodeImage } from '../image/decode.js';
+import { runJob } from '../model.js';
+import type { NativeSample, NativeSamplePlan } from '../native/contract.js';
+import { native } from '../native/load.js';
+import type { DatasetItem } from './types.js';
+
+export interface Prepared extends NativeSample {
+  width: number;
+  height: number;
+  /** Class of each mask that was kept. */
+  labels: Int32Array;
+}
+
+/**
+ * Loads one picture of a data set and makes the sample of it that `plan` says for the picture's size.
+ *
+ * @throws {CellrouteError} what loading, decoding and preparing throw, with the item's id before it.
+ */
+export async function prepareItem(
+  item: DatasetItem,
+  plan: (size: { width: number; height: number }) => NativeSamplePlan,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  try {
+    const { image, masks, labels } = await item.load(signal);
+    const picture = await decodeImage(image, { signal });
+    const planned = plan(picture);
+    const batch = masks.toBatch();
+    const sample = await runJob({ signal }, (call) => native().prepareSample(picture, batch, planned, call));
+    return {
+      ...sample,
+      width: sample.masks.width,
+      height: sample.masks.height,
+      labels: Int32Array.from(sample.kept, (index) => labels[index]!),
+    };
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw failed(item, error);
+  }
+}
+
+/** The same error with the item named. What is not ours came from the data set's own code. */
+function failed({ id }: DatasetItem, error: unknown): CellrouteError {
+  const [code, details] =
+    error instanceof CellrouteError
+      ? ([error.code, error.details] as const)
+      : (['DATA_INVALID', {}] as const);
+  const message = error instanceof Error ? error.message : String(error);
+  return new CellrouteError(
+    code,
+    `Picture ${id}: ${message}`,
+    { ...details, pictures: [id] },
+    { cause: error },
+  );
+}
