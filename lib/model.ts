@@ -21,7 +21,7 @@ export interface Progress {
 export const CALL_OPTION_KEYS = ['signal', 'onProgress'] as const;
 
 /** Threads of the device's owner thread; a process has one team for all its models. */
-const threads = () => Number(process.env.CELLROUTE_THREADS) || availableParallelism();
+export const threadCount = () => Number(process.env.CELLROUTE_THREADS) || availableParallelism();
 
 /**
  * Runs one native job: wires the signal to a native flag and the listener to progress, and takes both off again.
@@ -53,7 +53,7 @@ export async function runJob<T>(
   for (const one of signals) one.addEventListener('abort', stop, { once: true });
   try {
     return await callAsync(() =>
-      job({ cancel, threads: threads(), ...(listener ? { onProgress: listener } : {}) }),
+      job({ cancel, threads: threadCount(), ...(listener ? { onProgress: listener } : {}) }),
     );
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'CANCELLED') throw error;

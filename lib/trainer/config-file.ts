@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { CellrouteError } from '../errors.js';
+
+/** A configuration file's value, and where in the file a path of it stands. */
+export interface ConfigFile {
+  value: unknown;
+  /** Hands the value to `read`; what that refuses is told with the file, and the line and column where there is one. */
+  read<T>(read: (value: unknown) => T): T;
+}
+
+/**
+ * Reads a JSON file.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE; INVALID_CONFIG where it is not JSON, with line and column.
+ */
+export async function readConfigFile(file: string): Promise<ConfigFile> {
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new CellrouteError('FILE_UNREADABLE', `${file}: ${cause.message}`, { file }, { cause });
+  });
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
+  const [mistake] = errors;
+  if (mistake || !tree) {
+    const position = mistake?.offset ?? 0;
+    const what = mistake ? words(printParseErrorCode(mistake.error)) : 'it is empty';
+    throw new CellrouteError('INVALID_CONFIG', `${file}, ${placeIn(text, position)}: not JSON, ${what}`, {
+      file,
+      position,
+    });
+  }
+  const value = JSON.parse(text) as unknown;
+  return {
+    value,
+    read: (read) => {
+      try {
+        return read(value);
+      } catch (error) {
+        if (!(error instanceof CellrouteError)) throw error;
+        const node = error.details.option && findNodeAtLocation(tree, segments(error.details.option));
+        const place = node ? `, ${placeIn(text, node.offset)}` : '';
+        throw new CellrouteError(
+          error.code,
+          `${file}${place}: ${error.message}`,
+          { ...error.details, file, ...(node ? { position: node.offset } : {}) },
+          { cause: error },
+        );
+      }
+    },
+  };
+}
+
+/** `transforms[2].width` as what jsonc-parser looks for. */
+function segments(path: string): (string | number)[] {
+  return [...path.matchAll(/[^.[\]]+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part));
+}
+
+function placeIn(text: string, offset: number): string {
+  const before = text.slice(0, offset).split('\n');
+  return `line ${before.length}, column ${before.at(-1)!.length + 1}`;
+}
+
+/** `CloseBraceExpected` as a person says it. */
+const words = (code: string): string => code.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();

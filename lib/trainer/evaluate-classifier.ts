@@ -1,0 +1,130 @@
+import { Cells } from '../cells.js';
+import type { CellClassifier, Classification } from '../classifier.js';
+import type { Dataset } from '../data/dataset.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageInput } from '../image/types.js';
+import { Masks } from '../mask/masks.js';
+import { renderOverlay } from '../render/overlay.js';
+import type { ClassifierTraining } from './config.js';
+import type { Judgement } from './run.js';
+import { loadAhead, sheetOf, spread } from './samples.js';
+
+/** How a classifier named pictures. */
+export interface ClassifierEvaluation {
+  classNames: readonly string[];
+  pictures: number;
+  /** Share named rightly, 0 to 1. */
+  accuracy: number;
+  /** Mean over the classes that occur of the share of each that was named rightly. */
+  balancedAccuracy: number;
+  /** Mean cross-entropy, not weighted. */
+  loss: number;
+  /** Pictures of class i (a row) that were taken for class j. */
+  confusion: number[][];
+  /** Pictures by id, their class, and what they were taken for with what probability. */
+  perPicture: { id: string; type: string; label: string; probability: number }[];
+}
+
+interface Named {
+  id: string;
+  type: string;
+  classification: Classification;
+}
+
+/** Tries a classifier on the validation pictures, and keeps some of them to be drawn. */
+export function classifierJudge(
+  data: Dataset,
+  classNames: readonly string[],
+  { metric, pictures, samples }: ClassifierTraining['validation'],
+) {
+  const items = spread(
+    data.items.filter(({ type }) => type !== undefined),
+    pictures,
+  );
+  const drawn = new Set(spread(items, samples));
+  return async (
+    classifier: CellClassifier,
+    signal?: AbortSignal,
+  ): Promise<Judgement<ClassifierEvaluation>> => {
+    const named: Named[] = [];
+    const sheet: (Named & { image: ImageInput })[] = [];
+    for await (const { item, loaded } of loadAhead(items, signal)) {
+      const classification = await classifier.classify(loaded.image, signal ? { signal } : {});
+      const one = { id: item.id, type: item.type!, classification };
+      named.push(one);
+      if (drawn.has(item)) sheet.push({ ...one, image: loaded.image });
+    }
+    const evaluation = classifierEvaluation(named, classNames);
+    const { accuracy, balancedAccuracy, loss, confusion } = evaluation;
+    const figures = { accuracy, 'balanced-accuracy': balancedAccuracy, loss };
+    return {
+      metric,
+      score: figures[metric],
+      figures,
+      confusion,
+      evaluation,
+      ...(sheet.length > 0 ? { sheet: () => draw(sheet) } : {}),
+    };
+  };
+}
+
+/** Counts what was named how. Without pictures, the shares are NaN. */
+export function classifierEvaluation(
+  named: readonly Named[],
+  classNames: readonly string[],
+): ClassifierEvaluation {
+  const confusion = classNames.map(() => classNames.map(() => 0));
+  let loss = 0;
+  for (const { type, classification } of named) {
+    const truth = classNames.indexOf(type);
+    confusion[truth]![classification.index]!++;
+    loss += crossEntropy(classification.logits, truth);
+  }
+  const right = confusion.reduce((sum, row, i) => sum + row[i]!, 0);
+  const recalls = confusion.flatMap((row, i) => {
+    const pictures = row.reduce((sum, count) => sum + count, 0);
+    return pictures === 0 ? [] : [row[i]! / pictures];
+  });
+  return {
+    classNames,
+    pictures: named.length,
+    accuracy: right / named.length,
+    balancedAccuracy: recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length,
+    loss: loss / named.length,
+    confusion,
+    perPicture: named.map(({ id, type, classification: { label, probabilities } }) => ({
+      id,
+      type,
+      label,
+      probability: probabilities[label]!,
+    })),
+  };
+}
+
+/** -log of the softmax; the largest logit goes out first, or exp would overflow. */
+function crossEntropy(logits: Float32Array, truth: number): number {
+  const largest = Math.max(...logits);
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+  return Math.log(sum) - (logits[truth]! - largest);
+}
+
+async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<Buffer> {
+  const pictures: Buffer[] = [];
+  for (const { id, type, classification, image } of sheet) {
+    const raw = await decodeImage(image);
+    const { label, probabilities } = classification;
+    const verdict = label === type ? 'right' : `WRONG, it is ${type}`;
+    const title = `${id} · ${label} ${(100 * probabilities[label]!).toFixed(1)}% · ${verdict}`;
+    const { width, height } = raw;
+    const cells = new Cells({
+      boxes: new Float32Array(0),
+      scores: new Float32Array(0),
+      labels: new Int32Array(0),
+      areas: new Uint32Array(0),
+      masks: Masks.fromCounts([], { width, height }),
+    });
+    const found = { width, height, cells, capped: { detections: false, proposals: false } };
+    pictures.push(await renderOverlay(raw, found, { title, maxSide: 1024 }));
+  }
+  return sheetOf(pictures);
+}

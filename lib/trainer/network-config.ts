@@ -1,0 +1,63 @@
+import { checkOneOf, refuse } from '../check.js';
+import { type ClassifierConfig, classifierConfig } from '../config/classifier.js';
+import { fastaiClassifierConfig } from '../config/fastai.js';
+import { inferClassifierConfig, inferMaskRCNNConfig } from '../config/infer.js';
+import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
+import { mergeConfig, readStoredConfig } from '../config/stored.js';
+import type { Dataset } from '../data/dataset.js';
+import { openWeights } from '../weights/open.js';
+import type { ClassifierTraining, SegmenterTraining } from './config.js';
+
+/**
+ * The network that a training describes, in full: what the configuration says, upon what the file says that it starts
+ * from, upon torchvision's defaults; classes are the data set's unless the configuration names its own.
+ *
+ * @throws {CellrouteError} INVALID_CONFIG under the path `network`, and what opening the file throws.
+ */
+export async function segmenterNetworkConfig(
+  { network, start }: SegmenterTraining,
+  data: Dataset,
+): Promise<MaskRCNNConfig> {
+  const classes = { numClasses: data.classNames.length + 1, classNames: [...data.classNames] };
+  const given = mergeConfig(mergeConfig(await segmenterBase(start), classes), network);
+  const config = maskRCNNConfig(given, 'network');
+  if (config.numClasses <= data.classNames.length) {
+    const expected = `at least ${data.classNames.length + 1}: the background and the data set's ${data.classNames.join(', ')}`;
+    throw refuse('network.numClasses', expected, config.numClasses, 'INVALID_CONFIG');
+  }
+  return config;
+}
+
+async function segmenterBase(start: SegmenterTraining['start']): Promise<object> {
+  // As torchvision: norms are frozen only where the weights they came with are there.
+  if (start.kind === 'nothing') return { backbone: { norm: { kind: 'batch' } } };
+  if (start.kind === 'checkpoint') {
+    const file = await openWeights(start.path);
+    return readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
+  }
+  const { backbone, intensity, imageMean, imageStd } = classifierConfig({
+    classNames: ['any'],
+    ...(await classifierBase(start.path)),
+  });
+  const { depth, width, norm } = backbone;
+  return { backbone: { depth, width, norm: { eps: norm.eps } }, intensity, imageMean, imageStd };
+}
+
+/** The same for a classifier. */
+export async function classifierNetworkConfig(
+  { network, start }: ClassifierTraining,
+  data: Dataset,
+): Promise<ClassifierConfig> {
+  const base = start.kind === 'nothing' ? {} : await classifierBase(start.path);
+  const given = mergeConfig(mergeConfig(base, { classNames: [...data.types] }), network);
+  const config = classifierConfig(given, 'network');
+  // A type that is no class could not be trained on.
+  for (const type of data.types)
+    checkOneOf('the data set’s types', type, config.classNames, 'INVALID_CONFIG');
+  return config;
+}
+
+async function classifierBase(path: string): Promise<object> {
+  const file = await openWeights(path);
+  return readStoredConfig(file, 'classifier') ?? fastaiClassifierConfig(file) ?? inferClassifierConfig(file);
+}

@@ -1,0 +1,122 @@
+import { mkdir } from 'node:fs/promises';
+import { renderPlot } from '../render/plot.js';
+import { writeAtomically } from '../weights/atomic.js';
+import { History } from './history.js';
+import { type LogLine, RunLog, readLog } from './log.js';
+import type { RunFolder } from './run-folder.js';
+
+/** Something that is told every line of the log, from the first: a resumed run tells it the old ones too. */
+export interface Listener {
+  readonly name: string;
+  record(line: LogLine): void | Promise<void>;
+  /** The run is over or interrupted. */
+  close(): Promise<void>;
+}
+
+/**
+ * Everything that is written of a run beside its weights. The log is part of the run, and a run that cannot write it
+ * fails; listeners, plots and samples are not: what goes wrong there is a notice, told once.
+ */
+export class Records {
+  readonly #folder: RunFolder;
+  readonly #log: RunLog;
+  readonly #history = new History();
+  #listeners: Listener[];
+  #notices: string[] = [];
+  readonly #told = new Set<string>();
+
+  private constructor(folder: RunFolder, log: RunLog, listeners: Listener[]) {
+    this.#folder = folder;
+    this.#log = log;
+    this.#listeners = listeners;
+  }
+
+  /** Goes on with the first `bytes` of the folder's log. */
+  static async open(folder: RunFolder, bytes: number, listeners: Listener[]): Promise<Records> {
+    const records = new Records(folder, await RunLog.open(folder.log, bytes), listeners);
+    for await (const line of readLog(folder.log)) await records.#tell(line);
+    return records;
+  }
+
+  get bytes(): number {
+    return this.#log.bytes;
+  }
+
+  async write(line: LogLine): Promise<void> {
+    await this.#log.append(line);
+    await this.#tell(line);
+  }
+
+  sync(): Promise<void> {
+    return this.#log.sync();
+  }
+
+  /** Draws the plots anew. Returns what went wrong since the last time. */
+  async draw(): Promise<string[]> {
+    await this.#attempt('The plots', async () => {
+      const labels = { xLabel: 'step' };
+      const loss = await renderPlot({
+        ...labels,
+        title: 'Training loss',
+        yLabel: 'loss',
+        series: this.#history.losses(),
+      });
+      await writeAtomically(this.#folder.plot('loss'), [loss]);
+      const validations = this.#history.validations();
+      if (!validations) return;
+      const { metric, series } = validations;
+      const png = await renderPlot({
+        ...labels,
+        title: `Validation: ${metric}`,
+        yLabel: 'score',
+        series,
+        yRange: [0, 1],
+      });
+      await writeAtomically(this.#folder.plot('validation'), [png]);
+    });
+    return this.#takeNotices();
+  }
+
+  /** Keeps a sheet of samples. Returns what went wrong since the last time. */
+  async sample(name: string, sheet: () => Promise<Buffer>): Promise<string[]> {
+    await this.#attempt('Samples', async () => {
+      await mkdir(this.#folder.samples, { recursive: true });
+      await writeAtomically(this.#folder.sample(name), [await sheet()]);
+    });
+    return this.#takeNotices();
+  }
+
+  results() {
+    return this.#history.results();
+  }
+
+  async close(): Promise<void> {
+    for (const listener of this.#listeners) await this.#attempt(listener.name, () => listener.close());
+    await this.#log.close();
+  }
+
+  async #tell(line: LogLine): Promise<void> {
+    this.#history.add(line);
+    for (const listener of this.#listeners) {
+      const fine = await this.#attempt(listener.name, async () => listener.record(line));
+      if (!fine) this.#listeners = this.#listeners.filter((one) => one !== listener);
+    }
+  }
+
+  async #attempt(what: string, action: () => Promise<void>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      if (!this.#told.has(what)) this.#notices.push(`${what}: ${(error as Error).message}`);
+      this.#told.add(what);
+      return false;
+    }
+  }
+
+  #takeNotices(): string[] {
+    const notices = this.#notices;
+    this.#notices = [];
+    return notices;
+  }
+}

@@ -1,0 +1,133 @@
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { checkString } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import { writeAtomically } from '../weights/atomic.js';
+
+/** What a run leaves behind, and where. */
+export class RunFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static at(path: string, option = 'folder'): RunFolder {
+    return new RunFolder(resolve(checkString(option, path)));
+  }
+
+  /**
+   * Takes a folder for a new run; made if need be.
+   *
+   * @throws {CellrouteError} RESUME_REFUSED where a run lies in it already, FILE_UNWRITABLE
+   */
+  async claim(): Promise<void> {
+    if (await exists(this.config)) {
+      throw new CellrouteError(
+        'RESUME_REFUSED',
+        `${this.path} has a run in it already: resume that one, or name another folder`,
+        { file: this.path },
+      );
+    }
+    await this.prepare();
+  }
+
+  /** Makes what is missing, and takes away what a run that was killed left half written. */
+  async prepare(): Promise<void> {
+    try {
+      await mkdir(this.checkpoints, { recursive: true });
+      for (const folder of [this.path, this.checkpoints]) {
+        for (const name of await readdir(folder)) {
+          if (name.endsWith('.part')) await rm(join(folder, name), { force: true });
+        }
+      }
+    } catch (error) {
+      throw new CellrouteError(
+        'FILE_UNWRITABLE',
+        `${this.path}: ${(error as Error).message}`,
+        { file: this.path },
+        { cause: error },
+      );
+    }
+  }
+
+  /** The configuration as it is used, every default filled in. */
+  get config(): string {
+    return join(this.path, 'config.json');
+  }
+  /** Versions, processor and threads of every session that worked on the run. */
+  get environment(): string {
+    return join(this.path, 'environment.json');
+  }
+  /** Fingerprints and summaries of the data sets. */
+  get data(): string {
+    return join(this.path, 'data.json');
+  }
+  get log(): string {
+    return join(this.path, 'log.jsonl');
+  }
+  get tensorboard(): string {
+    return join(this.path, 'tensorboard');
+  }
+  get wandb(): string {
+    return join(this.path, 'wandb.json');
+  }
+  get results(): string {
+    return join(this.path, 'results.json');
+  }
+  get samples(): string {
+    return join(this.path, 'samples');
+  }
+  get checkpoints(): string {
+    return join(this.path, 'checkpoints');
+  }
+  /** The whole state, to go on from. */
+  get last(): string {
+    return join(this.checkpoints, 'last.safetensors');
+  }
+
+  /** Networks alone, which {@link CellSegmenter.load} and {@link CellClassifier.load} read. */
+  best(file: string): string {
+    return join(this.checkpoints, file);
+  }
+  weights(network: 'segmenter' | 'classifier'): string {
+    return join(this.path, `${network}.safetensors`);
+  }
+  plot(name: 'loss' | 'validation'): string {
+    return join(this.path, `${name}.png`);
+  }
+  sample(name: string): string {
+    return join(this.samples, `${name}.png`);
+  }
+
+  /** Takes away the best networks of before. */
+  async keepBest(file: string | undefined): Promise<void> {
+    for (const name of await readdir(this.checkpoints)) {
+      if (name.startsWith('best-') && name !== file) await rm(join(this.checkpoints, name), { force: true });
+    }
+  }
+}
+
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeAtomically(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]);
+}
+
+/** A file's JSON; undefined where there is none, or it is damaged. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A copy that is there whole or not at all. */
+export async function copyWhole(from: string, to: string): Promise<void> {
+  const part = `${to}.part`;
+  await copyFile(from, part);
+  await rename(part, to);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}

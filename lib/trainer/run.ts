@@ -1,0 +1,362 @@
+import { random } from '../data/random.js';
+import type { Batch } from '../data/types.js';
+import type { CallOptions } from '../model.js';
+import type { NativeStep, NativeStepResult } from '../native/contract.js';
+import type { TensorSource } from '../weights/source.js';
+import { type TrainingState, writeCheckpoint } from './checkpoint.js';
+import type { Training } from './config.js';
+import { diverged, divergenceOf, remember } from './divergence.js';
+import type { StepEvent, StopEvent, TrainEvent, ValidationEvent } from './events.js';
+import { batchesOf, type RunLength } from './length.js';
+import { lineOf } from './log.js';
+import type { StartReport } from './network.js';
+import { Pace } from './pace.js';
+import type { Position } from './position.js';
+import type { Records } from './records.js';
+import { copyWhole, exists, type RunFolder, writeJson } from './run-folder.js';
+import { ratesAt } from './schedule.js';
+
+/** A network in training, as the loop sees it; {@link TrainingNetwork} is one. */
+export interface Trainable<Sample, Snapshot> {
+  /** A step that rejects has changed nothing. */
+  step(samples: readonly Sample[], step: NativeStep, options?: CallOptions): Promise<NativeStepResult>;
+  snapshot(weights: 'current' | 'average', options?: CallOptions): Promise<Snapshot>;
+  tensors(): TensorSource[];
+  dispose(): Promise<void>;
+}
+
+/** A network that answers, as the loop sees it. */
+export interface Saved {
+  save(path: string): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Batches that follow from epoch and step alone. */
+export interface Batches<Sample> {
+  readonly stepsPerEpoch: number;
+  batches(epoch: number, fromStep?: number, signal?: AbortSignal): AsyncGenerator<Batch<Sample>>;
+}
+
+/** How a network did on the validation pictures. */
+export interface Judgement<Evaluation> {
+  metric: string;
+  /** Higher is better; NaN where there is nothing to tell. */
+  score: number;
+  figures: Record<string, number>;
+  confusion?: readonly (readonly number[])[];
+  evaluation: Evaluation;
+  /** Some of the pictures with what was found, as a PNG; undefined where none are drawn. */
+  sheet?: () => Promise<Buffer>;
+}
+
+/** Everything a run works with. */
+export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
+  folder: RunFolder;
+  config: Training;
+  length: RunLength;
+  network: Trainable<Sample, Snapshot>;
+  loader: Batches<Sample>;
+  /** null where there are no validation pictures. */
+  judge: ((network: Snapshot, signal?: AbortSignal) => Promise<Judgement<Evaluation>>) | null;
+  /** Where the final weights go. */
+  weights: string;
+  state: Omit<TrainingState, 'position'>;
+  position: Position;
+  resumed: boolean;
+  report?: StartReport;
+  /** What is to be known at the beginning. */
+  notices: string[];
+  records: Records;
+}
+
+/**
+ * A training run from where its position says, event by event.
+ *
+ * Between two actions the position, the network and the log agree; each action moves all three. A checkpoint is
+ * written only there, so a run that goes on from one does again exactly what came after it.
+ */
+export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Evaluation> {
+  readonly #parts: RunParts<Sample, Snapshot, Evaluation>;
+  readonly #pace = new Pace();
+  #position: Position;
+  /** The position that the last checkpoint holds. */
+  #saved: Position | undefined;
+  #savedAt = performance.now();
+
+  constructor(parts: RunParts<Sample, Snapshot, Evaluation>) {
+    this.#parts = parts;
+    this.#position = parts.position;
+    if (parts.resumed) this.#saved = parts.position;
+  }
+
+  /** Runs to the end; an abort, like a consumer that breaks off, leaves a checkpoint of the last step. */
+  async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    let failed = false;
+    try {
+      yield* this.#train(signal);
+    } catch (error) {
+      failed = !isAbort(error, signal);
+      if (failed) throw error;
+      yield* this.#checkpoint();
+      yield this.#stop('aborted');
+    } finally {
+      if (!failed && this.#saved !== this.#position) await this.#save();
+    }
+  }
+
+  async *#train(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    const { length, loader } = this.#parts;
+    yield* this.#begin();
+    // Whatever happens from here on, the run can go on.
+    if (!this.#saved) yield* this.#checkpoint();
+    let batches: AsyncGenerator<Batch<Sample>> | undefined;
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        const { epoch, batch, step, closed } = this.#position;
+        const ended = batch === batchesOf(length, epoch);
+        if (ended && !closed) {
+          await batches?.return(undefined);
+          batches = undefined;
+          yield* this.#closeEpoch();
+        } else if (this.#validationIsDue()) {
+          yield* this.#validate(signal);
+        } else if (step === length.steps || this.#outOfPatience()) {
+          break;
+        } else if (closed) {
+          await this.#openEpoch();
+          yield* this.#checkpoint();
+          yield* this.#notices(await this.#parts.records.draw());
+        } else if (this.#checkpointIsDue()) {
+          yield* this.#checkpoint();
+        } else {
+          batches ??= loader.batches(epoch, batch, signal);
+          yield await this.#step(batches, signal);
+        }
+      }
+    } finally {
+      await batches?.return(undefined);
+    }
+    yield* this.#finish(signal);
+  }
+
+  async *#begin(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    const { folder, resumed, length, report, notices } = this.#parts;
+    const { epoch, step } = this.#position;
+    yield {
+      kind: 'start',
+      epoch: Math.min(epoch + 1, length.epochs),
+      step: Math.min(step + 1, length.steps),
+      folder: folder.path,
+      resumed,
+      ...length,
+      ...(report ? { report } : {}),
+    };
+    yield* this.#notices(notices);
+  }
+
+  async #step(batches: AsyncGenerator<Batch<Sample>>, signal?: AbortSignal): Promise<StepEvent<Loss>> {
+    const { config, length, network, folder } = this.#parts;
+    const before = this.#position;
+    const began = performance.now();
+    const next = await batches.next();
+    if (next.done) throw new Error(`The loader ended after ${before.batch} steps of an epoch`);
+    const { samples, ids } = next.value;
+    const rates = ratesAt(config.schedule, config.optimizer, before.step, length.steps);
+    const result = await network.step(
+      samples,
+      { ...rates, maxGradNorm: config.clipNorm, seed: random(config.seed, 'step', before.step).seed() },
+      signal ? { signal } : {},
+    );
+    const seconds = (performance.now() - began) / 1000;
+    this.#pace.add(samples.length, seconds);
+
+    const total = Object.values(result.losses).reduce((sum, loss) => sum + loss, 0);
+    const step = before.step + 1;
+    const trouble = divergenceOf(result, total, before.recent, config.divergence);
+    if (trouble) {
+      throw diverged(trouble, step, ids, (await exists(folder.last)) ? folder.last : undefined);
+    }
+    const event: StepEvent<Loss> = {
+      kind: 'step',
+      epoch: before.epoch + 1,
+      step,
+      batch: before.batch + 1,
+      batches: batchesOf(length, before.epoch),
+      steps: length.steps,
+      epochs: length.epochs,
+      losses: result.losses as Record<Loss, number>,
+      total,
+      ...rates,
+      gradNorm: result.gradNorm,
+      picturesPerSecond: this.#pace.picturesPerSecond,
+      secondsLeft: (length.steps - step) * this.#pace.secondsPerStep,
+      pictures: ids,
+    };
+    const sums = Object.entries(result.losses).map(([name, loss]) => [name, (before.sums[name] ?? 0) + loss]);
+    await this.#move(
+      {
+        batch: before.batch + 1,
+        step,
+        sums: Object.fromEntries(sums) as Record<string, number>,
+        epochSeconds: before.epochSeconds + seconds,
+        seconds: before.seconds + seconds,
+        recent: remember(before.recent, total, config.divergence),
+      },
+      event,
+    );
+    return event;
+  }
+
+  async *#closeEpoch(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    const { epoch, batch, step, sums, epochSeconds } = this.#position;
+    const losses = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / batch]));
+    const event = {
+      kind: 'epoch',
+      epoch: epoch + 1,
+      step,
+      epochs: this.#parts.length.epochs,
+      losses: losses as Record<Loss, number>,
+      total: Object.values(losses).reduce((sum, loss) => sum + loss, 0),
+      seconds: epochSeconds,
+    } as const;
+    await this.#move({ closed: true }, event);
+    yield event;
+  }
+
+  async #openEpoch(): Promise<void> {
+    const { epoch } = this.#position;
+    await this.#move({ epoch: epoch + 1, batch: 0, closed: false, sums: {}, epochSeconds: 0 });
+  }
+
+  #validationIsDue(): boolean {
+    const { judge, config, length } = this.#parts;
+    const { epoch, step, closed, validated } = this.#position;
+    if (!judge || step === 0 || validated === step) return false;
+    const { everyEpochs, everySteps } = config.validation;
+    return (
+      (closed && everyEpochs !== null && (epoch + 1) % everyEpochs === 0) ||
+      (everySteps !== null && step % everySteps === 0) ||
+      step === length.steps
+    );
+  }
+
+  #outOfPatience(): boolean {
+    const { patience } = this.#parts.config.validation;
+    return patience !== null && this.#position.waited >= patience;
+  }
+
+  async *#validate(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    const { judge, folder, records } = this.#parts;
+    const began = performance.now();
+    const { step, best: before, waited } = this.#position;
+    const epoch = this.#position.epoch + 1;
+    const snapshot = await this.#snapshot(signal);
+    try {
+      const { sheet, ...judged } = await judge!(snapshot, signal);
+      const { score } = judged;
+      const better = Number.isFinite(score) && (before === null || score > before.score);
+      const best = better ? { score, step, epoch, file: `best-${step}.safetensors` } : before;
+      if (better) await snapshot.save(folder.best(best!.file));
+      const event: ValidationEvent<Evaluation> = {
+        kind: 'validation',
+        epoch,
+        step,
+        ...judged,
+        best: better,
+        seconds: (performance.now() - began) / 1000,
+      };
+      await this.#move({ validated: step, best, waited: better ? 0 : waited + 1 }, event);
+      yield event;
+      if (better) yield { kind: 'best', epoch, step, score, file: folder.best(best!.file) };
+      if (sheet) yield* this.#notices(await records.sample(this.#sampleName(), sheet));
+    } finally {
+      await snapshot.dispose();
+    }
+  }
+
+  /** An epoch's end is known by the epoch, what lies between by the step. */
+  #sampleName(): string {
+    const { closed, epoch, step } = this.#position;
+    return closed ? `epoch-${String(epoch + 1).padStart(3, '0')}` : `step-${String(step).padStart(6, '0')}`;
+  }
+
+  async *#finish(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    const { folder, weights, records } = this.#parts;
+    const { best, step, seconds } = this.#position;
+    if (best) {
+      await copyWhole(folder.best(best.file), weights);
+    } else {
+      const snapshot = await this.#snapshot(signal);
+      try {
+        await snapshot.save(weights);
+      } finally {
+        await snapshot.dispose();
+      }
+    }
+    const why = step === this.#parts.length.steps ? 'finished' : 'early-stopping';
+    yield* this.#checkpoint();
+    // From here on the run is whole: a kill between the two leaves a checkpoint at its end, which ends again.
+    const event = { ...this.#stop(why), weights };
+    await records.write(lineOf(event)!);
+    yield* this.#notices(await records.draw());
+    await writeJson(folder.results, { why, ...records.results(), best, step, seconds, weights });
+    yield event;
+  }
+
+  #snapshot(signal?: AbortSignal): Promise<Snapshot> {
+    const { network, config } = this.#parts;
+    return network.snapshot(config.average ? 'average' : 'current', signal ? { signal } : {});
+  }
+
+  /** The end of an action: its line, and where the run stands after it. */
+  async #move(change: Partial<Position>, event?: TrainEvent<Loss, Evaluation>): Promise<void> {
+    const { records } = this.#parts;
+    const line = event && lineOf(event);
+    if (line) await records.write(line);
+    this.#position = { ...this.#position, ...change, logBytes: records.bytes };
+  }
+
+  async *#checkpoint(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    if (this.#saved !== this.#position) await this.#save();
+    const { epoch, step } = this.#position;
+    yield { kind: 'checkpoint', epoch: epoch + 1, step, file: this.#parts.folder.last };
+  }
+
+  #checkpointIsDue(): boolean {
+    const { everyMinutes } = this.#parts.config.checkpoint;
+    return this.#saved !== this.#position && performance.now() - this.#savedAt >= everyMinutes * 60_000;
+  }
+
+  async #save(): Promise<void> {
+    const { folder, network, state, records } = this.#parts;
+    const position = this.#position;
+    await records.sync();
+    await writeCheckpoint(folder.last, network.tensors(), { ...state, position });
+    this.#saved = position;
+    this.#savedAt = performance.now();
+    await folder.keepBest(position.best?.file);
+  }
+
+  #stop(why: StopEvent['why']): StopEvent {
+    const { epoch, step, best } = this.#position;
+    return {
+      kind: 'stop',
+      why,
+      epoch: epoch + 1,
+      step,
+      folder: this.#parts.folder.path,
+      ...(best ? { best: { score: best.score, step: best.step, epoch: best.epoch } } : {}),
+    };
+  }
+
+  *#notices(messages: readonly string[]): Generator<TrainEvent<Loss, Evaluation>, void, undefined> {
+    const { epoch, step } = this.#position;
+    for (const message of messages) yield { kind: 'notice', epoch: epoch + 1, step, message };
+  }
+}
+
+/** Whatever a signal stopped rejects with its reason, but for Node's own functions: those have an AbortError. */
+const isAbort = (error: unknown, signal: AbortSignal | undefined): boolean =>
+  signal?.aborted === true &&
+  (error === signal.reason || (error instanceof Error && error.name === 'AbortError'));

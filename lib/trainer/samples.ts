@@ -1,0 +1,42 @@
+import sharp from 'sharp';
+import type { DatasetItem, LoadedItem } from '../data/types.js';
+
+/** Pixels between the pictures of a sheet. */
+const GAP = 12;
+
+/** So many of the items, evenly spread over their ids; the same ones each time. */
+export function spread(items: readonly DatasetItem[], most: number | null): DatasetItem[] {
+  if (most === null || most >= items.length) return [...items];
+  return Array.from({ length: most }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / most)]!);
+}
+
+/** PNGs one below the other. */
+export async function sheetOf(pictures: readonly Buffer[]): Promise<Buffer> {
+  const sizes = await Promise.all(pictures.map((picture) => sharp(picture).metadata()));
+  const width = Math.max(...sizes.map((size) => size.width));
+  let top = 0;
+  const placed = pictures.map((input, i) => {
+    const at = { input, left: 0, top };
+    top += sizes[i]!.height + GAP;
+    return at;
+  });
+  return sharp({ create: { width, height: top - GAP, channels: 3, background: '#181b21' } })
+    .composite(placed)
+    .png()
+    .toBuffer();
+}
+
+/** Each item loaded while the one before it is worked on. */
+export async function* loadAhead(
+  items: readonly DatasetItem[],
+  signal?: AbortSignal,
+): AsyncGenerator<{ item: DatasetItem; loaded: LoadedItem }> {
+  let next = items[0]?.load(signal);
+  for (const [i, item] of items.entries()) {
+    const loaded = await next!;
+    next = items[i + 1]?.load(signal);
+    // Its failure is told when it is its turn; until then it is not an unhandled one.
+    next?.catch(() => undefined);
+    yield { item, loaded };
+  }
+}

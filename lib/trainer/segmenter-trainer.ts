@@ -1,0 +1,90 @@
+import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
+import { SegmentLoader } from '../data/loader.js';
+import type { TrainSample } from '../data/types.js';
+import type { CellSegmenter } from '../segmenter.js';
+import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
+import { type SegmenterEvaluation, segmenterJudge } from './evaluate-segmenter.js';
+import type { SegmenterLossName } from './events.js';
+import { loaderOptions, nativeTraining } from './native-training.js';
+import { SegmenterNetwork } from './network.js';
+import { segmenterNetworkConfig } from './network-config.js';
+import {
+  type Recipe,
+  type ResumeOptions,
+  type Resumption,
+  resumption,
+  Trainer,
+  type TrainerOptions,
+} from './trainer.js';
+
+const recipe: Recipe<
+  SegmenterTraining,
+  PartialSegmenterTraining,
+  MaskRCNNConfig,
+  TrainSample,
+  CellSegmenter,
+  SegmenterEvaluation
+> = {
+  name: 'segmenter',
+  read: segmenterTraining,
+  describe: segmenterNetworkConfig,
+  complete: ({ network }) => maskRCNNConfig(network, 'network'),
+  prepare: (data, { box }) => ({
+    data,
+    notices: data.summary({ detectionsPerImage: box.detectionsPerImage }).warnings,
+  }),
+  create: async (config, network, _data, options) => {
+    const { start, sampling } = config;
+    const trained = await SegmenterNetwork.create(network, { ...nativeTraining(config), sampling }, options);
+    const begin = async () => {
+      if (start.kind === 'checkpoint') return trained.start(start.path, options);
+      if (start.kind === 'classifier') return trained.startFromClassifier(start.path, options);
+      return undefined;
+    };
+    return { network: trained, begin };
+  },
+  loader: (config, { intensity }, data) => new SegmentLoader(data, { ...loaderOptions(config), intensity }),
+  judge: ({ validation }, _network, data) => segmenterJudge(data, validation),
+};
+
+/**
+ * Trains a Mask R-CNN:
+ *
+ * ```ts
+ * const { train, validation } = (await openDataset('data')).split({ fraction: 0.2, seed: 1 });
+ * const trainer = new SegmenterTrainer({ data: train, validation, folder: 'runs/first' });
+ * for await (const event of trainer.run()) if (event.kind === 'epoch') console.log(event.epoch, event.total);
+ * const segmenter = await CellSegmenter.load('runs/first/segmenter.safetensors');
+ * ```
+ */
+export class SegmenterTrainer extends Trainer<
+  SegmenterTraining,
+  PartialSegmenterTraining,
+  MaskRCNNConfig,
+  TrainSample,
+  CellSegmenter,
+  SegmenterLossName,
+  SegmenterEvaluation
+> {
+  /**
+   * @param resumed is what `resume` says.
+   * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG
+   */
+  constructor(options: TrainerOptions<PartialSegmenterTraining>, resumed?: Resumption) {
+    super(recipe, options, resumed);
+  }
+
+  /**
+   * Goes on with the run in a folder, from its last checkpoint: bit by bit as if it had never stopped, on the same
+   * machine with as many threads.
+   *
+   * @throws {CellrouteError} FILE_UNREADABLE where there is no run; when it is run, RESUME_REFUSED where data or
+   *   configuration are not the run's.
+   */
+  static async resume(
+    folder: string,
+    options: ResumeOptions<PartialSegmenterTraining>,
+  ): Promise<SegmenterTrainer> {
+    return new SegmenterTrainer(...(await resumption(folder, options)));
+  }
+}

@@ -1,0 +1,201 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Batch } from '../../lib/data/types.js';
+import type { NativeStep, NativeStepResult } from '../../lib/native/contract.js';
+import { readCheckpoint } from '../../lib/trainer/checkpoint.js';
+import { type PartialSegmenterTraining, segmenterTraining } from '../../lib/trainer/config.js';
+import type { TrainEvent } from '../../lib/trainer/events.js';
+import { lengthOf } from '../../lib/trainer/length.js';
+import { beginning } from '../../lib/trainer/position.js';
+import { Records } from '../../lib/trainer/records.js';
+import { type Judgement, type RunParts, TrainingRun } from '../../lib/trainer/run.js';
+import { exists, RunFolder } from '../../lib/trainer/run-folder.js';
+import { openWeights } from '../../lib/weights/open.js';
+import { TensorReader } from '../../lib/weights/read-tensor.js';
+import { writeWeights } from '../../lib/weights/write.js';
+
+export type Event = TrainEvent<string, number>;
+
+/** A "network" of one number: each step mixes what it is given into it, so that any step left out or done twice shows. */
+export class ToyNetwork {
+  weight = 1;
+  steps: NativeStep[] = [];
+  fed: string[][] = [];
+  disposed = false;
+
+  constructor(
+    readonly behave: { result?: (step: number) => Partial<NativeStepResult>; slow?: number } = {},
+  ) {}
+
+  async step(samples: readonly string[], step: NativeStep, options: { signal?: AbortSignal } = {}) {
+    if (this.behave.slow) await new Promise((done) => setTimeout(done, this.behave.slow));
+    options.signal?.throwIfAborted();
+    const mixed = [...samples.join('')].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
+    const losses = { loss_mask: (this.weight % 1) + 0.5, loss_classifier: 0.25 };
+    const result = { losses, gradNorm: 1, applied: true, ...this.behave.result?.(this.steps.length + 1) };
+    if (result.applied) {
+      this.weight =
+        (this.weight * 1.000123 + mixed * step.lr + step.momentum / 7 + (step.seed % 1000) / 1e6) % 10;
+    }
+    this.steps.push(step);
+    this.fed.push([...samples]);
+    return result;
+  }
+
+  async snapshot() {
+    const { weight } = this;
+    const tensors = [tensor('weight', weight)];
+    return {
+      weight,
+      save: (path: string) => writeWeights(path, { tensors, metadata: {} }),
+      dispose: async () => {},
+    };
+  }
+
+  tensors() {
+    return [tensor('model.weight', this.weight)];
+  }
+
+  async restore(path: string) {
+    this.weight = await storedWeight(path);
+  }
+
+  async dispose() {
+    this.disposed = true;
+  }
+}
+
+const tensor = (name: string, value: number) => ({
+  name,
+  dtype: 'F64' as const,
+  shape: [1],
+  read: () => new Uint8Array(new Float64Array([value]).buffer),
+});
+
+/** The only number in a file. */
+export async function storedWeight(path: string): Promise<number> {
+  const { tensors } = await openWeights(path);
+  const reader = await TensorReader.open(path);
+  try {
+    const bytes = await reader.read(tensors[0]!);
+    return new Float64Array(new Uint8Array(bytes).buffer)[0]!;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Pictures a to g in twos, in another order each epoch: the last batch of an epoch has one. */
+export const letters = {
+  stepsPerEpoch: 4,
+  open: 0,
+  async *batches(epoch: number, fromStep = 0, signal?: AbortSignal): AsyncGenerator<Batch<string>> {
+    this.open++;
+    try {
+      const order = [...'abcdefg'].map((_, i) => 'abcdefg'[(i * 3 + epoch) % 7]!);
+      for (let step = fromStep; step < this.stepsPerEpoch; step++) {
+        signal?.throwIfAborted();
+        const ids = order.slice(2 * step, 2 * step + 2);
+        yield { samples: ids, ids };
+      }
+    } finally {
+      this.open--;
+    }
+  },
+};
+
+type Parts = RunParts<string, Awaited<ReturnType<ToyNetwork['snapshot']>>, number>;
+
+export interface ToyOptions {
+  config?: PartialSegmenterTraining;
+  /** Scores of the validations, in order; the last one is repeated. Without them there are none. */
+  scores?: number[] | ((weight: number) => number);
+  network?: ToyNetwork;
+}
+
+/** A run of a toy network in a folder: from the folder's checkpoint where it has one. */
+export async function toyRun(
+  path: string,
+  { config = {}, scores, network = new ToyNetwork() }: ToyOptions = {},
+) {
+  const folder = RunFolder.at(path);
+  await folder.prepare();
+  const full = segmenterTraining({ epochs: 3, checkpoint: { everyMinutes: 1000 }, ...config });
+  const state = (await exists(folder.last)) ? await readCheckpoint(folder.last) : undefined;
+  if (state) await network.restore(folder.last);
+  const position = state?.position ?? beginning;
+  let judged = 0;
+  const judge = async ({ weight }: { weight: number }): Promise<Judgement<number>> => {
+    const score =
+      typeof scores === 'function' ? scores(weight) : scores![Math.min(judged++, scores!.length - 1)]!;
+    return { metric: 'kaggle', score, figures: { kaggle: score }, evaluation: weight };
+  };
+  const records = await Records.open(folder, position.logBytes, []);
+  const parts: Parts = {
+    folder,
+    config: full,
+    length: lengthOf(full, letters.stepsPerEpoch),
+    network,
+    loader: letters,
+    judge: scores ? judge : null,
+    weights: folder.weights('segmenter'),
+    state: {
+      kind: 'training-state',
+      version: '1',
+      config: full,
+      data: { train: 'abc', validation: null },
+      environment: {
+        cellroute: '0',
+        libtorch: '0',
+        cpuCapability: '',
+        processor: '',
+        threads: 1,
+        node: '',
+        system: '',
+        memoryGiB: 1,
+      },
+    },
+    position,
+    resumed: state !== undefined,
+    notices: [],
+    records,
+  };
+  const run = new TrainingRun<string, Awaited<ReturnType<ToyNetwork['snapshot']>>, string, number>(parts);
+  return { run, network, folder, records };
+}
+
+/** All events of a run, or those until `until` says so; the run is closed then. */
+export async function collect(
+  toy: Awaited<ReturnType<typeof toyRun>>,
+  options: { signal?: AbortSignal; until?: (event: Event) => boolean } = {},
+): Promise<Event[]> {
+  const events: Event[] = [];
+  try {
+    for await (const event of toy.run.run(options.signal)) {
+      events.push(event);
+      if (options.until?.(event)) break;
+    }
+  } finally {
+    await toy.records.close();
+  }
+  return events;
+}
+
+/** A log's lines without what a clock said. */
+export function logOf(path: string): object[] {
+  const text = readFileSync(path, 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { time, seconds, picturesPerSecond, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      return rest;
+    });
+}
+
+/** Folders that are gone after the tests of this file. */
+export function runFolders(): (name: string) => string {
+  const root = mkdtempSync(join(tmpdir(), 'cellroute-runs-'));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  return (name) => join(root, name);
+}

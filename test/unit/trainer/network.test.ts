@@ -1,0 +1,419 @@
+import type { TrainSample } from '../../../lib/data/types.js';
+import { CellrouteError } from '../../../lib/errors.js';
+import { ClassifierNetwork, SegmenterNetwork } from '../../../lib/trainer/network.js';
+import { writeWeights } from '../../../lib/weights/write.js';
+import { rejection } from '../../support/sdk.js';
+import {
+  bytesOfAll,
+  differing,
+  floats,
+  options,
+  sampling,
+  squares,
+  step,
+  texture,
+  tinyClassifier,
+  tinyMaskRCNN,
+} from '../../support/training.js';
+import { temporaryFolder } from '../../support/weights.js';
+
+const temporary = temporaryFolder();
+
+const segmenter = (over: Partial<typeof options> = {}, kind?: Parameters<typeof tinyMaskRCNN>[0]) =>
+  SegmenterNetwork.create(tinyMaskRCNN(kind), { ...options, sampling, ...over });
+const classifier = (over: Partial<typeof options> = {}, head?: 'linear' | 'concat-pool') =>
+  ClassifierNetwork.create(tinyClassifier(head), { ...options, classWeights: [], ...over });
+
+const pictures = (seed: number): TrainSample[] => [squares(seed), squares(seed + 1, 96, 6)];
+const textures = (seed: number) => [0, 1, 2, 0, 1, 2].map((label, i) => texture(seed * 10 + i, label));
+
+/** A network of either kind, and samples it learns from. */
+const kinds = {
+  segmenter: async (over: Partial<typeof options> = {}) => ({
+    network: await segmenter(over),
+    samples: (seed: number) => pictures(seed) as never[],
+  }),
+  classifier: async (over: Partial<typeof options> = {}) => ({
+    network: await classifier(over, 'concat-pool'),
+    samples: (seed: number) => textures(seed) as never[],
+  }),
+};
+
+describe.each(Object.entries(kinds))('a %s in training', (_name, make) => {
+  const adamw = { kind: 'adamw', weightDecay: 0.01, beta2: 0.99, eps: 1e-8 } as const;
+
+  test.each([
+    ['sgd', options.optimizer],
+    ['adamw', adamw],
+  ] as const)('restored from a file it goes on bit by bit, with %s', async (_kind, optimizer) => {
+    const { network, samples } = await make({ optimizer });
+    for (let i = 0; i < 3; i++) expect((await network.step(samples(i), step(i))).applied).toBe(true);
+    const path = temporary(`${_name}-${_kind}.safetensors`);
+    await writeWeights(path, { tensors: network.tensors() });
+    // Another seed: nothing of its own may be left.
+    const { network: restored } = await make({ optimizer, seed: 99 });
+    await restored.restore(path);
+    const results = [];
+    for (const one of [network, restored]) {
+      for (let i = 3; i < 5; i++) results.push(await one.step(samples(i), step(i)));
+    }
+    expect(results.slice(2)).toEqual(results.slice(0, 2));
+    expect(differing(await bytesOfAll(network.tensors()), await bytesOfAll(restored.tensors()))).toEqual([]);
+    await network.dispose();
+    await restored.dispose();
+  });
+
+  test('the same seeds give the same network, other seeds another', async () => {
+    const states = [];
+    for (const [seed, first] of [
+      [1, 1],
+      [1, 1],
+      [2, 1],
+    ] as const) {
+      const { network, samples } = await make({ seed });
+      await network.step(samples(first), step(first));
+      states.push(await bytesOfAll(network.tensors()));
+      await network.dispose();
+    }
+    expect(differing(states[0]!, states[1]!)).toEqual([]);
+    expect(differing(states[0]!, states[2]!).length).toBeGreaterThan(0);
+  });
+
+  test('a step that is not finite changes nothing', async () => {
+    const { network, samples } = await make();
+    await network.step(samples(0), step(0));
+    const before = await bytesOfAll(network.tensors());
+    const bad = samples(1) as unknown[] as { pixels: Float32Array }[];
+    bad[1]!.pixels = bad[1]!.pixels.map((value, i) => (i === 77 ? Number.NaN : value));
+    const result = await network.step(bad as never[], step(1)).catch((error: unknown) => error);
+    // NaN pixels may end in a loss that is not finite, or be refused on the way; either way nothing moved.
+    if (!(result instanceof Error)) expect(result).toMatchObject({ applied: false });
+    expect(differing(before, await bytesOfAll(network.tensors()))).toEqual([]);
+    expect(await network.step(samples(1), step(1))).toMatchObject({ applied: true });
+    await network.dispose();
+  });
+
+  test('a step stopped between two stages changes nothing; one stopped too late is done', async () => {
+    const { network, samples } = await make();
+    await network.step(samples(0), step(0));
+    const before = await bytesOfAll(network.tensors());
+    // A listener that throws stops the job at its next stage.
+    const reasons = new Set<string>();
+    for (const stage of ['backward', 'update']) {
+      const stop = new Error(`stop at ${stage}`);
+      const outcome = await network
+        .step(samples(1), step(1), {
+          onProgress: ({ stage: at }) => {
+            if (at === stage) throw stop;
+          },
+        })
+        .then(
+          (result) => result,
+          (error: unknown) => error,
+        );
+      if (outcome === stop) {
+        reasons.add(stage);
+        expect(differing(before, await bytesOfAll(network.tensors()))).toEqual([]);
+      } else {
+        // Progress is told now and then only, and late: the step was through.
+        expect(outcome).toMatchObject({ applied: true });
+        break;
+      }
+    }
+    const controller = new AbortController();
+    controller.abort(new Error('at once'));
+    await expect(network.step(samples(1), step(1), { signal: controller.signal })).rejects.toThrow('at once');
+    await network.dispose();
+  });
+
+  test('snapshots are networks of their own: the weights of now, and their average', async () => {
+    const { network, samples } = await make({ averageDecay: 0.5 });
+    await network.step(samples(0), step(0));
+    const state = await bytesOfAll(network.tensors());
+    const [current, average] = [await network.snapshot('current'), await network.snapshot('average')];
+    await network.step(samples(1), step(1));
+    await network.dispose();
+    for (const [snapshot, prefix] of [
+      [current, 'model.'],
+      [average, 'average.'],
+    ] as const) {
+      const path = temporary(`${_name}-${prefix}safetensors`);
+      await snapshot.save(path);
+      const { network: read } = await make();
+      const report = await read.start(path);
+      expect(report.fresh).toEqual([]);
+      const tensors = await bytesOfAll(read.tensors());
+      for (const name of report.taken) expect(tensors.get(`model.${name}`)).toEqual(state.get(prefix + name));
+      await read.dispose();
+      await snapshot.dispose();
+    }
+  });
+
+  test('an average that is not kept cannot be had', async () => {
+    const { network } = await make({ averageDecay: null });
+    expect((await rejection(network.snapshot('average'))).code).toBe('INVALID_ARGUMENT');
+    expect(network.tensors().some(({ name }) => name.startsWith('average.'))).toBe(false);
+    await network.dispose();
+  });
+
+  test('a state of another network is refused, and nothing goes on after it', async () => {
+    const { network, samples } = await make();
+    const path = temporary(`${_name}-cut.safetensors`);
+    const tensors = network.tensors();
+    await writeWeights(path, { tensors: tensors.slice(1) });
+    const error = await rejection(network.restore(path));
+    expect(error.code).toBe('WEIGHTS_MISMATCH');
+    expect(error.message).toContain(`${tensors[0]!.name} is missing`);
+    expect((await rejection(network.step(samples(0), step(0)))).code).toBe('INVALID_ARGUMENT');
+    const rounded = temporary(`${_name}-rounded.safetensors`);
+    await writeWeights(rounded, { tensors, floats: 'F16' });
+    expect((await rejection(network.restore(rounded))).code).toBe('WEIGHTS_MISMATCH');
+    const whole = temporary(`${_name}-whole.safetensors`);
+    await writeWeights(whole, { tensors });
+    await network.restore(whole);
+    expect((await network.step(samples(0), step(0))).applied).toBe(true);
+    await network.dispose();
+  });
+
+  test('what is frozen stays as it is', async () => {
+    const { network, samples } = await make({ trainableLayers: 1, updateBatchStatistics: false });
+    const before = await bytesOfAll(network.tensors());
+    await network.step(samples(0), step(0));
+    const moved = differing(before, await bytesOfAll(network.tensors())).filter((name) =>
+      name.startsWith('model.'),
+    );
+    expect(
+      moved.filter(
+        (name) =>
+          /running_|num_batches|\b(conv1|bn1|layer[123])\b/.test(
+            name.replace(/layer\d\.\d\.(conv|bn)\d/, 'layer$&'),
+          ) && !/layer4/.test(name),
+      ),
+    ).toEqual([]);
+    expect(moved.length).toBeGreaterThan(0);
+    const optimised = network.tensors().filter(({ name }) => name.startsWith('optimizer.'));
+    expect(
+      optimised.some(({ name }) =>
+        /layer[123]|conv1\.weight\.mom/.test(name.replace(/layer4\.\d\.conv1/, '')),
+      ),
+    ).toBe(false);
+    await network.dispose();
+  });
+
+  test('disposed, it refuses', async () => {
+    const { network, samples } = await make();
+    const running = network.step(samples(0), step(0)).catch((error: unknown) => error);
+    await network.dispose();
+    const outcome = await running;
+    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'DISPOSED' });
+    for (const use of [
+      network.step(samples(0), step(0)),
+      network.snapshot('current'),
+      network.start(temporary('none.safetensors')).catch((error: unknown) => {
+        if ((error as CellrouteError).code === 'FILE_UNREADABLE') throw new CellrouteError('DISPOSED', '');
+        throw error;
+      }),
+    ]) {
+      expect((await rejection(use)).code).toBe('DISPOSED');
+    }
+    await network.dispose();
+  });
+});
+
+describe('a classifier', () => {
+  test('learns to tell textures apart, the same way every time', async () => {
+    const runs: number[][] = [];
+    for (let run = 0; run < 2; run++) {
+      const network = await classifier({ averageDecay: 0.9 }, run < 0 ? 'concat-pool' : 'linear');
+      const losses: number[] = [];
+      for (let i = 0; i < 40; i++)
+        losses.push((await network.step(textures(i), step(i, { lr: 0.02 }))).losses.loss!);
+      runs.push(losses);
+      const snapshot = await network.snapshot('current');
+      const right = [];
+      for (const { pixels, width, height, label } of textures(1000)) {
+        const mean = [0.485, 0.456, 0.406];
+        const std = [0.229, 0.224, 0.225];
+        const plane = width * height;
+        const data = pixels.map(
+          (value, i) => (value - mean[Math.floor(i / plane)]!) / std[Math.floor(i / plane)]!,
+        );
+        const { index } = await snapshot.classifyTensor({ data, shape: [3, height, width] });
+        right.push(index === label);
+      }
+      expect(right).toEqual(right.map(() => true));
+      await snapshot.dispose();
+      await network.dispose();
+    }
+    expect(runs[1]).toEqual(runs[0]);
+    const last = runs[0]!.slice(-5).reduce((sum, loss) => sum + loss / 5, 0);
+    expect(last).toBeLessThan(0.1 * runs[0]![0]!);
+  });
+
+  test('trains on a batch of one, which has no variance between its rows', async () => {
+    const network = await classifier({}, 'concat-pool');
+    expect((await network.step([texture(1, 0, 64)], step(1))).applied).toBe(true);
+    expect((await network.step(textures(1), step(2))).applied).toBe(true);
+    await network.dispose();
+  });
+
+  test('refuses what cannot be a batch', async () => {
+    const network = await classifier();
+    const good = texture(1, 0);
+    const refusals: [unknown[], RegExp][] = [
+      [[], /samples/],
+      [[{ ...good, label: 3 }], /samples\[0\]\.label/],
+      [[{ ...good, label: -1 }], /samples\[0\]\.label/],
+      [[good, texture(1, 0, 40)], /samples\[1\]/],
+      [[{ ...good, pixels: good.pixels.subarray(1) }], /samples\[0\]\.pixels/],
+      [[{ ...good, pixels: Float64Array.from(good.pixels) }], /samples\[0\]\.pixels/],
+    ];
+    for (const [samples, message] of refusals) {
+      const error = await rejection(network.step(samples as never[], step(1)));
+      expect(error.code).toBe('INVALID_ARGUMENT');
+      expect(error.message).toMatch(message);
+    }
+    for (const over of [{ lr: Number.NaN }, { momentum: 1 }, { maxGradNorm: 0 }, { seed: 0.5 }]) {
+      expect((await rejection(network.step([good], step(1, over)))).message).toContain(Object.keys(over)[0]);
+    }
+    await network.dispose();
+  });
+});
+
+describe('a segmenter', () => {
+  test('has the five losses, also for pictures without cells and cells of one pixel', async () => {
+    const network = await segmenter();
+    const names = ['loss_box_reg', 'loss_classifier', 'loss_mask', 'loss_objectness', 'loss_rpn_box_reg'];
+    const empty = {
+      ...squares(1, 64, 1),
+      masks: { width: 64, height: 64, counts: new Uint32Array(), offsets: new Uint32Array(1) },
+      labels: new Int32Array(),
+    };
+    const pixel = {
+      ...squares(2, 64, 1),
+      masks: { width: 64, height: 64, counts: Uint32Array.of(100, 1, 3995), offsets: Uint32Array.of(0, 3) },
+    };
+    for (const samples of [[empty], [pixel], [empty, pixel, squares(3)]]) {
+      const result = await network.step(samples, step(1, { lr: 0.001 }));
+      expect(Object.keys(result.losses).sort()).toEqual(names);
+      expect(result.applied).toBe(true);
+    }
+    await network.dispose();
+  });
+
+  test.each(['frozen-batch', 'batch', 'group'] as const)('its losses fall with %s norms', async (kind) => {
+    const network = await segmenter({}, kind);
+    const totals: number[] = [];
+    for (let i = 0; i < 30; i++) {
+      const { losses } = await network.step([squares(1), squares(2)], step(i));
+      totals.push(Object.values(losses).reduce((sum, loss) => sum + loss));
+    }
+    const mean = (some: number[]) => some.reduce((sum, value) => sum + value) / some.length;
+    expect(mean(totals.slice(-5))).toBeLessThan(0.6 * mean(totals.slice(0, 3)));
+    await network.dispose();
+  });
+
+  test('refuses what does not fit its pictures and classes', async () => {
+    const network = await segmenter();
+    const good = squares(1);
+    const nothing = { ...good.masks, counts: Uint32Array.of(4096), offsets: Uint32Array.of(0, 1) };
+    const refusals: [unknown, RegExp][] = [
+      [{ ...good, labels: Int32Array.of(1, 2, 3, 1) }, /samples\[0\]\.labels\[2\]/],
+      [{ ...good, labels: Int32Array.of(0, 2, 2, 1) }, /samples\[0\]\.labels\[0\]/],
+      [{ ...good, labels: Int32Array.of(1) }, /samples\[0\]\.labels/],
+      [{ ...good, masks: squares(1, 48).masks }, /masks of 64 x 64 pixels for samples\[0\]\.masks/],
+      [{ ...good, masks: nothing, labels: Int32Array.of(1) }, /samples\[0\].*no pixels/],
+      [{ ...good, pixels: good.pixels.subarray(3) }, /samples\[0\]\.pixels/],
+    ];
+    for (const [sample, message] of refusals) {
+      const error = await rejection(network.step([sample as TrainSample], step(1)));
+      expect(error.message).toMatch(message);
+      expect(error.code).toBe('INVALID_ARGUMENT');
+    }
+    await network.dispose();
+  });
+
+  test('starts from a checkpoint with other heads, and says what was taken, fresh and refused', async () => {
+    const other = await SegmenterNetwork.create(tinyMaskRCNN('batch', 7), { ...options, sampling, seed: 5 });
+    const source = await bytesOfAll(other.tensors());
+    const path = temporary('coco.safetensors');
+    const snapshot = await other.snapshot('current');
+    await snapshot.save(path);
+    const network = await segmenter();
+    const { taken, fresh, refused } = await network.start(path);
+    const heads = [
+      'roi_heads.box_predictor.cls_score',
+      'roi_heads.box_predictor.bbox_pred',
+      'roi_heads.mask_predictor.mask_fcn_logits',
+    ];
+    expect(fresh.sort()).toEqual(heads.flatMap((head) => [`${head}.bias`, `${head}.weight`]).sort());
+    expect(refused).toHaveLength(6);
+    for (const sentence of refused) expect(sentence).toMatch(/: the file has \[.*\], the network \[/);
+    const state = await bytesOfAll(network.tensors());
+    for (const name of taken) {
+      expect(state.get(`model.${name}`)).toEqual(source.get(`model.${name}`));
+      // The average begins there too.
+      expect(state.get(`average.${name}`)).toEqual(source.get(`model.${name}`));
+    }
+    for (const one of [other, network, snapshot]) await one.dispose();
+  });
+
+  test("starts from a classifier's backbone", async () => {
+    const router = await classifier({ seed: 7 });
+    const source = await bytesOfAll(router.tensors());
+    const path = temporary('router.safetensors');
+    const snapshot = await router.snapshot('current');
+    await snapshot.save(path);
+    const network = await segmenter();
+    const { taken, fresh, refused } = await network.startFromClassifier(path);
+    expect(taken.every((name) => name.startsWith('backbone.body.'))).toBe(true);
+    expect(fresh.every((name) => !name.startsWith('backbone.body.'))).toBe(true);
+    // This segmenter's backbone ends with layer3.
+    expect(refused.every((sentence) => /^backbone\.body\.(layer4|fc)\b/.test(sentence))).toBe(true);
+    const state = await bytesOfAll(network.tensors());
+    for (const name of taken) {
+      expect(state.get(`model.${name}`)).toEqual(source.get(`model.${name.replace('backbone.body.', '')}`));
+    }
+    const error = await rejection(network.start(path));
+    expect(error.code).toBe('WEIGHTS_MISMATCH');
+    for (const one of [router, network, snapshot]) await one.dispose();
+  });
+
+  test('its snapshot finds the cells it has learnt', async () => {
+    const network = await SegmenterNetwork.create(tinyMaskRCNN('batch', 2), { ...options, sampling });
+    const sample = { ...squares(3, 64, 1), labels: Int32Array.of(1) };
+    for (let i = 0; i < 150; i++) await network.step([sample], step(i, { lr: 0.02, maxGradNorm: 5 }));
+    const snapshot = await network.snapshot('current');
+    const pixels = Float32Array.from(
+      { length: 3 * 64 * 64 },
+      (_, i) => sample.pixels[(i % 3) * 4096 + Math.floor(i / 3)]!,
+    );
+    const { cells } = await snapshot.segment(
+      { data: pixels, width: 64, height: 64, channels: 3 },
+      { minScore: 0.3 },
+    );
+    expect(cells.length).toBeGreaterThan(0);
+    await snapshot.dispose();
+    await network.dispose();
+  });
+});
+
+describe('fresh weights', () => {
+  test('are spread as torchvision spreads them', async () => {
+    const network = await SegmenterNetwork.create(tinyMaskRCNN('batch'), { ...options, sampling });
+    const shapes = new Map(network.tensors().map(({ name, shape }) => [name, shape]));
+    const state = await bytesOfAll(network.tensors());
+    const values = (key: string) => floats(state.get(`model.${key}`)!);
+    const deviation = (key: string) =>
+      Math.sqrt(values(key).reduce((sum, v) => sum + v * v, 0) / values(key).length);
+    const [out, , k] = shapes.get('model.backbone.body.layer2.1.conv1.weight') as number[];
+    expect(deviation('backbone.body.layer2.1.conv1.weight') / Math.sqrt(2 / (out! * k! * k!))).toBeCloseTo(
+      1,
+      1,
+    );
+    expect(deviation('rpn.head.conv.0.0.weight') / 0.01).toBeCloseTo(1, 0.5);
+    expect(values('rpn.head.conv.0.0.bias').every((v) => v === 0)).toBe(true);
+    expect(values('backbone.body.bn1.weight').every((v) => v === 1)).toBe(true);
+    await network.dispose();
+  });
+});
