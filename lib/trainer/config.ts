@@ -163,6 +163,8 @@ const segmenterShape = object({
   /** Fresh weights; a checkpoint's, as far as they fit (heads of another shape stay fresh); or a classifier's backbone. */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile, classifier: fromFile }),
   ...common({ batchSize: 2, optimizer: 'sgd', maxLr: 0.01 }),
+  /** Share of its pixels that a cell must keep in a crop, or it is dropped; 0 keeps one pixel too. */
+  minVisible: share(0),
   /** How anchors and proposals become training examples: torchvision's arguments of MaskRCNN. */
   sampling: object({
     rpnFgIou: share(0.7),

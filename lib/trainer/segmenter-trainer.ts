@@ -43,7 +43,8 @@ const recipe: Recipe<
     };
     return { network: trained, begin };
   },
-  loader: (config, { intensity }, data) => new SegmentLoader(data, { ...loaderOptions(config), intensity }),
+  loader: (config, { intensity }, data) =>
+    new SegmentLoader(data, { ...loaderOptions(config), minVisible: config.minVisible, intensity }),
   judge: ({ validation }, _network, data) => segmenterJudge(data, validation),
 };
 

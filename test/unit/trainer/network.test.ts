@@ -2,7 +2,6 @@ import type { TrainSample } from '../../../lib/data/types.js';
 import { CellrouteError } from '../../../lib/errors.js';
 import { ClassifierNetwork, SegmenterNetwork } from '../../../lib/trainer/network.js';
 import { writeWeights } from '../../../lib/weights/write.js';
-import { rejection } from '../../support/sdk.js';
 import {
   bytesOfAll,
   differing,
@@ -14,7 +13,8 @@ import {
   texture,
   tinyClassifier,
   tinyMaskRCNN,
-} from '../../support/training.js';
+} from '../../support/networks.js';
+import { rejection } from '../../support/sdk.js';
 import { temporaryFolder } from '../../support/weights.js';
 
 const temporary = temporaryFolder();

@@ -1,0 +1,134 @@
+import { SingleBar } from 'cli-progress';
+import type { EnsembleTrainEvent } from '../trainer/ensemble-trainer.js';
+import type { ClassifierTrainEvent, SegmenterTrainEvent } from '../trainer/events.js';
+
+export type AnyTrainEvent = SegmenterTrainEvent | ClassifierTrainEvent | EnsembleTrainEvent;
+type EventOf<K extends AnyTrainEvent['kind']> = Extract<AnyTrainEvent, { kind: K }>;
+
+/** Batches between two lines, as in the seed. */
+const EVERY = 50;
+
+const wide = (value: number) => value.toFixed(3).padStart(7);
+const count = (value: number, width: number) => String(value).padStart(width);
+const prefix = ({ epoch, epochs }: { epoch: number; epochs: number }) =>
+  `[Epoch ${count(epoch, 2)} / ${count(epochs, 2)}]`;
+
+/** The lines an event is told with: the seed's own for batches and epochs. */
+export function linesOf(event: AnyTrainEvent): string[] {
+  switch (event.kind) {
+    case 'part': {
+      const { network, type, index, parts } = event.part;
+      const name = type === undefined ? network : `${network} of ${type}`;
+      const state = { begins: '', 'goes-on': ', goes on', 'is-done': ', is done already' }[event.state];
+      return [`== ${name} (${index} of ${parts})${state}`];
+    }
+    case 'start':
+      return startLines(event);
+    case 'step':
+      return stepLines(event);
+    case 'epoch':
+      return epochLines(event);
+    case 'validation': {
+      const { metric, score, best } = event;
+      return [
+        `[Epoch ${count(event.epoch, 2)}] Validation ${metric}: ${wide(score)}${best ? ' (the best so far)' : ''}`,
+      ];
+    }
+    case 'stop':
+      return stopLines(event);
+    case 'ensemble':
+      return [`The ensemble is in ${event.folder}`];
+    default:
+      return [];
+  }
+}
+
+function startLines({ resumed, folder, epochs, epoch, steps, step, report }: EventOf<'start'>): string[] {
+  const lines = [
+    resumed
+      ? `Going on at step ${step} of ${steps} (epoch ${epoch} of ${epochs}), in ${folder}`
+      : `${steps} steps in ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, in ${folder}`,
+  ];
+  if (report) {
+    const { taken, fresh, refused } = report;
+    lines.push(`${taken.length} tensors taken over, ${fresh.length} fresh, ${refused.length} not taken`);
+    const shown = refused.slice(0, 5);
+    lines.push(...shown.map((sentence) => `  - ${sentence}`));
+    if (refused.length > shown.length) lines.push(`  - and ${refused.length - shown.length} more`);
+  }
+  return lines;
+}
+
+function stepLines({ batch, batches, epoch, epochs, total, losses }: EventOf<'step'>): string[] {
+  const lines = batch === 1 ? [`Starting epoch ${epoch} of ${epochs}`] : [];
+  if (batch % EVERY === 0) {
+    const mask = 'loss_mask' in losses ? `. Mask-only loss: ${wide(losses.loss_mask)}` : '';
+    lines.push(
+      `    [Batch ${count(batch, 3)} / ${count(batches, 3)}] Batch train loss: ${wide(total)}${mask}`,
+    );
+  }
+  return lines;
+}
+
+function epochLines(event: EventOf<'epoch'>): string[] {
+  const { losses, total, seconds } = event;
+  const mask =
+    'loss_mask' in losses ? [`${prefix(event)} Train mask-only loss: ${wide(losses.loss_mask)}`] : [];
+  return [...mask, `${prefix(event)} Train loss: ${wide(total)}. [${seconds.toFixed(0)} secs]`];
+}
+
+function stopLines({ why, step, best, weights }: EventOf<'stop'>): string[] {
+  if (why === 'aborted') return [];
+  const early = why === 'early-stopping' ? ', early: the validation score did not rise any more' : '';
+  const from = best ? ` (of step ${best.step}, the best: ${best.score.toFixed(4)})` : '';
+  return [`Finished after ${step} steps${early}. Weights: ${weights}${from}`];
+}
+
+/** Lines on stdout, above a progress bar on stderr where that is a terminal. */
+export class TrainReport {
+  #bar: SingleBar | undefined;
+
+  tell(event: AnyTrainEvent): void {
+    if (event.kind === 'start') this.#begin(event);
+    for (const line of linesOf(event)) this.#above(() => console.log(line));
+    if (event.kind === 'notice') this.#above(() => console.error(`note: ${event.message}`));
+    if (event.kind === 'step') {
+      this.#bar?.update(event.step, {
+        loss: event.total.toFixed(3),
+        rate: event.picturesPerSecond.toFixed(2),
+        left: duration(event.secondsLeft),
+      });
+    }
+    if (event.kind === 'stop') this.close();
+  }
+
+  close(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  #begin({ step, steps }: EventOf<'start'>): void {
+    this.close();
+    if (!process.stderr.isTTY) return;
+    this.#bar = new SingleBar({
+      format: '{bar} {value}/{total} | loss {loss} | {rate} pictures/s | {left} left',
+      hideCursor: true,
+      stream: process.stderr,
+    });
+    this.#bar.start(steps, step - 1, { loss: '-', rate: '-', left: '-' });
+  }
+
+  /** The bar's line is wiped, and drawn again below. */
+  #above(print: () => void): void {
+    if (this.#bar) process.stderr.write('\r\x1b[2K');
+    print();
+    this.#bar?.render();
+  }
+}
+
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [hours, minutes, rest] = parts.map((part) => String(part).padStart(2, '0'));
+  return hours === '00' ? `${minutes}:${rest}` : `${hours}:${minutes}:${rest}`;
+}
