@@ -13,7 +13,10 @@ export {
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 export type { Intensity } from './config/shared.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
+export { type DatasetFromOptions, datasetFrom, type OwnPicture } from './data/iterable.js';
+export { openDataset } from './data/open.js';
 export type { DataProblem } from './data/problems.js';
+export type { OpenDatasetOptions } from './data/reader.js';
 export type { SplitOptions } from './data/split.js';
 export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';

@@ -1,8 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { CellrouteError } from '../errors.js';
-
-const ENDINGS = new Set(['.png', '.jpg', '.jpeg', '.tif', '.tiff', '.webp']);
+import { pictureEndings } from '../image/format.js';
 
 /** A picture to work on, and the name its results get. */
 export interface PictureFile {
@@ -24,11 +23,13 @@ export async function findPictures(paths: readonly string[]): Promise<PictureFil
       found.push(path);
       continue;
     }
-    const names = (await readdir(path)).filter((name) => ENDINGS.has(extname(name).toLowerCase())).sort();
+    const names = (await readdir(path))
+      .filter((name) => pictureEndings.includes(extname(name).toLowerCase()))
+      .sort();
     if (names.length === 0) {
       throw new CellrouteError(
         'FILE_UNREADABLE',
-        `${path} has no pictures in it (${[...ENDINGS].join(', ')})`,
+        `${path} has no pictures in it (${pictureEndings.join(', ')})`,
         { file: path },
       );
     }

@@ -47,6 +47,20 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   return { ...raw, data: types.isUint8Array(raw.data) ? Uint8Array.from(raw.data) : raw.data.slice() };
 }
 
+/**
+ * Width and height that {@link decodeImage} would give, from the file's header; refuses what it would refuse by its
+ * header.
+ */
+export async function readImageSize(bytes: Uint8Array): Promise<{ width: number; height: number }> {
+  const format = checkFormat(bytes);
+  const header = await readHeader(bytes, format, 0);
+  checkLayout(format, header);
+  // A TIFF's orientation is obeyed when it is decoded.
+  const { width, height } = format === 'TIFF' ? header.autoOrient : header;
+  checkPixels(width, height, defaultMaxPixels);
+  return { width, height };
+}
+
 function isBytes(input: unknown): input is Uint8Array {
   // Not instanceof: a Buffer may come from another realm (Jest, a vm context).
   return types.isUint8Array(input);

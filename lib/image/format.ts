@@ -1,6 +1,9 @@
 /** What the first bytes of a picture file say it is. */
 export type PictureFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
 
+/** Endings of picture files that are looked for in folders, in lower case. */
+export const pictureEndings: readonly string[] = ['.png', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'];
+
 /** `supported` formats are decoded; of the others at least the name is known; unknown bytes have neither. */
 export interface Recognised {
   supported?: PictureFormat;

@@ -337,20 +337,21 @@ function joinPolygons(masks: readonly (readonly ArrayLike<number>[])[]) {
   if (!Array.isArray(masks)) throw refuse('masks', 'an array of arrays of polygons', masks);
   const polygons = [0];
   const offsets = [0];
-  masks.forEach((own: unknown, i) => {
+  // entries(), so that holes are looked at too.
+  for (const [i, own] of masks.entries()) {
     if (!Array.isArray(own)) throw refuse(`masks[${i}]`, 'an array of polygons', own);
-    own.forEach((polygon: unknown, k) => {
+    for (const [k, polygon] of (own as unknown[]).entries()) {
       const numbers = Array.isArray(polygon) || (ArrayBuffer.isView(polygon) && 'length' in polygon);
       if (!numbers) throw refuse(`masks[${i}][${k}]`, 'an array of numbers', polygon);
       const values = polygon as ArrayLike<unknown>;
       for (let at = 0; at < values.length; at++) checkNumber(`masks[${i}][${k}][${at}]`, values[at]);
       polygons.push(polygons.at(-1)! + values.length);
-    });
+    }
     offsets.push(polygons.length - 1);
-  });
+  }
   if (polygons.at(-1)! > MOST_COUNTS) throw refuse('masks', `at most ${MOST_COUNTS} values`, polygons.at(-1));
   const points = reserve(() => new Float64Array(polygons.at(-1)!));
-  masks.flat().forEach((polygon, p) => points.set(polygon, polygons[p]));
+  for (const [p, polygon] of masks.flat().entries()) points.set(polygon, polygons[p]);
   return { points, polygons: Uint32Array.from(polygons), offsets: Uint32Array.from(offsets) };
 }
 

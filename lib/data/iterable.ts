@@ -1,0 +1,113 @@
+import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { readImageSize } from '../image/decode.js';
+import type { ImageInput } from '../image/types.js';
+import { Masks } from '../mask/masks.js';
+import { Dataset } from './dataset.js';
+import type { DatasetItem } from './types.js';
+
+/** A picture of your own with its cells. */
+export interface OwnPicture {
+  /** Unlike every other's; the same on every machine if splits are to be. */
+  id: string;
+  /** An encoded file or raw pixels; or a function that fetches it whenever it is needed, which may be often. */
+  image: ImageInput | ((signal?: AbortSignal) => ImageInput | Promise<ImageInput>);
+  /** One mask a cell, of the picture's size; a mask of no pixels is refused. */
+  masks: Masks;
+  /** Class of each cell, from 1. Default 1 for all. */
+  labels?: ArrayLike<number>;
+  type?: string;
+  /** For splits, such as plate or fold. */
+  columns?: Readonly<Record<string, string>>;
+}
+
+export interface DatasetFromOptions {
+  /** Of cells: label k is `classNames[k - 1]`. Default ['cell']. */
+  classNames?: readonly string[];
+  signal?: AbortSignal;
+}
+
+/**
+ * A data set of your own pictures. Masks stay in memory, which is little; so do pictures that are given as they are.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for a picture that cannot be used, with its place and what is wrong.
+ */
+export async function datasetFrom(
+  pictures: Iterable<OwnPicture> | AsyncIterable<OwnPicture>,
+  options: DatasetFromOptions = {},
+): Promise<Dataset> {
+  checkKeys('', checkObject('options', options), ['classNames', 'signal']);
+  const { classNames = ['cell'], signal } = options;
+  const given: unknown = pictures;
+  if (
+    typeof given !== 'object' ||
+    given === null ||
+    !(Symbol.iterator in given || Symbol.asyncIterator in given)
+  ) {
+    throw refuse('pictures', 'an iterable of pictures', pictures);
+  }
+  const items: DatasetItem[] = [];
+  for await (const picture of pictures) {
+    signal?.throwIfAborted();
+    items.push(await ownItem(picture, `pictures[${items.length}]`, classNames.length));
+  }
+  if (items.length === 0) throw refuse('pictures', 'a picture or more', 'none');
+  return new Dataset(items, { classNames });
+}
+
+async function ownItem(picture: OwnPicture, option: string, classes: number): Promise<DatasetItem> {
+  checkKeys(option, checkObject(option, picture), ['id', 'image', 'masks', 'labels', 'type', 'columns']);
+  const { image, masks, type } = picture;
+  const id = checkString(`${option}.id`, picture.id);
+  if (type !== undefined) checkString(`${option}.type`, type);
+  if (!(masks instanceof Masks)) throw refuse(`${option}.masks`, 'Masks', masks);
+  const areas = masks.areas();
+  const empty = areas.indexOf(0);
+  if (empty >= 0) throw refuse(`${option}.masks`, 'masks with pixels', `mask ${empty} has none`);
+  const labels = checkLabels(`${option}.labels`, picture.labels, masks.length, classes);
+  const columns = checkColumns(`${option}.columns`, picture.columns ?? {});
+  if (typeof image !== 'function') await checkSize(`${option}.image`, image, masks);
+  return {
+    id,
+    type,
+    columns,
+    width: masks.width,
+    height: masks.height,
+    cells: masks.length,
+    areas,
+    async load(signal) {
+      if (typeof image !== 'function') return { image, masks, labels: labels.slice() };
+      const fetched = await image(signal);
+      await checkSize(`the image of ${id}`, fetched, masks);
+      return { image: fetched, masks, labels: labels.slice() };
+    },
+  };
+}
+
+async function checkSize(option: string, image: ImageInput, masks: Masks): Promise<void> {
+  const { width, height } = ArrayBuffer.isView(image)
+    ? await readImageSize(image)
+    : (checkObject(option, image) as Record<'width' | 'height', unknown>);
+  if (width === masks.width && height === masks.height) return;
+  throw refuse(option, `${masks.width} x ${masks.height} pixels, as its masks have`, `${width} x ${height}`);
+}
+
+function checkLabels(option: string, labels: unknown, cells: number, classes: number): Int32Array {
+  if (labels === undefined) return new Int32Array(cells).fill(1);
+  const given = checkArray(option, labels, cells);
+  return Int32Array.from(given, (label, i) =>
+    checkNumber(`${option}[${i}]`, label, { min: 1, max: classes, integer: true }),
+  );
+}
+
+function checkArray(option: string, value: unknown, length: number): ArrayLike<unknown> {
+  const array = value as ArrayLike<unknown>;
+  if (typeof value === 'object' && value !== null && array.length === length) return array;
+  throw refuse(option, `an array of ${length} numbers, one a mask`, value);
+}
+
+function checkColumns(option: string, columns: unknown): Record<string, string> {
+  const given = Object.entries(checkObject(option, columns));
+  const wrong = given.find(([, value]) => typeof value !== 'string');
+  if (wrong) throw refuse(`${option}.${wrong[0]}`, 'a string', wrong[1]);
+  return Object.fromEntries(given) as Record<string, string>;
+}
