@@ -2,9 +2,7 @@ import type { Command } from 'commander';
 import { tensorBytes } from '../weights/layout.js';
 import { inspectWeights } from '../weights/open.js';
 import type { WeightsFile } from '../weights/table.js';
-
-/** Longer texts are cut in the listing; `--json` has them whole. */
-const MAX_SHOWN = 100;
+import { columns } from './columns.js';
 
 /** Adds `cellroute inspect FILE`. */
 export function registerInspect(program: Command): void {
@@ -70,19 +68,4 @@ function listing({
     refused.map(({ what, where, times }) => [what, `at byte ${where}`, times > 1 ? `${times} times` : '']),
   );
   return lines.join('\n');
-}
-
-/** Rows as aligned columns. Control characters of a hostile name must not reach the terminal. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const cells = rows.map((row) =>
-    row.map((cell) => {
-      const clean = cell.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
-      return clean.length > MAX_SHOWN ? `${clean.slice(0, MAX_SHOWN)}…` : clean;
-    }),
-  );
-  const widths = cells.reduce<number[]>(
-    (widest, row) => row.map((cell, i) => Math.max(cell.length, widest[i] ?? 0)),
-    [],
-  );
-  return cells.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd());
 }

@@ -6,6 +6,7 @@ import { CellrouteError } from '../errors.js';
 import { packageRoot } from '../native/find.js';
 import { registerClassify } from './classify.js';
 import { registerConvert } from './convert.js';
+import { registerDataset } from './dataset.js';
 import { registerDoctor } from './doctor.js';
 import { registerInspect } from './inspect.js';
 import { registerSegment } from './segment.js';
@@ -33,6 +34,7 @@ registerSegment(program);
 registerClassify(program);
 registerInspect(program);
 registerConvert(program);
+registerDataset(program);
 registerDoctor(program);
 
 program.parseAsync().catch((error: unknown) => {

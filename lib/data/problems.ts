@@ -44,7 +44,8 @@ export function problemLine({ file, row, column, id, reason }: DataProblem): str
     ...(column === undefined ? [] : [column]),
     ...(id === undefined ? [] : [`picture ${id}`]),
   ];
-  return `${place.join(', ')}: ${reason}`;
+  // Control characters of a hostile file must not reach a terminal.
+  return `${place.join(', ')}: ${reason}`.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
 }
 
 /** The error of a data set that may not be used as it is. */

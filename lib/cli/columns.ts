@@ -1,0 +1,17 @@
+/** Longer texts are cut in a listing; `--json` has them whole. */
+const MAX_SHOWN = 100;
+
+/** Rows as aligned columns. Control characters of a hostile name must not reach the terminal. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) =>
+    row.map((cell) => {
+      const clean = cell.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
+      return clean.length > MAX_SHOWN ? `${clean.slice(0, MAX_SHOWN)}…` : clean;
+    }),
+  );
+  const widths = cells.reduce<number[]>(
+    (widest, row) => row.map((cell, i) => Math.max(cell.length, widest[i] ?? 0)),
+    [],
+  );
+  return cells.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd());
+}

@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import { problemLine } from '../data/problems.js';
+import type { DatasetSummary, PicturesSummary } from '../data/summary.js';
+import { columns } from './columns.js';
+import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
+import { numberIn } from './options.js';
+
+interface Flags extends DatasetFlags {
+  detectionsPerImage?: number;
+  json?: boolean;
+}
+
+/** Adds `cellroute dataset summary PATH`. */
+export function registerDatasetSummary(dataset: Command): void {
+  const command = dataset
+    .command('summary')
+    .description(
+      'Counts pictures and cells, by type and size, and names the densest picture and what cannot be used',
+    )
+    .argument('<path>', datasetForms);
+  addDatasetOptions(command)
+    .option(
+      '--detections-per-image <number>',
+      'most cells the network may find: warns where pictures have more',
+      numberIn(1, 1e9, { integer: true }),
+    )
+    .option('--json', 'print it as JSON, with everything that cannot be used')
+    .action(async (path: string, flags: Flags) => {
+      const { detectionsPerImage, json } = flags;
+      const opened = await openWithFlags(path, flags);
+      const summary = opened.summary(detectionsPerImage === undefined ? {} : { detectionsPerImage });
+      const { problems, notices } = opened;
+      console.log(
+        json
+          ? JSON.stringify({ ...summary, problems, notices }, null, 2)
+          : listing(summary, notices.slice(0, MOST_NOTICES).map(problemLine)).join('\n'),
+      );
+    });
+}
+
+const MOST_NOTICES = 5;
+const MOST_SIZES = 10;
+
+function listing(summary: DatasetSummary, notices: readonly string[]): string[] {
+  const { pictures, cells, sizes, picturesWithoutCells, densest, classNames, warnings } = summary;
+  const lines = [
+    ...columns([
+      ['pictures', count(pictures)],
+      ['cells', count(cells)],
+      ['pictures without cells', count(picturesWithoutCells)],
+      ...(densest ? [['densest picture', `${densest.id}, ${count(densest.cells)} cells`]] : []),
+      ['classes of cells', classNames.join(', ')],
+    ]),
+    '',
+    'Cells a picture',
+    ...columns([
+      ['type', 'pictures', 'cells', 'min', 'median', 'mean', 'max'],
+      ...rows(summary, ({ pictures: of, cells: all, cellsPerPicture: { min, median, mean, max } }) => [
+        of,
+        all,
+        min,
+        median,
+        mean,
+        max,
+      ]),
+    ]),
+    '',
+    'Pixels a cell',
+    ...columns([
+      ['type', 'min', '5 %', '25 %', 'median', '75 %', '95 %', 'max'],
+      ...rows(summary, ({ cellArea: area }) =>
+        area ? [area.min, area.p5, area.p25, area.median, area.p75, area.p95, area.max] : [],
+      ),
+    ]),
+    '',
+    'Sizes',
+    ...columns([
+      ['width', 'height', 'pictures'],
+      ...sizes.slice(0, MOST_SIZES).map(({ width, height, pictures: of }) => [width, height, of].map(String)),
+    ]),
+  ];
+  if (sizes.length > MOST_SIZES) lines.push(`  and ${sizes.length - MOST_SIZES} more sizes`);
+  if (summary.notices > 0) {
+    lines.push(
+      '',
+      `Left out on purpose: ${count(summary.notices)}`,
+      ...notices.map((notice) => `- ${notice}`),
+    );
+    if (summary.notices > notices.length) lines.push(`- and ${summary.notices - notices.length} more`);
+  }
+  if (warnings.length > 0) lines.push('', ...warnings.map((warning) => `Warning: ${warning}`));
+  return lines;
+}
+
+/** One for each type, and one for all where that is more. */
+function rows(summary: DatasetSummary, numbers: (of: PicturesSummary) => number[]): string[][] {
+  const all = summary.types.length > 1 ? [{ ...summary, type: 'all' }] : [];
+  return [...summary.types, ...all].map((of) => [of.type ?? '(none)', ...numbers(of).map(count)]);
+}
+
+/** With one decimal where it needs one. */
+const count = (value: number) => String(Math.round(value * 10) / 10);

@@ -1,0 +1,8 @@
+import type { Command } from 'commander';
+import { registerDatasetSummary } from './dataset-summary.js';
+
+/** Adds `cellroute dataset …`. */
+export function registerDataset(program: Command): void {
+  const dataset = program.command('dataset').description('Looks at a data set before training');
+  registerDatasetSummary(dataset);
+}
