@@ -8,6 +8,7 @@ import {
 import { fastaiClassifierConfig } from './config/fastai.js';
 import { inferClassifierConfig } from './config/infer.js';
 import { mergeConfig, readStoredConfig } from './config/stored.js';
+import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
 import { decodeImage } from './image/decode.js';
 import type { ImageInput, RawImage } from './image/types.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
@@ -99,24 +100,41 @@ export class CellClassifier {
   /** The network alone, on an input the caller has prepared. */
   async classifyTensor(input: InputTensor, options: CallOptions = {}): Promise<Classification> {
     checkKeys('', options, CALL_OPTION_KEYS);
-    const { data, shape } = input;
-    if (!types.isFloat32Array(data)) throw refuse('input.data', 'a Float32Array', data);
-    const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
-    if (!Array.isArray(sides) || sides.length !== 3 || sides[0] !== 3) {
-      throw refuse('input.shape', '[3, height, width] or [1, 3, height, width]', shape);
-    }
-    const [height, width] = sides
-      .slice(1)
-      .map((side, i) =>
-        checkNumber(`input.shape[${i + 1}]`, side, { min: 1, max: 1 << 16, integer: true }),
-      ) as [number, number];
-    if (data.length !== 3 * height * width)
-      throw refuse('input.data', `3 x ${height} x ${width} values`, data);
+    const { data, width, height } = checkInput(input);
     return this.#named(
       await this.#model.run(options, (model, call) =>
         native().classifyTensor(model, data, height, width, call),
       ),
     );
+  }
+
+  /**
+   * Tells which pixels of a picture speak for a class. Gradients are of the network as it classifies; its weights
+   * keep none.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED; an abort rejects with
+   *   `signal.reason`.
+   */
+  async explain(image: ImageInput, options: ExplainOptions = {}): Promise<Explanation> {
+    const { classNames, resize, intensity } = this.config;
+    checkExplainOptions(options, classNames, resize ?? LARGEST);
+    void this.#model.handle;
+    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    const checked = checkExplainOptions(options, classNames, resize ?? picture);
+    const explained = await this.#model.run(options, (model, call) =>
+      native().explain(model, picture, intensity, checked, call),
+    );
+    return new Explanation(checked.method, explained, this.config, picture);
+  }
+
+  /** {@link explain} for an input the caller has prepared, which also stands for the picture. */
+  async explainTensor(input: InputTensor, options: ExplainOptions = {}): Promise<Explanation> {
+    const { data, width, height } = checkInput(input);
+    const checked = checkExplainOptions(options, this.config.classNames, { width, height });
+    const explained = await this.#model.run(options, (model, call) =>
+      native().explainTensor(model, data, height, width, checked, call),
+    );
+    return new Explanation(checked.method, explained, { ...this.config, resize: null }, { width, height });
   }
 
   /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
@@ -143,4 +161,23 @@ export class CellClassifier {
       logits,
     };
   }
+}
+
+/** Stands for a size that is not known yet: no default of that size refuses an option. */
+const LARGEST = { width: 1 << 16, height: 1 << 16 };
+
+/** A prepared input's numbers and sides, which agree with each other. */
+function checkInput({ data, shape }: InputTensor): { data: Float32Array; width: number; height: number } {
+  if (!types.isFloat32Array(data)) throw refuse('input.data', 'a Float32Array', data);
+  const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
+  if (!Array.isArray(sides) || sides.length !== 3 || sides[0] !== 3) {
+    throw refuse('input.shape', '[3, height, width] or [1, 3, height, width]', shape);
+  }
+  const [height, width] = sides
+    .slice(1)
+    .map((side, i) =>
+      checkNumber(`input.shape[${i + 1}]`, side, { min: 1, max: 1 << 16, integer: true }),
+    ) as [number, number];
+  if (data.length !== 3 * height * width) throw refuse('input.data', `3 x ${height} x ${width} values`, data);
+  return { data, width, height };
 }

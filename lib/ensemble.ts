@@ -4,6 +4,7 @@ import { checkKeys, checkObject, checkString, refuse } from './check.js';
 import { CellClassifier } from './classifier.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import { CellrouteError } from './errors.js';
+import type { ExplainOptions, Explanation } from './explanation.js';
 import { decodeImage } from './image/decode.js';
 import type { ImageInput } from './image/types.js';
 import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
@@ -143,6 +144,11 @@ export class RoutedEnsemble {
     const own = this.thresholds[serving] ?? {};
     const found = await segmenter.segmentDecoded(picture, { ...own, ...thresholds, ...call });
     return { ...found, cellType, probabilities, segmenter: serving };
+  }
+
+  /** Tells which pixels of a picture made the router name a cell type: {@link CellClassifier.explain}. */
+  explain(image: ImageInput, options: ExplainOptions = {}): Promise<Explanation> {
+    return this.classifier.explain(image, options);
   }
 
   /** Writes the ensemble into a folder: one safetensors file a network, and the thresholds. */

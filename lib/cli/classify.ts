@@ -41,7 +41,8 @@ export function registerClassify(program: Command): void {
     });
 }
 
-async function classifierPath(path: string): Promise<string> {
+/** The classifier of an ensemble folder, or the file itself. */
+export async function classifierPath(path: string): Promise<string> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory();
   return isFolder ? join(path, (await readEnsembleFile(path)).classifier) : path;
 }

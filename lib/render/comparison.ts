@@ -61,15 +61,17 @@ export async function renderComparison(
   const both = join(
     withTitle(left, {
       left: `truth · ${cellsPhrase(truth.length)}`,
-      note: { text: misses === 0 ? 'none missed' : `${misses} missed`, colour: missed },
+      notes: [{ text: misses === 0 ? 'none missed' : `${misses} missed`, colour: missed }],
       right: '',
     }),
     withTitle(right, {
       left: `prediction · ${cellsPhrase(predicted.masks.length)}`,
-      note: {
-        text: `${alarms === 0 ? 'no' : alarms} false ${alarms === 1 ? 'alarm' : 'alarms'}`,
-        colour: falseAlarm,
-      },
+      notes: [
+        {
+          text: `${alarms === 0 ? 'no' : alarms} false ${alarms === 1 ? 'alarm' : 'alarms'}`,
+          colour: falseAlarm,
+        },
+      ],
       right: `IoU ${iouThreshold}`,
     }),
     stacked,

@@ -9,8 +9,8 @@ const dim: Colour = [160, 168, 180];
 /** What the title bar says: the routed type, how sure the router was, how many cells; and the other types, dimmed. */
 export interface Title {
   left: string;
-  /** Stands after `left`, in its own colour. */
-  note?: { text: string; colour: Colour };
+  /** Stand after `left`, each in its own colour. */
+  notes?: readonly { text: string; colour: Colour }[];
   right: string;
 }
 
@@ -33,20 +33,21 @@ export function titleOf(result: Segmentation | RoutedSegmentation): Title {
 }
 
 /** One decimal, and never 0 or 100 where it was not. */
-function percent(probability: number): string {
+export function percent(probability: number): string {
   if (probability > 0 && probability < 0.0005) return '<0.1%';
   if (probability < 1 && probability > 0.9995) return '>99.9%';
   return `${(probability * 100).toFixed(1)}%`;
 }
 
 /** A copy of the picture under a bar with the title; text too long for the width is made smaller, then cut. */
-export function withTitle(picture: Canvas, { left, note, right }: Title): Canvas {
+export function withTitle(picture: Canvas, { left, notes = [], right }: Title): Canvas {
   const largest = Math.min(4, Math.ceil(Math.max(picture.width, picture.height) / 600));
   const margin = 5 * largest;
   const room = picture.width - 2 * margin;
-  const lead = note ? `${left} · ` : left;
+  const between = ' · ';
+  const whole = [left, ...notes.map(({ text }) => text)].join(between);
   let scale = largest;
-  while (scale > 1 && textWidth(lead + (note?.text ?? ''), scale) > room) scale--;
+  while (scale > 1 && textWidth(whole, scale) > room) scale--;
 
   const bar = (capitalHeight + 9) * largest;
   const canvas = new Canvas(picture.width, picture.height + bar);
@@ -58,8 +59,8 @@ export function withTitle(picture: Canvas, { left, note, right }: Title): Canvas
     canvas.text(shown, at, top, scale, colour);
     return at + textWidth(shown, scale) + scale;
   };
-  let end = write(lead, margin, bright);
-  if (note) end = write(note.text, end, note.colour);
+  let end = write(left, margin, bright);
+  for (const { text, colour } of notes) end = write(text, write(between, end, dim), colour);
   const rightWidth = textWidth(right, scale);
   if (end + 4 * margin + rightWidth <= margin + room) {
     canvas.text(right, canvas.width - margin - rightWidth, top, scale, dim);

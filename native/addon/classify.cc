@@ -38,17 +38,10 @@ Napi::Value classify(const Napi::CallbackInfo& info) {
 Napi::Value classify_tensor(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
-    const auto data = info[1].As<Napi::Float32Array>();
-    const auto height = info[2].As<Napi::Number>().Int64Value();
-    const auto width = info[3].As<Napi::Number>().Int64Value();
-    auto input = torch::empty({1, 3, height, width});
-    if (data.ByteLength() != input.nbytes()) {
-      throw Error("INVALID_ARGUMENT", "The tensor's data and shape differ in size");
-    }
-    std::memcpy(input.data_ptr(), data.Data(), data.ByteLength());
     return submit<infer::Classification>(
         env, CallOptions::read(env, info[4]),
-        [model = Handle<LoadedModel>::get(env, info[0]), input](const Poll& poll) {
+        [model = Handle<LoadedModel>::get(env, info[0]),
+         input = read_input(info[1], info[2], info[3])](const Poll& poll) {
           return infer::classify_tensor(model->as_classifier(), input, poll);
         },
         to_js);
@@ -56,6 +49,18 @@ Napi::Value classify_tensor(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+torch::Tensor read_input(const Napi::Value& data, const Napi::Value& height,
+                         const Napi::Value& width) {
+  const auto values = data.As<Napi::Float32Array>();
+  auto input = torch::empty(
+      {1, 3, height.As<Napi::Number>().Int64Value(), width.As<Napi::Number>().Int64Value()});
+  if (values.ByteLength() != input.nbytes()) {
+    throw Error("INVALID_ARGUMENT", "The tensor's data and shape differ in size");
+  }
+  std::memcpy(input.data_ptr(), values.Data(), values.ByteLength());
+  return input;
+}
 
 void register_classify(Napi::Env env, Napi::Object exports) {
   exports.Set("classify", Napi::Function::New(env, classify));

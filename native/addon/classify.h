@@ -1,8 +1,13 @@
 #pragma once
 
 #include <napi.h>
+#include <torch/torch.h>
 
 namespace cellroute::addon {
+
+/** A copy of a prepared network input, [1, 3, height, width]. */
+torch::Tensor read_input(const Napi::Value& data, const Napi::Value& height,
+                         const Napi::Value& width);
 
 /** classify(model, picture, intensity, call) and classifyTensor(model, data, height, width, call).
  */

@@ -1,6 +1,7 @@
 #include "infer/classify.h"
 
 #include "io/resize.h"
+#include "model/transform.h"
 
 namespace cellroute::infer {
 
@@ -18,22 +19,19 @@ io::Picture resized(const io::Picture& picture, const model::ClassifierConfig& c
   return picture;
 }
 
-torch::Tensor normalized(const torch::Tensor& input, const model::NormalizeConfig& normalize) {
-  const auto shape = {int64_t{3}, int64_t{1}, int64_t{1}};
-  const auto mean = torch::tensor(normalize.mean, torch::kFloat32).view(shape);
-  const auto std = torch::tensor(normalize.std, torch::kFloat32).view(shape);
-  return (input - mean) / std;
-}
-
 }  // namespace
+
+torch::Tensor prepare(const model::ClassifierConfig& config, const io::Picture& picture,
+                      const io::Intensity& intensity) {
+  const auto input = io::to_float(resized(picture, config), intensity);
+  return model::normalize(input, config.normalize).unsqueeze(0);
+}
 
 Classification classify(const model::Classifier& network, const io::Picture& picture,
                         const io::Intensity& intensity, const Poll& poll) {
   const torch::InferenceMode inference;
   poll("prepare", 0.0);
-  const auto& config = network->config();
-  const auto input = io::to_float(resized(picture, config), intensity);
-  return classify_tensor(network, normalized(input, config.normalize).unsqueeze(0), poll);
+  return classify_tensor(network, prepare(network->config(), picture, intensity), poll);
 }
 
 Classification classify_tensor(const model::Classifier& network, const torch::Tensor& input,

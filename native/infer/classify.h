@@ -16,6 +16,10 @@ struct Classification {
   std::vector<float> probabilities;
 };
 
+/** The network input [1, 3, H, W] a picture becomes. */
+torch::Tensor prepare(const model::ClassifierConfig& config, const io::Picture& picture,
+                      const io::Intensity& intensity);
+
 /** One picture: resized, scaled and normalised as the network's configuration says. */
 Classification classify(const model::Classifier& network, const io::Picture& picture,
                         const io::Intensity& intensity, const Poll& poll);

@@ -41,8 +41,11 @@ ClassifierImpl::ClassifierImpl(const ClassifierConfig& config)
   }
 }
 
-torch::Tensor ClassifierImpl::forward(const torch::Tensor& pictures) {
-  const auto features = layers(pictures).back();
+torch::Tensor ClassifierImpl::forward(const torch::Tensor& pictures, const Progress& progress) {
+  return head(layers(pictures, progress).back());
+}
+
+torch::Tensor ClassifierImpl::head(const torch::Tensor& features) {
   return head_ ? head_->forward(features) : fc_(features.mean({2, 3}));
 }
 

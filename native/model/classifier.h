@@ -18,7 +18,10 @@ class ClassifierImpl : public ResNetImpl {
   const ClassifierConfig& config() const { return config_; }
 
   /** Normalised pictures [N, 3, H, W] give logits [N, num_classes]. */
-  torch::Tensor forward(const torch::Tensor& pictures);
+  torch::Tensor forward(const torch::Tensor& pictures, const Progress& progress = {});
+
+  /** What follows the last layer: its output [N, C, h, w] gives logits. */
+  torch::Tensor head(const torch::Tensor& features);
 
  private:
   ClassifierConfig config_;

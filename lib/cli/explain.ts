@@ -1,0 +1,122 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import type { Command } from 'commander';
+import { refuse } from '../check.js';
+import { CellClassifier } from '../classifier.js';
+import { starterFolder } from '../ensemble-file.js';
+import {
+  EXPLAIN_METHODS,
+  type ExplainMethod,
+  type ExplainOptions,
+  type Explanation,
+} from '../explanation.js';
+import { explanationJson } from '../export/explanation-json.js';
+import { decodeImage } from '../image/decode.js';
+import type { RenderFormat } from '../render/encode.js';
+import { renderHeatMap } from '../render/heat-map.js';
+import { eachPicture, reportBatch } from './batch.js';
+import { classifierPath } from './classify.js';
+import { numberIn, wordsOf } from './options.js';
+import { findPictures, type PictureFile } from './pictures.js';
+
+interface Options {
+  model: string;
+  out: string;
+  method: ExplainMethod[];
+  target?: string;
+  baseline?: 'mean' | 'black';
+  steps?: number;
+  patch?: number;
+  stride?: number;
+  numbers?: boolean;
+}
+
+/** What a single heat map may be called. */
+const FORMATS: Readonly<Record<string, RenderFormat>> = {
+  '.png': 'png',
+  '.webp': 'webp',
+  '.jpg': 'jpeg',
+  '.jpeg': 'jpeg',
+};
+
+export function registerExplain(program: Command): void {
+  const whole = { integer: true };
+  program
+    .command('explain')
+    .description('Shows which parts of pictures made the router name their cell type')
+    .argument('<pictures...>', 'pictures, or folders of pictures')
+    .requiredOption(
+      '-o, --out <path>',
+      'a folder for the heat maps; or a .png, .webp or .jpg file for a single one',
+    )
+    .option('--method <list>', EXPLAIN_METHODS.join(', '), wordsOf(EXPLAIN_METHODS), ['integrated-gradients'])
+    .option('--target <type>', 'explain this cell type and not the one the picture is taken for')
+    .option('--baseline <kind>', 'what stands for an empty picture: mean or black')
+    .option('--steps <number>', 'steps of integrated-gradients (32)', numberIn(1, 10_000, whole))
+    .option(
+      '--patch <pixels>',
+      "side of occlusion's square in the network's input",
+      numberIn(1, 1 << 16, whole),
+    )
+    .option('--stride <pixels>', 'how far the square moves', numberIn(1, 1 << 16, whole))
+    .option('--numbers', 'write the values too, as JSON beside each heat map')
+    .option(
+      '-m, --model <path>',
+      'an ensemble folder, or a classifier file (safetensors, torch, fastai .pkl)',
+      starterFolder,
+    )
+    .addHelpText(
+      'after',
+      `
+Writes for each picture NAME.METHOD.png: orange where a pixel speaks for the cell type, blue where it speaks against it.`,
+    )
+    .action(explain);
+}
+
+async function explain(paths: string[], options: Options): Promise<void> {
+  const pictures = await findPictures(paths);
+  const single = FORMATS[extname(options.out).toLowerCase()];
+  if (single && pictures.length * options.method.length !== 1) {
+    throw refuse('--out', 'a folder, as there are several heat maps', options.out);
+  }
+  await mkdir(single ? dirname(options.out) : options.out, { recursive: true });
+  const fileOf = ({ name }: PictureFile, method: ExplainMethod) =>
+    single ? options.out : join(options.out, `${name}.${method}.png`);
+  await using classifier = await CellClassifier.load(await classifierPath(options.model));
+  const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
+    const image = await decodeImage(bytes, { signal });
+    const explained: Explanation[] = [];
+    for (const method of options.method) {
+      const explanation = await classifier.explain(image, { ...explainOptions(options), method, signal });
+      const file = fileOf(picture, method);
+      await writeFile(file, await renderHeatMap(image, explanation, { format: single ?? 'png', signal }));
+      if (options.numbers) {
+        await writeFile(`${file.slice(0, -extname(file).length)}.json`, explanationJson(explanation));
+      }
+      explained.push(explanation);
+    }
+    return explained;
+  });
+  for (const { picture, result } of batch.done) {
+    for (const explanation of result) console.log(`${picture.fileName}: ${lineOf(explanation)}`);
+  }
+  reportBatch(batch, pictures.length);
+}
+
+function explainOptions({ target, baseline, steps, patch, stride }: Options): ExplainOptions {
+  return {
+    ...(target === undefined ? {} : { target }),
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(steps === undefined ? {} : { steps }),
+    ...(patch === undefined ? {} : { patch }),
+    ...(stride === undefined ? {} : { stride }),
+  };
+}
+
+function lineOf({ method, target, probability, logits, baselineLogits, values }: Explanation): string {
+  const line = `${target} (${probability.toFixed(3)}) by ${method}`;
+  if (method !== 'integrated-gradients') return line;
+  const sum = values.reduce((total, value) => total + value, 0);
+  const difference = logits[target]! - baselineLogits[target]!;
+  return `${line}, values sum to ${sum.toFixed(3)} of a difference of ${difference.toFixed(3)}`;
+}

@@ -1,0 +1,173 @@
+import { checkKeys, checkNumber, checkOneOf, refuse } from './check.js';
+import type { ClassifierConfig } from './config/classifier.js';
+import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
+import type { NativeExplainOptions, NativeExplanation } from './native/contract.js';
+
+export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam'] as const;
+
+/**
+ * `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the way from a baseline to the picture; the
+ * values sum to the difference of the two logits, the nearer the more steps.
+ * `occlusion` (Zeiler, Fergus 2014): how far the logit falls when a square is covered by the baseline.
+ * `grad-cam` (Selvaraju et al. 2017): what the last layer's maps say for the class; coarse, and never negative.
+ */
+export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
+
+export interface ExplainOptions extends CallOptions {
+  /** Default `integrated-gradients`. */
+  method?: ExplainMethod;
+  /** The class whose logit is explained. Default: the one the picture is taken for. */
+  target?: string;
+  /** What stands for a picture that shows nothing: every pixel the configuration's mean (default), or black. */
+  baseline?: 'mean' | 'black';
+  /** Points on the way of `integrated-gradients`, 1 to 10,000. Default 32. */
+  steps?: number;
+  /** Side of the square of `occlusion` in pixels of the network's input. Default: a seventh of its shorter side. */
+  patch?: number;
+  /** How far the square moves; at most `patch`, so that every pixel is covered. Default: half of `patch`. */
+  stride?: number;
+}
+
+/** The part of the picture that the network was shown, in pixels of the picture. */
+export interface SeenRegion {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** How much each pixel spoke for a class, and in which picture. */
+export class Explanation {
+  readonly method: ExplainMethod;
+  /** The class that is explained. */
+  readonly target: string;
+  /** Size of the network's input. */
+  readonly width: number;
+  readonly height: number;
+  /**
+   * For each pixel of the network's input, in rows: above 0 it speaks for the target, below against it, in units of
+   * the logit (`grad-cam` has no unit).
+   */
+  readonly values: Float32Array;
+  /** Of each class, for the picture and for the baseline. */
+  readonly logits: Readonly<Record<string, number>>;
+  readonly baselineLogits: Readonly<Record<string, number>>;
+  /** Size of the picture as it came. */
+  readonly picture: Readonly<Size>;
+  readonly region: Readonly<SeenRegion>;
+
+  /** @internal */
+  constructor(method: ExplainMethod, native: NativeExplanation, config: ClassifierConfig, picture: Size) {
+    const { classNames, resize } = config;
+    const named = (logits: Float32Array) =>
+      Object.fromEntries(classNames.map((name, i) => [name, logits[i]!]));
+    this.method = method;
+    this.target = classNames[native.target]!;
+    this.width = native.width;
+    this.height = native.height;
+    this.values = native.values;
+    this.logits = named(native.logits);
+    this.baselineLogits = named(native.baselineLogits);
+    this.picture = { width: picture.width, height: picture.height };
+    this.region = resize?.method === 'crop' ? middle(picture, resize) : { x: 0, y: 0, ...this.picture };
+  }
+
+  /** 0 to 1, of the target. */
+  get probability(): number {
+    const logits = Object.values(this.logits);
+    const highest = Math.max(...logits);
+    const sum = logits.reduce((total, logit) => total + Math.exp(logit - highest), 0);
+    return Math.exp(this.logits[this.target]! - highest) / sum;
+  }
+
+  /** A value for each pixel of the picture as it came, in rows: interpolated, 0 where the network saw nothing. */
+  toPicture(): Float32Array {
+    return this.toGrid(this.values, this.picture);
+  }
+
+  /** Any values of the network's input, mapped to a grid over the whole picture. @internal */
+  toGrid(values: Float32Array, { width, height }: Size): Float32Array {
+    const { region, picture } = this;
+    const columns = positions(width, picture.width, region.x, region.width, this.width);
+    const rows = positions(height, picture.height, region.y, region.height, this.height);
+    const mapped = new Float32Array(width * height);
+    rows.forEach((row, y) => {
+      if (row === undefined) return;
+      const upper = row.first * this.width;
+      const lower = row.second * this.width;
+      columns.forEach((column, x) => {
+        if (column === undefined) return;
+        const { first, second, share } = column;
+        mapped[y * width + x] = mix(
+          mix(values[upper + first]!, values[upper + second]!, share),
+          mix(values[lower + first]!, values[lower + second]!, share),
+          row.share,
+        );
+      });
+    });
+    return mapped;
+  }
+}
+
+const mix = (a: number, b: number, share: number) => a + (b - a) * share;
+
+interface Position {
+  first: number;
+  second: number;
+  /** Of the second, 0 to 1. */
+  share: number;
+}
+
+/** Between which of a side's `inputs` values the middle of each of its `count` squares lies; undefined outside. */
+function positions(
+  count: number,
+  side: number,
+  start: number,
+  length: number,
+  inputs: number,
+): (Position | undefined)[] {
+  return Array.from({ length: count }, (_, i) => {
+    const place = ((i + 0.5) * side) / count - start;
+    if (place < 0 || place >= length) return undefined;
+    const at = Math.min(inputs - 1, Math.max(0, (place * inputs) / length - 0.5));
+    const first = Math.floor(at);
+    return { first, second: Math.min(first + 1, inputs - 1), share: at - first };
+  });
+}
+
+/** fastai's crop, as native/io/resize.cc cuts it: the largest middle part of the target's shape. */
+function middle({ width, height }: Size, target: Size): SeenRegion {
+  const ratio = Math.min(width / target.width, height / target.height);
+  const part = (side: number) => Math.max(1, Math.trunc(ratio * side));
+  const seen = { width: part(target.width), height: part(target.height) };
+  return { x: (width - seen.width) >> 1, y: (height - seen.height) >> 1, ...seen };
+}
+
+/** The options for the addon, complete; `input` is the size of the network's input. */
+export function checkExplainOptions(
+  options: ExplainOptions,
+  classNames: readonly string[],
+  input: Size,
+): NativeExplainOptions {
+  checkKeys('', options, ['method', 'target', 'baseline', 'steps', 'patch', 'stride', ...CALL_OPTION_KEYS]);
+  const { target } = options;
+  if (target !== undefined && !classNames.includes(target)) {
+    throw refuse('target', `one of ${classNames.join(', ')}`, target);
+  }
+  const whole = { min: 1, max: 10_000, integer: true };
+  const seventh = Math.max(1, Math.round(Math.min(input.width, input.height) / 7));
+  const patch = checkNumber('patch', options.patch ?? seventh, { ...whole, max: 1 << 16 });
+  return {
+    method: checkOneOf('method', options.method ?? 'integrated-gradients', EXPLAIN_METHODS),
+    target: target === undefined ? null : classNames.indexOf(target),
+    baseline: checkOneOf('baseline', options.baseline ?? 'mean', ['mean', 'black']),
+    steps: checkNumber('steps', options.steps ?? 32, whole),
+    patch,
+    stride: checkNumber('stride', options.stride ?? Math.ceil(patch / 2), { ...whole, max: patch }),
+  };
+}

@@ -1,0 +1,42 @@
+import type { ExplainMethod, Explanation, SeenRegion } from '../explanation.js';
+import { shortest } from './number.js';
+
+/** Why a picture was taken for a class, as a file. A reader refuses a `version` above the one it knows. */
+export interface ExplanationJson {
+  format: 'cellroute-explanation';
+  version: 1;
+  method: ExplainMethod;
+  /** The class that is explained. */
+  target: string;
+  logits: Record<string, number>;
+  baselineLogits: Record<string, number>;
+  /** Size of the picture, and the part of it that the network saw. */
+  picture: { width: number; height: number };
+  region: SeenRegion;
+  /** Size of the network's input. */
+  width: number;
+  height: number;
+  /** width * height, in rows. */
+  values: number[];
+}
+
+/** One explanation as JSON text. */
+export function explanationJson(explanation: Explanation): string {
+  const { method, target, picture, region, width, height, values } = explanation;
+  const rounded = (logits: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(logits).map(([name, logit]) => [name, shortest(logit)]));
+  const json: ExplanationJson = {
+    format: 'cellroute-explanation',
+    version: 1,
+    method,
+    target,
+    logits: rounded(explanation.logits),
+    baselineLogits: rounded(explanation.baselineLogits),
+    picture,
+    region,
+    width,
+    height,
+    values: Array.from(values, shortest),
+  };
+  return JSON.stringify(json);
+}

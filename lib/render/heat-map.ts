@@ -1,0 +1,121 @@
+import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
+import { Explanation } from '../explanation.js';
+import type { ImageInput } from '../image/types.js';
+import { blurred } from './blur.js';
+import type { Canvas, Colour } from './canvas.js';
+import { checkFormat, encode, type RenderFormat } from './encode.js';
+import { prepareScene } from './scene.js';
+import { percent, withTitle } from './title.js';
+
+export interface HeatMapOptions {
+  /** How much the strongest values hide the picture, 0 to 1. Default 0.75. */
+  opacity?: number;
+  /**
+   * Values are spread by a Gaussian of this share of the input's shorter side, 0 to 0.2, before they are drawn.
+   * Default 0.015 for `integrated-gradients`, which are grainy, 0 for the others.
+   */
+  smooth?: number;
+  /** Text of the bar above the picture; false for no bar. Default: class, probability and method. */
+  title?: string | boolean;
+  /** Default `png`. */
+  format?: RenderFormat;
+  /** Pixels the longer side of the picture may have; larger ones are shrunk. Default 2048. */
+  maxSide?: number;
+  signal?: AbortSignal;
+}
+
+/** Values beyond this share of all are drawn as the strongest. */
+const strongest = 0.995;
+/** From weak to strong. Orange and blue are told apart by nearly every eye. */
+const speaksFor: readonly [Colour, Colour] = [
+  [225, 70, 0],
+  [255, 235, 110],
+];
+const speaksAgainst: readonly [Colour, Colour] = [
+  [25, 80, 230],
+  [140, 235, 255],
+];
+/** What is left of the light where the network saw nothing. */
+const unseen = 0.35;
+
+/**
+ * The picture in grey, under what each pixel said for the class (orange to yellow) or against it (blue to cyan); parts
+ * that the network did not see are dark.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the explanation is of a picture of another size; what
+ *   {@link decodeImage} throws.
+ */
+export async function renderHeatMap(
+  image: ImageInput,
+  explanation: Explanation,
+  options: HeatMapOptions = {},
+): Promise<Buffer> {
+  if (!(explanation instanceof Explanation)) throw refuse('explanation', 'an Explanation', explanation);
+  const { opacity, smooth, title, format, maxSide, signal } = checkOptions(options, explanation);
+  const { canvas } = await prepareScene(image, explanation.picture, maxSide, signal);
+  const { width, height } = explanation;
+  const spread = blurred(explanation.values, width, height, smooth * Math.min(width, height));
+  paint(canvas, explanation.toGrid(spread, canvas), strengthOf(spread), opacity);
+  darken(canvas, explanation);
+  const text =
+    title === true
+      ? {
+          left: `${explanation.target} ${percent(explanation.probability)} by ${explanation.method}`,
+          notes: [
+            { text: 'for', colour: speaksFor[1] },
+            ...(explanation.method === 'grad-cam' ? [] : [{ text: 'against', colour: speaksAgainst[1] }]),
+          ],
+          right: '',
+        }
+      : { left: title || '', right: '' };
+  return encode(title === false ? canvas : withTitle(canvas, text), format);
+}
+
+function checkOptions(options: HeatMapOptions, { method }: Explanation) {
+  checkKeys('', options, ['opacity', 'smooth', 'title', 'format', 'maxSide', 'signal']);
+  const { title = true } = options;
+  const usual = method === 'integrated-gradients' ? 0.015 : 0;
+  return {
+    opacity: checkNumber('opacity', options.opacity ?? 0.75, { min: 0, max: 1 }),
+    smooth: checkNumber('smooth', options.smooth ?? usual, { min: 0, max: 0.2 }),
+    title: typeof title === 'boolean' ? title : checkString('title', title),
+    format: checkFormat(options.format),
+    maxSide: checkNumber('maxSide', options.maxSide ?? 2048, { min: 16, max: 16_383, integer: true }),
+    signal: options.signal,
+  };
+}
+
+/** The size of value that is drawn as the strongest; never 0, so that nothing said is nothing drawn. */
+function strengthOf(values: Float32Array): number {
+  const sizes = values.map(Math.abs).sort();
+  return sizes[Math.floor(strongest * (sizes.length - 1))] || sizes.at(-1) || 1;
+}
+
+function paint(canvas: Canvas, values: Float32Array, strength: number, opacity: number): void {
+  const { data } = canvas;
+  for (let i = 0, at = 0; i < values.length; i++, at += 3) {
+    const grey = 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
+    const size = Math.min(1, Math.abs(values[i]!) / strength);
+    const [weak, strong] = values[i]! > 0 ? speaksFor : speaksAgainst;
+    const cover = opacity * Math.sqrt(size);
+    for (let c = 0; c < 3; c++) {
+      const colour = weak[c]! + (strong[c]! - weak[c]!) * size;
+      data[at + c] = grey + (colour - grey) * cover + 0.5;
+    }
+  }
+}
+
+function darken(canvas: Canvas, { region, picture }: Explanation): void {
+  const across = canvas.width / picture.width;
+  const down = canvas.height / picture.height;
+  const [left, right] = [region.x * across, (region.x + region.width) * across];
+  const [top, bottom] = [region.y * down, (region.y + region.height) * down];
+  for (let y = 0; y < canvas.height; y++) {
+    const inRows = y + 0.5 >= top && y + 0.5 < bottom;
+    for (let x = 0; x < canvas.width; x++) {
+      if (inRows && x + 0.5 >= left && x + 0.5 < right) continue;
+      const at = 3 * (y * canvas.width + x);
+      for (let c = 0; c < 3; c++) canvas.data[at + c] = canvas.data[at + c]! * unseen;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+#include "infer/explain.h"
+
+#include <algorithm>
+#include <string>
+
+#include "model/transform.h"
+
+namespace cellroute::infer {
+namespace {
+
+/** Pixels that run as one batch of occluded inputs. */
+constexpr int64_t kBatchPixels = 512 * 512;
+
+/** What a module's parameters ask for, put back as it was: a loaded network's ask for gradients,
+ *  and to keep what those would need costs memory and time. */
+class WithoutParameterGradients {
+ public:
+  explicit WithoutParameterGradients(torch::nn::Module& module) {
+    for (auto& parameter : module.parameters()) {
+      if (!parameter.requires_grad()) continue;
+      parameter.set_requires_grad(false);
+      parameters_.push_back(parameter);
+    }
+  }
+  ~WithoutParameterGradients() {
+    for (auto& parameter : parameters_) parameter.set_requires_grad(true);
+  }
+  WithoutParameterGradients(const WithoutParameterGradients&) = delete;
+  WithoutParameterGradients& operator=(const WithoutParameterGradients&) = delete;
+
+ private:
+  std::vector<torch::Tensor> parameters_;
+};
+
+/** Gradient of the target's logit with respect to `x`, where `logits` gives logits of it. */
+template <typename Logits>
+torch::Tensor gradient(const torch::Tensor& x, int64_t target, Logits logits) {
+  const torch::AutoGradMode grad(true);
+  const auto leaf = x.detach().requires_grad_();
+  return torch::autograd::grad({logits(leaf).select(1, target).sum()}, {leaf})[0];
+}
+
+torch::Tensor baseline_of(const model::Classifier& network, const torch::Tensor& input,
+                          Baseline baseline) {
+  const auto zeros = torch::zeros_like(input);
+  return baseline == Baseline::kMean ? zeros : model::normalize(zeros, network->config().normalize);
+}
+
+/** [H, W] */
+torch::Tensor integrated_gradients(model::Classifier network, const torch::Tensor& input,
+                                   const torch::Tensor& baseline, int64_t target, int64_t steps,
+                                   const Poll& poll) {
+  const auto path = input - baseline;
+  auto sum = torch::zeros_like(input, torch::kFloat64);
+  for (int64_t step = 0; step < steps; ++step) {
+    poll("integrated gradients", static_cast<double>(step) / static_cast<double>(steps));
+    const double at = (static_cast<double>(step) + 0.5) / static_cast<double>(steps);
+    sum += gradient(baseline + path * at, target,
+                    [&](const torch::Tensor& x) { return network->forward(x); });
+  }
+  return (path * (sum / static_cast<double>(steps))).sum({0, 1});
+}
+
+/** Where squares begin along a side so that the last of them reaches its end. */
+std::vector<int64_t> starts(int64_t length, int64_t patch, int64_t stride) {
+  std::vector<int64_t> result{0};
+  while (result.back() + patch < length) result.push_back(result.back() + stride);
+  return result;
+}
+
+/** [H, W] */
+torch::Tensor occlusion(model::Classifier network, const torch::Tensor& input,
+                        const torch::Tensor& baseline, int64_t target,
+                        const ExplainOptions& options, float logit, const Poll& poll) {
+  struct Square {
+    int64_t top;
+    int64_t left;
+  };
+  const auto height = input.size(2), width = input.size(3);
+  std::vector<Square> squares;
+  for (const auto top : starts(height, options.patch, options.stride)) {
+    for (const auto left : starts(width, options.patch, options.stride)) {
+      squares.push_back({.top = top, .left = left});
+    }
+  }
+  const auto inside = [&](const torch::Tensor& tensor, const Square& square) {
+    return tensor.slice(-2, square.top, std::min(square.top + options.patch, height))
+        .slice(-1, square.left, std::min(square.left + options.patch, width));
+  };
+  auto sum = torch::zeros({height, width}, torch::kFloat64);
+  auto covers = torch::zeros({height, width}, torch::kFloat64);
+  const auto at_once = static_cast<size_t>(std::max<int64_t>(1, kBatchPixels / (height * width)));
+  for (size_t begin = 0; begin < squares.size(); begin += at_once) {
+    poll("occlusion", static_cast<double>(begin) / static_cast<double>(squares.size()));
+    const auto count = std::min(at_once, squares.size() - begin);
+    const auto covered = input.repeat({static_cast<int64_t>(count), 1, 1, 1});
+    for (size_t i = 0; i < count; ++i) {
+      const auto& square = squares[begin + i];
+      inside(covered[static_cast<int64_t>(i)], square).copy_(inside(baseline[0], square));
+    }
+    const auto logits = network->forward(covered);
+    for (size_t i = 0; i < count; ++i) {
+      const auto& square = squares[begin + i];
+      inside(sum, square) += logit - logits[static_cast<int64_t>(i)][target].item<double>();
+      inside(covers, square) += 1;
+    }
+  }
+  return sum / covers;
+}
+
+/** [H, W] */
+torch::Tensor grad_cam(model::Classifier network, const torch::Tensor& input, int64_t target,
+                       const Poll& poll) {
+  poll("Grad-CAM", 0.3);
+  const auto features = network->layers(input).back();
+  poll("Grad-CAM", 0.8);
+  const auto weights = gradient(features, target, [&](const torch::Tensor& x) {
+                         return network->head(x);
+                       }).mean({2, 3}, /*keepdim=*/true);
+  const auto map = (weights * features).sum(1, /*keepdim=*/true).relu();
+  return torch::upsample_bilinear2d(map, input.sizes().slice(2), /*align_corners=*/false)
+      .squeeze(0)
+      .squeeze(0);
+}
+
+std::vector<float> to_vector(const torch::Tensor& tensor) {
+  const auto values = tensor.to(torch::kFloat32).contiguous();
+  const auto* data = values.const_data_ptr<float>();
+  return {data, data + values.numel()};
+}
+
+}  // namespace
+
+Explanation explain(const model::Classifier& network, const torch::Tensor& input,
+                    const ExplainOptions& options, const Poll& poll) {
+  const torch::NoGradGuard no_grad;
+  poll("classify", 0.0);
+  auto model = network;
+  const WithoutParameterGradients without(*model);
+  const auto baseline = baseline_of(model, input, options.baseline);
+  Explanation result{.height = input.size(2),
+                     .width = input.size(3),
+                     .values = {},
+                     .logits = {},
+                     .baseline_logits = {}};
+  result.logits = to_vector(model->forward(input));
+  result.baseline_logits = to_vector(model->forward(baseline));
+  const auto highest = std::ranges::max_element(result.logits) - result.logits.begin();
+  result.target = options.target.value_or(highest);
+  if (result.target < 0 || result.target >= static_cast<int64_t>(result.logits.size())) {
+    throw Error("INVALID_ARGUMENT", "There is no class " + std::to_string(result.target));
+  }
+  const auto values = [&] {
+    switch (options.method) {
+      case ExplainMethod::kIntegratedGradients:
+        return integrated_gradients(model, input, baseline, result.target, options.steps, poll);
+      case ExplainMethod::kOcclusion:
+        return occlusion(model, input, baseline, result.target, options,
+                         result.logits[static_cast<size_t>(result.target)], poll);
+      case ExplainMethod::kGradCam:
+        return grad_cam(model, input, result.target, poll);
+    }
+    throw Error("INVALID_ARGUMENT", "Unknown method");
+  };
+  result.values = to_vector(values());
+  poll("done", 1.0);
+  return result;
+}
+
+}  // namespace cellroute::infer
