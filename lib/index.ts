@@ -22,6 +22,7 @@ export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/sum
 export type { DatasetItem, LoadedItem } from './data/types.js';
 export { RoutedEnsemble, type RoutedEnsembleOptions, type RoutedSegmentOptions } from './ensemble.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
+export { type ExplainMethod, type ExplainOptions, Explanation, type SeenRegion } from './explanation.js';
 export type { ImageInput, RawImage } from './image/types.js';
 export { Masks } from './mask/masks.js';
 export type { CallOptions, Progress } from './model.js';
@@ -30,6 +31,7 @@ export { type LoadOptions, loadNative } from './native/load.js';
 export { sartorius } from './presets.js';
 export { type ComparisonOptions, type PredictedCells, renderComparison } from './render/comparison.js';
 export type { RenderFormat } from './render/encode.js';
+export { type HeatMapOptions, renderHeatMap } from './render/heat-map.js';
 export { type OverlayOptions, renderOverlay } from './render/overlay.js';
 export type { Capped, Route, RoutedSegmentation, Segmentation } from './result.js';
 export {
@@ -38,3 +40,23 @@ export {
   type SegmentOptions,
   type SegmentThresholds,
 } from './segmenter.js';
+export { ClassifierTrainer } from './trainer/classifier-trainer.js';
+export type {
+  ClassifierTraining,
+  PartialClassifierTraining,
+  PartialSegmenterTraining,
+  SegmenterTraining,
+} from './trainer/config.js';
+export {
+  type EnsembleTrainEvent,
+  EnsembleTrainer,
+  type EnsembleTrainerOptions,
+  type EnsembleTraining,
+  type ResumeEnsembleOptions,
+} from './trainer/ensemble-trainer.js';
+export type { ClassifierEvaluation } from './trainer/evaluate-classifier.js';
+export type { ClassifierTrainEvent, SegmenterTrainEvent, TrainEvent } from './trainer/events.js';
+export type { StartReport } from './trainer/network.js';
+export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
+export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';
+export { syncWandb } from './trainer/wandb.js';

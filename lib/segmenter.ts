@@ -55,7 +55,7 @@ export const THRESHOLD_KEYS = [
 ] as const;
 const RPN_KEYS = ['preNmsTopN', 'postNmsTopN', 'nmsThreshold', 'scoreThreshold'] as const;
 /** A cell that lost more than this share of its pixels is dropped, where the caller names no share. */
-const DEFAULT_MAX_LOST = 0.2;
+export const DEFAULT_MAX_LOST = 0.2;
 
 const share = { min: 0, max: 1 };
 const count = { min: 1, max: 1_000_000, integer: true };

@@ -8,8 +8,10 @@ import { registerClassify } from './classify.js';
 import { registerConvert } from './convert.js';
 import { registerDataset } from './dataset.js';
 import { registerDoctor } from './doctor.js';
+import { registerExplain } from './explain.js';
 import { registerInspect } from './inspect.js';
 import { registerSegment } from './segment.js';
+import { registerTrain } from './train.js';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;
@@ -32,6 +34,8 @@ Start here:
 
 registerSegment(program);
 registerClassify(program);
+registerExplain(program);
+registerTrain(program);
 registerInspect(program);
 registerConvert(program);
 registerDataset(program);

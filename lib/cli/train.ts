@@ -1,7 +1,7 @@
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { checkKeys, checkObject } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
-import { openDataset } from '../data/open.js';
 import { CellrouteError } from '../errors.js';
 import { ClassifierTrainer } from '../trainer/classifier-trainer.js';
 import { classifierTraining, segmenterTraining } from '../trainer/config.js';
@@ -14,11 +14,12 @@ import {
 import { RunFolder, readJson } from '../trainer/run-folder.js';
 import { SegmenterTrainer } from '../trainer/segmenter-trainer.js';
 import { syncWandb } from '../trainer/wandb.js';
+import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import { numberIn } from './options.js';
 import { type AnyTrainEvent, TrainReport } from './train-report.js';
 
 /** Where the pictures of a run come from; kept in its data.json for `--resume`. */
-interface Source {
+interface Source extends DatasetFlags {
   data: string;
   validation?: string;
   validationFraction?: number;
@@ -58,13 +59,11 @@ export function registerTrain(program: Command): void {
 }
 
 function registerKind(train: Command, kind: Kind): void {
-  train
+  const command = train
     .command(kind)
     .description(DESCRIPTIONS[kind])
-    .option(
-      '-d, --data <path>',
-      'train.csv of the competition, COCO .json, or a folder with images/, labels/ and index.csv',
-    )
+    .option('-d, --data <path>', datasetForms);
+  addDatasetOptions(command)
     .option('-o, --out <folder>', 'where the run is kept: weights, checkpoints, log, plots, samples')
     .option('-c, --config <file>', 'JSON file with what differs from the defaults')
     .option('--validation <path>', 'pictures to validate on, as --data')
@@ -170,23 +169,32 @@ const resumed = ({ data, validation }: Pictures, force: boolean) => ({
   force,
 });
 
+const SOURCE_KEYS = [
+  'data',
+  'validation',
+  'validationFraction',
+  'validationColumn',
+  'type',
+  'typeColumn',
+  'pictures',
+  'categoriesAreTypes',
+] as const;
+
 function sourceOf(flags: Flags): Source | undefined {
-  const { data, validation, validationFraction, validationColumn, type } = flags;
+  const { data, validation, validationFraction, validationColumn } = flags;
   const ways = [validation, validationFraction, validationColumn].filter((way) => way !== undefined);
   if (ways.length > 1) {
     throw missing('--validation', 'one of --validation, --validation-fraction and --validation-column');
   }
-  if (data === undefined) {
-    if (ways.length > 0 || type) throw missing('--data', 'the data set that this is about');
-    return undefined;
+  const given = SOURCE_KEYS.filter((key) => flags[key] !== undefined);
+  if (given.length === 0) return undefined;
+  if (data === undefined) throw missing('--data', 'the data set that this is about');
+  const source: Source = { ...Object.fromEntries(given.map((key) => [key, flags[key]])), data };
+  // A run may be resumed from anywhere.
+  for (const key of ['data', 'validation', 'pictures'] as const) {
+    if (source[key] !== undefined) source[key] = resolve(source[key]);
   }
-  return {
-    data,
-    ...(validation === undefined ? {} : { validation }),
-    ...(validationFraction === undefined ? {} : { validationFraction }),
-    ...(validationColumn === undefined ? {} : { validationColumn }),
-    ...(type === undefined ? {} : { type }),
-  };
+  return source;
 }
 
 /** How the run that is resumed opened its data. */
@@ -213,10 +221,7 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
 async function openSource(source: Source): Promise<{ train: Dataset; validation?: Dataset }> {
   const { validation, validationFraction, validationColumn, type } = source;
   const open = async (path: string) => {
-    const dataset = await openDataset(path);
-    for (const { file, row, reason } of dataset.problems) {
-      console.error(`left out: ${file}${row === undefined ? '' : `, row ${row}`}: ${reason}`);
-    }
+    const dataset = await openWithFlags(path, source);
     return type ? dataset.filter({ types: type }) : dataset;
   };
   const train = await open(source.data);

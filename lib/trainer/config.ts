@@ -18,6 +18,7 @@ import {
   variants,
 } from '../config/schema.js';
 import { version } from '../config/shared.js';
+import { METRIC_NAMES } from '../metrics/index.js';
 import { flipHorizontal, flipVertical, readTransforms, type Transform } from '../transforms/index.js';
 
 const share = (fallback: number) => number(fallback, { min: 0, max: 1 });
@@ -180,8 +181,8 @@ const segmenterShape = object({
   }),
   validation: validation({
     /** Higher is better for each: see `evaluate`. */
-    metric: oneOf('kaggle', ['kaggle', 'ap', 'ap50', 'f1', 'pq', 'aji']),
-    /** What decides which pixels become cells, as in `segment`. */
+    metric: oneOf('kaggle', METRIC_NAMES),
+    /** What decides which pixels become cells, as in `segment`; COCO's metrics (ap, ap50) see cells of every score. */
     thresholds: object({
       minScore: share(0.5),
       maskThreshold: share(0.5),

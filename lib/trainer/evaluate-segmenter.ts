@@ -1,28 +1,39 @@
+import type { Cells } from '../cells.js';
 import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
-import { type EvaluatedPicture, type Evaluation, evaluate, metricOf } from '../metrics/index.js';
+import {
+  type EvaluatedPicture,
+  type Evaluation,
+  evaluate,
+  METRIC_NAMES,
+  metricOf,
+} from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
-import type { CellSegmenter } from '../segmenter.js';
+import { type CellSegmenter, DEFAULT_MAX_LOST } from '../segmenter.js';
 import type { SegmenterTraining } from './config.js';
 import type { Judgement } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
 
 export type SegmenterEvaluation = Evaluation;
 
-const METRICS = ['kaggle', 'ap', 'ap50', 'f1', 'pq', 'aji'] as const;
-
 /** Tries a segmenter on the validation pictures, and keeps some of them to be drawn. */
 export function segmenterJudge(data: Dataset, validation: SegmenterTraining['validation']) {
   const { metric, thresholds, pictures, samples } = validation;
+  const { minScore, removeOverlaps, ...masks } = thresholds;
+  const rules = {
+    minScore,
+    removeOverlaps: removeOverlaps === true ? { maxLost: DEFAULT_MAX_LOST } : removeOverlaps,
+  };
   const items = spread(data.items, pictures);
   const drawn = new Set(spread(items, samples));
   return async (segmenter: CellSegmenter, signal?: AbortSignal): Promise<Judgement<SegmenterEvaluation>> => {
-    const options = { ...thresholds, ...(signal ? { signal } : {}) };
+    const call = signal ? { signal } : {};
     const evaluated: EvaluatedPicture[] = [];
-    const sheet: { loaded: LoadedItem; picture: EvaluatedPicture }[] = [];
+    const sheet: Sample[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
-      const { cells } = await segmenter.segment(loaded.image, options);
-      const picture: EvaluatedPicture = {
+      // Average precision weighs every score; the thresholds are applied by the metrics they are for.
+      const { cells } = await segmenter.segment(loaded.image, { ...masks, minScore: 0, ...call });
+      evaluated.push({
         id: item.id,
         ...(item.type === undefined ? {} : { type: item.type }),
         truth: loaded.masks,
@@ -30,12 +41,13 @@ export function segmenterJudge(data: Dataset, validation: SegmenterTraining['val
         predicted: cells.masks,
         scores: cells.scores,
         labels: cells.labels,
-      };
-      evaluated.push(picture);
-      if (drawn.has(item)) sheet.push({ loaded, picture });
+      });
+      if (!drawn.has(item)) continue;
+      const shown = await segmenter.segment(loaded.image, { ...thresholds, ...call });
+      sheet.push({ id: item.id, loaded, cells: shown.cells });
     }
-    const evaluation = await evaluate(evaluated);
-    const figures = Object.fromEntries(METRICS.map((name) => [name, metricOf(evaluation, name)]));
+    const evaluation = await evaluate(evaluated, { ...rules, ...call });
+    const figures = Object.fromEntries(METRIC_NAMES.map((name) => [name, metricOf(evaluation, name)]));
     return {
       metric,
       score: figures[metric]!,
@@ -46,13 +58,16 @@ export function segmenterJudge(data: Dataset, validation: SegmenterTraining['val
   };
 }
 
-async function draw(sheet: readonly { loaded: LoadedItem; picture: EvaluatedPicture }[]): Promise<Buffer> {
+interface Sample {
+  id: string;
+  loaded: LoadedItem;
+  cells: Cells;
+}
+
+async function draw(sheet: readonly Sample[]): Promise<Buffer> {
   const pictures: Buffer[] = [];
-  for (const { loaded, picture } of sheet) {
-    const { id, truth, predicted, scores } = picture;
-    pictures.push(
-      await renderComparison(loaded.image, truth, { masks: predicted, scores }, { title: id, maxSide: 2048 }),
-    );
+  for (const { id, loaded, cells } of sheet) {
+    pictures.push(await renderComparison(loaded.image, loaded.masks, cells, { title: id, maxSide: 2048 }));
   }
   return sheetOf(pictures);
 }

@@ -90,8 +90,15 @@ export class Records {
     return this.#history.results();
   }
 
-  async close(): Promise<void> {
+  /** Listeners hear no more, and have sent what they had. Returns what went wrong since the last time. */
+  async conclude(): Promise<string[]> {
     for (const listener of this.#listeners) await this.#attempt(listener.name, () => listener.close());
+    this.#listeners = [];
+    return this.#takeNotices();
+  }
+
+  async close(): Promise<void> {
+    await this.conclude();
     await this.#log.close();
   }
 

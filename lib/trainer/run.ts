@@ -98,6 +98,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
       failed = !isAbort(error, signal);
       if (failed) throw error;
       yield* this.#checkpoint();
+      yield* this.#notices(await this.#parts.records.conclude());
       yield this.#stop('aborted');
     } finally {
       if (!failed && this.#saved !== this.#position) await this.#save();
@@ -300,6 +301,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     const event = { ...this.#stop(why), weights };
     await records.write(lineOf(event)!);
     yield* this.#notices(await records.draw());
+    yield* this.#notices(await records.conclude());
     await writeJson(folder.results, { why, ...records.results(), best, step, seconds, weights });
     yield event;
   }

@@ -121,6 +121,7 @@ class Link {
   constructor(start: WandbStart) {
     this.#worker = new Worker(join(packageRoot, 'dist', 'trainer', 'wandb-worker.js'), {
       workerData: start,
+      env: { ...process.env },
       stdout: true,
       stderr: true,
     });

@@ -20,7 +20,15 @@ const lines: LogLine[] = [
     gradNorm: 3.25,
     picturesPerSecond: 2,
   },
-  { kind: 'epoch', time: 1_700_000_001, epoch: 1, step: 300, total: 1.25, losses: { loss_mask: 1 }, seconds: 9 },
+  {
+    kind: 'epoch',
+    time: 1_700_000_001,
+    epoch: 1,
+    step: 300,
+    total: 1.25,
+    losses: { loss_mask: 1 },
+    seconds: 9,
+  },
   {
     kind: 'validation',
     time: 1_700_000_002,
@@ -79,8 +87,7 @@ test('records are framed with their lengths and checksums, and there is one file
 });
 
 const python = process.env.CELLROUTE_REFERENCE_PYTHON;
-const hasTensorboard =
-  python !== undefined && spawnSync(python, ['-c', 'import tensorboard']).status === 0;
+const hasTensorboard = python !== undefined && spawnSync(python, ['-c', 'import tensorboard']).status === 0;
 const real = hasTensorboard ? test : test.skip;
 
 real('TensorBoard itself reads them', async () => {

@@ -1,0 +1,317 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { CellClassifier, CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
+import { openWeights } from '../../lib/weights/open.js';
+import { root } from '../support/sdk.js';
+import { syntheticData, tinyClassifier, tinySegmenter } from '../support/synthetic.js';
+import { logOf } from '../support/training.js';
+import { readAll } from '../support/weights.js';
+
+const main = join(root, 'dist/cli/main.js');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-train-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const path = (name: string) => join(folder, name);
+
+let data: string;
+beforeAll(async () => {
+  data = await syntheticData(path('data'), 16);
+});
+
+function configFile(name: string, config: object): string {
+  writeFileSync(path(name), JSON.stringify(config));
+  return path(name);
+}
+
+const segmenterConfig = {
+  network: tinySegmenter,
+  batchSize: 2,
+  epochs: 3,
+  average: { decay: 0.9 },
+  schedule: { kind: 'one-cycle', maxLr: 0.02 },
+  transforms: [
+    { kind: 'flip-horizontal' },
+    { kind: 'quarter-turns' },
+    { kind: 'random-crop', width: 56, height: 56 },
+  ],
+  validation: { everySteps: 4, samples: 2 },
+  // A checkpoint after every step: a kill finds one being written.
+  checkpoint: { everyMinutes: 0 },
+};
+
+const cellroute = (...args: string[]) =>
+  spawnSync(process.execPath, [main, 'train', ...args], { encoding: 'utf8' });
+
+/** A training in a process of its own. */
+function start(...args: string[]): {
+  child: ChildProcess;
+  ended: Promise<{ code: number | null; stderr: string; stdout: string }>;
+} {
+  const child = spawn(process.execPath, [main, 'train', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  let stdout = '';
+  child.stderr.on('data', (text) => (stderr += text));
+  child.stdout.on('data', (text) => (stdout += text));
+  const ended = new Promise<{ code: number | null; stderr: string; stdout: string }>((done) =>
+    child.on('close', (code) => done({ code, stderr, stdout })),
+  );
+  return { child, ended };
+}
+
+const stepsIn = (run: string): number => {
+  const log = join(run, 'log.jsonl');
+  return existsSync(log) ? readFileSync(log, 'utf8').split('"kind":"step"').length - 1 : 0;
+};
+
+const isWriting = (run: string): boolean =>
+  existsSync(join(run, 'checkpoints')) &&
+  readdirSync(join(run, 'checkpoints')).some((name) => name.includes('last') && name.endsWith('.part'));
+
+/** Kills a training as soon as `when` says so; false where it had ended before. */
+async function killWhen(when: () => boolean, ...args: string[]): Promise<boolean> {
+  const { child, ended } = start(...args);
+  let over = false;
+  const watched = ended.then((result) => {
+    over = true;
+    return result;
+  });
+  while (!over && !when()) await wait(1);
+  child.kill('SIGKILL');
+  const { code, stderr } = await watched;
+  if (code !== null && code !== 0) throw new Error(stderr);
+  return code === null;
+}
+
+/** Everything of a finished run that must not depend on its interruptions. */
+async function outcome(run: string, network: 'segmenter' | 'classifier') {
+  const tensors = await readAll(await openWeights(join(run, 'checkpoints/last.safetensors')));
+  const { best } = JSON.parse(readFileSync(join(run, 'results.json'), 'utf8')) as { best: object };
+  return {
+    weights: readFileSync(join(run, `${network}.safetensors`)),
+    state: Object.fromEntries([...tensors].map(([name, bytes]) => [name, Buffer.from(bytes)])),
+    log: logOf(join(run, 'log.jsonl')),
+    best,
+  };
+}
+
+describe('a segmenter', () => {
+  let whole: Awaited<ReturnType<typeof outcome>>;
+  let config: string;
+  const run = path('whole');
+
+  beforeAll(async () => {
+    config = configFile('segmenter.json', segmenterConfig);
+    const { status, stdout, stderr } = cellroute(
+      ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', run],
+    );
+    if (status !== 0) throw new Error(stderr);
+    expect(stdout).toMatch(/^18 steps in 3 epochs, in .*whole\nStarting epoch 1 of 3\n/);
+    expect(stdout).toMatch(
+      /\[Epoch {2}1 \/ {2}3\] Train mask-only loss: {3}\d\.\d{3}\n\[Epoch {2}1 \/ {2}3\] Train loss: +\d+\.\d{3}\. \[\d+ secs\]\n/,
+    );
+    expect(stdout).toMatch(
+      /Finished after 18 steps\. Weights: .*segmenter\.safetensors \(of step \d+, the best: /,
+    );
+    whole = await outcome(run, 'segmenter');
+  });
+
+  test('leaves a whole run folder', async () => {
+    expect(readdirSync(run).sort()).toEqual([
+      'checkpoints',
+      'config.json',
+      'data.json',
+      'environment.json',
+      'log.jsonl',
+      'loss.png',
+      'results.json',
+      'samples',
+      'segmenter.safetensors',
+      'tensorboard',
+      'validation.png',
+    ]);
+    expect(readdirSync(join(run, 'checkpoints')).sort()).toEqual([
+      expect.stringMatching(/^best-\d+\.safetensors$/),
+      'last.safetensors',
+    ]);
+    expect(readdirSync(join(run, 'samples'))).toEqual(
+      expect.arrayContaining(['epoch-001.png', 'epoch-002.png', 'epoch-003.png', 'step-000004.png']),
+    );
+    expect(readdirSync(join(run, 'tensorboard'))).toHaveLength(1);
+    expect(whole.log.filter((line) => (line as { kind: string }).kind === 'step')).toHaveLength(18);
+    expect(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))).toMatchObject({
+      network: { kind: 'mask-rcnn', backbone: { width: 8, norm: { kind: 'batch' } }, classNames: ['cell'] },
+      seed: 3011,
+    });
+    await using segmenter = await CellSegmenter.load(join(run, 'segmenter.safetensors'));
+    const picture = readFileSync(join(data, 'images', readdirSync(join(data, 'images'))[0]!));
+    expect((await segmenter.segment(picture)).width).toBe(64);
+  });
+
+  test('killed with kill -9 at several points, also while it writes a checkpoint, ends bit by bit the same', async () => {
+    const killed = path('killed');
+    const begin = [
+      'segmenter',
+      '--data',
+      data,
+      '--validation-fraction',
+      '0.25',
+      '--config',
+      config,
+      '--out',
+      killed,
+    ];
+    const resume = ['segmenter', '--resume', killed];
+    // Before the first step.
+    expect(await killWhen(() => existsSync(join(killed, 'config.json')), ...begin)).toBe(true);
+    expect(await killWhen(() => stepsIn(killed) >= 2, ...resume)).toBe(true);
+    for (const steps of [5, 8, 11]) {
+      expect(await killWhen(() => stepsIn(killed) >= steps && isWriting(killed), ...resume)).toBe(true);
+    }
+    expect(await killWhen(() => stepsIn(killed) >= 14, ...resume)).toBe(true);
+    const { code, stderr } = await start(...resume).ended;
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+    expect(await outcome(killed, 'segmenter')).toEqual(whole);
+    const { sessions } = JSON.parse(readFileSync(join(killed, 'environment.json'), 'utf8')) as {
+      sessions: { fromStep: number }[];
+    };
+    expect(sessions.length).toBeGreaterThanOrEqual(6);
+  });
+
+  test('stopped with Ctrl-C leaves a checkpoint, says how to go on, and ends the same', async () => {
+    const stopped = path('stopped');
+    const { child, ended } = start(
+      ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', stopped],
+    );
+    while (stepsIn(stopped) < 7) await wait(2);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/Stopped\. Go on with: cellroute train segmenter --resume .*stopped/);
+    expect(existsSync(join(stopped, 'results.json'))).toBe(false);
+    expect((await start('segmenter', '--resume', stopped).ended).code).toBe(0);
+    expect(await outcome(stopped, 'segmenter')).toEqual(whole);
+  });
+
+  test('other pictures and another configuration are refused, unless told so', async () => {
+    const other = path('other');
+    cpSync(run, other, { recursive: true });
+    const more = await syntheticData(path('more'), 18, 2);
+    const otherData = cellroute(
+      'segmenter',
+      '--data',
+      more,
+      '--validation-fraction',
+      '0.25',
+      '--resume',
+      other,
+    );
+    expect(otherData.status).toBe(1);
+    expect(otherData.stderr).toMatch(/training pictures were others.*\[RESUME_REFUSED\]/s);
+    const slower = configFile('slower.json', { ...segmenterConfig, optimizer: { weightDecay: 0.1 } });
+    const otherConfig = cellroute('segmenter', '--config', slower, '--resume', other);
+    expect(otherConfig.status).toBe(1);
+    expect(otherConfig.stderr).toMatch(/optimizer\.weightDecay was 0\.0005 and is 0\.1\n/);
+    const longer = configFile('longer.json', { ...segmenterConfig, epochs: 4 });
+    const forced = cellroute('segmenter', '--config', longer, '--resume', other, '--force');
+    expect([forced.status, forced.stderr]).toEqual([0, expect.anything()]);
+    expect(logOf(join(other, 'log.jsonl')).at(-1)).toMatchObject({ kind: 'stop', step: 24 });
+    const again = cellroute('segmenter', '--data', data, '--out', run);
+    expect(again.stderr).toMatch(/has a run in it already.*\[RESUME_REFUSED\]/s);
+  });
+});
+
+test('a classifier learns round from square, interrupted or not', async () => {
+  const config = configFile('classifier.json', {
+    network: tinyClassifier,
+    epochs: 12,
+    batchSize: 4,
+    optimizer: { kind: 'adamw' },
+    schedule: { maxLr: 0.01 },
+    checkpoint: { everyMinutes: 0 },
+  });
+  const args = ['--data', data, '--validation-fraction', '0.25', '--config', config];
+  const { status, stdout, stderr } = cellroute('classifier', ...args, '--out', path('router'));
+  expect([status, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+  expect(stdout).toMatch(
+    /\[Epoch {2}1 \/ 12\] Train loss: +\d\.\d{3}\. \[\d+ secs\]\n\[Epoch {2}1\] Validation accuracy/,
+  );
+  const results = JSON.parse(readFileSync(join(path('router'), 'results.json'), 'utf8')) as {
+    best: { score: number };
+    lastValidation: { confusion: number[][] };
+  };
+  expect(results.lastValidation.confusion.flat().reduce((a, b) => a + b)).toBe(4);
+  await using classifier = await CellClassifier.load(join(path('router'), 'classifier.safetensors'));
+  expect(classifier.config.classNames).toEqual(['round', 'square']);
+
+  expect(
+    await killWhen(() => stepsIn(path('router-2')) >= 10, 'classifier', ...args, '--out', path('router-2')),
+  ).toBe(true);
+  expect(cellroute('classifier', '--resume', path('router-2')).status).toBe(0);
+  expect(await outcome(path('router-2'), 'classifier')).toEqual(await outcome(path('router'), 'classifier'));
+});
+
+test('an ensemble is trained part by part, goes on where it was killed, and can be loaded', async () => {
+  const config = configFile('ensemble.json', {
+    classifier: { network: tinyClassifier, epochs: 2 },
+    segmenter: { network: tinySegmenter, steps: 6 },
+    segmenters: { square: { steps: 4 } },
+  });
+  const run = path('ensemble');
+  const args = [
+    'ensemble',
+    '--data',
+    data,
+    '--validation-fraction',
+    '0.25',
+    '--config',
+    config,
+    '--out',
+    run,
+  ];
+  expect(await killWhen(() => stepsIn(join(run, 'segmenter-round')) >= 3, ...args)).toBe(true);
+  const { code, stdout, stderr } = await start('ensemble', '--resume', run).ended;
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+  expect(stdout).toMatch(
+    /== classifier \(1 of 3\), is done already\n== segmenter of round \(2 of 3\), goes on\n/,
+  );
+  expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 1 epoch/);
+  await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
+  expect(ensemble.cellTypes).toEqual(['round', 'square']);
+  expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: true });
+  expect(cellroute('ensemble', '--resume', run).stdout).toMatch(
+    /square \(3 of 3\), is done already\nThe ensemble is in/,
+  );
+});
+
+test.each([
+  ['no data', ['segmenter', '--out', path('x')], /Expected a data set \(--data\).*\[INVALID_ARGUMENT\]/],
+  ['no folder', ['segmenter', '--data', 'x'], /Expected a folder for the run.*\(--out\)/],
+  ['a folder without a run', ['segmenter', '--resume', path('none')], /no run in it.*\[FILE_UNREADABLE\]/],
+  [
+    'two ways to validate',
+    ['segmenter', '--data', 'x', '--out', 'y', '--validation', 'z', '--validation-fraction', '0.1'],
+    /one of --validation/,
+  ],
+  [
+    'data that are not there',
+    ['segmenter', '--data', path('nowhere'), '--out', path('x')],
+    /nowhere.*\[FILE_UNREADABLE\]/,
+  ],
+])('%s is refused in a sentence', (_, args, message) => {
+  const { status, stderr } = cellroute(...args);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+test('a mistake in a configuration file is told with its place', () => {
+  const config = configFile('bad.json', {});
+  writeFileSync(config, '{\n  "schedule": { "kind": "one-cycle", "maxLR": 1 }\n}\n');
+  const { status, stderr } = cellroute('segmenter', '--data', data, '--out', path('x'), '--config', config);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /bad\.json, line 2, column \d+: Unknown option schedule\.maxLR; did you mean maxLr\? \[INVALID_CONFIG\]/,
+  );
+});

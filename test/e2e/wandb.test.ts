@@ -1,0 +1,167 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import type { LogLine } from '../../lib/trainer/log.js';
+import { syncWandb, WandbLog } from '../../lib/trainer/wandb.js';
+import { rejection } from '../support/sdk.js';
+import { runFolders } from '../support/training.js';
+
+const folder = runFolders();
+const options = { project: 'cells', entity: null, name: 'first', offline: false };
+
+/** As much of Weights & Biases' server as its package asks for. */
+class Wandb {
+  readonly rows = new Map<number, Record<string, number>>();
+  readonly runs: Record<string, unknown>[] = [];
+  finished = 0;
+  broken = false;
+  #server!: Server;
+
+  async start(): Promise<string> {
+    this.#server = createServer(async (request, response) => {
+      const body = (await json(request)) as Record<string, unknown>;
+      response.setHeader('content-type', 'application/json');
+      if (this.broken) response.statusCode = 403;
+      response.end(
+        JSON.stringify(request.url === '/graphql' ? { data: this.#answer(body) } : this.#stream(body)),
+      );
+    });
+    await new Promise<void>((ready) => this.#server.listen(0, '127.0.0.1', ready));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  #answer({ query, variables }: { query?: string; variables?: Record<string, unknown> }) {
+    if (query?.includes('Viewer'))
+      return { viewer: { id: '1', entity: 'someone', flags: '', teams: { edges: [] } } };
+    this.runs.push(variables!);
+    return { upsertBucket: { bucket: { id: '1', displayName: 'first' }, inserted: true } };
+  }
+
+  #stream(body: { files?: Record<string, { offset: number; content: string[] }>; complete?: boolean }) {
+    const history = body.files?.['wandb-history.jsonl'];
+    for (const [i, text] of history?.content.entries() ?? []) {
+      this.rows.set(history!.offset + i, JSON.parse(text) as Record<string, number>);
+    }
+    if (body.complete) this.finished++;
+    return {};
+  }
+
+  stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((done) => this.#server.close(() => done()));
+  }
+}
+
+const step = (at: number): LogLine => ({
+  kind: 'step',
+  time: 1000 + at,
+  epoch: 1,
+  step: at,
+  total: at / 2,
+  losses: { loss_mask: at / 4 },
+  lr: 0.01,
+  momentum: 0.9,
+  gradNorm: 1,
+  picturesPerSecond: 3,
+});
+const validation: LogLine = {
+  kind: 'validation',
+  time: 2000,
+  epoch: 1,
+  step: 3,
+  metric: 'kaggle',
+  score: 0.5,
+  best: true,
+  figures: { ap: 0.25 },
+  seconds: 1,
+};
+const lines = [step(1), step(2), step(3), validation];
+
+async function tell(path: string, given: readonly LogLine[]): Promise<void> {
+  const log = await WandbLog.open(path, options, { batchSize: 2 });
+  for (const line of given) log.record(line);
+  await log.close();
+}
+
+const wandbJson = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+
+describe('with a server', () => {
+  const server = new Wandb();
+  beforeAll(async () => {
+    process.env.WANDB_BASE_URL = await server.start();
+    process.env.WANDB_API_KEY = 'a'.repeat(40);
+  });
+  afterAll(async () => {
+    delete process.env.WANDB_BASE_URL;
+    delete process.env.WANDB_API_KEY;
+    await server.stop();
+  });
+
+  test('a run’s log arrives whole, one row a step, and again when it goes on', async () => {
+    const path = folder('online.json');
+    await tell(path, lines.slice(0, 2));
+    await tell(path, lines);
+    expect(server.runs).toHaveLength(2);
+    expect(server.runs[1]).toMatchObject({
+      name: server.runs[0]!.name,
+      project: 'cells',
+      displayName: 'first',
+    });
+    expect(JSON.parse(server.runs[0]!.config as string)).toEqual({ batchSize: 2 });
+    expect([...server.rows.keys()].sort()).toEqual([0, 1, 2]);
+    expect(server.rows.get(0)).toMatchObject({
+      _step: 1,
+      'train/total': 0.5,
+      'train/loss_mask': 0.25,
+      'rate/lr': 0.01,
+    });
+    expect(server.rows.get(2)).toMatchObject({
+      _step: 3,
+      'train/total': 1.5,
+      'validation/kaggle': 0.5,
+      'validation/ap': 0.25,
+    });
+    expect(server.finished).toBe(2);
+    expect(wandbJson(path)).toMatchObject({ synced: true, url: expect.stringContaining('/cells/runs/') });
+  });
+
+  test('what was logged offline is sent later', async () => {
+    const run = folder('run');
+    process.env.WANDB_MODE = 'offline';
+    const { mkdirSync } = await import('node:fs');
+    mkdirSync(run);
+    await tell(`${run}/wandb.json`, lines);
+    delete process.env.WANDB_MODE;
+    expect(wandbJson(`${run}/wandb.json`)).toMatchObject({ synced: false });
+    writeFileSync(`${run}/config.json`, '{"batchSize":4}');
+    writeFileSync(`${run}/log.jsonl`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    server.rows.clear();
+    expect(await syncWandb(run)).toContain('/cells/runs/');
+    expect(server.rows.size).toBe(3);
+    expect(JSON.parse(server.runs.at(-1)!.config as string)).toEqual({ batchSize: 4 });
+  });
+
+  test('a server that refuses is told at the end, and harms nothing', async () => {
+    server.broken = true;
+    const path = folder('refused.json');
+    const error = await rejection(tell(path, lines));
+    expect(error.message).toMatch(/Nothing is lost/);
+    expect(wandbJson(path)).toMatchObject({ synced: false });
+    server.broken = false;
+  });
+});
+
+test('without a network or a key nothing is harmed', async () => {
+  process.env.WANDB_BASE_URL = 'http://127.0.0.1:1';
+  const path = folder('nowhere.json');
+  expect((await rejection(tell(path, lines))).message).toMatch(/WANDB_API_KEY.*Nothing is lost/);
+  process.env.WANDB_API_KEY = 'a'.repeat(40);
+  expect((await rejection(tell(path, lines))).message).toMatch(/Nothing is lost/);
+  delete process.env.WANDB_BASE_URL;
+  delete process.env.WANDB_API_KEY;
+});
+
+test('a folder without such a run is refused', async () => {
+  expect(await rejection(syncWandb(folder('nothing')))).toMatchObject({ code: 'FILE_UNREADABLE' });
+});
