@@ -19,6 +19,8 @@ class BackboneWithFpnImpl : public torch::nn::Module {
   /** [N, 3, H, W] gives [N, fpn_channels, Hi, Wi], finest first; the extra level comes last. */
   std::vector<torch::Tensor> forward(const torch::Tensor& pictures, const Progress& progress = {});
 
+  ResNet& body() { return body_; }
+
  private:
   std::vector<int64_t> returned_layers_;
   ResNet body_;

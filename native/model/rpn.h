@@ -56,6 +56,7 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
 
   RpnHead& head() { return head_; }
   const AnchorGenerator& anchor_generator() const { return anchor_generator_; }
+  const BoxCoder& box_coder() const { return box_coder_; }
 
   /** The best anchors of each picture, moved by their offsets. No gradient runs through them. */
   std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,

@@ -15,4 +15,7 @@ struct Truth {
   std::vector<mask::Rle> masks;  // N, of the picture's size
 };
 
+/** Cells by their masks, each with its box. Throws INVALID_ARGUMENT where a mask has no pixels. */
+Truth make_truth(std::vector<mask::Rle> masks, const torch::Tensor& labels);
+
 }  // namespace cellroute::train

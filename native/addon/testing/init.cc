@@ -7,6 +7,8 @@
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   cellroute::testing::register_ops(env, exports);
   cellroute::testing::register_model(env, exports);
+  cellroute::testing::register_optimizer(env, exports);
+  cellroute::testing::register_train(env, exports);
   return exports;
 }
 

@@ -4,40 +4,15 @@
 
 #include "addon/config.h"
 #include "addon/errors.h"
-#include "addon/handle.h"
 #include "addon/read.h"
 #include "addon/testing/formula.h"
-#include "addon/testing/tensor.h"
-#include "error.h"
-#include "model/classifier.h"
-#include "model/mask_rcnn.h"
+#include "addon/testing/network.h"
 #include "model/multi_scale_roi_align.h"
-
-namespace cellroute::testing {
-
-/** Exactly one of the two. */
-struct Network {
-  model::MaskRcnn mask_rcnn{nullptr};
-  model::Classifier classifier{nullptr};
-
-  torch::nn::Module& module() {
-    if (mask_rcnn) return *mask_rcnn;
-    return *classifier;
-  }
-};
-
-}  // namespace cellroute::testing
-
-template <>
-struct cellroute::addon::TypeTag<cellroute::testing::Network> {
-  static constexpr napi_type_tag value{0x2f94a1c05d7e4b38, 0x91d6c3e87a0b5f42};
-};
 
 namespace cellroute::testing {
 namespace {
 
 using addon::Fields;
-using NetworkHandle = addon::Handle<Network>;
 
 /** Wraps a function so that it leaves with a JS error, and runs without gradients. */
 template <auto function>
@@ -46,23 +21,6 @@ Napi::Value exported(const Napi::CallbackInfo& info) {
     const torch::NoGradGuard no_grad;
     return Napi::Value(function(info));
   });
-}
-
-Network& network_of(const Napi::CallbackInfo& info) {
-  return *NetworkHandle::get(info.Env(), info[0]);
-}
-
-model::MaskRcnn mask_rcnn_of(const Napi::CallbackInfo& info) {
-  auto network = network_of(info).mask_rcnn;
-  if (!network) throw Error("INVALID_ARGUMENT", "Not a Mask R-CNN");
-  return network;
-}
-
-std::vector<torch::Tensor> to_tensors(const Napi::Value& value) {
-  const auto array = value.As<Napi::Array>();
-  std::vector<torch::Tensor> tensors;
-  for (uint32_t i = 0; i < array.Length(); ++i) tensors.push_back(to_tensor(array.Get(i)));
-  return tensors;
 }
 
 Napi::Value from_tensors(Napi::Env env, const std::vector<torch::Tensor>& tensors) {

@@ -15,5 +15,7 @@ Napi::Object from_tensor(Napi::Env env, const torch::Tensor& tensor);
 /** Registers functions on the exports object: one a subject. */
 void register_ops(Napi::Env env, Napi::Object exports);
 void register_model(Napi::Env env, Napi::Object exports);
+void register_optimizer(Napi::Env env, Napi::Object exports);
+void register_train(Napi::Env env, Napi::Object exports);
 
 }  // namespace cellroute::testing
