@@ -44,6 +44,9 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   /** Hands the job to the engine; the promise settles when it is done. */
   static Napi::Value submit(Napi::Env env, const CallOptions& options,
                             std::shared_ptr<DeliveredJob> job);
+  /** The same beside the engine, on a thread of its own: for work that never touches torch. */
+  static Napi::Value submit_beside(Napi::Env env, const CallOptions& options,
+                                   std::shared_ptr<DeliveredJob> job);
 
  protected:
   explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}
@@ -52,6 +55,8 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   Poll poll();
 
  private:
+  Napi::Value await(Napi::Env env, const CallOptions& options);
+
   std::shared_ptr<Mailbox> mailbox_;
   uint64_t id_ = 0;
   bool has_listener_ = false;
@@ -65,9 +70,13 @@ class FunctionJob final : public DeliveredJob {
   using Work = std::function<Result(const Poll&)>;
   using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
 
-  FunctionJob(std::shared_ptr<CancelFlag> cancel, Work work, Convert convert)
-      : DeliveredJob(std::move(cancel)), work_(std::move(work)), convert_(std::move(convert)) {}
+  FunctionJob(std::shared_ptr<CancelFlag> cancel, Work work, Convert convert, bool changes)
+      : DeliveredJob(std::move(cancel)),
+        work_(std::move(work)),
+        convert_(std::move(convert)),
+        changes_(changes) {}
 
+  bool took_effect() const override { return changes_ && result_.has_value(); }
   void run(const std::vector<std::shared_ptr<Job>>&) override { result_ = work_(poll()); }
   Napi::Value convert(Napi::Env env) override {
     // Only a job that succeeded is converted, and such a one has its result.
@@ -77,6 +86,7 @@ class FunctionJob final : public DeliveredJob {
  private:
   Work work_;
   Convert convert_;
+  bool changes_;
   std::optional<Result> result_;
 };
 
@@ -84,9 +94,32 @@ template <typename Result>
 Napi::Value submit(Napi::Env env, const CallOptions& options,
                    typename FunctionJob<Result>::Work work,
                    typename FunctionJob<Result>::Convert convert) {
-  auto job =
-      std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert));
-  return DeliveredJob::submit(env, options, std::move(job));
+  return DeliveredJob::submit(
+      env, options,
+      std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert),
+                                            /*changes=*/false));
+}
+
+/** As submit, beside the engine: for work that never touches torch. */
+template <typename Result>
+Napi::Value submit_beside(Napi::Env env, const CallOptions& options,
+                          typename FunctionJob<Result>::Work work,
+                          typename FunctionJob<Result>::Convert convert) {
+  return DeliveredJob::submit_beside(
+      env, options,
+      std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert),
+                                            /*changes=*/false));
+}
+
+/** As submit, for work that changes what it works on: once done it is not taken for cancelled. */
+template <typename Result>
+Napi::Value submit_change(Napi::Env env, const CallOptions& options,
+                          typename FunctionJob<Result>::Work work,
+                          typename FunctionJob<Result>::Convert convert) {
+  return DeliveredJob::submit(
+      env, options,
+      std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert),
+                                            /*changes=*/true));
 }
 
 }  // namespace cellroute::addon

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "addon/handle.h"
+#include "io/weights.h"
 #include "model/classifier.h"
 #include "model/mask_rcnn.h"
 
@@ -24,6 +25,15 @@ template <>
 struct TypeTag<LoadedModel> {
   static constexpr napi_type_tag value{0x7c1f0d6e55b34a0d, 0xb8a0e4d2c9173f65};
 };
+
+/** A network and how a file met it: what loading gives. */
+struct Loaded {
+  std::shared_ptr<LoadedModel> model;
+  io::LoadReport report;
+};
+
+/** To a NativeLoaded, with a handle of its own. */
+Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded);
 
 /** loadMaskRCNN, loadClassifier, releaseModel, listTensors, readTensor. */
 void register_model(Napi::Env env, Napi::Object exports);

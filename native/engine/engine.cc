@@ -80,7 +80,8 @@ void run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
   const auto failure = run_guarded(batch);
   if (batch.size() == 1 || !failure) {
     for (const auto& job : batch) {
-      job->settle(job->cancel_flag()->cancelled() ? cancelled() : failure);
+      const bool in_time = job->cancel_flag()->cancelled() && !job->took_effect();
+      job->settle(in_time ? cancelled() : failure);
     }
     return;
   }

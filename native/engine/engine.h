@@ -27,6 +27,10 @@ class Job {
    */
   virtual void run(const std::vector<std::shared_ptr<Job>>& batch) = 0;
 
+  /** Whether run() changed something for good. Such a job is settled as done even where it was
+   *  cancelled meanwhile: whoever hears "cancelled" relies on everything being as it was. */
+  virtual bool took_effect() const { return false; }
+
   /** Called once, on the owner thread, after run: `failure` is null where it succeeded. */
   virtual void settle(std::exception_ptr failure) noexcept = 0;
 

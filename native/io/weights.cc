@@ -69,13 +69,6 @@ bool counts_steps(const std::string& name) {
   return name.ends_with(kSuffix);
 }
 
-std::vector<std::pair<std::string, torch::Tensor>> named_tensors(const torch::nn::Module& module) {
-  std::vector<std::pair<std::string, torch::Tensor>> tensors;
-  for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
-  for (const auto& item : module.named_buffers()) tensors.emplace_back(item.key(), item.value());
-  return tensors;
-}
-
 }  // namespace
 
 torch::Tensor read_tensor(const MappedFile& file, const TensorEntry& entry) {
@@ -91,19 +84,24 @@ torch::Tensor read_tensor(const MappedFile& file, const TensorEntry& entry) {
   return span.as_strided(entry.shape, entry.strides).contiguous();
 }
 
-// NOLINTNEXTLINE(misc-const-correctness): a module's tensors are handles, what they hold changes
-LoadReport load_state(torch::nn::Module& module, const MappedFile& file,
-                      const std::vector<TensorEntry>& entries, const Poll& poll) {
+NamedTensors named_tensors(const torch::nn::Module& module) {
+  NamedTensors tensors;
+  for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
+  for (const auto& item : module.named_buffers()) tensors.emplace_back(item.key(), item.value());
+  return tensors;
+}
+
+LoadReport load_tensors(const NamedTensors& into, const MappedFile& file,
+                        const std::vector<TensorEntry>& entries, Cast cast, const Poll& poll) {
   const torch::NoGradGuard no_grad;
-  const auto tensors = named_tensors(module);
-  std::unordered_map<std::string, torch::Tensor> waiting(tensors.begin(), tensors.end());
+  std::unordered_map<std::string, torch::Tensor> waiting(into.begin(), into.end());
   LoadReport report;
   for (size_t i = 0; i < entries.size(); ++i) {
     poll("read", static_cast<double>(i) / static_cast<double>(entries.size()));
     const TensorEntry& entry = entries[i];
     const auto found = waiting.find(entry.name);
     if (found == waiting.end()) {
-      if (!counts_steps(entry.name)) report.unexpected.push_back(entry.name);
+      report.unexpected.push_back(entry.name);
       continue;
     }
     torch::Tensor target = found->second;
@@ -111,14 +109,25 @@ LoadReport load_state(torch::nn::Module& module, const MappedFile& file,
     if (target.sizes() != at::IntArrayRef(entry.shape)) {
       report.mismatched.push_back(entry.name + ": the file has " + shape_text(entry.shape) +
                                   ", the network " + shape_text(target.sizes()));
-      continue;
+    } else if (cast == Cast::kRefused && target.scalar_type() != entry.dtype) {
+      report.mismatched.push_back(entry.name + ": the file has " + c10::toString(entry.dtype) +
+                                  ", the network " + c10::toString(target.scalar_type()));
+    } else {
+      target.copy_(read_tensor(file, entry));
+      report.loaded.push_back(entry.name);
     }
-    target.copy_(read_tensor(file, entry));
-    report.loaded.push_back(entry.name);
   }
-  for (const auto& [name, tensor] : tensors) {
-    if (waiting.contains(name) && !counts_steps(name)) report.missing.push_back(name);
+  for (const auto& [name, tensor] : into) {
+    if (waiting.contains(name)) report.missing.push_back(name);
   }
+  return report;
+}
+
+LoadReport load_state(const torch::nn::Module& module, const MappedFile& file,
+                      const std::vector<TensorEntry>& entries, const Poll& poll) {
+  auto report = load_tensors(named_tensors(module), file, entries, Cast::kAllowed, poll);
+  std::erase_if(report.missing, counts_steps);
+  std::erase_if(report.unexpected, counts_steps);
   return report;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/job.h"
@@ -31,10 +32,22 @@ struct LoadReport {
   std::vector<std::string> loaded, missing, unexpected, mismatched;
 };
 
-/** Copies the entries into the module's parameters and buffers of the same dotted names, casting to
- *  the module's types. What does not fit is reported, and left as it was. BatchNorm's
- *  num_batches_tracked counts steps of training and may be absent on either side. */
-LoadReport load_state(torch::nn::Module& module, const MappedFile& file,
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/** A module's parameters and then its buffers by their dotted names: the tensors themselves. */
+NamedTensors named_tensors(const torch::nn::Module& module);
+
+/** Whether a tensor of one type may become one of another. */
+enum class Cast : bool { kRefused, kAllowed };
+
+/** Copies the entries into the tensors of the same names. What does not fit is reported, and left
+ *  as it was. */
+LoadReport load_tensors(const NamedTensors& into, const MappedFile& file,
+                        const std::vector<TensorEntry>& entries, Cast cast, const Poll& poll);
+
+/** The same for a module, casting to its types. BatchNorm's num_batches_tracked counts steps of
+ *  training and may be absent on either side. */
+LoadReport load_state(const torch::nn::Module& module, const MappedFile& file,
                       const std::vector<TensorEntry>& entries, const Poll& poll);
 
 }  // namespace cellroute::io

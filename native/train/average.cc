@@ -1,0 +1,38 @@
+#include "train/average.h"
+
+#include <algorithm>
+
+namespace cellroute::train {
+
+WeightAverage::WeightAverage(const torch::nn::Module& network, double decay)
+    : decay_(decay), updates_(torch::zeros({}, torch::kInt64)) {
+  for (const auto& [name, tensor] : io::named_tensors(network)) {
+    tensors_.emplace_back(name, tensor.detach().clone());
+  }
+}
+
+void WeightAverage::start(const torch::nn::Module& network) {
+  const torch::NoGradGuard no_grad;
+  const auto current = io::named_tensors(network);
+  for (size_t i = 0; i < current.size(); ++i) tensors_[i].second.copy_(current[i].second);
+  updates_.zero_();
+}
+
+void WeightAverage::update(const torch::nn::Module& network) {
+  const torch::NoGradGuard no_grad;
+  const auto seen = static_cast<double>(updates_.item<int64_t>());
+  const double decay = std::min(decay_, (1 + seen) / (10 + seen));
+  const auto current = io::named_tensors(network);
+  for (size_t i = 0; i < current.size(); ++i) {
+    auto& average = tensors_[i].second;
+    const auto& tensor = current[i].second;
+    if (average.is_floating_point()) {
+      average.lerp_(tensor, 1 - decay);
+    } else {
+      average.copy_(tensor);
+    }
+  }
+  updates_.add_(1);
+}
+
+}  // namespace cellroute::train

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/classifier.h"
+#include "train/trainer.h"
+
+namespace cellroute::train {
+
+/** A ResNet classifier learning by cross-entropy. */
+class ClassifierTrainer final : public Trainer {
+ public:
+  /** A network with fresh weights. `class_weights`: one a class, or none. */
+  ClassifierTrainer(const model::ClassifierConfig& config, const TrainerOptions& options,
+                    const std::vector<double>& class_weights);
+
+  const model::ClassifierConfig& config() const { return network_->config(); }
+
+  /** pictures [N, 3, H, W] float32, not normalised; labels [N] int64, 0 to num_classes - 1. The
+   *  mean is over the class weights of the batch, as torch's cross_entropy has it. */
+  StepResult step(const torch::Tensor& pictures, const torch::Tensor& labels,
+                  const StepOptions& options, const Poll& poll = {});
+
+ private:
+  ClassifierTrainer(const model::Classifier& network, const TrainerOptions& options,
+                    const std::vector<double>& class_weights);
+
+  model::Classifier network_;
+  torch::Tensor class_weights_;
+  /** Norms over rows that update their statistics. */
+  std::vector<std::shared_ptr<torch::nn::Module>> row_norms_;
+};
+
+}  // namespace cellroute::train

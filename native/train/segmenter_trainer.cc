@@ -1,0 +1,44 @@
+#include "train/segmenter_trainer.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "train/trainable.h"
+
+namespace cellroute::train {
+namespace {
+
+model::MaskRcnn fresh(const model::MaskRcnnConfig& config, const TrainerOptions& options) {
+  torch::manual_seed(options.seed);
+  model::MaskRcnn network(config);
+  set_trainable(network, options.trainable_layers, options.update_batch_statistics);
+  return network;
+}
+
+}  // namespace
+
+SegmenterTrainer::SegmenterTrainer(const model::MaskRcnnConfig& config,
+                                   const TrainerOptions& options, const SamplingOptions& sampling)
+    : SegmenterTrainer(fresh(config, options), options, sampling) {}
+
+SegmenterTrainer::SegmenterTrainer(const model::MaskRcnn& network, const TrainerOptions& options,
+                                   const SamplingOptions& sampling)
+    : Trainer(network.ptr(), options), network_(network), sampling_(sampling) {}
+
+StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& pictures,
+                                  const std::vector<Truth>& truths, const StepOptions& options,
+                                  const Poll& poll) {
+  return take_step(
+      options,
+      [&]() -> Losses {
+        const auto losses = mask_rcnn_losses(network_, pictures, truths, sampling_,
+                                             at::detail::createCPUGenerator(options.seed), poll);
+        return {{"loss_classifier", losses.classifier},
+                {"loss_box_reg", losses.box_reg},
+                {"loss_mask", losses.mask},
+                {"loss_objectness", losses.objectness},
+                {"loss_rpn_box_reg", losses.rpn_box_reg}};
+      },
+      poll);
+}
+
+}  // namespace cellroute::train

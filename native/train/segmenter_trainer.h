@@ -1,0 +1,36 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/mask_rcnn.h"
+#include "train/mask_rcnn_loss.h"
+#include "train/trainer.h"
+#include "train/truth.h"
+
+namespace cellroute::train {
+
+/** A Mask R-CNN in training. */
+class SegmenterTrainer final : public Trainer {
+ public:
+  /** A network with fresh weights. Norms of kind frozen-batch are then identities. */
+  SegmenterTrainer(const model::MaskRcnnConfig& config, const TrainerOptions& options,
+                   const SamplingOptions& sampling);
+
+  const model::MaskRcnnConfig& config() const { return network_->config(); }
+
+  /** pictures [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT where
+   *  these do not fit. */
+  StepResult step(const std::vector<torch::Tensor>& pictures, const std::vector<Truth>& truths,
+                  const StepOptions& options, const Poll& poll = {});
+
+ private:
+  SegmenterTrainer(const model::MaskRcnn& network, const TrainerOptions& options,
+                   const SamplingOptions& sampling);
+
+  model::MaskRcnn network_;
+  SamplingOptions sampling_;
+};
+
+}  // namespace cellroute::train

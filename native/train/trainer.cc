@@ -1,0 +1,193 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "error.h"
+#include "train/gradients.h"
+
+namespace cellroute::train {
+namespace {
+
+// Where the stages of a step begin, as shares of it: about what they cost.
+constexpr double kUpdateBegins = 0.95;
+
+/** Puts the buffers of a network back, and takes its gradients away, when a step ends that did not
+ *  come to its end: a batch norm in training has moved its statistics by then. */
+class Untouched {
+ public:
+  Untouched(const torch::nn::Module& network, const std::vector<torch::Tensor>& parameters)
+      : buffers_(network.buffers()), parameters_(parameters) {
+    for (const auto& buffer : buffers_) before_.push_back(buffer.clone());
+  }
+  ~Untouched() {
+    const torch::NoGradGuard no_grad;
+    if (!kept_) {
+      for (size_t i = 0; i < buffers_.size(); ++i) buffers_[i].copy_(before_[i]);
+    }
+    for (const auto& parameter : parameters_) parameter.mutable_grad().reset();
+  }
+  Untouched(const Untouched&) = delete;
+  Untouched& operator=(const Untouched&) = delete;
+
+  void keep() { kept_ = true; }
+
+ private:
+  std::vector<torch::Tensor> buffers_, before_;
+  const std::vector<torch::Tensor>& parameters_;
+  bool kept_ = false;
+};
+
+/** Sets a function for as long as a scope lasts. */
+class Listening {
+ public:
+  Listening(std::function<void()>& place, std::function<void()> listener) : place_(place) {
+    place_ = std::move(listener);
+  }
+  ~Listening() { place_ = nullptr; }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  std::function<void()>& place_;
+};
+
+void add(io::NamedTensors& state, const std::string& prefix, const io::NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) state.emplace_back(prefix + name, tensor);
+}
+
+}  // namespace
+
+Trainer::Trainer(std::shared_ptr<torch::nn::Module> network, const TrainerOptions& options)
+    : network_(std::move(network)), precision_(options.precision) {
+  io::NamedTensors trained;
+  for (const auto& item : network_->named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    trained.emplace_back(item.key(), item.value());
+    parameters_.push_back(item.value());
+  }
+  optimizer_ = std::make_unique<Optimizer>(options.optimizer, trained);
+  add(state_, "model.", io::named_tensors(*network_));
+  add(state_, "optimizer.", optimizer_->state());
+  if (options.average_decay) {
+    average_ = std::make_unique<WeightAverage>(*network_, *options.average_decay);
+    add(state_, "average.", average_->tensors());
+    state_.emplace_back("average.n_averaged", average_->updates());
+  }
+  watch_backward();
+}
+
+void Trainer::watch_backward() {
+  // The way back has no stages of its own: every parameter whose gradient is ready tells how far it
+  // is, and is where a step can be stopped.
+  for (const auto& parameter : parameters_) {
+    parameter.register_hook([this](const at::Tensor&) {
+      if (on_gradient_) on_gradient_();
+    });
+  }
+}
+
+torch::Tensor Trainer::read(const std::string& name) const {
+  for (const auto& [key, tensor] : state_) {
+    if (key == name) return tensor.detach().clone(at::MemoryFormat::Contiguous);
+  }
+  throw Error("NATIVE_FAILURE", "This trainer has no tensor " + name);
+}
+
+int64_t Trainer::bytes() const {
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : state_) bytes += tensor.nbytes();
+  for (const auto& parameter : parameters_) bytes += parameter.nbytes();
+  return static_cast<int64_t>(bytes);
+}
+
+io::LoadReport Trainer::start(const io::MappedFile& file,
+                              const std::vector<io::TensorEntry>& entries, const Poll& poll) {
+  usable_ = false;
+  auto report = io::load_state(*network_, file, entries, poll);
+  if (average_) average_->start(*network_);
+  usable_ = true;
+  return report;
+}
+
+io::LoadReport Trainer::restore(const io::MappedFile& file,
+                                const std::vector<io::TensorEntry>& entries, const Poll& poll) {
+  usable_ = false;
+  // A state that was rounded on its way is another state.
+  auto report = io::load_tensors(state_, file, entries, io::Cast::kRefused, poll);
+  optimizer_->restored();
+  usable_ = report.missing.empty() && report.unexpected.empty() && report.mismatched.empty();
+  return report;
+}
+
+void Trainer::copy_weights(const torch::nn::Module& into, Weights which) const {
+  if (which == Weights::kAverage && !average_) {
+    throw Error("INVALID_ARGUMENT", "This trainer keeps no average of its weights");
+  }
+  const torch::NoGradGuard no_grad;
+  const auto from = which == Weights::kAverage ? average_->tensors() : io::named_tensors(*network_);
+  const auto to = io::named_tensors(into);
+  for (size_t i = 0; i < to.size(); ++i) {
+    TORCH_CHECK(to[i].first == from[i].first, "the networks differ at ", to[i].first);
+    // Without a const: the tensor is a handle.
+    auto target = to[i].second;
+    target.copy_(from[i].second);
+  }
+}
+
+StepResult Trainer::take_step(const StepOptions& options, const std::function<Losses()>& forward,
+                              const Poll& poll) {
+  if (!usable_) {
+    throw Error("INVALID_ARGUMENT",
+                "This trainer's state was not restored whole; restore it first");
+  }
+  torch::manual_seed(options.seed);
+  Untouched untouched(*network_, parameters_);
+
+  const auto losses = [&] {
+    const Autocast autocast(precision_);
+    return forward();
+  }();
+  StepResult result;
+  torch::Tensor total;
+  bool finite = true;
+  for (const auto& [name, loss] : losses) {
+    result.losses.emplace_back(name, loss.item<double>());
+    finite = finite && std::isfinite(result.losses.back().second);
+    total = total.defined() ? total + loss : loss;
+  }
+  result.grad_norm = std::numeric_limits<double>::quiet_NaN();
+  if (!finite) return result;
+
+  poll("backward", kForwardEnds);
+  {
+    size_t ready = 0;
+    const double share = (kUpdateBegins - kForwardEnds) / static_cast<double>(parameters_.size());
+    const Listening listening(on_gradient_, [&] {
+      poll("backward",
+           kForwardEnds + share * static_cast<double>(std::min(++ready, parameters_.size())));
+    });
+    total.backward();
+  }
+  result.grad_norm = gradient_norm(parameters_);
+  if (!std::isfinite(result.grad_norm)) return result;
+  if (options.max_grad_norm) {
+    clip_gradients(parameters_, result.grad_norm, *options.max_grad_norm);
+  }
+  poll("update", kUpdateBegins);
+  untouched.keep();
+  apply(options);
+  result.applied = true;
+  return result;
+}
+
+void Trainer::apply(const StepOptions& options) {
+  // From here on there is no way back, and no poll.
+  usable_ = false;
+  optimizer_->step(options.lr, options.momentum);
+  if (average_) average_->update(*network_);
+  usable_ = true;
+}
+
+}  // namespace cellroute::train

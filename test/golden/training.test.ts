@@ -1,0 +1,283 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { classifierConfig } from '../../lib/config/classifier.js';
+import { maskRCNNConfig } from '../../lib/config/mask-rcnn.js';
+import type { TrainSample } from '../../lib/data/types.js';
+import { Masks } from '../../lib/mask/masks.js';
+import type { NativeOptimizer } from '../../lib/native/contract.js';
+import { ClassifierNetwork, SegmenterNetwork } from '../../lib/trainer/network.js';
+import type { DType } from '../../lib/weights/table.js';
+import { writeWeights } from '../../lib/weights/write.js';
+import {
+  dataPath,
+  describeGolden,
+  type GoldenTensor,
+  goldenJson,
+  goldenPath,
+  goldenTensors,
+} from '../support/golden.js';
+import { type Tensor, testing } from '../support/native.js';
+import { bytesOfAll, floats, options, sampling } from '../support/networks.js';
+import { readPicture } from '../support/picture.js';
+import { starter } from '../support/sdk.js';
+import { temporaryFolder } from '../support/weights.js';
+
+const tensorOf = ({ data, shape }: GoldenTensor) => ({ data, shape });
+
+/** The largest difference, as a share of the reference's largest value. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const step = Math.abs(actual[i]! - expected[i]!);
+    // NaN fails every comparison: it must not pass for a small one.
+    if (!(step <= difference)) difference = step;
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return difference / Math.max(largest, Number.MIN_VALUE);
+}
+
+type OptimizerCase = NativeOptimizer & {
+  lr: number[];
+  momentum: number[];
+  maxGradNorm: number | null;
+  unreached: number[];
+};
+
+describeGolden("torch.optim's steps", { goldens: ['optimizers.safetensors'] }, () => {
+  const { tensors, metadata } = goldenTensors('optimizers.safetensors');
+  const cases = JSON.parse(metadata.cases!) as OptimizerCase[];
+  const steps = JSON.parse(metadata.steps!) as number;
+  const count = Object.keys(tensors).filter((name) => /^parameter\d+$/.test(name)).length;
+  const each = (of: (i: number) => GoldenTensor | null) =>
+    Array.from({ length: count }, (_, i) => {
+      const tensor = of(i);
+      return tensor && tensorOf(tensor);
+    });
+
+  for (const [c, one] of cases.entries()) {
+    test(`case ${c}: ${one.kind}`, () => {
+      const results = testing().optimize(
+        one,
+        each((i) => tensors[`parameter${i}`]!),
+        Array.from({ length: steps }, (_, s) => ({
+          lr: one.lr[s],
+          momentum: one.momentum[s],
+          maxGradNorm: one.maxGradNorm,
+          seed: 0,
+          // The second parameter is the one that some steps do not reach.
+          gradients: each((i) =>
+            i === 1 && one.unreached.includes(s) ? null : tensors[`gradient${i}.${s}`]!,
+          ),
+        })),
+      ) as { norm: number; parameters: Tensor[] }[];
+      for (const [s, { norm, parameters }] of results.entries()) {
+        if (one.maxGradNorm !== null)
+          expect(norm).toBeCloseTo(tensors[`case${c}.norm.${s}`]!.data[0] as number, 5);
+        for (const [i, parameter] of parameters.entries()) {
+          const expected = tensors[`case${c}.parameter${i}.${s}`]!.data as Float32Array;
+          // SGD is the same bit by bit; AdamW's first moment is rounded otherwise (torch.optim interpolates).
+          if (one.kind === 'sgd') expect(parameter.data).toEqual(expected);
+          else expect(relativeError(parameter.data as Float32Array, expected)).toBeLessThan(1e-5);
+        }
+      }
+    });
+  }
+
+  test('the average of weights and buffers', () => {
+    const moves = (i: number) =>
+      Array.from({ length: steps }, (_, s) => tensorOf(tensors[`gradient${i}.${s}`]!));
+    const averages = testing().average(
+      JSON.parse(metadata.decay!),
+      tensorOf(tensors.parameter0!),
+      tensorOf(tensors.parameter1!),
+      moves(0),
+      moves(1),
+    ) as [Tensor, Tensor][];
+    expect(averages).toHaveLength(steps);
+    for (const [s, [weight, buffer]] of averages.entries()) {
+      expect(weight.data).toEqual(tensors[`average.weight.${s}`]!.data);
+      expect(buffer.data).toEqual(tensors[`average.running_mean.${s}`]!.data);
+    }
+  });
+});
+
+interface SegmenterGolden {
+  images: string[];
+  instances_used_per_image: number;
+  rpn_pre_nms_top_n: number;
+  rpn_post_nms_top_n: number;
+  steps: ({ total: number; lr: number; momentum: number } & Record<string, number>)[];
+}
+
+const segmenterGolden = 'nuclei_small_training.json';
+const truthOf = (image: string) => image.replace('/images/', '/labels/');
+
+/** A picture by the golden's rule, and the first cells of its truth. */
+async function sampleOf(image: string, cells: number): Promise<TrainSample> {
+  const picture = await readPicture(image);
+  const [, height, width] = picture.shape as [number, number, number];
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of picture.data) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const range = Math.fround(Math.fround(high - low) + Math.fround(1e-6));
+  const data = await sharp(dataPath(truthOf(image)))
+    .toColourspace('grey16')
+    .raw({ depth: 'ushort' })
+    .toBuffer();
+  const labels = new Uint16Array(new Uint8Array(data).buffer);
+  const { masks } = Masks.fromLabels(labels, { width, height });
+  const kept = masks.select(Array.from({ length: Math.min(cells, masks.length) }, (_, i) => i));
+  return {
+    pixels: picture.data.map((value) => Math.fround(value - low) / range),
+    width,
+    height,
+    masks: kept.toBatch(),
+    labels: new Int32Array(kept.length).fill(1),
+  };
+}
+
+const images = (() => {
+  try {
+    return goldenJson<SegmenterGolden>(segmenterGolden).images;
+  } catch {
+    return [];
+  }
+})();
+
+describeGolden(
+  'five SGD steps of a Mask R-CNN',
+  { goldens: [segmenterGolden], pictures: [...images, ...images.map(truthOf)] },
+  () => {
+    test('have the losses of torchvision', async () => {
+      const golden = goldenJson<SegmenterGolden>(segmenterGolden);
+      // As test/golden/make/networks.py has it; "resize none" is obeyed in training.
+      const config = maskRCNNConfig({
+        backbone: { depth: 18, norm: { kind: 'batch' }, returnedLayers: [1, 2, 3] },
+        fpn: { channels: 128 },
+        imageMean: [0.5, 0.5, 0.5],
+        imageStd: [0.25, 0.25, 0.25],
+        resize: null,
+        rpn: {
+          anchorSizes: [[8], [16], [32], [64]],
+          aspectRatios: Array.from({ length: 4 }, () => [0.5, 1, 2]),
+        },
+        box: { hidden: 256 },
+        mask: { channels: [128, 128, 128, 128], hidden: 128 },
+      });
+      await using network = await SegmenterNetwork.create(config, {
+        ...options,
+        updateBatchStatistics: false,
+        averageDecay: null,
+        sampling: {
+          ...sampling,
+          // Every candidate: chance is out of the losses.
+          rpnBatchSize: 1e9,
+          boxBatchSize: 1e9,
+          rpnPreNmsTopN: golden.rpn_pre_nms_top_n,
+          rpnPostNmsTopN: golden.rpn_post_nms_top_n,
+        },
+      });
+      const named = goldenPath('nuclei_small.pth');
+      const report = await network.start(
+        existsSync(named) ? named : join(starter, 'fluorescence.safetensors'),
+      );
+      expect(report.fresh).toEqual([]);
+      const samples = await Promise.all(
+        golden.images.map((image) => sampleOf(image, golden.instances_used_per_image)),
+      );
+      for (const [i, { total, lr, momentum, ...losses }] of golden.steps.entries()) {
+        const result = await network.step(samples, { lr, momentum, maxGradNorm: null, seed: i });
+        expect(result.applied).toBe(true);
+        expect(Object.keys(result.losses).sort()).toEqual(Object.keys(losses).sort());
+        for (const [name, loss] of Object.entries(losses)) {
+          // A share of the whole: the smallest of them is a ten-thousandth of it.
+          expect(Math.abs(result.losses[name]! - loss) / total).toBeLessThan(2e-5);
+        }
+      }
+    });
+  },
+);
+
+type ClassifierCase = NativeOptimizer & {
+  head: 'linear' | 'concat-pool';
+  norm: 'batch' | 'group';
+  classWeights: number[];
+  maxGradNorm: number | null;
+  lr: number[];
+  momentum: number[];
+  seeds: number[];
+};
+
+describeGolden("a classifier's steps", { goldens: ['classifier_training.safetensors'] }, () => {
+  const { tensors, metadata } = goldenTensors('classifier_training.safetensors');
+  const cases = JSON.parse(metadata.cases!) as ClassifierCase[];
+  const stored = JSON.parse(metadata.steps!) as { loss: number; gradNorm: number }[][];
+  const temporary = temporaryFolder();
+  const labels = Array.from(tensors.labels!.data as BigInt64Array, Number);
+  const [, , height, width] = tensors.pictures!.shape as [number, number, number, number];
+  const size = 3 * height * width;
+  const samples = labels.map((label, i) => ({
+    pixels: Float32Array.from(
+      (tensors.pictures!.data as Uint8Array).subarray(i * size, (i + 1) * size),
+      (value) => value / 255,
+    ),
+    width,
+    height,
+    label,
+  }));
+
+  for (const [c, one] of cases.entries()) {
+    test(`case ${c}: ${one.head}, ${one.norm} norm, ${one.kind}`, async () => {
+      const start = `case${c}.start.`;
+      const path = temporary(`start${c}.safetensors`);
+      await writeWeights(path, {
+        tensors: Object.entries(tensors)
+          .filter(([name]) => name.startsWith(start))
+          .map(([name, { dtype, shape, data }]) => ({
+            name: name.slice(start.length),
+            dtype: dtype as DType,
+            shape,
+            read: () => new Uint8Array(data.buffer),
+          })),
+      });
+      await using network = await ClassifierNetwork.create(
+        classifierConfig({
+          backbone: {
+            depth: 18,
+            width: JSON.parse(metadata.width!),
+            norm: { kind: one.norm, groups: JSON.parse(metadata.width!) },
+          },
+          head: { kind: one.head, hidden: JSON.parse(metadata.hidden!) },
+          classNames: ['a', 'b', 'c'],
+          resize: null,
+        }),
+        { ...options, optimizer: one, averageDecay: null, classWeights: one.classWeights },
+      );
+      expect((await network.start(path)).fresh).toEqual([]);
+      for (const [s, expected] of stored[c]!.entries()) {
+        const result = await network.step(samples, {
+          lr: one.lr[s]!,
+          momentum: one.momentum[s]!,
+          maxGradNorm: one.maxGradNorm,
+          seed: one.seeds[s]!,
+        });
+        expect(result.applied).toBe(true);
+        expect(Math.abs(result.losses.loss! / expected.loss - 1)).toBeLessThan(2e-5);
+        expect(Math.abs(result.gradNorm / expected.gradNorm - 1)).toBeLessThan(1e-3);
+      }
+      const state = await bytesOfAll(network.tensors());
+      for (const [name, tensor] of Object.entries(tensors)) {
+        const end = `case${c}.end.`;
+        if (!name.startsWith(end) || tensor.dtype !== 'F32') continue;
+        const actual = floats(state.get(`model.${name.slice(end.length)}`)!);
+        expect(relativeError(actual, tensor.data as Float32Array)).toBeLessThan(1e-3);
+      }
+    });
+  }
+});
