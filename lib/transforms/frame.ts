@@ -83,9 +83,10 @@ function flip(side: FrameSide): FrameSide {
 function cut(side: FrameSide, from: number, size: number): FrameSide {
   const origin = side.origin + from * side.step;
   const far = origin + size * side.step;
-  const first = Math.max(side.first, Math.min(origin, far));
-  // Of a part that lies in the padding nothing is seen.
-  const end = Math.max(first, Math.min(side.end, Math.max(origin, far)));
+  // Of a part that lies in the padding nothing is seen: both become the nearer end.
+  const within = (place: number) => Math.min(Math.max(place, side.first), side.end);
+  const first = within(Math.min(origin, far));
+  const end = within(Math.max(origin, far));
   return { ...side, size, origin, first, end };
 }
 

@@ -31,10 +31,8 @@ void check(const Side& side, int64_t length) {
 
 }  // namespace
 
-Axis::Axis(const Side& side, int64_t length) : side_(side) {
+Axis::Axis(const Side& side, int64_t length) : side_(side), length_(length) {
   check(side, length);
-  used_ = {.begin = std::max<int64_t>(static_cast<int64_t>(std::floor(side.first + kEdge)), 0),
-           .end = std::min(static_cast<int64_t>(std::ceil(side.end - kEdge)), length)};
   const double far = side.origin + static_cast<double>(side.size) * side.step;
   const double from = std::max(side.first, std::min(side.origin, far));
   const double to = std::min(side.end, std::max(side.origin, far));
@@ -42,13 +40,12 @@ Axis::Axis(const Side& side, int64_t length) : side_(side) {
             .end = static_cast<int64_t>(std::ceil(to - 0.5))};
 
   before_.assign(static_cast<size_t>(length) + 1, 0);
-  if (used_.empty()) return;
   const auto sees = [&](int64_t i) { return centre(i) >= side.first && centre(i) < side.end; };
   while (seen_.begin < side.size && !sees(seen_.begin)) ++seen_.begin;
   seen_.end = seen_.begin;
   for (; seen_.end < side.size && sees(seen_.end); ++seen_.end) {
     const auto pixel =
-        std::clamp(static_cast<int64_t>(std::floor(centre(seen_.end))), used_.begin, used_.end - 1);
+        std::clamp<int64_t>(static_cast<int64_t>(std::floor(centre(seen_.end))), 0, length - 1);
     ++before_[static_cast<size_t>(pixel) + 1];
   }
   for (size_t p = 1; p < before_.size(); ++p) before_[p] += before_[p - 1];
@@ -57,9 +54,8 @@ Axis::Axis(const Side& side, int64_t length) : side_(side) {
 Taps Axis::taps(int64_t index) const {
   const double support = std::max(std::abs(side_.step), 1.0);
   const double middle = centre(index);
-  const auto begin =
-      std::max(static_cast<int64_t>(std::floor(middle - support + 0.5)), used_.begin);
-  const auto end = std::min(static_cast<int64_t>(std::floor(middle + support + 0.5)), used_.end);
+  const auto begin = std::max<int64_t>(static_cast<int64_t>(std::floor(middle - support + 0.5)), 0);
+  const auto end = std::min(static_cast<int64_t>(std::floor(middle + support + 0.5)), length_);
   Taps taps{.first = begin, .weights = {}};
   std::vector<double> exact;
   double total = 0;

@@ -55,7 +55,8 @@ class Axis {
   }
 
   /** A triangle around the centre of a seen pixel, as wide as the pixel where the picture shrinks:
-   *  Pillow's antialiased bilinear filter, with what is not seen left out. */
+   *  Pillow's antialiased bilinear filter. Past a crop's edge it still takes the picture's pixels,
+   *  so that a part is what would be cut out of the whole picture scaled alike. */
   Taps taps(int64_t index) const;
 
  private:
@@ -64,7 +65,7 @@ class Axis {
   }
 
   Side side_;
-  Span used_;  // pixels of the picture that count
+  int64_t length_;
   Span seen_;
   Span shown_;
   /** How many seen pixels have their centre in the picture's pixels before this one. */
