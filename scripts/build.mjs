@@ -1,6 +1,6 @@
 // Builds the addon (cmake-js over CMakeLists.txt) and the SDK (tsc, and an ES module face over its CommonJS).
 //   node scripts/build.mjs [--native | --sdk] [--tests] [--if-missing]
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +48,8 @@ function writeModuleFace() {
 
 function buildSdk() {
   must('tsc', ['-p', 'tsconfig.json']);
+  // What a report does in the browser is put into it as it is.
+  cpSync(join(root, 'lib', 'report', 'assets'), join(root, 'dist', 'report', 'assets'), { recursive: true });
   writeModuleFace();
   const main = join(root, 'dist', 'cli', 'main.js');
   if (!readFileSync(main, 'utf8').startsWith('#!'))

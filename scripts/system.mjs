@@ -18,6 +18,20 @@ const NEEDS = [
       Boolean(process.env.doctest_DIR) ||
       anyOf(['/usr', '/usr/local', '/opt/homebrew'].map((prefix) => `${prefix}/include/doctest/doctest.h`)),
   },
+  {
+    what: 'Chromium, for the tests of reports',
+    packages: 'chromium',
+    testsOnly: true,
+    // Those tests say that they are skipped where it is missing.
+    optional: true,
+    there: () =>
+      windows ||
+      Boolean(process.env.CELLROUTE_CHROMIUM) ||
+      anyOf([
+        ...['chromium', 'chromium-browser', 'google-chrome'].map((name) => `/usr/bin/${name}`),
+        '/Applications/Google Chrome.app',
+      ]),
+  },
 ];
 
 function hasPip() {
@@ -25,25 +39,34 @@ function hasPip() {
   return run(python, ['-m', 'pip', '--version'], { capture: true }).status === 0;
 }
 
-const install = (packages) =>
-  run('apt-get', ['install', '-y', '-q', ...packages], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+/** Whether apt-get installed them, at the second try with fresh lists: old ones may not know the packages. */
+function install(needs) {
+  const packages = needs.map((need) => need.packages);
+  console.error(`cellroute: installing ${packages.join(', ')} with apt-get`);
+  const once = () =>
+    run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], {
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+    }).status === 0;
+  if (once()) return true;
+  run('apt-get', ['update', '-q']);
+  return once();
+}
 
 /** Ends the program, with what to do, where something is missing and cannot be installed from here. */
 export function ensureSystem({ tests }) {
   const missing = NEEDS.filter(({ testsOnly, there }) => (tests || !testsOnly) && !there());
-  if (missing.length === 0) return;
-  const packages = missing.map((need) => need.packages);
-  if (process.getuid?.() === 0 && has('apt-get')) {
-    console.error(`cellroute: installing ${packages.join(', ')} with apt-get`);
-    // Lists that were never fetched, or are old, do not know the packages.
-    if (install(packages).status === 0) return;
-    run('apt-get', ['update', '-q']);
-    if (install(packages).status === 0) return;
+  const canInstall = process.getuid?.() === 0 && has('apt-get');
+  // By themselves: what is merely welcome must not keep away what is needed.
+  const welcome = missing.filter(({ optional }) => optional);
+  if (welcome.length > 0 && !(canInstall && install(welcome))) {
+    console.error(`cellroute: done without: ${welcome.map(({ what }) => what).join('; ')}`);
   }
+  const needed = missing.filter(({ optional }) => !optional);
+  if (needed.length === 0 || (canInstall && install(needed))) return;
   console.error(
-    `Building cellroute needs ${missing.map(({ what }) => what).join('; ')}. Not found on this machine.`,
+    `Building cellroute needs ${needed.map(({ what }) => what).join('; ')}. Not found on this machine.`,
   );
-  console.error(`Debian, Ubuntu: sudo apt-get install ${packages.join(' ')}`);
+  console.error(`Debian, Ubuntu: sudo apt-get install ${needed.map((need) => need.packages).join(' ')}`);
   console.error('macOS: xcode-select --install && brew install cmake ninja python doctest');
   console.error(
     'Windows: Visual Studio with C++, CMake and Python 3 (and vcpkg install doctest, for the tests)',

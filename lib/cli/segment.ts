@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { RoutedEnsemble, type RoutedSegmentOptions } from '../ensemble.js';
+import { RoutedEnsemble } from '../ensemble.js';
 import { cocoDatasetJson } from '../export/coco-json.js';
 import { kaggleCsv } from '../export/kaggle-csv.js';
 import { labelPng } from '../export/label-png.js';
@@ -10,25 +10,21 @@ import { decodeImage } from '../image/decode.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { RoutedSegmentation } from '../result.js';
 import { eachPicture, reportBatch } from './batch.js';
-import { numberIn, wordsOf } from './options.js';
+import { wordsOf } from './options.js';
 import { findPictures, type PictureFile } from './pictures.js';
+import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
 type Format = (typeof FORMATS)[number];
 
-interface Options {
+interface Options extends ThresholdFlags {
   model?: string;
   out: string;
   formats: Format[];
-  cellType?: string;
-  minScore?: number;
-  maskThreshold?: number;
-  minArea?: number;
-  removeOverlaps?: number | boolean;
 }
 
 export function registerSegment(program: Command): void {
-  program
+  const command = program
     .command('segment')
     .description('Outlines the cells of pictures (PNG, JPEG, WebP, TIFF; folders too)')
     .argument('<pictures...>', 'pictures, or folders of pictures')
@@ -37,20 +33,8 @@ export function registerSegment(program: Command): void {
       '-m, --model <folder>',
       'an ensemble as ensemble.save() writes it (default: the starter ensemble)',
     )
-    .option('-f, --formats <list>', `what to write: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS])
-    .option('--cell-type <type>', 'segment as this type, whatever the router says')
-    .option('--min-score <number>', 'keep cells scoring above this, 0 to 1', numberIn(0, 1))
-    .option(
-      '--mask-threshold <number>',
-      'pixels above this probability belong to a cell, 0 to 1',
-      numberIn(0, 1),
-    )
-    .option('--min-area <pixels>', 'drop smaller cells', numberIn(0, 0xffffffff, { integer: true }))
-    .option(
-      '--remove-overlaps [share]',
-      'give each pixel to one cell; drop cells that lost more than this share (0.2)',
-      numberIn(0, 1),
-    )
+    .option('-f, --formats <list>', `what to write: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
+  withThresholds(command)
     .addHelpText(
       'after',
       `
@@ -83,26 +67,6 @@ async function segment(paths: string[], options: Options): Promise<void> {
   }
   for (const { picture, result } of named) console.log(lineOf(picture, result));
   reportBatch(batch, pictures.length);
-}
-
-function thresholdsOf({
-  cellType,
-  minScore,
-  maskThreshold,
-  minArea,
-  removeOverlaps,
-}: Options): RoutedSegmentOptions {
-  return {
-    ...(cellType === undefined ? {} : { cellType }),
-    ...(minScore === undefined ? {} : { minScore }),
-    ...(maskThreshold === undefined ? {} : { maskThreshold }),
-    ...(minArea === undefined ? {} : { minArea }),
-    ...(removeOverlaps === undefined
-      ? {}
-      : {
-          removeOverlaps: typeof removeOverlaps === 'number' ? { maxLost: removeOverlaps } : removeOverlaps,
-        }),
-  };
 }
 
 function lineOf(

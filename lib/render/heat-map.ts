@@ -97,7 +97,7 @@ function paint(canvas: Canvas, values: Float32Array, strength: number, opacity: 
     const grey = 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
     const size = Math.min(1, Math.abs(values[i]!) / strength);
     const [weak, strong] = values[i]! > 0 ? speaksFor : speaksAgainst;
-    const cover = opacity * Math.sqrt(size);
+    const cover = opacity * size ** 0.7;
     for (let c = 0; c < 3; c++) {
       const colour = weak[c]! + (strong[c]! - weak[c]!) * size;
       data[at + c] = grey + (colour - grey) * cover + 0.5;

@@ -42,16 +42,26 @@ export async function prepareScene(
       `${raw.width} × ${raw.height}`,
     );
   }
-  const longSide = Math.max(raw.width, raw.height);
-  const shown = forDisplay(raw);
+  const scene = await sceneOf(forDisplay(raw), raw, smallSide, maxSide);
+  signal?.throwIfAborted();
+  return scene;
+}
+
+/** The same for shades as {@link forDisplay} gives them; pictures below `smallSide` are enlarged. */
+export async function sceneOf(
+  shades: Uint8Array,
+  size: Size,
+  smallSide: number,
+  maxSide: number,
+): Promise<Scene> {
+  const longSide = Math.max(size.width, size.height);
   const zoom = Math.max(1, Math.min(Math.ceil(smallSide / longSide), Math.floor(maxSide / longSide)));
   const shrink = Math.min(1, maxSide / longSide);
   const grid = {
-    width: Math.max(1, Math.round(raw.width * shrink)),
-    height: Math.max(1, Math.round(raw.height * shrink)),
+    width: Math.max(1, Math.round(size.width * shrink)),
+    height: Math.max(1, Math.round(size.height * shrink)),
   };
-  const canvas = await resize(shown, raw, { width: grid.width * zoom, height: grid.height * zoom });
-  signal?.throwIfAborted();
+  const canvas = await resize(shades, size, { width: grid.width * zoom, height: grid.height * zoom });
   return { canvas, grid, zoom };
 }
 

@@ -103,7 +103,8 @@ describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], picture
 
   test("integrated gradients are autograd's", async () => {
     const explanation = await explain('integrated-gradients');
-    expect(relativeError(sampled(explanation), expected('integrated_gradients_sample'))).toBeLessThan(1e-3);
+    // Where rounding turns a ReLU the gradient jumps: torch's own float32 and float64 are 3e-3 apart here
+    expect(relativeError(sampled(explanation), expected('integrated_gradients_sample'))).toBeLessThan(1e-2);
     expect(sum(explanation.values) / expected('sums')[1]!).toBeCloseTo(1, 3);
     const logits = [...Object.values(explanation.logits), ...Object.values(explanation.baselineLogits)];
     expect(relativeError(logits, expected('logits'))).toBeLessThan(1e-4);

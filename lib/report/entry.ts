@@ -1,0 +1,78 @@
+import type { ImageInput } from '../image/types.js';
+import { neighbourColours } from '../render/colours.js';
+import { encode } from '../render/encode.js';
+import { prepareScene } from '../render/scene.js';
+import { shapeOf } from '../render/shape.js';
+import type { RoutedSegmentation, Segmentation } from '../result.js';
+import { outlinePath } from './outline.js';
+
+/** One picture of a report, as small as it gets. */
+export interface ReportEntry {
+  name: string;
+  width: number;
+  height: number;
+  /** The picture, perhaps smaller, as a data URI. */
+  source: string;
+  route: { cellType: string; segmenter: string; probabilities: Readonly<Record<string, number>> } | undefined;
+  capped: boolean;
+  cells: EntryCells;
+}
+
+/** One value a cell, in the result's order. */
+export interface EntryCells {
+  score: number[];
+  /** Pixels. */
+  area: number[];
+  label: number[];
+  /** Middle of the mask's box, in pixels of the picture. */
+  x: number[];
+  y: number[];
+  /** Index into the palette. */
+  colour: number[];
+  /** SVG path, in pixels of the picture. */
+  outline: string[];
+}
+
+export async function entryOf(
+  name: string,
+  image: ImageInput,
+  result: Segmentation | RoutedSegmentation,
+  maxSide: number,
+  signal: AbortSignal | undefined,
+): Promise<ReportEntry> {
+  const { width, height, cells, capped } = result;
+  // Never larger than it is: the browser enlarges for nothing
+  const scene = await prepareScene(image, result, Math.min(maxSide, Math.max(width, height)), signal);
+  const webp = await encode(scene.canvas, 'webp');
+  const { masks } = cells;
+  const { grid } = scene;
+  const shapes = Array.from({ length: cells.length }, (_, i) => shapeOf(masks, i, grid.width, grid.height));
+  const boxes = masks.boxes();
+  const contours = masks.contours();
+  const middle = (axis: 0 | 1) =>
+    Array.from({ length: cells.length }, (_, i) => boxes[4 * i + axis]! + boxes[4 * i + axis + 2]! / 2);
+  return {
+    name,
+    width,
+    height,
+    source: `data:image/webp;base64,${webp.toString('base64')}`,
+    route:
+      'cellType' in result
+        ? {
+            cellType: result.cellType,
+            segmenter: result.segmenter,
+            probabilities: { ...result.probabilities },
+          }
+        : undefined,
+    capped: capped.detections,
+    cells: {
+      score: Array.from(cells.scores, (score) => Number(score.toFixed(3))),
+      area: Array.from(cells.areas),
+      label: Array.from(cells.labels),
+      x: middle(0),
+      y: middle(1),
+      colour: Array.from(neighbourColours(shapes, grid.width, grid.height)),
+      outline: Array.from({ length: cells.length }, (_, i) => outlinePath(contours.polygons(i))),
+    },
+  };
+}
