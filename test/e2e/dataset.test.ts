@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { csv, workFolder } from '../support/data-folder.js';
+import { root } from '../support/sdk.js';
+
+const folder = workFolder();
+
+beforeAll(async () => {
+  for (const name of ['a', 'b']) await folder.picture(`set/train/${name}.png`, 6, 4);
+  const rows = [
+    'id,annotation,phase',
+    'a,1 3,x',
+    'a,7 1,x',
+    'a,9 2,x',
+    'b,1 2,y',
+    'b,1 2 1 2,y',
+    'c\u001b[31m,1 1,y',
+  ];
+  folder.write('set/train.csv', csv(...rows));
+});
+
+const summary = (...args: string[]) => {
+  const command = [join(root, 'dist/cli/main.js'), 'dataset', 'summary', ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  return { status, stdout, stderr };
+};
+
+test('prints tables, what cannot be used, and warns of a cap that is too low', () => {
+  const { status, stdout, stderr } = summary(
+    ...[folder.path('set'), '--type-column', 'phase', '--detections-per-image', '2'],
+  );
+  expect(status).toBe(0);
+  expect(stdout).toContain('densest picture         a, 3 cells');
+  expect(stdout).toMatch(
+    /type +pictures +cells +min +median +mean +max\n +x +1 +3 .*\n +y +1 +1 .*\n +all +2 +4 /,
+  );
+  expect(stdout).toMatch(/width +height +pictures\n +6 +4 +2\n/);
+  expect(stdout).toContain('Warning: detectionsPerImage is 2, but 1 of 2 pictures have more cells');
+  expect(stderr).toContain('2 rows or pictures cannot be used and are left out:');
+  expect(stderr).toMatch(/train\.csv, row 6, annotation, picture b: Runs overlap/);
+  // What a file says may not steer the terminal.
+  expect(stdout + stderr).not.toContain('\u001b');
+});
+
+test('prints the same as JSON', () => {
+  const { status, stdout } = summary(folder.path('set'), '--json');
+  expect(status).toBe(0);
+  const { pictures, cells, densest, problems } = JSON.parse(stdout) as Record<string, unknown>;
+  expect({ pictures, cells, densest }).toEqual({ pictures: 2, cells: 4, densest: { id: 'a', cells: 3 } });
+  expect(problems).toEqual([
+    expect.objectContaining({ row: 6, column: 'annotation', id: 'b' }),
+    expect.objectContaining({ row: 7, column: 'id' }),
+  ]);
+});
+
+test('says what is no data set in one line', () => {
+  const { status, stderr } = summary(folder.path('set/train'));
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^cellroute: .*it is no data set: .*\[DATA_INVALID\]\n$/);
+});

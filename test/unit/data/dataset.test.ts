@@ -1,0 +1,264 @@
+import { createHash } from 'node:crypto';
+import { Dataset } from '../../../lib/data/dataset.js';
+import { datasetFrom } from '../../../lib/data/iterable.js';
+import type { DatasetItem } from '../../../lib/data/types.js';
+import { Masks } from '../../../lib/mask/masks.js';
+
+const load = () => Promise.reject(new Error('nothing is loaded here'));
+const item = (id: string, others: Partial<DatasetItem> = {}): DatasetItem => ({
+  ...{ id, type: undefined, columns: {}, width: 8, height: 8, cells: 1, load },
+  ...others,
+});
+const ids = (dataset: Dataset) => dataset.items.map(({ id }) => id);
+const many = (count: number, others: (i: number) => Partial<DatasetItem>, prefix = 'p') =>
+  Array.from({ length: count }, (_, i) => item(`${prefix}${i}`, others(i)));
+
+describe('a data set', () => {
+  test('is sorted by code units, whatever the language of the machine', () => {
+    expect(ids(new Dataset(['b', 'ä', 'a', 'B', '10', '9'].map((id) => item(id))))).toEqual([
+      ...['10', '9', 'B', 'a', 'b', 'ä'],
+    ]);
+  });
+
+  test('refuses an id twice', () => {
+    expect(() => new Dataset([item('a'), item('a')])).toThrow('Expected ids that differ for items');
+  });
+
+  test('is filtered by type, id and anything', () => {
+    const dataset = new Dataset([item('a', { type: 'x' }), item('b', { type: 'y' }), item('c')], {
+      classNames: ['alive', 'dead'],
+      problems: [{ file: 'f', reason: 'r' }],
+    });
+    expect(dataset.types).toEqual(['x', 'y']);
+    expect(ids(dataset.filter({ types: ['y'] }))).toEqual(['b']);
+    expect(ids(dataset.filter({ ids: ['c', 'a'] }))).toEqual(['a', 'c']);
+    expect(ids(dataset.filter({ where: ({ id }) => id > 'a', ids: ['a', 'b'] }))).toEqual(['b']);
+    expect(dataset.filter({}).classNames).toEqual(['alive', 'dead']);
+    expect(dataset.filter({}).problems).toHaveLength(1);
+    expect(() => dataset.filter({ types: ['z'] })).toThrow('one that occurs (x, y) for types[0]');
+    expect(() => dataset.filter({ ids: ['d'] })).toThrow('ids[0]');
+    expect(() => dataset.filter({ where: 3 as never })).toThrow('a function for where');
+    expect(() => dataset.filter({ type: ['x'] } as never)).toThrow('did you mean types?');
+  });
+
+  test('is joined, by name or with ids that differ', async () => {
+    const masks = Masks.fromKaggle(['1 1'], { width: 2, height: 1 });
+    const image = { data: Uint8Array.of(1, 2), width: 2, height: 1, channels: 1 as const };
+    const a = await datasetFrom([{ id: 'p', image, masks, type: 'x', columns: { fold: '1' } }]);
+    const b = new Dataset([item('q', { columns: { fold: '2' } })], {
+      problems: [{ file: 'f', reason: 'r' }],
+    });
+    expect(ids(Dataset.join([b, a]))).toEqual(['p', 'q']);
+    const joined = Dataset.join({ one: a, two: b });
+    expect(ids(joined)).toEqual(['one/p', 'two/q']);
+    expect(joined.items.map(({ columns }) => columns)).toEqual([
+      { fold: '1', set: 'one' },
+      { fold: '2', set: 'two' },
+    ]);
+    expect(joined.problems).toHaveLength(1);
+    expect(joined.items[0]).toMatchObject({
+      type: 'x',
+      width: 2,
+      height: 1,
+      cells: 1,
+      areas: Uint32Array.of(1),
+    });
+    expect((await joined.items[0]!.load()).masks.length).toBe(1);
+    expect(() => Dataset.join([a, a])).toThrow('ids that differ');
+    expect(() => Dataset.join([a, new Dataset([item('r')], { classNames: ['other'] })])).toThrow(
+      'classNames',
+    );
+    expect(() => Dataset.join([])).toThrow('a data set or more');
+    expect(() => Dataset.join({ a: {} as Dataset })).toThrow('a Dataset for sets.a');
+  });
+});
+
+describe('a split', () => {
+  const dataset = new Dataset([
+    ...many(40, (i) => ({ type: 'x', columns: { plate: `plate-${i % 7}` } }), 'x'),
+    ...many(11, () => ({ type: 'y', columns: { plate: 'plate-y' } }), 'y'),
+    ...many(2, () => ({}), 'n'),
+  ]);
+  const how = { fraction: 0.2, seed: 5 };
+
+  test('by fraction takes it of each type, and one picture at least', () => {
+    const { train, validation } = dataset.split(how);
+    const counts = ['x', 'y', undefined].map(
+      (type) => validation.filter({ where: (one) => one.type === type }).items.length,
+    );
+    expect(counts).toEqual([8, 2, 1]);
+    expect(new Set([...ids(train), ...ids(validation)]).size).toBe(53);
+    expect(train.items.length + validation.items.length).toBe(53);
+  });
+
+  test('is the same for the same seed in whatever order, and another for another', () => {
+    const again = new Dataset([...dataset.items].reverse()).split(how);
+    expect(ids(again.validation)).toEqual(ids(dataset.split(how).validation));
+    expect(ids(dataset.split({ ...how, seed: 6 }).validation)).not.toEqual(ids(again.validation));
+  });
+
+  test('is drawn by SHA-256 of seed and id, which every machine has', () => {
+    const { validation } = dataset.split(how);
+    const draw = (id: string) => createHash('sha256').update(`split\0${how.seed}\0${id}`).digest('hex');
+    const first = [...Array(40).keys()].map((i) => `x${i}`).sort((a, b) => (draw(a) < draw(b) ? -1 : 1));
+    expect(ids(validation.filter({ types: ['x'] }))).toEqual(first.slice(0, 8).sort());
+  });
+
+  test('stays as it is where pictures of another type come, nearly so where some of its own do', () => {
+    const before = ids(dataset.split(how).validation);
+    const others = new Dataset([...dataset.items, ...many(100, () => ({ type: 'z' }), 'z')]).split(how);
+    expect(ids(others.validation).filter((id) => !id.startsWith('z'))).toEqual(before);
+    const more = new Dataset([...dataset.items, ...many(5, () => ({ type: 'x' }), 'new')]).split(how);
+    // One more is drawn; those that were drawn can only be followed by new ones.
+    const left = before.filter((id) => !ids(more.validation).includes(id));
+    expect(left.length).toBeLessThanOrEqual(4);
+  });
+
+  test('by fraction keeps the pictures of a group together', () => {
+    const { train, validation } = dataset.split({ ...how, by: 'plate' });
+    const plates = (side: Dataset) => new Set(side.items.map(({ columns }) => columns.plate ?? ''));
+    for (const plate of plates(validation)) expect(plates(train).has(plate)).toBe(false);
+    const x = validation.filter({ where: ({ type }) => type === 'x' }).items.length;
+    // The fraction is 8 of 40; a plate has 5 or 6.
+    expect([5, 6, 10, 11, 12]).toContain(x);
+  });
+
+  test('by column and by ids', () => {
+    const byPlate = dataset.split({ column: 'plate', values: ['plate-y', 'plate-0'] });
+    expect(byPlate.validation.items.length).toBe(11 + 6);
+    expect(ids(dataset.split({ ids: ['x3', 'y1'] }).validation)).toEqual(['x3', 'y1']);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['no way', {}, 'fraction'],
+    ['a fraction of 1', { fraction: 1, seed: 1 }, 'fraction'],
+    ['a fraction that is no number', { fraction: Number.NaN, seed: 1 }, 'fraction'],
+    ['no seed', { fraction: 0.5 }, 'seed'],
+    [
+      'a column that is not there',
+      { column: 'fold', values: ['1'] },
+      'a column of the data set (plate) for column',
+    ],
+    [
+      'a group that is not there',
+      { fraction: 0.5, seed: 1, by: 'toString' },
+      'a column of the data set (plate) for by',
+    ],
+    ['a value that is not there', { column: 'plate', values: ['plate-9'] }, 'values of plate'],
+    ['an id that is not there', { ids: ['zzz'] }, 'the id of a picture for ids[0]'],
+    ['nobody to validate', { ids: [] }, 'leaves pictures on both sides'],
+    ['two ways', { ids: ['x1'], fraction: 0.5 }, 'fraction'],
+  ])('refuses %s', (_name, wrong, message) => {
+    expect(() => dataset.split(wrong as never)).toThrow(message);
+  });
+
+  test('of a single picture is refused', () => {
+    expect(() => new Dataset([item('a')]).split(how)).toThrow('leaves pictures on both sides');
+  });
+});
+
+describe('a summary', () => {
+  const dataset = new Dataset([
+    item('a', { type: 'x', cells: 4, areas: Uint32Array.of(1, 2, 3, 4) }),
+    item('b', { type: 'x', cells: 1, areas: Uint32Array.of(10) }),
+    item('c', { type: 'y', cells: 0, areas: new Uint32Array(0), width: 9 }),
+  ]);
+
+  test('counts', () => {
+    const summary = dataset.summary();
+    expect(summary).toMatchObject({
+      ...{ pictures: 3, cells: 5, picturesWithoutCells: 1, densest: { id: 'a', cells: 4 } },
+      cellsPerPicture: { min: 0, median: 1, mean: 5 / 3, max: 4 },
+      // Of 1, 2, 3, 4, 10, as NumPy's percentile has them.
+      cellArea: { min: 1, p25: 2, median: 3, p75: 4, p95: expect.closeTo(8.8), max: 10 },
+      sizes: [
+        { width: 8, height: 8, pictures: 2 },
+        { width: 9, height: 8, pictures: 1 },
+      ],
+      warnings: [],
+    });
+    expect(summary.types.map(({ type, cells, cellArea }) => [type, cells, cellArea?.max])).toEqual([
+      ['x', 5, 10],
+      ['y', 0, undefined],
+    ]);
+  });
+
+  test('warns where the cap is below the densest picture', () => {
+    expect(dataset.summary({ detectionsPerImage: 4 }).warnings).toEqual([]);
+    expect(dataset.summary({ detectionsPerImage: 3 }).warnings).toEqual([
+      expect.stringMatching(/detectionsPerImage is 3, but 1 of 3 pictures .* a, has 4/),
+    ]);
+    expect(() => dataset.summary({ detectionsPerImage: 0 })).toThrow('detectionsPerImage');
+  });
+
+  test('of nothing', () => {
+    const empty = dataset.filter({ where: () => false }).summary({ detectionsPerImage: 1 });
+    expect(empty).toMatchObject({
+      pictures: 0,
+      cells: 0,
+      densest: null,
+      cellArea: null,
+      types: [],
+      sizes: [],
+    });
+  });
+
+  test('of items that do not tell their areas', () => {
+    expect(new Dataset([item('a')]).summary().cellArea).toBeNull();
+  });
+});
+
+describe('a fingerprint', () => {
+  const size = { width: 4, height: 2 };
+  const own = {
+    ...{ id: 'a', type: 'x', masks: Masks.fromKaggle(['1 2', '8 1'], size) },
+    image: { data: new Uint8Array(8), ...size, channels: 1 as const },
+  };
+  const of = async (...pictures: Parameters<typeof datasetFrom>[0][]) =>
+    Promise.all(
+      pictures.map(async (one) => (await datasetFrom(one, { classNames: ['k', 'l'] })).fingerprint()),
+    );
+
+  test('is the same for the same, and changes with everything that training sees', async () => {
+    const [first, again, ...others] = await of(
+      [own],
+      [{ ...own, image: { ...own.image, data: new Uint8Array(8) } }],
+      [{ ...own, id: 'b' }],
+      [{ ...own, type: 'y' }],
+      [{ ...own, labels: [1, 2] }],
+      [{ ...own, masks: Masks.fromKaggle(['1 2', '7 1'], size) }],
+      [{ ...own, masks: Masks.fromKaggle(['8 1', '1 2'], size) }],
+      [{ ...own, image: { ...own.image, data: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1) } }],
+      [{ ...own, image: { ...own.image, data: new Uint16Array(8) } }],
+      [own, { ...own, id: 'b' }],
+    );
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(again).toBe(first);
+    expect(new Set([first, ...others]).size).toBe(1 + others.length);
+  });
+
+  test('may never be computed otherwise: checkpoints hold it', async () => {
+    const [first] = await of([own]);
+    const hash = createHash('sha256');
+    const bytes = (...numbers: number[]) => Buffer.from(Uint32Array.from(numbers).buffer);
+    // Down the columns: pixels 0 and 2 (the second of row 0), then pixel 7.
+    const [counts, offsets] = [bytes(0, 1, 1, 1, 5, 7, 1), bytes(0, 5, 7)];
+    const parts = [
+      ...['cellroute data set 1', 'k', 'l', 'a', 'type x', '4', '2', bytes(1, 1), offsets, counts],
+      ...['raw 1', '4', '2', '1', Buffer.alloc(8)],
+    ];
+    for (const part of parts) hash.update(`${part.length} `).update(part);
+    expect(first).toBe(hash.digest('hex'));
+  });
+
+  test('does not depend on the order or the copy', async () => {
+    const other = { ...own, id: 'b' };
+    const [one, two] = await of([own, other], [other, own]);
+    expect(one).toBe(two);
+  });
+
+  test('stops when it is told to', async () => {
+    const dataset = await datasetFrom([own]);
+    await expect(dataset.fingerprint(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  });
+});

@@ -1,0 +1,71 @@
+import { mkdirSync } from 'node:fs';
+import { openDataset } from '../../../lib/data/open.js';
+import { csv, workFolder } from '../../support/data-folder.js';
+
+const folder = workFolder();
+
+beforeAll(async () => {
+  await folder.picture('kaggle/train/a.png', 4, 3);
+  folder.write('kaggle/train.csv', csv('id,annotation,cell_type', 'a,1 1,x'));
+  for (const set of ['both/one', 'both/two']) {
+    await folder.picture(`${set}/images/a.png`, 4, 3);
+    await folder.labels(`${set}/labels/a.png`, new Uint16Array(12).fill(3), 4, 3);
+    folder.write(`${set}/index.csv`, csv('id,modality', 'a,phase'));
+  }
+  await folder.picture('both/three/train/a.png', 4, 3);
+  folder.write('both/three/train.csv', csv('id,annotation,cell_type', 'a,1 1,x'));
+  folder.write('both/README.md', 'no set');
+  mkdirSync(folder.path('both/__proto__'));
+  folder.write('both/__proto__/set.json', JSON.stringify(coco));
+  await folder.picture('both/__proto__/b.png', 4, 3);
+  mkdirSync(folder.path('both/empty'));
+  mkdirSync(folder.path('empty'));
+  folder.write('two/a.json', '{}');
+  folder.write('two/b.json', '{}');
+});
+
+const coco = {
+  images: [{ id: 1, file_name: 'b.png', width: 4, height: 3 }],
+  categories: [{ id: 1, name: 'cell' }],
+  annotations: [{ image_id: 1, category_id: 1, segmentation: [[0, 0, 2, 0, 2, 2]] }],
+};
+
+test('a folder with train.csv', async () => {
+  const dataset = await openDataset(folder.path('kaggle'));
+  expect(dataset.items.map(({ id, type }) => [id, type])).toEqual([['a', 'x']]);
+});
+
+test('a folder of sets is all of them, each under its name', async () => {
+  const dataset = await openDataset(folder.path('both'));
+  expect(dataset.items.map(({ id, columns }) => [id, columns.set])).toEqual([
+    ['__proto__/b', '__proto__'],
+    ['one/a', 'one'],
+    ['three/a', 'three'],
+    ['two/a', 'two'],
+  ]);
+  expect(dataset.types).toEqual(['x']);
+});
+
+test('the column of the type may have several names', async () => {
+  const two = folder.path('both/two');
+  const dataset = await openDataset(two, { typeColumn: ['cell_type', 'modality'] });
+  expect(dataset.types).toEqual(['phase']);
+});
+
+test.each<[string, string, object, string]>([
+  ['what is not there', 'nowhere', {}, 'FILE_UNREADABLE'],
+  ['a folder without anything', 'empty', {}, 'DATA_INVALID'],
+  ['two COCO files: which?', 'two', {}, 'DATA_INVALID'],
+  ['a file of another kind', 'both/README.md', {}, 'INVALID_ARGUMENT'],
+  ['one folder of pictures for several sets', 'both', { pictures: 'x' }, 'INVALID_ARGUMENT'],
+  ['no path', '', {}, 'INVALID_ARGUMENT'],
+  ['an option misspelt', 'kaggle', { typeColum: 'x' }, 'INVALID_ARGUMENT'],
+  ['a type column that is no text', 'kaggle', { typeColumn: 3 }, 'INVALID_ARGUMENT'],
+  ['no type column at all', 'kaggle', { typeColumn: [] }, 'INVALID_ARGUMENT'],
+  ['no class names', 'kaggle', { classNames: [] }, 'INVALID_ARGUMENT'],
+  ['categories unknown', 'kaggle', { categories: 'both' }, 'INVALID_ARGUMENT'],
+  ['strict that is no boolean', 'kaggle', { strict: 1 }, 'INVALID_ARGUMENT'],
+])('refuses %s', async (_name, path, options, code) => {
+  const full = path === '' ? '' : folder.path(path);
+  await expect(openDataset(full, options as never)).rejects.toMatchObject({ code });
+});
