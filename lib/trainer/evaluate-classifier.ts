@@ -60,6 +60,8 @@ export function classifierJudge(
     return {
       metric,
       score: figures[metric],
+      // Few pictures are soon named rightly all: of two such networks, the surer one is better.
+      tie: -loss,
       figures,
       confusion,
       evaluation,
@@ -124,7 +126,7 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
       masks: Masks.fromCounts([], { width, height }),
     });
     const found = { width, height, cells, capped: { detections: false, proposals: false } };
-    pictures.push(await renderOverlay(raw, found, { title, maxSide: 1024 }));
+    pictures.push(await renderOverlay(raw, found, { title, maxSide: 720 }));
   }
-  return sheetOf(pictures);
+  return sheetOf(pictures, Math.ceil(Math.sqrt(pictures.length)));
 }

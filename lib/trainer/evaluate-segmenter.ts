@@ -69,5 +69,5 @@ async function draw(sheet: readonly Sample[]): Promise<Buffer> {
   for (const { id, loaded, cells } of sheet) {
     pictures.push(await renderComparison(loaded.image, loaded.masks, cells, { title: id, maxSide: 2048 }));
   }
-  return sheetOf(pictures);
+  return sheetOf(pictures, 1);
 }

@@ -67,7 +67,7 @@ export interface ValidationEvent<Evaluation> extends Place {
   kind: 'validation';
   metric: string;
   score: number;
-  /** Whether no score before was as high. */
+  /** Whether it is better than every one before. */
   best: boolean;
   /** Further figures, by name. */
   figures: Record<string, number>;

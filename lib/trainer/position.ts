@@ -46,6 +46,7 @@ const shape = object({
     null,
     object({
       score: required(number(0, {})),
+      tie: required(number(0, {})),
       step: from(0),
       /** From 1. */
       epoch: from(1),

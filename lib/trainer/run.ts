@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { random } from '../data/random.js';
 import type { Batch } from '../data/types.js';
 import type { CallOptions } from '../model.js';
@@ -42,6 +43,8 @@ export interface Judgement<Evaluation> {
   metric: string;
   /** Higher is better; NaN where there is nothing to tell. */
   score: number;
+  /** Decides between equal scores; higher is better. */
+  tie?: number;
   figures: Record<string, number>;
   confusion?: readonly (readonly number[])[];
   evaluation: Evaluation;
@@ -254,10 +257,12 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     const epoch = this.#position.epoch + 1;
     const snapshot = await this.#snapshot(signal);
     try {
-      const { sheet, ...judged } = await judge!(snapshot, signal);
+      const { sheet, tie = 0, ...judged } = await judge!(snapshot, signal);
       const { score } = judged;
-      const better = Number.isFinite(score) && (before === null || score > before.score);
-      const best = better ? { score, step, epoch, file: `best-${step}.safetensors` } : before;
+      const better =
+        Number.isFinite(score) &&
+        (before === null || score > before.score || (score === before.score && tie > before.tie));
+      const best = better ? { score, tie, step, epoch, file: `best-${step}.safetensors` } : before;
       if (better) await snapshot.save(folder.best(best!.file));
       const event: ValidationEvent<Evaluation> = {
         kind: 'validation',
@@ -302,7 +307,14 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     await records.write(lineOf(event)!);
     yield* this.#notices(await records.draw());
     yield* this.#notices(await records.conclude());
-    await writeJson(folder.results, { why, ...records.results(), best, step, seconds, weights });
+    await writeJson(folder.results, {
+      why,
+      ...records.results(),
+      best,
+      step,
+      seconds,
+      weights: basename(weights),
+    });
     yield event;
   }
 

@@ -10,16 +10,18 @@ export function spread(items: readonly DatasetItem[], most: number | null): Data
   return Array.from({ length: most }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / most)]!);
 }
 
-/** PNGs one below the other. */
-export async function sheetOf(pictures: readonly Buffer[]): Promise<Buffer> {
+/** PNGs beside and below one another, row by row. */
+export async function sheetOf(pictures: readonly Buffer[], columns: number): Promise<Buffer> {
   const sizes = await Promise.all(pictures.map((picture) => sharp(picture).metadata()));
-  const width = Math.max(...sizes.map((size) => size.width));
+  const cellWidth = Math.max(...sizes.map(({ width }) => width)) + GAP;
   let top = 0;
-  const placed = pictures.map((input, i) => {
-    const at = { input, left: 0, top };
-    top += sizes[i]!.height + GAP;
-    return at;
-  });
+  const placed: { input: Buffer; left: number; top: number }[] = [];
+  for (let first = 0; first < pictures.length; first += columns) {
+    const row = pictures.slice(first, first + columns);
+    placed.push(...row.map((input, i) => ({ input, left: i * cellWidth, top })));
+    top += Math.max(...sizes.slice(first, first + columns).map(({ height }) => height)) + GAP;
+  }
+  const width = Math.min(columns, pictures.length) * cellWidth - GAP;
   return sharp({ create: { width, height: top - GAP, channels: 3, background: '#181b21' } })
     .composite(placed)
     .png()

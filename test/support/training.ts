@@ -110,13 +110,15 @@ export interface ToyOptions {
   config?: PartialSegmenterTraining;
   /** Scores of the validations, in order; the last one is repeated. Without them there are none. */
   scores?: number[] | ((weight: number) => number);
+  /** What decides between equal ones, in order. */
+  ties?: number[];
   network?: ToyNetwork;
 }
 
 /** A run of a toy network in a folder: from the folder's checkpoint where it has one. */
 export async function toyRun(
   path: string,
-  { config = {}, scores, network = new ToyNetwork() }: ToyOptions = {},
+  { config = {}, scores, ties, network = new ToyNetwork() }: ToyOptions = {},
 ) {
   const folder = RunFolder.at(path);
   await folder.prepare();
@@ -125,10 +127,17 @@ export async function toyRun(
   if (state) await network.restore(folder.last);
   const position = state?.position ?? beginning;
   let judged = 0;
+  let tied = 0;
   const judge = async ({ weight }: { weight: number }): Promise<Judgement<number>> => {
     const score =
       typeof scores === 'function' ? scores(weight) : scores![Math.min(judged++, scores!.length - 1)]!;
-    return { metric: 'kaggle', score, figures: { kaggle: score }, evaluation: weight };
+    return {
+      metric: 'kaggle',
+      score,
+      ...(ties ? { tie: ties[tied++]! } : {}),
+      figures: { kaggle: score },
+      evaluation: weight,
+    };
   };
   const records = await Records.open(folder, position.logBytes, []);
   const parts: Parts = {

@@ -129,6 +129,13 @@ describe('a whole run', () => {
     expect(logOf(toy.folder.log).at(-1)).toMatchObject({ kind: 'stop', why: 'early-stopping' });
   });
 
+  test('of equal scores the first is best, unless another figure decides', async () => {
+    const first = await toyRun(folder('equal'), { scores: [0.5, 0.5, 0.5] });
+    expect(ofKind(await collect(first), 'best').map(({ step }) => step)).toEqual([4]);
+    const decided = await toyRun(folder('decided'), { scores: [0.5, 0.5, 0.4], ties: [-3, -2, -1] });
+    expect(ofKind(await collect(decided), 'best').map(({ step }) => step)).toEqual([4, 8]);
+  });
+
   test('a score of nothing is never the best', async () => {
     const toy = await toyRun(folder('nan'), { config: { epochs: 2 }, scores: [Number.NaN, 0.1] });
     const events = await collect(toy);

@@ -1,0 +1,63 @@
+// Checked by tsc, never run: what a caller may write of training, and what the compiler must refuse.
+import { expectTypeOf } from 'expect-type';
+import {
+  type ClassifierEvaluation,
+  type ClassifierTrainEvent,
+  ClassifierTrainer,
+  type Dataset,
+  type EnsembleTrainEvent,
+  EnsembleTrainer,
+  type SegmenterTrainEvent,
+  SegmenterTrainer,
+} from '../../lib/index.js';
+
+declare const data: Dataset;
+declare const event: SegmenterTrainEvent;
+const signal = AbortSignal.timeout(1);
+
+const segmenter = new SegmenterTrainer({
+  data,
+  validation: data,
+  folder: 'runs/a',
+  config: {
+    network: { backbone: { depth: 18 } },
+    start: { kind: 'checkpoint', path: 'coco.pth' },
+    optimizer: { kind: 'adamw', beta2: 0.99 },
+    schedule: { kind: 'warmup-cosine', warmupSteps: 100 },
+    transforms: [{ kind: 'flip-horizontal', p: 0.5 }],
+    average: { decay: 0.999 },
+    validation: { metric: 'ap50', thresholds: { removeOverlaps: { maxLost: 0.1 } }, patience: 3 },
+  },
+});
+expectTypeOf(segmenter.run({ signal })).toEqualTypeOf<AsyncGenerator<SegmenterTrainEvent, void, undefined>>();
+expectTypeOf(SegmenterTrainer.resume('runs/a', { data })).resolves.toEqualTypeOf<SegmenterTrainer>();
+expectTypeOf(segmenter.config.precision).toEqualTypeOf<'float32' | 'bfloat16'>();
+expectTypeOf(segmenter.config.optimizer.lr).toEqualTypeOf<number>();
+
+if (event.kind === 'step') {
+  expectTypeOf(event.losses.loss_mask).toEqualTypeOf<number>();
+  // @ts-expect-error a classifier's loss
+  event.losses.loss;
+} else if (event.kind === 'validation') {
+  expectTypeOf(event.evaluation.kaggle.mean).toEqualTypeOf<number>();
+} else if (event.kind === 'stop') {
+  expectTypeOf(event.why).toEqualTypeOf<'finished' | 'early-stopping' | 'aborted'>();
+}
+
+const classifier = new ClassifierTrainer({ data, folder: 'b', config: { classWeights: 'balanced' } });
+expectTypeOf(classifier.run()).toEqualTypeOf<AsyncGenerator<ClassifierTrainEvent, void, undefined>>();
+expectTypeOf<
+  Extract<ClassifierTrainEvent, { kind: 'validation' }>['evaluation']
+>().toEqualTypeOf<ClassifierEvaluation>();
+
+const ensemble = new EnsembleTrainer({ data, folder: 'c', config: { segmenters: { astro: { steps: 10 } } } });
+expectTypeOf(ensemble.run()).toEqualTypeOf<AsyncGenerator<EnsembleTrainEvent, void, undefined>>();
+
+// @ts-expect-error a path is no data set
+new SegmenterTrainer({ data: 'train.csv', folder: 'd' });
+// @ts-expect-error a metric of classifiers
+new SegmenterTrainer({ data, folder: 'd', config: { validation: { metric: 'accuracy' } } });
+// @ts-expect-error a misspelt option
+new SegmenterTrainer({ data, folder: 'd', config: { batchsize: 2 } });
+// @ts-expect-error where the run is to be kept
+new ClassifierTrainer({ data });

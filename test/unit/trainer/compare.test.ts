@@ -1,0 +1,53 @@
+import { checkSame, configDifferences } from '../../../lib/trainer/compare.js';
+import { segmenterTraining } from '../../../lib/trainer/config.js';
+import { thrown } from '../../support/sdk.js';
+
+const data = { train: 'a'.repeat(64), validation: null };
+
+test('a run goes on with what it was begun with', () => {
+  const config = segmenterTraining({ optimizer: { lr: 0.1 } });
+  const stored = JSON.parse(JSON.stringify(config)) as object;
+  expect(() => checkSame('runs/a', { config: stored, data }, { config, data })).not.toThrow();
+});
+
+test('how a run is done and told may change', () => {
+  const config = segmenterTraining();
+  const other = segmenterTraining({
+    loader: { threads: 1 },
+    checkpoint: { everyMinutes: 1 },
+    logs: { tensorboard: false },
+    validation: { samples: 0 },
+  });
+  expect(configDifferences(config, other)).toEqual([]);
+});
+
+test('everything else that differs is named, with both values', () => {
+  const config = segmenterTraining();
+  const other = segmenterTraining({
+    batchSize: 3,
+    optimizer: { kind: 'adamw' },
+    transforms: [],
+    average: { decay: 0.5 },
+  });
+  expect(configDifferences(config, other)).toEqual([
+    'batchSize was 2 and is 3',
+    'optimizer.kind was "sgd" and is "adamw"',
+    'optimizer.weightDecay was 0.0005 and is 0.01',
+    'optimizer.nesterov was false and is not there',
+    'average was null and is not there',
+    'transforms was [{"kind":"flip-horizontal","p":0.5},{"kind":"flip-vertical","p":0.5}] and is []',
+    'optimizer.beta2 was not there and is 0.999',
+    'optimizer.eps was not there and is 1e-8',
+    'average.decay was not there and is 0.5',
+  ]);
+});
+
+test('other pictures are refused', () => {
+  const config = segmenterTraining();
+  const now = { train: 'b'.repeat(64), validation: 'c'.repeat(64) };
+  const error = thrown(() => checkSame('runs/a', { config, data }, { config, data: now }));
+  expect(error).toMatchObject({ code: 'RESUME_REFUSED' });
+  expect(error.message).toMatch(
+    /training pictures were others \(fingerprint a{12}, now fingerprint b{12}\)\n.*validation pictures were others \(none, now fingerprint c{12}\)/,
+  );
+});

@@ -1,0 +1,46 @@
+import { classifierEvaluation } from '../../../lib/trainer/evaluate-classifier.js';
+
+const named = (id: string, type: string, logits: number[]) => {
+  const exps = logits.map(Math.exp);
+  const sum = exps.reduce((a, b) => a + b);
+  const index = logits.indexOf(Math.max(...logits));
+  const classNames = ['astro', 'cort', 'shsy5y'];
+  return {
+    id,
+    type,
+    classification: {
+      label: classNames[index]!,
+      index,
+      probabilities: Object.fromEntries(classNames.map((name, i) => [name, exps[i]! / sum])),
+      logits: Float32Array.from(logits),
+    },
+  };
+};
+
+test('counts what was named how, against a table made by hand', () => {
+  const pictures = [
+    named('a', 'astro', [2, 1, 0]),
+    named('b', 'astro', [0, 1, 0.5]),
+    named('c', 'astro', [3, 1, 0.5]),
+    named('d', 'cort', [0, 4, 0.5]),
+    // Logits no exponential holds
+    named('e', 'cort', [500, -500, 0]),
+  ];
+  const { accuracy, balancedAccuracy, confusion, loss, perPicture } = classifierEvaluation(pictures, [
+    'astro',
+    'cort',
+    'shsy5y',
+  ]);
+  expect(confusion).toEqual([
+    [2, 1, 0],
+    [1, 1, 0],
+    [0, 0, 0],
+  ]);
+  expect(accuracy).toBe(3 / 5);
+  expect(balancedAccuracy).toBeCloseTo((2 / 3 + 1 / 2) / 2, 12);
+  const losses = pictures
+    .slice(0, 4)
+    .map(({ type, classification }) => -Math.log(classification.probabilities[type]!));
+  expect(loss).toBeCloseTo((losses.reduce((a, b) => a + b) + 1000) / 5, 5);
+  expect(perPicture[1]).toMatchObject({ id: 'b', type: 'astro', label: 'cort' });
+});
