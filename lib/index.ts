@@ -33,6 +33,7 @@ export { type ComparisonOptions, type PredictedCells, renderComparison } from '.
 export type { RenderFormat } from './render/encode.js';
 export { type HeatMapOptions, renderHeatMap } from './render/heat-map.js';
 export { type OverlayOptions, renderOverlay } from './render/overlay.js';
+export { Report, type ReportOptions } from './report/report.js';
 export type { Capped, Route, RoutedSegmentation, Segmentation } from './result.js';
 export {
   CellSegmenter,
@@ -60,3 +61,5 @@ export type { StartReport } from './trainer/network.js';
 export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
 export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';
 export { syncWandb } from './trainer/wandb.js';
+export type { Transform, TransformKind } from './transforms/index.js';
+export * as transforms from './transforms/index.js';

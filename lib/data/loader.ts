@@ -193,7 +193,8 @@ export class ClassifyLoader extends Loader<ClassifySample> {
   }
 }
 
-function withOutput(transforms: readonly Transform[], output: ClassifyOutput): readonly Transform[] {
+/** The transforms with the last step to that size behind them. */
+export function withOutput(transforms: readonly Transform[], output: ClassifyOutput): readonly Transform[] {
   if (output === null) return transforms;
   const { width, height, method = 'crop' } = checkObject('output', output) as NonNullable<ClassifyOutput>;
   return [
