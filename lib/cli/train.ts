@@ -11,7 +11,7 @@ import {
   EnsembleTrainer,
   type EnsembleTraining,
 } from '../trainer/ensemble-trainer.js';
-import { RunFolder, readJson } from '../trainer/run-folder.js';
+import { exists, RunFolder, readJson } from '../trainer/run-folder.js';
 import { SegmenterTrainer } from '../trainer/segmenter-trainer.js';
 import { syncWandb } from '../trainer/wandb.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
@@ -127,7 +127,10 @@ async function run(kind: Kind, flags: Flags): Promise<void> {
     process.off('SIGTERM', onSignal);
   }
   if (signalled) {
-    console.error(`Stopped. Go on with: cellroute train ${kind} --resume ${folder}`);
+    const begun = await exists(RunFolder.at(folder).config);
+    console.error(
+      begun ? `Stopped. Go on with: cellroute train ${kind} --resume ${folder}` : 'Stopped before it began.',
+    );
     process.exitCode = signalled === 'SIGINT' ? 130 : 143;
   }
 }

@@ -35,8 +35,9 @@ const shape = object({
   step: from(0),
   /** Whether the epoch's line was written. */
   closed: required(flag(false)),
-  /** Sums of the epoch's losses, and the seconds it took. */
+  /** Sums of the epoch's losses over `summed` steps, and the seconds they took. */
   sums: numbersByName,
+  summed: from(0),
   epochSeconds: required(number(0, { min: 0 })),
   /** Total losses of the last steps, against which divergence is told. */
   recent: required(list<number>([], number(0, {}), { min: 0, max: 100_000 })),
@@ -72,6 +73,7 @@ export const beginning: Position = {
   step: 0,
   closed: false,
   sums: {},
+  summed: 0,
   epochSeconds: 0,
   recent: [],
   validated: 0,
@@ -80,3 +82,18 @@ export const beginning: Position = {
   logBytes: 0,
   seconds: 0,
 };
+
+/** The same step among epochs of another length: of a run that goes on with other pictures or larger batches. */
+export function rebased(position: Position, stepsPerEpoch: number): Position {
+  const { epoch, batch, step } = position;
+  if (epoch * stepsPerEpoch + batch === step && batch <= stepsPerEpoch) return position;
+  return {
+    ...position,
+    epoch: Math.floor(step / stepsPerEpoch),
+    batch: step % stepsPerEpoch,
+    closed: false,
+    sums: {},
+    summed: 0,
+    epochSeconds: 0,
+  };
+}

@@ -125,7 +125,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
           yield* this.#closeEpoch();
         } else if (this.#validationIsDue()) {
           yield* this.#validate(signal);
-        } else if (step === length.steps || this.#outOfPatience()) {
+        } else if (step >= length.steps || this.#outOfPatience()) {
           break;
         } else if (closed) {
           await this.#openEpoch();
@@ -203,6 +203,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
         batch: before.batch + 1,
         step,
         sums: Object.fromEntries(sums) as Record<string, number>,
+        summed: before.summed + 1,
         epochSeconds: before.epochSeconds + seconds,
         seconds: before.seconds + seconds,
         recent: remember(before.recent, total, config.divergence),
@@ -213,8 +214,8 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
   }
 
   async *#closeEpoch(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
-    const { epoch, batch, step, sums, epochSeconds } = this.#position;
-    const losses = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / batch]));
+    const { epoch, step, sums, summed, epochSeconds } = this.#position;
+    const losses = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / summed]));
     const event = {
       kind: 'epoch',
       epoch: epoch + 1,
@@ -230,7 +231,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
 
   async #openEpoch(): Promise<void> {
     const { epoch } = this.#position;
-    await this.#move({ epoch: epoch + 1, batch: 0, closed: false, sums: {}, epochSeconds: 0 });
+    await this.#move({ epoch: epoch + 1, batch: 0, closed: false, sums: {}, summed: 0, epochSeconds: 0 });
   }
 
   #validationIsDue(): boolean {
@@ -300,7 +301,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
         await snapshot.dispose();
       }
     }
-    const why = step === this.#parts.length.steps ? 'finished' : 'early-stopping';
+    const why = step >= this.#parts.length.steps ? 'finished' : 'early-stopping';
     yield* this.#checkpoint();
     // From here on the run is whole: a kill between the two leaves a checkpoint at its end, which ends again.
     const event = { ...this.#stop(why), weights };

@@ -9,7 +9,7 @@ import { differences, type Environment, environment } from './environment.js';
 import type { TrainEvent } from './events.js';
 import { lengthOf } from './length.js';
 import type { StartReport } from './network.js';
-import { beginning } from './position.js';
+import { beginning, rebased } from './position.js';
 import { Records } from './records.js';
 import { type Batches, type Judgement, type Saved, type Trainable, TrainingRun } from './run.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
@@ -38,7 +38,10 @@ export interface ResumeOptions<Partial> {
 }
 
 export interface RunOptions {
-  /** Stops the run after a checkpoint of its last step; the last event then says `aborted`. */
+  /**
+   * Stops the run after a checkpoint of its last step; the last event then says `aborted`. An abort before the run has
+   * begun rejects with `signal.reason`.
+   */
   signal?: AbortSignal;
 }
 
@@ -158,7 +161,12 @@ export class Trainer<
         validation: validation ? await validation.fingerprint(signal) : null,
       },
     };
-    if (state && !resumed!.force) checkSame(this.folder, state, identity);
+    if (state && !resumed!.force) {
+      // Read anew, so that an option that came with a later version has its default there too.
+      const before = recipe.read(state.config as Partial, '');
+      const config = { ...before, network: recipe.complete(before) };
+      checkSame(this.folder, { config, data: state.data }, identity);
+    }
     if (!validation)
       notices.push('no validation pictures: the last weights are kept, and no samples are drawn');
     const here = environment();
@@ -177,7 +185,7 @@ export class Trainer<
       const report = state ? undefined : await begin();
       if (state) await trained.restore(folder.last, call);
       await folder.prepare();
-      const position = state?.position ?? beginning;
+      const position = state ? rebased(state.position, length.stepsPerEpoch) : beginning;
       await writeJson(folder.config, identity.config);
       await writeJson(folder.data, {
         ...((await readJson(folder.data)) as object | undefined),

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { random } from '../../../lib/data/random.js';
 import { segmenterTraining } from '../../../lib/trainer/config.js';
+import { beginning, rebased } from '../../../lib/trainer/position.js';
 import { ratesAt } from '../../../lib/trainer/schedule.js';
 import { rejection } from '../../support/sdk.js';
 import {
@@ -271,6 +272,20 @@ describe('a run that is interrupted and goes on is the run that was not', () => 
     expect(kinds(again)).toEqual(['start', 'checkpoint', 'stop']);
     expect(await outcome(folder('whole'))).toEqual(whole);
   });
+});
+
+test('a step has its place among epochs of another length', () => {
+  const at = (epoch: number, batch: number, step: number) => ({
+    ...beginning,
+    epoch,
+    batch,
+    step,
+    summed: batch,
+  });
+  expect(rebased(at(2, 3, 11), 4)).toEqual(at(2, 3, 11));
+  expect(rebased({ ...at(1, 4, 8), closed: true }, 4)).toEqual({ ...at(1, 4, 8), closed: true });
+  expect(rebased(at(2, 3, 11), 5)).toMatchObject({ epoch: 2, batch: 1, step: 11, summed: 0 });
+  expect(rebased({ ...at(1, 4, 8), closed: true }, 3)).toMatchObject({ epoch: 2, batch: 2, closed: false });
 });
 
 test('an abort before the first step leaves a checkpoint to begin from', async () => {
