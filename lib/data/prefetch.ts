@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 export interface PrefetchLimits {
   /** Pieces of work that run at once. */
   concurrent: number;
@@ -16,6 +18,8 @@ export async function* prefetch<Input, Result>(
   signal?: AbortSignal,
 ): AsyncGenerator<Result> {
   const stop = new AbortController();
+  // All work listens to this one signal, as much of it as runs at once.
+  setMaxListeners(0, stop.signal);
   const onAbort = () => stop.abort(signal?.reason);
   signal?.throwIfAborted();
   signal?.addEventListener('abort', onAbort, { once: true });
