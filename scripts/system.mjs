@@ -40,11 +40,11 @@ function hasPip() {
 }
 
 /** Whether apt-get installed them, at the second try with fresh lists: old ones may not know the packages. */
-function install(needs) {
+function install(needs, ...flags) {
   const packages = needs.map((need) => need.packages);
   console.error(`cellroute: installing ${packages.join(', ')} with apt-get`);
   const once = () =>
-    run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], {
+    run('apt-get', ['install', '-y', '-q', ...flags, ...packages], {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     }).status === 0;
   if (once()) return true;
@@ -58,7 +58,7 @@ export function ensureSystem({ tests }) {
   const canInstall = process.getuid?.() === 0 && has('apt-get');
   // By themselves: what is merely welcome must not keep away what is needed.
   const welcome = missing.filter(({ optional }) => optional);
-  if (welcome.length > 0 && !(canInstall && install(welcome))) {
+  if (welcome.length > 0 && !(canInstall && install(welcome, '--no-install-recommends'))) {
     console.error(`cellroute: done without: ${welcome.map(({ what }) => what).join('; ')}`);
   }
   const needed = missing.filter(({ optional }) => !optional);

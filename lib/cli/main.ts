@@ -10,6 +10,7 @@ import { registerDataset } from './dataset.js';
 import { registerDoctor } from './doctor.js';
 import { registerExplain } from './explain.js';
 import { registerInspect } from './inspect.js';
+import { registerReport } from './report.js';
 import { registerSegment } from './segment.js';
 import { registerTrain } from './train.js';
 
@@ -33,6 +34,7 @@ Start here:
   );
 
 registerSegment(program);
+registerReport(program);
 registerClassify(program);
 registerExplain(program);
 registerTrain(program);
