@@ -154,7 +154,7 @@ test('doctor finds everything, and says what is wrong where it does not', () => 
 
 test('help names every command', () => {
   const { stdout } = cellroute('--help');
-  for (const command of ['segment', 'classify', 'inspect', 'convert', 'doctor'])
+  for (const command of ['segment', 'report', 'classify', 'explain', 'inspect', 'convert', 'doctor'])
     expect(stdout).toMatch(new RegExp(`^  ${command}`, 'm'));
 });
 

@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { picture, root } from '../support/sdk.js';
+
+const main = join(root, 'dist/cli/main.js');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-looking-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const cellroute = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+
+describe('explain', () => {
+  test('writes one heat map where a file is named', async () => {
+    const out = join(folder, 'one', 'heat.webp');
+    const { status, stdout } = cellroute('explain', picture.small, '--method', 'grad-cam', '--out', out);
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/: fluorescence \([\d.]+\) by grad-cam\n$/)]);
+    expect((await sharp(out).metadata()).format).toBe('webp');
+  });
+
+  test('writes a heat map and the numbers for each method', () => {
+    const out = join(folder, 'several');
+    const methods = 'integrated-gradients,occlusion';
+    const { status, stdout } = cellroute(
+      ...['explain', picture.small, '--out', out, '--method', methods, '--steps', '8', '--patch', '112'],
+      ...['--target', 'histology', '--numbers'],
+    );
+    expect(status).toBe(0);
+    const stem = readdirSync(out)[0]!.split('.')[0]!;
+    expect(readdirSync(out).sort()).toEqual(
+      ['integrated-gradients.json', 'integrated-gradients.png', 'occlusion.json', 'occlusion.png'].map(
+        (ending) => `${stem}.${ending}`,
+      ),
+    );
+    const { target, values, width, height } = JSON.parse(
+      readFileSync(join(out, `${stem}.integrated-gradients.json`), 'utf8'),
+    ) as { target: string; values: number[]; width: number; height: number };
+    expect(target).toBe('histology');
+    expect(values).toHaveLength(width * height);
+    const [, sum] = /values sum to (-?[\d.]+) of a difference of/.exec(stdout)!;
+    expect(values.reduce((total, value) => total + value, 0)).toBeCloseTo(Number(sum), 2);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['a method nobody knows', ['--method', 'lime'], /Expected some of integrated-gradients/],
+    ['a type nobody knows', ['--target', 'yeast'], /one of fluorescence.* for target/],
+    ['two heat maps in one file', ['--method', 'occlusion,grad-cam'], /a folder.*for --out/],
+  ])('%s is refused', (_name, args, message) => {
+    const { status, stderr } = cellroute('explain', picture.small, '--out', join(folder, 'no.png'), ...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+});
+
+test('report makes one page of a folder, with what failed in it', () => {
+  const pictures = join(folder, 'pictures');
+  mkdirSync(pictures);
+  copyFileSync(picture.small, join(pictures, 'a & b.png'));
+  copyFileSync(picture.medium, join(pictures, 'c.png'));
+  writeFileSync(join(pictures, 'broken.png'), 'this is not a picture');
+  const out = join(folder, 'report.html');
+  const { status, stdout, stderr } = cellroute('report', pictures, '--out', out, '--title', 'Tuesday');
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/1 of 3 pictures failed/);
+  const [, cells] = /report\.html: (\d+) cells in 2 pictures/.exec(stdout)!;
+  const html = readFileSync(out, 'utf8');
+  expect(html).toContain('<title>Tuesday</title>');
+  expect(html).toContain('a &amp; b.png');
+  expect(html).toMatch(/broken\.png<\/strong>: /);
+  const data = JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/.exec(html)![1]!) as {
+    pictures: { name: string; cells: { outline: string[] } }[];
+  };
+  expect(data.pictures.map(({ name }) => name)).toEqual(['a & b.png', 'c.png']);
+  const outlines = data.pictures.flatMap((one) => one.cells.outline);
+  expect(outlines).toHaveLength(Number(cells));
+});
