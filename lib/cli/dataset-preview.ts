@@ -81,7 +81,7 @@ async function tilesOf(chosen: Dataset, options: LoaderOptions, epoch: number): 
   const tiles: SheetTile[] = [];
   for await (const { samples, ids } of new SegmentLoader(chosen, options).batches(epoch)) {
     const [sample] = samples as [(typeof samples)[0]];
-    tiles.push({ sample, title: `${ids[0]} · ${cellsPhrase(sample.labels.length)}` });
+    tiles.push({ sample, title: `${cellsPhrase(sample.labels.length)} · ${ids[0]}` });
   }
   return tiles;
 }

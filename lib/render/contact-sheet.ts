@@ -27,8 +27,8 @@ const background: Colour = [40, 44, 52];
 const gap = 6;
 
 /**
- * Samples beside each other, each with the outlines of its cells: what a network is trained on, to be looked at. One
- * range of values is shown in all of them, so that brighter ones are brighter.
+ * Samples beside each other, each with the outlines of its cells: what a network is trained on, to be looked at. A
+ * row has one range of values, so that what is brighter in it looks brighter.
  *
  * @returns PNG.
  */
@@ -36,7 +36,10 @@ export async function renderContactSheet(
   tiles: readonly SheetTile[],
   { columns, tileSide, signal }: SheetOptions,
 ): Promise<Buffer> {
-  const shades = commonShades(tiles);
+  const shades: Uint8Array[] = [];
+  for (let first = 0; first < tiles.length; first += columns) {
+    shades.push(...commonShades(tiles.slice(first, first + columns)));
+  }
   const drawn: Canvas[] = [];
   for (const [i, { sample, title }] of tiles.entries()) {
     const scene = await sceneOf(interleaved(shades[i]!), sample, tileSide, tileSide);
@@ -49,7 +52,7 @@ export async function renderContactSheet(
   return encode(sheetOf(drawn, columns), 'png');
 }
 
-/** All samples' values as shades of one range: one picture, one row high, of all there are. */
+/** The samples' values as shades of one range: they are put one after the other, as if they were one picture. */
 function commonShades(tiles: readonly SheetTile[]): Uint8Array[] {
   const all = new Float32Array(tiles.reduce((sum, { sample }) => sum + sample.pixels.length, 0));
   const starts: number[] = [];
