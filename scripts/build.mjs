@@ -21,7 +21,8 @@ function buildNative() {
     ...(options.has('--tests') ? ['--CDCELLROUTE_BUILD_TESTS=ON'] : []),
   ];
   // Outside build/, which node-gyp wipes: a rebuild then links anew and does not compile anew.
-  must('cmake-js', ['compile', '--out', join('out', 'Release'), ...definitions], {
+  // Not `compile`, which throws everything away where one file fails.
+  must('cmake-js', ['build', '--out', join('out', 'Release'), ...definitions], {
     env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
   });
   // A checkout runs with the LibTorch it was built with; an installed package asks its platform package.
