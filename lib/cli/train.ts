@@ -149,7 +149,7 @@ async function trainerOf(
 ): Promise<SegmenterTrainer | ClassifierTrainer | Ensemble> {
   const { resume, force = false } = flags;
   if (kind === 'ensemble') {
-    if (resume !== undefined) return EnsembleTrainer.resume(folder, resumed(pictures, force));
+    if (resume !== undefined) return EnsembleTrainer.resume(folder, { ...pictures, force });
     const file = flags.config === undefined ? undefined : await readConfigFile(flags.config);
     const make = (config: unknown) =>
       new EnsembleTrainer({ ...pictures, folder, config: config as EnsembleTraining });
@@ -163,14 +163,8 @@ async function trainerOf(
   const config = file ? { config: file.value as object } : {};
   return resume === undefined
     ? new Trainer({ ...pictures, folder, ...config })
-    : Trainer.resume(folder, { ...resumed(pictures, force), ...config });
+    : Trainer.resume(folder, { ...pictures, force, ...config });
 }
-
-const resumed = ({ data, validation }: Pictures, force: boolean) => ({
-  data,
-  ...(validation ? { validation } : {}),
-  force,
-});
 
 const SOURCE_KEYS = [
   'data',
@@ -211,13 +205,7 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
       { file: folder },
     );
   }
-  checkKeys('source', stored.source, [
-    'data',
-    'validation',
-    'validationFraction',
-    'validationColumn',
-    'type',
-  ]);
+  checkKeys('source', stored.source, SOURCE_KEYS);
   return stored.source;
 }
 

@@ -42,6 +42,8 @@ export interface EnsembleTrainerOptions {
 export interface ResumeEnsembleOptions {
   data: Dataset;
   validation?: Dataset;
+  /** As of a new ensemble; default: what the folder's data.json has. */
+  source?: Record<string, unknown>;
   /** Goes on with other data all the same. Default false. */
   force?: boolean;
 }
@@ -120,15 +122,14 @@ export class EnsembleTrainer {
     this.#used = true;
     const { data, validation, config = {}, source } = this.#options;
     const folder = RunFolder.at(this.folder);
-    if (!this.#resume) {
-      await folder.claim();
-      await writeJson(folder.config, config);
-      await writeJson(folder.data, {
-        ...(source ? { source } : {}),
-        train: data.summary(),
-        validation: validation?.summary() ?? null,
-      });
-    }
+    if (!this.#resume) await folder.claim();
+    const before = (await readJson(folder.data)) as { source?: unknown } | undefined;
+    await writeJson(folder.config, config);
+    await writeJson(folder.data, {
+      source: source ?? before?.source ?? null,
+      train: data.summary(),
+      validation: validation?.summary() ?? null,
+    });
     const parts: Part[] = [
       { network: 'classifier' as const },
       ...data.types.map((type) => ({ network: 'segmenter' as const, type })),

@@ -34,7 +34,12 @@ export class Records {
   /** Goes on with the first `bytes` of the folder's log. */
   static async open(folder: RunFolder, bytes: number, listeners: Listener[]): Promise<Records> {
     const records = new Records(folder, await RunLog.open(folder.log, bytes), listeners);
-    for await (const line of readLog(folder.log)) await records.#tell(line);
+    try {
+      for await (const line of readLog(folder.log)) await records.#tell(line);
+    } catch (error) {
+      await records.close();
+      throw error;
+    }
     return records;
   }
 

@@ -3,14 +3,14 @@ import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import type { CallOptions } from '../model.js';
 import { readCheckpoint, type TrainingState } from './checkpoint.js';
-import { checkSame } from './compare.js';
+import { checkSame, type Identity } from './compare.js';
 import type { Training } from './config.js';
 import { differences, type Environment, environment } from './environment.js';
 import type { TrainEvent } from './events.js';
 import { lengthOf } from './length.js';
 import type { StartReport } from './network.js';
 import { beginning, rebased } from './position.js';
-import { Records } from './records.js';
+import { type Listener, Records } from './records.js';
 import { type Batches, type Judgement, type Saved, type Trainable, TrainingRun } from './run.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
 import { TensorBoard } from './tensorboard.js';
@@ -33,6 +33,8 @@ export interface ResumeOptions<Partial> {
   validation?: Dataset;
   /** Default: the run's own. */
   config?: Partial;
+  /** As of a new run; default: what the run's data.json has. */
+  source?: Record<string, unknown>;
   /** Goes on with other data or another configuration all the same. Default false. */
   force?: boolean;
 }
@@ -141,59 +143,42 @@ export class Trainer<
     this.#used = true;
     const { signal } = options;
     signal?.throwIfAborted();
+    const call = signal ? { signal } : {};
     const recipe = this.#recipe;
     const config = this.config;
-    const resumed = this.#resumed;
-    const state = resumed?.state;
-    const call = signal ? { signal } : {};
-
+    const state = this.#resumed?.state;
     const folder = RunFolder.at(this.folder);
-    if (!resumed) await folder.claim();
-    const network = resumed?.ownConfig
+    if (!this.#resumed) await folder.claim();
+
+    const network = this.#resumed?.ownConfig
       ? recipe.complete(config)
       : await recipe.describe(config, this.#options.data);
     const { data, notices } = recipe.prepare(this.#options.data, network);
     const { validation } = this.#options;
-    const identity = {
+    const identity: Identity = {
       config: { ...config, network },
       data: {
         train: await data.fingerprint(signal),
         validation: validation ? await validation.fingerprint(signal) : null,
       },
     };
-    if (state && !resumed!.force) {
-      // Read anew, so that an option that came with a later version has its default there too.
-      const before = recipe.read(state.config as Partial, '');
-      const config = { ...before, network: recipe.complete(before) };
-      checkSame(this.folder, { config, data: state.data }, identity);
-    }
-    if (!validation)
-      notices.push('no validation pictures: the last weights are kept, and no samples are drawn');
     const here = environment();
-    if (state)
-      notices.push(...differences(state.environment, here).map((what) => `${what}: numbers may differ`));
+    if (state) notices.push(...this.#agreement(state, identity, here));
+    if (!validation) {
+      notices.push('no validation pictures: the last weights are kept, and no samples are drawn');
+    }
 
     const loader = recipe.loader(config, network, data);
     const length = lengthOf(config, loader.stepsPerEpoch);
-    const listeners = [
-      ...(config.logs.tensorboard ? [new TensorBoard(folder.tensorboard)] : []),
-      ...(config.logs.wandb ? [await WandbLog.open(folder.wandb, config.logs.wandb, identity.config)] : []),
-    ];
+    const position = state ? rebased(state.position, length.stepsPerEpoch) : beginning;
+    const listeners = await listenersOf(folder, config, identity.config);
     const { network: trained, begin } = await recipe.create(config, network, data, call);
     let records: Records | undefined;
     try {
       const report = state ? undefined : await begin();
       if (state) await trained.restore(folder.last, call);
       await folder.prepare();
-      const position = state ? rebased(state.position, length.stepsPerEpoch) : beginning;
-      await writeJson(folder.config, identity.config);
-      await writeJson(folder.data, {
-        ...((await readJson(folder.data)) as object | undefined),
-        ...(this.#options.source ? { source: this.#options.source } : {}),
-        fingerprint: identity.data,
-        train: data.summary(),
-        validation: validation?.summary() ?? null,
-      });
+      await this.#describe(folder, identity, data);
       await noteSession(folder, here, position.step);
       records = await Records.open(folder, position.logBytes, listeners);
       yield* new TrainingRun<Sample, Snapshot, Loss, Evaluation>({
@@ -216,6 +201,36 @@ export class Trainer<
       await trained.dispose();
     }
   }
+
+  /** Refuses to go on with something else than the run was begun with; what may matter all the same, in sentences. */
+  #agreement(state: TrainingState, identity: Identity, here: Environment): string[] {
+    if (!this.#resumed!.force) {
+      // Read anew, so that an option that came with a later version has its default there too.
+      const before = this.#recipe.read(state.config as Partial, '');
+      const config = { ...before, network: this.#recipe.complete(before) };
+      checkSame(this.folder, { config, data: state.data }, identity);
+    }
+    return differences(state.environment, here).map((what) => `${what}: numbers may differ`);
+  }
+
+  async #describe(folder: RunFolder, identity: Identity, data: Dataset): Promise<void> {
+    const { validation, source } = this.#options;
+    const before = (await readJson(folder.data)) as { source?: unknown } | undefined;
+    await writeJson(folder.config, identity.config);
+    await writeJson(folder.data, {
+      source: source ?? before?.source ?? null,
+      fingerprint: identity.data,
+      train: data.summary(),
+      validation: validation?.summary() ?? null,
+    });
+  }
+}
+
+async function listenersOf(folder: RunFolder, { logs }: Training, config: object): Promise<Listener[]> {
+  return [
+    ...(logs.tensorboard ? [new TensorBoard(folder.tensorboard)] : []),
+    ...(logs.wandb ? [await WandbLog.open(folder.wandb, logs.wandb, config)] : []),
+  ];
 }
 
 /**
@@ -227,7 +242,7 @@ export async function resumption<Partial extends object>(
   path: string,
   options: ResumeOptions<Partial>,
 ): Promise<[TrainerOptions<Partial>, Resumption]> {
-  checkKeys('', checkObject('options', options), ['data', 'validation', 'config', 'force']);
+  checkKeys('', checkObject('options', options), ['data', 'validation', 'config', 'source', 'force']);
   const { force = false, config, ...data } = options;
   checkBoolean('force', force);
   const folder = RunFolder.at(path);
