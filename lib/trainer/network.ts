@@ -136,8 +136,8 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * The whole state for writeWeights: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>`. Each tensor is read
-   * when it is its turn, so no step may run before the file is written.
+   * The whole state for writeWeights: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and
+   * `average.n_averaged`. Each tensor is read when it is its turn, so no step may run before the file is written.
    */
   tensors(options: CallOptions = {}): TensorSource[] {
     return call(() => native().listTrainerTensors(this.#native.handle)).map((tensor) => ({
