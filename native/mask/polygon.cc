@@ -27,8 +27,11 @@ struct Point {
   int64_t y;
 };
 
-/** Towards zero, as a cast: also left of and above the picture, where that is not rounding. */
-int64_t to_grid(double value) { return static_cast<int64_t>(kScale * value + .5); }
+/** A half more, then towards zero: left of and above the picture that is no rounding, but it is the
+ *  reference's. */
+int64_t to_grid(double value) {
+  return static_cast<int64_t>(value + .5);  // NOLINT(bugprone-incorrect-roundings)
+}
 
 std::vector<Point> corners_of(std::span<const double> points) {
   if (points.size() % 2 != 0 || points.size() < 6) {
@@ -44,7 +47,7 @@ std::vector<Point> corners_of(std::span<const double> points) {
                     "Value " + std::to_string(at) + " of a polygon is no place in a picture", at);
       }
     }
-    corners.push_back({to_grid(points[i]), to_grid(points[i + 1])});
+    corners.push_back({to_grid(kScale * points[i]), to_grid(kScale * points[i + 1])});
   }
   corners.push_back(corners.front());
   return corners;
@@ -67,8 +70,7 @@ void walk(Point from, Point to, F&& fn) {
   for (int64_t d = 0; d <= length; ++d) {
     const int64_t t = flip ? length - d : d;
     const int64_t start = flat ? from.y : from.x;
-    const auto other =
-        static_cast<int64_t>(static_cast<double>(start) + slope * static_cast<double>(t) + .5);
+    const int64_t other = to_grid(static_cast<double>(start) + slope * static_cast<double>(t));
     fn(flat ? Point{from.x + t, other} : Point{other, from.y + t});
   }
 }
