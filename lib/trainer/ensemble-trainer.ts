@@ -8,6 +8,7 @@ import { ENSEMBLE_FILE } from '../ensemble-file.js';
 import { CellrouteError } from '../errors.js';
 import { CellSegmenter, type SegmentThresholds } from '../segmenter.js';
 import { ClassifierTrainer } from './classifier-trainer.js';
+import { checkSame, type Identity } from './compare.js';
 import {
   classifierTraining,
   type PartialClassifierTraining,
@@ -120,16 +121,10 @@ export class EnsembleTrainer {
     if (this.#used)
       throw new CellrouteError('INVALID_ARGUMENT', 'A trainer runs once: resume its folder to go on');
     this.#used = true;
-    const { data, validation, config = {}, source } = this.#options;
+    const { data } = this.#options;
     const folder = RunFolder.at(this.folder);
     if (!this.#resume) await folder.claim();
-    const before = (await readJson(folder.data)) as { source?: unknown } | undefined;
-    await writeJson(folder.config, config);
-    await writeJson(folder.data, {
-      source: source ?? before?.source ?? null,
-      train: data.summary(),
-      validation: validation?.summary() ?? null,
-    });
+    await this.#describe(folder, signal);
     const parts: Part[] = [
       { network: 'classifier' as const },
       ...data.types.map((type) => ({ network: 'segmenter' as const, type })),
@@ -148,6 +143,29 @@ export class EnsembleTrainer {
       }
     }
     yield { kind: 'ensemble', folder: await this.#assemble(data.types) };
+  }
+
+  /** What is trained on what; refused where a folder that goes on was begun with other pictures. */
+  async #describe(folder: RunFolder, signal: AbortSignal | undefined): Promise<void> {
+    const { data, validation, config = {}, source } = this.#options;
+    const before = (await readJson(folder.data)) as
+      | { source?: unknown; fingerprint?: Identity['data'] }
+      | undefined;
+    const fingerprint = {
+      train: await data.fingerprint(signal),
+      validation: validation ? await validation.fingerprint(signal) : null,
+    };
+    // Finished networks would otherwise stand beside others of other pictures.
+    if (before?.fingerprint && !this.#resume?.force) {
+      checkSame(this.folder, { config, data: before.fingerprint }, { config, data: fingerprint });
+    }
+    await writeJson(folder.config, config);
+    await writeJson(folder.data, {
+      source: source ?? before?.source ?? null,
+      fingerprint,
+      train: data.summary(),
+      validation: validation?.summary() ?? null,
+    });
   }
 
   async #trainer(part: Part, folder: string, state: 'begins' | 'goes-on') {
