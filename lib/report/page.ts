@@ -154,7 +154,7 @@ function pictures(entries: readonly ReportEntry[]): string {
       ? ''
       : `<div class="tools"><label><input type="checkbox" id="all-outlines" checked> Outlines in all pictures</label> <label><input type="checkbox" id="all-tint"> Tint in all pictures</label></div>`;
   return `<section aria-labelledby="pictures"><h2 id="pictures">Pictures</h2>
-<p class="soft">Drag to move, double-click or Ctrl with the wheel to zoom, click a cell to read its numbers. With the keyboard: + and − zoom, arrows move, 0 shows all, O switches the outlines.</p>${all}
+<p class="soft hint">Drag to move, double-click or Ctrl with the wheel to zoom, click a cell to read its numbers. With the keyboard: + and − zoom, arrows move, 0 shows all, O switches the outlines.</p>${all}
 ${entries.map(picture).join('\n')}</section>`;
 }
 
