@@ -20,6 +20,7 @@ const inside = (...folders) =>
   native.filter((path) => folders.some((folder) => path.startsWith(`native/${folder}/`)));
 const outside = (...folders) =>
   native.filter((path) => !folders.some((folder) => path.startsWith(`native/${folder}/`)));
+const TENSOR_FREE = /^native\/(mask|metrics|data|io\/(picture|intensity)\.)/;
 const tracked = () =>
   must('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { capture: true })
     .split('\0')
@@ -38,7 +39,14 @@ export const boundaries = [
     'Node-API stays in native/addon and native/preload',
     () => matches(outside('addon', 'preload'), /#include\s*[<"](napi|node_api)/),
   ],
-  ['native/mask knows no tensors', () => matches(inside('mask'), /#include\s*[<"](torch|ATen|c10)\//)],
+  [
+    'masks, metrics, samples and the pixels these are made of know no tensors',
+    () =>
+      matches(
+        native.filter((path) => TENSOR_FREE.test(path)),
+        /#include\s*[<"](torch|ATen|c10)\//,
+      ),
+  ],
   [
     'the preload stub reads one header of LibTorch and links none',
     () => matches(inside('preload'), /#include\s*[<"](ATen|c10|torch\/(?!headeronly\/version\.h))/),

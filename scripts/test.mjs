@@ -43,7 +43,13 @@ title('build');
 must('node', ['scripts/build.mjs', '--tests']);
 title('node-gyp and prebuildify, from the same description');
 must('node', ['scripts/gyp.mjs', 'prebuild']);
-for (const program of ['cellroute_mask_test', 'cellroute_core_test']) runNative(program);
+for (const program of [
+  'cellroute_mask_test',
+  'cellroute_metrics_test',
+  'cellroute_data_test',
+  'cellroute_core_test',
+])
+  runNative(program);
 runJest();
 title('checks');
 add(await runChecks());

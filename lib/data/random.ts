@@ -48,7 +48,7 @@ export class Random {
     return this.integer(0, Number.MAX_SAFE_INTEGER);
   }
 
-  /** The items in another order, each order as likely as any other. */
+  /** The items in an order of which each is as likely. */
   shuffle<T>(items: Iterable<T>): T[] {
     const shuffled = [...items];
     for (let i = shuffled.length - 1; i > 0; i--) {
