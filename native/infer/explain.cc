@@ -9,7 +9,7 @@ namespace cellroute::infer {
 namespace {
 
 /** Pixels that run as one batch of occluded inputs. */
-constexpr int64_t kBatchPixels = 512 * 512;
+constexpr int64_t kBatchPixels = 262'144;  // 512 x 512
 
 /** What a module's parameters ask for, put back as it was: a loaded network's ask for gradients,
  *  and to keep what those would need costs memory and time. */
