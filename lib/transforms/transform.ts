@@ -43,10 +43,9 @@ export function readTransform(value: unknown, path: string): Transform {
   return Object.freeze(kinds[kind].read(given, path));
 }
 
-/** A chain of them. */
-export function readTransforms(value: unknown, path: string): Transform[] {
-  if (!Array.isArray(value))
-    throw refuse(path || 'transforms', 'an array of transforms', value, 'INVALID_CONFIG');
+/** A chain of them; `path` is where it stands, for the errors. */
+export function readTransforms(value: unknown, path = 'transforms'): Transform[] {
+  if (!Array.isArray(value)) throw refuse(path, 'an array of transforms', value, 'INVALID_CONFIG');
   // Array.from, so that holes are looked at too.
   return Array.from(value, (entry, i) => readTransform(entry, `${path}[${i}]`));
 }

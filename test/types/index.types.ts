@@ -14,6 +14,8 @@ import {
   type RoutedSegmentation,
   type Segmentation,
   sartorius,
+  type Transform,
+  transforms,
 } from '../../lib/index.js';
 
 declare const ensemble: RoutedEnsemble;
@@ -35,6 +37,13 @@ expectTypeOf<MaskRCNNConfig['backbone']['depth']>().toEqualTypeOf<18 | 34 | 50 |
 expectTypeOf<MaskRCNNConfig['intensity']['kind']>().toEqualTypeOf<'type-range' | 'min-max' | 'percentile'>();
 expectTypeOf(sartorius.thresholds.minScore).toEqualTypeOf<0.59>();
 expectTypeOf<CellrouteError['code']>().toEqualTypeOf<ErrorCode>();
+expectTypeOf(transforms.randomCrop({ width: 256, height: 256 })).toExtend<Transform>();
+expectTypeOf(transforms.flipHorizontal().kind).toEqualTypeOf<'flip-horizontal'>();
+expectTypeOf(transforms.readTransforms([{ kind: 'quarter-turns' }])).toEqualTypeOf<Transform[]>();
+// @ts-expect-error a crop has a size
+transforms.randomCrop({ width: 256 });
+// @ts-expect-error no method of this name
+transforms.resize({ width: 224, height: 224, method: 'zoom' });
 
 // @ts-expect-error a path is not a picture
 ensemble.segment('cells.png').catch(() => {});
