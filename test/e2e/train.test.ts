@@ -41,15 +41,17 @@ const segmenterConfig = {
   checkpoint: { everyMinutes: 0 },
 };
 
+// Threads that wait for work without turning: several trainings may share a machine's processors.
+const env = { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' };
 const cellroute = (...args: string[]) =>
-  spawnSync(process.execPath, [main, 'train', ...args], { encoding: 'utf8' });
+  spawnSync(process.execPath, [main, 'train', ...args], { encoding: 'utf8', env });
 
 /** A training in a process of its own. */
 function start(...args: string[]): {
   child: ChildProcess;
   ended: Promise<{ code: number | null; stderr: string; stdout: string }>;
 } {
-  const child = spawn(process.execPath, [main, 'train', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, 'train', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let stderr = '';
   let stdout = '';
   child.stderr.on('data', (text) => (stderr += text));
@@ -277,6 +279,8 @@ test('an ensemble is trained part by part, goes on where it was killed, and can 
     /== classifier \(1 of 3\), is done already\n== segmenter of round \(2 of 3\), goes on\n/,
   );
   expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 1 epoch/);
+  const refused = cellroute('ensemble', '--data', data, '--resume', run);
+  expect(refused.stderr).toMatch(/training pictures were others.*\[RESUME_REFUSED\]/s);
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
   expect(ensemble.cellTypes).toEqual(['round', 'square']);
   expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: true });

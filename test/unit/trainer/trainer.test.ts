@@ -1,0 +1,171 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Dataset } from '../../../lib/data/dataset.js';
+import { openDataset } from '../../../lib/data/open.js';
+import { CellSegmenter } from '../../../lib/segmenter.js';
+import { ClassifierTrainer } from '../../../lib/trainer/classifier-trainer.js';
+import { EnsembleTrainer } from '../../../lib/trainer/ensemble-trainer.js';
+import type { SegmenterTrainEvent } from '../../../lib/trainer/events.js';
+import { SegmenterTrainer } from '../../../lib/trainer/segmenter-trainer.js';
+import { rejection, thrown } from '../../support/sdk.js';
+import { syntheticData, tinyClassifier, tinySegmenter } from '../../support/synthetic.js';
+import { logOf, runFolders } from '../../support/training.js';
+
+const folder = runFolders();
+let data: Dataset;
+beforeAll(async () => {
+  data = await openDataset(await syntheticData(folder('data'), 6));
+});
+
+const tiny = { network: tinySegmenter, epochs: 2, logs: { tensorboard: false } };
+
+async function collect(
+  trainer: SegmenterTrainer,
+  until: (event: SegmenterTrainEvent) => boolean = () => false,
+): Promise<SegmenterTrainEvent[]> {
+  const events: SegmenterTrainEvent[] = [];
+  for await (const event of trainer.run()) {
+    events.push(event);
+    if (until(event)) break;
+  }
+  return events;
+}
+
+test('a loop that is left leaves a checkpoint, which another process’s trainer would go on from', async () => {
+  const path = folder('left');
+  const first = await collect(
+    new SegmenterTrainer({ data, folder: path, config: tiny, source: { of: 'a test' } }),
+    (event) => event.kind === 'step' && event.step === 2,
+  );
+  expect(first.at(-1)).toMatchObject({ kind: 'step', batch: 2, batches: 3, steps: 6 });
+  const rest = await collect(await SegmenterTrainer.resume(path, { data }));
+  expect(rest[0]).toMatchObject({ kind: 'start', resumed: true, step: 3, epoch: 1 });
+  expect(rest.at(-1)).toMatchObject({ kind: 'stop', why: 'finished', step: 6 });
+
+  const whole = folder('not-left');
+  await collect(new SegmenterTrainer({ data, folder: whole, config: tiny }));
+  const weights = (run: string) => readFileSync(join(run, 'segmenter.safetensors'));
+  expect(weights(path).equals(weights(whole))).toBe(true);
+  expect(logOf(join(path, 'log.jsonl'))).toEqual(logOf(join(whole, 'log.jsonl')));
+  expect(JSON.parse(readFileSync(join(path, 'data.json'), 'utf8'))).toMatchObject({
+    source: { of: 'a test' },
+    fingerprint: { train: await data.fingerprint(), validation: null },
+  });
+});
+
+test('the weights of one run start another, heads of another shape stay fresh', async () => {
+  const path = folder('start');
+  await collect(new SegmenterTrainer({ data, folder: path, config: { ...tiny, epochs: null, steps: 1 } }));
+  const checkpoint = join(path, 'segmenter.safetensors');
+  const next = new SegmenterTrainer({
+    data,
+    folder: folder('next'),
+    config: {
+      start: { kind: 'checkpoint', path: checkpoint },
+      network: { numClasses: 3, classNames: ['cell', 'other'] },
+      steps: 1,
+    },
+  });
+  const [start] = await collect(next);
+  const { report } = start as Extract<SegmenterTrainEvent, { kind: 'start' }>;
+  expect(report!.taken).toContain('backbone.body.conv1.weight');
+  expect(report!.fresh).toContain('roi_heads.box_predictor.cls_score.weight');
+  // What the checkpoint says of its network is kept.
+  await using segmenter = await CellSegmenter.load(join(folder('next'), 'segmenter.safetensors'));
+  expect(segmenter.config).toMatchObject({ numClasses: 3, backbone: { width: 8 }, resize: null });
+});
+
+test('a classifier’s backbone starts a segmenter, which takes its depth and width over', async () => {
+  const router = new ClassifierTrainer({
+    data,
+    folder: folder('router'),
+    config: { network: tinyClassifier, steps: 1, classWeights: 'balanced' },
+  });
+  for await (const _ of router.run());
+  const { backbone: _, ...network } = tinySegmenter;
+  const path = join(folder('router'), 'classifier.safetensors');
+  const trainer = new SegmenterTrainer({
+    data,
+    folder: folder('routed'),
+    config: { ...tiny, network, start: { kind: 'classifier', path } },
+  });
+  const [start] = await collect(trainer, ({ kind }) => kind === 'start');
+  const { report } = start as Extract<SegmenterTrainEvent, { kind: 'start' }>;
+  expect(report!.taken).toContain('backbone.body.layer4.1.conv2.weight');
+  const config = JSON.parse(readFileSync(join(folder('routed'), 'config.json'), 'utf8')) as object;
+  expect(config).toMatchObject({
+    network: { backbone: { depth: 18, width: 8, norm: { kind: 'frozen-batch' } } },
+  });
+});
+
+test('a run that explodes is stopped with its step and pictures', async () => {
+  const path = folder('exploded');
+  const trainer = new SegmenterTrainer({
+    data,
+    folder: path,
+    config: {
+      ...tiny,
+      epochs: 20,
+      optimizer: { kind: 'sgd', lr: 1000, momentum: 0 },
+      schedule: { kind: 'constant' },
+      checkpoint: { everyMinutes: 0 },
+    },
+  });
+  const error = await rejection(collect(trainer));
+  expect(error).toMatchObject({
+    code: 'TRAINING_DIVERGED',
+    details: {
+      step: expect.any(Number),
+      pictures: expect.arrayContaining([expect.stringMatching(/round|square/)]),
+    },
+  });
+  expect(existsSync((error.details as { file: string }).file)).toBe(true);
+});
+
+test('an abort while it prepares rejects with the reason', async () => {
+  const stop = new AbortController();
+  const running = new SegmenterTrainer({ data, folder: folder('aborted'), config: tiny }).run({
+    signal: stop.signal,
+  });
+  const first = running.next();
+  stop.abort(new Error('enough'));
+  expect((await rejection(first)).message).toBe('enough');
+});
+
+test('what cannot be meant is refused', async () => {
+  const path = folder('refused');
+  expect(thrown(() => new SegmenterTrainer({ data: 'train.csv' as never, folder: path }))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    details: { option: 'data' },
+  });
+  expect(thrown(() => new SegmenterTrainer({ data, folder: '' }))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  });
+  expect(
+    thrown(() => new SegmenterTrainer({ data, folder: path, config: { optimizer: { lr: -1 } } })),
+  ).toMatchObject({ code: 'INVALID_CONFIG', details: { option: 'optimizer.lr' } });
+  const bad = new SegmenterTrainer({ data, folder: path, config: { network: { box: { hidden: 0 } } } });
+  expect(await rejection(collect(bad))).toMatchObject({
+    code: 'INVALID_CONFIG',
+    details: { option: 'network.box.hidden' },
+  });
+  expect(await rejection(SegmenterTrainer.resume(path, { data }))).toMatchObject({ code: 'FILE_UNREADABLE' });
+  const twice = new SegmenterTrainer({ data, folder: folder('twice'), config: tiny });
+  await collect(twice, ({ kind }) => kind === 'start');
+  expect(await rejection(collect(twice))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  const again = new SegmenterTrainer({ data, folder: folder('twice'), config: tiny });
+  expect(await rejection(collect(again))).toMatchObject({ code: 'RESUME_REFUSED' });
+  const classes = { network: { classNames: ['round'] } };
+  const router = new ClassifierTrainer({ data, folder: path, config: classes });
+  expect(await rejection(router.run().next())).toMatchObject({ code: 'INVALID_CONFIG' });
+  const weights = { network: tinyClassifier, classWeights: [1, 2, 3] };
+  expect(
+    await rejection(new ClassifierTrainer({ data, folder: path, config: weights }).run().next()),
+  ).toMatchObject({ code: 'INVALID_CONFIG', details: { option: 'classWeights' } });
+  expect(
+    thrown(() => new EnsembleTrainer({ data, folder: path, config: { segmenters: { rond: {} } } })),
+  ).toMatchObject({ code: 'INVALID_CONFIG', details: { option: 'segmenters.rond' } });
+  expect(
+    thrown(() => new EnsembleTrainer({ data, folder: path, config: { segmenter: { batchSize: 0 } } })),
+  ).toMatchObject({ code: 'INVALID_CONFIG', details: { option: 'segmenter.batchSize' } });
+});
