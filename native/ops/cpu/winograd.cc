@@ -1,0 +1,288 @@
+#include "ops/cpu/winograd.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/native/CPUBlas.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace cellroute::ops::cpu {
+namespace {
+
+using at::native::cpublas::brgemm;
+
+// Output channels multiplied at once. A block's products of so many stay in the cache until they
+// are transformed back; the weights of so many follow each other in memory.
+constexpr int64_t kGroup = 64;
+
+// Between the planes of a block. Without it their rows meet in the same sets of the cache, and a
+// store is taken for one that a load still waits for.
+constexpr int64_t kPlaneGap = 4 * kTileChannels;
+
+/** What depends on the type of the products. */
+template <typename T>
+struct Scheme;
+
+template <>
+struct Scheme<float> {
+  using Scalar = float;
+  static constexpr int64_t kPoints = 36;
+  static constexpr int64_t kOutputs = 4;
+  static constexpr int64_t kBlockTiles = 96;
+  static constexpr int64_t kBlockBytes = int64_t{8} << 20;  // of transformed input
+  static constexpr int64_t kRowsAtOnce = 6;                 // that LibTorch's kernel multiplies
+  static constexpr bool kPairs = false;
+};
+
+template <>
+struct Scheme<Bfloat16Bits> {
+  using Scalar = at::BFloat16;
+  static constexpr int64_t kPoints = 16;
+  static constexpr int64_t kOutputs = 2;
+  static constexpr int64_t kBlockTiles = 128;
+  static constexpr int64_t kBlockBytes = int64_t{4} << 20;
+  static constexpr int64_t kRowsAtOnce = 16;
+  // Two rows of the right-hand matrix interleaved, as the instructions want them.
+  static constexpr bool kPairs = true;
+};
+
+int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+int64_t round_up(int64_t value, int64_t to) { return divide_up(value, to) * to; }
+
+/** The weights' transform: [points, 9], from a 3x3 filter in rows. */
+torch::Tensor weight_transform(bool is_float) {
+  const auto g =
+      is_float
+          ? torch::tensor({{1.0 / 4, 0.0, 0.0},
+                           {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                           {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                           {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                           {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                           {0.0, 0.0, 1.0}},
+                          torch::kFloat64)
+          : torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
+                          torch::kFloat64);
+  return torch::kron(g, g).to(torch::kFloat32);
+}
+
+/** Tiles a block has: few enough for the cache, and such that all threads end together. */
+template <typename T>
+int64_t block_tiles(int64_t tiles, int64_t channels, int64_t threads) {
+  using S = Scheme<T>;
+  const int64_t fitting =
+      S::kBlockBytes / (S::kPoints * channels * static_cast<int64_t>(sizeof(T)));
+  const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
+  const int64_t blocks = round_up(divide_up(tiles, most), threads);
+  return std::min(round_up(divide_up(tiles, blocks), S::kRowsAtOnce),
+                  round_up(most, S::kRowsAtOnce));
+}
+
+template <typename T>
+T* bits_of(typename Scheme<T>::Scalar* data) {
+  return reinterpret_cast<T*>(data);
+}
+
+template <typename T>
+const T* bits_of(const typename Scheme<T>::Scalar* data) {
+  return reinterpret_cast<const T*>(data);
+}
+
+/** One convolution: what all its blocks share. */
+template <typename T>
+struct Convolution {
+  using S = Scheme<T>;
+  using Scalar = typename S::Scalar;
+
+  const TileTransforms<T>& transforms;
+  TileGrid grid;
+  int64_t tiles, tiles_a_block;
+  int64_t channels, padded_channels;
+  int64_t out_channels, padded_out_channels;
+  const Scalar *input, *zeros, *weights, *residual;
+  const float* bias;
+  bool relu;
+  Scalar* output;
+
+  int64_t input_plane() const { return tiles_a_block * padded_channels + kPlaneGap; }
+  int64_t product_plane() const { return tiles_a_block * kGroup + kPlaneGap; }
+
+  /** Both scratch buffers have kPoints planes. */
+  void run_block(int64_t block, Scalar* transformed, float* products) const {
+    const int64_t first = block * tiles_a_block;
+    const int64_t count = std::min(tiles_a_block, tiles - first);
+    transforms.input({.maps = bits_of<T>(input),
+                      .zeros = bits_of<T>(zeros),
+                      .grid = grid,
+                      .channels = channels,
+                      .first = first,
+                      .count = count,
+                      .out = bits_of<T>(transformed),
+                      .padded = padded_channels,
+                      .plane = input_plane()});
+    for (int64_t k = 0; k < padded_out_channels; k += kGroup) {
+      const int64_t width = std::min(kGroup, padded_out_channels - k);
+      const Scalar* group = weights + S::kPoints * padded_channels * k;
+      for (int64_t p = 0; p < S::kPoints; ++p) {
+        // Always a whole block: what is left in the rows past `count` is multiplied and not read.
+        brgemm(tiles_a_block, width, padded_channels, padded_channels, width, width,
+               /*add_C=*/false, transformed + p * input_plane(),
+               group + p * padded_channels * width, products + p * product_plane(), S::kPairs);
+      }
+      transforms.output({.products = products,
+                         .padded = width,
+                         .plane = product_plane(),
+                         .grid = grid,
+                         .channels = out_channels,
+                         .first = first,
+                         .count = count,
+                         .first_channel = k,
+                         .channel_count = std::min(width, out_channels - k),
+                         .bias = bias + k,
+                         .residual = residual == nullptr ? nullptr : bits_of<T>(residual),
+                         .relu = relu,
+                         .maps = bits_of<T>(output)});
+    }
+  }
+};
+
+#if defined(__x86_64__) && defined(__GNUC__)
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+}  // namespace
+
+template <>
+std::vector<const TileTransforms<float>*> tile_transforms() {
+  std::vector<const TileTransforms<float>*> usable;
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (has_avx512()) usable.push_back(&kAvx512Tiles);
+  if (has_avx2()) usable.push_back(&kAvx2Tiles);
+#endif
+  usable.push_back(&kBaselineTiles);
+  return usable;
+}
+
+template <>
+std::vector<const TileTransforms<Bfloat16Bits>*> tile_transforms() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+      at::native::cpublas::could_pack(torch::kBFloat16)) {
+    return {&kAvx512Bfloat16Tiles};
+  }
+#endif
+  return {};
+}
+
+torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products) {
+  const bool is_float = products == torch::kFloat32;
+  const int64_t out = weight.size(0), in = weight.size(1);
+  const int64_t padded_out = round_up(out, kTileChannels), padded_in = round_up(in, kTileChannels);
+  const auto transform = weight_transform(is_float);
+  const int64_t points = transform.size(0);
+  const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
+  // A group of output channels after the other, each [points, in, group].
+  for (int64_t k = 0; k < padded_out; k += kGroup) {
+    const int64_t width = std::min(kGroup, padded_out - k);
+    const int64_t filled = std::min(width, out - k);
+    const auto filters = torch::zeros({3, 3, padded_in, width}, weight.options());
+    filters.narrow(2, 0, in)
+        .narrow(3, 0, filled)
+        .copy_(weight.narrow(0, k, filled).permute({2, 3, 1, 0}));
+    auto group = packed.narrow(0, points * padded_in * k, points * padded_in * width)
+                     .view({points, padded_in * width});
+    torch::mm_out(group, transform, filters.view({9, padded_in * width}));
+    if (!is_float) {
+      const auto pairs = group.view({points, padded_in / 2, 2, width}).transpose(2, 3).contiguous();
+      group.copy_(pairs.view_as(group));
+    }
+  }
+  return packed.to(products);
+}
+
+template <typename T>
+torch::Tensor winograd_conv_by(const TileTransforms<T>& transforms, const torch::Tensor& input,
+                               const WinogradWeights& weights, const torch::Tensor& bias,
+                               const torch::Tensor& residual, bool relu) {
+  using S = Scheme<T>;
+  using Scalar = typename S::Scalar;
+  const int64_t height = input.size(2), width = input.size(3);
+  const int64_t out_channels = weights.out_channels();
+  const auto output = torch::empty({input.size(0), out_channels, height, width}, input.options(),
+                                   at::MemoryFormat::ChannelsLast);
+  if (output.numel() == 0) return output;
+
+  const TileGrid grid{.height = height,
+                      .width = width,
+                      .rows = divide_up(height, S::kOutputs),
+                      .columns = divide_up(width, S::kOutputs)};
+  const int64_t tiles = input.size(0) * grid.rows * grid.columns;
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
+  const int64_t padded_out = round_up(out_channels, kTileChannels);
+  const auto zeros = torch::zeros({weights.in_channels()}, input.options());
+  const auto padded_bias = torch::zeros({padded_out}, bias.options());
+  padded_bias.narrow(0, 0, out_channels).copy_(bias);
+
+  const Convolution<T> convolution{
+      .transforms = transforms,
+      .grid = grid,
+      .tiles = tiles,
+      .tiles_a_block = block_tiles<T>(tiles, padded_in, threads),
+      .channels = weights.in_channels(),
+      .padded_channels = padded_in,
+      .out_channels = out_channels,
+      .padded_out_channels = padded_out,
+      .input = input.const_data_ptr<Scalar>(),
+      .zeros = zeros.template const_data_ptr<Scalar>(),
+      .weights = weights.packed().const_data_ptr<Scalar>(),
+      .residual = residual.defined() ? residual.const_data_ptr<Scalar>() : nullptr,
+      .bias = padded_bias.template const_data_ptr<float>(),
+      .relu = relu,
+      .output = output.template mutable_data_ptr<Scalar>()};
+
+  const int64_t blocks = divide_up(tiles, convolution.tiles_a_block);
+  const auto transformed =
+      torch::empty({threads, S::kPoints * convolution.input_plane()}, input.options());
+  const auto products =
+      torch::empty({threads, S::kPoints * convolution.product_plane()}, bias.options());
+  // Each thread takes the next block: one that is slowed down by others takes fewer.
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t thread = begin; thread < end; ++thread) {
+      auto* thread_input =
+          transformed.template mutable_data_ptr<Scalar>() + thread * transformed.stride(0);
+      auto* thread_products =
+          products.template mutable_data_ptr<float>() + thread * products.stride(0);
+      for (int64_t block = next++; block < blocks; block = next++) {
+        convolution.run_block(block, thread_input, thread_products);
+      }
+      // Frees the matrix registers, which other kernels configure differently.
+      at::native::cpublas::brgemm_release(S::kPairs);
+    }
+  });
+  return output;
+}
+
+template torch::Tensor winograd_conv_by(const TileTransforms<float>&, const torch::Tensor&,
+                                        const WinogradWeights&, const torch::Tensor&,
+                                        const torch::Tensor&, bool);
+template torch::Tensor winograd_conv_by(const TileTransforms<Bfloat16Bits>&, const torch::Tensor&,
+                                        const WinogradWeights&, const torch::Tensor&,
+                                        const torch::Tensor&, bool);
+
+torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
+                            const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
+  if (weights.products() == torch::kFloat32) {
+    static const auto transforms = tile_transforms<float>();
+    return winograd_conv_by(*transforms.front(), input, weights, bias, residual, relu);
+  }
+  static const auto transforms = tile_transforms<Bfloat16Bits>();
+  return winograd_conv_by(*transforms.at(0), input, weights, bias, residual, relu);
+}
+
+}  // namespace cellroute::ops::cpu

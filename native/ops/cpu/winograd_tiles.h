@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+
+// The two transforms of Winograd's convolution around its products (Lavin and Gray 2015), over
+// channels-last maps. Standard library only: these files are compiled once for each instruction
+// set, and an inline function of a header they shared with others could be linked in from the wrong
+// one.
+namespace cellroute::ops::cpu {
+
+/** Bits of a bfloat16. */
+using Bfloat16Bits = uint16_t;
+
+/** Channels of a tile are padded with zeros to a multiple of this. */
+inline constexpr int64_t kTileChannels = 16;
+
+/** Maps [pictures, height, width, C] as tiles: rows x columns a picture, one after the other. */
+struct TileGrid {
+  int64_t height;
+  int64_t width;
+  int64_t rows;
+  int64_t columns;
+};
+
+template <typename T>
+struct InputTiles {
+  const T* maps;
+  const T* zeros;  // `channels` of them: what is beyond a map's border
+  TileGrid grid;
+  int64_t channels;
+  int64_t first;  // tile
+  int64_t count;
+  T* out;          // [points][count][padded channels]
+  int64_t padded;  // channels a tile
+  int64_t plane;   // values from one point to the next
+};
+
+template <typename T>
+struct OutputTiles {
+  const float* products;  // [points][count][padded channels]
+  int64_t padded;
+  int64_t plane;
+  TileGrid grid;
+  int64_t channels;  // of the maps
+  int64_t first;
+  int64_t count;
+  int64_t first_channel;  // of the maps, and of products
+  int64_t channel_count;  // written
+  const float* bias;      // of first_channel; padded
+  const T* residual;      // maps like `maps`, added before ReLU; may be null
+  bool relu;
+  T* maps;
+};
+
+/** What one instruction set has. Products are those of float32 in F(4x4, 3x3): 36 points, tiles of
+ *  4 x 4 outputs; or of bfloat16 in F(2x2, 3x3): 16 points, tiles of 2 x 2. */
+template <typename T>
+struct TileTransforms {
+  void (*input)(const InputTiles<T>&);
+  void (*output)(const OutputTiles<T>&);
+};
+
+extern const TileTransforms<float> kBaselineTiles;
+#if defined(__x86_64__) && defined(__GNUC__)
+extern const TileTransforms<float> kAvx2Tiles;                   // AVX2, FMA
+extern const TileTransforms<float> kAvx512Tiles;                 // AVX-512 F, BW, DQ, VL
+extern const TileTransforms<Bfloat16Bits> kAvx512Bfloat16Tiles;  // and BF16
+#endif
+
+}  // namespace cellroute::ops::cpu

@@ -1,0 +1,235 @@
+#pragma once
+
+// Included by one file for each instruction set, and nothing else: everything here is in an unnamed
+// namespace, so that each has its own.
+#include "ops/cpu/winograd_tiles.h"
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+namespace cellroute::ops::cpu {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+#elif defined(__GNUC__)
+constexpr int kLanes = 4;
+#else
+constexpr int kLanes = 1;
+#endif
+
+#ifdef __GNUC__
+typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+#else
+using Vec = float;
+#endif
+
+inline Vec load(const float* from) {
+  Vec value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+inline void store(float* to, Vec value) { __builtin_memcpy(to, &value, sizeof(value)); }
+
+#ifdef __AVX512BF16__
+inline Vec load(const Bfloat16Bits* from) {
+  typedef Bfloat16Bits Halves __attribute__((vector_size(kLanes * sizeof(Bfloat16Bits))));
+  typedef uint32_t Words __attribute__((vector_size(kLanes * sizeof(uint32_t))));
+  Halves bits;
+  __builtin_memcpy(&bits, from, sizeof(bits));
+  return Vec(__builtin_convertvector(bits, Words) << 16);
+}
+
+inline void store(Bfloat16Bits* to, Vec value) {
+  const auto bits = _mm512_cvtneps_pbh(value);
+  __builtin_memcpy(to, &bits, sizeof(bits));
+}
+#endif
+
+/** NaN stays NaN. */
+inline Vec relu(Vec value) { return value < 0 ? Vec{} : value; }
+
+/** F(4x4, 3x3) at the points 0, 1, -1, 2, -2 and infinity. */
+struct Float32Points {
+  using Value = float;
+  static constexpr int kOutputs = 4;
+  static constexpr int kInputs = 6;
+
+  static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
+    const Vec a = d[4] - 4.0F * d[2];
+    const Vec b = d[3] - 4.0F * d[1];
+    const Vec c = d[4] - d[2];
+    const Vec e = d[3] - d[1];
+    v[0] = 4.0F * (d[0] - d[2]) + c;
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = c + 2.0F * e;
+    v[4] = c - 2.0F * e;
+    v[5] = d[5] - d[3] - 4.0F * e;
+  }
+
+  static void output(const Vec (&m)[kInputs], Vec (&y)[kOutputs]) {
+    const Vec a = m[1] + m[2];
+    const Vec b = m[1] - m[2];
+    const Vec c = m[3] + m[4];
+    const Vec e = m[3] - m[4];
+    y[0] = m[0] + a + c;
+    y[1] = b + 2.0F * e;
+    y[2] = a + 4.0F * c;
+    y[3] = b + 8.0F * e + m[5];
+  }
+};
+
+/** F(2x2, 3x3) at the points 0, 1, -1 and infinity. */
+struct Bfloat16Points {
+  using Value = Bfloat16Bits;
+  static constexpr int kOutputs = 2;
+  static constexpr int kInputs = 4;
+
+  static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
+    v[0] = d[0] - d[2];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[3] - d[1];
+  }
+
+  static void output(const Vec (&m)[kInputs], Vec (&y)[kOutputs]) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] + m[3];
+  }
+};
+
+/** Tiles in order, as where each begins in its map. */
+struct Tile {
+  int64_t picture;
+  int64_t top;
+  int64_t left;
+};
+
+inline Tile tile_at(int64_t index, const TileGrid& grid, int outputs) {
+  const int64_t in_picture = index % (grid.rows * grid.columns);
+  return {index / (grid.rows * grid.columns), in_picture / grid.columns * outputs,
+          in_picture % grid.columns * outputs};
+}
+
+template <typename Points>
+inline void transform_input(const typename Points::Value* const* pixels, int64_t channel,
+                            typename Points::Value* out, int64_t plane) {
+  constexpr int kInputs = Points::kInputs;
+  Vec rows[kInputs][kInputs];  // transformed along y: [point][x]
+  for (int x = 0; x < kInputs; ++x) {
+    Vec column[kInputs], points[kInputs];
+    for (int y = 0; y < kInputs; ++y) column[y] = load(pixels[y * kInputs + x] + channel);
+    Points::input(column, points);
+    for (int y = 0; y < kInputs; ++y) rows[y][x] = points[y];
+  }
+  for (int y = 0; y < kInputs; ++y) {
+    Vec points[kInputs];
+    Points::input(rows[y], points);
+    for (int x = 0; x < kInputs; ++x) store(out + (y * kInputs + x) * plane, points[x]);
+  }
+}
+
+template <typename Points>
+void input_tiles(const InputTiles<typename Points::Value>& tiles) {
+  using Value = typename Points::Value;
+  constexpr int kInputs = Points::kInputs;
+  const auto& grid = tiles.grid;
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const Tile tile = tile_at(tiles.first + t, grid, Points::kOutputs);
+    const Value* pixels[kInputs * kInputs];
+    for (int i = 0; i < kInputs; ++i) {
+      const int64_t y = tile.top - 1 + i;
+      for (int j = 0; j < kInputs; ++j) {
+        const int64_t x = tile.left - 1 + j;
+        const bool inside = y >= 0 && y < grid.height && x >= 0 && x < grid.width;
+        pixels[i * kInputs + j] =
+            inside
+                ? tiles.maps + ((tile.picture * grid.height + y) * grid.width + x) * tiles.channels
+                : tiles.zeros;
+      }
+    }
+    Value* out = tiles.out + t * tiles.padded;
+    int64_t c = 0;
+    for (; c + kLanes <= tiles.channels; c += kLanes) {
+      transform_input<Points>(pixels, c, out + c, tiles.plane);
+    }
+    if (c < tiles.padded) {
+      // The last channels through a copy with zeros behind them: past a map's end is no memory.
+      Value rest[kInputs * kInputs][kTileChannels] = {};
+      for (int i = 0; i < kInputs * kInputs; ++i) {
+        for (int64_t k = c; k < tiles.channels; ++k) rest[i][k - c] = pixels[i][k];
+        pixels[i] = rest[i];
+      }
+      for (int64_t k = 0; c + k < tiles.padded; k += kLanes) {
+        transform_input<Points>(pixels, k, out + c + k, tiles.plane);
+      }
+    }
+  }
+}
+
+template <typename T>
+inline void write(T* to, int64_t lanes, Vec value, const T* residual, bool with_relu) {
+  T rest[kLanes] = {};
+  if (residual != nullptr) {
+    if (lanes == kLanes) {
+      value += load(residual);
+    } else {
+      for (int64_t i = 0; i < lanes; ++i) rest[i] = residual[i];
+      value += load(rest);
+    }
+  }
+  if (with_relu) value = relu(value);
+  if (lanes == kLanes) {
+    store(to, value);
+  } else {
+    store(rest, value);
+    for (int64_t i = 0; i < lanes; ++i) to[i] = rest[i];
+  }
+}
+
+template <typename Points>
+void output_tiles(const OutputTiles<typename Points::Value>& tiles) {
+  constexpr int kInputs = Points::kInputs;
+  constexpr int kOutputs = Points::kOutputs;
+  const auto& grid = tiles.grid;
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const Tile tile = tile_at(tiles.first + t, grid, kOutputs);
+    const int64_t height = grid.height - tile.top < kOutputs ? grid.height - tile.top : kOutputs;
+    const int64_t width = grid.width - tile.left < kOutputs ? grid.width - tile.left : kOutputs;
+    const int64_t corner =
+        ((tile.picture * grid.height + tile.top) * grid.width + tile.left) * tiles.channels +
+        tiles.first_channel;
+    for (int64_t c = 0; c < tiles.channel_count; c += kLanes) {
+      const float* products = tiles.products + t * tiles.padded + c;
+      Vec rows[kOutputs][kInputs];
+      for (int x = 0; x < kInputs; ++x) {
+        Vec column[kInputs], values[kOutputs];
+        for (int y = 0; y < kInputs; ++y) {
+          column[y] = load(products + (y * kInputs + x) * tiles.plane);
+        }
+        Points::output(column, values);
+        for (int y = 0; y < kOutputs; ++y) rows[y][x] = values[y];
+      }
+      const Vec bias = load(tiles.bias + c);
+      const int64_t left = tiles.channel_count - c;
+      const int64_t lanes = left < kLanes ? left : kLanes;
+      for (int y = 0; y < height; ++y) {
+        Vec values[kOutputs];
+        Points::output(rows[y], values);
+        for (int x = 0; x < width; ++x) {
+          const int64_t at = corner + (y * grid.width + x) * tiles.channels + c;
+          write(tiles.maps + at, lanes, values[x] + bias,
+                tiles.residual == nullptr ? nullptr : tiles.residual + at, tiles.relu);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cellroute::ops::cpu

@@ -1,0 +1,125 @@
+#include "ops/winograd_conv.h"
+
+#include <array>
+#include <tuple>
+
+#include "ops/cpu/winograd.h"
+
+namespace cellroute::ops {
+namespace {
+
+torch::Tensor channels_last(const torch::Tensor& maps) {
+  return maps.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+void check_input(const torch::Tensor& input, int64_t channels, torch::ScalarType products) {
+  TORCH_CHECK(input.dim() == 4 && input.size(1) == channels, "winograd_conv: input must be [N, ",
+              channels, ", H, W], got ", input.sizes());
+  TORCH_CHECK(input.scalar_type() == products, "winograd_conv: input must be ", products, ", got ",
+              input.scalar_type());
+  TORCH_CHECK(input.device().is_cpu(), "winograd_conv: input must be on the CPU, got ",
+              input.device());
+}
+
+void check_bias(const torch::Tensor& bias, int64_t channels) {
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == channels && bias.scalar_type() == torch::kFloat32,
+              "winograd_conv: bias must be float32 [", channels, "], got ", bias.scalar_type(), " ",
+              bias.sizes());
+  TORCH_CHECK(bias.device().is_cpu(), "winograd_conv: bias must be on the CPU, got ",
+              bias.device());
+}
+
+void check_weight(const torch::Tensor& weight) {
+  TORCH_CHECK(weight.dim() == 4 && weight.size(0) > 0 && weight.size(1) > 0 &&
+                  weight.size(2) == 3 && weight.size(3) == 3,
+              "winograd_conv: weight must be [K, C, 3, 3], got ", weight.sizes());
+  TORCH_CHECK(weight.scalar_type() == torch::kFloat32,
+              "winograd_conv: weight must be float32, got ", weight.scalar_type());
+  TORCH_CHECK(weight.device().is_cpu(), "winograd_conv: weight must be on the CPU, got ",
+              weight.device());
+}
+
+torch::Tensor no_bias(int64_t channels) { return torch::zeros({channels}, torch::kFloat32); }
+
+torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight,
+                       const torch::Tensor& bias) {
+  return winograd_conv(input, WinogradWeights(weight, torch::kFloat32), bias, {}, /*relu=*/false);
+}
+
+class WinogradConv : public torch::autograd::Function<WinogradConv> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& input,
+                               const torch::Tensor& weight, const torch::Tensor& bias) {
+    ctx->save_for_backward({input, weight});
+    return convolve(input, weight, bias);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 const torch::autograd::variable_list& grads) {
+    TORCH_CHECK(!torch::GradMode::is_enabled(),
+                "winograd_conv: second derivatives are not supported");
+    const auto saved = ctx->get_saved_variables();
+    const auto& input = saved[0];
+    const auto& weight = saved[1];
+    const auto grad = channels_last(grads[0]);
+    torch::autograd::variable_list result(3);
+    // The gradient of the input is the same convolution with the filters turned round.
+    if (ctx->needs_input_grad(0)) {
+      result[0] = convolve(grad, weight.flip({2, 3}).transpose(0, 1), no_bias(weight.size(1)));
+    }
+    if (ctx->needs_input_grad(1)) {
+      result[1] = std::get<1>(torch::convolution_backward(
+          grad, input, weight, /*bias_sizes=*/c10::nullopt, /*stride=*/{1, 1}, /*padding=*/{1, 1},
+          /*dilation=*/{1, 1}, /*transposed=*/false, /*output_padding=*/{0, 0}, /*groups=*/1,
+          {false, true, false}));
+    }
+    if (ctx->needs_input_grad(2)) result[2] = grad.sum({0, 2, 3});
+    return result;
+  }
+};
+
+}  // namespace
+
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products) {
+  check_weight(weight);
+  TORCH_CHECK(winograd_supports(products), "winograd_conv: this processor has no products of ",
+              products);
+  const torch::NoGradGuard no_grad;
+  in_channels_ = weight.size(1);
+  out_channels_ = weight.size(0);
+  packed_ = cpu::pack_winograd_weight(weight, products);
+}
+
+bool winograd_supports(torch::ScalarType products) {
+  if (products == torch::kFloat32) return true;
+  static const bool has_bfloat16 = !cpu::tile_transforms<cpu::Bfloat16Bits>().empty();
+  return products == torch::kBFloat16 && has_bfloat16;
+}
+
+torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
+                            const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
+  check_input(input, weights.in_channels(), weights.products());
+  check_bias(bias, weights.out_channels());
+  const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), input.size(2),
+                                     input.size(3)};
+  if (residual.defined()) {
+    TORCH_CHECK(residual.sizes() == at::IntArrayRef(sizes) &&
+                    residual.scalar_type() == input.scalar_type() && residual.device().is_cpu(),
+                "winograd_conv: residual must be ", input.scalar_type(), " ",
+                at::IntArrayRef(sizes), ", got ", residual.scalar_type(), " ", residual.sizes());
+  }
+  const torch::NoGradGuard no_grad;
+  return cpu::winograd_conv(channels_last(input), weights, bias,
+                            residual.defined() ? channels_last(residual) : residual, relu);
+}
+
+torch::Tensor winograd_conv(const torch::Tensor& input, const torch::Tensor& weight,
+                            const torch::Tensor& bias) {
+  check_weight(weight);
+  check_input(input, weight.size(1), torch::kFloat32);
+  if (bias.defined()) check_bias(bias, weight.size(0));
+  return WinogradConv::apply(channels_last(input), weight,
+                             bias.defined() ? bias : no_bias(weight.size(0)));
+}
+
+}  // namespace cellroute::ops
