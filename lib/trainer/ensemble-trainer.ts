@@ -159,13 +159,14 @@ export class EnsembleTrainer {
     if (before?.fingerprint && !this.#resume?.force) {
       checkSame(this.folder, { config, data: before.fingerprint }, { config, data: fingerprint });
     }
-    await writeJson(folder.config, config);
     await writeJson(folder.data, {
       source: source ?? before?.source ?? null,
       fingerprint,
       train: data.summary(),
       validation: validation?.summary() ?? null,
     });
+    // Last: with it the folder has an ensemble in it.
+    await writeJson(folder.config, config);
   }
 
   async #trainer(part: Part, folder: string, state: 'begins' | 'goes-on') {

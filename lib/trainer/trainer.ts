@@ -216,13 +216,14 @@ export class Trainer<
   async #describe(folder: RunFolder, identity: Identity, data: Dataset): Promise<void> {
     const { validation, source } = this.#options;
     const before = (await readJson(folder.data)) as { source?: unknown } | undefined;
-    await writeJson(folder.config, identity.config);
     await writeJson(folder.data, {
       source: source ?? before?.source ?? null,
       fingerprint: identity.data,
       train: data.summary(),
       validation: validation?.summary() ?? null,
     });
+    // Last: with it the folder has a run in it.
+    await writeJson(folder.config, identity.config);
   }
 }
 

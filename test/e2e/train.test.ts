@@ -278,7 +278,7 @@ test('an ensemble is trained part by part, goes on where it was killed, and can 
   expect(stdout).toMatch(
     /== classifier \(1 of 3\), is done already\n== segmenter of round \(2 of 3\), goes on\n/,
   );
-  expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 1 epoch/);
+  expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 2 epochs/);
   const refused = cellroute('ensemble', '--data', data, '--resume', run);
   expect(refused.stderr).toMatch(/training pictures were others.*\[RESUME_REFUSED\]/s);
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
