@@ -23,8 +23,39 @@ export type { DatasetItem, LoadedItem } from './data/types.js';
 export { RoutedEnsemble, type RoutedEnsembleOptions, type RoutedSegmentOptions } from './ensemble.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
 export { type ExplainMethod, type ExplainOptions, Explanation, type SeenRegion } from './explanation.js';
+export {
+  type CocoOptions,
+  type CocoResult,
+  cocoDatasetJson,
+  cocoResultsJson,
+} from './export/coco-json.js';
+export { kaggleCsv, kaggleTrainCsv } from './export/kaggle-csv.js';
+export { labelPng } from './export/label-png.js';
+export type { NamedResult } from './export/named.js';
+export { type ResultJson, type ResultJsonCell, resultJson } from './export/result-json.js';
+export { type DecodeOptions, decodeImage } from './image/decode.js';
 export type { ImageInput, RawImage } from './image/types.js';
 export { Masks } from './mask/masks.js';
+export {
+  type BootstrapOptions,
+  type ClassScores,
+  type CocoScores,
+  type CountError,
+  type EvaluatedPicture,
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationRules,
+  evaluate,
+  type HitScores,
+  type Interval,
+  type Intervals,
+  IOU_THRESHOLDS,
+  type MetricName,
+  metricOf,
+  type PanopticScores,
+  type PictureScores,
+  type PictureSetScores,
+} from './metrics/index.js';
 export type { CallOptions, Progress } from './model.js';
 export type { SaveOptions } from './model-file.js';
 export { type LoadOptions, loadNative } from './native/load.js';

@@ -197,10 +197,20 @@ export interface NativeTrainerOptions {
   trainableLayers: number;
   /** Whether batch norms update their statistics; false keeps those the network came with. */
   updateBatchStatistics: boolean;
-  /** Decay of the weights' exponential moving average; null keeps none. */
+  /**
+   * Decay of the weights' exponential moving average; null keeps none. Update n, from 0, uses at most
+   * (1 + n) / (10 + n), so that the average of a short run is not made of the weights it began with.
+   */
   averageDecay: number | null;
+  /**
+   * `bfloat16`: torch.autocast in the forward pass. Weights, optimiser and losses stay float32. Faster only where the
+   * processor computes in bfloat16 (AVX512_BF16, AMX), and slower elsewhere.
+   */
   precision: 'float32' | 'bfloat16';
-  /** Of the initial weights, a whole number below 2^53. */
+  /**
+   * Of the initial weights, a whole number below 2^53. The same LibTorch draws the same from it, but for the last bits
+   * between families of processors.
+   */
   seed: number;
 }
 
@@ -227,6 +237,7 @@ export interface NativeStep {
 export interface NativeStepResult {
   /** By torchvision's names, `loss` for a classifier; without weights between them. */
   losses: Record<string, number>;
+  /** Of all gradients together, before clipping; NaN where a loss was not finite. */
   gradNorm: number;
   /** False where a loss or a gradient was not finite: the weights are then as they were. */
   applied: boolean;
@@ -269,6 +280,94 @@ export interface NativeSample {
   masks: MaskBatch;
   /** Which of the given masks these are, rising. */
   kept: Uint32Array;
+}
+
+// Metrics
+
+/** A picture to be judged. Boxes are x, y, width, height; arrays that may be empty say so. */
+export interface NativeJudgedPicture {
+  truth: MaskBatch;
+  predicted: MaskBatch;
+  truthLabels: Int32Array;
+  labels: Int32Array;
+  scores: Float64Array;
+  /** Not 0 for regions of many cells; empty where there are none. */
+  crowd: Uint8Array;
+  /** Empty for those of the masks. */
+  truthBoxes: Float64Array;
+  boxes: Float64Array;
+  /** What COCO's area ranges go by; empty for those of the masks. */
+  truthAreas: Float64Array;
+  areas: Float64Array;
+}
+
+export interface NativeMetricsOptions {
+  minScore: number;
+  /** Share of its pixels a prediction may lose to better ones before it is dropped; null leaves overlaps. */
+  maxLost: number | null;
+  /** Of hits, false alarms and misses. */
+  iou: number;
+  /** Of COCO's metrics, a picture and class; null for all. */
+  maxDets: number | null;
+  /** Of the bootstrap; 0 for none. */
+  samples: number;
+  /** A whole number below 2^53. */
+  seed: number;
+  /** Share of the samples within the intervals. */
+  confidence: number;
+}
+
+type NativeCocoMetric =
+  | 'Ap'
+  | 'ApSmall'
+  | 'ApMedium'
+  | 'ApLarge'
+  | 'Ap50'
+  | 'Ap75'
+  | 'Ar'
+  | 'ArSmall'
+  | 'ArMedium'
+  | 'ArLarge';
+
+/** kMetricNames of native/metrics/summary.h. */
+export type NativeMetric =
+  | 'kaggle'
+  | `precision${50 | 55 | 60 | 65 | 70 | 75 | 80 | 85 | 90 | 95}`
+  | `${'segm' | 'bbox'}${NativeCocoMetric}`
+  | 'hits'
+  | 'falseAlarms'
+  | 'misses'
+  | 'precision'
+  | 'recall'
+  | 'f1'
+  | 'pq'
+  | 'sq'
+  | 'rq'
+  | 'aji'
+  | 'countBias'
+  | 'countAbsolute'
+  | 'countRelative';
+
+/** NaN where a metric has no meaning. */
+export type NativeSummary = Readonly<Record<NativeMetric, number>>;
+
+export interface NativeEvaluation {
+  /** A number a picture; of `precision` ten. */
+  pictures: {
+    truths: Uint32Array;
+    predictions: Uint32Array;
+    hits: Uint32Array;
+    falseAlarms: Uint32Array;
+    misses: Uint32Array;
+    kaggle: Float64Array;
+    precision: Float64Array;
+    aji: Float64Array;
+    pq: Float64Array;
+  };
+  /** All pictures, then each group; `low` and `high` where samples were asked for. */
+  groups: { summary: NativeSummary; low?: NativeSummary; high?: NativeSummary }[];
+  /** By rising label; only COCO's numbers and panoptic quality are known of a class. */
+  classes: { label: number; truths: number; summary: NativeSummary }[];
 }
 
 export interface NativeInfo {
@@ -345,7 +444,7 @@ export interface NativeAddon {
   releaseTrainer(trainer: TrainerHandle): void;
   /** Takes over the tensors that fit by name and shape, and reports them and all others; the average starts there. */
   startTrainer(trainer: TrainerHandle, weights: NativeWeights, call: NativeCall): Promise<LoadReport>;
-  /** The whole state: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>`. */
+  /** The whole state: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and `average.n_averaged`. */
   listTrainerTensors(trainer: TrainerHandle): NativeTensorInfo[];
   readTrainerTensor(trainer: TrainerHandle, name: string, call: NativeCall): Promise<Uint8Array>;
   /** Puts the whole state back; what does not fit is reported, and the trainer then may not go on. */
@@ -376,6 +475,14 @@ export interface NativeAddon {
     plan: NativeSamplePlan,
     call: NativeCall,
   ): Promise<NativeSample>;
+
+  /** `groups` are indices of pictures that are summarised by themselves. Runs beside the owner thread. */
+  evaluateMasks(
+    pictures: readonly NativeJudgedPicture[],
+    groups: readonly Uint32Array[],
+    options: NativeMetricsOptions,
+    call: NativeCall,
+  ): Promise<NativeEvaluation>;
 
   /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;

@@ -66,7 +66,8 @@ Engine& Environment::engine(int threads) {
   return *engine_;
 }
 
-void Environment::stop_engine() const {
+void Environment::stop_engine() {
+  background_.stop();
   if (engine_) engine_->stop();
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/background.h"
 #include "engine/engine.h"
 
 namespace cellroute::addon {
@@ -54,8 +55,10 @@ class Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   Engine& engine(int threads);
-  /** Ends the process's owner thread: for the main thread, when the process is about to exit. */
-  void stop_engine() const;
+  Background& background() { return background_; }
+  /** Ends the process's owner thread, and the work beside it: for the main thread, when the process
+   *  is about to exit. */
+  void stop_engine();
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
 
   /** Registers a promise; the id finds it again when its letter comes. */
@@ -68,6 +71,7 @@ class Environment {
   Napi::Env env_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::shared_ptr<Engine> engine_;
+  Background background_;
   std::unordered_map<uint64_t, std::unique_ptr<Pending>> pending_;
   uint64_t next_id_ = 1;
 };

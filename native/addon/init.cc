@@ -8,6 +8,7 @@
 #include "addon/explain.h"
 #include "addon/job.h"
 #include "addon/mask.h"
+#include "addon/metrics.h"
 #include "addon/model.h"
 #include "addon/sample.h"
 #include "addon/segment.h"
@@ -31,6 +32,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New(env, info));
   register_jobs(env, exports);
   register_mask(env, exports);
+  register_metrics(env, exports);
   register_model(env, exports);
   register_segment(env, exports);
   register_classify(env, exports);

@@ -86,14 +86,27 @@ void register_jobs(Napi::Env env, Napi::Object exports) {
 
 Napi::Value DeliveredJob::submit(Napi::Env env, const CallOptions& options,
                                  std::shared_ptr<DeliveredJob> job) {
+  const auto promise = job->await(env, options);
+  Environment::of(env).engine(options.threads).submit(std::move(job));
+  return promise;
+}
+
+Napi::Value DeliveredJob::submit_beside(Napi::Env env, const CallOptions& options,
+                                        std::shared_ptr<DeliveredJob> job) {
+  const auto promise = job->await(env, options);
+  Environment::of(env).background().submit(std::move(job));
+  return promise;
+}
+
+/** The promise that the job's letter will settle. */
+Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   auto& environment = Environment::of(env);
   Pending pending{Napi::Promise::Deferred::New(env), {}, options.cancel};
-  job->has_listener_ = !options.on_progress.IsEmpty();
-  if (job->has_listener_) pending.on_progress = Napi::Persistent(options.on_progress);
+  has_listener_ = !options.on_progress.IsEmpty();
+  if (has_listener_) pending.on_progress = Napi::Persistent(options.on_progress);
   const auto promise = pending.deferred.Promise();
-  job->mailbox_ = environment.mailbox();
-  job->id_ = environment.await(std::move(pending));
-  environment.engine(options.threads).submit(std::move(job));
+  mailbox_ = environment.mailbox();
+  id_ = environment.await(std::move(pending));
   return promise;
 }
 

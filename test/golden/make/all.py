@@ -23,6 +23,7 @@ import explain
 import formula
 import losses
 import metrics
+import metrics_cases
 import nuclei
 import ops
 import optimizers
@@ -31,7 +32,7 @@ import resize
 import rle
 import stages
 
-MODULES = [formula, ops, resize, checkpoints, stages, explain, losses, nuclei, optimizers, classifiers, rle, polygons, metrics]
+MODULES = [formula, ops, resize, checkpoints, stages, explain, losses, nuclei, optimizers, classifiers, rle, polygons, metrics, metrics_cases]
 
 
 def main() -> None:

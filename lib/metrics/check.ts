@@ -1,0 +1,138 @@
+import { types } from 'node:util';
+import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { Masks } from '../mask/masks.js';
+import { CALL_OPTION_KEYS } from '../model.js';
+import type { NativeJudgedPicture, NativeMetricsOptions } from '../native/contract.js';
+import type { EvaluatedPicture, EvaluateOptions } from './types.js';
+
+/** IoU thresholds above which COCO and competitions count, for the tables' heads. */
+export const IOU_THRESHOLDS: readonly number[] = Object.freeze([
+  0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95,
+]);
+
+const OPTION_KEYS = [
+  'minScore',
+  'removeOverlaps',
+  'iou',
+  'maxDets',
+  'bootstrap',
+  ...CALL_OPTION_KEYS,
+] as const;
+
+const PICTURE_KEYS = [
+  'id',
+  'type',
+  'truth',
+  'predicted',
+  'scores',
+  'truthLabels',
+  'labels',
+  'crowd',
+  'truthBoxes',
+  'boxes',
+  'truthAreas',
+  'areas',
+] as const;
+
+export function checkOptions(options: EvaluateOptions): NativeMetricsOptions {
+  checkKeys('', checkObject('options', options), OPTION_KEYS);
+  const { minScore, maxDets, bootstrap } = options;
+  const iou = checkNumber('iou', options.iou ?? 0.5, { min: 0, max: 1 });
+  if (iou === 0) throw refuse('iou', 'a number above 0', iou);
+  return {
+    minScore: minScore === undefined ? Number.NEGATIVE_INFINITY : checkNumber('minScore', minScore),
+    maxLost: maxLostOf(options.removeOverlaps ?? true),
+    iou,
+    maxDets: maxDets === undefined ? null : checkNumber('maxDets', maxDets, { min: 1, integer: true }),
+    ...checkBootstrap(bootstrap),
+  };
+}
+
+function maxLostOf(removeOverlaps: unknown): number | null {
+  if (typeof removeOverlaps !== 'object') {
+    return checkBoolean('removeOverlaps', removeOverlaps) ? 1 : null;
+  }
+  const { maxLost } = checkObject('removeOverlaps', removeOverlaps);
+  checkKeys('removeOverlaps', removeOverlaps as object, ['maxLost']);
+  return checkNumber('removeOverlaps.maxLost', maxLost, { min: 0, max: 1 });
+}
+
+function checkBootstrap(bootstrap: EvaluateOptions['bootstrap']) {
+  if (bootstrap === undefined) return { samples: 0, seed: 0, confidence: 0.95 };
+  checkKeys('bootstrap', checkObject('bootstrap', bootstrap), ['samples', 'seed', 'confidence']);
+  const { samples, seed = 0, confidence = 0.95 } = bootstrap;
+  checkNumber('bootstrap.confidence', confidence);
+  if (confidence <= 0 || confidence >= 1) {
+    throw refuse('bootstrap.confidence', 'a number above 0 and below 1', confidence);
+  }
+  return {
+    samples: checkNumber('bootstrap.samples', samples, { min: 2, max: 1_000_000, integer: true }),
+    seed: checkNumber('bootstrap.seed', seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+    confidence,
+  };
+}
+
+/** A picture as native code takes it: copied, so that the caller may go on with its arrays. */
+export function checkPicture(picture: EvaluatedPicture, index: number): NativeJudgedPicture {
+  const at = (name: string) => `pictures[${index}].${name}`;
+  checkKeys(`pictures[${index}]`, checkObject(`pictures[${index}]`, picture), PICTURE_KEYS);
+  const { truth, predicted } = picture;
+  checkString(at('id'), picture.id);
+  if (picture.type !== undefined) checkString(at('type'), picture.type);
+  if (!(truth instanceof Masks)) throw refuse(at('truth'), 'Masks', truth);
+  if (!(predicted instanceof Masks)) throw refuse(at('predicted'), 'Masks', predicted);
+  if (truth.width !== predicted.width || truth.height !== predicted.height) {
+    throw refuse(
+      at('predicted'),
+      `masks of ${truth.width} x ${truth.height} pixels, as the truth's are,`,
+      `masks of ${predicted.width} x ${predicted.height} pixels`,
+    );
+  }
+  const numbers = (name: keyof EvaluatedPicture, length: number, whole = false) =>
+    checkNumbers(at(name), picture[name], length, whole);
+  const optional = (name: keyof EvaluatedPicture, length: number) =>
+    picture[name] === undefined ? new Float64Array(0) : numbers(name, length);
+  const labels = (name: keyof EvaluatedPicture, length: number) =>
+    picture[name] === undefined
+      ? new Int32Array(length).fill(1)
+      : Int32Array.from(numbers(name, length, true));
+  return {
+    truth: truth.toBatch(),
+    predicted: predicted.toBatch(),
+    scores: numbers('scores', predicted.length),
+    truthLabels: labels('truthLabels', truth.length),
+    labels: labels('labels', predicted.length),
+    crowd: crowdFlags(at('crowd'), picture.crowd, truth.length),
+    truthBoxes: optional('truthBoxes', 4 * truth.length),
+    boxes: optional('boxes', 4 * predicted.length),
+    truthAreas: optional('truthAreas', truth.length),
+    areas: optional('areas', predicted.length),
+  };
+}
+
+/** Finite, or of 32 bits where `whole`; each one that is not is refused by its place. */
+function checkNumbers(option: string, values: unknown, length: number, whole: boolean): Float64Array {
+  if (!(Array.isArray(values) || (types.isTypedArray(values) && typeof values[0] !== 'bigint'))) {
+    throw refuse(option, `an array of ${length} numbers`, values);
+  }
+  const given = values as ArrayLike<unknown>;
+  if (given.length !== length) throw refuse(option, `${length} numbers`, `${given.length}`);
+  const range = whole ? { min: -(2 ** 31), max: 2 ** 31 - 1, integer: true } : {};
+  const copy = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    const value = given[i];
+    copy[i] =
+      typeof value === 'number' && Number.isFinite(value) && !whole
+        ? value
+        : checkNumber(`${option}[${i}]`, value, range);
+  }
+  return copy;
+}
+
+function crowdFlags(option: string, crowd: unknown, length: number): Uint8Array {
+  if (crowd === undefined) return new Uint8Array(0);
+  if (!(Array.isArray(crowd) || types.isTypedArray(crowd)) || crowd.length !== length) {
+    throw refuse(option, `an array of ${length} flags`, crowd);
+  }
+  return Uint8Array.from(crowd as ArrayLike<unknown>, (flag) => (flag ? 1 : 0));
+}

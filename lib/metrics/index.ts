@@ -1,0 +1,48 @@
+import { checkOneOf } from '../check.js';
+import type { Evaluation, PictureSetScores } from './types.js';
+
+export { IOU_THRESHOLDS } from './check.js';
+export { evaluate } from './evaluate.js';
+export type {
+  BootstrapOptions,
+  ClassScores,
+  CocoScores,
+  CountError,
+  EvaluatedPicture,
+  EvaluateOptions,
+  Evaluation,
+  EvaluationRules,
+  HitScores,
+  Interval,
+  Intervals,
+  PanopticScores,
+  PictureScores,
+  PictureSetScores,
+} from './types.js';
+
+export const METRIC_NAMES = ['kaggle', 'ap', 'ap50', 'f1', 'pq', 'aji'] as const;
+/** A metric that a model is chosen by. */
+export type MetricName = (typeof METRIC_NAMES)[number];
+
+/**
+ * One metric of an evaluation, or of one of its types, as a number that grows with quality. NaN for `ap` and `ap50`
+ * where there is no truth.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for a name that is none of them.
+ */
+export function metricOf(evaluation: Evaluation | PictureSetScores, name: MetricName): number {
+  switch (checkOneOf('name', name, METRIC_NAMES)) {
+    case 'kaggle':
+      return evaluation.kaggle.mean;
+    case 'ap':
+      return evaluation.coco.ap ?? Number.NaN;
+    case 'ap50':
+      return evaluation.coco.ap50 ?? Number.NaN;
+    case 'f1':
+      return evaluation.f1.f1;
+    case 'pq':
+      return evaluation.panoptic.pq;
+    case 'aji':
+      return evaluation.aji;
+  }
+}

@@ -1,0 +1,209 @@
+import type { Masks } from '../mask/masks.js';
+import type { CallOptions } from '../model.js';
+
+/** A picture's truth and what was predicted for it. */
+export interface EvaluatedPicture {
+  /** Unique among the pictures. */
+  id: string;
+  /** The cell type, for the table by types. */
+  type?: string;
+  truth: Masks;
+  /** Of the same size as `truth`, in any order. */
+  predicted: Masks;
+  /** One a prediction, finite. Of equal ones the first counts as the better one. */
+  scores: ArrayLike<number>;
+  /** Class of each truth and of each prediction, whole numbers. Default 1. */
+  truthLabels?: ArrayLike<number>;
+  labels?: ArrayLike<number>;
+  /** For each truth whether it is a region of many cells (COCO's iscrowd). Default none. */
+  crowd?: ArrayLike<boolean | number>;
+  /**
+   * x, y, width, height of each truth and of each prediction, in pixels: what COCO's box metrics compare. Default: the
+   * boxes around the masks.
+   */
+  truthBoxes?: ArrayLike<number>;
+  boxes?: ArrayLike<number>;
+  /** What COCO's small, medium and large go by, in pixels. Default: the areas of the masks. */
+  truthAreas?: ArrayLike<number>;
+  areas?: ArrayLike<number>;
+}
+
+export interface BootstrapOptions {
+  /** How often pictures are drawn, 2 to 1,000,000. */
+  samples: number;
+  /** A whole number, 0 to 2^53 - 1. The same seed draws the same pictures on every machine. Default 0. */
+  seed?: number;
+  /** Share of the samples within the intervals, above 0 and below 1. Default 0.95. */
+  confidence?: number;
+}
+
+export interface EvaluateOptions extends CallOptions {
+  /**
+   * Predictions that score below are left out of everything but COCO's metrics, which weigh scores themselves. Default:
+   * none.
+   */
+  minScore?: number;
+  /**
+   * Whether, for everything but COCO's metrics, each pixel goes to the best prediction that has it, as competitions
+   * demand. `maxLost` is the share of its pixels, 0 to 1, that a prediction may lose before it is dropped; `true` is 1,
+   * where only those that lost everything are dropped. Default true.
+   */
+  removeOverlaps?: boolean | { maxLost: number };
+  /** IoU at which a prediction is a hit, for precision, recall, F1 and counts; above 0, up to 1. Default 0.5. */
+  iou?: number;
+  /** The best predictions of a picture and class that COCO's metrics look at. Default: all. pycocotools: 100. */
+  maxDets?: number;
+  /** Draws pictures with replacement, so that every number gets an interval. Default: none. */
+  bootstrap?: BootstrapOptions;
+}
+
+/** What was applied; every evaluation carries it. */
+export interface EvaluationRules {
+  /** null: predictions of every score. */
+  minScore: number | null;
+  /** false: overlaps were left. */
+  removeOverlaps: { maxLost: number } | false;
+  iou: number;
+  maxDets: number | 'all';
+}
+
+/** COCO's metrics as pycocotools has them, each 0 to 1; null where no truth is of that size. */
+export interface CocoScores {
+  maxDets: number | 'all';
+  /** Mean over IoU 0.5 to 0.95 in steps of 0.05. */
+  ap: number | null;
+  ap50: number | null;
+  ap75: number | null;
+  /** Mean recall over the same IoUs. */
+  ar: number | null;
+  /** Up to 32², up to 96² and above 96² pixels. */
+  apSmall: number | null;
+  apMedium: number | null;
+  apLarge: number | null;
+  arSmall: number | null;
+  arMedium: number | null;
+  arLarge: number | null;
+}
+
+export interface PanopticScores {
+  /** Panoptic, segmentation and recognition quality, each 0 to 1. */
+  pq: number;
+  sq: number;
+  rq: number;
+}
+
+export interface HitScores {
+  /** At which a prediction and a truth are paired, one to one and as many as can be. */
+  iou: number;
+  precision: number;
+  recall: number;
+  f1: number;
+  truePositives: number;
+  falsePositives: number;
+  falseNegatives: number;
+}
+
+export interface CountError {
+  /** Predicted less true cells a picture: below 0 where cells are missed. */
+  mean: number;
+  /** Of the same differences without their signs. */
+  meanAbsolute: number;
+  /** The absolute differences together, as a share of all true cells; null where there are none. */
+  relative: number | null;
+}
+
+/** Two ends of a bootstrap interval; null where a metric has no meaning in any sample. */
+export type Interval = readonly [low: number, high: number] | null;
+
+export interface Intervals {
+  samples: number;
+  seed: number;
+  confidence: number;
+  kaggle: Interval;
+  /** One for each IoU threshold. */
+  precisionAtIou: readonly Interval[];
+  ap: Interval;
+  ap50: Interval;
+  ap75: Interval;
+  ar: Interval;
+  boxAp: Interval;
+  boxAp50: Interval;
+  boxAp75: Interval;
+  boxAr: Interval;
+  precision: Interval;
+  recall: Interval;
+  f1: Interval;
+  pq: Interval;
+  sq: Interval;
+  rq: Interval;
+  aji: Interval;
+  /** Of {@link CountError.mean}. */
+  countError: Interval;
+}
+
+/** All metrics over a set of pictures. */
+export interface PictureSetScores {
+  pictures: number;
+  /** True cells, without crowds. */
+  truths: number;
+  /** Predictions that count: after `minScore` and overlaps, without those that fall to a crowd. */
+  predictions: number;
+  kaggle: {
+    /** The competition's score: the mean of all pictures' means over the thresholds. */
+    mean: number;
+    /** TP / (TP + FP + FN) above each of {@link IOU_THRESHOLDS}, mean over the pictures. */
+    precisionAtIou: number[];
+  };
+  /** By masks. Mean over the classes. */
+  coco: CocoScores;
+  /** By boxes. */
+  cocoBoxes: CocoScores;
+  f1: HitScores;
+  /** Pairs above an IoU of 0.5; all pictures' pairs together, mean over the classes. */
+  panoptic: PanopticScores;
+  /** Kumar's aggregated Jaccard index (not AJI+): the mean over the pictures. */
+  aji: number;
+  countError: CountError;
+  /** Where a bootstrap was asked for. */
+  intervals?: Intervals;
+}
+
+export interface PictureScores {
+  id: string;
+  type?: string;
+  truths: number;
+  predictions: number;
+  /** The competition's precision, mean over the thresholds. */
+  kaggle: number;
+  precisionAtIou: number[];
+  precision: number;
+  recall: number;
+  f1: number;
+  truePositives: number;
+  falsePositives: number;
+  falseNegatives: number;
+  pq: number;
+  aji: number;
+  /** Predicted less true cells. */
+  countError: number;
+}
+
+export interface ClassScores {
+  label: number;
+  /** True cells of the class, without crowds. */
+  truths: number;
+  coco: CocoScores;
+  cocoBoxes: CocoScores;
+  panoptic: PanopticScores;
+}
+
+/** What {@link evaluate} found. Plain data: JSON.stringify keeps all of it. */
+export interface Evaluation extends PictureSetScores {
+  rules: EvaluationRules;
+  /** Where pictures have types. */
+  perType?: Record<string, PictureSetScores>;
+  /** By rising label. */
+  perClass: ClassScores[];
+  /** In the order they were given. */
+  perPicture: PictureScores[];
+}

@@ -1,0 +1,209 @@
+#include "addon/metrics.h"
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon/arrays.h"
+#include "addon/errors.h"
+#include "addon/job.h"
+#include "addon/mask_batch.h"
+#include "addon/read.h"
+#include "metrics/evaluate.h"
+
+namespace cellroute::addon {
+
+namespace {
+
+template <typename T>
+std::vector<T> copied(const Fields& fields, const char* name) {
+  const auto values = typed_array<T>(fields.value(name), name);
+  return {values.begin(), values.end()};
+}
+
+/** The masks are checked where they are compared, off the JS thread. */
+metrics::MaskSet read_masks(const Fields& batch) {
+  const auto [height, width] = read_size(batch.value("height"), batch.value("width"));
+  metrics::MaskSet set{.height = height,
+                       .width = width,
+                       .counts = copied<uint32_t>(batch, "counts"),
+                       .offsets = copied<uint32_t>(batch, "offsets")};
+  // Throws where the offsets lead out of the counts.
+  split<uint32_t>(set.counts, set.offsets);
+  return set;
+}
+
+void check_length(size_t length, size_t expected, const char* name) {
+  if (length == expected) return;
+  throw Error("INVALID_ARGUMENT", "Expected " + std::to_string(expected) + " numbers for " + name +
+                                      " but received " + std::to_string(length));
+}
+
+metrics::Picture read_judged(const Fields& fields) {
+  metrics::Picture picture{.truth = read_masks(fields.object("truth")),
+                           .predicted = read_masks(fields.object("predicted")),
+                           .truth_labels = copied<int32_t>(fields, "truthLabels"),
+                           .labels = copied<int32_t>(fields, "labels"),
+                           .scores = copied<double>(fields, "scores"),
+                           .crowd = copied<uint8_t>(fields, "crowd"),
+                           .truth_boxes = copied<double>(fields, "truthBoxes"),
+                           .boxes = copied<double>(fields, "boxes"),
+                           .truth_areas = copied<double>(fields, "truthAreas"),
+                           .areas = copied<double>(fields, "areas")};
+  const size_t truths = picture.truth.size(), predictions = picture.predicted.size();
+  if (picture.truth.height != picture.predicted.height ||
+      picture.truth.width != picture.predicted.width) {
+    throw Error("INVALID_ARGUMENT", "Masks of different picture sizes cannot be compared");
+  }
+  check_length(picture.truth_labels.size(), truths, "truthLabels");
+  check_length(picture.labels.size(), predictions, "labels");
+  check_length(picture.scores.size(), predictions, "scores");
+  const auto check_optional = [](size_t length, size_t expected, const char* name) {
+    if (length > 0) check_length(length, expected, name);
+  };
+  check_optional(picture.crowd.size(), truths, "crowd");
+  check_optional(picture.truth_boxes.size(), 4 * truths, "truthBoxes");
+  check_optional(picture.boxes.size(), 4 * predictions, "boxes");
+  check_optional(picture.truth_areas.size(), truths, "truthAreas");
+  check_optional(picture.areas.size(), predictions, "areas");
+  return picture;
+}
+
+std::vector<std::vector<uint32_t>> read_groups(const Napi::Value& value, size_t pictures) {
+  if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "groups is no array");
+  const auto items = value.As<Napi::Array>();
+  std::vector<std::vector<uint32_t>> groups;
+  for (uint32_t i = 0; i < items.Length(); ++i) {
+    const Napi::Value item = items.Get(i);
+    const auto group = typed_array<uint32_t>(item, "groups");
+    for (const uint32_t picture : group) {
+      if (picture >= pictures) throw Error("INVALID_ARGUMENT", "groups names no picture");
+    }
+    groups.emplace_back(group.begin(), group.end());
+  }
+  return groups;
+}
+
+metrics::Options read_options(const Fields& options, int threads) {
+  return {.rule = {.min_score = options.number("minScore"),
+                   .max_lost = options.has("maxLost") ? std::optional(options.number("maxLost"))
+                                                      : std::nullopt},
+          .iou = options.number("iou"),
+          .max_dets = options.has("maxDets") ? static_cast<uint64_t>(options.integer("maxDets"))
+                                             : std::numeric_limits<uint64_t>::max(),
+          .samples = static_cast<uint32_t>(options.integer("samples")),
+          .seed = static_cast<uint64_t>(options.integer("seed")),
+          .confidence = options.number("confidence"),
+          .threads = static_cast<uint64_t>(threads)};
+}
+
+Napi::Value to_js(Napi::Env env, const metrics::Summary& summary) {
+  auto result = Napi::Object::New(env);
+  for (size_t i = 0; i < metrics::kMetrics; ++i) {
+    result.Set(std::string(metrics::kMetricNames[i]), Napi::Number::New(env, summary[i]));
+  }
+  return result;
+}
+
+/** A column of a table: one number a picture. */
+template <typename T, typename Of>
+Napi::Value column(Napi::Env env, const std::vector<metrics::SegmentScores>& pictures, Of of) {
+  std::vector<T> values;
+  values.reserve(pictures.size());
+  for (const auto& picture : pictures) values.push_back(of(picture));
+  return to_typed_array(env, values);
+}
+
+Napi::Value pictures_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
+  using Scores = metrics::SegmentScores;
+  const auto& pictures = evaluation.pictures;
+  auto result = Napi::Object::New(env);
+  const auto add = [&]<typename T>(const char* name, T Scores::* member) {
+    result.Set(name, column<T>(env, pictures, [&](const Scores& one) { return one.*member; }));
+  };
+  add("truths", &Scores::truths);
+  add("predictions", &Scores::predictions);
+  add("hits", &Scores::hits);
+  add("falseAlarms", &Scores::false_alarms);
+  add("misses", &Scores::misses);
+  add("kaggle", &Scores::kaggle);
+  add("aji", &Scores::aji);
+  result.Set("pq", to_typed_array(env, evaluation.picture_pq));
+  std::vector<double> precision;
+  precision.reserve(pictures.size() * metrics::kThresholds);
+  for (const auto& one : pictures) {
+    precision.insert(precision.end(), one.precision.begin(), one.precision.end());
+  }
+  result.Set("precision", to_typed_array(env, precision));
+  return result;
+}
+
+Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
+  auto result = Napi::Object::New(env);
+  result.Set("pictures", pictures_to_js(env, evaluation));
+  auto groups = Napi::Array::New(env, evaluation.groups.size());
+  for (uint32_t i = 0; i < evaluation.groups.size(); ++i) {
+    const auto& group = evaluation.groups[i];
+    auto object = Napi::Object::New(env);
+    object.Set("summary", to_js(env, group.summary));
+    if (group.interval) {
+      object.Set("low", to_js(env, group.interval->low));
+      object.Set("high", to_js(env, group.interval->high));
+    }
+    groups.Set(i, object);
+  }
+  result.Set("groups", groups);
+  auto classes = Napi::Array::New(env, evaluation.classes.size());
+  for (uint32_t i = 0; i < evaluation.classes.size(); ++i) {
+    const auto& own = evaluation.classes[i];
+    auto object = Napi::Object::New(env);
+    object.Set("label", Napi::Number::New(env, own.label));
+    object.Set("truths", Napi::Number::New(env, static_cast<double>(own.truths)));
+    object.Set("summary", to_js(env, own.summary));
+    classes.Set(i, object);
+  }
+  result.Set("classes", classes);
+  return result;
+}
+
+struct Request {
+  std::vector<metrics::Picture> pictures;
+  std::vector<std::vector<uint32_t>> groups;
+  metrics::Options options;
+};
+
+Napi::Value evaluate_masks(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto call = CallOptions::read(env, info[3]);
+    if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "pictures is no array");
+    const auto items = info[0].As<Napi::Array>();
+    auto request = std::make_shared<Request>();
+    for (uint32_t i = 0; i < items.Length(); ++i) {
+      const Napi::HandleScope scope(env);
+      const Napi::Value item = items.Get(i);
+      request->pictures.push_back(read_judged(Fields(item, "pictures[" + std::to_string(i) + "]")));
+    }
+    request->groups = read_groups(info[1], request->pictures.size());
+    request->options = read_options(Fields(info[2], "options"), call.threads);
+    return submit_beside<metrics::Evaluation>(
+        env, call,
+        [request](const Poll& poll) {
+          return metrics::evaluate(request->pictures, request->groups, request->options,
+                                   [&](double fraction) { poll("evaluate", fraction); });
+        },
+        [](Napi::Env to, metrics::Evaluation& evaluation) {
+          return evaluation_to_js(to, evaluation);
+        });
+  });
+}
+
+}  // namespace
+
+void register_metrics(Napi::Env env, Napi::Object exports) {
+  exports.Set("evaluateMasks", Napi::Function::New(env, evaluate_masks));
+}
+
+}  // namespace cellroute::addon

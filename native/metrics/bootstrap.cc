@@ -1,0 +1,60 @@
+#include "metrics/bootstrap.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "parallel.h"
+
+namespace cellroute::metrics {
+namespace {
+
+/** splitmix64's finisher: neighbouring numbers become unlike ones. */
+uint64_t mixed(uint64_t z) {
+  z += 0x9E3779B97F4A7C15;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
+  z = (z ^ z >> 27) * 0x94D049BB133111EB;
+  return z ^ z >> 31;
+}
+
+/** A whole number below n, as good as evenly spread while n is far below 2^32. */
+uint64_t draw(uint64_t seed, uint64_t sample, uint64_t index, uint64_t n) {
+  return (mixed(mixed(mixed(seed) ^ sample) ^ index) >> 32) * n >> 32;
+}
+
+/** numpy.quantile(sorted, share), straight lines between the values. */
+double quantile(const std::vector<double>& sorted, double share) {
+  if (sorted.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+}  // namespace
+
+Interval bootstrap(const Comparison& comparison, std::span<const uint32_t> set,
+                   const Resampling& how, const std::function<void()>& step) {
+  std::vector<Summary> summaries(how.samples);
+  for_each_parallel(how.samples, how.threads, [&](size_t sample) {
+    std::vector<uint32_t> weights(comparison.pictures.size(), 0);
+    for (size_t i = 0; i < set.size(); ++i) ++weights[set[draw(how.seed, sample, i, set.size())]];
+    summaries[sample] = summarise(comparison, weights, false);
+    step();
+  });
+  Interval interval;
+  std::vector<double> values;
+  for (size_t m = 0; m < kMetrics; ++m) {
+    values.clear();
+    for (const auto& summary : summaries) {
+      if (!std::isnan(summary[m])) values.push_back(summary[m]);
+    }
+    std::sort(values.begin(), values.end());
+    interval.low[m] = quantile(values, (1 - how.confidence) / 2);
+    interval.high[m] = quantile(values, (1 + how.confidence) / 2);
+  }
+  return interval;
+}
+
+}  // namespace cellroute::metrics

@@ -1,0 +1,138 @@
+#include "metrics/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "parallel.h"
+
+namespace cellroute::metrics {
+namespace {
+
+/** Comparing is most of the work; the rest is resampling. */
+constexpr double kComparing = 0.8;
+
+/** Counts steps of many threads and reports them one at a time. */
+class Counter {
+ public:
+  Counter(const Progress& progress, double from, double to, size_t steps)
+      : progress_(progress), from_(from), part_((to - from) / static_cast<double>(steps)) {}
+
+  void step() {
+    const std::lock_guard lock(mutex_);
+    ++done_;
+    progress_(from_ + part_ * static_cast<double>(done_));
+  }
+
+ private:
+  const Progress& progress_;
+  double from_;
+  double part_;
+  std::mutex mutex_;
+  size_t done_ = 0;
+};
+
+struct PictureScores {
+  SegmentScores segments;
+  std::vector<CocoClass> segm;
+  std::vector<CocoClass> bbox;
+};
+
+std::vector<double> boxes_of(const std::vector<double>& given, const mask::Shapes& shapes) {
+  if (!given.empty()) return given;
+  std::vector<double> boxes;
+  boxes.reserve(4 * shapes.size());
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const auto& box = shapes.box(i);
+    for (const uint32_t value : {box.x, box.y, box.width, box.height}) boxes.push_back(value);
+  }
+  return boxes;
+}
+
+std::vector<uint32_t> mask_areas(const mask::Shapes& shapes) {
+  std::vector<uint32_t> areas(shapes.size());
+  for (size_t i = 0; i < areas.size(); ++i) areas[i] = shapes.area(i);
+  return areas;
+}
+
+std::vector<double> areas_of(const std::vector<double>& given, const mask::Shapes& shapes) {
+  if (!given.empty()) return given;
+  const auto areas = mask_areas(shapes);
+  return {areas.begin(), areas.end()};
+}
+
+PictureScores score_picture(const Picture& picture, const Options& options) {
+  const auto truth_masks = picture.truth.checked_views();
+  const auto masks = picture.predicted.checked_views();
+  const TruthMasks truth(truth_masks, picture.crowd);
+  const mask::Shapes shapes(masks);
+  Pairs pairs;
+  std::vector<Pair> row;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    truth.meet(shapes, i, row);
+    pairs.add_row(row);
+  }
+  const auto areas = areas_of(picture.areas, shapes);
+  const auto truth_areas = areas_of(picture.truth_areas, truth.shapes());
+  const CocoPicture coco{.labels = picture.labels,
+                         .scores = picture.scores,
+                         .areas = areas,
+                         .truth_labels = picture.truth_labels,
+                         .truth_areas = truth_areas,
+                         .crowd = picture.crowd};
+  const auto boxes = box_pairs(boxes_of(picture.boxes, shapes),
+                               boxes_of(picture.truth_boxes, truth.shapes()), picture.crowd);
+  const auto kept = keep(masks, shapes, picture.scores, pairs, truth, options.rule);
+  const auto pixels = mask_areas(truth.shapes());
+  const SegmentTruth segment_truth{pixels, picture.truth_labels, picture.crowd};
+  return {score_segments(kept, picture.labels, segment_truth, options.iou),
+          match_coco(pairs, coco, options.max_dets), match_coco(boxes, coco, options.max_dets)};
+}
+
+}  // namespace
+
+Evaluation evaluate(std::span<const Picture> pictures,
+                    std::span<const std::vector<uint32_t>> groups, const Options& options,
+                    const Progress& progress) {
+  std::vector<SegmentScores> segments(pictures.size());
+  std::vector<std::vector<CocoClass>> segm(pictures.size()), bbox(pictures.size());
+  const double compared = options.samples > 0 ? kComparing : 1;
+  Counter counter(progress, 0, compared, std::max<size_t>(pictures.size(), 1));
+  for_each_parallel(pictures.size(), options.threads, [&](size_t i) {
+    auto scores = score_picture(pictures[i], options);
+    segments[i] = std::move(scores.segments);
+    segm[i] = std::move(scores.segm);
+    bbox[i] = std::move(scores.bbox);
+    counter.step();
+  });
+
+  const Comparison comparison{std::move(segments), CocoTable(segm), CocoTable(bbox)};
+  Evaluation evaluation;
+  std::vector<std::vector<uint32_t>> sets;
+  sets.emplace_back(pictures.size());
+  for (uint32_t i = 0; i < pictures.size(); ++i) sets[0][i] = i;
+  sets.insert(sets.end(), groups.begin(), groups.end());
+  for (const auto& set : sets) {
+    std::vector<uint32_t> weights(pictures.size(), 0);
+    for (const uint32_t i : set) weights[i] = 1;
+    evaluation.groups.push_back({summarise(comparison, weights, true), {}});
+  }
+  if (options.samples > 0) {
+    Counter samples(progress, compared, 1, options.samples * sets.size());
+    for (size_t k = 0; k < sets.size(); ++k) {
+      evaluation.groups[k].interval = bootstrap(
+          comparison, sets[k], {options.samples, options.seed, options.confidence, options.threads},
+          [&] { samples.step(); });
+    }
+  }
+  evaluation.classes = summarise_classes(comparison);
+  for (const auto& picture : comparison.pictures) {
+    evaluation.picture_pq.push_back(panoptic_quality(picture));
+  }
+  evaluation.pictures = comparison.pictures;
+  return evaluation;
+}
+
+}  // namespace cellroute::metrics

@@ -1,0 +1,156 @@
+#include "metrics/summary.h"
+
+#include <cmath>
+#include <limits>
+#include <map>
+#include <tuple>
+
+namespace cellroute::metrics {
+namespace {
+
+constexpr size_t index_of(std::string_view name) {
+  size_t i = 0;
+  while (kMetricNames[i] != name) ++i;
+  return i;
+}
+
+constexpr Summary kUnknown = [] {
+  Summary summary{};
+  summary.fill(std::numeric_limits<double>::quiet_NaN());
+  return summary;
+}();
+
+/** Writes a summary's numbers one after the other, in the order of their names. */
+class Writer {
+ public:
+  Writer(Summary& summary, size_t from) : summary_(summary), next_(from) {}
+  void operator()(double value) { summary_[next_++] = value; }
+
+ private:
+  Summary& summary_;
+  size_t next_;
+};
+
+void write_coco(const CocoScores& scores, Writer& write) {
+  for (const double ap : scores.ap) write(ap);
+  write(scores.ap50);
+  write(scores.ap75);
+  for (const double ar : scores.ar) write(ar);
+}
+
+/** 1 where there was nothing to find and nothing was found. */
+double ratio(double part, double whole, bool nothing) {
+  if (nothing) return 1;
+  return whole == 0 ? 0 : part / whole;
+}
+
+struct Totals {
+  double pictures = 0;
+  double kaggle = 0;
+  std::array<double, kThresholds> precision{};
+  double hits = 0, false_alarms = 0, misses = 0;
+  double aji = 0;
+  double truths = 0, count_bias = 0, count_absolute = 0;
+  std::map<int32_t, PanopticClass> panoptic;
+
+  void add(const SegmentScores& scores, uint32_t weight) {
+    pictures += weight;
+    kaggle += weight * scores.kaggle;
+    for (int t = 0; t < kThresholds; ++t) precision[t] += weight * scores.precision[t];
+    hits += weight * static_cast<double>(scores.hits);
+    false_alarms += weight * static_cast<double>(scores.false_alarms);
+    misses += weight * static_cast<double>(scores.misses);
+    aji += weight * scores.aji;
+    truths += weight * static_cast<double>(scores.truths);
+    const double error = static_cast<double>(scores.predictions) - scores.truths;
+    count_bias += weight * error;
+    count_absolute += weight * std::abs(error);
+    for (const auto& own : scores.panoptic) {
+      auto& sums = panoptic[own.label];
+      sums.hits += weight * own.hits;
+      sums.false_alarms += weight * own.false_alarms;
+      sums.misses += weight * own.misses;
+      sums.iou_sum += weight * own.iou_sum;
+    }
+  }
+};
+
+/** pq, sq, rq. */
+std::array<double, 3> qualities_of(const PanopticClass& sums) {
+  const double hits = sums.hits;
+  const double half_wrong = 0.5 * sums.false_alarms + 0.5 * sums.misses;
+  const bool nothing = hits + half_wrong == 0;
+  return {ratio(sums.iou_sum, hits + half_wrong, nothing), ratio(sums.iou_sum, hits, nothing),
+          ratio(hits, hits + half_wrong, nothing)};
+}
+
+/** The mean over the classes that occur. */
+std::array<double, 3> mean_panoptic(const Totals& totals) {
+  std::array<double, 3> sums{};
+  for (const auto& [label, own] : totals.panoptic) {
+    const auto qualities = qualities_of(own);
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] += qualities[i];
+  }
+  const auto classes = static_cast<double>(totals.panoptic.size());
+  for (double& sum : sums) sum = ratio(sum, classes, classes == 0);
+  return sums;
+}
+
+}  // namespace
+
+Summary summarise(const Comparison& comparison, std::span<const uint32_t> weights, bool sizes) {
+  Totals totals;
+  for (size_t i = 0; i < comparison.pictures.size(); ++i) {
+    if (weights[i] > 0) totals.add(comparison.pictures[i], weights[i]);
+  }
+  Summary summary = kUnknown;
+  if (totals.pictures == 0) return summary;
+
+  Writer write(summary, 0);
+  write(totals.kaggle / totals.pictures);
+  for (const double sum : totals.precision) write(sum / totals.pictures);
+  write_coco(comparison.segm.scores(weights, sizes), write);
+  write_coco(comparison.bbox.scores(weights, sizes), write);
+  const auto& [hits, false_alarms, misses] =
+      std::tie(totals.hits, totals.false_alarms, totals.misses);
+  const bool nothing = hits + false_alarms + misses == 0;
+  write(hits);
+  write(false_alarms);
+  write(misses);
+  write(ratio(hits, hits + false_alarms, nothing));
+  write(ratio(hits, hits + misses, nothing));
+  write(ratio(2 * hits, 2 * hits + false_alarms + misses, nothing));
+  for (const double quality : mean_panoptic(totals)) write(quality);
+  write(totals.aji / totals.pictures);
+  write(totals.count_bias / totals.pictures);
+  write(totals.count_absolute / totals.pictures);
+  write(totals.truths == 0 ? std::numeric_limits<double>::quiet_NaN()
+                           : totals.count_absolute / totals.truths);
+  return summary;
+}
+
+double panoptic_quality(const SegmentScores& picture) {
+  Totals totals;
+  totals.add(picture, 1);
+  return mean_panoptic(totals)[0];
+}
+
+std::vector<ClassScores> summarise_classes(const Comparison& comparison) {
+  const std::vector<uint32_t> once(comparison.pictures.size(), 1);
+  Totals totals;
+  for (const auto& picture : comparison.pictures) totals.add(picture, 1);
+  std::vector<ClassScores> classes;
+  for (size_t k = 0; k < comparison.segm.labels().size(); ++k) {
+    const int32_t label = comparison.segm.labels()[k];
+    classes.push_back({label, comparison.segm.truths_of(k, once), kUnknown});
+    Writer coco(classes.back().summary, index_of("segmAp"));
+    write_coco(comparison.segm.scores_of(k, once), coco);
+    // The same labels in the same order: both tables are of the same pictures.
+    write_coco(comparison.bbox.scores_of(k, once), coco);
+    Writer panoptic(classes.back().summary, index_of("pq"));
+    for (const double quality : qualities_of(totals.panoptic[label])) panoptic(quality);
+  }
+  return classes;
+}
+
+}  // namespace cellroute::metrics

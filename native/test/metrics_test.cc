@@ -1,0 +1,260 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include "metrics/assignment.h"
+#include "metrics/bootstrap.h"
+#include "metrics/evaluate.h"
+#include "metrics/pairs.h"
+#include "test/errors.h"
+#include "test/mask_reference.h"
+
+namespace cellroute::metrics {
+namespace {
+
+MaskSet set_of(const std::vector<mask::Dense>& cells, uint32_t height, uint32_t width) {
+  MaskSet set{.height = height, .width = width, .counts = {}, .offsets = {0}};
+  for (const auto& cell : cells) {
+    const auto counts = mask::counts_by_pixel(cell).counts;
+    set.counts.insert(set.counts.end(), counts.begin(), counts.end());
+    set.offsets.push_back(static_cast<uint32_t>(set.counts.size()));
+  }
+  return set;
+}
+
+/** Two classes, crowds, scores of which many are equal. */
+Picture random_picture(uint32_t seed) {
+  std::mt19937 random(seed);
+  constexpr uint32_t height = 40, width = 50;
+  Picture picture;
+  const auto truth = mask::random_cells(random(), height, width, static_cast<int>(random() % 7));
+  auto found = mask::random_cells(random(), height, width, static_cast<int>(random() % 4));
+  found.insert(found.end(), truth.begin(), truth.end());
+  picture.truth = set_of(truth, height, width);
+  picture.predicted = set_of(found, height, width);
+  for (size_t i = 0; i < truth.size(); ++i) {
+    picture.truth_labels.push_back(static_cast<int32_t>(1 + random() % 2));
+    picture.crowd.push_back(random() % 5 == 0);
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    picture.labels.push_back(static_cast<int32_t>(1 + random() % 2));
+    picture.scores.push_back(static_cast<double>(random() % 4) / 4);
+  }
+  return picture;
+}
+
+std::vector<Picture> random_pictures(uint32_t seed, int count) {
+  std::vector<Picture> pictures;
+  for (int i = 0; i < count; ++i) pictures.push_back(random_picture(seed + i));
+  return pictures;
+}
+
+Options options_with(uint64_t threads, uint32_t samples = 0) {
+  return {.rule = {.min_score = 0.2, .max_lost = 1},
+          .iou = 0.3,
+          .max_dets = 100,
+          .samples = samples,
+          .seed = 5,
+          .confidence = 0.9,
+          .threads = threads};
+}
+
+Evaluation evaluated(const std::vector<Picture>& pictures, const Options& options,
+                     const std::vector<std::vector<uint32_t>>& groups = {}) {
+  return evaluate(pictures, groups, options, [](double) {});
+}
+
+bool same(const Summary& a, const Summary& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), [](double x, double y) {
+    return std::bit_cast<uint64_t>(x) == std::bit_cast<uint64_t>(y) ||
+           (std::isnan(x) && std::isnan(y));
+  });
+}
+
+/** The best pairing by trying all of them: how many pairs, and the sum of their IoUs. */
+std::pair<int, double> best_by_trying(const std::vector<Edge>& edges, size_t from,
+                                      uint32_t used_predictions, uint32_t used_truths) {
+  if (from == edges.size()) return {0, 0};
+  const auto& edge = edges[from];
+  auto best = best_by_trying(edges, from + 1, used_predictions, used_truths);
+  const uint32_t prediction = 1U << edge.prediction, truth = 1U << edge.truth;
+  if ((used_predictions & prediction) == 0 && (used_truths & truth) == 0) {
+    auto with = best_by_trying(edges, from + 1, used_predictions | prediction, used_truths | truth);
+    best = std::max(best, {with.first + 1, with.second + edge.iou});
+  }
+  return best;
+}
+
+TEST_CASE("assign finds the most pairs, and of those the best") {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> unit(0, 1);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Edge> edges;
+    const uint32_t predictions = 1 + random() % 6, truths = 1 + random() % 6;
+    for (uint32_t p = 0; p < predictions; ++p) {
+      for (uint32_t g = 0; g < truths && edges.size() < 14; ++g) {
+        if (random() % 3 == 0) edges.push_back({p, g, unit(random)});
+      }
+    }
+    const auto [count, sum] = best_by_trying(edges, 0, 0, 0);
+    const auto chosen = assign(edges);
+    std::vector<uint32_t> seen_predictions, seen_truths;
+    double chosen_sum = 0;
+    for (const uint32_t i : chosen) {
+      seen_predictions.push_back(edges[i].prediction);
+      seen_truths.push_back(edges[i].truth);
+      chosen_sum += edges[i].iou;
+    }
+    for (auto* seen : {&seen_predictions, &seen_truths}) {
+      std::sort(seen->begin(), seen->end());
+      CHECK(std::unique(seen->begin(), seen->end()) == seen->end());
+    }
+    CHECK(chosen.size() == static_cast<size_t>(count));
+    CHECK(chosen_sum == doctest::Approx(sum).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("assign: a greedy choice would leave one alone") {
+  const std::vector<Edge> edges{{0, 0, 0.9}, {0, 1, 0.6}, {1, 0, 0.8}};
+  CHECK(assign(edges) == std::vector<uint32_t>{1, 2});
+  CHECK(assign({}).empty());
+}
+
+TEST_CASE("boxes are compared as one by one") {
+  std::mt19937 random(2);
+  std::uniform_real_distribution<double> unit(0, 1);
+  const auto boxes = [&](int count) {
+    std::vector<double> values;
+    for (int i = 0; i < count; ++i) {
+      values.insert(values.end(), {unit(random) * 50, unit(random) * 50, unit(random) * 20,
+                                   i % 7 == 0 ? 0 : unit(random) * 20});
+    }
+    return values;
+  };
+  const auto predicted = boxes(40), truth = boxes(30);
+  std::vector<uint8_t> crowd(30);
+  for (size_t j = 0; j < crowd.size(); ++j) crowd[j] = j % 4 == 0;
+  const auto pairs = box_pairs(predicted, truth, crowd);
+  REQUIRE(pairs.size() == 40);
+  for (size_t i = 0; i < 40; ++i) {
+    std::vector<double> row(30, 0);
+    for (const auto& pair : pairs.row(i)) row[pair.truth] = pair.iou;
+    for (size_t j = 0; j < 30; ++j) {
+      const double* d = &predicted[4 * i];
+      const double* g = &truth[4 * j];
+      const double w = std::min(d[0] + d[2], g[0] + g[2]) - std::max(d[0], g[0]);
+      const double h = std::min(d[1] + d[3], g[1] + g[3]) - std::max(d[1], g[1]);
+      const double common = w > 0 && h > 0 ? w * h : 0;
+      const double own = d[2] * d[3];
+      const double over = crowd[j] ? own : own + g[2] * g[3] - common;
+      CHECK(row[j] == doctest::Approx(common == 0 ? 0 : common / over).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("a picture that counts twice is the picture twice") {
+  const auto pictures = random_pictures(10, 6);
+  const std::vector<uint32_t> weights{2, 0, 1, 3, 1, 0};
+  std::vector<Picture> repeated;
+  for (size_t i = 0; i < pictures.size(); ++i)
+    repeated.insert(repeated.end(), weights[i], pictures[i]);
+  std::vector<SegmentScores> segments;
+  std::vector<std::vector<CocoClass>> coco;
+  for (const auto& picture : pictures) {
+    const auto truths = picture.truth.checked_views();
+    const auto masks = picture.predicted.checked_views();
+    const TruthMasks truth(truths, picture.crowd);
+    const mask::Shapes shapes(masks);
+    Pairs pairs;
+    std::vector<Pair> row;
+    std::vector<double> areas, truth_areas;
+    std::vector<uint32_t> pixels;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      truth.meet(shapes, i, row);
+      pairs.add_row(row);
+      areas.push_back(shapes.area(i));
+    }
+    for (size_t i = 0; i < truths.size(); ++i) {
+      truth_areas.push_back(truth.shapes().area(i));
+      pixels.push_back(truth.shapes().area(i));
+    }
+    coco.push_back(match_coco(
+        pairs,
+        {picture.labels, picture.scores, areas, picture.truth_labels, truth_areas, picture.crowd},
+        100));
+    const auto kept = keep(masks, shapes, picture.scores, pairs, truth, {0.2, 1});
+    segments.push_back(
+        score_segments(kept, picture.labels, {pixels, picture.truth_labels, picture.crowd}, 0.3));
+  }
+  const Comparison comparison{segments, CocoTable(coco), CocoTable(coco)};
+  const auto weighted = summarise(comparison, weights, true);
+  const auto whole = evaluated(repeated, options_with(1)).groups[0].summary;
+  for (size_t m = 0; m < kMetrics; ++m) {
+    // Boxes were not compared here.
+    if (kMetricNames[m].starts_with("bbox")) continue;
+    CAPTURE(kMetricNames[m]);
+    CHECK((std::isnan(whole[m]) ? std::isnan(weighted[m])
+                                : whole[m] == doctest::Approx(weighted[m]).epsilon(1e-12)));
+  }
+}
+
+TEST_CASE("threads change nothing, and neither do groups") {
+  const auto pictures = random_pictures(20, 9);
+  const auto one = evaluated(pictures, options_with(1, 40));
+  const auto four = evaluated(pictures, options_with(4, 40), {{1, 2, 5}, {0}});
+  CHECK(same(one.groups[0].summary, four.groups[0].summary));
+  REQUIRE(one.groups[0].interval.has_value());
+  CHECK(same(one.groups[0].interval->low, four.groups[0].interval->low));
+  CHECK(same(one.groups[0].interval->high, four.groups[0].interval->high));
+  const std::vector<Picture> some{pictures[1], pictures[2], pictures[5]};
+  CHECK(same(evaluated(some, options_with(2)).groups[0].summary, four.groups[1].summary));
+  // One picture drawn again and again is always the same.
+  const auto index = static_cast<size_t>(
+      std::find(kMetricNames.begin(), kMetricNames.end(), "kaggle") - kMetricNames.begin());
+  CHECK(four.groups[2].interval->low[index] == four.groups[2].interval->high[index]);
+}
+
+TEST_CASE("intervals widen with confidence and hold what was drawn") {
+  const auto pictures = random_pictures(40, 12);
+  auto options = options_with(2, 400);
+  options.confidence = 0.5;
+  const auto narrow = evaluated(pictures, options).groups[0];
+  options.confidence = 0.99;
+  const auto wide = evaluated(pictures, options).groups[0];
+  for (size_t m = 0; m < kMetrics; ++m) {
+    if (std::isnan(narrow.interval->low[m])) continue;
+    CAPTURE(kMetricNames[m]);
+    CHECK(wide.interval->low[m] <= narrow.interval->low[m]);
+    CHECK(wide.interval->high[m] >= narrow.interval->high[m]);
+    CHECK(wide.interval->low[m] <= wide.summary[m] + 1e-12);
+    CHECK(wide.interval->high[m] >= wide.summary[m] - 1e-12);
+  }
+}
+
+TEST_CASE("what stops the progress stops the work") {
+  const auto pictures = random_pictures(30, 8);
+  CHECK_THROWS_AS(evaluate(pictures, {}, options_with(2, 100),
+                           [](double) { throw std::runtime_error("stop"); }),
+                  std::runtime_error);
+  double last = 0;
+  evaluate(pictures, {}, options_with(2, 100), [&](double fraction) {
+    CHECK(fraction >= last);
+    last = fraction;
+  });
+  CHECK(last == doctest::Approx(1));
+}
+
+TEST_CASE("masks are checked before they are compared") {
+  auto pictures = random_pictures(60, 1);
+  pictures[0].predicted.counts[0] += 1;
+  CHECK(test::code_of([&] { evaluated(pictures, options_with(1)); }) == "RLE_MALFORMED");
+}
+
+}  // namespace
+}  // namespace cellroute::metrics

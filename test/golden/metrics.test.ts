@@ -1,0 +1,123 @@
+import { type CocoScores, evaluate } from '../../lib/metrics/index.js';
+import { type CocoFound, type CocoTruth, picturesOfCoco } from '../support/coco.js';
+import { describeGolden, goldenJson } from '../support/golden.js';
+
+type Numbers = Record<string, number | null>;
+
+interface GoldenMetrics {
+  coco_truth: CocoTruth;
+  coco_detections: CocoFound[];
+  coco: Record<string, Numbers>;
+  kaggle: {
+    rule: string;
+    images: {
+      image_id: number;
+      predictions: number;
+      truths: number;
+      precision_at_iou: number[];
+      mean: number;
+    }[];
+    score: number;
+  };
+}
+
+interface GoldenCases {
+  coco_truth: CocoTruth;
+  coco_detections: CocoFound[];
+  with_boxes: GoldenCase;
+  without_boxes: GoldenCase;
+}
+
+interface GoldenCase {
+  /** By kind and limit: `segm_maxDets10`. */
+  all: Record<string, Numbers>;
+  /** By kind and category, without a limit: `bbox_3`. */
+  classes: Record<string, Numbers>;
+}
+
+const names: Record<string, keyof CocoScores> = {
+  AP: 'ap',
+  AP50: 'ap50',
+  AP75: 'ap75',
+  AR: 'ar',
+  APSmall: 'apSmall',
+  APMedium: 'apMedium',
+  APLarge: 'apLarge',
+  ARSmall: 'arSmall',
+  ARMedium: 'arMedium',
+  ARLarge: 'arLarge',
+};
+
+function expectScores(ours: CocoScores, golden: Numbers) {
+  expect(Object.keys(golden).length).toBeGreaterThan(0);
+  for (const [name, value] of Object.entries(golden)) {
+    const own = ours[names[name]!] as number | null;
+    if (value === null || own === null) expect([name, own]).toEqual([name, value]);
+    else expect(Math.abs(own - value)).toBeLessThan(1e-12);
+  }
+}
+
+const limitOf = (key: string) => Number(/maxDets(\d+)$/.exec(key)![1]);
+
+describeGolden('metrics of nuclei', { goldens: ['metrics.json'] }, () => {
+  const golden = goldenJson<GoldenMetrics>('metrics.json');
+  const pictures = () => picturesOfCoco(golden.coco_truth, golden.coco_detections, true);
+
+  test.each(Object.keys(golden.coco))('COCO %s', async (key) => {
+    const limit = limitOf(key);
+    const { coco, cocoBoxes } = await evaluate(pictures(), { maxDets: limit });
+    expect(coco.maxDets).toBe(limit);
+    expectScores(key.startsWith('bbox') ? cocoBoxes : coco, golden.coco[key]!);
+  });
+
+  test('all detections count unless a limit is given', async () => {
+    const all = await evaluate(pictures());
+    const limited = await evaluate(pictures(), { maxDets: 3 });
+    expect(all.coco.maxDets).toBe('all');
+    expect(limited.coco.ar!).toBeLessThan(all.coco.ar!);
+    expect(limited.kaggle).toEqual(all.kaggle);
+  });
+
+  test("the competition's precision of every picture", async () => {
+    expect(golden.kaggle.rule).toContain('score >= 0.5');
+    const { kaggle, perPicture, rules } = await evaluate(pictures(), { minScore: 0.5 });
+    expect(rules).toEqual({ minScore: 0.5, removeOverlaps: { maxLost: 1 }, iou: 0.5, maxDets: 'all' });
+    expect(perPicture).toHaveLength(golden.kaggle.images.length);
+    for (const image of golden.kaggle.images) {
+      const own = perPicture.find(({ id }) => id === String(image.image_id))!;
+      expect(own).toMatchObject({ predictions: image.predictions, truths: image.truths });
+      expect(own.precisionAtIou).toEqual(image.precision_at_iou);
+      expect(Math.abs(own.kaggle - image.mean)).toBeLessThan(1e-15);
+    }
+    expect(Math.abs(kaggle.mean - golden.kaggle.score)).toBeLessThan(1e-15);
+  });
+});
+
+describeGolden('metrics of drawn cells', { goldens: ['metrics_cases.json'] }, () => {
+  const golden = goldenJson<GoldenCases>('metrics_cases.json');
+
+  describe.each([
+    ['boxes of their own', 'with_boxes'],
+    ['the boxes of their masks', 'without_boxes'],
+  ] as const)('with %s', (_title, name) => {
+    const pictures = () => picturesOfCoco(golden.coco_truth, golden.coco_detections, name === 'with_boxes');
+
+    test.each(Object.keys(golden[name].all))('over all classes: %s', async (key) => {
+      const { coco, cocoBoxes } = await evaluate(pictures(), { maxDets: limitOf(key) });
+      expectScores(key.startsWith('bbox') ? cocoBoxes : coco, golden[name].all[key]!);
+    });
+
+    test('of each class', async () => {
+      const { perClass } = await evaluate(pictures());
+      for (const [key, scores] of Object.entries(golden[name].classes)) {
+        const [kind, label] = key.split('_');
+        const own = perClass.find((one) => one.label === Number(label));
+        if (!own) {
+          expect(Object.values(scores).every((value) => value === null)).toBe(true);
+          continue;
+        }
+        expectScores(kind === 'bbox' ? own.cocoBoxes : own.coco, scores);
+      }
+    });
+  });
+});

@@ -1,0 +1,49 @@
+import { Masks } from '../../lib/mask/masks.js';
+import type { EvaluatedPicture } from '../../lib/metrics/index.js';
+
+interface CocoMask {
+  image_id: number;
+  category_id: number;
+  segmentation: { counts: string };
+  bbox?: number[];
+  area?: number;
+  iscrowd?: number;
+}
+
+export interface CocoTruth {
+  images: { id: number; width: number; height: number }[];
+  annotations: CocoMask[];
+  categories: { id: number }[];
+}
+
+export type CocoFound = CocoMask & { score: number };
+
+/** COCO's truth and detections as pictures to evaluate, in the order of their ids, as pycocotools goes through them. */
+export function picturesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolean): EvaluatedPicture[] {
+  const images = truth.images.toSorted((a, b) => a.id - b.id);
+  return images.map(({ id, width, height }) => {
+    const truths = truth.annotations.filter(({ image_id }) => image_id === id);
+    const own = found.filter(({ image_id }) => image_id === id);
+    const masks = (list: CocoMask[]) =>
+      Masks.fromCoco(
+        list.map(({ segmentation }) => segmentation.counts),
+        { width, height },
+      );
+    return {
+      id: String(id),
+      truth: masks(truths),
+      truthLabels: truths.map(({ category_id }) => category_id),
+      crowd: truths.map(({ iscrowd }) => iscrowd === 1),
+      truthBoxes: truths.flatMap(({ bbox }) => bbox!),
+      truthAreas: truths.map(({ area }) => area!),
+      predicted: masks(own),
+      labels: own.map(({ category_id }) => category_id),
+      scores: own.map(({ score }) => score),
+      // loadRes takes the area of the box where there is one.
+      ...(boxes && {
+        boxes: own.flatMap(({ bbox }) => bbox!),
+        areas: own.map(({ bbox }) => bbox![2]! * bbox![3]!),
+      }),
+    };
+  });
+}
