@@ -5,15 +5,6 @@
 namespace cellroute::model {
 namespace {
 
-// Where the stages of a picture begin, as shares of the whole: about what they cost for a
-// ResNet50-FPN and some hundred cells.
-constexpr double kBackboneBegins = 0.01;
-constexpr double kPyramidBegins = 0.25;
-constexpr double kProposalsBegin = 0.3;
-constexpr double kBoxesBegin = 0.42;
-constexpr double kMasksBegin = 0.5;
-constexpr double kMasksEnd = 0.9;
-
 MaskRcnnConfig checked(const MaskRcnnConfig& config) {
   const size_t levels = config.returned_layers.size() + (config.extra_level ? 1 : 0);
   if (config.rpn.anchors.sizes.size() != levels) {
@@ -27,13 +18,38 @@ MaskRcnnConfig checked(const MaskRcnnConfig& config) {
   return config;
 }
 
-}  // namespace
+class Modules final : public MaskRcnnParts {
+ public:
+  explicit Modules(MaskRcnnImpl& network) : network_(network) {}
 
-DetectOptions DetectOptions::of(const MaskRcnnConfig& config) {
-  return {config.box.score_threshold, config.box.nms_threshold,  config.box.detections_per_image,
-          config.rpn.pre_nms_top_n,   config.rpn.post_nms_top_n, config.rpn.nms_threshold,
-          config.rpn.score_threshold};
-}
+  std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
+                                     const Progress& progress) override {
+    return network_.backbone()->forward(pictures, progress);
+  }
+
+  RpnPredictions propose(const std::vector<torch::Tensor>& levels) override {
+    return network_.rpn()->head()(levels);
+  }
+
+  BoxPredictions predict_boxes(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                               const std::vector<ImageSize>& pictures) override {
+    auto& heads = network_.roi_heads();
+    return heads->predict_boxes(heads->pool_boxes(levels, rois, pictures));
+  }
+
+  torch::Tensor predict_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                              const torch::Tensor& labels,
+                              const std::vector<ImageSize>& pictures) override {
+    auto& heads = network_.roi_heads();
+    return mask_probabilities(heads->predict_masks(heads->pool_masks(levels, rois, pictures)),
+                              labels);
+  }
+
+ private:
+  MaskRcnnImpl& network_;
+};
+
+}  // namespace
 
 MaskRcnnImpl::MaskRcnnImpl(const MaskRcnnConfig& config)
     : config_(checked(config)),
@@ -51,37 +67,8 @@ std::vector<torch::Tensor> MaskRcnnImpl::roi_levels(
 std::vector<Detections> MaskRcnnImpl::detect(const std::vector<torch::Tensor>& pictures,
                                              const DetectOptions& options, const Poll& poll) {
   TORCH_CHECK(!is_training(), "detect needs a network in evaluation mode");
-  const torch::NoGradGuard no_grad;
-
-  poll("transform", 0);
-  const auto batch = transform_(pictures);
-  poll("backbone", kBackboneBegins);
-  auto levels = backbone_->forward(batch.tensors, [&poll](double done) {
-    poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
-  });
-  poll("proposals", kProposalsBegin);
-  const auto proposals = rpn_->filter_proposals(
-      rpn_->head()(levels), batch,
-      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
-       options.rpn_score_threshold, config_.rpn.min_size});
-
-  poll("boxes", kBoxesBegin);
-  levels = roi_levels(levels);
-  std::vector<torch::Tensor> proposal_boxes;
-  for (const auto& proposal : proposals) proposal_boxes.push_back(proposal.boxes);
-  const auto found = roi_heads_->detect_boxes(
-      levels, proposal_boxes, batch.sizes,
-      {options.score_threshold, options.nms_threshold, options.detections_per_image});
-  const auto masks =
-      roi_heads_->detect_masks(levels, found, batch.sizes, poll, "masks", kMasksBegin, kMasksEnd);
-
-  std::vector<Detections> detections;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const ImageSize size{pictures[i].size(1), pictures[i].size(2)};
-    detections.push_back({resize_boxes(found[i].boxes, batch.sizes[i], size), found[i].scores,
-                          found[i].labels, masks[i], found[i].capped, proposals[i].capped});
-  }
-  return detections;
+  Modules modules(*this);
+  return model::detect(frame(), modules, pictures, options, poll);
 }
 
 }  // namespace cellroute::model

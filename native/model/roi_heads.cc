@@ -10,30 +10,12 @@
 namespace cellroute::model {
 namespace {
 
-// RoIs that go through a head at once without gradients: bounds the heads' memory however many
-// cells there are, and lets a cancelled job stop between two chunks.
-constexpr int64_t kBoxChunk = 1024;
-constexpr int64_t kMaskChunk = 64;
-
 std::array<double, 4> coder_weights(const BoxHeadConfig& config) {
   if (config.regression_weights.size() != 4) {
     throw Error("INVALID_CONFIG", "A box has four regression weights");
   }
   return {config.regression_weights[0], config.regression_weights[1], config.regression_weights[2],
           config.regression_weights[3]};
-}
-
-template <typename Visit>
-void for_each_chunk(const torch::Tensor& rows, int64_t size, Visit visit) {
-  for (int64_t begin = 0; begin < rows.size(0); begin += size) {
-    visit(begin, rows.narrow(0, begin, std::min(size, rows.size(0) - begin)));
-  }
-}
-
-std::vector<int64_t> counts_of(const std::vector<torch::Tensor>& lists) {
-  std::vector<int64_t> counts;
-  for (const auto& list : lists) counts.push_back(list.size(0));
-  return counts;
 }
 
 }  // namespace
@@ -77,58 +59,9 @@ torch::Tensor RoiHeadsImpl::predict_masks(const torch::Tensor& pooled) {
   return mask_predictor_(mask_head_->is_empty() ? pooled : mask_head_->forward(pooled));
 }
 
-std::vector<BoxDetections> RoiHeadsImpl::detect_boxes(const std::vector<torch::Tensor>& levels,
-                                                      const std::vector<torch::Tensor>& proposals,
-                                                      const std::vector<ImageSize>& pictures,
-                                                      const BoxDetectionOptions& options) {
-  const torch::NoGradGuard no_grad;
-  const auto rois = to_rois(proposals);
-  const auto classes = box_predictor_->num_classes();
-  const BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
-                           torch::empty({rois.size(0), classes * 4}, rois.options())};
-  for_each_chunk(rois, kBoxChunk, [&](int64_t begin, const torch::Tensor& chunk) {
-    const auto some = predict_boxes(pool_boxes(levels, chunk, pictures));
-    all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
-    all.box_regression.narrow(0, begin, chunk.size(0)).copy_(some.box_regression);
-  });
-
-  std::vector<BoxDetections> detections;
-  int64_t begin = 0;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const int64_t count = proposals[i].size(0);
-    detections.push_back(postprocess_detections(
-        {all.class_logits.narrow(0, begin, count), all.box_regression.narrow(0, begin, count)},
-        proposals[i], pictures[i], box_coder_, options));
-    begin += count;
-  }
-  return detections;
-}
-
-std::vector<torch::Tensor> RoiHeadsImpl::detect_masks(const std::vector<torch::Tensor>& levels,
-                                                      const std::vector<BoxDetections>& detections,
-                                                      const std::vector<ImageSize>& pictures,
-                                                      const Poll& poll, const char* stage,
-                                                      double begin, double end) {
-  const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> boxes, labels;
-  for (const auto& found : detections) {
-    boxes.push_back(found.boxes);
-    labels.push_back(found.labels);
-  }
-  const auto rois = to_rois(boxes);
-  const auto all_labels = torch::cat(labels);
-  const int64_t side = mask_.output_size * 2;
-  const auto probabilities = torch::empty({rois.size(0), side, side}, rois.options());
-  for_each_chunk(rois, kMaskChunk, [&](int64_t first, const torch::Tensor& chunk) {
-    const int64_t count = chunk.size(0);
-    poll(stage,
-         begin + (end - begin) * static_cast<double>(first) / static_cast<double>(rois.size(0)));
-    const auto logits = predict_masks(pool_masks(levels, chunk, pictures));
-    const auto index =
-        all_labels.narrow(0, first, count).view({-1, 1, 1, 1}).expand({count, 1, side, side});
-    probabilities.narrow(0, first, count).copy_(logits.gather(1, index).squeeze(1).sigmoid_());
-  });
-  return probabilities.split_with_sizes(counts_of(boxes));
+torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tensor& labels) {
+  const auto index = labels.view({-1, 1, 1, 1}).expand({-1, 1, logits.size(2), logits.size(3)});
+  return logits.gather(1, index).squeeze(1).sigmoid_();
 }
 
 BoxDetections postprocess_detections(const BoxPredictions& predictions,

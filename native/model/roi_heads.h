@@ -5,7 +5,6 @@
 #include <array>
 #include <vector>
 
-#include "engine/job.h"
 #include "model/box_coder.h"
 #include "model/box_head.h"
 #include "model/config.h"
@@ -52,19 +51,6 @@ class RoiHeadsImpl : public torch::nn::Module {
   /** [K, C, M, M] gives logits [K, classes, 2 M, 2 M]. */
   torch::Tensor predict_masks(const torch::Tensor& pooled);
 
-  /** Detections of each picture from its proposals [Ki, 4]. */
-  std::vector<BoxDetections> detect_boxes(const std::vector<torch::Tensor>& levels,
-                                          const std::vector<torch::Tensor>& proposals,
-                                          const std::vector<ImageSize>& pictures,
-                                          const BoxDetectionOptions& options);
-
-  /** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M].
-   *  Reports `stage` from `begin` to `end` as it goes. */
-  std::vector<torch::Tensor> detect_masks(const std::vector<torch::Tensor>& levels,
-                                          const std::vector<BoxDetections>& detections,
-                                          const std::vector<ImageSize>& pictures, const Poll& poll,
-                                          const char* stage, double begin, double end);
-
   const BoxCoder& box_coder() const { return box_coder_; }
 
  private:
@@ -77,6 +63,9 @@ class RoiHeadsImpl : public torch::nn::Module {
   MaskRcnnPredictor mask_predictor_;
 };
 TORCH_MODULE(RoiHeads);
+
+/** Logits [K, classes, H, W] give the probabilities of each one's label [K]: [K, H, W]. */
+torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tensor& labels);
 
 /** Class scores and boxes of one picture's proposals, filtered: softmax, decode, clip, drop the
  *  background, low scores (<= score_threshold) and boxes with a side below 0.01, NMS within each

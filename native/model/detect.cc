@@ -1,0 +1,131 @@
+#include "model/detect.h"
+
+#include <algorithm>
+
+#include "model/multi_scale_roi_align.h"
+
+namespace cellroute::model {
+namespace {
+
+// Where the stages of a picture begin, as shares of the whole: about what they cost for a
+// ResNet50-FPN and some hundred cells.
+constexpr double kBackboneBegins = 0.01;
+constexpr double kPyramidBegins = 0.25;
+constexpr double kProposalsBegin = 0.3;
+constexpr double kBoxesBegin = 0.42;
+constexpr double kMasksBegin = 0.5;
+constexpr double kMasksEnd = 0.9;
+
+// RoIs that go through a head at once: bounds the heads' memory however many cells there are, and
+// lets a cancelled job stop between two chunks.
+constexpr int64_t kBoxChunk = 1024;
+constexpr int64_t kMaskChunk = 64;
+
+template <typename Visit>
+void for_each_chunk(const torch::Tensor& rows, int64_t size, Visit visit) {
+  for (int64_t begin = 0; begin < rows.size(0); begin += size) {
+    visit(begin, rows.narrow(0, begin, std::min(size, rows.size(0) - begin)));
+  }
+}
+
+std::vector<int64_t> counts_of(const std::vector<torch::Tensor>& lists) {
+  std::vector<int64_t> counts;
+  for (const auto& list : lists) counts.push_back(list.size(0));
+  return counts;
+}
+
+std::vector<BoxDetections> detect_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                                        const std::vector<torch::Tensor>& levels,
+                                        const std::vector<Proposals>& proposals,
+                                        const std::vector<ImageSize>& pictures,
+                                        const BoxDetectionOptions& options) {
+  std::vector<torch::Tensor> boxes;
+  for (const auto& some : proposals) boxes.push_back(some.boxes);
+  const auto rois = to_rois(boxes);
+  const auto classes = frame.config.num_classes;
+  const BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
+                           torch::empty({rois.size(0), classes * 4}, rois.options())};
+  for_each_chunk(rois, kBoxChunk, [&](int64_t begin, const torch::Tensor& chunk) {
+    const auto some = parts.predict_boxes(levels, chunk, pictures);
+    all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
+    all.box_regression.narrow(0, begin, chunk.size(0)).copy_(some.box_regression);
+  });
+
+  std::vector<BoxDetections> detections;
+  int64_t begin = 0;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const int64_t count = boxes[i].size(0);
+    detections.push_back(postprocess_detections(
+        {all.class_logits.narrow(0, begin, count), all.box_regression.narrow(0, begin, count)},
+        boxes[i], pictures[i], frame.box_coder, options));
+    begin += count;
+  }
+  return detections;
+}
+
+/** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M]. */
+std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                                        const std::vector<torch::Tensor>& levels,
+                                        const std::vector<BoxDetections>& detections,
+                                        const std::vector<ImageSize>& pictures, const Poll& poll) {
+  std::vector<torch::Tensor> boxes, labels;
+  for (const auto& found : detections) {
+    boxes.push_back(found.boxes);
+    labels.push_back(found.labels);
+  }
+  const auto rois = to_rois(boxes);
+  const auto all_labels = torch::cat(labels);
+  const int64_t side = frame.config.mask.output_size * 2;
+  const auto probabilities = torch::empty({rois.size(0), side, side}, rois.options());
+  for_each_chunk(rois, kMaskChunk, [&](int64_t first, const torch::Tensor& chunk) {
+    const int64_t count = chunk.size(0);
+    poll("masks", kMasksBegin + (kMasksEnd - kMasksBegin) * static_cast<double>(first) /
+                                    static_cast<double>(rois.size(0)));
+    probabilities.narrow(0, first, count)
+        .copy_(parts.predict_masks(levels, chunk, all_labels.narrow(0, first, count), pictures));
+  });
+  return probabilities.split_with_sizes(counts_of(boxes));
+}
+
+}  // namespace
+
+DetectOptions DetectOptions::of(const MaskRcnnConfig& config) {
+  return {config.box.score_threshold, config.box.nms_threshold,  config.box.detections_per_image,
+          config.rpn.pre_nms_top_n,   config.rpn.post_nms_top_n, config.rpn.nms_threshold,
+          config.rpn.score_threshold};
+}
+
+std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                               const std::vector<torch::Tensor>& pictures,
+                               const DetectOptions& options, const Poll& poll) {
+  const torch::NoGradGuard no_grad;
+  poll("transform", 0);
+  auto batch = frame.transform(pictures);
+  poll("backbone", kBackboneBegins);
+  auto levels = parts.pyramid(batch.tensors, [&poll](double done) {
+    poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
+  });
+  poll("proposals", kProposalsBegin);
+  const auto proposals = frame.rpn.filter_proposals(
+      parts.propose(levels), batch,
+      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
+       options.rpn_score_threshold, frame.config.rpn.min_size});
+
+  poll("boxes", kBoxesBegin);
+  // The extra level is for the RPN alone.
+  levels.resize(frame.config.returned_layers.size());
+  const auto found =
+      detect_boxes(frame, parts, levels, proposals, batch.sizes,
+                   {options.score_threshold, options.nms_threshold, options.detections_per_image});
+  const auto masks = detect_masks(frame, parts, levels, found, batch.sizes, poll);
+
+  std::vector<Detections> detections;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const ImageSize size{pictures[i].size(1), pictures[i].size(2)};
+    detections.push_back({resize_boxes(found[i].boxes, batch.sizes[i], size), found[i].scores,
+                          found[i].labels, masks[i], found[i].capped, proposals[i].capped});
+  }
+  return detections;
+}
+
+}  // namespace cellroute::model
