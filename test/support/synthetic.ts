@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import type { PartialClassifierConfig } from '../../lib/config/classifier.js';
+import type { PartialMaskRCNNConfig } from '../../lib/config/mask-rcnn.js';
 import { random } from '../../lib/data/random.js';
 
 const SIDE = 64;
@@ -45,16 +47,16 @@ export async function syntheticData(folder: string, pictures: number, seed = 1):
 }
 
 /** A Mask R-CNN that trains in milliseconds. */
-export const tinySegmenter = {
+export const tinySegmenter: PartialMaskRCNNConfig = {
   backbone: { depth: 18, width: 8 },
   fpn: { channels: 16 },
   resize: null,
   rpn: { anchorSizes: [[8], [16], [24], [32], [48]] },
   box: { hidden: 32, detectionsPerImage: 20 },
   mask: { channels: [16], hidden: 16 },
-} as const;
+};
 
-export const tinyClassifier = {
+export const tinyClassifier: PartialClassifierConfig = {
   backbone: { depth: 18, width: 8 },
   resize: { width: 64, height: 64, method: 'crop' },
-} as const;
+};
