@@ -468,7 +468,7 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<NativeLoaded>;
 
-  /** Runs on the thread pool, not on the owner thread. The masks are of the picture's size. */
+  /** Runs on the thread pool, not on the owner thread, and reports no progress. The masks are of the picture's size. */
   prepareSample(
     picture: NativePicture,
     masks: MaskBatch,

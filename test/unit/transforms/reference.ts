@@ -110,3 +110,12 @@ export function boxOf(p: Dense): number[] {
   });
   return right > 0 ? [left, top, right - left, bottom - top] : [0, 0, 0, 0];
 }
+
+/**
+ * Pixels where a picture that was made of a mask is sure, and the mask says otherwise: the two may differ within a
+ * pixel of the outline only.
+ */
+export function misaligned(picture: Dense, mask: Dense): number[] {
+  const [values, bits] = [picture.planes[0]!, mask.planes[0]!];
+  return [...values.keys()].filter((i) => (bits[i] ? values[i]! < 0.001 : values[i]! > 0.999));
+}

@@ -5,8 +5,8 @@ import * as transforms from '../../../lib/transforms/index.js';
 import { readTransforms, type Transform } from '../../../lib/transforms/index.js';
 import { planSample } from '../../../lib/transforms/plan.js';
 import { thrown } from '../../support/sdk.js';
-import { dense } from './reference.js';
-import { draftOf, sampleOf, typeRange } from './support.js';
+import { dense, misaligned } from './reference.js';
+import { cellsOf, draftOf, sampleOf, typeRange } from './support.js';
 
 const size = { width: 40, height: 30 };
 const draws = (chain: readonly Transform[], from = size, count = 300): Draft[] =>
@@ -194,6 +194,25 @@ describe('what is drawn', () => {
       details: { option: 'transforms' },
     });
   });
+});
+
+test('whatever is drawn, pictures and masks move together', async () => {
+  const geometric = all.filter(({ kind }) => kind !== 'intensity' && kind !== 'pad');
+  for (let round = 0; round < 60; round++) {
+    const draw = random(9, round);
+    const [cx, cy, radius] = [draw.uniform(0, size.width), draw.uniform(0, size.height), draw.uniform(6, 20)];
+    const disc = dense(size.width, size.height, (x, y) =>
+      Number(Math.hypot(x + 0.5 - cx, y + 0.5 - cy) < radius),
+    );
+    const draft = planSample(
+      [...draw.shuffle(geometric), transforms.pad({ width: 50, height: 50 })],
+      size,
+      draw,
+    );
+    const { picture, masks } = await sampleOf(disc, [disc], draft);
+    const mask = masks.length > 0 ? cellsOf(masks)[0]! : dense(picture.width, picture.height, () => 0);
+    expect(misaligned(picture, mask)).toEqual([]);
+  }
 });
 
 describe('values', () => {
