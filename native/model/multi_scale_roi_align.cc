@@ -4,15 +4,28 @@
 #include <cmath>
 
 #include "ops/roi_align.h"
+#include "ops/roi_align_levels.h"
 
 namespace cellroute::model {
 namespace {
 
-/** k where the level's scale is 2^-k. */
-int64_t stride_log2(const torch::Tensor& level, int64_t picture_height) {
-  const auto scale = static_cast<double>(level.size(2)) / static_cast<double>(picture_height);
-  return -static_cast<int64_t>(std::nearbyint(std::log2(static_cast<float>(scale))));
+constexpr bool kAligned = false;
+
+/** k of each level, where its scale is 2^-k. */
+std::vector<int64_t> strides_log2(const std::vector<torch::Tensor>& levels,
+                                  const std::vector<ImageSize>& pictures) {
+  TORCH_CHECK(!levels.empty() && !pictures.empty(), "RoIAlign needs a level and a picture");
+  int64_t tallest = 0;
+  for (const auto& picture : pictures) tallest = std::max(tallest, picture.height);
+  std::vector<int64_t> strides;
+  for (const auto& level : levels) {
+    const auto scale = static_cast<double>(level.size(2)) / static_cast<double>(tallest);
+    strides.push_back(-static_cast<int64_t>(std::nearbyint(std::log2(static_cast<float>(scale)))));
+  }
+  return strides;
 }
+
+double scale_of(int64_t stride_log2) { return std::exp2(-static_cast<double>(stride_log2)); }
 
 /** Index into the levels, [K]: level 4 where the box is 224 pixels wide and high, one level more or
  *  less each time that size doubles or halves, within what there is. */
@@ -43,27 +56,34 @@ torch::Tensor multi_scale_roi_align(const std::vector<torch::Tensor>& levels,
                                     const torch::Tensor& rois,
                                     const std::vector<ImageSize>& pictures, int64_t output_size,
                                     int64_t sampling_ratio) {
-  TORCH_CHECK(!levels.empty() && !pictures.empty(), "RoIAlign needs a level and a picture");
-  int64_t tallest = 0;
-  for (const auto& picture : pictures) tallest = std::max(tallest, picture.height);
-
-  const auto align = [&](const torch::Tensor& level, const torch::Tensor& some) {
-    const double scale = std::exp2(-static_cast<double>(stride_log2(level, tallest)));
-    return ops::roi_align(level, some, scale, output_size, output_size, sampling_ratio,
-                          /*aligned=*/false);
+  const auto strides = strides_log2(levels, pictures);
+  const auto align = [&](size_t level, const torch::Tensor& some) {
+    return ops::roi_align(levels[level], some, scale_of(strides[level]), output_size, output_size,
+                          sampling_ratio, kAligned);
   };
-  if (levels.size() == 1) return align(levels.front(), rois);
+  if (levels.size() == 1) return align(0, rois);
 
-  const auto assigned = assign_levels(rois, stride_log2(levels.front(), tallest),
-                                      stride_log2(levels.back(), tallest));
+  const auto assigned = assign_levels(rois, strides.front(), strides.back());
   auto pooled = torch::zeros({rois.size(0), levels.front().size(1), output_size, output_size},
                              levels.front().options());
   for (size_t i = 0; i < levels.size(); ++i) {
     const auto index = (assigned == static_cast<int64_t>(i)).nonzero().squeeze(1);
     if (index.size(0) == 0) continue;
-    pooled.index_copy_(0, index, align(levels[i], rois.index_select(0, index)));
+    pooled.index_copy_(0, index, align(i, rois.index_select(0, index)));
   }
   return pooled;
+}
+
+torch::Tensor multi_scale_roi_align_channels_last(const std::vector<torch::Tensor>& levels,
+                                                  const torch::Tensor& rois,
+                                                  const std::vector<ImageSize>& pictures,
+                                                  int64_t output_size, int64_t sampling_ratio) {
+  const auto strides = strides_log2(levels, pictures);
+  std::vector<double> scales;
+  for (const int64_t stride : strides) scales.push_back(scale_of(stride));
+  const auto level = levels.size() == 1 ? torch::zeros({rois.size(0)}, torch::kInt64)
+                                        : assign_levels(rois, strides.front(), strides.back());
+  return ops::roi_align_levels(levels, scales, rois, level, output_size, sampling_ratio, kAligned);
 }
 
 }  // namespace cellroute::model

@@ -23,4 +23,11 @@ torch::Tensor multi_scale_roi_align(const std::vector<torch::Tensor>& levels,
                                     const std::vector<ImageSize>& pictures, int64_t output_size,
                                     int64_t sampling_ratio);
 
+/** The same values channels-last, from levels that best are so, float32 or bfloat16: all levels in
+ *  one pass, and not differentiable. */
+torch::Tensor multi_scale_roi_align_channels_last(const std::vector<torch::Tensor>& levels,
+                                                  const torch::Tensor& rois,
+                                                  const std::vector<ImageSize>& pictures,
+                                                  int64_t output_size, int64_t sampling_ratio);
+
 }  // namespace cellroute::model

@@ -92,8 +92,7 @@ WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType 
 
 bool winograd_supports(torch::ScalarType products) {
   if (products == torch::kFloat32) return true;
-  static const bool has_bfloat16 = !cpu::tile_transforms<cpu::Bfloat16Bits>().empty();
-  return products == torch::kBFloat16 && has_bfloat16;
+  return products == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
 }
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,

@@ -7,6 +7,7 @@
 
 using cellroute::model::ImageSize;
 using cellroute::model::multi_scale_roi_align;
+using cellroute::model::multi_scale_roi_align_channels_last;
 using cellroute::model::to_rois;
 
 TEST_CASE("multi-scale RoIAlign: each box on the level its size asks for") {
@@ -41,6 +42,10 @@ TEST_CASE("multi-scale RoIAlign: each box on the level its size asks for") {
         levels[level], rois.narrow(0, i, 1), 1.0 / static_cast<double>(4 << level), 3, 3, 2, false);
     CHECK(cellroute::test::same(pooled.narrow(0, i, 1), expected));
   }
+  CHECK(torch::allclose(multi_scale_roi_align_channels_last(levels, rois, pictures, 3, 2), pooled,
+                        1e-5, 1e-5));
+  CHECK(torch::allclose(multi_scale_roi_align_channels_last({levels[1]}, rois, pictures, 3, 2),
+                        multi_scale_roi_align({levels[1]}, rois, pictures, 3, 2), 1e-5, 1e-5));
 }
 
 TEST_CASE("multi-scale RoIAlign: no boxes") {

@@ -77,15 +77,15 @@ std::vector<torch::ScalarType> supported() {
 
 template <typename T>
 void check_every_transform(torch::ScalarType dtype) {
-  for (const auto* transforms : cpu::tile_transforms<T>()) {
+  for (const auto* const* kernels = cpu::usable_kernels<T>(); *kernels != nullptr; ++kernels) {
     for (const auto& c : kCases) {
       const auto l = layer(c, dtype);
       const WinogradWeights weights(l.weight, dtype);
       for (const bool relu : {false, true}) {
-        const auto plain = cpu::winograd_conv_by(*transforms, l.input, weights, l.bias, {}, relu);
+        const auto plain = cpu::winograd_conv_by(**kernels, l.input, weights, l.bias, {}, relu);
         CHECK(error(plain, reference(l, false, relu)) < tolerance(dtype));
         const auto sum =
-            cpu::winograd_conv_by(*transforms, l.input, weights, l.bias, l.residual, relu);
+            cpu::winograd_conv_by(**kernels, l.input, weights, l.bias, l.residual, relu);
         CHECK(error(sum, reference(l, true, relu)) < tolerance(dtype));
       }
     }

@@ -93,7 +93,7 @@ struct Convolution {
   using S = Scheme<T>;
   using Scalar = typename S::Scalar;
 
-  const TileTransforms<T>& transforms;
+  const Kernels<T>& kernels;
   TileGrid grid;
   int64_t tiles, tiles_a_block;
   int64_t channels, padded_channels;
@@ -110,15 +110,15 @@ struct Convolution {
   void run_block(int64_t block, Scalar* transformed, float* products) const {
     const int64_t first = block * tiles_a_block;
     const int64_t count = std::min(tiles_a_block, tiles - first);
-    transforms.input({.maps = bits_of<T>(input),
-                      .zeros = bits_of<T>(zeros),
-                      .grid = grid,
-                      .channels = channels,
-                      .first = first,
-                      .count = count,
-                      .out = bits_of<T>(transformed),
-                      .padded = padded_channels,
-                      .plane = input_plane()});
+    kernels.input_tiles({.maps = bits_of<T>(input),
+                         .zeros = bits_of<T>(zeros),
+                         .grid = grid,
+                         .channels = channels,
+                         .first = first,
+                         .count = count,
+                         .out = bits_of<T>(transformed),
+                         .padded = padded_channels,
+                         .plane = input_plane()});
     for (int64_t k = 0; k < padded_out_channels; k += kGroup) {
       const int64_t width = std::min(kGroup, padded_out_channels - k);
       const Scalar* group = weights + S::kPoints * padded_channels * k;
@@ -128,55 +128,24 @@ struct Convolution {
                /*add_C=*/false, transformed + p * input_plane(),
                group + p * padded_channels * width, products + p * product_plane(), S::kPairs);
       }
-      transforms.output({.products = products,
-                         .padded = width,
-                         .plane = product_plane(),
-                         .grid = grid,
-                         .channels = out_channels,
-                         .first = first,
-                         .count = count,
-                         .first_channel = k,
-                         .channel_count = std::min(width, out_channels - k),
-                         .bias = bias + k,
-                         .residual = residual == nullptr ? nullptr : bits_of<T>(residual),
-                         .relu = relu,
-                         .maps = bits_of<T>(output)});
+      kernels.output_tiles({.products = products,
+                            .padded = width,
+                            .plane = product_plane(),
+                            .grid = grid,
+                            .channels = out_channels,
+                            .first = first,
+                            .count = count,
+                            .first_channel = k,
+                            .channel_count = std::min(width, out_channels - k),
+                            .bias = bias + k,
+                            .residual = residual == nullptr ? nullptr : bits_of<T>(residual),
+                            .relu = relu,
+                            .maps = bits_of<T>(output)});
     }
   }
 };
 
-#if defined(__x86_64__) && defined(__GNUC__)
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
 }  // namespace
-
-template <>
-std::vector<const TileTransforms<float>*> tile_transforms() {
-  std::vector<const TileTransforms<float>*> usable;
-#if defined(__x86_64__) && defined(__GNUC__)
-  if (has_avx512()) usable.push_back(&kAvx512Tiles);
-  if (has_avx2()) usable.push_back(&kAvx2Tiles);
-#endif
-  usable.push_back(&kBaselineTiles);
-  return usable;
-}
-
-template <>
-std::vector<const TileTransforms<Bfloat16Bits>*> tile_transforms() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  if (has_avx512() && __builtin_cpu_supports("avx512bf16") &&
-      at::native::cpublas::could_pack(torch::kBFloat16)) {
-    return {&kAvx512Bfloat16Tiles};
-  }
-#endif
-  return {};
-}
 
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products) {
   const bool is_float = products == torch::kFloat32;
@@ -205,7 +174,7 @@ torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarTyp
 }
 
 template <typename T>
-torch::Tensor winograd_conv_by(const TileTransforms<T>& transforms, const torch::Tensor& input,
+torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& input,
                                const WinogradWeights& weights, const torch::Tensor& bias,
                                const torch::Tensor& residual, bool relu) {
   using S = Scheme<T>;
@@ -229,7 +198,7 @@ torch::Tensor winograd_conv_by(const TileTransforms<T>& transforms, const torch:
   padded_bias.narrow(0, 0, out_channels).copy_(bias);
 
   const Convolution<T> convolution{
-      .transforms = transforms,
+      .kernels = kernels,
       .grid = grid,
       .tiles = tiles,
       .tiles_a_block = block_tiles<T>(tiles, padded_in, threads),
@@ -268,21 +237,19 @@ torch::Tensor winograd_conv_by(const TileTransforms<T>& transforms, const torch:
   return output;
 }
 
-template torch::Tensor winograd_conv_by(const TileTransforms<float>&, const torch::Tensor&,
+template torch::Tensor winograd_conv_by(const Kernels<float>&, const torch::Tensor&,
                                         const WinogradWeights&, const torch::Tensor&,
                                         const torch::Tensor&, bool);
-template torch::Tensor winograd_conv_by(const TileTransforms<Bfloat16Bits>&, const torch::Tensor&,
+template torch::Tensor winograd_conv_by(const Kernels<Bfloat16Bits>&, const torch::Tensor&,
                                         const WinogradWeights&, const torch::Tensor&,
                                         const torch::Tensor&, bool);
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
   if (weights.products() == torch::kFloat32) {
-    static const auto transforms = tile_transforms<float>();
-    return winograd_conv_by(*transforms.front(), input, weights, bias, residual, relu);
+    return winograd_conv_by(**usable_kernels<float>(), input, weights, bias, residual, relu);
   }
-  static const auto transforms = tile_transforms<Bfloat16Bits>();
-  return winograd_conv_by(*transforms.at(0), input, weights, bias, residual, relu);
+  return winograd_conv_by(**usable_kernels<Bfloat16Bits>(), input, weights, bias, residual, relu);
 }
 
 }  // namespace cellroute::ops::cpu

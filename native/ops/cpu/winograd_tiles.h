@@ -3,18 +3,15 @@
 #include <cstdint>
 
 // The two transforms of Winograd's convolution around its products (Lavin and Gray 2015), over
-// channels-last maps. Standard library only: these files are compiled once for each instruction
-// set, and an inline function of a header they shared with others could be linked in from the wrong
-// one.
+// channels-last maps.
 namespace cellroute::ops::cpu {
-
-/** Bits of a bfloat16. */
-using Bfloat16Bits = uint16_t;
 
 /** Channels of a tile are padded with zeros to a multiple of this. */
 inline constexpr int64_t kTileChannels = 16;
 
-/** Maps [pictures, height, width, C] as tiles: rows x columns a picture, one after the other. */
+/** Maps [pictures, height, width, C] as tiles: rows x columns a picture, one after the other. Those
+ *  of float32 are 4 x 4 outputs in F(4x4, 3x3), with 36 points; those of bfloat16 2 x 2 outputs in
+ *  F(2x2, 3x3), with 16. */
 struct TileGrid {
   int64_t height;
   int64_t width;
@@ -51,20 +48,5 @@ struct OutputTiles {
   bool relu;
   T* maps;
 };
-
-/** What one instruction set has. Products are those of float32 in F(4x4, 3x3): 36 points, tiles of
- *  4 x 4 outputs; or of bfloat16 in F(2x2, 3x3): 16 points, tiles of 2 x 2. */
-template <typename T>
-struct TileTransforms {
-  void (*input)(const InputTiles<T>&);
-  void (*output)(const OutputTiles<T>&);
-};
-
-extern const TileTransforms<float> kBaselineTiles;
-#if defined(__x86_64__) && defined(__GNUC__)
-extern const TileTransforms<float> kAvx2Tiles;                   // AVX2, FMA
-extern const TileTransforms<float> kAvx512Tiles;                 // AVX-512 F, BW, DQ, VL
-extern const TileTransforms<Bfloat16Bits> kAvx512Bfloat16Tiles;  // and BF16
-#endif
 
 }  // namespace cellroute::ops::cpu

@@ -1,54 +1,10 @@
 #pragma once
 
-// Included by one file for each instruction set, and nothing else: everything here is in an unnamed
-// namespace, so that each has its own.
+#include "ops/cpu/vec.h"
 #include "ops/cpu/winograd_tiles.h"
-
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
 
 namespace cellroute::ops::cpu {
 namespace {
-
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX__)
-constexpr int kLanes = 8;
-#elif defined(__GNUC__)
-constexpr int kLanes = 4;
-#else
-constexpr int kLanes = 1;
-#endif
-
-#ifdef __GNUC__
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-#else
-using Vec = float;
-#endif
-
-inline Vec load(const float* from) {
-  Vec value;
-  __builtin_memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-inline void store(float* to, Vec value) { __builtin_memcpy(to, &value, sizeof(value)); }
-
-#ifdef __AVX512BF16__
-inline Vec load(const Bfloat16Bits* from) {
-  typedef Bfloat16Bits Halves __attribute__((vector_size(kLanes * sizeof(Bfloat16Bits))));
-  typedef uint32_t Words __attribute__((vector_size(kLanes * sizeof(uint32_t))));
-  Halves bits;
-  __builtin_memcpy(&bits, from, sizeof(bits));
-  return Vec(__builtin_convertvector(bits, Words) << 16);
-}
-
-inline void store(Bfloat16Bits* to, Vec value) {
-  const auto bits = _mm512_cvtneps_pbh(value);
-  __builtin_memcpy(to, &bits, sizeof(bits));
-}
-#endif
 
 /** NaN stays NaN. */
 inline Vec relu(Vec value) { return value < 0 ? Vec{} : value; }

@@ -1,0 +1,53 @@
+#include "ops/cpu/kernels.h"
+
+#include <ATen/native/CPUBlas.h>
+
+#include <array>
+
+namespace cellroute::ops::cpu {
+namespace {
+
+#ifdef CELLROUTE_X86_KERNELS
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+bool has_avx512_bfloat16() {
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+         at::native::cpublas::could_pack(at::kBFloat16);
+}
+#endif
+
+}  // namespace
+
+template <>
+const Kernels<float>* const* usable_kernels() {
+  static const auto usable = [] {
+    std::array<const Kernels<float>*, 4> found{};
+    size_t count = 0;
+#ifdef CELLROUTE_X86_KERNELS
+    if (has_avx512()) found.at(count++) = &kAvx512Kernels;
+    if (has_avx2()) found.at(count++) = &kAvx2Kernels;
+#endif
+    found.at(count) = &kBaselineKernels;
+    return found;
+  }();
+  return usable.data();
+}
+
+template <>
+const Kernels<Bfloat16Bits>* const* usable_kernels() {
+  static const auto usable = [] {
+    std::array<const Kernels<Bfloat16Bits>*, 2> found{};
+#ifdef CELLROUTE_X86_KERNELS
+    if (has_avx512_bfloat16()) found[0] = &kAvx512Bfloat16Kernels;
+#endif
+    return found;
+  }();
+  return usable.data();
+}
+
+}  // namespace cellroute::ops::cpu

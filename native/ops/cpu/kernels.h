@@ -1,0 +1,28 @@
+#pragma once
+
+#include "ops/cpu/bfloat16_bits.h"
+#include "ops/cpu/weighted_rows.h"
+#include "ops/cpu/winograd_tiles.h"
+
+namespace cellroute::ops::cpu {
+
+/** What is vectorised by hand over channels of type T, as one instruction set has it. */
+template <typename T>
+struct Kernels {
+  void (*input_tiles)(const InputTiles<T>&);
+  void (*output_tiles)(const OutputTiles<T>&);
+  void (*weighted_rows)(const WeightedRows<T>&);
+};
+
+// A file each, isa_*.cc. Constant, so that a static of another file may use them.
+extern const Kernels<float> kBaselineKernels;
+extern const Kernels<float> kAvx2Kernels;
+extern const Kernels<float> kAvx512Kernels;
+extern const Kernels<Bfloat16Bits> kAvx512Bfloat16Kernels;
+
+/** The sets that this processor can run, the best first, and null after them. float32 has one
+ *  always; bfloat16 where there are instructions for it and LibTorch's products use them. */
+template <typename T>
+const Kernels<T>* const* usable_kernels();
+
+}  // namespace cellroute::ops::cpu

@@ -1,0 +1,88 @@
+#include "ops/cpu/roi_align_levels.h"
+
+#include <ATen/Parallel.h>
+
+#include "ops/cpu/roi_align_samples.h"
+
+namespace cellroute::ops::cpu {
+namespace {
+
+/** The rows of channels that a bin takes, and their weights. */
+struct Taps {
+  std::vector<int64_t> offsets;
+  std::vector<float> weights;
+
+  void add(int64_t offset, float weight) {
+    offsets.push_back(offset);
+    weights.push_back(weight);
+  }
+
+  void clear() {
+    offsets.clear();
+    weights.clear();
+  }
+};
+
+}  // namespace
+
+template <typename T>
+torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torch::Tensor>& maps,
+                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
+                               const torch::Tensor& level) {
+  const int64_t channels = maps.front().size(1);
+  const int64_t height = params.front().pooled_height, width = params.front().pooled_width;
+  auto output = torch::empty({rois.size(0), channels, height, width}, maps.front().options(),
+                             at::MemoryFormat::ChannelsLast);
+  std::vector<const T*> values;
+  for (const auto& map : maps) values.push_back(static_cast<const T*>(map.const_data_ptr()));
+  const auto* boxes = rois.const_data_ptr<float>();
+  const auto* level_of = level.const_data_ptr<int64_t>();
+  auto* out = static_cast<T*>(output.mutable_data_ptr());
+
+  at::parallel_for(0, rois.size(0), 1, [&](int64_t begin, int64_t end) {
+    Taps taps;
+    for (int64_t k = begin; k < end; ++k) {
+      T* pooled = out + k * height * width * channels;
+      if (level_of[k] < 0 || level_of[k] >= static_cast<int64_t>(maps.size())) {
+        std::fill_n(pooled, height * width * channels, T{});
+        continue;
+      }
+      const auto& map = maps[level_of[k]];
+      const auto* box = boxes + 5 * k;
+      const auto roi = sample_box(box + 1, map.size(2), map.size(3), params[level_of[k]]);
+      const int64_t row = map.size(3) * channels;
+      const T* image = values[level_of[k]] + static_cast<int64_t>(box[0]) * map.size(2) * row;
+      for (int64_t ph = 0; ph < height; ++ph) {
+        for (int64_t pw = 0; pw < width; ++pw, pooled += channels) {
+          taps.clear();
+          for_each_sample(roi, ph, pw, row, channels,
+                          [&](int64_t o1, float w1, int64_t o2, float w2, int64_t o3, float w3,
+                              int64_t o4, float w4) {
+                            taps.add(o1, w1);
+                            taps.add(o2, w2);
+                            taps.add(o3, w3);
+                            taps.add(o4, w4);
+                          });
+          kernels.weighted_rows({.map = image,
+                                 .offsets = taps.offsets.data(),
+                                 .weights = taps.weights.data(),
+                                 .rows = static_cast<int64_t>(taps.offsets.size()),
+                                 .divisor = roi.count,
+                                 .channels = channels,
+                                 .sum = pooled});
+        }
+      }
+    }
+  });
+  return output;
+}
+
+template torch::Tensor roi_align_levels(const Kernels<float>&, const std::vector<torch::Tensor>&,
+                                        const std::vector<RoiAlignParams>&, const torch::Tensor&,
+                                        const torch::Tensor&);
+template torch::Tensor roi_align_levels(const Kernels<Bfloat16Bits>&,
+                                        const std::vector<torch::Tensor>&,
+                                        const std::vector<RoiAlignParams>&, const torch::Tensor&,
+                                        const torch::Tensor&);
+
+}  // namespace cellroute::ops::cpu

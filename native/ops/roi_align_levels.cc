@@ -1,0 +1,84 @@
+#include "ops/roi_align_levels.h"
+
+#include <cmath>
+
+#include "ops/cpu/roi_align_levels.h"
+
+namespace cellroute::ops {
+namespace {
+
+bool is_supported(torch::ScalarType dtype) {
+  return dtype == torch::kFloat32 ||
+         (dtype == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr);
+}
+
+void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double>& scales) {
+  TORCH_CHECK(!maps.empty() && maps.size() == scales.size(),
+              "roi_align_levels: needs a map, and a scale for each, got ", maps.size(), " and ",
+              scales.size());
+  const auto& first = maps.front();
+  TORCH_CHECK(is_supported(first.scalar_type()), "roi_align_levels: maps may not be ",
+              first.scalar_type(), " on this processor");
+  for (const auto& map : maps) {
+    TORCH_CHECK(map.dim() == 4 && map.size(0) == first.size(0) && map.size(1) == first.size(1) &&
+                    map.size(2) > 0 && map.size(3) > 0,
+                "roi_align_levels: maps must be [N, C, Hi, Wi], got ", map.sizes(), " beside ",
+                first.sizes());
+    TORCH_CHECK(map.scalar_type() == first.scalar_type() && map.device().is_cpu(),
+                "roi_align_levels: maps must be of one type on the CPU, got ", map.scalar_type(),
+                " on ", map.device());
+    TORCH_CHECK(!torch::GradMode::is_enabled() || !map.requires_grad(),
+                "roi_align_levels: not differentiable");
+  }
+  for (const double scale : scales) {
+    TORCH_CHECK(std::isfinite(scale) && scale > 0,
+                "roi_align_levels: scales must be positive and finite, got ", scale);
+  }
+}
+
+void check_rois(const torch::Tensor& rois, const torch::Tensor& level, int64_t pictures) {
+  TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5 && rois.scalar_type() == torch::kFloat32 &&
+                  rois.device().is_cpu(),
+              "roi_align_levels: rois must be float32 [K, 5], got ", rois.scalar_type(), " ",
+              rois.sizes());
+  TORCH_CHECK(level.dim() == 1 && level.size(0) == rois.size(0) &&
+                  level.scalar_type() == torch::kInt64 && level.device().is_cpu(),
+              "roi_align_levels: level must be int64 [", rois.size(0), "], got ",
+              level.scalar_type(), " ", level.sizes());
+  const auto image = rois.select(1, 0);
+  TORCH_CHECK(image.ge(0).logical_and(image.lt(pictures)).all().item<bool>(),
+              "roi_align_levels: the first column of rois must be an index into the ", pictures,
+              " pictures of the batch");
+}
+
+}  // namespace
+
+torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
+                               const std::vector<double>& scales, const torch::Tensor& rois,
+                               const torch::Tensor& level, int64_t pooled_size,
+                               int64_t sampling_ratio, bool aligned) {
+  check_maps(maps, scales);
+  check_rois(rois, level, maps.front().size(0));
+  TORCH_CHECK(pooled_size > 0, "roi_align_levels: pooled_size must be positive, got ", pooled_size);
+  TORCH_CHECK(sampling_ratio <= kMaxRoiAlignGrid,
+              "roi_align_levels: sampling_ratio must be at most ", kMaxRoiAlignGrid, ", got ",
+              sampling_ratio);
+  std::vector<torch::Tensor> channels_last;
+  std::vector<RoiAlignParams> params;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    channels_last.push_back(maps[i].contiguous(at::MemoryFormat::ChannelsLast));
+    params.push_back({.spatial_scale = scales[i],
+                      .pooled_height = pooled_size,
+                      .pooled_width = pooled_size,
+                      .sampling_ratio = sampling_ratio,
+                      .aligned = aligned});
+  }
+  const auto pool = [&](const auto& kernels) {
+    return cpu::roi_align_levels(kernels, channels_last, params, rois.contiguous(),
+                                 level.contiguous());
+  };
+  if (maps.front().scalar_type() == torch::kFloat32) return pool(**cpu::usable_kernels<float>());
+  return pool(**cpu::usable_kernels<cpu::Bfloat16Bits>());
+}
+
+}  // namespace cellroute::ops
