@@ -46,6 +46,7 @@ struct Plan {
   std::string key;
   double share = 1.0;
   std::function<void(size_t batch_size)> work = [](size_t) {};
+  bool lasting = false;
 };
 
 class TestJob final : public Job {
@@ -55,6 +56,7 @@ class TestJob final : public Job {
 
   std::string batch_key() const override { return plan_.key; }
   double batch_share() const override { return plan_.share; }
+  bool took_effect() const override { return plan_.lasting; }
 
   void run(const std::vector<std::shared_ptr<Job>>& batch) override {
     log_.add("run " + plan_.name + " of " + std::to_string(batch.size()));
@@ -164,6 +166,24 @@ TEST_CASE("engine: a job cancelled while it waits does not run") {
   job->cancel_flag()->cancel();
   gate.open();
   CHECK(log.wait(2) == std::vector<std::string>{"run gate of 1", "gate done", "a cancelled"});
+}
+
+TEST_CASE("engine: what took effect is done, though it was cancelled while it ran") {
+  Log log;
+  Engine engine(1);
+  for (const bool lasting : {false, true}) {
+    Gate gate;
+    auto plan = gated(gate);
+    plan.lasting = lasting;
+    const auto job = std::make_shared<TestJob>(log, plan);
+    engine.submit(job);
+    gate.wait_until_entered();
+    job->cancel_flag()->cancel();
+    gate.open();
+    log.wait(lasting ? 2 : 1);
+  }
+  CHECK(log.wait(2) == std::vector<std::string>{"run gate of 1", "gate cancelled", "run gate of 1",
+                                                "gate done"});
 }
 
 TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes later") {

@@ -60,6 +60,17 @@ std::vector<torch::Tensor> boxes_of(const std::vector<RoiExamples>& examples) {
   return boxes;
 }
 
+// Under autocast the layers give bfloat16; boxes, their choice and the losses need more digits.
+
+void to_float32(std::vector<torch::Tensor>& maps) {
+  for (auto& map : maps) map = map.to(torch::kFloat32);
+}
+
+model::BoxPredictions to_float32(const model::BoxPredictions& predictions) {
+  return {predictions.class_logits.to(torch::kFloat32),
+          predictions.box_regression.to(torch::kFloat32)};
+}
+
 }  // namespace
 
 torch::Tensor MaskRcnnLosses::total() const {
@@ -78,7 +89,9 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   }
 
   poll("transform", 0);
-  const auto batch = network->transform()(pictures);
+  const auto transform = options.skip_resize ? network->transform().without_resize()
+                                             : network->transform();
+  const auto batch = transform(pictures);
   const auto boxes = resized_boxes(truths, pictures, batch);
   poll("backbone", kBackboneBegins);
   auto levels = network->backbone()(batch.tensors, [&poll](double done) {
@@ -87,7 +100,9 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
 
   poll("proposals", kProposalsBegin);
   auto& rpn = network->rpn();
-  const auto predictions = rpn->head()(levels);
+  auto predictions = rpn->head()(levels);
+  to_float32(predictions.objectness);
+  to_float32(predictions.deltas);
   const auto rpn_loss = rpn_losses(*rpn, predictions, batch, boxes, options, generator);
   const auto proposals = rpn->filter_proposals(
       predictions, batch,
@@ -97,20 +112,20 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   poll("boxes", kBoxesBegin);
   auto& heads = network->roi_heads();
   levels = network->roi_levels(levels);
+  to_float32(levels);
   std::vector<RoiExamples> examples, cells;
   for (size_t i = 0; i < truths.size(); ++i) {
     examples.push_back(
         choose_rois(proposals[i].boxes, boxes[i], truths[i].labels, options, generator));
     cells.push_back(examples.back().positive());
   }
-  const auto box_loss = box_losses(heads->box_coder(),
-                                   heads->predict_boxes(heads->pool_boxes(
-                                       levels, model::to_rois(boxes_of(examples)), batch.sizes)),
-                                   examples, boxes);
+  const auto boxes_in = heads->pool_boxes(levels, model::to_rois(boxes_of(examples)), batch.sizes);
+  const auto box_loss =
+      box_losses(heads->box_coder(), to_float32(heads->predict_boxes(boxes_in)), examples, boxes);
 
   poll("masks", kMasksBegin);
-  const auto mask_logits =
-      heads->predict_masks(heads->pool_masks(levels, model::to_rois(boxes_of(cells)), batch.sizes));
+  const auto masks_in = heads->pool_masks(levels, model::to_rois(boxes_of(cells)), batch.sizes);
+  const auto mask_logits = heads->predict_masks(masks_in).to(torch::kFloat32);
   return {box_loss.classifier, box_loss.box_reg, mask_loss(mask_logits, cells, truths, batch.sizes),
           rpn_loss.objectness, rpn_loss.box_reg};
 }
