@@ -185,6 +185,8 @@ export interface NativeSampling {
   boxBgIou: number;
   boxBatchSize: number;
   boxPositiveFraction: number;
+  /** Samples go in as large as they come, whatever the network's `resize` says. */
+  skipResize: boolean;
 }
 
 export type NativeOptimizer =

@@ -164,6 +164,11 @@ const segmenterShape = object({
   /** Fresh weights; a checkpoint's, as far as they fit (heads of another shape stay fresh); or a classifier's backbone. */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile, classifier: fromFile }),
   ...common({ batchSize: 2, optimizer: 'sgd', maxLr: 0.01 }),
+  /**
+   * Whether samples are resized as the network's `resize` says, as torchvision does. Crops are better left as they
+   * are, with the transform `short-side` before them: a resized crop would show its cells larger than a picture does.
+   */
+  resizeSamples: flag(true),
   /** Share of its pixels that a cell must keep in a crop, or it is dropped; 0 keeps one pixel too. */
   minVisible: share(0),
   /** How anchors and proposals become training examples: torchvision's arguments of MaskRCNN. */

@@ -34,8 +34,9 @@ const recipe: Recipe<
     notices: data.summary({ detectionsPerImage: box.detectionsPerImage }).warnings,
   }),
   create: async (config, network, _data, options) => {
-    const { start, sampling } = config;
-    const trained = await SegmenterNetwork.create(network, { ...nativeTraining(config), sampling }, options);
+    const { start, sampling, resizeSamples } = config;
+    const training = { ...nativeTraining(config), sampling: { ...sampling, skipResize: !resizeSamples } };
+    const trained = await SegmenterNetwork.create(network, training, options);
     const begin = async () => {
       if (start.kind === 'checkpoint') return trained.start(start.path, options);
       if (start.kind === 'classifier') return trained.startFromClassifier(start.path, options);

@@ -46,6 +46,12 @@ export const resize = (options: {
 }) => make('resize', options);
 
 /**
+ * Scales so that the shorter side has `minSize` pixels, or as many as leave the longer one `maxSize`: what a network's
+ * `resize` does to a picture. Before a crop, with `resizeSamples: false`, cells are as large in training as later.
+ */
+export const shortSide = (options: { minSize: number; maxSize: number }) => make('short-side', options);
+
+/**
  * Jitters brightness (values times a factor), contrast (distance from the mean grey times a factor) and gamma (values
  * to a power), as torchvision's adjust_… functions do, in this order. Each factor is drawn evenly from 1 - x to 1 + x
  * of the strength given; 0, the default, leaves it out.

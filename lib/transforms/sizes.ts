@@ -57,6 +57,17 @@ export const scaleJitterKind = {
   },
 };
 
+/** Scaled to the size that a network's `resize` would give (torchvision's GeneralizedRCNNTransform). */
+export const shortSideKind = kind(
+  { kind: literal('short-side'), minSize: side, maxSize: side },
+  ({ minSize, maxSize }, draft) => {
+    const { width, height } = draft.frame;
+    const factor = Math.min(minSize / Math.min(width, height), maxSize / Math.max(width, height));
+    const size = (pixels: number) => Math.max(Math.floor(pixels * factor), 1);
+    return { ...draft, frame: draft.frame.resize(size(width), size(height)) };
+  },
+);
+
 /** Padded to at least `width` × `height` with the value `fill`, the picture in the middle. */
 export const padKind = kind(
   { kind: literal('pad'), width: side, height: side, fill: number(0, { min: 0, max: 1 }) },

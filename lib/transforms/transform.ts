@@ -5,7 +5,14 @@ import type { Draft } from './draft.js';
 import { flipHorizontalKind, flipVerticalKind, quarterTurnsKind } from './flips.js';
 import { intensityKind } from './intensity.js';
 import type { Kind } from './kind.js';
-import { cropAndUpscaleKind, padKind, randomCropKind, resizeKind, scaleJitterKind } from './sizes.js';
+import {
+  cropAndUpscaleKind,
+  padKind,
+  randomCropKind,
+  resizeKind,
+  scaleJitterKind,
+  shortSideKind,
+} from './sizes.js';
 
 const kinds = {
   'flip-horizontal': flipHorizontalKind,
@@ -16,6 +23,7 @@ const kinds = {
   'scale-jitter': scaleJitterKind,
   pad: padKind,
   resize: resizeKind,
+  'short-side': shortSideKind,
   intensity: intensityKind,
 };
 

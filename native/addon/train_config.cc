@@ -36,7 +36,8 @@ train::SamplingOptions read_sampling(const Fields& fields) {
           .box_fg_iou = fields.number("boxFgIou"),
           .box_bg_iou = fields.number("boxBgIou"),
           .box_batch_size = fields.integer("boxBatchSize"),
-          .box_positive_fraction = fields.number("boxPositiveFraction")};
+          .box_positive_fraction = fields.number("boxPositiveFraction"),
+          .skip_resize = fields.flag("skipResize")};
 }
 
 train::StepOptions read_step(const Fields& fields) {

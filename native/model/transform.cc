@@ -40,6 +40,12 @@ torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize
   return boxes * torch::tensor({x, y, x, y}, boxes.options());
 }
 
+GeneralizedRcnnTransform GeneralizedRcnnTransform::without_resize() const {
+  auto transform = *this;
+  transform.resize_.reset();
+  return transform;
+}
+
 ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>& pictures) const {
   TORCH_CHECK(!pictures.empty(), "a batch needs a picture");
   std::vector<torch::Tensor> inputs;

@@ -39,6 +39,8 @@ class GeneralizedRcnnTransform {
         resize_(config.resize),
         size_divisible_(config.size_divisible) {}
 
+  GeneralizedRcnnTransform without_resize() const;
+
   /** pictures [3, Hi, Wi], floating. */
   ImageBatch operator()(const std::vector<torch::Tensor>& pictures) const;
 

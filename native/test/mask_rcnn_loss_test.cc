@@ -31,7 +31,8 @@ constexpr SamplingOptions kDrawn{.rpn_fg_iou = 0.7,
                                  .box_fg_iou = 0.5,
                                  .box_bg_iou = 0.5,
                                  .box_batch_size = 32,
-                                 .box_positive_fraction = 0.25};
+                                 .box_positive_fraction = 0.25,
+                                 .skip_resize = false};
 
 /** Both samplers take every candidate. */
 SamplingOptions everything() {
@@ -132,6 +133,23 @@ TEST_CASE("losses: a thousand cells, and one of the whole picture") {
   check_step(network, {torch::rand({3, 128, 128})}, {rectangles(128, 128, dense)}, kDrawn);
   check_step(network, {torch::rand({3, 40, 56})}, {rectangles(40, 56, {{0, 0, 56, 40}})}, kDrawn);
   check_step(network, {torch::rand({3, 1, 1})}, {rectangles(1, 1, {{0, 0, 1, 1}})}, kDrawn);
+}
+
+TEST_CASE("losses: samples go in as they come where the resize is skipped") {
+  auto config = test::small_config();
+  const std::vector pictures{torch::rand({3, 64, 80})};
+  const std::vector truths{rectangles(64, 80, {{10, 10, 30, 25}, {40, 5, 70, 60}})};
+  auto plain = network_of(config);
+  config.resize = {.min_size = 96, .max_size = 200};
+  auto resizing = network_of(config);
+  auto options = everything();
+  options.skip_resize = true;
+  const auto expected = values(mask_rcnn_losses(plain, pictures, truths, options, generator(7)));
+  const auto skipped = values(mask_rcnn_losses(resizing, pictures, truths, options, generator(7)));
+  const auto resized =
+      values(mask_rcnn_losses(resizing, pictures, truths, everything(), generator(7)));
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(same(skipped[i], expected[i]));
+  CHECK_FALSE(same(resized[0], expected[0]));
 }
 
 TEST_CASE("losses: no examples at all") {

@@ -89,8 +89,8 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   }
 
   poll("transform", 0);
-  const auto transform = options.skip_resize ? network->transform().without_resize()
-                                             : network->transform();
+  const auto transform =
+      options.skip_resize ? network->transform().without_resize() : network->transform();
   const auto batch = transform(pictures);
   const auto boxes = resized_boxes(truths, pictures, batch);
   poll("backbone", kBackboneBegins);

@@ -23,6 +23,7 @@ struct SamplingOptions {
   double box_bg_iou;
   int64_t box_batch_size;
   double box_positive_fraction;
+  bool skip_resize;  // pictures go in as large as they come: torchvision's _skip_resize
 };
 
 /** By torchvision's names without `loss_`: scalars, each a mean that includes torchvision's

@@ -20,6 +20,7 @@ export const sampling: NativeSampling = {
   boxBgIou: 0.5,
   boxBatchSize: 32,
   boxPositiveFraction: 0.25,
+  skipResize: false,
 };
 
 /** Everything trains, with SGD, and an average is kept. */

@@ -24,6 +24,7 @@ const all: Transform[] = [
   transforms.randomCrop({ width: 20, height: 20 }),
   transforms.cropAndUpscale({ width: 16, height: 16, scale: 2 }),
   transforms.resize({ width: 48, height: 32, method: 'crop', position: 'random' }),
+  transforms.shortSide({ minSize: 40, maxSize: 90 }),
   transforms.pad({ width: 64, height: 64, fill: 0.5 }),
   transforms.intensity({ brightness: 0.2, contrast: 0.1, gamma: 0.3 }),
 ];
@@ -164,6 +165,23 @@ describe('what is drawn', () => {
     const [inside] = frames([transforms.resize({ width: 20, height: 20, method: 'inside' })]);
     expect([inside!.width, inside!.height]).toEqual([20, 15]);
   });
+
+  test.each([
+    [40, 30, 60, 100, 80, 60],
+    [40, 30, 60, 70, 70, 52],
+    [704, 520, 800, 1333, 1083, 800],
+    [1, 500, 10, 20, 1, 20],
+  ])(
+    'short-side makes %i × %i with %i and %i what the network would',
+    (width, height, minSize, maxSize, ...expected) => {
+      const { frame } = planSample(
+        [transforms.shortSide({ minSize, maxSize })],
+        { width, height },
+        random(1),
+      );
+      expect([frame.width, frame.height]).toEqual(expected);
+    },
+  );
 
   test('resize by crop takes the middle, or any part of that shape', () => {
     const middle = transforms.resize({ width: 60, height: 60 });
