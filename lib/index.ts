@@ -36,6 +36,7 @@ export { type ResultJson, type ResultJsonCell, resultJson } from './export/resul
 export { type DecodeOptions, decodeImage } from './image/decode.js';
 export type { ImageInput, RawImage } from './image/types.js';
 export { Masks } from './mask/masks.js';
+export { type PairedPictures, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
 export {
   type BootstrapOptions,
   type ClassScores,

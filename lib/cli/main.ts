@@ -8,6 +8,7 @@ import { registerClassify } from './classify.js';
 import { registerConvert } from './convert.js';
 import { registerDataset } from './dataset.js';
 import { registerDoctor } from './doctor.js';
+import { registerEvaluate } from './evaluate.js';
 import { registerExplain } from './explain.js';
 import { registerInspect } from './inspect.js';
 import { registerReport } from './report.js';
@@ -36,6 +37,7 @@ Start here:
 registerSegment(program);
 registerReport(program);
 registerClassify(program);
+registerEvaluate(program);
 registerExplain(program);
 registerTrain(program);
 registerInspect(program);

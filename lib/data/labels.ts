@@ -86,16 +86,17 @@ async function readIndex(
   }
 }
 
-async function readLabelPicture(
+/** The cells of a picture of labels, which must have a size where one is given; or why it cannot be used. */
+export async function readLabelPicture(
   path: string,
-  size: PictureSize,
+  size: PictureSize | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Masks | { reason: string }> {
   try {
     const { data, width, height, channels } = await decodeImage(await readFile(path), {
       ...(signal && { signal }),
     });
-    if (width !== size.width || height !== size.height) {
+    if (size && (width !== size.width || height !== size.height)) {
       return {
         reason: `its labels have ${width} x ${height} pixels and the picture ${size.width} x ${size.height}`,
       };
@@ -105,7 +106,7 @@ async function readLabelPicture(
         reason: `its labels are ${channels === 1 ? 'floats' : 'in colour'}; whole numbers in one channel are read`,
       };
     }
-    return Masks.fromLabels(data, size).masks;
+    return Masks.fromLabels(data, { width, height }).masks;
   } catch (error) {
     signal?.throwIfAborted();
     return { reason: `its labels cannot be read: ${(error as Error).message}` };

@@ -26,6 +26,8 @@ export interface PlotSeries {
   /** x and y, in the order they are joined. A value that is not finite interrupts the line. */
   points: readonly (readonly [x: number, y: number])[];
   dashed?: boolean;
+  /** Shaded behind the line, such as an interval: x and the two ends there. What is not finite is left out. */
+  band?: readonly (readonly [x: number, low: number, high: number])[];
 }
 
 export interface PlotOptions extends ChartLabels {
@@ -52,7 +54,10 @@ export function plotSvg(options: PlotOptions): string {
     colour: chartColour(i),
     mark: dashed || isSecondRound(i) ? ('dashes' as const) : ('line' as const),
   }));
-  const points = series.flatMap((one) => one.points);
+  const points = series.flatMap(({ points: own, band = [] }) => [
+    ...own,
+    ...band.flatMap(([x, low, high]) => [[x, low] as const, [x, high] as const]),
+  ]);
   const shown = [...points.map(([, y]) => y), ...yRange].filter((y) => yScale === 'linear' || y > 0);
   const xRange = rangeOf(points.map(([x]) => x)) ?? [0, 1];
   const range = rangeOf(shown) ?? (yScale === 'log' ? [0.1, 1] : [0, 1]);
@@ -63,7 +68,11 @@ export function plotSvg(options: PlotOptions): string {
       x: linearAxis(xRange, left + 8, right - 8, false),
       y: yScale === 'log' ? logAxis(range, bottom, top) : linearAxis(range, bottom, top, true),
     }),
-    (x, y) => series.map((one, i) => lineSvg(one.points, keys[i]!, x, y)).join('\n'),
+    (x, y) =>
+      [
+        ...series.map(({ band = [] }, i) => bandSvg(band, keys[i]!.colour, x, y)),
+        ...series.map((one, i) => lineSvg(one.points, keys[i]!, x, y)),
+      ].join('\n'),
   );
 }
 
@@ -92,27 +101,44 @@ function checkOptions(options: PlotOptions): PlotOptions {
   checkLabels(options);
   checkOneOf('yScale', options.yScale ?? 'linear', ['linear', 'log']);
   const { series, yRange } = options;
-  if (yRange !== undefined && !isPair(yRange)) throw refuse('yRange', 'two numbers', yRange);
+  if (yRange !== undefined && !areNumbers(yRange, 2)) throw refuse('yRange', 'two numbers', yRange);
   if (!Array.isArray(series)) throw refuse('series', 'an array of { name, points }', series);
   series.forEach((one: PlotSeries, i) => {
-    checkKeys(`series[${i}]`, checkObject(`series[${i}]`, one), ['name', 'points', 'dashed']);
+    checkKeys(`series[${i}]`, checkObject(`series[${i}]`, one), ['name', 'points', 'dashed', 'band']);
     checkString(`series[${i}].name`, one.name);
     checkBoolean(`series[${i}].dashed`, one.dashed ?? false);
     if (!Array.isArray(one.points)) {
       throw refuse(`series[${i}].points`, 'an array of [x, y]', one.points);
     }
-    const wrong = one.points.findIndex((point) => !isPair(point));
+    const wrong = one.points.findIndex((point) => !areNumbers(point, 2));
     if (wrong >= 0) throw refuse(`series[${i}].points[${wrong}]`, 'two numbers', one.points[wrong]);
+    const band: unknown = one.band ?? [];
+    if (!Array.isArray(band) || !band.every((point) => areNumbers(point, 3))) {
+      throw refuse(`series[${i}].band`, 'an array of [x, low, high]', band);
+    }
   });
   return options;
 }
 
-const isPair = (pair: unknown) =>
-  Array.isArray(pair) && pair.length === 2 && pair.every((value) => typeof value === 'number');
+const areNumbers = (values: unknown, count: number) =>
+  Array.isArray(values) && values.length === count && values.every((value) => typeof value === 'number');
 
 interface Place {
   x: number;
   y: number;
+}
+
+function bandSvg(band: NonNullable<PlotSeries['band']>, colour: string, xAxis: Axis, yAxis: Axis): string {
+  const places = band
+    .filter((ends) => ends.every(isDrawable))
+    .map(([x, low, high]) => ({ x: xAxis.place(x), low: yAxis.place(low), high: yAxis.place(high) }))
+    .filter(({ low, high }) => isDrawable(low) && isDrawable(high));
+  if (places.length < 2) return '';
+  const corners = [
+    ...places.map(({ x, low }) => `${x.toFixed(1)} ${low.toFixed(1)}`),
+    ...places.toReversed().map(({ x, high }) => `${x.toFixed(1)} ${high.toFixed(1)}`),
+  ];
+  return `<path d="M${corners.join('L')}Z" fill="${colour}" fill-opacity="0.16"/>`;
 }
 
 function lineSvg(

@@ -109,6 +109,32 @@ describe('a plot', () => {
     expect(svgTextWidth('細', 10)).toBe(svgTextWidth('?', 10));
   });
 
+  test('a band reaches from its low to its high ends, without those that are not finite', () => {
+    const band: [number, number, number][] = [
+      [0, 1, 3],
+      [1, Number.NaN, 2],
+      [2, 0, 4],
+    ];
+    const svg = plotSvg({
+      ...labels,
+      series: [
+        {
+          name: 'a',
+          points: [
+            [0, 2],
+            [2, 2],
+          ],
+          band,
+        },
+      ],
+    });
+    const [, path] = /<path d="M([^"]+)Z" fill="#\w+" fill-opacity/.exec(svg)!;
+    const places = path!.split('L').map((corner) => corner.split(' ').map(Number));
+    expect(places).toHaveLength(4);
+    const [a, b, c, d] = places.map(([, y]) => y!) as [number, number, number, number];
+    expect((b - c) / (a - d)).toBeCloseTo(2, 1);
+  });
+
   test('refuses by name', () => {
     const refused = (options: object, option: string) =>
       expect(() => plotSvg({ ...labels, series: [], ...options } as PlotOptions)).toThrow(
@@ -121,6 +147,7 @@ describe('a plot', () => {
     refused({ series: [{ name: 'a', points: [[1]] }] }, 'series[0].points[0]');
     refused({ series: [{ name: 'a', points: [], dash: true }] }, 'series[0].dash');
     refused({ yRange: [0] }, 'yRange');
+    refused({ series: [{ name: 'a', points: [], band: [[0, 1]] }] }, 'series[0].band');
   });
 });
 

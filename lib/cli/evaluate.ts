@@ -1,0 +1,178 @@
+import { writeFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { CellrouteError } from '../errors.js';
+import { type PairFilesOptions, pairFiles } from '../metrics/files/index.js';
+import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from '../metrics/index.js';
+import { type PlotSeries, renderPlot } from '../render/plot.js';
+import { evaluationTables } from './evaluation-tables.js';
+import { numberIn } from './options.js';
+
+interface Flags {
+  truth: string;
+  pred: string;
+  minScore?: number;
+  /** false after --keep-overlaps. */
+  removeOverlaps?: number | boolean;
+  keepOverlaps?: boolean;
+  iou?: number;
+  maxDets?: number;
+  ignoreClasses?: boolean;
+  onlyPredicted?: boolean;
+  where?: Record<string, string>;
+  typeColumn?: string[];
+  bootstrap?: number;
+  seed?: number;
+  pictures?: boolean;
+  json?: boolean;
+  plot?: string;
+}
+
+export function registerEvaluate(program: Command): void {
+  const whole = { integer: true };
+  program
+    .command('evaluate')
+    .description('Judges predicted cells by their truth: AP, precision, F1, panoptic quality, counts')
+    .requiredOption(
+      '--truth <path>',
+      'CSV with id and annotation, COCO .json, label pictures, or a data set folder',
+    )
+    .requiredOption('--pred <path>', 'the same, a list of COCO results, or a folder of `cellroute segment`')
+    .option('--min-score <number>', 'leave out predictions below, but for AP', numberIn(-1e9, 1e9))
+    .option(
+      '--remove-overlaps [share]',
+      'drop predictions that lose more than this share of their pixels to better ones (1)',
+      numberIn(0, 1),
+    )
+    .option('--keep-overlaps', 'leave overlaps; competitions refuse them')
+    .option(
+      '--iou <number>',
+      'at which a prediction is a hit, for precision, recall and F1 (0.5)',
+      numberIn(0, 1),
+    )
+    .option(
+      '--max-dets <number>',
+      'predictions a picture and class for AP (all; pycocotools: 100)',
+      numberIn(1, 1e9, whole),
+    )
+    .option('--ignore-classes', 'take all cells for one class')
+    .option('--only-predicted', 'leave out pictures that have no prediction')
+    .option('--where <column=value>', 'only pictures with this value; may be repeated', pairsOf)
+    .option('--type-column <names>', 'column with the cell type (type or cell_type)', (text: string) =>
+      text.split(',').map((name) => name.trim()),
+    )
+    .option(
+      '--bootstrap <samples>',
+      'draw pictures so often, for 95 % intervals',
+      numberIn(2, 1_000_000, whole),
+    )
+    .option('--seed <number>', 'of the draws (0)', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
+    .option('--pictures', 'print a line a picture, worst first')
+    .option('--json', 'print everything as JSON instead of tables')
+    .option('--plot <file>', 'draw precision over IoU as a PNG')
+    .addHelpText(
+      'after',
+      `
+AP weighs all predictions by their scores; everything else judges those of at least --min-score, each pixel given to
+the best one that has it. For example:
+  cellroute segment pictures --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png`,
+    )
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { pictures, classNames, notices } = await pairFiles(flags.truth, flags.pred, pairOptions(flags));
+  const evaluation = await evaluate(pictures, evaluateOptions(flags));
+  if (flags.plot !== undefined) await plot(flags.plot, evaluation);
+  for (const notice of notices) console.error(notice);
+  console.log(
+    flags.json
+      ? JSON.stringify(
+          { ...evaluation, ...(classNames && { classNames: Object.fromEntries(classNames) }), notices },
+          null,
+          2,
+        )
+      : evaluationTables(evaluation, {
+          pictures: flags.pictures ?? false,
+          ...(classNames && { classNames }),
+        }).join('\n'),
+  );
+}
+
+function pairOptions({ onlyPredicted, ignoreClasses, where, typeColumn }: Flags): PairFilesOptions {
+  return {
+    ...(onlyPredicted && { onlyPredicted }),
+    ...(ignoreClasses && { ignoreClasses }),
+    ...(where && { where }),
+    ...(typeColumn && { typeColumn }),
+  };
+}
+
+function evaluateOptions({
+  minScore,
+  removeOverlaps,
+  keepOverlaps,
+  iou,
+  maxDets,
+  bootstrap,
+  seed,
+}: Flags): EvaluateOptions {
+  if (keepOverlaps && removeOverlaps !== undefined) {
+    throw new CellrouteError(
+      'INVALID_ARGUMENT',
+      'Give either --remove-overlaps or --keep-overlaps, not both',
+      {
+        option: '--keep-overlaps',
+      },
+    );
+  }
+  return {
+    ...(minScore === undefined ? {} : { minScore }),
+    ...(keepOverlaps && { removeOverlaps: false }),
+    ...(typeof removeOverlaps === 'number' && { removeOverlaps: { maxLost: removeOverlaps } }),
+    ...(iou === undefined ? {} : { iou }),
+    ...(maxDets === undefined ? {} : { maxDets }),
+    ...(bootstrap === undefined
+      ? {}
+      : { bootstrap: { samples: bootstrap, ...(seed === undefined ? {} : { seed }) } }),
+  };
+}
+
+function pairsOf(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Expected column=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** All pictures, the ends of the interval where there is one, and each type. */
+async function plot(file: string, evaluation: Evaluation): Promise<void> {
+  const points = (values: readonly number[]) =>
+    IOU_THRESHOLDS.map((threshold, i) => [threshold, values[i]!] as const);
+  const { intervals } = evaluation;
+  const shade = intervals ? `, shaded ${100 * intervals.confidence} %` : '';
+  const all = `all pictures, mean ${evaluation.kaggle.mean.toFixed(3)}${shade}`;
+  const series: PlotSeries[] = [
+    {
+      name: all,
+      points: points(evaluation.kaggle.precisionAtIou),
+      ...(intervals && {
+        band: intervals.precisionAtIou.map(
+          (ends, i) => [IOU_THRESHOLDS[i]!, ends?.[0] ?? Number.NaN, ends?.[1] ?? Number.NaN] as const,
+        ),
+      }),
+    },
+    ...Object.entries(evaluation.perType ?? {}).map(([type, { kaggle }]) => ({
+      name: `${type}, mean ${kaggle.mean.toFixed(3)}`,
+      points: points(kaggle.precisionAtIou),
+    })),
+  ];
+  const png = await renderPlot({
+    title: 'Precision over IoU: TP / (TP + FP + FN)',
+    xLabel: 'IoU threshold',
+    yLabel: 'precision',
+    yRange: [0, 1],
+    series,
+  });
+  await writeFile(file, png).catch((cause: Error) => {
+    throw new CellrouteError('FILE_UNWRITABLE', `${file}: ${cause.message}`, { file }, { cause });
+  });
+}

@@ -1,0 +1,161 @@
+import {
+  type CocoScores,
+  type Evaluation,
+  type Interval,
+  IOU_THRESHOLDS,
+  type PictureSetScores,
+} from '../metrics/index.js';
+import { columns } from './columns.js';
+
+export interface TableOptions {
+  /** A line a picture too. */
+  pictures: boolean;
+  classNames?: ReadonlyMap<number, string>;
+}
+
+/** An evaluation as a person reads it. */
+export function evaluationTables(evaluation: Evaluation, { pictures, classNames }: TableOptions): string[] {
+  const { perType, perClass } = evaluation;
+  return [
+    ...heading(evaluation),
+    '',
+    ...columns(metricRows(evaluation)),
+    '',
+    'Precision over IoU',
+    ...columns(precisionRows(evaluation)),
+    ...(perType ? ['', 'By type', ...columns(setRows(perType))] : []),
+    ...(perClass.length > 1 ? ['', 'By class', ...columns(classRows(evaluation, classNames))] : []),
+    ...(pictures ? ['', 'By picture', ...columns(pictureRows(evaluation))] : []),
+  ];
+}
+
+function heading({ pictures, truths, predictions, rules, intervals }: Evaluation): string[] {
+  const { minScore, removeOverlaps, maxDets } = rules;
+  const overlaps =
+    removeOverlaps === false
+      ? 'overlaps left'
+      : removeOverlaps.maxLost === 1
+        ? 'each pixel given to the best that has it'
+        : `each pixel given to the best that has it, dropped where more than ${removeOverlaps.maxLost} was lost`;
+  const scores = minScore === null ? 'of any score' : `scoring at least ${minScore}`;
+  return [
+    `${count(pictures, 'picture')}, ${count(truths, 'true cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
+    `AP of all scores, overlaps left, ${maxDets === 'all' ? 'all predictions' : `the best ${maxDets} predictions of a picture and class`}`,
+    ...(intervals
+      ? [
+          `Intervals: ${100 * intervals.confidence} % of ${intervals.samples} draws of pictures, seed ${intervals.seed}`,
+        ]
+      : []),
+  ];
+}
+
+function metricRows(evaluation: Evaluation): string[][] {
+  const { kaggle, coco, cocoBoxes, f1, panoptic, aji, countError, intervals: of } = evaluation;
+  const row = (name: string, value: number | null, interval?: Interval) => [
+    name,
+    shown(value),
+    ...(of ? [range(interval)] : []),
+  ];
+  return [
+    row('competition: mean precision, IoU 0.50:0.95', kaggle.mean, of?.kaggle),
+    row('AP, IoU 0.50:0.95', coco.ap, of?.ap),
+    row('AP50', coco.ap50, of?.ap50),
+    row('AP75', coco.ap75, of?.ap75),
+    ...sizeRows(coco),
+    row('AR, IoU 0.50:0.95', coco.ar, of?.ar),
+    row('AP of boxes, IoU 0.50:0.95', cocoBoxes.ap, of?.boxAp),
+    row(`precision at IoU ${f1.iou}`, f1.precision, of?.precision),
+    row('recall', f1.recall, of?.recall),
+    row('F1', f1.f1, of?.f1),
+    row('panoptic quality', panoptic.pq, of?.pq),
+    row('  segmentation quality', panoptic.sq, of?.sq),
+    row('  recognition quality', panoptic.rq, of?.rq),
+    row('aggregated Jaccard index', aji, of?.aji),
+    row('cells too many (+) or few (-) a picture', countError.mean, of?.countError),
+    row('  of all true cells, signs left out', countError.relative),
+  ];
+}
+
+function sizeRows({ apSmall, apMedium, apLarge }: CocoScores): string[][] {
+  return [
+    ['  small, up to 32² pixels', shown(apSmall)],
+    ['  medium, up to 96²', shown(apMedium)],
+    ['  large', shown(apLarge)],
+  ];
+}
+
+function precisionRows({ kaggle, intervals }: Evaluation): string[][] {
+  return [
+    ['IoU', ...IOU_THRESHOLDS.map((threshold) => threshold.toFixed(2))],
+    ['precision', ...kaggle.precisionAtIou.map(shown)],
+    ...(intervals
+      ? (['from', 'to'] as const).map((name, end) => [
+          name,
+          ...intervals.precisionAtIou.map((interval) => shown(interval?.[end] ?? null)),
+        ])
+      : []),
+  ];
+}
+
+function setRows(sets: Readonly<Record<string, PictureSetScores>>): string[][] {
+  const withIntervals = Object.values(sets).some(({ intervals }) => intervals);
+  return [
+    [
+      'type',
+      'pictures',
+      'cells',
+      'predicted',
+      'competition',
+      ...(withIntervals ? ['interval'] : []),
+      'AP',
+      'AP50',
+      'F1',
+      'PQ',
+      'AJI',
+    ],
+    ...Object.entries(sets).map(([type, set]) => [
+      type,
+      String(set.pictures),
+      String(set.truths),
+      String(set.predictions),
+      shown(set.kaggle.mean),
+      ...(withIntervals ? [range(set.intervals?.kaggle)] : []),
+      ...[set.coco.ap, set.coco.ap50, set.f1.f1, set.panoptic.pq, set.aji].map(shown),
+    ]),
+  ];
+}
+
+function classRows({ perClass }: Evaluation, names: ReadonlyMap<number, string> | undefined): string[][] {
+  return [
+    ['class', 'cells', 'AP', 'AP50', 'AP75', 'AR', 'PQ'],
+    ...perClass.map(({ label, truths, coco, panoptic }) => [
+      names?.get(label) ?? String(label),
+      String(truths),
+      ...[coco.ap, coco.ap50, coco.ap75, coco.ar, panoptic.pq].map(shown),
+    ]),
+  ];
+}
+
+function pictureRows({ perPicture }: Evaluation): string[][] {
+  return [
+    ['picture', 'cells', 'predicted', 'competition', 'precision', 'recall', 'F1', 'PQ', 'AJI'],
+    ...perPicture
+      .toSorted((a, b) => a.kaggle - b.kaggle)
+      .map((picture) => [
+        picture.id,
+        String(picture.truths),
+        String(picture.predictions),
+        ...[picture.kaggle, picture.precision, picture.recall, picture.f1, picture.pq, picture.aji].map(
+          shown,
+        ),
+      ]),
+  ];
+}
+
+const shown = (value: number | null) => (value === null ? '-' : value.toFixed(3));
+const range = (interval: Interval | undefined) =>
+  interval ? `${shown(interval[0])} to ${shown(interval[1])}` : '';
+
+function count(number: number, what: string): string {
+  return `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`;
+}

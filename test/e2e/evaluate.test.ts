@@ -1,0 +1,88 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import type { Evaluation } from '../../lib/metrics/index.js';
+import { describeGolden, goldenJson } from '../support/golden.js';
+import { root } from '../support/sdk.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-evaluate-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const node = (...args: string[]) => {
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 100_000,
+  });
+  return { status, signal, stdout, stderr };
+};
+const cellroute = (...args: string[]) => node(join(root, 'dist/cli/main.js'), ...args);
+
+test('a worker terminated while it evaluates takes nothing with it', () => {
+  const { status, signal, stdout, stderr } = node(
+    join(__dirname, 'programs/terminate-evaluate.cjs'),
+    join(root, 'dist/index.js'),
+  );
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({ statuses: [1, 1, 1], aji: 1 });
+});
+
+describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
+  const golden = goldenJson<{
+    coco_truth: object;
+    coco_detections: object[];
+    coco: Record<string, { AP: number }>;
+    kaggle: { score: number; images: object[] };
+  }>('metrics.json');
+  const truth = join(folder, 'truth.json');
+  const pred = join(folder, 'pred.json');
+  beforeAll(() => {
+    writeFileSync(truth, JSON.stringify(golden.coco_truth));
+    writeFileSync(pred, JSON.stringify(golden.coco_detections));
+  });
+  const evaluate = (...args: string[]) => cellroute('evaluate', '--truth', truth, '--pred', pred, ...args);
+
+  test('prints tables that say what was applied', () => {
+    const { status, stdout } = evaluate('--min-score', '0.5', '--pictures', '--bootstrap', '50');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/scoring at least 0\.5, each pixel given to the best that has it/);
+    expect(stdout).toMatch(/all predictions/);
+    const line = (name: string) =>
+      stdout
+        .split('\n')
+        .find((one) => one.trim().startsWith(name))!
+        .trim()
+        .split(/ {2,}/);
+    expect(line('competition')[1]).toBe(golden.kaggle.score.toFixed(3));
+    expect(line('AP, IoU')[1]).toBe(golden.coco.segm_maxDets1000!.AP.toFixed(3));
+    expect(line('AP, IoU')[2]).toMatch(/^0\.\d{3} to 0\.\d{3}$/);
+    expect(stdout).toMatch(/By picture\n/);
+  });
+
+  test('prints JSON with everything, and draws the curve', async () => {
+    const plot = join(folder, 'curve.png');
+    const { status, stdout } = evaluate('--json', '--max-dets', '100', '--keep-overlaps', '--plot', plot);
+    expect(status).toBe(0);
+    const evaluation = JSON.parse(stdout) as Evaluation;
+    expect(evaluation.rules).toEqual({ minScore: null, removeOverlaps: false, iou: 0.5, maxDets: 100 });
+    expect(evaluation.coco.ap!).toBeCloseTo(golden.coco.segm_maxDets100!.AP, 9);
+    expect(evaluation.perPicture).toHaveLength(golden.kaggle.images.length);
+    await expect(sharp(readFileSync(plot)).metadata()).resolves.toMatchObject({ format: 'png', width: 960 });
+  });
+
+  test('refuses in one line', () => {
+    expect(evaluate('--keep-overlaps', '--remove-overlaps', '0.5')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^cellroute: Give either .*\[INVALID_ARGUMENT\]\n$/),
+    });
+    expect(cellroute('evaluate', '--truth', truth, '--pred', join(folder, 'none'))).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/\[FILE_UNREADABLE\]\n$/),
+    });
+    expect(evaluate('--where', 'plate')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/column=value/),
+    });
+  });
+});

@@ -1,0 +1,370 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cells } from '../../lib/cells.js';
+import { cocoDatasetJson, cocoResultsJson } from '../../lib/export/coco-json.js';
+import { kaggleCsv, kaggleTrainCsv } from '../../lib/export/kaggle-csv.js';
+import { labelPng } from '../../lib/export/label-png.js';
+import { resultJson } from '../../lib/export/result-json.js';
+import { Masks } from '../../lib/mask/masks.js';
+import { pairFiles } from '../../lib/metrics/files/index.js';
+import { evaluate } from '../../lib/metrics/index.js';
+import type { RoutedSegmentation, Segmentation } from '../../lib/result.js';
+import { describeGolden, goldenJson } from '../support/golden.js';
+import { rejection } from '../support/sdk.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-pair-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const size = { width: 30, height: 20 };
+
+/** Squares at these places, of falling score. */
+function found(...places: [x: number, y: number, side: number][]): Segmentation {
+  const masks = places.map(([x, y, side]) => {
+    const pixels = new Uint8Array(size.width * size.height);
+    for (let row = y; row < y + side; row++) pixels.fill(1, row * 30 + x, row * 30 + x + side);
+    return pixels;
+  });
+  const all = Masks.encode(Buffer.concat(masks), { ...size, count: masks.length });
+  return {
+    ...size,
+    cells: new Cells({
+      boxes: Float32Array.from(places.flatMap(([x, y, side]) => [x, y, x + side, y + side])),
+      scores: Float32Array.from(places, (_, i) => 1 - i / 8),
+      labels: new Int32Array(places.length).fill(1),
+      areas: all.areas(),
+      masks: all,
+    }),
+    capped: { detections: false, proposals: false },
+  };
+}
+
+const truths = [
+  { id: 'a', result: found([1, 1, 5], [10, 10, 6], [20, 3, 4]) },
+  { id: 'b', result: found([2, 2, 8]) },
+  { id: 'c', result: found() },
+];
+const answers = [
+  { id: 'a', result: found([10, 10, 5], [1, 1, 5]) },
+  { id: 'b', result: found([15, 9, 4], [3, 2, 8]) },
+  { id: 'c', result: found() },
+];
+const withEnding = (list: typeof truths) => list.map(({ id, result }) => ({ id: `${id}.png`, result }));
+
+let written = 0;
+function file(name: string, content: string | Buffer): string {
+  const own = join(folder, `${written++}`);
+  mkdirSync(own);
+  writeFileSync(join(own, name), content);
+  return join(own, name);
+}
+async function folderOf(files: Record<string, string | Buffer | Promise<string | Buffer>>): Promise<string> {
+  const own = join(folder, `${written++}`);
+  mkdirSync(own);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(own, name), await content);
+  return own;
+}
+const labelFolder = (list: typeof truths, suffix = '') =>
+  folderOf(Object.fromEntries(list.map(({ id, result }) => [`${id}${suffix}.png`, labelPng(result)])));
+
+/** Everything but AP, which scores decide. */
+async function judged(truth: string, predicted: string) {
+  const { pictures, notices } = await pairFiles(truth, predicted);
+  const { perPicture, coco } = await evaluate(pictures);
+  return { perPicture: perPicture.map(({ type: _, ...own }) => own), coco, notices };
+}
+
+describe('every form says the same', () => {
+  const expected = evaluate(
+    truths.map(({ id, result }, i) => ({
+      id,
+      truth: result.cells.masks,
+      predicted: answers[i]!.result.cells.masks,
+      scores: answers[i]!.result.cells.scores,
+    })),
+  );
+
+  const truthForms: [string, () => Promise<string> | string][] = [
+    ['train.csv', () => file('train.csv', kaggleTrainCsv(truths))],
+    ['COCO', () => file('truth.json', cocoDatasetJson(withEnding(truths)))],
+    ['a folder with one COCO file', async () => folderOf({ 'x.json': cocoDatasetJson(withEnding(truths)) })],
+    ['label pictures', () => labelFolder(truths)],
+    [
+      'a data set with labels and an index',
+      async () => {
+        const set = await folderOf({ 'index.csv': 'id,type\na,one\nb,two\nc,two\n' });
+        mkdirSync(join(set, 'labels'));
+        for (const { id, result } of truths) {
+          writeFileSync(join(set, 'labels', `${id}.png`), await labelPng(result));
+        }
+        return set;
+      },
+    ],
+  ];
+  test.each(truthForms)('truth as %s', async (_name, make) => {
+    const results = await folderOf(
+      Object.fromEntries(answers.map(({ id, result }) => [`${id}.json`, resultJson(result)])),
+    );
+    const { perPicture, coco, notices } = await judged(await make(), results);
+    expect(perPicture).toEqual((await expected).perPicture);
+    expect(coco).toEqual((await expected).coco);
+    expect(notices).toEqual([]);
+  });
+
+  const truth = file('train.csv', kaggleTrainCsv(truths));
+  const scored: [string, () => Promise<string> | string][] = [
+    [
+      'results in three dialects beside a COCO file, as segment leaves them',
+      () =>
+        folderOf({
+          'a.json': resultJson(answers[0]!.result, { rle: 'kaggle' }),
+          'b.json': resultJson(answers[1]!.result, { rle: 'counts' }),
+          'c.json': resultJson(answers[2]!.result),
+          'coco.json': cocoDatasetJson(withEnding(answers.slice(0, 1))),
+          'a.labels.png': labelPng(answers[0]!.result),
+        }),
+    ],
+    ['COCO with scores', () => file('coco.json', cocoDatasetJson(withEnding(answers)))],
+  ];
+  test.each(scored)('predictions as %s', async (_name, make) => {
+    const { perPicture, coco } = await judged(truth, await make());
+    expect(perPicture).toEqual((await expected).perPicture);
+    expect(coco).toEqual((await expected).coco);
+  });
+
+  const unscored: [string, () => Promise<string> | string][] = [
+    ['kaggle.csv', () => file('kaggle.csv', kaggleCsv(answers))],
+    ['label pictures of segment', () => labelFolder(answers, '.labels')],
+  ];
+  test.each(unscored)('predictions without scores as %s', async (_name, make) => {
+    const { perPicture, notices } = await judged(truth, await make());
+    expect(perPicture).toEqual((await expected).perPicture);
+    expect(notices).toEqual([expect.stringMatching(/have no scores/)]);
+  });
+
+  test('a list of results, by the ids of COCO truth', async () => {
+    const coco = file('truth.json', cocoDatasetJson(withEnding(truths)));
+    const list = file('r.json', cocoResultsJson(answers.map(({ result }, i) => ({ id: i + 1, result }))));
+    const { perPicture, coco: scores } = await judged(coco, list);
+    expect(perPicture).toEqual((await expected).perPicture);
+    expect(scores.ap).toBe((await expected).coco.ap);
+  });
+
+  test('a list of results, by the names of any truth', async () => {
+    const list = file('r.json', cocoResultsJson(withEnding(answers)));
+    expect((await judged(truth, list)).perPicture).toEqual((await expected).perPicture);
+  });
+});
+
+test('types come from the truth, of the column asked for', async () => {
+  const truth = file('t.csv', kaggleTrainCsv(truths, { cellType: 'cort' }));
+  const answer = file('p.csv', kaggleCsv(answers));
+  const types = async (typeColumn?: string) =>
+    (await pairFiles(truth, answer, typeColumn === undefined ? {} : { typeColumn })).pictures.map(
+      ({ type }) => type,
+    );
+  expect(await types()).toEqual(['cort', 'cort', 'cort']);
+  expect(await types('width')).toEqual(['30', '30', '30']);
+  expect(await types('nothing')).toEqual([undefined, undefined, undefined]);
+});
+
+test('pictures without predictions count, unless they are left out', async () => {
+  const truth = file('t.csv', kaggleTrainCsv(truths));
+  const answer = file('p.csv', kaggleCsv([answers[1]!, { id: 'stranger', result: found() }]));
+  const all = await pairFiles(truth, answer);
+  expect(all.pictures.map(({ id, predicted }) => [id, predicted.length])).toEqual([
+    ['a', 0],
+    ['b', 2],
+    ['c', 0],
+  ]);
+  expect(all.notices).toEqual([
+    '1 predicted pictures have no truth and are left out: stranger',
+    '2 of 3 pictures have no prediction, and all of their cells count as missed: a, c',
+    expect.stringMatching(/no scores/),
+  ]);
+  const some = await pairFiles(truth, answer, { onlyPredicted: true });
+  expect(some.pictures.map(({ id }) => id)).toEqual(['b']);
+});
+
+test('a list without any result is an answer too', async () => {
+  const truth = file('t.json', cocoDatasetJson(withEnding(truths)));
+  const { pictures, notices } = await pairFiles(truth, file('r.json', '[]'));
+  expect(pictures.every(({ predicted }) => predicted.length === 0)).toBe(true);
+  expect(notices).toContainEqual('There is not a single predicted cell.');
+});
+
+test('where chooses by columns', async () => {
+  const truth = file('t.csv', kaggleTrainCsv(truths).replaceAll(/^b,(.*),,,,,$/gm, 'b,$1,,plate 2,,,'));
+  const { pictures } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)), {
+    where: { plate_time: 'plate 2' },
+  });
+  expect(pictures.map(({ id }) => id)).toEqual(['b']);
+  const none = await rejection(pairFiles(truth, truth, { where: { plate_time: 'plate 9' } }));
+  expect(none).toMatchObject({ code: 'DATA_INVALID' });
+});
+
+describe('classes', () => {
+  const routed = (cellType: string, ...places: Parameters<typeof found>): RoutedSegmentation => ({
+    ...found(...places),
+    cellType,
+    probabilities: {},
+    segmenter: cellType,
+  });
+  const truth = file(
+    't.json',
+    cocoDatasetJson([
+      { id: 'a.png', result: routed('astro', [1, 1, 5]) },
+      { id: 'b.png', result: routed('cort', [1, 1, 5]) },
+    ]),
+  );
+  const answer = (first: string) =>
+    file(
+      'p.json',
+      cocoDatasetJson([
+        { id: 'b.png', result: routed('cort', [1, 1, 5]) },
+        { id: 'a.png', result: routed(first, [1, 1, 5]) },
+      ]),
+    );
+
+  test('are compared by name, whatever their numbers', async () => {
+    const { pictures, classNames, notices } = await pairFiles(truth, answer('astro'));
+    expect([...classNames!]).toEqual([
+      [1, 'astro'],
+      [2, 'cort'],
+    ]);
+    expect(notices).toEqual([]);
+    expect((await evaluate(pictures)).coco.ap!).toBeCloseTo(1, 12);
+  });
+
+  test('one that is wrong is wrong, unless classes are ignored', async () => {
+    const wrong = await pairFiles(truth, answer('cort'));
+    expect((await evaluate(wrong.pictures)).coco.ap!).toBeLessThan(0.6);
+    const ignored = await pairFiles(truth, answer('cort'), { ignoreClasses: true });
+    expect(ignored.classNames).toBeUndefined();
+    expect((await evaluate(ignored.pictures)).coco.ap!).toBeCloseTo(1, 12);
+  });
+
+  test('of other names altogether are not compared, and it is said', async () => {
+    const other = file('p.json', cocoDatasetJson([{ id: 'a.png', result: routed('nuclei', [1, 1, 5]) }]));
+    const { notices, classNames } = await pairFiles(truth, other);
+    expect(classNames).toBeUndefined();
+    expect(notices).toContainEqual(expect.stringMatching(/Classes are not compared: .*nuclei.*astro, cort/));
+  });
+});
+
+describe('what cannot be used is refused by its place', () => {
+  const truth = file('t.csv', kaggleTrainCsv(truths));
+  const coco = JSON.parse(cocoDatasetJson(withEnding(truths))) as {
+    annotations: Record<string, unknown>[];
+    images: Record<string, unknown>[];
+  };
+  const changed = (change: (copy: typeof coco) => void) => {
+    const copy = structuredClone(coco);
+    change(copy);
+    return file('t.json', JSON.stringify(copy));
+  };
+  const list = (value: unknown) => file('r.json', JSON.stringify(value));
+  const rle = { size: [20, 30], counts: found([1, 1, 2]).cells.masks.toCoco()[0]! };
+
+  test.each<[string, () => string | Promise<string>, RegExp]>([
+    ['damaged JSON', () => file('r.json', '[{"image_id": '), /cannot be read as JSON/],
+    [
+      'no score',
+      () => list([{ image_id: 1, category_id: 1, segmentation: rle }]),
+      /\[0\]\.score: expected a number/,
+    ],
+    ['no mask', () => list([{ image_id: 'a', category_id: 1, score: 1 }]), /\[0\]\.segmentation/],
+    [
+      'a damaged mask',
+      () =>
+        list([
+          { image_id: 'a', category_id: 1, score: 1, segmentation: rle },
+          { image_id: 'a', category_id: 1, score: 1, segmentation: { ...rle, counts: '0~' } },
+        ]),
+      /\[1\]\.segmentation: .*character/,
+    ],
+    [
+      'half a box',
+      () => list([{ image_id: 'a', category_id: 1, score: 1, segmentation: rle, bbox: [1] }]),
+      /\[0\]\.bbox/,
+    ],
+    [
+      'another size',
+      () => list([{ image_id: 'a', category_id: 1, score: 1, segmentation: { ...rle, size: [30, 20] } }]),
+      /picture a has 30 x 20 pixels, and 20 x 30/,
+    ],
+    ['pictures nobody knows', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its pictures \(x\)/],
+    [
+      'an annotation that is none',
+      () => file('p.csv', 'id,annotation\na,1 2\na,1 x\n'),
+      /row 3, annotation: /,
+    ],
+    ['another ending', () => file('p.txt', ''), /\.csv file, a \.json file or a folder/],
+    ['an empty folder', () => folderOf({}), /no label pictures/],
+    [
+      'a result of a later version',
+      () => file('a.json', resultJson(answers[0]!.result).replace('"version":1', '"version":2')),
+      /version/,
+    ],
+  ])('predictions: %s', async (_name, make, message) => {
+    const error = await rejection(pairFiles(truth, await make()));
+    expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringMatching(message) });
+  });
+
+  test.each<[string, () => string, RegExp]>([
+    ['a list of results', () => list([]), /no truth/],
+    [
+      'an annotation of no image',
+      () =>
+        changed(({ annotations }) => {
+          annotations[1]!.image_id = 77;
+        }),
+      /annotations\[1\]\.image_id/,
+    ],
+    [
+      'an image without a size',
+      () =>
+        changed(({ images }) => {
+          delete images[0]!.width;
+        }),
+      /images\[0\]\.width/,
+    ],
+    ['no size anywhere', () => file('t.csv', 'id,annotation\na,1 2\n'), /nobody says how many pixels/],
+  ])('truth: %s', async (_name, make, message) => {
+    const error = await rejection(pairFiles(make(), file('p.csv', kaggleCsv(answers))));
+    expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringMatching(message) });
+  });
+
+  test('a path that is not there, and options', async () => {
+    expect(await rejection(pairFiles(join(folder, 'none'), truth))).toMatchObject({
+      code: 'FILE_UNREADABLE',
+    });
+    expect(await rejection(pairFiles(truth, truth, { where: { a: 1 as never } }))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { option: 'where.a' },
+    });
+  });
+});
+
+describeGolden('COCO files as pycocotools judges them', { goldens: ['metrics_cases.json'] }, () => {
+  const golden = goldenJson<{
+    coco_truth: object;
+    coco_detections: { bbox?: unknown }[];
+    with_boxes: { all: Record<string, { AP: number; APSmall: number }> };
+    without_boxes: { all: Record<string, { AP: number; APSmall: number }> };
+  }>('metrics_cases.json');
+
+  test.each(['with_boxes', 'without_boxes'] as const)('%s', async (name) => {
+    const detections =
+      name === 'with_boxes'
+        ? golden.coco_detections
+        : golden.coco_detections.map(({ bbox: _, ...one }) => one);
+    const truth = file('t.json', JSON.stringify(golden.coco_truth));
+    const { pictures } = await pairFiles(truth, file('r.json', JSON.stringify(detections)));
+    const { coco, cocoBoxes } = await evaluate(pictures, { maxDets: 10 });
+    const { segm_maxDets10: segm, bbox_maxDets10: bbox } = golden[name].all;
+    expect(coco.ap!).toBeCloseTo(segm!.AP, 12);
+    expect(coco.apSmall!).toBeCloseTo(segm!.APSmall, 12);
+    expect(cocoBoxes.ap!).toBeCloseTo(bbox!.AP, 12);
+  });
+});
