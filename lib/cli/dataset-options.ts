@@ -7,6 +7,7 @@ import type { OpenDatasetOptions } from '../data/reader.js';
 /** How every command that takes a data set is told what it is. */
 export interface DatasetFlags {
   typeColumn?: string[];
+  type?: string[];
   pictures?: string;
   categoriesAreTypes?: boolean;
 }
@@ -14,13 +15,16 @@ export interface DatasetFlags {
 export const datasetForms =
   "train.csv of the competition, COCO's .json, a folder with images, labels and index.csv, or a folder of such folders";
 
+const names = (text: string) => text.split(',').map((name) => name.trim());
+
 export function addDatasetOptions(command: Command): Command {
   return command
     .option(
       '--type-column <names>',
       'column with the cell type; of several, separated by commas, the first there is (default: type or cell_type)',
-      (text: string) => text.split(',').map((name) => name.trim()),
+      names,
     )
+    .option('--type <types>', 'use pictures of these cell types alone, by commas', names)
     .option('--pictures <folder>', 'where the pictures are, if not beside the truth')
     .option(
       '--categories-are-types',
@@ -28,9 +32,9 @@ export function addDatasetOptions(command: Command): Command {
     );
 }
 
-/** Opens it, and tells on stderr what of it cannot be used. */
+/** Opens it, tells on stderr what of it cannot be used, and keeps the types that are asked for. */
 export async function openWithFlags(path: string, flags: DatasetFlags): Promise<Dataset> {
-  const { typeColumn, pictures, categoriesAreTypes } = flags;
+  const { typeColumn, type, pictures, categoriesAreTypes } = flags;
   const options: OpenDatasetOptions = {
     ...(typeColumn && { typeColumn }),
     ...(pictures !== undefined && { pictures }),
@@ -38,7 +42,7 @@ export async function openWithFlags(path: string, flags: DatasetFlags): Promise<
   };
   const dataset = await openDataset(path, options);
   tellProblems(dataset);
-  return dataset;
+  return type ? dataset.filter({ types: type }) : dataset;
 }
 
 const MOST_TOLD = 20;

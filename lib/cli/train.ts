@@ -24,7 +24,6 @@ interface Source extends DatasetFlags {
   validation?: string;
   validationFraction?: number;
   validationColumn?: { column: string; values: string[] };
-  type?: string[];
 }
 
 interface Flags extends Partial<Source> {
@@ -72,9 +71,6 @@ function registerKind(train: Command, kind: Kind): void {
       '--validation-column <name=value>',
       'validate on what has this in a column; values by commas',
       column,
-    )
-    .option('--type <types>', 'use pictures of these cell types alone, by commas', (text: string) =>
-      text.split(','),
     )
     .option('--resume <folder>', 'go on with the run in this folder')
     .option('--force', 'with --resume: go on though data or configuration are not the run’s')
@@ -210,13 +206,9 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
 }
 
 async function openSource(source: Source): Promise<{ train: Dataset; validation?: Dataset }> {
-  const { validation, validationFraction, validationColumn, type } = source;
-  const open = async (path: string) => {
-    const dataset = await openWithFlags(path, source);
-    return type ? dataset.filter({ types: type }) : dataset;
-  };
-  const train = await open(source.data);
-  if (validation !== undefined) return { train, validation: await open(validation) };
+  const { validation, validationFraction, validationColumn } = source;
+  const train = await openWithFlags(source.data, source);
+  if (validation !== undefined) return { train, validation: await openWithFlags(validation, source) };
   if (validationFraction !== undefined)
     return train.split({ fraction: validationFraction, seed: SPLIT_SEED });
   if (validationColumn !== undefined) return train.split(validationColumn);
