@@ -114,7 +114,7 @@ ClassifierBatch read_classifier_batch(const Napi::Value& value) {
     if (size_of(sample) != size) {
       throw Error("INVALID_ARGUMENT", path + ": the pictures of a batch are of one size");
     }
-    copy_pixels(sample, size, batch.pictures.data_ptr<float>() + i * 3 * size.height * size.width);
+    copy_pixels(sample, size, batch.pictures[i].data_ptr<float>());
     batch.labels.data_ptr<int64_t>()[i] = sample.integer("label");
   }
   return batch;
