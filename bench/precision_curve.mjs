@@ -69,10 +69,14 @@ async function* batches() {
 
 const sides = [];
 for (const precision of ['float32', 'bfloat16']) {
-  const options = { ...nativeTraining(training), sampling: training.sampling, precision };
+  const options = {
+    ...nativeTraining(training),
+    sampling: { ...training.sampling, skipResize: true },
+    precision,
+  };
   sides.push({
     precision,
-    network: await SegmenterNetwork.create({ ...network, resize: null }, options),
+    network: await SegmenterNetwork.create(network, options),
     losses: [],
     seconds: [],
   });

@@ -281,3 +281,18 @@ describeGolden("a classifier's steps", { goldens: ['classifier_training.safetens
     });
   }
 });
+
+describeGolden("a fastai export's backbone", { goldens: ['fastai_resnet18.pkl'] }, () => {
+  test("becomes a Mask R-CNN's, tensor by tensor", async () => {
+    const config = maskRCNNConfig({ backbone: { depth: 18, norm: { kind: 'batch' } } });
+    await using network = await SegmenterNetwork.create(config, { ...options, averageDecay: null, sampling });
+    const names = network.tensors().map(({ name }) => name);
+    const { taken, fresh, refused } = await network.startFromClassifier(goldenPath('fastai_resnet18.pkl'));
+    const backbone = names.filter((name) => name.startsWith('model.backbone.body.'));
+    expect(taken.map((name) => `model.${name}`).sort()).toEqual(backbone.sort());
+    expect(fresh.some((name) => name.startsWith('backbone.body.'))).toBe(false);
+    // Its head, and nothing else.
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every((sentence) => sentence.startsWith('backbone.body.head.'))).toBe(true);
+  });
+});
