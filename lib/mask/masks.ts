@@ -34,6 +34,8 @@ export interface RemoveOverlapsOptions {
 
 const MOST_PIXELS = 2 ** 32 - 1;
 const MOST_COUNTS = 2 ** 32 - 1;
+/** Characters that texts are joined to, unless one alone is longer: far below what V8 gives a string. */
+const MOST_JOINED = 2 ** 26;
 
 /**
  * Masks of one picture size, run-length encoded: an unchanging set, in the order they came in. The runs lie in
@@ -75,15 +77,15 @@ export class Masks implements Iterable<Masks> {
   /** Masks from Kaggle's "start length start length …", one text a mask; an empty text is an empty mask. */
   static fromKaggle(texts: readonly string[], size: PictureSize): Masks {
     const { width, height } = checkSize(size);
-    const checked = checkTexts(texts);
-    return new Masks(call(() => native().maskFromKaggle(checked, height, width)));
+    const { joined, lengths } = joinTexts(texts);
+    return new Masks(call(() => native().maskFromKaggle(joined, lengths, height, width)));
   }
 
   /** Masks from COCO's compressed strings. */
   static fromCoco(texts: readonly string[], size: PictureSize): Masks {
     const { width, height } = checkSize(size);
-    const checked = checkTexts(texts);
-    return new Masks(call(() => native().maskFromCoco(checked, height, width)));
+    const { joined, lengths } = joinTexts(texts);
+    return new Masks(call(() => native().maskFromCoco(joined, lengths, height, width)));
   }
 
   /** Masks from COCO's counts, one array a mask. Runs of length 0 are allowed and vanish. */
@@ -308,12 +310,24 @@ function checkSize(size: PictureSize, others: string[] = []): PictureSize {
 
 const sizeName = ({ width, height }: PictureSize) => `${width} x ${height}`;
 
-function checkTexts(texts: unknown): readonly string[] {
+function joinTexts(texts: unknown): { joined: string[]; lengths: Uint32Array } {
   if (!Array.isArray(texts)) throw refuse('texts', 'an array of strings', texts);
-  // Array.from, so that holes are looked at too.
-  const wrong = Array.from(texts).findIndex((text) => typeof text !== 'string');
-  if (wrong >= 0) throw refuse(`texts[${wrong}]`, 'a string', texts[wrong]);
-  return texts;
+  const given: readonly unknown[] = texts;
+  const lengths = new Uint32Array(given.length);
+  const joined: string[] = [];
+  let [begin, room] = [0, MOST_JOINED];
+  for (let i = 0; i < given.length; i++) {
+    const text = given[i];
+    if (typeof text !== 'string') throw refuse(`texts[${i}]`, 'a string', text);
+    if (text.length > room) {
+      joined.push(given.slice(begin, i).join(''));
+      [begin, room] = [i, MOST_JOINED];
+    }
+    lengths[i] = text.length;
+    room -= text.length;
+  }
+  joined.push(given.slice(begin).join(''));
+  return { joined, lengths };
 }
 
 /** Checked one by one: a typed array would cut numbers to 32 bits without a word. */

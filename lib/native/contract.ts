@@ -490,9 +490,10 @@ export interface NativeAddon {
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;
   /** Sets the masks' pixels to 1 in as many zeroed pictures. */
   maskDecode(batch: MaskBatch, zeroed: Uint8Array): void;
-  maskFromKaggle(texts: readonly string[], height: number, width: number): MaskBatch;
+  /** Texts joined to a few strings, and how long each is: many small strings would cross slowly. */
+  maskFromKaggle(joined: readonly string[], lengths: Uint32Array, height: number, width: number): MaskBatch;
   maskToKaggle(batch: MaskBatch): string[];
-  maskFromCoco(texts: readonly string[], height: number, width: number): MaskBatch;
+  maskFromCoco(joined: readonly string[], lengths: Uint32Array, height: number, width: number): MaskBatch;
   maskToCoco(batch: MaskBatch): string[];
   /** Counts with runs of length 0 are welcome here, and only here. */
   maskFromCounts(counts: Uint32Array, offsets: Uint32Array, height: number, width: number): MaskBatch;

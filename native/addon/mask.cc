@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,13 +29,34 @@ using mask::RleView;
 
 /** Runs `read` and says in its error which mask it was. */
 template <typename Read>
-Rle read_mask(size_t index, Read&& read) {
+auto read_mask(size_t index, Read&& read) {
   try {
     return read();
   } catch (const Error& error) {
     throw Error(error.code(), "Mask " + std::to_string(index) + ": " + error.what(),
                 error.position());
   }
+}
+
+/** Counts there is room for before they come; lengths that are wrong ask for no more. */
+constexpr size_t kMostReserved = size_t{1} << 24;
+
+/** Where the next mask's counts begin. */
+uint32_t checked_offset(size_t counts) {
+  if (counts > std::numeric_limits<uint32_t>::max()) {
+    throw Error("OUT_OF_MEMORY", "The masks have more runs than one set can hold");
+  }
+  return static_cast<uint32_t>(counts);
+}
+
+Napi::Object counts_to_js(Napi::Env env, const std::vector<uint32_t>& counts,
+                          const std::vector<uint32_t>& offsets, uint32_t height, uint32_t width) {
+  auto batch = Napi::Object::New(env);
+  batch.Set("height", Napi::Number::New(env, height));
+  batch.Set("width", Napi::Number::New(env, width));
+  batch.Set("counts", to_typed_array(env, counts));
+  batch.Set("offsets", to_typed_array(env, offsets));
+  return batch;
 }
 
 Napi::Value encode(const Napi::CallbackInfo& info) {
@@ -65,20 +87,51 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-template <Rle (*Read)(std::string_view, uint32_t, uint32_t)>
-Napi::Value from_texts(const Napi::CallbackInfo& info) {
-  if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "texts is no array");
-  const auto texts = info[0].As<Napi::Array>();
-  const auto [height, width] = read_size(info[1], info[2]);
-  std::vector<Rle> masks;
-  for (uint32_t i = 0; i < texts.Length(); ++i) {
-    const Napi::HandleScope scope(info.Env());
-    const Napi::Value text = texts.Get(i);
-    if (!text.IsString()) throw Error("INVALID_ARGUMENT", "texts holds what is no string");
-    const std::string characters = text.As<Napi::String>().Utf8Value();
-    masks.push_back(read_mask(i, [&, h = height, w = width] { return Read(characters, h, w); }));
+/** Calls fn(index, text) for each of many texts that come joined, in few strings, with their
+ *  lengths: a string crosses faster than its thousandth part a thousand times. What is not ASCII
+ *  takes more bytes than its length says; no reader of masks gets past its first byte. */
+template <typename F>
+void for_each_text(const Napi::Value& joined, const Napi::Value& lengths, F&& fn) {
+  if (!joined.IsArray()) throw Error("INVALID_ARGUMENT", "texts is no array");
+  const auto strings = joined.As<Napi::Array>();
+  std::string text;
+  uint32_t strings_read = 0;
+  size_t at = 0, index = 0;
+  for (const uint32_t length : typed_array<uint32_t>(lengths, "lengths")) {
+    while (at + length > text.size()) {
+      const Napi::Value next =
+          strings_read < strings.Length() ? strings.Get(strings_read++) : joined.Env().Undefined();
+      if (!next.IsString()) throw Error("INVALID_ARGUMENT", "texts and lengths do not agree");
+      text = next.As<Napi::String>().Utf8Value();
+      at = 0;
+    }
+    fn(index++, std::string_view(text).substr(at, length));
+    at += length;
   }
+}
+
+Napi::Value from_kaggle(const Napi::CallbackInfo& info) {
+  const auto [height, width] = read_size(info[2], info[3]);
+  std::vector<Rle> masks;
+  for_each_text(info[0], info[1], [&, h = height, w = width](size_t i, std::string_view text) {
+    masks.push_back(read_mask(i, [&] { return mask::from_kaggle(text, h, w); }));
+  });
   return batch_to_js(info.Env(), masks, height, width);
+}
+
+Napi::Value from_coco(const Napi::CallbackInfo& info) {
+  const auto [height, width] = read_size(info[2], info[3]);
+  std::vector<uint32_t> counts, offsets{0};
+  const auto lengths = typed_array<uint32_t>(info[1], "lengths");
+  // A count has a character at least; more are never written before they are read.
+  counts.reserve(
+      std::min<size_t>(std::accumulate(lengths.begin(), lengths.end(), size_t{0}), kMostReserved));
+  offsets.reserve(lengths.size() + 1);
+  for_each_text(info[0], info[1], [&, h = height, w = width](size_t i, std::string_view text) {
+    read_mask(i, [&] { mask::append_coco(text, h, w, counts); });
+    offsets.push_back(checked_offset(counts.size()));
+  });
+  return counts_to_js(info.Env(), counts, offsets, height, width);
 }
 
 template <std::string (*Write)(const RleView&)>
@@ -247,33 +300,25 @@ void add(Napi::Object exports, const char* name) {
 
 Napi::Object batch_to_js(Napi::Env env, std::span<const Rle> masks, uint32_t height,
                          uint32_t width) {
-  std::vector<uint32_t> offsets{0};
   size_t total = 0;
+  for (const auto& rle : masks) total += rle.counts.size();
+  checked_offset(total);
+  std::vector<uint32_t> counts, offsets{0};
+  counts.reserve(total);
+  offsets.reserve(masks.size() + 1);
   for (const auto& rle : masks) {
-    total += rle.counts.size();
-    if (total > std::numeric_limits<uint32_t>::max()) {
-      throw Error("OUT_OF_MEMORY", "The masks have more runs than one set can hold");
-    }
-    offsets.push_back(static_cast<uint32_t>(total));
+    counts.insert(counts.end(), rle.counts.begin(), rle.counts.end());
+    offsets.push_back(static_cast<uint32_t>(counts.size()));
   }
-  auto counts = Napi::Uint32Array::New(env, total);
-  for (size_t i = 0; i < masks.size(); ++i) {
-    std::copy(masks[i].counts.begin(), masks[i].counts.end(), counts.Data() + offsets[i]);
-  }
-  auto batch = Napi::Object::New(env);
-  batch.Set("height", Napi::Number::New(env, height));
-  batch.Set("width", Napi::Number::New(env, width));
-  batch.Set("counts", counts);
-  batch.Set("offsets", to_typed_array(env, offsets));
-  return batch;
+  return counts_to_js(env, counts, offsets, height, width);
 }
 
 void register_mask(Napi::Env, Napi::Object exports) {
   add<encode>(exports, "maskEncode");
   add<decode>(exports, "maskDecode");
-  add<from_texts<mask::from_kaggle>>(exports, "maskFromKaggle");
+  add<from_kaggle>(exports, "maskFromKaggle");
   add<to_texts<mask::to_kaggle>>(exports, "maskToKaggle");
-  add<from_texts<mask::from_coco>>(exports, "maskFromCoco");
+  add<from_coco>(exports, "maskFromCoco");
   add<to_texts<mask::to_coco>>(exports, "maskToCoco");
   add<from_counts>(exports, "maskFromCounts");
   add<from_polygons>(exports, "maskFromPolygons");

@@ -89,7 +89,29 @@ Rle from_counts(std::span<const uint32_t> counts, uint32_t height, uint32_t widt
   return reader.finish();
 }
 
-Rle from_coco(std::string_view text, uint32_t height, uint32_t width) {
+namespace {
+
+/** A count of one or two characters, which most are, without asking where it may go wrong. */
+int64_t read_short_number(std::string_view text, size_t& next) {
+  const uint32_t first = static_cast<unsigned char>(text[next]) - uint32_t{kFirst};
+  // Five bits and their sign.
+  const auto value = [](uint32_t bits) { return static_cast<int64_t>(bits ^ kSign) - kSign; };
+  if (first < kMore) {
+    ++next;
+    return value(first);
+  }
+  if (first < 2 * kMore && next + 1 < text.size()) {
+    const uint32_t second = static_cast<unsigned char>(text[next + 1]) - uint32_t{kFirst};
+    if (second < kMore) {
+      next += 2;
+      return value(second) * kMore + (first & kDigit);
+    }
+  }
+  return read_number(text, next);
+}
+
+/** Takes counts of any kind, one by one. */
+Rle read_any(std::string_view text, uint32_t height, uint32_t width) {
   CountReader reader(height, width);
   int64_t before[2] = {0, 0};
   size_t next = 0;
@@ -103,6 +125,47 @@ Rle from_coco(std::string_view text, uint32_t height, uint32_t width) {
   }
   if (!reader.complete()) malformed(reader.missing(), text.size());
   return reader.finish();
+}
+
+/** Writes the counts as they are read; false where one is wrong, or 0 and so to be joined. */
+bool read_plain(std::string_view text, uint64_t pixels, uint32_t*& out) {
+  int64_t before[2] = {0, 0};
+  uint64_t left = pixels;
+  size_t next = 0;
+  for (size_t i = 0; next < text.size(); ++i) {
+    int64_t count = read_short_number(text, next);
+    if (i >= kFirstDifference) count += before[i % 2];
+    before[i % 2] = count;
+    if (count <= 0 && (count < 0 || i > 0)) return false;
+    if (static_cast<uint64_t>(count) > left) return false;
+    left -= static_cast<uint64_t>(count);
+    *out++ = static_cast<uint32_t>(count);
+  }
+  return left == 0;
+}
+
+}  // namespace
+
+void append_coco(std::string_view text, uint32_t height, uint32_t width,
+                 std::vector<uint32_t>& counts) {
+  const uint32_t pixels = checked_pixels(height, width);
+  const size_t begin = counts.size();
+  counts.resize(begin + text.size());
+  uint32_t* out = counts.data() + begin;
+  if (read_plain(text, pixels, out)) {
+    counts.resize(static_cast<size_t>(out - counts.data()));
+    return;
+  }
+  // The slow way knows what is wrong, if anything is.
+  const Rle mask = read_any(text, height, width);
+  counts.resize(begin);
+  counts.insert(counts.end(), mask.counts.begin(), mask.counts.end());
+}
+
+Rle from_coco(std::string_view text, uint32_t height, uint32_t width) {
+  Rle mask{height, width, {}};
+  append_coco(text, height, width, mask.counts);
+  return mask;
 }
 
 std::string to_coco(const RleView& mask) {

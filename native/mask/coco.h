@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mask/rle.h"
 
@@ -17,6 +18,10 @@ Rle from_counts(std::span<const uint32_t> counts, uint32_t height, uint32_t widt
  *  of five bits, lowest first, in the characters '0' to 'o'. Throws RLE_MALFORMED, with the index
  * of the character, on anything that is not a whole mask of this picture. */
 Rle from_coco(std::string_view text, uint32_t height, uint32_t width);
+
+/** The same, its counts put behind those that are there. */
+void append_coco(std::string_view text, uint32_t height, uint32_t width,
+                 std::vector<uint32_t>& counts);
 
 std::string to_coco(const RleView& mask);
 

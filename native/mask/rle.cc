@@ -26,6 +26,14 @@ void check_counts(uint32_t height, uint32_t width, std::span<const uint32_t> cou
     throw Error("RLE_MALFORMED", "A mask without any count: even an empty one has one", 0);
   }
   uint64_t sum = 0;
+  bool zero = false;
+  for (size_t i = 1; i < counts.size(); ++i) {
+    zero |= counts[i] == 0;
+    sum += counts[i];
+  }
+  if (!zero && sum + counts[0] == pixels) return;
+  // Something is wrong: what, and where first?
+  sum = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     if (counts[i] == 0 && i > 0) {
       throw Error("RLE_MALFORMED", "Count " + std::to_string(i) + " is 0: only the first may be",
@@ -57,16 +65,21 @@ Box bounding_box(const RleView& mask) {
   const uint32_t height = mask.height;
   uint32_t first = 0, last = 0, top = height, bottom = 0;
   bool any = false;
+  uint32_t column = 0;
+  uint64_t column_end = height;
   for_each_run(mask, [&](uint32_t begin, uint32_t end) {
-    const uint32_t column = begin / height;
-    const uint32_t row = begin - column * height;
+    // Most runs are in the column of the one before or in the next: no division is needed.
+    if (begin >= column_end) {
+      column = begin < column_end + height ? column + 1 : begin / height;
+      column_end = (uint64_t{column} + 1) * height;
+    }
     if (!any) first = column;
     any = true;
-    const uint32_t length = end - begin;
-    if (length <= height - row) {
+    if (end <= column_end) {
       last = column;
+      const auto row = static_cast<uint32_t>(begin + height - column_end);
       top = std::min(top, row);
-      bottom = std::max(bottom, row + length);
+      bottom = std::max(bottom, row + (end - begin));
     } else {
       // Over the foot of one column into the head of the next.
       last = (end - 1) / height;

@@ -370,7 +370,8 @@ describe('the addon by itself', () => {
     expect(() => native().maskIou(a, b, new Uint8Array(0), new Float64Array(3))).toThrow(invalid);
     expect(() => native().maskIou(a, b, new Uint8Array(1), new Float64Array(4))).toThrow(invalid);
     expect(() => native().maskEncode(new Uint8Array(5), 2, 3)).toThrow(invalid);
-    expect(() => native().maskFromKaggle(['', 1] as never, 2, 3)).toThrow(invalid);
+    expect(() => native().maskFromKaggle([''], Uint32Array.of(3), 2, 3)).toThrow(invalid);
+    expect(() => native().maskFromCoco([1] as never, Uint32Array.of(3), 2, 3)).toThrow(invalid);
     expect(() => native().maskFromLabels(new Uint16Array(5), 2, 3)).toThrow(invalid);
     expect(() => native().maskRemoveOverlaps(good(), Number.NaN)).toThrow(invalid);
   });
