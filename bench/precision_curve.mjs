@@ -128,6 +128,7 @@ if (values.plot) {
       title: `Starter segmenter, batch ${batchSize} of ${crop} x ${crop}`,
       xLabel: 'step',
       yLabel: `loss, mean of ${every} steps`,
+      yScale: 'log',
       series: sides.map(({ precision, losses }) => ({ name: precision, points: smooth(losses) })),
     }),
   );
