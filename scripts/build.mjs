@@ -21,10 +21,13 @@ function buildNative() {
     ...(options.has('--tests') ? ['--CDCELLROUTE_BUILD_TESTS=ON'] : []),
   ];
   // Outside build/, which node-gyp wipes: a rebuild then links anew and does not compile anew.
-  // Not `compile`, which throws everything away where one file fails.
-  must('cmake-js', ['build', '--out', join('out', 'Release'), ...definitions], {
-    env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
-  });
+  // Not `compile`, which throws everything away where one file fails, and not `build` alone, which leaves a build that
+  // was configured without tests without them.
+  for (const step of ['configure', 'build']) {
+    must('cmake-js', [step, '--out', join('out', 'Release'), ...definitions], {
+      env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
+    });
+  }
   // A checkout runs with the LibTorch it was built with; an installed package asks its platform package.
   writeFileSync(join(root, 'build', 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
 }
