@@ -92,9 +92,9 @@ Napi::Value DeliveredJob::submit(Napi::Env env, const CallOptions& options,
 }
 
 Napi::Value DeliveredJob::submit_beside(Napi::Env env, const CallOptions& options,
-                                        std::shared_ptr<DeliveredJob> job) {
+                                        const std::shared_ptr<DeliveredJob>& job) {
   const auto promise = job->await(env, options);
-  Environment::of(env).background().submit(std::move(job));
+  Environment::of(env).background().submit(job);
   return promise;
 }
 

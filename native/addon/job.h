@@ -46,7 +46,7 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
                             std::shared_ptr<DeliveredJob> job);
   /** The same beside the engine, on a thread of its own: for work that never touches torch. */
   static Napi::Value submit_beside(Napi::Env env, const CallOptions& options,
-                                   std::shared_ptr<DeliveredJob> job);
+                                   const std::shared_ptr<DeliveredJob>& job);
 
  protected:
   explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}

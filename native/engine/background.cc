@@ -20,7 +20,7 @@ void run(const std::shared_ptr<Job>& job) {
 
 }  // namespace
 
-void Background::submit(std::shared_ptr<Job> job) {
+void Background::submit(const std::shared_ptr<Job>& job) {
   std::exception_ptr failure;
   {
     const std::lock_guard lock(mutex_);

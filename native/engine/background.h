@@ -20,7 +20,7 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  void submit(std::shared_ptr<Job> job);
+  void submit(const std::shared_ptr<Job>& job);
   /** Cancels everything, waits for the threads to end, and cancels whatever is submitted later. */
   void stop();
 

@@ -33,7 +33,7 @@ struct BoxColumns {
   explicit BoxColumns(std::span<const double> boxes) : order(boxes.size() / 4) {
     std::iota(order.begin(), order.end(), 0);
     std::sort(order.begin(), order.end(),
-              [&](uint32_t a, uint32_t b) { return boxes[4 * a] < boxes[4 * b]; });
+              [&](uint32_t a, uint32_t b) { return boxes[4 * size_t{a}] < boxes[4 * size_t{b}]; });
     for (size_t i = 0; i < order.size(); ++i) widest = std::max(widest, boxes[4 * i + 2]);
   }
 };
