@@ -1,5 +1,5 @@
 // A whole evaluation beside pycocotools and faster-coco-eval, on pictures with about 1,000 cells each.
-//   PYTHON=… node bench/metrics.mjs [--cells 1000] [--pictures 4] [--rounds 3] [--json FILE]
+//   PYTHON=… node bench/metrics.mjs [--cells 1000] [--pictures 2] [--rounds 3] [--json FILE]
 //
 // Each side starts from parsed JSON and ends with numbers; the sides take turns. Ours always computes everything there
 // is (AP by masks and boxes, the competition's precision, F1, PQ, AJI, counts), the peers AP alone. Without a limit of
@@ -18,7 +18,7 @@ import { evaluate, Masks } from 'cellroute';
 const { values } = parseArgs({
   options: {
     cells: { type: 'string', default: '1000' },
-    pictures: { type: 'string', default: '4' },
+    pictures: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
     json: { type: 'string' },
   },
