@@ -48,8 +48,10 @@ Shapes::Shapes(std::span<const RleView> masks) {
 uint32_t common_pixels(const Shapes& left, size_t left_index, const Shapes& right,
                        size_t right_index) {
   const Runs a = left.runs(left_index), b = right.runs(right_index);
-  const uint32_t from = std::max(left.box(left_index).x, right.box(right_index).x) * left.height();
-  size_t i = first_after(a, from), j = first_after(b, from);
+  const uint32_t a_x = left.box(left_index).x, b_x = right.box(right_index).x;
+  // The one that begins further right is needed from its first run on.
+  size_t i = a_x < b_x ? first_after(a, b_x * left.height()) : 0;
+  size_t j = b_x < a_x ? first_after(b, a_x * left.height()) : 0;
   uint32_t sum = 0;
   while (i < a.size() && j < b.size()) {
     const uint32_t begin = std::max(a[i], b[j]);
@@ -62,15 +64,17 @@ uint32_t common_pixels(const Shapes& left, size_t left_index, const Shapes& righ
   return sum;
 }
 
-Columns::Columns(const Shapes& shapes) : shapes_(shapes), order_(shapes.size()) {
+Columns::Columns(const Shapes& shapes) : order_(shapes.size()) {
   std::iota(order_.begin(), order_.end(), size_t{0});
   std::erase_if(order_, [&](size_t i) { return shapes.area(i) == 0; });
   std::sort(order_.begin(), order_.end(),
             [&](size_t i, size_t j) { return shapes.box(i).x < shapes.box(j).x; });
+  boxes_.reserve(order_.size());
   lefts_.reserve(order_.size());
   reach_.reserve(order_.size());
   for (const size_t i : order_) {
     const auto& box = shapes.box(i);
+    boxes_.push_back(box);
     lefts_.push_back(box.x);
     reach_.push_back(std::max(reach_.empty() ? 0 : reach_.back(), box.x + box.width));
   }

@@ -46,7 +46,6 @@ uint32_t common_pixels(const Shapes& a, size_t i, const Shapes& b, size_t j);
 /** The masks of a set from left to right, so that those beside a box need not be looked at. */
 class Columns {
  public:
-  /** `shapes` must live as long as this does. */
   explicit Columns(const Shapes& shapes);
 
   /** Calls fn(index) for each mask whose box shares a pixel with this one. */
@@ -54,7 +53,7 @@ class Columns {
   void for_each_near(const Box& box, F&& fn) const {
     const auto [begin, end] = beside(box);
     for (size_t k = begin; k < end; ++k) {
-      const auto& other = shapes_.box(order_[k]);
+      const auto& other = boxes_[k];
       if (other.x + other.width > box.x && other.y < box.y + box.height &&
           box.y < other.y + other.height) {
         fn(order_[k]);
@@ -72,8 +71,8 @@ class Columns {
   /** Those whose columns may meet the box's, by place in the order. */
   std::pair<size_t, size_t> beside(const Box& box) const;
 
-  const Shapes& shapes_;
   std::vector<size_t> order_;
+  std::vector<Box> boxes_;  // in that order, side by side
   std::vector<uint32_t> lefts_;
   std::vector<uint32_t> reach_;  // right end of the widest mask so far
 };
