@@ -18,7 +18,7 @@ namespace {
 
 /** As many threads as the work (in bounds looked at) deserves. */
 uint64_t threads_for(uint64_t work) {
-  constexpr uint64_t work_a_thread = 1 << 18;
+  constexpr uint64_t work_a_thread = 1 << 21;
   return std::min<uint64_t>(work / work_a_thread, std::thread::hardware_concurrency());
 }
 
