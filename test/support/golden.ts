@@ -29,10 +29,7 @@ export function describeGolden(
   // Goldens of one test come from one folder: another folder's weights have other answers than the checkout's.
   const goldens = needs.goldens ?? [];
   const lacks = goldens.some(isGiven) ? (name: string) => !isGiven(name) : (name: string) => !hasGolden(name);
-  const missing = [
-    ...goldens.filter(lacks),
-    ...(needs.pictures ?? []).filter((name) => !hasPicture(name)),
-  ];
+  const missing = [...goldens.filter(lacks), ...(needs.pictures ?? []).filter((name) => !hasPicture(name))];
   if (missing.length === 0) {
     describe(title, body);
     return;
