@@ -6,20 +6,18 @@
 
 namespace cellroute::io {
 
-torch::Tensor to_float(const Picture &picture, const Intensity &intensity) {
+torch::Tensor to_float(const Picture& picture, const Intensity& intensity) {
   const FloatPicture floats(picture, intensity);
-  auto result =
-      torch::empty({3, picture.height, picture.width}, torch::kFloat32);
+  auto result = torch::empty({3, picture.height, picture.width}, torch::kFloat32);
   const int64_t plane = picture.width * picture.height;
-  auto *out = result.mutable_data_ptr<float>();
-  at::parallel_for(
-      0, plane, at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
-        for (int64_t c = 0; c < 3; ++c) {
-          const int64_t channel = std::min(c, floats.channels() - 1);
-          floats.read(channel, begin, end, out + c * plane + begin);
-        }
-      });
+  auto* out = result.mutable_data_ptr<float>();
+  at::parallel_for(0, plane, at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
+    for (int64_t c = 0; c < 3; ++c) {
+      const int64_t channel = std::min(c, floats.channels() - 1);
+      floats.read(channel, begin, end, out + c * plane + begin);
+    }
+  });
   return result;
 }
 
-} // namespace cellroute::io
+}  // namespace cellroute::io

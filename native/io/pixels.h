@@ -10,6 +10,6 @@ namespace cellroute::io {
 /** A picture as [3, H, W] float32: alpha is dropped, grey repeated. Throws
  * IMAGE_UNSUPPORTED for a value that is not finite and for a range that float32
  * cannot hold. */
-torch::Tensor to_float(const Picture &picture, const Intensity &intensity);
+torch::Tensor to_float(const Picture& picture, const Intensity& intensity);
 
-} // namespace cellroute::io
+}  // namespace cellroute::io

@@ -182,8 +182,8 @@ TEST_CASE("engine: what took effect is done, though it was cancelled while it ra
     gate.open();
     log.wait(lasting ? 2 : 1);
   }
-  CHECK(log.wait(2) == std::vector<std::string>{"run gate of 1", "gate cancelled", "run gate of 1",
-                                                "gate done"});
+  CHECK(log.wait(2) ==
+        std::vector<std::string>{"run gate of 1", "gate cancelled", "run gate of 1", "gate done"});
 }
 
 TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes later") {
