@@ -13,6 +13,7 @@ import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
   checkThresholds,
+  type LoadSegmenterOptions,
   type SegmentOptions,
   type SegmentThresholds,
   THRESHOLD_KEYS,
@@ -32,6 +33,8 @@ export interface RoutedEnsembleOptions {
   /** The type whose segmenter serves the types that have none. */
   fallback?: string;
 }
+
+export interface LoadEnsembleOptions extends CallOptions, Pick<LoadSegmenterOptions, 'precision'> {}
 
 export interface RoutedSegmentOptions extends SegmentOptions {
   /** Segments as this type and does not ask the router's opinion; it is still reported. */
@@ -88,8 +91,12 @@ export class RoutedEnsemble {
    *
    * @throws {CellrouteError} ENSEMBLE_INVALID, FILE_UNREADABLE, and what loading a network throws.
    */
-  static async load(folder: string = starterFolder, options: CallOptions = {}): Promise<RoutedEnsemble> {
-    checkKeys('', options, CALL_OPTION_KEYS);
+  static async load(
+    folder: string = starterFolder,
+    options: LoadEnsembleOptions = {},
+  ): Promise<RoutedEnsemble> {
+    checkKeys('', options, ['precision', ...CALL_OPTION_KEYS]);
+    const { precision = 'float32', ...call } = options;
     const description = await readEnsembleFile(checkString('folder', folder));
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
@@ -97,11 +104,12 @@ export class RoutedEnsemble {
       return member;
     };
     try {
-      const classifier = keep(await CellClassifier.load(join(folder, description.classifier), options));
+      const classifier = keep(await CellClassifier.load(join(folder, description.classifier), call));
       const segmenters: Record<string, CellSegmenter | null> = {};
       const thresholds: Record<string, SegmentThresholds> = {};
       for (const [type, entry] of Object.entries(description.segmenters)) {
-        segmenters[type] = entry && keep(await CellSegmenter.load(join(folder, entry.weights), options));
+        segmenters[type] =
+          entry && keep(await CellSegmenter.load(join(folder, entry.weights), { ...call, precision }));
         if (entry?.thresholds) thresholds[type] = entry.thresholds;
       }
       return new RoutedEnsemble({

@@ -20,7 +20,12 @@ export type { OpenDatasetOptions } from './data/reader.js';
 export type { SplitOptions } from './data/split.js';
 export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
-export { RoutedEnsemble, type RoutedEnsembleOptions, type RoutedSegmentOptions } from './ensemble.js';
+export {
+  type LoadEnsembleOptions,
+  RoutedEnsemble,
+  type RoutedEnsembleOptions,
+  type RoutedSegmentOptions,
+} from './ensemble.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
 export { type ExplainMethod, type ExplainOptions, Explanation, type SeenRegion } from './explanation.js';
 export {
@@ -70,6 +75,7 @@ export type { Capped, Route, RoutedSegmentation, Segmentation } from './result.j
 export {
   CellSegmenter,
   type LoadSegmenterOptions,
+  type Precision,
   type SegmentOptions,
   type SegmentThresholds,
 } from './segmenter.js';

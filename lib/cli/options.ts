@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { LoadSegmenterOptions } from '../segmenter.js';
 
 /** An option's number within an inclusive range. */
 export function numberIn(min: number, max: number, { integer = false } = {}) {
@@ -28,4 +29,21 @@ export function wordsOf<T extends string>(allowed: readonly T[]) {
         throw new InvalidArgumentError(`Expected some of ${allowed.join(', ')}, separated by commas.`);
       return found;
     });
+}
+
+/** What the option of {@link withPrecision} gives. */
+export interface PrecisionFlag {
+  precision: NonNullable<LoadSegmenterOptions['precision']>;
+}
+
+/** The option of every command that loads segmenters. */
+export function withPrecision(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--precision <type>',
+      'what the segmenters compute in; auto is bfloat16 where the processor has it',
+    )
+      .choices(['float32', 'bfloat16', 'auto'])
+      .default('float32'),
+  );
 }

@@ -5,11 +5,11 @@ import { RoutedEnsemble } from '../ensemble.js';
 import { decodeImage } from '../image/decode.js';
 import { Report } from '../report/report.js';
 import { eachPicture, reportBatch } from './batch.js';
-import { numberIn } from './options.js';
+import { numberIn, type PrecisionFlag, withPrecision } from './options.js';
 import { findPictures } from './pictures.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
-interface Options extends ThresholdFlags {
+interface Options extends ThresholdFlags, PrecisionFlag {
   model?: string;
   out: string;
   title?: string;
@@ -32,7 +32,7 @@ export function registerReport(program: Command): void {
       'longer side of the pictures in the page; outlines stay exact (1600, fewer where there are many)',
       numberIn(16, 16_383, { integer: true }),
     );
-  withThresholds(command).action(report);
+  withPrecision(withThresholds(command)).action(report);
 }
 
 async function report(paths: string[], options: Options): Promise<void> {
@@ -43,7 +43,7 @@ async function report(paths: string[], options: Options): Promise<void> {
     expected: pictures.length,
     ...(options.maxSide === undefined ? {} : { maxSide: options.maxSide }),
   });
-  await using ensemble = await RoutedEnsemble.load(options.model);
+  await using ensemble = await RoutedEnsemble.load(options.model, { precision: options.precision });
   const batch = await eachPicture(pictures, async (bytes, { fileName, path }, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });

@@ -10,14 +10,14 @@ import { decodeImage } from '../image/decode.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { RoutedSegmentation } from '../result.js';
 import { eachPicture, reportBatch } from './batch.js';
-import { wordsOf } from './options.js';
+import { type PrecisionFlag, withPrecision, wordsOf } from './options.js';
 import { findPictures, type PictureFile } from './pictures.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
 type Format = (typeof FORMATS)[number];
 
-interface Options extends ThresholdFlags {
+interface Options extends ThresholdFlags, PrecisionFlag {
   model?: string;
   out: string;
   formats: Format[];
@@ -34,7 +34,7 @@ export function registerSegment(program: Command): void {
       'an ensemble as ensemble.save() writes it (default: the starter ensemble)',
     )
     .option('-f, --formats <list>', `what to write: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
-  withThresholds(command)
+  withPrecision(withThresholds(command))
     .addHelpText(
       'after',
       `
@@ -47,7 +47,7 @@ and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and 
 async function segment(paths: string[], options: Options): Promise<void> {
   const pictures = await findPictures(paths);
   await mkdir(options.out, { recursive: true });
-  await using ensemble = await RoutedEnsemble.load(options.model);
+  await using ensemble = await RoutedEnsemble.load(options.model, { precision: options.precision });
   const wants = (format: Format) => options.formats.includes(format);
   const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
     const image = await decodeImage(bytes, { signal });

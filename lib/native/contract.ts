@@ -376,6 +376,8 @@ export interface NativeInfo {
   libtorch: string;
   /** What LibTorch's kernels use: AVX512, AVX2, DEFAULT. */
   cpuCapability: string;
+  /** Whether the processor multiplies bfloat16, and LibTorch lets it. */
+  bfloat16: boolean;
 }
 
 export interface NativeAddon {
@@ -386,7 +388,13 @@ export interface NativeAddon {
   /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
   stopEngine(): void;
 
-  loadMaskRCNN(config: MaskRCNNConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;
+  /** bfloat16 only where `info` says that there is one. */
+  loadMaskRCNN(
+    config: MaskRCNNConfig,
+    weights: NativeWeights,
+    precision: 'float32' | 'bfloat16',
+    call: NativeCall,
+  ): Promise<NativeLoaded>;
   loadClassifier(config: ClassifierConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;
   releaseModel(model: ModelHandle): void;
   /** Parameters and buffers by torchvision's names. */

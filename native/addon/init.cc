@@ -13,6 +13,7 @@
 #include "addon/sample.h"
 #include "addon/segment.h"
 #include "addon/train.h"
+#include "infer/mask_rcnn_plan.h"
 
 namespace cellroute::addon {
 namespace {
@@ -23,6 +24,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
     auto result = Napi::Object::New(env);
     result.Set("libtorch", Napi::String::New(env, TORCH_VERSION));
     result.Set("cpuCapability", Napi::String::New(env, at::get_cpu_capability()));
+    result.Set("bfloat16", Napi::Boolean::New(env, infer::supports_bfloat16()));
     return result;
   });
 }

@@ -18,9 +18,10 @@ torch::nn::Module& LoadedModel::module() const {
   return *mask_rcnn.ptr();
 }
 
-const model::MaskRcnn& LoadedModel::as_mask_rcnn() const {
+infer::MaskRcnnPlan& LoadedModel::plan() {
   if (mask_rcnn.is_empty()) throw Error("NATIVE_FAILURE", "This network is not a Mask R-CNN");
-  return mask_rcnn;
+  if (!plan_) plan_ = std::make_unique<infer::MaskRcnnPlan>(mask_rcnn, precision);
+  return *plan_;
 }
 
 const model::Classifier& LoadedModel::as_classifier() const {
@@ -42,6 +43,12 @@ Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded) {
 
 namespace {
 
+/** 'bfloat16' only where the caller asked whether there is one. */
+torch::ScalarType read_precision(const Napi::Value& value) {
+  const auto name = value.As<Napi::String>().Utf8Value();
+  return name == "bfloat16" ? torch::kBFloat16 : torch::kFloat32;
+}
+
 Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions& call,
                         std::function<std::shared_ptr<LoadedModel>()> build) {
   return submit<Loaded>(
@@ -52,6 +59,12 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
         auto& module = loaded.model->module();
         module.eval();
         loaded.report = io::load_state(module, io::MappedFile(request.path), request.entries, poll);
+        // So that the first picture does not wait for it. A file that did not fit is refused
+        // anyway.
+        if (!loaded.model->mask_rcnn.is_empty() && loaded.report.missing.empty()) {
+          const torch::InferenceMode inference;
+          loaded.model->plan();
+        }
         return loaded;
       },
       loaded_to_js);
@@ -59,10 +72,11 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
 
 Napi::Value load_mask_rcnn(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return submit_load(info.Env(), read_weights(info[1]), CallOptions::read(info.Env(), info[2]),
-                       [config = read_mask_rcnn_config(info[0])] {
+    return submit_load(info.Env(), read_weights(info[1]), CallOptions::read(info.Env(), info[3]),
+                       [config = read_mask_rcnn_config(info[0]), dtype = read_precision(info[2])] {
                          auto model = std::make_shared<LoadedModel>();
                          model->mask_rcnn = model::MaskRcnn(config);
+                         model->precision = dtype;
                          return model;
                        });
   });

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "addon/handle.h"
+#include "infer/mask_rcnn_plan.h"
 #include "io/weights.h"
 #include "model/classifier.h"
 #include "model/mask_rcnn.h"
@@ -15,10 +16,16 @@ namespace cellroute::addon {
 struct LoadedModel {
   model::MaskRcnn mask_rcnn{nullptr};
   model::Classifier classifier{nullptr};
+  /** What a Mask R-CNN computes in. */
+  torch::ScalarType precision = torch::kFloat32;
 
   torch::nn::Module& module() const;
-  const model::MaskRcnn& as_mask_rcnn() const;
   const model::Classifier& as_classifier() const;
+  /** The Mask R-CNN compiled, the first time it is asked for: its weights change no more. */
+  infer::MaskRcnnPlan& plan();
+
+ private:
+  std::unique_ptr<infer::MaskRcnnPlan> plan_;
 };
 
 template <>

@@ -86,7 +86,7 @@ class SegmentJob final : public DeliveredJob {
       jobs.push_back(static_cast<SegmentJob*>(job.get()));
       pictures.push_back(&jobs.back()->picture_);
     }
-    auto found = infer::segment(model_->as_mask_rcnn(), pictures, options_, group_poll(jobs));
+    auto found = infer::segment(model_->plan(), pictures, options_, group_poll(jobs));
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
   }
 

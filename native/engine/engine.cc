@@ -2,7 +2,10 @@
 
 #include <ATen/Parallel.h>
 
+#include <chrono>
 #include <utility>
+
+#include "engine/block_cache.h"
 
 namespace cellroute {
 
@@ -65,6 +68,9 @@ std::vector<std::shared_ptr<Job>> Engine::take_batch() {
 
 namespace {
 
+// How long memory waits for the next job before it goes back to the system.
+constexpr std::chrono::seconds kMemoryStays{1};
+
 std::exception_ptr run_guarded(const std::vector<std::shared_ptr<Job>>& batch) {
   try {
     batch.front()->run(batch);
@@ -100,8 +106,14 @@ void Engine::work() {
     std::vector<std::shared_ptr<Job>> batch;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      const auto wanted = [this] { return stopping_ || !queue_.empty(); };
+      if (!wake_.wait_for(lock, kMemoryStays, wanted)) {
+        lock.unlock();
+        BlockCache::release();
+        lock.lock();
+        wake_.wait(lock, wanted);
+      }
+      if (queue_.empty()) break;
       batch = take_batch();
       running_ = batch;
     }
@@ -110,10 +122,12 @@ void Engine::work() {
       job->settle(cancelled());
       return true;
     });
+    BlockCache::keep();
     if (!batch.empty()) run_batch(batch);
     const std::lock_guard lock(mutex_);
     running_.clear();
   }
+  BlockCache::release();
 }
 
 }  // namespace cellroute

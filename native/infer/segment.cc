@@ -79,15 +79,13 @@ Cells finish(const model::Detections& found, const io::Picture& picture,
 
 }  // namespace
 
-std::vector<Cells> segment(const model::MaskRcnn& network,
-                           const std::vector<const io::Picture*>& pictures,
+std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Picture*>& pictures,
                            const SegmentOptions& options, const Poll& poll) {
   const torch::InferenceMode inference;
   std::vector<torch::Tensor> inputs;
   inputs.reserve(pictures.size());
   for (const auto* picture : pictures) inputs.push_back(io::to_float(*picture, options.intensity));
-  auto model = network;  // A holder: shares the network, and is not const, as forward is not.
-  const auto found = model->detect(inputs, options.detect, poll);
+  const auto found = plan.detect(inputs, options.detect, poll);
   std::vector<Cells> result;
   result.reserve(found.size());
   for (size_t i = 0; i < found.size(); ++i) {

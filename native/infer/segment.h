@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "engine/job.h"
+#include "infer/mask_rcnn_plan.h"
 #include "io/pixels.h"
 #include "mask/rle.h"
-#include "model/mask_rcnn.h"
 
 namespace cellroute::infer {
 
@@ -35,8 +35,7 @@ struct Cells {
 };
 
 /** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */
-std::vector<Cells> segment(const model::MaskRcnn& network,
-                           const std::vector<const io::Picture*>& pictures,
+std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Picture*>& pictures,
                            const SegmentOptions& options, const Poll& poll);
 
 }  // namespace cellroute::infer

@@ -27,8 +27,9 @@ void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double
     TORCH_CHECK(map.scalar_type() == first.scalar_type() && map.device().is_cpu(),
                 "roi_align_levels: maps must be of one type on the CPU, got ", map.scalar_type(),
                 " on ", map.device());
-    TORCH_CHECK(!torch::GradMode::is_enabled() || !map.requires_grad(),
-                "roi_align_levels: not differentiable");
+    TORCH_CHECK(!torch::GradMode::is_enabled() || !map.requires_grad() ||
+                    map.scalar_type() == torch::kFloat32,
+                "roi_align_levels: differentiable in float32 only");
   }
   for (const double scale : scales) {
     TORCH_CHECK(std::isfinite(scale) && scale > 0,
@@ -50,6 +51,40 @@ void check_rois(const torch::Tensor& rois, const torch::Tensor& level, int64_t p
               "roi_align_levels: the first column of rois must be an index into the ", pictures,
               " pictures of the batch");
 }
+
+struct Arguments : torch::CustomClassHolder {
+  std::vector<std::vector<int64_t>> map_sizes;
+  std::vector<RoiAlignParams> params;
+};
+
+class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, torch::TensorList maps,
+                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
+                               const torch::Tensor& level) {
+    ctx->save_for_backward({rois, level});
+    auto arguments = c10::make_intrusive<Arguments>();
+    for (const auto& map : maps) arguments->map_sizes.push_back(map.sizes().vec());
+    arguments->params = params;
+    ctx->saved_data["arguments"] = c10::IValue::make_capsule(std::move(arguments));
+    return cpu::roi_align_levels(**cpu::usable_kernels<float>(), maps.vec(), params, rois, level);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 const torch::autograd::variable_list& grads) {
+    TORCH_CHECK(!torch::GradMode::is_enabled(),
+                "roi_align_levels: second derivatives are not supported");
+    const auto saved = ctx->get_saved_variables();
+    const auto capsule = ctx->saved_data["arguments"].toCapsule();
+    const auto& arguments = static_cast<const Arguments&>(*capsule);
+    auto result =
+        cpu::roi_align_levels_backward(grads[0].contiguous(at::MemoryFormat::ChannelsLast),
+                                       arguments.map_sizes, arguments.params, saved[0], saved[1]);
+    // None for the parameters, the RoIs and their levels.
+    result.resize(result.size() + 3);
+    return result;
+  }
+};
 
 }  // namespace
 
@@ -73,12 +108,12 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
                       .sampling_ratio = sampling_ratio,
                       .aligned = aligned});
   }
-  const auto pool = [&](const auto& kernels) {
-    return cpu::roi_align_levels(kernels, channels_last, params, rois.contiguous(),
+  if (maps.front().scalar_type() == torch::kFloat32) {
+    return RoiAlignLevels::apply(torch::TensorList(channels_last), params, rois.contiguous(),
                                  level.contiguous());
-  };
-  if (maps.front().scalar_type() == torch::kFloat32) return pool(**cpu::usable_kernels<float>());
-  return pool(**cpu::usable_kernels<cpu::Bfloat16Bits>());
+  }
+  return cpu::roi_align_levels(**cpu::usable_kernels<cpu::Bfloat16Bits>(), channels_last, params,
+                               rois.contiguous(), level.contiguous());
 }
 
 }  // namespace cellroute::ops

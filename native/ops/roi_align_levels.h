@@ -11,7 +11,7 @@ namespace cellroute::ops {
  *  maps [N, C, Hi, Wi], all float32 or all bfloat16, best channels-last, each with its scale; rois
  *  [K, 5] float32 as in roi_align; level [K] int64, an index into the maps: a RoI with another one
  *  gives zeros. Returns [K, C, pooled_size, pooled_size], channels-last, of the maps' type, summed
- *  in float32. Not differentiable. */
+ *  in float32. Differentiable once in maps of float32. */
 torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
                                const std::vector<double>& scales, const torch::Tensor& rois,
                                const torch::Tensor& level, int64_t pooled_size,

@@ -1,9 +1,10 @@
 #include "ops/winograd_conv.h"
 
+#include <algorithm>
 #include <array>
-#include <tuple>
 
 #include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd_weight_gradient.h"
 
 namespace cellroute::ops {
 namespace {
@@ -68,10 +69,7 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
       result[0] = convolve(grad, weight.flip({2, 3}).transpose(0, 1), no_bias(weight.size(1)));
     }
     if (ctx->needs_input_grad(1)) {
-      result[1] = std::get<1>(torch::convolution_backward(
-          grad, input, weight, /*bias_sizes=*/c10::nullopt, /*stride=*/{1, 1}, /*padding=*/{1, 1},
-          /*dilation=*/{1, 1}, /*transposed=*/false, /*output_padding=*/{0, 0}, /*groups=*/1,
-          {false, true, false}));
+      result[1] = cpu::winograd_weight_gradient(input, grad);
     }
     if (ctx->needs_input_grad(2)) result[2] = grad.sum({0, 2, 3});
     return result;
@@ -93,6 +91,19 @@ WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType 
 bool winograd_supports(torch::ScalarType products) {
   if (products == torch::kFloat32) return true;
   return products == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
+}
+
+bool winograd_is_faster(int64_t in_channels, int64_t out_channels, torch::ScalarType products) {
+  // Below, the transforms cost more than the products they save; above, the transformed weights,
+  // four times as many, no longer stay in any cache.
+  constexpr int64_t kFewest = 32;
+  constexpr int64_t kMostWeights = 384 * 384;
+  if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest ||
+      in_channels * out_channels > kMostWeights) {
+    return false;
+  }
+  // With matrix registers a direct convolution multiplies faster than the tiles can be transformed.
+  return products == torch::kFloat32 || !cpu::has_matrix_registers();
 }
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,

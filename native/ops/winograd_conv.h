@@ -30,6 +30,10 @@ class WinogradWeights {
  *  instructions for it and LibTorch uses them. */
 bool winograd_supports(torch::ScalarType products);
 
+/** Whether winograd_conv is the faster way on this processor for so many channels, as measured
+ *  against LibTorch's direct convolution with weights packed and ReLU fused (bench/README.md). */
+bool winograd_is_faster(int64_t in_channels, int64_t out_channels, torch::ScalarType products);
+
 /** 3x3 convolution of stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray 2015),
  *  and what follows it in one pass: relu(conv(input) + bias + residual).
  *

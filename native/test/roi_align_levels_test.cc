@@ -122,6 +122,47 @@ TEST_CASE("RoIAlign over levels refuses what does not fit") {
   refused(p.maps, kScales, p.rois.narrow(1, 0, 4), p.level);
   refused(p.maps, kScales, p.rois, p.level.narrow(0, 0, 4));
   refused(p.maps, kScales, p.rois + torch::tensor({2.0F, 0.0F, 0.0F, 0.0F, 0.0F}), p.level);
-  const auto trains = p.maps[0].clone().requires_grad_(true);
-  refused({trains, p.maps[1], p.maps[2]}, kScales, p.rois, p.level);
+}
+
+TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
+  for (const int64_t channels : {1, 5, 70, 256}) {
+    auto p = pyramid(channels);
+    p.level[7] = 3;  // on none
+    std::vector<torch::Tensor> exact;
+    for (auto& map : p.maps) {
+      exact.push_back(map.to(torch::kFloat64).contiguous().requires_grad_(true));
+      map.requires_grad_(true);
+    }
+    const auto pooled = roi_align_levels(p.maps, kScales, p.rois, p.level, 5, 2, false);
+    const auto upstream = torch::randn_like(pooled);
+    const auto run = [&] { return torch::autograd::grad({pooled}, p.maps, {upstream}, true); };
+    const auto grads = with_threads(1, run);
+    const auto threaded = with_threads(3, run);
+
+    auto loss = torch::zeros({}, torch::kFloat64);
+    for (int64_t level = 0; level < 3; ++level) {
+      const auto index = (p.level == level).nonzero().squeeze(1);
+      const auto some = roi_align(exact[level], p.rois.index_select(0, index).to(torch::kFloat64),
+                                  kScales[level], 5, 5, 2, false);
+      loss = loss + (some * upstream.index_select(0, index)).sum();
+    }
+    const auto expected = torch::autograd::grad({loss}, exact);
+    for (size_t level = 0; level < 3; ++level) {
+      CHECK(torch::allclose(grads[level].to(torch::kFloat64), expected[level], 1e-4, 1e-5));
+      CHECK(same(grads[level], threaded[level]));
+    }
+  }
+}
+
+TEST_CASE("RoIAlign over levels: without boxes the gradient is zero; there is no second") {
+  auto p = pyramid(6);
+  for (auto& map : p.maps) map.requires_grad_(true);
+  const auto none = roi_align_levels(p.maps, kScales, p.rois.narrow(0, 0, 0),
+                                     p.level.narrow(0, 0, 0), 7, 2, false);
+  for (const auto& grad : torch::autograd::grad({none.sum()}, p.maps)) {
+    CHECK(grad.eq(0).all().item<bool>());
+  }
+  const auto pooled = roi_align_levels(p.maps, kScales, p.rois, p.level, 3, 2, false);
+  CHECK_THROWS_AS(torch::autograd::grad({pooled.sum()}, p.maps, {}, true, /*create_graph=*/true),
+                  c10::Error);
 }

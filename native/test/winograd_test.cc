@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "ops/cpu/winograd_weight_gradient.h"
 #include "ops/winograd_conv.h"
 #include "tensors.h"
 
@@ -181,6 +182,23 @@ TEST_CASE("winograd: gradients equal those of the direct convolution in double")
     CHECK(error(w.grad(), dw.grad()) < 3e-5);
     CHECK(error(b.grad(), db.grad()) < 3e-5);
   }
+}
+
+TEST_CASE("winograd: every instruction set gives the weights' gradient, however many tiles") {
+  const auto check = [](const Case& c) {
+    const auto l = layer(c);
+    const auto w = l.weight.to(torch::kFloat64).requires_grad_(true);
+    torch::conv2d(l.input.to(torch::kFloat64), w, {}, 1, 1)
+        .backward(l.residual.to(torch::kFloat64));
+    for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
+         ++kernels) {
+      const auto gradient = cpu::winograd_weight_gradient_by(**kernels, l.input, l.residual);
+      CHECK(error(gradient, w.grad()) < 3e-5);
+    }
+  };
+  for (const auto& c : kCases) check(c);
+  // More than a block of tiles, and not a whole number of them.
+  check({2, 8, 90, 130, 20});
 }
 
 TEST_CASE("winograd: only the gradients that are wanted; no bias") {

@@ -1,5 +1,6 @@
 #include "ops/cpu/kernels.h"
 
+#include <ATen/cpu/Utils.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <array>
@@ -48,6 +49,16 @@ const Kernels<Bfloat16Bits>* const* usable_kernels() {
     return found;
   }();
   return usable.data();
+}
+
+bool has_matrix_registers() {
+#ifdef CELLROUTE_X86_KERNELS
+  // The processor may have them and the system withhold them.
+  static const bool has = __builtin_cpu_supports("amx-bf16") && at::cpu::init_amx();
+  return has;
+#else
+  return false;
+#endif
 }
 
 }  // namespace cellroute::ops::cpu

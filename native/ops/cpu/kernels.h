@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ops/cpu/bfloat16_bits.h"
+#include "ops/cpu/finished_rows.h"
 #include "ops/cpu/weighted_rows.h"
 #include "ops/cpu/winograd_tiles.h"
 
@@ -12,6 +13,8 @@ struct Kernels {
   void (*input_tiles)(const InputTiles<T>&);
   void (*output_tiles)(const OutputTiles<T>&);
   void (*weighted_rows)(const WeightedRows<T>&);
+  void (*finish_rows)(const FinishedRows<T>&);
+  void (*gradient_tiles)(const InputTiles<T>&);  // float32 only: training
 };
 
 // A file each, isa_*.cc. Constant, so that a static of another file may use them.
@@ -24,5 +27,8 @@ extern const Kernels<Bfloat16Bits> kAvx512Bfloat16Kernels;
  *  always; bfloat16 where there are instructions for it and LibTorch's products use them. */
 template <typename T>
 const Kernels<T>* const* usable_kernels();
+
+/** Whether bfloat16 is multiplied by Intel's AMX. */
+bool has_matrix_registers();
 
 }  // namespace cellroute::ops::cpu

@@ -2,10 +2,15 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "ops/cpu/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
 namespace {
+
+// Channels whose gradient a thread adds up at once.
+constexpr int64_t kBlock = 64;
 
 /** The rows of channels that a bin takes, and their weights. */
 struct Taps {
@@ -75,6 +80,68 @@ torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torc
     }
   });
   return output;
+}
+
+std::vector<torch::Tensor> roi_align_levels_backward(
+    const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
+    const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
+    const torch::Tensor& level) {
+  const int64_t count = rois.size(0), channels = grad.size(1);
+  const int64_t height = grad.size(2), width = grad.size(3);
+  const auto* boxes = rois.const_data_ptr<float>();
+  const auto* level_of = level.const_data_ptr<int64_t>();
+  const auto* upstream = grad.const_data_ptr<float>();
+  std::vector<torch::Tensor> grads;
+  std::vector<float*> values;
+  for (const auto& sizes : map_sizes) {
+    // Memory of the system, zero already: pages that no box lies on cost nothing.
+    grads.push_back(torch::zeros({sizes[0], sizes[2], sizes[3], sizes[1]}, grad.options())
+                        .permute({0, 3, 1, 2}));
+    values.push_back(grads.back().mutable_data_ptr<float>());
+  }
+
+  const auto is_pooled = [&](int64_t k) {
+    return level_of[k] >= 0 && level_of[k] < static_cast<int64_t>(grads.size());
+  };
+  std::vector<RoiSamples<float>> samples(count);
+  at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      if (!is_pooled(k)) continue;
+      const auto& sizes = map_sizes[level_of[k]];
+      samples[k] = sample_box(boxes + 5 * k + 1, sizes[2], sizes[3], params[level_of[k]]);
+    }
+  });
+
+  // A block of channels belongs to one thread, which adds the boxes in their order: no atomics, and
+  // the same sums for any number of threads.
+  at::parallel_for(0, (channels + kBlock - 1) / kBlock, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block * kBlock, some = std::min(kBlock, channels - first);
+      for (int64_t k = 0; k < count; ++k) {
+        if (!is_pooled(k)) continue;
+        const auto& sizes = map_sizes[level_of[k]];
+        const int64_t row = sizes[3] * channels;
+        float* image = values[level_of[k]] + static_cast<int64_t>(boxes[5 * k]) * sizes[2] * row;
+        const float* pooled = upstream + k * height * width * channels + first;
+        for (int64_t bin = 0; bin < height * width; ++bin, pooled += channels) {
+          const auto add = [&](int64_t offset, float weight) {
+            float* map = image + offset + first;
+            const float share = weight / samples[k].count;
+            for (int64_t c = 0; c < some; ++c) map[c] += share * pooled[c];
+          };
+          for_each_sample(samples[k], bin / width, bin % width, row, channels,
+                          [&](int64_t o1, float w1, int64_t o2, float w2, int64_t o3, float w3,
+                              int64_t o4, float w4) {
+                            add(o1, w1);
+                            add(o2, w2);
+                            add(o3, w3);
+                            add(o4, w4);
+                          });
+        }
+      }
+    }
+  });
+  return grads;
 }
 
 template torch::Tensor roi_align_levels(const Kernels<float>&, const std::vector<torch::Tensor>&,

@@ -16,4 +16,11 @@ torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torc
                                const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
                                const torch::Tensor& level);
 
+/** Gradients of the float32 maps, channels-last, from the output's, which is channels-last too. The
+ *  order of the sums is fixed, whatever the threads. */
+std::vector<torch::Tensor> roi_align_levels_backward(
+    const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
+    const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
+    const torch::Tensor& level);
+
 }  // namespace cellroute::ops::cpu

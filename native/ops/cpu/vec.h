@@ -53,5 +53,29 @@ inline void store(Bfloat16Bits* to, Vec value) {
 }
 #endif
 
+/** NaN stays NaN. */
+inline Vec relu(Vec value) { return value < 0 ? Vec{} : value; }
+
+/** Up to kLanes values plus the residual's, which may be null, and through ReLU where asked. */
+template <typename T>
+inline void write(T* to, int64_t lanes, Vec value, const T* residual, bool with_relu) {
+  T rest[kLanes] = {};
+  if (residual != nullptr) {
+    if (lanes == kLanes) {
+      value += load(residual);
+    } else {
+      for (int64_t i = 0; i < lanes; ++i) rest[i] = residual[i];
+      value += load(rest);
+    }
+  }
+  if (with_relu) value = relu(value);
+  if (lanes == kLanes) {
+    store(to, value);
+  } else {
+    store(rest, value);
+    for (int64_t i = 0; i < lanes; ++i) to[i] = rest[i];
+  }
+}
+
 }  // namespace
 }  // namespace cellroute::ops::cpu

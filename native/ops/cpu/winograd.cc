@@ -49,22 +49,6 @@ struct Scheme<Bfloat16Bits> {
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 int64_t round_up(int64_t value, int64_t to) { return divide_up(value, to) * to; }
 
-/** The weights' transform: [points, 9], from a 3x3 filter in rows. */
-torch::Tensor weight_transform(bool is_float) {
-  const auto g =
-      is_float
-          ? torch::tensor({{1.0 / 4, 0.0, 0.0},
-                           {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                           {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                           {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                           {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                           {0.0, 0.0, 1.0}},
-                          torch::kFloat64)
-          : torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
-                          torch::kFloat64);
-  return torch::kron(g, g).to(torch::kFloat32);
-}
-
 /** Tiles a block has: few enough for the cache, and such that all threads end together. */
 template <typename T>
 int64_t block_tiles(int64_t tiles, int64_t channels, int64_t threads) {
@@ -147,11 +131,26 @@ struct Convolution {
 
 }  // namespace
 
+torch::Tensor winograd_weight_transform(torch::ScalarType products) {
+  const auto g =
+      products == torch::kFloat32
+          ? torch::tensor({{1.0 / 4, 0.0, 0.0},
+                           {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                           {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                           {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                           {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                           {0.0, 0.0, 1.0}},
+                          torch::kFloat64)
+          : torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
+                          torch::kFloat64);
+  return torch::kron(g, g).to(torch::kFloat32);
+}
+
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products) {
   const bool is_float = products == torch::kFloat32;
   const int64_t out = weight.size(0), in = weight.size(1);
   const int64_t padded_out = round_up(out, kTileChannels), padded_in = round_up(in, kTileChannels);
-  const auto transform = weight_transform(is_float);
+  const auto transform = winograd_weight_transform(products);
   const int64_t points = transform.size(0);
   const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
   // A group of output channels after the other, each [points, in, group].

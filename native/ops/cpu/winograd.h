@@ -10,6 +10,9 @@ namespace cellroute::ops::cpu {
 /** weight [K, C, 3, 3] float32 as winograd_conv reads it. */
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products);
 
+/** The weights' transform for these products: [points, 9], from a 3x3 filter in rows, float32. */
+torch::Tensor winograd_weight_transform(torch::ScalarType products);
+
 /** input and residual are channels-last, bias is float32 [K], all of them checked. */
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu);

@@ -6,9 +6,6 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** NaN stays NaN. */
-inline Vec relu(Vec value) { return value < 0 ? Vec{} : value; }
-
 /** F(4x4, 3x3) at the points 0, 1, -1, 2, -2 and infinity. */
 struct Float32Points {
   using Value = float;
@@ -37,6 +34,20 @@ struct Float32Points {
     y[1] = b + 2.0F * e;
     y[2] = a + 4.0F * c;
     y[3] = b + 8.0F * e + m[5];
+  }
+
+  /** `output` transposed. */
+  static void gradient(const Vec (&y)[kOutputs], Vec (&m)[kInputs]) {
+    const Vec a = y[0] + y[2];
+    const Vec b = y[1] + y[3];
+    const Vec c = y[0] + 4.0F * y[2];
+    const Vec e = 2.0F * y[1] + 8.0F * y[3];
+    m[0] = y[0];
+    m[1] = a + b;
+    m[2] = a - b;
+    m[3] = c + e;
+    m[4] = c - e;
+    m[5] = y[3];
   }
 };
 
@@ -70,6 +81,15 @@ inline Tile tile_at(int64_t index, const TileGrid& grid, int outputs) {
   const int64_t in_picture = index % (grid.rows * grid.columns);
   return {index / (grid.rows * grid.columns), in_picture / grid.columns * outputs,
           in_picture % grid.columns * outputs};
+}
+
+/** The first `lanes` values, zeros behind them: past a map's end is no memory. */
+template <typename T>
+inline Vec load_some(const T* from, int64_t lanes) {
+  if (lanes >= kLanes) return load(from);
+  T some[kLanes] = {};
+  for (int64_t i = 0; i < lanes; ++i) some[i] = from[i];
+  return load(some);
 }
 
 template <typename Points>
@@ -128,23 +148,39 @@ void input_tiles(const InputTiles<typename Points::Value>& tiles) {
   }
 }
 
-template <typename T>
-inline void write(T* to, int64_t lanes, Vec value, const T* residual, bool with_relu) {
-  T rest[kLanes] = {};
-  if (residual != nullptr) {
-    if (lanes == kLanes) {
-      value += load(residual);
-    } else {
-      for (int64_t i = 0; i < lanes; ++i) rest[i] = residual[i];
-      value += load(rest);
+/** The gradient of the output's tiles by the transposed transform of the output. Beyond the maps it
+ *  is zero. */
+template <typename Points>
+void gradient_tiles(const InputTiles<typename Points::Value>& tiles) {
+  using Value = typename Points::Value;
+  constexpr int kInputs = Points::kInputs;
+  constexpr int kOutputs = Points::kOutputs;
+  const auto& grid = tiles.grid;
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const Tile tile = tile_at(tiles.first + t, grid, kOutputs);
+    const Value* corner =
+        tiles.maps +
+        ((tile.picture * grid.height + tile.top) * grid.width + tile.left) * tiles.channels;
+    for (int64_t c = 0; c < tiles.padded; c += kLanes) {
+      const int64_t lanes = tiles.channels - c;
+      Vec columns[kInputs][kOutputs];  // transformed along y: [point][x]
+      for (int x = 0; x < kOutputs; ++x) {
+        Vec column[kOutputs], points[kInputs];
+        for (int y = 0; y < kOutputs; ++y) {
+          const bool inside = tile.top + y < grid.height && tile.left + x < grid.width;
+          const Value* from = corner + (y * grid.width + x) * tiles.channels + c;
+          column[y] = inside ? load_some(from, lanes) : Vec{};
+        }
+        Points::gradient(column, points);
+        for (int y = 0; y < kInputs; ++y) columns[y][x] = points[y];
+      }
+      Value* out = tiles.out + t * tiles.padded + c;
+      for (int y = 0; y < kInputs; ++y) {
+        Vec points[kInputs];
+        Points::gradient(columns[y], points);
+        for (int x = 0; x < kInputs; ++x) store(out + (y * kInputs + x) * tiles.plane, points[x]);
+      }
     }
-  }
-  if (with_relu) value = relu(value);
-  if (lanes == kLanes) {
-    store(to, value);
-  } else {
-    store(rest, value);
-    for (int64_t i = 0; i < lanes; ++i) to[i] = rest[i];
   }
 }
 

@@ -1,0 +1,135 @@
+#include "infer/backbone_plan.h"
+
+namespace cellroute::infer {
+namespace {
+
+Affine conv_of(const State& state, const std::string& conv, const std::string& norm,
+               const model::NormConfig& config) {
+  if (config.kind == model::NormKind::kGroup) return affine_of(state, conv);
+  return folded(state, conv, norm, config.eps);
+}
+
+}  // namespace
+
+ConvNorm::ConvNorm(const State& state, const std::string& conv, const std::string& norm,
+                   const model::NormConfig& config, int64_t stride, Activation activation,
+                   torch::ScalarType dtype)
+    : relu_(activation == Activation::kRelu),
+      group_(config.kind == model::NormKind::kGroup
+                 ? std::optional<Group>({affine_of(state, norm), config.groups, config.eps})
+                 : std::nullopt),
+      conv_([&] {
+        const auto affine = conv_of(state, conv, norm, config);
+        return ConvLayer(affine.weight, affine.bias, stride,
+                         group_ ? Activation::kNone : activation, dtype);
+      }()) {
+  if (group_) {
+    group_->affine = {group_->affine.weight.to(dtype), group_->affine.bias.to(dtype)};
+  }
+}
+
+torch::Tensor ConvNorm::normalized(const torch::Tensor& maps) const {
+  return torch::group_norm(maps, group_->groups, group_->affine.weight, group_->affine.bias,
+                           group_->eps);
+}
+
+torch::Tensor ConvNorm::operator()(const torch::Tensor& input) const {
+  if (!group_) return conv_(input);
+  auto result = normalized(conv_(input));
+  return relu_ ? result.relu_() : result;
+}
+
+torch::Tensor ConvNorm::add(const torch::Tensor& input, const torch::Tensor& sum) const {
+  if (!group_) return conv_.add(input, sum);
+  auto result = normalized(conv_(input)).add_(sum);
+  return relu_ ? result.relu_() : result;
+}
+
+ResNetPlan::Block ResNetPlan::make_block(const State& state, const std::string& key,
+                                         const model::ResNetConfig& config, int64_t stride,
+                                         torch::ScalarType dtype) {
+  Block block;
+  const bool bottleneck = state.has(key + ".conv3.weight");
+  const int count = bottleneck ? 3 : 2;
+  for (int i = 1; i <= count; ++i) {
+    const auto number = std::to_string(i);
+    // The stride is the bottleneck's 3x3's, or the first of two.
+    const bool carries_stride = i == (bottleneck ? 2 : 1);
+    block.convs.emplace_back(state, key + ".conv" + number, key + ".bn" + number, config.norm,
+                             carries_stride ? stride : 1, Activation::kRelu, dtype);
+  }
+  if (state.has(key + ".downsample.0.weight")) {
+    block.downsample.emplace(state, key + ".downsample.0", key + ".downsample.1", config.norm,
+                             stride, Activation::kNone, dtype);
+  }
+  return block;
+}
+
+ResNetPlan::ResNetPlan(const State& state, const std::string& prefix,
+                       const model::ResNetConfig& config, torch::ScalarType dtype)
+    : stem_(state, prefix + "conv1", prefix + "bn1", config.norm, 2, Activation::kRelu, dtype) {
+  for (int layer = 1;; ++layer) {
+    const auto key = [&](int block) {
+      return prefix + "layer" + std::to_string(layer) + "." + std::to_string(block);
+    };
+    std::vector<Block> blocks;
+    for (int b = 0; state.has(key(b) + ".conv1.weight"); ++b) {
+      const int64_t stride = layer > 1 && b == 0 ? 2 : 1;
+      blocks.push_back(make_block(state, key(b), config, stride, dtype));
+    }
+    if (blocks.empty()) return;
+    layers_.push_back(std::move(blocks));
+  }
+}
+
+std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& pictures,
+                                                  const model::Progress& progress) const {
+  auto maps = torch::max_pool2d(stem_(pictures), 3, 2, 1);
+  std::vector<torch::Tensor> outputs;
+  for (const auto& blocks : layers_) {
+    for (const auto& block : blocks) {
+      // The shortcut's memory takes the sum: nobody else reads it. A layer's output has a
+      // downsample over it and is left as it is.
+      const auto shortcut = block.downsample ? (*block.downsample)(maps) : maps;
+      auto inside = maps;
+      for (size_t i = 0; i + 1 < block.convs.size(); ++i) inside = block.convs[i](inside);
+      maps = block.convs.back().add(inside, shortcut);
+    }
+    outputs.push_back(maps);
+    if (progress) {
+      progress(static_cast<double>(outputs.size()) / static_cast<double>(layers_.size()));
+    }
+  }
+  return outputs;
+}
+
+PyramidPlan::PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
+                         torch::ScalarType dtype)
+    : extra_level_(extra_level) {
+  const auto layer = [&](const std::string& key) {
+    const auto affine = affine_of(state, key);
+    return ConvLayer(affine.weight, affine.bias, 1, Activation::kNone, dtype);
+  };
+  for (int i = 0;; ++i) {
+    const auto number = std::to_string(i);
+    if (!state.has(prefix + "inner_blocks." + number + ".0.weight")) return;
+    inner_.push_back(layer(prefix + "inner_blocks." + number + ".0"));
+    layer_.push_back(layer(prefix + "layer_blocks." + number + ".0"));
+  }
+}
+
+std::vector<torch::Tensor> PyramidPlan::operator()(const std::vector<torch::Tensor>& maps) const {
+  std::vector<torch::Tensor> levels(maps.size());
+  torch::Tensor top_down;
+  for (size_t i = maps.size(); i-- > 0;) {
+    top_down =
+        top_down.defined()
+            ? inner_[i].add(maps[i], torch::upsample_nearest2d(top_down, maps[i].sizes().slice(2)))
+            : inner_[i](maps[i]);
+    levels[i] = layer_[i](top_down);
+  }
+  if (extra_level_) levels.push_back(torch::max_pool2d(levels.back(), 1, 2));
+  return levels;
+}
+
+}  // namespace cellroute::infer

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "infer/layers.h"
+#include "infer/state.h"
+#include "model/config.h"
+#include "model/resnet.h"
+
+namespace cellroute::infer {
+
+/** A convolution and the norm after it: folded into it where the norm is a batch norm; group norm
+ *  depends on the picture and runs on its own. */
+class ConvNorm {
+ public:
+  ConvNorm(const State& state, const std::string& conv, const std::string& norm,
+           const model::NormConfig& config, int64_t stride, Activation activation,
+           torch::ScalarType dtype);
+
+  torch::Tensor operator()(const torch::Tensor& input) const;
+  /** As ConvLayer::add. */
+  torch::Tensor add(const torch::Tensor& input, const torch::Tensor& sum) const;
+
+ private:
+  struct Group {
+    Affine affine;
+    int64_t groups;
+    double eps;
+  };
+
+  torch::Tensor normalized(const torch::Tensor& maps) const;
+
+  bool relu_;
+  std::optional<Group> group_;
+  ConvLayer conv_;
+};
+
+/** model::ResNet compiled: its layers from a state whose keys begin with `prefix`. */
+class ResNetPlan {
+ public:
+  ResNetPlan(const State& state, const std::string& prefix, const model::ResNetConfig& config,
+             torch::ScalarType dtype);
+
+  /** Pictures [N, 3, H, W], channels-last and of the plan's type, give each layer's output. */
+  std::vector<torch::Tensor> operator()(const torch::Tensor& pictures,
+                                        const model::Progress& progress) const;
+
+ private:
+  struct Block {
+    std::vector<ConvNorm> convs;  // the last one adds the shortcut
+    std::optional<ConvNorm> downsample;
+  };
+
+  static Block make_block(const State& state, const std::string& key,
+                          const model::ResNetConfig& config, int64_t stride,
+                          torch::ScalarType dtype);
+
+  ConvNorm stem_;
+  std::vector<std::vector<Block>> layers_;
+};
+
+/** model::FeaturePyramidNetwork compiled. */
+class PyramidPlan {
+ public:
+  PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
+              torch::ScalarType dtype);
+
+  std::vector<torch::Tensor> operator()(const std::vector<torch::Tensor>& maps) const;
+
+ private:
+  std::vector<ConvLayer> inner_, layer_;
+  bool extra_level_;
+};
+
+}  // namespace cellroute::infer

@@ -1,0 +1,126 @@
+#include "infer/layers.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+
+namespace cellroute::infer {
+namespace {
+
+using Scalars = torch::List<std::optional<at::Scalar>>;
+using OptionalTensor = std::optional<torch::Tensor>;
+
+// LibTorch's fused oneDNN operators, which have no header: found by name, and absent where LibTorch
+// was built without oneDNN.
+using ReorderConvWeight = torch::Tensor(const torch::Tensor&, at::IntArrayRef, at::IntArrayRef,
+                                        at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
+using Conv = torch::Tensor(const torch::Tensor&, const torch::Tensor&, const OptionalTensor&,
+                           at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                           c10::string_view, Scalars, std::optional<c10::string_view>);
+using ConvAdd = torch::Tensor&(torch::Tensor&, const torch::Tensor&, const torch::Tensor&,
+                               const OptionalTensor&, at::IntArrayRef, at::IntArrayRef,
+                               at::IntArrayRef, int64_t, c10::string_view,
+                               std::optional<at::Scalar>, std::optional<c10::string_view>, Scalars,
+                               std::optional<c10::string_view>);
+using ReorderLinearWeight = torch::Tensor(const torch::Tensor&, std::optional<int64_t>);
+using Linear = torch::Tensor(const torch::Tensor&, const torch::Tensor&, const OptionalTensor&,
+                             c10::string_view, Scalars, std::optional<c10::string_view>);
+
+template <typename Signature>
+c10::TypedOperatorHandle<Signature> operator_named(const char* name, const char* overload) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
+}
+
+struct FusedOperators {
+  c10::TypedOperatorHandle<ReorderConvWeight> reorder_conv_weight =
+      operator_named<ReorderConvWeight>("mkldnn::_reorder_convolution_weight", "");
+  c10::TypedOperatorHandle<Conv> conv = operator_named<Conv>("mkldnn::_convolution_pointwise", "");
+  c10::TypedOperatorHandle<ConvAdd> conv_add =
+      operator_named<ConvAdd>("mkldnn::_convolution_pointwise_", "binary");
+  c10::TypedOperatorHandle<ReorderLinearWeight> reorder_linear_weight =
+      operator_named<ReorderLinearWeight>("mkldnn::_reorder_linear_weight", "");
+  c10::TypedOperatorHandle<Linear> linear = operator_named<Linear>("mkldnn::_linear_pointwise", "");
+};
+
+/** Null where LibTorch has none. */
+const FusedOperators* fused() {
+  static const auto operators = []() -> std::optional<FusedOperators> {
+    const bool found =
+        c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}).has_value();
+    if (!found) return std::nullopt;
+    return FusedOperators{};
+  }();
+  return operators ? &*operators : nullptr;
+}
+
+constexpr int64_t kGroups = 1;
+
+c10::string_view attribute(bool relu) { return relu ? "relu" : "none"; }
+
+}  // namespace
+
+ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
+                     Activation activation, torch::ScalarType dtype)
+    : stride_(stride), padding_(weight.size(2) / 2), relu_(activation == Activation::kRelu) {
+  const bool fits = weight.size(2) == 3 && weight.size(3) == 3 && stride == 1;
+  if (fits && ops::winograd_is_faster(weight.size(1), weight.size(0), dtype)) {
+    bias_ = bias;
+    winograd_.emplace(weight, dtype);
+    return;
+  }
+  if (weight.size(2) == 1 && weight.size(3) == 1 && dtype == torch::kFloat32) {
+    bias_ = bias;
+    pointwise_.emplace(weight.flatten(1));
+    return;
+  }
+  bias_ = bias.to(dtype);
+  const auto plain = weight.to(dtype);
+  weight_ = fused()
+                ? fused()->reorder_conv_weight.call(plain, {padding_, padding_}, {stride_, stride_},
+                                                    {1, 1}, kGroups, std::nullopt)
+                : plain.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
+  if (winograd_) return ops::winograd_conv(input, *winograd_, bias_, {}, relu_);
+  if (pointwise_) {
+    return ops::pointwise_conv(input, *pointwise_, bias_, stride_, {}, /*in_place=*/false, relu_);
+  }
+  if (const auto* operators = fused()) {
+    return operators->conv.call(input, weight_, bias_, {padding_, padding_}, {stride_, stride_},
+                                {1, 1}, kGroups, attribute(relu_), Scalars(), "");
+  }
+  auto result = torch::conv2d(input, weight_, bias_, stride_, padding_);
+  return relu_ ? result.relu_() : result;
+}
+
+torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& sum) const {
+  if (winograd_) return ops::winograd_conv(input, *winograd_, bias_, sum, relu_);
+  if (pointwise_) {
+    return ops::pointwise_conv(input, *pointwise_, bias_, stride_, sum, /*in_place=*/true, relu_);
+  }
+  if (const auto* operators = fused()) {
+    auto result = sum;
+    operators->conv_add.call(
+        result, input, weight_, bias_, {padding_, padding_}, {stride_, stride_}, {1, 1}, kGroups,
+        "add", 1.0, relu_ ? std::optional<c10::string_view>("relu") : std::nullopt, Scalars(), "");
+    return result;
+  }
+  auto result = torch::conv2d(input, weight_, bias_, stride_, padding_).add_(sum);
+  return relu_ ? result.relu_() : result;
+}
+
+LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
+                         Activation activation, torch::ScalarType dtype)
+    : relu_(activation == Activation::kRelu), bias_(bias.to(dtype)) {
+  const auto plain = weight.to(dtype).contiguous();
+  weight_ = fused() ? fused()->reorder_linear_weight.call(plain, std::nullopt) : plain;
+}
+
+torch::Tensor LinearLayer::operator()(const torch::Tensor& input) const {
+  if (const auto* operators = fused()) {
+    return operators->linear.call(input, weight_, bias_, attribute(relu_), Scalars(), "");
+  }
+  auto result = torch::linear(input, weight_, bias_);
+  return relu_ ? result.relu_() : result;
+}
+
+}  // namespace cellroute::infer

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <optional>
+
+#include "model/conv_block.h"
+#include "ops/pointwise_conv.h"
+#include "ops/winograd_conv.h"
+
+// The layers of a plan: weights packed once for one type of values, with what follows them fused.
+// They take and give maps in channels-last.
+namespace cellroute::infer {
+
+using model::Activation;
+
+/** A convolution of stride 1 or more that pads by half its kernel, then the activation. In float32
+ *  ours, Winograd and 1x1, where they are faster; LibTorch's fused oneDNN convolution elsewhere. */
+class ConvLayer {
+ public:
+  /** weight [K, C, S, S] and bias [K], float32; `dtype` is float32 or bfloat16. */
+  ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
+            Activation activation, torch::ScalarType dtype);
+
+  torch::Tensor operator()(const torch::Tensor& input) const;
+
+  /** The activation of the convolution plus `sum`, whose memory may become the result's. */
+  torch::Tensor add(const torch::Tensor& input, const torch::Tensor& sum) const;
+
+ private:
+  int64_t stride_;
+  int64_t padding_;
+  bool relu_;
+  torch::Tensor bias_;  // of the type the implementation wants
+  // One of the three.
+  std::optional<ops::WinogradWeights> winograd_;
+  std::optional<ops::PointwiseWeights> pointwise_;
+  torch::Tensor weight_;  // packed for oneDNN
+};
+
+/** input [N, in] times weight [out, in] plus bias [out], then the activation. */
+class LinearLayer {
+ public:
+  LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias, Activation activation,
+              torch::ScalarType dtype);
+
+  torch::Tensor operator()(const torch::Tensor& input) const;
+
+ private:
+  bool relu_;
+  torch::Tensor bias_;
+  torch::Tensor weight_;
+};
+
+}  // namespace cellroute::infer

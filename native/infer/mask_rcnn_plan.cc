@@ -1,0 +1,148 @@
+#include "infer/mask_rcnn_plan.h"
+
+#include <string>
+#include <utility>
+
+#include "model/multi_scale_roi_align.h"
+
+namespace cellroute::infer {
+namespace {
+
+std::vector<ConvLayer> conv_layers(const State& state, const std::string& prefix,
+                                   torch::ScalarType dtype) {
+  std::vector<ConvLayer> layers;
+  for (int i = 0;; ++i) {
+    const auto key = prefix + std::to_string(i) + ".0";
+    if (!state.has(key + ".weight")) return layers;
+    const auto affine = affine_of(state, key);
+    layers.emplace_back(affine.weight, affine.bias, 1, Activation::kRelu, dtype);
+  }
+}
+
+ConvLayer rpn_predictor(const State& state, torch::ScalarType dtype) {
+  const auto affine =
+      together(affine_of(state, "rpn.head.cls_logits"), affine_of(state, "rpn.head.bbox_pred"));
+  return {affine.weight, affine.bias, 1, Activation::kNone, dtype};
+}
+
+LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarType dtype) {
+  return {affine.weight, affine.bias, activation, dtype};
+}
+
+/** fc6 reads pooled features channels-last here, and not channel by channel. */
+LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config, torch::ScalarType dtype) {
+  auto affine = affine_of(state, "roi_heads.box_head.fc6");
+  const int64_t side = config.box.output_size;
+  affine.weight = affine.weight.view({-1, config.fpn_channels, side, side})
+                      .permute({0, 2, 3, 1})
+                      .reshape({affine.weight.size(0), -1});
+  return linear(affine, Activation::kRelu, dtype);
+}
+
+/** Stride and kernel are 2, so that no two inputs meet in an output: every pixel times a matrix. */
+LinearLayer mask_upscale(const State& state, torch::ScalarType dtype) {
+  auto affine = affine_of(state, "roi_heads.mask_predictor.conv5_mask");
+  const auto hidden = affine.weight.size(1);
+  affine.weight = affine.weight.permute({2, 3, 1, 0}).reshape({4 * hidden, -1});
+  affine.bias = affine.bias.repeat({4});
+  return linear(affine, Activation::kRelu, dtype);
+}
+
+LinearLayer mask_predictor(const State& state, torch::ScalarType dtype) {
+  auto affine = affine_of(state, "roi_heads.mask_predictor.mask_fcn_logits");
+  const int64_t foreground = affine.weight.size(0) - 1;
+  affine.weight = affine.weight.flatten(1).narrow(0, 1, foreground);
+  affine.bias = affine.bias.narrow(0, 1, foreground);
+  return linear(affine, Activation::kNone, dtype);
+}
+
+/** Rows of channels: a view of channels-last maps. */
+torch::Tensor rows(const torch::Tensor& maps) {
+  return maps.permute({0, 2, 3, 1}).reshape({-1, maps.size(1)});
+}
+
+}  // namespace
+
+bool supports_bfloat16() { return ops::winograd_supports(torch::kBFloat16); }
+
+MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype)
+    : MaskRcnnPlan(network, dtype, State(*network)) {}
+
+MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, const State& state)
+    : network_(std::move(network)),
+      dtype_(dtype),
+      body_(state, "backbone.body.", network_->config().backbone, dtype),
+      fpn_(state, "backbone.fpn.", network_->config().extra_level, dtype),
+      rpn_convs_(conv_layers(state, "rpn.head.conv.", dtype)),
+      rpn_predictor_(rpn_predictor(state, dtype)),
+      fc6_(fc6(state, network_->config(), dtype)),
+      fc7_(linear(affine_of(state, "roi_heads.box_head.fc7"), Activation::kRelu, dtype)),
+      box_predictor_(together(affine_of(state, "roi_heads.box_predictor.cls_score"),
+                              affine_of(state, "roi_heads.box_predictor.bbox_pred"))),
+      mask_convs_(conv_layers(state, "roi_heads.mask_head.", dtype)),
+      mask_upscale_(mask_upscale(state, dtype)),
+      mask_predictor_(mask_predictor(state, dtype)) {}
+
+std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& pictures,
+                                                    const model::DetectOptions& options,
+                                                    const Poll& poll) {
+  return model::detect(network_->frame(), *this, pictures, options, poll);
+}
+
+std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
+                                                 const model::Progress& progress) {
+  const auto input =
+      pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
+  std::vector<torch::Tensor> returned;
+  const auto layers = body_(input, progress);
+  for (const int64_t layer : network_->config().returned_layers) {
+    returned.push_back(layers.at(layer - 1));
+  }
+  return fpn_(returned);
+}
+
+model::RpnPredictions MaskRcnnPlan::propose(const std::vector<torch::Tensor>& levels) {
+  const int64_t anchors = network_->rpn()->anchor_generator().anchors_per_location();
+  model::RpnPredictions predictions;
+  for (const auto& level : levels) {
+    auto maps = level;
+    for (const auto& conv : rpn_convs_) maps = conv(maps);
+    const auto both = rpn_predictor_(maps).to(torch::kFloat32);
+    predictions.objectness.push_back(both.narrow(1, 0, anchors));
+    predictions.deltas.push_back(both.narrow(1, anchors, 4 * anchors));
+  }
+  return predictions;
+}
+
+model::BoxPredictions MaskRcnnPlan::predict_boxes(const std::vector<torch::Tensor>& levels,
+                                                  const torch::Tensor& rois,
+                                                  const std::vector<model::ImageSize>& pictures) {
+  const auto& config = network_->config();
+  const auto pooled = model::multi_scale_roi_align_channels_last(
+      levels, rois, pictures, config.box.output_size, config.box.sampling_ratio);
+  const auto features = fc7_(fc6_(rows(pooled).view({rois.size(0), -1})));
+  const auto both =
+      torch::linear(features.to(torch::kFloat32), box_predictor_.weight, box_predictor_.bias);
+  return {both.narrow(1, 0, config.num_classes),
+          both.narrow(1, config.num_classes, 4 * config.num_classes)};
+}
+
+torch::Tensor MaskRcnnPlan::predict_masks(const std::vector<torch::Tensor>& levels,
+                                          const torch::Tensor& rois, const torch::Tensor& labels,
+                                          const std::vector<model::ImageSize>& pictures) {
+  const auto& config = network_->config();
+  const int64_t count = rois.size(0), side = config.mask.output_size;
+  auto maps = model::multi_scale_roi_align_channels_last(levels, rois, pictures, side,
+                                                         config.mask.sampling_ratio);
+  for (const auto& conv : mask_convs_) maps = conv(maps);
+  const auto pixels = mask_upscale_(rows(maps)).view({-1, config.mask.hidden});
+  // Rows run over y and x of the small map, then over y and x of the four pixels of each.
+  const auto logits = mask_predictor_(pixels)
+                          .to(torch::kFloat32)
+                          .view({count, side, side, 2, 2, -1})
+                          .permute({0, 5, 1, 3, 2, 4})
+                          .reshape({count, -1, 2 * side, 2 * side});
+  return model::mask_probabilities(logits, labels - 1);
+}
+
+}  // namespace cellroute::infer

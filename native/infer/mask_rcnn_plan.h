@@ -1,0 +1,55 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <optional>
+#include <vector>
+
+#include "infer/backbone_plan.h"
+#include "infer/layers.h"
+#include "model/mask_rcnn.h"
+
+namespace cellroute::infer {
+
+/** Whether this processor multiplies bfloat16 faster than float32. */
+bool supports_bfloat16();
+
+/** A Mask R-CNN compiled for inference, for one type of values: norms folded into convolutions,
+ *  weights packed, everything in channels-last, activations and sums fused. Gives what the
+ * network's own modules give, but for rounding. */
+class MaskRcnnPlan final : public model::MaskRcnnParts {
+ public:
+  /** `dtype` is float32, or bfloat16 where it is supported. Keeps the network, and reads its
+   *  weights now. */
+  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype);
+
+  std::vector<model::Detections> detect(const std::vector<torch::Tensor>& pictures,
+                                        const model::DetectOptions& options, const Poll& poll);
+
+  std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
+                                     const model::Progress& progress) override;
+  model::RpnPredictions propose(const std::vector<torch::Tensor>& levels) override;
+  model::BoxPredictions predict_boxes(const std::vector<torch::Tensor>& levels,
+                                      const torch::Tensor& rois,
+                                      const std::vector<model::ImageSize>& pictures) override;
+  torch::Tensor predict_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                              const torch::Tensor& labels,
+                              const std::vector<model::ImageSize>& pictures) override;
+
+ private:
+  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, const State& state);
+
+  model::MaskRcnn network_;
+  torch::ScalarType dtype_;
+  ResNetPlan body_;
+  PyramidPlan fpn_;
+  std::vector<ConvLayer> rpn_convs_;
+  ConvLayer rpn_predictor_;  // objectness, then offsets
+  LinearLayer fc6_, fc7_;
+  Affine box_predictor_;  // class logits, then offsets; float32
+  std::vector<ConvLayer> mask_convs_;
+  LinearLayer mask_upscale_;    // a transposed convolution: [K M M, C] to four pixels each
+  LinearLayer mask_predictor_;  // of the classes but the background
+};
+
+}  // namespace cellroute::infer

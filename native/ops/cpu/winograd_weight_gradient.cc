@@ -1,0 +1,91 @@
+#include "ops/cpu/winograd_weight_gradient.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "ops/cpu/winograd.h"
+
+namespace cellroute::ops::cpu {
+namespace {
+
+constexpr int64_t kPoints = 36;
+constexpr int64_t kOutputs = 4;
+// Tiles whose products are summed at once: many, so that the sums are seldom fetched, and few
+// enough for a block's transforms to stay in the cache.
+constexpr int64_t kBlockTiles = 384;
+constexpr int64_t kTilesAtOnce = 16;  // that a thread transforms
+
+int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+int64_t round_up(int64_t value, int64_t to) { return divide_up(value, to) * to; }
+
+/** Maps and the transforms of a block of their tiles: [points][tiles][padded channels]. */
+struct Tiles {
+  Tiles(const torch::Tensor& of, const TileGrid& its_grid, int64_t block)
+      : maps(of),
+        grid(its_grid),
+        padded(round_up(of.size(1), kTileChannels)),
+        plane(block * padded),
+        zeros(torch::zeros({of.size(1)}, of.options())),
+        transformed(torch::empty({kPoints * plane}, of.options())) {}
+
+  /** Tiles first..first + count of the maps become the block's from `at` on. */
+  InputTiles<float> some(int64_t first, int64_t at, int64_t count) const {
+    return {.maps = maps.const_data_ptr<float>(),
+            .zeros = zeros.const_data_ptr<float>(),
+            .grid = grid,
+            .channels = maps.size(1),
+            .first = first,
+            .count = count,
+            .out = transformed.mutable_data_ptr<float>() + at * padded,
+            .padded = padded,
+            .plane = plane};
+  }
+
+  /** [points, count, channels] */
+  torch::Tensor first(int64_t count) const {
+    return transformed.view({kPoints, -1, padded}).narrow(1, 0, count).narrow(2, 0, maps.size(1));
+  }
+
+  const torch::Tensor& maps;
+  TileGrid grid;
+  int64_t padded, plane;
+  torch::Tensor zeros, transformed;
+};
+
+}  // namespace
+
+torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const torch::Tensor& input,
+                                          const torch::Tensor& grad) {
+  const int64_t in = input.size(1), out = grad.size(1);
+  const int64_t height = input.size(2), width = input.size(3);
+  const TileGrid grid{.height = height,
+                      .width = width,
+                      .rows = divide_up(height, kOutputs),
+                      .columns = divide_up(width, kOutputs)};
+  const int64_t count = input.size(0) * grid.rows * grid.columns;
+  const int64_t block = std::min(count, kBlockTiles);
+  const Tiles inputs(input, grid, block), grads(grad, grid, block);
+  // The gradient of each transformed weight: [points, out, in].
+  const auto sums = torch::zeros({kPoints, out, in}, input.options());
+
+  for (int64_t first = 0; first < count; first += block) {
+    const int64_t tiles = std::min(block, count - first);
+    at::parallel_for(0, divide_up(tiles, kTilesAtOnce), 1, [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * kTilesAtOnce;
+      const int64_t some = std::min(end * kTilesAtOnce, tiles) - at;
+      kernels.input_tiles(inputs.some(first + at, at, some));
+      kernels.gradient_tiles(grads.some(first + at, at, some));
+    });
+    sums.baddbmm_(grads.first(tiles).transpose(1, 2), inputs.first(tiles));
+  }
+  const auto weights =
+      torch::mm(winograd_weight_transform(torch::kFloat32).t(), sums.view({kPoints, out * in}));
+  return weights.view({3, 3, out, in}).permute({2, 3, 0, 1});
+}
+
+torch::Tensor winograd_weight_gradient(const torch::Tensor& input, const torch::Tensor& grad) {
+  return winograd_weight_gradient_by(**usable_kernels<float>(), input, grad);
+}
+
+}  // namespace cellroute::ops::cpu

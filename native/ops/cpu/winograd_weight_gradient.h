@@ -1,0 +1,18 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "ops/cpu/kernels.h"
+
+namespace cellroute::ops::cpu {
+
+/** The gradient of the weight [K, C, 3, 3] of winograd_conv, from its input [N, C, H, W] and the
+ *  gradient of its output [N, K, H, W], both float32 and channels-last: the transforms of the way
+ *  there, transposed. */
+torch::Tensor winograd_weight_gradient(const torch::Tensor& input, const torch::Tensor& grad);
+
+/** The same by kernels that may not be the best. */
+torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const torch::Tensor& input,
+                                          const torch::Tensor& grad);
+
+}  // namespace cellroute::ops::cpu

@@ -1,0 +1,58 @@
+#include "ops/pointwise_conv.h"
+
+#include <array>
+
+#include "ops/cpu/pointwise_conv.h"
+
+namespace cellroute::ops {
+namespace {
+
+torch::Tensor channels_last(const torch::Tensor& maps) {
+  return maps.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what) {
+  TORCH_CHECK(tensor.sizes() == sizes && tensor.scalar_type() == torch::kFloat32 &&
+                  tensor.device().is_cpu(),
+              "pointwise_conv: ", what, " must be float32 ", sizes, " on the CPU, got ",
+              tensor.scalar_type(), " ", tensor.sizes(), " on ", tensor.device());
+}
+
+}  // namespace
+
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight) {
+  TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 && weight.scalar_type() == torch::kFloat32 &&
+                  weight.device().is_cpu(),
+              "pointwise_conv: weight must be float32 [K, C] on the CPU, got ",
+              weight.scalar_type(), " ", weight.sizes(), " on ", weight.device());
+  const torch::NoGradGuard no_grad;
+  in_channels_ = weight.size(1);
+  out_channels_ = weight.size(0);
+  packed_ = cpu::pack_pointwise_weight(weight);
+}
+
+torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
+                             const torch::Tensor& bias, int64_t stride,
+                             const torch::Tensor& residual, bool in_place, bool relu) {
+  TORCH_CHECK(input.dim() == 4, "pointwise_conv: input must be [N, C, H, W], got ", input.sizes());
+  TORCH_CHECK(stride > 0, "pointwise_conv: stride must be positive, got ", stride);
+  check(input, {input.size(0), weights.in_channels(), input.size(2), input.size(3)}, "input");
+  check(bias, {weights.out_channels()}, "bias");
+  const torch::NoGradGuard no_grad;
+  const auto shrunk = [stride](int64_t side) { return (side + stride - 1) / stride; };
+  const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), shrunk(input.size(2)),
+                                     shrunk(input.size(3))};
+  torch::Tensor sum, output;
+  if (residual.defined()) {
+    check(residual, sizes, "residual");
+    sum = channels_last(residual);
+    if (in_place) output = sum;
+  }
+  if (!output.defined()) {
+    output = torch::empty(sizes, input.options(), at::MemoryFormat::ChannelsLast);
+  }
+  cpu::pointwise_conv(channels_last(input), weights, bias, stride, sum, relu, output);
+  return output;
+}
+
+}  // namespace cellroute::ops

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace cellroute::ops {
+
+/** Weights [K, C] of a 1x1 convolution in float32 as pointwise_conv wants them: packed, once. */
+class PointwiseWeights {
+ public:
+  explicit PointwiseWeights(const torch::Tensor& weight);
+
+  int64_t in_channels() const { return in_channels_; }
+  int64_t out_channels() const { return out_channels_; }
+  /** For the kernel: its own layout. */
+  const torch::Tensor& packed() const { return packed_; }
+
+ private:
+  int64_t in_channels_;
+  int64_t out_channels_;
+  torch::Tensor packed_;
+};
+
+/** 1x1 convolution without padding, and what follows it in one pass: relu(conv(input) + bias +
+ *  residual). LibTorch's fused one is as fast, but for sizes of maps that it packs its weights
+ *  differently for: there it is five times slower.
+ *
+ *  input [N, C, H, W] float32, best channels-last; bias [K]; residual like the result or undefined:
+ *  where `in_place` says so and it is channels-last, it becomes the result. Gives [N, K, ceil(H /
+ *  stride), ceil(W / stride)], channels-last. The same numbers for any number of threads. Not
+ *  differentiable. */
+torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
+                             const torch::Tensor& bias, int64_t stride,
+                             const torch::Tensor& residual, bool in_place, bool relu);
+
+}  // namespace cellroute::ops

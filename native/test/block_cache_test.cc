@@ -1,0 +1,89 @@
+#include "engine/block_cache.h"
+
+#include <torch/torch.h>
+
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "tensors.h"
+
+using cellroute::BlockCache;
+
+namespace {
+
+constexpr int64_t kLarge = int64_t{3} << 20;  // floats
+
+/** Keeps while it lives. */
+struct Keeping {
+  Keeping() { BlockCache::keep(); }
+  ~Keeping() { BlockCache::release(); }
+  Keeping(const Keeping&) = delete;
+  Keeping& operator=(const Keeping&) = delete;
+};
+
+const void* place_of_a_new_tensor(int64_t count) { return torch::empty({count}).data_ptr(); }
+
+}  // namespace
+
+TEST_CASE("block cache: a large tensor takes the memory of the one before it") {
+  const Keeping keeping;
+  const auto* first = place_of_a_new_tensor(kLarge);
+  CHECK(place_of_a_new_tensor(kLarge) == first);
+  CHECK(place_of_a_new_tensor(kLarge - 1000) == first);
+}
+
+TEST_CASE("block cache: tensors that live together share nothing") {
+  const Keeping keeping;
+  std::set<const void*> places;
+  std::vector<torch::Tensor> alive;
+  for (int i = 0; i < 8; ++i) {
+    alive.push_back(torch::full({kLarge / 2 + i}, i, torch::kFloat32));
+    places.insert(alive.back().const_data_ptr());
+    if (i % 3 == 2) alive.erase(alive.begin());
+  }
+  for (const auto& tensor : alive) CHECK(tensor.eq(tensor[0]).all().item<bool>());
+  CHECK(places.size() >= alive.size());
+}
+
+TEST_CASE("block cache: tensors outlive what keeps, and are kept no more after it") {
+  torch::Tensor tensor;
+  {
+    const Keeping keeping;
+    tensor = torch::ones({kLarge});
+  }
+  CHECK(tensor.sum().item<double>() == static_cast<double>(kLarge));
+  tensor.reset();
+  const auto again = torch::zeros({kLarge});
+  CHECK_FALSE(again.any().item<bool>());
+}
+
+TEST_CASE(
+    "block cache: no tensor is too small or too large, and oneDNN's memory comes of it as well") {
+  const Keeping keeping;
+  CHECK(torch::empty({0}).numel() == 0);
+  CHECK(torch::ones({3}).sum().item<double>() == 3);
+  const auto input = torch::randn({1, 64, 96, 96});
+  const auto weight = torch::randn({256, 64, 3, 3});
+  const auto expected = torch::conv2d(input.to(torch::kFloat64), weight.to(torch::kFloat64));
+  for (int i = 0; i < 2; ++i) {
+    const auto result = torch::conv2d(input.to_mkldnn(), weight).to_dense();
+    CHECK(torch::allclose(result.to(torch::kFloat64), expected, 1e-3, 1e-3));
+  }
+}
+
+TEST_CASE("block cache: any thread takes and gives") {
+  const Keeping keeping;
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4, 0);
+  for (size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([t, &wrong] {
+      for (int i = 0; i < 50; ++i) {
+        const auto tensor = torch::full({300'000 + 1000 * i}, static_cast<double>(t));
+        if (!tensor.eq(static_cast<double>(t)).all().item<bool>()) ++wrong[t];
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == std::vector<int>(4, 0));
+}

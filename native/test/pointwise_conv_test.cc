@@ -1,0 +1,136 @@
+#include "ops/pointwise_conv.h"
+
+#include <array>
+
+#include "ops/cpu/pointwise_conv.h"
+#include "tensors.h"
+
+using cellroute::ops::pointwise_conv;
+using cellroute::ops::PointwiseWeights;
+using cellroute::test::same;
+using cellroute::test::with_threads;
+namespace cpu = cellroute::ops::cpu;
+
+namespace {
+
+struct Case {
+  int64_t pictures, in_channels, height, width, out_channels, stride;
+};
+
+// A pixel, fewer pixels than a block and more, channels that fill no vector and more than a group,
+// odd sizes under a stride.
+constexpr std::array<Case, 7> kCases{{
+    {1, 1, 1, 1, 1, 1},
+    {1, 16, 8, 12, 16, 1},
+    {2, 3, 5, 7, 70, 1},
+    {1, 70, 21, 13, 15, 1},
+    {3, 20, 7, 9, 130, 2},
+    {1, 64, 1, 30, 64, 3},
+    {1, 512, 10, 20, 256, 1},
+}};
+
+struct Layer {
+  torch::Tensor input, weight, bias, residual;
+  int64_t stride;
+};
+
+Layer layer(const Case& c) {
+  torch::manual_seed(c.in_channels + c.out_channels);
+  const auto weight =
+      torch::randn({c.out_channels, c.in_channels}) / std::sqrt(static_cast<double>(c.in_channels));
+  const auto bias = torch::randn({c.out_channels});
+  const auto input = torch::randn({c.pictures, c.in_channels, c.height, c.width});
+  const auto residual = torch::randn_like(
+      torch::conv2d(input, weight.view({c.out_channels, c.in_channels, 1, 1}), bias, c.stride));
+  const auto last = at::MemoryFormat::ChannelsLast;
+  return {input.contiguous(last), weight, bias, residual.contiguous(last), c.stride};
+}
+
+torch::Tensor reference(const Layer& l, bool with_residual, bool relu) {
+  auto result = torch::conv2d(l.input.to(torch::kFloat64),
+                              l.weight.view({l.weight.size(0), -1, 1, 1}).to(torch::kFloat64),
+                              l.bias.to(torch::kFloat64), l.stride);
+  if (with_residual) result += l.residual.to(torch::kFloat64);
+  return relu ? result.relu() : result;
+}
+
+bool close(const torch::Tensor& actual, const torch::Tensor& expected) {
+  return actual.sizes() == expected.sizes() &&
+         torch::allclose(actual.to(torch::kFloat64), expected, 1e-5, 1e-5);
+}
+
+torch::Tensor run(const Layer& l) {
+  return pointwise_conv(l.input, PointwiseWeights(l.weight), l.bias, l.stride, l.residual,
+                        /*in_place=*/false, /*relu=*/true);
+}
+
+}  // namespace
+
+TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") {
+  for (const auto& c : kCases) {
+    const auto l = layer(c);
+    const PointwiseWeights weights(l.weight);
+    for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
+         ++kernels) {
+      for (const bool relu : {false, true}) {
+        auto plain = torch::empty_like(l.residual);
+        cpu::pointwise_conv(l.input, weights, l.bias, l.stride, {}, relu, plain, **kernels);
+        CHECK(close(plain, reference(l, false, relu)));
+        auto sum = torch::empty_like(l.residual);
+        cpu::pointwise_conv(l.input, weights, l.bias, l.stride, l.residual, relu, sum, **kernels);
+        CHECK(close(sum, reference(l, true, relu)));
+      }
+    }
+  }
+}
+
+TEST_CASE("1x1 convolution: in place where asked, and only there") {
+  auto l = layer(kCases[4]);
+  const PointwiseWeights weights(l.weight);
+  const auto expected = reference(l, true, true);
+  const auto before = l.residual.clone();
+  const auto apart =
+      pointwise_conv(l.input, weights, l.bias, l.stride, l.residual, /*in_place=*/false, true);
+  CHECK(same(l.residual, before));
+  const auto sum =
+      pointwise_conv(l.input, weights, l.bias, l.stride, l.residual, /*in_place=*/true, true);
+  CHECK(sum.is_same(l.residual));
+  CHECK(close(sum, expected));
+  CHECK(same(sum, apart));
+}
+
+TEST_CASE("1x1 convolution: layouts and threads do not matter") {
+  auto l = layer(kCases[4]);
+  const auto expected = with_threads(1, [&] { return run(l); });
+  CHECK(same(with_threads(2, [&] { return run(l); }), expected));
+  l.input = l.input.contiguous();
+  l.residual = l.residual.contiguous();
+  l.weight = l.weight.t().contiguous().t();
+  CHECK(same(run(l), expected));
+}
+
+TEST_CASE("1x1 convolution: no pictures, no pixels") {
+  const PointwiseWeights weights(torch::randn({5, 4}));
+  const auto result = [&](at::IntArrayRef sizes) {
+    return pointwise_conv(torch::empty(sizes), weights, torch::zeros({5}), 2, {}, false, true);
+  };
+  CHECK(result({0, 4, 6, 7}).sizes() == at::IntArrayRef({0, 5, 3, 4}));
+  CHECK(result({2, 4, 0, 7}).sizes() == at::IntArrayRef({2, 5, 0, 4}));
+}
+
+TEST_CASE("1x1 convolution refuses sizes and types that do not fit") {
+  const PointwiseWeights weights(torch::zeros({6, 4}));
+  const auto map = torch::zeros({1, 4, 5, 5}), bias = torch::zeros({6});
+  const auto refused = [&](const torch::Tensor& input, const torch::Tensor& b, int64_t stride,
+                           const torch::Tensor& residual) {
+    CHECK_THROWS_AS(pointwise_conv(input, weights, b, stride, residual, false, false), c10::Error);
+  };
+  refused(torch::zeros({1, 5, 5, 5}), bias, 1, {});
+  refused(torch::zeros({4, 5, 5}), bias, 1, {});
+  refused(map.to(torch::kBFloat16), bias, 1, {});
+  refused(map, torch::zeros({4}), 1, {});
+  refused(map, bias, 0, {});
+  refused(map, bias, 2, torch::zeros({1, 6, 5, 5}));
+  CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 4, 1, 1})), c10::Error);
+  CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 0})), c10::Error);
+}
