@@ -11,7 +11,11 @@ void open_letter(napi_env env, napi_value, void*, void* data) {
   // Null where the environment is being torn down: the letter is dropped.
   if (env == nullptr) return;
   const Napi::HandleScope scope(env);
-  letter->open(env);
+  try {
+    letter->open(env);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated runs no more JavaScript: there is nobody to tell.
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "addon/model.h"
 #include "addon/sample.h"
 #include "addon/segment.h"
+#include "addon/stay_loaded.h"
 #include "addon/train.h"
 #include "infer/mask_rcnn_plan.h"
 
@@ -30,6 +31,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  stay_loaded();
   env.SetInstanceData<Environment>(new Environment(env));
   exports.Set("info", Napi::Function::New(env, info));
   register_jobs(env, exports);
@@ -49,7 +51,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 }  // namespace cellroute::addon
 
 static Napi::Object init_addon(Napi::Env env, Napi::Object exports) {
-  return cellroute::addon::init(env, exports);
+  return cellroute::addon::guarded(
+             env, [&]() -> Napi::Value { return cellroute::addon::init(env, exports); })
+      .As<Napi::Object>();
 }
 
 NODE_API_MODULE(cellroute, init_addon)

@@ -1,5 +1,7 @@
 #include "model/conv_block.h"
 
+#include "model/convolution.h"
+
 namespace cellroute::model {
 
 ConvBlockImpl::ConvBlockImpl(int64_t in_channels, int64_t out_channels, int64_t kernel_size,
@@ -12,7 +14,7 @@ ConvBlockImpl::ConvBlockImpl(int64_t in_channels, int64_t out_channels, int64_t 
 }
 
 torch::Tensor ConvBlockImpl::forward(const torch::Tensor& x) {
-  auto out = conv_(x);
+  auto out = convolve(*conv_, x, conv_->weight, conv_->bias);
   return activation_ == Activation::kRelu ? out.relu_() : out;
 }
 

@@ -30,7 +30,21 @@ MaskRcnnPredictorImpl::MaskRcnnPredictorImpl(int64_t in_channels, int64_t hidden
 }
 
 torch::Tensor MaskRcnnPredictorImpl::forward(const torch::Tensor& features) {
-  return mask_fcn_logits_(conv5_mask_(features).relu_());
+  // Transposed, a 2x2 convolution of stride 2 is one product a pixel: its four pixels of the result
+  // hang on no other. They stay beside each other until there are only logits left to put in order.
+  const int64_t count = features.size(0), in = features.size(1), side = features.size(2);
+  const int64_t hidden = conv5_mask_->weight.size(1), classes = mask_fcn_logits_->weight.size(0);
+  const auto pixels = features.permute({0, 2, 3, 1}).reshape({count * side * side, in});
+  const auto upsampled =
+      torch::addmm(conv5_mask_->bias.repeat({4}), pixels,
+                   conv5_mask_->weight.permute({0, 2, 3, 1}).reshape({in, 4 * hidden}))
+          .relu_()
+          .view({count * side * side * 4, hidden});
+  return torch::addmm(mask_fcn_logits_->bias, upsampled,
+                      mask_fcn_logits_->weight.view({classes, hidden}).t())
+      .view({count, side, side, 2, 2, classes})
+      .permute({0, 5, 1, 3, 2, 4})
+      .reshape({count, classes, 2 * side, 2 * side});
 }
 
 }  // namespace cellroute::model

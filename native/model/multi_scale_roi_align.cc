@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/roi_align.h"
 #include "ops/roi_align_levels.h"
 
 namespace cellroute::model {
@@ -50,28 +49,6 @@ torch::Tensor to_rois(const std::vector<torch::Tensor>& boxes) {
         1));
   }
   return torch::cat(rois);
-}
-
-torch::Tensor multi_scale_roi_align(const std::vector<torch::Tensor>& levels,
-                                    const torch::Tensor& rois,
-                                    const std::vector<ImageSize>& pictures, int64_t output_size,
-                                    int64_t sampling_ratio) {
-  const auto strides = strides_log2(levels, pictures);
-  const auto align = [&](size_t level, const torch::Tensor& some) {
-    return ops::roi_align(levels[level], some, scale_of(strides[level]), output_size, output_size,
-                          sampling_ratio, kAligned);
-  };
-  if (levels.size() == 1) return align(0, rois);
-
-  const auto assigned = assign_levels(rois, strides.front(), strides.back());
-  auto pooled = torch::zeros({rois.size(0), levels.front().size(1), output_size, output_size},
-                             levels.front().options());
-  for (size_t i = 0; i < levels.size(); ++i) {
-    const auto index = (assigned == static_cast<int64_t>(i)).nonzero().squeeze(1);
-    if (index.size(0) == 0) continue;
-    pooled.index_copy_(0, index, align(i, rois.index_select(0, index)));
-  }
-  return pooled;
 }
 
 torch::Tensor multi_scale_roi_align_channels_last(const std::vector<torch::Tensor>& levels,

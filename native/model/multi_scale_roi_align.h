@@ -17,14 +17,8 @@ torch::Tensor to_rois(const std::vector<torch::Tensor>& boxes);
  *
  *  levels [N, C, Hi, Wi], finest first, of the pictures of a batch (before padding, as torchvision
  *  wants them); a level's scale is the power of two nearest to its height over the tallest
- *  picture's. Returns [K, C, output_size, output_size]. */
-torch::Tensor multi_scale_roi_align(const std::vector<torch::Tensor>& levels,
-                                    const torch::Tensor& rois,
-                                    const std::vector<ImageSize>& pictures, int64_t output_size,
-                                    int64_t sampling_ratio);
-
-/** The same values channels-last, from levels that best are so, float32 or bfloat16: all levels in
- *  one pass, and not differentiable. */
+ *  picture's. Levels of float32 or bfloat16, best channels-last; differentiable in float32. Returns
+ *  [K, C, output_size, output_size], channels-last. */
 torch::Tensor multi_scale_roi_align_channels_last(const std::vector<torch::Tensor>& levels,
                                                   const torch::Tensor& rois,
                                                   const std::vector<ImageSize>& pictures,

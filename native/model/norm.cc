@@ -11,9 +11,13 @@ FrozenBatchNorm2dImpl::FrozenBatchNorm2dImpl(int64_t channels, double eps)
       running_var_(register_buffer("running_var", torch::ones(channels))),
       eps_(eps) {}
 
-torch::Tensor FrozenBatchNorm2dImpl::forward(const torch::Tensor& x) {
+Affine FrozenBatchNorm2dImpl::affine() const {
   const auto scale = weight_ * (running_var_ + eps_).rsqrt();
-  const auto shift = bias_ - running_mean_ * scale;
+  return {scale, bias_ - running_mean_ * scale};
+}
+
+torch::Tensor FrozenBatchNorm2dImpl::forward(const torch::Tensor& x) {
+  const auto [scale, shift] = affine();
   return (x * scale.view({1, -1, 1, 1})).add_(shift.view({1, -1, 1, 1}));
 }
 

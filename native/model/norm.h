@@ -6,6 +6,12 @@
 
 namespace cellroute::model {
 
+/** x -> x * scale + shift, channel by channel: [channels] each. */
+struct Affine {
+  torch::Tensor scale;
+  torch::Tensor shift;
+};
+
 /** Batch norm with fixed statistics and a fixed affine map, all four of them buffers:
  *  torchvision.ops.FrozenBatchNorm2d. [N, C, H, W] in and out. */
 class FrozenBatchNorm2dImpl : public torch::nn::Module {
@@ -13,6 +19,9 @@ class FrozenBatchNorm2dImpl : public torch::nn::Module {
   FrozenBatchNorm2dImpl(int64_t channels, double eps);
 
   torch::Tensor forward(const torch::Tensor& x);
+
+  /** What it does. */
+  Affine affine() const;
 
  private:
   torch::Tensor weight_, bias_, running_mean_, running_var_;

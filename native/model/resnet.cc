@@ -3,6 +3,7 @@
 #include <array>
 
 #include "error.h"
+#include "model/convolution.h"
 #include "model/norm.h"
 
 namespace cellroute::model {
@@ -31,6 +32,15 @@ nn::Sequential register_downsample(nn::Module& owner, int64_t in, int64_t out, i
   nn::Sequential downsample(convolution(in, out, 1, stride));
   downsample->push_back(make_norm(norm, out));
   return owner.register_module("downsample", downsample);
+}
+
+torch::Tensor run(const nn::Conv2d& conv, const nn::AnyModule& norm, const torch::Tensor& x) {
+  return convolve_and_normalize(*conv, *norm.ptr(), x);
+}
+
+torch::Tensor shortcut(const nn::Sequential& downsample, const torch::Tensor& x) {
+  if (!downsample) return x;
+  return convolve_and_normalize(*downsample->ptr(0)->as<nn::Conv2d>(), *downsample->ptr(1), x);
 }
 
 struct Shape {
@@ -77,9 +87,9 @@ BasicBlockImpl::BasicBlockImpl(int64_t in_channels, int64_t planes, int64_t stri
 }
 
 torch::Tensor BasicBlockImpl::forward(const torch::Tensor& x) {
-  auto out = bn1_.forward(conv1_(x)).relu_();
-  out = bn2_.forward(conv2_(out));
-  return out.add_(downsample_ ? downsample_->forward(x) : x).relu_();
+  auto out = run(conv1_, bn1_, x).relu_();
+  out = run(conv2_, bn2_, out);
+  return out.add_(shortcut(downsample_, x)).relu_();
 }
 
 BottleneckImpl::BottleneckImpl(int64_t in_channels, int64_t planes, int64_t stride,
@@ -97,10 +107,10 @@ BottleneckImpl::BottleneckImpl(int64_t in_channels, int64_t planes, int64_t stri
 }
 
 torch::Tensor BottleneckImpl::forward(const torch::Tensor& x) {
-  auto out = bn1_.forward(conv1_(x)).relu_();
-  out = bn2_.forward(conv2_(out)).relu_();
-  out = bn3_.forward(conv3_(out));
-  return out.add_(downsample_ ? downsample_->forward(x) : x).relu_();
+  auto out = run(conv1_, bn1_, x).relu_();
+  out = run(conv2_, bn2_, out).relu_();
+  out = run(conv3_, bn3_, out);
+  return out.add_(shortcut(downsample_, x)).relu_();
 }
 
 int64_t resnet_channels(const ResNetConfig& config, int64_t layer) {
@@ -129,7 +139,7 @@ ResNetImpl::ResNetImpl(const ResNetConfig& config, int64_t last_layer)
 }
 
 std::vector<torch::Tensor> ResNetImpl::layers(const torch::Tensor& x, const Progress& progress) {
-  auto out = bn1_.forward(conv1_(x)).relu_();
+  auto out = run(conv1_, bn1_, x).relu_();
   out = torch::max_pool2d(out, 3, 2, 1);
   std::vector<torch::Tensor> outputs;
   for (auto& layer : layers_) {

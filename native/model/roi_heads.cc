@@ -41,13 +41,15 @@ RoiHeadsImpl::RoiHeadsImpl(const MaskRcnnConfig& config)
 torch::Tensor RoiHeadsImpl::pool_boxes(const std::vector<torch::Tensor>& levels,
                                        const torch::Tensor& rois,
                                        const std::vector<ImageSize>& pictures) const {
-  return multi_scale_roi_align(levels, rois, pictures, box_.output_size, box_.sampling_ratio);
+  return multi_scale_roi_align_channels_last(levels, rois, pictures, box_.output_size,
+                                             box_.sampling_ratio);
 }
 
 torch::Tensor RoiHeadsImpl::pool_masks(const std::vector<torch::Tensor>& levels,
                                        const torch::Tensor& rois,
                                        const std::vector<ImageSize>& pictures) const {
-  return multi_scale_roi_align(levels, rois, pictures, mask_.output_size, mask_.sampling_ratio);
+  return multi_scale_roi_align_channels_last(levels, rois, pictures, mask_.output_size,
+                                             mask_.sampling_ratio);
 }
 
 BoxPredictions RoiHeadsImpl::predict_boxes(const torch::Tensor& pooled) {

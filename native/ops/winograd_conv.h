@@ -7,7 +7,7 @@ namespace cellroute::ops {
 /** Weights [K, C, 3, 3] of a convolution as winograd_conv wants them: transformed and packed, once.
  *
  *  `products` is float32, in F(4x4, 3x3): 4 times fewer products than there are in a direct
- *  convolution, and an error of about 1e-5 of the largest value; or bfloat16, summed in float32, in
+ *  convolution, and an error of about 2e-6 of the largest value; or bfloat16, summed in float32, in
  *  F(2x2, 3x3): 2.25 times fewer, and an error of the kind that bfloat16 has anyway. Larger tiles
  *  would be too coarse for it. */
 class WinogradWeights {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "error.h"
+#include "model/convolution.h"
 #include "model/multi_scale_roi_align.h"
 #include "train/roi_loss.h"
 #include "train/rpn_loss.h"
@@ -80,7 +81,7 @@ torch::Tensor MaskRcnnLosses::total() const {
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
                                 const std::vector<torch::Tensor>& pictures,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
-                                at::Generator generator, const Poll& poll) {
+                                const at::Generator& generator, const Poll& poll) {
   const auto& config = network->config();
   TORCH_CHECK(pictures.size() == truths.size(), "one truth a picture: ", pictures.size(),
               " pictures and ", truths.size(), " truths");
@@ -94,7 +95,9 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   const auto batch = transform(pictures);
   const auto boxes = resized_boxes(truths, pictures, batch);
   poll("backbone", kBackboneBegins);
-  auto levels = network->backbone()(batch.tensors, [&poll](double done) {
+  const auto layout = model::has_batch_statistics(*network) ? at::MemoryFormat::Contiguous
+                                                            : at::MemoryFormat::ChannelsLast;
+  auto levels = network->backbone()(batch.tensors.contiguous(layout), [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kProposalsBegin - kBackboneBegins));
   });
 

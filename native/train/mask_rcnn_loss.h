@@ -46,6 +46,6 @@ struct MaskRcnnLosses {
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
                                 const std::vector<torch::Tensor>& pictures,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
-                                at::Generator generator, const Poll& poll = {});
+                                const at::Generator& generator, const Poll& poll = {});
 
 }  // namespace cellroute::train

@@ -196,8 +196,9 @@ describeGolden(
         expect(result.applied).toBe(true);
         expect(Object.keys(result.losses).sort()).toEqual(Object.keys(losses).sort());
         for (const [name, loss] of Object.entries(losses)) {
-          // A share of the whole: the smallest of them is a ten-thousandth of it.
-          expect(Math.abs(result.losses[name]! - loss) / total).toBeLessThan(2e-5);
+          // A share of the whole: the smallest of them is a ten-thousandth of it. Rounding grows
+          // about tenfold a step: by the fifth, torchvision without oneDNN is 2e-5 from itself.
+          expect(Math.abs(result.losses[name]! - loss) / total).toBeLessThan(i < 4 ? 1e-5 : 5e-5);
         }
       }
     });

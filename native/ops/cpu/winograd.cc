@@ -132,17 +132,24 @@ struct Convolution {
 }  // namespace
 
 torch::Tensor winograd_weight_transform(torch::ScalarType products) {
-  const auto g =
-      products == torch::kFloat32
-          ? torch::tensor({{1.0 / 4, 0.0, 0.0},
-                           {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                           {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                           {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                           {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                           {0.0, 0.0, 1.0}},
-                          torch::kFloat64)
-          : torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
-                          torch::kFloat64);
+  // A row for each point p, as the products over the points want it: [1, p, p * p] over the product
+  // of p's distances to the others; infinity last.
+  const auto g = [&]() -> torch::Tensor {
+    if (products != torch::kFloat32) {
+      return torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
+                           torch::kFloat64);
+    }
+    constexpr double kNear2 = 25.0 / 64, kFar2 = 9.0 / 4;
+    constexpr double kNorm = 1 / (2 * kNear2 * (kNear2 - kFar2));
+    constexpr double kFarNorm = 1 / (2 * kFar2 * (kFar2 - kNear2));
+    return torch::tensor({{1 / (kNear2 * kFar2), 0.0, 0.0},
+                          {kNorm, kNorm * 0.625, kNorm * kNear2},
+                          {kNorm, kNorm * -0.625, kNorm * kNear2},
+                          {kFarNorm, kFarNorm * 1.5, kFarNorm * kFar2},
+                          {kFarNorm, kFarNorm * -1.5, kFarNorm * kFar2},
+                          {0.0, 0.0, 1.0}},
+                         torch::kFloat64);
+  }();
   return torch::kron(g, g).to(torch::kFloat32);
 }
 

@@ -6,23 +6,28 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** F(4x4, 3x3) at the points 0, 1, -1, 2, -2 and infinity. */
+/** F(4x4, 3x3) at the points 0, 5/8, -5/8, 3/2, -3/2 and infinity. The usual 1 and 2 have twice the
+ *  error: of the pairs whose numbers float32 holds exactly, these have the least. */
 struct Float32Points {
   using Value = float;
   static constexpr int kOutputs = 4;
   static constexpr int kInputs = 6;
+  static constexpr float kNear = 0.625F;
+  static constexpr float kFar = 1.5F;
+  static constexpr float kNear2 = kNear * kNear;
+  static constexpr float kFar2 = kFar * kFar;
 
   static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
-    const Vec a = d[4] - 4.0F * d[2];
-    const Vec b = d[3] - 4.0F * d[1];
-    const Vec c = d[4] - d[2];
-    const Vec e = d[3] - d[1];
-    v[0] = 4.0F * (d[0] - d[2]) + c;
+    const Vec a = d[4] - kFar2 * d[2];
+    const Vec b = kNear * (d[3] - kFar2 * d[1]);
+    const Vec c = d[4] - kNear2 * d[2];
+    const Vec e = kFar * (d[3] - kNear2 * d[1]);
+    v[0] = kNear2 * kFar2 * d[0] - (kNear2 + kFar2) * d[2] + d[4];
     v[1] = a + b;
     v[2] = a - b;
-    v[3] = c + 2.0F * e;
-    v[4] = c - 2.0F * e;
-    v[5] = d[5] - d[3] - 4.0F * e;
+    v[3] = c + e;
+    v[4] = c - e;
+    v[5] = kNear2 * kFar2 * d[1] - (kNear2 + kFar2) * d[3] + d[5];
   }
 
   static void output(const Vec (&m)[kInputs], Vec (&y)[kOutputs]) {
@@ -31,17 +36,17 @@ struct Float32Points {
     const Vec c = m[3] + m[4];
     const Vec e = m[3] - m[4];
     y[0] = m[0] + a + c;
-    y[1] = b + 2.0F * e;
-    y[2] = a + 4.0F * c;
-    y[3] = b + 8.0F * e + m[5];
+    y[1] = kNear * b + kFar * e;
+    y[2] = kNear2 * a + kFar2 * c;
+    y[3] = kNear2 * kNear * b + kFar2 * kFar * e + m[5];
   }
 
   /** `output` transposed. */
   static void gradient(const Vec (&y)[kOutputs], Vec (&m)[kInputs]) {
-    const Vec a = y[0] + y[2];
-    const Vec b = y[1] + y[3];
-    const Vec c = y[0] + 4.0F * y[2];
-    const Vec e = 2.0F * y[1] + 8.0F * y[3];
+    const Vec a = y[0] + kNear2 * y[2];
+    const Vec b = kNear * y[1] + kNear2 * kNear * y[3];
+    const Vec c = y[0] + kFar2 * y[2];
+    const Vec e = kFar * y[1] + kFar2 * kFar * y[3];
     m[0] = y[0];
     m[1] = a + b;
     m[2] = a - b;

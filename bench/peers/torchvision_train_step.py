@@ -1,0 +1,98 @@
+"""torchvision's side of bench/train_step.mjs: a training step for each line on stdin, a line of JSON for each.
+
+Writes the weights that both sides start from (the goldens' formula) where the task says. Masks are decoded once,
+outside of what is timed, to the dense tensors that torchvision takes.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from pycocotools import mask as coco_mask
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models.detection import MaskRCNN
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "golden" / "make"))
+import formula  # noqa: E402
+import networks  # noqa: E402
+
+NORMS = {"frozen-batch": FrozenBatchNorm2d, "batch": nn.BatchNorm2d}
+STAGES = ["layer4", "layer3", "layer2", "layer1", "conv1"]
+
+
+def peak_rss_mb() -> float:
+    """The largest resident size of this process so far. Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def build(task: dict) -> MaskRCNN:
+    if task["network"] == "r50":
+        model = networks.mask_rcnn_resnet50(NORMS[task["norm"]])
+    else:
+        model = networks.mask_rcnn_small(networks.SMALL_CONFIG)
+    if task["minSize"] is None:
+        model.transform._skip_resize = True
+    else:
+        model.transform.min_size = (task["minSize"],)
+    formula.fill(model)
+    count = task["trainableLayers"]
+    trained = STAGES[:count] + (["bn1"] if count == 5 else [])
+    for name, parameter in model.backbone.body.named_parameters():
+        parameter.requires_grad_(any(name.startswith(stage) for stage in trained))
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.train(task["updateStatistics"])
+    return model
+
+
+def read(task: dict) -> tuple[list[torch.Tensor], list[dict]]:
+    size = [task["height"], task["width"]]
+    pictures, targets = [], []
+    for entry in task["pictures"]:
+        pixels = np.array(Image.open(entry["path"]).convert("RGB"))
+        pictures.append(torch.from_numpy(pixels).permute(2, 0, 1).float() / 255)
+        encoded = [{"size": size, "counts": counts.encode()} for counts in entry["masks"]]
+        boxes = torch.tensor(coco_mask.toBbox(encoded), dtype=torch.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        dense = torch.from_numpy(coco_mask.decode(encoded)).permute(2, 0, 1).contiguous()
+        labels = torch.ones(len(encoded), dtype=torch.int64)
+        targets.append({"boxes": boxes, "labels": labels, "masks": dense})
+    return pictures, targets
+
+
+def main() -> None:
+    task = json.loads(Path(sys.argv[1]).read_text())
+    torch.manual_seed(1)
+    model = build(task)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, task["weights"])
+    pictures, targets = read(task)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=1e-4, momentum=0.9, weight_decay=0.0005)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=task["precision"] == "bfloat16")
+
+    versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+    print(json.dumps({**versions, "threads": torch.get_num_threads()}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        with autocast:
+            losses = model(pictures, targets)
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+        values = {name: loss.item() for name, loss in losses.items()}
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "losses": values, "peak_rss_mb": peak_rss_mb()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+#include "model/convolution.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "error.h"
+#include "model/norm.h"
+#include "ops/winograd_conv.h"
+
+namespace cellroute::model {
+namespace {
+
+namespace nn = torch::nn;
+
+std::optional<Affine> fixed_affine(nn::Module& norm) {
+  if (const auto* frozen = norm.as<FrozenBatchNorm2d>()) return frozen->affine();
+  const auto* batch = norm.as<nn::BatchNorm2d>();
+  if (batch == nullptr || batch->is_training()) return std::nullopt;
+  const auto scale = batch->weight * (batch->running_var + batch->options.eps()).rsqrt();
+  return Affine{scale, batch->bias - batch->running_mean * scale};
+}
+
+/** Whether Winograd's filtering does it, and does it faster: 3x3 at stride 1, in float32. */
+bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
+  const auto is = [](const auto& sides, int64_t value) {
+    return sides->at(0) == value && sides->at(1) == value;
+  };
+  const auto& options = conv.options;
+  return is(options.kernel_size(), 3) && is(options.stride(), 1) &&
+         is(std::get<torch::ExpandingArray<2>>(options.padding()), 1) &&
+         x.scalar_type() == torch::kFloat32 && x.numel() > 0 &&
+         !at::autocast::is_autocast_enabled(at::kCPU) &&
+         ops::winograd_is_faster(options.in_channels(), options.out_channels(), torch::kFloat32);
+}
+
+torch::Tensor convolve_directly(const nn::Conv2dImpl& conv, const torch::Tensor& x,
+                                const torch::Tensor& weight, const torch::Tensor& bias) {
+  return torch::conv2d(x, weight, bias, conv.options.stride(),
+                       std::get<torch::ExpandingArray<2>>(conv.options.padding()));
+}
+
+}  // namespace
+
+torch::Tensor convolve(const nn::Conv2dImpl& conv, const torch::Tensor& x,
+                       const torch::Tensor& weight, const torch::Tensor& bias) {
+  if (is_minimal(conv, x)) return ops::winograd_conv(x, weight, bias);
+  return convolve_directly(conv, x, weight, bias);
+}
+
+torch::Tensor convolve_and_normalize(const nn::Conv2dImpl& conv, nn::Module& norm,
+                                     const torch::Tensor& x) {
+  if (const auto affine = fixed_affine(norm)) {
+    return convolve(conv, x, conv.weight * affine->scale.view({-1, 1, 1, 1}), affine->shift);
+  }
+  if (auto* group = norm.as<nn::GroupNorm>()) {
+    return group->forward(convolve(conv, x, conv.weight, conv.bias));
+  }
+  if (auto* batch = norm.as<nn::BatchNorm2d>()) {
+    // Maps stay in the layout they have: see has_batch_statistics.
+    return batch->forward(convolve_directly(conv, x, conv.weight, conv.bias));
+  }
+  throw Error("INVALID_CONFIG", "Unknown kind of norm");
+}
+
+bool has_batch_statistics(const nn::Module& network) {
+  const auto modules = network.modules();
+  return std::any_of(modules.begin(), modules.end(), [](const auto& module) {
+    const auto* batch = module->template as<nn::BatchNorm2d>();
+    return batch != nullptr && batch->is_training();
+  });
+}
+
+}  // namespace cellroute::model
