@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
+import { native } from '../../lib/native/load.js';
+import { pictureBytes, rejection, starter } from '../support/sdk.js';
+
+const weights = join(starter, 'fluorescence.safetensors');
+const { bfloat16 } = native().info();
+
+test('is float32 unless asked, or what the processor is best at', async () => {
+  await using plain = await CellSegmenter.load(weights);
+  await using auto = await CellSegmenter.load(weights, { precision: 'auto' });
+  expect(plain.precision).toBe('float32');
+  expect(auto.precision).toBe(bfloat16 ? 'bfloat16' : 'float32');
+});
+
+test('another name is refused with the choices', async () => {
+  const error = await rejection(CellSegmenter.load(weights, { precision: 'int4' as 'auto' }));
+  expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option: 'precision' } });
+  expect(error.message).toMatch(/float32.*bfloat16.*auto/);
+});
+
+(bfloat16 ? test.skip : test)('bfloat16 is refused where the processor lacks it', async () => {
+  expect(await rejection(CellSegmenter.load(weights, { precision: 'bfloat16' }))).toMatchObject({
+    code: 'PLATFORM_UNSUPPORTED',
+  });
+});
+
+(bfloat16 ? test : test.skip)('bfloat16 finds the cells that float32 finds', async () => {
+  await using exact = await CellSegmenter.load(weights);
+  await using short = await CellSegmenter.load(weights, { precision: 'bfloat16' });
+  const picture = pictureBytes('small');
+  const { cells } = await exact.segment(picture);
+  const rounded = (await short.segment(picture)).cells;
+  const iou = cells.masks.iou(rounded.masks);
+  cells.scores.forEach((score, i) => {
+    // Near the threshold a cell may come or go.
+    if (score < 0.6) return;
+    const row = Array.from(iou.subarray(i * rounded.length, (i + 1) * rounded.length));
+    expect(Math.max(...row)).toBeGreaterThan(0.9);
+  });
+  expect(Math.abs(rounded.length - cells.length)).toBeLessThanOrEqual(3);
+  // It did compute in another type.
+  expect(Array.from(rounded.scores)).not.toEqual(Array.from(cells.scores));
+});
+
+test('an ensemble hands it to its segmenters', async () => {
+  await using ensemble = await RoutedEnsemble.load(starter, { precision: 'auto' });
+  const precision = bfloat16 ? 'bfloat16' : 'float32';
+  expect(ensemble.segmenters.fluorescence?.precision).toBe(precision);
+});
