@@ -20,8 +20,9 @@ inline void sum_rows(const WeightedRows<T>& rows, int64_t channel) {
 
 template <typename T>
 void weighted_rows(const WeightedRows<T>& rows) {
+  constexpr int64_t kFourVecs = int64_t{4} * kLanes;
   int64_t c = 0;
-  for (; c + 4 * kLanes <= rows.channels; c += 4 * kLanes) sum_rows<4>(rows, c);
+  for (; c + kFourVecs <= rows.channels; c += kFourVecs) sum_rows<4>(rows, c);
   for (; c + kLanes <= rows.channels; c += kLanes) sum_rows<1>(rows, c);
   if (c == rows.channels) return;
   // The last channels through a copy with zeros behind them: past a map's end is no memory.
