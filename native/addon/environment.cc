@@ -15,6 +15,7 @@ void open_letter(napi_env env, napi_value, void*, void* data) {
     letter->open(env);
   } catch (const Napi::Error&) {
     // A worker that is being terminated runs no more JavaScript: there is nobody to tell.
+    return;
   }
 }
 

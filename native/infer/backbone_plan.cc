@@ -28,20 +28,19 @@ ConvNorm::ConvNorm(const State& state, const std::string& conv, const std::strin
   }
 }
 
-torch::Tensor ConvNorm::normalized(const torch::Tensor& maps) const {
-  return torch::group_norm(maps, group_->groups, group_->affine.weight, group_->affine.bias,
-                           group_->eps);
+torch::Tensor ConvNorm::Group::operator()(const torch::Tensor& maps) const {
+  return torch::group_norm(maps, groups, affine.weight, affine.bias, eps);
 }
 
 torch::Tensor ConvNorm::operator()(const torch::Tensor& input) const {
   if (!group_) return conv_(input);
-  auto result = normalized(conv_(input));
+  auto result = (*group_)(conv_(input));
   return relu_ ? result.relu_() : result;
 }
 
 torch::Tensor ConvNorm::add(const torch::Tensor& input, const torch::Tensor& sum) const {
   if (!group_) return conv_.add(input, sum);
-  auto result = normalized(conv_(input)).add_(sum);
+  auto result = (*group_)(conv_(input)).add_(sum);
   return relu_ ? result.relu_() : result;
 }
 
@@ -51,11 +50,11 @@ ResNetPlan::Block ResNetPlan::make_block(const State& state, const std::string& 
   Block block;
   const bool bottleneck = state.has(key + ".conv3.weight");
   const int count = bottleneck ? 3 : 2;
+  const auto numbered = [&](const char* name, int i) { return key + name + std::to_string(i); };
   for (int i = 1; i <= count; ++i) {
-    const auto number = std::to_string(i);
     // The stride is the bottleneck's 3x3's, or the first of two.
     const bool carries_stride = i == (bottleneck ? 2 : 1);
-    block.convs.emplace_back(state, key + ".conv" + number, key + ".bn" + number, config.norm,
+    block.convs.emplace_back(state, numbered(".conv", i), numbered(".bn", i), config.norm,
                              carries_stride ? stride : 1, Activation::kRelu, dtype);
   }
   if (state.has(key + ".downsample.0.weight")) {
@@ -106,15 +105,16 @@ std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& pictures,
 PyramidPlan::PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
                          torch::ScalarType dtype)
     : extra_level_(extra_level) {
-  const auto layer = [&](const std::string& key) {
-    const auto affine = affine_of(state, key);
+  const auto key = [&](const char* name, int i) {
+    return prefix + name + std::to_string(i) + ".0";
+  };
+  const auto layer = [&](const char* name, int i) {
+    const auto affine = affine_of(state, key(name, i));
     return ConvLayer(affine.weight, affine.bias, 1, Activation::kNone, dtype);
   };
-  for (int i = 0;; ++i) {
-    const auto number = std::to_string(i);
-    if (!state.has(prefix + "inner_blocks." + number + ".0.weight")) return;
-    inner_.push_back(layer(prefix + "inner_blocks." + number + ".0"));
-    layer_.push_back(layer(prefix + "layer_blocks." + number + ".0"));
+  for (int i = 0; state.has(key("inner_blocks.", i) + ".weight"); ++i) {
+    inner_.push_back(layer("inner_blocks.", i));
+    layer_.push_back(layer("layer_blocks.", i));
   }
 }
 

@@ -30,9 +30,9 @@ class ConvNorm {
     Affine affine;
     int64_t groups;
     double eps;
-  };
 
-  torch::Tensor normalized(const torch::Tensor& maps) const;
+    torch::Tensor operator()(const torch::Tensor& maps) const;
+  };
 
   bool relu_;
   std::optional<Group> group_;

@@ -97,7 +97,7 @@ bool winograd_is_faster(int64_t in_channels, int64_t out_channels, torch::Scalar
   // Below, the transforms cost more than the products they save; above, the transformed weights,
   // four times as many, no longer stay in any cache.
   constexpr int64_t kFewest = 32;
-  constexpr int64_t kMostWeights = 384 * 384;
+  constexpr int64_t kMostWeights = int64_t{384} * 384;
   if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest ||
       in_channels * out_channels > kMostWeights) {
     return false;
