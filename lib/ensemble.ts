@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkKeys, checkObject, checkString, refuse } from './check.js';
+import { checkKeys, checkObject, checkOneOf, checkString, refuse } from './check.js';
 import { CellClassifier } from './classifier.js';
+import { Dataset } from './data/dataset.js';
+import type { DatasetItem } from './data/types.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import { CellrouteError } from './errors.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import { decodeImage } from './image/decode.js';
 import type { ImageInput } from './image/types.js';
+import { METRIC_NAMES } from './metrics/index.js';
 import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
 import type { SaveOptions } from './model-file.js';
 import type { RoutedSegmentation } from './result.js';
@@ -18,6 +21,8 @@ import {
   type SegmentThresholds,
   THRESHOLD_KEYS,
 } from './segmenter.js';
+import { checkGrid } from './tune/grid.js';
+import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune/tune.js';
 import { writeAtomically } from './weights/atomic.js';
 
 export interface RoutedEnsembleOptions {
@@ -45,8 +50,8 @@ export interface RoutedSegmentOptions extends SegmentOptions {
 export class RoutedEnsemble {
   readonly classifier: CellClassifier;
   readonly segmenters: Readonly<Record<string, CellSegmenter | null>>;
-  readonly thresholds: Readonly<Record<string, SegmentThresholds>>;
   readonly fallback: string | undefined;
+  #thresholds: Readonly<Record<string, SegmentThresholds>>;
 
   /**
    * The ensemble owns what it is given: disposing it disposes its members.
@@ -82,7 +87,7 @@ export class RoutedEnsemble {
     }
     this.classifier = classifier;
     this.segmenters = Object.freeze({ ...segmenters });
-    this.thresholds = Object.freeze(structuredClone(thresholds));
+    this.#thresholds = Object.freeze(structuredClone(thresholds));
     this.fallback = fallback;
   }
 
@@ -124,6 +129,11 @@ export class RoutedEnsemble {
     }
   }
 
+  /** Of each type that has its own: those given, or found by {@link tune}. */
+  get thresholds(): Readonly<Record<string, SegmentThresholds>> {
+    return this.#thresholds;
+  }
+
   /** The cell types, in the order of the classifier's outputs. */
   get cellTypes(): readonly string[] {
     return this.classifier.config.classNames;
@@ -152,6 +162,52 @@ export class RoutedEnsemble {
     const own = this.thresholds[serving] ?? {};
     const found = await segmenter.segmentDecoded(picture, { ...own, ...thresholds, ...call });
     return { ...found, cellType, probabilities, segmenter: serving };
+  }
+
+  /**
+   * Searches, for each cell type by itself, the thresholds (score, mask, NMS, least area, overlaps) at which its
+   * segmenter does best on pictures with truth, and uses them from then on; `save` writes them. The network runs once a
+   * picture. Pictures count for the type that the data set says, or else for the one that the router names; those of
+   * types without a segmenter, and without a fallback, are left out. Judge the outcome on other pictures.
+   *
+   * @returns by the type whose segmenter was tuned. An abort leaves all thresholds as they were.
+   * @throws {CellrouteError} INVALID_ARGUMENT for options, and where no picture is of a type with a segmenter; what
+   *   loading a picture throws.
+   */
+  async tune(data: Dataset, options: TuneOptions = {}): Promise<Record<string, TunedThresholds>> {
+    checkKeys('', options, ['metric', 'grid', ...CALL_OPTION_KEYS]);
+    const { metric, grid, signal, onProgress } = options;
+    if (metric !== undefined) checkOneOf('metric', metric, METRIC_NAMES);
+    if (grid !== undefined) checkGrid(grid);
+    if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
+    const groups = new Map<string, DatasetItem[]>();
+    for (const item of data.items) {
+      const type = item.type ?? (await this.#typeOf(item, signal));
+      const serving = this.segmenters[type] ? type : this.fallback;
+      if (serving === undefined) continue;
+      groups.set(serving, [...(groups.get(serving) ?? []), item]);
+    }
+    if (groups.size === 0) {
+      const expected = `pictures of ${this.cellTypes.filter((type) => this.segmenters[type]).join(', ')}`;
+      throw refuse('data', expected, data.types.join(', ') || 'none');
+    }
+    const tuned: Record<string, TunedThresholds> = {};
+    for (const [i, [type, items]] of [...groups].entries()) {
+      tuned[type] = await tuneSegmenter(this.segmenters[type]!, items, this.#thresholds[type] ?? {}, {
+        ...(metric && { metric }),
+        ...(grid && { grid }),
+        ...(signal && { signal }),
+        ...(onProgress && {
+          onProgress: ({ stage, fraction }) =>
+            onProgress({ stage: `${type}: ${stage}`, fraction: (i + fraction) / groups.size }),
+        }),
+      });
+    }
+    const found = Object.fromEntries(
+      Object.entries(tuned).map(([type, { thresholds }]) => [type, thresholds]),
+    );
+    this.#thresholds = Object.freeze({ ...this.#thresholds, ...structuredClone(found) });
+    return tuned;
   }
 
   /** Tells which pixels of a picture made the router name a cell type: {@link CellClassifier.explain}. */
@@ -192,6 +248,12 @@ export class RoutedEnsemble {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  async #typeOf(item: DatasetItem, signal: AbortSignal | undefined): Promise<string> {
+    const call = signal ? { signal } : {};
+    const picture = await decodeImage((await item.load(signal)).image, call);
+    return (await this.classifier.classifyDecoded(picture, call)).label;
   }
 
   #noSegmenter(cellType: string, probability: number): CellrouteError {

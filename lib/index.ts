@@ -101,3 +101,5 @@ export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/traine
 export { syncWandb } from './trainer/wandb.js';
 export type { Transform, TransformKind } from './transforms/index.js';
 export * as transforms from './transforms/index.js';
+export type { TuneGrid } from './tune/grid.js';
+export type { TunedThresholds, TuneOptions } from './tune/tune.js';

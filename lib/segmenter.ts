@@ -13,6 +13,7 @@ import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import type { NativeSegmentation, NativeSegmentOptions } from './native/contract.js';
 import { call, native } from './native/load.js';
 import type { Segmentation } from './result.js';
+import { Candidates } from './tune/candidates.js';
 
 /** What decides which pixels become cells. Everything left out is the model's own or the default named here. */
 export interface SegmentThresholds {
@@ -160,6 +161,23 @@ export class CellSegmenter {
       cells: new Cells(cellArrays(found)),
       capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
     };
+  }
+
+  /**
+   * What one pass of the network sees in a picture, from which cells can be cut at any thresholds: those above
+   * `lowestScore`, with each of the NMS thresholds. @internal
+   */
+  async candidates(
+    picture: RawImage,
+    lowestScore: number,
+    nmsThresholds: readonly number[],
+    options: SegmentOptions,
+  ): Promise<Candidates> {
+    const request = nativeOptions(this.config, { ...options, minScore: lowestScore });
+    const found = await this.#model.run(options, (model, call) =>
+      native().findCandidates(model, picture, { ...request, nmsThresholds }, call),
+    );
+    return new Candidates(found, nmsThresholds, picture);
   }
 
   /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { CellrouteError } from '../errors.js';
 import { type PairFilesOptions, pairFiles } from '../metrics/files/index.js';
 import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from '../metrics/index.js';
 import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { evaluationTables } from './evaluation-tables.js';
-import { numberIn } from './options.js';
+import { columnIs, numberIn } from './options.js';
 
 interface Flags {
   truth: string;
@@ -56,7 +56,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--ignore-classes', 'take all cells for one class')
     .option('--only-predicted', 'leave out pictures that have no prediction')
-    .option('--where <column=value>', 'only pictures with this value; may be repeated', pairsOf)
+    .option('--where <column=value>', 'only pictures with this value; may be repeated', columnIs)
     .option('--type-column <names>', 'column with the cell type (type or cell_type)', (text: string) =>
       text.split(',').map((name) => name.trim()),
     )
@@ -135,12 +135,6 @@ function evaluateOptions({
       ? {}
       : { bootstrap: { samples: bootstrap, ...(seed === undefined ? {} : { seed }) } }),
   };
-}
-
-function pairsOf(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('Expected column=value.');
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
 /** All pictures, the ends of the interval where there is one, and each type. */

@@ -14,6 +14,7 @@ import { registerInspect } from './inspect.js';
 import { registerReport } from './report.js';
 import { registerSegment } from './segment.js';
 import { registerTrain } from './train.js';
+import { registerTune } from './tune.js';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;
@@ -40,6 +41,7 @@ registerClassify(program);
 registerEvaluate(program);
 registerExplain(program);
 registerTrain(program);
+registerTune(program);
 registerInspect(program);
 registerConvert(program);
 registerDataset(program);

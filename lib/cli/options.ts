@@ -31,6 +31,13 @@ export function wordsOf<T extends string>(allowed: readonly T[]) {
     });
 }
 
+/** `column=value`, together with those given before. */
+export function columnIs(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Expected column=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
 /** What the option of {@link withPrecision} gives. */
 export interface PrecisionFlag {
   precision: NonNullable<LoadSegmenterOptions['precision']>;

@@ -137,6 +137,18 @@ export interface NativeSegmentation {
   proposalsCapped: boolean;
 }
 
+/** What one pass of the network leaves to be decided by thresholds, by falling score. */
+export interface NativeCandidates {
+  boxes: Float32Array;
+  scores: Float32Array;
+  labels: Int32Array;
+  /** [cells, side, side], of the label's class. */
+  probabilities: Float32Array;
+  side: number;
+  /** [cells, NMS thresholds]: not 0 where `segment` with this threshold keeps the cell. */
+  keptBy: Uint8Array;
+}
+
 export interface NativeClassification {
   logits: Float32Array;
   probabilities: Float32Array;
@@ -408,6 +420,21 @@ export interface NativeAddon {
     options: NativeSegmentOptions,
     call: NativeCall,
   ): Promise<NativeSegmentation>;
+  /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
+  findCandidates(
+    model: ModelHandle,
+    picture: NativePicture,
+    options: NativeSegmentOptions & { nmsThresholds: readonly number[] },
+    call: NativeCall,
+  ): Promise<NativeCandidates>;
+  /** The masks of candidates of a picture at a mask threshold, one each. */
+  cutMasks(
+    candidates: Pick<NativeCandidates, 'boxes' | 'probabilities' | 'side'>,
+    height: number,
+    width: number,
+    threshold: number,
+    call: NativeCall,
+  ): Promise<MaskBatch>;
   classify(
     model: ModelHandle,
     picture: NativePicture,

@@ -2,6 +2,7 @@
 #include <napi.h>
 #include <torch/version.h>
 
+#include "addon/candidates.h"
 #include "addon/classify.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
@@ -39,6 +40,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_metrics(env, exports);
   register_model(env, exports);
   register_segment(env, exports);
+  register_candidates(env, exports);
   register_classify(env, exports);
   register_explain(env, exports);
   register_train(env, exports);

@@ -23,18 +23,11 @@ constexpr double kBatchPixels = 512.0 * 512.0;
 
 infer::SegmentOptions read_options(const Napi::Value& value) {
   const Fields fields(value, "options");
-  infer::SegmentOptions options{
-      .intensity = read_intensity(fields.value("intensity")),
-      .detect = {.score_threshold = fields.number("scoreThreshold"),
-                 .nms_threshold = fields.number("nmsThreshold"),
-                 .detections_per_image = fields.integer("detectionsPerImage"),
-                 .rpn_pre_nms_top_n = fields.integer("rpnPreNmsTopN"),
-                 .rpn_post_nms_top_n = fields.integer("rpnPostNmsTopN"),
-                 .rpn_nms_threshold = fields.number("rpnNmsThreshold"),
-                 .rpn_score_threshold = fields.number("rpnScoreThreshold")},
-      .mask_threshold = fields.number("maskThreshold"),
-      .min_area = static_cast<uint32_t>(fields.integer("minArea")),
-      .max_lost = std::nullopt};
+  infer::SegmentOptions options{.intensity = read_intensity(fields.value("intensity")),
+                                .detect = read_detect_options(fields),
+                                .mask_threshold = fields.number("maskThreshold"),
+                                .min_area = static_cast<uint32_t>(fields.integer("minArea")),
+                                .max_lost = std::nullopt};
   if (fields.has("maxLost")) options.max_lost = fields.number("maxLost");
   return options;
 }
@@ -129,6 +122,16 @@ Napi::Value segment(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+model::DetectOptions read_detect_options(const Fields& fields) {
+  return {.score_threshold = fields.number("scoreThreshold"),
+          .nms_threshold = fields.number("nmsThreshold"),
+          .detections_per_image = fields.integer("detectionsPerImage"),
+          .rpn_pre_nms_top_n = fields.integer("rpnPreNmsTopN"),
+          .rpn_post_nms_top_n = fields.integer("rpnPostNmsTopN"),
+          .rpn_nms_threshold = fields.number("rpnNmsThreshold"),
+          .rpn_score_threshold = fields.number("rpnScoreThreshold")};
+}
 
 void register_segment(Napi::Env env, Napi::Object exports) {
   exports.Set("segment", Napi::Function::New(env, segment));

@@ -2,7 +2,13 @@
 
 #include <napi.h>
 
+#include "addon/read.h"
+#include "model/detect.h"
+
 namespace cellroute::addon {
+
+/** The part of NativeSegmentOptions that the network goes by. */
+model::DetectOptions read_detect_options(const Fields& fields);
 
 /** segment(model, picture, options, call). */
 void register_segment(Napi::Env env, Napi::Object exports);

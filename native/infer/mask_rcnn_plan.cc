@@ -89,6 +89,13 @@ std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Ten
   return model::detect(network_->frame(), *this, pictures, options, poll);
 }
 
+model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& picture,
+                                           const model::DetectOptions& options,
+                                           const std::vector<double>& nms_thresholds,
+                                           const Poll& poll) {
+  return model::candidates(network_->frame(), *this, picture, options, nms_thresholds, poll);
+}
+
 std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
                                                  const model::Progress& progress) {
   const auto input =

@@ -26,6 +26,9 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
   std::vector<model::Detections> detect(const std::vector<torch::Tensor>& pictures,
                                         const model::DetectOptions& options, const Poll& poll);
 
+  model::Candidates candidates(const torch::Tensor& picture, const model::DetectOptions& options,
+                               const std::vector<double>& nms_thresholds, const Poll& poll);
+
   std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
                                      const model::Progress& progress) override;
   model::RpnPredictions propose(const std::vector<torch::Tensor>& levels) override;

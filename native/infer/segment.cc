@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "infer/vectors.h"
 #include "mask/overlap.h"
 #include "ops/paste.h"
 
@@ -48,13 +49,6 @@ void remove_small(Cells& cells, uint32_t min_area) {
     if (cells.areas[i] >= min_area) kept.push_back(i);
   }
   if (kept.size() < cells.areas.size()) select(cells, kept);
-}
-
-template <typename T>
-std::vector<T> to_vector(const torch::Tensor& tensor, torch::ScalarType dtype) {
-  const auto plain = tensor.to(dtype).contiguous();
-  const auto* data = plain.const_data_ptr<T>();
-  return std::vector<T>(data, data + plain.numel());
 }
 
 Cells finish(const model::Detections& found, const io::Picture& picture,

@@ -34,11 +34,18 @@ std::vector<int64_t> counts_of(const std::vector<torch::Tensor>& lists) {
   return counts;
 }
 
-std::vector<BoxDetections> detect_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                                        const std::vector<torch::Tensor>& levels,
-                                        const std::vector<Proposals>& proposals,
-                                        const std::vector<ImageSize>& pictures,
-                                        const BoxDetectionOptions& options) {
+/** What all pictures of a call share until their boxes are judged. */
+struct Pass {
+  ImageBatch batch;
+  std::vector<torch::Tensor> levels;  // without the extra one, which is for the RPN alone
+  std::vector<Proposals> proposals;
+  std::vector<BoxPredictions> predictions;  // of each picture's proposals
+};
+
+std::vector<BoxPredictions> predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                                          const std::vector<torch::Tensor>& levels,
+                                          const std::vector<Proposals>& proposals,
+                                          const std::vector<ImageSize>& pictures) {
   std::vector<torch::Tensor> boxes;
   for (const auto& some : proposals) boxes.push_back(some.boxes);
   const auto rois = to_rois(boxes);
@@ -50,17 +57,34 @@ std::vector<BoxDetections> detect_boxes(const MaskRcnnFrame& frame, MaskRcnnPart
     all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
     all.box_regression.narrow(0, begin, chunk.size(0)).copy_(some.box_regression);
   });
-
-  std::vector<BoxDetections> detections;
+  std::vector<BoxPredictions> predictions;
   int64_t begin = 0;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const int64_t count = boxes[i].size(0);
-    detections.push_back(postprocess_detections(
-        {all.class_logits.narrow(0, begin, count), all.box_regression.narrow(0, begin, count)},
-        boxes[i], pictures[i], frame.box_coder, options));
-    begin += count;
+  for (const auto& some : boxes) {
+    predictions.push_back({all.class_logits.narrow(0, begin, some.size(0)),
+                           all.box_regression.narrow(0, begin, some.size(0))});
+    begin += some.size(0);
   }
-  return detections;
+  return predictions;
+}
+
+Pass pass(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+          const std::vector<torch::Tensor>& pictures, const DetectOptions& options,
+          const Poll& poll) {
+  poll("transform", 0);
+  auto batch = frame.transform(pictures);
+  poll("backbone", kBackboneBegins);
+  auto levels = parts.pyramid(batch.tensors, [&poll](double done) {
+    poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
+  });
+  poll("proposals", kProposalsBegin);
+  auto proposals = frame.rpn.filter_proposals(
+      parts.propose(levels), batch,
+      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
+       options.rpn_score_threshold, frame.config.rpn.min_size});
+  poll("boxes", kBoxesBegin);
+  levels.resize(frame.config.returned_layers.size());
+  auto predictions = predict_boxes(frame, parts, levels, proposals, batch.sizes);
+  return {std::move(batch), std::move(levels), std::move(proposals), std::move(predictions)};
 }
 
 /** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M]. */
@@ -99,33 +123,48 @@ std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                const std::vector<torch::Tensor>& pictures,
                                const DetectOptions& options, const Poll& poll) {
   const torch::NoGradGuard no_grad;
-  poll("transform", 0);
-  auto batch = frame.transform(pictures);
-  poll("backbone", kBackboneBegins);
-  auto levels = parts.pyramid(batch.tensors, [&poll](double done) {
-    poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
-  });
-  poll("proposals", kProposalsBegin);
-  const auto proposals = frame.rpn.filter_proposals(
-      parts.propose(levels), batch,
-      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
-       options.rpn_score_threshold, frame.config.rpn.min_size});
-
-  poll("boxes", kBoxesBegin);
-  // The extra level is for the RPN alone.
-  levels.resize(frame.config.returned_layers.size());
-  const auto found =
-      detect_boxes(frame, parts, levels, proposals, batch.sizes,
-                   {options.score_threshold, options.nms_threshold, options.detections_per_image});
-  const auto masks = detect_masks(frame, parts, levels, found, batch.sizes, poll);
+  const auto seen = pass(frame, parts, pictures, options, poll);
+  std::vector<BoxDetections> found;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    found.push_back(postprocess_detections(
+        seen.predictions[i], seen.proposals[i].boxes, seen.batch.sizes[i], frame.box_coder,
+        {options.score_threshold, options.nms_threshold, options.detections_per_image}));
+  }
+  const auto masks = detect_masks(frame, parts, seen.levels, found, seen.batch.sizes, poll);
 
   std::vector<Detections> detections;
   for (size_t i = 0; i < pictures.size(); ++i) {
     const ImageSize size{pictures[i].size(1), pictures[i].size(2)};
-    detections.push_back({resize_boxes(found[i].boxes, batch.sizes[i], size), found[i].scores,
-                          found[i].labels, masks[i], found[i].capped, proposals[i].capped});
+    detections.push_back({resize_boxes(found[i].boxes, seen.batch.sizes[i], size), found[i].scores,
+                          found[i].labels, masks[i], found[i].capped, seen.proposals[i].capped});
   }
   return detections;
+}
+
+Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                      const torch::Tensor& picture, const DetectOptions& options,
+                      const std::vector<double>& nms_thresholds, const Poll& poll) {
+  const torch::NoGradGuard no_grad;
+  const auto seen = pass(frame, parts, {picture}, options, poll);
+  const auto scored = score_boxes(seen.predictions[0], seen.proposals[0].boxes, seen.batch.sizes[0],
+                                  frame.box_coder, options.score_threshold);
+  // What one threshold or the other keeps, as masks cost most; a bit for each threshold.
+  auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
+                              torch::kBool);
+  for (size_t i = 0; i < nms_thresholds.size(); ++i) {
+    const auto order = suppress(scored, nms_thresholds[i]);
+    const int64_t count = std::min(options.detections_per_image, order.size(0));
+    kept_by.select(1, static_cast<int64_t>(i)).index_fill_(0, order.narrow(0, 0, count), true);
+  }
+  const auto wanted = kept_by.any(1).nonzero().squeeze(1);
+  const auto by_score = scored.scores.index_select(0, wanted).argsort(/*stable=*/true, 0, true);
+  const auto rows = wanted.index_select(0, by_score);
+  const auto found = select(scored, rows);
+  const auto masks = detect_masks(frame, parts, seen.levels, {found}, seen.batch.sizes, poll);
+  const ImageSize size{picture.size(1), picture.size(2)};
+  return {{resize_boxes(found.boxes, seen.batch.sizes[0], size), found.scores, found.labels,
+           masks[0], false, seen.proposals[0].capped},
+          kept_by.index_select(0, rows)};
 }
 
 }  // namespace cellroute::model

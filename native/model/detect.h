@@ -79,4 +79,18 @@ std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                const std::vector<torch::Tensor>& pictures,
                                const DetectOptions& options, const Poll& poll);
 
+/** The detections of one picture for several NMS thresholds at once. */
+struct Candidates {
+  /** Of all thresholds together, by falling score. */
+  Detections detections;
+  /** [N, thresholds] bool: whether detect with that threshold keeps it. */
+  torch::Tensor kept_by;
+};
+
+/** What detect finds in a picture [3, H, W] with each of these in the place of
+ *  options.nms_threshold; the network runs once. */
+Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                      const torch::Tensor& picture, const DetectOptions& options,
+                      const std::vector<double>& nms_thresholds, const Poll& poll);
+
 }  // namespace cellroute::model

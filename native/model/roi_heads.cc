@@ -61,36 +61,47 @@ torch::Tensor RoiHeadsImpl::predict_masks(const torch::Tensor& pooled) {
   return mask_predictor_(mask_head_->is_empty() ? pooled : mask_head_->forward(pooled));
 }
 
+BoxDetections select(const BoxDetections& from, const torch::Tensor& rows) {
+  return {from.boxes.index_select(0, rows), from.scores.index_select(0, rows),
+          from.labels.index_select(0, rows)};
+}
+
 torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tensor& labels) {
   const auto index = labels.view({-1, 1, 1, 1}).expand({-1, 1, logits.size(2), logits.size(3)});
   return logits.gather(1, index).squeeze(1).sigmoid_();
 }
 
+BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
+                          ImageSize picture, const BoxCoder& coder, double score_threshold) {
+  constexpr double kMinSize = 1e-2;
+  const int64_t foreground = predictions.class_logits.size(1) - 1;
+  // Rows run over proposals, then classes.
+  const auto boxes = ops::clip_boxes_to_image(
+      coder.decode(predictions.box_regression, proposals).narrow(1, 1, foreground).reshape({-1, 4}),
+      picture.height, picture.width);
+  const auto scores =
+      torch::softmax(predictions.class_logits, -1).narrow(1, 1, foreground).reshape({-1});
+  const auto labels = torch::arange(1, foreground + 1, scores.options().dtype(torch::kInt64))
+                          .expand({proposals.size(0), -1})
+                          .reshape({-1});
+  const auto sure = (scores > score_threshold).nonzero().squeeze(1);
+  const auto large = ops::remove_small_boxes(boxes.index_select(0, sure), kMinSize);
+  return select(BoxDetections{boxes, scores, labels}, sure.index_select(0, large));
+}
+
+torch::Tensor suppress(const BoxDetections& scored, double nms_threshold) {
+  return ops::batched_nms(scored.boxes, scored.scores, scored.labels, nms_threshold);
+}
+
 BoxDetections postprocess_detections(const BoxPredictions& predictions,
                                      const torch::Tensor& proposals, ImageSize picture,
                                      const BoxCoder& coder, const BoxDetectionOptions& options) {
-  constexpr double kMinSize = 1e-2;
-  const int64_t foreground = predictions.class_logits.size(1) - 1;
-  // Every class of a proposal stands for itself from here on: rows run over proposals, then
-  // classes.
-  auto boxes = ops::clip_boxes_to_image(
-      coder.decode(predictions.box_regression, proposals).narrow(1, 1, foreground).reshape({-1, 4}),
-      picture.height, picture.width);
-  auto scores = torch::softmax(predictions.class_logits, -1).narrow(1, 1, foreground).reshape({-1});
-  auto labels = torch::arange(1, foreground + 1, scores.options().dtype(torch::kInt64))
-                    .expand({proposals.size(0), -1})
-                    .reshape({-1});
-  const auto keep = [&](const torch::Tensor& index) {
-    boxes = boxes.index_select(0, index);
-    scores = scores.index_select(0, index);
-    labels = labels.index_select(0, index);
-  };
-  keep((scores > options.score_threshold).nonzero().squeeze(1));
-  keep(ops::remove_small_boxes(boxes, kMinSize));
-  const auto order = ops::batched_nms(boxes, scores, labels, options.nms_threshold);
+  const auto scored = score_boxes(predictions, proposals, picture, coder, options.score_threshold);
+  const auto order = suppress(scored, options.nms_threshold);
   const int64_t count = std::min(options.detections_per_image, order.size(0));
-  keep(order.narrow(0, 0, count));
-  return {boxes, scores, labels, order.size(0) > count};
+  auto best = select(scored, order.narrow(0, 0, count));
+  best.capped = order.size(0) > count;
+  return best;
 }
 
 }  // namespace cellroute::model

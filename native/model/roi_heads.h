@@ -67,9 +67,19 @@ TORCH_MODULE(RoiHeads);
 /** Logits [K, classes, H, W] give the probabilities of each one's label [K]: [K, H, W]. */
 torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tensor& labels);
 
-/** Class scores and boxes of one picture's proposals, filtered: softmax, decode, clip, drop the
- *  background, low scores (<= score_threshold) and boxes with a side below 0.01, NMS within each
- *  class, keep the best. */
+/** Those rows, in that order. */
+BoxDetections select(const BoxDetections& from, const torch::Tensor& rows);
+
+/** Class scores and boxes of one picture's proposals, every class of a proposal for itself, in the
+ *  order of the proposals: softmax, decode, clip, drop the background, low scores
+ *  (<= score_threshold) and boxes with a side below 0.01. */
+BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
+                          ImageSize picture, const BoxCoder& coder, double score_threshold);
+
+/** Rows that NMS within each class keeps, by falling score: int64. */
+torch::Tensor suppress(const BoxDetections& scored, double nms_threshold);
+
+/** Both, and then the best: torchvision's RoIHeads.postprocess_detections. */
 BoxDetections postprocess_detections(const BoxPredictions& predictions,
                                      const torch::Tensor& proposals, ImageSize picture,
                                      const BoxCoder& coder, const BoxDetectionOptions& options);

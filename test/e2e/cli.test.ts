@@ -119,6 +119,21 @@ describe('segment', () => {
   });
 });
 
+test('tune writes an ensemble with the thresholds it prints', () => {
+  const out = join(folder, 'tuned');
+  const flags = ['--type-column', 'modality', '--where', 'split=val', '--out', out, '--json'];
+  const { status, stdout } = cellroute('tune', join(root, 'test/data/nuclei'), ...flags);
+  expect(status).toBe(0);
+  const { fluorescence } = JSON.parse(stdout).types;
+  expect(fluorescence.after).toBeGreaterThan(fluorescence.before);
+  const written = JSON.parse(readFileSync(join(out, 'ensemble.json'), 'utf8'));
+  expect(written.segmenters.fluorescence.thresholds).toEqual(fluorescence.thresholds);
+
+  const other = cellroute('tune', join(root, 'test/data/nuclei'), '--where', 'split=none', '--out', out);
+  expect(other.status).toBe(1);
+  expect(other.stderr).toMatch(/data.*INVALID_ARGUMENT/s);
+});
+
 test('classify names the type, as text and as JSON', () => {
   expect(cellroute('classify', picture.small).stdout).toMatch(
     /: fluorescence \(fluorescence 0\.\d+, histology/,

@@ -1,0 +1,74 @@
+import { SingleBar } from 'cli-progress';
+import { type Command, Option } from 'commander';
+import { RoutedEnsemble } from '../ensemble.js';
+import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
+import type { TunedThresholds } from '../tune/tune.js';
+import { columns } from './columns.js';
+import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
+import { columnIs, type PrecisionFlag, withPrecision } from './options.js';
+
+interface Flags extends DatasetFlags, PrecisionFlag {
+  model?: string;
+  out: string;
+  metric: MetricName;
+  where?: Record<string, string>;
+  json?: boolean;
+}
+
+/** Adds `cellroute tune PATH`. */
+export function registerTune(program: Command): void {
+  const command = program
+    .command('tune')
+    .description("Searches each type's thresholds on pictures with truth, and writes the ensemble with them")
+    .argument('<path>', datasetForms);
+  withPrecision(addDatasetOptions(command))
+    .requiredOption('--out <folder>', 'where the tuned ensemble goes')
+    .option('--model <folder>', 'the ensemble; by default the starter')
+    .addOption(
+      new Option('--metric <name>', 'what is to be as high as can be')
+        .choices(METRIC_NAMES)
+        .default('kaggle'),
+    )
+    .option('--where <column=value>', 'only pictures with this value; may be repeated', columnIs)
+    .option('--json', 'print everything as JSON instead of a table')
+    .addHelpText(
+      'after',
+      `
+The network runs once a picture, the search on what it saw. Judge the outcome on other pictures:
+  cellroute tune data --where split=val --out ensembles/tuned`,
+    )
+    .action(run);
+}
+
+async function run(path: string, flags: Flags): Promise<void> {
+  const { model, out, metric, where = {}, precision, json } = flags;
+  const opened = await openWithFlags(path, flags);
+  const data = opened.filter({
+    where: (item) => Object.entries(where).every(([name, value]) => item.columns[name] === value),
+  });
+  await using ensemble = await RoutedEnsemble.load(model, { precision });
+  const bar = new SingleBar({ format: '{bar} {stage}', hideCursor: true, stream: process.stderr });
+  bar.start(1, 0, { stage: '' });
+  // Nothing is written before the end, so that Ctrl-C may end the process at once.
+  const tuned = await ensemble
+    .tune(data, { metric, onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }) })
+    .finally(() => bar.stop());
+  await ensemble.save(out);
+  console.log(json ? JSON.stringify({ metric, types: tuned }, null, 2) : table(metric, tuned));
+}
+
+function table(metric: MetricName, tuned: Record<string, TunedThresholds>): string {
+  const rows = Object.entries(tuned).map(([type, { thresholds, before, after, pictures, tried }]) => [
+    type,
+    String(pictures),
+    before.toFixed(3),
+    after.toFixed(3),
+    String(tried),
+    Object.entries(thresholds)
+      .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+      .join(', '),
+  ]);
+  return columns([['type', 'pictures', `${metric} before`, 'after', 'tried', 'thresholds'], ...rows]).join(
+    '\n',
+  );
+}

@@ -1,0 +1,72 @@
+import { Masks } from '../mask/masks.js';
+import { type CallOptions, runJob } from '../model.js';
+import type { NativeCandidates } from '../native/contract.js';
+import { native } from '../native/load.js';
+import type { Cut } from './grid.js';
+
+/** The masks of a picture at one mask threshold. */
+interface CutMasks {
+  masks: Masks;
+  areas: Uint32Array;
+}
+
+/** What one pass of a network saw in a picture: cells can be cut from it at any thresholds, without the network. */
+export class Candidates {
+  readonly #found: NativeCandidates;
+  readonly #nmsThresholds: readonly number[];
+  readonly #size: { width: number; height: number };
+  readonly #masks = new Map<number, Promise<CutMasks>>();
+
+  constructor(
+    found: NativeCandidates,
+    nmsThresholds: readonly number[],
+    size: { width: number; height: number },
+  ) {
+    this.#found = found;
+    this.#nmsThresholds = nmsThresholds;
+    this.#size = size;
+  }
+
+  /** The cells that `segment` finds with these thresholds. */
+  async cells(
+    cut: Cut,
+    options: CallOptions,
+  ): Promise<{ masks: Masks; scores: Float32Array; labels: Int32Array }> {
+    const { scores, labels, keptBy } = this.#found;
+    const { masks, areas } = await this.#cutAt(cut.maskThreshold, options);
+    const nms = this.#nmsThresholds.indexOf(cut.nmsThreshold);
+    const indices = Array.from(scores.keys()).filter(
+      (i) =>
+        keptBy[i * this.#nmsThresholds.length + nms] !== 0 &&
+        scores[i]! > cut.minScore &&
+        areas[i]! >= cut.minArea,
+    );
+    const pick = (chosen: readonly number[], of: Masks) => ({
+      masks: of,
+      scores: Float32Array.from(chosen, (i) => scores[i]!),
+      labels: Int32Array.from(chosen, (i) => labels[i]!),
+    });
+    if (cut.maxLost === null) return pick(indices, masks.select(indices));
+    const disjoint = masks.select(indices).removeOverlaps({ maxLost: cut.maxLost });
+    const left = disjoint.masks.areas();
+    const large = Array.from(left.keys()).filter((i) => left[i]! >= cut.minArea);
+    return pick(
+      large.map((i) => indices[disjoint.kept[i]!]!),
+      disjoint.masks.select(large),
+    );
+  }
+
+  #cutAt(threshold: number, options: CallOptions): Promise<CutMasks> {
+    const known = this.#masks.get(threshold);
+    if (known) return known;
+    const { width, height } = this.#size;
+    const cutting = runJob({ ...(options.signal && { signal: options.signal }) }, (call) =>
+      native().cutMasks(this.#found, height, width, threshold, call),
+    ).then((batch) => {
+      const masks = Masks.fromBatch(batch);
+      return { masks, areas: masks.areas() };
+    });
+    this.#masks.set(threshold, cutting);
+    return cutting;
+  }
+}

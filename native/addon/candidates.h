@@ -1,0 +1,11 @@
+#pragma once
+
+#include <napi.h>
+
+namespace cellroute::addon {
+
+/** findCandidates(model, picture, options, call), cutMasks(candidates, height, width, threshold,
+ *  call). */
+void register_candidates(Napi::Env env, Napi::Object exports);
+
+}  // namespace cellroute::addon

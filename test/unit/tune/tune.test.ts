@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CellSegmenter,
+  type Dataset,
+  decodeImage,
+  evaluate,
+  openDataset,
+  RoutedEnsemble,
+} from '../../../lib/index.js';
+import { thresholdsOf } from '../../../lib/tune/grid.js';
+import { pictureBytes, rejection, root, starter } from '../../support/sdk.js';
+
+const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552'];
+let data: Dataset;
+let ensemble: RoutedEnsemble;
+beforeAll(async () => {
+  data = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
+    ids: small,
+  });
+  expect(data.items).toHaveLength(1);
+});
+beforeEach(async () => {
+  ensemble = await RoutedEnsemble.load();
+});
+afterEach(() => ensemble.dispose());
+
+/** The competition's metric of what an ensemble finds, the long way. */
+async function judge(judged: RoutedEnsemble): Promise<number> {
+  const pictures = [];
+  for (const item of data.items) {
+    const { image, masks } = await item.load();
+    const { cells } = await judged.segment(image, { cellType: item.type! });
+    pictures.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
+  }
+  return (await evaluate(pictures)).kaggle.mean;
+}
+
+test('what is cut from candidates is what segment finds, at any thresholds', async () => {
+  await using segmenter = await CellSegmenter.load(join(starter, 'fluorescence.safetensors'));
+  const picture = await decodeImage(pictureBytes('medium'));
+  const nmsThresholds = [0.1, 0.3, 0.6];
+  const candidates = await segmenter.candidates(picture, 0.1, nmsThresholds, {});
+  for (const nmsThreshold of nmsThresholds) {
+    for (const [minScore, maskThreshold, minArea, maxLost] of [
+      [0.1, 0.5, 0, null],
+      [0.4, 0.35, 60, 0.2],
+      [0.7, 0.65, 150, 0.7],
+      [0.1, 0.5, 40, 0],
+      [1, 0.5, 0, null],
+    ] as const) {
+      const cut = { minScore, maskThreshold, nmsThreshold, minArea, maxLost };
+      const { cells } = await segmenter.segmentDecoded(picture, thresholdsOf(cut));
+      const { masks, scores, labels } = await candidates.cells(cut, {});
+      expect(masks.toCoco()).toEqual(cells.masks.toCoco());
+      expect(Array.from(scores)).toEqual(Array.from(cells.scores));
+      expect(Array.from(labels)).toEqual(Array.from(cells.labels));
+    }
+  }
+});
+
+test('an ensemble is better by what the search says, and takes its thresholds along', async () => {
+  const before = await judge(ensemble);
+  const stages = new Set<string>();
+  const tuned = await ensemble.tune(data, { onProgress: ({ stage }) => stages.add(stage) });
+  expect(Object.keys(tuned)).toEqual(['fluorescence']);
+  const found = tuned.fluorescence!;
+  expect(found.pictures).toBe(1);
+  expect(found.before).toBeCloseTo(before, 12);
+  expect(found.after).toBeGreaterThan(found.before);
+  expect(ensemble.thresholds.fluorescence).toEqual(found.thresholds);
+  expect(await judge(ensemble)).toBeCloseTo(found.after, 12);
+  expect([...stages]).toEqual(['fluorescence: network', 'fluorescence: search', 'fluorescence: done']);
+
+  const folder = mkdtempSync(join(tmpdir(), 'cellroute-tune-'));
+  try {
+    await ensemble.save(folder);
+    await using again = await RoutedEnsemble.load(folder);
+    expect(again.thresholds.fluorescence).toEqual(found.thresholds);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('searches the values it is given, for the metric it is given', async () => {
+  const grid = { minScore: [0.3], maskThreshold: [0.4], nmsThreshold: [0.3], minArea: [20], maxLost: [0.5] };
+  const now = ensemble.thresholds.fluorescence ?? {};
+  const { fluorescence } = await ensemble.tune(data, { metric: 'f1', grid });
+  const { minScore, maskThreshold } = fluorescence!.thresholds;
+  // Those, and what was in use.
+  expect([0.3, now.minScore ?? 0.5]).toContain(minScore);
+  expect([0.4, now.maskThreshold ?? 0.5]).toContain(maskThreshold);
+  expect(fluorescence!.tried).toBeLessThanOrEqual(2 ** 5);
+});
+
+test('an abort leaves the thresholds as they were', async () => {
+  const before = ensemble.thresholds;
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const tuning = ensemble.tune(data, {
+    signal: stop.signal,
+    onProgress: ({ stage }) => {
+      if (stage.endsWith('search')) stop.abort(reason);
+    },
+  });
+  expect(await rejection(tuning)).toBe(reason);
+  expect(ensemble.thresholds).toBe(before);
+});
+
+test.each([
+  ['metric', { metric: 'dice' as 'f1' }],
+  ['grid.minScore[1]', { grid: { minScore: [0.5, 2] } }],
+  ['grid.minArea', { grid: { minArea: [] } }],
+  ['grid.sharpness', { grid: { sharpness: [1] } as object }],
+])('refuses %s', async (option, options) => {
+  expect(await rejection(ensemble.tune(data, options))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    details: { option },
+  });
+});
+
+test('refuses pictures of types that it cannot segment', async () => {
+  const other = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
+    types: ['histology'],
+  });
+  expect(await rejection(ensemble.tune(other))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    details: { option: 'data' },
+  });
+});
