@@ -17,7 +17,7 @@ namespace cpu = cellroute::ops::cpu;
 
 namespace {
 
-const std::vector<double> kScales{0.25, 0.125, 0.0625};
+std::vector<double> scales() { return {0.25, 0.125, 0.0625}; }
 
 struct Pyramid {
   std::vector<torch::Tensor> maps;
@@ -50,7 +50,7 @@ torch::Tensor reference(const Pyramid& p, int64_t size, int64_t ratio, bool alig
   for (int64_t k = 0; k < p.rois.size(0); ++k) {
     const auto level = static_cast<size_t>(p.level[k].item<int64_t>());
     pooled.push_back(roi_align(p.maps[level].to(torch::kFloat32), p.rois.narrow(0, k, 1),
-                               kScales[level], size, size, ratio, aligned));
+                               scales()[level], size, size, ratio, aligned));
   }
   return torch::cat(pooled);
 }
@@ -64,7 +64,7 @@ TEST_CASE("RoIAlign over levels: every instruction set equals RoIAlign box by bo
       for (const int64_t ratio : {2, 0}) {
         const auto expected = reference(p, 7, ratio, aligned);
         std::vector<RoiAlignParams> params;
-        for (const double scale : kScales) params.push_back({scale, 7, 7, ratio, aligned});
+        for (const double scale : scales()) params.push_back({scale, 7, 7, ratio, aligned});
         for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
              ++kernels) {
           const auto pooled = cpu::roi_align_levels(**kernels, p.maps, params, p.rois, p.level);
@@ -80,14 +80,14 @@ TEST_CASE("RoIAlign over levels: bfloat16 is rounded once") {
   if (!cellroute::ops::winograd_supports(torch::kBFloat16)) return;
   auto p = pyramid(37);
   for (auto& map : p.maps) map = map.to(torch::kBFloat16);
-  const auto pooled = roi_align_levels(p.maps, kScales, p.rois, p.level, 5, 2, false);
+  const auto pooled = roi_align_levels(p.maps, scales(), p.rois, p.level, 5, 2, false);
   CHECK((pooled.scalar_type() == torch::kBFloat16));
   CHECK(torch::allclose(pooled.to(torch::kFloat32), reference(p, 5, 2, false), 5e-3, 1e-5));
 }
 
 TEST_CASE("RoIAlign over levels: layouts and threads do not matter") {
   auto p = pyramid(20);
-  const auto run = [&] { return roi_align_levels(p.maps, kScales, p.rois, p.level, 7, 2, false); };
+  const auto run = [&] { return roi_align_levels(p.maps, scales(), p.rois, p.level, 7, 2, false); };
   const auto expected = with_threads(1, run);
   CHECK(same(with_threads(2, run), expected));
   for (auto& map : p.maps) map = map.contiguous();
@@ -97,12 +97,12 @@ TEST_CASE("RoIAlign over levels: layouts and threads do not matter") {
 
 TEST_CASE("RoIAlign over levels: no boxes, and boxes on no level") {
   auto p = pyramid(6);
-  CHECK(roi_align_levels(p.maps, kScales, p.rois.narrow(0, 0, 0), p.level.narrow(0, 0, 0), 7, 2,
+  CHECK(roi_align_levels(p.maps, scales(), p.rois.narrow(0, 0, 0), p.level.narrow(0, 0, 0), 7, 2,
                          false)
             .sizes() == torch::IntArrayRef({0, 6, 7, 7}));
   p.level[0] = 3;
   p.level[4] = std::numeric_limits<int64_t>::min();
-  const auto pooled = roi_align_levels(p.maps, kScales, p.rois, p.level, 3, 2, false);
+  const auto pooled = roi_align_levels(p.maps, scales(), p.rois, p.level, 3, 2, false);
   CHECK(pooled[0].eq(0).all().item<bool>());
   CHECK(pooled[4].eq(0).all().item<bool>());
 }
@@ -117,11 +117,11 @@ TEST_CASE("RoIAlign over levels refuses what does not fit") {
   refused({}, {}, p.rois, p.level);
   refused(p.maps, {0.25}, p.rois, p.level);
   refused(p.maps, {0.25, 0.5, -1}, p.rois, p.level);
-  refused({p.maps[0], p.maps[1].narrow(1, 0, 5), p.maps[2]}, kScales, p.rois, p.level);
-  refused({p.maps[0], p.maps[1], p.maps[2].to(torch::kFloat64)}, kScales, p.rois, p.level);
-  refused(p.maps, kScales, p.rois.narrow(1, 0, 4), p.level);
-  refused(p.maps, kScales, p.rois, p.level.narrow(0, 0, 4));
-  refused(p.maps, kScales, p.rois + torch::tensor({2.0F, 0.0F, 0.0F, 0.0F, 0.0F}), p.level);
+  refused({p.maps[0], p.maps[1].narrow(1, 0, 5), p.maps[2]}, scales(), p.rois, p.level);
+  refused({p.maps[0], p.maps[1], p.maps[2].to(torch::kFloat64)}, scales(), p.rois, p.level);
+  refused(p.maps, scales(), p.rois.narrow(1, 0, 4), p.level);
+  refused(p.maps, scales(), p.rois, p.level.narrow(0, 0, 4));
+  refused(p.maps, scales(), p.rois + torch::tensor({2.0F, 0.0F, 0.0F, 0.0F, 0.0F}), p.level);
 }
 
 TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
@@ -133,7 +133,7 @@ TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
       exact.push_back(map.to(torch::kFloat64).contiguous().requires_grad_(true));
       map.requires_grad_(true);
     }
-    const auto pooled = roi_align_levels(p.maps, kScales, p.rois, p.level, 5, 2, false);
+    const auto pooled = roi_align_levels(p.maps, scales(), p.rois, p.level, 5, 2, false);
     const auto upstream = torch::randn_like(pooled);
     const auto run = [&] { return torch::autograd::grad({pooled}, p.maps, {upstream}, true); };
     const auto grads = with_threads(1, run);
@@ -143,7 +143,7 @@ TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
     for (int64_t level = 0; level < 3; ++level) {
       const auto index = (p.level == level).nonzero().squeeze(1);
       const auto some = roi_align(exact[level], p.rois.index_select(0, index).to(torch::kFloat64),
-                                  kScales[level], 5, 5, 2, false);
+                                  scales()[level], 5, 5, 2, false);
       loss = loss + (some * upstream.index_select(0, index)).sum();
     }
     const auto expected = torch::autograd::grad({loss}, exact);
@@ -157,12 +157,12 @@ TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
 TEST_CASE("RoIAlign over levels: without boxes the gradient is zero; there is no second") {
   auto p = pyramid(6);
   for (auto& map : p.maps) map.requires_grad_(true);
-  const auto none = roi_align_levels(p.maps, kScales, p.rois.narrow(0, 0, 0),
+  const auto none = roi_align_levels(p.maps, scales(), p.rois.narrow(0, 0, 0),
                                      p.level.narrow(0, 0, 0), 7, 2, false);
   for (const auto& grad : torch::autograd::grad({none.sum()}, p.maps)) {
     CHECK(grad.eq(0).all().item<bool>());
   }
-  const auto pooled = roi_align_levels(p.maps, kScales, p.rois, p.level, 3, 2, false);
+  const auto pooled = roi_align_levels(p.maps, scales(), p.rois, p.level, 3, 2, false);
   CHECK_THROWS_AS(torch::autograd::grad({pooled.sum()}, p.maps, {}, true, /*create_graph=*/true),
                   c10::Error);
 }

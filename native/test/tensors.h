@@ -1,10 +1,12 @@
 #pragma once
 
 #include <ATen/Parallel.h>
-#include <doctest/doctest.h>
 #include <torch/torch.h>
 
 #include <utility>
+
+// After LibTorch, which has a CHECK of its own that ends the process.
+#include <doctest/doctest.h>
 
 namespace cellroute::test {
 
