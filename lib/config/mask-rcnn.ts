@@ -48,10 +48,17 @@ const shape = object({
   intensity,
   imageMean,
   imageStd,
-  /** Shorter side to minSize, longer at most maxSize, pixels; null leaves pictures as they are. */
+  /**
+   * Shorter side to minSize, or both sides by `scale` where it is given; longer at most maxSize, pixels. null leaves
+   * pictures as they are. A scale keeps cells as large as they were beside each other in pictures of different sizes.
+   */
   resize: nullable(
-    { minSize: 800, maxSize: 1333 },
-    object({ minSize: integer(800, 1, 1 << 16), maxSize: integer(1333, 1, 1 << 16) }),
+    { minSize: 800, maxSize: 1333, scale: null },
+    object({
+      minSize: integer(800, 1, 1 << 16),
+      maxSize: integer(1333, 1, 1 << 16),
+      scale: nullable(null, number(1, { min: 0.01, max: 100 })),
+    }),
   ),
   /** Sides are padded with zeros to a multiple of this. */
   sizeDivisible: integer(32, 1, 1024),
@@ -148,7 +155,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}, path = ''): Ma
       'INVALID_CONFIG',
     );
   }
-  if (config.resize && config.resize.maxSize < config.resize.minSize) {
+  if (config.resize && config.resize.scale === null && config.resize.maxSize < config.resize.minSize) {
     throw refuse(
       at('resize.maxSize'),
       `a number of at least resize.minSize (${config.resize.minSize})`,

@@ -44,7 +44,10 @@ model::MaskRcnnConfig read_mask_rcnn_config(const Napi::Value& value) {
   result.normalize = read_normalize(config);
   if (config.has("resize")) {
     const auto resize = config.object("resize");
-    result.resize = {.min_size = resize.integer("minSize"), .max_size = resize.integer("maxSize")};
+    result.resize = {.min_size = resize.integer("minSize"),
+                     .max_size = resize.integer("maxSize"),
+                     .scale = std::nullopt};
+    if (resize.has("scale")) result.resize->scale = resize.number("scale");
   }
   result.size_divisible = config.integer("sizeDivisible");
   result.rpn = {.anchors = {.sizes = rpn.number_lists("anchorSizes"),

@@ -28,10 +28,12 @@ struct NormalizeConfig {
   std::vector<double> std;
 };
 
-/** GeneralizedRCNNTransform's resize: the shorter side to min_size, the longer at most max_size. */
-struct ShortSideResize {
+/** GeneralizedRCNNTransform's resize: the shorter side to min_size, the longer at most max_size; or
+ *  both by `scale`, within the same limit. */
+struct PictureResize {
   int64_t min_size = 800;
   int64_t max_size = 1333;
+  std::optional<double> scale;
 };
 
 struct AnchorConfig {
@@ -73,7 +75,7 @@ struct MaskRcnnConfig {
   bool extra_level = true;  // max pool of the last map, for the RPN only
   int64_t num_classes = 2;  // with the background
   NormalizeConfig normalize;
-  std::optional<ShortSideResize> resize;
+  std::optional<PictureResize> resize;
   int64_t size_divisible = 32;
   RpnConfig rpn;
   BoxHeadConfig box;

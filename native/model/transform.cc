@@ -21,11 +21,14 @@ torch::Tensor normalize(const torch::Tensor& picture, const NormalizeConfig& con
   return (picture - mean) / std;
 }
 
-ImageSize resized(ImageSize size, const ShortSideResize& resize) {
+ImageSize resized(ImageSize size, const PictureResize& resize) {
   const auto [shorter, longer] = std::minmax(size.height, size.width);
   // In double, and rounded down: the seed's 520 rows times 800 / 520 must give 800.
-  const double scale = std::min(static_cast<double>(resize.min_size) / static_cast<double>(shorter),
-                                static_cast<double>(resize.max_size) / static_cast<double>(longer));
+  const double wanted = resize.scale
+                            ? *resize.scale
+                            : static_cast<double>(resize.min_size) / static_cast<double>(shorter);
+  const double scale =
+      std::min(wanted, static_cast<double>(resize.max_size) / static_cast<double>(longer));
   const auto side = [scale](int64_t length) {
     return std::max<int64_t>(1,
                              static_cast<int64_t>(std::floor(static_cast<double>(length) * scale)));

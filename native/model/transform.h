@@ -25,7 +25,7 @@ torch::Tensor normalize(const torch::Tensor& picture, const NormalizeConfig& con
 
 /** What a picture's size becomes: the scale brings the shorter side to min_size unless the longer
  *  one would pass max_size; sizes are rounded down, as torch's interpolate does, but never to 0. */
-ImageSize resized(ImageSize size, const ShortSideResize& resize);
+ImageSize resized(ImageSize size, const PictureResize& resize);
 
 /** boxes [N, 4] from pixels of a picture of size `from` to pixels of one of size `to`. */
 torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize to);
@@ -46,7 +46,7 @@ class GeneralizedRcnnTransform {
 
  private:
   NormalizeConfig normalize_;
-  std::optional<ShortSideResize> resize_;
+  std::optional<PictureResize> resize_;
   int64_t size_divisible_;
 };
 

@@ -118,8 +118,8 @@ TEST_CASE("losses: pictures without cells, alone and among others") {
 TEST_CASE("losses: cells of one pixel, also where a resize leaves less of them") {
   auto config = test::small_config();
   SUBCASE("as they come") {}
-  SUBCASE("grown") { config.resize = {.min_size = 96, .max_size = 200}; }
-  SUBCASE("shrunk") { config.resize = {.min_size = 24, .max_size = 48}; }
+  SUBCASE("grown") { config.resize = {.min_size = 96, .max_size = 200, .scale = {}}; }
+  SUBCASE("shrunk") { config.resize = {.min_size = 24, .max_size = 48, .scale = {}}; }
   auto network = network_of(config);
   const auto truth = rectangles(64, 64, {{0, 0, 1, 1}, {63, 63, 64, 64}, {31, 20, 32, 21}});
   const auto losses = check_step(network, {torch::rand({3, 64, 64})}, {truth}, everything());
@@ -140,7 +140,7 @@ TEST_CASE("losses: samples go in as they come where the resize is skipped") {
   const std::vector pictures{torch::rand({3, 64, 80})};
   const std::vector truths{rectangles(64, 80, {{10, 10, 30, 25}, {40, 5, 70, 60}})};
   auto plain = network_of(config);
-  config.resize = {.min_size = 96, .max_size = 200};
+  config.resize = {.min_size = 96, .max_size = 200, .scale = {}};
   auto resizing = network_of(config);
   auto options = everything();
   options.skip_resize = true;

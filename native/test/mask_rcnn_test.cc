@@ -48,7 +48,7 @@ void check_shapes(const Detections& found, int64_t height, int64_t width) {
 TEST_CASE("Mask R-CNN: pictures of any size, down to one pixel") {
   auto config = eager_config();
   SUBCASE("as they come") {}
-  SUBCASE("resized") { config.resize = {.min_size = 48, .max_size = 96}; }
+  SUBCASE("resized") { config.resize = {.min_size = 48, .max_size = 96, .scale = {}}; }
   SUBCASE("unpadded") { config.size_divisible = 1; }
   auto network = network_of(config);
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 90}, {3, 2}, {33, 47}, {64, 64}}) {

@@ -19,13 +19,16 @@ void check_size(ImageSize size, int64_t height, int64_t width) {
 }  // namespace
 
 TEST_CASE("transform: sizes as torchvision computes them") {
-  check_size(resized({520, 704}, {800, 1333}), 800, 1083);
-  check_size(resized({704, 520}, {800, 1333}), 1083, 800);
+  check_size(resized({520, 704}, {800, 1333, {}}), 800, 1083);
+  check_size(resized({704, 520}, {800, 1333, {}}), 1083, 800);
   // The longer side decides.
-  check_size(resized({100, 1000}, {800, 1333}), 133, 1333);
-  check_size(resized({256, 256}, {256, 2048}), 256, 256);
+  check_size(resized({100, 1000}, {800, 1333, {}}), 133, 1333);
+  check_size(resized({256, 256}, {256, 2048, {}}), 256, 256);
+  // By a factor, however large they are; but not past the limit.
+  check_size(resized({100, 301}, {.min_size = 800, .max_size = 1333, .scale = 1.5}), 150, 451);
+  check_size(resized({100, 1000}, {.min_size = 800, .max_size = 1333, .scale = 2.0}), 133, 1333);
   // torchvision would ask for no rows at all.
-  check_size(resized({1, 2000}, {800, 1333}), 1, 1333);
+  check_size(resized({1, 2000}, {800, 1333, {}}), 1, 1333);
 }
 
 TEST_CASE("transform: pictures of several sizes are normalised into one padded batch") {
@@ -49,7 +52,7 @@ TEST_CASE("transform: pictures of several sizes are normalised into one padded b
 TEST_CASE("transform: resizes between pixel centres, without antialiasing") {
   auto config = small_config();
   config.normalize = {.mean = {0, 0, 0}, .std = {1, 1, 1}};
-  config.resize = {.min_size = 7, .max_size = 100};
+  config.resize = {.min_size = 7, .max_size = 100, .scale = {}};
   const auto picture = torch::rand({3, 4, 6});
   const auto batch = GeneralizedRcnnTransform(config)({picture});
   check_size(batch.sizes[0], 7, 10);

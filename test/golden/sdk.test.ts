@@ -73,7 +73,7 @@ function resizeOf(
 ): MaskRCNNConfig['resize'] {
   if (resize === 'off') return null;
   const named = /min_size (\d+)/.exec(resize)?.[1];
-  return { minSize: Number(named ?? min_size), maxSize: Number(max_size) };
+  return { minSize: Number(named ?? min_size), maxSize: Number(max_size), scale: null };
 }
 
 /** The checkpoint's file; the checkout keeps the same weights once, in the starter ensemble. */
