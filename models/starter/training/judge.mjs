@@ -1,0 +1,71 @@
+// Judges an ensemble on the validation pictures as a user would meet them: the router decides, its segmenter outlines.
+//
+//   node models/starter/training/judge.mjs --data DATA [--model FOLDER] --out FOLDER
+//
+// DATA as for train.mjs; without a model, the starter as it is shipped. FOLDER gets scores.json and, for each type, the
+// best, the middle and the worst picture as PNGs, truth beside prediction.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { evaluate, openDataset, RoutedEnsemble, renderComparison } from 'cellroute';
+
+const { values } = parseArgs({
+  options: { data: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' } },
+});
+if (!values.data || !values.out) throw new Error('--data and --out are needed');
+const out = resolve(values.out);
+mkdirSync(out, { recursive: true });
+
+await using ensemble = await RoutedEnsemble.load(values.model);
+const items = [];
+for (const folder of ['nuclei', 't98g']) {
+  const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });
+  const types = data.types.filter((type) => ensemble.cellTypes.includes(type));
+  items.push(...data.filter({ types }).split({ column: 'split', values: ['val'] }).validation.items);
+}
+
+const pictures = [];
+const routes = [];
+for (const item of items) {
+  const { image, masks: truth } = await item.load();
+  const { cellType, probabilities, cells } = await ensemble.segment(image);
+  routes.push({ id: item.id, type: item.type, cellType, probability: probabilities[item.type] });
+  pictures.push({ id: item.id, type: item.type, truth, predicted: cells.masks, scores: cells.scores });
+}
+
+const scores = { routes, types: {} };
+const right = routes.filter(({ type, cellType }) => type === cellType).length;
+console.log(`router: ${right} of ${routes.length} right`);
+for (const type of new Set(items.map((item) => item.type))) {
+  const own = pictures.filter((picture) => picture.type === type);
+  const { perPicture, ...all } = await evaluate(own, { bootstrap: { samples: 10_000, seed: 3011 } });
+  scores.types[type] = all;
+  const [low, high] = all.intervals.kaggle;
+  const numbers = {
+    kaggle: all.kaggle.mean,
+    ap50: all.coco.ap50,
+    f1: all.f1.f1,
+    pq: all.panoptic.pq,
+    aji: all.aji,
+  };
+  const told = Object.entries(numbers).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  console.log(
+    `${type}: ${own.length} pictures, ${told.join(', ')}; kaggle ${low.toFixed(3)} to ${high.toFixed(3)}`,
+  );
+
+  const ranked = [...perPicture].sort((a, b) => b.kaggle - a.kaggle);
+  const chosen = { best: ranked[0], middle: ranked[ranked.length >> 1], worst: ranked.at(-1) };
+  for (const [name, { id, kaggle }] of Object.entries(chosen)) {
+    const { image } = await items.find((item) => item.id === id).load();
+    const { truth, predicted, scores: certainty } = own.find((picture) => picture.id === id);
+    const title = `${type}, ${name} of ${own.length}: ${kaggle.toFixed(3)}`;
+    const png = await renderComparison(
+      image,
+      truth,
+      { masks: predicted, scores: certainty },
+      { title, maxSide: 1400 },
+    );
+    writeFileSync(join(out, `${type}-${name}.png`), png);
+  }
+}
+writeFileSync(join(out, 'scores.json'), JSON.stringify(scores, null, 2));
