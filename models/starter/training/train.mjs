@@ -81,9 +81,10 @@ if (!wanted) {
     members[type] = await CellSegmenter.load(join(runOf(type), 'segmenter.safetensors'));
   // Written, and read again: thresholds are found for the weights as they are shipped.
   const folder = join(out, 'ensemble');
-  await using trained = new RoutedEnsemble({ classifier, segmenters: members });
+  const trained = new RoutedEnsemble({ classifier, segmenters: members });
   await trained.save(folder, { dtype: 'float16' });
-  await using shipped = await RoutedEnsemble.load(folder);
+  await trained.dispose();
+  const shipped = await RoutedEnsemble.load(folder);
   const judged = (await openDataset(both, { typeColumn: 'modality' }))
     .filter({ types })
     .split({ column: 'split', values: ['val'] }).validation;
@@ -92,4 +93,5 @@ if (!wanted) {
       `${type}: ${pictures} pictures, ${before.toFixed(3)} before, ${after.toFixed(3)} at ${JSON.stringify(thresholds)}`,
     );
   await shipped.save(folder, { dtype: 'float16' });
+  await shipped.dispose();
 }
