@@ -21,6 +21,7 @@ import {
   type SegmentThresholds,
   THRESHOLD_KEYS,
 } from './segmenter.js';
+import { checkTiles } from './tiles.js';
 import { checkGrid } from './tune/grid.js';
 import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune/tune.js';
 import { writeAtomically } from './weights/atomic.js';
@@ -146,8 +147,9 @@ export class RoutedEnsemble {
    *   IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
-    checkKeys('', options, ['cellType', ...THRESHOLD_KEYS, ...CALL_OPTION_KEYS]);
+    checkKeys('', options, ['cellType', ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
     checkThresholds(options, '');
+    checkTiles(options.tiles);
     const { cellType: chosen, signal, onProgress, ...thresholds } = options;
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);

@@ -1,4 +1,3 @@
-import type { CellArrays } from './cells.js';
 import { Cells } from './cells.js';
 import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from './check.js';
 import { inferMaskRCNNConfig } from './config/infer.js';
@@ -10,9 +9,10 @@ import type { ImageInput, RawImage } from './image/types.js';
 import { Masks } from './mask/masks.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
-import type { NativeSegmentation, NativeSegmentOptions } from './native/contract.js';
+import type { NativeSegmentation, NativeSegmentOptions, NativeTiling } from './native/contract.js';
 import { call, native } from './native/load.js';
-import type { Segmentation } from './result.js';
+import type { Seams, Segmentation } from './result.js';
+import { checkTiles, type Tiles, tilingOf } from './tiles.js';
 import { Candidates } from './tune/candidates.js';
 
 /** What decides which pixels become cells. Everything left out is the model's own or the default named here. */
@@ -30,13 +30,20 @@ export interface SegmentThresholds {
   removeOverlaps?: boolean | { maxLost: number };
   /** IoU above which the lower-scored of two boxes of one class goes, 0 to 1. */
   nmsThreshold?: number;
-  /** Cells a picture at most. */
+  /** Cells a picture at most; the model's own limit holds a tile where the picture is cut. */
   detectionsPerImage?: number;
   /** Proposals a level before, and a picture after the RPN's NMS, and its thresholds. */
   rpn?: { preNmsTopN?: number; postNmsTopN?: number; nmsThreshold?: number; scoreThreshold?: number };
 }
 
-export interface SegmentOptions extends SegmentThresholds, CallOptions {}
+export interface SegmentOptions extends SegmentThresholds, CallOptions {
+  /**
+   * Cuts the picture into overlapping tiles, so that memory goes by the tile, and joins what was found: default `auto`,
+   * which cuts pictures of more than 2048 × 2048 pixels. Intensities are scaled over the whole picture, and the signal is
+   * asked within each tile. A `detectionsPerImage` that is given counts for the whole picture, the model's own a tile.
+   */
+  tiles?: Tiles;
+}
 
 export interface LoadSegmenterOptions extends CallOptions {
   /**
@@ -141,8 +148,9 @@ export class CellSegmenter {
    *   abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
-    checkKeys('', options, [...THRESHOLD_KEYS, ...CALL_OPTION_KEYS]);
+    checkKeys('', options, [...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
     checkThresholds(options, '');
+    checkTiles(options.tiles);
     // A disposed model says so before a picture is decoded for nothing.
     void this.#model.handle;
     const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
@@ -152,15 +160,29 @@ export class CellSegmenter {
   /** The same for pixels that were decoded and checked already. @internal */
   async segmentDecoded(picture: RawImage, options: SegmentOptions): Promise<Segmentation> {
     const request = nativeOptions(this.config, options);
+    const tiling = tilingOf(this.config, picture, options.tiles, options.detectionsPerImage);
+    if (tiling) return this.#segmentTiles(picture, request, tiling, options);
     const found = await this.#model.run(options, (model, call) =>
       native().segment(model, picture, request, call),
     );
-    return {
-      width: picture.width,
-      height: picture.height,
-      cells: new Cells(cellArrays(found)),
-      capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+    return segmentation(picture, found);
+  }
+
+  async #segmentTiles(
+    picture: RawImage,
+    request: NativeSegmentOptions,
+    tiling: NativeTiling,
+    options: CallOptions,
+  ): Promise<Segmentation> {
+    const found = await this.#model.run(options, (model, call) =>
+      native().segmentTiles(model, picture, request, tiling, call),
+    );
+    const seams: Seams = {
+      x: Array.from(found.seamsX),
+      y: Array.from(found.seamsY),
+      cells: Array.from(found.onSeam),
     };
+    return { ...segmentation(picture, found), seams };
   }
 
   /**
@@ -228,6 +250,12 @@ function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): Nati
   };
 }
 
-function cellArrays({ boxes, scores, labels, areas, masks }: NativeSegmentation): CellArrays {
-  return { boxes, scores, labels, areas, masks: Masks.fromBatch(masks) };
+function segmentation({ width, height }: RawImage, found: NativeSegmentation): Segmentation {
+  const { boxes, scores, labels, areas, masks } = found;
+  return {
+    width,
+    height,
+    cells: new Cells({ boxes, scores, labels, areas, masks: Masks.fromBatch(masks) }),
+    capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+  };
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LoadSegmenterOptions } from '../segmenter.js';
+import { checkTiles, type Tiles } from '../tiles.js';
 
 /** An option's number within an inclusive range. */
 export function numberIn(min: number, max: number, { integer = false } = {}) {
@@ -36,6 +37,22 @@ export function columnIs(text: string, before: Record<string, string> = {}): Rec
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('Expected column=value.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** `auto`, `off`, `SIZE` or `SIZE,OVERLAP` in pixels. */
+export function tilesOf(text: string): Tiles {
+  if (text === 'auto') return text;
+  if (text === 'off') return false;
+  const numbers = text.split(',').map(Number);
+  const [size, overlap] = numbers;
+  const tiles = { size, ...(overlap === undefined ? {} : { overlap }) };
+  try {
+    if (numbers.length > 2) throw new InvalidArgumentError('Expected auto, off, SIZE or SIZE,OVERLAP.');
+    checkTiles(tiles);
+    return tiles;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** What the option of {@link withPrecision} gives. */

@@ -71,8 +71,11 @@ async function segment(paths: string[], options: Options): Promise<void> {
 
 function lineOf(
   picture: PictureFile,
-  { cellType, probabilities, cells, capped }: RoutedSegmentation,
+  { cellType, probabilities, cells, capped, seams }: RoutedSegmentation,
 ): string {
   const caps = capped.detections ? ' (as many as the model may find: there may be more)' : '';
-  return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${caps}`;
+  const tiles = seams
+    ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
+    : '';
+  return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${tiles}${caps}`;
 }

@@ -137,6 +137,24 @@ export interface NativeSegmentation {
   proposalsCapped: boolean;
 }
 
+/** How a picture is cut; pixels are those of the network's input. */
+export interface NativeTiling {
+  /** Network's pixels a pixel of the picture, whatever the network's own resize says. */
+  scale: number;
+  size: number;
+  overlap: number;
+  /** Cells of the whole picture at most, null for any number; `detectionsPerImage` is of each tile. */
+  limit: number | null;
+}
+
+export interface NativeTiledSegmentation extends NativeSegmentation {
+  /** Where the seams run, pixels of the picture, rising: x of the upright, y of the level ones. */
+  seamsX: Float32Array;
+  seamsY: Float32Array;
+  /** Cells with a seam through their box, rising. */
+  onSeam: Uint32Array;
+}
+
 /** What one pass of the network leaves to be decided by thresholds, by falling score. */
 export interface NativeCandidates {
   boxes: Float32Array;
@@ -420,6 +438,14 @@ export interface NativeAddon {
     options: NativeSegmentOptions,
     call: NativeCall,
   ): Promise<NativeSegmentation>;
+  /** The same tile by tile, with memory for one tile besides the picture and its cells. */
+  segmentTiles(
+    model: ModelHandle,
+    picture: NativePicture,
+    options: NativeSegmentOptions,
+    tiling: NativeTiling,
+    call: NativeCall,
+  ): Promise<NativeTiledSegmentation>;
   /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
   findCandidates(
     model: ModelHandle,

@@ -89,6 +89,16 @@ std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Ten
   return model::detect(network_->frame(), *this, pictures, options, poll);
 }
 
+model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
+                                                  const model::DetectOptions& options,
+                                                  const Poll& poll) {
+  const auto transform = network_->transform().without_resize();
+  const auto frame = network_->frame();
+  auto found = model::detect({frame.config, transform, frame.rpn, frame.box_coder}, *this, {input},
+                             options, poll);
+  return std::move(found.front());
+}
+
 model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& picture,
                                            const model::DetectOptions& options,
                                            const std::vector<double>& nms_thresholds,

@@ -26,6 +26,12 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
   std::vector<model::Detections> detect(const std::vector<torch::Tensor>& pictures,
                                         const model::DetectOptions& options, const Poll& poll);
 
+  /** The same for one picture that is as large as the network should see it. */
+  model::Detections detect_as_resized(const torch::Tensor& input,
+                                      const model::DetectOptions& options, const Poll& poll);
+
+  const model::MaskRcnnConfig& config() const { return network_->config(); }
+
   model::Candidates candidates(const torch::Tensor& picture, const model::DetectOptions& options,
                                const std::vector<double>& nms_thresholds, const Poll& poll);
 
