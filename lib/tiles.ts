@@ -54,12 +54,14 @@ export function tilingOf(
   limit?: number,
 ): NativeTiling | null {
   if (tiles === false) return null;
+  // null where it follows from the size: the network resizes by the shorter side.
+  const fixed = resize ? resize.scale : 1;
   if (tiles === 'auto') {
-    if (width * height <= MOST_WHOLE) return null;
-    tiles = { size: resize?.minSize ?? INPUT_SIZE };
+    if (width * height * Math.max(1, fixed ?? 0) ** 2 <= MOST_WHOLE) return null;
+    tiles = { size: fixed === null ? resize!.minSize : Math.round(INPUT_SIZE / fixed) };
   }
   const { size, overlap = Math.min(Math.floor(size / 4), MOST_OVERLAP) } = tiles;
-  const scale = resize ? resize.minSize / size : 1;
+  const scale = fixed ?? resize!.minSize / size;
   return {
     scale,
     size: Math.round(size * scale),

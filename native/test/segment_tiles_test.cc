@@ -91,7 +91,7 @@ TEST_CASE("tiles: a picture that fits one tile is segmented as it is without til
 
 TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") {
   auto config = eager_config();
-  config.resize = {.min_size = 96, .max_size = 1000};
+  config.resize = {.min_size = 96, .max_size = 1000, .scale = {}};
   auto plan = plan_of(config);
   auto options = options_of(config);
   // One tile at the scale of the whole finds what the whole does.

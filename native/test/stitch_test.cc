@@ -86,11 +86,12 @@ std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
 /** Ellipses that do not touch, from specks to some wider than two tiles. */
 std::vector<Dense> apart(uint32_t seed) {
   std::mt19937 random(seed);
+  const auto draw = [&random](uint32_t below) { return static_cast<double>(random() % below); };
   std::vector<Dense> cells;
   Dense taken(kHeight, kWidth);
   for (int tries = 0; tries < 400; ++tries) {
-    const double rx = 1 + random() % (tries < 3 ? 70 : 15), ry = 1 + random() % 15;
-    const double cx = random() % kWidth, cy = random() % kHeight;
+    const double rx = 1 + draw(tries < 3 ? 70 : 15), ry = 1 + draw(15);
+    const double cx = draw(kWidth), cy = draw(kHeight);
     Dense cell(kHeight, kWidth);
     bool free = true;
     for (uint32_t y = 0; y < kHeight; ++y) {

@@ -2,10 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <vector>
 
 using cellroute::infer::plan_tiles;
-using cellroute::infer::TileSide;
 
 TEST_CASE("tile plan: cores have every pixel once, and tiles share what they should") {
   for (const int64_t stride : {1, 4, 32}) {
@@ -18,7 +18,7 @@ TEST_CASE("tile plan: cores have every pixel once, and tiles share what they sho
           CAPTURE(overlap);
           CAPTURE(length);
           const auto tiles = plan_tiles(length, size, overlap, stride);
-          std::vector<int> owners(static_cast<size_t>(length));
+          std::vector<int> owners(static_cast<std::size_t>(length));
           for (const auto& tile : tiles) {
             CHECK(tile.begin % stride == 0);
             CHECK(tile.begin <= tile.core_begin);
@@ -30,7 +30,7 @@ TEST_CASE("tile plan: cores have every pixel once, and tiles share what they sho
           CHECK(owners == std::vector<int>(owners.size(), 1));
           CHECK(tiles.front().begin == 0);
           CHECK(tiles.back().end == length);
-          for (size_t i = 1; i < tiles.size(); ++i) {
+          for (std::size_t i = 1; i < tiles.size(); ++i) {
             const int64_t shared = tiles[i - 1].end - tiles[i].begin;
             // Where strides are coarser than the tiles, the overlap is what is left.
             if (size >= 2 * stride) CHECK(shared >= overlap);

@@ -201,6 +201,25 @@ describe('how a picture is cut', () => {
     expect(tiling).toEqual({ scale: 800 / 520, size: 800, overlap: 200, limit: 7 });
   });
 
+  test('a network with a scale sees tiles at that scale, and auto goes by what it sees', () => {
+    const enlarging = maskRCNNConfig({ resize: { scale: 2 } });
+    expect(tilingOf(enlarging, { width: 1024, height: 1024 })).toBeNull();
+    const tiling = { scale: 2, size: 1024, overlap: 256, limit: null };
+    expect(tilingOf(enlarging, { width: 1024, height: 1025 })).toEqual(tiling);
+    const shrinking = maskRCNNConfig({ resize: { scale: 0.25 } });
+    expect(tilingOf(shrinking, { width: 3000, height: 3000 })).toEqual({
+      scale: 0.25,
+      size: 1024,
+      overlap: 32,
+      limit: null,
+    });
+    expect(tilingOf(shrinking, { width: 500, height: 500 }, { size: 256, overlap: 0 })).toMatchObject({
+      scale: 0.25,
+      size: 64,
+      overlap: 0,
+    });
+  });
+
   test.each([
     ['a word nobody knows', 'on', 'tiles', /'auto', false or \{size, overlap\}/],
     ['true', true, 'tiles', /true \(boolean\)/],
