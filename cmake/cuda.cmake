@@ -11,13 +11,18 @@ enable_language(CUDA)
 if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
 endif()
-find_package(CUDAToolkit REQUIRED)
+# CMake would add the static runtime, whose current device is not that of LibTorch's shared one.
+set(CMAKE_CUDA_RUNTIME_LIBRARY None)
+# By its whole name where the toolkit is made of Python's packages, which have no other.
+find_library(CELLROUTE_CUDART NAMES cudart libcudart.so.13
+  PATHS ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} "${CMAKE_CUDA_COMPILER_LIBRARY_ROOT}/lib"
+  "${CELLROUTE_LIBTORCH}/../nvidia/cu13/lib"
+  NO_DEFAULT_PATH REQUIRED)
 
 add_library(cellroute_torch INTERFACE)
 target_include_directories(cellroute_torch SYSTEM INTERFACE
   "${CELLROUTE_LIBTORCH}/include"
-  "${CELLROUTE_LIBTORCH}/include/torch/csrc/api/include"
-  ${CUDAToolkit_INCLUDE_DIRS})
+  "${CELLROUTE_LIBTORCH}/include/torch/csrc/api/include")
 # Products are not fused into sums: the same numbers as on the CPU, and masks to the bit.
 target_compile_options(cellroute_torch INTERFACE
   $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false$<SEMICOLON>--expt-relaxed-constexpr>)
@@ -27,5 +32,5 @@ foreach(name c10 c10_cuda torch_cpu torch_cuda torch)
 endforeach()
 # LibTorch's own CUDA kernels come with libtorch_cuda, which nothing of ours names.
 target_link_libraries(cellroute_torch INTERFACE
-  -Wl,--no-as-needed ${CELLROUTE_TORCH_PATHS} -Wl,--as-needed CUDA::cudart)
+  -Wl,--no-as-needed ${CELLROUTE_TORCH_PATHS} -Wl,--as-needed "${CELLROUTE_CUDART}")
 set(TORCH_LIBRARIES cellroute_torch)

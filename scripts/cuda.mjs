@@ -4,9 +4,9 @@
 //   --tests     builds the C++ tests too, which find out by themselves whether there is a GPU
 //   --if-there  where nvcc or a CUDA LibTorch is missing, says so and ends well
 // The result is prebuilds/<platform>-cuda13/; nothing of the CPU's build is touched.
-import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { inspectLibtorch, python } from './libtorch.mjs';
 import { must, root, run } from './run.mjs';
 
@@ -25,7 +25,7 @@ function findNvcc() {
     return { why: `${nvcc} is of CUDA ${release[1]}.${release[2]}, and CUDA ${CUDA_MAJOR} is needed` };
   }
   return {
-    why: `no nvcc was found (tried ${candidates.join(', ')}). Install the CUDA ${CUDA_MAJOR} toolkit: apt-get install cuda-nvcc-13-0 cuda-cudart-dev-13-0 cuda-crt-13-0 (NVIDIA's repository)`,
+    why: `no nvcc was found (tried ${candidates.join(', ')}). docs/cuda.md has one command that sets it up from packages`,
   };
 }
 
@@ -54,13 +54,6 @@ function findCudaLibtorch() {
   return { libtorch };
 }
 
-/** The toolkit's folder: nvcc may be a script or a link beside others. */
-function toolkitOf(nvcc) {
-  const { output } = run(nvcc, ['-v', '--dryrun', '-x', 'cu', '/dev/null'], { capture: true });
-  const top = /^#\$ TOP=(.+)$/m.exec(output)?.[1];
-  return top ? realpathSync(top) : dirname(dirname(realpathSync(nvcc)));
-}
-
 function build(nvcc, libtorch) {
   console.log(
     `cellroute: the addon with CUDA, by ${nvcc}, for LibTorch ${libtorch.version} (${libtorch.folder})`,
@@ -74,7 +67,6 @@ function build(nvcc, libtorch) {
     CELLROUTE_CUDA_ARCHITECTURES: process.env.CELLROUTE_CUDA_ARCHITECTURES ?? '90',
     CMAKE_BUILD_TYPE: 'Release',
     CMAKE_CUDA_COMPILER: nvcc,
-    CUDAToolkit_ROOT: toolkitOf(nvcc),
   };
   must('cmake', [
     '-S',

@@ -3,6 +3,7 @@
 #include <torch/version.h>
 
 #include <string>
+#include <vector>
 
 #include "addon/candidates.h"
 #include "addon/classify.h"
@@ -36,7 +37,22 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   });
 }
 
-Napi::Value gpus_to_js(Napi::Env env, cuda::Gpus& gpus) {
+/** The GPUs, and what is wrong with each. */
+struct SeenGpus {
+  cuda::Gpus gpus;
+  std::vector<std::string> problems;
+};
+
+SeenGpus look_at_gpus() {
+  SeenGpus seen{.gpus = cuda::find_gpus(), .problems = {}};
+  for (size_t i = 0; i < seen.gpus.list.size(); ++i) {
+    seen.problems.push_back(cuda::problem_of(static_cast<int>(i)));
+  }
+  return seen;
+}
+
+Napi::Value gpus_to_js(Napi::Env env, SeenGpus& seen) {
+  const auto& [gpus, problems] = seen;
   auto list = Napi::Array::New(env, gpus.list.size());
   for (uint32_t i = 0; i < gpus.list.size(); ++i) {
     const auto& gpu = gpus.list[i];
@@ -45,7 +61,7 @@ Napi::Value gpus_to_js(Napi::Env env, cuda::Gpus& gpus) {
     one.Set("capability",
             Napi::String::New(env, std::to_string(gpu.major) + "." + std::to_string(gpu.minor)));
     one.Set("bytes", Napi::Number::New(env, static_cast<double>(gpu.bytes)));
-    one.Set("problem", Napi::String::New(env, gpu.problem));
+    one.Set("problem", Napi::String::New(env, problems[i]));
     list.Set(i, one);
   }
   auto result = Napi::Object::New(env);
@@ -58,8 +74,8 @@ Napi::Value gpus_to_js(Napi::Env env, cuda::Gpus& gpus) {
 Napi::Value find_gpus(const Napi::CallbackInfo& call) {
   const auto env = call.Env();
   return guarded(env, [&] {
-    return submit_beside<cuda::Gpus>(
-        env, CallOptions::read(env, call[0]), [](const Poll&) { return cuda::find_gpus(); },
+    return submit_beside<SeenGpus>(
+        env, CallOptions::read(env, call[0]), [](const Poll&) { return look_at_gpus(); },
         gpus_to_js);
   });
 }

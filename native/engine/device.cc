@@ -20,24 +20,24 @@ c10::Device resolve_device(const std::string& name) {
   if (name == "cpu") return c10::kCPU;
   const auto gpus = cuda::find_gpus();
   if (name == "auto") {
-    for (size_t i = 0; i < gpus.list.size(); ++i) {
-      if (gpus.list[i].problem.empty()) {
-        return {c10::kCUDA, static_cast<c10::DeviceIndex>(i)};
-      }
+    for (int i = 0; i < static_cast<int>(gpus.list.size()); ++i) {
+      if (cuda::problem_of(i).empty()) return {c10::kCUDA, static_cast<c10::DeviceIndex>(i)};
     }
     return c10::kCPU;
   }
   if (gpus.list.empty()) refuse(name, gpus.problem);
   const auto device = device_named(name);
-  const auto index = static_cast<size_t>(device.index());
-  if (index >= gpus.list.size()) {
-    refuse(name, "there are " + std::to_string(gpus.list.size()) +
-                     " GPUs, cuda:0 to cuda:" + std::to_string(gpus.list.size() - 1));
+  const int index = device.index();
+  const auto count = static_cast<int>(gpus.list.size());
+  if (index >= count) {
+    refuse(name, "there are " + std::to_string(count) +
+                     " GPUs, cuda:0 to cuda:" + std::to_string(count - 1));
   }
-  const auto& gpu = gpus.list[index];
-  if (!gpu.problem.empty()) {
+  const auto problem = cuda::problem_of(index);
+  if (!problem.empty()) {
+    const auto& gpu = gpus.list[static_cast<size_t>(index)];
     refuse(name, gpu.name + " has compute capability " + std::to_string(gpu.major) + "." +
-                     std::to_string(gpu.minor) + ", and " + gpu.problem);
+                     std::to_string(gpu.minor) + ", and " + problem);
   }
   return device;
 }

@@ -13,8 +13,7 @@ namespace cellroute::test {
  *  TEST_CASE("..." * doctest::skip(no_gpu())). */
 inline bool no_gpu() {
   static const bool none = [] {
-    const auto gpus = cuda::find_gpus();
-    return gpus.list.empty() || !gpus.list.front().problem.empty();
+    return cuda::find_gpus().list.empty() || !cuda::problem_of(0).empty();
   }();
   return none;
 }

@@ -14,6 +14,8 @@ Gpus find_gpus() {
               "doctor` says what is missing"};
 }
 
+std::string problem_of(int) { return find_gpus().problem; }
+
 void enter(int) { throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA"); }
 
 void release_memory(int) noexcept {}

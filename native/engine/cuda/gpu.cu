@@ -42,18 +42,6 @@ std::string why_none(cudaError_t error) {
   return std::string("CUDA could not be started: ") + cudaGetErrorString(error);
 }
 
-std::string why_unusable(int index) {
-  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
-  cudaFuncAttributes attributes{};
-  const auto error = cudaFuncGetAttributes(&attributes, probe_kernel);
-  if (error == cudaSuccess) return {};
-  (void)cudaGetLastError();
-  if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
-    return "this addon has no code for it. Build the addon for it (CELLROUTE_CUDA_ARCHITECTURES)";
-  }
-  return cudaGetErrorString(error);
-}
-
 }  // namespace
 
 bool is_built_in() { return true; }
@@ -74,10 +62,21 @@ Gpus find_gpus() {
     gpus.list.push_back({.name = properties.name,
                          .major = properties.major,
                          .minor = properties.minor,
-                         .bytes = properties.totalGlobalMem,
-                         .problem = why_unusable(i)});
+                         .bytes = properties.totalGlobalMem});
   }
   return gpus;
+}
+
+std::string problem_of(int index) {
+  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+  cudaFuncAttributes attributes{};
+  const auto error = cudaFuncGetAttributes(&attributes, probe_kernel);
+  if (error == cudaSuccess) return {};
+  (void)cudaGetLastError();
+  if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
+    return "this addon has no code for it. Build the addon for it (CELLROUTE_CUDA_ARCHITECTURES)";
+  }
+  return cudaGetErrorString(error);
 }
 
 void enter(int index) {

@@ -12,8 +12,7 @@ struct Gpu {
   std::string name;
   int major = 0;  // of its compute capability
   int minor = 0;
-  uint64_t bytes = 0;   // of its memory
-  std::string problem;  // why this addon's kernels cannot run on it; empty where they can
+  uint64_t bytes = 0;  // of its memory
 };
 
 struct Gpus {
@@ -25,6 +24,10 @@ struct Gpus {
 bool is_built_in();
 
 Gpus find_gpus();
+
+/** Why this addon's kernels cannot run on a GPU; empty where they can. Takes the memory of a
+ * context on it. */
+std::string problem_of(int index);
 
 /** Makes the GPU this thread's, with a stream of its own. */
 void enter(int index);
