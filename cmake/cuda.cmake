@@ -22,7 +22,8 @@ find_library(CELLROUTE_CUDART NAMES cudart libcudart.so.13
 add_library(cellroute_torch INTERFACE)
 target_include_directories(cellroute_torch SYSTEM INTERFACE
   "${CELLROUTE_LIBTORCH}/include"
-  "${CELLROUTE_LIBTORCH}/include/torch/csrc/api/include")
+  "${CELLROUTE_LIBTORCH}/include/torch/csrc/api/include"
+  "${CMAKE_CUDA_COMPILER_LIBRARY_ROOT}/include")
 # Products are not fused into sums: the same numbers as on the CPU, and masks to the bit.
 target_compile_options(cellroute_torch INTERFACE
   $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false$<SEMICOLON>--expt-relaxed-constexpr>)

@@ -1,6 +1,6 @@
 // The starter ensemble over the example pictures, on the CPU and on a GPU in float32: the same cells, within 1e-4.
 //   node bench/gpu/parity.mjs [--device cuda:0]
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -15,10 +15,9 @@ const worst = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(val
 let failed = 0;
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.png'))) {
   const options = { cellType: 'fluorescence' };
-  const [one, other] = [
-    await cpu.segment(join(folder, name), options),
-    await gpu.segment(join(folder, name), options),
-  ];
+  const picture = readFileSync(join(folder, name));
+  const one = await cpu.segment(picture, options);
+  const other = await gpu.segment(picture, options);
   const same = one.cells.length === other.cells.length;
   const scores = same ? worst(one.cells.scores, other.cells.scores) : Number.NaN;
   const boxes = same ? worst(one.cells.boxes, other.cells.boxes) : Number.NaN;

@@ -2,37 +2,20 @@
 
 #include <ATen/Dispatch.h>
 
-#include "ops/box_overlap.h"
 #include "ops/cuda/launch.cuh"
+#include "ops/nms_bits.h"
 
 namespace cellroute::ops::cuda {
 namespace {
 
-// Boxes to a word of bits.
-constexpr int64_t kWord = 64;
-
-/** Bit j % 64 of word [i, j / 64]: whether box i, if kept, suppresses the later box j of its group.
- *  Words left of the diagonal are not written, and not read. */
+/** Word [i, w] of the bits; those left of the diagonal are not written, and not read. */
 template <typename T>
 __global__ void overlap_kernel(const T* boxes, const int64_t* groups, int64_t size, int64_t words,
                                double iou_threshold, uint64_t* bits) {
   for_each_mine(size * words, [&](int64_t at) {
     const int64_t i = at / words, word = at % words;
     if (word < i / kWord) return;
-    const T* a = boxes + 4 * i;
-    const T a_area = (a[2] - a[0]) * (a[3] - a[1]);
-    const int64_t begin = word * kWord;
-    const int64_t end = begin + kWord < size ? begin + kWord : size;
-    uint64_t found = 0;
-    for (int64_t j = i + 1 > begin ? i + 1 : begin; j < end; ++j) {
-      // Groups rise: past the first of another one there are none of this.
-      if (groups != nullptr && groups[j] != groups[i]) break;
-      const T* b = boxes + 4 * j;
-      const T b_area = (b[2] - b[0]) * (b[3] - b[1]);
-      const T iou = overlap(a[0], a[1], a[2], a[3], a_area, b[0], b[1], b[2], b[3], b_area);
-      if (static_cast<double>(iou) > iou_threshold) found |= uint64_t{1} << (j - begin);
-    }
-    bits[at] = found;
+    bits[at] = overlap_word(boxes, groups, size, i, word, iou_threshold);
   });
 }
 
@@ -47,15 +30,7 @@ __global__ void sweep_kernel(const uint64_t* bits, int64_t size, int64_t words, 
     const int64_t rows = size - begin < kWord ? size - begin : kWord;
     if (threadIdx.x < rows) diagonal[threadIdx.x] = bits[(begin + threadIdx.x) * words + word];
     __syncthreads();
-    if (threadIdx.x == 0) {
-      uint64_t gone = removed[word], found = 0;
-      for (int64_t r = 0; r < rows; ++r) {
-        if ((gone >> r & 1) != 0) continue;
-        found |= uint64_t{1} << r;
-        gone |= diagonal[r];
-      }
-      stays = found;
-    }
+    if (threadIdx.x == 0) stays = kept_word(removed[word], diagonal, rows);
     __syncthreads();
     if (threadIdx.x < rows) kept[begin + threadIdx.x] = (stays >> threadIdx.x & 1) != 0;
     for (int64_t later = word + 1 + threadIdx.x; later < words; later += blockDim.x) {

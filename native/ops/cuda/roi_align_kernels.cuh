@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ops/cuda/launch.cuh"
-#include "ops/roi_align_axis.h"
+#include "ops/roi_align_row.h"
 
 // RoIAlign over one map or several, in any layout: a thread is one channel of one bin.
 namespace cellroute::ops::cuda {
@@ -127,7 +127,7 @@ __global__ void scatter_kernel(Levels<A> levels, const A* rois, const int64_t* l
       for (int64_t ix = x_first; ix < x_last; ++ix) {
         const auto x = sample_at(axes.x.position(pw, ix), maps.sizes[3]);
         const auto add = [&](int64_t at_y, int64_t at_x, A weight) {
-          atomicAdd(map + at_y * row + at_x * column, upstream * weight / axes.count);
+          atomicAdd(map + at_y * row + at_x * column, weight / axes.count * upstream);
         };
         add(y.low, x.low, y.low_weight * x.low_weight);
         add(y.low, x.high, y.low_weight * x.high_weight);
@@ -154,32 +154,8 @@ __global__ void gather_kernel(Levels<A> levels, int index, const A* rois, const 
       if (level_of(levels, roi, level, k) != index || static_cast<int64_t>(roi[0]) != n) continue;
       const auto axes = roi_axes(roi + 1, height, width, params);
       if (!axes.valid) continue;
-      for (int64_t ph = 0; ph < params.pooled_height; ++ph) {
-        const int64_t y_first = axes.y.first(ph), y_last = axes.y.last(ph, y_first);
-        if (y_first == y_last) continue;
-        // Samples rise: a bin whose first and last lie on other rows is passed over.
-        if (sample_at(axes.y.position(ph, y_first), height).low > own ||
-            sample_at(axes.y.position(ph, y_last - 1), height).high < own) {
-          continue;
-        }
-        for (int64_t pw = 0; pw < params.pooled_width; ++pw) {
-          const A upstream = grad.at(k, c)[ph * grad.strides[2] + pw * grad.strides[3]];
-          const int64_t x_first = axes.x.first(pw), x_last = axes.x.last(pw, x_first);
-          for (int64_t iy = y_first; iy < y_last; ++iy) {
-            const auto y = sample_at(axes.y.position(ph, iy), height);
-            if (y.low != own && y.high != own) continue;
-            for (int64_t ix = x_first; ix < x_last; ++ix) {
-              const auto x = sample_at(axes.x.position(pw, ix), width);
-              const auto add = [&](A y_weight) {
-                row[x.low * maps.strides[3]] += upstream * (y_weight * x.low_weight) / axes.count;
-                row[x.high * maps.strides[3]] += upstream * (y_weight * x.high_weight) / axes.count;
-              };
-              if (y.low == own) add(y.low_weight);
-              if (y.high == own) add(y.high_weight);
-            }
-          }
-        }
-      }
+      add_box_to_row(axes, params, own, grad.at(k, c), grad.strides[2], grad.strides[3], row,
+                     maps.strides[3]);
     }
   });
 }
