@@ -1,5 +1,7 @@
 #include "engine/device.h"
 
+#include <cstdint>
+
 #include "engine/cuda/gpu.h"
 #include "error.h"
 
@@ -27,7 +29,7 @@ c10::Device resolve_device(const std::string& name) {
   }
   if (gpus.list.empty()) refuse(name, gpus.problem);
   const auto device = device_named(name);
-  const int index = device.index();
+  const int index = static_cast<uint8_t>(device.index());
   const auto count = static_cast<int>(gpus.list.size());
   if (index >= count) {
     refuse(name, "there are " + std::to_string(count) +
