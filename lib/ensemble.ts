@@ -4,6 +4,7 @@ import { checkKeys, checkObject, checkOneOf, checkString, refuse } from './check
 import { CellClassifier } from './classifier.js';
 import { Dataset } from './data/dataset.js';
 import type { DatasetItem } from './data/types.js';
+import { checkDevice, type Device, resolveDevice } from './device.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import { CellrouteError } from './errors.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
@@ -40,7 +41,9 @@ export interface RoutedEnsembleOptions {
   fallback?: string;
 }
 
-export interface LoadEnsembleOptions extends CallOptions, Pick<LoadSegmenterOptions, 'precision'> {}
+export interface LoadEnsembleOptions
+  extends CallOptions,
+    Pick<LoadSegmenterOptions, 'precision' | 'device'> {}
 
 export interface RoutedSegmentOptions extends SegmentOptions {
   /** Segments as this type and does not ask the router's opinion; it is still reported. */
@@ -101,21 +104,26 @@ export class RoutedEnsemble {
     folder: string = starterFolder,
     options: LoadEnsembleOptions = {},
   ): Promise<RoutedEnsemble> {
-    checkKeys('', options, ['precision', ...CALL_OPTION_KEYS]);
-    const { precision = 'float32', ...call } = options;
+    checkKeys('', options, ['precision', 'device', ...CALL_OPTION_KEYS]);
+    const { precision = 'float32', device: asked = 'cpu', ...call } = options;
     const description = await readEnsembleFile(checkString('folder', folder));
+    // Asked once, so that all members of `auto` come to lie on one device.
+    const device = (await resolveDevice(checkDevice('device', asked), call)) as Device;
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
       loaded.push(member);
       return member;
     };
     try {
-      const classifier = keep(await CellClassifier.load(join(folder, description.classifier), call));
+      const classifier = keep(
+        await CellClassifier.load(join(folder, description.classifier), { ...call, device }),
+      );
       const segmenters: Record<string, CellSegmenter | null> = {};
       const thresholds: Record<string, SegmentThresholds> = {};
       for (const [type, entry] of Object.entries(description.segmenters)) {
         segmenters[type] =
-          entry && keep(await CellSegmenter.load(join(folder, entry.weights), { ...call, precision }));
+          entry &&
+          keep(await CellSegmenter.load(join(folder, entry.weights), { ...call, precision, device }));
         if (entry?.thresholds) thresholds[type] = entry.thresholds;
       }
       return new RoutedEnsemble({

@@ -20,6 +20,7 @@ export type { OpenDatasetOptions } from './data/reader.js';
 export type { SplitOptions } from './data/split.js';
 export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
+export type { Device } from './device.js';
 export {
   type LoadEnsembleOptions,
   RoutedEnsemble,

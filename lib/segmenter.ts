@@ -3,6 +3,7 @@ import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from './check
 import { inferMaskRCNNConfig } from './config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from './config/stored.js';
+import { type Device, placeOn } from './device.js';
 import { CellrouteError } from './errors.js';
 import { decodeImage } from './image/decode.js';
 import type { ImageInput, RawImage } from './image/types.js';
@@ -54,13 +55,16 @@ export interface LoadSegmenterOptions extends CallOptions {
   /**
    * What the network computes in; default `float32`. `bfloat16` has three digits: two to six times as fast on processors
    * that multiply it (Intel from Cooper Lake, AMD from Zen 4), and a few cells at the threshold may come or go; refused elsewhere.
-   * `auto` is bfloat16 where the processor has it.
+   * `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a GPU, and bfloat16
+   * where the processor has it.
    */
   precision?: Precision | 'auto';
+  /** Where the network computes; default `cpu`. */
+  device?: Device;
 }
 
 /** What a network computes in. */
-export type Precision = 'float32' | 'bfloat16';
+export type Precision = 'float32' | 'bfloat16' | 'float16' | 'tf32';
 
 export const THRESHOLD_KEYS = [
   'minScore',
@@ -122,16 +126,20 @@ export class CellSegmenter {
    *
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
    *   where the tensors are not this network's; INVALID_CONFIG;
-   *   PLATFORM_UNSUPPORTED for bfloat16 on a processor without it.
+   *   PLATFORM_UNSUPPORTED for a precision that the device has not; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadSegmenterOptions = {}): Promise<CellSegmenter> {
-    checkKeys('', options, ['config', 'precision', ...CALL_OPTION_KEYS]);
-    const precision = choosePrecision(options.precision);
+    checkKeys('', options, ['config', 'precision', 'device', ...CALL_OPTION_KEYS]);
+    const asked = checkPrecision(options.precision);
+    const { device } = await placeOn(options.device, options);
+    const precision = choosePrecision(asked, device);
     let config!: MaskRCNNConfig;
-    const model = await loadNetwork(path, 'segmenter', options, (file) => {
+    const place = { device, tf32: precision === 'tf32' };
+    const model = await loadNetwork(path, 'segmenter', options, place, (file) => {
       const own = readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
       config = maskRCNNConfig(mergeConfig(own, options.config));
-      return (addon, weights, call) => addon.loadMaskRCNN(config, weights, precision, call);
+      const type = precision === 'tf32' ? 'float32' : precision;
+      return (addon, weights, call) => addon.loadMaskRCNN(config, weights, type, call);
     });
     return new CellSegmenter(config, model, precision);
   }
@@ -202,6 +210,11 @@ export class CellSegmenter {
     return new Candidates(found, nmsThresholds, picture);
   }
 
+  /** Where the network computes: `cpu`, `cuda:0`. */
+  get device(): string {
+    return this.#model.place.device;
+  }
+
   /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveNetwork(path, this.#model, this.config, options);
@@ -217,9 +230,20 @@ export class CellSegmenter {
   }
 }
 
-function choosePrecision(precision: unknown = 'float32'): Precision {
-  const asked = checkOneOf('precision', precision, ['float32', 'bfloat16', 'auto']);
+function checkPrecision(precision: unknown = 'float32'): Precision | 'auto' {
+  return checkOneOf('precision', precision, ['float32', 'bfloat16', 'float16', 'tf32', 'auto']);
+}
+
+function choosePrecision(asked: Precision | 'auto', device: string): Precision {
+  if (device !== 'cpu') return asked === 'auto' ? 'float16' : asked;
   if (asked === 'float32') return asked;
+  if (asked === 'float16' || asked === 'tf32') {
+    throw new CellrouteError(
+      'PLATFORM_UNSUPPORTED',
+      `Precision '${asked}' is a GPU's: load with device 'cuda', or with 'float32', 'bfloat16' or 'auto' on the CPU.`,
+      { option: 'precision', expected: 'float32, bfloat16 or auto', got: asked },
+    );
+  }
   const { bfloat16 } = call(() => native().info());
   if (asked === 'auto') return bfloat16 ? 'bfloat16' : 'float32';
   if (bfloat16) return asked;

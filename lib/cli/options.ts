@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { checkDevice, type Device } from '../device.js';
 import type { LoadSegmenterOptions } from '../segmenter.js';
 import { checkTiles, type Tiles } from '../tiles.js';
 
@@ -58,16 +59,23 @@ export function tilesOf(text: string): Tiles {
 /** What the option of {@link withPrecision} gives. */
 export interface PrecisionFlag {
   precision: NonNullable<LoadSegmenterOptions['precision']>;
+  device: Device;
 }
 
 /** The option of every command that loads segmenters. */
 export function withPrecision(command: Command): Command {
-  return command.addOption(
-    new Option(
-      '--precision <type>',
-      'what the segmenters compute in; auto is bfloat16 where the processor has it',
+  return command
+    .addOption(
+      new Option(
+        '--precision <type>',
+        'what the segmenters compute in; auto is float16 on a GPU, bfloat16 where the processor has it',
+      )
+        .choices(['float32', 'bfloat16', 'float16', 'tf32', 'auto'])
+        .default('float32'),
     )
-      .choices(['float32', 'bfloat16', 'auto'])
-      .default('float32'),
-  );
+    .addOption(
+      new Option('--device <name>', 'where the networks compute: cpu, cuda, cuda:1 or auto')
+        .argParser((value) => checkDevice('--device', value))
+        .default('cpu'),
+    );
 }

@@ -47,7 +47,10 @@ and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and 
 async function segment(paths: string[], options: Options): Promise<void> {
   const pictures = await findPictures(paths);
   await mkdir(options.out, { recursive: true });
-  await using ensemble = await RoutedEnsemble.load(options.model, { precision: options.precision });
+  await using ensemble = await RoutedEnsemble.load(options.model, {
+    precision: options.precision,
+    device: options.device,
+  });
   const wants = (format: Format) => options.formats.includes(format);
   const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
     const image = await decodeImage(bytes, { signal });

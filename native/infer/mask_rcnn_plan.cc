@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "model/device_of.h"
 #include "model/multi_scale_roi_align.h"
 
 namespace cellroute::infer {
@@ -82,6 +83,8 @@ MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, con
       mask_convs_(conv_layers(state, "roi_heads.mask_head.", dtype)),
       mask_upscale_(mask_upscale(state, dtype)),
       mask_predictor_(mask_predictor(state, dtype)) {}
+
+torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
 
 std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& pictures,
                                                     const model::DetectOptions& options,

@@ -30,7 +30,8 @@ std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Pictu
   const torch::InferenceMode inference;
   std::vector<torch::Tensor> inputs;
   inputs.reserve(pictures.size());
-  for (const auto* picture : pictures) inputs.push_back(io::to_float(*picture, options.intensity));
+  for (const auto* picture : pictures)
+    inputs.push_back(io::to_float(*picture, options.intensity, plan.device()));
   const auto found = plan.detect(inputs, options.detect, poll);
   std::vector<Cells> result;
   result.reserve(found.size());

@@ -150,7 +150,7 @@ Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                   frame.box_coder, options.score_threshold);
   // What one threshold or the other keeps, as masks cost most; a bit for each threshold.
   auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
-                              torch::kBool);
+                              scored.scores.options().dtype(torch::kBool));
   for (size_t i = 0; i < nms_thresholds.size(); ++i) {
     const auto order = suppress(scored, nms_thresholds[i]);
     const int64_t count = std::min(options.detections_per_image, order.size(0));
