@@ -125,6 +125,8 @@ export interface NativeSegmentOptions {
   minArea: number;
   /** Share of its pixels a cell may lose to better ones before it is dropped; null leaves overlaps. */
   maxLost: number | null;
+  /** Whether the answer tells what its stages took. */
+  profile: boolean;
 }
 
 export interface NativeSegmentation {
@@ -135,6 +137,8 @@ export interface NativeSegmentation {
   masks: MaskBatch;
   detectionsCapped: boolean;
   proposalsCapped: boolean;
+  /** Seconds by stage, of the whole batch; where it was asked for. */
+  profile?: Record<string, number>;
 }
 
 /** What one pass of the network leaves to be decided by thresholds, by falling score. */

@@ -51,17 +51,33 @@ void remove_small(Cells& cells, uint32_t min_area) {
   if (kept.size() < cells.areas.size()) select(cells, kept);
 }
 
+std::vector<mask::Rle> paste(const model::Detections& found, const io::Picture& picture,
+                             double mask_threshold) {
+  const StageScope stage("paste");
+  return ops::paste_masks(found.mask_probabilities, found.boxes, picture.height, picture.width,
+                          mask_threshold);
+}
+
+std::vector<torch::Tensor> to_float(const std::vector<const io::Picture*>& pictures,
+                                    const io::Intensity& intensity) {
+  const StageScope stage("intensity");
+  std::vector<torch::Tensor> inputs;
+  inputs.reserve(pictures.size());
+  for (const auto* picture : pictures) inputs.push_back(io::to_float(*picture, intensity));
+  return inputs;
+}
+
 Cells finish(const model::Detections& found, const io::Picture& picture,
              const SegmentOptions& options) {
   Cells cells;
   cells.boxes = to_vector<float>(found.boxes, torch::kFloat32);
   cells.scores = to_vector<float>(found.scores, torch::kFloat32);
   cells.labels = to_vector<int32_t>(found.labels, torch::kInt32);
-  cells.masks = ops::paste_masks(found.mask_probabilities, found.boxes, picture.height,
-                                 picture.width, options.mask_threshold);
+  cells.masks = paste(found, picture, options.mask_threshold);
   cells.detections_capped = found.detections_capped;
   cells.proposals_capped = found.proposals_capped;
   measure_areas(cells);
+  const StageScope stage("overlaps");
   // Before the overlaps: what is too small to be a cell takes no pixels from one.
   remove_small(cells, options.min_area);
   if (options.max_lost) {
@@ -76,16 +92,16 @@ Cells finish(const model::Detections& found, const io::Picture& picture,
 std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Picture*>& pictures,
                            const SegmentOptions& options, const Poll& poll) {
   const torch::InferenceMode inference;
-  std::vector<torch::Tensor> inputs;
-  inputs.reserve(pictures.size());
-  for (const auto* picture : pictures) inputs.push_back(io::to_float(*picture, options.intensity));
-  const auto found = plan.detect(inputs, options.detect, poll);
+  Profile profile;
+  const ProfileScope profiling(options.profile ? &profile : nullptr);
+  const auto found = plan.detect(to_float(pictures, options.intensity), options.detect, poll);
   std::vector<Cells> result;
   result.reserve(found.size());
   for (size_t i = 0; i < found.size(); ++i) {
     poll("masks", 0.9 + 0.1 * static_cast<double>(i) / static_cast<double>(found.size()));
     result.push_back(finish(found[i], *pictures[i], options));
   }
+  for (auto& cells : result) cells.profile = profile;
   poll("done", 1.0);
   return result;
 }

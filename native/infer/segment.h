@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/job.h"
+#include "engine/profile.h"
 #include "infer/mask_rcnn_plan.h"
 #include "io/pixels.h"
 #include "mask/rle.h"
@@ -21,6 +22,8 @@ struct SegmentOptions {
   /** Share of its pixels a cell may lose to better ones before it is dropped; none leaves overlaps.
    */
   std::optional<double> max_lost;
+  /** Whether the cells come with the seconds that each stage took. */
+  bool profile = false;
 };
 
 /** The cells of one picture by falling score, in pixels of the picture as it came. */
@@ -32,6 +35,8 @@ struct Cells {
   std::vector<mask::Rle> masks;
   bool detections_capped = false;
   bool proposals_capped = false;
+  /** Of all pictures of the call together; empty where it was not asked for. */
+  Profile profile;
 };
 
 /** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */

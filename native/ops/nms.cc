@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/profile.h"
 #include "ops/cpu/nms.h"
 
 namespace cellroute::ops {
@@ -46,6 +47,7 @@ torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& score
       "batched_nms: groups must be int64 [", boxes.size(0), "], got ", groups.scalar_type(), " ",
       groups.sizes());
   const torch::NoGradGuard no_grad;
+  const StageScope stage("nms");
   if (boxes.size(0) == 0) return torch::empty({0}, torch::kInt64);
 
   auto moved = boxes;
