@@ -13,6 +13,7 @@ import type { ImageInput } from './image/types.js';
 import { METRIC_NAMES } from './metrics/index.js';
 import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
 import type { SaveOptions } from './model-file.js';
+import { decodeToSegment } from './profile.js';
 import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
@@ -162,7 +163,7 @@ export class RoutedEnsemble {
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
     }
-    const picture = await decodeImage(image, signal ? { signal } : {});
+    const picture = await decodeToSegment(image, signal);
     const call: CallOptions = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
     const { label, probabilities } = await this.classifier.classifyDecoded(picture, signal ? { signal } : {});
     const cellType = chosen ?? label;

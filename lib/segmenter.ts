@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { Cells } from './cells.js';
 import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from './check.js';
 import { inferMaskRCNNConfig } from './config/infer.js';
@@ -5,13 +6,13 @@ import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from 
 import { mergeConfig, readStoredConfig } from './config/stored.js';
 import { type Device, placeOn } from './device.js';
 import { CellrouteError } from './errors.js';
-import { decodeImage } from './image/decode.js';
 import type { ImageInput, RawImage } from './image/types.js';
 import { Masks } from './mask/masks.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import type { NativeSegmentation, NativeSegmentOptions, NativeTiling } from './native/contract.js';
 import { call, native } from './native/load.js';
+import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';
 import { checkTiles, type Tiles, tilingOf } from './tiles.js';
 import { Candidates } from './tune/candidates.js';
@@ -161,18 +162,20 @@ export class CellSegmenter {
     checkTiles(options.tiles);
     // A disposed model says so before a picture is decoded for nothing.
     void this.#model.handle;
-    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    const picture = await decodeToSegment(image, options.signal);
     return this.segmentDecoded(picture, options);
   }
 
   /** The same for pixels that were decoded and checked already. @internal */
   async segmentDecoded(picture: RawImage, options: SegmentOptions): Promise<Segmentation> {
+    const began = performance.now();
     const request = nativeOptions(this.config, options);
     const tiling = tilingOf(this.config, picture, options.tiles, options.detectionsPerImage);
     if (tiling) return this.#segmentTiles(picture, request, tiling, options);
     const found = await this.#model.run(options, (model, call) =>
       native().segment(model, picture, request, call),
     );
+    if (found.profile) writeProfile(picture, this.precision, found.scores.length, began, found.profile);
     return segmentation(picture, found);
   }
 
@@ -271,6 +274,7 @@ function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): Nati
     maskThreshold: options.maskThreshold ?? 0.5,
     minArea: options.minArea ?? 0,
     maxLost,
+    profile: isProfiling(),
   };
 }
 

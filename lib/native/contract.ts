@@ -129,6 +129,8 @@ export interface NativeSegmentOptions {
   minArea: number;
   /** Share of its pixels a cell may lose to better ones before it is dropped; null leaves overlaps. */
   maxLost: number | null;
+  /** Whether the answer tells what its stages took. */
+  profile: boolean;
 }
 
 export interface NativeSegmentation {
@@ -139,6 +141,8 @@ export interface NativeSegmentation {
   masks: MaskBatch;
   detectionsCapped: boolean;
   proposalsCapped: boolean;
+  /** Seconds by stage, of the whole batch; where it was asked for. */
+  profile?: Record<string, number>;
 }
 
 /** How a picture is cut; pixels are those of the network's input. */

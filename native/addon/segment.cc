@@ -30,9 +30,18 @@ infer::SegmentOptions read_options(const Napi::Value& value) {
                                 .detect = read_detect_options(fields),
                                 .mask_threshold = fields.number("maskThreshold"),
                                 .min_area = static_cast<uint32_t>(fields.integer("minArea")),
-                                .max_lost = std::nullopt};
+                                .max_lost = std::nullopt,
+                                .profile = fields.flag("profile")};
   if (fields.has("maxLost")) options.max_lost = fields.number("maxLost");
   return options;
+}
+
+Napi::Value to_js(Napi::Env env, const Profile& profile) {
+  auto seconds = Napi::Object::New(env);
+  for (const auto& [stage, time] : profile.seconds()) {
+    seconds.Set(stage, Napi::Number::New(env, time));
+  }
+  return seconds;
 }
 
 Napi::Object to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int64_t width) {
@@ -45,6 +54,7 @@ Napi::Object to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int
                                   static_cast<uint32_t>(width)));
   result.Set("detectionsCapped", Napi::Boolean::New(env, cells.detections_capped));
   result.Set("proposalsCapped", Napi::Boolean::New(env, cells.proposals_capped));
+  if (!cells.profile.seconds().empty()) result.Set("profile", to_js(env, cells.profile));
   return result;
 }
 
@@ -66,7 +76,7 @@ class SegmentJob final : public DeliveredJob {
         << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
         << detect.rpn_post_nms_top_n << ' ' << detect.rpn_nms_threshold << ' '
         << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' ' << options_.min_area
-        << ' ' << options_.max_lost.value_or(-1);
+        << ' ' << options_.max_lost.value_or(-1) << ' ' << options_.profile;
     return key.str();
   }
 

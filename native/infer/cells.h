@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/profile.h"
 #include "mask/rle.h"
 
 namespace cellroute::infer {
@@ -17,6 +18,8 @@ struct Cells {
   std::vector<mask::Rle> masks;
   bool detections_capped = false;
   bool proposals_capped = false;
+  /** Of all pictures of the call together; empty where it was not asked for. */
+  Profile profile;
 };
 
 /** Measures the areas, drops masks of fewer than `min_area` pixels, and where there is a `max_lost`

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/profile.h"
 #include "model/device_of.h"
 #include "model/multi_scale_roi_align.h"
 
@@ -111,13 +112,18 @@ model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& picture,
 
 std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
                                                  const model::Progress& progress) {
-  const auto input =
-      pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
   std::vector<torch::Tensor> returned;
-  const auto layers = body_(input, progress);
-  for (const int64_t layer : network_->config().returned_layers) {
-    returned.push_back(layers.at(layer - 1));
+  {
+    const StageScope stage("backbone");
+    const auto layers =
+        body_(pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false,
+                          at::MemoryFormat::ChannelsLast),
+              progress);
+    for (const int64_t layer : network_->config().returned_layers) {
+      returned.push_back(layers.at(layer - 1));
+    }
   }
+  const StageScope stage("fpn");
   return fpn_(returned);
 }
 

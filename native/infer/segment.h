@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/job.h"
+#include "engine/profile.h"
 #include "infer/cells.h"
 #include "infer/mask_rcnn_plan.h"
 #include "io/pixels.h"
@@ -21,6 +22,8 @@ struct SegmentOptions {
   /** Share of its pixels a cell may lose to better ones before it is dropped; none leaves overlaps.
    */
   std::optional<double> max_lost;
+  /** Whether the cells come with the seconds that each stage took. */
+  bool profile = false;
 };
 
 /** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */

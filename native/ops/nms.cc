@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/profile.h"
 #include "ops/cpu/nms.h"
 #include "ops/cuda/nms.h"
 
@@ -52,6 +53,7 @@ torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& score
               "batched_nms: groups must be int64 [", boxes.size(0), "], got ", groups.scalar_type(),
               " ", groups.sizes());
   const torch::NoGradGuard no_grad;
+  const StageScope stage("nms");
   if (boxes.size(0) == 0) return torch::empty({0}, groups.options());
 
   auto moved = boxes;
