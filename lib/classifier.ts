@@ -8,6 +8,7 @@ import {
 import { fastaiClassifierConfig } from './config/fastai.js';
 import { inferClassifierConfig } from './config/infer.js';
 import { mergeConfig, readStoredConfig } from './config/stored.js';
+import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
 import { decodeImage } from './image/decode.js';
 import type { ImageInput, RawImage } from './image/types.js';
@@ -39,6 +40,8 @@ export interface InputTensor {
 export interface LoadClassifierOptions extends CallOptions {
   /** The network, or the part of it that differs from what the file says. A checkpoint without names needs `classNames`. */
   config?: PartialClassifierConfig;
+  /** Where the network computes, in float32; default `cpu`. */
+  device?: Device;
 }
 
 /** A ResNet that names the type of a picture's cells: the router of an ensemble. */
@@ -56,12 +59,13 @@ export class CellClassifier {
    * data: nothing in it is run.
    *
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
-   *   where the tensors are not this network's; INVALID_CONFIG.
+   *   where the tensors are not this network's; INVALID_CONFIG; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadClassifierOptions = {}): Promise<CellClassifier> {
-    checkKeys('', options, ['config', ...CALL_OPTION_KEYS]);
+    checkKeys('', options, ['config', 'device', ...CALL_OPTION_KEYS]);
+    const place = await placeOn(options.device, options);
     let config!: ClassifierConfig;
-    const model = await loadNetwork(path, 'classifier', options, (file) => {
+    const model = await loadNetwork(path, 'classifier', options, place, (file) => {
       const own =
         readStoredConfig(file, 'classifier') ?? fastaiClassifierConfig(file) ?? inferClassifierConfig(file);
       config = classifierConfig(mergeConfig(own, options.config));
@@ -135,6 +139,11 @@ export class CellClassifier {
       native().explainTensor(model, data, height, width, checked, call),
     );
     return new Explanation(checked.method, explained, { ...this.config, resize: null }, { width, height });
+  }
+
+  /** Where the network computes: `cpu`, `cuda:0`. */
+  get device(): string {
+    return this.#model.place.device;
   }
 
   /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */

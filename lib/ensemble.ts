@@ -4,6 +4,7 @@ import { checkKeys, checkObject, checkOneOf, checkString, refuse } from './check
 import { CellClassifier } from './classifier.js';
 import { Dataset } from './data/dataset.js';
 import type { DatasetItem } from './data/types.js';
+import { checkDevice, type Device, resolveDevice } from './device.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import { CellrouteError } from './errors.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
@@ -12,6 +13,7 @@ import type { ImageInput } from './image/types.js';
 import { METRIC_NAMES } from './metrics/index.js';
 import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
 import type { SaveOptions } from './model-file.js';
+import { decodeToSegment } from './profile.js';
 import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
@@ -21,6 +23,7 @@ import {
   type SegmentThresholds,
   THRESHOLD_KEYS,
 } from './segmenter.js';
+import { checkTiles } from './tiles.js';
 import { checkGrid } from './tune/grid.js';
 import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune/tune.js';
 import { writeAtomically } from './weights/atomic.js';
@@ -39,7 +42,9 @@ export interface RoutedEnsembleOptions {
   fallback?: string;
 }
 
-export interface LoadEnsembleOptions extends CallOptions, Pick<LoadSegmenterOptions, 'precision'> {}
+export interface LoadEnsembleOptions
+  extends CallOptions,
+    Pick<LoadSegmenterOptions, 'precision' | 'device'> {}
 
 export interface RoutedSegmentOptions extends SegmentOptions {
   /** Segments as this type and does not ask the router's opinion; it is still reported. */
@@ -100,21 +105,26 @@ export class RoutedEnsemble {
     folder: string = starterFolder,
     options: LoadEnsembleOptions = {},
   ): Promise<RoutedEnsemble> {
-    checkKeys('', options, ['precision', ...CALL_OPTION_KEYS]);
-    const { precision = 'float32', ...call } = options;
+    checkKeys('', options, ['precision', 'device', ...CALL_OPTION_KEYS]);
+    const { precision = 'float32', device: asked = 'cpu', ...call } = options;
     const description = await readEnsembleFile(checkString('folder', folder));
+    // Asked once, so that all members of `auto` come to lie on one device.
+    const device = (await resolveDevice(checkDevice('device', asked), call)) as Device;
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
       loaded.push(member);
       return member;
     };
     try {
-      const classifier = keep(await CellClassifier.load(join(folder, description.classifier), call));
+      const classifier = keep(
+        await CellClassifier.load(join(folder, description.classifier), { ...call, device }),
+      );
       const segmenters: Record<string, CellSegmenter | null> = {};
       const thresholds: Record<string, SegmentThresholds> = {};
       for (const [type, entry] of Object.entries(description.segmenters)) {
         segmenters[type] =
-          entry && keep(await CellSegmenter.load(join(folder, entry.weights), { ...call, precision }));
+          entry &&
+          keep(await CellSegmenter.load(join(folder, entry.weights), { ...call, precision, device }));
         if (entry?.thresholds) thresholds[type] = entry.thresholds;
       }
       return new RoutedEnsemble({
@@ -146,13 +156,14 @@ export class RoutedEnsemble {
    *   IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
-    checkKeys('', options, ['cellType', ...THRESHOLD_KEYS, ...CALL_OPTION_KEYS]);
+    checkKeys('', options, ['cellType', ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
     checkThresholds(options, '');
+    checkTiles(options.tiles);
     const { cellType: chosen, signal, onProgress, ...thresholds } = options;
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
     }
-    const picture = await decodeImage(image, signal ? { signal } : {});
+    const picture = await decodeToSegment(image, signal);
     const call: CallOptions = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
     const { label, probabilities } = await this.classifier.classifyDecoded(picture, signal ? { signal } : {});
     const cellType = chosen ?? label;

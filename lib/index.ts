@@ -20,6 +20,7 @@ export type { OpenDatasetOptions } from './data/reader.js';
 export type { SplitOptions } from './data/split.js';
 export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
+export type { Device } from './device.js';
 export {
   type LoadEnsembleOptions,
   RoutedEnsemble,
@@ -71,7 +72,7 @@ export type { RenderFormat } from './render/encode.js';
 export { type HeatMapOptions, renderHeatMap } from './render/heat-map.js';
 export { type OverlayOptions, renderOverlay } from './render/overlay.js';
 export { Report, type ReportOptions } from './report/report.js';
-export type { Capped, Route, RoutedSegmentation, Segmentation } from './result.js';
+export type { Capped, Route, RoutedSegmentation, Seams, Segmentation } from './result.js';
 export {
   CellSegmenter,
   type LoadSegmenterOptions,
@@ -79,6 +80,7 @@ export {
   type SegmentOptions,
   type SegmentThresholds,
 } from './segmenter.js';
+export type { TileSize, Tiles } from './tiles.js';
 export { ClassifierTrainer } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,

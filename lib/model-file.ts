@@ -3,7 +3,7 @@ import type { ClassifierConfig } from './config/classifier.js';
 import type { MaskRCNNConfig } from './config/mask-rcnn.js';
 import { CONFIG_KEY } from './config/stored.js';
 import { CellrouteError } from './errors.js';
-import { type CallOptions, LoadedModel, runJob } from './model.js';
+import { type CallOptions, LoadedModel, type Place, runJob } from './model.js';
 import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from './native/contract.js';
 import { call, native } from './native/load.js';
 import { openWeights } from './weights/open.js';
@@ -22,19 +22,22 @@ export async function loadNetwork(
   path: string,
   name: string,
   options: CallOptions,
+  place: Place,
   prepare: (file: WeightsFile) => Load,
 ): Promise<LoadedModel> {
   const file = await openWeights(checkString('path', path));
   const load = prepare(file);
-  const { model, report } = await runJob(options, (nativeCall) =>
-    load(native(), nativeWeights(file), nativeCall),
+  const { model, report } = await runJob(
+    options,
+    (nativeCall) => load(native(), nativeWeights(file), nativeCall),
+    { place },
   );
   const mismatch = mismatchOf(file, report);
   if (mismatch) {
     call(() => native().releaseModel(model));
     throw mismatch;
   }
-  return new LoadedModel(name, model);
+  return new LoadedModel(name, model, place);
 }
 
 /** A file's table as the addon takes it. */

@@ -23,6 +23,16 @@ export const CALL_OPTION_KEYS = ['signal', 'onProgress'] as const;
 /** Threads of the device's owner thread; a process has one team for all its models. */
 export const threadCount = () => Number(process.env.CELLROUTE_THREADS) || availableParallelism();
 
+/** Where a native object lives, and so where its jobs run. */
+export interface Place {
+  /** As native code names it: `cpu`, `cuda:0`. */
+  device: string;
+  /** Whether products of float32 may be TF32's. */
+  tf32: boolean;
+}
+
+export const ON_CPU: Place = { device: 'cpu', tf32: false };
+
 /**
  * Runs one native job: wires the signal to a native flag and the listener to progress, and takes both off again.
  * What the listener throws stops the job and is what the promise rejects with.
@@ -30,10 +40,10 @@ export const threadCount = () => Number(process.env.CELLROUTE_THREADS) || availa
 export async function runJob<T>(
   options: CallOptions,
   job: (call: NativeCall) => Promise<T>,
-  extra?: AbortSignal,
+  { end, place = ON_CPU }: { end?: AbortSignal; place?: Place } = {},
 ): Promise<T> {
   const { signal, onProgress } = options;
-  const signals = [signal, extra].filter((one) => one !== undefined);
+  const signals = [signal, end].filter((one) => one !== undefined);
   for (const one of signals) one.throwIfAborted();
   const addon = native();
   const cancel = call(() => addon.createCancel());
@@ -53,7 +63,7 @@ export async function runJob<T>(
   for (const one of signals) one.addEventListener('abort', stop, { once: true });
   try {
     return await callAsync(() =>
-      job({ cancel, threads: threadCount(), ...(listener ? { onProgress: listener } : {}) }),
+      job({ cancel, threads: threadCount(), ...place, ...(listener ? { onProgress: listener } : {}) }),
     );
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'CANCELLED') throw error;
@@ -74,10 +84,12 @@ export class NativeObject<Handle> {
   readonly #release: (handle: Handle) => void;
   readonly #end = new AbortController();
   readonly #inFlight = new Set<Promise<unknown>>();
+  readonly place: Place;
   #handle: Handle | undefined;
 
-  constructor(name: string, handle: Handle, release: (handle: Handle) => void) {
+  constructor(name: string, handle: Handle, place: Place, release: (handle: Handle) => void) {
     this.#name = name;
+    this.place = place;
     this.#handle = handle;
     this.#release = release;
   }
@@ -94,7 +106,10 @@ export class NativeObject<Handle> {
 
   async run<T>(options: CallOptions, job: (handle: Handle, call: NativeCall) => Promise<T>): Promise<T> {
     const handle = this.handle;
-    const work = runJob(options, (nativeCall) => job(handle, nativeCall), this.#end.signal);
+    const work = runJob(options, (nativeCall) => job(handle, nativeCall), {
+      end: this.#end.signal,
+      place: this.place,
+    });
     this.#inFlight.add(work);
     try {
       return await work;
@@ -119,7 +134,7 @@ export class NativeObject<Handle> {
 
 /** A network that answers, and never changes. */
 export class LoadedModel extends NativeObject<ModelHandle> {
-  constructor(name: string, handle: ModelHandle) {
-    super(name, handle, (model) => native().releaseModel(model));
+  constructor(name: string, handle: ModelHandle, place: Place) {
+    super(name, handle, place, (model) => native().releaseModel(model));
   }
 }

@@ -8,12 +8,27 @@ export interface Capped {
   proposals: boolean;
 }
 
+/** Where a picture was cut. A seam runs halfway through what two neighbouring tiles share. */
+export interface Seams {
+  /** Of the upright seams, pixels, rising: one fewer than there are tiles side by side. */
+  x: readonly number[];
+  /** Of the level seams. */
+  y: readonly number[];
+  /**
+   * Cells with a seam through their box, by rising index. They may differ from what one pass over the whole picture would
+   * find; the others are the same, but for what a network sees of a picture's far side.
+   */
+  cells: readonly number[];
+}
+
 /** What a segmenter found in one picture. */
 export interface Segmentation {
   width: number;
   height: number;
   cells: Cells;
   capped: Capped;
+  /** Where the picture was segmented in tiles. */
+  seams?: Seams;
 }
 
 /** What the router said of a picture. */

@@ -1,18 +1,20 @@
-import type { CellArrays } from './cells.js';
+import { performance } from 'node:perf_hooks';
 import { Cells } from './cells.js';
 import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from './check.js';
 import { inferMaskRCNNConfig } from './config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from './config/stored.js';
+import { type Device, placeOn } from './device.js';
 import { CellrouteError } from './errors.js';
-import { decodeImage } from './image/decode.js';
 import type { ImageInput, RawImage } from './image/types.js';
 import { Masks } from './mask/masks.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
-import type { NativeSegmentation, NativeSegmentOptions } from './native/contract.js';
+import type { NativeSegmentation, NativeSegmentOptions, NativeTiling } from './native/contract.js';
 import { call, native } from './native/load.js';
-import type { Segmentation } from './result.js';
+import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
+import type { Seams, Segmentation } from './result.js';
+import { checkTiles, type Tiles, tilingOf } from './tiles.js';
 import { Candidates } from './tune/candidates.js';
 
 /** What decides which pixels become cells. Everything left out is the model's own or the default named here. */
@@ -30,13 +32,20 @@ export interface SegmentThresholds {
   removeOverlaps?: boolean | { maxLost: number };
   /** IoU above which the lower-scored of two boxes of one class goes, 0 to 1. */
   nmsThreshold?: number;
-  /** Cells a picture at most. */
+  /** Cells a picture at most; the model's own limit holds a tile where the picture is cut. */
   detectionsPerImage?: number;
   /** Proposals a level before, and a picture after the RPN's NMS, and its thresholds. */
   rpn?: { preNmsTopN?: number; postNmsTopN?: number; nmsThreshold?: number; scoreThreshold?: number };
 }
 
-export interface SegmentOptions extends SegmentThresholds, CallOptions {}
+export interface SegmentOptions extends SegmentThresholds, CallOptions {
+  /**
+   * Cuts the picture into overlapping tiles, so that memory goes by the tile, and joins what was found: default `auto`,
+   * which cuts pictures of more than 2048 × 2048 pixels. Intensities are scaled over the whole picture, and the signal is
+   * asked within each tile. A `detectionsPerImage` that is given counts for the whole picture, the model's own a tile.
+   */
+  tiles?: Tiles;
+}
 
 export interface LoadSegmenterOptions extends CallOptions {
   /**
@@ -47,13 +56,16 @@ export interface LoadSegmenterOptions extends CallOptions {
   /**
    * What the network computes in; default `float32`. `bfloat16` has three digits: two to six times as fast on processors
    * that multiply it (Intel from Cooper Lake, AMD from Zen 4), and a few cells at the threshold may come or go; refused elsewhere.
-   * `auto` is bfloat16 where the processor has it.
+   * `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a GPU, and bfloat16
+   * where the processor has it.
    */
   precision?: Precision | 'auto';
+  /** Where the network computes; default `cpu`. */
+  device?: Device;
 }
 
 /** What a network computes in. */
-export type Precision = 'float32' | 'bfloat16';
+export type Precision = 'float32' | 'bfloat16' | 'float16' | 'tf32';
 
 export const THRESHOLD_KEYS = [
   'minScore',
@@ -115,16 +127,20 @@ export class CellSegmenter {
    *
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
    *   where the tensors are not this network's; INVALID_CONFIG;
-   *   PLATFORM_UNSUPPORTED for bfloat16 on a processor without it.
+   *   PLATFORM_UNSUPPORTED for a precision that the device has not; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadSegmenterOptions = {}): Promise<CellSegmenter> {
-    checkKeys('', options, ['config', 'precision', ...CALL_OPTION_KEYS]);
-    const precision = choosePrecision(options.precision);
+    checkKeys('', options, ['config', 'precision', 'device', ...CALL_OPTION_KEYS]);
+    const asked = checkPrecision(options.precision);
+    const { device } = await placeOn(options.device, options);
+    const precision = choosePrecision(asked, device);
     let config!: MaskRCNNConfig;
-    const model = await loadNetwork(path, 'segmenter', options, (file) => {
+    const place = { device, tf32: precision === 'tf32' };
+    const model = await loadNetwork(path, 'segmenter', options, place, (file) => {
       const own = readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
       config = maskRCNNConfig(mergeConfig(own, options.config));
-      return (addon, weights, call) => addon.loadMaskRCNN(config, weights, precision, call);
+      const type = precision === 'tf32' ? 'float32' : precision;
+      return (addon, weights, call) => addon.loadMaskRCNN(config, weights, type, call);
     });
     return new CellSegmenter(config, model, precision);
   }
@@ -141,26 +157,43 @@ export class CellSegmenter {
    *   abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
-    checkKeys('', options, [...THRESHOLD_KEYS, ...CALL_OPTION_KEYS]);
+    checkKeys('', options, [...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
     checkThresholds(options, '');
+    checkTiles(options.tiles);
     // A disposed model says so before a picture is decoded for nothing.
     void this.#model.handle;
-    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    const picture = await decodeToSegment(image, options.signal);
     return this.segmentDecoded(picture, options);
   }
 
   /** The same for pixels that were decoded and checked already. @internal */
   async segmentDecoded(picture: RawImage, options: SegmentOptions): Promise<Segmentation> {
+    const began = performance.now();
     const request = nativeOptions(this.config, options);
+    const tiling = tilingOf(this.config, picture, options.tiles, options.detectionsPerImage);
+    if (tiling) return this.#segmentTiles(picture, request, tiling, options);
     const found = await this.#model.run(options, (model, call) =>
       native().segment(model, picture, request, call),
     );
-    return {
-      width: picture.width,
-      height: picture.height,
-      cells: new Cells(cellArrays(found)),
-      capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+    if (found.profile) writeProfile(picture, this.precision, found.scores.length, began, found.profile);
+    return segmentation(picture, found);
+  }
+
+  async #segmentTiles(
+    picture: RawImage,
+    request: NativeSegmentOptions,
+    tiling: NativeTiling,
+    options: CallOptions,
+  ): Promise<Segmentation> {
+    const found = await this.#model.run(options, (model, call) =>
+      native().segmentTiles(model, picture, request, tiling, call),
+    );
+    const seams: Seams = {
+      x: Array.from(found.seamsX),
+      y: Array.from(found.seamsY),
+      cells: Array.from(found.onSeam),
     };
+    return { ...segmentation(picture, found), seams };
   }
 
   /**
@@ -180,6 +213,11 @@ export class CellSegmenter {
     return new Candidates(found, nmsThresholds, picture);
   }
 
+  /** Where the network computes: `cpu`, `cuda:0`. */
+  get device(): string {
+    return this.#model.place.device;
+  }
+
   /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveNetwork(path, this.#model, this.config, options);
@@ -195,9 +233,20 @@ export class CellSegmenter {
   }
 }
 
-function choosePrecision(precision: unknown = 'float32'): Precision {
-  const asked = checkOneOf('precision', precision, ['float32', 'bfloat16', 'auto']);
+function checkPrecision(precision: unknown = 'float32'): Precision | 'auto' {
+  return checkOneOf('precision', precision, ['float32', 'bfloat16', 'float16', 'tf32', 'auto']);
+}
+
+function choosePrecision(asked: Precision | 'auto', device: string): Precision {
+  if (device !== 'cpu') return asked === 'auto' ? 'float16' : asked;
   if (asked === 'float32') return asked;
+  if (asked === 'float16' || asked === 'tf32') {
+    throw new CellrouteError(
+      'PLATFORM_UNSUPPORTED',
+      `Precision '${asked}' is a GPU's: load with device 'cuda', or with 'float32', 'bfloat16' or 'auto' on the CPU.`,
+      { option: 'precision', expected: 'float32, bfloat16 or auto', got: asked },
+    );
+  }
   const { bfloat16 } = call(() => native().info());
   if (asked === 'auto') return bfloat16 ? 'bfloat16' : 'float32';
   if (bfloat16) return asked;
@@ -225,9 +274,16 @@ function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): Nati
     maskThreshold: options.maskThreshold ?? 0.5,
     minArea: options.minArea ?? 0,
     maxLost,
+    profile: isProfiling(),
   };
 }
 
-function cellArrays({ boxes, scores, labels, areas, masks }: NativeSegmentation): CellArrays {
-  return { boxes, scores, labels, areas, masks: Masks.fromBatch(masks) };
+function segmentation({ width, height }: RawImage, found: NativeSegmentation): Segmentation {
+  const { boxes, scores, labels, areas, masks } = found;
+  return {
+    width,
+    height,
+    cells: new Cells({ boxes, scores, labels, areas, masks: Masks.fromBatch(masks) }),
+    capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+  };
 }

@@ -52,6 +52,10 @@ export const boundaries = [
     () => matches(inside('preload'), /#include\s*[<"](ATen|c10|torch\/(?!headeronly\/version\.h))/),
   ],
   [
+    'CUDA stays in native/engine/cuda and native/ops/cuda',
+    () => matches(outside('engine/cuda', 'ops/cuda'), /#include\s*[<"](cuda|c10\/cuda|ATen\/cuda)/),
+  ],
+  [
     'operators are not registered with the dispatcher: two copies of the addon would end the process',
     () => matches(native, /\bTORCH_LIBRARY/),
   ],

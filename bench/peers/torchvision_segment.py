@@ -10,7 +10,6 @@ outside. Needs torch, torchvision, pillow, pycocotools and safetensors.
 
 import argparse
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -18,26 +17,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from PIL import Image
+from network import peak_rss_mb, read_picture, resnet50_fpn, stored, stored_config, stretched
 from pycocotools import mask as coco_mask
 from safetensors.torch import save_file
-from torchvision.models.detection import maskrcnn_resnet50_fpn
 from torchvision.models.detection.mask_rcnn import MaskRCNN
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "golden" / "make"))
-import formula  # noqa: E402
-
-
-def peak_rss_mb() -> float:
-    """The largest resident size of this process so far. Linux counts in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
 def build(options: argparse.Namespace) -> MaskRCNN:
-    model = maskrcnn_resnet50_fpn(
-        weights=None,
-        weights_backbone=None,
+    if options.stored is not None:
+        side = read_picture(options.picture).shape[1]
+        return stored(options.stored, side, box_score_thresh=options.min_score)
+    model = resnet50_fpn(
         num_classes=options.classes,
         min_size=options.min_size,
         max_size=options.max_size,
@@ -47,7 +37,7 @@ def build(options: argparse.Namespace) -> MaskRCNN:
     )
     model.transform._skip_resize = options.no_resize
     if options.weights is None:
-        return formula.fill(model).eval()
+        return model
     state = torch.load(options.weights, weights_only=True)
     # Checkpoints of networks with frozen norms have no num_batches_tracked, which evaluation does not read.
     missing, unexpected = model.load_state_dict(state, strict=False)
@@ -61,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="state dict; the weight formula where it is not given")
+    parser.add_argument("--stored", type=Path, help="a file of cellroute's: its network, for square pictures")
     parser.add_argument("--save-weights", type=Path, help="write the network's tensors as safetensors and stop")
     parser.add_argument("--classes", type=int, default=2, help="with the background")
     parser.add_argument("--min-size", type=int, default=800, help="short side after the resize")
@@ -77,8 +68,9 @@ def main() -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
 
-    pixels = np.array(Image.open(options.picture).convert("RGB"))
-    picture = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255
+    picture = read_picture(options.picture)
+    if options.stored is not None:
+        picture = stretched(picture, stored_config(options.stored)["intensity"])
     model = build(options)
     if options.save_weights is not None:
         save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, options.save_weights)
@@ -106,6 +98,7 @@ def main() -> None:
                 "peak_rss_mb": peak_rss_mb(),
                 "loaded_rss_mb": loaded,
                 "detections": len(found["scores"]),
+                "scores": [round(score, 6) for score in found["scores"].tolist()],
                 "size": list(picture.shape[1:]),
                 "threads": torch.get_num_threads(),
                 "versions": {

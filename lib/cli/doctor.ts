@@ -8,8 +8,8 @@ export function registerDoctor(program: Command): void {
     .description('Shows what was found on this machine, where, in which versions, and what is wrong')
     .option('--libtorch <folder>', 'look at this LibTorch instead of the installed one')
     .option('--json', 'print it as JSON')
-    .action(({ libtorch, json }: { libtorch?: string; json?: boolean }) => {
-      const diagnosis = diagnose(libtorch);
+    .action(async ({ libtorch, json }: { libtorch?: string; json?: boolean }) => {
+      const diagnosis = await diagnose(libtorch);
       if (json) {
         console.log(JSON.stringify(diagnosis, null, 2));
       } else {
@@ -23,6 +23,14 @@ export function registerDoctor(program: Command): void {
         const { folder, version } = diagnosis.libtorch;
         line('LibTorch', folder ? `${version ?? 'of unknown version'} in ${folder}` : 'not found');
         printPlaces(diagnosis.libtorch.places);
+        line('CUDA', diagnosis.cuda.used ? 'in use' : 'not in use');
+        printPlaces(diagnosis.cuda.places);
+        for (const [i, gpu] of diagnosis.cuda.gpus.entries()) {
+          line(
+            `cuda:${i}`,
+            `${gpu.name}, compute capability ${gpu.capability}, ${(gpu.bytes / 2 ** 30).toFixed(1)} GiB`,
+          );
+        }
         line('kernels', diagnosis.cpuCapability ?? 'unknown');
         line('devices', diagnosis.devices.join(', ') || 'none');
         console.log(diagnosis.problems.length === 0 ? '\nEverything works.' : '\nWhat is wrong:');

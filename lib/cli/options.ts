@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { checkDevice, type Device } from '../device.js';
 import type { LoadSegmenterOptions } from '../segmenter.js';
+import { checkTiles, type Tiles } from '../tiles.js';
 
 /** An option's number within an inclusive range. */
 export function numberIn(min: number, max: number, { integer = false } = {}) {
@@ -38,19 +40,42 @@ export function columnIs(text: string, before: Record<string, string> = {}): Rec
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** `auto`, `off`, `SIZE` or `SIZE,OVERLAP` in pixels. */
+export function tilesOf(text: string): Tiles {
+  if (text === 'auto') return text;
+  if (text === 'off') return false;
+  const numbers = text.split(',').map(Number);
+  const [size, overlap] = numbers;
+  const tiles = { size, ...(overlap === undefined ? {} : { overlap }) };
+  try {
+    if (numbers.length > 2) throw new InvalidArgumentError('Expected auto, off, SIZE or SIZE,OVERLAP.');
+    checkTiles(tiles);
+    return tiles;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
 /** What the option of {@link withPrecision} gives. */
 export interface PrecisionFlag {
   precision: NonNullable<LoadSegmenterOptions['precision']>;
+  device: Device;
 }
 
 /** The option of every command that loads segmenters. */
 export function withPrecision(command: Command): Command {
-  return command.addOption(
-    new Option(
-      '--precision <type>',
-      'what the segmenters compute in; auto is bfloat16 where the processor has it',
+  return command
+    .addOption(
+      new Option(
+        '--precision <type>',
+        'what the segmenters compute in; auto is float16 on a GPU, bfloat16 where the processor has it',
+      )
+        .choices(['float32', 'bfloat16', 'float16', 'tf32', 'auto'])
+        .default('float32'),
     )
-      .choices(['float32', 'bfloat16', 'auto'])
-      .default('float32'),
-  );
+    .addOption(
+      new Option('--device <name>', 'where the networks compute: cpu, cuda, cuda:1 or auto')
+        .argParser((value) => checkDevice('--device', value))
+        .default('cpu'),
+    );
 }

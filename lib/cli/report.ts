@@ -43,7 +43,10 @@ async function report(paths: string[], options: Options): Promise<void> {
     expected: pictures.length,
     ...(options.maxSide === undefined ? {} : { maxSide: options.maxSide }),
   });
-  await using ensemble = await RoutedEnsemble.load(options.model, { precision: options.precision });
+  await using ensemble = await RoutedEnsemble.load(options.model, {
+    precision: options.precision,
+    device: options.device,
+  });
   const batch = await eachPicture(pictures, async (bytes, { fileName, path }, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });

@@ -47,7 +47,10 @@ and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and 
 async function segment(paths: string[], options: Options): Promise<void> {
   const pictures = await findPictures(paths);
   await mkdir(options.out, { recursive: true });
-  await using ensemble = await RoutedEnsemble.load(options.model, { precision: options.precision });
+  await using ensemble = await RoutedEnsemble.load(options.model, {
+    precision: options.precision,
+    device: options.device,
+  });
   const wants = (format: Format) => options.formats.includes(format);
   const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
     const image = await decodeImage(bytes, { signal });
@@ -71,8 +74,11 @@ async function segment(paths: string[], options: Options): Promise<void> {
 
 function lineOf(
   picture: PictureFile,
-  { cellType, probabilities, cells, capped }: RoutedSegmentation,
+  { cellType, probabilities, cells, capped, seams }: RoutedSegmentation,
 ): string {
   const caps = capped.detections ? ' (as many as the model may find: there may be more)' : '';
-  return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${caps}`;
+  const tiles = seams
+    ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
+    : '';
+  return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${tiles}${caps}`;
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { RoutedSegmentOptions } from '../ensemble.js';
-import { numberIn } from './options.js';
+import type { Tiles } from '../tiles.js';
+import { numberIn, tilesOf } from './options.js';
 
 /** What the options of {@link withThresholds} give. */
 export interface ThresholdFlags {
@@ -9,6 +10,7 @@ export interface ThresholdFlags {
   maskThreshold?: number;
   minArea?: number;
   removeOverlaps?: number | boolean;
+  tiles?: Tiles;
 }
 
 /** The options of every command that segments. */
@@ -26,6 +28,11 @@ export function withThresholds(command: Command): Command {
       '--remove-overlaps [share]',
       'give each pixel to one cell; drop cells that lost more than this share (0.2)',
       numberIn(0, 1),
+    )
+    .option(
+      '--tiles <how>',
+      'cut pictures into tiles: auto (those above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
+      tilesOf,
     );
 }
 
@@ -35,6 +42,7 @@ export function thresholdsOf({
   maskThreshold,
   minArea,
   removeOverlaps,
+  tiles,
 }: ThresholdFlags): RoutedSegmentOptions {
   return {
     ...(cellType === undefined ? {} : { cellType }),
@@ -46,5 +54,6 @@ export function thresholdsOf({
       : {
           removeOverlaps: typeof removeOverlaps === 'number' ? { maxLost: removeOverlaps } : removeOverlaps,
         }),
+    ...(tiles === undefined ? {} : { tiles }),
   };
 }

@@ -41,12 +41,12 @@ The network runs once a picture, the search on what it saw. Judge the outcome on
 }
 
 async function run(path: string, flags: Flags): Promise<void> {
-  const { model, out, metric, where = {}, precision, json } = flags;
+  const { model, out, metric, where = {}, precision, device, json } = flags;
   const opened = await openWithFlags(path, flags);
   const data = opened.filter({
     where: (item) => Object.entries(where).every(([name, value]) => item.columns[name] === value),
   });
-  await using ensemble = await RoutedEnsemble.load(model, { precision });
+  await using ensemble = await RoutedEnsemble.load(model, { precision, device });
   const bar = new SingleBar({ format: '{bar} {stage}', hideCursor: true, stream: process.stderr });
   bar.start(1, 0, { stage: '' });
   // Nothing is written before the end, so that Ctrl-C may end the process at once.

@@ -1,5 +1,5 @@
 import { checkOneOf } from '../check.js';
-import type { Capped, RoutedSegmentation, Segmentation } from '../result.js';
+import type { Capped, RoutedSegmentation, Seams, Segmentation } from '../result.js';
 import { shortest } from './number.js';
 
 export interface ResultJsonCell {
@@ -24,6 +24,8 @@ export interface ResultJson {
   width: number;
   height: number;
   capped: Capped;
+  /** Where the picture was segmented in tiles. */
+  seams?: Seams;
   /**
    * `coco`: COCO's compressed string; `counts`: COCO's run lengths down the columns; `kaggle`: 1-based, row-major
    * "start length".
@@ -39,7 +41,7 @@ export function resultJson(
   { rle = 'coco' }: { rle?: ResultJson['rle'] } = {},
 ): string {
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
-  const { cells, width, height, capped } = result;
+  const { cells, width, height, capped, seams } = result;
   const { masks } = cells;
   const runs: ResultJsonCell['mask'][] =
     rle === 'coco'
@@ -60,6 +62,7 @@ export function resultJson(
     width,
     height,
     capped: { detections: capped.detections, proposals: capped.proposals },
+    ...(seams && { seams: { x: seams.x.map(shortest), y: seams.y.map(shortest), cells: seams.cells } }),
     rle,
     cells: Array.from(cells, ({ index, box, score, label, area }) => ({
       box: box.map(shortest) as ResultJsonCell['box'],

@@ -63,8 +63,12 @@ export interface NativeCall {
   cancel?: CancelHandle;
   /** Called at most every 50 ms, with the stage's name and the part done, 0 to 1. */
   onProgress?: (stage: string, fraction: number) => void;
-  /** Threads of the owner thread's team; counts for the first call of a process. */
+  /** Threads of the owner thread's team; counts for the first call of a process and device. */
   threads: number;
+  /** Whose owner thread does it, as resolveDevice names it; left out the CPU's. Handles stay where they were made. */
+  device?: string;
+  /** Whether a GPU may take products of float32 in TF32. */
+  tf32?: boolean;
 }
 
 /** One tensor of a file: where its elements lie. Checked again before anything is read. */
@@ -125,6 +129,8 @@ export interface NativeSegmentOptions {
   minArea: number;
   /** Share of its pixels a cell may lose to better ones before it is dropped; null leaves overlaps. */
   maxLost: number | null;
+  /** Whether the answer tells what its stages took. */
+  profile: boolean;
 }
 
 export interface NativeSegmentation {
@@ -135,6 +141,26 @@ export interface NativeSegmentation {
   masks: MaskBatch;
   detectionsCapped: boolean;
   proposalsCapped: boolean;
+  /** Seconds by stage, of the whole batch; where it was asked for. */
+  profile?: Record<string, number>;
+}
+
+/** How a picture is cut; pixels are those of the network's input. */
+export interface NativeTiling {
+  /** Network's pixels a pixel of the picture, whatever the network's own resize says. */
+  scale: number;
+  size: number;
+  overlap: number;
+  /** Cells of the whole picture at most, null for any number; `detectionsPerImage` is of each tile. */
+  limit: number | null;
+}
+
+export interface NativeTiledSegmentation extends NativeSegmentation {
+  /** Where the seams run, pixels of the picture, rising: x of the upright, y of the level ones. */
+  seamsX: Float32Array;
+  seamsY: Float32Array;
+  /** Cells with a seam through their box, rising. */
+  onSeam: Uint32Array;
 }
 
 /** What one pass of the network leaves to be decided by thresholds, by falling score. */
@@ -221,6 +247,8 @@ export interface NativeTrainerOptions {
    * processor computes in bfloat16 (AVX512_BF16, AMX), and slower elsewhere.
    */
   precision: 'float32' | 'bfloat16';
+  /** Sums on a GPU in an order that never changes. */
+  deterministic: boolean;
   /**
    * Of the initial weights, a whole number below 2^53. The same LibTorch draws the same from it, but for the last bits
    * between families of processors.
@@ -384,27 +412,42 @@ export interface NativeEvaluation {
   classes: { label: number; truths: number; summary: NativeSummary }[];
 }
 
+export interface NativeGpu {
+  name: string;
+  /** Compute capability, such as 9.0. */
+  capability: string;
+  bytes: number;
+  /** Why the addon cannot use it; empty where it can. */
+  problem: string;
+}
+
 export interface NativeInfo {
   libtorch: string;
   /** What LibTorch's kernels use: AVX512, AVX2, DEFAULT. */
   cpuCapability: string;
+  /** Whether this is the addon with CUDA. */
+  cuda: boolean;
   /** Whether the processor multiplies bfloat16, and LibTorch lets it. */
   bfloat16: boolean;
 }
 
 export interface NativeAddon {
   info(): NativeInfo;
+  /** Wakes CUDA, where there is any. `problem` says why the list is empty, and what helps. */
+  findGpus(call: NativeCall): Promise<{ list: NativeGpu[]; problem: string }>;
+  /** `cpu` or `cuda:<n>` of cpu, cuda, cuda:<n> or auto; rejects with DEVICE_UNAVAILABLE. */
+  resolveDevice(name: string, call: NativeCall): Promise<string>;
 
   createCancel(): CancelHandle;
   cancel(handle: CancelHandle): void;
   /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
   stopEngine(): void;
 
-  /** bfloat16 only where `info` says that there is one. */
+  /** On the CPU bfloat16 only where `info` says that there is one, and float16 never. */
   loadMaskRCNN(
     config: MaskRCNNConfig,
     weights: NativeWeights,
-    precision: 'float32' | 'bfloat16',
+    precision: 'float32' | 'bfloat16' | 'float16',
     call: NativeCall,
   ): Promise<NativeLoaded>;
   loadClassifier(config: ClassifierConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;
@@ -420,6 +463,14 @@ export interface NativeAddon {
     options: NativeSegmentOptions,
     call: NativeCall,
   ): Promise<NativeSegmentation>;
+  /** The same tile by tile, with memory for one tile besides the picture and its cells. */
+  segmentTiles(
+    model: ModelHandle,
+    picture: NativePicture,
+    options: NativeSegmentOptions,
+    tiling: NativeTiling,
+    call: NativeCall,
+  ): Promise<NativeTiledSegmentation>;
   /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
   findCandidates(
     model: ModelHandle,

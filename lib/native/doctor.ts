@@ -3,8 +3,10 @@ import { arch, availableParallelism, cpus, platform, release, totalmem } from 'n
 import { join } from 'node:path';
 import { familySync, versionSync } from 'detect-libc';
 import { CellrouteError } from '../errors.js';
-import { findAddon, findLibtorch, type Place, packageRoot } from './find.js';
-import { loadNative } from './load.js';
+import { runJob } from '../model.js';
+import type { NativeGpu } from './contract.js';
+import { findAddon, findCudaAddon, findLibtorch, type Place, packageRoot } from './find.js';
+import { loadNative, native } from './load.js';
 
 /** What was found on this machine, and what is wrong with it. */
 export interface Diagnosis {
@@ -15,6 +17,8 @@ export interface Diagnosis {
   memoryGiB: number;
   addon: { path: string | undefined; places: Place[] };
   libtorch: { folder: string | undefined; version: string | undefined; places: Place[] };
+  /** Why the addon with CUDA is used or not, step by step; `problem` says why there is no GPU to be used. */
+  cuda: { used: boolean; places: Place[]; gpus: readonly NativeGpu[]; problem: string | undefined };
   /** Devices a network can run on. */
   devices: string[];
   threads: number;
@@ -24,8 +28,8 @@ export interface Diagnosis {
   problems: string[];
 }
 
-/** Looks at everything cellroute needs, loads it, and tells what it saw. Never throws. */
-export function diagnose(libtorch?: string): Diagnosis {
+/** Looks at everything cellroute needs, loads it, and tells what it saw. Never rejects. */
+export async function diagnose(libtorch?: string): Promise<Diagnosis> {
   const { files, places } = findAddon();
   const found = findLibtorch(libtorch, files?.builtWith);
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
@@ -40,6 +44,12 @@ export function diagnose(libtorch?: string): Diagnosis {
     memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
     addon: { path: files?.addon, places },
     libtorch: { folder: found.folder, version: undefined, places: found.places },
+    cuda: {
+      used: false,
+      places: found.folder === undefined ? [] : findCudaAddon(found.folder, found.pointedAt).places,
+      gpus: [],
+      problem: undefined,
+    },
     devices: [],
     threads: availableParallelism(),
     cpuCapability: undefined,
@@ -51,6 +61,10 @@ export function diagnose(libtorch?: string): Diagnosis {
     diagnosis.libtorch.folder = loaded.libtorchFolder;
     diagnosis.cpuCapability = loaded.addon.info().cpuCapability;
     diagnosis.devices.push('cpu');
+    diagnosis.addon.path = loaded.addonPath;
+    diagnosis.cuda.used = loaded.cuda;
+    // Asked only of the addon that was chosen for it: nobody else's driver is woken.
+    if (loaded.cuda) await lookAtGpus(diagnosis);
   } catch (error) {
     diagnosis.problems.push(
       error instanceof CellrouteError ? `${error.code}: ${error.message}` : String(error),
@@ -62,4 +76,17 @@ export function diagnose(libtorch?: string): Diagnosis {
     );
   }
   return diagnosis;
+}
+
+async function lookAtGpus(diagnosis: Diagnosis): Promise<void> {
+  const { list, problem } = await runJob({}, (call) => native().findGpus(call));
+  diagnosis.cuda.gpus = list;
+  if (problem) {
+    diagnosis.cuda.problem = problem;
+    diagnosis.problems.push(`No GPU can be used: ${problem}.`);
+  }
+  for (const [i, gpu] of list.entries()) {
+    if (gpu.problem) diagnosis.problems.push(`cuda:${i} (${gpu.name}) cannot be used: ${gpu.problem}.`);
+    else diagnosis.devices.push(`cuda:${i}`);
+  }
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { runtimeLibraries } from './libraries.js';
+import { CUDA_LIBRARY, runtimeLibraries } from './libraries.js';
 
 /** The package's folder: lib/native and dist/native both lie two below it. */
 export const packageRoot = resolve(__dirname, '../..');
@@ -20,6 +20,8 @@ export interface AddonFiles {
   preload: string;
   /** Of a checkout's own build: the LibTorch it was linked with. */
   builtWith?: string;
+  /** Whether it is the addon with CUDA. */
+  cuda?: boolean;
 }
 
 /** `linux-x64` and the like: the name of prebuilds folders and platform packages. */
@@ -49,11 +51,53 @@ export function findAddon(): { files: AddonFiles | undefined; places: Place[] } 
   return { files: candidates[places.findIndex((place) => place.found)], places };
 }
 
+/** Of CUDA, whose libraries are named by it. */
+export const CUDA_MAJOR = 13;
+
+/**
+ * The addon with CUDA, where a person pointed at a LibTorch with CUDA and the addon is there. Everybody else gets the
+ * one without: a CUDA build of torch on a machine is no wish to use it here.
+ */
+export function findCudaAddon(
+  libtorch: string,
+  pointedAt: boolean,
+): { files: AddonFiles | undefined; places: Place[] } {
+  const folder = join(packageRoot, 'prebuilds', `${platformName()}-cuda${CUDA_MAJOR}`);
+  const files = {
+    addon: join(folder, 'cellroute.node'),
+    preload: join(folder, 'cellroute_preload.node'),
+    cuda: true,
+  };
+  const look = (what: string, path: string, found: boolean, note: string): Place => ({
+    what,
+    path,
+    found,
+    ...(found ? {} : { note }),
+  });
+  const library = join(libtorch, CUDA_LIBRARY);
+  const places = [
+    look(
+      'a LibTorch that was chosen',
+      libtorch,
+      pointedAt,
+      'nobody pointed at it: CELLROUTE_LIBTORCH or the libtorch option does',
+    ),
+    look('its CUDA library', library, existsSync(library), 'not there: this LibTorch is for the CPU only'),
+    look(
+      'the addon with CUDA',
+      files.addon,
+      existsSync(files.addon) && existsSync(files.preload),
+      `not there; in a checkout: node scripts/cuda.mjs ${dirname(libtorch)}`,
+    ),
+  ];
+  return { files: places.every(({ found }) => found) ? files : undefined, places };
+}
+
 /** LibTorch's `lib` folder: the caller's path, CELLROUTE_LIBTORCH, the build's own, or the platform package. */
 export function findLibtorch(
   given: string | undefined,
   builtWith: string | undefined,
-): { folder: string | undefined; places: Place[] } {
+): { folder: string | undefined; pointedAt: boolean; places: Place[] } {
   const places: Place[] = [];
   const look = (what: string, path: string | undefined, note: string): string | undefined => {
     if (!path) {
@@ -70,14 +114,14 @@ export function findLibtorch(
     return folder;
   };
   // A path someone chose is used or refused, never passed over in silence.
-  if (given) return { folder: look('the libtorch option', given, ''), places };
+  if (given) return { folder: look('the libtorch option', given, ''), pointedAt: true, places };
   const environment = process.env.CELLROUTE_LIBTORCH;
-  if (environment) return { folder: look('CELLROUTE_LIBTORCH', environment, ''), places };
+  if (environment) return { folder: look('CELLROUTE_LIBTORCH', environment, ''), pointedAt: true, places };
   places.push({ what: 'CELLROUTE_LIBTORCH', path: '', found: false, note: 'not set' });
   const folder =
     (builtWith ? look('the LibTorch of this build', builtWith, '') : undefined) ??
     look(`the package ${platformPackage()}`, packageFolder(platformPackage()), 'not installed');
-  return { folder, places };
+  return { folder, pointedAt: false, places };
 }
 
 function packageFolder(name: string): string | undefined {

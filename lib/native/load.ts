@@ -1,11 +1,20 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { familySync, GLIBC, versionSync } from 'detect-libc';
 import { CellrouteError, type ErrorCode, type ErrorDetails } from '../errors.js';
 import type { NativeAddon } from './contract.js';
-import { findAddon, findLibtorch, type Place, packageRoot, platformName, platformPackage } from './find.js';
+import {
+  CUDA_MAJOR,
+  findAddon,
+  findCudaAddon,
+  findLibtorch,
+  type Place,
+  packageRoot,
+  platformName,
+  platformPackage,
+} from './find.js';
 import { runtimeLibraries } from './libraries.js';
 
 /** LibTorch's Linux wheels are built against this one. */
@@ -29,6 +38,8 @@ export interface Loaded {
   addonPath: string;
   libtorchFolder: string;
   libtorchVersion: string;
+  /** Whether the addon has CUDA; no GPU was looked for yet. */
+  cuda: boolean;
 }
 
 let loaded: Loaded | undefined;
@@ -54,14 +65,16 @@ export function loadNative(options: LoadOptions = {}): Loaded {
     return loaded;
   }
   checkPlatform();
-  const { files, places } = findAddon();
+  const { files: own, places } = findAddon();
+  const { folder, pointedAt, places: libtorchPlaces } = findLibtorch(options.libtorch, own?.builtWith);
+  const cuda = folder === undefined ? undefined : findCudaAddon(folder, pointedAt).files;
+  const files = cuda ?? own;
   if (!files) {
     throw helpPage('ADDON_NOT_FOUND', `cellroute has no addon for ${platformName()}.`, places, [
       'In a checkout: npm run build',
       `Installed from npm: this version carries prebuilds for ${PLATFORMS.join(', ')} only as far as they were published`,
     ]);
   }
-  const { folder, places: libtorchPlaces } = findLibtorch(options.libtorch, files.builtWith);
   if (!folder) {
     throw helpPage('LIBTORCH_NOT_FOUND', 'cellroute found no LibTorch.', libtorchPlaces, [
       `npm install ${platformPackage()} (an optional dependency: --omit=optional and some package managers' settings leave it out)`,
@@ -71,7 +84,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   }
   const preload = openAddon<Preload>(files.preload, folder);
   let abi: bigint | undefined;
-  for (const name of runtimeLibraries()) {
+  for (const name of runtimeLibraries(process.platform, cuda !== undefined)) {
     const path = join(folder, name);
     // A LibTorch built elsewhere may use the system's OpenMP; LibTorch itself may not be missing.
     if (!existsSync(path) && !/c10|torch/.test(name)) continue;
@@ -90,7 +103,9 @@ export function loadNative(options: LoadOptions = {}): Loaded {
     throw new CellrouteError(
       'LIBTORCH_MISMATCH',
       `The LibTorch in ${folder} is ${versionOf(abi)}, this addon was built for ${preload.builtForVersion}. ` +
-        `Install the same version (npm install ${platformPackage()}@${preload.builtForVersion}), or rebuild against yours (LIBTORCH=${folder} npm run build).`,
+        (cuda
+          ? `Install torch ${preload.builtForVersion} for CUDA ${CUDA_MAJOR}, or rebuild against yours (node scripts/cuda.mjs ${dirname(folder)}).`
+          : `Install the same version (npm install ${platformPackage()}@${preload.builtForVersion}), or rebuild against yours (LIBTORCH=${folder} npm run build).`),
       { expected: preload.builtForVersion, got: versionOf(abi), file: folder },
     );
   }
@@ -99,6 +114,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
     addonPath: files.addon,
     libtorchFolder: folder,
     libtorchVersion: versionOf(abi),
+    cuda: cuda !== undefined,
   };
   // process.exit() and uncaught exceptions run no cleanup hook of the main thread, and LibTorch's statics would die
   // under a job that runs. Worker threads have their hooks, and share the engine with the rest.
@@ -174,6 +190,15 @@ function openAddon<T>(path: string, libtorch: string): T {
   try {
     return require(path) as T;
   } catch (error) {
+    // A LibTorch with another CUDA brought another runtime library with it.
+    if (/libcudart\.so/.test((error as Error).message)) {
+      throw new CellrouteError(
+        'LIBTORCH_MISMATCH',
+        `The LibTorch in ${libtorch} is not for CUDA ${CUDA_MAJOR}, which ${path} needs: ${(error as Error).message}\nInstall the build of torch for CUDA ${CUDA_MAJOR} (its version ends in +cu${CUDA_MAJOR}0).`,
+        { expected: `CUDA ${CUDA_MAJOR}`, file: libtorch },
+        { cause: error },
+      );
+    }
     throw new CellrouteError(
       'ADDON_NOT_FOUND',
       `${path} is there but could not be loaded: ${(error as Error).message}\nLibTorch in use: ${libtorch}. \`npx cellroute doctor\` shows what was found.`,

@@ -6,7 +6,7 @@ import { ClassifyLoader } from '../data/loader.js';
 import type { ClassifySample } from '../data/types.js';
 import { type ClassifierTraining, classifierTraining, type PartialClassifierTraining } from './config.js';
 import { type ClassifierEvaluation, classifierJudge } from './evaluate-classifier.js';
-import { loaderOptions, nativeTraining } from './native-training.js';
+import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { ClassifierNetwork } from './network.js';
 import { classifierNetworkConfig } from './network-config.js';
 import {
@@ -42,6 +42,7 @@ const recipe: Recipe<
       network,
       { ...nativeTraining(config), classWeights },
       options,
+      await placeOfTraining(config, options),
     );
     const { start } = config;
     const begin = async () => (start.kind === 'checkpoint' ? trained.start(start.path, options) : undefined);

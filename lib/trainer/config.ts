@@ -18,6 +18,7 @@ import {
   variants,
 } from '../config/schema.js';
 import { version } from '../config/shared.js';
+import { checkDevice, type Device } from '../device.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { flipHorizontal, flipVertical, readTransforms, type Transform } from '../transforms/index.js';
 
@@ -67,6 +68,9 @@ const schedule = (maxLr: number) =>
     constant: warmUp,
   });
 
+const device: Reader<Device> = (value, path) =>
+  value === undefined ? 'cpu' : checkDevice(path, value, 'INVALID_CONFIG');
+
 const transforms: Reader<Transform[]> = (value, path) =>
   value === undefined ? [flipHorizontal(), flipVertical()] : readTransforms(value, path);
 
@@ -87,7 +91,11 @@ const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr
   clipNorm: nullable(null, number(1, { min: 1e-12 })),
   /** Keeps a moving average of the weights, which is then what is validated and saved. */
   average: nullable(null, object({ decay: share(0.999) })),
-  precision: oneOf('float32', ['float32', 'bfloat16']),
+  precision: oneOf('float32', ['float32', 'bfloat16', 'tf32']),
+  /** Where the network trains: `cpu`, `cuda`, `cuda:1`, `auto`. */
+  device,
+  /** On a GPU: sums in an order that never changes, so that a run can be repeated; it costs time. */
+  deterministic: flag(false),
   /** Stages of the backbone that train, from the last: torchvision's trainable_backbone_layers. */
   trainableLayers: integer(5, 0, 5),
   /** Whether batch norms update their statistics. */
@@ -105,7 +113,7 @@ const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr
     everyMinutes: number(5, { min: 0 }),
   }),
   divergence: object({
-    /** A step whose loss is above so many times the median of the last `window` stops the run; null lets it go on. */
+    /** A step whose loss is above so many times the median of the last `window` (or 0.1, where that is more) stops the run; null lets it go on. */
     multiple: nullable(100, number(100, { min: 1 })),
     window: integer(100, 3, 100_000),
   }),

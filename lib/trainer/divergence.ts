@@ -3,6 +3,11 @@ import type { NativeStepResult } from '../native/contract.js';
 
 /** Losses before there is a median worth comparing with. */
 const FEWEST = 10;
+/**
+ * A median below this is taken for this. A classifier that is right about everything has a loss near zero, and one
+ * picture that it gets wrong is hundreds of times that.
+ */
+const LEAST_MEDIAN = 0.1;
 
 export interface DivergenceRule {
   multiple: number | null;
@@ -26,7 +31,7 @@ export function divergenceOf(
   if (!applied) return 'a loss or a gradient is not finite';
   if (multiple === null || recent.length < FEWEST) return undefined;
   const usual = median(recent);
-  if (total <= multiple * usual) return undefined;
+  if (total <= multiple * Math.max(usual, LEAST_MEDIAN)) return undefined;
   return `the loss is ${total.toPrecision(4)}, more than ${multiple} times its median of the last ${recent.length} steps (${usual.toPrecision(4)})`;
 }
 

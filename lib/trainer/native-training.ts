@@ -1,18 +1,36 @@
 import type { LoaderOptions } from '../data/loader.js';
+import { placeOn } from '../device.js';
+import { CellrouteError } from '../errors.js';
+import type { CallOptions, Place } from '../model.js';
 import type { NativeOptimizer, NativeTrainerOptions } from '../native/contract.js';
 import type { Training } from './config.js';
 
 /** What native code is told of a training. */
 export function nativeTraining(config: Training): NativeTrainerOptions {
-  const { trainableLayers, updateBatchStatistics, average, precision, seed } = config;
+  const { trainableLayers, updateBatchStatistics, average, precision, deterministic, seed } = config;
   return {
     optimizer: nativeOptimizer(config.optimizer),
     trainableLayers,
     updateBatchStatistics,
     averageDecay: average?.decay ?? null,
-    precision,
+    // TF32 is how float32 is multiplied, and belongs to the place.
+    precision: precision === 'tf32' ? 'float32' : precision,
+    deterministic,
     seed,
   };
+}
+
+/** Where the network trains. */
+export async function placeOfTraining({ device, precision }: Training, options: CallOptions): Promise<Place> {
+  const place = await placeOn(device, options);
+  if (precision === 'tf32' && place.device === 'cpu') {
+    throw new CellrouteError(
+      'PLATFORM_UNSUPPORTED',
+      "Precision 'tf32' is a GPU's: train with device 'cuda', or with 'float32' or 'bfloat16' on the CPU.",
+      { option: 'precision', expected: 'float32 or bfloat16', got: 'tf32' },
+    );
+  }
+  return { ...place, tf32: precision === 'tf32' };
 }
 
 /** Without the rates, which come with every step. */

@@ -5,7 +5,7 @@ import type { ClassifierConfig } from '../config/classifier.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { ClassifySample, TrainSample } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
-import { type CallOptions, LoadedModel, NativeObject, runJob } from '../model.js';
+import { type CallOptions, LoadedModel, NativeObject, ON_CPU, type Place, runJob } from '../model.js';
 import { mismatchOf, nativeWeights } from '../model-file.js';
 import type {
   NativeAddon,
@@ -56,8 +56,8 @@ export class TrainingNetwork<Sample, Snapshot> {
   readonly #native: NativeObject<TrainerHandle>;
   readonly #kind: Kind<Sample, Snapshot>;
 
-  protected constructor(handle: TrainerHandle, kind: Kind<Sample, Snapshot>) {
-    this.#native = new NativeObject('trainer', handle, (trainer) => native().releaseTrainer(trainer));
+  protected constructor(handle: TrainerHandle, place: Place, kind: Kind<Sample, Snapshot>) {
+    this.#native = new NativeObject('trainer', handle, place, (trainer) => native().releaseTrainer(trainer));
     this.#kind = kind;
   }
 
@@ -132,7 +132,7 @@ export class TrainingNetwork<Sample, Snapshot> {
     const { model } = await this.#native.run(options, (trainer, nativeCall) =>
       native().snapshotTrainer(trainer, weights, nativeCall),
     );
-    return this.#kind.snapshot(new LoadedModel('snapshot', model));
+    return this.#kind.snapshot(new LoadedModel('snapshot', model, this.#native.place));
   }
 
   /**
@@ -187,11 +187,14 @@ export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter
     config: MaskRCNNConfig,
     training: NativeSegmenterTrainerOptions,
     options: CallOptions = {},
+    place: Place = ON_CPU,
   ): Promise<SegmenterNetwork> {
-    const handle = await runJob(options, (nativeCall) =>
-      native().createSegmenterTrainer(config, training, nativeCall),
+    const handle = await runJob(
+      options,
+      (nativeCall) => native().createSegmenterTrainer(config, training, nativeCall),
+      { place },
     );
-    return new SegmenterNetwork(handle, {
+    return new SegmenterNetwork(handle, place, {
       step: (addon, trainer, samples, step, nativeCall) =>
         addon.trainSegmenterStep(trainer, samples, step, nativeCall),
       snapshot: (model) => CellSegmenter.of(config, model),
@@ -215,11 +218,14 @@ export class ClassifierNetwork extends TrainingNetwork<ClassifySample, CellClass
     config: ClassifierConfig,
     training: NativeClassifierTrainerOptions,
     options: CallOptions = {},
+    place: Place = ON_CPU,
   ): Promise<ClassifierNetwork> {
-    const handle = await runJob(options, (nativeCall) =>
-      native().createClassifierTrainer(config, training, nativeCall),
+    const handle = await runJob(
+      options,
+      (nativeCall) => native().createClassifierTrainer(config, training, nativeCall),
+      { place },
     );
-    return new ClassifierNetwork(handle, {
+    return new ClassifierNetwork(handle, place, {
       step: (addon, trainer, samples, step, nativeCall) =>
         addon.trainClassifierStep(trainer, samples, step, nativeCall),
       snapshot: (model) => CellClassifier.of(config, model),

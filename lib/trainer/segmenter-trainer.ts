@@ -5,7 +5,7 @@ import type { CellSegmenter } from '../segmenter.js';
 import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
 import { type SegmenterEvaluation, segmenterJudge } from './evaluate-segmenter.js';
 import type { SegmenterLossName } from './events.js';
-import { loaderOptions, nativeTraining } from './native-training.js';
+import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork } from './network.js';
 import { segmenterNetworkConfig } from './network-config.js';
 import {
@@ -36,7 +36,12 @@ const recipe: Recipe<
   create: async (config, network, _data, options) => {
     const { start, sampling, resizeSamples } = config;
     const training = { ...nativeTraining(config), sampling: { ...sampling, skipResize: !resizeSamples } };
-    const trained = await SegmenterNetwork.create(network, training, options);
+    const trained = await SegmenterNetwork.create(
+      network,
+      training,
+      options,
+      await placeOfTraining(config, options),
+    );
     const begin = async () => {
       if (start.kind === 'checkpoint') return trained.start(start.path, options);
       if (start.kind === 'classifier') return trained.startFromClassifier(start.path, options);

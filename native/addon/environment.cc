@@ -66,14 +66,15 @@ Environment::Environment(Napi::Env env) : env_(env) {
 
 Environment::~Environment() = default;
 
-Engine& Environment::engine(int threads) {
-  if (!engine_) engine_ = Engine::cpu(threads);
-  return *engine_;
+Engine& Environment::engine(c10::Device device, int threads) {
+  auto& engine = engines_[device.str()];
+  if (!engine) engine = Engine::of(device, threads);
+  return *engine;
 }
 
-void Environment::stop_engine() {
+void Environment::stop_engines() {
   background_.stop();
-  if (engine_) engine_->stop();
+  for (const auto& [device, engine] : engines_) engine->stop();
 }
 
 uint64_t Environment::await(Pending pending) {

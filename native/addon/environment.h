@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -54,11 +55,11 @@ class Environment {
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  Engine& engine(int threads);
+  Engine& engine(c10::Device device, int threads);
   Background& background() { return background_; }
-  /** Ends the process's owner thread, and the work beside it: for the main thread, when the process
-   *  is about to exit. */
-  void stop_engine();
+  /** Ends the process's owner threads, and the work beside them: for the main thread, when the
+   *  process is about to exit. */
+  void stop_engines();
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
 
   /** Registers a promise; the id finds it again when its letter comes. */
@@ -70,7 +71,7 @@ class Environment {
  private:
   Napi::Env env_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
-  std::shared_ptr<Engine> engine_;
+  std::unordered_map<std::string, std::shared_ptr<Engine>> engines_;  // by their devices
   Background background_;
   std::unordered_map<uint64_t, std::unique_ptr<Pending>> pending_;
   uint64_t next_id_ = 1;

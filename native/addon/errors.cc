@@ -38,6 +38,12 @@ Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure) {
     return with_code(env, error.what(), "CANCELLED");
   } catch (const std::bad_alloc&) {
     return with_code(env, "Not enough memory", "OUT_OF_MEMORY");
+  } catch (const c10::OutOfMemoryError& error) {
+    return with_code(env,
+                     std::string(error.what_without_backtrace()) +
+                         "\nSmaller pictures or tiles, a smaller batch, or a precision of 16 bits "
+                         "need less.",
+                     "OUT_OF_MEMORY");
   } catch (const c10::Error& error) {
     const std::string message = error.what_without_backtrace();
     return with_code(env, message, is_out_of_memory(message) ? "OUT_OF_MEMORY" : "NATIVE_FAILURE");

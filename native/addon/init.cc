@@ -2,6 +2,9 @@
 #include <napi.h>
 #include <torch/version.h>
 
+#include <string>
+#include <vector>
+
 #include "addon/candidates.h"
 #include "addon/classify.h"
 #include "addon/environment.h"
@@ -15,6 +18,8 @@
 #include "addon/segment.h"
 #include "addon/stay_loaded.h"
 #include "addon/train.h"
+#include "engine/cuda/gpu.h"
+#include "engine/device.h"
 #include "infer/mask_rcnn_plan.h"
 
 namespace cellroute::addon {
@@ -26,8 +31,64 @@ Napi::Value info(const Napi::CallbackInfo& call) {
     auto result = Napi::Object::New(env);
     result.Set("libtorch", Napi::String::New(env, TORCH_VERSION));
     result.Set("cpuCapability", Napi::String::New(env, at::get_cpu_capability()));
+    result.Set("cuda", Napi::Boolean::New(env, cuda::is_built_in()));
     result.Set("bfloat16", Napi::Boolean::New(env, infer::supports_bfloat16()));
     return result;
+  });
+}
+
+/** The GPUs, and what is wrong with each. */
+struct SeenGpus {
+  cuda::Gpus gpus;
+  std::vector<std::string> problems;
+};
+
+SeenGpus look_at_gpus() {
+  SeenGpus seen{.gpus = cuda::find_gpus(), .problems = {}};
+  for (size_t i = 0; i < seen.gpus.list.size(); ++i) {
+    seen.problems.push_back(cuda::problem_of(static_cast<int>(i)));
+  }
+  return seen;
+}
+
+Napi::Value gpus_to_js(Napi::Env env, SeenGpus& seen) {
+  const auto& [gpus, problems] = seen;
+  auto list = Napi::Array::New(env, gpus.list.size());
+  for (uint32_t i = 0; i < gpus.list.size(); ++i) {
+    const auto& gpu = gpus.list[i];
+    auto one = Napi::Object::New(env);
+    one.Set("name", Napi::String::New(env, gpu.name));
+    one.Set("capability",
+            Napi::String::New(env, std::to_string(gpu.major) + "." + std::to_string(gpu.minor)));
+    one.Set("bytes", Napi::Number::New(env, static_cast<double>(gpu.bytes)));
+    one.Set("problem", Napi::String::New(env, problems[i]));
+    list.Set(i, one);
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("list", list);
+  result.Set("problem", Napi::String::New(env, gpus.problem));
+  return result;
+}
+
+/** Beside the engines: the first look wakes the driver, which takes its time. */
+Napi::Value find_gpus(const Napi::CallbackInfo& call) {
+  const auto env = call.Env();
+  return guarded(env, [&] {
+    return submit_beside<SeenGpus>(
+        env, CallOptions::read(env, call[0]), [](const Poll&) { return look_at_gpus(); },
+        gpus_to_js);
+  });
+}
+
+Napi::Value resolve_device(const Napi::CallbackInfo& call) {
+  const auto env = call.Env();
+  return guarded(env, [&] {
+    return submit_beside<std::string>(
+        env, CallOptions::read(env, call[1]),
+        [name = call[0].As<Napi::String>().Utf8Value()](const Poll&) {
+          return cellroute::resolve_device(name).str();
+        },
+        [](Napi::Env js, std::string& name) -> Napi::Value { return Napi::String::New(js, name); });
   });
 }
 
@@ -35,6 +96,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   stay_loaded();
   env.SetInstanceData<Environment>(new Environment(env));
   exports.Set("info", Napi::Function::New(env, info));
+  exports.Set("findGpus", Napi::Function::New(env, find_gpus));
+  exports.Set("resolveDevice", Napi::Function::New(env, resolve_device));
   register_jobs(env, exports);
   register_mask(env, exports);
   register_metrics(env, exports);

@@ -1,6 +1,7 @@
 #include "addon/job.h"
 
 #include "addon/errors.h"
+#include "engine/device.h"
 
 namespace cellroute::addon {
 
@@ -64,6 +65,9 @@ CallOptions CallOptions::read(Napi::Env env, const Napi::Value& value) {
   CallOptions options;
   const auto object = value.As<Napi::Object>();
   options.threads = object.Get("threads").As<Napi::Number>().Int32Value();
+  const auto device = object.Get("device");
+  if (device.IsString()) options.device = device_named(device.As<Napi::String>().Utf8Value());
+  options.tf32 = object.Get("tf32").ToBoolean().Value();
   const auto cancel = object.Get("cancel");
   options.cancel =
       cancel.IsUndefined() ? std::make_shared<CancelFlag>() : Handle<CancelFlag>::get(env, cancel);
@@ -80,14 +84,15 @@ void register_jobs(Napi::Env env, Napi::Object exports) {
                 Handle<CancelFlag>::get(info.Env(), info[0])->cancel();
               }));
   exports.Set("stopEngine", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                Environment::of(info.Env()).stop_engine();
+                Environment::of(info.Env()).stop_engines();
               }));
 }
 
 Napi::Value DeliveredJob::submit(Napi::Env env, const CallOptions& options,
                                  std::shared_ptr<DeliveredJob> job) {
+  job->tf32_ = options.tf32;
   const auto promise = job->await(env, options);
-  Environment::of(env).engine(options.threads).submit(std::move(job));
+  Environment::of(env).engine(options.device, options.threads).submit(std::move(job));
   return promise;
 }
 

@@ -20,13 +20,16 @@ struct TypeTag<CancelFlag> {
   static constexpr napi_type_tag value{0x2f1d5c0b6a8e4e57, 0x9d3b7c41f0a2d861};
 };
 
-/** What every asynchronous function takes last: {cancel?, onProgress?, threads}. */
+/** What every asynchronous function takes last: {cancel?, onProgress?, threads, device, tf32}. */
 struct CallOptions {
   static CallOptions read(Napi::Env env, const Napi::Value& value);
 
   std::shared_ptr<CancelFlag> cancel;
   Napi::Function on_progress;
   int threads = 1;
+  /** Whose owner thread does the work: where the handles that are used lie. */
+  c10::Device device = c10::kCPU;
+  bool tf32 = false;
 };
 
 /** createCancel() and cancel(handle): a flag JS can set while the job runs; stopEngine(). */
@@ -37,6 +40,7 @@ void register_jobs(Napi::Env env, Napi::Object exports);
 class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJob> {
  public:
   void settle(std::exception_ptr failure) noexcept final;
+  bool allows_tf32() const final { return tf32_; }
 
   /** JS thread, after success. */
   virtual Napi::Value convert(Napi::Env env) = 0;
@@ -60,6 +64,7 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   std::shared_ptr<Mailbox> mailbox_;
   uint64_t id_ = 0;
   bool has_listener_ = false;
+  bool tf32_ = false;
   std::chrono::steady_clock::time_point last_report_;
 };
 

@@ -43,9 +43,10 @@ Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded) {
 
 namespace {
 
-/** 'bfloat16' only where the caller asked whether there is one. */
+/** 'bfloat16' and 'float16' only where the caller asked whether there is one. */
 torch::ScalarType read_precision(const Napi::Value& value) {
   const auto name = value.As<Napi::String>().Utf8Value();
+  if (name == "float16") return torch::kFloat16;
   return name == "bfloat16" ? torch::kBFloat16 : torch::kFloat32;
 }
 
@@ -53,12 +54,15 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
                         std::function<std::shared_ptr<LoadedModel>()> build) {
   return submit<Loaded>(
       env, call,
-      [request = std::move(request), build = std::move(build)](const Poll& poll) {
+      [request = std::move(request), build = std::move(build),
+       device = call.device](const Poll& poll) {
         poll("read", 0.0);
         Loaded loaded{.model = build(), .report = {}};
+        loaded.model->device = device;
         auto& module = loaded.model->module();
         module.eval();
         loaded.report = io::load_state(module, io::MappedFile(request.path), request.entries, poll);
+        if (!device.is_cpu()) module.to(device);
         // So that the first picture does not wait for it. A file that did not fit is refused
         // anyway.
         if (!loaded.model->mask_rcnn.is_empty() && loaded.report.missing.empty()) {
@@ -115,7 +119,7 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info) {
         [model = std::move(model), name = std::move(name)](const Poll& poll) {
           poll("read", 0.0);
           for (const auto& [key, tensor] : io::named_tensors(model->module())) {
-            if (key == name) return tensor.detach().contiguous();
+            if (key == name) return tensor.detach().cpu().contiguous();
           }
           throw Error("NATIVE_FAILURE", "This network has no tensor " + name);
         },

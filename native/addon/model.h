@@ -16,6 +16,8 @@ namespace cellroute::addon {
 struct LoadedModel {
   model::MaskRcnn mask_rcnn{nullptr};
   model::Classifier classifier{nullptr};
+  /** Where it is put once its weights are read. */
+  torch::Device device = torch::kCPU;
   /** What a Mask R-CNN computes in. */
   torch::ScalarType precision = torch::kFloat32;
 

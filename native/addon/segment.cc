@@ -13,6 +13,7 @@
 #include "addon/picture.h"
 #include "addon/read.h"
 #include "infer/segment.h"
+#include "infer/segment_tiles.h"
 
 namespace cellroute::addon {
 
@@ -20,6 +21,8 @@ namespace {
 
 /** Pictures up to this many pixels in all share a batch: small ones leave cores idle when alone. */
 constexpr double kBatchPixels = 512.0 * 512.0;
+/** A GPU has more of them: eight pictures of a microscope's camera. */
+constexpr double kGpuBatchPixels = 2048.0 * 2048.0;
 
 infer::SegmentOptions read_options(const Napi::Value& value) {
   const Fields fields(value, "options");
@@ -27,21 +30,31 @@ infer::SegmentOptions read_options(const Napi::Value& value) {
                                 .detect = read_detect_options(fields),
                                 .mask_threshold = fields.number("maskThreshold"),
                                 .min_area = static_cast<uint32_t>(fields.integer("minArea")),
-                                .max_lost = std::nullopt};
+                                .max_lost = std::nullopt,
+                                .profile = fields.flag("profile")};
   if (fields.has("maxLost")) options.max_lost = fields.number("maxLost");
   return options;
 }
 
-Napi::Value to_js(Napi::Env env, const infer::Cells& cells, const io::Picture& picture) {
+Napi::Value to_js(Napi::Env env, const Profile& profile) {
+  auto seconds = Napi::Object::New(env);
+  for (const auto& [stage, time] : profile.seconds()) {
+    seconds.Set(stage, Napi::Number::New(env, time));
+  }
+  return seconds;
+}
+
+Napi::Object to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int64_t width) {
   auto result = Napi::Object::New(env);
   result.Set("boxes", to_typed_array(env, cells.boxes));
   result.Set("scores", to_typed_array(env, cells.scores));
   result.Set("labels", to_typed_array(env, cells.labels));
   result.Set("areas", to_typed_array(env, cells.areas));
-  result.Set("masks", batch_to_js(env, cells.masks, static_cast<uint32_t>(picture.height),
-                                  static_cast<uint32_t>(picture.width)));
+  result.Set("masks", batch_to_js(env, cells.masks, static_cast<uint32_t>(height),
+                                  static_cast<uint32_t>(width)));
   result.Set("detectionsCapped", Napi::Boolean::New(env, cells.detections_capped));
   result.Set("proposalsCapped", Napi::Boolean::New(env, cells.proposals_capped));
+  if (!cells.profile.seconds().empty()) result.Set("profile", to_js(env, cells.profile));
   return result;
 }
 
@@ -63,13 +76,13 @@ class SegmentJob final : public DeliveredJob {
         << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
         << detect.rpn_post_nms_top_n << ' ' << detect.rpn_nms_threshold << ' '
         << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' ' << options_.min_area
-        << ' ' << options_.max_lost.value_or(-1);
+        << ' ' << options_.max_lost.value_or(-1) << ' ' << options_.profile;
     return key.str();
   }
 
   double batch_share() const override {
     return static_cast<double>(picture_.width) * static_cast<double>(picture_.height) /
-           kBatchPixels;
+           (model_->device.is_cpu() ? kBatchPixels : kGpuBatchPixels);
   }
 
   void run(const std::vector<std::shared_ptr<Job>>& batch) override {
@@ -83,7 +96,9 @@ class SegmentJob final : public DeliveredJob {
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
   }
 
-  Napi::Value convert(Napi::Env env) override { return to_js(env, cells_, picture_); }
+  Napi::Value convert(Napi::Env env) override {
+    return to_js(env, cells_, picture_.height, picture_.width);
+  }
 
  private:
   /** Goes on while one of them is wanted; reports to each. */
@@ -121,6 +136,38 @@ Napi::Value segment(const Napi::CallbackInfo& info) {
   });
 }
 
+infer::Tiling read_tiling(const Napi::Value& value) {
+  const Fields fields(value, "tiling");
+  infer::Tiling tiling{.scale = fields.number("scale"),
+                       .size = fields.integer("size"),
+                       .overlap = fields.integer("overlap"),
+                       .limit = std::nullopt};
+  if (fields.has("limit")) tiling.limit = fields.integer("limit");
+  return tiling;
+}
+
+Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&] {
+    const auto call = CallOptions::read(env, info[4]);
+    auto picture = read_picture(info[1]);
+    const int64_t height = picture.height, width = picture.width;
+    return submit<infer::TiledCells>(
+        env, call,
+        [model = Handle<LoadedModel>::get(env, info[0]), picture = std::move(picture),
+         options = read_options(info[2]), tiling = read_tiling(info[3])](const Poll& poll) {
+          return infer::segment_tiles(model->plan(), picture, options, tiling, poll);
+        },
+        [height, width](Napi::Env env, infer::TiledCells& found) {
+          auto result = to_js(env, found.cells, height, width);
+          result.Set("seamsX", to_typed_array(env, found.seams_x));
+          result.Set("seamsY", to_typed_array(env, found.seams_y));
+          result.Set("onSeam", to_typed_array(env, found.on_seam));
+          return result;
+        });
+  });
+}
+
 }  // namespace
 
 model::DetectOptions read_detect_options(const Fields& fields) {
@@ -135,6 +182,7 @@ model::DetectOptions read_detect_options(const Fields& fields) {
 
 void register_segment(Napi::Env env, Napi::Object exports) {
   exports.Set("segment", Napi::Function::New(env, segment));
+  exports.Set("segmentTiles", Napi::Function::New(env, segment_tiles));
 }
 
 }  // namespace cellroute::addon

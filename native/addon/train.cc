@@ -52,14 +52,16 @@ Napi::Value create_segmenter(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     const Fields fields(info[1], "options");
-    return submit_create(
-        env, CallOptions::read(env, info[2]),
-        [config = read_mask_rcnn_config(info[0]), options = read_trainer_options(fields),
-         sampling = read_sampling(fields.object("sampling"))] {
-          auto trainer = std::make_shared<OwnedTrainer>();
-          trainer->segmenter = std::make_unique<train::SegmenterTrainer>(config, options, sampling);
-          return trainer;
-        });
+    const auto call = CallOptions::read(env, info[2]);
+    return submit_create(env, call,
+                         [config = read_mask_rcnn_config(info[0]),
+                          options = read_trainer_options(fields, call.device),
+                          sampling = read_sampling(fields.object("sampling"))] {
+                           auto trainer = std::make_shared<OwnedTrainer>();
+                           trainer->segmenter =
+                               std::make_unique<train::SegmenterTrainer>(config, options, sampling);
+                           return trainer;
+                         });
   });
 }
 
@@ -67,15 +69,16 @@ Napi::Value create_classifier(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     const Fields fields(info[1], "options");
-    return submit_create(
-        env, CallOptions::read(env, info[2]),
-        [config = read_classifier_config(info[0]), options = read_trainer_options(fields),
-         weights = fields.numbers("classWeights")] {
-          auto trainer = std::make_shared<OwnedTrainer>();
-          trainer->classifier =
-              std::make_unique<train::ClassifierTrainer>(config, options, weights);
-          return trainer;
-        });
+    const auto call = CallOptions::read(env, info[2]);
+    return submit_create(env, call,
+                         [config = read_classifier_config(info[0]),
+                          options = read_trainer_options(fields, call.device),
+                          weights = fields.numbers("classWeights")] {
+                           auto trainer = std::make_shared<OwnedTrainer>();
+                           trainer->classifier =
+                               std::make_unique<train::ClassifierTrainer>(config, options, weights);
+                           return trainer;
+                         });
   });
 }
 
@@ -133,6 +136,8 @@ std::shared_ptr<LoadedModel> empty_model(const OwnedTrainer& trainer) {
     model->classifier = model::Classifier(trainer.classifier->config());
   }
   model->module().eval();
+  model->device = trainer.any().device();
+  model->module().to(model->device);
   return model;
 }
 

@@ -15,8 +15,10 @@ train::OptimizerConfig read_optimizer(const Fields& fields) {
   return config;
 }
 
-train::TrainerOptions read_trainer_options(const Fields& fields) {
+train::TrainerOptions read_trainer_options(const Fields& fields, torch::Device device) {
   train::TrainerOptions options;
+  options.device = device;
+  options.deterministic = fields.flag("deterministic");
   options.optimizer = read_optimizer(fields.object("optimizer"));
   options.trainable_layers = fields.integer("trainableLayers");
   options.update_batch_statistics = fields.flag("updateBatchStatistics");

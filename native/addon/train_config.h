@@ -8,7 +8,7 @@ namespace cellroute::addon {
 
 // NativeOptimizer, NativeTrainerOptions, NativeSampling and NativeStep of the contract.
 train::OptimizerConfig read_optimizer(const Fields& fields);
-train::TrainerOptions read_trainer_options(const Fields& fields);
+train::TrainerOptions read_trainer_options(const Fields& fields, torch::Device device);
 train::SamplingOptions read_sampling(const Fields& fields);
 train::StepOptions read_step(const Fields& fields);
 

@@ -3,25 +3,32 @@
 #include <ATen/Parallel.h>
 
 #include <chrono>
+#include <optional>
+#include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "engine/block_cache.h"
+#include "engine/cuda/gpu.h"
+#include "engine/tf32.h"
 
 namespace cellroute {
 
-std::shared_ptr<Engine> Engine::cpu(int threads) {
+std::shared_ptr<Engine> Engine::of(c10::Device device, int threads) {
   static std::mutex mutex;
-  static std::weak_ptr<Engine> current;
+  static std::unordered_map<std::string, std::weak_ptr<Engine>> engines;
   const std::lock_guard lock(mutex);
+  auto& current = engines[device.str()];
   auto engine = current.lock();
   if (!engine) {
-    engine = std::make_shared<Engine>(threads);
+    engine = std::make_shared<Engine>(threads, device);
     current = engine;
   }
   return engine;
 }
 
-Engine::Engine(int threads) : threads_(threads), thread_([this] { work(); }) {}
+Engine::Engine(int threads, c10::Device device)
+    : threads_(threads), device_(device), thread_([this] { work(); }) {}
 
 Engine::~Engine() { stop(); }
 
@@ -71,8 +78,17 @@ namespace {
 // How long memory waits for the next job before it goes back to the system.
 constexpr std::chrono::seconds kMemoryStays{1};
 
-std::exception_ptr run_guarded(const std::vector<std::shared_ptr<Job>>& batch) {
+std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
+
+}  // namespace
+
+std::exception_ptr Engine::run_guarded(const std::vector<std::shared_ptr<Job>>& batch) {
   try {
+    std::optional<Tf32> tf32;
+    if (device_.is_cuda()) {
+      enter_device();
+      tf32.emplace(batch.front()->allows_tf32());
+    }
     batch.front()->run(batch);
     return nullptr;
   } catch (...) {
@@ -80,9 +96,7 @@ std::exception_ptr run_guarded(const std::vector<std::shared_ptr<Job>>& batch) {
   }
 }
 
-std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
-
-void run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
+void Engine::run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
   const auto failure = run_guarded(batch);
   if (batch.size() == 1 || !failure) {
     for (const auto& job : batch) {
@@ -91,13 +105,30 @@ void run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
     }
     return;
   }
-  // One bad picture may not spoil the others': each has its own chance and its own error.
+  // One bad picture may not spoil the others: each has its own chance and its own error. So do
+  // pictures that did not fit into memory together.
   for (const auto& job : batch) {
     job->settle(job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
   }
 }
 
-}  // namespace
+void Engine::enter_device() {
+  if (entered_) return;
+  cuda::enter(device_.index());
+  entered_ = true;
+}
+
+void Engine::keep_memory() {
+  if (device_.is_cpu()) BlockCache::keep();
+}
+
+void Engine::release_memory() {
+  if (device_.is_cpu()) {
+    BlockCache::release();
+  } else if (entered_) {
+    cuda::release_memory(device_.index());
+  }
+}
 
 void Engine::work() {
   // OpenMP counts its threads per calling thread, so it is told here and nowhere else.
@@ -109,7 +140,7 @@ void Engine::work() {
       const auto wanted = [this] { return stopping_ || !queue_.empty(); };
       if (!wake_.wait_for(lock, kMemoryStays, wanted)) {
         lock.unlock();
-        BlockCache::release();
+        release_memory();
         lock.lock();
         wake_.wait(lock, wanted);
       }
@@ -122,12 +153,12 @@ void Engine::work() {
       job->settle(cancelled());
       return true;
     });
-    BlockCache::keep();
+    keep_memory();
     if (!batch.empty()) run_batch(batch);
     const std::lock_guard lock(mutex_);
     running_.clear();
   }
-  BlockCache::release();
+  release_memory();
 }
 
 }  // namespace cellroute

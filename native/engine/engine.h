@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -31,6 +33,9 @@ class Job {
    *  cancelled meanwhile: whoever hears "cancelled" relies on everything being as it was. */
   virtual bool took_effect() const { return false; }
 
+  /** Whether its products of float32 may be TF32's, on a GPU. */
+  virtual bool allows_tf32() const { return false; }
+
   /** Called once, on the owner thread, after run: `failure` is null where it succeeded. */
   virtual void settle(std::exception_ptr failure) noexcept = 0;
 
@@ -47,11 +52,11 @@ class Job {
  *  Jobs run in the order they came. */
 class Engine {
  public:
-  /** The process's engine for the CPU, shared by its environments (worker threads); it ends with
+  /** The process's engine for a device, shared by its environments (worker threads); it ends with
    *  the last of them. `threads` counts for the first caller only. */
-  static std::shared_ptr<Engine> cpu(int threads);
+  static std::shared_ptr<Engine> of(c10::Device device, int threads);
 
-  explicit Engine(int threads);
+  explicit Engine(int threads, c10::Device device = c10::kCPU);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -64,14 +69,21 @@ class Engine {
 
  private:
   void work();
+  void enter_device();
+  std::exception_ptr run_guarded(const std::vector<std::shared_ptr<Job>>& batch);
+  void run_batch(const std::vector<std::shared_ptr<Job>>& batch);
+  void keep_memory();
+  void release_memory();
   std::vector<std::shared_ptr<Job>> take_batch();
 
   const int threads_;
+  const c10::Device device_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> queue_;
   std::vector<std::shared_ptr<Job>> running_;
   bool stopping_ = false;
+  bool entered_ = false;  // the owner thread's alone
   std::thread thread_;
 };
 

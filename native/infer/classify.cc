@@ -1,6 +1,8 @@
 #include "infer/classify.h"
 
+#include "infer/vectors.h"
 #include "io/resize.h"
+#include "model/device_of.h"
 #include "model/transform.h"
 
 namespace cellroute::infer {
@@ -22,8 +24,8 @@ io::Picture resized(const io::Picture& picture, const model::ClassifierConfig& c
 }  // namespace
 
 torch::Tensor prepare(const model::ClassifierConfig& config, const io::Picture& picture,
-                      const io::Intensity& intensity) {
-  const auto input = io::to_float(resized(picture, config), intensity);
+                      const io::Intensity& intensity, torch::Device device) {
+  const auto input = io::to_float(resized(picture, config), intensity, device);
   return model::normalize(input, config.normalize).unsqueeze(0);
 }
 
@@ -31,7 +33,8 @@ Classification classify(const model::Classifier& network, const io::Picture& pic
                         const io::Intensity& intensity, const Poll& poll) {
   const torch::InferenceMode inference;
   poll("prepare", 0.0);
-  return classify_tensor(network, prepare(network->config(), picture, intensity), poll);
+  return classify_tensor(
+      network, prepare(network->config(), picture, intensity, model::device_of(*network)), poll);
 }
 
 Classification classify_tensor(const model::Classifier& network, const torch::Tensor& input,
@@ -39,14 +42,11 @@ Classification classify_tensor(const model::Classifier& network, const torch::Te
   const torch::InferenceMode inference;
   poll("classify", 0.1);
   auto model = network;
-  const auto logits = model->forward(input).squeeze(0).contiguous();
-  const auto probabilities = logits.softmax(0);
-  const auto count = static_cast<size_t>(logits.numel());
-  const auto* from_logits = logits.const_data_ptr<float>();
-  const auto* from_probabilities = probabilities.const_data_ptr<float>();
+  const auto logits = model->forward(input.to(model::device_of(*network))).squeeze(0);
+  Classification result{.logits = to_vector<float>(logits, torch::kFloat32),
+                        .probabilities = to_vector<float>(logits.softmax(0), torch::kFloat32)};
   poll("done", 1.0);
-  return {.logits = {from_logits, from_logits + count},
-          .probabilities = {from_probabilities, from_probabilities + count}};
+  return result;
 }
 
 }  // namespace cellroute::infer

@@ -18,7 +18,7 @@ struct Classification {
 
 /** The network input [1, 3, H, W] a picture becomes. */
 torch::Tensor prepare(const model::ClassifierConfig& config, const io::Picture& picture,
-                      const io::Intensity& intensity);
+                      const io::Intensity& intensity, torch::Device device = torch::kCPU);
 
 /** One picture: resized, scaled and normalised as the network's configuration says. */
 Classification classify(const model::Classifier& network, const io::Picture& picture,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "infer/vectors.h"
+#include "model/device_of.h"
 #include "model/transform.h"
 
 namespace cellroute::infer {
@@ -123,28 +125,27 @@ torch::Tensor grad_cam(model::Classifier network, const torch::Tensor& input, in
       .squeeze(0);
 }
 
-std::vector<float> to_vector(const torch::Tensor& tensor) {
-  const auto values = tensor.to(torch::kFloat32).contiguous();
-  const auto* data = values.const_data_ptr<float>();
-  return {data, data + values.numel()};
+std::vector<float> floats_of(const torch::Tensor& tensor) {
+  return to_vector<float>(tensor, torch::kFloat32);
 }
 
 }  // namespace
 
-Explanation explain(const model::Classifier& network, const torch::Tensor& input,
+Explanation explain(const model::Classifier& network, const torch::Tensor& given,
                     const ExplainOptions& options, const Poll& poll) {
   const torch::NoGradGuard no_grad;
   poll("classify", 0.0);
   auto model = network;
   const WithoutParameterGradients without(*model);
+  const auto input = given.to(model::device_of(*network));
   const auto baseline = baseline_of(model, input, options.baseline);
   Explanation result{.height = input.size(2),
                      .width = input.size(3),
                      .values = {},
                      .logits = {},
                      .baseline_logits = {}};
-  result.logits = to_vector(model->forward(input));
-  result.baseline_logits = to_vector(model->forward(baseline));
+  result.logits = floats_of(model->forward(input));
+  result.baseline_logits = floats_of(model->forward(baseline));
   const auto highest = std::ranges::max_element(result.logits) - result.logits.begin();
   result.target = options.target.value_or(highest);
   if (result.target < 0 || result.target >= static_cast<int64_t>(result.logits.size())) {
@@ -162,7 +163,7 @@ Explanation explain(const model::Classifier& network, const torch::Tensor& input
     }
     throw Error("INVALID_ARGUMENT", "Unknown method");
   };
-  result.values = to_vector(values());
+  result.values = floats_of(values());
   poll("done", 1.0);
   return result;
 }

@@ -40,8 +40,9 @@ struct FusedOperators {
   c10::TypedOperatorHandle<Linear> linear = operator_named<Linear>("mkldnn::_linear_pointwise", "");
 };
 
-/** Null where LibTorch has none. */
-const FusedOperators* fused() {
+/** Null where LibTorch has none, and for a tensor that is not the CPU's. */
+const FusedOperators* fused_for(const torch::Tensor& tensor) {
+  if (!tensor.is_cpu()) return nullptr;
   static const auto operators = []() -> std::optional<FusedOperators> {
     const bool found =
         c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}).has_value();
@@ -60,23 +61,24 @@ c10::string_view attribute(bool relu) { return relu ? "relu" : "none"; }
 ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
                      Activation activation, torch::ScalarType dtype)
     : stride_(stride), padding_(weight.size(2) / 2), relu_(activation == Activation::kRelu) {
-  const bool fits = weight.size(2) == 3 && weight.size(3) == 3 && stride == 1;
+  const bool fits = weight.is_cpu() && weight.size(2) == 3 && weight.size(3) == 3 && stride == 1;
   if (fits && ops::winograd_is_faster(weight.size(1), weight.size(0), dtype)) {
     bias_ = bias;
     winograd_.emplace(weight, dtype);
     return;
   }
-  if (weight.size(2) == 1 && weight.size(3) == 1 && dtype == torch::kFloat32) {
+  if (weight.is_cpu() && weight.size(2) == 1 && weight.size(3) == 1 && dtype == torch::kFloat32) {
     bias_ = bias;
     pointwise_.emplace(weight.flatten(1));
     return;
   }
   bias_ = bias.to(dtype);
   const auto plain = weight.to(dtype);
-  weight_ = fused()
-                ? fused()->reorder_conv_weight.call(plain, {padding_, padding_}, {stride_, stride_},
-                                                    {1, 1}, kGroups, std::nullopt)
-                : plain.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto* operators = fused_for(plain);
+  weight_ = operators ? operators->reorder_conv_weight.call(plain, {padding_, padding_},
+                                                            {stride_, stride_}, {1, 1}, kGroups,
+                                                            std::nullopt)
+                      : plain.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
@@ -84,7 +86,7 @@ torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
   if (pointwise_) {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, {}, /*in_place=*/false, relu_);
   }
-  if (const auto* operators = fused()) {
+  if (const auto* operators = fused_for(input)) {
     return operators->conv.call(input, weight_, bias_, {padding_, padding_}, {stride_, stride_},
                                 {1, 1}, kGroups, attribute(relu_), Scalars(), "");
   }
@@ -97,7 +99,7 @@ torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& su
   if (pointwise_) {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, sum, /*in_place=*/true, relu_);
   }
-  if (const auto* operators = fused()) {
+  if (const auto* operators = fused_for(input)) {
     auto result = sum;
     operators->conv_add.call(
         result, input, weight_, bias_, {padding_, padding_}, {stride_, stride_}, {1, 1}, kGroups,
@@ -112,11 +114,12 @@ LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
                          Activation activation, torch::ScalarType dtype)
     : relu_(activation == Activation::kRelu), bias_(bias.to(dtype)) {
   const auto plain = weight.to(dtype).contiguous();
-  weight_ = fused() ? fused()->reorder_linear_weight.call(plain, std::nullopt) : plain;
+  const auto* operators = fused_for(plain);
+  weight_ = operators ? operators->reorder_linear_weight.call(plain, std::nullopt) : plain;
 }
 
 torch::Tensor LinearLayer::operator()(const torch::Tensor& input) const {
-  if (const auto* operators = fused()) {
+  if (const auto* operators = fused_for(input)) {
     return operators->linear.call(input, weight_, bias_, attribute(relu_), Scalars(), "");
   }
   auto result = torch::linear(input, weight_, bias_);

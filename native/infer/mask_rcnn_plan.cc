@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/profile.h"
+#include "model/device_of.h"
 #include "model/multi_scale_roi_align.h"
 
 namespace cellroute::infer {
@@ -83,10 +85,22 @@ MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, con
       mask_upscale_(mask_upscale(state, dtype)),
       mask_predictor_(mask_predictor(state, dtype)) {}
 
+torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
+
 std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& pictures,
                                                     const model::DetectOptions& options,
                                                     const Poll& poll) {
   return model::detect(network_->frame(), *this, pictures, options, poll);
+}
+
+model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
+                                                  const model::DetectOptions& options,
+                                                  const Poll& poll) {
+  const auto transform = network_->transform().without_resize();
+  const auto frame = network_->frame();
+  auto found = model::detect({frame.config, transform, frame.rpn, frame.box_coder}, *this, {input},
+                             options, poll);
+  return std::move(found.front());
 }
 
 model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& picture,
@@ -98,13 +112,18 @@ model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& picture,
 
 std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
                                                  const model::Progress& progress) {
-  const auto input =
-      pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
   std::vector<torch::Tensor> returned;
-  const auto layers = body_(input, progress);
-  for (const int64_t layer : network_->config().returned_layers) {
-    returned.push_back(layers.at(layer - 1));
+  {
+    const StageScope stage("backbone");
+    const auto layers =
+        body_(pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false,
+                          at::MemoryFormat::ChannelsLast),
+              progress);
+    for (const int64_t layer : network_->config().returned_layers) {
+      returned.push_back(layers.at(layer - 1));
+    }
   }
+  const StageScope stage("fpn");
   return fpn_(returned);
 }
 

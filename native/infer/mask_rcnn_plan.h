@@ -19,15 +19,24 @@ bool supports_bfloat16();
  * network's own modules give, but for rounding. */
 class MaskRcnnPlan final : public model::MaskRcnnParts {
  public:
-  /** `dtype` is float32, or bfloat16 where it is supported. Keeps the network, and reads its
-   *  weights now. */
+  /** `dtype` is float32, or bfloat16 where it is supported, or float16 on a GPU. Keeps the network,
+   *  and reads its weights now, on the device where they lie. */
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype);
 
   std::vector<model::Detections> detect(const std::vector<torch::Tensor>& pictures,
                                         const model::DetectOptions& options, const Poll& poll);
 
+  /** The same for one picture that is as large as the network should see it. */
+  model::Detections detect_as_resized(const torch::Tensor& input,
+                                      const model::DetectOptions& options, const Poll& poll);
+
+  const model::MaskRcnnConfig& config() const { return network_->config(); }
+
   model::Candidates candidates(const torch::Tensor& picture, const model::DetectOptions& options,
                                const std::vector<double>& nms_thresholds, const Poll& poll);
+
+  /** Where its network lies, and its pictures must. */
+  torch::Device device() const;
 
   std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
                                      const model::Progress& progress) override;

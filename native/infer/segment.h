@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "engine/job.h"
+#include "engine/profile.h"
+#include "infer/cells.h"
 #include "infer/mask_rcnn_plan.h"
 #include "io/pixels.h"
-#include "mask/rle.h"
 
 namespace cellroute::infer {
 
@@ -21,17 +22,8 @@ struct SegmentOptions {
   /** Share of its pixels a cell may lose to better ones before it is dropped; none leaves overlaps.
    */
   std::optional<double> max_lost;
-};
-
-/** The cells of one picture by falling score, in pixels of the picture as it came. */
-struct Cells {
-  std::vector<float> boxes;  // [4 n], x1 y1 x2 y2
-  std::vector<float> scores;
-  std::vector<int32_t> labels;
-  std::vector<uint32_t> areas;
-  std::vector<mask::Rle> masks;
-  bool detections_capped = false;
-  bool proposals_capped = false;
+  /** Whether the cells come with the seconds that each stage took. */
+  bool profile = false;
 };
 
 /** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */

@@ -9,7 +9,7 @@ namespace cellroute::infer {
 /** A tensor's values row by row, of `dtype`, which is T's. */
 template <typename T>
 std::vector<T> to_vector(const torch::Tensor& tensor, torch::ScalarType dtype) {
-  const auto plain = tensor.to(dtype).contiguous();
+  const auto plain = tensor.to(torch::kCPU, dtype).contiguous();
   const auto* data = plain.const_data_ptr<T>();
   return std::vector<T>(data, data + plain.numel());
 }

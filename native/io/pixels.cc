@@ -6,9 +6,10 @@
 
 namespace cellroute::io {
 
-torch::Tensor to_float(const Picture& picture, const Intensity& intensity) {
+torch::Tensor to_float(const Picture& picture, const Intensity& intensity, torch::Device device) {
   const FloatPicture floats(picture, intensity);
-  auto result = torch::empty({3, picture.height, picture.width}, torch::kFloat32);
+  auto result = torch::empty({3, picture.height, picture.width},
+                             torch::dtype(torch::kFloat32).pinned_memory(device.is_cuda()));
   const int64_t plane = picture.width * picture.height;
   auto* out = result.mutable_data_ptr<float>();
   at::parallel_for(0, plane, at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
@@ -17,7 +18,7 @@ torch::Tensor to_float(const Picture& picture, const Intensity& intensity) {
       floats.read(channel, begin, end, out + c * plane + begin);
     }
   });
-  return result;
+  return result.to(device, /*non_blocking=*/true);
 }
 
 }  // namespace cellroute::io

@@ -7,9 +7,10 @@
 
 namespace cellroute::io {
 
-/** A picture as [3, H, W] float32: alpha is dropped, grey repeated. Throws
- * IMAGE_UNSUPPORTED for a value that is not finite and for a range that float32
- * cannot hold. */
-torch::Tensor to_float(const Picture& picture, const Intensity& intensity);
+/** A picture as [3, H, W] float32: alpha is dropped, grey repeated. On a GPU's owner thread it gets
+ *  there by pinned memory, while the host goes on. Throws IMAGE_UNSUPPORTED for a value that is not
+ *  finite and for a range that float32 cannot hold. */
+torch::Tensor to_float(const Picture& picture, const Intensity& intensity,
+                       torch::Device device = torch::kCPU);
 
 }  // namespace cellroute::io

@@ -29,7 +29,7 @@ bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
   };
   const auto& options = conv.options;
   return is(options.kernel_size(), 3) && is(options.stride(), 1) &&
-         is(std::get<torch::ExpandingArray<2>>(options.padding()), 1) &&
+         is(std::get<torch::ExpandingArray<2>>(options.padding()), 1) && x.is_cpu() &&
          x.scalar_type() == torch::kFloat32 && x.numel() > 0 &&
          !at::autocast::is_autocast_enabled(at::kCPU) &&
          ops::winograd_is_faster(options.in_channels(), options.out_channels(), torch::kFloat32);

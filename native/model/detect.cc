@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/profile.h"
 #include "model/multi_scale_roi_align.h"
 
 namespace cellroute::model {
@@ -52,6 +53,7 @@ std::vector<BoxPredictions> predict_boxes(const MaskRcnnFrame& frame, MaskRcnnPa
   const auto classes = frame.config.num_classes;
   const BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
                            torch::empty({rois.size(0), classes * 4}, rois.options())};
+  const StageScope stage("box_head");
   for_each_chunk(rois, kBoxChunk, [&](int64_t begin, const torch::Tensor& chunk) {
     const auto some = parts.predict_boxes(levels, chunk, pictures);
     all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
@@ -67,20 +69,37 @@ std::vector<BoxPredictions> predict_boxes(const MaskRcnnFrame& frame, MaskRcnnPa
   return predictions;
 }
 
+ImageBatch transformed(const MaskRcnnFrame& frame, const std::vector<torch::Tensor>& pictures) {
+  const StageScope stage("transform");
+  return frame.transform(pictures);
+}
+
+std::vector<Proposals> propose(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                               const std::vector<torch::Tensor>& levels, const ImageBatch& batch,
+                               const DetectOptions& options) {
+  RpnPredictions predictions;
+  {
+    const StageScope stage("rpn_head");
+    predictions = parts.propose(levels);
+  }
+  const StageScope stage("filter_proposals");
+  return frame.rpn.filter_proposals(
+      predictions, batch,
+      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
+       options.rpn_score_threshold, frame.config.rpn.min_size});
+}
+
 Pass pass(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
           const std::vector<torch::Tensor>& pictures, const DetectOptions& options,
           const Poll& poll) {
   poll("transform", 0);
-  auto batch = frame.transform(pictures);
+  auto batch = transformed(frame, pictures);
   poll("backbone", kBackboneBegins);
   auto levels = parts.pyramid(batch.tensors, [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
   });
   poll("proposals", kProposalsBegin);
-  auto proposals = frame.rpn.filter_proposals(
-      parts.propose(levels), batch,
-      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
-       options.rpn_score_threshold, frame.config.rpn.min_size});
+  auto proposals = propose(frame, parts, levels, batch, options);
   poll("boxes", kBoxesBegin);
   levels.resize(frame.config.returned_layers.size());
   auto predictions = predict_boxes(frame, parts, levels, proposals, batch.sizes);
@@ -97,6 +116,7 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
     boxes.push_back(found.boxes);
     labels.push_back(found.labels);
   }
+  const StageScope stage("mask_head");
   const auto rois = to_rois(boxes);
   const auto all_labels = torch::cat(labels);
   const int64_t side = frame.config.mask.output_size * 2;
@@ -150,7 +170,7 @@ Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                   frame.box_coder, options.score_threshold);
   // What one threshold or the other keeps, as masks cost most; a bit for each threshold.
   auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
-                              torch::kBool);
+                              scored.scores.options().dtype(torch::kBool));
   for (size_t i = 0; i < nms_thresholds.size(); ++i) {
     const auto order = suppress(scored, nms_thresholds[i]);
     const int64_t count = std::min(options.detections_per_image, order.size(0));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/profile.h"
 #include "ops/roi_align_levels.h"
 
 namespace cellroute::model {
@@ -55,11 +56,13 @@ torch::Tensor multi_scale_roi_align_channels_last(const std::vector<torch::Tenso
                                                   const torch::Tensor& rois,
                                                   const std::vector<ImageSize>& pictures,
                                                   int64_t output_size, int64_t sampling_ratio) {
+  const StageScope stage("roi_align");
   const auto strides = strides_log2(levels, pictures);
   std::vector<double> scales;
   for (const int64_t stride : strides) scales.push_back(scale_of(stride));
-  const auto level = levels.size() == 1 ? torch::zeros({rois.size(0)}, torch::kInt64)
-                                        : assign_levels(rois, strides.front(), strides.back());
+  const auto level = levels.size() == 1
+                         ? torch::zeros({rois.size(0)}, rois.options().dtype(torch::kInt64))
+                         : assign_levels(rois, strides.front(), strides.back());
   return ops::roi_align_levels(levels, scales, rois, level, output_size, sampling_ratio, kAligned);
 }
 

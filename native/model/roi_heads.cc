@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/profile.h"
 #include "error.h"
 #include "model/multi_scale_roi_align.h"
 #include "ops/boxes.h"
@@ -96,6 +97,7 @@ torch::Tensor suppress(const BoxDetections& scored, double nms_threshold) {
 BoxDetections postprocess_detections(const BoxPredictions& predictions,
                                      const torch::Tensor& proposals, ImageSize picture,
                                      const BoxCoder& coder, const BoxDetectionOptions& options) {
+  const StageScope stage("postprocess_detections");
   const auto scored = score_boxes(predictions, proposals, picture, coder, options.score_threshold);
   const auto order = suppress(scored, options.nms_threshold);
   const int64_t count = std::min(options.detections_per_image, order.size(0));

@@ -1,5 +1,7 @@
 #include "ops/boxes.h"
 
+#include "ops/cuda/box_iou.h"
+
 namespace cellroute::ops {
 namespace {
 
@@ -17,6 +19,10 @@ torch::Tensor area(const torch::Tensor& boxes) {
 torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b) {
   check(a, "box_iou");
   check(b, "box_iou");
+  if (a.is_cuda() && b.device() == a.device() && a.scalar_type() == b.scalar_type() &&
+      (a.scalar_type() == torch::kFloat32 || a.scalar_type() == torch::kFloat64)) {
+    return cuda::box_iou(a.contiguous(), b.contiguous());
+  }
   const auto left_top = torch::max(a.slice(1, 0, 2).unsqueeze(1), b.slice(1, 0, 2));
   const auto right_bottom = torch::min(a.slice(1, 2, 4).unsqueeze(1), b.slice(1, 2, 4));
   const auto sides = (right_bottom - left_top).clamp_min(0);

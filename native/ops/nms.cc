@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "engine/profile.h"
 #include "ops/cpu/nms.h"
+#include "ops/cuda/nms.h"
 
 namespace cellroute::ops {
 namespace {
@@ -18,10 +20,15 @@ void check(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_t
               boxes.size(0), "], got ", scores.sizes());
   TORCH_CHECK(boxes.scalar_type() == torch::kFloat32 || boxes.scalar_type() == torch::kFloat64,
               "nms: boxes must be float32 or float64, got ", boxes.scalar_type());
-  TORCH_CHECK(boxes.device().is_cpu() && scores.device().is_cpu(),
-              "nms: boxes and scores must be on the CPU, got ", boxes.device(), " and ",
-              scores.device());
+  TORCH_CHECK(boxes.device() == scores.device() && (boxes.is_cpu() || boxes.is_cuda()),
+              "nms: boxes and scores must be on the CPU or on one GPU, got ", boxes.device(),
+              " and ", scores.device());
   TORCH_CHECK(!std::isnan(iou_threshold), "nms: iou_threshold is NaN");
+}
+
+/** `groups` undefined for one. */
+torch::Tensor kept_of(const torch::Tensor& boxes, const torch::Tensor& groups, double threshold) {
+  return boxes.is_cuda() ? cuda::nms(boxes, groups, threshold) : cpu::nms(boxes, groups, threshold);
 }
 
 torch::Tensor by_falling_score(const torch::Tensor& scores) {
@@ -34,19 +41,20 @@ torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& scores, doubl
   check(boxes, scores, iou_threshold);
   const torch::NoGradGuard no_grad;
   const auto order = by_falling_score(scores);
-  const auto kept = cpu::nms(boxes.index_select(0, order), torch::Tensor(), iou_threshold);
+  const auto kept = kept_of(boxes.index_select(0, order), torch::Tensor(), iou_threshold);
   return order.masked_select(kept);
 }
 
 torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& scores,
                           const torch::Tensor& groups, double iou_threshold) {
   check(boxes, scores, iou_threshold);
-  TORCH_CHECK(
-      groups.dim() == 1 && groups.size(0) == boxes.size(0) && groups.scalar_type() == torch::kInt64,
-      "batched_nms: groups must be int64 [", boxes.size(0), "], got ", groups.scalar_type(), " ",
-      groups.sizes());
+  TORCH_CHECK(groups.dim() == 1 && groups.size(0) == boxes.size(0) &&
+                  groups.scalar_type() == torch::kInt64 && groups.device() == boxes.device(),
+              "batched_nms: groups must be int64 [", boxes.size(0), "], got ", groups.scalar_type(),
+              " ", groups.sizes());
   const torch::NoGradGuard no_grad;
-  if (boxes.size(0) == 0) return torch::empty({0}, torch::kInt64);
+  const StageScope stage("nms");
+  if (boxes.size(0) == 0) return torch::empty({0}, groups.options());
 
   auto moved = boxes;
   if (boxes.numel() <= kCoordinateTrickNumel) {
@@ -62,7 +70,7 @@ torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& score
   const auto [rising_groups, by_group] =
       sorted_groups.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
   const auto grouped = order.index_select(0, by_group);
-  const auto kept = cpu::nms(moved.index_select(0, grouped), rising_groups, iou_threshold);
+  const auto kept = kept_of(moved.index_select(0, grouped), rising_groups, iou_threshold);
   const auto kept_in_order = torch::empty_like(kept).index_copy_(0, by_group, kept);
   return order.masked_select(kept_in_order);
 }

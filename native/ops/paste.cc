@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "ops/cpu/paste.h"
+#include "ops/cuda/paste.h"
 
 namespace cellroute::ops {
 
@@ -17,8 +18,8 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
       probabilities.scalar_type() == torch::kFloat32 && boxes.scalar_type() == torch::kFloat32,
       "paste_masks: probabilities and boxes must be float32, got ", probabilities.scalar_type(),
       " and ", boxes.scalar_type());
-  TORCH_CHECK(probabilities.device().is_cpu() && boxes.device().is_cpu(),
-              "paste_masks: probabilities and boxes must be on the CPU, got ",
+  TORCH_CHECK(probabilities.device() == boxes.device() && (boxes.is_cpu() || boxes.is_cuda()),
+              "paste_masks: probabilities and boxes must be on the CPU or on one GPU, got ",
               probabilities.device(), " and ", boxes.device());
   // Below 0 everything outside the box would belong to the mask as well.
   TORCH_CHECK(threshold >= 0, "paste_masks: threshold must not be negative, got ", threshold);
@@ -27,9 +28,9 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
                   (width == 0 || height <= kMaxPixels / width),
               "paste_masks: a picture has at most ", kMaxPixels, " pixels, got ", height, " x ",
               width);
-  return cpu::paste_masks(probabilities.contiguous(), boxes.contiguous(),
-                          static_cast<uint32_t>(height), static_cast<uint32_t>(width),
-                          static_cast<float>(threshold));
+  const auto paste = boxes.is_cuda() ? cuda::paste_masks : cpu::paste_masks;
+  return paste(probabilities.contiguous(), boxes.contiguous(), static_cast<uint32_t>(height),
+               static_cast<uint32_t>(width), static_cast<float>(threshold));
 }
 
 }  // namespace cellroute::ops

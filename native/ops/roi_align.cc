@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ops/cpu/roi_align.h"
+#include "ops/cuda/roi_align.h"
 
 namespace cellroute::ops {
 namespace {
@@ -16,9 +17,9 @@ void check(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlign
               input.scalar_type(), " but rois are ", rois.scalar_type());
   TORCH_CHECK(input.scalar_type() == torch::kFloat32 || input.scalar_type() == torch::kFloat64,
               "roi_align: input must be float32 or float64, got ", input.scalar_type());
-  TORCH_CHECK(input.device() == rois.device() && input.device().is_cpu(),
-              "roi_align: input and rois must be on the CPU, got ", input.device(), " and ",
-              rois.device());
+  TORCH_CHECK(input.device() == rois.device() && (input.is_cpu() || input.is_cuda()),
+              "roi_align: input and rois must be on the CPU or on one GPU, got ", input.device(),
+              " and ", rois.device());
   TORCH_CHECK(params.pooled_height > 0 && params.pooled_width > 0,
               "roi_align: pooled size must be positive, got ", params.pooled_height, " x ",
               params.pooled_width);
@@ -33,6 +34,8 @@ void check(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlign
 void check_not_empty(const torch::Tensor& input, const torch::Tensor& rois) {
   TORCH_CHECK(input.size(2) > 0 && input.size(3) > 0,
               "roi_align: the map is empty: ", input.sizes());
+  // A GPU would be waited for: its kernels look themselves, and give such a box zeros.
+  if (rois.is_cuda()) return;
   const auto image = rois.select(1, 0);
   TORCH_CHECK(image.ge(0).logical_and(image.lt(input.size(0))).all().item<bool>(),
               "roi_align: the first column of rois must be an index into the ", input.size(0),
@@ -44,7 +47,8 @@ class RoiAlignBackward : public torch::autograd::Function<RoiAlignBackward> {
   static torch::Tensor forward(torch::autograd::AutogradContext*, const torch::Tensor& grad,
                                const torch::Tensor& rois, const std::vector<int64_t>& input_sizes,
                                const RoiAlignParams& params) {
-    return cpu::roi_align_backward(grad.contiguous(), rois, input_sizes, params);
+    const auto backward = grad.is_cuda() ? cuda::roi_align_backward : cpu::roi_align_backward;
+    return backward(grad.contiguous(), rois, input_sizes, params);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
@@ -64,7 +68,8 @@ class RoiAlign : public torch::autograd::Function<RoiAlign> {
     ctx->saved_data["pooled_width"] = params.pooled_width;
     ctx->saved_data["sampling_ratio"] = params.sampling_ratio;
     ctx->saved_data["aligned"] = params.aligned;
-    return cpu::roi_align_forward(input, rois, params);
+    const auto forward = input.is_cuda() ? cuda::roi_align_forward : cpu::roi_align_forward;
+    return forward(input, rois, params);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,

@@ -3,11 +3,16 @@
 #include <cmath>
 
 #include "ops/cpu/roi_align_levels.h"
+#include "ops/cuda/roi_align_levels.h"
 
 namespace cellroute::ops {
 namespace {
 
-bool is_supported(torch::ScalarType dtype) {
+bool is_supported(const torch::Tensor& map) {
+  const auto dtype = map.scalar_type();
+  if (map.is_cuda()) {
+    return dtype == torch::kFloat32 || dtype == torch::kFloat16 || dtype == torch::kBFloat16;
+  }
   return dtype == torch::kFloat32 ||
          (dtype == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr);
 }
@@ -17,16 +22,17 @@ void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double
               "roi_align_levels: needs a map, and a scale for each, got ", maps.size(), " and ",
               scales.size());
   const auto& first = maps.front();
-  TORCH_CHECK(is_supported(first.scalar_type()), "roi_align_levels: maps may not be ",
-              first.scalar_type(), " on this processor");
+  TORCH_CHECK(is_supported(first), "roi_align_levels: maps may not be ", first.scalar_type(),
+              " on ", first.is_cuda() ? "a GPU" : "this processor");
   for (const auto& map : maps) {
     TORCH_CHECK(map.dim() == 4 && map.size(0) == first.size(0) && map.size(1) == first.size(1) &&
                     map.size(2) > 0 && map.size(3) > 0,
                 "roi_align_levels: maps must be [N, C, Hi, Wi], got ", map.sizes(), " beside ",
                 first.sizes());
-    TORCH_CHECK(map.scalar_type() == first.scalar_type() && map.device().is_cpu(),
-                "roi_align_levels: maps must be of one type on the CPU, got ", map.scalar_type(),
-                " on ", map.device());
+    TORCH_CHECK(map.scalar_type() == first.scalar_type() && map.device() == first.device() &&
+                    (map.is_cpu() || map.is_cuda()),
+                "roi_align_levels: maps must be of one type on the CPU or on one GPU, got ",
+                map.scalar_type(), " on ", map.device());
     TORCH_CHECK(!torch::GradMode::is_enabled() || !map.requires_grad() ||
                     map.scalar_type() == torch::kFloat32,
                 "roi_align_levels: differentiable in float32 only");
@@ -37,18 +43,20 @@ void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double
   }
 }
 
-void check_rois(const torch::Tensor& rois, const torch::Tensor& level, int64_t pictures) {
+void check_rois(const torch::Tensor& rois, const torch::Tensor& level, const torch::Tensor& map) {
   TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5 && rois.scalar_type() == torch::kFloat32 &&
-                  rois.device().is_cpu(),
-              "roi_align_levels: rois must be float32 [K, 5], got ", rois.scalar_type(), " ",
-              rois.sizes());
+                  rois.device() == map.device(),
+              "roi_align_levels: rois must be float32 [K, 5] on ", map.device(), ", got ",
+              rois.scalar_type(), " ", rois.sizes(), " on ", rois.device());
   TORCH_CHECK(level.dim() == 1 && level.size(0) == rois.size(0) &&
-                  level.scalar_type() == torch::kInt64 && level.device().is_cpu(),
+                  level.scalar_type() == torch::kInt64 && level.device() == map.device(),
               "roi_align_levels: level must be int64 [", rois.size(0), "], got ",
               level.scalar_type(), " ", level.sizes());
+  // A GPU would be waited for: its kernels look themselves, and give such a box zeros.
+  if (map.is_cuda()) return;
   const auto image = rois.select(1, 0);
-  TORCH_CHECK(image.ge(0).logical_and(image.lt(pictures)).all().item<bool>(),
-              "roi_align_levels: the first column of rois must be an index into the ", pictures,
+  TORCH_CHECK(image.ge(0).logical_and(image.lt(map.size(0))).all().item<bool>(),
+              "roi_align_levels: the first column of rois must be an index into the ", map.size(0),
               " pictures of the batch");
 }
 
@@ -67,6 +75,7 @@ class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
     for (const auto& map : maps) arguments->map_sizes.push_back(map.sizes().vec());
     arguments->params = params;
     ctx->saved_data["arguments"] = c10::IValue::make_capsule(std::move(arguments));
+    if (rois.is_cuda()) return cuda::roi_align_levels(maps.vec(), params, rois, level);
     return cpu::roi_align_levels(**cpu::usable_kernels<float>(), maps.vec(), params, rois, level);
   }
 
@@ -77,9 +86,10 @@ class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
     const auto saved = ctx->get_saved_variables();
     const auto capsule = ctx->saved_data["arguments"].toCapsule();
     const auto& arguments = static_cast<const Arguments&>(*capsule);
-    auto result =
-        cpu::roi_align_levels_backward(grads[0].contiguous(at::MemoryFormat::ChannelsLast),
-                                       arguments.map_sizes, arguments.params, saved[0], saved[1]);
+    const auto backward =
+        grads[0].is_cuda() ? cuda::roi_align_levels_backward : cpu::roi_align_levels_backward;
+    auto result = backward(grads[0].contiguous(at::MemoryFormat::ChannelsLast), arguments.map_sizes,
+                           arguments.params, saved[0], saved[1]);
     // None for the parameters, the RoIs and their levels.
     result.resize(result.size() + 3);
     return result;
@@ -93,7 +103,7 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
                                const torch::Tensor& level, int64_t pooled_size,
                                int64_t sampling_ratio, bool aligned) {
   check_maps(maps, scales);
-  check_rois(rois, level, maps.front().size(0));
+  check_rois(rois, level, maps.front());
   TORCH_CHECK(pooled_size > 0, "roi_align_levels: pooled_size must be positive, got ", pooled_size);
   TORCH_CHECK(sampling_ratio <= kMaxRoiAlignGrid,
               "roi_align_levels: sampling_ratio must be at most ", kMaxRoiAlignGrid, ", got ",
@@ -111,6 +121,9 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
   if (maps.front().scalar_type() == torch::kFloat32) {
     return RoiAlignLevels::apply(torch::TensorList(channels_last), params, rois.contiguous(),
                                  level.contiguous());
+  }
+  if (rois.is_cuda()) {
+    return cuda::roi_align_levels(channels_last, params, rois.contiguous(), level.contiguous());
   }
   return cpu::roi_align_levels(**cpu::usable_kernels<cpu::Bfloat16Bits>(), channels_last, params,
                                rois.contiguous(), level.contiguous());

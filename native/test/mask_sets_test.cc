@@ -8,6 +8,7 @@
 #include "mask/labels.h"
 #include "mask/merge.h"
 #include "mask/overlap.h"
+#include "mask/within.h"
 #include "test/mask_reference.h"
 
 namespace cellroute::mask {
@@ -76,6 +77,22 @@ TEST_CASE("IoU of so many pairs that several threads share them is that of row b
     iou({&left[i], 1}, right, {}, std::span(rows).subspan(i * b.size(), b.size()));
   }
   CHECK((out == rows));
+}
+
+TEST_CASE("pixels within a box, also where runs pass from column to column") {
+  for (const auto& mask : varied(9, 23, 31, 8)) {
+    const auto rle = counts_by_pixel(mask);
+    for (const Box& box : {Box{0, 0, 31, 23}, Box{4, 5, 9, 7}, Box{30, 0, 1, 23},
+                           Box{7, 22, 50, 50}, Box{3, 3, 0, 9}}) {
+      uint32_t expected = 0;
+      for (uint32_t y = box.y; y < std::min(box.y + box.height, 23U); ++y) {
+        for (uint32_t x = box.x; x < std::min(box.x + box.width, 31U); ++x) {
+          expected += mask.at(y, x);
+        }
+      }
+      CHECK(area_within(rle, box) == expected);
+    }
+  }
 }
 
 TEST_CASE("IoU of no masks, and of masks that do not go together") {

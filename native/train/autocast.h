@@ -6,27 +6,29 @@ namespace cellroute::train {
 
 enum class Precision : bool { kFloat32, kBfloat16 };
 
-/** torch.autocast('cpu', torch.bfloat16) while it lives: convolutions and matrix products take
+/** torch.autocast(device, torch.bfloat16) while it lives: convolutions and matrix products take
  *  bfloat16, losses and whatever needs the range stay in float32. Does nothing for kFloat32. */
 class Autocast {
  public:
-  explicit Autocast(Precision precision) : on_(precision == Precision::kBfloat16) {
+  Autocast(Precision precision, at::DeviceType device)
+      : on_(precision == Precision::kBfloat16), device_(device) {
     if (!on_) return;
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
     at::autocast::increment_nesting();
   }
   ~Autocast() {
     if (!on_) return;
     // The casts of the weights are kept for one forward pass: the next one has other weights.
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_enabled(device_, false);
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
  private:
   bool on_;
+  at::DeviceType device_;
 };
 
 }  // namespace cellroute::train

@@ -2,13 +2,14 @@
 
 #include "error.h"
 #include "model/transform.h"
+#include "train/seed.h"
 #include "train/trainable.h"
 
 namespace cellroute::train {
 namespace {
 
 model::Classifier fresh(const model::ClassifierConfig& config, const TrainerOptions& options) {
-  torch::manual_seed(options.seed);
+  seed_generators(options.seed, torch::kCPU);
   model::Classifier network(config);
   set_trainable_layers(*network, options.trainable_layers);
   for (const auto& item : network->named_parameters()) {
@@ -16,6 +17,7 @@ model::Classifier fresh(const model::ClassifierConfig& config, const TrainerOpti
     if (head) item.value().set_requires_grad(true);
   }
   set_training(*network, options.update_batch_statistics);
+  network->to(options.device);
   return network;
 }
 
@@ -34,7 +36,7 @@ ClassifierTrainer::ClassifierTrainer(const model::Classifier& network,
     if (static_cast<int64_t>(class_weights.size()) != config().num_classes) {
       throw Error("INVALID_ARGUMENT", "There must be one weight a class");
     }
-    class_weights_ = torch::tensor(class_weights, torch::kFloat32);
+    class_weights_ = torch::tensor(class_weights, torch::kFloat32).to(device());
   }
   for (const auto& module : network_->modules()) {
     if (module->as<torch::nn::BatchNorm1d>() && module->is_training()) row_norms_.push_back(module);
@@ -51,10 +53,10 @@ StepResult ClassifierTrainer::step(const torch::Tensor& pictures, const torch::T
       [&]() -> Losses {
         poll("forward", 0);
         const auto logits =
-            network_->forward(model::normalize(pictures, config().normalize),
+            network_->forward(model::normalize(pictures.to(device()), config().normalize),
                               [&poll](double done) { poll("forward", done * kForwardEnds); });
-        return {{"loss",
-                 torch::cross_entropy_loss(logits.to(torch::kFloat32), labels, class_weights_)}};
+        return {{"loss", torch::cross_entropy_loss(logits.to(torch::kFloat32), labels.to(device()),
+                                                   class_weights_)}};
       },
       poll);
 }

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "model/convolution.h"
+#include "model/device_of.h"
 #include "model/multi_scale_roi_align.h"
 #include "train/roi_loss.h"
 #include "train/rpn_loss.h"
@@ -61,6 +62,11 @@ std::vector<torch::Tensor> boxes_of(const std::vector<RoiExamples>& examples) {
   return boxes;
 }
 
+std::vector<torch::Tensor> on(torch::Device device, std::vector<torch::Tensor> pictures) {
+  for (auto& picture : pictures) picture = picture.to(device, /*non_blocking=*/true);
+  return pictures;
+}
+
 // Under autocast the layers give bfloat16; boxes, their choice and the losses need more digits.
 
 void to_float32(std::vector<torch::Tensor>& maps) {
@@ -92,7 +98,9 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   poll("transform", 0);
   const auto transform =
       options.skip_resize ? network->transform().without_resize() : network->transform();
-  const auto batch = transform(pictures);
+  const auto device = model::device_of(*network);
+  // Truths, matching and sampling stay on the CPU, where they are the same for every device.
+  const auto batch = transform(on(device, pictures));
   const auto boxes = resized_boxes(truths, pictures, batch);
   poll("backbone", kBackboneBegins);
   const auto layout = model::has_batch_statistics(*network) ? at::MemoryFormat::Contiguous
@@ -119,15 +127,17 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   std::vector<RoiExamples> examples, cells;
   for (size_t i = 0; i < truths.size(); ++i) {
     examples.push_back(
-        choose_rois(proposals[i].boxes, boxes[i], truths[i].labels, options, generator));
+        choose_rois(proposals[i].boxes.cpu(), boxes[i], truths[i].labels, options, generator));
     cells.push_back(examples.back().positive());
   }
-  const auto boxes_in = heads->pool_boxes(levels, model::to_rois(boxes_of(examples)), batch.sizes);
+  const auto boxes_in =
+      heads->pool_boxes(levels, model::to_rois(boxes_of(examples)).to(device), batch.sizes);
   const auto box_loss =
       box_losses(heads->box_coder(), to_float32(heads->predict_boxes(boxes_in)), examples, boxes);
 
   poll("masks", kMasksBegin);
-  const auto masks_in = heads->pool_masks(levels, model::to_rois(boxes_of(cells)), batch.sizes);
+  const auto masks_in =
+      heads->pool_masks(levels, model::to_rois(boxes_of(cells)).to(device), batch.sizes);
   const auto mask_logits = heads->predict_masks(masks_in).to(torch::kFloat32);
   return {box_loss.classifier, box_loss.box_reg, mask_loss(mask_logits, cells, truths, batch.sizes),
           rpn_loss.objectness, rpn_loss.box_reg};

@@ -11,7 +11,7 @@ namespace {
 /** Of each row of [K, classes * width], the `width` numbers of its label. */
 torch::Tensor of_label(const torch::Tensor& rows, const torch::Tensor& labels, int64_t width) {
   const auto classes = rows.numel() / std::max<int64_t>(rows.size(0) * width, 1);
-  const auto index = torch::arange(rows.size(0), torch::kInt64) * classes + labels;
+  const auto index = torch::arange(rows.size(0), labels.options()) * classes + labels;
   return rows.reshape({-1, width}).index_select(0, index);
 }
 
@@ -63,10 +63,11 @@ BoxLosses box_losses(const model::BoxCoder& coder, const model::BoxPredictions& 
     offsets.push_back(coder.encode(boxes[i].index_select(0, cells.matched), cells.boxes));
   }
   const auto positive = (labels > 0).nonzero().squeeze(1);
-  const auto predicted =
-      of_label(regression.index_select(0, positive), labels.index_select(0, positive), /*width=*/4);
-  return {torch::cross_entropy_loss(logits, labels),
-          smooth_l1(predicted, torch::cat(offsets)) / labels.size(0)};
+  const auto device = logits.device();
+  const auto predicted = of_label(regression.index_select(0, positive.to(device)),
+                                  labels.index_select(0, positive).to(device), /*width=*/4);
+  return {torch::cross_entropy_loss(logits, labels.to(device)),
+          smooth_l1(predicted, torch::cat(offsets).to(device)) / labels.size(0)};
 }
 
 torch::Tensor mask_loss(const torch::Tensor& logits, const std::vector<RoiExamples>& positive,
@@ -79,8 +80,10 @@ torch::Tensor mask_loss(const torch::Tensor& logits, const std::vector<RoiExampl
     targets.push_back(ops::mask_targets(truths[i].masks, positive[i].boxes, positive[i].matched,
                                         sizes[i].height, sizes[i].width, side));
   }
-  const auto predicted = of_label(logits.flatten(1), cat_labels(positive), side * side);
-  return torch::binary_cross_entropy_with_logits(predicted, torch::cat(targets).flatten(1));
+  const auto predicted =
+      of_label(logits.flatten(1), cat_labels(positive).to(logits.device()), side * side);
+  return torch::binary_cross_entropy_with_logits(
+      predicted, torch::cat(targets).flatten(1).to(logits.device()));
 }
 
 }  // namespace cellroute::train

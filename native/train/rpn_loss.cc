@@ -67,13 +67,15 @@ RpnLosses rpn_losses(const model::RegionProposalNetworkImpl& rpn,
   const auto examples = choose_examples(rpn.box_coder(), anchors_of(rpn, predictions, images),
                                         boxes, options, generator);
   const auto sampled = torch::cat({examples.positive, examples.negative});
-  const auto logits = torch::cat(objectness, 1).flatten().index_select(0, sampled);
-  const auto regression = torch::cat(deltas, 1).flatten(0, 1).index_select(0, examples.positive);
+  const auto device = objectness.front().device();
+  const auto logits = torch::cat(objectness, 1).flatten().index_select(0, sampled.to(device));
+  const auto regression =
+      torch::cat(deltas, 1).flatten(0, 1).index_select(0, examples.positive.to(device));
   // The mean over nothing would be NaN.
   if (sampled.size(0) == 0) return {logits.sum(), regression.sum()};
   const auto truth = (torch::arange(sampled.size(0)) < examples.positive.size(0)).to(logits);
   return {torch::binary_cross_entropy_with_logits(logits, truth),
-          smooth_l1(regression, examples.offsets) / sampled.size(0)};
+          smooth_l1(regression, examples.offsets.to(device)) / sampled.size(0)};
 }
 
 }  // namespace cellroute::train

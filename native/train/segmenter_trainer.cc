@@ -2,15 +2,17 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "train/seed.h"
 #include "train/trainable.h"
 
 namespace cellroute::train {
 namespace {
 
 model::MaskRcnn fresh(const model::MaskRcnnConfig& config, const TrainerOptions& options) {
-  torch::manual_seed(options.seed);
+  seed_generators(options.seed, torch::kCPU);
   model::MaskRcnn network(config);
   set_trainable(network, options.trainable_layers, options.update_batch_statistics);
+  network->to(options.device);
   return network;
 }
 

@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "error.h"
+#include "train/deterministic.h"
 #include "train/gradients.h"
+#include "train/seed.h"
 
 namespace cellroute::train {
 namespace {
@@ -60,7 +62,10 @@ void add(io::NamedTensors& state, const std::string& prefix, const io::NamedTens
 }  // namespace
 
 Trainer::Trainer(std::shared_ptr<torch::nn::Module> network, const TrainerOptions& options)
-    : network_(std::move(network)), precision_(options.precision) {
+    : network_(std::move(network)),
+      precision_(options.precision),
+      device_(options.device),
+      deterministic_(options.deterministic) {
   io::NamedTensors trained;
   for (const auto& item : network_->named_parameters()) {
     if (!item.value().requires_grad()) continue;
@@ -90,7 +95,7 @@ void Trainer::watch_backward() {
 
 torch::Tensor Trainer::read(const std::string& name) const {
   for (const auto& [key, tensor] : state_) {
-    if (key == name) return tensor.detach().clone(at::MemoryFormat::Contiguous);
+    if (key == name) return tensor.detach().cpu().clone(at::MemoryFormat::Contiguous);
   }
   throw Error("NATIVE_FAILURE", "This trainer has no tensor " + name);
 }
@@ -142,11 +147,12 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
     throw Error("INVALID_ARGUMENT",
                 "This trainer's state was not restored whole; restore it first");
   }
-  torch::manual_seed(options.seed);
+  seed_generators(options.seed, device_);
+  const Deterministic deterministic(deterministic_ && device_.is_cuda());
   Untouched untouched(*network_, parameters_);
 
   const auto losses = [&] {
-    const Autocast autocast(precision_);
+    const Autocast autocast(precision_, device_.type());
     return forward();
   }();
   StepResult result;

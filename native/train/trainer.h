@@ -25,6 +25,11 @@ struct TrainerOptions {
   bool update_batch_statistics = false;
   std::optional<double> average_decay;
   Precision precision = Precision::kFloat32;
+  /** Where the network trains; its fresh weights are drawn on the CPU, the same for every device.
+   */
+  torch::Device device = torch::kCPU;
+  /** On a GPU: sums in an order that never changes, which costs time. The CPU's never change. */
+  bool deterministic = false;
   /** Of the fresh weights. */
   uint64_t seed = 0;
 };
@@ -60,6 +65,7 @@ class Trainer {
   const io::NamedTensors& state() const { return state_; }
   /** A copy of one tensor of the state, its elements one after the other. */
   torch::Tensor read(const std::string& name) const;
+  torch::Device device() const { return device_; }
   /** Bytes of the state and of the gradients beside it. */
   int64_t bytes() const;
 
@@ -95,6 +101,8 @@ class Trainer {
 
   std::shared_ptr<torch::nn::Module> network_;
   Precision precision_;
+  torch::Device device_;
+  bool deterministic_;
   std::vector<torch::Tensor> parameters_;  // that train
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;

@@ -97,7 +97,24 @@ describe('segment', () => {
     expect(existsSync(join(out, 'kaggle.csv'))).toBe(true);
   });
 
+  test('cuts pictures into tiles where asked, and says so', () => {
+    const out = join(folder, 'tiled');
+    const flags = ['-o', out, '-f', 'json', '--tiles', '256,64'];
+    const { status, stdout } = cellroute('segment', picture.medium, ...flags);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/\d+ cells in 4 tiles, \d+ of them on a seam\n/);
+    const [file] = readdirSync(out);
+    const { seams } = JSON.parse(readFileSync(join(out, file!), 'utf8')) as { seams: { x: number[] } };
+    expect(seams.x).toHaveLength(1);
+  });
+
   test.each([
+    ['tiles of no size', ['segment', picture.small, '-o', folder, '--tiles', 'small'], /tiles\.size/],
+    [
+      'three sizes of tiles',
+      ['segment', picture.small, '-o', folder, '--tiles', '128,64,32'],
+      /SIZE,OVERLAP/,
+    ],
     ['a score that is none', ['segment', picture.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
     ['a format nobody knows', ['segment', picture.small, '-o', folder, '-f', 'bmp'], /Expected some of json/],
     ['no folder for results', ['segment', picture.small], /--out/],

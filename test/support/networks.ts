@@ -30,6 +30,7 @@ export const options: NativeTrainerOptions = {
   updateBatchStatistics: true,
   averageDecay: 0.9,
   precision: 'float32',
+  deterministic: false,
   seed: 1,
 };
 

@@ -31,7 +31,7 @@ const segmenter = new SegmenterTrainer({
 });
 expectTypeOf(segmenter.run({ signal })).toEqualTypeOf<AsyncGenerator<SegmenterTrainEvent, void, undefined>>();
 expectTypeOf(SegmenterTrainer.resume('runs/a', { data })).resolves.toEqualTypeOf<SegmenterTrainer>();
-expectTypeOf(segmenter.config.precision).toEqualTypeOf<'float32' | 'bfloat16'>();
+expectTypeOf(segmenter.config.precision).toEqualTypeOf<'float32' | 'bfloat16' | 'tf32'>();
 expectTypeOf(segmenter.config.optimizer.lr).toEqualTypeOf<number>();
 
 if (event.kind === 'step') {

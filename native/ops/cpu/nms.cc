@@ -3,8 +3,9 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
-#include <algorithm>
 #include <vector>
+
+#include "ops/box_overlap.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -33,10 +34,8 @@ void suppress(const Columns<T>& b, size_t begin, size_t end, double iou_threshol
   for (size_t i = begin; i < end; ++i) {
     if (!kept[i]) continue;
     for (size_t j = i + 1; j < end; ++j) {
-      const T w = std::max(T(0), std::min(b.x2[i], b.x2[j]) - std::max(b.x1[i], b.x1[j]));
-      const T h = std::max(T(0), std::min(b.y2[i], b.y2[j]) - std::max(b.y1[i], b.y1[j]));
-      const T intersection = w * h;
-      const T iou = intersection / (b.area[i] + b.area[j] - intersection);
+      const T iou = overlap(b.x1[i], b.y1[i], b.x2[i], b.y2[i], b.area[i], b.x1[j], b.y1[j],
+                            b.x2[j], b.y2[j], b.area[j]);
       // Two boxes without area have NaN for an IoU, and stay.
       kept[j] = kept[j] & !(static_cast<double>(iou) > iou_threshold);
     }

@@ -49,7 +49,7 @@ def mask_rcnn_resnet50(norm: type[nn.Module] = FrozenBatchNorm2d, **options) -> 
 
 def mask_rcnn_small(config: dict, **options) -> MaskRCNN:
     """The network of `nuclei_small.pth`, as its detections' `config` describes it."""
-    body = resnet.__dict__[config["backbone"]](weights=None)
+    body = resnet.__dict__[config["backbone"]](weights=None, norm_layer=config.get("norm_layer"))
     layers = config["returned_layers"]
     widths = [body.inplanes // 8 * 2 ** (layer - 1) for layer in layers]
     channels = config["fpn_channels"]

@@ -175,6 +175,15 @@ describe('a run that went wrong', () => {
     expect((await collect(again, { until: ({ kind }) => kind === 'start' }))[0]).toMatchObject({ step: 11 });
   });
 
+  test('a loss near zero has jumps that are no divergence', async () => {
+    const result = (step: number) => ({ losses: { loss_classifier: step === 11 ? 4.9 : 1e-3 } });
+    const toy = await toyRun(folder('near-zero'), {
+      config: { divergence: { multiple: 50 } },
+      network: new ToyNetwork({ result }),
+    });
+    expect((await collect(toy)).at(-1)).toMatchObject({ why: 'finished' });
+  });
+
   test('may be told to go on', async () => {
     const result = (step: number) => ({ losses: { loss_mask: step === 11 ? 1e9 : 1 } });
     const toy = await toyRun(folder('go-on'), {

@@ -1,0 +1,80 @@
+// R50-FPN at 704 x 520 on a GPU, ours beside torchvision's eager one: a table in Markdown.
+//   node bench/gpu/run.mjs [--device cuda:0] [--quick]
+// CELLROUTE_LIBTORCH is the torch folder of the Python that has torchvision (PYTHON, python3). With --device cpu it
+// shows that both sides run, and nothing of a GPU's speed; --quick takes one repeat of the smallest cases.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const here = import.meta.dirname;
+const argument = (name, fallback) => {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? fallback : process.argv[at + 1];
+};
+const device = argument('--device', 'cuda:0');
+const quick = process.argv.includes('--quick');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
+const cells = Array.from({ length: 60 }, (_, i) => [
+  10 + (i % 10) * 68,
+  10 + Math.floor(i / 10) * 84,
+  40,
+  50,
+]);
+const common = {
+  device,
+  width: 704,
+  height: 520,
+  weights: join(folder, 'weights.safetensors'),
+  picture: join(folder, 'picture.raw'),
+  cells,
+  warmup: quick ? 1 : 5,
+  repeats: quick ? 1 : 20,
+};
+
+function ask(program, args, task) {
+  const { status, stdout, stderr } = spawnSync(program, [...args, JSON.stringify(task)], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  if (status !== 0) return { failure: stderr.trim().split('\n').at(-1) ?? `status ${status}` };
+  return JSON.parse(stdout.trim().split('\n').at(-1));
+}
+const theirs = (task) => ask(process.env.PYTHON ?? 'python3', [join(here, 'torchvision_side.py')], task);
+const ours = (task) => ask(process.execPath, [join(here, 'ours.mjs')], task);
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const precisions = device === 'cpu' ? ['float32'] : ['float32', 'tf32', 'float16'];
+const cases = [
+  ...precisions.flatMap((precision) =>
+    (quick ? [1] : [1, 8]).map((batch) => ({ kind: 'segment', precision, batch })),
+  ),
+  ...(device === 'cpu' ? ['float32'] : ['float32', 'tf32']).flatMap((precision) =>
+    (quick ? [1] : [2, 8]).map((batch) => ({ kind: 'train', precision, batch })),
+  ),
+];
+
+try {
+  const { failure } = theirs({ ...common, kind: 'prepare' });
+  if (failure) throw new Error(`torchvision's side cannot start: ${failure}`);
+  console.log(
+    `R50-FPN, 704 x 520 resized to 800, on ${device}; ${cpus()[0]?.model}, ${cpus().length} threads\n`,
+  );
+  console.log(
+    '| case | precision | pictures | ours, /s | torchvision, /s | ratio | ours, MiB | torchvision, MiB |',
+  );
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+  for (const one of cases) {
+    const task = { ...common, ...one };
+    const [own, peer] = [ours(task), theirs(task)];
+    const rate = ({ seconds }) => one.batch / median(seconds);
+    const shown = (side) => (side.failure ? `failed: ${side.failure}` : rate(side).toFixed(2));
+    const ratio = own.failure || peer.failure ? '' : (rate(own) / rate(peer)).toFixed(2);
+    console.log(
+      `| ${one.kind} | ${one.precision} | ${one.batch} | ${shown(own)} | ${shown(peer)} | ${ratio} | ${own.memoryMiB ?? ''} | ${peer.memoryMiB ?? ''} |`,
+    );
+    if (own.failure) process.exitCode = 1;
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}

@@ -1,0 +1,52 @@
+// Memory and time of large pictures in tiles, beside one pass over the whole where that fits into memory.
+//
+//   node bench/tiles.mjs PICTURE [--sides 2048,4096,10000] [--whole-up-to 4096] [--precision float32] [--json FILE]
+//
+// Needs a built checkout (npm run build). A large picture is PICTURE beside itself, grey, 8 bits; the network is the
+// starter's. Each measurement is a process of its own, so that peak memory is its own.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const bench = resolve(fileURLToPath(import.meta.url), '..');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sides: { type: 'string', default: '2048,4096,10000' },
+    'whole-up-to': { type: 'string', default: '4096' },
+    precision: { type: 'string', default: 'float32' },
+    json: { type: 'string' },
+  },
+});
+const [picture] = positionals;
+if (!picture) {
+  console.error('usage: node bench/tiles.mjs PICTURE');
+  process.exit(2);
+}
+
+function measure(side, way) {
+  const args = [resolve(bench, 'ours_tiles.mjs'), picture, String(side), way, values.precision];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${side} ${way} ended with ${status}\n${stderr}`);
+  return { side, way, ...JSON.parse(stdout) };
+}
+
+const columns = ['side', '', 'tiles', 'seconds', 'MB before', 'MB beyond', 'cells', 'on seams'];
+const row = (cells) => console.log(cells.map((cell) => String(cell).padStart(10)).join(' '));
+console.log(
+  `${cpus().length} x ${cpus()[0].model}, ${values.precision}; "beyond" is peak memory less that before the call, picture and network`,
+);
+row(columns);
+const runs = [];
+for (const side of values.sides.split(',').map(Number)) {
+  for (const way of ['tiled', ...(side <= Number(values['whole-up-to']) ? ['whole'] : [])]) {
+    const run = measure(side, way);
+    runs.push(run);
+    const beyond = Math.round(run.peak_mb - run.before_mb);
+    row([side, way, run.tiles, run.seconds, Math.round(run.before_mb), beyond, run.cells, run.on_seams]);
+  }
+}
+if (values.json) writeFileSync(values.json, JSON.stringify(runs, null, 2));

@@ -1,0 +1,203 @@
+#include "infer/segment_tiles.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "infer/stitch.h"
+#include "infer/tile_plan.h"
+#include "infer/vectors.h"
+#include "io/window.h"
+#include "ops/paste.h"
+
+namespace cellroute::infer {
+namespace {
+
+/** A box that ends this near its tile's border (pixels of the network's input, a step of its finest
+ *  map) may well go on beyond it. */
+constexpr float kAtBorder = 4;
+
+/** Share of the work that is done when all tiles are. */
+constexpr double kTilesEnd = 0.98;
+
+int64_t scaled(int64_t length, double scale) {
+  // Rounded down as the network's own resize is.
+  return std::max<int64_t>(1,
+                           static_cast<int64_t>(std::floor(static_cast<double>(length) * scale)));
+}
+
+/** Pixels between which the coarsest of the network's maps has its cells. */
+int64_t stride_of(const model::MaskRcnnConfig& config) {
+  const int64_t last = int64_t{2} << config.returned_layers.back();
+  return config.extra_level ? 2 * last : last;
+}
+
+/** One side of the picture: its tiles, and the picture's pixels a pixel of the network's input. */
+struct Axis {
+  int64_t length;
+  double ratio;
+  std::vector<TileSide> tiles;
+
+  Axis(int64_t pixels, const Tiling& tiling, int64_t stride)
+      : length(scaled(pixels, tiling.scale)),
+        ratio(static_cast<double>(pixels) / static_cast<double>(length)),
+        tiles(plan_tiles(length, tiling.size, tiling.overlap, stride)) {}
+
+  std::vector<float> seams() const {
+    std::vector<float> seams;
+    for (size_t i = 1; i < tiles.size(); ++i) {
+      seams.push_back(static_cast<float>(static_cast<double>(tiles[i].core_begin) * ratio));
+    }
+    return seams;
+  }
+
+  uint32_t window_begin(const TileSide& tile) const {
+    return static_cast<uint32_t>(std::floor(static_cast<double>(tile.begin) * ratio));
+  }
+  uint32_t window_size(const TileSide& tile) const {
+    return static_cast<uint32_t>(std::ceil(static_cast<double>(tile.end) * ratio)) -
+           window_begin(tile);
+  }
+
+  /** Whether begin..end, from the tile's own first pixel on, reaches a border within the picture.
+   */
+  bool cut(const TileSide& tile, float begin, float end) const {
+    return (tile.begin > 0 && begin < kAtBorder) ||
+           (tile.end < length && end > static_cast<float>(tile.end - tile.begin) - kAtBorder);
+  }
+
+  /** Which tile has the middle of begin..end in its core. */
+  size_t owner(const TileSide& tile, float begin, float end) const {
+    const float centre = static_cast<float>(tile.begin) + (begin + end) / 2;
+    const auto at = std::find_if(tiles.begin(), tiles.end() - 1, [centre](const TileSide& one) {
+      return centre < static_cast<float>(one.core_end);
+    });
+    return static_cast<size_t>(at - tiles.begin());
+  }
+
+  float in_picture(const TileSide& tile, float at) const {
+    return (at + static_cast<float>(tile.begin)) * static_cast<float>(ratio);
+  }
+};
+
+struct Tile {
+  const Axis& across;
+  const TileSide& x;
+  const Axis& down;
+  const TileSide& y;
+  uint32_t index;
+
+  io::Window window() const { return {x.begin, y.begin, x.end - x.begin, y.end - y.begin}; }
+  mask::Box in_picture() const {
+    return {across.window_begin(x), down.window_begin(y), across.window_size(x),
+            down.window_size(y)};
+  }
+};
+
+/** Adds what was found in a tile. */
+void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, const Tile& tile,
+                   const io::Picture& picture, double mask_threshold) {
+  const auto& [across, x, down, y, index] = tile;
+  const auto inside = to_vector<float>(found.boxes, torch::kFloat32);
+  const auto scores = to_vector<float>(found.scores, torch::kFloat32);
+  const auto labels = to_vector<int32_t>(found.labels, torch::kInt32);
+  auto boxes = inside;
+  for (size_t i = 0; i < boxes.size(); i += 2) {
+    boxes[i] = across.in_picture(x, boxes[i]);
+    boxes[i + 1] = down.in_picture(y, boxes[i + 1]);
+  }
+  const auto view = torch::from_blob(
+      boxes.data(), {static_cast<int64_t>(scores.size()), int64_t{4}}, torch::kFloat32);
+  auto masks = ops::paste_masks(found.mask_probabilities, view, picture.height, picture.width,
+                                mask_threshold);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const float* box = &inside[4 * i];
+    const float* placed = &boxes[4 * i];
+    seen.push_back(
+        {.box = {placed[0], placed[1], placed[2], placed[3]},
+         .score = scores[i],
+         .label = labels[i],
+         .mask = std::move(masks[i]),
+         .tile = index,
+         .cut = across.cut(x, box[0], box[2]) || down.cut(y, box[1], box[3]),
+         .owner = static_cast<uint32_t>(down.owner(y, box[1], box[3]) * across.tiles.size() +
+                                        across.owner(x, box[0], box[2]))});
+  }
+}
+
+/** Part `index` of `count` of the whole work. */
+Poll poll_of_tile(const Poll& poll, size_t index, size_t count) {
+  const auto stage = "tile " + std::to_string(index + 1) + " of " + std::to_string(count);
+  return Poll(nullptr, [&poll, stage, index, count](const char*, double fraction) {
+    poll(stage.c_str(),
+         kTilesEnd * (static_cast<double>(index) + fraction) / static_cast<double>(count));
+  });
+}
+
+Cells to_cells(std::vector<Sighting> found, const std::optional<int64_t>& limit) {
+  Cells cells;
+  if (limit && static_cast<int64_t>(found.size()) > *limit) {
+    found.resize(static_cast<size_t>(*limit));
+    cells.detections_capped = true;
+  }
+  for (auto& cell : found) {
+    cells.boxes.insert(cells.boxes.end(), cell.box.begin(), cell.box.end());
+    cells.scores.push_back(cell.score);
+    cells.labels.push_back(cell.label);
+    cells.masks.push_back(std::move(cell.mask));
+  }
+  return cells;
+}
+
+bool crosses(const std::vector<float>& seams, float begin, float end) {
+  const auto next = std::upper_bound(seams.begin(), seams.end(), begin);
+  return next != seams.end() && *next < end;
+}
+
+}  // namespace
+
+TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
+                         const SegmentOptions& options, const Tiling& tiling, const Poll& poll) {
+  const torch::InferenceMode inference;
+  poll("intensities", 0);
+  const io::FloatPicture values(picture, options.intensity);
+  const int64_t stride = stride_of(plan.config());
+  const Axis across(picture.width, tiling, stride), down(picture.height, tiling, stride);
+  const size_t count = across.tiles.size() * down.tiles.size();
+  std::vector<Sighting> seen;
+  std::vector<mask::Box> windows;
+  bool detections_capped = false, proposals_capped = false;
+  for (const auto& y : down.tiles) {
+    for (const auto& x : across.tiles) {
+      const Tile tile{across, x, down, y, static_cast<uint32_t>(windows.size())};
+      const auto poll_tile = poll_of_tile(poll, windows.size(), count);
+      const auto input =
+          io::read_window(values, picture, down.length, across.length, tile.window());
+      const auto found = plan.detect_as_resized(input, options.detect, poll_tile);
+      add_sightings(seen, found, tile, picture, options.mask_threshold);
+      windows.push_back(tile.in_picture());
+      detections_capped |= found.detections_capped;
+      proposals_capped |= found.proposals_capped;
+    }
+  }
+  poll("seams", kTilesEnd);
+  TiledCells result;
+  result.cells = to_cells(stitch(std::move(seen), windows), tiling.limit);
+  result.cells.detections_capped |= detections_capped;
+  result.cells.proposals_capped |= proposals_capped;
+  settle(result.cells, options.min_area, options.max_lost);
+  result.seams_x = across.seams();
+  result.seams_y = down.seams();
+  const auto& boxes = result.cells.boxes;
+  for (size_t i = 0; 4 * i < boxes.size(); ++i) {
+    if (crosses(result.seams_x, boxes[4 * i], boxes[4 * i + 2]) ||
+        crosses(result.seams_y, boxes[4 * i + 1], boxes[4 * i + 3])) {
+      result.on_seam.push_back(static_cast<uint32_t>(i));
+    }
+  }
+  poll("done", 1.0);
+  return result;
+}
+
+}  // namespace cellroute::infer

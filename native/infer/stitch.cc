@@ -1,0 +1,129 @@
+#include "infer/stitch.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "mask/merge.h"
+#include "mask/shapes.h"
+#include "mask/within.h"
+
+namespace cellroute::infer {
+namespace {
+
+constexpr double kSameCell = 0.5;
+
+/** Two sightings that may be one cell. */
+struct Link {
+  double agreement;
+  size_t a;
+  size_t b;
+};
+
+/** How far two sightings with `common` pixels agree on what both tiles see, 0 to 1. */
+double agreement(const Sighting& a, const Sighting& b, uint32_t common,
+                 std::span<const mask::Box> windows) {
+  const double of_a = mask::area_within(a.mask, windows[b.tile]);
+  const double of_b = mask::area_within(b.mask, windows[a.tile]);
+  // Pasting may put a pixel beyond its tile's window.
+  const double shared = std::min({double{0} + common, of_a, of_b});
+  if (shared == 0) return 0;
+  if (a.cut == b.cut) return shared / (of_a + of_b - shared);
+  return shared / (a.cut ? of_a : of_b);
+}
+
+/** Best agreement first. */
+std::vector<Link> find_links(const std::vector<Sighting>& seen,
+                             std::span<const mask::Box> windows) {
+  std::vector<mask::RleView> masks;
+  masks.reserve(seen.size());
+  for (const auto& one : seen) masks.emplace_back(one.mask);
+  const mask::Shapes shapes(masks);
+  const mask::Columns columns(shapes);
+  std::vector<Link> links;
+  for (size_t a = 0; a < seen.size(); ++a) {
+    columns.for_each_near(shapes.box(a), [&](size_t b) {
+      if (b <= a || seen[a].tile == seen[b].tile || seen[a].label != seen[b].label) return;
+      const auto common = mask::common_pixels(shapes, a, shapes, b);
+      if (common == 0) return;
+      const double agreed = agreement(seen[a], seen[b], common, windows);
+      if (agreed >= kSameCell) links.push_back({agreed, a, b});
+    });
+  }
+  std::sort(links.begin(), links.end(), [](const Link& one, const Link& other) {
+    return std::tie(other.agreement, one.a, one.b) < std::tie(one.agreement, other.a, other.b);
+  });
+  return links;
+}
+
+/** Sightings of each cell: at most one a tile, since a tile that saw two tells them apart. */
+std::vector<std::vector<size_t>> group(const std::vector<Sighting>& seen,
+                                       const std::vector<Link>& links) {
+  std::vector<std::vector<size_t>> groups(seen.size());
+  std::vector<size_t> group_of(seen.size());
+  std::iota(group_of.begin(), group_of.end(), size_t{0});
+  for (size_t i = 0; i < seen.size(); ++i) groups[i] = {i};
+  const auto share_a_tile = [&](size_t a, size_t b) {
+    return std::any_of(groups[a].begin(), groups[a].end(), [&](size_t i) {
+      return std::any_of(groups[b].begin(), groups[b].end(),
+                         [&](size_t j) { return seen[i].tile == seen[j].tile; });
+    });
+  };
+  for (const auto& link : links) {
+    const size_t into = group_of[link.a], from = group_of[link.b];
+    if (into == from || share_a_tile(into, from)) continue;
+    for (const size_t i : groups[from]) {
+      group_of[i] = into;
+      groups[into].push_back(i);
+    }
+    groups[from].clear();
+  }
+  return groups;
+}
+
+/** Whether a tile in whose core one of the sightings lies is among those that saw it. */
+bool seen_by_owner(const std::vector<Sighting>& seen, const std::vector<size_t>& members) {
+  return std::any_of(members.begin(), members.end(), [&](size_t i) {
+    return std::any_of(members.begin(), members.end(),
+                       [&](size_t j) { return seen[i].owner == seen[j].tile; });
+  });
+}
+
+/** Whole before cut, among the whole in its tile's core before elsewhere, then by score. */
+std::tuple<bool, bool, float> rank(const Sighting& one) {
+  return {!one.cut, !one.cut && one.owner == one.tile, one.score};
+}
+
+Sighting join(const std::vector<Sighting>& seen, const std::vector<size_t>& parts, Sighting best) {
+  std::vector<mask::RleView> masks;
+  for (const size_t i : parts) {
+    const auto& box = seen[i].box;
+    for (const size_t side : {0, 1}) best.box[side] = std::min(best.box[side], box[side]);
+    for (const size_t side : {2, 3}) best.box[side] = std::max(best.box[side], box[side]);
+    masks.emplace_back(seen[i].mask);
+  }
+  best.mask = mask::union_of(masks, best.mask.height, best.mask.width);
+  return best;
+}
+
+}  // namespace
+
+std::vector<Sighting> stitch(std::vector<Sighting> seen, std::span<const mask::Box> windows) {
+  const auto groups = group(seen, find_links(seen, windows));
+  std::vector<Sighting> cells;
+  for (const auto& members : groups) {
+    if (!seen_by_owner(seen, members)) continue;
+    const size_t best = *std::max_element(members.begin(), members.end(), [&](size_t a, size_t b) {
+      return rank(seen[a]) < rank(seen[b]);
+    });
+    const bool in_parts = members.size() > 1 && seen[best].cut;
+    cells.push_back(in_parts ? join(seen, members, seen[best]) : std::move(seen[best]));
+  }
+  std::stable_sort(cells.begin(), cells.end(),
+                   [](const Sighting& a, const Sighting& b) { return a.score > b.score; });
+  return cells;
+}
+
+}  // namespace cellroute::infer

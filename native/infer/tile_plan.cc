@@ -1,0 +1,30 @@
+#include "infer/tile_plan.h"
+
+#include <algorithm>
+
+namespace cellroute::infer {
+namespace {
+
+int64_t round_up(int64_t value, int64_t divisor) {
+  return (value + divisor - 1) / divisor * divisor;
+}
+
+}  // namespace
+
+std::vector<TileSide> plan_tiles(int64_t length, int64_t size, int64_t overlap, int64_t stride) {
+  const int64_t side = round_up(size, stride);
+  if (length <= side) return {{0, length, 0, length}};
+  const int64_t step = std::max(side - round_up(overlap, stride), stride);
+  // The last tile ends where the picture does, and so begins a little later than one of full size.
+  const int64_t last = round_up(length - side, stride);
+  std::vector<TileSide> tiles;
+  for (int64_t begin = 0; begin < last; begin += step) tiles.push_back({begin, begin + side, 0, 0});
+  tiles.push_back({last, length, 0, length});
+  for (size_t i = 0; i + 1 < tiles.size(); ++i) {
+    tiles[i].core_end = (tiles[i].end + tiles[i + 1].begin) / 2;
+    tiles[i + 1].core_begin = tiles[i].core_end;
+  }
+  return tiles;
+}
+
+}  // namespace cellroute::infer

@@ -1,0 +1,71 @@
+#include "io/window.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace cellroute::io {
+namespace {
+
+/** A resized pixel on one axis, between two pixels of the picture. */
+struct Tap {
+  int64_t low;
+  int64_t high;
+  float high_weight;
+};
+
+/** Of `count` pixels from `first` on, where `from` pixels become `to`. */
+std::vector<Tap> taps(int64_t from, int64_t to, int64_t first, int64_t count) {
+  // In double: a pixel's place in a large picture would take float's digits from its weight.
+  const double scale = static_cast<double>(from) / static_cast<double>(to);
+  std::vector<Tap> result;
+  result.reserve(static_cast<size_t>(count));
+  for (int64_t i = first; i < first + count; ++i) {
+    const double source = std::max(scale * (static_cast<double>(i) + 0.5) - 0.5, 0.0);
+    const int64_t low = std::min(static_cast<int64_t>(source), from - 1);
+    const double weight = std::min(source - static_cast<double>(low), 1.0);
+    result.push_back({low, std::min(low + 1, from - 1), static_cast<float>(weight)});
+  }
+  return result;
+}
+
+float between(float low, float high, float high_weight) {
+  return low * (1.0F - high_weight) + high * high_weight;
+}
+
+}  // namespace
+
+torch::Tensor read_window(const FloatPicture& values, const Picture& picture, int64_t height,
+                          int64_t width, const Window& window) {
+  const auto rows = taps(picture.height, height, window.y, window.height);
+  const auto columns = taps(picture.width, width, window.x, window.width);
+  const int64_t left = columns.front().low, right = columns.back().high + 1;
+  auto result = torch::empty({3, window.height, window.width}, torch::kFloat32);
+  auto* out = result.mutable_data_ptr<float>();
+  const int64_t channels = values.channels();
+  at::parallel_for(0, channels * window.height, 16, [&](int64_t begin, int64_t end) {
+    std::vector<float> upper(static_cast<size_t>(right - left)), lower(upper.size());
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t channel = i / window.height;
+      const auto& row = rows[static_cast<size_t>(i % window.height)];
+      const auto read = [&](int64_t y, std::vector<float>& line) {
+        values.read(channel, y * picture.width + left, y * picture.width + right, line.data());
+      };
+      read(row.low, upper);
+      read(row.high, lower);
+      float* line = out + i * window.width;
+      for (const auto& column : columns) {
+        const auto low = static_cast<size_t>(column.low - left);
+        const auto high = static_cast<size_t>(column.high - left);
+        *line++ = between(between(upper[low], upper[high], column.high_weight),
+                          between(lower[low], lower[high], column.high_weight), row.high_weight);
+      }
+    }
+  });
+  if (channels == 1) result.narrow(0, 1, 2).copy_(result.narrow(0, 0, 1).expand({2, -1, -1}));
+  return result;
+}
+
+}  // namespace cellroute::io

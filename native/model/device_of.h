@@ -1,0 +1,13 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace cellroute::model {
+
+/** Where a network's tensors lie: all of them on one device. */
+inline torch::Device device_of(const torch::nn::Module& network) {
+  const auto parameters = network.parameters();
+  return parameters.empty() ? torch::Device(torch::kCPU) : parameters.front().device();
+}
+
+}  // namespace cellroute::model

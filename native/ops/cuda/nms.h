@@ -1,0 +1,10 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace cellroute::ops::cuda {
+
+/** As cpu::nms. Nothing goes to the host and back: the answer stays on the device. */
+torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& groups, double iou_threshold);
+
+}  // namespace cellroute::ops::cuda

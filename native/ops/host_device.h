@@ -1,0 +1,8 @@
+#pragma once
+
+/** For arithmetic that kernels and the host share: tested on the host, the same bits on both. */
+#ifdef __CUDACC__
+#define CELLROUTE_HOST_DEVICE __host__ __device__
+#else
+#define CELLROUTE_HOST_DEVICE
+#endif

@@ -1,0 +1,35 @@
+#include <doctest/doctest.h>
+
+#include "engine/cuda/gpu.h"
+#include "engine/device.h"
+#include "test/errors.h"
+
+using cellroute::device_named;
+using cellroute::resolve_device;
+
+TEST_CASE("a device's name is read without asking for it") {
+  CHECK(device_named("cpu").is_cpu());
+  CHECK(device_named("cuda").str() == "cuda:0");
+  CHECK(device_named("cuda:3").index() == 3);
+}
+
+TEST_CASE("the CPU is always there, and auto always finds something") {
+  CHECK(resolve_device("cpu").is_cpu());
+  const auto device = resolve_device("auto");
+  CHECK((device.is_cpu() || device.is_cuda()));
+}
+
+TEST_CASE("a GPU that cannot be used is refused with why") {
+  const auto gpus = cellroute::cuda::find_gpus();
+  if (gpus.list.empty()) {
+    CHECK(!gpus.problem.empty());
+    CHECK_THROWS_WITH_AS(resolve_device("cuda"), doctest::Contains(gpus.problem.c_str()),
+                         cellroute::Error);
+  }
+  try {
+    resolve_device("cuda:99");
+    FAIL("no machine has a hundred GPUs");
+  } catch (const cellroute::Error& error) {
+    CHECK(error.code() == "DEVICE_UNAVAILABLE");
+  }
+}

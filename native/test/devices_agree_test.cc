@@ -1,0 +1,224 @@
+// CPU against GPU, in float32 without TF32: what one computes the other computes within 1e-4.
+#include <limits>
+#include <vector>
+
+#include "gpu.h"
+#include "infer/mask_rcnn_plan.h"
+#include "ops/boxes.h"
+#include "ops/nms.h"
+#include "ops/paste.h"
+#include "ops/roi_align.h"
+#include "ops/roi_align_levels.h"
+#include "small_network.h"
+#include "tensors.h"
+#include "train/deterministic.h"
+#include "train/segmenter_trainer.h"
+
+using namespace cellroute;
+using test::gpu;
+using test::no_gpu;
+using test::relative_error;
+
+namespace {
+
+constexpr double kTolerance = 1e-4;
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/** Two pictures of 96 x 80: boxes inside, across the border, outside, empty and not numbers. */
+struct Pyramid {
+  std::vector<torch::Tensor> maps;
+  std::vector<double> scales{0.25, 0.125, 0.0625};
+  torch::Tensor rois, level;
+
+  explicit Pyramid(int64_t channels) {
+    torch::manual_seed(channels);
+    for (const int64_t stride : {4, 8, 16}) {
+      maps.push_back(torch::randn({2, channels, 96 / stride, 80 / stride}));
+    }
+    const auto corner = torch::rand({60, 2}) * 110 - 20;
+    rois = torch::cat({torch::randint(0, 2, {60, 1}).to(torch::kFloat32), corner,
+                       corner + torch::rand({60, 2}) * 60},
+                      1);
+    rois[1] = torch::tensor({1.0F, 500.0F, 500.0F, 600.0F, 600.0F});
+    rois[2] = torch::tensor({0.0F, 9.0F, 9.0F, 9.0F, 9.0F});
+    rois[3] = torch::tensor({0.0F, kNan, 0.0F, 9.0F, 9.0F});
+    rois[4] = torch::tensor({0.0F, -1e9F, -1e9F, 1e9F, 1e9F});
+    level = torch::randint(0, 3, {60}, torch::kInt64);
+  }
+
+  /** Pooled, and the maps' gradients of its squares. */
+  std::vector<torch::Tensor> pooled_on(torch::Device device, int64_t ratio) const {
+    std::vector<torch::Tensor> own;
+    for (const auto& map : maps) own.push_back(map.to(device).detach().requires_grad_());
+    const auto pooled = ops::roi_align_levels(own, scales, rois.to(device), level.to(device), 7,
+                                              ratio, /*aligned=*/false);
+    auto results = torch::autograd::grad({pooled.square().sum()}, own);
+    results.push_back(pooled);
+    return results;
+  }
+};
+
+torch::Tensor random_boxes(int64_t count) {
+  const auto corner = torch::rand({count, 2}) * 200;
+  return torch::cat({corner, corner + torch::rand({count, 2}) * 40}, 1);
+}
+
+}  // namespace
+
+TEST_CASE("GPU: RoIAlign and its gradients are the CPU's" * doctest::skip(no_gpu())) {
+  const Tf32 tf32(false);
+  for (const int64_t channels : {1, 33, 256}) {
+    const Pyramid pyramid(channels);
+    for (const int64_t ratio : {2, -1}) {
+      const auto expected = pyramid.pooled_on(torch::kCPU, ratio);
+      for (const bool deterministic : {false, true}) {
+        const train::Deterministic scope(deterministic);
+        const auto actual = pyramid.pooled_on(gpu(), ratio);
+        for (size_t i = 0; i < expected.size(); ++i) {
+          CHECK(relative_error(actual[i], expected[i]) < kTolerance);
+        }
+        if (!deterministic) continue;
+        const auto again = pyramid.pooled_on(gpu(), ratio);
+        for (size_t i = 0; i < expected.size(); ++i) CHECK(test::same(actual[i], again[i]));
+      }
+    }
+  }
+}
+
+TEST_CASE("GPU: RoIAlign over one map, of float64, and of no box" * doctest::skip(no_gpu())) {
+  torch::manual_seed(4);
+  const auto map = torch::randn({2, 5, 20, 24}, torch::kFloat64);
+  for (const int64_t count : {0, 9}) {
+    const auto rois = torch::cat({torch::randint(0, 2, {count, 1}).to(torch::kFloat64),
+                                  random_boxes(count).to(torch::kFloat64)},
+                                 1);
+    const auto pool = [&](torch::Device device) {
+      const auto own = map.to(device).detach().requires_grad_();
+      const auto pooled = ops::roi_align(own, rois.to(device), 0.1, 3, 5, 2, true);
+      return std::vector{pooled, torch::autograd::grad({pooled.square().sum()}, {own})[0]};
+    };
+    const auto expected = pool(torch::kCPU), actual = pool(gpu());
+    for (size_t i = 0; i < 2; ++i) CHECK(relative_error(actual[i], expected[i]) < 1e-10);
+  }
+}
+
+TEST_CASE("GPU: a RoI of no picture gives zeros" * doctest::skip(no_gpu())) {
+  const auto map = torch::ones({1, 2, 8, 8}, gpu());
+  const auto rois = torch::tensor({{1.0F, 0.0F, 0.0F, 4.0F, 4.0F},
+                                   {-1.0F, 0.0F, 0.0F, 4.0F, 4.0F},
+                                   {kNan, 0.0F, 0.0F, 4.0F, 4.0F}})
+                        .to(gpu());
+  CHECK(ops::roi_align(map, rois, 1, 2, 2, 2, false).eq(0).all().item<bool>());
+}
+
+TEST_CASE("GPU: NMS and IoU are the CPU's" * doctest::skip(no_gpu())) {
+  for (const int64_t count : {0, 1, 63, 64, 65, 1000, 5000}) {
+    CAPTURE(count);
+    torch::manual_seed(count);
+    auto boxes = random_boxes(count);
+    if (count > 60) boxes[7] = torch::full({4}, kNan);
+    // Ties too.
+    const auto scores = (torch::rand({count}) * 50).floor();
+    const auto groups = torch::randint(0, 4, {count}, torch::kInt64);
+    for (const double threshold : {0.0, 0.5, 1.0}) {
+      CHECK(test::same(ops::nms(boxes.to(gpu()), scores.to(gpu()), threshold).cpu(),
+                       ops::nms(boxes, scores, threshold)));
+      CHECK(test::same(
+          ops::batched_nms(boxes.to(gpu()), scores.to(gpu()), groups.to(gpu()), threshold).cpu(),
+          ops::batched_nms(boxes, scores, groups, threshold)));
+    }
+    const auto some = boxes.narrow(0, 0, std::min<int64_t>(count, 40));
+    CHECK(
+        test::same(ops::box_iou(some.to(gpu()), boxes.to(gpu())).cpu(), ops::box_iou(some, boxes)));
+  }
+}
+
+TEST_CASE("GPU: masks are the CPU's to the bit" * doctest::skip(no_gpu())) {
+  for (const int64_t count : {0, 1, 200}) {
+    torch::manual_seed(count);
+    const auto masks = torch::rand({count, 28, 28});
+    auto boxes = random_boxes(count) - 10;
+    if (count > 2) boxes[1] = torch::full({4}, kNan);
+    if (count > 2) boxes[2] = torch::tensor({-50.0F, -50.0F, 400.0F, 400.0F});
+    const auto expected = ops::paste_masks(masks, boxes, 150, 170, 0.5);
+    const auto actual = ops::paste_masks(masks.to(gpu()), boxes.to(gpu()), 150, 170, 0.5);
+    REQUIRE(actual.size() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) CHECK(actual[i].counts == expected[i].counts);
+  }
+}
+
+TEST_CASE("GPU: a compiled network's stages are the CPU's" * doctest::skip(no_gpu())) {
+  const torch::InferenceMode inference;
+  const Tf32 tf32(false);
+  torch::manual_seed(6);
+  model::MaskRcnn network(test::small_config());
+  network->eval();
+  auto copy = model::MaskRcnn(test::small_config());
+  copy->eval();
+  const auto from = io::named_tensors(*network), to = io::named_tensors(*copy);
+  for (size_t i = 0; i < from.size(); ++i) torch::Tensor(to[i].second).copy_(from[i].second);
+  copy->to(gpu());
+  infer::MaskRcnnPlan on_cpu(network, torch::kFloat32), on_gpu(copy, torch::kFloat32);
+  const auto batch = torch::rand({2, 3, 96, 128});
+  const auto expected = on_cpu.pyramid(batch, {}), actual = on_gpu.pyramid(batch.to(gpu()), {});
+  for (size_t i = 0; i < expected.size(); ++i) {
+    CHECK(relative_error(actual[i], expected[i]) < kTolerance);
+  }
+  const auto proposed = on_cpu.propose(expected), also = on_gpu.propose(actual);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    CHECK(relative_error(also.objectness[i], proposed.objectness[i]) < kTolerance);
+    CHECK(relative_error(also.deltas[i], proposed.deltas[i]) < kTolerance);
+  }
+}
+
+TEST_CASE("GPU: 16-bit networks run" * doctest::skip(no_gpu())) {
+  const torch::InferenceMode inference;
+  for (const auto dtype : {torch::kFloat16, torch::kBFloat16}) {
+    torch::manual_seed(6);
+    model::MaskRcnn network(test::small_config());
+    network->eval();
+    network->to(gpu());
+    infer::MaskRcnnPlan plan(network, dtype);
+    const auto found = plan.detect({torch::rand({3, 90, 100}, gpu())},
+                                   model::DetectOptions::of(network->config()), {});
+    CHECK(found.size() == 1);
+    CHECK(found[0].boxes.isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE("GPU: a step of training is the CPU's" * doctest::skip(no_gpu())) {
+  const Tf32 tf32(false);
+  constexpr train::SamplingOptions kSampling{.rpn_fg_iou = 0.7,
+                                             .rpn_bg_iou = 0.3,
+                                             .rpn_batch_size = 32,
+                                             .rpn_positive_fraction = 0.5,
+                                             .rpn_pre_nms_top_n = 50,
+                                             .rpn_post_nms_top_n = 30,
+                                             .box_fg_iou = 0.5,
+                                             .box_bg_iou = 0.5,
+                                             .box_batch_size = 16,
+                                             .box_positive_fraction = 0.25,
+                                             .skip_resize = true};
+  mask::Bounds bounds;
+  for (uint32_t x = 10; x < 30; ++x) mask::append_run(bounds, x * 48 + 8, x * 48 + 40);
+  const auto truth =
+      train::make_truth({mask::from_bounds(48, 64, bounds)}, torch::tensor({1}, torch::kInt64));
+  torch::manual_seed(2);
+  const std::vector<torch::Tensor> pictures{torch::rand({3, 48, 64})};
+  const auto step_on = [&](torch::Device device) {
+    train::TrainerOptions options;
+    options.device = device;
+    options.deterministic = true;
+    options.average_decay = 0.9;
+    train::SegmenterTrainer trainer(test::small_config(), options, kSampling);
+    return trainer.step(pictures, {truth},
+                        {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {});
+  };
+  const auto expected = step_on(torch::kCPU), actual = step_on(gpu());
+  CHECK(actual.applied);
+  CHECK(actual.grad_norm == doctest::Approx(expected.grad_norm).epsilon(1e-3));
+  for (size_t i = 0; i < expected.losses.size(); ++i) {
+    CHECK(actual.losses[i].first == expected.losses[i].first);
+    CHECK(actual.losses[i].second == doctest::Approx(expected.losses[i].second).epsilon(1e-3));
+  }
+}

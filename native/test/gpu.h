@@ -1,0 +1,32 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "engine/cuda/gpu.h"
+#include "engine/tf32.h"
+
+namespace cellroute::test {
+
+/** A case that needs a GPU is skipped, and counted as skipped, where there is none:
+ *  TEST_CASE("..." * doctest::skip(no_gpu())). */
+inline bool no_gpu() {
+  static const bool none = [] {
+    return cuda::find_gpus().list.empty() || !cuda::problem_of(0).empty();
+  }();
+  return none;
+}
+
+inline torch::Device gpu() { return {torch::kCUDA, 0}; }
+
+/** The largest difference, as a share of the largest value. */
+inline double relative_error(const torch::Tensor& actual, const torch::Tensor& expected) {
+  if (actual.sizes() != expected.sizes()) return INFINITY;
+  if (expected.numel() == 0) return 0;
+  const auto a = actual.detach().to(torch::kCPU, torch::kFloat64);
+  const auto b = expected.detach().to(torch::kCPU, torch::kFloat64);
+  return ((a - b).abs().max() / b.abs().max().clamp_min(1e-12)).item<double>();
+}
+
+}  // namespace cellroute::test

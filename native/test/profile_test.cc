@@ -1,0 +1,82 @@
+#include "engine/profile.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+namespace cellroute {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST_CASE("profile: a stage met twice is one entry, and entries keep their first order") {
+  Profile profile;
+  profile.add("b", milliseconds(250));
+  profile.add("a", milliseconds(500));
+  profile.add("b", milliseconds(500));
+  REQUIRE(profile.seconds().size() == 2);
+  CHECK(profile.seconds()[0] == std::pair<std::string, double>("b", 0.75));
+  CHECK(profile.seconds()[1] == std::pair<std::string, double>("a", 0.5));
+}
+
+TEST_CASE("profile: a stage inside another is not part of it") {
+  Profile profile;
+  const auto began = Profile::Clock::now();
+  {
+    const ProfileScope scope(&profile);
+    const StageScope outer("outer");
+    std::this_thread::sleep_for(milliseconds(5));
+    {
+      const StageScope inner("inner");
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+    const StageScope second("inner");
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  const std::chrono::duration<double> whole = Profile::Clock::now() - began;
+  REQUIRE(profile.seconds().size() == 2);
+  const auto [inner, inner_seconds] = profile.seconds()[0];
+  const auto [outer, outer_seconds] = profile.seconds()[1];
+  CHECK(inner == "inner");
+  CHECK(outer == "outer");
+  CHECK(inner_seconds >= 0.021);
+  CHECK(outer_seconds >= 0.005);
+  // Counted twice, the inner 21 ms would make the sum longer than all there was.
+  CHECK(inner_seconds + outer_seconds <= whole.count());
+}
+
+TEST_CASE("profile: nothing is noted outside a scope, in another thread or under null") {
+  Profile profile;
+  { const StageScope stage("before"); }
+  {
+    const ProfileScope scope(&profile);
+    std::thread([] { const StageScope stage("elsewhere"); }).join();
+    {
+      const ProfileScope none(nullptr);
+      const StageScope stage("unprofiled");
+    }
+    const StageScope stage("noted");
+  }
+  { const StageScope stage("after"); }
+  REQUIRE(profile.seconds().size() == 1);
+  CHECK(profile.seconds()[0].first == "noted");
+}
+
+TEST_CASE("profile: a stage that throws is noted, and so is what follows") {
+  Profile profile;
+  const ProfileScope scope(&profile);
+  try {
+    const StageScope outer("outer");
+    const StageScope failing("failing");
+    throw std::runtime_error("stop");
+  } catch (const std::runtime_error&) {
+  }
+  { const StageScope next("next"); }
+  REQUIRE(profile.seconds().size() == 3);
+  CHECK(profile.seconds()[0].first == "failing");
+  CHECK(profile.seconds()[1].first == "outer");
+  CHECK(profile.seconds()[2].first == "next");
+}
+
+}  // namespace
+}  // namespace cellroute

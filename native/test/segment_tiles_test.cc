@@ -1,0 +1,183 @@
+#include "infer/segment_tiles.h"
+
+#include <cmath>
+#include <random>
+#include <string>
+
+#include "errors.h"
+#include "small_network.h"
+#include "tensors.h"
+
+using namespace cellroute;
+using namespace cellroute::infer;
+
+namespace {
+
+/** A network with random weights that finds something everywhere. */
+model::MaskRcnnConfig eager_config() {
+  auto config = test::small_config();
+  config.backbone.norm = {.kind = model::NormKind::kBatch, .eps = 1e-5, .groups = 1};
+  config.box.score_threshold = 0;
+  return config;
+}
+
+MaskRcnnPlan plan_of(const model::MaskRcnnConfig& config) {
+  torch::manual_seed(3);
+  model::MaskRcnn network(config);
+  network->eval();
+  return MaskRcnnPlan(network, torch::kFloat32);
+}
+
+io::Picture spots(int64_t height, int64_t width) {
+  io::Picture picture{
+      .type = io::Picture::Type::kU8, .bytes = {}, .width = width, .height = height, .channels = 1};
+  std::mt19937 random(11);
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      const double spot = std::sin(double(x) / 5) * std::sin(double(y) / 7);
+      // Brighter to the right: no part has the whole's range.
+      picture.bytes.push_back(uint8_t((spot > 0.4 ? 90 : 20) + 140 * x / width + random() % 5));
+    }
+  }
+  return picture;
+}
+
+SegmentOptions options_of(const model::MaskRcnnConfig& config) {
+  SegmentOptions options{.intensity = {.kind = io::Intensity::Kind::kMinMax},
+                         .detect = model::DetectOptions::of(config),
+                         .max_lost = std::nullopt};
+  options.detect.detections_per_image = 40;
+  return options;
+}
+
+Tiling tiles_of(int64_t size, int64_t overlap, double scale = 1) {
+  return {.scale = scale, .size = size, .overlap = overlap, .limit = std::nullopt};
+}
+
+void check_close(const Cells& actual, const Cells& expected, float tolerance) {
+  REQUIRE(actual.scores.size() == expected.scores.size());
+  CHECK(actual.scores.size() > 0);
+  CHECK(actual.labels == expected.labels);
+  for (size_t i = 0; i < actual.boxes.size(); ++i) {
+    CHECK(std::abs(actual.boxes[i] - expected.boxes[i]) <= tolerance);
+  }
+  for (size_t i = 0; i < actual.scores.size(); ++i) {
+    CHECK(std::abs(actual.scores[i] - expected.scores[i]) <= tolerance);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("tiles: a picture that fits one tile is segmented as it is without tiles") {
+  const auto config = eager_config();
+  auto plan = plan_of(config);
+  auto options = options_of(config);
+  SUBCASE("overlapping") {}
+  SUBCASE("without overlaps, and without small ones") {
+    options.max_lost = 0.5;
+    options.min_area = 5;
+  }
+  const auto picture = spots(75, 90);
+  const auto whole = segment(plan, {&picture}, options, {})[0];
+  const auto tiled = segment_tiles(plan, picture, options, tiles_of(128, 32), {});
+  check_close(tiled.cells, whole, 0);
+  CHECK((tiled.cells.masks == whole.masks));
+  CHECK(tiled.cells.areas == whole.areas);
+  CHECK(tiled.cells.detections_capped == whole.detections_capped);
+  CHECK(tiled.seams_x.empty());
+  CHECK(tiled.seams_y.empty());
+  CHECK(tiled.on_seam.empty());
+}
+
+TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") {
+  auto config = eager_config();
+  config.resize = {.min_size = 96, .max_size = 1000, .scale = {}};
+  auto plan = plan_of(config);
+  auto options = options_of(config);
+  // One tile at the scale of the whole finds what the whole does.
+  options.detect.detections_per_image = 10;
+  const auto picture = spots(64, 80);
+  const auto whole = segment(plan, {&picture}, options, {})[0];
+  const auto tiled = segment_tiles(plan, picture, options, tiles_of(128, 0, 1.5), {});
+  check_close(tiled.cells, whole, 1e-3F);
+}
+
+TEST_CASE("tiles: intensities are the whole picture's") {
+  const auto config = eager_config();
+  auto plan = plan_of(config);
+  auto options = options_of(config);
+  const auto picture = spots(100, 200);
+  const auto tiling = tiles_of(64, 16);
+  const auto tiled = segment_tiles(plan, picture, options, tiling, {});
+  CHECK(tiled.seams_x.size() > 1);
+  // The same from floats that were scaled over the whole before.
+  const auto scaled = io::to_float(picture, options.intensity)[0].contiguous();
+  io::Picture floats{.type = io::Picture::Type::kF32,
+                     .bytes = {},
+                     .width = picture.width,
+                     .height = picture.height,
+                     .channels = 1};
+  const auto* bytes = reinterpret_cast<const uint8_t*>(scaled.const_data_ptr<float>());
+  floats.bytes.assign(bytes, bytes + scaled.numel() * 4);
+  options.intensity = {};
+  const auto expected = segment_tiles(plan, floats, options, tiling, {});
+  check_close(tiled.cells, expected.cells, 0);
+  CHECK((tiled.cells.masks == expected.cells.masks));
+}
+
+TEST_CASE("tiles: the limit is the whole picture's, and cells on seams are named") {
+  const auto config = eager_config();
+  auto plan = plan_of(config);
+  const auto options = options_of(config);
+  const auto picture = spots(150, 150);
+  const auto tiling = tiles_of(64, 16);
+  const auto all = segment_tiles(plan, picture, options, tiling, {});
+  REQUIRE(all.cells.scores.size() > 20);
+  CHECK(std::is_sorted(all.cells.scores.rbegin(), all.cells.scores.rend()));
+  std::vector<uint32_t> expected;
+  for (uint32_t i = 0; i < all.cells.scores.size(); ++i) {
+    const auto* box = &all.cells.boxes[4 * i];
+    bool on_seam = false;
+    for (const float x : all.seams_x) on_seam |= box[0] < x && x < box[2];
+    for (const float y : all.seams_y) on_seam |= box[1] < y && y < box[3];
+    if (on_seam) expected.push_back(i);
+  }
+  CHECK(all.on_seam == expected);
+  CHECK(!expected.empty());
+
+  auto limited = tiling;
+  limited.limit = 7;
+  const auto some = segment_tiles(plan, picture, options, limited, {});
+  CHECK(some.cells.detections_capped);
+  REQUIRE(some.cells.scores.size() == 7);
+  for (size_t i = 0; i < 7; ++i) CHECK((some.cells.masks[i] == all.cells.masks[i]));
+}
+
+TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends between two") {
+  const auto config = eager_config();
+  auto plan = plan_of(config);
+  const auto options = options_of(config);
+  const auto picture = spots(64, 300);
+  const auto tiling = tiles_of(64, 16);
+  double last = 0;
+  std::vector<std::string> stages;
+  const auto listen = [&](const char* stage, double fraction) {
+    CHECK(fraction >= last);
+    last = fraction;
+    if (stages.empty() || stages.back() != stage) stages.emplace_back(stage);
+  };
+  const auto found = segment_tiles(plan, picture, options, tiling, Poll(nullptr, listen));
+  CHECK(last == 1.0);
+  const auto tiles = found.seams_x.size() + 1;
+  CHECK(stages.size() == tiles + 3);
+  CHECK(stages[1] == "tile 1 of " + std::to_string(tiles));
+
+  const auto flag = std::make_shared<CancelFlag>();
+  int begun = 0;
+  const auto stop = [&](const char* stage, double) {
+    if (std::string(stage) == "tile 2 of " + std::to_string(tiles)) flag->cancel();
+    if (std::string(stage) == "tile 3 of " + std::to_string(tiles)) ++begun;
+  };
+  CHECK_THROWS_AS(segment_tiles(plan, picture, options, tiling, Poll(flag, stop)), Cancelled);
+  CHECK(begun == 0);
+}

@@ -1,0 +1,215 @@
+#include "infer/stitch.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "infer/tile_plan.h"
+#include "mask_reference.h"
+
+using namespace cellroute::infer;
+using cellroute::mask::Box;
+using cellroute::mask::Dense;
+using cellroute::mask::dense;
+
+namespace {
+
+constexpr uint32_t kHeight = 150, kWidth = 210;
+
+Dense clipped(const Dense& mask, const Box& window) {
+  Dense result(mask.height, mask.width);
+  for (uint32_t y = window.y; y < window.y + window.height; ++y) {
+    for (uint32_t x = window.x; x < window.x + window.width; ++x) result.at(y, x) = mask.at(y, x);
+  }
+  return result;
+}
+
+Dense rectangle(uint32_t left, uint32_t top, uint32_t right, uint32_t bottom) {
+  Dense all(kHeight, kWidth);
+  std::fill(all.pixels.begin(), all.pixels.end(), uint8_t{1});
+  return clipped(all, {left, top, right - left, bottom - top});
+}
+
+std::array<float, 4> box_of(const Dense& mask) {
+  const auto box = cellroute::mask::bounding_box(counts_by_pixel(mask));
+  return {float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height)};
+}
+
+struct Plan {
+  std::vector<Box> windows;
+  std::vector<Box> cores;
+};
+
+Plan plan_of(int64_t size, int64_t overlap) {
+  Plan plan;
+  for (const auto& y : plan_tiles(kHeight, size, overlap, 2)) {
+    for (const auto& x : plan_tiles(kWidth, size, overlap, 2)) {
+      const auto box = [](int64_t left, int64_t top, int64_t right, int64_t bottom) {
+        return Box{uint32_t(left), uint32_t(top), uint32_t(right - left), uint32_t(bottom - top)};
+      };
+      plan.windows.push_back(box(x.begin, y.begin, x.end, y.end));
+      plan.cores.push_back(box(x.core_begin, y.core_begin, x.core_end, y.core_end));
+    }
+  }
+  return plan;
+}
+
+Sighting sighting(const Dense& mask, uint32_t tile, const Plan& plan, float score, bool cut) {
+  const auto box = box_of(mask);
+  const float x = (box[0] + box[2]) / 2, y = (box[1] + box[3]) / 2;
+  const auto holds = [&](const Box& core) {
+    return x >= float(core.x) && x < float(core.x + core.width) && y >= float(core.y) &&
+           y < float(core.y + core.height);
+  };
+  const auto owner = std::find_if(plan.cores.begin(), plan.cores.end(), holds);
+  return {box, score, 1, counts_by_pixel(mask), tile, cut, uint32_t(owner - plan.cores.begin())};
+}
+
+/** What each tile sees of cells, where it sees them as they are. */
+std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
+  std::vector<Sighting> seen;
+  for (uint32_t tile = 0; tile < plan.windows.size(); ++tile) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      const auto part = clipped(cells[i], plan.windows[tile]);
+      if (part.area() == 0) continue;
+      const bool cut = part.area() < cells[i].area();
+      // Scores tell the cells apart, and the parts from the whole.
+      const auto score = float(i + 1) / 100 - (cut ? 0.002F : 0);
+      seen.push_back(sighting(part, tile, plan, score, cut));
+    }
+  }
+  return seen;
+}
+
+/** Ellipses that do not touch, from specks to some wider than two tiles. */
+std::vector<Dense> apart(uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto draw = [&random](uint32_t below) { return static_cast<double>(random() % below); };
+  std::vector<Dense> cells;
+  Dense taken(kHeight, kWidth);
+  for (int tries = 0; tries < 400; ++tries) {
+    const double rx = 1 + draw(tries < 3 ? 70 : 15), ry = 1 + draw(15);
+    const double cx = draw(kWidth), cy = draw(kHeight);
+    Dense cell(kHeight, kWidth);
+    bool free = true;
+    for (uint32_t y = 0; y < kHeight; ++y) {
+      for (uint32_t x = 0; x < kWidth; ++x) {
+        const double dx = (x - cx) / rx, dy = (y - cy) / ry;
+        if (dx * dx + dy * dy > 1) continue;
+        cell.at(y, x) = 1;
+        free &= taken.at(y, x) == 0;
+      }
+    }
+    if (!free) continue;
+    for (size_t p = 0; p < cell.pixels.size(); ++p) taken.pixels[p] |= cell.pixels[p];
+    cells.push_back(cell);
+  }
+  return cells;
+}
+
+}  // namespace
+
+TEST_CASE("stitch: cells seen in tiles come out once and whole") {
+  for (const uint32_t seed : {1, 2, 3}) {
+    const auto cells = apart(seed);
+    REQUIRE(cells.size() > 30);
+    for (const auto& [size, overlap] : {std::pair{60, 20}, {48, 24}, {100, 8}, {300, 0}}) {
+      CAPTURE(seed);
+      CAPTURE(size);
+      const auto plan = plan_of(size, overlap);
+      const auto found = stitch(look(cells, plan), plan.windows);
+      std::set<std::vector<uint32_t>> expected, actual;
+      for (const auto& cell : cells) expected.insert(counts_by_pixel(cell).counts);
+      for (const auto& cell : found) {
+        actual.insert(cell.mask.counts);
+        CHECK(cell.box == box_of(dense(cell.mask)));
+      }
+      CHECK(found.size() == cells.size());
+      CHECK((actual == expected));
+      CHECK(std::is_sorted(found.begin(), found.end(),
+                           [](const auto& a, const auto& b) { return a.score > b.score; }));
+    }
+  }
+}
+
+TEST_CASE("stitch: of the same cell stays the whole sighting, at best in its core") {
+  // Windows 0..100 and 80..180; the seam is at 90.
+  const auto plan = plan_of(100, 20);
+  REQUIRE(plan.windows[1].x == 80);
+  const auto whole = rectangle(84, 20, 94, 30), nearly = rectangle(83, 20, 94, 30);
+  SUBCASE("though another scores higher") {
+    const auto found =
+        stitch({sighting(whole, 0, plan, 0.5F, false), sighting(nearly, 1, plan, 0.9F, true)},
+               plan.windows);
+    REQUIRE(found.size() == 1);
+    CHECK(dense(found[0].mask) == whole);
+    CHECK(found[0].score == 0.5F);
+  }
+  SUBCASE("in the core before in the margin") {
+    const auto found =
+        stitch({sighting(whole, 0, plan, 0.5F, false), sighting(nearly, 1, plan, 0.9F, false)},
+               plan.windows);
+    REQUIRE(found.size() == 1);
+    CHECK(dense(found[0].mask) == whole);
+  }
+  SUBCASE("also where each tile puts it into the other's core") {
+    const auto left = rectangle(83, 20, 95, 30), right = rectangle(86, 20, 98, 30);
+    // The second tile sees its centre left of the seam, the first one right of it.
+    const auto found =
+        stitch({sighting(right, 0, plan, 0.6F, false), sighting(left, 1, plan, 0.5F, false)},
+               plan.windows);
+    REQUIRE(found.size() == 1);
+    CHECK(dense(found[0].mask) == right);
+  }
+}
+
+TEST_CASE("stitch: what only one tile saw stays in its own core alone") {
+  const auto plan = plan_of(100, 20);
+  const auto margin = rectangle(92, 20, 98, 30), core = rectangle(82, 20, 88, 30);
+  CHECK(stitch({sighting(margin, 0, plan, 0.9F, false)}, plan.windows).empty());
+  CHECK(stitch({sighting(core, 0, plan, 0.9F, false)}, plan.windows).size() == 1);
+  // Cut, and the neighbour saw nothing: what there is of it.
+  CHECK(stitch({sighting(rectangle(60, 20, 100, 30), 0, plan, 0.9F, true)}, plan.windows).size() ==
+        1);
+  CHECK(stitch({}, plan.windows).empty());
+  // Two tiles saw it, but not the one that sees most of it.
+  const auto below = rectangle(85, 92, 95, 98);
+  REQUIRE(plan.windows[2].x == 110);
+  REQUIRE(plan.windows[3].y == 50);
+  CHECK(stitch({sighting(below, 0, plan, 0.9F, true), sighting(below, 1, plan, 0.8F, true)},
+               plan.windows)
+            .empty());
+}
+
+TEST_CASE("stitch: different cells stay apart") {
+  const auto plan = plan_of(100, 20);
+  const auto left = rectangle(84, 20, 89, 30), right = rectangle(89, 20, 98, 30);
+  SUBCASE("side by side in the overlap") {
+    CHECK(stitch({sighting(left, 0, plan, 0.9F, false), sighting(right, 1, plan, 0.8F, false)},
+                 plan.windows)
+              .size() == 2);
+  }
+  SUBCASE("of two labels") {
+    auto other = sighting(right, 1, plan, 0.8F, false);
+    other.label = 2;
+    CHECK(stitch({sighting(rectangle(70, 20, 98, 30), 0, plan, 0.9F, true), other}, plan.windows)
+              .size() == 2);
+  }
+  SUBCASE("seen apart by one tile") {
+    // The second tile sees as one what the first sees as two: it can be only one of them.
+    const auto both = rectangle(84, 20, 98, 30);
+    const std::vector seen{sighting(rectangle(84, 20, 95, 30), 0, plan, 0.9F, false),
+                           sighting(rectangle(84, 20, 97, 30), 0, plan, 0.8F, false),
+                           sighting(both, 1, plan, 0.7F, false)};
+    CHECK(stitch(seen, plan.windows).size() == 2);
+  }
+  SUBCASE("a small one beside the cut part of a large one") {
+    // The whole one is none of the cut one's parts: it has a fifth of it only.
+    const auto large = rectangle(50, 20, 100, 60), small = rectangle(90, 25, 96, 35);
+    CHECK(stitch({sighting(large, 0, plan, 0.9F, true), sighting(small, 1, plan, 0.8F, false)},
+                 plan.windows)
+              .size() == 2);
+  }
+}

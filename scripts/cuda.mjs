@@ -1,0 +1,98 @@
+// Builds the addon with CUDA: node scripts/cuda.mjs [torch folder] [--tests] [--if-there]
+// The torch folder is that of a CUDA build of torch (`pip install torch`, then the folder of its package): the
+// argument, CELLROUTE_CUDA_LIBTORCH, or the active Python's. nvcc is the PATH's or that of /usr/local/cuda.
+//   --tests     builds the C++ tests too, which find out by themselves whether there is a GPU
+//   --if-there  where nvcc or a CUDA LibTorch is missing, says so and ends well
+// The result is prebuilds/<platform>-cuda13/; nothing of the CPU's build is touched.
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { inspectLibtorch, python } from './libtorch.mjs';
+import { must, root, run } from './run.mjs';
+
+const CUDA_MAJOR = 13;
+const args = process.argv.slice(2);
+const options = new Set(args.filter((arg) => arg.startsWith('--')));
+const given = args.find((arg) => !arg.startsWith('--'));
+
+function findNvcc() {
+  const candidates = [process.env.CUDACXX, 'nvcc', '/usr/local/cuda/bin/nvcc'].filter(Boolean);
+  for (const nvcc of candidates) {
+    const { status, output, error } = run(nvcc, ['--version'], { capture: true });
+    const release = /release (\d+)\.(\d+)/.exec(output);
+    if (error || status !== 0 || !release) continue;
+    if (Number(release[1]) === CUDA_MAJOR) return { nvcc };
+    return { why: `${nvcc} is of CUDA ${release[1]}.${release[2]}, and CUDA ${CUDA_MAJOR} is needed` };
+  }
+  return {
+    why: `no nvcc was found (tried ${candidates.join(', ')}). docs/cuda.md has one command that sets it up from packages`,
+  };
+}
+
+function pythonsTorch() {
+  const interpreter = python();
+  if (!interpreter) return undefined;
+  const code =
+    'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")';
+  const { status, stdout } = run(interpreter, ['-c', code], { capture: true });
+  return status === 0 ? stdout.trim() || undefined : undefined;
+}
+
+function findCudaLibtorch() {
+  const asked = given ?? process.env.CELLROUTE_CUDA_LIBTORCH;
+  const folder = asked ?? pythonsTorch();
+  if (!folder) {
+    return {
+      why: 'no CUDA LibTorch was found: name the torch folder, set CELLROUTE_CUDA_LIBTORCH, or `pip install torch` (a build for CUDA 13)',
+    };
+  }
+  const libtorch = inspectLibtorch(resolve(folder));
+  if (!libtorch) return { why: `${folder} is no LibTorch folder` };
+  if (!existsSync(join(libtorch.folder, 'lib', 'libtorch_cuda.so'))) {
+    return { why: `the LibTorch in ${folder} (${libtorch.version}) is for the CPU only` };
+  }
+  return { libtorch };
+}
+
+function build(nvcc, libtorch) {
+  console.log(
+    `cellroute: the addon with CUDA, by ${nvcc}, for LibTorch ${libtorch.version} (${libtorch.folder})`,
+  );
+  const folder = join(root, 'out', 'cuda');
+  const definitions = {
+    CELLROUTE_CUDA: 'ON',
+    CELLROUTE_LIBTORCH: libtorch.folder,
+    CELLROUTE_OUTPUT: join(folder, 'build'),
+    CELLROUTE_BUILD_TESTS: options.has('--tests') ? 'ON' : 'OFF',
+    CELLROUTE_CUDA_ARCHITECTURES: process.env.CELLROUTE_CUDA_ARCHITECTURES ?? '90',
+    CMAKE_BUILD_TYPE: 'Release',
+    CMAKE_CUDA_COMPILER: nvcc,
+  };
+  must('cmake', [
+    '-S',
+    root,
+    '-B',
+    folder,
+    ...Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`),
+  ]);
+  must('cmake', ['--build', folder, '--parallel', String(availableParallelism())]);
+  const target = join(root, 'prebuilds', `${process.platform}-${process.arch}-cuda${CUDA_MAJOR}`);
+  mkdirSync(target, { recursive: true });
+  copyFileSync(join(folder, 'build', 'Release', 'cellroute.node'), join(target, 'cellroute.node'));
+  copyFileSync(
+    join(folder, 'build', 'preload', 'cellroute_preload.node'),
+    join(target, 'cellroute_preload.node'),
+  );
+  console.log(`cellroute: the addon with CUDA is built and linked: ${target}`);
+}
+
+const { nvcc, why: noNvcc } = findNvcc();
+const { libtorch, why: noLibtorch } = findCudaLibtorch();
+const missing = [noNvcc, noLibtorch].filter(Boolean);
+if (missing.length === 0) {
+  build(nvcc, libtorch);
+} else {
+  console.log('cellroute: the addon with CUDA was NOT built:');
+  for (const why of missing) console.log(`  - ${why}`);
+  if (!options.has('--if-there')) process.exitCode = 1;
+}

@@ -1,0 +1,248 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  CellSegmenter,
+  type Cells,
+  decodeImage,
+  maskRCNNConfig,
+  type RawImage,
+  RoutedEnsemble,
+  resultJson,
+  type Seams,
+  type Segmentation,
+} from '../../lib/index.js';
+import { checkTiles, tilingOf } from '../../lib/tiles.js';
+import { pictureBytes, rejection, root, starter, thrown } from '../support/sdk.js';
+
+let segmenter: CellSegmenter;
+beforeAll(async () => {
+  segmenter = await CellSegmenter.load(`${starter}/fluorescence.safetensors`);
+});
+afterAll(async () => {
+  await segmenter.dispose();
+});
+
+const tiles = { size: 384, overlap: 128 };
+/** About 230 nuclei on 696 x 520 pixels. */
+const crowded = () => readFileSync(join(root, 'examples/pictures/fluorescence-crowded.png'));
+// So many that no pass drops any: a tile has a limit of its own, and would find more than one pass over the whole.
+const rpn = { preNmsTopN: 2000, postNmsTopN: 2000 };
+
+/** Indices of the cells with a seam through their box. */
+const crossing = (cells: Cells, { x, y }: Seams) =>
+  Array.from(cells).flatMap(({ index, box: [x1, y1, x2, y2] }) =>
+    x.some((at) => x1 < at && at < x2) || y.some((at) => y1 < at && at < y2) ? [index] : [],
+  );
+
+const without = (length: number, some: readonly number[]) =>
+  Array.from({ length }, (_, i) => i).filter((i) => !some.includes(i));
+
+describe('a picture in tiles', () => {
+  let picture: RawImage;
+  let whole: Segmentation;
+  let tiled: Segmentation;
+  beforeAll(async () => {
+    picture = await decodeImage(crowded());
+    whole = await segmenter.segment(picture, { rpn, tiles: false });
+    tiled = await segmenter.segment(picture, { rpn, tiles });
+  });
+
+  test('has the seams that its tiles make, and names the cells on them', () => {
+    expect(whole.seams).toBeUndefined();
+    // Tiles begin 256 pixels apart, but for the last ones: at 320 and 192, as multiples of 64 that leave none out.
+    expect(tiled.seams!.x).toEqual([320, 480]);
+    expect(tiled.seams!.y).toEqual([272]);
+    expect(tiled.seams!.cells).toEqual(crossing(tiled.cells, tiled.seams!));
+    expect(tiled.seams!.cells.length).toBeGreaterThan(20);
+  });
+
+  test('has the same cells as in one pass, but for those on seams', () => {
+    const seams = tiled.seams!;
+    const ious = tiled.cells.masks.iou(whole.cells.masks);
+    const iou = (a: number, b: number) => ious[a * whole.cells.length + b]!;
+    const ours = without(tiled.cells.length, seams.cells);
+    const theirs = without(whole.cells.length, crossing(whole.cells, seams));
+    expect(ours.length).toBeGreaterThan(120);
+    // A cell at the score threshold may come or go, and a box that ends at a seam may lie on the other side of it.
+    const sure = (cells: Cells, i: number) => cells.scores[i]! > 0.6;
+    const lost = theirs.filter(
+      (b) => sure(whole.cells, b) && !Array.from(tiled.cells, (_, a) => iou(a, b)).some((v) => v > 0.8),
+    );
+    const added = ours.filter(
+      (a) => sure(tiled.cells, a) && !Array.from(whole.cells, (_, b) => iou(a, b)).some((v) => v > 0.8),
+    );
+    expect({ lost, added }).toEqual({ lost: [], added: [] });
+  });
+
+  test('has each cell once, also on seams', () => {
+    // A network may see one thing as two cells, whose boxes differ more than their masks do.
+    const alike = ({ length, masks }: Cells) => {
+      const above = masks.iou(masks).filter((iou) => iou > 0.5);
+      return (above.length - length) / 2;
+    };
+    expect(alike(tiled.cells)).toBeLessThanOrEqual(alike(whole.cells) + 1);
+    expect(Math.abs(tiled.cells.length - whole.cells.length)).toBeLessThan(0.03 * whole.cells.length);
+  });
+
+  test('loses overlaps over the whole picture', async () => {
+    const { cells } = await segmenter.segment(picture, { tiles, removeOverlaps: { maxLost: 1 } });
+    const taken = new Uint8Array(picture.width * picture.height);
+    for (let i = 0; i < cells.length; i++) {
+      cells.masks.decode(i).forEach((inside, pixel) => {
+        taken[pixel]! += inside;
+      });
+    }
+    expect(taken.reduce((most, times) => Math.max(most, times))).toBe(1);
+  });
+
+  test('a limit that is given is the whole picture’s, the model’s own a tile’s', async () => {
+    const limited = await segmenter.segment(picture, { tiles, detectionsPerImage: 20 });
+    expect(limited.cells.length).toBe(20);
+    expect(limited.capped.detections).toBe(true);
+    const config = { box: { detectionsPerImage: 20 } };
+    await using few = await CellSegmenter.load(`${starter}/fluorescence.safetensors`, { config });
+    const perTile = await few.segment(picture, { tiles });
+    expect(perTile.cells.length).toBeGreaterThan(20);
+    expect(perTile.capped.detections).toBe(true);
+  });
+
+  test('is written with its seams', () => {
+    const written = JSON.parse(resultJson(tiled)) as { seams: Seams };
+    expect(written.seams).toEqual(tiled.seams);
+    expect(JSON.parse(resultJson(whole))).not.toHaveProperty('seams');
+  });
+});
+
+test('intensities are scaled over the whole picture', async () => {
+  const { data, width, height, channels } = await decodeImage(pictureBytes('large'));
+  // A few bright pixels in a corner dim the rest of the picture for a network that scales by the brightest.
+  const dimmed = data.slice() as Uint8Array;
+  dimmed.fill(255, 0, 8 * channels);
+  const image = { data: dimmed, width, height, channels };
+  const scaled = Uint16Array.from(dimmed, (value) => value * 257);
+  const low = dimmed.reduce((least, value) => Math.min(least, value));
+  const floats = Float32Array.from(dimmed, (value) => (value - low) / (255 - low));
+  const byMinMax = await segmenter.segment(image, { tiles });
+  const sixteen = await segmenter.segment({ ...image, data: scaled }, { tiles });
+  await using plain = await CellSegmenter.load(`${starter}/fluorescence.safetensors`, {
+    config: { intensity: { kind: 'type-range' } },
+  });
+  const before = await plain.segment({ ...image, data: floats }, { tiles });
+  expect(byMinMax.cells.length).toBeGreaterThan(20);
+  for (const other of [sixteen, before]) {
+    expect(other.cells.length).toBe(byMinMax.cells.length);
+    for (const [i, score] of other.cells.scores.entries()) {
+      expect(score).toBeCloseTo(byMinMax.cells.scores[i]!, 3);
+    }
+  }
+});
+
+describe('abort and progress', () => {
+  test('a signal that is aborted between tiles rejects with its reason, and the next call works', async () => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const stages: string[] = [];
+    const onProgress = ({ stage }: { stage: string }) => {
+      stages.push(stage);
+      if (stage.startsWith('tile 2 ')) stop.abort(reason);
+    };
+    const options = { tiles, signal: stop.signal, onProgress };
+    await expect(segmenter.segment(pictureBytes('large'), options)).rejects.toBe(reason);
+    expect(stages.at(-1)).not.toMatch(/tile [4-6] |seams|done/);
+    expect((await segmenter.segment(pictureBytes('small'))).cells.length).toBeGreaterThan(0);
+  });
+
+  test('progress tells the tile, and rises to 1', async () => {
+    const seen: { stage: string; fraction: number }[] = [];
+    await segmenter.segment(pictureBytes('medium'), {
+      tiles: { size: 256 },
+      onProgress: (one) => seen.push(one),
+    });
+    const fractions = seen.map(({ fraction }) => fraction);
+    expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+    expect(seen.at(-1)).toEqual({ stage: 'done', fraction: 1 });
+    expect(new Set(seen.map(({ stage }) => stage)).has('tile 2 of 4')).toBe(true);
+  });
+});
+
+describe('how a picture is cut', () => {
+  const byShorterSide = maskRCNNConfig();
+  const unresized = maskRCNNConfig({ resize: null });
+
+  test('auto leaves pictures of up to 2048 x 2048 pixels whole', () => {
+    expect(tilingOf(unresized, { width: 2048, height: 2048 })).toBeNull();
+    expect(tilingOf(byShorterSide, { width: 1024, height: 4096 }, 'auto')).toBeNull();
+    expect(tilingOf(unresized, { width: 2048, height: 2049 })).toEqual({
+      scale: 1,
+      size: 1024,
+      overlap: 128,
+      limit: null,
+    });
+    expect(tilingOf(byShorterSide, { width: 10_000, height: 10_000 })).toEqual({
+      scale: 1,
+      size: 800,
+      overlap: 128,
+      limit: null,
+    });
+  });
+
+  test('false never cuts, and a size always does', () => {
+    expect(tilingOf(unresized, { width: 10_000, height: 10_000 }, false)).toBeNull();
+    expect(tilingOf(unresized, { width: 10, height: 10 }, { size: 300 })).toEqual({
+      scale: 1,
+      size: 300,
+      overlap: 75,
+      limit: null,
+    });
+  });
+
+  test('a network that resizes by the shorter side sees a tile as a square picture of its size', () => {
+    const tiling = tilingOf(byShorterSide, { width: 3000, height: 2000 }, { size: 520, overlap: 130 }, 7);
+    expect(tiling).toEqual({ scale: 800 / 520, size: 800, overlap: 200, limit: 7 });
+  });
+
+  test('a network with a scale sees tiles at that scale, and auto goes by what it sees', () => {
+    const enlarging = maskRCNNConfig({ resize: { scale: 2 } });
+    expect(tilingOf(enlarging, { width: 1024, height: 1024 })).toBeNull();
+    const tiling = { scale: 2, size: 1024, overlap: 256, limit: null };
+    expect(tilingOf(enlarging, { width: 1024, height: 1025 })).toEqual(tiling);
+    const shrinking = maskRCNNConfig({ resize: { scale: 0.25 } });
+    expect(tilingOf(shrinking, { width: 3000, height: 3000 })).toEqual({
+      scale: 0.25,
+      size: 1024,
+      overlap: 32,
+      limit: null,
+    });
+    expect(tilingOf(shrinking, { width: 500, height: 500 }, { size: 256, overlap: 0 })).toMatchObject({
+      scale: 0.25,
+      size: 64,
+      overlap: 0,
+    });
+  });
+
+  test.each([
+    ['a word nobody knows', 'on', 'tiles', /'auto', false or \{size, overlap\}/],
+    ['true', true, 'tiles', /true \(boolean\)/],
+    ['null', null, 'tiles', /null/],
+    ['no size', { overlap: 10 }, 'tiles.size', /from 64 to 65536/],
+    ['a size below what networks see', { size: 63 }, 'tiles.size', /63 \(number\)/],
+    ['half a pixel', { size: 100.5 }, 'tiles.size', /an integer/],
+    ['more than half of it shared', { size: 128, overlap: 65 }, 'tiles.overlap', /from 0 to 64/],
+    ['a misspelt part', { size: 128, overlapp: 5 }, 'tiles.overlapp', /did you mean overlap/],
+  ])('%s is refused', (_, given, option, message) => {
+    const error = thrown(() => checkTiles(given));
+    expect(error.code).toBe('INVALID_ARGUMENT');
+    expect(error.details?.option).toBe(option);
+    expect(error.message).toMatch(message);
+  });
+
+  test('segment refuses it before it decodes', async () => {
+    await using ensemble = await RoutedEnsemble.load();
+    for (const one of [segmenter, ensemble]) {
+      const error = await rejection(one.segment(Buffer.from('no picture'), { tiles: 3 as never }));
+      expect(error.details?.option).toBe('tiles');
+    }
+    const routed = await ensemble.segment(pictureBytes('small'), { tiles: { size: 128 } });
+    expect(routed.seams!.x.length).toBeGreaterThan(0);
+  });
+});
