@@ -18,7 +18,7 @@ for (let y = 0; y < side; y++) {
     pixels[y * side + x] = data[((y % info.height) * info.width + (x % info.width)) * info.channels];
   }
 }
-const weights = join(fileURLToPath(import.meta.url), '../../models/starter/fluorescence.safetensors');
+const weights = join(fileURLToPath(import.meta.url), '../../test/ensemble/fluorescence.safetensors');
 const segmenter = await CellSegmenter.load(resolve(weights), { precision });
 
 const before = process.memoryUsage().rss;

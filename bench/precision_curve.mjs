@@ -43,7 +43,7 @@ const [steps, batchSize, crop, lr, seed, every] = ['steps', 'batch', 'crop', 'lr
   (name) => Number(values[name]),
 );
 
-const starter = await openWeights(join(root, 'models/starter/fluorescence.safetensors'));
+const starter = await openWeights(join(root, 'test/ensemble/fluorescence.safetensors'));
 const network = maskRCNNConfig(readStoredConfig(starter, 'mask-rcnn'));
 const side = { width: crop, height: crop };
 const training = segmenterTraining({

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { picture, root, starter } from '../support/sdk.js';
+import { picture, root, testEnsemble } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-cli-'));
@@ -138,7 +138,17 @@ describe('segment', () => {
 
 test('tune writes an ensemble with the thresholds it prints', () => {
   const out = join(folder, 'tuned');
-  const flags = ['--type-column', 'modality', '--where', 'split=val', '--out', out, '--json'];
+  const flags = [
+    '--type-column',
+    'modality',
+    '--where',
+    'split=val',
+    '--model',
+    testEnsemble,
+    '--out',
+    out,
+    '--json',
+  ];
   const { status, stdout } = cellroute('tune', join(root, 'test/data/nuclei'), ...flags);
   expect(status).toBe(0);
   const { fluorescence } = JSON.parse(stdout).types;
@@ -153,21 +163,21 @@ test('tune writes an ensemble with the thresholds it prints', () => {
 
 test('classify names the type, as text and as JSON', () => {
   expect(cellroute('classify', picture.small).stdout).toMatch(
-    /: fluorescence \(fluorescence 0\.\d+, histology/,
+    /: fluorescence \(fluorescence [01]\.\d+, histology/,
   );
   const { stdout } = cellroute(
     'classify',
     picture.small,
     '--json',
     '-m',
-    join(starter, 'classifier.safetensors'),
+    join(testEnsemble, 'classifier.safetensors'),
   );
   expect(JSON.parse(stdout)).toMatchObject({ label: 'fluorescence' });
 });
 
 test('convert and inspect go round', () => {
   const torch = join(folder, 'router.pth');
-  expect(cellroute('convert', join(starter, 'classifier.safetensors'), torch).status).toBe(0);
+  expect(cellroute('convert', join(testEnsemble, 'classifier.safetensors'), torch).status).toBe(0);
   const { tensors } = JSON.parse(cellroute('inspect', torch, '--json').stdout) as {
     tensors: { name: string }[];
   };

@@ -16,7 +16,7 @@ import {
   hasGolden,
   hasPicture,
 } from '../support/golden.js';
-import { starter } from '../support/sdk.js';
+import { testEnsemble } from '../support/sdk.js';
 
 // The whole way, from a picture's file to cells and types, as a user goes it.
 
@@ -76,10 +76,10 @@ function resizeOf(
   return { minSize: Number(named ?? min_size), maxSize: Number(max_size), scale: null };
 }
 
-/** The checkpoint's file; the checkout keeps the same weights once, in the starter ensemble. */
+/** The checkpoint's file; the checkout keeps the same weights once, in the tests' ensemble. */
 function checkpointPath({ checkpoint }: DetectionsGolden): string {
   const named = goldenPath(checkpoint.split(' ')[0]!);
-  return existsSync(named) ? named : join(starter, 'fluorescence.safetensors');
+  return existsSync(named) ? named : join(testEnsemble, 'fluorescence.safetensors');
 }
 
 for (const name of ['nuclei_small_detections.json', 'nuclei_small_unresized.json']) {

@@ -20,7 +20,7 @@ import {
 import { type Tensor, testing } from '../support/native.js';
 import { bytesOfAll, floats, options, sampling } from '../support/networks.js';
 import { readPicture } from '../support/picture.js';
-import { starter } from '../support/sdk.js';
+import { testEnsemble } from '../support/sdk.js';
 import { temporaryFolder } from '../support/weights.js';
 
 const tensorOf = ({ data, shape }: GoldenTensor) => ({ data, shape });
@@ -185,7 +185,7 @@ describeGolden(
       });
       const named = goldenPath('nuclei_small.pth');
       const report = await network.start(
-        existsSync(named) ? named : join(starter, 'fluorescence.safetensors'),
+        existsSync(named) ? named : join(testEnsemble, 'fluorescence.safetensors'),
       );
       expect(report.fresh).toEqual([]);
       const samples = await Promise.all(

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const root = resolve(__dirname, '../..');
-export const starter = join(root, 'models/starter');
+/** A small ensemble of its own: a router of three types, one of which has a segmenter, and that one is the goldens'. */
+export const testEnsemble = join(root, 'test/ensemble');
 
 const nuclei = join(root, 'test/data/nuclei/images');
 /** Fluorescence pictures in the checkout, small. */

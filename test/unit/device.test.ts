@@ -7,10 +7,10 @@ import { findCudaAddon } from '../../lib/native/find.js';
 import { runtimeLibraries } from '../../lib/native/libraries.js';
 import { native } from '../../lib/native/load.js';
 import { segmenterTraining } from '../../lib/trainer/config.js';
-import { rejection, starter } from '../support/sdk.js';
+import { rejection, testEnsemble } from '../support/sdk.js';
 
-const segmenter = join(starter, 'fluorescence.safetensors');
-const classifier = join(starter, 'classifier.safetensors');
+const segmenter = join(testEnsemble, 'fluorescence.safetensors');
+const classifier = join(testEnsemble, 'classifier.safetensors');
 const { cuda } = native().info();
 // What follows is of an addon without CUDA, which is what a checkout builds.
 const withoutCuda = cuda ? test.skip : test;
@@ -26,7 +26,7 @@ test.each(['gpu', 'cuda:', 'cuda:x', 'cuda:-1', 'CPU', '', 0, null])('%p is no d
   const refused = { code: 'INVALID_ARGUMENT', details: { option: 'device' } };
   expect(await rejection(CellSegmenter.load(segmenter, given))).toMatchObject(refused);
   expect(await rejection(CellClassifier.load(classifier, given))).toMatchObject(refused);
-  expect(await rejection(RoutedEnsemble.load(starter, given))).toMatchObject(refused);
+  expect(await rejection(RoutedEnsemble.load(testEnsemble, given))).toMatchObject(refused);
   expect(() => segmenterTraining(given)).toThrow(
     expect.objectContaining({
       code: 'INVALID_CONFIG',
@@ -37,7 +37,7 @@ test.each(['gpu', 'cuda:', 'cuda:x', 'cuda:-1', 'CPU', '', 0, null])('%p is no d
 
 withoutCuda('a GPU is refused with what helps', async () => {
   for (const device of ['cuda', 'cuda:1'] as const) {
-    const error = await rejection(RoutedEnsemble.load(starter, { device }));
+    const error = await rejection(RoutedEnsemble.load(testEnsemble, { device }));
     expect(error).toMatchObject({ code: 'DEVICE_UNAVAILABLE' });
     expect(error.message).toContain(`'${device}'`);
     expect(error.message).toMatch(/CELLROUTE_LIBTORCH.*cellroute doctor/s);
@@ -45,7 +45,7 @@ withoutCuda('a GPU is refused with what helps', async () => {
 });
 
 withoutCuda('auto is the CPU where there is no GPU', async () => {
-  await using ensemble = await RoutedEnsemble.load(starter, { device: 'auto' });
+  await using ensemble = await RoutedEnsemble.load(testEnsemble, { device: 'auto' });
   expect(ensemble.classifier.device).toBe('cpu');
   expect(ensemble.segmenters.fluorescence?.device).toBe('cpu');
 });

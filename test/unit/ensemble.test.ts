@@ -7,11 +7,11 @@ import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
 import { sourceOfEntry } from '../../lib/weights/source.js';
 import { writeWeights } from '../../lib/weights/write.js';
-import { pictureBytes, rejection, starter, thrown } from '../support/sdk.js';
+import { pictureBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
 
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
-  ensemble = await RoutedEnsemble.load();
+  ensemble = await RoutedEnsemble.load(testEnsemble);
 });
 afterAll(async () => {
   await ensemble.dispose();
@@ -288,7 +288,7 @@ describe('abort, progress, dispose', () => {
   });
 
   test('disposing stops what is in flight and refuses what comes after', async () => {
-    const own = await RoutedEnsemble.load();
+    const own = await RoutedEnsemble.load(testEnsemble);
     const inFlight = [
       own.segment(pictureBytes('large')),
       own.segment(pictureBytes('medium')),
@@ -306,7 +306,7 @@ describe('abort, progress, dispose', () => {
   test('await using disposes', async () => {
     let kept: CellSegmenter;
     {
-      await using segmenter = await CellSegmenter.load(join(starter, 'fluorescence.safetensors'));
+      await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
       kept = segmenter;
     }
     expect((await rejection(kept.segment(pictureBytes('small')))).code).toBe('DISPOSED');
@@ -346,8 +346,8 @@ describe('save and load', () => {
 
   test('of a bare state dict, shapes tell the network and the caller tells the rest', async () => {
     const path = join(folder, 'bare.pth');
-    const { tensors } = await openWeights(join(starter, 'fluorescence.safetensors'));
-    const reader = await TensorReader.open(join(starter, 'fluorescence.safetensors'));
+    const { tensors } = await openWeights(join(testEnsemble, 'fluorescence.safetensors'));
+    const reader = await TensorReader.open(join(testEnsemble, 'fluorescence.safetensors'));
     await writeWeights(path, { tensors: tensors.map((entry) => sourceOfEntry(reader, entry)) });
     await reader.close();
     const { rpn, intensity, imageMean, imageStd, resize, box, classNames, ...told } =
@@ -365,7 +365,7 @@ describe('save and load', () => {
 
   test('a network that does not fit says which tensors', async () => {
     const error = await rejection(
-      CellSegmenter.load(join(starter, 'fluorescence.safetensors'), {
+      CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'), {
         config: { numClasses: 3, classNames: ['a', 'b'] },
       }),
     );
@@ -374,15 +374,15 @@ describe('save and load', () => {
   });
 
   test('a classifier is no segmenter', async () => {
-    expect((await rejection(CellSegmenter.load(join(starter, 'classifier.safetensors')))).code).toBe(
+    expect((await rejection(CellSegmenter.load(join(testEnsemble, 'classifier.safetensors')))).code).toBe(
       'WEIGHTS_MISMATCH',
     );
-    expect((await rejection(CellClassifier.load(join(starter, 'fluorescence.safetensors')))).code).toBe(
+    expect((await rejection(CellClassifier.load(join(testEnsemble, 'fluorescence.safetensors')))).code).toBe(
       'WEIGHTS_MISMATCH',
     );
   });
 
-  const description = JSON.parse(readFileSync(join(starter, 'ensemble.json'), 'utf8')) as Record<
+  const description = JSON.parse(readFileSync(join(testEnsemble, 'ensemble.json'), 'utf8')) as Record<
     string,
     unknown
   >;

@@ -5,12 +5,12 @@ import { classifierConfig } from '../../lib/config/classifier.js';
 import { type ExplainOptions, Explanation } from '../../lib/explanation.js';
 import { blurred } from '../../lib/render/blur.js';
 import { type HeatMapOptions, renderHeatMap } from '../../lib/render/heat-map.js';
-import { pictureBytes, rejection, starter } from '../support/sdk.js';
+import { pictureBytes, rejection, testEnsemble } from '../support/sdk.js';
 import { random } from '../support/weights.js';
 
 let router: CellClassifier;
 beforeAll(async () => {
-  router = await CellClassifier.load(join(starter, 'classifier.safetensors'));
+  router = await CellClassifier.load(join(testEnsemble, 'classifier.safetensors'));
 });
 afterAll(() => router.dispose());
 
@@ -151,7 +151,7 @@ describe('an explanation', () => {
   });
 
   test('of a disposed classifier is refused', async () => {
-    const other = await CellClassifier.load(join(starter, 'classifier.safetensors'));
+    const other = await CellClassifier.load(join(testEnsemble, 'classifier.safetensors'));
     await other.dispose();
     expect((await rejection(other.explain(pictureBytes('small')))).code).toBe('DISPOSED');
   });

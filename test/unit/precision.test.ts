@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
 import { native } from '../../lib/native/load.js';
-import { pictureBytes, rejection, starter } from '../support/sdk.js';
+import { pictureBytes, rejection, testEnsemble } from '../support/sdk.js';
 
-const weights = join(starter, 'fluorescence.safetensors');
+const weights = join(testEnsemble, 'fluorescence.safetensors');
 const { bfloat16 } = native().info();
 
 test('is float32 unless asked, or what the processor is best at', async () => {
@@ -44,7 +44,7 @@ test('another name is refused with the choices', async () => {
 });
 
 test('an ensemble hands it to its segmenters', async () => {
-  await using ensemble = await RoutedEnsemble.load(starter, { precision: 'auto' });
+  await using ensemble = await RoutedEnsemble.load(testEnsemble, { precision: 'auto' });
   const precision = bfloat16 ? 'bfloat16' : 'float32';
   expect(ensemble.segmenters.fluorescence?.precision).toBe(precision);
 });

@@ -12,11 +12,11 @@ import {
   type Segmentation,
 } from '../../lib/index.js';
 import { checkTiles, tilingOf } from '../../lib/tiles.js';
-import { pictureBytes, rejection, root, starter, thrown } from '../support/sdk.js';
+import { pictureBytes, rejection, root, testEnsemble, thrown } from '../support/sdk.js';
 
 let segmenter: CellSegmenter;
 beforeAll(async () => {
-  segmenter = await CellSegmenter.load(`${starter}/fluorescence.safetensors`);
+  segmenter = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`);
 });
 afterAll(async () => {
   await segmenter.dispose();
@@ -100,7 +100,7 @@ describe('a picture in tiles', () => {
     expect(limited.cells.length).toBe(20);
     expect(limited.capped.detections).toBe(true);
     const config = { box: { detectionsPerImage: 20 } };
-    await using few = await CellSegmenter.load(`${starter}/fluorescence.safetensors`, { config });
+    await using few = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`, { config });
     const perTile = await few.segment(picture, { tiles });
     expect(perTile.cells.length).toBeGreaterThan(20);
     expect(perTile.capped.detections).toBe(true);
@@ -124,7 +124,7 @@ test('intensities are scaled over the whole picture', async () => {
   const floats = Float32Array.from(dimmed, (value) => (value - low) / (255 - low));
   const byMinMax = await segmenter.segment(image, { tiles });
   const sixteen = await segmenter.segment({ ...image, data: scaled }, { tiles });
-  await using plain = await CellSegmenter.load(`${starter}/fluorescence.safetensors`, {
+  await using plain = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`, {
     config: { intensity: { kind: 'type-range' } },
   });
   const before = await plain.segment({ ...image, data: floats }, { tiles });

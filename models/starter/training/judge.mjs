@@ -16,7 +16,7 @@ if (!values.data || !values.out) throw new Error('--data and --out are needed');
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 
-await using ensemble = await RoutedEnsemble.load(values.model);
+const ensemble = await RoutedEnsemble.load(values.model);
 const items = [];
 for (const folder of ['nuclei', 't98g']) {
   const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });
@@ -69,3 +69,4 @@ for (const type of new Set(items.map((item) => item.type))) {
   }
 }
 writeFileSync(join(out, 'scores.json'), JSON.stringify(scores, null, 2));
+await ensemble.dispose();

@@ -10,7 +10,7 @@ import {
   RoutedEnsemble,
 } from '../../../lib/index.js';
 import { thresholdsOf } from '../../../lib/tune/grid.js';
-import { pictureBytes, rejection, root, starter } from '../../support/sdk.js';
+import { pictureBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
 
 const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552'];
 let data: Dataset;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   expect(data.items).toHaveLength(1);
 });
 beforeEach(async () => {
-  ensemble = await RoutedEnsemble.load();
+  ensemble = await RoutedEnsemble.load(testEnsemble);
 });
 afterEach(() => ensemble.dispose());
 
@@ -38,7 +38,7 @@ async function judge(judged: RoutedEnsemble): Promise<number> {
 }
 
 test('what is cut from candidates is what segment finds, at any thresholds', async () => {
-  await using segmenter = await CellSegmenter.load(join(starter, 'fluorescence.safetensors'));
+  await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
   const picture = await decodeImage(pictureBytes('medium'));
   const nmsThresholds = [0.1, 0.3, 0.6];
   const candidates = await segmenter.candidates(picture, 0.1, nmsThresholds, {});

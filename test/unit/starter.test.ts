@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { evaluate, openDataset, RoutedEnsemble } from '../../lib/index.js';
+import { root } from '../support/sdk.js';
+
+// The ensemble that travels with the package, on the pictures that do.
+
+const pictures = join(root, 'examples/pictures');
+let ensemble: RoutedEnsemble;
+beforeAll(async () => {
+  ensemble = await RoutedEnsemble.load();
+});
+afterAll(() => ensemble.dispose());
+
+test('has a segmenter for every type its router knows', () => {
+  const types = ['fluorescence', 'histology', 'phase-contrast'];
+  expect(ensemble.cellTypes).toEqual(types);
+  for (const type of types) expect(ensemble.segmenters[type]).not.toBeNull();
+});
+
+test('is as small as it is said to be', () => {
+  const folder = join(root, 'models/starter');
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.safetensors')))
+    expect(statSync(join(folder, file)).size).toBeLessThan(file === 'classifier.safetensors' ? 6e6 : 12e6);
+});
+
+test.each([
+  ['fluorescence-small-crowded.png', 'fluorescence', 65],
+  ['fluorescence-large.png', 'fluorescence', 29],
+  ['fluorescence-sparse.png', 'fluorescence', 23],
+  ['fluorescence-crowded.png', 'fluorescence', 258],
+  ['histology.png', 'histology', 55],
+])('%s is %s, and about %i cells are found', async (name, type, cells) => {
+  const found = await ensemble.segment(readFileSync(join(pictures, name)));
+  expect(found.cellType).toBe(type);
+  expect(Math.abs(found.cells.length - cells)).toBeLessThan(0.25 * cells);
+});
+
+test('phase-contrast.png is phase-contrast, and cells are found', async () => {
+  const found = await ensemble.segment(readFileSync(join(pictures, 'phase-contrast.png')));
+  expect(found.cellType).toBe('phase-contrast');
+  expect(found.cells.length).toBeGreaterThan(20);
+});
+
+test('outlines nuclei that it was not trained on', async () => {
+  const data = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: 'modality' }))
+    .filter({ types: ['fluorescence'] })
+    .split({ column: 'split', values: ['val'] }).validation;
+  const judged = [];
+  for (const item of data.items) {
+    const { image, masks } = await item.load();
+    const { cells } = await ensemble.segment(image);
+    judged.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
+  }
+  expect(judged.length).toBeGreaterThan(2);
+  expect((await evaluate(judged)).kaggle.mean).toBeGreaterThan(0.45);
+});
