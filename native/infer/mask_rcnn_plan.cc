@@ -115,10 +115,9 @@ std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
   std::vector<torch::Tensor> returned;
   {
     const StageScope stage("backbone");
-    const auto layers =
-        body_(pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false,
-                          at::MemoryFormat::ChannelsLast),
-              progress);
+    const auto layers = body_(
+        pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast),
+        progress);
     for (const int64_t layer : network_->config().returned_layers) {
       returned.push_back(layers.at(layer - 1));
     }
