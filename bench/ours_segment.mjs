@@ -1,11 +1,12 @@
 // Time, peak memory and event-loop delay of cellroute's Mask R-CNN on one picture: one line of JSON.
-//   node bench/ours_segment.mjs PICTURE WEIGHTS CONFIG.json REPEATS MIN_SCORE MASK_THRESHOLD
+//   node bench/ours_segment.mjs PICTURE WEIGHTS CONFIG.json|- REPEATS MIN_SCORE MASK_THRESHOLD [PRECISION]
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { CellSegmenter, loadNative } from 'cellroute';
 import sharp from 'sharp';
 
-const [picture, weights, configFile, repeats, minScore, maskThreshold] = process.argv.slice(2);
+const [picture, weights, configFile, repeats, minScore, maskThreshold, precision = 'float32'] =
+  process.argv.slice(2);
 const peakMb = () => Math.round(process.resourceUsage().maxRSS / 102.4) / 10;
 
 // Decoded once, outside, as for the peer.
@@ -14,7 +15,8 @@ const image = { data: new Uint8Array(data), width: info.width, height: info.heig
 const options = { minScore: Number(minScore), maskThreshold: Number(maskThreshold) };
 
 const started = performance.now();
-const segmenter = await CellSegmenter.load(weights, { config: JSON.parse(readFileSync(configFile, 'utf8')) });
+const config = configFile === '-' ? {} : { config: JSON.parse(readFileSync(configFile, 'utf8')) };
+const segmenter = await CellSegmenter.load(weights, { ...config, precision });
 const loadSeconds = (performance.now() - started) / 1000;
 const loadedRss = peakMb();
 

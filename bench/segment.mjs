@@ -1,11 +1,13 @@
 // One picture through cellroute and through torchvision, in turns within one run: time and peak memory side by side.
 //
 //   PYTHON=/path/to/python node bench/segment.mjs PICTURE [--repeats 3] [--rounds 2] [--min-score 0.05]
-//                                                 [--detections 539] [--json FILE]
+//                                                 [--detections 539] [--precision float32 | bfloat16 | auto]
+//                                                 [--stored WEIGHTS.safetensors] [--json FILE]
 //
 // Needs a built checkout (npm run build) and a Python with torch, torchvision, pycocotools, pillow and safetensors.
 // The network is ResNet50-FPN with two classes, filled by the goldens' weight formula: every stage works as hard as
-// it can. Each side runs in a process of its own, so that peak memory is its own.
+// it can; with --stored, a network of cellroute's as its file describes it. torchvision computes in float32, whatever
+// the precision of ours. Each side runs in a process of its own, so that peak memory is its own.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -21,6 +23,8 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '2' },
     'min-score': { type: 'string', default: '0.05' },
     detections: { type: 'string', default: '539' },
+    precision: { type: 'string', default: 'float32' },
+    stored: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -39,13 +43,11 @@ function measure(program, args) {
 
 const python = process.env.PYTHON ?? 'python3';
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
-const weights = join(folder, 'formula.safetensors');
-const config = join(folder, 'config.json');
+const weights = values.stored ?? join(folder, 'formula.safetensors');
+const config = values.stored ? '-' : join(folder, 'config.json');
 const detections = Number(values.detections);
-writeFileSync(
-  config,
-  JSON.stringify({ backbone: { norm: { kind: 'batch' } }, box: { detectionsPerImage: detections } }),
-);
+const described = { backbone: { norm: { kind: 'batch' } }, box: { detectionsPerImage: detections } };
+if (!values.stored) writeFileSync(config, JSON.stringify(described));
 
 const sides = { cellroute: [], torchvision: [] };
 try {
@@ -57,8 +59,9 @@ try {
     values.detections,
     '--min-score',
     values['min-score'],
+    ...(values.stored ? ['--stored', values.stored] : []),
   ];
-  measure(python, [peer, ...shared, '--save-weights', weights]);
+  if (!values.stored) measure(python, [peer, ...shared, '--save-weights', weights]);
   for (let round = 0; round < Number(values.rounds); round++) {
     sides.torchvision.push(measure(python, [peer, ...shared, '--repeats', values.repeats]));
     sides.cellroute.push(
@@ -70,6 +73,7 @@ try {
         values.repeats,
         values['min-score'],
         '0.5',
+        values.precision,
       ]),
     );
   }

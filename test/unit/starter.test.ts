@@ -43,15 +43,20 @@ test('phase-contrast.png is phase-contrast, and cells are found', async () => {
 });
 
 test('outlines nuclei that it was not trained on', async () => {
-  const data = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: 'modality' }))
-    .filter({ types: ['fluorescence'] })
-    .split({ column: 'split', values: ['val'] }).validation;
+  const { validation } = (
+    await openDataset(join(root, 'test/data/nuclei'), { typeColumn: 'modality' })
+  ).split({
+    column: 'split',
+    values: ['val'],
+  });
   const judged = [];
-  for (const item of data.items) {
+  for (const item of validation.items) {
     const { image, masks } = await item.load();
-    const { cells } = await ensemble.segment(image);
+    const { cells, cellType } = await ensemble.segment(image);
+    expect(cellType).toBe(item.type);
     judged.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
   }
-  expect(judged.length).toBeGreaterThan(2);
-  expect((await evaluate(judged)).kaggle.mean).toBeGreaterThan(0.45);
+  expect(validation.types).toEqual(['fluorescence', 'histology']);
+  const { perPicture } = await evaluate(judged);
+  for (const { kaggle } of perPicture) expect(kaggle).toBeGreaterThan(0.3);
 });
