@@ -47,7 +47,9 @@ TEST_CASE("profile: a stage inside another is not part of it") {
 
 TEST_CASE("profile: nothing is noted outside a scope, in another thread or under null") {
   Profile profile;
-  { const StageScope stage("before"); }
+  {
+    const StageScope stage("before");
+  }
   {
     const ProfileScope scope(&profile);
     std::thread([] { const StageScope stage("elsewhere"); }).join();
@@ -57,7 +59,9 @@ TEST_CASE("profile: nothing is noted outside a scope, in another thread or under
     }
     const StageScope stage("noted");
   }
-  { const StageScope stage("after"); }
+  {
+    const StageScope stage("after");
+  }
   REQUIRE(profile.seconds().size() == 1);
   CHECK(profile.seconds()[0].first == "noted");
 }
@@ -65,13 +69,15 @@ TEST_CASE("profile: nothing is noted outside a scope, in another thread or under
 TEST_CASE("profile: a stage that throws is noted, and so is what follows") {
   Profile profile;
   const ProfileScope scope(&profile);
-  try {
+  const auto fail = [] {
     const StageScope outer("outer");
     const StageScope failing("failing");
     throw std::runtime_error("stop");
-  } catch (const std::runtime_error&) {
+  };
+  CHECK_THROWS_AS(fail(), std::runtime_error);
+  {
+    const StageScope next("next");
   }
-  { const StageScope next("next"); }
   REQUIRE(profile.seconds().size() == 3);
   CHECK(profile.seconds()[0].first == "failing");
   CHECK(profile.seconds()[1].first == "outer");

@@ -136,7 +136,7 @@ TEST_CASE("tiles: the limit is the whole picture's, and cells on seams are named
   CHECK(std::is_sorted(all.cells.scores.rbegin(), all.cells.scores.rend()));
   std::vector<uint32_t> expected;
   for (uint32_t i = 0; i < all.cells.scores.size(); ++i) {
-    const auto* box = &all.cells.boxes[4 * i];
+    const auto* box = &all.cells.boxes[size_t{4} * i];
     bool on_seam = false;
     for (const float x : all.seams_x) on_seam |= box[0] < x && x < box[2];
     for (const float y : all.seams_y) on_seam |= box[1] < y && y < box[3];
