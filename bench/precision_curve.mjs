@@ -4,7 +4,7 @@
 //   node bench/precision_curve.mjs DATASET [--steps 300] [--batch 2] [--crop 256] [--lr 0.005] [--seed 1] [--every 25]
 //                                  [--plot FILE.png]
 //
-// DATASET is whatever openDataset reads. The network is the starter ensemble's segmenter with fresh weights. Needs a
+// DATASET is whatever openDataset reads. The network is that of test/ensemble with fresh weights. Needs a
 // built checkout (npm run build).
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -7,7 +7,7 @@
 //
 // Needs a built checkout (npm run build) and a Python with torch, torchvision, pycocotools, pillow and safetensors.
 // `r50` is ResNet50-FPN with two classes and frozen norms, as the seed trains it; `starter` the network of
-// models/starter (ResNet18-FPN over three levels, 128 channels) with batch norms in training. Weights are the goldens'
+// test/ensemble (ResNet18-FPN over three levels, 128 channels) with batch norms in training. Weights are the goldens'
 // formula. Pictures are bright ellipses on a noisy ground, as they come unless --min-size asks for a resize.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
