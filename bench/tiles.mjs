@@ -3,7 +3,7 @@
 //   node bench/tiles.mjs PICTURE [--sides 2048,4096,10000] [--whole-up-to 4096] [--precision float32] [--json FILE]
 //
 // Needs a built checkout (npm run build). A large picture is PICTURE beside itself, grey, 8 bits; the network is the
-// starter's. Each measurement is a process of its own, so that peak memory is its own.
+// one of test/ensemble. Each measurement is a process of its own, so that peak memory is its own.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
