@@ -8,12 +8,12 @@
 // The network is ResNet50-FPN with two classes, filled by the goldens' weight formula: every stage works as hard as
 // it can; with --stored, a network of cellroute's as its file describes it. torchvision computes in float32, whatever
 // the precision of ours. Each side runs in a process of its own, so that peak memory is its own.
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measure } from './side.mjs';
 
 const bench = resolve(fileURLToPath(import.meta.url), '..');
 const { values, positionals } = parseArgs({
@@ -32,13 +32,6 @@ const [picture] = positionals;
 if (!picture) {
   console.error('usage: node bench/segment.mjs PICTURE');
   process.exit(2);
-}
-
-/** Runs one side; its last line is its measurement. */
-function measure(program, args) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
-  if (status !== 0) throw new Error(`${program} ${args[0]} ended with ${status}\n${stderr}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
 const python = process.env.PYTHON ?? 'python3';

@@ -4,12 +4,12 @@
 //
 // Needs a built checkout (npm run build). A large picture is PICTURE beside itself, grey, 8 bits; the network is the
 // one of test/ensemble. Each measurement is a process of its own, so that peak memory is its own.
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measure } from './side.mjs';
 
 const bench = resolve(fileURLToPath(import.meta.url), '..');
 const { values, positionals } = parseArgs({
@@ -27,13 +27,6 @@ if (!picture) {
   process.exit(2);
 }
 
-function measure(side, way) {
-  const args = [resolve(bench, 'ours_tiles.mjs'), picture, String(side), way, values.precision];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${side} ${way} ended with ${status}\n${stderr}`);
-  return { side, way, ...JSON.parse(stdout) };
-}
-
 const columns = ['side', '', 'tiles', 'seconds', 'MB before', 'MB beyond', 'cells', 'on seams'];
 const row = (cells) => console.log(cells.map((cell) => String(cell).padStart(10)).join(' '));
 console.log(
@@ -43,7 +36,8 @@ row(columns);
 const runs = [];
 for (const side of values.sides.split(',').map(Number)) {
   for (const way of ['tiled', ...(side <= Number(values['whole-up-to']) ? ['whole'] : [])]) {
-    const run = measure(side, way);
+    const args = [resolve(bench, 'ours_tiles.mjs'), picture, String(side), way, values.precision];
+    const run = { side, way, ...measure(process.execPath, args) };
     runs.push(run);
     const beyond = Math.round(run.peak_mb - run.before_mb);
     row([side, way, run.tiles, run.seconds, Math.round(run.before_mb), beyond, run.cells, run.on_seams]);

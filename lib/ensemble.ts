@@ -17,13 +17,13 @@ import { decodeToSegment } from './profile.js';
 import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
+  checkSegmentOptions,
   checkThresholds,
   type LoadSegmenterOptions,
   type SegmentOptions,
   type SegmentThresholds,
   THRESHOLD_KEYS,
 } from './segmenter.js';
-import { checkTiles } from './tiles.js';
 import { checkGrid } from './tune/grid.js';
 import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune/tune.js';
 import { writeAtomically } from './weights/atomic.js';
@@ -156,9 +156,7 @@ export class RoutedEnsemble {
    *   IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
-    checkKeys('', options, ['cellType', ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
-    checkThresholds(options, '');
-    checkTiles(options.tiles);
+    checkSegmentOptions(options, ['cellType']);
     const { cellType: chosen, signal, onProgress, ...thresholds } = options;
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);

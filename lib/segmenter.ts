@@ -10,7 +10,7 @@ import type { ImageInput, RawImage } from './image/types.js';
 import { Masks } from './mask/masks.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
-import type { NativeSegmentation, NativeSegmentOptions, NativeTiling } from './native/contract.js';
+import type { NativeSegmentation, NativeSegmentOptions, NativeTiledSegmentation } from './native/contract.js';
 import { call, native } from './native/load.js';
 import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';
@@ -82,6 +82,13 @@ export const DEFAULT_MAX_LOST = 0.2;
 
 const share = { min: 0, max: 1 };
 const count = { min: 1, max: 1_000_000, integer: true };
+
+/** Refuses what no `segment` takes; `more` are the keys that one takes besides. */
+export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
+  checkKeys('', options, [...more, ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
+  checkThresholds(options, '');
+  checkTiles(options.tiles);
+}
 
 /** Refuses thresholds that cannot be meant. `option` is the path they are named by in the error. */
 export function checkThresholds(thresholds: SegmentThresholds, option: string): void {
@@ -157,9 +164,7 @@ export class CellSegmenter {
    *   abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
-    checkKeys('', options, [...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
-    checkThresholds(options, '');
-    checkTiles(options.tiles);
+    checkSegmentOptions(options, []);
     // A disposed model says so before a picture is decoded for nothing.
     void this.#model.handle;
     const picture = await decodeToSegment(image, options.signal);
@@ -171,29 +176,15 @@ export class CellSegmenter {
     const began = performance.now();
     const request = nativeOptions(this.config, options);
     const tiling = tilingOf(this.config, picture, options.tiles, options.detectionsPerImage);
-    if (tiling) return this.#segmentTiles(picture, request, tiling, options);
-    const found = await this.#model.run(options, (model, call) =>
-      native().segment(model, picture, request, call),
+    const found: NativeSegmentation | NativeTiledSegmentation = await this.#model.run(
+      options,
+      (model, call) =>
+        tiling
+          ? native().segmentTiles(model, picture, request, tiling, call)
+          : native().segment(model, picture, request, call),
     );
     if (found.profile) writeProfile(picture, this.precision, found.scores.length, began, found.profile);
     return segmentation(picture, found);
-  }
-
-  async #segmentTiles(
-    picture: RawImage,
-    request: NativeSegmentOptions,
-    tiling: NativeTiling,
-    options: CallOptions,
-  ): Promise<Segmentation> {
-    const found = await this.#model.run(options, (model, call) =>
-      native().segmentTiles(model, picture, request, tiling, call),
-    );
-    const seams: Seams = {
-      x: Array.from(found.seamsX),
-      y: Array.from(found.seamsY),
-      cells: Array.from(found.onSeam),
-    };
-    return { ...segmentation(picture, found), seams };
   }
 
   /**
@@ -278,12 +269,22 @@ function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): Nati
   };
 }
 
-function segmentation({ width, height }: RawImage, found: NativeSegmentation): Segmentation {
+const seamsOf = ({ seamsX, seamsY, onSeam }: NativeTiledSegmentation): Seams => ({
+  x: Array.from(seamsX),
+  y: Array.from(seamsY),
+  cells: Array.from(onSeam),
+});
+
+function segmentation(
+  { width, height }: RawImage,
+  found: NativeSegmentation | NativeTiledSegmentation,
+): Segmentation {
   const { boxes, scores, labels, areas, masks } = found;
   return {
     width,
     height,
     cells: new Cells({ boxes, scores, labels, areas, masks: Masks.fromBatch(masks) }),
     capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+    ...('onSeam' in found && { seams: seamsOf(found) }),
   };
 }

@@ -44,11 +44,10 @@ export function columnIs(text: string, before: Record<string, string> = {}): Rec
 export function tilesOf(text: string): Tiles {
   if (text === 'auto') return text;
   if (text === 'off') return false;
-  const numbers = text.split(',').map(Number);
-  const [size, overlap] = numbers;
+  const [size, overlap, ...more] = text.split(',').map(Number);
+  if (more.length > 0) throw new InvalidArgumentError('Expected auto, off, SIZE or SIZE,OVERLAP.');
   const tiles = { size, ...(overlap === undefined ? {} : { overlap }) };
   try {
-    if (numbers.length > 2) throw new InvalidArgumentError('Expected auto, off, SIZE or SIZE,OVERLAP.');
     checkTiles(tiles);
     return tiles;
   } catch (error) {

@@ -113,7 +113,10 @@ const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr
     everyMinutes: number(5, { min: 0 }),
   }),
   divergence: object({
-    /** A step whose loss is above so many times the median of the last `window` (or 0.1, where that is more) stops the run; null lets it go on. */
+    /**
+     * A step whose loss is above so many times the median of the last `window` (or 0.1, where that is more) stops the
+     * run; null lets it go on.
+     */
     multiple: nullable(100, number(100, { min: 1 })),
     window: integer(100, 3, 100_000),
   }),

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "engine/profile.h"
 #include "mask/overlap.h"
 
 namespace cellroute::infer {
@@ -52,6 +53,7 @@ void remove_small(Cells& cells, uint32_t min_area) {
 }  // namespace
 
 void settle(Cells& cells, uint32_t min_area, const std::optional<double>& max_lost) {
+  const StageScope stage("overlaps");
   measure_areas(cells);
   // Before the overlaps: what is too small to be a cell takes no pixels from one.
   remove_small(cells, min_area);

@@ -10,13 +10,6 @@ namespace cellroute::infer {
 
 namespace {
 
-std::vector<mask::Rle> paste(const model::Detections& found, const io::Picture& picture,
-                             double mask_threshold) {
-  const StageScope stage("paste");
-  return ops::paste_masks(found.mask_probabilities, found.boxes, picture.height, picture.width,
-                          mask_threshold);
-}
-
 std::vector<torch::Tensor> to_float(const std::vector<const io::Picture*>& pictures,
                                     const io::Intensity& intensity, torch::Device device) {
   const StageScope stage("intensity");
@@ -32,10 +25,10 @@ Cells finish(const model::Detections& found, const io::Picture& picture,
   cells.boxes = to_vector<float>(found.boxes, torch::kFloat32);
   cells.scores = to_vector<float>(found.scores, torch::kFloat32);
   cells.labels = to_vector<int32_t>(found.labels, torch::kInt32);
-  cells.masks = paste(found, picture, options.mask_threshold);
+  cells.masks = ops::paste_masks(found.mask_probabilities, found.boxes, picture.height,
+                                 picture.width, options.mask_threshold);
   cells.detections_capped = found.detections_capped;
   cells.proposals_capped = found.proposals_capped;
-  const StageScope stage("overlaps");
   settle(cells, options.min_area, options.max_lost);
   return cells;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/profile.h"
 #include "infer/stitch.h"
 #include "infer/tile_plan.h"
 #include "infer/vectors.h"
@@ -109,8 +110,9 @@ void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, 
   }
   const auto view = torch::from_blob(
       boxes.data(), {static_cast<int64_t>(scores.size()), int64_t{4}}, torch::kFloat32);
-  auto masks = ops::paste_masks(found.mask_probabilities, view, picture.height, picture.width,
-                                mask_threshold);
+  auto masks =
+      ops::paste_masks(found.mask_probabilities, view.to(found.mask_probabilities.device()),
+                       picture.height, picture.width, mask_threshold);
   for (size_t i = 0; i < scores.size(); ++i) {
     const float* box = &inside[4 * i];
     const float* placed = &boxes[4 * i];
@@ -124,6 +126,18 @@ void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, 
          .owner = static_cast<uint32_t>(down.owner(y, box[1], box[3]) * across.tiles.size() +
                                         across.owner(x, box[0], box[2]))});
   }
+}
+
+torch::Tensor input_of(const Tile& tile, const io::FloatPicture& values, const io::Picture& picture,
+                       torch::Device device) {
+  const StageScope stage("intensity");
+  return io::read_window(values, picture, tile.down.length, tile.across.length, tile.window())
+      .to(device);
+}
+
+std::vector<Sighting> stitched(std::vector<Sighting> seen, std::span<const mask::Box> windows) {
+  const StageScope stage("seams");
+  return stitch(std::move(seen), windows);
 }
 
 /** Part `index` of `count` of the whole work. */
@@ -160,6 +174,8 @@ bool crosses(const std::vector<float>& seams, float begin, float end) {
 TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
                          const SegmentOptions& options, const Tiling& tiling, const Poll& poll) {
   const torch::InferenceMode inference;
+  Profile profile;
+  const ProfileScope profiling(options.profile ? &profile : nullptr);
   poll("intensities", 0);
   const io::FloatPicture values(picture, options.intensity);
   const int64_t stride = stride_of(plan.config());
@@ -172,8 +188,7 @@ TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
     for (const auto& x : across.tiles) {
       const Tile tile{across, x, down, y, static_cast<uint32_t>(windows.size())};
       const auto poll_tile = poll_of_tile(poll, windows.size(), count);
-      const auto input =
-          io::read_window(values, picture, down.length, across.length, tile.window());
+      const auto input = input_of(tile, values, picture, plan.device());
       const auto found = plan.detect_as_resized(input, options.detect, poll_tile);
       add_sightings(seen, found, tile, picture, options.mask_threshold);
       windows.push_back(tile.in_picture());
@@ -183,7 +198,7 @@ TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
   }
   poll("seams", kTilesEnd);
   TiledCells result;
-  result.cells = to_cells(stitch(std::move(seen), windows), tiling.limit);
+  result.cells = to_cells(stitched(std::move(seen), windows), tiling.limit);
   result.cells.detections_capped |= detections_capped;
   result.cells.proposals_capped |= proposals_capped;
   settle(result.cells, options.min_area, options.max_lost);
@@ -196,6 +211,7 @@ TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
       result.on_seam.push_back(static_cast<uint32_t>(i));
     }
   }
+  result.cells.profile = std::move(profile);
   poll("done", 1.0);
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "engine/profile.h"
 #include "ops/cpu/paste.h"
 #include "ops/cuda/paste.h"
 
@@ -28,6 +29,7 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
                   (width == 0 || height <= kMaxPixels / width),
               "paste_masks: a picture has at most ", kMaxPixels, " pixels, got ", height, " x ",
               width);
+  const StageScope stage("paste");
   const auto paste = boxes.is_cuda() ? cuda::paste_masks : cpu::paste_masks;
   return paste(probabilities.contiguous(), boxes.contiguous(), static_cast<uint32_t>(height),
                static_cast<uint32_t>(width), static_cast<float>(threshold));

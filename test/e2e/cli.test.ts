@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { picture, root, testEnsemble } from '../support/sdk.js';
 
@@ -95,6 +95,29 @@ describe('segment', () => {
     expect(done.length).toBeLessThan(40);
     for (const name of done) JSON.parse(readFileSync(join(out, name), 'utf8'));
     expect(existsSync(join(out, 'kaggle.csv'))).toBe(true);
+  });
+
+  test.each([
+    ['whole', []],
+    ['in tiles', ['--tiles', '256,64']],
+  ])('tells what its stages took where CELLROUTE_PROFILE asks for it: %s', (_, flags) => {
+    const { stderr } = spawnSync(
+      process.execPath,
+      [main, 'segment', picture.medium, '-o', join(folder, 'profiled'), '-f', 'json', ...flags],
+      { encoding: 'utf8', env: { ...process.env, CELLROUTE_PROFILE: '1' } },
+    );
+    const { seconds, total, ...rest } = JSON.parse(stderr);
+    const cells = JSON.parse(
+      readFileSync(join(folder, 'profiled', `${basename(picture.medium, '.png')}.json`), 'utf8'),
+    ).cells;
+    expect(rest).toEqual({ width: 360, height: 360, precision: 'float32', cells: cells.length });
+    expect(Object.keys(seconds)).toEqual(
+      expect.arrayContaining(['decode', 'intensity', 'backbone', 'fpn', 'mask_head', 'paste', 'overlaps']),
+    );
+    const stages = Object.values<number>(seconds).reduce((sum, time) => sum + time);
+    expect(stages).toBeGreaterThan(0);
+    // Each is rounded to a microsecond.
+    expect(stages).toBeLessThan(total + 1e-4);
   });
 
   test('cuts pictures into tiles where asked, and says so', () => {
