@@ -28,6 +28,8 @@ const common = {
   weights: join(folder, 'weights.safetensors'),
   picture: join(folder, 'picture.raw'),
   cells,
+  // The notebook's limit, which these weights reach.
+  detections: 539,
   warmup: quick ? 1 : 5,
   repeats: quick ? 1 : 20,
 };

@@ -24,7 +24,7 @@ task = json.loads(sys.argv[1])
 def build():
     return formula.fill(
         maskrcnn_resnet50_fpn(
-            weights=None, weights_backbone=None, num_classes=2, trainable_backbone_layers=3, box_detections_per_img=100
+            weights=None, weights_backbone=None, num_classes=2, trainable_backbone_layers=3, box_detections_per_img=task["detections"]
         )
     )
 

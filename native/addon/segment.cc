@@ -21,8 +21,8 @@ namespace {
 
 /** Pictures up to this many pixels in all share a batch: small ones leave cores idle when alone. */
 constexpr double kBatchPixels = 512.0 * 512.0;
-/** A GPU has more of them: eight pictures of a microscope's camera. */
-constexpr double kGpuBatchPixels = 2048.0 * 2048.0;
+/** A GPU has more of them: eight pictures of the Sartorius set's size. */
+constexpr double kGpuBatchPixels = 8 * 704.0 * 520.0;
 
 infer::SegmentOptions read_options(const Napi::Value& value) {
   const Fields fields(value, "options");

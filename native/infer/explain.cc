@@ -60,7 +60,7 @@ torch::Tensor integrated_gradients(model::Classifier network, const torch::Tenso
     sum += gradient(baseline + path * at, target,
                     [&](const torch::Tensor& x) { return network->forward(x); });
   }
-  return (path * (sum / static_cast<double>(steps))).sum({0, 1});
+  return (path * (sum / static_cast<double>(steps))).sum(at::IntArrayRef({0, 1}));
 }
 
 /** Where squares begin along a side so that the last of them reaches its end. */

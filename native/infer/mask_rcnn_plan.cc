@@ -1,5 +1,6 @@
 #include "infer/mask_rcnn_plan.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -87,10 +88,23 @@ MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, con
 
 torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
 
+std::vector<model::Detections> MaskRcnnPlan::run(const model::MaskRcnnFrame& frame,
+                                                 const std::vector<torch::Tensor>& pictures,
+                                                 const model::DetectOptions& options,
+                                                 const Poll& poll) {
+  const bool equal = std::ranges::all_of(pictures, [&](const torch::Tensor& picture) {
+    return picture.sizes() == pictures.front().sizes();
+  });
+  if (device().is_cuda() && equal) {
+    return device_pass_.detect(frame, *this, pictures, options, poll);
+  }
+  return model::detect(frame, *this, pictures, options, poll);
+}
+
 std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& pictures,
                                                     const model::DetectOptions& options,
                                                     const Poll& poll) {
-  return model::detect(network_->frame(), *this, pictures, options, poll);
+  return run(network_->frame(), pictures, options, poll);
 }
 
 model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
@@ -98,8 +112,8 @@ model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
                                                   const Poll& poll) {
   const auto transform = network_->transform().without_resize();
   const auto frame = network_->frame();
-  auto found = model::detect({frame.config, transform, frame.rpn, frame.box_coder}, *this, {input},
-                             options, poll);
+  auto found =
+      run({frame.config, transform, frame.rpn, frame.box_coder}, {input}, options, poll);
   return std::move(found.front());
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "infer/backbone_plan.h"
+#include "infer/device_pass.h"
 #include "infer/layers.h"
 #include "model/mask_rcnn.h"
 
@@ -51,8 +52,13 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
  private:
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, const State& state);
 
+  std::vector<model::Detections> run(const model::MaskRcnnFrame& frame,
+                                     const std::vector<torch::Tensor>& pictures,
+                                     const model::DetectOptions& options, const Poll& poll);
+
   model::MaskRcnn network_;
   torch::ScalarType dtype_;
+  DevicePass device_pass_;
   ResNetPlan body_;
   PyramidPlan fpn_;
   std::vector<ConvLayer> rpn_convs_;

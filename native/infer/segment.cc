@@ -1,5 +1,6 @@
 #include "infer/segment.h"
 
+#include <iterator>
 #include <utility>
 
 #include "engine/profile.h"
@@ -19,18 +20,49 @@ std::vector<torch::Tensor> to_float(const std::vector<const io::Picture*>& pictu
   return inputs;
 }
 
-Cells finish(const model::Detections& found, const io::Picture& picture,
-             const SegmentOptions& options) {
-  Cells cells;
-  cells.boxes = to_vector<float>(found.boxes, torch::kFloat32);
-  cells.scores = to_vector<float>(found.scores, torch::kFloat32);
-  cells.labels = to_vector<int32_t>(found.labels, torch::kInt32);
-  cells.masks = ops::paste_masks(found.mask_probabilities, found.boxes, picture.height,
-                                 picture.width, options.mask_threshold);
-  cells.detections_capped = found.detections_capped;
-  cells.proposals_capped = found.proposals_capped;
-  settle(cells, options.min_area, options.max_lost);
-  return cells;
+/** `values` of all pictures, one after the other. */
+template <typename Value>
+std::vector<Value> taken(const std::vector<Value>& values, size_t begin, size_t count) {
+  const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
+  return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
+torch::Tensor joined(const std::vector<model::Detections>& found,
+                     torch::Tensor model::Detections::*part) {
+  std::vector<torch::Tensor> parts;
+  parts.reserve(found.size());
+  for (const auto& one : found) parts.push_back(one.*part);
+  return parts.size() == 1 ? parts.front() : torch::cat(parts);
+}
+
+/** The cells of pictures of one size. What lies on a GPU is fetched once for all. */
+std::vector<Cells> finish(const std::vector<model::Detections>& found, const io::Picture& first,
+                          const SegmentOptions& options) {
+  const auto all_boxes = joined(found, &model::Detections::boxes);
+  auto masks = ops::paste_masks(joined(found, &model::Detections::mask_probabilities), all_boxes,
+                                first.height, first.width, options.mask_threshold);
+  const auto boxes = to_vector<float>(all_boxes, torch::kFloat32);
+  const auto scores = to_vector<float>(joined(found, &model::Detections::scores), torch::kFloat32);
+  const auto labels = to_vector<int32_t>(joined(found, &model::Detections::labels), torch::kInt32);
+  std::vector<Cells> result;
+  result.reserve(found.size());
+  size_t begin = 0;
+  for (const auto& one : found) {
+    const auto count = static_cast<size_t>(one.scores.size(0));
+    Cells cells;
+    cells.boxes = taken(boxes, 4 * begin, 4 * count);
+    cells.scores = taken(scores, begin, count);
+    cells.labels = taken(labels, begin, count);
+    const auto mask = masks.begin() + static_cast<std::ptrdiff_t>(begin);
+    cells.masks.assign(std::make_move_iterator(mask),
+                       std::make_move_iterator(mask + static_cast<std::ptrdiff_t>(count)));
+    cells.detections_capped = one.detections_capped;
+    cells.proposals_capped = one.proposals_capped;
+    settle(cells, options.min_area, options.max_lost);
+    result.push_back(std::move(cells));
+    begin += count;
+  }
+  return result;
 }
 
 }  // namespace
@@ -42,12 +74,8 @@ std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Pictu
   const ProfileScope profiling(options.profile ? &profile : nullptr);
   const auto found =
       plan.detect(to_float(pictures, options.intensity, plan.device()), options.detect, poll);
-  std::vector<Cells> result;
-  result.reserve(found.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    poll("masks", 0.9 + 0.1 * static_cast<double>(i) / static_cast<double>(found.size()));
-    result.push_back(finish(found[i], *pictures[i], options));
-  }
+  poll("masks", 0.9);
+  auto result = finish(found, *pictures.front(), options);
   for (auto& cells : result) cells.profile = profile;
   poll("done", 1.0);
   return result;

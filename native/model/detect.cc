@@ -19,8 +19,14 @@ constexpr double kMasksEnd = 0.9;
 
 // RoIs that go through a head at once: bounds the heads' memory however many cells there are, and
 // lets a cancelled job stop between two chunks.
-constexpr int64_t kBoxChunk = 1024;
-constexpr int64_t kMaskChunk = 64;
+struct Chunks {
+  int64_t boxes, masks;
+
+  /** A GPU is only filled by more. */
+  static Chunks on(const torch::Device& device) {
+    return device.is_cuda() ? Chunks{8192, 1024} : Chunks{1024, 64};
+  }
+};
 
 template <typename Visit>
 void for_each_chunk(const torch::Tensor& rows, int64_t size, Visit visit) {
@@ -43,22 +49,9 @@ struct Pass {
   std::vector<BoxPredictions> predictions;  // of each picture's proposals
 };
 
-std::vector<BoxPredictions> predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                                          const std::vector<torch::Tensor>& levels,
-                                          const std::vector<Proposals>& proposals,
-                                          const std::vector<ImageSize>& pictures) {
-  std::vector<torch::Tensor> boxes;
-  for (const auto& some : proposals) boxes.push_back(some.boxes);
-  const auto rois = to_rois(boxes);
-  const auto classes = frame.config.num_classes;
-  const BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
-                           torch::empty({rois.size(0), classes * 4}, rois.options())};
-  const StageScope stage("box_head");
-  for_each_chunk(rois, kBoxChunk, [&](int64_t begin, const torch::Tensor& chunk) {
-    const auto some = parts.predict_boxes(levels, chunk, pictures);
-    all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
-    all.box_regression.narrow(0, begin, chunk.size(0)).copy_(some.box_regression);
-  });
+/** Each picture's part of the predictions of all. */
+std::vector<BoxPredictions> split(const BoxPredictions& all,
+                                  const std::vector<torch::Tensor>& boxes) {
   std::vector<BoxPredictions> predictions;
   int64_t begin = 0;
   for (const auto& some : boxes) {
@@ -102,11 +95,36 @@ Pass pass(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   auto proposals = propose(frame, parts, levels, batch, options);
   poll("boxes", kBoxesBegin);
   levels.resize(frame.config.returned_layers.size());
-  auto predictions = predict_boxes(frame, parts, levels, proposals, batch.sizes);
+  std::vector<torch::Tensor> boxes;
+  for (const auto& some : proposals) boxes.push_back(some.boxes);
+  auto predictions = split(predict_boxes(frame, parts, levels, to_rois(boxes), batch.sizes), boxes);
   return {std::move(batch), std::move(levels), std::move(proposals), std::move(predictions)};
 }
 
-/** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M]. */
+}  // namespace
+
+DetectOptions DetectOptions::of(const MaskRcnnConfig& config) {
+  return {config.box.score_threshold, config.box.nms_threshold,  config.box.detections_per_image,
+          config.rpn.pre_nms_top_n,   config.rpn.post_nms_top_n, config.rpn.nms_threshold,
+          config.rpn.score_threshold};
+}
+
+BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                             const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                             const std::vector<ImageSize>& pictures) {
+  const auto classes = frame.config.num_classes;
+  BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
+                     torch::empty({rois.size(0), classes * 4}, rois.options())};
+  const StageScope stage("box_head");
+  for_each_chunk(rois, Chunks::on(rois.device()).boxes,
+                 [&](int64_t begin, const torch::Tensor& chunk) {
+                   const auto some = parts.predict_boxes(levels, chunk, pictures);
+                   all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
+                   all.box_regression.narrow(0, begin, chunk.size(0)).copy_(some.box_regression);
+                 });
+  return all;
+}
+
 std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                         const std::vector<torch::Tensor>& levels,
                                         const std::vector<BoxDetections>& detections,
@@ -121,7 +139,7 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
   const auto all_labels = torch::cat(labels);
   const int64_t side = frame.config.mask.output_size * 2;
   const auto probabilities = torch::empty({rois.size(0), side, side}, rois.options());
-  for_each_chunk(rois, kMaskChunk, [&](int64_t first, const torch::Tensor& chunk) {
+  for_each_chunk(rois, Chunks::on(rois.device()).masks, [&](int64_t first, const torch::Tensor& chunk) {
     const int64_t count = chunk.size(0);
     poll("masks", kMasksBegin + (kMasksEnd - kMasksBegin) * static_cast<double>(first) /
                                     static_cast<double>(rois.size(0)));
@@ -129,14 +147,6 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
         .copy_(parts.predict_masks(levels, chunk, all_labels.narrow(0, first, count), pictures));
   });
   return probabilities.split_with_sizes(counts_of(boxes));
-}
-
-}  // namespace
-
-DetectOptions DetectOptions::of(const MaskRcnnConfig& config) {
-  return {config.box.score_threshold, config.box.nms_threshold,  config.box.detections_per_image,
-          config.rpn.pre_nms_top_n,   config.rpn.post_nms_top_n, config.rpn.nms_threshold,
-          config.rpn.score_threshold};
 }
 
 std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,

@@ -24,6 +24,7 @@ struct DetectOptions {
   double rpn_score_threshold;
 
   static DetectOptions of(const MaskRcnnConfig& config);
+  bool operator==(const DetectOptions&) const = default;
 };
 
 /** What was found in one picture, by falling score, in pixels of the picture as it came. */
@@ -69,6 +70,18 @@ struct MaskRcnnFrame {
   const RegionProposalNetworkImpl& rpn;
   const BoxCoder& box_coder;
 };
+
+/** Of all RoIs [K, 5] of a batch, in chunks that bound the head's memory. */
+BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                             const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
+                             const std::vector<ImageSize>& pictures);
+
+/** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M]
+ *  float32. */
+std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                                        const std::vector<torch::Tensor>& levels,
+                                        const std::vector<BoxDetections>& detections,
+                                        const std::vector<ImageSize>& pictures, const Poll& poll);
 
 /** Finds the objects of each picture, [3, H, W] float with intensities scaled as in training and
  *  not yet normalised; any sizes, from 1x1. Runs without gradients. Pictures of one call are padded

@@ -72,9 +72,8 @@ torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tenso
   return logits.gather(1, index).squeeze(1).sigmoid_();
 }
 
-BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
-                          ImageSize picture, const BoxCoder& coder, double score_threshold) {
-  constexpr double kMinSize = 1e-2;
+BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
+                           ImageSize picture, const BoxCoder& coder) {
   const int64_t foreground = predictions.class_logits.size(1) - 1;
   // Rows run over proposals, then classes.
   const auto boxes = ops::clip_boxes_to_image(
@@ -85,9 +84,16 @@ BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor
   const auto labels = torch::arange(1, foreground + 1, scores.options().dtype(torch::kInt64))
                           .expand({proposals.size(0), -1})
                           .reshape({-1});
-  const auto sure = (scores > score_threshold).nonzero().squeeze(1);
-  const auto large = ops::remove_small_boxes(boxes.index_select(0, sure), kMinSize);
-  return select(BoxDetections{boxes, scores, labels}, sure.index_select(0, large));
+  return {boxes, scores, labels};
+}
+
+BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
+                          ImageSize picture, const BoxCoder& coder, double score_threshold) {
+  const auto every = decode_boxes(predictions, proposals, picture, coder);
+  const auto sure = (every.scores > score_threshold).nonzero().squeeze(1);
+  const auto large =
+      ops::remove_small_boxes(every.boxes.index_select(0, sure), kMinDetectionSize);
+  return select(every, sure.index_select(0, large));
 }
 
 torch::Tensor suppress(const BoxDetections& scored, double nms_threshold) {

@@ -70,9 +70,15 @@ torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tenso
 /** Those rows, in that order. */
 BoxDetections select(const BoxDetections& from, const torch::Tensor& rows);
 
-/** Class scores and boxes of one picture's proposals, every class of a proposal for itself, in the
- *  order of the proposals: softmax, decode, clip, drop the background, low scores
- *  (<= score_threshold) and boxes with a side below 0.01. */
+/** Boxes with a side below this are no detections. */
+inline constexpr double kMinDetectionSize = 1e-2;
+
+/** Class scores and boxes of proposals, every class of a proposal but the background for itself, in
+ *  the order of the proposals: softmax, decode, clip. */
+BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
+                           ImageSize picture, const BoxCoder& coder);
+
+/** The same of one picture's proposals without low scores (<= score_threshold) and small boxes. */
 BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
                           ImageSize picture, const BoxCoder& coder, double score_threshold);
 

@@ -67,33 +67,44 @@ RegionProposalNetworkImpl::RegionProposalNetworkImpl(const RpnConfig& config, in
           "head", RpnHead(channels, anchor_generator_.anchors_per_location(), config.conv_depth))) {
 }
 
+std::vector<torch::Tensor> RegionProposalNetworkImpl::anchors(const RpnPredictions& predictions,
+                                                              ImageSize batch) const {
+  TORCH_CHECK(predictions.objectness.size() == anchor_generator_.levels(),
+              "anchors are configured for ", anchor_generator_.levels(),
+              " levels, the network gives ", predictions.objectness.size());
+  std::vector<torch::Tensor> anchors;
+  for (size_t i = 0; i < predictions.objectness.size(); ++i) {
+    const auto& map = predictions.objectness[i];
+    anchors.push_back(anchor_generator_(i, spatial(map), batch).to(map.device()));
+  }
+  return anchors;
+}
+
+BestAnchors RegionProposalNetworkImpl::best_anchors(const RpnPredictions& predictions,
+                                                    const std::vector<torch::Tensor>& anchors,
+                                                    int64_t pre_nms_top_n) const {
+  // Only those that pass are moved: [N, k, 4] and [N, k] a level.
+  std::vector<torch::Tensor> boxes, logits, levels;
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    const auto all = predictions.flat_objectness(i);
+    const auto best = all.topk(std::min(pre_nms_top_n, all.size(1)), 1);
+    const auto& index = std::get<1>(best);
+    const auto deltas =
+        predictions.flat_deltas(i).gather(1, index.unsqueeze(2).expand({-1, -1, 4})).flatten(0, 1);
+    boxes.push_back(box_coder_.decode(deltas, anchors[i].index_select(0, index.flatten()))
+                        .view({index.size(0), -1, 4}));
+    logits.push_back(std::get<0>(best));
+    levels.push_back(torch::full({index.size(1)}, static_cast<int64_t>(i), index.options()));
+  }
+  return {torch::cat(boxes, 1), torch::cat(logits, 1).sigmoid(), torch::cat(levels)};
+}
+
 std::vector<Proposals> RegionProposalNetworkImpl::filter_proposals(
     const RpnPredictions& predictions, const ImageBatch& images,
     const ProposalOptions& options) const {
   const torch::NoGradGuard no_grad;
-  const size_t levels = predictions.objectness.size();
-  TORCH_CHECK(levels == anchor_generator_.levels(), "anchors are configured for ",
-              anchor_generator_.levels(), " levels, the network gives ", levels);
-
-  // Only the anchors that pass the cut before NMS are moved: [N, k, 4] and [N, k] a level.
-  std::vector<torch::Tensor> boxes, logits, level_ids;
-  for (size_t i = 0; i < levels; ++i) {
-    const auto all = predictions.flat_objectness(i);
-    const auto best = all.topk(std::min(options.pre_nms_top_n, all.size(1)), 1);
-    const auto& index = std::get<1>(best);
-    const auto anchors =
-        anchor_generator_(i, spatial(predictions.objectness[i]), spatial(images.tensors))
-            .to(all.device())
-            .index_select(0, index.flatten());
-    const auto deltas =
-        predictions.flat_deltas(i).gather(1, index.unsqueeze(2).expand({-1, -1, 4})).flatten(0, 1);
-    boxes.push_back(box_coder_.decode(deltas, anchors).view({index.size(0), -1, 4}));
-    logits.push_back(std::get<0>(best));
-    level_ids.push_back(torch::full({index.size(1)}, static_cast<int64_t>(i), index.options()));
-  }
-  const auto all_boxes = torch::cat(boxes, 1);
-  const auto all_scores = torch::cat(logits, 1).sigmoid();
-  const auto all_levels = torch::cat(level_ids);
+  const auto [all_boxes, all_scores, all_levels] = best_anchors(
+      predictions, anchors(predictions, spatial(images.tensors)), options.pre_nms_top_n);
 
   std::vector<Proposals> proposals;
   for (size_t n = 0; n < images.sizes.size(); ++n) {

@@ -44,6 +44,13 @@ struct ProposalOptions {
   double min_size;
 };
 
+/** Anchors that pass the cut before NMS, moved by their offsets, all levels one after the other. */
+struct BestAnchors {
+  torch::Tensor boxes;   // [N, K, 4] in pixels of the resized picture, not clipped
+  torch::Tensor scores;  // [N, K] probabilities
+  torch::Tensor levels;  // [K] int64
+};
+
 struct Proposals {
   torch::Tensor boxes;  // [K, 4] in pixels of the resized picture, by falling objectness
   bool capped = false;  // post_nms_top_n dropped some
@@ -57,6 +64,13 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
   RpnHead& head() { return head_; }
   const AnchorGenerator& anchor_generator() const { return anchor_generator_; }
   const BoxCoder& box_coder() const { return box_coder_; }
+
+  /** The anchors of each level, where the predictions lie. `batch` is the size of the pictures'
+   *  tensor. */
+  std::vector<torch::Tensor> anchors(const RpnPredictions& predictions, ImageSize batch) const;
+
+  BestAnchors best_anchors(const RpnPredictions& predictions,
+                           const std::vector<torch::Tensor>& anchors, int64_t pre_nms_top_n) const;
 
   /** The best anchors of each picture, moved by their offsets. No gradient runs through them. */
   std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,

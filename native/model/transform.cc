@@ -6,8 +6,6 @@
 namespace cellroute::model {
 namespace {
 
-ImageSize size_of(const torch::Tensor& picture) { return {picture.size(1), picture.size(2)}; }
-
 int64_t round_up(int64_t value, int64_t divisor) {
   return (value + divisor - 1) / divisor * divisor;
 }
@@ -40,7 +38,11 @@ torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize
   // In float, as the reference's ratios are.
   const float x = static_cast<float>(to.width) / static_cast<float>(from.width);
   const float y = static_cast<float>(to.height) / static_cast<float>(from.height);
-  return boxes * torch::tensor({x, y, x, y}, boxes.options());
+  // By columns: a tensor of factors would have a GPU wait for the host.
+  auto resized = boxes.clone();
+  resized.slice(1, 0, 4, 2).mul_(x);
+  resized.slice(1, 1, 4, 2).mul_(y);
+  return resized;
 }
 
 GeneralizedRcnnTransform GeneralizedRcnnTransform::without_resize() const {
@@ -49,39 +51,57 @@ GeneralizedRcnnTransform GeneralizedRcnnTransform::without_resize() const {
   return transform;
 }
 
+torch::Tensor GeneralizedRcnnTransform::resized_input(const torch::Tensor& pictures) const {
+  const auto input = normalize(pictures, normalize_);
+  if (!resize_) return input;
+  const auto size = resized({pictures.size(2), pictures.size(3)}, *resize_);
+  return torch::upsample_bilinear2d(input, {size.height, size.width}, /*align_corners=*/false);
+}
+
+ImageBatch GeneralizedRcnnTransform::padded(const std::vector<torch::Tensor>& inputs) const {
+  ImageBatch batch;
+  ImageSize largest{0, 0};
+  int64_t pictures = 0;
+  for (const auto& input : inputs) {
+    const ImageSize size{input.size(2), input.size(3)};
+    largest = {std::max(largest.height, size.height), std::max(largest.width, size.width)};
+    batch.sizes.insert(batch.sizes.end(), input.size(0), size);
+    pictures += input.size(0);
+  }
+  batch.tensors =
+      torch::zeros({pictures, 3, round_up(largest.height, size_divisible_),
+                    round_up(largest.width, size_divisible_)},
+                   inputs.front().options());
+  int64_t first = 0;
+  for (const auto& input : inputs) {
+    batch.tensors.narrow(0, first, input.size(0))
+        .narrow(2, 0, input.size(2))
+        .narrow(3, 0, input.size(3))
+        .copy_(input);
+    first += input.size(0);
+  }
+  return batch;
+}
+
 ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>& pictures) const {
   TORCH_CHECK(!pictures.empty(), "a batch needs a picture");
   std::vector<torch::Tensor> inputs;
-  ImageBatch batch;
-  ImageSize largest{0, 0};
   for (const auto& picture : pictures) {
     TORCH_CHECK(picture.dim() == 3 && picture.size(0) == 3 && picture.numel() > 0 &&
                     picture.is_floating_point(),
                 "a picture is [3, H, W] and floating, not ", picture.sizes(), " of ",
                 picture.scalar_type());
-    auto input = normalize(picture, normalize_);
-    if (resize_) {
-      const auto size = resized(size_of(picture), *resize_);
-      input = torch::upsample_bilinear2d(input.unsqueeze(0), {size.height, size.width},
-                                         /*align_corners=*/false)
-                  .squeeze(0);
-    }
-    const auto size = size_of(input);
-    largest = {std::max(largest.height, size.height), std::max(largest.width, size.width)};
-    batch.sizes.push_back(size);
-    inputs.push_back(std::move(input));
+    inputs.push_back(resized_input(picture.unsqueeze(0)));
   }
-  batch.tensors = torch::zeros(
-      {static_cast<int64_t>(inputs.size()), 3, round_up(largest.height, size_divisible_),
-       round_up(largest.width, size_divisible_)},
-      inputs.front().options());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    batch.tensors[static_cast<int64_t>(i)]
-        .narrow(1, 0, batch.sizes[i].height)
-        .narrow(2, 0, batch.sizes[i].width)
-        .copy_(inputs[i]);
-  }
-  return batch;
+  return padded(inputs);
+}
+
+ImageBatch GeneralizedRcnnTransform::operator()(const torch::Tensor& pictures) const {
+  TORCH_CHECK(pictures.dim() == 4 && pictures.size(1) == 3 && pictures.numel() > 0 &&
+                  pictures.is_floating_point(),
+              "pictures are [N, 3, H, W] and floating, not ", pictures.sizes(), " of ",
+              pictures.scalar_type());
+  return padded({resized_input(pictures)});
 }
 
 }  // namespace cellroute::model

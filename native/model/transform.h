@@ -12,6 +12,8 @@ namespace cellroute::model {
 struct ImageSize {
   int64_t height;
   int64_t width;
+
+  bool operator==(const ImageSize&) const = default;
 };
 
 /** Pictures of several sizes in one tensor: each in the top left corner, zeros beyond it. */
@@ -44,7 +46,13 @@ class GeneralizedRcnnTransform {
   /** pictures [3, Hi, Wi], floating. */
   ImageBatch operator()(const std::vector<torch::Tensor>& pictures) const;
 
+  /** pictures [N, 3, H, W], floating: all as one. */
+  ImageBatch operator()(const torch::Tensor& pictures) const;
+
  private:
+  ImageBatch padded(const std::vector<torch::Tensor>& inputs) const;
+  torch::Tensor resized_input(const torch::Tensor& pictures) const;
+
   NormalizeConfig normalize_;
   std::optional<PictureResize> resize_;
   int64_t size_divisible_;

@@ -11,6 +11,9 @@ torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b);
 /** Clipped to 0..width and 0..height. torchvision.ops.clip_boxes_to_image. */
 torch::Tensor clip_boxes_to_image(const torch::Tensor& boxes, int64_t height, int64_t width);
 
+/** Whether both sides are >= min_size: bool [N]. */
+torch::Tensor are_large(const torch::Tensor& boxes, double min_size);
+
 /** Indices of boxes with both sides >= min_size. torchvision.ops.remove_small_boxes. */
 torch::Tensor remove_small_boxes(const torch::Tensor& boxes, double min_size);
 

@@ -1,6 +1,7 @@
 #include "ops/nms.h"
 
 #include <cmath>
+#include <limits>
 
 #include "engine/profile.h"
 #include "ops/cpu/nms.h"
@@ -26,9 +27,22 @@ void check(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_t
   TORCH_CHECK(!std::isnan(iou_threshold), "nms: iou_threshold is NaN");
 }
 
-/** `groups` undefined for one. */
+/** boxes [N, K, 4] and groups [N, K], or undefined for one: [N, K]. */
+torch::Tensor kept_of_each(const torch::Tensor& boxes, const torch::Tensor& groups,
+                           double threshold) {
+  if (boxes.is_cuda()) return cuda::nms(boxes, groups, threshold);
+  auto kept = torch::empty({boxes.size(0), boxes.size(1)}, torch::kBool);
+  for (int64_t n = 0; n < boxes.size(0); ++n) {
+    kept[n].copy_(cpu::nms(boxes[n], groups.defined() ? groups[n] : groups, threshold));
+  }
+  return kept;
+}
+
+/** The same of one picture. */
 torch::Tensor kept_of(const torch::Tensor& boxes, const torch::Tensor& groups, double threshold) {
-  return boxes.is_cuda() ? cuda::nms(boxes, groups, threshold) : cpu::nms(boxes, groups, threshold);
+  return kept_of_each(boxes.unsqueeze(0), groups.defined() ? groups.unsqueeze(0) : groups,
+                      threshold)
+      .squeeze(0);
 }
 
 torch::Tensor by_falling_score(const torch::Tensor& scores) {
@@ -73,6 +87,46 @@ torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& score
   const auto kept = kept_of(moved.index_select(0, grouped), rising_groups, iou_threshold);
   const auto kept_in_order = torch::empty_like(kept).index_copy_(0, by_group, kept);
   return order.masked_select(kept_in_order);
+}
+
+torch::Tensor padded_rows(const torch::Tensor& values, const torch::Tensor& index) {
+  if (values.dim() == 2) return values.gather(1, index);
+  return values.gather(1, index.unsqueeze(2).expand({-1, -1, values.size(2)}));
+}
+
+PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
+                      const torch::Tensor& groups, const torch::Tensor& valid, double iou_threshold,
+                      int64_t limit) {
+  TORCH_CHECK(boxes.dim() == 3 && boxes.size(2) == 4 && boxes.size(1) > 0,
+              "nms_padded: boxes must be [N, K, 4], got ", boxes.sizes());
+  const torch::NoGradGuard no_grad;
+  const StageScope stage("nms");
+  constexpr double kLast = -std::numeric_limits<double>::infinity();
+  // As in batched_nms, but that the question is asked on the device.
+  const auto step = std::get<0>(boxes.amax(2).masked_fill(valid.logical_not(), kLast).max(1)) + 1;
+  const auto few = valid.sum(1) * 4 <= kCoordinateTrickNumel;
+  const auto apart = torch::where(few.logical_and(torch::isfinite(step)), step, 0);
+  const auto moved = boxes + (groups * apart.unsqueeze(1)).unsqueeze(2);
+
+  const auto order = std::get<1>(
+      scores.masked_fill(valid.logical_not(), kLast).sort(/*stable=*/true, 1, /*descending=*/true));
+  const auto taken = padded_rows(valid, order);
+  // What takes no part is a group of its own, the last.
+  const auto sorted_groups = torch::where(taken, padded_rows(groups, order), int64_t{1} << 40);
+  const auto [rising_groups, by_group] =
+      sorted_groups.sort(/*stable=*/true, /*dim=*/1, /*descending=*/false);
+  const auto grouped = order.gather(1, by_group);
+  const auto kept = kept_of_each(padded_rows(moved, grouped), rising_groups.contiguous(), iou_threshold);
+  const auto kept_in_order = torch::empty_like(kept).scatter_(1, by_group, kept).logical_and(taken);
+
+  const auto rank = kept_in_order.cumsum(1) - 1;
+  // One place more than there are, for all that is dropped.
+  const auto place = torch::where(kept_in_order, rank, limit).clamp_max(limit);
+  const auto index = torch::zeros({boxes.size(0), limit + 1}, order.options())
+                         .scatter_(1, place, order)
+                         .narrow(1, 0, limit);
+  const auto all = kept_in_order.sum(1);
+  return {index, all.clamp_max(limit), all > limit};
 }
 
 }  // namespace cellroute::ops

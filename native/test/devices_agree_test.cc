@@ -171,6 +171,37 @@ TEST_CASE("GPU: a compiled network's stages are the CPU's" * doctest::skip(no_gp
   }
 }
 
+TEST_CASE("GPU: a batch is the same at first, recorded and replayed" * doctest::skip(no_gpu())) {
+  const Tf32 tf32(false);
+  torch::manual_seed(6);
+  model::MaskRcnn network(test::small_config());
+  network->eval();
+  auto copy = model::MaskRcnn(test::small_config());
+  copy->eval();
+  {
+    const torch::NoGradGuard no_grad;
+    const auto from = io::named_tensors(*network), to = io::named_tensors(*copy);
+    for (size_t i = 0; i < from.size(); ++i) torch::Tensor(to[i].second).copy_(from[i].second);
+  }
+  copy->to(gpu());
+  const torch::InferenceMode inference;
+  infer::MaskRcnnPlan on_cpu(network, torch::kFloat32), on_gpu(copy, torch::kFloat32);
+  const auto options = model::DetectOptions::of(network->config());
+  for (int round = 0; round < 4; ++round) {
+    std::vector<torch::Tensor> pictures, uploaded;
+    for (int n = 0; n < 3; ++n) pictures.push_back(torch::rand({3, 90, 100}));
+    for (const auto& picture : pictures) uploaded.push_back(picture.to(gpu()));
+    const auto expected = on_cpu.detect(pictures, options, {});
+    const auto actual = on_gpu.detect(uploaded, options, {});
+    for (size_t i = 0; i < expected.size(); ++i) {
+      REQUIRE(actual[i].scores.size(0) == expected[i].scores.size(0));
+      CHECK(relative_error(actual[i].scores, expected[i].scores) < kTolerance);
+      CHECK(relative_error(actual[i].boxes, expected[i].boxes) < kTolerance);
+      CHECK(relative_error(actual[i].mask_probabilities, expected[i].mask_probabilities) < 1e-3);
+    }
+  }
+}
+
 TEST_CASE("GPU: 16-bit networks run" * doctest::skip(no_gpu())) {
   const torch::InferenceMode inference;
   for (const auto dtype : {torch::kFloat16, torch::kBFloat16}) {

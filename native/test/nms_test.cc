@@ -9,6 +9,7 @@
 
 using cellroute::ops::batched_nms;
 using cellroute::ops::nms;
+namespace ops = cellroute::ops;
 using cellroute::test::same;
 using cellroute::test::with_threads;
 
@@ -151,4 +152,35 @@ TEST_CASE("nms refuses sizes and types that do not fit") {
   CHECK_THROWS_AS(nms(boxes, torch::zeros({3}), std::numeric_limits<double>::quiet_NaN()),
                   c10::Error);
   CHECK_THROWS_AS(batched_nms(boxes, torch::zeros({3}), torch::zeros({3}), 0.5), c10::Error);
+}
+
+TEST_CASE("nms_padded: each picture's as batched_nms gives it") {
+  torch::manual_seed(3);
+  for (const int64_t count : {1, 40, 70, 1500}) {
+    for (const double origin : {0.0, -30.0}) {
+      CAPTURE(count);
+      const auto first = random(count, origin), second = random(count, origin + 7);
+      auto boxes = torch::stack({first.boxes, second.boxes});
+      if (count > 1) boxes[1][1].fill_(std::numeric_limits<float>::quiet_NaN());
+      // Ties too.
+      const auto scores = (torch::rand({2, count}) * 20).floor();
+      const auto groups = torch::stack({first.groups, second.groups});
+      auto valid = torch::rand({2, count}) > 0.3;
+      if (count == 40) valid[0].fill_(false);
+      for (const int64_t limit : {int64_t{1}, count / 4 + 1, count}) {
+        const auto padded = ops::nms_padded(boxes, scores, groups, valid, 0.4, limit);
+        for (int64_t n = 0; n < 2; ++n) {
+          const auto rows = valid[n].nonzero().squeeze(1);
+          const auto kept = rows.index_select(
+              0, batched_nms(boxes[n].index_select(0, rows), scores[n].index_select(0, rows),
+                             groups[n].index_select(0, rows), 0.4));
+          const int64_t expected = std::min(limit, kept.size(0));
+          REQUIRE(padded.count[n].item<int64_t>() == expected);
+          CHECK(same(padded.index[n].narrow(0, 0, expected), kept.narrow(0, 0, expected)));
+          CHECK(padded.index[n].narrow(0, expected, limit - expected).eq(0).all().item<bool>());
+          CHECK(padded.capped[n].item<bool>() == (kept.size(0) > limit));
+        }
+      }
+    }
+  }
 }

@@ -1,4 +1,5 @@
 #include "engine/cuda/gpu.h"
+#include "engine/cuda/graph.h"
 #include "error.h"
 
 namespace cellroute::cuda {
@@ -19,5 +20,9 @@ std::string problem_of(int) { return find_gpus().problem; }
 void enter(int) { throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA"); }
 
 void release_memory(int) noexcept {}
+
+std::unique_ptr<Graph> Graph::record(const std::function<void()>&) {
+  throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA");
+}
 
 }  // namespace cellroute::cuda

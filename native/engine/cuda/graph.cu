@@ -1,0 +1,45 @@
+#include "engine/cuda/graph.h"
+
+#include <ATen/cuda/CUDAGraph.h>
+
+#include <exception>
+
+namespace cellroute::cuda {
+namespace {
+
+class RecordedGraph final : public Graph {
+ public:
+  explicit RecordedGraph(const std::function<void()>& work) {
+    // Of this thread alone: other GPUs' threads may allocate meanwhile.
+    graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    try {
+      work();
+    } catch (...) {
+      // The stream would go on recording.
+      end_quietly();
+      throw;
+    }
+    graph_.capture_end();
+  }
+
+  void replay() override { graph_.replay(); }
+
+ private:
+  void end_quietly() noexcept {
+    try {
+      graph_.capture_end();
+    } catch (const std::exception&) {
+      (void)cudaGetLastError();
+    }
+  }
+
+  at::cuda::CUDAGraph graph_;
+};
+
+}  // namespace
+
+std::unique_ptr<Graph> Graph::record(const std::function<void()>& work) {
+  return std::make_unique<RecordedGraph>(work);
+}
+
+}  // namespace cellroute::cuda

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace cellroute::cuda {
+
+/** Work of a GPU that was recorded once and is started whole: hundreds of launches for the price of
+ *  one. Tensors that the work made keep their place, and each replay fills them anew. */
+class Graph {
+ public:
+  virtual ~Graph() = default;
+
+  /** Records what `work` has this thread's GPU do, without doing it. It must have run once before,
+   *  so that libraries are ready; it may not wait for the GPU, and its shapes may not depend on
+   *  values. */
+  static std::unique_ptr<Graph> record(const std::function<void()>& work);
+
+  virtual void replay() = 0;
+
+ protected:
+  Graph() = default;
+};
+
+}  // namespace cellroute::cuda

@@ -1,0 +1,126 @@
+#include "infer/device_pass.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include "engine/profile.h"
+
+namespace cellroute::infer {
+namespace {
+
+// Each recording keeps the memory of a whole pass.
+constexpr size_t kPasses = 4;
+
+bool graphs_wanted() {
+  const char* value = std::getenv("CELLROUTE_CUDA_GRAPHS");
+  return value == nullptr || std::string_view(value) != "0";
+}
+
+}  // namespace
+
+DevicePass::Pass& DevicePass::pass_of(const Shape& shape) {
+  const auto found =
+      std::ranges::find_if(passes_, [&](const Pass& pass) { return pass.shape == shape; });
+  if (found != passes_.end()) {
+    passes_.splice(passes_.begin(), passes_, found);
+  } else {
+    if (passes_.size() == kPasses) passes_.pop_back();
+    passes_.push_front(Pass{.shape = shape});
+  }
+  return passes_.front();
+}
+
+void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskRcnnParts& parts,
+                     const torch::Tensor& input) {
+  const auto work = [&](const torch::Tensor& batch) {
+    pass.levels = parts.pyramid(batch, {});
+    const auto predictions = parts.propose(pass.levels);
+    if (pass.anchors.empty()) {
+      pass.anchors = frame.rpn.anchors(predictions, pass.shape.batch);
+    }
+    pass.found = model::detect_at_once(frame, parts, pass.levels, predictions, pass.anchors,
+                                       pass.shape.picture, pass.shape.options);
+  };
+  if (!pass.ran || !graphs_wanted()) {
+    // A size that never comes again is not worth a recording; and libraries get ready.
+    work(input);
+    pass.ran = true;
+    return;
+  }
+  if (!pass.graph) {
+    pass.input = input.clone();
+    pass.graph = cuda::Graph::record([&] { work(pass.input); });
+  } else {
+    pass.input.copy_(input);
+  }
+  pass.graph->replay();
+}
+
+std::vector<model::Detections> DevicePass::detect(const model::MaskRcnnFrame& frame,
+                                                  model::MaskRcnnParts& parts,
+                                                  const std::vector<torch::Tensor>& pictures,
+                                                  const model::DetectOptions& options,
+                                                  const Poll& poll) {
+  const torch::InferenceMode inference;
+  // By powers of two: as many waited as happened to wait, and each count is a recording.
+  std::vector<model::Detections> all;
+  for (auto next = pictures.begin(); next != pictures.end();) {
+    const auto left = static_cast<size_t>(pictures.end() - next);
+    const auto end = next + static_cast<std::ptrdiff_t>(std::bit_floor(left));
+    auto some = detect_some(frame, parts, {next, end}, options, poll);
+    std::ranges::move(some, std::back_inserter(all));
+    next = end;
+  }
+  return all;
+}
+
+std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFrame& frame,
+                                                       model::MaskRcnnParts& parts,
+                                                       const std::vector<torch::Tensor>& pictures,
+                                                       const model::DetectOptions& options,
+                                                       const Poll& poll) {
+  const auto count = static_cast<int64_t>(pictures.size());
+  poll("transform", 0);
+  const auto batch = frame.transform(torch::stack(pictures));
+  poll("backbone", 0);
+  auto& pass = pass_of({count,
+                        {batch.tensors.size(2), batch.tensors.size(3)},
+                        batch.sizes.front(),
+                        options});
+  torch::Tensor counts;
+  {
+    const StageScope stage("network");
+    run(pass, frame, parts, batch.tensors);
+    counts = pass.found.counts.cpu();
+  }
+  const auto* row = counts.const_data_ptr<int64_t>();
+  std::vector<model::BoxDetections> found;
+  for (int64_t n = 0; n < count; ++n) {
+    const auto first = [&](const torch::Tensor& all) { return all[n].narrow(0, 0, row[3 * n]); };
+    found.push_back({first(pass.found.boxes), first(pass.found.scores), first(pass.found.labels),
+                     row[3 * n + 1] != 0});
+  }
+  const std::vector<torch::Tensor> levels(
+      pass.levels.begin(),
+      pass.levels.begin() + static_cast<std::ptrdiff_t>(frame.config.returned_layers.size()));
+  const auto masks = model::detect_masks(frame, parts, levels, found, batch.sizes, poll);
+  std::vector<model::Detections> detections;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const model::ImageSize size{pictures[i].size(1), pictures[i].size(2)};
+    // The next replay writes where these lie.
+    detections.push_back({model::resize_boxes(found[i].boxes, batch.sizes[i], size),
+                          found[i].scores.clone(), found[i].labels.clone(), masks[i],
+                          found[i].capped, row[3 * i + 2] != 0});
+  }
+  if (!pass.graph) {
+    pass.levels.clear();
+    pass.found = {};
+  }
+  return detections;
+}
+
+}  // namespace cellroute::infer

@@ -1,0 +1,86 @@
+#include "model/detect_at_once.h"
+
+#include <algorithm>
+
+#include "engine/profile.h"
+#include "ops/boxes.h"
+#include "ops/nms.h"
+
+namespace cellroute::model {
+namespace {
+
+/** boxes [N, K, 4]. */
+torch::Tensor clipped(const torch::Tensor& boxes, ImageSize picture) {
+  return ops::clip_boxes_to_image(boxes.flatten(0, 1), picture.height, picture.width)
+      .view(boxes.sizes());
+}
+
+torch::Tensor are_large(const torch::Tensor& boxes, double min_size) {
+  return ops::are_large(boxes.flatten(0, 1), min_size).view({boxes.size(0), boxes.size(1)});
+}
+
+struct PaddedProposals {
+  torch::Tensor boxes;  // [N, P, 4]
+  ops::PaddedKept kept;
+};
+
+PaddedProposals propose(const MaskRcnnFrame& frame, const RpnPredictions& predictions,
+                        const std::vector<torch::Tensor>& anchors, ImageSize picture,
+                        const DetectOptions& options) {
+  const StageScope stage("filter_proposals");
+  const auto best = frame.rpn.best_anchors(predictions, anchors, options.rpn_pre_nms_top_n);
+  const auto boxes = clipped(best.boxes, picture);
+  const auto valid = are_large(boxes, frame.config.rpn.min_size)
+                         .logical_and(best.scores >= options.rpn_score_threshold);
+  const int64_t limit = std::min(options.rpn_post_nms_top_n, boxes.size(1));
+  auto kept = ops::nms_padded(boxes, best.scores, best.levels.expand(best.scores.sizes()), valid,
+                              options.rpn_nms_threshold, limit);
+  return {ops::padded_rows(boxes, kept.index), std::move(kept)};
+}
+
+/** [N, P, 4] gives RoIs [N P, 5]. */
+torch::Tensor rois_of(const torch::Tensor& boxes) {
+  const auto picture = torch::arange(boxes.size(0), boxes.options())
+                           .view({-1, 1, 1})
+                           .expand({-1, boxes.size(1), -1});
+  return torch::cat({picture, boxes}, 2).flatten(0, 1);
+}
+
+}  // namespace
+
+PaddedDetections detect_at_once(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+                                const std::vector<torch::Tensor>& levels,
+                                const RpnPredictions& predictions,
+                                const std::vector<torch::Tensor>& anchors, ImageSize picture,
+                                const DetectOptions& options) {
+  const torch::NoGradGuard no_grad;
+  const auto proposals = propose(frame, predictions, anchors, picture, options);
+  const int64_t pictures = proposals.boxes.size(0), count = proposals.boxes.size(1);
+  const std::vector<ImageSize> sizes(pictures, picture);
+  const std::vector<torch::Tensor> pooled(
+      levels.begin(),
+      levels.begin() + static_cast<std::ptrdiff_t>(frame.config.returned_layers.size()));
+  const auto scored = predict_boxes(frame, parts, pooled, rois_of(proposals.boxes), sizes);
+
+  const StageScope stage("postprocess_detections");
+  const auto every = decode_boxes(scored, proposals.boxes.flatten(0, 1), picture, frame.box_coder);
+  const int64_t classes = every.scores.size(0) / (pictures * count);
+  const auto boxes = every.boxes.view({pictures, -1, 4});
+  const auto scores = every.scores.view({pictures, -1});
+  const auto labels = every.labels.view({pictures, -1});
+  // Rows past a picture's proposals repeat one of them.
+  const auto proposal = torch::arange(count, labels.options()).repeat_interleave(classes);
+  const auto valid = (scores > options.score_threshold)
+                         .logical_and(are_large(boxes, kMinDetectionSize))
+                         .logical_and(proposal < proposals.kept.count.unsqueeze(1));
+  const int64_t limit = std::min(options.detections_per_image, scores.size(1));
+  const auto kept =
+      ops::nms_padded(boxes, scores, labels, valid, options.nms_threshold, limit);
+  return {ops::padded_rows(boxes, kept.index), ops::padded_rows(scores, kept.index),
+          ops::padded_rows(labels, kept.index),
+          torch::stack({kept.count, kept.capped.to(torch::kInt64),
+                        proposals.kept.capped.to(torch::kInt64)},
+                       1)};
+}
+
+}  // namespace cellroute::model

@@ -1,0 +1,54 @@
+#include "model/detect_at_once.h"
+
+#include "infer/mask_rcnn_plan.h"
+#include "small_network.h"
+#include "tensors.h"
+
+using namespace cellroute;
+
+TEST_CASE("detect_at_once: what detect finds picture by picture") {
+  const torch::InferenceMode inference;
+  torch::manual_seed(11);
+  model::MaskRcnn network(test::small_config());
+  network->eval();
+  infer::MaskRcnnPlan plan(network, torch::kFloat32);
+  const std::vector<torch::Tensor> pictures{torch::rand({3, 90, 100}), torch::zeros({3, 90, 100}),
+                                            torch::rand({3, 90, 100})};
+  const auto frame = network->frame();
+  auto options = model::DetectOptions::of(network->config());
+  const auto batch = frame.transform(torch::stack(pictures));
+  const auto levels = plan.pyramid(batch.tensors, {});
+  const auto predictions = plan.propose(levels);
+  const auto anchors =
+      frame.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
+  // Few and many of each, so that limits are met and not met.
+  for (const int64_t proposals : {7, 5000}) {
+    for (const int64_t detections : {3, 5000}) {
+      for (const double score : {0.0, 0.5, 1.0}) {
+        CAPTURE(proposals);
+        CAPTURE(detections);
+        CAPTURE(score);
+        options.rpn_post_nms_top_n = proposals;
+        options.detections_per_image = detections;
+        options.score_threshold = score;
+        const auto found = model::detect_at_once(frame, plan, levels, predictions, anchors,
+                                                 batch.sizes.front(), options);
+        const auto expected = model::detect(frame, plan, pictures, options, {});
+        for (int64_t n = 0; n < 3; ++n) {
+          const auto& one = expected[static_cast<size_t>(n)];
+          const auto* counts = found.counts[n].const_data_ptr<int64_t>();
+          REQUIRE(counts[0] == one.scores.size(0));
+          CHECK((counts[1] != 0) == one.detections_capped);
+          CHECK((counts[2] != 0) == one.proposals_capped);
+          const auto first = [&](const torch::Tensor& all) {
+            return all[n].narrow(0, 0, counts[0]);
+          };
+          CHECK(test::same(first(found.scores), one.scores));
+          CHECK(test::same(first(found.labels), one.labels));
+          CHECK(test::same(
+              model::resize_boxes(first(found.boxes), batch.sizes.front(), {90, 100}), one.boxes));
+        }
+      }
+    }
+  }
+}
