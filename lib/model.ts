@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { CellrouteError } from './errors.js';
 import type { ModelHandle, NativeCall } from './native/contract.js';
@@ -88,6 +89,8 @@ export class NativeObject<Handle> {
   #handle: Handle | undefined;
 
   constructor(name: string, handle: Handle, place: Place, release: (handle: Handle) => void) {
+    // All calls in flight listen to it, and Node would take more than ten for a leak.
+    setMaxListeners(0, this.#end.signal);
     this.#name = name;
     this.place = place;
     this.#handle = handle;

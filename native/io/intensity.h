@@ -40,6 +40,9 @@ class FloatPicture {
   /** 1 for grey, 3 for RGB: alpha is none. */
   int64_t channels() const;
 
+  /** The float of each value that an integer type has; empty for floats. */
+  const std::vector<float>& table() const { return table_; }
+
   /** One channel of the pixels begin..end, counted along the rows. Any thread. */
   void read(int64_t channel, int64_t begin, int64_t end, float* values) const;
 

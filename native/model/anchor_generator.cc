@@ -31,8 +31,9 @@ AnchorGenerator::AnchorGenerator(const AnchorConfig& config) {
   }
 }
 
-torch::Tensor AnchorGenerator::operator()(size_t level, ImageSize grid, ImageSize picture) const {
-  const auto& cell = cell_anchors_.at(level);
+torch::Tensor AnchorGenerator::operator()(size_t level, ImageSize grid, ImageSize picture,
+                                          torch::Device device) const {
+  const auto cell = cell_anchors_.at(level).to(device);
   // Whole pixels, as in torchvision.
   const int64_t stride_y = picture.height / grid.height, stride_x = picture.width / grid.width;
   const auto y = torch::arange(grid.height, cell.options()) * stride_y;

@@ -23,7 +23,8 @@ class AnchorGenerator {
   /** Anchors of one level, [H * W * anchors_per_location, 4] as (x1, y1, x2, y2), for a map of size
    *  `grid` over a padded batch of size `picture`. Rows run over y, then x, then the anchors of one
    *  place: the order of an RPN output laid out as [H, W, A]. */
-  torch::Tensor operator()(size_t level, ImageSize grid, ImageSize picture) const;
+  torch::Tensor operator()(size_t level, ImageSize grid, ImageSize picture,
+                           torch::Device device = torch::kCPU) const;
 
  private:
   std::vector<torch::Tensor> cell_anchors_;  // [A, 4] a level, around (0, 0)

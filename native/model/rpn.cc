@@ -75,7 +75,7 @@ std::vector<torch::Tensor> RegionProposalNetworkImpl::anchors(const RpnPredictio
   std::vector<torch::Tensor> anchors;
   for (size_t i = 0; i < predictions.objectness.size(); ++i) {
     const auto& map = predictions.objectness[i];
-    anchors.push_back(anchor_generator_(i, spatial(map), batch).to(map.device()));
+    anchors.push_back(anchor_generator_(i, spatial(map), batch, map.device()));
   }
   return anchors;
 }

@@ -43,10 +43,12 @@ TEST_CASE("detect_at_once: what detect finds picture by picture") {
           const auto first = [&](const torch::Tensor& all) {
             return all[n].narrow(0, 0, counts[0]);
           };
-          CHECK(test::same(first(found.scores), one.scores));
+          // Heads that run over more rows at once round otherwise.
+          CHECK(torch::allclose(first(found.scores), one.scores, 1e-5, 1e-6));
           CHECK(test::same(first(found.labels), one.labels));
-          CHECK(test::same(
-              model::resize_boxes(first(found.boxes), batch.sizes.front(), {90, 100}), one.boxes));
+          CHECK(torch::allclose(
+              model::resize_boxes(first(found.boxes), batch.sizes.front(), {90, 100}), one.boxes,
+              1e-5, 1e-4));
         }
       }
     }

@@ -4,6 +4,7 @@
 
 #include "gpu.h"
 #include "infer/mask_rcnn_plan.h"
+#include "io/pixels.h"
 #include "ops/boxes.h"
 #include "ops/nms.h"
 #include "ops/paste.h"
@@ -12,6 +13,8 @@
 #include "small_network.h"
 #include "tensors.h"
 #include "train/deterministic.h"
+#include "train/matcher.h"
+#include "train/optimizer.h"
 #include "train/segmenter_trainer.h"
 
 using namespace cellroute;
@@ -133,6 +136,64 @@ TEST_CASE("GPU: NMS and IoU are the CPU's" * doctest::skip(no_gpu())) {
   }
 }
 
+TEST_CASE("GPU: pixels are the CPU's" * doctest::skip(no_gpu())) {
+  for (const auto type : {io::Picture::Type::kU8, io::Picture::Type::kU16, io::Picture::Type::kF32}) {
+    for (const int64_t channels : {1, 2, 3, 4}) {
+      io::Picture picture{.type = type, .bytes = {}, .width = 7, .height = 5, .channels = channels};
+      picture.bytes.resize(35 * channels * io::bytes_per_value(type));
+      for (size_t i = 0; i < picture.bytes.size(); ++i) {
+        // No float of these bytes is infinite.
+        picture.bytes[i] = static_cast<uint8_t>(i % 4 == 3 ? 0x3f : i * 37);
+      }
+      for (const auto kind : {io::Intensity::Kind::kTypeRange, io::Intensity::Kind::kPercentile}) {
+        const io::Intensity intensity{.kind = kind, .low = 2, .high = 98};
+        CHECK(test::same(io::to_float(picture, intensity, gpu()).cpu(),
+                         io::to_float(picture, intensity)));
+      }
+    }
+  }
+}
+
+TEST_CASE("GPU: matching is the CPU's" * doctest::skip(no_gpu())) {
+  torch::manual_seed(9);
+  const auto truths = random_boxes(37);
+  auto candidates = torch::cat({random_boxes(3000), truths});
+  for (const bool low_quality : {false, true}) {
+    const train::MatchOptions options{0.7, 0.3, low_quality};
+    CHECK(test::same(train::match_boxes(truths.to(gpu()), candidates.to(gpu()), options).cpu(),
+                     train::match_boxes(truths, candidates, options)));
+  }
+}
+
+TEST_CASE("GPU: optimisers' steps are the CPU's" * doctest::skip(no_gpu())) {
+  for (const auto kind : {train::OptimizerConfig::Kind::kSgd, train::OptimizerConfig::Kind::kAdamW}) {
+    for (const bool nesterov : {false, true}) {
+      const auto run = [&](torch::Device device) {
+        torch::manual_seed(5);
+        io::NamedTensors parameters;
+        for (int i = 0; i < 5; ++i) {
+          parameters.emplace_back(std::to_string(i), torch::randn({i + 1, 7}).to(device));
+        }
+        train::Optimizer optimizer({.kind = kind, .weight_decay = 0.01, .nesterov = nesterov},
+                                   parameters);
+        for (int step = 0; step < 4; ++step) {
+          for (auto& [name, parameter] : parameters) {
+            const auto grad = torch::randn(parameter.sizes()).to(device);
+            // One that has no gradient now and then.
+            parameter.mutable_grad() = name == "3" && step == 1 ? torch::Tensor() : grad;
+          }
+          optimizer.step(0.01, 0.9);
+        }
+        return parameters;
+      };
+      const auto expected = run(torch::kCPU), actual = run(gpu());
+      for (size_t i = 0; i < expected.size(); ++i) {
+        CHECK(relative_error(actual[i].second, expected[i].second) < 1e-6);
+      }
+    }
+  }
+}
+
 TEST_CASE("GPU: masks are the CPU's to the bit" * doctest::skip(no_gpu())) {
   for (const int64_t count : {0, 1, 200}) {
     torch::manual_seed(count);
@@ -221,13 +282,14 @@ TEST_CASE("GPU: a step of training is the CPU's" * doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
   constexpr train::SamplingOptions kSampling{.rpn_fg_iou = 0.7,
                                              .rpn_bg_iou = 0.3,
-                                             .rpn_batch_size = 32,
+                                             // All of them: what is drawn differs by device.
+                                             .rpn_batch_size = 100000,
                                              .rpn_positive_fraction = 0.5,
                                              .rpn_pre_nms_top_n = 50,
                                              .rpn_post_nms_top_n = 30,
                                              .box_fg_iou = 0.5,
                                              .box_bg_iou = 0.5,
-                                             .box_batch_size = 16,
+                                             .box_batch_size = 100000,
                                              .box_positive_fraction = 0.25,
                                              .skip_resize = true};
   mask::Bounds bounds;

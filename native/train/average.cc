@@ -23,15 +23,17 @@ void WeightAverage::update(const torch::nn::Module& network) {
   const auto seen = static_cast<double>(updates_.item<int64_t>());
   const double decay = std::min(decay_, (1 + seen) / (10 + seen));
   const auto current = io::named_tensors(network);
+  // All at once: a GPU is told of hundreds of small tensors in a few launches.
+  std::vector<torch::Tensor> averages, tensors;
   for (size_t i = 0; i < current.size(); ++i) {
-    auto& average = tensors_[i].second;
-    const auto& tensor = current[i].second;
-    if (average.is_floating_point()) {
-      average.lerp_(tensor, 1 - decay);
+    if (current[i].second.is_floating_point()) {
+      averages.push_back(tensors_[i].second);
+      tensors.push_back(current[i].second);
     } else {
-      average.copy_(tensor);
+      tensors_[i].second.copy_(current[i].second);
     }
   }
+  at::_foreach_lerp_(averages, tensors, 1 - decay);
   updates_.add_(1);
 }
 

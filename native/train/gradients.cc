@@ -1,14 +1,23 @@
 #include "train/gradients.h"
 
 namespace cellroute::train {
+namespace {
+
+std::vector<torch::Tensor> gradients_of(const std::vector<torch::Tensor>& parameters) {
+  std::vector<torch::Tensor> grads;
+  for (const auto& parameter : parameters) {
+    if (parameter.grad().defined()) grads.push_back(parameter.grad());
+  }
+  return grads;
+}
+
+}  // namespace
 
 double gradient_norm(const std::vector<torch::Tensor>& parameters) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> norms;
-  for (const auto& parameter : parameters) {
-    if (parameter.grad().defined()) norms.push_back(torch::linalg_vector_norm(parameter.grad()));
-  }
-  return norms.empty() ? 0.0 : torch::linalg_vector_norm(torch::stack(norms)).item<double>();
+  const auto grads = gradients_of(parameters);
+  if (grads.empty()) return 0.0;
+  return torch::linalg_vector_norm(torch::stack(at::_foreach_norm(grads))).item<double>();
 }
 
 void clip_gradients(const std::vector<torch::Tensor>& parameters, double norm, double max_norm) {
@@ -16,9 +25,8 @@ void clip_gradients(const std::vector<torch::Tensor>& parameters, double norm, d
   // In float32, and as Python divides a number by a tensor: the last bit would differ otherwise.
   const auto scale = (torch::tensor(static_cast<float>(norm)) + 1e-6).reciprocal() * max_norm;
   if (scale.item<float>() >= 1.0F) return;
-  for (const auto& parameter : parameters) {
-    if (parameter.grad().defined()) parameter.grad().mul_(scale);
-  }
+  const auto grads = gradients_of(parameters);
+  if (!grads.empty()) at::_foreach_mul_(grads, scale.to(grads.front().device()));
 }
 
 }  // namespace cellroute::train

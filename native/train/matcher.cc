@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "ops/boxes.h"
+
 namespace cellroute::train {
 namespace {
 
@@ -160,6 +162,37 @@ torch::Tensor match(int64_t truths, int64_t candidates, const MatchQuality& qual
   return result;
 }
 
+namespace {
+
+/** match of IoUs of all pairs, on a GPU: truths [M, 4], candidates [N, 4]. */
+torch::Tensor match_on_gpu(const torch::Tensor& truths, const torch::Tensor& candidates,
+                           const MatchOptions& options) {
+  // All pairs of a crowded picture would not fit.
+  constexpr int64_t kPairs = int64_t{1} << 27;
+  const int64_t chunk = std::max<int64_t>(1, kPairs / truths.size(0));
+  const auto parts = candidates.split(chunk);
+  torch::Tensor of_truth;
+  if (options.allow_low_quality_matches) {
+    for (const auto& part : parts) {
+      const auto highest = ops::box_iou(truths, part).amax(1, /*keepdim=*/true);
+      of_truth = of_truth.defined() ? torch::max(of_truth, highest) : highest;
+    }
+  }
+  std::vector<torch::Tensor> matches;
+  for (const auto& part : parts) {
+    const auto iou = ops::box_iou(truths, part);
+    const auto [quality, truth_of] = iou.max(0);
+    auto some = truth_of.clone();
+    some.masked_fill_(quality < options.high_threshold, kBetweenThresholds);
+    some.masked_fill_(quality < options.low_threshold, kBelowLowThreshold);
+    if (of_truth.defined()) some = torch::where((iou == of_truth).any(0), truth_of, some);
+    matches.push_back(some);
+  }
+  return torch::cat(matches);
+}
+
+}  // namespace
+
 torch::Tensor match_boxes(const torch::Tensor& truths, const torch::Tensor& candidates,
                           const MatchOptions& options) {
   for (const auto& boxes : {truths, candidates}) {
@@ -167,6 +200,7 @@ torch::Tensor match_boxes(const torch::Tensor& truths, const torch::Tensor& cand
                 "match_boxes: boxes must be float32 [N, 4], got ", boxes.scalar_type(), " ",
                 boxes.sizes());
   }
+  if (candidates.is_cuda()) return match_on_gpu(truths, candidates, options);
   return match(truths.size(0), candidates.size(0), BoxQuality(truths, candidates), options);
 }
 

@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include <cmath>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +18,11 @@ std::vector<torch::Tensor> tensors_of(const io::NamedTensors& named) {
   tensors.reserve(named.size());
   for (const auto& [name, tensor] : named) tensors.push_back(tensor);
   return tensors;
+}
+
+template <typename State>
+State& state_of(optim::Optimizer& optimizer, const torch::Tensor& parameter) {
+  return static_cast<State&>(*optimizer.state().at(parameter.unsafeGetTensorImpl()));
 }
 
 }  // namespace
@@ -73,8 +79,58 @@ void Optimizer::step(double lr, double momentum) {
   } else {
     static_cast<optim::AdamWOptions&>(options).betas({momentum, config_.beta2});
   }
-  optimizer_->step();
+  const auto& parameters = optimizer_->param_groups().front().params();
+  if (!parameters.empty() && parameters.front().is_cuda()) {
+    step_at_once();
+  } else {
+    optimizer_->step();
+  }
   for (auto& [state, count] : steps_) count.fill_(state->step());
+}
+
+void Optimizer::step_at_once() {
+  const torch::NoGradGuard no_grad;
+  const auto& group = optimizer_->param_groups().front();
+  std::vector<torch::Tensor> parameters, grads, first, second;
+  for (const auto& parameter : group.params()) {
+    if (!parameter.grad().defined()) continue;
+    parameters.push_back(parameter);
+    grads.push_back(parameter.grad());
+  }
+  if (parameters.empty()) return;
+  if (config_.kind == OptimizerConfig::Kind::kSgd) {
+    const auto& options = static_cast<const optim::SGDOptions&>(group.options());
+    for (const auto& parameter : parameters) {
+      first.push_back(state_of<optim::SGDParamState>(*optimizer_, parameter).momentum_buffer());
+    }
+    auto change = at::_foreach_add(grads, parameters, options.weight_decay());
+    at::_foreach_mul_(first, options.momentum());
+    at::_foreach_add_(first, change);
+    if (options.nesterov()) at::_foreach_add_(change, first, options.momentum());
+    at::_foreach_add_(parameters, options.nesterov() ? change : first, -options.lr());
+    return;
+  }
+  const auto& options = static_cast<const optim::AdamWOptions&>(group.options());
+  const auto [beta1, beta2] = options.betas();
+  std::vector<at::Scalar> change, shrink;
+  for (const auto& parameter : parameters) {
+    auto& state = state_of<optim::AdamWParamState>(*optimizer_, parameter);
+    state.step(state.step() + 1);
+    const auto step = static_cast<double>(state.step());
+    change.emplace_back(-options.lr() / (1 - std::pow(beta1, step)));
+    shrink.emplace_back(std::sqrt(1 - std::pow(beta2, step)));
+    first.push_back(state.exp_avg());
+    second.push_back(state.exp_avg_sq());
+  }
+  at::_foreach_mul_(parameters, 1 - options.lr() * options.weight_decay());
+  at::_foreach_mul_(first, beta1);
+  at::_foreach_add_(first, grads, 1 - beta1);
+  at::_foreach_mul_(second, beta2);
+  at::_foreach_addcmul_(second, grads, grads, 1 - beta2);
+  auto denominator = at::_foreach_sqrt(second);
+  at::_foreach_div_(denominator, shrink);
+  at::_foreach_add_(denominator, options.eps());
+  at::_foreach_addcdiv_(parameters, first, denominator, change);
 }
 
 void Optimizer::restored() {

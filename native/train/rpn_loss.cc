@@ -14,20 +14,6 @@ struct Examples {
   torch::Tensor offsets;   // [P, 4] that the positive ones are to learn
 };
 
-torch::Tensor anchors_of(const model::RegionProposalNetworkImpl& rpn,
-                         const model::RpnPredictions& predictions,
-                         const model::ImageBatch& images) {
-  const auto spatial = [](const torch::Tensor& map) {
-    return model::ImageSize{map.size(2), map.size(3)};
-  };
-  std::vector<torch::Tensor> anchors;
-  for (size_t i = 0; i < predictions.objectness.size(); ++i) {
-    anchors.push_back(
-        rpn.anchor_generator()(i, spatial(predictions.objectness[i]), spatial(images.tensors)));
-  }
-  return torch::cat(anchors);
-}
-
 Examples choose_examples(const model::BoxCoder& coder, const torch::Tensor& anchors,
                          const std::vector<torch::Tensor>& boxes, const SamplingOptions& options,
                          const at::Generator& generator) {
@@ -36,7 +22,8 @@ Examples choose_examples(const model::BoxCoder& coder, const torch::Tensor& anch
   std::vector<torch::Tensor> positive, negative, offsets;
   for (size_t n = 0; n < boxes.size(); ++n) {
     // Without cells everything is background.
-    auto matches = torch::full({count}, kBelowLowThreshold, torch::kInt64);
+    auto matches =
+        torch::full({count}, kBelowLowThreshold, anchors.options().dtype(torch::kInt64));
     if (boxes[n].size(0) > 0) {
       matches = match_boxes(boxes[n], anchors, {options.rpn_fg_iou, options.rpn_bg_iou, true});
     }
@@ -64,18 +51,22 @@ RpnLosses rpn_losses(const model::RegionProposalNetworkImpl& rpn,
     objectness.push_back(predictions.flat_objectness(i));
     deltas.push_back(predictions.flat_deltas(i));
   }
-  const auto examples = choose_examples(rpn.box_coder(), anchors_of(rpn, predictions, images),
-                                        boxes, options, generator);
-  const auto sampled = torch::cat({examples.positive, examples.negative});
   const auto device = objectness.front().device();
-  const auto logits = torch::cat(objectness, 1).flatten().index_select(0, sampled.to(device));
-  const auto regression =
-      torch::cat(deltas, 1).flatten(0, 1).index_select(0, examples.positive.to(device));
+  std::vector<torch::Tensor> truths;
+  for (const auto& some : boxes) truths.push_back(some.to(device));
+  const auto anchors = torch::cat(
+      rpn.anchors(predictions, {images.tensors.size(2), images.tensors.size(3)}));
+  const auto examples =
+      choose_examples(rpn.box_coder(), anchors, truths, options, generator);
+  const auto sampled = torch::cat({examples.positive, examples.negative});
+  const auto logits = torch::cat(objectness, 1).flatten().index_select(0, sampled);
+  const auto regression = torch::cat(deltas, 1).flatten(0, 1).index_select(0, examples.positive);
   // The mean over nothing would be NaN.
   if (sampled.size(0) == 0) return {logits.sum(), regression.sum()};
-  const auto truth = (torch::arange(sampled.size(0)) < examples.positive.size(0)).to(logits);
+  const auto truth =
+      (torch::arange(sampled.size(0), sampled.options()) < examples.positive.size(0)).to(logits);
   return {torch::binary_cross_entropy_with_logits(logits, truth),
-          smooth_l1(regression, examples.offsets.to(device)) / sampled.size(0)};
+          smooth_l1(regression, examples.offsets) / sampled.size(0)};
 }
 
 }  // namespace cellroute::train

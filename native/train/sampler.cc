@@ -10,7 +10,10 @@ torch::Tensor sorted(const torch::Tensor& values) { return std::get<0>(values.so
 
 torch::Tensor draw(const torch::Tensor& candidates, int64_t count, const at::Generator& generator) {
   if (count >= candidates.size(0)) return candidates;
-  const auto order = torch::randperm(candidates.size(0), generator, candidates.options());
+  // A GPU draws by its own generator, which the step's seed has set as well.
+  const auto order = candidates.is_cuda()
+                         ? torch::randperm(candidates.size(0), candidates.options())
+                         : torch::randperm(candidates.size(0), generator, candidates.options());
   return sorted(candidates.index_select(0, order.narrow(0, 0, count)));
 }
 

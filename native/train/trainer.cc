@@ -15,13 +15,24 @@ namespace {
 // Where the stages of a step begin, as shares of it: about what they cost.
 constexpr double kUpdateBegins = 0.95;
 
+bool has_moving_statistics(const torch::nn::Module& module) {
+  return module.is_training() && (module.as<torch::nn::BatchNorm2d>() != nullptr ||
+                                  module.as<torch::nn::BatchNorm1d>() != nullptr);
+}
+
 /** Puts the buffers of a network back, and takes its gradients away, when a step ends that did not
  *  come to its end: a batch norm in training has moved its statistics by then. */
 class Untouched {
  public:
   Untouched(const torch::nn::Module& network, const std::vector<torch::Tensor>& parameters)
-      : buffers_(network.buffers()), parameters_(parameters) {
-    for (const auto& buffer : buffers_) before_.push_back(buffer.clone());
+      : parameters_(parameters) {
+    for (const auto& module : network.modules()) {
+      if (!has_moving_statistics(*module)) continue;
+      for (const auto& buffer : module->buffers(/*recurse=*/false)) {
+        buffers_.push_back(buffer);
+        before_.push_back(buffer.clone());
+      }
+    }
   }
   ~Untouched() {
     const torch::NoGradGuard no_grad;
