@@ -74,23 +74,27 @@ const repeated = (set) =>
 
 /** Trains to the end, from wherever the folder stands. */
 async function train(Trainer, folder, options) {
-  const began = performance.now();
+  let began = performance.now();
   const trainer = existsSync(join(folder, 'config.json'))
     ? await Trainer.resume(folder, { data: options.data })
     : new Trainer({ ...options, folder });
-  for await (const event of trainer.run())
-    if (event.kind === 'stop') {
-      const name = event.part ? `${event.part.network} ${event.part.type ?? ''}` : 'single';
-      console.log(
-        `  ${name}: trained by step ${event.step}, ${((performance.now() - began) / 1000).toFixed(0)} s`,
-      );
-    }
+  for await (const event of trainer.run()) {
+    if (event.kind === 'part' || event.kind === 'start') began = performance.now();
+    if (event.kind !== 'stop') continue;
+    const name = event.part ? [event.part.network, event.part.type].filter(Boolean).join(' ') : 'single';
+    const seconds = (performance.now() - began) / 1000;
+    console.log(`  ${name}: trained to step ${event.step}, ${seconds.toFixed(0)} s`);
+  }
 }
 
 const lowest = Math.min(minScore, ...alsoAt);
 /** All cells that any comparison may want, as plain data: overlaps and scores are the evaluation's. */
 async function found(segment, image) {
-  const { cells, cellType } = await segment(image, { ...thresholds, minScore: lowest, removeOverlaps: false });
+  const { cells, cellType } = await segment(image, {
+    ...thresholds,
+    minScore: lowest,
+    removeOverlaps: false,
+  });
   return { masks: cells.masks.toCoco(), scores: [...cells.scores], cellType };
 }
 
