@@ -17,7 +17,7 @@ export { type DatasetFromOptions, datasetFrom, type OwnPicture } from './data/it
 export { openDataset } from './data/open.js';
 export type { DataProblem } from './data/problems.js';
 export type { OpenDatasetOptions } from './data/reader.js';
-export type { SplitOptions } from './data/split.js';
+export type { FoldOptions, SplitOptions } from './data/split.js';
 export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
 export type { Device } from './device.js';
@@ -47,7 +47,10 @@ export {
   type BootstrapOptions,
   type ClassScores,
   type CocoScores,
+  type CompareOptions,
+  type Comparison,
   type CountError,
+  compareEvaluations,
   type EvaluatedPicture,
   type EvaluateOptions,
   type Evaluation,
@@ -62,6 +65,7 @@ export {
   type PanopticScores,
   type PictureScores,
   type PictureSetScores,
+  type ScoreDifference,
 } from './metrics/index.js';
 export type { CallOptions, Progress } from './model.js';
 export type { SaveOptions } from './model-file.js';

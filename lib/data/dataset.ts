@@ -1,7 +1,7 @@
 import { checkKeys, checkObject, refuse } from '../check.js';
 import { fingerprint } from './fingerprint.js';
 import type { DataProblem } from './problems.js';
-import { type SplitOptions, splitItems } from './split.js';
+import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
 import type { DatasetItem } from './types.js';
 
@@ -122,6 +122,23 @@ export class Dataset {
   split(how: SplitOptions): DatasetParts {
     const { train, validation } = splitItems(this.items, how);
     return { train: this.#with(train), validation: this.#with(validation) };
+  }
+
+  /**
+   * As many data sets as `count` says, each with all pictures but its fold's to train on and those to validate on: every
+   * picture validates once. Drawn as {@link split} draws; each type is spread as evenly as its pictures, or the groups
+   * that `by` keeps together, allow.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT for a column that does not occur, and where a fold would be empty.
+   */
+  folds(how: FoldOptions): DatasetParts[] {
+    return foldItems(this.items, how).map((fold) => {
+      const held = new Set(fold);
+      return {
+        train: this.#with(this.items.filter((item) => !held.has(item))),
+        validation: this.#with(fold),
+      };
+    });
   }
 
   /** Counts, sizes and the densest picture: what one should know before training. */

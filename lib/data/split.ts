@@ -21,6 +21,15 @@ export type SplitOptions =
       ids: readonly string[];
     };
 
+export interface FoldOptions {
+  /** How many folds, 2 or more. */
+  count: number;
+  /** Another seed, another draw; a whole number. */
+  seed: number;
+  /** Column whose pictures of one value stay together. */
+  by?: string;
+}
+
 interface Parts {
   train: DatasetItem[];
   validation: DatasetItem[];
@@ -70,6 +79,28 @@ function byColumn(
   return new Set(items.filter((item) => values.has(valueIn(item))));
 }
 
+/** The pictures of each fold; every picture is in one. */
+export function foldItems(items: readonly DatasetItem[], how: FoldOptions): DatasetItem[][] {
+  checkKeys('', checkObject('how', how), ['count', 'seed', 'by']);
+  const seed = checkSeed(how.seed);
+  const groups = drawnGroups(items, how.by, `folds\0${seed}`);
+  const count = checkNumber('count', how.count, { min: 2, max: Math.max(groups.length, 2), integer: true });
+  const folds = Array.from({ length: count }, (): DatasetItem[] => []);
+  for (const stratum of grouped(groups, typeOf).values()) {
+    const own = new Array<number>(count).fill(0);
+    for (const group of sortedByDraw(stratum)) {
+      const fewer = (a: number, b: number) => own[a]! - own[b]! || folds[a]!.length - folds[b]!.length;
+      const fold = [...own.keys()].sort(fewer)[0]!;
+      folds[fold]!.push(...group.items);
+      own[fold]! += group.items.length;
+    }
+  }
+  if (folds.some(({ length }) => length === 0)) {
+    throw refuse('how', 'folds with pictures', `${items.length} pictures for ${count} folds`);
+  }
+  return folds;
+}
+
 interface Group {
   items: DatasetItem[];
   /** Where it stands in the draw. */
@@ -83,13 +114,7 @@ function byFraction(
   checkKeys('', how, ['fraction', 'seed', 'by']);
   const fraction = checkNumber('fraction', how.fraction, { min: 0, max: 1 });
   if (fraction === 0 || fraction === 1) throw refuse('fraction', 'a share above 0 and below 1', fraction);
-  const seed = checkNumber('seed', how.seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
-  const nameOf = how.by === undefined ? (item: DatasetItem) => item.id : column('by', items, how.by);
-
-  const groups = [...grouped(items, nameOf)].map(([name, members]) => ({
-    items: members,
-    draw: createHash('sha256').update(`split\0${seed}\0${name}`).digest('hex'),
-  }));
+  const groups = drawnGroups(items, how.by, `split\0${checkSeed(how.seed)}`);
   const chosen = new Set<DatasetItem>();
   for (const stratum of grouped(groups, typeOf).values()) {
     for (const group of draw(stratum, fraction)) for (const item of group.items) chosen.add(item);
@@ -97,9 +122,23 @@ function byFraction(
   return chosen;
 }
 
+const checkSeed = (seed: unknown) =>
+  checkNumber('seed', seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
+
+/** Pictures that stay together, each group with its place in the draw that a salt and its name give. */
+function drawnGroups(items: readonly DatasetItem[], by: string | undefined, salt: string): Group[] {
+  const nameOf = by === undefined ? (item: DatasetItem) => item.id : column('by', items, by);
+  return [...grouped(items, nameOf)].map(([name, members]) => ({
+    items: members,
+    draw: createHash('sha256').update(`${salt}\0${name}`).digest('hex'),
+  }));
+}
+
+const sortedByDraw = (groups: readonly Group[]) => [...groups].sort((a, b) => (a.draw < b.draw ? -1 : 1));
+
 /** The first groups of the draw whose pictures together come nearest to the fraction. */
 function draw(groups: readonly Group[], fraction: number): Group[] {
-  const sorted = [...groups].sort((a, b) => (a.draw < b.draw ? -1 : 1));
+  const sorted = sortedByDraw(groups);
   const target = fraction * groups.reduce((sum, { items }) => sum + items.length, 0);
   const ends: number[] = [];
   for (const { items } of sorted) ends.push((ends.at(-1) ?? 0) + items.length);

@@ -3,7 +3,7 @@ import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse 
 import { Masks } from '../mask/masks.js';
 import { CALL_OPTION_KEYS } from '../model.js';
 import type { NativeJudgedPicture, NativeMetricsOptions } from '../native/contract.js';
-import type { EvaluatedPicture, EvaluateOptions } from './types.js';
+import type { BootstrapOptions, EvaluatedPicture, EvaluateOptions } from './types.js';
 
 /** IoU thresholds above which COCO and competitions count, for the tables' heads. */
 export const IOU_THRESHOLDS: readonly number[] = Object.freeze([
@@ -60,14 +60,18 @@ function maxLostOf(removeOverlaps: unknown): number | null {
 function checkBootstrap(bootstrap: EvaluateOptions['bootstrap']) {
   if (bootstrap === undefined) return { samples: 0, seed: 0, confidence: 0.95 };
   checkKeys('bootstrap', checkObject('bootstrap', bootstrap), ['samples', 'seed', 'confidence']);
-  const { samples, seed = 0, confidence = 0.95 } = bootstrap;
-  checkNumber('bootstrap.confidence', confidence);
+  return checkResampling(bootstrap, 'bootstrap.');
+}
+
+/** @param prefix of the options' names, for the errors. */
+export function checkResampling({ samples, seed = 0, confidence = 0.95 }: BootstrapOptions, prefix: string) {
+  checkNumber(`${prefix}confidence`, confidence);
   if (confidence <= 0 || confidence >= 1) {
-    throw refuse('bootstrap.confidence', 'a number above 0 and below 1', confidence);
+    throw refuse(`${prefix}confidence`, 'a number above 0 and below 1', confidence);
   }
   return {
-    samples: checkNumber('bootstrap.samples', samples, { min: 2, max: 1_000_000, integer: true }),
-    seed: checkNumber('bootstrap.seed', seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+    samples: checkNumber(`${prefix}samples`, samples, { min: 2, max: 1_000_000, integer: true }),
+    seed: checkNumber(`${prefix}seed`, seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
     confidence,
   };
 }

@@ -2,6 +2,12 @@ import { checkOneOf } from '../check.js';
 import type { Evaluation, PictureSetScores } from './types.js';
 
 export { IOU_THRESHOLDS } from './check.js';
+export {
+  type CompareOptions,
+  type Comparison,
+  compareEvaluations,
+  type ScoreDifference,
+} from './compare.js';
 export { evaluate } from './evaluate.js';
 export type {
   BootstrapOptions,

@@ -4,14 +4,18 @@ import {
   type ClassifierEvaluation,
   type ClassifierTrainEvent,
   ClassifierTrainer,
+  compareEvaluations,
   type Dataset,
+  type DatasetParts,
   type EnsembleTrainEvent,
   EnsembleTrainer,
+  type Evaluation,
   type SegmenterTrainEvent,
   SegmenterTrainer,
 } from '../../lib/index.js';
 
 declare const data: Dataset;
+declare const evaluation: Evaluation;
 declare const event: SegmenterTrainEvent;
 const signal = AbortSignal.timeout(1);
 
@@ -61,3 +65,10 @@ new SegmenterTrainer({ data, folder: 'd', config: { validation: { metric: 'accur
 new SegmenterTrainer({ data, folder: 'd', config: { batchsize: 2 } });
 // @ts-expect-error where the run is to be kept
 new ClassifierTrainer({ data });
+
+expectTypeOf(data.folds({ count: 3, seed: 1 })).toEqualTypeOf<DatasetParts[]>();
+expectTypeOf(compareEvaluations(evaluation, evaluation).interval).toEqualTypeOf<readonly [number, number]>();
+// @ts-expect-error pictures alone are no mean of pictures
+compareEvaluations(evaluation, evaluation, { metric: 'ap50' });
+// @ts-expect-error a draw has a seed
+data.folds({ count: 3 });

@@ -157,6 +157,61 @@ describe('a split', () => {
   });
 });
 
+describe('folds', () => {
+  const dataset = new Dataset([
+    ...many(7, (i) => ({ type: 'x', columns: { plate: `plate-${i % 4}` } }), 'x'),
+    ...many(9, () => ({ type: 'y' }), 'y'),
+    ...many(17, () => ({ type: 'z' }), 'z'),
+  ]);
+  const validating = (folds: { validation: Dataset }[]) => folds.map(({ validation }) => ids(validation));
+
+  test('have each picture validate once, and train everywhere else', () => {
+    const folds = dataset.folds({ count: 3, seed: 5 });
+    expect(validating(folds).flat().sort()).toEqual(ids(dataset));
+    for (const { train, validation } of folds) {
+      expect([...ids(train), ...ids(validation)].sort()).toEqual(ids(dataset));
+    }
+  });
+
+  test('spread each type evenly, and all pictures too', () => {
+    for (const count of [2, 3, 5, 8]) {
+      const folds = dataset.folds({ count, seed: 1 }).map(({ validation }) => validation.items);
+      const sizes = (type?: string) =>
+        folds.map((items) => items.filter((one) => type === undefined || one.type === type).length);
+      for (const type of ['x', 'y', 'z', undefined]) {
+        expect(Math.max(...sizes(type)) - Math.min(...sizes(type))).toBeLessThanOrEqual(1);
+      }
+    }
+  });
+
+  test('are the same for the same seed in whatever order, and others for another', () => {
+    const again = new Dataset([...dataset.items].reverse()).folds({ count: 3, seed: 5 });
+    expect(validating(again)).toEqual(validating(dataset.folds({ count: 3, seed: 5 })));
+    expect(validating(again)).not.toEqual(validating(dataset.folds({ count: 3, seed: 6 })));
+  });
+
+  test('keep the pictures of a group together', () => {
+    const folds = dataset.filter({ types: ['x'] }).folds({ count: 4, seed: 2, by: 'plate' });
+    const plates = folds.map(({ validation }) => [
+      ...new Set(validation.items.map(({ columns }) => columns.plate)),
+    ]);
+    expect(plates.flat().sort()).toEqual(['plate-0', 'plate-1', 'plate-2', 'plate-3']);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['one fold', { count: 1, seed: 1 }, 'count'],
+    ['more folds than pictures', { count: 34, seed: 1 }, 'count'],
+    ['no seed', { count: 3 }, 'seed'],
+    ['a group that is not there', { count: 3, seed: 1, by: 'dish' }, 'for by'],
+  ])('of %s are refused', (_name, wrong, message) => {
+    expect(() => dataset.folds(wrong as never)).toThrow(message);
+  });
+
+  test('of a single picture are refused', () => {
+    expect(() => new Dataset([item('a')]).folds({ count: 2, seed: 1 })).toThrow('folds with pictures');
+  });
+});
+
 describe('a summary', () => {
   const dataset = new Dataset([
     item('a', { type: 'x', cells: 4, areas: Uint32Array.of(1, 2, 3, 4) }),

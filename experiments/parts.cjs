@@ -1,0 +1,61 @@
+// What the experiment is made of, apart from networks: shares of steps, and how its report is told.
+
+/** Steps of each type's segmenter in proportion to its pictures, each 1 at least, `total` together. */
+function stepsOf(pictures, total) {
+  const types = Object.keys(pictures);
+  if (total < types.length) throw new Error(`${total} steps are too few for ${types.length} segmenters`);
+  const all = Object.values(pictures).reduce((sum, count) => sum + count, 0);
+  const exact = types.map((type) => (total * pictures[type]) / all);
+  const steps = exact.map((share) => Math.max(Math.floor(share), 1));
+  const owed = (i) => exact[i] - steps[i];
+  for (let left = total - steps.reduce((sum, count) => sum + count, 0); left !== 0; left -= Math.sign(left)) {
+    const order = types.map((_, i) => i).filter((i) => left > 0 || steps[i] > 1);
+    const next = order.sort((a, b) => Math.sign(left) * (owed(b) - owed(a)) || a - b)[0];
+    steps[next] += Math.sign(left);
+  }
+  return Object.fromEntries(types.map((type, i) => [type, steps[i]]));
+}
+
+const told = (value) => value.toFixed(3);
+const signed = (value) => (value < 0 ? '−' : '+') + told(Math.abs(value));
+const rows = ({ perType = {}, ...all }) => [['all', all], ...Object.entries(perType)];
+
+/** A comparison as a Markdown table: both sides, and what routing changes. */
+function tableOf(comparison) {
+  const lines = rows(comparison).map(([name, { pictures, first, second, difference, interval }]) => {
+    const change = `${signed(difference)} (${interval.map(signed).join(' to ')})`;
+    return `| ${name} | ${pictures} | ${told(first)} | ${told(second)} | ${change} |`;
+  });
+  const head = `| | pictures | single | routed | difference (${100 * comparison.confidence} % interval) |`;
+  return [head, '| --- | --- | --- | --- | --- |', ...lines].join('\n');
+}
+
+/** What renderPlot draws: each type's pictures by their single score, single and routed above each other. */
+function plotOf(single, routed) {
+  const score = new Map(routed.perPicture.map(({ id, kaggle }) => [id, kaggle]));
+  const types = [...new Set(single.perPicture.map(({ type }) => type))].sort();
+  const pairs = types.flatMap((type) =>
+    single.perPicture
+      .filter((picture) => picture.type === type)
+      .sort((a, b) => a.kaggle - b.kaggle)
+      .map(({ id, kaggle }) => ({ type, single: kaggle, routed: score.get(id) })),
+  );
+  // A value that is no number leaves a gap between two types.
+  const points = (side) =>
+    pairs.flatMap((pair, i) => [
+      ...(i > 0 && pairs[i - 1].type !== pair.type ? [[i + 0.5, Number.NaN]] : []),
+      [i + 1, pair[side]],
+    ]);
+  return {
+    title: 'One Mask R-CNN for all types, or one a type behind a router',
+    xLabel: `held-out pictures: ${types.join(', ')}, each by rising score of the single network`,
+    yLabel: 'mean precision, IoU 0.5 to 0.95',
+    yRange: [0, 0.1],
+    series: [
+      { name: `single, mean ${told(single.kaggle.mean)}`, points: points('single'), dashed: true },
+      { name: `routed, mean ${told(routed.kaggle.mean)}`, points: points('routed') },
+    ],
+  };
+}
+
+module.exports = { stepsOf, tableOf, plotOf };

@@ -1,0 +1,176 @@
+// The notebook's headline as an experiment: one Mask R-CNN for all cell types, or one a type behind a router?
+//
+//   node experiments/routed-vs-single.mjs --data train.csv --out FOLDER [--config FILE] [--start WEIGHTS]
+//       [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
+//
+// Within each fold both sides have the same network, the same start, the same pictures and the same number of segmenter
+// steps in all: the routed side's are shared out by the types' pictures, so that a picture is seen as often by either. The
+// router is trained on the fold's pictures too. Each picture is judged once, by networks that have not seen it.
+// FOLDER gets report.json, report.md and scores.png, and keeps every run: what was interrupted goes on. The
+// configuration is two-core.json where none is given; docs/routed-vs-single.md says what came out.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import {
+  CellSegmenter,
+  compareEvaluations,
+  Dataset,
+  EnsembleTrainer,
+  evaluate,
+  Masks,
+  openDataset,
+  RoutedEnsemble,
+  SegmenterTrainer,
+} from '../dist/index.mjs';
+import { renderPlot } from '../dist/render/plot.js';
+import { writeAtomically } from '../dist/weights/atomic.js';
+import { plotOf, stepsOf, tableOf } from './parts.cjs';
+
+const here = resolve(fileURLToPath(import.meta.url), '..');
+const text = { type: 'string' };
+const { values } = parseArgs({
+  options: {
+    data: text,
+    out: text,
+    config: { ...text, default: join(here, 'two-core.json') },
+    start: text,
+    steps: text,
+    'router-steps': text,
+    folds: { ...text, default: '3' },
+    seed: { ...text, default: '3011' },
+    device: { ...text, default: 'cpu' },
+    precision: { ...text, default: 'float32' },
+  },
+});
+if (!values.data || !values.out) throw new Error('--data and --out are needed');
+const read = (path) => JSON.parse(readFileSync(path, 'utf8'));
+const { device, precision } = values;
+const { segmenter, router, repeats, thresholds, minScore, alsoAt, ...given } = read(values.config);
+const steps = Number(values.steps ?? given.steps);
+const seed = Number(values.seed);
+const start = values.start && { start: { kind: 'checkpoint', path: resolve(values.start) } };
+const place = { seed, device, precision };
+const segmenterConfig = { ...segmenter, ...place, ...start };
+const routerConfig = { ...router, ...place, steps: Number(values['router-steps'] ?? router.steps) };
+
+const out = resolve(values.out);
+mkdirSync(out, { recursive: true });
+const save = (name, content) => writeAtomically(join(out, name), [Buffer.from(content)]);
+
+// A folder that went on with other settings would mix two experiments into one report.
+const { out: _, data: __, ...asked } = values;
+const settings = JSON.parse(JSON.stringify({ ...asked, steps, config: read(values.config) }));
+if (existsSync(join(out, 'settings.json')) && !isDeepStrictEqual(read(join(out, 'settings.json')), settings))
+  throw new Error(`${out} has an experiment with other settings: take another folder`);
+await save('settings.json', JSON.stringify(settings, null, 2));
+
+const data = await openDataset(resolve(values.data));
+const folds = data.folds({ count: Number(values.folds), seed });
+
+/** Every picture as often as `repeats` says: epochs of whole batches, or types with few pictures would get smaller ones. */
+const repeated = (set) =>
+  Dataset.join(Object.fromEntries(Array.from({ length: repeats }, (_, i) => [`${i}`, set])));
+
+/** Trains to the end, from wherever the folder stands. */
+async function train(Trainer, folder, options) {
+  let began = performance.now();
+  const trainer = existsSync(join(folder, 'config.json'))
+    ? await Trainer.resume(folder, { data: options.data })
+    : new Trainer({ ...options, folder });
+  for await (const event of trainer.run()) {
+    if (event.kind === 'part' || event.kind === 'start') began = performance.now();
+    if (event.kind !== 'stop') continue;
+    const name = event.part ? [event.part.network, event.part.type].filter(Boolean).join(' ') : 'single';
+    const seconds = (performance.now() - began) / 1000;
+    console.log(`  ${name}: trained to step ${event.step}, ${seconds.toFixed(0)} s`);
+  }
+}
+
+const lowest = Math.min(minScore, ...alsoAt);
+/** All cells that any comparison may want, as plain data: overlaps and scores are the evaluation's. */
+async function found(segment, image) {
+  const { cells, cellType } = await segment(image, {
+    ...thresholds,
+    minScore: lowest,
+    removeOverlaps: false,
+  });
+  return { masks: cells.masks.toCoco(), scores: [...cells.scores], cellType };
+}
+
+const judged = [];
+for (const [i, { train: training, validation }] of folds.entries()) {
+  const name = `fold-${i + 1}`;
+  const file = join(out, name, 'predictions.json');
+  if (!existsSync(file)) {
+    console.log(
+      `${name}: ${training.items.length} pictures to train on, ${validation.items.length} held out`,
+    );
+    const pictures = Object.fromEntries(
+      training.types.map((type) => [type, training.items.filter((item) => item.type === type).length]),
+    );
+    const shares = Object.entries(stepsOf(pictures, steps)).map(([type, own]) => [type, { steps: own }]);
+    const many = repeated(training);
+    const singleFolder = join(out, name, 'single');
+    const routedFolder = join(out, name, 'routed');
+    if (!existsSync(join(singleFolder, 'results.json')))
+      await train(SegmenterTrainer, singleFolder, { data: many, config: { ...segmenterConfig, steps } });
+    const config = {
+      classifier: routerConfig,
+      segmenter: segmenterConfig,
+      segmenters: Object.fromEntries(shares),
+    };
+    await train(EnsembleTrainer, routedFolder, { data: many, config });
+
+    const inference = { device, precision };
+    const single = await CellSegmenter.load(join(singleFolder, 'segmenter.safetensors'), inference);
+    const routed = await RoutedEnsemble.load(join(routedFolder, 'ensemble'), inference);
+    const predictions = [];
+    for (const item of validation.items) {
+      const { image } = await item.load();
+      const one = await found((...call) => single.segment(...call), image);
+      const own = await found((...call) => routed.segment(...call), image);
+      predictions.push({ id: item.id, single: one, routed: own });
+    }
+    await Promise.all([single.dispose(), routed.dispose()]);
+    await save(join(name, 'predictions.json'), JSON.stringify(predictions));
+  }
+  judged.push(...read(file));
+}
+
+const items = new Map(data.items.map((item) => [item.id, item]));
+const truths = new Map();
+for (const { id } of judged) truths.set(id, (await items.get(id).load()).masks);
+
+/** One side's scores over all pictures. */
+function judge(side, atLeast) {
+  const pictures = judged.map(({ id, [side]: { masks, scores } }) => {
+    const { type, width, height } = items.get(id);
+    return { id, type, truth: truths.get(id), predicted: Masks.fromCoco(masks, { width, height }), scores };
+  });
+  return evaluate(pictures, { minScore: atLeast, removeOverlaps: thresholds.removeOverlaps });
+}
+
+const right = judged.filter(({ id, routed }) => items.get(id).type === routed.cellType).length;
+const report = { settings, pictures: judged.length, routedRight: right, comparisons: [] };
+const lines = [`The router named ${right} of ${judged.length} held-out pictures rightly.`];
+for (const atLeast of [minScore, ...alsoAt]) {
+  const [single, routed] = [await judge('single', atLeast), await judge('routed', atLeast)];
+  const comparison = compareEvaluations(single, routed, { seed });
+  const perPicture = ({ perPicture: all }) => all.map(({ id, type, kaggle }) => ({ id, type, kaggle }));
+  report.comparisons.push({
+    minScore: atLeast,
+    ...comparison,
+    perPicture: { single: perPicture(single), routed: perPicture(routed) },
+  });
+  lines.push(
+    '',
+    `Cells that score ${atLeast} or more${atLeast === minScore ? ' (decided beforehand)' : ''}:`,
+    '',
+    tableOf(comparison),
+  );
+  if (atLeast === minScore) writeFileSync(join(out, 'scores.png'), await renderPlot(plotOf(single, routed)));
+}
+await save('report.json', `${JSON.stringify(report, null, 2)}\n`);
+await save('report.md', `${lines.join('\n')}\n`);
+console.log(lines.join('\n'));

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { root } from '../support/sdk.js';
+
+interface Score {
+  id: string;
+  type: string;
+  kaggle: number;
+}
+interface Side {
+  perPicture: Score[];
+  kaggle: { mean: number };
+}
+// Plain JavaScript beside the experiment, which no compiler turns into something else.
+const { stepsOf, tableOf, plotOf } = require(join(root, 'experiments/parts.cjs')) as {
+  stepsOf(pictures: Record<string, number>, total: number): Record<string, number>;
+  tableOf(comparison: object): string;
+  plotOf(single: Side, routed: Side): { series: { name: string; points: [number, number][] }[] };
+};
+
+describe('steps of the routed side', () => {
+  test('are in proportion to the pictures of each type', () => {
+    expect(stepsOf({ astro: 6, cort: 12, shsy5y: 4 }, 220)).toEqual({ astro: 60, cort: 120, shsy5y: 40 });
+  });
+
+  test('are together those of the single network, whatever is left over', () => {
+    for (const pictures of [
+      { a: 6, b: 11, c: 5 },
+      { a: 1, b: 1, c: 1 },
+      { a: 1, b: 997, c: 2 },
+      { a: 7, b: 9, c: 17, d: 3, e: 1 },
+    ])
+      for (let total = 5; total < 300; total += 7) {
+        const shares = stepsOf(pictures, total);
+        expect(Object.values(shares).reduce((sum, steps) => sum + steps, 0)).toBe(total);
+        expect(Math.min(...Object.values(shares))).toBeGreaterThanOrEqual(1);
+        const all = Object.values(pictures).reduce((sum, count) => sum + count, 0);
+        if (Object.values(pictures).every((count) => (count * total) / all >= 1))
+          for (const [type, count] of Object.entries(pictures))
+            expect(Math.abs(shares[type]! - (count * total) / all)).toBeLessThan(1);
+      }
+  });
+
+  test('go to the largest remainder first', () => {
+    // 10 steps of 6 : 11 : 5 are 2.73, 5 and 2.27.
+    expect(stepsOf({ a: 6, b: 11, c: 5 }, 10)).toEqual({ a: 3, b: 5, c: 2 });
+  });
+
+  test('are one at least for each, or refused', () => {
+    expect(stepsOf({ a: 98, b: 1, c: 1 }, 3)).toEqual({ a: 1, b: 1, c: 1 });
+    expect(() => stepsOf({ a: 1, b: 1, c: 1 }, 2)).toThrow('2 steps are too few for 3 segmenters');
+  });
+});
+
+describe('the report', () => {
+  test('has a row for all and one a type', () => {
+    const row = { pictures: 4, first: 0.1, second: 0.25, difference: 0.15, interval: [-0.02, 0.3] };
+    const worse = { pictures: 2, first: 0.5, second: 0.4375, difference: -0.0625, interval: [-0.1, -0.02] };
+    expect(tableOf({ confidence: 0.95, ...row, perType: { astro: worse } }).split('\n')).toEqual([
+      '| | pictures | single | routed | difference (95 % interval) |',
+      '| --- | --- | --- | --- | --- |',
+      '| all | 4 | 0.100 | 0.250 | +0.150 (−0.020 to +0.300) |',
+      '| astro | 2 | 0.500 | 0.438 | −0.063 (−0.100 to −0.020) |',
+    ]);
+  });
+
+  test('draws both sides of a picture above each other, and a gap between types', () => {
+    const side = (scores: [string, string, number][]): Side => ({
+      perPicture: scores.map(([id, type, kaggle]) => ({ id, type, kaggle })),
+      kaggle: { mean: 0.5 },
+    });
+    const single = side([
+      ['a', 'cort', 0.75],
+      ['b', 'astro', 0.5],
+      ['c', 'cort', 0.25],
+    ]);
+    // In another order: pictures are paired by id.
+    const routed = side([
+      ['c', 'cort', 0.375],
+      ['a', 'cort', 0.125],
+      ['b', 'astro', 0.625],
+    ]);
+    const { series } = plotOf(single, routed);
+    const [first, second] = series.map(({ points }) => points);
+    expect(first).toEqual([
+      [1, 0.5],
+      [1.5, Number.NaN],
+      [2, 0.25],
+      [3, 0.75],
+    ]);
+    expect(second!.map(([, score]) => score)).toEqual([0.625, Number.NaN, 0.375, 0.125]);
+    expect(series.map(({ name }) => name)).toEqual(['single, mean 0.500', 'routed, mean 0.500']);
+  });
+});
