@@ -234,6 +234,8 @@ TEST_CASE("GPU: a compiled network's stages are the CPU's" * doctest::skip(no_gp
 
 TEST_CASE("GPU: a batch is the same at first, recorded and replayed" * doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
+  // The default stream cannot be recorded.
+  cuda::enter(0);
   torch::manual_seed(6);
   model::MaskRcnn network(test::small_config());
   network->eval();
