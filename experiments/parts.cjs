@@ -18,16 +18,23 @@ function stepsOf(pictures, total) {
 
 const told = (value) => value.toFixed(3);
 const signed = (value) => (value < 0 ? '−' : '+') + told(Math.abs(value));
-const rows = ({ perType = {}, ...all }) => [['all', all], ...Object.entries(perType)];
+const rows = ({ perType = {}, ...all }) => [all, ...Object.values(perType)];
+const change = ({ difference, interval }) => `${signed(difference)} (${interval.map(signed).join(' to ')})`;
 
-/** A comparison as a Markdown table: both sides, and what routing changes. */
-function tableOf(comparison) {
-  const lines = rows(comparison).map(([name, { pictures, first, second, difference, interval }]) => {
-    const change = `${signed(difference)} (${interval.map(signed).join(' to ')})`;
-    return `| ${name} | ${pictures} | ${told(first)} | ${told(second)} | ${change} |`;
+/**
+ * A Markdown table of two comparisons with the single network: routed as it is, and by a router that is never wrong.
+ * The intervals are in brackets.
+ */
+function tableOf(routed, unerring) {
+  const names = ['all', ...Object.keys(routed.perType ?? {})];
+  const [own, best] = [rows(routed), rows(unerring)];
+  const lines = names.map((name, i) => {
+    const { pictures, first, second } = own[i];
+    const scores = [first, second, best[i].second].map(told);
+    return `| ${[name, pictures, ...scores, change(own[i]), change(best[i])].join(' | ')} |`;
   });
-  const head = `| | pictures | single | routed | difference (${100 * comparison.confidence} % interval) |`;
-  return [head, '| --- | --- | --- | --- | --- |', ...lines].join('\n');
+  const head = 'pictures | single | routed | unerring | routed less single | unerring less single';
+  return [`| | ${head} |`, '| --- | --- | --- | --- | --- | --- | --- |', ...lines].join('\n');
 }
 
 /** What renderPlot draws: each type's pictures by their single score, single and routed above each other. */

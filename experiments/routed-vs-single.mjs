@@ -1,11 +1,12 @@
 // The notebook's headline as an experiment: one Mask R-CNN for all cell types, or one a type behind a router?
 //
 //   node experiments/routed-vs-single.mjs --data train.csv --out FOLDER [--config FILE] [--start WEIGHTS]
-//       [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
+//       [--router-start WEIGHTS] [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
 //
 // Within each fold both sides have the same network, the same start, the same pictures and the same number of segmenter
 // steps in all: the routed side's are shared out by the types' pictures, so that a picture is seen as often by either. The
-// router is trained on the fold's pictures too. Each picture is judged once, by networks that have not seen it.
+// router is trained on the fold's pictures too; what the same segmenters do behind a router that
+// is never wrong is told beside it. Each picture is judged once, by networks that have not seen it.
 // FOLDER gets report.json, report.md and scores.png, and keeps every run: what was interrupted goes on. The
 // configuration is two-core.json where none is given; docs/routed-vs-single.md says what came out.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     out: text,
     config: { ...text, default: join(here, 'two-core.json') },
     start: text,
+    'router-start': text,
     steps: text,
     'router-steps': text,
     folds: { ...text, default: '3' },
@@ -49,10 +51,11 @@ const { device, precision } = values;
 const { segmenter, router, repeats, thresholds, minScore, alsoAt, ...given } = read(values.config);
 const steps = Number(values.steps ?? given.steps);
 const seed = Number(values.seed);
-const start = values.start && { start: { kind: 'checkpoint', path: resolve(values.start) } };
+const from = (path) => path && { start: { kind: 'checkpoint', path: resolve(path) } };
 const place = { seed, device, precision };
-const segmenterConfig = { ...segmenter, ...place, ...start };
-const routerConfig = { ...router, ...place, steps: Number(values['router-steps'] ?? router.steps) };
+const segmenterConfig = { ...segmenter, ...place, ...from(values.start) };
+const routerSteps = Number(values['router-steps'] ?? router.steps);
+const routerConfig = { ...router, ...place, ...from(values['router-start']), steps: routerSteps };
 
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
@@ -89,12 +92,9 @@ async function train(Trainer, folder, options) {
 
 const lowest = Math.min(minScore, ...alsoAt);
 /** All cells that any comparison may want, as plain data: overlaps and scores are the evaluation's. */
-async function found(segment, image) {
-  const { cells, cellType } = await segment(image, {
-    ...thresholds,
-    minScore: lowest,
-    removeOverlaps: false,
-  });
+async function found(network, image, options = {}) {
+  const asked = { ...thresholds, minScore: lowest, removeOverlaps: false, ...options };
+  const { cells, cellType } = await network.segment(image, asked);
   return { masks: cells.masks.toCoco(), scores: [...cells.scores], cellType };
 }
 
@@ -128,9 +128,9 @@ for (const [i, { train: training, validation }] of folds.entries()) {
     const predictions = [];
     for (const item of validation.items) {
       const { image } = await item.load();
-      const one = await found((...call) => single.segment(...call), image);
-      const own = await found((...call) => routed.segment(...call), image);
-      predictions.push({ id: item.id, single: one, routed: own });
+      const own = await found(routed, image);
+      const unerring = own.cellType === item.type ? own : await found(routed, image, { cellType: item.type });
+      predictions.push({ id: item.id, single: await found(single, image), routed: own, unerring });
     }
     await Promise.all([single.dispose(), routed.dispose()]);
     await save(join(name, 'predictions.json'), JSON.stringify(predictions));
@@ -139,14 +139,14 @@ for (const [i, { train: training, validation }] of folds.entries()) {
 }
 
 const items = new Map(data.items.map((item) => [item.id, item]));
-const truths = new Map();
-for (const { id } of judged) truths.set(id, (await items.get(id).load()).masks);
+const truth = new Map();
+for (const { id } of judged) truth.set(id, (await items.get(id).load()).masks);
 
 /** One side's scores over all pictures. */
 function judge(side, atLeast) {
   const pictures = judged.map(({ id, [side]: { masks, scores } }) => {
     const { type, width, height } = items.get(id);
-    return { id, type, truth: truths.get(id), predicted: Masks.fromCoco(masks, { width, height }), scores };
+    return { id, type, truth: truth.get(id), predicted: Masks.fromCoco(masks, { width, height }), scores };
   });
   return evaluate(pictures, { minScore: atLeast, removeOverlaps: thresholds.removeOverlaps });
 }
@@ -155,21 +155,28 @@ const right = judged.filter(({ id, routed }) => items.get(id).type === routed.ce
 const report = { settings, pictures: judged.length, routedRight: right, comparisons: [] };
 const lines = [`The router named ${right} of ${judged.length} held-out pictures rightly.`];
 for (const atLeast of [minScore, ...alsoAt]) {
-  const [single, routed] = [await judge('single', atLeast), await judge('routed', atLeast)];
-  const comparison = compareEvaluations(single, routed, { seed });
-  const perPicture = ({ perPicture: all }) => all.map(({ id, type, kaggle }) => ({ id, type, kaggle }));
-  report.comparisons.push({
-    minScore: atLeast,
-    ...comparison,
-    perPicture: { single: perPicture(single), routed: perPicture(routed) },
+  const sides = {};
+  for (const side of ['single', 'routed', 'unerring']) sides[side] = await judge(side, atLeast);
+  const { single, routed, unerring } = sides;
+  const comparisons = {
+    routed: compareEvaluations(single, routed, { seed }),
+    unerring: compareEvaluations(single, unerring, { seed }),
+  };
+  const perPicture = single.perPicture.map(({ id, type, truths, kaggle }, i) => {
+    return {
+      id,
+      type,
+      truths,
+      single: kaggle,
+      routed: routed.perPicture[i].kaggle,
+      unerring: unerring.perPicture[i].kaggle,
+    };
   });
-  lines.push(
-    '',
-    `Cells that score ${atLeast} or more${atLeast === minScore ? ' (decided beforehand)' : ''}:`,
-    '',
-    tableOf(comparison),
-  );
-  if (atLeast === minScore) writeFileSync(join(out, 'scores.png'), await renderPlot(plotOf(single, routed)));
+  report.comparisons.push({ minScore: atLeast, ...comparisons, perPicture });
+  const chosen = atLeast === minScore;
+  lines.push('', `Cells that score above ${atLeast}${chosen ? ', as was decided beforehand' : ''}:`, '');
+  lines.push(tableOf(comparisons.routed, comparisons.unerring));
+  if (chosen) writeFileSync(join(out, 'scores.png'), await renderPlot(plotOf(single, routed)));
 }
 await save('report.json', `${JSON.stringify(report, null, 2)}\n`);
 await save('report.md', `${lines.join('\n')}\n`);

@@ -55,10 +55,11 @@ test('judges every picture once by either side, and a killed run ends as one tha
   const { pictures, comparisons } = json('whole', 'report.json');
   expect(pictures).toBe(9);
   expect(comparisons.map(({ minScore }: { minScore: number }) => minScore)).toEqual([0.05, 0.5]);
-  for (const { perType, perPicture } of comparisons) {
-    expect(perType).toMatchObject({ round: { pictures: 5 }, square: { pictures: 4 } });
-    for (const side of [perPicture.single, perPicture.routed])
-      expect(new Set(side.map(({ id }: { id: string }) => id)).size).toBe(9);
+  for (const { routed, unerring, perPicture } of comparisons) {
+    for (const { perType } of [routed, unerring])
+      expect(perType).toMatchObject({ round: { pictures: 5 }, square: { pictures: 4 } });
+    expect(routed.first).toBe(unerring.first);
+    expect(new Set(perPicture.map(({ id }: { id: string }) => id)).size).toBe(9);
   }
   const steps = (...path: string[]) => json('whole', ...path, 'results.json').step;
   for (const fold of ['fold-1', 'fold-2']) {
