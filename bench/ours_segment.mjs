@@ -1,46 +1,65 @@
-// Time, peak memory and event-loop delay of cellroute's Mask R-CNN on one picture: one line of JSON.
-//   node bench/ours_segment.mjs PICTURE WEIGHTS CONFIG.json|- REPEATS MIN_SCORE MASK_THRESHOLD [PRECISION]
+// cellroute's Mask R-CNN on one picture. The argument is a task in JSON: {picture, weights, config, precision, options}.
+// Says what loading took; then, for each line {warmup, repeats} on stdin, a line of JSON: seconds, cells, peak memory,
+// event-loop delay, and the seconds of each stage.
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
 import { CellSegmenter, loadNative } from 'cellroute';
 import sharp from 'sharp';
 
-const [picture, weights, configFile, repeats, minScore, maskThreshold, precision = 'float32'] =
-  process.argv.slice(2);
+const task = JSON.parse(process.argv[2]);
 const peakMb = () => Math.round(process.resourceUsage().maxRSS / 102.4) / 10;
+const say = (value) => console.log(JSON.stringify(value));
+
+// The profile is a line on stderr a picture: it is taken out there.
+process.env.CELLROUTE_PROFILE = '1';
+const profiles = [];
+const write = process.stderr.write.bind(process.stderr);
+process.stderr.write = (chunk, ...rest) => {
+  if (!String(chunk).startsWith('{"width"')) return write(chunk, ...rest);
+  profiles.push(JSON.parse(chunk));
+  return true;
+};
 
 // Decoded once, outside, as for the peer.
-const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+const { data, info } = await sharp(task.picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
 const image = { data: new Uint8Array(data), width: info.width, height: info.height, channels: info.channels };
-const options = { minScore: Number(minScore), maskThreshold: Number(maskThreshold) };
 
+// The file's pages are in memory then: what is timed is loading, not the disk.
+readFileSync(task.weights);
 const started = performance.now();
-const config = configFile === '-' ? {} : { config: JSON.parse(readFileSync(configFile, 'utf8')) };
-const segmenter = await CellSegmenter.load(weights, { ...config, precision });
-const loadSeconds = (performance.now() - started) / 1000;
-const loadedRss = peakMb();
+const segmenter = await CellSegmenter.load(task.weights, {
+  ...(task.config ? { config: task.config } : {}),
+  precision: task.precision,
+});
+say({
+  load_seconds: Math.round(performance.now() - started) / 1000,
+  loaded_rss_mb: peakMb(),
+  versions: { node: process.version, libtorch: loadNative().libtorchVersion },
+});
 
-await segmenter.segment(image, options);
-const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
-const seconds = [];
-let cells = 0;
-for (let i = 0; i < Number(repeats); i++) {
-  const start = performance.now();
-  cells = (await segmenter.segment(image, options)).cells.length;
-  seconds.push(Math.round(performance.now() - start) / 1000);
-}
-delay.disable();
-console.log(
-  JSON.stringify({
+for await (const line of createInterface({ input: process.stdin })) {
+  const { warmup, repeats, options } = { options: task.options, ...JSON.parse(line) };
+  for (let i = 0; i < warmup; i++) await segmenter.segment(image, options);
+  profiles.length = 0;
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const seconds = [];
+  let cells;
+  for (let i = 0; i < repeats; i++) {
+    const start = performance.now();
+    ({ cells } = await segmenter.segment(image, options));
+    seconds.push(Math.round(performance.now() - start) / 1000);
+  }
+  delay.disable();
+  say({
     seconds,
-    load_seconds: Math.round(loadSeconds * 1000) / 1000,
     peak_rss_mb: peakMb(),
-    loaded_rss_mb: loadedRss,
-    detections: cells,
+    detections: cells.length,
+    scores: Array.from(cells.scores, (score) => Math.round(score * 1e6) / 1e6),
     // monitorEventLoopDelay counts its own 1 ms timer in.
     event_loop_delay_ms: { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 },
-    versions: { node: process.version, libtorch: loadNative().libtorchVersion },
-  }),
-);
+    stages: profiles.map((profile) => profile.seconds),
+  });
+}
 await segmenter.dispose();

@@ -36,6 +36,7 @@ const network = await SegmenterNetwork.create(config, {
   updateBatchStatistics: task.updateStatistics,
   averageDecay: null,
   precision: task.precision,
+  deterministic: false,
   seed: 1,
   sampling: {
     rpnFgIou: 0.7,

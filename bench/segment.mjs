@@ -10,12 +10,11 @@
 // the precision of ours. Each side runs in a process of its own, so that peak memory is its own.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measure } from './side.mjs';
+import { beside, memoryBeside } from './compare.mjs';
+import { inTurns, measure, oursSegment, peer, python, torchvisionSegment } from './side.mjs';
 
-const bench = resolve(fileURLToPath(import.meta.url), '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -34,77 +33,44 @@ if (!picture) {
   process.exit(2);
 }
 
-const python = process.env.PYTHON ?? 'python3';
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
-const weights = values.stored ?? join(folder, 'formula.safetensors');
-const config = values.stored ? '-' : join(folder, 'config.json');
-const detections = Number(values.detections);
-const described = { backbone: { norm: { kind: 'batch' } }, box: { detectionsPerImage: detections } };
-if (!values.stored) writeFileSync(config, JSON.stringify(described));
-
-const sides = { cellroute: [], torchvision: [] };
+const task = {
+  picture,
+  weights: values.stored ?? join(folder, 'formula.safetensors'),
+  precision: values.precision,
+  options: { minScore: Number(values['min-score']), maskThreshold: 0.5 },
+  ...(!values.stored && {
+    config: { backbone: { norm: { kind: 'batch' } }, box: { detectionsPerImage: Number(values.detections) } },
+  }),
+};
+const peerArgs = ['--detections', values.detections, '--min-score', values['min-score']];
+let sides;
 try {
-  const peer = join(bench, 'peers', 'torchvision_segment.py');
-  const shared = [
-    '--picture',
-    picture,
-    '--detections',
-    values.detections,
-    '--min-score',
-    values['min-score'],
-    ...(values.stored ? ['--stored', values.stored] : []),
-  ];
-  if (!values.stored) measure(python, [peer, ...shared, '--save-weights', weights]);
-  for (let round = 0; round < Number(values.rounds); round++) {
-    sides.torchvision.push(measure(python, [peer, ...shared, '--repeats', values.repeats]));
-    sides.cellroute.push(
-      measure(process.execPath, [
-        join(bench, 'ours_segment.mjs'),
-        picture,
-        weights,
-        config,
-        values.repeats,
-        values['min-score'],
-        '0.5',
-        values.precision,
-      ]),
-    );
-  }
+  if (values.stored) peerArgs.push('--stored', values.stored);
+  else measure(python, [peer('prepare.py'), 'weights', task.weights]);
+  sides = await inTurns(
+    { torchvision: () => torchvisionSegment(picture, peerArgs), cellroute: () => oursSegment(task) },
+    Number(values.rounds),
+    () => ({ warmup: 1, repeats: Number(values.repeats) }),
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const summary = Object.fromEntries(
-  Object.entries(sides).map(([name, runs]) => [
-    name,
-    {
-      seconds: median(runs.flatMap((run) => run.seconds)),
-      peak_rss_mb: Math.max(...runs.map((run) => run.peak_rss_mb)),
-      detections: runs[0].detections,
-    },
-  ]),
-);
-const { cellroute: ours, torchvision: theirs } = summary;
-const row = (name, a, b, ratio) =>
-  console.log(`${name.padEnd(26)} ${String(a).padStart(10)} ${String(b).padStart(12)} ${ratio.padStart(10)}`);
-console.log(`${picture}, ${cpus().length} x ${cpus()[0].model}; torchvision's time over ours`);
+const { cellroute, torchvision } = sides;
+const time = beside(cellroute, torchvision);
+if (time.skipped) throw new Error(time.skipped);
+const memory = memoryBeside(cellroute, torchvision);
+const row = (name, ...columns) =>
+  console.log(`${name.padEnd(26)} ${columns.map((text) => String(text).padStart(12)).join(' ')}`);
+console.log(`${picture}, ${cpus().length} x ${cpus()[0].model}`);
 row('', 'cellroute', 'torchvision', 'ratio');
-row(
-  'seconds a picture',
-  ours.seconds.toFixed(3),
-  theirs.seconds.toFixed(3),
-  (theirs.seconds / ours.seconds).toFixed(2),
-);
-row(
-  'peak resident MB',
-  ours.peak_rss_mb,
-  theirs.peak_rss_mb,
-  (theirs.peak_rss_mb / ours.peak_rss_mb).toFixed(2),
-);
-row('cells', ours.detections, theirs.detections, '');
-const loop = sides.cellroute[0].event_loop_delay_ms;
+row('seconds a picture', time.ours, time.peer, time.value.toFixed(2));
+row('peak resident', memory.ours, memory.peer, (1 / memory.value).toFixed(2));
+const loop = cellroute.answers[0].event_loop_delay_ms;
 console.log(
-  `event loop while segmenting: p99 ${loop.p99.toFixed(1)} ms, max ${loop.max.toFixed(1)} ms; load ${sides.cellroute[0].load_seconds} s`,
+  `${time.note}\nevent loop while segmenting: p99 ${loop.p99.toFixed(1)} ms, max ${loop.max.toFixed(1)} ms`,
 );
-if (values.json) writeFileSync(values.json, JSON.stringify({ summary, sides }, null, 2));
+console.log(
+  `load ${cellroute.ready.load_seconds} s; stages ${JSON.stringify(cellroute.answers[0].stages.at(-1))}`,
+);
+if (values.json) writeFileSync(values.json, JSON.stringify({ time, memory, sides }, null, 2));

@@ -1,7 +1,6 @@
-"""What the peers' scripts share: the networks they measure, the picture, and the peak of their memory."""
+"""What the peers' scripts share: the networks they measure, and the picture."""
 
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from torchvision.models.detection.mask_rcnn import MaskRCNN
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "golden" / "make"))
 import formula  # noqa: E402
 import networks  # noqa: E402
-
-
-def peak_rss_mb() -> float:
-    """The largest resident size of this process so far. Linux counts in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
 def read_picture(path: Path) -> torch.Tensor:

@@ -1,6 +1,8 @@
-"""Time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one picture: one line of JSON.
+"""Time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one picture.
 
-    python bench/peers/torchvision_segment.py --picture PICTURE [--weights model.pth] [--repeats 3]
+    python bench/peers/torchvision_segment.py --picture PICTURE [--weights model.pth]
+
+Says when it is ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON.
 
 Without --weights the network is filled by the goldens' weight formula (see test/golden/make/formula.py): no cells are
 meant, but every stage works as hard as it can, up to --detections. A repeat is what a caller waits for: the network,
@@ -17,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from network import peak_rss_mb, read_picture, resnet50_fpn, stored, stored_config, stretched
+from network import read_picture, resnet50_fpn, stored, stored_config, stretched
+from process import peak_rss_mb, say
 from pycocotools import mask as coco_mask
-from safetensors.torch import save_file
 from torchvision.models.detection.mask_rcnn import MaskRCNN
 
 
@@ -52,7 +54,6 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="state dict; the weight formula where it is not given")
     parser.add_argument("--stored", type=Path, help="a file of cellroute's: its network, for square pictures")
-    parser.add_argument("--save-weights", type=Path, help="write the network's tensors as safetensors and stop")
     parser.add_argument("--classes", type=int, default=2, help="with the background")
     parser.add_argument("--min-size", type=int, default=800, help="short side after the resize")
     parser.add_argument("--max-size", type=int, default=1333, help="limit of the long side")
@@ -61,8 +62,6 @@ def main() -> None:
     parser.add_argument("--nms", type=float, default=0.5, help="IoU over which the lower score is dropped")
     parser.add_argument("--mask-threshold", type=float, default=0.5)
     parser.add_argument("--detections", type=int, default=539, help="most detections of a picture")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--warmup", type=int, default=1, help="runs before the timed ones")
     parser.add_argument("--threads", type=int, help="torch's threads; torch's own choice where not given")
     options = parser.parse_args()
     if options.threads is not None:
@@ -72,43 +71,33 @@ def main() -> None:
     if options.stored is not None:
         picture = stretched(picture, stored_config(options.stored)["intensity"])
     model = build(options)
-    if options.save_weights is not None:
-        save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, options.save_weights)
-        print(json.dumps({"saved": str(options.save_weights)}))
-        return
-    loaded = peak_rss_mb()
 
-    seconds, encoding = [], []
-    for run in range(options.warmup + options.repeats):
-        start = time.perf_counter()
-        found = model([picture])[0]
-        masks = found["masks"][:, 0] > options.mask_threshold
-        segmented = time.perf_counter()
-        # The layout that pycocotools wants: column by column, cells last.
-        coco_mask.encode(np.asfortranarray(masks.permute(1, 2, 0).numpy().astype(np.uint8)))
-        encoded = time.perf_counter()
-        if run >= options.warmup:
-            seconds.append(round(segmented - start, 4))
-            encoding.append(round(encoded - segmented, 4))
-    print(
-        json.dumps(
+    versions = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
+    say({"loaded_rss_mb": peak_rss_mb(), "threads": torch.get_num_threads(), "versions": versions})
+    for line in sys.stdin:
+        request = json.loads(line)
+        seconds, encoding = [], []
+        for run in range(request["warmup"] + request["repeats"]):
+            start = time.perf_counter()
+            found = model([picture])[0]
+            masks = found["masks"][:, 0] > options.mask_threshold
+            segmented = time.perf_counter()
+            # The layout that pycocotools wants: column by column, cells last.
+            coco_mask.encode(np.asfortranarray(masks.permute(1, 2, 0).numpy().astype(np.uint8)))
+            encoded = time.perf_counter()
+            if run >= request["warmup"]:
+                seconds.append(round(segmented - start, 4))
+                encoding.append(round(encoded - segmented, 4))
+        say(
             {
                 "seconds": seconds,
                 "encoding_seconds": encoding,
                 "peak_rss_mb": peak_rss_mb(),
-                "loaded_rss_mb": loaded,
                 "detections": len(found["scores"]),
                 "scores": [round(score, 6) for score in found["scores"].tolist()],
                 "size": list(picture.shape[1:]),
-                "threads": torch.get_num_threads(),
-                "versions": {
-                    "python": sys.version.split()[0],
-                    "torch": torch.__version__,
-                    "torchvision": torchvision.__version__,
-                },
             }
         )
-    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ outside of what is timed, to the dense tensors that torchvision takes.
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -13,25 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
+from network import formula, networks
 from PIL import Image
+from process import peak_rss_mb, say
 from pycocotools import mask as coco_mask
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "golden" / "make"))
-import formula  # noqa: E402
-import networks  # noqa: E402
-
 NORMS = {"frozen-batch": FrozenBatchNorm2d, "batch": nn.BatchNorm2d}
 STAGES = ["layer4", "layer3", "layer2", "layer1", "conv1"]
-
-
-def peak_rss_mb() -> float:
-    """The largest resident size of this process so far. Linux counts in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
 def build(task: dict) -> MaskRCNN:
@@ -81,7 +72,7 @@ def main() -> None:
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=task["precision"] == "bfloat16")
 
     versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
-    print(json.dumps({**versions, "threads": torch.get_num_threads()}), flush=True)
+    say({**versions, "threads": torch.get_num_threads()})
     for _ in sys.stdin:
         start = time.perf_counter()
         with autocast:
@@ -91,7 +82,7 @@ def main() -> None:
         optimizer.step()
         values = {name: loss.item() for name, loss in losses.items()}
         seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, "losses": values, "peak_rss_mb": peak_rss_mb()}), flush=True)
+        say({"seconds": seconds, "losses": values, "peak_rss_mb": peak_rss_mb()})
 
 
 if __name__ == "__main__":

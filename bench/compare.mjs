@@ -1,0 +1,45 @@
+// Figures of sides that took turns (`inTurns`).
+import { median } from './side.mjs';
+
+export const secondsOf = (side) => median(side.answers.flatMap(({ seconds }) => seconds));
+export const peakOf = (side) => Math.max(...side.answers.map((answer) => answer.peak_rss_mb));
+
+/** How many times as fast `own` is. Each round is put beside the peer's: the machine's other work weighs on both alike. */
+export const timesAsFast = (own, peer) =>
+  median(own.answers.map(({ seconds }, i) => median(peer.answers[i].seconds) / median(seconds)));
+
+/** A row's result of two sides; `gflop` is the work of ours as direct convolutions would need it. */
+export function beside(own, peer, gflop) {
+  const failure = own.failure ?? peer.failure;
+  if (failure) return { skipped: failure };
+  return {
+    value: timesAsFast(own, peer),
+    ours: `${significant(secondsOf(own))} s`,
+    peer: `${significant(secondsOf(peer))} s`,
+    ...(gflop ? { gflops: gflop / secondsOf(own) } : {}),
+    note: agreement(own.answers[0], peer.answers[0]),
+  };
+}
+
+/** The same of their peaks of memory. */
+export function memoryBeside(own, peer) {
+  const failure = own.failure ?? peer.failure;
+  if (failure) return { skipped: failure };
+  return {
+    value: peakOf(own) / peakOf(peer),
+    ours: `${Math.round(peakOf(own))} MB`,
+    peer: `${Math.round(peakOf(peer))} MB`,
+  };
+}
+
+export const significant = (number) => (number < 100 ? number.toPrecision(3) : number.toFixed(0));
+
+/** Whether both found the same cells: how many, and how far the scores of those that both have are apart. */
+function agreement(own, peer) {
+  if (!own.scores || !peer.scores) return '';
+  const gap = own.scores.reduce(
+    (most, score, i) => Math.max(most, Math.abs(score - (peer.scores[i] ?? score))),
+    0,
+  );
+  return `${own.detections} of the peer's ${peer.detections} cells, scores within ${gap.toPrecision(1)}`;
+}

@@ -1,0 +1,69 @@
+// The backbone and its feature pyramid alone. Ours are the seconds of these two stages of the profile, in a picture that is
+// segmented as it comes; the peers run the same part of torchvision's network.
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beside } from '../compare.mjs';
+import { inTurns, measure, median, peer, python, Side } from '../side.mjs';
+import { oursR50 } from './r50.mjs';
+
+const [width, height] = [1088, 800];
+const gflop = 240;
+
+export const ids = ['backbone-openvino', 'backbone-onnx', 'backbone-bfloat16'];
+
+/** The seconds of a whole picture replaced by those of its backbone. */
+const ofStages = (side) => ({
+  ...side,
+  answers: side.answers.map(({ stages }) => ({ seconds: stages.map(({ backbone, fpn }) => backbone + fpn) })),
+});
+
+export async function run(context) {
+  const { wanted, folder, lacks, bfloat16, rounds, repeats, log } = context;
+  const picture = join(folder, 'backbone.png');
+  await sharp(context.picture).resize(width, height, { fit: 'fill' }).toFile(picture);
+  const size = [String(height), String(width)];
+  let file;
+  if (!lacks.openvino || !lacks.onnx) {
+    log('backbone: export');
+    file = join(folder, 'backbone.onnx');
+    measure(python, [peer('prepare.py'), 'backbone', file, ...size]);
+  }
+  // As little as can be of what follows.
+  const options = { minScore: 1, rpn: { preNmsTopN: 1, postNmsTopN: 1 } };
+  const our = (precision) => () => oursR50({ ...context, picture }, { options, precision, resize: null });
+  const theirs = (runtime, precision) => () =>
+    new Side(python, [peer('backbone.py'), runtime, precision, ...size, file ?? '']);
+  const low = wanted('backbone-bfloat16') && bfloat16;
+  const makers = {
+    torchvision: theirs('torchvision', 'float32'),
+    ...(!lacks.openvino && wanted('backbone-openvino') && { openvino: theirs('openvino', 'float32') }),
+    ...(!lacks.onnx && wanted('backbone-onnx') && { onnx: theirs('onnxruntime', 'float32') }),
+    cellroute: our('float32'),
+    ...(low && { low: our('bfloat16') }),
+    ...(low && !lacks.openvino && { openvinoLow: theirs('openvino', 'bfloat16') }),
+  };
+  log(`backbone: ${Object.keys(makers).join(', ')} in turns`);
+  const sides = await inTurns(makers, rounds, () => ({ warmup: 1, repeats }));
+  const faster = (own, against, reason) => {
+    if (reason) return { skipped: reason };
+    return { ...beside(ofStages(own), against, gflop), note: torchvisionNote(sides.torchvision) };
+  };
+  return {
+    results: {
+      'backbone-openvino': () => faster(sides.cellroute, sides.openvino, lacks.openvino),
+      'backbone-onnx': () => faster(sides.cellroute, sides.onnx, lacks.onnx),
+      'backbone-bfloat16': () =>
+        faster(
+          sides.low,
+          sides.openvinoLow,
+          bfloat16 ? lacks.openvino : 'this processor has no products of bfloat16',
+        ),
+    },
+    sides,
+  };
+}
+
+function torchvisionNote(side) {
+  if (side.failure) return '';
+  return `torchvision ${median(side.answers.flatMap(({ seconds }) => seconds)).toFixed(2)} s`;
+}

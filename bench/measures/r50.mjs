@@ -1,0 +1,99 @@
+// One picture through Mask R-CNN ResNet50-FPN: ours, torchvision's, and ONNX Runtime with torchvision's network.
+import { join } from 'node:path';
+import { beside, memoryBeside } from '../compare.mjs';
+import { inTurns, measure, oursSegment, peer, python, Side, torchvisionSegment } from '../side.mjs';
+
+/** GFLOP of backbone, pyramid, RPN and box head, and of a mask. */
+const [gflopPicture, gflopMask] = [354, 1.06];
+export const detections = 539;
+/** Scores so low, and overlaps so large, that the network keeps that many. */
+export const everyScore = '0.01';
+const nms = '0.6';
+
+export const ids = ['r50', 'r50-bfloat16', 'r50-all', 'r50-all-onnx', 'memory', 'load', 'event-loop'];
+
+/** A process of ours that segments `picture` by R50-FPN with formula weights. */
+export const oursR50 = ({ picture, weights }, { options, precision = 'float32', box, resize }) =>
+  oursSegment({
+    picture,
+    weights,
+    precision,
+    config: {
+      backbone: { norm: { kind: 'batch' } },
+      box: { detectionsPerImage: detections, scoreThreshold: Number(everyScore), ...box },
+      ...(resize === undefined ? {} : { resize }),
+    },
+    options: { minScore: Number(everyScore), maskThreshold: 0.5, nmsThreshold: Number(nms), ...options },
+  });
+
+/** Halfway between the score of the 300th cell and the next: as many are above it, whoever computes them. */
+async function scoreOf300(context) {
+  const { one } = await inTurns({ one: () => oursR50(context, {}) }, 1, () => ({ warmup: 0, repeats: 1 }));
+  if (one.failure) throw new Error(one.failure);
+  const scores = one.answers[0].scores.toSorted((a, b) => b - a);
+  return scores.length > 300 ? (scores[299] + scores[300]) / 2 : Number(everyScore);
+}
+
+function exportNetwork({ folder, picture, log }) {
+  log('R50-FPN: export for ONNX Runtime');
+  const file = join(folder, 'network.onnx');
+  measure(python, [peer('prepare.py'), 'network', file, picture, everyScore, nms, String(detections)]);
+  return file;
+}
+
+/** The sides that the wanted rows need. */
+async function sidesFor(context) {
+  const { wanted, picture, bfloat16, lacks } = context;
+  const makers = {};
+  if (ids.slice(0, 5).some(wanted)) {
+    const args = ['--detections', String(detections), '--min-score', everyScore, '--nms', nms];
+    makers.torchvision = () => torchvisionSegment(picture, args);
+  }
+  // A process each, so that one's peak of memory is not another's.
+  if (ids.slice(2).some(wanted)) makers.all = () => oursR50(context, {});
+  if (wanted('r50') || (wanted('r50-bfloat16') && bfloat16)) {
+    const options = { minScore: await scoreOf300(context) };
+    if (wanted('r50')) makers.some = () => oursR50(context, { options });
+    if (wanted('r50-bfloat16') && bfloat16) {
+      makers.low = () => oursR50(context, { options, precision: 'bfloat16' });
+    }
+  }
+  if (wanted('r50-all-onnx') && !lacks.onnx) {
+    const file = exportNetwork(context);
+    makers.onnx = () => new Side(python, [peer('onnxruntime_segment.py'), file, picture]);
+  }
+  return makers;
+}
+
+export async function run(context) {
+  const { bfloat16, lacks, rounds, repeats, log } = context;
+  const makers = await sidesFor(context);
+  log(`R50-FPN: ${Object.keys(makers).join(', ')} in turns`);
+  const sides = await inTurns(makers, rounds, (name, round) => {
+    const isPeer = name === 'torchvision' || name === 'onnx';
+    // Ours gives its memory back between two turns: each begins with a picture that is not counted.
+    return { warmup: isPeer && round > 0 ? 0 : 1, repeats: isPeer ? 1 : repeats };
+  });
+  const faster = (own, against, reason) =>
+    reason
+      ? { skipped: reason }
+      : beside(own, against, gflopPicture + gflopMask * (own.answers[0]?.detections ?? 0));
+  const { torchvision, all, some, low, onnx } = sides;
+  const one = (figure) => (all.failure ? { skipped: all.failure } : figure());
+  const results = {
+    r50: () => faster(some, torchvision),
+    'r50-bfloat16': () =>
+      faster(low, torchvision, bfloat16 ? undefined : 'this processor has no products of bfloat16'),
+    'r50-all': () => faster(all, torchvision),
+    'r50-all-onnx': () => faster(all, onnx, lacks.onnx),
+    memory: () => memoryBeside(all, torchvision),
+    load: () =>
+      one(() => ({ value: all.ready.load_seconds, ours: `${all.ready.load_seconds.toFixed(2)} s` })),
+    'event-loop': () =>
+      one(() => {
+        const p99 = Math.max(...all.answers.map((answer) => answer.event_loop_delay_ms.p99));
+        return { value: p99, ours: `${p99.toFixed(1)} ms` };
+      }),
+  };
+  return { results, sides };
+}

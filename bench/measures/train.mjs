@@ -1,0 +1,43 @@
+// A training step (forward, backward, SGD) of ours and of torchvision on the same batch from the same weights, in turns.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beside } from '../compare.mjs';
+import { drawCells } from '../drawn.mjs';
+import { inTurns, ours, peer, python, Side } from '../side.mjs';
+
+export const ids = ['train'];
+
+/** What a step is of: `r50` as the seed trains it, `starter` the network of test/ensemble with norms in training. */
+export const presets = {
+  r50: { batch: 2, width: 704, height: 520, cells: 40, norm: 'frozen-batch', updateStatistics: false },
+  starter: { batch: 4, width: 256, height: 256, cells: 30, norm: 'batch', updateStatistics: true },
+};
+
+/** Both sides through `rounds` steps, and one before them that is not counted. */
+export async function trainInTurns(task, { batch, folder, rounds }) {
+  const pictures = [];
+  for (let i = 0; i < batch; i++) pictures.push(await drawCells(join(folder, `train-${i}.png`), i + 1, task));
+  const file = join(folder, 'train.json');
+  writeFileSync(file, JSON.stringify({ ...task, pictures, weights: join(folder, 'train.safetensors') }));
+  const sides = await inTurns(
+    {
+      // First, as it writes the weights that both start from.
+      torchvision: () => new Side(python, [peer('torchvision_train_step.py'), file]),
+      cellroute: () => new Side(process.execPath, [ours('ours_train_step.mjs'), file]),
+    },
+    rounds + 1,
+    () => 'step',
+  );
+  for (const side of Object.values(sides)) {
+    side.answers = side.answers.slice(1).map((answer) => ({ ...answer, seconds: [answer.seconds] }));
+  }
+  return sides;
+}
+
+export async function run({ folder, rounds, log }) {
+  log('training step: both in turns');
+  const { batch, ...preset } = presets.r50;
+  const task = { network: 'r50', ...preset, minSize: null, trainableLayers: 5, precision: 'float32' };
+  const sides = await trainInTurns(task, { batch, folder, rounds });
+  return { results: { train: () => beside(sides.cellroute, sides.torchvision) }, sides };
+}

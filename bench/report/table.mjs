@@ -1,0 +1,45 @@
+import { attained, goalText } from '../goals.mjs';
+
+const significant = (number) => (number < 100 ? String(Number(number.toPrecision(3))) : number.toFixed(0));
+
+/** The line of a failure that tells most, as a table's cell can hold it. */
+function inline(text) {
+  const lines = text.trim().split('\n');
+  const telling = lines.findLast((line) => /error/i.test(line)) ?? lines[0];
+  return telling.trim().replaceAll('|', '\\|').slice(0, 160);
+}
+
+/** A row's cells: what, ours, the peer's, how much, the goal, and what is to be said of it. */
+function cellsOf({ title, against, goal, result }, peakGflops) {
+  if (result.skipped)
+    return [title, '', against ?? '', 'not measured', goalText(goal), inline(result.skipped)];
+  const { value, ours, peer, gflops, note } = result;
+  const amount = goal.unit ? `${significant(value)} ${goal.unit}` : `${significant(value)} ×`;
+  const share =
+    gflops && peakGflops
+      ? `${gflops.toFixed(0)} GFLOP/s, ${Math.round((100 * gflops) / peakGflops)} % of GEMM`
+      : '';
+  const reached = attained(goal, value) >= 1 ? '' : 'missed';
+  return [
+    title,
+    ours,
+    against ? `${against} ${peer}` : '',
+    amount,
+    goalText(goal),
+    [reached, share, note].filter(Boolean).join('; '),
+  ];
+}
+
+/** The run as a Markdown document: conditions, the table, and the picture beside it. */
+export function markdown({ conditions, rows, peaks, chart }) {
+  const head = ['measured', 'cellroute', 'peer', 'reached', 'goal', ''];
+  const low = (row) => (row.id.endsWith('bfloat16') ? peaks.bfloat16 : peaks.float32);
+  const lines = [head, head.map(() => '---'), ...rows.map((row) => cellsOf(row, low(row)))];
+  return `${[
+    ...conditions,
+    '',
+    ...lines.map((cells) => `| ${cells.join(' | ')} |`),
+    '',
+    `![Each row's share of its goal](${chart})`,
+  ].join('\n')}\n`;
+}
