@@ -75,7 +75,7 @@ try {
     const shown = (side) => (side.failure ? `failed: ${side.failure}` : rate(side).toFixed(2));
     const ratio = own.failure || peer.failure ? '' : (rate(own) / rate(peer)).toFixed(2);
     console.log(
-      `| ${one.kind}${one.fetch ? ", torchvision's masks fetched" : ""} | ${one.precision} | ${one.batch} | ${shown(own)} | ${shown(peer)} | ${ratio} | ${own.memoryMiB ?? ''} | ${peer.memoryMiB ?? ''} |`,
+      `| ${one.kind}${one.fetch ? ", torchvision's masks fetched" : ''} | ${one.precision} | ${one.batch} | ${shown(own)} | ${shown(peer)} | ${ratio} | ${own.memoryMiB ?? ''} | ${peer.memoryMiB ?? ''} |`,
     );
     if (own.failure) process.exitCode = 1;
   }

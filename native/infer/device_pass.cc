@@ -87,10 +87,8 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
   poll("transform", 0);
   const auto batch = frame.transform(torch::stack(pictures));
   poll("backbone", 0);
-  auto& pass = pass_of({count,
-                        {batch.tensors.size(2), batch.tensors.size(3)},
-                        batch.sizes.front(),
-                        options});
+  auto& pass = pass_of(
+      {count, {batch.tensors.size(2), batch.tensors.size(3)}, batch.sizes.front(), options});
   torch::Tensor counts;
   {
     const StageScope stage("network");

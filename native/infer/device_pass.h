@@ -26,8 +26,7 @@ class DevicePass {
   std::vector<model::Detections> detect_some(const model::MaskRcnnFrame& frame,
                                              model::MaskRcnnParts& parts,
                                              const std::vector<torch::Tensor>& pictures,
-                                             const model::DetectOptions& options,
-                                             const Poll& poll);
+                                             const model::DetectOptions& options, const Poll& poll);
 
   /** All that a recording depends on. */
   struct Shape {

@@ -112,8 +112,7 @@ model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
                                                   const Poll& poll) {
   const auto transform = network_->transform().without_resize();
   const auto frame = network_->frame();
-  auto found =
-      run({frame.config, transform, frame.rpn, frame.box_coder}, {input}, options, poll);
+  auto found = run({frame.config, transform, frame.rpn, frame.box_coder}, {input}, options, poll);
   return std::move(found.front());
 }
 

@@ -28,7 +28,7 @@ std::vector<Value> taken(const std::vector<Value>& values, size_t begin, size_t 
 }
 
 torch::Tensor joined(const std::vector<model::Detections>& found,
-                     torch::Tensor model::Detections::*part) {
+                     torch::Tensor model::Detections::* part) {
   std::vector<torch::Tensor> parts;
   parts.reserve(found.size());
   for (const auto& one : found) parts.push_back(one.*part);

@@ -139,13 +139,15 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
   const auto all_labels = torch::cat(labels);
   const int64_t side = frame.config.mask.output_size * 2;
   const auto probabilities = torch::empty({rois.size(0), side, side}, rois.options());
-  for_each_chunk(rois, Chunks::on(rois.device()).masks, [&](int64_t first, const torch::Tensor& chunk) {
-    const int64_t count = chunk.size(0);
-    poll("masks", kMasksBegin + (kMasksEnd - kMasksBegin) * static_cast<double>(first) /
-                                    static_cast<double>(rois.size(0)));
-    probabilities.narrow(0, first, count)
-        .copy_(parts.predict_masks(levels, chunk, all_labels.narrow(0, first, count), pictures));
-  });
+  for_each_chunk(
+      rois, Chunks::on(rois.device()).masks, [&](int64_t first, const torch::Tensor& chunk) {
+        const int64_t count = chunk.size(0);
+        poll("masks", kMasksBegin + (kMasksEnd - kMasksBegin) * static_cast<double>(first) /
+                                        static_cast<double>(rois.size(0)));
+        probabilities.narrow(0, first, count)
+            .copy_(
+                parts.predict_masks(levels, chunk, all_labels.narrow(0, first, count), pictures));
+      });
   return probabilities.split_with_sizes(counts_of(boxes));
 }
 

@@ -74,13 +74,12 @@ PaddedDetections detect_at_once(const MaskRcnnFrame& frame, MaskRcnnParts& parts
                          .logical_and(are_large(boxes, kMinDetectionSize))
                          .logical_and(proposal < proposals.kept.count.unsqueeze(1));
   const int64_t limit = std::min(options.detections_per_image, scores.size(1));
-  const auto kept =
-      ops::nms_padded(boxes, scores, labels, valid, options.nms_threshold, limit);
-  return {ops::padded_rows(boxes, kept.index), ops::padded_rows(scores, kept.index),
-          ops::padded_rows(labels, kept.index),
-          torch::stack({kept.count, kept.capped.to(torch::kInt64),
-                        proposals.kept.capped.to(torch::kInt64)},
-                       1)};
+  const auto kept = ops::nms_padded(boxes, scores, labels, valid, options.nms_threshold, limit);
+  return {
+      ops::padded_rows(boxes, kept.index), ops::padded_rows(scores, kept.index),
+      ops::padded_rows(labels, kept.index),
+      torch::stack(
+          {kept.count, kept.capped.to(torch::kInt64), proposals.kept.capped.to(torch::kInt64)}, 1)};
 }
 
 }  // namespace cellroute::model

@@ -91,8 +91,7 @@ BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor
                           ImageSize picture, const BoxCoder& coder, double score_threshold) {
   const auto every = decode_boxes(predictions, proposals, picture, coder);
   const auto sure = (every.scores > score_threshold).nonzero().squeeze(1);
-  const auto large =
-      ops::remove_small_boxes(every.boxes.index_select(0, sure), kMinDetectionSize);
+  const auto large = ops::remove_small_boxes(every.boxes.index_select(0, sure), kMinDetectionSize);
   return select(every, sure.index_select(0, large));
 }
 

@@ -68,10 +68,9 @@ ImageBatch GeneralizedRcnnTransform::padded(const std::vector<torch::Tensor>& in
     batch.sizes.insert(batch.sizes.end(), input.size(0), size);
     pictures += input.size(0);
   }
-  batch.tensors =
-      torch::zeros({pictures, 3, round_up(largest.height, size_divisible_),
-                    round_up(largest.width, size_divisible_)},
-                   inputs.front().options());
+  batch.tensors = torch::zeros({pictures, 3, round_up(largest.height, size_divisible_),
+                                round_up(largest.width, size_divisible_)},
+                               inputs.front().options());
   int64_t first = 0;
   for (const auto& input : inputs) {
     batch.tensors.narrow(0, first, input.size(0))

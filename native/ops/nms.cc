@@ -116,7 +116,8 @@ PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
   const auto [rising_groups, by_group] =
       sorted_groups.sort(/*stable=*/true, /*dim=*/1, /*descending=*/false);
   const auto grouped = order.gather(1, by_group);
-  const auto kept = kept_of_each(padded_rows(moved, grouped), rising_groups.contiguous(), iou_threshold);
+  const auto kept =
+      kept_of_each(padded_rows(moved, grouped), rising_groups.contiguous(), iou_threshold);
   const auto kept_in_order = torch::empty_like(kept).scatter_(1, by_group, kept).logical_and(taken);
 
   const auto rank = kept_in_order.cumsum(1) - 1;

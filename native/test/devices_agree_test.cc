@@ -137,7 +137,8 @@ TEST_CASE("GPU: NMS and IoU are the CPU's" * doctest::skip(no_gpu())) {
 }
 
 TEST_CASE("GPU: pixels are the CPU's" * doctest::skip(no_gpu())) {
-  for (const auto type : {io::Picture::Type::kU8, io::Picture::Type::kU16, io::Picture::Type::kF32}) {
+  for (const auto type :
+       {io::Picture::Type::kU8, io::Picture::Type::kU16, io::Picture::Type::kF32}) {
     for (const int64_t channels : {1, 2, 3, 4}) {
       io::Picture picture{.type = type, .bytes = {}, .width = 7, .height = 5, .channels = channels};
       picture.bytes.resize(35 * channels * io::bytes_per_value(type));
@@ -166,7 +167,8 @@ TEST_CASE("GPU: matching is the CPU's" * doctest::skip(no_gpu())) {
 }
 
 TEST_CASE("GPU: optimisers' steps are the CPU's" * doctest::skip(no_gpu())) {
-  for (const auto kind : {train::OptimizerConfig::Kind::kSgd, train::OptimizerConfig::Kind::kAdamW}) {
+  for (const auto kind :
+       {train::OptimizerConfig::Kind::kSgd, train::OptimizerConfig::Kind::kAdamW}) {
     for (const bool nesterov : {false, true}) {
       const auto run = [&](torch::Device device) {
         torch::manual_seed(5);

@@ -22,8 +22,7 @@ Examples choose_examples(const model::BoxCoder& coder, const torch::Tensor& anch
   std::vector<torch::Tensor> positive, negative, offsets;
   for (size_t n = 0; n < boxes.size(); ++n) {
     // Without cells everything is background.
-    auto matches =
-        torch::full({count}, kBelowLowThreshold, anchors.options().dtype(torch::kInt64));
+    auto matches = torch::full({count}, kBelowLowThreshold, anchors.options().dtype(torch::kInt64));
     if (boxes[n].size(0) > 0) {
       matches = match_boxes(boxes[n], anchors, {options.rpn_fg_iou, options.rpn_bg_iou, true});
     }
@@ -54,10 +53,9 @@ RpnLosses rpn_losses(const model::RegionProposalNetworkImpl& rpn,
   const auto device = objectness.front().device();
   std::vector<torch::Tensor> truths;
   for (const auto& some : boxes) truths.push_back(some.to(device));
-  const auto anchors = torch::cat(
-      rpn.anchors(predictions, {images.tensors.size(2), images.tensors.size(3)}));
-  const auto examples =
-      choose_examples(rpn.box_coder(), anchors, truths, options, generator);
+  const auto anchors =
+      torch::cat(rpn.anchors(predictions, {images.tensors.size(2), images.tensors.size(3)}));
+  const auto examples = choose_examples(rpn.box_coder(), anchors, truths, options, generator);
   const auto sampled = torch::cat({examples.positive, examples.negative});
   const auto logits = torch::cat(objectness, 1).flatten().index_select(0, sampled);
   const auto regression = torch::cat(deltas, 1).flatten(0, 1).index_select(0, examples.positive);
