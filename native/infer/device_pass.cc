@@ -87,7 +87,7 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
                                                        const Poll& poll) {
   const auto count = static_cast<int64_t>(pictures.size());
   poll("transform", 0);
-  const auto batch = frame.transform(torch::stack(pictures));
+  const auto batch = frame.transform.at_once(torch::stack(pictures));
   poll("backbone", 0);
   auto& pass = pass_of(
       {count, {batch.tensors.size(2), batch.tensors.size(3)}, batch.sizes.front(), options});

@@ -95,7 +95,7 @@ ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>
   return padded(inputs);
 }
 
-ImageBatch GeneralizedRcnnTransform::operator()(const torch::Tensor& pictures) const {
+ImageBatch GeneralizedRcnnTransform::at_once(const torch::Tensor& pictures) const {
   TORCH_CHECK(pictures.dim() == 4 && pictures.size(1) == 3 && pictures.numel() > 0 &&
                   pictures.is_floating_point(),
               "pictures are [N, 3, H, W] and floating, not ", pictures.sizes(), " of ",

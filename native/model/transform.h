@@ -47,7 +47,7 @@ class GeneralizedRcnnTransform {
   ImageBatch operator()(const std::vector<torch::Tensor>& pictures) const;
 
   /** pictures [N, 3, H, W], floating: all as one. */
-  ImageBatch operator()(const torch::Tensor& pictures) const;
+  ImageBatch at_once(const torch::Tensor& pictures) const;
 
  private:
   ImageBatch padded(const std::vector<torch::Tensor>& inputs) const;

@@ -16,7 +16,7 @@ TEST_CASE("detect_at_once: what detect finds picture by picture") {
                                             torch::rand({3, 90, 100})};
   const auto frame = network->frame();
   auto options = model::DetectOptions::of(network->config());
-  const auto batch = frame.transform(torch::stack(pictures));
+  const auto batch = frame.transform.at_once(torch::stack(pictures));
   const auto levels = plan.pyramid(batch.tensors, {});
   const auto predictions = plan.propose(levels);
   const auto anchors =
