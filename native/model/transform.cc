@@ -52,7 +52,7 @@ GeneralizedRcnnTransform GeneralizedRcnnTransform::without_resize() const {
 }
 
 torch::Tensor GeneralizedRcnnTransform::resized_input(const torch::Tensor& pictures) const {
-  const auto input = normalize(pictures, normalize_);
+  auto input = normalize(pictures, normalize_);
   if (!resize_) return input;
   const auto size = resized({pictures.size(2), pictures.size(3)}, *resize_);
   return torch::upsample_bilinear2d(input, {size.height, size.width}, /*align_corners=*/false);
