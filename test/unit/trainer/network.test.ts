@@ -201,7 +201,7 @@ describe('a classifier', () => {
     for (let run = 0; run < 2; run++) {
       const network = await classifier({ averageDecay: 0.9 }, run < 0 ? 'concat-pool' : 'linear');
       const losses: number[] = [];
-      for (let i = 0; i < 40; i++)
+      for (let i = 0; i < 80; i++)
         losses.push((await network.step(textures(i), step(i, { lr: 0.02 }))).losses.loss!);
       runs.push(losses);
       const snapshot = await network.snapshot('current');
