@@ -32,6 +32,20 @@ export function memoryBeside(own, peer) {
   };
 }
 
+/** Prints two sides' time and memory under a title; `what` is what took the time. */
+export function printBeside(title, what, { cellroute, torchvision }) {
+  const time = beside(cellroute, torchvision);
+  if (time.skipped) throw new Error(time.skipped);
+  const memory = memoryBeside(cellroute, torchvision);
+  const row = (name, ...columns) =>
+    console.log(`${name.padEnd(26)} ${columns.map((text) => String(text).padStart(12)).join(' ')}`);
+  console.log(title);
+  row('', 'cellroute', 'torchvision', 'ratio');
+  row(what, time.ours, time.peer, time.value.toFixed(2));
+  row('peak resident', memory.ours, memory.peer, (1 / memory.value).toFixed(2));
+  return { time, memory };
+}
+
 export const significant = (number) => (number < 100 ? number.toPrecision(3) : number.toFixed(0));
 
 /** Whether both found the same cells: how many, and how far the scores of those that both have are apart. */

@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { beside, memoryBeside } from './compare.mjs';
+import { printBeside } from './compare.mjs';
 import { inTurns, measure, oursSegment, peer, python, torchvisionSegment } from './side.mjs';
 
 const { values, positionals } = parseArgs({
@@ -56,16 +56,9 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-const { cellroute, torchvision } = sides;
-const time = beside(cellroute, torchvision);
-if (time.skipped) throw new Error(time.skipped);
-const memory = memoryBeside(cellroute, torchvision);
-const row = (name, ...columns) =>
-  console.log(`${name.padEnd(26)} ${columns.map((text) => String(text).padStart(12)).join(' ')}`);
-console.log(`${picture}, ${cpus().length} x ${cpus()[0].model}`);
-row('', 'cellroute', 'torchvision', 'ratio');
-row('seconds a picture', time.ours, time.peer, time.value.toFixed(2));
-row('peak resident', memory.ours, memory.peer, (1 / memory.value).toFixed(2));
+const { cellroute } = sides;
+const title = `${picture}, ${cpus().length} x ${cpus()[0].model}`;
+const { time, memory } = printBeside(title, 'seconds a picture', sides);
 const loop = cellroute.answers[0].event_loop_delay_ms;
 console.log(
   `${time.note}\nevent loop while segmenting: p99 ${loop.p99.toFixed(1)} ms, max ${loop.max.toFixed(1)} ms`,

@@ -13,7 +13,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { beside, memoryBeside } from './compare.mjs';
+import { printBeside } from './compare.mjs';
 import { presets, trainInTurns } from './measures/train.mjs';
 
 const { values } = parseArgs({
@@ -57,18 +57,10 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const { cellroute, torchvision } = sides;
-const time = beside(cellroute, torchvision);
-if (time.skipped) throw new Error(time.skipped);
-const memory = memoryBeside(cellroute, torchvision);
-const row = (name, ...columns) =>
-  console.log(`${name.padEnd(26)} ${columns.map((text) => String(text).padStart(12)).join(' ')}`);
-console.log(
+const title =
   `${task.network}, ${task.norm} norms, ${task.precision}, ${batch} pictures of ${task.width} x ${task.height} with ${task.cells} cells each, ` +
-    `${cpus().length} x ${cpus()[0].model}`,
-);
-row('', 'cellroute', 'torchvision', 'ratio');
-row('a step', time.ours, time.peer, time.value.toFixed(2));
-row('peak resident', memory.ours, memory.peer, (1 / memory.value).toFixed(2));
+  `${cpus().length} x ${cpus()[0].model}`;
+const { time, memory } = printBeside(title, 'a step', sides);
 // Sampling is drawn from different generators, so the losses are near each other, not the same.
 const first = ({ answers }) => JSON.stringify(answers[0].losses);
 console.log(`first losses: ours ${first(cellroute)}, theirs ${first(torchvision)}`);

@@ -2,10 +2,10 @@
 //   node bench/gpu/run.mjs [--device cuda:0] [--quick]
 // CELLROUTE_LIBTORCH is the torch folder of the Python that has torchvision (PYTHON, python3). With --device cpu it
 // shows that both sides run, and nothing of a GPU's speed; --quick takes one repeat of the smallest cases.
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { measure, median, python } from '../side.mjs';
 
 const here = import.meta.dirname;
 const argument = (name, fallback) => {
@@ -35,17 +35,15 @@ const common = {
 };
 
 function ask(program, args, task) {
-  const { status, stdout, stderr } = spawnSync(program, [...args, JSON.stringify(task)], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
-  if (status !== 0) return { failure: stderr.trim().split('\n').at(-1) ?? `status ${status}` };
-  return JSON.parse(stdout.trim().split('\n').at(-1));
+  try {
+    return measure(program, [...args, JSON.stringify(task)]);
+  } catch (error) {
+    return { failure: error.message.trim().split('\n').at(-1) };
+  }
 }
-const theirs = (task) => ask(process.env.PYTHON ?? 'python3', [join(here, 'torchvision_side.py')], task);
+const theirs = (task) => ask(python, [join(here, 'torchvision_side.py')], task);
 const ours = (task) => ask(process.execPath, [join(here, 'ours.mjs')], task);
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const precisions = device === 'cpu' ? ['float32'] : ['float32', 'tf32', 'float16'];
 const cases = [
   ...precisions.flatMap((precision) =>

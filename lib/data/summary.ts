@@ -1,5 +1,6 @@
 import { checkKeys, checkNumber, checkObject } from '../check.js';
 import type { Dataset } from './dataset.js';
+import { quantile } from './quantile.js';
 import type { DatasetItem } from './types.js';
 
 export interface SummaryOptions {
@@ -103,14 +104,6 @@ function areasOf(items: readonly DatasetItem[]): PicturesSummary['cellArea'] {
     p95: quantile(areas, 0.95),
     max: areas.at(-1)!,
   };
-}
-
-/** Linear between the two nearest, as NumPy's default; 0 of nothing. */
-function quantile(sorted: Float64Array, share: number): number {
-  if (sorted.length === 0) return 0;
-  const at = share * (sorted.length - 1);
-  const low = sorted[Math.floor(at)]!;
-  return low + (sorted[Math.ceil(at)]! - low) * (at - Math.floor(at));
 }
 
 function sizesOf(items: readonly DatasetItem[]): DatasetSummary['sizes'] {

@@ -1,4 +1,5 @@
 import { checkKeys, checkObject, checkOneOf, refuse } from '../check.js';
+import { quantile } from '../data/quantile.js';
 import { type Random, random } from '../data/random.js';
 import { checkResampling } from './check.js';
 import type { BootstrapOptions, Evaluation, PictureScores } from './types.js';
@@ -110,12 +111,4 @@ function intervalOf(values: readonly number[], samples: number, confidence: numb
     return sum / values.length;
   }).sort();
   return [quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)] as const;
-}
-
-/** Straight lines between the values, as numpy.quantile and evaluate's own intervals have it. */
-function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
 }

@@ -104,10 +104,8 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
     found.push_back({first(pass.found.boxes), first(pass.found.scores), first(pass.found.labels),
                      row[3 * n + 1] != 0});
   }
-  const std::vector<torch::Tensor> levels(
-      pass.levels.begin(),
-      pass.levels.begin() + static_cast<std::ptrdiff_t>(frame.config.returned_layers.size()));
-  const auto masks = model::detect_masks(frame, parts, levels, found, batch.sizes, poll);
+  const auto masks = model::detect_masks(frame, parts, model::roi_levels(frame.config, pass.levels),
+                                         found, batch.sizes, poll);
   std::vector<model::Detections> detections;
   for (size_t i = 0; i < pictures.size(); ++i) {
     const model::ImageSize size{pictures[i].size(1), pictures[i].size(2)};

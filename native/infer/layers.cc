@@ -56,20 +56,22 @@ constexpr int64_t kGroups = 1;
 
 c10::string_view attribute(bool relu) { return relu ? "relu" : "none"; }
 
-/** cuDNN's convolution with what follows it in one pass, where something follows. */
-torch::Tensor cudnn_conv(const torch::Tensor& input, const torch::Tensor& weight,
+/** Without oneDNN: on a GPU cuDNN's convolution with the activation in one pass, where there is
+ *  one; elsewhere step by step. `sum` undefined for none. */
+torch::Tensor plain_conv(const torch::Tensor& input, const torch::Tensor& weight,
                          const torch::Tensor& bias, int64_t stride, int64_t padding,
                          const torch::Tensor& sum, bool relu) {
-  const std::vector<int64_t> strides{stride, stride}, paddings{padding, padding}, dilations{1, 1};
-  if (!relu) {
-    auto result = torch::conv2d(input, weight, bias, stride, padding);
-    return sum.defined() ? result.add_(sum) : result;
+  if (input.is_cuda() && relu) {
+    const std::vector<int64_t> strides{stride, stride}, paddings{padding, padding}, dilations{1, 1};
+    if (!sum.defined()) {
+      return at::cudnn_convolution_relu(input, weight, bias, strides, paddings, dilations, kGroups);
+    }
+    return at::cudnn_convolution_add_relu(input, weight, sum, 1.0, bias, strides, paddings,
+                                          dilations, kGroups);
   }
-  if (!sum.defined()) {
-    return at::cudnn_convolution_relu(input, weight, bias, strides, paddings, dilations, kGroups);
-  }
-  return at::cudnn_convolution_add_relu(input, weight, sum, 1.0, bias, strides, paddings, dilations,
-                                        kGroups);
+  auto result = torch::conv2d(input, weight, bias, stride, padding);
+  if (sum.defined()) result.add_(sum);
+  return relu ? result.relu_() : result;
 }
 
 }  // namespace
@@ -106,9 +108,7 @@ torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
     return operators->conv.call(input, weight_, bias_, {padding_, padding_}, {stride_, stride_},
                                 {1, 1}, kGroups, attribute(relu_), Scalars(), "");
   }
-  if (input.is_cuda()) return cudnn_conv(input, weight_, bias_, stride_, padding_, {}, relu_);
-  auto result = torch::conv2d(input, weight_, bias_, stride_, padding_);
-  return relu_ ? result.relu_() : result;
+  return plain_conv(input, weight_, bias_, stride_, padding_, {}, relu_);
 }
 
 torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& sum) const {
@@ -123,9 +123,7 @@ torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& su
         "add", 1.0, relu_ ? std::optional<c10::string_view>("relu") : std::nullopt, Scalars(), "");
     return result;
   }
-  if (input.is_cuda()) return cudnn_conv(input, weight_, bias_, stride_, padding_, sum, relu_);
-  auto result = torch::conv2d(input, weight_, bias_, stride_, padding_).add_(sum);
-  return relu_ ? result.relu_() : result;
+  return plain_conv(input, weight_, bias_, stride_, padding_, sum, relu_);
 }
 
 LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,

@@ -94,7 +94,7 @@ Pass pass(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   poll("proposals", kProposalsBegin);
   auto proposals = propose(frame, parts, levels, batch, options);
   poll("boxes", kBoxesBegin);
-  levels.resize(frame.config.returned_layers.size());
+  levels = roi_levels(frame.config, levels);
   std::vector<torch::Tensor> boxes;
   for (const auto& some : proposals) boxes.push_back(some.boxes);
   auto predictions = split(predict_boxes(frame, parts, levels, to_rois(boxes), batch.sizes), boxes);
@@ -107,6 +107,12 @@ DetectOptions DetectOptions::of(const MaskRcnnConfig& config) {
   return {config.box.score_threshold, config.box.nms_threshold,  config.box.detections_per_image,
           config.rpn.pre_nms_top_n,   config.rpn.post_nms_top_n, config.rpn.nms_threshold,
           config.rpn.score_threshold};
+}
+
+std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
+                                      const std::vector<torch::Tensor>& levels) {
+  const auto count = static_cast<std::ptrdiff_t>(config.returned_layers.size());
+  return {levels.begin(), levels.begin() + count};
 }
 
 BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,

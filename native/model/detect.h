@@ -71,6 +71,10 @@ struct MaskRcnnFrame {
   const BoxCoder& box_coder;
 };
 
+/** The levels RoIAlign reads: all but the extra one. */
+std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
+                                      const std::vector<torch::Tensor>& levels);
+
 /** Of all RoIs [K, 5] of a batch, in chunks that bound the head's memory. */
 BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                              const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,

@@ -57,10 +57,8 @@ PaddedDetections detect_at_once(const MaskRcnnFrame& frame, MaskRcnnParts& parts
   const auto proposals = propose(frame, predictions, anchors, picture, options);
   const int64_t pictures = proposals.boxes.size(0), count = proposals.boxes.size(1);
   const std::vector<ImageSize> sizes(pictures, picture);
-  const std::vector<torch::Tensor> pooled(
-      levels.begin(),
-      levels.begin() + static_cast<std::ptrdiff_t>(frame.config.returned_layers.size()));
-  const auto scored = predict_boxes(frame, parts, pooled, rois_of(proposals.boxes), sizes);
+  const auto scored = predict_boxes(frame, parts, roi_levels(frame.config, levels),
+                                    rois_of(proposals.boxes), sizes);
 
   const StageScope stage("postprocess_detections");
   const auto every = decode_boxes(scored, proposals.boxes.flatten(0, 1), picture, frame.box_coder);

@@ -60,8 +60,7 @@ MaskRcnnImpl::MaskRcnnImpl(const MaskRcnnConfig& config)
 
 std::vector<torch::Tensor> MaskRcnnImpl::roi_levels(
     const std::vector<torch::Tensor>& levels) const {
-  const auto count = static_cast<std::ptrdiff_t>(config_.returned_layers.size());
-  return {levels.begin(), levels.begin() + count};
+  return model::roi_levels(config_, levels);
 }
 
 std::vector<Detections> MaskRcnnImpl::detect(const std::vector<torch::Tensor>& pictures,

@@ -103,13 +103,14 @@ PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
   const StageScope stage("nms");
   constexpr double kLast = -std::numeric_limits<double>::infinity();
   // As in batched_nms, but that the question is asked on the device.
-  const auto step = std::get<0>(boxes.amax(2).masked_fill(valid.logical_not(), kLast).max(1)) + 1;
+  const auto out = valid.logical_not();
+  const auto step = std::get<0>(boxes.amax(2).masked_fill(out, kLast).max(1)) + 1;
   const auto few = valid.sum(1) * 4 <= kCoordinateTrickNumel;
   const auto apart = torch::where(few.logical_and(torch::isfinite(step)), step, 0);
   const auto moved = boxes + (groups * apart.unsqueeze(1)).unsqueeze(2);
 
   const auto order = std::get<1>(
-      scores.masked_fill(valid.logical_not(), kLast).sort(/*stable=*/true, 1, /*descending=*/true));
+      scores.masked_fill(out, kLast).sort(/*stable=*/true, /*dim=*/1, /*descending=*/true));
   const auto taken = padded_rows(valid, order);
   // What takes no part is a group of its own, the last.
   const auto sorted_groups = torch::where(taken, padded_rows(groups, order), int64_t{1} << 40);
