@@ -31,7 +31,7 @@ DevicePass::Pass& DevicePass::pass_of(const Shape& shape) {
     passes_.splice(passes_.begin(), passes_, found);
   } else {
     if (passes_.size() == kPasses) passes_.pop_back();
-    passes_.push_front(Pass{.shape = shape});
+    passes_.emplace_front().shape = shape;
   }
   return passes_.front();
 }

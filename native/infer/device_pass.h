@@ -30,9 +30,9 @@ class DevicePass {
 
   /** All that a recording depends on. */
   struct Shape {
-    int64_t pictures;
-    model::ImageSize batch, picture;
-    model::DetectOptions options;
+    int64_t pictures = 0;
+    model::ImageSize batch{}, picture{};
+    model::DetectOptions options{};
 
     bool operator==(const Shape&) const = default;
   };
