@@ -24,6 +24,17 @@ test('worker threads and the main thread segment at once', () => {
   expect(new Set(counts).size).toBe(1);
 });
 
+test('many calls at once are no leak of listeners to Node', () => {
+  // Not in a test's own realm, which hears of no warnings.
+  const { status, stdout, stderr } = runProgram('many.cjs', picture.small);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  const counts = JSON.parse(stdout) as number[];
+  expect(counts).toHaveLength(12);
+  expect(counts[0]).toBeGreaterThan(0);
+  expect(new Set(counts).size).toBe(1);
+});
+
 test('a worker terminated in the middle of native work takes nothing with it', () => {
   const { status, signal, stdout, stderr } = runProgram('terminate.cjs', picture.large);
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });

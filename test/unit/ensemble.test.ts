@@ -109,20 +109,6 @@ describe('segment', () => {
     });
   });
 
-  test('more calls in flight than Node likes listeners are no leak', async () => {
-    const warnings: string[] = [];
-    const note = (warning: Error) => warnings.push(warning.name);
-    process.on('warning', note);
-    try {
-      await Promise.all(Array.from({ length: 12 }, () => ensemble.segment(pictureBytes('small'))));
-      // Warnings are told a tick later.
-      await new Promise(setImmediate);
-    } finally {
-      process.off('warning', note);
-    }
-    expect(warnings).toEqual([]);
-  });
-
   test('the caller may reuse its buffer while the call runs', async () => {
     const data = new Uint8Array(64 * 64).map((_, i) =>
       Math.hypot((i % 64) - 32, (i >> 6) - 32) < 12 ? 220 : 20,
