@@ -105,14 +105,14 @@ Napi::Value fill_from(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value list_tensors(const Napi::CallbackInfo& info) {
+Napi::Value list_trainer_tensors(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     return infos_to_js(env, Handle<OwnedTrainer>::get(env, info[0])->any().state());
   });
 }
 
-Napi::Value read_tensor(const Napi::CallbackInfo& info) {
+Napi::Value read_trainer_tensor(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     return submit<torch::Tensor>(
@@ -171,8 +171,8 @@ void register_train(Napi::Env env, Napi::Object exports) {
   add("createClassifierTrainer", create_classifier);
   add("releaseTrainer", release);
   add("startTrainer", fill_from<&train::Trainer::start>);
-  add("listTrainerTensors", list_tensors);
-  add("readTrainerTensor", read_tensor);
+  add("listTrainerTensors", list_trainer_tensors);
+  add("readTrainerTensor", read_trainer_tensor);
   add("restoreTrainer", fill_from<&train::Trainer::restore>);
   add("snapshotTrainer", snapshot);
 }

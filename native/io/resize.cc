@@ -39,17 +39,17 @@ struct FloatSum {
 
 /** The source pixels behind one target pixel on one axis: from `first` on, one a weight. */
 template <typename Weight>
-struct Window {
+struct Taps {
   int64_t first;
   std::vector<Weight> weights;
 };
 
 template <typename Kind>
-std::vector<Window<typename Kind::Weight>> windows(int64_t from, int64_t to) {
+std::vector<Taps<typename Kind::Weight>> windows(int64_t from, int64_t to) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   // Shrinking widens the triangle to cover the source; growing interpolates.
   const double support = std::max(scale, 1.0);
-  std::vector<Window<typename Kind::Weight>> result(static_cast<size_t>(to));
+  std::vector<Taps<typename Kind::Weight>> result(static_cast<size_t>(to));
   std::vector<double> exact;
   for (int64_t i = 0; i < to; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;

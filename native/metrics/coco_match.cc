@@ -17,7 +17,7 @@ struct AreaRange {
 constexpr std::array<AreaRange, kAreaRanges> kRanges{
     {{0, 1e10}, {0, 32 * 32}, {32 * 32, 96 * 96}, {96 * 96, 1e10}}};
 
-constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+constexpr uint32_t kNoTruth = std::numeric_limits<uint32_t>::max();
 
 /** Indices by label, then by falling score where there are scores; else as they came. */
 std::vector<uint32_t> by_label(std::span<const int32_t> labels, std::span<const double> scores) {
@@ -92,12 +92,12 @@ class Matcher {
       const auto bit = static_cast<uint16_t>(1 << t);
       // Ignored truths come last, and only where no other will do.
       uint32_t best = best_of(candidates, bit, kCocoThresholds[t], false);
-      if (best == kNone) best = best_of(candidates, bit, kCocoThresholds[t], true);
-      if (best != kNone) {
+      if (best == kNoTruth) best = best_of(candidates, bit, kCocoThresholds[t], true);
+      if (best != kNoTruth) {
         taken_[best] |= bit;
         detection.matched[area] |= bit;
       }
-      if (best == kNone ? !in_range : ignored_[best] != 0) detection.ignored[area] |= bit;
+      if (best == kNoTruth ? !in_range : ignored_[best] != 0) detection.ignored[area] |= bit;
     }
   }
 
@@ -105,7 +105,7 @@ class Matcher {
   uint32_t best_of(std::span<const Pair> candidates, uint16_t bit, double threshold,
                    bool ignored) const {
     double least = std::min(threshold, 1 - 1e-10);
-    uint32_t best = kNone;
+    uint32_t best = kNoTruth;
     for (const auto& pair : candidates) {
       if ((ignored_[pair.truth] != 0) != ignored || pair.iou < least) continue;
       if ((taken_[pair.truth] & bit) != 0 && !is_crowd(pair.truth)) continue;

@@ -2,14 +2,11 @@
 
 #include <array>
 
+#include "ops/channels_last.h"
 #include "ops/cpu/pointwise_conv.h"
 
 namespace cellroute::ops {
 namespace {
-
-torch::Tensor channels_last(const torch::Tensor& maps) {
-  return maps.contiguous(at::MemoryFormat::ChannelsLast);
-}
 
 void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what) {
   TORCH_CHECK(tensor.sizes() == sizes && tensor.scalar_type() == torch::kFloat32 &&

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/channels_last.h"
 #include "ops/cpu/roi_align_levels.h"
 #include "ops/cuda/roi_align_levels.h"
 
@@ -108,10 +109,10 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
   TORCH_CHECK(sampling_ratio <= kMaxRoiAlignGrid,
               "roi_align_levels: sampling_ratio must be at most ", kMaxRoiAlignGrid, ", got ",
               sampling_ratio);
-  std::vector<torch::Tensor> channels_last;
+  std::vector<torch::Tensor> features;
   std::vector<RoiAlignParams> params;
   for (size_t i = 0; i < maps.size(); ++i) {
-    channels_last.push_back(maps[i].contiguous(at::MemoryFormat::ChannelsLast));
+    features.push_back(channels_last(maps[i]));
     params.push_back({.spatial_scale = scales[i],
                       .pooled_height = pooled_size,
                       .pooled_width = pooled_size,
@@ -119,13 +120,13 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
                       .aligned = aligned});
   }
   if (maps.front().scalar_type() == torch::kFloat32) {
-    return RoiAlignLevels::apply(torch::TensorList(channels_last), params, rois.contiguous(),
+    return RoiAlignLevels::apply(torch::TensorList(features), params, rois.contiguous(),
                                  level.contiguous());
   }
   if (rois.is_cuda()) {
-    return cuda::roi_align_levels(channels_last, params, rois.contiguous(), level.contiguous());
+    return cuda::roi_align_levels(features, params, rois.contiguous(), level.contiguous());
   }
-  return cpu::roi_align_levels(**cpu::usable_kernels<cpu::Bfloat16Bits>(), channels_last, params,
+  return cpu::roi_align_levels(**cpu::usable_kernels<cpu::Bfloat16Bits>(), features, params,
                                rois.contiguous(), level.contiguous());
 }
 

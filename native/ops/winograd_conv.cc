@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/channels_last.h"
 #include "ops/cpu/winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
 
 namespace cellroute::ops {
 namespace {
-
-torch::Tensor channels_last(const torch::Tensor& maps) {
-  return maps.contiguous(at::MemoryFormat::ChannelsLast);
-}
 
 void check_input(const torch::Tensor& input, int64_t channels, torch::ScalarType products) {
   TORCH_CHECK(input.dim() == 4 && input.size(1) == channels, "winograd_conv: input must be [N, ",

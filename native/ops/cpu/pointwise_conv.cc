@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "ops/cpu/round_up.h"
+
 namespace cellroute::ops::cpu {
 namespace {
 
@@ -14,8 +16,6 @@ namespace {
 // kernel takes six rows a time.
 constexpr int64_t kRows = 96;
 constexpr int64_t kGroup = 64;
-
-int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
 /** Where the pixels of the result lie in the input. */
 struct Pixels {

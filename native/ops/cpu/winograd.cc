@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "ops/cpu/round_up.h"
+
 namespace cellroute::ops::cpu {
 namespace {
 
@@ -13,7 +15,7 @@ using at::native::cpublas::brgemm;
 
 // Output channels multiplied at once. A block's products of so many stay in the cache until they
 // are transformed back; the weights of so many follow each other in memory.
-constexpr int64_t kGroup = 64;
+constexpr int64_t kChannelGroup = 64;
 
 // Between the planes of a block. Without it their rows meet in the same sets of the cache, and a
 // store is taken for one that a load still waits for.
@@ -45,9 +47,6 @@ struct Scheme<Bfloat16Bits> {
   // Two rows of the right-hand matrix interleaved, as the instructions want them.
   static constexpr bool kPairs = true;
 };
-
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
-int64_t round_up(int64_t value, int64_t to) { return divide_up(value, to) * to; }
 
 /** Tiles a block has: few enough for the cache, and such that all threads end together. */
 template <typename T>
@@ -88,7 +87,7 @@ struct Convolution {
   Scalar* output;
 
   int64_t input_plane() const { return tiles_a_block * padded_channels + kPlaneGap; }
-  int64_t product_plane() const { return tiles_a_block * kGroup + kPlaneGap; }
+  int64_t product_plane() const { return tiles_a_block * kChannelGroup + kPlaneGap; }
 
   /** Both scratch buffers have kPoints planes. */
   void run_block(int64_t block, Scalar* transformed, float* products) const {
@@ -103,8 +102,8 @@ struct Convolution {
                          .out = bits_of<T>(transformed),
                          .padded = padded_channels,
                          .plane = input_plane()});
-    for (int64_t k = 0; k < padded_out_channels; k += kGroup) {
-      const int64_t width = std::min(kGroup, padded_out_channels - k);
+    for (int64_t k = 0; k < padded_out_channels; k += kChannelGroup) {
+      const int64_t width = std::min(kChannelGroup, padded_out_channels - k);
       const Scalar* group = weights + S::kPoints * padded_channels * k;
       for (int64_t p = 0; p < S::kPoints; ++p) {
         // Always a whole block: what is left in the rows past `count` is multiplied and not read.
@@ -161,8 +160,8 @@ torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarTyp
   const int64_t points = transform.size(0);
   const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
   // A group of output channels after the other, each [points, in, group].
-  for (int64_t k = 0; k < padded_out; k += kGroup) {
-    const int64_t width = std::min(kGroup, padded_out - k);
+  for (int64_t k = 0; k < padded_out; k += kChannelGroup) {
+    const int64_t width = std::min(kChannelGroup, padded_out - k);
     const int64_t filled = std::min(width, out - k);
     const auto filters = torch::zeros({3, 3, padded_in, width}, weight.options());
     filters.narrow(2, 0, in)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd.h"
 
 namespace cellroute::ops::cpu {
@@ -15,9 +16,6 @@ constexpr int64_t kOutputs = 4;
 // enough for a block's transforms to stay in the cache.
 constexpr int64_t kBlockTiles = 384;
 constexpr int64_t kTilesAtOnce = 16;  // that a thread transforms
-
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
-int64_t round_up(int64_t value, int64_t to) { return divide_up(value, to) * to; }
 
 /** Maps and the transforms of a block of their tiles: [points][tiles][padded channels]. */
 struct Tiles {
