@@ -51,12 +51,16 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
  private:
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, const State& state);
 
+  /** fc6 of pooled features [K, C, S, S], channels-last. */
+  torch::Tensor hidden_of(const torch::Tensor& pooled) const;
+
   model::MaskRcnn network_;
   torch::ScalarType dtype_;
   ResNetPlan body_;
   PyramidPlan fpn_;
   std::vector<ConvLayer> rpn_convs_;
   ConvLayer rpn_predictor_;  // objectness, then offsets
+  bool fc6_reads_channels_first_;
   LinearLayer fc6_, fc7_;
   Affine box_predictor_;  // class logits, then offsets; float32
   std::vector<ConvLayer> mask_convs_;
