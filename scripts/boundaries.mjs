@@ -60,6 +60,14 @@ export const boundaries = [
     () => matches(native, /\bTORCH_LIBRARY/),
   ],
   [
+    "loops are spread by native/engine/parallel.h: LibTorch's header is one thread without OpenMP in our compilation",
+    () =>
+      matches(
+        native.filter((path) => !path.startsWith('native/engine/parallel.')),
+        /\bat::parallel_(for|reduce)\b/,
+      ),
+  ],
+  [
     'the engine and all below it never touch the addon',
     () => matches(outside('addon', 'preload'), /#include\s*"addon\//),
   ],

@@ -10,6 +10,7 @@
 #include "addon/job.h"
 #include "addon/weights.h"
 #include "io/mapped_file.h"
+#include "model/unfilled.h"
 
 namespace cellroute::addon {
 
@@ -50,6 +51,12 @@ torch::ScalarType read_precision(const Napi::Value& value) {
   return name == "bfloat16" ? torch::kBFloat16 : torch::kFloat32;
 }
 
+/** Every weight comes from the file, or the network is refused. */
+std::shared_ptr<LoadedModel> unfilled(const std::function<std::shared_ptr<LoadedModel>()>& build) {
+  const model::Unfilled unfilled;
+  return build();
+}
+
 Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions& call,
                         std::function<std::shared_ptr<LoadedModel>()> build) {
   return submit<Loaded>(
@@ -57,7 +64,7 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
       [request = std::move(request), build = std::move(build),
        device = call.device](const Poll& poll) {
         poll("read", 0.0);
-        Loaded loaded{.model = build(), .report = {}};
+        Loaded loaded{.model = unfilled(build), .report = {}};
         loaded.model->device = device;
         auto& module = loaded.model->module();
         module.eval();

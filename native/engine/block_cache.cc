@@ -4,6 +4,7 @@
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
@@ -18,13 +19,36 @@
 namespace cellroute {
 namespace {
 
-// Smaller blocks are malloc's, which keeps them itself. Large ones are whole huge pages.
+// Smaller blocks are malloc's, which keeps them itself.
 constexpr size_t kSmallest = size_t{1} << 20;
 constexpr size_t kPage = size_t{2} << 20;
+constexpr size_t kSmallPage = size_t{1} << 16;
 
-// A kept block may be so much larger than what is asked for, and no more may be kept than is in
-// use: else a few sizes that take turns would hold several times what they need.
+// A kept block may be so much larger than what is asked for.
 constexpr size_t kLargestExcess = 2;
+
+#ifdef __linux__
+
+// Not by malloc: after the first large block that is freed it takes others from its heap, which
+// holds on to what is free between two that are not.
+void* allocate_block(size_t size) {
+  void* mapped =
+      mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* begin = static_cast<char*>(mapped);
+  const size_t before = (kPage - reinterpret_cast<uintptr_t>(begin) % kPage) % kPage;
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + size, kPage - before);
+#ifdef MADV_HUGEPAGE
+  // Only a hint, so its failure is none. Without huge pages, maps miss the processor's page tables.
+  (void)madvise(begin + before, size, MADV_HUGEPAGE);
+#endif
+  return begin + before;
+}
+
+void free_block(void* data, size_t size) { munmap(data, size); }
+
+#else
 
 void* allocate_block(size_t size) {
 #ifdef _WIN32
@@ -33,14 +57,10 @@ void* allocate_block(size_t size) {
   void* data = std::aligned_alloc(kPage, size);
 #endif
   if (data == nullptr) throw std::bad_alloc();
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  // Only a hint, so its failure is none. Without huge pages, maps miss the processor's page tables.
-  (void)madvise(data, size, MADV_HUGEPAGE);
-#endif
   return data;
 }
 
-void free_block(void* data) {
+void free_block(void* data, size_t /*size*/) {
 #ifdef _WIN32
   _aligned_free(data);
 #else
@@ -48,15 +68,32 @@ void free_block(void* data) {
 #endif
 }
 
+#endif
+
+/** Huge pages, and small ones at the end of a block where another huge one would be a good part of
+ *  it: a network's weights are some hundred blocks of one to ten MiB. */
+size_t whole_pages(size_t size) {
+  const size_t page = size < 8 * kPage ? kSmallPage : kPage;
+  return (size + page - 1) / page * page;
+}
+
+struct Block {
+  void* data;
+  size_t size;
+};
+
 class CachingAllocator final : public c10::Allocator {
  public:
   explicit CachingAllocator(c10::Allocator* base) : base_(base) {}
 
   c10::DataPtr allocate(size_t size) override {
     if (size < kSmallest) return base_->allocate(size);
-    const size_t whole = (size + kPage - 1) / kPage * kPage;
+    const size_t whole = whole_pages(size);
     void* data = take(whole);
-    if (data == nullptr) data = add(allocate_block(whole), whole);
+    if (data == nullptr) {
+      make_room(whole);
+      data = add(allocate_block(whole), whole);
+    }
     return {data, data, &give, c10::Device(c10::DeviceType::CPU)};
   }
 
@@ -68,13 +105,19 @@ class CachingAllocator final : public c10::Allocator {
   }
 
   void set_keeping(bool keeping) {
-    std::vector<void*> dropped;
+    std::vector<Block> dropped;
     {
       const std::lock_guard lock(mutex_);
+      if (keeping_ != keeping) most_used_ = used_bytes_;
       keeping_ = keeping;
       if (!keeping) dropped = drop_to(0);
     }
-    std::ranges::for_each(dropped, free_block);
+    free_all(dropped);
+  }
+
+  size_t held() {
+    const std::lock_guard lock(mutex_);
+    return used_bytes_ + kept_bytes_;
   }
 
   static CachingAllocator*& instance() {
@@ -83,10 +126,9 @@ class CachingAllocator final : public c10::Allocator {
   }
 
  private:
-  struct Block {
-    void* data;
-    size_t size;
-  };
+  static void free_all(const std::vector<Block>& blocks) {
+    for (const auto& block : blocks) free_block(block.data, block.size);
+  }
 
   static void give(void* data) {
     auto& self = *instance();
@@ -106,20 +148,41 @@ class CachingAllocator final : public c10::Allocator {
     kept_.erase(best);
     kept_bytes_ -= block.size;
     used_.emplace(block.data, block.size);
-    used_bytes_ += block.size;
+    use(block.data, block.size);
     return block.data;
+  }
+
+  /** Before so much new memory is asked for, gives back what would else be held beyond the most
+   *  that was ever in use. */
+  void make_room(size_t size) {
+    std::vector<Block> dropped;
+    {
+      const std::lock_guard lock(mutex_);
+      dropped = drop_to(spare(used_bytes_ + size));
+    }
+    free_all(dropped);
   }
 
   void* add(void* data, size_t size) {
     const std::lock_guard lock(mutex_);
-    used_.emplace(data, size);
-    used_bytes_ += size;
+    use(data, size);
     return data;
   }
 
+  /** The lock is held. */
+  void use(void* data, size_t size) {
+    used_.emplace(data, size);
+    used_bytes_ += size;
+    most_used_ = std::max(most_used_, used_bytes_);
+  }
+
+  /** What may be kept beside `used` bytes: sizes that take turns hold no more together than was in
+   *  use at once, so that keeping does not move the peak. */
+  size_t spare(size_t used) const { return most_used_ > used ? most_used_ - used : 0; }
+
   /** Whether it is a block of ours. */
   bool keep_or_free(void* data) {
-    std::vector<void*> dropped;
+    std::vector<Block> dropped;
     {
       const std::lock_guard lock(mutex_);
       const auto found = used_.find(data);
@@ -129,17 +192,17 @@ class CachingAllocator final : public c10::Allocator {
       used_bytes_ -= block.size;
       kept_.push_back(block);
       kept_bytes_ += block.size;
-      dropped = drop_to(keeping_ ? std::max(used_bytes_, block.size) : 0);
+      dropped = drop_to(keeping_ ? spare(used_bytes_) : 0);
     }
-    std::ranges::for_each(dropped, free_block);
+    free_all(dropped);
     return true;
   }
 
   /** Takes out the blocks kept longest until at most so many bytes are kept. The lock is held. */
-  std::vector<void*> drop_to(size_t bytes) {
-    std::vector<void*> dropped;
+  std::vector<Block> drop_to(size_t bytes) {
+    std::vector<Block> dropped;
     while (kept_bytes_ > bytes) {
-      dropped.push_back(kept_.front().data);
+      dropped.push_back(kept_.front());
       kept_bytes_ -= kept_.front().size;
       kept_.pop_front();
     }
@@ -151,6 +214,7 @@ class CachingAllocator final : public c10::Allocator {
   bool keeping_ = false;
   std::unordered_map<void*, size_t> used_;
   size_t used_bytes_ = 0;
+  size_t most_used_ = 0;    // at once, since nothing was kept
   std::deque<Block> kept_;  // the one kept longest first
   size_t kept_bytes_ = 0;
 };
@@ -169,6 +233,10 @@ void BlockCache::install() {
 void BlockCache::keep() {
   install();
   CachingAllocator::instance()->set_keeping(true);
+}
+
+size_t BlockCache::held() {
+  return CachingAllocator::instance() == nullptr ? 0 : CachingAllocator::instance()->held();
 }
 
 void BlockCache::release() {

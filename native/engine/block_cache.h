@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 namespace cellroute {
 
 /** Keeps LibTorch's large blocks of memory for the next one who asks, instead of giving each back
@@ -15,6 +17,10 @@ class BlockCache {
 
   /** Gives back what is kept, and keeps no more. */
   static void release();
+
+  /** Bytes of large blocks, in use and kept. While keeping never more than were once in use
+   *  together. */
+  static size_t held();
 };
 
 }  // namespace cellroute

@@ -118,7 +118,7 @@ PyramidPlan::PyramidPlan(const State& state, const std::string& prefix, bool ext
   }
 }
 
-std::vector<torch::Tensor> PyramidPlan::operator()(const std::vector<torch::Tensor>& maps) const {
+std::vector<torch::Tensor> PyramidPlan::operator()(std::vector<torch::Tensor> maps) const {
   std::vector<torch::Tensor> levels(maps.size());
   torch::Tensor top_down;
   for (size_t i = maps.size(); i-- > 0;) {
@@ -126,6 +126,8 @@ std::vector<torch::Tensor> PyramidPlan::operator()(const std::vector<torch::Tens
         top_down.defined()
             ? inner_[i].add(maps[i], torch::upsample_nearest2d(top_down, maps[i].sizes().slice(2)))
             : inner_[i](maps[i]);
+    // Not needed any more, and as large as what comes next.
+    maps[i].reset();
     levels[i] = layer_[i](top_down);
   }
   if (extra_level_) levels.push_back(torch::max_pool2d(levels.back(), 1, 2));

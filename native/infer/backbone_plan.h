@@ -69,7 +69,9 @@ class PyramidPlan {
   PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
               torch::ScalarType dtype);
 
-  std::vector<torch::Tensor> operator()(const std::vector<torch::Tensor>& maps) const;
+  /** Lets go of each map as soon as it is taken in: moved in, they are the largest that there are.
+   */
+  std::vector<torch::Tensor> operator()(std::vector<torch::Tensor> maps) const;
 
  private:
   std::vector<ConvLayer> inner_, layer_;

@@ -2,6 +2,8 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <utility>
+
 namespace cellroute::infer {
 namespace {
 
@@ -131,12 +133,20 @@ LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
     : relu_(activation == Activation::kRelu), bias_(bias.to(dtype)) {
   const auto plain = weight.to(dtype).contiguous();
   const auto* operators = fused_for(plain);
-  weight_ = operators ? operators->reorder_linear_weight.call(plain, std::nullopt) : plain;
+  packed_ = operators != nullptr;
+  weight_ = packed_ ? operators->reorder_linear_weight.call(plain, std::nullopt) : plain;
+}
+
+LinearLayer::LinearLayer(bool relu, torch::Tensor bias, torch::Tensor weight)
+    : relu_(relu), bias_(std::move(bias)), weight_(std::move(weight)) {}
+
+LinearLayer LinearLayer::unpacked(const Affine& affine, Activation activation) {
+  return {activation == Activation::kRelu, affine.bias, affine.weight};
 }
 
 torch::Tensor LinearLayer::operator()(const torch::Tensor& input) const {
-  if (const auto* operators = fused_for(input)) {
-    return operators->linear.call(input, weight_, bias_, attribute(relu_), Scalars(), "");
+  if (packed_) {
+    return fused_for(input)->linear.call(input, weight_, bias_, attribute(relu_), Scalars(), "");
   }
   auto result = torch::linear(input, weight_, bias_);
   return relu_ ? result.relu_() : result;

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "infer/state.h"
 #include "model/conv_block.h"
 #include "ops/pointwise_conv.h"
 #include "ops/winograd_conv.h"
@@ -44,10 +45,16 @@ class LinearLayer {
   LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias, Activation activation,
               torch::ScalarType dtype);
 
+  /** Multiplies by the weight where it lies, without a copy of its own. */
+  static LinearLayer unpacked(const Affine& affine, Activation activation);
+
   torch::Tensor operator()(const torch::Tensor& input) const;
 
  private:
+  LinearLayer(bool relu, torch::Tensor bias, torch::Tensor weight);
+
   bool relu_;
+  bool packed_ = false;  // for oneDNN
   torch::Tensor bias_;
   torch::Tensor weight_;
 };

@@ -32,9 +32,16 @@ LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarTyp
   return {affine.weight, affine.bias, activation, dtype};
 }
 
-/** fc6 reads pooled features channels-last here, and not channel by channel. */
+/** Whether fc6 multiplies by the network's own weight, and so channel by channel: half of a box
+ *  head's memory less than a packed copy, for one more copy of what is pooled. */
+bool shares_fc6(const State& state, torch::ScalarType dtype) {
+  return dtype == torch::kFloat32 && state.at("roi_heads.box_head.fc6.weight").is_cpu();
+}
+
+/** Elsewhere fc6 reads pooled features channels-last. */
 LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config, torch::ScalarType dtype) {
   auto affine = affine_of(state, "roi_heads.box_head.fc6");
+  if (shares_fc6(state, dtype)) return LinearLayer::unpacked(affine, Activation::kRelu);
   const int64_t side = config.box.output_size;
   affine.weight = affine.weight.view({-1, config.fpn_channels, side, side})
                       .permute({0, 2, 3, 1})
@@ -78,6 +85,7 @@ MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, con
       fpn_(state, "backbone.fpn.", network_->config().extra_level, dtype),
       rpn_convs_(conv_layers(state, "rpn.head.conv.", dtype)),
       rpn_predictor_(rpn_predictor(state, dtype)),
+      fc6_reads_channels_first_(shares_fc6(state, dtype)),
       fc6_(fc6(state, network_->config(), dtype)),
       fc7_(linear(affine_of(state, "roi_heads.box_head.fc7"), Activation::kRelu, dtype)),
       box_predictor_(together(affine_of(state, "roi_heads.box_predictor.cls_score"),
@@ -136,7 +144,7 @@ std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
     }
   }
   const StageScope stage("fpn");
-  return fpn_(returned);
+  return fpn_(std::move(returned));
 }
 
 model::RpnPredictions MaskRcnnPlan::propose(const std::vector<torch::Tensor>& levels) {
@@ -158,11 +166,20 @@ model::BoxPredictions MaskRcnnPlan::predict_boxes(const std::vector<torch::Tenso
   const auto& config = network_->config();
   const auto pooled = model::multi_scale_roi_align_channels_last(
       levels, rois, pictures, config.box.output_size, config.box.sampling_ratio);
-  const auto features = fc7_(fc6_(rows(pooled).view({rois.size(0), -1})));
+  const auto features = fc7_(hidden_of(pooled));
   const auto both =
       torch::linear(features.to(torch::kFloat32), box_predictor_.weight, box_predictor_.bias);
   return {both.narrow(1, 0, config.num_classes),
           both.narrow(1, config.num_classes, 4 * config.num_classes)};
+}
+
+torch::Tensor MaskRcnnPlan::hidden_of(const torch::Tensor& pooled) const {
+  if (!fc6_reads_channels_first_) return fc6_(rows(pooled).view({pooled.size(0), -1}));
+  // Not all at once: the copy would be the largest thing in memory.
+  constexpr int64_t kRows = 512;
+  std::vector<torch::Tensor> hidden;
+  for (const auto& some : pooled.split(kRows)) hidden.push_back(fc6_(some.flatten(1)));
+  return torch::cat(hidden);
 }
 
 torch::Tensor MaskRcnnPlan::predict_masks(const std::vector<torch::Tensor>& levels,

@@ -56,6 +56,9 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
                                      const std::vector<torch::Tensor>& pictures,
                                      const model::DetectOptions& options, const Poll& poll);
 
+  /** fc6 of pooled features [K, C, S, S], channels-last. */
+  torch::Tensor hidden_of(const torch::Tensor& pooled) const;
+
   model::MaskRcnn network_;
   torch::ScalarType dtype_;
   DevicePass device_pass_;
@@ -63,6 +66,7 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
   PyramidPlan fpn_;
   std::vector<ConvLayer> rpn_convs_;
   ConvLayer rpn_predictor_;  // objectness, then offsets
+  bool fc6_reads_channels_first_;
   LinearLayer fc6_, fc7_;
   Affine box_predictor_;  // class logits, then offsets; float32
   std::vector<ConvLayer> mask_convs_;

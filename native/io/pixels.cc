@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/parallel.h"
+
 namespace cellroute::io {
 
 namespace {
@@ -36,7 +38,7 @@ torch::Tensor to_float(const Picture& picture, const Intensity& intensity, torch
                              torch::dtype(torch::kFloat32).pinned_memory(device.is_cuda()));
   const int64_t plane = picture.width * picture.height;
   auto* out = result.mutable_data_ptr<float>();
-  at::parallel_for(0, plane, at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
+  parallel_for(0, plane, at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
     for (int64_t c = 0; c < 3; ++c) {
       const int64_t channel = std::min(c, floats.channels() - 1);
       floats.read(channel, begin, end, out + c * plane + begin);

@@ -1,13 +1,12 @@
 #include "io/resize.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "engine/parallel.h"
 #include "error.h"
 
 namespace cellroute::io {
@@ -78,7 +77,7 @@ std::vector<typename Kind::Value> pass(const std::vector<typename Kind::Value>& 
   if (from == to) return source;
   const auto axis = windows<Kind>(from, to);
   std::vector<typename Kind::Value> target(static_cast<size_t>(outer * to * inner));
-  at::parallel_for(0, outer * to, 64, [&](int64_t begin, int64_t end) {
+  parallel_for(0, outer * to, 64, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; ++at) {
       const auto& window = axis[static_cast<size_t>(at % to)];
       const auto* in = source.data() + ((at / to) * from + window.first) * inner;

@@ -1,10 +1,10 @@
 #include "io/window.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "engine/parallel.h"
 
 namespace cellroute::io {
 namespace {
@@ -45,7 +45,7 @@ torch::Tensor read_window(const FloatPicture& values, const Picture& picture, in
   auto result = torch::empty({3, window.height, window.width}, torch::kFloat32);
   auto* out = result.mutable_data_ptr<float>();
   const int64_t channels = values.channels();
-  at::parallel_for(0, channels * window.height, 16, [&](int64_t begin, int64_t end) {
+  parallel_for(0, channels * window.height, 16, [&](int64_t begin, int64_t end) {
     std::vector<float> upper(static_cast<size_t>(right - left)), lower(upper.size());
     for (int64_t i = begin; i < end; ++i) {
       const int64_t channel = i / window.height;

@@ -1,18 +1,20 @@
 #include "model/box_head.h"
 
+#include "model/unfilled.h"
+
 namespace cellroute::model {
 
 TwoMlpHeadImpl::TwoMlpHeadImpl(int64_t in_features, int64_t hidden)
-    : fc6_(register_module("fc6", torch::nn::Linear(in_features, hidden))),
-      fc7_(register_module("fc7", torch::nn::Linear(hidden, hidden))) {}
+    : fc6_(register_module("fc6", make_linear({in_features, hidden}))),
+      fc7_(register_module("fc7", make_linear({hidden, hidden}))) {}
 
 torch::Tensor TwoMlpHeadImpl::forward(const torch::Tensor& pooled) {
   return fc7_(fc6_(pooled.flatten(1)).relu_()).relu_();
 }
 
 FastRcnnPredictorImpl::FastRcnnPredictorImpl(int64_t in_features, int64_t num_classes)
-    : cls_score_(register_module("cls_score", torch::nn::Linear(in_features, num_classes))),
-      bbox_pred_(register_module("bbox_pred", torch::nn::Linear(in_features, num_classes * 4))) {}
+    : cls_score_(register_module("cls_score", make_linear({in_features, num_classes}))),
+      bbox_pred_(register_module("bbox_pred", make_linear({in_features, num_classes * 4}))) {}
 
 std::pair<torch::Tensor, torch::Tensor> FastRcnnPredictorImpl::forward(
     const torch::Tensor& features) {

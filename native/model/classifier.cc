@@ -1,6 +1,7 @@
 #include "model/classifier.h"
 
 #include "error.h"
+#include "model/unfilled.h"
 
 namespace cellroute::model {
 namespace {
@@ -13,7 +14,7 @@ torch::Tensor concat_pool(const torch::Tensor& x) {
 }
 
 nn::Linear without_bias(int64_t in, int64_t out) {
-  return nn::Linear(nn::LinearOptions(in, out).bias(false));
+  return make_linear(nn::LinearOptions(in, out).bias(false));
 }
 
 /** fastai's create_head with its default dropout. */
@@ -32,7 +33,7 @@ ClassifierImpl::ClassifierImpl(const ClassifierConfig& config)
   const int64_t channels = resnet_channels(config.backbone, 4);
   switch (config.head) {
     case ClassifierHead::kLinear:
-      fc_ = register_module("fc", nn::Linear(channels, config.num_classes));
+      fc_ = register_module("fc", make_linear({channels, config.num_classes}));
       break;
     case ClassifierHead::kConcatPool:
       head_ = register_module("head",

@@ -1,14 +1,15 @@
 #include "model/conv_block.h"
 
 #include "model/convolution.h"
+#include "model/unfilled.h"
 
 namespace cellroute::model {
 
 ConvBlockImpl::ConvBlockImpl(int64_t in_channels, int64_t out_channels, int64_t kernel_size,
                              Activation activation)
     : conv_(register_module(
-          "0", torch::nn::Conv2d(torch::nn::Conv2dOptions(in_channels, out_channels, kernel_size)
-                                     .padding(kernel_size / 2)))),
+          "0", make_conv2d(torch::nn::Conv2dOptions(in_channels, out_channels, kernel_size)
+                               .padding(kernel_size / 2)))),
       activation_(activation) {
   torch::nn::init::zeros_(conv_->bias);
 }

@@ -1,6 +1,7 @@
 #include "model/fpn.h"
 
 #include "model/conv_block.h"
+#include "model/unfilled.h"
 
 namespace cellroute::model {
 namespace {
@@ -9,7 +10,7 @@ namespace nn = torch::nn;
 
 ConvBlock block(int64_t in, int64_t out, int64_t size) {
   ConvBlock block(in, out, size, Activation::kNone);
-  nn::init::kaiming_uniform_(block->weight(), 1.0);
+  initialize(block->weight(), [](auto& weight) { nn::init::kaiming_uniform_(weight, 1.0); });
   return block;
 }
 

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "model/convolution.h"
 #include "model/norm.h"
+#include "model/unfilled.h"
 
 namespace cellroute::model {
 namespace {
@@ -13,8 +14,10 @@ namespace nn = torch::nn;
 
 nn::Conv2d convolution(int64_t in, int64_t out, int64_t size, int64_t stride) {
   auto conv =
-      nn::Conv2d(nn::Conv2dOptions(in, out, size).stride(stride).padding(size / 2).bias(false));
-  nn::init::kaiming_normal_(conv->weight, 0.0, torch::kFanOut, torch::kReLU);
+      make_conv2d(nn::Conv2dOptions(in, out, size).stride(stride).padding(size / 2).bias(false));
+  initialize(conv->weight, [](auto& weight) {
+    nn::init::kaiming_normal_(weight, 0.0, torch::kFanOut, torch::kReLU);
+  });
   return conv;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/conv_block.h"
+#include "model/unfilled.h"
 #include "ops/boxes.h"
 #include "ops/nms.h"
 
@@ -13,9 +14,11 @@ namespace nn = torch::nn;
 
 constexpr double kInitialStd = 0.01;
 
+void draw(torch::Tensor& weight) { nn::init::normal_(weight, 0.0, kInitialStd); }
+
 nn::Conv2d predictor(int64_t in, int64_t out) {
-  nn::Conv2d conv(nn::Conv2dOptions(in, out, 1));
-  nn::init::normal_(conv->weight, 0.0, kInitialStd);
+  auto conv = make_conv2d(nn::Conv2dOptions(in, out, 1));
+  initialize(conv->weight, draw);
   nn::init::zeros_(conv->bias);
   return conv;
 }
@@ -24,7 +27,7 @@ nn::Sequential shared_convolutions(int64_t channels, int64_t depth) {
   nn::Sequential convolutions;
   for (int64_t i = 0; i < depth; ++i) {
     ConvBlock block(channels, channels, 3, Activation::kRelu);
-    nn::init::normal_(block->weight(), 0.0, kInitialStd);
+    initialize(block->weight(), draw);
     convolutions->push_back(block);
   }
   return convolutions;

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <set>
 #include <thread>
 #include <vector>
@@ -86,4 +87,34 @@ TEST_CASE("block cache: any thread takes and gives") {
   }
   for (auto& thread : threads) thread.join();
   CHECK(wrong == std::vector<int>(4, 0));
+}
+
+TEST_CASE("block cache: keeping does not move the peak, whatever sizes take turns") {
+  const Keeping keeping;
+  const size_t before = BlockCache::held();
+  size_t most = before;
+  // None of these fits into another one's memory, and two live at once.
+  torch::Tensor last;
+  for (int round = 0; round < 3; ++round) {
+    for (const int64_t count : {kLarge, 3 * kLarge, 9 * kLarge, 27 * kLarge}) {
+      auto next = torch::empty({count});
+      last = next;
+      most = std::max(most, BlockCache::held());
+    }
+  }
+  const auto largest = static_cast<size_t>((27 + 9) * kLarge) * sizeof(float);
+  // Blocks end with their page.
+  CHECK(most - before <= largest + (size_t{8} << 20));
+  CHECK(BlockCache::held() > before);
+}
+
+TEST_CASE("block cache: what is given back is held no more") {
+  size_t before = 0;
+  {
+    const Keeping keeping;
+    before = BlockCache::held();
+    CHECK(place_of_a_new_tensor(kLarge) != nullptr);
+    CHECK(BlockCache::held() >= before + static_cast<size_t>(kLarge) * sizeof(float));
+  }
+  CHECK(BlockCache::held() == before);
 }

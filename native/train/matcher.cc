@@ -1,12 +1,11 @@
 #include "train/matcher.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <array>
 #include <mutex>
 #include <vector>
 
+#include "engine/parallel.h"
 #include "ops/boxes.h"
 
 namespace cellroute::train {
@@ -19,7 +18,7 @@ constexpr int64_t kTile = 256;
 template <typename Visit>
 void for_each_tile(int64_t candidates, Visit visit) {
   const int64_t tiles = (candidates + kTile - 1) / kTile;
-  at::parallel_for(0, tiles, 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, tiles, 1, [&](int64_t first, int64_t last) {
     visit([=](auto body) {
       for (int64_t tile = first; tile < last; ++tile) {
         body(tile * kTile, std::min((tile + 1) * kTile, candidates));

@@ -1,11 +1,10 @@
 #include "ops/cpu/mask_targets.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "engine/parallel.h"
 #include "ops/cpu/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
@@ -98,7 +97,7 @@ torch::Tensor mask_targets(std::span<const mask::Rle> masks, const torch::Tensor
   const float* corners = boxes.const_data_ptr<float>();
   const int64_t* index = matched.const_data_ptr<int64_t>();
   float* out = targets.mutable_data_ptr<float>();
-  at::parallel_for(0, boxes.size(0), 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, boxes.size(0), 1, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       project(masks[index[k]], corners + 4 * k, height, width, size, out + k * size * size);
     }

@@ -1,10 +1,10 @@
 #include "ops/cpu/nms.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <vector>
 
+#include "engine/parallel.h"
 #include "ops/box_overlap.h"
 
 namespace cellroute::ops::cpu {
@@ -58,12 +58,11 @@ torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& groups, doubl
   AT_DISPATCH_FLOATING_TYPES(boxes.scalar_type(), "nms", [&] {
     const Columns<scalar_t> columns(boxes);
     bool* flags = kept.mutable_data_ptr<bool>();
-    at::parallel_for(0, static_cast<int64_t>(starts.size()) - 1, 1,
-                     [&](int64_t begin, int64_t end) {
-                       for (int64_t g = begin; g < end; ++g) {
-                         suppress(columns, starts[g], starts[g + 1], iou_threshold, flags);
-                       }
-                     });
+    parallel_for(0, static_cast<int64_t>(starts.size()) - 1, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) {
+        suppress(columns, starts[g], starts[g + 1], iou_threshold, flags);
+      }
+    });
   });
   return kept;
 }

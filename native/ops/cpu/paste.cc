@@ -1,9 +1,8 @@
 #include "ops/cpu/paste.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 
+#include "engine/parallel.h"
 #include "ops/paste_window.h"
 #include "ops/run_writer.h"
 
@@ -71,7 +70,7 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
   const float* values = probabilities.const_data_ptr<float>();
   const float* corners = boxes.const_data_ptr<float>();
   std::vector<mask::Rle> masks(count);
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       masks[i] =
           paste(values + i * cells * cells, corners + 4 * i, cells, height, width, threshold);

@@ -1,12 +1,12 @@
 #include "ops/cpu/pointwise_conv.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
+#include "engine/parallel.h"
 #include "ops/cpu/round_up.h"
 
 namespace cellroute::ops::cpu {
@@ -66,7 +66,7 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
   auto* to = output.mutable_data_ptr<float>();
 
   const int64_t blocks = (count + kRows - 1) / kRows;
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> products(kRows * kGroup), gathered;
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kRows, rows = std::min(kRows, count - first);

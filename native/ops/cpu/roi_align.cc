@@ -1,11 +1,11 @@
 #include "ops/cpu/roi_align.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "engine/parallel.h"
 #include "ops/cpu/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
@@ -38,7 +38,7 @@ void forward(const torch::Tensor& input, const torch::Tensor& rois, const RoiAli
   const T* in = input.const_data_ptr<T>();
   const T* boxes = rois.const_data_ptr<T>();
   T* out = output.mutable_data_ptr<T>();
-  at::parallel_for(0, rois.size(0), 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, rois.size(0), 1, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       const T* box = boxes + 5 * k;
       const auto roi = sample_box(box + 1, height, width, params);
@@ -74,7 +74,7 @@ void backward(const torch::Tensor& grad, const torch::Tensor& rois, const RoiAli
   T* out = input_grad.mutable_data_ptr<T>();
 
   std::vector<RoiSamples<T>> samples(count);
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       samples[k] = sample_box(boxes + 5 * k + 1, height, width, params);
     }
@@ -82,7 +82,7 @@ void backward(const torch::Tensor& grad, const torch::Tensor& rois, const RoiAli
   // A channel belongs to one thread, which adds the boxes in their order: no atomics, and the same
   // sums for any number of threads.
   const int64_t blocks = (channels + kChannelBlock - 1) / kChannelBlock;
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kChannelBlock;
       const int64_t last = std::min(first + kChannelBlock, channels);

@@ -1,9 +1,8 @@
 #include "ops/cpu/roi_align_levels.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
+#include "engine/parallel.h"
 #include "ops/cpu/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
@@ -44,7 +43,7 @@ torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torc
   const auto* level_of = level.const_data_ptr<int64_t>();
   auto* out = static_cast<T*>(output.mutable_data_ptr());
 
-  at::parallel_for(0, rois.size(0), 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, rois.size(0), 1, [&](int64_t begin, int64_t end) {
     Taps taps;
     for (int64_t k = begin; k < end; ++k) {
       T* pooled = out + k * height * width * channels;
@@ -104,7 +103,7 @@ std::vector<torch::Tensor> roi_align_levels_backward(
     return level_of[k] >= 0 && level_of[k] < static_cast<int64_t>(grads.size());
   };
   std::vector<RoiSamples<float>> samples(count);
-  at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
+  parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       if (!is_pooled(k)) continue;
       const auto& sizes = map_sizes[level_of[k]];
@@ -114,7 +113,7 @@ std::vector<torch::Tensor> roi_align_levels_backward(
 
   // A block of channels belongs to one thread, which adds the boxes in their order: no atomics, and
   // the same sums for any number of threads.
-  at::parallel_for(0, (channels + kBlock - 1) / kBlock, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, (channels + kBlock - 1) / kBlock, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kBlock, some = std::min(kBlock, channels - first);
       for (int64_t k = 0; k < count; ++k) {

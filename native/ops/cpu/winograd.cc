@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "engine/parallel.h"
 #include "ops/cpu/round_up.h"
 
 namespace cellroute::ops::cpu {
@@ -226,7 +227,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
       torch::empty({threads, S::kPoints * convolution.product_plane()}, bias.options());
   // Each thread takes the next block: one that is slowed down by others takes fewer.
   std::atomic<int64_t> next{0};
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t thread = begin; thread < end; ++thread) {
       auto* thread_input =
           transformed.template mutable_data_ptr<Scalar>() + thread * transformed.stride(0);

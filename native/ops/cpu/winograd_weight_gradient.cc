@@ -1,9 +1,8 @@
 #include "ops/cpu/winograd_weight_gradient.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
+#include "engine/parallel.h"
 #include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd.h"
 
@@ -69,7 +68,7 @@ torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const t
 
   for (int64_t first = 0; first < count; first += block) {
     const int64_t tiles = std::min(block, count - first);
-    at::parallel_for(0, divide_up(tiles, kTilesAtOnce), 1, [&](int64_t begin, int64_t end) {
+    parallel_for(0, divide_up(tiles, kTilesAtOnce), 1, [&](int64_t begin, int64_t end) {
       const int64_t at = begin * kTilesAtOnce;
       const int64_t some = std::min(end * kTilesAtOnce, tiles) - at;
       kernels.input_tiles(inputs.some(first + at, at, some));
