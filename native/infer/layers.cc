@@ -101,13 +101,23 @@ ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int
                       : plain.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+const torch::Tensor& ConvLayer::weight_for(const torch::Tensor& input) const {
+  if (input.sizes() != at::IntArrayRef(packed_for_)) {
+    weight_ = fused_for(input)->reorder_conv_weight.call(weight_.to_dense(), {padding_, padding_},
+                                                         {stride_, stride_}, {1, 1}, kGroups,
+                                                         input.sizes());
+    packed_for_ = input.sizes().vec();
+  }
+  return weight_;
+}
+
 torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
   if (winograd_) return ops::winograd_conv(input, *winograd_, bias_, {}, relu_);
   if (pointwise_) {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, {}, /*in_place=*/false, relu_);
   }
   if (const auto* operators = fused_for(input)) {
-    return operators->conv.call(input, weight_, bias_, {padding_, padding_}, {stride_, stride_},
+    return operators->conv.call(input, weight_for(input), bias_, {padding_, padding_}, {stride_, stride_},
                                 {1, 1}, kGroups, attribute(relu_), Scalars(), "");
   }
   return plain_conv(input, weight_, bias_, stride_, padding_, {}, relu_);
@@ -121,7 +131,7 @@ torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& su
   if (const auto* operators = fused_for(input)) {
     auto result = sum;
     operators->conv_add.call(
-        result, input, weight_, bias_, {padding_, padding_}, {stride_, stride_}, {1, 1}, kGroups,
+        result, input, weight_for(input), bias_, {padding_, padding_}, {stride_, stride_}, {1, 1}, kGroups,
         "add", 1.0, relu_ ? std::optional<c10::string_view>("relu") : std::nullopt, Scalars(), "");
     return result;
   }

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <optional>
+#include <vector>
 
 #include "infer/state.h"
 #include "model/conv_block.h"
@@ -36,7 +37,12 @@ class ConvLayer {
   // One of the three.
   std::optional<ops::WinogradWeights> winograd_;
   std::optional<ops::PointwiseWeights> pointwise_;
-  torch::Tensor weight_;  // packed for oneDNN
+  // Packed for oneDNN, which wants it otherwise for maps of other sizes and then packs it again at
+  // each call.
+  mutable torch::Tensor weight_;
+  mutable std::vector<int64_t> packed_for_;
+
+  const torch::Tensor& weight_for(const torch::Tensor& input) const;
 };
 
 /** input [N, in] times weight [out, in] plus bias [out], then the activation. */
