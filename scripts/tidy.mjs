@@ -38,25 +38,48 @@ function verdictKeys(entries) {
   return new Map(entries.map(({ file }) => [file, `${common} ${digest([file])}`]));
 }
 
-/** Files of one folder that are compiled by the same command, in groups of about the same size. */
-function groupsOf(entries) {
-  const alike = new Map();
-  for (const entry of entries) {
-    const kind = `${dirname(entry.file)} ${entry.command.replaceAll(entry.file, '')}`;
-    alike.set(kind, [...(alike.get(kind) ?? []), entry]);
-  }
-  return [...alike.values()].flatMap((group) => split(group, Math.ceil(group.length / TOGETHER)));
+/** What a file names for itself alone, by clang-format's layout: what stands at the margin of an unnamed namespace. */
+function ownNames(path) {
+  const unnamed = readFileSync(path, 'utf8').matchAll(/^namespace \{$(.*?)^\} {2}\/\/ namespace$/gms);
+  const names = [...unnamed].flatMap(([, body]) =>
+    [
+      ...body.matchAll(
+        /^(?!namespace|TEST_CASE)[a-zA-Z][^\n(={;]*?(\w+)(?: final)?(?: : [^\n(={;]*)? ?(?:[(={;[]|$)/gm,
+      ),
+    ].map(([, name]) => name),
+  );
+  return new Set(names);
 }
 
-const split = (group, parts) =>
-  Array.from({ length: parts }, (_, part) => group.filter((_, i) => i % parts === part));
+/** Files of one folder that are compiled by the same command and share no name of their own. */
+function groupsOf(entries) {
+  const kinds = new Map();
+  for (const entry of entries) {
+    const kind = `${dirname(entry.file)} ${entry.command.replaceAll(entry.file, '')}`;
+    const groups = kinds.get(kind) ?? [];
+    kinds.set(kind, groups);
+    const own = ownNames(entry.file);
+    let group = groups.find(
+      ({ files, names }) => files.length < TOGETHER && [...own].every((name) => !names.has(name)),
+    );
+    if (!group) {
+      group = { files: [], names: new Set() };
+      groups.push(group);
+    }
+    group.files.push(entry);
+    for (const name of own) group.names.add(name);
+  }
+  return [...kinds.values()].flat().map(({ files }) => files);
+}
 
 /** Runs clang-tidy over a file as it stands, or over several whose text is put into one. */
 async function examine(program, group) {
   let [{ file, command, directory }] = group;
   if (group.length > 1) {
     // Put together as text: of what a file includes, only a part of the rules speaks.
-    const name = createHash('sha256').update(group.map((entry) => entry.file).join('\n')).digest('hex');
+    const name = createHash('sha256')
+      .update(group.map((entry) => entry.file).join('\n'))
+      .digest('hex');
     const together = join(folder, `${name.slice(0, 16)}${extname(file)}`);
     writeFileSync(together, group.map((entry) => readFileSync(entry.file, 'utf8')).join('\n'));
     command = `${command.replaceAll(file, together)} -iquote ${dirname(file)}`;
@@ -90,8 +113,19 @@ export async function clangTidy() {
         for (const { file } of group) passed[file] = keys.get(file);
         writeFileSync(record, JSON.stringify(passed));
       } else if (group.length > 1) {
+        if (process.env.CT_LOG)
+          console.log(
+            'split',
+            group.map((e) => e.file.split('/').pop()).join(' '),
+            output
+              .split('\n')
+              .filter((l) => l.includes('error:'))
+              .slice(0, 2)
+              .join('|'),
+          );
         // A finding, or two files that use one name for themselves: only a file alone is found guilty.
-        waiting.unshift(...split(group, 2));
+        const half = group.length >> 1;
+        waiting.unshift(group.slice(0, half), group.slice(half));
       } else failures.push(output);
     }
   };

@@ -117,8 +117,9 @@ torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, {}, /*in_place=*/false, relu_);
   }
   if (const auto* operators = fused_for(input)) {
-    return operators->conv.call(input, weight_for(input), bias_, {padding_, padding_}, {stride_, stride_},
-                                {1, 1}, kGroups, attribute(relu_), Scalars(), "");
+    return operators->conv.call(input, weight_for(input), bias_, {padding_, padding_},
+                                {stride_, stride_}, {1, 1}, kGroups, attribute(relu_), Scalars(),
+                                "");
   }
   return plain_conv(input, weight_, bias_, stride_, padding_, {}, relu_);
 }
@@ -130,9 +131,10 @@ torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& su
   }
   if (const auto* operators = fused_for(input)) {
     auto result = sum;
-    operators->conv_add.call(
-        result, input, weight_for(input), bias_, {padding_, padding_}, {stride_, stride_}, {1, 1}, kGroups,
-        "add", 1.0, relu_ ? std::optional<c10::string_view>("relu") : std::nullopt, Scalars(), "");
+    operators->conv_add.call(result, input, weight_for(input), bias_, {padding_, padding_},
+                             {stride_, stride_}, {1, 1}, kGroups, "add", 1.0,
+                             relu_ ? std::optional<c10::string_view>("relu") : std::nullopt,
+                             Scalars(), "");
     return result;
   }
   return plain_conv(input, weight_, bias_, stride_, padding_, sum, relu_);

@@ -20,7 +20,7 @@ using cellroute::test::same;
 
 namespace {
 
-namespace nn = torch::nn::functional;
+namespace functional = torch::nn::functional;
 
 constexpr SamplingOptions kDrawn{.rpn_fg_iou = 0.7,
                                  .rpn_bg_iou = 0.3,
@@ -241,8 +241,8 @@ TEST_CASE("RPN losses equal torchvision's words over every anchor") {
   const auto chosen = torch::cat({first.masked_select(asked), second});
   const auto truth =
       torch::cat({positive.masked_select(asked).to(torch::kFloat32), torch::zeros_like(second)});
-  CHECK(torch::allclose(losses.objectness, nn::binary_cross_entropy_with_logits(chosen, truth),
-                        1e-5, 1e-6));
+  CHECK(torch::allclose(losses.objectness,
+                        functional::binary_cross_entropy_with_logits(chosen, truth), 1e-5, 1e-6));
 
   const auto index = positive.nonzero().squeeze(1);
   const auto targets = model::BoxCoder({1, 1, 1, 1})
@@ -297,7 +297,8 @@ TEST_CASE("box and mask losses equal torchvision's words, a proposal at a time")
         .fill_(1);
     const auto roi = torch::cat({torch::zeros({1}), cells.boxes[k]}).unsqueeze(0);
     const auto target = ops::roi_align(pixels, roi, 1, 8, 8, -1, false)[0][0];
-    mask += nn::binary_cross_entropy_with_logits(logits[k][cells.labels[k].item<int64_t>()], target)
+    mask += functional::binary_cross_entropy_with_logits(logits[k][cells.labels[k].item<int64_t>()],
+                                                         target)
                 .item<double>();
   }
   CHECK(mask_loss(logits, {cells}, {truth}, {{40, 60}}).item<double>() ==

@@ -1,0 +1,48 @@
+// Asks a router about the validation pictures made brighter, darker and flatter: what names a type should be what is in the
+// picture, not how bright it is.
+//
+//   node models/starter/training/looks.mjs --data DATA [--model FILE]
+//
+// DATA as for train.mjs; without a model, the starter's router as it is shipped.
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { CellClassifier, openDataset } from 'cellroute';
+import sharp from 'sharp';
+
+const { values } = parseArgs({ options: { data: { type: 'string' }, model: { type: 'string' } } });
+if (!values.data) throw new Error('--data is needed');
+
+const looks = {
+  'as they are': (value) => value,
+  'gamma 0.5': (value) => 255 * (value / 255) ** 0.5,
+  'gamma 2': (value) => 255 * (value / 255) ** 2,
+  'half as bright': (value) => value / 2,
+  'half the contrast, on grey': (value) => 64 + value / 2,
+  negative: (value) => 255 - value,
+};
+
+const router = await CellClassifier.load(
+  values.model ?? join(import.meta.dirname, '..', 'classifier.safetensors'),
+);
+const right = Object.fromEntries(Object.keys(looks).map((look) => [look, 0]));
+let pictures = 0;
+for (const folder of ['nuclei', 't98g']) {
+  const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });
+  const types = data.types.filter((type) => router.config.classNames.includes(type));
+  for (const item of data.filter({ types }).split({ column: 'split', values: ['val'] }).validation.items) {
+    const { image } = await item.load();
+    const { data: pixels, info } = await sharp(image)
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    for (const [look, change] of Object.entries(looks)) {
+      const { width, height, channels } = info;
+      const { cellType } = await router.classify({ data: pixels.map(change), width, height, channels });
+      if (cellType === item.type) right[look]++;
+    }
+    pictures++;
+  }
+}
+for (const [look, count] of Object.entries(right)) console.log(`${look}: ${count} of ${pictures} right`);
+await router.dispose();
