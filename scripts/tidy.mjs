@@ -113,16 +113,6 @@ export async function clangTidy() {
         for (const { file } of group) passed[file] = keys.get(file);
         writeFileSync(record, JSON.stringify(passed));
       } else if (group.length > 1) {
-        if (process.env.CT_LOG)
-          console.log(
-            'split',
-            group.map((e) => e.file.split('/').pop()).join(' '),
-            output
-              .split('\n')
-              .filter((l) => l.includes('error:'))
-              .slice(0, 2)
-              .join('|'),
-          );
         // A finding, or two files that use one name for themselves: only a file alone is found guilty.
         const half = group.length >> 1;
         waiting.unshift(group.slice(0, half), group.slice(half));

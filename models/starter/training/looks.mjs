@@ -38,8 +38,8 @@ for (const folder of ['nuclei', 't98g']) {
       .toBuffer({ resolveWithObject: true });
     for (const [look, change] of Object.entries(looks)) {
       const { width, height, channels } = info;
-      const { cellType } = await router.classify({ data: pixels.map(change), width, height, channels });
-      if (cellType === item.type) right[look]++;
+      const { label } = await router.classify({ data: pixels.map(change), width, height, channels });
+      if (label === item.type) right[look]++;
     }
     pictures++;
   }
