@@ -15,6 +15,18 @@ Layer resized(Layer layer, at::IntArrayRef weight, int64_t bias) {
   return layer;
 }
 
+/** A convolution whose weight begins with so many channels and then so many. */
+template <typename Layer, typename Options>
+Layer unfilled_convolution(const Options& options, int64_t first, int64_t second) {
+  auto small = options;
+  Layer layer(small.in_channels(1).out_channels(1).kernel_size(1));
+  const auto& kernel = *options.kernel_size();
+  layer->options.in_channels(options.in_channels())
+      .out_channels(options.out_channels())
+      .kernel_size(options.kernel_size());
+  return resized(layer, {first, second, kernel[0], kernel[1]}, options.out_channels());
+}
+
 }  // namespace
 
 Unfilled::Unfilled() : outer_(unfilled) { unfilled = true; }
@@ -23,22 +35,13 @@ bool Unfilled::is_wanted() { return unfilled; }
 
 nn::Conv2d make_conv2d(const nn::Conv2dOptions& options) {
   if (!unfilled) return nn::Conv2d(options);
-  auto small = options;
-  nn::Conv2d layer(small.in_channels(1).out_channels(1).kernel_size(1));
-  const int64_t in = options.in_channels(), out = options.out_channels();
-  const auto& kernel = *options.kernel_size();
-  layer->options.in_channels(in).out_channels(out).kernel_size(options.kernel_size());
-  return resized(layer, {out, in, kernel[0], kernel[1]}, out);
+  return unfilled_convolution<nn::Conv2d>(options, options.out_channels(), options.in_channels());
 }
 
 nn::ConvTranspose2d make_conv_transpose2d(const nn::ConvTranspose2dOptions& options) {
   if (!unfilled) return nn::ConvTranspose2d(options);
-  auto small = options;
-  nn::ConvTranspose2d layer(small.in_channels(1).out_channels(1).kernel_size(1));
-  const int64_t in = options.in_channels(), out = options.out_channels();
-  const auto& kernel = *options.kernel_size();
-  layer->options.in_channels(in).out_channels(out).kernel_size(options.kernel_size());
-  return resized(layer, {in, out, kernel[0], kernel[1]}, out);
+  return unfilled_convolution<nn::ConvTranspose2d>(options, options.in_channels(),
+                                                   options.out_channels());
 }
 
 nn::Linear make_linear(const nn::LinearOptions& options) {

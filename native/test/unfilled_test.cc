@@ -52,6 +52,12 @@ TEST_CASE("unfilled: layers keep stride, padding and whether they have a bias") 
   copy_weights(*filled, *other);
   const auto input = torch::rand({1, 3, 17, 20});
   CHECK(other(input).equal(filled(input)));
+  // Its weight names the channels that come in first.
+  const auto upscale = unfilled([] {
+    return model::make_conv_transpose2d(torch::nn::ConvTranspose2dOptions(6, 4, 2).stride(2));
+  });
+  CHECK(upscale->weight.sizes() == at::IntArrayRef({6, 4, 2, 2}));
+  CHECK(upscale->bias.sizes() == at::IntArrayRef({4}));
   const auto linear = unfilled([] { return model::make_linear({5, 7}); });
   CHECK(linear->weight.sizes() == at::IntArrayRef({7, 5}));
   CHECK(linear->bias.sizes() == at::IntArrayRef({7}));

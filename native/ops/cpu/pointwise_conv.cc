@@ -65,7 +65,7 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
   const auto* added = residual.defined() ? residual.const_data_ptr<float>() : nullptr;
   auto* to = output.mutable_data_ptr<float>();
 
-  const int64_t blocks = (count + kRows - 1) / kRows;
+  const int64_t blocks = divide_up(count, kRows);
   parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> products(kRows * kGroup), gathered;
     for (int64_t block = begin; block < end; ++block) {
