@@ -2,12 +2,14 @@
 //
 //   node experiments/routed-vs-single.mjs --data train.csv --out FOLDER [--config FILE] [--start WEIGHTS]
 //       [--router-start WEIGHTS] [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
+//       [--fold N]
 //
 // Within each fold both sides have the same network, the same start, the same pictures and the same number of segmenter
 // steps in all: the routed side's are shared out by the types' pictures, so that a picture is seen as often by either. The
 // router is trained on the fold's pictures too; what the same segmenters do behind a router that
 // is never wrong is told beside it. Each picture is judged once, by networks that have not seen it.
-// FOLDER gets report.json, report.md and scores.png, and keeps every run: what was interrupted goes on. The
+// FOLDER gets report.json, report.md and scores.png, and keeps every run: what was interrupted goes on. With --fold only
+// that fold is trained and nothing reported: several processes can share a FOLDER and a GPU, or several days. The
 // configuration is two-core.json where none is given; docs/routed-vs-single.md says what came out.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -43,6 +45,7 @@ const { values } = parseArgs({
     seed: { ...text, default: '3011' },
     device: { ...text, default: 'cpu' },
     precision: { ...text, default: 'float32' },
+    fold: text,
   },
 });
 if (!values.data || !values.out) throw new Error('--data and --out are needed');
@@ -62,7 +65,7 @@ mkdirSync(out, { recursive: true });
 const save = (name, content) => writeAtomically(join(out, name), [Buffer.from(content)]);
 
 // A folder that went on with other settings would mix two experiments into one report.
-const { out: _, data: __, ...asked } = values;
+const { out: _, data: __, fold: only, ...asked } = values;
 const settings = JSON.parse(JSON.stringify({ ...asked, steps, config: read(values.config) }));
 if (existsSync(join(out, 'settings.json')) && !isDeepStrictEqual(read(join(out, 'settings.json')), settings))
   throw new Error(`${out} has an experiment with other settings: take another folder`);
@@ -70,6 +73,8 @@ await save('settings.json', JSON.stringify(settings, null, 2));
 
 const data = await openDataset(resolve(values.data));
 const folds = data.folds({ count: Number(values.folds), seed });
+if (only !== undefined && !folds[Number(only) - 1])
+  throw new Error(`--fold must be one of 1 to ${folds.length}, not ${only}`);
 
 /** Every picture as often as `repeats` says: epochs of whole batches, or types with few pictures would get smaller ones. */
 const repeated = (set) =>
@@ -100,6 +105,7 @@ async function found(network, image, options = {}) {
 
 const judged = [];
 for (const [i, { train: training, validation }] of folds.entries()) {
+  if (only !== undefined && i + 1 !== Number(only)) continue;
   const name = `fold-${i + 1}`;
   const file = join(out, name, 'predictions.json');
   if (!existsSync(file)) {
@@ -137,6 +143,7 @@ for (const [i, { train: training, validation }] of folds.entries()) {
   }
   judged.push(...read(file));
 }
+if (only !== undefined) process.exit(0);
 
 const items = new Map(data.items.map((item) => [item.id, item]));
 const truth = new Map();

@@ -109,8 +109,10 @@ const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr
     ahead: integer(2, 1, 64),
   }),
   checkpoint: object({
-    /** Minutes between two checkpoints; the end of every epoch has one in any case. */
+    /** Minutes between two checkpoints, wherever the run stands then. */
     everyMinutes: number(5, { min: 0 }),
+    /** Epochs after which there is one besides; null for none: an epoch of a few pictures is over sooner than written. */
+    everyEpochs: nullable(1, count(1)),
   }),
   divergence: object({
     /**

@@ -129,6 +129,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
           break;
         } else if (closed) {
           await this.#openEpoch();
+          if (!this.#epochIsKept()) continue;
           yield* this.#checkpoint();
           yield* this.#notices(await this.#parts.records.draw());
         } else if (this.#checkpointIsDue()) {
@@ -336,6 +337,11 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     if (this.#saved !== this.#position) await this.#save();
     const { epoch, step } = this.#position;
     yield { kind: 'checkpoint', epoch: epoch + 1, step, file: this.#parts.folder.last };
+  }
+
+  #epochIsKept(): boolean {
+    const { everyEpochs } = this.#parts.config.checkpoint;
+    return everyEpochs !== null && this.#position.epoch % everyEpochs === 0;
   }
 
   #checkpointIsDue(): boolean {

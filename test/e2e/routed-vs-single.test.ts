@@ -77,6 +77,22 @@ test('judges every picture once by either side, and a killed run ends as one tha
   ).toBe('PNG');
 });
 
+test('folds may be trained by processes of their own, in one folder', async () => {
+  const out = join(folder, 'apart');
+  const ended = ['1', '2'].map((fold) => {
+    const child = spawn(process.execPath, [program, ...given, '--out', out, '--fold', fold], {
+      stdio: 'ignore',
+      env,
+    });
+    return new Promise((done) => child.on('exit', done));
+  });
+  expect(await Promise.all(ended)).toEqual([0, 0]);
+  expect(existsSync(join(out, 'report.json'))).toBe(false);
+  expect(run('--out', out).stdout).not.toMatch(/fold-\d:/);
+  expect(json('apart', 'report.json')).toEqual(json('whole', 'report.json'));
+  expect(run('--out', out, '--fold', '3').stderr).toContain('--fold must be one of 1 to 2');
+});
+
 test('does not go on with other settings', () => {
   const other = run('--out', join(folder, 'whole'), '--steps', '12');
   expect(other.status).not.toBe(0);

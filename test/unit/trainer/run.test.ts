@@ -194,6 +194,18 @@ describe('a run that went wrong', () => {
   });
 });
 
+describe('checkpoints between epochs', () => {
+  test.each([
+    [1, [0, 4, 8, 12]],
+    [2, [0, 8, 12]],
+    [null, [0, 12]],
+  ])('every %s epochs, at the beginning and at the end', async (everyEpochs, steps) => {
+    const config = { checkpoint: { everyMinutes: 1000, everyEpochs } };
+    const events = await collect(await toyRun(folder(`every-${everyEpochs}`), { config }));
+    expect(ofKind(events, 'checkpoint').map(({ step }) => step)).toEqual(steps);
+  });
+});
+
 describe('a run that is interrupted and goes on is the run that was not', () => {
   const options: ToyOptions = {
     config: { validation: { everySteps: 3, patience: 3 } },
