@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <iterator>
-#include <string_view>
 #include <utility>
 
 #include "engine/profile.h"
@@ -14,13 +12,6 @@ namespace {
 
 // Each recording keeps the memory of a whole pass.
 constexpr size_t kPasses = 4;
-
-bool graphs_wanted() {
-  // Nobody in this process writes to the environment.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* value = std::getenv("CELLROUTE_CUDA_GRAPHS");
-  return value == nullptr || std::string_view(value) != "0";
-}
 
 }  // namespace
 
@@ -47,7 +38,7 @@ void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskR
     pass.found = model::detect_at_once(frame, parts, pass.levels, predictions, pass.anchors,
                                        pass.shape.picture, pass.shape.options);
   };
-  if (!pass.ran || !graphs_wanted()) {
+  if (!pass.ran || !cuda::graphs_wanted()) {
     // A size that never comes again is not worth a recording; and libraries get ready.
     work(input);
     pass.ran = true;

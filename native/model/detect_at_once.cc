@@ -9,33 +9,19 @@
 namespace cellroute::model {
 namespace {
 
-/** boxes [N, K, 4]. */
-torch::Tensor clipped(const torch::Tensor& boxes, ImageSize picture) {
-  return ops::clip_boxes_to_image(boxes.flatten(0, 1), picture.height, picture.width)
-      .view(boxes.sizes());
-}
-
 torch::Tensor are_large(const torch::Tensor& boxes, double min_size) {
   return ops::are_large(boxes.flatten(0, 1), min_size).view({boxes.size(0), boxes.size(1)});
 }
-
-struct PaddedProposals {
-  torch::Tensor boxes;  // [N, P, 4]
-  ops::PaddedKept kept;
-};
 
 PaddedProposals propose(const MaskRcnnFrame& frame, const RpnPredictions& predictions,
                         const std::vector<torch::Tensor>& anchors, ImageSize picture,
                         const DetectOptions& options) {
   const StageScope stage("filter_proposals");
-  const auto best = frame.rpn.best_anchors(predictions, anchors, options.rpn_pre_nms_top_n);
-  const auto boxes = clipped(best.boxes, picture);
-  const auto valid = are_large(boxes, frame.config.rpn.min_size)
-                         .logical_and(best.scores >= options.rpn_score_threshold);
-  const int64_t limit = std::min(options.rpn_post_nms_top_n, boxes.size(1));
-  auto kept = ops::nms_padded(boxes, best.scores, best.levels.expand(best.scores.sizes()), valid,
-                              options.rpn_nms_threshold, limit);
-  return {ops::padded_rows(boxes, kept.index), std::move(kept)};
+  const std::vector<ImageSize> sizes(predictions.objectness.front().size(0), picture);
+  return frame.rpn.filter_proposals_at_once(
+      predictions, anchors, sizes,
+      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
+       options.rpn_score_threshold, frame.config.rpn.min_size});
 }
 
 /** [N, P, 4] gives RoIs [N P, 5]. */

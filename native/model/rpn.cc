@@ -1,11 +1,11 @@
 #include "model/rpn.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "model/conv_block.h"
 #include "model/unfilled.h"
 #include "ops/boxes.h"
-#include "ops/nms.h"
 
 namespace cellroute::model {
 namespace {
@@ -34,6 +34,20 @@ nn::Sequential shared_convolutions(int64_t channels, int64_t depth) {
 }
 
 ImageSize spatial(const torch::Tensor& map) { return {map.size(2), map.size(3)}; }
+
+/** boxes [N, K, 4], each picture's within its size. */
+torch::Tensor clipped_each(const torch::Tensor& boxes, const std::vector<ImageSize>& sizes) {
+  const auto clipped = [](const torch::Tensor& some, ImageSize size) {
+    return ops::clip_boxes_to_image(some, size.height, size.width);
+  };
+  const bool alike = std::ranges::all_of(sizes, [&](auto size) { return size == sizes.front(); });
+  if (alike) return clipped(boxes.flatten(0, 1), sizes.front()).view(boxes.sizes());
+  std::vector<torch::Tensor> all;
+  for (size_t n = 0; n < sizes.size(); ++n) {
+    all.push_back(clipped(boxes[static_cast<int64_t>(n)], sizes[n]));
+  }
+  return torch::stack(all);
+}
 
 }  // namespace
 
@@ -125,6 +139,21 @@ std::vector<Proposals> RegionProposalNetworkImpl::filter_proposals(
     proposals.push_back({kept.index_select(0, order.narrow(0, 0, count)), order.size(0) > count});
   }
   return proposals;
+}
+
+PaddedProposals RegionProposalNetworkImpl::filter_proposals_at_once(
+    const RpnPredictions& predictions, const std::vector<torch::Tensor>& anchors,
+    const std::vector<ImageSize>& sizes, const ProposalOptions& options) const {
+  const torch::NoGradGuard no_grad;
+  const auto best = best_anchors(predictions, anchors, options.pre_nms_top_n);
+  const auto boxes = clipped_each(best.boxes, sizes);
+  const auto valid = ops::are_large(boxes.flatten(0, 1), options.min_size)
+                         .view(best.scores.sizes())
+                         .logical_and(best.scores >= options.score_threshold);
+  const int64_t limit = std::min(options.post_nms_top_n, boxes.size(1));
+  auto kept = ops::nms_padded(boxes, best.scores, best.levels.expand(best.scores.sizes()), valid,
+                              options.nms_threshold, limit);
+  return {ops::padded_rows(boxes, kept.index), std::move(kept)};
 }
 
 }  // namespace cellroute::model

@@ -8,6 +8,7 @@
 #include "model/box_coder.h"
 #include "model/config.h"
 #include "model/transform.h"
+#include "ops/nms.h"
 
 namespace cellroute::model {
 
@@ -56,6 +57,12 @@ struct Proposals {
   bool capped = false;  // post_nms_top_n dropped some
 };
 
+/** Proposals of all pictures in tensors whose shapes are known beforehand. */
+struct PaddedProposals {
+  torch::Tensor boxes;   // [N, P, 4]; past a picture's count they repeat one of its boxes
+  ops::PaddedKept kept;  // how many of them count
+};
+
 /** Region proposal network (Ren et al. 2015). Keys: head. */
 class RegionProposalNetworkImpl : public torch::nn::Module {
  public:
@@ -76,6 +83,12 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
   std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,
                                           const ImageBatch& images,
                                           const ProposalOptions& options) const;
+
+  /** The same of all pictures at once, of `sizes`: on a GPU the host waits for nothing. */
+  PaddedProposals filter_proposals_at_once(const RpnPredictions& predictions,
+                                           const std::vector<torch::Tensor>& anchors,
+                                           const std::vector<ImageSize>& sizes,
+                                           const ProposalOptions& options) const;
 
  private:
   AnchorGenerator anchor_generator_;

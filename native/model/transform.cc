@@ -84,6 +84,12 @@ ImageBatch GeneralizedRcnnTransform::padded(const std::vector<torch::Tensor>& in
 
 ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>& pictures) const {
   TORCH_CHECK(!pictures.empty(), "a batch needs a picture");
+  const auto& first = pictures.front();
+  if (first.is_cuda() && std::ranges::all_of(pictures, [&](const auto& picture) {
+        return picture.sizes() == first.sizes();
+      })) {
+    return at_once(torch::stack(pictures));
+  }
   std::vector<torch::Tensor> inputs;
   for (const auto& picture : pictures) {
     TORCH_CHECK(picture.dim() == 3 && picture.size(0) == 3 && picture.numel() > 0 &&

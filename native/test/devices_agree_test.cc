@@ -282,8 +282,11 @@ TEST_CASE("GPU: 16-bit networks run" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: a step of training is the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: steps of training are the CPU's, the first, recorded and replayed" *
+          doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
+  // The default stream cannot be recorded.
+  cuda::enter(0);
   constexpr train::SamplingOptions kSampling{.rpn_fg_iou = 0.7,
                                              .rpn_bg_iou = 0.3,
                                              // All of them: what is drawn differs by device.
@@ -301,21 +304,29 @@ TEST_CASE("GPU: a step of training is the CPU's" * doctest::skip(no_gpu())) {
   const auto truth =
       train::make_truth({mask::from_bounds(48, 64, bounds)}, torch::tensor({1}, torch::kInt64));
   torch::manual_seed(2);
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 48, 64})};
-  const auto step_on = [&](torch::Device device) {
+  std::vector<torch::Tensor> pictures;
+  for (int step = 0; step < 5; ++step) pictures.push_back(torch::rand({3, 48, 64}));
+  const auto steps_on = [&](torch::Device device) {
     train::TrainerOptions options;
     options.device = device;
     options.deterministic = true;
     options.average_decay = 0.9;
     train::SegmenterTrainer trainer(test::small_config(), options, kSampling);
-    return trainer.step(pictures, {truth},
-                        {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {});
+    std::vector<train::StepResult> results;
+    for (const auto& picture : pictures) {
+      results.push_back(trainer.step(
+          {picture}, {truth}, {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {}));
+    }
+    return results;
   };
-  const auto expected = step_on(torch::kCPU), actual = step_on(gpu());
-  CHECK(actual.applied);
-  CHECK(actual.grad_norm == doctest::Approx(expected.grad_norm).epsilon(1e-3));
-  for (size_t i = 0; i < expected.losses.size(); ++i) {
-    CHECK(actual.losses[i].first == expected.losses[i].first);
-    CHECK(actual.losses[i].second == doctest::Approx(expected.losses[i].second).epsilon(1e-3));
+  const auto expected = steps_on(torch::kCPU), actual = steps_on(gpu());
+  for (size_t step = 0; step < pictures.size(); ++step) {
+    CHECK(actual[step].applied);
+    CHECK(actual[step].grad_norm == doctest::Approx(expected[step].grad_norm).epsilon(1e-3));
+    for (size_t i = 0; i < expected[step].losses.size(); ++i) {
+      const auto& [name, loss] = expected[step].losses[i];
+      CHECK(actual[step].losses[i].first == name);
+      CHECK(actual[step].losses[i].second == doctest::Approx(loss).epsilon(1e-3));
+    }
   }
 }

@@ -211,7 +211,6 @@ TEST_CASE("losses: a cancelled step stops between its stages") {
 TEST_CASE("RPN losses equal torchvision's words over every anchor") {
   auto config = test::small_config();
   auto network = network_of(config);
-  const model::ImageBatch batch{torch::zeros({2, 3, 64, 96}), {{64, 96}, {50, 70}}};
   model::RpnPredictions predictions;
   for (const auto& [h, w] : {std::pair{16, 24}, {8, 12}, {4, 6}, {2, 3}}) {
     predictions.objectness.push_back(torch::randn({2, 3, h, w}));
@@ -220,9 +219,6 @@ TEST_CASE("RPN losses equal torchvision's words over every anchor") {
   const std::vector<torch::Tensor> boxes{
       torch::tensor({{3.0F, 5.0F, 20.0F, 17.0F}, {40.0F, 9.0F, 70.0F, 44.0F}}),
       torch::empty({0, 4})};
-  const auto losses =
-      rpn_losses(*network->rpn(), predictions, batch, boxes, everything(), generator(1));
-
   const auto& rpn = *network->rpn();
   std::vector<torch::Tensor> logits, deltas, anchors;
   for (size_t i = 0; i < predictions.objectness.size(); ++i) {
@@ -241,8 +237,7 @@ TEST_CASE("RPN losses equal torchvision's words over every anchor") {
   const auto chosen = torch::cat({first.masked_select(asked), second});
   const auto truth =
       torch::cat({positive.masked_select(asked).to(torch::kFloat32), torch::zeros_like(second)});
-  CHECK(torch::allclose(losses.objectness,
-                        functional::binary_cross_entropy_with_logits(chosen, truth), 1e-5, 1e-6));
+  const auto objectness = functional::binary_cross_entropy_with_logits(chosen, truth);
 
   const auto index = positive.nonzero().squeeze(1);
   const auto targets = model::BoxCoder({1, 1, 1, 1})
@@ -250,7 +245,35 @@ TEST_CASE("RPN losses equal torchvision's words over every anchor") {
                                    all.index_select(0, index));
   const auto step = (torch::cat(deltas, 1)[0].index_select(0, index) - targets).abs();
   const auto smooth = torch::where(step < 1.0 / 9, 4.5 * step.square(), step - 1.0 / 18);
-  CHECK(torch::allclose(losses.box_reg, smooth.sum() / chosen.size(0), 1e-5, 1e-6));
+  const auto box_reg = smooth.sum() / chosen.size(0);
+  for (const auto& losses :
+       {rpn_losses(rpn.box_coder(), predictions, anchors, boxes, everything(), generator(1)),
+        rpn_losses_at_once(rpn.box_coder(), predictions, anchors, boxes, everything())}) {
+    CHECK(torch::allclose(losses.objectness, objectness, 1e-5, 1e-6));
+    CHECK(torch::allclose(losses.box_reg, box_reg, 1e-5, 1e-6));
+  }
+}
+
+TEST_CASE(
+    "RPN losses at once have gradients where they looked, and nothing to learn from no cell") {
+  auto network = network_of(test::small_config());
+  const auto& rpn = *network->rpn();
+  model::RpnPredictions predictions{{torch::randn({1, 3, 6, 5}, torch::requires_grad())},
+                                    {torch::randn({1, 12, 6, 5}, torch::requires_grad())}};
+  const auto anchors = rpn.anchor_generator()(0, {6, 5}, {24, 20});
+  auto options = everything();
+  options.rpn_batch_size = 10;
+  for (const auto& boxes : {torch::empty({0, 4}), torch::tensor({{3.0F, 5.0F, 20.0F, 17.0F}})}) {
+    for (auto* maps : {&predictions.objectness, &predictions.deltas})
+      (*maps)[0].mutable_grad().reset();
+    const auto losses =
+        rpn_losses_at_once(rpn.box_coder(), predictions, {anchors}, {boxes}, options);
+    (losses.objectness + losses.box_reg).backward();
+    CHECK(predictions.objectness[0].grad().count_nonzero().item<int64_t>() == 10);
+    const auto moved = predictions.deltas[0].grad().count_nonzero().item<int64_t>();
+    CHECK((moved > 0) == (boxes.size(0) > 0));
+    CHECK(losses.box_reg.isfinite().item<bool>());
+  }
 }
 
 TEST_CASE("box and mask losses equal torchvision's words, a proposal at a time") {
@@ -260,7 +283,7 @@ TEST_CASE("box and mask losses equal torchvision's words, a proposal at a time")
                                         {50.0F, 30.0F, 58.0F, 39.0F},
                                         {1.0F, 1.0F, 59.0F, 38.0F}});
   const auto examples =
-      choose_rois(proposals, truth.boxes, truth.labels, everything(), generator(1));
+      choose_rois({proposals}, {truth.boxes}, {truth.labels}, everything(), generator(1)).front();
   // The cells' own boxes come last; nothing is between the thresholds.
   CHECK(same(examples.boxes, torch::cat({proposals, truth.boxes})));
   CHECK(same(examples.labels, torch::tensor({1, 2, 0, 1, 1, 2, 1}, torch::kInt64)));

@@ -6,6 +6,7 @@
 
 using cellroute::test::same;
 using cellroute::train::sample_balanced;
+using cellroute::train::sample_balanced_at_once;
 
 namespace {
 
@@ -77,4 +78,39 @@ TEST_CASE("sampler: nothing to draw from") {
   CHECK(sample_balanced(none, 40, 0.5, generator(1)).all().size(0) == 0);
   const auto ignored = torch::full({9}, -1, torch::kInt64);
   CHECK(sample_balanced(ignored, 40, 0.5, generator(1)).all().size(0) == 0);
+}
+
+TEST_CASE("sampler: at once, as many of each as picture by picture, drawn without preference") {
+  torch::manual_seed(4);
+  // The second picture has nothing positive, the third nothing at all.
+  const auto labels =
+      torch::stack({some_labels(), some_labels().clamp_max(0), torch::full({150}, -1)});
+  for (const auto& [batch, fraction] :
+       {std::pair{32, 0.25}, {31, 0.25}, {200, 0.25}, {90, 0.5}, {0, 0.5}, {8, 0.0}, {8, 1.0}}) {
+    const auto drawn = sample_balanced_at_once(labels, batch, fraction);
+    for (int64_t n = 0; n < 3; ++n) {
+      const auto expected = sample_balanced(labels[n], batch, fraction, generator(1));
+      const auto check = [&](const torch::Tensor& index, const torch::Tensor& taken,
+                             const torch::Tensor& among, const torch::Tensor& like) {
+        const auto chosen = index[n].masked_select(taken[n]);
+        CHECK(chosen.size(0) == like.size(0));
+        CHECK(is_subset(chosen, among));
+        CHECK(std::get<0>(at::_unique(chosen)).size(0) == chosen.size(0));
+      };
+      check(drawn.positive, drawn.positive_taken, indices(labels[n] > 0), expected.positive);
+      check(drawn.negative, drawn.negative_taken, indices(labels[n] == 0), expected.negative);
+    }
+  }
+  auto times = torch::zeros({150});
+  for (int i = 0; i < 2000; ++i) {
+    const auto drawn = sample_balanced_at_once(labels.narrow(0, 0, 1), 30, 0.5);
+    times.index_add_(0, drawn.positive[0], torch::ones({15}));
+    times.index_add_(0, drawn.negative[0].masked_select(drawn.negative_taken[0]),
+                     torch::ones({15}));
+  }
+  // 15 of 40 and 15 of 60, each within six standard deviations of what is expected.
+  const auto positive = times.masked_select(labels[0] > 0);
+  const auto negative = times.masked_select(labels[0] == 0);
+  CHECK(((positive - 750).abs() < 6 * 21.7).all().item<bool>());
+  CHECK(((negative - 500).abs() < 6 * 19.4).all().item<bool>());
 }

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "error.h"
-#include "model/convolution.h"
 #include "model/device_of.h"
 #include "model/multi_scale_roi_align.h"
 #include "train/roi_loss.h"
@@ -62,9 +61,44 @@ std::vector<torch::Tensor> boxes_of(const std::vector<RoiExamples>& examples) {
   return boxes;
 }
 
+/** On a GPU the copy runs while the host goes on: from memory that it can reach by itself. */
+torch::Tensor on(torch::Device device, const torch::Tensor& picture) {
+  if (!device.is_cuda() || picture.is_cuda()) return picture.to(device);
+  const auto reachable = torch::empty(picture.sizes(), picture.options().pinned_memory(true));
+  return torch::Tensor(reachable).copy_(picture).to(device, /*non_blocking=*/true);
+}
+
 std::vector<torch::Tensor> on(torch::Device device, std::vector<torch::Tensor> pictures) {
-  for (auto& picture : pictures) picture = picture.to(device, /*non_blocking=*/true);
+  for (auto& picture : pictures) picture = on(device, picture);
   return pictures;
+}
+
+std::vector<torch::Tensor> labels_of(const std::vector<Truth>& truths) {
+  std::vector<torch::Tensor> labels;
+  for (const auto& truth : truths) labels.push_back(truth.labels);
+  return labels;
+}
+
+/** The proposals of each picture [Ki, 4], on the CPU. */
+std::vector<torch::Tensor> propose(const model::RegionProposalNetworkImpl& rpn,
+                                   const model::RpnPredictions& predictions,
+                                   const std::vector<torch::Tensor>& anchors,
+                                   const model::ImageBatch& batch,
+                                   const model::ProposalOptions& options) {
+  std::vector<torch::Tensor> boxes;
+  if (batch.tensors.is_cuda()) {
+    const auto all = rpn.filter_proposals_at_once(predictions, anchors, batch.sizes, options);
+    const auto padded = all.boxes.cpu(), counts = all.kept.count.cpu();
+    const auto* count = counts.const_data_ptr<int64_t>();
+    for (int64_t n = 0; n < padded.size(0); ++n) {
+      boxes.push_back(padded[n].narrow(0, 0, count[n]));
+    }
+  } else {
+    for (const auto& some : rpn.filter_proposals(predictions, batch, options)) {
+      boxes.push_back(some.boxes);
+    }
+  }
+  return boxes;
 }
 
 // Under autocast the layers give bfloat16; boxes, their choice and the losses need more digits.
@@ -87,7 +121,8 @@ torch::Tensor MaskRcnnLosses::total() const {
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
                                 const std::vector<torch::Tensor>& pictures,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
-                                const at::Generator& generator, const Poll& poll) {
+                                const at::Generator& generator, const Poll& poll,
+                                RecordedTrunk* trunk) {
   const auto& config = network->config();
   TORCH_CHECK(pictures.size() == truths.size(), "one truth a picture: ", pictures.size(),
               " pictures and ", truths.size(), " truths");
@@ -103,33 +138,31 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
   const auto batch = transform(on(device, pictures));
   const auto boxes = resized_boxes(truths, pictures, batch);
   poll("backbone", kBackboneBegins);
-  const auto layout = model::has_batch_statistics(*network) ? at::MemoryFormat::Contiguous
-                                                            : at::MemoryFormat::ChannelsLast;
-  auto levels = network->backbone()(batch.tensors.contiguous(layout), [&poll](double done) {
+  const auto progress = [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kProposalsBegin - kBackboneBegins));
-  });
+  };
+  auto [levels, predictions] = trunk ? (*trunk)(network, batch.tensors, progress)
+                                     : run_trunk(network, batch.tensors, progress);
 
   poll("proposals", kProposalsBegin);
   auto& rpn = network->rpn();
-  auto predictions = rpn->head()(levels);
   to_float32(predictions.objectness);
   to_float32(predictions.deltas);
-  const auto rpn_loss = rpn_losses(*rpn, predictions, batch, boxes, options, generator);
-  const auto proposals = rpn->filter_proposals(
-      predictions, batch,
-      {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, config.rpn.nms_threshold,
-       config.rpn.score_threshold, config.rpn.min_size});
+  const auto anchors = rpn->anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
+  const auto rpn_loss =
+      rpn_losses(rpn->box_coder(), predictions, anchors, boxes, options, generator);
+  const auto proposals =
+      propose(*rpn, predictions, anchors, batch,
+              {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, config.rpn.nms_threshold,
+               config.rpn.score_threshold, config.rpn.min_size});
 
   poll("boxes", kBoxesBegin);
   auto& heads = network->roi_heads();
   levels = network->roi_levels(levels);
   to_float32(levels);
-  std::vector<RoiExamples> examples, cells;
-  for (size_t i = 0; i < truths.size(); ++i) {
-    examples.push_back(
-        choose_rois(proposals[i].boxes.cpu(), boxes[i], truths[i].labels, options, generator));
-    cells.push_back(examples.back().positive());
-  }
+  const auto examples = choose_rois(proposals, boxes, labels_of(truths), options, generator);
+  std::vector<RoiExamples> cells;
+  for (const auto& some : examples) cells.push_back(some.positive());
   const auto boxes_in =
       heads->pool_boxes(levels, model::to_rois(boxes_of(examples)).to(device), batch.sizes);
   const auto box_loss =

@@ -6,6 +6,7 @@
 
 #include "engine/job.h"
 #include "model/mask_rcnn.h"
+#include "train/recorded_trunk.h"
 #include "train/truth.h"
 
 namespace cellroute::train {
@@ -42,10 +43,12 @@ struct MaskRcnnLosses {
  *  [3, Hi, Wi], floating and not normalised; one truth a picture, with any number of cells, none
  *  included. Everything random comes from `generator`. The proposals' NMS and least size are the
  *  configuration's. Stages: transform, backbone, proposals, boxes, masks, from 0 to 0.5: the way
- *  back is the caller's. Throws INVALID_ARGUMENT where a truth does not fit its picture. */
+ *  back is the caller's. `trunk` is what the network's steps keep for one another. Throws
+ *  INVALID_ARGUMENT where a truth does not fit its picture. */
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
                                 const std::vector<torch::Tensor>& pictures,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
-                                const at::Generator& generator, const Poll& poll = {});
+                                const at::Generator& generator, const Poll& poll = {},
+                                RecordedTrunk* trunk = nullptr);
 
 }  // namespace cellroute::train

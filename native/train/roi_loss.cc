@@ -1,5 +1,6 @@
 #include "train/roi_loss.h"
 
+#include "engine/parallel.h"
 #include "ops/mask_targets.h"
 #include "train/matcher.h"
 #include "train/sampler.h"
@@ -21,18 +22,9 @@ torch::Tensor cat_labels(const std::vector<RoiExamples>& examples) {
   return torch::cat(labels);
 }
 
-}  // namespace
-
-RoiExamples RoiExamples::select(const torch::Tensor& index) const {
-  return {boxes.index_select(0, index), labels.index_select(0, index),
-          matched.index_select(0, index)};
-}
-
-RoiExamples RoiExamples::positive() const { return select((labels > 0).nonzero().squeeze(1)); }
-
-RoiExamples choose_rois(const torch::Tensor& proposals, const torch::Tensor& boxes,
-                        const torch::Tensor& labels, const SamplingOptions& options,
-                        const at::Generator& generator) {
+/** All that could be sampled of a picture; -1 is between cell and background. */
+RoiExamples label_rois(const torch::Tensor& proposals, const torch::Tensor& boxes,
+                       const torch::Tensor& labels, const SamplingOptions& options) {
   const torch::NoGradGuard no_grad;
   const auto candidates = torch::cat({proposals, boxes});
   RoiExamples all{candidates, torch::zeros({candidates.size(0)}, torch::kInt64),
@@ -45,9 +37,36 @@ RoiExamples choose_rois(const torch::Tensor& proposals, const torch::Tensor& box
     all.labels.masked_fill_(matches == kBelowLowThreshold, 0);
     all.labels.masked_fill_(matches == kBetweenThresholds, -1);
   }
-  return all.select(
-      sample_balanced(all.labels, options.box_batch_size, options.box_positive_fraction, generator)
-          .all());
+  return all;
+}
+
+}  // namespace
+
+RoiExamples RoiExamples::select(const torch::Tensor& index) const {
+  return {boxes.index_select(0, index), labels.index_select(0, index),
+          matched.index_select(0, index)};
+}
+
+RoiExamples RoiExamples::positive() const { return select((labels > 0).nonzero().squeeze(1)); }
+
+std::vector<RoiExamples> choose_rois(const std::vector<torch::Tensor>& proposals,
+                                     const std::vector<torch::Tensor>& boxes,
+                                     const std::vector<torch::Tensor>& labels,
+                                     const SamplingOptions& options,
+                                     const at::Generator& generator) {
+  std::vector<RoiExamples> examples(proposals.size());
+  // Matching is most of the work; drawing has an order.
+  parallel_for(0, static_cast<int64_t>(proposals.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      examples[i] = label_rois(proposals[i], boxes[i], labels[i], options);
+    }
+  });
+  for (auto& some : examples) {
+    some = some.select(sample_balanced(some.labels, options.box_batch_size,
+                                       options.box_positive_fraction, generator)
+                           .all());
+  }
+  return examples;
 }
 
 BoxLosses box_losses(const model::BoxCoder& coder, const model::BoxPredictions& predictions,
@@ -78,12 +97,12 @@ torch::Tensor mask_loss(const torch::Tensor& logits, const std::vector<RoiExampl
   std::vector<torch::Tensor> targets;
   for (size_t i = 0; i < positive.size(); ++i) {
     targets.push_back(ops::mask_targets(truths[i].masks, positive[i].boxes, positive[i].matched,
-                                        sizes[i].height, sizes[i].width, side));
+                                        sizes[i].height, sizes[i].width, side)
+                          .to(logits.device()));
   }
   const auto predicted =
       of_label(logits.flatten(1), cat_labels(positive).to(logits.device()), side * side);
-  return torch::binary_cross_entropy_with_logits(
-      predicted, torch::cat(targets).flatten(1).to(logits.device()));
+  return torch::binary_cross_entropy_with_logits(predicted, torch::cat(targets).flatten(1));
 }
 
 }  // namespace cellroute::train

@@ -21,10 +21,13 @@ struct RoiExamples {
   RoiExamples positive() const;
 };
 
-/** Matches proposals [K, 4] and the cells' own boxes [N, 4] with the cells, and samples them. */
-RoiExamples choose_rois(const torch::Tensor& proposals, const torch::Tensor& boxes,
-                        const torch::Tensor& labels, const SamplingOptions& options,
-                        const at::Generator& generator);
+/** Matches each picture's proposals [K, 4] and its cells' own boxes [N, 4] with the cells, labels
+ *  [N], and samples them. All on the CPU. */
+std::vector<RoiExamples> choose_rois(const std::vector<torch::Tensor>& proposals,
+                                     const std::vector<torch::Tensor>& boxes,
+                                     const std::vector<torch::Tensor>& labels,
+                                     const SamplingOptions& options,
+                                     const at::Generator& generator);
 
 struct BoxLosses {
   torch::Tensor classifier;  // cross-entropy, mean over the examples

@@ -14,10 +14,18 @@ struct RpnLosses {
   torch::Tensor box_reg;  // smooth L1 of the positive ones' offsets, over the count of all sampled
 };
 
-/** boxes: of each picture's cells, [Ni, 4] in pixels of the resized picture. */
-RpnLosses rpn_losses(const model::RegionProposalNetworkImpl& rpn,
-                     const model::RpnPredictions& predictions, const model::ImageBatch& images,
+/** anchors: of each level, [Ai, 4]. boxes: of each picture's cells, [Ni, 4] in pixels of the
+ * resized picture. On a GPU as rpn_losses_at_once. */
+RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
+                     const std::vector<torch::Tensor>& anchors,
                      const std::vector<torch::Tensor>& boxes, const SamplingOptions& options,
                      const at::Generator& generator);
+
+/** The same, of anchors that the device's own generator draws (sample_balanced_at_once): all shapes
+ *  are known beforehand, so that on a GPU the host waits for nothing. */
+RpnLosses rpn_losses_at_once(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
+                             const std::vector<torch::Tensor>& anchors,
+                             const std::vector<torch::Tensor>& boxes,
+                             const SamplingOptions& options);
 
 }  // namespace cellroute::train

@@ -32,8 +32,9 @@ StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& pictures,
   return take_step(
       options,
       [&]() -> Losses {
-        const auto losses = mask_rcnn_losses(network_, pictures, truths, sampling_,
-                                             at::detail::createCPUGenerator(options.seed), poll);
+        const auto losses =
+            mask_rcnn_losses(network_, pictures, truths, sampling_,
+                             at::detail::createCPUGenerator(options.seed), poll, &trunk_);
         return {{"loss_classifier", losses.classifier},
                 {"loss_box_reg", losses.box_reg},
                 {"loss_mask", losses.mask},

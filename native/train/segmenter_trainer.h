@@ -6,6 +6,7 @@
 
 #include "model/mask_rcnn.h"
 #include "train/mask_rcnn_loss.h"
+#include "train/recorded_trunk.h"
 #include "train/trainer.h"
 #include "train/truth.h"
 
@@ -31,6 +32,7 @@ class SegmenterTrainer final : public Trainer {
 
   model::MaskRcnn network_;
   SamplingOptions sampling_;
+  RecordedTrunk trunk_;
 };
 
 }  // namespace cellroute::train

@@ -66,6 +66,23 @@ class Listening {
   std::function<void()>& place_;
 };
 
+/** Puts the losses into a result; false where one is not finite. */
+bool read_losses(const std::vector<std::pair<std::string, torch::Tensor>>& losses,
+                 StepResult& result) {
+  std::vector<torch::Tensor> values;
+  for (const auto& [name, loss] : losses) values.push_back(loss.detach());
+  const auto read = torch::stack(values).to(torch::kCPU, torch::kFloat64);
+  const auto* value = read.const_data_ptr<double>();
+  for (const auto& [name, loss] : losses) result.losses.emplace_back(name, *value++);
+  return read.isfinite().all().item<bool>();
+}
+
+torch::Tensor sum_of(const std::vector<std::pair<std::string, torch::Tensor>>& losses) {
+  auto total = losses.front().second;
+  for (size_t i = 1; i < losses.size(); ++i) total = total + losses[i].second;
+  return total;
+}
+
 void add(io::NamedTensors& state, const std::string& prefix, const io::NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) state.emplace_back(prefix + name, tensor);
 }
@@ -167,15 +184,10 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
     return forward();
   }();
   StepResult result;
-  torch::Tensor total;
-  bool finite = true;
-  for (const auto& [name, loss] : losses) {
-    result.losses.emplace_back(name, loss.item<double>());
-    finite = finite && std::isfinite(result.losses.back().second);
-    total = total.defined() ? total + loss : loss;
-  }
   result.grad_norm = std::numeric_limits<double>::quiet_NaN();
-  if (!finite) return result;
+  // A GPU would stand still between the two ways: its losses are read after both.
+  const bool read_last = device_.is_cuda();
+  if (!read_last && !read_losses(losses, result)) return result;
 
   poll("backward", kForwardEnds);
   {
@@ -185,8 +197,9 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
       poll("backward",
            kForwardEnds + share * static_cast<double>(std::min(++ready, parameters_.size())));
     });
-    total.backward();
+    sum_of(losses).backward();
   }
+  if (read_last && !read_losses(losses, result)) return result;
   result.grad_norm = gradient_norm(parameters_);
   if (!std::isfinite(result.grad_norm)) return result;
   if (options.max_grad_norm) {

@@ -22,4 +22,7 @@ class Graph {
   Graph() = default;
 };
 
+/** Whether recordings are to be made: not where CELLROUTE_CUDA_GRAPHS is 0. */
+bool graphs_wanted();
+
 }  // namespace cellroute::cuda

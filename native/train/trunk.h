@@ -1,0 +1,22 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/mask_rcnn.h"
+
+namespace cellroute::train {
+
+/** What of a step has shapes that follow from the batch's alone: pyramid and the RPN's predictions.
+ */
+struct TrunkOutputs {
+  std::vector<torch::Tensor> levels;  // of the pyramid, its extra level included
+  model::RpnPredictions predictions;
+};
+
+/** Backbone, pyramid and RPN head over a batch [N, 3, H, W]. */
+TrunkOutputs run_trunk(model::MaskRcnn& network, const torch::Tensor& batch,
+                       const model::Progress& progress = {});
+
+}  // namespace cellroute::train
