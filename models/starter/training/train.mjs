@@ -1,6 +1,7 @@
 // Trains the starter ensemble with cellroute's own command, from random weights, and writes it as it is shipped.
 //
 //   node models/starter/training/train.mjs --data DATA --out FOLDER [--only fluorescence,histology,…]
+//       [--device cuda --precision tf32]
 //
 // DATA has the folders `nuclei` (Data Science Bowl 2018) and `t98g` (Usiigaci), each with images, labels and index.csv.
 // FOLDER gets `runs/`, one a network, and `ensemble/`, tuned on the validation pictures. What was interrupted goes on
@@ -26,12 +27,17 @@ const { values } = parseArgs({
     data: { type: 'string' },
     out: { type: 'string' },
     only: { type: 'string' },
+    device: { type: 'string' },
+    precision: { type: 'string' },
   },
 });
 if (!values.data || !values.out) throw new Error('--data and --out are needed');
 const data = resolve(values.data);
 const out = resolve(values.out);
 const wanted = values.only?.split(',');
+const place = Object.fromEntries(
+  ['device', 'precision'].flatMap((name) => (values[name] ? [[name, values[name]]] : [])),
+);
 
 function cellroute(...args) {
   console.log(`cellroute ${args.join(' ')}`);
@@ -61,7 +67,7 @@ const split = ['--type-column', 'modality', '--validation-column', 'split=val'];
 for (const { type, data: folder, after } of segmenters) {
   const start = after && { kind: 'checkpoint', path: join(runOf(after), 'segmenter.safetensors') };
   const source = ['--data', join(data, folder), ...split, '--type', type];
-  train('segmenter', type, { ...read(type), ...(start && { start }) }, source);
+  train('segmenter', type, { ...read(type), ...place, ...(start && { start }) }, source);
 }
 
 // One folder with the two sets in it and nothing else is one data set.
@@ -72,7 +78,7 @@ for (const folder of ['nuclei', 't98g']) {
   symlinkSync(join(data, folder), join(both, folder));
 }
 const types = segmenters.map(({ type }) => type);
-train('classifier', 'router', read('router'), ['--data', both, ...split, '--type', types.join(',')]);
+train('classifier', 'router', { ...read('router'), ...place }, ['--data', both, ...split, '--type', types.join(',')]);
 
 if (!wanted) {
   const classifier = await CellClassifier.load(join(runOf('router'), 'classifier.safetensors'));
