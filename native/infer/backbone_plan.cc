@@ -122,10 +122,7 @@ std::vector<torch::Tensor> PyramidPlan::operator()(std::vector<torch::Tensor> ma
   std::vector<torch::Tensor> levels(maps.size());
   torch::Tensor top_down;
   for (size_t i = maps.size(); i-- > 0;) {
-    top_down =
-        top_down.defined()
-            ? inner_[i].add(maps[i], torch::upsample_nearest2d(top_down, maps[i].sizes().slice(2)))
-            : inner_[i](maps[i]);
+    top_down = top_down.defined() ? inner_[i].add_nearest(maps[i], top_down) : inner_[i](maps[i]);
     // Not needed any more, and as large as what comes next.
     maps[i].reset();
     levels[i] = layer_[i](top_down);

@@ -140,6 +140,14 @@ torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& su
   return plain_conv(input, weight_, bias_, stride_, padding_, sum, relu_);
 }
 
+torch::Tensor ConvLayer::add_nearest(const torch::Tensor& input, const torch::Tensor& sum) const {
+  if (pointwise_) {
+    return ops::pointwise_conv(input, *pointwise_, bias_, stride_, sum, /*in_place=*/false, relu_);
+  }
+  const auto side = [&](int64_t i) { return (input.size(i) + stride_ - 1) / stride_; };
+  return add(input, torch::upsample_nearest2d(sum, {side(2), side(3)}));
+}
+
 LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
                          Activation activation, torch::ScalarType dtype)
     : relu_(activation == Activation::kRelu), bias_(bias.to(dtype)) {

@@ -29,6 +29,9 @@ class ConvLayer {
   /** The activation of the convolution plus `sum`, whose memory may become the result's. */
   torch::Tensor add(const torch::Tensor& input, const torch::Tensor& sum) const;
 
+  /** The same plus a map of another size, each pixel taking the nearest; nothing is overwritten. */
+  torch::Tensor add_nearest(const torch::Tensor& input, const torch::Tensor& sum) const;
+
  private:
   int64_t stride_;
   int64_t padding_;

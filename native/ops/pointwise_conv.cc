@@ -17,7 +17,10 @@ void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what)
 
 }  // namespace
 
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight) {
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight)
+    : PointwiseWeights(weight, cpu::pointwise_panel()) {}
+
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel) {
   TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 && weight.scalar_type() == torch::kFloat32 &&
                   weight.device().is_cpu(),
               "pointwise_conv: weight must be float32 [K, C] on the CPU, got ",
@@ -25,7 +28,7 @@ PointwiseWeights::PointwiseWeights(const torch::Tensor& weight) {
   const torch::NoGradGuard no_grad;
   in_channels_ = weight.size(1);
   out_channels_ = weight.size(0);
-  packed_ = cpu::pack_pointwise_weight(weight);
+  packed_ = cpu::pack_pointwise_weight(weight, panel);
 }
 
 torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
@@ -41,13 +44,17 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
                                      shrunk(input.size(3))};
   torch::Tensor sum, output;
   if (residual.defined()) {
-    check(residual, sizes, "residual");
+    TORCH_CHECK(residual.dim() == 4, "pointwise_conv: residual must be [N, K, h, w], got ",
+                residual.sizes());
+    check(residual, {sizes[0], sizes[1], residual.size(2), residual.size(3)}, "residual");
     sum = channels_last(residual);
-    if (in_place) output = sum;
+    if (in_place && sum.sizes() == at::IntArrayRef(sizes)) output = sum;
   }
   if (!output.defined()) {
     output = torch::empty(sizes, input.options(), at::MemoryFormat::ChannelsLast);
   }
+  if (output.numel() == 0) return output;
+  TORCH_CHECK(!sum.defined() || sum.numel() > 0, "pointwise_conv: residual has no pixels");
   cpu::pointwise_conv(channels_last(input), weights, bias, stride, sum, relu, output);
   return output;
 }

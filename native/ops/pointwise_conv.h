@@ -8,6 +8,8 @@ namespace cellroute::ops {
 class PointwiseWeights {
  public:
   explicit PointwiseWeights(const torch::Tensor& weight);
+  /** For kernels that are not the best: cpu::Kernels::panel. */
+  PointwiseWeights(const torch::Tensor& weight, int64_t panel);
 
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
@@ -21,13 +23,13 @@ class PointwiseWeights {
 };
 
 /** 1x1 convolution without padding, and what follows it in one pass: relu(conv(input) + bias +
- *  residual). LibTorch's fused one is as fast, but for sizes of maps that it packs its weights
- *  differently for: there it is five times slower.
+ *  residual).
  *
- *  input [N, C, H, W] float32, best channels-last; bias [K]; residual like the result or undefined:
- *  where `in_place` says so and it is channels-last, it becomes the result. Gives [N, K, ceil(H /
- *  stride), ceil(W / stride)], channels-last. The same numbers for any number of threads. Not
- *  differentiable. */
+ *  input [N, C, H, W] float32, best channels-last; bias [K]; residual [N, K, h, w] or undefined:
+ *  where its sides are others than the result's, each pixel takes the nearest, as
+ *  torch::upsample_nearest2d does; where `in_place` says so and it is like the result and
+ *  channels-last, it becomes the result. Gives [N, K, ceil(H / stride), ceil(W / stride)],
+ *  channels-last. The same numbers for any number of threads. Not differentiable. */
 torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                              const torch::Tensor& bias, int64_t stride,
                              const torch::Tensor& residual, bool in_place, bool relu);

@@ -75,14 +75,18 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 
 }  // namespace
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products) {
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products)
+    : WinogradWeights(weight, products, cpu::winograd_panel(products)) {}
+
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
+                                 int64_t panel) {
   check_weight(weight);
   TORCH_CHECK(winograd_supports(products), "winograd_conv: this processor has no products of ",
               products);
   const torch::NoGradGuard no_grad;
   in_channels_ = weight.size(1);
   out_channels_ = weight.size(0);
-  packed_ = cpu::pack_winograd_weight(weight, products);
+  packed_ = cpu::pack_winograd_weight(weight, products, panel);
 }
 
 bool winograd_supports(torch::ScalarType products) {

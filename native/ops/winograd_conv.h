@@ -13,6 +13,8 @@ namespace cellroute::ops {
 class WinogradWeights {
  public:
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType products);
+  /** For kernels that are not the best: cpu::Kernels::panel. */
+  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t panel);
 
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }

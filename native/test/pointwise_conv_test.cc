@@ -1,6 +1,7 @@
 #include "ops/pointwise_conv.h"
 
 #include <array>
+#include <utility>
 
 #include "ops/cpu/pointwise_conv.h"
 #include "tensors.h"
@@ -69,9 +70,9 @@ torch::Tensor run(const Layer& l) {
 TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") {
   for (const auto& c : kCases) {
     const auto l = layer(c);
-    const PointwiseWeights weights(l.weight);
     for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
          ++kernels) {
+      const PointwiseWeights weights(l.weight, (*kernels)->panel);
       for (const bool relu : {false, true}) {
         auto plain = torch::empty_like(l.residual);
         cpu::pointwise_conv(l.input, weights, l.bias, l.stride, {}, relu, plain, **kernels);
@@ -97,6 +98,32 @@ TEST_CASE("1x1 convolution: in place where asked, and only there") {
   CHECK(sum.is_same(l.residual));
   CHECK(close(sum, expected));
   CHECK(same(sum, apart));
+}
+
+TEST_CASE("1x1 convolution: a residual of another size gives each pixel the nearest") {
+  for (const auto& c : kCases) {
+    const auto l = layer(c);
+    for (const auto& [h, w] : {std::pair<int64_t, int64_t>{1, 1}, {3, 2}, {4, 6}, {9, 31}}) {
+      const auto coarse = torch::randn({c.pictures, c.out_channels, h, w})
+                              .contiguous(at::MemoryFormat::ChannelsLast);
+      const auto expected =
+          reference(l, false, false) +
+          torch::upsample_nearest2d(coarse, l.residual.sizes().slice(2)).to(torch::kFloat64);
+      for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
+           ++kernels) {
+        const PointwiseWeights weights(l.weight, (*kernels)->panel);
+        auto sum = torch::empty_like(l.residual);
+        cpu::pointwise_conv(l.input, weights, l.bias, l.stride, coarse, false, sum, **kernels);
+        CHECK(close(sum, expected));
+      }
+      const auto before = coarse.clone();
+      const auto sum = pointwise_conv(l.input, PointwiseWeights(l.weight), l.bias, l.stride, coarse,
+                                      /*in_place=*/true, /*relu=*/false);
+      CHECK(close(sum, expected));
+      const bool alike = coarse.sizes() == l.residual.sizes();
+      CHECK((alike || same(coarse, before)));
+    }
+  }
 }
 
 TEST_CASE("1x1 convolution: layouts and threads do not matter") {
@@ -130,7 +157,9 @@ TEST_CASE("1x1 convolution refuses sizes and types that do not fit") {
   refused(map.to(torch::kBFloat16), bias, 1, {});
   refused(map, torch::zeros({4}), 1, {});
   refused(map, bias, 0, {});
-  refused(map, bias, 2, torch::zeros({1, 6, 5, 5}));
+  refused(map, bias, 2, torch::zeros({1, 4, 3, 3}));
+  refused(map, bias, 2, torch::zeros({2, 6, 3, 3}));
+  refused(map, bias, 2, torch::zeros({1, 6, 0, 3}));
   CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 4, 1, 1})), c10::Error);
   CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 0})), c10::Error);
 }

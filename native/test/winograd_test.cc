@@ -81,7 +81,7 @@ void check_every_transform(torch::ScalarType dtype) {
   for (const auto* const* kernels = cpu::usable_kernels<T>(); *kernels != nullptr; ++kernels) {
     for (const auto& c : kCases) {
       const auto l = layer(c, dtype);
-      const WinogradWeights weights(l.weight, dtype);
+      const WinogradWeights weights(l.weight, dtype, (*kernels)->panel);
       for (const bool relu : {false, true}) {
         const auto plain = cpu::winograd_conv_by(**kernels, l.input, weights, l.bias, {}, relu);
         CHECK(error(plain, reference(l, false, relu)) < tolerance(dtype));

@@ -5,8 +5,12 @@
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kBaselineKernels{input_tiles<Float32Points>, output_tiles<Float32Points>,
-                                      weighted_rows<float>, finish_rows<float>,
-                                      gradient_tiles<Float32Points>};
+const Kernels<float> kBaselineKernels{input_tiles<Float32Points>,
+                                      output_tiles<Float32Points>,
+                                      weighted_rows<float>,
+                                      finish_rows<float>,
+                                      gradient_tiles<Float32Points>,
+                                      nullptr,
+                                      0};
 
 }  // namespace cellroute::ops::cpu

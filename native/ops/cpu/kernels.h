@@ -2,6 +2,7 @@
 
 #include "ops/cpu/bfloat16_bits.h"
 #include "ops/cpu/finished_rows.h"
+#include "ops/cpu/row_products.h"
 #include "ops/cpu/weighted_rows.h"
 #include "ops/cpu/winograd_tiles.h"
 
@@ -15,6 +16,10 @@ struct Kernels {
   void (*weighted_rows)(const WeightedRows<T>&);
   void (*finish_rows)(const FinishedRows<T>&);
   void (*gradient_tiles)(const InputTiles<T>&);  // float32 only: training
+  // Null where LibTorch's products are used: in bfloat16, and where ours were not measured beside
+  // them.
+  void (*multiply_rows)(const RowProducts&);
+  int64_t panel;  // columns that it wants together; 0 with LibTorch's
 };
 
 // A file each, isa_*.cc. Constant, so that a static of another file may use them.

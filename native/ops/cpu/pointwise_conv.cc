@@ -1,21 +1,31 @@
 #include "ops/cpu/pointwise_conv.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "engine/parallel.h"
+#include "ops/cpu/even_blocks.h"
 #include "ops/cpu/round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
 
-// Pixels and output channels multiplied at once: their products stay in the first cache. LibTorch's
-// kernel takes six rows a time.
+// With LibTorch's products: pixels and output channels multiplied at once, whose products stay in
+// the first cache. Its kernel takes six rows a time.
 constexpr int64_t kRows = 96;
 constexpr int64_t kGroup = 64;
+
+// With ours: the input of a block is read once for each panel of weights, from the second cache.
+constexpr int64_t kBlockBytes = int64_t{192} << 10;
+constexpr int64_t kFewestPixels = 48;
+constexpr int64_t kMostPixels = 192;
 
 /** Where the pixels of the result lie in the input. */
 struct Pixels {
@@ -29,15 +39,143 @@ struct Pixels {
   }
 };
 
+/** Which of `from` places is nearest to each of `to`, reckoned as LibTorch does. */
+std::vector<int64_t> nearest(int64_t from, int64_t to) {
+  std::vector<int64_t> places(to);
+  const float scale = static_cast<float>(from) / static_cast<float>(to);
+  for (int64_t i = 0; i < to; ++i) {
+    const auto place = static_cast<int64_t>(std::floor(static_cast<float>(i) * scale));
+    places[i] = std::min(place, from - 1);
+  }
+  return places;
+}
+
+/** Where each pixel of the result finds what is added to it. */
+class Residual {
+ public:
+  Residual(const torch::Tensor& maps, const torch::Tensor& output)
+      : maps_(maps.const_data_ptr<float>()),
+        channels_(maps.size(1)),
+        height_(maps.size(2)),
+        width_(maps.size(3)),
+        rows_(nearest(height_, output.size(2))),
+        columns_(nearest(width_, output.size(3))) {}
+
+  const float* at(int64_t pixel) const {
+    const auto height = static_cast<int64_t>(rows_.size());
+    const auto width = static_cast<int64_t>(columns_.size());
+    const int64_t line = pixel / width;
+    const int64_t y = line / height * height_ + rows_[line % height];
+    return maps_ + (y * width_ + columns_[pixel % width]) * channels_;
+  }
+
+ private:
+  const float* maps_;
+  int64_t channels_, height_, width_;
+  std::vector<int64_t> rows_, columns_;
+};
+
+/** One convolution: what all its blocks share. */
+struct Convolution {
+  const Kernels<float>& kernels;
+  Pixels pixels;
+  int64_t count;  // pixels of the result
+  int64_t in, out;
+  const float *input, *weights, *bias;
+  const Residual* residual;
+  bool relu;
+  float* output;
+
+  /** By our products: the rows from where they lie, and all that follows in the registers. */
+  void run() const {
+    const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+    const int64_t fitting = kBlockBytes / (in * static_cast<int64_t>(sizeof(float)));
+    const int64_t most = std::clamp(fitting, kFewestPixels, kMostPixels);
+    const int64_t block = even_blocks(count, most, kRowsAtOnce, threads);
+    const int64_t blocks = divide_up(count, block);
+    // Each thread takes the next block: one that is slowed down by others takes fewer.
+    std::atomic<int64_t> next{0};
+    parallel_for(0, std::min(threads, blocks), 1, [&](int64_t begin, int64_t end) {
+      std::vector<const float*> rows(block), sums(block);
+      for (int64_t thread = begin; thread < end; ++thread) {
+        for (int64_t b = next++; b < blocks; b = next++) run_block(b * block, block, rows, sums);
+      }
+    });
+  }
+
+  void run_block(int64_t first, int64_t block, std::vector<const float*>& rows,
+                 std::vector<const float*>& sums) const {
+    const int64_t some = std::min(block, count - first);
+    for (int64_t r = 0; r < block; ++r) {
+      // Behind the last pixel it is read once more.
+      const int64_t pixel = first + std::min(r, some - 1);
+      rows[r] = input + pixels.source(pixel) * in;
+      if (residual != nullptr) sums[r] = residual->at(pixel);
+    }
+    kernels.multiply_rows({.rows = rows.data(),
+                           .offset = 0,
+                           .depth = in,
+                           .count = some,
+                           .weights = weights,
+                           .columns = out,
+                           .bias = bias,
+                           .residual = residual == nullptr ? nullptr : sums.data(),
+                           .relu = relu,
+                           .out = output + first * out,
+                           .stride = out});
+  }
+};
+
+/** By LibTorch's products; the residual is like the result, or undefined. */
+void run_with_libtorch(const Convolution& conv, const float* added) {
+  const int64_t in = conv.in, out = conv.out;
+  const int64_t padded = round_up(out, kTileChannels);
+  parallel_for(0, divide_up(conv.count, kRows), 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> products(kRows * kGroup), gathered;
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block * kRows, rows = std::min(kRows, conv.count - first);
+      const float* block_input = conv.input + first * in;
+      if (conv.pixels.stride > 1 || rows < kRows) {
+        // Always whole blocks: LibTorch compiles a kernel for each size.
+        gathered.resize(kRows * in);
+        for (int64_t r = 0; r < rows; ++r) {
+          std::memcpy(gathered.data() + r * in, conv.input + conv.pixels.source(first + r) * in,
+                      static_cast<size_t>(in) * sizeof(float));
+        }
+        block_input = gathered.data();
+      }
+      for (int64_t k = 0; k < out; k += kGroup) {
+        const int64_t width = std::min(kGroup, padded - k);
+        at::native::cpublas::brgemm(kRows, width, in, in, width, width, /*add_C=*/false,
+                                    block_input, conv.weights + in * k, products.data(),
+                                    /*is_vnni=*/false);
+        conv.kernels.finish_rows({.products = products.data(),
+                                  .product_stride = width,
+                                  .bias = conv.bias + k,
+                                  .residual = added == nullptr ? nullptr : added + first * out + k,
+                                  .out = conv.output + first * out + k,
+                                  .stride = out,
+                                  .rows = rows,
+                                  .channels = std::min(kGroup, out - k),
+                                  .relu = conv.relu});
+      }
+    }
+    at::native::cpublas::brgemm_release(/*is_vnni=*/false);
+  });
+}
+
 }  // namespace
 
-torch::Tensor pack_pointwise_weight(const torch::Tensor& weight) {
+int64_t pointwise_panel() { return (*usable_kernels<float>())->panel; }
+
+torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) {
   const int64_t out = weight.size(0), in = weight.size(1);
-  const int64_t padded = round_up(out, kTileChannels);
+  const int64_t padded = round_up(out, std::max(panel, kTileChannels));
+  const int64_t group = panel == 0 ? kGroup : panel;
   const auto packed = torch::zeros({in * padded}, weight.options());
   // A group of output channels after the other, each [in, group].
-  for (int64_t k = 0; k < out; k += kGroup) {
-    const int64_t width = std::min(kGroup, padded - k), filled = std::min(kGroup, out - k);
+  for (int64_t k = 0; k < out; k += group) {
+    const int64_t width = std::min(group, padded - k), filled = std::min(group, out - k);
     packed.narrow(0, in * k, in * width)
         .view({in, width})
         .narrow(1, 0, filled)
@@ -50,54 +188,35 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                     const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                     bool relu, torch::Tensor& output, const Kernels<float>& kernels) {
   const int64_t in = weights.in_channels(), out = weights.out_channels();
-  const int64_t padded = round_up(out, kTileChannels);
   const Pixels pixels{.height = input.size(2),
                       .width = input.size(3),
                       .rows = output.size(2),
                       .columns = output.size(3),
                       .stride = stride};
-  const int64_t count = input.size(0) * pixels.rows * pixels.columns;
-  const auto padded_bias = torch::zeros({padded}, bias.options());
-  padded_bias.narrow(0, 0, out).copy_(bias);
-  const auto* from = input.const_data_ptr<float>();
-  const auto* packed = weights.packed().const_data_ptr<float>();
-  const auto* biases = padded_bias.const_data_ptr<float>();
-  const auto* added = residual.defined() ? residual.const_data_ptr<float>() : nullptr;
-  auto* to = output.mutable_data_ptr<float>();
-
-  const int64_t blocks = divide_up(count, kRows);
-  parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> products(kRows * kGroup), gathered;
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t first = block * kRows, rows = std::min(kRows, count - first);
-      const float* block_input = from + first * in;
-      if (stride > 1 || rows < kRows) {
-        // Always whole blocks: LibTorch compiles a kernel for each size.
-        gathered.resize(kRows * in);
-        for (int64_t r = 0; r < rows; ++r) {
-          std::memcpy(gathered.data() + r * in, from + pixels.source(first + r) * in,
-                      static_cast<size_t>(in) * sizeof(float));
-        }
-        block_input = gathered.data();
-      }
-      for (int64_t k = 0; k < out; k += kGroup) {
-        const int64_t width = std::min(kGroup, padded - k);
-        at::native::cpublas::brgemm(kRows, width, in, in, width, width, /*add_C=*/false,
-                                    block_input, packed + in * k, products.data(),
-                                    /*is_vnni=*/false);
-        kernels.finish_rows({.products = products.data(),
-                             .product_stride = width,
-                             .bias = biases + k,
-                             .residual = added == nullptr ? nullptr : added + first * out + k,
-                             .out = to + first * out + k,
-                             .stride = out,
-                             .rows = rows,
-                             .channels = std::min(kGroup, out - k),
-                             .relu = relu});
-      }
-    }
-    at::native::cpublas::brgemm_release(/*is_vnni=*/false);
-  });
+  const int64_t padded = round_up(out, std::max(kernels.panel, kTileChannels));
+  const auto padded_bias = torch::constant_pad_nd(bias, {0, padded - out});
+  std::optional<Residual> added;
+  if (residual.defined()) added.emplace(residual, output);
+  const Convolution convolution{.kernels = kernels,
+                                .pixels = pixels,
+                                .count = input.size(0) * pixels.rows * pixels.columns,
+                                .in = in,
+                                .out = out,
+                                .input = input.const_data_ptr<float>(),
+                                .weights = weights.packed().const_data_ptr<float>(),
+                                .bias = padded_bias.const_data_ptr<float>(),
+                                .residual = added ? &*added : nullptr,
+                                .relu = relu,
+                                .output = output.mutable_data_ptr<float>()};
+  if (kernels.multiply_rows != nullptr) {
+    convolution.run();
+    return;
+  }
+  const auto enlarged = residual.defined() && residual.sizes() != output.sizes()
+                            ? torch::upsample_nearest2d(residual, output.sizes().slice(2))
+                                  .contiguous(at::MemoryFormat::ChannelsLast)
+                            : residual;
+  run_with_libtorch(convolution, enlarged.defined() ? enlarged.const_data_ptr<float>() : nullptr);
 }
 
 }  // namespace cellroute::ops::cpu

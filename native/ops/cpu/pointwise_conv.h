@@ -7,10 +7,14 @@
 
 namespace cellroute::ops::cpu {
 
-/** weight [K, C] float32 as pointwise_conv reads it. */
-torch::Tensor pack_pointwise_weight(const torch::Tensor& weight);
+/** Kernels::panel of the best ones. */
+int64_t pointwise_panel();
 
-/** Everything is channels-last and checked; residual may be undefined, or output itself. */
+/** weight [K, C] float32 as pointwise_conv reads it by kernels that want such a panel. */
+torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel);
+
+/** Everything is channels-last, has pixels and is checked; residual may be undefined, or output
+ *  itself. The weights are packed for the kernels' panel. */
 void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                     const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                     bool relu, torch::Tensor& output,

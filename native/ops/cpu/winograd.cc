@@ -4,9 +4,12 @@
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <type_traits>
 
 #include "engine/parallel.h"
+#include "ops/cpu/even_blocks.h"
 #include "ops/cpu/round_up.h"
 
 namespace cellroute::ops::cpu {
@@ -33,7 +36,7 @@ struct Scheme<float> {
   static constexpr int64_t kOutputs = 4;
   static constexpr int64_t kBlockTiles = 96;
   static constexpr int64_t kBlockBytes = int64_t{8} << 20;  // of transformed input
-  static constexpr int64_t kRowsAtOnce = 6;                 // that LibTorch's kernel multiplies
+  static constexpr int64_t kRowsAtOnce = cpu::kRowsAtOnce;  // LibTorch's too
   static constexpr bool kPairs = false;
 };
 
@@ -56,9 +59,7 @@ int64_t block_tiles(int64_t tiles, int64_t channels, int64_t threads) {
   const int64_t fitting =
       S::kBlockBytes / (S::kPoints * channels * static_cast<int64_t>(sizeof(T)));
   const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
-  const int64_t blocks = round_up(divide_up(tiles, most), threads);
-  return std::min(round_up(divide_up(tiles, blocks), S::kRowsAtOnce),
-                  round_up(most, S::kRowsAtOnce));
+  return even_blocks(tiles, most, S::kRowsAtOnce, threads);
 }
 
 template <typename T>
@@ -90,6 +91,37 @@ struct Convolution {
   int64_t input_plane() const { return tiles_a_block * padded_channels + kPlaneGap; }
   int64_t product_plane() const { return tiles_a_block * kChannelGroup + kPlaneGap; }
 
+  /** All points of `width` output channels. */
+  void multiply(int64_t count, int64_t width, const Scalar* transformed, const Scalar* group,
+                float* products) const {
+    if constexpr (std::is_same_v<T, float>) {
+      if (kernels.multiply_rows != nullptr) {
+        std::array<const float*, S::kBlockTiles> rows;
+        for (int64_t t = 0; t < tiles_a_block; ++t) rows[t] = transformed + t * padded_channels;
+        for (int64_t p = 0; p < S::kPoints; ++p) {
+          kernels.multiply_rows({.rows = rows.data(),
+                                 .offset = p * input_plane(),
+                                 .depth = padded_channels,
+                                 .count = count,
+                                 .weights = group + p * padded_channels * width,
+                                 .columns = width,
+                                 .bias = nullptr,
+                                 .residual = nullptr,
+                                 .relu = false,
+                                 .out = products + p * product_plane(),
+                                 .stride = width});
+        }
+        return;
+      }
+    }
+    for (int64_t p = 0; p < S::kPoints; ++p) {
+      // Always a whole block: what is left in the rows past `count` is multiplied and not read.
+      brgemm(tiles_a_block, width, padded_channels, padded_channels, width, width,
+             /*add_C=*/false, transformed + p * input_plane(), group + p * padded_channels * width,
+             products + p * product_plane(), S::kPairs);
+    }
+  }
+
   /** Both scratch buffers have kPoints planes. */
   void run_block(int64_t block, Scalar* transformed, float* products) const {
     const int64_t first = block * tiles_a_block;
@@ -106,12 +138,7 @@ struct Convolution {
     for (int64_t k = 0; k < padded_out_channels; k += kChannelGroup) {
       const int64_t width = std::min(kChannelGroup, padded_out_channels - k);
       const Scalar* group = weights + S::kPoints * padded_channels * k;
-      for (int64_t p = 0; p < S::kPoints; ++p) {
-        // Always a whole block: what is left in the rows past `count` is multiplied and not read.
-        brgemm(tiles_a_block, width, padded_channels, padded_channels, width, width,
-               /*add_C=*/false, transformed + p * input_plane(),
-               group + p * padded_channels * width, products + p * product_plane(), S::kPairs);
-      }
+      multiply(count, width, transformed, group, products);
       kernels.output_tiles({.products = products,
                             .padded = width,
                             .plane = product_plane(),
@@ -153,10 +180,16 @@ torch::Tensor winograd_weight_transform(torch::ScalarType products) {
   return torch::kron(g, g).to(torch::kFloat32);
 }
 
-torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products) {
+int64_t winograd_panel(torch::ScalarType products) {
+  return products == torch::kFloat32 ? (*usable_kernels<float>())->panel : 0;
+}
+
+torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
+                                   int64_t panel) {
   const bool is_float = products == torch::kFloat32;
   const int64_t out = weight.size(0), in = weight.size(1);
-  const int64_t padded_out = round_up(out, kTileChannels), padded_in = round_up(in, kTileChannels);
+  const int64_t padded_out = round_up(out, std::max(panel, kTileChannels));
+  const int64_t padded_in = round_up(in, kTileChannels);
   const auto transform = winograd_weight_transform(products);
   const int64_t points = transform.size(0);
   const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
@@ -170,7 +203,12 @@ torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarTyp
         .copy_(weight.narrow(0, k, filled).permute({2, 3, 1, 0}));
     auto group = packed.narrow(0, points * padded_in * k, points * padded_in * width)
                      .view({points, padded_in * width});
-    torch::mm_out(group, transform, filters.view({9, padded_in * width}));
+    // [9, in, width], or a panel after the other where the kernels want them.
+    const auto columns =
+        panel == 0
+            ? filters
+            : filters.view({9, padded_in, width / panel, panel}).transpose(1, 2).contiguous();
+    torch::mm_out(group, transform, columns.view({9, padded_in * width}));
     if (!is_float) {
       const auto pairs = group.view({points, padded_in / 2, 2, width}).transpose(2, 3).contiguous();
       group.copy_(pairs.view_as(group));
@@ -198,7 +236,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
   const int64_t tiles = input.size(0) * grid.rows * grid.columns;
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
-  const int64_t padded_out = round_up(out_channels, kTileChannels);
+  const int64_t padded_out = round_up(out_channels, std::max(kernels.panel, kTileChannels));
   const auto zeros = torch::zeros({weights.in_channels()}, input.options());
   const auto padded_bias = torch::zeros({padded_out}, bias.options());
   padded_bias.narrow(0, 0, out_channels).copy_(bias);

@@ -7,8 +7,12 @@
 
 namespace cellroute::ops::cpu {
 
-/** weight [K, C, 3, 3] float32 as winograd_conv reads it. */
-torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products);
+/** weight [K, C, 3, 3] float32 as winograd_conv reads it by kernels that want such a panel. */
+torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
+                                   int64_t panel);
+
+/** Kernels::panel of the best ones. */
+int64_t winograd_panel(torch::ScalarType products);
 
 /** The weights' transform for these products: [points, 9], from a 3x3 filter in rows, float32. */
 torch::Tensor winograd_weight_transform(torch::ScalarType products);
@@ -17,7 +21,7 @@ torch::Tensor winograd_weight_transform(torch::ScalarType products);
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu);
 
-/** The same by kernels that may not be the best. */
+/** The same by kernels that may not be the best; the weights are packed for their panel. */
 template <typename T>
 torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& input,
                                const WinogradWeights& weights, const torch::Tensor& bias,

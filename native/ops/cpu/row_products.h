@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+namespace cellroute::ops::cpu {
+
+/** Rows that are multiplied together: `rows` has whole groups of so many. */
+inline constexpr int64_t kRowsAtOnce = 6;
+
+/** Rows, wherever they lie, times a matrix, and what follows a convolution. */
+struct RowProducts {
+  const float* const* rows;  // [count, rounded up to kRowsAtOnce]: `depth` values each
+  int64_t offset;            // of all of them
+  int64_t depth;
+  int64_t count;
+  const float* weights;  // [panels][depth][panel], zeros behind the last column
+  int64_t columns;
+  const float* bias;             // [columns], padded to whole panels; may be null
+  const float* const* residual;  // `columns` for each row, added before ReLU; may be null
+  bool relu;
+  float* out;  // [count][stride]
+  int64_t stride;
+};
+
+}  // namespace cellroute::ops::cpu

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <utility>
+
+#include "ops/cpu/row_products.h"
+#include "ops/cpu/vec.h"
+
+namespace cellroute::ops::cpu {
+namespace {
+
+// As many sums as 16 registers hold, beside two vectors of weights and the value they meet.
+constexpr int64_t kPanel = 2 * kLanes;
+
+// Values of a line of the cache.
+constexpr int64_t kLine = 16;
+
+inline void fetch(const float* from) { __builtin_prefetch(from); }
+
+// Rows are spelled out by an index sequence: arrays that loops run over do not stay in registers.
+template <int64_t... R>
+struct RowGroup {
+  static constexpr int64_t kRows = sizeof...(R);
+
+  const RowProducts& p;
+  int64_t row;
+  int64_t column;
+  Vec first[kRows];
+  Vec second[kRows];
+
+  void multiply() {
+    const float* weights = p.weights + column * p.depth;
+    const float* const* rows = p.rows + row;
+    // The next rows are far away when they are met for the first time.
+    const float* const* following = column == 0 && row + kRows < p.count ? rows + kRows : nullptr;
+    for (int64_t k = 0; k < p.depth; k += kLine) {
+      const int64_t from = p.offset + k, count = p.depth - k < kLine ? p.depth - k : kLine;
+      if (following != nullptr) (fetch(following[R] + from), ...);
+      multiply_line({(rows[R] + from)...}, weights + k * kPanel, count);
+    }
+  }
+
+  void multiply_line(const float* const (&from)[kRows], const float* weights, int64_t count) {
+    for (int64_t k = 0; k < count; ++k, weights += kPanel) {
+      const Vec left = load(weights), right = load(weights + kLanes);
+      ((first[R] += from[R][k] * left, second[R] += from[R][k] * right), ...);
+    }
+  }
+
+  /** What is added and written is far away, and wanted when the products are done. */
+  void fetch_written() const {
+    if (p.residual != nullptr) {
+      (fetch(p.residual[row + R] + column), ...);
+    } else {
+      (fetch(p.out + (row + R) * p.stride + column), ...);
+    }
+  }
+
+  /** A branch for each step and not for each value. */
+  void write_all() {
+    if (p.bias != nullptr) {
+      const Vec left = load(p.bias + column), right = load(p.bias + column + kLanes);
+      ((first[R] += left, second[R] += right), ...);
+    }
+    if (p.residual != nullptr) {
+      ((first[R] += load(p.residual[row + R] + column),
+        second[R] += load(p.residual[row + R] + column + kLanes)),
+       ...);
+    }
+    if (p.relu) ((first[R] = relu(first[R]), second[R] = relu(second[R])), ...);
+    float* to = p.out + row * p.stride + column;
+    ((store(to + R * p.stride, first[R]), store(to + R * p.stride + kLanes, second[R])), ...);
+  }
+
+  /** Where rows or columns are fewer than were multiplied. */
+  void write_some() const {
+    const Vec sums[kRows][2] = {{first[R], second[R]}...};
+    for (int64_t r = 0; r < kRows && row + r < p.count; ++r) {
+      for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
+        const int64_t at = column + v * kLanes, left = p.columns - at;
+        const Vec bias = p.bias == nullptr ? Vec{} : load(p.bias + at);
+        write(p.out + (row + r) * p.stride + at, left < kLanes ? left : kLanes, sums[r][v] + bias,
+              p.residual == nullptr ? nullptr : p.residual[row + r] + at, p.relu);
+      }
+    }
+  }
+};
+
+template <int64_t... R>
+inline void multiply_group(const RowProducts& p, int64_t row, int64_t column,
+                           std::integer_sequence<int64_t, R...> /*rows*/) {
+  RowGroup<R...> group{.p = p, .row = row, .column = column, .first = {}, .second = {}};
+  const bool whole = row + group.kRows <= p.count && column + kPanel <= p.columns;
+  if (whole) group.fetch_written();
+  group.multiply();
+  if (whole) {
+    group.write_all();
+  } else {
+    group.write_some();
+  }
+}
+
+/** A panel of the weights stays in the first cache while all rows pass it. */
+inline void multiply_rows(const RowProducts& p) {
+  for (int64_t column = 0; column < p.columns; column += kPanel) {
+    for (int64_t row = 0; row < p.count; row += kRowsAtOnce) {
+      multiply_group(p, row, column, std::make_integer_sequence<int64_t, kRowsAtOnce>{});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cellroute::ops::cpu
