@@ -78,7 +78,13 @@ for (const folder of ['nuclei', 't98g']) {
   symlinkSync(join(data, folder), join(both, folder));
 }
 const types = segmenters.map(({ type }) => type);
-train('classifier', 'router', { ...read('router'), ...place }, ['--data', both, ...split, '--type', types.join(',')]);
+train('classifier', 'router', { ...read('router'), ...place }, [
+  '--data',
+  both,
+  ...split,
+  '--type',
+  types.join(','),
+]);
 
 if (!wanted) {
   const classifier = await CellClassifier.load(join(runOf('router'), 'classifier.safetensors'));
