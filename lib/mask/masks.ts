@@ -1,10 +1,10 @@
 // Not instanceof: arrays may come from another realm (the addon under Jest, a vm context).
 import { types } from 'node:util';
-import { checkKeys, checkNumber, checkObject, describe, refuse } from '../check.js';
-import { CellrouteError } from '../errors.js';
+import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
 import type { MaskBatch } from '../native/contract.js';
 import { call, native } from '../native/load.js';
 import { Contours } from './contours.js';
+import { joinCounts, joinPolygons, joinTexts, reserve } from './join.js';
 
 /** A picture's size in pixels. At least 1 each; together at most 2^32 - 1 pixels. */
 export interface PictureSize {
@@ -33,9 +33,6 @@ export interface RemoveOverlapsOptions {
 }
 
 const MOST_PIXELS = 2 ** 32 - 1;
-const MOST_COUNTS = 2 ** 32 - 1;
-/** Characters that texts are joined to, unless one alone is longer: far below what V8 gives a string. */
-const MOST_JOINED = 2 ** 26;
 
 /**
  * Masks of one picture size, run-length encoded: an unchanging set, in the order they came in. The runs lie in
@@ -84,8 +81,13 @@ export class Masks implements Iterable<Masks> {
   /** Masks from COCO's compressed strings. */
   static fromCoco(texts: readonly string[], size: PictureSize): Masks {
     const { width, height } = checkSize(size);
-    const { joined, lengths } = joinTexts(texts);
-    return new Masks(call(() => native().maskFromCoco(joined, lengths, height, width)));
+    const { joined, lengths, characters } = joinTexts(texts);
+    const counts = reserve(() => new Uint32Array(characters));
+    const offsets = call(() => native().maskFromCoco(joined, lengths, height, width, counts));
+    const used = offsets.at(-1)!;
+    // A copy takes as long as the reading: what is left over stays, while it is little.
+    const own = used < characters / 2 ? counts.slice(0, used) : counts.subarray(0, used);
+    return new Masks({ height, width, counts: own, offsets });
   }
 
   /** Masks from COCO's counts, one array a mask. Runs of length 0 are allowed and vanish. */
@@ -309,93 +311,6 @@ function checkSize(size: PictureSize, others: string[] = []): PictureSize {
 }
 
 const sizeName = ({ width, height }: PictureSize) => `${width} x ${height}`;
-
-function joinTexts(texts: unknown): { joined: string[]; lengths: Uint32Array } {
-  if (!Array.isArray(texts)) throw refuse('texts', 'an array of strings', texts);
-  const given: readonly unknown[] = texts;
-  const lengths = new Uint32Array(given.length);
-  const joined: string[] = [];
-  let [begin, room] = [0, MOST_JOINED];
-  for (let i = 0; i < given.length; i++) {
-    const text = given[i];
-    if (typeof text !== 'string') throw refuse(`texts[${i}]`, 'a string', text);
-    if (text.length > room) {
-      joined.push(given.slice(begin, i).join(''));
-      [begin, room] = [i, MOST_JOINED];
-    }
-    lengths[i] = text.length;
-    room -= text.length;
-  }
-  joined.push(given.slice(begin).join(''));
-  return { joined, lengths };
-}
-
-/** Checked one by one: a typed array would cut numbers to 32 bits without a word. */
-function joinCounts(counts: readonly ArrayLike<number>[]): { joined: Uint32Array; offsets: Uint32Array } {
-  const ends = [0];
-  for (let i = 0; i < counts.length; i++) {
-    const own: unknown = counts[i];
-    if (!Array.isArray(own) && !ArrayBuffer.isView(own)) {
-      throw refuse(`counts[${i}]`, 'an array of numbers', own);
-    }
-    checkCounts(counts[i]!, i);
-    ends.push(ends[i]! + counts[i]!.length);
-  }
-  if (ends.at(-1)! > MOST_COUNTS) throw refuse('counts', `at most ${MOST_COUNTS} counts`, ends.at(-1));
-  const joined = reserve(() => new Uint32Array(ends.at(-1)!));
-  for (let i = 0; i < counts.length; i++) joined.set(counts[i]!, ends[i]);
-  return { joined, offsets: Uint32Array.from(ends) };
-}
-
-function joinPolygons(masks: readonly (readonly ArrayLike<number>[])[]) {
-  if (!Array.isArray(masks)) throw refuse('masks', 'an array of arrays of polygons', masks);
-  const polygons = [0];
-  const offsets = [0];
-  // entries(), so that holes are looked at too.
-  for (const [i, own] of masks.entries()) {
-    if (!Array.isArray(own)) throw refuse(`masks[${i}]`, 'an array of polygons', own);
-    for (const [k, polygon] of (own as unknown[]).entries()) {
-      const numbers = Array.isArray(polygon) || (ArrayBuffer.isView(polygon) && 'length' in polygon);
-      if (!numbers) throw refuse(`masks[${i}][${k}]`, 'an array of numbers', polygon);
-      const values = polygon as ArrayLike<unknown>;
-      for (let at = 0; at < values.length; at++) checkNumber(`masks[${i}][${k}][${at}]`, values[at]);
-      polygons.push(polygons.at(-1)! + values.length);
-    }
-    offsets.push(polygons.length - 1);
-  }
-  if (polygons.at(-1)! > MOST_COUNTS) throw refuse('masks', `at most ${MOST_COUNTS} values`, polygons.at(-1));
-  const points = reserve(() => new Float64Array(polygons.at(-1)!));
-  for (const [p, polygon] of masks.flat().entries()) points.set(polygon, polygons[p]);
-  return { points, polygons: Uint32Array.from(polygons), offsets: Uint32Array.from(offsets) };
-}
-
-function checkCounts(counts: ArrayLike<number>, mask: number): void {
-  for (let k = 0; k < counts.length; k++) {
-    const count = counts[k]!;
-    if (Number.isInteger(count) && count >= 0 && count <= MOST_PIXELS) continue;
-    const expected = `a whole number from 0 to ${MOST_PIXELS}`;
-    const got = describe(count);
-    throw new CellrouteError(
-      'RLE_MALFORMED',
-      `Mask ${mask}: expected ${expected} for count ${k} but received ${got}`,
-      { option: `counts[${mask}][${k}]`, expected, got, position: k },
-    );
-  }
-}
-
-/** Large arrays are made here and not in native code, where memory that cannot be had would end the process. */
-function reserve<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw new CellrouteError(
-      'OUT_OF_MEMORY',
-      `Not enough memory: ${(error as Error).message}`,
-      {},
-      { cause: error },
-    );
-  }
-}
 
 function crowdFlags(crowd: unknown, length: number): Uint8Array {
   if (crowd === undefined) return new Uint8Array(0);

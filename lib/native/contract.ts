@@ -579,7 +579,14 @@ export interface NativeAddon {
   /** Texts joined to a few strings, and how long each is: many small strings would cross slowly. */
   maskFromKaggle(joined: readonly string[], lengths: Uint32Array, height: number, width: number): MaskBatch;
   maskToKaggle(batch: MaskBatch): string[];
-  maskFromCoco(joined: readonly string[], lengths: Uint32Array, height: number, width: number): MaskBatch;
+  /** Writes the counts of all masks to `counts`, which has room for one a character, and returns where each begins and the last ends. */
+  maskFromCoco(
+    joined: readonly string[],
+    lengths: Uint32Array,
+    height: number,
+    width: number,
+    counts: Uint32Array,
+  ): Uint32Array;
   maskToCoco(batch: MaskBatch): string[];
   /** Counts with runs of length 0 are welcome here, and only here. */
   maskFromCounts(counts: Uint32Array, offsets: Uint32Array, height: number, width: number): MaskBatch;

@@ -38,9 +38,6 @@ auto read_mask(size_t index, Read&& read) {
   }
 }
 
-/** Counts there is room for before they come; lengths that are wrong ask for no more. */
-constexpr size_t kMostReserved = size_t{1} << 24;
-
 /** Where the next mask's counts begin. */
 uint32_t checked_offset(size_t counts) {
   if (counts > std::numeric_limits<uint32_t>::max()) {
@@ -87,22 +84,33 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/** Fetched before memory is looked at: a getter could take it away. */
+std::vector<Napi::String> read_strings(const Napi::Value& value) {
+  if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "texts is no array");
+  const auto array = value.As<Napi::Array>();
+  std::vector<Napi::String> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value string = array.Get(i);
+    if (!string.IsString()) throw Error("INVALID_ARGUMENT", "texts is no array of strings");
+    strings.push_back(string.As<Napi::String>());
+  }
+  return strings;
+}
+
 /** Calls fn(index, text) for each of many texts that come joined, in few strings, with their
  *  lengths: a string crosses faster than its thousandth part a thousand times. What is not ASCII
  *  takes more bytes than its length says; no reader of masks gets past its first byte. */
 template <typename F>
-void for_each_text(const Napi::Value& joined, const Napi::Value& lengths, F&& fn) {
-  if (!joined.IsArray()) throw Error("INVALID_ARGUMENT", "texts is no array");
-  const auto strings = joined.As<Napi::Array>();
+void for_each_text(const std::vector<Napi::String>& joined, std::span<const uint32_t> lengths,
+                   F&& fn) {
   std::string text;
-  uint32_t strings_read = 0;
-  size_t at = 0, index = 0;
-  for (const uint32_t length : typed_array<uint32_t>(lengths, "lengths")) {
+  size_t strings_read = 0, at = 0, index = 0;
+  for (const uint32_t length : lengths) {
     while (at + length > text.size()) {
-      const Napi::Value next =
-          strings_read < strings.Length() ? strings.Get(strings_read++) : joined.Env().Undefined();
-      if (!next.IsString()) throw Error("INVALID_ARGUMENT", "texts and lengths do not agree");
-      text = next.As<Napi::String>().Utf8Value();
+      if (strings_read == joined.size()) {
+        throw Error("INVALID_ARGUMENT", "texts and lengths do not agree");
+      }
+      text = joined[strings_read++].Utf8Value();
       at = 0;
     }
     fn(index++, std::string_view(text).substr(at, length));
@@ -111,27 +119,32 @@ void for_each_text(const Napi::Value& joined, const Napi::Value& lengths, F&& fn
 }
 
 Napi::Value from_kaggle(const Napi::CallbackInfo& info) {
+  const auto texts = read_strings(info[0]);
   const auto [height, width] = read_size(info[2], info[3]);
   std::vector<Rle> masks;
-  for_each_text(info[0], info[1], [&, h = height, w = width](size_t i, std::string_view text) {
-    masks.push_back(read_mask(i, [&] { return mask::from_kaggle(text, h, w); }));
-  });
+  for_each_text(texts, typed_array<uint32_t>(info[1], "lengths"),
+                [&, h = height, w = width](size_t i, std::string_view text) {
+                  masks.push_back(read_mask(i, [&] { return mask::from_kaggle(text, h, w); }));
+                });
   return batch_to_js(info.Env(), masks, height, width);
 }
 
 Napi::Value from_coco(const Napi::CallbackInfo& info) {
+  const auto texts = read_strings(info[0]);
   const auto [height, width] = read_size(info[2], info[3]);
-  std::vector<uint32_t> counts, offsets{0};
   const auto lengths = typed_array<uint32_t>(info[1], "lengths");
-  // A count has a character at least; more are never written before they are read.
-  counts.reserve(
-      std::min<size_t>(std::accumulate(lengths.begin(), lengths.end(), size_t{0}), kMostReserved));
+  const auto counts = typed_array<uint32_t>(info[4], "counts");
+  if (std::accumulate(lengths.begin(), lengths.end(), size_t{0}) > counts.size()) {
+    throw Error("INVALID_ARGUMENT", "The memory for the counts has the wrong size");
+  }
+  std::vector<uint32_t> offsets{0};
   offsets.reserve(lengths.size() + 1);
-  for_each_text(info[0], info[1], [&, h = height, w = width](size_t i, std::string_view text) {
-    read_mask(i, [&] { mask::append_coco(text, h, w, counts); });
-    offsets.push_back(checked_offset(counts.size()));
+  for_each_text(texts, lengths, [&, h = height, w = width](size_t i, std::string_view text) {
+    const auto room = counts.subspan(offsets.back());
+    const size_t read = read_mask(i, [&] { return mask::read_coco(text, h, w, room); });
+    offsets.push_back(checked_offset(offsets.back() + read));
   });
-  return counts_to_js(info.Env(), counts, offsets, height, width);
+  return to_typed_array(info.Env(), offsets);
 }
 
 template <std::string (*Write)(const RleView&)>

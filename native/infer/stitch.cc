@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "mask/columns.h"
 #include "mask/merge.h"
 #include "mask/shapes.h"
 #include "mask/within.h"
@@ -44,9 +45,10 @@ std::vector<Link> find_links(const std::vector<Sighting>& seen,
   const mask::Columns columns(shapes);
   std::vector<Link> links;
   for (size_t a = 0; a < seen.size(); ++a) {
+    mask::Comparison one(shapes, a);
     columns.for_each_near(shapes.box(a), [&](size_t b) {
       if (b <= a || seen[a].tile == seen[b].tile || seen[a].label != seen[b].label) return;
-      const auto common = mask::common_pixels(shapes, a, shapes, b);
+      const auto common = one.common_pixels(shapes, b);
       if (common == 0) return;
       const double agreed = agreement(seen[a], seen[b], common, windows);
       if (agreed >= kSameCell) links.push_back({agreed, a, b});

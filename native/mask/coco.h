@@ -19,9 +19,9 @@ Rle from_counts(std::span<const uint32_t> counts, uint32_t height, uint32_t widt
  * of the character, on anything that is not a whole mask of this picture. */
 Rle from_coco(std::string_view text, uint32_t height, uint32_t width);
 
-/** The same, its counts put behind those that are there. */
-void append_coco(std::string_view text, uint32_t height, uint32_t width,
-                 std::vector<uint32_t>& counts);
+/** The same, into memory that has room for a count a character. Returns how many there are. */
+size_t read_coco(std::string_view text, uint32_t height, uint32_t width,
+                 std::span<uint32_t> counts);
 
 std::string to_coco(const RleView& mask);
 

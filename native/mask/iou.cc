@@ -10,15 +10,16 @@
 #include <thread>
 
 #include "error.h"
+#include "mask/columns.h"
 #include "mask/shapes.h"
 #include "parallel.h"
 
 namespace cellroute::mask {
 namespace {
 
-/** As many threads as the work (in bounds looked at) deserves. */
+/** As many threads as the work (in counts looked at) deserves. */
 uint64_t threads_for(uint64_t work) {
-  constexpr uint64_t work_a_thread = 1 << 21;
+  constexpr uint64_t work_a_thread = 1 << 22;
   return std::min<uint64_t>(work / work_a_thread, std::thread::hardware_concurrency());
 }
 
@@ -60,18 +61,21 @@ void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const
   const Columns columns(right);
   const auto compare_row = [&](size_t i) {
     double* row = &zeroed[i * b.size()];
+    Comparison own(left, i);
     columns.for_each_near(left.box(i), [&](size_t j) {
-      const uint32_t common = common_pixels(left, i, right, j);
+      const uint32_t common = own.common_pixels(right, j);
       if (common == 0) return;
       const bool is_crowd = !crowd.empty() && crowd[j] != 0;
       const uint32_t over = is_crowd ? left.area(i) : left.area(i) + (right.area(j) - common);
       row[j] = static_cast<double>(common) / over;
     });
   };
-  // Of the masks beside each other in columns, a tenth or so is near in rows too.
+  // A sample: asking for every row would take longer than some comparisons.
+  constexpr size_t step = 8;
   uint64_t work = 0;
-  for (size_t i = 0; i < left.size(); ++i) work += columns.count_beside(left.box(i));
-  work *= (left.bounds() / a.size() + right.bounds() / b.size()) / 10 + 1;
+  for (size_t i = 0; i < left.size(); i += step) work += step * columns.count_beside(left.box(i));
+  // Of the masks beside each other in columns, a tenth or so is near in rows too.
+  work *= (left.counts() / a.size() + right.counts() / b.size()) / 10 + 1;
   for_each_parallel(a.size(), threads_for(work), compare_row);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "error.h"
+#include "mask/column_walk.h"
 
 namespace cellroute::mask {
 
@@ -20,20 +21,32 @@ uint32_t checked_pixels(uint64_t height, uint64_t width) {
   return static_cast<uint32_t>(height * width);
 }
 
+bool is_whole(std::span<const uint32_t> counts, uint32_t pixels) {
+  if (counts.empty()) return false;
+  // Halves of 16 bits, whose sums fit 32: a compiler adds those four at a time.
+  constexpr size_t block = size_t{1} << 16;
+  uint64_t sum = 0;
+  uint32_t zeros = 0;
+  for (size_t begin = 0; begin < counts.size(); begin += block) {
+    uint32_t low = 0, high = 0;
+    for (const uint32_t count : counts.subspan(begin, std::min(block, counts.size() - begin))) {
+      low += count & 0xffff;
+      high += count >> 16;
+      zeros += count == 0;
+    }
+    sum += (uint64_t{high} << 16) + low;
+  }
+  return sum == pixels && zeros == (counts.front() == 0 ? 1 : 0);
+}
+
 void check_counts(uint32_t height, uint32_t width, std::span<const uint32_t> counts) {
-  const uint64_t pixels = checked_pixels(height, width);
+  const uint32_t pixels = checked_pixels(height, width);
   if (counts.empty()) {
     throw Error("RLE_MALFORMED", "A mask without any count: even an empty one has one", 0);
   }
-  uint64_t sum = 0;
-  bool zero = false;
-  for (size_t i = 1; i < counts.size(); ++i) {
-    zero |= counts[i] == 0;
-    sum += counts[i];
-  }
-  if (!zero && sum + counts[0] == pixels) return;
+  if (is_whole(counts, pixels)) return;
   // Something is wrong: what, and where first?
-  sum = 0;
+  uint64_t sum = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     if (counts[i] == 0 && i > 0) {
       throw Error("RLE_MALFORMED", "Count " + std::to_string(i) + " is 0: only the first may be",
@@ -64,30 +77,23 @@ uint32_t area(const RleView& mask) {
 Box bounding_box(const RleView& mask) {
   const uint32_t height = mask.height;
   uint32_t first = 0, last = 0, top = height, bottom = 0;
-  bool any = false;
-  uint32_t column = 0;
-  uint64_t column_end = height;
-  for_each_run(mask, [&](uint32_t begin, uint32_t end) {
-    // Most runs are in the column of the one before or in the next: no division is needed.
-    if (begin >= column_end) {
-      column = begin < column_end + height ? column + 1 : begin / height;
-      column_end = (uint64_t{column} + 1) * height;
-    }
-    if (!any) first = column;
-    any = true;
-    if (end <= column_end) {
-      last = column;
-      const auto row = static_cast<uint32_t>(begin + height - column_end);
-      top = std::min(top, row);
-      bottom = std::max(bottom, row + (end - begin));
+  ColumnWalk walk(height);
+  for_each_run(mask, [&, position = uint32_t{0}](uint32_t begin, uint32_t end) mutable {
+    walk.skip(begin - position);
+    position = begin;
+    if (bottom == 0) first = walk.column();
+    last = walk.column();
+    if (end - begin <= height - walk.row()) {
+      top = std::min(top, walk.row());
+      bottom = std::max(bottom, walk.row() + (end - begin));
     } else {
       // Over the foot of one column into the head of the next.
-      last = (end - 1) / height;
+      last += static_cast<uint32_t>((uint64_t{walk.row()} + (end - begin) - 1) / height);
       top = 0;
       bottom = height;
     }
   });
-  if (!any) return {};
+  if (bottom == 0) return {};
   return {first, top, last - first + 1, bottom - top};
 }
 

@@ -54,6 +54,9 @@ inline constexpr uint64_t kMaxRuns = uint64_t{1} << 27;
  *  bits, as every position in a mask must. */
 uint32_t checked_pixels(uint64_t height, uint64_t width);
 
+/** Whether the counts sum to so many pixels and none but the first is 0. */
+bool is_whole(std::span<const uint32_t> counts, uint32_t pixels);
+
 /** Throws RLE_MALFORMED, with the index of the count, unless the counts are as `Rle` has them. */
 void check_counts(uint32_t height, uint32_t width, std::span<const uint32_t> counts);
 

@@ -13,8 +13,9 @@ void Pairs::add_row(std::vector<Pair>& row) {
 
 void TruthMasks::meet(const mask::Shapes& predictions, size_t i, std::vector<Pair>& row) const {
   row.clear();
+  mask::Comparison prediction(predictions, i);
   columns_.for_each_near(predictions.box(i), [&](size_t j) {
-    const uint32_t common = mask::common_pixels(predictions, i, shapes_, j);
+    const uint32_t common = prediction.common_pixels(shapes_, j);
     if (common == 0) return;
     const bool is_crowd = !crowd_.empty() && crowd_[j] != 0;
     const uint32_t over =

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "mask/columns.h"
 #include "mask/shapes.h"
 
 namespace cellroute::metrics {

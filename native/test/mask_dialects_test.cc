@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
 
 #include "error.h"
@@ -104,6 +105,75 @@ TEST_CASE("COCO's string is refused where it goes wrong") {
   CHECK(at("5\xff") == 1);
   CHECK(at("PPPPPPPPPPPPPPPPPPPP0") == 0);  // no number needs so many groups
   CHECK(at("oooooo3") == 0);                // 2^32 - 1 and more
+}
+
+/** Number by number: what from_coco() should say of any text. */
+int64_t coco_by_number(std::string_view text, uint32_t height, uint32_t width, Rle& mask) {
+  std::vector<int64_t> counts;
+  int64_t left = int64_t{height} * width;
+  for (size_t next = 0; next < text.size();) {
+    const size_t begin = next;
+    int64_t count = 0;
+    for (int group = 0;; ++group) {
+      if (group == 7) return static_cast<int64_t>(begin);
+      if (next == text.size()) return static_cast<int64_t>(next);
+      const int64_t bits = static_cast<unsigned char>(text[next]) - 48;
+      if (bits < 0 || bits > 63) return static_cast<int64_t>(next);
+      ++next;
+      count += bits % 32 << (5 * group);
+      if (bits >= 32) continue;
+      if (bits >= 16) count -= int64_t{32} << (5 * group);
+      break;
+    }
+    if (counts.size() > 2) count += counts[counts.size() - 2];
+    if (count < 0 || count > left) return static_cast<int64_t>(begin);
+    left -= count;
+    counts.push_back(count);
+  }
+  if (left != 0) return static_cast<int64_t>(text.size());
+  mask = from_counts(std::vector<uint32_t>(counts.begin(), counts.end()), height, width);
+  return kAccepted;
+}
+
+void check_any(std::string_view text, uint32_t height, uint32_t width) {
+  Rle expected, mask;
+  const auto position = coco_by_number(text, height, width, expected);
+  CHECK(refused_at([&] { mask = from_coco(text, height, width); }) == position);
+  CHECK(mask == expected);
+}
+
+TEST_CASE("COCO's string with a character changed, added or left out is read as number by number") {
+  std::mt19937 random(11);
+  for (const auto& mask : many_masks(6)) {
+    const auto whole = to_coco(counts_by_pixel(mask));
+    for (int round = 0; round < 60; ++round) {
+      auto text = whole;
+      const size_t at = random() % text.size();
+      const auto other = static_cast<char>(random() % 4 != 0 ? '0' + random() % 64 : random());
+      if (round % 3 == 0) text[at] = other;
+      if (round % 3 == 1) text.insert(at, 1, other);
+      if (round % 3 == 2) text.erase(at, 1 + random() % 3);
+      check_any(text, mask.height, mask.width);
+    }
+  }
+}
+
+TEST_CASE(
+    "COCO's strings of any characters are read as number by number, in pictures of any size") {
+  std::mt19937 random(12);
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    for (size_t length = random() % 60; text.size() < length;) {
+      text.push_back(static_cast<char>('0' + random() % (random() % 9 == 0 ? 64 : 32)));
+    }
+    check_any(text, 30, 40);
+    check_any(text, 65535, 65537);
+  }
+}
+
+TEST_CASE("COCO's string with a count below 0 is refused where 32 bits would make a mask of it") {
+  // 0 1 1 -10 1 1 1 1 1 1 1: with 2^32 - 10 they would sum to the picture.
+  CHECK(refused_at([] { from_coco("011E0;00000", 65535, 65537); }) == 3);
 }
 
 TEST_CASE("COCO's counts: runs of nothing vanish, anything else must fit") {

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
+#include <set>
 
 #include "error.h"
 #include "mask/iou.h"
 #include "mask/labels.h"
+#include "mask/layers.h"
 #include "mask/merge.h"
 #include "mask/overlap.h"
 #include "mask/within.h"
@@ -68,8 +71,51 @@ TEST_CASE("IoU of every pair, with and without crowd") {
   check_iou(varied(5, 90, 1, 6), varied(6, 90, 1, 6));
 }
 
+/** Ragged masks within a part of the picture: runs in none of a column or in several. */
+std::vector<Dense> ragged(uint32_t seed, uint32_t height, uint32_t width, int count) {
+  std::mt19937 random(seed);
+  std::vector<Dense> masks;
+  for (int i = 0; i < count; ++i) {
+    Dense mask(height, width);
+    const uint32_t left = random() % width, right = left + random() % (width - left);
+    const uint32_t top = random() % height, bottom = top + random() % (height - top);
+    const uint32_t one_in = 1 + random() % 9;
+    for (uint32_t x = left; x <= right; ++x) {
+      for (uint32_t y = top; y <= bottom; ++y) mask.at(y, x) = random() % one_in == 0;
+    }
+    masks.push_back(mask);
+  }
+  return masks;
+}
+
+TEST_CASE("IoU of masks with any number of runs in a column") {
+  const auto a = ragged(1, 19, 70, 60), b = ragged(2, 19, 70, 60);
+  const auto rles = encoded(a);
+  Layers layers(19);
+  std::set<size_t> seen;
+  for (size_t i = 0; i < rles.size(); ++i) {
+    layers.add(rles[i]);
+    seen.insert(layers.of(i).size());
+    if (!layers.of(i).empty()) CHECK(layers.runs(i, 0, 70) == run_bounds(rles[i]));
+  }
+  CHECK((seen == std::set<size_t>{0, 1, 2, 3, 4}));
+  check_iou(a, b);
+}
+
+TEST_CASE("IoU in pictures as tall as 16 bits can tell, and taller") {
+  for (const uint32_t height : {32767U, 32768U, 65536U}) {
+    std::vector<Dense> masks;
+    for (const auto& [top, bottom] : {std::pair{0U, height}, {height - 9, height}, {9U, 20000U}}) {
+      Dense mask(height, 5);
+      for (uint32_t y = top; y < bottom; ++y) mask.at(y, 1) = mask.at(y, 3) = 1;
+      masks.push_back(mask);
+    }
+    check_iou(masks, masks);
+  }
+}
+
 TEST_CASE("IoU of so many pairs that several threads share them is that of row by row") {
-  const auto a = encoded(varied(7, 16, 24, 1600)), b = encoded(varied(8, 16, 24, 1600));
+  const auto a = encoded(varied(7, 16, 24, 2400)), b = encoded(varied(8, 16, 24, 2400));
   const auto left = views(a), right = views(b);
   std::vector<double> out(a.size() * b.size(), 0), rows(out.size(), 0);
   iou(left, right, {}, out);

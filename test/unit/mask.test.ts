@@ -289,6 +289,13 @@ describe('the door', () => {
     expect(refusal(() => Masks.fromCounts([[one], [1]], size)).message).toMatch(/^Mask 1: /);
   });
 
+  test('COCO strings of few counts in many characters', () => {
+    const tall = { width: 65_537, height: 65_535 };
+    const full = Masks.fromCoco(['0oooooo3', '0oooooo3'], tall);
+    expect(full.toCounts()).toEqual([Uint32Array.of(0, 2 ** 32 - 1), Uint32Array.of(0, 2 ** 32 - 1)]);
+    expect(full.toCoco()).toEqual(['0oooooo3', '0oooooo3']);
+  });
+
   test('a set does not change with the arrays it came from or gave away', () => {
     const batch = masks.toBatch();
     const copy = Masks.fromBatch(batch);
@@ -371,7 +378,11 @@ describe('the addon by itself', () => {
     expect(() => native().maskIou(a, b, new Uint8Array(1), new Float64Array(4))).toThrow(invalid);
     expect(() => native().maskEncode(new Uint8Array(5), 2, 3)).toThrow(invalid);
     expect(() => native().maskFromKaggle([''], Uint32Array.of(3), 2, 3)).toThrow(invalid);
-    expect(() => native().maskFromCoco([1] as never, Uint32Array.of(3), 2, 3)).toThrow(invalid);
+    const three = Uint32Array.of(3);
+    expect(() => native().maskFromCoco([1] as never, three, 2, 3, new Uint32Array(3))).toThrow(invalid);
+    expect(() => native().maskFromCoco(['222'], three, 2, 3, new Uint32Array(2))).toThrow(invalid);
+    expect(() => native().maskFromCoco(['222'], three, 2, 3, new Int32Array(3) as never)).toThrow(invalid);
+    expect(native().maskFromCoco(['222'], three, 2, 3, new Uint32Array(3))).toEqual(Uint32Array.of(0, 3));
     expect(() => native().maskFromLabels(new Uint16Array(5), 2, 3)).toThrow(invalid);
     expect(() => native().maskRemoveOverlaps(good(), Number.NaN)).toThrow(invalid);
   });

@@ -1,0 +1,75 @@
+#include "mask/coco_plain.h"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "mask/coco_digits.h"
+
+namespace cellroute::mask {
+namespace {
+
+using namespace coco;
+
+constexpr int kWord = 8;
+
+constexpr uint64_t every_byte(uint64_t value) { return value * 0x0101010101010101; }
+
+/** The characters of eight counts, as far as they are of one character each. */
+struct Singles {
+  /** A byte each: 0 to 31 for -16 to 15. */
+  uint64_t values;
+  int count;
+};
+
+Singles read_singles(const char* text) {
+  static_assert(std::endian::native == std::endian::little, "The first character is the lowest");
+  uint64_t bytes;
+  std::memcpy(&bytes, text, kWord);
+  // A character below the first one borrows from those behind it only.
+  bytes -= every_byte(kFirst);
+  const uint64_t others = bytes & every_byte(0xff & ~kDigit);
+  return {(bytes & every_byte(kDigit)) ^ every_byte(kSign), std::countr_zero(others) / 8};
+}
+
+/** Counts that differ by those values from the ones two before them; what is behind the last of
+ *  them is overwritten. */
+void write_singles(uint64_t values, uint32_t* out) {
+  // Sums of every second byte: at most 4 * 31, so that none runs over.
+  values += values << 16;
+  values += values << 32;
+  const uint32_t before[] = {out[-2], out[-1]};
+  for (uint32_t k = 0; k < uint32_t{kWord}; ++k) {
+    const auto sum = static_cast<uint32_t>(values >> (8 * k) & 0xff);
+    out[k] = before[k % 2] + sum - static_cast<uint32_t>(kSign) * (k / 2 + 1);
+  }
+}
+
+}  // namespace
+
+size_t read_plain_coco(std::string_view text, uint32_t pixels, std::span<uint32_t> counts) {
+  // In a larger picture a count below 0 could be taken for one that fits.
+  const bool by_word = pixels <= static_cast<uint32_t>(std::numeric_limits<int32_t>::max());
+  uint32_t* const begin = counts.data();
+  uint32_t* out = begin;
+  const char* next = text.data();
+  const char* const end = next + text.size();
+  while (next != end) {
+    if (by_word && out - begin >= kFirstDifference && end - next >= kWord) {
+      const auto singles = read_singles(next);
+      write_singles(singles.values, out);
+      next += singles.count;
+      out += singles.count;
+      if (singles.count == kWord) continue;
+    }
+    int64_t count;
+    next = parse_number(next, end, count);
+    if (next == nullptr) return 0;
+    if (out - begin >= kFirstDifference) count += out[-2];
+    if (count < 0 || count > pixels) return 0;
+    *out++ = static_cast<uint32_t>(count);
+  }
+  return static_cast<size_t>(out - begin);
+}
+
+}  // namespace cellroute::mask

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+namespace cellroute::mask {
+
+/** A walk down the columns of a picture, pixel by pixel, in steps of counts. */
+class ColumnWalk {
+ public:
+  explicit ColumnWalk(uint32_t height) : height_(height) {}
+
+  void skip(uint64_t pixels) {
+    row_ += pixels;
+    if (row_ < height_) return;
+    // Most runs are in the column of the one before or in the next: no division is needed.
+    row_ -= height_;
+    ++column_;
+    if (row_ < height_) return;
+    column_ += static_cast<uint32_t>(row_ / height_);
+    row_ %= height_;
+  }
+
+  uint32_t column() const { return column_; }
+  uint32_t row() const { return static_cast<uint32_t>(row_); }
+
+ private:
+  uint32_t height_;
+  uint32_t column_ = 0;
+  uint64_t row_ = 0;
+};
+
+}  // namespace cellroute::mask
