@@ -30,6 +30,14 @@ RecordedTrunk::Size& RecordedTrunk::size_of(const torch::Tensor& batch) {
   return sizes_.front();
 }
 
+bool RecordedTrunk::give_up() {
+  const bool any =
+      std::ranges::any_of(sizes_, [](const Size& size) { return size.recording != nullptr; });
+  sizes_.clear();
+  fits_ = false;
+  return any;
+}
+
 TrunkOutputs RecordedTrunk::operator()(model::MaskRcnn& network, const torch::Tensor& batch,
                                        const model::Progress& progress) {
   if (!batch.is_cuda() || !fits_ || !cuda::graphs_wanted()) {
@@ -43,8 +51,7 @@ TrunkOutputs RecordedTrunk::operator()(model::MaskRcnn& network, const torch::Te
     try {
       size.recording = c10::make_intrusive<TrunkRecording>(network, batch);
     } catch (const c10::OutOfMemoryError&) {
-      fits_ = false;
-      sizes_.clear();
+      give_up();
       return run_trunk(network, batch, progress);
     }
   }

@@ -18,6 +18,9 @@ class RecordedTrunk {
   TrunkOutputs operator()(model::MaskRcnn& network, const torch::Tensor& batch,
                           const model::Progress& progress);
 
+  /** Frees the recordings and makes no more; false where there was none. */
+  bool give_up();
+
  private:
   /** A size of batch, and what was made of it. */
   struct Size {

@@ -1,6 +1,7 @@
 #include "train/segmenter_trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/util/Exception.h>
 
 #include "train/seed.h"
 #include "train/trainable.h"
@@ -29,6 +30,18 @@ SegmenterTrainer::SegmenterTrainer(const model::MaskRcnn& network, const Trainer
 StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& pictures,
                                   const std::vector<Truth>& truths, const StepOptions& options,
                                   const Poll& poll) {
+  try {
+    return step_once(pictures, truths, options, poll);
+  } catch (const c10::OutOfMemoryError&) {
+    // What recordings hold may be what was missing. Within an update there is no second try.
+    if (!is_whole() || !trunk_.give_up()) throw;
+  }
+  return step_once(pictures, truths, options, poll);
+}
+
+StepResult SegmenterTrainer::step_once(const std::vector<torch::Tensor>& pictures,
+                                       const std::vector<Truth>& truths, const StepOptions& options,
+                                       const Poll& poll) {
   return take_step(
       options,
       [&]() -> Losses {

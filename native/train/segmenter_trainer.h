@@ -30,6 +30,9 @@ class SegmenterTrainer final : public Trainer {
   SegmenterTrainer(const model::MaskRcnn& network, const TrainerOptions& options,
                    const SamplingOptions& sampling);
 
+  StepResult step_once(const std::vector<torch::Tensor>& pictures, const std::vector<Truth>& truths,
+                       const StepOptions& options, const Poll& poll);
+
   model::MaskRcnn network_;
   SamplingOptions sampling_;
   RecordedTrunk trunk_;

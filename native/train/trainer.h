@@ -93,6 +93,9 @@ class Trainer {
   StepResult take_step(const StepOptions& options, const std::function<Losses()>& forward,
                        const Poll& poll);
 
+  /** Whether the state is that of the last step or the next: nothing of it is half replaced. */
+  bool is_whole() const { return usable_; }
+
   static constexpr double kForwardEnds = 0.5;
 
  private:
