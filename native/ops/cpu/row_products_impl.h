@@ -9,7 +9,7 @@ namespace cellroute::ops::cpu {
 namespace {
 
 // As many sums as 16 registers hold, beside two vectors of weights and the value they meet.
-constexpr int64_t kPanel = 2 * kLanes;
+constexpr int64_t kPanel = int64_t{2} * kLanes;
 
 // Values of a line of the cache.
 constexpr int64_t kLine = 16;
