@@ -8,13 +8,14 @@
 
 namespace cellroute {
 
+int64_t loop_threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
+
 void parallel_for(int64_t begin, int64_t end, int64_t grain,
                   c10::function_ref<void(int64_t, int64_t)> work) {
   const int64_t length = end - begin;
   if (length <= 0) return;
   const int64_t most = (length + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);
-  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
-  const int64_t parts = std::min(threads, most);
+  const int64_t parts = std::min(loop_threads(), most);
   if (parts <= 1) {
     work(begin, end);
     return;

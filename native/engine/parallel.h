@@ -6,6 +6,9 @@
 
 namespace cellroute {
 
+/** As many threads as loops are spread over here: one inside such a loop. */
+int64_t loop_threads();
+
 /** at::parallel_for on the threads that LibTorch has: `work` gets parts of [begin, end), of at
  * least `grain` where there are several, and runs on this thread alone where that is what LibTorch
  * would do.

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/most_recent.h"
 #include "engine/profile.h"
 
 namespace cellroute::infer {
@@ -14,18 +15,6 @@ namespace {
 constexpr size_t kPasses = 4;
 
 }  // namespace
-
-DevicePass::Pass& DevicePass::pass_of(const Shape& shape) {
-  const auto found =
-      std::ranges::find_if(passes_, [&](const Pass& pass) { return pass.shape == shape; });
-  if (found != passes_.end()) {
-    passes_.splice(passes_.begin(), passes_, found);
-  } else {
-    if (passes_.size() == kPasses) passes_.pop_back();
-    passes_.emplace_front().shape = shape;
-  }
-  return passes_.front();
-}
 
 void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskRcnnParts& parts,
                      const torch::Tensor& input) {
@@ -80,8 +69,9 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
   poll("transform", 0);
   const auto batch = frame.transform.at_once(torch::stack(pictures));
   poll("backbone", 0);
-  auto& pass = pass_of(
-      {count, {batch.tensors.size(2), batch.tensors.size(3)}, batch.sizes.front(), options});
+  const Shape shape{
+      count, {batch.tensors.size(2), batch.tensors.size(3)}, batch.sizes.front(), options};
+  auto& pass = most_recent(passes_, shape, kPasses);
   torch::Tensor counts;
   {
     const StageScope stage("network");

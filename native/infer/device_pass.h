@@ -46,7 +46,6 @@ class DevicePass {
     bool ran = false;
   };
 
-  Pass& pass_of(const Shape& shape);
   void run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskRcnnParts& parts,
            const torch::Tensor& input);
 

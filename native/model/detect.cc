@@ -76,8 +76,10 @@ std::vector<Proposals> propose(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
     predictions = parts.propose(levels);
   }
   const StageScope stage("filter_proposals");
+  const auto anchors =
+      frame.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
   return frame.rpn.filter_proposals(
-      predictions, batch,
+      predictions, anchors, batch.sizes,
       {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
        options.rpn_score_threshold, frame.config.rpn.min_size});
 }

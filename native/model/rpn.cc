@@ -117,17 +117,16 @@ BestAnchors RegionProposalNetworkImpl::best_anchors(const RpnPredictions& predic
 }
 
 std::vector<Proposals> RegionProposalNetworkImpl::filter_proposals(
-    const RpnPredictions& predictions, const ImageBatch& images,
-    const ProposalOptions& options) const {
+    const RpnPredictions& predictions, const std::vector<torch::Tensor>& anchors,
+    const std::vector<ImageSize>& sizes, const ProposalOptions& options) const {
   const torch::NoGradGuard no_grad;
-  const auto [all_boxes, all_scores, all_levels] = best_anchors(
-      predictions, anchors(predictions, spatial(images.tensors)), options.pre_nms_top_n);
+  const auto [all_boxes, all_scores, all_levels] =
+      best_anchors(predictions, anchors, options.pre_nms_top_n);
 
   std::vector<Proposals> proposals;
-  for (size_t n = 0; n < images.sizes.size(); ++n) {
+  for (size_t n = 0; n < sizes.size(); ++n) {
     const auto image = static_cast<int64_t>(n);
-    auto kept =
-        ops::clip_boxes_to_image(all_boxes[image], images.sizes[n].height, images.sizes[n].width);
+    auto kept = ops::clip_boxes_to_image(all_boxes[image], sizes[n].height, sizes[n].width);
     auto keep = ops::remove_small_boxes(kept, options.min_size);
     const auto good =
         (all_scores[image].index_select(0, keep) >= options.score_threshold).nonzero().squeeze(1);

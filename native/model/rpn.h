@@ -79,12 +79,14 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
   BestAnchors best_anchors(const RpnPredictions& predictions,
                            const std::vector<torch::Tensor>& anchors, int64_t pre_nms_top_n) const;
 
-  /** The best anchors of each picture, moved by their offsets. No gradient runs through them. */
+  /** The best anchors of each picture, moved by their offsets and cut to its size. No gradient runs
+   *  through them. */
   std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,
-                                          const ImageBatch& images,
+                                          const std::vector<torch::Tensor>& anchors,
+                                          const std::vector<ImageSize>& sizes,
                                           const ProposalOptions& options) const;
 
-  /** The same of all pictures at once, of `sizes`: on a GPU the host waits for nothing. */
+  /** The same of all pictures at once: on a GPU the host waits for nothing. */
   PaddedProposals filter_proposals_at_once(const RpnPredictions& predictions,
                                            const std::vector<torch::Tensor>& anchors,
                                            const std::vector<ImageSize>& sizes,

@@ -18,7 +18,7 @@ void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what)
 }  // namespace
 
 PointwiseWeights::PointwiseWeights(const torch::Tensor& weight)
-    : PointwiseWeights(weight, cpu::pointwise_panel()) {}
+    : PointwiseWeights(weight, cpu::best_panel()) {}
 
 PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel) {
   TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 && weight.scalar_type() == torch::kFloat32 &&

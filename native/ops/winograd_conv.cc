@@ -76,7 +76,7 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 }  // namespace
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products)
-    : WinogradWeights(weight, products, cpu::winograd_panel(products)) {}
+    : WinogradWeights(weight, products, products == torch::kFloat32 ? cpu::best_panel() : 0) {}
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
                                  int64_t panel) {

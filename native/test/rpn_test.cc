@@ -104,7 +104,10 @@ TEST_CASE("rpn: proposals of every picture equal those found one anchor at a tim
   SUBCASE("more than there are anchors") { options.pre_nms_top_n = 1000000; }
   SUBCASE("none good enough") { options.score_threshold = 1.1; }
 
-  const auto proposals = rpn->filter_proposals(input.predictions, input.images, options);
+  const auto anchors = rpn->anchors(input.predictions, {64, 96});
+  const auto& sizes = input.images.sizes;
+  const auto proposals = rpn->filter_proposals(input.predictions, anchors, sizes, options);
+  const auto at_once = rpn->filter_proposals_at_once(input.predictions, anchors, sizes, options);
   REQUIRE(proposals.size() == 2);
   for (int64_t image = 0; image < 2; ++image) {
     const auto expected = slow_proposals(input, image, rpn->anchor_generator(), options);
@@ -115,6 +118,9 @@ TEST_CASE("rpn: proposals of every picture equal those found one anchor at a tim
     for (int64_t i = 0; i < count; ++i) {
       CHECK(torch::allclose(proposals[image].boxes[i], expected[i], 1e-5, 1e-4));
     }
+    REQUIRE(at_once.kept.count[image].item<int64_t>() == count);
+    CHECK(at_once.kept.capped[image].item<bool>() == proposals[image].capped);
+    CHECK(cellroute::test::same(at_once.boxes[image].narrow(0, 0, count), proposals[image].boxes));
   }
 }
 
@@ -124,6 +130,7 @@ TEST_CASE("rpn: no gradient runs through proposals") {
   auto input = random_case();
   for (auto& map : input.predictions.deltas) map.requires_grad_();
   const auto proposals =
-      rpn->filter_proposals(input.predictions, input.images, {50, 50, 0.7, 0, 1e-3});
+      rpn->filter_proposals(input.predictions, rpn->anchors(input.predictions, {64, 96}),
+                            input.images.sizes, {50, 50, 0.7, 0, 1e-3});
   CHECK_FALSE(proposals[0].boxes.requires_grad());
 }

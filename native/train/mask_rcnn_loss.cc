@@ -94,7 +94,7 @@ std::vector<torch::Tensor> propose(const model::RegionProposalNetworkImpl& rpn,
       boxes.push_back(padded[n].narrow(0, 0, count[n]));
     }
   } else {
-    for (const auto& some : rpn.filter_proposals(predictions, batch, options)) {
+    for (const auto& some : rpn.filter_proposals(predictions, anchors, batch.sizes, options)) {
       boxes.push_back(some.boxes);
     }
   }

@@ -6,6 +6,7 @@
 
 #include "engine/cuda/gpu.h"
 #include "engine/cuda/graph.h"
+#include "engine/most_recent.h"
 
 namespace cellroute::train {
 namespace {
@@ -16,19 +17,6 @@ constexpr size_t kSizes = 2;
 constexpr int kSeenBefore = 2;
 
 }  // namespace
-
-RecordedTrunk::Size& RecordedTrunk::size_of(const torch::Tensor& batch) {
-  const auto shape = batch.sizes().vec();
-  const auto found =
-      std::ranges::find_if(sizes_, [&](const Size& size) { return size.shape == shape; });
-  if (found != sizes_.end()) {
-    sizes_.splice(sizes_.begin(), sizes_, found);
-  } else {
-    if (sizes_.size() == kSizes) sizes_.pop_back();
-    sizes_.push_front({.shape = shape, .seen = 0, .recording = {}});
-  }
-  return sizes_.front();
-}
 
 bool RecordedTrunk::give_up() {
   const bool any =
@@ -43,7 +31,7 @@ TrunkOutputs RecordedTrunk::operator()(model::MaskRcnn& network, const torch::Te
   if (!batch.is_cuda() || !fits_ || !cuda::graphs_wanted()) {
     return run_trunk(network, batch, progress);
   }
-  auto& size = size_of(batch);
+  auto& size = most_recent(sizes_, batch.sizes().vec(), kSizes);
   if (size.seen++ < kSeenBefore) return run_trunk(network, batch, progress);
   if (!size.recording) {
     // What the trunk held until now is held by the recording from here on.

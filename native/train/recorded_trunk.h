@@ -29,8 +29,6 @@ class RecordedTrunk {
     c10::intrusive_ptr<TrunkRecording> recording;
   };
 
-  Size& size_of(const torch::Tensor& batch);
-
   std::list<Size> sizes_;  // the last one first
   bool fits_ = true;
 };

@@ -5,7 +5,7 @@
 //
 // DATA has the folders `nuclei` (Data Science Bowl 2018) and `t98g` (Usiigaci), each with images, labels and index.csv.
 // FOLDER gets `runs/`, one a network, and `ensemble/`, tuned on the validation pictures. What was interrupted goes on
-// where it was. Some two hours on two cores.
+// where it was. Minutes on an H100.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -5,20 +5,12 @@
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kAvx512Kernels{input_tiles<Float32Points>,
-                                    output_tiles<Float32Points>,
-                                    weighted_rows<float>,
-                                    finish_rows<float>,
-                                    gradient_tiles<Float32Points>,
-                                    nullptr,
-                                    0};
+const Kernels<float> kAvx512Kernels{input_tiles<Float32Points>, output_tiles<Float32Points>,
+                                    weighted_rows<float>, finish_rows<float>,
+                                    gradient_tiles<Float32Points>};
 
-const Kernels<Bfloat16Bits> kAvx512Bfloat16Kernels{input_tiles<Bfloat16Points>,
-                                                   output_tiles<Bfloat16Points>,
-                                                   weighted_rows<Bfloat16Bits>,
-                                                   finish_rows<Bfloat16Bits>,
-                                                   nullptr,
-                                                   nullptr,
-                                                   0};
+const Kernels<Bfloat16Bits> kAvx512Bfloat16Kernels{
+    input_tiles<Bfloat16Points>, output_tiles<Bfloat16Points>, weighted_rows<Bfloat16Bits>,
+    finish_rows<Bfloat16Bits>};
 
 }  // namespace cellroute::ops::cpu

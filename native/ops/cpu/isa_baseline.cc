@@ -5,12 +5,8 @@
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kBaselineKernels{input_tiles<Float32Points>,
-                                      output_tiles<Float32Points>,
-                                      weighted_rows<float>,
-                                      finish_rows<float>,
-                                      gradient_tiles<Float32Points>,
-                                      nullptr,
-                                      0};
+const Kernels<float> kBaselineKernels{input_tiles<Float32Points>, output_tiles<Float32Points>,
+                                      weighted_rows<float>, finish_rows<float>,
+                                      gradient_tiles<Float32Points>};
 
 }  // namespace cellroute::ops::cpu

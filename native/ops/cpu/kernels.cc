@@ -51,6 +51,8 @@ const Kernels<Bfloat16Bits>* const* usable_kernels() {
   return usable.data();
 }
 
+int64_t best_panel() { return (*usable_kernels<float>())->panel; }
+
 bool has_matrix_registers() {
 #ifdef CELLROUTE_X86_KERNELS
   // The processor may have them and the system withhold them.

@@ -15,11 +15,11 @@ struct Kernels {
   void (*output_tiles)(const OutputTiles<T>&);
   void (*weighted_rows)(const WeightedRows<T>&);
   void (*finish_rows)(const FinishedRows<T>&);
-  void (*gradient_tiles)(const InputTiles<T>&);  // float32 only: training
+  void (*gradient_tiles)(const InputTiles<T>&) = nullptr;  // float32 only: training
   // Null where LibTorch's products are used: in bfloat16, and where ours were not measured beside
   // them.
-  void (*multiply_rows)(const RowProducts&);
-  int64_t panel;  // columns that it wants together; 0 with LibTorch's
+  void (*multiply_rows)(const RowProducts&) = nullptr;
+  int64_t panel = 0;  // columns that it wants together; 0 with LibTorch's
 };
 
 // A file each, isa_*.cc. Constant, so that a static of another file may use them.
@@ -32,6 +32,9 @@ extern const Kernels<Bfloat16Bits> kAvx512Bfloat16Kernels;
  *  always; bfloat16 where there are instructions for it and LibTorch's products use them. */
 template <typename T>
 const Kernels<T>* const* usable_kernels();
+
+/** Kernels::panel of the best for float32. */
+int64_t best_panel();
 
 /** Whether bfloat16 is multiplied by Intel's AMX. */
 bool has_matrix_registers();

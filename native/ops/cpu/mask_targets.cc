@@ -1,24 +1,20 @@
 #include "ops/cpu/mask_targets.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "engine/parallel.h"
+#include "ops/cpu/nearest.h"
 #include "ops/cpu/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
 namespace {
 
-/** The pixel that torch's nearest interpolation reads for each of `count` pixels from `first` on,
- *  on an axis resized from `from` to `to` pixels. */
+/** Of `count` pixels from `first` on, on an axis resized from `from` to `to` pixels. */
 std::vector<uint32_t> nearest_sources(int64_t first, int64_t count, int64_t from, int64_t to) {
-  // In float, as torch has it.
-  const float scale = static_cast<float>(from) / static_cast<float>(to);
   std::vector<uint32_t> sources(count);
   for (int64_t i = 0; i < count; ++i) {
-    const auto source = static_cast<int64_t>(std::floor(static_cast<float>(first + i) * scale));
-    sources[i] = static_cast<uint32_t>(std::min(source, from - 1));
+    sources[i] = static_cast<uint32_t>(nearest_source(first + i, from, to));
   }
   return sources;
 }

@@ -1,17 +1,17 @@
 #include "ops/cpu/pointwise_conv.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
 #include <cstring>
 #include <optional>
 #include <vector>
 
 #include "engine/parallel.h"
+#include "ops/cpu/block_queue.h"
 #include "ops/cpu/even_blocks.h"
+#include "ops/cpu/nearest.h"
+#include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
 
 namespace cellroute::ops::cpu {
@@ -39,15 +39,11 @@ struct Pixels {
   }
 };
 
-/** Which of `from` places is nearest to each of `to`, reckoned as LibTorch does. */
-std::vector<int64_t> nearest(int64_t from, int64_t to) {
-  std::vector<int64_t> places(to);
-  const float scale = static_cast<float>(from) / static_cast<float>(to);
-  for (int64_t i = 0; i < to; ++i) {
-    const auto place = static_cast<int64_t>(std::floor(static_cast<float>(i) * scale));
-    places[i] = std::min(place, from - 1);
-  }
-  return places;
+/** Of each of `to` places the nearest of `from`. */
+std::vector<int64_t> nearest_sources(int64_t from, int64_t to) {
+  std::vector<int64_t> sources(to);
+  for (int64_t i = 0; i < to; ++i) sources[i] = nearest_source(i, from, to);
+  return sources;
 }
 
 /** Where each pixel of the result finds what is added to it. */
@@ -58,8 +54,8 @@ class Residual {
         channels_(maps.size(1)),
         height_(maps.size(2)),
         width_(maps.size(3)),
-        rows_(nearest(height_, output.size(2))),
-        columns_(nearest(width_, output.size(3))) {}
+        rows_(nearest_sources(height_, output.size(2))),
+        columns_(nearest_sources(width_, output.size(3))) {}
 
   const float* at(int64_t pixel) const {
     const auto height = static_cast<int64_t>(rows_.size());
@@ -88,18 +84,15 @@ struct Convolution {
 
   /** By our products: the rows from where they lie, and all that follows in the registers. */
   void run() const {
-    const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+    const int64_t threads = loop_threads();
     const int64_t fitting = kBlockBytes / (in * static_cast<int64_t>(sizeof(float)));
     const int64_t most = std::clamp(fitting, kFewestPixels, kMostPixels);
     const int64_t block = even_blocks(count, most, kRowsAtOnce, threads);
     const int64_t blocks = divide_up(count, block);
-    // Each thread takes the next block: one that is slowed down by others takes fewer.
-    std::atomic<int64_t> next{0};
-    parallel_for(0, std::min(threads, blocks), 1, [&](int64_t begin, int64_t end) {
+    BlockQueue queue(blocks);
+    parallel_for(0, std::min(threads, blocks), 1, [&](int64_t /*begin*/, int64_t /*end*/) {
       std::vector<const float*> rows(block), sums(block);
-      for (int64_t thread = begin; thread < end; ++thread) {
-        for (int64_t b = next++; b < blocks; b = next++) run_block(b * block, block, rows, sums);
-      }
+      queue.for_each([&](int64_t b) { run_block(b * block, block, rows, sums); });
     });
   }
 
@@ -129,7 +122,7 @@ struct Convolution {
 /** By LibTorch's products; the residual is like the result, or undefined. */
 void run_with_libtorch(const Convolution& conv, const float* added) {
   const int64_t in = conv.in, out = conv.out;
-  const int64_t padded = round_up(out, kTileChannels);
+  const int64_t padded = padded_columns(out, conv.kernels.panel);
   parallel_for(0, divide_up(conv.count, kRows), 1, [&](int64_t begin, int64_t end) {
     std::vector<float> products(kRows * kGroup), gathered;
     for (int64_t block = begin; block < end; ++block) {
@@ -166,11 +159,9 @@ void run_with_libtorch(const Convolution& conv, const float* added) {
 
 }  // namespace
 
-int64_t pointwise_panel() { return (*usable_kernels<float>())->panel; }
-
 torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) {
   const int64_t out = weight.size(0), in = weight.size(1);
-  const int64_t padded = round_up(out, std::max(panel, kTileChannels));
+  const int64_t padded = padded_columns(out, panel);
   const int64_t group = panel == 0 ? kGroup : panel;
   const auto packed = torch::zeros({in * padded}, weight.options());
   // A group of output channels after the other, each [in, group].
@@ -193,7 +184,7 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                       .rows = output.size(2),
                       .columns = output.size(3),
                       .stride = stride};
-  const int64_t padded = round_up(out, std::max(kernels.panel, kTileChannels));
+  const int64_t padded = padded_columns(out, kernels.panel);
   const auto padded_bias = torch::constant_pad_nd(bias, {0, padded - out});
   std::optional<Residual> added;
   if (residual.defined()) added.emplace(residual, output);

@@ -7,9 +7,6 @@
 
 namespace cellroute::ops::cpu {
 
-/** Kernels::panel of the best ones. */
-int64_t pointwise_panel();
-
 /** weight [K, C] float32 as pointwise_conv reads it by kernels that want such a panel. */
 torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel);
 

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <type_traits>
 
 #include "engine/parallel.h"
+#include "ops/cpu/block_queue.h"
 #include "ops/cpu/even_blocks.h"
+#include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
 
 namespace cellroute::ops::cpu {
@@ -180,15 +181,11 @@ torch::Tensor winograd_weight_transform(torch::ScalarType products) {
   return torch::kron(g, g).to(torch::kFloat32);
 }
 
-int64_t winograd_panel(torch::ScalarType products) {
-  return products == torch::kFloat32 ? (*usable_kernels<float>())->panel : 0;
-}
-
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
                                    int64_t panel) {
   const bool is_float = products == torch::kFloat32;
   const int64_t out = weight.size(0), in = weight.size(1);
-  const int64_t padded_out = round_up(out, std::max(panel, kTileChannels));
+  const int64_t padded_out = padded_columns(out, panel);
   const int64_t padded_in = round_up(in, kTileChannels);
   const auto transform = winograd_weight_transform(products);
   const int64_t points = transform.size(0);
@@ -234,12 +231,11 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
                       .rows = divide_up(height, S::kOutputs),
                       .columns = divide_up(width, S::kOutputs)};
   const int64_t tiles = input.size(0) * grid.rows * grid.columns;
-  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const int64_t threads = loop_threads();
   const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
-  const int64_t padded_out = round_up(out_channels, std::max(kernels.panel, kTileChannels));
+  const int64_t padded_out = padded_columns(out_channels, kernels.panel);
   const auto zeros = torch::zeros({weights.in_channels()}, input.options());
-  const auto padded_bias = torch::zeros({padded_out}, bias.options());
-  padded_bias.narrow(0, 0, out_channels).copy_(bias);
+  const auto padded_bias = torch::constant_pad_nd(bias, {0, padded_out - out_channels});
 
   const Convolution<T> convolution{
       .kernels = kernels,
@@ -263,17 +259,15 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
       torch::empty({threads, S::kPoints * convolution.input_plane()}, input.options());
   const auto products =
       torch::empty({threads, S::kPoints * convolution.product_plane()}, bias.options());
-  // Each thread takes the next block: one that is slowed down by others takes fewer.
-  std::atomic<int64_t> next{0};
+  BlockQueue queue(blocks);
   parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t thread = begin; thread < end; ++thread) {
       auto* thread_input =
           transformed.template mutable_data_ptr<Scalar>() + thread * transformed.stride(0);
       auto* thread_products =
           products.template mutable_data_ptr<float>() + thread * products.stride(0);
-      for (int64_t block = next++; block < blocks; block = next++) {
-        convolution.run_block(block, thread_input, thread_products);
-      }
+      queue.for_each(
+          [&](int64_t block) { convolution.run_block(block, thread_input, thread_products); });
       // Frees the matrix registers, which other kernels configure differently.
       at::native::cpublas::brgemm_release(S::kPairs);
     }

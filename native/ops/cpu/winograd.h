@@ -11,9 +11,6 @@ namespace cellroute::ops::cpu {
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
                                    int64_t panel);
 
-/** Kernels::panel of the best ones. */
-int64_t winograd_panel(torch::ScalarType products);
-
 /** The weights' transform for these products: [points, 9], from a 3x3 filter in rows, float32. */
 torch::Tensor winograd_weight_transform(torch::ScalarType products);
 

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <list>
+
+namespace cellroute {
+
+/** The item of that `shape` in a list that has the last used first: a fresh one where there is
+ * none, for which, of `most` items, the one that was not used for longest goes. */
+template <typename Item, typename Shape>
+Item& most_recent(std::list<Item>& items, const Shape& shape, size_t most) {
+  const auto found =
+      std::ranges::find_if(items, [&](const Item& item) { return item.shape == shape; });
+  if (found != items.end()) {
+    items.splice(items.begin(), items, found);
+  } else {
+    if (items.size() == most) items.pop_back();
+    items.emplace_front().shape = shape;
+  }
+  return items.front();
+}
+
+}  // namespace cellroute
