@@ -82,9 +82,10 @@ ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int
                      Activation activation, torch::ScalarType dtype)
     : stride_(stride), padding_(weight.size(2) / 2), relu_(activation == Activation::kRelu) {
   const bool fits = weight.is_cpu() && weight.size(2) == 3 && weight.size(3) == 3 && stride == 1;
-  if (fits && ops::winograd_is_faster(weight.size(1), weight.size(0), dtype)) {
+  const int64_t side = fits ? ops::fastest_winograd_side(weight.size(1), weight.size(0), dtype) : 0;
+  if (side > 0) {
     bias_ = bias;
-    winograd_.emplace(weight, dtype);
+    winograd_.emplace(weight, dtype, side);
     return;
   }
   if (weight.is_cpu() && weight.size(2) == 1 && weight.size(3) == 1 && dtype == torch::kFloat32) {

@@ -32,7 +32,8 @@ bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
          is(std::get<torch::ExpandingArray<2>>(options.padding()), 1) && x.is_cpu() &&
          x.scalar_type() == torch::kFloat32 && x.numel() > 0 &&
          !at::autocast::is_autocast_enabled(at::kCPU) &&
-         ops::winograd_is_faster(options.in_channels(), options.out_channels(), torch::kFloat32);
+         ops::fastest_winograd_side(options.in_channels(), options.out_channels(),
+                                    torch::kFloat32) == 4;
 }
 
 torch::Tensor convolve_directly(const nn::Conv2dImpl& conv, const torch::Tensor& x,

@@ -41,7 +41,8 @@ torch::Tensor no_bias(int64_t channels) { return torch::zeros({channels}, torch:
 
 torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight,
                        const torch::Tensor& bias) {
-  return winograd_conv(input, WinogradWeights(weight, torch::kFloat32), bias, {}, /*relu=*/false);
+  return winograd_conv(input, WinogradWeights(weight, torch::kFloat32, /*side=*/4), bias, {},
+                       /*relu=*/false);
 }
 
 class WinogradConv : public torch::autograd::Function<WinogradConv> {
@@ -75,18 +76,23 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 
 }  // namespace
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products)
-    : WinogradWeights(weight, products, products == torch::kFloat32 ? cpu::best_panel() : 0) {}
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
+                                 int64_t side)
+    : WinogradWeights(weight, products, side, products == torch::kFloat32 ? cpu::best_panel() : 0) {
+}
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
-                                 int64_t panel) {
+                                 int64_t side, int64_t panel) {
   check_weight(weight);
   TORCH_CHECK(winograd_supports(products), "winograd_conv: this processor has no products of ",
               products);
+  TORCH_CHECK(side == 2 || (side == 4 && products == torch::kFloat32),
+              "winograd_conv: a tile's side must be 2 or, in float32, 4, got ", side);
   const torch::NoGradGuard no_grad;
   in_channels_ = weight.size(1);
   out_channels_ = weight.size(0);
-  packed_ = cpu::pack_winograd_weight(weight, products, panel);
+  side_ = side;
+  packed_ = cpu::pack_winograd_weight(weight, products, side, panel);
 }
 
 bool winograd_supports(torch::ScalarType products) {
@@ -94,17 +100,22 @@ bool winograd_supports(torch::ScalarType products) {
   return products == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
 }
 
-bool winograd_is_faster(int64_t in_channels, int64_t out_channels, torch::ScalarType products) {
-  // Below, the transforms cost more than the products they save; above, the transformed weights,
-  // four times as many, no longer stay in any cache.
+int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
+                              torch::ScalarType products) {
+  // Below, the transforms cost more than the products they save; above, the transformed weights no
+  // longer stay in any cache: those of large tiles sooner.
   constexpr int64_t kFewest = 32;
   constexpr int64_t kMostWeights = int64_t{384} * 384;
-  if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest ||
-      in_channels * out_channels > kMostWeights) {
-    return false;
+  constexpr int64_t kMostWeightsOfSmall = int64_t{512} * 512;
+  const int64_t weights = in_channels * out_channels;
+  if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest) return 0;
+  if (products == torch::kFloat32) {
+    if (weights <= kMostWeights) return 4;
+    // With LibTorch's products not measured.
+    return weights <= kMostWeightsOfSmall && cpu::best_panel() > 0 ? 2 : 0;
   }
   // With matrix registers a direct convolution multiplies faster than the tiles can be transformed.
-  return products == torch::kFloat32 || !cpu::has_matrix_registers();
+  return weights <= kMostWeights && !cpu::has_matrix_registers() ? 2 : 0;
 }
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,

@@ -6,18 +6,20 @@ namespace cellroute::ops {
 
 /** Weights [K, C, 3, 3] of a convolution as winograd_conv wants them: transformed and packed, once.
  *
- *  `products` is float32, in F(4x4, 3x3): 4 times fewer products than there are in a direct
- *  convolution, and an error of about 2e-6 of the largest value; or bfloat16, summed in float32, in
- *  F(2x2, 3x3): 2.25 times fewer, and an error of the kind that bfloat16 has anyway. Larger tiles
- *  would be too coarse for it. */
+ *  `products` is float32, or bfloat16, summed in float32. A tile has `side` x `side` outputs: 4 in
+ *  F(4x4, 3x3), with 4 times fewer products than there are in a direct convolution and an error of
+ *  about 2e-6 of the largest value; 2 in F(2x2, 3x3), with 2.25 times fewer and weights that are
+ *  1.8 times the filters and not 4 times. For bfloat16 larger tiles would be too coarse. */
 class WinogradWeights {
  public:
-  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products);
+  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side);
   /** For kernels that are not the best: cpu::Kernels::panel. */
-  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t panel);
+  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side,
+                  int64_t panel);
 
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
+  int64_t side() const { return side_; }
   torch::ScalarType products() const { return packed_.scalar_type(); }
   /** For the kernel: its own layout. */
   const torch::Tensor& packed() const { return packed_; }
@@ -25,6 +27,7 @@ class WinogradWeights {
  private:
   int64_t in_channels_;
   int64_t out_channels_;
+  int64_t side_;
   torch::Tensor packed_;
 };
 
@@ -32,9 +35,11 @@ class WinogradWeights {
  *  instructions for it and LibTorch uses them. */
 bool winograd_supports(torch::ScalarType products);
 
-/** Whether winograd_conv is the faster way on this processor for so many channels, as measured
- *  against LibTorch's direct convolution with weights packed and ReLU fused (bench/README.md). */
-bool winograd_is_faster(int64_t in_channels, int64_t out_channels, torch::ScalarType products);
+/** The side of the tiles by which winograd_conv is fastest on this processor for so many channels,
+ *  as measured against LibTorch's direct convolution with weights packed and ReLU fused
+ *  (bench/README.md); 0 where that is faster. */
+int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
+                              torch::ScalarType products);
 
 /** 3x3 convolution of stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray 2015),
  *  and what follows it in one pass: relu(conv(input) + bias + residual).

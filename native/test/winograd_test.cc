@@ -70,18 +70,24 @@ double error(const torch::Tensor& actual, const torch::Tensor& expected) {
 
 double tolerance(torch::ScalarType dtype) { return dtype == torch::kFloat32 ? 3e-5 : 2e-2; }
 
-std::vector<torch::ScalarType> supported() {
-  std::vector<torch::ScalarType> types{torch::kFloat32};
-  if (winograd_supports(torch::kBFloat16)) types.push_back(torch::kBFloat16);
-  return types;
+/** Type of the products and side of a tile. */
+struct Form {
+  torch::ScalarType dtype;
+  int64_t side;
+};
+
+std::vector<Form> supported() {
+  std::vector<Form> forms{{torch::kFloat32, 4}, {torch::kFloat32, 2}};
+  if (winograd_supports(torch::kBFloat16)) forms.push_back({torch::kBFloat16, 2});
+  return forms;
 }
 
 template <typename T>
-void check_every_transform(torch::ScalarType dtype) {
+void check_every_transform(torch::ScalarType dtype, int64_t side) {
   for (const auto* const* kernels = cpu::usable_kernels<T>(); *kernels != nullptr; ++kernels) {
     for (const auto& c : kCases) {
       const auto l = layer(c, dtype);
-      const WinogradWeights weights(l.weight, dtype, (*kernels)->panel);
+      const WinogradWeights weights(l.weight, dtype, side, (*kernels)->panel);
       for (const bool relu : {false, true}) {
         const auto plain = cpu::winograd_conv_by(**kernels, l.input, weights, l.bias, {}, relu);
         CHECK(error(plain, reference(l, false, relu)) < tolerance(dtype));
@@ -93,15 +99,17 @@ void check_every_transform(torch::ScalarType dtype) {
   }
 }
 
-torch::Tensor run(const Layer& l, torch::ScalarType dtype) {
-  return winograd_conv(l.input, WinogradWeights(l.weight, dtype), l.bias, l.residual, true);
+torch::Tensor run(const Layer& l, const Form& form) {
+  return winograd_conv(l.input, WinogradWeights(l.weight, form.dtype, form.side), l.bias,
+                       l.residual, true);
 }
 
 }  // namespace
 
 TEST_CASE("winograd: every instruction set equals the direct convolution in double") {
-  check_every_transform<float>(torch::kFloat32);
-  check_every_transform<cpu::Bfloat16Bits>(torch::kBFloat16);
+  check_every_transform<float>(torch::kFloat32, 4);
+  check_every_transform<float>(torch::kFloat32, 2);
+  check_every_transform<cpu::Bfloat16Bits>(torch::kBFloat16, 2);
 }
 
 TEST_CASE("winograd: an identity filter in every position shifts the map") {
@@ -111,41 +119,43 @@ TEST_CASE("winograd: an identity filter in every position shifts the map") {
     for (int64_t x = 0; x < 3; ++x) {
       auto weight = torch::zeros({1, 1, 3, 3});
       weight[0][0][y][x] = 1;
-      const auto shifted = winograd_conv(map, WinogradWeights(weight, torch::kFloat32),
-                                         torch::zeros({1}), {}, false);
-      CHECK(torch::allclose(shifted, padded.narrow(2, y, 6).narrow(3, x, 7), 1e-5, 1e-4));
+      for (const int64_t side : {2, 4}) {
+        const auto shifted = winograd_conv(map, WinogradWeights(weight, torch::kFloat32, side),
+                                           torch::zeros({1}), {}, false);
+        CHECK(torch::allclose(shifted, padded.narrow(2, y, 6).narrow(3, x, 7), 1e-5, 1e-4));
+      }
     }
   }
 }
 
 TEST_CASE("winograd: the result is channels-last and of the input's type") {
-  for (const auto dtype : supported()) {
-    const auto result = run(layer(kCases[4], dtype), dtype);
-    CHECK((result.scalar_type() == dtype));
+  for (const auto& form : supported()) {
+    const auto result = run(layer(kCases[4], form.dtype), form);
+    CHECK((result.scalar_type() == form.dtype));
     CHECK(result.is_contiguous(at::MemoryFormat::ChannelsLast));
   }
 }
 
 TEST_CASE("winograd: layouts and threads do not matter") {
-  for (const auto dtype : supported()) {
+  for (const auto& form : supported()) {
     for (const auto& c : {kCases[4], kCases[7]}) {
-      auto l = layer(c, dtype);
-      const auto expected = with_threads(1, [&] { return run(l, dtype); });
-      CHECK(same(with_threads(2, [&] { return run(l, dtype); }), expected));
-      CHECK(same(with_threads(3, [&] { return run(l, dtype); }), expected));
+      auto l = layer(c, form.dtype);
+      const auto expected = with_threads(1, [&] { return run(l, form); });
+      CHECK(same(with_threads(2, [&] { return run(l, form); }), expected));
+      CHECK(same(with_threads(3, [&] { return run(l, form); }), expected));
       l.input = l.input.contiguous();
       l.residual = l.residual.contiguous();
       l.weight = channels_last(l.weight);
-      CHECK(same(run(l, dtype), expected));
+      CHECK(same(run(l, form), expected));
       l.input = torch::constant_pad_nd(l.input, {2, 1}).narrow(3, 2, c.width);
-      CHECK(same(run(l, dtype), expected));
+      CHECK(same(run(l, form), expected));
     }
   }
 }
 
 TEST_CASE("winograd: no pictures, no pixels") {
-  for (const auto dtype : supported()) {
-    const WinogradWeights weights(torch::randn({5, 4, 3, 3}), dtype);
+  for (const auto& [dtype, side] : supported()) {
+    const WinogradWeights weights(torch::randn({5, 4, 3, 3}), dtype, side);
     for (const auto& sizes : {std::vector<int64_t>{0, 4, 6, 6}, {2, 4, 0, 6}, {2, 4, 6, 0}}) {
       const auto result =
           winograd_conv(torch::empty(sizes, dtype), weights, torch::zeros({5}), {}, true);
@@ -156,10 +166,10 @@ TEST_CASE("winograd: no pictures, no pixels") {
 
 TEST_CASE("winograd: what is not a number stays seen, within its tiles") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  for (const auto dtype : supported()) {
-    auto l = layer({2, 16, 12, 12, 16}, dtype);
+  for (const auto& form : supported()) {
+    auto l = layer({2, 16, 12, 12, 16}, form.dtype);
     l.input[0][3][6][6] = kNan;
-    const auto result = run(l, dtype);
+    const auto result = run(l, form);
     CHECK(result[0].narrow(1, 5, 3).narrow(2, 5, 3).isnan().all().item<bool>());
     CHECK_FALSE(result[1].isnan().any().item<bool>());
     CHECK_FALSE(result[0].narrow(1, 0, 1).isnan().any().item<bool>());
@@ -223,7 +233,7 @@ TEST_CASE("winograd: second derivatives are refused") {
 
 TEST_CASE("winograd refuses sizes and types that do not fit") {
   const auto map = torch::zeros({1, 4, 5, 5});
-  const WinogradWeights weights(torch::zeros({6, 4, 3, 3}), torch::kFloat32);
+  const WinogradWeights weights(torch::zeros({6, 4, 3, 3}), torch::kFloat32, 4);
   const auto bias = torch::zeros({6});
   const auto refused = [&](const torch::Tensor& input, const torch::Tensor& b,
                            const torch::Tensor& residual) {
@@ -235,8 +245,13 @@ TEST_CASE("winograd refuses sizes and types that do not fit") {
   refused(map, torch::zeros({4}), {});
   refused(map, bias.to(torch::kFloat64), {});
   refused(map, bias, map);
-  CHECK_THROWS_AS(WinogradWeights(torch::zeros({6, 4, 1, 1}), torch::kFloat32), c10::Error);
-  CHECK_THROWS_AS(WinogradWeights(torch::zeros({0, 4, 3, 3}), torch::kFloat32), c10::Error);
-  CHECK_THROWS_AS(WinogradWeights(torch::zeros({6, 4, 3, 3}), torch::kFloat16), c10::Error);
+  const auto no_weights = [](at::IntArrayRef sizes, torch::ScalarType products, int64_t side) {
+    CHECK_THROWS_AS(WinogradWeights(torch::zeros(sizes), products, side), c10::Error);
+  };
+  no_weights({6, 4, 1, 1}, torch::kFloat32, 4);
+  no_weights({0, 4, 3, 3}, torch::kFloat32, 4);
+  no_weights({6, 4, 3, 3}, torch::kFloat16, 2);
+  no_weights({6, 4, 3, 3}, torch::kBFloat16, 4);
+  no_weights({6, 4, 3, 3}, torch::kFloat32, 3);
   CHECK_THROWS_AS(winograd_conv(map, torch::zeros({6, 5, 3, 3}), bias), c10::Error);
 }

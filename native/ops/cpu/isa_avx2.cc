@@ -6,11 +6,11 @@
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kAvx2Kernels{input_tiles<Float32Points>,
-                                  output_tiles<Float32Points>,
+const Kernels<float> kAvx2Kernels{kSmallTiles<float>,
                                   weighted_rows<float>,
                                   finish_rows<float>,
-                                  gradient_tiles<Float32Points>,
+                                  kLargeTiles,
+                                  gradient_tiles<LargePoints>,
                                   multiply_rows,
                                   kPanel};
 

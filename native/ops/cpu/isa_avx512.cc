@@ -5,12 +5,10 @@
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kAvx512Kernels{input_tiles<Float32Points>, output_tiles<Float32Points>,
-                                    weighted_rows<float>, finish_rows<float>,
-                                    gradient_tiles<Float32Points>};
+const Kernels<float> kAvx512Kernels{kSmallTiles<float>, weighted_rows<float>, finish_rows<float>,
+                                    kLargeTiles, gradient_tiles<LargePoints>};
 
 const Kernels<Bfloat16Bits> kAvx512Bfloat16Kernels{
-    input_tiles<Bfloat16Points>, output_tiles<Bfloat16Points>, weighted_rows<Bfloat16Bits>,
-    finish_rows<Bfloat16Bits>};
+    kSmallTiles<Bfloat16Bits>, weighted_rows<Bfloat16Bits>, finish_rows<Bfloat16Bits>};
 
 }  // namespace cellroute::ops::cpu

@@ -5,8 +5,7 @@
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kBaselineKernels{input_tiles<Float32Points>, output_tiles<Float32Points>,
-                                      weighted_rows<float>, finish_rows<float>,
-                                      gradient_tiles<Float32Points>};
+const Kernels<float> kBaselineKernels{kSmallTiles<float>, weighted_rows<float>, finish_rows<float>,
+                                      kLargeTiles, gradient_tiles<LargePoints>};
 
 }  // namespace cellroute::ops::cpu

@@ -11,11 +11,11 @@ namespace cellroute::ops::cpu {
 /** What is vectorised by hand over channels of type T, as one instruction set has it. */
 template <typename T>
 struct Kernels {
-  void (*input_tiles)(const InputTiles<T>&);
-  void (*output_tiles)(const OutputTiles<T>&);
+  TileTransforms<T> small_tiles;
   void (*weighted_rows)(const WeightedRows<T>&);
   void (*finish_rows)(const FinishedRows<T>&);
-  void (*gradient_tiles)(const InputTiles<T>&) = nullptr;  // float32 only: training
+  TileTransforms<T> large_tiles = {};                      // float32 only, as these are too coarse
+  void (*gradient_tiles)(const InputTiles<T>&) = nullptr;  // of the large ones: training
   // Null where LibTorch's products are used: in bfloat16, and where ours were not measured beside
   // them.
   void (*multiply_rows)(const RowProducts&) = nullptr;

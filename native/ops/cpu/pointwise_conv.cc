@@ -87,19 +87,19 @@ struct Convolution {
     const int64_t threads = loop_threads();
     const int64_t fitting = kBlockBytes / (in * static_cast<int64_t>(sizeof(float)));
     const int64_t most = std::clamp(fitting, kFewestPixels, kMostPixels);
-    const int64_t block = even_blocks(count, most, kRowsAtOnce, threads);
-    const int64_t blocks = divide_up(count, block);
-    BlockQueue queue(blocks);
-    parallel_for(0, std::min(threads, blocks), 1, [&](int64_t /*begin*/, int64_t /*end*/) {
-      std::vector<const float*> rows(block), sums(block);
-      queue.for_each([&](int64_t b) { run_block(b * block, block, rows, sums); });
+    const EvenBlocks blocks(count, most, kRowsAtOnce, threads);
+    BlockQueue queue(blocks.blocks());
+    parallel_for(0, std::min(threads, blocks.blocks()), 1, [&](int64_t, int64_t) {
+      std::vector<const float*> rows(blocks.largest()), sums(blocks.largest());
+      queue.for_each(
+          [&](int64_t b) { run_block(blocks.begin(b), blocks.begin(b + 1), rows, sums); });
     });
   }
 
-  void run_block(int64_t first, int64_t block, std::vector<const float*>& rows,
+  void run_block(int64_t first, int64_t end, std::vector<const float*>& rows,
                  std::vector<const float*>& sums) const {
-    const int64_t some = std::min(block, count - first);
-    for (int64_t r = 0; r < block; ++r) {
+    const int64_t some = end - first;
+    for (int64_t r = 0; r < round_up(some, kRowsAtOnce); ++r) {
       // Behind the last pixel it is read once more.
       const int64_t pixel = first + std::min(r, some - 1);
       rows[r] = input + pixels.source(pixel) * in;

@@ -12,6 +12,7 @@
 #include "ops/cpu/even_blocks.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
+#include "ops/cpu/tile_order.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -33,8 +34,6 @@ struct Scheme;
 template <>
 struct Scheme<float> {
   using Scalar = float;
-  static constexpr int64_t kPoints = 36;
-  static constexpr int64_t kOutputs = 4;
   static constexpr int64_t kBlockTiles = 96;
   static constexpr int64_t kBlockBytes = int64_t{8} << 20;  // of transformed input
   static constexpr int64_t kRowsAtOnce = cpu::kRowsAtOnce;  // LibTorch's too
@@ -44,8 +43,6 @@ struct Scheme<float> {
 template <>
 struct Scheme<Bfloat16Bits> {
   using Scalar = at::BFloat16;
-  static constexpr int64_t kPoints = 16;
-  static constexpr int64_t kOutputs = 2;
   static constexpr int64_t kBlockTiles = 128;
   static constexpr int64_t kBlockBytes = int64_t{4} << 20;
   static constexpr int64_t kRowsAtOnce = 16;
@@ -53,14 +50,15 @@ struct Scheme<Bfloat16Bits> {
   static constexpr bool kPairs = true;
 };
 
-/** Tiles a block has: few enough for the cache, and such that all threads end together. */
+int64_t points_of(int64_t side) { return (side + 2) * (side + 2); }
+
+/** Few enough tiles for the cache. */
 template <typename T>
-int64_t block_tiles(int64_t tiles, int64_t channels, int64_t threads) {
+EvenBlocks blocks_of(int64_t tiles, int64_t points, int64_t channels, int64_t threads) {
   using S = Scheme<T>;
-  const int64_t fitting =
-      S::kBlockBytes / (S::kPoints * channels * static_cast<int64_t>(sizeof(T)));
+  const int64_t fitting = S::kBlockBytes / (points * channels * static_cast<int64_t>(sizeof(T)));
   const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
-  return even_blocks(tiles, most, S::kRowsAtOnce, threads);
+  return {tiles, most, S::kRowsAtOnce, threads};
 }
 
 template <typename T>
@@ -80,8 +78,10 @@ struct Convolution {
   using Scalar = typename S::Scalar;
 
   const Kernels<T>& kernels;
+  const TileTransforms<T>& transforms;
   TileGrid grid;
-  int64_t tiles, tiles_a_block;
+  int64_t points;
+  EvenBlocks blocks;
   int64_t channels, padded_channels;
   int64_t out_channels, padded_out_channels;
   const Scalar *input, *zeros, *weights, *residual;
@@ -89,81 +89,90 @@ struct Convolution {
   bool relu;
   Scalar* output;
 
-  int64_t input_plane() const { return tiles_a_block * padded_channels + kPlaneGap; }
-  int64_t product_plane() const { return tiles_a_block * kChannelGroup + kPlaneGap; }
+  int64_t input_plane() const { return blocks.largest() * padded_channels + kPlaneGap; }
+  int64_t product_plane() const { return blocks.largest() * kChannelGroup + kPlaneGap; }
 
   /** All points of `width` output channels. */
-  void multiply(int64_t count, int64_t width, const Scalar* transformed, const Scalar* group,
-                float* products) const {
+  void multiply(const TileOrder& order, int64_t width, const Scalar* transformed,
+                const Scalar* group, float* products) const {
     if constexpr (std::is_same_v<T, float>) {
       if (kernels.multiply_rows != nullptr) {
-        std::array<const float*, S::kBlockTiles> rows;
-        for (int64_t t = 0; t < tiles_a_block; ++t) rows[t] = transformed + t * padded_channels;
-        for (int64_t p = 0; p < S::kPoints; ++p) {
-          kernels.multiply_rows({.rows = rows.data(),
-                                 .offset = p * input_plane(),
-                                 .depth = padded_channels,
-                                 .count = count,
-                                 .weights = group + p * padded_channels * width,
-                                 .columns = width,
-                                 .bias = nullptr,
-                                 .residual = nullptr,
-                                 .relu = false,
-                                 .out = products + p * product_plane(),
-                                 .stride = width});
-        }
+        multiply_rows(order, width, transformed, group, products);
         return;
       }
     }
-    for (int64_t p = 0; p < S::kPoints; ++p) {
-      // Always a whole block: what is left in the rows past `count` is multiplied and not read.
-      brgemm(tiles_a_block, width, padded_channels, padded_channels, width, width,
+    for (int64_t p = 0; p < points; ++p) {
+      // Always a whole block: what is not a tile that needs the point is multiplied and not read.
+      brgemm(blocks.largest(), width, padded_channels, padded_channels, width, width,
              /*add_C=*/false, transformed + p * input_plane(), group + p * padded_channels * width,
              products + p * product_plane(), S::kPairs);
     }
   }
 
-  /** Both scratch buffers have kPoints planes. */
+  /** By our products, for the tiles that need a point. */
+  void multiply_rows(const TileOrder& order, int64_t width, const float* transformed,
+                     const float* group, float* products) const {
+    // Rows are read in whole groups, from wherever a range begins.
+    std::array<const float*, S::kBlockTiles + S::kRowsAtOnce> rows;
+    const int64_t last = blocks.largest() - 1;
+    for (int64_t t = 0; t <= last + S::kRowsAtOnce; ++t) {
+      rows.at(t) = transformed + std::min(t, last) * padded_channels;
+    }
+    for (int64_t p = 0; p < points; ++p) {
+      const auto tiles = order.that_need(p);
+      kernels.multiply_rows({.rows = rows.data() + tiles.begin,
+                             .offset = p * input_plane(),
+                             .depth = padded_channels,
+                             .count = tiles.end - tiles.begin,
+                             .weights = group + p * padded_channels * width,
+                             .columns = width,
+                             .bias = nullptr,
+                             .residual = nullptr,
+                             .relu = false,
+                             .out = products + p * product_plane() + tiles.begin * width,
+                             .stride = width});
+    }
+  }
+
+  /** Both scratch buffers have a plane for each point. */
   void run_block(int64_t block, Scalar* transformed, float* products) const {
-    const int64_t first = block * tiles_a_block;
-    const int64_t count = std::min(tiles_a_block, tiles - first);
-    kernels.input_tiles({.maps = bits_of<T>(input),
-                         .zeros = bits_of<T>(zeros),
-                         .grid = grid,
-                         .channels = channels,
-                         .first = first,
-                         .count = count,
-                         .out = bits_of<T>(transformed),
-                         .padded = padded_channels,
-                         .plane = input_plane()});
+    const int64_t first = blocks.begin(block);
+    const auto order = TileOrder::by_kind(grid, first, blocks.begin(block + 1) - first);
+    transforms.input({.maps = bits_of<T>(input),
+                      .zeros = bits_of<T>(zeros),
+                      .grid = grid,
+                      .list = order.list(),
+                      .channels = channels,
+                      .out = bits_of<T>(transformed),
+                      .padded = padded_channels,
+                      .plane = input_plane()});
     for (int64_t k = 0; k < padded_out_channels; k += kChannelGroup) {
       const int64_t width = std::min(kChannelGroup, padded_out_channels - k);
-      const Scalar* group = weights + S::kPoints * padded_channels * k;
-      multiply(count, width, transformed, group, products);
-      kernels.output_tiles({.products = products,
-                            .padded = width,
-                            .plane = product_plane(),
-                            .grid = grid,
-                            .channels = out_channels,
-                            .first = first,
-                            .count = count,
-                            .first_channel = k,
-                            .channel_count = std::min(width, out_channels - k),
-                            .bias = bias + k,
-                            .residual = residual == nullptr ? nullptr : bits_of<T>(residual),
-                            .relu = relu,
-                            .maps = bits_of<T>(output)});
+      const Scalar* group = weights + points * padded_channels * k;
+      multiply(order, width, transformed, group, products);
+      transforms.output({.products = products,
+                         .padded = width,
+                         .plane = product_plane(),
+                         .grid = grid,
+                         .list = order.list(),
+                         .channels = out_channels,
+                         .first_channel = k,
+                         .channel_count = std::min(width, out_channels - k),
+                         .bias = bias + k,
+                         .residual = residual == nullptr ? nullptr : bits_of<T>(residual),
+                         .relu = relu,
+                         .maps = bits_of<T>(output)});
     }
   }
 };
 
 }  // namespace
 
-torch::Tensor winograd_weight_transform(torch::ScalarType products) {
+torch::Tensor winograd_weight_transform(int64_t side) {
   // A row for each point p, as the products over the points want it: [1, p, p * p] over the product
   // of p's distances to the others; infinity last.
   const auto g = [&]() -> torch::Tensor {
-    if (products != torch::kFloat32) {
+    if (side == 2) {
       return torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
                            torch::kFloat64);
     }
@@ -182,12 +191,12 @@ torch::Tensor winograd_weight_transform(torch::ScalarType products) {
 }
 
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
-                                   int64_t panel) {
+                                   int64_t side, int64_t panel) {
   const bool is_float = products == torch::kFloat32;
   const int64_t out = weight.size(0), in = weight.size(1);
   const int64_t padded_out = padded_columns(out, panel);
   const int64_t padded_in = round_up(in, kTileChannels);
-  const auto transform = winograd_weight_transform(products);
+  const auto transform = winograd_weight_transform(side);
   const int64_t points = transform.size(0);
   const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
   // A group of output channels after the other, each [points, in, group].
@@ -226,11 +235,8 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
                                    at::MemoryFormat::ChannelsLast);
   if (output.numel() == 0) return output;
 
-  const TileGrid grid{.height = height,
-                      .width = width,
-                      .rows = divide_up(height, S::kOutputs),
-                      .columns = divide_up(width, S::kOutputs)};
-  const int64_t tiles = input.size(0) * grid.rows * grid.columns;
+  const int64_t side = weights.side(), points = points_of(side);
+  const auto grid = tile_grid(height, width, side);
   const int64_t threads = loop_threads();
   const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
   const int64_t padded_out = padded_columns(out_channels, kernels.panel);
@@ -239,9 +245,10 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
 
   const Convolution<T> convolution{
       .kernels = kernels,
+      .transforms = side == 2 ? kernels.small_tiles : kernels.large_tiles,
       .grid = grid,
-      .tiles = tiles,
-      .tiles_a_block = block_tiles<T>(tiles, padded_in, threads),
+      .points = points,
+      .blocks = blocks_of<T>(input.size(0) * grid.rows * grid.columns, points, padded_in, threads),
       .channels = weights.in_channels(),
       .padded_channels = padded_in,
       .out_channels = out_channels,
@@ -254,12 +261,11 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
       .relu = relu,
       .output = output.template mutable_data_ptr<Scalar>()};
 
-  const int64_t blocks = divide_up(tiles, convolution.tiles_a_block);
   const auto transformed =
-      torch::empty({threads, S::kPoints * convolution.input_plane()}, input.options());
+      torch::empty({threads, points * convolution.input_plane()}, input.options());
   const auto products =
-      torch::empty({threads, S::kPoints * convolution.product_plane()}, bias.options());
-  BlockQueue queue(blocks);
+      torch::empty({threads, points * convolution.product_plane()}, bias.options());
+  BlockQueue queue(convolution.blocks.blocks());
   parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t thread = begin; thread < end; ++thread) {
       auto* thread_input =

@@ -7,12 +7,13 @@
 
 namespace cellroute::ops::cpu {
 
-/** weight [K, C, 3, 3] float32 as winograd_conv reads it by kernels that want such a panel. */
+/** weight [K, C, 3, 3] float32 for tiles of `side`, as winograd_conv reads it by kernels that want
+ *  such a panel. */
 torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
-                                   int64_t panel);
+                                   int64_t side, int64_t panel);
 
-/** The weights' transform for these products: [points, 9], from a 3x3 filter in rows, float32. */
-torch::Tensor winograd_weight_transform(torch::ScalarType products);
+/** The weights' transform for tiles of `side`: [points, 9], from a 3x3 filter in rows, float32. */
+torch::Tensor winograd_weight_transform(int64_t side);
 
 /** input and residual are channels-last, bias is float32 [K], all of them checked. */
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,

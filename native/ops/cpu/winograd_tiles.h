@@ -9,14 +9,26 @@ namespace cellroute::ops::cpu {
 /** Channels of a tile are padded with zeros to a multiple of this. */
 inline constexpr int64_t kTileChannels = 16;
 
-/** Maps [pictures, height, width, C] as tiles: rows x columns a picture, one after the other. Those
- *  of float32 are 4 x 4 outputs in F(4x4, 3x3), with 36 points; those of bfloat16 2 x 2 outputs in
- *  F(2x2, 3x3), with 16. */
+/** Maps [pictures, height, width, C] as tiles: rows x columns a picture, one after the other. A
+ * tile is `side` x `side` outputs: 4 x 4 in F(4x4, 3x3), with 36 points, or 2 x 2 in F(2x2, 3x3),
+ * with 16. */
 struct TileGrid {
   int64_t height;
   int64_t width;
+  int64_t side;
   int64_t rows;
   int64_t columns;
+};
+
+/** Some of a grid's tiles, those of a kind together: short ones, of which the map has at most two
+ *  rows or columns of four, need only four of the six points along that side. In this order the
+ *  tiles that need a point are neighbours: short downwards, whole, short to the right, both. */
+struct TileList {
+  const int64_t* tiles;  // where each is in the grid
+  int64_t whole;         // where these begin,
+  int64_t right;
+  int64_t corner;
+  int64_t count;  // and end
 };
 
 template <typename T>
@@ -24,29 +36,33 @@ struct InputTiles {
   const T* maps;
   const T* zeros;  // `channels` of them: what is beyond a map's border
   TileGrid grid;
+  TileList list;
   int64_t channels;
-  int64_t first;  // tile
-  int64_t count;
-  T* out;          // [points][count][padded channels]
+  T* out;          // [points][list][padded channels]
   int64_t padded;  // channels a tile
   int64_t plane;   // values from one point to the next
 };
 
 template <typename T>
 struct OutputTiles {
-  const float* products;  // [points][count][padded channels]
+  const float* products;  // [points][list][padded channels]
   int64_t padded;
   int64_t plane;
   TileGrid grid;
-  int64_t channels;  // of the maps
-  int64_t first;
-  int64_t count;
+  TileList list;
+  int64_t channels;       // of the maps
   int64_t first_channel;  // of the maps, and of products
   int64_t channel_count;  // written
   const float* bias;      // of first_channel; padded
   const T* residual;      // maps like `maps`, added before ReLU; may be null
   bool relu;
   T* maps;
+};
+
+template <typename T>
+struct TileTransforms {
+  void (*input)(const InputTiles<T>&) = nullptr;
+  void (*output)(const OutputTiles<T>&) = nullptr;
 };
 
 }  // namespace cellroute::ops::cpu

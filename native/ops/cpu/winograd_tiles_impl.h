@@ -6,12 +6,16 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** F(4x4, 3x3) at the points 0, 5/8, -5/8, 3/2, -3/2 and infinity. The usual 1 and 2 have twice the
+// Along a side of a tile: the points, and their places among those of the whole side.
+
+/** F(4, 3) at the points 0, 5/8, -5/8, 3/2, -3/2 and infinity. The usual 1 and 2 have twice the
  *  error: of the pairs whose numbers float32 holds exactly, these have the least. */
-struct Float32Points {
+struct LargePoints {
   using Value = float;
   static constexpr int kOutputs = 4;
   static constexpr int kInputs = 6;
+  static constexpr int kAll = 6;
+  static constexpr int kPlace[kInputs] = {0, 1, 2, 3, 4, 5};
   static constexpr float kNear = 0.625F;
   static constexpr float kFar = 1.5F;
   static constexpr float kNear2 = kNear * kNear;
@@ -56,11 +60,40 @@ struct Float32Points {
   }
 };
 
-/** F(2x2, 3x3) at the points 0, 1, -1 and infinity. */
-struct Bfloat16Points {
-  using Value = Bfloat16Bits;
+/** The last one or two outputs of F(4, 3): F(2, 3) at the points 0, 5/8, -5/8 and infinity, by the
+ *  same weights. These hold the distances to the points that are left out, made good here. */
+struct ShortPoints {
+  using Value = float;
+  using Large = LargePoints;
   static constexpr int kOutputs = 2;
   static constexpr int kInputs = 4;
+  static constexpr int kAll = Large::kAll;
+  static constexpr int kPlace[kInputs] = {0, 1, 2, 5};
+
+  static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
+    constexpr float kLeftOut = Large::kNear2 - Large::kFar2;
+    const Vec a = kLeftOut * d[2];
+    const Vec b = kLeftOut * Large::kNear * d[1];
+    v[0] = Large::kFar2 * (Large::kNear2 * d[0] - d[2]);
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = d[3] - Large::kNear2 * d[1];
+  }
+
+  static void output(const Vec (&m)[kInputs], Vec (&y)[kOutputs]) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = Large::kNear * (m[1] - m[2]) + m[3];
+  }
+};
+
+/** F(2, 3) at the points 0, 1, -1 and infinity. */
+template <typename T>
+struct SmallPoints {
+  using Value = T;
+  static constexpr int kOutputs = 2;
+  static constexpr int kInputs = 4;
+  static constexpr int kAll = 4;
+  static constexpr int kPlace[kInputs] = {0, 1, 2, 3};
 
   static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
     v[0] = d[0] - d[2];
@@ -75,17 +108,17 @@ struct Bfloat16Points {
   }
 };
 
-/** Tiles in order, as where each begins in its map. */
+/** A tile as where it begins in its map. */
 struct Tile {
   int64_t picture;
   int64_t top;
   int64_t left;
 };
 
-inline Tile tile_at(int64_t index, const TileGrid& grid, int outputs) {
+inline Tile tile_at(int64_t index, const TileGrid& grid) {
   const int64_t in_picture = index % (grid.rows * grid.columns);
-  return {index / (grid.rows * grid.columns), in_picture / grid.columns * outputs,
-          in_picture % grid.columns * outputs};
+  return {index / (grid.rows * grid.columns), in_picture / grid.columns * grid.side,
+          in_picture % grid.columns * grid.side};
 }
 
 /** The first `lanes` values, zeros behind them: past a map's end is no memory. */
@@ -97,38 +130,42 @@ inline Vec load_some(const T* from, int64_t lanes) {
   return load(some);
 }
 
-template <typename Points>
-inline void transform_input(const typename Points::Value* const* pixels, int64_t channel,
-                            typename Points::Value* out, int64_t plane) {
-  constexpr int kInputs = Points::kInputs;
-  Vec rows[kInputs][kInputs];  // transformed along y: [point][x]
-  for (int x = 0; x < kInputs; ++x) {
-    Vec column[kInputs], points[kInputs];
-    for (int y = 0; y < kInputs; ++y) column[y] = load(pixels[y * kInputs + x] + channel);
-    Points::input(column, points);
-    for (int y = 0; y < kInputs; ++y) rows[y][x] = points[y];
+template <typename Down, typename Right>
+inline void transform_input(const typename Down::Value* const* pixels, int64_t channel,
+                            typename Down::Value* out, int64_t plane) {
+  Vec rows[Down::kInputs][Right::kInputs];  // transformed downwards: [point][x]
+  for (int x = 0; x < Right::kInputs; ++x) {
+    Vec column[Down::kInputs], points[Down::kInputs];
+    for (int y = 0; y < Down::kInputs; ++y) {
+      column[y] = load(pixels[y * Right::kInputs + x] + channel);
+    }
+    Down::input(column, points);
+    for (int y = 0; y < Down::kInputs; ++y) rows[y][x] = points[y];
   }
-  for (int y = 0; y < kInputs; ++y) {
-    Vec points[kInputs];
-    Points::input(rows[y], points);
-    for (int x = 0; x < kInputs; ++x) store(out + (y * kInputs + x) * plane, points[x]);
+  for (int y = 0; y < Down::kInputs; ++y) {
+    Vec points[Right::kInputs];
+    Right::input(rows[y], points);
+    for (int x = 0; x < Right::kInputs; ++x) {
+      store(out + (Down::kPlace[y] * Right::kAll + Right::kPlace[x]) * plane, points[x]);
+    }
   }
 }
 
-template <typename Points>
-void input_tiles(const InputTiles<typename Points::Value>& tiles) {
-  using Value = typename Points::Value;
-  constexpr int kInputs = Points::kInputs;
+template <typename Down, typename Right>
+void input_tiles_of_a_kind(const InputTiles<typename Down::Value>& tiles, int64_t begin,
+                           int64_t end) {
+  using Value = typename Down::Value;
+  constexpr int kPixels = Down::kInputs * Right::kInputs;
   const auto& grid = tiles.grid;
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const Tile tile = tile_at(tiles.first + t, grid, Points::kOutputs);
-    const Value* pixels[kInputs * kInputs];
-    for (int i = 0; i < kInputs; ++i) {
+  for (int64_t t = begin; t < end; ++t) {
+    const Tile tile = tile_at(tiles.list.tiles[t], grid);
+    const Value* pixels[kPixels];
+    for (int i = 0; i < Down::kInputs; ++i) {
       const int64_t y = tile.top - 1 + i;
-      for (int j = 0; j < kInputs; ++j) {
+      for (int j = 0; j < Right::kInputs; ++j) {
         const int64_t x = tile.left - 1 + j;
         const bool inside = y >= 0 && y < grid.height && x >= 0 && x < grid.width;
-        pixels[i * kInputs + j] =
+        pixels[i * Right::kInputs + j] =
             inside
                 ? tiles.maps + ((tile.picture * grid.height + y) * grid.width + x) * tiles.channels
                 : tiles.zeros;
@@ -137,32 +174,41 @@ void input_tiles(const InputTiles<typename Points::Value>& tiles) {
     Value* out = tiles.out + t * tiles.padded;
     int64_t c = 0;
     for (; c + kLanes <= tiles.channels; c += kLanes) {
-      transform_input<Points>(pixels, c, out + c, tiles.plane);
+      transform_input<Down, Right>(pixels, c, out + c, tiles.plane);
     }
     if (c < tiles.padded) {
       // The last channels through a copy with zeros behind them: past a map's end is no memory.
-      Value rest[kInputs * kInputs][kTileChannels] = {};
-      for (int i = 0; i < kInputs * kInputs; ++i) {
+      Value rest[kPixels][kTileChannels] = {};
+      for (int i = 0; i < kPixels; ++i) {
         for (int64_t k = c; k < tiles.channels; ++k) rest[i][k - c] = pixels[i][k];
         pixels[i] = rest[i];
       }
       for (int64_t k = 0; c + k < tiles.padded; k += kLanes) {
-        transform_input<Points>(pixels, k, out + c + k, tiles.plane);
+        transform_input<Down, Right>(pixels, k, out + c + k, tiles.plane);
       }
     }
   }
 }
 
-/** The gradient of the output's tiles by the transposed transform of the output. Beyond the maps it
- *  is zero. */
+template <typename Whole, typename Short>
+void input_tiles(const InputTiles<typename Whole::Value>& tiles) {
+  const auto& list = tiles.list;
+  input_tiles_of_a_kind<Short, Whole>(tiles, 0, list.whole);
+  input_tiles_of_a_kind<Whole, Whole>(tiles, list.whole, list.right);
+  input_tiles_of_a_kind<Whole, Short>(tiles, list.right, list.corner);
+  input_tiles_of_a_kind<Short, Short>(tiles, list.corner, list.count);
+}
+
+/** The gradient of the output's tiles, none of them taken as short, by the transposed transform of
+ *  the output. Beyond the maps it is zero. */
 template <typename Points>
 void gradient_tiles(const InputTiles<typename Points::Value>& tiles) {
   using Value = typename Points::Value;
   constexpr int kInputs = Points::kInputs;
   constexpr int kOutputs = Points::kOutputs;
   const auto& grid = tiles.grid;
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const Tile tile = tile_at(tiles.first + t, grid, kOutputs);
+  for (int64_t t = 0; t < tiles.list.count; ++t) {
+    const Tile tile = tile_at(tiles.list.tiles[t], grid);
     const Value* corner =
         tiles.maps +
         ((tile.picture * grid.height + tile.top) * grid.width + tile.left) * tiles.channels;
@@ -189,35 +235,36 @@ void gradient_tiles(const InputTiles<typename Points::Value>& tiles) {
   }
 }
 
-template <typename Points>
-void output_tiles(const OutputTiles<typename Points::Value>& tiles) {
-  constexpr int kInputs = Points::kInputs;
-  constexpr int kOutputs = Points::kOutputs;
+template <typename Down, typename Right>
+void output_tiles_of_a_kind(const OutputTiles<typename Down::Value>& tiles, int64_t begin,
+                            int64_t end) {
   const auto& grid = tiles.grid;
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const Tile tile = tile_at(tiles.first + t, grid, kOutputs);
-    const int64_t height = grid.height - tile.top < kOutputs ? grid.height - tile.top : kOutputs;
-    const int64_t width = grid.width - tile.left < kOutputs ? grid.width - tile.left : kOutputs;
+  for (int64_t t = begin; t < end; ++t) {
+    const Tile tile = tile_at(tiles.list.tiles[t], grid);
+    const int64_t below = grid.height - tile.top, beside = grid.width - tile.left;
+    const int64_t height = below < Down::kOutputs ? below : Down::kOutputs;
+    const int64_t width = beside < Right::kOutputs ? beside : Right::kOutputs;
     const int64_t corner =
         ((tile.picture * grid.height + tile.top) * grid.width + tile.left) * tiles.channels +
         tiles.first_channel;
     for (int64_t c = 0; c < tiles.channel_count; c += kLanes) {
       const float* products = tiles.products + t * tiles.padded + c;
-      Vec rows[kOutputs][kInputs];
-      for (int x = 0; x < kInputs; ++x) {
-        Vec column[kInputs], values[kOutputs];
-        for (int y = 0; y < kInputs; ++y) {
-          column[y] = load(products + (y * kInputs + x) * tiles.plane);
+      Vec rows[Down::kOutputs][Right::kInputs];
+      for (int x = 0; x < Right::kInputs; ++x) {
+        Vec column[Down::kInputs], values[Down::kOutputs];
+        for (int y = 0; y < Down::kInputs; ++y) {
+          const int point = Down::kPlace[y] * Right::kAll + Right::kPlace[x];
+          column[y] = load(products + point * tiles.plane);
         }
-        Points::output(column, values);
-        for (int y = 0; y < kOutputs; ++y) rows[y][x] = values[y];
+        Down::output(column, values);
+        for (int y = 0; y < Down::kOutputs; ++y) rows[y][x] = values[y];
       }
       const Vec bias = load(tiles.bias + c);
       const int64_t left = tiles.channel_count - c;
       const int64_t lanes = left < kLanes ? left : kLanes;
       for (int y = 0; y < height; ++y) {
-        Vec values[kOutputs];
-        Points::output(rows[y], values);
+        Vec values[Right::kOutputs];
+        Right::output(rows[y], values);
         for (int x = 0; x < width; ++x) {
           const int64_t at = corner + (y * grid.width + x) * tiles.channels + c;
           write(tiles.maps + at, lanes, values[x] + bias,
@@ -227,6 +274,22 @@ void output_tiles(const OutputTiles<typename Points::Value>& tiles) {
     }
   }
 }
+
+template <typename Whole, typename Short>
+void output_tiles(const OutputTiles<typename Whole::Value>& tiles) {
+  const auto& list = tiles.list;
+  output_tiles_of_a_kind<Short, Whole>(tiles, 0, list.whole);
+  output_tiles_of_a_kind<Whole, Whole>(tiles, list.whole, list.right);
+  output_tiles_of_a_kind<Whole, Short>(tiles, list.right, list.corner);
+  output_tiles_of_a_kind<Short, Short>(tiles, list.corner, list.count);
+}
+
+constexpr TileTransforms<float> kLargeTiles{input_tiles<LargePoints, ShortPoints>,
+                                            output_tiles<LargePoints, ShortPoints>};
+
+template <typename T>
+constexpr TileTransforms<T> kSmallTiles{input_tiles<SmallPoints<T>, SmallPoints<T>>,
+                                        output_tiles<SmallPoints<T>, SmallPoints<T>>};
 
 }  // namespace
 }  // namespace cellroute::ops::cpu

@@ -4,13 +4,14 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/round_up.h"
+#include "ops/cpu/tile_order.h"
 #include "ops/cpu/winograd.h"
 
 namespace cellroute::ops::cpu {
 namespace {
 
 constexpr int64_t kPoints = 36;
-constexpr int64_t kOutputs = 4;
+constexpr int64_t kSide = 4;
 // Tiles whose products are summed at once: many, so that the sums are seldom fetched, and few
 // enough for a block's transforms to stay in the cache.
 constexpr int64_t kBlockTiles = 384;
@@ -26,14 +27,13 @@ struct Tiles {
         zeros(torch::zeros({of.size(1)}, of.options())),
         transformed(torch::empty({kPoints * plane}, of.options())) {}
 
-  /** Tiles first..first + count of the maps become the block's from `at` on. */
-  InputTiles<float> some(int64_t first, int64_t at, int64_t count) const {
+  /** These become the block's tiles from `at` on. */
+  InputTiles<float> some(const TileOrder& order, int64_t at) const {
     return {.maps = maps.const_data_ptr<float>(),
             .zeros = zeros.const_data_ptr<float>(),
             .grid = grid,
+            .list = order.list(),
             .channels = maps.size(1),
-            .first = first,
-            .count = count,
             .out = transformed.mutable_data_ptr<float>() + at * padded,
             .padded = padded,
             .plane = plane};
@@ -56,10 +56,7 @@ torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const t
                                           const torch::Tensor& grad) {
   const int64_t in = input.size(1), out = grad.size(1);
   const int64_t height = input.size(2), width = input.size(3);
-  const TileGrid grid{.height = height,
-                      .width = width,
-                      .rows = divide_up(height, kOutputs),
-                      .columns = divide_up(width, kOutputs)};
+  const auto grid = tile_grid(height, width, kSide);
   const int64_t count = input.size(0) * grid.rows * grid.columns;
   const int64_t block = std::min(count, kBlockTiles);
   const Tiles inputs(input, grid, block), grads(grad, grid, block);
@@ -71,13 +68,14 @@ torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const t
     parallel_for(0, divide_up(tiles, kTilesAtOnce), 1, [&](int64_t begin, int64_t end) {
       const int64_t at = begin * kTilesAtOnce;
       const int64_t some = std::min(end * kTilesAtOnce, tiles) - at;
-      kernels.input_tiles(inputs.some(first + at, at, some));
-      kernels.gradient_tiles(grads.some(first + at, at, some));
+      const auto order = TileOrder::all_whole(first + at, some);
+      kernels.large_tiles.input(inputs.some(order, at));
+      kernels.gradient_tiles(grads.some(order, at));
     });
     sums.baddbmm_(grads.first(tiles).transpose(1, 2), inputs.first(tiles));
   }
   const auto weights =
-      torch::mm(winograd_weight_transform(torch::kFloat32).t(), sums.view({kPoints, out * in}));
+      torch::mm(winograd_weight_transform(kSide).t(), sums.view({kPoints, out * in}));
   return weights.view({3, 3, out, in}).permute({2, 3, 0, 1});
 }
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ops/cpu/winograd_tiles.h"
+
+namespace cellroute::ops::cpu {
+
+/** The tiles of maps [pictures, height, width, C]. */
+TileGrid tile_grid(int64_t height, int64_t width, int64_t side);
+
+/** Neighbouring tiles of a grid as a TileList. */
+class TileOrder {
+ public:
+  /** Tiles first..first + count; short ones are found where a tile has four outputs a side. */
+  static TileOrder by_kind(const TileGrid& grid, int64_t first, int64_t count);
+
+  /** The same in the grid's order, all of them taken as whole. */
+  static TileOrder all_whole(int64_t first, int64_t count);
+
+  TileList list() const { return {tiles_.data(), whole_, right_, corner_, count()}; }
+  int64_t count() const { return static_cast<int64_t>(tiles_.size()); }
+
+  struct Range {
+    int64_t begin, end;
+  };
+
+  /** The tiles in the list that need a point of the large ones' 36. */
+  Range that_need(int64_t point) const;
+
+ private:
+  TileOrder() = default;
+
+  std::vector<int64_t> tiles_;
+  int64_t whole_ = 0, right_ = 0, corner_ = 0;
+};
+
+}  // namespace cellroute::ops::cpu
