@@ -4,83 +4,31 @@
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <mutex>
-#include <new>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "engine/mapped_block.h"
 
 namespace cellroute {
 namespace {
 
 // Smaller blocks are malloc's, which keeps them itself.
 constexpr size_t kSmallest = size_t{1} << 20;
-constexpr size_t kPage = size_t{2} << 20;
 constexpr size_t kSmallPage = size_t{1} << 16;
 
 // A kept block may be so much larger than what is asked for.
 constexpr size_t kLargestExcess = 2;
 
-#ifdef __linux__
-
-// Not by malloc: after the first large block that is freed it takes others from its heap, which
-// holds on to what is free between two that are not.
-void* allocate_block(size_t size) {
-  void* mapped =
-      mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  auto* begin = static_cast<char*>(mapped);
-  const size_t before = (kPage - reinterpret_cast<uintptr_t>(begin) % kPage) % kPage;
-  if (before > 0) munmap(begin, before);
-  munmap(begin + before + size, kPage - before);
-#ifdef MADV_HUGEPAGE
-  // Only a hint, so its failure is none. Without huge pages, maps miss the processor's page tables.
-  (void)madvise(begin + before, size, MADV_HUGEPAGE);
-#endif
-  return begin + before;
-}
-
-void free_block(void* data, size_t size) { munmap(data, size); }
-
-#else
-
-void* allocate_block(size_t size) {
-#ifdef _WIN32
-  void* data = _aligned_malloc(size, kPage);
-#else
-  void* data = std::aligned_alloc(kPage, size);
-#endif
-  if (data == nullptr) throw std::bad_alloc();
-  return data;
-}
-
-void free_block(void* data, size_t /*size*/) {
-#ifdef _WIN32
-  _aligned_free(data);
-#else
-  std::free(data);
-#endif
-}
-
-#endif
-
 /** Huge pages, and small ones at the end of a block where another huge one would be a good part of
  *  it: a network's weights are some hundred blocks of one to ten MiB. */
 size_t whole_pages(size_t size) {
-  const size_t page = size < 8 * kPage ? kSmallPage : kPage;
+  const size_t page = size < 8 * MappedBlock::kPage ? kSmallPage : MappedBlock::kPage;
   return (size + page - 1) / page * page;
 }
-
-struct Block {
-  void* data;
-  size_t size;
-};
 
 class CachingAllocator final : public c10::Allocator {
  public:
@@ -91,8 +39,9 @@ class CachingAllocator final : public c10::Allocator {
     const size_t whole = whole_pages(size);
     void* data = take(whole);
     if (data == nullptr) {
+      auto block = assemble(whole);
       make_room(whole);
-      data = add(allocate_block(whole), whole);
+      data = use(std::move(block));
     }
     return {data, data, &give, c10::Device(c10::DeviceType::CPU)};
   }
@@ -105,14 +54,11 @@ class CachingAllocator final : public c10::Allocator {
   }
 
   void set_keeping(bool keeping) {
-    std::vector<Block> dropped;
-    {
-      const std::lock_guard lock(mutex_);
-      if (keeping_ != keeping) most_used_ = used_bytes_;
-      keeping_ = keeping;
-      if (!keeping) dropped = drop_to(0);
-    }
-    free_all(dropped);
+    std::vector<MappedBlock> dropped;
+    const std::lock_guard lock(mutex_);
+    if (keeping_ != keeping) most_used_ = used_bytes_;
+    keeping_ = keeping;
+    if (!keeping) dropped = drop_to(0);
   }
 
   size_t held() {
@@ -126,10 +72,6 @@ class CachingAllocator final : public c10::Allocator {
   }
 
  private:
-  static void free_all(const std::vector<Block>& blocks) {
-    for (const auto& block : blocks) free_block(block.data, block.size);
-  }
-
   static void give(void* data) {
     auto& self = *instance();
     if (!self.keep_or_free(data)) self.base_->raw_deallocate(data);
@@ -140,40 +82,65 @@ class CachingAllocator final : public c10::Allocator {
     const std::lock_guard lock(mutex_);
     auto best = kept_.end();
     for (auto it = kept_.begin(); it != kept_.end(); ++it) {
-      if (it->size < size || it->size > size * kLargestExcess) continue;
-      if (best == kept_.end() || it->size < best->size) best = it;
+      if (it->size() < size || it->size() > size * kLargestExcess) continue;
+      if (best == kept_.end() || it->size() < best->size()) best = it;
     }
     if (best == kept_.end()) return nullptr;
-    const Block block = *best;
+    auto block = std::move(*best);
     kept_.erase(best);
-    kept_bytes_ -= block.size;
-    used_.emplace(block.data, block.size);
-    use(block.data, block.size);
-    return block.data;
+    kept_bytes_ -= block.size();
+    return use_locked(std::move(block));
+  }
+
+  /** A new block, of pages that kept ones of other sizes have where those can be moved: the system
+   *  clears what it gives, and that costs as much as the work done in it. */
+  MappedBlock assemble(size_t size) {
+    MappedBlock block(size);
+    size_t filled = 0;
+    while (MappedBlock::can_move_pages() && size - filled >= MappedBlock::kPage) {
+      auto donor = kept_longest();
+      if (!donor) break;
+      filled = block.take_pages(*donor, filled);
+      if (donor->size() > 0) keep_again(std::move(*donor));
+    }
+    return block;
+  }
+
+  std::optional<MappedBlock> kept_longest() {
+    const std::lock_guard lock(mutex_);
+    if (kept_.empty()) return std::nullopt;
+    std::optional<MappedBlock> block(std::move(kept_.front()));
+    kept_.pop_front();
+    kept_bytes_ -= block->size();
+    return block;
+  }
+
+  void keep_again(MappedBlock block) {
+    const std::lock_guard lock(mutex_);
+    kept_bytes_ += block.size();
+    kept_.push_front(std::move(block));
   }
 
   /** Before so much new memory is asked for, gives back what would else be held beyond the most
    *  that was ever in use. */
   void make_room(size_t size) {
-    std::vector<Block> dropped;
-    {
-      const std::lock_guard lock(mutex_);
-      dropped = drop_to(spare(used_bytes_ + size));
-    }
-    free_all(dropped);
+    std::vector<MappedBlock> dropped;
+    const std::lock_guard lock(mutex_);
+    dropped = drop_to(spare(used_bytes_ + size));
   }
 
-  void* add(void* data, size_t size) {
+  void* use(MappedBlock block) {
     const std::lock_guard lock(mutex_);
-    use(data, size);
-    return data;
+    return use_locked(std::move(block));
   }
 
   /** The lock is held. */
-  void use(void* data, size_t size) {
-    used_.emplace(data, size);
-    used_bytes_ += size;
+  void* use_locked(MappedBlock block) {
+    void* data = block.data();
+    used_bytes_ += block.size();
     most_used_ = std::max(most_used_, used_bytes_);
+    used_.emplace(data, std::move(block));
+    return data;
   }
 
   /** What may be kept beside `used` bytes: sizes that take turns hold no more together than was in
@@ -182,28 +149,26 @@ class CachingAllocator final : public c10::Allocator {
 
   /** Whether it is a block of ours. */
   bool keep_or_free(void* data) {
-    std::vector<Block> dropped;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto found = used_.find(data);
-      if (found == used_.end()) return false;
-      const Block block{data, found->second};
-      used_.erase(found);
-      used_bytes_ -= block.size;
-      kept_.push_back(block);
-      kept_bytes_ += block.size;
-      dropped = drop_to(keeping_ ? spare(used_bytes_) : 0);
-    }
-    free_all(dropped);
+    std::vector<MappedBlock> dropped;
+    const std::lock_guard lock(mutex_);
+    const auto found = used_.find(data);
+    if (found == used_.end()) return false;
+    auto block = std::move(found->second);
+    used_.erase(found);
+    used_bytes_ -= block.size();
+    kept_bytes_ += block.size();
+    kept_.push_back(std::move(block));
+    dropped = drop_to(keeping_ ? spare(used_bytes_) : 0);
     return true;
   }
 
-  /** Takes out the blocks kept longest until at most so many bytes are kept. The lock is held. */
-  std::vector<Block> drop_to(size_t bytes) {
-    std::vector<Block> dropped;
+  /** Takes out the blocks kept longest until at most so many bytes are kept. The lock is held;
+   *  what is taken out is unmapped without it. */
+  std::vector<MappedBlock> drop_to(size_t bytes) {
+    std::vector<MappedBlock> dropped;
     while (kept_bytes_ > bytes) {
-      dropped.push_back(kept_.front());
-      kept_bytes_ -= kept_.front().size;
+      kept_bytes_ -= kept_.front().size();
+      dropped.push_back(std::move(kept_.front()));
       kept_.pop_front();
     }
     return dropped;
@@ -212,10 +177,10 @@ class CachingAllocator final : public c10::Allocator {
   c10::Allocator* base_;
   std::mutex mutex_;
   bool keeping_ = false;
-  std::unordered_map<void*, size_t> used_;
+  std::unordered_map<void*, MappedBlock> used_;
   size_t used_bytes_ = 0;
-  size_t most_used_ = 0;    // at once, since nothing was kept
-  std::deque<Block> kept_;  // the one kept longest first
+  size_t most_used_ = 0;          // at once, since nothing was kept
+  std::deque<MappedBlock> kept_;  // the one kept longest first
   size_t kept_bytes_ = 0;
 };
 

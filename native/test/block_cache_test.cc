@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/mapped_block.h"
 #include "tensors.h"
 
 using cellroute::BlockCache;
@@ -45,6 +46,18 @@ TEST_CASE("block cache: tensors that live together share nothing") {
   }
   for (const auto& tensor : alive) CHECK(tensor.eq(tensor[0]).all().item<bool>());
   CHECK(places.size() >= alive.size());
+}
+
+TEST_CASE("block cache: a tensor larger than each that is kept takes the memory of several") {
+  if (!cellroute::MappedBlock::can_move_pages()) return;
+  const Keeping keeping;
+  {
+    // As much was in use at once.
+    const auto one = torch::ones({kLarge}), other = torch::ones({kLarge});
+  }
+  const auto both = torch::empty({2 * kLarge});
+  // The system's own would be zeros.
+  CHECK(both.eq(1).all().item<bool>());
 }
 
 TEST_CASE("block cache: tensors outlive what keeps, and are kept no more after it") {

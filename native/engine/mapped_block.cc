@@ -1,0 +1,117 @@
+#include "engine/mapped_block.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace cellroute {
+
+MappedBlock::MappedBlock(MappedBlock&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      stretches_(std::exchange(other.stretches_, {})) {}
+
+MappedBlock& MappedBlock::operator=(MappedBlock&& other) noexcept {
+  if (this == &other) return *this;
+  unmap();
+  data_ = std::exchange(other.data_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  stretches_ = std::exchange(other.stretches_, {});
+  return *this;
+}
+
+MappedBlock::~MappedBlock() { unmap(); }
+
+#ifdef __linux__
+
+// Not by malloc: after the first large block that is freed it takes others from its heap, which
+// holds on to what is free between two that are not.
+MappedBlock::MappedBlock(size_t size) : size_(size) {
+  void* mapped =
+      mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* begin = static_cast<char*>(mapped);
+  const size_t before = (kPage - reinterpret_cast<uintptr_t>(begin) % kPage) % kPage;
+  if (before > 0) munmap(begin, before);
+  data_ = begin + before;
+  munmap(data_ + size, kPage - before);
+#ifdef MADV_HUGEPAGE
+  // Only a hint, so its failure is none. Without huge pages, maps miss the processor's page tables.
+  (void)madvise(data_, size, MADV_HUGEPAGE);
+#endif
+  stretches_.push_back({data_, size});
+}
+
+void MappedBlock::unmap() noexcept {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+bool MappedBlock::can_move_pages() { return true; }
+
+size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
+  while (!donor.stretches_.empty()) {
+    auto& from = donor.stretches_.back();
+    const size_t pages = from.size / kPage * kPage;
+    if (pages < from.size) {
+      munmap(from.data + pages, from.size - pages);
+      donor.size_ -= from.size - pages;
+      from.size = pages;
+    }
+    const size_t count = std::min(pages, (size_ - filled) / kPage * kPage);
+    if (count == 0 && pages > 0) break;
+    if (count > 0) {
+      void* source = from.data + (pages - count);
+      if (mremap(source, count, count, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + filled) ==
+          MAP_FAILED) {
+        // What was mapped there is gone.
+        void* again = mmap(data_ + filled, count, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        if (again == MAP_FAILED) throw std::bad_alloc();
+        const MappedBlock given_up(std::move(donor));
+        break;
+      }
+      donor.size_ -= count;
+      from.size -= count;
+      const Stretch fresh = stretches_.back();
+      stretches_.back() = {data_ + filled, count};
+      filled += count;
+      if (fresh.size > count) stretches_.push_back({data_ + filled, fresh.size - count});
+    }
+    if (from.size == 0) donor.stretches_.pop_back();
+  }
+  if (donor.stretches_.empty()) donor.data_ = nullptr;
+  return filled;
+}
+
+#else
+
+MappedBlock::MappedBlock(size_t size) : size_(size) {
+#ifdef _WIN32
+  data_ = static_cast<char*>(_aligned_malloc(size, kPage));
+#else
+  data_ = static_cast<char*>(std::aligned_alloc(kPage, size));
+#endif
+  if (data_ == nullptr) throw std::bad_alloc();
+}
+
+void MappedBlock::unmap() noexcept {
+#ifdef _WIN32
+  _aligned_free(data_);
+#else
+  std::free(data_);
+#endif
+}
+
+bool MappedBlock::can_move_pages() { return false; }
+
+size_t MappedBlock::take_pages(MappedBlock& /*donor*/, size_t filled) { return filled; }
+
+#endif
+
+}  // namespace cellroute

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace cellroute {
+
+/** A large block of memory from the system, which clears each page when it is first touched. */
+class MappedBlock {
+ public:
+  /** Bytes of a huge page. Blocks begin with one. */
+  static constexpr size_t kPage = size_t{2} << 20;
+
+  /** Throws std::bad_alloc. */
+  explicit MappedBlock(size_t size);
+  ~MappedBlock();
+  MappedBlock(MappedBlock&& other) noexcept;
+  MappedBlock& operator=(MappedBlock&& other) noexcept;
+  MappedBlock(const MappedBlock&) = delete;
+  MappedBlock& operator=(const MappedBlock&) = delete;
+
+  void* data() const { return data_; }
+  size_t size() const { return size_; }
+
+  /** Whether pages can go from one block to another without being cleared: on Linux. */
+  static bool can_move_pages();
+
+  /** Takes the donor's huge pages, with what they hold, for its own from `filled` bytes on, which
+   *  nobody has touched. Returns how far it is filled then; the donor keeps what is left over.
+   *  Throws std::bad_alloc. */
+  size_t take_pages(MappedBlock& donor, size_t filled);
+
+ private:
+  /** Memory of one mapping: what the system moves at once. */
+  struct Stretch {
+    char* data;
+    size_t size;
+  };
+
+  void unmap() noexcept;
+
+  char* data_ = nullptr;
+  size_t size_ = 0;
+  std::vector<Stretch> stretches_;
+};
+
+}  // namespace cellroute

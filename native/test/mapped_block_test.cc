@@ -1,0 +1,67 @@
+#include "engine/mapped_block.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+using cellroute::MappedBlock;
+
+namespace {
+
+constexpr size_t kPage = MappedBlock::kPage;
+
+char* bytes(const MappedBlock& block) { return static_cast<char*>(block.data()); }
+
+/** A block whose n-th page holds first + n. */
+MappedBlock numbered(size_t size, int first) {
+  MappedBlock block(size);
+  for (size_t at = 0; at < size; at += kPage) {
+    std::memset(bytes(block) + at, first + static_cast<int>(at / kPage),
+                std::min(kPage, size - at));
+  }
+  return block;
+}
+
+bool holds(const char* begin, size_t size, int value) {
+  return std::all_of(begin, begin + size, [&](char byte) { return byte == value; });
+}
+
+}  // namespace
+
+TEST_CASE("mapped block: all of it can be written, and it moves") {
+  auto block = numbered(3 * kPage + 4096, 1);
+  const MappedBlock other = std::move(block);
+  CHECK(other.size() == 3 * kPage + 4096);
+  CHECK(holds(bytes(other) + 3 * kPage, 4096, 4));
+}
+
+TEST_CASE("mapped block: takes the pages of others, and leaves them the rest") {
+  if (!MappedBlock::can_move_pages()) return;
+  MappedBlock block(7 * kPage + 4096);
+  auto first = numbered(3 * kPage + 8192, 10), second = numbered(5 * kPage, 20);
+  size_t filled = block.take_pages(first, 0);
+  CHECK(filled == 3 * kPage);
+  CHECK(first.size() == 0);
+  filled = block.take_pages(second, filled);
+  CHECK(filled == 7 * kPage);
+  CHECK(second.size() == kPage);
+  CHECK(holds(bytes(second), kPage, 20));
+  for (size_t page = 0; page < 3; ++page) {
+    CHECK(holds(bytes(block) + page * kPage, kPage, 10 + static_cast<int>(page)));
+  }
+  for (size_t page = 0; page < 4; ++page) {
+    CHECK(holds(bytes(block) + (3 + page) * kPage, kPage, 21 + static_cast<int>(page)));
+  }
+  // What was not taken is the system's, cleared.
+  CHECK(holds(bytes(block) + 7 * kPage, 4096, 0));
+  // Pages that were moved once can be moved again.
+  MappedBlock next(6 * kPage);
+  CHECK(next.take_pages(block, 0) == 6 * kPage);
+  CHECK(block.size() == kPage);
+  CHECK(holds(bytes(block), kPage, 10));
+  std::memset(next.data(), 1, next.size());
+  CHECK(holds(bytes(block), kPage, 10));
+  CHECK(holds(bytes(second), kPage, 20));
+}
