@@ -51,15 +51,21 @@ ResNetPlan::Block ResNetPlan::make_block(const State& state, const std::string& 
   const bool bottleneck = state.has(key + ".conv3.weight");
   const int count = bottleneck ? 3 : 2;
   const auto numbered = [&](const char* name, int i) { return key + name + std::to_string(i); };
-  for (int i = 1; i <= count; ++i) {
+  const auto shortcut = key + ".downsample.";
+  const bool downsamples = state.has(shortcut + "0.weight");
+  const bool sums = bottleneck && downsamples && config.norm.kind != model::NormKind::kGroup;
+  for (int i = 1; i <= (sums ? count - 1 : count); ++i) {
     // The stride is the bottleneck's 3x3's, or the first of two.
     const bool carries_stride = i == (bottleneck ? 2 : 1);
     block.convs.emplace_back(state, numbered(".conv", i), numbered(".bn", i), config.norm,
                              carries_stride ? stride : 1, Activation::kRelu, dtype);
   }
-  if (state.has(key + ".downsample.0.weight")) {
-    block.downsample.emplace(state, key + ".downsample.0", key + ".downsample.1", config.norm,
-                             stride, Activation::kNone, dtype);
+  if (sums) {
+    block.sum.emplace(conv_of(state, numbered(".conv", count), numbered(".bn", count), config.norm),
+                      conv_of(state, shortcut + "0", shortcut + "1", config.norm), stride, dtype);
+  } else if (downsamples) {
+    block.downsample.emplace(state, shortcut + "0", shortcut + "1", config.norm, stride,
+                             Activation::kNone, dtype);
   }
   return block;
 }
@@ -81,18 +87,26 @@ ResNetPlan::ResNetPlan(const State& state, const std::string& prefix,
   }
 }
 
+torch::Tensor ResNetPlan::run(const Block& block, const torch::Tensor& maps) {
+  auto inside = maps;
+  if (block.sum) {
+    for (const auto& conv : block.convs) inside = conv(inside);
+    return (*block.sum)(inside, maps);
+  }
+  // The shortcut's memory takes the sum: nobody else reads it. A layer's output has a downsample
+  // over it and is left as it is.
+  const auto shortcut = block.downsample ? (*block.downsample)(maps) : maps;
+  for (size_t i = 0; i + 1 < block.convs.size(); ++i) inside = block.convs[i](inside);
+  return block.convs.back().add(inside, shortcut);
+}
+
 std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& pictures,
                                                   const model::Progress& progress) const {
   auto maps = torch::max_pool2d(stem_(pictures), 3, 2, 1);
   std::vector<torch::Tensor> outputs;
   for (const auto& blocks : layers_) {
     for (const auto& block : blocks) {
-      // The shortcut's memory takes the sum: nobody else reads it. A layer's output has a
-      // downsample over it and is left as it is.
-      const auto shortcut = block.downsample ? (*block.downsample)(maps) : maps;
-      auto inside = maps;
-      for (size_t i = 0; i + 1 < block.convs.size(); ++i) inside = block.convs[i](inside);
-      maps = block.convs.back().add(inside, shortcut);
+      maps = run(block, maps);
     }
     outputs.push_back(maps);
     if (progress) {

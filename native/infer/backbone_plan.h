@@ -51,13 +51,16 @@ class ResNetPlan {
 
  private:
   struct Block {
-    std::vector<ConvNorm> convs;  // the last one adds the shortcut
+    std::vector<ConvNorm> convs;  // the last one adds the shortcut, unless `sum` does
     std::optional<ConvNorm> downsample;
+    std::optional<ResidualSum> sum;
   };
 
   static Block make_block(const State& state, const std::string& key,
                           const model::ResNetConfig& config, int64_t stride,
                           torch::ScalarType dtype);
+
+  static torch::Tensor run(const Block& block, const torch::Tensor& maps);
 
   ConvNorm stem_;
   std::vector<std::vector<Block>> layers_;

@@ -149,6 +149,32 @@ torch::Tensor ConvLayer::add_nearest(const torch::Tensor& input, const torch::Te
   return add(input, torch::upsample_nearest2d(sum, {side(2), side(3)}));
 }
 
+std::variant<ResidualSum::Together, ResidualSum::Apart> ResidualSum::pack(const Affine& last,
+                                                                          const Affine& shortcut,
+                                                                          int64_t stride,
+                                                                          torch::ScalarType dtype) {
+  if (last.weight.is_cpu() && dtype == torch::kFloat32 && ops::has_pointwise_conv_of_two()) {
+    const auto weight = torch::cat({last.weight.flatten(1), shortcut.weight.flatten(1)}, 1);
+    return Together{ops::PointwiseWeights(weight), last.bias + shortcut.bias, stride};
+  }
+  return Apart{ConvLayer(last.weight, last.bias, 1, Activation::kRelu, dtype),
+               ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, dtype)};
+}
+
+ResidualSum::ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride,
+                         torch::ScalarType dtype)
+    : convs_(pack(last, shortcut, stride, dtype)) {}
+
+torch::Tensor ResidualSum::operator()(const torch::Tensor& inside,
+                                      const torch::Tensor& maps) const {
+  if (const auto* both = std::get_if<Together>(&convs_)) {
+    return ops::pointwise_conv_of_two(inside, maps, both->stride, both->weights, both->bias,
+                                      /*relu=*/true);
+  }
+  const auto& apart = std::get<Apart>(convs_);
+  return apart.last.add(inside, apart.shortcut(maps));
+}
+
 LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
                          Activation activation, torch::ScalarType dtype)
     : relu_(activation == Activation::kRelu), bias_(bias.to(dtype)) {

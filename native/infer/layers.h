@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "infer/state.h"
@@ -46,6 +47,32 @@ class ConvLayer {
   mutable std::vector<int64_t> packed_for_;
 
   const torch::Tensor& weight_for(const torch::Tensor& input) const;
+};
+
+/** The last convolution of a residual block and the one in its shortcut, both 1x1, with their sum
+ *  and ReLU: one product where this processor has that for the type, one after the other
+ *  elsewhere. */
+class ResidualSum {
+ public:
+  /** `stride` is the shortcut's. */
+  ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType dtype);
+
+  torch::Tensor operator()(const torch::Tensor& inside, const torch::Tensor& maps) const;
+
+ private:
+  struct Together {
+    ops::PointwiseWeights weights;
+    torch::Tensor bias;
+    int64_t stride;
+  };
+  struct Apart {
+    ConvLayer last, shortcut;
+  };
+
+  std::variant<Together, Apart> convs_;
+
+  static std::variant<Together, Apart> pack(const Affine& last, const Affine& shortcut,
+                                            int64_t stride, torch::ScalarType dtype);
 };
 
 /** input [N, in] times weight [out, in] plus bias [out], then the activation. */

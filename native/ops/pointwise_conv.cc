@@ -15,6 +15,9 @@ void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what)
               tensor.scalar_type(), " ", tensor.sizes(), " on ", tensor.device());
 }
 
+/** What a stride leaves of a side. */
+int64_t shrunk(int64_t side, int64_t stride) { return (side + stride - 1) / stride; }
+
 }  // namespace
 
 PointwiseWeights::PointwiseWeights(const torch::Tensor& weight)
@@ -39,9 +42,8 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
   check(input, {input.size(0), weights.in_channels(), input.size(2), input.size(3)}, "input");
   check(bias, {weights.out_channels()}, "bias");
   const torch::NoGradGuard no_grad;
-  const auto shrunk = [stride](int64_t side) { return (side + stride - 1) / stride; };
-  const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), shrunk(input.size(2)),
-                                     shrunk(input.size(3))};
+  const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(),
+                                     shrunk(input.size(2), stride), shrunk(input.size(3), stride)};
   torch::Tensor sum, output;
   if (residual.defined()) {
     TORCH_CHECK(residual.dim() == 4, "pointwise_conv: residual must be [N, K, h, w], got ",
@@ -56,6 +58,30 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
   if (output.numel() == 0) return output;
   TORCH_CHECK(!sum.defined() || sum.numel() > 0, "pointwise_conv: residual has no pixels");
   cpu::pointwise_conv(channels_last(input), weights, bias, stride, sum, relu, output);
+  return output;
+}
+
+bool has_pointwise_conv_of_two() { return cpu::best_panel() > 0; }
+
+torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
+                                    const PointwiseWeights& weights, const torch::Tensor& bias,
+                                    bool relu) {
+  TORCH_CHECK(has_pointwise_conv_of_two(),
+              "pointwise_conv_of_two: this processor's kernels have no products of their own");
+  TORCH_CHECK(a.dim() == 4 && b.dim() == 4,
+              "pointwise_conv_of_two: inputs must be [N, C, H, W], got ", a.sizes(), " and ",
+              b.sizes());
+  TORCH_CHECK(stride > 0, "pointwise_conv_of_two: stride must be positive, got ", stride);
+  const int64_t channels = weights.in_channels() - a.size(1);
+  check(a, {b.size(0), a.size(1), shrunk(b.size(2), stride), shrunk(b.size(3), stride)}, "a");
+  check(b, {b.size(0), channels, b.size(2), b.size(3)}, "b");
+  check(bias, {weights.out_channels()}, "bias");
+  const torch::NoGradGuard no_grad;
+  auto output = torch::empty({a.size(0), weights.out_channels(), a.size(2), a.size(3)}, a.options(),
+                             at::MemoryFormat::ChannelsLast);
+  if (output.numel() == 0) return output;
+  cpu::pointwise_conv_of_two(channels_last(a), channels_last(b), stride, weights, bias, relu,
+                             output);
   return output;
 }
 

@@ -34,4 +34,16 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
                              const torch::Tensor& bias, int64_t stride,
                              const torch::Tensor& residual, bool in_place, bool relu);
 
+/** Whether this processor's kernels have pointwise_conv_of_two. */
+bool has_pointwise_conv_of_two();
+
+/** The sum of two 1x1 convolutions in one product, without a map between them: relu(first(a) +
+ *  second(b) + bias), as a residual block with a convolution in its shortcut has it.
+ *
+ *  a [N, Ca, h, w] and b [N, Cb, H, W] float32, best channels-last, with h = ceil(H / stride) and w
+ *  alike; weights [K, Ca + Cb]; bias [K]. Gives [N, K, h, w], channels-last. */
+torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
+                                    const PointwiseWeights& weights, const torch::Tensor& bias,
+                                    bool relu);
+
 }  // namespace cellroute::ops

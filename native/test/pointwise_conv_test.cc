@@ -1,5 +1,6 @@
 #include "ops/pointwise_conv.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -124,6 +125,54 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
       CHECK((alike || same(coarse, before)));
     }
   }
+}
+
+TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's sum in double") {
+  for (const auto& c : kCases) {
+    const auto first = layer({c.pictures, 24, c.height, c.width, c.out_channels, c.stride});
+    const auto second = layer(c);
+    const auto a = first.residual.narrow(1, 0, std::min<int64_t>(c.out_channels, 24))
+                       .contiguous(at::MemoryFormat::ChannelsLast);
+    const auto weight = torch::cat({first.weight.narrow(1, 0, a.size(1)), second.weight}, 1);
+    const auto expected =
+        (reference({a, weight.narrow(1, 0, a.size(1)), first.bias, {}, 1}, false, false) +
+         reference(second, false, false))
+            .relu();
+    const auto bias = first.bias + second.bias;
+    for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
+         ++kernels) {
+      if ((*kernels)->multiply_rows == nullptr) continue;
+      const PointwiseWeights weights(weight, (*kernels)->panel);
+      auto sum = torch::empty_like(second.residual);
+      cpu::pointwise_conv_of_two(a, second.input, c.stride, weights, bias, /*relu=*/true, sum,
+                                 **kernels);
+      CHECK(close(sum, expected));
+    }
+    if (!cellroute::ops::has_pointwise_conv_of_two()) continue;
+    CHECK(close(cellroute::ops::pointwise_conv_of_two(a, second.input, c.stride,
+                                                      PointwiseWeights(weight), bias, true),
+                expected));
+  }
+}
+
+TEST_CASE("1x1 convolution of two refuses what does not fit together") {
+  if (!cellroute::ops::has_pointwise_conv_of_two()) return;
+  const PointwiseWeights weights(torch::zeros({6, 7}));
+  const auto a = torch::zeros({1, 3, 3, 3}), b = torch::zeros({1, 4, 5, 5}),
+             bias = torch::zeros({6});
+  const auto refused = [&](const torch::Tensor& one, const torch::Tensor& other, int64_t stride,
+                           const torch::Tensor& added) {
+    CHECK_THROWS_AS(
+        cellroute::ops::pointwise_conv_of_two(one, other, stride, weights, added, false),
+        c10::Error);
+  };
+  CHECK(cellroute::ops::pointwise_conv_of_two(a, b, 2, weights, bias, false).sizes() ==
+        at::IntArrayRef({1, 6, 3, 3}));
+  refused(a, b, 1, bias);
+  refused(a, b, 0, bias);
+  refused(torch::zeros({1, 4, 3, 3}), b, 2, bias);
+  refused(torch::zeros({2, 3, 3, 3}), b, 2, bias);
+  refused(a, b, 2, torch::zeros({7}));
 }
 
 TEST_CASE("1x1 convolution: layouts and threads do not matter") {

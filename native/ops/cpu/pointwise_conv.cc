@@ -71,68 +71,81 @@ class Residual {
   std::vector<int64_t> rows_, columns_;
 };
 
-/** One convolution: what all its blocks share. */
+/** Maps that are convolved. */
+struct Source {
+  const float* maps;
+  int64_t channels;
+  Pixels pixels;
+
+  const float* at(int64_t pixel) const { return maps + pixels.source(pixel) * channels; }
+};
+
+/** One convolution, or the sum of two: what all blocks share. */
 struct Convolution {
   const Kernels<float>& kernels;
-  Pixels pixels;
+  Source first;
+  std::optional<Source> second;
   int64_t count;  // pixels of the result
-  int64_t in, out;
-  const float *input, *weights, *bias;
+  int64_t out;
+  const float *weights, *bias;
   const Residual* residual;
   bool relu;
   float* output;
 
+  int64_t depth() const { return first.channels + (second ? second->channels : 0); }
+
   /** By our products: the rows from where they lie, and all that follows in the registers. */
   void run() const {
     const int64_t threads = loop_threads();
-    const int64_t fitting = kBlockBytes / (in * static_cast<int64_t>(sizeof(float)));
+    const int64_t fitting = kBlockBytes / (depth() * static_cast<int64_t>(sizeof(float)));
     const int64_t most = std::clamp(fitting, kFewestPixels, kMostPixels);
     const EvenBlocks blocks(count, most, kRowsAtOnce, threads);
     BlockQueue queue(blocks.blocks());
     parallel_for(0, std::min(threads, blocks.blocks()), 1, [&](int64_t, int64_t) {
-      std::vector<const float*> rows(blocks.largest()), sums(blocks.largest());
+      std::vector<const float*> rows(blocks.largest()), more(blocks.largest()),
+          sums(blocks.largest());
       queue.for_each(
-          [&](int64_t b) { run_block(blocks.begin(b), blocks.begin(b + 1), rows, sums); });
+          [&](int64_t b) { run_block(blocks.begin(b), blocks.begin(b + 1), rows, more, sums); });
     });
   }
 
-  void run_block(int64_t first, int64_t end, std::vector<const float*>& rows,
-                 std::vector<const float*>& sums) const {
-    const int64_t some = end - first;
+  void run_block(int64_t begin, int64_t end, std::vector<const float*>& rows,
+                 std::vector<const float*>& more, std::vector<const float*>& sums) const {
+    const int64_t some = end - begin;
     for (int64_t r = 0; r < round_up(some, kRowsAtOnce); ++r) {
       // Behind the last pixel it is read once more.
-      const int64_t pixel = first + std::min(r, some - 1);
-      rows[r] = input + pixels.source(pixel) * in;
+      const int64_t pixel = begin + std::min(r, some - 1);
+      rows[r] = first.at(pixel);
+      if (second) more[r] = second->at(pixel);
       if (residual != nullptr) sums[r] = residual->at(pixel);
     }
-    kernels.multiply_rows({.rows = rows.data(),
-                           .offset = 0,
-                           .depth = in,
+    kernels.multiply_rows({.first = {rows.data(), 0, first.channels},
+                           .second = {more.data(), 0, second ? second->channels : 0},
                            .count = some,
                            .weights = weights,
                            .columns = out,
                            .bias = bias,
                            .residual = residual == nullptr ? nullptr : sums.data(),
                            .relu = relu,
-                           .out = output + first * out,
+                           .out = output + begin * out,
                            .stride = out});
   }
 };
 
 /** By LibTorch's products; the residual is like the result, or undefined. */
 void run_with_libtorch(const Convolution& conv, const float* added) {
-  const int64_t in = conv.in, out = conv.out;
+  const int64_t in = conv.first.channels, out = conv.out;
   const int64_t padded = padded_columns(out, conv.kernels.panel);
   parallel_for(0, divide_up(conv.count, kRows), 1, [&](int64_t begin, int64_t end) {
     std::vector<float> products(kRows * kGroup), gathered;
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kRows, rows = std::min(kRows, conv.count - first);
-      const float* block_input = conv.input + first * in;
-      if (conv.pixels.stride > 1 || rows < kRows) {
+      const float* block_input = conv.first.maps + first * in;
+      if (conv.first.pixels.stride > 1 || rows < kRows) {
         // Always whole blocks: LibTorch compiles a kernel for each size.
         gathered.resize(kRows * in);
         for (int64_t r = 0; r < rows; ++r) {
-          std::memcpy(gathered.data() + r * in, conv.input + conv.pixels.source(first + r) * in,
+          std::memcpy(gathered.data() + r * in, conv.first.at(first + r),
                       static_cast<size_t>(in) * sizeof(float));
         }
         block_input = gathered.data();
@@ -157,6 +170,24 @@ void run_with_libtorch(const Convolution& conv, const float* added) {
   });
 }
 
+Source source(const torch::Tensor& input, int64_t stride, const torch::Tensor& output) {
+  return {.maps = input.const_data_ptr<float>(),
+          .channels = input.size(1),
+          .pixels = {.height = input.size(2),
+                     .width = input.size(3),
+                     .rows = output.size(2),
+                     .columns = output.size(3),
+                     .stride = stride}};
+}
+
+int64_t pixels_of(const torch::Tensor& maps) { return maps.size(0) * maps.size(2) * maps.size(3); }
+
+/** With zeros for the columns that these kernels multiply besides. */
+torch::Tensor pad(const torch::Tensor& bias, const Kernels<float>& kernels) {
+  const int64_t columns = bias.size(0);
+  return torch::constant_pad_nd(bias, {0, padded_columns(columns, kernels.panel) - columns});
+}
+
 }  // namespace
 
 torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) {
@@ -178,22 +209,14 @@ torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) 
 void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                     const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                     bool relu, torch::Tensor& output, const Kernels<float>& kernels) {
-  const int64_t in = weights.in_channels(), out = weights.out_channels();
-  const Pixels pixels{.height = input.size(2),
-                      .width = input.size(3),
-                      .rows = output.size(2),
-                      .columns = output.size(3),
-                      .stride = stride};
-  const int64_t padded = padded_columns(out, kernels.panel);
-  const auto padded_bias = torch::constant_pad_nd(bias, {0, padded - out});
   std::optional<Residual> added;
   if (residual.defined()) added.emplace(residual, output);
+  const auto padded_bias = pad(bias, kernels);
   const Convolution convolution{.kernels = kernels,
-                                .pixels = pixels,
-                                .count = input.size(0) * pixels.rows * pixels.columns,
-                                .in = in,
-                                .out = out,
-                                .input = input.const_data_ptr<float>(),
+                                .first = source(input, stride, output),
+                                .second = std::nullopt,
+                                .count = pixels_of(output),
+                                .out = weights.out_channels(),
                                 .weights = weights.packed().const_data_ptr<float>(),
                                 .bias = padded_bias.const_data_ptr<float>(),
                                 .residual = added ? &*added : nullptr,
@@ -208,6 +231,23 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                                   .contiguous(at::MemoryFormat::ChannelsLast)
                             : residual;
   run_with_libtorch(convolution, enlarged.defined() ? enlarged.const_data_ptr<float>() : nullptr);
+}
+
+void pointwise_conv_of_two(const torch::Tensor& first, const torch::Tensor& second, int64_t stride,
+                           const PointwiseWeights& weights, const torch::Tensor& bias, bool relu,
+                           torch::Tensor& output, const Kernels<float>& kernels) {
+  const auto padded_bias = pad(bias, kernels);
+  Convolution{.kernels = kernels,
+              .first = source(first, 1, output),
+              .second = source(second, stride, output),
+              .count = pixels_of(output),
+              .out = weights.out_channels(),
+              .weights = weights.packed().const_data_ptr<float>(),
+              .bias = padded_bias.const_data_ptr<float>(),
+              .residual = nullptr,
+              .relu = relu,
+              .output = output.mutable_data_ptr<float>()}
+      .run();
 }
 
 }  // namespace cellroute::ops::cpu

@@ -17,4 +17,10 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                     bool relu, torch::Tensor& output,
                     const Kernels<float>& kernels = **usable_kernels<float>());
 
+/** The same of two inputs, by kernels with products of their own. */
+void pointwise_conv_of_two(const torch::Tensor& first, const torch::Tensor& second, int64_t stride,
+                           const PointwiseWeights& weights, const torch::Tensor& bias, bool relu,
+                           torch::Tensor& output,
+                           const Kernels<float>& kernels = **usable_kernels<float>());
+
 }  // namespace cellroute::ops::cpu

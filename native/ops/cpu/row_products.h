@@ -7,13 +7,20 @@ namespace cellroute::ops::cpu {
 /** Rows that are multiplied together: `rows` has whole groups of so many. */
 inline constexpr int64_t kRowsAtOnce = 6;
 
-/** Rows, wherever they lie, times a matrix, and what follows a convolution. */
-struct RowProducts {
+/** Rows, wherever they lie. */
+struct Rows {
   const float* const* rows;  // [count, rounded up to kRowsAtOnce]: `depth` values each
   int64_t offset;            // of all of them
   int64_t depth;
+};
+
+/** Rows, those of `second` behind those of `first`, times a matrix, and what follows a convolution.
+ */
+struct RowProducts {
+  Rows first;
+  Rows second;  // depth 0 for none
   int64_t count;
-  const float* weights;  // [panels][depth][panel], zeros behind the last column
+  const float* weights;  // [panels][depths][panel], zeros behind the last column
   int64_t columns;
   const float* bias;             // [columns], padded to whole panels; may be null
   const float* const* residual;  // `columns` for each row, added before ReLU; may be null

@@ -28,14 +28,19 @@ struct RowGroup {
   Vec second[kRows];
 
   void multiply() {
-    const float* weights = p.weights + column * p.depth;
-    const float* const* rows = p.rows + row;
+    const float* weights = p.weights + column * (p.first.depth + p.second.depth);
+    multiply_rows(p.first, weights);
+    multiply_rows(p.second, weights + p.first.depth * kPanel);
+  }
+
+  void multiply_rows(const Rows& some, const float* weights) {
+    const float* const* rows = some.rows + row;
     // The next rows are far away when they are met for the first time.
     const float* const* following = column == 0 && row + kRows < p.count ? rows + kRows : nullptr;
-    for (int64_t k = 0; k < p.depth; k += kLine) {
-      const int64_t from = p.offset + k, count = p.depth - k < kLine ? p.depth - k : kLine;
+    for (int64_t k = 0; k < some.depth; k += kLine) {
+      const int64_t from = some.offset + k, left = some.depth - k;
       if (following != nullptr) (fetch(following[R] + from), ...);
-      multiply_line({(rows[R] + from)...}, weights + k * kPanel, count);
+      multiply_line({(rows[R] + from)...}, weights + k * kPanel, left < kLine ? left : kLine);
     }
   }
 

@@ -52,13 +52,17 @@ struct Scheme<Bfloat16Bits> {
 
 int64_t points_of(int64_t side) { return (side + 2) * (side + 2); }
 
+// With our products, which read a block's tiles once for each panel of weights.
+constexpr int64_t kBlockTilesOfOurs = 48;
+
 /** Few enough tiles for the cache. */
 template <typename T>
-EvenBlocks blocks_of(int64_t tiles, int64_t points, int64_t channels, int64_t threads) {
+EvenBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points, int64_t channels,
+                     int64_t threads) {
   using S = Scheme<T>;
   const int64_t fitting = S::kBlockBytes / (points * channels * static_cast<int64_t>(sizeof(T)));
-  const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
-  return {tiles, most, S::kRowsAtOnce, threads};
+  const int64_t most = kernels.multiply_rows != nullptr ? kBlockTilesOfOurs : S::kBlockTiles;
+  return {tiles, std::clamp(fitting, S::kRowsAtOnce * 2, most), S::kRowsAtOnce, threads};
 }
 
 template <typename T>
@@ -113,24 +117,24 @@ struct Convolution {
   void multiply_rows(const TileOrder& order, int64_t width, const float* transformed,
                      const float* group, float* products) const {
     // Rows are read in whole groups, from wherever a range begins.
-    std::array<const float*, S::kBlockTiles + S::kRowsAtOnce> rows;
+    std::array<const float*, kBlockTilesOfOurs + S::kRowsAtOnce> rows;
     const int64_t last = blocks.largest() - 1;
     for (int64_t t = 0; t <= last + S::kRowsAtOnce; ++t) {
       rows.at(t) = transformed + std::min(t, last) * padded_channels;
     }
     for (int64_t p = 0; p < points; ++p) {
       const auto tiles = order.that_need(p);
-      kernels.multiply_rows({.rows = rows.data() + tiles.begin,
-                             .offset = p * input_plane(),
-                             .depth = padded_channels,
-                             .count = tiles.end - tiles.begin,
-                             .weights = group + p * padded_channels * width,
-                             .columns = width,
-                             .bias = nullptr,
-                             .residual = nullptr,
-                             .relu = false,
-                             .out = products + p * product_plane() + tiles.begin * width,
-                             .stride = width});
+      kernels.multiply_rows(
+          {.first = {rows.data() + tiles.begin, p * input_plane(), padded_channels},
+           .second = {},
+           .count = tiles.end - tiles.begin,
+           .weights = group + p * padded_channels * width,
+           .columns = width,
+           .bias = nullptr,
+           .residual = nullptr,
+           .relu = false,
+           .out = products + p * product_plane() + tiles.begin * width,
+           .stride = width});
     }
   }
 
@@ -248,7 +252,8 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
       .transforms = side == 2 ? kernels.small_tiles : kernels.large_tiles,
       .grid = grid,
       .points = points,
-      .blocks = blocks_of<T>(input.size(0) * grid.rows * grid.columns, points, padded_in, threads),
+      .blocks =
+          blocks_of(kernels, input.size(0) * grid.rows * grid.columns, points, padded_in, threads),
       .channels = weights.in_channels(),
       .padded_channels = padded_in,
       .out_channels = out_channels,
