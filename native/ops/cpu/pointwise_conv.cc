@@ -9,10 +9,10 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
-#include "ops/cpu/even_blocks.h"
 #include "ops/cpu/nearest.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
+#include "ops/cpu/shrinking_blocks.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -99,13 +99,13 @@ struct Convolution {
     const int64_t threads = loop_threads();
     const int64_t fitting = kBlockBytes / (depth() * static_cast<int64_t>(sizeof(float)));
     const int64_t most = std::clamp(fitting, kFewestPixels, kMostPixels);
-    const EvenBlocks blocks(count, most, kRowsAtOnce, threads);
+    const ShrinkingBlocks blocks(count, most, kRowsAtOnce, threads);
     BlockQueue queue(blocks.blocks());
     parallel_for(0, std::min(threads, blocks.blocks()), 1, [&](int64_t, int64_t) {
       std::vector<const float*> rows(blocks.largest()), more(blocks.largest()),
           sums(blocks.largest());
       queue.for_each(
-          [&](int64_t b) { run_block(blocks.begin(b), blocks.begin(b + 1), rows, more, sums); });
+          [&](int64_t b) { run_block(blocks.begin(b), blocks.end(b), rows, more, sums); });
     });
   }
 

@@ -9,9 +9,9 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
-#include "ops/cpu/even_blocks.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
+#include "ops/cpu/shrinking_blocks.h"
 #include "ops/cpu/tile_order.h"
 
 namespace cellroute::ops::cpu {
@@ -57,8 +57,8 @@ constexpr int64_t kBlockTilesOfOurs = 48;
 
 /** Few enough tiles for the cache. */
 template <typename T>
-EvenBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points, int64_t channels,
-                     int64_t threads) {
+ShrinkingBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points,
+                          int64_t channels, int64_t threads) {
   using S = Scheme<T>;
   const int64_t fitting = S::kBlockBytes / (points * channels * static_cast<int64_t>(sizeof(T)));
   const int64_t most = kernels.multiply_rows != nullptr ? kBlockTilesOfOurs : S::kBlockTiles;
@@ -85,7 +85,7 @@ struct Convolution {
   const TileTransforms<T>& transforms;
   TileGrid grid;
   int64_t points;
-  EvenBlocks blocks;
+  ShrinkingBlocks blocks;
   int64_t channels, padded_channels;
   int64_t out_channels, padded_out_channels;
   const Scalar *input, *zeros, *weights, *residual;
@@ -141,7 +141,7 @@ struct Convolution {
   /** Both scratch buffers have a plane for each point. */
   void run_block(int64_t block, Scalar* transformed, float* products) const {
     const int64_t first = blocks.begin(block);
-    const auto order = TileOrder::by_kind(grid, first, blocks.begin(block + 1) - first);
+    const auto order = TileOrder::by_kind(grid, first, blocks.end(block) - first);
     transforms.input({.maps = bits_of<T>(input),
                       .zeros = bits_of<T>(zeros),
                       .grid = grid,
