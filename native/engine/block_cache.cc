@@ -39,9 +39,7 @@ class CachingAllocator final : public c10::Allocator {
     const size_t whole = whole_pages(size);
     void* data = take(whole);
     if (data == nullptr) {
-      auto block = assemble(whole);
-      make_room(whole);
-      data = use(std::move(block));
+      data = use(new_block(whole));
     }
     return {data, data, &give, c10::Device(c10::DeviceType::CPU)};
   }
@@ -92,12 +90,24 @@ class CachingAllocator final : public c10::Allocator {
     return use_locked(std::move(block));
   }
 
+  /** What would else be held beyond the most that was ever in use is given back: before a block is
+   *  made, unless it is made of that. */
+  MappedBlock new_block(size_t size) {
+    if (!MappedBlock::can_move_pages()) {
+      make_room(size);
+      return MappedBlock(size);
+    }
+    auto block = assemble(size);
+    make_room(size);
+    return block;
+  }
+
   /** A new block, of pages that kept ones of other sizes have where those can be moved: the system
    *  clears what it gives, and that costs as much as the work done in it. */
   MappedBlock assemble(size_t size) {
     MappedBlock block(size);
     size_t filled = 0;
-    while (MappedBlock::can_move_pages() && size - filled >= MappedBlock::kPage) {
+    while (size - filled >= MappedBlock::kPage) {
       auto donor = kept_longest();
       if (!donor) break;
       filled = block.take_pages(*donor, filled);
@@ -106,19 +116,24 @@ class CachingAllocator final : public c10::Allocator {
     return block;
   }
 
+  /** Of those that have a huge page. */
   std::optional<MappedBlock> kept_longest() {
     const std::lock_guard lock(mutex_);
-    if (kept_.empty()) return std::nullopt;
-    std::optional<MappedBlock> block(std::move(kept_.front()));
-    kept_.pop_front();
+    const auto found = std::ranges::find_if(
+        kept_, [](const MappedBlock& block) { return block.size() >= MappedBlock::kPage; });
+    if (found == kept_.end()) return std::nullopt;
+    std::optional<MappedBlock> block(std::move(*found));
+    kept_.erase(found);
     kept_bytes_ -= block->size();
     return block;
   }
 
   void keep_again(MappedBlock block) {
     const std::lock_guard lock(mutex_);
-    kept_bytes_ += block.size();
+    if (!keeping_) return;
+    const size_t size = block.size();
     kept_.push_front(std::move(block));
+    kept_bytes_ += size;
   }
 
   /** Before so much new memory is asked for, gives back what would else be held beyond the most
@@ -137,9 +152,10 @@ class CachingAllocator final : public c10::Allocator {
   /** The lock is held. */
   void* use_locked(MappedBlock block) {
     void* data = block.data();
-    used_bytes_ += block.size();
-    most_used_ = std::max(most_used_, used_bytes_);
+    const size_t size = block.size();
     used_.emplace(data, std::move(block));
+    used_bytes_ += size;
+    most_used_ = std::max(most_used_, used_bytes_);
     return data;
   }
 
@@ -155,9 +171,10 @@ class CachingAllocator final : public c10::Allocator {
     if (found == used_.end()) return false;
     auto block = std::move(found->second);
     used_.erase(found);
-    used_bytes_ -= block.size();
-    kept_bytes_ += block.size();
+    const size_t size = block.size();
+    used_bytes_ -= size;
     kept_.push_back(std::move(block));
+    kept_bytes_ += size;
     dropped = drop_to(keeping_ ? spare(used_bytes_) : 0);
     return true;
   }

@@ -1,6 +1,7 @@
 #include "engine/mapped_block.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
@@ -11,6 +12,13 @@
 #endif
 
 namespace cellroute {
+namespace {
+
+#ifdef __linux__
+std::atomic<bool> moves_pages = true;
+#endif
+
+}  // namespace
 
 MappedBlock::MappedBlock(MappedBlock&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
@@ -33,6 +41,7 @@ MappedBlock::~MappedBlock() { unmap(); }
 // Not by malloc: after the first large block that is freed it takes others from its heap, which
 // holds on to what is free between two that are not.
 MappedBlock::MappedBlock(size_t size) : size_(size) {
+  stretches_.reserve(1);
   void* mapped =
       mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
@@ -49,10 +58,10 @@ MappedBlock::MappedBlock(size_t size) : size_(size) {
 }
 
 void MappedBlock::unmap() noexcept {
-  if (data_ != nullptr) munmap(data_, size_);
+  if (size_ > 0) munmap(data_, size_);
 }
 
-bool MappedBlock::can_move_pages() { return true; }
+bool MappedBlock::can_move_pages() { return moves_pages; }
 
 size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
   while (!donor.stretches_.empty()) {
@@ -66,15 +75,18 @@ size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
     const size_t count = std::min(pages, (size_ - filled) / kPage * kPage);
     if (count == 0 && pages > 0) break;
     if (count > 0) {
+      stretches_.reserve(stretches_.size() + 1);
       void* source = from.data + (pages - count);
       if (mremap(source, count, count, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + filled) ==
           MAP_FAILED) {
-        // What was mapped there is gone.
-        void* again = mmap(data_ + filled, count, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-        if (again == MAP_FAILED) throw std::bad_alloc();
+        moves_pages = false;
+        // Whether the range is still ours or, unmapped, already somebody else's cannot be known. It
+        // holds no memory: nobody has touched it.
+        const size_t size = size_;
+        size_ = filled;
         const MappedBlock given_up(std::move(donor));
-        break;
+        *this = MappedBlock(size);
+        return size;
       }
       donor.size_ -= count;
       from.size -= count;
@@ -92,12 +104,15 @@ size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
 #else
 
 MappedBlock::MappedBlock(size_t size) : size_(size) {
+  void* data = nullptr;
 #ifdef _WIN32
-  data_ = static_cast<char*>(_aligned_malloc(size, kPage));
+  data = _aligned_malloc(size, kPage);
 #else
-  data_ = static_cast<char*>(std::aligned_alloc(kPage, size));
+  // Not std::aligned_alloc, which some systems refuse a size that is no multiple of the page.
+  if (posix_memalign(&data, kPage, size) != 0) data = nullptr;
 #endif
-  if (data_ == nullptr) throw std::bad_alloc();
+  if (data == nullptr) throw std::bad_alloc();
+  data_ = static_cast<char*>(data);
 }
 
 void MappedBlock::unmap() noexcept {

@@ -22,12 +22,16 @@ class MappedBlock {
   void* data() const { return data_; }
   size_t size() const { return size_; }
 
-  /** Whether pages can go from one block to another without being cleared: on Linux. */
+  /** Whether pages can go from one block to another without being cleared: on Linux, as far as is
+   *  known. */
   static bool can_move_pages();
 
   /** Takes the donor's huge pages, with what they hold, for its own from `filled` bytes on, which
-   *  nobody has touched. Returns how far it is filled then; the donor keeps what is left over.
-   *  Throws std::bad_alloc. */
+   *  nobody has touched. Returns how far it is filled then. The donor keeps whole pages that are
+   *  left over; what it has beside them goes to the system. Where the system moves no pages after
+   *  all, nothing of what was taken is left: this block is a new one of the same size, "filled" to
+   *  its end, the donor is empty, and can_move_pages() says so from then on. Throws std::bad_alloc.
+   */
   size_t take_pages(MappedBlock& donor, size_t filled);
 
  private:

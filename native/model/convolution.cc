@@ -22,7 +22,8 @@ std::optional<Affine> fixed_affine(nn::Module& norm) {
   return Affine{scale, batch->bias - batch->running_mean * scale};
 }
 
-/** Whether Winograd's filtering does it, and does it faster: 3x3 at stride 1, in float32. */
+/** Whether Winograd's filtering does it, and does it faster: 3x3 at stride 1, in float32. Training
+ *  has it in large tiles alone. */
 bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
   const auto is = [](const auto& sides, int64_t value) {
     return sides->at(0) == value && sides->at(1) == value;

@@ -8,11 +8,12 @@
 namespace cellroute::ops {
 namespace {
 
-void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what) {
+void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what,
+           const char* op = "pointwise_conv") {
   TORCH_CHECK(tensor.sizes() == sizes && tensor.scalar_type() == torch::kFloat32 &&
                   tensor.device().is_cpu(),
-              "pointwise_conv: ", what, " must be float32 ", sizes, " on the CPU, got ",
-              tensor.scalar_type(), " ", tensor.sizes(), " on ", tensor.device());
+              op, ": ", what, " must be float32 ", sizes, " on the CPU, got ", tensor.scalar_type(),
+              " ", tensor.sizes(), " on ", tensor.device());
 }
 
 /** What a stride leaves of a side. */
@@ -73,9 +74,11 @@ torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor&
               b.sizes());
   TORCH_CHECK(stride > 0, "pointwise_conv_of_two: stride must be positive, got ", stride);
   const int64_t channels = weights.in_channels() - a.size(1);
-  check(a, {b.size(0), a.size(1), shrunk(b.size(2), stride), shrunk(b.size(3), stride)}, "a");
-  check(b, {b.size(0), channels, b.size(2), b.size(3)}, "b");
-  check(bias, {weights.out_channels()}, "bias");
+  constexpr auto kName = "pointwise_conv_of_two";
+  check(a, {b.size(0), a.size(1), shrunk(b.size(2), stride), shrunk(b.size(3), stride)}, "a",
+        kName);
+  check(b, {b.size(0), channels, b.size(2), b.size(3)}, "b", kName);
+  check(bias, {weights.out_channels()}, "bias", kName);
   const torch::NoGradGuard no_grad;
   auto output = torch::empty({a.size(0), weights.out_channels(), a.size(2), a.size(3)}, a.options(),
                              at::MemoryFormat::ChannelsLast);

@@ -93,7 +93,9 @@ TEST_CASE("block cache: any thread takes and gives") {
   for (size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([t, &wrong] {
       for (int i = 0; i < 50; ++i) {
-        const auto tensor = torch::full({300'000 + 1000 * i}, static_cast<double>(t));
+        // From 1 to 14 MB: most fit no other's memory, and take its pages.
+        const auto tensor = torch::full({300'000 * (1 + (i * 7 + static_cast<int64_t>(t)) % 12)},
+                                        static_cast<double>(t));
         if (!tensor.eq(static_cast<double>(t)).all().item<bool>()) ++wrong[t];
       }
     });

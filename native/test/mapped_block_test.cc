@@ -56,9 +56,13 @@ TEST_CASE("mapped block: takes the pages of others, and leaves them the rest") {
   }
   // What was not taken is the system's, cleared.
   CHECK(holds(bytes(block) + 7 * kPage, 4096, 0));
-  // Pages that were moved once can be moved again.
-  MappedBlock next(6 * kPage);
-  CHECK(next.take_pages(block, 0) == 6 * kPage);
+  // Pages that were moved once can be moved again, some of a stretch at a time.
+  MappedBlock two(2 * kPage);
+  CHECK(two.take_pages(block, 0) == 2 * kPage);
+  CHECK(holds(bytes(two), kPage, 23));
+  CHECK(block.size() == 5 * kPage);
+  MappedBlock next(4 * kPage);
+  CHECK(next.take_pages(block, 0) == 4 * kPage);
   CHECK(block.size() == kPage);
   CHECK(holds(bytes(block), kPage, 10));
   std::memset(next.data(), 1, next.size());

@@ -155,6 +155,22 @@ TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's s
   }
 }
 
+TEST_CASE("1x1 convolution of two: no pictures, no pixels; layouts and threads do not matter") {
+  if (!cellroute::ops::has_pointwise_conv_of_two()) return;
+  const PointwiseWeights weights(torch::randn({6, 7}));
+  const auto bias = torch::randn({6});
+  const auto run = [&](const torch::Tensor& a, const torch::Tensor& b) {
+    return cellroute::ops::pointwise_conv_of_two(a, b, 2, weights, bias, true);
+  };
+  CHECK(run(torch::zeros({0, 3, 3, 3}), torch::zeros({0, 4, 5, 5})).numel() == 0);
+  CHECK(run(torch::zeros({1, 3, 0, 3}), torch::zeros({1, 4, 0, 5})).numel() == 0);
+  const auto a = torch::randn({2, 3, 8, 9}), b = torch::randn({2, 4, 16, 17});
+  const auto expected = with_threads(1, [&] { return run(a, b); });
+  const auto last = at::MemoryFormat::ChannelsLast;
+  CHECK(
+      same(with_threads(3, [&] { return run(a.contiguous(last), b.contiguous(last)); }), expected));
+}
+
 TEST_CASE("1x1 convolution of two refuses what does not fit together") {
   if (!cellroute::ops::has_pointwise_conv_of_two()) return;
   const PointwiseWeights weights(torch::zeros({6, 7}));

@@ -14,7 +14,7 @@ struct Kernels {
   TileTransforms<T> small_tiles;
   void (*weighted_rows)(const WeightedRows<T>&);
   void (*finish_rows)(const FinishedRows<T>&);
-  TileTransforms<T> large_tiles = {};                      // float32 only, as these are too coarse
+  TileTransforms<T> large_tiles = {};                      // float32 only: too coarse in bfloat16
   void (*gradient_tiles)(const InputTiles<T>&) = nullptr;  // of the large ones: training
   // Null where LibTorch's products are used: in bfloat16, and where ours were not measured beside
   // them.

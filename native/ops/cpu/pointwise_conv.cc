@@ -12,7 +12,7 @@
 #include "ops/cpu/nearest.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/shrinking_blocks.h"
+#include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -99,7 +99,7 @@ struct Convolution {
     const int64_t threads = loop_threads();
     const int64_t fitting = kBlockBytes / (depth() * static_cast<int64_t>(sizeof(float)));
     const int64_t most = std::clamp(fitting, kFewestPixels, kMostPixels);
-    const ShrinkingBlocks blocks(count, most, kRowsAtOnce, threads);
+    const auto blocks = WorkBlocks::shrinking(count, most, kRowsAtOnce, threads);
     BlockQueue queue(blocks.blocks());
     parallel_for(0, std::min(threads, blocks.blocks()), 1, [&](int64_t, int64_t) {
       std::vector<const float*> rows(blocks.largest()), more(blocks.largest()),
@@ -182,12 +182,6 @@ Source source(const torch::Tensor& input, int64_t stride, const torch::Tensor& o
 
 int64_t pixels_of(const torch::Tensor& maps) { return maps.size(0) * maps.size(2) * maps.size(3); }
 
-/** With zeros for the columns that these kernels multiply besides. */
-torch::Tensor pad(const torch::Tensor& bias, const Kernels<float>& kernels) {
-  const int64_t columns = bias.size(0);
-  return torch::constant_pad_nd(bias, {0, padded_columns(columns, kernels.panel) - columns});
-}
-
 }  // namespace
 
 torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) {
@@ -211,14 +205,14 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                     bool relu, torch::Tensor& output, const Kernels<float>& kernels) {
   std::optional<Residual> added;
   if (residual.defined()) added.emplace(residual, output);
-  const auto padded_bias = pad(bias, kernels);
+  const auto with_padding = padded_bias(bias, kernels.panel);
   const Convolution convolution{.kernels = kernels,
                                 .first = source(input, stride, output),
                                 .second = std::nullopt,
                                 .count = pixels_of(output),
                                 .out = weights.out_channels(),
                                 .weights = weights.packed().const_data_ptr<float>(),
-                                .bias = padded_bias.const_data_ptr<float>(),
+                                .bias = with_padding.const_data_ptr<float>(),
                                 .residual = added ? &*added : nullptr,
                                 .relu = relu,
                                 .output = output.mutable_data_ptr<float>()};
@@ -236,14 +230,14 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
 void pointwise_conv_of_two(const torch::Tensor& first, const torch::Tensor& second, int64_t stride,
                            const PointwiseWeights& weights, const torch::Tensor& bias, bool relu,
                            torch::Tensor& output, const Kernels<float>& kernels) {
-  const auto padded_bias = pad(bias, kernels);
+  const auto with_padding = padded_bias(bias, kernels.panel);
   Convolution{.kernels = kernels,
               .first = source(first, 1, output),
               .second = source(second, stride, output),
               .count = pixels_of(output),
               .out = weights.out_channels(),
               .weights = weights.packed().const_data_ptr<float>(),
-              .bias = padded_bias.const_data_ptr<float>(),
+              .bias = with_padding.const_data_ptr<float>(),
               .residual = nullptr,
               .relu = relu,
               .output = output.mutable_data_ptr<float>()}

@@ -29,11 +29,11 @@ struct RowGroup {
 
   void multiply() {
     const float* weights = p.weights + column * (p.first.depth + p.second.depth);
-    multiply_rows(p.first, weights);
-    multiply_rows(p.second, weights + p.first.depth * kPanel);
+    multiply_by(weights, p.first);
+    if (p.second.depth > 0) multiply_by(weights + p.first.depth * kPanel, p.second);
   }
 
-  void multiply_rows(const Rows& some, const float* weights) {
+  void multiply_by(const float* weights, const Rows& some) {
     const float* const* rows = some.rows + row;
     // The next rows are far away when they are met for the first time.
     const float* const* following = column == 0 && row + kRows < p.count ? rows + kRows : nullptr;

@@ -26,7 +26,8 @@ class TileOrder {
     int64_t begin, end;
   };
 
-  /** The tiles in the list that need a point of the large ones' 36. */
+  /** The tiles in the list that need a point, of 36 in large tiles. All need those of small ones,
+   *  which are never short. */
   Range that_need(int64_t point) const;
 
  private:

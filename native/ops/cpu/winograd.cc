@@ -1,6 +1,5 @@
 #include "ops/cpu/winograd.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
@@ -11,8 +10,8 @@
 #include "ops/cpu/block_queue.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/shrinking_blocks.h"
 #include "ops/cpu/tile_order.h"
+#include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -57,12 +56,17 @@ constexpr int64_t kBlockTilesOfOurs = 48;
 
 /** Few enough tiles for the cache. */
 template <typename T>
-ShrinkingBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points,
-                          int64_t channels, int64_t threads) {
+WorkBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points, int64_t channels,
+                     int64_t threads) {
   using S = Scheme<T>;
   const int64_t fitting = S::kBlockBytes / (points * channels * static_cast<int64_t>(sizeof(T)));
-  const int64_t most = kernels.multiply_rows != nullptr ? kBlockTilesOfOurs : S::kBlockTiles;
-  return {tiles, std::clamp(fitting, S::kRowsAtOnce * 2, most), S::kRowsAtOnce, threads};
+  if (kernels.multiply_rows != nullptr) {
+    const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, kBlockTilesOfOurs);
+    return WorkBlocks::shrinking(tiles, most, S::kRowsAtOnce, threads);
+  }
+  // LibTorch's products are of whole blocks, whatever there is.
+  const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
+  return WorkBlocks::even(tiles, most, S::kRowsAtOnce, threads);
 }
 
 template <typename T>
@@ -85,7 +89,7 @@ struct Convolution {
   const TileTransforms<T>& transforms;
   TileGrid grid;
   int64_t points;
-  ShrinkingBlocks blocks;
+  WorkBlocks blocks;
   int64_t channels, padded_channels;
   int64_t out_channels, padded_out_channels;
   const Scalar *input, *zeros, *weights, *residual;
@@ -101,7 +105,7 @@ struct Convolution {
                 const Scalar* group, float* products) const {
     if constexpr (std::is_same_v<T, float>) {
       if (kernels.multiply_rows != nullptr) {
-        multiply_rows(order, width, transformed, group, products);
+        multiply_needed(order, width, transformed, group, products);
         return;
       }
     }
@@ -114,8 +118,8 @@ struct Convolution {
   }
 
   /** By our products, for the tiles that need a point. */
-  void multiply_rows(const TileOrder& order, int64_t width, const float* transformed,
-                     const float* group, float* products) const {
+  void multiply_needed(const TileOrder& order, int64_t width, const float* transformed,
+                       const float* group, float* products) const {
     // Rows are read in whole groups, from wherever a range begins.
     std::array<const float*, kBlockTilesOfOurs + S::kRowsAtOnce> rows;
     const int64_t last = blocks.largest() - 1;
@@ -245,7 +249,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
   const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
   const int64_t padded_out = padded_columns(out_channels, kernels.panel);
   const auto zeros = torch::zeros({weights.in_channels()}, input.options());
-  const auto padded_bias = torch::constant_pad_nd(bias, {0, padded_out - out_channels});
+  const auto with_padding = padded_bias(bias, kernels.panel);
 
   const Convolution<T> convolution{
       .kernels = kernels,
@@ -262,7 +266,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
       .zeros = zeros.template const_data_ptr<Scalar>(),
       .weights = weights.packed().const_data_ptr<Scalar>(),
       .residual = residual.defined() ? residual.const_data_ptr<Scalar>() : nullptr,
-      .bias = padded_bias.template const_data_ptr<float>(),
+      .bias = with_padding.template const_data_ptr<float>(),
       .relu = relu,
       .output = output.template mutable_data_ptr<Scalar>()};
 

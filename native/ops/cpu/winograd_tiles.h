@@ -22,7 +22,8 @@ struct TileGrid {
 
 /** Some of a grid's tiles, those of a kind together: short ones, of which the map has at most two
  *  rows or columns of four, need only four of the six points along that side. In this order the
- *  tiles that need a point are neighbours: short downwards, whole, short to the right, both. */
+ *  tiles that need a point are neighbours: short downwards, whole, short to the right, both. The
+ *  points that a tile does not need are neither written nor read. */
 struct TileList {
   const int64_t* tiles;  // where each is in the grid
   int64_t whole;         // where these begin,

@@ -1,0 +1,83 @@
+#include "infer/layers.h"
+
+#include <vector>
+
+#include "tensors.h"
+
+using cellroute::infer::Activation;
+using cellroute::infer::Affine;
+using cellroute::infer::ConvLayer;
+using cellroute::infer::ResidualSum;
+namespace ops = cellroute::ops;
+
+namespace {
+
+torch::Tensor maps(at::IntArrayRef sizes) {
+  return torch::randn(sizes).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+Affine affine(at::IntArrayRef sizes) {
+  const double inputs = static_cast<double>(sizes[1] * sizes[2] * sizes[3]);
+  return {torch::randn(sizes) / std::sqrt(inputs), torch::randn({sizes[0]})};
+}
+
+torch::Tensor reference(const torch::Tensor& input, const Affine& conv, int64_t stride) {
+  return torch::conv2d(input.to(torch::kFloat64), conv.weight.to(torch::kFloat64),
+                       conv.bias.to(torch::kFloat64), stride, conv.weight.size(2) / 2);
+}
+
+bool close(const torch::Tensor& actual, const torch::Tensor& expected, double tolerance) {
+  return actual.sizes() == expected.sizes() &&
+         torch::allclose(actual.to(torch::kFloat64), expected, tolerance, tolerance);
+}
+
+std::vector<torch::ScalarType> types() {
+  std::vector<torch::ScalarType> found{torch::kFloat32};
+  if (ops::winograd_supports(torch::kBFloat16)) found.push_back(torch::kBFloat16);
+  return found;
+}
+
+double tolerance(torch::ScalarType dtype) { return dtype == torch::kFloat32 ? 1e-4 : 6e-2; }
+
+}  // namespace
+
+TEST_CASE("layers: a 3x3 convolution of few channels, many and very many is the same convolution") {
+  torch::manual_seed(3);
+  for (const int64_t channels : {16, 64, 512, 600}) {
+    CAPTURE(channels);
+    const auto conv = affine({channels, channels, 3, 3});
+    const auto input = maps({1, channels, 9, 7});
+    const auto expected = reference(input, conv, 1).relu();
+    for (const auto dtype : types()) {
+      const ConvLayer layer(conv.weight, conv.bias, 1, Activation::kRelu, dtype);
+      CHECK(close(layer(input.to(dtype)), expected, tolerance(dtype)));
+    }
+  }
+}
+
+TEST_CASE(
+    "layers: large tiles up to 384 channels, and small ones where weights would be too many") {
+  const auto side = [](int64_t channels) {
+    return ops::fastest_winograd_side(channels, channels, torch::kFloat32);
+  };
+  CHECK(side(16) == 0);
+  CHECK(side(32) == 4);
+  CHECK(side(384) == 4);
+  // With products of our own.
+  CHECK(side(512) == (ops::has_pointwise_conv_of_two() ? 2 : 0));
+  CHECK(side(1024) == 0);
+}
+
+TEST_CASE("layers: a block's last convolution and its shortcut's, with their sum") {
+  torch::manual_seed(4);
+  const auto last = affine({40, 24, 1, 1}), shortcut = affine({40, 12, 1, 1});
+  for (const int64_t stride : {1, 2}) {
+    const auto input = maps({2, 12, 9, 6});
+    const auto inside = maps({2, 24, (9 + stride - 1) / stride, (6 + stride - 1) / stride});
+    const auto expected = (reference(inside, last, 1) + reference(input, shortcut, stride)).relu();
+    for (const auto dtype : types()) {
+      const ResidualSum sum(last, shortcut, stride, dtype);
+      CHECK(close(sum(inside.to(dtype), input.to(dtype)), expected, tolerance(dtype)));
+    }
+  }
+}
