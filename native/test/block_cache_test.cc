@@ -92,10 +92,10 @@ TEST_CASE("block cache: any thread takes and gives") {
   std::vector<int> wrong(4, 0);
   for (size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([t, &wrong] {
-      for (int i = 0; i < 50; ++i) {
+      for (int64_t i = 0; i < 50; ++i) {
         // From 1 to 14 MB: most fit no other's memory, and take its pages.
-        const auto tensor = torch::full({300'000 * (1 + (i * 7 + static_cast<int64_t>(t)) % 12)},
-                                        static_cast<double>(t));
+        const int64_t parts = 1 + (i * 7 + static_cast<int64_t>(t)) % 12;
+        const auto tensor = torch::full({300'000 * parts}, static_cast<double>(t));
         if (!tensor.eq(static_cast<double>(t)).all().item<bool>()) ++wrong[t];
       }
     });
