@@ -190,13 +190,21 @@ void input_tiles_of_a_kind(const InputTiles<typename Down::Value>& tiles, int64_
   }
 }
 
+/** Calls fn<Down, Right>(begin, end) for the tiles of each kind in a list. */
+template <typename Whole, typename Short, typename F>
+void for_each_kind(const TileList& list, F&& fn) {
+  fn.template operator()<Short, Whole>(0, list.whole);
+  fn.template operator()<Whole, Whole>(list.whole, list.right);
+  fn.template operator()<Whole, Short>(list.right, list.corner);
+  fn.template operator()<Short, Short>(list.corner, list.count);
+}
+
 template <typename Whole, typename Short>
 void input_tiles(const InputTiles<typename Whole::Value>& tiles) {
-  const auto& list = tiles.list;
-  input_tiles_of_a_kind<Short, Whole>(tiles, 0, list.whole);
-  input_tiles_of_a_kind<Whole, Whole>(tiles, list.whole, list.right);
-  input_tiles_of_a_kind<Whole, Short>(tiles, list.right, list.corner);
-  input_tiles_of_a_kind<Short, Short>(tiles, list.corner, list.count);
+  for_each_kind<Whole, Short>(tiles.list,
+                              [&]<typename Down, typename Right>(int64_t begin, int64_t end) {
+                                input_tiles_of_a_kind<Down, Right>(tiles, begin, end);
+                              });
 }
 
 /** The gradient of the output's tiles, none of them taken as short, by the transposed transform of
@@ -277,11 +285,10 @@ void output_tiles_of_a_kind(const OutputTiles<typename Down::Value>& tiles, int6
 
 template <typename Whole, typename Short>
 void output_tiles(const OutputTiles<typename Whole::Value>& tiles) {
-  const auto& list = tiles.list;
-  output_tiles_of_a_kind<Short, Whole>(tiles, 0, list.whole);
-  output_tiles_of_a_kind<Whole, Whole>(tiles, list.whole, list.right);
-  output_tiles_of_a_kind<Whole, Short>(tiles, list.right, list.corner);
-  output_tiles_of_a_kind<Short, Short>(tiles, list.corner, list.count);
+  for_each_kind<Whole, Short>(tiles.list,
+                              [&]<typename Down, typename Right>(int64_t begin, int64_t end) {
+                                output_tiles_of_a_kind<Down, Right>(tiles, begin, end);
+                              });
 }
 
 constexpr TileTransforms<float> kLargeTiles{input_tiles<LargePoints, ShortPoints>,
