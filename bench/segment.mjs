@@ -1,7 +1,7 @@
 // One picture through cellroute and through torchvision, in turns within one run: time and peak memory side by side.
 //
 //   PYTHON=/path/to/python node bench/segment.mjs PICTURE [--repeats 3] [--rounds 2] [--min-score 0.05]
-//                                                 [--detections 539] [--precision float32 | bfloat16 | auto]
+//                                                 [--detections 539] [--precision float32 | bfloat16 | int8 | auto]
 //                                                 [--stored WEIGHTS.safetensors] [--json FILE]
 //
 // Needs a built checkout (npm run build) and a Python with torch, torchvision, pycocotools, pillow and safetensors.

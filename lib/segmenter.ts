@@ -56,8 +56,9 @@ export interface LoadSegmenterOptions extends CallOptions {
   /**
    * What the network computes in; default `float32`. `bfloat16` has three digits: two to six times as fast on processors
    * that multiply it (Intel from Cooper Lake, AMD from Zen 4), and a few cells at the threshold may come or go; refused elsewhere.
-   * `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a GPU, and bfloat16
-   * where the processor has it.
+   * `int8` multiplies 1x1 convolutions and linear layers in 8 bits and the rest in float32, on x64 processors with AVX2 or
+   * AVX-512's VNNI. `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a
+   * GPU, and bfloat16 where the processor has it.
    */
   precision?: Precision | 'auto';
   /** Where the network computes; default `cpu`. */
@@ -65,7 +66,7 @@ export interface LoadSegmenterOptions extends CallOptions {
 }
 
 /** What a network computes in. */
-export type Precision = 'float32' | 'bfloat16' | 'float16' | 'tf32';
+export type Precision = 'float32' | 'bfloat16' | 'int8' | 'float16' | 'tf32';
 
 export const THRESHOLD_KEYS = [
   'minScore',
@@ -225,26 +226,37 @@ export class CellSegmenter {
 }
 
 function checkPrecision(precision: unknown = 'float32'): Precision | 'auto' {
-  return checkOneOf('precision', precision, ['float32', 'bfloat16', 'float16', 'tf32', 'auto']);
+  return checkOneOf('precision', precision, ['float32', 'bfloat16', 'int8', 'float16', 'tf32', 'auto']);
 }
 
 function choosePrecision(asked: Precision | 'auto', device: string): Precision {
-  if (device !== 'cpu') return asked === 'auto' ? 'float16' : asked;
-  if (asked === 'float32') return asked;
-  if (asked === 'float16' || asked === 'tf32') {
-    throw new CellrouteError(
-      'PLATFORM_UNSUPPORTED',
-      `Precision '${asked}' is a GPU's: load with device 'cuda', or with 'float32', 'bfloat16' or 'auto' on the CPU.`,
-      { option: 'precision', expected: 'float32, bfloat16 or auto', got: asked },
+  if (device !== 'cpu') {
+    if (asked !== 'int8') return asked === 'auto' ? 'float16' : asked;
+    throw unsupported(
+      asked,
+      "is the CPU's: load with device 'cpu'",
+      'float32, tf32, float16, bfloat16 or auto',
     );
   }
-  const { bfloat16 } = call(() => native().info());
-  if (asked === 'auto') return bfloat16 ? 'bfloat16' : 'float32';
-  if (bfloat16) return asked;
-  throw new CellrouteError(
+  if (asked === 'float32') return asked;
+  if (asked === 'float16' || asked === 'tf32') {
+    throw unsupported(asked, "is a GPU's: load with device 'cuda'", 'float32, bfloat16, int8 or auto');
+  }
+  const has = call(() => native().info());
+  if (asked === 'auto') return has.bfloat16 ? 'bfloat16' : 'float32';
+  if (has[asked]) return asked;
+  throw unsupported(asked, 'is nothing that this processor multiplies: load on another', 'float32 or auto');
+}
+
+function unsupported(asked: Precision, why: string, expected: string): CellrouteError {
+  return new CellrouteError(
     'PLATFORM_UNSUPPORTED',
-    "This processor does not multiply bfloat16: load with precision 'float32', or 'auto' to leave the choice to the machine.",
-    { option: 'precision', expected: 'float32', got: 'bfloat16' },
+    `Precision '${asked}' ${why}, or with precision ${expected}.`,
+    {
+      option: 'precision',
+      expected,
+      got: asked,
+    },
   );
 }
 

@@ -69,7 +69,7 @@ export function withPrecision(command: Command): Command {
         '--precision <type>',
         'what the segmenters compute in; auto is float16 on a GPU, bfloat16 where the processor has it',
       )
-        .choices(['float32', 'bfloat16', 'float16', 'tf32', 'auto'])
+        .choices(['float32', 'bfloat16', 'int8', 'float16', 'tf32', 'auto'])
         .default('float32'),
     )
     .addOption(

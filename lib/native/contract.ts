@@ -429,6 +429,8 @@ export interface NativeInfo {
   cuda: boolean;
   /** Whether the processor multiplies bfloat16, and LibTorch lets it. */
   bfloat16: boolean;
+  /** Whether there are products of 8 bits for the processor. */
+  int8: boolean;
 }
 
 export interface NativeAddon {
@@ -443,11 +445,11 @@ export interface NativeAddon {
   /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
   stopEngine(): void;
 
-  /** On the CPU bfloat16 only where `info` says that there is one, and float16 never. */
+  /** On the CPU bfloat16 and int8 only where `info` says that there is one, and float16 never. */
   loadMaskRCNN(
     config: MaskRCNNConfig,
     weights: NativeWeights,
-    precision: 'float32' | 'bfloat16' | 'float16',
+    precision: 'float32' | 'bfloat16' | 'float16' | 'int8',
     call: NativeCall,
   ): Promise<NativeLoaded>;
   loadClassifier(config: ClassifierConfig, weights: NativeWeights, call: NativeCall): Promise<NativeLoaded>;

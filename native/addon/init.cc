@@ -33,6 +33,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
     result.Set("cpuCapability", Napi::String::New(env, at::get_cpu_capability()));
     result.Set("cuda", Napi::Boolean::New(env, cuda::is_built_in()));
     result.Set("bfloat16", Napi::Boolean::New(env, infer::supports_bfloat16()));
+    result.Set("int8", Napi::Boolean::New(env, infer::supports_int8()));
     return result;
   });
 }

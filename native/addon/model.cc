@@ -21,7 +21,7 @@ torch::nn::Module& LoadedModel::module() const {
 
 infer::MaskRcnnPlan& LoadedModel::plan() {
   if (mask_rcnn.is_empty()) throw Error("NATIVE_FAILURE", "This network is not a Mask R-CNN");
-  if (!plan_) plan_ = std::make_unique<infer::MaskRcnnPlan>(mask_rcnn, precision);
+  if (!plan_) plan_ = std::make_unique<infer::MaskRcnnPlan>(mask_rcnn, products);
   return *plan_;
 }
 
@@ -44,10 +44,11 @@ Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded) {
 
 namespace {
 
-/** 'bfloat16' and 'float16' only where the caller asked whether there is one. */
+/** All but 'float32' only where the caller asked whether there is one. */
 torch::ScalarType read_precision(const Napi::Value& value) {
   const auto name = value.As<Napi::String>().Utf8Value();
   if (name == "float16") return torch::kFloat16;
+  if (name == "int8") return torch::kInt8;
   return name == "bfloat16" ? torch::kBFloat16 : torch::kFloat32;
 }
 
@@ -83,13 +84,14 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
 
 Napi::Value load_mask_rcnn(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return submit_load(info.Env(), read_weights(info[1]), CallOptions::read(info.Env(), info[3]),
-                       [config = read_mask_rcnn_config(info[0]), dtype = read_precision(info[2])] {
-                         auto model = std::make_shared<LoadedModel>();
-                         model->mask_rcnn = model::MaskRcnn(config);
-                         model->precision = dtype;
-                         return model;
-                       });
+    return submit_load(
+        info.Env(), read_weights(info[1]), CallOptions::read(info.Env(), info[3]),
+        [config = read_mask_rcnn_config(info[0]), products = read_precision(info[2])] {
+          auto model = std::make_shared<LoadedModel>();
+          model->mask_rcnn = model::MaskRcnn(config);
+          model->products = products;
+          return model;
+        });
   });
 }
 

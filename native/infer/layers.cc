@@ -79,22 +79,28 @@ torch::Tensor plain_conv(const torch::Tensor& input, const torch::Tensor& weight
 }  // namespace
 
 ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
-                     Activation activation, torch::ScalarType dtype)
+                     Activation activation, torch::ScalarType products)
     : stride_(stride), padding_(weight.size(2) / 2), relu_(activation == Activation::kRelu) {
-  const bool fits = weight.is_cpu() && weight.size(2) == 3 && weight.size(3) == 3 && stride == 1;
-  const int64_t side = fits ? ops::fastest_winograd_side(weight.size(1), weight.size(0), dtype) : 0;
+  const auto maps = type_of_maps(products);
+  const auto has_side = [&](int64_t side) {
+    return weight.size(2) == side && weight.size(3) == side;
+  };
+  const bool fits = weight.is_cpu() && has_side(3) && stride == 1;
+  const auto points = products == torch::kInt8 ? torch::kInt16 : products;
+  const int64_t side =
+      fits ? ops::fastest_winograd_side(weight.size(1), weight.size(0), points) : 0;
   if (side > 0) {
     bias_ = bias;
-    winograd_.emplace(weight, dtype, side);
+    winograd_.emplace(weight, points, side);
     return;
   }
-  if (weight.is_cpu() && weight.size(2) == 1 && weight.size(3) == 1 && dtype == torch::kFloat32) {
+  if (weight.is_cpu() && has_side(1) && maps == torch::kFloat32) {
     bias_ = bias;
-    pointwise_.emplace(weight.flatten(1));
+    pointwise_.emplace(weight.flatten(1), products);
     return;
   }
-  bias_ = bias.to(dtype);
-  const auto plain = weight.to(dtype);
+  bias_ = bias.to(maps);
+  const auto plain = weight.to(maps);
   const auto* operators = fused_for(plain);
   weight_ = operators ? operators->reorder_conv_weight.call(plain, {padding_, padding_},
                                                             {stride_, stride_}, {1, 1}, kGroups,
@@ -149,21 +155,21 @@ torch::Tensor ConvLayer::add_nearest(const torch::Tensor& input, const torch::Te
   return add(input, torch::upsample_nearest2d(sum, {side(2), side(3)}));
 }
 
-std::variant<ResidualSum::Together, ResidualSum::Apart> ResidualSum::pack(const Affine& last,
-                                                                          const Affine& shortcut,
-                                                                          int64_t stride,
-                                                                          torch::ScalarType dtype) {
-  if (last.weight.is_cpu() && dtype == torch::kFloat32 && ops::has_pointwise_conv_of_two()) {
-    const auto weight = torch::cat({last.weight.flatten(1), shortcut.weight.flatten(1)}, 1);
-    return Together{ops::PointwiseWeights(weight), last.bias + shortcut.bias, stride};
+std::variant<ResidualSum::Together, ResidualSum::Apart> ResidualSum::pack(
+    const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType products) {
+  if (last.weight.is_cpu() && type_of_maps(products) == torch::kFloat32 &&
+      ops::has_pointwise_conv_of_two(products)) {
+    return Together{
+        ops::PointwiseWeights({last.weight.flatten(1), shortcut.weight.flatten(1)}, products),
+        last.bias + shortcut.bias, stride};
   }
-  return Apart{ConvLayer(last.weight, last.bias, 1, Activation::kRelu, dtype),
-               ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, dtype)};
+  return Apart{ConvLayer(last.weight, last.bias, 1, Activation::kRelu, products),
+               ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, products)};
 }
 
 ResidualSum::ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride,
-                         torch::ScalarType dtype)
-    : convs_(pack(last, shortcut, stride, dtype)) {}
+                         torch::ScalarType products)
+    : convs_(pack(last, shortcut, stride, products)) {}
 
 torch::Tensor ResidualSum::operator()(const torch::Tensor& inside,
                                       const torch::Tensor& maps) const {
@@ -176,9 +182,13 @@ torch::Tensor ResidualSum::operator()(const torch::Tensor& inside,
 }
 
 LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
-                         Activation activation, torch::ScalarType dtype)
-    : relu_(activation == Activation::kRelu), bias_(bias.to(dtype)) {
-  const auto plain = weight.to(dtype).contiguous();
+                         Activation activation, torch::ScalarType products)
+    : relu_(activation == Activation::kRelu), bias_(bias.to(type_of_maps(products))) {
+  if (products == torch::kInt8) {
+    pointwise_.emplace(weight, products);
+    return;
+  }
+  const auto plain = weight.to(products).contiguous();
   const auto* operators = fused_for(plain);
   packed_ = operators != nullptr;
   weight_ = packed_ ? operators->reorder_linear_weight.call(plain, std::nullopt) : plain;
@@ -192,6 +202,12 @@ LinearLayer LinearLayer::unpacked(const Affine& affine, Activation activation) {
 }
 
 torch::Tensor LinearLayer::operator()(const torch::Tensor& input) const {
+  if (pointwise_) {
+    const auto pixels = input.unsqueeze(-1).unsqueeze(-1);
+    return ops::pointwise_conv(pixels, *pointwise_, bias_, /*stride=*/1, {}, /*in_place=*/false,
+                               relu_)
+        .flatten(1);
+  }
   if (packed_) {
     return fused_for(input)->linear.call(input, weight_, bias_, attribute(relu_), Scalars(), "");
   }

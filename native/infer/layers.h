@@ -17,13 +17,19 @@ namespace cellroute::infer {
 
 using model::Activation;
 
+/** What maps are made of in a plan of such products: float32 where products are int8. */
+inline torch::ScalarType type_of_maps(torch::ScalarType products) {
+  return products == torch::kInt8 ? torch::kFloat32 : products;
+}
+
 /** A convolution of stride 1 or more that pads by half its kernel, then the activation. In float32
  *  ours, Winograd and 1x1, where they are faster; LibTorch's fused oneDNN convolution elsewhere. */
 class ConvLayer {
  public:
-  /** weight [K, C, S, S] and bias [K], float32; `dtype` is float32 or bfloat16. */
+  /** weight [K, C, S, S] and bias [K], float32; `products` is float32, bfloat16, or int8, of
+   *  which 1x1 is; Winograd's points are then int16, for which 8 bits would be too coarse. */
   ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
-            Activation activation, torch::ScalarType dtype);
+            Activation activation, torch::ScalarType products);
 
   torch::Tensor operator()(const torch::Tensor& input) const;
 
@@ -55,7 +61,8 @@ class ConvLayer {
 class ResidualSum {
  public:
   /** `stride` is the shortcut's. */
-  ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType dtype);
+  ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride,
+              torch::ScalarType products);
 
   torch::Tensor operator()(const torch::Tensor& inside, const torch::Tensor& maps) const;
 
@@ -72,14 +79,15 @@ class ResidualSum {
   std::variant<Together, Apart> convs_;
 
   static std::variant<Together, Apart> pack(const Affine& last, const Affine& shortcut,
-                                            int64_t stride, torch::ScalarType dtype);
+                                            int64_t stride, torch::ScalarType products);
 };
 
-/** input [N, in] times weight [out, in] plus bias [out], then the activation. */
+/** input [N, in] times weight [out, in] plus bias [out], then the activation; by int8 where asked
+ *  for. */
 class LinearLayer {
  public:
   LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias, Activation activation,
-              torch::ScalarType dtype);
+              torch::ScalarType products);
 
   /** Multiplies by the weight where it lies, without a copy of its own. */
   static LinearLayer unpacked(const Affine& affine, Activation activation);
@@ -90,8 +98,9 @@ class LinearLayer {
   LinearLayer(bool relu, torch::Tensor bias, torch::Tensor weight);
 
   bool relu_;
-  bool packed_ = false;  // for oneDNN
   torch::Tensor bias_;
+  std::optional<ops::PointwiseWeights> pointwise_;  // of int8
+  bool packed_ = false;                             // for oneDNN
   torch::Tensor weight_;
 };
 

@@ -12,58 +12,61 @@ namespace cellroute::infer {
 namespace {
 
 std::vector<ConvLayer> conv_layers(const State& state, const std::string& prefix,
-                                   torch::ScalarType dtype) {
+                                   torch::ScalarType products) {
   std::vector<ConvLayer> layers;
   for (int i = 0;; ++i) {
     const auto key = prefix + std::to_string(i) + ".0";
     if (!state.has(key + ".weight")) return layers;
     const auto affine = affine_of(state, key);
-    layers.emplace_back(affine.weight, affine.bias, 1, Activation::kRelu, dtype);
+    layers.emplace_back(affine.weight, affine.bias, 1, Activation::kRelu, products);
   }
 }
 
-ConvLayer rpn_predictor(const State& state, torch::ScalarType dtype) {
+/** Never by int8: its few outputs cost little, and scores and boxes are read from them. */
+ConvLayer rpn_predictor(const State& state, torch::ScalarType products) {
   const auto affine =
       together(affine_of(state, "rpn.head.cls_logits"), affine_of(state, "rpn.head.bbox_pred"));
-  return {affine.weight, affine.bias, 1, Activation::kNone, dtype};
+  return {affine.weight, affine.bias, 1, Activation::kNone, type_of_maps(products)};
 }
 
-LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarType dtype) {
-  return {affine.weight, affine.bias, activation, dtype};
+LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarType products) {
+  return {affine.weight, affine.bias, activation, products};
 }
 
 /** Whether fc6 multiplies by the network's own weight, and so channel by channel: half of a box
  *  head's memory less than a packed copy, for one more copy of what is pooled. */
-bool shares_fc6(const State& state, torch::ScalarType dtype) {
-  return dtype == torch::kFloat32 && state.at("roi_heads.box_head.fc6.weight").is_cpu();
+bool shares_fc6(const State& state, torch::ScalarType products) {
+  return products == torch::kFloat32 && state.at("roi_heads.box_head.fc6.weight").is_cpu();
 }
 
 /** Elsewhere fc6 reads pooled features channels-last. */
-LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config, torch::ScalarType dtype) {
+LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config,
+                torch::ScalarType products) {
   auto affine = affine_of(state, "roi_heads.box_head.fc6");
-  if (shares_fc6(state, dtype)) return LinearLayer::unpacked(affine, Activation::kRelu);
+  if (shares_fc6(state, products)) return LinearLayer::unpacked(affine, Activation::kRelu);
   const int64_t side = config.box.output_size;
   affine.weight = affine.weight.view({-1, config.fpn_channels, side, side})
                       .permute({0, 2, 3, 1})
                       .reshape({affine.weight.size(0), -1});
-  return linear(affine, Activation::kRelu, dtype);
+  return linear(affine, Activation::kRelu, products);
 }
 
 /** Stride and kernel are 2, so that no two inputs meet in an output: every pixel times a matrix. */
-LinearLayer mask_upscale(const State& state, torch::ScalarType dtype) {
+LinearLayer mask_upscale(const State& state, torch::ScalarType products) {
   auto affine = affine_of(state, "roi_heads.mask_predictor.conv5_mask");
   const auto hidden = affine.weight.size(1);
   affine.weight = affine.weight.permute({2, 3, 1, 0}).reshape({4 * hidden, -1});
   affine.bias = affine.bias.repeat({4});
-  return linear(affine, Activation::kRelu, dtype);
+  return linear(affine, Activation::kRelu, products);
 }
 
-LinearLayer mask_predictor(const State& state, torch::ScalarType dtype) {
+/** As rpn_predictor. */
+LinearLayer mask_predictor(const State& state, torch::ScalarType products) {
   auto affine = affine_of(state, "roi_heads.mask_predictor.mask_fcn_logits");
   const int64_t foreground = affine.weight.size(0) - 1;
   affine.weight = affine.weight.flatten(1).narrow(0, 1, foreground);
   affine.bias = affine.bias.narrow(0, 1, foreground);
-  return linear(affine, Activation::kNone, dtype);
+  return linear(affine, Activation::kNone, type_of_maps(products));
 }
 
 /** Rows of channels: a view of channels-last maps. */
@@ -75,24 +78,26 @@ torch::Tensor rows(const torch::Tensor& maps) {
 
 bool supports_bfloat16() { return ops::winograd_supports(torch::kBFloat16); }
 
-MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype)
-    : MaskRcnnPlan(network, dtype, State(*network)) {}
+bool supports_int8() { return ops::pointwise_conv_supports_int8(); }
 
-MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, const State& state)
+MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products)
+    : MaskRcnnPlan(network, products, State(*network)) {}
+
+MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products, const State& state)
     : network_(std::move(network)),
-      dtype_(dtype),
-      body_(state, "backbone.body.", network_->config().backbone, dtype),
-      fpn_(state, "backbone.fpn.", network_->config().extra_level, dtype),
-      rpn_convs_(conv_layers(state, "rpn.head.conv.", dtype)),
-      rpn_predictor_(rpn_predictor(state, dtype)),
-      fc6_reads_channels_first_(shares_fc6(state, dtype)),
-      fc6_(fc6(state, network_->config(), dtype)),
-      fc7_(linear(affine_of(state, "roi_heads.box_head.fc7"), Activation::kRelu, dtype)),
+      products_(products),
+      body_(state, "backbone.body.", network_->config().backbone, products),
+      fpn_(state, "backbone.fpn.", network_->config().extra_level, products),
+      rpn_convs_(conv_layers(state, "rpn.head.conv.", products)),
+      rpn_predictor_(rpn_predictor(state, products)),
+      fc6_reads_channels_first_(shares_fc6(state, products)),
+      fc6_(fc6(state, network_->config(), products)),
+      fc7_(linear(affine_of(state, "roi_heads.box_head.fc7"), Activation::kRelu, products)),
       box_predictor_(together(affine_of(state, "roi_heads.box_predictor.cls_score"),
                               affine_of(state, "roi_heads.box_predictor.bbox_pred"))),
-      mask_convs_(conv_layers(state, "roi_heads.mask_head.", dtype)),
-      mask_upscale_(mask_upscale(state, dtype)),
-      mask_predictor_(mask_predictor(state, dtype)) {}
+      mask_convs_(conv_layers(state, "roi_heads.mask_head.", products)),
+      mask_upscale_(mask_upscale(state, products)),
+      mask_predictor_(mask_predictor(state, products)) {}
 
 torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
 
@@ -136,9 +141,9 @@ std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
   std::vector<torch::Tensor> returned;
   {
     const StageScope stage("backbone");
-    const auto layers = body_(
-        pictures.to(dtype_, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast),
-        progress);
+    const auto layers = body_(pictures.to(type_of_maps(products_), /*non_blocking=*/false,
+                                          /*copy=*/false, at::MemoryFormat::ChannelsLast),
+                              progress);
     for (const int64_t layer : network_->config().returned_layers) {
       returned.push_back(layers.at(layer - 1));
     }

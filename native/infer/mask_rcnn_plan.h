@@ -15,14 +15,17 @@ namespace cellroute::infer {
 /** Whether this processor multiplies bfloat16 faster than float32. */
 bool supports_bfloat16();
 
-/** A Mask R-CNN compiled for inference, for one type of values: norms folded into convolutions,
+/** Whether it multiplies int8 faster than float32. */
+bool supports_int8();
+
+/** A Mask R-CNN compiled for inference, for one type of products: norms folded into convolutions,
  *  weights packed, everything in channels-last, activations and sums fused. Gives what the
  * network's own modules give, but for rounding. */
 class MaskRcnnPlan final : public model::MaskRcnnParts {
  public:
-  /** `dtype` is float32, or bfloat16 where it is supported, or float16 on a GPU. Keeps the network,
-   *  and reads its weights now, on the device where they lie. */
-  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype);
+  /** `products` is float32, or bfloat16 or int8 where they are supported, or float16 on a GPU.
+   * Keeps the network, and reads its weights now, on the device where they lie. */
+  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products);
 
   std::vector<model::Detections> detect(const std::vector<torch::Tensor>& pictures,
                                         const model::DetectOptions& options, const Poll& poll);
@@ -50,7 +53,7 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
                               const std::vector<model::ImageSize>& pictures) override;
 
  private:
-  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType dtype, const State& state);
+  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products, const State& state);
 
   std::vector<model::Detections> run(const model::MaskRcnnFrame& frame,
                                      const std::vector<torch::Tensor>& pictures,
@@ -60,7 +63,7 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
   torch::Tensor hidden_of(const torch::Tensor& pooled) const;
 
   model::MaskRcnn network_;
-  torch::ScalarType dtype_;
+  torch::ScalarType products_;
   DevicePass device_pass_;
   ResNetPlan body_;
   PyramidPlan fpn_;

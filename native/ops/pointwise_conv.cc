@@ -19,21 +19,53 @@ void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what,
 /** What a stride leaves of a side. */
 int64_t shrunk(int64_t side, int64_t stride) { return (side + stride - 1) / stride; }
 
-}  // namespace
-
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight)
-    : PointwiseWeights(weight, cpu::best_panel()) {}
-
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel) {
+void check_weight(const torch::Tensor& weight) {
   TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 && weight.scalar_type() == torch::kFloat32 &&
                   weight.device().is_cpu(),
               "pointwise_conv: weight must be float32 [K, C] on the CPU, got ",
               weight.scalar_type(), " ", weight.sizes(), " on ", weight.device());
+}
+
+const cpu::IntegerKernels& best_int8_kernels() {
+  TORCH_CHECK(pointwise_conv_supports_int8(),
+              "pointwise_conv: this processor has no products of int8");
+  return **cpu::usable_int8_kernels();
+}
+
+}  // namespace
+
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, torch::ScalarType products)
+    : PointwiseWeights(at::TensorList(weight), products) {}
+
+PointwiseWeights::PointwiseWeights(at::TensorList weights, torch::ScalarType products)
+    : PointwiseWeights([&] {
+        if (products == torch::kInt8) return PointwiseWeights(weights, best_int8_kernels());
+        TORCH_CHECK(products == torch::kFloat32,
+                    "pointwise_conv: products must be float32 or int8, got ", products);
+        return PointwiseWeights(torch::cat(weights, 1), cpu::best_panel());
+      }()) {}
+
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel)
+    : in_channels_(weight.size(-1)), out_channels_(weight.size(0)) {
+  check_weight(weight);
   const torch::NoGradGuard no_grad;
-  in_channels_ = weight.size(1);
-  out_channels_ = weight.size(0);
   packed_ = cpu::pack_pointwise_weight(weight, panel);
 }
+
+PointwiseWeights::PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels)
+    : in_channels_(0), out_channels_(weights.front().size(0)) {
+  for (const auto& weight : weights) {
+    check_weight(weight);
+    TORCH_CHECK(weight.size(0) == out_channels_,
+                "pointwise_conv: weights must be of as many output channels, got ", weight.size(0),
+                " and ", out_channels_);
+    in_channels_ += weight.size(1);
+  }
+  const torch::NoGradGuard no_grad;
+  slices_ = cpu::pack_int8_weights(weights, kernels);
+}
+
+bool pointwise_conv_supports_int8() { return *cpu::usable_int8_kernels() != nullptr; }
 
 torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                              const torch::Tensor& bias, int64_t stride,
@@ -58,16 +90,23 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
   }
   if (output.numel() == 0) return output;
   TORCH_CHECK(!sum.defined() || sum.numel() > 0, "pointwise_conv: residual has no pixels");
-  cpu::pointwise_conv(channels_last(input), weights, bias, stride, sum, relu, output);
+  const auto maps = channels_last(input);
+  if (weights.products() == torch::kInt8) {
+    cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, sum, relu, output);
+  } else {
+    cpu::pointwise_conv(maps, weights, bias, stride, sum, relu, output);
+  }
   return output;
 }
 
-bool has_pointwise_conv_of_two() { return cpu::best_panel() > 0; }
+bool has_pointwise_conv_of_two(torch::ScalarType products) {
+  return products == torch::kInt8 ? pointwise_conv_supports_int8() : cpu::best_panel() > 0;
+}
 
 torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
                                     const PointwiseWeights& weights, const torch::Tensor& bias,
                                     bool relu) {
-  TORCH_CHECK(has_pointwise_conv_of_two(),
+  TORCH_CHECK(has_pointwise_conv_of_two(weights.products()),
               "pointwise_conv_of_two: this processor's kernels have no products of their own");
   TORCH_CHECK(a.dim() == 4 && b.dim() == 4,
               "pointwise_conv_of_two: inputs must be [N, C, H, W], got ", a.sizes(), " and ",
@@ -83,8 +122,12 @@ torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor&
   auto output = torch::empty({a.size(0), weights.out_channels(), a.size(2), a.size(3)}, a.options(),
                              at::MemoryFormat::ChannelsLast);
   if (output.numel() == 0) return output;
-  cpu::pointwise_conv_of_two(channels_last(a), channels_last(b), stride, weights, bias, relu,
-                             output);
+  const std::array<torch::Tensor, 2> maps{channels_last(a), channels_last(b)};
+  if (weights.products() == torch::kInt8) {
+    cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, {}, relu, output);
+  } else {
+    cpu::pointwise_conv_of_two(maps[0], maps[1], stride, weights, bias, relu, output);
+  }
   return output;
 }
 

@@ -2,25 +2,44 @@
 
 #include <torch/torch.h>
 
+#include <vector>
+
+#include "ops/cpu/int8_pointwise_conv.h"
+
 namespace cellroute::ops {
 
-/** Weights [K, C] of a 1x1 convolution in float32 as pointwise_conv wants them: packed, once. */
+/** Weights [K, C] of a 1x1 convolution in float32 as pointwise_conv wants them: packed, once.
+ *
+ *  `products` is float32, or int8: then weights are rounded to 8 bits of each output channel's
+ *  range, and so are values, when they are read, to those of each pixel's own; sums are exact.
+ *  Both have an error of up to 1/255 of that range. */
 class PointwiseWeights {
  public:
-  explicit PointwiseWeights(const torch::Tensor& weight);
+  explicit PointwiseWeights(const torch::Tensor& weight,
+                            torch::ScalarType products = torch::kFloat32);
+  /** Of each input of pointwise_conv_of_two, side by side. */
+  PointwiseWeights(at::TensorList weights, torch::ScalarType products);
   /** For kernels that are not the best: cpu::Kernels::panel. */
   PointwiseWeights(const torch::Tensor& weight, int64_t panel);
+  PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels);
 
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
+  torch::ScalarType products() const { return slices_.empty() ? torch::kFloat32 : torch::kInt8; }
   /** For the kernel: its own layout. */
   const torch::Tensor& packed() const { return packed_; }
+  /** The same of int8. */
+  const std::vector<cpu::Int8Slice>& slices() const { return slices_; }
 
  private:
   int64_t in_channels_;
   int64_t out_channels_;
   torch::Tensor packed_;
+  std::vector<cpu::Int8Slice> slices_;
 };
+
+/** Whether this processor multiplies 8 bits faster than float32. */
+bool pointwise_conv_supports_int8();
 
 /** 1x1 convolution without padding, and what follows it in one pass: relu(conv(input) + bias +
  *  residual).
@@ -34,8 +53,8 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
                              const torch::Tensor& bias, int64_t stride,
                              const torch::Tensor& residual, bool in_place, bool relu);
 
-/** Whether this processor's kernels have pointwise_conv_of_two. */
-bool has_pointwise_conv_of_two();
+/** Whether this processor's kernels have pointwise_conv_of_two with such products. */
+bool has_pointwise_conv_of_two(torch::ScalarType products);
 
 /** The sum of two 1x1 convolutions in one product, without a map between them: relu(first(a) +
  *  second(b) + bias), as a residual block with a convolution in its shortcut has it.

@@ -4,16 +4,17 @@
 #include <array>
 
 #include "ops/channels_last.h"
+#include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
 
 namespace cellroute::ops {
 namespace {
 
-void check_input(const torch::Tensor& input, int64_t channels, torch::ScalarType products) {
+void check_input(const torch::Tensor& input, int64_t channels, torch::ScalarType type) {
   TORCH_CHECK(input.dim() == 4 && input.size(1) == channels, "winograd_conv: input must be [N, ",
               channels, ", H, W], got ", input.sizes());
-  TORCH_CHECK(input.scalar_type() == products, "winograd_conv: input must be ", products, ", got ",
+  TORCH_CHECK(input.scalar_type() == type, "winograd_conv: input must be ", type, ", got ",
               input.scalar_type());
   TORCH_CHECK(input.device().is_cpu(), "winograd_conv: input must be on the CPU, got ",
               input.device());
@@ -78,25 +79,43 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
                                  int64_t side)
-    : WinogradWeights(weight, products, side, products == torch::kFloat32 ? cpu::best_panel() : 0) {
-}
+    : WinogradWeights([&] {
+        TORCH_CHECK(winograd_supports(products),
+                    "winograd_conv: this processor has no products of ", products);
+        if (products == torch::kInt16) {
+          return WinogradWeights(weight, side, **cpu::usable_int16_kernels());
+        }
+        const int64_t panel = products == torch::kFloat32 ? cpu::best_panel() : 0;
+        return WinogradWeights(weight, products, side, panel);
+      }()) {}
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
-                                 int64_t side, int64_t panel) {
-  check_weight(weight);
-  TORCH_CHECK(winograd_supports(products), "winograd_conv: this processor has no products of ",
-              products);
-  TORCH_CHECK(side == 2 || (side == 4 && products == torch::kFloat32),
-              "winograd_conv: a tile's side must be 2 or, in float32, 4, got ", side);
+                                 int64_t side, int64_t panel)
+    : WinogradWeights(weight, side) {
+  TORCH_CHECK(products == torch::kFloat32 || (products == torch::kBFloat16 && side == 2),
+              "winograd_conv: products must be float32, or bfloat16 with tiles of 2, got ",
+              products, " and ", side);
   const torch::NoGradGuard no_grad;
+  packed_ = cpu::pack_winograd_weight(weight, products, side, panel);
+}
+
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, int64_t side,
+                                 const cpu::IntegerKernels& kernels)
+    : WinogradWeights(weight, side) {
+  const torch::NoGradGuard no_grad;
+  integers_ = cpu::pack_int16_winograd_weight(weight, side, kernels);
+}
+
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, int64_t side) : side_(side) {
+  check_weight(weight);
+  TORCH_CHECK(side == 2 || side == 4, "winograd_conv: a tile's side must be 2 or 4, got ", side);
   in_channels_ = weight.size(1);
   out_channels_ = weight.size(0);
-  side_ = side;
-  packed_ = cpu::pack_winograd_weight(weight, products, side, panel);
 }
 
 bool winograd_supports(torch::ScalarType products) {
   if (products == torch::kFloat32) return true;
+  if (products == torch::kInt16) return *cpu::usable_int16_kernels() != nullptr;
   return products == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
 }
 
@@ -109,7 +128,7 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
   constexpr int64_t kMostWeightsOfSmall = int64_t{512} * 512;
   const int64_t weights = in_channels * out_channels;
   if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest) return 0;
-  if (products == torch::kFloat32) {
+  if (products != torch::kBFloat16) {
     if (weights <= kMostWeights) return 4;
     // With LibTorch's products not measured.
     return weights <= kMostWeightsOfSmall && cpu::best_panel() > 0 ? 2 : 0;
@@ -120,7 +139,7 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
-  check_input(input, weights.in_channels(), weights.products());
+  check_input(input, weights.in_channels(), weights.maps());
   check_bias(bias, weights.out_channels());
   const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), input.size(2),
                                      input.size(3)};

@@ -2,37 +2,55 @@
 
 #include <torch/torch.h>
 
+#include "ops/cpu/integer_matrix.h"
+
 namespace cellroute::ops {
 
 /** Weights [K, C, 3, 3] of a convolution as winograd_conv wants them: transformed and packed, once.
  *
- *  `products` is float32, or bfloat16, summed in float32. A tile has `side` x `side` outputs: 4 in
- *  F(4x4, 3x3), with 4 times fewer products than there are in a direct convolution and an error of
- *  about 2e-6 of the largest value; 2 in F(2x2, 3x3), with 2.25 times fewer and weights that are
- *  1.8 times the filters and not 4 times. For bfloat16 larger tiles would be too coarse. */
+ *  `products` is float32; or bfloat16, summed in float32; or int16, of float32 maps, summed
+ * exactly: points are spread over the 10 to 15 bits of which so many channels' sums fit 32. A tile
+ * has `side` x `side` outputs: 4 in F(4x4, 3x3), with 4 times fewer products than there are in a
+ * direct convolution and an error of about 2e-6 of the largest value; 2 in F(2x2, 3x3), with 2.25
+ * times fewer and weights that are 1.8 times the filters and not 4 times. For bfloat16 larger tiles
+ * would be too coarse, as they would for 8 bits. */
 class WinogradWeights {
  public:
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side);
   /** For kernels that are not the best: cpu::Kernels::panel. */
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side,
                   int64_t panel);
+  /** Of int16. */
+  WinogradWeights(const torch::Tensor& weight, int64_t side, const cpu::IntegerKernels& kernels);
 
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
   int64_t side() const { return side_; }
-  torch::ScalarType products() const { return packed_.scalar_type(); }
+  torch::ScalarType products() const {
+    return packed_.defined() ? packed_.scalar_type() : torch::kInt16;
+  }
+  /** What maps it is for. */
+  torch::ScalarType maps() const {
+    return products() == torch::kInt16 ? torch::kFloat32 : products();
+  }
   /** For the kernel: its own layout. */
   const torch::Tensor& packed() const { return packed_; }
+  /** The same of int16. */
+  const cpu::IntegerMatrix& integers() const { return integers_; }
 
  private:
+  /** Without any weights. */
+  WinogradWeights(const torch::Tensor& weight, int64_t side);
+
   int64_t in_channels_;
   int64_t out_channels_;
   int64_t side_;
   torch::Tensor packed_;
+  cpu::IntegerMatrix integers_;
 };
 
 /** Whether this processor has what these products need: float32 always, bfloat16 where it has
- *  instructions for it and LibTorch uses them. */
+ *  instructions for it and LibTorch uses them, int16 with AVX2 or AVX-512's VNNI. */
 bool winograd_supports(torch::ScalarType products);
 
 /** The side of the tiles by which winograd_conv is fastest on this processor for so many channels,
@@ -44,7 +62,7 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
 /** 3x3 convolution of stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray 2015),
  *  and what follows it in one pass: relu(conv(input) + bias + residual).
  *
- *  input [N, C, H, W], of the type of the weights' products; bias [K] float32; residual like the
+ *  input [N, C, H, W], of the type that the weights are for; bias [K] float32; residual like the
  *  result or undefined. Gives [N, K, H, W] of the input's type, channels-last, as the input best
  *  is. The same numbers for any number of threads. Not differentiable. */
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,

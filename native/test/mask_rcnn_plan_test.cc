@@ -49,17 +49,17 @@ double error(const torch::Tensor& actual, const torch::Tensor& expected) {
          expected.abs().max().item<double>();
 }
 
-void check_stages(const MaskRcnnConfig& config, torch::ScalarType dtype, double tolerance) {
+void check_stages(const MaskRcnnConfig& config, torch::ScalarType products, double tolerance) {
   const torch::InferenceMode inference;
   auto network = network_of(config);
-  MaskRcnnPlan plan(network, dtype);
+  MaskRcnnPlan plan(network, products);
   const auto batch = network->transform()({torch::rand({3, 75, 90}), torch::rand({3, 64, 96})});
 
   auto expected = network->backbone()(batch.tensors);
   auto levels = plan.pyramid(batch.tensors, {});
   REQUIRE(levels.size() == expected.size());
   for (size_t i = 0; i < levels.size(); ++i) {
-    CHECK((levels[i].scalar_type() == dtype));
+    CHECK((levels[i].scalar_type() == cellroute::infer::type_of_maps(products)));
     CHECK(error(levels[i], expected[i]) < tolerance);
   }
   const auto predictions = network->rpn()->head()(expected);
@@ -105,6 +105,15 @@ TEST_CASE("plan: bfloat16 stays near, where the processor has it") {
   for (const int64_t depth : {18, 50}) {
     for (const auto norm : {NormKind::kBatch, NormKind::kGroup}) {
       check_stages(eager_config(norm, depth), torch::kBFloat16, 0.1);
+    }
+  }
+}
+
+TEST_CASE("plan: int8 stays near, where the processor has it") {
+  if (!cellroute::infer::supports_int8()) return;
+  for (const int64_t depth : {18, 50}) {
+    for (const auto norm : {NormKind::kBatch, NormKind::kGroup}) {
+      check_stages(eager_config(norm, depth), torch::kInt8, 0.1);
     }
   }
 }

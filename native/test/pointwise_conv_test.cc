@@ -148,7 +148,7 @@ TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's s
                                  **kernels);
       CHECK(close(sum, expected));
     }
-    if (!cellroute::ops::has_pointwise_conv_of_two()) continue;
+    if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) continue;
     CHECK(close(cellroute::ops::pointwise_conv_of_two(a, second.input, c.stride,
                                                       PointwiseWeights(weight), bias, true),
                 expected));
@@ -156,7 +156,7 @@ TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's s
 }
 
 TEST_CASE("1x1 convolution of two: no pictures, no pixels; layouts and threads do not matter") {
-  if (!cellroute::ops::has_pointwise_conv_of_two()) return;
+  if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) return;
   const PointwiseWeights weights(torch::randn({6, 7}));
   const auto bias = torch::randn({6});
   const auto run = [&](const torch::Tensor& a, const torch::Tensor& b) {
@@ -172,7 +172,7 @@ TEST_CASE("1x1 convolution of two: no pictures, no pixels; layouts and threads d
 }
 
 TEST_CASE("1x1 convolution of two refuses what does not fit together") {
-  if (!cellroute::ops::has_pointwise_conv_of_two()) return;
+  if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) return;
   const PointwiseWeights weights(torch::zeros({6, 7}));
   const auto a = torch::zeros({1, 3, 3, 3}), b = torch::zeros({1, 4, 5, 5}),
              bias = torch::zeros({6});

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
 #include "ops/winograd_conv.h"
 #include "tensors.h"
@@ -68,17 +69,26 @@ double error(const torch::Tensor& actual, const torch::Tensor& expected) {
   return (actual.to(torch::kFloat64) - expected).abs().max().item<double>() / largest;
 }
 
-double tolerance(torch::ScalarType dtype) { return dtype == torch::kFloat32 ? 3e-5 : 2e-2; }
+double tolerance(torch::ScalarType products) {
+  if (products == torch::kFloat32) return 3e-5;
+  return products == torch::kInt16 ? 1e-2 : 2e-2;
+}
 
 /** Type of the products and side of a tile. */
 struct Form {
-  torch::ScalarType dtype;
+  torch::ScalarType products;
   int64_t side;
+
+  torch::ScalarType maps() const { return products == torch::kInt16 ? torch::kFloat32 : products; }
 };
 
 std::vector<Form> supported() {
   std::vector<Form> forms{{torch::kFloat32, 4}, {torch::kFloat32, 2}};
   if (winograd_supports(torch::kBFloat16)) forms.push_back({torch::kBFloat16, 2});
+  if (winograd_supports(torch::kInt16)) {
+    forms.push_back({torch::kInt16, 4});
+    forms.push_back({torch::kInt16, 2});
+  }
   return forms;
 }
 
@@ -100,7 +110,7 @@ void check_every_transform(torch::ScalarType dtype, int64_t side) {
 }
 
 torch::Tensor run(const Layer& l, const Form& form) {
-  return winograd_conv(l.input, WinogradWeights(l.weight, form.dtype, form.side), l.bias,
+  return winograd_conv(l.input, WinogradWeights(l.weight, form.products, form.side), l.bias,
                        l.residual, true);
 }
 
@@ -110,6 +120,29 @@ TEST_CASE("winograd: every instruction set equals the direct convolution in doub
   check_every_transform<float>(torch::kFloat32, 4);
   check_every_transform<float>(torch::kFloat32, 2);
   check_every_transform<cpu::Bfloat16Bits>(torch::kBFloat16, 2);
+}
+
+TEST_CASE("winograd: by integers every instruction set is near, and each tile by itself") {
+  for (const auto* const* kernels = cpu::usable_int16_kernels(); *kernels != nullptr; ++kernels) {
+    for (const int64_t side : {2, 4}) {
+      for (const auto& c : kCases) {
+        const auto l = layer(c);
+        const WinogradWeights weights(l.weight, side, **kernels);
+        CHECK((weights.products() == torch::kInt16));
+        const auto run = [&](const torch::Tensor& input, const torch::Tensor& residual, bool relu) {
+          return cpu::int16_winograd_conv(input, weights, l.bias, residual, relu, **kernels);
+        };
+        CHECK(error(run(l.input, {}, false), reference(l, false, false)) <
+              tolerance(torch::kInt16));
+        const auto sum = run(l.input, l.residual, true);
+        CHECK(error(sum, reference(l, true, true)) < tolerance(torch::kInt16));
+        const int64_t last = c.pictures - 1;
+        CHECK(same(run(channels_last(l.input.narrow(0, last, 1)),
+                       channels_last(l.residual.narrow(0, last, 1)), true),
+                   sum.narrow(0, last, 1)));
+      }
+    }
+  }
 }
 
 TEST_CASE("winograd: an identity filter in every position shifts the map") {
@@ -130,8 +163,8 @@ TEST_CASE("winograd: an identity filter in every position shifts the map") {
 
 TEST_CASE("winograd: the result is channels-last and of the input's type") {
   for (const auto& form : supported()) {
-    const auto result = run(layer(kCases[4], form.dtype), form);
-    CHECK((result.scalar_type() == form.dtype));
+    const auto result = run(layer(kCases[4], form.maps()), form);
+    CHECK((result.scalar_type() == form.maps()));
     CHECK(result.is_contiguous(at::MemoryFormat::ChannelsLast));
   }
 }
@@ -139,7 +172,7 @@ TEST_CASE("winograd: the result is channels-last and of the input's type") {
 TEST_CASE("winograd: layouts and threads do not matter") {
   for (const auto& form : supported()) {
     for (const auto& c : {kCases[4], kCases[7]}) {
-      auto l = layer(c, form.dtype);
+      auto l = layer(c, form.maps());
       const auto expected = with_threads(1, [&] { return run(l, form); });
       CHECK(same(with_threads(2, [&] { return run(l, form); }), expected));
       CHECK(same(with_threads(3, [&] { return run(l, form); }), expected));
@@ -154,11 +187,11 @@ TEST_CASE("winograd: layouts and threads do not matter") {
 }
 
 TEST_CASE("winograd: no pictures, no pixels") {
-  for (const auto& [dtype, side] : supported()) {
-    const WinogradWeights weights(torch::randn({5, 4, 3, 3}), dtype, side);
+  for (const auto& form : supported()) {
+    const WinogradWeights weights(torch::randn({5, 4, 3, 3}), form.products, form.side);
     for (const auto& sizes : {std::vector<int64_t>{0, 4, 6, 6}, {2, 4, 0, 6}, {2, 4, 6, 0}}) {
       const auto result =
-          winograd_conv(torch::empty(sizes, dtype), weights, torch::zeros({5}), {}, true);
+          winograd_conv(torch::empty(sizes, form.maps()), weights, torch::zeros({5}), {}, true);
       CHECK(result.sizes() == at::IntArrayRef({sizes[0], 5, sizes[2], sizes[3]}));
     }
   }
@@ -167,7 +200,7 @@ TEST_CASE("winograd: no pictures, no pixels") {
 TEST_CASE("winograd: what is not a number stays seen, within its tiles") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (const auto& form : supported()) {
-    auto l = layer({2, 16, 12, 12, 16}, form.dtype);
+    auto l = layer({2, 16, 12, 12, 16}, form.maps());
     l.input[0][3][6][6] = kNan;
     const auto result = run(l, form);
     CHECK(result[0].narrow(1, 5, 3).narrow(2, 5, 3).isnan().all().item<bool>());

@@ -4,7 +4,8 @@ import { native } from '../../lib/native/load.js';
 import { pictureBytes, rejection, testEnsemble } from '../support/sdk.js';
 
 const weights = join(testEnsemble, 'fluorescence.safetensors');
-const { bfloat16 } = native().info();
+const processor = native().info();
+const { bfloat16 } = processor;
 
 test('is float32 unless asked, or what the processor is best at', async () => {
   await using plain = await CellSegmenter.load(weights);
@@ -19,28 +20,41 @@ test('another name is refused with the choices', async () => {
   expect(error.message).toMatch(/float32.*bfloat16.*auto/);
 });
 
-(bfloat16 ? test.skip : test)('bfloat16 is refused where the processor lacks it', async () => {
-  expect(await rejection(CellSegmenter.load(weights, { precision: 'bfloat16' }))).toMatchObject({
-    code: 'PLATFORM_UNSUPPORTED',
+describe.each(['bfloat16', 'int8'] as const)('%s', (precision) => {
+  const has = processor[precision];
+
+  (has ? test.skip : test)('is refused where the processor lacks it', async () => {
+    expect(await rejection(CellSegmenter.load(weights, { precision }))).toMatchObject({
+      code: 'PLATFORM_UNSUPPORTED',
+      details: { option: 'precision', got: precision },
+    });
+  });
+
+  (has ? test : test.skip)('finds the cells that float32 finds', async () => {
+    await using exact = await CellSegmenter.load(weights);
+    await using short = await CellSegmenter.load(weights, { precision });
+    expect(short.precision).toBe(precision);
+    const picture = pictureBytes('small');
+    const { cells } = await exact.segment(picture);
+    const rounded = (await short.segment(picture)).cells;
+    const iou = cells.masks.iou(rounded.masks);
+    cells.scores.forEach((score, i) => {
+      // Near the threshold a cell may come or go.
+      if (score < 0.6) return;
+      const row = Array.from(iou.subarray(i * rounded.length, (i + 1) * rounded.length));
+      expect(Math.max(...row)).toBeGreaterThan(0.9);
+    });
+    expect(Math.abs(rounded.length - cells.length)).toBeLessThanOrEqual(3);
+    // It did compute in another type.
+    expect(Array.from(rounded.scores)).not.toEqual(Array.from(cells.scores));
   });
 });
 
-(bfloat16 ? test : test.skip)('bfloat16 finds the cells that float32 finds', async () => {
-  await using exact = await CellSegmenter.load(weights);
-  await using short = await CellSegmenter.load(weights, { precision: 'bfloat16' });
-  const picture = pictureBytes('small');
-  const { cells } = await exact.segment(picture);
-  const rounded = (await short.segment(picture)).cells;
-  const iou = cells.masks.iou(rounded.masks);
-  cells.scores.forEach((score, i) => {
-    // Near the threshold a cell may come or go.
-    if (score < 0.6) return;
-    const row = Array.from(iou.subarray(i * rounded.length, (i + 1) * rounded.length));
-    expect(Math.max(...row)).toBeGreaterThan(0.9);
+test.each(['float16', 'tf32'] as const)("%s is a GPU's", async (precision) => {
+  expect(await rejection(CellSegmenter.load(weights, { precision }))).toMatchObject({
+    code: 'PLATFORM_UNSUPPORTED',
+    details: { option: 'precision', got: precision },
   });
-  expect(Math.abs(rounded.length - cells.length)).toBeLessThanOrEqual(3);
-  // It did compute in another type.
-  expect(Array.from(rounded.scores)).not.toEqual(Array.from(cells.scores));
 });
 
 test('an ensemble hands it to its segmenters', async () => {

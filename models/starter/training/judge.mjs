@@ -1,6 +1,6 @@
 // Judges an ensemble on the validation pictures as a user would meet them: the router decides, its segmenter outlines.
 //
-//   node models/starter/training/judge.mjs --data DATA [--model FOLDER] --out FOLDER
+//   node models/starter/training/judge.mjs --data DATA [--model FOLDER] [--precision float32 | bfloat16 | int8] --out FOLDER
 //
 // DATA as for train.mjs; without a model, the starter as it is shipped. FOLDER gets scores.json and, for each type, the
 // best, the middle and the worst picture as PNGs, truth beside prediction.
@@ -10,13 +10,18 @@ import { parseArgs } from 'node:util';
 import { evaluate, openDataset, RoutedEnsemble, renderComparison } from 'cellroute';
 
 const { values } = parseArgs({
-  options: { data: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' } },
+  options: {
+    data: { type: 'string' },
+    model: { type: 'string' },
+    precision: { type: 'string' },
+    out: { type: 'string' },
+  },
 });
 if (!values.data || !values.out) throw new Error('--data and --out are needed');
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 
-const ensemble = await RoutedEnsemble.load(values.model);
+const ensemble = await RoutedEnsemble.load(values.model, { precision: values.precision });
 const items = [];
 for (const folder of ['nuclei', 't98g']) {
   const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });

@@ -1,4 +1,5 @@
 #include "ops/cpu/finished_rows_impl.h"
+#include "ops/cpu/integer_products_impl.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/row_products_impl.h"
 #include "ops/cpu/weighted_rows_impl.h"
@@ -13,5 +14,7 @@ const Kernels<float> kAvx2Kernels{kSmallTiles<float>,
                                   gradient_tiles<LargePoints>,
                                   multiply_rows,
                                   kPanel};
+
+const IntegerKernels kAvx2Int16Kernels = kIntegerKernels<Pairs>;
 
 }  // namespace cellroute::ops::cpu

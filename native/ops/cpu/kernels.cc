@@ -20,6 +20,21 @@ bool has_avx512_bfloat16() {
   return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
          at::native::cpublas::could_pack(at::kBFloat16);
 }
+
+bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+#endif
+
+using UsableIntegerKernels = std::array<const IntegerKernels*, 3>;
+
+#ifdef CELLROUTE_X86_KERNELS
+UsableIntegerKernels usable_integer_kernels(const IntegerKernels& vnni,
+                                            const IntegerKernels& avx2) {
+  UsableIntegerKernels found{};
+  size_t count = 0;
+  if (has_avx512_vnni()) found.at(count++) = &vnni;
+  if (has_avx2()) found.at(count++) = &avx2;
+  return found;
+}
 #endif
 
 }  // namespace
@@ -48,6 +63,25 @@ const Kernels<Bfloat16Bits>* const* usable_kernels() {
 #endif
     return found;
   }();
+  return usable.data();
+}
+
+const IntegerKernels* const* usable_int8_kernels() {
+#ifdef CELLROUTE_X86_KERNELS
+  // AVX2 multiplies bytes as integers of 16 bits.
+  static const auto usable = usable_integer_kernels(kAvx512Int8Kernels, kAvx2Int16Kernels);
+#else
+  static const UsableIntegerKernels usable{};
+#endif
+  return usable.data();
+}
+
+const IntegerKernels* const* usable_int16_kernels() {
+#ifdef CELLROUTE_X86_KERNELS
+  static const auto usable = usable_integer_kernels(kAvx512Int16Kernels, kAvx2Int16Kernels);
+#else
+  static const UsableIntegerKernels usable{};
+#endif
   return usable.data();
 }
 

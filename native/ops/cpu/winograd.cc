@@ -8,23 +8,17 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
+#include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
 #include "ops/cpu/tile_order.h"
+#include "ops/cpu/winograd_layout.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {
 namespace {
 
 using at::native::cpublas::brgemm;
-
-// Output channels multiplied at once. A block's products of so many stay in the cache until they
-// are transformed back; the weights of so many follow each other in memory.
-constexpr int64_t kChannelGroup = 64;
-
-// Between the planes of a block. Without it their rows meet in the same sets of the cache, and a
-// store is taken for one that a load still waits for.
-constexpr int64_t kPlaneGap = 4 * kTileChannels;
 
 /** What depends on the type of the products. */
 template <typename T>
@@ -48,11 +42,6 @@ struct Scheme<Bfloat16Bits> {
   // Two rows of the right-hand matrix interleaved, as the instructions want them.
   static constexpr bool kPairs = true;
 };
-
-int64_t points_of(int64_t side) { return (side + 2) * (side + 2); }
-
-// With our products, which read a block's tiles once for each panel of weights.
-constexpr int64_t kBlockTilesOfOurs = 48;
 
 /** Few enough tiles for the cache. */
 template <typename T>
@@ -299,6 +288,9 @@ template torch::Tensor winograd_conv_by(const Kernels<Bfloat16Bits>&, const torc
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
+  if (weights.products() == torch::kInt16) {
+    return int16_winograd_conv(input, weights, bias, residual, relu);
+  }
   if (weights.products() == torch::kFloat32) {
     return winograd_conv_by(**usable_kernels<float>(), input, weights, bias, residual, relu);
   }

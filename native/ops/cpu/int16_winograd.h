@@ -1,0 +1,22 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "ops/cpu/integer_matrix.h"
+#include "ops/cpu/kernels.h"
+#include "ops/winograd_conv.h"
+
+namespace cellroute::ops::cpu {
+
+/** weight [K, C, 3, 3] float32 transformed for tiles of `side`: [points, K, C], padded channels. */
+IntegerMatrix pack_int16_winograd_weight(const torch::Tensor& weight, int64_t side,
+                                         const IntegerKernels& kernels);
+
+/** As winograd_conv of float32, by integers of 16 bits where the points are multiplied: each tile's
+ *  values at a point are spread over as many as 32 bits hold sums of. */
+torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
+                                  const torch::Tensor& bias, const torch::Tensor& residual,
+                                  bool relu,
+                                  const IntegerKernels& kernels = **usable_int16_kernels());
+
+}  // namespace cellroute::ops::cpu

@@ -1,0 +1,212 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cfloat>
+#include <utility>
+
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/row_products.h"
+#include "ops/cpu/vec.h"
+
+namespace cellroute::ops::cpu {
+namespace {
+
+typedef int32_t Ints __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+/** Words of two integers of 16 bits. AVX2 has no others: its product of bytes adds two of them up
+ *  in 16 bits, which saturate. */
+struct Pairs {
+  static constexpr int64_t kValues = 2;
+
+#ifdef __AVX512VNNI__
+  static Ints add_products(Ints sums, Ints values, Ints weights) {
+    return Ints(_mm512_dpwssd_epi32(__m512i(sums), __m512i(values), __m512i(weights)));
+  }
+
+  static void store(std::byte* to, Vec integers) {
+    const __m256i halves = _mm512_maskz_cvtsepi32_epi16(kAll, rounded(integers));
+    __builtin_memcpy(to, &halves, sizeof(halves));
+  }
+#else
+  static Ints add_products(Ints sums, Ints values, Ints weights) {
+    return sums + Ints(_mm256_madd_epi16(__m256i(values), __m256i(weights)));
+  }
+
+  static void store(std::byte* to, Vec integers) {
+    const __m256i words = _mm256_cvtps_epi32(integers);
+    const __m128i halves =
+        _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    __builtin_memcpy(to, &halves, sizeof(halves));
+  }
+#endif
+
+#ifdef __AVX512VNNI__
+  // Of all lanes: GCC 12 takes what lies behind the unmasked forms for a read of nothing.
+  static constexpr __mmask16 kAll = 0xFFFF;
+
+  static __m512i rounded(Vec integers) { return _mm512_maskz_cvtps_epi32(kAll, __m512(integers)); }
+#endif
+};
+
+#ifdef __AVX512VNNI__
+/** Words of four bytes: of a row without a sign, of weights with one. */
+struct Quads {
+  static constexpr int64_t kValues = 4;
+
+  static Ints add_products(Ints sums, Ints values, Ints weights) {
+    return Ints(_mm512_dpbusd_epi32(__m512i(sums), __m512i(values), __m512i(weights)));
+  }
+
+  static void store(std::byte* to, Vec integers) {
+    const __m128i bytes = _mm512_maskz_cvtusepi32_epi8(Pairs::kAll, Pairs::rounded(integers));
+    __builtin_memcpy(to, &bytes, sizeof(bytes));
+  }
+};
+#endif
+
+constexpr int64_t kIntegerPanel = int64_t{2} * kLanes;
+
+inline Ints load_words(const std::byte* from) {
+  Ints value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+/** A word in each lane. */
+inline Ints spread(const std::byte* from) {
+  int32_t word;
+  __builtin_memcpy(&word, from, sizeof(word));
+  return word - Ints{};
+}
+
+/** Of a row: its values and, behind the last one, the first again. */
+inline Vec values_at(const QuantisedRow& row, int64_t k) {
+  if (row.depth - k >= kLanes) return load(row.values + k);
+  float rest[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) rest[i] = row.values[k + i < row.depth ? k + i : 0];
+  return load(rest);
+}
+
+struct Range {
+  float least, most;
+  bool finite;
+};
+
+inline Range range_of(const QuantisedRow& row) {
+  Vec low = values_at(row, 0), high = low;
+  Ints strange = low != low;  // a NaN is not less than anything
+  for (int64_t k = kLanes; k < row.depth; k += kLanes) {
+    const Vec values = values_at(row, k);
+    low = values < low ? values : low;
+    high = values > high ? values : high;
+    strange |= values != values;
+  }
+  float least = low[0], most = high[0];
+  int32_t any = strange[0];
+  for (int i = 1; i < kLanes; ++i) {
+    least = low[i] < least ? low[i] : least;
+    most = high[i] > most ? high[i] : most;
+    any |= strange[i];
+  }
+  return {least, most, any == 0 && most - least <= FLT_MAX};
+}
+
+template <typename Word>
+inline void quantise_row(const QuantisedRow& row) {
+  const Range range = range_of(row);
+  float step = (range.most - range.least) / row.levels.levels;
+  if (step < FLT_MIN) step = 0;  // nothing that can be divided by: all are the least
+  if (range.finite) {
+    *row.scale = {range.least - row.levels.least * step, step};
+  } else {
+    // Whatever the integers are.
+    const float nan = __builtin_nanf("");
+    *row.scale = {nan, nan};
+  }
+  const Vec low = range.least - Vec{}, least = row.levels.least - Vec{};
+  const Vec factor = (step > 0 ? 1 / step : 0) - Vec{};
+  for (int64_t k = 0; k < row.depth; k += kLanes) {
+    Word::store(row.words + k * kWordBytes / Word::kValues,
+                (values_at(row, k) - low) * factor + least);
+  }
+}
+
+// Rows are spelled out by an index sequence: arrays that loops run over do not stay in registers.
+template <typename Word, int64_t... R>
+struct IntegerGroup {
+  static constexpr int64_t kRows = sizeof...(R);
+
+  const IntegerProducts& p;
+  int64_t row;
+  int64_t column;
+  Ints first[kRows];
+  Ints second[kRows];
+
+  void multiply() {
+    const std::byte* rows = p.rows + row * p.row_bytes;
+    const std::byte* weights = p.weights + column * p.words * kWordBytes;
+    for (int64_t k = 0; k < p.words; ++k, weights += kIntegerPanel * kWordBytes) {
+      const Ints left = load_words(weights), right = load_words(weights + sizeof(Ints));
+      (add(first[R], second[R], spread(rows + R * p.row_bytes + k * kWordBytes), left, right), ...);
+    }
+  }
+
+  static void add(Ints& one, Ints& other, Ints values, Ints left, Ints right) {
+    one = Word::add_products(one, values, left);
+    other = Word::add_products(other, values, right);
+  }
+
+  /** What is added and written is far away, and wanted when the products are done. */
+  void fetch_written() const {
+    if (p.residual != nullptr) {
+      (__builtin_prefetch(p.residual[row + R] + column), ...);
+    } else {
+      (__builtin_prefetch(p.out + (row + R) * p.stride + column), ...);
+    }
+  }
+
+  /** Where rows or columns are fewer than were multiplied, only those. */
+  void write() const {
+    const Ints products[kRows][2] = {{first[R], second[R]}...};
+    for (int64_t r = 0; r < kRows && row + r < p.count; ++r) {
+      const RowScale scale = p.row_scales[row + r];
+      for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
+        const int64_t at = column + v * kLanes, left = p.columns - at;
+        Vec value =
+            __builtin_convertvector(products[r][v], Vec) * (load(p.steps + at) * scale.step) +
+            load(p.sums + at) * scale.zero;
+        if (p.bias != nullptr) value += load(p.bias + at);
+        cpu::write(p.out + (row + r) * p.stride + at, left < kLanes ? left : kLanes, value,
+                   p.residual == nullptr ? nullptr : p.residual[row + r] + at, p.relu);
+      }
+    }
+  }
+};
+
+template <typename Word, int64_t... R>
+inline void multiply_integer_group(const IntegerProducts& p, int64_t row, int64_t column,
+                                   std::integer_sequence<int64_t, R...> /*rows*/) {
+  IntegerGroup<Word, R...> group{.p = p, .row = row, .column = column, .first = {}, .second = {}};
+  if (row + group.kRows <= p.count) group.fetch_written();
+  group.multiply();
+  group.write();
+}
+
+/** A panel of the weights stays in the first cache while all rows pass it. */
+template <typename Word>
+inline void multiply_integers(const IntegerProducts& p) {
+  for (int64_t column = 0; column < p.columns; column += kIntegerPanel) {
+    for (int64_t row = 0; row < p.count; row += kRowsAtOnce) {
+      multiply_integer_group<Word>(p, row, column,
+                                   std::make_integer_sequence<int64_t, kRowsAtOnce>{});
+    }
+  }
+}
+
+template <typename Word>
+constexpr IntegerKernels kIntegerKernels{quantise_row<Word>, multiply_integers<Word>, kIntegerPanel,
+                                         Word::kValues};
+
+}  // namespace
+}  // namespace cellroute::ops::cpu
