@@ -22,6 +22,12 @@ export const rows = [
     goal: { atLeast: 5 },
   },
   {
+    id: 'r50-all-int8',
+    title: 'the same with all masks, int8',
+    against: 'its own float32',
+    goal: { atLeast: 1 },
+  },
+  {
     id: 'backbone-openvino',
     title: 'R50-FPN backbone alone, 800×1088, float32',
     against: 'OpenVINO',
@@ -56,6 +62,12 @@ export const rows = [
     title: 'starter network, 512×512, float32',
     against: 'torchvision',
     goal: { atLeast: 4 },
+  },
+  {
+    id: 'starter-int8',
+    title: 'starter network, 512×512, int8',
+    against: 'its own float32',
+    goal: { atLeast: 1 },
   },
   {
     id: 'train',

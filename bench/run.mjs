@@ -109,6 +109,7 @@ try {
     picture: join(folder, 'picture.png'),
     weights: join(folder, 'formula.safetensors'),
     bfloat16: loadNative().addon.info().bfloat16,
+    int8: loadNative().addon.info().int8,
     rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
     repeats: values.quick ? 1 : 2,
   };

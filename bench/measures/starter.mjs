@@ -4,24 +4,31 @@ import sharp from 'sharp';
 import { beside } from '../compare.mjs';
 import { inTurns, oursSegment, torchvisionSegment } from '../side.mjs';
 
-export const ids = ['starter'];
+export const ids = ['starter', 'starter-int8'];
 
-export async function run({ folder, source, rounds, repeats, log }) {
+export async function run({ wanted, folder, source, int8, rounds, repeats, log }) {
   const weights = join(import.meta.dirname, '../../test/ensemble/fluorescence.safetensors');
   const picture = join(folder, 'starter.png');
   await sharp(source).removeAlpha().extract({ left: 0, top: 0, width: 512, height: 512 }).toFile(picture);
-  log('starter: both in turns');
+  log('starter: all in turns');
   const minScore = 0.5;
-  const task = { picture, weights, precision: 'float32', options: { minScore, maskThreshold: 0.5 } };
+  const ours = (precision) => () =>
+    oursSegment({ picture, weights, precision, options: { minScore, maskThreshold: 0.5 } });
   const args = ['--stored', weights, '--min-score', String(minScore)];
   const sides = await inTurns(
     {
-      torchvision: () => torchvisionSegment(picture, args),
-      cellroute: () => oursSegment(task),
+      ...(wanted('starter') && { torchvision: () => torchvisionSegment(picture, args) }),
+      cellroute: ours('float32'),
+      ...(wanted('starter-int8') && int8 && { bytes: ours('int8') }),
     },
     rounds,
     // Short, so that more of them cost little.
     () => ({ warmup: 1, repeats: 4 * repeats }),
   );
-  return { results: { starter: () => beside(sides.cellroute, sides.torchvision) }, sides };
+  const results = {
+    starter: () => beside(sides.cellroute, sides.torchvision),
+    'starter-int8': () =>
+      int8 ? beside(sides.bytes, sides.cellroute) : { skipped: 'this processor has no products of int8' },
+  };
+  return { results, sides };
 }
