@@ -56,8 +56,8 @@ export interface LoadSegmenterOptions extends CallOptions {
   /**
    * What the network computes in; default `float32`. `bfloat16` has three digits: two to six times as fast on processors
    * that multiply it (Intel from Cooper Lake, AMD from Zen 4), and a few cells at the threshold may come or go; refused elsewhere.
-   * `int8` multiplies 1x1 convolutions and linear layers in 8 bits and the rest in float32, on x64 processors with AVX2 or
-   * AVX-512's VNNI. `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a
+   * `int8` multiplies 1x1 convolutions and linear layers in 8 bits, most 3x3 ones in 16 and the rest in float32, with x64
+   * processors that have AVX2; here too cells at the threshold may come or go; refused elsewhere. `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a
    * GPU, and bfloat16 where the processor has it.
    */
   precision?: Precision | 'auto';
@@ -229,7 +229,8 @@ function checkPrecision(precision: unknown = 'float32'): Precision | 'auto' {
   return checkOneOf('precision', precision, ['float32', 'bfloat16', 'int8', 'float16', 'tf32', 'auto']);
 }
 
-function choosePrecision(asked: Precision | 'auto', device: string): Precision {
+/** @internal */
+export function choosePrecision(asked: Precision | 'auto', device: string): Precision {
   if (device !== 'cpu') {
     if (asked !== 'int8') return asked === 'auto' ? 'float16' : asked;
     throw unsupported(
@@ -245,7 +246,8 @@ function choosePrecision(asked: Precision | 'auto', device: string): Precision {
   const has = call(() => native().info());
   if (asked === 'auto') return has.bfloat16 ? 'bfloat16' : 'float32';
   if (has[asked]) return asked;
-  throw unsupported(asked, 'is nothing that this processor multiplies: load on another', 'float32 or auto');
+  const others = has.int8 ? 'float32, int8 or auto' : 'float32 or auto';
+  throw unsupported(asked, 'has no products on this machine: load on another', others);
 }
 
 function unsupported(asked: Precision, why: string, expected: string): CellrouteError {

@@ -445,7 +445,7 @@ export interface NativeAddon {
   /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
   stopEngine(): void;
 
-  /** On the CPU bfloat16 and int8 only where `info` says that there is one, and float16 never. */
+  /** bfloat16 and int8 on the CPU only where `info` has them; int8 never on a GPU, float16 only there. */
   loadMaskRCNN(
     config: MaskRCNNConfig,
     weights: NativeWeights,

@@ -157,8 +157,7 @@ torch::Tensor ConvLayer::add_nearest(const torch::Tensor& input, const torch::Te
 
 std::variant<ResidualSum::Together, ResidualSum::Apart> ResidualSum::pack(
     const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType products) {
-  if (last.weight.is_cpu() && type_of_maps(products) == torch::kFloat32 &&
-      ops::has_pointwise_conv_of_two(products)) {
+  if (last.weight.is_cpu() && ops::has_pointwise_conv_of_two(products)) {
     return Together{
         ops::PointwiseWeights({last.weight.flatten(1), shortcut.weight.flatten(1)}, products),
         last.bias + shortcut.bias, stride};

@@ -22,12 +22,13 @@ inline torch::ScalarType type_of_maps(torch::ScalarType products) {
   return products == torch::kInt8 ? torch::kFloat32 : products;
 }
 
-/** A convolution of stride 1 or more that pads by half its kernel, then the activation. In float32
- *  ours, Winograd and 1x1, where they are faster; LibTorch's fused oneDNN convolution elsewhere. */
+/** A convolution of stride 1 or more that pads by half its kernel, then the activation. Where maps
+ *  are float32 ours, Winograd and 1x1, where they are faster; LibTorch's fused oneDNN convolution
+ *  elsewhere. */
 class ConvLayer {
  public:
-  /** weight [K, C, S, S] and bias [K], float32; `products` is float32, bfloat16, or int8, of
-   *  which 1x1 is; Winograd's points are then int16, for which 8 bits would be too coarse. */
+  /** weight [K, C, S, S] and bias [K], float32; `products` is float32, bfloat16, float16 on a GPU,
+   *  or int8: then 1x1 by 8 bits, and Winograd's points by 16, since 8 would be too coarse. */
   ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
             Activation activation, torch::ScalarType products);
 

@@ -15,7 +15,7 @@ namespace cellroute::infer {
 /** Whether this processor multiplies bfloat16 faster than float32. */
 bool supports_bfloat16();
 
-/** Whether it multiplies int8 faster than float32. */
+/** Whether there are products of int8 for it. */
 bool supports_int8();
 
 /** A Mask R-CNN compiled for inference, for one type of products: norms folded into convolutions,

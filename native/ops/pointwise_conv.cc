@@ -19,11 +19,16 @@ void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what,
 /** What a stride leaves of a side. */
 int64_t shrunk(int64_t side, int64_t stride) { return (side + stride - 1) / stride; }
 
-void check_weight(const torch::Tensor& weight) {
-  TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 && weight.scalar_type() == torch::kFloat32 &&
-                  weight.device().is_cpu(),
-              "pointwise_conv: weight must be float32 [K, C] on the CPU, got ",
-              weight.scalar_type(), " ", weight.sizes(), " on ", weight.device());
+void check_weights(at::TensorList weights) {
+  for (const auto& weight : weights) {
+    TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 &&
+                    weight.scalar_type() == torch::kFloat32 && weight.device().is_cpu(),
+                "pointwise_conv: weight must be float32 [K, C] on the CPU, got ",
+                weight.scalar_type(), " ", weight.sizes(), " on ", weight.device());
+    TORCH_CHECK(weight.size(0) == weights.front().size(0),
+                "pointwise_conv: weights must have as many output channels, got ", weight.size(0),
+                " and ", weights.front().size(0));
+  }
 }
 
 const cpu::IntegerKernels& best_int8_kernels() {
@@ -42,26 +47,24 @@ PointwiseWeights::PointwiseWeights(at::TensorList weights, torch::ScalarType pro
         if (products == torch::kInt8) return PointwiseWeights(weights, best_int8_kernels());
         TORCH_CHECK(products == torch::kFloat32,
                     "pointwise_conv: products must be float32 or int8, got ", products);
-        return PointwiseWeights(torch::cat(weights, 1), cpu::best_panel());
+        check_weights(weights);
+        return PointwiseWeights(weights.size() == 1 ? weights.front() : torch::cat(weights, 1),
+                                cpu::best_panel());
       }()) {}
 
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel)
-    : in_channels_(weight.size(-1)), out_channels_(weight.size(0)) {
-  check_weight(weight);
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel) {
+  check_weights(weight);
   const torch::NoGradGuard no_grad;
+  in_channels_ = weight.size(1);
+  out_channels_ = weight.size(0);
   packed_ = cpu::pack_pointwise_weight(weight, panel);
 }
 
-PointwiseWeights::PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels)
-    : in_channels_(0), out_channels_(weights.front().size(0)) {
-  for (const auto& weight : weights) {
-    check_weight(weight);
-    TORCH_CHECK(weight.size(0) == out_channels_,
-                "pointwise_conv: weights must be of as many output channels, got ", weight.size(0),
-                " and ", out_channels_);
-    in_channels_ += weight.size(1);
-  }
+PointwiseWeights::PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels) {
+  check_weights(weights);
   const torch::NoGradGuard no_grad;
+  for (const auto& weight : weights) in_channels_ += weight.size(1);
+  out_channels_ = weights.front().size(0);
   slices_ = cpu::pack_int8_weights(weights, kernels);
 }
 
@@ -100,7 +103,8 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
 }
 
 bool has_pointwise_conv_of_two(torch::ScalarType products) {
-  return products == torch::kInt8 ? pointwise_conv_supports_int8() : cpu::best_panel() > 0;
+  if (products == torch::kInt8) return pointwise_conv_supports_int8();
+  return products == torch::kFloat32 && cpu::best_panel() > 0;
 }
 
 torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,

@@ -11,8 +11,9 @@ namespace cellroute::ops {
 /** Weights [K, C] of a 1x1 convolution in float32 as pointwise_conv wants them: packed, once.
  *
  *  `products` is float32, or int8: then weights are rounded to 8 bits of each output channel's
- *  range, and so are values, when they are read, to those of each pixel's own; sums are exact.
- *  Both have an error of up to 1/255 of that range. */
+ *  largest, and so are values, when they are read, to those of each pixel's own range, of at most
+ *  2,048 channels together; sums are exact. They err by half a step: 1/254 of the largest weight,
+ *  1/510 of a pixel's range. */
 class PointwiseWeights {
  public:
   explicit PointwiseWeights(const torch::Tensor& weight,
@@ -32,13 +33,13 @@ class PointwiseWeights {
   const std::vector<cpu::Int8Slice>& slices() const { return slices_; }
 
  private:
-  int64_t in_channels_;
-  int64_t out_channels_;
+  int64_t in_channels_ = 0;
+  int64_t out_channels_ = 0;
   torch::Tensor packed_;
   std::vector<cpu::Int8Slice> slices_;
 };
 
-/** Whether this processor multiplies 8 bits faster than float32. */
+/** Whether there are products of 8 bits for this processor. */
 bool pointwise_conv_supports_int8();
 
 /** 1x1 convolution without padding, and what follows it in one pass: relu(conv(input) + bias +

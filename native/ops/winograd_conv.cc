@@ -130,8 +130,9 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
   if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest) return 0;
   if (products != torch::kBFloat16) {
     if (weights <= kMostWeights) return 4;
-    // With LibTorch's products not measured.
-    return weights <= kMostWeightsOfSmall && cpu::best_panel() > 0 ? 2 : 0;
+    // In float32 with LibTorch's products not measured.
+    const bool has_small = products == torch::kInt16 || cpu::best_panel() > 0;
+    return weights <= kMostWeightsOfSmall && has_small ? 2 : 0;
   }
   // With matrix registers a direct convolution multiplies faster than the tiles can be transformed.
   return weights <= kMostWeights && !cpu::has_matrix_registers() ? 2 : 0;

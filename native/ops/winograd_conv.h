@@ -9,11 +9,12 @@ namespace cellroute::ops {
 /** Weights [K, C, 3, 3] of a convolution as winograd_conv wants them: transformed and packed, once.
  *
  *  `products` is float32; or bfloat16, summed in float32; or int16, of float32 maps, summed
- * exactly: points are spread over the 10 to 15 bits of which so many channels' sums fit 32. A tile
- * has `side` x `side` outputs: 4 in F(4x4, 3x3), with 4 times fewer products than there are in a
- * direct convolution and an error of about 2e-6 of the largest value; 2 in F(2x2, 3x3), with 2.25
- * times fewer and weights that are 1.8 times the filters and not 4 times. For bfloat16 larger tiles
- * would be too coarse, as they would for 8 bits. */
+ * exactly: a tile's values at a point are spread, over their own range, over the 10 to 15 bits of
+ * which so many channels' sums fit 32. A tile has `side` x `side` outputs: 4 in F(4x4, 3x3), with 4
+ * times fewer products than there are in a direct convolution and an error of about 2e-6 of the
+ * largest value, with int16 about 2e-3; 2 in F(2x2, 3x3), with 2.25 times fewer, weights that
+ * are 1.8 times the filters and not 4 times, and with int16 a third of the error. For bfloat16
+ * larger tiles would be too coarse. */
 class WinogradWeights {
  public:
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side);
@@ -55,7 +56,7 @@ bool winograd_supports(torch::ScalarType products);
 
 /** The side of the tiles by which winograd_conv is fastest on this processor for so many channels,
  *  as measured against LibTorch's direct convolution with weights packed and ReLU fused
- *  (bench/README.md); 0 where that is faster. */
+ *  (bench/README.md), int16 as float32; 0 where that is faster. */
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
                               torch::ScalarType products);
 

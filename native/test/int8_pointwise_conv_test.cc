@@ -193,6 +193,27 @@ TEST_CASE("int8 1x1 convolution: in place, no pictures, no pixels, weights of ze
              bias.view({1, 5, 1, 1}).expand({1, 5, 6, 7})));
 }
 
+TEST_CASE(
+    "int8 1x1 convolution: in place with several slices, whose sums go through the residual") {
+  if (!supported()) return;
+  torch::manual_seed(10);
+  const auto input = maps({2, 4200, 9, 7}), bias = torch::randn({50});
+  const PointwiseWeights weights(weight(50, 4200), torch::kInt8);
+  REQUIRE(weights.slices().size() == 3);
+  auto residual = maps({2, 50, 9, 7});
+  const auto apart = pointwise_conv(input, weights, bias, 1, residual, /*in_place=*/false, true);
+  const auto sum = with_threads(3, [&] {
+    return pointwise_conv(input, weights, bias, 1, residual, /*in_place=*/true, true);
+  });
+  CHECK(sum.is_same(residual));
+  CHECK(same(sum, apart));
+  auto strange = input.clone();
+  strange[1][4199][8][6] = std::numeric_limits<float>::infinity();
+  const auto changed = pointwise_conv(strange, weights, bias, 1, {}, false, true);
+  CHECK(changed[1].select(1, 8).select(1, 6).isnan().all().item<bool>());
+  CHECK(changed.isnan().sum().item<int64_t>() == 50);
+}
+
 TEST_CASE("int8 1x1 convolution refuses weights that do not fit together") {
   if (!supported()) {
     CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 4}), torch::kInt8), c10::Error);

@@ -71,7 +71,8 @@ TEST_CASE("integers: a row is spread over its own range, whatever its length") {
       const auto row = torch::randn({depth}) * 3 - 1;
       const auto [words, scale] = quantise(row, form);
       const auto integers = written(words, depth, **form.kernels);
-      CHECK(cellroute::test::same(integers, integers_of(row, form.levels)));
+      // A compiler may fuse a product into a sum: halfway between two integers either is right.
+      CHECK((integers - integers_of(row, form.levels)).abs().max().item<float>() <= 1);
       CHECK(integers.min().item<float>() == form.levels.least);
       CHECK(integers.max().item<float>() == form.levels.least + form.levels.levels);
       CHECK((integers * scale.step + scale.zero - row).abs().max().item<float>() <

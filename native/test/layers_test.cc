@@ -69,6 +69,35 @@ TEST_CASE(
   // With products of our own.
   CHECK(side(512) == (ops::has_pointwise_conv_of_two(torch::kFloat32) ? 2 : 0));
   CHECK(side(1024) == 0);
+  if (!ops::winograd_supports(torch::kInt16)) return;
+  const auto of_integers = [](int64_t channels) {
+    return ops::fastest_winograd_side(channels, channels, torch::kInt16);
+  };
+  CHECK(of_integers(16) == 0);
+  CHECK(of_integers(384) == 4);
+  CHECK(of_integers(512) == 2);
+  CHECK(of_integers(1024) == 0);
+}
+
+TEST_CASE("layers: int8 rounds where it says that it does, and nowhere else") {
+  if (!ops::pointwise_conv_supports_int8()) return;
+  torch::manual_seed(6);
+  const auto differs = [](int64_t side, int64_t stride) {
+    const auto conv = affine({64, 64, side, side});
+    const auto input = maps({1, 64, 9, 7});
+    const auto found =
+        ConvLayer(conv.weight, conv.bias, stride, Activation::kNone, torch::kInt8)(input);
+    return (found - reference(input, conv, stride)).abs().max().item<double>();
+  };
+  CHECK(differs(1, 1) > 1e-3);  // 8 bits
+  CHECK(differs(3, 1) > 1e-4);  // 16, at Winograd's points
+  CHECK(differs(3, 1) < 1e-2);
+  CHECK(differs(3, 2) < 1e-4);  // float32
+  const auto linear = affine({17, 300, 1, 1});
+  const auto input = torch::randn({5, 300});
+  const LinearLayer layer(linear.weight.flatten(1), linear.bias, Activation::kNone, torch::kInt8);
+  const auto exact = torch::linear(input, linear.weight.flatten(1), linear.bias);
+  CHECK((layer(input) - exact).abs().max().item<double>() > 1e-3);
 }
 
 TEST_CASE("layers: a block's last convolution and its shortcut's, with their sum") {

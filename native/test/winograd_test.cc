@@ -145,6 +145,34 @@ TEST_CASE("winograd: by integers every instruction set is near, and each tile by
   }
 }
 
+TEST_CASE("winograd: by integers the largest sums fit, and rows that are not finite do no harm") {
+  if (!winograd_supports(torch::kInt16)) return;
+  for (const int64_t channels : {256, 530}) {
+    // Each product at each point is of the largest integers, and all of one sign.
+    const auto sign = torch::ones({channels});
+    sign.slice(0, 0, channels, 2).neg_();
+    const auto input = channels_last(sign.view({1, -1, 1, 1}).expand({1, channels, 10, 10}));
+    const auto weight = sign.view({1, -1, 1, 1}).expand({32, channels, 3, 3}).contiguous();
+    for (const int64_t side : {2, 4}) {
+      const WinogradWeights weights(weight, torch::kInt16, side);
+      const auto run = [&](const torch::Tensor& x) {
+        return winograd_conv(x, weights, torch::zeros({32}), {}, false);
+      };
+      const auto inner = run(input).slice(2, 1, 9).slice(3, 1, 9);
+      const auto expected = 9 * static_cast<double>(channels);
+      CHECK(((inner - expected).abs() < 2e-3 * expected).all().item<bool>());
+      for (const float strange :
+           {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        auto broken = input.clone(at::MemoryFormat::ChannelsLast);
+        broken[0][0][0][0] = strange;
+        const auto result = run(broken);
+        CHECK(result[0].slice(1, 0, 2).slice(2, 0, 2).isnan().all().item<bool>());
+        CHECK_FALSE(result[0].slice(1, 5).isnan().any().item<bool>());
+      }
+    }
+  }
+}
+
 TEST_CASE("winograd: an identity filter in every position shifts the map") {
   const auto map = torch::arange(1, 1 + 6 * 7, torch::kFloat32).view({1, 1, 6, 7});
   const auto padded = torch::constant_pad_nd(map, {1, 1, 1, 1});

@@ -6,6 +6,7 @@ import { diagnose } from '../../lib/native/doctor.js';
 import { findCudaAddon } from '../../lib/native/find.js';
 import { runtimeLibraries } from '../../lib/native/libraries.js';
 import { native } from '../../lib/native/load.js';
+import { choosePrecision } from '../../lib/segmenter.js';
 import { segmenterTraining } from '../../lib/trainer/config.js';
 import { rejection, testEnsemble } from '../support/sdk.js';
 
@@ -57,6 +58,17 @@ test.each(['float16', 'tf32'] as const)('%s is refused on the CPU', async (preci
     details: { option: 'precision', got: precision },
   });
   expect(error.message).toMatch(/device 'cuda'/);
+});
+
+test('int8 is refused on a GPU', () => {
+  expect(() => choosePrecision('int8', 'cuda:0')).toThrow(
+    expect.objectContaining({
+      code: 'PLATFORM_UNSUPPORTED',
+      message: expect.stringMatching(/device 'cpu'.*tf32/),
+      details: expect.objectContaining({ option: 'precision', got: 'int8' }),
+    }),
+  );
+  expect(choosePrecision('auto', 'cuda:0')).toBe('float16');
 });
 
 withoutCuda('doctor looks for no GPU that nobody asked for', async () => {

@@ -12,7 +12,7 @@
 #include "ops/cpu/round_up.h"
 #include "ops/cpu/tile_order.h"
 #include "ops/cpu/winograd.h"
-#include "ops/cpu/winograd_layout.h"
+#include "ops/cpu/winograd_maps.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {
@@ -27,64 +27,47 @@ int64_t largest_integer(int64_t depth) {
 
 /** What a thread keeps of a block. */
 struct Scratch {
-  Scratch(int64_t points, int64_t tiles, int64_t channels, int64_t bytes)
-      : tile(points * channels),
-        // Rows are multiplied in whole groups, from wherever a range begins.
-        values(points * (tiles + kRowsAtOnce) * bytes),
-        scales(points * (tiles + kRowsAtOnce)),
-        products(points * (tiles * kChannelGroup + kPlaneGap)) {}
-
-  std::vector<float> tile;  // [points][channels]
-  std::vector<std::byte> values;
-  std::vector<RowScale> scales;
-  std::vector<float> products;
+  std::vector<float> tile;        // [points][padded channels]
+  std::vector<std::byte> values;  // [points][rows][bytes]
+  std::vector<RowScale> scales;   // [points][rows]
+  std::vector<float> products;    // [points][product plane]
 };
 
 /** One convolution: what all its blocks share. */
 struct Convolution {
   const IntegerKernels& kernels;
-  const TileTransforms<float>& transforms;
-  TileGrid grid;
-  int64_t points;
-  WorkBlocks blocks;
-  int64_t channels, padded_channels;
-  int64_t out_channels, padded_out_channels;
-  const float *input, *zeros, *residual;
+  WinogradMaps<float> maps;
   const IntegerMatrix& weights;
-  const float* bias;
-  bool relu;
-  float* output;
 
-  int64_t bytes() const { return row_bytes(padded_channels, kernels); }
-  int64_t rows() const { return blocks.largest() + kRowsAtOnce; }
-  int64_t product_plane() const { return blocks.largest() * kChannelGroup + kPlaneGap; }
+  int64_t bytes() const { return row_bytes(maps.channels, kernels); }
+  /** Rows are multiplied in whole groups, from wherever a range begins. */
+  int64_t rows() const { return maps.blocks.largest() + kRowsAtOnce; }
 
-  Scratch scratch() const { return {points, blocks.largest(), padded_channels, bytes()}; }
+  Scratch scratch() const {
+    return {.tile = std::vector<float>(maps.points * maps.padded_channels),
+            .values = std::vector<std::byte>(maps.points * rows() * bytes()),
+            .scales = std::vector<RowScale>(maps.points * rows()),
+            .products = std::vector<float>(maps.points * maps.product_plane())};
+  }
 
   /** A tile after the other: its points stay in the first cache until they are integers. */
   void transform(const TileOrder& order, Scratch& scratch) const {
-    const auto largest = static_cast<float>(largest_integer(padded_channels));
+    const auto largest = static_cast<float>(largest_integer(maps.channels));
     const auto all = order.list();
     for (int64_t t = 0; t < all.count; ++t) {
       const auto from = [&](int64_t kind) -> int64_t { return t < kind ? 1 : 0; };
-      transforms.input({.maps = input,
-                        .zeros = zeros,
-                        .grid = grid,
-                        .list = {.tiles = all.tiles + t,
-                                 .whole = from(all.whole),
-                                 .right = from(all.right),
-                                 .corner = from(all.corner),
-                                 .count = 1},
-                        .channels = channels,
-                        .out = scratch.tile.data(),
-                        .padded = padded_channels,
-                        .plane = padded_channels});
-      for (int64_t p = 0; p < points; ++p) {
+      maps.transform({.tiles = all.tiles + t,
+                      .whole = from(all.whole),
+                      .right = from(all.right),
+                      .corner = from(all.corner),
+                      .count = 1},
+                     scratch.tile.data(), maps.padded_channels);
+      for (int64_t p = 0; p < maps.points; ++p) {
         const auto tiles = order.that_need(p);
         if (t < tiles.begin || t >= tiles.end) continue;
         const int64_t row = p * rows() + t;
-        kernels.quantise({.values = scratch.tile.data() + p * padded_channels,
-                          .depth = padded_channels,
+        kernels.quantise({.values = scratch.tile.data() + p * maps.padded_channels,
+                          .depth = maps.channels,
                           .levels = {.least = -largest, .levels = 2 * largest},
                           .words = scratch.values.data() + row * bytes(),
                           .scale = &scratch.scales[row]});
@@ -94,48 +77,34 @@ struct Convolution {
 
   /** `width` output channels from the k-th, at all points. */
   void multiply(const TileOrder& order, int64_t k, int64_t width, Scratch& scratch) const {
-    const int64_t words = row_words(padded_channels, kernels);
-    for (int64_t p = 0; p < points; ++p) {
+    const int64_t words = row_words(maps.channels, kernels);
+    for (int64_t p = 0; p < maps.points; ++p) {
       const auto tiles = order.that_need(p);
-      const int64_t row = p * rows() + tiles.begin, column = p * padded_out_channels + k;
-      kernels.multiply({.rows = scratch.values.data() + row * bytes(),
-                        .row_bytes = bytes(),
-                        .row_scales = scratch.scales.data() + row,
-                        .count = tiles.end - tiles.begin,
-                        .words = words,
-                        .weights = static_cast<const std::byte*>(weights.words.const_data_ptr()) +
-                                   column * words * kWordBytes,
-                        .steps = weights.steps.const_data_ptr<float>() + column,
-                        .sums = weights.sums.const_data_ptr<float>() + column,
-                        .columns = width,
-                        .bias = nullptr,
-                        .residual = nullptr,
-                        .relu = false,
-                        .out = scratch.products.data() + p * product_plane() + tiles.begin * width,
-                        .stride = width});
+      const int64_t row = p * rows() + tiles.begin, column = p * maps.padded_out_channels + k;
+      kernels.multiply(
+          {.rows = scratch.values.data() + row * bytes(),
+           .row_bytes = bytes(),
+           .row_scales = scratch.scales.data() + row,
+           .count = tiles.end - tiles.begin,
+           .words = words,
+           .weights = static_cast<const std::byte*>(weights.words.const_data_ptr()) +
+                      column * words * kWordBytes,
+           .steps = weights.steps.const_data_ptr<float>() + column,
+           .sums = weights.sums.const_data_ptr<float>() + column,
+           .columns = width,
+           .bias = nullptr,
+           .residual = nullptr,
+           .relu = false,
+           .out = scratch.products.data() + p * maps.product_plane() + tiles.begin * width,
+           .stride = width});
     }
   }
 
   void run_block(int64_t block, Scratch& scratch) const {
-    const int64_t first = blocks.begin(block);
-    const auto order = TileOrder::by_kind(grid, first, blocks.end(block) - first);
+    const auto order = maps.order_of(block);
     transform(order, scratch);
-    for (int64_t k = 0; k < padded_out_channels; k += kChannelGroup) {
-      const int64_t width = std::min(kChannelGroup, padded_out_channels - k);
-      multiply(order, k, width, scratch);
-      transforms.output({.products = scratch.products.data(),
-                         .padded = width,
-                         .plane = product_plane(),
-                         .grid = grid,
-                         .list = order.list(),
-                         .channels = out_channels,
-                         .first_channel = k,
-                         .channel_count = std::min(width, out_channels - k),
-                         .bias = bias + k,
-                         .residual = residual,
-                         .relu = relu,
-                         .maps = output});
-    }
+    maps.for_each_group(order, scratch.products.data(),
+                        [&](int64_t k, int64_t width) { multiply(order, k, width, scratch); });
   }
 };
 
@@ -144,11 +113,9 @@ struct Convolution {
 IntegerMatrix pack_int16_winograd_weight(const torch::Tensor& weight, int64_t side,
                                          const IntegerKernels& kernels) {
   const int64_t out = weight.size(0), in = weight.size(1);
-  const int64_t padded_in = round_up(in, kTileChannels);
   const auto filters = weight.permute({2, 3, 0, 1}).reshape({9, out * in});
   const auto points = torch::mm(winograd_weight_transform(side), filters).view({-1, out, in});
-  return pack_integers(torch::constant_pad_nd(points, {0, padded_in - in}),
-                       largest_integer(padded_in), kernels);
+  return pack_integers(points, largest_integer(in), kernels);
 }
 
 torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
@@ -167,24 +134,25 @@ torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeig
   const auto with_padding = padded_bias(bias, kernels.panel);
   const Convolution convolution{
       .kernels = kernels,
-      .transforms = side == 2 ? transforms.small_tiles : transforms.large_tiles,
-      .grid = grid,
-      .points = points_of(side),
-      .blocks = WorkBlocks::shrinking(input.size(0) * grid.rows * grid.columns, kBlockTilesOfOurs,
-                                      kRowsAtOnce, threads),
-      .channels = weights.in_channels(),
-      .padded_channels = round_up(weights.in_channels(), kTileChannels),
-      .out_channels = out_channels,
-      .padded_out_channels = padded_columns(out_channels, kernels.panel),
-      .input = input.const_data_ptr<float>(),
-      .zeros = zeros.const_data_ptr<float>(),
-      .residual = residual.defined() ? residual.const_data_ptr<float>() : nullptr,
-      .weights = weights.integers(),
-      .bias = with_padding.const_data_ptr<float>(),
-      .relu = relu,
-      .output = output.mutable_data_ptr<float>()};
-  BlockQueue queue(convolution.blocks.blocks());
-  parallel_for(0, std::min(threads, convolution.blocks.blocks()), 1, [&](int64_t, int64_t) {
+      .maps = {.transforms = side == 2 ? transforms.small_tiles : transforms.large_tiles,
+               .grid = grid,
+               .points = points_of(side),
+               .blocks = WorkBlocks::shrinking(input.size(0) * grid.rows * grid.columns,
+                                               kBlockTilesOfOurs, kRowsAtOnce, threads),
+               .channels = weights.in_channels(),
+               .padded_channels = round_up(weights.in_channels(), kTileChannels),
+               .out_channels = out_channels,
+               .padded_out_channels = padded_columns(out_channels, kernels.panel),
+               .input = input.const_data_ptr<float>(),
+               .zeros = zeros.const_data_ptr<float>(),
+               .residual = residual.defined() ? residual.const_data_ptr<float>() : nullptr,
+               .bias = with_padding.const_data_ptr<float>(),
+               .relu = relu,
+               .output = output.mutable_data_ptr<float>()},
+      .weights = weights.integers()};
+  const int64_t blocks = convolution.maps.blocks.blocks();
+  BlockQueue queue(blocks);
+  parallel_for(0, std::min(threads, blocks), 1, [&](int64_t, int64_t) {
     auto scratch = convolution.scratch();
     queue.for_each([&](int64_t block) { convolution.run_block(block, scratch); });
   });

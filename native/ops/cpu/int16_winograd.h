@@ -8,7 +8,7 @@
 
 namespace cellroute::ops::cpu {
 
-/** weight [K, C, 3, 3] float32 transformed for tiles of `side`: [points, K, C], padded channels. */
+/** weight [K, C, 3, 3] float32 transformed for tiles of `side`: [points, K, C]. */
 IntegerMatrix pack_int16_winograd_weight(const torch::Tensor& weight, int64_t side,
                                          const IntegerKernels& kernels);
 

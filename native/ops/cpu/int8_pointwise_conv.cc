@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/pixel_rows.h"
@@ -13,7 +15,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// A panel of a slice's weights and some rows' values fit the second cache.
+// A panel of a slice's weights and a few groups of rows fit the second cache.
 constexpr int64_t kMostChannels = 2048;
 
 constexpr Levels kByte{.least = 0, .levels = 255};
@@ -22,7 +24,7 @@ static_assert(kMostChannels * 255 * kLargestWeight <= std::numeric_limits<int32_
 
 /** A slice's values of a block's rows. */
 struct Block {
-  explicit Block(int64_t count) : scales(count), residual(count) {}
+  Block(int64_t rows, int64_t bytes) : values(rows * bytes), scales(rows), residual(rows) {}
 
   std::vector<std::byte> values;
   std::vector<RowScale> scales;
@@ -49,11 +51,12 @@ struct Convolution {
   }
 
   void run() const {
-    const int64_t largest = largest_row();
-    for_each_row_block<Block>(count, largest, [&](int64_t begin, int64_t end, Block& block) {
-      block.values.resize(block.scales.size() * largest);
-      for (size_t s = 0; s < slices.size(); ++s) run_block(s, begin, end - begin, block);
-    });
+    const int64_t bytes = largest_row();
+    for_each_row_block(
+        count, bytes, [&](int64_t rows) { return Block(rows, bytes); },
+        [&](int64_t begin, int64_t end, Block& block) {
+          for (size_t s = 0; s < slices.size(); ++s) run_block(s, begin, end - begin, block);
+        });
   }
 
   /** Adds a slice's products to what those before it left in the result. */

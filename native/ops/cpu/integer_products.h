@@ -5,8 +5,8 @@
 
 namespace cellroute::ops::cpu {
 
-/** What a row's integers stand for: zero + step * integer. Both NaN where a value of the row is not
- *  finite. */
+/** What a row's integers stand for: zero + step * integer. Both NaN where a value of the row or
+ *  the span of all of them is not finite. */
 struct RowScale {
   float zero;
   float step;
@@ -33,8 +33,8 @@ inline constexpr int64_t kQuantisedDepth = 16;
 // Values and weights that are multiplied at once, 2 or 4 of them.
 inline constexpr int64_t kWordBytes = 4;
 
-/** Quantised rows times quantised weights, summed in 32 bits that hold every sum, and what follows
- *  a convolution. */
+/** Quantised rows times quantised weights, summed in 32 bits, which levels and weights have to
+ * leave room for, and what follows a convolution. */
 struct IntegerProducts {
   const std::byte* rows;  // [count, rounded up to kRowsAtOnce][row_bytes]
   int64_t row_bytes;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "ops/cpu/kernels.h"
-#include "ops/cpu/row_products.h"
+#include "ops/cpu/panel_products_impl.h"
 #include "ops/cpu/vec.h"
 
 namespace cellroute::ops::cpu {
@@ -30,7 +30,9 @@ struct Pairs {
   }
 #else
   static Ints add_products(Ints sums, Ints values, Ints weights) {
-    return sums + Ints(_mm256_madd_epi16(__m256i(values), __m256i(weights)));
+    // Of rows that are not finite sums may wrap: nobody sees them, and Ints' own sum must not.
+    return Ints(
+        _mm256_add_epi32(__m256i(sums), _mm256_madd_epi16(__m256i(values), __m256i(weights))));
   }
 
   static void store(std::byte* to, Vec integers) {
@@ -64,8 +66,6 @@ struct Quads {
   }
 };
 #endif
-
-constexpr int64_t kIntegerPanel = int64_t{2} * kLanes;
 
 inline Ints load_words(const std::byte* from) {
   Ints value;
@@ -146,7 +146,7 @@ struct IntegerGroup {
   void multiply() {
     const std::byte* rows = p.rows + row * p.row_bytes;
     const std::byte* weights = p.weights + column * p.words * kWordBytes;
-    for (int64_t k = 0; k < p.words; ++k, weights += kIntegerPanel * kWordBytes) {
+    for (int64_t k = 0; k < p.words; ++k, weights += kPanel * kWordBytes) {
       const Ints left = load_words(weights), right = load_words(weights + sizeof(Ints));
       (add(first[R], second[R], spread(rows + R * p.row_bytes + k * kWordBytes), left, right), ...);
     }
@@ -157,28 +157,17 @@ struct IntegerGroup {
     other = Word::add_products(other, values, right);
   }
 
-  /** What is added and written is far away, and wanted when the products are done. */
-  void fetch_written() const {
-    if (p.residual != nullptr) {
-      (__builtin_prefetch(p.residual[row + R] + column), ...);
-    } else {
-      (__builtin_prefetch(p.out + (row + R) * p.stride + column), ...);
-    }
-  }
-
   /** Where rows or columns are fewer than were multiplied, only those. */
   void write() const {
     const Ints products[kRows][2] = {{first[R], second[R]}...};
     for (int64_t r = 0; r < kRows && row + r < p.count; ++r) {
       const RowScale scale = p.row_scales[row + r];
       for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
-        const int64_t at = column + v * kLanes, left = p.columns - at;
-        Vec value =
+        const int64_t at = column + v * kLanes;
+        write_sums(
+            p, row + r, at,
             __builtin_convertvector(products[r][v], Vec) * (load(p.steps + at) * scale.step) +
-            load(p.sums + at) * scale.zero;
-        if (p.bias != nullptr) value += load(p.bias + at);
-        cpu::write(p.out + (row + r) * p.stride + at, left < kLanes ? left : kLanes, value,
-                   p.residual == nullptr ? nullptr : p.residual[row + r] + at, p.relu);
+                load(p.sums + at) * scale.zero);
       }
     }
   }
@@ -186,26 +175,22 @@ struct IntegerGroup {
 
 template <typename Word, int64_t... R>
 inline void multiply_integer_group(const IntegerProducts& p, int64_t row, int64_t column,
-                                   std::integer_sequence<int64_t, R...> /*rows*/) {
+                                   std::integer_sequence<int64_t, R...> rows) {
   IntegerGroup<Word, R...> group{.p = p, .row = row, .column = column, .first = {}, .second = {}};
-  if (row + group.kRows <= p.count) group.fetch_written();
+  if (row + group.kRows <= p.count) fetch_written(p, row, column, rows);
   group.multiply();
   group.write();
 }
 
-/** A panel of the weights stays in the first cache while all rows pass it. */
 template <typename Word>
 inline void multiply_integers(const IntegerProducts& p) {
-  for (int64_t column = 0; column < p.columns; column += kIntegerPanel) {
-    for (int64_t row = 0; row < p.count; row += kRowsAtOnce) {
-      multiply_integer_group<Word>(p, row, column,
-                                   std::make_integer_sequence<int64_t, kRowsAtOnce>{});
-    }
-  }
+  for_each_group(p, [&](int64_t row, int64_t column) {
+    multiply_integer_group<Word>(p, row, column, GroupRows{});
+  });
 }
 
 template <typename Word>
-constexpr IntegerKernels kIntegerKernels{quantise_row<Word>, multiply_integers<Word>, kIntegerPanel,
+constexpr IntegerKernels kIntegerKernels{quantise_row<Word>, multiply_integers<Word>, kPanel,
                                          Word::kValues};
 
 }  // namespace

@@ -31,7 +31,7 @@ struct IntegerKernels {
   int64_t values_of_word;  // 2 or 4
 };
 
-// A file each, isa_*.cc. Constant, so that a static of another file may use them.
+// In isa_*.cc. Constant, so that a static of another file may use them.
 extern const Kernels<float> kBaselineKernels;
 extern const Kernels<float> kAvx2Kernels;
 extern const Kernels<float> kAvx512Kernels;

@@ -44,10 +44,12 @@ struct Convolution {
 
   /** By our products: the rows from where they lie, and all that follows in the registers. */
   void run() const {
-    for_each_row_block<RowPointers>(count, depth() * static_cast<int64_t>(sizeof(float)),
-                                    [&](int64_t begin, int64_t end, RowPointers& pointers) {
-                                      run_block(begin, end, pointers);
-                                    });
+    for_each_row_block(
+        count, depth() * static_cast<int64_t>(sizeof(float)),
+        [](int64_t rows) { return RowPointers(rows); },
+        [&](int64_t begin, int64_t end, RowPointers& pointers) {
+          run_block(begin, end, pointers);
+        });
   }
 
   void run_block(int64_t begin, int64_t end, RowPointers& pointers) const {

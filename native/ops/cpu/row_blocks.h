@@ -12,9 +12,9 @@ namespace cellroute::ops::cpu {
 
 /** Calls fn(begin, end, scratch) for blocks of `count` rows, on all threads. A block's rows, of
  *  `row_bytes` each, stay in the second cache while each panel of weights passes them. A thread has
- *  a Scratch, made for the largest block. */
-template <typename Scratch, typename F>
-void for_each_row_block(int64_t count, int64_t row_bytes, F&& fn) {
+ *  a scratch, which make_scratch(rows) makes for the largest block. */
+template <typename M, typename F>
+void for_each_row_block(int64_t count, int64_t row_bytes, M&& make_scratch, F&& fn) {
   constexpr int64_t kBlockBytes = int64_t{192} << 10;
   constexpr int64_t kFewestRows = 48;
   constexpr int64_t kMostRows = 192;
@@ -23,7 +23,7 @@ void for_each_row_block(int64_t count, int64_t row_bytes, F&& fn) {
   const auto blocks = WorkBlocks::shrinking(count, most, kRowsAtOnce, threads);
   BlockQueue queue(blocks.blocks());
   parallel_for(0, std::min(threads, blocks.blocks()), 1, [&](int64_t, int64_t) {
-    Scratch scratch(blocks.largest());
+    auto scratch = make_scratch(blocks.largest());
     queue.for_each([&](int64_t b) { fn(blocks.begin(b), blocks.end(b), scratch); });
   });
 }

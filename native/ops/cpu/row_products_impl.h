@@ -2,14 +2,12 @@
 
 #include <utility>
 
+#include "ops/cpu/panel_products_impl.h"
 #include "ops/cpu/row_products.h"
 #include "ops/cpu/vec.h"
 
 namespace cellroute::ops::cpu {
 namespace {
-
-// As many sums as 16 registers hold, beside two vectors of weights and the value they meet.
-constexpr int64_t kPanel = int64_t{2} * kLanes;
 
 // Values of a line of the cache.
 constexpr int64_t kLine = 16;
@@ -51,15 +49,6 @@ struct RowGroup {
     }
   }
 
-  /** What is added and written is far away, and wanted when the products are done. */
-  void fetch_written() const {
-    if (p.residual != nullptr) {
-      (fetch(p.residual[row + R] + column), ...);
-    } else {
-      (fetch(p.out + (row + R) * p.stride + column), ...);
-    }
-  }
-
   /** A branch for each step and not for each value. */
   void write_all() {
     if (p.bias != nullptr) {
@@ -81,10 +70,7 @@ struct RowGroup {
     const Vec sums[kRows][2] = {{first[R], second[R]}...};
     for (int64_t r = 0; r < kRows && row + r < p.count; ++r) {
       for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
-        const int64_t at = column + v * kLanes, left = p.columns - at;
-        const Vec bias = p.bias == nullptr ? Vec{} : load(p.bias + at);
-        write(p.out + (row + r) * p.stride + at, left < kLanes ? left : kLanes, sums[r][v] + bias,
-              p.residual == nullptr ? nullptr : p.residual[row + r] + at, p.relu);
+        write_sums(p, row + r, column + v * kLanes, sums[r][v]);
       }
     }
   }
@@ -92,10 +78,10 @@ struct RowGroup {
 
 template <int64_t... R>
 inline void multiply_group(const RowProducts& p, int64_t row, int64_t column,
-                           std::integer_sequence<int64_t, R...> /*rows*/) {
+                           std::integer_sequence<int64_t, R...> rows) {
   RowGroup<R...> group{.p = p, .row = row, .column = column, .first = {}, .second = {}};
   const bool whole = row + group.kRows <= p.count && column + kPanel <= p.columns;
-  if (whole) group.fetch_written();
+  if (whole) fetch_written(p, row, column, rows);
   group.multiply();
   if (whole) {
     group.write_all();
@@ -104,13 +90,9 @@ inline void multiply_group(const RowProducts& p, int64_t row, int64_t column,
   }
 }
 
-/** A panel of the weights stays in the first cache while all rows pass it. */
 inline void multiply_rows(const RowProducts& p) {
-  for (int64_t column = 0; column < p.columns; column += kPanel) {
-    for (int64_t row = 0; row < p.count; row += kRowsAtOnce) {
-      multiply_group(p, row, column, std::make_integer_sequence<int64_t, kRowsAtOnce>{});
-    }
-  }
+  for_each_group(p,
+                 [&](int64_t row, int64_t column) { multiply_group(p, row, column, GroupRows{}); });
 }
 
 }  // namespace

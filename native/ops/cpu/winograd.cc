@@ -12,7 +12,7 @@
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
 #include "ops/cpu/tile_order.h"
-#include "ops/cpu/winograd_layout.h"
+#include "ops/cpu/winograd_maps.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {
@@ -75,19 +75,10 @@ struct Convolution {
   using Scalar = typename S::Scalar;
 
   const Kernels<T>& kernels;
-  const TileTransforms<T>& transforms;
-  TileGrid grid;
-  int64_t points;
-  WorkBlocks blocks;
-  int64_t channels, padded_channels;
-  int64_t out_channels, padded_out_channels;
-  const Scalar *input, *zeros, *weights, *residual;
-  const float* bias;
-  bool relu;
-  Scalar* output;
+  WinogradMaps<T> maps;
+  const Scalar* weights;
 
-  int64_t input_plane() const { return blocks.largest() * padded_channels + kPlaneGap; }
-  int64_t product_plane() const { return blocks.largest() * kChannelGroup + kPlaneGap; }
+  int64_t input_plane() const { return maps.blocks.largest() * maps.padded_channels + kPlaneGap; }
 
   /** All points of `width` output channels. */
   void multiply(const TileOrder& order, int64_t width, const Scalar* transformed,
@@ -98,68 +89,48 @@ struct Convolution {
         return;
       }
     }
-    for (int64_t p = 0; p < points; ++p) {
+    const int64_t depth = maps.padded_channels;
+    for (int64_t p = 0; p < maps.points; ++p) {
       // Always a whole block: what is not a tile that needs the point is multiplied and not read.
-      brgemm(blocks.largest(), width, padded_channels, padded_channels, width, width,
-             /*add_C=*/false, transformed + p * input_plane(), group + p * padded_channels * width,
-             products + p * product_plane(), S::kPairs);
+      brgemm(maps.blocks.largest(), width, depth, depth, width, width, /*add_C=*/false,
+             transformed + p * input_plane(), group + p * depth * width,
+             products + p * maps.product_plane(), S::kPairs);
     }
   }
 
   /** By our products, for the tiles that need a point. */
   void multiply_needed(const TileOrder& order, int64_t width, const float* transformed,
                        const float* group, float* products) const {
+    const int64_t depth = maps.padded_channels;
     // Rows are read in whole groups, from wherever a range begins.
     std::array<const float*, kBlockTilesOfOurs + S::kRowsAtOnce> rows;
-    const int64_t last = blocks.largest() - 1;
+    const int64_t last = maps.blocks.largest() - 1;
     for (int64_t t = 0; t <= last + S::kRowsAtOnce; ++t) {
-      rows.at(t) = transformed + std::min(t, last) * padded_channels;
+      rows.at(t) = transformed + std::min(t, last) * depth;
     }
-    for (int64_t p = 0; p < points; ++p) {
+    for (int64_t p = 0; p < maps.points; ++p) {
       const auto tiles = order.that_need(p);
-      kernels.multiply_rows(
-          {.first = {rows.data() + tiles.begin, p * input_plane(), padded_channels},
-           .second = {},
-           .count = tiles.end - tiles.begin,
-           .weights = group + p * padded_channels * width,
-           .columns = width,
-           .bias = nullptr,
-           .residual = nullptr,
-           .relu = false,
-           .out = products + p * product_plane() + tiles.begin * width,
-           .stride = width});
+      kernels.multiply_rows({.first = {rows.data() + tiles.begin, p * input_plane(), depth},
+                             .second = {},
+                             .count = tiles.end - tiles.begin,
+                             .weights = group + p * depth * width,
+                             .columns = width,
+                             .bias = nullptr,
+                             .residual = nullptr,
+                             .relu = false,
+                             .out = products + p * maps.product_plane() + tiles.begin * width,
+                             .stride = width});
     }
   }
 
   /** Both scratch buffers have a plane for each point. */
   void run_block(int64_t block, Scalar* transformed, float* products) const {
-    const int64_t first = blocks.begin(block);
-    const auto order = TileOrder::by_kind(grid, first, blocks.end(block) - first);
-    transforms.input({.maps = bits_of<T>(input),
-                      .zeros = bits_of<T>(zeros),
-                      .grid = grid,
-                      .list = order.list(),
-                      .channels = channels,
-                      .out = bits_of<T>(transformed),
-                      .padded = padded_channels,
-                      .plane = input_plane()});
-    for (int64_t k = 0; k < padded_out_channels; k += kChannelGroup) {
-      const int64_t width = std::min(kChannelGroup, padded_out_channels - k);
-      const Scalar* group = weights + points * padded_channels * k;
-      multiply(order, width, transformed, group, products);
-      transforms.output({.products = products,
-                         .padded = width,
-                         .plane = product_plane(),
-                         .grid = grid,
-                         .list = order.list(),
-                         .channels = out_channels,
-                         .first_channel = k,
-                         .channel_count = std::min(width, out_channels - k),
-                         .bias = bias + k,
-                         .residual = residual == nullptr ? nullptr : bits_of<T>(residual),
-                         .relu = relu,
-                         .maps = bits_of<T>(output)});
-    }
+    const auto order = maps.order_of(block);
+    maps.transform(order.list(), bits_of<T>(transformed), input_plane());
+    maps.for_each_group(order, products, [&](int64_t k, int64_t width) {
+      multiply(order, width, transformed, weights + maps.points * maps.padded_channels * k,
+               products);
+    });
   }
 };
 
@@ -236,34 +207,34 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
   const auto grid = tile_grid(height, width, side);
   const int64_t threads = loop_threads();
   const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
-  const int64_t padded_out = padded_columns(out_channels, kernels.panel);
   const auto zeros = torch::zeros({weights.in_channels()}, input.options());
   const auto with_padding = padded_bias(bias, kernels.panel);
 
   const Convolution<T> convolution{
       .kernels = kernels,
-      .transforms = side == 2 ? kernels.small_tiles : kernels.large_tiles,
-      .grid = grid,
-      .points = points,
-      .blocks =
-          blocks_of(kernels, input.size(0) * grid.rows * grid.columns, points, padded_in, threads),
-      .channels = weights.in_channels(),
-      .padded_channels = padded_in,
-      .out_channels = out_channels,
-      .padded_out_channels = padded_out,
-      .input = input.const_data_ptr<Scalar>(),
-      .zeros = zeros.template const_data_ptr<Scalar>(),
-      .weights = weights.packed().const_data_ptr<Scalar>(),
-      .residual = residual.defined() ? residual.const_data_ptr<Scalar>() : nullptr,
-      .bias = with_padding.template const_data_ptr<float>(),
-      .relu = relu,
-      .output = output.template mutable_data_ptr<Scalar>()};
+      .maps = {.transforms = side == 2 ? kernels.small_tiles : kernels.large_tiles,
+               .grid = grid,
+               .points = points,
+               .blocks = blocks_of(kernels, input.size(0) * grid.rows * grid.columns, points,
+                                   padded_in, threads),
+               .channels = weights.in_channels(),
+               .padded_channels = padded_in,
+               .out_channels = out_channels,
+               .padded_out_channels = padded_columns(out_channels, kernels.panel),
+               .input = bits_of<T>(input.const_data_ptr<Scalar>()),
+               .zeros = bits_of<T>(zeros.template const_data_ptr<Scalar>()),
+               .residual =
+                   residual.defined() ? bits_of<T>(residual.const_data_ptr<Scalar>()) : nullptr,
+               .bias = with_padding.template const_data_ptr<float>(),
+               .relu = relu,
+               .output = bits_of<T>(output.template mutable_data_ptr<Scalar>())},
+      .weights = weights.packed().const_data_ptr<Scalar>()};
 
   const auto transformed =
       torch::empty({threads, points * convolution.input_plane()}, input.options());
   const auto products =
-      torch::empty({threads, points * convolution.product_plane()}, bias.options());
-  BlockQueue queue(convolution.blocks.blocks());
+      torch::empty({threads, points * convolution.maps.product_plane()}, bias.options());
+  BlockQueue queue(convolution.maps.blocks.blocks());
   parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t thread = begin; thread < end; ++thread) {
       auto* thread_input =
