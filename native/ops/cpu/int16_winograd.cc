@@ -20,8 +20,8 @@ namespace {
 
 /** The largest integer of which `depth` products add up in 32 bits. */
 int64_t largest_integer(int64_t depth) {
-  const double fitting = static_cast<double>(std::numeric_limits<int32_t>::max()) / depth;
-  return std::min<int64_t>(static_cast<int64_t>(std::sqrt(fitting)),
+  const int64_t square = std::numeric_limits<int32_t>::max() / depth;
+  return std::min<int64_t>(static_cast<int64_t>(std::sqrt(static_cast<double>(square))),
                            std::numeric_limits<int16_t>::max());
 }
 
