@@ -9,6 +9,7 @@
 #include "infer/state.h"
 #include "model/conv_block.h"
 #include "ops/pointwise_conv.h"
+#include "ops/type_of_maps.h"
 #include "ops/winograd_conv.h"
 
 // The layers of a plan: weights packed once for one type of values, with what follows them fused.
@@ -16,11 +17,7 @@
 namespace cellroute::infer {
 
 using model::Activation;
-
-/** What maps are made of in a plan of such products: float32 where products are int8. */
-inline torch::ScalarType type_of_maps(torch::ScalarType products) {
-  return products == torch::kInt8 ? torch::kFloat32 : products;
-}
+using ops::type_of_maps;
 
 /** A convolution of stride 1 or more that pads by half its kernel, then the activation. Where maps
  *  are float32 ours, Winograd and 1x1, where they are faster; LibTorch's fused oneDNN convolution

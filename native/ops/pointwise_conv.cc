@@ -31,6 +31,15 @@ void check_weights(at::TensorList weights) {
   }
 }
 
+void convolve(at::TensorList maps, const PointwiseWeights& weights, const torch::Tensor& bias,
+              int64_t stride, const torch::Tensor& residual, bool relu, torch::Tensor& output) {
+  if (weights.products() == torch::kInt8) {
+    cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, residual, relu, output);
+  } else {
+    cpu::pointwise_conv(maps, weights, bias, stride, residual, relu, output);
+  }
+}
+
 const cpu::IntegerKernels& best_int8_kernels() {
   TORCH_CHECK(pointwise_conv_supports_int8(),
               "pointwise_conv: this processor has no products of int8");
@@ -93,12 +102,7 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
   }
   if (output.numel() == 0) return output;
   TORCH_CHECK(!sum.defined() || sum.numel() > 0, "pointwise_conv: residual has no pixels");
-  const auto maps = channels_last(input);
-  if (weights.products() == torch::kInt8) {
-    cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, sum, relu, output);
-  } else {
-    cpu::pointwise_conv(maps, weights, bias, stride, sum, relu, output);
-  }
+  convolve(channels_last(input), weights, bias, stride, sum, relu, output);
   return output;
 }
 
@@ -126,12 +130,7 @@ torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor&
   auto output = torch::empty({a.size(0), weights.out_channels(), a.size(2), a.size(3)}, a.options(),
                              at::MemoryFormat::ChannelsLast);
   if (output.numel() == 0) return output;
-  const std::array<torch::Tensor, 2> maps{channels_last(a), channels_last(b)};
-  if (weights.products() == torch::kInt8) {
-    cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, {}, relu, output);
-  } else {
-    cpu::pointwise_conv_of_two(maps[0], maps[1], stride, weights, bias, relu, output);
-  }
+  convolve({channels_last(a), channels_last(b)}, weights, bias, stride, {}, relu, output);
   return output;
 }
 

@@ -7,6 +7,7 @@
 #include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
+#include "ops/type_of_maps.h"
 
 namespace cellroute::ops {
 namespace {
@@ -140,7 +141,7 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
-  check_input(input, weights.in_channels(), weights.maps());
+  check_input(input, weights.in_channels(), type_of_maps(weights.products()));
   check_bias(bias, weights.out_channels());
   const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), input.size(2),
                                      input.size(3)};

@@ -30,10 +30,6 @@ class WinogradWeights {
   torch::ScalarType products() const {
     return packed_.defined() ? packed_.scalar_type() : torch::kInt16;
   }
-  /** What maps it is for. */
-  torch::ScalarType maps() const {
-    return products() == torch::kInt16 ? torch::kFloat32 : products();
-  }
   /** For the kernel: its own layout. */
   const torch::Tensor& packed() const { return packed_; }
   /** The same of int16. */

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "ops/pointwise_conv.h"
+#include "pointwise_cases.h"
 #include "tensors.h"
 
 using cellroute::ops::pointwise_conv;
 using cellroute::ops::pointwise_conv_of_two;
 using cellroute::ops::PointwiseWeights;
+using cellroute::test::kPointwiseCases;
 using cellroute::test::same;
 using cellroute::test::with_threads;
 namespace cpu = cellroute::ops::cpu;
@@ -61,27 +63,11 @@ bool close(const torch::Tensor& actual, const torch::Tensor& expected) {
          torch::allclose(actual.to(torch::kFloat64), expected, 1e-5, 1e-5);
 }
 
-struct Case {
-  int64_t pictures, in_channels, height, width, out_channels, stride;
-};
-
-// A pixel, fewer pixels than a block and more, channels that fill no vector and more than a slice.
-constexpr std::array<Case, 8> kCases{{
-    {1, 2, 1, 1, 1, 1},
-    {1, 16, 8, 12, 16, 1},
-    {2, 3, 5, 7, 70, 1},
-    {1, 70, 21, 33, 15, 1},
-    {3, 20, 7, 9, 130, 2},
-    {1, 64, 1, 30, 64, 3},
-    {1, 2100, 3, 5, 40, 1},
-    {1, 4200, 2, 7, 20, 2},
-}};
-
 }  // namespace
 
 TEST_CASE("int8 1x1 convolution: every instruction set multiplies what 8 bits leave") {
   torch::manual_seed(5);
-  for (const auto& c : kCases) {
+  for (const auto& c : kPointwiseCases) {
     CAPTURE(c.in_channels);
     const auto input = maps({c.pictures, c.in_channels, c.height, c.width});
     const auto filters = weight(c.out_channels, c.in_channels),

@@ -1,42 +1,30 @@
 #include "ops/pointwise_conv.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "ops/cpu/pointwise_conv.h"
+#include "pointwise_cases.h"
 #include "tensors.h"
 
 using cellroute::ops::pointwise_conv;
 using cellroute::ops::PointwiseWeights;
+using cellroute::test::kPointwiseCases;
+using cellroute::test::PointwiseCase;
 using cellroute::test::same;
 using cellroute::test::with_threads;
 namespace cpu = cellroute::ops::cpu;
 
 namespace {
 
-struct Case {
-  int64_t pictures, in_channels, height, width, out_channels, stride;
-};
-
-// A pixel, fewer pixels than a block and more, channels that fill no vector and more than a group,
-// odd sizes under a stride.
-constexpr std::array<Case, 7> kCases{{
-    {1, 1, 1, 1, 1, 1},
-    {1, 16, 8, 12, 16, 1},
-    {2, 3, 5, 7, 70, 1},
-    {1, 70, 21, 13, 15, 1},
-    {3, 20, 7, 9, 130, 2},
-    {1, 64, 1, 30, 64, 3},
-    {1, 512, 10, 20, 256, 1},
-}};
+constexpr PointwiseCase kOddUnderStride{3, 20, 7, 9, 130, 2};
 
 struct Layer {
   torch::Tensor input, weight, bias, residual;
   int64_t stride;
 };
 
-Layer layer(const Case& c) {
+Layer layer(const PointwiseCase& c) {
   torch::manual_seed(c.in_channels + c.out_channels);
   const auto weight =
       torch::randn({c.out_channels, c.in_channels}) / std::sqrt(static_cast<double>(c.in_channels));
@@ -69,7 +57,7 @@ torch::Tensor run(const Layer& l) {
 }  // namespace
 
 TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") {
-  for (const auto& c : kCases) {
+  for (const auto& c : kPointwiseCases) {
     const auto l = layer(c);
     for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
          ++kernels) {
@@ -87,7 +75,7 @@ TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") 
 }
 
 TEST_CASE("1x1 convolution: in place where asked, and only there") {
-  auto l = layer(kCases[4]);
+  auto l = layer(kOddUnderStride);
   const PointwiseWeights weights(l.weight);
   const auto expected = reference(l, true, true);
   const auto before = l.residual.clone();
@@ -102,7 +90,7 @@ TEST_CASE("1x1 convolution: in place where asked, and only there") {
 }
 
 TEST_CASE("1x1 convolution: a residual of another size gives each pixel the nearest") {
-  for (const auto& c : kCases) {
+  for (const auto& c : kPointwiseCases) {
     const auto l = layer(c);
     for (const auto& [h, w] : {std::pair<int64_t, int64_t>{1, 1}, {3, 2}, {4, 6}, {9, 31}}) {
       const auto coarse = torch::randn({c.pictures, c.out_channels, h, w})
@@ -128,7 +116,7 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
 }
 
 TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's sum in double") {
-  for (const auto& c : kCases) {
+  for (const auto& c : kPointwiseCases) {
     const auto first = layer({c.pictures, 24, c.height, c.width, c.out_channels, c.stride});
     const auto second = layer(c);
     const auto a = first.residual.narrow(1, 0, std::min<int64_t>(c.out_channels, 24))
@@ -144,8 +132,8 @@ TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's s
       if ((*kernels)->multiply_rows == nullptr) continue;
       const PointwiseWeights weights(weight, (*kernels)->panel);
       auto sum = torch::empty_like(second.residual);
-      cpu::pointwise_conv_of_two(a, second.input, c.stride, weights, bias, /*relu=*/true, sum,
-                                 **kernels);
+      cpu::pointwise_conv({a, second.input}, weights, bias, c.stride, {}, /*relu=*/true, sum,
+                          **kernels);
       CHECK(close(sum, expected));
     }
     if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) continue;
@@ -192,7 +180,7 @@ TEST_CASE("1x1 convolution of two refuses what does not fit together") {
 }
 
 TEST_CASE("1x1 convolution: layouts and threads do not matter") {
-  auto l = layer(kCases[4]);
+  auto l = layer(kOddUnderStride);
   const auto expected = with_threads(1, [&] { return run(l); });
   CHECK(same(with_threads(2, [&] { return run(l); }), expected));
   l.input = l.input.contiguous();

@@ -6,6 +6,7 @@
 
 #include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
+#include "ops/type_of_maps.h"
 #include "ops/winograd_conv.h"
 #include "tensors.h"
 
@@ -79,7 +80,7 @@ struct Form {
   torch::ScalarType products;
   int64_t side;
 
-  torch::ScalarType maps() const { return products == torch::kInt16 ? torch::kFloat32 : products; }
+  torch::ScalarType maps() const { return cellroute::ops::type_of_maps(products); }
 };
 
 std::vector<Form> supported() {

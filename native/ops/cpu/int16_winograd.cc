@@ -4,12 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <vector>
+#include <memory>
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
-#include "ops/cpu/padded_columns.h"
-#include "ops/cpu/round_up.h"
 #include "ops/cpu/tile_order.h"
 #include "ops/cpu/winograd.h"
 #include "ops/cpu/winograd_maps.h"
@@ -25,12 +23,15 @@ int64_t largest_integer(int64_t depth) {
                            std::numeric_limits<int16_t>::max());
 }
 
+template <typename T>
+using Uninitialised = std::unique_ptr<T[]>;
+
 /** What a thread keeps of a block. */
 struct Scratch {
-  std::vector<float> tile;        // [points][padded channels]
-  std::vector<std::byte> values;  // [points][rows][bytes]
-  std::vector<RowScale> scales;   // [points][rows]
-  std::vector<float> products;    // [points][product plane]
+  Uninitialised<float> tile;        // [points][padded channels]
+  Uninitialised<std::byte> values;  // [points][rows][bytes]
+  Uninitialised<RowScale> scales;   // [points][rows]
+  Uninitialised<float> products;    // [points][product plane]
 };
 
 /** One convolution: what all its blocks share. */
@@ -44,14 +45,15 @@ struct Convolution {
   int64_t rows() const { return maps.blocks.largest() + kRowsAtOnce; }
 
   Scratch scratch() const {
-    return {.tile = std::vector<float>(maps.points * maps.padded_channels),
-            .values = std::vector<std::byte>(maps.points * rows() * bytes()),
-            .scales = std::vector<RowScale>(maps.points * rows()),
-            .products = std::vector<float>(maps.points * maps.product_plane())};
+    const auto all = [this](int64_t of_a_point) { return maps.points * of_a_point; };
+    return {.tile = std::make_unique_for_overwrite<float[]>(all(maps.padded_channels)),
+            .values = std::make_unique_for_overwrite<std::byte[]>(all(rows() * bytes())),
+            .scales = std::make_unique_for_overwrite<RowScale[]>(all(rows())),
+            .products = std::make_unique_for_overwrite<float[]>(all(maps.product_plane()))};
   }
 
   /** A tile after the other: its points stay in the first cache until they are integers. */
-  void transform(const TileOrder& order, Scratch& scratch) const {
+  void transform(const TileOrder& order, const Scratch& scratch) const {
     const auto largest = static_cast<float>(largest_integer(maps.channels));
     const auto all = order.list();
     for (int64_t t = 0; t < all.count; ++t) {
@@ -61,30 +63,30 @@ struct Convolution {
                       .right = from(all.right),
                       .corner = from(all.corner),
                       .count = 1},
-                     scratch.tile.data(), maps.padded_channels);
+                     scratch.tile.get(), maps.padded_channels);
       for (int64_t p = 0; p < maps.points; ++p) {
         const auto tiles = order.that_need(p);
         if (t < tiles.begin || t >= tiles.end) continue;
         const int64_t row = p * rows() + t;
-        kernels.quantise({.values = scratch.tile.data() + p * maps.padded_channels,
+        kernels.quantise({.values = scratch.tile.get() + p * maps.padded_channels,
                           .depth = maps.channels,
                           .levels = {.least = -largest, .levels = 2 * largest},
-                          .words = scratch.values.data() + row * bytes(),
+                          .words = scratch.values.get() + row * bytes(),
                           .scale = &scratch.scales[row]});
       }
     }
   }
 
   /** `width` output channels from the k-th, at all points. */
-  void multiply(const TileOrder& order, int64_t k, int64_t width, Scratch& scratch) const {
+  void multiply(const TileOrder& order, int64_t k, int64_t width, const Scratch& scratch) const {
     const int64_t words = row_words(maps.channels, kernels);
     for (int64_t p = 0; p < maps.points; ++p) {
       const auto tiles = order.that_need(p);
       const int64_t row = p * rows() + tiles.begin, column = p * maps.padded_out_channels + k;
       kernels.multiply(
-          {.rows = scratch.values.data() + row * bytes(),
+          {.rows = scratch.values.get() + row * bytes(),
            .row_bytes = bytes(),
-           .row_scales = scratch.scales.data() + row,
+           .row_scales = scratch.scales.get() + row,
            .count = tiles.end - tiles.begin,
            .words = words,
            .weights = static_cast<const std::byte*>(weights.words.const_data_ptr()) +
@@ -95,15 +97,15 @@ struct Convolution {
            .bias = nullptr,
            .residual = nullptr,
            .relu = false,
-           .out = scratch.products.data() + p * maps.product_plane() + tiles.begin * width,
+           .out = scratch.products.get() + p * maps.product_plane() + tiles.begin * width,
            .stride = width});
     }
   }
 
-  void run_block(int64_t block, Scratch& scratch) const {
+  void run_block(int64_t block, const Scratch& scratch) const {
     const auto order = maps.order_of(block);
     transform(order, scratch);
-    maps.for_each_group(order, scratch.products.data(),
+    maps.for_each_group(order, scratch.products.get(),
                         [&](int64_t k, int64_t width) { multiply(order, k, width, scratch); });
   }
 };
@@ -121,39 +123,22 @@ IntegerMatrix pack_int16_winograd_weight(const torch::Tensor& weight, int64_t si
 torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                                   const torch::Tensor& bias, const torch::Tensor& residual,
                                   bool relu, const IntegerKernels& kernels) {
-  const int64_t height = input.size(2), width = input.size(3);
-  const int64_t out_channels = weights.out_channels(), side = weights.side();
-  auto output = torch::empty({input.size(0), out_channels, height, width}, input.options(),
-                             at::MemoryFormat::ChannelsLast);
+  const auto output = empty_result(input, weights);
   if (output.numel() == 0) return output;
 
-  const auto grid = tile_grid(height, width, side);
-  const auto& transforms = **usable_kernels<float>();
   const int64_t threads = loop_threads();
-  const auto zeros = torch::zeros({weights.in_channels()}, input.options());
-  const auto with_padding = padded_bias(bias, kernels.panel);
   const Convolution convolution{
       .kernels = kernels,
-      .maps = {.transforms = side == 2 ? transforms.small_tiles : transforms.large_tiles,
-               .grid = grid,
-               .points = points_of(side),
-               .blocks = WorkBlocks::shrinking(input.size(0) * grid.rows * grid.columns,
-                                               kBlockTilesOfOurs, kRowsAtOnce, threads),
-               .channels = weights.in_channels(),
-               .padded_channels = round_up(weights.in_channels(), kTileChannels),
-               .out_channels = out_channels,
-               .padded_out_channels = padded_columns(out_channels, kernels.panel),
-               .input = input.const_data_ptr<float>(),
-               .zeros = zeros.const_data_ptr<float>(),
-               .residual = residual.defined() ? residual.const_data_ptr<float>() : nullptr,
-               .bias = with_padding.const_data_ptr<float>(),
-               .relu = relu,
-               .output = output.mutable_data_ptr<float>()},
+      .maps = {**usable_kernels<float>(), weights, kernels.panel, input, bias, residual, relu,
+               output,
+               [&](int64_t tiles, int64_t /*points*/, int64_t /*channels*/) {
+                 return WorkBlocks::shrinking(tiles, kBlockTilesOfOurs, kRowsAtOnce, threads);
+               }},
       .weights = weights.integers()};
   const int64_t blocks = convolution.maps.blocks.blocks();
   BlockQueue queue(blocks);
   parallel_for(0, std::min(threads, blocks), 1, [&](int64_t, int64_t) {
-    auto scratch = convolution.scratch();
+    const auto scratch = convolution.scratch();
     queue.for_each([&](int64_t block) { convolution.run_block(block, scratch); });
   });
   return output;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "ops/cpu/padded_columns.h"
@@ -118,15 +117,11 @@ std::vector<Int8Slice> pack_int8_weights(at::TensorList weights, const IntegerKe
 void int8_pointwise_conv(at::TensorList inputs, const std::vector<Int8Slice>& slices,
                          const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                          bool relu, torch::Tensor& output, const IntegerKernels& kernels) {
-  std::vector<PixelRows> rows;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    rows.emplace_back(inputs[i], i + 1 == inputs.size() ? stride : 1, output);
-  }
   std::optional<ResidualRows> added;
   if (residual.defined()) added.emplace(residual, output);
   const auto with_padding = padded_bias(bias, kernels.panel);
   Convolution{.kernels = kernels,
-              .inputs = std::move(rows),
+              .inputs = pixel_rows(inputs, stride, output),
               .slices = slices,
               .count = pixels_of(output),
               .out = output.size(1),

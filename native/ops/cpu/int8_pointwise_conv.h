@@ -20,8 +20,7 @@ struct Int8Slice {
 /** weights [K, C] float32 of each input, side by side. */
 std::vector<Int8Slice> pack_int8_weights(at::TensorList weights, const IntegerKernels& kernels);
 
-/** As pointwise_conv, and as pointwise_conv_of_two where there are two inputs, the second with the
- *  stride: everything is checked, and packed for these kernels. */
+/** As pointwise_conv; the weights are packed for these kernels. */
 void int8_pointwise_conv(at::TensorList inputs, const std::vector<Int8Slice>& slices,
                          const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                          bool relu, torch::Tensor& output,

@@ -159,17 +159,12 @@ struct IntegerGroup {
 
   /** Where rows or columns are fewer than were multiplied, only those. */
   void write() const {
-    const Ints products[kRows][2] = {{first[R], second[R]}...};
-    for (int64_t r = 0; r < kRows && row + r < p.count; ++r) {
-      const RowScale scale = p.row_scales[row + r];
-      for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
-        const int64_t at = column + v * kLanes;
-        write_sums(
-            p, row + r, at,
-            __builtin_convertvector(products[r][v], Vec) * (load(p.steps + at) * scale.step) +
-                load(p.sums + at) * scale.zero);
-      }
-    }
+    const Ints sums[kRows][2] = {{first[R], second[R]}...};
+    write_wanted(p, row, column, sums, [&](int64_t r, int64_t at, Ints sum) {
+      const RowScale scale = p.row_scales[r];
+      return __builtin_convertvector(sum, Vec) * (load(p.steps + at) * scale.step) +
+             load(p.sums + at) * scale.zero;
+    });
   }
 };
 

@@ -24,18 +24,26 @@ bool has_avx512_bfloat16() {
 bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
-using UsableIntegerKernels = std::array<const IntegerKernels*, 3>;
+struct UsableIntegerKernels {
+  std::array<const IntegerKernels*, 3> int8{}, int16{};
+};
 
+const UsableIntegerKernels& usable_integer_kernels() {
+  static const auto usable = [] {
+    UsableIntegerKernels found;
 #ifdef CELLROUTE_X86_KERNELS
-UsableIntegerKernels usable_integer_kernels(const IntegerKernels& vnni,
-                                            const IntegerKernels& avx2) {
-  UsableIntegerKernels found{};
-  size_t count = 0;
-  if (has_avx512_vnni()) found.at(count++) = &vnni;
-  if (has_avx2()) found.at(count++) = &avx2;
-  return found;
-}
+    size_t count = 0;
+    if (has_avx512_vnni()) {
+      found.int8.at(count) = &kAvx512Int8Kernels;
+      found.int16.at(count++) = &kAvx512Int16Kernels;
+    }
+    // AVX2 multiplies bytes as integers of 16 bits.
+    if (has_avx2()) found.int8.at(count) = found.int16.at(count) = &kAvx2Int16Kernels;
 #endif
+    return found;
+  }();
+  return usable;
+}
 
 }  // namespace
 
@@ -66,23 +74,10 @@ const Kernels<Bfloat16Bits>* const* usable_kernels() {
   return usable.data();
 }
 
-const IntegerKernels* const* usable_int8_kernels() {
-#ifdef CELLROUTE_X86_KERNELS
-  // AVX2 multiplies bytes as integers of 16 bits.
-  static const auto usable = usable_integer_kernels(kAvx512Int8Kernels, kAvx2Int16Kernels);
-#else
-  static const UsableIntegerKernels usable{};
-#endif
-  return usable.data();
-}
+const IntegerKernels* const* usable_int8_kernels() { return usable_integer_kernels().int8.data(); }
 
 const IntegerKernels* const* usable_int16_kernels() {
-#ifdef CELLROUTE_X86_KERNELS
-  static const auto usable = usable_integer_kernels(kAvx512Int16Kernels, kAvx2Int16Kernels);
-#else
-  static const UsableIntegerKernels usable{};
-#endif
-  return usable.data();
+  return usable_integer_kernels().int16.data();
 }
 
 int64_t best_panel() { return (*usable_kernels<float>())->panel; }

@@ -12,24 +12,33 @@ namespace {
 // As many sums as 16 registers hold, beside two vectors of weights and the value they meet.
 constexpr int64_t kPanel = int64_t{2} * kLanes;
 
+inline void fetch(const float* from) { __builtin_prefetch(from); }
+
 /** What is added and written is far away, and wanted when the products are done. */
 template <typename P, int64_t... R>
 inline void fetch_written(const P& p, int64_t row, int64_t column,
                           std::integer_sequence<int64_t, R...> /*rows*/) {
   if (p.residual != nullptr) {
-    (__builtin_prefetch(p.residual[row + R] + column), ...);
+    (fetch(p.residual[row + R] + column), ...);
   } else {
-    (__builtin_prefetch(p.out + (row + R) * p.stride + column), ...);
+    (fetch(p.out + (row + R) * p.stride + column), ...);
   }
 }
 
-/** A vector of sums with all that follows, as far as there are columns. */
-template <typename P>
-inline void write_sums(const P& p, int64_t row, int64_t column, Vec value) {
-  const int64_t left = p.columns - column;
-  if (p.bias != nullptr) value += load(p.bias + column);
-  write(p.out + row * p.stride + column, left < kLanes ? left : kLanes, value,
-        p.residual == nullptr ? nullptr : p.residual[row] + column, p.relu);
+/** The sums of a group with all that follows, where rows or columns may be fewer than were
+ *  multiplied: value_of(row, column, sums) gives a vector of them as floats. */
+template <typename P, typename Sums, typename F>
+inline void write_wanted(const P& p, int64_t row, int64_t column,
+                         const Sums (&sums)[kRowsAtOnce][2], F&& value_of) {
+  for (int64_t r = 0; r < kRowsAtOnce && row + r < p.count; ++r) {
+    for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
+      const int64_t at = column + v * kLanes, left = p.columns - at;
+      Vec value = value_of(row + r, at, sums[r][v]);
+      if (p.bias != nullptr) value += load(p.bias + at);
+      write(p.out + (row + r) * p.stride + at, left < kLanes ? left : kLanes, value,
+            p.residual == nullptr ? nullptr : p.residual[row + r] + at, p.relu);
+    }
+  }
 }
 
 /** Calls multiply(row, column) for each group of rows and panel. A panel of the weights stays in

@@ -44,6 +44,15 @@ class PixelRows {
   int64_t stride_;
 };
 
+/** Of one or two inputs of a convolution, of which the last has the stride. */
+inline std::vector<PixelRows> pixel_rows(at::TensorList inputs, int64_t stride,
+                                         const torch::Tensor& output) {
+  std::vector<PixelRows> rows;
+  for (const auto& input : inputs.slice(0, inputs.size() - 1)) rows.emplace_back(input, 1, output);
+  rows.emplace_back(inputs.back(), stride, output);
+  return rows;
+}
+
 /** Channels-last maps that are added to a result, each of whose pixels takes the nearest. */
 class ResidualRows {
  public:

@@ -24,16 +24,20 @@ constexpr int64_t kGroup = 64;
 /** One convolution, or the sum of two: what all blocks share. */
 struct Convolution {
   const Kernels<float>& kernels;
-  PixelRows first;
-  std::optional<PixelRows> second;
-  int64_t count;  // pixels of the result
+  std::vector<PixelRows> inputs;  // one or two
+  int64_t count;                  // pixels of the result
   int64_t out;
   const float *weights, *bias;
   const ResidualRows* residual;
   bool relu;
   float* output;
 
-  int64_t depth() const { return first.channels() + (second ? second->channels() : 0); }
+  const PixelRows& first() const { return inputs.front(); }
+  const PixelRows* second() const { return inputs.size() > 1 ? &inputs[1] : nullptr; }
+
+  int64_t depth() const {
+    return first().channels() + (second() == nullptr ? 0 : second()->channels());
+  }
 
   /** Where the rows of a block lie. */
   struct RowPointers {
@@ -57,12 +61,12 @@ struct Convolution {
     for (int64_t r = 0; r < round_up(some, kRowsAtOnce); ++r) {
       // Behind the last pixel it is read once more.
       const int64_t pixel = begin + std::min(r, some - 1);
-      pointers.first[r] = first.at(pixel);
-      if (second) pointers.second[r] = second->at(pixel);
+      pointers.first[r] = first().at(pixel);
+      if (second() != nullptr) pointers.second[r] = second()->at(pixel);
       if (residual != nullptr) pointers.residual[r] = residual->at(pixel);
     }
-    kernels.multiply_rows({.first = {pointers.first.data(), 0, first.channels()},
-                           .second = {pointers.second.data(), 0, second ? second->channels() : 0},
+    kernels.multiply_rows({.first = {pointers.first.data(), 0, first().channels()},
+                           .second = {pointers.second.data(), 0, depth() - first().channels()},
                            .count = some,
                            .weights = weights,
                            .columns = out,
@@ -76,18 +80,18 @@ struct Convolution {
 
 /** By LibTorch's products; the residual is like the result, or undefined. */
 void run_with_libtorch(const Convolution& conv, const float* added) {
-  const int64_t in = conv.first.channels(), out = conv.out;
+  const int64_t in = conv.first().channels(), out = conv.out;
   const int64_t padded = padded_columns(out, conv.kernels.panel);
   parallel_for(0, divide_up(conv.count, kRows), 1, [&](int64_t begin, int64_t end) {
     std::vector<float> products(kRows * kGroup), gathered;
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kRows, rows = std::min(kRows, conv.count - first);
-      const float* block_input = conv.first.at(first);
-      if (!conv.first.dense() || rows < kRows) {
+      const float* block_input = conv.first().at(first);
+      if (!conv.first().dense() || rows < kRows) {
         // Always whole blocks: LibTorch compiles a kernel for each size.
         gathered.resize(kRows * in);
         for (int64_t r = 0; r < rows; ++r) {
-          std::memcpy(gathered.data() + r * in, conv.first.at(first + r),
+          std::memcpy(gathered.data() + r * in, conv.first().at(first + r),
                       static_cast<size_t>(in) * sizeof(float));
         }
         block_input = gathered.data();
@@ -130,15 +134,14 @@ torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) 
   return packed;
 }
 
-void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
+void pointwise_conv(at::TensorList inputs, const PointwiseWeights& weights,
                     const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                     bool relu, torch::Tensor& output, const Kernels<float>& kernels) {
   std::optional<ResidualRows> added;
   if (residual.defined()) added.emplace(residual, output);
   const auto with_padding = padded_bias(bias, kernels.panel);
   const Convolution convolution{.kernels = kernels,
-                                .first = PixelRows(input, stride, output),
-                                .second = std::nullopt,
+                                .inputs = pixel_rows(inputs, stride, output),
                                 .count = pixels_of(output),
                                 .out = weights.out_channels(),
                                 .weights = weights.packed().const_data_ptr<float>(),
@@ -155,23 +158,6 @@ void pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                                   .contiguous(at::MemoryFormat::ChannelsLast)
                             : residual;
   run_with_libtorch(convolution, enlarged.defined() ? enlarged.const_data_ptr<float>() : nullptr);
-}
-
-void pointwise_conv_of_two(const torch::Tensor& first, const torch::Tensor& second, int64_t stride,
-                           const PointwiseWeights& weights, const torch::Tensor& bias, bool relu,
-                           torch::Tensor& output, const Kernels<float>& kernels) {
-  const auto with_padding = padded_bias(bias, kernels.panel);
-  Convolution{.kernels = kernels,
-              .first = PixelRows(first, 1, output),
-              .second = PixelRows(second, stride, output),
-              .count = pixels_of(output),
-              .out = weights.out_channels(),
-              .weights = weights.packed().const_data_ptr<float>(),
-              .bias = with_padding.const_data_ptr<float>(),
-              .residual = nullptr,
-              .relu = relu,
-              .output = output.mutable_data_ptr<float>()}
-      .run();
 }
 
 }  // namespace cellroute::ops::cpu

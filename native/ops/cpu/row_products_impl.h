@@ -12,8 +12,6 @@ namespace {
 // Values of a line of the cache.
 constexpr int64_t kLine = 16;
 
-inline void fetch(const float* from) { __builtin_prefetch(from); }
-
 // Rows are spelled out by an index sequence: arrays that loops run over do not stay in registers.
 template <int64_t... R>
 struct RowGroup {
@@ -68,11 +66,7 @@ struct RowGroup {
   /** Where rows or columns are fewer than were multiplied. */
   void write_some() const {
     const Vec sums[kRows][2] = {{first[R], second[R]}...};
-    for (int64_t r = 0; r < kRows && row + r < p.count; ++r) {
-      for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
-        write_sums(p, row + r, column + v * kLanes, sums[r][v]);
-      }
-    }
+    write_wanted(p, row, column, sums, [](int64_t, int64_t, Vec value) { return value; });
   }
 };
 

@@ -197,39 +197,18 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
                                const torch::Tensor& residual, bool relu) {
   using S = Scheme<T>;
   using Scalar = typename S::Scalar;
-  const int64_t height = input.size(2), width = input.size(3);
-  const int64_t out_channels = weights.out_channels();
-  const auto output = torch::empty({input.size(0), out_channels, height, width}, input.options(),
-                                   at::MemoryFormat::ChannelsLast);
+  const auto output = empty_result(input, weights);
   if (output.numel() == 0) return output;
 
-  const int64_t side = weights.side(), points = points_of(side);
-  const auto grid = tile_grid(height, width, side);
   const int64_t threads = loop_threads();
-  const int64_t padded_in = round_up(weights.in_channels(), kTileChannels);
-  const auto zeros = torch::zeros({weights.in_channels()}, input.options());
-  const auto with_padding = padded_bias(bias, kernels.panel);
-
   const Convolution<T> convolution{
       .kernels = kernels,
-      .maps = {.transforms = side == 2 ? kernels.small_tiles : kernels.large_tiles,
-               .grid = grid,
-               .points = points,
-               .blocks = blocks_of(kernels, input.size(0) * grid.rows * grid.columns, points,
-                                   padded_in, threads),
-               .channels = weights.in_channels(),
-               .padded_channels = padded_in,
-               .out_channels = out_channels,
-               .padded_out_channels = padded_columns(out_channels, kernels.panel),
-               .input = bits_of<T>(input.const_data_ptr<Scalar>()),
-               .zeros = bits_of<T>(zeros.template const_data_ptr<Scalar>()),
-               .residual =
-                   residual.defined() ? bits_of<T>(residual.const_data_ptr<Scalar>()) : nullptr,
-               .bias = with_padding.template const_data_ptr<float>(),
-               .relu = relu,
-               .output = bits_of<T>(output.template mutable_data_ptr<Scalar>())},
+      .maps = {kernels, weights, kernels.panel, input, bias, residual, relu, output,
+               [&](int64_t tiles, int64_t points, int64_t channels) {
+                 return blocks_of(kernels, tiles, points, channels, threads);
+               }},
       .weights = weights.packed().const_data_ptr<Scalar>()};
-
+  const int64_t points = convolution.maps.points;
   const auto transformed =
       torch::empty({threads, points * convolution.input_plane()}, input.options());
   const auto products =

@@ -1,11 +1,17 @@
 #pragma once
 
+#include <torch/torch.h>
+
 #include <algorithm>
 #include <cstdint>
 
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/padded_columns.h"
+#include "ops/cpu/round_up.h"
 #include "ops/cpu/tile_order.h"
 #include "ops/cpu/winograd_tiles.h"
 #include "ops/cpu/work_blocks.h"
+#include "ops/winograd_conv.h"
 
 namespace cellroute::ops::cpu {
 
@@ -23,31 +29,60 @@ inline constexpr int64_t kPlaneGap = 4 * kTileChannels;
 // With our products, which read a block's tiles once for each panel of weights.
 inline constexpr int64_t kBlockTilesOfOurs = 48;
 
+/** Maps for what becomes of `input`, channels-last and not written yet. */
+inline torch::Tensor empty_result(const torch::Tensor& input, const WinogradWeights& weights) {
+  return torch::empty({input.size(0), weights.out_channels(), input.size(2), input.size(3)},
+                      input.options(), at::MemoryFormat::ChannelsLast);
+}
+
 /** The maps of a convolution and their tiles, whatever multiplies the points. */
 template <typename T>
 struct WinogradMaps {
   const TileTransforms<T>& transforms;
   TileGrid grid;
   int64_t points;
-  WorkBlocks blocks;
   int64_t channels, padded_channels;
   int64_t out_channels, padded_out_channels;
-  const T *input, *zeros, *residual;
-  const float* bias;
+  WorkBlocks blocks;
+  torch::Tensor zeros, bias;
+  const T *input, *residual;
   bool relu;
   T* output;
 
-  int64_t product_plane() const { return blocks.largest() * kChannelGroup + kPlaneGap; }
+  /** Of checked tensors, channels-last where they are maps; `maps_residual` may be undefined.
+   *  Products have whole panels. Blocks are blocks_of(tiles, points, padded channels). */
+  template <typename B>
+  WinogradMaps(const Kernels<T>& kernels, const WinogradWeights& weights, int64_t panel,
+               const torch::Tensor& maps, const torch::Tensor& plain_bias,
+               const torch::Tensor& maps_residual, bool with_relu, const torch::Tensor& result,
+               B&& blocks_of)
+      : transforms(weights.side() == 2 ? kernels.small_tiles : kernels.large_tiles),
+        grid(tile_grid(maps.size(2), maps.size(3), weights.side())),
+        points(points_of(weights.side())),
+        channels(weights.in_channels()),
+        padded_channels(round_up(channels, kTileChannels)),
+        out_channels(weights.out_channels()),
+        padded_out_channels(padded_columns(out_channels, panel)),
+        blocks(blocks_of(maps.size(0) * grid.rows * grid.columns, points, padded_channels)),
+        zeros(torch::zeros({channels}, maps.options())),
+        bias(padded_bias(plain_bias, panel)),
+        input(static_cast<const T*>(maps.const_data_ptr())),
+        residual(maps_residual.defined() ? static_cast<const T*>(maps_residual.const_data_ptr())
+                                         : nullptr),
+        relu(with_relu),
+        output(static_cast<T*>(result.mutable_data_ptr())) {}
 
   TileOrder order_of(int64_t block) const {
     const int64_t first = blocks.begin(block);
     return TileOrder::by_kind(grid, first, blocks.end(block) - first);
   }
 
+  int64_t product_plane() const { return blocks.largest() * kChannelGroup + kPlaneGap; }
+
   /** The tiles of a list at their points: [points][plane]. */
   void transform(const TileList& list, T* out, int64_t plane) const {
     transforms.input({.maps = input,
-                      .zeros = zeros,
+                      .zeros = static_cast<const T*>(zeros.const_data_ptr()),
                       .grid = grid,
                       .list = list,
                       .channels = channels,
@@ -71,7 +106,7 @@ struct WinogradMaps {
                          .channels = out_channels,
                          .first_channel = k,
                          .channel_count = std::min(width, out_channels - k),
-                         .bias = bias + k,
+                         .bias = bias.template const_data_ptr<float>() + k,
                          .residual = residual,
                          .relu = relu,
                          .maps = output});
