@@ -60,8 +60,8 @@ function installedPeers() {
   }
 }
 
-/** Why a peer cannot run here, or nothing. */
-function lacksOf(installed) {
+/** Why a peer or a precision cannot run here, or nothing. */
+function lacksOf(installed, processor) {
   const lack = (...needed) => {
     const missing = needed.filter((name) => !installed[name]);
     return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
@@ -71,6 +71,12 @@ function lacksOf(installed) {
     torchvision: lack(...torch),
     onnx: lack(...torch, 'onnx', 'onnxruntime'),
     openvino: lack(...torch, 'onnx', 'openvino'),
+    ...Object.fromEntries(
+      ['bfloat16', 'int8'].map((type) => [
+        type,
+        processor[type] ? undefined : `this processor has no products of ${type}`,
+      ]),
+    ),
   };
 }
 
@@ -99,7 +105,7 @@ async function runAll(context) {
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
 try {
   const installed = installedPeers();
-  const lacks = lacksOf(installed);
+  const lacks = lacksOf(installed, loadNative().addon.info());
   const context = {
     wanted: (id) => chosen.includes(id),
     folder,
@@ -108,8 +114,6 @@ try {
     source: values.picture,
     picture: join(folder, 'picture.png'),
     weights: join(folder, 'formula.safetensors'),
-    bfloat16: loadNative().addon.info().bfloat16,
-    int8: loadNative().addon.info().int8,
     rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
     repeats: values.quick ? 1 : 2,
   };

@@ -57,8 +57,9 @@ export interface LoadSegmenterOptions extends CallOptions {
    * What the network computes in; default `float32`. `bfloat16` has three digits: two to six times as fast on processors
    * that multiply it (Intel from Cooper Lake, AMD from Zen 4), and a few cells at the threshold may come or go; refused elsewhere.
    * `int8` multiplies 1x1 convolutions and linear layers in 8 bits, most 3x3 ones in 16 and the rest in float32, with x64
-   * processors that have AVX2; here too cells at the threshold may come or go; refused elsewhere. `float16` and `tf32` (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a
-   * GPU, and bfloat16 where the processor has it.
+   * processors that have AVX2; here too cells at the threshold may come or go; refused elsewhere. `float16` and `tf32`
+   * (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a GPU, and bfloat16 where the processor
+   * has it.
    */
   precision?: Precision | 'auto';
   /** Where the network computes; default `cpu`. */

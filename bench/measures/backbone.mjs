@@ -18,7 +18,7 @@ const ofStages = (side) => ({
 });
 
 export async function run(context) {
-  const { wanted, folder, lacks, bfloat16, rounds, repeats, log } = context;
+  const { wanted, folder, lacks, rounds, repeats, log } = context;
   const picture = join(folder, 'backbone.png');
   await sharp(context.picture).resize(width, height, { fit: 'fill' }).toFile(picture);
   const size = [String(height), String(width)];
@@ -33,7 +33,7 @@ export async function run(context) {
   const our = (precision) => () => oursR50({ ...context, picture }, { options, precision, resize: null });
   const theirs = (runtime, precision) => () =>
     new Side(python, [peer('backbone.py'), runtime, precision, ...size, file ?? '']);
-  const low = wanted('backbone-bfloat16') && bfloat16;
+  const low = wanted('backbone-bfloat16') && !lacks.bfloat16;
   const makers = {
     torchvision: theirs('torchvision', 'float32'),
     ...(!lacks.openvino && wanted('backbone-openvino') && { openvino: theirs('openvino', 'float32') }),
@@ -52,12 +52,7 @@ export async function run(context) {
     results: {
       'backbone-openvino': () => faster(sides.cellroute, sides.openvino, lacks.openvino),
       'backbone-onnx': () => faster(sides.cellroute, sides.onnx, lacks.onnx),
-      'backbone-bfloat16': () =>
-        faster(
-          sides.low,
-          sides.openvinoLow,
-          bfloat16 ? lacks.openvino : 'this processor has no products of bfloat16',
-        ),
+      'backbone-bfloat16': () => faster(sides.low, sides.openvinoLow, lacks.bfloat16 ?? lacks.openvino),
     },
     sides,
   };

@@ -10,16 +10,9 @@ export const detections = 539;
 export const everyScore = '0.01';
 const nms = '0.6';
 
-export const ids = [
-  'r50',
-  'r50-bfloat16',
-  'r50-all',
-  'r50-all-onnx',
-  'memory',
-  'r50-all-int8',
-  'load',
-  'event-loop',
-];
+const besideTorchvision = ['r50', 'r50-bfloat16', 'r50-all', 'r50-all-onnx', 'memory'];
+const ofAllMasks = ['r50-all', 'r50-all-onnx', 'memory', 'r50-all-int8', 'load', 'event-loop'];
+export const ids = [...new Set([...besideTorchvision, ...ofAllMasks])];
 
 /** A process of ours that segments `picture` by R50-FPN with formula weights. */
 export const oursR50 = ({ picture, weights }, { options, precision = 'float32', box, resize }) =>
@@ -52,21 +45,20 @@ function exportNetwork({ folder, picture, log }) {
 
 /** The sides that the wanted rows need. */
 async function sidesFor(context) {
-  const { wanted, picture, bfloat16, int8, lacks } = context;
+  const { wanted, picture, lacks } = context;
   const makers = {};
-  if (ids.slice(0, 5).some(wanted)) {
+  if (besideTorchvision.some(wanted)) {
     const args = ['--detections', String(detections), '--min-score', everyScore, '--nms', nms];
     makers.torchvision = () => torchvisionSegment(picture, args);
   }
   // A process each, so that one's peak of memory is not another's.
-  if (ids.slice(2).some(wanted)) makers.all = () => oursR50(context, {});
-  if (wanted('r50-all-int8') && int8) makers.bytes = () => oursR50(context, { precision: 'int8' });
-  if (wanted('r50') || (wanted('r50-bfloat16') && bfloat16)) {
+  if (ofAllMasks.some(wanted)) makers.all = () => oursR50(context, {});
+  if (wanted('r50-all-int8') && !lacks.int8) makers.bytes = () => oursR50(context, { precision: 'int8' });
+  const low = wanted('r50-bfloat16') && !lacks.bfloat16;
+  if (wanted('r50') || low) {
     const options = { minScore: await scoreOf300(context) };
     if (wanted('r50')) makers.some = () => oursR50(context, { options });
-    if (wanted('r50-bfloat16') && bfloat16) {
-      makers.low = () => oursR50(context, { options, precision: 'bfloat16' });
-    }
+    if (low) makers.low = () => oursR50(context, { options, precision: 'bfloat16' });
   }
   if (wanted('r50-all-onnx') && !lacks.onnx) {
     const file = exportNetwork(context);
@@ -76,7 +68,7 @@ async function sidesFor(context) {
 }
 
 export async function run(context) {
-  const { bfloat16, int8, lacks, rounds, repeats, log } = context;
+  const { lacks, rounds, repeats, log } = context;
   const makers = await sidesFor(context);
   log(`R50-FPN: ${Object.keys(makers).join(', ')} in turns`);
   const sides = await inTurns(makers, rounds, (name, round) => {
@@ -92,11 +84,10 @@ export async function run(context) {
   const one = (figure) => (all.failure ? { skipped: all.failure } : figure());
   const results = {
     r50: () => faster(some, torchvision),
-    'r50-bfloat16': () =>
-      faster(low, torchvision, bfloat16 ? undefined : 'this processor has no products of bfloat16'),
+    'r50-bfloat16': () => faster(low, torchvision, lacks.bfloat16),
     'r50-all': () => faster(all, torchvision),
     'r50-all-onnx': () => faster(all, onnx, lacks.onnx),
-    'r50-all-int8': () => faster(bytes, all, int8 ? undefined : 'this processor has no products of int8'),
+    'r50-all-int8': () => faster(bytes, all, lacks.int8),
     memory: () => memoryBeside(all, torchvision),
     load: () =>
       one(() => ({

@@ -6,7 +6,7 @@ import { inTurns, oursSegment, torchvisionSegment } from '../side.mjs';
 
 export const ids = ['starter', 'starter-int8'];
 
-export async function run({ wanted, folder, source, int8, rounds, repeats, log }) {
+export async function run({ wanted, folder, source, lacks, rounds, repeats, log }) {
   const weights = join(import.meta.dirname, '../../test/ensemble/fluorescence.safetensors');
   const picture = join(folder, 'starter.png');
   await sharp(source).removeAlpha().extract({ left: 0, top: 0, width: 512, height: 512 }).toFile(picture);
@@ -19,7 +19,7 @@ export async function run({ wanted, folder, source, int8, rounds, repeats, log }
     {
       ...(wanted('starter') && { torchvision: () => torchvisionSegment(picture, args) }),
       cellroute: ours('float32'),
-      ...(wanted('starter-int8') && int8 && { bytes: ours('int8') }),
+      ...(wanted('starter-int8') && !lacks.int8 && { bytes: ours('int8') }),
     },
     rounds,
     // Short, so that more of them cost little.
@@ -27,8 +27,7 @@ export async function run({ wanted, folder, source, int8, rounds, repeats, log }
   );
   const results = {
     starter: () => beside(sides.cellroute, sides.torchvision),
-    'starter-int8': () =>
-      int8 ? beside(sides.bytes, sides.cellroute) : { skipped: 'this processor has no products of int8' },
+    'starter-int8': () => (lacks.int8 ? { skipped: lacks.int8 } : beside(sides.bytes, sides.cellroute)),
   };
   return { results, sides };
 }
