@@ -15,8 +15,9 @@ ConvBlockImpl::ConvBlockImpl(int64_t in_channels, int64_t out_channels, int64_t 
 }
 
 torch::Tensor ConvBlockImpl::forward(const torch::Tensor& x) {
-  auto out = convolve(*conv_, x, conv_->weight, conv_->bias);
-  return activation_ == Activation::kRelu ? out.relu_() : out;
+  return activation_ == Activation::kRelu
+             ? convolve_and_rectify(*conv_, x, conv_->weight, conv_->bias)
+             : convolve(*conv_, x, conv_->weight, conv_->bias);
 }
 
 }  // namespace cellroute::model

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "model/norm.h"
+#include "ops/conv_relu.h"
 #include "ops/winograd_conv.h"
 
 namespace cellroute::model {
@@ -37,6 +38,11 @@ bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
                                     torch::kFloat32) == 4;
 }
 
+torch::Tensor add_and_rectify(torch::Tensor out, const torch::Tensor& residual) {
+  if (residual.defined()) out.add_(residual);
+  return out.relu_();
+}
+
 torch::Tensor convolve_directly(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                                 const torch::Tensor& weight, const torch::Tensor& bias) {
   return torch::conv2d(x, weight, bias, conv.options.stride(),
@@ -49,6 +55,17 @@ torch::Tensor convolve(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                        const torch::Tensor& weight, const torch::Tensor& bias) {
   if (is_minimal(conv, x)) return ops::winograd_conv(x, weight, bias);
   return convolve_directly(conv, x, weight, bias);
+}
+
+torch::Tensor convolve_and_rectify(const nn::Conv2dImpl& conv, const torch::Tensor& x,
+                                   const torch::Tensor& weight, const torch::Tensor& bias,
+                                   const torch::Tensor& residual) {
+  if (x.is_cuda() && x.scalar_type() == torch::kFloat32 &&
+      !at::autocast::is_autocast_enabled(at::kCUDA)) {
+    return ops::conv_relu(x, weight, bias, residual, conv.options.stride(),
+                          std::get<torch::ExpandingArray<2>>(conv.options.padding()));
+  }
+  return add_and_rectify(convolve(conv, x, weight, bias), residual);
 }
 
 torch::Tensor convolve_and_normalize(const nn::Conv2dImpl& conv, nn::Module& norm,
@@ -64,6 +81,16 @@ torch::Tensor convolve_and_normalize(const nn::Conv2dImpl& conv, nn::Module& nor
     return batch->forward(convolve_directly(conv, x, conv.weight, conv.bias));
   }
   throw Error("INVALID_CONFIG", "Unknown kind of norm");
+}
+
+torch::Tensor convolve_normalize_and_rectify(const nn::Conv2dImpl& conv, nn::Module& norm,
+                                             const torch::Tensor& x,
+                                             const torch::Tensor& residual) {
+  if (const auto affine = fixed_affine(norm)) {
+    return convolve_and_rectify(conv, x, conv.weight * affine->scale.view({-1, 1, 1, 1}),
+                                affine->shift, residual);
+  }
+  return add_and_rectify(convolve_and_normalize(conv, norm, x), residual);
 }
 
 bool has_batch_statistics(const nn::Module& network) {

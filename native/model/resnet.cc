@@ -37,8 +37,10 @@ nn::Sequential register_downsample(nn::Module& owner, int64_t in, int64_t out, i
   return owner.register_module("downsample", downsample);
 }
 
-torch::Tensor run(const nn::Conv2d& conv, const nn::AnyModule& norm, const torch::Tensor& x) {
-  return convolve_and_normalize(*conv, *norm.ptr(), x);
+/** Convolution, norm, the residual where there is one, and ReLU. */
+torch::Tensor run(const nn::Conv2d& conv, const nn::AnyModule& norm, const torch::Tensor& x,
+                  const torch::Tensor& residual = {}) {
+  return convolve_normalize_and_rectify(*conv, *norm.ptr(), x, residual);
 }
 
 torch::Tensor shortcut(const nn::Sequential& downsample, const torch::Tensor& x) {
@@ -90,9 +92,8 @@ BasicBlockImpl::BasicBlockImpl(int64_t in_channels, int64_t planes, int64_t stri
 }
 
 torch::Tensor BasicBlockImpl::forward(const torch::Tensor& x) {
-  auto out = run(conv1_, bn1_, x).relu_();
-  out = run(conv2_, bn2_, out);
-  return out.add_(shortcut(downsample_, x)).relu_();
+  const auto out = run(conv1_, bn1_, x);
+  return run(conv2_, bn2_, out, shortcut(downsample_, x));
 }
 
 BottleneckImpl::BottleneckImpl(int64_t in_channels, int64_t planes, int64_t stride,
@@ -110,10 +111,8 @@ BottleneckImpl::BottleneckImpl(int64_t in_channels, int64_t planes, int64_t stri
 }
 
 torch::Tensor BottleneckImpl::forward(const torch::Tensor& x) {
-  auto out = run(conv1_, bn1_, x).relu_();
-  out = run(conv2_, bn2_, out).relu_();
-  out = run(conv3_, bn3_, out);
-  return out.add_(shortcut(downsample_, x)).relu_();
+  const auto out = run(conv2_, bn2_, run(conv1_, bn1_, x));
+  return run(conv3_, bn3_, out, shortcut(downsample_, x));
 }
 
 int64_t resnet_channels(const ResNetConfig& config, int64_t layer) {
@@ -142,8 +141,7 @@ ResNetImpl::ResNetImpl(const ResNetConfig& config, int64_t last_layer)
 }
 
 std::vector<torch::Tensor> ResNetImpl::layers(const torch::Tensor& x, const Progress& progress) {
-  auto out = run(conv1_, bn1_, x).relu_();
-  out = torch::max_pool2d(out, 3, 2, 1);
+  auto out = torch::max_pool2d(run(conv1_, bn1_, x), 3, 2, 1);
   std::vector<torch::Tensor> outputs;
   for (auto& layer : layers_) {
     out = layer->forward(out);

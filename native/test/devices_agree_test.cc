@@ -6,6 +6,7 @@
 #include "infer/mask_rcnn_plan.h"
 #include "io/pixels.h"
 #include "ops/boxes.h"
+#include "ops/conv_relu.h"
 #include "ops/nms.h"
 #include "ops/paste.h"
 #include "ops/roi_align.h"
@@ -83,6 +84,42 @@ TEST_CASE("GPU: RoIAlign and its gradients are the CPU's" * doctest::skip(no_gpu
         if (!deterministic) continue;
         const auto again = pyramid.pooled_on(gpu(), ratio);
         for (size_t i = 0; i < expected.size(); ++i) CHECK(test::same(actual[i], again[i]));
+      }
+    }
+  }
+}
+
+TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
+          doctest::skip(no_gpu())) {
+  const Tf32 tf32(false);
+  for (const bool with_residual : {false, true}) {
+    for (const int64_t stride : {1, 2}) {
+      torch::manual_seed(stride);
+      const std::vector<torch::Tensor> inputs{
+          torch::randn({2, 6, 11, 9}), torch::randn({8, 6, 3, 3}), torch::randn({8}),
+          torch::randn({2, 8, stride == 1 ? 11 : 6, stride == 1 ? 9 : 5})};
+      const auto run = [&](torch::Device device, const auto& convolution) {
+        std::vector<torch::Tensor> leaves;
+        for (const auto& input : inputs) leaves.push_back(input.to(device).set_requires_grad(true));
+        const auto y = convolution(leaves);
+        (y * torch::linspace(-1, 1, y.numel(), y.options()).view_as(y)).sum().backward();
+        std::vector<torch::Tensor> results{y.detach().cpu()};
+        for (const auto& leaf : leaves) {
+          if (leaf.grad().defined()) results.push_back(leaf.grad().cpu());
+        }
+        return results;
+      };
+      const auto expected = run(torch::kCPU, [&](const auto& t) {
+        const auto y = torch::conv2d(t[0], t[1], t[2], stride, 1);
+        return (with_residual ? y + t[3] : y).relu();
+      });
+      const auto actual = run(gpu(), [&](const auto& t) {
+        return ops::conv_relu(t[0].contiguous(at::MemoryFormat::ChannelsLast), t[1], t[2],
+                              with_residual ? t[3] : torch::Tensor(), {stride, stride}, {1, 1});
+      });
+      REQUIRE(actual.size() == expected.size());
+      for (size_t i = 0; i < expected.size(); ++i) {
+        CHECK(relative_error(actual[i], expected[i]) < kTolerance);
       }
     }
   }
