@@ -15,15 +15,16 @@ constexpr std::array<int64_t, 2> kDilation{1, 1};
 struct ConvRelu : torch::autograd::Function<ConvRelu> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight, const torch::Tensor& bias,
-                               const torch::Tensor& residual, const std::vector<int64_t>& stride,
+                               const std::optional<torch::Tensor>& residual, const std::vector<int64_t>& stride,
                                const std::vector<int64_t>& padding) {
-    auto y = residual.defined()
-                 ? at::cudnn_convolution_add_relu(x, weight, residual, 1.0, bias, stride, padding,
+    auto y = residual
+                 ? at::cudnn_convolution_add_relu(x, weight, *residual, 1.0, bias, stride, padding,
                                                   kDilation, kGroups)
                  : at::cudnn_convolution_relu(x, weight, bias, stride, padding, kDilation, kGroups);
     context->save_for_backward({x, weight, y});
     context->saved_data["stride"] = stride;
     context->saved_data["padding"] = padding;
+    context->saved_data["residual"] = residual.has_value();
     return y;
   }
 
@@ -47,7 +48,9 @@ struct ConvRelu : torch::autograd::Function<ConvRelu> {
 torch::Tensor conv_relu(const torch::Tensor& x, const torch::Tensor& weight,
                         const torch::Tensor& bias, const torch::Tensor& residual,
                         at::IntArrayRef stride, at::IntArrayRef padding) {
-  return ConvRelu::apply(x, weight, bias, residual, stride.vec(), padding.vec());
+  // A node takes no undefined tensor.
+  const auto added = residual.defined() ? std::optional(residual) : std::nullopt;
+  return ConvRelu::apply(x, weight, bias, added, stride.vec(), padding.vec());
 }
 
 }  // namespace cellroute::ops
