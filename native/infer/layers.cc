@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "ops/conv_relu.h"
+
 namespace cellroute::infer {
 namespace {
 
@@ -58,22 +60,13 @@ constexpr int64_t kGroups = 1;
 
 c10::string_view attribute(bool relu) { return relu ? "relu" : "none"; }
 
-/** Without oneDNN: on a GPU cuDNN's convolution with the activation in one pass, where there is
- *  one; elsewhere step by step. `sum` undefined for none. */
+/** Without oneDNN. `sum` undefined for none. */
 torch::Tensor plain_conv(const torch::Tensor& input, const torch::Tensor& weight,
                          const torch::Tensor& bias, int64_t stride, int64_t padding,
                          const torch::Tensor& sum, bool relu) {
-  if (input.is_cuda() && relu) {
-    const std::vector<int64_t> strides{stride, stride}, paddings{padding, padding}, dilations{1, 1};
-    if (!sum.defined()) {
-      return at::cudnn_convolution_relu(input, weight, bias, strides, paddings, dilations, kGroups);
-    }
-    return at::cudnn_convolution_add_relu(input, weight, sum, 1.0, bias, strides, paddings,
-                                          dilations, kGroups);
-  }
+  if (relu) return ops::conv_relu_values(input, weight, bias, sum, stride, padding);
   auto result = torch::conv2d(input, weight, bias, stride, padding);
-  if (sum.defined()) result.add_(sum);
-  return relu ? result.relu_() : result;
+  return sum.defined() ? result.add_(sum) : result;
 }
 
 }  // namespace

@@ -62,8 +62,8 @@ torch::Tensor convolve_and_rectify(const nn::Conv2dImpl& conv, const torch::Tens
                                    const torch::Tensor& residual) {
   if (x.is_cuda() && x.scalar_type() == torch::kFloat32 &&
       !at::autocast::is_autocast_enabled(at::kCUDA)) {
-    return ops::conv_relu(x, weight, bias, residual, conv.options.stride(),
-                          std::get<torch::ExpandingArray<2>>(conv.options.padding()));
+    return ops::conv_relu(x, weight, bias, residual, conv.options.stride()->at(0),
+                          std::get<torch::ExpandingArray<2>>(conv.options.padding())->at(0));
   }
   return add_and_rectify(convolve(conv, x, weight, bias), residual);
 }

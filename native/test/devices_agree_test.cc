@@ -115,7 +115,7 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
       });
       const auto actual = run(gpu(), [&](const auto& t) {
         return ops::conv_relu(t[0].contiguous(at::MemoryFormat::ChannelsLast), t[1], t[2],
-                              with_residual ? t[3] : torch::Tensor(), {stride, stride}, {1, 1});
+                              with_residual ? t[3] : torch::Tensor(), stride, 1);
       });
       REQUIRE(actual.size() == expected.size());
       for (size_t i = 0; i < expected.size(); ++i) {
