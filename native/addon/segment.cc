@@ -85,12 +85,17 @@ class SegmentJob final : public DeliveredJob {
            (model_->device.is_cpu() ? kBatchPixels : kGpuBatchPixels);
   }
 
+  void prepare() override {
+    if (!ahead_) ahead_ = infer::send_ahead(picture_, options_.intensity, model_->device);
+  }
+  void drop_prepared() noexcept override { ahead_.reset(); }
+
   void run(const std::vector<std::shared_ptr<Job>>& batch) override {
     std::vector<SegmentJob*> jobs;
-    std::vector<const io::Picture*> pictures;
+    std::vector<infer::Input> pictures;
     for (const auto& job : batch) {
       jobs.push_back(static_cast<SegmentJob*>(job.get()));
-      pictures.push_back(&jobs.back()->picture_);
+      pictures.push_back({&jobs.back()->picture_, std::move(jobs.back()->ahead_)});
     }
     auto found = infer::segment(model_->plan(), pictures, options_, group_poll(jobs));
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
@@ -123,6 +128,7 @@ class SegmentJob final : public DeliveredJob {
   std::shared_ptr<LoadedModel> model_;
   io::Picture picture_;
   infer::SegmentOptions options_;
+  std::unique_ptr<cuda::Ahead> ahead_;  // the picture's way to a GPU, where it began early
   infer::Cells cells_;
 };
 

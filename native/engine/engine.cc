@@ -80,7 +80,40 @@ constexpr std::chrono::seconds kMemoryStays{1};
 
 std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
 
+// The engine whose owner thread this is.
+thread_local Engine* own_engine = nullptr;
+
 }  // namespace
+
+void Engine::prepare_waiting() {
+  if (own_engine != nullptr) own_engine->prepare_next();
+}
+
+void Engine::prepare_next() {
+  std::vector<std::shared_ptr<Job>> next;
+  {
+    const std::lock_guard lock(mutex_);
+    double share = 0;
+    for (const auto& job : queue_) {
+      share += job->batch_share();
+      if (share > 1.0 && !next.empty()) break;
+      next.push_back(job);
+    }
+  }
+  for (const auto& job : next) {
+    if (job->cancel_flag()->cancelled()) continue;
+    try {
+      job->prepare();
+    } catch (const std::exception&) {
+      // run() meets it again, and says it to whom it concerns.
+    }
+  }
+}
+
+void Engine::settle(Job& job, std::exception_ptr failure) {
+  job.drop_prepared();
+  job.settle(std::move(failure));
+}
 
 std::exception_ptr Engine::run_guarded(const std::vector<std::shared_ptr<Job>>& batch) {
   try {
@@ -101,14 +134,14 @@ void Engine::run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
   if (batch.size() == 1 || !failure) {
     for (const auto& job : batch) {
       const bool in_time = job->cancel_flag()->cancelled() && !job->took_effect();
-      job->settle(in_time ? cancelled() : failure);
+      settle(*job, in_time ? cancelled() : failure);
     }
     return;
   }
   // One bad picture may not spoil the others: each has its own chance and its own error. So do
   // pictures that did not fit into memory together.
   for (const auto& job : batch) {
-    job->settle(job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
+    settle(*job, job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
   }
 }
 
@@ -133,6 +166,7 @@ void Engine::release_memory() {
 void Engine::work() {
   // OpenMP counts its threads per calling thread, so it is told here and nowhere else.
   at::set_num_threads(threads_);
+  own_engine = this;
   while (true) {
     std::vector<std::shared_ptr<Job>> batch;
     {
@@ -150,7 +184,7 @@ void Engine::work() {
     }
     std::erase_if(batch, [](const std::shared_ptr<Job>& job) {
       if (!job->cancel_flag()->cancelled()) return false;
-      job->settle(cancelled());
+      settle(*job, cancelled());
       return true;
     });
     keep_memory();

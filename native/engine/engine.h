@@ -25,6 +25,13 @@ class Job {
   /** What this job adds to a batch, of at most 1 in all. */
   virtual double batch_share() const { return 1.0; }
 
+  /** Begins on the device what run() needs first, on the owner thread, while a job before it waits
+   *  for the device: perhaps never, perhaps several times. What goes wrong here is not told: run()
+   *  meets it again. */
+  virtual void prepare() {}
+  /** Drops what prepare() made and run() did not take, on the owner thread, before settle. */
+  virtual void drop_prepared() noexcept {}
+
   /** Does the work, on the owner thread. `batch` holds this job first, then those that joined it.
    */
   virtual void run(const std::vector<std::shared_ptr<Job>>& batch) = 0;
@@ -67,10 +74,16 @@ class Engine {
   void stop();
   int threads() const { return threads_; }
 
+  /** For a running job whose device computes while the host would wait: has the jobs of about the
+   *  next batch prepare. Does nothing on a thread that is no engine's. */
+  static void prepare_waiting();
+
  private:
   void work();
   void enter_device();
   std::exception_ptr run_guarded(const std::vector<std::shared_ptr<Job>>& batch);
+  void prepare_next();
+  static void settle(Job& job, std::exception_ptr failure);
   void run_batch(const std::vector<std::shared_ptr<Job>>& batch);
   void keep_memory();
   void release_memory();

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/engine.h"
 #include "engine/most_recent.h"
 #include "engine/profile.h"
 
@@ -76,6 +77,7 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
   {
     const StageScope stage("network");
     run(pass, frame, parts, batch.tensors);
+    Engine::prepare_waiting();
     counts = pass.found.counts.cpu();
   }
   const auto* row = counts.const_data_ptr<int64_t>();

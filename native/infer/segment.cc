@@ -11,13 +11,15 @@ namespace cellroute::infer {
 
 namespace {
 
-std::vector<torch::Tensor> to_float(const std::vector<const io::Picture*>& pictures,
+std::vector<torch::Tensor> to_float(const std::vector<Input>& pictures,
                                     const io::Intensity& intensity, torch::Device device) {
   const StageScope stage("intensity");
-  std::vector<torch::Tensor> inputs;
-  inputs.reserve(pictures.size());
-  for (const auto* picture : pictures) inputs.push_back(io::to_float(*picture, intensity, device));
-  return inputs;
+  std::vector<torch::Tensor> values;
+  values.reserve(pictures.size());
+  for (const auto& [picture, ahead] : pictures) {
+    values.push_back(ahead ? ahead->take() : io::to_float(*picture, intensity, device));
+  }
+  return values;
 }
 
 /** `values` of all pictures, one after the other. */
@@ -67,7 +69,15 @@ std::vector<Cells> finish(const std::vector<model::Detections>& found, const io:
 
 }  // namespace
 
-std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Picture*>& pictures,
+std::unique_ptr<cuda::Ahead> send_ahead(const io::Picture& picture, const io::Intensity& intensity,
+                                        torch::Device device) {
+  return cuda::Ahead::start([&] {
+    const torch::InferenceMode inference;
+    return io::to_float(picture, intensity, device);
+  });
+}
+
+std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<Input>& pictures,
                            const SegmentOptions& options, const Poll& poll) {
   const torch::InferenceMode inference;
   Profile profile;
@@ -75,7 +85,7 @@ std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Pictu
   const auto found =
       plan.detect(to_float(pictures, options.intensity, plan.device()), options.detect, poll);
   poll("masks", 0.9);
-  auto result = finish(found, *pictures.front(), options);
+  auto result = finish(found, *pictures.front().picture, options);
   for (auto& cells : result) cells.profile = profile;
   poll("done", 1.0);
   return result;

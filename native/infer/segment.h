@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "engine/cuda/ahead.h"
 #include "engine/job.h"
 #include "engine/profile.h"
 #include "infer/cells.h"
@@ -26,8 +28,18 @@ struct SegmentOptions {
   bool profile = false;
 };
 
+/** Sends a picture's values to the GPU while that computes something else. */
+std::unique_ptr<cuda::Ahead> send_ahead(const io::Picture& picture, const io::Intensity& intensity,
+                                        torch::Device device);
+
+struct Input {
+  const io::Picture* picture;
+  /** The picture's values where they were sent ahead, else null; taken here. */
+  std::unique_ptr<cuda::Ahead> ahead{};
+};
+
 /** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */
-std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<const io::Picture*>& pictures,
+std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<Input>& pictures,
                            const SegmentOptions& options, const Poll& poll);
 
 }  // namespace cellroute::infer

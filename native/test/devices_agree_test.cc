@@ -1,7 +1,10 @@
 // CPU against GPU, in float32 without TF32: what one computes the other computes within 1e-4.
 #include <limits>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "engine/cuda/ahead.h"
 #include "gpu.h"
 #include "infer/mask_rcnn_plan.h"
 #include "io/pixels.h"
@@ -123,6 +126,27 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
       }
     }
   }
+}
+
+TEST_CASE(
+    "GPU: tensors sent ahead are whole, though the GPU computes and their memory comes again" *
+    doctest::skip(no_gpu())) {
+  const auto busy = torch::randn({2048, 2048}, gpu());
+  auto kept = torch::zeros({1 << 20}, gpu());
+  std::unique_ptr<cuda::Ahead> next;
+  for (int64_t i = 0; i < 20; ++i) {
+    const auto sent = torch::full({1 << 20}, i, torch::dtype(torch::kFloat32).pinned_memory(true));
+    auto now = std::exchange(
+        next, cuda::Ahead::start([&] { return sent.to(gpu(), /*non_blocking=*/true) * 2; }));
+    // What comes next may not write where this is still to be read.
+    if (now) {
+      const auto value = now->take();
+      for (int k = 0; k < 4; ++k) torch::mm(busy, busy);
+      kept.add_(value);
+    }
+  }
+  CHECK((kept == 2.0 * (18 * 19 / 2)).all().item<bool>());
+  CHECK(next->take()[0].item<float>() == 38);
 }
 
 TEST_CASE("GPU: RoIAlign over one map, of float64, and of no box" * doctest::skip(no_gpu())) {

@@ -47,6 +47,8 @@ struct Plan {
   double share = 1.0;
   std::function<void(size_t batch_size)> work = [](size_t) {};
   bool lasting = false;
+  bool prepares = false;
+  bool fails_to_prepare = false;
 };
 
 class TestJob final : public Job {
@@ -57,6 +59,15 @@ class TestJob final : public Job {
   std::string batch_key() const override { return plan_.key; }
   double batch_share() const override { return plan_.share; }
   bool took_effect() const override { return plan_.lasting; }
+
+  void prepare() override {
+    if (!plan_.prepares) return;
+    log_.add("prepare " + plan_.name);
+    if (plan_.fails_to_prepare) throw std::runtime_error("not yet");
+  }
+  void drop_prepared() noexcept override {
+    if (plan_.prepares) log_.add("drop " + plan_.name);
+  }
 
   void run(const std::vector<std::shared_ptr<Job>>& batch) override {
     log_.add("run " + plan_.name + " of " + std::to_string(batch.size()));
@@ -184,6 +195,55 @@ TEST_CASE("engine: what took effect is done, though it was cancelled while it ra
   }
   CHECK(log.wait(2) ==
         std::vector<std::string>{"run gate of 1", "gate cancelled", "run gate of 1", "gate done"});
+}
+
+TEST_CASE("engine: about a batch of what waits is prepared while a job waits for its device") {
+  Log log;
+  Gate gate;
+  Engine engine(1);
+  engine.submit(
+      std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
+                                            gate.wait();
+                                            Engine::prepare_waiting();
+                                          }}));
+  const auto waiting = [&](const char* name, double share, bool fails = false) {
+    const auto job = std::make_shared<TestJob>(
+        log,
+        Plan{.name = name, .key = "", .share = share, .prepares = true, .fails_to_prepare = fails});
+    engine.submit(job);
+    return job;
+  };
+  waiting("a", 0.5, /*fails=*/true);
+  waiting("b", 0.3)->cancel_flag()->cancel();
+  waiting("c", 0.2);
+  waiting("d", 0.2);
+  gate.open();
+  CHECK(log.wait(5) == std::vector<std::string>{"run first of 1", "prepare a", "prepare c",
+                                                "first done", "run a of 1", "drop a", "a done",
+                                                "drop b", "b cancelled", "run c of 1", "drop c",
+                                                "c done", "run d of 1", "drop d", "d done"});
+}
+
+TEST_CASE(
+    "engine: one job that is larger than a batch is prepared, and no thread but its own asks") {
+  Log log;
+  Gate gate;
+  Engine engine(1);
+  engine.submit(
+      std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
+                                            gate.wait();
+                                            Engine::prepare_waiting();
+                                          }}));
+  for (const char* name : {"large", "next"}) {
+    engine.submit(std::make_shared<TestJob>(
+        log, Plan{.name = name, .key = "", .share = 3.0, .prepares = true}));
+  }
+  gate.wait_until_entered();
+  Engine::prepare_waiting();
+  gate.open();
+  CHECK(log.wait(3) == std::vector<std::string>{"run first of 1", "prepare large", "first done",
+                                                "run large of 1", "drop large", "large done",
+                                                "run next of 1", "drop next", "next done"});
 }
 
 TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes later") {

@@ -50,6 +50,12 @@ SegmentOptions options_of(const model::MaskRcnnConfig& config) {
   return options;
 }
 
+Cells whole_picture(MaskRcnnPlan& plan, const io::Picture& picture, const SegmentOptions& options) {
+  std::vector<Input> inputs;
+  inputs.push_back({.picture = &picture});
+  return segment(plan, inputs, options, {})[0];
+}
+
 Tiling tiles_of(int64_t size, int64_t overlap, double scale = 1) {
   return {.scale = scale, .size = size, .overlap = overlap, .limit = std::nullopt};
 }
@@ -78,7 +84,7 @@ TEST_CASE("tiles: a picture that fits one tile is segmented as it is without til
     options.min_area = 5;
   }
   const auto picture = spots(75, 90);
-  const auto whole = segment(plan, {&picture}, options, {})[0];
+  const auto whole = whole_picture(plan, picture, options);
   const auto tiled = segment_tiles(plan, picture, options, tiles_of(128, 32), {});
   check_close(tiled.cells, whole, 0);
   CHECK((tiled.cells.masks == whole.masks));
@@ -97,7 +103,7 @@ TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") 
   // One tile at the scale of the whole finds what the whole does.
   options.detect.detections_per_image = 10;
   const auto picture = spots(64, 80);
-  const auto whole = segment(plan, {&picture}, options, {})[0];
+  const auto whole = whole_picture(plan, picture, options);
   const auto tiled = segment_tiles(plan, picture, options, tiles_of(128, 0, 1.5), {});
   check_close(tiled.cells, whole, 1e-3F);
 }

@@ -1,3 +1,4 @@
+#include "engine/cuda/ahead.h"
 #include "engine/cuda/gpu.h"
 #include "engine/cuda/graph.h"
 #include "error.h"
@@ -20,6 +21,10 @@ std::string problem_of(int) { return find_gpus().problem; }
 void enter(int) { throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA"); }
 
 void release_memory(int) noexcept {}
+
+std::unique_ptr<Ahead> Ahead::start(const std::function<at::Tensor()>&) {
+  throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA");
+}
 
 std::unique_ptr<Graph> Graph::record(const std::function<void()>&) {
   throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA");

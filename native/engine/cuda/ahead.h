@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+
+namespace cellroute::cuda {
+
+/** A tensor that the GPU makes on a stream of its own, beside what this thread has it compute. */
+class Ahead {
+ public:
+  virtual ~Ahead() = default;
+
+  /** Starts `work` on this thread's GPU. */
+  static std::unique_ptr<Ahead> start(const std::function<at::Tensor()>& work);
+
+  /** The tensor, once. What this thread starts from here on waits for it; the host does not. */
+  virtual at::Tensor take() = 0;
+
+ protected:
+  Ahead() = default;
+};
+
+}  // namespace cellroute::cuda
