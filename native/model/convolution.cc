@@ -1,5 +1,6 @@
 #include "model/convolution.h"
 
+#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 
 #include <algorithm>
@@ -38,6 +39,13 @@ bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
                                     torch::kFloat32) == 4;
 }
 
+/** Whether cuDNN convolves and rectifies in one kernel, which it may choose among any: not where
+ *  deterministic ones are asked for. */
+bool one_kernel_does(const torch::Tensor& x) {
+  return x.is_cuda() && x.scalar_type() == torch::kFloat32 &&
+         !at::autocast::is_autocast_enabled(at::kCUDA) && !at::globalContext().deterministicCuDNN();
+}
+
 torch::Tensor add_and_rectify(torch::Tensor out, const torch::Tensor& residual) {
   if (residual.defined()) out.add_(residual);
   return out.relu_();
@@ -60,8 +68,7 @@ torch::Tensor convolve(const nn::Conv2dImpl& conv, const torch::Tensor& x,
 torch::Tensor convolve_and_rectify(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                                    const torch::Tensor& weight, const torch::Tensor& bias,
                                    const torch::Tensor& residual) {
-  if (x.is_cuda() && x.scalar_type() == torch::kFloat32 &&
-      !at::autocast::is_autocast_enabled(at::kCUDA)) {
+  if (one_kernel_does(x)) {
     return ops::conv_relu(x, weight, bias, residual, conv.options.stride()->at(0),
                           std::get<torch::ExpandingArray<2>>(conv.options.padding())->at(0));
   }
