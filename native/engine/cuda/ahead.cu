@@ -1,6 +1,6 @@
 #include "engine/cuda/ahead.h"
 
-#include <ATen/cuda/CUDAEvent.h>
+#include <c10/core/Event.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -18,9 +18,10 @@ c10::cuda::CUDAStream side_stream() {
 class StreamAhead final : public Ahead {
  public:
   explicit StreamAhead(const std::function<at::Tensor()>& work) {
-    const c10::cuda::CUDAStreamGuard guard(side_stream());
+    const auto stream = side_stream();
+    const c10::cuda::CUDAStreamGuard guard(stream);
     value_ = work();
-    done_.record();
+    done_.record(stream);
   }
 
   at::Tensor take() override {
@@ -33,7 +34,7 @@ class StreamAhead final : public Ahead {
 
  private:
   at::Tensor value_;
-  at::cuda::CUDAEvent done_;
+  c10::Event done_{c10::kCUDA};
 };
 
 }  // namespace
