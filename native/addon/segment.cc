@@ -86,7 +86,8 @@ class SegmentJob final : public DeliveredJob {
   }
 
   void prepare() override {
-    if (!ahead_) ahead_ = infer::send_ahead(picture_, options_.intensity, model_->device);
+    if (std::exchange(prepared_, true)) return;
+    ahead_ = infer::send_ahead(picture_, options_.intensity, model_->device);
   }
   void drop_prepared() noexcept override { ahead_.reset(); }
 
@@ -97,7 +98,7 @@ class SegmentJob final : public DeliveredJob {
       jobs.push_back(static_cast<SegmentJob*>(job.get()));
       pictures.push_back({&jobs.back()->picture_, std::move(jobs.back()->ahead_)});
     }
-    auto found = infer::segment(model_->plan(), pictures, options_, group_poll(jobs));
+    auto found = infer::segment(model_->plan(), std::move(pictures), options_, group_poll(jobs));
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
   }
 
@@ -129,6 +130,7 @@ class SegmentJob final : public DeliveredJob {
   io::Picture picture_;
   infer::SegmentOptions options_;
   std::unique_ptr<cuda::Ahead> ahead_;  // the picture's way to a GPU, where it began early
+  bool prepared_ = false;               // or tried in vain
   infer::Cells cells_;
 };
 

@@ -96,7 +96,7 @@ void Engine::prepare_next() {
     double share = 0;
     for (const auto& job : queue_) {
       share += job->batch_share();
-      if (share > 1.0 && !next.empty()) break;
+      if (share > 1.0) break;
       next.push_back(job);
     }
   }
@@ -104,7 +104,7 @@ void Engine::prepare_next() {
     if (job->cancel_flag()->cancelled()) continue;
     try {
       job->prepare();
-    } catch (const std::exception&) {
+    } catch (...) {
       // run() meets it again, and says it to whom it concerns.
     }
   }

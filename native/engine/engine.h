@@ -75,7 +75,8 @@ class Engine {
   int threads() const { return threads_; }
 
   /** For a running job whose device computes while the host would wait: has the jobs of about the
-   *  next batch prepare. Does nothing on a thread that is no engine's. */
+   *  next batch prepare, none that is a batch's worth and more. Does nothing on a thread that is no
+   * engine's. */
   static void prepare_waiting();
 
  private:

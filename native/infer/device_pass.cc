@@ -77,7 +77,10 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
   {
     const StageScope stage("network");
     run(pass, frame, parts, batch.tensors);
-    Engine::prepare_waiting();
+    {
+      const StageScope next("next pictures");
+      Engine::prepare_waiting();
+    }
     counts = pass.found.counts.cpu();
   }
   const auto* row = counts.const_data_ptr<int64_t>();

@@ -17,7 +17,7 @@ std::vector<torch::Tensor> to_float(const std::vector<Input>& pictures,
   std::vector<torch::Tensor> values;
   values.reserve(pictures.size());
   for (const auto& [picture, ahead] : pictures) {
-    values.push_back(ahead ? ahead->take() : io::to_float(*picture, intensity, device));
+    values.push_back(ahead ? ahead->get() : io::to_float(*picture, intensity, device));
   }
   return values;
 }
@@ -77,15 +77,17 @@ std::unique_ptr<cuda::Ahead> send_ahead(const io::Picture& picture, const io::In
   });
 }
 
-std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<Input>& pictures,
+std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> pictures,
                            const SegmentOptions& options, const Poll& poll) {
   const torch::InferenceMode inference;
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);
   const auto found =
       plan.detect(to_float(pictures, options.intensity, plan.device()), options.detect, poll);
+  const auto& first = *pictures.front().picture;
+  pictures.clear();  // and the values that were sent ahead: nothing reads them from here on
   poll("masks", 0.9);
-  auto result = finish(found, *pictures.front().picture, options);
+  auto result = finish(found, first, options);
   for (auto& cells : result) cells.profile = profile;
   poll("done", 1.0);
   return result;

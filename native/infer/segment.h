@@ -34,12 +34,12 @@ std::unique_ptr<cuda::Ahead> send_ahead(const io::Picture& picture, const io::In
 
 struct Input {
   const io::Picture* picture;
-  /** The picture's values where they were sent ahead, else null; taken here. */
+  /** The picture's values where they were sent ahead, else null. */
   std::unique_ptr<cuda::Ahead> ahead{};
 };
 
 /** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */
-std::vector<Cells> segment(MaskRcnnPlan& plan, const std::vector<Input>& pictures,
+std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> pictures,
                            const SegmentOptions& options, const Poll& poll);
 
 }  // namespace cellroute::infer

@@ -22,8 +22,12 @@ torch::Tensor looked_up(const Picture& picture, const FloatPicture& floats, torc
                           .narrow(2, 0, floats.channels())
                           .permute({2, 0, 1})
                           .to(torch::kInt64);
-  const auto table = torch::tensor(floats.table()).to(device);
-  return table.index_select(0, values.flatten()).view(values.sizes());
+  const auto table = torch::empty({static_cast<int64_t>(floats.table().size())},
+                                  torch::dtype(torch::kFloat32).pinned_memory(true));
+  std::ranges::copy(floats.table(), table.mutable_data_ptr<float>());
+  return table.to(device, /*non_blocking=*/true)
+      .index_select(0, values.flatten())
+      .view(values.sizes());
 }
 
 }  // namespace

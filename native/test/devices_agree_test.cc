@@ -7,6 +7,7 @@
 #include "engine/cuda/ahead.h"
 #include "gpu.h"
 #include "infer/mask_rcnn_plan.h"
+#include "infer/segment.h"
 #include "io/pixels.h"
 #include "ops/boxes.h"
 #include "ops/conv_relu.h"
@@ -103,7 +104,8 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
           torch::randn({2, 8, stride == 1 ? 11 : 6, stride == 1 ? 9 : 5})};
       const auto run = [&](torch::Device device, const auto& convolution) {
         std::vector<torch::Tensor> leaves;
-        for (const auto& input : inputs) leaves.push_back(input.to(device).set_requires_grad(true));
+        for (const auto& input : inputs)
+          leaves.push_back(input.to(device).detach().requires_grad_());
         const auto y = convolution(leaves);
         (y * torch::linspace(-1, 1, y.numel(), y.options()).view_as(y)).sum().backward();
         std::vector<torch::Tensor> results{y.detach().cpu()};
@@ -116,6 +118,8 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
         const auto y = torch::conv2d(t[0], t[1], t[2], stride, 1);
         return (with_residual ? y + t[3] : y).relu();
       });
+      // Memory that comes again holds what it held: no kernel may read its result's.
+      torch::full_like(expected[0], kNan, gpu());
       const auto actual = run(gpu(), [&](const auto& t) {
         return ops::conv_relu(t[0].contiguous(at::MemoryFormat::ChannelsLast), t[1], t[2],
                               with_residual ? t[3] : torch::Tensor(), stride, 1);
@@ -129,24 +133,56 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
 }
 
 TEST_CASE(
-    "GPU: tensors sent ahead are whole, though the GPU computes and their memory comes again" *
+    "GPU: a tensor made ahead is whole when it is read, and read before its memory is filled" *
     doctest::skip(no_gpu())) {
-  const auto busy = torch::randn({2048, 2048}, gpu());
-  auto kept = torch::zeros({1 << 20}, gpu());
-  std::unique_ptr<cuda::Ahead> next;
-  for (int64_t i = 0; i < 20; ++i) {
-    const auto sent = torch::full({1 << 20}, i, torch::dtype(torch::kFloat32).pinned_memory(true));
-    auto now = std::exchange(
-        next, cuda::Ahead::start([&] { return sent.to(gpu(), /*non_blocking=*/true) * 2; }));
-    // What comes next may not write where this is still to be read.
-    if (now) {
-      const auto value = now->take();
-      for (int k = 0; k < 4; ++k) torch::mm(busy, busy);
-      kept.add_(value);
-    }
+  constexpr int64_t kSize = 1 << 20;
+  const auto matrix = torch::randn({4096, 4096}, gpu());
+  const auto keep_busy = [&] {
+    for (int i = 0; i < 4; ++i) torch::mm(matrix, matrix);
+  };
+  auto sum = torch::zeros({kSize}, gpu());
+  for (int64_t i = 1; i <= 20; ++i) {
+    const auto sent = torch::full({kSize}, i, torch::dtype(torch::kFloat32).pinned_memory(true));
+    const auto ahead = cuda::Ahead::start([&] {
+      keep_busy();
+      return sent.to(gpu(), /*non_blocking=*/true) * 2;
+    });
+    // Half of them are read at once, the others so late that the next one is under way.
+    const auto value = ahead->get();
+    if (i % 2 == 0) keep_busy();
+    sum.add_(value);
   }
-  CHECK((kept == 2.0 * (18 * 19 / 2)).all().item<bool>());
-  CHECK(next->take()[0].item<float>() == 38);
+  CHECK((sum == 20.0 * 21).all().item<bool>());
+}
+
+TEST_CASE("GPU: a picture sent ahead gives the cells of one that is sent when it is needed" *
+          doctest::skip(no_gpu())) {
+  torch::manual_seed(3);
+  auto config = test::small_config();
+  config.box.score_threshold = 0;
+  model::MaskRcnn network(config);
+  network->eval();
+  network->to(gpu());
+  infer::MaskRcnnPlan plan(network, torch::kFloat32);
+  const infer::SegmentOptions options{.intensity = {.kind = io::Intensity::Kind::kMinMax},
+                                      .detect = model::DetectOptions::of(config),
+                                      .max_lost = std::nullopt};
+  for (const auto type : {io::Picture::Type::kU8, io::Picture::Type::kU16}) {
+    io::Picture picture{.type = type, .bytes = {}, .width = 90, .height = 70, .channels = 1};
+    const int64_t bytes = 90 * 70 * (type == io::Picture::Type::kU8 ? 1 : 2);
+    for (int64_t i = 0; i < bytes; ++i) picture.bytes.push_back(uint8_t(i * i % 251));
+    const auto cells = [&](bool early) {
+      std::vector<infer::Input> inputs;
+      inputs.push_back({.picture = &picture});
+      if (early) inputs[0].ahead = infer::send_ahead(picture, options.intensity, gpu());
+      return infer::segment(plan, std::move(inputs), options, {})[0];
+    };
+    const auto expected = cells(false);
+    const auto actual = cells(true);
+    CHECK(expected.scores.size() > 0);
+    CHECK(actual.scores == expected.scores);
+    CHECK(actual.boxes == expected.boxes);
+  }
 }
 
 TEST_CASE("GPU: RoIAlign over one map, of float64, and of no box" * doctest::skip(no_gpu())) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -224,8 +225,7 @@ TEST_CASE("engine: about a batch of what waits is prepared while a job waits for
                                                 "c done", "run d of 1", "drop d", "d done"});
 }
 
-TEST_CASE(
-    "engine: one job that is larger than a batch is prepared, and no thread but its own asks") {
+TEST_CASE("engine: a job of more than a batch is not prepared, nor does another thread prepare") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -234,16 +234,16 @@ TEST_CASE(
                                             gate.wait();
                                             Engine::prepare_waiting();
                                           }}));
-  for (const char* name : {"large", "next"}) {
+  for (const auto& [name, share] : {std::pair{"small", 0.5}, {"large", 1.5}}) {
     engine.submit(std::make_shared<TestJob>(
-        log, Plan{.name = name, .key = "", .share = 3.0, .prepares = true}));
+        log, Plan{.name = name, .key = "", .share = share, .prepares = true}));
   }
   gate.wait_until_entered();
   Engine::prepare_waiting();
   gate.open();
-  CHECK(log.wait(3) == std::vector<std::string>{"run first of 1", "prepare large", "first done",
-                                                "run large of 1", "drop large", "large done",
-                                                "run next of 1", "drop next", "next done"});
+  CHECK(log.wait(3) == std::vector<std::string>{"run first of 1", "prepare small", "first done",
+                                                "run small of 1", "drop small", "small done",
+                                                "run large of 1", "drop large", "large done"});
 }
 
 TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes later") {

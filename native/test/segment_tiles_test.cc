@@ -53,7 +53,7 @@ SegmentOptions options_of(const model::MaskRcnnConfig& config) {
 Cells whole_picture(MaskRcnnPlan& plan, const io::Picture& picture, const SegmentOptions& options) {
   std::vector<Input> inputs;
   inputs.push_back({.picture = &picture});
-  return segment(plan, inputs, options, {})[0];
+  return segment(plan, std::move(inputs), options, {})[0];
 }
 
 Tiling tiles_of(int64_t size, int64_t overlap, double scale = 1) {

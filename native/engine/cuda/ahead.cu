@@ -4,7 +4,8 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
-#include <utility>
+#include <exception>
+#include <optional>
 
 namespace cellroute::cuda {
 namespace {
@@ -15,26 +16,44 @@ c10::cuda::CUDAStream side_stream() {
   return stream;
 }
 
+/** What is given to `later` from here on waits for what `earlier` has been given. */
+void put_after(const c10::cuda::CUDAStream& later, const c10::cuda::CUDAStream& earlier) {
+  c10::Event reached{c10::kCUDA};
+  reached.record(earlier);
+  reached.block(later);
+}
+
 class StreamAhead final : public Ahead {
  public:
-  explicit StreamAhead(const std::function<at::Tensor()>& work) {
-    const auto stream = side_stream();
-    const c10::cuda::CUDAStreamGuard guard(stream);
+  explicit StreamAhead(const std::function<at::Tensor()>& work) : stream_(side_stream()) {
+    const c10::cuda::CUDAStreamGuard guard(stream_);
     value_ = work();
-    done_.record(stream);
+    done_.record(stream_);
   }
 
-  at::Tensor take() override {
-    const auto stream = c10::cuda::getCurrentCUDAStream();
-    done_.block(stream);
-    // Or its memory would be filled again by the next one while it is still read here.
-    value_.record_stream(stream);
-    return std::exchange(value_, {});
+  // Tensor::record_stream would do that too, and end the process where the GPU has failed: it asks
+  // the GPU while memory is freed.
+  ~StreamAhead() override {
+    if (!reader_) return;
+    try {
+      // Or the next one would fill this one's memory while it is still read.
+      put_after(stream_, *reader_);
+    } catch (const std::exception&) {
+      // A GPU that has failed says so to the next job.
+    }
+  }
+
+  at::Tensor get() override {
+    reader_ = c10::cuda::getCurrentCUDAStream();
+    done_.block(*reader_);
+    return value_;
   }
 
  private:
-  at::Tensor value_;
+  c10::cuda::CUDAStream stream_;
+  std::optional<c10::cuda::CUDAStream> reader_;
   c10::Event done_{c10::kCUDA};
+  at::Tensor value_;
 };
 
 }  // namespace

@@ -15,8 +15,9 @@ class Ahead {
   /** Starts `work` on this thread's GPU. */
   static std::unique_ptr<Ahead> start(const std::function<at::Tensor()>& work);
 
-  /** The tensor, once. What this thread starts from here on waits for it; the host does not. */
-  virtual at::Tensor take() = 0;
+  /** The tensor, for as long as this lives, on the thread that started it. What the thread starts
+   *  from here on waits for the tensor; the host does not. */
+  virtual at::Tensor get() = 0;
 
  protected:
   Ahead() = default;
