@@ -83,6 +83,15 @@ std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
 // The engine whose owner thread this is.
 thread_local Engine* own_engine = nullptr;
 
+bool prepared(Job& job) {
+  try {
+    job.prepare();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 }  // namespace
 
 void Engine::prepare_waiting() {
@@ -102,11 +111,8 @@ void Engine::prepare_next() {
   }
   for (const auto& job : next) {
     if (job->cancel_flag()->cancelled()) continue;
-    try {
-      job->prepare();
-    } catch (...) {
-      // run() meets it again, and says it to whom it concerns.
-    }
+    // What goes wrong, run() meets again, and says it to whom it concerns.
+    if (!prepared(*job)) job->drop_prepared();
   }
 }
 

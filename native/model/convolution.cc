@@ -46,7 +46,7 @@ bool one_kernel_does(const torch::Tensor& x) {
          !at::autocast::is_autocast_enabled(at::kCUDA) && !at::globalContext().deterministicCuDNN();
 }
 
-torch::Tensor add_and_rectify(torch::Tensor out, const torch::Tensor& residual) {
+torch::Tensor add_and_rectify(const torch::Tensor& out, const torch::Tensor& residual) {
   if (residual.defined()) out.add_(residual);
   return out.relu_();
 }

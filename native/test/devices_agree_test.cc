@@ -169,7 +169,7 @@ TEST_CASE("GPU: a picture sent ahead gives the cells of one that is sent when it
                                       .max_lost = std::nullopt};
   for (const auto type : {io::Picture::Type::kU8, io::Picture::Type::kU16}) {
     io::Picture picture{.type = type, .bytes = {}, .width = 90, .height = 70, .channels = 1};
-    const int64_t bytes = 90 * 70 * (type == io::Picture::Type::kU8 ? 1 : 2);
+    const int64_t bytes = picture.width * picture.height * (type == io::Picture::Type::kU8 ? 1 : 2);
     for (int64_t i = 0; i < bytes; ++i) picture.bytes.push_back(uint8_t(i * i % 251));
     const auto cells = [&](bool early) {
       std::vector<infer::Input> inputs;

@@ -219,10 +219,10 @@ TEST_CASE("engine: about a batch of what waits is prepared while a job waits for
   waiting("c", 0.2);
   waiting("d", 0.2);
   gate.open();
-  CHECK(log.wait(5) == std::vector<std::string>{"run first of 1", "prepare a", "prepare c",
-                                                "first done", "run a of 1", "drop a", "a done",
-                                                "drop b", "b cancelled", "run c of 1", "drop c",
-                                                "c done", "run d of 1", "drop d", "d done"});
+  CHECK(log.wait(5) == std::vector<std::string>{
+                           "run first of 1", "prepare a", "drop a", "prepare c", "first done",
+                           "run a of 1", "drop a", "a done", "drop b", "b cancelled", "run c of 1",
+                           "drop c", "c done", "run d of 1", "drop d", "d done"});
 }
 
 TEST_CASE("engine: a job of more than a batch is not prepared, nor does another thread prepare") {
