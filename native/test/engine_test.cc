@@ -122,6 +122,14 @@ Plan gated(Gate& gate) {
   return {.name = "gate", .key = "", .work = [&gate](size_t) { gate.wait(); }};
 }
 
+/** Waits at the gate, then has what waits prepare. */
+Plan gated_and_preparing(Gate& gate) {
+  return {.name = "first", .key = "", .work = [&gate](size_t) {
+            gate.wait();
+            Engine::prepare_waiting();
+          }};
+}
+
 }  // namespace
 
 TEST_CASE("engine: jobs run one after the other, in the order they came") {
@@ -202,11 +210,7 @@ TEST_CASE("engine: about a batch of what waits is prepared while a job waits for
   Log log;
   Gate gate;
   Engine engine(1);
-  engine.submit(
-      std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
-                                            gate.wait();
-                                            Engine::prepare_waiting();
-                                          }}));
+  engine.submit(std::make_shared<TestJob>(log, gated_and_preparing(gate)));
   const auto waiting = [&](const char* name, double share, bool fails = false) {
     const auto job = std::make_shared<TestJob>(
         log,
@@ -229,11 +233,7 @@ TEST_CASE("engine: a job of more than a batch is not prepared, nor does another 
   Log log;
   Gate gate;
   Engine engine(1);
-  engine.submit(
-      std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
-                                            gate.wait();
-                                            Engine::prepare_waiting();
-                                          }}));
+  engine.submit(std::make_shared<TestJob>(log, gated_and_preparing(gate)));
   for (const auto& [name, share] : {std::pair{"small", 0.5}, {"large", 1.5}}) {
     engine.submit(std::make_shared<TestJob>(
         log, Plan{.name = name, .key = "", .share = share, .prepares = true}));
