@@ -1,4 +1,4 @@
-// Pictures of cells drawn by formula, with their masks: as many cells as one likes.
+// Images of cells drawn by formula, with their masks: as many cells as one likes.
 import { Masks } from 'cellroute';
 import sharp from 'sharp';
 
@@ -13,7 +13,7 @@ function random(seed) {
   };
 }
 
-/** Writes a picture of bright ellipses on a noisy ground, on a grid so that any number of them fits; gives their masks. */
+/** Writes an image of bright ellipses on a noisy ground, on a grid so that any number of them fits; gives their masks. */
 export async function drawCells(path, seed, { width, height, cells }) {
   const draw = random(seed);
   const pixels = Uint8Array.from({ length: width * height }, () => 60 * draw());

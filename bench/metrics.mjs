@@ -1,9 +1,9 @@
-// A whole evaluation beside pycocotools and faster-coco-eval, on pictures with about 1,000 cells each.
-//   PYTHON=… node bench/metrics.mjs [--cells 1000] [--pictures 2] [--rounds 3] [--json FILE]
+// A whole evaluation beside pycocotools and faster-coco-eval, on images with about 1,000 cells each.
+//   PYTHON=… node bench/metrics.mjs [--cells 1000] [--images 2] [--rounds 3] [--json FILE]
 //
 // Each side starts from parsed JSON and ends with numbers; the sides take turns. Ours always computes everything there
 // is (AP by masks and boxes, the competition's precision, F1, PQ, AJI, counts), the peers AP alone. Without a limit of
-// detections, as a picture has more than pycocotools' 100.
+// detections, as an image has more than pycocotools' 100.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,12 +18,12 @@ import { evaluate, Masks } from 'cellroute';
 const { values } = parseArgs({
   options: {
     cells: { type: 'string', default: '1000' },
-    pictures: { type: 'string', default: '2' },
+    images: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
     json: { type: 'string' },
   },
 });
-const [cells, pictures, rounds] = [values.cells, values.pictures, values.rounds].map(Number);
+const [cells, images, rounds] = [values.cells, values.images, values.rounds].map(Number);
 const columns = Math.ceil(Math.sqrt(cells));
 const pitch = 28;
 const side = columns * pitch;
@@ -49,7 +49,7 @@ function ellipse(cx, cy, rx, ry) {
 
 const truth = { info: {}, images: [], annotations: [], categories: [{ id: 1, name: 'cell' }] };
 const detections = [];
-for (let image = 1; image <= pictures; image++) {
+for (let image = 1; image <= images; image++) {
   truth.images.push({ id: image, file_name: `${image}.png`, ...size });
   const texts = { truth: [], found: [] };
   for (let i = 0; i < cells; i++) {
@@ -160,7 +160,7 @@ try {
 const median = (list) => list.toSorted((x, y) => x - y)[Math.floor(list.length / 2)];
 const own = median(times.cellroute);
 console.log(
-  `${pictures} pictures of ${cells} cells and ${Math.round(detections.length / pictures)} detections, ${side} x ${side}; ${rounds} rounds in turns, medians; equal to 1e-9; ${cpus().length} x ${cpus()[0].model}`,
+  `${images} images of ${cells} cells and ${Math.round(detections.length / images)} detections, ${side} x ${side}; ${rounds} rounds in turns, medians; equal to 1e-9; ${cpus().length} x ${cpus()[0].model}`,
 );
 console.log(
   Object.entries(peers)
@@ -175,6 +175,6 @@ const rows = Object.entries(times).map(([name, list]) => ({
 for (const { name, ms, ratio } of rows) {
   console.log(`${name.padEnd(46)} ${ms.toFixed(1).padStart(10)} ms  ${ratio.toFixed(1).padStart(7)} x`);
 }
-const report = { cells, pictures, rounds, peers, results: rows };
+const report = { cells, images, rounds, peers, results: rows };
 if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
 else console.log(JSON.stringify(report));

@@ -1,4 +1,4 @@
-// cellroute's Mask R-CNN on one picture. The argument is a task in JSON: {picture, weights, config, precision, options}.
+// cellroute's Mask R-CNN on one image. The argument is a task in JSON: {image, weights, config, precision, options}.
 // Says what loading took; then, for each line {warmup, repeats} on stdin, a line of JSON: seconds, cells, peak memory,
 // event-loop delay, and the seconds of each stage.
 import { readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const task = JSON.parse(process.argv[2]);
 const peakMb = () => Math.round(process.resourceUsage().maxRSS / 102.4) / 10;
 const say = (value) => console.log(JSON.stringify(value));
 
-// The profile is a line on stderr a picture: it is taken out there.
+// The profile is a line on stderr an image: it is taken out there.
 process.env.CELLROUTE_PROFILE = '1';
 const profiles = [];
 const write = process.stderr.write.bind(process.stderr);
@@ -22,7 +22,7 @@ process.stderr.write = (chunk, ...rest) => {
 };
 
 // Decoded once, outside, as for the peer.
-const { data, info } = await sharp(task.picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+const { data, info } = await sharp(task.image).removeAlpha().raw().toBuffer({ resolveWithObject: true });
 const image = { data: new Uint8Array(data), width: info.width, height: info.height, channels: info.channels };
 
 // LibTorch once a process, and the file's pages in memory: what is timed is the network, not the disk.

@@ -1,5 +1,5 @@
-// Time and peak memory of one large picture, in tiles or whole: one line of JSON.
-//   node bench/ours_tiles.mjs PICTURE SIDE tiled|whole PRECISION
+// Time and peak memory of one large image, in tiles or whole: one line of JSON.
+//   node bench/ours_tiles.mjs IMAGE SIDE tiled|whole PRECISION
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ const [file, sideText, way, precision] = process.argv.slice(2);
 const side = Number(sideText);
 const mb = (bytes) => Math.round(bytes / 1e5) / 10;
 
-// The picture beside itself, as often as it takes.
+// The image beside itself, as often as it takes.
 const { data, info } = await sharp(file).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
 const pixels = new Uint8Array(side * side);
 for (let y = 0; y < side; y++) {
@@ -30,7 +30,7 @@ const { cells, seams } = await segmenter.segment(
 console.log(
   JSON.stringify({
     seconds: Math.round(performance.now() - started) / 1000,
-    picture_mb: mb(pixels.length),
+    image_mb: mb(pixels.length),
     before_mb: mb(before),
     peak_mb: mb(process.resourceUsage().maxRSS * 1024),
     tiles: seams ? (seams.x.length + 1) * (seams.y.length + 1) : 1,

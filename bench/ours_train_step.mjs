@@ -56,7 +56,7 @@ const { fresh } = await network.start(task.weights);
 if (fresh.length > 0) throw new Error(`weights are missing: ${fresh}`);
 
 const samples = [];
-for (const { path, masks } of task.pictures) {
+for (const { path, masks } of task.images) {
   const grey = await sharp(path).toColourspace('b-w').raw().toBuffer();
   const plane = Float32Array.from(grey, (value) => value / 255);
   const pixels = new Float32Array(3 * plane.length);

@@ -26,7 +26,7 @@ const cells = Number(values.cells);
 const side = Number(values.size);
 const rounds = Number(values.rounds);
 const size = { width: side, height: side };
-// As many pictures of one byte a pixel as fill no memory; the answer is counted for one cell.
+// As many images of one byte a pixel as fill no memory; the answer is counted for one cell.
 const dense = Math.min(cells, Math.max(1, Math.floor(1e8 / side ** 2)));
 const PAGE = 4096;
 

@@ -1,6 +1,6 @@
-// The table of goals beside the peers, in one run: Markdown, a picture of it, and everything measured as JSON.
+// The table of goals beside the peers, in one run: Markdown, an image of it, and everything measured as JSON.
 //
-//   PYTHON=/path/to/python npm run bench -- [--only r50,train] [--quick] [--rounds 3] [--picture FILE] [--out bench-output]
+//   PYTHON=/path/to/python npm run bench -- [--only r50,train] [--quick] [--rounds 3] [--image FILE] [--out bench-output]
 //
 // Needs a built checkout (npm run build) and a Python with the peers (bench/README.md); what is not installed is said in
 // its rows. --quick takes one round.
@@ -26,7 +26,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
-    picture: { type: 'string', default: join(root, 'examples/pictures/fluorescence-crowded.png') },
+    image: { type: 'string', default: join(root, 'examples/images/fluorescence-crowded.png') },
     out: { type: 'string', default: join(root, 'bench-output') },
   },
 });
@@ -111,13 +111,13 @@ try {
     folder,
     log,
     lacks,
-    source: values.picture,
-    picture: join(folder, 'picture.png'),
+    source: values.image,
+    image: join(folder, 'image.png'),
     weights: join(folder, 'formula.safetensors'),
     rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
     repeats: values.quick ? 1 : 2,
   };
-  await sharp(values.picture).removeAlpha().resize(704, 520, { fit: 'fill' }).toFile(context.picture);
+  await sharp(values.image).removeAlpha().resize(704, 520, { fit: 'fill' }).toFile(context.image);
   if (!lacks.torchvision) measure(python, [peer('prepare.py'), 'weights', context.weights]);
   const peak = () => (installed.torch ? measure(python, [peer('gemm_peak.py')]) : undefined);
   const before = peak();

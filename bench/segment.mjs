@@ -1,6 +1,6 @@
-// One picture through cellroute and through torchvision, in turns within one run: time and peak memory side by side.
+// One image through cellroute and through torchvision, in turns within one run: time and peak memory side by side.
 //
-//   PYTHON=/path/to/python node bench/segment.mjs PICTURE [--repeats 3] [--rounds 2] [--min-score 0.05]
+//   PYTHON=/path/to/python node bench/segment.mjs IMAGE [--repeats 3] [--rounds 2] [--min-score 0.05]
 //                                                 [--detections 539] [--precision float32 | bfloat16 | int8 | auto]
 //                                                 [--stored WEIGHTS.safetensors] [--json FILE]
 //
@@ -27,15 +27,15 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
   },
 });
-const [picture] = positionals;
-if (!picture) {
-  console.error('usage: node bench/segment.mjs PICTURE');
+const [image] = positionals;
+if (!image) {
+  console.error('usage: node bench/segment.mjs IMAGE');
   process.exit(2);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
 const task = {
-  picture,
+  image,
   weights: values.stored ?? join(folder, 'formula.safetensors'),
   precision: values.precision,
   options: { minScore: Number(values['min-score']), maskThreshold: 0.5 },
@@ -49,7 +49,7 @@ try {
   if (values.stored) peerArgs.push('--stored', values.stored);
   else measure(python, [peer('prepare.py'), 'weights', task.weights]);
   sides = await inTurns(
-    { torchvision: () => torchvisionSegment(picture, peerArgs), cellroute: () => oursSegment(task) },
+    { torchvision: () => torchvisionSegment(image, peerArgs), cellroute: () => oursSegment(task) },
     Number(values.rounds),
     () => ({ warmup: 1, repeats: Number(values.repeats) }),
   );
@@ -57,8 +57,8 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const { cellroute } = sides;
-const title = `${picture}, ${cpus().length} x ${cpus()[0].model}`;
-const { time, memory } = printBeside(title, 'seconds a picture', sides);
+const title = `${image}, ${cpus().length} x ${cpus()[0].model}`;
+const { time, memory } = printBeside(title, 'seconds per image', sides);
 const loop = cellroute.answers[0].event_loop_delay_ms;
 console.log(
   `${time.note}\nevent loop while segmenting: p99 ${loop.p99.toFixed(1)} ms, max ${loop.max.toFixed(1)} ms`,

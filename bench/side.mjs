@@ -57,13 +57,13 @@ export class Side {
   }
 }
 
-/** Ours on one picture: a task of ours_segment.mjs. */
+/** Ours on one image: a task of ours_segment.mjs. */
 export const oursSegment = (task) =>
   new Side(process.execPath, [ours('ours_segment.mjs'), JSON.stringify(task)]);
 
-/** torchvision's on one picture. */
-export const torchvisionSegment = (picture, args) =>
-  new Side(python, [peer('torchvision_segment.py'), '--picture', picture, ...args]);
+/** torchvision's on one image. */
+export const torchvisionSegment = (image, args) =>
+  new Side(python, [peer('torchvision_segment.py'), '--image', image, ...args]);
 
 /**
  * Lets sides take turns, each in a process of its own that stays: `makers` has a function a side, `request` what each

@@ -1,8 +1,8 @@
-// Memory and time of large pictures in tiles, beside one pass over the whole where that fits into memory.
+// Memory and time of large images in tiles, beside one pass over the whole where that fits into memory.
 //
-//   node bench/tiles.mjs PICTURE [--sides 2048,4096,10000] [--whole-up-to 4096] [--precision float32] [--json FILE]
+//   node bench/tiles.mjs IMAGE [--sides 2048,4096,10000] [--whole-up-to 4096] [--precision float32] [--json FILE]
 //
-// Needs a built checkout (npm run build). A large picture is PICTURE beside itself, grey, 8 bits; the network is the
+// Needs a built checkout (npm run build). A large image is IMAGE beside itself, grey, 8 bits; the network is the
 // one of test/ensemble. Each measurement is a process of its own, so that peak memory is its own.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -21,22 +21,22 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
   },
 });
-const [picture] = positionals;
-if (!picture) {
-  console.error('usage: node bench/tiles.mjs PICTURE');
+const [image] = positionals;
+if (!image) {
+  console.error('usage: node bench/tiles.mjs IMAGE');
   process.exit(2);
 }
 
 const columns = ['side', '', 'tiles', 'seconds', 'MB before', 'MB beyond', 'cells', 'on seams'];
 const row = (cells) => console.log(cells.map((cell) => String(cell).padStart(10)).join(' '));
 console.log(
-  `${cpus().length} x ${cpus()[0].model}, ${values.precision}; "beyond" is peak memory less that before the call, picture and network`,
+  `${cpus().length} x ${cpus()[0].model}, ${values.precision}; "beyond" is peak memory less that before the call, image and network`,
 );
 row(columns);
 const runs = [];
 for (const side of values.sides.split(',').map(Number)) {
   for (const way of ['tiled', ...(side <= Number(values['whole-up-to']) ? ['whole'] : [])]) {
-    const args = [resolve(bench, 'ours_tiles.mjs'), picture, String(side), way, values.precision];
+    const args = [resolve(bench, 'ours_tiles.mjs'), image, String(side), way, values.precision];
     const run = { side, way, ...measure(process.execPath, args) };
     runs.push(run);
     const beyond = Math.round(run.peak_mb - run.before_mb);

@@ -1,5 +1,5 @@
 // A training step (forward, backward, SGD) of cellroute and of torchvision on the same batch, in turns within one run:
-// pictures a second and peak resident memory side by side.
+// images per second and peak resident memory side by side.
 //
 //   PYTHON=/path/to/python node bench/train_step.mjs [--network r50 | starter] [--batch 2] [--width 704] [--height 520]
 //       [--cells 40] [--norm frozen-batch | batch] [--statistics keep | update] [--min-size 800]
@@ -8,7 +8,7 @@
 // Needs a built checkout (npm run build) and a Python with torch, torchvision, pycocotools, pillow and safetensors.
 // `r50` is ResNet50-FPN with two classes and frozen norms, as the seed trains it; `starter` the network of
 // test/ensemble (ResNet18-FPN over three levels, 128 channels) with batch norms in training. Weights are the goldens'
-// formula. Pictures are bright ellipses on a noisy ground, as they come unless --min-size asks for a resize.
+// formula. Images are bright ellipses on a noisy ground, as they come unless --min-size asks for a resize.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ const numbers = ['batch', 'width', 'height', 'cells'].map((name) => [
   name,
   Number(values[name] ?? preset[name]),
 ]);
-const { batch, ...picture } = Object.fromEntries(numbers);
+const { batch, ...image } = Object.fromEntries(numbers);
 const task = {
   network: values.network,
   norm: values.norm ?? preset.norm,
@@ -46,7 +46,7 @@ const task = {
   minSize: values['min-size'] ? Number(values['min-size']) : null,
   trainableLayers: Number(values['trainable-layers']),
   precision: values.precision,
-  ...picture,
+  ...image,
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
@@ -58,7 +58,7 @@ try {
 }
 const { cellroute, torchvision } = sides;
 const title =
-  `${task.network}, ${task.norm} norms, ${task.precision}, ${batch} pictures of ${task.width} x ${task.height} with ${task.cells} cells each, ` +
+  `${task.network}, ${task.norm} norms, ${task.precision}, ${batch} images of ${task.width} x ${task.height} with ${task.cells} cells each, ` +
   `${cpus().length} x ${cpus()[0].model}`;
 const { time, memory } = printBeside(title, 'a step', sides);
 // Sampling is drawn from different generators, so the losses are near each other, not the same.

@@ -1,11 +1,11 @@
 // What the experiment is made of, apart from networks: shares of steps, and how its report is told.
 
-/** Steps of each type's segmenter in proportion to its pictures, each 1 at least, `total` together. */
-function stepsOf(pictures, total) {
-  const types = Object.keys(pictures);
+/** Steps of each type's segmenter in proportion to its images, each 1 at least, `total` together. */
+function stepsOf(images, total) {
+  const types = Object.keys(images);
   if (total < types.length) throw new Error(`${total} steps are too few for ${types.length} segmenters`);
-  const all = Object.values(pictures).reduce((sum, count) => sum + count, 0);
-  const exact = types.map((type) => (total * pictures[type]) / all);
+  const all = Object.values(images).reduce((sum, count) => sum + count, 0);
+  const exact = types.map((type) => (total * images[type]) / all);
   const steps = exact.map((share) => Math.max(Math.floor(share), 1));
   const owed = (i) => exact[i] - steps[i];
   for (let left = total - steps.reduce((sum, count) => sum + count, 0); left !== 0; left -= Math.sign(left)) {
@@ -29,21 +29,21 @@ function tableOf(routed, unerring) {
   const names = ['all', ...Object.keys(routed.perType ?? {})];
   const [own, best] = [rows(routed), rows(unerring)];
   const lines = names.map((name, i) => {
-    const { pictures, first, second } = own[i];
+    const { images, first, second } = own[i];
     const scores = [first, second, best[i].second].map(told);
-    return `| ${[name, pictures, ...scores, change(own[i]), change(best[i])].join(' | ')} |`;
+    return `| ${[name, images, ...scores, change(own[i]), change(best[i])].join(' | ')} |`;
   });
-  const head = 'pictures | single | routed | unerring | routed less single | unerring less single';
+  const head = 'images | single | routed | unerring | routed less single | unerring less single';
   return [`| | ${head} |`, '| --- | --- | --- | --- | --- | --- | --- |', ...lines].join('\n');
 }
 
-/** What renderPlot draws: each type's pictures by their single score, single and routed above each other. */
+/** What renderPlot draws: each type's images by their single score, single and routed above each other. */
 function plotOf(single, routed) {
-  const score = new Map(routed.perPicture.map(({ id, kaggle }) => [id, kaggle]));
-  const types = [...new Set(single.perPicture.map(({ type }) => type))].sort();
+  const score = new Map(routed.perImage.map(({ id, kaggle }) => [id, kaggle]));
+  const types = [...new Set(single.perImage.map(({ type }) => type))].sort();
   const pairs = types.flatMap((type) =>
-    single.perPicture
-      .filter((picture) => picture.type === type)
+    single.perImage
+      .filter((image) => image.type === type)
       .sort((a, b) => a.kaggle - b.kaggle)
       .map(({ id, kaggle }) => ({ type, single: kaggle, routed: score.get(id) })),
   );
@@ -55,7 +55,7 @@ function plotOf(single, routed) {
     ]);
   return {
     title: 'One Mask R-CNN for all types, or one a type behind a router',
-    xLabel: `held-out pictures: ${types.join(', ')}, each by rising score of the single network`,
+    xLabel: `held-out images: ${types.join(', ')}, each by rising score of the single network`,
     yLabel: 'mean precision, IoU 0.5 to 0.95',
     yRange: [0, 0.1],
     series: [

@@ -4,10 +4,10 @@
 //       [--router-start WEIGHTS] [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
 //       [--fold N]
 //
-// Within each fold both sides have the same network, the same start, the same pictures and the same number of segmenter
-// steps in all: the routed side's are shared out by the types' pictures, so that a picture is seen as often by either. The
-// router is trained on the fold's pictures too; what the same segmenters do behind a router that
-// is never wrong is told beside it. Each picture is judged once, by networks that have not seen it.
+// Within each fold both sides have the same network, the same start, the same images and the same number of segmenter
+// steps in all: the routed side's are shared out by the types' images, so that an image is seen as often by either. The
+// router is trained on the fold's images too; what the same segmenters do behind a router that
+// is never wrong is told beside it. Each image is judged once, by networks that have not seen it.
 // FOLDER gets report.json, report.md and scores.png, and keeps every run: what was interrupted goes on. With --fold only
 // that fold is trained and nothing reported: several processes can share a FOLDER and a GPU, or several days. The
 // configuration is two-core.json where none is given; docs/routed-vs-single.md says what came out.
@@ -76,7 +76,7 @@ const folds = data.folds({ count: Number(values.folds), seed });
 if (only !== undefined && !folds[Number(only) - 1])
   throw new Error(`--fold must be one of 1 to ${folds.length}, not ${only}`);
 
-/** Every picture as often as `repeats` says: epochs of whole batches, or types with few pictures would get smaller ones. */
+/** Every image as often as `repeats` says: epochs of whole batches, or types with few images would get smaller ones. */
 const repeated = (set) =>
   Dataset.join(Object.fromEntries(Array.from({ length: repeats }, (_, i) => [`${i}`, set])));
 
@@ -109,13 +109,11 @@ for (const [i, { train: training, validation }] of folds.entries()) {
   const name = `fold-${i + 1}`;
   const file = join(out, name, 'predictions.json');
   if (!existsSync(file)) {
-    console.log(
-      `${name}: ${training.items.length} pictures to train on, ${validation.items.length} held out`,
-    );
-    const pictures = Object.fromEntries(
+    console.log(`${name}: ${training.items.length} images to train on, ${validation.items.length} held out`);
+    const images = Object.fromEntries(
       training.types.map((type) => [type, training.items.filter((item) => item.type === type).length]),
     );
-    const shares = Object.entries(stepsOf(pictures, steps)).map(([type, own]) => [type, { steps: own }]);
+    const shares = Object.entries(stepsOf(images, steps)).map(([type, own]) => [type, { steps: own }]);
     const many = repeated(training);
     const singleFolder = join(out, name, 'single');
     const routedFolder = join(out, name, 'routed');
@@ -149,18 +147,18 @@ const items = new Map(data.items.map((item) => [item.id, item]));
 const truth = new Map();
 for (const { id } of judged) truth.set(id, (await items.get(id).load()).masks);
 
-/** One side's scores over all pictures. */
+/** One side's scores over all images. */
 function judge(side, atLeast) {
-  const pictures = judged.map(({ id, [side]: { masks, scores } }) => {
+  const images = judged.map(({ id, [side]: { masks, scores } }) => {
     const { type, width, height } = items.get(id);
     return { id, type, truth: truth.get(id), predicted: Masks.fromCoco(masks, { width, height }), scores };
   });
-  return evaluate(pictures, { minScore: atLeast, removeOverlaps: thresholds.removeOverlaps });
+  return evaluate(images, { minScore: atLeast, removeOverlaps: thresholds.removeOverlaps });
 }
 
 const right = judged.filter(({ id, routed }) => items.get(id).type === routed.cellType).length;
-const report = { settings, pictures: judged.length, routedRight: right, comparisons: [] };
-const lines = [`The router named ${right} of ${judged.length} held-out pictures rightly.`];
+const report = { settings, images: judged.length, routedRight: right, comparisons: [] };
+const lines = [`The router named ${right} of ${judged.length} held-out images rightly.`];
 for (const atLeast of [minScore, ...alsoAt]) {
   const sides = {};
   for (const side of ['single', 'routed', 'unerring']) sides[side] = await judge(side, atLeast);
@@ -169,17 +167,17 @@ for (const atLeast of [minScore, ...alsoAt]) {
     routed: compareEvaluations(single, routed, { seed }),
     unerring: compareEvaluations(single, unerring, { seed }),
   };
-  const perPicture = single.perPicture.map(({ id, type, truths, kaggle }, i) => {
+  const perImage = single.perImage.map(({ id, type, truths, kaggle }, i) => {
     return {
       id,
       type,
       truths,
       single: kaggle,
-      routed: routed.perPicture[i].kaggle,
-      unerring: unerring.perPicture[i].kaggle,
+      routed: routed.perImage[i].kaggle,
+      unerring: unerring.perImage[i].kaggle,
     };
   });
-  report.comparisons.push({ minScore: atLeast, ...comparisons, perPicture });
+  report.comparisons.push({ minScore: atLeast, ...comparisons, perImage });
   const chosen = atLeast === minScore;
   lines.push('', `Cells that score above ${atLeast}${chosen ? ', as was decided beforehand' : ''}:`, '');
   lines.push(tableOf(comparisons.routed, comparisons.unerring));

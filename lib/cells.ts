@@ -3,9 +3,9 @@ import type { Masks } from './mask/masks.js';
 
 /** One cell, made when it is asked for; the arrays behind it are in {@link Cells}. */
 export interface Cell {
-  /** Place in its picture's list, which is by falling score. */
+  /** Place in its image's list, which is by falling score. */
   index: number;
-  /** x1, y1, x2, y2 in pixels of the picture; x2 and y2 lie past the last pixel. */
+  /** x1, y1, x2, y2 in pixels of the image; x2 and y2 lie past the last pixel. */
   box: [number, number, number, number];
   /** 0 to 1. */
   score: number;
@@ -26,11 +26,11 @@ export interface CellArrays {
   labels: Int32Array;
   /** [n], pixels. */
   areas: Uint32Array;
-  /** n masks of the picture's size, run-length encoded. */
+  /** n masks of the image's size, run-length encoded. */
   masks: Masks;
 }
 
-/** The cells of one picture: typed arrays underneath, an object for a cell only when one is asked for. */
+/** The cells of one image: typed arrays underneath, an object for a cell only when one is asked for. */
 export class Cells implements Iterable<Cell> {
   readonly boxes: Float32Array;
   readonly scores: Float32Array;

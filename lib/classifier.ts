@@ -17,7 +17,7 @@ import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import type { NativeClassification } from './native/contract.js';
 import { native } from './native/load.js';
 
-/** What a classifier says of one picture. */
+/** What a classifier says of one image. */
 export interface Classification {
   /** The class with the highest probability. */
   label: string;
@@ -44,7 +44,7 @@ export interface LoadClassifierOptions extends CallOptions {
   device?: Device;
 }
 
-/** A ResNet that names the type of a picture's cells: the router of an ensemble. */
+/** A ResNet that names the type of an image's cells: the router of an ensemble. */
 export class CellClassifier {
   readonly config: ClassifierConfig;
   readonly #model: LoadedModel;
@@ -80,7 +80,7 @@ export class CellClassifier {
   }
 
   /**
-   * Names the type of one picture.
+   * Names the type of one image.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED; an abort rejects with
    *   `signal.reason`.
@@ -88,15 +88,15 @@ export class CellClassifier {
   async classify(image: ImageInput, options: CallOptions = {}): Promise<Classification> {
     checkKeys('', options, CALL_OPTION_KEYS);
     void this.#model.handle;
-    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
-    return this.classifyDecoded(picture, options);
+    const decoded = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    return this.classifyDecoded(decoded, options);
   }
 
   /** The same for pixels that were decoded and checked already. @internal */
-  async classifyDecoded(picture: RawImage, options: CallOptions): Promise<Classification> {
+  async classifyDecoded(decoded: RawImage, options: CallOptions): Promise<Classification> {
     return this.#named(
       await this.#model.run(options, (model, call) =>
-        native().classify(model, picture, this.config.intensity, call),
+        native().classify(model, decoded, this.config.intensity, call),
       ),
     );
   }
@@ -113,7 +113,7 @@ export class CellClassifier {
   }
 
   /**
-   * Tells which pixels of a picture speak for a class. Gradients are of the network as it classifies; its weights
+   * Tells which pixels of an image speak for a class. Gradients are of the network as it classifies; its weights
    * keep none.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED; an abort rejects with
@@ -123,15 +123,15 @@ export class CellClassifier {
     const { classNames, resize, intensity } = this.config;
     checkExplainOptions(options, classNames, resize ?? LARGEST);
     void this.#model.handle;
-    const picture = await decodeImage(image, options.signal ? { signal: options.signal } : {});
-    const checked = checkExplainOptions(options, classNames, resize ?? picture);
+    const decoded = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    const checked = checkExplainOptions(options, classNames, resize ?? decoded);
     const explained = await this.#model.run(options, (model, call) =>
-      native().explain(model, picture, intensity, checked, call),
+      native().explain(model, decoded, intensity, checked, call),
     );
-    return new Explanation(checked.method, explained, this.config, picture);
+    return new Explanation(checked.method, explained, this.config, decoded);
   }
 
-  /** {@link explain} for an input the caller has prepared, which also stands for the picture. */
+  /** {@link explain} for an input the caller has prepared, which also stands for the image. */
   async explainTensor(input: InputTensor, options: ExplainOptions = {}): Promise<Explanation> {
     const { data, width, height } = checkInput(input);
     const checked = checkExplainOptions(options, this.config.classNames, { width, height });

@@ -29,10 +29,10 @@ import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune/tu
 import { writeAtomically } from './weights/atomic.js';
 
 export interface RoutedEnsembleOptions {
-  /** Names the cell type of a picture. */
+  /** Names the cell type of an image. */
   classifier: CellClassifier;
   /**
-   * The segmenter of each of the classifier's classes. null says that a type has none on purpose: its pictures are
+   * The segmenter of each of the classifier's classes. null says that a type has none on purpose: its images are
    * refused with NO_SEGMENTER, unless there is a fallback.
    */
   segmenters: Record<string, CellSegmenter | null>;
@@ -51,7 +51,7 @@ export interface RoutedSegmentOptions extends SegmentOptions {
   cellType?: string;
 }
 
-/** A router and one segmenter a cell type: the picture's type picks the Mask R-CNN that finds its cells. */
+/** A router and one segmenter a cell type: the image's type picks the Mask R-CNN that finds its cells. */
 export class RoutedEnsemble {
   readonly classifier: CellClassifier;
   readonly segmenters: Readonly<Record<string, CellSegmenter | null>>;
@@ -150,7 +150,7 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Names the picture's cell type and finds its cells with that type's segmenter.
+   * Names the image's cell type and finds its cells with that type's segmenter.
    *
    * @throws {CellrouteError} NO_SEGMENTER where the type has none; INVALID_ARGUMENT, IMAGE_UNREADABLE,
    *   IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
@@ -161,27 +161,27 @@ export class RoutedEnsemble {
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
     }
-    const picture = await decodeToSegment(image, signal);
+    const decoded = await decodeToSegment(image, signal);
     const call: CallOptions = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-    const { label, probabilities } = await this.classifier.classifyDecoded(picture, signal ? { signal } : {});
+    const { label, probabilities } = await this.classifier.classifyDecoded(decoded, signal ? { signal } : {});
     const cellType = chosen ?? label;
     const serving = this.segmenters[cellType] ? cellType : this.fallback;
     const segmenter = serving === undefined ? null : this.segmenters[serving];
     if (serving === undefined || !segmenter) throw this.#noSegmenter(cellType, probabilities[cellType]!);
     const own = this.thresholds[serving] ?? {};
-    const found = await segmenter.segmentDecoded(picture, { ...own, ...thresholds, ...call });
+    const found = await segmenter.segmentDecoded(decoded, { ...own, ...thresholds, ...call });
     return { ...found, cellType, probabilities, segmenter: serving };
   }
 
   /**
    * Searches, for each cell type by itself, the thresholds (score, mask, NMS, least area, overlaps) at which its
-   * segmenter does best on pictures with truth, and uses them from then on; `save` writes them. The network runs once a
-   * picture. Pictures count for the type that the data set says, or else for the one that the router names; those of
-   * types without a segmenter, and without a fallback, are left out. Judge the outcome on other pictures.
+   * segmenter does best on images with truth, and uses them from then on; `save` writes them. The network runs once a
+   * image. Images count for the type that the data set says, or else for the one that the router names; those of
+   * types without a segmenter, and without a fallback, are left out. Judge the outcome on other images.
    *
    * @returns by the type whose segmenter was tuned. An abort leaves all thresholds as they were.
-   * @throws {CellrouteError} INVALID_ARGUMENT for options, and where no picture is of a type with a segmenter; what
-   *   loading a picture throws.
+   * @throws {CellrouteError} INVALID_ARGUMENT for options, and where no image is of a type with a segmenter; what
+   *   loading an image throws.
    */
   async tune(data: Dataset, options: TuneOptions = {}): Promise<Record<string, TunedThresholds>> {
     checkKeys('', options, ['metric', 'grid', ...CALL_OPTION_KEYS]);
@@ -197,7 +197,7 @@ export class RoutedEnsemble {
       groups.set(serving, [...(groups.get(serving) ?? []), item]);
     }
     if (groups.size === 0) {
-      const expected = `pictures of ${this.cellTypes.filter((type) => this.segmenters[type]).join(', ')}`;
+      const expected = `images of ${this.cellTypes.filter((type) => this.segmenters[type]).join(', ')}`;
       throw refuse('data', expected, data.types.join(', ') || 'none');
     }
     const tuned: Record<string, TunedThresholds> = {};
@@ -219,7 +219,7 @@ export class RoutedEnsemble {
     return tuned;
   }
 
-  /** Tells which pixels of a picture made the router name a cell type: {@link CellClassifier.explain}. */
+  /** Tells which pixels of an image made the router name a cell type: {@link CellClassifier.explain}. */
   explain(image: ImageInput, options: ExplainOptions = {}): Promise<Explanation> {
     return this.classifier.explain(image, options);
   }
@@ -261,15 +261,15 @@ export class RoutedEnsemble {
 
   async #typeOf(item: DatasetItem, signal: AbortSignal | undefined): Promise<string> {
     const call = signal ? { signal } : {};
-    const picture = await decodeImage((await item.load(signal)).image, call);
-    return (await this.classifier.classifyDecoded(picture, call)).label;
+    const decoded = await decodeImage((await item.load(signal)).image, call);
+    return (await this.classifier.classifyDecoded(decoded, call)).label;
   }
 
   #noSegmenter(cellType: string, probability: number): CellrouteError {
     const available = this.cellTypes.filter((type) => this.segmenters[type]);
     return new CellrouteError(
       'NO_SEGMENTER',
-      `The picture was taken for ${cellType} (probability ${probability.toFixed(3)}), which this ensemble has no segmenter for. ` +
+      `The image was taken for ${cellType} (probability ${probability.toFixed(3)}), which this ensemble has no segmenter for. ` +
         `It has one for ${available.join(', ')}: pass cellType to use it all the same, or set a fallback.`,
       { expected: available.join(', '), got: cellType },
     );

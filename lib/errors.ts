@@ -4,7 +4,7 @@ export type ErrorCode =
   | 'INVALID_ARGUMENT'
   | 'INVALID_CONFIG'
   | 'DISPOSED'
-  // Pictures
+  // Images
   | 'IMAGE_UNREADABLE'
   | 'IMAGE_UNSUPPORTED'
   // Files of weights
@@ -42,9 +42,9 @@ export interface ErrorDetails {
   file?: string;
   /** Byte offset in `file`, or character index in a text, where reading stopped. */
   position?: number;
-  /** Step of a training run, from 1, and the ids of the pictures it was made of. */
+  /** Step of a training run, from 1, and the ids of the images it was made of. */
   step?: number;
-  pictures?: readonly string[];
+  images?: readonly string[];
 }
 
 /** Every error cellroute throws or rejects with, but for an abort, which rejects with `signal.reason`. */

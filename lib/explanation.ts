@@ -6,7 +6,7 @@ import type { NativeExplainOptions, NativeExplanation } from './native/contract.
 export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam'] as const;
 
 /**
- * `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the way from a baseline to the picture; the
+ * `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the way from a baseline to the image; the
  * values sum to the difference of the two logits, the nearer the more steps.
  * `occlusion` (Zeiler, Fergus 2014): how far the logit falls when a square is covered by the baseline.
  * `grad-cam` (Selvaraju et al. 2017): what the last layer's maps say for the class; coarse, and never negative.
@@ -16,9 +16,9 @@ export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 export interface ExplainOptions extends CallOptions {
   /** Default `integrated-gradients`. */
   method?: ExplainMethod;
-  /** The class whose logit is explained. Default: the one the picture is taken for. */
+  /** The class whose logit is explained. Default: the one the image is taken for. */
   target?: string;
-  /** What stands for a picture that shows nothing: every pixel the configuration's mean (default), or black. */
+  /** What stands for an image that shows nothing: every pixel the configuration's mean (default), or black. */
   baseline?: 'mean' | 'black';
   /** Points on the way of `integrated-gradients`, 1 to 10,000. Default 32. */
   steps?: number;
@@ -28,7 +28,7 @@ export interface ExplainOptions extends CallOptions {
   stride?: number;
 }
 
-/** The part of the picture that the network was shown, in pixels of the picture. */
+/** The part of the image that the network was shown, in pixels of the image. */
 export interface SeenRegion {
   x: number;
   y: number;
@@ -41,7 +41,7 @@ interface Size {
   height: number;
 }
 
-/** How much each pixel spoke for a class, and in which picture. */
+/** How much each pixel spoke for a class, and in which image. */
 export class Explanation {
   readonly method: ExplainMethod;
   /** The class that is explained. */
@@ -54,15 +54,15 @@ export class Explanation {
    * the logit (`grad-cam` has no unit).
    */
   readonly values: Float32Array;
-  /** Of each class, for the picture and for the baseline. */
+  /** Of each class, for the image and for the baseline. */
   readonly logits: Readonly<Record<string, number>>;
   readonly baselineLogits: Readonly<Record<string, number>>;
-  /** Size of the picture as it came. */
-  readonly picture: Readonly<Size>;
+  /** Size of the image as it came. */
+  readonly image: Readonly<Size>;
   readonly region: Readonly<SeenRegion>;
 
   /** @internal */
-  constructor(method: ExplainMethod, native: NativeExplanation, config: ClassifierConfig, picture: Size) {
+  constructor(method: ExplainMethod, native: NativeExplanation, config: ClassifierConfig, image: Size) {
     const { classNames, resize } = config;
     const named = (logits: Float32Array) =>
       Object.fromEntries(classNames.map((name, i) => [name, logits[i]!]));
@@ -73,8 +73,8 @@ export class Explanation {
     this.values = native.values;
     this.logits = named(native.logits);
     this.baselineLogits = named(native.baselineLogits);
-    this.picture = { width: picture.width, height: picture.height };
-    this.region = resize?.method === 'crop' ? middle(picture, resize) : { x: 0, y: 0, ...this.picture };
+    this.image = { width: image.width, height: image.height };
+    this.region = resize?.method === 'crop' ? middle(image, resize) : { x: 0, y: 0, ...this.image };
   }
 
   /** 0 to 1, of the target. */
@@ -85,16 +85,16 @@ export class Explanation {
     return Math.exp(this.logits[this.target]! - highest) / sum;
   }
 
-  /** A value for each pixel of the picture as it came, in rows: interpolated, 0 where the network saw nothing. */
-  toPicture(): Float32Array {
-    return this.toGrid(this.values, this.picture);
+  /** A value for each pixel of the image as it came, in rows: interpolated, 0 where the network saw nothing. */
+  toImage(): Float32Array {
+    return this.toGrid(this.values, this.image);
   }
 
-  /** Any values of the network's input, mapped to a grid over the whole picture. @internal */
+  /** Any values of the network's input, mapped to a grid over the whole image. @internal */
   toGrid(values: Float32Array, { width, height }: Size): Float32Array {
-    const { region, picture } = this;
-    const columns = positions(width, picture.width, region.x, region.width, this.width);
-    const rows = positions(height, picture.height, region.y, region.height, this.height);
+    const { region, image } = this;
+    const columns = positions(width, image.width, region.x, region.width, this.width);
+    const rows = positions(height, image.height, region.y, region.height, this.height);
     const mapped = new Float32Array(width * height);
     rows.forEach((row, y) => {
       if (row === undefined) return;

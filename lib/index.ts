@@ -13,12 +13,12 @@ export {
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 export type { Intensity } from './config/shared.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
-export { type DatasetFromOptions, datasetFrom, type OwnPicture } from './data/iterable.js';
+export { type DatasetFromOptions, datasetFrom, type OwnImage } from './data/iterable.js';
 export { openDataset } from './data/open.js';
 export type { DataProblem } from './data/problems.js';
 export type { OpenDatasetOptions } from './data/reader.js';
 export type { FoldOptions, SplitOptions } from './data/split.js';
-export type { DatasetSummary, PicturesSummary, SummaryOptions } from './data/summary.js';
+export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
 export type { Device } from './device.js';
 export {
@@ -42,7 +42,7 @@ export { type ResultJson, type ResultJsonCell, resultJson } from './export/resul
 export { type DecodeOptions, decodeImage } from './image/decode.js';
 export type { ImageInput, RawImage } from './image/types.js';
 export { Masks } from './mask/masks.js';
-export { type PairedPictures, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
+export { type PairedImages, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
 export {
   type BootstrapOptions,
   type ClassScores,
@@ -51,20 +51,20 @@ export {
   type Comparison,
   type CountError,
   compareEvaluations,
-  type EvaluatedPicture,
+  type EvaluatedImage,
   type EvaluateOptions,
   type Evaluation,
   type EvaluationRules,
   evaluate,
   type HitScores,
+  type ImageScores,
+  type ImageSetScores,
   type Interval,
   type Intervals,
   IOU_THRESHOLDS,
   type MetricName,
   metricOf,
   type PanopticScores,
-  type PictureScores,
-  type PictureSetScores,
   type ScoreDifference,
 } from './metrics/index.js';
 export type { CallOptions, Progress } from './model.js';

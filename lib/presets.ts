@@ -9,7 +9,7 @@ export const sartorius = {
   cellTypes: ['shsy5y', 'astro', 'cort'],
   /**
    * torchvision's maskrcnn_resnet50_fpn, begun from its COCO_V1 weights (so norm eps 0) with heads for two classes.
-   * The competition's densest picture has 790 cells: raise detectionsPerImage where that matters.
+   * The competition's densest image has 790 cells: raise detectionsPerImage where that matters.
    */
   config: {
     backbone: { depth: 50, norm: { kind: 'frozen-batch', eps: 0 } },

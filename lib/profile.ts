@@ -13,7 +13,7 @@ export interface SegmentProfile {
   total: number;
   /**
    * Seconds by stage, a stage inside another counted once: `decode` in libuv's pool, the others on the owner thread.
-   * Those are of the whole batch where small pictures ran together. What is missing to `total` is the time in the
+   * Those are of the whole batch where small images ran together. What is missing to `total` is the time in the
    * queue and the copies to and from the owner thread.
    */
   seconds: Record<string, number>;
@@ -29,25 +29,25 @@ const secondsSince = (began: number): number => (performance.now() - began) / 10
 /** {@link decodeImage} for a call that goes on to segment. */
 export async function decodeToSegment(image: ImageInput, signal: AbortSignal | undefined): Promise<RawImage> {
   const began = performance.now();
-  const picture = await decodeImage(image, signal ? { signal } : {});
-  if (isProfiling()) decodeSeconds.set(picture, secondsSince(began));
-  return picture;
+  const decoded = await decodeImage(image, signal ? { signal } : {});
+  if (isProfiling()) decodeSeconds.set(decoded, secondsSince(began));
+  return decoded;
 }
 
-/** Writes the profile of a segmentation of a decoded picture that began at `began` of performance.now(). */
+/** Writes the profile of a segmentation of a decoded image that began at `began` of performance.now(). */
 export function writeProfile(
-  picture: RawImage,
+  decoded: RawImage,
   precision: Precision,
   cells: number,
   began: number,
   stages: Record<string, number>,
 ): void {
-  const decode = decodeSeconds.get(picture) ?? 0;
+  const decode = decodeSeconds.get(decoded) ?? 0;
   const round = (seconds: number) => Math.round(seconds * 1e6) / 1e6;
   const seconds = Object.entries({ decode, ...stages }).map(([stage, time]) => [stage, round(time)]);
   const profile: SegmentProfile = {
-    width: picture.width,
-    height: picture.height,
+    width: decoded.width,
+    height: decoded.height,
     precision,
     cells,
     total: round(decode + secondsSince(began)),

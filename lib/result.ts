@@ -8,30 +8,30 @@ export interface Capped {
   proposals: boolean;
 }
 
-/** Where a picture was cut. A seam runs halfway through what two neighbouring tiles share. */
+/** Where an image was cut. A seam runs halfway through what two neighbouring tiles share. */
 export interface Seams {
   /** Of the upright seams, pixels, rising: one fewer than there are tiles side by side. */
   x: readonly number[];
   /** Of the level seams. */
   y: readonly number[];
   /**
-   * Cells with a seam through their box, by rising index. They may differ from what one pass over the whole picture would
-   * find; the others are the same, but for what a network sees of a picture's far side.
+   * Cells with a seam through their box, by rising index. They may differ from what one pass over the whole image would
+   * find; the others are the same, but for what a network sees of an image's far side.
    */
   cells: readonly number[];
 }
 
-/** What a segmenter found in one picture. */
+/** What a segmenter found in one image. */
 export interface Segmentation {
   width: number;
   height: number;
   cells: Cells;
   capped: Capped;
-  /** Where the picture was segmented in tiles. */
+  /** Where the image was segmented in tiles. */
   seams?: Seams;
 }
 
-/** What the router said of a picture. */
+/** What the router said of an image. */
 export interface Route {
   /** The cell type with the highest probability. */
   cellType: string;
@@ -39,7 +39,7 @@ export interface Route {
   probabilities: Record<string, number>;
 }
 
-/** A routed picture: the type it was taken for, and the cells its segmenter found. */
+/** A routed image: the type it was taken for, and the cells its segmenter found. */
 export interface RoutedSegmentation extends Segmentation, Route {
   /** The segmenter that was used; another type's where the ensemble has a fallback. */
   segmenter: string;

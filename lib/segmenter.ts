@@ -32,17 +32,17 @@ export interface SegmentThresholds {
   removeOverlaps?: boolean | { maxLost: number };
   /** IoU above which the lower-scored of two boxes of one class goes, 0 to 1. */
   nmsThreshold?: number;
-  /** Cells a picture at most; the model's own limit holds a tile where the picture is cut. */
+  /** Cells per image at most; the model's own limit holds a tile where the image is cut. */
   detectionsPerImage?: number;
-  /** Proposals a level before, and a picture after the RPN's NMS, and its thresholds. */
+  /** Proposals per level before, and an image after the RPN's NMS, and its thresholds. */
   rpn?: { preNmsTopN?: number; postNmsTopN?: number; nmsThreshold?: number; scoreThreshold?: number };
 }
 
 export interface SegmentOptions extends SegmentThresholds, CallOptions {
   /**
-   * Cuts the picture into overlapping tiles, so that memory goes by the tile, and joins what was found: default `auto`,
-   * which cuts pictures of more than 2048 × 2048 pixels. Intensities are scaled over the whole picture, and the signal is
-   * asked within each tile. A `detectionsPerImage` that is given counts for the whole picture, the model's own a tile.
+   * Cuts the image into overlapping tiles, so that memory goes by the tile, and joins what was found: default `auto`,
+   * which cuts images of more than 2048 × 2048 pixels. Intensities are scaled over the whole image, and the signal is
+   * asked within each tile. A `detectionsPerImage` that is given counts for the whole image, the model's own a tile.
    */
   tiles?: Tiles;
 }
@@ -119,7 +119,7 @@ export function checkThresholds(thresholds: SegmentThresholds, option: string): 
   checkNumber(path('removeOverlaps.maxLost'), removeOverlaps.maxLost, share);
 }
 
-/** A Mask R-CNN that finds and outlines the cells of a picture. */
+/** A Mask R-CNN that finds and outlines the cells of an image. */
 export class CellSegmenter {
   readonly config: MaskRCNNConfig;
   readonly precision: Precision;
@@ -160,50 +160,50 @@ export class CellSegmenter {
   }
 
   /**
-   * Finds the cells of one picture. Calls queue; none blocks the event loop.
+   * Finds the cells of one image. Calls queue; none blocks the event loop.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an
    *   abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
     checkSegmentOptions(options, []);
-    // A disposed model says so before a picture is decoded for nothing.
+    // A disposed model says so before an image is decoded for nothing.
     void this.#model.handle;
-    const picture = await decodeToSegment(image, options.signal);
-    return this.segmentDecoded(picture, options);
+    const decoded = await decodeToSegment(image, options.signal);
+    return this.segmentDecoded(decoded, options);
   }
 
   /** The same for pixels that were decoded and checked already. @internal */
-  async segmentDecoded(picture: RawImage, options: SegmentOptions): Promise<Segmentation> {
+  async segmentDecoded(decoded: RawImage, options: SegmentOptions): Promise<Segmentation> {
     const began = performance.now();
     const request = nativeOptions(this.config, options);
-    const tiling = tilingOf(this.config, picture, options.tiles, options.detectionsPerImage);
+    const tiling = tilingOf(this.config, decoded, options.tiles, options.detectionsPerImage);
     const found: NativeSegmentation | NativeTiledSegmentation = await this.#model.run(
       options,
       (model, call) =>
         tiling
-          ? native().segmentTiles(model, picture, request, tiling, call)
-          : native().segment(model, picture, request, call),
+          ? native().segmentTiles(model, decoded, request, tiling, call)
+          : native().segment(model, decoded, request, call),
     );
-    if (found.profile) writeProfile(picture, this.precision, found.scores.length, began, found.profile);
-    return segmentation(picture, found);
+    if (found.profile) writeProfile(decoded, this.precision, found.scores.length, began, found.profile);
+    return segmentation(decoded, found);
   }
 
   /**
-   * What one pass of the network sees in a picture, from which cells can be cut at any thresholds: those above
+   * What one pass of the network sees in an image, from which cells can be cut at any thresholds: those above
    * `lowestScore`, with each of the NMS thresholds. @internal
    */
   async candidates(
-    picture: RawImage,
+    decoded: RawImage,
     lowestScore: number,
     nmsThresholds: readonly number[],
     options: SegmentOptions,
   ): Promise<Candidates> {
     const request = nativeOptions(this.config, { ...options, minScore: lowestScore });
     const found = await this.#model.run(options, (model, call) =>
-      native().findCandidates(model, picture, { ...request, nmsThresholds }, call),
+      native().findCandidates(model, decoded, { ...request, nmsThresholds }, call),
     );
-    return new Candidates(found, nmsThresholds, picture);
+    return new Candidates(found, nmsThresholds, decoded);
   }
 
   /** Where the network computes: `cpu`, `cuda:0`. */

@@ -1,13 +1,13 @@
 import { checkKeys, checkNumber, checkObject, refuse } from './check.js';
 import type { MaskRCNNConfig } from './config/mask-rcnn.js';
-import type { PictureSize } from './mask/masks.js';
+import type { ImageSize } from './mask/masks.js';
 import type { NativeTiling } from './native/contract.js';
 
-/** Square tiles that a picture is cut into, in pixels of the picture. */
+/** Square tiles that an image is cut into, in pixels of the image. */
 export interface TileSize {
   /**
    * Side of a tile, 64 to 65536. A network that resizes by the shorter side (`resize.minSize`) sees each tile as it would
-   * a square picture of this size: choose the shorter side of the pictures it was trained on.
+   * a square image of this size: choose the shorter side of the images it was trained on.
    */
   size: number;
   /**
@@ -18,9 +18,9 @@ export interface TileSize {
 }
 
 /**
- * Whether a picture is cut into tiles. `auto` cuts those of more than 2048 × 2048 pixels, as they come or as a network
+ * Whether an image is cut into tiles. `auto` cuts those of more than 2048 × 2048 pixels, as they come or as a network
  * with a fixed scale sees them: into tiles of 1024 pixels of the network's input, or where the network resizes by the
- * shorter side, of `resize.minSize` pixels of the picture, which are then neither shrunk nor enlarged.
+ * shorter side, of `resize.minSize` pixels of the image, which are then neither shrunk nor enlarged.
  */
 export type Tiles = 'auto' | false | TileSize;
 
@@ -28,7 +28,7 @@ const MOST_WHOLE = 2048 ** 2;
 const INPUT_SIZE = 1024;
 const MOST_OVERLAP = 128;
 
-/** Refuses what is no way to cut a picture. */
+/** Refuses what is no way to cut an image. */
 export function checkTiles(tiles: unknown): asserts tiles is Tiles | undefined {
   if (tiles === undefined || tiles === 'auto' || tiles === false) return;
   if (typeof tiles !== 'object' || tiles === null) {
@@ -43,13 +43,13 @@ export function checkTiles(tiles: unknown): asserts tiles is Tiles | undefined {
 }
 
 /**
- * How a network cuts a picture of this size; null leaves it whole.
+ * How a network cuts an image of this size; null leaves it whole.
  *
- * @param limit cells of the whole picture at most, where the caller says so; the model's own limit holds a tile.
+ * @param limit cells of the whole image at most, where the caller says so; the model's own limit holds a tile.
  */
 export function tilingOf(
   { resize }: MaskRCNNConfig,
-  { width, height }: PictureSize,
+  { width, height }: ImageSize,
   tiles: Tiles = 'auto',
   limit?: number,
 ): NativeTiling | null {

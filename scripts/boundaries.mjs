@@ -20,7 +20,7 @@ const inside = (...folders) =>
   native.filter((path) => folders.some((folder) => path.startsWith(`native/${folder}/`)));
 const outside = (...folders) =>
   native.filter((path) => !folders.some((folder) => path.startsWith(`native/${folder}/`)));
-const TENSOR_FREE = /^native\/(mask|metrics|data|io\/(picture|intensity)\.)/;
+const TENSOR_FREE = /^native\/(mask|metrics|data|io\/(image|intensity)\.)/;
 const tracked = () =>
   must('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { capture: true })
     .split('\0')

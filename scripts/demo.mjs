@@ -1,15 +1,15 @@
-// The README's first command: gets what is needed, builds, and segments real pictures into overlays to look at.
+// The README's first command: gets what is needed, builds, and segments real images into overlays to look at.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, root } from './run.mjs';
 
-const pictures = join(root, 'examples', 'pictures');
+const images = join(root, 'examples', 'images');
 const out = join(root, 'demo-output');
 
 must('node', ['scripts/build.mjs', '--if-missing']);
-console.log('\nNaming the type of each picture and outlining its cells (cellroute segment)');
-must('node', [join(root, 'dist', 'cli', 'main.js'), 'segment', pictures, '--out', out]);
+console.log('\nNaming the type of each image and outlining its cells (cellroute segment)');
+must('node', [join(root, 'dist', 'cli', 'main.js'), 'segment', images, '--out', out]);
 if (!existsSync(out)) throw new Error(`${out} was not written`);
 console.log(
-  `\nLook at ${join('demo-output', '*.overlay.png')}; the masks are beside them, as JSON, CSV and label pictures.`,
+  `\nLook at ${join('demo-output', '*.overlay.png')}; the masks are beside them, as JSON, CSV and label images.`,
 );

@@ -11,7 +11,7 @@ const { SegmenterNetwork } = require('../../dist/trainer/network.js');
 
 const task = JSON.parse(process.argv[2]);
 const { width, height, batch, repeats, warmup } = task;
-const picture = new Uint8Array(readFileSync(task.picture));
+const image = new Uint8Array(readFileSync(task.image));
 
 /** COCO counts of a rectangle of pixels. */
 function rectangle([x, y, w, h]) {
@@ -25,7 +25,7 @@ function rectangle([x, y, w, h]) {
 function sample() {
   const pixels = new Float32Array(3 * width * height);
   for (let c = 0; c < 3; c++) {
-    for (let i = 0; i < width * height; i++) pixels[c * width * height + i] = picture[3 * i + c] / 255;
+    for (let i = 0; i < width * height; i++) pixels[c * width * height + i] = image[3 * i + c] / 255;
   }
   const masks = task.cells.map(rectangle);
   const offsets = [0];
@@ -45,8 +45,8 @@ async function segmenting() {
     precision: task.precision,
     device: task.device,
   });
-  const image = { data: picture, width, height, channels: 3 };
-  // Two batches are asked for ahead, as a program with a folder of pictures would: what waits runs together.
+  const image = { data: image, width, height, channels: 3 };
+  // Two batches are asked for ahead, as a program with a folder of images would: what waits runs together.
   const waiting = [];
   return async () => {
     while (waiting.length < (batch === 1 ? 1 : 3 * batch)) {

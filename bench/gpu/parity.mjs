@@ -1,4 +1,4 @@
-// The starter ensemble over the example pictures, on the CPU and on a GPU in float32: the same cells, within 1e-4.
+// The starter ensemble over the example images, on the CPU and on a GPU in float32: the same cells, within 1e-4.
 //   node bench/gpu/parity.mjs [--device cuda:0]
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,26 +8,26 @@ const require = createRequire(import.meta.url);
 const { RoutedEnsemble } = require('../../dist/index.js');
 const at = process.argv.indexOf('--device');
 const device = at < 0 ? 'cuda:0' : process.argv[at + 1];
-const folder = join(import.meta.dirname, '../../examples/pictures');
+const folder = join(import.meta.dirname, '../../examples/images');
 const [cpu, gpu] = [await RoutedEnsemble.load(), await RoutedEnsemble.load(undefined, { device })];
 
 const worst = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 let failed = 0;
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.png'))) {
   const options = { cellType: 'fluorescence' };
-  const picture = readFileSync(join(folder, name));
-  const one = await cpu.segment(picture, options);
-  const other = await gpu.segment(picture, options);
+  const image = readFileSync(join(folder, name));
+  const one = await cpu.segment(image, options);
+  const other = await gpu.segment(image, options);
   const same = one.cells.length === other.cells.length;
   const scores = same ? worst(one.cells.scores, other.cells.scores) : Number.NaN;
   const boxes = same ? worst(one.cells.boxes, other.cells.boxes) : Number.NaN;
   const routed = worst(Object.values(one.probabilities), Object.values(other.probabilities));
-  // Boxes are in pixels of pictures some hundred wide.
+  // Boxes are in pixels of images some hundred wide.
   const good = same && scores <= 1e-4 && boxes <= 1e-4 * 1024 && routed <= 1e-4;
   if (!good) failed++;
   console.log(
     `${good ? 'ok    ' : 'FAILED'} ${name}: ${one.cells.length} and ${other.cells.length} cells; largest difference of scores ${scores}, boxes ${boxes} px, probabilities ${routed}`,
   );
 }
-console.log(`${failed === 0 ? 'the same' : `${failed} pictures differ`} on cpu and ${device}`);
+console.log(`${failed === 0 ? 'the same' : `${failed} images differ`} on cpu and ${device}`);
 process.exit(failed === 0 ? 0 : 1);

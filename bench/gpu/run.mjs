@@ -26,7 +26,7 @@ const common = {
   width: 704,
   height: 520,
   weights: join(folder, 'weights.safetensors'),
-  picture: join(folder, 'picture.raw'),
+  image: join(folder, 'image.raw'),
   cells,
   // The notebook's limit, which these weights reach.
   detections: 539,
@@ -49,7 +49,7 @@ const cases = [
   ...precisions.flatMap((precision) =>
     (quick ? [1] : [1, 8]).map((batch) => ({ kind: 'segment', precision, batch, fetch: false })),
   ),
-  // Its masks as whole pictures on the host, which is where ours are, as runs.
+  // Its masks as whole images on the host, which is where ours are, as runs.
   ...(quick ? [] : [{ kind: 'segment', precision: precisions.at(-1), batch: 8, fetch: true }]),
   ...(device === 'cpu' ? ['float32'] : ['float32', 'tf32']).flatMap((precision) =>
     (quick ? [1] : [2, 8]).map((batch) => ({ kind: 'train', precision, batch })),
@@ -63,7 +63,7 @@ try {
     `R50-FPN, 704 x 520 resized to 800, on ${device}; ${cpus()[0]?.model}, ${cpus().length} threads\n`,
   );
   console.log(
-    '| case | precision | pictures | ours, /s | torchvision, /s | ratio | ours, MiB | torchvision, MiB |',
+    '| case | precision | images | ours, /s | torchvision, /s | ratio | ours, MiB | torchvision, MiB |',
   );
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const one of cases) {

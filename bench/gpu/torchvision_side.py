@@ -1,6 +1,6 @@
 """torchvision's side of bench/gpu/run.mjs: one case of work on a GPU, told as JSON; one line of JSON comes back.
 
-With "kind": "prepare" it writes what both sides start from: the goldens' formula as weights, and a picture of noise.
+With "kind": "prepare" it writes what both sides start from: the goldens' formula as weights, and an image of noise.
 """
 
 import json
@@ -38,22 +38,22 @@ def prepare() -> None:
     state = {key: tensor.contiguous() for key, tensor in build().state_dict().items()}
     save_file(state, task["weights"])
     noise = np.random.default_rng(1).integers(0, 256, (task["height"], task["width"], 3), dtype=np.uint8)
-    Path(task["picture"]).write_bytes(noise.tobytes())
+    Path(task["image"]).write_bytes(noise.tobytes())
 
 
-def load_picture() -> torch.Tensor:
-    pixels = np.frombuffer(Path(task["picture"]).read_bytes(), dtype=np.uint8).copy()
+def load_image() -> torch.Tensor:
+    pixels = np.frombuffer(Path(task["image"]).read_bytes(), dtype=np.uint8).copy()
     return torch.from_numpy(pixels).view(task["height"], task["width"], 3).permute(2, 0, 1).contiguous()
 
 
 def segmenting():
     model = build().eval().to(task["device"])
-    picture = load_picture()
+    image = load_image()
 
     def run() -> dict:
         with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=task["precision"] == "float16"):
-            pictures = [picture.to(task["device"]).float() / 255 for _ in range(task["batch"])]
-            found = model(pictures)
+            images = [image.to(task["device"]).float() / 255 for _ in range(task["batch"])]
+            found = model(images)
             masks = [one["masks"][:, 0] > 0.5 for one in found]
             if task["fetch"]:
                 masks = [some.cpu() for some in masks]
@@ -64,7 +64,7 @@ def segmenting():
 
 def training():
     model = build().train().to(task["device"])
-    picture = (load_picture().float() / 255).to(task["device"])
+    image = (load_image().float() / 255).to(task["device"])
     masks = torch.zeros((len(task["cells"]), task["height"], task["width"]), dtype=torch.uint8)
     for mask, (x, y, w, h) in zip(masks, task["cells"]):
         mask[y : y + h, x : x + w] = 1
@@ -75,7 +75,7 @@ def training():
     optimizer = torch.optim.SGD(trained, lr=1e-5, momentum=0.9, weight_decay=0.0005)
 
     def run() -> dict:
-        losses = model([picture] * task["batch"], [target] * task["batch"])
+        losses = model([image] * task["batch"], [target] * task["batch"])
         optimizer.zero_grad()
         sum(losses.values()).backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-// The backbone and its feature pyramid alone. Ours are the seconds of these two stages of the profile, in a picture that is
+// The backbone and its feature pyramid alone. Ours are the seconds of these two stages of the profile, in an image that is
 // segmented as it comes; the peers run the same part of torchvision's network.
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -11,7 +11,7 @@ const gflop = 240;
 
 export const ids = ['backbone-openvino', 'backbone-onnx', 'backbone-bfloat16'];
 
-/** The seconds of a whole picture replaced by those of its backbone. */
+/** The seconds of a whole image replaced by those of its backbone. */
 const ofStages = (side) => ({
   ...side,
   answers: side.answers.map(({ stages }) => ({ seconds: stages.map(({ backbone, fpn }) => backbone + fpn) })),
@@ -19,8 +19,8 @@ const ofStages = (side) => ({
 
 export async function run(context) {
   const { wanted, folder, lacks, rounds, repeats, log } = context;
-  const picture = join(folder, 'backbone.png');
-  await sharp(context.picture).resize(width, height, { fit: 'fill' }).toFile(picture);
+  const image = join(folder, 'backbone.png');
+  await sharp(context.image).resize(width, height, { fit: 'fill' }).toFile(image);
   const size = [String(height), String(width)];
   let file;
   if (!lacks.openvino || !lacks.onnx) {
@@ -30,7 +30,7 @@ export async function run(context) {
   }
   // As little as can be of what follows.
   const options = { minScore: 1, rpn: { preNmsTopN: 1, postNmsTopN: 1 } };
-  const our = (precision) => () => oursR50({ ...context, picture }, { options, precision, resize: null });
+  const our = (precision) => () => oursR50({ ...context, image }, { options, precision, resize: null });
   const theirs = (runtime, precision) => () =>
     new Side(python, [peer('backbone.py'), runtime, precision, ...size, file ?? '']);
   const low = wanted('backbone-bfloat16') && !lacks.bfloat16;

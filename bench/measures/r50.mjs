@@ -1,10 +1,10 @@
-// One picture through Mask R-CNN ResNet50-FPN: ours, torchvision's, and ONNX Runtime with torchvision's network.
+// One image through Mask R-CNN ResNet50-FPN: ours, torchvision's, and ONNX Runtime with torchvision's network.
 import { join } from 'node:path';
 import { beside, memoryBeside } from '../compare.mjs';
 import { inTurns, measure, oursSegment, peer, python, Side, torchvisionSegment } from '../side.mjs';
 
 /** GFLOP of backbone, pyramid, RPN and box head, and of a mask. */
-const [gflopPicture, gflopMask] = [354, 1.06];
+const [gflopImage, gflopMask] = [354, 1.06];
 export const detections = 539;
 /** Scores so low, and overlaps so large, that the network keeps that many. */
 export const everyScore = '0.01';
@@ -14,10 +14,10 @@ const besideTorchvision = ['r50', 'r50-bfloat16', 'r50-all', 'r50-all-onnx', 'me
 const ofAllMasks = ['r50-all', 'r50-all-onnx', 'memory', 'r50-all-int8', 'load', 'event-loop'];
 export const ids = [...new Set([...besideTorchvision, ...ofAllMasks])];
 
-/** A process of ours that segments `picture` by R50-FPN with formula weights. */
-export const oursR50 = ({ picture, weights }, { options, precision = 'float32', box, resize }) =>
+/** A process of ours that segments `image` by R50-FPN with formula weights. */
+export const oursR50 = ({ image, weights }, { options, precision = 'float32', box, resize }) =>
   oursSegment({
-    picture,
+    image,
     weights,
     precision,
     config: {
@@ -36,20 +36,20 @@ async function scoreOf300(context) {
   return scores.length > 300 ? (scores[299] + scores[300]) / 2 : Number(everyScore);
 }
 
-function exportNetwork({ folder, picture, log }) {
+function exportNetwork({ folder, image, log }) {
   log('R50-FPN: export for ONNX Runtime');
   const file = join(folder, 'network.onnx');
-  measure(python, [peer('prepare.py'), 'network', file, picture, everyScore, nms, String(detections)]);
+  measure(python, [peer('prepare.py'), 'network', file, image, everyScore, nms, String(detections)]);
   return file;
 }
 
 /** The sides that the wanted rows need. */
 async function sidesFor(context) {
-  const { wanted, picture, lacks } = context;
+  const { wanted, image, lacks } = context;
   const makers = {};
   if (besideTorchvision.some(wanted)) {
     const args = ['--detections', String(detections), '--min-score', everyScore, '--nms', nms];
-    makers.torchvision = () => torchvisionSegment(picture, args);
+    makers.torchvision = () => torchvisionSegment(image, args);
   }
   // A process each, so that one's peak of memory is not another's.
   if (ofAllMasks.some(wanted)) makers.all = () => oursR50(context, {});
@@ -62,7 +62,7 @@ async function sidesFor(context) {
   }
   if (wanted('r50-all-onnx') && !lacks.onnx) {
     const file = exportNetwork(context);
-    makers.onnx = () => new Side(python, [peer('onnxruntime_segment.py'), file, picture]);
+    makers.onnx = () => new Side(python, [peer('onnxruntime_segment.py'), file, image]);
   }
   return makers;
 }
@@ -73,13 +73,13 @@ export async function run(context) {
   log(`R50-FPN: ${Object.keys(makers).join(', ')} in turns`);
   const sides = await inTurns(makers, rounds, (name, round) => {
     const isPeer = name === 'torchvision' || name === 'onnx';
-    // Ours gives its memory back between two turns: each begins with a picture that is not counted.
+    // Ours gives its memory back between two turns: each begins with an image that is not counted.
     return { warmup: isPeer && round > 0 ? 0 : 1, repeats: isPeer ? 1 : repeats };
   });
   const faster = (own, against, reason) =>
     reason
       ? { skipped: reason }
-      : beside(own, against, gflopPicture + gflopMask * (own.answers[0]?.detections ?? 0));
+      : beside(own, against, gflopImage + gflopMask * (own.answers[0]?.detections ?? 0));
   const { torchvision, all, some, low, bytes, onnx } = sides;
   const one = (figure) => (all.failure ? { skipped: all.failure } : figure());
   const results = {

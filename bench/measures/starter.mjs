@@ -1,4 +1,4 @@
-// The starter's kind of network, trained, on the upper left 512×512 of a real picture.
+// The starter's kind of network, trained, on the upper left 512×512 of a real image.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beside } from '../compare.mjs';
@@ -8,16 +8,16 @@ export const ids = ['starter', 'starter-int8'];
 
 export async function run({ wanted, folder, source, lacks, rounds, repeats, log }) {
   const weights = join(import.meta.dirname, '../../test/ensemble/fluorescence.safetensors');
-  const picture = join(folder, 'starter.png');
-  await sharp(source).removeAlpha().extract({ left: 0, top: 0, width: 512, height: 512 }).toFile(picture);
+  const image = join(folder, 'starter.png');
+  await sharp(source).removeAlpha().extract({ left: 0, top: 0, width: 512, height: 512 }).toFile(image);
   log('starter: all in turns');
   const minScore = 0.5;
   const ours = (precision) => () =>
-    oursSegment({ picture, weights, precision, options: { minScore, maskThreshold: 0.5 } });
+    oursSegment({ image, weights, precision, options: { minScore, maskThreshold: 0.5 } });
   const args = ['--stored', weights, '--min-score', String(minScore)];
   const sides = await inTurns(
     {
-      ...(wanted('starter') && { torchvision: () => torchvisionSegment(picture, args) }),
+      ...(wanted('starter') && { torchvision: () => torchvisionSegment(image, args) }),
       cellroute: ours('float32'),
       ...(wanted('starter-int8') && !lacks.int8 && { bytes: ours('int8') }),
     },

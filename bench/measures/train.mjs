@@ -15,10 +15,10 @@ export const presets = {
 
 /** Both sides through `rounds` steps, and one before them that is not counted. */
 export async function trainInTurns(task, { batch, folder, rounds }) {
-  const pictures = [];
-  for (let i = 0; i < batch; i++) pictures.push(await drawCells(join(folder, `train-${i}.png`), i + 1, task));
+  const images = [];
+  for (let i = 0; i < batch; i++) images.push(await drawCells(join(folder, `train-${i}.png`), i + 1, task));
   const file = join(folder, 'train.json');
-  writeFileSync(file, JSON.stringify({ ...task, pictures, weights: join(folder, 'train.safetensors') }));
+  writeFileSync(file, JSON.stringify({ ...task, images, weights: join(folder, 'train.safetensors') }));
   const sides = await inTurns(
     {
       // First, as it writes the weights that both start from.

@@ -22,9 +22,9 @@ def by_torchvision(precision: str, height: int, width: int, path: str | None) ->
     backbone = resnet50_fpn().backbone
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
-    def run(pictures: np.ndarray) -> None:
+    def run(images: np.ndarray) -> None:
         with torch.inference_mode(), autocast:
-            backbone(torch.from_numpy(pictures))
+            backbone(torch.from_numpy(images))
 
     return run, torchvision.__version__
 
@@ -38,7 +38,7 @@ def by_onnxruntime(precision: str, height: int, width: int, path: str | None) ->
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda pictures: session.run(None, {"input": pictures}), onnxruntime.__version__
+    return lambda images: session.run(None, {"input": images}), onnxruntime.__version__
 
 
 def by_openvino(precision: str, height: int, width: int, path: str | None) -> tuple[Callable, str]:
@@ -52,7 +52,7 @@ def by_openvino(precision: str, height: int, width: int, path: str | None) -> tu
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(path), "CPU", hints)
     request = compiled.create_infer_request()
-    return lambda pictures: request.infer([pictures]), openvino.__version__.split("-")[0]
+    return lambda images: request.infer([images]), openvino.__version__.split("-")[0]
 
 
 RUNTIMES = {"torchvision": by_torchvision, "onnxruntime": by_onnxruntime, "openvino": by_openvino}
@@ -61,14 +61,14 @@ RUNTIMES = {"torchvision": by_torchvision, "onnxruntime": by_onnxruntime, "openv
 def main() -> None:
     runtime, precision, height, width, *path = sys.argv[1:]
     run, version = RUNTIMES[runtime](precision, int(height), int(width), path[0] if path else None)
-    pictures = np.random.default_rng(1).standard_normal((1, 3, int(height), int(width)), dtype=np.float32)
+    images = np.random.default_rng(1).standard_normal((1, 3, int(height), int(width)), dtype=np.float32)
     say({"versions": {runtime: version}})
     for line in sys.stdin:
         request = json.loads(line)
         seconds = []
         for repeat in range(request["warmup"] + request["repeats"]):
             start = time.perf_counter()
-            run(pictures)
+            run(images)
             if repeat >= request["warmup"]:
                 seconds.append(round(time.perf_counter() - start, 4))
         say({"seconds": seconds, "peak_rss_mb": peak_rss_mb()})

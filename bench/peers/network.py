@@ -1,4 +1,4 @@
-"""What the peers' scripts share: the networks they measure, and the picture."""
+"""What the peers' scripts share: the networks they measure, and the image."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ import formula  # noqa: E402
 import networks  # noqa: E402
 
 
-def read_picture(path: Path) -> torch.Tensor:
+def read_image(path: Path) -> torch.Tensor:
     """[3, H, W] in 0..1."""
     pixels = np.array(Image.open(path).convert("RGB"))
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255
@@ -34,17 +34,17 @@ def stored_config(weights: Path) -> dict:
         return json.loads(file.metadata()["cellroute.config"])
 
 
-def stretched(picture: torch.Tensor, intensity: dict) -> torch.Tensor:
-    """A picture's values as such a configuration wants them."""
+def stretched(image: torch.Tensor, intensity: dict) -> torch.Tensor:
+    """An image's values as such a configuration wants them."""
     if intensity["kind"] == "type-range":
-        return picture
+        return image
     ends = (0, 100) if intensity["kind"] == "min-max" else (intensity["low"], intensity["high"])
-    low, high = np.percentile(picture.numpy(), ends)
-    return ((picture - low) / (high - low + 1e-6)).clamp(0, 1).float()
+    low, high = np.percentile(image.numpy(), ends)
+    return ((image - low) / (high - low + 1e-6)).clamp(0, 1).float()
 
 
 def stored(weights: Path, side: int, **options) -> MaskRCNN:
-    """A Mask R-CNN of cellroute's with the configuration and weights in its file, for pictures of `side` x `side`."""
+    """A Mask R-CNN of cellroute's with the configuration and weights in its file, for images of `side` x `side`."""
     config = stored_config(weights)
     with safe_open(weights, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}

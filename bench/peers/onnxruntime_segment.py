@@ -1,6 +1,6 @@
-"""Time and peak memory of ONNX Runtime on one picture, with torchvision's network as prepare.py exported it.
+"""Time and peak memory of ONNX Runtime on one image, with torchvision's network as prepare.py exported it.
 
-    python bench/peers/onnxruntime_segment.py NETWORK.onnx PICTURE
+    python bench/peers/onnxruntime_segment.py NETWORK.onnx IMAGE
 
 Says when it is ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON. Counted is what is counted of
 torchvision: the network, the pasted masks and their thresholding.
@@ -23,14 +23,14 @@ def main() -> None:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
     pixels = np.array(Image.open(Path(sys.argv[2])).convert("RGB"))
-    picture = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / 255
+    image = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / 255
     say({"versions": {"onnxruntime": onnxruntime.__version__}})
     for line in sys.stdin:
         request = json.loads(line)
         seconds = []
         for run in range(request["warmup"] + request["repeats"]):
             start = time.perf_counter()
-            _, _, scores, masks = session.run(None, {"input": picture})
+            _, _, scores, masks = session.run(None, {"input": image})
             masks = masks[:, 0] > 0.5
             if run >= request["warmup"]:
                 seconds.append(round(time.perf_counter() - start, 4))

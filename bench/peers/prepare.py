@@ -1,7 +1,7 @@
 """What the peers start from, written once: the formula's weights of the network, and what ONNX Runtime and OpenVINO read.
 
     python bench/peers/prepare.py weights OUT.safetensors
-    python bench/peers/prepare.py network OUT.onnx PICTURE MIN_SCORE NMS DETECTIONS
+    python bench/peers/prepare.py network OUT.onnx IMAGE MIN_SCORE NMS DETECTIONS
     python bench/peers/prepare.py backbone OUT.onnx HEIGHT WIDTH
 
 Exported by tracing, as torchvision's own tests export it: the paste becomes a loop over the cells.
@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from network import read_picture, resnet50_fpn
+from network import read_image, resnet50_fpn
 from process import say
 from safetensors.torch import save_file
 
@@ -31,8 +31,8 @@ class Levels(torch.nn.Module):
         super().__init__()
         self.backbone = backbone
 
-    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        return list(self.backbone(pictures).values())
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return list(self.backbone(images).values())
 
 
 @torch.inference_mode()
@@ -41,11 +41,11 @@ def main() -> None:
     if kind == "weights":
         save_file({key: value.contiguous() for key, value in resnet50_fpn().state_dict().items()}, path)
     elif kind == "network":
-        picture, min_score, nms, detections = rest
+        image, min_score, nms, detections = rest
         model = resnet50_fpn(
             box_score_thresh=float(min_score), box_nms_thresh=float(nms), box_detections_per_img=int(detections)
         )
-        export(model, ([read_picture(Path(picture))],), path)
+        export(model, ([read_image(Path(image))],), path)
     elif kind == "backbone":
         export(Levels(resnet50_fpn().backbone), (torch.zeros(1, 3, int(rest[0]), int(rest[1])),), path)
     else:

@@ -23,7 +23,7 @@ size = [given["side"], given["side"]]
 a, b = ([{"size": size, "counts": text.encode()} for text in given[key]] for key in "ab")
 few = a[: given["dense"]]
 columns = pycocotools_mask.decode(few)  # [height, width, n], Fortran order: what encode() wants
-rows = np.ascontiguousarray(columns.transpose(2, 0, 1))  # [n, height, width]: what pictures are
+rows = np.ascontiguousarray(columns.transpose(2, 0, 1))  # [n, height, width]: what images are
 
 
 def texts(rles):

@@ -1,12 +1,12 @@
-"""Time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one picture.
+"""Time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one image.
 
-    python bench/peers/torchvision_segment.py --picture PICTURE [--weights model.pth]
+    python bench/peers/torchvision_segment.py --image IMAGE [--weights model.pth]
 
 Says when it is ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON.
 
 Without --weights the network is filled by the goldens' weight formula (see test/golden/make/formula.py): no cells are
 meant, but every stage works as hard as it can, up to --detections. A repeat is what a caller waits for: the network,
-the pasted masks and their thresholding; encoding to RLE by pycocotools is timed apart. The picture is decoded once,
+the pasted masks and their thresholding; encoding to RLE by pycocotools is timed apart. The image is decoded once,
 outside. Needs torch, torchvision, pillow, pycocotools and safetensors.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from network import read_picture, resnet50_fpn, stored, stored_config, stretched
+from network import read_image, resnet50_fpn, stored, stored_config, stretched
 from process import peak_rss_mb, say
 from pycocotools import mask as coco_mask
 from torchvision.models.detection.mask_rcnn import MaskRCNN
@@ -27,7 +27,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNN
 
 def build(options: argparse.Namespace) -> MaskRCNN:
     if options.stored is not None:
-        side = read_picture(options.picture).shape[1]
+        side = read_image(options.image).shape[1]
         return stored(options.stored, side, box_score_thresh=options.min_score)
     model = resnet50_fpn(
         num_classes=options.classes,
@@ -51,9 +51,9 @@ def build(options: argparse.Namespace) -> MaskRCNN:
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--picture", type=Path, required=True)
+    parser.add_argument("--image", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="state dict; the weight formula where it is not given")
-    parser.add_argument("--stored", type=Path, help="a file of cellroute's: its network, for square pictures")
+    parser.add_argument("--stored", type=Path, help="a file of cellroute's: its network, for square images")
     parser.add_argument("--classes", type=int, default=2, help="with the background")
     parser.add_argument("--min-size", type=int, default=800, help="short side after the resize")
     parser.add_argument("--max-size", type=int, default=1333, help="limit of the long side")
@@ -61,15 +61,15 @@ def main() -> None:
     parser.add_argument("--min-score", type=float, default=0.05)
     parser.add_argument("--nms", type=float, default=0.5, help="IoU over which the lower score is dropped")
     parser.add_argument("--mask-threshold", type=float, default=0.5)
-    parser.add_argument("--detections", type=int, default=539, help="most detections of a picture")
+    parser.add_argument("--detections", type=int, default=539, help="most detections of an image")
     parser.add_argument("--threads", type=int, help="torch's threads; torch's own choice where not given")
     options = parser.parse_args()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
 
-    picture = read_picture(options.picture)
+    image = read_image(options.image)
     if options.stored is not None:
-        picture = stretched(picture, stored_config(options.stored)["intensity"])
+        image = stretched(image, stored_config(options.stored)["intensity"])
     model = build(options)
 
     versions = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
@@ -79,7 +79,7 @@ def main() -> None:
         seconds, encoding = [], []
         for run in range(request["warmup"] + request["repeats"]):
             start = time.perf_counter()
-            found = model([picture])[0]
+            found = model([image])[0]
             masks = found["masks"][:, 0] > options.mask_threshold
             segmented = time.perf_counter()
             # The layout that pycocotools wants: column by column, cells last.
@@ -95,7 +95,7 @@ def main() -> None:
                 "peak_rss_mb": peak_rss_mb(),
                 "detections": len(found["scores"]),
                 "scores": [round(score, 6) for score in found["scores"].tolist()],
-                "size": list(picture.shape[1:]),
+                "size": list(image.shape[1:]),
             }
         )
 

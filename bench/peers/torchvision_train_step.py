@@ -48,17 +48,17 @@ def build(task: dict) -> MaskRCNN:
 
 def read(task: dict) -> tuple[list[torch.Tensor], list[dict]]:
     size = [task["height"], task["width"]]
-    pictures, targets = [], []
-    for entry in task["pictures"]:
+    images, targets = [], []
+    for entry in task["images"]:
         pixels = np.array(Image.open(entry["path"]).convert("RGB"))
-        pictures.append(torch.from_numpy(pixels).permute(2, 0, 1).float() / 255)
+        images.append(torch.from_numpy(pixels).permute(2, 0, 1).float() / 255)
         encoded = [{"size": size, "counts": counts.encode()} for counts in entry["masks"]]
         boxes = torch.tensor(coco_mask.toBbox(encoded), dtype=torch.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         dense = torch.from_numpy(coco_mask.decode(encoded)).permute(2, 0, 1).contiguous()
         labels = torch.ones(len(encoded), dtype=torch.int64)
         targets.append({"boxes": boxes, "labels": labels, "masks": dense})
-    return pictures, targets
+    return images, targets
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
     torch.manual_seed(1)
     model = build(task)
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, task["weights"])
-    pictures, targets = read(task)
+    images, targets = read(task)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=1e-4, momentum=0.9, weight_decay=0.0005)
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=task["precision"] == "bfloat16")
@@ -76,7 +76,7 @@ def main() -> None:
     for _ in sys.stdin:
         start = time.perf_counter()
         with autocast:
-            losses = model(pictures, targets)
+            losses = model(images, targets)
         optimizer.zero_grad()
         sum(losses.values()).backward()
         optimizer.step()

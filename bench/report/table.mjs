@@ -30,7 +30,7 @@ function cellsOf({ title, against, goal, result }, peakGflops) {
   ];
 }
 
-/** The run as a Markdown document: conditions, the table, and the picture beside it. */
+/** The run as a Markdown document: conditions, the table, and the image beside it. */
 export function markdown({ conditions, rows, peaks, chart }) {
   const head = ['measured', 'cellroute', 'peer', 'reached', 'goal', ''];
   const low = (row) => (row.id.endsWith('bfloat16') ? peaks.bfloat16 : peaks.float32);

@@ -1,57 +1,57 @@
 import { readFile } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import { CellrouteError } from '../errors.js';
-import type { PictureFile } from './pictures.js';
+import type { ImageFile } from './images.js';
 
 export interface Failure {
-  picture: PictureFile;
+  image: ImageFile;
   reason: string;
 }
 
 export interface BatchResult<T> {
-  /** In the order of the pictures, without those that failed or were not reached. */
-  done: { picture: PictureFile; result: T }[];
+  /** In the order of the images, without those that failed or were not reached. */
+  done: { image: ImageFile; result: T }[];
   failures: Failure[];
   /** Whether Ctrl-C ended it early. */
   stopped: boolean;
 }
 
-/** Pictures in flight: while one is computed, the next is read and decoded. */
+/** Images in flight: while one is computed, the next is read and decoded. */
 const IN_FLIGHT = 2;
 
 /**
- * Works through pictures with a progress bar. A picture that fails stops no other; Ctrl-C stops after what is
+ * Works through images with a progress bar. An image that fails stops no other; Ctrl-C stops after what is
  * running was cancelled, and what is finished stays. A second Ctrl-C ends the process at once.
  */
-export async function eachPicture<T>(
-  pictures: readonly PictureFile[],
-  work: (bytes: Buffer, picture: PictureFile, signal: AbortSignal) => Promise<T>,
+export async function eachImage<T>(
+  images: readonly ImageFile[],
+  work: (bytes: Buffer, image: ImageFile, signal: AbortSignal) => Promise<T>,
 ): Promise<BatchResult<T>> {
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
   const bar = new SingleBar({
-    format: '{bar} {value}/{total} {picture} | {eta_formatted} left',
+    format: '{bar} {value}/{total} {image} | {eta_formatted} left',
     hideCursor: true,
     stream: process.stderr,
     noTTYOutput: false,
   });
-  bar.start(pictures.length, 0, { picture: '' });
-  const results = new Array<T | undefined>(pictures.length);
+  bar.start(images.length, 0, { image: '' });
+  const results = new Array<T | undefined>(images.length);
   const failures: Failure[] = [];
   let next = 0;
   const worker = async () => {
-    while (next < pictures.length && !stop.signal.aborted) {
+    while (next < images.length && !stop.signal.aborted) {
       const index = next++;
-      const picture = pictures[index]!;
+      const image = images[index]!;
       try {
-        const bytes = await readFile(picture.path, { signal: stop.signal });
-        results[index] = await work(bytes, picture, stop.signal);
+        const bytes = await readFile(image.path, { signal: stop.signal });
+        results[index] = await work(bytes, image, stop.signal);
       } catch (error) {
         if (stop.signal.aborted) return;
-        failures.push({ picture, reason: reasonOf(error) });
+        failures.push({ image, reason: reasonOf(error) });
       }
-      bar.increment(1, { picture: picture.fileName });
+      bar.increment(1, { image: image.fileName });
     }
   };
   try {
@@ -60,8 +60,8 @@ export async function eachPicture<T>(
     bar.stop();
     process.off('SIGINT', onInterrupt);
   }
-  const done = pictures.flatMap((picture, i) =>
-    results[i] === undefined ? [] : [{ picture, result: results[i] }],
+  const done = images.flatMap((image, i) =>
+    results[i] === undefined ? [] : [{ image, result: results[i] }],
   );
   return { done, failures, stopped: stop.signal.aborted };
 }
@@ -69,12 +69,12 @@ export async function eachPicture<T>(
 /** Tells what failed and why, and sets the exit status: 1 after failures, 130 after Ctrl-C. */
 export function reportBatch({ done, failures, stopped }: BatchResult<unknown>, total: number): void {
   if (failures.length > 0) {
-    console.error(`${failures.length} of ${total} pictures failed:`);
-    for (const { picture, reason } of failures) console.error(`- ${picture.path}: ${reason}`);
+    console.error(`${failures.length} of ${total} images failed:`);
+    for (const { image, reason } of failures) console.error(`- ${image.path}: ${reason}`);
     process.exitCode = 1;
   }
   if (stopped) {
-    console.error(`Stopped: ${done.length} of ${total} pictures are done, their results are kept.`);
+    console.error(`Stopped: ${done.length} of ${total} images are done, their results are kept.`);
     process.exitCode = 130;
   }
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CellClassifier } from '../classifier.js';
 import { readEnsembleFile, starterFolder } from '../ensemble-file.js';
-import { eachPicture, reportBatch } from './batch.js';
-import { findPictures } from './pictures.js';
+import { eachImage, reportBatch } from './batch.js';
+import { findImages } from './images.js';
 
 interface Options {
   model: string;
@@ -14,30 +14,30 @@ interface Options {
 export function registerClassify(program: Command): void {
   program
     .command('classify')
-    .description('Names the cell type of pictures')
-    .argument('<pictures...>', 'pictures, or folders of pictures')
+    .description('Names the cell type of images')
+    .argument('<images...>', 'images, or folders of images')
     .option(
       '-m, --model <path>',
       'an ensemble folder, or a classifier file (safetensors, torch, fastai .pkl)',
       starterFolder,
     )
-    .option('--json', 'print one JSON object a picture')
+    .option('--json', 'print one JSON object an image')
     .action(async (paths: string[], options: Options) => {
-      const pictures = await findPictures(paths);
+      const images = await findImages(paths);
       await using classifier = await CellClassifier.load(await classifierPath(options.model));
-      const batch = await eachPicture(pictures, (bytes, _picture, signal) =>
+      const batch = await eachImage(images, (bytes, _image, signal) =>
         classifier.classify(bytes, { signal }),
       );
-      for (const { picture, result } of batch.done) {
+      for (const { image, result } of batch.done) {
         const { label, probabilities } = result;
         const parts = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(4)}`);
         console.log(
           options.json
-            ? JSON.stringify({ picture: picture.path, label, probabilities })
-            : `${picture.fileName}: ${label} (${parts.join(', ')})`,
+            ? JSON.stringify({ image: image.path, label, probabilities })
+            : `${image.fileName}: ${label} (${parts.join(', ')})`,
         );
       }
-      reportBatch(batch, pictures.length);
+      reportBatch(batch, images.length);
     });
 }
 

@@ -8,7 +8,7 @@ import type { OpenDatasetOptions } from '../data/reader.js';
 export interface DatasetFlags {
   typeColumn?: string[];
   type?: string[];
-  pictures?: string;
+  images?: string;
   categoriesAreTypes?: boolean;
 }
 
@@ -24,20 +24,20 @@ export function addDatasetOptions(command: Command): Command {
       'column with the cell type; of several, separated by commas, the first there is (default: type or cell_type)',
       names,
     )
-    .option('--type <types>', 'use pictures of these cell types alone, by commas', names)
-    .option('--pictures <folder>', 'where the pictures are, if not beside the truth')
+    .option('--type <types>', 'use images of these cell types alone, by commas', names)
+    .option('--images <folder>', 'where the images are, if not beside the truth')
     .option(
       '--categories-are-types',
-      "COCO's categories are cell types of whole pictures, not classes of cells",
+      "COCO's categories are cell types of whole images, not classes of cells",
     );
 }
 
 /** Opens it, tells on stderr what of it cannot be used, and keeps the types that are asked for. */
 export async function openWithFlags(path: string, flags: DatasetFlags): Promise<Dataset> {
-  const { typeColumn, type, pictures, categoriesAreTypes } = flags;
+  const { typeColumn, type, images, categoriesAreTypes } = flags;
   const options: OpenDatasetOptions = {
     ...(typeColumn && { typeColumn }),
-    ...(pictures !== undefined && { pictures }),
+    ...(images !== undefined && { images }),
     ...(categoriesAreTypes && { categories: 'types' }),
   };
   const dataset = await openDataset(path, options);
@@ -49,7 +49,7 @@ const MOST_TOLD = 20;
 
 function tellProblems({ problems }: Dataset): void {
   if (problems.length === 0) return;
-  console.error(`${problems.length} rows or pictures cannot be used and are left out:`);
+  console.error(`${problems.length} rows or images cannot be used and are left out:`);
   for (const problem of problems.slice(0, MOST_TOLD)) console.error(`- ${problemLine(problem)}`);
   if (problems.length > MOST_TOLD) console.error(`- and ${problems.length - MOST_TOLD} more`);
 }

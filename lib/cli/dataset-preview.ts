@@ -32,23 +32,23 @@ export function registerDatasetPreview(dataset: Command): void {
   const whole = { integer: true };
   const command = dataset
     .command('preview')
-    .description('Draws samples as training sees them, with the outlines of their cells, beside the pictures')
+    .description('Draws samples as training sees them, with the outlines of their cells, beside the images')
     .argument('<path>', datasetForms);
   addDatasetOptions(command)
     .requiredOption('-o, --out <file>', 'the sheet, a PNG')
     .option('-c, --config <file>', "a training's configuration: its transforms, seed and intensity rule")
     .option('--transforms <json>', 'a list of transforms instead of a configuration')
-    .option('--rows <number>', 'pictures, one a row', numberIn(1, 64, whole), 4)
-    .option('--samples <number>', 'samples of each picture', numberIn(1, 32, whole), 4)
-    .option('--ids <ids>', 'these pictures, by commas, instead of some drawn by the seed', (text: string) =>
+    .option('--rows <number>', 'images, one a row', numberIn(1, 64, whole), 4)
+    .option('--samples <number>', 'samples of each image', numberIn(1, 32, whole), 4)
+    .option('--ids <ids>', 'these images, by commas, instead of some drawn by the seed', (text: string) =>
       text.split(','),
     )
-    .option('--seed <number>', 'of pictures and transforms', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
+    .option('--seed <number>', 'of images and transforms', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
     .option('--tile <pixels>', 'longer side of a sample on the sheet', numberIn(32, 2048, whole), 320)
     .addHelpText(
       'after',
       `
-Each row begins with the picture as it is. For example:
+Each row begins with the image as it is. For example:
   cellroute dataset preview data --out sheet.png --transforms '[{"kind": "crop-and-upscale", "width": 128, "height": 128, "scale": 2}, {"kind": "quarter-turns"}]'`,
     )
     .action(preview);
@@ -73,10 +73,10 @@ async function preview(path: string, flags: Flags): Promise<void> {
       { cause },
     );
   });
-  console.log(`${flags.out}: ${flags.samples} samples of each of ${chosen.items.length} pictures`);
+  console.log(`${flags.out}: ${flags.samples} samples of each of ${chosen.items.length} images`);
 }
 
-/** One sample of every picture. */
+/** One sample of every image. */
 async function tilesOf(chosen: Dataset, options: LoaderOptions, epoch: number): Promise<SheetTile[]> {
   const tiles: SheetTile[] = [];
   for await (const { samples, ids } of new SegmentLoader(chosen, options).batches(epoch)) {

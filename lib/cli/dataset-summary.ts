@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { problemLine } from '../data/problems.js';
-import type { DatasetSummary, PicturesSummary } from '../data/summary.js';
+import type { DatasetSummary, ImagesSummary } from '../data/summary.js';
 import { columns } from './columns.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import { numberIn } from './options.js';
@@ -15,13 +15,13 @@ export function registerDatasetSummary(dataset: Command): void {
   const command = dataset
     .command('summary')
     .description(
-      'Counts pictures and cells, by type and size, and names the densest picture and what cannot be used',
+      'Counts images and cells, by type and size, and names the densest image and what cannot be used',
     )
     .argument('<path>', datasetForms);
   addDatasetOptions(command)
     .option(
       '--detections-per-image <number>',
-      'most cells the network may find: warns where pictures have more',
+      'most cells the network may find: warns where images have more',
       numberIn(1, 1e9, { integer: true }),
     )
     .option('--json', 'print it as JSON, with everything that cannot be used')
@@ -42,20 +42,20 @@ const MOST_NOTICES = 5;
 const MOST_SIZES = 10;
 
 function listing(summary: DatasetSummary, notices: readonly string[]): string[] {
-  const { pictures, cells, sizes, picturesWithoutCells, densest, classNames, warnings } = summary;
+  const { images, cells, sizes, imagesWithoutCells, densest, classNames, warnings } = summary;
   const lines = [
     ...columns([
-      ['pictures', count(pictures)],
+      ['images', count(images)],
       ['cells', count(cells)],
-      ['pictures without cells', count(picturesWithoutCells)],
-      ...(densest ? [['densest picture', `${densest.id}, ${count(densest.cells)} cells`]] : []),
+      ['images without cells', count(imagesWithoutCells)],
+      ...(densest ? [['densest image', `${densest.id}, ${count(densest.cells)} cells`]] : []),
       ['classes of cells', classNames.join(', ')],
     ]),
     '',
-    'Cells a picture',
+    'Cells per image',
     ...columns([
-      ['type', 'pictures', 'cells', 'min', 'median', 'mean', 'max'],
-      ...rows(summary, ({ pictures: of, cells: all, cellsPerPicture: { min, median, mean, max } }) => [
+      ['type', 'images', 'cells', 'min', 'median', 'mean', 'max'],
+      ...rows(summary, ({ images: of, cells: all, cellsPerImage: { min, median, mean, max } }) => [
         of,
         all,
         min,
@@ -65,7 +65,7 @@ function listing(summary: DatasetSummary, notices: readonly string[]): string[] 
       ]),
     ]),
     '',
-    'Pixels a cell',
+    'Pixels per cell',
     ...columns([
       ['type', 'min', '5 %', '25 %', 'median', '75 %', '95 %', 'max'],
       ...rows(summary, ({ cellArea: area }) =>
@@ -75,8 +75,8 @@ function listing(summary: DatasetSummary, notices: readonly string[]): string[] 
     '',
     'Sizes',
     ...columns([
-      ['width', 'height', 'pictures'],
-      ...sizes.slice(0, MOST_SIZES).map(({ width, height, pictures: of }) => [width, height, of].map(String)),
+      ['width', 'height', 'images'],
+      ...sizes.slice(0, MOST_SIZES).map(({ width, height, images: of }) => [width, height, of].map(String)),
     ]),
   ];
   if (sizes.length > MOST_SIZES) lines.push(`  and ${sizes.length - MOST_SIZES} more sizes`);
@@ -93,7 +93,7 @@ function listing(summary: DatasetSummary, notices: readonly string[]): string[] 
 }
 
 /** One for each type, and one for all where that is more. */
-function rows(summary: DatasetSummary, numbers: (of: PicturesSummary) => number[]): string[][] {
+function rows(summary: DatasetSummary, numbers: (of: ImagesSummary) => number[]): string[][] {
   const all = summary.types.length > 1 ? [{ ...summary, type: 'all' }] : [];
   return [...summary.types, ...all].map((of) => [of.type ?? '(none)', ...numbers(of).map(count)]);
 }

@@ -22,7 +22,7 @@ interface Flags {
   typeColumn?: string[];
   bootstrap?: number;
   seed?: number;
-  pictures?: boolean;
+  images?: boolean;
   json?: boolean;
   plot?: string;
 }
@@ -34,7 +34,7 @@ export function registerEvaluate(program: Command): void {
     .description('Judges predicted cells by their truth: AP, precision, F1, panoptic quality, counts')
     .requiredOption(
       '--truth <path>',
-      'CSV with id and annotation, COCO .json, label pictures, or a data set folder',
+      'CSV with id and annotation, COCO .json, label images, or a data set folder',
     )
     .requiredOption('--pred <path>', 'the same, a list of COCO results, or a folder of `cellroute segment`')
     .option('--min-score <number>', 'leave out predictions below, but for AP', numberIn(-1e9, 1e9))
@@ -51,22 +51,22 @@ export function registerEvaluate(program: Command): void {
     )
     .option(
       '--max-dets <number>',
-      'predictions a picture and class for AP (all; pycocotools: 100)',
+      'predictions per image and class for AP (all; pycocotools: 100)',
       numberIn(1, 1e9, whole),
     )
     .option('--ignore-classes', 'take all cells for one class')
-    .option('--only-predicted', 'leave out pictures that have no prediction')
-    .option('--where <column=value>', 'only pictures with this value; may be repeated', columnIs)
+    .option('--only-predicted', 'leave out images that have no prediction')
+    .option('--where <column=value>', 'only images with this value; may be repeated', columnIs)
     .option('--type-column <names>', 'column with the cell type (type or cell_type)', (text: string) =>
       text.split(',').map((name) => name.trim()),
     )
     .option(
       '--bootstrap <samples>',
-      'draw pictures so often, for 95 % intervals',
+      'draw images so often, for 95 % intervals',
       numberIn(2, 1_000_000, whole),
     )
     .option('--seed <number>', 'of the draws (0)', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
-    .option('--pictures', 'print a line a picture, worst first')
+    .option('--images', 'print a line an image, worst first')
     .option('--json', 'print everything as JSON instead of tables')
     .option('--plot <file>', 'draw precision over IoU as a PNG')
     .addHelpText(
@@ -74,14 +74,14 @@ export function registerEvaluate(program: Command): void {
       `
 AP weighs all predictions by their scores; everything else judges those of at least --min-score, each pixel given to
 the best one that has it. For example:
-  cellroute segment pictures --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png`,
+  cellroute segment images --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png`,
     )
     .action(run);
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { pictures, classNames, notices } = await pairFiles(flags.truth, flags.pred, pairOptions(flags));
-  const evaluation = await evaluate(pictures, evaluateOptions(flags));
+  const { images, classNames, notices } = await pairFiles(flags.truth, flags.pred, pairOptions(flags));
+  const evaluation = await evaluate(images, evaluateOptions(flags));
   if (flags.plot !== undefined) await plot(flags.plot, evaluation);
   for (const notice of notices) console.error(notice);
   console.log(
@@ -92,7 +92,7 @@ async function run(flags: Flags): Promise<void> {
           2,
         )
       : evaluationTables(evaluation, {
-          pictures: flags.pictures ?? false,
+          images: flags.images ?? false,
           ...(classNames && { classNames }),
         }).join('\n'),
   );
@@ -137,13 +137,13 @@ function evaluateOptions({
   };
 }
 
-/** All pictures, the ends of the interval where there is one, and each type. */
+/** All images, the ends of the interval where there is one, and each type. */
 async function plot(file: string, evaluation: Evaluation): Promise<void> {
   const points = (values: readonly number[]) =>
     IOU_THRESHOLDS.map((threshold, i) => [threshold, values[i]!] as const);
   const { intervals } = evaluation;
   const shade = intervals ? `, shaded ${100 * intervals.confidence} %` : '';
-  const all = `all pictures, mean ${evaluation.kaggle.mean.toFixed(3)}${shade}`;
+  const all = `all images, mean ${evaluation.kaggle.mean.toFixed(3)}${shade}`;
   const series: PlotSeries[] = [
     {
       name: all,

@@ -1,20 +1,20 @@
 import {
   type CocoScores,
   type Evaluation,
+  type ImageSetScores,
   type Interval,
   IOU_THRESHOLDS,
-  type PictureSetScores,
 } from '../metrics/index.js';
 import { columns } from './columns.js';
 
 export interface TableOptions {
-  /** A line a picture too. */
-  pictures: boolean;
+  /** A line an image too. */
+  images: boolean;
   classNames?: ReadonlyMap<number, string>;
 }
 
 /** An evaluation as a person reads it. */
-export function evaluationTables(evaluation: Evaluation, { pictures, classNames }: TableOptions): string[] {
+export function evaluationTables(evaluation: Evaluation, { images, classNames }: TableOptions): string[] {
   const { perType, perClass } = evaluation;
   return [
     ...heading(evaluation),
@@ -25,11 +25,11 @@ export function evaluationTables(evaluation: Evaluation, { pictures, classNames 
     ...columns(precisionRows(evaluation)),
     ...(perType ? ['', 'By type', ...columns(setRows(perType))] : []),
     ...(perClass.length > 1 ? ['', 'By class', ...columns(classRows(evaluation, classNames))] : []),
-    ...(pictures ? ['', 'By picture', ...columns(pictureRows(evaluation))] : []),
+    ...(images ? ['', 'By image', ...columns(imageRows(evaluation))] : []),
   ];
 }
 
-function heading({ pictures, truths, predictions, rules, intervals }: Evaluation): string[] {
+function heading({ images, truths, predictions, rules, intervals }: Evaluation): string[] {
   const { minScore, removeOverlaps, maxDets } = rules;
   const overlaps =
     removeOverlaps === false
@@ -39,11 +39,11 @@ function heading({ pictures, truths, predictions, rules, intervals }: Evaluation
         : `each pixel given to the best that has it, dropped where more than ${removeOverlaps.maxLost} was lost`;
   const scores = minScore === null ? 'of any score' : `scoring at least ${minScore}`;
   return [
-    `${count(pictures, 'picture')}, ${count(truths, 'true cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
-    `AP of all scores, overlaps left, ${maxDets === 'all' ? 'all predictions' : `the best ${maxDets} predictions of a picture and class`}`,
+    `${count(images, 'image')}, ${count(truths, 'true cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
+    `AP of all scores, overlaps left, ${maxDets === 'all' ? 'all predictions' : `the best ${maxDets} predictions of an image and class`}`,
     ...(intervals
       ? [
-          `Intervals: ${100 * intervals.confidence} % of ${intervals.samples} draws of pictures, seed ${intervals.seed}`,
+          `Intervals: ${100 * intervals.confidence} % of ${intervals.samples} draws of images, seed ${intervals.seed}`,
         ]
       : []),
   ];
@@ -71,7 +71,7 @@ function metricRows(evaluation: Evaluation): string[][] {
     row('  segmentation quality', panoptic.sq, of?.sq),
     row('  recognition quality', panoptic.rq, of?.rq),
     row('aggregated Jaccard index', aji, of?.aji),
-    row('cells too many (+) or few (-) a picture', countError.mean, of?.countError),
+    row('cells too many (+) or few (-) an image', countError.mean, of?.countError),
     row('  of all true cells, signs left out', countError.relative),
   ];
 }
@@ -97,12 +97,12 @@ function precisionRows({ kaggle, intervals }: Evaluation): string[][] {
   ];
 }
 
-function setRows(sets: Readonly<Record<string, PictureSetScores>>): string[][] {
+function setRows(sets: Readonly<Record<string, ImageSetScores>>): string[][] {
   const withIntervals = Object.values(sets).some(({ intervals }) => intervals);
   return [
     [
       'type',
-      'pictures',
+      'images',
       'cells',
       'predicted',
       'competition',
@@ -115,7 +115,7 @@ function setRows(sets: Readonly<Record<string, PictureSetScores>>): string[][] {
     ],
     ...Object.entries(sets).map(([type, set]) => [
       type,
-      String(set.pictures),
+      String(set.images),
       String(set.truths),
       String(set.predictions),
       shown(set.kaggle.mean),
@@ -136,18 +136,16 @@ function classRows({ perClass }: Evaluation, names: ReadonlyMap<number, string> 
   ];
 }
 
-function pictureRows({ perPicture }: Evaluation): string[][] {
+function imageRows({ perImage }: Evaluation): string[][] {
   return [
-    ['picture', 'cells', 'predicted', 'competition', 'precision', 'recall', 'F1', 'PQ', 'AJI'],
-    ...perPicture
+    ['image', 'cells', 'predicted', 'competition', 'precision', 'recall', 'F1', 'PQ', 'AJI'],
+    ...perImage
       .toSorted((a, b) => a.kaggle - b.kaggle)
-      .map((picture) => [
-        picture.id,
-        String(picture.truths),
-        String(picture.predictions),
-        ...[picture.kaggle, picture.precision, picture.recall, picture.f1, picture.pq, picture.aji].map(
-          shown,
-        ),
+      .map((image) => [
+        image.id,
+        String(image.truths),
+        String(image.predictions),
+        ...[image.kaggle, image.precision, image.recall, image.f1, image.pq, image.aji].map(shown),
       ]),
   ];
 }

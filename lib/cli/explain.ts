@@ -14,10 +14,10 @@ import { explanationJson } from '../export/explanation-json.js';
 import { decodeImage } from '../image/decode.js';
 import type { RenderFormat } from '../render/encode.js';
 import { renderHeatMap } from '../render/heat-map.js';
-import { eachPicture, reportBatch } from './batch.js';
+import { eachImage, reportBatch } from './batch.js';
 import { classifierPath } from './classify.js';
+import { findImages, type ImageFile } from './images.js';
 import { numberIn, wordsOf } from './options.js';
-import { findPictures, type PictureFile } from './pictures.js';
 
 interface Options {
   model: string;
@@ -43,15 +43,15 @@ export function registerExplain(program: Command): void {
   const whole = { integer: true };
   program
     .command('explain')
-    .description('Shows which parts of pictures made the router name their cell type')
-    .argument('<pictures...>', 'pictures, or folders of pictures')
+    .description('Shows which parts of images made the router name their cell type')
+    .argument('<images...>', 'images, or folders of images')
     .requiredOption(
       '-o, --out <path>',
       'a folder for the heat maps; or a .png, .webp or .jpg file for a single one',
     )
     .option('--method <list>', EXPLAIN_METHODS.join(', '), wordsOf(EXPLAIN_METHODS), ['integrated-gradients'])
-    .option('--target <type>', 'explain this cell type and not the one the picture is taken for')
-    .option('--baseline <kind>', 'what stands for an empty picture: mean or black')
+    .option('--target <type>', 'explain this cell type and not the one the image is taken for')
+    .option('--baseline <kind>', 'what stands for an empty image: mean or black')
     .option('--steps <number>', 'steps of integrated-gradients (32)', numberIn(1, 10_000, whole))
     .option(
       '--patch <pixels>',
@@ -68,27 +68,27 @@ export function registerExplain(program: Command): void {
     .addHelpText(
       'after',
       `
-Writes for each picture NAME.METHOD.png: orange where a pixel speaks for the cell type, blue where it speaks against it.`,
+Writes for each image NAME.METHOD.png: orange where a pixel speaks for the cell type, blue where it speaks against it.`,
     )
     .action(explain);
 }
 
 async function explain(paths: string[], options: Options): Promise<void> {
-  const pictures = await findPictures(paths);
+  const images = await findImages(paths);
   const single = FORMATS[extname(options.out).toLowerCase()];
-  if (single && pictures.length * options.method.length !== 1) {
+  if (single && images.length * options.method.length !== 1) {
     throw refuse('--out', 'a folder, as there are several heat maps', options.out);
   }
   await mkdir(single ? dirname(options.out) : options.out, { recursive: true });
-  const fileOf = ({ name }: PictureFile, method: ExplainMethod) =>
+  const fileOf = ({ name }: ImageFile, method: ExplainMethod) =>
     single ? options.out : join(options.out, `${name}.${method}.png`);
   await using classifier = await CellClassifier.load(await classifierPath(options.model));
-  const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
+  const batch = await eachImage(images, async (bytes, source, signal) => {
     const image = await decodeImage(bytes, { signal });
     const explained: Explanation[] = [];
     for (const method of options.method) {
       const explanation = await classifier.explain(image, { ...explainOptions(options), method, signal });
-      const file = fileOf(picture, method);
+      const file = fileOf(source, method);
       await writeFile(file, await renderHeatMap(image, explanation, { format: single ?? 'png', signal }));
       if (options.numbers) {
         await writeFile(`${file.slice(0, -extname(file).length)}.json`, explanationJson(explanation));
@@ -97,10 +97,10 @@ async function explain(paths: string[], options: Options): Promise<void> {
     }
     return explained;
   });
-  for (const { picture, result } of batch.done) {
-    for (const explanation of result) console.log(`${picture.fileName}: ${lineOf(explanation)}`);
+  for (const { image, result } of batch.done) {
+    for (const explanation of result) console.log(`${image.fileName}: ${lineOf(explanation)}`);
   }
-  reportBatch(batch, pictures.length);
+  reportBatch(batch, images.length);
 }
 
 function explainOptions({ target, baseline, steps, patch, stride }: Options): ExplainOptions {

@@ -22,7 +22,7 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
 
 const program = new Command('cellroute')
   .description(
-    'Finds and outlines every cell in microscope pictures: a router names the cell type,\nand the Mask R-CNN trained for that type segments the cells.',
+    'Finds and outlines every cell in microscope images: a router names the cell type,\nand the Mask R-CNN trained for that type segments the cells.',
   )
   .version(version)
   .showHelpAfterError('(cellroute --help shows what there is)')
@@ -31,7 +31,7 @@ const program = new Command('cellroute')
     `
 Start here:
   cellroute doctor                                   Does everything work on this machine?
-  cellroute segment pictures/*.png --out results     Outline the cells with the starter ensemble
+  cellroute segment images/*.png --out results     Outline the cells with the starter ensemble
   cellroute inspect model.pth                        What is in this file of weights?`,
   );
 

@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { RoutedEnsemble } from '../ensemble.js';
 import { decodeImage } from '../image/decode.js';
 import { Report } from '../report/report.js';
-import { eachPicture, reportBatch } from './batch.js';
+import { eachImage, reportBatch } from './batch.js';
+import { findImages } from './images.js';
 import { numberIn, type PrecisionFlag, withPrecision } from './options.js';
-import { findPictures } from './pictures.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 interface Options extends ThresholdFlags, PrecisionFlag {
@@ -19,8 +19,8 @@ interface Options extends ThresholdFlags, PrecisionFlag {
 export function registerReport(program: Command): void {
   const command = program
     .command('report')
-    .description('Segments pictures and shows everything that was found in one HTML file')
-    .argument('<pictures...>', 'pictures, or folders of pictures')
+    .description('Segments images and shows everything that was found in one HTML file')
+    .argument('<images...>', 'images, or folders of images')
     .requiredOption('-o, --out <file>', 'the HTML file; it needs nothing beside it')
     .option(
       '-m, --model <folder>',
@@ -29,35 +29,35 @@ export function registerReport(program: Command): void {
     .option('--title <text>', 'heading of the page')
     .option(
       '--max-side <pixels>',
-      'longer side of the pictures in the page; outlines stay exact (1600, fewer where there are many)',
+      'longer side of the images in the page; outlines stay exact (1600, fewer where there are many)',
       numberIn(16, 16_383, { integer: true }),
     );
   withPrecision(withThresholds(command)).action(report);
 }
 
 async function report(paths: string[], options: Options): Promise<void> {
-  const pictures = await findPictures(paths);
-  const names = pictures.map(({ fileName }) => fileName);
+  const images = await findImages(paths);
+  const names = images.map(({ fileName }) => fileName);
   const page = new Report({
     title: options.title ?? `Cells in ${paths.map((path) => basename(path)).join(', ')}`,
-    expected: pictures.length,
+    expected: images.length,
     ...(options.maxSide === undefined ? {} : { maxSide: options.maxSide }),
   });
   await using ensemble = await RoutedEnsemble.load(options.model, {
     precision: options.precision,
     device: options.device,
   });
-  const batch = await eachPicture(pictures, async (bytes, { fileName, path }, signal) => {
+  const batch = await eachImage(images, async (bytes, { fileName, path }, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
-    // Two pictures of one name, from two folders, are told apart by their paths
+    // Two images of one name, from two folders, are told apart by their paths
     const alone = names.indexOf(fileName) === names.lastIndexOf(fileName);
     await page.add(alone ? fileName : path, image, result, { signal });
     return result.cells.length;
   });
-  for (const { picture, reason } of batch.failures) page.addFailure(picture.path, reason);
+  for (const { image, reason } of batch.failures) page.addFailure(image.path, reason);
   await writeFile(options.out, page.html());
   const cells = batch.done.reduce((sum, { result }) => sum + result, 0);
-  console.log(`${options.out}: ${cells} cells in ${batch.done.length} pictures`);
-  reportBatch(batch, pictures.length);
+  console.log(`${options.out}: ${cells} cells in ${batch.done.length} images`);
+  reportBatch(batch, images.length);
 }

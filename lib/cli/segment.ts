@@ -9,9 +9,9 @@ import { resultJson } from '../export/result-json.js';
 import { decodeImage } from '../image/decode.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { RoutedSegmentation } from '../result.js';
-import { eachPicture, reportBatch } from './batch.js';
+import { eachImage, reportBatch } from './batch.js';
+import { findImages, type ImageFile } from './images.js';
 import { type PrecisionFlag, withPrecision, wordsOf } from './options.js';
-import { findPictures, type PictureFile } from './pictures.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
@@ -26,8 +26,8 @@ interface Options extends ThresholdFlags, PrecisionFlag {
 export function registerSegment(program: Command): void {
   const command = program
     .command('segment')
-    .description('Outlines the cells of pictures (PNG, JPEG, WebP, TIFF; folders too)')
-    .argument('<pictures...>', 'pictures, or folders of pictures')
+    .description('Outlines the cells of images (PNG, JPEG, WebP, TIFF; folders too)')
+    .argument('<images...>', 'images, or folders of images')
     .requiredOption('-o, --out <folder>', 'where the results go; made if need be')
     .option(
       '-m, --model <folder>',
@@ -38,47 +38,47 @@ export function registerSegment(program: Command): void {
     .addHelpText(
       'after',
       `
-Writes for each picture NAME.json (type, boxes, scores, masks), NAME.labels.png (16 bits, 0 is background, k is cell k)
+Writes for each image NAME.json (type, boxes, scores, masks), NAME.labels.png (16 bits, 0 is background, k is cell k)
 and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and coco.json.`,
     )
     .action(segment);
 }
 
 async function segment(paths: string[], options: Options): Promise<void> {
-  const pictures = await findPictures(paths);
+  const images = await findImages(paths);
   await mkdir(options.out, { recursive: true });
   await using ensemble = await RoutedEnsemble.load(options.model, {
     precision: options.precision,
     device: options.device,
   });
   const wants = (format: Format) => options.formats.includes(format);
-  const batch = await eachPicture(pictures, async (bytes, picture, signal) => {
+  const batch = await eachImage(images, async (bytes, file, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
     const write = (ending: string, content: string | Buffer) =>
-      writeFile(join(options.out, `${picture.name}${ending}`), content);
+      writeFile(join(options.out, `${file.name}${ending}`), content);
     if (wants('json')) await write('.json', resultJson(result));
     if (wants('labels')) await write('.labels.png', await labelPng(result));
     if (wants('overlay')) await write('.overlay.png', await renderOverlay(image, result));
     return result;
   });
-  const named = batch.done.map(({ picture, result }) => ({ id: picture.name, picture, result }));
+  const named = batch.done.map(({ image, result }) => ({ id: image.name, file: image, result }));
   if (wants('kaggle')) await writeFile(join(options.out, 'kaggle.csv'), kaggleCsv(named));
   if (wants('coco')) {
-    const withEndings = named.map(({ picture, result }) => ({ id: picture.fileName, result }));
+    const withEndings = named.map(({ file, result }) => ({ id: file.fileName, result }));
     await writeFile(join(options.out, 'coco.json'), cocoDatasetJson(withEndings));
   }
-  for (const { picture, result } of named) console.log(lineOf(picture, result));
-  reportBatch(batch, pictures.length);
+  for (const { file, result } of named) console.log(lineOf(file, result));
+  reportBatch(batch, images.length);
 }
 
 function lineOf(
-  picture: PictureFile,
+  file: ImageFile,
   { cellType, probabilities, cells, capped, seams }: RoutedSegmentation,
 ): string {
   const caps = capped.detections ? ' (as many as the model may find: there may be more)' : '';
   const tiles = seams
     ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
     : '';
-  return `${picture.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${tiles}${caps}`;
+  return `${file.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${tiles}${caps}`;
 }

@@ -31,7 +31,7 @@ export function withThresholds(command: Command): Command {
     )
     .option(
       '--tiles <how>',
-      'cut pictures into tiles: auto (those above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
+      'cut images into tiles: auto (those above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
       tilesOf,
     );
 }

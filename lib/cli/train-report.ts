@@ -95,7 +95,7 @@ export class TrainReport {
     if (event.kind === 'step') {
       this.#bar?.update(event.step, {
         loss: event.total.toFixed(3),
-        rate: event.picturesPerSecond.toFixed(2),
+        rate: event.imagesPerSecond.toFixed(2),
         left: duration(event.secondsLeft),
       });
     }
@@ -111,7 +111,7 @@ export class TrainReport {
     this.close();
     if (!process.stderr.isTTY) return;
     this.#bar = new SingleBar({
-      format: '{bar} {value}/{total} | loss {loss} | {rate} pictures/s | {left} left',
+      format: '{bar} {value}/{total} | loss {loss} | {rate} images/s | {left} left',
       hideCursor: true,
       stream: process.stderr,
     });

@@ -18,7 +18,7 @@ import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } fro
 import { numberIn } from './options.js';
 import { type AnyTrainEvent, TrainReport } from './train-report.js';
 
-/** Where the pictures of a run come from; kept in its data.json for `--resume`. */
+/** Where the images of a run come from; kept in its data.json for `--resume`. */
 interface Source extends DatasetFlags {
   data: string;
   validation?: string;
@@ -40,13 +40,13 @@ type Kind = 'segmenter' | 'classifier' | 'ensemble';
 
 const DESCRIPTIONS: Record<Kind, string> = {
   segmenter: 'Trains a Mask R-CNN that finds and outlines cells',
-  classifier: 'Trains the classifier that names the cell type of a picture',
+  classifier: 'Trains the classifier that names the cell type of an image',
   ensemble: 'Trains a classifier and one segmenter for each cell type in the data',
 };
 
 /** Adds `cellroute train segmenter|classifier|ensemble`. */
 export function registerTrain(program: Command): void {
-  const train = program.command('train').description('Trains networks on your own pictures');
+  const train = program.command('train').description('Trains networks on your own images');
   for (const kind of ['segmenter', 'classifier', 'ensemble'] as const) registerKind(train, kind);
   train
     .command('sync-wandb')
@@ -65,7 +65,7 @@ function registerKind(train: Command, kind: Kind): void {
   addDatasetOptions(command)
     .option('-o, --out <folder>', 'where the run is kept: weights, checkpoints, log, plots, samples')
     .option('-c, --config <file>', 'JSON file with what differs from the defaults')
-    .option('--validation <path>', 'pictures to validate on, as --data')
+    .option('--validation <path>', 'images to validate on, as --data')
     .option('--validation-fraction <share>', 'validate on this share of --data, 0 to 1', numberIn(0, 1))
     .option(
       '--validation-column <name=value>',
@@ -131,7 +131,7 @@ async function run(kind: Kind, flags: Flags): Promise<void> {
   }
 }
 
-interface Pictures {
+interface Images {
   data: Dataset;
   validation?: Dataset;
   source: Record<string, unknown>;
@@ -141,14 +141,14 @@ async function trainerOf(
   kind: Kind,
   flags: Flags,
   folder: string,
-  pictures: Pictures,
+  images: Images,
 ): Promise<SegmenterTrainer | ClassifierTrainer | Ensemble> {
   const { resume, force = false } = flags;
   if (kind === 'ensemble') {
-    if (resume !== undefined) return EnsembleTrainer.resume(folder, { ...pictures, force });
+    if (resume !== undefined) return EnsembleTrainer.resume(folder, { ...images, force });
     const file = flags.config === undefined ? undefined : await readConfigFile(flags.config);
     const make = (config: unknown) =>
-      new EnsembleTrainer({ ...pictures, folder, config: config as EnsembleTraining });
+      new EnsembleTrainer({ ...images, folder, config: config as EnsembleTraining });
     return file ? file.read(make) : make({});
   }
   const read = kind === 'segmenter' ? segmenterTraining : classifierTraining;
@@ -158,8 +158,8 @@ async function trainerOf(
   file?.read((value) => read(checkObject('config', value, 'INVALID_CONFIG')));
   const config = file ? { config: file.value as object } : {};
   return resume === undefined
-    ? new Trainer({ ...pictures, folder, ...config })
-    : Trainer.resume(folder, { ...pictures, force, ...config });
+    ? new Trainer({ ...images, folder, ...config })
+    : Trainer.resume(folder, { ...images, force, ...config });
 }
 
 const SOURCE_KEYS = [
@@ -169,7 +169,7 @@ const SOURCE_KEYS = [
   'validationColumn',
   'type',
   'typeColumn',
-  'pictures',
+  'images',
   'categoriesAreTypes',
 ] as const;
 
@@ -184,7 +184,7 @@ function sourceOf(flags: Flags): Source | undefined {
   if (data === undefined) throw missing('--data', 'the data set that this is about');
   const source: Source = { ...Object.fromEntries(given.map((key) => [key, flags[key]])), data };
   // A run may be resumed from anywhere.
-  for (const key of ['data', 'validation', 'pictures'] as const) {
+  for (const key of ['data', 'validation', 'images'] as const) {
     if (source[key] !== undefined) source[key] = resolve(source[key]);
   }
   return source;
@@ -197,7 +197,7 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
   if (!stored?.source) {
     throw new CellrouteError(
       'FILE_UNREADABLE',
-      `${folder} has no run in it that says where its pictures are: name them with --data`,
+      `${folder} has no run in it that says where its images are: name them with --data`,
       { file: folder },
     );
   }

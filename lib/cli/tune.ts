@@ -19,7 +19,7 @@ interface Flags extends DatasetFlags, PrecisionFlag {
 export function registerTune(program: Command): void {
   const command = program
     .command('tune')
-    .description("Searches each type's thresholds on pictures with truth, and writes the ensemble with them")
+    .description("Searches each type's thresholds on images with truth, and writes the ensemble with them")
     .argument('<path>', datasetForms);
   withPrecision(addDatasetOptions(command))
     .requiredOption('--out <folder>', 'where the tuned ensemble goes')
@@ -29,12 +29,12 @@ export function registerTune(program: Command): void {
         .choices(METRIC_NAMES)
         .default('kaggle'),
     )
-    .option('--where <column=value>', 'only pictures with this value; may be repeated', columnIs)
+    .option('--where <column=value>', 'only images with this value; may be repeated', columnIs)
     .option('--json', 'print everything as JSON instead of a table')
     .addHelpText(
       'after',
       `
-The network runs once a picture, the search on what it saw. Judge the outcome on other pictures:
+The network runs once an image, the search on what it saw. Judge the outcome on other images:
   cellroute tune data --where split=val --out ensembles/tuned`,
     )
     .action(run);
@@ -58,9 +58,9 @@ async function run(path: string, flags: Flags): Promise<void> {
 }
 
 function table(metric: MetricName, tuned: Record<string, TunedThresholds>): string {
-  const rows = Object.entries(tuned).map(([type, { thresholds, before, after, pictures, tried }]) => [
+  const rows = Object.entries(tuned).map(([type, { thresholds, before, after, images, tried }]) => [
     type,
-    String(pictures),
+    String(images),
     before.toFixed(3),
     after.toFixed(3),
     String(tried),
@@ -68,7 +68,7 @@ function table(metric: MetricName, tuned: Record<string, TunedThresholds>): stri
       .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
       .join(', '),
   ]);
-  return columns([['type', 'pictures', `${metric} before`, 'after', 'tried', 'thresholds'], ...rows]).join(
+  return columns([['type', 'images', `${metric} before`, 'after', 'tried', 'thresholds'], ...rows]).join(
     '\n',
   );
 }

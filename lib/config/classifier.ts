@@ -14,7 +14,7 @@ import {
 } from './schema.js';
 import { imageMean, imageStd, intensity, norm, version } from './shared.js';
 
-/** A ResNet classifier of whole pictures, described fully. The defaults are torchvision's `resnet18`. */
+/** A ResNet classifier of whole images, described fully. The defaults are torchvision's `resnet18`. */
 const shape = object({
   kind: literal('classifier'),
   version,
@@ -38,7 +38,7 @@ const shape = object({
   imageStd,
   /**
    * `crop` cuts the middle to the target's aspect and resizes it, `squish` resizes the whole; both as Pillow's
-   * antialiased bilinear. null takes pictures as they are.
+   * antialiased bilinear. null takes images as they are.
    */
   resize: nullable(
     { width: 224, height: 224, method: 'crop' },

@@ -8,7 +8,7 @@ const BILINEAR = 2;
  * The classifier that a fastai export holds: its vocabulary, its ResNet, its head, and its resize and normalisation
  * as far as they are stored; undefined where the file is no such export. Transforms that act in training only are left out.
  *
- * @throws {CellrouteError} INVALID_CONFIG where it prepares pictures in a way that ours does not.
+ * @throws {CellrouteError} INVALID_CONFIG where it prepares images in a way that ours does not.
  */
 export function fastaiClassifierConfig({
   fastai,

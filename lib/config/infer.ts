@@ -4,7 +4,7 @@ import type { PartialMaskRCNNConfig } from './mask-rcnn.js';
 
 /**
  * What the shapes and names of a bare state dict tell of its network. What they do not tell (anchors' sizes, norm
- * eps, thresholds, picture sizes) stays at torchvision's defaults unless the caller says otherwise.
+ * eps, thresholds, image sizes) stays at torchvision's defaults unless the caller says otherwise.
  */
 export function inferMaskRCNNConfig(file: WeightsFile): PartialMaskRCNNConfig {
   const shapes = shapesOf(file.tensors);

@@ -50,7 +50,7 @@ const shape = object({
   imageStd,
   /**
    * Shorter side to minSize, or both sides by `scale` where it is given; longer at most maxSize, pixels. null leaves
-   * pictures as they are. A scale keeps cells as large as they were beside each other in pictures of different sizes.
+   * images as they are. A scale keeps cells as large as they were beside each other in images of different sizes.
    */
   resize: nullable(
     { minSize: 800, maxSize: 1333, scale: null },
@@ -72,9 +72,9 @@ const shape = object({
     ),
     /** Convolutions before the predictors. */
     convDepth: integer(1, 1, 8),
-    /** Proposals a level that go into the NMS, by score. */
+    /** Proposals per level that go into the NMS, by score. */
     preNmsTopN: top(1000),
-    /** Proposals a picture that come out of it. */
+    /** Proposals per image that come out of it. */
     postNmsTopN: top(1000),
     nmsThreshold: share(0.7),
     scoreThreshold: share(0),
@@ -89,7 +89,7 @@ const shape = object({
     hidden: integer(1024, 1, 1 << 16),
     scoreThreshold: share(0.05),
     nmsThreshold: share(0.5),
-    /** Cells a picture at most; the seed uses 539, the densest Sartorius picture has 790. */
+    /** Cells per image at most; the seed uses 539, the densest Sartorius image has 790. */
     detectionsPerImage: top(100),
     /** Box coder's weights of dx, dy, dw, dh. */
     regressionWeights: list([10, 10, 5, 5], number(1, { min: 1e-6 }), { min: 4, max: 4 }),

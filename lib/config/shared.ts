@@ -6,7 +6,7 @@ export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
 /**
  * How stored values become floats before mean and std are applied.
  * - `type-range`: divided by what the type can hold (255, 65535; floats stay), torchvision's `to_tensor`.
- * - `min-max`: then (x - min) / (max - min + 1e-6) over the whole picture, all channels together.
+ * - `min-max`: then (x - min) / (max - min + 1e-6) over the whole image, all channels together.
  * - `percentile`: then from the `low`th to the `high`th percentile, clipped to 0..1.
  */
 export const intensity = object({

@@ -1,15 +1,15 @@
 import { isAbsolute, posix } from 'node:path';
 import { describe } from '../check.js';
-import type { PictureSize } from '../mask/masks.js';
+import type { ImageSize } from '../mask/masks.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** An image of a COCO file, with the cells that came for it. */
 export interface CocoImage {
   place: string;
-  /** Below the folder of pictures. */
+  /** Below the folder of images. */
   fileName: string;
-  size: PictureSize;
+  size: ImageSize;
   /** Texts and numbers the file says of it. */
   columns: Record<string, string>;
   /** Annotations of single cells, usable or not. */
@@ -26,7 +26,7 @@ export function readImage(place: string, fields: Fields): CocoImage | { column: 
   });
   if (!isId(id)) return wrong('id', 'a whole number or a text');
   if (typeof file_name !== 'string' || !isInside(file_name)) {
-    return wrong('file_name', 'a path below the folder of pictures');
+    return wrong('file_name', 'a path below the folder of images');
   }
   if (!isSide(width)) return wrong('width', 'a number of pixels');
   if (!isSide(height)) return wrong('height', 'a number of pixels');
@@ -49,7 +49,7 @@ export const isId = (id: unknown): id is string | number =>
 
 const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) >= 1;
 
-/** A data set may not name pictures anywhere on the machine. */
+/** A data set may not name images anywhere on the machine. */
 function isInside(fileName: string): boolean {
   const path = posix.normalize(fileName);
   return (

@@ -1,8 +1,8 @@
 import { CellrouteError } from '../errors.js';
-import { Masks, type PictureSize } from '../mask/masks.js';
+import { type ImageSize, Masks } from '../mask/masks.js';
 
 /** The mask of an annotation's `segmentation` in any of COCO's three forms, or why it is none. */
-export function readSegmentation(value: unknown, size: PictureSize): Masks | { reason: string } {
+export function readSegmentation(value: unknown, size: ImageSize): Masks | { reason: string } {
   try {
     const masks = read(value, size);
     if ('reason' in masks || masks.areas()[0]! > 0) return masks;
@@ -13,7 +13,7 @@ export function readSegmentation(value: unknown, size: PictureSize): Masks | { r
   }
 }
 
-function read(value: unknown, size: PictureSize): Masks | { reason: string } {
+function read(value: unknown, size: ImageSize): Masks | { reason: string } {
   if (Array.isArray(value)) {
     if (value.length === 0) return { reason: 'it has no polygons' };
     return Masks.fromPolygons([value as number[][]], size);
@@ -23,7 +23,7 @@ function read(value: unknown, size: PictureSize): Masks | { reason: string } {
   }
   const { size: own, counts } = value as { size?: unknown; counts?: unknown };
   if (!Array.isArray(own) || own.length !== 2 || own[0] !== size.height || own[1] !== size.width) {
-    return { reason: `its size is not [${size.height}, ${size.width}], the picture's height and width` };
+    return { reason: `its size is not [${size.height}, ${size.width}], the image's height and width` };
   }
   if (typeof counts === 'string') return Masks.fromCoco([counts], size);
   if (Array.isArray(counts)) return Masks.fromCounts([counts as number[]], size);

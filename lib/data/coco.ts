@@ -7,12 +7,12 @@ import { type CocoImage, type Fields, isId, readImage } from './coco-image.js';
 import { readSegmentation } from './coco-segmentation.js';
 import { concurrently } from './concurrently.js';
 import type { Dataset } from './dataset.js';
-import { FILES_AT_ONCE, type FoundPicture, fileItem, lookInto } from './picture-files.js';
+import { FILES_AT_ONCE, type FoundImage, fileItem, lookInto } from './image-files.js';
 import { dataInvalid } from './problems.js';
 import { Findings, type OpenDatasetOptions } from './reader.js';
 
 /**
- * A COCO file: images, categories and annotations with polygons or run lengths, compressed or not. A picture's id is
+ * A COCO file: images, categories and annotations with polygons or run lengths, compressed or not. An image's id is
  * its file name without the ending; what else the file says of it, in texts and numbers, becomes columns. Annotations
  * with `iscrowd` are of no single cell: they are left out and told as notices.
  */
@@ -63,18 +63,18 @@ class CocoReader {
     const columns = [...new Set(images.flatMap((image) => Object.keys(image.columns)))];
     const typeColumn = this.#findings.typeColumn(columns);
     const classNames = this.#classNames();
-    const pictures = await concurrently(images, FILES_AT_ONCE, (image) => this.#find(image));
+    const found = await concurrently(images, FILES_AT_ONCE, (image) => this.#find(image));
     const ids = new Set<string>();
     for (const [i, image] of images.entries()) {
       const id = image.fileName.slice(0, image.fileName.length - extname(image.fileName).length);
-      const picture = fitting(pictures[i]!, image);
-      if ('reason' in picture || ids.has(id)) {
-        const reason = 'reason' in picture ? picture.reason : 'another image has this name';
+      const match = fitting(found[i]!, image);
+      if ('reason' in match || ids.has(id)) {
+        const reason = 'reason' in match ? match.reason : 'another image has this name';
         this.#findings.problem({ column: image.place, id, reason });
         continue;
       }
       ids.add(id);
-      this.#addItem(id, image, picture.path, typeColumn, classNames);
+      this.#addItem(id, image, match.path, typeColumn, classNames);
     }
     return this.#findings.dataset(classNames);
   }
@@ -117,7 +117,7 @@ class CocoReader {
   #addItem(
     id: string,
     { place, columns, size, annotations, cells }: CocoImage,
-    picture: string,
+    path: string,
     typeColumn: string | undefined,
     classNames: readonly string[],
   ): void {
@@ -144,7 +144,7 @@ class CocoReader {
       this.#findings.problem({ column: place, id, reason });
       return;
     }
-    // It would pass for a picture without cells.
+    // It would pass for an image without cells.
     if (counts.length === 0 && annotations > 0) {
       this.#findings.problem({ column: place, id, reason: 'none of its annotations can be used' });
       return;
@@ -152,7 +152,7 @@ class CocoReader {
     const named = typeColumn !== undefined && Object.hasOwn(columns, typeColumn) ? columns[typeColumn] : '';
     const type = (this.#areTypes ? [...types][0] : named) || undefined;
     const masks = Masks.fromCoco(counts, size);
-    const item = { id, type, columns, picture, masks, labels: Int32Array.from(labels) };
+    const item = { id, type, columns, path, masks, labels: Int32Array.from(labels) };
     this.#findings.items.push(fileItem(item));
   }
 
@@ -168,27 +168,26 @@ class CocoReader {
     return byId.length === 0 ? ['cell'] : [...new Set(byId.map(([, name]) => name))];
   }
 
-  async #find({ fileName }: CocoImage): Promise<FoundPicture> {
-    const { pictures, signal } = this.#options;
+  async #find({ fileName }: CocoImage): Promise<FoundImage> {
+    const { images, signal } = this.#options;
     signal?.throwIfAborted();
     const beside = dirname(this.#path);
     const stem = basename(this.#path, extname(this.#path));
-    const folders =
-      pictures === undefined ? [beside, join(beside, 'images'), join(beside, stem)] : [pictures];
+    const folders = images === undefined ? [beside, join(beside, 'images'), join(beside, stem)] : [images];
     for (const folder of folders) {
       const path = join(folder, fileName);
       const found = await stat(path).catch(() => undefined);
       if (found?.isFile()) return lookInto(path, signal);
     }
-    return { reason: `there is no picture ${fileName} in ${folders.join(', ')}` };
+    return { reason: `there is no image ${fileName} in ${folders.join(', ')}` };
   }
 }
 
-/** The picture, if it has the size the file says. */
-function fitting(picture: FoundPicture, { size: { width, height } }: CocoImage): FoundPicture {
-  if ('reason' in picture || (picture.size.width === width && picture.size.height === height)) return picture;
-  const own = `${picture.size.width} x ${picture.size.height}`;
-  return { reason: `it says ${width} x ${height}, but the picture has ${own} pixels` };
+/** The image, if it has the size the file says. */
+function fitting(image: FoundImage, { size: { width, height } }: CocoImage): FoundImage {
+  if ('reason' in image || (image.size.width === width && image.size.height === height)) return image;
+  const own = `${image.size.width} x ${image.size.height}`;
+  return { reason: `it says ${width} x ${height}, but the image has ${own} pixels` };
 }
 
 function compareIds(a: unknown, b: unknown): number {

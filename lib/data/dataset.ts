@@ -5,7 +5,7 @@ import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './sp
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
 import type { DatasetItem } from './types.js';
 
-/** Which pictures of a data set are wanted: those that pass everything that is given. */
+/** Which images of a data set are wanted: those that pass everything that is given. */
 export interface DatasetFilter {
   types?: readonly string[];
   ids?: readonly string[];
@@ -25,16 +25,16 @@ export interface DatasetDetails {
 }
 
 /**
- * Pictures with their cells: an unchanging list. Nothing is decoded before an item's `load`.
+ * Images with their cells: an unchanging list. Nothing is decoded before an item's `load`.
  *
- * {@link openDataset} reads one from files, {@link datasetFrom} takes your own pictures.
+ * {@link openDataset} reads one from files, {@link datasetFrom} takes your own images.
  */
 export class Dataset {
   /** By rising id, compared by UTF-16 code units: the same order everywhere. */
   readonly items: readonly DatasetItem[];
   /** Of cells: label k is `classNames[k - 1]`. */
   readonly classNames: readonly string[];
-  /** Rows and pictures that could not be used, each with its reason. */
+  /** Rows and images that could not be used, each with its reason. */
   readonly problems: readonly DataProblem[];
   /** What was left out though nothing is wrong with it, such as COCO's crowds. */
   readonly notices: readonly DataProblem[];
@@ -84,7 +84,7 @@ export class Dataset {
   }
 
   /**
-   * The pictures that pass all that is given, in a data set of their own.
+   * The images that pass all that is given, in a data set of their own.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for a type or id that does not occur.
    */
@@ -109,13 +109,13 @@ export class Dataset {
   }
 
   /**
-   * Two data sets without a picture in common: by a fraction drawn from a seed, by a column's values, or by ids. The
-   * values and ids are those of the validation pictures.
+   * Two data sets without an image in common: by a fraction drawn from a seed, by a column's values, or by ids. The
+   * values and ids are those of the validation images.
    *
    * The draw depends on the seed and the ids alone, so it is the same on every machine. Each type is split apart, so
-   * that pictures of one type added or taken away move none of another. `by` keeps the pictures together that share a
+   * that images of one type added or taken away move none of another. `by` keeps the images together that share a
    * column's value, such as a plate; the fraction is then met as nearly as whole groups allow. Where a type has two
-   * pictures (or groups) or more, each side gets one at least.
+   * images (or groups) or more, each side gets one at least.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for a column, value or id that does not occur, or where a side would be empty.
    */
@@ -125,8 +125,8 @@ export class Dataset {
   }
 
   /**
-   * As many data sets as `count` says, each with all pictures but its fold's to train on and those to validate on: every
-   * picture validates once. Drawn as {@link split} draws; each type is spread as evenly as its pictures, or the groups
+   * As many data sets as `count` says, each with all images but its fold's to train on and those to validate on: every
+   * image validates once. Drawn as {@link split} draws; each type is spread as evenly as its images, or the groups
    * that `by` keeps together, allow.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for a column that does not occur, and where a fold would be empty.
@@ -141,15 +141,15 @@ export class Dataset {
     });
   }
 
-  /** Counts, sizes and the densest picture: what one should know before training. */
+  /** Counts, sizes and the densest image: what one should know before training. */
   summary(options: SummaryOptions = {}): DatasetSummary {
     return summarise(this, options);
   }
 
   /**
-   * SHA-256 in hex over the class names and, item by item, id, type, size, labels, masks and the picture's bytes: the
+   * SHA-256 in hex over the class names and, item by item, id, type, size, labels, masks and the image's bytes: the
    * same on every machine, wherever the files lie and whenever they were written. Every item is loaded once, one after
-   * the other; pictures are not decoded.
+   * the other; images are not decoded.
    */
   async fingerprint(signal?: AbortSignal): Promise<string> {
     return fingerprint(this, signal);

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { ImageInput } from '../image/types.js';
 import type { Dataset } from './dataset.js';
 
-/** One picture at a time, so that memory stays at one picture's bytes. */
+/** One image at a time, so that memory stays at one image's bytes. */
 export async function fingerprint(dataset: Dataset, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   add(hash, 'cellroute data set 1', ...dataset.classNames);

@@ -5,13 +5,13 @@ import { Masks } from '../mask/masks.js';
 import { Dataset } from './dataset.js';
 import type { DatasetItem } from './types.js';
 
-/** A picture of your own with its cells. */
-export interface OwnPicture {
+/** An image of your own with its cells. */
+export interface OwnImage {
   /** Unlike every other's; the same on every machine if splits are to be. */
   id: string;
   /** An encoded file or raw pixels; or a function that fetches it whenever it is needed, which may be often. */
   image: ImageInput | ((signal?: AbortSignal) => ImageInput | Promise<ImageInput>);
-  /** One mask a cell, of the picture's size; a mask of no pixels is refused. */
+  /** One mask a cell, of the image's size; a mask of no pixels is refused. */
   masks: Masks;
   /** Class of each cell, from 1. Default 1 for all. */
   labels?: ArrayLike<number>;
@@ -27,44 +27,44 @@ export interface DatasetFromOptions {
 }
 
 /**
- * A data set of your own pictures. Masks stay in memory, which is little; so do pictures that are given as they are.
+ * A data set of your own images. Masks stay in memory, which is little; so do images that are given as they are.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for a picture that cannot be used, with its place and what is wrong.
+ * @throws {CellrouteError} INVALID_ARGUMENT for an image that cannot be used, with its place and what is wrong.
  */
 export async function datasetFrom(
-  pictures: Iterable<OwnPicture> | AsyncIterable<OwnPicture>,
+  images: Iterable<OwnImage> | AsyncIterable<OwnImage>,
   options: DatasetFromOptions = {},
 ): Promise<Dataset> {
   checkKeys('', checkObject('options', options), ['classNames', 'signal']);
   const { classNames = ['cell'], signal } = options;
-  const given: unknown = pictures;
+  const given: unknown = images;
   if (
     typeof given !== 'object' ||
     given === null ||
     !(Symbol.iterator in given || Symbol.asyncIterator in given)
   ) {
-    throw refuse('pictures', 'an iterable of pictures', pictures);
+    throw refuse('images', 'an iterable of images', images);
   }
   const items: DatasetItem[] = [];
-  for await (const picture of pictures) {
+  for await (const own of images) {
     signal?.throwIfAborted();
-    items.push(await ownItem(picture, `pictures[${items.length}]`, classNames.length));
+    items.push(await ownItem(own, `images[${items.length}]`, classNames.length));
   }
-  if (items.length === 0) throw refuse('pictures', 'a picture or more', 'none');
+  if (items.length === 0) throw refuse('images', 'an image or more', 'none');
   return new Dataset(items, { classNames });
 }
 
-async function ownItem(picture: OwnPicture, option: string, classes: number): Promise<DatasetItem> {
-  checkKeys(option, checkObject(option, picture), ['id', 'image', 'masks', 'labels', 'type', 'columns']);
-  const { image, masks, type } = picture;
-  const id = checkString(`${option}.id`, picture.id);
+async function ownItem(own: OwnImage, option: string, classes: number): Promise<DatasetItem> {
+  checkKeys(option, checkObject(option, own), ['id', 'image', 'masks', 'labels', 'type', 'columns']);
+  const { image, masks, type } = own;
+  const id = checkString(`${option}.id`, own.id);
   if (type !== undefined) checkString(`${option}.type`, type);
   if (!(masks instanceof Masks)) throw refuse(`${option}.masks`, 'Masks', masks);
   const areas = masks.areas();
   const empty = areas.indexOf(0);
   if (empty >= 0) throw refuse(`${option}.masks`, 'masks with pixels', `mask ${empty} has none`);
-  const labels = checkLabels(`${option}.labels`, picture.labels, masks.length, classes);
-  const columns = checkColumns(`${option}.columns`, picture.columns ?? {});
+  const labels = checkLabels(`${option}.labels`, own.labels, masks.length, classes);
+  const columns = checkColumns(`${option}.columns`, own.columns ?? {});
   if (typeof image !== 'function') await checkSize(`${option}.image`, image, masks);
   return {
     id,

@@ -2,10 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { decodeImage } from '../image/decode.js';
-import { Masks, type PictureSize } from '../mask/masks.js';
+import { type ImageSize, Masks } from '../mask/masks.js';
 import { concurrently } from './concurrently.js';
 import type { Dataset } from './dataset.js';
-import { FILES_AT_ONCE, fileItem, PictureFolder } from './picture-files.js';
+import { FILES_AT_ONCE, fileItem, ImageFolder } from './image-files.js';
 import { Findings, type OpenDatasetOptions } from './reader.js';
 import { columnsOf, openTable } from './table.js';
 
@@ -17,9 +17,9 @@ interface Row {
 }
 
 /**
- * A folder with `images`, `labels` and `index.csv`: for each id of the index a picture and a picture of labels of that
+ * A folder with `images`, `labels` and `index.csv`: for each id of the index an image and an image of labels of that
  * name (8 or 16 bits, one channel; 0 is background, every other value one cell, whichever values they are). The
- * index's other columns are any. Without an index every picture of `images` is meant.
+ * index's other columns are any. Without an index every image of `images` is meant.
  */
 export async function readLabels(path: string, options: OpenDatasetOptions): Promise<Dataset> {
   const index = join(path, 'index.csv');
@@ -28,8 +28,8 @@ export async function readLabels(path: string, options: OpenDatasetOptions): Pro
     () => false,
   );
   const findings = new Findings(indexed ? index : path, options);
-  const images = await PictureFolder.read(options.pictures ?? join(path, 'images'));
-  const labels = await PictureFolder.read(join(path, 'labels'));
+  const images = await ImageFolder.read(options.images ?? join(path, 'images'));
+  const labels = await ImageFolder.read(join(path, 'labels'));
   const rows: Row[] = [];
   let typeColumn: string | undefined;
   if (indexed) {
@@ -47,8 +47,8 @@ export async function readLabels(path: string, options: OpenDatasetOptions): Pro
     if ('reason' in image) return image;
     const label = labels.find(id);
     if ('reason' in label) return { reason: `its labels: ${label.reason}` };
-    const masks = await readLabelPicture(label.path, image.size, options.signal);
-    return 'reason' in masks ? masks : { picture: image.path, masks };
+    const masks = await readLabelImage(label.path, image.size, options.signal);
+    return 'reason' in masks ? masks : { path: image.path, masks };
   });
   for (const [i, one] of read.entries()) {
     const { id, row, columns } = rows[i]!;
@@ -86,10 +86,10 @@ async function readIndex(
   }
 }
 
-/** The cells of a picture of labels, which must have a size where one is given; or why it cannot be used. */
-export async function readLabelPicture(
+/** The cells of an image of labels, which must have a size where one is given; or why it cannot be used. */
+export async function readLabelImage(
   path: string,
-  size: PictureSize | undefined,
+  size: ImageSize | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Masks | { reason: string }> {
   try {
@@ -98,7 +98,7 @@ export async function readLabelPicture(
     });
     if (size && (width !== size.width || height !== size.height)) {
       return {
-        reason: `its labels have ${width} x ${height} pixels and the picture ${size.width} x ${size.height}`,
+        reason: `its labels have ${width} x ${height} pixels and the image ${size.width} x ${size.height}`,
       };
     }
     if (channels !== 1 || types.isFloat32Array(data)) {

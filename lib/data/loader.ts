@@ -11,17 +11,17 @@ import { random } from './random.js';
 import type { Batch, ClassifySample, DatasetItem, TrainSample } from './types.js';
 
 export interface LoaderOptions {
-  /** Pictures a step. */
+  /** Images per step. */
   batchSize: number;
   /** Whether every epoch has an order of its own; otherwise it is the data set's. */
   shuffle: boolean;
   /** Of the order and the transforms, a whole number below 2^53. */
   seed: number;
-  /** The model's rule, applied over whole pictures before anything is cropped. */
+  /** The model's rule, applied over whole images before anything is cropped. */
   intensity: Intensity;
   /** Applied one after the other. */
   transforms: readonly Transform[];
-  /** Pictures prepared at once; default: as many as there are processors, 4 at most (libuv's thread pool). */
+  /** Images prepared at once; default: as many as there are processors, 4 at most (libuv's thread pool). */
   threads?: number;
   /** Batches prepared ahead of the one in use; default 2. */
   ahead?: number;
@@ -33,7 +33,7 @@ export interface LoaderOptions {
 export type ClassifyOutput = { width: number; height: number; method?: string } | null;
 
 export interface ClassifyLoaderOptions extends LoaderOptions {
-  /** Classes in the order of the network's outputs: every picture's type must be one of them. */
+  /** Classes in the order of the network's outputs: every image's type must be one of them. */
   classNames: readonly string[];
   output: ClassifyOutput;
 }
@@ -49,28 +49,28 @@ const LOADER_KEYS = [
   'minVisible',
 ] as const;
 
-/** libuv's own default; more pictures at once would only wait for it. */
+/** libuv's own default; more images at once would only wait for it. */
 const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4;
 
 /**
  * Batches of a data set, prepared ahead on other threads. Order, transforms and batches depend on the seed, the epoch
- * and the picture's place in the data set alone: on nothing that ran before, and on no number of threads.
+ * and the image's place in the data set alone: on nothing that ran before, and on no number of threads.
  */
 abstract class Loader<Sample> {
-  /** Steps an epoch has; the last one may be of fewer pictures. */
+  /** Steps an epoch has; the last one may be of fewer images. */
   readonly stepsPerEpoch: number;
   readonly #items: readonly DatasetItem[];
   readonly #options: Required<LoaderOptions>;
 
   protected constructor(dataset: Dataset, options: LoaderOptions) {
     if (!(dataset instanceof Dataset)) throw refuse('dataset', 'a Dataset', dataset);
-    if (dataset.items.length === 0) throw refuse('dataset', 'a picture or more', dataset.items);
+    if (dataset.items.length === 0) throw refuse('dataset', 'an image or more', dataset.items);
     this.#items = dataset.items;
     this.#options = checkOptions(options);
     this.stepsPerEpoch = Math.ceil(dataset.items.length / this.#options.batchSize);
   }
 
-  /** What the network takes of a prepared picture. */
+  /** What the network takes of a prepared image. */
   protected abstract sample(item: DatasetItem, prepared: Prepared): Sample;
 
   /** Refuses samples that cannot be one batch. */
@@ -80,7 +80,7 @@ abstract class Loader<Sample> {
    * The batches of an epoch, from step `fromStep` (0 is the first) on. At most `ahead` batches are held or prepared
    * besides the one given out; leaving the loop early stops what is being prepared and waits for it.
    *
-   * @throws {CellrouteError} at the step whose picture cannot be used, with its id; an abort rejects with
+   * @throws {CellrouteError} at the step whose image cannot be used, with its id; an abort rejects with
    *   `signal.reason`.
    */
   async *batches(epoch: number, fromStep = 0, signal?: AbortSignal): AsyncGenerator<Batch<Sample>> {
@@ -148,7 +148,7 @@ function checkOptions(options: LoaderOptions): Required<LoaderOptions> {
   };
 }
 
-/** Batches for training a segmenter: pictures, in sizes of their own, with their cells. */
+/** Batches for training a segmenter: images, in sizes of their own, with their cells. */
 export class SegmentLoader extends Loader<TrainSample> {
   constructor(dataset: Dataset, options: LoaderOptions) {
     checkKeys('', checkObject('options', options), LOADER_KEYS);
@@ -163,16 +163,16 @@ export class SegmentLoader extends Loader<TrainSample> {
   }
 }
 
-/** Batches for training a classifier: pictures of one size with the index of their class. */
+/** Batches for training a classifier: images of one size with the index of their class. */
 export class ClassifyLoader extends Loader<ClassifySample> {
   readonly #classNames: readonly string[];
 
-  /** @throws {CellrouteError} INVALID_ARGUMENT for a picture whose type is no class, with its id. */
+  /** @throws {CellrouteError} INVALID_ARGUMENT for an image whose type is no class, with its id. */
   constructor(dataset: Dataset, options: ClassifyLoaderOptions) {
     checkKeys('', checkObject('options', options), [...LOADER_KEYS, 'classNames', 'output']);
     const { classNames, output, ...rest } = options;
     super(dataset, { ...rest, transforms: withOutput(rest.transforms, output) });
-    for (const { id, type } of dataset.items) checkOneOf(`type of picture ${id}`, type, classNames);
+    for (const { id, type } of dataset.items) checkOneOf(`type of image ${id}`, type, classNames);
     this.#classNames = classNames;
   }
 
@@ -187,7 +187,7 @@ export class ClassifyLoader extends Loader<ClassifySample> {
     const { width: otherWidth, height: otherHeight } = samples[other]!;
     throw refuse(
       'output',
-      `a size, as the pictures of a batch differ (${ids[0]}: ${width} × ${height}, ${ids[other]}: ${otherWidth} × ${otherHeight})`,
+      `a size, as the images of a batch differ (${ids[0]}: ${width} × ${height}, ${ids[other]}: ${otherWidth} × ${otherHeight})`,
       null,
     );
   }

@@ -16,10 +16,10 @@ type Reader = (path: string, options: OpenDatasetOptions) => Promise<Dataset>;
  *
  * - a `.csv` file, or a folder with `train.csv`: the Sartorius competition's form, a row a cell;
  * - a `.json` file, or a folder with just one: COCO;
- * - a folder with `labels` (and `images`, and `index.csv`): pictures with label pictures;
+ * - a folder with `labels` (and `images`, and `index.csv`): images with label images;
  * - a folder whose subfolders are such sets: all of them as one, each under its folder's name ({@link Dataset.join}).
  *
- * Truth is read and checked from end to end, of pictures the size alone. What cannot be used is left out and listed in
+ * Truth is read and checked from end to end, of images the size alone. What cannot be used is left out and listed in
  * `problems`, unless `strict` is set.
  *
  * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where nothing can be used, with `strict` where anything cannot,
@@ -40,8 +40,8 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     );
     const inside = isFolder ? await find(below) : undefined;
     if (!inside) continue;
-    if (options.pictures !== undefined) {
-      throw refuse('pictures', 'no folder for a folder of several sets', options.pictures);
+    if (options.images !== undefined) {
+      throw refuse('images', 'no folder for a folder of several sets', options.images);
     }
     sets.push([name, await inside.read(inside.path, options)]);
   }

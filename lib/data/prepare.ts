@@ -13,7 +13,7 @@ export interface Prepared extends NativeSample {
 }
 
 /**
- * Loads one picture of a data set and makes the sample of it that `plan` says for the picture's size.
+ * Loads one image of a data set and makes the sample of it that `plan` says for the image's size.
  *
  * @throws {CellrouteError} what loading, decoding and preparing throw, with the item's id before it.
  */
@@ -24,10 +24,10 @@ export async function prepareItem(
 ): Promise<Prepared> {
   try {
     const { image, masks, labels } = await item.load(signal);
-    const picture = await decodeImage(image, { signal });
-    const planned = plan(picture);
+    const decoded = await decodeImage(image, { signal });
+    const planned = plan(decoded);
     const batch = masks.toBatch();
-    const sample = await runJob({ signal }, (call) => native().prepareSample(picture, batch, planned, call));
+    const sample = await runJob({ signal }, (call) => native().prepareSample(decoded, batch, planned, call));
     return {
       ...sample,
       width: sample.masks.width,
@@ -47,10 +47,5 @@ function failed({ id }: DatasetItem, error: unknown): CellrouteError {
       ? ([error.code, error.details] as const)
       : (['DATA_INVALID', {}] as const);
   const message = error instanceof Error ? error.message : String(error);
-  return new CellrouteError(
-    code,
-    `Picture ${id}: ${message}`,
-    { ...details, pictures: [id] },
-    { cause: error },
-  );
+  return new CellrouteError(code, `Image ${id}: ${message}`, { ...details, images: [id] }, { cause: error });
 }

@@ -1,13 +1,13 @@
 import { CellrouteError } from '../errors.js';
 
-/** A row, an annotation or a picture that was left out, and why. */
+/** A row, an annotation or an image that was left out, and why. */
 export interface DataProblem {
   file: string;
   /** Line of a text file, its first being 1. */
   row?: number;
   /** Column of a table, or place in a JSON file such as `annotations[3].segmentation`. */
   column?: string;
-  /** Of the picture, where it is known. */
+  /** Of the image, where it is known. */
   id?: string;
   /** A sentence's end: what is wrong. */
   reason: string;
@@ -42,7 +42,7 @@ export function problemLine({ file, row, column, id, reason }: DataProblem): str
     file,
     ...(row === undefined ? [] : [`row ${row}`]),
     ...(column === undefined ? [] : [column]),
-    ...(id === undefined ? [] : [`picture ${id}`]),
+    ...(id === undefined ? [] : [`image ${id}`]),
   ];
   // Control characters of a hostile file must not reach a terminal.
   return `${place.join(', ')}: ${reason}`.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');

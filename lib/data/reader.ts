@@ -4,8 +4,8 @@ import { type DataProblem, dataInvalid, ProblemList } from './problems.js';
 import type { DatasetItem } from './types.js';
 
 export interface OpenDatasetOptions {
-  /** Folder of the pictures, where it is not beside the truth under one of the usual names. */
-  pictures?: string;
+  /** Folder of the images, where it is not beside the truth under one of the usual names. */
+  images?: string;
   /**
    * Column (or COCO image field) that holds the cell type; of several names, the first there is. Without it `type` or
    * `cell_type`, where there is one.
@@ -16,7 +16,7 @@ export interface OpenDatasetOptions {
    * chooses.
    */
   classNames?: readonly string[];
-  /** What COCO's categories are: `classes` of cells (default), or the `types` of whole pictures, whose cells are one class. */
+  /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'types';
   /** Refuses the data set where anything in it cannot be used. Default false: that is left out and listed in `problems`. */
   strict?: boolean;
@@ -27,15 +27,15 @@ const usualTypeColumns = ['type', 'cell_type'];
 
 export function checkOptions(options: OpenDatasetOptions): OpenDatasetOptions {
   checkKeys('', checkObject('options', options), [
-    'pictures',
+    'images',
     'typeColumn',
     'classNames',
     'categories',
     'strict',
     'signal',
   ]);
-  const { pictures, typeColumn, classNames, categories, strict } = options;
-  if (pictures !== undefined) checkString('pictures', pictures);
+  const { images, typeColumn, classNames, categories, strict } = options;
+  if (images !== undefined) checkString('images', images);
   if (typeColumn !== undefined) checkNames('typeColumn', [typeColumn].flat());
   if (classNames !== undefined) checkNames('classNames', classNames);
   if (categories !== undefined) checkOneOf('categories', categories, ['classes', 'types']);

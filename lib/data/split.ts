@@ -4,20 +4,20 @@ import type { DatasetItem } from './types.js';
 
 export type SplitOptions =
   | {
-      /** Share of the pictures that validate, above 0 and below 1. */
+      /** Share of the images that validate, above 0 and below 1. */
       fraction: number;
       /** Another seed, another draw; a whole number. */
       seed: number;
-      /** Column whose pictures of one value stay together. */
+      /** Column whose images of one value stay together. */
       by?: string;
     }
   | {
       column: string;
-      /** Of the validation pictures. */
+      /** Of the validation images. */
       values: readonly string[];
     }
   | {
-      /** Of the validation pictures. */
+      /** Of the validation images. */
       ids: readonly string[];
     };
 
@@ -26,7 +26,7 @@ export interface FoldOptions {
   count: number;
   /** Another seed, another draw; a whole number. */
   seed: number;
-  /** Column whose pictures of one value stay together. */
+  /** Column whose images of one value stay together. */
   by?: string;
 }
 
@@ -44,7 +44,7 @@ export function splitItems(items: readonly DatasetItem[], how: SplitOptions): Pa
   if (train.length === 0 || validation.length === 0) {
     throw refuse(
       'how',
-      'a split that leaves pictures on both sides',
+      'a split that leaves images on both sides',
       `${train.length} for training and ${validation.length} for validation`,
     );
   }
@@ -57,7 +57,7 @@ function byIds(items: readonly DatasetItem[], how: { ids: readonly string[] }): 
   return new Set(
     checkTexts('ids', how.ids).map((id, i) => {
       const item = byId.get(id);
-      if (!item) throw refuse(`ids[${i}]`, 'the id of a picture', id);
+      if (!item) throw refuse(`ids[${i}]`, 'the id of an image', id);
       return item;
     }),
   );
@@ -79,7 +79,7 @@ function byColumn(
   return new Set(items.filter((item) => values.has(valueIn(item))));
 }
 
-/** The pictures of each fold; every picture is in one. */
+/** The images of each fold; every image is in one. */
 export function foldItems(items: readonly DatasetItem[], how: FoldOptions): DatasetItem[][] {
   checkKeys('', checkObject('how', how), ['count', 'seed', 'by']);
   const seed = checkSeed(how.seed);
@@ -96,7 +96,7 @@ export function foldItems(items: readonly DatasetItem[], how: FoldOptions): Data
     }
   }
   if (folds.some(({ length }) => length === 0)) {
-    throw refuse('how', 'folds with pictures', `${items.length} pictures for ${count} folds`);
+    throw refuse('how', 'folds with images', `${items.length} images for ${count} folds`);
   }
   return folds;
 }
@@ -125,7 +125,7 @@ function byFraction(
 const checkSeed = (seed: unknown) =>
   checkNumber('seed', seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
 
-/** Pictures that stay together, each group with its place in the draw that a salt and its name give. */
+/** Images that stay together, each group with its place in the draw that a salt and its name give. */
 function drawnGroups(items: readonly DatasetItem[], by: string | undefined, salt: string): Group[] {
   const nameOf = by === undefined ? (item: DatasetItem) => item.id : column('by', items, by);
   return [...grouped(items, nameOf)].map(([name, members]) => ({
@@ -136,7 +136,7 @@ function drawnGroups(items: readonly DatasetItem[], by: string | undefined, salt
 
 const sortedByDraw = (groups: readonly Group[]) => [...groups].sort((a, b) => (a.draw < b.draw ? -1 : 1));
 
-/** The first groups of the draw whose pictures together come nearest to the fraction. */
+/** The first groups of the draw whose images together come nearest to the fraction. */
 function draw(groups: readonly Group[], fraction: number): Group[] {
   const sorted = sortedByDraw(groups);
   const target = fraction * groups.reduce((sum, { items }) => sum + items.length, 0);
@@ -144,12 +144,12 @@ function draw(groups: readonly Group[], fraction: number): Group[] {
   for (const { items } of sorted) ends.push((ends.at(-1) ?? 0) + items.length);
   let taken = 0;
   while (taken < sorted.length && (ends[taken]! + (ends[taken - 1] ?? 0)) / 2 <= target) taken++;
-  // Both sides see every type that has pictures enough for it.
+  // Both sides see every type that has images enough for it.
   if (sorted.length > 1) taken = Math.min(Math.max(taken, 1), sorted.length - 1);
   return sorted.slice(0, taken);
 }
 
-/** The type that most of a group's pictures have; of several, the first by name. */
+/** The type that most of a group's images have; of several, the first by name. */
 function typeOf({ items }: Group): string {
   const counts = [...grouped(items, ({ type }) => type ?? '')].map(([type, of]) => ({
     type,
@@ -170,7 +170,7 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
   return groups;
 }
 
-/** Reads a column that some picture must have; pictures without it have the value ''. */
+/** Reads a column that some image must have; images without it have the value ''. */
 function column(option: string, items: readonly DatasetItem[], name: unknown): (item: DatasetItem) => string {
   const wanted = checkString(option, name);
   if (!items.some(({ columns }) => Object.hasOwn(columns, wanted))) {

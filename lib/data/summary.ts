@@ -4,16 +4,16 @@ import { quantile } from './quantile.js';
 import type { DatasetItem } from './types.js';
 
 export interface SummaryOptions {
-  /** Most cells the network may find in a picture: warns where a picture has more. */
+  /** Most cells the network may find in an image: warns where an image has more. */
   detectionsPerImage?: number;
 }
 
-/** Of some pictures together. */
-export interface PicturesSummary {
-  pictures: number;
+/** Of some images together. */
+export interface ImagesSummary {
+  images: number;
   cells: number;
-  /** Of a picture. */
-  cellsPerPicture: { min: number; median: number; mean: number; max: number };
+  /** Of an image. */
+  cellsPerImage: { min: number; median: number; mean: number; max: number };
   /** Pixels of a cell; null where there are no cells, or items that do not tell. */
   cellArea: {
     min: number;
@@ -24,18 +24,18 @@ export interface PicturesSummary {
     p95: number;
     max: number;
   } | null;
-  /** The picture with most cells; null where there are no pictures. */
+  /** The image with most cells; null where there are no images. */
   densest: { id: string; cells: number } | null;
 }
 
-export interface DatasetSummary extends PicturesSummary {
-  /** By name; the type is null for pictures that say none. */
-  types: (PicturesSummary & { type: string | null })[];
-  /** Picture sizes, the most common first. */
-  sizes: { width: number; height: number; pictures: number }[];
-  picturesWithoutCells: number;
+export interface DatasetSummary extends ImagesSummary {
+  /** By name; the type is null for images that say none. */
+  types: (ImagesSummary & { type: string | null })[];
+  /** Image sizes, the most common first. */
+  sizes: { width: number; height: number; images: number }[];
+  imagesWithoutCells: number;
   classNames: string[];
-  /** How many rows and pictures could not be used, and how many were left out on purpose. */
+  /** How many rows and images could not be used, and how many were left out on purpose. */
   problems: number;
   notices: number;
   /** What one should see to before training, in sentences. */
@@ -54,7 +54,7 @@ export function summarise(dataset: Dataset, options: SummaryOptions): DatasetSum
       ...summaryOf(items.filter((item) => item.type === type)),
     })),
     sizes: sizesOf(items),
-    picturesWithoutCells: items.filter(({ cells }) => cells === 0).length,
+    imagesWithoutCells: items.filter(({ cells }) => cells === 0).length,
     classNames: [...dataset.classNames],
     problems: dataset.problems.length,
     notices: dataset.notices.length,
@@ -62,7 +62,7 @@ export function summarise(dataset: Dataset, options: SummaryOptions): DatasetSum
   };
 }
 
-function summaryOf(items: readonly DatasetItem[]): PicturesSummary {
+function summaryOf(items: readonly DatasetItem[]): ImagesSummary {
   const counts = Float64Array.from(items, ({ cells }) => cells).sort();
   const cells = counts.reduce((sum, count) => sum + count, 0);
   // The first by id where several have as many.
@@ -71,9 +71,9 @@ function summaryOf(items: readonly DatasetItem[]): PicturesSummary {
     undefined,
   );
   return {
-    pictures: items.length,
+    images: items.length,
     cells,
-    cellsPerPicture: {
+    cellsPerImage: {
       min: counts[0] ?? 0,
       median: quantile(counts, 0.5),
       mean: items.length === 0 ? 0 : cells / items.length,
@@ -84,7 +84,7 @@ function summaryOf(items: readonly DatasetItem[]): PicturesSummary {
   };
 }
 
-function areasOf(items: readonly DatasetItem[]): PicturesSummary['cellArea'] {
+function areasOf(items: readonly DatasetItem[]): ImagesSummary['cellArea'] {
   const known = items.flatMap(({ areas }) => (areas ? [areas] : []));
   const total = known.reduce((sum, { length }) => sum + length, 0);
   if (known.length < items.length || total === 0) return null;
@@ -111,11 +111,11 @@ function sizesOf(items: readonly DatasetItem[]): DatasetSummary['sizes'] {
   for (const { width, height } of items) {
     const key = `${width} ${height}`;
     const size = sizes.get(key);
-    if (size) size.pictures++;
-    else sizes.set(key, { width, height, pictures: 1 });
+    if (size) size.images++;
+    else sizes.set(key, { width, height, images: 1 });
   }
   return [...sizes.values()].sort(
-    (a, b) => b.pictures - a.pictures || b.width * b.height - a.width * a.height || b.width - a.width,
+    (a, b) => b.images - a.images || b.width * b.height - a.width * a.height || b.width - a.width,
   );
 }
 
@@ -126,6 +126,6 @@ function warningsOf(items: readonly DatasetItem[], { detectionsPerImage }: Summa
   if (above.length === 0) return [];
   const densest = above.reduce((best, item) => (best.cells >= item.cells ? best : item));
   return [
-    `detectionsPerImage is ${cap}, but ${above.length} of ${items.length} pictures have more cells; the densest, ${densest.id}, has ${densest.cells}: cells above the cap cannot be found`,
+    `detectionsPerImage is ${cap}, but ${above.length} of ${items.length} images have more cells; the densest, ${densest.id}, has ${densest.cells}: cells above the cap cannot be found`,
   ];
 }

@@ -2,16 +2,16 @@ import type { ImageInput } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
 import type { MaskBatch } from '../native/contract.js';
 
-/** What is loaded of one picture of a data set. */
+/** What is loaded of one image of a data set. */
 export interface LoadedItem {
   image: ImageInput;
-  /** One mask a cell, of the picture's size. */
+  /** One mask a cell, of the image's size. */
   masks: Masks;
   /** Class of each cell, 1 to the number of classes. */
   labels: Int32Array;
 }
 
-/** One picture of a data set with its truth. Nothing is decoded before `load`. */
+/** One image of a data set with its truth. Nothing is decoded before `load`. */
 export interface DatasetItem {
   /** Unique within its data set, and the same on every machine. */
   readonly id: string;
@@ -28,7 +28,7 @@ export interface DatasetItem {
   load(signal?: AbortSignal): Promise<LoadedItem>;
 }
 
-/** A picture ready for a training step: decoded, scaled by the model's intensity rule, transformed. */
+/** An image ready for a training step: decoded, scaled by the model's intensity rule, transformed. */
 export interface TrainSample {
   /** [3, height, width], not yet normalised by mean and std. */
   pixels: Float32Array;
@@ -40,7 +40,7 @@ export interface TrainSample {
   labels: Int32Array;
 }
 
-/** A picture ready for a step of the classifier. */
+/** An image ready for a step of the classifier. */
 export interface ClassifySample {
   /** [3, height, width], not yet normalised by mean and std; one size within a batch. */
   pixels: Float32Array;

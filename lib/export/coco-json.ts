@@ -38,7 +38,7 @@ export interface CocoDataset {
 }
 
 export interface CocoResult extends Omit<NamedResult, 'id'> {
-  /** The picture's id in the ground truth. */
+  /** The image's id in the ground truth. */
   id: number | string;
 }
 
@@ -57,11 +57,11 @@ export interface CocoOptions {
  * and large columns; `boxes: false` leaves it out, and areas come from the masks.
  */
 export function cocoResultsJson(
-  pictures: Iterable<CocoResult>,
+  images: Iterable<CocoResult>,
   { categories, boxes = true }: CocoOptions & { boxes?: boolean } = {},
 ): string {
   const detections: Partial<CocoDetection>[] = [];
-  for (const { id, result } of pictures) {
+  for (const { id, result } of images) {
     const { cells, height, width } = result;
     const counts = cells.masks.toCoco();
     for (const { index, box, score, label, area } of cells) {
@@ -84,7 +84,7 @@ export function cocoResultsJson(
  * A whole data set in COCO's form: images numbered from 1 in the order given, ids as their file names; categories are
  * `categories`, or those that occur, numbered from 1. Scores stay as an extra field that COCO tools pass over.
  */
-export function cocoDatasetJson(pictures: Iterable<NamedResult>, { categories }: CocoOptions = {}): string {
+export function cocoDatasetJson(images: Iterable<NamedResult>, { categories }: CocoOptions = {}): string {
   const ids: Record<string, number> = { ...categories };
   const dataset: CocoDataset = {
     info: { description: 'Cells found by cellroute' },
@@ -92,7 +92,7 @@ export function cocoDatasetJson(pictures: Iterable<NamedResult>, { categories }:
     categories: [],
     annotations: [],
   };
-  for (const { id, result } of pictures) {
+  for (const { id, result } of images) {
     const { cells, height, width } = result;
     const image_id = dataset.images.length + 1;
     dataset.images.push({ id: image_id, file_name: id, width, height });

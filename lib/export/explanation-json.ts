@@ -1,7 +1,7 @@
 import type { ExplainMethod, Explanation, SeenRegion } from '../explanation.js';
 import { shortest } from './number.js';
 
-/** Why a picture was taken for a class, as a file. A reader refuses a `version` above the one it knows. */
+/** Why an image was taken for a class, as a file. A reader refuses a `version` above the one it knows. */
 export interface ExplanationJson {
   format: 'cellroute-explanation';
   version: 1;
@@ -10,8 +10,8 @@ export interface ExplanationJson {
   target: string;
   logits: Record<string, number>;
   baselineLogits: Record<string, number>;
-  /** Size of the picture, and the part of it that the network saw. */
-  picture: { width: number; height: number };
+  /** Size of the image, and the part of it that the network saw. */
+  image: { width: number; height: number };
   region: SeenRegion;
   /** Size of the network's input. */
   width: number;
@@ -22,7 +22,7 @@ export interface ExplanationJson {
 
 /** One explanation as JSON text. */
 export function explanationJson(explanation: Explanation): string {
-  const { method, target, picture, region, width, height, values } = explanation;
+  const { method, target, image, region, width, height, values } = explanation;
   const rounded = (logits: Readonly<Record<string, number>>) =>
     Object.fromEntries(Object.entries(logits).map(([name, logit]) => [name, shortest(logit)]));
   const json: ExplanationJson = {
@@ -32,7 +32,7 @@ export function explanationJson(explanation: Explanation): string {
     target,
     logits: rounded(explanation.logits),
     baselineLogits: rounded(explanation.baselineLogits),
-    picture,
+    image,
     region,
     width,
     height,

@@ -3,12 +3,12 @@ import { cellTypeOf, type NamedResult } from './named.js';
 
 /**
  * Rows `id,annotation`, a row a cell by falling score, masks in Kaggle's dialect (1-based, row-major "start length").
- * A picture without cells gets one row with an empty annotation, so that no picture is missing. Competitions refuse
+ * An image without cells gets one row with an empty annotation, so that no image is missing. Competitions refuse
  * overlapping cells: ask the segmenter to remove them.
  */
-export function kaggleCsv(pictures: Iterable<NamedResult>): string {
+export function kaggleCsv(images: Iterable<NamedResult>): string {
   let csv = csvLine(['id', 'annotation']);
-  for (const { id, result } of pictures) {
+  for (const { id, result } of images) {
     for (const annotation of annotations(result)) csv += csvLine([id, annotation]);
   }
   return csv;
@@ -16,9 +16,9 @@ export function kaggleCsv(pictures: Iterable<NamedResult>): string {
 
 /**
  * The form of the Sartorius competition's train.csv, plate and date columns empty; `cellType` stands in where the
- * result was not routed. Pictures without cells have one row with an empty annotation.
+ * result was not routed. Images without cells have one row with an empty annotation.
  */
-export function kaggleTrainCsv(pictures: Iterable<NamedResult>, { cellType = '' } = {}): string {
+export function kaggleTrainCsv(images: Iterable<NamedResult>, { cellType = '' } = {}): string {
   let csv = csvLine([
     'id',
     'annotation',
@@ -30,7 +30,7 @@ export function kaggleTrainCsv(pictures: Iterable<NamedResult>, { cellType = '' 
     'sample_id',
     'elapsed_timedelta',
   ]);
-  for (const { id, result } of pictures) {
+  for (const { id, result } of images) {
     const type = cellTypeOf(result) ?? cellType;
     for (const annotation of annotations(result)) {
       csv += csvLine([id, annotation, result.width, result.height, type, '', '', '', '']);

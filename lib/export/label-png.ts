@@ -5,7 +5,7 @@ import type { Segmentation } from '../result.js';
 const most = 65_535;
 
 /**
- * A 16-bit grey PNG of the picture's size: 0 is background, k is cell k in the result's order, from 1. Where cells
+ * A 16-bit grey PNG of the image's size: 0 is background, k is cell k in the result's order, from 1. Where cells
  * overlap the better one, which comes first, keeps the pixel.
  */
 export async function labelPng({ cells, width, height }: Segmentation): Promise<Buffer> {

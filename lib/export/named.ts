@@ -1,8 +1,8 @@
 import type { RoutedSegmentation, Segmentation } from '../result.js';
 
-/** A result and what its picture is called in the file that is written. */
+/** A result and what its image is called in the file that is written. */
 export interface NamedResult {
-  /** The picture's name: in Kaggle's files without its ending, in COCO's with it. */
+  /** The image's name: in Kaggle's files without its ending, in COCO's with it. */
   id: string;
   result: Segmentation | RoutedSegmentation;
 }

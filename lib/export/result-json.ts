@@ -13,7 +13,7 @@ export interface ResultJsonCell {
   mask: string | number[];
 }
 
-/** One picture's result as a file. A reader refuses a `version` above the one it knows; fields may be added to it. */
+/** One image's result as a file. A reader refuses a `version` above the one it knows; fields may be added to it. */
 export interface ResultJson {
   format: 'cellroute-result';
   version: 1;
@@ -24,7 +24,7 @@ export interface ResultJson {
   width: number;
   height: number;
   capped: Capped;
-  /** Where the picture was segmented in tiles. */
+  /** Where the image was segmented in tiles. */
   seams?: Seams;
   /**
    * `coco`: COCO's compressed string; `counts`: COCO's run lengths down the columns; `kaggle`: 1-based, row-major
@@ -35,7 +35,7 @@ export interface ResultJson {
   cells: ResultJsonCell[];
 }
 
-/** One picture's result as JSON text; masks in COCO's compressed dialect unless another is named. */
+/** One image's result as JSON text; masks in COCO's compressed dialect unless another is named. */
 export function resultJson(
   result: Segmentation | RoutedSegmentation,
   { rle = 'coco' }: { rle?: ResultJson['rle'] } = {},

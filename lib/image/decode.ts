@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { checkKeys, checkNumber, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import { type PictureFormat, recognise } from './format.js';
+import { type ImageFormat, recognise } from './format.js';
 import { checkPixels, checkRawImage } from './raw.js';
 import { isTiled } from './tiff.js';
 import type { ImageInput, RawImage } from './types.js';
@@ -11,7 +11,7 @@ import type { ImageInput, RawImage } from './types.js';
 export interface DecodeOptions {
   /** Rejects with `signal.reason` at once; the decoder's own thread finishes unheard. */
   signal?: AbortSignal;
-  /** Pictures of more pixels are refused before memory is taken for them. Default 1e9. */
+  /** Images of more pixels are refused before memory is taken for them. Default 1e9. */
   maxPixels?: number;
   /** Page of a TIFF, or frame of an animated WebP, from 0. Default 0. */
   page?: number;
@@ -20,7 +20,7 @@ export interface DecodeOptions {
 const defaultMaxPixels = 1e9;
 
 /**
- * The pixels of a picture, as the file holds them: no colour profile or gamma is applied, no alpha multiplied in.
+ * The pixels of an image, as the file holds them: no colour profile or gamma is applied, no alpha multiplied in.
  *
  * Encoded bytes are PNG, JPEG, WebP or TIFF and give 1 channel (grey) or 3 (RGB); alpha is left out, and the colour
  * under transparent pixels stays. 16 bits per sample stay 16 and 32-bit floats stay floats; fewer than 8 bits are
@@ -29,7 +29,7 @@ const defaultMaxPixels = 1e9;
  *
  * The caller's memory is copied before this returns: it may be changed, reused or handed to a worker at once.
  *
- * Decoding runs in libuv's thread pool, one thread a picture (UV_THREADPOOL_SIZE bounds how many at once). sharp's
+ * Decoding runs in libuv's thread pool, one thread an image (UV_THREADPOOL_SIZE bounds how many at once). sharp's
  * process-wide settings (`sharp.cache`, `sharp.concurrency`) are the application's and are not touched here.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT (input or options), IMAGE_UNSUPPORTED (a format, sample type or size
@@ -67,7 +67,7 @@ function isBytes(input: unknown): input is Uint8Array {
 }
 
 function checkIsRaw(input: unknown): object {
-  const expected = 'an encoded picture (Buffer or Uint8Array) or { data, width, height, channels }';
+  const expected = 'an encoded image (Buffer or Uint8Array) or { data, width, height, channels }';
   if (typeof input === 'string') {
     throw refuse('image', `${expected}; a path is not opened here, read the file first`, input);
   }
@@ -102,13 +102,13 @@ async function decodeBytes(bytes: Uint8Array, maxPixels: number, page: number): 
     );
   }
   try {
-    const picture = open(bytes, format, page)
+    const image = open(bytes, format, page)
       .removeAlpha()
       // Without these two sharp turns everything into 8-bit sRGB
       .toColourspace(layout.space)
       .raw({ depth: layout.depth });
-    if (layout.space === 'cmyk') picture.pipelineColourspace('cmyk');
-    const { data, info } = await picture.toBuffer({ resolveWithObject: true });
+    if (layout.space === 'cmyk') image.pipelineColourspace('cmyk');
+    const { data, info } = await image.toBuffer({ resolveWithObject: true });
     const values = layout.space === 'cmyk' ? cmykToRgb(data) : view(data, layout.array);
     const channels = (layout.space === 'cmyk' ? 3 : info.channels) as RawImage['channels'];
     return { data: values, width: info.width, height: info.height, channels };
@@ -117,14 +117,14 @@ async function decodeBytes(bytes: Uint8Array, maxPixels: number, page: number): 
   }
 }
 
-function checkFormat(bytes: Uint8Array): PictureFormat {
-  if (bytes.byteLength === 0) throw refuse('image', 'an encoded picture', bytes);
+function checkFormat(bytes: Uint8Array): ImageFormat {
+  if (bytes.byteLength === 0) throw refuse('image', 'an encoded image', bytes);
   const { supported, name } = recognise(bytes);
   if (supported) return supported;
   if (name) {
     throw new CellrouteError(
       'IMAGE_UNSUPPORTED',
-      `The picture is ${name}, which is not read; convert it to PNG, TIFF, JPEG or WebP`,
+      `The image is ${name}, which is not read; convert it to PNG, TIFF, JPEG or WebP`,
       { expected: 'PNG, TIFF, JPEG or WebP', got: name },
     );
   }
@@ -133,7 +133,7 @@ function checkFormat(bytes: Uint8Array): PictureFormat {
     .replaceAll(/..(?=.)/g, '$& ');
   throw new CellrouteError(
     'IMAGE_UNREADABLE',
-    `The bytes are no picture known here: PNG, TIFF, JPEG and WebP are read, these begin with ${head}`,
+    `The bytes are no image known here: PNG, TIFF, JPEG and WebP are read, these begin with ${head}`,
     { expected: 'PNG, TIFF, JPEG or WebP', got: head },
   );
 }
@@ -142,7 +142,7 @@ function checkFormat(bytes: Uint8Array): PictureFormat {
  * Damage is an error, an odd tag is not. libvips calls a damaged or missing tile, which it fills with black, a mere
  * warning, so tiled files are read at that level, where odd tags count too.
  */
-function open(bytes: Uint8Array, format: PictureFormat, page = 0): Sharp {
+function open(bytes: Uint8Array, format: ImageFormat, page = 0): Sharp {
   const tiled = format === 'TIFF' && isTiled(bytes, page);
   return sharp(bytes, {
     failOn: tiled ? 'warning' : 'error',
@@ -157,7 +157,7 @@ function open(bytes: Uint8Array, format: PictureFormat, page = 0): Sharp {
   });
 }
 
-async function readHeader(bytes: Uint8Array, format: PictureFormat, page: number): Promise<Metadata> {
+async function readHeader(bytes: Uint8Array, format: ImageFormat, page: number): Promise<Metadata> {
   const first = await open(bytes, format)
     .metadata()
     .catch((error: unknown) => {
@@ -165,7 +165,7 @@ async function readHeader(bytes: Uint8Array, format: PictureFormat, page: number
     });
   if (page === 0) return first;
   const pages = first.pages ?? 1;
-  if (page >= pages) throw refuse('page', `a page of the picture's ${pages}, from 0`, page);
+  if (page >= pages) throw refuse('page', `a page of the image's ${pages}, from 0`, page);
   return open(bytes, format, page)
     .metadata()
     .catch((error: unknown) => {
@@ -191,7 +191,7 @@ const layouts: Record<string, Layout> = {
   'scrgb float': { space: 'scrgb', depth: 'float', array: Float32Array, samples: 3 },
 };
 
-function checkLayout(format: PictureFormat, header: Metadata): Layout {
+function checkLayout(format: ImageFormat, header: Metadata): Layout {
   const layout = layouts[`${header.space} ${header.depth}`];
   // Signed samples and 16-bit floats are among these: sharp would clip them in silence
   if (!layout) {
@@ -230,17 +230,17 @@ function cmykToRgb(cmyk: Uint8Array): Uint8Array {
   return rgb;
 }
 
-function unsupported(format: PictureFormat, why: string): CellrouteError {
+function unsupported(format: ImageFormat, why: string): CellrouteError {
   return new CellrouteError('IMAGE_UNSUPPORTED', `The ${format} cannot be used: ${why}`, { got: why });
 }
 
-function headerRefusal(format: PictureFormat, error: unknown): CellrouteError {
+function headerRefusal(format: ImageFormat, error: unknown): CellrouteError {
   // libvips' words for samples wider than 32 bits
   if (/out of range|unsupported/i.test(String(error))) return unsupported(format, said(error));
   return unreadable(format, error);
 }
 
-function unreadable(format: PictureFormat, error: unknown): CellrouteError {
+function unreadable(format: ImageFormat, error: unknown): CellrouteError {
   const got = said(error);
   return new CellrouteError(
     'IMAGE_UNREADABLE',

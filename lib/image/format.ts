@@ -1,17 +1,17 @@
-/** What the first bytes of a picture file say it is. */
-export type PictureFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
+/** What the first bytes of an image file say it is. */
+export type ImageFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
 
-/** Endings of picture files that are looked for in folders, in lower case. */
-export const pictureEndings: readonly string[] = ['.png', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'];
+/** Endings of image files that are looked for in folders, in lower case. */
+export const imageEndings: readonly string[] = ['.png', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'];
 
 /** `supported` formats are decoded; of the others at least the name is known; unknown bytes have neither. */
 export interface Recognised {
-  supported?: PictureFormat;
+  supported?: ImageFormat;
   name?: string;
 }
 
 // Bytes at an offset, as text in Latin-1. The order matters where one signature begins another.
-const signatures: readonly { at: number; bytes: string; name: string; supported?: PictureFormat }[] = [
+const signatures: readonly { at: number; bytes: string; name: string; supported?: ImageFormat }[] = [
   { at: 0, bytes: '\x89PNG\r\n\x1a\n', name: 'PNG', supported: 'PNG' },
   { at: 0, bytes: '\xff\xd8\xff', name: 'JPEG', supported: 'JPEG' },
   { at: 8, bytes: 'WEBP', name: 'WebP', supported: 'WebP' },

@@ -16,7 +16,7 @@ function isPixels(data: unknown): data is RawImage['data'] {
   return types.isUint8Array(data) || types.isUint16Array(data) || types.isFloat32Array(data);
 }
 
-/** A raw picture whose numbers agree with each other; refused with what does not. Nothing is copied. */
+/** A raw image whose numbers agree with each other; refused with what does not. Nothing is copied. */
 export function checkRawImage(option: string, value: object, maxPixels: number): RawImage {
   const { data, width, height, channels } = value as Record<keyof RawImage, unknown>;
   if (!isPixels(data)) {
@@ -54,12 +54,12 @@ function lengthHint(data: RawImage['data'], pixels: number, samples: number): st
   return '';
 }
 
-/** The cap against pictures, and files of a few bytes that claim to be pictures, no memory can hold. */
+/** The cap against images, and files of a few bytes that claim to be images, no memory can hold. */
 export function checkPixels(width: number, height: number, maxPixels: number): void {
   if (width * height <= maxPixels) return;
   throw new CellrouteError(
     'IMAGE_UNSUPPORTED',
-    `The picture has ${width} × ${height} pixels, more than maxPixels allows (${maxPixels})`,
+    `The image has ${width} × ${height} pixels, more than maxPixels allows (${maxPixels})`,
     { option: 'maxPixels', expected: `at most ${maxPixels} pixels`, got: `${width} × ${height}` },
   );
 }

@@ -9,5 +9,5 @@ export interface RawImage {
   channels: 1 | 2 | 3 | 4;
 }
 
-/** A picture: an encoded PNG, JPEG, WebP or TIFF file in memory, or raw pixels. */
+/** An image: an encoded PNG, JPEG, WebP or TIFF file in memory, or raw pixels. */
 export type ImageInput = Uint8Array | RawImage;

@@ -13,7 +13,7 @@ export type Polygon = [outer: Ring, ...holes: Ring[]];
  *
  * Pixels that touch by a corner alone belong to two polygons, and no ring meets itself. The sum of
  * `x[i] * y[i + 1] - x[i + 1] * y[i]` is positive for outer rings and negative for holes: counterclockwise in
- * GeoJSON's sense (RFC 7946), clockwise to the eye on a picture, where y grows downwards.
+ * GeoJSON's sense (RFC 7946), clockwise to the eye on an image, where y grows downwards.
  */
 export class Contours {
   /** How many masks. */

@@ -6,8 +6,8 @@ import { call, native } from '../native/load.js';
 import { Contours } from './contours.js';
 import { joinCounts, joinPolygons, joinTexts, reserve } from './join.js';
 
-/** A picture's size in pixels. At least 1 each; together at most 2^32 - 1 pixels. */
-export interface PictureSize {
+/** An image's size in pixels. At least 1 each; together at most 2^32 - 1 pixels. */
+export interface ImageSize {
   width: number;
   height: number;
 }
@@ -35,8 +35,8 @@ export interface RemoveOverlapsOptions {
 const MOST_PIXELS = 2 ** 32 - 1;
 
 /**
- * Masks of one picture size, run-length encoded: an unchanging set, in the order they came in. The runs lie in
- * typed arrays; nothing is ever as large as the picture unless it is asked for ({@link decode}, {@link toLabels}).
+ * Masks of one image size, run-length encoded: an unchanging set, in the order they came in. The runs lie in
+ * typed arrays; nothing is ever as large as the image unless it is asked for ({@link decode}, {@link toLabels}).
  *
  * The text forms are named, never guessed: Kaggle's "start length" counts from 1 along the rows, COCO's counts and
  * COCO's compressed strings run down the columns. A malformed mask is refused with code `RLE_MALFORMED` and, in
@@ -50,11 +50,11 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
-   * Masks from pixels in rows, one picture after the other; every byte but 0 belongs to the mask.
+   * Masks from pixels in rows, one image after the other; every byte but 0 belongs to the mask.
    *
-   * @param options.count how many pictures; by default as many as the bytes hold.
+   * @param options.count how many images; by default as many as the bytes hold.
    */
-  static encode(pixels: Uint8Array | Uint8ClampedArray, options: PictureSize & { count?: number }): Masks {
+  static encode(pixels: Uint8Array | Uint8ClampedArray, options: ImageSize & { count?: number }): Masks {
     if (!(types.isUint8Array(pixels) || types.isUint8ClampedArray(pixels))) {
       throw refuse('pixels', 'a Uint8Array', pixels);
     }
@@ -72,14 +72,14 @@ export class Masks implements Iterable<Masks> {
   }
 
   /** Masks from Kaggle's "start length start length …", one text a mask; an empty text is an empty mask. */
-  static fromKaggle(texts: readonly string[], size: PictureSize): Masks {
+  static fromKaggle(texts: readonly string[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     const { joined, lengths } = joinTexts(texts);
     return new Masks(call(() => native().maskFromKaggle(joined, lengths, height, width)));
   }
 
   /** Masks from COCO's compressed strings. */
-  static fromCoco(texts: readonly string[], size: PictureSize): Masks {
+  static fromCoco(texts: readonly string[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     const { joined, lengths, characters } = joinTexts(texts);
     const counts = reserve(() => new Uint32Array(characters));
@@ -91,7 +91,7 @@ export class Masks implements Iterable<Masks> {
   }
 
   /** Masks from COCO's counts, one array a mask. Runs of length 0 are allowed and vanish. */
-  static fromCounts(counts: readonly ArrayLike<number>[], size: PictureSize): Masks {
+  static fromCounts(counts: readonly ArrayLike<number>[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     if (!Array.isArray(counts)) throw refuse('counts', 'an array of arrays of numbers', counts);
     const { joined, offsets } = joinCounts(counts);
@@ -101,24 +101,24 @@ export class Masks implements Iterable<Masks> {
   /**
    * Masks from polygons, each a flat x, y, x, y, … in pixels: COCO's `segmentation` of an annotation, several of which
    * together are one mask. Pixel for pixel what pycocotools' `frPyObjects` and `merge` draw; what lies outside the
-   * picture is cut off.
+   * image is cut off.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for a polygon of fewer than three corners, or values that are not finite.
    */
-  static fromPolygons(masks: readonly (readonly ArrayLike<number>[])[], size: PictureSize): Masks {
+  static fromPolygons(masks: readonly (readonly ArrayLike<number>[])[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     const { points, polygons, offsets } = joinPolygons(masks);
     return new Masks(call(() => native().maskFromPolygons(points, polygons, offsets, height, width)));
   }
 
   /**
-   * One mask for every value but 0 in a picture of labels in rows, by rising value.
+   * One mask for every value but 0 in an image of labels in rows, by rising value.
    *
    * @returns the masks, and the value each of them had.
    */
   static fromLabels(
     labels: Uint8Array | Uint16Array | Uint32Array,
-    size: PictureSize,
+    size: ImageSize,
   ): { masks: Masks; ids: Uint32Array } {
     const { width, height } = checkSize(size);
     if (!(types.isUint8Array(labels) || types.isUint16Array(labels) || types.isUint32Array(labels))) {
@@ -147,12 +147,12 @@ export class Masks implements Iterable<Masks> {
     return this.#batch.offsets.length - 1;
   }
 
-  /** Pixels in a row of the picture. */
+  /** Pixels in a row of the image. */
   get width(): number {
     return this.#batch.width;
   }
 
-  /** Rows of the picture. */
+  /** Rows of the image. */
   get height(): number {
     return this.#batch.height;
   }
@@ -219,7 +219,7 @@ export class Masks implements Iterable<Masks> {
     return new Masks(call(() => native().maskUnion(this.#batch)));
   }
 
-  /** One mask with the pixels that all of these share; the whole picture where there are no masks. */
+  /** One mask with the pixels that all of these share; the whole image where there are no masks. */
   intersection(): Masks {
     return new Masks(call(() => native().maskIntersection(this.#batch)));
   }
@@ -237,7 +237,7 @@ export class Masks implements Iterable<Masks> {
     return { masks: new Masks(masks), kept };
   }
 
-  /** A picture in rows with 1 in the pixels of the first mask, 2 in those of the second, …; the first mask keeps a pixel that several have. */
+  /** An image in rows with 1 in the pixels of the first mask, 2 in those of the second, …; the first mask keeps a pixel that several have. */
   toLabels(): Uint32Array {
     const labels = reserve(() => new Uint32Array(this.width * this.height));
     call(() => native().maskToLabels(this.#batch, labels));
@@ -300,7 +300,7 @@ export class Masks implements Iterable<Masks> {
   }
 }
 
-function checkSize(size: PictureSize, others: string[] = []): PictureSize {
+function checkSize(size: ImageSize, others: string[] = []): ImageSize {
   checkKeys('', checkObject('size', size), ['width', 'height', ...others]);
   const width = checkNumber('width', size.width, { min: 1, max: MOST_PIXELS, integer: true });
   const height = checkNumber('height', size.height, { min: 1, max: MOST_PIXELS, integer: true });
@@ -310,7 +310,7 @@ function checkSize(size: PictureSize, others: string[] = []): PictureSize {
   return { width, height };
 }
 
-const sizeName = ({ width, height }: PictureSize) => `${width} x ${height}`;
+const sizeName = ({ width, height }: ImageSize) => `${width} x ${height}`;
 
 function crowdFlags(crowd: unknown, length: number): Uint8Array {
   if (crowd === undefined) return new Uint8Array(0);

@@ -2,8 +2,8 @@ import { types } from 'node:util';
 import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { Masks } from '../mask/masks.js';
 import { CALL_OPTION_KEYS } from '../model.js';
-import type { NativeJudgedPicture, NativeMetricsOptions } from '../native/contract.js';
-import type { BootstrapOptions, EvaluatedPicture, EvaluateOptions } from './types.js';
+import type { NativeJudgedImage, NativeMetricsOptions } from '../native/contract.js';
+import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
 
 /** IoU thresholds above which COCO and competitions count, for the tables' heads. */
 export const IOU_THRESHOLDS: readonly number[] = Object.freeze([
@@ -19,7 +19,7 @@ const OPTION_KEYS = [
   ...CALL_OPTION_KEYS,
 ] as const;
 
-const PICTURE_KEYS = [
+const IMAGE_KEYS = [
   'id',
   'type',
   'truth',
@@ -76,13 +76,13 @@ export function checkResampling({ samples, seed = 0, confidence = 0.95 }: Bootst
   };
 }
 
-/** A picture as native code takes it: copied, so that the caller may go on with its arrays. */
-export function checkPicture(picture: EvaluatedPicture, index: number): NativeJudgedPicture {
-  const at = (name: string) => `pictures[${index}].${name}`;
-  checkKeys(`pictures[${index}]`, checkObject(`pictures[${index}]`, picture), PICTURE_KEYS);
-  const { truth, predicted } = picture;
-  checkString(at('id'), picture.id);
-  if (picture.type !== undefined) checkString(at('type'), picture.type);
+/** An image as native code takes it: copied, so that the caller may go on with its arrays. */
+export function checkImage(image: EvaluatedImage, index: number): NativeJudgedImage {
+  const at = (name: string) => `images[${index}].${name}`;
+  checkKeys(`images[${index}]`, checkObject(`images[${index}]`, image), IMAGE_KEYS);
+  const { truth, predicted } = image;
+  checkString(at('id'), image.id);
+  if (image.type !== undefined) checkString(at('type'), image.type);
   if (!(truth instanceof Masks)) throw refuse(at('truth'), 'Masks', truth);
   if (!(predicted instanceof Masks)) throw refuse(at('predicted'), 'Masks', predicted);
   if (truth.width !== predicted.width || truth.height !== predicted.height) {
@@ -92,21 +92,19 @@ export function checkPicture(picture: EvaluatedPicture, index: number): NativeJu
       `masks of ${predicted.width} x ${predicted.height} pixels`,
     );
   }
-  const numbers = (name: keyof EvaluatedPicture, length: number, whole = false) =>
-    checkNumbers(at(name), picture[name], length, whole);
-  const optional = (name: keyof EvaluatedPicture, length: number) =>
-    picture[name] === undefined ? new Float64Array(0) : numbers(name, length);
-  const labels = (name: keyof EvaluatedPicture, length: number) =>
-    picture[name] === undefined
-      ? new Int32Array(length).fill(1)
-      : Int32Array.from(numbers(name, length, true));
+  const numbers = (name: keyof EvaluatedImage, length: number, whole = false) =>
+    checkNumbers(at(name), image[name], length, whole);
+  const optional = (name: keyof EvaluatedImage, length: number) =>
+    image[name] === undefined ? new Float64Array(0) : numbers(name, length);
+  const labels = (name: keyof EvaluatedImage, length: number) =>
+    image[name] === undefined ? new Int32Array(length).fill(1) : Int32Array.from(numbers(name, length, true));
   return {
     truth: truth.toBatch(),
     predicted: predicted.toBatch(),
     scores: numbers('scores', predicted.length),
     truthLabels: labels('truthLabels', truth.length),
     labels: labels('labels', predicted.length),
-    crowd: crowdFlags(at('crowd'), picture.crowd, truth.length),
+    crowd: crowdFlags(at('crowd'), image.crowd, truth.length),
     truthBoxes: optional('truthBoxes', 4 * truth.length),
     boxes: optional('boxes', 4 * predicted.length),
     truthAreas: optional('truthAreas', truth.length),

@@ -2,43 +2,43 @@ import { checkKeys, checkObject, checkOneOf, refuse } from '../check.js';
 import { quantile } from '../data/quantile.js';
 import { type Random, random } from '../data/random.js';
 import { checkResampling } from './check.js';
-import type { BootstrapOptions, Evaluation, PictureScores } from './types.js';
+import type { BootstrapOptions, Evaluation, ImageScores } from './types.js';
 
-/** Metrics that are the mean of what each picture has. */
-const PICTURE_METRICS = ['kaggle', 'aji'] as const;
+/** Metrics that are the mean of what each image has. */
+const IMAGE_METRICS = ['kaggle', 'aji'] as const;
 
 export interface CompareOptions extends Partial<BootstrapOptions> {
   /** `kaggle`, the competition's precision, or `aji`. Default `kaggle`. */
-  metric?: (typeof PICTURE_METRICS)[number];
+  metric?: (typeof IMAGE_METRICS)[number];
 }
 
-/** What two sides scored on the same pictures. */
+/** What two sides scored on the same images. */
 export interface ScoreDifference {
-  pictures: number;
+  images: number;
   first: number;
   second: number;
   /** Second less first. */
   difference: number;
-  /** Of the difference, over pictures. */
+  /** Of the difference, over images. */
   interval: readonly [low: number, high: number];
 }
 
 /** What {@link compareEvaluations} found. Plain data. */
 export interface Comparison extends ScoreDifference {
-  metric: (typeof PICTURE_METRICS)[number];
+  metric: (typeof IMAGE_METRICS)[number];
   samples: number;
   seed: number;
   confidence: number;
-  /** Where pictures have types. */
+  /** Where images have types. */
   perType?: Record<string, ScoreDifference>;
 }
 
 /**
- * How much better the second of two evaluations of the same pictures is. Pictures are drawn with replacement and both
- * sides are judged on the same draws, so that what makes a picture hard for both does not widen the interval, as it
- * does those of the two evaluations. It tells what other pictures may change, and nothing about another training.
+ * How much better the second of two evaluations of the same images is. Images are drawn with replacement and both
+ * sides are judged on the same draws, so that what makes an image hard for both does not widen the interval, as it
+ * does those of the two evaluations. It tells what other images may change, and nothing about another training.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the pictures are not the same.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the images are not the same.
  */
 export function compareEvaluations(
   first: Evaluation,
@@ -46,15 +46,15 @@ export function compareEvaluations(
   options: CompareOptions = {},
 ): Comparison {
   checkKeys('', checkObject('options', options), ['metric', 'samples', 'seed', 'confidence']);
-  const metric = checkOneOf('metric', options.metric ?? 'kaggle', PICTURE_METRICS);
+  const metric = checkOneOf('metric', options.metric ?? 'kaggle', IMAGE_METRICS);
   const { metric: _, ...resampling } = options;
   const { samples, seed, confidence } = checkResampling({ samples: 10_000, ...resampling }, '');
-  const pairs = paired(first.perPicture, second.perPicture);
+  const pairs = paired(first.perImage, second.perImage);
   const differenceOf = (own: typeof pairs, ...path: string[]): ScoreDifference => {
     const scores = own.map(([a, b]) => [a[metric], b[metric]] as const);
     const differences = scores.map(([a, b]) => b - a);
     return {
-      pictures: own.length,
+      images: own.length,
       first: mean(scores.map(([a]) => a)),
       second: mean(scores.map(([, b]) => b)),
       difference: mean(differences),
@@ -73,7 +73,7 @@ export function compareEvaluations(
         types.map((type) => [
           type,
           differenceOf(
-            pairs.filter(([picture]) => picture.type === type),
+            pairs.filter(([image]) => image.type === type),
             type,
           ),
         ]),
@@ -82,23 +82,19 @@ export function compareEvaluations(
   };
 }
 
-type Pair = readonly [PictureScores, PictureScores];
+type Pair = readonly [ImageScores, ImageScores];
 
-function paired(first: readonly PictureScores[], second: readonly PictureScores[]): Pair[] {
-  const others = new Map(second.map((picture) => [picture.id, picture]));
+function paired(first: readonly ImageScores[], second: readonly ImageScores[]): Pair[] {
+  const others = new Map(second.map((image) => [image.id, image]));
   if (second.length !== first.length) {
-    throw refuse('second', `${first.length} pictures, as first has`, `${second.length}`);
+    throw refuse('second', `${first.length} images, as first has`, `${second.length}`);
   }
-  return first.map((picture) => {
-    const other = others.get(picture.id);
-    if (!other || other.type !== picture.type || other.truths !== picture.truths) {
-      throw refuse(
-        'second',
-        `the same truth of picture ${picture.id} as first has`,
-        other ?? 'no such picture',
-      );
+  return first.map((image) => {
+    const other = others.get(image.id);
+    if (!other || other.type !== image.type || other.truths !== image.truths) {
+      throw refuse('second', `the same truth of image ${image.id} as first has`, other ?? 'no such image');
     }
-    return [picture, other];
+    return [image, other];
   });
 }
 

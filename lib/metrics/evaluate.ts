@@ -7,72 +7,72 @@ import type {
   NativeSummary,
 } from '../native/contract.js';
 import { native } from '../native/load.js';
-import { checkOptions, checkPicture, IOU_THRESHOLDS } from './check.js';
+import { checkImage, checkOptions, IOU_THRESHOLDS } from './check.js';
 import type {
   ClassScores,
   CocoScores,
-  EvaluatedPicture,
+  EvaluatedImage,
   EvaluateOptions,
   Evaluation,
+  ImageScores,
+  ImageSetScores,
   Interval,
   Intervals,
-  PictureScores,
-  PictureSetScores,
 } from './types.js';
 
 /**
- * Judges predicted masks by all metrics at once. IoUs are computed once a picture, on the masks' runs; the work is done
+ * Judges predicted masks by all metrics at once. IoUs are computed once an image, on the masks' runs; the work is done
  * off the event loop, on several threads.
  *
  * - `kaggle`: the competition's mean precision over IoU 0.5 to 0.95, where a prediction is right if its IoU with some
  *   truth is above the threshold;
- * - `coco`, `cocoBoxes`: AP and AR, number for number what pycocotools' COCOeval computes. Pictures stand in for COCO's
+ * - `coco`, `cocoBoxes`: AP and AR, number for number what pycocotools' COCOeval computes. Images stand in for COCO's
  *   images in the order given, which settles equal scores;
  * - `f1`: precision, recall and F1 at one IoU or more, as stardist's `matching` pairs cells;
- * - `panoptic`: PQ, SQ, RQ of pairs of one class above an IoU of 0.5, over all pictures together;
- * - `aji`: Kumar's aggregated Jaccard index, the mean of the pictures';
- * - `countError`: of cells a picture.
+ * - `panoptic`: PQ, SQ, RQ of pairs of one class above an IoU of 0.5, over all images together;
+ * - `aji`: Kumar's aggregated Jaccard index, the mean of the images';
+ * - `countError`: of cells per image.
  *
  * COCO's metrics and panoptic quality are means over the classes; all others take no notice of classes. A crowd is no
  * truth, and a prediction that hits nothing and lies with more than half of its pixels in one is not counted at all.
  * Where there is nothing to find and nothing was found, a ratio is 1; COCO's are null where there is no truth.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options and pictures, by name; `signal.reason` when aborted.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options and images, by name; `signal.reason` when aborted.
  */
 export async function evaluate(
-  pictures: readonly EvaluatedPicture[],
+  images: readonly EvaluatedImage[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const rules = checkOptions(options);
-  if (!Array.isArray(pictures) || pictures.length === 0) {
-    throw refuse('pictures', 'a picture or more', pictures);
+  if (!Array.isArray(images) || images.length === 0) {
+    throw refuse('images', 'an image or more', images);
   }
-  const judged = pictures.map(checkPicture);
+  const judged = images.map(checkImage);
   const seen = new Set<string>();
-  pictures.forEach(({ id }, i) => {
-    if (seen.has(id)) throw refuse(`pictures[${i}].id`, 'an id that no other picture has', id);
+  images.forEach(({ id }, i) => {
+    if (seen.has(id)) throw refuse(`images[${i}].id`, 'an id that no other image has', id);
     seen.add(id);
   });
-  const types = [...new Set(pictures.flatMap(({ type }) => (type === undefined ? [] : [type])))].sort();
+  const types = [...new Set(images.flatMap(({ type }) => (type === undefined ? [] : [type])))].sort();
   const groups = types.map((type) =>
-    Uint32Array.from(pictures.flatMap((picture, i) => (picture.type === type ? [i] : []))),
+    Uint32Array.from(images.flatMap((image, i) => (image.type === type ? [i] : []))),
   );
-  const named = pictures.map(({ id, type }) => ({ id, ...(type === undefined ? {} : { type }) }));
+  const named = images.map(({ id, type }) => ({ id, ...(type === undefined ? {} : { type }) }));
   const answer = await runJob(options, (call) => native().evaluateMasks(judged, groups, rules, call));
   return assemble(named, types, groups, rules, answer);
 }
 
-type Named = Pick<EvaluatedPicture, 'id' | 'type'>;
+type Named = Pick<EvaluatedImage, 'id' | 'type'>;
 
 function assemble(
-  pictures: readonly Named[],
+  images: readonly Named[],
   types: readonly string[],
   groups: readonly Uint32Array[],
   rules: NativeMetricsOptions,
   answer: NativeEvaluation,
 ): Evaluation {
-  const perPicture = pictures.map((picture, i) => pictureScores(picture, answer.pictures, i));
-  const scoresOf = (group: number, members: readonly PictureScores[]) =>
+  const perImage = images.map((image, i) => imageScores(image, answer.images, i));
+  const scoresOf = (group: number, members: readonly ImageScores[]) =>
     setScores(answer.groups[group]!, members, rules);
   const { minScore, maxLost, iou } = rules;
   return {
@@ -82,24 +82,24 @@ function assemble(
       iou,
       maxDets: rules.maxDets ?? 'all',
     },
-    ...scoresOf(0, perPicture),
+    ...scoresOf(0, perImage),
     ...(types.length > 0 && {
       perType: Object.fromEntries(
         types.map((type, k) => [
           type,
           scoresOf(
             k + 1,
-            Array.from(groups[k]!, (i) => perPicture[i]!),
+            Array.from(groups[k]!, (i) => perImage[i]!),
           ),
         ]),
       ),
     }),
     perClass: answer.classes.map(({ label, truths, summary }) => classScores(label, truths, summary, rules)),
-    perPicture,
+    perImage,
   };
 }
 
-function pictureScores({ id, type }: Named, columns: NativeEvaluation['pictures'], i: number): PictureScores {
+function imageScores({ id, type }: Named, columns: NativeEvaluation['images'], i: number): ImageScores {
   const [tp, fp, fn] = [columns.hits[i]!, columns.falseAlarms[i]!, columns.misses[i]!];
   // As native code has them for sets: 1 where there is nothing at all, 0 where one side is missing.
   const share = (part: number, whole: number) => (tp + fp + fn === 0 ? 1 : whole === 0 ? 0 : part / whole);
@@ -130,13 +130,12 @@ const PRECISIONS = IOU_THRESHOLDS.map(
 
 function setScores(
   { summary, low, high }: NativeEvaluation['groups'][number],
-  members: readonly PictureScores[],
+  members: readonly ImageScores[],
   rules: NativeMetricsOptions,
-): PictureSetScores {
-  const sum = (of: (picture: PictureScores) => number) =>
-    members.reduce((total, picture) => total + of(picture), 0);
+): ImageSetScores {
+  const sum = (of: (image: ImageScores) => number) => members.reduce((total, image) => total + of(image), 0);
   return {
-    pictures: members.length,
+    images: members.length,
     truths: sum(({ truths }) => truths),
     predictions: sum(({ predictions }) => predictions),
     kaggle: { mean: summary.kaggle, precisionAtIou: PRECISIONS.map((name) => summary[name]) },

@@ -1,5 +1,5 @@
 import { checkOneOf } from '../check.js';
-import type { Evaluation, PictureSetScores } from './types.js';
+import type { Evaluation, ImageSetScores } from './types.js';
 
 export { IOU_THRESHOLDS } from './check.js';
 export {
@@ -14,16 +14,16 @@ export type {
   ClassScores,
   CocoScores,
   CountError,
-  EvaluatedPicture,
+  EvaluatedImage,
   EvaluateOptions,
   Evaluation,
   EvaluationRules,
   HitScores,
+  ImageScores,
+  ImageSetScores,
   Interval,
   Intervals,
   PanopticScores,
-  PictureScores,
-  PictureSetScores,
 } from './types.js';
 
 export const METRIC_NAMES = ['kaggle', 'ap', 'ap50', 'f1', 'pq', 'aji'] as const;
@@ -36,7 +36,7 @@ export type MetricName = (typeof METRIC_NAMES)[number];
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for a name that is none of them.
  */
-export function metricOf(evaluation: Evaluation | PictureSetScores, name: MetricName): number {
+export function metricOf(evaluation: Evaluation | ImageSetScores, name: MetricName): number {
   switch (checkOneOf('name', name, METRIC_NAMES)) {
     case 'kaggle':
       return evaluation.kaggle.mean;

@@ -1,9 +1,9 @@
 import type { Masks } from '../mask/masks.js';
 import type { CallOptions } from '../model.js';
 
-/** A picture's truth and what was predicted for it. */
-export interface EvaluatedPicture {
-  /** Unique among the pictures. */
+/** An image's truth and what was predicted for it. */
+export interface EvaluatedImage {
+  /** Unique among the images. */
   id: string;
   /** The cell type, for the table by types. */
   type?: string;
@@ -29,9 +29,9 @@ export interface EvaluatedPicture {
 }
 
 export interface BootstrapOptions {
-  /** How often pictures are drawn, 2 to 1,000,000. */
+  /** How often images are drawn, 2 to 1,000,000. */
   samples: number;
-  /** A whole number, 0 to 2^53 - 1. The same seed draws the same pictures on every machine. Default 0. */
+  /** A whole number, 0 to 2^53 - 1. The same seed draws the same images on every machine. Default 0. */
   seed?: number;
   /** Share of the samples within the intervals, above 0 and below 1. Default 0.95. */
   confidence?: number;
@@ -51,9 +51,9 @@ export interface EvaluateOptions extends CallOptions {
   removeOverlaps?: boolean | { maxLost: number };
   /** IoU at which a prediction is a hit, for precision, recall, F1 and counts; above 0, up to 1. Default 0.5. */
   iou?: number;
-  /** The best predictions of a picture and class that COCO's metrics look at. Default: all. pycocotools: 100. */
+  /** The best predictions of an image and class that COCO's metrics look at. Default: all. pycocotools: 100. */
   maxDets?: number;
-  /** Draws pictures with replacement, so that every number gets an interval. Default: none. */
+  /** Draws images with replacement, so that every number gets an interval. Default: none. */
   bootstrap?: BootstrapOptions;
 }
 
@@ -104,7 +104,7 @@ export interface HitScores {
 }
 
 export interface CountError {
-  /** Predicted less true cells a picture: below 0 where cells are missed. */
+  /** Predicted less true cells per image: below 0 where cells are missed. */
   mean: number;
   /** Of the same differences without their signs. */
   meanAbsolute: number;
@@ -141,17 +141,17 @@ export interface Intervals {
   countError: Interval;
 }
 
-/** All metrics over a set of pictures. */
-export interface PictureSetScores {
-  pictures: number;
+/** All metrics over a set of images. */
+export interface ImageSetScores {
+  images: number;
   /** True cells, without crowds. */
   truths: number;
   /** Predictions that count: after `minScore` and overlaps, without those that fall to a crowd. */
   predictions: number;
   kaggle: {
-    /** The competition's score: the mean of all pictures' means over the thresholds. */
+    /** The competition's score: the mean of all images' means over the thresholds. */
     mean: number;
-    /** TP / (TP + FP + FN) above each of {@link IOU_THRESHOLDS}, mean over the pictures. */
+    /** TP / (TP + FP + FN) above each of {@link IOU_THRESHOLDS}, mean over the images. */
     precisionAtIou: number[];
   };
   /** By masks. Mean over the classes. */
@@ -159,16 +159,16 @@ export interface PictureSetScores {
   /** By boxes. */
   cocoBoxes: CocoScores;
   f1: HitScores;
-  /** Pairs above an IoU of 0.5; all pictures' pairs together, mean over the classes. */
+  /** Pairs above an IoU of 0.5; all images' pairs together, mean over the classes. */
   panoptic: PanopticScores;
-  /** Kumar's aggregated Jaccard index (not AJI+): the mean over the pictures. */
+  /** Kumar's aggregated Jaccard index (not AJI+): the mean over the images. */
   aji: number;
   countError: CountError;
   /** Where a bootstrap was asked for. */
   intervals?: Intervals;
 }
 
-export interface PictureScores {
+export interface ImageScores {
   id: string;
   type?: string;
   truths: number;
@@ -198,12 +198,12 @@ export interface ClassScores {
 }
 
 /** What {@link evaluate} found. Plain data: JSON.stringify keeps all of it. */
-export interface Evaluation extends PictureSetScores {
+export interface Evaluation extends ImageSetScores {
   rules: EvaluationRules;
-  /** Where pictures have types. */
-  perType?: Record<string, PictureSetScores>;
+  /** Where images have types. */
+  perType?: Record<string, ImageSetScores>;
   /** By rising label. */
   perClass: ClassScores[];
   /** In the order they were given. */
-  perPicture: PictureScores[];
+  perImage: ImageScores[];
 }

@@ -1,6 +1,6 @@
 /**
  * Every function and struct of the addon, typed: the TypeScript side of native/addon.
- * Plain structs and typed arrays only; one call a picture or batch, never one a value.
+ * Plain structs and typed arrays only; one call an image or batch, never one a value.
  */
 
 import type { ClassifierConfig } from '../config/classifier.js';
@@ -9,7 +9,7 @@ import type { Intensity } from '../config/shared.js';
 import type { ClassifySample, TrainSample } from '../data/types.js';
 
 /**
- * Masks of one picture size, one after the other: `counts` from `offsets[i]` to `offsets[i + 1]` are mask i
+ * Masks of one image size, one after the other: `counts` from `offsets[i]` to `offsets[i + 1]` are mask i
  * as COCO counts (lengths of runs down the columns, the first of them background).
  */
 export interface MaskBatch {
@@ -108,7 +108,7 @@ export interface NativeLoaded {
   bytes: number;
 }
 
-export interface NativePicture {
+export interface NativeImage {
   data: Uint8Array | Uint16Array | Float32Array;
   width: number;
   height: number;
@@ -127,7 +127,7 @@ export interface NativeSegmentOptions {
   maskThreshold: number;
   /** Pixels; smaller masks are dropped. */
   minArea: number;
-  /** Share of its pixels a cell may lose to better ones before it is dropped; null leaves overlaps. */
+  /** Share of its pixels per cell may lose to better ones before it is dropped; null leaves overlaps. */
   maxLost: number | null;
   /** Whether the answer tells what its stages took. */
   profile: boolean;
@@ -145,18 +145,18 @@ export interface NativeSegmentation {
   profile?: Record<string, number>;
 }
 
-/** How a picture is cut; pixels are those of the network's input. */
+/** How an image is cut; pixels are those of the network's input. */
 export interface NativeTiling {
-  /** Network's pixels a pixel of the picture, whatever the network's own resize says. */
+  /** Network's pixels per pixel of the image, whatever the network's own resize says. */
   scale: number;
   size: number;
   overlap: number;
-  /** Cells of the whole picture at most, null for any number; `detectionsPerImage` is of each tile. */
+  /** Cells of the whole image at most, null for any number; `detectionsPerImage` is of each tile. */
   limit: number | null;
 }
 
 export interface NativeTiledSegmentation extends NativeSegmentation {
-  /** Where the seams run, pixels of the picture, rising: x of the upright, y of the level ones. */
+  /** Where the seams run, pixels of the image, rising: x of the upright, y of the level ones. */
   seamsX: Float32Array;
   seamsY: Float32Array;
   /** Cells with a seam through their box, rising. */
@@ -184,7 +184,7 @@ export interface NativeExplainOptions {
   method: 'integrated-gradients' | 'occlusion' | 'grad-cam';
   /** Class whose logit is explained; null takes the highest. */
   target: number | null;
-  /** What stands for a picture that shows nothing: the configuration's mean, or zeros before normalising. */
+  /** What stands for an image that shows nothing: the configuration's mean, or zeros before normalising. */
   baseline: 'mean' | 'black';
   /** Points of the path that integrated gradients take. */
   steps: number;
@@ -287,30 +287,30 @@ export interface NativeStepResult {
 
 // Samples
 
-/** One side of a sample: where its pixels lie along a side of the picture, in the picture's pixels. */
+/** One side of a sample: where its pixels lie along a side of the image, in the image's pixels. */
 export interface NativeSampleSide {
   /** Pixels of the sample. */
   size: number;
-  /** Where its first pixel begins, and how many pixels of the picture each is wide; negative runs backwards. */
+  /** Where its first pixel begins, and how many pixels of the image each is wide; negative runs backwards. */
   origin: number;
   step: number;
-  /** What is seen of the picture: from `first` to below `end`. */
+  /** What is seen of the image: from `first` to below `end`. */
   first: number;
   end: number;
 }
 
-/** How one sample is made of a picture, decided from first to last: every pixel is resampled once. */
+/** How one sample is made of an image, decided from first to last: every pixel is resampled once. */
 export interface NativeSamplePlan {
-  /** Applied over the whole picture first, as before inference. */
+  /** Applied over the whole image first, as before inference. */
   intensity: Intensity;
-  /** Whether the sample's rows run along the picture's y. */
+  /** Whether the sample's rows run along the image's y. */
   transposed: boolean;
-  /** Along the picture's x and y, whichever way the sample lies. */
+  /** Along the image's x and y, whichever way the sample lies. */
   x: NativeSampleSide;
   y: NativeSampleSide;
-  /** Factors, applied one after the other to what is seen of the picture, values clamped to 0..1. */
+  /** Factors, applied one after the other to what is seen of the image, values clamped to 0..1. */
   photometric: readonly { brightness: number; contrast: number; gamma: number }[];
-  /** Value of all that is seen past the picture. */
+  /** Value of all that is seen past the image. */
   fill: number;
   /** Share of a cell's pixels, 0 to 1, that must be seen, or it is dropped; one without pixels always is. */
   minVisible: number;
@@ -326,8 +326,8 @@ export interface NativeSample {
 
 // Metrics
 
-/** A picture to be judged. Boxes are x, y, width, height; arrays that may be empty say so. */
-export interface NativeJudgedPicture {
+/** An image to be judged. Boxes are x, y, width, height; arrays that may be empty say so. */
+export interface NativeJudgedImage {
   truth: MaskBatch;
   predicted: MaskBatch;
   truthLabels: Int32Array;
@@ -349,7 +349,7 @@ export interface NativeMetricsOptions {
   maxLost: number | null;
   /** Of hits, false alarms and misses. */
   iou: number;
-  /** Of COCO's metrics, a picture and class; null for all. */
+  /** Of COCO's metrics, an image and class; null for all. */
   maxDets: number | null;
   /** Of the bootstrap; 0 for none. */
   samples: number;
@@ -394,8 +394,8 @@ export type NativeMetric =
 export type NativeSummary = Readonly<Record<NativeMetric, number>>;
 
 export interface NativeEvaluation {
-  /** A number a picture; of `precision` ten. */
-  pictures: {
+  /** A number an image; of `precision` ten. */
+  images: {
     truths: Uint32Array;
     predictions: Uint32Array;
     hits: Uint32Array;
@@ -406,7 +406,7 @@ export interface NativeEvaluation {
     aji: Float64Array;
     pq: Float64Array;
   };
-  /** All pictures, then each group; `low` and `high` where samples were asked for. */
+  /** All images, then each group; `low` and `high` where samples were asked for. */
   groups: { summary: NativeSummary; low?: NativeSummary; high?: NativeSummary }[];
   /** By rising label; only COCO's numbers and panoptic quality are known of a class. */
   classes: { label: number; truths: number; summary: NativeSummary }[];
@@ -461,14 +461,14 @@ export interface NativeAddon {
 
   segment(
     model: ModelHandle,
-    picture: NativePicture,
+    image: NativeImage,
     options: NativeSegmentOptions,
     call: NativeCall,
   ): Promise<NativeSegmentation>;
-  /** The same tile by tile, with memory for one tile besides the picture and its cells. */
+  /** The same tile by tile, with memory for one tile besides the image and its cells. */
   segmentTiles(
     model: ModelHandle,
-    picture: NativePicture,
+    image: NativeImage,
     options: NativeSegmentOptions,
     tiling: NativeTiling,
     call: NativeCall,
@@ -476,11 +476,11 @@ export interface NativeAddon {
   /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
   findCandidates(
     model: ModelHandle,
-    picture: NativePicture,
+    image: NativeImage,
     options: NativeSegmentOptions & { nmsThresholds: readonly number[] },
     call: NativeCall,
   ): Promise<NativeCandidates>;
-  /** The masks of candidates of a picture at a mask threshold, one each. */
+  /** The masks of candidates of an image at a mask threshold, one each. */
   cutMasks(
     candidates: Pick<NativeCandidates, 'boxes' | 'probabilities' | 'side'>,
     height: number,
@@ -490,7 +490,7 @@ export interface NativeAddon {
   ): Promise<MaskBatch>;
   classify(
     model: ModelHandle,
-    picture: NativePicture,
+    image: NativeImage,
     intensity: Intensity,
     call: NativeCall,
   ): Promise<NativeClassification>;
@@ -505,7 +505,7 @@ export interface NativeAddon {
 
   explain(
     model: ModelHandle,
-    picture: NativePicture,
+    image: NativeImage,
     intensity: Intensity,
     options: NativeExplainOptions,
     call: NativeCall,
@@ -558,17 +558,17 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<NativeLoaded>;
 
-  /** Runs on the thread pool, not on the owner thread, and reports no progress. The masks are of the picture's size. */
+  /** Runs on the thread pool, not on the owner thread, and reports no progress. The masks are of the image's size. */
   prepareSample(
-    picture: NativePicture,
+    image: NativeImage,
     masks: MaskBatch,
     plan: NativeSamplePlan,
     call: NativeCall,
   ): Promise<NativeSample>;
 
-  /** `groups` are indices of pictures that are summarised by themselves. Runs beside the owner thread. */
+  /** `groups` are indices of images that are summarised by themselves. Runs beside the owner thread. */
   evaluateMasks(
-    pictures: readonly NativeJudgedPicture[],
+    images: readonly NativeJudgedImage[],
     groups: readonly Uint32Array[],
     options: NativeMetricsOptions,
     call: NativeCall,
@@ -576,7 +576,7 @@ export interface NativeAddon {
 
   /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;
-  /** Sets the masks' pixels to 1 in as many zeroed pictures. */
+  /** Sets the masks' pixels to 1 in as many zeroed images. */
   maskDecode(batch: MaskBatch, zeroed: Uint8Array): void;
   /** Texts joined to a few strings, and how long each is: many small strings would cross slowly. */
   maskFromKaggle(joined: readonly string[], lengths: Uint32Array, height: number, width: number): MaskBatch;
@@ -621,7 +621,7 @@ export interface NativeAddon {
     height: number,
     width: number,
   ): NativeLabelledMasks;
-  /** Writes 1, 2, 3, … into a zeroed picture. */
+  /** Writes 1, 2, 3, … into a zeroed image. */
   maskToLabels(batch: MaskBatch, zeroed: Uint16Array | Uint32Array): void;
   maskContours(batch: MaskBatch): NativeContours;
 }

@@ -1,6 +1,6 @@
 /**
  * Values in rows, spread as a Gaussian of `sigma` pixels would: three means of a window each way, which are one to
- * within a few percent (Wells 1986). At the edges a mean is of what is there, so that a flat picture stays flat.
+ * within a few percent (Wells 1986). At the edges a mean is of what is there, so that a flat image stays flat.
  */
 export function blurred(values: Float32Array, width: number, height: number, sigma: number): Float32Array {
   const radius = Math.round(Math.sqrt(sigma * sigma + 0.25) - 0.5);

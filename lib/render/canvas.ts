@@ -24,14 +24,14 @@ export class Canvas {
     }
   }
 
-  /** Copies a picture that lies wholly inside to (left, top). */
+  /** Copies an image that lies wholly inside to (left, top). */
   place({ width, height, data }: Canvas, left: number, top: number): void {
     for (let y = 0; y < height; y++) {
       this.data.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((top + y) * this.width + left));
     }
   }
 
-  /** Text whose capitals begin at (left, top), over a dark rim where it must be read on a picture. */
+  /** Text whose capitals begin at (left, top), over a dark rim where it must be read on an image. */
   text(text: string, left: number, top: number, scale: number, colour: Colour, rim = false): void {
     if (rim) {
       drawText(text, left, top, scale, (x, y, size) =>

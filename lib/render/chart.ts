@@ -7,7 +7,7 @@ export interface ChartLabels {
   /** With the unit, where there is one: `area (pixels)`. */
   xLabel: string;
   yLabel: string;
-  /** Of the picture, in pixels. Default 960 × 600. */
+  /** Of the image, in pixels. Default 960 × 600. */
   width?: number;
   height?: number;
 }

@@ -18,11 +18,11 @@ export interface PredictedCells {
 export interface ComparisonOptions {
   /** A prediction finds a cell where their IoU is at least this, 0 to 1. Default 0.5. */
   iouThreshold?: number;
-  /** Text of a bar above both pictures. Default: no such bar; each half says what it shows all the same. */
+  /** Text of a bar above both images. Default: no such bar; each half says what it shows all the same. */
   title?: string;
   /** Default `png`. */
   format?: RenderFormat;
-  /** Pixels the longer side of both pictures together may have. Default 4096. */
+  /** Pixels the longer side of both images together may have. Default 4096. */
   maxSide?: number;
   signal?: AbortSignal;
 }
@@ -35,12 +35,12 @@ const tint = 0.14;
 const gapUnit = 4;
 
 /**
- * Truth and prediction beside each other (one above the other where the picture is wide): what was found in blue,
+ * Truth and prediction beside each other (one above the other where the image is wide): what was found in blue,
  * misses in the truth hatched orange, false alarms in the prediction hatched pink. Each prediction, by falling score,
  * takes the cell it overlaps most.
  *
- * @param truth the cells that are there. @param predicted what was found, of the same picture size.
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where picture and masks differ in size; what
+ * @param truth the cells that are there. @param predicted what was found, of the same image size.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and where image and masks differ in size; what
  *   {@link decodeImage} throws.
  */
 export async function renderComparison(
@@ -129,7 +129,7 @@ async function half(
   return copy;
 }
 
-/** Two pictures of one size, a light gap between them. */
+/** Two images of one size, a light gap between them. */
 function join(first: Canvas, second: Canvas, stacked: boolean): Canvas {
   const gap = gapUnit * Math.max(1, Math.round(Math.max(first.width, first.height) / 500));
   const both = stacked

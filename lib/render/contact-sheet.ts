@@ -8,7 +8,7 @@ import { Painter, paintAll } from './painter.js';
 import { sceneOf } from './scene.js';
 import { withTitle } from './title.js';
 
-/** One picture of a sheet. */
+/** One image of a sheet. */
 export interface SheetTile {
   sample: Pick<TrainSample, 'pixels' | 'width' | 'height' | 'masks'>;
   /** Stands above it. */
@@ -52,7 +52,7 @@ export async function renderContactSheet(
   return encode(sheetOf(drawn, columns), 'png');
 }
 
-/** The samples' values as shades of one range: they are put one after the other, as if they were one picture. */
+/** The samples' values as shades of one range: they are put one after the other, as if they were one image. */
 function commonShades(tiles: readonly SheetTile[]): Uint8Array[] {
   const all = new Float32Array(tiles.reduce((sum, { sample }) => sum + sample.pixels.length, 0));
   const starts: number[] = [];

@@ -1,16 +1,16 @@
 import { types } from 'node:util';
 import type { RawImage } from '../image/types.js';
 
-/** Shares of the values below and above which a picture is drawn black and white. */
+/** Shares of the values below and above which an image is drawn black and white. */
 const darkShare = 0.001;
 const brightShare = 0.999;
-/** An 8-bit picture whose brightest values stay below this is stretched too: nobody could see its cells. */
+/** An 8-bit image whose brightest values stay below this is stretched too: nobody could see its cells. */
 const dimBelow = 100;
 
 /**
- * A picture's values as 8 bits for the eye: grey as one channel, colour as three, alpha left out. 16-bit and float
- * pictures are stretched between percentiles, all channels alike; 8-bit ones are shown as they are unless they are
- * very dark. May be the picture's own memory: not to be written to.
+ * An image's values as 8 bits for the eye: grey as one channel, colour as three, alpha left out. 16-bit and float
+ * images are stretched between percentiles, all channels alike; 8-bit ones are shown as they are unless they are
+ * very dark. May be the image's own memory: not to be written to.
  */
 export function forDisplay(image: RawImage): Uint8Array {
   const { data, channels } = image;

@@ -9,8 +9,8 @@ export function checkFormat(format: unknown): RenderFormat {
 }
 
 export function encode({ data, width, height }: Canvas, format: RenderFormat): Promise<Buffer> {
-  const picture = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
-  if (format === 'png') return picture.png().toBuffer();
-  if (format === 'webp') return picture.webp({ quality: 90, smartSubsample: true }).toBuffer();
-  return picture.jpeg({ quality: 92, chromaSubsampling: '4:4:4' }).toBuffer();
+  const image = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  if (format === 'png') return image.png().toBuffer();
+  if (format === 'webp') return image.webp({ quality: 90, smartSubsample: true }).toBuffer();
+  return image.jpeg({ quality: 92, chromaSubsampling: '4:4:4' }).toBuffer();
 }

@@ -8,18 +8,18 @@ import { prepareScene } from './scene.js';
 import { percent, withTitle } from './title.js';
 
 export interface HeatMapOptions {
-  /** How much the strongest values hide the picture, 0 to 1. Default 0.75. */
+  /** How much the strongest values hide the image, 0 to 1. Default 0.75. */
   opacity?: number;
   /**
    * Values are spread by a Gaussian of this share of the input's shorter side, 0 to 0.2, before they are drawn.
    * Default 0.015 for `integrated-gradients`, which are grainy, 0 for the others.
    */
   smooth?: number;
-  /** Text of the bar above the picture; false for no bar. Default: class, probability and method. */
+  /** Text of the bar above the image; false for no bar. Default: class, probability and method. */
   title?: string | boolean;
   /** Default `png`. */
   format?: RenderFormat;
-  /** Pixels the longer side of the picture may have; larger ones are shrunk. Default 2048. */
+  /** Pixels the longer side of the image may have; larger ones are shrunk. Default 2048. */
   maxSide?: number;
   signal?: AbortSignal;
 }
@@ -39,10 +39,10 @@ const speaksAgainst: readonly [Colour, Colour] = [
 const unseen = 0.35;
 
 /**
- * The picture in grey, under what each pixel said for the class (orange to yellow) or against it (blue to cyan); parts
+ * The image in grey, under what each pixel said for the class (orange to yellow) or against it (blue to cyan); parts
  * that the network did not see are dark.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the explanation is of a picture of another size; what
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the explanation is of an image of another size; what
  *   {@link decodeImage} throws.
  */
 export async function renderHeatMap(
@@ -52,7 +52,7 @@ export async function renderHeatMap(
 ): Promise<Buffer> {
   if (!(explanation instanceof Explanation)) throw refuse('explanation', 'an Explanation', explanation);
   const { opacity, smooth, title, format, maxSide, signal } = checkOptions(options, explanation);
-  const { canvas } = await prepareScene(image, explanation.picture, maxSide, signal);
+  const { canvas } = await prepareScene(image, explanation.image, maxSide, signal);
   const { width, height } = explanation;
   const spread = blurred(explanation.values, width, height, smooth * Math.min(width, height));
   paint(canvas, explanation.toGrid(spread, canvas), strengthOf(spread), opacity);
@@ -105,9 +105,9 @@ function paint(canvas: Canvas, values: Float32Array, strength: number, opacity: 
   }
 }
 
-function darken(canvas: Canvas, { region, picture }: Explanation): void {
-  const across = canvas.width / picture.width;
-  const down = canvas.height / picture.height;
+function darken(canvas: Canvas, { region, image }: Explanation): void {
+  const across = canvas.width / image.width;
+  const down = canvas.height / image.height;
   const [left, right] = [region.x * across, (region.x + region.width) * across];
   const [top, bottom] = [region.y * down, (region.y + region.height) * down];
   for (let y = 0; y < canvas.height; y++) {

@@ -1,6 +1,6 @@
 /** A mask's pixels inside its box, in rows, a frame of one pixel without mask around them. */
 export interface MaskWindow {
-  /** Place of the frame's first pixel in the picture; -1 where the mask touches the picture's edge. */
+  /** Place of the frame's first pixel in the image; -1 where the mask touches the image's edge. */
   left: number;
   top: number;
   width: number;
@@ -10,7 +10,7 @@ export interface MaskWindow {
 }
 
 /**
- * Calls `fill(x, y, width, height)` with the rectangles of a mask's inner rim, in a picture enlarged `zoom` times.
+ * Calls `fill(x, y, width, height)` with the rectangles of a mask's inner rim, in an image enlarged `zoom` times.
  * The rim is `thickness` enlarged pixels wide and never leaves the mask. Clears the window's bits as it peels.
  */
 export function drawRim(

@@ -15,22 +15,22 @@ export interface OverlayOptions {
   fill?: boolean;
   /** Strength of the tint, 0 to 1. Default 0.22. */
   opacity?: number;
-  /** Text of the bar above the picture; false for no bar. Default: routed type, its probability, number of cells. */
+  /** Text of the bar above the image; false for no bar. Default: routed type, its probability, number of cells. */
   title?: string | boolean;
   /** Write each cell's score on it. Default false. */
   scores?: boolean;
   /** Default `png`. */
   format?: RenderFormat;
-  /** Pixels the longer side of the picture may have; larger ones are shrunk. Default 4096. */
+  /** Pixels the longer side of the image may have; larger ones are shrunk. Default 4096. */
   maxSide?: number;
   signal?: AbortSignal;
 }
 
 /**
- * A picture of what was found: every cell outlined and tinted, neighbours in different colours, a title above.
- * Small pictures are enlarged, 16-bit, float and very dark ones stretched so that the eye sees them.
+ * An image of what was found: every cell outlined and tinted, neighbours in different colours, a title above.
+ * Small images are enlarged, 16-bit, float and very dark ones stretched so that the eye sees them.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where picture and result differ in size; what
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and where image and result differ in size; what
  *   {@link decodeImage} throws.
  */
 export async function renderOverlay(

@@ -10,7 +10,7 @@ import { type Shape, shapeOf, windowOf } from './shape.js';
 const turn = 12;
 const white: Colour = [255, 255, 255];
 
-/** Draws cells on a scene: tints, hatching, outlines and scores, in lines as thick as the picture needs. */
+/** Draws cells on a scene: tints, hatching, outlines and scores, in lines as thick as the image needs. */
 export class Painter {
   readonly #canvas: Canvas;
   readonly #zoom: number;

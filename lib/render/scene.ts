@@ -5,7 +5,7 @@ import type { ImageInput } from '../image/types.js';
 import { Canvas } from './canvas.js';
 import { forDisplay } from './display.js';
 
-/** Pictures smaller than this, in pixels on the longer side, are enlarged by a whole number. */
+/** Images smaller than this, in pixels on the longer side, are enlarged by a whole number. */
 const smallSide = 1000;
 
 interface Size {
@@ -13,7 +13,7 @@ interface Size {
   height: number;
 }
 
-/** A picture as it is drawn on: the masks' grid is the picture's, or coarser where a large picture is shown smaller. */
+/** An image as it is drawn on: the masks' grid is the image's, or coarser where a large image is shown smaller. */
 export interface Scene {
   canvas: Canvas;
   /** Columns and rows of the grid that masks are drawn in. */
@@ -23,10 +23,10 @@ export interface Scene {
 }
 
 /**
- * Decodes a picture, makes its values visible and brings it to a size to look at: small ones enlarged, ones whose
+ * Decodes an image, makes its values visible and brings it to a size to look at: small ones enlarged, ones whose
  * longer side is above `maxSide` shrunk before anything is drawn, so that memory goes with what is shown.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT where the picture is not of the size its masks are.
+ * @throws {CellrouteError} INVALID_ARGUMENT where the image is not of the size its masks are.
  */
 export async function prepareScene(
   image: ImageInput,
@@ -38,7 +38,7 @@ export async function prepareScene(
   if (raw.width !== size.width || raw.height !== size.height) {
     throw refuse(
       'image',
-      `the picture the result was made from (${size.width} × ${size.height})`,
+      `the image the result was made from (${size.width} × ${size.height})`,
       `${raw.width} × ${raw.height}`,
     );
   }
@@ -47,7 +47,7 @@ export async function prepareScene(
   return scene;
 }
 
-/** The same for shades as {@link forDisplay} gives them; pictures below `smallSide` are enlarged. */
+/** The same for shades as {@link forDisplay} gives them; images below `smallSide` are enlarged. */
 export async function sceneOf(
   shades: Uint8Array,
   size: Size,

@@ -11,7 +11,7 @@ export interface Shape {
 }
 
 /**
- * Mask `index` on a grid of `width` × `height` over the picture, each square taking what lies under its middle. A cell
+ * Mask `index` on a grid of `width` × `height` over the image, each square taking what lies under its middle. A cell
  * that lies between the middles keeps one square: nothing that was found is hidden.
  */
 export function shapeOf(masks: Masks, index: number, width: number, height: number): Shape {

@@ -39,20 +39,20 @@ export function percent(probability: number): string {
   return `${(probability * 100).toFixed(1)}%`;
 }
 
-/** A copy of the picture under a bar with the title; text too long for the width is made smaller, then cut. */
-export function withTitle(picture: Canvas, { left, notes = [], right }: Title): Canvas {
-  const largest = Math.min(4, Math.ceil(Math.max(picture.width, picture.height) / 600));
+/** A copy of the image under a bar with the title; text too long for the width is made smaller, then cut. */
+export function withTitle(image: Canvas, { left, notes = [], right }: Title): Canvas {
+  const largest = Math.min(4, Math.ceil(Math.max(image.width, image.height) / 600));
   const margin = 5 * largest;
-  const room = picture.width - 2 * margin;
+  const room = image.width - 2 * margin;
   const between = ' · ';
   const whole = [left, ...notes.map(({ text }) => text)].join(between);
   let scale = largest;
   while (scale > 1 && textWidth(whole, scale) > room) scale--;
 
   const bar = (capitalHeight + 9) * largest;
-  const canvas = new Canvas(picture.width, picture.height + bar);
+  const canvas = new Canvas(image.width, image.height + bar);
   canvas.fill(0, 0, canvas.width, bar, background);
-  canvas.place(picture, 0, bar);
+  canvas.place(image, 0, bar);
   const top = Math.round((bar - capitalHeight * scale) / 2);
   const write = (text: string, at: number, colour: Colour) => {
     const shown = cut(text, margin + room - at, scale);

@@ -6,12 +6,12 @@ import { shapeOf } from '../render/shape.js';
 import type { RoutedSegmentation, Segmentation } from '../result.js';
 import { outlinePath } from './outline.js';
 
-/** One picture of a report, as small as it gets. */
+/** One image of a report, as small as it gets. */
 export interface ReportEntry {
   name: string;
   width: number;
   height: number;
-  /** The picture, perhaps smaller, as a data URI. */
+  /** The image, perhaps smaller, as a data URI. */
   source: string;
   route: { cellType: string; segmenter: string; probabilities: Readonly<Record<string, number>> } | undefined;
   capped: boolean;
@@ -24,12 +24,12 @@ export interface EntryCells {
   /** Pixels. */
   area: number[];
   label: number[];
-  /** Middle of the mask's box, in pixels of the picture. */
+  /** Middle of the mask's box, in pixels of the image. */
   x: number[];
   y: number[];
   /** Index into the palette. */
   colour: number[];
-  /** SVG path, in pixels of the picture. */
+  /** SVG path, in pixels of the image. */
   outline: string[];
 }
 

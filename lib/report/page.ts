@@ -7,7 +7,7 @@ import { percent } from '../render/title.js';
 import type { ReportEntry } from './entry.js';
 import { escapeHtml, escapeJson } from './escape.js';
 
-/** A picture that could not be segmented, and why. */
+/** An image that could not be segmented, and why. */
 export interface ReportFailure {
   name: string;
   reason: string;
@@ -42,10 +42,10 @@ ${failed(failures)}
 <main>
 ${overview(entries)}
 ${charts(entries)}
-${pictures(entries)}
+${images(entries)}
 ${cellTable(entries)}
 </main>
-<footer><p class="soft">Made by cellroute. Areas are in pixels of the pictures as they came.</p></footer>
+<footer><p class="soft">Made by cellroute. Areas are in pixels of the images as they came.</p></footer>
 <script type="application/json" id="data">${escapeJson(browserData(entries))}</script>
 <script>${script}</script>
 </body>
@@ -58,11 +58,11 @@ function asset(name: string): string {
   return readFileSync(join(__dirname, 'assets', name), 'utf8');
 }
 
-/** What the script needs of each picture; the pictures themselves are in the page. */
+/** What the script needs of each image; the images themselves are in the page. */
 function browserData(entries: readonly ReportEntry[]) {
   return {
     palette: palette.map((colour) => colour.join(' ')),
-    pictures: entries.map(({ name, width, height, route, cells }) => ({
+    images: entries.map(({ name, width, height, route, cells }) => ({
       name,
       width,
       height,
@@ -89,12 +89,12 @@ function numbers(entries: readonly ReportEntry[]): string {
     if (route) types.set(route.cellType, (types.get(route.cellType) ?? 0) + 1);
   }
   const items: [value: string, what: string][] = [
-    [count(entries.length), entries.length === 1 ? 'picture' : 'pictures'],
+    [count(entries.length), entries.length === 1 ? 'image' : 'images'],
     [count(areas.length), areas.length === 1 ? 'cell' : 'cells'],
     ...(median === undefined ? [] : [[count(median), 'pixels, the median area'] as [string, string]]),
-    ...Array.from(types, ([type, pictures]): [string, string] => [
+    ...Array.from(types, ([type, images]): [string, string] => [
       escapeHtml(type),
-      phrase(pictures, 'picture', 'pictures'),
+      phrase(images, 'image', 'images'),
     ]),
   ];
   return `<ul class="numbers">${items.map(([value, what]) => `<li><strong>${value}</strong> ${what}</li>`).join('')}</ul>`;
@@ -105,7 +105,7 @@ function failed(failures: readonly ReportFailure[]): string {
   const lines = failures.map(
     ({ name, reason }) => `<li><strong>${escapeHtml(name)}</strong>: ${escapeHtml(reason)}</li>`,
   );
-  const what = phrase(failures.length, 'picture', 'pictures');
+  const what = phrase(failures.length, 'image', 'images');
   return `<section class="failed" aria-labelledby="failed"><h2 id="failed">${what} could not be segmented</h2><ul>${lines.join('')}</ul></section>`;
 }
 
@@ -116,10 +116,10 @@ function overview(entries: readonly ReportEntry[]): string {
     const type = route
       ? `<td>${escapeHtml(route.cellType)}</td><td class="number">${probability(route.probabilities[route.cellType])}</td>`
       : '<td></td><td></td>';
-    return `<tr><td class="name"><a href="#picture-${i}">${escapeHtml(name)}</a></td>${routed ? type : ''}<td class="number">${width} × ${height}</td><td class="number">${count(cells.score.length)}${capped ? '+' : ''}</td><td class="number">${median === undefined ? '' : count(median)}</td></tr>`;
+    return `<tr><td class="name"><a href="#image-${i}">${escapeHtml(name)}</a></td>${routed ? type : ''}<td class="number">${width} × ${height}</td><td class="number">${count(cells.score.length)}${capped ? '+' : ''}</td><td class="number">${median === undefined ? '' : count(median)}</td></tr>`;
   });
-  return `<section aria-labelledby="overview"><h2 id="overview">Pictures at a glance</h2>
-<div class="wide"><table><thead><tr><th scope="col">Picture</th>${routed ? '<th scope="col">Cell type</th><th scope="col" class="number">Probability</th>' : ''}<th scope="col" class="number">Size</th><th scope="col" class="number">Cells</th><th scope="col" class="number">Median area</th></tr></thead>
+  return `<section aria-labelledby="overview"><h2 id="overview">Images at a glance</h2>
+<div class="wide"><table><thead><tr><th scope="col">Image</th>${routed ? '<th scope="col">Cell type</th><th scope="col" class="number">Probability</th>' : ''}<th scope="col" class="number">Size</th><th scope="col" class="number">Cells</th><th scope="col" class="number">Median area</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`;
 }
 
@@ -144,26 +144,26 @@ function charts(entries: readonly ReportEntry[]): string {
   const counts =
     entries.length < 2
       ? ''
-      : figure('Cells in a picture', 'cells', 'pictures', ({ cells }) => [cells.score.length]);
+      : figure('Cells in an image', 'cells', 'images', ({ cells }) => [cells.score.length]);
   return `<section aria-labelledby="charts"><h2 id="charts">Distributions</h2><div class="charts">${sizes}${counts}</div></section>`;
 }
 
-function pictures(entries: readonly ReportEntry[]): string {
+function images(entries: readonly ReportEntry[]): string {
   const all =
     entries.length < 2
       ? ''
-      : `<div class="tools"><label><input type="checkbox" id="all-outlines" checked> Outlines in all pictures</label> <label><input type="checkbox" id="all-tint"> Tint in all pictures</label></div>`;
-  return `<section aria-labelledby="pictures"><h2 id="pictures">Pictures</h2>
+      : `<div class="tools"><label><input type="checkbox" id="all-outlines" checked> Outlines in all images</label> <label><input type="checkbox" id="all-tint"> Tint in all images</label></div>`;
+  return `<section aria-labelledby="images"><h2 id="images">Images</h2>
 <p class="soft hint">Drag to move, double-click or Ctrl with the wheel to zoom, click a cell to read its numbers. With the keyboard: + and − zoom, arrows move, 0 shows all, O switches the outlines.</p>${all}
-${entries.map(picture).join('\n')}</section>`;
+${entries.map(image).join('\n')}</section>`;
 }
 
-function picture(entry: ReportEntry, index: number): string {
+function image(entry: ReportEntry, index: number): string {
   const { name, width, height, source, route, capped, cells } = entry;
   const found = phrase(cells.score.length, 'cell', 'cells');
   const limit = capped ? ' (as many as the model may find: there may be more)' : '';
   const label = `${name}, ${found} outlined`;
-  return `<article class="picture" id="picture-${index}" aria-labelledby="name-${index}">
+  return `<article class="image" id="image-${index}" aria-labelledby="name-${index}">
 <div class="head"><h3 id="name-${index}">${escapeHtml(name)}</h3><span>${found}${limit}</span></div>
 ${route ? routeOf(route) : ''}
 <div class="tools"><label><input type="checkbox" data-show="outlines" checked> Outlines</label> <label><input type="checkbox" data-show="tint"> Tint</label> <span><button type="button" data-act="out" aria-label="Zoom out">−</button> <button type="button" data-act="in" aria-label="Zoom in">+</button> <button type="button" data-act="fit">Show all</button></span></div>
@@ -188,6 +188,6 @@ function cellTable(entries: readonly ReportEntry[]): string {
     `<th scope="col"${key ? ` data-key="${key}"` : ''}${number ? ' class="number"' : ''}>${key ? `<button type="button">${name}</button>` : name}</th>`;
   const options = entries.map(({ name }, i) => `<option value="${i}">${escapeHtml(name)}</option>`);
   return `<section aria-labelledby="table"><h2 id="table">Cells</h2>
-<div class="tools pages"><label>Cells of <select id="of-picture"><option value="">all pictures</option>${options.join('')}</select></label> <span><button type="button" id="first" aria-label="First page">«</button> <button type="button" id="back">Back</button> <button type="button" id="on">Next</button> <button type="button" id="last" aria-label="Last page">»</button></span> <span id="pages" role="status"></span></div>
-<div class="wide"><table id="cells"><thead><tr>${head('Picture', 'picture', false)}${head('Cell type')}${head('Cell', 'cell')}${head('Score', 'score')}${head('Area', 'area')}${head('x', 'x')}${head('y', 'y')}</tr></thead><tbody></tbody></table></div></section>`;
+<div class="tools pages"><label>Cells of <select id="of-image"><option value="">all images</option>${options.join('')}</select></label> <span><button type="button" id="first" aria-label="First page">«</button> <button type="button" id="back">Back</button> <button type="button" id="on">Next</button> <button type="button" id="last" aria-label="Last page">»</button></span> <span id="pages" role="status"></span></div>
+<div class="wide"><table id="cells"><thead><tr>${head('Image', 'image', false)}${head('Cell type')}${head('Cell', 'cell')}${head('Score', 'score')}${head('Area', 'area')}${head('x', 'x')}${head('y', 'y')}</tr></thead><tbody></tbody></table></div></section>`;
 }

@@ -7,22 +7,22 @@ import { pageOf, type ReportFailure } from './page.js';
 export interface ReportOptions {
   /** Heading of the page. Default `Cells`. */
   title?: string;
-  /** How many pictures there will be: the more, the smaller each is embedded. Default 1. */
+  /** How many images there will be: the more, the smaller each is embedded. Default 1. */
   expected?: number;
   /**
-   * Pixels the longer side of an embedded picture may have; outlines stay exact. Default 1600, and so many fewer that
-   * all pictures together have at most 100 million pixels.
+   * Pixels the longer side of an embedded image may have; outlines stay exact. Default 1600, and so many fewer that
+   * all images together have at most 100 million pixels.
    */
   maxSide?: number;
 }
 
-/** Of all embedded pictures together: a page of some ten to forty megabytes, which a browser still opens at once. */
+/** Of all embedded images together: a page of some ten to forty megabytes, which a browser still opens at once. */
 const mostPixels = 1e8;
 const usualSide = 1600;
 
 /**
- * A run over many pictures as one HTML file that needs nothing beside it: pictures under outlines that can be switched,
- * zoomed and moved, the route, distributions, and a table of all cells. Only what the page needs of a picture is kept.
+ * A run over many images as one HTML file that needs nothing beside it: images under outlines that can be switched,
+ * zoomed and moved, the route, distributions, and a table of all cells. Only what the page needs of an image is kept.
  */
 export class Report {
   readonly #title: string;
@@ -41,9 +41,9 @@ export class Report {
   }
 
   /**
-   * Takes a picture and what was found in it.
+   * Takes an image and what was found in it.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT where picture and result differ in size; what {@link decodeImage} throws.
+   * @throws {CellrouteError} INVALID_ARGUMENT where image and result differ in size; what {@link decodeImage} throws.
    */
   async add(
     name: string,
@@ -54,12 +54,12 @@ export class Report {
     this.#entries.push(await entryOf(checkString('name', name), image, result, this.#maxSide, signal));
   }
 
-  /** Notes a picture that has no result, and why. */
+  /** Notes an image that has no result, and why. */
   addFailure(name: string, reason: string): void {
     this.#failures.push({ name: checkString('name', name), reason });
   }
 
-  /** The page, pictures by name. */
+  /** The page, images by name. */
   html(): string {
     const byName = <T extends { name: string }>(list: readonly T[]) =>
       [...list].sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));

@@ -33,8 +33,8 @@ const recipe: Recipe<
   prepare: (data) => {
     const typed = data.filter({ where: ({ type }) => type !== undefined });
     const left = data.items.length - typed.items.length;
-    if (typed.items.length === 0) throw refuse('data', 'pictures with a cell type', 'none that has one');
-    return { data: typed, notices: left > 0 ? [`${left} pictures without a type are left out`] : [] };
+    if (typed.items.length === 0) throw refuse('data', 'images with a cell type', 'none that has one');
+    return { data: typed, notices: left > 0 ? [`${left} images without a type are left out`] : [] };
   },
   create: async (config, network, data, options) => {
     const classWeights = weightsOf(config.classWeights, network.classNames, data);
@@ -67,13 +67,13 @@ function weightsOf(
     return given;
   }
   const counts = classNames.map((name) => data.items.filter(({ type }) => type === name).length);
-  const weights = counts.map((pictures) => (pictures === 0 ? 0 : 1 / pictures));
+  const weights = counts.map((images) => (images === 0 ? 0 : 1 / images));
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / counts.filter((count) => count > 0).length;
   return weights.map((weight) => weight / mean);
 }
 
 /**
- * Trains the classifier that names the cell type of a picture, the router of an ensemble; its classes are the data
+ * Trains the classifier that names the cell type of an image, the router of an ensemble; its classes are the data
  * set's types.
  *
  * ```ts

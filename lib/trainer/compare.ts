@@ -33,7 +33,7 @@ export function checkSame(folder: string, then: Identity, now: Identity): void {
 
 function other(which: string, then: string | null, now: string | null): string {
   const short = (print: string | null) => (print === null ? 'none' : `fingerprint ${print.slice(0, 12)}`);
-  return `the ${which} pictures were others (${short(then)}, now ${short(now)})`;
+  return `the ${which} images were others (${short(then)}, now ${short(now)})`;
 }
 
 /** Every value that differs, by its path, but for those that are free. */

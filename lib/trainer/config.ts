@@ -77,11 +77,11 @@ const transforms: Reader<Transform[]> = (value, path) =>
 /** What training any network takes. */
 const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr: number }) => ({
   version,
-  /** Of the initial weights, the order of the pictures, augmentation and sampling. */
+  /** Of the initial weights, the order of the images, augmentation and sampling. */
   seed: integer(3011, 0, Number.MAX_SAFE_INTEGER),
-  /** Pictures a step. */
+  /** Images per step. */
   batchSize: count(defaults.batchSize, 4096),
-  /** Times every picture is seen; null where the run is `steps` long. Default 10. */
+  /** Times every image is seen; null where the run is `steps` long. Default 10. */
   epochs: nullable(null, count(10, 1_000_000)),
   /** Steps in all, instead of epochs. */
   steps: nullable(null, count(1)),
@@ -111,7 +111,7 @@ const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr
   checkpoint: object({
     /** Minutes between two checkpoints, wherever the run stands then. */
     everyMinutes: number(5, { min: 0 }),
-    /** Epochs after which there is one besides; null for none: an epoch of a few pictures is over sooner than written. */
+    /** Epochs after which there is one besides; null for none: an epoch of a few images is over sooner than written. */
     everyEpochs: nullable(1, count(1)),
   }),
   divergence: object({
@@ -147,9 +147,9 @@ const validation = <S extends Record<string, Reader<unknown>>>(own: S) =>
     everySteps: nullable(null, count(1)),
     /** Validations without a better score after which the run ends; null never ends it early. */
     patience: nullable(null, count(1, 1_000_000)),
-    /** Validates on so many of the pictures, evenly spread over the ids; null on all. */
-    pictures: nullable(null, count(1)),
-    /** Pictures that are drawn at each validation, prediction beside truth. */
+    /** Validates on so many of the images, evenly spread over the ids; null on all. */
+    images: nullable(null, count(1)),
+    /** Images that are drawn at each validation, prediction beside truth. */
     samples: integer(4, 0, 64),
     ...own,
   });
@@ -179,7 +179,7 @@ const segmenterShape = object({
   ...common({ batchSize: 2, optimizer: 'sgd', maxLr: 0.01 }),
   /**
    * Whether samples are resized as the network's `resize` says, as torchvision does. Crops are better left as they
-   * are, with the transform `short-side` before them: a resized crop would show its cells larger than a picture does.
+   * are, with the transform `short-side` before them: a resized crop would show its cells larger than an image does.
    */
   resizeSamples: flag(true),
   /** Share of its pixels that a cell must keep in a crop, or it is dropped; 0 keeps one pixel too. */
@@ -217,13 +217,13 @@ const classifierShape = object({
   /** Fresh weights, or a file's as far as they fit: a head of another shape stays fresh. */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile }),
   ...common({ batchSize: 16, optimizer: 'adamw', maxLr: 0.001 }),
-  /** Weight of each class in the loss: alike, by 1 / its pictures (mean 1), or one a class in the network's order. */
+  /** Weight of each class in the loss: alike, by 1 / its images (mean 1), or one a class in the network's order. */
   classWeights: (value, path) =>
     Array.isArray(value)
       ? list<number>([], number(1, { min: 0 }), { min: 1, max: 10_000 })(value, path)
       : oneOf('none', ['none', 'balanced'])(value, path),
   validation: validation({
-    /** Share of pictures named rightly: of all, or the mean over the classes. */
+    /** Share of images named rightly: of all, or the mean over the classes. */
     metric: oneOf('accuracy', ['accuracy', 'balanced-accuracy']),
   }),
 } satisfies Record<string, Reader<unknown>>);

@@ -5,7 +5,7 @@ import type { NativeStepResult } from '../native/contract.js';
 const FEWEST = 10;
 /**
  * A median below this is taken for this. A classifier that is right about everything has a loss near zero, and one
- * picture that it gets wrong is hundreds of times that.
+ * image that it gets wrong is hundreds of times that.
  */
 const LEAST_MEDIAN = 0.1;
 
@@ -49,13 +49,13 @@ function median(values: readonly number[]): number {
 export function diverged(
   why: string,
   step: number,
-  pictures: readonly string[],
+  images: readonly string[],
   checkpoint: string | undefined,
 ): CellrouteError {
   const from = checkpoint ? ` A checkpoint from before is ${checkpoint}.` : '';
   return new CellrouteError(
     'TRAINING_DIVERGED',
-    `Step ${step}: ${why}. Its pictures: ${pictures.join(', ')}.${from} A lower learning rate, clipNorm, or a look at these pictures may help.`,
-    { step, pictures, ...(checkpoint ? { file: checkpoint } : {}) },
+    `Step ${step}: ${why}. Its images: ${images.join(', ')}.${from} A lower learning rate, clipNorm, or a look at these images may help.`,
+    { step, images, ...(checkpoint ? { file: checkpoint } : {}) },
   );
 }

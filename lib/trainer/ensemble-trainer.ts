@@ -30,7 +30,7 @@ export interface EnsembleTraining {
 }
 
 export interface EnsembleTrainerOptions {
-  /** Pictures with their types: there is a segmenter for each. */
+  /** Images with their types: there is a segmenter for each. */
   data: Dataset;
   validation?: Dataset;
   /** Where the runs and the ensemble are kept; made if need be. */
@@ -97,7 +97,7 @@ export class EnsembleTrainer {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'folder', 'config', 'source']);
     const { data, config = {} } = options;
     if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
-    if (data.types.length === 0) throw refuse('data', 'pictures with cell types', 'none that has one');
+    if (data.types.length === 0) throw refuse('data', 'images with cell types', 'none that has one');
     checkConfig(config, data.types);
     this.folder = RunFolder.at(options.folder).path;
     this.#options = options;
@@ -145,7 +145,7 @@ export class EnsembleTrainer {
     yield { kind: 'ensemble', folder: await this.#assemble(data.types) };
   }
 
-  /** What is trained on what; refused where a folder that goes on was begun with other pictures. */
+  /** What is trained on what; refused where a folder that goes on was begun with other images. */
   async #describe(folder: RunFolder, signal: AbortSignal | undefined): Promise<void> {
     const { data, validation, config = {}, source } = this.#options;
     const before = (await readJson(folder.data)) as
@@ -155,7 +155,7 @@ export class EnsembleTrainer {
       train: await data.fingerprint(signal),
       validation: validation ? await validation.fingerprint(signal) : null,
     };
-    // Finished networks would otherwise stand beside others of other pictures.
+    // Finished networks would otherwise stand beside others of other images.
     if (before?.fingerprint && !this.#resume?.force) {
       checkSame(this.folder, { config, data: before.fingerprint }, { config, data: fingerprint });
     }
@@ -184,7 +184,7 @@ export class EnsembleTrainer {
       : SegmenterTrainer.resume(folder, { ...data, force });
   }
 
-  /** The pictures of a type; validation pictures may lack one. */
+  /** The images of a type; validation images may lack one. */
   #dataOf(type?: string): { data: Dataset; validation?: Dataset } {
     const { data, validation } = this.#options;
     if (type === undefined) return { data, ...(validation ? { validation } : {}) };
@@ -205,7 +205,7 @@ export class EnsembleTrainer {
     try {
       const classifier = await CellClassifier.load(weights({ network: 'classifier' }));
       loaded.push(classifier);
-      // A class that the configuration added has no pictures, and so no segmenter.
+      // A class that the configuration added has no images, and so no segmenter.
       const segmenters: Record<string, CellSegmenter | null> = Object.fromEntries(
         classifier.config.classNames.map((name) => [name, null]),
       );

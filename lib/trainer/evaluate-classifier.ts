@@ -9,20 +9,20 @@ import type { ClassifierTraining } from './config.js';
 import type { Judgement } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
 
-/** How a classifier named pictures. */
+/** How a classifier named images. */
 export interface ClassifierEvaluation {
   classNames: readonly string[];
-  pictures: number;
+  images: number;
   /** Share named rightly, 0 to 1. */
   accuracy: number;
   /** Mean over the classes that occur of the share of each that was named rightly. */
   balancedAccuracy: number;
   /** Mean cross-entropy, not weighted. */
   loss: number;
-  /** Pictures of class i (a row) that were taken for class j. */
+  /** Images of class i (a row) that were taken for class j. */
   confusion: number[][];
-  /** Pictures by id, their class, and what they were taken for with what probability. */
-  perPicture: { id: string; type: string; label: string; probability: number }[];
+  /** Images by id, their class, and what they were taken for with what probability. */
+  perImage: { id: string; type: string; label: string; probability: number }[];
 }
 
 interface Named {
@@ -31,15 +31,15 @@ interface Named {
   classification: Classification;
 }
 
-/** Tries a classifier on the validation pictures, and keeps some of them to be drawn. */
+/** Tries a classifier on the validation images, and keeps some of them to be drawn. */
 export function classifierJudge(
   data: Dataset,
   classNames: readonly string[],
-  { metric, pictures, samples }: ClassifierTraining['validation'],
+  { metric, images, samples }: ClassifierTraining['validation'],
 ) {
   const items = spread(
     data.items.filter(({ type }) => type !== undefined),
-    pictures,
+    images,
   );
   const drawn = new Set(spread(items, samples));
   return async (
@@ -60,7 +60,7 @@ export function classifierJudge(
     return {
       metric,
       score: figures[metric],
-      // Few pictures are soon named rightly all: of two such networks, the surer one is better.
+      // Few images are soon named rightly all: of two such networks, the surer one is better.
       tie: -loss,
       figures,
       confusion,
@@ -70,7 +70,7 @@ export function classifierJudge(
   };
 }
 
-/** Counts what was named how. Without pictures, the shares are NaN. */
+/** Counts what was named how. Without images, the shares are NaN. */
 export function classifierEvaluation(
   named: readonly Named[],
   classNames: readonly string[],
@@ -84,17 +84,17 @@ export function classifierEvaluation(
   }
   const right = confusion.reduce((sum, row, i) => sum + row[i]!, 0);
   const recalls = confusion.flatMap((row, i) => {
-    const pictures = row.reduce((sum, count) => sum + count, 0);
-    return pictures === 0 ? [] : [row[i]! / pictures];
+    const images = row.reduce((sum, count) => sum + count, 0);
+    return images === 0 ? [] : [row[i]! / images];
   });
   return {
     classNames,
-    pictures: named.length,
+    images: named.length,
     accuracy: right / named.length,
     balancedAccuracy: recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length,
     loss: loss / named.length,
     confusion,
-    perPicture: named.map(({ id, type, classification: { label, probabilities } }) => ({
+    perImage: named.map(({ id, type, classification: { label, probabilities } }) => ({
       id,
       type,
       label,
@@ -111,7 +111,7 @@ function crossEntropy(logits: Float32Array, truth: number): number {
 }
 
 async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<Buffer> {
-  const pictures: Buffer[] = [];
+  const images: Buffer[] = [];
   for (const { id, type, classification, image } of sheet) {
     const raw = await decodeImage(image);
     const { label, probabilities } = classification;
@@ -126,7 +126,7 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
       masks: Masks.fromCounts([], { width, height }),
     });
     const found = { width, height, cells, capped: { detections: false, proposals: false } };
-    pictures.push(await renderOverlay(raw, found, { title, maxSide: 720 }));
+    images.push(await renderOverlay(raw, found, { title, maxSide: 720 }));
   }
-  return sheetOf(pictures, Math.ceil(Math.sqrt(pictures.length)));
+  return sheetOf(images, Math.ceil(Math.sqrt(images.length)));
 }

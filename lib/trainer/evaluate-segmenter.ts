@@ -1,13 +1,7 @@
 import type { Cells } from '../cells.js';
 import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
-import {
-  type EvaluatedPicture,
-  type Evaluation,
-  evaluate,
-  METRIC_NAMES,
-  metricOf,
-} from '../metrics/index.js';
+import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
 import { type CellSegmenter, DEFAULT_MAX_LOST } from '../segmenter.js';
 import type { SegmenterTraining } from './config.js';
@@ -16,19 +10,19 @@ import { loadAhead, sheetOf, spread } from './samples.js';
 
 export type SegmenterEvaluation = Evaluation;
 
-/** Tries a segmenter on the validation pictures, and keeps some of them to be drawn. */
+/** Tries a segmenter on the validation images, and keeps some of them to be drawn. */
 export function segmenterJudge(data: Dataset, validation: SegmenterTraining['validation']) {
-  const { metric, thresholds, pictures, samples } = validation;
+  const { metric, thresholds, images, samples } = validation;
   const { minScore, removeOverlaps, ...masks } = thresholds;
   const rules = {
     minScore,
     removeOverlaps: removeOverlaps === true ? { maxLost: DEFAULT_MAX_LOST } : removeOverlaps,
   };
-  const items = spread(data.items, pictures);
+  const items = spread(data.items, images);
   const drawn = new Set(spread(items, samples));
   return async (segmenter: CellSegmenter, signal?: AbortSignal): Promise<Judgement<SegmenterEvaluation>> => {
     const call = signal ? { signal } : {};
-    const evaluated: EvaluatedPicture[] = [];
+    const evaluated: EvaluatedImage[] = [];
     const sheet: Sample[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
       // Average precision weighs every score; the thresholds are applied by the metrics they are for.
@@ -65,9 +59,9 @@ interface Sample {
 }
 
 async function draw(sheet: readonly Sample[]): Promise<Buffer> {
-  const pictures: Buffer[] = [];
+  const images: Buffer[] = [];
   for (const { id, loaded, cells } of sheet) {
-    pictures.push(await renderComparison(loaded.image, loaded.masks, cells, { title: id, maxSide: 2048 }));
+    images.push(await renderComparison(loaded.image, loaded.masks, cells, { title: id, maxSide: 2048 }));
   }
-  return sheetOf(pictures, 1);
+  return sheetOf(images, 1);
 }

@@ -44,11 +44,11 @@ export interface StepEvent<Loss extends string = string> extends Place {
   momentum: number;
   /** Of all gradients together, before clipping. */
   gradNorm: number;
-  picturesPerSecond: number;
+  imagesPerSecond: number;
   /** Until the last step, as fast as the last steps were; validations not counted. */
   secondsLeft: number;
-  /** Ids of the batch's pictures. */
-  pictures: readonly string[];
+  /** Ids of the batch's images. */
+  images: readonly string[];
 }
 
 /** An epoch's steps are done. */
@@ -62,7 +62,7 @@ export interface EpochEvent<Loss extends string = string> extends Place {
   seconds: number;
 }
 
-/** The network was tried on the validation pictures. */
+/** The network was tried on the validation images. */
 export interface ValidationEvent<Evaluation> extends Place {
   kind: 'validation';
   metric: string;
@@ -71,7 +71,7 @@ export interface ValidationEvent<Evaluation> extends Place {
   best: boolean;
   /** Further figures, by name. */
   figures: Record<string, number>;
-  /** Of a classifier: pictures of each class (a row), by the class they were taken for. */
+  /** Of a classifier: images of each class (a row), by the class they were taken for. */
   confusion?: readonly (readonly number[])[];
   evaluation: Evaluation;
   seconds: number;

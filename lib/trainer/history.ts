@@ -22,7 +22,7 @@ export class History {
         if (points) points.push([line.step, loss]);
         else this.#losses.set(name, [[line.step, loss]]);
       }
-      this.#speed = line.picturesPerSecond;
+      this.#speed = line.imagesPerSecond;
     } else if (line.kind === 'validation') {
       this.#validations.push(line);
     } else if (line.kind === 'epoch') {
@@ -66,7 +66,7 @@ export class History {
             ...(last.confusion ? { confusion: last.confusion } : {}),
           }
         : null,
-      picturesPerSecond: this.#speed,
+      imagesPerSecond: this.#speed,
     };
   }
 }

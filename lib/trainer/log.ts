@@ -21,7 +21,7 @@ export type LogLine = Timed &
         lr: number;
         momentum: number;
         gradNorm: number;
-        picturesPerSecond: number;
+        imagesPerSecond: number;
       }
     | { kind: 'epoch'; total: number; losses: Record<string, number>; seconds: number }
     | {
@@ -30,7 +30,7 @@ export type LogLine = Timed &
         score: number;
         best: boolean;
         figures: Record<string, number>;
-        /** Of a classifier: pictures of each class (a row), by the class they were taken for. */
+        /** Of a classifier: images of each class (a row), by the class they were taken for. */
         confusion?: readonly (readonly number[])[];
         seconds: number;
       }
@@ -43,8 +43,8 @@ export function lineOf(event: TrainEvent<string, unknown>): LogLine | undefined 
   const timed = { time: Date.now() / 1000, epoch, step };
   switch (event.kind) {
     case 'step': {
-      const { kind, total, losses, lr, momentum, gradNorm, picturesPerSecond } = event;
-      return { kind, ...timed, total, losses, lr, momentum, gradNorm, picturesPerSecond };
+      const { kind, total, losses, lr, momentum, gradNorm, imagesPerSecond } = event;
+      return { kind, ...timed, total, losses, lr, momentum, gradNorm, imagesPerSecond };
     }
     case 'epoch': {
       const { kind, total, losses, seconds } = event;

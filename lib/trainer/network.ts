@@ -283,7 +283,7 @@ function checkClassifySamples(samples: readonly ClassifySample[], classes: numbe
     if (sample.width !== first!.width || sample.height !== first!.height) {
       throw new CellrouteError(
         'INVALID_ARGUMENT',
-        `Expected pictures of one size in a batch but samples[0] has ${first!.width} x ${first!.height} pixels and samples[${i}] ${sample.width} x ${sample.height}`,
+        `Expected images of one size in a batch but samples[0] has ${first!.width} x ${first!.height} pixels and samples[${i}] ${sample.width} x ${sample.height}`,
         { option: `samples[${i}]` },
       );
     }

@@ -3,22 +3,22 @@ const WINDOW = 20;
 
 /** How fast the last steps were. */
 export class Pace {
-  readonly #steps: { pictures: number; seconds: number }[] = [];
+  readonly #steps: { images: number; seconds: number }[] = [];
 
-  add(pictures: number, seconds: number): void {
-    this.#steps.push({ pictures, seconds });
+  add(images: number, seconds: number): void {
+    this.#steps.push({ images, seconds });
     if (this.#steps.length > WINDOW) this.#steps.shift();
   }
 
-  get picturesPerSecond(): number {
-    return this.#sum('pictures') / this.#sum('seconds');
+  get imagesPerSecond(): number {
+    return this.#sum('images') / this.#sum('seconds');
   }
 
   get secondsPerStep(): number {
     return this.#sum('seconds') / this.#steps.length;
   }
 
-  #sum(key: 'pictures' | 'seconds'): number {
+  #sum(key: 'images' | 'seconds'): number {
     return this.#steps.reduce((sum, step) => sum + step[key], 0);
   }
 }

@@ -83,7 +83,7 @@ export const beginning: Position = {
   seconds: 0,
 };
 
-/** The same step among epochs of another length: of a run that goes on with other pictures or larger batches. */
+/** The same step among epochs of another length: of a run that goes on with other images or larger batches. */
 export function rebased(position: Position, stepsPerEpoch: number): Position {
   const { epoch, batch, step } = position;
   if (epoch * stepsPerEpoch + batch === step && batch <= stepsPerEpoch) return position;

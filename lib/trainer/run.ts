@@ -38,7 +38,7 @@ export interface Batches<Sample> {
   batches(epoch: number, fromStep?: number, signal?: AbortSignal): AsyncGenerator<Batch<Sample>>;
 }
 
-/** How a network did on the validation pictures. */
+/** How a network did on the validation images. */
 export interface Judgement<Evaluation> {
   metric: string;
   /** Higher is better; NaN where there is nothing to tell. */
@@ -48,7 +48,7 @@ export interface Judgement<Evaluation> {
   figures: Record<string, number>;
   confusion?: readonly (readonly number[])[];
   evaluation: Evaluation;
-  /** Some of the pictures with what was found, as a PNG; undefined where none are drawn. */
+  /** Some of the images with what was found, as a PNG; undefined where none are drawn. */
   sheet?: () => Promise<Buffer>;
 }
 
@@ -59,7 +59,7 @@ export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
   length: RunLength;
   network: Trainable<Sample, Snapshot>;
   loader: Batches<Sample>;
-  /** null where there are no validation pictures. */
+  /** null where there are no validation images. */
   judge: ((network: Snapshot, signal?: AbortSignal) => Promise<Judgement<Evaluation>>) | null;
   /** Where the final weights go. */
   weights: string;
@@ -194,9 +194,9 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
       total,
       ...rates,
       gradNorm: result.gradNorm,
-      picturesPerSecond: this.#pace.picturesPerSecond,
+      imagesPerSecond: this.#pace.imagesPerSecond,
       secondsLeft: (length.steps - step) * this.#pace.secondsPerStep,
-      pictures: ids,
+      images: ids,
     };
     const sums = Object.entries(result.losses).map(([name, loss]) => [name, (before.sums[name] ?? 0) + loss]);
     await this.#move(

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import type { DatasetItem, LoadedItem } from '../data/types.js';
 
-/** Pixels between the pictures of a sheet. */
+/** Pixels between the images of a sheet. */
 const GAP = 12;
 
 /** So many of the items, evenly spread over their ids; the same ones each time. */
@@ -11,17 +11,17 @@ export function spread(items: readonly DatasetItem[], most: number | null): Data
 }
 
 /** PNGs beside and below one another, row by row. */
-export async function sheetOf(pictures: readonly Buffer[], columns: number): Promise<Buffer> {
-  const sizes = await Promise.all(pictures.map((picture) => sharp(picture).metadata()));
+export async function sheetOf(images: readonly Buffer[], columns: number): Promise<Buffer> {
+  const sizes = await Promise.all(images.map((image) => sharp(image).metadata()));
   const cellWidth = Math.max(...sizes.map(({ width }) => width)) + GAP;
   let top = 0;
   const placed: { input: Buffer; left: number; top: number }[] = [];
-  for (let first = 0; first < pictures.length; first += columns) {
-    const row = pictures.slice(first, first + columns);
+  for (let first = 0; first < images.length; first += columns) {
+    const row = images.slice(first, first + columns);
     placed.push(...row.map((input, i) => ({ input, left: i * cellWidth, top })));
     top += Math.max(...sizes.slice(first, first + columns).map(({ height }) => height)) + GAP;
   }
-  const width = Math.min(columns, pictures.length) * cellWidth - GAP;
+  const width = Math.min(columns, images.length) * cellWidth - GAP;
   return sharp({ create: { width, height: top - GAP, channels: 3, background: '#181b21' } })
     .composite(placed)
     .png()

@@ -56,7 +56,7 @@ export function scalarsOf(line: LogLine): Scalar[] {
         ['rate/lr', line.lr],
         ['rate/momentum', line.momentum],
         ['gradient/norm', line.gradNorm],
-        ['speed/pictures_per_second', line.picturesPerSecond],
+        ['speed/images_per_second', line.imagesPerSecond],
       ];
     case 'epoch':
       return [['epoch/total', line.total], ...losses('epoch', line.losses)];

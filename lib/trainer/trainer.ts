@@ -17,9 +17,9 @@ import { TensorBoard } from './tensorboard.js';
 import { WandbLog } from './wandb.js';
 
 export interface TrainerOptions<Partial> {
-  /** The pictures to train on. */
+  /** The images to train on. */
   data: Dataset;
-  /** The pictures to validate on; without them the last weights are kept. */
+  /** The images to validate on; without them the last weights are kept. */
   validation?: Dataset;
   /** Where the run is kept; made if need be. */
   folder: string;
@@ -67,7 +67,7 @@ export interface Recipe<
   describe(config: Config, data: Dataset): Promise<Network>;
   /** The same of a configuration that has it in full already. */
   complete(config: Config): Network;
-  /** The data set without the pictures that cannot be used, and what is to be known about it. */
+  /** The data set without the images that cannot be used, and what is to be known about it. */
   prepare(data: Dataset, network: Network): { data: Dataset; notices: string[] };
   /** The network with its own weights, and what gives it those of the file it starts from. */
   create(
@@ -132,9 +132,9 @@ export class Trainer<
    * Trains, and tells every step: the run goes on while its events are taken. Ends with an event `stop`; a loop that
    * is left before leaves a checkpoint.
    *
-   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its pictures in the details; RESUME_REFUSED where the
+   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RESUME_REFUSED where the
    *   folder has another run in it, or data or configuration are not those of the run; INVALID_CONFIG, FILE_UNWRITABLE,
-   *   OUT_OF_MEMORY, PACKAGE_MISSING, and what loading pictures and weights throws.
+   *   OUT_OF_MEMORY, PACKAGE_MISSING, and what loading images and weights throws.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     checkKeys('', checkObject('options', options), ['signal']);
@@ -165,7 +165,7 @@ export class Trainer<
     const here = environment();
     if (state) notices.push(...this.#agreement(state, identity, here));
     if (!validation) {
-      notices.push('no validation pictures: the last weights are kept, and no samples are drawn');
+      notices.push('no validation images: the last weights are kept, and no samples are drawn');
     }
 
     const loader = recipe.loader(config, network, data);
@@ -260,7 +260,7 @@ export async function resumption<Partial extends object>(
 
 function checkData(option: string, data: unknown): void {
   if (!(data instanceof Dataset)) throw refuse(option, 'a Dataset', data);
-  if (data.items.length === 0) throw refuse(option, 'a data set with pictures', 'one without');
+  if (data.items.length === 0) throw refuse(option, 'a data set with images', 'one without');
 }
 
 /** Adds a session to environment.json: a run that was resumed elsewhere says so. */

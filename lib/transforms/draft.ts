@@ -1,6 +1,6 @@
 import type { Frame } from './frame.js';
 
-/** Factors of a picture's values: 1 leaves them as they are. Applied in this order, each to values within 0..1. */
+/** Factors of an image's values: 1 leaves them as they are. Applied in this order, each to values within 0..1. */
 export interface Photometric {
   /** Values times this: torchvision's adjust_brightness. */
   brightness: number;
@@ -10,10 +10,10 @@ export interface Photometric {
   gamma: number;
 }
 
-/** A sample as it is being planned: what the transforms so far made of the picture. */
+/** A sample as it is being planned: what the transforms so far made of the image. */
 export interface Draft {
   readonly frame: Frame;
   readonly photometric: readonly Photometric[];
-  /** Value of the pixels past the picture's edge. */
+  /** Value of the pixels past the image's edge. */
   readonly fill: number;
 }

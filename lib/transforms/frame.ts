@@ -6,7 +6,7 @@ export interface FrameSide {
   readonly size: number;
   /** Place in the source where the first pixel begins. */
   readonly origin: number;
-  /** Source pixels a pixel is wide; negative where the frame runs against the source. */
+  /** Source pixels per pixel is wide; negative where the frame runs against the source. */
   readonly step: number;
   /** What is seen of the source, from `first` to below `end`; the frame may reach past it. */
   readonly first: number;
@@ -14,7 +14,7 @@ export interface FrameSide {
 }
 
 /**
- * What a chain of geometric transforms makes of a picture: a rectangle of the source, scaled, flipped and turned by
+ * What a chain of geometric transforms makes of an image: a rectangle of the source, scaled, flipped and turned by
  * quarters, so that any chain is carried out at once and every pixel resampled once. Frames do not change: each
  * transform gives another one.
  */
@@ -24,7 +24,7 @@ export class Frame {
     readonly vertical: FrameSide,
   ) {}
 
-  /** A picture as it is. */
+  /** An image as it is. */
   static of({ width, height }: { width: number; height: number }): Frame {
     const side = (along: 'x' | 'y', size: number) =>
       ({ along, size, origin: 0, step: 1, first: 0, end: size }) as const;

@@ -30,7 +30,7 @@ export const cropAndUpscale = (options: { width: number; height: number; scale: 
 /** Scales by a factor drawn evenly from `min` to `max`, 0.05 to 20. */
 export const scaleJitter = (options: { min: number; max: number }) => make('scale-jitter', options);
 
-/** Pads with the value `fill` (0 to 1, default 0) to at least `width` × `height`, the picture in the middle. */
+/** Pads with the value `fill` (0 to 1, default 0) to at least `width` × `height`, the image in the middle. */
 export const pad = (options: { width: number; height: number; fill?: number }) => make('pad', options);
 
 /**
@@ -47,7 +47,7 @@ export const resize = (options: {
 
 /**
  * Scales so that the shorter side has `minSize` pixels, or as many as leave the longer one `maxSize`: what a network's
- * `resize` does to a picture. Before a crop, with `resizeSamples: false`, cells are as large in training as later.
+ * `resize` does to an image. Before a crop, with `resizeSamples: false`, cells are as large in training as later.
  */
 export const shortSide = (options: { minSize: number; maxSize: number }) => make('short-side', options);
 

@@ -2,7 +2,7 @@ import { integer, object, type Read, type Reader, required } from '../config/sch
 import type { Random } from '../data/random.js';
 import type { Draft } from './draft.js';
 
-/** Pixels a side of a sample may have. */
+/** Pixels per side of a sample may have. */
 export const LONGEST_SIDE = 16_384;
 
 /** A kind of transform: how its JSON is read, with defaults and checks, and what it does to a sample. */

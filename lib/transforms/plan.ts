@@ -10,7 +10,7 @@ import { applyTransform, type Transform } from './transform.js';
 const MOST_PIXELS = 2 ** 26;
 
 /**
- * What a chain of transforms makes of a picture of this size, drawn from `random` alone.
+ * What a chain of transforms makes of an image of this size, drawn from `random` alone.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT where the sample would have more than 2^26 pixels.
  */

@@ -68,7 +68,7 @@ export const shortSideKind = kind(
   },
 );
 
-/** Padded to at least `width` × `height` with the value `fill`, the picture in the middle. */
+/** Padded to at least `width` × `height` with the value `fill`, the image in the middle. */
 export const padKind = kind(
   { kind: literal('pad'), width: side, height: side, fill: number(0, { min: 0, max: 1 }) },
   ({ width, height, fill }, draft) => {

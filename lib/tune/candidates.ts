@@ -4,13 +4,13 @@ import type { NativeCandidates } from '../native/contract.js';
 import { native } from '../native/load.js';
 import type { Cut } from './grid.js';
 
-/** The masks of a picture at one mask threshold. */
+/** The masks of an image at one mask threshold. */
 interface CutMasks {
   masks: Masks;
   areas: Uint32Array;
 }
 
-/** What one pass of a network saw in a picture: cells can be cut from it at any thresholds, without the network. */
+/** What one pass of a network saw in an image: cells can be cut from it at any thresholds, without the network. */
 export class Candidates {
   readonly #found: NativeCandidates;
   readonly #nmsThresholds: readonly number[];

@@ -17,10 +17,10 @@ export interface TuneOptions extends CallOptions {
 /** What came out for one cell type. */
 export interface TunedThresholds {
   thresholds: SegmentThresholds;
-  /** The metric on the pictures given, with the thresholds before and after. */
+  /** The metric on the images given, with the thresholds before and after. */
   before: number;
   after: number;
-  pictures: number;
+  images: number;
   /** Sets of thresholds that were tried. */
   tried: number;
 }
@@ -33,7 +33,7 @@ interface Seen {
 }
 
 /**
- * Finds the thresholds at which a segmenter does best on these pictures. The network runs once a picture; what it saw is
+ * Finds the thresholds at which a segmenter does best on these images. The network runs once an image; what it saw is
  * kept (about 3 KB a candidate of a 28 × 28 mask).
  */
 export async function tuneSegmenter(
@@ -48,20 +48,20 @@ export async function tuneSegmenter(
   for (const [i, item] of items.entries()) {
     onProgress?.({ stage: 'network', fraction: i / items.length });
     const { image, masks, labels } = await item.load(signal);
-    const picture = await decodeImage(image, call);
-    const candidates = await segmenter.candidates(picture, axes.lowestScore, axes.nmsThresholds, {
+    const decoded = await decodeImage(image, call);
+    const candidates = await segmenter.candidates(decoded, axes.lowestScore, axes.nmsThresholds, {
       ...now,
       ...call,
     });
     seen.push({ id: item.id, truth: masks, truthLabels: labels, candidates });
   }
   const score = async (cut: Cut) => {
-    const pictures = [];
+    const scored = [];
     for (const { id, truth, truthLabels, candidates } of seen) {
       const { masks, scores, labels } = await candidates.cells(cut, call);
-      pictures.push({ id, truth, truthLabels, predicted: masks, scores, labels });
+      scored.push({ id, truth, truthLabels, predicted: masks, scores, labels });
     }
-    return metricOf(await evaluate(pictures, call), metric);
+    return metricOf(await evaluate(scored, call), metric);
   };
   let tried = 0;
   const before = await score(axes.at(axes.start));
@@ -75,7 +75,7 @@ export async function tuneSegmenter(
     thresholds: { ...now, ...thresholdsOf(axes.at(found.point)) },
     before,
     after: found.score,
-    pictures: items.length,
+    images: items.length,
     tried: found.tried,
   };
 }

@@ -13,7 +13,7 @@ export function learnerModel(learner: PyObject, file: string): PyObject {
   return model;
 }
 
-/** The loader that `learn.predict` prepares pictures as: the validation set's, or the only one. */
+/** The loader that `learn.predict` prepares images as: the validation set's, or the only one. */
 export function predictionLoader(learner: PyObject): PyObject | undefined {
   const dls = learner.attribute('dls');
   const loaders = dls instanceof PyObject ? itemsOf(dls.attribute('loaders')) : [];

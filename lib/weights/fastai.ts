@@ -8,7 +8,7 @@ import { isTensor, PyGlobal, PyObject, PyTuple, type TensorRef, type Value } fro
 import { TensorReader } from './read-tensor.js';
 import type { FastaiExport, FastaiResize } from './table.js';
 
-/** A mean a channel, and pictures of a few channels. */
+/** A mean a channel, and images of a few channels. */
 const MAX_STATISTICS_BYTES = 1 << 16;
 
 const UNDERSTOOD = new Set(['Resize', 'ToTensor', 'IntToFloatTensor', 'Normalize']);

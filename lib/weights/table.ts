@@ -70,14 +70,14 @@ export interface WeightsFile {
   fastai?: FastaiExport;
 }
 
-/** How fastai brings a picture to its network's size. */
+/** How fastai brings an image to its network's size. */
 export interface FastaiResize {
   height: number;
   width: number;
   method: 'crop' | 'pad' | 'squish';
   /** What fills the border under `pad`: `zeros`, `border` or `reflection`. */
   padMode: string;
-  /** Pillow's filter for pictures: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic. */
+  /** Pillow's filter for images: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic. */
   resample: number;
 }
 
@@ -88,7 +88,7 @@ export interface FastaiExport {
   resize?: FastaiResize;
   /** What 8-bit values are divided by before they are normalised. */
   divisor?: number;
-  /** One value a channel, of pictures in 0 to 1. */
+  /** One value a channel, of images in 0 to 1. */
   normalize?: { mean: number[]; std: number[] };
   /** The function that made the body, such as `torchvision.models.resnet.resnet18`. */
   arch?: string;

@@ -6,10 +6,10 @@
 #include "addon/arrays.h"
 #include "addon/config.h"
 #include "addon/errors.h"
+#include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask.h"
 #include "addon/model.h"
-#include "addon/picture.h"
 #include "addon/read.h"
 #include "addon/segment.h"
 #include "infer/candidates.h"
@@ -35,12 +35,11 @@ Napi::Value find_candidates(const Napi::CallbackInfo& info) {
     const Fields options(info[2], "options");
     return submit<infer::Candidates>(
         env, CallOptions::read(env, info[3]),
-        [model = Handle<LoadedModel>::get(env, info[0]), picture = read_picture(info[1]),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
          intensity = read_intensity(options.value("intensity")),
          detect = read_detect_options(options),
          thresholds = options.numbers("nmsThresholds")](const Poll& poll) {
-          return infer::find_candidates(model->plan(), picture, intensity, detect, thresholds,
-                                        poll);
+          return infer::find_candidates(model->plan(), image, intensity, detect, thresholds, poll);
         },
         to_js);
   });

@@ -4,7 +4,7 @@
 
 namespace cellroute::addon {
 
-/** findCandidates(model, picture, options, call), cutMasks(candidates, height, width, threshold,
+/** findCandidates(model, image, options, call), cutMasks(candidates, height, width, threshold,
  *  call). */
 void register_candidates(Napi::Env env, Napi::Object exports);
 

@@ -6,9 +6,9 @@
 #include "addon/arrays.h"
 #include "addon/config.h"
 #include "addon/errors.h"
+#include "addon/image.h"
 #include "addon/job.h"
 #include "addon/model.h"
-#include "addon/picture.h"
 #include "infer/classify.h"
 
 namespace cellroute::addon {
@@ -27,9 +27,9 @@ Napi::Value classify(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     return submit<infer::Classification>(
         env, CallOptions::read(env, info[3]),
-        [model = Handle<LoadedModel>::get(env, info[0]), picture = read_picture(info[1]),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
          intensity = read_intensity(info[2])](const Poll& poll) {
-          return infer::classify(model->as_classifier(), picture, intensity, poll);
+          return infer::classify(model->as_classifier(), image, intensity, poll);
         },
         to_js);
   });

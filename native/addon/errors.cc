@@ -41,7 +41,7 @@ Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure) {
   } catch (const c10::OutOfMemoryError& error) {
     return with_code(env,
                      std::string(error.what_without_backtrace()) +
-                         "\nSmaller pictures or tiles, a smaller batch, or a precision of 16 bits "
+                         "\nSmaller images or tiles, a smaller batch, or a precision of 16 bits "
                          "need less.",
                      "OUT_OF_MEMORY");
   } catch (const c10::Error& error) {

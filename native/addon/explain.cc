@@ -7,9 +7,9 @@
 #include "addon/classify.h"
 #include "addon/config.h"
 #include "addon/errors.h"
+#include "addon/image.h"
 #include "addon/job.h"
 #include "addon/model.h"
-#include "addon/picture.h"
 #include "addon/read.h"
 #include "infer/classify.h"
 #include "infer/explain.h"
@@ -54,11 +54,11 @@ Napi::Value explain(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     return submit<infer::Explanation>(
         env, CallOptions::read(env, info[4]),
-        [model = Handle<LoadedModel>::get(env, info[0]), picture = read_picture(info[1]),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
          intensity = read_intensity(info[2]), options = read_options(info[3])](const Poll& poll) {
           const auto& network = model->as_classifier();
           // Not in inference mode, whose tensors no gradient can go through.
-          const auto input = infer::prepare(network->config(), picture, intensity);
+          const auto input = infer::prepare(network->config(), image, intensity);
           return infer::explain(network, input, options, poll);
         },
         to_js);

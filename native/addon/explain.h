@@ -4,7 +4,7 @@
 
 namespace cellroute::addon {
 
-/** explain(model, picture, intensity, options, call) and explainTensor(model, data, height, width,
+/** explain(model, image, intensity, options, call) and explainTensor(model, data, height, width,
  *  options, call). */
 void register_explain(Napi::Env env, Napi::Object exports);
 

@@ -61,7 +61,7 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
   const auto [height, width] = read_size(info[1], info[2]);
   const size_t one = size_t{height} * width;
   if (pixels.size() % one != 0) {
-    throw Error("INVALID_ARGUMENT", "The pixels are no whole number of pictures");
+    throw Error("INVALID_ARGUMENT", "The pixels are no whole number of images");
   }
   std::vector<Rle> masks;
   masks.reserve(pixels.size() / one);

@@ -41,45 +41,44 @@ void check_length(size_t length, size_t expected, const char* name) {
                                       " but received " + std::to_string(length));
 }
 
-metrics::Picture read_judged(const Fields& fields) {
-  metrics::Picture picture{.truth = read_masks(fields.object("truth")),
-                           .predicted = read_masks(fields.object("predicted")),
-                           .truth_labels = copied<int32_t>(fields, "truthLabels"),
-                           .labels = copied<int32_t>(fields, "labels"),
-                           .scores = copied<double>(fields, "scores"),
-                           .crowd = copied<uint8_t>(fields, "crowd"),
-                           .truth_boxes = copied<double>(fields, "truthBoxes"),
-                           .boxes = copied<double>(fields, "boxes"),
-                           .truth_areas = copied<double>(fields, "truthAreas"),
-                           .areas = copied<double>(fields, "areas")};
-  const size_t truths = picture.truth.size(), predictions = picture.predicted.size();
-  if (picture.truth.height != picture.predicted.height ||
-      picture.truth.width != picture.predicted.width) {
-    throw Error("INVALID_ARGUMENT", "Masks of different picture sizes cannot be compared");
+metrics::Image read_judged(const Fields& fields) {
+  metrics::Image image{.truth = read_masks(fields.object("truth")),
+                       .predicted = read_masks(fields.object("predicted")),
+                       .truth_labels = copied<int32_t>(fields, "truthLabels"),
+                       .labels = copied<int32_t>(fields, "labels"),
+                       .scores = copied<double>(fields, "scores"),
+                       .crowd = copied<uint8_t>(fields, "crowd"),
+                       .truth_boxes = copied<double>(fields, "truthBoxes"),
+                       .boxes = copied<double>(fields, "boxes"),
+                       .truth_areas = copied<double>(fields, "truthAreas"),
+                       .areas = copied<double>(fields, "areas")};
+  const size_t truths = image.truth.size(), predictions = image.predicted.size();
+  if (image.truth.height != image.predicted.height || image.truth.width != image.predicted.width) {
+    throw Error("INVALID_ARGUMENT", "Masks of different image sizes cannot be compared");
   }
-  check_length(picture.truth_labels.size(), truths, "truthLabels");
-  check_length(picture.labels.size(), predictions, "labels");
-  check_length(picture.scores.size(), predictions, "scores");
+  check_length(image.truth_labels.size(), truths, "truthLabels");
+  check_length(image.labels.size(), predictions, "labels");
+  check_length(image.scores.size(), predictions, "scores");
   const auto check_optional = [](size_t length, size_t expected, const char* name) {
     if (length > 0) check_length(length, expected, name);
   };
-  check_optional(picture.crowd.size(), truths, "crowd");
-  check_optional(picture.truth_boxes.size(), 4 * truths, "truthBoxes");
-  check_optional(picture.boxes.size(), 4 * predictions, "boxes");
-  check_optional(picture.truth_areas.size(), truths, "truthAreas");
-  check_optional(picture.areas.size(), predictions, "areas");
-  return picture;
+  check_optional(image.crowd.size(), truths, "crowd");
+  check_optional(image.truth_boxes.size(), 4 * truths, "truthBoxes");
+  check_optional(image.boxes.size(), 4 * predictions, "boxes");
+  check_optional(image.truth_areas.size(), truths, "truthAreas");
+  check_optional(image.areas.size(), predictions, "areas");
+  return image;
 }
 
-std::vector<std::vector<uint32_t>> read_groups(const Napi::Value& value, size_t pictures) {
+std::vector<std::vector<uint32_t>> read_groups(const Napi::Value& value, size_t images) {
   if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "groups is no array");
   const auto items = value.As<Napi::Array>();
   std::vector<std::vector<uint32_t>> groups;
   for (uint32_t i = 0; i < items.Length(); ++i) {
     const Napi::Value item = items.Get(i);
     const auto group = typed_array<uint32_t>(item, "groups");
-    for (const uint32_t picture : group) {
-      if (picture >= pictures) throw Error("INVALID_ARGUMENT", "groups names no picture");
+    for (const uint32_t image : group) {
+      if (image >= images) throw Error("INVALID_ARGUMENT", "groups names no image");
     }
     groups.emplace_back(group.begin(), group.end());
   }
@@ -107,21 +106,21 @@ Napi::Value to_js(Napi::Env env, const metrics::Summary& summary) {
   return result;
 }
 
-/** A column of a table: one number a picture. */
+/** A column of a table: one number an image. */
 template <typename T, typename Of>
-Napi::Value column(Napi::Env env, const std::vector<metrics::SegmentScores>& pictures, Of of) {
+Napi::Value column(Napi::Env env, const std::vector<metrics::SegmentScores>& images, Of of) {
   std::vector<T> values;
-  values.reserve(pictures.size());
-  for (const auto& picture : pictures) values.push_back(of(picture));
+  values.reserve(images.size());
+  for (const auto& image : images) values.push_back(of(image));
   return to_typed_array(env, values);
 }
 
-Napi::Value pictures_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
+Napi::Value images_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
   using Scores = metrics::SegmentScores;
-  const auto& pictures = evaluation.pictures;
+  const auto& images = evaluation.images;
   auto result = Napi::Object::New(env);
   const auto add = [&]<typename T>(const char* name, T Scores::* member) {
-    result.Set(name, column<T>(env, pictures, [&](const Scores& one) { return one.*member; }));
+    result.Set(name, column<T>(env, images, [&](const Scores& one) { return one.*member; }));
   };
   add("truths", &Scores::truths);
   add("predictions", &Scores::predictions);
@@ -130,10 +129,10 @@ Napi::Value pictures_to_js(Napi::Env env, const metrics::Evaluation& evaluation)
   add("misses", &Scores::misses);
   add("kaggle", &Scores::kaggle);
   add("aji", &Scores::aji);
-  result.Set("pq", to_typed_array(env, evaluation.picture_pq));
+  result.Set("pq", to_typed_array(env, evaluation.image_pq));
   std::vector<double> precision;
-  precision.reserve(pictures.size() * metrics::kThresholds);
-  for (const auto& one : pictures) {
+  precision.reserve(images.size() * metrics::kThresholds);
+  for (const auto& one : images) {
     precision.insert(precision.end(), one.precision.begin(), one.precision.end());
   }
   result.Set("precision", to_typed_array(env, precision));
@@ -142,7 +141,7 @@ Napi::Value pictures_to_js(Napi::Env env, const metrics::Evaluation& evaluation)
 
 Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
   auto result = Napi::Object::New(env);
-  result.Set("pictures", pictures_to_js(env, evaluation));
+  result.Set("images", images_to_js(env, evaluation));
   auto groups = Napi::Array::New(env, evaluation.groups.size());
   for (uint32_t i = 0; i < evaluation.groups.size(); ++i) {
     const auto& group = evaluation.groups[i];
@@ -169,7 +168,7 @@ Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluatio
 }
 
 struct Request {
-  std::vector<metrics::Picture> pictures;
+  std::vector<metrics::Image> images;
   std::vector<std::vector<uint32_t>> groups;
   metrics::Options options;
 };
@@ -178,20 +177,20 @@ Napi::Value evaluate_masks(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const auto call = CallOptions::read(env, info[3]);
-    if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "pictures is no array");
+    if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "images is no array");
     const auto items = info[0].As<Napi::Array>();
     auto request = std::make_shared<Request>();
     for (uint32_t i = 0; i < items.Length(); ++i) {
       const Napi::HandleScope scope(env);
       const Napi::Value item = items.Get(i);
-      request->pictures.push_back(read_judged(Fields(item, "pictures[" + std::to_string(i) + "]")));
+      request->images.push_back(read_judged(Fields(item, "images[" + std::to_string(i) + "]")));
     }
-    request->groups = read_groups(info[1], request->pictures.size());
+    request->groups = read_groups(info[1], request->images.size());
     request->options = read_options(Fields(info[2], "options"), call.threads);
     return submit_beside<metrics::Evaluation>(
         env, call,
         [request](const Poll& poll) {
-          return metrics::evaluate(request->pictures, request->groups, request->options,
+          return metrics::evaluate(request->images, request->groups, request->options,
                                    [&](double fraction) { poll("evaluate", fraction); });
         },
         [](Napi::Env to, metrics::Evaluation& evaluation) {

@@ -71,7 +71,7 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
         module.eval();
         loaded.report = io::load_state(module, io::MappedFile(request.path), request.entries, poll);
         if (!device.is_cpu()) module.to(device);
-        // So that the first picture does not wait for it. A file that did not fit is refused
+        // So that the first image does not wait for it. A file that did not fit is refused
         // anyway.
         if (!loaded.model->mask_rcnn.is_empty() && loaded.report.missing.empty()) {
           const torch::InferenceMode inference;

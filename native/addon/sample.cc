@@ -8,10 +8,10 @@
 #include "addon/arrays.h"
 #include "addon/config.h"
 #include "addon/errors.h"
+#include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask.h"
 #include "addon/mask_batch.h"
-#include "addon/picture.h"
 #include "addon/read.h"
 #include "data/sample.h"
 
@@ -56,11 +56,11 @@ Napi::Value to_js(Napi::Env env, const data::Sample& sample) {
  *  that ends waits for its pool work, and then nothing can be made in it any more. */
 class SampleWorker final : public Napi::AsyncWorker {
  public:
-  SampleWorker(Napi::Env env, io::Picture picture, std::vector<mask::Rle> masks,
-               data::SamplePlan plan, Poll poll)
+  SampleWorker(Napi::Env env, io::Image image, std::vector<mask::Rle> masks, data::SamplePlan plan,
+               Poll poll)
       : AsyncWorker(env, "cellroute.prepareSample"),
         deferred_(Napi::Promise::Deferred::New(env)),
-        picture_(std::move(picture)),
+        image_(std::move(image)),
         masks_(std::move(masks)),
         plan_(std::move(plan)),
         poll_(std::move(poll)) {}
@@ -69,7 +69,7 @@ class SampleWorker final : public Napi::AsyncWorker {
 
   void Execute() override {
     try {
-      sample_ = data::prepare_sample(picture_, mask::views(masks_), plan_, poll_);
+      sample_ = data::prepare_sample(image_, mask::views(masks_), plan_, poll_);
     } catch (...) {
       failure_ = std::current_exception();
     }
@@ -91,7 +91,7 @@ class SampleWorker final : public Napi::AsyncWorker {
 
  private:
   Napi::Promise::Deferred deferred_;
-  io::Picture picture_;
+  io::Image image_;
   std::vector<mask::Rle> masks_;
   data::SamplePlan plan_;
   Poll poll_;
@@ -103,7 +103,7 @@ Napi::Value prepare_sample(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const auto call = CallOptions::read(env, info[3]);
-    auto worker = std::make_unique<SampleWorker>(env, read_picture(info[0]), copy_batch(info[1]),
+    auto worker = std::make_unique<SampleWorker>(env, read_image(info[0]), copy_batch(info[1]),
                                                  read_plan(info[2]), Poll(call.cancel, nullptr));
     const auto promise = worker->promise();
     worker->Queue();

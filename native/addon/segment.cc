@@ -7,10 +7,10 @@
 #include "addon/arrays.h"
 #include "addon/config.h"
 #include "addon/errors.h"
+#include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask.h"
 #include "addon/model.h"
-#include "addon/picture.h"
 #include "addon/read.h"
 #include "infer/segment.h"
 #include "infer/segment_tiles.h"
@@ -19,9 +19,9 @@ namespace cellroute::addon {
 
 namespace {
 
-/** Pictures up to this many pixels in all share a batch: small ones leave cores idle when alone. */
+/** Images up to this many pixels in all share a batch: small ones leave cores idle when alone. */
 constexpr double kBatchPixels = 512.0 * 512.0;
-/** A GPU has more of them: eight pictures of the Sartorius set's size. */
+/** A GPU has more of them: eight images of the Sartorius set's size. */
 constexpr double kGpuBatchPixels = 8 * 704.0 * 520.0;
 
 infer::SegmentOptions read_options(const Napi::Value& value) {
@@ -61,16 +61,16 @@ Napi::Object to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int
 class SegmentJob final : public DeliveredJob {
  public:
   SegmentJob(std::shared_ptr<CancelFlag> cancel, std::shared_ptr<LoadedModel> model,
-             io::Picture picture, infer::SegmentOptions options)
+             io::Image image, infer::SegmentOptions options)
       : DeliveredJob(std::move(cancel)),
         model_(std::move(model)),
-        picture_(std::move(picture)),
+        image_(std::move(image)),
         options_(options) {}
 
   std::string batch_key() const override {
     std::ostringstream key;
     const auto& detect = options_.detect;
-    key << std::hexfloat << model_.get() << ' ' << picture_.width << ' ' << picture_.height << ' '
+    key << std::hexfloat << model_.get() << ' ' << image_.width << ' ' << image_.height << ' '
         << static_cast<int>(options_.intensity.kind) << ' ' << options_.intensity.low << ' '
         << options_.intensity.high << ' ' << detect.score_threshold << ' ' << detect.nms_threshold
         << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
@@ -81,29 +81,29 @@ class SegmentJob final : public DeliveredJob {
   }
 
   double batch_share() const override {
-    return static_cast<double>(picture_.width) * static_cast<double>(picture_.height) /
+    return static_cast<double>(image_.width) * static_cast<double>(image_.height) /
            (model_->device.is_cpu() ? kBatchPixels : kGpuBatchPixels);
   }
 
   void prepare() override {
     if (std::exchange(prepared_, true)) return;
-    ahead_ = infer::send_ahead(picture_, options_.intensity, model_->device);
+    ahead_ = infer::send_ahead(image_, options_.intensity, model_->device);
   }
   void drop_prepared() noexcept override { ahead_.reset(); }
 
   void run(const std::vector<std::shared_ptr<Job>>& batch) override {
     std::vector<SegmentJob*> jobs;
-    std::vector<infer::Input> pictures;
+    std::vector<infer::Input> images;
     for (const auto& job : batch) {
       jobs.push_back(static_cast<SegmentJob*>(job.get()));
-      pictures.push_back({&jobs.back()->picture_, std::move(jobs.back()->ahead_)});
+      images.push_back({&jobs.back()->image_, std::move(jobs.back()->ahead_)});
     }
-    auto found = infer::segment(model_->plan(), std::move(pictures), options_, group_poll(jobs));
+    auto found = infer::segment(model_->plan(), std::move(images), options_, group_poll(jobs));
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
   }
 
   Napi::Value convert(Napi::Env env) override {
-    return to_js(env, cells_, picture_.height, picture_.width);
+    return to_js(env, cells_, image_.height, image_.width);
   }
 
  private:
@@ -127,9 +127,9 @@ class SegmentJob final : public DeliveredJob {
   }
 
   std::shared_ptr<LoadedModel> model_;
-  io::Picture picture_;
+  io::Image image_;
   infer::SegmentOptions options_;
-  std::unique_ptr<cuda::Ahead> ahead_;  // the picture's way to a GPU, where it began early
+  std::unique_ptr<cuda::Ahead> ahead_;  // the image's way to a GPU, where it began early
   bool prepared_ = false;               // or tried in vain
   infer::Cells cells_;
 };
@@ -139,7 +139,7 @@ Napi::Value segment(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[3]);
     auto job = std::make_shared<SegmentJob>(call.cancel, Handle<LoadedModel>::get(env, info[0]),
-                                            read_picture(info[1]), read_options(info[2]));
+                                            read_image(info[1]), read_options(info[2]));
     return DeliveredJob::submit(env, call, std::move(job));
   });
 }
@@ -158,13 +158,13 @@ Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[4]);
-    auto picture = read_picture(info[1]);
-    const int64_t height = picture.height, width = picture.width;
+    auto image = read_image(info[1]);
+    const int64_t height = image.height, width = image.width;
     return submit<infer::TiledCells>(
         env, call,
-        [model = Handle<LoadedModel>::get(env, info[0]), picture = std::move(picture),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = std::move(image),
          options = read_options(info[2]), tiling = read_tiling(info[3])](const Poll& poll) {
-          return infer::segment_tiles(model->plan(), picture, options, tiling, poll);
+          return infer::segment_tiles(model->plan(), image, options, tiling, poll);
         },
         [height, width](Napi::Env env, infer::TiledCells& found) {
           auto result = to_js(env, found.cells, height, width);

@@ -10,7 +10,7 @@ namespace cellroute::addon {
 /** The part of NativeSegmentOptions that the network goes by. */
 model::DetectOptions read_detect_options(const Fields& fields);
 
-/** segment(model, picture, options, call). */
+/** segment(model, image, options, call). */
 void register_segment(Napi::Env env, Napi::Object exports);
 
 }  // namespace cellroute::addon

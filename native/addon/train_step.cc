@@ -46,27 +46,27 @@ const T* data_of(const Fields& sample, const char* name, napi_typedarray_type ty
   return array.Data();
 }
 
-struct PictureSize {
+struct ImageSize {
   int64_t height;
   int64_t width;
 
-  bool operator==(const PictureSize&) const = default;
+  bool operator==(const ImageSize&) const = default;
 };
 
-PictureSize size_of(const Fields& sample) {
+ImageSize size_of(const Fields& sample) {
   const auto [height, width] = read_size(sample.value("height"), sample.value("width"));
   return {.height = height, .width = width};
 }
 
 /** Copies a sample's pixels to [3, height, width]. */
-void copy_pixels(const Fields& sample, PictureSize size, float* to) {
+void copy_pixels(const Fields& sample, ImageSize size, float* to) {
   const int64_t count = 3 * size.height * size.width;
   const auto* from = data_of<float>(sample, "pixels", napi_float32_array, count);
   std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
 }
 
 struct SegmenterBatch {
-  std::vector<torch::Tensor> pictures;
+  std::vector<torch::Tensor> images;
   std::vector<train::Truth> truths;
 };
 
@@ -87,8 +87,8 @@ SegmenterBatch read_segmenter_batch(const Napi::Value& value) {
     const Fields sample(samples.Get(i), path);
     try {
       const auto size = size_of(sample);
-      batch.pictures.push_back(torch::empty({3, size.height, size.width}));
-      copy_pixels(sample, size, batch.pictures.back().data_ptr<float>());
+      batch.images.push_back(torch::empty({3, size.height, size.width}));
+      copy_pixels(sample, size, batch.images.back().data_ptr<float>());
       batch.truths.push_back(read_truth(sample));
     } catch (const Error& error) {
       throw Error(error.code(), path + ": " + error.what(), error.position());
@@ -98,7 +98,7 @@ SegmenterBatch read_segmenter_batch(const Napi::Value& value) {
 }
 
 struct ClassifierBatch {
-  torch::Tensor pictures;
+  torch::Tensor images;
   torch::Tensor labels;
 };
 
@@ -106,15 +106,15 @@ ClassifierBatch read_classifier_batch(const Napi::Value& value) {
   const auto samples = samples_of(value);
   const int64_t count = samples.Length();
   const auto size = size_of(Fields(samples.Get(uint32_t{0}), "samples[0]"));
-  ClassifierBatch batch{.pictures = torch::empty({count, 3, size.height, size.width}),
+  ClassifierBatch batch{.images = torch::empty({count, 3, size.height, size.width}),
                         .labels = torch::empty({count}, torch::kInt64)};
   for (uint32_t i = 0; i < samples.Length(); ++i) {
     const auto path = "samples[" + std::to_string(i) + "]";
     const Fields sample(samples.Get(i), path);
     if (size_of(sample) != size) {
-      throw Error("INVALID_ARGUMENT", path + ": the pictures of a batch are of one size");
+      throw Error("INVALID_ARGUMENT", path + ": the images of a batch are of one size");
     }
-    copy_pixels(sample, size, batch.pictures[i].data_ptr<float>());
+    copy_pixels(sample, size, batch.images[i].data_ptr<float>());
     batch.labels.data_ptr<int64_t>()[i] = sample.integer("label");
   }
   return batch;
@@ -127,7 +127,7 @@ Napi::Value segmenter_step(const Napi::CallbackInfo& info) {
         env, CallOptions::read(env, info[3]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]), batch = read_segmenter_batch(info[1]),
          options = read_step(Fields(info[2], "step"))](const Poll& poll) {
-          return trainer->as_segmenter().step(batch.pictures, batch.truths, options, poll);
+          return trainer->as_segmenter().step(batch.images, batch.truths, options, poll);
         },
         result_to_js);
   });
@@ -140,7 +140,7 @@ Napi::Value classifier_step(const Napi::CallbackInfo& info) {
         env, CallOptions::read(env, info[3]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]), batch = read_classifier_batch(info[1]),
          options = read_step(Fields(info[2], "step"))](const Poll& poll) {
-          return trainer->as_classifier().step(batch.pictures, batch.labels, options, poll);
+          return trainer->as_classifier().step(batch.images, batch.labels, options, poll);
         },
         result_to_js);
   });

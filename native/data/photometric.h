@@ -7,7 +7,7 @@
 
 namespace cellroute::data {
 
-/** Factors of a picture's values; 1 leaves them as they are, any other clamps them to 0..1. */
+/** Factors of an image's values; 1 leaves them as they are, any other clamps them to 0..1. */
 struct Photometric {
   float brightness = 1;  // torchvision's adjust_brightness
   float contrast = 1;    // adjust_contrast

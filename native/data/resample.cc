@@ -5,7 +5,7 @@
 namespace cellroute::data {
 namespace {
 
-/** The taps of all seen pixels of a side, and the picture's pixels they reach. */
+/** The taps of all seen pixels of a side, and the image's pixels they reach. */
 struct Filter {
   explicit Filter(const Axis& axis) {
     for (int64_t i = axis.seen().begin; i < axis.seen().end; ++i) {
@@ -21,7 +21,7 @@ struct Filter {
   Span reach;
 };
 
-/** Along the picture's rows: one value a seen pixel. */
+/** Along the image's rows: one value a seen pixel. */
 void filter_row(const Filter& filter, const std::vector<float>& row, float* out) {
   for (const auto& taps : filter.taps) {
     const float* in = row.data() + (taps.first - filter.reach.begin);
@@ -42,14 +42,14 @@ void filter_column(const Taps& taps, const float* rows, std::vector<float>& out)
 
 }  // namespace
 
-std::vector<float> resample(const io::FloatPicture& picture, int64_t picture_width, const Axis& x,
+std::vector<float> resample(const io::FloatImage& image, int64_t image_width, const Axis& x,
                             const Axis& y, bool transposed, float fill) {
   const int64_t plane = x.size() * y.size();
-  std::vector<float> result(static_cast<size_t>(picture.channels() * plane), fill);
+  std::vector<float> result(static_cast<size_t>(image.channels() * plane), fill);
   const Filter along_x(x), along_y(y);
   if (along_x.taps.empty() || along_y.taps.empty()) return result;
 
-  // Between two pixels of the picture's row, and between two of its column, in the sample.
+  // Between two pixels of the image's row, and between two of its column, in the sample.
   const int64_t next_x = transposed ? y.size() : 1;
   const int64_t next_y = transposed ? 1 : x.size();
   const auto columns = along_x.taps.size();
@@ -57,10 +57,10 @@ std::vector<float> resample(const io::FloatPicture& picture, int64_t picture_wid
   std::vector<float> source(static_cast<size_t>(along_x.reach.end - along_x.reach.begin));
   std::vector<float> filtered(static_cast<size_t>(bottom - top) * columns);
   std::vector<float> row(columns);
-  for (int64_t channel = 0; channel < picture.channels(); ++channel) {
+  for (int64_t channel = 0; channel < image.channels(); ++channel) {
     for (int64_t line = top; line < bottom; ++line) {
-      const int64_t start = line * picture_width;
-      picture.read(channel, start + along_x.reach.begin, start + along_x.reach.end, source.data());
+      const int64_t start = line * image_width;
+      image.read(channel, start + along_x.reach.begin, start + along_x.reach.end, source.data());
       filter_row(along_x, source, filtered.data() + static_cast<size_t>(line - top) * columns);
     }
     float* out = result.data() + channel * plane + x.seen().begin * next_x;

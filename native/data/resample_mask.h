@@ -6,7 +6,7 @@
 namespace cellroute::data {
 
 /** What a sample sees of a mask: each pixel takes the mask's pixel under its centre, and past the
- *  picture there is none. Works on the runs; never throws but RLE_MALFORMED above mask::kMaxRuns.
+ *  image there is none. Works on the runs; never throws but RLE_MALFORMED above mask::kMaxRuns.
  */
 mask::Rle resample_mask(const mask::RleView& mask, const Axis& x, const Axis& y, bool transposed);
 

@@ -11,13 +11,13 @@
 namespace cellroute::data {
 namespace {
 
-void check_masks(std::span<const mask::RleView> masks, const io::Picture& picture) {
+void check_masks(std::span<const mask::RleView> masks, const io::Image& image) {
   for (size_t i = 0; i < masks.size(); ++i) {
-    if (masks[i].height == picture.height && masks[i].width == picture.width) continue;
+    if (masks[i].height == image.height && masks[i].width == image.width) continue;
     throw Error("INVALID_ARGUMENT",
                 "Mask " + std::to_string(i) + " is of " + std::to_string(masks[i].width) + " x " +
-                    std::to_string(masks[i].height) + " pixels, its picture of " +
-                    std::to_string(picture.width) + " x " + std::to_string(picture.height));
+                    std::to_string(masks[i].height) + " pixels, its image of " +
+                    std::to_string(image.width) + " x " + std::to_string(image.height));
   }
 }
 
@@ -31,17 +31,17 @@ void repeat_grey(std::vector<float>& planes) {
 
 }  // namespace
 
-Sample prepare_sample(const io::Picture& picture, std::span<const mask::RleView> masks,
+Sample prepare_sample(const io::Image& image, std::span<const mask::RleView> masks,
                       const SamplePlan& plan, const Poll& poll) {
   poll("pixels", 0.0);
-  const io::FloatPicture floats(picture, plan.intensity);
-  check_masks(masks, picture);
-  const Axis x(plan.x, picture.width), y(plan.y, picture.height);
+  const io::FloatImage floats(image, plan.intensity);
+  check_masks(masks, image);
+  const Axis x(plan.x, image.width), y(plan.y, image.height);
   const Axis& down = plan.transposed ? x : y;
   const Axis& across = plan.transposed ? y : x;
   Sample sample{.height = static_cast<uint32_t>(down.size()),
                 .width = static_cast<uint32_t>(across.size()),
-                .pixels = resample(floats, picture.width, x, y, plan.transposed, plan.fill),
+                .pixels = resample(floats, image.width, x, y, plan.transposed, plan.fill),
                 .masks = {},
                 .kept = {}};
   mask::checked_pixels(sample.height, sample.width);

@@ -144,8 +144,8 @@ void Engine::run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
     }
     return;
   }
-  // One bad picture may not spoil the others: each has its own chance and its own error. So do
-  // pictures that did not fit into memory together.
+  // One bad image may not spoil the others: each has its own chance and its own error. So do
+  // images that did not fit into memory together.
   for (const auto& job : batch) {
     settle(*job, job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
   }

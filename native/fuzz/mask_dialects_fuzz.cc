@@ -34,7 +34,7 @@ static void read_and_write(Read&& read) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Two bytes a side: up to 65,536 by 65,535 pixels, in pictures of every shape.
+  // Two bytes per side: up to 65,536 by 65,535 pixels, in images of every shape.
   if (size < 5) return 0;
   uint16_t sides[2];
   std::memcpy(sides, data, sizeof(sides));

@@ -10,7 +10,7 @@
 using namespace cellroute;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // One byte a side; then the numbers, either as doubles are or, so that most lie near the picture,
+  // One byte a side; then the numbers, either as doubles are or, so that most lie near the image,
   // as quarters of a pixel.
   if (size < 3) return 0;
   const uint32_t height = uint32_t{data[0]} + 1, width = uint32_t{data[1]} + 1;

@@ -102,9 +102,9 @@ torch::Tensor ResNetPlan::run(const Block& block, const torch::Tensor& maps) {
   return block.convs.back().add(inside, shortcut);
 }
 
-std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& pictures,
+std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& images,
                                                   const model::Progress& progress) const {
-  auto maps = torch::max_pool2d(stem_(pictures), 3, 2, 1);
+  auto maps = torch::max_pool2d(stem_(images), 3, 2, 1);
   std::vector<torch::Tensor> outputs;
   for (const auto& blocks : layers_) {
     for (const auto& block : blocks) {

@@ -14,7 +14,7 @@
 namespace cellroute::infer {
 
 /** A convolution and the norm after it: folded into it where the norm is a batch norm; group norm
- *  depends on the picture and runs on its own. */
+ *  depends on the image and runs on its own. */
 class ConvNorm {
  public:
   ConvNorm(const State& state, const std::string& conv, const std::string& norm,
@@ -45,8 +45,8 @@ class ResNetPlan {
   ResNetPlan(const State& state, const std::string& prefix, const model::ResNetConfig& config,
              torch::ScalarType products);
 
-  /** Pictures [N, 3, H, W], channels-last and of the plan's type, give each layer's output. */
-  std::vector<torch::Tensor> operator()(const torch::Tensor& pictures,
+  /** Images [N, 3, H, W], channels-last and of the plan's type, give each layer's output. */
+  std::vector<torch::Tensor> operator()(const torch::Tensor& images,
                                         const model::Progress& progress) const;
 
  private:

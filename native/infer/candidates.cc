@@ -5,12 +5,12 @@
 
 namespace cellroute::infer {
 
-Candidates find_candidates(MaskRcnnPlan& plan, const io::Picture& picture,
+Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,
                            const io::Intensity& intensity, const model::DetectOptions& options,
                            const std::vector<double>& nms_thresholds, const Poll& poll) {
   const torch::InferenceMode inference;
-  const auto found = plan.candidates(io::to_float(picture, intensity, plan.device()), options,
-                                     nms_thresholds, poll);
+  const auto found =
+      plan.candidates(io::to_float(image, intensity, plan.device()), options, nms_thresholds, poll);
   const auto& detections = found.detections;
   return {.boxes = to_vector<float>(detections.boxes, torch::kFloat32),
           .scores = to_vector<float>(detections.scores, torch::kFloat32),

@@ -11,7 +11,7 @@ namespace cellroute::infer {
 
 /** What one pass of the network leaves to be decided by thresholds, by falling score. */
 struct Candidates {
-  std::vector<float> boxes;  // [4 n], x1 y1 x2 y2 in pixels of the picture as it came
+  std::vector<float> boxes;  // [4 n], x1 y1 x2 y2 in pixels of the image as it came
   std::vector<float> scores;
   std::vector<int32_t> labels;
   std::vector<float> probabilities;  // [n, side, side], of the label's class
@@ -19,7 +19,7 @@ struct Candidates {
   std::vector<uint8_t> kept_by;  // [n, NMS thresholds]: whether segment with it keeps this one
 };
 
-Candidates find_candidates(MaskRcnnPlan& plan, const io::Picture& picture,
+Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,
                            const io::Intensity& intensity, const model::DetectOptions& options,
                            const std::vector<double>& nms_thresholds, const Poll& poll);
 

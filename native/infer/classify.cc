@@ -9,32 +9,32 @@ namespace cellroute::infer {
 
 namespace {
 
-io::Picture resized(const io::Picture& picture, const model::ClassifierConfig& config) {
+io::Image resized(const io::Image& image, const model::ClassifierConfig& config) {
   switch (config.resize) {
     case model::ResizeMethod::kCrop:
-      return io::resize_crop(picture, config.resize_height, config.resize_width);
+      return io::resize_crop(image, config.resize_height, config.resize_width);
     case model::ResizeMethod::kSquish:
-      return io::resize(picture, config.resize_height, config.resize_width);
+      return io::resize(image, config.resize_height, config.resize_width);
     case model::ResizeMethod::kNone:
       break;
   }
-  return picture;
+  return image;
 }
 
 }  // namespace
 
-torch::Tensor prepare(const model::ClassifierConfig& config, const io::Picture& picture,
+torch::Tensor prepare(const model::ClassifierConfig& config, const io::Image& image,
                       const io::Intensity& intensity, torch::Device device) {
-  const auto input = io::to_float(resized(picture, config), intensity, device);
+  const auto input = io::to_float(resized(image, config), intensity, device);
   return model::normalize(input, config.normalize).unsqueeze(0);
 }
 
-Classification classify(const model::Classifier& network, const io::Picture& picture,
+Classification classify(const model::Classifier& network, const io::Image& image,
                         const io::Intensity& intensity, const Poll& poll) {
   const torch::InferenceMode inference;
   poll("prepare", 0.0);
   return classify_tensor(
-      network, prepare(network->config(), picture, intensity, model::device_of(*network)), poll);
+      network, prepare(network->config(), image, intensity, model::device_of(*network)), poll);
 }
 
 Classification classify_tensor(const model::Classifier& network, const torch::Tensor& input,

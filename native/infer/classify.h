@@ -16,12 +16,12 @@ struct Classification {
   std::vector<float> probabilities;
 };
 
-/** The network input [1, 3, H, W] a picture becomes. */
-torch::Tensor prepare(const model::ClassifierConfig& config, const io::Picture& picture,
+/** The network input [1, 3, H, W] an image becomes. */
+torch::Tensor prepare(const model::ClassifierConfig& config, const io::Image& image,
                       const io::Intensity& intensity, torch::Device device = torch::kCPU);
 
-/** One picture: resized, scaled and normalised as the network's configuration says. */
-Classification classify(const model::Classifier& network, const io::Picture& picture,
+/** One image: resized, scaled and normalised as the network's configuration says. */
+Classification classify(const model::Classifier& network, const io::Image& image,
                         const io::Intensity& intensity, const Poll& poll);
 
 /** A network input [1, 3, H, W] as it is, already normalised. */

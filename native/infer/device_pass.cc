@@ -26,7 +26,7 @@ void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskR
       pass.anchors = frame.rpn.anchors(predictions, pass.shape.batch);
     }
     pass.found = model::detect_at_once(frame, parts, pass.levels, predictions, pass.anchors,
-                                       pass.shape.picture, pass.shape.options);
+                                       pass.shape.image, pass.shape.options);
   };
   if (!pass.ran || !cuda::graphs_wanted()) {
     // A size that never comes again is not worth a recording; and libraries get ready.
@@ -45,14 +45,14 @@ void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskR
 
 std::vector<model::Detections> DevicePass::detect(const model::MaskRcnnFrame& frame,
                                                   model::MaskRcnnParts& parts,
-                                                  const std::vector<torch::Tensor>& pictures,
+                                                  const std::vector<torch::Tensor>& images,
                                                   const model::DetectOptions& options,
                                                   const Poll& poll) {
   const torch::InferenceMode inference;
   // By powers of two: as many waited as happened to wait, and each count is a recording.
   std::vector<model::Detections> all;
-  for (auto next = pictures.begin(); next != pictures.end();) {
-    const auto left = static_cast<size_t>(pictures.end() - next);
+  for (auto next = images.begin(); next != images.end();) {
+    const auto left = static_cast<size_t>(images.end() - next);
     const auto end = next + static_cast<std::ptrdiff_t>(std::bit_floor(left));
     auto some = detect_some(frame, parts, {next, end}, options, poll);
     std::ranges::move(some, std::back_inserter(all));
@@ -63,12 +63,12 @@ std::vector<model::Detections> DevicePass::detect(const model::MaskRcnnFrame& fr
 
 std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFrame& frame,
                                                        model::MaskRcnnParts& parts,
-                                                       const std::vector<torch::Tensor>& pictures,
+                                                       const std::vector<torch::Tensor>& images,
                                                        const model::DetectOptions& options,
                                                        const Poll& poll) {
-  const auto count = static_cast<int64_t>(pictures.size());
+  const auto count = static_cast<int64_t>(images.size());
   poll("transform", 0);
-  const auto batch = frame.transform.at_once(torch::stack(pictures));
+  const auto batch = frame.transform.at_once(torch::stack(images));
   poll("backbone", 0);
   const Shape shape{
       count, {batch.tensors.size(2), batch.tensors.size(3)}, batch.sizes.front(), options};
@@ -78,7 +78,7 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
     const StageScope stage("network");
     run(pass, frame, parts, batch.tensors);
     {
-      const StageScope next("next pictures");
+      const StageScope next("next images");
       Engine::prepare_waiting();
     }
     counts = pass.found.counts.cpu();
@@ -93,8 +93,8 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
   const auto masks = model::detect_masks(frame, parts, model::roi_levels(frame.config, pass.levels),
                                          found, batch.sizes, poll);
   std::vector<model::Detections> detections;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const model::ImageSize size{pictures[i].size(1), pictures[i].size(2)};
+  for (size_t i = 0; i < images.size(); ++i) {
+    const model::ImageSize size{images[i].size(1), images[i].size(2)};
     // The next replay writes where these lie.
     detections.push_back({model::resize_boxes(found[i].boxes, batch.sizes[i], size),
                           found[i].scores.clone(), found[i].labels.clone(), masks[i],

@@ -12,26 +12,26 @@
 
 namespace cellroute::infer {
 
-/** model::detect for pictures of one size on a GPU: the host waits once, for how many there are,
+/** model::detect for images of one size on a GPU: the host waits once, for how many there are,
  *  before the masks. From a size's second batch on, everything up to there is one CUDA graph.
  *  CELLROUTE_CUDA_GRAPHS=0 in the environment leaves the graphs out. */
 class DevicePass {
  public:
   std::vector<model::Detections> detect(const model::MaskRcnnFrame& frame,
                                         model::MaskRcnnParts& parts,
-                                        const std::vector<torch::Tensor>& pictures,
+                                        const std::vector<torch::Tensor>& images,
                                         const model::DetectOptions& options, const Poll& poll);
 
  private:
   std::vector<model::Detections> detect_some(const model::MaskRcnnFrame& frame,
                                              model::MaskRcnnParts& parts,
-                                             const std::vector<torch::Tensor>& pictures,
+                                             const std::vector<torch::Tensor>& images,
                                              const model::DetectOptions& options, const Poll& poll);
 
   /** All that a recording depends on. */
   struct Shape {
-    int64_t pictures = 0;
-    model::ImageSize batch{}, picture{};
+    int64_t images = 0;
+    model::ImageSize batch{}, image{};
     model::DetectOptions options{};
 
     bool operator==(const Shape&) const = default;

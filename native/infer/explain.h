@@ -17,7 +17,7 @@ enum class ExplainMethod : uint8_t {
   kGradCam,              // Selvaraju et al. 2017
 };
 
-/** What stands for a picture that shows nothing, before normalising. */
+/** What stands for an image that shows nothing, before normalising. */
 enum class Baseline : uint8_t {
   kMean,   // the configuration's mean in every pixel: zeros once normalised
   kBlack,  // zeros

@@ -102,22 +102,21 @@ MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products, 
 torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
 
 std::vector<model::Detections> MaskRcnnPlan::run(const model::MaskRcnnFrame& frame,
-                                                 const std::vector<torch::Tensor>& pictures,
+                                                 const std::vector<torch::Tensor>& images,
                                                  const model::DetectOptions& options,
                                                  const Poll& poll) {
-  const bool equal = std::ranges::all_of(pictures, [&](const torch::Tensor& picture) {
-    return picture.sizes() == pictures.front().sizes();
-  });
+  const bool equal = std::ranges::all_of(
+      images, [&](const torch::Tensor& image) { return image.sizes() == images.front().sizes(); });
   if (device().is_cuda() && equal) {
-    return device_pass_.detect(frame, *this, pictures, options, poll);
+    return device_pass_.detect(frame, *this, images, options, poll);
   }
-  return model::detect(frame, *this, pictures, options, poll);
+  return model::detect(frame, *this, images, options, poll);
 }
 
-std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& pictures,
+std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& images,
                                                     const model::DetectOptions& options,
                                                     const Poll& poll) {
-  return run(network_->frame(), pictures, options, poll);
+  return run(network_->frame(), images, options, poll);
 }
 
 model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
@@ -129,20 +128,20 @@ model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
   return std::move(found.front());
 }
 
-model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& picture,
+model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& image,
                                            const model::DetectOptions& options,
                                            const std::vector<double>& nms_thresholds,
                                            const Poll& poll) {
-  return model::candidates(network_->frame(), *this, picture, options, nms_thresholds, poll);
+  return model::candidates(network_->frame(), *this, image, options, nms_thresholds, poll);
 }
 
-std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& pictures,
+std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& images,
                                                  const model::Progress& progress) {
   std::vector<torch::Tensor> returned;
   {
     const StageScope stage("backbone");
-    const auto layers = body_(pictures.to(type_of_maps(products_), /*non_blocking=*/false,
-                                          /*copy=*/false, at::MemoryFormat::ChannelsLast),
+    const auto layers = body_(images.to(type_of_maps(products_), /*non_blocking=*/false,
+                                        /*copy=*/false, at::MemoryFormat::ChannelsLast),
                               progress);
     for (const int64_t layer : network_->config().returned_layers) {
       returned.push_back(layers.at(layer - 1));
@@ -167,10 +166,10 @@ model::RpnPredictions MaskRcnnPlan::propose(const std::vector<torch::Tensor>& le
 
 model::BoxPredictions MaskRcnnPlan::predict_boxes(const std::vector<torch::Tensor>& levels,
                                                   const torch::Tensor& rois,
-                                                  const std::vector<model::ImageSize>& pictures) {
+                                                  const std::vector<model::ImageSize>& images) {
   const auto& config = network_->config();
   const auto pooled = model::multi_scale_roi_align_channels_last(
-      levels, rois, pictures, config.box.output_size, config.box.sampling_ratio);
+      levels, rois, images, config.box.output_size, config.box.sampling_ratio);
   const auto features = fc7_(hidden_of(pooled));
   const auto both =
       torch::linear(features.to(torch::kFloat32), box_predictor_.weight, box_predictor_.bias);
@@ -189,10 +188,10 @@ torch::Tensor MaskRcnnPlan::hidden_of(const torch::Tensor& pooled) const {
 
 torch::Tensor MaskRcnnPlan::predict_masks(const std::vector<torch::Tensor>& levels,
                                           const torch::Tensor& rois, const torch::Tensor& labels,
-                                          const std::vector<model::ImageSize>& pictures) {
+                                          const std::vector<model::ImageSize>& images) {
   const auto& config = network_->config();
   const int64_t count = rois.size(0), side = config.mask.output_size;
-  auto maps = model::multi_scale_roi_align_channels_last(levels, rois, pictures, side,
+  auto maps = model::multi_scale_roi_align_channels_last(levels, rois, images, side,
                                                          config.mask.sampling_ratio);
   for (const auto& conv : mask_convs_) maps = conv(maps);
   const auto pixels = mask_upscale_(rows(maps)).view({-1, config.mask.hidden});

@@ -27,36 +27,36 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
    * Keeps the network, and reads its weights now, on the device where they lie. */
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products);
 
-  std::vector<model::Detections> detect(const std::vector<torch::Tensor>& pictures,
+  std::vector<model::Detections> detect(const std::vector<torch::Tensor>& images,
                                         const model::DetectOptions& options, const Poll& poll);
 
-  /** The same for one picture that is as large as the network should see it. */
+  /** The same for one image that is as large as the network should see it. */
   model::Detections detect_as_resized(const torch::Tensor& input,
                                       const model::DetectOptions& options, const Poll& poll);
 
   const model::MaskRcnnConfig& config() const { return network_->config(); }
 
-  model::Candidates candidates(const torch::Tensor& picture, const model::DetectOptions& options,
+  model::Candidates candidates(const torch::Tensor& image, const model::DetectOptions& options,
                                const std::vector<double>& nms_thresholds, const Poll& poll);
 
-  /** Where its network lies, and its pictures must. */
+  /** Where its network lies, and its images must. */
   torch::Device device() const;
 
-  std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
+  std::vector<torch::Tensor> pyramid(const torch::Tensor& images,
                                      const model::Progress& progress) override;
   model::RpnPredictions propose(const std::vector<torch::Tensor>& levels) override;
   model::BoxPredictions predict_boxes(const std::vector<torch::Tensor>& levels,
                                       const torch::Tensor& rois,
-                                      const std::vector<model::ImageSize>& pictures) override;
+                                      const std::vector<model::ImageSize>& images) override;
   torch::Tensor predict_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
                               const torch::Tensor& labels,
-                              const std::vector<model::ImageSize>& pictures) override;
+                              const std::vector<model::ImageSize>& images) override;
 
  private:
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products, const State& state);
 
   std::vector<model::Detections> run(const model::MaskRcnnFrame& frame,
-                                     const std::vector<torch::Tensor>& pictures,
+                                     const std::vector<torch::Tensor>& images,
                                      const model::DetectOptions& options, const Poll& poll);
 
   /** fc6 of pooled features [K, C, S, S], channels-last. */

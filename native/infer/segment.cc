@@ -11,18 +11,18 @@ namespace cellroute::infer {
 
 namespace {
 
-std::vector<torch::Tensor> to_float(const std::vector<Input>& pictures,
+std::vector<torch::Tensor> to_float(const std::vector<Input>& images,
                                     const io::Intensity& intensity, torch::Device device) {
   const StageScope stage("intensity");
   std::vector<torch::Tensor> values;
-  values.reserve(pictures.size());
-  for (const auto& [picture, ahead] : pictures) {
-    values.push_back(ahead ? ahead->get() : io::to_float(*picture, intensity, device));
+  values.reserve(images.size());
+  for (const auto& [image, ahead] : images) {
+    values.push_back(ahead ? ahead->get() : io::to_float(*image, intensity, device));
   }
   return values;
 }
 
-/** `values` of all pictures, one after the other. */
+/** `values` of all images, one after the other. */
 template <typename Value>
 std::vector<Value> taken(const std::vector<Value>& values, size_t begin, size_t count) {
   const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
@@ -37,8 +37,8 @@ torch::Tensor joined(const std::vector<model::Detections>& found,
   return parts.size() == 1 ? parts.front() : torch::cat(parts);
 }
 
-/** The cells of pictures of one size. What lies on a GPU is fetched once for all. */
-std::vector<Cells> finish(const std::vector<model::Detections>& found, const io::Picture& first,
+/** The cells of images of one size. What lies on a GPU is fetched once for all. */
+std::vector<Cells> finish(const std::vector<model::Detections>& found, const io::Image& first,
                           const SegmentOptions& options) {
   const auto all_boxes = joined(found, &model::Detections::boxes);
   auto masks = ops::paste_masks(joined(found, &model::Detections::mask_probabilities), all_boxes,
@@ -69,23 +69,23 @@ std::vector<Cells> finish(const std::vector<model::Detections>& found, const io:
 
 }  // namespace
 
-std::unique_ptr<cuda::Ahead> send_ahead(const io::Picture& picture, const io::Intensity& intensity,
+std::unique_ptr<cuda::Ahead> send_ahead(const io::Image& image, const io::Intensity& intensity,
                                         torch::Device device) {
   return cuda::Ahead::start([&] {
     const torch::InferenceMode inference;
-    return io::to_float(picture, intensity, device);
+    return io::to_float(image, intensity, device);
   });
 }
 
-std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> pictures,
+std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> images,
                            const SegmentOptions& options, const Poll& poll) {
   const torch::InferenceMode inference;
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);
   const auto found =
-      plan.detect(to_float(pictures, options.intensity, plan.device()), options.detect, poll);
-  const auto& first = *pictures.front().picture;
-  pictures.clear();  // and the values that were sent ahead: nothing reads them from here on
+      plan.detect(to_float(images, options.intensity, plan.device()), options.detect, poll);
+  const auto& first = *images.front().image;
+  images.clear();  // and the values that were sent ahead: nothing reads them from here on
   poll("masks", 0.9);
   auto result = finish(found, first, options);
   for (auto& cells : result) cells.profile = profile;

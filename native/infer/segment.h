@@ -21,25 +21,26 @@ struct SegmentOptions {
   double mask_threshold = 0.5;
   /** Pixels; smaller masks are dropped. */
   uint32_t min_area = 0;
-  /** Share of its pixels a cell may lose to better ones before it is dropped; none leaves overlaps.
+  /** Share of its pixels per cell may lose to better ones before it is dropped; none leaves
+   * overlaps.
    */
   std::optional<double> max_lost;
   /** Whether the cells come with the seconds that each stage took. */
   bool profile = false;
 };
 
-/** Sends a picture's values to the GPU while that computes something else. */
-std::unique_ptr<cuda::Ahead> send_ahead(const io::Picture& picture, const io::Intensity& intensity,
+/** Sends an image's values to the GPU while that computes something else. */
+std::unique_ptr<cuda::Ahead> send_ahead(const io::Image& image, const io::Intensity& intensity,
                                         torch::Device device);
 
 struct Input {
-  const io::Picture* picture;
-  /** The picture's values where they were sent ahead, else null. */
+  const io::Image* image;
+  /** The image's values where they were sent ahead, else null. */
   std::unique_ptr<cuda::Ahead> ahead{};
 };
 
-/** Pictures of one size to their cells: intensities, network, paste to runs, overlaps. */
-std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> pictures,
+/** Images of one size to their cells: intensities, network, paste to runs, overlaps. */
+std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> images,
                            const SegmentOptions& options, const Poll& poll);
 
 }  // namespace cellroute::infer

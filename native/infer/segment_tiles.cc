@@ -34,7 +34,7 @@ int64_t stride_of(const model::MaskRcnnConfig& config) {
   return config.extra_level ? 2 * last : last;
 }
 
-/** One side of the picture: its tiles, and the picture's pixels a pixel of the network's input. */
+/** One side of the image: its tiles, and the image's pixels per pixel of the network's input. */
 struct Axis {
   int64_t length;
   double ratio;
@@ -61,7 +61,7 @@ struct Axis {
            window_begin(tile);
   }
 
-  /** Whether begin..end, from the tile's own first pixel on, reaches a border within the picture.
+  /** Whether begin..end, from the tile's own first pixel on, reaches a border within the image.
    */
   bool cut(const TileSide& tile, float begin, float end) const {
     return (tile.begin > 0 && begin < kAtBorder) ||
@@ -77,7 +77,7 @@ struct Axis {
     return static_cast<size_t>(at - tiles.begin());
   }
 
-  float in_picture(const TileSide& tile, float at) const {
+  float in_image(const TileSide& tile, float at) const {
     return (at + static_cast<float>(tile.begin)) * static_cast<float>(ratio);
   }
 };
@@ -90,7 +90,7 @@ struct Tile {
   uint32_t index;
 
   io::Window window() const { return {x.begin, y.begin, x.end - x.begin, y.end - y.begin}; }
-  mask::Box in_picture() const {
+  mask::Box in_image() const {
     return {across.window_begin(x), down.window_begin(y), across.window_size(x),
             down.window_size(y)};
   }
@@ -98,21 +98,21 @@ struct Tile {
 
 /** Adds what was found in a tile. */
 void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, const Tile& tile,
-                   const io::Picture& picture, double mask_threshold) {
+                   const io::Image& image, double mask_threshold) {
   const auto& [across, x, down, y, index] = tile;
   const auto inside = to_vector<float>(found.boxes, torch::kFloat32);
   const auto scores = to_vector<float>(found.scores, torch::kFloat32);
   const auto labels = to_vector<int32_t>(found.labels, torch::kInt32);
   auto boxes = inside;
   for (size_t i = 0; i < boxes.size(); i += 2) {
-    boxes[i] = across.in_picture(x, boxes[i]);
-    boxes[i + 1] = down.in_picture(y, boxes[i + 1]);
+    boxes[i] = across.in_image(x, boxes[i]);
+    boxes[i + 1] = down.in_image(y, boxes[i + 1]);
   }
   const auto view = torch::from_blob(
       boxes.data(), {static_cast<int64_t>(scores.size()), int64_t{4}}, torch::kFloat32);
   auto masks =
       ops::paste_masks(found.mask_probabilities, view.to(found.mask_probabilities.device()),
-                       picture.height, picture.width, mask_threshold);
+                       image.height, image.width, mask_threshold);
   for (size_t i = 0; i < scores.size(); ++i) {
     const float* box = &inside[4 * i];
     const float* placed = &boxes[4 * i];
@@ -128,10 +128,10 @@ void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, 
   }
 }
 
-torch::Tensor input_of(const Tile& tile, const io::FloatPicture& values, const io::Picture& picture,
+torch::Tensor input_of(const Tile& tile, const io::FloatImage& values, const io::Image& image,
                        torch::Device device) {
   const StageScope stage("intensity");
-  return io::read_window(values, picture, tile.down.length, tile.across.length, tile.window())
+  return io::read_window(values, image, tile.down.length, tile.across.length, tile.window())
       .to(device);
 }
 
@@ -171,15 +171,15 @@ bool crosses(const std::vector<float>& seams, float begin, float end) {
 
 }  // namespace
 
-TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
-                         const SegmentOptions& options, const Tiling& tiling, const Poll& poll) {
+TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
+                         const Tiling& tiling, const Poll& poll) {
   const torch::InferenceMode inference;
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);
   poll("intensities", 0);
-  const io::FloatPicture values(picture, options.intensity);
+  const io::FloatImage values(image, options.intensity);
   const int64_t stride = stride_of(plan.config());
-  const Axis across(picture.width, tiling, stride), down(picture.height, tiling, stride);
+  const Axis across(image.width, tiling, stride), down(image.height, tiling, stride);
   const size_t count = across.tiles.size() * down.tiles.size();
   std::vector<Sighting> seen;
   std::vector<mask::Box> windows;
@@ -188,10 +188,10 @@ TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Picture& picture,
     for (const auto& x : across.tiles) {
       const Tile tile{across, x, down, y, static_cast<uint32_t>(windows.size())};
       const auto poll_tile = poll_of_tile(poll, windows.size(), count);
-      const auto input = input_of(tile, values, picture, plan.device());
+      const auto input = input_of(tile, values, image, plan.device());
       const auto found = plan.detect_as_resized(input, options.detect, poll_tile);
-      add_sightings(seen, found, tile, picture, options.mask_threshold);
-      windows.push_back(tile.in_picture());
+      add_sightings(seen, found, tile, image, options.mask_threshold);
+      windows.push_back(tile.in_image());
       detections_capped |= found.detections_capped;
       proposals_capped |= found.proposals_capped;
     }

@@ -14,33 +14,33 @@ namespace {
 constexpr float kEps = 1e-6F;
 
 template <typename T>
-T element(const Picture& picture, int64_t index) {
+T element(const Image& image, int64_t index) {
   T value;
-  std::memcpy(&value, picture.bytes.data() + static_cast<size_t>(index) * sizeof(T), sizeof(T));
+  std::memcpy(&value, image.bytes.data() + static_cast<size_t>(index) * sizeof(T), sizeof(T));
   return value;
 }
 
 /** Channels but the alpha. */
-int64_t colours(const Picture& picture) { return picture.channels <= 2 ? 1 : 3; }
+int64_t colours(const Image& image) { return image.channels <= 2 ? 1 : 3; }
 
 /** Calls visit(value, position) for every value that is not alpha. */
 template <typename T, typename Visit>
-void for_each_colour(const Picture& picture, Visit visit) {
-  const int64_t pixels = picture.width * picture.height;
+void for_each_colour(const Image& image, Visit visit) {
+  const int64_t pixels = image.width * image.height;
   for (int64_t p = 0; p < pixels; ++p) {
-    for (int64_t c = 0; c < colours(picture); ++c) {
-      visit(element<T>(picture, p * picture.channels + c), p);
+    for (int64_t c = 0; c < colours(image); ++c) {
+      visit(element<T>(image, p * image.channels + c), p);
     }
   }
 }
 
-/** The values of a picture in rising order, asked by rank. */
+/** The values of an image in rising order, asked by rank. */
 class Histogram {
  public:
   template <typename T>
-  explicit Histogram(const Picture& picture, T /*type*/)
+  explicit Histogram(const Image& image, T /*type*/)
       : counts_(size_t{std::numeric_limits<T>::max()} + 1) {
-    for_each_colour<T>(picture, [&](T value, int64_t) { ++counts_[value]; });
+    for_each_colour<T>(image, [&](T value, int64_t) { ++counts_[value]; });
   }
 
   double at(int64_t rank) {
@@ -55,9 +55,9 @@ class Histogram {
 
 class FloatValues {
  public:
-  explicit FloatValues(const Picture& picture) {
-    values_.reserve(static_cast<size_t>(picture.width * picture.height * colours(picture)));
-    for_each_colour<float>(picture, [&](float value, int64_t) { values_.push_back(value); });
+  explicit FloatValues(const Image& image) {
+    values_.reserve(static_cast<size_t>(image.width * image.height * colours(image)));
+    for_each_colour<float>(image, [&](float value, int64_t) { values_.push_back(value); });
   }
 
   double at(int64_t rank) {
@@ -80,9 +80,8 @@ double percentile(Values& values, int64_t count, double q) {
 }
 
 template <typename Values>
-Scale scale_of(Values values, const Picture& picture, const Intensity& intensity,
-               double type_range) {
-  const int64_t count = picture.width * picture.height * colours(picture);
+Scale scale_of(Values values, const Image& image, const Intensity& intensity, double type_range) {
+  const int64_t count = image.width * image.height * colours(image);
   const bool min_max = intensity.kind == Intensity::Kind::kMinMax;
   const double low = min_max ? values.at(0) : percentile(values, count, intensity.low);
   const double high = min_max ? values.at(count - 1) : percentile(values, count, intensity.high);
@@ -90,30 +89,30 @@ Scale scale_of(Values values, const Picture& picture, const Intensity& intensity
   const auto to = static_cast<float>(high / type_range);
   const Scale scale{.low = from, .high = to, .width = to - from + kEps};
   if (!std::isfinite(scale.width)) {
-    throw Error("IMAGE_UNSUPPORTED", "The picture's values span more than float32 can hold");
+    throw Error("IMAGE_UNSUPPORTED", "The image's values span more than float32 can hold");
   }
   return scale;
 }
 
-/** As many values as the type has are worked out, whatever the size of the picture. */
+/** As many values as the type has are worked out, whatever the size of the image. */
 template <typename T>
-std::vector<float> integer_table(const Picture& picture, const Intensity& intensity) {
+std::vector<float> integer_table(const Image& image, const Intensity& intensity) {
   constexpr auto kLargest = std::numeric_limits<T>::max();
   std::vector<float> table(size_t{kLargest} + 1);
   for (size_t v = 0; v < table.size(); ++v) table[v] = static_cast<float>(v) / float{kLargest};
   if (intensity.kind != Intensity::Kind::kTypeRange) {
-    const Scale scale = scale_of(Histogram(picture, T{}), picture, intensity, kLargest);
+    const Scale scale = scale_of(Histogram(image, T{}), image, intensity, kLargest);
     for (float& value : table) value = scale(value);
   }
   return table;
 }
 
-void check_finite(const Picture& picture) {
-  for_each_colour<float>(picture, [&](float value, int64_t p) {
+void check_finite(const Image& image) {
+  for_each_colour<float>(image, [&](float value, int64_t p) {
     if (std::isfinite(value)) return;
-    throw Error("IMAGE_UNSUPPORTED", "The picture's value at column " +
-                                         std::to_string(p % picture.width) + ", row " +
-                                         std::to_string(p / picture.width) + " is " +
+    throw Error("IMAGE_UNSUPPORTED", "The image's value at column " +
+                                         std::to_string(p % image.width) + ", row " +
+                                         std::to_string(p / image.width) + " is " +
                                          (std::isnan(value) ? "NaN" : "infinite"));
   });
 }
@@ -122,40 +121,39 @@ void check_finite(const Picture& picture) {
 
 float Scale::operator()(float value) const { return (std::clamp(value, low, high) - low) / width; }
 
-FloatPicture::FloatPicture(const Picture& picture, const Intensity& intensity)
-    : picture_(&picture) {
-  check(picture);
-  switch (picture.type) {
-    case Picture::Type::kU8:
-      table_ = integer_table<uint8_t>(picture, intensity);
+FloatImage::FloatImage(const Image& image, const Intensity& intensity) : image_(&image) {
+  check(image);
+  switch (image.type) {
+    case Image::Type::kU8:
+      table_ = integer_table<uint8_t>(image, intensity);
       return;
-    case Picture::Type::kU16:
-      table_ = integer_table<uint16_t>(picture, intensity);
+    case Image::Type::kU16:
+      table_ = integer_table<uint16_t>(image, intensity);
       return;
-    case Picture::Type::kF32:
-      check_finite(picture);
+    case Image::Type::kF32:
+      check_finite(image);
       if (intensity.kind != Intensity::Kind::kTypeRange) {
-        scale_ = scale_of(FloatValues(picture), picture, intensity, 1.0);
+        scale_ = scale_of(FloatValues(image), image, intensity, 1.0);
       }
       return;
   }
   throw Error("INVALID_ARGUMENT", "Unknown type of pixel values");
 }
 
-int64_t FloatPicture::channels() const { return colours(*picture_); }
+int64_t FloatImage::channels() const { return colours(*image_); }
 
-void FloatPicture::read(int64_t channel, int64_t begin, int64_t end, float* values) const {
+void FloatImage::read(int64_t channel, int64_t begin, int64_t end, float* values) const {
   const auto read = [&]<typename T>(T, auto map) {
     for (int64_t p = begin; p < end; ++p) {
-      *values++ = map(element<T>(*picture_, p * picture_->channels + channel));
+      *values++ = map(element<T>(*image_, p * image_->channels + channel));
     }
   };
-  switch (picture_->type) {
-    case Picture::Type::kU8:
+  switch (image_->type) {
+    case Image::Type::kU8:
       return read(uint8_t{}, [this](uint8_t value) { return table_[value]; });
-    case Picture::Type::kU16:
+    case Image::Type::kU16:
       return read(uint16_t{}, [this](uint16_t value) { return table_[value]; });
-    case Picture::Type::kF32:
+    case Image::Type::kF32:
       if (scale_) return read(float{}, *scale_);
       return read(float{}, [](float value) { return value; });
   }

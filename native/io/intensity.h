@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "io/picture.h"
+#include "io/image.h"
 
 namespace cellroute::io {
 
@@ -12,7 +12,7 @@ namespace cellroute::io {
 struct Intensity {
   enum class Kind : uint8_t {
     kTypeRange,   // 8 bits / 255, 16 bits / 65535, floats as they are: torchvision's
-    kMinMax,      // then (x - min) / (max - min + 1e-6) over the picture, its channels together
+    kMinMax,      // then (x - min) / (max - min + 1e-6) over the image, its channels together
     kPercentile,  // the same from the low-th to the high-th percentile, clipped to these
   };
 
@@ -30,12 +30,12 @@ struct Scale {
   float operator()(float value) const;
 };
 
-/** A picture's values as the network sees them. The picture outlives it. */
-class FloatPicture {
+/** An image's values as the network sees them. The image outlives it. */
+class FloatImage {
  public:
-  /** Looks at the whole picture. Throws INVALID_ARGUMENT for what is none, IMAGE_UNSUPPORTED for a
+  /** Looks at the whole image. Throws INVALID_ARGUMENT for what is none, IMAGE_UNSUPPORTED for a
    *  value that is not finite and for a range that float32 cannot hold. */
-  FloatPicture(const Picture& picture, const Intensity& intensity);
+  FloatImage(const Image& image, const Intensity& intensity);
 
   /** 1 for grey, 3 for RGB: alpha is none. */
   int64_t channels() const;
@@ -47,7 +47,7 @@ class FloatPicture {
   void read(int64_t channel, int64_t begin, int64_t end, float* values) const;
 
  private:
-  const Picture* picture_;
+  const Image* image_;
   std::vector<float> table_;    // of every value an integer type has
   std::optional<Scale> scale_;  // of floats; nothing leaves them as they are
 };

@@ -13,11 +13,11 @@ namespace {
 
 /** The values go up as they are, and are looked up there: a quarter of the bytes or half of them,
  *  and no work for the host. */
-torch::Tensor looked_up(const Picture& picture, const FloatPicture& floats, torch::Device device) {
-  const auto type = picture.type == Picture::Type::kU8 ? torch::kUInt8 : torch::kUInt16;
-  const auto staged = torch::empty({picture.height, picture.width, picture.channels},
+torch::Tensor looked_up(const Image& image, const FloatImage& floats, torch::Device device) {
+  const auto type = image.type == Image::Type::kU8 ? torch::kUInt8 : torch::kUInt16;
+  const auto staged = torch::empty({image.height, image.width, image.channels},
                                    torch::dtype(type).pinned_memory(true));
-  std::memcpy(staged.mutable_data_ptr(), picture.bytes.data(), picture.bytes.size());
+  std::memcpy(staged.mutable_data_ptr(), image.bytes.data(), image.bytes.size());
   const auto values = staged.to(device, /*non_blocking=*/true)
                           .narrow(2, 0, floats.channels())
                           .permute({2, 0, 1})
@@ -32,15 +32,15 @@ torch::Tensor looked_up(const Picture& picture, const FloatPicture& floats, torc
 
 }  // namespace
 
-torch::Tensor to_float(const Picture& picture, const Intensity& intensity, torch::Device device) {
-  const FloatPicture floats(picture, intensity);
+torch::Tensor to_float(const Image& image, const Intensity& intensity, torch::Device device) {
+  const FloatImage floats(image, intensity);
   if (device.is_cuda() && !floats.table().empty()) {
-    const auto channels = looked_up(picture, floats, device);
-    return channels.expand({3, picture.height, picture.width}).contiguous();
+    const auto channels = looked_up(image, floats, device);
+    return channels.expand({3, image.height, image.width}).contiguous();
   }
-  auto result = torch::empty({3, picture.height, picture.width},
+  auto result = torch::empty({3, image.height, image.width},
                              torch::dtype(torch::kFloat32).pinned_memory(device.is_cuda()));
-  const int64_t plane = picture.width * picture.height;
+  const int64_t plane = image.width * image.height;
   auto* out = result.mutable_data_ptr<float>();
   parallel_for(0, plane, at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
     for (int64_t c = 0; c < 3; ++c) {

@@ -2,15 +2,15 @@
 
 #include <torch/torch.h>
 
+#include "io/image.h"
 #include "io/intensity.h"
-#include "io/picture.h"
 
 namespace cellroute::io {
 
-/** A picture as [3, H, W] float32: alpha is dropped, grey repeated. On a GPU's owner thread it gets
+/** An image as [3, H, W] float32: alpha is dropped, grey repeated. On a GPU's owner thread it gets
  *  there by pinned memory, while the host goes on. Throws IMAGE_UNSUPPORTED for a value that is not
  *  finite and for a range that float32 cannot hold. */
-torch::Tensor to_float(const Picture& picture, const Intensity& intensity,
+torch::Tensor to_float(const Image& image, const Intensity& intensity,
                        torch::Device device = torch::kCPU);
 
 }  // namespace cellroute::io

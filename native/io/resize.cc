@@ -12,7 +12,7 @@
 namespace cellroute::io {
 namespace {
 
-// Pillow's arithmetic: the picture is resized along the rows, rounded to its type, and then along
+// Pillow's arithmetic: the image is resized along the rows, rounded to its type, and then along
 // the columns; sums of bytes are of weights in fixed point, sums of floats in double.
 struct ByteSum {
   using Value = uint8_t;
@@ -96,25 +96,24 @@ std::vector<typename Kind::Value> pass(const std::vector<typename Kind::Value>& 
 
 template <typename Kind>
 std::vector<typename Kind::Value> resize_values(const std::vector<typename Kind::Value>& values,
-                                                const Picture& picture, int64_t height,
-                                                int64_t width) {
+                                                const Image& image, int64_t height, int64_t width) {
   const auto rows = [&](const auto& source, int64_t source_height) {
-    return pass<Kind>(source, source_height, picture.width, width, picture.channels);
+    return pass<Kind>(source, source_height, image.width, width, image.channels);
   };
   const auto columns = [&](const auto& source, int64_t source_width) {
-    return pass<Kind>(source, 1, picture.height, height, source_width * picture.channels);
+    return pass<Kind>(source, 1, image.height, height, source_width * image.channels);
   };
   // Pillow 13's order; version 11 began with the rows always.
   const bool columns_first =
-      height < picture.height && picture.height - height > 2 * (picture.width - width);
-  if (columns_first) return rows(columns(values, picture.width), height);
-  return columns(rows(values, picture.height), width);
+      height < image.height && image.height - height > 2 * (image.width - width);
+  if (columns_first) return rows(columns(values, image.width), height);
+  return columns(rows(values, image.height), width);
 }
 
 template <typename T>
-std::vector<T> values_of(const Picture& picture) {
-  std::vector<T> values(picture.bytes.size() / sizeof(T));
-  std::memcpy(values.data(), picture.bytes.data(), picture.bytes.size());
+std::vector<T> values_of(const Image& image) {
+  std::vector<T> values(image.bytes.size() / sizeof(T));
+  std::memcpy(values.data(), image.bytes.data(), image.bytes.size());
   return values;
 }
 
@@ -125,36 +124,36 @@ std::vector<uint8_t> bytes_of(const std::vector<T>& values) {
   return bytes;
 }
 
-std::vector<uint8_t> resize_bytes(const Picture& picture, int64_t height, int64_t width) {
-  switch (picture.type) {
-    case Picture::Type::kU8:
-      return resize_values<ByteSum>(picture.bytes, picture, height, width);
-    case Picture::Type::kU16: {
-      const auto integers = values_of<uint16_t>(picture);
+std::vector<uint8_t> resize_bytes(const Image& image, int64_t height, int64_t width) {
+  switch (image.type) {
+    case Image::Type::kU8:
+      return resize_values<ByteSum>(image.bytes, image, height, width);
+    case Image::Type::kU16: {
+      const auto integers = values_of<uint16_t>(image);
       const std::vector<float> floats(integers.begin(), integers.end());
-      const auto resized = resize_values<FloatSum>(floats, picture, height, width);
+      const auto resized = resize_values<FloatSum>(floats, image, height, width);
       std::vector<uint16_t> rounded(resized.size());
       std::ranges::transform(resized, rounded.begin(), [](float value) {
         return static_cast<uint16_t>(std::clamp(std::round(value), 0.0F, 65535.0F));
       });
       return bytes_of(rounded);
     }
-    case Picture::Type::kF32:
-      return bytes_of(resize_values<FloatSum>(values_of<float>(picture), picture, height, width));
+    case Image::Type::kF32:
+      return bytes_of(resize_values<FloatSum>(values_of<float>(image), image, height, width));
   }
   throw Error("INVALID_ARGUMENT", "Unknown type of pixel values");
 }
 
-Picture crop(const Picture& picture, int64_t left, int64_t top, int64_t width, int64_t height) {
-  const auto pixel = static_cast<size_t>(picture.channels) * bytes_per_value(picture.type);
-  Picture result{.type = picture.type,
-                 .bytes = {},
-                 .width = width,
-                 .height = height,
-                 .channels = picture.channels};
+Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {
+  const auto pixel = static_cast<size_t>(image.channels) * bytes_per_value(image.type);
+  Image result{.type = image.type,
+               .bytes = {},
+               .width = width,
+               .height = height,
+               .channels = image.channels};
   result.bytes.reserve(static_cast<size_t>(width * height) * pixel);
   for (int64_t y = top; y < top + height; ++y) {
-    const auto* row = picture.bytes.data() + static_cast<size_t>(y * picture.width + left) * pixel;
+    const auto* row = image.bytes.data() + static_cast<size_t>(y * image.width + left) * pixel;
     result.bytes.insert(result.bytes.end(), row, row + static_cast<size_t>(width) * pixel);
   }
   return result;
@@ -170,27 +169,27 @@ void check_target(int64_t height, int64_t width) {
 
 }  // namespace
 
-Picture resize(const Picture& picture, int64_t height, int64_t width) {
-  check(picture);
+Image resize(const Image& image, int64_t height, int64_t width) {
+  check(image);
   check_target(height, width);
-  return {.type = picture.type,
-          .bytes = resize_bytes(picture, height, width),
+  return {.type = image.type,
+          .bytes = resize_bytes(image, height, width),
           .width = width,
           .height = height,
-          .channels = picture.channels};
+          .channels = image.channels};
 }
 
-Picture resize_crop(const Picture& picture, int64_t height, int64_t width) {
-  check(picture);
+Image resize_crop(const Image& image, int64_t height, int64_t width) {
+  check(image);
   check_target(height, width);
-  const double ratio = std::min(static_cast<double>(picture.width) / static_cast<double>(width),
-                                static_cast<double>(picture.height) / static_cast<double>(height));
+  const double ratio = std::min(static_cast<double>(image.width) / static_cast<double>(width),
+                                static_cast<double>(image.height) / static_cast<double>(height));
   // Truncated as fastai does; a strip thinner than a pixel is a pixel.
   const auto part = [ratio](int64_t target) {
     return std::max<int64_t>(static_cast<int64_t>(ratio * static_cast<double>(target)), 1);
   };
   const int64_t part_width = part(width), part_height = part(height);
-  return resize(crop(picture, (picture.width - part_width) / 2, (picture.height - part_height) / 2,
+  return resize(crop(image, (image.width - part_width) / 2, (image.height - part_height) / 2,
                      part_width, part_height),
                 height, width);
 }

@@ -2,17 +2,17 @@
 
 #include <cstdint>
 
-#include "io/picture.h"
+#include "io/image.h"
 
 namespace cellroute::io {
 
 /** Antialiased bilinear resize, Pillow 13's Image.resize(..., BILINEAR): equal to the last bit for
- *  8-bit and float pictures; 16-bit ones are resized as floats and rounded. Alpha is a channel as
+ *  8-bit and float images; 16-bit ones are resized as floats and rounded. Alpha is a channel as
  * any other (Pillow would premultiply RGBA). */
-Picture resize(const Picture& picture, int64_t height, int64_t width);
+Image resize(const Image& image, int64_t height, int64_t width);
 
 /** The largest centred part of the target's shape, resized: fastai's Resize(method="crop") as it is
  *  in validation. */
-Picture resize_crop(const Picture& picture, int64_t height, int64_t width);
+Image resize_crop(const Image& image, int64_t height, int64_t width);
 
 }  // namespace cellroute::io

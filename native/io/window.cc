@@ -9,7 +9,7 @@
 namespace cellroute::io {
 namespace {
 
-/** A resized pixel on one axis, between two pixels of the picture. */
+/** A resized pixel on one axis, between two pixels of the image. */
 struct Tap {
   int64_t low;
   int64_t high;
@@ -18,7 +18,7 @@ struct Tap {
 
 /** Of `count` pixels from `first` on, where `from` pixels become `to`. */
 std::vector<Tap> taps(int64_t from, int64_t to, int64_t first, int64_t count) {
-  // In double: a pixel's place in a large picture would take float's digits from its weight.
+  // In double: a pixel's place in a large image would take float's digits from its weight.
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   std::vector<Tap> result;
   result.reserve(static_cast<size_t>(count));
@@ -37,10 +37,10 @@ float between(float low, float high, float high_weight) {
 
 }  // namespace
 
-torch::Tensor read_window(const FloatPicture& values, const Picture& picture, int64_t height,
+torch::Tensor read_window(const FloatImage& values, const Image& image, int64_t height,
                           int64_t width, const Window& window) {
-  const auto rows = taps(picture.height, height, window.y, window.height);
-  const auto columns = taps(picture.width, width, window.x, window.width);
+  const auto rows = taps(image.height, height, window.y, window.height);
+  const auto columns = taps(image.width, width, window.x, window.width);
   const int64_t left = columns.front().low, right = columns.back().high + 1;
   auto result = torch::empty({3, window.height, window.width}, torch::kFloat32);
   auto* out = result.mutable_data_ptr<float>();
@@ -51,7 +51,7 @@ torch::Tensor read_window(const FloatPicture& values, const Picture& picture, in
       const int64_t channel = i / window.height;
       const auto& row = rows[static_cast<size_t>(i % window.height)];
       const auto read = [&](int64_t y, std::vector<float>& line) {
-        values.read(channel, y * picture.width + left, y * picture.width + right, line.data());
+        values.read(channel, y * image.width + left, y * image.width + right, line.data());
       };
       read(row.low, upper);
       read(row.high, lower);

@@ -26,7 +26,7 @@ int64_t read_number(std::string_view text, size_t& next) {
     if (at == text.size()) malformed("The text ends inside a count", at);
     if (group_of(text[at]) >= 2 * kMore) malformed("Expected a character from '0' to 'o'", at);
   }
-  malformed("A count too large for any picture", next);
+  malformed("A count too large for any image", next);
 }
 
 void write_number(int64_t value, std::string& text) {
@@ -45,7 +45,7 @@ class CountReader {
   CountReader(uint32_t height, uint32_t width)
       : height_(height), width_(width), pixels_(checked_pixels(height, width)) {}
 
-  /** False where the count leaves the picture. */
+  /** False where the count leaves the image. */
   bool add(uint64_t count) {
     if (count > pixels_ - position_) return false;
     const auto begin = static_cast<uint32_t>(position_);
@@ -56,7 +56,7 @@ class CountReader {
   }
 
   std::string missing() const {
-    return "Counts sum to " + std::to_string(position_) + " of the picture's " +
+    return "Counts sum to " + std::to_string(position_) + " of the image's " +
            std::to_string(pixels_) + " pixels";
   }
   bool complete() const { return position_ == pixels_; }
@@ -77,7 +77,7 @@ Rle from_counts(std::span<const uint32_t> counts, uint32_t height, uint32_t widt
   CountReader reader(height, width);
   for (size_t i = 0; i < counts.size(); ++i) {
     if (!reader.add(counts[i])) {
-      throw Error("RLE_MALFORMED", "Counts run past the picture at count " + std::to_string(i), i);
+      throw Error("RLE_MALFORMED", "Counts run past the image at count " + std::to_string(i), i);
     }
   }
   if (!reader.complete()) throw Error("RLE_MALFORMED", reader.missing(), counts.size());
@@ -97,7 +97,7 @@ Rle read_any(std::string_view text, uint32_t height, uint32_t width) {
     if (i >= kFirstDifference) count += before[i % 2];
     if (count < 0) malformed("A negative count", begin);
     before[i % 2] = count;
-    if (!reader.add(static_cast<uint64_t>(count))) malformed("Counts run past the picture", begin);
+    if (!reader.add(static_cast<uint64_t>(count))) malformed("Counts run past the image", begin);
   }
   if (!reader.complete()) malformed(reader.missing(), text.size());
   return reader.finish();

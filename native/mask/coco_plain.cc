@@ -48,7 +48,7 @@ void write_singles(uint64_t values, uint32_t* out) {
 }  // namespace
 
 size_t read_plain_coco(std::string_view text, uint32_t pixels, std::span<uint32_t> counts) {
-  // In a larger picture a count below 0 could be taken for one that fits.
+  // In a larger image a count below 0 could be taken for one that fits.
   const bool by_word = pixels <= static_cast<uint32_t>(std::numeric_limits<int32_t>::max());
   uint32_t* const begin = counts.data();
   uint32_t* out = begin;

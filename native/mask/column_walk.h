@@ -4,7 +4,7 @@
 
 namespace cellroute::mask {
 
-/** A walk down the columns of a picture, pixel by pixel, in steps of counts. */
+/** A walk down the columns of an image, pixel by pixel, in steps of counts. */
 class ColumnWalk {
  public:
   explicit ColumnWalk(uint32_t height) : height_(height) {}

@@ -45,7 +45,7 @@ void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const
   const Shapes left(a), right(b);
   if (!a.empty() && !b.empty() &&
       (left.height() != right.height() || left.width() != right.width())) {
-    throw Error("INVALID_ARGUMENT", "Masks of different picture sizes cannot be compared");
+    throw Error("INVALID_ARGUMENT", "Masks of different image sizes cannot be compared");
   }
   if (!crowd.empty() && crowd.size() != b.size()) {
     throw Error("INVALID_ARGUMENT", "Expected one crowd flag for each of " +

@@ -20,7 +20,7 @@ class Tokens {
   /** Where the next number begins; where the text ends if there is none. */
   size_t position() const { return next_; }
 
-  /** The next number, which is at most `limit` + 1: a larger one is no position in any picture. */
+  /** The next number, which is at most `limit` + 1: a larger one is no position in any image. */
   uint64_t number(uint64_t limit) {
     const size_t begin = next_;
     uint64_t value = 0;
@@ -28,7 +28,7 @@ class Tokens {
       const unsigned digit = static_cast<unsigned char>(text_[next_]) - unsigned{'0'};
       if (digit > 9) malformed("Expected a digit or a space", next_);
       value = value * 10 + digit;
-      if (value > limit) malformed("A run leaves the picture", begin);
+      if (value > limit) malformed("A run leaves the image", begin);
     }
     skip_spaces();
     return value;

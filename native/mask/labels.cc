@@ -73,7 +73,7 @@ void to_labels(std::span<const RleView> masks, std::span<Label> zeroed) {
   for (size_t i = masks.size(); i-- > 0;) {
     const auto& mask = masks[i];
     if (zeroed.size() != checked_pixels(mask.height, mask.width)) {
-      throw Error("INVALID_ARGUMENT", "The picture of labels has another size than the masks");
+      throw Error("INVALID_ARGUMENT", "The image of labels has another size than the masks");
     }
     const auto rows = transpose(run_bounds(mask), mask.height, mask.width);
     for (size_t k = 0; k < rows.size(); k += 2) {

@@ -19,7 +19,7 @@ struct Labelled {
 template <class Label>
 Labelled from_labels(std::span<const Label> labels, uint32_t height, uint32_t width);
 
-/** Writes i + 1 into the pixels of mask i of a zeroed picture in rows; the first mask keeps a pixel
+/** Writes i + 1 into the pixels of mask i of a zeroed image in rows; the first mask keeps a pixel
  *  that several have. Label is uint16_t or uint32_t; throws INVALID_ARGUMENT where it cannot
  *  number so many masks. */
 template <class Label>

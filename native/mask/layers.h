@@ -26,7 +26,7 @@ struct Extent {
 /** Runs of masks by column: the first run of each of a mask's columns is its first layer, the
  * second runs are the next. Runs that meet are then at the same place, where in a list they have to
  * be looked for one by one. A mask has no layers where it has no pixels, where they would be many
- * or mostly empty, where a run goes on in the next column, and in pictures too tall for 16 bits
+ * or mostly empty, where a run goes on in the next column, and in images too tall for 16 bits
  * with a sign: of such numbers every processor finds eight minima at once. */
 class Layers {
  public:

@@ -87,7 +87,7 @@ WithoutOverlaps remove_overlaps(std::span<const RleView> masks, double max_lost)
   Bounds free;
   for (size_t i = 0; i < masks.size(); ++i) {
     if (masks[i].height != height || masks[i].width != width) {
-      throw Error("INVALID_ARGUMENT", "Masks of different picture sizes cannot overlap");
+      throw Error("INVALID_ARGUMENT", "Masks of different image sizes cannot overlap");
     }
     free.clear();
     for_each_run(masks[i],

@@ -64,7 +64,7 @@ struct Change {
 };
 
 std::vector<Change> changes_of(std::span<const uint8_t> pixels, uint32_t height, uint32_t width) {
-  // With a column past the last one, where a run that reaches the end of the picture ends.
+  // With a column past the last one, where a run that reaches the end of the image ends.
   const size_t words = size_t{width} / 64 + 1;
   std::vector<uint64_t> above(words), row(words);
   // Above the first row of a column is the last row of the column before it.

@@ -27,7 +27,7 @@ struct Point {
   int64_t y;
 };
 
-/** A half more, then towards zero: left of and above the picture that is no rounding, but it is the
+/** A half more, then towards zero: left of and above the image that is no rounding, but it is the
  *  reference's. */
 int64_t to_grid(double value) {
   return static_cast<int64_t>(value + .5);  // NOLINT(bugprone-incorrect-roundings)
@@ -44,7 +44,7 @@ std::vector<Point> corners_of(std::span<const double> points) {
     for (const size_t at : {i, i + 1}) {
       if (!(std::abs(points[at]) <= kLargest)) {
         throw Error("INVALID_ARGUMENT",
-                    "Value " + std::to_string(at) + " of a polygon is no place in a picture", at);
+                    "Value " + std::to_string(at) + " of a polygon is no place in an image", at);
       }
     }
     corners.push_back({to_grid(kScale * points[i]), to_grid(kScale * points[i + 1])});

@@ -9,7 +9,7 @@ namespace cellroute::mask {
 
 /** The pixels of a closed polygon, x y x y … in pixels, pixel for pixel as pycocotools' frPyObjects
  *  draws them: on a grid five times as fine, where a crossing of a column's middle opens or closes
- * a run. What lies outside the picture is cut off; where the outline crosses itself, the even-odd
+ * a run. What lies outside the image is cut off; where the outline crosses itself, the even-odd
  * rule holds.
  *
  *  Throws INVALID_ARGUMENT for an odd number of values or fewer than three corners, and, with the

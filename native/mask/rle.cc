@@ -14,7 +14,7 @@ std::vector<RleView> views(std::span<const Rle> masks) { return {masks.begin(), 
 uint32_t checked_pixels(uint64_t height, uint64_t width) {
   constexpr uint64_t limit = std::numeric_limits<uint32_t>::max();
   if (height == 0 || width == 0 || height > limit || width > limit / height) {
-    throw Error("INVALID_ARGUMENT", "Expected a picture of 1 to " + std::to_string(limit) +
+    throw Error("INVALID_ARGUMENT", "Expected an image of 1 to " + std::to_string(limit) +
                                         " pixels but received " + std::to_string(height) +
                                         " rows of " + std::to_string(width));
   }
@@ -55,14 +55,14 @@ void check_counts(uint32_t height, uint32_t width, std::span<const uint32_t> cou
     sum += counts[i];
     if (sum > pixels) {
       throw Error("RLE_MALFORMED",
-                  "Counts run past the picture's " + std::to_string(pixels) + " pixels at count " +
+                  "Counts run past the image's " + std::to_string(pixels) + " pixels at count " +
                       std::to_string(i),
                   i);
     }
   }
   if (sum != pixels) {
     throw Error("RLE_MALFORMED",
-                "Counts sum to " + std::to_string(sum) + " but the picture has " +
+                "Counts sum to " + std::to_string(sum) + " but the image has " +
                     std::to_string(pixels) + " pixels",
                 counts.size());
   }

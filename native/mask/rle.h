@@ -7,7 +7,7 @@
 
 namespace cellroute::mask {
 
-/** One mask as COCO counts: lengths of runs over the picture read column by column, the first of
+/** One mask as COCO counts: lengths of runs over the image read column by column, the first of
  *  them background (0 where the first pixel belongs to the mask). The counts sum to height*width,
  *  and none but the first is 0: two masks of the same pixels have the same counts. */
 struct Rle {
@@ -69,7 +69,7 @@ Box bounding_box(const RleView& mask);
 template <class F>
 void for_each_run(const RleView& mask, F&& fn) {
   uint32_t position = 0;
-  // An odd last count is background that reaches the end of the picture.
+  // An odd last count is background that reaches the end of the image.
   for (size_t i = 0; i + 1 < mask.counts.size(); i += 2) {
     const uint32_t begin = position + mask.counts[i];
     position = begin + mask.counts[i + 1];

@@ -40,7 +40,7 @@ Shapes::Shapes(std::span<const RleView> masks)
       layers_(height_) {
   for (const auto& mask : masks) {
     if (mask.height != height_ || mask.width != width_) {
-      throw Error("INVALID_ARGUMENT", "Masks of different picture sizes cannot be compared");
+      throw Error("INVALID_ARGUMENT", "Masks of different image sizes cannot be compared");
     }
     counts_ += mask.counts.size();
   }

@@ -6,7 +6,7 @@
 
 namespace cellroute::mask {
 
-/** Pixels of the mask that lie in the box, which may reach past the picture. */
+/** Pixels of the mask that lie in the box, which may reach past the image. */
 uint32_t area_within(const RleView& mask, const Box& box);
 
 }  // namespace cellroute::mask

@@ -38,7 +38,7 @@ Interval bootstrap(const Comparison& comparison, std::span<const uint32_t> set,
                    const Resampling& how, const std::function<void()>& step) {
   std::vector<Summary> summaries(how.samples);
   for_each_parallel(how.samples, how.threads, [&](size_t sample) {
-    std::vector<uint32_t> weights(comparison.pictures.size(), 0);
+    std::vector<uint32_t> weights(comparison.images.size(), 0);
     for (size_t i = 0; i < set.size(); ++i) ++weights[set[draw(how.seed, sample, i, set.size())]];
     summaries[sample] = summarise(comparison, weights, false);
     step();

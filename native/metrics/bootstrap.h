@@ -21,7 +21,7 @@ struct Resampling {
   uint64_t threads;
 };
 
-/** Percentile intervals of every metric: as many pictures as the set has are drawn from it with
+/** Percentile intervals of every metric: as many images as the set has are drawn from it with
  *  replacement, again and again. What is drawn follows from the seed, the sample and the draw
  *  alone, so that neither threads nor other sets change it. Samples in which a metric has no
  *  meaning are left out of its interval; NaN where none is left. `step` is called once a sample,

@@ -15,8 +15,8 @@ namespace cellroute::metrics {
 /** All, small, medium, large. */
 inline constexpr int kAreaRanges = 4;
 
-/** What COCOeval asks of one picture besides the IoUs. */
-struct CocoPicture {
+/** What COCOeval asks of one image besides the IoUs. */
+struct CocoImage {
   std::span<const int32_t> labels;
   std::span<const double> scores;
   std::span<const double> areas;
@@ -32,7 +32,7 @@ struct CocoDetection {
   std::array<uint16_t, kAreaRanges> ignored{};
 };
 
-/** One class in one picture. */
+/** One class in one image. */
 struct CocoClass {
   int32_t label;
   /** By falling score; equal scores in the order they came. */
@@ -41,10 +41,9 @@ struct CocoClass {
   std::array<uint32_t, kAreaRanges> truths{};
 };
 
-/** The classes that occur in the picture, by rising label. Of each the `max_dets` best detections
+/** The classes that occur in the image, by rising label. Of each the `max_dets` best detections
  *  are looked at. */
-std::vector<CocoClass> match_coco(const Pairs& pairs, const CocoPicture& picture,
-                                  uint64_t max_dets);
+std::vector<CocoClass> match_coco(const Pairs& pairs, const CocoImage& image, uint64_t max_dets);
 
 /** Average precision and recall; NaN where nothing counts as truth. */
 struct CocoScores {
@@ -54,12 +53,12 @@ struct CocoScores {
   std::array<double, kAreaRanges> ar;
 };
 
-/** All pictures of a comparison, their detections in one order by score. */
+/** All images of a comparison, their detections in one order by score. */
 class CocoTable {
  public:
-  explicit CocoTable(std::span<const std::vector<CocoClass>> pictures);
+  explicit CocoTable(std::span<const std::vector<CocoClass>> images);
 
-  /** How often each picture counts: 0 leaves it out, 2 is the picture twice. With `sizes` false
+  /** How often each image counts: 0 leaves it out, 2 is the image twice. With `sizes` false
    *  only what holds for all areas is computed, and the rest is NaN. */
   CocoScores scores(std::span<const uint32_t> weights, bool sizes) const;
 
@@ -70,16 +69,16 @@ class CocoTable {
 
  private:
   struct Entry {
-    uint32_t picture;
+    uint32_t image;
     std::array<uint16_t, kAreaRanges> matched;
     std::array<uint16_t, kAreaRanges> ignored;
   };
   struct Truths {
-    uint32_t picture;
+    uint32_t image;
     std::array<uint32_t, kAreaRanges> count;
   };
   struct Class {
-    std::vector<Entry> detections;  // by falling score, then by picture
+    std::vector<Entry> detections;  // by falling score, then by image
     std::vector<Truths> truths;
   };
   /** Mean precision at each IoU threshold, and recall; false where nothing counts as truth. */

@@ -41,25 +41,25 @@ std::span<const uint32_t> take_label(std::span<const uint32_t> order,
 /** Matches the detections of one class, area range by area range and threshold by threshold. */
 class Matcher {
  public:
-  Matcher(const Pairs& pairs, const CocoPicture& picture) : pairs_(pairs), picture_(picture) {
-    ignored_.resize(picture.truth_labels.size());
-    taken_.resize(picture.truth_labels.size());
+  Matcher(const Pairs& pairs, const CocoImage& image) : pairs_(pairs), image_(image) {
+    ignored_.resize(image.truth_labels.size());
+    taken_.resize(image.truth_labels.size());
   }
 
   CocoClass match(int32_t label, std::span<const uint32_t> detections,
                   std::span<const uint32_t> truths) {
     CocoClass result{label, {}, {}};
     result.detections.reserve(detections.size());
-    for (const uint32_t d : detections) result.detections.push_back({picture_.scores[d], {}, {}});
+    for (const uint32_t d : detections) result.detections.push_back({image_.scores[d], {}, {}});
     find_candidates(label, detections);
     for (int area = 0; area < kAreaRanges; ++area) {
       for (const uint32_t g : truths) {
-        ignored_[g] = is_crowd(g) || !kRanges[area].holds(picture_.truth_areas[g]);
+        ignored_[g] = is_crowd(g) || !kRanges[area].holds(image_.truth_areas[g]);
         result.truths[area] += ignored_[g] ? 0 : 1;
         taken_[g] = 0;
       }
       for (size_t i = 0; i < detections.size(); ++i) {
-        match_detection(i, area, kRanges[area].holds(picture_.areas[detections[i]]),
+        match_detection(i, area, kRanges[area].holds(image_.areas[detections[i]]),
                         result.detections[i]);
       }
     }
@@ -67,9 +67,7 @@ class Matcher {
   }
 
  private:
-  bool is_crowd(uint32_t truth) const {
-    return !picture_.crowd.empty() && picture_.crowd[truth] != 0;
-  }
+  bool is_crowd(uint32_t truth) const { return !image_.crowd.empty() && image_.crowd[truth] != 0; }
 
   /** Pairs of this class that some threshold lets pass. */
   void find_candidates(int32_t label, std::span<const uint32_t> detections) {
@@ -77,7 +75,7 @@ class Matcher {
     offsets_.assign(1, 0);
     for (const uint32_t d : detections) {
       for (const auto& pair : pairs_.row(d)) {
-        if (picture_.truth_labels[pair.truth] == label && pair.iou >= kCocoThresholds[0]) {
+        if (image_.truth_labels[pair.truth] == label && pair.iou >= kCocoThresholds[0]) {
           candidates_.push_back(pair);
         }
       }
@@ -116,7 +114,7 @@ class Matcher {
   }
 
   const Pairs& pairs_;
-  const CocoPicture& picture_;
+  const CocoImage& image_;
   std::vector<uint8_t> ignored_;  // by truth
   std::vector<uint16_t> taken_;   // by truth: a bit a threshold
   std::vector<Pair> candidates_;  // detection by detection
@@ -125,21 +123,19 @@ class Matcher {
 
 }  // namespace
 
-std::vector<CocoClass> match_coco(const Pairs& pairs, const CocoPicture& picture,
-                                  uint64_t max_dets) {
-  const auto detections = by_label(picture.labels, picture.scores);
-  const auto truths = by_label(picture.truth_labels, {});
-  Matcher matcher(pairs, picture);
+std::vector<CocoClass> match_coco(const Pairs& pairs, const CocoImage& image, uint64_t max_dets) {
+  const auto detections = by_label(image.labels, image.scores);
+  const auto truths = by_label(image.truth_labels, {});
+  Matcher matcher(pairs, image);
   std::vector<CocoClass> classes;
   size_t d = 0, g = 0;
   while (d < detections.size() || g < truths.size()) {
     int32_t label = std::numeric_limits<int32_t>::max();
-    if (d < detections.size()) label = std::min(label, picture.labels[detections[d]]);
-    if (g < truths.size()) label = std::min(label, picture.truth_labels[truths[g]]);
-    auto own = take_label(detections, picture.labels, label, d);
+    if (d < detections.size()) label = std::min(label, image.labels[detections[d]]);
+    if (g < truths.size()) label = std::min(label, image.truth_labels[truths[g]]);
+    auto own = take_label(detections, image.labels, label, d);
     own = own.first(std::min<uint64_t>(own.size(), max_dets));
-    classes.push_back(
-        matcher.match(label, own, take_label(truths, picture.truth_labels, label, g)));
+    classes.push_back(matcher.match(label, own, take_label(truths, image.truth_labels, label, g)));
   }
   return classes;
 }

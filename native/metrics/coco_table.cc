@@ -44,17 +44,17 @@ double mean(std::span<const double> values) {
 
 }  // namespace
 
-CocoTable::CocoTable(std::span<const std::vector<CocoClass>> pictures) {
-  for (const auto& picture : pictures) {
-    for (const auto& own : picture) labels_.push_back(own.label);
+CocoTable::CocoTable(std::span<const std::vector<CocoClass>> images) {
+  for (const auto& image : images) {
+    for (const auto& own : image) labels_.push_back(own.label);
   }
   std::sort(labels_.begin(), labels_.end());
   labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
   classes_.resize(labels_.size());
 
   std::vector<std::vector<double>> scores(labels_.size());
-  for (uint32_t p = 0; p < pictures.size(); ++p) {
-    for (const auto& own : pictures[p]) {
+  for (uint32_t p = 0; p < images.size(); ++p) {
+    for (const auto& own : images[p]) {
       const auto k = static_cast<size_t>(
           std::lower_bound(labels_.begin(), labels_.end(), own.label) - labels_.begin());
       classes_[k].truths.push_back({p, own.truths});
@@ -79,14 +79,13 @@ CocoTable::CocoTable(std::span<const std::vector<CocoClass>> pictures) {
 bool CocoTable::accumulate(const Class& own, std::span<const uint32_t> weights, int area,
                            Curve& curve) {
   uint64_t truths = 0;
-  for (const auto& [picture, count] : own.truths)
-    truths += uint64_t{weights[picture]} * count[area];
+  for (const auto& [image, count] : own.truths) truths += uint64_t{weights[image]} * count[area];
   if (truths == 0) return false;
   std::array<double, kThresholds> hits{}, misses{};
   thread_local std::array<std::vector<Hit>, kThresholds> steps;
   for (auto& one : steps) one.clear();
   for (const auto& detection : own.detections) {
-    const uint32_t weight = weights[detection.picture];
+    const uint32_t weight = weights[detection.image];
     if (weight == 0) continue;
     for (int t = 0; t < kThresholds; ++t) {
       if ((detection.ignored[area] >> t & 1) != 0) continue;
@@ -145,8 +144,8 @@ CocoScores CocoTable::scores_of(size_t class_index, std::span<const uint32_t> we
 
 uint64_t CocoTable::truths_of(size_t class_index, std::span<const uint32_t> weights) const {
   uint64_t truths = 0;
-  for (const auto& [picture, count] : classes_[class_index].truths) {
-    truths += uint64_t{weights[picture]} * count[0];
+  for (const auto& [image, count] : classes_[class_index].truths) {
+    truths += uint64_t{weights[image]} * count[0];
   }
   return truths;
 }

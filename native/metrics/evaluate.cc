@@ -34,7 +34,7 @@ class Counter {
   size_t done_ = 0;
 };
 
-struct PictureScores {
+struct ImageScores {
   SegmentScores segments;
   std::vector<CocoClass> segm;
   std::vector<CocoClass> bbox;
@@ -63,10 +63,10 @@ std::vector<double> areas_of(const std::vector<double>& given, const mask::Shape
   return {areas.begin(), areas.end()};
 }
 
-PictureScores score_picture(const Picture& picture, const Options& options) {
-  const auto truth_masks = picture.truth.checked_views();
-  const auto masks = picture.predicted.checked_views();
-  const TruthMasks truth(truth_masks, picture.crowd);
+ImageScores score_image(const Image& image, const Options& options) {
+  const auto truth_masks = image.truth.checked_views();
+  const auto masks = image.predicted.checked_views();
+  const TruthMasks truth(truth_masks, image.crowd);
   const mask::Shapes shapes(masks);
   Pairs pairs;
   std::vector<Pair> row;
@@ -74,34 +74,33 @@ PictureScores score_picture(const Picture& picture, const Options& options) {
     truth.meet(shapes, i, row);
     pairs.add_row(row);
   }
-  const auto areas = areas_of(picture.areas, shapes);
-  const auto truth_areas = areas_of(picture.truth_areas, truth.shapes());
-  const CocoPicture coco{.labels = picture.labels,
-                         .scores = picture.scores,
-                         .areas = areas,
-                         .truth_labels = picture.truth_labels,
-                         .truth_areas = truth_areas,
-                         .crowd = picture.crowd};
-  const auto boxes = box_pairs(boxes_of(picture.boxes, shapes),
-                               boxes_of(picture.truth_boxes, truth.shapes()), picture.crowd);
-  const auto kept = keep(masks, shapes, picture.scores, pairs, truth, options.rule);
+  const auto areas = areas_of(image.areas, shapes);
+  const auto truth_areas = areas_of(image.truth_areas, truth.shapes());
+  const CocoImage coco{.labels = image.labels,
+                       .scores = image.scores,
+                       .areas = areas,
+                       .truth_labels = image.truth_labels,
+                       .truth_areas = truth_areas,
+                       .crowd = image.crowd};
+  const auto boxes = box_pairs(boxes_of(image.boxes, shapes),
+                               boxes_of(image.truth_boxes, truth.shapes()), image.crowd);
+  const auto kept = keep(masks, shapes, image.scores, pairs, truth, options.rule);
   const auto pixels = mask_areas(truth.shapes());
-  const SegmentTruth segment_truth{pixels, picture.truth_labels, picture.crowd};
-  return {score_segments(kept, picture.labels, segment_truth, options.iou),
+  const SegmentTruth segment_truth{pixels, image.truth_labels, image.crowd};
+  return {score_segments(kept, image.labels, segment_truth, options.iou),
           match_coco(pairs, coco, options.max_dets), match_coco(boxes, coco, options.max_dets)};
 }
 
 }  // namespace
 
-Evaluation evaluate(std::span<const Picture> pictures,
-                    std::span<const std::vector<uint32_t>> groups, const Options& options,
-                    const Progress& progress) {
-  std::vector<SegmentScores> segments(pictures.size());
-  std::vector<std::vector<CocoClass>> segm(pictures.size()), bbox(pictures.size());
+Evaluation evaluate(std::span<const Image> images, std::span<const std::vector<uint32_t>> groups,
+                    const Options& options, const Progress& progress) {
+  std::vector<SegmentScores> segments(images.size());
+  std::vector<std::vector<CocoClass>> segm(images.size()), bbox(images.size());
   const double compared = options.samples > 0 ? kComparing : 1;
-  Counter counter(progress, 0, compared, std::max<size_t>(pictures.size(), 1));
-  for_each_parallel(pictures.size(), options.threads, [&](size_t i) {
-    auto scores = score_picture(pictures[i], options);
+  Counter counter(progress, 0, compared, std::max<size_t>(images.size(), 1));
+  for_each_parallel(images.size(), options.threads, [&](size_t i) {
+    auto scores = score_image(images[i], options);
     segments[i] = std::move(scores.segments);
     segm[i] = std::move(scores.segm);
     bbox[i] = std::move(scores.bbox);
@@ -111,11 +110,11 @@ Evaluation evaluate(std::span<const Picture> pictures,
   const Comparison comparison{std::move(segments), CocoTable(segm), CocoTable(bbox)};
   Evaluation evaluation;
   std::vector<std::vector<uint32_t>> sets;
-  sets.emplace_back(pictures.size());
-  for (uint32_t i = 0; i < pictures.size(); ++i) sets[0][i] = i;
+  sets.emplace_back(images.size());
+  for (uint32_t i = 0; i < images.size(); ++i) sets[0][i] = i;
   sets.insert(sets.end(), groups.begin(), groups.end());
   for (const auto& set : sets) {
-    std::vector<uint32_t> weights(pictures.size(), 0);
+    std::vector<uint32_t> weights(images.size(), 0);
     for (const uint32_t i : set) weights[i] = 1;
     evaluation.groups.push_back({summarise(comparison, weights, true), {}});
   }
@@ -128,10 +127,10 @@ Evaluation evaluate(std::span<const Picture> pictures,
     }
   }
   evaluation.classes = summarise_classes(comparison);
-  for (const auto& picture : comparison.pictures) {
-    evaluation.picture_pq.push_back(panoptic_quality(picture));
+  for (const auto& image : comparison.images) {
+    evaluation.image_pq.push_back(panoptic_quality(image));
   }
-  evaluation.pictures = comparison.pictures;
+  evaluation.images = comparison.images;
   return evaluation;
 }
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "metrics/bootstrap.h"
+#include "metrics/image.h"
 #include "metrics/kept.h"
-#include "metrics/picture.h"
 #include "metrics/summary.h"
 
 namespace cellroute::metrics {
@@ -17,7 +17,7 @@ struct Options {
   KeepRule rule;
   /** Of hits, false alarms and misses. */
   double iou;
-  /** Detections a picture and class that COCO's metrics look at. */
+  /** Detections per image and class that COCO's metrics look at. */
   uint64_t max_dets;
   /** Bootstrap samples; 0 asks for no intervals. */
   uint32_t samples;
@@ -34,10 +34,10 @@ struct GroupScores {
 };
 
 struct Evaluation {
-  std::vector<SegmentScores> pictures;
-  /** Panoptic quality of each picture by itself. */
-  std::vector<double> picture_pq;
-  /** All pictures, then each of the groups asked for. */
+  std::vector<SegmentScores> images;
+  /** Panoptic quality of each image by itself. */
+  std::vector<double> image_pq;
+  /** All images, then each of the groups asked for. */
   std::vector<GroupScores> groups;
   std::vector<ClassScores> classes;
 };
@@ -46,9 +46,8 @@ struct Evaluation {
  *  work by throwing. */
 using Progress = std::function<void(double fraction)>;
 
-/** Judges all pictures. `groups` are sets of pictures that are summarised by themselves. */
-Evaluation evaluate(std::span<const Picture> pictures,
-                    std::span<const std::vector<uint32_t>> groups, const Options& options,
-                    const Progress& progress);
+/** Judges all images. `groups` are sets of images that are summarised by themselves. */
+Evaluation evaluate(std::span<const Image> images, std::span<const std::vector<uint32_t>> groups,
+                    const Options& options, const Progress& progress);
 
 }  // namespace cellroute::metrics

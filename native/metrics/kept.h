@@ -20,7 +20,7 @@ struct KeepRule {
 
 /** Predictions by falling score, without overlaps where the rule says so, and none empty. */
 struct Kept {
-  std::vector<uint32_t> source;  // which of the picture's predictions
+  std::vector<uint32_t> source;  // which of the image's predictions
   std::vector<uint32_t> areas;
   Pairs pairs;
 };

@@ -35,7 +35,7 @@ class Pairs {
   std::vector<size_t> offsets_{0};
 };
 
-/** The truths of one picture, ready to be compared with. `crowd` is empty or has a flag a truth. */
+/** The truths of one image, ready to be compared with. `crowd` is empty or has a flag a truth. */
 class TruthMasks {
  public:
   TruthMasks(std::span<const mask::RleView> masks, std::span<const uint8_t> crowd)

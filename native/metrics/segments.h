@@ -18,7 +18,7 @@ struct PanopticClass {
   double iou_sum = 0;
 };
 
-/** What the metrics without a score find in one picture. Crowds are no truth; a prediction that
+/** What the metrics without a score find in one image. Crowds are no truth; a prediction that
  *  hits nothing and lies with more than half of its pixels in one crowd does not count. Where there
  *  is nothing to find and nothing was found, a ratio is 1. */
 struct SegmentScores {

@@ -45,7 +45,7 @@ double ratio(double part, double whole, bool nothing) {
 }
 
 struct Totals {
-  double pictures = 0;
+  double images = 0;
   double kaggle = 0;
   std::array<double, kThresholds> precision{};
   double hits = 0, false_alarms = 0, misses = 0;
@@ -54,7 +54,7 @@ struct Totals {
   std::map<int32_t, PanopticClass> panoptic;
 
   void add(const SegmentScores& scores, uint32_t weight) {
-    pictures += weight;
+    images += weight;
     kaggle += weight * scores.kaggle;
     for (int t = 0; t < kThresholds; ++t) precision[t] += weight * scores.precision[t];
     hits += weight * static_cast<double>(scores.hits);
@@ -100,15 +100,15 @@ std::array<double, 3> mean_panoptic(const Totals& totals) {
 
 Summary summarise(const Comparison& comparison, std::span<const uint32_t> weights, bool sizes) {
   Totals totals;
-  for (size_t i = 0; i < comparison.pictures.size(); ++i) {
-    if (weights[i] > 0) totals.add(comparison.pictures[i], weights[i]);
+  for (size_t i = 0; i < comparison.images.size(); ++i) {
+    if (weights[i] > 0) totals.add(comparison.images[i], weights[i]);
   }
   Summary summary = kUnknown;
-  if (totals.pictures == 0) return summary;
+  if (totals.images == 0) return summary;
 
   Writer write(summary, 0);
-  write(totals.kaggle / totals.pictures);
-  for (const double sum : totals.precision) write(sum / totals.pictures);
+  write(totals.kaggle / totals.images);
+  for (const double sum : totals.precision) write(sum / totals.images);
   write_coco(comparison.segm.scores(weights, sizes), write);
   write_coco(comparison.bbox.scores(weights, sizes), write);
   const auto& [hits, false_alarms, misses] =
@@ -121,31 +121,31 @@ Summary summarise(const Comparison& comparison, std::span<const uint32_t> weight
   write(ratio(hits, hits + misses, nothing));
   write(ratio(2 * hits, 2 * hits + false_alarms + misses, nothing));
   for (const double quality : mean_panoptic(totals)) write(quality);
-  write(totals.aji / totals.pictures);
-  write(totals.count_bias / totals.pictures);
-  write(totals.count_absolute / totals.pictures);
+  write(totals.aji / totals.images);
+  write(totals.count_bias / totals.images);
+  write(totals.count_absolute / totals.images);
   write(totals.truths == 0 ? std::numeric_limits<double>::quiet_NaN()
                            : totals.count_absolute / totals.truths);
   return summary;
 }
 
-double panoptic_quality(const SegmentScores& picture) {
+double panoptic_quality(const SegmentScores& image) {
   Totals totals;
-  totals.add(picture, 1);
+  totals.add(image, 1);
   return mean_panoptic(totals)[0];
 }
 
 std::vector<ClassScores> summarise_classes(const Comparison& comparison) {
-  const std::vector<uint32_t> once(comparison.pictures.size(), 1);
+  const std::vector<uint32_t> once(comparison.images.size(), 1);
   Totals totals;
-  for (const auto& picture : comparison.pictures) totals.add(picture, 1);
+  for (const auto& image : comparison.images) totals.add(image, 1);
   std::vector<ClassScores> classes;
   for (size_t k = 0; k < comparison.segm.labels().size(); ++k) {
     const int32_t label = comparison.segm.labels()[k];
     classes.push_back({label, comparison.segm.truths_of(k, once), kUnknown});
     Writer coco(classes.back().summary, index_of("segmAp"));
     write_coco(comparison.segm.scores_of(k, once), coco);
-    // The same labels in the same order: both tables are of the same pictures.
+    // The same labels in the same order: both tables are of the same images.
     write_coco(comparison.bbox.scores_of(k, once), coco);
     Writer panoptic(classes.back().summary, index_of("pq"));
     for (const double quality : qualities_of(totals.panoptic[label])) panoptic(quality);

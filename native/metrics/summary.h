@@ -62,19 +62,19 @@ inline constexpr auto kMetricNames = std::to_array<std::string_view>({
 inline constexpr size_t kMetrics = kMetricNames.size();
 using Summary = std::array<double, kMetrics>;
 
-/** All pictures, compared. */
+/** All images, compared. */
 struct Comparison {
-  std::vector<SegmentScores> pictures;
+  std::vector<SegmentScores> images;
   CocoTable segm;
   CocoTable bbox;
 };
 
-/** The metrics over the pictures, each as often as its weight says; NaN where one has no meaning.
+/** The metrics over the images, each as often as its weight says; NaN where one has no meaning.
  *  Without `sizes` COCO's columns by size are NaN. */
 Summary summarise(const Comparison& comparison, std::span<const uint32_t> weights, bool sizes);
 
-/** Of one picture by itself, the mean over its classes. */
-double panoptic_quality(const SegmentScores& picture);
+/** Of one image by itself, the mean over its classes. */
+double panoptic_quality(const SegmentScores& image);
 
 struct ClassScores {
   int32_t label;

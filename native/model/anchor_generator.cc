@@ -20,7 +20,7 @@ torch::Tensor make_cell_anchors(const std::vector<double>& sizes,
 AnchorGenerator::AnchorGenerator(const AnchorConfig& config) {
   if (config.sizes.empty() || config.sizes.size() != config.aspect_ratios.size()) {
     throw Error("INVALID_CONFIG",
-                "Anchors need one list of sizes and one of aspect ratios a level");
+                "Anchors need one list of sizes and one of aspect ratios per level");
   }
   for (size_t i = 0; i < config.sizes.size(); ++i) {
     cell_anchors_.push_back(make_cell_anchors(config.sizes[i], config.aspect_ratios[i]));
@@ -31,11 +31,11 @@ AnchorGenerator::AnchorGenerator(const AnchorConfig& config) {
   }
 }
 
-torch::Tensor AnchorGenerator::operator()(size_t level, ImageSize grid, ImageSize picture,
+torch::Tensor AnchorGenerator::operator()(size_t level, ImageSize grid, ImageSize image,
                                           torch::Device device) const {
   const auto cell = cell_anchors_.at(level).to(device);
   // Whole pixels, as in torchvision.
-  const int64_t stride_y = picture.height / grid.height, stride_x = picture.width / grid.width;
+  const int64_t stride_y = image.height / grid.height, stride_x = image.width / grid.width;
   const auto y = torch::arange(grid.height, cell.options()) * stride_y;
   const auto x = torch::arange(grid.width, cell.options()) * stride_x;
   const auto grid_yx = torch::meshgrid({y, x}, "ij");

@@ -21,9 +21,9 @@ class AnchorGenerator {
   int64_t anchors_per_location() const { return cell_anchors_.front().size(0); }
 
   /** Anchors of one level, [H * W * anchors_per_location, 4] as (x1, y1, x2, y2), for a map of size
-   *  `grid` over a padded batch of size `picture`. Rows run over y, then x, then the anchors of one
+   *  `grid` over a padded batch of size `image`. Rows run over y, then x, then the anchors of one
    *  place: the order of an RPN output laid out as [H, W, A]. */
-  torch::Tensor operator()(size_t level, ImageSize grid, ImageSize picture,
+  torch::Tensor operator()(size_t level, ImageSize grid, ImageSize image,
                            torch::Device device = torch::kCPU) const;
 
  private:

@@ -29,9 +29,9 @@ BackboneWithFpnImpl::BackboneWithFpnImpl(const MaskRcnnConfig& config)
                          FeaturePyramidNetwork(channels, config.fpn_channels, config.extra_level));
 }
 
-std::vector<torch::Tensor> BackboneWithFpnImpl::forward(const torch::Tensor& pictures,
+std::vector<torch::Tensor> BackboneWithFpnImpl::forward(const torch::Tensor& images,
                                                         const Progress& progress) {
-  const auto layers = body_->layers(pictures, progress);
+  const auto layers = body_->layers(images, progress);
   std::vector<torch::Tensor> returned;
   for (const int64_t layer : returned_layers_) returned.push_back(layers.at(layer - 1));
   return fpn_->forward(returned);

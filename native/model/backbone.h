@@ -17,7 +17,7 @@ class BackboneWithFpnImpl : public torch::nn::Module {
   explicit BackboneWithFpnImpl(const MaskRcnnConfig& config);
 
   /** [N, 3, H, W] gives [N, fpn_channels, Hi, Wi], finest first; the extra level comes last. */
-  std::vector<torch::Tensor> forward(const torch::Tensor& pictures, const Progress& progress = {});
+  std::vector<torch::Tensor> forward(const torch::Tensor& images, const Progress& progress = {});
 
   ResNet& body() { return body_; }
 

@@ -42,8 +42,8 @@ ClassifierImpl::ClassifierImpl(const ClassifierConfig& config)
   }
 }
 
-torch::Tensor ClassifierImpl::forward(const torch::Tensor& pictures, const Progress& progress) {
-  return head(layers(pictures, progress).back());
+torch::Tensor ClassifierImpl::forward(const torch::Tensor& images, const Progress& progress) {
+  return head(layers(images, progress).back());
 }
 
 torch::Tensor ClassifierImpl::head(const torch::Tensor& features) {

@@ -9,7 +9,7 @@
 
 namespace cellroute::model {
 
-/** A ResNet that names the class of a whole picture. Keys: the ResNet's beside `fc` (torchvision),
+/** A ResNet that names the class of a whole image. Keys: the ResNet's beside `fc` (torchvision),
  *  or beside `head.i`, i counting as in the head that fastai's create_head makes. */
 class ClassifierImpl : public ResNetImpl {
  public:
@@ -17,8 +17,8 @@ class ClassifierImpl : public ResNetImpl {
 
   const ClassifierConfig& config() const { return config_; }
 
-  /** Normalised pictures [N, 3, H, W] give logits [N, num_classes]. */
-  torch::Tensor forward(const torch::Tensor& pictures, const Progress& progress = {});
+  /** Normalised images [N, 3, H, W] give logits [N, num_classes]. */
+  torch::Tensor forward(const torch::Tensor& images, const Progress& progress = {});
 
   /** What follows the last layer: its output [N, C, h, w] gives logits. */
   torch::Tensor head(const torch::Tensor& features);

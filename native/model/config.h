@@ -24,13 +24,13 @@ struct ResNetConfig {
 };
 
 struct NormalizeConfig {
-  std::vector<double> mean;  // 3, in units of the intensity-scaled picture
+  std::vector<double> mean;  // 3, in units of the intensity-scaled image
   std::vector<double> std;
 };
 
 /** GeneralizedRCNNTransform's resize: the shorter side to min_size, the longer at most max_size; or
  *  both by `scale`, within the same limit. */
-struct PictureResize {
+struct ImageResize {
   int64_t min_size = 800;
   int64_t max_size = 1333;
   std::optional<double> scale;
@@ -75,7 +75,7 @@ struct MaskRcnnConfig {
   bool extra_level = true;  // max pool of the last map, for the RPN only
   int64_t num_classes = 2;  // with the background
   NormalizeConfig normalize;
-  std::optional<PictureResize> resize;
+  std::optional<ImageResize> resize;
   int64_t size_divisible = 32;
   RpnConfig rpn;
   BoxHeadConfig box;
@@ -95,7 +95,7 @@ struct ClassifierConfig {
   int64_t head_hidden = 512;  // kConcatPool only
   int64_t num_classes = 2;
   NormalizeConfig normalize;
-  /** Applied to 8-bit pictures as Pillow's antialiased bilinear resize does. */
+  /** Applied to 8-bit images as Pillow's antialiased bilinear resize does. */
   ResizeMethod resize = ResizeMethod::kNone;
   int64_t resize_height = 0;
   int64_t resize_width = 0;

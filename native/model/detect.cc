@@ -8,7 +8,7 @@
 namespace cellroute::model {
 namespace {
 
-// Where the stages of a picture begin, as shares of the whole: about what they cost for a
+// Where the stages of an image begin, as shares of the whole: about what they cost for a
 // ResNet50-FPN and some hundred cells.
 constexpr double kBackboneBegins = 0.01;
 constexpr double kPyramidBegins = 0.25;
@@ -41,15 +41,15 @@ std::vector<int64_t> counts_of(const std::vector<torch::Tensor>& lists) {
   return counts;
 }
 
-/** What all pictures of a call share until their boxes are judged. */
+/** What all images of a call share until their boxes are judged. */
 struct Pass {
   ImageBatch batch;
   std::vector<torch::Tensor> levels;  // without the extra one, which is for the RPN alone
   std::vector<Proposals> proposals;
-  std::vector<BoxPredictions> predictions;  // of each picture's proposals
+  std::vector<BoxPredictions> predictions;  // of each image's proposals
 };
 
-/** Each picture's part of the predictions of all. */
+/** Each image's part of the predictions of all. */
 std::vector<BoxPredictions> split(const BoxPredictions& all,
                                   const std::vector<torch::Tensor>& boxes) {
   std::vector<BoxPredictions> predictions;
@@ -62,9 +62,9 @@ std::vector<BoxPredictions> split(const BoxPredictions& all,
   return predictions;
 }
 
-ImageBatch transformed(const MaskRcnnFrame& frame, const std::vector<torch::Tensor>& pictures) {
+ImageBatch transformed(const MaskRcnnFrame& frame, const std::vector<torch::Tensor>& images) {
   const StageScope stage("transform");
-  return frame.transform(pictures);
+  return frame.transform(images);
 }
 
 std::vector<Proposals> propose(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
@@ -85,10 +85,10 @@ std::vector<Proposals> propose(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
 }
 
 Pass pass(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-          const std::vector<torch::Tensor>& pictures, const DetectOptions& options,
+          const std::vector<torch::Tensor>& images, const DetectOptions& options,
           const Poll& poll) {
   poll("transform", 0);
-  auto batch = transformed(frame, pictures);
+  auto batch = transformed(frame, images);
   poll("backbone", kBackboneBegins);
   auto levels = parts.pyramid(batch.tensors, [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
@@ -119,14 +119,14 @@ std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
 
 BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                              const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
-                             const std::vector<ImageSize>& pictures) {
+                             const std::vector<ImageSize>& images) {
   const auto classes = frame.config.num_classes;
   BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
                      torch::empty({rois.size(0), classes * 4}, rois.options())};
   const StageScope stage("box_head");
   for_each_chunk(rois, Chunks::on(rois.device()).boxes,
                  [&](int64_t begin, const torch::Tensor& chunk) {
-                   const auto some = parts.predict_boxes(levels, chunk, pictures);
+                   const auto some = parts.predict_boxes(levels, chunk, images);
                    all.class_logits.narrow(0, begin, chunk.size(0)).copy_(some.class_logits);
                    all.box_regression.narrow(0, begin, chunk.size(0)).copy_(some.box_regression);
                  });
@@ -136,7 +136,7 @@ BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
 std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                         const std::vector<torch::Tensor>& levels,
                                         const std::vector<BoxDetections>& detections,
-                                        const std::vector<ImageSize>& pictures, const Poll& poll) {
+                                        const std::vector<ImageSize>& images, const Poll& poll) {
   std::vector<torch::Tensor> boxes, labels;
   for (const auto& found : detections) {
     boxes.push_back(found.boxes);
@@ -153,19 +153,18 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
         poll("masks", kMasksBegin + (kMasksEnd - kMasksBegin) * static_cast<double>(first) /
                                         static_cast<double>(rois.size(0)));
         probabilities.narrow(0, first, count)
-            .copy_(
-                parts.predict_masks(levels, chunk, all_labels.narrow(0, first, count), pictures));
+            .copy_(parts.predict_masks(levels, chunk, all_labels.narrow(0, first, count), images));
       });
   return probabilities.split_with_sizes(counts_of(boxes));
 }
 
 std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                               const std::vector<torch::Tensor>& pictures,
+                               const std::vector<torch::Tensor>& images,
                                const DetectOptions& options, const Poll& poll) {
   const torch::NoGradGuard no_grad;
-  const auto seen = pass(frame, parts, pictures, options, poll);
+  const auto seen = pass(frame, parts, images, options, poll);
   std::vector<BoxDetections> found;
-  for (size_t i = 0; i < pictures.size(); ++i) {
+  for (size_t i = 0; i < images.size(); ++i) {
     found.push_back(postprocess_detections(
         seen.predictions[i], seen.proposals[i].boxes, seen.batch.sizes[i], frame.box_coder,
         {options.score_threshold, options.nms_threshold, options.detections_per_image}));
@@ -173,19 +172,19 @@ std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   const auto masks = detect_masks(frame, parts, seen.levels, found, seen.batch.sizes, poll);
 
   std::vector<Detections> detections;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const ImageSize size{pictures[i].size(1), pictures[i].size(2)};
+  for (size_t i = 0; i < images.size(); ++i) {
+    const ImageSize size{images[i].size(1), images[i].size(2)};
     detections.push_back({resize_boxes(found[i].boxes, seen.batch.sizes[i], size), found[i].scores,
                           found[i].labels, masks[i], found[i].capped, seen.proposals[i].capped});
   }
   return detections;
 }
 
-Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                      const torch::Tensor& picture, const DetectOptions& options,
-                      const std::vector<double>& nms_thresholds, const Poll& poll) {
+Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts, const torch::Tensor& image,
+                      const DetectOptions& options, const std::vector<double>& nms_thresholds,
+                      const Poll& poll) {
   const torch::NoGradGuard no_grad;
-  const auto seen = pass(frame, parts, {picture}, options, poll);
+  const auto seen = pass(frame, parts, {image}, options, poll);
   const auto scored = score_boxes(seen.predictions[0], seen.proposals[0].boxes, seen.batch.sizes[0],
                                   frame.box_coder, options.score_threshold);
   // What one threshold or the other keeps, as masks cost most; a bit for each threshold.
@@ -201,7 +200,7 @@ Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   const auto rows = wanted.index_select(0, by_score);
   const auto found = select(scored, rows);
   const auto masks = detect_masks(frame, parts, seen.levels, {found}, seen.batch.sizes, poll);
-  const ImageSize size{picture.size(1), picture.size(2)};
+  const ImageSize size{image.size(1), image.size(2)};
   return {{resize_boxes(found.boxes, seen.batch.sizes[0], size), found.scores, found.labels,
            masks[0], false, seen.proposals[0].capped},
           kept_by.index_select(0, rows)};

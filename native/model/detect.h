@@ -27,7 +27,7 @@ struct DetectOptions {
   bool operator==(const DetectOptions&) const = default;
 };
 
-/** What was found in one picture, by falling score, in pixels of the picture as it came. */
+/** What was found in one image, by falling score, in pixels of the image as it came. */
 struct Detections {
   torch::Tensor boxes;               // [N, 4] float32, x1 y1 x2 y2
   torch::Tensor scores;              // [N] float32
@@ -43,9 +43,9 @@ class MaskRcnnParts {
  public:
   virtual ~MaskRcnnParts() = default;
 
-  /** Normalised pictures [N, 3, H, W] give [N, C, Hi, Wi] a level, finest first, the extra one
+  /** Normalised images [N, 3, H, W] give [N, C, Hi, Wi] a level, finest first, the extra one
    *  last. */
-  virtual std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
+  virtual std::vector<torch::Tensor> pyramid(const torch::Tensor& images,
                                              const Progress& progress) = 0;
 
   /** float32. */
@@ -54,13 +54,13 @@ class MaskRcnnParts {
   /** RoIs [K, 5]; `levels` without the extra one. float32. */
   virtual BoxPredictions predict_boxes(const std::vector<torch::Tensor>& levels,
                                        const torch::Tensor& rois,
-                                       const std::vector<ImageSize>& pictures) = 0;
+                                       const std::vector<ImageSize>& images) = 0;
 
   /** RoIs [K, 5] and their labels [K] give the probabilities of each one's label: [K, 2 M, 2 M]
    *  float32. */
   virtual torch::Tensor predict_masks(const std::vector<torch::Tensor>& levels,
                                       const torch::Tensor& rois, const torch::Tensor& labels,
-                                      const std::vector<ImageSize>& pictures) = 0;
+                                      const std::vector<ImageSize>& images) = 0;
 };
 
 /** The parts of a Mask R-CNN that have none. */
@@ -78,25 +78,25 @@ std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
 /** Of all RoIs [K, 5] of a batch, in chunks that bound the head's memory. */
 BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                              const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
-                             const std::vector<ImageSize>& pictures);
+                             const std::vector<ImageSize>& images);
 
-/** Mask probabilities of each picture's detections, of the detection's class: [Ki, 2 M, 2 M]
+/** Mask probabilities of each image's detections, of the detection's class: [Ki, 2 M, 2 M]
  *  float32. */
 std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                         const std::vector<torch::Tensor>& levels,
                                         const std::vector<BoxDetections>& detections,
-                                        const std::vector<ImageSize>& pictures, const Poll& poll);
+                                        const std::vector<ImageSize>& images, const Poll& poll);
 
-/** Finds the objects of each picture, [3, H, W] float with intensities scaled as in training and
- *  not yet normalised; any sizes, from 1x1. Runs without gradients. Pictures of one call are padded
+/** Finds the objects of each image, [3, H, W] float with intensities scaled as in training and
+ *  not yet normalised; any sizes, from 1x1. Runs without gradients. Images of one call are padded
  *  to one size, which moves numbers near the borders a little, as it does in torchvision. Stages:
  *  transform, backbone, proposals, boxes, masks, from 0 to 0.9: pasting the masks is the caller's.
  */
 std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                               const std::vector<torch::Tensor>& pictures,
+                               const std::vector<torch::Tensor>& images,
                                const DetectOptions& options, const Poll& poll);
 
-/** The detections of one picture for several NMS thresholds at once. */
+/** The detections of one image for several NMS thresholds at once. */
 struct Candidates {
   /** Of all thresholds together, by falling score. */
   Detections detections;
@@ -104,10 +104,10 @@ struct Candidates {
   torch::Tensor kept_by;
 };
 
-/** What detect finds in a picture [3, H, W] with each of these in the place of
+/** What detect finds in an image [3, H, W] with each of these in the place of
  *  options.nms_threshold; the network runs once. */
-Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                      const torch::Tensor& picture, const DetectOptions& options,
-                      const std::vector<double>& nms_thresholds, const Poll& poll);
+Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts, const torch::Tensor& image,
+                      const DetectOptions& options, const std::vector<double>& nms_thresholds,
+                      const Poll& poll);
 
 }  // namespace cellroute::model

@@ -14,10 +14,10 @@ torch::Tensor are_large(const torch::Tensor& boxes, double min_size) {
 }
 
 PaddedProposals propose(const MaskRcnnFrame& frame, const RpnPredictions& predictions,
-                        const std::vector<torch::Tensor>& anchors, ImageSize picture,
+                        const std::vector<torch::Tensor>& anchors, ImageSize image,
                         const DetectOptions& options) {
   const StageScope stage("filter_proposals");
-  const std::vector<ImageSize> sizes(predictions.objectness.front().size(0), picture);
+  const std::vector<ImageSize> sizes(predictions.objectness.front().size(0), image);
   return frame.rpn.filter_proposals_at_once(
       predictions, anchors, sizes,
       {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
@@ -26,10 +26,10 @@ PaddedProposals propose(const MaskRcnnFrame& frame, const RpnPredictions& predic
 
 /** [N, P, 4] gives RoIs [N P, 5]. */
 torch::Tensor rois_of(const torch::Tensor& boxes) {
-  const auto picture = torch::arange(boxes.size(0), boxes.options())
-                           .view({-1, 1, 1})
-                           .expand({-1, boxes.size(1), -1});
-  return torch::cat({picture, boxes}, 2).flatten(0, 1);
+  const auto image = torch::arange(boxes.size(0), boxes.options())
+                         .view({-1, 1, 1})
+                         .expand({-1, boxes.size(1), -1});
+  return torch::cat({image, boxes}, 2).flatten(0, 1);
 }
 
 }  // namespace
@@ -37,22 +37,22 @@ torch::Tensor rois_of(const torch::Tensor& boxes) {
 PaddedDetections detect_at_once(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                 const std::vector<torch::Tensor>& levels,
                                 const RpnPredictions& predictions,
-                                const std::vector<torch::Tensor>& anchors, ImageSize picture,
+                                const std::vector<torch::Tensor>& anchors, ImageSize image,
                                 const DetectOptions& options) {
   const torch::NoGradGuard no_grad;
-  const auto proposals = propose(frame, predictions, anchors, picture, options);
-  const int64_t pictures = proposals.boxes.size(0), count = proposals.boxes.size(1);
-  const std::vector<ImageSize> sizes(pictures, picture);
+  const auto proposals = propose(frame, predictions, anchors, image, options);
+  const int64_t images = proposals.boxes.size(0), count = proposals.boxes.size(1);
+  const std::vector<ImageSize> sizes(images, image);
   const auto scored = predict_boxes(frame, parts, roi_levels(frame.config, levels),
                                     rois_of(proposals.boxes), sizes);
 
   const StageScope stage("postprocess_detections");
-  const auto every = decode_boxes(scored, proposals.boxes.flatten(0, 1), picture, frame.box_coder);
-  const int64_t classes = every.scores.size(0) / (pictures * count);
-  const auto boxes = every.boxes.view({pictures, -1, 4});
-  const auto scores = every.scores.view({pictures, -1});
-  const auto labels = every.labels.view({pictures, -1});
-  // Rows past a picture's proposals repeat one of them.
+  const auto every = decode_boxes(scored, proposals.boxes.flatten(0, 1), image, frame.box_coder);
+  const int64_t classes = every.scores.size(0) / (images * count);
+  const auto boxes = every.boxes.view({images, -1, 4});
+  const auto scores = every.scores.view({images, -1});
+  const auto labels = every.labels.view({images, -1});
+  // Rows past an image's proposals repeat one of them.
   const auto proposal = torch::arange(count, labels.options()).repeat_interleave(classes);
   const auto valid = (scores > options.score_threshold)
                          .logical_and(are_large(boxes, kMinDetectionSize))

@@ -8,9 +8,9 @@
 
 namespace cellroute::model {
 
-/** Boxes found in N pictures of one size, padded to one length. */
+/** Boxes found in N images of one size, padded to one length. */
 struct PaddedDetections {
-  torch::Tensor boxes;   // [N, D, 4] in pixels of the resized picture, by falling score
+  torch::Tensor boxes;   // [N, D, 4] in pixels of the resized image, by falling score
   torch::Tensor scores;  // [N, D]
   torch::Tensor labels;  // [N, D] int64
   /** [N, 3] int64: how many of D there are; whether detections_per_image, and whether
@@ -18,14 +18,14 @@ struct PaddedDetections {
   torch::Tensor counts;
 };
 
-/** Proposals and detections of all pictures at once, as detect finds them picture by picture. No
+/** Proposals and detections of all images at once, as detect finds them image by image. No
  *  shape depends on a value: on a GPU the host waits for nothing, and the whole can be recorded.
  *  `levels` are the pyramid's, with the extra one; `anchors` as RegionProposalNetwork gives them
- *  for `predictions`, those of its head; `picture` is the size of each within the batch. */
+ *  for `predictions`, those of its head; `image` is the size of each within the batch. */
 PaddedDetections detect_at_once(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
                                 const std::vector<torch::Tensor>& levels,
                                 const RpnPredictions& predictions,
-                                const std::vector<torch::Tensor>& anchors, ImageSize picture,
+                                const std::vector<torch::Tensor>& anchors, ImageSize image,
                                 const DetectOptions& options);
 
 }  // namespace cellroute::model

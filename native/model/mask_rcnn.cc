@@ -22,9 +22,9 @@ class Modules final : public MaskRcnnParts {
  public:
   explicit Modules(MaskRcnnImpl& network) : network_(network) {}
 
-  std::vector<torch::Tensor> pyramid(const torch::Tensor& pictures,
+  std::vector<torch::Tensor> pyramid(const torch::Tensor& images,
                                      const Progress& progress) override {
-    return network_.backbone()->forward(pictures, progress);
+    return network_.backbone()->forward(images, progress);
   }
 
   RpnPredictions propose(const std::vector<torch::Tensor>& levels) override {
@@ -32,16 +32,16 @@ class Modules final : public MaskRcnnParts {
   }
 
   BoxPredictions predict_boxes(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
-                               const std::vector<ImageSize>& pictures) override {
+                               const std::vector<ImageSize>& images) override {
     auto& heads = network_.roi_heads();
-    return heads->predict_boxes(heads->pool_boxes(levels, rois, pictures));
+    return heads->predict_boxes(heads->pool_boxes(levels, rois, images));
   }
 
   torch::Tensor predict_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
                               const torch::Tensor& labels,
-                              const std::vector<ImageSize>& pictures) override {
+                              const std::vector<ImageSize>& images) override {
     auto& heads = network_.roi_heads();
-    return mask_probabilities(heads->predict_masks(heads->pool_masks(levels, rois, pictures)),
+    return mask_probabilities(heads->predict_masks(heads->pool_masks(levels, rois, images)),
                               labels);
   }
 
@@ -63,11 +63,11 @@ std::vector<torch::Tensor> MaskRcnnImpl::roi_levels(
   return model::roi_levels(config_, levels);
 }
 
-std::vector<Detections> MaskRcnnImpl::detect(const std::vector<torch::Tensor>& pictures,
+std::vector<Detections> MaskRcnnImpl::detect(const std::vector<torch::Tensor>& images,
                                              const DetectOptions& options, const Poll& poll) {
   TORCH_CHECK(!is_training(), "detect needs a network in evaluation mode");
   Modules modules(*this);
-  return model::detect(frame(), modules, pictures, options, poll);
+  return model::detect(frame(), modules, images, options, poll);
 }
 
 }  // namespace cellroute::model

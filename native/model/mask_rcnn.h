@@ -33,7 +33,7 @@ class MaskRcnnImpl : public torch::nn::Module {
   MaskRcnnFrame frame() const { return {config_, transform_, *rpn_, roi_heads_->box_coder()}; }
 
   /** model::detect by the modules themselves. Needs eval(). */
-  std::vector<Detections> detect(const std::vector<torch::Tensor>& pictures,
+  std::vector<Detections> detect(const std::vector<torch::Tensor>& images,
                                  const DetectOptions& options, const Poll& poll = {});
 
  private:

@@ -13,10 +13,10 @@ constexpr bool kAligned = false;
 
 /** k of each level, where its scale is 2^-k. */
 std::vector<int64_t> strides_log2(const std::vector<torch::Tensor>& levels,
-                                  const std::vector<ImageSize>& pictures) {
-  TORCH_CHECK(!levels.empty() && !pictures.empty(), "RoIAlign needs a level and a picture");
+                                  const std::vector<ImageSize>& images) {
+  TORCH_CHECK(!levels.empty() && !images.empty(), "RoIAlign needs a level and an image");
   int64_t tallest = 0;
-  for (const auto& picture : pictures) tallest = std::max(tallest, picture.height);
+  for (const auto& image : images) tallest = std::max(tallest, image.height);
   std::vector<int64_t> strides;
   for (const auto& level : levels) {
     const auto scale = static_cast<double>(level.size(2)) / static_cast<double>(tallest);
@@ -54,10 +54,10 @@ torch::Tensor to_rois(const std::vector<torch::Tensor>& boxes) {
 
 torch::Tensor multi_scale_roi_align_channels_last(const std::vector<torch::Tensor>& levels,
                                                   const torch::Tensor& rois,
-                                                  const std::vector<ImageSize>& pictures,
+                                                  const std::vector<ImageSize>& images,
                                                   int64_t output_size, int64_t sampling_ratio) {
   const StageScope stage("roi_align");
-  const auto strides = strides_log2(levels, pictures);
+  const auto strides = strides_log2(levels, images);
   std::vector<double> scales;
   for (const int64_t stride : strides) scales.push_back(scale_of(stride));
   const auto level = levels.size() == 1

@@ -41,15 +41,15 @@ RoiHeadsImpl::RoiHeadsImpl(const MaskRcnnConfig& config)
 
 torch::Tensor RoiHeadsImpl::pool_boxes(const std::vector<torch::Tensor>& levels,
                                        const torch::Tensor& rois,
-                                       const std::vector<ImageSize>& pictures) const {
-  return multi_scale_roi_align_channels_last(levels, rois, pictures, box_.output_size,
+                                       const std::vector<ImageSize>& images) const {
+  return multi_scale_roi_align_channels_last(levels, rois, images, box_.output_size,
                                              box_.sampling_ratio);
 }
 
 torch::Tensor RoiHeadsImpl::pool_masks(const std::vector<torch::Tensor>& levels,
                                        const torch::Tensor& rois,
-                                       const std::vector<ImageSize>& pictures) const {
-  return multi_scale_roi_align_channels_last(levels, rois, pictures, mask_.output_size,
+                                       const std::vector<ImageSize>& images) const {
+  return multi_scale_roi_align_channels_last(levels, rois, images, mask_.output_size,
                                              mask_.sampling_ratio);
 }
 
@@ -73,12 +73,12 @@ torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tenso
 }
 
 BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
-                           ImageSize picture, const BoxCoder& coder) {
+                           ImageSize image, const BoxCoder& coder) {
   const int64_t foreground = predictions.class_logits.size(1) - 1;
   // Rows run over proposals, then classes.
   const auto boxes = ops::clip_boxes_to_image(
       coder.decode(predictions.box_regression, proposals).narrow(1, 1, foreground).reshape({-1, 4}),
-      picture.height, picture.width);
+      image.height, image.width);
   const auto scores =
       torch::softmax(predictions.class_logits, -1).narrow(1, 1, foreground).reshape({-1});
   const auto labels = torch::arange(1, foreground + 1, scores.options().dtype(torch::kInt64))
@@ -88,8 +88,8 @@ BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tenso
 }
 
 BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
-                          ImageSize picture, const BoxCoder& coder, double score_threshold) {
-  const auto every = decode_boxes(predictions, proposals, picture, coder);
+                          ImageSize image, const BoxCoder& coder, double score_threshold) {
+  const auto every = decode_boxes(predictions, proposals, image, coder);
   const auto sure = (every.scores > score_threshold).nonzero().squeeze(1);
   const auto large = ops::remove_small_boxes(every.boxes.index_select(0, sure), kMinDetectionSize);
   return select(every, sure.index_select(0, large));
@@ -100,10 +100,10 @@ torch::Tensor suppress(const BoxDetections& scored, double nms_threshold) {
 }
 
 BoxDetections postprocess_detections(const BoxPredictions& predictions,
-                                     const torch::Tensor& proposals, ImageSize picture,
+                                     const torch::Tensor& proposals, ImageSize image,
                                      const BoxCoder& coder, const BoxDetectionOptions& options) {
   const StageScope stage("postprocess_detections");
-  const auto scored = score_boxes(predictions, proposals, picture, coder, options.score_threshold);
+  const auto scored = score_boxes(predictions, proposals, image, coder, options.score_threshold);
   const auto order = suppress(scored, options.nms_threshold);
   const int64_t count = std::min(options.detections_per_image, order.size(0));
   auto best = select(scored, order.narrow(0, 0, count));

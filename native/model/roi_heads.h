@@ -13,16 +13,16 @@
 
 namespace cellroute::model {
 
-/** At which thresholds boxes become detections, and how many a picture may have. */
+/** At which thresholds boxes become detections, and how many an image may have. */
 struct BoxDetectionOptions {
   double score_threshold;
   double nms_threshold;
   int64_t detections_per_image;
 };
 
-/** Detections of one picture before their masks, by falling score. */
+/** Detections of one image before their masks, by falling score. */
 struct BoxDetections {
-  torch::Tensor boxes;   // [K, 4] in pixels of the resized picture
+  torch::Tensor boxes;   // [K, 4] in pixels of the resized image
   torch::Tensor scores;  // [K]
   torch::Tensor labels;  // [K] int64, 1..num_classes-1
   bool capped = false;   // detections_per_image dropped some
@@ -42,9 +42,9 @@ class RoiHeadsImpl : public torch::nn::Module {
 
   /** RoIs [K, 5] give what the heads read: [K, C, S, S] for boxes, [K, C, M, M] for masks. */
   torch::Tensor pool_boxes(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
-                           const std::vector<ImageSize>& pictures) const;
+                           const std::vector<ImageSize>& images) const;
   torch::Tensor pool_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
-                           const std::vector<ImageSize>& pictures) const;
+                           const std::vector<ImageSize>& images) const;
 
   BoxPredictions predict_boxes(const torch::Tensor& pooled);
 
@@ -76,18 +76,18 @@ inline constexpr double kMinDetectionSize = 1e-2;
 /** Class scores and boxes of proposals, every class of a proposal but the background for itself, in
  *  the order of the proposals: softmax, decode, clip. */
 BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
-                           ImageSize picture, const BoxCoder& coder);
+                           ImageSize image, const BoxCoder& coder);
 
-/** The same of one picture's proposals without low scores (<= score_threshold) and small boxes. */
+/** The same of one image's proposals without low scores (<= score_threshold) and small boxes. */
 BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
-                          ImageSize picture, const BoxCoder& coder, double score_threshold);
+                          ImageSize image, const BoxCoder& coder, double score_threshold);
 
 /** Rows that NMS within each class keeps, by falling score: int64. */
 torch::Tensor suppress(const BoxDetections& scored, double nms_threshold);
 
 /** Both, and then the best: torchvision's RoIHeads.postprocess_detections. */
 BoxDetections postprocess_detections(const BoxPredictions& predictions,
-                                     const torch::Tensor& proposals, ImageSize picture,
+                                     const torch::Tensor& proposals, ImageSize image,
                                      const BoxCoder& coder, const BoxDetectionOptions& options);
 
 }  // namespace cellroute::model

@@ -35,7 +35,7 @@ nn::Sequential shared_convolutions(int64_t channels, int64_t depth) {
 
 ImageSize spatial(const torch::Tensor& map) { return {map.size(2), map.size(3)}; }
 
-/** boxes [N, K, 4], each picture's within its size. */
+/** boxes [N, K, 4], each image's within its size. */
 torch::Tensor clipped_each(const torch::Tensor& boxes, const std::vector<ImageSize>& sizes) {
   const auto clipped = [](const torch::Tensor& some, ImageSize size) {
     return ops::clip_boxes_to_image(some, size.height, size.width);

@@ -36,7 +36,7 @@ class RpnHeadImpl : public torch::nn::Module {
 };
 TORCH_MODULE(RpnHead);
 
-/** What is kept of a level before NMS and of a picture after it, and at which thresholds. */
+/** What is kept of a level before NMS and of an image after it, and at which thresholds. */
 struct ProposalOptions {
   int64_t pre_nms_top_n;
   int64_t post_nms_top_n;
@@ -47,19 +47,19 @@ struct ProposalOptions {
 
 /** Anchors that pass the cut before NMS, moved by their offsets, all levels one after the other. */
 struct BestAnchors {
-  torch::Tensor boxes;   // [N, K, 4] in pixels of the resized picture, not clipped
+  torch::Tensor boxes;   // [N, K, 4] in pixels of the resized image, not clipped
   torch::Tensor scores;  // [N, K] probabilities
   torch::Tensor levels;  // [K] int64
 };
 
 struct Proposals {
-  torch::Tensor boxes;  // [K, 4] in pixels of the resized picture, by falling objectness
+  torch::Tensor boxes;  // [K, 4] in pixels of the resized image, by falling objectness
   bool capped = false;  // post_nms_top_n dropped some
 };
 
-/** Proposals of all pictures in tensors whose shapes are known beforehand. */
+/** Proposals of all images in tensors whose shapes are known beforehand. */
 struct PaddedProposals {
-  torch::Tensor boxes;   // [N, P, 4]; past a picture's count they repeat one of its boxes
+  torch::Tensor boxes;   // [N, P, 4]; past an image's count they repeat one of its boxes
   ops::PaddedKept kept;  // how many of them count
 };
 
@@ -72,21 +72,21 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
   const AnchorGenerator& anchor_generator() const { return anchor_generator_; }
   const BoxCoder& box_coder() const { return box_coder_; }
 
-  /** The anchors of each level, where the predictions lie. `batch` is the size of the pictures'
+  /** The anchors of each level, where the predictions lie. `batch` is the size of the images'
    *  tensor. */
   std::vector<torch::Tensor> anchors(const RpnPredictions& predictions, ImageSize batch) const;
 
   BestAnchors best_anchors(const RpnPredictions& predictions,
                            const std::vector<torch::Tensor>& anchors, int64_t pre_nms_top_n) const;
 
-  /** The best anchors of each picture, moved by their offsets and cut to its size. No gradient runs
+  /** The best anchors of each image, moved by their offsets and cut to its size. No gradient runs
    *  through them. */
   std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,
                                           const std::vector<torch::Tensor>& anchors,
                                           const std::vector<ImageSize>& sizes,
                                           const ProposalOptions& options) const;
 
-  /** The same of all pictures at once: on a GPU the host waits for nothing. */
+  /** The same of all images at once: on a GPU the host waits for nothing. */
   PaddedProposals filter_proposals_at_once(const RpnPredictions& predictions,
                                            const std::vector<torch::Tensor>& anchors,
                                            const std::vector<ImageSize>& sizes,

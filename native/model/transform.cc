@@ -12,14 +12,14 @@ int64_t round_up(int64_t value, int64_t divisor) {
 
 }  // namespace
 
-torch::Tensor normalize(const torch::Tensor& picture, const NormalizeConfig& config) {
-  const auto options = picture.options();
+torch::Tensor normalize(const torch::Tensor& image, const NormalizeConfig& config) {
+  const auto options = image.options();
   const auto mean = torch::tensor(config.mean, options).view({-1, 1, 1});
   const auto std = torch::tensor(config.std, options).view({-1, 1, 1});
-  return (picture - mean) / std;
+  return (image - mean) / std;
 }
 
-ImageSize resized(ImageSize size, const PictureResize& resize) {
+ImageSize resized(ImageSize size, const ImageResize& resize) {
   const auto [shorter, longer] = std::minmax(size.height, size.width);
   // In double, and rounded down: the seed's 520 rows times 800 / 520 must give 800.
   const double wanted = resize.scale
@@ -51,24 +51,24 @@ GeneralizedRcnnTransform GeneralizedRcnnTransform::without_resize() const {
   return transform;
 }
 
-torch::Tensor GeneralizedRcnnTransform::resized_input(const torch::Tensor& pictures) const {
-  auto input = normalize(pictures, normalize_);
+torch::Tensor GeneralizedRcnnTransform::resized_input(const torch::Tensor& images) const {
+  auto input = normalize(images, normalize_);
   if (!resize_) return input;
-  const auto size = resized({pictures.size(2), pictures.size(3)}, *resize_);
+  const auto size = resized({images.size(2), images.size(3)}, *resize_);
   return torch::upsample_bilinear2d(input, {size.height, size.width}, /*align_corners=*/false);
 }
 
 ImageBatch GeneralizedRcnnTransform::padded(const std::vector<torch::Tensor>& inputs) const {
   ImageBatch batch;
   ImageSize largest{0, 0};
-  int64_t pictures = 0;
+  int64_t images = 0;
   for (const auto& input : inputs) {
     const ImageSize size{input.size(2), input.size(3)};
     largest = {std::max(largest.height, size.height), std::max(largest.width, size.width)};
     batch.sizes.insert(batch.sizes.end(), input.size(0), size);
-    pictures += input.size(0);
+    images += input.size(0);
   }
-  batch.tensors = torch::zeros({pictures, 3, round_up(largest.height, size_divisible_),
+  batch.tensors = torch::zeros({images, 3, round_up(largest.height, size_divisible_),
                                 round_up(largest.width, size_divisible_)},
                                inputs.front().options());
   int64_t first = 0;
@@ -82,31 +82,29 @@ ImageBatch GeneralizedRcnnTransform::padded(const std::vector<torch::Tensor>& in
   return batch;
 }
 
-ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>& pictures) const {
-  TORCH_CHECK(!pictures.empty(), "a batch needs a picture");
-  const auto& first = pictures.front();
-  if (first.is_cuda() && std::ranges::all_of(pictures, [&](const auto& picture) {
-        return picture.sizes() == first.sizes();
+ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>& images) const {
+  TORCH_CHECK(!images.empty(), "a batch needs an image");
+  const auto& first = images.front();
+  if (first.is_cuda() && std::ranges::all_of(images, [&](const auto& image) {
+        return image.sizes() == first.sizes();
       })) {
-    return at_once(torch::stack(pictures));
+    return at_once(torch::stack(images));
   }
   std::vector<torch::Tensor> inputs;
-  for (const auto& picture : pictures) {
-    TORCH_CHECK(picture.dim() == 3 && picture.size(0) == 3 && picture.numel() > 0 &&
-                    picture.is_floating_point(),
-                "a picture is [3, H, W] and floating, not ", picture.sizes(), " of ",
-                picture.scalar_type());
-    inputs.push_back(resized_input(picture.unsqueeze(0)));
+  for (const auto& image : images) {
+    TORCH_CHECK(
+        image.dim() == 3 && image.size(0) == 3 && image.numel() > 0 && image.is_floating_point(),
+        "an image is [3, H, W] and floating, not ", image.sizes(), " of ", image.scalar_type());
+    inputs.push_back(resized_input(image.unsqueeze(0)));
   }
   return padded(inputs);
 }
 
-ImageBatch GeneralizedRcnnTransform::at_once(const torch::Tensor& pictures) const {
-  TORCH_CHECK(pictures.dim() == 4 && pictures.size(1) == 3 && pictures.numel() > 0 &&
-                  pictures.is_floating_point(),
-              "pictures are [N, 3, H, W] and floating, not ", pictures.sizes(), " of ",
-              pictures.scalar_type());
-  return padded({resized_input(pictures)});
+ImageBatch GeneralizedRcnnTransform::at_once(const torch::Tensor& images) const {
+  TORCH_CHECK(
+      images.dim() == 4 && images.size(1) == 3 && images.numel() > 0 && images.is_floating_point(),
+      "images are [N, 3, H, W] and floating, not ", images.sizes(), " of ", images.scalar_type());
+  return padded({resized_input(images)});
 }
 
 }  // namespace cellroute::model

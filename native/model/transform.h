@@ -16,20 +16,20 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-/** Pictures of several sizes in one tensor: each in the top left corner, zeros beyond it. */
+/** Images of several sizes in one tensor: each in the top left corner, zeros beyond it. */
 struct ImageBatch {
   torch::Tensor tensors;         // [N, 3, H, W]
-  std::vector<ImageSize> sizes;  // of each picture inside
+  std::vector<ImageSize> sizes;  // of each image inside
 };
 
-/** [3, H, W] or [N, 3, H, W]: (picture - mean) / std, channel by channel. */
-torch::Tensor normalize(const torch::Tensor& picture, const NormalizeConfig& config);
+/** [3, H, W] or [N, 3, H, W]: (image - mean) / std, channel by channel. */
+torch::Tensor normalize(const torch::Tensor& image, const NormalizeConfig& config);
 
-/** What a picture's size becomes: the scale brings the shorter side to min_size unless the longer
+/** What an image's size becomes: the scale brings the shorter side to min_size unless the longer
  *  one would pass max_size; sizes are rounded down, as torch's interpolate does, but never to 0. */
-ImageSize resized(ImageSize size, const PictureResize& resize);
+ImageSize resized(ImageSize size, const ImageResize& resize);
 
-/** boxes [N, 4] from pixels of a picture of size `from` to pixels of one of size `to`. */
+/** boxes [N, 4] from pixels of an image of size `from` to pixels of one of size `to`. */
 torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize to);
 
 /** torchvision's GeneralizedRCNNTransform: normalise, resize bilinearly (without antialiasing), pad
@@ -43,18 +43,18 @@ class GeneralizedRcnnTransform {
 
   GeneralizedRcnnTransform without_resize() const;
 
-  /** pictures [3, Hi, Wi], floating. */
-  ImageBatch operator()(const std::vector<torch::Tensor>& pictures) const;
+  /** images [3, Hi, Wi], floating. */
+  ImageBatch operator()(const std::vector<torch::Tensor>& images) const;
 
-  /** pictures [N, 3, H, W], floating: all as one. */
-  ImageBatch at_once(const torch::Tensor& pictures) const;
+  /** images [N, 3, H, W], floating: all as one. */
+  ImageBatch at_once(const torch::Tensor& images) const;
 
  private:
   ImageBatch padded(const std::vector<torch::Tensor>& inputs) const;
-  torch::Tensor resized_input(const torch::Tensor& pictures) const;
+  torch::Tensor resized_input(const torch::Tensor& images) const;
 
   NormalizeConfig normalize_;
-  std::optional<PictureResize> resize_;
+  std::optional<ImageResize> resize_;
   int64_t size_divisible_;
 };
 

@@ -38,7 +38,7 @@ torch::Tensor kept_of_each(const torch::Tensor& boxes, const torch::Tensor& grou
   return kept;
 }
 
-/** The same of one picture. */
+/** The same of one image. */
 torch::Tensor kept_of(const torch::Tensor& boxes, const torch::Tensor& groups, double threshold) {
   return kept_of_each(boxes.unsqueeze(0), groups.defined() ? groups.unsqueeze(0) : groups,
                       threshold)

@@ -13,17 +13,17 @@ torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& scores, doubl
 torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& scores,
                           const torch::Tensor& groups, double iou_threshold);
 
-/** What nms_padded keeps of each picture. */
+/** What nms_padded keeps of each image. */
 struct PaddedKept {
   torch::Tensor index;   // [N, limit] int64 into the rows, by falling score; 0 past the count
   torch::Tensor count;   // [N] int64, at most the limit
   torch::Tensor capped;  // [N] bool: the limit dropped some
 };
 
-/** Rows of each picture: values [N, K] or [N, K, C] by index [N, L]. */
+/** Rows of each image: values [N, K] or [N, K, C] by index [N, L]. */
 torch::Tensor padded_rows(const torch::Tensor& values, const torch::Tensor& index);
 
-/** batched_nms of N pictures at once, and of each the best `limit`. boxes [N, K, 4], scores [N, K],
+/** batched_nms of N images at once, and of each the best `limit`. boxes [N, K, 4], scores [N, K],
  *  groups [N, K] int64 from 0 on; rows that are not `valid` [N, K] do not take part. All shapes are
  *  known beforehand: on a GPU the host waits for nothing, and the whole can be recorded. */
 PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,

@@ -27,7 +27,7 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
   constexpr int64_t kMaxPixels = std::numeric_limits<uint32_t>::max();
   TORCH_CHECK(height >= 0 && height <= kMaxPixels && width >= 0 && width <= kMaxPixels &&
                   (width == 0 || height <= kMaxPixels / width),
-              "paste_masks: a picture has at most ", kMaxPixels, " pixels, got ", height, " x ",
+              "paste_masks: an image has at most ", kMaxPixels, " pixels, got ", height, " x ",
               width);
   const StageScope stage("paste");
   const auto paste = boxes.is_cuda() ? cuda::paste_masks : cpu::paste_masks;

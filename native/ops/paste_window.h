@@ -11,11 +11,11 @@
 // here std::fma says where.
 namespace cellroute::ops {
 
-/** LibTorch resizes to a height + width of at most this with four products a pixel, and larger ones
- *  row by row. */
+/** LibTorch resizes to a height + width of at most this with four products per pixel, and larger
+ * ones row by row. */
 inline constexpr int64_t kSmallOutput = 128;
 
-/** Far outside any picture, and far from where int64 and sizes overflow. */
+/** Far outside any image, and far from where int64 and sizes overflow. */
 inline constexpr float kFarthest = 1e15F;
 
 /** One pixel of the box on one axis, between two cells of the mask. */
@@ -39,7 +39,7 @@ CELLROUTE_HOST_DEVICE inline Tap tap(int64_t at, int64_t pixels, int64_t cells) 
   return {low, low + 1 < cells - 1 ? low + 1 : cells - 1, 1.0F - high_weight, high_weight};
 }
 
-/** The box of a mask with its border, in whole pixels, and the part of it inside the picture. */
+/** The box of a mask with its border, in whole pixels, and the part of it inside the image. */
 struct Window {
   int64_t left, top, width, height;
   int64_t x_begin, x_end, y_begin, y_end;
@@ -97,7 +97,7 @@ CELLROUTE_HOST_DEVICE inline float blend(const Tap& x, const Tap& y, float low_l
   return std::fma(low, y.low_weight, high * y.high_weight);
 }
 
-/** Calls visit(begin, end) for every run of pixels above the threshold in column x of the picture,
+/** Calls visit(begin, end) for every run of pixels above the threshold in column x of the image,
  *  which is one of the window's. */
 template <typename Visit>
 CELLROUTE_HOST_DEVICE inline void for_each_column_run(const float* mask, int64_t cells,

@@ -30,7 +30,7 @@ void check(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlign
               params.sampling_ratio);
 }
 
-/** A wrong picture index would read outside the input; the boxes themselves may be anything. */
+/** A wrong image index would read outside the input; the boxes themselves may be anything. */
 void check_not_empty(const torch::Tensor& input, const torch::Tensor& rois) {
   TORCH_CHECK(input.size(2) > 0 && input.size(3) > 0,
               "roi_align: the map is empty: ", input.sizes());
@@ -39,7 +39,7 @@ void check_not_empty(const torch::Tensor& input, const torch::Tensor& rois) {
   const auto image = rois.select(1, 0);
   TORCH_CHECK(image.ge(0).logical_and(image.lt(input.size(0))).all().item<bool>(),
               "roi_align: the first column of rois must be an index into the ", input.size(0),
-              " pictures of the batch");
+              " images of the batch");
 }
 
 class RoiAlignBackward : public torch::autograd::Function<RoiAlignBackward> {

@@ -58,7 +58,7 @@ void check_rois(const torch::Tensor& rois, const torch::Tensor& level, const tor
   const auto image = rois.select(1, 0);
   TORCH_CHECK(image.ge(0).logical_and(image.lt(map.size(0))).all().item<bool>(),
               "roi_align_levels: the first column of rois must be an index into the ", map.size(0),
-              " pictures of the batch");
+              " images of the batch");
 }
 
 struct Arguments : torch::CustomClassHolder {

@@ -13,7 +13,7 @@ class RunWriter {
  public:
   RunWriter(uint32_t height, uint32_t width) : height_(height), width_(width) {}
 
-  /** Pixels begin..end of the picture read column by column. */
+  /** Pixels begin..end of the image read column by column. */
   void add(uint64_t begin, uint64_t end) {
     if (begin == position_ && !counts_.empty()) {
       counts_.back() += static_cast<uint32_t>(end - begin);

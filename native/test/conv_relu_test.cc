@@ -9,13 +9,13 @@ using cellroute::ops::conv_relu;
 namespace {
 
 /** x, weight, bias and a residual of the result's shape. */
-std::vector<torch::Tensor> inputs(int64_t pictures, int64_t side, int64_t stride) {
+std::vector<torch::Tensor> inputs(int64_t images, int64_t side, int64_t stride) {
   torch::manual_seed(side + stride);
   const auto wide = torch::dtype(torch::kFloat64);
   const int64_t padding = side / 2;
   const auto out = [&](int64_t length) { return (length + 2 * padding - side) / stride + 1; };
-  return {torch::randn({pictures, 6, 11, 9}, wide), torch::randn({8, 6, side, side}, wide),
-          torch::randn({8}, wide), torch::randn({pictures, 8, out(11), out(9)}, wide)};
+  return {torch::randn({images, 6, 11, 9}, wide), torch::randn({8, 6, side, side}, wide),
+          torch::randn({8}, wide), torch::randn({images, 8, out(11), out(9)}, wide)};
 }
 
 /** One operation after the other, with LibTorch's own gradients. */
@@ -74,7 +74,7 @@ TEST_CASE("convolution with ReLU: a result that is also a later one's residual")
   for (size_t i = 0; i < in.size(); ++i) CHECK(torch::allclose(ours[i], expected[i]));
 }
 
-TEST_CASE("convolution with ReLU: no pictures") {
+TEST_CASE("convolution with ReLU: no images") {
   auto in = inputs(0, 3, 2);
   for (auto& leaf : in) leaf.set_requires_grad(true);
   const auto result = at_once(in, true, 2);

@@ -82,7 +82,7 @@ TEST_CASE("a convolution and its norm are what the two are one after the other")
   SUBCASE("group norm") { check(NormKind::kGroup, true); }
 }
 
-TEST_CASE("a convolution of no pictures") {
+TEST_CASE("a convolution of no images") {
   const auto [conv, norm] = layer(NormKind::kFrozenBatch, 40, 48, 3, 1);
   CHECK(convolve_and_normalize(*conv, *norm.ptr(), torch::empty({0, 40, 7, 9})).sizes() ==
         at::IntArrayRef({0, 48, 7, 9}));

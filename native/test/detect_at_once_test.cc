@@ -6,17 +6,17 @@
 
 using namespace cellroute;
 
-TEST_CASE("detect_at_once: what detect finds picture by picture") {
+TEST_CASE("detect_at_once: what detect finds image by image") {
   const torch::InferenceMode inference;
   torch::manual_seed(11);
   model::MaskRcnn network(test::small_config());
   network->eval();
   infer::MaskRcnnPlan plan(network, torch::kFloat32);
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 90, 100}), torch::zeros({3, 90, 100}),
-                                            torch::rand({3, 90, 100})};
+  const std::vector<torch::Tensor> images{torch::rand({3, 90, 100}), torch::zeros({3, 90, 100}),
+                                          torch::rand({3, 90, 100})};
   const auto frame = network->frame();
   auto options = model::DetectOptions::of(network->config());
-  const auto batch = frame.transform.at_once(torch::stack(pictures));
+  const auto batch = frame.transform.at_once(torch::stack(images));
   const auto levels = plan.pyramid(batch.tensors, {});
   const auto predictions = plan.propose(levels);
   const auto anchors =
@@ -33,7 +33,7 @@ TEST_CASE("detect_at_once: what detect finds picture by picture") {
         options.score_threshold = score;
         const auto found = model::detect_at_once(frame, plan, levels, predictions, anchors,
                                                  batch.sizes.front(), options);
-        const auto expected = model::detect(frame, plan, pictures, options, {});
+        const auto expected = model::detect(frame, plan, images, options, {});
         for (int64_t n = 0; n < 3; ++n) {
           const auto& one = expected[static_cast<size_t>(n)];
           const auto* counts = found.counts[n].const_data_ptr<int64_t>();

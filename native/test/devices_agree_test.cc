@@ -32,7 +32,7 @@ namespace {
 constexpr double kTolerance = 1e-4;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/** Two pictures of 96 x 80: boxes inside, across the border, outside, empty and not numbers. */
+/** Two images of 96 x 80: boxes inside, across the border, outside, empty and not numbers. */
 struct Pyramid {
   std::vector<torch::Tensor> maps;
   std::vector<double> scales{0.25, 0.125, 0.0625};
@@ -155,7 +155,7 @@ TEST_CASE(
   CHECK((sum == 20.0 * 21).all().item<bool>());
 }
 
-TEST_CASE("GPU: a picture sent ahead gives the cells of one that is sent when it is needed" *
+TEST_CASE("GPU: an image sent ahead gives the cells of one that is sent when it is needed" *
           doctest::skip(no_gpu())) {
   torch::manual_seed(3);
   auto config = test::small_config();
@@ -167,14 +167,14 @@ TEST_CASE("GPU: a picture sent ahead gives the cells of one that is sent when it
   const infer::SegmentOptions options{.intensity = {.kind = io::Intensity::Kind::kMinMax},
                                       .detect = model::DetectOptions::of(config),
                                       .max_lost = std::nullopt};
-  for (const auto type : {io::Picture::Type::kU8, io::Picture::Type::kU16}) {
-    io::Picture picture{.type = type, .bytes = {}, .width = 90, .height = 70, .channels = 1};
-    const int64_t bytes = picture.width * picture.height * (type == io::Picture::Type::kU8 ? 1 : 2);
-    for (int64_t i = 0; i < bytes; ++i) picture.bytes.push_back(uint8_t(i * i % 251));
+  for (const auto type : {io::Image::Type::kU8, io::Image::Type::kU16}) {
+    io::Image image{.type = type, .bytes = {}, .width = 90, .height = 70, .channels = 1};
+    const int64_t bytes = image.width * image.height * (type == io::Image::Type::kU8 ? 1 : 2);
+    for (int64_t i = 0; i < bytes; ++i) image.bytes.push_back(uint8_t(i * i % 251));
     const auto cells = [&](bool early) {
       std::vector<infer::Input> inputs;
-      inputs.push_back({.picture = &picture});
-      if (early) inputs[0].ahead = infer::send_ahead(picture, options.intensity, gpu());
+      inputs.push_back({.image = &image});
+      if (early) inputs[0].ahead = infer::send_ahead(image, options.intensity, gpu());
       return infer::segment(plan, std::move(inputs), options, {})[0];
     };
     const auto expected = cells(false);
@@ -202,7 +202,7 @@ TEST_CASE("GPU: RoIAlign over one map, of float64, and of no box" * doctest::ski
   }
 }
 
-TEST_CASE("GPU: a RoI of no picture gives zeros" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: a RoI of no image gives zeros" * doctest::skip(no_gpu())) {
   const auto map = torch::ones({1, 2, 8, 8}, gpu());
   const auto rois = torch::tensor({{1.0F, 0.0F, 0.0F, 4.0F, 4.0F},
                                    {-1.0F, 0.0F, 0.0F, 4.0F, 4.0F},
@@ -234,19 +234,18 @@ TEST_CASE("GPU: NMS and IoU are the CPU's" * doctest::skip(no_gpu())) {
 }
 
 TEST_CASE("GPU: pixels are the CPU's" * doctest::skip(no_gpu())) {
-  for (const auto type :
-       {io::Picture::Type::kU8, io::Picture::Type::kU16, io::Picture::Type::kF32}) {
+  for (const auto type : {io::Image::Type::kU8, io::Image::Type::kU16, io::Image::Type::kF32}) {
     for (const int64_t channels : {1, 2, 3, 4}) {
-      io::Picture picture{.type = type, .bytes = {}, .width = 7, .height = 5, .channels = channels};
-      picture.bytes.resize(35 * channels * io::bytes_per_value(type));
-      for (size_t i = 0; i < picture.bytes.size(); ++i) {
+      io::Image image{.type = type, .bytes = {}, .width = 7, .height = 5, .channels = channels};
+      image.bytes.resize(35 * channels * io::bytes_per_value(type));
+      for (size_t i = 0; i < image.bytes.size(); ++i) {
         // No float of these bytes is infinite.
-        picture.bytes[i] = static_cast<uint8_t>(i % 4 == 3 ? 0x3f : i * 37);
+        image.bytes[i] = static_cast<uint8_t>(i % 4 == 3 ? 0x3f : i * 37);
       }
       for (const auto kind : {io::Intensity::Kind::kTypeRange, io::Intensity::Kind::kPercentile}) {
         const io::Intensity intensity{.kind = kind, .low = 2, .high = 98};
-        CHECK(test::same(io::to_float(picture, intensity, gpu()).cpu(),
-                         io::to_float(picture, intensity)));
+        CHECK(test::same(io::to_float(image, intensity, gpu()).cpu(),
+                         io::to_float(image, intensity)));
       }
     }
   }
@@ -350,10 +349,10 @@ TEST_CASE("GPU: a batch is the same at first, recorded and replayed" * doctest::
   infer::MaskRcnnPlan on_cpu(network, torch::kFloat32), on_gpu(copy, torch::kFloat32);
   const auto options = model::DetectOptions::of(network->config());
   for (int round = 0; round < 4; ++round) {
-    std::vector<torch::Tensor> pictures, uploaded;
-    for (int n = 0; n < 3; ++n) pictures.push_back(torch::rand({3, 90, 100}));
-    for (const auto& picture : pictures) uploaded.push_back(picture.to(gpu()));
-    const auto expected = on_cpu.detect(pictures, options, {});
+    std::vector<torch::Tensor> images, uploaded;
+    for (int n = 0; n < 3; ++n) images.push_back(torch::rand({3, 90, 100}));
+    for (const auto& image : images) uploaded.push_back(image.to(gpu()));
+    const auto expected = on_cpu.detect(images, options, {});
     const auto actual = on_gpu.detect(uploaded, options, {});
     for (size_t i = 0; i < expected.size(); ++i) {
       REQUIRE(actual[i].scores.size(0) == expected[i].scores.size(0));
@@ -401,8 +400,8 @@ TEST_CASE("GPU: steps of training are the CPU's, the first, recorded and replaye
   const auto truth =
       train::make_truth({mask::from_bounds(48, 64, bounds)}, torch::tensor({1}, torch::kInt64));
   torch::manual_seed(2);
-  std::vector<torch::Tensor> pictures;
-  for (int step = 0; step < 5; ++step) pictures.push_back(torch::rand({3, 48, 64}));
+  std::vector<torch::Tensor> images;
+  for (int step = 0; step < 5; ++step) images.push_back(torch::rand({3, 48, 64}));
   const auto steps_on = [&](torch::Device device) {
     train::TrainerOptions options;
     options.device = device;
@@ -410,14 +409,14 @@ TEST_CASE("GPU: steps of training are the CPU's, the first, recorded and replaye
     options.average_decay = 0.9;
     train::SegmenterTrainer trainer(test::small_config(), options, kSampling);
     std::vector<train::StepResult> results;
-    for (const auto& picture : pictures) {
+    for (const auto& image : images) {
       results.push_back(trainer.step(
-          {picture}, {truth}, {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {}));
+          {image}, {truth}, {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {}));
     }
     return results;
   };
   const auto expected = steps_on(torch::kCPU), actual = steps_on(gpu());
-  for (size_t step = 0; step < pictures.size(); ++step) {
+  for (size_t step = 0; step < images.size(); ++step) {
     CHECK(actual[step].applied);
     CHECK(actual[step].grad_norm == doctest::Approx(expected[step].grad_norm).epsilon(1e-3));
     for (size_t i = 0; i < expected[step].losses.size(); ++i) {

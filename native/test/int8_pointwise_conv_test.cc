@@ -69,12 +69,12 @@ TEST_CASE("int8 1x1 convolution: every instruction set multiplies what 8 bits le
   torch::manual_seed(5);
   for (const auto& c : kPointwiseCases) {
     CAPTURE(c.in_channels);
-    const auto input = maps({c.pictures, c.in_channels, c.height, c.width});
+    const auto input = maps({c.images, c.in_channels, c.height, c.width});
     const auto filters = weight(c.out_channels, c.in_channels),
                bias = torch::randn({c.out_channels});
     const auto plain = reference(input, filters, c.stride) + bias.view({1, -1, 1, 1});
     const auto residual = maps(plain.sizes());
-    const auto coarse = maps({c.pictures, c.out_channels, 3, 2});
+    const auto coarse = maps({c.images, c.out_channels, 3, 2});
     const auto enlarged = torch::upsample_nearest2d(coarse, plain.sizes().slice(2));
     for (const auto* const* kernels = cpu::usable_int8_kernels(); *kernels != nullptr; ++kernels) {
       const PointwiseWeights weights(filters, **kernels);
@@ -155,7 +155,7 @@ TEST_CASE("int8 1x1 convolution: a pixel's result is its own, whatever lies besi
   CHECK((changed != expected).any(1).sum().item<int64_t>() == 2);
 }
 
-TEST_CASE("int8 1x1 convolution: in place, no pictures, no pixels, weights of zeros") {
+TEST_CASE("int8 1x1 convolution: in place, no images, no pixels, weights of zeros") {
   if (!supported()) return;
   torch::manual_seed(9);
   const auto input = maps({1, 4, 6, 7}), bias = torch::randn({5});

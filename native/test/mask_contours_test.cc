@@ -8,7 +8,7 @@
 namespace cellroute::mask {
 namespace {
 
-Dense picture(const std::vector<std::string>& rows) {
+Dense image(const std::vector<std::string>& rows) {
   Dense mask(static_cast<uint32_t>(rows.size()), static_cast<uint32_t>(rows[0].size()));
   for (uint32_t y = 0; y < mask.height; ++y) {
     for (uint32_t x = 0; x < mask.width; ++x) mask.at(y, x) = rows[y][x] == '#';
@@ -125,14 +125,14 @@ TEST_CASE("outlines surround exactly the pixels of each part, and never meet the
 }
 
 TEST_CASE("one pixel") {
-  const auto polygons = contours(counts_by_pixel(picture({"...", ".#.", "..."})));
+  const auto polygons = contours(counts_by_pixel(image({"...", ".#.", "..."})));
   REQUIRE(polygons.size() == 1);
   CHECK(polygons[0].outer == Ring{{1, 1}, {2, 1}, {2, 2}, {1, 2}});
   CHECK(polygons[0].holes.empty());
 }
 
 TEST_CASE("a hole goes round the other way") {
-  const auto polygons = contours(counts_by_pixel(picture({"###", "#.#", "###"})));
+  const auto polygons = contours(counts_by_pixel(image({"###", "#.#", "###"})));
   REQUIRE(polygons.size() == 1);
   CHECK(polygons[0].outer == Ring{{0, 0}, {3, 0}, {3, 3}, {0, 3}});
   REQUIRE(polygons[0].holes.size() == 1);
@@ -140,21 +140,21 @@ TEST_CASE("a hole goes round the other way") {
 }
 
 TEST_CASE("parts and holes that touch by a corner stay apart") {
-  CHECK(contours(counts_by_pixel(picture({"#.", ".#"}))).size() == 2);
-  CHECK(contours(counts_by_pixel(picture({".#", "#."}))).size() == 2);
-  const auto two_holes = contours(counts_by_pixel(picture({"####", "#.##", "##.#", "####"})));
+  CHECK(contours(counts_by_pixel(image({"#.", ".#"}))).size() == 2);
+  CHECK(contours(counts_by_pixel(image({".#", "#."}))).size() == 2);
+  const auto two_holes = contours(counts_by_pixel(image({"####", "#.##", "##.#", "####"})));
   REQUIRE(two_holes.size() == 1);
   CHECK(two_holes[0].holes.size() == 2);
   // A ring of pixels that closes by a corner alone: its inside is a hole all the same.
-  const auto closed = contours(counts_by_pixel(picture({".##", "#.#", "###"})));
+  const auto closed = contours(counts_by_pixel(image({".##", "#.#", "###"})));
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].holes.size() == 1);
   // An island whose corners touch the shore.
-  CHECK(contours(counts_by_pixel(picture({"#####", "##.##", "#.#.#", "##.##", "#####"}))).size() ==
+  CHECK(contours(counts_by_pixel(image({"#####", "##.##", "#.#.#", "##.##", "#####"}))).size() ==
         2);
 }
 
-TEST_CASE("no pixels, no polygons; a huge full picture has four corners") {
+TEST_CASE("no pixels, no polygons; a huge full image has four corners") {
   CHECK(contours(Rle{5, 7, {35}}).empty());
   const auto full = contours(Rle{65535, 65537, {0, 0xffffffff}});
   REQUIRE(full.size() == 1);

@@ -158,8 +158,7 @@ TEST_CASE("COCO's string with a character changed, added or left out is read as 
   }
 }
 
-TEST_CASE(
-    "COCO's strings of any characters are read as number by number, in pictures of any size") {
+TEST_CASE("COCO's strings of any characters are read as number by number, in images of any size") {
   std::mt19937 random(12);
   for (int round = 0; round < 3000; ++round) {
     std::string text;
@@ -172,7 +171,7 @@ TEST_CASE(
 }
 
 TEST_CASE("COCO's string with a count below 0 is refused where 32 bits would make a mask of it") {
-  // 0 1 1 -10 1 1 1 1 1 1 1: with 2^32 - 10 they would sum to the picture.
+  // 0 1 1 -10 1 1 1 1 1 1 1: with 2^32 - 10 they would sum to the image.
   CHECK(refused_at([] { from_coco("011E0;00000", 65535, 65537); }) == 3);
 }
 

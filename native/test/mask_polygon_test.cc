@@ -68,7 +68,7 @@ TEST_CASE("pixels away from the outline are in or out as the even-odd rule says"
   }
 }
 
-TEST_CASE("a polygon outside the picture, or thinner than a pixel, has no pixels") {
+TEST_CASE("a polygon outside the image, or thinner than a pixel, has no pixels") {
   CHECK(area(from_polygon(std::vector<double>{-9, -9, -3, -9, -3, -3}, 10, 10)) == 0);
   CHECK(area(from_polygon(std::vector<double>{20, 2, 30, 2, 30, 8}, 10, 10)) == 0);
   CHECK(area(from_polygon(std::vector<double>{3, 3, 3, 3, 3, 3}, 10, 10)) == 0);

@@ -50,7 +50,7 @@ model::MaskRcnn network_of(const model::MaskRcnnConfig& config) {
   return network;
 }
 
-/** Cells as rectangles x1, y1, x2, y2 within a picture, in turn of class 1 and 2. */
+/** Cells as rectangles x1, y1, x2, y2 within an image, in turn of class 1 and 2. */
 Truth rectangles(int64_t height, int64_t width, const std::vector<std::array<int64_t, 4>>& cells) {
   std::vector<mask::Rle> masks;
   for (const auto& [x1, y1, x2, y2] : cells) {
@@ -69,10 +69,10 @@ std::vector<torch::Tensor> values(const MaskRcnnLosses& losses) {
 }
 
 /** A step: finite losses, and a finite gradient for every parameter. */
-MaskRcnnLosses check_step(model::MaskRcnn& network, const std::vector<torch::Tensor>& pictures,
+MaskRcnnLosses check_step(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                           const std::vector<Truth>& truths, const SamplingOptions& options) {
   network->zero_grad();
-  auto losses = mask_rcnn_losses(network, pictures, truths, options, generator(7));
+  auto losses = mask_rcnn_losses(network, images, truths, options, generator(7));
   for (const auto& loss : values(losses)) {
     CHECK(loss.dim() == 0);
     CHECK(loss.isfinite().item<bool>());
@@ -98,19 +98,19 @@ std::vector<std::array<int64_t, 4>> grid(int64_t side, int64_t step, int64_t siz
 
 }  // namespace
 
-TEST_CASE("losses: pictures without cells, alone and among others") {
+TEST_CASE("losses: images without cells, alone and among others") {
   auto network = network_of(test::small_config());
-  const auto pictures = std::vector{torch::rand({3, 64, 64}), torch::rand({3, 48, 80})};
+  const auto images = std::vector{torch::rand({3, 64, 64}), torch::rand({3, 48, 80})};
   const auto empty = std::vector{rectangles(64, 64, {}), rectangles(48, 80, {})};
   for (const auto& options : {kDrawn, everything()}) {
-    const auto losses = check_step(network, pictures, empty, options);
+    const auto losses = check_step(network, images, empty, options);
     CHECK(is_zero(losses.mask));
     CHECK(is_zero(losses.box_reg));
     CHECK(is_zero(losses.rpn_box_reg));
     CHECK_FALSE(is_zero(losses.classifier));
     CHECK_FALSE(is_zero(losses.objectness));
     const auto mixed =
-        check_step(network, pictures, {empty[0], rectangles(48, 80, {{10, 10, 30, 25}})}, options);
+        check_step(network, images, {empty[0], rectangles(48, 80, {{10, 10, 30, 25}})}, options);
     CHECK_FALSE(is_zero(mixed.mask));
   }
 }
@@ -126,7 +126,7 @@ TEST_CASE("losses: cells of one pixel, also where a resize leaves less of them")
   CHECK_FALSE(is_zero(losses.mask));
 }
 
-TEST_CASE("losses: a thousand cells, and one of the whole picture") {
+TEST_CASE("losses: a thousand cells, and one of the whole image") {
   auto network = network_of(test::small_config());
   const auto dense = grid(128, 4, 3);
   REQUIRE(dense.size() > 1000);
@@ -137,17 +137,17 @@ TEST_CASE("losses: a thousand cells, and one of the whole picture") {
 
 TEST_CASE("losses: samples go in as they come where the resize is skipped") {
   auto config = test::small_config();
-  const std::vector pictures{torch::rand({3, 64, 80})};
+  const std::vector images{torch::rand({3, 64, 80})};
   const std::vector truths{rectangles(64, 80, {{10, 10, 30, 25}, {40, 5, 70, 60}})};
   auto plain = network_of(config);
   config.resize = {.min_size = 96, .max_size = 200, .scale = {}};
   auto resizing = network_of(config);
   auto options = everything();
   options.skip_resize = true;
-  const auto expected = values(mask_rcnn_losses(plain, pictures, truths, options, generator(7)));
-  const auto skipped = values(mask_rcnn_losses(resizing, pictures, truths, options, generator(7)));
+  const auto expected = values(mask_rcnn_losses(plain, images, truths, options, generator(7)));
+  const auto skipped = values(mask_rcnn_losses(resizing, images, truths, options, generator(7)));
   const auto resized =
-      values(mask_rcnn_losses(resizing, pictures, truths, everything(), generator(7)));
+      values(mask_rcnn_losses(resizing, images, truths, everything(), generator(7)));
   for (size_t i = 0; i < expected.size(); ++i) CHECK(same(skipped[i], expected[i]));
   CHECK_FALSE(same(resized[0], expected[0]));
 }
@@ -165,23 +165,22 @@ TEST_CASE("losses: no examples at all") {
 
 TEST_CASE("losses: the generator decides what is drawn, and nothing else") {
   auto network = network_of(test::small_config());
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 96, 96})};
+  const std::vector<torch::Tensor> images{torch::rand({3, 96, 96})};
   const std::vector<Truth> truths{rectangles(96, 96, grid(96, 24, 16))};
   const auto run = [&](uint64_t seed) {
     torch::manual_seed(seed + 40);
-    return torch::stack(
-        values(mask_rcnn_losses(network, pictures, truths, kDrawn, generator(seed))));
+    return torch::stack(values(mask_rcnn_losses(network, images, truths, kDrawn, generator(seed))));
   };
   CHECK(same(run(1), run(1)));
   CHECK_FALSE(same(run(1), run(2)));
 }
 
-TEST_CASE("losses: a truth that does not fit its picture is refused") {
+TEST_CASE("losses: a truth that does not fit its image is refused") {
   auto network = network_of(test::small_config());
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 64, 64})};
+  const std::vector<torch::Tensor> images{torch::rand({3, 64, 64})};
   const auto refused = [&](const Truth& truth) {
     CHECK(test::code_of([&] {
-            mask_rcnn_losses(network, pictures, {truth}, kDrawn, generator(1));
+            mask_rcnn_losses(network, images, {truth}, kDrawn, generator(1));
           }) == "INVALID_ARGUMENT");
   };
   const auto good = rectangles(64, 64, {{4, 4, 20, 20}});

@@ -125,9 +125,9 @@ TEST_CASE("plan: the detections are the modules'") {
   MaskRcnnPlan plan(network, torch::kFloat32);
   const auto options = DetectOptions::of(config);
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 90}, {33, 47}, {64, 96}}) {
-    const auto picture = torch::rand({3, height, width});
-    const auto expected = network->detect({picture}, options)[0];
-    const auto found = plan.detect({picture}, options, {})[0];
+    const auto image = torch::rand({3, height, width});
+    const auto expected = network->detect({image}, options)[0];
+    const auto found = plan.detect({image}, options, {})[0];
     REQUIRE(found.scores.sizes() == expected.scores.sizes());
     if (found.scores.size(0) == 0) continue;
     CHECK(torch::allclose(found.scores, expected.scores, 1e-3, 1e-4));
@@ -140,10 +140,10 @@ TEST_CASE("plan: again and again the same, whatever came between") {
   auto network = network_of(config);
   const torch::InferenceMode inference;
   MaskRcnnPlan plan(network, torch::kFloat32);
-  const auto picture = torch::rand({3, 64, 80});
-  const auto first = plan.detect({picture}, DetectOptions::of(config), {})[0];
+  const auto image = torch::rand({3, 64, 80});
+  const auto first = plan.detect({image}, DetectOptions::of(config), {})[0];
   plan.detect({torch::rand({3, 50, 31})}, DetectOptions::of(config), {});
-  const auto second = plan.detect({picture}, DetectOptions::of(config), {})[0];
+  const auto second = plan.detect({image}, DetectOptions::of(config), {})[0];
   CHECK(cellroute::test::same(second.boxes, first.boxes));
   CHECK(cellroute::test::same(second.mask_probabilities, first.mask_probabilities));
 }

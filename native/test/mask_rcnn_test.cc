@@ -45,7 +45,7 @@ void check_shapes(const Detections& found, int64_t height, int64_t width) {
 
 }  // namespace
 
-TEST_CASE("Mask R-CNN: pictures of any size, down to one pixel") {
+TEST_CASE("Mask R-CNN: images of any size, down to one pixel") {
   auto config = eager_config();
   SUBCASE("as they come") {}
   SUBCASE("resized") { config.resize = {.min_size = 48, .max_size = 96, .scale = {}}; }
@@ -74,35 +74,35 @@ TEST_CASE("Mask R-CNN: nothing found") {
 TEST_CASE("Mask R-CNN: says when a cap dropped something") {
   const auto config = eager_config();
   auto network = network_of(config);
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 64, 64})};
+  const std::vector<torch::Tensor> images{torch::rand({3, 64, 64})};
   auto options = DetectOptions::of(config);
   options.detections_per_image = 100000;
-  const auto all = network->detect(pictures, options)[0];
+  const auto all = network->detect(images, options)[0];
   REQUIRE(all.scores.size(0) > 5);
   CHECK_FALSE(all.detections_capped);
 
   options.detections_per_image = all.scores.size(0);
-  CHECK_FALSE(network->detect(pictures, options)[0].detections_capped);
+  CHECK_FALSE(network->detect(images, options)[0].detections_capped);
   options.detections_per_image = 5;
-  const auto few = network->detect(pictures, options)[0];
+  const auto few = network->detect(images, options)[0];
   CHECK(few.detections_capped);
   CHECK(cellroute::test::same(few.scores, all.scores.narrow(0, 0, 5)));
 
   options.rpn_post_nms_top_n = 3;
-  CHECK(network->detect(pictures, options)[0].proposals_capped);
+  CHECK(network->detect(images, options)[0].proposals_capped);
 }
 
 TEST_CASE("Mask R-CNN: many detections go through the heads in chunks, each with its own mask") {
   auto config = eager_config();
   config.box.detections_per_image = 300;
   auto network = network_of(config);
-  const auto picture = torch::rand({3, 64, 64});
-  const auto found = network->detect({picture}, DetectOptions::of(config))[0];
+  const auto image = torch::rand({3, 64, 64});
+  const auto found = network->detect({image}, DetectOptions::of(config))[0];
   REQUIRE(found.scores.size(0) > 64);
 
   // All at once, for the detection's class.
   const torch::NoGradGuard no_grad;
-  const auto batch = network->transform()({picture});
+  const auto batch = network->transform()({image});
   const auto levels = network->roi_levels(network->backbone()(batch.tensors));
   const auto rois = torch::cat({torch::zeros({found.boxes.size(0), 1}), found.boxes}, 1);
   const auto masks =
@@ -115,14 +115,14 @@ TEST_CASE("Mask R-CNN: many detections go through the heads in chunks, each with
   }
 }
 
-TEST_CASE("Mask R-CNN: pictures of one size give alone what they give together") {
+TEST_CASE("Mask R-CNN: images of one size give alone what they give together") {
   const auto config = eager_config();
   auto network = network_of(config);
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 64, 64}), torch::rand({3, 64, 64})};
-  const auto together = network->detect(pictures, DetectOptions::of(config));
+  const std::vector<torch::Tensor> images{torch::rand({3, 64, 64}), torch::rand({3, 64, 64})};
+  const auto together = network->detect(images, DetectOptions::of(config));
   REQUIRE(together.size() == 2);
   for (size_t i = 0; i < 2; ++i) {
-    const auto alone = network->detect({pictures[i]}, DetectOptions::of(config))[0];
+    const auto alone = network->detect({images[i]}, DetectOptions::of(config))[0];
     CHECK(torch::allclose(together[i].scores, alone.scores, 1e-3, 1e-5));
   }
 }

@@ -20,7 +20,7 @@ struct Dense {
   Dense(uint32_t h, uint32_t w) : height(h), width(w), pixels(size_t{h} * w, 0) {}
   uint8_t& at(int64_t y, int64_t x) { return pixels[y * width + x]; }
   uint8_t at(int64_t y, int64_t x) const { return pixels[y * width + x]; }
-  /** 0 outside the picture. */
+  /** 0 outside the image. */
   uint8_t around(int64_t y, int64_t x) const {
     return y >= 0 && x >= 0 && y < height && x < width ? at(y, x) : 0;
   }

@@ -73,7 +73,7 @@ TEST_CASE("runs within rows") {
   CHECK_THROWS_AS(row_runs(Rle{0xffffffff, 1, {0, 0xffffffff}}), Error);
 }
 
-TEST_CASE("a huge picture costs nothing while its mask has few runs") {
+TEST_CASE("a huge image costs nothing while its mask has few runs") {
   const uint32_t most = 0xffffffff;
   for (const auto& [height, width] :
        {std::pair<uint32_t, uint32_t>{1, most}, {most, 1}, {65535, 65537}, {65537, 65535}}) {
@@ -87,7 +87,7 @@ TEST_CASE("a huge picture costs nothing while its mask has few runs") {
 }
 
 TEST_CASE("more runs than memory is meant for are refused before they are made") {
-  // One row of a picture that is two rows high: a run a column.
+  // One row of an image that is two rows high: a run a column.
   const uint32_t width = 0x7fffffff;
   CHECK_THROWS_AS(transpose(Bounds{0, width}, width, 2), Error);
 }

@@ -71,7 +71,7 @@ TEST_CASE("IoU of every pair, with and without crowd") {
   check_iou(varied(5, 90, 1, 6), varied(6, 90, 1, 6));
 }
 
-/** Ragged masks within a part of the picture: runs in none of a column or in several. */
+/** Ragged masks within a part of the image: runs in none of a column or in several. */
 std::vector<Dense> ragged(uint32_t seed, uint32_t height, uint32_t width, int count) {
   std::mt19937 random(seed);
   std::vector<Dense> masks;
@@ -102,7 +102,7 @@ TEST_CASE("IoU of masks with any number of runs in a column") {
   check_iou(a, b);
 }
 
-TEST_CASE("IoU in pictures as tall as 16 bits can tell, and taller") {
+TEST_CASE("IoU in images as tall as 16 bits can tell, and taller") {
   for (const uint32_t height : {32767U, 32768U, 65536U}) {
     std::vector<Dense> masks;
     for (const auto& [top, bottom] : {std::pair{0U, height}, {height - 9, height}, {9U, 20000U}}) {
@@ -235,7 +235,7 @@ void check_labels(const std::vector<Label>& labels, uint32_t height, uint32_t wi
   }
 }
 
-TEST_CASE("label pictures to masks") {
+TEST_CASE("label images to masks") {
   std::mt19937 random(3);
   for (const auto& [height, width] :
        {std::pair<uint32_t, uint32_t>{1, 1}, {31, 17}, {1, 70}, {70, 1}}) {
@@ -257,7 +257,7 @@ TEST_CASE("label pictures to masks") {
   CHECK_THROWS_AS(from_labels(std::span<const uint8_t>(labels), 2, 3), Error);
 }
 
-TEST_CASE("masks to a label picture: the first mask keeps a contested pixel") {
+TEST_CASE("masks to a label image: the first mask keeps a contested pixel") {
   const auto masks = varied(5, 40, 33, 9);
   const auto rles = encoded(masks);
   std::vector<uint16_t> expected(masks[0].pixels.size(), 0);

@@ -26,7 +26,7 @@ std::vector<Rle> to_rles(const torch::Tensor& masks) {
   return rles;
 }
 
-/** torchvision's way: every mask as a picture, resized, then RoIAlign of each box. */
+/** torchvision's way: every mask as an image, resized, then RoIAlign of each box. */
 torch::Tensor reference(const torch::Tensor& masks, const torch::Tensor& boxes,
                         const torch::Tensor& matched, int64_t height, int64_t width, int64_t size) {
   const auto resized =

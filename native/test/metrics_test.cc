@@ -29,30 +29,30 @@ MaskSet set_of(const std::vector<mask::Dense>& cells, uint32_t height, uint32_t 
 }
 
 /** Two classes, crowds, scores of which many are equal. */
-Picture random_picture(uint32_t seed) {
+Image random_image(uint32_t seed) {
   std::mt19937 random(seed);
   constexpr uint32_t height = 40, width = 50;
-  Picture picture;
+  Image image;
   const auto truth = mask::random_cells(random(), height, width, static_cast<int>(random() % 7));
   auto found = mask::random_cells(random(), height, width, static_cast<int>(random() % 4));
   found.insert(found.end(), truth.begin(), truth.end());
-  picture.truth = set_of(truth, height, width);
-  picture.predicted = set_of(found, height, width);
+  image.truth = set_of(truth, height, width);
+  image.predicted = set_of(found, height, width);
   for (size_t i = 0; i < truth.size(); ++i) {
-    picture.truth_labels.push_back(static_cast<int32_t>(1 + random() % 2));
-    picture.crowd.push_back(random() % 5 == 0);
+    image.truth_labels.push_back(static_cast<int32_t>(1 + random() % 2));
+    image.crowd.push_back(random() % 5 == 0);
   }
   for (size_t i = 0; i < found.size(); ++i) {
-    picture.labels.push_back(static_cast<int32_t>(1 + random() % 2));
-    picture.scores.push_back(static_cast<double>(random() % 4) / 4);
+    image.labels.push_back(static_cast<int32_t>(1 + random() % 2));
+    image.scores.push_back(static_cast<double>(random() % 4) / 4);
   }
-  return picture;
+  return image;
 }
 
-std::vector<Picture> random_pictures(uint32_t seed, int count) {
-  std::vector<Picture> pictures;
-  for (int i = 0; i < count; ++i) pictures.push_back(random_picture(seed + i));
-  return pictures;
+std::vector<Image> random_images(uint32_t seed, int count) {
+  std::vector<Image> images;
+  for (int i = 0; i < count; ++i) images.push_back(random_image(seed + i));
+  return images;
 }
 
 Options options_with(uint64_t threads, uint32_t samples = 0) {
@@ -65,9 +65,9 @@ Options options_with(uint64_t threads, uint32_t samples = 0) {
           .threads = threads};
 }
 
-Evaluation evaluated(const std::vector<Picture>& pictures, const Options& options,
+Evaluation evaluated(const std::vector<Image>& images, const Options& options,
                      const std::vector<std::vector<uint32_t>>& groups = {}) {
-  return evaluate(pictures, groups, options, [](double) {});
+  return evaluate(images, groups, options, [](double) {});
 }
 
 const Interval& interval_of(const GroupScores& group) {
@@ -163,18 +163,17 @@ TEST_CASE("boxes are compared as one by one") {
   }
 }
 
-TEST_CASE("a picture that counts twice is the picture twice") {
-  const auto pictures = random_pictures(10, 6);
+TEST_CASE("an image that counts twice is the image twice") {
+  const auto images = random_images(10, 6);
   const std::vector<uint32_t> weights{2, 0, 1, 3, 1, 0};
-  std::vector<Picture> repeated;
-  for (size_t i = 0; i < pictures.size(); ++i)
-    repeated.insert(repeated.end(), weights[i], pictures[i]);
+  std::vector<Image> repeated;
+  for (size_t i = 0; i < images.size(); ++i) repeated.insert(repeated.end(), weights[i], images[i]);
   std::vector<SegmentScores> segments;
   std::vector<std::vector<CocoClass>> coco;
-  for (const auto& picture : pictures) {
-    const auto truths = picture.truth.checked_views();
-    const auto masks = picture.predicted.checked_views();
-    const TruthMasks truth(truths, picture.crowd);
+  for (const auto& image : images) {
+    const auto truths = image.truth.checked_views();
+    const auto masks = image.predicted.checked_views();
+    const TruthMasks truth(truths, image.crowd);
     const mask::Shapes shapes(masks);
     Pairs pairs;
     std::vector<Pair> row;
@@ -190,12 +189,11 @@ TEST_CASE("a picture that counts twice is the picture twice") {
       pixels.push_back(truth.shapes().area(i));
     }
     coco.push_back(match_coco(
-        pairs,
-        {picture.labels, picture.scores, areas, picture.truth_labels, truth_areas, picture.crowd},
+        pairs, {image.labels, image.scores, areas, image.truth_labels, truth_areas, image.crowd},
         100));
-    const auto kept = keep(masks, shapes, picture.scores, pairs, truth, {0.2, 1});
+    const auto kept = keep(masks, shapes, image.scores, pairs, truth, {0.2, 1});
     segments.push_back(
-        score_segments(kept, picture.labels, {pixels, picture.truth_labels, picture.crowd}, 0.3));
+        score_segments(kept, image.labels, {pixels, image.truth_labels, image.crowd}, 0.3));
   }
   const Comparison comparison{segments, CocoTable(coco), CocoTable(coco)};
   const auto weighted = summarise(comparison, weights, true);
@@ -210,27 +208,27 @@ TEST_CASE("a picture that counts twice is the picture twice") {
 }
 
 TEST_CASE("threads change nothing, and neither do groups") {
-  const auto pictures = random_pictures(20, 9);
-  const auto one = evaluated(pictures, options_with(1, 40));
-  const auto four = evaluated(pictures, options_with(4, 40), {{1, 2, 5}, {0}});
+  const auto images = random_images(20, 9);
+  const auto one = evaluated(images, options_with(1, 40));
+  const auto four = evaluated(images, options_with(4, 40), {{1, 2, 5}, {0}});
   CHECK(same(one.groups[0].summary, four.groups[0].summary));
   CHECK(same(interval_of(one.groups[0]).low, interval_of(four.groups[0]).low));
   CHECK(same(interval_of(one.groups[0]).high, interval_of(four.groups[0]).high));
-  const std::vector<Picture> some{pictures[1], pictures[2], pictures[5]};
+  const std::vector<Image> some{images[1], images[2], images[5]};
   CHECK(same(evaluated(some, options_with(2)).groups[0].summary, four.groups[1].summary));
-  // One picture drawn again and again is always the same.
+  // One image drawn again and again is always the same.
   const auto index = static_cast<size_t>(
       std::find(kMetricNames.begin(), kMetricNames.end(), "kaggle") - kMetricNames.begin());
   CHECK(interval_of(four.groups[2]).low[index] == interval_of(four.groups[2]).high[index]);
 }
 
 TEST_CASE("intervals widen with confidence and hold what was drawn") {
-  const auto pictures = random_pictures(40, 12);
+  const auto images = random_images(40, 12);
   auto options = options_with(2, 400);
   options.confidence = 0.5;
-  const auto narrow = evaluated(pictures, options).groups[0];
+  const auto narrow = evaluated(images, options).groups[0];
   options.confidence = 0.99;
-  const auto wide = evaluated(pictures, options).groups[0];
+  const auto wide = evaluated(images, options).groups[0];
   for (size_t m = 0; m < kMetrics; ++m) {
     if (std::isnan(interval_of(narrow).low[m])) continue;
     CAPTURE(kMetricNames[m]);
@@ -242,12 +240,12 @@ TEST_CASE("intervals widen with confidence and hold what was drawn") {
 }
 
 TEST_CASE("what stops the progress stops the work") {
-  const auto pictures = random_pictures(30, 8);
-  CHECK_THROWS_AS(evaluate(pictures, {}, options_with(2, 100),
-                           [](double) { throw std::runtime_error("stop"); }),
-                  std::runtime_error);
+  const auto images = random_images(30, 8);
+  CHECK_THROWS_AS(
+      evaluate(images, {}, options_with(2, 100), [](double) { throw std::runtime_error("stop"); }),
+      std::runtime_error);
   double last = 0;
-  evaluate(pictures, {}, options_with(2, 100), [&](double fraction) {
+  evaluate(images, {}, options_with(2, 100), [&](double fraction) {
     CHECK(fraction >= last);
     last = fraction;
   });
@@ -255,9 +253,9 @@ TEST_CASE("what stops the progress stops the work") {
 }
 
 TEST_CASE("masks are checked before they are compared") {
-  auto pictures = random_pictures(60, 1);
-  pictures[0].predicted.counts[0] += 1;
-  CHECK(test::code_of([&] { evaluated(pictures, options_with(1)); }) == "RLE_MALFORMED");
+  auto images = random_images(60, 1);
+  images[0].predicted.counts[0] += 1;
+  CHECK(test::code_of([&] { evaluated(images, options_with(1)); }) == "RLE_MALFORMED");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ TEST_CASE("multi-scale RoIAlign: each box on the level its size asks for") {
     levels.push_back(torch::randn({2, 5, 512 / stride, 256 / stride}));
   }
   // 500 rows in maps of 512: the scale is still the power of two.
-  const std::vector<ImageSize> pictures{{500, 250}, {300, 256}};
+  const std::vector<ImageSize> images{{500, 250}, {300, 256}};
   std::vector<torch::Tensor> boxes;
   for (int i = 0; i < 2; ++i) {
     const auto corner = torch::rand({20, 2}) * 100;
@@ -31,8 +31,8 @@ TEST_CASE("multi-scale RoIAlign: each box on the level its size asks for") {
   REQUIRE(rois.sizes() == torch::IntArrayRef({40, 5}));
   CHECK(rois[0][0].item<double>() == 0);
   CHECK(rois[39][0].item<double>() == 1);
-  const auto pooled = multi_scale_roi_align_channels_last(levels, rois, pictures, 3, 2);
-  const auto only = multi_scale_roi_align_channels_last({levels[1]}, rois, pictures, 3, 2);
+  const auto pooled = multi_scale_roi_align_channels_last(levels, rois, images, 3, 2);
+  const auto only = multi_scale_roi_align_channels_last({levels[1]}, rois, images, 3, 2);
   for (int64_t i = 0; i < 40; ++i) {
     const auto side = [&](int64_t j) { return rois[i][j].item<double>(); };
     const double size = std::sqrt((side(3) - side(1)) * (side(4) - side(2)));

@@ -154,7 +154,7 @@ TEST_CASE("nms refuses sizes and types that do not fit") {
   CHECK_THROWS_AS(batched_nms(boxes, torch::zeros({3}), torch::zeros({3}), 0.5), c10::Error);
 }
 
-TEST_CASE("nms_padded: each picture's as batched_nms gives it") {
+TEST_CASE("nms_padded: each image's as batched_nms gives it") {
   torch::manual_seed(3);
   for (const int64_t count : {1, 40, 70, 1500}) {
     for (const double origin : {0.0, -30.0}) {

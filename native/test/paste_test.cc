@@ -13,14 +13,14 @@ using cellroute::test::with_threads;
 
 namespace {
 
-/** The picture-sized maps that paste_masks does without: [N, H, W]. */
+/** The image-sized maps that paste_masks does without: [N, H, W]. */
 torch::Tensor reference(const torch::Tensor& probabilities, const torch::Tensor& boxes,
                         int64_t height, int64_t width) {
   const auto padded = torch::constant_pad_nd(probabilities, {1, 1, 1, 1});
   const auto cells = probabilities.size(1);
   const auto scale =
       static_cast<float>(static_cast<double>(cells + 2) / static_cast<double>(cells));
-  auto pictures = torch::zeros({probabilities.size(0), height, width});
+  auto images = torch::zeros({probabilities.size(0), height, width});
   for (int64_t i = 0; i < probabilities.size(0); ++i) {
     const auto low = boxes[i].slice(0, 0, 2), high = boxes[i].slice(0, 2, 4);
     const auto half = (high - low) * 0.5 * scale, centre = (high + low) * 0.5;
@@ -33,11 +33,11 @@ torch::Tensor reference(const torch::Tensor& probabilities, const torch::Tensor&
     for (int64_t y = std::max<int64_t>(y1, 0); y < std::min(y1 + h, height); ++y) {
       const auto left = std::max<int64_t>(x1, 0), right = std::min(x1 + w, width);
       if (left < right) {
-        pictures[i][y].slice(0, left, right) = map[y - y1].slice(0, left - x1, right - x1);
+        images[i][y].slice(0, left, right) = map[y - y1].slice(0, left - x1, right - x1);
       }
     }
   }
-  return pictures;
+  return images;
 }
 
 /** [H, W] of bools, counted out. */
@@ -56,14 +56,13 @@ torch::Tensor decode(const Rle& rle) {
 
 /** Different pixels, but where the probability is all but the threshold: a CPU without fused
  *  multiply-add rounds the reference's last bit otherwise. */
-int64_t differences(const std::vector<Rle>& masks, const torch::Tensor& pictures,
-                    double threshold) {
-  REQUIRE(static_cast<int64_t>(masks.size()) == pictures.size(0));
+int64_t differences(const std::vector<Rle>& masks, const torch::Tensor& images, double threshold) {
+  REQUIRE(static_cast<int64_t>(masks.size()) == images.size(0));
   int64_t count = 0;
   for (size_t i = 0; i < masks.size(); ++i) {
-    const auto picture = pictures[static_cast<int64_t>(i)];
-    const auto clear = (picture - threshold).abs().gt(1e-6).logical_or(picture.eq(0));
-    count += decode(masks[i]).ne(picture.gt(threshold)).logical_and(clear).sum().item<int64_t>();
+    const auto image = images[static_cast<int64_t>(i)];
+    const auto clear = (image - threshold).abs().gt(1e-6).logical_or(image.eq(0));
+    count += decode(masks[i]).ne(image.gt(threshold)).logical_and(clear).sum().item<int64_t>();
     for (size_t c = 1; c < masks[i].counts.size(); ++c) CHECK(masks[i].counts[c] > 0);
   }
   return count;
@@ -100,9 +99,9 @@ TEST_CASE("paste_masks equals resizing, pasting and comparing") {
   const auto boxes = torch::cat({corner, corner + size}, 1);
   for (const int64_t cells : {1, 14, 28}) {
     const auto probabilities = torch::rand({kCount, cells, cells});
-    const auto pictures = reference(probabilities, boxes, 150, 170);
+    const auto images = reference(probabilities, boxes, 150, 170);
     for (const double threshold : {0.0, 0.3, 0.5, 0.6}) {
-      CHECK(differences(paste_masks(probabilities, boxes, 150, 170, threshold), pictures,
+      CHECK(differences(paste_masks(probabilities, boxes, 150, 170, threshold), images,
                         threshold) == 0);
     }
   }
@@ -128,7 +127,7 @@ TEST_CASE("paste_masks: boxes outside, of negative size or not finite give empty
 }
 
 TEST_CASE("paste_masks: huge boxes") {
-  // The picture lies in the middle of the box, where every probability is 1.
+  // The image lies in the middle of the box, where every probability is 1.
   CHECK(paste_one({-1e9F, -1e9F, 1e9F, 1e9F}) == Rle{20, 30, {0, 600}});
   CHECK(paste_one({-1e9F, 5, 1e9F, 14}).counts.size() > 1);
   // And here at the corner of the border, where it is 0.

@@ -36,7 +36,7 @@ TEST_CASE("masks cut a column at a time, as on a GPU, are the CPU's to the bit")
   const auto masks = torch::rand({kCount, 14, 14});
   const auto corner = torch::rand({kCount, 2}) * 140 - 20;
   auto boxes = torch::cat({corner, corner + torch::rand({kCount, 2}) * 120}, 1);
-  // Over all of the picture, outside of it, without area, and no box at all.
+  // Over all of the image, outside of it, without area, and no box at all.
   boxes[0] = torch::tensor({-40.0F, -40.0F, 200.0F, 200.0F});
   boxes[1] = torch::tensor({500.0F, 500.0F, 600.0F, 600.0F});
   boxes[2] = torch::tensor({10.0F, 10.0F, 10.0F, 10.0F});

@@ -17,20 +17,20 @@ using cellroute::test::with_threads;
 namespace {
 
 template <typename T>
-Picture picture(Picture::Type type, int64_t height, int64_t width, int64_t channels,
-                const std::vector<T>& values) {
-  Picture result{.type = type, .bytes = {}, .width = width, .height = height, .channels = channels};
+Image image(Image::Type type, int64_t height, int64_t width, int64_t channels,
+            const std::vector<T>& values) {
+  Image result{.type = type, .bytes = {}, .width = width, .height = height, .channels = channels};
   const auto* data = reinterpret_cast<const uint8_t*>(values.data());
   result.bytes.assign(data, data + values.size() * sizeof(T));
   return result;
 }
 
-Picture bytes(int64_t height, int64_t width, int64_t channels, const std::vector<uint8_t>& values) {
-  return picture(Picture::Type::kU8, height, width, channels, values);
+Image bytes(int64_t height, int64_t width, int64_t channels, const std::vector<uint8_t>& values) {
+  return image(Image::Type::kU8, height, width, channels, values);
 }
 
-Picture floats(int64_t height, int64_t width, int64_t channels, const std::vector<float>& values) {
-  return picture(Picture::Type::kF32, height, width, channels, values);
+Image floats(int64_t height, int64_t width, int64_t channels, const std::vector<float>& values) {
+  return image(Image::Type::kF32, height, width, channels, values);
 }
 
 constexpr Intensity kTypeRange{};
@@ -59,24 +59,24 @@ torch::Tensor numpy_percentile(const torch::Tensor& x, double percent) {
       .to(torch::kFloat32);
 }
 
-/** 7 x 5 random pictures of every type, with the same values as a tensor [H, W, C]. */
-std::vector<std::pair<Picture, torch::Tensor>> random_pictures(int64_t channels) {
+/** 7 x 5 random images of every type, with the same values as a tensor [H, W, C]. */
+std::vector<std::pair<Image, torch::Tensor>> random_images(int64_t channels) {
   torch::manual_seed(channels);
   const auto uniform = torch::rand({7, 5, channels});
-  const auto to_picture = [&]<typename T>(Picture::Type type, const torch::Tensor& tensor, T) {
+  const auto to_image = [&]<typename T>(Image::Type type, const torch::Tensor& tensor, T) {
     const auto plain = tensor.contiguous().to(torch::kFloat64);
     const auto* data = plain.template const_data_ptr<double>();
-    return picture(type, 7, 5, channels, std::vector<T>(data, data + plain.numel()));
+    return image(type, 7, 5, channels, std::vector<T>(data, data + plain.numel()));
   };
   const auto u8 = (uniform * 200 + 20).floor(), u16 = (uniform * 3000 + 500).floor();
   const auto f32 = uniform * 9 - 4;
-  return {{to_picture(Picture::Type::kU8, u8, uint8_t{}), u8},
-          {to_picture(Picture::Type::kU16, u16, uint16_t{}), u16},
-          {to_picture(Picture::Type::kF32, f32, float{}), f32}};
+  return {{to_image(Image::Type::kU8, u8, uint8_t{}), u8},
+          {to_image(Image::Type::kU16, u16, uint16_t{}), u16},
+          {to_image(Image::Type::kF32, f32, float{}), f32}};
 }
 
-double type_range(Picture::Type type) {
-  return type == Picture::Type::kU8 ? 255 : type == Picture::Type::kU16 ? 65535 : 1;
+double type_range(Image::Type type) {
+  return type == Image::Type::kU8 ? 255 : type == Image::Type::kU16 ? 65535 : 1;
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ TEST_CASE("to_float: rows, columns and channels, worked out by hand") {
 
 TEST_CASE("to_float equals torch's arithmetic to the last bit") {
   for (int64_t channels = 1; channels <= 4; ++channels) {
-    for (const auto& [source, values] : random_pictures(channels)) {
+    for (const auto& [source, values] : random_images(channels)) {
       const auto x = scaled(values, type_range(source.type));
       CHECK(same(to_float(source, kTypeRange), x));
       CHECK(same(to_float(source, kMinMax), stretched(x, x.min(), x.max())));
@@ -106,7 +106,7 @@ TEST_CASE("to_float equals torch's arithmetic to the last bit") {
 
 TEST_CASE("to_float: percentiles are numpy's") {
   for (int64_t channels = 1; channels <= 4; ++channels) {
-    for (const auto& [source, values] : random_pictures(channels)) {
+    for (const auto& [source, values] : random_images(channels)) {
       const auto x = scaled(values, type_range(source.type));
       const auto colours = channels <= 2 ? x[0] : x;
       for (const auto& [low, high] :
@@ -126,11 +126,11 @@ TEST_CASE("to_float: percentiles are numpy's") {
 TEST_CASE("to_float: all values of a type") {
   std::vector<uint16_t> all(65536);
   for (size_t v = 0; v < all.size(); ++v) all[v] = static_cast<uint16_t>(v);
-  const auto ramp = to_float(picture(Picture::Type::kU16, 256, 256, 1, all), kTypeRange);
+  const auto ramp = to_float(image(Image::Type::kU16, 256, 256, 1, all), kTypeRange);
   CHECK(same(ramp[1].flatten(), torch::arange(65536, torch::kFloat32) / 65535));
 }
 
-TEST_CASE("to_float: a constant picture does not divide by zero") {
+TEST_CASE("to_float: a constant image does not divide by zero") {
   for (const uint8_t value : {0, 77, 255}) {
     const auto flat = bytes(4, 4, 3, std::vector<uint8_t>(48, value));
     CHECK(same(to_float(flat, kMinMax), torch::zeros({3, 4, 4})));
@@ -157,14 +157,14 @@ TEST_CASE("to_float refuses values that are not finite, but not in the alpha") {
   CHECK(code_of([&] { to_float(too_wide, kMinMax); }) == "IMAGE_UNSUPPORTED");
 }
 
-TEST_CASE("to_float refuses a picture whose data is not of its size") {
+TEST_CASE("to_float refuses an image whose data is not of its size") {
   for (auto wrong :
        {bytes(2, 2, 1, {1, 2, 3}), bytes(2, 2, 5, std::vector<uint8_t>(20)), bytes(0, 2, 1, {}),
         bytes(-1, -4, 1, {1, 2, 3, 4}), bytes(1'000'000'000'000, 1'000'000'000'000, 1, {})}) {
     CHECK(code_of([&] { to_float(wrong, kTypeRange); }) == "INVALID_ARGUMENT");
   }
   auto short_words = bytes(2, 2, 1, {1, 2, 3, 4});
-  short_words.type = Picture::Type::kU16;
+  short_words.type = Image::Type::kU16;
   CHECK(code_of([&] { to_float(short_words, kTypeRange); }) == "INVALID_ARGUMENT");
 }
 

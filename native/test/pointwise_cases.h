@@ -7,7 +7,7 @@ namespace cellroute::test {
 
 /** A 1x1 convolution. */
 struct PointwiseCase {
-  int64_t pictures, in_channels, height, width, out_channels, stride;
+  int64_t images, in_channels, height, width, out_channels, stride;
 };
 
 // A pixel, fewer pixels than a block and more, channels that fill no vector, more than a group and

@@ -29,7 +29,7 @@ Layer layer(const PointwiseCase& c) {
   const auto weight =
       torch::randn({c.out_channels, c.in_channels}) / std::sqrt(static_cast<double>(c.in_channels));
   const auto bias = torch::randn({c.out_channels});
-  const auto input = torch::randn({c.pictures, c.in_channels, c.height, c.width});
+  const auto input = torch::randn({c.images, c.in_channels, c.height, c.width});
   const auto residual = torch::randn_like(
       torch::conv2d(input, weight.view({c.out_channels, c.in_channels, 1, 1}), bias, c.stride));
   const auto last = at::MemoryFormat::ChannelsLast;
@@ -93,8 +93,8 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
   for (const auto& c : kPointwiseCases) {
     const auto l = layer(c);
     for (const auto& [h, w] : {std::pair<int64_t, int64_t>{1, 1}, {3, 2}, {4, 6}, {9, 31}}) {
-      const auto coarse = torch::randn({c.pictures, c.out_channels, h, w})
-                              .contiguous(at::MemoryFormat::ChannelsLast);
+      const auto coarse =
+          torch::randn({c.images, c.out_channels, h, w}).contiguous(at::MemoryFormat::ChannelsLast);
       const auto expected =
           reference(l, false, false) +
           torch::upsample_nearest2d(coarse, l.residual.sizes().slice(2)).to(torch::kFloat64);
@@ -117,7 +117,7 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
 
 TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's sum in double") {
   for (const auto& c : kPointwiseCases) {
-    const auto first = layer({c.pictures, 24, c.height, c.width, c.out_channels, c.stride});
+    const auto first = layer({c.images, 24, c.height, c.width, c.out_channels, c.stride});
     const auto second = layer(c);
     const auto a = first.residual.narrow(1, 0, std::min<int64_t>(c.out_channels, 24))
                        .contiguous(at::MemoryFormat::ChannelsLast);
@@ -143,7 +143,7 @@ TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's s
   }
 }
 
-TEST_CASE("1x1 convolution of two: no pictures, no pixels; layouts and threads do not matter") {
+TEST_CASE("1x1 convolution of two: no images, no pixels; layouts and threads do not matter") {
   if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) return;
   const PointwiseWeights weights(torch::randn({6, 7}));
   const auto bias = torch::randn({6});
@@ -189,7 +189,7 @@ TEST_CASE("1x1 convolution: layouts and threads do not matter") {
   CHECK(same(run(l), expected));
 }
 
-TEST_CASE("1x1 convolution: no pictures, no pixels") {
+TEST_CASE("1x1 convolution: no images, no pixels") {
   const PointwiseWeights weights(torch::randn({5, 4}));
   const auto result = [&](at::IntArrayRef sizes) {
     return pointwise_conv(torch::empty(sizes), weights, torch::zeros({5}), 2, {}, false, true);

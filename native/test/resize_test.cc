@@ -16,39 +16,39 @@ using cellroute::test::with_threads;
 namespace {
 
 template <typename T>
-Picture make(Picture::Type type, int64_t height, int64_t width, int64_t channels,
-             const std::vector<T>& values) {
-  Picture result{.type = type, .bytes = {}, .width = width, .height = height, .channels = channels};
+Image make(Image::Type type, int64_t height, int64_t width, int64_t channels,
+           const std::vector<T>& values) {
+  Image result{.type = type, .bytes = {}, .width = width, .height = height, .channels = channels};
   result.bytes.resize(values.size() * sizeof(T));
   std::memcpy(result.bytes.data(), values.data(), result.bytes.size());
   return result;
 }
 
 template <typename T>
-std::vector<T> values_of(const Picture& picture) {
-  std::vector<T> values(picture.bytes.size() / sizeof(T));
-  std::memcpy(values.data(), picture.bytes.data(), picture.bytes.size());
+std::vector<T> values_of(const Image& image) {
+  std::vector<T> values(image.bytes.size() / sizeof(T));
+  std::memcpy(values.data(), image.bytes.data(), image.bytes.size());
   return values;
 }
 
-Picture noise(int64_t height, int64_t width, int64_t channels) {
+Image noise(int64_t height, int64_t width, int64_t channels) {
   torch::manual_seed(height * width);
   const auto values = torch::randint(0, 256, {height * width * channels}, torch::kUInt8);
   const auto* data = values.const_data_ptr<uint8_t>();
-  return make(Picture::Type::kU8, height, width, channels,
+  return make(Image::Type::kU8, height, width, channels,
               std::vector<uint8_t>(data, data + values.numel()));
 }
 
 /** The same values in a wider type. */
 template <typename T>
-Picture as(Picture::Type type, const Picture& picture, T factor) {
-  std::vector<T> values(picture.bytes.begin(), picture.bytes.end());
+Image as(Image::Type type, const Image& image, T factor) {
+  std::vector<T> values(image.bytes.begin(), image.bytes.end());
   for (auto& value : values) value = static_cast<T>(value * factor);
-  return make(type, picture.height, picture.width, picture.channels, values);
+  return make(type, image.height, image.width, image.channels, values);
 }
 
 /** A triangle as wide as a target pixel, over all source pixels, both axes at once. */
-double reference(const Picture& source, int64_t height, int64_t width, int64_t y, int64_t x,
+double reference(const Image& source, int64_t height, int64_t width, int64_t y, int64_t x,
                  int64_t c) {
   const auto weights = [](int64_t from, int64_t to, int64_t at) {
     const double scale = static_cast<double>(from) / static_cast<double>(to);
@@ -77,14 +77,14 @@ double reference(const Picture& source, int64_t height, int64_t width, int64_t y
 
 TEST_CASE("resize: worked out by hand") {
   // Halving: a triangle over four pixels, 1 3 3 1 in the middle, cut to 3 3 1 at the edge.
-  const auto row = make<uint8_t>(Picture::Type::kU8, 1, 4, 1, {0, 70, 140, 210});
+  const auto row = make<uint8_t>(Image::Type::kU8, 1, 4, 1, {0, 70, 140, 210});
   CHECK(resize(row, 1, 2).bytes == std::vector<uint8_t>{50, 160});
   // Doubling: a quarter and three quarters of the neighbours.
-  const auto column = make<uint8_t>(Picture::Type::kU8, 2, 1, 1, {0, 100});
+  const auto column = make<uint8_t>(Image::Type::kU8, 2, 1, 1, {0, 100});
   CHECK(resize(column, 4, 1).bytes == std::vector<uint8_t>{0, 25, 75, 100});
-  const auto words = make<uint16_t>(Picture::Type::kU16, 2, 1, 1, {0, 40000});
+  const auto words = make<uint16_t>(Image::Type::kU16, 2, 1, 1, {0, 40000});
   CHECK(values_of<uint16_t>(resize(words, 4, 1)) == std::vector<uint16_t>{0, 10000, 30000, 40000});
-  const auto reals = make<float>(Picture::Type::kF32, 2, 1, 1, {-1, 1});
+  const auto reals = make<float>(Image::Type::kF32, 2, 1, 1, {-1, 1});
   CHECK(values_of<float>(resize(reals, 4, 1)) == std::vector<float>{-1, -0.5, 0.5, 1});
 }
 
@@ -94,9 +94,9 @@ TEST_CASE("resize equals the slow reference, in every type") {
        {std::pair{9, 30}, {40, 8}, {1, 1}, {23, 5}, {50, 17}, {23, 17}}) {
     const auto small = resize(source, height, width);
     const auto words =
-        values_of<uint16_t>(resize(as<uint16_t>(Picture::Type::kU16, source, 257), height, width));
+        values_of<uint16_t>(resize(as<uint16_t>(Image::Type::kU16, source, 257), height, width));
     const auto reals =
-        values_of<float>(resize(as<float>(Picture::Type::kF32, source, 1), height, width));
+        values_of<float>(resize(as<float>(Image::Type::kF32, source, 1), height, width));
     REQUIRE(small.width == width);
     REQUIRE(small.height == height);
     REQUIRE(small.bytes.size() == static_cast<size_t>(height * width * 3));
@@ -119,8 +119,7 @@ TEST_CASE("resize equals the slow reference, in every type") {
 }
 
 TEST_CASE("resize: a constant stays, the same size is a copy") {
-  const auto white =
-      make(Picture::Type::kU8, 31, 47, 1, std::vector<uint8_t>(size_t{31} * 47, 255));
+  const auto white = make(Image::Type::kU8, 31, 47, 1, std::vector<uint8_t>(size_t{31} * 47, 255));
   const auto resized = resize(white, 224, 13);
   CHECK(std::ranges::all_of(resized.bytes, [](uint8_t value) { return value == 255; }));
   CHECK(resize(noise(6, 5, 4), 6, 5).bytes == noise(6, 5, 4).bytes);
@@ -129,14 +128,14 @@ TEST_CASE("resize: a constant stays, the same size is a copy") {
 TEST_CASE("resize_crop takes the centre of the target's shape") {
   // 2 x 6 to 2 x 2: columns 2 and 3, as they are.
   const auto wide =
-      make<uint8_t>(Picture::Type::kU8, 2, 6, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+      make<uint8_t>(Image::Type::kU8, 2, 6, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   CHECK(resize_crop(wide, 2, 2).bytes == std::vector<uint8_t>{3, 4, 9, 10});
-  const auto tall = make<uint8_t>(Picture::Type::kU8, 5, 2, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  const auto tall = make<uint8_t>(Image::Type::kU8, 5, 2, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   CHECK(resize_crop(tall, 2, 2).bytes == std::vector<uint8_t>{3, 4, 5, 6});
   // Pixels of several bytes and channels keep together.
-  const auto words = make<uint16_t>(Picture::Type::kU16, 1, 3, 2, {1, 2, 300, 400, 5, 6});
+  const auto words = make<uint16_t>(Image::Type::kU16, 1, 3, 2, {1, 2, 300, 400, 5, 6});
   CHECK(values_of<uint16_t>(resize_crop(words, 1, 1)) == std::vector<uint16_t>{300, 400});
-  const auto sliver = make<uint8_t>(Picture::Type::kU8, 1, 900, 1, std::vector<uint8_t>(900, 9));
+  const auto sliver = make<uint8_t>(Image::Type::kU8, 1, 900, 1, std::vector<uint8_t>(900, 9));
   CHECK(resize_crop(sliver, 7, 2).bytes == std::vector<uint8_t>(14, 9));
 }
 

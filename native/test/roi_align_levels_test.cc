@@ -24,7 +24,7 @@ struct Pyramid {
   torch::Tensor rois, level;
 };
 
-/** Two pictures of 96 x 80; boxes inside, across the border, outside, empty and not numbers. */
+/** Two images of 96 x 80; boxes inside, across the border, outside, empty and not numbers. */
 Pyramid pyramid(int64_t channels) {
   torch::manual_seed(channels);
   Pyramid p;

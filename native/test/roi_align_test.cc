@@ -89,7 +89,7 @@ torch::Tensor reference(const Case& c, const torch::Tensor& input, const torch::
   return output;
 }
 
-/** Boxes inside, across the edges and outside of a picture of 44 x 32 pixels, two pictures. No
+/** Boxes inside, across the edges and outside of an image of 44 x 32 pixels, two images. No
  * sample is where the map ends (-1 or its size), so that rounding decides on none. */
 torch::Tensor some_rois(torch::ScalarType dtype) {
   return torch::tensor({{0.0, 1.3, 2.1, 20.7, 17.9},

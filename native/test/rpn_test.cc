@@ -15,7 +15,7 @@ struct Case {
   ImageBatch images;
 };
 
-/** Two pictures over maps of odd sizes; the second picture ends inside the batch. */
+/** Two images over maps of odd sizes; the second image ends inside the batch. */
 Case random_case() {
   torch::manual_seed(7);
   Case random;
@@ -90,7 +90,7 @@ std::vector<torch::Tensor> slow_proposals(const Case& input, int64_t image,
 
 }  // namespace
 
-TEST_CASE("rpn: proposals of every picture equal those found one anchor at a time") {
+TEST_CASE("rpn: proposals of every image equal those found one anchor at a time") {
   const auto config = cellroute::test::small_config();
   const RegionProposalNetwork rpn(config.rpn, config.fpn_channels);
   const auto input = random_case();

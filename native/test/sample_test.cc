@@ -22,8 +22,8 @@ Side whole(int64_t length) {
   return {.size = length, .origin = 0, .step = 1, .first = 0, .end = static_cast<double>(length)};
 }
 
-io::Picture grey(int64_t height, int64_t width, uint8_t value) {
-  return {.type = io::Picture::Type::kU8,
+io::Image grey(int64_t height, int64_t width, uint8_t value) {
+  return {.type = io::Image::Type::kU8,
           .bytes = std::vector<uint8_t>(static_cast<size_t>(height * width), value),
           .width = width,
           .height = height,
@@ -40,7 +40,7 @@ SamplePlan plan_of(const Side& x, const Side& y, bool transposed = false) {
           .min_visible = 0};
 }
 
-/** A side at random: flipped, scaled, cut, and now and then past the picture's edge. */
+/** A side at random: flipped, scaled, cut, and now and then past the image's edge. */
 Side random_side(std::mt19937& random, int64_t length) {
   std::uniform_real_distribution<double> unit(0, 1);
   const double step = (unit(random) < 0.5 ? -1 : 1) * std::exp2(unit(random) * 4 - 2);
@@ -115,7 +115,7 @@ TEST_CASE("shown_area counts the pixels whose centres are seen") {
   }
 }
 
-TEST_CASE("a pixel's taps sum to 1 and stay inside the picture") {
+TEST_CASE("a pixel's taps sum to 1 and stay inside the image") {
   std::mt19937 random(15);
   for (int round = 0; round < 200; ++round) {
     const int64_t length = 1 + round % 37;

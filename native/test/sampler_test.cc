@@ -80,9 +80,9 @@ TEST_CASE("sampler: nothing to draw from") {
   CHECK(sample_balanced(ignored, 40, 0.5, generator(1)).all().size(0) == 0);
 }
 
-TEST_CASE("sampler: at once, as many of each as picture by picture, drawn without preference") {
+TEST_CASE("sampler: at once, as many of each as image by image, drawn without preference") {
   torch::manual_seed(4);
-  // The second picture has nothing positive, the third nothing at all.
+  // The second image has nothing positive, the third nothing at all.
   const auto labels =
       torch::stack({some_labels(), some_labels().clamp_max(0), torch::full({150}, -1)});
   for (const auto& [batch, fraction] :

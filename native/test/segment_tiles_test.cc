@@ -28,18 +28,18 @@ MaskRcnnPlan plan_of(const model::MaskRcnnConfig& config) {
   return MaskRcnnPlan(network, torch::kFloat32);
 }
 
-io::Picture spots(int64_t height, int64_t width) {
-  io::Picture picture{
-      .type = io::Picture::Type::kU8, .bytes = {}, .width = width, .height = height, .channels = 1};
+io::Image spots(int64_t height, int64_t width) {
+  io::Image image{
+      .type = io::Image::Type::kU8, .bytes = {}, .width = width, .height = height, .channels = 1};
   std::mt19937 random(11);
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) {
       const double spot = std::sin(double(x) / 5) * std::sin(double(y) / 7);
       // Brighter to the right: no part has the whole's range.
-      picture.bytes.push_back(uint8_t((spot > 0.4 ? 90 : 20) + 140 * x / width + random() % 5));
+      image.bytes.push_back(uint8_t((spot > 0.4 ? 90 : 20) + 140 * x / width + random() % 5));
     }
   }
-  return picture;
+  return image;
 }
 
 SegmentOptions options_of(const model::MaskRcnnConfig& config) {
@@ -50,9 +50,9 @@ SegmentOptions options_of(const model::MaskRcnnConfig& config) {
   return options;
 }
 
-Cells whole_picture(MaskRcnnPlan& plan, const io::Picture& picture, const SegmentOptions& options) {
+Cells whole_image(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options) {
   std::vector<Input> inputs;
-  inputs.push_back({.picture = &picture});
+  inputs.push_back({.image = &image});
   return segment(plan, std::move(inputs), options, {})[0];
 }
 
@@ -74,7 +74,7 @@ void check_close(const Cells& actual, const Cells& expected, float tolerance) {
 
 }  // namespace
 
-TEST_CASE("tiles: a picture that fits one tile is segmented as it is without tiles") {
+TEST_CASE("tiles: an image that fits one tile is segmented as it is without tiles") {
   const auto config = eager_config();
   auto plan = plan_of(config);
   auto options = options_of(config);
@@ -83,9 +83,9 @@ TEST_CASE("tiles: a picture that fits one tile is segmented as it is without til
     options.max_lost = 0.5;
     options.min_area = 5;
   }
-  const auto picture = spots(75, 90);
-  const auto whole = whole_picture(plan, picture, options);
-  const auto tiled = segment_tiles(plan, picture, options, tiles_of(128, 32), {});
+  const auto image = spots(75, 90);
+  const auto whole = whole_image(plan, image, options);
+  const auto tiled = segment_tiles(plan, image, options, tiles_of(128, 32), {});
   check_close(tiled.cells, whole, 0);
   CHECK((tiled.cells.masks == whole.masks));
   CHECK(tiled.cells.areas == whole.areas);
@@ -102,27 +102,27 @@ TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") 
   auto options = options_of(config);
   // One tile at the scale of the whole finds what the whole does.
   options.detect.detections_per_image = 10;
-  const auto picture = spots(64, 80);
-  const auto whole = whole_picture(plan, picture, options);
-  const auto tiled = segment_tiles(plan, picture, options, tiles_of(128, 0, 1.5), {});
+  const auto image = spots(64, 80);
+  const auto whole = whole_image(plan, image, options);
+  const auto tiled = segment_tiles(plan, image, options, tiles_of(128, 0, 1.5), {});
   check_close(tiled.cells, whole, 1e-3F);
 }
 
-TEST_CASE("tiles: intensities are the whole picture's") {
+TEST_CASE("tiles: intensities are the whole image's") {
   const auto config = eager_config();
   auto plan = plan_of(config);
   auto options = options_of(config);
-  const auto picture = spots(100, 200);
+  const auto image = spots(100, 200);
   const auto tiling = tiles_of(64, 16);
-  const auto tiled = segment_tiles(plan, picture, options, tiling, {});
+  const auto tiled = segment_tiles(plan, image, options, tiling, {});
   CHECK(tiled.seams_x.size() > 1);
   // The same from floats that were scaled over the whole before.
-  const auto scaled = io::to_float(picture, options.intensity)[0].contiguous();
-  io::Picture floats{.type = io::Picture::Type::kF32,
-                     .bytes = {},
-                     .width = picture.width,
-                     .height = picture.height,
-                     .channels = 1};
+  const auto scaled = io::to_float(image, options.intensity)[0].contiguous();
+  io::Image floats{.type = io::Image::Type::kF32,
+                   .bytes = {},
+                   .width = image.width,
+                   .height = image.height,
+                   .channels = 1};
   const auto* bytes = reinterpret_cast<const uint8_t*>(scaled.const_data_ptr<float>());
   floats.bytes.assign(bytes, bytes + scaled.numel() * 4);
   options.intensity = {};
@@ -131,13 +131,13 @@ TEST_CASE("tiles: intensities are the whole picture's") {
   CHECK((tiled.cells.masks == expected.cells.masks));
 }
 
-TEST_CASE("tiles: the limit is the whole picture's, and cells on seams are named") {
+TEST_CASE("tiles: the limit is the whole image's, and cells on seams are named") {
   const auto config = eager_config();
   auto plan = plan_of(config);
   const auto options = options_of(config);
-  const auto picture = spots(150, 150);
+  const auto image = spots(150, 150);
   const auto tiling = tiles_of(64, 16);
-  const auto all = segment_tiles(plan, picture, options, tiling, {});
+  const auto all = segment_tiles(plan, image, options, tiling, {});
   REQUIRE(all.cells.scores.size() > 20);
   CHECK(std::is_sorted(all.cells.scores.rbegin(), all.cells.scores.rend()));
   std::vector<uint32_t> expected;
@@ -153,7 +153,7 @@ TEST_CASE("tiles: the limit is the whole picture's, and cells on seams are named
 
   auto limited = tiling;
   limited.limit = 7;
-  const auto some = segment_tiles(plan, picture, options, limited, {});
+  const auto some = segment_tiles(plan, image, options, limited, {});
   CHECK(some.cells.detections_capped);
   REQUIRE(some.cells.scores.size() == 7);
   for (size_t i = 0; i < 7; ++i) CHECK((some.cells.masks[i] == all.cells.masks[i]));
@@ -163,7 +163,7 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
   const auto config = eager_config();
   auto plan = plan_of(config);
   const auto options = options_of(config);
-  const auto picture = spots(64, 300);
+  const auto image = spots(64, 300);
   const auto tiling = tiles_of(64, 16);
   double last = 0;
   std::vector<std::string> stages;
@@ -172,7 +172,7 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
     last = fraction;
     if (stages.empty() || stages.back() != stage) stages.emplace_back(stage);
   };
-  const auto found = segment_tiles(plan, picture, options, tiling, Poll(nullptr, listen));
+  const auto found = segment_tiles(plan, image, options, tiling, Poll(nullptr, listen));
   CHECK(last == 1.0);
   const auto tiles = found.seams_x.size() + 1;
   CHECK(stages.size() == tiles + 3);
@@ -184,6 +184,6 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
     if (std::string(stage) == "tile 2 of " + std::to_string(tiles)) flag->cancel();
     if (std::string(stage) == "tile 3 of " + std::to_string(tiles)) ++begun;
   };
-  CHECK_THROWS_AS(segment_tiles(plan, picture, options, tiling, Poll(flag, stop)), Cancelled);
+  CHECK_THROWS_AS(segment_tiles(plan, image, options, tiling, Poll(flag, stop)), Cancelled);
   CHECK(begun == 0);
 }

@@ -19,9 +19,9 @@ struct Needs {
 };
 
 Needs needs(const TileGrid& grid, int64_t tile) {
-  const int64_t in_picture = tile % (grid.rows * grid.columns);
-  return {grid.height - in_picture / grid.columns * 4 > 2,
-          grid.width - in_picture % grid.columns * 4 > 2};
+  const int64_t in_image = tile % (grid.rows * grid.columns);
+  return {grid.height - in_image / grid.columns * 4 > 2,
+          grid.width - in_image % grid.columns * 4 > 2};
 }
 
 std::vector<int64_t> in_range(const TileOrder& order, int64_t point) {

@@ -42,7 +42,7 @@ TEST_CASE("tile plan: cores have every pixel once, and tiles share what they sho
   }
 }
 
-TEST_CASE("tile plan: what fits is one tile, and the last one ends with the picture") {
+TEST_CASE("tile plan: what fits is one tile, and the last one ends with the image") {
   const auto one = plan_tiles(700, 700, 128, 64);
   REQUIRE(one.size() == 1);
   CHECK(one[0].end == 700);

@@ -58,7 +58,7 @@ model::ClassifierConfig classifier_config(model::ClassifierHead head) {
   return config;
 }
 
-/** One rectangle of cells: x, y, width, height in a picture of 48 x 64. */
+/** One rectangle of cells: x, y, width, height in an image of 48 x 64. */
 mask::Rle rectangle(uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
   constexpr uint32_t kHeight = 48, kWidth = 64;
   mask::Bounds bounds;
@@ -71,37 +71,37 @@ mask::Rle rectangle(uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
 /** What a trainer is given, made once: a step of either kind with a poll. */
 struct Segmenter {
   SegmenterTrainer trainer{segmenter_config(), options(), kSampling};
-  std::vector<torch::Tensor> pictures;
+  std::vector<torch::Tensor> images;
   std::vector<Truth> truths;
 
   Segmenter() {
     torch::manual_seed(8);
-    pictures = {torch::rand({3, 48, 64}), torch::rand({3, 48, 64})};
+    images = {torch::rand({3, 48, 64}), torch::rand({3, 48, 64})};
     truths = {make_truth({rectangle(3, 4, 20, 12), rectangle(30, 20, 9, 17)},
                          torch::tensor({1, 2}, torch::kInt64)),
               make_truth({}, torch::empty({0}, torch::kInt64))};
   }
   StepResult step(uint64_t seed, const Poll& poll = {}) {
-    return trainer.step(pictures, truths, step_options(seed), poll);
+    return trainer.step(images, truths, step_options(seed), poll);
   }
-  void spoil() { pictures[1][0][5][5] = std::numeric_limits<float>::quiet_NaN(); }
+  void spoil() { images[1][0][5][5] = std::numeric_limits<float>::quiet_NaN(); }
 };
 
 struct ConcatPoolClassifier {
   ClassifierTrainer trainer{classifier_config(model::ClassifierHead::kConcatPool),
                             options(OptimizerConfig::Kind::kAdamW),
                             {1.0, 2.0, 0.5}};
-  torch::Tensor pictures, labels;
+  torch::Tensor images, labels;
 
   ConcatPoolClassifier() {
     torch::manual_seed(8);
-    pictures = torch::rand({4, 3, 40, 48});
+    images = torch::rand({4, 3, 40, 48});
     labels = torch::tensor({0, 1, 2, 1}, torch::kInt64);
   }
   StepResult step(uint64_t seed, const Poll& poll = {}) {
-    return trainer.step(pictures, labels, step_options(seed), poll);
+    return trainer.step(images, labels, step_options(seed), poll);
   }
-  void spoil() { pictures[1][0][5][5] = std::numeric_limits<float>::infinity(); }
+  void spoil() { images[1][0][5][5] = std::numeric_limits<float>::infinity(); }
 };
 
 std::map<std::string, torch::Tensor> copy(const Trainer& trainer) {
@@ -260,8 +260,8 @@ TEST_CASE("trainer: bfloat16 in the forward pass stays near float32") {
     given.precision = Precision::kBfloat16;
     SegmenterTrainer rounded(config, given, kSampling);
     const Segmenter batch;
-    const auto expected = exact.step(batch.pictures, batch.truths, step_options(1));
-    const auto result = rounded.step(batch.pictures, batch.truths, step_options(1));
+    const auto expected = exact.step(batch.images, batch.truths, step_options(1));
+    const auto result = rounded.step(batch.images, batch.truths, step_options(1));
     CHECK(result.applied);
     double total = 0;
     for (const auto& [name, loss] : expected.losses) total += loss;

@@ -31,19 +31,19 @@ TEST_CASE("transform: sizes as torchvision computes them") {
   check_size(resized({1, 2000}, {800, 1333, {}}), 1, 1333);
 }
 
-TEST_CASE("transform: pictures of several sizes are normalised into one padded batch") {
+TEST_CASE("transform: images of several sizes are normalised into one padded batch") {
   auto config = small_config();
   config.size_divisible = 8;
-  const std::vector<torch::Tensor> pictures{torch::rand({3, 5, 9}), torch::rand({3, 8, 1})};
-  const auto batch = GeneralizedRcnnTransform(config)(pictures);
+  const std::vector<torch::Tensor> images{torch::rand({3, 5, 9}), torch::rand({3, 8, 1})};
+  const auto batch = GeneralizedRcnnTransform(config)(images);
   REQUIRE(batch.tensors.sizes() == torch::IntArrayRef({2, 3, 8, 16}));
   for (int64_t n = 0; n < 2; ++n) {
-    const auto& picture = pictures[n];
-    check_size(batch.sizes[n], picture.size(1), picture.size(2));
+    const auto& image = images[n];
+    check_size(batch.sizes[n], image.size(1), image.size(2));
     auto expected = torch::zeros({3, 8, 16});
     for (int64_t c = 0; c < 3; ++c) {
-      expected[c].narrow(0, 0, picture.size(1)).narrow(1, 0, picture.size(2)) =
-          (picture[c] - config.normalize.mean[c]) / config.normalize.std[c];
+      expected[c].narrow(0, 0, image.size(1)).narrow(1, 0, image.size(2)) =
+          (image[c] - config.normalize.mean[c]) / config.normalize.std[c];
     }
     CHECK(torch::allclose(batch.tensors[n], expected, 1e-5, 1e-6));
   }
@@ -53,8 +53,8 @@ TEST_CASE("transform: resizes between pixel centres, without antialiasing") {
   auto config = small_config();
   config.normalize = {.mean = {0, 0, 0}, .std = {1, 1, 1}};
   config.resize = {.min_size = 7, .max_size = 100, .scale = {}};
-  const auto picture = torch::rand({3, 4, 6});
-  const auto batch = GeneralizedRcnnTransform(config)({picture});
+  const auto image = torch::rand({3, 4, 6});
+  const auto batch = GeneralizedRcnnTransform(config)({image});
   check_size(batch.sizes[0], 7, 10);
   for (int64_t y = 0; y < 7; ++y) {
     for (int64_t x = 0; x < 10; ++x) {
@@ -72,7 +72,7 @@ TEST_CASE("transform: resizes between pixel centres, without antialiasing") {
       const double fy = sy - static_cast<double>(y0);
       const double fx = sx - static_cast<double>(x0);
       const auto at = [&](int64_t row, int64_t column) {
-        return picture[0][row][column].item<double>();
+        return image[0][row][column].item<double>();
       };
       const double expected = (1 - fy) * ((1 - fx) * at(y0, x0) + fx * at(y0, x1)) +
                               fy * ((1 - fx) * at(y1, x0) + fx * at(y1, x1));
@@ -81,7 +81,7 @@ TEST_CASE("transform: resizes between pixel centres, without antialiasing") {
   }
 }
 
-TEST_CASE("transform: boxes go back to the picture as it came") {
+TEST_CASE("transform: boxes go back to the image as it came") {
   const auto boxes =
       resize_boxes(torch::tensor({{10.0F, 20.0F, 30.0F, 40.0F}}), {800, 1083}, {520, 704});
   CHECK(torch::allclose(boxes, torch::tensor({{10 * 704 / 1083.0, 20 * 520 / 800.0,
@@ -89,7 +89,7 @@ TEST_CASE("transform: boxes go back to the picture as it came") {
                                    .to(torch::kFloat32)));
 }
 
-TEST_CASE("transform: what is no picture is refused") {
+TEST_CASE("transform: what is no image is refused") {
   const GeneralizedRcnnTransform transform(small_config());
   CHECK_THROWS_AS(transform({}), c10::Error);
   CHECK_THROWS_AS(transform({torch::zeros({1, 4, 4})}), c10::Error);

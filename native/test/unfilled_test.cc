@@ -38,8 +38,8 @@ TEST_CASE("unfilled: a Mask R-CNN gives what a filled one with the same weights 
   filled->eval();
   other->eval();
   const torch::NoGradGuard no_grad;
-  const auto picture = torch::rand({1, 3, 64, 96});
-  const auto expected = filled->backbone()(picture), levels = other->backbone()(picture);
+  const auto image = torch::rand({1, 3, 64, 96});
+  const auto expected = filled->backbone()(image), levels = other->backbone()(image);
   for (size_t i = 0; i < expected.size(); ++i) CHECK(levels[i].equal(expected[i]));
   const auto maps = torch::rand({2, filled->config().fpn_channels, 14, 14});
   CHECK(other->roi_heads()->predict_masks(maps).equal(filled->roi_heads()->predict_masks(maps)));

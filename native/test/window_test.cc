@@ -10,34 +10,34 @@ using cellroute::test::same;
 
 namespace {
 
-Picture noise(int64_t height, int64_t width, int64_t channels) {
-  Picture picture{.type = Picture::Type::kU8,
-                  .bytes = {},
-                  .width = width,
-                  .height = height,
-                  .channels = channels};
-  picture.bytes.resize(static_cast<size_t>(height * width * channels));
+Image noise(int64_t height, int64_t width, int64_t channels) {
+  Image image{.type = Image::Type::kU8,
+              .bytes = {},
+              .width = width,
+              .height = height,
+              .channels = channels};
+  image.bytes.resize(static_cast<size_t>(height * width * channels));
   std::mt19937 random(5);
-  for (auto& byte : picture.bytes) byte = static_cast<uint8_t>(random());
-  return picture;
+  for (auto& byte : image.bytes) byte = static_cast<uint8_t>(random());
+  return image;
 }
 
 constexpr Intensity kMinMax{.kind = Intensity::Kind::kMinMax};
 
 }  // namespace
 
-TEST_CASE("window: windows of a resized picture are those of torch's resize of the whole") {
+TEST_CASE("window: windows of a resized image are those of torch's resize of the whole") {
   for (const int64_t channels : {1, 2, 3, 4}) {
-    const auto picture = noise(37, 53, channels);
-    const FloatPicture values(picture, kMinMax);
-    const auto whole = to_float(picture, kMinMax).unsqueeze(0);
+    const auto image = noise(37, 53, channels);
+    const FloatImage values(image, kMinMax);
+    const auto whole = to_float(image, kMinMax).unsqueeze(0);
     for (const auto& [height, width] : {std::pair{37, 53}, {74, 106}, {55, 79}, {20, 31}, {1, 1}}) {
       const auto resized =
           torch::upsample_bilinear2d(whole, {height, width}, /*align_corners=*/false).squeeze(0);
       for (const auto& window :
            {Window{0, 0, width, height}, Window{width / 3, height / 2, width - width / 3, 1},
             Window{width / 2, 0, 1, height}}) {
-        const auto part = read_window(values, picture, height, width, window);
+        const auto part = read_window(values, image, height, width, window);
         const auto expected =
             resized.narrow(1, window.y, window.height).narrow(2, window.x, window.width);
         REQUIRE(part.sizes() == expected.sizes());
@@ -47,10 +47,9 @@ TEST_CASE("window: windows of a resized picture are those of torch's resize of t
   }
 }
 
-TEST_CASE("window: of a picture as it is, its own values to the last bit") {
-  const auto picture = noise(40, 30, 3);
-  const FloatPicture values(picture, kMinMax);
-  const auto part =
-      read_window(values, picture, 40, 30, {.x = 4, .y = 9, .width = 20, .height = 31});
-  CHECK(same(part, to_float(picture, kMinMax).narrow(1, 9, 31).narrow(2, 4, 20).contiguous()));
+TEST_CASE("window: of an image as it is, its own values to the last bit") {
+  const auto image = noise(40, 30, 3);
+  const FloatImage values(image, kMinMax);
+  const auto part = read_window(values, image, 40, 30, {.x = 4, .y = 9, .width = 20, .height = 31});
+  CHECK(same(part, to_float(image, kMinMax).narrow(1, 9, 31).narrow(2, 4, 20).contiguous()));
 }

@@ -20,11 +20,11 @@ namespace cpu = cellroute::ops::cpu;
 namespace {
 
 struct Case {
-  int64_t pictures, in_channels, height, width, out_channels;
+  int64_t images, in_channels, height, width, out_channels;
 };
 
 // Maps of one tile and less, sizes that no tile divides, channels that fill no vector and more than
-// one group, pictures whose tiles share a block.
+// one group, images whose tiles share a block.
 constexpr std::array<Case, 10> kCases{{
     {1, 16, 8, 8, 16},
     {1, 1, 1, 1, 1},
@@ -50,9 +50,9 @@ Layer layer(const Case& c, torch::ScalarType dtype = torch::kFloat32) {
   torch::manual_seed(c.in_channels + c.out_channels);
   const auto weight = torch::randn({c.out_channels, c.in_channels, 3, 3}) /
                       std::sqrt(9.0 * static_cast<double>(c.in_channels));
-  return {channels_last(torch::randn({c.pictures, c.in_channels, c.height, c.width})).to(dtype),
+  return {channels_last(torch::randn({c.images, c.in_channels, c.height, c.width})).to(dtype),
           weight, torch::randn({c.out_channels}),
-          channels_last(torch::randn({c.pictures, c.out_channels, c.height, c.width})).to(dtype)};
+          channels_last(torch::randn({c.images, c.out_channels, c.height, c.width})).to(dtype)};
 }
 
 /** LibTorch's direct convolution, in double. */
@@ -137,7 +137,7 @@ TEST_CASE("winograd: by integers every instruction set is near, and each tile by
               tolerance(torch::kInt16));
         const auto sum = run(l.input, l.residual, true);
         CHECK(error(sum, reference(l, true, true)) < tolerance(torch::kInt16));
-        const int64_t last = c.pictures - 1;
+        const int64_t last = c.images - 1;
         CHECK(same(run(channels_last(l.input.narrow(0, last, 1)),
                        channels_last(l.residual.narrow(0, last, 1)), true),
                    sum.narrow(0, last, 1)));
@@ -215,7 +215,7 @@ TEST_CASE("winograd: layouts and threads do not matter") {
   }
 }
 
-TEST_CASE("winograd: no pictures, no pixels") {
+TEST_CASE("winograd: no images, no pixels") {
   for (const auto& form : supported()) {
     const WinogradWeights weights(torch::randn({5, 4, 3, 3}), form.products, form.side);
     for (const auto& sizes : {std::vector<int64_t>{0, 4, 6, 6}, {2, 4, 0, 6}, {2, 4, 6, 0}}) {

@@ -43,17 +43,17 @@ ClassifierTrainer::ClassifierTrainer(const model::Classifier& network,
   }
 }
 
-StepResult ClassifierTrainer::step(const torch::Tensor& pictures, const torch::Tensor& labels,
+StepResult ClassifierTrainer::step(const torch::Tensor& images, const torch::Tensor& labels,
                                    const StepOptions& options, const Poll& poll) {
   // One row has no variance: such a batch, which an epoch may end with, is normalised by what the
   // head has seen so far.
-  for (const auto& norm : row_norms_) norm->train(pictures.size(0) > 1);
+  for (const auto& norm : row_norms_) norm->train(images.size(0) > 1);
   return take_step(
       options,
       [&]() -> Losses {
         poll("forward", 0);
         const auto logits =
-            network_->forward(model::normalize(pictures.to(device()), config().normalize),
+            network_->forward(model::normalize(images.to(device()), config().normalize),
                               [&poll](double done) { poll("forward", done * kForwardEnds); });
         return {{"loss", torch::cross_entropy_loss(logits.to(torch::kFloat32), labels.to(device()),
                                                    class_weights_)}};

@@ -18,9 +18,9 @@ class ClassifierTrainer final : public Trainer {
 
   const model::ClassifierConfig& config() const { return network_->config(); }
 
-  /** pictures [N, 3, H, W] float32, not normalised; labels [N] int64, 0 to num_classes - 1. The
+  /** images [N, 3, H, W] float32, not normalised; labels [N] int64, 0 to num_classes - 1. The
    *  mean is over the class weights of the batch, as torch's cross_entropy has it. */
-  StepResult step(const torch::Tensor& pictures, const torch::Tensor& labels,
+  StepResult step(const torch::Tensor& images, const torch::Tensor& labels,
                   const StepOptions& options, const Poll& poll = {});
 
  private:

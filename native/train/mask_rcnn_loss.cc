@@ -18,10 +18,10 @@ constexpr double kBoxesBegin = 0.25;
 constexpr double kMasksBegin = 0.3;
 
 [[noreturn]] void refuse(size_t index, const std::string& what) {
-  throw Error("INVALID_ARGUMENT", "Picture " + std::to_string(index) + " of the batch: " + what);
+  throw Error("INVALID_ARGUMENT", "Image " + std::to_string(index) + " of the batch: " + what);
 }
 
-void check(const Truth& truth, size_t index, const torch::Tensor& picture, int64_t num_classes) {
+void check(const Truth& truth, size_t index, const torch::Tensor& image, int64_t num_classes) {
   const auto& [boxes, labels, masks] = truth;
   const auto cells = static_cast<int64_t>(masks.size());
   if (boxes.dim() != 2 || boxes.size(0) != cells || boxes.size(1) != 4 || labels.dim() != 1 ||
@@ -31,7 +31,7 @@ void check(const Truth& truth, size_t index, const torch::Tensor& picture, int64
   }
   if (cells == 0) return;
   for (const auto& mask : masks) {
-    if (mask.height != picture.size(1) || mask.width != picture.size(2)) {
+    if (mask.height != image.size(1) || mask.width != image.size(2)) {
       refuse(index, "a mask is not of its size");
     }
   }
@@ -45,11 +45,11 @@ void check(const Truth& truth, size_t index, const torch::Tensor& picture, int64
 }
 
 std::vector<torch::Tensor> resized_boxes(const std::vector<Truth>& truths,
-                                         const std::vector<torch::Tensor>& pictures,
+                                         const std::vector<torch::Tensor>& images,
                                          const model::ImageBatch& batch) {
   std::vector<torch::Tensor> boxes;
   for (size_t i = 0; i < truths.size(); ++i) {
-    boxes.push_back(model::resize_boxes(truths[i].boxes, {pictures[i].size(1), pictures[i].size(2)},
+    boxes.push_back(model::resize_boxes(truths[i].boxes, {images[i].size(1), images[i].size(2)},
                                         batch.sizes[i]));
   }
   return boxes;
@@ -62,15 +62,15 @@ std::vector<torch::Tensor> boxes_of(const std::vector<RoiExamples>& examples) {
 }
 
 /** On a GPU the copy runs while the host goes on: from memory that it can reach by itself. */
-torch::Tensor on(torch::Device device, const torch::Tensor& picture) {
-  if (!device.is_cuda() || picture.is_cuda()) return picture.to(device);
-  const auto reachable = torch::empty(picture.sizes(), picture.options().pinned_memory(true));
-  return torch::Tensor(reachable).copy_(picture).to(device, /*non_blocking=*/true);
+torch::Tensor on(torch::Device device, const torch::Tensor& image) {
+  if (!device.is_cuda() || image.is_cuda()) return image.to(device);
+  const auto reachable = torch::empty(image.sizes(), image.options().pinned_memory(true));
+  return torch::Tensor(reachable).copy_(image).to(device, /*non_blocking=*/true);
 }
 
-std::vector<torch::Tensor> on(torch::Device device, std::vector<torch::Tensor> pictures) {
-  for (auto& picture : pictures) picture = on(device, picture);
-  return pictures;
+std::vector<torch::Tensor> on(torch::Device device, std::vector<torch::Tensor> images) {
+  for (auto& image : images) image = on(device, image);
+  return images;
 }
 
 std::vector<torch::Tensor> labels_of(const std::vector<Truth>& truths) {
@@ -79,7 +79,7 @@ std::vector<torch::Tensor> labels_of(const std::vector<Truth>& truths) {
   return labels;
 }
 
-/** The proposals of each picture [Ki, 4], on the CPU. */
+/** The proposals of each image [Ki, 4], on the CPU. */
 std::vector<torch::Tensor> propose(const model::RegionProposalNetworkImpl& rpn,
                                    const model::RpnPredictions& predictions,
                                    const std::vector<torch::Tensor>& anchors,
@@ -118,16 +118,15 @@ torch::Tensor MaskRcnnLosses::total() const {
   return classifier + box_reg + mask + objectness + rpn_box_reg;
 }
 
-MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
-                                const std::vector<torch::Tensor>& pictures,
+MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
                                 const at::Generator& generator, const Poll& poll,
                                 RecordedTrunk* trunk) {
   const auto& config = network->config();
-  TORCH_CHECK(pictures.size() == truths.size(), "one truth a picture: ", pictures.size(),
-              " pictures and ", truths.size(), " truths");
+  TORCH_CHECK(images.size() == truths.size(), "one truth an image: ", images.size(), " images and ",
+              truths.size(), " truths");
   for (size_t i = 0; i < truths.size(); ++i) {
-    check(truths[i], i, pictures[i], config.num_classes);
+    check(truths[i], i, images[i], config.num_classes);
   }
 
   poll("transform", 0);
@@ -135,8 +134,8 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
       options.skip_resize ? network->transform().without_resize() : network->transform();
   const auto device = model::device_of(*network);
   // Truths, matching and sampling stay on the CPU, where they are the same for every device.
-  const auto batch = transform(on(device, pictures));
-  const auto boxes = resized_boxes(truths, pictures, batch);
+  const auto batch = transform(on(device, images));
+  const auto boxes = resized_boxes(truths, images, batch);
   poll("backbone", kBackboneBegins);
   const auto progress = [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kProposalsBegin - kBackboneBegins));

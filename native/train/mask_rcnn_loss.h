@@ -24,7 +24,7 @@ struct SamplingOptions {
   double box_bg_iou;
   int64_t box_batch_size;
   double box_positive_fraction;
-  bool skip_resize;  // pictures go in as large as they come: torchvision's _skip_resize
+  bool skip_resize;  // images go in as large as they come: torchvision's _skip_resize
 };
 
 /** By torchvision's names without `loss_`: scalars, each a mean that includes torchvision's
@@ -39,14 +39,13 @@ struct MaskRcnnLosses {
   torch::Tensor total() const;
 };
 
-/** The five losses of a batch, as torchvision's MaskRCNN gives them in training mode. pictures are
- *  [3, Hi, Wi], floating and not normalised; one truth a picture, with any number of cells, none
+/** The five losses of a batch, as torchvision's MaskRCNN gives them in training mode. images are
+ *  [3, Hi, Wi], floating and not normalised; one truth an image, with any number of cells, none
  *  included. Everything random comes from `generator`. The proposals' NMS and least size are the
  *  configuration's. Stages: transform, backbone, proposals, boxes, masks, from 0 to 0.5: the way
  *  back is the caller's. `trunk` is what the network's steps keep for one another. Throws
- *  INVALID_ARGUMENT where a truth does not fit its picture. */
-MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network,
-                                const std::vector<torch::Tensor>& pictures,
+ *  INVALID_ARGUMENT where a truth does not fit its image. */
+MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
                                 const at::Generator& generator, const Poll& poll = {},
                                 RecordedTrunk* trunk = nullptr);

@@ -11,7 +11,7 @@
 namespace cellroute::train {
 namespace {
 
-/** Candidates looked at together. Neighbours in a list of anchors are neighbours in the picture:
+/** Candidates looked at together. Neighbours in a list of anchors are neighbours in the image:
  *  most truths are nowhere near a tile, and are passed over at once. */
 constexpr int64_t kTile = 256;
 
@@ -166,7 +166,7 @@ namespace {
 /** match of IoUs of all pairs, on a GPU: truths [M, 4], candidates [N, 4]. */
 torch::Tensor match_on_gpu(const torch::Tensor& truths, const torch::Tensor& candidates,
                            const MatchOptions& options) {
-  // All pairs of a crowded picture would not fit.
+  // All pairs of a crowded image would not fit.
   constexpr int64_t kPairs = int64_t{1} << 27;
   const int64_t chunk = std::max<int64_t>(1, kPairs / truths.size(0));
   const auto parts = candidates.split(chunk);

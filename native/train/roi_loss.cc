@@ -22,7 +22,7 @@ torch::Tensor cat_labels(const std::vector<RoiExamples>& examples) {
   return torch::cat(labels);
 }
 
-/** All that could be sampled of a picture; -1 is between cell and background. */
+/** All that could be sampled of an image; -1 is between cell and background. */
 RoiExamples label_rois(const torch::Tensor& proposals, const torch::Tensor& boxes,
                        const torch::Tensor& labels, const SamplingOptions& options) {
   const torch::NoGradGuard no_grad;

@@ -21,7 +21,7 @@ torch::Tensor match_anchors(const torch::Tensor& boxes, const torch::Tensor& anc
 /** The sampler's labels: 1 for any cell, 0 for background, -1 between the two. */
 torch::Tensor labels_of(const torch::Tensor& matches) { return (matches + 1).clamp_max(1); }
 
-/** All levels of each picture: [N, A] and [N, A, 4]. */
+/** All levels of each image: [N, A] and [N, A, 4]. */
 struct FlatPredictions {
   torch::Tensor objectness, deltas;
 };
@@ -35,7 +35,7 @@ FlatPredictions flat(const model::RpnPredictions& predictions) {
   return {torch::cat(objectness, 1), torch::cat(deltas, 1)};
 }
 
-/** The sampled anchors of a batch, as indices into all anchors of all its pictures. */
+/** The sampled anchors of a batch, as indices into all anchors of all its images. */
 struct Examples {
   torch::Tensor positive;  // [P]
   torch::Tensor negative;  // [Q]
@@ -89,7 +89,7 @@ RpnLosses rpn_losses_at_once(const model::BoxCoder& coder, const model::RpnPredi
                              const SamplingOptions& options) {
   const auto [objectness, deltas] = flat(predictions);
   const auto all_anchors = torch::cat(anchors);
-  // Of all pictures' boxes, one picture after the other.
+  // Of all images' boxes, one image after the other.
   std::vector<torch::Tensor> truths, matched;
   int64_t first = 0;
   for (const auto& some : boxes) {

@@ -14,8 +14,8 @@ struct RpnLosses {
   torch::Tensor box_reg;  // smooth L1 of the positive ones' offsets, over the count of all sampled
 };
 
-/** anchors: of each level, [Ai, 4]. boxes: of each picture's cells, [Ni, 4] in pixels of the
- * resized picture. On a GPU as rpn_losses_at_once. */
+/** anchors: of each level, [Ai, 4]. boxes: of each image's cells, [Ni, 4] in pixels of the
+ * resized image. On a GPU as rpn_losses_at_once. */
 RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
                      const std::vector<torch::Tensor>& anchors,
                      const std::vector<torch::Tensor>& boxes, const SamplingOptions& options,

@@ -27,26 +27,26 @@ SegmenterTrainer::SegmenterTrainer(const model::MaskRcnn& network, const Trainer
                                    const SamplingOptions& sampling)
     : Trainer(network.ptr(), options), network_(network), sampling_(sampling) {}
 
-StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& pictures,
+StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& images,
                                   const std::vector<Truth>& truths, const StepOptions& options,
                                   const Poll& poll) {
   try {
-    return step_once(pictures, truths, options, poll);
+    return step_once(images, truths, options, poll);
   } catch (const c10::OutOfMemoryError&) {
     // What recordings hold may be what was missing. Within an update there is no second try.
     if (!is_whole() || !trunk_.give_up()) throw;
   }
-  return step_once(pictures, truths, options, poll);
+  return step_once(images, truths, options, poll);
 }
 
-StepResult SegmenterTrainer::step_once(const std::vector<torch::Tensor>& pictures,
+StepResult SegmenterTrainer::step_once(const std::vector<torch::Tensor>& images,
                                        const std::vector<Truth>& truths, const StepOptions& options,
                                        const Poll& poll) {
   return take_step(
       options,
       [&]() -> Losses {
         const auto losses =
-            mask_rcnn_losses(network_, pictures, truths, sampling_,
+            mask_rcnn_losses(network_, images, truths, sampling_,
                              at::detail::createCPUGenerator(options.seed), poll, &trunk_);
         return {{"loss_classifier", losses.classifier},
                 {"loss_box_reg", losses.box_reg},

@@ -21,16 +21,16 @@ class SegmenterTrainer final : public Trainer {
 
   const model::MaskRcnnConfig& config() const { return network_->config(); }
 
-  /** pictures [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT where
+  /** images [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT where
    *  these do not fit. */
-  StepResult step(const std::vector<torch::Tensor>& pictures, const std::vector<Truth>& truths,
+  StepResult step(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
                   const StepOptions& options, const Poll& poll = {});
 
  private:
   SegmenterTrainer(const model::MaskRcnn& network, const TrainerOptions& options,
                    const SamplingOptions& sampling);
 
-  StepResult step_once(const std::vector<torch::Tensor>& pictures, const std::vector<Truth>& truths,
+  StepResult step_once(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
                        const StepOptions& options, const Poll& poll);
 
   model::MaskRcnn network_;

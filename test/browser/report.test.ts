@@ -78,10 +78,10 @@ describeBrowser('a report in Chromium', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const picture = (name: string) => page.getByRole('article', { name, exact: true });
-  /** Pixels of a picture's canvas that are drawn on, once it has come to rest. */
+  const image = (name: string) => page.getByRole('article', { name, exact: true });
+  /** Pixels of an image's canvas that are drawn on, once it has come to rest. */
   const drawn = (name: string) =>
-    picture(name)
+    image(name)
       .locator('canvas')
       .evaluate(
         (canvas: { width: number; height: number; getContext(kind: '2d'): CanvasPixels }) =>
@@ -94,7 +94,7 @@ describeBrowser('a report in Chromium', () => {
       );
   const zoomOf = async (name: string) => {
     await page.waitForTimeout(50);
-    const transform = await picture(name)
+    const transform = await image(name)
       .locator('img')
       .evaluate((image: { style: { transform: string } }) => image.style.transform);
     const [, x, y, zoom] = /translate\(([-\d.]+)px, ([-\d.]+)px\) scale\(([\d.]+)\)/
@@ -107,31 +107,31 @@ describeBrowser('a report in Chromium', () => {
 
   test('shows names as text and runs nothing that was in them', async () => {
     await expect(page.title()).resolves.toBe('A run <script>window.hacked = 1</script>');
-    await expect(picture(hostile).getByRole('heading').textContent()).resolves.toBe(hostile);
+    await expect(image(hostile).getByRole('heading').textContent()).resolves.toBe(hostile);
     await expect(page.getByRole('link', { name: hostile }).count()).resolves.toBe(1);
     await expect(page.getByText('<i>broken</i>.png').count()).resolves.toBe(1);
     await expect(page.evaluate('window.hacked')).resolves.toBeUndefined();
   });
 
-  test('switches the outlines of one picture, and of all', async () => {
-    await picture(hostile).scrollIntoViewIfNeeded();
+  test('switches the outlines of one image, and of all', async () => {
+    await image(hostile).scrollIntoViewIfNeeded();
     const before = await drawn(hostile);
     expect(before).toBeGreaterThan(500);
-    await picture(hostile).getByLabel('Outlines').uncheck();
+    await image(hostile).getByLabel('Outlines').uncheck();
     expect(await drawn(hostile)).toBe(0);
-    await picture(hostile).getByLabel('Tint').check();
+    await image(hostile).getByLabel('Tint').check();
     expect(await drawn(hostile)).toBeGreaterThan(before);
-    await picture(hostile).getByLabel('Tint').uncheck();
-    await page.getByLabel('Outlines in all pictures').uncheck();
-    await page.getByLabel('Outlines in all pictures').check();
-    await picture(hostile).scrollIntoViewIfNeeded();
+    await image(hostile).getByLabel('Tint').uncheck();
+    await page.getByLabel('Outlines in all images').uncheck();
+    await page.getByLabel('Outlines in all images').check();
+    await image(hostile).scrollIntoViewIfNeeded();
     expect(await drawn(hostile)).toBe(before);
   });
 
   test('zooms and moves by buttons, keys, wheel and dragging', async () => {
-    const stage = picture(hostile).locator('.stage');
+    const stage = image(hostile).locator('.stage');
     await stage.scrollIntoViewIfNeeded();
-    await picture(hostile).getByRole('button', { name: 'Zoom in' }).click();
+    await image(hostile).getByRole('button', { name: 'Zoom in' }).click();
     expect((await zoomOf(hostile)).zoom).toBeCloseTo(1.5, 5);
     await stage.press('+');
     const near = await zoomOf(hostile);
@@ -151,17 +151,17 @@ describeBrowser('a report in Chromium', () => {
   });
 
   test('says what the cell is that is clicked', async () => {
-    const stage = picture(hostile).locator('.stage');
+    const stage = image(hostile).locator('.stage');
     await stage.scrollIntoViewIfNeeded();
     const { width } = (await stage.boundingBox())!;
     // Cell 2 begins at column 20, in the first row
     await stage.click({ position: { x: (21 / 60) * width, y: (5 / 60) * width } });
     const area = few.cells.areas[1]!;
-    await expect(picture(hostile).getByRole('status').textContent()).resolves.toMatch(
+    await expect(image(hostile).getByRole('status').textContent()).resolves.toMatch(
       new RegExp(`Cell 2: score .*${area} pixels`),
     );
     await stage.click({ position: { x: (19 / 60) * width, y: (19 / 60) * width } });
-    await expect(picture(hostile).getByRole('status').textContent()).resolves.toBe('');
+    await expect(image(hostile).getByRole('status').textContent()).resolves.toBe('');
   });
 
   test('has a page of 10,000 cells in the table at a time, sorted as asked', async () => {
@@ -188,7 +188,7 @@ describeBrowser('a report in Chromium', () => {
     await rows().first().press('Enter');
     const { zoom } = await zoomOf(hostile);
     expect(zoom).toBeGreaterThan(1);
-    await expect(picture(hostile).getByRole('status').textContent()).resolves.toMatch(/^Cell \d+: /);
+    await expect(image(hostile).getByRole('status').textContent()).resolves.toMatch(/^Cell \d+: /);
     await expect(page.locator('.stage:focus').count()).resolves.toBe(1);
   });
 
@@ -211,10 +211,10 @@ describeBrowser('a report in Chromium', () => {
     expect(nameless).toEqual([]);
   });
 
-  test('prints without its controls, every picture whole', async () => {
+  test('prints without its controls, every image whole', async () => {
     await page.emulateMedia({ media: 'print' });
     await page.evaluate("window.dispatchEvent(new Event('beforeprint'))");
-    await expect(picture(hostile).locator('.tools').isVisible()).resolves.toBe(false);
+    await expect(image(hostile).locator('.tools').isVisible()).resolves.toBe(false);
     expect(await drawn('b.png')).toBeGreaterThan(10_000);
     expect((await page.pdf()).length).toBeGreaterThan(10_000);
     await page.emulateMedia({ media: 'screen' });

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import { picture, root, testEnsemble } from '../support/sdk.js';
+import { image, root, testEnsemble } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-cli-'));
@@ -24,17 +24,17 @@ const cellroute = (...args: string[]) => {
 };
 
 describe('segment', () => {
-  test('writes every format for each picture, and reports the bad one at the end', async () => {
-    const pictures = join(folder, 'pictures');
-    mkdirSync(pictures);
-    copyFileSync(picture.small, join(pictures, 'a.png'));
-    copyFileSync(picture.medium, join(pictures, 'c.png'));
-    writeFileSync(join(pictures, 'b.png'), 'this is not a picture');
+  test('writes every format for each image, and reports the bad one at the end', async () => {
+    const images = join(folder, 'images');
+    mkdirSync(images);
+    copyFileSync(image.small, join(images, 'a.png'));
+    copyFileSync(image.medium, join(images, 'c.png'));
+    writeFileSync(join(images, 'b.png'), 'this is not an image');
     const out = join(folder, 'out');
-    const { status, stdout, stderr } = cellroute('segment', pictures, '--out', out);
+    const { status, stdout, stderr } = cellroute('segment', images, '--out', out);
     expect(status).toBe(1);
     expect(stdout).toMatch(/a\.png: fluorescence \([\d.]+\), \d+ cells\nc\.png/);
-    expect(stderr).toMatch(/1 of 3 pictures failed:\n- .*b\.png: .*\[IMAGE_UN/);
+    expect(stderr).toMatch(/1 of 3 images failed:\n- .*b\.png: .*\[IMAGE_UN/);
     const names = [
       'a.json',
       'a.labels.png',
@@ -64,11 +64,11 @@ describe('segment', () => {
     expect(coco.images.map(({ file_name }) => file_name)).toEqual(['a.png', 'c.png']);
   });
 
-  test('two pictures called alike keep both results', () => {
+  test('two images called alike keep both results', () => {
     const twin = join(folder, 'twin');
     mkdirSync(twin);
-    copyFileSync(picture.small, join(folder, 'x.png'));
-    copyFileSync(picture.medium, join(twin, 'x.png'));
+    copyFileSync(image.small, join(folder, 'x.png'));
+    copyFileSync(image.medium, join(twin, 'x.png'));
     const out = join(folder, 'twins');
     expect(
       cellroute('segment', join(folder, 'x.png'), join(twin, 'x.png'), '-o', out, '-f', 'json').status,
@@ -79,7 +79,7 @@ describe('segment', () => {
   test('Ctrl-C stops cleanly and keeps what is finished', async () => {
     const many = join(folder, 'many');
     mkdirSync(many);
-    for (let i = 0; i < 40; i++) copyFileSync(picture.large, join(many, `${String(i).padStart(2, '0')}.png`));
+    for (let i = 0; i < 40; i++) copyFileSync(image.large, join(many, `${String(i).padStart(2, '0')}.png`));
     const out = join(folder, 'stopped');
     const child = spawn(process.execPath, [main, 'segment', many, '-o', out, '-f', 'json,kaggle'], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -89,7 +89,7 @@ describe('segment', () => {
     child.kill('SIGINT');
     const { code, stderr } = await ended(child);
     expect(code).toBe(130);
-    expect(stderr).toMatch(/Stopped: \d+ of 40 pictures are done/);
+    expect(stderr).toMatch(/Stopped: \d+ of 40 images are done/);
     const done = readdirSync(out).filter((name) => name.endsWith('.json'));
     expect(done.length).toBeGreaterThanOrEqual(2);
     expect(done.length).toBeLessThan(40);
@@ -103,12 +103,12 @@ describe('segment', () => {
   ])('tells what its stages took where CELLROUTE_PROFILE asks for it: %s', (_, flags) => {
     const { stderr } = spawnSync(
       process.execPath,
-      [main, 'segment', picture.medium, '-o', join(folder, 'profiled'), '-f', 'json', ...flags],
+      [main, 'segment', image.medium, '-o', join(folder, 'profiled'), '-f', 'json', ...flags],
       { encoding: 'utf8', env: { ...process.env, CELLROUTE_PROFILE: '1' } },
     );
     const { seconds, total, ...rest } = JSON.parse(stderr);
     const cells = JSON.parse(
-      readFileSync(join(folder, 'profiled', `${basename(picture.medium, '.png')}.json`), 'utf8'),
+      readFileSync(join(folder, 'profiled', `${basename(image.medium, '.png')}.json`), 'utf8'),
     ).cells;
     expect(rest).toEqual({ width: 360, height: 360, precision: 'float32', cells: cells.length });
     expect(Object.keys(seconds)).toEqual(
@@ -120,10 +120,10 @@ describe('segment', () => {
     expect(stages).toBeLessThan(total + 1e-4);
   });
 
-  test('cuts pictures into tiles where asked, and says so', () => {
+  test('cuts images into tiles where asked, and says so', () => {
     const out = join(folder, 'tiled');
     const flags = ['-o', out, '-f', 'json', '--tiles', '256,64'];
-    const { status, stdout } = cellroute('segment', picture.medium, ...flags);
+    const { status, stdout } = cellroute('segment', image.medium, ...flags);
     expect(status).toBe(0);
     expect(stdout).toMatch(/\d+ cells in 4 tiles, \d+ of them on a seam\n/);
     const [file] = readdirSync(out);
@@ -132,23 +132,19 @@ describe('segment', () => {
   });
 
   test.each([
-    ['tiles of no size', ['segment', picture.small, '-o', folder, '--tiles', 'small'], /tiles\.size/],
+    ['tiles of no size', ['segment', image.small, '-o', folder, '--tiles', 'small'], /tiles\.size/],
+    ['three sizes of tiles', ['segment', image.small, '-o', folder, '--tiles', '128,64,32'], /SIZE,OVERLAP/],
+    ['a score that is none', ['segment', image.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
+    ['a format nobody knows', ['segment', image.small, '-o', folder, '-f', 'bmp'], /Expected some of json/],
+    ['no folder for results', ['segment', image.small], /--out/],
     [
-      'three sizes of tiles',
-      ['segment', picture.small, '-o', folder, '--tiles', '128,64,32'],
-      /SIZE,OVERLAP/,
-    ],
-    ['a score that is none', ['segment', picture.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
-    ['a format nobody knows', ['segment', picture.small, '-o', folder, '-f', 'bmp'], /Expected some of json/],
-    ['no folder for results', ['segment', picture.small], /--out/],
-    [
-      'a picture that is not there',
+      'an image that is not there',
       ['segment', 'nowhere.png', '-o', folder],
       /nowhere\.png.*\[FILE_UNREADABLE\]/,
     ],
     [
       'an ensemble that is not there',
-      ['segment', picture.small, '-o', folder, '-m', 'nowhere'],
+      ['segment', image.small, '-o', folder, '-m', 'nowhere'],
       /\[FILE_UNREADABLE\]/,
     ],
   ])('%s is refused', (_, args, message) => {
@@ -185,12 +181,12 @@ test('tune writes an ensemble with the thresholds it prints', () => {
 });
 
 test('classify names the type, as text and as JSON', () => {
-  expect(cellroute('classify', picture.small).stdout).toMatch(
+  expect(cellroute('classify', image.small).stdout).toMatch(
     /: fluorescence \(fluorescence [01]\.\d+, histology/,
   );
   const { stdout } = cellroute(
     'classify',
-    picture.small,
+    image.small,
     '--json',
     '-m',
     join(testEnsemble, 'classifier.safetensors'),

@@ -41,10 +41,10 @@ const sizeOf = async () => {
   return [width, height];
 };
 
-test('draws the pictures and samples of them, the same from the same seed', async () => {
+test('draws the images and samples of them, the same from the same seed', async () => {
   expect(preview('--rows', '2', '--samples', '3')).toMatchObject({
     status: 0,
-    stdout: `${out}: 3 samples of each of 2 pictures\n`,
+    stdout: `${out}: 3 samples of each of 2 images\n`,
   });
   const [width, height] = await sizeOf();
   expect(width).toBe(4 * 66 + 6);

@@ -6,7 +6,7 @@ import { root } from '../support/sdk.js';
 const folder = workFolder();
 
 beforeAll(async () => {
-  for (const name of ['a', 'b']) await folder.picture(`set/train/${name}.png`, 6, 4);
+  for (const name of ['a', 'b']) await folder.image(`set/train/${name}.png`, 6, 4);
   const rows = [
     'id,annotation,phase',
     'a,1 3,x',
@@ -30,14 +30,14 @@ test('prints tables, what cannot be used, and warns of a cap that is too low', (
     ...[folder.path('set'), '--type-column', 'phase', '--detections-per-image', '2'],
   );
   expect(status).toBe(0);
-  expect(stdout).toContain('densest picture         a, 3 cells');
+  expect(stdout).toContain('densest image         a, 3 cells');
   expect(stdout).toMatch(
-    /type +pictures +cells +min +median +mean +max\n +x +1 +3 .*\n +y +1 +1 .*\n +all +2 +4 /,
+    /type +images +cells +min +median +mean +max\n +x +1 +3 .*\n +y +1 +1 .*\n +all +2 +4 /,
   );
-  expect(stdout).toMatch(/width +height +pictures\n +6 +4 +2\n/);
-  expect(stdout).toContain('Warning: detectionsPerImage is 2, but 1 of 2 pictures have more cells');
-  expect(stderr).toContain('2 rows or pictures cannot be used and are left out:');
-  expect(stderr).toMatch(/train\.csv, row 6, annotation, picture b: Runs overlap/);
+  expect(stdout).toMatch(/width +height +images\n +6 +4 +2\n/);
+  expect(stdout).toContain('Warning: detectionsPerImage is 2, but 1 of 2 images have more cells');
+  expect(stderr).toContain('2 rows or images cannot be used and are left out:');
+  expect(stderr).toMatch(/train\.csv, row 6, annotation, image b: Runs overlap/);
   // What a file says may not steer the terminal.
   expect(stdout + stderr).not.toContain('\u001b');
 });
@@ -45,8 +45,8 @@ test('prints tables, what cannot be used, and warns of a cap that is too low', (
 test('prints the same as JSON', () => {
   const { status, stdout } = summary(folder.path('set'), '--json');
   expect(status).toBe(0);
-  const { pictures, cells, densest, problems } = JSON.parse(stdout) as Record<string, unknown>;
-  expect({ pictures, cells, densest }).toEqual({ pictures: 2, cells: 4, densest: { id: 'a', cells: 3 } });
+  const { images, cells, densest, problems } = JSON.parse(stdout) as Record<string, unknown>;
+  expect({ images, cells, densest }).toEqual({ images: 2, cells: 4, densest: { id: 'a', cells: 3 } });
   expect(problems).toEqual([
     expect.objectContaining({ row: 6, column: 'annotation', id: 'b' }),
     expect.objectContaining({ row: 7, column: 'id' }),

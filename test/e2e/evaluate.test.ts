@@ -44,7 +44,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
   const evaluate = (...args: string[]) => cellroute('evaluate', '--truth', truth, '--pred', pred, ...args);
 
   test('prints tables that say what was applied', () => {
-    const { status, stdout } = evaluate('--min-score', '0.5', '--pictures', '--bootstrap', '50');
+    const { status, stdout } = evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
     expect(status).toBe(0);
     expect(stdout).toMatch(/scoring at least 0\.5, each pixel given to the best that has it/);
     expect(stdout).toMatch(/all predictions/);
@@ -57,7 +57,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     expect(line('competition')[1]).toBe(golden.kaggle.score.toFixed(3));
     expect(line('AP, IoU')[1]).toBe(golden.coco.segm_maxDets1000!.AP.toFixed(3));
     expect(line('AP, IoU')[2]).toMatch(/^0\.\d{3} to 0\.\d{3}$/);
-    expect(stdout).toMatch(/By picture\n/);
+    expect(stdout).toMatch(/By image\n/);
   });
 
   test('prints JSON with everything, and draws the curve', async () => {
@@ -67,7 +67,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     const evaluation = JSON.parse(stdout) as Evaluation;
     expect(evaluation.rules).toEqual({ minScore: null, removeOverlaps: false, iou: 0.5, maxDets: 100 });
     expect(evaluation.coco.ap!).toBeCloseTo(golden.coco.segm_maxDets100!.AP, 9);
-    expect(evaluation.perPicture).toHaveLength(golden.kaggle.images.length);
+    expect(evaluation.perImage).toHaveLength(golden.kaggle.images.length);
     await expect(sharp(readFileSync(plot)).metadata()).resolves.toMatchObject({ format: 'png', width: 960 });
   });
 

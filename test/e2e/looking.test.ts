@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { picture, root } from '../support/sdk.js';
+import { image, root } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-looking-'));
@@ -22,7 +22,7 @@ const cellroute = (...args: string[]) => spawnSync(process.execPath, [main, ...a
 describe('explain', () => {
   test('writes one heat map where a file is named', async () => {
     const out = join(folder, 'one', 'heat.webp');
-    const { status, stdout } = cellroute('explain', picture.small, '--method', 'grad-cam', '--out', out);
+    const { status, stdout } = cellroute('explain', image.small, '--method', 'grad-cam', '--out', out);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/: fluorescence \([\d.]+\) by grad-cam\n$/)]);
     expect((await sharp(out).metadata()).format).toBe('webp');
   });
@@ -31,7 +31,7 @@ describe('explain', () => {
     const out = join(folder, 'several');
     const methods = 'integrated-gradients,occlusion';
     const { status, stdout } = cellroute(
-      ...['explain', picture.small, '--out', out, '--method', methods, '--steps', '8', '--patch', '112'],
+      ...['explain', image.small, '--out', out, '--method', methods, '--steps', '8', '--patch', '112'],
       ...['--target', 'histology', '--numbers'],
     );
     expect(status).toBe(0);
@@ -55,31 +55,31 @@ describe('explain', () => {
     ['a type nobody knows', ['--target', 'yeast'], /one of fluorescence.* for target/],
     ['two heat maps in one file', ['--method', 'occlusion,grad-cam'], /a folder.*for --out/],
   ])('%s is refused', (_name, args, message) => {
-    const { status, stderr } = cellroute('explain', picture.small, '--out', join(folder, 'no.png'), ...args);
+    const { status, stderr } = cellroute('explain', image.small, '--out', join(folder, 'no.png'), ...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
   });
 });
 
 test('report makes one page of a folder, with what failed in it', () => {
-  const pictures = join(folder, 'pictures');
-  mkdirSync(pictures);
-  copyFileSync(picture.small, join(pictures, 'a & b.png'));
-  copyFileSync(picture.medium, join(pictures, 'c.png'));
-  writeFileSync(join(pictures, 'broken.png'), 'this is not a picture');
+  const images = join(folder, 'images');
+  mkdirSync(images);
+  copyFileSync(image.small, join(images, 'a & b.png'));
+  copyFileSync(image.medium, join(images, 'c.png'));
+  writeFileSync(join(images, 'broken.png'), 'this is not an image');
   const out = join(folder, 'report.html');
-  const { status, stdout, stderr } = cellroute('report', pictures, '--out', out, '--title', 'Tuesday');
+  const { status, stdout, stderr } = cellroute('report', images, '--out', out, '--title', 'Tuesday');
   expect(status).toBe(1);
-  expect(stderr).toMatch(/1 of 3 pictures failed/);
-  const [, cells] = /report\.html: (\d+) cells in 2 pictures/.exec(stdout)!;
+  expect(stderr).toMatch(/1 of 3 images failed/);
+  const [, cells] = /report\.html: (\d+) cells in 2 images/.exec(stdout)!;
   const html = readFileSync(out, 'utf8');
   expect(html).toContain('<title>Tuesday</title>');
   expect(html).toContain('a &amp; b.png');
   expect(html).toMatch(/broken\.png<\/strong>: /);
   const data = JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/.exec(html)![1]!) as {
-    pictures: { name: string; cells: { outline: string[] } }[];
+    images: { name: string; cells: { outline: string[] } }[];
   };
-  expect(data.pictures.map(({ name }) => name)).toEqual(['a & b.png', 'c.png']);
-  const outlines = data.pictures.flatMap((one) => one.cells.outline);
+  expect(data.images.map(({ name }) => name)).toEqual(['a & b.png', 'c.png']);
+  const outlines = data.images.flatMap((one) => one.cells.outline);
   expect(outlines).toHaveLength(Number(cells));
 });

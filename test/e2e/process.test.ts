@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { picture, root } from '../support/sdk.js';
+import { image, root } from '../support/sdk.js';
 
 // The built package, as an application would use it: worker threads cannot run TypeScript.
 const cellroute = join(root, 'dist/index.js');
@@ -15,7 +15,7 @@ function runProgram(name: string, ...args: string[]) {
 }
 
 test('worker threads and the main thread segment at once', () => {
-  const { status, stdout, stderr } = runProgram('workers.cjs', picture.small);
+  const { status, stdout, stderr } = runProgram('workers.cjs', image.small);
   expect(stderr).toBe('');
   expect(status).toBe(0);
   const counts = JSON.parse(stdout) as number[];
@@ -26,7 +26,7 @@ test('worker threads and the main thread segment at once', () => {
 
 test('many calls at once are no leak of listeners to Node', () => {
   // Not in a test's own realm, which hears of no warnings.
-  const { status, stdout, stderr } = runProgram('many.cjs', picture.small);
+  const { status, stdout, stderr } = runProgram('many.cjs', image.small);
   expect(stderr).toBe('');
   expect(status).toBe(0);
   const counts = JSON.parse(stdout) as number[];
@@ -36,7 +36,7 @@ test('many calls at once are no leak of listeners to Node', () => {
 });
 
 test('a worker terminated in the middle of native work takes nothing with it', () => {
-  const { status, signal, stdout, stderr } = runProgram('terminate.cjs', picture.large);
+  const { status, signal, stdout, stderr } = runProgram('terminate.cjs', image.large);
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   const { statuses, same, cells } = JSON.parse(stdout) as {
     statuses: number[];
@@ -49,17 +49,17 @@ test('a worker terminated in the middle of native work takes nothing with it', (
 });
 
 test('process.exit in the middle of native work gives its own status', () => {
-  expect(runProgram('exit.cjs', picture.large, 'exit')).toMatchObject({ status: 7, signal: null });
+  expect(runProgram('exit.cjs', image.large, 'exit')).toMatchObject({ status: 7, signal: null });
 });
 
 test('an uncaught exception in the middle of native work ends the process with its message', () => {
-  const { status, signal, stderr } = runProgram('exit.cjs', picture.large, 'throw');
+  const { status, signal, stderr } = runProgram('exit.cjs', image.large, 'throw');
   expect({ status, signal }).toEqual({ status: 1, signal: null });
   expect(stderr).toMatch(/nobody catches this/);
 });
 
 test('an ensemble that is not disposed does not keep the process alive', () => {
-  const { status, stdout } = runProgram('idle.cjs', picture.small);
+  const { status, stdout } = runProgram('idle.cjs', image.small);
   expect(status).toBe(0);
   expect(Number(stdout)).toBeGreaterThan(0);
 });

@@ -34,7 +34,7 @@ const run = (...more: string[]) =>
   spawnSync(process.execPath, [program, ...given, ...more], { encoding: 'utf8', env });
 const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
 
-test('judges every picture once by either side, and a killed run ends as one that was not', async () => {
+test('judges every image once by either side, and a killed run ends as one that was not', async () => {
   const whole = run('--out', join(folder, 'whole'));
   expect(whole.stderr).toBe('');
   expect(whole.status).toBe(0);
@@ -52,14 +52,14 @@ test('judges every picture once by either side, and a killed run ends as one tha
   expect(resumed.stdout).not.toContain('fold-1:');
   expect(json('killed', 'report.json')).toEqual(json('whole', 'report.json'));
 
-  const { pictures, comparisons } = json('whole', 'report.json');
-  expect(pictures).toBe(9);
+  const { images, comparisons } = json('whole', 'report.json');
+  expect(images).toBe(9);
   expect(comparisons.map(({ minScore }: { minScore: number }) => minScore)).toEqual([0.05, 0.5]);
-  for (const { routed, unerring, perPicture } of comparisons) {
+  for (const { routed, unerring, perImage } of comparisons) {
     for (const { perType } of [routed, unerring])
-      expect(perType).toMatchObject({ round: { pictures: 5 }, square: { pictures: 4 } });
+      expect(perType).toMatchObject({ round: { images: 5 }, square: { images: 4 } });
     expect(routed.first).toBe(unerring.first);
-    expect(new Set(perPicture.map(({ id }: { id: string }) => id)).size).toBe(9);
+    expect(new Set(perImage.map(({ id }: { id: string }) => id)).size).toBe(9);
   }
   const steps = (...path: string[]) => json('whole', ...path, 'results.json').step;
   for (const fold of ['fold-1', 'fold-2']) {

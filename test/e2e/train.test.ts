@@ -147,8 +147,8 @@ describe('a segmenter', () => {
       seed: 3011,
     });
     await using segmenter = await CellSegmenter.load(join(run, 'segmenter.safetensors'));
-    const picture = readFileSync(join(data, 'images', readdirSync(join(data, 'images'))[0]!));
-    expect((await segmenter.segment(picture)).width).toBe(64);
+    const image = readFileSync(join(data, 'images', readdirSync(join(data, 'images'))[0]!));
+    expect((await segmenter.segment(image)).width).toBe(64);
   });
 
   test('killed with kill -9 at several points, also while it writes a checkpoint, ends bit by bit the same', async () => {
@@ -196,7 +196,7 @@ describe('a segmenter', () => {
     expect(await outcome(stopped, 'segmenter')).toEqual(whole);
   });
 
-  test('other pictures and another configuration are refused, unless told so', async () => {
+  test('other images and another configuration are refused, unless told so', async () => {
     const other = path('other');
     cpSync(run, other, { recursive: true });
     const more = await syntheticData(path('more'), 18, 2);
@@ -210,7 +210,7 @@ describe('a segmenter', () => {
       other,
     );
     expect(otherData.status).toBe(1);
-    expect(otherData.stderr).toMatch(/training pictures were others.*\[RESUME_REFUSED\]/s);
+    expect(otherData.stderr).toMatch(/training images were others.*\[RESUME_REFUSED\]/s);
     const slower = configFile('slower.json', { ...segmenterConfig, optimizer: { weightDecay: 0.1 } });
     const otherConfig = cellroute('segmenter', '--config', slower, '--resume', other);
     expect(otherConfig.status).toBe(1);
@@ -280,7 +280,7 @@ test('an ensemble is trained part by part, goes on where it was killed, and can 
   );
   expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 2 epochs/);
   const refused = cellroute('ensemble', '--data', data, '--resume', run);
-  expect(refused.stderr).toMatch(/training pictures were others.*\[RESUME_REFUSED\]/s);
+  expect(refused.stderr).toMatch(/training images were others.*\[RESUME_REFUSED\]/s);
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
   expect(ensemble.cellTypes).toEqual(['round', 'square']);
   expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: true });

@@ -63,7 +63,7 @@ const step = (at: number): LogLine => ({
   lr: 0.01,
   momentum: 0.9,
   gradNorm: 1,
-  picturesPerSecond: 3,
+  imagesPerSecond: 3,
 });
 const validation: LogLine = {
   kind: 'validation',

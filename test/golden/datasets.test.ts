@@ -12,8 +12,8 @@ function table(name: string): Record<string, string>[] {
   });
 }
 
-describeGolden('nuclei as their index counts them', { pictures: ['nuclei/index.csv'] }, () => {
-  test('pictures, sizes, cells and modalities', async () => {
+describeGolden('nuclei as their index counts them', { images: ['nuclei/index.csv'] }, () => {
+  test('images, sizes, cells and modalities', async () => {
     const dataset = await openDataset(dataPath('nuclei'), { typeColumn: 'modality', strict: true });
     const index = table('nuclei/index.csv').sort((a, b) => (a.id! < b.id! ? -1 : 1));
     expect(
@@ -33,8 +33,8 @@ describeGolden('nuclei as their index counts them', { pictures: ['nuclei/index.c
   });
 });
 
-describeGolden('the competition as its table counts it', { pictures: ['sartorius/train.csv'] }, () => {
-  test('pictures, cells and types', async () => {
+describeGolden('the competition as its table counts it', { images: ['sartorius/train.csv'] }, () => {
+  test('images, cells and types', async () => {
     const rows = table('sartorius/train.csv');
     const dataset = await openDataset(dataPath('sartorius'), { strict: true });
     const counts = new Map<string, number>();
@@ -48,7 +48,7 @@ describeGolden('the competition as its table counts it', { pictures: ['sartorius
   });
 });
 
-describeGolden('pictures of cells at 16 bits', { pictures: ['t98g/index.csv'] }, () => {
+describeGolden('images of cells at 16 bits', { images: ['t98g/index.csv'] }, () => {
   test('opens as it is, with nuclei beside it', async () => {
     const index = table('t98g/index.csv');
     const dataset = await openDataset(dataPath('t98g'), { typeColumn: 'modality', strict: true });

@@ -2,7 +2,7 @@ import { CellClassifier } from '../../lib/classifier.js';
 import type { Explanation } from '../../lib/explanation.js';
 import { formulaTensor } from '../support/formula.js';
 import { describeGolden, goldenTensors, hasGolden } from '../support/golden.js';
-import { readPicture } from '../support/picture.js';
+import { readImage } from '../support/image.js';
 import { safetensors, save, temporaryFolder } from '../support/weights.js';
 
 const FILE = 'resnet18_explain.safetensors';
@@ -64,7 +64,7 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): 
   return difference / largest;
 }
 
-describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], pictures: [image] }, () => {
+describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], images: [image] }, () => {
   let classifier: CellClassifier;
   beforeAll(async () => {
     const classNames = Array.from({ length: said('num_classes') }, (_, i) => `class ${i}`);
@@ -74,7 +74,7 @@ describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], picture
   afterAll(() => classifier.dispose());
 
   const explain = async (method: 'grad-cam' | 'integrated-gradients') => {
-    const { data, shape } = await readPicture(image);
+    const { data, shape } = await readImage(image);
     const { imageMean, imageStd } = classifier.config;
     const area = data.length / 3;
     const normalised = data.map((value, i) => {

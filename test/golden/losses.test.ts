@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { maskRCNNConfig } from '../../lib/config/mask-rcnn.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { dataPath, describeGolden, goldenJson, goldenTensors, hasGolden } from '../support/golden.js';
+import { readImage } from '../support/image.js';
 import { type Tensor, testing } from '../support/native.js';
 import { sampling } from '../support/networks.js';
-import { readPicture } from '../support/picture.js';
 
 describeGolden('matcher', { goldens: ['matcher.safetensors'] }, () => {
   test.each([
@@ -37,7 +37,7 @@ const LOSSES = 'maskrcnn_r50_losses.json';
 const TABLE = 'sartorius/train.csv';
 const golden = hasGolden(LOSSES) ? goldenJson<LossesGolden>(LOSSES) : undefined;
 
-/** The truth of a picture by the first rows that the competition's table has of it. */
+/** The truth of an image by the first rows that the competition's table has of it. */
 function truthOf(image: string, rows: number) {
   const id = image.split('/').at(-1)!.replace('.png', '');
   const cells = readFileSync(dataPath(TABLE), 'utf8')
@@ -56,7 +56,7 @@ function truthOf(image: string, rows: number) {
 
 describeGolden(
   'losses and gradients of Mask R-CNN R50-FPN, formula weights',
-  { goldens: [LOSSES], pictures: [...(golden?.images ?? []), TABLE] },
+  { goldens: [LOSSES], images: [...(golden?.images ?? []), TABLE] },
   () => {
     // With batch norms the reference itself moves by half a thousandth from run to run.
     test.each([
@@ -72,7 +72,7 @@ describeGolden(
       addon.fillWithFormula(network);
       const { losses, gradNorms } = addon.maskRCNNLosses(
         network,
-        await Promise.all(images.map(readPicture)),
+        await Promise.all(images.map(readImage)),
         images.map((image) => truthOf(image, rows_used_per_image)),
         {
           sampling: {

@@ -1,5 +1,5 @@
 import { type CocoScores, evaluate } from '../../lib/metrics/index.js';
-import { type CocoFound, type CocoTruth, picturesOfCoco } from '../support/coco.js';
+import { type CocoFound, type CocoTruth, imagesOfCoco } from '../support/coco.js';
 import { describeGolden, goldenJson } from '../support/golden.js';
 
 type Numbers = Record<string, number | null>;
@@ -61,30 +61,30 @@ const limitOf = (key: string) => Number(/maxDets(\d+)$/.exec(key)![1]);
 
 describeGolden('metrics of nuclei', { goldens: ['metrics.json'] }, () => {
   const golden = goldenJson<GoldenMetrics>('metrics.json');
-  const pictures = () => picturesOfCoco(golden.coco_truth, golden.coco_detections, true);
+  const images = () => imagesOfCoco(golden.coco_truth, golden.coco_detections, true);
 
   test.each(Object.keys(golden.coco))('COCO %s', async (key) => {
     const limit = limitOf(key);
-    const { coco, cocoBoxes } = await evaluate(pictures(), { maxDets: limit });
+    const { coco, cocoBoxes } = await evaluate(images(), { maxDets: limit });
     expect(coco.maxDets).toBe(limit);
     expectScores(key.startsWith('bbox') ? cocoBoxes : coco, golden.coco[key]!);
   });
 
   test('all detections count unless a limit is given', async () => {
-    const all = await evaluate(pictures());
-    const limited = await evaluate(pictures(), { maxDets: 3 });
+    const all = await evaluate(images());
+    const limited = await evaluate(images(), { maxDets: 3 });
     expect(all.coco.maxDets).toBe('all');
     expect(limited.coco.ar!).toBeLessThan(all.coco.ar!);
     expect(limited.kaggle).toEqual(all.kaggle);
   });
 
-  test("the competition's precision of every picture", async () => {
+  test("the competition's precision of every image", async () => {
     expect(golden.kaggle.rule).toContain('score >= 0.5');
-    const { kaggle, perPicture, rules } = await evaluate(pictures(), { minScore: 0.5 });
+    const { kaggle, perImage, rules } = await evaluate(images(), { minScore: 0.5 });
     expect(rules).toEqual({ minScore: 0.5, removeOverlaps: { maxLost: 1 }, iou: 0.5, maxDets: 'all' });
-    expect(perPicture).toHaveLength(golden.kaggle.images.length);
+    expect(perImage).toHaveLength(golden.kaggle.images.length);
     for (const image of golden.kaggle.images) {
-      const own = perPicture.find(({ id }) => id === String(image.image_id))!;
+      const own = perImage.find(({ id }) => id === String(image.image_id))!;
       expect(own).toMatchObject({ predictions: image.predictions, truths: image.truths });
       expect(own.precisionAtIou).toEqual(image.precision_at_iou);
       expect(Math.abs(own.kaggle - image.mean)).toBeLessThan(1e-15);
@@ -100,15 +100,15 @@ describeGolden('metrics of drawn cells', { goldens: ['metrics_cases.json'] }, ()
     ['boxes of their own', 'with_boxes'],
     ['the boxes of their masks', 'without_boxes'],
   ] as const)('with %s', (_title, name) => {
-    const pictures = () => picturesOfCoco(golden.coco_truth, golden.coco_detections, name === 'with_boxes');
+    const images = () => imagesOfCoco(golden.coco_truth, golden.coco_detections, name === 'with_boxes');
 
     test.each(Object.keys(golden[name].all))('over all classes: %s', async (key) => {
-      const { coco, cocoBoxes } = await evaluate(pictures(), { maxDets: limitOf(key) });
+      const { coco, cocoBoxes } = await evaluate(images(), { maxDets: limitOf(key) });
       expectScores(key.startsWith('bbox') ? cocoBoxes : coco, golden[name].all[key]!);
     });
 
     test('of each class', async () => {
-      const { perClass } = await evaluate(pictures());
+      const { perClass } = await evaluate(images());
       for (const [key, scores] of Object.entries(golden[name].classes)) {
         const [kind, label] = key.split('_');
         const own = perClass.find((one) => one.label === Number(label));

@@ -7,8 +7,8 @@ import {
   goldenTensors,
   hasGolden,
 } from '../support/golden.js';
+import { readImage } from '../support/image.js';
 import { type Tensor, testing } from '../support/native.js';
-import { readPicture } from '../support/picture.js';
 
 type Values = ArrayLike<number>;
 
@@ -111,11 +111,11 @@ describeGolden('box coder', { goldens: ['box_coder.safetensors'] }, () => {
 
 const STAGES = 'maskrcnn_r50_stages.safetensors';
 const stages = hasGolden(STAGES) ? goldenTensors(STAGES) : { tensors: {}, metadata: {} };
-const stagesPicture = JSON.parse(stages.metadata.image ?? '""') as string;
+const stagesImage = JSON.parse(stages.metadata.image ?? '""') as string;
 
 describeGolden(
   'Mask R-CNN R50-FPN, formula weights, stage by stage',
-  { goldens: [STAGES], pictures: [stagesPicture] },
+  { goldens: [STAGES], images: [stagesImage] },
   () => {
     const { tensors, metadata } = stages;
     let addon: ReturnType<typeof testing>;
@@ -129,7 +129,7 @@ describeGolden(
       imageSize = JSON.parse(metadata.image_size!);
       network = addon.createMaskRCNN(maskRCNNConfig());
       addon.fillWithFormula(network);
-      batch = addon.transform(network, [await readPicture(stagesPicture)]);
+      batch = addon.transform(network, [await readImage(stagesImage)]);
       levels = addon.backbone(network, batch.input);
     });
 
@@ -197,14 +197,14 @@ const logitsGolden = hasGolden(LOGITS) ? goldenJson<LogitsGolden>(LOGITS) : unde
 
 describeGolden(
   'ResNet18 classifier, formula weights',
-  { goldens: [LOGITS], pictures: logitsGolden?.cases.map(({ image }) => image) ?? [] },
+  { goldens: [LOGITS], images: logitsGolden?.cases.map(({ image }) => image) ?? [] },
   () => {
     test.each(logitsGolden?.cases ?? [])('logits of $image', async ({ image, logits }) => {
       const classNames = Array.from({ length: logitsGolden!.num_classes }, (_, i) => `class ${i}`);
       const addon = testing();
       const network = addon.createClassifier(classifierConfig({ classNames, resize: null }));
       addon.fillWithFormula(network);
-      const actual = addon.logits(network, await readPicture(image)) as Tensor;
+      const actual = addon.logits(network, await readImage(image)) as Tensor;
       expect(relativeError(valuesOf(actual), logits)).toBeLessThan(1e-4);
     });
   },

@@ -120,8 +120,8 @@ describe('the operators’ refusals are JS errors', () => {
   const roi = (image: number) => ({ data: new Float32Array([image, 0, 0, 4, 4]), shape: [1, 5] });
   const options = { spatialScale: 1, pooled: [2, 2], samplingRatio: 2, aligned: false };
 
-  test('a picture index outside the batch', () => {
-    expect(() => testing().roiAlign(map, roi(1), options)).toThrow(/index into the 1 pictures/);
+  test('an image index outside the batch', () => {
+    expect(() => testing().roiAlign(map, roi(1), options)).toThrow(/index into the 1 images/);
     expect(testing().roiAlign(map, roi(0), options).shape).toEqual([1, 1, 2, 2]);
   });
 
@@ -132,8 +132,8 @@ describe('the operators’ refusals are JS errors', () => {
   });
 
   test('a resize to nothing has the code of its error', () => {
-    const picture = { data: new Uint8Array(1), width: 1, height: 1, channels: 1 };
-    expect(() => testing().resize(picture, 0, 1)).toThrow(
+    const image = { data: new Uint8Array(1), width: 1, height: 1, channels: 1 };
+    expect(() => testing().resize(image, 0, 1)).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
   });

@@ -14,11 +14,11 @@ import {
   goldenPath,
   goldenTensors,
   hasGolden,
-  hasPicture,
+  hasImage,
 } from '../support/golden.js';
 import { testEnsemble } from '../support/sdk.js';
 
-// The whole way, from a picture's file to cells and types, as a user goes it.
+// The whole way, from an image's file to cells and types, as a user goes it.
 
 interface Detection {
   image: string;
@@ -65,7 +65,7 @@ function configOf(given: Record<string, unknown>): PartialMaskRCNNConfig {
 
 /**
  * `resize` is "off", "min_size N" or "none". The last names torchvision's `_skip_resize`, which acts in training only: in
- * evaluation the reference resized these pictures too, as its configuration says.
+ * evaluation the reference resized these images too, as its configuration says.
  */
 function resizeOf(
   { resize }: Detection,
@@ -86,7 +86,7 @@ for (const name of ['nuclei_small_detections.json', 'nuclei_small_unresized.json
   const golden = hasGolden(name) ? goldenJson<DetectionsGolden>(name) : undefined;
   describeGolden(`detections of real weights, ${name}`, { goldens: [name] }, () => {
     for (const expected of golden!.detections) {
-      const declare = hasPicture(expected.image) ? test : test.skip;
+      const declare = hasImage(expected.image) ? test : test.skip;
       declare(`${expected.image} (resize: ${expected.resize})`, () => checkDetections(golden!, expected));
     }
   });
@@ -151,11 +151,11 @@ describeGolden('a fastai export', { goldens: [exportsName, exported?.file ?? 'fa
     expect(classifier.config.classNames).toEqual(exported!.vocab);
   });
 
-  const pictures = exported?.pictures.filter(({ picture }) => hasPicture(picture)) ?? [];
-  test.each(pictures.map((expected) => [expected.picture, expected] as const))(
+  const images = exported?.pictures.filter(({ picture }) => hasImage(picture)) ?? [];
+  test.each(images.map((expected) => [expected.picture, expected] as const))(
     '%s',
-    async (picture, expected) => {
-      const answer = await classifier.classify(readFileSync(dataPath(picture)));
+    async (image, expected) => {
+      const answer = await classifier.classify(readFileSync(dataPath(image)));
       expect(answer.label).toBe(expected.label);
       expected.probabilities.forEach((probability, i) => {
         expect(Math.abs(answer.probabilities[exported!.vocab[i]!]! - probability)).toBeLessThan(0.005);

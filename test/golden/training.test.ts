@@ -17,9 +17,9 @@ import {
   goldenPath,
   goldenTensors,
 } from '../support/golden.js';
+import { readImage } from '../support/image.js';
 import { type Tensor, testing } from '../support/native.js';
 import { bytesOfAll, floats, options, sampling } from '../support/networks.js';
-import { readPicture } from '../support/picture.js';
 import { testEnsemble } from '../support/sdk.js';
 import { temporaryFolder } from '../support/weights.js';
 
@@ -115,18 +115,18 @@ interface SegmenterGolden {
 const segmenterGolden = 'nuclei_small_training.json';
 const truthOf = (image: string) => image.replace('/images/', '/labels/');
 
-/** A picture by the golden's rule, and the first cells of its truth. */
-async function sampleOf(image: string, cells: number): Promise<TrainSample> {
-  const picture = await readPicture(image);
-  const [, height, width] = picture.shape as [number, number, number];
+/** An image by the golden's rule, and the first cells of its truth. */
+async function sampleOf(name: string, cells: number): Promise<TrainSample> {
+  const image = await readImage(name);
+  const [, height, width] = image.shape as [number, number, number];
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (const value of picture.data) {
+  for (const value of image.data) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
   const range = Math.fround(Math.fround(high - low) + Math.fround(1e-6));
-  const data = await sharp(dataPath(truthOf(image)))
+  const data = await sharp(dataPath(truthOf(name)))
     .toColourspace('grey16')
     .raw({ depth: 'ushort' })
     .toBuffer();
@@ -134,7 +134,7 @@ async function sampleOf(image: string, cells: number): Promise<TrainSample> {
   const { masks } = Masks.fromLabels(labels, { width, height });
   const kept = masks.select(Array.from({ length: Math.min(cells, masks.length) }, (_, i) => i));
   return {
-    pixels: picture.data.map((value) => Math.fround(value - low) / range),
+    pixels: image.data.map((value) => Math.fround(value - low) / range),
     width,
     height,
     masks: kept.toBatch(),
@@ -152,7 +152,7 @@ const images = (() => {
 
 describeGolden(
   'five SGD steps of a Mask R-CNN',
-  { goldens: [segmenterGolden], pictures: [...images, ...images.map(truthOf)] },
+  { goldens: [segmenterGolden], images: [...images, ...images.map(truthOf)] },
   () => {
     test('have the losses of torchvision', async () => {
       const golden = goldenJson<SegmenterGolden>(segmenterGolden);

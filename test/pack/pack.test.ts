@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { picture, root } from '../support/sdk.js';
+import { image, root } from '../support/sdk.js';
 
 jest.setTimeout(900_000);
 
@@ -76,9 +76,9 @@ RoutedEnsemble.load().then(async (ensemble) => {
   ],
 ];
 
-test.each(cases)('%s segments a picture with nothing but the two tarballs', (_, name, source) => {
+test.each(cases)('%s segments per image with nothing but the two tarballs', (_, name, source) => {
   writeFileSync(join(app, name), source);
-  const { status, stdout, stderr } = run(process.execPath, [name, picture.small], app, { bare: true });
+  const { status, stdout, stderr } = run(process.execPath, [name, image.small], app, { bare: true });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const { type, cells } = JSON.parse(stdout) as { type: string; cells: number };
   expect(type).toBe('fluorescence');

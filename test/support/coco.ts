@@ -1,5 +1,5 @@
 import { Masks } from '../../lib/mask/masks.js';
-import type { EvaluatedPicture } from '../../lib/metrics/index.js';
+import type { EvaluatedImage } from '../../lib/metrics/index.js';
 
 interface CocoMask {
   image_id: number;
@@ -18,8 +18,8 @@ export interface CocoTruth {
 
 export type CocoFound = CocoMask & { score: number };
 
-/** COCO's truth and detections as pictures to evaluate, in the order of their ids, as pycocotools goes through them. */
-export function picturesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolean): EvaluatedPicture[] {
+/** COCO's truth and detections as images to evaluate, in the order of their ids, as pycocotools goes through them. */
+export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolean): EvaluatedImage[] {
   const images = truth.images.toSorted((a, b) => a.id - b.id);
   return images.map(({ id, width, height }) => {
     const truths = truth.annotations.filter(({ image_id }) => image_id === id);

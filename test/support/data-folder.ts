@@ -7,7 +7,7 @@ import sharp from 'sharp';
 export function workFolder(): {
   path: (...names: string[]) => string;
   write: (name: string, content: string | Buffer) => string;
-  picture: (name: string, width: number, height: number, shade?: number) => Promise<string>;
+  image: (name: string, width: number, height: number, shade?: number) => Promise<string>;
   labels: (name: string, values: Uint16Array, width: number, height: number) => Promise<string>;
 } {
   const root = mkdtempSync(join(tmpdir(), 'cellroute-data-'));
@@ -21,7 +21,7 @@ export function workFolder(): {
   return {
     path,
     write,
-    picture: async (name, width, height, shade = 90) => {
+    image: async (name, width, height, shade = 90) => {
       const raw = { width, height, channels: 1 as const };
       const pixels = Buffer.alloc(width * height, shade);
       return write(name, await sharp(pixels, { raw }).toColourspace('b-w').png().toBuffer());

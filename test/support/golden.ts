@@ -6,7 +6,7 @@ const root = resolve(__dirname, '../..');
 const ownFolder = join(root, 'test/golden');
 /** Folder of the goldens: CELLROUTE_GOLDEN, or those in the checkout. */
 export const goldenFolder = resolve(process.env.CELLROUTE_GOLDEN ?? ownFolder);
-/** Folder the goldens' pictures are named relative to: CELLROUTE_DATA, or the few in the checkout. */
+/** Folder the goldens' images are named relative to: CELLROUTE_DATA, or the few in the checkout. */
 export const dataFolder = resolve(process.env.CELLROUTE_DATA ?? join(root, 'test/data'));
 
 const isGiven = (name: string) => existsSync(join(goldenFolder, name));
@@ -14,22 +14,22 @@ const isGiven = (name: string) => existsSync(join(goldenFolder, name));
 export const goldenPath = (name: string) => join(isGiven(name) ? goldenFolder : ownFolder, name);
 export const dataPath = (name: string) => join(dataFolder, name);
 export const hasGolden = (name: string) => existsSync(goldenPath(name));
-export const hasPicture = (name: string) => existsSync(dataPath(name));
+export const hasImage = (name: string) => existsSync(dataPath(name));
 
 export function goldenJson<T>(name: string): T {
   return JSON.parse(readFileSync(goldenPath(name), 'utf8')) as T;
 }
 
-/** `describe` where every named golden and picture is there; a visible skip that says what is missing otherwise. */
+/** `describe` where every named golden and image is there; a visible skip that says what is missing otherwise. */
 export function describeGolden(
   title: string,
-  needs: { goldens?: string[]; pictures?: string[] },
+  needs: { goldens?: string[]; images?: string[] },
   body: () => void,
 ): void {
   // Goldens of one test come from one folder: another folder's weights have other answers than the checkout's.
   const goldens = needs.goldens ?? [];
   const lacks = goldens.some(isGiven) ? (name: string) => !isGiven(name) : (name: string) => !hasGolden(name);
-  const missing = [...goldens.filter(lacks), ...(needs.pictures ?? []).filter((name) => !hasPicture(name))];
+  const missing = [...goldens.filter(lacks), ...(needs.images ?? []).filter((name) => !hasImage(name))];
   if (missing.length === 0) {
     describe(title, body);
     return;

@@ -8,7 +8,7 @@ import { random } from './weights.js';
 
 // Networks small enough to train within a test, and samples they learn from.
 
-/** torchvision's defaults, of a size for small pictures. */
+/** torchvision's defaults, of a size for small images. */
 export const sampling: NativeSampling = {
   rpnFgIou: 0.7,
   rpnBgIou: 0.3,

@@ -6,8 +6,8 @@ export const root = resolve(__dirname, '../..');
 export const testEnsemble = join(root, 'test/ensemble');
 
 const nuclei = join(root, 'test/data/nuclei/images');
-/** Fluorescence pictures in the checkout, small. */
-export const picture = {
+/** Fluorescence images in the checkout, small. */
+export const image = {
   /** 256 x 256, about 30 nuclei. */
   small: join(nuclei, '00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552.png'),
   /** 360 x 360. */
@@ -15,7 +15,7 @@ export const picture = {
   /** 696 x 520. */
   large: join(nuclei, '8c3ef7aa7ed29b62a65b1c394d2b4a24aa3da25aebfdf3d29dbfc8ad1b08e95a.png'),
 };
-export const pictureBytes = (name: keyof typeof picture) => readFileSync(picture[name]);
+export const imageBytes = (name: keyof typeof image) => readFileSync(image[name]);
 
 /** What a promise rejects with. */
 export async function rejection(

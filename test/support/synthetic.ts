@@ -8,15 +8,15 @@ import { random } from '../../lib/data/random.js';
 const SIDE = 64;
 
 /**
- * A data set made on the spot: a folder of pictures of 64 × 64 pixels with bright discs (type `round`) or squares (type
+ * A data set made on the spot: a folder of images of 64 × 64 pixels with bright discs (type `round`) or squares (type
  * `square`) on noise, their labels, and an index.
  */
-export async function syntheticData(folder: string, pictures: number, seed = 1): Promise<string> {
+export async function syntheticData(folder: string, images: number, seed = 1): Promise<string> {
   for (const name of ['images', 'labels']) mkdirSync(join(folder, name), { recursive: true });
   const rows = ['id,type'];
-  for (let picture = 0; picture < pictures; picture++) {
-    const chance = random(seed, 'picture', picture);
-    const type = picture % 2 === 0 ? 'round' : 'square';
+  for (let index = 0; index < images; index++) {
+    const chance = random(seed, 'picture', index);
+    const type = index % 2 === 0 ? 'round' : 'square';
     const image = Uint8Array.from({ length: SIDE * SIDE }, () => chance.integer(10, 40));
     const labels = new Uint8Array(SIDE * SIDE);
     for (let cell = 1; cell <= 4; cell++) {
@@ -30,7 +30,7 @@ export async function syntheticData(folder: string, pictures: number, seed = 1):
         image[at] = 190 + cell * 10;
       }
     }
-    const id = `${type}-${String(picture).padStart(2, '0')}`;
+    const id = `${type}-${String(index).padStart(2, '0')}`;
     rows.push(`${id},${type}`);
     const raw = { raw: { width: SIDE, height: SIDE, channels: 1 as const } };
     await sharp(image, raw)

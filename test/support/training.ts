@@ -85,7 +85,7 @@ export async function storedWeight(path: string): Promise<number> {
   }
 }
 
-/** Pictures a to g in twos, in another order each epoch: the last batch of an epoch has one. */
+/** Images a to g in twos, in another order each epoch: the last batch of an epoch has one. */
 export const letters = {
   stepsPerEpoch: 4,
   open: 0,
@@ -197,7 +197,7 @@ export function logOf(path: string): object[] {
     .trim()
     .split('\n')
     .map((line) => {
-      const { time, seconds, picturesPerSecond, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      const { time, seconds, imagesPerSecond, ...rest } = JSON.parse(line) as Record<string, unknown>;
       return rest;
     });
 }

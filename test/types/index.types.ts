@@ -45,7 +45,7 @@ transforms.randomCrop({ width: 256 });
 // @ts-expect-error no method of this name
 transforms.resize({ width: 224, height: 224, method: 'zoom' });
 
-// @ts-expect-error a path is not a picture
+// @ts-expect-error a path is not an image
 ensemble.segment('cells.png').catch(() => {});
 // @ts-expect-error 64-bit floats are no pixels
 ensemble.segment({ data: new Float64Array(4), width: 2, height: 2, channels: 1 }).catch(() => {});

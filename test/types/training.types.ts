@@ -68,7 +68,7 @@ new ClassifierTrainer({ data });
 
 expectTypeOf(data.folds({ count: 3, seed: 1 })).toEqualTypeOf<DatasetParts[]>();
 expectTypeOf(compareEvaluations(evaluation, evaluation).interval).toEqualTypeOf<readonly [number, number]>();
-// @ts-expect-error pictures alone are no mean of pictures
+// @ts-expect-error images alone are no mean of images
 compareEvaluations(evaluation, evaluation, { metric: 'ap50' });
 // @ts-expect-error a draw has a seed
 data.folds({ count: 3 });

@@ -1,10 +1,10 @@
-import type { Evaluation, PictureScores } from '../../lib/metrics/index.js';
+import type { Evaluation, ImageScores } from '../../lib/metrics/index.js';
 import { compareEvaluations } from '../../lib/metrics/index.js';
 
-/** An evaluation as far as pictures' scores go. */
+/** An evaluation as far as images' scores go. */
 const scored = (scores: readonly number[], type?: (i: number) => string) =>
   ({
-    perPicture: scores.map(
+    perImage: scores.map(
       (kaggle, i) =>
         ({
           id: `p${i}`,
@@ -12,24 +12,24 @@ const scored = (scores: readonly number[], type?: (i: number) => string) =>
           truths: 3,
           kaggle,
           aji: 1 - kaggle,
-        }) as PictureScores,
+        }) as ImageScores,
     ),
   }) as Evaluation;
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-describe('two evaluations of the same pictures', () => {
-  test('differ by the mean of what each picture gained', () => {
+describe('two evaluations of the same images', () => {
+  test('differ by the mean of what each image gained', () => {
     const found = compareEvaluations(scored([0.1, 0.2, 0.6]), scored([0.2, 0.2, 0.9]));
-    expect(found).toMatchObject({ metric: 'kaggle', pictures: 3, samples: 10_000, confidence: 0.95 });
+    expect(found).toMatchObject({ metric: 'kaggle', images: 3, samples: 10_000, confidence: 0.95 });
     expect(found.first).toBeCloseTo(0.3, 12);
     expect(found.second).toBeCloseTo(1.3 / 3, 12);
     expect(found.difference).toBeCloseTo(0.4 / 3, 12);
     expect(found.perType).toBeUndefined();
   });
 
-  test('have an interval as wide as the gains vary, however much the pictures do', () => {
-    // Pictures from hopeless to perfect, each with the same gain.
+  test('have an interval as wide as the gains vary, however much the images do', () => {
+    // Images from hopeless to perfect, each with the same gain.
     const before = Array.from({ length: 20 }, (_, i) => i / 25);
     const same = compareEvaluations(scored(before), scored(before.map((score) => score + 0.125)));
     expect(same.interval[0]).toBeCloseTo(0.125, 12);
@@ -37,7 +37,7 @@ describe('two evaluations of the same pictures', () => {
   });
 
   test('have the interval that all draws give, where they can be counted', () => {
-    // Three pictures, 27 equally likely draws: means -1 (8 of 27), -2/3 + … ; 10 % below falls among the lowest.
+    // Three images, 27 equally likely draws: means -1 (8 of 27), -2/3 + … ; 10 % below falls among the lowest.
     const gains = [-0.5, 0, 0.5];
     const draws = gains
       .flatMap((a) => gains.flatMap((b) => gains.map((c) => mean([a, b, c]))))
@@ -52,7 +52,7 @@ describe('two evaluations of the same pictures', () => {
     expect(found.interval[1]).toBeCloseTo(1 / 3, 12);
   });
 
-  test('come near the normal interval of many pictures', () => {
+  test('come near the normal interval of many images', () => {
     const gains = Array.from({ length: 400 }, (_, i) => ((i * 37) % 100) / 500 - 0.05);
     const { interval, difference } = compareEvaluations(
       scored(gains.map(() => 0.2)),
@@ -70,7 +70,7 @@ describe('two evaluations of the same pictures', () => {
       [0.2, 0.1, 0.7, 0.4],
     ];
     const found = compareEvaluations(scored(a, type), scored(b, type), { seed: 7 });
-    expect(found.perType!.even).toMatchObject({ pictures: 2 });
+    expect(found.perType!.even).toMatchObject({ images: 2 });
     expect(found.perType!.even!.difference).toBeCloseTo(0.25, 12);
     expect(found.perType!.odd!.difference).toBeCloseTo(-0.2, 12);
     const changed = compareEvaluations(scored(a, type), scored([0.2, 0.9, 0.7, 0], type), { seed: 7 });
@@ -80,7 +80,7 @@ describe('two evaluations of the same pictures', () => {
 
   test('follow from the seed, and are paired by id', () => {
     const [a, b] = [scored([0.1, 0.5, 0.3, 0.45]), scored([0.2, 0.1, 0.7, 0.4])];
-    const turned = { ...b, perPicture: b.perPicture.toReversed() };
+    const turned = { ...b, perImage: b.perImage.toReversed() };
     expect(compareEvaluations(a, turned, { seed: 3 })).toEqual(compareEvaluations(a, b, { seed: 3 }));
     const few = { samples: 50 };
     expect(compareEvaluations(a, b, { ...few, seed: 4 }).interval).not.toEqual(
@@ -93,13 +93,13 @@ describe('two evaluations of the same pictures', () => {
     expect(found.difference).toBeCloseTo(-0.1, 12);
   });
 
-  test('are refused where the pictures are not the same', () => {
+  test('are refused where the images are not the same', () => {
     const a = scored([0.1, 0.2]);
-    expect(() => compareEvaluations(a, scored([0.1]))).toThrow('2 pictures, as first has');
-    const other = { ...a, perPicture: a.perPicture.map((one) => ({ ...one, id: `${one.id}!` })) };
-    expect(() => compareEvaluations(a, other)).toThrow('no such picture');
-    const truth = { ...a, perPicture: a.perPicture.map((one) => ({ ...one, truths: 4 })) };
-    expect(() => compareEvaluations(a, truth)).toThrow('the same truth of picture p0');
+    expect(() => compareEvaluations(a, scored([0.1]))).toThrow('2 images, as first has');
+    const other = { ...a, perImage: a.perImage.map((one) => ({ ...one, id: `${one.id}!` })) };
+    expect(() => compareEvaluations(a, other)).toThrow('no such image');
+    const truth = { ...a, perImage: a.perImage.map((one) => ({ ...one, truths: 4 })) };
+    expect(() => compareEvaluations(a, truth)).toThrow('the same truth of image p0');
     expect(() => compareEvaluations(a, a, { samples: 1 })).toThrow('for samples');
     expect(() => compareEvaluations(a, a, { metric: 'f1' as never })).toThrow("'kaggle', 'aji' for metric");
     expect(() => compareEvaluations(a, a, { sample: 3 } as never)).toThrow('did you mean samples?');

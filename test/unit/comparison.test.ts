@@ -6,7 +6,7 @@ import { matchCells } from '../../lib/render/match.js';
 import { random } from '../support/weights.js';
 
 const size = { width: 400, height: 400 };
-const picture: RawImage = {
+const image: RawImage = {
   data: Uint8Array.from({ length: 400 * 400 }, (_, i) => 80 + (i % 61)),
   ...size,
   channels: 1,
@@ -31,7 +31,7 @@ const predicted = {
 };
 
 async function draw(options: ComparisonOptions = {}, from = { truth, predicted }) {
-  const png = await renderComparison(picture, from.truth, from.predicted, options);
+  const png = await renderComparison(image, from.truth, from.predicted, options);
   const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
   return { ...info, data };
 }
@@ -73,7 +73,7 @@ describe('a comparison', () => {
 
   test('marks without colour too: what has no counterpart is striped', async () => {
     const { data, width, height } = await draw();
-    // A row through the middle of the missed cell at (20, 200): zoom and bars as the picture's height has them
+    // A row through the middle of the missed cell at (20, 200): zoom and bars as the image's height has them
     const half = Math.floor(width / 2);
     const bar = height - 400 * Math.floor(half / 400);
     const zoom = (height - bar) / 400;
@@ -88,7 +88,7 @@ describe('a comparison', () => {
     expect(changes(20)).toBe(0);
   });
 
-  test('fits maxSide, and stands one above the other where the picture is wide', async () => {
+  test('fits maxSide, and stands one above the other where the image is wide', async () => {
     const square = await draw({ maxSide: 800 });
     expect(square.width).toBeLessThanOrEqual(820);
     expect(square.width).toBeGreaterThan(1.5 * square.height);
@@ -126,9 +126,7 @@ describe('a comparison', () => {
     const other = Masks.fromKaggle(['1 1'], { width: 10, height: 10 });
     await expect(draw({}, { truth, predicted: { masks: other, scores: [1] } })).rejects.toThrow(/10 × 10/);
     await expect(draw({}, { truth, predicted: { ...predicted, scores: [1] } })).rejects.toThrow(/3 scores/);
-    await expect(renderComparison(picture, other, { masks: other, scores: [1] })).rejects.toThrow(
-      /400 × 400/,
-    );
+    await expect(renderComparison(image, other, { masks: other, scores: [1] })).rejects.toThrow(/400 × 400/);
   });
 
   test('stops when it is aborted', async () => {

@@ -8,7 +8,7 @@ import type { ImageInput } from '../../lib/image/types.js';
 import { dataPath, describeGolden } from '../support/golden.js';
 
 const folder = join(__dirname, '../golden/images');
-const picture = (name: string) => readFileSync(join(folder, name));
+const image = (name: string) => readFileSync(join(folder, name));
 
 interface Expected {
   file: string;
@@ -21,7 +21,7 @@ interface Expected {
   tolerance: number;
   data: string;
 }
-const expected = JSON.parse(picture('values.json').toString()) as {
+const expected = JSON.parse(image('values.json').toString()) as {
   files: Record<string, Expected>;
   data: Record<string, string>;
 };
@@ -39,36 +39,36 @@ async function refusal(work: Promise<unknown>): Promise<CellrouteError> {
 
 describe('decodeImage gives the values Pillow and tifffile give', () => {
   test.each(Object.entries(expected.files))('%s', async (_name, file) => {
-    const image = await decodeImage(picture(file.file), { page: file.page });
+    const decoded = await decodeImage(image(file.file), { page: file.page });
     const values = inflateSync(Buffer.from(expected.data[file.data]!, 'base64'));
     const want = new arrays[file.type](new Uint8Array(values).buffer);
-    expect(image).toMatchObject({ width: file.width, height: file.height, channels: file.channels });
-    expect(image.data.constructor).toBe(arrays[file.type]);
+    expect(decoded).toMatchObject({ width: file.width, height: file.height, channels: file.channels });
+    expect(decoded.data.constructor).toBe(arrays[file.type]);
     if (file.tolerance === 0) {
-      expect(image.data).toEqual(want);
+      expect(decoded.data).toEqual(want);
     } else {
-      expect(image.data).toHaveLength(want.length);
-      expect(Math.max(...want.map((value, i) => Math.abs(value - image.data[i]!)))).toBeLessThanOrEqual(
+      expect(decoded.data).toHaveLength(want.length);
+      expect(Math.max(...want.map((value, i) => Math.abs(value - decoded.data[i]!)))).toBeLessThanOrEqual(
         file.tolerance,
       );
     }
   });
 
   test('the fixtures with a colour profile would change under a decoder that obeys it', async () => {
-    const obeyed = await sharp(picture('profile.png')).raw().toBuffer();
-    const { data } = await decodeImage(picture('profile.png'));
+    const obeyed = await sharp(image('profile.png')).raw().toBuffer();
+    const { data } = await decodeImage(image('profile.png'));
     expect(Buffer.compare(obeyed, Buffer.from(data))).not.toBe(0);
   });
 
   test('bytes are read in place, whatever they are a view of', async () => {
-    const { data } = await decodeImage(picture('rgb8.png'));
-    const bytes = picture('rgb8.png');
+    const { data } = await decodeImage(image('rgb8.png'));
+    const bytes = image('rgb8.png');
     const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 3), 3);
     shared.set(bytes);
     expect((await decodeImage(shared)).data).toEqual(data);
   });
 
-  test('a wide 16-bit picture keeps its alignment', async () => {
+  test('a wide 16-bit image keeps its alignment', async () => {
     const values = Uint16Array.from({ length: 300 * 200 }, (_, i) => (i * 7919) % 65536);
     const png = await sharp(values, { raw: { width: 300, height: 200, channels: 1 } })
       .toColourspace('grey16')
@@ -99,7 +99,7 @@ describe('raw pixels', () => {
     ['an ArrayBuffer', new ArrayBuffer(8), /new Uint8Array\(buffer\)/],
     ['a Blob', new Blob(['x']), /blob\.arrayBuffer\(\)/],
     ['a promise', Promise.resolve(raw), /await it first/],
-    ['null', null, /Expected an encoded picture .* but received null/],
+    ['null', null, /Expected an encoded image .* but received null/],
     ['a list', [1, 2, 3], /an array of 3/],
     ['no bytes', new Uint8Array(0), /Uint8Array of 0 bytes/],
     ['pixels alone', new Float32Array(12), /width, height and channels beside them/],
@@ -150,7 +150,7 @@ describe('what is not decoded is named', () => {
   });
 
   test('a real GIF is not passed on to the decoder, which could read it', async () => {
-    const gif = await sharp(picture('rgb8.png')).gif().toBuffer();
+    const gif = await sharp(image('rgb8.png')).gif().toBuffer();
     expect((await refusal(decodeImage(gif))).code).toBe('IMAGE_UNSUPPORTED');
   });
 
@@ -163,28 +163,28 @@ describe('what is not decoded is named', () => {
     ['refused_channels3.tif', /3 channels/],
     ['refused_channels5.tif', /5 channels/],
   ])('%s', async (name, message) => {
-    const error = await refusal(decodeImage(picture(name)));
+    const error = await refusal(decodeImage(image(name)));
     expect(error.code).toBe('IMAGE_UNSUPPORTED');
     expect(error.message).toMatch(message);
   });
 
   test('a page the TIFF does not have', async () => {
-    const error = await refusal(decodeImage(picture('pages.tif'), { page: 3 }));
+    const error = await refusal(decodeImage(image('pages.tif'), { page: 3 }));
     expect(error.code).toBe('INVALID_ARGUMENT');
-    expect(error.message).toMatch(/the picture's 3, from 0 for page but received 3/);
+    expect(error.message).toMatch(/the image's 3, from 0 for page but received 3/);
   });
 
   test('an unknown option', async () => {
-    const error = await refusal(decodeImage(picture('rgb8.png'), { maxPixel: 3 } as object));
+    const error = await refusal(decodeImage(image('rgb8.png'), { maxPixel: 3 } as object));
     expect(error.message).toMatch(/did you mean maxPixels/);
   });
 });
 
 describe('damaged files', () => {
   test.each(['rgb8.png', 'rgb.jpg', 'lossless.webp', 'grey16.tif', 'grey16_lzw.tif', 'grey16_tiled.tif'])(
-    '%s cut short is refused, never half a picture',
+    '%s cut short is refused, never half an image',
     async (name) => {
-      const whole = picture(name);
+      const whole = image(name);
       for (const share of [0.3, 0.5, 0.8]) {
         const error = await refusal(decodeImage(whole.subarray(0, Math.floor(whole.length * share))));
         expect(error.code).toBe('IMAGE_UNREADABLE');
@@ -209,7 +209,7 @@ describe('damaged files', () => {
   );
 
   test('a tag of a wrong type hides no pixels', async () => {
-    const whole = picture('grey16.tif');
+    const whole = image('grey16.tif');
     const bytes = Buffer.from(whole);
     const resolution = bytes.indexOf(Buffer.from([0x1a, 0x01, 5, 0]));
     expect(resolution).toBeGreaterThan(0);
@@ -217,14 +217,14 @@ describe('damaged files', () => {
     expect((await decodeImage(bytes)).data).toEqual((await decodeImage(whole)).data);
   });
 
-  test('bytes that are no picture', async () => {
+  test('bytes that are no image', async () => {
     const error = await refusal(decodeImage(Buffer.from('hello, cells')));
     expect(error.code).toBe('IMAGE_UNREADABLE');
     expect(error.message).toMatch(/begin with 68 65 6c 6c 6f 2c 20 63/);
   });
 
-  test('a few bytes that claim to be a huge picture', async () => {
-    const png = Buffer.from(picture('grey8.png'));
+  test('a few bytes that claim to be a huge image', async () => {
+    const png = Buffer.from(image('grey8.png'));
     png.writeUInt32BE(60_000, 16);
     png.writeUInt32BE(60_000, 20);
     png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
@@ -233,9 +233,9 @@ describe('damaged files', () => {
     expect(error.message).toMatch(/60000 × 60000 pixels, more than maxPixels allows \(1000000000\)/);
   });
 
-  test('every byte of a PNG and a TIFF turned over: a picture or a refusal, never anything else', async () => {
+  test('every byte of a PNG and a TIFF turned over: an image or a refusal, never anything else', async () => {
     for (const name of ['palette.png', 'grey16_lzw.tif']) {
-      const whole = picture(name);
+      const whole = image(name);
       for (let i = 0; i < whole.length; i += 3) {
         const bytes = Buffer.from(whole);
         bytes[i]! ^= 0xff;
@@ -249,7 +249,7 @@ describe('damaged files', () => {
 
 describe('an AbortSignal', () => {
   test('that is already aborted rejects with its reason before anything is decoded', async () => {
-    await expect(decodeImage(picture('rgb8.png'), { signal: AbortSignal.abort('enough') })).rejects.toBe(
+    await expect(decodeImage(image('rgb8.png'), { signal: AbortSignal.abort('enough') })).rejects.toBe(
       'enough',
     );
   });
@@ -257,13 +257,13 @@ describe('an AbortSignal', () => {
   test('aborted during the work rejects with its reason', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
-    const work = decodeImage(picture('rgb8.png'), { signal: controller.signal });
+    const work = decodeImage(image('rgb8.png'), { signal: controller.signal });
     controller.abort(reason);
     await expect(work).rejects.toBe(reason);
   });
 });
 
-describeGolden('16-bit originals of a microscope', { pictures: ['t98g/raw16', 't98g/images'] }, () => {
+describeGolden('16-bit originals of a microscope', { images: ['t98g/raw16', 't98g/images'] }, () => {
   test('keep more than 8 bits and look like their 8-bit versions', async () => {
     const names = readdirSync(dataPath('t98g/raw16')).filter((name) => name.endsWith('.tif'));
     expect(names.length).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
 import { sourceOfEntry } from '../../lib/weights/source.js';
 import { writeWeights } from '../../lib/weights/write.js';
-import { pictureBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
+import { imageBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
 
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
@@ -26,7 +26,7 @@ const plain = ({ cells, ...rest }: RoutedSegmentation) => ({
 
 describe('segment', () => {
   test('names the type and finds the cells', async () => {
-    const result = await ensemble.segment(pictureBytes('small'));
+    const result = await ensemble.segment(imageBytes('small'));
     expect(result.cellType).toBe('fluorescence');
     expect(result.segmenter).toBe('fluorescence');
     expect(result.probabilities.fluorescence).toBeGreaterThan(0.9);
@@ -44,7 +44,7 @@ describe('segment', () => {
   });
 
   test('a mask lies in its box, give or take the pixel that pasting adds', async () => {
-    const { cells } = await ensemble.segment(pictureBytes('small'));
+    const { cells } = await ensemble.segment(imageBytes('small'));
     const boxes = cells.masks.boxes();
     cells.areas.forEach((area, i) => {
       if (area === 0) return;
@@ -58,8 +58,8 @@ describe('segment', () => {
   });
 
   test('minScore keeps what filtering afterwards keeps', async () => {
-    const all = await ensemble.segment(pictureBytes('medium'), { minScore: 0, removeOverlaps: false });
-    const some = await ensemble.segment(pictureBytes('medium'), { minScore: 0.9, removeOverlaps: false });
+    const all = await ensemble.segment(imageBytes('medium'), { minScore: 0, removeOverlaps: false });
+    const some = await ensemble.segment(imageBytes('medium'), { minScore: 0.9, removeOverlaps: false });
     const kept = Array.from(all.cells.scores).flatMap((score, i) => (score > 0.9 ? [i] : []));
     expect(kept.length).toBeGreaterThan(0);
     expect(kept.length).toBeLessThan(all.cells.length);
@@ -68,7 +68,7 @@ describe('segment', () => {
   });
 
   test('removeOverlaps gives every pixel to one cell', async () => {
-    const { cells } = await ensemble.segment(pictureBytes('large'), {
+    const { cells } = await ensemble.segment(imageBytes('large'), {
       minScore: 0.1,
       removeOverlaps: { maxLost: 1 },
     });
@@ -82,27 +82,25 @@ describe('segment', () => {
   });
 
   test('minArea drops smaller masks', async () => {
-    const { cells } = await ensemble.segment(pictureBytes('small'), { minArea: 200 });
+    const { cells } = await ensemble.segment(imageBytes('small'), { minArea: 200 });
     expect(Math.min(...cells.areas)).toBeGreaterThanOrEqual(200);
   });
 
   test('a limit that was reached is said', async () => {
-    const free = await ensemble.segment(pictureBytes('small'));
+    const free = await ensemble.segment(imageBytes('small'));
     expect(free.capped).toEqual({ detections: false, proposals: expect.any(Boolean) });
-    const limited = await ensemble.segment(pictureBytes('small'), { detectionsPerImage: 3 });
+    const limited = await ensemble.segment(imageBytes('small'), { detectionsPerImage: 3 });
     expect(limited.capped.detections).toBe(true);
     expect(limited.cells.length).toBe(3);
-    const few = await ensemble.segment(pictureBytes('small'), { rpn: { postNmsTopN: 5 } });
+    const few = await ensemble.segment(imageBytes('small'), { rpn: { postNmsTopN: 5 } });
     expect(few.capped.proposals).toBe(true);
   });
 
   test('many at once answer as one after the other', async () => {
     const names = ['small', 'medium', 'small', 'large', 'small', 'small'] as const;
     const alone: ReturnType<typeof plain>[] = [];
-    for (const name of names) alone.push(plain(await ensemble.segment(pictureBytes(name))));
-    const together = (await Promise.all(names.map((name) => ensemble.segment(pictureBytes(name))))).map(
-      plain,
-    );
+    for (const name of names) alone.push(plain(await ensemble.segment(imageBytes(name))));
+    const together = (await Promise.all(names.map((name) => ensemble.segment(imageBytes(name))))).map(plain);
     together.forEach((result, i) => {
       expect(result.scores.length).toBe(alone[i]!.scores.length);
       for (const [k, value] of result.boxes.entries()) expect(value).toBeCloseTo(alone[i]!.boxes[k]!, 2);
@@ -140,7 +138,7 @@ describe('segment', () => {
     [1, 1],
     [3, 200],
     [200, 1],
-  ])('a picture of %i x %i is a picture', async (width, height) => {
+  ])('an image of %i x %i is an image', async (width, height) => {
     const image = { data: new Uint8Array(width * height), width, height, channels: 1 as const };
     const { cells } = await ensemble.segment(image, { cellType: 'fluorescence' });
     expect(cells.masks.width).toBe(width);
@@ -158,7 +156,7 @@ describe('what is refused at the door', () => {
     ['a misspelt part', { rpn: { preNmsTopn: 10 } }, 'rpn.preNmsTopn', /did you mean preNmsTopN/],
     ['a type it does not have', { cellType: 'astro' }, 'cellType', /fluorescence, histology/],
   ])('%s', async (_, options, option, message) => {
-    const error = await rejection(ensemble.segment(pictureBytes('small'), options as object));
+    const error = await rejection(ensemble.segment(imageBytes('small'), options as object));
     expect(error.code).toBe('INVALID_ARGUMENT');
     expect(error.details?.option).toBe(option);
     expect(error.message).toMatch(message);
@@ -169,13 +167,13 @@ describe('what is refused at the door', () => {
     ['nothing', undefined],
     ['an empty buffer', Buffer.alloc(0)],
     ['data of a wrong length', { data: new Uint8Array(5), width: 2, height: 2, channels: 1 }],
-  ])('%s instead of a picture', async (_, image) => {
+  ])('%s instead of an image', async (_, image) => {
     const error = await rejection(ensemble.segment(image as Buffer));
     expect(['INVALID_ARGUMENT', 'IMAGE_UNREADABLE']).toContain(error.code);
   });
 
-  test('bytes that are no picture', async () => {
-    const error = await rejection(ensemble.segment(Buffer.from('not a picture at all, just words')));
+  test('bytes that are no image', async () => {
+    const error = await rejection(ensemble.segment(Buffer.from('not an image at all, just words')));
     expect(['IMAGE_UNREADABLE', 'IMAGE_UNSUPPORTED']).toContain(error.code);
   });
 
@@ -190,7 +188,7 @@ describe('what is refused at the door', () => {
 
 describe('routing', () => {
   test('a type without a segmenter is said, with what there is', async () => {
-    const error = await rejection(ensemble.segment(pictureBytes('small'), { cellType: 'histology' }));
+    const error = await rejection(ensemble.segment(imageBytes('small'), { cellType: 'histology' }));
     expect(error.code).toBe('NO_SEGMENTER');
     expect(error.message).toMatch(/histology.*fluorescence/s);
   });
@@ -202,7 +200,7 @@ describe('routing', () => {
       segmenters: { ...segmenters },
       fallback: 'fluorescence',
     });
-    const result = await withFallback.segment(pictureBytes('small'), { cellType: 'histology' });
+    const result = await withFallback.segment(imageBytes('small'), { cellType: 'histology' });
     expect(result.cellType).toBe('histology');
     expect(result.segmenter).toBe('fluorescence');
   });
@@ -236,19 +234,19 @@ describe('abort, progress, dispose', () => {
   test('a signal that is aborted already', async () => {
     const reason = new Error('not wanted');
     const signal = AbortSignal.abort(reason);
-    await expect(ensemble.segment(pictureBytes('small'), { signal })).rejects.toBe(reason);
+    await expect(ensemble.segment(imageBytes('small'), { signal })).rejects.toBe(reason);
   });
 
   test('a signal that is aborted at any moment rejects with its reason, and the next call works', async () => {
     for (const delay of [0, 5, 40, 150]) {
       const stop = new AbortController();
       const reason = new Error(`after ${delay} ms`);
-      const pending = ensemble.segment(pictureBytes('large'), { signal: stop.signal });
+      const pending = ensemble.segment(imageBytes('large'), { signal: stop.signal });
       const settled = rejection(pending);
       setTimeout(() => stop.abort(reason), delay);
       expect(await settled).toBe(reason);
     }
-    expect((await ensemble.segment(pictureBytes('small'))).cells.length).toBeGreaterThan(0);
+    expect((await ensemble.segment(imageBytes('small'))).cells.length).toBeGreaterThan(0);
   });
 
   test('the signal keeps no listener of a call that ended', async () => {
@@ -264,13 +262,13 @@ describe('abort, progress, dispose', () => {
       listeners--;
       remove(...args);
     }) as typeof signal.removeEventListener;
-    await ensemble.segment(pictureBytes('small'), { signal });
+    await ensemble.segment(imageBytes('small'), { signal });
     expect(listeners).toBe(0);
   });
 
   test('progress rises to 1 and names its stages', async () => {
     const seen: { stage: string; fraction: number }[] = [];
-    await ensemble.segment(pictureBytes('large'), { onProgress: (progress) => seen.push(progress) });
+    await ensemble.segment(imageBytes('large'), { onProgress: (progress) => seen.push(progress) });
     const fractions = seen.map(({ fraction }) => fraction);
     expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
     expect(fractions.at(-1)).toBe(1);
@@ -279,7 +277,7 @@ describe('abort, progress, dispose', () => {
 
   test('what a listener throws stops the call and is what it rejects with', async () => {
     const mistake = new Error('in the listener');
-    const pending = ensemble.segment(pictureBytes('large'), {
+    const pending = ensemble.segment(imageBytes('large'), {
       onProgress: () => {
         throw mistake;
       },
@@ -290,16 +288,16 @@ describe('abort, progress, dispose', () => {
   test('disposing stops what is in flight and refuses what comes after', async () => {
     const own = await RoutedEnsemble.load(testEnsemble);
     const inFlight = [
-      own.segment(pictureBytes('large')),
-      own.segment(pictureBytes('medium')),
-      own.classifier.classify(pictureBytes('small')),
+      own.segment(imageBytes('large')),
+      own.segment(imageBytes('medium')),
+      own.classifier.classify(imageBytes('small')),
     ].map(rejectionOrResult);
     await new Promise((done) => setTimeout(done, 30));
     await own.dispose();
     for (const outcome of await Promise.all(inFlight)) {
       if (outcome instanceof Error) expect((outcome as { code?: string }).code).toBe('DISPOSED');
     }
-    expect((await rejection(own.segment(pictureBytes('small')))).code).toBe('DISPOSED');
+    expect((await rejection(own.segment(imageBytes('small')))).code).toBe('DISPOSED');
     await own.dispose();
   });
 
@@ -309,7 +307,7 @@ describe('abort, progress, dispose', () => {
       await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
       kept = segmenter;
     }
-    expect((await rejection(kept.segment(pictureBytes('small')))).code).toBe('DISPOSED');
+    expect((await rejection(kept.segment(imageBytes('small')))).code).toBe('DISPOSED');
   });
 });
 
@@ -331,8 +329,8 @@ describe('save and load', () => {
     await using again = await RoutedEnsemble.load(target);
     expect(again.thresholds).toEqual(ensemble.thresholds);
     expect(again.segmenters.histology).toBeNull();
-    expect(plain(await again.segment(pictureBytes('small')))).toEqual(
-      plain(await ensemble.segment(pictureBytes('small'))),
+    expect(plain(await again.segment(imageBytes('small')))).toEqual(
+      plain(await ensemble.segment(imageBytes('small'))),
     );
   });
 
@@ -358,7 +356,7 @@ describe('save and load', () => {
     });
     expect(again.config).toMatchObject(told);
     const answers = await Promise.all(
-      [again, ensemble.segmenters.fluorescence!].map((network) => network.segment(pictureBytes('small'))),
+      [again, ensemble.segmenters.fluorescence!].map((network) => network.segment(imageBytes('small'))),
     );
     expect(answers[0]!.cells.masks.toCoco()).toEqual(answers[1]!.cells.masks.toCoco());
   });

@@ -5,7 +5,7 @@ import { classifierConfig } from '../../lib/config/classifier.js';
 import { type ExplainOptions, Explanation } from '../../lib/explanation.js';
 import { blurred } from '../../lib/render/blur.js';
 import { type HeatMapOptions, renderHeatMap } from '../../lib/render/heat-map.js';
-import { pictureBytes, rejection, testEnsemble } from '../support/sdk.js';
+import { imageBytes, rejection, testEnsemble } from '../support/sdk.js';
 import { random } from '../support/weights.js';
 
 let router: CellClassifier;
@@ -38,9 +38,9 @@ describe('integrated gradients', () => {
     },
   );
 
-  test('of a picture explain the logits that classify gives', async () => {
-    const { label, logits } = await router.classify(pictureBytes('small'));
-    const explanation = await router.explain(pictureBytes('small'), { steps: 32 });
+  test('of an image explain the logits that classify gives', async () => {
+    const { label, logits } = await router.classify(imageBytes('small'));
+    const explanation = await router.explain(imageBytes('small'), { steps: 32 });
     expect(explanation.method).toBe('integrated-gradients');
     expect(explanation.target).toBe(label);
     expect(Object.values(explanation.logits)).toEqual(Array.from(logits));
@@ -93,17 +93,17 @@ describe('occlusion', () => {
 
 describe('an explanation', () => {
   test('changes nothing of the network', async () => {
-    const before = await router.classify(pictureBytes('small'));
+    const before = await router.classify(imageBytes('small'));
     for (const method of ['integrated-gradients', 'occlusion', 'grad-cam'] as const) {
-      await router.explain(pictureBytes('small'), { method, steps: 2, patch: 112 });
+      await router.explain(imageBytes('small'), { method, steps: 2, patch: 112 });
     }
-    expect(await router.classify(pictureBytes('small'))).toEqual(before);
+    expect(await router.classify(imageBytes('small'))).toEqual(before);
   });
 
   test('reports progress and stops between two steps', async () => {
     const stop = new AbortController();
     const fractions: number[] = [];
-    const work = router.explain(pictureBytes('small'), {
+    const work = router.explain(imageBytes('small'), {
       steps: 10_000,
       signal: stop.signal,
       onProgress: ({ stage, fraction }) => {
@@ -116,7 +116,7 @@ describe('an explanation', () => {
     expect(fractions.at(-1)!).toBeLessThan(0.5);
   });
 
-  test('is of what the network saw: the middle, where the picture is cropped', async () => {
+  test('is of what the network saw: the middle, where the image is cropped', async () => {
     const [width, height] = [500, 300];
     const grey = Uint8Array.from({ length: width * height }, (_, i) => (i * 7919) % 251);
     const other = grey.map((value, i) => {
@@ -127,7 +127,7 @@ describe('an explanation', () => {
     const [one, two] = [await explain(grey), await explain(other)];
     expect(one.region).toEqual({ x: 100, y: 0, width: 300, height: 300 });
     expect(two.values).toEqual(one.values);
-    const mapped = one.toPicture();
+    const mapped = one.toImage();
     expect(mapped).toHaveLength(width * height);
     for (let i = 0; i < mapped.length; i++) {
       const x = i % width;
@@ -145,7 +145,7 @@ describe('an explanation', () => {
     ['a baseline', { baseline: 'white' }, /'mean', 'black'/],
     ['a misspelling', { step: 3 }, /did you mean steps/],
   ])('%s is refused', async (_name, options, message) => {
-    const error = await rejection(router.explain(pictureBytes('small'), options as ExplainOptions));
+    const error = await rejection(router.explain(imageBytes('small'), options as ExplainOptions));
     expect(error.code).toBe('INVALID_ARGUMENT');
     expect(error.message).toMatch(message);
   });
@@ -153,16 +153,16 @@ describe('an explanation', () => {
   test('of a disposed classifier is refused', async () => {
     const other = await CellClassifier.load(join(testEnsemble, 'classifier.safetensors'));
     await other.dispose();
-    expect((await rejection(other.explain(pictureBytes('small')))).code).toBe('DISPOSED');
+    expect((await rejection(other.explain(imageBytes('small')))).code).toBe('DISPOSED');
   });
 });
 
-/** An explanation of a picture of its own size, or of another that is squished. */
-function made(values: number[], width: number, picture = { width, height: values.length / width }) {
+/** An explanation of an image of its own size, or of another that is squished. */
+function made(values: number[], width: number, image = { width, height: values.length / width }) {
   const height = values.length / width;
   const config = classifierConfig({
     classNames: ['a', 'b'],
-    resize: picture.width === width ? null : { width, height, method: 'squish' },
+    resize: image.width === width ? null : { width, height, method: 'squish' },
   });
   const logits = Float32Array.of(1, 0);
   const native = {
@@ -173,17 +173,17 @@ function made(values: number[], width: number, picture = { width, height: values
     logits,
     baselineLogits: logits,
   };
-  return new Explanation('occlusion', native, config, picture);
+  return new Explanation('occlusion', native, config, image);
 }
 
-describe('values of a picture', () => {
+describe('values of an image', () => {
   test('are those of the input where the sizes are the same', () => {
     const values = [1, 2, 3, 4, 5, 6];
-    expect(Array.from(made(values, 3).toPicture())).toEqual(values);
+    expect(Array.from(made(values, 3).toImage())).toEqual(values);
   });
 
   test('are interpolated between the middles of its pixels', () => {
-    const mapped = made([0, 4], 2, { width: 8, height: 1 }).toPicture();
+    const mapped = made([0, 4], 2, { width: 8, height: 1 }).toImage();
     expect(Array.from(mapped)).toEqual([0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]);
   });
 
@@ -216,7 +216,7 @@ describe('a heat map', () => {
   const grey = (width: number, height: number) =>
     ({ data: new Uint8Array(width * height).fill(100), width, height, channels: 1 }) as const;
   const draw = async (explanation: Explanation, options: HeatMapOptions = {}) => {
-    const { width, height } = explanation.picture;
+    const { width, height } = explanation.image;
     const png = await renderHeatMap(grey(width, height), explanation, { title: false, ...options });
     const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
     const at = (x: number, y: number) =>
@@ -224,7 +224,7 @@ describe('a heat map', () => {
     return { at, ...info };
   };
 
-  test('is warm where a pixel speaks for the class, cold where against it, and the picture where nothing is said', async () => {
+  test('is warm where a pixel speaks for the class, cold where against it, and the image where nothing is said', async () => {
     const values = new Array(1000 * 2).fill(0);
     values.fill(2, 0, 300);
     values.fill(-2, 700, 1000);
@@ -247,7 +247,7 @@ describe('a heat map', () => {
     expect([width, height]).toEqual([100, 50]);
   });
 
-  test('of another picture is refused', async () => {
+  test('of another image is refused', async () => {
     await expect(renderHeatMap(grey(3, 3), made([1], 1))).rejects.toThrow(/1 × 1.*3 × 3/);
     await expect(renderHeatMap(grey(1, 1), {} as Explanation)).rejects.toThrow(/an Explanation/);
   });

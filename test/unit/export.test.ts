@@ -10,7 +10,7 @@ import { Masks } from '../../lib/mask/masks.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/result.js';
 
 /*
- * Two cells of a picture of 5 × 4 pixels that share three; the texts below are pycocotools' for them.
+ * Two cells of an image of 5 × 4 pixels that share three; the texts below are pycocotools' for them.
  *   . a a . .
  *   . a * * b     (row 1: a at 1..3, b at 2..4)
  *   . . b * b
@@ -56,7 +56,7 @@ const nothing: Segmentation = {
 };
 
 describe('Kaggle CSV', () => {
-  test('has a row a cell, and one for a picture without any', () => {
+  test('has a row a cell, and one for an image without any', () => {
     expect(
       kaggleCsv([
         { id: 'one', result: found() },
@@ -119,13 +119,13 @@ describe('COCO results', () => {
   });
 
   test('take category ids by name', () => {
-    const pictures = [{ id: 1, result: routed('astro', [1, 2]) }];
+    const images = [{ id: 1, result: routed('astro', [1, 2]) }];
     const categories = { astro: 5, 'astro 2': 9 };
-    expect(JSON.parse(cocoResultsJson(pictures, { categories }))).toMatchObject([
+    expect(JSON.parse(cocoResultsJson(images, { categories }))).toMatchObject([
       { category_id: 5 },
       { category_id: 9 },
     ]);
-    expect(() => cocoResultsJson(pictures, { categories: { astro: 5 } })).toThrow(/categories\['astro 2'\]/);
+    expect(() => cocoResultsJson(images, { categories: { astro: 5 } })).toThrow(/categories\['astro 2'\]/);
     expect(() =>
       cocoResultsJson([{ id: 1, result: routed('constructor') }], { categories: { astro: 5 } }),
     ).toThrow(/categories\['constructor'\]/);
@@ -174,7 +174,7 @@ test('a COCO data set has images, categories and annotations that refer to each 
 });
 
 describe('result JSON', () => {
-  test('says everything about one picture', () => {
+  test('says everything about one image', () => {
     expect(JSON.parse(resultJson(routed()))).toEqual({
       format: 'cellroute-result',
       version: 1,
@@ -221,7 +221,7 @@ describe('label PNG', () => {
       width: 5,
       height: 4,
       channels: 1,
-      // biome-ignore format: rows of the picture
+      // biome-ignore format: rows of the image
       data: Uint16Array.of(
         0, 1, 1, 0, 0,
         0, 1, 1, 1, 2,

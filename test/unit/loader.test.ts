@@ -12,8 +12,8 @@ import { rejection, thrown } from '../support/sdk.js';
 
 const typeRange = { kind: 'type-range', low: 1, high: 99 } as const;
 
-/** Pictures of different sizes, no two alike, each with some cells of two classes. */
-function pictures(count: number, more: (index: number) => object = () => ({})) {
+/** Images of different sizes, no two alike, each with some cells of two classes. */
+function images(count: number, more: (index: number) => object = () => ({})) {
   return Array.from({ length: count }, (_, index) => {
     const draw = random(21, index);
     const [width, height] = [draw.integer(20, 50), draw.integer(20, 50)];
@@ -37,7 +37,7 @@ function pictures(count: number, more: (index: number) => object = () => ({})) {
   });
 }
 const dataset = (count: number, more?: (index: number) => object) =>
-  datasetFrom(pictures(count, more), { classNames: ['round', 'long'] });
+  datasetFrom(images(count, more), { classNames: ['round', 'long'] });
 
 const options: LoaderOptions = {
   batchSize: 3,
@@ -60,13 +60,13 @@ async function all<T>(batches: AsyncIterable<T>): Promise<T[]> {
 const ids = (batches: Batch<unknown>[]) => batches.map((batch) => batch.ids);
 
 describe('a loader', () => {
-  test('gives every picture once an epoch, in batches, the last of them smaller', async () => {
+  test('gives every image once an epoch, in batches, the last of them smaller', async () => {
     const loader = new SegmentLoader(await dataset(10), options);
     expect(loader.stepsPerEpoch).toBe(4);
     const batches = await all(loader.batches(0));
     expect(batches.map((batch) => batch.ids.length)).toEqual([3, 3, 3, 1]);
     expect(batches.map((batch) => batch.samples.length)).toEqual([3, 3, 3, 1]);
-    expect(ids(batches).flat().sort()).toEqual(pictures(10).map(({ id }) => id));
+    expect(ids(batches).flat().sort()).toEqual(images(10).map(({ id }) => id));
   });
 
   test('gives the same batches whatever the threads and however far ahead', async () => {
@@ -109,8 +109,8 @@ describe('a loader', () => {
     expect(first[0]!.samples[0]!.pixels).not.toEqual(second[0]!.samples[0]!.pixels);
   });
 
-  test('without transforms gives pictures and cells as they are', async () => {
-    const given = pictures(5);
+  test('without transforms gives images and cells as they are', async () => {
+    const given = images(5);
     const loader = new SegmentLoader(await dataset(5), {
       ...options,
       shuffle: false,
@@ -134,7 +134,7 @@ describe('a loader', () => {
       ...options,
       transforms: [transforms.randomCrop({ width: 9, height: 9 })],
     });
-    const given = new Map(pictures(12).map((picture) => [picture.id, picture]));
+    const given = new Map(images(12).map((image) => [image.id, image]));
     let dropped = 0;
     for (const { samples, ids: names } of await all(loader.batches(0))) {
       samples.forEach((sample, i) => {
@@ -289,7 +289,7 @@ describe('ahead of the step', () => {
     expect((await rejection(batches.next())).message).toMatch(/aborted/);
   });
 
-  test('a picture that fails is named when its turn comes, after the batches before it', async () => {
+  test('an image that fails is named when its turn comes, after the batches before it', async () => {
     const { data, state } = await watched(12, async (index) => {
       if (index === 7)
         throw new CellrouteError('IMAGE_UNREADABLE', 'The PNG cannot be read', { file: 'plate/7.png' });
@@ -300,8 +300,8 @@ describe('ahead of the step', () => {
     const error = await rejection(batches.next());
     expect(error).toMatchObject({
       code: 'IMAGE_UNREADABLE',
-      message: 'Picture p07: The PNG cannot be read',
-      details: { file: 'plate/7.png', pictures: ['p07'] },
+      message: 'Image p07: The PNG cannot be read',
+      details: { file: 'plate/7.png', images: ['p07'] },
     });
     expect(state.running).toBe(0);
     // The next epoch may still be asked for.
@@ -312,7 +312,7 @@ describe('ahead of the step', () => {
     const { data } = await watched(2, () => Promise.reject(new TypeError('x is undefined')));
     expect(await rejection(all(new SegmentLoader(data, inOrder).batches(0)))).toMatchObject({
       code: 'DATA_INVALID',
-      message: 'Picture p00: x is undefined',
+      message: 'Image p00: x is undefined',
     });
   });
 
@@ -356,10 +356,10 @@ describe("the classifier's batches", () => {
     });
   });
 
-  test('refuse a picture whose type is no class, by its id', async () => {
+  test('refuse an image whose type is no class, by its id', async () => {
     const strange = await dataset(4, (index) => (index === 2 ? { type: 'hela' } : {}));
     const error = thrown(() => new ClassifyLoader(strange, { ...options, classNames, output }));
-    expect(error.message).toMatch(/type of picture p02.*hela/);
+    expect(error.message).toMatch(/type of image p02.*hela/);
   });
 
   test('crop as the classifier does: the same part, scaled alike', async () => {

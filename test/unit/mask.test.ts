@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../lib/errors.js';
 import { CellrouteError } from '../../lib/errors.js';
-import { Masks, type PictureSize } from '../../lib/mask/masks.js';
+import { type ImageSize, Masks } from '../../lib/mask/masks.js';
 import type { MaskBatch } from '../../lib/native/contract.js';
 import { native } from '../../lib/native/load.js';
 
@@ -15,8 +15,8 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** One byte a pixel, picture after picture: discs that overlap, and an empty and a full picture. */
-function drawCells(seed: number, count: number, { width, height }: PictureSize): Uint8Array {
+/** One byte a pixel, image after image: discs that overlap, and an empty and a full image. */
+function drawCells(seed: number, count: number, { width, height }: ImageSize): Uint8Array {
   const random = randomFrom(seed);
   const pixels = new Uint8Array(count * width * height);
   for (let i = 0; i < count; i++) {
@@ -35,7 +35,7 @@ const size = { width: 47, height: 33 };
 const one = size.width * size.height;
 const count = 12;
 const pixels = drawCells(7, count, size);
-const pictures = Array.from({ length: count }, (_, i) => pixels.subarray(i * one, (i + 1) * one));
+const images = Array.from({ length: count }, (_, i) => pixels.subarray(i * one, (i + 1) * one));
 const sum = (values: Iterable<number>) => [...values].reduce((a, b) => a + b, 0);
 
 function refusal(action: () => unknown): CellrouteError {
@@ -55,7 +55,7 @@ describe('Masks against one byte a pixel', () => {
     expect(masks.length).toBe(count);
     expect([masks.width, masks.height]).toEqual([size.width, size.height]);
     expect(masks.decode()).toEqual(pixels);
-    for (let i = 0; i < count; i++) expect(masks.decode(i)).toEqual(pictures[i]);
+    for (let i = 0; i < count; i++) expect(masks.decode(i)).toEqual(images[i]);
     expect(
       Masks.encode(
         Uint8ClampedArray.from(pixels, (v) => v * 255),
@@ -81,11 +81,11 @@ describe('Masks against one byte a pixel', () => {
   });
 
   test('areas and boxes', () => {
-    expect([...masks.areas()]).toEqual(pictures.map(sum));
-    const boxes = pictures.flatMap((picture) => {
+    expect([...masks.areas()]).toEqual(images.map(sum));
+    const boxes = images.flatMap((image) => {
       const xs: number[] = [];
       const ys: number[] = [];
-      picture.forEach((value, k) => {
+      image.forEach((value, k) => {
         if (!value) return;
         xs.push(k % size.width);
         ys.push(Math.floor(k / size.width));
@@ -104,16 +104,16 @@ describe('Masks against one byte a pixel', () => {
         expect(x + length).toBeLessThanOrEqual(size.width);
         painted.fill(1, y * size.width + x, y * size.width + x + length);
       }
-      expect(painted).toEqual(pictures[i]);
+      expect(painted).toEqual(images[i]);
     }
   });
 
   test('select and iterate', () => {
     const order = [5, 0, 5, 11];
-    expect(masks.select(order).decode()).toEqual(Uint8Array.from(order.flatMap((i) => [...pictures[i]!])));
-    expect(masks.select(Uint32Array.from([3])).decode()).toEqual(pictures[3]);
+    expect(masks.select(order).decode()).toEqual(Uint8Array.from(order.flatMap((i) => [...images[i]!])));
+    expect(masks.select(Uint32Array.from([3])).decode()).toEqual(images[3]);
     expect(masks.select([]).length).toBe(0);
-    expect([...masks].map((mask) => mask.decode())).toEqual(pictures.map((picture) => picture.slice()));
+    expect([...masks].map((mask) => mask.decode())).toEqual(images.map((image) => image.slice()));
     expect([...masks][3]!.toBatch().counts.buffer.byteLength).toBe(masks.toCounts()[3]!.byteLength);
   });
 
@@ -121,9 +121,9 @@ describe('Masks against one byte a pixel', () => {
     const other = masks.select([3, 0, 4, 1, 2]);
     const crowd = [true, false, false, true, true];
     for (const flags of [undefined, crowd]) {
-      const expected = pictures.flatMap((a) =>
+      const expected = images.flatMap((a) =>
         [3, 0, 4, 1, 2].map((j, column) => {
-          const b = pictures[j]!;
+          const b = images[j]!;
           const both = sum(a.map((v, k) => v & b[k]!));
           const any = sum(a.map((v, k) => v | b[k]!));
           return both === 0 ? 0 : both / (flags?.[column] ? sum(a) : any);
@@ -136,9 +136,9 @@ describe('Masks against one byte a pixel', () => {
 
   test('union and intersection', () => {
     const cells = [3, 4, 5, 6];
-    const any = pictures[0]!.map((_, k) => Number(cells.some((i) => pictures[i]![k])));
+    const any = images[0]!.map((_, k) => Number(cells.some((i) => images[i]![k])));
     expect(masks.select(cells).union().decode()).toEqual(any);
-    const [a, b] = [pictures[3]!, pictures[2]!];
+    const [a, b] = [images[3]!, images[2]!];
     expect(masks.select([3, 2]).intersection().decode()).toEqual(a.map((v, k) => v & b[k]!));
     expect([...masks.select([]).union().areas()]).toEqual([0]);
     expect([...masks.select([]).intersection().areas()]).toEqual([one]);
@@ -164,9 +164,9 @@ describe('Masks against one byte a pixel', () => {
     expect(result.masks.decode()).toEqual(Uint8Array.from(left));
   });
 
-  test('label pictures', () => {
+  test('label images', () => {
     const expected = new Uint32Array(one);
-    for (let k = 0; k < one; k++) expected[k] = pictures.findIndex((picture) => picture[k]) + 1;
+    for (let k = 0; k < one; k++) expected[k] = images.findIndex((image) => image[k]) + 1;
     expect(masks.toLabels()).toEqual(expected);
     expect(masks.toLabels16()).toEqual(Uint16Array.from(expected));
 
@@ -233,7 +233,7 @@ describe('the door', () => {
     ['width 0', () => Masks.fromCoco([], { width: 0, height: 2 }), /width/],
     ['width NaN', () => Masks.fromCoco([], { width: Number.NaN, height: 2 }), /width/],
     ['height 1.5', () => Masks.fromCoco([], { width: 2, height: 1.5 }), /height/],
-    ['too large a picture', () => Masks.fromCoco([], { width: 65536, height: 65536 }), /at most 4294967295/],
+    ['too large an image', () => Masks.fromCoco([], { width: 65536, height: 65536 }), /at most 4294967295/],
     ['a text alone', () => Masks.fromKaggle('1 1' as never, size), /an array of strings/],
     ['a number among texts', () => Masks.fromKaggle(['', 5] as never, size), /texts\[1\]/],
     ['a hole among texts', () => Masks.fromCoco(new Array(2) as never, size), /texts\[0\]/],
@@ -265,7 +265,7 @@ describe('the door', () => {
 
   const malformed: [string, () => unknown, number][] = [
     ['Kaggle text cut off', () => Masks.fromKaggle(['1 1', '4'], size), 1],
-    ['Kaggle text past the picture', () => Masks.fromKaggle([`${one} 2`], size), 5],
+    ['Kaggle text past the image', () => Masks.fromKaggle([`${one} 2`], size), 5],
     ['a digit that is none', () => Masks.fromKaggle(['1 \u0661'], size), 2],
     // Its low byte is the digit 1.
     ['a character of two bytes', () => Masks.fromKaggle(['1 \u0131'], size), 2],
@@ -305,7 +305,7 @@ describe('the door', () => {
     expect(copy.decode()).toEqual(pixels);
   });
 
-  test('a picture no memory holds is refused in words', () => {
+  test('an image no memory holds is refused in words', () => {
     const huge = Masks.fromKaggle(['1 5', '1 4294967295', '7 1'], { width: 65537, height: 65535 });
     expect([...huge.areas()]).toEqual([5, 2 ** 32 - 1, 1]);
     // More than any processor can address.
@@ -327,7 +327,7 @@ describe('the addon by itself', () => {
     ['no height', { ...good(), height: undefined }, 'INVALID_ARGUMENT'],
     ['a height of -1', { ...good(), height: -1 }, 'INVALID_ARGUMENT'],
     ['a height of 2^32', { ...good(), height: 2 ** 32 }, 'INVALID_ARGUMENT'],
-    ['a picture of 2^32 pixels', { ...good(), height: 65536, width: 65536 }, 'INVALID_ARGUMENT'],
+    ['an image of 2^32 pixels', { ...good(), height: 65536, width: 65536 }, 'INVALID_ARGUMENT'],
     ['counts of another type', { ...good(), counts: new Int32Array(4) }, 'INVALID_ARGUMENT'],
     ['counts in an array', { ...good(), counts: [1, 2, 3, 6] }, 'INVALID_ARGUMENT'],
     ['no offsets', { ...good(), offsets: new Uint32Array(0) }, 'INVALID_ARGUMENT'],

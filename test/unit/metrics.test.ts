@@ -1,6 +1,6 @@
 import { Masks } from '../../lib/mask/masks.js';
 import {
-  type EvaluatedPicture,
+  type EvaluatedImage,
   evaluate,
   IOU_THRESHOLDS,
   METRIC_NAMES,
@@ -44,7 +44,7 @@ const moved = (mask: Dense, by: number) => {
   return copy;
 };
 
-interface DensePicture {
+interface DenseImage {
   truth: Dense[];
   truthLabels: number[];
   crowd: boolean[];
@@ -53,7 +53,7 @@ interface DensePicture {
   scores: number[];
 }
 
-function drawPicture(seed: number, crowds: boolean): DensePicture {
+function drawImage(seed: number, crowds: boolean): DenseImage {
   const random = randomSource(seed);
   const pick = (n: number) => Math.floor(random() * n);
   const truth = Array.from({ length: pick(9) }, () => ellipse(random)).filter((mask) => areaOf(mask) > 0);
@@ -72,7 +72,7 @@ function drawPicture(seed: number, crowds: boolean): DensePicture {
   };
 }
 
-const evaluated = (id: string, { truth, predicted, ...rest }: DensePicture): EvaluatedPicture => ({
+const evaluated = (id: string, { truth, predicted, ...rest }: DenseImage): EvaluatedImage => ({
   id,
   truth: masksOf(truth),
   predicted: masksOf(predicted),
@@ -85,7 +85,7 @@ const shared = (a: Dense, b: Dense) => a.reduce((sum, pixel, i) => sum + (pixel 
 const iouOf = (a: Dense, b: Dense) => shared(a, b) / (areaOf(a) + areaOf(b) - shared(a, b) || 1);
 
 /** By falling score; later ones lose the pixels of earlier ones. */
-function keptOf({ predicted, scores, labels }: DensePicture, minScore: number, overlaps: boolean) {
+function keptOf({ predicted, scores, labels }: DenseImage, minScore: number, overlaps: boolean) {
   const taken = new Uint8Array(size.width * size.height);
   const order = scores
     .map((_, i) => i)
@@ -124,12 +124,12 @@ function bestPairs(ious: number[][], allowed: (i: number, j: number) => boolean)
   return from(0, 0);
 }
 
-function slowScores(picture: DensePicture, { minScore = 0, overlaps = false, iou = 0.5 } = {}) {
-  const kept = keptOf(picture, minScore, overlaps);
-  const truths = picture.truth
-    .map((mask, i) => ({ mask, label: picture.truthLabels[i]! }))
-    .filter((_, i) => !picture.crowd[i]);
-  const crowds = picture.truth.filter((_, i) => picture.crowd[i]);
+function slowScores(image: DenseImage, { minScore = 0, overlaps = false, iou = 0.5 } = {}) {
+  const kept = keptOf(image, minScore, overlaps);
+  const truths = image.truth
+    .map((mask, i) => ({ mask, label: image.truthLabels[i]! }))
+    .filter((_, i) => !image.crowd[i]);
+  const crowds = image.truth.filter((_, i) => image.crowd[i]);
   const inCrowd = kept.map(({ mask }) => crowds.some((crowd) => shared(mask, crowd) / areaOf(mask) > 0.5));
   const ious = kept.map(({ mask }) => truths.map((truth) => iouOf(mask, truth.mask)));
 
@@ -191,14 +191,14 @@ describe('against dense masks', () => {
     ['with overlaps', { removeOverlaps: false }, { overlaps: true }, true],
     ['above a score', { minScore: 0.4 }, { minScore: 0.4 }, true],
     ['at an IoU of 0.2', { iou: 0.2, removeOverlaps: false }, { iou: 0.2, overlaps: true }, false],
-  ] as const)('precision, F1, PQ and AJI of every picture %s', async (_name, options, slow, crowds) => {
-    const pictures = Array.from({ length: 30 }, (_, i) => drawPicture(100 + i, crowds));
-    const { perPicture, kaggle, aji, f1 } = await evaluate(
-      pictures.map((picture, i) => evaluated(`${i}`, picture)),
+  ] as const)('precision, F1, PQ and AJI of every image %s', async (_name, options, slow, crowds) => {
+    const images = Array.from({ length: 30 }, (_, i) => drawImage(100 + i, crowds));
+    const { perImage, kaggle, aji, f1 } = await evaluate(
+      images.map((image, i) => evaluated(`${i}`, image)),
       options,
     );
-    const slowly = pictures.map((picture) => slowScores(picture, slow));
-    perPicture.forEach((own, i) => {
+    const slowly = images.map((image) => slowScores(image, slow));
+    perImage.forEach((own, i) => {
       const { precisionAtIou, pq, aji: slowAji, ...counts } = slowly[i]!;
       expect(own).toMatchObject(counts);
       own.precisionAtIou.forEach((value, t) => {
@@ -229,7 +229,7 @@ const square = (x: number, y: number, side: number): Dense => {
   for (let row = y; row < y + side; row++) mask.fill(1, row * size.width + x, row * size.width + x + side);
   return mask;
 };
-const picture = (id: string, truth: Dense[], predicted: Dense[], more: Partial<EvaluatedPicture> = {}) => ({
+const image = (id: string, truth: Dense[], predicted: Dense[], more: Partial<EvaluatedImage> = {}) => ({
   id,
   truth: masksOf(truth),
   predicted: masksOf(predicted),
@@ -241,10 +241,10 @@ const none: Dense[] = [];
 describe('what there may be', () => {
   test('a perfect answer has 1 everywhere', async () => {
     const cells = [square(2, 2, 5), square(20, 20, 9)];
-    const evaluation = await evaluate([picture('a', cells, cells)]);
+    const evaluation = await evaluate([image('a', cells, cells)]);
     for (const name of METRIC_NAMES) expect(metricOf(evaluation, name)).toBeCloseTo(1, 12);
     expect(evaluation).toMatchObject({
-      pictures: 1,
+      images: 1,
       truths: 2,
       predictions: 2,
       coco: { ap: expect.closeTo(1), ar: 1, apSmall: expect.closeTo(1), apLarge: null, maxDets: 'all' },
@@ -258,7 +258,7 @@ describe('what there may be', () => {
   });
 
   test('nothing to find and nothing found: ratios are 1, COCO has no answer', async () => {
-    const evaluation = await evaluate([picture('a', none, none)]);
+    const evaluation = await evaluate([image('a', none, none)]);
     expect(evaluation).toMatchObject({
       kaggle: { mean: 1 },
       coco: { ap: null, ap50: null, ar: null },
@@ -267,7 +267,7 @@ describe('what there may be', () => {
       aji: 1,
       countError: { mean: 0, relative: null },
       perClass: [],
-      perPicture: [{ kaggle: 1, f1: 1, precision: 1, recall: 1, pq: 1, aji: 1 }],
+      perImage: [{ kaggle: 1, f1: 1, precision: 1, recall: 1, pq: 1, aji: 1 }],
     });
     expect(metricOf(evaluation, 'ap')).toBeNaN();
     expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
@@ -277,7 +277,7 @@ describe('what there may be', () => {
     ['nothing found', [square(1, 1, 4)], [], -1],
     ['nothing to find', [], [square(1, 1, 4)], 1],
   ])('%s: 0 everywhere', async (_name, truth, predicted, error) => {
-    const evaluation = await evaluate([picture('a', truth, predicted)]);
+    const evaluation = await evaluate([image('a', truth, predicted)]);
     for (const name of ['kaggle', 'f1', 'pq', 'aji'] as const) expect(metricOf(evaluation, name)).toBe(0);
     expect(evaluation.coco.ap).toBe(truth.length > 0 ? 0 : null);
     expect(evaluation.f1).toMatchObject({ precision: 0, recall: 0 });
@@ -288,7 +288,7 @@ describe('what there may be', () => {
     // 6 of 12 pixels.
     const [a, b] = [square(0, 0, 3), square(0, 1, 3)];
     expect(masksOf([a]).iou(masksOf([b]))[0]).toBe(0.5);
-    const evaluation = await evaluate([picture('a', [a], [b])]);
+    const evaluation = await evaluate([image('a', [a], [b])]);
     expect(evaluation).toMatchObject({
       kaggle: { mean: 0 },
       coco: { ap50: expect.closeTo(1), ap75: 0 },
@@ -300,7 +300,7 @@ describe('what there may be', () => {
   test('predictions without a pixel count for nobody but COCO', async () => {
     const cells = [square(2, 2, 5)];
     const empty = new Uint8Array(size.width * size.height);
-    const evaluation = await evaluate([picture('a', cells, [...cells, empty], { scores: [0.5, 0.9] })]);
+    const evaluation = await evaluate([image('a', cells, [...cells, empty], { scores: [0.5, 0.9] })]);
     expect(evaluation).toMatchObject({ predictions: 1, kaggle: { mean: 1 } });
     expect(evaluation.coco.ap!).toBeCloseTo(0.5, 12);
   });
@@ -308,7 +308,7 @@ describe('what there may be', () => {
   test('a prediction in a crowd is neither right nor wrong', async () => {
     const crowd = square(20, 10, 12);
     const evaluation = await evaluate([
-      picture('a', [square(1, 1, 5), crowd], [square(1, 1, 5), square(22, 12, 4)], { crowd: [0, 1] }),
+      image('a', [square(1, 1, 5), crowd], [square(1, 1, 5), square(22, 12, 4)], { crowd: [0, 1] }),
     ]);
     expect(evaluation).toMatchObject({
       truths: 1,
@@ -323,7 +323,7 @@ describe('what there may be', () => {
 
   test('classes count for COCO and panoptic quality alone', async () => {
     const cells = [square(2, 2, 5), square(20, 20, 9)];
-    const evaluation = await evaluate([picture('a', cells, cells, { truthLabels: [1, 2], labels: [1, 1] })]);
+    const evaluation = await evaluate([image('a', cells, cells, { truthLabels: [1, 2], labels: [1, 1] })]);
     expect(evaluation.kaggle.mean).toBe(1);
     expect(evaluation.f1.f1).toBe(1);
     expect(evaluation.perClass).toMatchObject([
@@ -339,12 +339,12 @@ describe('what there may be', () => {
     // The second loses half of its pixels to the first.
     const half = square(0, 5, 10);
     const of = async (removeOverlaps: boolean | { maxLost: number }) =>
-      (await evaluate([picture('a', cells, [...cells, half])], { removeOverlaps })).predictions;
+      (await evaluate([image('a', cells, [...cells, half])], { removeOverlaps })).predictions;
     expect(await of(true)).toBe(2);
     expect(await of({ maxLost: 0.5 })).toBe(2);
     expect(await of({ maxLost: 0.4 })).toBe(1);
     expect(await of(false)).toBe(2);
-    const { rules } = await evaluate([picture('a', cells, cells)], { removeOverlaps: false, maxDets: 7 });
+    const { rules } = await evaluate([image('a', cells, cells)], { removeOverlaps: false, maxDets: 7 });
     expect(rules).toEqual({ minScore: null, removeOverlaps: false, iou: 0.5, maxDets: 7 });
   });
 
@@ -368,24 +368,24 @@ describe('what there may be', () => {
 });
 
 describe('tables and intervals', () => {
-  const pictures = Array.from({ length: 12 }, (_, i) => ({
-    ...evaluated(`p${i}`, drawPicture(500 + i, true)),
+  const images = Array.from({ length: 12 }, (_, i) => ({
+    ...evaluated(`p${i}`, drawImage(500 + i, true)),
     ...(i === 11 ? {} : { type: i % 2 === 0 ? 'even' : 'odd' }),
   }));
 
-  test('each type is what its pictures are by themselves', async () => {
-    const { perType, perPicture } = await evaluate(pictures);
+  test('each type is what its images are by themselves', async () => {
+    const { perType, perImage } = await evaluate(images);
     expect(Object.keys(perType!)).toEqual(['even', 'odd']);
-    const even = await evaluate(pictures.filter(({ type }) => type === 'even'));
-    const { rules: _r, perClass: _c, perPicture: _p, perType: _t, ...own } = even;
+    const even = await evaluate(images.filter(({ type }) => type === 'even'));
+    const { rules: _r, perClass: _c, perImage: _p, perType: _t, ...own } = even;
     expect(perType!.even).toEqual(own);
-    expect(perPicture.map(({ id, type }) => [id, type])).toEqual(pictures.map(({ id, type }) => [id, type]));
+    expect(perImage.map(({ id, type }) => [id, type])).toEqual(images.map(({ id, type }) => [id, type]));
   });
 
   test('intervals follow from the seed alone and hold the number they belong to', async () => {
     const run = (seed: number, threads: string) => {
       process.env.CELLROUTE_THREADS = threads;
-      return evaluate(pictures, { bootstrap: { samples: 200, seed } }).finally(() => {
+      return evaluate(images, { bootstrap: { samples: 200, seed } }).finally(() => {
         delete process.env.CELLROUTE_THREADS;
       });
     };
@@ -404,12 +404,12 @@ describe('tables and intervals', () => {
     expect(first.perType!.odd!.intervals!.kaggle![0]).toBeLessThan(first.perType!.odd!.kaggle.mean);
   });
 
-  test('the mean of picture means has the interval that drawing those means has', async () => {
+  test('the mean of image means has the interval that drawing those means has', async () => {
     const samples = 4000;
-    const { perPicture, intervals } = await evaluate(pictures, { bootstrap: { samples, seed: 3 } });
+    const { perImage, intervals } = await evaluate(images, { bootstrap: { samples, seed: 3 } });
     const random = randomSource(99);
     const means = Array.from({ length: samples }, () => {
-      const drawn = perPicture.map(() => perPicture[Math.floor(random() * perPicture.length)]!.kaggle);
+      const drawn = perImage.map(() => perImage[Math.floor(random() * perImage.length)]!.kaggle);
       return drawn.reduce((a, b) => a + b) / drawn.length;
     }).sort((a, b) => a - b);
     const [low, high] = intervals!.kaggle!;
@@ -420,26 +420,26 @@ describe('tables and intervals', () => {
 });
 
 describe('refusals and cancelling', () => {
-  const good = () => picture('a', [square(1, 1, 4)], [square(1, 1, 4)]);
+  const good = () => image('a', [square(1, 1, 4)], [square(1, 1, 4)]);
 
   test.each<[string, object, string]>([
-    ['a score that is not a number', { scores: [Number.NaN] }, 'pictures[0].scores[0]'],
-    ['an infinite score', { scores: new Float32Array([Number.POSITIVE_INFINITY]) }, 'pictures[0].scores[0]'],
-    ['too few scores', { scores: [] }, 'pictures[0].scores'],
-    ['no scores', { scores: undefined }, 'pictures[0].scores'],
-    ['a label between classes', { labels: [1.5] }, 'pictures[0].labels[0]'],
-    ['truth that is no masks', { truth: [] }, 'pictures[0].truth'],
+    ['a score that is not a number', { scores: [Number.NaN] }, 'images[0].scores[0]'],
+    ['an infinite score', { scores: new Float32Array([Number.POSITIVE_INFINITY]) }, 'images[0].scores[0]'],
+    ['too few scores', { scores: [] }, 'images[0].scores'],
+    ['no scores', { scores: undefined }, 'images[0].scores'],
+    ['a label between classes', { labels: [1.5] }, 'images[0].labels[0]'],
+    ['truth that is no masks', { truth: [] }, 'images[0].truth'],
     [
       'predictions of another size',
       { predicted: Masks.fromCoco([], { width: 3, height: 3 }), scores: [] },
-      'pictures[0].predicted',
+      'images[0].predicted',
     ],
-    ['half a box', { boxes: [1, 2] }, 'pictures[0].boxes'],
-    ['too many crowds', { crowd: [0, 1] }, 'pictures[0].crowd'],
-    ['no id', { id: '' }, 'pictures[0].id'],
-    ['a misspelling', { truthLabel: [1] }, 'pictures[0].truthLabel'],
+    ['half a box', { boxes: [1, 2] }, 'images[0].boxes'],
+    ['too many crowds', { crowd: [0, 1] }, 'images[0].crowd'],
+    ['no id', { id: '' }, 'images[0].id'],
+    ['a misspelling', { truthLabel: [1] }, 'images[0].truthLabel'],
   ])('refuses %s', async (_name, change, option) => {
-    await expect(evaluate([{ ...good(), ...change } as EvaluatedPicture])).rejects.toMatchObject({
+    await expect(evaluate([{ ...good(), ...change } as EvaluatedImage])).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       details: { option },
     });
@@ -461,14 +461,14 @@ describe('refusals and cancelling', () => {
     });
   });
 
-  test('refuses no pictures, one id twice, and an unknown metric', async () => {
-    await expect(evaluate([])).rejects.toMatchObject({ details: { option: 'pictures' } });
-    await expect(evaluate([good(), good()])).rejects.toMatchObject({ details: { option: 'pictures[1].id' } });
+  test('refuses no images, one id twice, and an unknown metric', async () => {
+    await expect(evaluate([])).rejects.toMatchObject({ details: { option: 'images' } });
+    await expect(evaluate([good(), good()])).rejects.toMatchObject({ details: { option: 'images[1].id' } });
     const evaluation = await evaluate([good()]);
     expect(() => metricOf(evaluation, 'map' as never)).toThrow(/one of 'kaggle'/);
   });
 
-  const many = () => Array.from({ length: 40 }, (_, i) => evaluated(`${i}`, drawPicture(i, false)));
+  const many = () => Array.from({ length: 40 }, (_, i) => evaluated(`${i}`, drawImage(i, false)));
 
   test('stops when asked, before and while it runs', async () => {
     const reason = new Error('enough');

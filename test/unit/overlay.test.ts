@@ -28,7 +28,7 @@ function resultOfMasks(masks: Masks, width: number, height: number): Segmentatio
   return { width, height, cells, capped: { detections: false, proposals: false } };
 }
 
-/** The shapes of a picture of labels, one each; labels that none has are cells without pixels. */
+/** The shapes of an image of labels, one each; labels that none has are cells without pixels. */
 function shapesOf(map: Uint16Array, mapWidth: number, count: number): Shape[] {
   const size = { width: mapWidth, height: map.length / mapWidth };
   const pixels = new Uint8Array(count * map.length);
@@ -67,7 +67,7 @@ paint(5, (x, y) => x >= 990 && y >= 20);
 // A hole in cell 3
 paint(0, (x, y) => x >= 86 && x < 89 && y >= 5 && y < 8);
 const result = resultOf(labels, width);
-const picture: RawImage = {
+const image: RawImage = {
   data: Uint8Array.from({ length: width * height }, (_, i) => 90 + (i % 71)),
   width,
   height,
@@ -84,7 +84,7 @@ const onRim = (x: number, y: number) => {
     )
   );
 };
-const greyAt = (x: number, y: number) => new Array(3).fill(picture.data[y * width + x]!);
+const greyAt = (x: number, y: number) => new Array(3).fill(image.data[y * width + x]!);
 function pixelsWhere(test: (x: number, y: number) => boolean): [number, number][] {
   const found: [number, number][] = [];
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (test(x, y)) found.push([x, y]);
@@ -95,19 +95,19 @@ const colourAt = (x: number, y: number) => [...palette[colours[labelAt(x, y) - 1
 
 describe('an overlay', () => {
   test("has each cell's rim in its colour and nothing else changed", async () => {
-    const before = picture.data.slice();
-    const drawn = await render(picture, result, { fill: false });
+    const before = image.data.slice();
+    const drawn = await render(image, result, { fill: false });
     const wrong = pixelsWhere((x, y) => {
       const want = onRim(x, y) ? colourAt(x, y) : greyAt(x, y);
       return drawn.at(x, y).join() !== want.join();
     });
     expect(wrong).toEqual([]);
     expect(pixelsWhere(onRim).length).toBeGreaterThan(100);
-    expect(picture.data).toEqual(before);
+    expect(image.data).toEqual(before);
   });
 
   test('tints the inside of cells by the opacity asked for', async () => {
-    const drawn = await render(picture, result, { outlines: false, opacity: 0.4 });
+    const drawn = await render(image, result, { outlines: false, opacity: 0.4 });
     const wrong = pixelsWhere((x, y) => {
       const grey = greyAt(x, y);
       if (!labelAt(x, y)) return drawn.at(x, y).join() !== grey.join();
@@ -117,8 +117,8 @@ describe('an overlay', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('without outlines and tint is the picture', async () => {
-    const drawn = await render(picture, result, { outlines: false, fill: false });
+  test('without outlines and tint is the image', async () => {
+    const drawn = await render(image, result, { outlines: false, fill: false });
     expect(drawn.at(40, 12)).toEqual(greyAt(40, 12));
     expect(drawn.at(30, 12)).toEqual(greyAt(30, 12));
   });
@@ -128,17 +128,17 @@ describe('an overlay', () => {
     for (let y = 2; y < 20; y++) pixels.fill(1, y * width + 10, y * width + 60);
     for (let y = 8 + height; y < 14 + height; y++) pixels.fill(1, y * width + 20, y * width + 40);
     const masks = Masks.encode(pixels, { height, width });
-    const drawn = await render(picture, resultOfMasks(masks, width, height), { fill: false });
+    const drawn = await render(image, resultOfMasks(masks, width, height), { fill: false });
     const [first, second] = [drawn.at(10, 10), drawn.at(20, 10)];
     expect(first).not.toEqual(greyAt(10, 10));
     expect(second).not.toEqual(greyAt(20, 10));
     expect(drawn.at(15, 10)).toEqual(greyAt(15, 10));
     // The same two with their scores turned about: the rim of the inner one is still drawn
-    const turned = await render(picture, resultOfMasks(masks.select([1, 0]), width, height), { fill: false });
+    const turned = await render(image, resultOfMasks(masks.select([1, 0]), width, height), { fill: false });
     expect(turned.at(20, 10)).not.toEqual(greyAt(20, 10));
   });
 
-  test('enlarges a small picture by a whole number and keeps outlines inside their cells', async () => {
+  test('enlarges a small image by a whole number and keeps outlines inside their cells', async () => {
     const small = new Uint16Array(30 * 20);
     for (let y = 5; y < 15; y++) small.fill(1, y * 30 + 8, y * 30 + 19);
     const flat: RawImage = { data: new Uint8Array(600).fill(120), width: 30, height: 20, channels: 1 };
@@ -169,13 +169,13 @@ describe('an overlay', () => {
     expect(drawn.at(12 * zoom, 10 * zoom)).toEqual([120, 120, 120]);
   });
 
-  test('shrinks a picture to maxSide', async () => {
-    const drawn = await render(picture, result, { maxSide: 500 });
+  test('shrinks an image to maxSide', async () => {
+    const drawn = await render(image, result, { maxSide: 500 });
     expect([drawn.width, drawn.height]).toEqual([500, 12]);
   });
 
-  test('of a picture that is shrunk has the squares that lie under the middles of its pixels', async () => {
-    const drawn = await render(picture, result, { maxSide: 250, outlines: false, opacity: 1 });
+  test('of an image that is shrunk has the squares that lie under the middles of its pixels', async () => {
+    const drawn = await render(image, result, { maxSide: 250, outlines: false, opacity: 1 });
     expect([drawn.width, drawn.height]).toEqual([250, 6]);
     // 4 × 4 pixels become one; its middle lies on the corner of pixel (2, 2)
     const shapes = Array.from({ length: 5 }, (_, i) => shapeOf(result.cells.masks, i, 250, 6));
@@ -214,7 +214,7 @@ describe('an overlay', () => {
     expect(lit).toBeGreaterThan(0);
   });
 
-  test('stretches 16-bit and float pictures, and very dark ones, for the eye', async () => {
+  test('stretches 16-bit and float images, and very dark ones, for the eye', async () => {
     const dark = Uint16Array.from({ length: width * height }, (_, i) => 1000 + (i % 500));
     const images: RawImage[] = [
       { data: dark, width, height, channels: 1 },
@@ -231,7 +231,7 @@ describe('an overlay', () => {
     }
   });
 
-  test('survives pictures without contrast, with NaN, and without cells', async () => {
+  test('survives images without contrast, with NaN, and without cells', async () => {
     const flat: RawImage = { data: new Float32Array(width * height).fill(3), width, height, channels: 1 };
     flat.data[5] = Number.NaN;
     flat.data[6] = Number.POSITIVE_INFINITY;
@@ -243,7 +243,7 @@ describe('an overlay', () => {
     expect(black.at(9, 9)).toEqual([0, 0, 0]);
   });
 
-  test('keeps the colours of an RGBA picture and passes over its alpha', async () => {
+  test('keeps the colours of an RGBA image and passes over its alpha', async () => {
     const rgba = Uint8Array.from({ length: width * height * 4 }, (_, i) => [200, 30, 120, 0][i % 4]!);
     const drawn = await render({ data: rgba, width, height, channels: 4 }, result, {
       fill: false,
@@ -254,14 +254,14 @@ describe('an overlay', () => {
 
   test.each(['png', 'webp', 'jpeg'] as const)('comes as %s', async (format) => {
     const { format: written, width: wide } = await sharp(
-      await renderOverlay(picture, result, { format }),
+      await renderOverlay(image, result, { format }),
     ).metadata();
     expect([written, wide]).toEqual([format, width]);
   });
 
   test('writes scores on the cells when asked', async () => {
-    const plain = await render(picture, result, { fill: false });
-    const scored = await render(picture, result, { fill: false, scores: true });
+    const plain = await render(image, result, { fill: false });
+    const scored = await render(image, result, { fill: false, scores: true });
     const differs = (x: number, y: number) => scored.at(x, y).join() !== plain.at(x, y).join();
     let changed = 0;
     for (let y = 0; y < height; y++) for (let x = 28; x < 53; x++) if (differs(x, y)) changed++;
@@ -275,16 +275,16 @@ describe('an overlay', () => {
     ['a format', { format: 'gif' as 'png' }, /'png', 'webp', 'jpeg'/],
     ['no title', { title: '' }, /non-empty string for title/],
   ])('%s is refused', async (_name, options, message) => {
-    await expect(renderOverlay(picture, result, options)).rejects.toThrow(message);
+    await expect(renderOverlay(image, result, options)).rejects.toThrow(message);
   });
 
-  test('of another picture is refused', async () => {
+  test('of another image is refused', async () => {
     const other: RawImage = { data: new Uint8Array(100), width: 10, height: 10, channels: 1 };
     await expect(renderOverlay(other, result)).rejects.toThrow(/1000 × 24.*10 × 10/);
   });
 
   test('stops when it is aborted', async () => {
-    await expect(renderOverlay(picture, result, { signal: AbortSignal.abort('enough') })).rejects.toBe(
+    await expect(renderOverlay(image, result, { signal: AbortSignal.abort('enough') })).rejects.toBe(
       'enough',
     );
   });
@@ -413,7 +413,7 @@ describe('the title', () => {
   });
 
   const bar = async (options: OverlayOptions) => {
-    const drawn = await render(picture, routed, { title: true, ...options });
+    const drawn = await render(image, routed, { title: true, ...options });
     let lit = 0;
     for (let y = 0; y < drawn.height - height; y++) {
       for (let x = 0; x < width; x++) if (drawn.at(x, y)[0]! > 200) lit++;
@@ -421,7 +421,7 @@ describe('the title', () => {
     return { lit, drawn };
   };
 
-  test('is drawn in a bar above the picture, which stays whole', async () => {
+  test('is drawn in a bar above the image, which stays whole', async () => {
     const { lit, drawn } = await bar({ fill: false, outlines: false });
     expect(lit).toBeGreaterThan(100);
     const top = drawn.height - height;

@@ -69,9 +69,9 @@ const labelFolder = (list: typeof truths, suffix = '') =>
 
 /** Everything but AP, which scores decide. */
 async function judged(truth: string, predicted: string) {
-  const { pictures, notices } = await pairFiles(truth, predicted);
-  const { perPicture, coco } = await evaluate(pictures);
-  return { perPicture: perPicture.map(({ type: _, ...own }) => own), coco, notices };
+  const { images, notices } = await pairFiles(truth, predicted);
+  const { perImage, coco } = await evaluate(images);
+  return { perImage: perImage.map(({ type: _, ...own }) => own), coco, notices };
 }
 
 describe('every form says the same', () => {
@@ -88,7 +88,7 @@ describe('every form says the same', () => {
     ['train.csv', () => file('train.csv', kaggleTrainCsv(truths))],
     ['COCO', () => file('truth.json', cocoDatasetJson(withEnding(truths)))],
     ['a folder with one COCO file', async () => folderOf({ 'x.json': cocoDatasetJson(withEnding(truths)) })],
-    ['label pictures', () => labelFolder(truths)],
+    ['label images', () => labelFolder(truths)],
     [
       'a data set with labels and an index',
       async () => {
@@ -105,8 +105,8 @@ describe('every form says the same', () => {
     const results = await folderOf(
       Object.fromEntries(answers.map(({ id, result }) => [`${id}.json`, resultJson(result)])),
     );
-    const { perPicture, coco, notices } = await judged(await make(), results);
-    expect(perPicture).toEqual((await expected).perPicture);
+    const { perImage, coco, notices } = await judged(await make(), results);
+    expect(perImage).toEqual((await expected).perImage);
     expect(coco).toEqual((await expected).coco);
     expect(notices).toEqual([]);
   });
@@ -127,32 +127,32 @@ describe('every form says the same', () => {
     ['COCO with scores', () => file('coco.json', cocoDatasetJson(withEnding(answers)))],
   ];
   test.each(scored)('predictions as %s', async (_name, make) => {
-    const { perPicture, coco } = await judged(truth, await make());
-    expect(perPicture).toEqual((await expected).perPicture);
+    const { perImage, coco } = await judged(truth, await make());
+    expect(perImage).toEqual((await expected).perImage);
     expect(coco).toEqual((await expected).coco);
   });
 
   const unscored: [string, () => Promise<string> | string][] = [
     ['kaggle.csv', () => file('kaggle.csv', kaggleCsv(answers))],
-    ['label pictures of segment', () => labelFolder(answers, '.labels')],
+    ['label images of segment', () => labelFolder(answers, '.labels')],
   ];
   test.each(unscored)('predictions without scores as %s', async (_name, make) => {
-    const { perPicture, notices } = await judged(truth, await make());
-    expect(perPicture).toEqual((await expected).perPicture);
+    const { perImage, notices } = await judged(truth, await make());
+    expect(perImage).toEqual((await expected).perImage);
     expect(notices).toEqual([expect.stringMatching(/have no scores/)]);
   });
 
   test('a list of results, by the ids of COCO truth', async () => {
     const coco = file('truth.json', cocoDatasetJson(withEnding(truths)));
     const list = file('r.json', cocoResultsJson(answers.map(({ result }, i) => ({ id: i + 1, result }))));
-    const { perPicture, coco: scores } = await judged(coco, list);
-    expect(perPicture).toEqual((await expected).perPicture);
+    const { perImage, coco: scores } = await judged(coco, list);
+    expect(perImage).toEqual((await expected).perImage);
     expect(scores.ap).toBe((await expected).coco.ap);
   });
 
   test('a list of results, by the names of any truth', async () => {
     const list = file('r.json', cocoResultsJson(withEnding(answers)));
-    expect((await judged(truth, list)).perPicture).toEqual((await expected).perPicture);
+    expect((await judged(truth, list)).perImage).toEqual((await expected).perImage);
   });
 });
 
@@ -160,7 +160,7 @@ test('types come from the truth, of the column asked for', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths, { cellType: 'cort' }));
   const answer = file('p.csv', kaggleCsv(answers));
   const types = async (typeColumn?: string) =>
-    (await pairFiles(truth, answer, typeColumn === undefined ? {} : { typeColumn })).pictures.map(
+    (await pairFiles(truth, answer, typeColumn === undefined ? {} : { typeColumn })).images.map(
       ({ type }) => type,
     );
   expect(await types()).toEqual(['cort', 'cort', 'cort']);
@@ -168,37 +168,37 @@ test('types come from the truth, of the column asked for', async () => {
   expect(await types('nothing')).toEqual([undefined, undefined, undefined]);
 });
 
-test('pictures without predictions count, unless they are left out', async () => {
+test('images without predictions count, unless they are left out', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths));
   const answer = file('p.csv', kaggleCsv([answers[1]!, { id: 'stranger', result: found() }]));
   const all = await pairFiles(truth, answer);
-  expect(all.pictures.map(({ id, predicted }) => [id, predicted.length])).toEqual([
+  expect(all.images.map(({ id, predicted }) => [id, predicted.length])).toEqual([
     ['a', 0],
     ['b', 2],
     ['c', 0],
   ]);
   expect(all.notices).toEqual([
-    '1 predicted pictures have no truth and are left out: stranger',
-    '2 of 3 pictures have no prediction, and all of their cells count as missed: a, c',
+    '1 predicted images have no truth and are left out: stranger',
+    '2 of 3 images have no prediction, and all of their cells count as missed: a, c',
     expect.stringMatching(/no scores/),
   ]);
   const some = await pairFiles(truth, answer, { onlyPredicted: true });
-  expect(some.pictures.map(({ id }) => id)).toEqual(['b']);
+  expect(some.images.map(({ id }) => id)).toEqual(['b']);
 });
 
 test('a list without any result is an answer too', async () => {
   const truth = file('t.json', cocoDatasetJson(withEnding(truths)));
-  const { pictures, notices } = await pairFiles(truth, file('r.json', '[]'));
-  expect(pictures.every(({ predicted }) => predicted.length === 0)).toBe(true);
+  const { images, notices } = await pairFiles(truth, file('r.json', '[]'));
+  expect(images.every(({ predicted }) => predicted.length === 0)).toBe(true);
   expect(notices).toContainEqual('There is not a single predicted cell.');
 });
 
 test('where chooses by columns', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths).replaceAll(/^b,(.*),,,,,$/gm, 'b,$1,,plate 2,,,'));
-  const { pictures } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)), {
+  const { images } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)), {
     where: { plate_time: 'plate 2' },
   });
-  expect(pictures.map(({ id }) => id)).toEqual(['b']);
+  expect(images.map(({ id }) => id)).toEqual(['b']);
   const none = await rejection(pairFiles(truth, truth, { where: { plate_time: 'plate 9' } }));
   expect(none).toMatchObject({ code: 'DATA_INVALID' });
 });
@@ -227,21 +227,21 @@ describe('classes', () => {
     );
 
   test('are compared by name, whatever their numbers', async () => {
-    const { pictures, classNames, notices } = await pairFiles(truth, answer('astro'));
+    const { images, classNames, notices } = await pairFiles(truth, answer('astro'));
     expect([...classNames!]).toEqual([
       [1, 'astro'],
       [2, 'cort'],
     ]);
     expect(notices).toEqual([]);
-    expect((await evaluate(pictures)).coco.ap!).toBeCloseTo(1, 12);
+    expect((await evaluate(images)).coco.ap!).toBeCloseTo(1, 12);
   });
 
   test('one that is wrong is wrong, unless classes are ignored', async () => {
     const wrong = await pairFiles(truth, answer('cort'));
-    expect((await evaluate(wrong.pictures)).coco.ap!).toBeLessThan(0.6);
+    expect((await evaluate(wrong.images)).coco.ap!).toBeLessThan(0.6);
     const ignored = await pairFiles(truth, answer('cort'), { ignoreClasses: true });
     expect(ignored.classNames).toBeUndefined();
-    expect((await evaluate(ignored.pictures)).coco.ap!).toBeCloseTo(1, 12);
+    expect((await evaluate(ignored.images)).coco.ap!).toBeCloseTo(1, 12);
   });
 
   test('of other names altogether are not compared, and it is said', async () => {
@@ -291,16 +291,16 @@ describe('what cannot be used is refused by its place', () => {
     [
       'another size',
       () => list([{ image_id: 'a', category_id: 1, score: 1, segmentation: { ...rle, size: [30, 20] } }]),
-      /picture a has 30 x 20 pixels, and 20 x 30/,
+      /image a has 30 x 20 pixels, and 20 x 30/,
     ],
-    ['pictures nobody knows', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its pictures \(x\)/],
+    ['images nobody knows', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its images \(x\)/],
     [
       'an annotation that is none',
       () => file('p.csv', 'id,annotation\na,1 2\na,1 x\n'),
       /row 3, annotation: /,
     ],
     ['another ending', () => file('p.txt', ''), /\.csv file, a \.json file or a folder/],
-    ['an empty folder', () => folderOf({}), /no label pictures/],
+    ['an empty folder', () => folderOf({}), /no label images/],
     [
       'a result of a later version',
       () => file('a.json', resultJson(answers[0]!.result).replace('"version":1', '"version":2')),
@@ -360,8 +360,8 @@ describeGolden('COCO files as pycocotools judges them', { goldens: ['metrics_cas
         ? golden.coco_detections
         : golden.coco_detections.map(({ bbox: _, ...one }) => one);
     const truth = file('t.json', JSON.stringify(golden.coco_truth));
-    const { pictures } = await pairFiles(truth, file('r.json', JSON.stringify(detections)));
-    const { coco, cocoBoxes } = await evaluate(pictures, { maxDets: 10 });
+    const { images } = await pairFiles(truth, file('r.json', JSON.stringify(detections)));
+    const { coco, cocoBoxes } = await evaluate(images, { maxDets: 10 });
     const { segm_maxDets10: segm, bbox_maxDets10: bbox } = golden[name].all;
     expect(coco.ap!).toBeCloseTo(segm!.AP, 12);
     expect(coco.apSmall!).toBeCloseTo(segm!.APSmall, 12);

@@ -44,7 +44,7 @@ describe('ticks', () => {
 });
 
 describe('a plot', () => {
-  test('is a picture of the size asked for, and not empty', async () => {
+  test('is an image of the size asked for, and not empty', async () => {
     const png = await renderPlot({ ...labels, series: [line([0, 1], [1, 2])], width: 400, height: 300 });
     const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
     expect([info.width, info.height]).toEqual([400, 300]);
@@ -92,7 +92,7 @@ describe('a plot', () => {
     }
   });
 
-  test('a hundred thousand points become as many as the picture can show, peaks included', () => {
+  test('a hundred thousand points become as many as the image can show, peaks included', () => {
     const points = Array.from({ length: 100_000 }, (_, i): [number, number] => [i, Math.sin(i)]);
     points[51_234] = [51_234, 30];
     const places = corners(plot(line(...points)))[0]!.flat();

@@ -24,7 +24,7 @@ test.each<[string, unknown, string]>([
   ['a DataView', [[new DataView(new ArrayBuffer(48))]], 'masks[0][0]'],
   ['an odd number of values', [[[1, 1, 3, 1, 3, 3, 2]]], 'three corners or more, not 7 values'],
   ['two corners', [[], [[1, 1, 3, 1]]], 'Mask 1: '],
-  ['a place that no picture has', [[[1, 1, 1e12, 1, 3, 3]]], 'Mask 0: '],
+  ['a place that no image has', [[[1, 1, 1e12, 1, 3, 3]]], 'Mask 0: '],
 ])('refuses %s', (_name, polygons, message) => {
   const draw = () => Masks.fromPolygons(polygons as number[][][], size);
   expect(draw).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
 import { native } from '../../lib/native/load.js';
-import { pictureBytes, rejection, testEnsemble } from '../support/sdk.js';
+import { imageBytes, rejection, testEnsemble } from '../support/sdk.js';
 
 const weights = join(testEnsemble, 'fluorescence.safetensors');
 const processor = native().info();
@@ -36,9 +36,9 @@ describe.each(['bfloat16', 'int8'] as const)('%s', (precision) => {
     await using exact = await CellSegmenter.load(weights);
     await using short = await CellSegmenter.load(weights, { precision });
     expect(short.precision).toBe(precision);
-    const picture = pictureBytes('small');
-    const { cells } = await exact.segment(picture);
-    const rounded = (await short.segment(picture)).cells;
+    const image = imageBytes('small');
+    const { cells } = await exact.segment(image);
+    const rounded = (await short.segment(image)).cells;
     const iou = cells.masks.iou(rounded.masks);
     cells.scores.forEach((score, i) => {
       // Near the threshold a cell may come or go.

@@ -78,10 +78,10 @@ describe('a report', () => {
 
   test('of an ensemble-less segmenter has no route, and of nothing is a page all the same', async () => {
     expect(await html(new Report(), 'a.png')).not.toContain('class="route"');
-    expect(await html(new Report())).toContain('<strong>0</strong> pictures');
+    expect(await html(new Report())).toContain('<strong>0</strong> images');
   });
 
-  test('lists pictures by name, however they came', async () => {
+  test('lists images by name, however they came', async () => {
     const page = await html(new Report(), 'b.png', 'c.png', 'a.png');
     expect(Array.from(page.matchAll(/<h3[^>]*>(\w)\.png/g), ([, name]) => name)).toEqual(['a', 'b', 'c']);
   });
@@ -94,7 +94,7 @@ describe('a report', () => {
     return [metadata.width, metadata.height];
   };
 
-  test('embeds pictures no larger than they are, and shrinks large ones, more so where there are many', async () => {
+  test('embeds images no larger than they are, and shrinks large ones, more so where there are many', async () => {
     expect(await embedded(new Report(), 40, 30)).toEqual([40, 30]);
     expect(await embedded(new Report(), 3200, 100)).toEqual([1600, 50]);
     expect(await embedded(new Report({ expected: 10_000 }), 3200, 100)).toEqual([100, 3]);

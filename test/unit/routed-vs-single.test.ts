@@ -7,35 +7,35 @@ interface Score {
   kaggle: number;
 }
 interface Side {
-  perPicture: Score[];
+  perImage: Score[];
   kaggle: { mean: number };
 }
 // Plain JavaScript beside the experiment, which no compiler turns into something else.
 const { stepsOf, tableOf, plotOf } = require(join(root, 'experiments/parts.cjs')) as {
-  stepsOf(pictures: Record<string, number>, total: number): Record<string, number>;
+  stepsOf(images: Record<string, number>, total: number): Record<string, number>;
   tableOf(routed: object, unerring: object): string;
   plotOf(single: Side, routed: Side): { series: { name: string; points: [number, number][] }[] };
 };
 
 describe('steps of the routed side', () => {
-  test('are in proportion to the pictures of each type', () => {
+  test('are in proportion to the images of each type', () => {
     expect(stepsOf({ astro: 6, cort: 12, shsy5y: 4 }, 220)).toEqual({ astro: 60, cort: 120, shsy5y: 40 });
   });
 
   test('are together those of the single network, whatever is left over', () => {
-    for (const pictures of [
+    for (const images of [
       { a: 6, b: 11, c: 5 },
       { a: 1, b: 1, c: 1 },
       { a: 1, b: 997, c: 2 },
       { a: 7, b: 9, c: 17, d: 3, e: 1 },
     ])
       for (let total = 5; total < 300; total += 7) {
-        const shares = stepsOf(pictures, total);
+        const shares = stepsOf(images, total);
         expect(Object.values(shares).reduce((sum, steps) => sum + steps, 0)).toBe(total);
         expect(Math.min(...Object.values(shares))).toBeGreaterThanOrEqual(1);
-        const all = Object.values(pictures).reduce((sum, count) => sum + count, 0);
-        if (Object.values(pictures).every((count) => (count * total) / all >= 1))
-          for (const [type, count] of Object.entries(pictures))
+        const all = Object.values(images).reduce((sum, count) => sum + count, 0);
+        if (Object.values(images).every((count) => (count * total) / all >= 1))
+          for (const [type, count] of Object.entries(images))
             expect(Math.abs(shares[type]! - (count * total) / all)).toBeLessThan(1);
       }
   });
@@ -53,19 +53,19 @@ describe('steps of the routed side', () => {
 
 describe('the report', () => {
   test('has a row for all and one a type', () => {
-    const row = { pictures: 4, first: 0.1, second: 0.25, difference: 0.15, interval: [-0.02, 0.3] };
-    const worse = { pictures: 2, first: 0.5, second: 0.4375, difference: -0.0625, interval: [-0.1, -0.02] };
+    const row = { images: 4, first: 0.1, second: 0.25, difference: 0.15, interval: [-0.02, 0.3] };
+    const worse = { images: 2, first: 0.5, second: 0.4375, difference: -0.0625, interval: [-0.1, -0.02] };
     const routed = { confidence: 0.95, ...row, perType: { astro: worse } };
-    const unerring = { confidence: 0.95, ...row, second: 0.375, perType: { astro: { ...row, pictures: 2 } } };
+    const unerring = { confidence: 0.95, ...row, second: 0.375, perType: { astro: { ...row, images: 2 } } };
     expect(tableOf(routed, unerring).split('\n').slice(2)).toEqual([
       '| all | 4 | 0.100 | 0.250 | 0.375 | +0.150 (−0.020 to +0.300) | +0.150 (−0.020 to +0.300) |',
       '| astro | 2 | 0.500 | 0.438 | 0.250 | −0.063 (−0.100 to −0.020) | +0.150 (−0.020 to +0.300) |',
     ]);
   });
 
-  test('draws both sides of a picture above each other, and a gap between types', () => {
+  test('draws both sides of an image above each other, and a gap between types', () => {
     const side = (scores: [string, string, number][]): Side => ({
-      perPicture: scores.map(([id, type, kaggle]) => ({ id, type, kaggle })),
+      perImage: scores.map(([id, type, kaggle]) => ({ id, type, kaggle })),
       kaggle: { mean: 0.5 },
     });
     const single = side([
@@ -73,7 +73,7 @@ describe('the report', () => {
       ['b', 'astro', 0.5],
       ['c', 'cort', 0.25],
     ]);
-    // In another order: pictures are paired by id.
+    // In another order: images are paired by id.
     const routed = side([
       ['c', 'cort', 0.375],
       ['a', 'cort', 0.125],

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { evaluate, openDataset, RoutedEnsemble } from '../../lib/index.js';
 import { root } from '../support/sdk.js';
 
-// The ensemble that travels with the package, on the pictures that do.
+// The ensemble that travels with the package, on the images that do.
 
-const pictures = join(root, 'examples/pictures');
+const images = join(root, 'examples/images');
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
   ensemble = await RoutedEnsemble.load();
@@ -31,13 +31,13 @@ test.each([
   ['fluorescence-crowded.png', 'fluorescence', 258],
   ['histology.png', 'histology', 55],
 ])('%s is %s, and about %i cells are found', async (name, type, cells) => {
-  const found = await ensemble.segment(readFileSync(join(pictures, name)));
+  const found = await ensemble.segment(readFileSync(join(images, name)));
   expect(found.cellType).toBe(type);
   expect(Math.abs(found.cells.length - cells)).toBeLessThan(0.25 * cells);
 });
 
 test('phase-contrast.png is phase-contrast, and cells are found', async () => {
-  const found = await ensemble.segment(readFileSync(join(pictures, 'phase-contrast.png')));
+  const found = await ensemble.segment(readFileSync(join(images, 'phase-contrast.png')));
   expect(found.cellType).toBe('phase-contrast');
   expect(found.cells.length).toBeGreaterThan(20);
 });
@@ -57,6 +57,6 @@ test('outlines nuclei that it was not trained on', async () => {
     judged.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
   }
   expect(validation.types).toEqual(['fluorescence', 'histology']);
-  const { perPicture } = await evaluate(judged);
-  for (const { kaggle } of perPicture) expect(kaggle).toBeGreaterThan(0.3);
+  const { perImage } = await evaluate(judged);
+  for (const { kaggle } of perImage) expect(kaggle).toBeGreaterThan(0.3);
 });

@@ -12,7 +12,7 @@ import {
   type Segmentation,
 } from '../../lib/index.js';
 import { checkTiles, tilingOf } from '../../lib/tiles.js';
-import { pictureBytes, rejection, root, testEnsemble, thrown } from '../support/sdk.js';
+import { imageBytes, rejection, root, testEnsemble, thrown } from '../support/sdk.js';
 
 let segmenter: CellSegmenter;
 beforeAll(async () => {
@@ -24,7 +24,7 @@ afterAll(async () => {
 
 const tiles = { size: 384, overlap: 128 };
 /** About 230 nuclei on 696 x 520 pixels. */
-const crowded = () => readFileSync(join(root, 'examples/pictures/fluorescence-crowded.png'));
+const crowded = () => readFileSync(join(root, 'examples/images/fluorescence-crowded.png'));
 // So many that no pass drops any: a tile has a limit of its own, and would find more than one pass over the whole.
 const rpn = { preNmsTopN: 2000, postNmsTopN: 2000 };
 
@@ -37,14 +37,14 @@ const crossing = (cells: Cells, { x, y }: Seams) =>
 const without = (length: number, some: readonly number[]) =>
   Array.from({ length }, (_, i) => i).filter((i) => !some.includes(i));
 
-describe('a picture in tiles', () => {
-  let picture: RawImage;
+describe('an image in tiles', () => {
+  let image: RawImage;
   let whole: Segmentation;
   let tiled: Segmentation;
   beforeAll(async () => {
-    picture = await decodeImage(crowded());
-    whole = await segmenter.segment(picture, { rpn, tiles: false });
-    tiled = await segmenter.segment(picture, { rpn, tiles });
+    image = await decodeImage(crowded());
+    whole = await segmenter.segment(image, { rpn, tiles: false });
+    tiled = await segmenter.segment(image, { rpn, tiles });
   });
 
   test('has the seams that its tiles make, and names the cells on them', () => {
@@ -84,9 +84,9 @@ describe('a picture in tiles', () => {
     expect(Math.abs(tiled.cells.length - whole.cells.length)).toBeLessThan(0.03 * whole.cells.length);
   });
 
-  test('loses overlaps over the whole picture', async () => {
-    const { cells } = await segmenter.segment(picture, { tiles, removeOverlaps: { maxLost: 1 } });
-    const taken = new Uint8Array(picture.width * picture.height);
+  test('loses overlaps over the whole image', async () => {
+    const { cells } = await segmenter.segment(image, { tiles, removeOverlaps: { maxLost: 1 } });
+    const taken = new Uint8Array(image.width * image.height);
     for (let i = 0; i < cells.length; i++) {
       cells.masks.decode(i).forEach((inside, pixel) => {
         taken[pixel]! += inside;
@@ -95,13 +95,13 @@ describe('a picture in tiles', () => {
     expect(taken.reduce((most, times) => Math.max(most, times))).toBe(1);
   });
 
-  test('a limit that is given is the whole picture’s, the model’s own a tile’s', async () => {
-    const limited = await segmenter.segment(picture, { tiles, detectionsPerImage: 20 });
+  test('a limit that is given is the whole image’s, the model’s own a tile’s', async () => {
+    const limited = await segmenter.segment(image, { tiles, detectionsPerImage: 20 });
     expect(limited.cells.length).toBe(20);
     expect(limited.capped.detections).toBe(true);
     const config = { box: { detectionsPerImage: 20 } };
     await using few = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`, { config });
-    const perTile = await few.segment(picture, { tiles });
+    const perTile = await few.segment(image, { tiles });
     expect(perTile.cells.length).toBeGreaterThan(20);
     expect(perTile.capped.detections).toBe(true);
   });
@@ -113,9 +113,9 @@ describe('a picture in tiles', () => {
   });
 });
 
-test('intensities are scaled over the whole picture', async () => {
-  const { data, width, height, channels } = await decodeImage(pictureBytes('large'));
-  // A few bright pixels in a corner dim the rest of the picture for a network that scales by the brightest.
+test('intensities are scaled over the whole image', async () => {
+  const { data, width, height, channels } = await decodeImage(imageBytes('large'));
+  // A few bright pixels in a corner dim the rest of the image for a network that scales by the brightest.
   const dimmed = data.slice() as Uint8Array;
   dimmed.fill(255, 0, 8 * channels);
   const image = { data: dimmed, width, height, channels };
@@ -147,14 +147,14 @@ describe('abort and progress', () => {
       if (stage.startsWith('tile 2 ')) stop.abort(reason);
     };
     const options = { tiles, signal: stop.signal, onProgress };
-    await expect(segmenter.segment(pictureBytes('large'), options)).rejects.toBe(reason);
+    await expect(segmenter.segment(imageBytes('large'), options)).rejects.toBe(reason);
     expect(stages.at(-1)).not.toMatch(/tile [4-6] |seams|done/);
-    expect((await segmenter.segment(pictureBytes('small'))).cells.length).toBeGreaterThan(0);
+    expect((await segmenter.segment(imageBytes('small'))).cells.length).toBeGreaterThan(0);
   });
 
   test('progress tells the tile, and rises to 1', async () => {
     const seen: { stage: string; fraction: number }[] = [];
-    await segmenter.segment(pictureBytes('medium'), {
+    await segmenter.segment(imageBytes('medium'), {
       tiles: { size: 256 },
       onProgress: (one) => seen.push(one),
     });
@@ -165,11 +165,11 @@ describe('abort and progress', () => {
   });
 });
 
-describe('how a picture is cut', () => {
+describe('how an image is cut', () => {
   const byShorterSide = maskRCNNConfig();
   const unresized = maskRCNNConfig({ resize: null });
 
-  test('auto leaves pictures of up to 2048 x 2048 pixels whole', () => {
+  test('auto leaves images of up to 2048 x 2048 pixels whole', () => {
     expect(tilingOf(unresized, { width: 2048, height: 2048 })).toBeNull();
     expect(tilingOf(byShorterSide, { width: 1024, height: 4096 }, 'auto')).toBeNull();
     expect(tilingOf(unresized, { width: 2048, height: 2049 })).toEqual({
@@ -196,7 +196,7 @@ describe('how a picture is cut', () => {
     });
   });
 
-  test('a network that resizes by the shorter side sees a tile as a square picture of its size', () => {
+  test('a network that resizes by the shorter side sees a tile as a square image of its size', () => {
     const tiling = tilingOf(byShorterSide, { width: 3000, height: 2000 }, { size: 520, overlap: 130 }, 7);
     expect(tiling).toEqual({ scale: 800 / 520, size: 800, overlap: 200, limit: 7 });
   });
@@ -239,10 +239,10 @@ describe('how a picture is cut', () => {
   test('segment refuses it before it decodes', async () => {
     await using ensemble = await RoutedEnsemble.load();
     for (const one of [segmenter, ensemble]) {
-      const error = await rejection(one.segment(Buffer.from('no picture'), { tiles: 3 as never }));
+      const error = await rejection(one.segment(Buffer.from('no image'), { tiles: 3 as never }));
       expect(error.details?.option).toBe('tiles');
     }
-    const routed = await ensemble.segment(pictureBytes('small'), { tiles: { size: 128 } });
+    const routed = await ensemble.segment(imageBytes('small'), { tiles: { size: 128 } });
     expect(routed.seams!.x.length).toBeGreaterThan(0);
   });
 });

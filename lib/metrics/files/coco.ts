@@ -6,19 +6,19 @@ import { type Fields, isId, readImage } from '../../data/coco-image.js';
 import { readSegmentation } from '../../data/coco-segmentation.js';
 import { dataInvalid } from '../../data/problems.js';
 import { CellrouteError } from '../../errors.js';
-import { Masks, type PictureSize } from '../../mask/masks.js';
-import { type Side, type SideOptions, type SidePicture, typeOf } from './side.js';
+import { type ImageSize, Masks } from '../../mask/masks.js';
+import { type Side, type SideImage, type SideOptions, typeOf } from './side.js';
 
-/** A picture's annotations as they came. */
+/** An image's annotations as they came. */
 interface Gathered {
   id: number | string;
-  size: PictureSize;
+  size: ImageSize;
   name: string;
   columns: Record<string, string>;
   cells: { place: string; fields: Fields }[];
 }
 
-/** A COCO data set, of truth or of predictions; those may have scores. No picture is looked at. */
+/** A COCO data set, of truth or of predictions; those may have scores. No image is looked at. */
 export async function readCocoDataset(path: string, options: SideOptions): Promise<Side> {
   const images = new Map<unknown, Gathered>();
   const categories: [number | string, string][] = [];
@@ -50,10 +50,10 @@ export async function readCocoDataset(path: string, options: SideOptions): Promi
   const names = new Map(byId.map(([id, name]) => [String(id), name]));
   return {
     path,
-    pictures: [...images.values()]
+    images: [...images.values()]
       .sort((a, b) => compareIds(a.id, b.id))
       .map((image) => ({
-        ...pictureOf(path, image),
+        ...imageOf(path, image),
         ...typeOf(image.columns, options),
       })),
     classes: 'names',
@@ -84,12 +84,12 @@ export async function readCocoResults(path: string): Promise<Side> {
   const boxes = Array.isArray(first) && first.length > 0;
   return {
     path,
-    pictures: [...images.values()].map((image) => resultOf(path, image, boxes)),
+    images: [...images.values()].map((image) => resultOf(path, image, boxes)),
     classes: 'ids',
   };
 }
 
-function pictureOf(path: string, { id, size, name, columns, cells }: Gathered): SidePicture {
+function imageOf(path: string, { id, size, name, columns, cells }: Gathered): SideImage {
   const masks = masksOf(path, cells, size);
   const [areas, boxes] = [masks.areas(), masks.boxes()];
   const scored = cells.length > 0 && cells.every(({ fields }) => fields.score !== undefined);
@@ -111,7 +111,7 @@ function pictureOf(path: string, { id, size, name, columns, cells }: Gathered): 
   };
 }
 
-function resultOf(path: string, { id, size, name, cells }: Gathered, boxes: boolean): SidePicture {
+function resultOf(path: string, { id, size, name, cells }: Gathered, boxes: boolean): SideImage {
   const masks = masksOf(path, cells, size);
   const own = boxes ? cells.map((cell) => boxOf(path, cell)) : undefined;
   return {
@@ -147,8 +147,8 @@ function boxOf(path: string, { place, fields: { bbox } }: Cell): [number, number
   return bbox as [number, number, number, number];
 }
 
-/** All masks of a picture; compressed strings, which most are, at one go. */
-function masksOf(path: string, cells: readonly Cell[], size: PictureSize): Masks {
+/** All masks of an image; compressed strings, which most are, at one go. */
+function masksOf(path: string, cells: readonly Cell[], size: ImageSize): Masks {
   const texts = cells.map(({ place, fields: { segmentation } }) => {
     const own = sizeOf(segmentation);
     const { counts } = (segmentation ?? {}) as { counts?: unknown };
@@ -166,7 +166,7 @@ function masksOf(path: string, cells: readonly Cell[], size: PictureSize): Masks
   }
 }
 
-function sizeOf(segmentation: unknown): PictureSize | undefined {
+function sizeOf(segmentation: unknown): ImageSize | undefined {
   const { size } = (segmentation ?? {}) as { size?: unknown };
   if (!Array.isArray(size) || size.length !== 2 || !size.every((side) => Number.isInteger(side) && side >= 1))
     return undefined;
@@ -189,7 +189,7 @@ function wrong(path: string, place: string, expected: string, value: unknown): C
   return dataInvalid(path, `${place}: expected ${expected}, but it is ${describe(value)}`);
 }
 
-/** As numpy.unique sorts ids: equal scores are settled by the pictures' order. */
+/** As numpy.unique sorts ids: equal scores are settled by the images' order. */
 function compareIds(a: number | string, b: number | string): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   return String(a) < String(b) ? -1 : 1;

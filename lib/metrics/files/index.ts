@@ -1,9 +1,9 @@
 import { checkBoolean, checkKeys, checkObject, checkString, refuse } from '../../check.js';
 import { dataInvalid } from '../../data/problems.js';
 import { openSide } from './open.js';
-import { type PairedPictures, type PairOptions, pairSides } from './pair.js';
+import { type PairedImages, type PairOptions, pairSides } from './pair.js';
 
-export type { PairedPictures } from './pair.js';
+export type { PairedImages } from './pair.js';
 
 export interface PairFilesOptions extends PairOptions {
   /** Column (or COCO image field) with the cell type; of several, the first there is. Default `type` or `cell_type`. */
@@ -12,9 +12,9 @@ export interface PairFilesOptions extends PairOptions {
 }
 
 /**
- * Pictures for {@link evaluate} from files: truth and predictions, each as a CSV in the competitions' form, a COCO data
- * set, a folder of label pictures or a data set's folder; predictions also as a list of COCO results or as the folder
- * that `cellroute segment` writes. No picture is needed, only what is said of its cells.
+ * Images for {@link evaluate} from files: truth and predictions, each as a CSV in the competitions' form, a COCO data
+ * set, a folder of label images or a data set's folder; predictions also as a list of COCO results or as the folder
+ * that `cellroute segment` writes. No image is needed, only what is said of its cells.
  *
  * Classes are compared where the truth has several COCO categories and the predictions name theirs. Boxes and areas
  * are those of the files, as pycocotools takes them.
@@ -26,7 +26,7 @@ export async function pairFiles(
   truth: string,
   predicted: string,
   options: PairFilesOptions = {},
-): Promise<PairedPictures> {
+): Promise<PairedImages> {
   checkString('truth', truth);
   checkString('predicted', predicted);
   checkKeys('', checkObject('options', options), [
@@ -49,7 +49,7 @@ export async function pairFiles(
   const sideOptions = { ...(names && { typeColumn: names }), ...(signal && { signal }) };
   const trueSide = await openSide(truth, sideOptions);
   if (trueSide.classes === 'ids') {
-    throw dataInvalid(truth, 'a list of results is no truth: it does not say which pictures there are');
+    throw dataInvalid(truth, 'a list of results is no truth: it does not say which images there are');
   }
   return pairSides(trueSide, await openSide(predicted, sideOptions), options);
 }

@@ -1,11 +1,11 @@
 import { dataInvalid } from '../../data/problems.js';
 import { columnsOf, openTable } from '../../data/table.js';
 import { CellrouteError } from '../../errors.js';
-import { Masks, type PictureSize } from '../../mask/masks.js';
+import { type ImageSize, Masks } from '../../mask/masks.js';
 import { type Side, type SideOptions, typeOf } from './side.js';
 
 interface Rows {
-  size: PictureSize | undefined;
+  size: ImageSize | undefined;
   columns: Record<string, string>;
   annotations: string[];
   /** Line of each annotation. */
@@ -14,34 +14,34 @@ interface Rows {
 
 /**
  * A table with `id` and `annotation`, a row a cell, as competitions have truth and submissions; with `width` and
- * `height` where sizes are not known from the other side. A row without annotation says that the picture has no cell.
- * No picture is looked at.
+ * `height` where sizes are not known from the other side. A row without annotation says that the image has no cell.
+ * No image is looked at.
  */
 export async function readKaggleSide(path: string, options: SideOptions): Promise<Side> {
   const { columns, rows } = await openTable(path, ['id', 'annotation'], options.signal);
   const [idAt, annotationAt] = [columns.indexOf('id'), columns.indexOf('annotation')];
-  const pictures = new Map<string, Rows>();
+  const images = new Map<string, Rows>();
   for await (const { fields, row } of rows) {
     if (fields.length !== columns.length || fields[idAt] === '') {
       throw dataInvalid(path, `row ${row}: expected ${columns.length} fields, among them an id`);
     }
     const own = columnsOf(columns, fields, ['id', 'annotation']);
     const id = fields[idAt]!;
-    const picture = pictures.get(id) ?? {
+    const image = images.get(id) ?? {
       size: sizeOf(path, row, own),
       columns: own,
       annotations: [],
       lines: [],
     };
-    pictures.set(id, picture);
+    images.set(id, image);
     const annotation = fields[annotationAt]!.trim();
     if (annotation === '') continue;
-    picture.annotations.push(annotation);
-    picture.lines.push(row);
+    image.annotations.push(annotation);
+    image.lines.push(row);
   }
   return {
     path,
-    pictures: [...pictures].map(([name, { size, columns: own, annotations, lines }]) => ({
+    images: [...images].map(([name, { size, columns: own, annotations, lines }]) => ({
       name,
       ...(size && { size }),
       columns: own,
@@ -52,7 +52,7 @@ export async function readKaggleSide(path: string, options: SideOptions): Promis
   };
 }
 
-function sizeOf(path: string, row: number, columns: Record<string, string>): PictureSize | undefined {
+function sizeOf(path: string, row: number, columns: Record<string, string>): ImageSize | undefined {
   const { width = '', height = '' } = columns;
   if (width === '' || height === '') return undefined;
   const size = { width: Number(width), height: Number(height) };
@@ -62,7 +62,7 @@ function sizeOf(path: string, row: number, columns: Record<string, string>): Pic
   return size;
 }
 
-function masksOf(path: string, annotations: string[], lines: number[], size: PictureSize): Masks {
+function masksOf(path: string, annotations: string[], lines: number[], size: ImageSize): Masks {
   try {
     return Masks.fromKaggle(annotations, size);
   } catch (error) {

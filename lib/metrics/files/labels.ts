@@ -1,19 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { concurrently } from '../../data/concurrently.js';
-import { readLabelPicture } from '../../data/labels.js';
-import { FILES_AT_ONCE } from '../../data/picture-files.js';
+import { FILES_AT_ONCE } from '../../data/image-files.js';
+import { readLabelImage } from '../../data/labels.js';
 import { dataInvalid } from '../../data/problems.js';
 import { columnsOf, openTable } from '../../data/table.js';
-import { pictureEndings } from '../../image/format.js';
+import { imageEndings } from '../../image/format.js';
 import { type Side, type SideOptions, typeOf } from './side.js';
 
-/** What `cellroute segment` adds to a picture's name. */
+/** What `cellroute segment` adds to an image's name. */
 const SUFFIX = '.labels';
 
 /**
- * A folder of label pictures (0 is background, k is cell k), `NAME.png` or `NAME.labels.png`; or a data set's folder
- * with `labels`, where `index.csv`, if it is there, says which pictures are meant and what is known of them.
+ * A folder of label images (0 is background, k is cell k), `NAME.png` or `NAME.labels.png`; or a data set's folder
+ * with `labels`, where `index.csv`, if it is there, says which images are meant and what is known of them.
  */
 export async function readLabelSide(path: string, options: SideOptions): Promise<Side> {
   const below = await stat(join(path, 'labels')).catch(() => undefined);
@@ -21,26 +21,26 @@ export async function readLabelSide(path: string, options: SideOptions): Promise
   const files = new Map<string, string>();
   for (const name of (await readdir(folder)).sort()) {
     const ending = extname(name);
-    if (!pictureEndings.includes(ending.toLowerCase()) || name.endsWith(`.overlay${ending}`)) continue;
+    if (!imageEndings.includes(ending.toLowerCase()) || name.endsWith(`.overlay${ending}`)) continue;
     const stem = name.slice(0, -ending.length);
     const id = stem.endsWith(SUFFIX) ? stem.slice(0, -SUFFIX.length) : stem;
-    if (files.has(id)) throw dataInvalid(folder, `there are several label pictures called ${id}`);
+    if (files.has(id)) throw dataInvalid(folder, `there are several label images called ${id}`);
     files.set(id, name);
   }
   const index = await readIndex(join(path, 'index.csv'), options);
   const ids = index ? [...index.keys()] : [...files.keys()];
-  const pictures = await concurrently(ids, FILES_AT_ONCE, async (name) => {
+  const images = await concurrently(ids, FILES_AT_ONCE, async (name) => {
     options.signal?.throwIfAborted();
     const file = files.get(name);
-    if (file === undefined) throw dataInvalid(folder, `there is no label picture called ${name}`);
-    const masks = await readLabelPicture(join(folder, file), undefined, options.signal);
+    if (file === undefined) throw dataInvalid(folder, `there is no label image called ${name}`);
+    const masks = await readLabelImage(join(folder, file), undefined, options.signal);
     if ('reason' in masks) throw dataInvalid(join(folder, file), masks.reason);
     const columns = index?.get(name) ?? {};
     const size = { width: masks.width, height: masks.height };
     return { name, size, columns, ...typeOf(columns, options), masks: () => masks };
   });
-  if (pictures.length === 0) throw dataInvalid(folder, 'there are no label pictures in it');
-  return { path, pictures, classes: 'none' };
+  if (images.length === 0) throw dataInvalid(folder, 'there are no label images in it');
+  return { path, images, classes: 'none' };
 }
 
 async function readIndex(path: string, { signal }: SideOptions) {

@@ -10,8 +10,8 @@ import type { Side, SideOptions } from './side.js';
 
 /**
  * Truth or predictions in the form their path shows: a `.csv` in the competitions' form; a `.json` that is a COCO data
- * set, a list of COCO results or one picture's result; a folder of results as `cellroute segment` writes it, of label
- * pictures, or of a data set.
+ * set, a list of COCO results or one image's result; a folder of results as `cellroute segment` writes it, of label
+ * images, or of a data set.
  *
  * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for anything in it that cannot be used: what is left out would
  *   change the numbers.

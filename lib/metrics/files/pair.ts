@@ -1,74 +1,72 @@
 import { posix } from 'node:path';
 import { dataInvalid } from '../../data/problems.js';
-import type { EvaluatedPicture } from '../types.js';
-import type { Side, SidePicture } from './side.js';
+import type { EvaluatedImage } from '../types.js';
+import type { Side, SideImage } from './side.js';
 
 export interface PairOptions {
-  /** Leaves out pictures that the predictions say nothing of, whose cells would count as missed. */
+  /** Leaves out images that the predictions say nothing of, whose cells would count as missed. */
   onlyPredicted?: boolean;
   /** Takes all cells for one class. */
   ignoreClasses?: boolean;
-  /** Only pictures whose columns have these values. */
+  /** Only images whose columns have these values. */
   where?: Readonly<Record<string, string>>;
 }
 
-export interface PairedPictures {
-  pictures: EvaluatedPicture[];
+export interface PairedImages {
+  images: EvaluatedImage[];
   /** Class of label k; only where classes are compared. */
   classNames?: ReadonlyMap<number, string>;
   /** What the reader of the numbers should know. */
   notices: string[];
 }
 
-/** Brings predictions to their truth, by name or by COCO's id, in the order of the truth's pictures. */
-export function pairSides(truth: Side, predicted: Side, options: PairOptions): PairedPictures {
+/** Brings predictions to their truth, by name or by COCO's id, in the order of the truth's images. */
+export function pairSides(truth: Side, predicted: Side, options: PairOptions): PairedImages {
   const notices: string[] = [];
-  const wanted = truth.pictures.filter(({ columns = {} }) =>
+  const wanted = truth.images.filter(({ columns = {} }) =>
     Object.entries(options.where ?? {}).every(([name, value]) => columns[name] === value),
   );
-  if (wanted.length === 0) throw dataInvalid(truth.path, 'no picture in it has the columns asked for');
+  if (wanted.length === 0) throw dataInvalid(truth.path, 'no image in it has the columns asked for');
   const answers = answersOf(wanted, truth, predicted, notices);
-  const chosen = options.onlyPredicted ? wanted.filter((picture) => answers.has(picture)) : wanted;
-  const silent = chosen.filter((picture) => !answers.has(picture));
+  const chosen = options.onlyPredicted ? wanted.filter((image) => answers.has(image)) : wanted;
+  const silent = chosen.filter((image) => !answers.has(image));
   if (silent.length > 0) {
     notices.push(
-      `${silent.length} of ${chosen.length} pictures have no prediction, and all of their cells count as missed: ${listed(silent)}`,
+      `${silent.length} of ${chosen.length} images have no prediction, and all of their cells count as missed: ${listed(silent)}`,
     );
   }
   const labels = labelsOf(truth, predicted, options, notices);
-  const pictures = chosen.map((picture) => pairOf(truth, picture, answers.get(picture), labels));
-  if (pictures.every(({ predicted: { length } }) => length === 0)) {
+  const images = chosen.map((image) => pairOf(truth, image, answers.get(image), labels));
+  if (images.every(({ predicted: { length } }) => length === 0)) {
     notices.push('There is not a single predicted cell.');
   } else if (![...answers.values()].some(({ scores }) => scores)) {
     notices.push(
-      'The predictions have no scores: for AP their order counts, the first of a picture as the best.',
+      'The predictions have no scores: for AP their order counts, the first of an image as the best.',
     );
   }
-  return { pictures, notices, ...(labels && { classNames: labels.names }) };
+  return { images, notices, ...(labels && { classNames: labels.names }) };
 }
 
-/** Each picture's predictions. */
+/** Each image's predictions. */
 function answersOf(
-  pictures: readonly SidePicture[],
+  images: readonly SideImage[],
   truth: Side,
   predicted: Side,
   notices: string[],
-): Map<SidePicture, SidePicture> {
-  const byName = new Map(pictures.map((picture) => [picture.name, picture]));
-  const byLastPart = new Map<string, SidePicture | undefined>();
-  for (const picture of pictures) {
-    const part = lastPart(picture.name);
-    byLastPart.set(part, byLastPart.has(part) ? undefined : picture);
+): Map<SideImage, SideImage> {
+  const byName = new Map(images.map((image) => [image.name, image]));
+  const byLastPart = new Map<string, SideImage | undefined>();
+  for (const image of images) {
+    const part = lastPart(image.name);
+    byLastPart.set(part, byLastPart.has(part) ? undefined : image);
   }
   const byId = new Map(
-    pictures.flatMap((picture) =>
-      picture.cocoId === undefined ? [] : [[String(picture.cocoId), picture] as const],
-    ),
+    images.flatMap((image) => (image.cocoId === undefined ? [] : [[String(image.cocoId), image] as const])),
   );
-  const answers = new Map<SidePicture, SidePicture>();
-  const strangers: SidePicture[] = [];
-  for (const answer of predicted.pictures) {
-    // A list of results has ids alone; other files number their pictures each in their own way.
+  const answers = new Map<SideImage, SideImage>();
+  const strangers: SideImage[] = [];
+  for (const answer of predicted.images) {
+    // A list of results has ids alone; other files number their images each in their own way.
     const own =
       (predicted.classes === 'ids' ? byId.get(String(answer.cocoId)) : undefined) ??
       byName.get(answer.name) ??
@@ -76,7 +74,7 @@ function answersOf(
     if (!own) {
       strangers.push(answer);
     } else if (answers.has(own)) {
-      throw dataInvalid(predicted.path, `there are two predictions for picture ${own.name}`);
+      throw dataInvalid(predicted.path, `there are two predictions for image ${own.name}`);
     } else {
       answers.set(own, answer);
     }
@@ -84,13 +82,11 @@ function answersOf(
   if (answers.size === 0 && strangers.length > 0) {
     throw dataInvalid(
       predicted.path,
-      `none of its pictures (${listed(predicted.pictures)}) is one of ${truth.path} (${listed(pictures)})`,
+      `none of its images (${listed(predicted.images)}) is one of ${truth.path} (${listed(images)})`,
     );
   }
   if (strangers.length > 0) {
-    notices.push(
-      `${strangers.length} predicted pictures have no truth and are left out: ${listed(strangers)}`,
-    );
+    notices.push(`${strangers.length} predicted images have no truth and are left out: ${listed(strangers)}`);
   }
   return answers;
 }
@@ -120,7 +116,7 @@ function labelsOf(
     return found;
   };
   const foreign = new Set(
-    predicted.pictures.flatMap(({ classes = [] }) => classes.map((own) => nameOf(predicted, own))),
+    predicted.images.flatMap(({ classes = [] }) => classes.map((own) => nameOf(predicted, own))),
   );
   const known = [...foreign].filter((name) => label.has(name));
   if (foreign.size > 0 && known.length === 0) {
@@ -139,15 +135,15 @@ function labelsOf(
 
 function pairOf(
   side: Side,
-  truth: SidePicture,
-  answer: SidePicture | undefined,
+  truth: SideImage,
+  answer: SideImage | undefined,
   labels: Labels | undefined,
-): EvaluatedPicture {
+): EvaluatedImage {
   const size = truth.size ?? answer?.size;
   if (!size) {
     throw dataInvalid(
       side.path,
-      `nobody says how many pixels picture ${truth.name} has: it needs width and height`,
+      `nobody says how many pixels image ${truth.name} has: it needs width and height`,
     );
   }
   const masks = truth.masks(size);
@@ -155,7 +151,7 @@ function pairOf(
   if (predicted.width !== size.width || predicted.height !== size.height) {
     throw dataInvalid(
       side.path,
-      `picture ${truth.name} has ${size.width} x ${size.height} pixels, and ${predicted.width} x ${predicted.height} where it was predicted`,
+      `image ${truth.name} has ${size.width} x ${size.height} pixels, and ${predicted.width} x ${predicted.height} where it was predicted`,
     );
   }
   const { crowd, boxes: truthBoxes, areas: truthAreas, type } = truth;
@@ -180,7 +176,7 @@ function pairOf(
 /** Without folders and without an ending that a list of results may have kept. */
 const lastPart = (name: string) => posix.basename(name).replace(/\.(png|jpe?g|tiff?|webp)$/i, '');
 
-function listed(pictures: readonly SidePicture[]): string {
-  const names = pictures.slice(0, 3).map(({ name }) => name);
-  return pictures.length > 3 ? `${names.join(', ')}, …` : names.join(', ');
+function listed(images: readonly SideImage[]): string {
+  const names = images.slice(0, 3).map(({ name }) => name);
+  return images.length > 3 ? `${names.join(', ')}, …` : names.join(', ');
 }

@@ -5,7 +5,7 @@ import { CellrouteError } from '../../errors.js';
 import type { ResultJson } from '../../export/result-json.js';
 import { Masks } from '../../mask/masks.js';
 import { readJson } from './coco.js';
-import type { Side, SidePicture } from './side.js';
+import type { Side, SideImage } from './side.js';
 
 /** Whether a parsed file is one that resultJson() writes. */
 export const isResult = (value: unknown): value is ResultJson =>
@@ -13,24 +13,24 @@ export const isResult = (value: unknown): value is ResultJson =>
   value !== null &&
   (value as { format?: unknown }).format === 'cellroute-result';
 
-/** Results as `cellroute segment` writes them, a file a picture. */
+/** Results as `cellroute segment` writes them, a file an image. */
 export async function readResults(path: string, files: readonly string[]): Promise<Side> {
-  const pictures: SidePicture[] = [];
+  const images: SideImage[] = [];
   for (const file of files) {
     const value = await readJson(file);
     // A run's folder has a COCO file among them.
     if (!isResult(value)) continue;
     try {
-      pictures.push(pictureOf(basename(file, '.json'), value));
+      images.push(imageOf(basename(file, '.json'), value));
     } catch (error) {
       if (!(error instanceof CellrouteError)) throw error;
       throw dataInvalid(file, error.message);
     }
   }
-  return { path, pictures, classes: 'names' };
+  return { path, images, classes: 'names' };
 }
 
-function pictureOf(name: string, result: ResultJson): SidePicture {
+function imageOf(name: string, result: ResultJson): SideImage {
   const { version, cells, rle, cellType } = result;
   if ((version as number) !== 1) throw refuse('version', '1, the only one known here', version);
   const width = checkNumber('width', result.width, { min: 1, integer: true });

@@ -1,17 +1,17 @@
-import type { Masks, PictureSize } from '../../mask/masks.js';
+import type { ImageSize, Masks } from '../../mask/masks.js';
 
-/** What a file says of one picture's cells. */
-export interface SidePicture {
+/** What a file says of one image's cells. */
+export interface SideImage {
   /** Its name without an ending (in COCO's files with its folders), or COCO's id where a list of results has nothing else. */
   name: string;
-  /** COCO's id of the picture. */
+  /** COCO's id of the image. */
   cocoId?: number | string;
   /** Where the file says so. */
-  size?: PictureSize;
+  size?: ImageSize;
   type?: string;
   columns?: Readonly<Record<string, string>>;
-  /** Needs the picture's size only where the file does not have it. */
-  masks(size: PictureSize): Masks;
+  /** Needs the image's size only where the file does not have it. */
+  masks(size: ImageSize): Masks;
   /** One a cell each, or nothing. */
   scores?: readonly number[];
   classes?: readonly string[];
@@ -24,7 +24,7 @@ export interface SidePicture {
 /** Truth or predictions as a file or folder has them. */
 export interface Side {
   path: string;
-  pictures: SidePicture[];
+  images: SideImage[];
   /** What a cell's class is called by: a name, COCO's number of it, or nothing. */
   classes: 'names' | 'ids' | 'none';
   /** COCO's categories: names by number, by rising number. */
@@ -39,7 +39,7 @@ export interface SideOptions {
 
 const usualTypeColumns = ['type', 'cell_type'];
 
-/** The cell type among a picture's columns. */
+/** The cell type among an image's columns. */
 export function typeOf(
   columns: Readonly<Record<string, string>>,
   { typeColumn = usualTypeColumns }: SideOptions,

@@ -5,17 +5,17 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const rowsAtOnce = 50;
 const mostZoom = 40;
 
-/** A picture's stage: the image, moved and enlarged by the browser, and a canvas above it with the outlines. */
+/** An image's stage: the image, moved and enlarged by the browser, and a canvas above it with the outlines. */
 class Stage {
-  constructor(section, picture) {
-    this.picture = picture;
+  constructor(section, image) {
+    this.image = image;
     this.box = section.querySelector('.stage');
     this.image = this.box.querySelector('img');
     this.canvas = this.box.appendChild(document.createElement('canvas'));
     this.said = section.querySelector('.said');
     this.outlines = section.querySelector('[data-show=outlines]');
     this.tint = section.querySelector('[data-show=tint]');
-    // Made when they are first drawn: a report of many pictures opens at once
+    // Made when they are first drawn: a report of many images opens at once
     this.paths = undefined;
     this.chosen = -1;
     this.visible = false;
@@ -109,9 +109,9 @@ class Stage {
     return [event.clientX - left, event.clientY - top];
   }
 
-  /** CSS pixels a picture's pixel is wide where the whole picture is shown. */
+  /** CSS pixels per image's pixel is wide where the whole image is shown. */
   get scale() {
-    return this.box.clientWidth / this.picture.width;
+    return this.box.clientWidth / this.image.width;
   }
 
   zoomAt(factor, x = this.box.clientWidth / 2, y = this.box.clientHeight / 2) {
@@ -123,7 +123,7 @@ class Stage {
     this.move(0, 0);
   }
 
-  /** The picture always covers the stage. */
+  /** The image always covers the stage. */
   move(dx, dy) {
     const { view, box } = this;
     const within = (at, side) => Math.min(0, Math.max(side * (1 - view.zoom), at));
@@ -140,16 +140,16 @@ class Stage {
 
   /** The best cell under a place on the stage, -1 where there is none. */
   cellAt(x, y) {
-    const { view, scale, picture } = this;
+    const { view, scale, image } = this;
     const [px, py] = [(x - view.x) / (scale * view.zoom), (y - view.y) / (scale * view.zoom)];
     const context = this.canvas.getContext('2d');
     context.setTransform(1, 0, 0, 1, 0, 0);
     this.makePaths();
-    return picture.cells.score.findIndex((_, i) => context.isPointInPath(this.paths[i], px, py, 'evenodd'));
+    return image.cells.score.findIndex((_, i) => context.isPointInPath(this.paths[i], px, py, 'evenodd'));
   }
 
   choose(cell) {
-    const { cells } = this.picture;
+    const { cells } = this.image;
     this.chosen = cell;
     this.said.textContent =
       cell < 0
@@ -161,17 +161,17 @@ class Stage {
 
   /** Brings a cell to the middle, large enough to be seen. */
   show(cell) {
-    const { box, scale, view, picture } = this;
-    const side = Math.sqrt(picture.cells.area[cell]) * scale;
+    const { box, scale, view, image } = this;
+    const side = Math.sqrt(image.cells.area[cell]) * scale;
     view.zoom = Math.min(mostZoom, Math.max(1, box.clientWidth / 8 / side));
-    view.x = box.clientWidth / 2 - picture.cells.x[cell] * scale * view.zoom;
-    view.y = box.clientHeight / 2 - picture.cells.y[cell] * scale * view.zoom;
+    view.x = box.clientWidth / 2 - image.cells.x[cell] * scale * view.zoom;
+    view.y = box.clientHeight / 2 - image.cells.y[cell] * scale * view.zoom;
     this.move(0, 0);
     this.choose(cell);
   }
 
   makePaths() {
-    this.paths ??= this.picture.cells.outline.map((path) => new Path2D(path));
+    this.paths ??= this.image.cells.outline.map((path) => new Path2D(path));
   }
 
   draw(always = false) {
@@ -182,7 +182,7 @@ class Stage {
   }
 
   drawNow() {
-    const { box, canvas, view, scale, image, picture } = this;
+    const { box, canvas, view, scale, image, image } = this;
     image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.zoom})`;
     image.style.imageRendering = view.zoom * scale > 3 ? 'pixelated' : 'auto';
     const ratio = window.devicePixelRatio || 1;
@@ -194,7 +194,7 @@ class Stage {
     const enlarged = scale * view.zoom;
     context.setTransform(ratio * enlarged, 0, 0, ratio * enlarged, ratio * view.x, ratio * view.y);
     this.makePaths();
-    const { colour } = picture.cells;
+    const { colour } = image.cells;
     // The best cells come first and are drawn last
     for (let cell = this.paths.length - 1; cell >= 0; cell--) {
       if (this.tint.checked) {
@@ -226,17 +226,17 @@ class CellTable {
     this.heads = Array.from(table.querySelectorAll('th[data-key]'));
     this.stages = stages;
     this.pages = document.getElementById('pages');
-    this.select = document.getElementById('of-picture');
+    this.select = document.getElementById('of-image');
     this.page = 0;
     this.key = undefined;
     this.rising = true;
-    const columns = ['picture', 'cell', 'score', 'area', 'x', 'y'];
-    const total = data.pictures.reduce((sum, { cells }) => sum + cells.score.length, 0);
+    const columns = ['image', 'cell', 'score', 'area', 'x', 'y'];
+    const total = data.images.reduce((sum, { cells }) => sum + cells.score.length, 0);
     this.columns = Object.fromEntries(columns.map((name) => [name, new Float64Array(total)]));
     let row = 0;
-    data.pictures.forEach(({ cells }, picture) => {
+    data.images.forEach(({ cells }, image) => {
       for (let cell = 0; cell < cells.score.length; cell++, row++) {
-        this.columns.picture[row] = picture;
+        this.columns.image[row] = image;
         this.columns.cell[row] = cell + 1;
         for (const name of ['score', 'area', 'x', 'y']) this.columns[name][row] = cells[name][cell];
       }
@@ -257,9 +257,9 @@ class CellTable {
 
   filter() {
     const wanted = this.select.value;
-    const { picture } = this.columns;
-    this.order = Uint32Array.from(picture.keys()).filter(
-      (row) => wanted === '' || picture[row] === Number(wanted),
+    const { image } = this.columns;
+    this.order = Uint32Array.from(image.keys()).filter(
+      (row) => wanted === '' || image[row] === Number(wanted),
     );
     this.arrange();
   }
@@ -310,8 +310,8 @@ class CellTable {
 
   row(row) {
     const { columns } = this;
-    const [picture, cell] = [columns.picture[row], columns.cell[row] - 1];
-    const { name, type } = data.pictures[picture];
+    const [image, cell] = [columns.image[row], columns.cell[row] - 1];
+    const { name, type } = data.images[image];
     const line = document.createElement('tr');
     const values = [
       name,
@@ -331,21 +331,21 @@ class CellTable {
     const show = () => {
       for (const other of this.body.querySelectorAll('.chosen')) other.classList.remove('chosen');
       line.classList.add('chosen');
-      this.stages[picture].box.scrollIntoView({ block: 'center' });
-      this.stages[picture].show(cell);
+      this.stages[image].box.scrollIntoView({ block: 'center' });
+      this.stages[image].show(cell);
     };
     line.addEventListener('click', show);
     line.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter') return;
       show();
-      this.stages[picture].box.focus({ preventScroll: true });
+      this.stages[image].box.focus({ preventScroll: true });
     });
     return line;
   }
 }
 
-const sections = Array.from(document.querySelectorAll('.picture'));
-const stages = sections.map((section, i) => new Stage(section, data.pictures[i]));
+const sections = Array.from(document.querySelectorAll('.image'));
+const stages = sections.map((section, i) => new Stage(section, data.images[i]));
 new CellTable(document.getElementById('cells'), stages);
 
 for (const show of ['outlines', 'tint']) {
@@ -356,7 +356,7 @@ for (const show of ['outlines', 'tint']) {
     }
   });
 }
-// On paper every picture is whole, also those that were never scrolled to
+// On paper every image is whole, also those that were never scrolled to
 window.addEventListener('beforeprint', () => {
   for (const stage of stages) {
     stage.view = { zoom: 1, x: 0, y: 0 };

@@ -1,9 +1,9 @@
-// Judges an ensemble on the validation pictures as a user would meet them: the router decides, its segmenter outlines.
+// Judges an ensemble on the validation images as a user would meet them: the router decides, its segmenter outlines.
 //
 //   node models/starter/training/judge.mjs --data DATA [--model FOLDER] [--precision float32 | bfloat16 | int8] --out FOLDER
 //
 // DATA as for train.mjs; without a model, the starter as it is shipped. FOLDER gets scores.json and, for each type, the
-// best, the middle and the worst picture as PNGs, truth beside prediction.
+// best, the middle and the worst image as PNGs, truth beside prediction.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -29,21 +29,21 @@ for (const folder of ['nuclei', 't98g']) {
   items.push(...data.filter({ types }).split({ column: 'split', values: ['val'] }).validation.items);
 }
 
-const pictures = [];
+const images = [];
 const routes = [];
 for (const item of items) {
   const { image, masks: truth } = await item.load();
   const { cellType, probabilities, cells } = await ensemble.segment(image);
   routes.push({ id: item.id, type: item.type, cellType, probability: probabilities[item.type] });
-  pictures.push({ id: item.id, type: item.type, truth, predicted: cells.masks, scores: cells.scores });
+  images.push({ id: item.id, type: item.type, truth, predicted: cells.masks, scores: cells.scores });
 }
 
 const scores = { routes, types: {} };
 const right = routes.filter(({ type, cellType }) => type === cellType).length;
 console.log(`router: ${right} of ${routes.length} right`);
 for (const type of new Set(items.map((item) => item.type))) {
-  const own = pictures.filter((picture) => picture.type === type);
-  const { perPicture, ...all } = await evaluate(own, { bootstrap: { samples: 10_000, seed: 3011 } });
+  const own = images.filter((image) => image.type === type);
+  const { perImage, ...all } = await evaluate(own, { bootstrap: { samples: 10_000, seed: 3011 } });
   scores.types[type] = all;
   const [low, high] = all.intervals.kaggle;
   const numbers = {
@@ -55,14 +55,14 @@ for (const type of new Set(items.map((item) => item.type))) {
   };
   const told = Object.entries(numbers).map(([name, value]) => `${name} ${value.toFixed(3)}`);
   console.log(
-    `${type}: ${own.length} pictures, ${told.join(', ')}; kaggle ${low.toFixed(3)} to ${high.toFixed(3)}`,
+    `${type}: ${own.length} images, ${told.join(', ')}; kaggle ${low.toFixed(3)} to ${high.toFixed(3)}`,
   );
 
-  const ranked = [...perPicture].sort((a, b) => b.kaggle - a.kaggle);
+  const ranked = [...perImage].sort((a, b) => b.kaggle - a.kaggle);
   const chosen = { best: ranked[0], middle: ranked[ranked.length >> 1], worst: ranked.at(-1) };
   for (const [name, { id, kaggle }] of Object.entries(chosen)) {
     const { image } = await items.find((item) => item.id === id).load();
-    const { truth, predicted, scores: certainty } = own.find((picture) => picture.id === id);
+    const { truth, predicted, scores: certainty } = own.find((image) => image.id === id);
     const title = `${type}, ${name} of ${own.length}: ${kaggle.toFixed(3)}`;
     const png = await renderComparison(
       image,

@@ -1,5 +1,5 @@
-// Asks a router about the validation pictures made brighter, darker and flatter: what names a type should be what is in the
-// picture, not how bright it is.
+// Asks a router about the validation images made brighter, darker and flatter: what names a type should be what is in the
+// image, not how bright it is.
 //
 //   node models/starter/training/looks.mjs --data DATA [--model FILE]
 //
@@ -25,7 +25,7 @@ const router = await CellClassifier.load(
   values.model ?? join(import.meta.dirname, '..', 'classifier.safetensors'),
 );
 const right = Object.fromEntries(Object.keys(looks).map((look) => [look, 0]));
-let pictures = 0;
+let images = 0;
 for (const folder of ['nuclei', 't98g']) {
   const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });
   const types = data.types.filter((type) => router.config.classNames.includes(type));
@@ -41,8 +41,8 @@ for (const folder of ['nuclei', 't98g']) {
       const { label } = await router.classify({ data: pixels.map(change), width, height, channels });
       if (label === item.type) right[look]++;
     }
-    pictures++;
+    images++;
   }
 }
-for (const [look, count] of Object.entries(right)) console.log(`${look}: ${count} of ${pictures} right`);
+for (const [look, count] of Object.entries(right)) console.log(`${look}: ${count} of ${images} right`);
 await router.dispose();

@@ -4,7 +4,7 @@
 //       [--device cuda --precision tf32]
 //
 // DATA has the folders `nuclei` (Data Science Bowl 2018) and `t98g` (Usiigaci), each with images, labels and index.csv.
-// FOLDER gets `runs/`, one a network, and `ensemble/`, tuned on the validation pictures. What was interrupted goes on
+// FOLDER gets `runs/`, one a network, and `ensemble/`, tuned on the validation images. What was interrupted goes on
 // where it was. Minutes on an H100.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const here = resolve(fileURLToPath(import.meta.url), '..');
 const main = join(here, '..', '..', '..', 'dist', 'cli', 'main.js');
 const segmenters = [
   { type: 'fluorescence', data: 'nuclei' },
-  // The few pictures of these begin where the many have led.
+  // The few images of these begin where the many have led.
   { type: 'histology', data: 'nuclei', after: 'fluorescence' },
   { type: 'phase-contrast', data: 't98g', after: 'fluorescence' },
 ];
@@ -100,9 +100,9 @@ if (!wanted) {
   const judged = (await openDataset(both, { typeColumn: 'modality' }))
     .filter({ types })
     .split({ column: 'split', values: ['val'] }).validation;
-  for (const [type, { before, after, pictures, thresholds }] of Object.entries(await shipped.tune(judged)))
+  for (const [type, { before, after, images, thresholds }] of Object.entries(await shipped.tune(judged)))
     console.log(
-      `${type}: ${pictures} pictures, ${before.toFixed(3)} before, ${after.toFixed(3)} at ${JSON.stringify(thresholds)}`,
+      `${type}: ${images} images, ${before.toFixed(3)} before, ${after.toFixed(3)} at ${JSON.stringify(thresholds)}`,
     );
   await shipped.save(folder, { dtype: 'float16' });
   await shipped.dispose();

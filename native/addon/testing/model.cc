@@ -57,7 +57,7 @@ Napi::Value fill(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** Pictures give {input, sizes}. */
+/** Images give {input, sizes}. */
 Napi::Value transform(const Napi::CallbackInfo& info) {
   const auto batch = mask_rcnn_of(info)->transform()(to_tensors(info[1]));
   auto sizes = Napi::Array::New(info.Env());
@@ -85,7 +85,7 @@ Napi::Value rpn_head(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** Levels, proposals [K, 4] and the resized picture's [height, width] give both heads' stages. */
+/** Levels, proposals [K, 4] and the resized image's [height, width] give both heads' stages. */
 Napi::Value roi_heads(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   auto network = mask_rcnn_of(info);
@@ -105,7 +105,7 @@ Napi::Value roi_heads(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** A picture [3, H, W], not yet normalised, gives its logits. */
+/** An image [3, H, W], not yet normalised, gives its logits. */
 Napi::Value logits(const Napi::CallbackInfo& info) {
   auto network = network_of(info).classifier;
   if (!network) throw Error("INVALID_ARGUMENT", "Not a classifier");
@@ -113,7 +113,7 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), network(input.unsqueeze(0)));
 }
 
-/** {sizes, aspectRatios} a level, [height, width] of each map and of the padded picture. */
+/** {sizes, aspectRatios} a level, [height, width] of each map and of the padded image. */
 Napi::Value anchors(const Napi::CallbackInfo& info) {
   const Fields config(info[0], "anchors");
   const model::AnchorGenerator generator(

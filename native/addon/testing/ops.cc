@@ -3,7 +3,7 @@
 
 #include "addon/arrays.h"
 #include "addon/errors.h"
-#include "addon/picture.h"
+#include "addon/image.h"
 #include "addon/read.h"
 #include "addon/testing/tensor.h"
 #include "io/resize.h"
@@ -66,13 +66,12 @@ Napi::Value paste_masks(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** The bytes of a picture's values, resized: picture, height, width. */
-template <io::Picture (*function)(const io::Picture&, int64_t, int64_t)>
+/** The bytes of an image's values, resized: image, height, width. */
+template <io::Image (*function)(const io::Image&, int64_t, int64_t)>
 Napi::Value resized(const Napi::CallbackInfo& info) {
-  const auto picture =
-      function(addon::read_picture(info[0]), info[1].As<Napi::Number>().Int64Value(),
-               info[2].As<Napi::Number>().Int64Value());
-  return addon::bytes_to_js(info.Env(), picture.bytes.data(), picture.bytes.size());
+  const auto image = function(addon::read_image(info[0]), info[1].As<Napi::Number>().Int64Value(),
+                              info[2].As<Napi::Number>().Int64Value());
+  return addon::bytes_to_js(info.Env(), image.bytes.data(), image.bytes.size());
 }
 
 }  // namespace

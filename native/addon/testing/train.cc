@@ -39,7 +39,7 @@ Napi::Value match(const Napi::CallbackInfo& info) {
                                                options.flag("allowLowQualityMatches")}));
 }
 
-/** {masks, labels} of each picture. */
+/** {masks, labels} of each image. */
 std::vector<train::Truth> to_truths(const Napi::Value& value) {
   std::vector<train::Truth> truths;
   const auto array = value.As<Napi::Array>();
@@ -51,7 +51,7 @@ std::vector<train::Truth> to_truths(const Napi::Value& value) {
   return truths;
 }
 
-/** A network, pictures, truths and {sampling, trainableLayers, updateBatchStatistics, seed} give
+/** A network, images, truths and {sampling, trainableLayers, updateBatchStatistics, seed} give
  *  {losses, gradNorms}. Parameters without a gradient have no norm. */
 Napi::Value losses(const Napi::CallbackInfo& info) {
   const auto env = info.Env();

@@ -9,7 +9,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** Two columns of the mask with its border, and how to blend them into a column of the picture. */
+/** Two columns of the mask with its border, and how to blend them into a column of the image. */
 class Column {
  public:
   Column(const float* probabilities, int64_t cells, const Tap& x, bool small)
@@ -48,7 +48,7 @@ mask::Rle paste(const float* probabilities, const float* box, int64_t cells, uin
     rows.push_back(tap(y - window.top, window.height, cells + 2));
   }
   RunWriter runs(height, width);
-  // Without rows the box misses the picture, and it may still be a billion columns wide.
+  // Without rows the box misses the image, and it may still be a billion columns wide.
   if (rows.empty()) return std::move(runs).finish();
   for (int64_t x = window.x_begin; x < window.x_end; ++x) {
     const Column column(probabilities, cells, tap(x - window.left, window.width, cells + 2), small);

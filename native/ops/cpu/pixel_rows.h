@@ -31,8 +31,8 @@ class PixelRows {
   bool dense() const { return stride_ == 1; }
 
   const float* at(int64_t pixel) const {
-    const int64_t picture = pixel / (rows_ * columns_), inside = pixel % (rows_ * columns_);
-    const int64_t y = picture * height_ + inside / columns_ * stride_;
+    const int64_t image = pixel / (rows_ * columns_), inside = pixel % (rows_ * columns_);
+    const int64_t y = image * height_ + inside / columns_ * stride_;
     return maps_ + (y * width_ + inside % columns_ * stride_) * channels_;
   }
 

@@ -32,9 +32,9 @@ TileOrder TileOrder::by_kind(const TileGrid& grid, int64_t first, int64_t count)
   // [short to the right][short downwards]
   std::array<std::array<std::vector<int64_t>, 2>, 2> kinds;
   for (int64_t tile = first; tile < first + count; ++tile) {
-    const int64_t in_picture = tile % (grid.rows * grid.columns);
-    const bool down = is_short(in_picture / grid.columns, grid.height);
-    const bool right = is_short(in_picture % grid.columns, grid.width);
+    const int64_t in_image = tile % (grid.rows * grid.columns);
+    const bool down = is_short(in_image / grid.columns, grid.height);
+    const bool right = is_short(in_image % grid.columns, grid.width);
     kinds.at(right ? 1 : 0).at(down ? 1 : 0).push_back(tile);
   }
   TileOrder order;

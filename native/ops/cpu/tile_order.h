@@ -7,13 +7,13 @@
 
 namespace cellroute::ops::cpu {
 
-/** The tiles of maps [pictures, height, width, C]. */
+/** The tiles of maps [images, height, width, C]. */
 TileGrid tile_grid(int64_t height, int64_t width, int64_t side);
 
 /** Neighbouring tiles of a grid as a TileList. */
 class TileOrder {
  public:
-  /** Tiles first..first + count; short ones are found where a tile has four outputs a side. */
+  /** Tiles first..first + count; short ones are found where a tile has four outputs per side. */
   static TileOrder by_kind(const TileGrid& grid, int64_t first, int64_t count);
 
   /** The same in the grid's order, all of them taken as whole. */

@@ -9,7 +9,7 @@ namespace cellroute::ops::cpu {
 /** Channels of a tile are padded with zeros to a multiple of this. */
 inline constexpr int64_t kTileChannels = 16;
 
-/** Maps [pictures, height, width, C] as tiles: rows x columns a picture, one after the other. A
+/** Maps [images, height, width, C] as tiles: rows x columns per image, one after the other. A
  * tile is `side` x `side` outputs: 4 x 4 in F(4x4, 3x3), with 36 points, or 2 x 2 in F(2x2, 3x3),
  * with 16. */
 struct TileGrid {
@@ -40,7 +40,7 @@ struct InputTiles {
   TileList list;
   int64_t channels;
   T* out;          // [points][list][padded channels]
-  int64_t padded;  // channels a tile
+  int64_t padded;  // channels per tile
   int64_t plane;   // values from one point to the next
 };
 

@@ -110,15 +110,15 @@ struct SmallPoints {
 
 /** A tile as where it begins in its map. */
 struct Tile {
-  int64_t picture;
+  int64_t image;
   int64_t top;
   int64_t left;
 };
 
 inline Tile tile_at(int64_t index, const TileGrid& grid) {
-  const int64_t in_picture = index % (grid.rows * grid.columns);
-  return {index / (grid.rows * grid.columns), in_picture / grid.columns * grid.side,
-          in_picture % grid.columns * grid.side};
+  const int64_t in_image = index % (grid.rows * grid.columns);
+  return {index / (grid.rows * grid.columns), in_image / grid.columns * grid.side,
+          in_image % grid.columns * grid.side};
 }
 
 /** The first `lanes` values, zeros behind them: past a map's end is no memory. */
@@ -166,9 +166,8 @@ void input_tiles_of_a_kind(const InputTiles<typename Down::Value>& tiles, int64_
         const int64_t x = tile.left - 1 + j;
         const bool inside = y >= 0 && y < grid.height && x >= 0 && x < grid.width;
         pixels[i * Right::kInputs + j] =
-            inside
-                ? tiles.maps + ((tile.picture * grid.height + y) * grid.width + x) * tiles.channels
-                : tiles.zeros;
+            inside ? tiles.maps + ((tile.image * grid.height + y) * grid.width + x) * tiles.channels
+                   : tiles.zeros;
       }
     }
     Value* out = tiles.out + t * tiles.padded;
@@ -219,7 +218,7 @@ void gradient_tiles(const InputTiles<typename Points::Value>& tiles) {
     const Tile tile = tile_at(tiles.list.tiles[t], grid);
     const Value* corner =
         tiles.maps +
-        ((tile.picture * grid.height + tile.top) * grid.width + tile.left) * tiles.channels;
+        ((tile.image * grid.height + tile.top) * grid.width + tile.left) * tiles.channels;
     for (int64_t c = 0; c < tiles.padded; c += kLanes) {
       const int64_t lanes = tiles.channels - c;
       Vec columns[kInputs][kOutputs];  // transformed along y: [point][x]
@@ -253,7 +252,7 @@ void output_tiles_of_a_kind(const OutputTiles<typename Down::Value>& tiles, int6
     const int64_t height = below < Down::kOutputs ? below : Down::kOutputs;
     const int64_t width = beside < Right::kOutputs ? beside : Right::kOutputs;
     const int64_t corner =
-        ((tile.picture * grid.height + tile.top) * grid.width + tile.left) * tiles.channels +
+        ((tile.image * grid.height + tile.top) * grid.width + tile.left) * tiles.channels +
         tiles.first_channel;
     for (int64_t c = 0; c < tiles.channel_count; c += kLanes) {
       const float* products = tiles.products + t * tiles.padded + c;

@@ -10,18 +10,18 @@ namespace {
 
 /** Word [n, i, w] of the bits; those left of the diagonal are not written, and not read. */
 template <typename T>
-__global__ void overlap_kernel(const T* boxes, const int64_t* groups, int64_t pictures,
-                               int64_t size, int64_t words, double iou_threshold, uint64_t* bits) {
-  for_each_mine(pictures * size * words, [&](int64_t at) {
-    const int64_t word = at % words, i = at / words % size, picture = at / words / size;
+__global__ void overlap_kernel(const T* boxes, const int64_t* groups, int64_t images, int64_t size,
+                               int64_t words, double iou_threshold, uint64_t* bits) {
+  for_each_mine(images * size * words, [&](int64_t at) {
+    const int64_t word = at % words, i = at / words % size, image = at / words / size;
     if (word < i / kWord) return;
-    bits[at] = overlap_word(boxes + 4 * size * picture,
-                            groups == nullptr ? nullptr : groups + size * picture, size, i, word,
-                            iou_threshold);
+    bits[at] =
+        overlap_word(boxes + 4 * size * image, groups == nullptr ? nullptr : groups + size * image,
+                     size, i, word, iou_threshold);
   });
 }
 
-/** A block a picture goes through its boxes 64 at a time: one thread decides among them, all
+/** A block an image goes through its boxes 64 at a time: one thread decides among them, all
  *  threads strike out what the kept ones suppress further on. */
 __global__ void sweep_kernel(const uint64_t* all_bits, int64_t size, int64_t words,
                              uint64_t* all_removed, bool* all_kept) {
@@ -53,22 +53,22 @@ __global__ void sweep_kernel(const uint64_t* all_bits, int64_t size, int64_t wor
 
 torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& groups, double iou_threshold) {
   const c10::cuda::CUDAGuard guard(boxes.device());
-  const int64_t pictures = boxes.size(0), size = boxes.size(1), words = (size + kWord - 1) / kWord;
-  auto kept = torch::empty({pictures, size}, boxes.options().dtype(torch::kBool));
+  const int64_t images = boxes.size(0), size = boxes.size(1), words = (size + kWord - 1) / kWord;
+  auto kept = torch::empty({images, size}, boxes.options().dtype(torch::kBool));
   if (kept.numel() == 0) return kept;
   const auto longs = boxes.options().dtype(torch::kInt64);
-  auto bits = torch::empty({pictures, size, words}, longs);
-  auto removed = torch::zeros({pictures, words}, longs);
+  auto bits = torch::empty({images, size, words}, longs);
+  auto removed = torch::zeros({images, words}, longs);
   auto* const bit_words = reinterpret_cast<uint64_t*>(bits.mutable_data_ptr<int64_t>());
   const auto* const group = groups.defined() ? groups.const_data_ptr<int64_t>() : nullptr;
   const auto stream = c10::cuda::getCurrentCUDAStream();
   AT_DISPATCH_FLOATING_TYPES(boxes.scalar_type(), "nms", [&] {
     overlap_kernel<scalar_t><<<blocks_for(bits.numel()), kThreads, 0, stream>>>(
-        boxes.const_data_ptr<scalar_t>(), group, pictures, size, words, iou_threshold, bit_words);
+        boxes.const_data_ptr<scalar_t>(), group, images, size, words, iou_threshold, bit_words);
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   });
   constexpr int kSweepThreads = 1024;
-  sweep_kernel<<<static_cast<unsigned>(pictures), kSweepThreads, 0, stream>>>(
+  sweep_kernel<<<static_cast<unsigned>(images), kSweepThreads, 0, stream>>>(
       bit_words, size, words, reinterpret_cast<uint64_t*>(removed.mutable_data_ptr<int64_t>()),
       kept.mutable_data_ptr<bool>());
   C10_CUDA_KERNEL_LAUNCH_CHECK();

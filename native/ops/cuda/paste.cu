@@ -7,7 +7,7 @@
 namespace cellroute::ops::cuda {
 namespace {
 
-/** Masks that are cut, and the picture they are cut from. */
+/** Masks that are cut, and the image they are cut from. */
 struct Pasted {
   const float* probabilities;  // [count, cells, cells]
   const float* boxes;          // [count, 4]
@@ -16,7 +16,7 @@ struct Pasted {
   float threshold;
 };
 
-/** Calls visit(begin, end) for the runs of one mask in one column of the picture. */
+/** Calls visit(begin, end) for the runs of one mask in one column of the image. */
 template <typename Visit>
 __device__ void for_each_run(const Pasted& pasted, int64_t mask, int64_t x, Visit visit) {
   const auto window = window_of(pasted.boxes + 4 * mask, pasted.cells, pasted.height, pasted.width);
@@ -34,7 +34,7 @@ __global__ void count_kernel(Pasted pasted, int32_t* counts) {
   });
 }
 
-/** `ends` are the counts summed up; runs [total, 2] gets where each begins and ends in the picture
+/** `ends` are the counts summed up; runs [total, 2] gets where each begins and ends in the image
  *  read column by column. */
 __global__ void write_kernel(Pasted pasted, const int32_t* counts, const int64_t* ends,
                              uint32_t* runs) {

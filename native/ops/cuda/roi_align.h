@@ -6,7 +6,7 @@
 
 namespace cellroute::ops::cuda {
 
-/** As cpu::roi_align_forward; a RoI of no picture of the batch gives zeros. */
+/** As cpu::roi_align_forward; a RoI of no image of the batch gives zeros. */
 torch::Tensor roi_align_forward(const torch::Tensor& input, const torch::Tensor& rois,
                                 const RoiAlignParams& params);
 

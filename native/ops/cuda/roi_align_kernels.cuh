@@ -39,14 +39,14 @@ struct Levels {
   int count;
 };
 
-/** Where a RoI is pooled from: its level, or -1 where it has none, or is of no picture of the
+/** Where a RoI is pooled from: its level, or -1 where it has none, or is of no image of the
  * batch. `level` is null for one map. */
 template <typename T, typename Box>
 __device__ inline int level_of(const Levels<T>& levels, const Box* roi, const int64_t* level,
                                int64_t k) {
   const int64_t index = level == nullptr ? 0 : level[k];
   if (index < 0 || index >= levels.count) return -1;
-  // Reading another picture's memory is worse than zeros; false for NaN too.
+  // Reading another image's memory is worse than zeros; false for NaN too.
   if (!(roi[0] >= Box(0) && roi[0] < static_cast<Box>(levels.maps[index].sizes[0]))) return -1;
   return static_cast<int>(index);
 }
@@ -138,7 +138,7 @@ __global__ void scatter_kernel(Levels<A> levels, const A* rois, const int64_t* l
   });
 }
 
-/** One level's gradients without atomics: a thread owns one channel of one row of one picture, and
+/** One level's gradients without atomics: a thread owns one channel of one row of one image, and
  *  adds the boxes in their order, so that the sums are the same every time. */
 template <typename A>
 __global__ void gather_kernel(Levels<A> levels, int index, const A* rois, const int64_t* level,

@@ -1,11 +1,11 @@
 // Leaves while a job runs: by process.exit, or by an exception nobody catches.
 const { readFileSync } = require('node:fs');
 
-const [cellroute, picture, how] = process.argv.slice(2);
+const [cellroute, image, how] = process.argv.slice(2);
 const { RoutedEnsemble } = require(cellroute);
 
 RoutedEnsemble.load().then((ensemble) => {
-  ensemble.segment(readFileSync(picture)).catch(() => {});
+  ensemble.segment(readFileSync(image)).catch(() => {});
   setTimeout(() => {
     if (how === 'exit') process.exit(7);
     throw new Error('nobody catches this');

@@ -12,12 +12,12 @@ async function loader() {
   const [width, height] = [900, 700];
   const data = Uint8Array.from({ length: width * height }, (_, i) => (i * 2654435761) >>> 24);
   const cells = Array.from({ length: 40 }, (_, i) => [i * 11, 9, 13, 20, width * height - i * 11 - 42]);
-  const picture = (id) => ({
+  const image = (id) => ({
     id: `p${id}`,
     image: { data, width, height, channels: 1 },
     masks: Masks.fromCounts(cells, { width, height }),
   });
-  const dataset = await datasetFrom(Array.from({ length: 6 }, (_, i) => picture(i)));
+  const dataset = await datasetFrom(Array.from({ length: 6 }, (_, i) => image(i)));
   return new SegmentLoader(dataset, {
     batchSize: 2,
     shuffle: true,

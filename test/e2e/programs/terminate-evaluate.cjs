@@ -6,7 +6,7 @@ const { evaluate, Masks } = require(cellroute);
 
 const size = { width: 8, height: 8 };
 const masks = Masks.fromKaggle(['1 3', '20 4'], size);
-const pictures = Array.from({ length: 50 }, (_, i) => ({
+const images = Array.from({ length: 50 }, (_, i) => ({
   id: `${i}`,
   truth: masks,
   predicted: masks,
@@ -24,7 +24,7 @@ function terminateAfter(delay) {
 async function main() {
   const statuses = [];
   for (const delay of [0, 20, 100]) statuses.push(await terminateAfter(delay));
-  const [{ aji }] = await Promise.all([evaluate(pictures), terminateAfter(10)]);
+  const [{ aji }] = await Promise.all([evaluate(images), terminateAfter(10)]);
   console.log(JSON.stringify({ statuses, aji }));
 }
 
@@ -35,6 +35,6 @@ if (isMainThread) {
   });
 } else {
   // Minutes of work, were it not cancelled.
-  evaluate(pictures, { bootstrap: { samples: 1_000_000 } });
+  evaluate(images, { bootstrap: { samples: 1_000_000 } });
   parentPort.postMessage('working');
 }

@@ -3,14 +3,14 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Worker } = require('node:worker_threads');
 
-const [cellroute, picture] = process.argv.slice(2);
+const [cellroute, image] = process.argv.slice(2);
 const { RoutedEnsemble } = require(cellroute);
 
 /** Ends a worker some time after it said that it works. */
 function terminateAfter(delay) {
   return new Promise((done, failed) => {
     const worker = new Worker(join(__dirname, 'worker.cjs'), {
-      workerData: { cellroute, picture, forever: true },
+      workerData: { cellroute, image, forever: true },
     });
     worker.on('error', failed);
     worker.once('message', () => setTimeout(() => worker.terminate().then(done, failed), delay));
@@ -22,10 +22,10 @@ async function main() {
   // Alone, so that the owner thread ends with the worker's environment too.
   for (const delay of [0, 20, 100]) statuses.push(await terminateAfter(delay));
   const ensemble = await RoutedEnsemble.load();
-  const pending = ensemble.segment(readFileSync(picture));
+  const pending = ensemble.segment(readFileSync(image));
   statuses.push(...(await Promise.all([terminateAfter(10), terminateAfter(60)])));
   const { cells } = await pending;
-  const again = await ensemble.segment(readFileSync(picture));
+  const again = await ensemble.segment(readFileSync(image));
   console.log(JSON.stringify({ statuses, same: cells.length === again.cells.length, cells: cells.length }));
   await ensemble.dispose();
 }

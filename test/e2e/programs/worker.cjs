@@ -1,11 +1,11 @@
-// Segments one picture in this worker, again and again if told so, and tells how many cells it found.
+// Segments one image in this worker, again and again if told so, and tells how many cells it found.
 const { readFileSync } = require('node:fs');
 const { parentPort, workerData } = require('node:worker_threads');
 const { RoutedEnsemble } = require(workerData.cellroute);
 
 async function main() {
   const ensemble = await RoutedEnsemble.load();
-  const bytes = readFileSync(workerData.picture);
+  const bytes = readFileSync(workerData.image);
   do {
     parentPort.postMessage({ state: 'working' });
     const { cells } = await ensemble.segment(bytes);

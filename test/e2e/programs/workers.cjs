@@ -3,12 +3,12 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Worker } = require('node:worker_threads');
 
-const [cellroute, picture] = process.argv.slice(2);
+const [cellroute, image] = process.argv.slice(2);
 const { RoutedEnsemble } = require(cellroute);
 
 function work() {
   return new Promise((done, failed) => {
-    const worker = new Worker(join(__dirname, 'worker.cjs'), { workerData: { cellroute, picture } });
+    const worker = new Worker(join(__dirname, 'worker.cjs'), { workerData: { cellroute, image } });
     worker.on('message', (message) => {
       if (message.state === 'done') done(message.cells);
       if (message.state === 'failed') failed(new Error(message.message));
@@ -19,7 +19,7 @@ function work() {
 
 async function main() {
   const ensemble = await RoutedEnsemble.load();
-  const own = ensemble.segment(readFileSync(picture)).then(({ cells }) => cells.length);
+  const own = ensemble.segment(readFileSync(image)).then(({ cells }) => cells.length);
   const counts = await Promise.all([own, work(), work(), work()]);
   await ensemble.dispose();
   console.log(JSON.stringify(counts));

@@ -3,7 +3,7 @@
     python test/golden/make/all.py --out DIR --data DATA --weights GOLDEN --seed N
     python test/golden/make/all.py --check GOLDEN --data DATA
 
-A folder has the form of test/golden with sizes, parameters and pictures drawn by the seed. DATA holds nuclei/ and
+A folder has the form of test/golden with sizes, parameters and images drawn by the seed. DATA holds nuclei/ and
 sartorius/ (images, labels, tables); GOLDEN holds nuclei_small.pth, the trained weights. `--check` answers the stored
 inputs again and prints how far each stored answer is. fastai_export.py, which needs fastai, is run by itself.
 """
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--perturb", action="store_true", help="change the small network's weights, anchors and mean")
     parser.add_argument("--only", nargs="+", choices=[module.__name__ for module in MODULES])
-    parser.add_argument("--pictures", nargs="+", default=[], help="use these, relative to DATA, instead of drawn ones")
+    parser.add_argument("--images", nargs="+", default=[], help="use these, relative to DATA, instead of drawn ones")
     options = parser.parse_args()
     if (options.out is None) == (options.check is None):
         parser.error("one of --out and --check is needed")
@@ -60,7 +60,7 @@ def main() -> None:
     for module in modules:
         # Each subject has its own stream, so that making one alone gives what making all gives.
         stream = zlib.crc32(module.__name__.encode())
-        job = common.Job(options.out, options.data, np.random.default_rng([options.seed, stream]), options.pictures)
+        job = common.Job(options.out, options.data, np.random.default_rng([options.seed, stream]), options.images)
         torch.manual_seed(options.seed)
         print(module.__name__, flush=True)
         if module is nuclei:

@@ -85,7 +85,7 @@ def answers(tensors: Tensors, cases: list[dict]) -> tuple[Tensors, list[list[dic
         network.train()
         weights = torch.tensor(case["classWeights"]) if case["classWeights"] else None
         optimizer = optimizers.optimizer_of(case, list(network.parameters()))
-        inputs = torch.stack([common.normalise(picture) for picture in tensors["pictures"].float() / 255])
+        inputs = torch.stack([common.normalise(image) for image in tensors["pictures"].float() / 255])
         steps.append([])
         for step in range(STEPS):
             group = optimizer.param_groups[0]
@@ -126,7 +126,7 @@ def make(job: common.Job) -> None:
     common.write_tensors(
         job.out / FILE,
         {**tensors, **ends},
-        about="each case's network before and after its steps on all pictures (divided by 255, ImageNet's mean and std), "
+        about="each case's network before and after its steps on all images (divided by 255, ImageNet's mean and std), "
         "with torch.manual_seed before each step; losses and gradient norms are in `steps`",
         cases=cases,
         steps=steps,

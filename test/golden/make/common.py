@@ -1,4 +1,4 @@
-"""What every golden shares: how files are written, how pictures are read, how answers are compared."""
+"""What every golden shares: how files are written, how images are read, how answers are compared."""
 
 import json
 import math
@@ -19,21 +19,21 @@ IMAGENET_STD = [0.229, 0.224, 0.225]
 
 @dataclass
 class Job:
-    """Where a module writes, where pictures are, and its source of chance."""
+    """Where a module writes, where images are, and its source of chance."""
 
     out: Path
     data: Path
     rng: np.random.Generator
-    pictures: list[str] = field(default_factory=list)
-    """Pictures to use instead of drawn ones, relative to `data`."""
+    images: list[str] = field(default_factory=list)
+    """Images to use instead of drawn ones, relative to `data`."""
 
     def tensor(self, *shape: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
         return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
 
     def draw(self, folder: str, count: int) -> list[str]:
-        """`count` different pictures of `folder`, relative to `data`; the given ones where there are any."""
-        if self.pictures:
-            return self.pictures[:count]
+        """`count` different images of `folder`, relative to `data`; the given ones where there are any."""
+        if self.images:
+            return self.images[:count]
         names = sorted(path.name for path in (self.data / folder).glob("*.png"))
         return [f"{folder}/{name}" for name in self.rng.choice(names, count, replace=False)]
 

@@ -68,7 +68,7 @@ def make(job: common.Job) -> None:
         target=TARGET,
         steps=STEPS,
         sample=SAMPLE,
-        about="formula weights; RGB/255, ImageNet mean/std, every pixel; logits of the picture and of zeros; "
+        about="formula weights; RGB/255, ImageNet mean/std, every pixel; logits of the image and of zeros; "
         "samples are [::sample, ::sample]; sums of grad_cam and integrated_gradients",
     )
 

@@ -2,12 +2,12 @@
 
     python test/golden/make/fastai_export.py check   --export GOLDEN/fastai_resnet18.pkl --data DATA
     python test/golden/make/fastai_export.py inputs  --export GOLDEN/fastai_resnet18.pkl --data DATA \
-        --out test/golden/fastai_inputs.safetensors --pictures A.png B.png
+        --out test/golden/fastai_inputs.safetensors --images A.png B.png
     python test/golden/make/fastai_export.py export  --out DIR/fastai_resnet34.pkl --data DATA --arch resnet34 \
         --method squish --size 160
 
 `export` trains for a moment on nuclei/ and t98g/ and writes NAME.pkl (cloudpickle, protocol 2: fastai's default),
-NAME_protocol4.pkl and NAME.json (answers on validation pictures). An export holds functions of this file by value,
+NAME_protocol4.pkl and NAME.json (answers on validation images). An export holds functions of this file by value,
 and `check` and `inputs` execute what they load: give them only files you made.
 """
 
@@ -53,7 +53,7 @@ def label_of(path: Path, prefix: str) -> str:
 
 
 def read_rows(data: Path) -> list[tuple[Path, str, str]]:
-    """(picture, class, split) of every picture of the three modalities."""
+    """(image, class, split) of every image of the three modalities."""
     rows = []
     for folder in ("nuclei", "t98g"):
         with open(data / folder / "index.csv", newline="") as file:
@@ -94,9 +94,9 @@ def trained_learner(data: Path, arch: str, method: str, size: int, epochs: int, 
 
 
 @torch.no_grad()
-def answer(learner: Learner, picture: Path) -> dict[str, torch.Tensor]:
+def answer(learner: Learner, image: Path) -> dict[str, torch.Tensor]:
     """The network's input as validation makes it (no augmentation), its logits and its probabilities."""
-    loader = learner.dls.test_dl([picture], num_workers=0)
+    loader = learner.dls.test_dl([image], num_workers=0)
     (batch,) = loader.one_batch()
     logits = learner.model.eval()(batch)
     x, logits = (torch.Tensor(value.as_subclass(torch.Tensor)) for value in (batch, logits))
@@ -152,7 +152,7 @@ def export(options: argparse.Namespace) -> None:
 
 def inputs(options: argparse.Namespace) -> None:
     learner = load_learner(options.export)
-    found = [answer(learner, options.data / name) for name in options.pictures]
+    found = [answer(learner, options.data / name) for name in options.images]
     common.write_tensors(
         options.out,
         {
@@ -161,10 +161,10 @@ def inputs(options: argparse.Namespace) -> None:
             "probabilities": torch.stack([one["probabilities"] for one in found]),
         },
         about="input = N x 3 x H x W as the network gets it (after_item and after_batch, no augmentation) of each "
-        "picture; logits and probabilities are the export's for that input",
+        "image; logits and probabilities are the export's for that input",
         export=options.export.name,
         vocab=list(learner.dls.vocab),
-        pictures=options.pictures,
+        pictures=options.images,
     )
 
 
@@ -194,7 +194,7 @@ def main() -> None:
         for name in needs:
             sub.add_argument(f"--{name}", type=Path, required=True)
         if command is inputs:
-            sub.add_argument("--pictures", nargs="+", required=True)
+            sub.add_argument("--images", nargs="+", required=True)
         if command is export:
             sub.add_argument("--arch", default="resnet34", choices=["resnet18", "resnet34", "resnet50"])
             sub.add_argument("--method", default="squish", choices=["crop", "squish", "pad"])

@@ -1,4 +1,4 @@
-"""Writes the small pictures under test/golden/images and values.json, what Pillow and tifffile read from them.
+"""Writes the small images under test/golden/images and values.json, what Pillow and tifffile read from them.
 
     pip install pillow tifffile imagecodecs numpy
     python test/golden/make/images.py
@@ -56,13 +56,13 @@ def note(name, array, tolerance=0, page=None):
 
 
 def note_pillow(name, tolerance=0):
-    picture = Image.open(FOLDER / name)
-    grey = picture.mode in ("1", "L", "LA")
-    note(name, picture.convert("L" if grey else "RGB"), tolerance)
+    image = Image.open(FOLDER / name)
+    grey = image.mode in ("1", "L", "LA")
+    note(name, image.convert("L" if grey else "RGB"), tolerance)
 
 
-def pillow(name, picture, tolerance=0, **options):
-    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(FOLDER / name, **options)
+def pillow(name, image, tolerance=0, **options):
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(FOLDER / name, **options)
     note_pillow(name, tolerance)
 
 

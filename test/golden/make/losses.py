@@ -16,7 +16,7 @@ FOLDER = "sartorius/train"
 NORMS = {"norm_frozen_result": FrozenBatchNorm2d, "norm_batch_result": nn.BatchNorm2d}
 
 
-def losses_of(pictures: list[torch.Tensor], targets: list[dict], norm: type[nn.Module], config: dict) -> dict:
+def losses_of(images: list[torch.Tensor], targets: list[dict], norm: type[nn.Module], config: dict) -> dict:
     model = networks.mask_rcnn_resnet50(
         norm,
         min_size=config["min_size"],
@@ -24,7 +24,7 @@ def losses_of(pictures: list[torch.Tensor], targets: list[dict], norm: type[nn.M
         rpn_post_nms_top_n_train=config["rpn_post_nms_top_n"],
         **networks.EVERY_CANDIDATE,
     )
-    losses = formula.fill(model).train()(pictures, targets)
+    losses = formula.fill(model).train()(images, targets)
     sum(losses.values()).backward()
     return {
         "losses": {name: loss.item() for name, loss in losses.items()},
@@ -34,8 +34,8 @@ def losses_of(pictures: list[torch.Tensor], targets: list[dict], norm: type[nn.M
 
 def read(data: Path, config: dict) -> tuple[list[torch.Tensor], list[dict]]:
     rows = config["rows_used_per_image"]
-    pictures = [common.read_rgb(data / name) for name in config["images"]]
-    return pictures, [masks.target(masks.of_picture(data, name)[:rows]) for name in config["images"]]
+    images = [common.read_rgb(data / name) for name in config["images"]]
+    return images, [masks.target(masks.of_image(data, name)[:rows]) for name in config["images"]]
 
 
 def make(job: common.Job) -> None:
@@ -51,18 +51,18 @@ def make(job: common.Job) -> None:
         "norm_frozen": "FrozenBatchNorm2d, eps 1e-5, as the seed trains",
         "norm_batch": "BatchNorm2d in training mode",
     }
-    pictures, targets = read(job.data, config)
-    results = {name: losses_of(pictures, targets, norm, config) for name, norm in NORMS.items()}
+    images, targets = read(job.data, config)
+    results = {name: losses_of(images, targets, norm, config) for name, norm in NORMS.items()}
     common.write_json(job.out / "maskrcnn_r50_losses.json", {**config, **results})
 
 
 def check(golden: Path, data: Path) -> list[common.Difference]:
     stored = json.loads((golden / "maskrcnn_r50_losses.json").read_text())
-    pictures, targets = read(data, stored)
+    images, targets = read(data, stored)
     differences = []
     for name, norm in NORMS.items():
         difference = common.Difference(f"maskrcnn_r50_losses.json {name}")
-        answer = losses_of(pictures, targets, norm, stored)
+        answer = losses_of(images, targets, norm, stored)
         for kind in ("losses", "grad_norms"):
             difference.equal(f"{kind}, names", sorted(answer[kind]), sorted(stored[name][kind]))
             worst = max(answer[kind], key=lambda key: abs(answer[kind][key] / (stored[name][kind][key] or 1) - 1))

@@ -1,4 +1,4 @@
-"""Truth as masks: from Sartorius annotations and from label pictures; run-length forms by pycocotools."""
+"""Truth as masks: from Sartorius annotations and from label images; run-length forms by pycocotools."""
 
 import csv
 from pathlib import Path
@@ -35,13 +35,13 @@ def from_kaggle(annotation: str, height: int, width: int) -> np.ndarray:
 
 
 def of_labels(path: Path) -> np.ndarray:
-    """N x H x W in {0, 1}: the cells of a label picture in the order of their numbers."""
+    """N x H x W in {0, 1}: the cells of a label image in the order of their numbers."""
     labels = np.array(Image.open(path))
     return np.stack([labels == cell for cell in np.unique(labels) if cell != 0]).astype(np.uint8)
 
 
-def of_picture(data: Path, name: str) -> np.ndarray:
-    """N x H x W: the truth of a picture, in the order of its label numbers or of its rows in train.csv."""
+def of_image(data: Path, name: str) -> np.ndarray:
+    """N x H x W: the truth of an image, in the order of its label numbers or of its rows in train.csv."""
     path = Path(name)
     if path.parts[0] != "sartorius":
         return of_labels(data / path.parts[0] / "labels" / path.name)

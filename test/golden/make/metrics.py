@@ -150,7 +150,7 @@ def make(job: common.Job) -> None:
     detections: list[dict] = []
     for image_id, row in enumerate(chosen, start=1):
         name = f"nuclei/images/{row['id']}.png"
-        cells = masks.of_picture(job.data, name)
+        cells = masks.of_image(job.data, name)
         truth["images"].append(
             {"id": image_id, "height": cells.shape[1], "width": cells.shape[2], "file_name": name}
         )
@@ -167,7 +167,7 @@ def make(job: common.Job) -> None:
                     "bbox": coco_mask.toBbox(encoded).tolist(),
                 }
             )
-        # The last picture has truth and no answer; the first has more than 100 answers, so that the limit is felt.
+        # The last image has truth and no answer; the first has more than 100 answers, so that the limit is felt.
         copies = 0 if image_id == len(chosen) else 3 if image_id == 1 else 2
         detections += drawn_detections(job, image_id, cells, copies)
     for i, detection in enumerate(detections, start=1):
@@ -193,6 +193,6 @@ def check(golden: Path, data: Path) -> list[common.Difference]:
     answer = kaggle_scores(stored["coco_truth"], stored["coco_detections"])
     for ours, theirs in zip(answer["images"], stored["kaggle"]["images"]):
         for key in ("predictions", "truths", "precision_at_iou"):
-            difference.equal(f"picture {theirs['image_id']} {key}", ours[key], theirs[key])
+            difference.equal(f"image {theirs['image_id']} {key}", ours[key], theirs[key])
     difference.numbers("score", answer["score"], stored["kaggle"]["score"], 1e-12)
     return [difference]

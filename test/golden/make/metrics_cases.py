@@ -1,4 +1,4 @@
-"""What metrics.py's pictures do not have: several classes, crowds, equal scores, empty pictures, cells of every size,
+"""What metrics.py's images do not have: several classes, crowds, equal scores, empty images, cells of every size,
 boxes that are not the masks'. COCOeval's twelve numbers for them, over all classes and for each."""
 
 import contextlib
@@ -99,7 +99,7 @@ def make(job: common.Job) -> None:
     for image in rng.permutation(np.arange(1, count + 1) * 3).tolist():
         height, width = int(rng.integers(60, 260)), int(rng.integers(60, 260))
         truth["images"].append({"id": image, "height": height, "width": width, "file_name": f"{image}.png"})
-        # The first two pictures in their order by id have no truth, and of them one has answers.
+        # The first two images in their order by id have no truth, and of them one has answers.
         cells = 0 if image <= 6 else int(rng.integers(3, 22))
         largest = float(rng.choice([8, 20, 70]))
         for _ in range(cells):

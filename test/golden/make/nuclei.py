@@ -28,10 +28,10 @@ def read_min_max(path: Path) -> torch.Tensor:
 
 
 def with_resize(model: MaskRCNN, resize: str) -> MaskRCNN:
-    """Sets how the network resizes pictures.
+    """Sets how the network resizes images.
 
     - "off": not at all, in training and evaluation.
-    - "none": torchvision's `_skip_resize`, which it obeys in training only. In evaluation such a picture is resized as
+    - "none": torchvision's `_skip_resize`, which it obeys in training only. In evaluation such an image is resized as
       the network's `min_size` and `max_size` say; nuclei_small_detections.json has entries made that way.
     - "min_size N": to a short side of N, or as much as `max_size` allows.
     """
@@ -46,18 +46,18 @@ def with_resize(model: MaskRCNN, resize: str) -> MaskRCNN:
 
 
 @torch.no_grad()
-def detect(model: MaskRCNN, picture: torch.Tensor, resize: str) -> Detections:
-    return with_resize(model, resize)([picture])[0]
+def detect(model: MaskRCNN, image: torch.Tensor, resize: str) -> Detections:
+    return with_resize(model, resize)([image])[0]
 
 
-def entry_of(name: str, resize: str, picture: torch.Tensor, found: Detections) -> dict:
+def entry_of(name: str, resize: str, image: torch.Tensor, found: Detections) -> dict:
     def at(threshold: float) -> list[str]:
         return [masks.encode((mask > threshold).numpy())["counts"] for mask in found["masks"][:, 0]]
 
     return {
         "image": name,
         "resize": resize,
-        "size": list(picture.shape[1:]),
+        "size": list(image.shape[1:]),
         "boxes": found["boxes"].tolist(),
         "scores": found["scores"].tolist(),
         "labels": found["labels"].tolist(),
@@ -81,19 +81,19 @@ def double(model: MaskRCNN) -> MaskRCNN:
     return copy.deepcopy(model).double()
 
 
-def detect_exactly(model: MaskRCNN, picture: torch.Tensor, resize: str) -> Detections:
+def detect_exactly(model: MaskRCNN, image: torch.Tensor, resize: str) -> Detections:
     previous = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # torchvision makes some of its constants in the default type
     try:
-        return detect(model, picture.double(), resize)
+        return detect(model, image.double(), resize)
     finally:
         torch.set_default_dtype(previous)
 
 
 def candidates(job: common.Job, count: int) -> list[str]:
-    """At least `count` pictures in a drawn order. Some are histology and phase contrast, strange to the network."""
-    if job.pictures:
-        return job.pictures
+    """At least `count` images in a drawn order. Some are histology and phase contrast, strange to the network."""
+    if job.images:
+        return job.images
     with open(job.data / "nuclei" / "index.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if int(row["width"]) <= 700]
     names = {
@@ -111,7 +111,7 @@ def candidates(job: common.Job, count: int) -> list[str]:
 def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8) -> None:
     config = copy.deepcopy(networks.SMALL_CONFIG)
     config["min_size"] = int(job.rng.choice([192, 224, 288, 320]))
-    # Small enough that the long side of a wide picture decides.
+    # Small enough that the long side of a wide image decides.
     config["max_size"] = int(config["min_size"] * 1.25)
     config["box_detections_per_img"] = int(job.rng.choice([25, 40, 100]))
     state = torch.load(source / WEIGHTS, weights_only=True)
@@ -128,7 +128,7 @@ def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8
     model = networks.load_small(job.out / WEIGHTS, config)
     names = candidates(job, 3 * count)
     write_detections(job, "nuclei_small_detections.json", model, config, names, count, ["none", f"min_size {config['min_size']}"])
-    # Full size takes long in float64: small pictures only.
+    # Full size takes long in float64: small images only.
     small = [name for name in names if name.startswith("nuclei/")]
     write_detections(job, "nuclei_small_unresized.json", model, config, small, 3, ["off"])
 
@@ -136,26 +136,26 @@ def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8
 def write_detections(
     job: common.Job, file: str, model: MaskRCNN, config: dict, names: list[str], count: int, resizes: list[str]
 ) -> None:
-    """Writes detections on the first `count` stable pictures of `names`, taking turns with `resizes`."""
+    """Writes detections on the first `count` stable images of `names`, taking turns with `resizes`."""
     exact = double(model)
     entries: list[dict] = []
     for name in names:
         resize = resizes[len(entries) % len(resizes)]
-        picture = read_min_max(job.data / name)
-        found = detect(model, picture, resize)
-        if is_stable(found, detect_exactly(exact, picture, resize)):
-            entries.append(entry_of(name, resize, picture, found))
+        image = read_min_max(job.data / name)
+        found = detect(model, image, resize)
+        if is_stable(found, detect_exactly(exact, image, resize)):
+            entries.append(entry_of(name, resize, image, found))
         if len(entries) == count:
             break
     if len(entries) < count:
-        raise RuntimeError(f"only {len(entries)} pictures on which float32 and float64 agree")
+        raise RuntimeError(f"only {len(entries)} images on which float32 and float64 agree")
     common.write_json(
         job.out / file,
         {
             "config": config,
             "checkpoint": f"{WEIGHTS} (float16; computed in float32)",
             "preprocessing": "PIL RGB (alpha dropped) / 255 = x, then (x - min) / (max - min + 1e-6) over the whole "
-            "picture, all channels together; then the config mean/std",
+            "image, all channels together; then the config mean/std",
             "masks": "COCO compressed RLE of probability > threshold",
             "detections": entries,
         },
@@ -165,7 +165,7 @@ def write_detections(
 # training
 
 
-def train(weights: Path, config: dict, pictures: list[torch.Tensor], targets: list[dict]) -> list[dict]:
+def train(weights: Path, config: dict, images: list[torch.Tensor], targets: list[dict]) -> list[dict]:
     model = networks.load_small(
         weights,
         networks.SMALL_CONFIG,
@@ -181,7 +181,7 @@ def train(weights: Path, config: dict, pictures: list[torch.Tensor], targets: li
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, steps_per_epoch=5, epochs=10)
     steps = []
     for _ in range(STEPS):
-        losses = model(pictures, targets)
+        losses = model(images, targets)
         total = sum(losses.values())
         group = optimizer.param_groups[0]
         steps.append(
@@ -201,8 +201,8 @@ def train(weights: Path, config: dict, pictures: list[torch.Tensor], targets: li
 
 def read_training(data: Path, config: dict) -> tuple[list[torch.Tensor], list[dict]]:
     count = config["instances_used_per_image"]
-    pictures = [read_min_max(data / name) for name in config["images"]]
-    return pictures, [masks.target(masks.of_picture(data, name)[:count]) for name in config["images"]]
+    images = [read_min_max(data / name) for name in config["images"]]
+    return images, [masks.target(masks.of_image(data, name)[:count]) for name in config["images"]]
 
 
 def make_training(job: common.Job) -> None:
@@ -218,8 +218,8 @@ def make_training(job: common.Job) -> None:
         "rpn_post_nms_top_n": int(job.rng.integers(60, 120)),
         "sampling": "every candidate",
     }
-    pictures, targets = read_training(job.data, config)
-    steps = train(job.out / WEIGHTS, config, pictures, targets)
+    images, targets = read_training(job.data, config)
+    steps = train(job.out / WEIGHTS, config, images, targets)
     common.write_json(job.out / "nuclei_small_training.json", {**config, "steps": steps})
 
 
@@ -263,8 +263,8 @@ def check_detections(golden: Path, data: Path, file: str) -> common.Difference:
     model = networks.load_small(golden / WEIGHTS, stored["config"])
     difference = common.Difference(file)
     for entry in stored["detections"]:
-        picture = read_min_max(data / entry["image"])
-        answer = entry_of(entry["image"], entry["resize"], picture, detect(model, picture, entry["resize"]))
+        image = read_min_max(data / entry["image"])
+        answer = entry_of(entry["image"], entry["resize"], image, detect(model, image, entry["resize"]))
         short = f"{entry['image'][-12:]} {entry['resize']}"
         difference.equal(f"{short} size", answer["size"], entry["size"])
         difference.tensors(f"{short} boxes", torch.tensor(answer["boxes"]), torch.tensor(entry["boxes"]), 1e-5)

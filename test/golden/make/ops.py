@@ -125,7 +125,7 @@ def make_paste_masks(job: common.Job) -> None:
     w, h = float(width), float(height)
     edges = torch.tensor(
         [
-            [0, 0, w, h],  # the whole picture
+            [0, 0, w, h],  # the whole image
             [0, 0, 4, 4],
             [-7.5, -4.25, 18, 26],  # over the upper left edge
             [w - 20, h - 15, w + 30, h + 30],  # over the lower right edge

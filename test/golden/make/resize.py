@@ -1,4 +1,4 @@
-"""Pillow's bilinear resize, and fastai's crop before it: 8-bit pictures and one of floats."""
+"""Pillow's bilinear resize, and fastai's crop before it: 8-bit images and one of floats."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ import common
 
 def resized(pixels: torch.Tensor, height: int, width: int, crop: bool) -> torch.Tensor:
     """H x W, or H x W x 3; floats without channels only."""
-    picture = Image.fromarray(pixels.numpy())
+    image = Image.fromarray(pixels.numpy())
     if crop:
         # The largest part of the target's shape, in the middle: as fastai's Resize in validation.
-        ratio = min(picture.width / width, picture.height / height)
+        ratio = min(image.width / width, image.height / height)
         part = (max(int(ratio * width), 1), max(int(ratio * height), 1))
-        left, top = (picture.width - part[0]) // 2, (picture.height - part[1]) // 2
-        picture = picture.crop((left, top, left + part[0], top + part[1]))
-    return torch.from_numpy(np.array(picture.resize((width, height), Image.Resampling.BILINEAR)))
+        left, top = (image.width - part[0]) // 2, (image.height - part[1]) // 2
+        image = image.crop((left, top, left + part[0], top + part[1]))
+    return torch.from_numpy(np.array(image.resize((width, height), Image.Resampling.BILINEAR)))
 
 
 def answers(tensors: dict[str, torch.Tensor], cases: list[dict]) -> dict[str, torch.Tensor]:
@@ -33,14 +33,14 @@ def make(job: common.Job) -> None:
     def side(low: int, high: int) -> int:
         return int(job.rng.integers(low, high))
 
-    pictures = {
+    images = {
         "rgb": torch.from_numpy(job.rng.integers(0, 256, (side(30, 60), side(40, 80), 3), dtype=np.uint8)),
         "grey": torch.from_numpy(job.rng.integers(0, 256, (side(30, 90), side(20, 60)), dtype=np.uint8)),
         "float": job.tensor(side(20, 60), side(20, 60), low=-3, high=3),
     }
     cases = []
-    for name, picture in pictures.items():
-        height, width = picture.shape[:2]
+    for name, image in images.items():
+        height, width = image.shape[:2]
         sizes = [
             (side(5, 30), side(5, 30)),  # smaller
             (side(90, 120), side(90, 120)),  # larger
@@ -54,9 +54,9 @@ def make(job: common.Job) -> None:
         ]
     common.write_tensors(
         job.out / "resize.safetensors",
-        {**pictures, **answers(pictures, cases)},
+        {**images, **answers(images, cases)},
         cases=cases,
-        about="out_i = the case's picture, cropped to the middle or not, resized bilinearly by Pillow",
+        about="out_i = the case's image, cropped to the middle or not, resized bilinearly by Pillow",
         pillow=PIL.__version__,
     )
 

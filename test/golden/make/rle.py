@@ -37,7 +37,7 @@ def iou_of(size: list[int], a: list[str], b: list[str]) -> dict[str, list[list[f
 
 
 def blob(job: common.Job, height: int, width: int) -> np.ndarray:
-    """An ellipse that may leave the picture."""
+    """An ellipse that may leave the image."""
     y, x = np.ogrid[:height, :width]
     cy, cx = job.rng.uniform(0, height), job.rng.uniform(0, width)
     ry, rx = job.rng.uniform(2, height / 3), job.rng.uniform(2, width / 3)

@@ -1,4 +1,4 @@
-"""Every stage of the seed's network with formula weights on one picture, and ResNet18's logits."""
+"""Every stage of the seed's network with formula weights on one image, and ResNet18's logits."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ NUM_CLASSES = 3
 
 
 @torch.no_grad()
-def stages_of(picture: torch.Tensor, proposals: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:
-    """`proposals` are N x 4 in pixels of the resized picture."""
+def stages_of(image: torch.Tensor, proposals: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, list[int]]]:
+    """`proposals` are N x 4 in pixels of the resized image."""
     model = formula.fill(networks.mask_rcnn_resnet50()).eval()
-    images, _ = model.transform([picture])
+    images, _ = model.transform([image])
     levels = model.backbone(images.tensors)
     objectness, deltas = model.rpn.head(list(levels.values()))
     heads = model.roi_heads
@@ -45,16 +45,16 @@ def stages_of(picture: torch.Tensor, proposals: torch.Tensor) -> tuple[dict[str,
 
 def make_stages(job: common.Job) -> None:
     name = job.draw(FOLDER, 1)[0]
-    picture = common.read_rgb(job.data / name)
-    # The proposals are drawn for the picture as it will be resized: 800 on the short side, at most 1333 on the long.
-    height, width = picture.shape[1:]
+    image = common.read_rgb(job.data / name)
+    # The proposals are drawn for the image as it will be resized: 800 on the short side, at most 1333 on the long.
+    height, width = image.shape[1:]
     scale = min(800 / min(height, width), 1333 / max(height, width))
     count = int(job.rng.integers(4, 8))
     corner = job.tensor(count, 2) * torch.tensor([width, height]) * scale * 0.7
     size = job.tensor(count, 2, low=10, high=250)
     proposals = torch.cat([corner, corner + size], 1)
     proposals[0] = torch.tensor([0.0, 0.0, width * scale, height * scale])
-    answers, sizes = stages_of(picture, proposals)
+    answers, sizes = stages_of(image, proposals)
     common.write_tensors(
         job.out / "maskrcnn_r50_stages.safetensors",
         {"proposals": proposals, **answers},
@@ -66,9 +66,9 @@ def make_stages(job: common.Job) -> None:
 
 
 @torch.no_grad()
-def logits_of(pictures: list[Path], num_classes: int) -> list[list[float]]:
+def logits_of(images: list[Path], num_classes: int) -> list[list[float]]:
     model = formula.fill(resnet18(weights=None, num_classes=num_classes)).eval()
-    return [model(common.normalise(common.read_rgb(path))[None])[0].tolist() for path in pictures]
+    return [model(common.normalise(common.read_rgb(path))[None])[0].tolist() for path in images]
 
 
 def make_logits(job: common.Job) -> None:

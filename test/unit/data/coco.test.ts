@@ -7,7 +7,7 @@ import { resultOf } from '../../support/result.js';
 const folder = workFolder();
 
 beforeAll(async () => {
-  for (const name of ['a', 'b', 'c']) await folder.picture(`coco/images/${name}.png`, 5, 4);
+  for (const name of ['a', 'b', 'c']) await folder.image(`coco/images/${name}.png`, 5, 4);
 });
 
 type Json = Record<string, unknown>;
@@ -92,13 +92,13 @@ test('classNames choose among the categories and order them', async () => {
 });
 
 test('entries that cannot be used are named, and the others stay', async () => {
-  await folder.picture('outside.png', 5, 4);
+  await folder.image('outside.png', 5, 4);
   const wrong: [Json, string, string][] = [
     [{ segmentation: [] }, 'segmentation', 'it has no polygons'],
     [{ segmentation: [[1, 1, 3, 3]] }, 'segmentation', 'x and y of three corners or more, not 4 values'],
     [{ segmentation: [[1, 1, 3, 3, 2, 'x']] }, 'segmentation', 'polygon [0][5]'],
     [{ segmentation: [[1, 1, 3, 3, 2, null]] }, 'segmentation', 'polygon [0][5]'],
-    [{ segmentation: [[1, 1, 1e300, 3, 2, 2]] }, 'segmentation', 'no place in a picture'],
+    [{ segmentation: [[1, 1, 1e300, 3, 2, 2]] }, 'segmentation', 'no place in an image'],
     [{ segmentation: [[-9, -9, -5, -9, -5, -5]] }, 'segmentation', 'it covers no pixel'],
     [{ segmentation: { size: [5, 4], counts: [20] } }, 'segmentation', 'its size is not [4, 5]'],
     [{ segmentation: { size: [4, 5], counts: [20] } }, 'segmentation', 'it covers no pixel'],
@@ -141,7 +141,7 @@ test('entries that cannot be used are named, and the others stay', async () => {
   expect(dataset.problems).toHaveLength(wrong.length + images.length + 1);
 });
 
-test('a picture whose annotations are all wrong does not pass for one without cells', async () => {
+test('an image whose annotations are all wrong does not pass for one without cells', async () => {
   const json = { images: [image(1, 'a')], categories, annotations: [annotation(1, 1, { segmentation: 1 })] };
   await expect(open(json)).rejects.toMatchObject({
     code: 'DATA_INVALID',

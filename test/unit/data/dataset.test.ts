@@ -81,7 +81,7 @@ describe('a split', () => {
   ]);
   const how = { fraction: 0.2, seed: 5 };
 
-  test('by fraction takes it of each type, and one picture at least', () => {
+  test('by fraction takes it of each type, and one image at least', () => {
     const { train, validation } = dataset.split(how);
     const counts = ['x', 'y', undefined].map(
       (type) => validation.filter({ where: (one) => one.type === type }).items.length,
@@ -104,7 +104,7 @@ describe('a split', () => {
     expect(ids(validation.filter({ types: ['x'] }))).toEqual(first.slice(0, 8).sort());
   });
 
-  test('stays as it is where pictures of another type come, nearly so where some of its own do', () => {
+  test('stays as it is where images of another type come, nearly so where some of its own do', () => {
     const before = ids(dataset.split(how).validation);
     const others = new Dataset([...dataset.items, ...many(100, () => ({ type: 'z' }), 'z')]).split(how);
     expect(ids(others.validation).filter((id) => !id.startsWith('z'))).toEqual(before);
@@ -114,7 +114,7 @@ describe('a split', () => {
     expect(left.length).toBeLessThanOrEqual(4);
   });
 
-  test('by fraction keeps the pictures of a group together', () => {
+  test('by fraction keeps the images of a group together', () => {
     const { train, validation } = dataset.split({ ...how, by: 'plate' });
     const plates = (side: Dataset) => new Set(side.items.map(({ columns }) => columns.plate ?? ''));
     for (const plate of plates(validation)) expect(plates(train).has(plate)).toBe(false);
@@ -145,15 +145,15 @@ describe('a split', () => {
       'a column of the data set (plate) for by',
     ],
     ['a value that is not there', { column: 'plate', values: ['plate-9'] }, 'values of plate'],
-    ['an id that is not there', { ids: ['zzz'] }, 'the id of a picture for ids[0]'],
-    ['nobody to validate', { ids: [] }, 'leaves pictures on both sides'],
+    ['an id that is not there', { ids: ['zzz'] }, 'the id of an image for ids[0]'],
+    ['nobody to validate', { ids: [] }, 'leaves images on both sides'],
     ['two ways', { ids: ['x1'], fraction: 0.5 }, 'fraction'],
   ])('refuses %s', (_name, wrong, message) => {
     expect(() => dataset.split(wrong as never)).toThrow(message);
   });
 
-  test('of a single picture is refused', () => {
-    expect(() => new Dataset([item('a')]).split(how)).toThrow('leaves pictures on both sides');
+  test('of a single image is refused', () => {
+    expect(() => new Dataset([item('a')]).split(how)).toThrow('leaves images on both sides');
   });
 });
 
@@ -165,7 +165,7 @@ describe('folds', () => {
   ]);
   const validating = (folds: { validation: Dataset }[]) => folds.map(({ validation }) => ids(validation));
 
-  test('have each picture validate once, and train everywhere else', () => {
+  test('have each image validate once, and train everywhere else', () => {
     const folds = dataset.folds({ count: 3, seed: 5 });
     expect(validating(folds).flat().sort()).toEqual(ids(dataset));
     for (const { train, validation } of folds) {
@@ -173,7 +173,7 @@ describe('folds', () => {
     }
   });
 
-  test('spread each type evenly, and all pictures too', () => {
+  test('spread each type evenly, and all images too', () => {
     for (const count of [2, 3, 5, 8]) {
       const folds = dataset.folds({ count, seed: 1 }).map(({ validation }) => validation.items);
       const sizes = (type?: string) =>
@@ -190,7 +190,7 @@ describe('folds', () => {
     expect(validating(again)).not.toEqual(validating(dataset.folds({ count: 3, seed: 6 })));
   });
 
-  test('keep the pictures of a group together', () => {
+  test('keep the images of a group together', () => {
     const folds = dataset.filter({ types: ['x'] }).folds({ count: 4, seed: 2, by: 'plate' });
     const plates = folds.map(({ validation }) => [
       ...new Set(validation.items.map(({ columns }) => columns.plate)),
@@ -200,15 +200,15 @@ describe('folds', () => {
 
   test.each<[string, unknown, string]>([
     ['one fold', { count: 1, seed: 1 }, 'count'],
-    ['more folds than pictures', { count: 34, seed: 1 }, 'count'],
+    ['more folds than images', { count: 34, seed: 1 }, 'count'],
     ['no seed', { count: 3 }, 'seed'],
     ['a group that is not there', { count: 3, seed: 1, by: 'dish' }, 'for by'],
   ])('of %s are refused', (_name, wrong, message) => {
     expect(() => dataset.folds(wrong as never)).toThrow(message);
   });
 
-  test('of a single picture are refused', () => {
-    expect(() => new Dataset([item('a')]).folds({ count: 2, seed: 1 })).toThrow('folds with pictures');
+  test('of a single image are refused', () => {
+    expect(() => new Dataset([item('a')]).folds({ count: 2, seed: 1 })).toThrow('folds with images');
   });
 });
 
@@ -222,13 +222,13 @@ describe('a summary', () => {
   test('counts', () => {
     const summary = dataset.summary();
     expect(summary).toMatchObject({
-      ...{ pictures: 3, cells: 5, picturesWithoutCells: 1, densest: { id: 'a', cells: 4 } },
-      cellsPerPicture: { min: 0, median: 1, mean: 5 / 3, max: 4 },
+      ...{ images: 3, cells: 5, imagesWithoutCells: 1, densest: { id: 'a', cells: 4 } },
+      cellsPerImage: { min: 0, median: 1, mean: 5 / 3, max: 4 },
       // Of 1, 2, 3, 4, 10, as NumPy's percentile has them.
       cellArea: { min: 1, p25: 2, median: 3, p75: 4, p95: expect.closeTo(8.8), max: 10 },
       sizes: [
-        { width: 8, height: 8, pictures: 2 },
-        { width: 9, height: 8, pictures: 1 },
+        { width: 8, height: 8, images: 2 },
+        { width: 9, height: 8, images: 1 },
       ],
       warnings: [],
     });
@@ -238,10 +238,10 @@ describe('a summary', () => {
     ]);
   });
 
-  test('warns where the cap is below the densest picture', () => {
+  test('warns where the cap is below the densest image', () => {
     expect(dataset.summary({ detectionsPerImage: 4 }).warnings).toEqual([]);
     expect(dataset.summary({ detectionsPerImage: 3 }).warnings).toEqual([
-      expect.stringMatching(/detectionsPerImage is 3, but 1 of 3 pictures .* a, has 4/),
+      expect.stringMatching(/detectionsPerImage is 3, but 1 of 3 images .* a, has 4/),
     ]);
     expect(() => dataset.summary({ detectionsPerImage: 0 })).toThrow('detectionsPerImage');
   });
@@ -249,7 +249,7 @@ describe('a summary', () => {
   test('of nothing', () => {
     const empty = dataset.filter({ where: () => false }).summary({ detectionsPerImage: 1 });
     expect(empty).toMatchObject({
-      pictures: 0,
+      images: 0,
       cells: 0,
       densest: null,
       cellArea: null,
@@ -269,9 +269,9 @@ describe('a fingerprint', () => {
     ...{ id: 'a', type: 'x', masks: Masks.fromKaggle(['1 2', '8 1'], size) },
     image: { data: new Uint8Array(8), ...size, channels: 1 as const },
   };
-  const of = async (...pictures: Parameters<typeof datasetFrom>[0][]) =>
+  const of = async (...images: Parameters<typeof datasetFrom>[0][]) =>
     Promise.all(
-      pictures.map(async (one) => (await datasetFrom(one, { classNames: ['k', 'l'] })).fingerprint()),
+      images.map(async (one) => (await datasetFrom(one, { classNames: ['k', 'l'] })).fingerprint()),
     );
 
   test('is the same for the same, and changes with everything that training sees', async () => {

@@ -9,17 +9,17 @@ const folder = workFolder();
 const header = 'id,annotation,width,height,cell_type,plate_time,sample_id';
 
 beforeAll(async () => {
-  for (const name of ['a', 'b', 'c']) await folder.picture(`set/train/${name}.png`, 6, 4);
-  await folder.picture('set/train/twice.png', 6, 4);
+  for (const name of ['a', 'b', 'c']) await folder.image(`set/train/${name}.png`, 6, 4);
+  await folder.image('set/train/twice.png', 6, 4);
 
-  await folder.picture('set/train/twice.jpg', 6, 4);
-  folder.write('set/train/torn.png', 'no picture');
+  await folder.image('set/train/twice.jpg', 6, 4);
+  folder.write('set/train/torn.png', 'no image');
 });
 
 const open = (rows: string[], options = {}) =>
   openDataset(folder.write('set/train.csv', csv(...rows)), options);
 
-test('pictures in any order of rows, with their cells, types and columns', async () => {
+test('images in any order of rows, with their cells, types and columns', async () => {
   const dataset = await open([
     header,
     'b,1 2,6,4,cort,11h,plate-2',
@@ -99,33 +99,33 @@ test('rows that cannot be used are named, and the others stay', async () => {
   expect(dataset.problems.map(({ row, column, id, reason }) => [row, column, id, reason])).toEqual([
     [3, 'annotation', 'a', 'Runs overlap or do not rise at character 4'],
     [4, 'annotation', 'a', 'Expected a digit or a space at character 2'],
-    [5, 'annotation', 'a', 'A run leaves the picture at character 0'],
+    [5, 'annotation', 'a', 'A run leaves the image at character 0'],
     [6, 'annotation', 'a', 'A start without a length at character 1'],
-    [7, 'width', 'a', 'it says "7", but the picture has 6'],
-    [8, 'height', 'a', 'it says "1e999", but the picture has 4'],
-    [9, 'cell_type', 'a', 'it says "cort", but row 2 of this picture says "astro"'],
+    [7, 'width', 'a', 'it says "7", but the image has 6'],
+    [8, 'height', 'a', 'it says "1e999", but the image has 4'],
+    [9, 'cell_type', 'a', 'it says "cort", but row 2 of this image says "astro"'],
     [10, undefined, undefined, '4 fields where the header has 7'],
     [11, 'id', undefined, 'it is empty'],
-    [12, 'id', 'missing', expect.stringContaining('there is no picture of this name')],
-    [14, 'id', 'twice', 'there are several pictures of this name: twice.jpg, twice.png'],
+    [12, 'id', 'missing', expect.stringContaining('there is no image of this name')],
+    [14, 'id', 'twice', 'there are several images of this name: twice.jpg, twice.png'],
     [15, 'id', 'torn', expect.stringContaining('torn.png: ')],
     [16, 'annotation', 'b', expect.stringContaining('at character 0')],
-    [17, 'id', '../set/train/c', expect.stringContaining('there is no picture')],
+    [17, 'id', '../set/train/c', expect.stringContaining('there is no image')],
     [16, undefined, 'b', 'none of its rows can be used'],
   ]);
   await expect(open(rows, { strict: true })).rejects.toMatchObject({
     code: 'DATA_INVALID',
-    message: expect.stringContaining('row 3, annotation, picture a: Runs overlap'),
+    message: expect.stringContaining('row 3, annotation, image a: Runs overlap'),
   });
 });
 
-test('a column that differs between the rows of a picture is none of the picture', async () => {
+test('a column that differs between the rows of an image is none of the image', async () => {
   const dataset = await open(['id,annotation,plate,cell', 'a,1 1,p,1', 'a,3 1,p,2', 'b,1 1,q,1']);
   expect(dataset.items.map(({ columns }) => columns)).toEqual([{ plate: 'p' }, { plate: 'q', cell: '1' }]);
 });
 
 test('names of the language are columns and ids like others', async () => {
-  await folder.picture('odd/train/__proto__.png', 3, 3);
+  await folder.image('odd/train/__proto__.png', 3, 3);
   const text = csv('id,annotation,__proto__,constructor', '__proto__,1 1,x,y');
   const dataset = await openDataset(folder.write('odd/train.csv', text));
   const [item] = dataset.items;
@@ -150,15 +150,15 @@ test.each([
   if (message !== 'DATA_INVALID') await expect(opened).rejects.toThrow(message);
 });
 
-test('the column of the type, and the folder of pictures, can be named', async () => {
-  await folder.picture('elsewhere/a.webp.png', 6, 4);
+test('the column of the type, and the folder of images, can be named', async () => {
+  await folder.image('elsewhere/a.webp.png', 6, 4);
   const rows = ['id,annotation,kind', 'a.webp,1 1,x'];
-  const options = { pictures: folder.path('elsewhere'), typeColumn: ['phase', 'kind'] };
+  const options = { images: folder.path('elsewhere'), typeColumn: ['phase', 'kind'] };
   expect((await open(rows, options)).types).toEqual(['x']);
   await expect(open(rows, { typeColumn: 'phase' })).rejects.toThrow(
     'there is no column phase for the cell type; there are id, annotation, kind',
   );
-  await expect(open(rows, { pictures: folder.path('nowhere') })).rejects.toMatchObject({
+  await expect(open(rows, { images: folder.path('nowhere') })).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
   });
 });

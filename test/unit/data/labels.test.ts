@@ -11,7 +11,7 @@ const folder = workFolder();
 const values = Uint16Array.of(300, 0, 0, 65_535, 300, 0, 44, 65_535, 0, 0, 44, 300);
 
 beforeAll(async () => {
-  for (const name of ['a', 'b', 'c', 'd', 'e']) await folder.picture(`set/images/${name}.png`, 4, 3);
+  for (const name of ['a', 'b', 'c', 'd', 'e']) await folder.image(`set/images/${name}.png`, 4, 3);
   await folder.labels('set/labels/a.png', values, 4, 3);
   await folder.labels('set/labels/b.png', new Uint16Array(12), 4, 3);
   await folder.labels('set/labels/c.png', new Uint16Array(12).fill(1), 3, 4);
@@ -40,20 +40,20 @@ test('each value is a cell, whatever it is; no bit is lost', async () => {
 test('what labelPng writes is read again', async () => {
   const masks = Masks.fromKaggle(['1 2 5 1', '4 1', '12 1'], { width: 4, height: 3 });
   folder.write('back/labels/x.png', await labelPng(resultOf(masks)));
-  await folder.picture('back/images/x.png', 4, 3);
+  await folder.image('back/images/x.png', 4, 3);
   const [item] = (await openDataset(folder.path('back'))).items;
   expect((await item!.load()).masks.toKaggle()).toEqual(masks.toKaggle());
 });
 
 test('labels of 8 bits', async () => {
-  await folder.picture('bytes/images/x.png', 2, 2);
-  await folder.picture('bytes/labels/x.png', 2, 2, 200);
+  await folder.image('bytes/images/x.png', 2, 2);
+  await folder.image('bytes/labels/x.png', 2, 2, 200);
   expect((await openDataset(folder.path('bytes'))).items.map(({ cells }) => cells)).toEqual([1]);
 });
 
 test('rows that cannot be used are named, and the others stay', async () => {
-  folder.write('set/images/f.png', 'no picture');
-  folder.write('set/labels/f.png', 'no picture');
+  folder.write('set/images/f.png', 'no image');
+  folder.write('set/labels/f.png', 'no image');
   const rows = ['id,kind', 'a,x', 'a,y', 'c,x', 'd,x', 'e,x', 'f,x', 'g,x', ',x', 'b', 'b,x'];
   const file = index(...rows);
   const dataset = await openDataset(folder.path('set'), { typeColumn: 'kind' });
@@ -63,20 +63,20 @@ test('rows that cannot be used are named, and the others stay', async () => {
     [3, 'a', 'row 2 has this id already'],
     [9, undefined, 'it is empty'],
     [10, undefined, '1 fields where the header has 2'],
-    [4, 'c', 'its labels have 3 x 4 pixels and the picture 4 x 3'],
+    [4, 'c', 'its labels have 3 x 4 pixels and the image 4 x 3'],
     [5, 'd', 'its labels are in colour; whole numbers in one channel are read'],
-    [6, 'e', expect.stringContaining('its labels: there is no picture of this name')],
+    [6, 'e', expect.stringContaining('its labels: there is no image of this name')],
     [7, 'f', expect.stringContaining('f.png: ')],
-    [8, 'g', expect.stringContaining('there is no picture of this name')],
+    [8, 'g', expect.stringContaining('there is no image of this name')],
   ]);
   await expect(openDataset(folder.path('set'), { strict: true })).rejects.toMatchObject({
     code: 'DATA_INVALID',
   });
 });
 
-test('without an index every picture is meant', async () => {
-  await folder.picture('bare/images/y.png', 4, 3);
-  await folder.picture('bare/images/x.png', 4, 3);
+test('without an index every image is meant', async () => {
+  await folder.image('bare/images/y.png', 4, 3);
+  await folder.image('bare/images/x.png', 4, 3);
   await folder.labels('bare/labels/x.png', values, 4, 3);
   const dataset = await openDataset(folder.path('bare'));
   expect(dataset.items.map(({ id, type, cells }) => [id, type, cells])).toEqual([['x', undefined, 3]]);
@@ -84,7 +84,7 @@ test('without an index every picture is meant', async () => {
 });
 
 test('a file that went away is told when it is loaded', async () => {
-  await folder.picture('gone/images/x.png', 4, 3);
+  await folder.image('gone/images/x.png', 4, 3);
   await folder.labels('gone/labels/x.png', values, 4, 3);
   const [item] = (await openDataset(folder.path('gone'))).items;
   const { rmSync } = await import('node:fs');

@@ -5,19 +5,19 @@ import { csv, workFolder } from '../../support/data-folder.js';
 const folder = workFolder();
 
 beforeAll(async () => {
-  await folder.picture('kaggle/train/a.png', 4, 3);
+  await folder.image('kaggle/train/a.png', 4, 3);
   folder.write('kaggle/train.csv', csv('id,annotation,cell_type', 'a,1 1,x'));
   for (const set of ['both/one', 'both/two']) {
-    await folder.picture(`${set}/images/a.png`, 4, 3);
+    await folder.image(`${set}/images/a.png`, 4, 3);
     await folder.labels(`${set}/labels/a.png`, new Uint16Array(12).fill(3), 4, 3);
     folder.write(`${set}/index.csv`, csv('id,modality', 'a,phase'));
   }
-  await folder.picture('both/three/train/a.png', 4, 3);
+  await folder.image('both/three/train/a.png', 4, 3);
   folder.write('both/three/train.csv', csv('id,annotation,cell_type', 'a,1 1,x'));
   folder.write('both/README.md', 'no set');
   mkdirSync(folder.path('both/__proto__'));
   folder.write('both/__proto__/set.json', JSON.stringify(coco));
-  await folder.picture('both/__proto__/b.png', 4, 3);
+  await folder.image('both/__proto__/b.png', 4, 3);
   mkdirSync(folder.path('both/empty'));
   mkdirSync(folder.path('empty'));
   folder.write('two/a.json', '{}');
@@ -57,7 +57,7 @@ test.each<[string, string, object, string]>([
   ['a folder without anything', 'empty', {}, 'DATA_INVALID'],
   ['two COCO files: which?', 'two', {}, 'DATA_INVALID'],
   ['a file of another kind', 'both/README.md', {}, 'INVALID_ARGUMENT'],
-  ['one folder of pictures for several sets', 'both', { pictures: 'x' }, 'INVALID_ARGUMENT'],
+  ['one folder of images for several sets', 'both', { images: 'x' }, 'INVALID_ARGUMENT'],
   ['no path', '', {}, 'INVALID_ARGUMENT'],
   ['an option misspelt', 'kaggle', { typeColum: 'x' }, 'INVALID_ARGUMENT'],
   ['a type column that is no text', 'kaggle', { typeColumn: 3 }, 'INVALID_ARGUMENT'],

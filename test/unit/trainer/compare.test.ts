@@ -42,12 +42,12 @@ test('everything else that differs is named, with both values', () => {
   ]);
 });
 
-test('other pictures are refused', () => {
+test('other images are refused', () => {
   const config = segmenterTraining();
   const now = { train: 'b'.repeat(64), validation: 'c'.repeat(64) };
   const error = thrown(() => checkSame('runs/a', { config, data }, { config, data: now }));
   expect(error).toMatchObject({ code: 'RESUME_REFUSED' });
   expect(error.message).toMatch(
-    /training pictures were others \(fingerprint a{12}, now fingerprint b{12}\)\n.*validation pictures were others \(none, now fingerprint c{12}\)/,
+    /training images were others \(fingerprint a{12}, now fingerprint b{12}\)\n.*validation images were others \(none, now fingerprint c{12}\)/,
   );
 });

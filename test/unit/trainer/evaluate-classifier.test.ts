@@ -18,7 +18,7 @@ const named = (id: string, type: string, logits: number[]) => {
 };
 
 test('counts what was named how, against a table made by hand', () => {
-  const pictures = [
+  const images = [
     named('a', 'astro', [2, 1, 0]),
     named('b', 'astro', [0, 1, 0.5]),
     named('c', 'astro', [3, 1, 0.5]),
@@ -26,7 +26,7 @@ test('counts what was named how, against a table made by hand', () => {
     // Logits no exponential holds
     named('e', 'cort', [500, -500, 0]),
   ];
-  const { accuracy, balancedAccuracy, confusion, loss, perPicture } = classifierEvaluation(pictures, [
+  const { accuracy, balancedAccuracy, confusion, loss, perImage } = classifierEvaluation(images, [
     'astro',
     'cort',
     'shsy5y',
@@ -38,9 +38,9 @@ test('counts what was named how, against a table made by hand', () => {
   ]);
   expect(accuracy).toBe(3 / 5);
   expect(balancedAccuracy).toBeCloseTo((2 / 3 + 1 / 2) / 2, 12);
-  const losses = pictures
+  const losses = images
     .slice(0, 4)
     .map(({ type, classification }) => -Math.log(classification.probabilities[type]!));
   expect(loss).toBeCloseTo((losses.reduce((a, b) => a + b) + 1000) / 5, 5);
-  expect(perPicture[1]).toMatchObject({ id: 'b', type: 'astro', label: 'cort' });
+  expect(perImage[1]).toMatchObject({ id: 'b', type: 'astro', label: 'cort' });
 });

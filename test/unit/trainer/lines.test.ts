@@ -21,9 +21,9 @@ const step = (batch: number): SegmenterTrainEvent => ({
   lr: 0.01,
   momentum: 0.9,
   gradNorm: 1,
-  picturesPerSecond: 2,
+  imagesPerSecond: 2,
   secondsLeft: 10,
-  pictures: ['a', 'b'],
+  images: ['a', 'b'],
 });
 
 test('batches and epochs are told in the seed’s lines', () => {

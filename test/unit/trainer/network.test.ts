@@ -23,14 +23,14 @@ const segmenter = (over: Partial<typeof options> = {}, kind?: Parameters<typeof 
 const classifier = (over: Partial<typeof options> = {}, head?: 'linear' | 'concat-pool') =>
   ClassifierNetwork.create(tinyClassifier(head), { ...options, classWeights: [], ...over });
 
-const pictures = (seed: number): TrainSample[] => [squares(seed), squares(seed + 1, 96, 6)];
+const images = (seed: number): TrainSample[] => [squares(seed), squares(seed + 1, 96, 6)];
 const textures = (seed: number) => [0, 1, 2, 0, 1, 2].map((label, i) => texture(seed * 10 + i, label));
 
 /** A network of either kind, and samples it learns from. */
 const kinds = {
   segmenter: async (over: Partial<typeof options> = {}) => ({
     network: await segmenter(over),
-    samples: (seed: number) => pictures(seed) as never[],
+    samples: (seed: number) => images(seed) as never[],
   }),
   classifier: async (over: Partial<typeof options> = {}) => ({
     network: await classifier(over, 'concat-pool'),
@@ -256,7 +256,7 @@ describe('a classifier', () => {
 });
 
 describe('a segmenter', () => {
-  test('has the five losses, also for pictures without cells and cells of one pixel', async () => {
+  test('has the five losses, also for images without cells and cells of one pixel', async () => {
     const network = await segmenter();
     const names = ['loss_box_reg', 'loss_classifier', 'loss_mask', 'loss_objectness', 'loss_rpn_box_reg'];
     const empty = {
@@ -288,7 +288,7 @@ describe('a segmenter', () => {
     await network.dispose();
   });
 
-  test('refuses what does not fit its pictures and classes', async () => {
+  test('refuses what does not fit its images and classes', async () => {
     const network = await segmenter();
     const good = squares(1);
     const nothing = { ...good.masks, counts: Uint32Array.of(4096), offsets: Uint32Array.of(0, 1) };

@@ -16,7 +16,7 @@ const step = (at: number): LogLine => ({
   lr: 0.01,
   momentum: 0.9,
   gradNorm: 1,
-  picturesPerSecond: 3,
+  imagesPerSecond: 3,
 });
 
 const listener = (name: string, failAt = Number.POSITIVE_INFINITY) => ({
@@ -70,8 +70,8 @@ test('a listener that fails is told of once, and stops neither the run nor the o
   expect(await records.draw()).toEqual([]);
   expect(bad.heard).toEqual([1]);
   expect(good.heard).toEqual([1, 2, 3]);
-  expect(await records.sample('epoch-001', () => Promise.reject(new Error('no picture')))).toEqual([
-    'Samples: no picture',
+  expect(await records.sample('epoch-001', () => Promise.reject(new Error('no image')))).toEqual([
+    'Samples: no image',
   ]);
   await records.close();
 });

@@ -53,7 +53,7 @@ describe('a whole run', () => {
       batches: 4,
       steps: 8,
       epochs: 2,
-      pictures: ['a', 'd'],
+      images: ['a', 'd'],
       total: first!.losses.loss_mask! + 0.25,
     });
     const [ended] = ofKind(events, 'epoch');
@@ -95,7 +95,7 @@ describe('a whole run', () => {
     expect(existsSync(toy.folder.plot('validation'))).toBe(true);
   });
 
-  test('without validation pictures keeps the last weights', async () => {
+  test('without validation images keeps the last weights', async () => {
     const toy = await toyRun(folder('last'));
     const events = await collect(toy);
     expect(kinds(events)).not.toContain('validation');
@@ -149,13 +149,13 @@ describe('a run that went wrong', () => {
     ['a loss that is no number', { losses: { loss_mask: Number.NaN }, applied: false }, /loss_mask is NaN/],
     ['gradients without end', { gradNorm: Number.POSITIVE_INFINITY, applied: false }, /norm is Infinity/],
     ['a step that was not taken', { applied: false }, /not finite/],
-  ])('%s stops it, with the step and its pictures', async (name, result, message) => {
+  ])('%s stops it, with the step and its images', async (name, result, message) => {
     const network = new ToyNetwork({ result: (step) => (step === 6 ? result : {}) });
     const toy = await toyRun(folder(name), { network });
     const error = await rejection(collect(toy));
     expect(error).toMatchObject({
       code: 'TRAINING_DIVERGED',
-      details: { step: 6, pictures: ['a', 'd'].map((_, i) => network.fed[5]![i]), file: toy.folder.last },
+      details: { step: 6, images: ['a', 'd'].map((_, i) => network.fed[5]![i]), file: toy.folder.last },
     });
     expect(error.message).toMatch(message);
     expect(logOf(toy.folder.log).filter((line) => (line as Event).kind === 'step')).toHaveLength(5);
@@ -214,7 +214,7 @@ describe('a run that is interrupted and goes on is the run that was not', () => 
   let whole: { weight: number; log: object[]; results: object };
   const outcome = async (path: string) => {
     const results = JSON.parse(readFileSync(join(path, 'results.json'), 'utf8')) as Record<string, unknown>;
-    const { seconds, picturesPerSecond, weights, ...rest } = results;
+    const { seconds, imagesPerSecond, weights, ...rest } = results;
     return {
       weight: await storedWeight(join(path, 'checkpoints/last.safetensors')),
       log: logOf(join(path, 'log.jsonl')),

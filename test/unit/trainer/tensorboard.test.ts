@@ -18,7 +18,7 @@ const lines: LogLine[] = [
     lr: 0.0004,
     momentum: 0.95,
     gradNorm: 3.25,
-    picturesPerSecond: 2,
+    imagesPerSecond: 2,
   },
   {
     kind: 'epoch',
@@ -109,7 +109,7 @@ print(json.dumps({tag: [[e.wall_time, e.step, e.value] for e in events.Scalars(t
     'rate/lr': [[1_700_000_000.25, 1, close(0.0004)]],
     'rate/momentum': [[1_700_000_000.25, 1, close(0.95)]],
     'gradient/norm': [[1_700_000_000.25, 1, 3.25]],
-    'speed/pictures_per_second': [[1_700_000_000.25, 1, 2]],
+    'speed/images_per_second': [[1_700_000_000.25, 1, 2]],
     'epoch/total': [[1_700_000_001, 300, 1.25]],
     'epoch/loss_mask': [[1_700_000_001, 300, 1]],
     'validation/kaggle': [[1_700_000_002, 3_000_000_000, 0.5]],

@@ -98,7 +98,7 @@ test('a classifier’s backbone starts a segmenter, which takes its depth and wi
   });
 });
 
-test('a run that explodes is stopped with its step and pictures', async () => {
+test('a run that explodes is stopped with its step and images', async () => {
   const path = folder('exploded');
   const trainer = new SegmenterTrainer({
     data,
@@ -116,7 +116,7 @@ test('a run that explodes is stopped with its step and pictures', async () => {
     code: 'TRAINING_DIVERGED',
     details: {
       step: expect.any(Number),
-      pictures: expect.arrayContaining([expect.stringMatching(/round|square/)]),
+      images: expect.arrayContaining([expect.stringMatching(/round|square/)]),
     },
   });
   expect(existsSync((error.details as { file: string }).file)).toBe(true);

@@ -4,9 +4,9 @@ import * as slow from './reference.js';
 import { type Dense, dense, misaligned } from './reference.js';
 import { cellsOf, draftOf, sampleOf, whole } from './support.js';
 
-/** A picture with no two pixels alike, and cells of all sorts on it: at each border, in the middle, one pixel, all. */
-function scene(width: number, height: number, planes = 1): { picture: Dense; cells: Dense[] } {
-  const picture = dense(width, height, (x, y, plane) => (1 + x + y * width + plane / 4) / 4096, planes);
+/** An image with no two pixels alike, and cells of all sorts on it: at each border, in the middle, one pixel, all. */
+function scene(width: number, height: number, planes = 1): { image: Dense; cells: Dense[] } {
+  const image = dense(width, height, (x, y, plane) => (1 + x + y * width + plane / 4) / 4096, planes);
   const rectangle = (left: number, top: number, w: number, h: number) =>
     dense(width, height, (x, y) => Number(x >= left && y >= top && x < left + w && y < top + h));
   const cells = [
@@ -23,7 +23,7 @@ function scene(width: number, height: number, planes = 1): { picture: Dense; cel
       Number((x - width / 2) ** 2 / width + (y - height / 2) ** 2 / height < Math.min(width, height) / 6),
     ),
   ];
-  return { picture, cells: cells.filter((cell) => cell.planes[0]!.includes(1)) };
+  return { image, cells: cells.filter((cell) => cell.planes[0]!.includes(1)) };
 }
 
 const sizes = [
@@ -40,7 +40,7 @@ const sizes = [
 interface Step {
   name: string;
   frame(frame: Frame): Frame;
-  slow(picture: Dense, fill: number): Dense;
+  slow(image: Dense, fill: number): Dense;
 }
 
 const steps: Record<string, Step> = {
@@ -54,10 +54,10 @@ const cropStep = (left: number, top: number, width: number, height: number): Ste
   slow: (p, fill) => slow.crop(p, left, top, width, height, fill),
 });
 
-async function expectLikeSlow(chain: Step[], { picture, cells }: ReturnType<typeof scene>, fill = 0) {
-  const frame = chain.reduce((f, step) => step.frame(f), whole(picture));
-  const { picture: found, masks, kept } = await sampleOf(picture, cells, draftOf(frame, { fill }));
-  const expected = chain.reduce((p, step) => step.slow(p, fill), picture);
+async function expectLikeSlow(chain: Step[], { image, cells }: ReturnType<typeof scene>, fill = 0) {
+  const frame = chain.reduce((f, step) => step.frame(f), whole(image));
+  const { image: found, masks, kept } = await sampleOf(image, cells, draftOf(frame, { fill }));
+  const expected = chain.reduce((p, step) => step.slow(p, fill), image);
   expect([found.width, found.height]).toEqual([expected.width, expected.height]);
   expect(found.planes).toEqual(expected.planes.map((plane) => Float64Array.from(plane, Math.fround)));
   const left = cells
@@ -69,7 +69,7 @@ async function expectLikeSlow(chain: Step[], { picture, cells }: ReturnType<type
   expect([...masks.boxes()]).toEqual(left.flatMap(({ cell }) => slow.boxOf(cell)));
 }
 
-describe.each(sizes)('a picture of %i × %i', (width, height) => {
+describe.each(sizes)('an image of %i × %i', (width, height) => {
   test.each(Object.values(steps).map((step) => [step.name, step] as const))('%s', async (_, step) => {
     await expectLikeSlow([step], scene(width, height));
     await expectLikeSlow([step], scene(width, height, 3));
@@ -84,9 +84,9 @@ describe.each(sizes)('a picture of %i × %i', (width, height) => {
       const content = scene(width, height);
       const frame = Array.from({ length: times }, () => step).reduce(
         (f, s) => s.frame(f),
-        whole(content.picture),
+        whole(content.image),
       );
-      expect(frame).toEqual(whole(content.picture));
+      expect(frame).toEqual(whole(content.image));
       await expectLikeSlow(
         Array.from({ length: times }, () => step),
         content,
@@ -134,7 +134,7 @@ test('random chains of flips, turns and crops are what their operations make one
     const draw = random(4, 'chains', round);
     const content = scene(draw.integer(1, 20), draw.integer(1, 20), draw.chance(0.5) ? 1 : 3);
     const chain: Step[] = [];
-    let frame = whole(content.picture);
+    let frame = whole(content.image);
     for (let length = draw.integer(1, 6); length > 0; length--) {
       const kind = draw.integer(0, 3);
       const named = [steps.flipHorizontal!, steps.flipVertical!, steps.quarterTurn!];
@@ -171,14 +171,14 @@ describe('scaling', () => {
     [3, 40, 4, 7],
     [16, 16, 16, 16],
   ])(
-    '%i × %i to %i × %i: bilinear in the picture, nearest in the masks',
+    '%i × %i to %i × %i: bilinear in the image, nearest in the masks',
     async (width, height, toWidth, toHeight) => {
       for (const planes of [1, 3]) {
-        const picture = noise(width, height, planes);
+        const image = noise(width, height, planes);
         const cells = blobs(width, height);
-        const frame = whole(picture).resize(toWidth, toHeight);
-        const { picture: found, masks, kept } = await sampleOf(picture, cells, draftOf(frame));
-        const expected = slow.resizeBilinear(picture, toWidth, toHeight);
+        const frame = whole(image).resize(toWidth, toHeight);
+        const { image: found, masks, kept } = await sampleOf(image, cells, draftOf(frame));
+        const expected = slow.resizeBilinear(image, toWidth, toHeight);
         expectNear(found, expected, 2e-6);
         expect(cellsOf(masks)).toEqual(
           kept.map((index) => slow.resizeNearest(cells[index]!, toWidth, toHeight)),
@@ -190,18 +190,18 @@ describe('scaling', () => {
     },
   );
 
-  test('a part of a scaled picture is what the whole would have there, whichever way it is flipped and turned', async () => {
+  test('a part of a scaled image is what the whole would have there, whichever way it is flipped and turned', async () => {
     for (let round = 0; round < 60; round++) {
       const draw = random(6, 'scaled', round);
-      const picture = noise(draw.integer(2, 24), draw.integer(2, 24), draw.chance(0.5) ? 1 : 3);
-      const cells = blobs(picture.width, picture.height);
+      const image = noise(draw.integer(2, 24), draw.integer(2, 24), draw.chance(0.5) ? 1 : 3);
+      const cells = blobs(image.width, image.height);
       // No factor whose pixels' centres fall on the edge between two: which of these is taken is nobody's promise.
-      const scaled = [picture.width * 3, picture.height * 3] as const;
+      const scaled = [image.width * 3, image.height * 3] as const;
       const [left, top] = [draw.integer(-2, scaled[0] - 1), draw.integer(-2, scaled[1] - 1)];
       const [w, h] = [draw.integer(1, 30), draw.integer(1, 30)];
       const turns = draw.integer(0, 3);
       const mirrored = draw.chance(0.5);
-      const whole3 = Frame.of(picture)
+      const whole3 = Frame.of(image)
         .resize(...scaled)
         .crop(left, top, w, h);
       const frame = (mirrored ? whole3.flipHorizontal() : whole3).turn(turns);
@@ -211,8 +211,8 @@ describe('scaling', () => {
         for (let i = 0; i < turns; i++) result = slow.quarterTurn(result);
         return result;
       };
-      const { picture: found, masks, kept } = await sampleOf(picture, cells, draftOf(frame, { fill: 0.5 }));
-      const expected = later(slow.resizeBilinear(picture, ...scaled), 0.5);
+      const { image: found, masks, kept } = await sampleOf(image, cells, draftOf(frame, { fill: 0.5 }));
+      const expected = later(slow.resizeBilinear(image, ...scaled), 0.5);
       expectNear(found, expected, 2e-6);
       expect(cellsOf(masks)).toEqual(
         kept.map((index) => later(slow.resizeNearest(cells[index]!, ...scaled), 0)),
@@ -220,7 +220,7 @@ describe('scaling', () => {
     }
   });
 
-  test('a picture that is its own mask stays on it through random chains', async () => {
+  test('an image that is its own mask stays on it through random chains', async () => {
     for (let round = 0; round < 100; round++) {
       const draw = random(7, 'aligned', round);
       const [width, height] = [draw.integer(20, 60), draw.integer(20, 60)];
@@ -242,9 +242,9 @@ describe('scaling', () => {
           );
         }
       }
-      const { picture, masks } = await sampleOf(disc, [disc], draftOf(frame));
-      const mask = masks.length > 0 ? cellsOf(masks)[0]! : dense(picture.width, picture.height, () => 0);
-      expect(misaligned(picture, mask)).toEqual([]);
+      const { image, masks } = await sampleOf(disc, [disc], draftOf(frame));
+      const mask = masks.length > 0 ? cellsOf(masks)[0]! : dense(image.width, image.height, () => 0);
+      expect(misaligned(image, mask)).toEqual([]);
     }
   });
 });

@@ -1,4 +1,4 @@
-// The slow and obvious way to transform a picture with its masks: dense arrays, one operation after the other.
+// The slow and obvious way to transform an image with its masks: dense arrays, one operation after the other.
 
 /** Values in rows, any number of planes. */
 export interface Dense {
@@ -22,12 +22,12 @@ export function dense(
   };
 }
 
-const value = (picture: Dense, x: number, y: number, plane: number) =>
-  picture.planes[plane]![y * picture.width + x]!;
+const value = (image: Dense, x: number, y: number, plane: number) =>
+  image.planes[plane]![y * image.width + x]!;
 
-/** Another picture of this size, each of its pixels taken from where `from` says; `fill` outside. */
+/** Another image of this size, each of its pixels taken from where `from` says; `fill` outside. */
 function moved(
-  picture: Dense,
+  image: Dense,
   width: number,
   height: number,
   from: (x: number, y: number) => [number, number],
@@ -38,10 +38,10 @@ function moved(
     height,
     (x, y, plane) => {
       const [sx, sy] = from(x, y);
-      const inside = sx >= 0 && sy >= 0 && sx < picture.width && sy < picture.height;
-      return inside ? value(picture, sx, sy, plane) : fill;
+      const inside = sx >= 0 && sy >= 0 && sx < image.width && sy < image.height;
+      return inside ? value(image, sx, sy, plane) : fill;
     },
-    picture.planes.length,
+    image.planes.length,
   );
 }
 
@@ -52,7 +52,7 @@ export const quarterTurn = (p: Dense) => moved(p, p.height, p.width, (x, y) => [
 export const crop = (p: Dense, left: number, top: number, width: number, height: number, fill = 0) =>
   moved(p, width, height, (x, y) => [x + left, y + top], fill);
 
-/** Pillow's antialiased bilinear resize, in float64: the triangle widens where the picture shrinks. */
+/** Pillow's antialiased bilinear resize, in float64: the triangle widens where the image shrinks. */
 export function resizeBilinear(p: Dense, width: number, height: number): Dense {
   const weights = (from: number, to: number, i: number) => {
     const scale = from / to;
@@ -112,10 +112,10 @@ export function boxOf(p: Dense): number[] {
 }
 
 /**
- * Pixels where a picture that was made of a mask is sure, and the mask says otherwise: the two may differ within a
+ * Pixels where an image that was made of a mask is sure, and the mask says otherwise: the two may differ within a
  * pixel of the outline only.
  */
-export function misaligned(picture: Dense, mask: Dense): number[] {
-  const [values, bits] = [picture.planes[0]!, mask.planes[0]!];
+export function misaligned(image: Dense, mask: Dense): number[] {
+  const [values, bits] = [image.planes[0]!, mask.planes[0]!];
   return [...values.keys()].filter((i) => (bits[i] ? values[i]! < 0.001 : values[i]! > 0.999));
 }

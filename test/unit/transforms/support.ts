@@ -18,20 +18,20 @@ export const draftOf = (frame: Frame, rest: Partial<Draft> = {}): Draft => ({
 });
 
 export interface Sampled {
-  picture: Dense;
+  image: Dense;
   masks: Masks;
   kept: number[];
 }
 
-/** Planes as the float picture they are: values stay as they are. */
+/** Planes as the float image they are: values stay as they are. */
 export async function sampleOf(
-  picture: Dense,
+  image: Dense,
   cells: readonly Dense[],
   draft: Draft,
   plan: Partial<NativeSamplePlan> = {},
   minVisible = 0,
 ): Promise<Sampled> {
-  const { width, height, planes } = picture;
+  const { width, height, planes } = image;
   const data = new Float32Array(width * height * planes.length);
   for (let i = 0; i < data.length; i++) data[i] = planes[i % planes.length]![Math.floor(i / planes.length)]!;
   const bits = Uint8Array.from(cells.flatMap((cell) => [...cell.planes[0]!]));
@@ -47,7 +47,7 @@ export async function sampleOf(
   const size = sample.masks.width * sample.masks.height;
   expect(sample.pixels).toHaveLength(3 * size);
   return {
-    picture: dense(
+    image: dense(
       sample.masks.width,
       sample.masks.height,
       (x, y, plane) => sample.pixels[plane * size + y * sample.masks.width + x]!,
@@ -58,11 +58,11 @@ export async function sampleOf(
   };
 }
 
-/** Masks as dense pictures again. */
+/** Masks as dense images again. */
 export const cellsOf = (masks: Masks): Dense[] =>
   Array.from({ length: masks.length }, (_, i) => {
     const bits = masks.decode(i);
     return dense(masks.width, masks.height, (x, y) => bits[y * masks.width + x]!);
   });
 
-export const whole = (picture: { width: number; height: number }) => Frame.of(picture);
+export const whole = (image: { width: number; height: number }) => Frame.of(image);

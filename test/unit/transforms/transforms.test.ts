@@ -118,7 +118,7 @@ describe('what is drawn', () => {
     expect([...tops].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  test('a picture smaller than the crop stays whole on that side', () => {
+  test('an image smaller than the crop stays whole on that side', () => {
     for (const { width, height, horizontal } of frames([transforms.randomCrop({ width: 400, height: 10 })])) {
       expect([width, height, horizontal.origin]).toEqual([40, 10, 0]);
     }
@@ -139,7 +139,7 @@ describe('what is drawn', () => {
     expect([tiny[0]!.width, tiny[0]!.height]).toEqual([1, 1]);
   });
 
-  test('padding puts the picture in the middle and leaves larger ones alone', () => {
+  test('padding puts the image in the middle and leaves larger ones alone', () => {
     const [frame] = frames([transforms.pad({ width: 51, height: 10 })]);
     expect([frame!.width, frame!.height]).toEqual([51, 30]);
     expect([frame!.horizontal.origin, frame!.vertical.origin]).toEqual([-5, 0]);
@@ -214,7 +214,7 @@ describe('what is drawn', () => {
   });
 });
 
-test('whatever is drawn, pictures and masks move together', async () => {
+test('whatever is drawn, images and masks move together', async () => {
   const geometric = all.filter(({ kind }) => kind !== 'intensity' && kind !== 'pad');
   for (let round = 0; round < 60; round++) {
     const draw = random(9, round);
@@ -227,9 +227,9 @@ test('whatever is drawn, pictures and masks move together', async () => {
       size,
       draw,
     );
-    const { picture, masks } = await sampleOf(disc, [disc], draft);
-    const mask = masks.length > 0 ? cellsOf(masks)[0]! : dense(picture.width, picture.height, () => 0);
-    expect(misaligned(picture, mask)).toEqual([]);
+    const { image, masks } = await sampleOf(disc, [disc], draft);
+    const mask = masks.length > 0 ? cellsOf(masks)[0]! : dense(image.width, image.height, () => 0);
+    expect(misaligned(image, mask)).toEqual([]);
   }
 });
 
@@ -244,9 +244,9 @@ describe('values', () => {
       { brightness: 0.9, contrast: 1.6, gamma: 0.7 },
       { brightness: 1, contrast: 0.5, gamma: 1.8 },
     ];
-    for (const picture of [rgb, { ...rgb, planes: [rgb.planes[0]!] }]) {
-      const weights = picture.planes.length === 3 ? [0.2989, 0.587, 0.114] : [1];
-      let expected = picture.planes.map((plane) => [...plane]);
+    for (const image of [rgb, { ...rgb, planes: [rgb.planes[0]!] }]) {
+      const weights = image.planes.length === 3 ? [0.2989, 0.587, 0.114] : [1];
+      let expected = image.planes.map((plane) => [...plane]);
       for (const { brightness, contrast, gamma } of chain) {
         const map = (change: (value: number) => number) => {
           expected = expected.map((plane) => plane.map((value) => clamp(change(value))));
@@ -260,11 +260,7 @@ describe('values', () => {
         map((value) => contrast * value + (1 - contrast) * mean);
         map((value) => value ** gamma);
       }
-      const { picture: found } = await sampleOf(
-        picture,
-        [],
-        draftOf(Frame.of(picture), { photometric: chain }),
-      );
+      const { image: found } = await sampleOf(image, [], draftOf(Frame.of(image), { photometric: chain }));
       found.planes.forEach((plane, c) => {
         plane.forEach((value, i) => {
           expect(Math.abs(value - expected[c]![i]!)).toBeLessThan(2e-6);
@@ -276,13 +272,13 @@ describe('values', () => {
   test('neither the filling nor what a crop left out is adjusted or counts for the mean', async () => {
     const photometric = [{ brightness: 1, contrast: 0, gamma: 1 }];
     const frame = Frame.of(rgb).crop(2, 1, 3, 4).crop(-1, 0, 5, 4);
-    const { picture } = await sampleOf(rgb, [], draftOf(frame, { photometric, fill: 0.75 }));
+    const { image } = await sampleOf(rgb, [], draftOf(frame, { photometric, fill: 0.75 }));
     const part = [2, 3, 4].flatMap((x) => [1, 2, 3, 4].map((y) => y * 9 + x));
     const mean = [0.2989, 0.587, 0.114].reduce(
       (sum, weight, c) => sum + (weight * part.reduce((a, i) => a + rgb.planes[c]![i]!, 0)) / part.length,
       0,
     );
-    picture.planes.forEach((plane) => {
+    image.planes.forEach((plane) => {
       plane.forEach((value, i) => {
         expect(value).toBeCloseTo(i % 5 === 0 || i % 5 === 4 ? 0.75 : mean, 5);
       });
@@ -292,18 +288,18 @@ describe('values', () => {
   test('factors of 1 leave values as they are, outside 0..1 too', async () => {
     const wide = dense(3, 2, (x, y) => x * 4 - y * 9);
     const photometric = [{ brightness: 1, contrast: 1, gamma: 1 }];
-    const { picture } = await sampleOf(wide, [], draftOf(Frame.of(wide), { photometric }));
-    expect(picture.planes).toEqual(wide.planes);
+    const { image } = await sampleOf(wide, [], draftOf(Frame.of(wide), { photometric }));
+    expect(image.planes).toEqual(wide.planes);
   });
 
-  test("the model's intensity rule looks at the whole picture, not at the crop", async () => {
+  test("the model's intensity rule looks at the whole image, not at the crop", async () => {
     const ramp = dense(10, 1, (x) => x * x);
     const frame = Frame.of(ramp).crop(3, 0, 4, 1);
     const rules = { 'min-max': [0, 81], percentile: [0.9, 71.82] } as const;
     for (const [kind, [low, high]] of Object.entries(rules)) {
       const intensity = { ...typeRange, low: 10, high: 94, kind: kind as keyof typeof rules };
-      const { picture } = await sampleOf(ramp, [], draftOf(frame), { intensity });
-      picture.planes[0]!.forEach((value, i) => {
+      const { image } = await sampleOf(ramp, [], draftOf(frame), { intensity });
+      image.planes[0]!.forEach((value, i) => {
         expect(value).toBeCloseTo(clamp(((i + 3) ** 2 - low) / (high - low)), 4);
       });
     }
@@ -312,7 +308,7 @@ describe('values', () => {
 
 describe('cells', () => {
   const field = { width: 20, height: 10 };
-  const picture = dense(field.width, field.height, () => 0);
+  const image = dense(field.width, field.height, () => 0);
   /** 10 pixels wide, 4 high. */
   const cell = dense(field.width, field.height, (x, y) => Number(x >= 5 && x < 15 && y >= 3 && y < 7));
   const speck = dense(field.width, field.height, (x, y) => Number(x === 19 && y === 0));
@@ -325,12 +321,12 @@ describe('cells', () => {
   ])('less than %d of which is left are dropped', async (minVisible, kept) => {
     // Three of the cell's ten columns are left.
     const frame = Frame.of(field).crop(0, 0, 8, 10);
-    expect((await sampleOf(picture, [cell, speck], draftOf(frame), {}, minVisible)).kept).toEqual(kept);
+    expect((await sampleOf(image, [cell, speck], draftOf(frame), {}, minVisible)).kept).toEqual(kept);
   });
 
   test('the share is of pixels seen, whatever their size becomes', async () => {
     const seen = async (frame: Frame, minVisible: number) =>
-      (await sampleOf(picture, [cell], draftOf(frame), {}, minVisible)).kept.length === 1;
+      (await sampleOf(image, [cell], draftOf(frame), {}, minVisible)).kept.length === 1;
     const half = Frame.of(field).crop(0, 0, 10, 10);
     for (const frame of [half, half.resize(33, 41), half.turn(1), half.flipHorizontal().resize(5, 5)]) {
       expect([await seen(frame, 0.5), await seen(frame, 0.51)]).toEqual([true, false]);
@@ -338,15 +334,15 @@ describe('cells', () => {
     expect(await seen(Frame.of(field).resize(8, 5), 1)).toBe(true);
   });
 
-  test('a cell too small for the smaller picture is gone', async () => {
-    const { kept, masks } = await sampleOf(picture, [speck, cell], draftOf(Frame.of(field).resize(5, 3)));
+  test('a cell too small for the smaller image is gone', async () => {
+    const { kept, masks } = await sampleOf(image, [speck, cell], draftOf(Frame.of(field).resize(5, 3)));
     expect(kept).toEqual([1]);
     expect(masks.length).toBe(1);
   });
 
-  test('a picture without cells, and a crop without any', async () => {
-    expect((await sampleOf(picture, [], draftOf(Frame.of(field)))).masks.length).toBe(0);
-    const { masks } = await sampleOf(picture, [cell], draftOf(Frame.of(field).crop(0, 0, 3, 3)));
+  test('an image without cells, and a crop without any', async () => {
+    expect((await sampleOf(image, [], draftOf(Frame.of(field)))).masks.length).toBe(0);
+    const { masks } = await sampleOf(image, [cell], draftOf(Frame.of(field).crop(0, 0, 3, 3)));
     expect([masks.length, masks.width, masks.height]).toEqual([0, 3, 3]);
   });
 });

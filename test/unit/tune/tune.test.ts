@@ -10,7 +10,7 @@ import {
   RoutedEnsemble,
 } from '../../../lib/index.js';
 import { thresholdsOf } from '../../../lib/tune/grid.js';
-import { pictureBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
+import { imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
 
 const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552'];
 let data: Dataset;
@@ -28,20 +28,20 @@ afterEach(() => ensemble.dispose());
 
 /** The competition's metric of what an ensemble finds, the long way. */
 async function judge(judged: RoutedEnsemble): Promise<number> {
-  const pictures = [];
+  const images = [];
   for (const item of data.items) {
     const { image, masks } = await item.load();
     const { cells } = await judged.segment(image, { cellType: item.type! });
-    pictures.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
+    images.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
   }
-  return (await evaluate(pictures)).kaggle.mean;
+  return (await evaluate(images)).kaggle.mean;
 }
 
 test('what is cut from candidates is what segment finds, at any thresholds', async () => {
   await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
-  const picture = await decodeImage(pictureBytes('medium'));
+  const image = await decodeImage(imageBytes('medium'));
   const nmsThresholds = [0.1, 0.3, 0.6];
-  const candidates = await segmenter.candidates(picture, 0.1, nmsThresholds, {});
+  const candidates = await segmenter.candidates(image, 0.1, nmsThresholds, {});
   for (const nmsThreshold of nmsThresholds) {
     for (const [minScore, maskThreshold, minArea, maxLost] of [
       [0.1, 0.5, 0, null],
@@ -51,7 +51,7 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
       [1, 0.5, 0, null],
     ] as const) {
       const cut = { minScore, maskThreshold, nmsThreshold, minArea, maxLost };
-      const { cells } = await segmenter.segmentDecoded(picture, thresholdsOf(cut));
+      const { cells } = await segmenter.segmentDecoded(image, thresholdsOf(cut));
       const { masks, scores, labels } = await candidates.cells(cut, {});
       expect(masks.toCoco()).toEqual(cells.masks.toCoco());
       expect(Array.from(scores)).toEqual(Array.from(cells.scores));
@@ -66,7 +66,7 @@ test('an ensemble is better by what the search says, and takes its thresholds al
   const tuned = await ensemble.tune(data, { onProgress: ({ stage }) => stages.add(stage) });
   expect(Object.keys(tuned)).toEqual(['fluorescence']);
   const found = tuned.fluorescence!;
-  expect(found.pictures).toBe(1);
+  expect(found.images).toBe(1);
   expect(found.before).toBeCloseTo(before, 12);
   expect(found.after).toBeGreaterThan(found.before);
   expect(ensemble.thresholds.fluorescence).toEqual(found.thresholds);
@@ -120,7 +120,7 @@ test.each([
   });
 });
 
-test('refuses pictures of types that it cannot segment', async () => {
+test('refuses images of types that it cannot segment', async () => {
   const other = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
     types: ['histology'],
   });

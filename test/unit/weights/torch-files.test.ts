@@ -357,7 +357,7 @@ describe('files that are none', () => {
   test.each([
     ['an empty file', Buffer.alloc(0)],
     ['a bare pickle', pickle(0x80, 4, '}.')],
-    ['a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
+    ['an image', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
   ])('%s is no file of weights', async (_, bytes) => {
     expect((await refusalOf(save(path('none.pth'), bytes))).code).toBe('WEIGHTS_FORMAT');
   });

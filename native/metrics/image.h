@@ -19,8 +19,8 @@ struct MaskSet {
   std::vector<mask::RleView> checked_views() const;
 };
 
-/** A picture to be judged. Boxes are x, y, width, height. */
-struct Picture {
+/** An image to be judged. Boxes are x, y, width, height. */
+struct Image {
   MaskSet truth;
   MaskSet predicted;
   std::vector<int32_t> truth_labels;

@@ -3,10 +3,10 @@ import { dataPath } from './golden.js';
 import type { Tensor } from './native.js';
 
 /**
- * A golden's picture as Pillow's RGB / 255: [3, height, width], alpha dropped, grey repeated. Decoded apart from the
+ * A golden's image as Pillow's RGB / 255: [3, height, width], alpha dropped, grey repeated. Decoded apart from the
  * library.
  */
-export async function readPicture(name: string): Promise<Tensor & { data: Float32Array }> {
+export async function readImage(name: string): Promise<Tensor & { data: Float32Array }> {
   const { data, info } = await sharp(dataPath(name)).removeAlpha().toColourspace('srgb').raw().toBuffer({
     resolveWithObject: true,
   });

@@ -6,8 +6,8 @@
 
 namespace cellroute::io {
 
-/** A decoded picture: rows from the top, channels interleaved, in the machine's byte order. */
-struct Picture {
+/** A decoded image: rows from the top, channels interleaved, in the machine's byte order. */
+struct Image {
   enum class Type : uint8_t { kU8, kU16, kF32 };
 
   Type type = Type::kU8;
@@ -17,10 +17,10 @@ struct Picture {
   int64_t channels = 0;  // 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
 };
 
-size_t bytes_per_value(Picture::Type type);
+size_t bytes_per_value(Image::Type type);
 
-/** Throws INVALID_ARGUMENT where the bytes are not those of the size, or the size is no picture's.
+/** Throws INVALID_ARGUMENT where the bytes are not those of the size, or the size is no image's.
  */
-void check(const Picture& picture);
+void check(const Image& image);
 
 }  // namespace cellroute::io

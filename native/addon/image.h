@@ -8,6 +8,6 @@ namespace cellroute::addon {
 
 /** Copies {data, width, height, channels}: the caller may change or lose its buffer meanwhile, and
  * a worker's memory goes with the worker. */
-io::Picture read_picture(const Napi::Value& value);
+io::Image read_image(const Napi::Value& value);
 
 }  // namespace cellroute::addon

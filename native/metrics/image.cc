@@ -1,4 +1,4 @@
-#include "metrics/picture.h"
+#include "metrics/image.h"
 
 #include <span>
 

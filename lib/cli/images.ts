@@ -1,19 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { CellrouteError } from '../errors.js';
-import { pictureEndings } from '../image/format.js';
+import { imageEndings } from '../image/format.js';
 
-/** A picture to work on, and the name its results get. */
-export interface PictureFile {
+/** An image to work on, and the name its results get. */
+export interface ImageFile {
   path: string;
   /** The file's name with its ending. */
   fileName: string;
-  /** Without it; unlike every other picture's. */
+  /** Without it; unlike every other image's. */
   name: string;
 }
 
-/** The pictures that paths name: files as they are, folders as the pictures in them, in order of name. */
-export async function findPictures(paths: readonly string[]): Promise<PictureFile[]> {
+/** The images that paths name: files as they are, folders as the images in them, in order of name. */
+export async function findImages(paths: readonly string[]): Promise<ImageFile[]> {
   const found: string[] = [];
   for (const path of paths) {
     const info = await stat(path).catch((cause: Error) => {
@@ -24,12 +24,12 @@ export async function findPictures(paths: readonly string[]): Promise<PictureFil
       continue;
     }
     const names = (await readdir(path))
-      .filter((name) => pictureEndings.includes(extname(name).toLowerCase()))
+      .filter((name) => imageEndings.includes(extname(name).toLowerCase()))
       .sort();
     if (names.length === 0) {
       throw new CellrouteError(
         'FILE_UNREADABLE',
-        `${path} has no pictures in it (${pictureEndings.join(', ')})`,
+        `${path} has no images in it (${imageEndings.join(', ')})`,
         { file: path },
       );
     }
@@ -38,8 +38,8 @@ export async function findPictures(paths: readonly string[]): Promise<PictureFil
   return withNames(found);
 }
 
-/** Two pictures called alike, from two folders or with two endings, may not overwrite each other's results. */
-function withNames(paths: readonly string[]): PictureFile[] {
+/** Two images called alike, from two folders or with two endings, may not overwrite each other's results. */
+function withNames(paths: readonly string[]): ImageFile[] {
   const taken = new Set<string>();
   return paths.map((path) => {
     const fileName = basename(path);
