@@ -45,12 +45,12 @@ async function segmenting() {
     precision: task.precision,
     device: task.device,
   });
-  const image = { data: image, width, height, channels: 3 };
+  const input = { data: image, width, height, channels: 3 };
   // Two batches are asked for ahead, as a program with a folder of images would: what waits runs together.
   const waiting = [];
   return async () => {
     while (waiting.length < (batch === 1 ? 1 : 3 * batch)) {
-      waiting.push(segmenter.segment(image, { minScore: 0.05 }));
+      waiting.push(segmenter.segment(input, { minScore: 0.05 }));
     }
     const found = await Promise.all(waiting.splice(0, batch));
     return { cells: found[0].cells.length, capped: found[0].capped };

@@ -7,8 +7,8 @@ const mostZoom = 40;
 
 /** An image's stage: the image, moved and enlarged by the browser, and a canvas above it with the outlines. */
 class Stage {
-  constructor(section, image) {
-    this.image = image;
+  constructor(section, entry) {
+    this.entry = entry;
     this.box = section.querySelector('.stage');
     this.image = this.box.querySelector('img');
     this.canvas = this.box.appendChild(document.createElement('canvas'));
@@ -111,7 +111,7 @@ class Stage {
 
   /** CSS pixels per image's pixel is wide where the whole image is shown. */
   get scale() {
-    return this.box.clientWidth / this.image.width;
+    return this.box.clientWidth / this.entry.width;
   }
 
   zoomAt(factor, x = this.box.clientWidth / 2, y = this.box.clientHeight / 2) {
@@ -140,16 +140,16 @@ class Stage {
 
   /** The best cell under a place on the stage, -1 where there is none. */
   cellAt(x, y) {
-    const { view, scale, image } = this;
+    const { view, scale, entry } = this;
     const [px, py] = [(x - view.x) / (scale * view.zoom), (y - view.y) / (scale * view.zoom)];
     const context = this.canvas.getContext('2d');
     context.setTransform(1, 0, 0, 1, 0, 0);
     this.makePaths();
-    return image.cells.score.findIndex((_, i) => context.isPointInPath(this.paths[i], px, py, 'evenodd'));
+    return entry.cells.score.findIndex((_, i) => context.isPointInPath(this.paths[i], px, py, 'evenodd'));
   }
 
   choose(cell) {
-    const { cells } = this.image;
+    const { cells } = this.entry;
     this.chosen = cell;
     this.said.textContent =
       cell < 0
@@ -161,17 +161,17 @@ class Stage {
 
   /** Brings a cell to the middle, large enough to be seen. */
   show(cell) {
-    const { box, scale, view, image } = this;
-    const side = Math.sqrt(image.cells.area[cell]) * scale;
+    const { box, scale, view, entry } = this;
+    const side = Math.sqrt(entry.cells.area[cell]) * scale;
     view.zoom = Math.min(mostZoom, Math.max(1, box.clientWidth / 8 / side));
-    view.x = box.clientWidth / 2 - image.cells.x[cell] * scale * view.zoom;
-    view.y = box.clientHeight / 2 - image.cells.y[cell] * scale * view.zoom;
+    view.x = box.clientWidth / 2 - entry.cells.x[cell] * scale * view.zoom;
+    view.y = box.clientHeight / 2 - entry.cells.y[cell] * scale * view.zoom;
     this.move(0, 0);
     this.choose(cell);
   }
 
   makePaths() {
-    this.paths ??= this.image.cells.outline.map((path) => new Path2D(path));
+    this.paths ??= this.entry.cells.outline.map((path) => new Path2D(path));
   }
 
   draw(always = false) {
@@ -182,7 +182,7 @@ class Stage {
   }
 
   drawNow() {
-    const { box, canvas, view, scale, image, image } = this;
+    const { box, canvas, view, scale, image, entry } = this;
     image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.zoom})`;
     image.style.imageRendering = view.zoom * scale > 3 ? 'pixelated' : 'auto';
     const ratio = window.devicePixelRatio || 1;
@@ -194,7 +194,7 @@ class Stage {
     const enlarged = scale * view.zoom;
     context.setTransform(ratio * enlarged, 0, 0, ratio * enlarged, ratio * view.x, ratio * view.y);
     this.makePaths();
-    const { colour } = image.cells;
+    const { colour } = entry.cells;
     // The best cells come first and are drawn last
     for (let cell = this.paths.length - 1; cell >= 0; cell--) {
       if (this.tint.checked) {
