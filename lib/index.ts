@@ -1,16 +1,11 @@
-export { type Cell, type CellArrays, Cells } from './cells.js';
-export {
-  CellClassifier,
-  type Classification,
-  type InputTensor,
-  type LoadClassifierOptions,
-} from './classifier.js';
 export {
   type ClassifierConfig,
   classifierConfig,
   type PartialClassifierConfig,
 } from './config/classifier.js';
+export type { Device } from './config/device.js';
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
+export { sartorius } from './config/presets.js';
 export type { Intensity } from './config/shared.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
 export { type DatasetFromOptions, datasetFrom, type OwnImage } from './data/iterable.js';
@@ -20,15 +15,7 @@ export type { OpenDatasetOptions } from './data/reader.js';
 export type { FoldOptions, SplitOptions } from './data/split.js';
 export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
-export type { Device } from './device.js';
-export {
-  type LoadEnsembleOptions,
-  RoutedEnsemble,
-  type RoutedEnsembleOptions,
-  type RoutedSegmentOptions,
-} from './ensemble.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
-export { type ExplainMethod, type ExplainOptions, Explanation, type SeenRegion } from './explanation.js';
 export {
   type CocoOptions,
   type CocoResult,
@@ -41,6 +28,36 @@ export type { NamedResult } from './export/named.js';
 export { type ResultJson, type ResultJsonCell, resultJson } from './export/result-json.js';
 export { type DecodeOptions, decodeImage } from './image/decode.js';
 export type { ImageInput, RawImage } from './image/types.js';
+export { type Cell, type CellArrays, Cells } from './inference/cells.js';
+export {
+  CellClassifier,
+  type Classification,
+  type InputTensor,
+  type LoadClassifierOptions,
+} from './inference/classifier.js';
+export {
+  type LoadEnsembleOptions,
+  RoutedEnsemble,
+  type RoutedEnsembleOptions,
+  type RoutedSegmentOptions,
+} from './inference/ensemble.js';
+export {
+  type ExplainMethod,
+  type ExplainOptions,
+  Explanation,
+  type SeenRegion,
+} from './inference/explanation.js';
+export type { CallOptions, Progress } from './inference/model.js';
+export type { SaveOptions } from './inference/model-file.js';
+export type { Capped, Route, RoutedSegmentation, Seams, Segmentation } from './inference/result.js';
+export {
+  CellSegmenter,
+  type LoadSegmenterOptions,
+  type Precision,
+  type SegmentOptions,
+  type SegmentThresholds,
+} from './inference/segmenter.js';
+export type { TileSize, Tiles } from './inference/tiles.js';
 export { Masks } from './mask/masks.js';
 export { type PairedImages, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
 export {
@@ -67,24 +84,12 @@ export {
   type PanopticScores,
   type ScoreDifference,
 } from './metrics/index.js';
-export type { CallOptions, Progress } from './model.js';
-export type { SaveOptions } from './model-file.js';
 export { type LoadOptions, loadNative } from './native/load.js';
-export { sartorius } from './presets.js';
 export { type ComparisonOptions, type PredictedCells, renderComparison } from './render/comparison.js';
 export type { RenderFormat } from './render/encode.js';
 export { type HeatMapOptions, renderHeatMap } from './render/heat-map.js';
 export { type OverlayOptions, renderOverlay } from './render/overlay.js';
 export { Report, type ReportOptions } from './report/report.js';
-export type { Capped, Route, RoutedSegmentation, Seams, Segmentation } from './result.js';
-export {
-  CellSegmenter,
-  type LoadSegmenterOptions,
-  type Precision,
-  type SegmentOptions,
-  type SegmentThresholds,
-} from './segmenter.js';
-export type { TileSize, Tiles } from './tiles.js';
 export { ClassifierTrainer } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { CellClassifier } from '../classifier.js';
-import { readEnsembleFile, starterFolder } from '../ensemble-file.js';
+import { CellClassifier } from '../inference/classifier.js';
+import { readEnsembleFile, starterFolder } from '../inference/ensemble-file.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
 

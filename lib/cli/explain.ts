@@ -2,16 +2,16 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { refuse } from '../check.js';
-import { CellClassifier } from '../classifier.js';
-import { starterFolder } from '../ensemble-file.js';
+import { explanationJson } from '../export/explanation-json.js';
+import { decodeImage } from '../image/decode.js';
+import { CellClassifier } from '../inference/classifier.js';
+import { starterFolder } from '../inference/ensemble-file.js';
 import {
   EXPLAIN_METHODS,
   type ExplainMethod,
   type ExplainOptions,
   type Explanation,
-} from '../explanation.js';
-import { explanationJson } from '../export/explanation-json.js';
-import { decodeImage } from '../image/decode.js';
+} from '../inference/explanation.js';
 import type { RenderFormat } from '../render/encode.js';
 import { renderHeatMap } from '../render/heat-map.js';
 import { eachImage, reportBatch } from './batch.js';

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { checkDevice, type Device } from '../device.js';
-import type { LoadSegmenterOptions } from '../segmenter.js';
-import { checkTiles, type Tiles } from '../tiles.js';
+import { checkDevice, type Device } from '../config/device.js';
+import type { LoadSegmenterOptions } from '../inference/segmenter.js';
+import { checkTiles, type Tiles } from '../inference/tiles.js';
 
 /** An option's number within an inclusive range. */
 export function numberIn(min: number, max: number, { integer = false } = {}) {

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { RoutedEnsemble } from '../ensemble.js';
 import { decodeImage } from '../image/decode.js';
+import { RoutedEnsemble } from '../inference/ensemble.js';
 import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';

@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { RoutedEnsemble } from '../ensemble.js';
 import { cocoDatasetJson } from '../export/coco-json.js';
 import { kaggleCsv } from '../export/kaggle-csv.js';
 import { labelPng } from '../export/label-png.js';
 import { resultJson } from '../export/result-json.js';
 import { decodeImage } from '../image/decode.js';
+import { RoutedEnsemble } from '../inference/ensemble.js';
+import type { RoutedSegmentation } from '../inference/result.js';
 import { renderOverlay } from '../render/overlay.js';
-import type { RoutedSegmentation } from '../result.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages, type ImageFile } from './images.js';
 import { type PrecisionFlag, withPrecision, wordsOf } from './options.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { RoutedSegmentOptions } from '../ensemble.js';
-import type { Tiles } from '../tiles.js';
+import type { RoutedSegmentOptions } from '../inference/ensemble.js';
+import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
 
 /** What the options of {@link withThresholds} give. */

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
-import { RoutedEnsemble } from '../ensemble.js';
+import { RoutedEnsemble } from '../inference/ensemble.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import type { TunedThresholds } from '../tune/tune.js';
 import { columns } from './columns.js';

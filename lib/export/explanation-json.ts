@@ -1,4 +1,4 @@
-import type { ExplainMethod, Explanation, SeenRegion } from '../explanation.js';
+import type { ExplainMethod, Explanation, SeenRegion } from '../inference/explanation.js';
 import { shortest } from './number.js';
 
 /** Why an image was taken for a class, as a file. A reader refuses a `version` above the one it knows. */

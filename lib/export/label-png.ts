@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { refuse } from '../check.js';
-import type { Segmentation } from '../result.js';
+import type { Segmentation } from '../inference/result.js';
 
 const most = 65_535;
 

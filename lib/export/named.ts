@@ -1,4 +1,4 @@
-import type { RoutedSegmentation, Segmentation } from '../result.js';
+import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 
 /** A result and what its image is called in the file that is written. */
 export interface NamedResult {

@@ -1,5 +1,5 @@
 import { checkOneOf } from '../check.js';
-import type { Capped, RoutedSegmentation, Seams, Segmentation } from '../result.js';
+import type { Capped, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
 import { shortest } from './number.js';
 
 export interface ResultJsonCell {

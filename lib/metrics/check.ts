@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { CALL_OPTION_KEYS } from '../inference/model.js';
 import { Masks } from '../mask/masks.js';
-import { CALL_OPTION_KEYS } from '../model.js';
 import type { NativeJudgedImage, NativeMetricsOptions } from '../native/contract.js';
 import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
 

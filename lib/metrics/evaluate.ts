@@ -1,5 +1,5 @@
 import { refuse } from '../check.js';
-import { runJob } from '../model.js';
+import { runJob } from '../inference/model.js';
 import type {
   NativeEvaluation,
   NativeMetric,

@@ -1,5 +1,5 @@
+import type { CallOptions } from '../inference/model.js';
 import type { Masks } from '../mask/masks.js';
-import type { CallOptions } from '../model.js';
 
 /** An image's truth and what was predicted for it. */
 export interface EvaluatedImage {

@@ -1,6 +1,6 @@
 import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
-import { Explanation } from '../explanation.js';
 import type { ImageInput } from '../image/types.js';
+import { Explanation } from '../inference/explanation.js';
 import { blurred } from './blur.js';
 import type { Canvas, Colour } from './canvas.js';
 import { checkFormat, encode, type RenderFormat } from './encode.js';

@@ -1,6 +1,6 @@
 import { checkBoolean, checkKeys, checkNumber, checkString } from '../check.js';
 import type { ImageInput } from '../image/types.js';
-import type { RoutedSegmentation, Segmentation } from '../result.js';
+import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import type { Colour } from './canvas.js';
 import { neighbourColours, palette } from './colours.js';
 import { checkFormat, encode, type RenderFormat } from './encode.js';

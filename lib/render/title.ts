@@ -1,4 +1,4 @@
-import type { RoutedSegmentation, Segmentation } from '../result.js';
+import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { Canvas, type Colour } from './canvas.js';
 import { capitalHeight, textWidth } from './font.js';
 

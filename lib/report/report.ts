@@ -1,6 +1,6 @@
 import { checkKeys, checkNumber, checkObject, checkString } from '../check.js';
 import type { ImageInput } from '../image/types.js';
-import type { RoutedSegmentation, Segmentation } from '../result.js';
+import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { entryOf, type ReportEntry } from './entry.js';
 import { pageOf, type ReportFailure } from './page.js';
 

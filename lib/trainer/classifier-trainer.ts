@@ -1,9 +1,9 @@
 import { refuse } from '../check.js';
-import type { CellClassifier } from '../classifier.js';
 import { type ClassifierConfig, classifierConfig } from '../config/classifier.js';
 import type { Dataset } from '../data/dataset.js';
 import { ClassifyLoader } from '../data/loader.js';
 import type { ClassifySample } from '../data/types.js';
+import type { CellClassifier } from '../inference/classifier.js';
 import { type ClassifierTraining, classifierTraining, type PartialClassifierTraining } from './config.js';
 import { type ClassifierEvaluation, classifierJudge } from './evaluate-classifier.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';

@@ -1,5 +1,6 @@
 import { checkObject, refuse } from '../check.js';
 import type { PartialClassifierConfig } from '../config/classifier.js';
+import { checkDevice, type Device } from '../config/device.js';
 import type { PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import {
   type DeepPartial,
@@ -18,7 +19,6 @@ import {
   variants,
 } from '../config/schema.js';
 import { version } from '../config/shared.js';
-import { checkDevice, type Device } from '../device.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { flipHorizontal, flipVertical, readTransforms, type Transform } from '../transforms/index.js';
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { checkKeys, checkObject, refuse } from '../check.js';
-import { CellClassifier } from '../classifier.js';
 import { mergeConfig } from '../config/stored.js';
 import { Dataset } from '../data/dataset.js';
-import { RoutedEnsemble } from '../ensemble.js';
-import { ENSEMBLE_FILE } from '../ensemble-file.js';
 import { CellrouteError } from '../errors.js';
-import { CellSegmenter, type SegmentThresholds } from '../segmenter.js';
+import { CellClassifier } from '../inference/classifier.js';
+import { RoutedEnsemble } from '../inference/ensemble.js';
+import { ENSEMBLE_FILE } from '../inference/ensemble-file.js';
+import { CellSegmenter, type SegmentThresholds } from '../inference/segmenter.js';
 import { ClassifierTrainer } from './classifier-trainer.js';
 import { checkSame, type Identity } from './compare.js';
 import {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { threadCount } from '../model.js';
+import { threadCount } from '../inference/model.js';
 import { packageRoot } from '../native/find.js';
 import { loadNative } from '../native/load.js';
 

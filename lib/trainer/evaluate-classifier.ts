@@ -1,8 +1,8 @@
-import { Cells } from '../cells.js';
-import type { CellClassifier, Classification } from '../classifier.js';
 import type { Dataset } from '../data/dataset.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageInput } from '../image/types.js';
+import { Cells } from '../inference/cells.js';
+import type { CellClassifier, Classification } from '../inference/classifier.js';
 import { Masks } from '../mask/masks.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { ClassifierTraining } from './config.js';

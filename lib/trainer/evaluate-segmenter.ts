@@ -1,9 +1,9 @@
-import type { Cells } from '../cells.js';
 import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
+import type { Cells } from '../inference/cells.js';
+import { type CellSegmenter, DEFAULT_MAX_LOST } from '../inference/segmenter.js';
 import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
-import { type CellSegmenter, DEFAULT_MAX_LOST } from '../segmenter.js';
 import type { SegmenterTraining } from './config.js';
 import type { Judgement } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';

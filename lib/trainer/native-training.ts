@@ -1,7 +1,7 @@
+import { placeOn } from '../config/device.js';
 import type { LoaderOptions } from '../data/loader.js';
-import { placeOn } from '../device.js';
 import { CellrouteError } from '../errors.js';
-import type { CallOptions, Place } from '../model.js';
+import type { CallOptions, Place } from '../inference/model.js';
 import type { NativeOptimizer, NativeTrainerOptions } from '../native/contract.js';
 import type { Training } from './config.js';
 

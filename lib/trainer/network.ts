@@ -1,12 +1,20 @@
 import { types } from 'node:util';
 import { checkNumber, refuse } from '../check.js';
-import { CellClassifier } from '../classifier.js';
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { ClassifySample, TrainSample } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
-import { type CallOptions, LoadedModel, NativeObject, ON_CPU, type Place, runJob } from '../model.js';
-import { mismatchOf, nativeWeights } from '../model-file.js';
+import { CellClassifier } from '../inference/classifier.js';
+import {
+  type CallOptions,
+  LoadedModel,
+  NativeObject,
+  ON_CPU,
+  type Place,
+  runJob,
+} from '../inference/model.js';
+import { mismatchOf, nativeWeights } from '../inference/model-file.js';
+import { CellSegmenter } from '../inference/segmenter.js';
 import type {
   NativeAddon,
   NativeCall,
@@ -18,7 +26,6 @@ import type {
   TrainerHandle,
 } from '../native/contract.js';
 import { call, native } from '../native/load.js';
-import { CellSegmenter } from '../segmenter.js';
 import { openWeights } from '../weights/open.js';
 import type { TensorSource } from '../weights/source.js';
 

@@ -1,7 +1,7 @@
 import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
 import { SegmentLoader } from '../data/loader.js';
 import type { TrainSample } from '../data/types.js';
-import type { CellSegmenter } from '../segmenter.js';
+import type { CellSegmenter } from '../inference/segmenter.js';
 import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
 import { type SegmenterEvaluation, segmenterJudge } from './evaluate-segmenter.js';
 import type { SegmenterLossName } from './events.js';

@@ -1,5 +1,5 @@
+import { type CallOptions, runJob } from '../inference/model.js';
 import { Masks } from '../mask/masks.js';
-import { type CallOptions, runJob } from '../model.js';
 import type { NativeCandidates } from '../native/contract.js';
 import { native } from '../native/load.js';
 import type { Cut } from './grid.js';

@@ -1,6 +1,6 @@
 import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
-import { DEFAULT_MAX_LOST, type SegmentThresholds } from '../segmenter.js';
+import { DEFAULT_MAX_LOST, type SegmentThresholds } from '../inference/segmenter.js';
 import type { Point } from './search.js';
 
 /** The values that are tried of each threshold. Everything left out has the values named here. */

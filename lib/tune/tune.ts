@@ -1,9 +1,9 @@
 import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
+import type { CallOptions } from '../inference/model.js';
+import type { CellSegmenter, SegmentThresholds } from '../inference/segmenter.js';
 import type { Masks } from '../mask/masks.js';
 import { evaluate, type MetricName, metricOf } from '../metrics/index.js';
-import type { CallOptions } from '../model.js';
-import type { CellSegmenter, SegmentThresholds } from '../segmenter.js';
 import type { Candidates } from './candidates.js';
 import { Axes, type Cut, type TuneGrid, thresholdsOf } from './grid.js';
 import { climb } from './search.js';

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { Cells } from '../../lib/cells.js';
 import type { RawImage } from '../../lib/image/types.js';
+import { Cells } from '../../lib/inference/cells.js';
+import type { RoutedSegmentation } from '../../lib/inference/result.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { Report } from '../../lib/report/report.js';
-import type { RoutedSegmentation } from '../../lib/result.js';
 import { describeBrowser, launch } from '../support/browser.js';
 
 const hostile = `</script><img src=x onerror="window.hacked=1">"'&.png`;

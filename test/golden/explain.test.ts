@@ -1,5 +1,5 @@
-import { CellClassifier } from '../../lib/classifier.js';
-import type { Explanation } from '../../lib/explanation.js';
+import { CellClassifier } from '../../lib/inference/classifier.js';
+import type { Explanation } from '../../lib/inference/explanation.js';
 import { formulaTensor } from '../support/formula.js';
 import { describeGolden, goldenTensors, hasGolden } from '../support/golden.js';
 import { readImage } from '../support/image.js';

@@ -1,6 +1,6 @@
-import { Cells } from '../../lib/cells.js';
+import { Cells } from '../../lib/inference/cells.js';
+import type { Segmentation } from '../../lib/inference/result.js';
 import type { Masks } from '../../lib/mask/masks.js';
-import type { Segmentation } from '../../lib/result.js';
 
 /** A result with these masks, as a network that is sure of all of them would give it. */
 export function resultOf(masks: Masks, labels = new Array<number>(masks.length).fill(1)): Segmentation {

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CellClassifier, CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
+import { choosePrecision } from '../../lib/inference/segmenter.js';
 import { diagnose } from '../../lib/native/doctor.js';
 import { findCudaAddon } from '../../lib/native/find.js';
 import { runtimeLibraries } from '../../lib/native/libraries.js';
 import { native } from '../../lib/native/load.js';
-import { choosePrecision } from '../../lib/segmenter.js';
 import { segmenterTraining } from '../../lib/trainer/config.js';
 import { rejection, testEnsemble } from '../support/sdk.js';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { CellClassifier } from '../../lib/classifier.js';
 import { classifierConfig } from '../../lib/config/classifier.js';
-import { type ExplainOptions, Explanation } from '../../lib/explanation.js';
+import { CellClassifier } from '../../lib/inference/classifier.js';
+import { type ExplainOptions, Explanation } from '../../lib/inference/explanation.js';
 import { blurred } from '../../lib/render/blur.js';
 import { type HeatMapOptions, renderHeatMap } from '../../lib/render/heat-map.js';
 import { imageBytes, rejection, testEnsemble } from '../support/sdk.js';

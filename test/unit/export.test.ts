@@ -1,4 +1,3 @@
-import { Cells } from '../../lib/cells.js';
 import { cocoDatasetJson, cocoResultsJson } from '../../lib/export/coco-json.js';
 import { csvLine } from '../../lib/export/csv.js';
 import { kaggleCsv, kaggleTrainCsv } from '../../lib/export/kaggle-csv.js';
@@ -6,8 +5,9 @@ import { labelPng } from '../../lib/export/label-png.js';
 import { shortest } from '../../lib/export/number.js';
 import { resultJson } from '../../lib/export/result-json.js';
 import { decodeImage } from '../../lib/image/decode.js';
+import { Cells } from '../../lib/inference/cells.js';
+import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
 import { Masks } from '../../lib/mask/masks.js';
-import type { RoutedSegmentation, Segmentation } from '../../lib/result.js';
 
 /*
  * Two cells of an image of 5 × 4 pixels that share three; the texts below are pycocotools' for them.

@@ -1,13 +1,13 @@
 import sharp from 'sharp';
-import { Cells } from '../../lib/cells.js';
 import type { RawImage } from '../../lib/image/types.js';
+import { Cells } from '../../lib/inference/cells.js';
+import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { neighbourColours, palette } from '../../lib/render/colours.js';
 import { drawText, textWidth } from '../../lib/render/font.js';
 import { type OverlayOptions, renderOverlay } from '../../lib/render/overlay.js';
 import { type Shape, shapeOf } from '../../lib/render/shape.js';
 import { titleOf } from '../../lib/render/title.js';
-import type { RoutedSegmentation, Segmentation } from '../../lib/result.js';
 
 /** A result whose cell k has the pixels of label k + 1. */
 function resultOf(labels: Uint16Array, width: number): Segmentation {

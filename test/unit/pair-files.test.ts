@@ -1,15 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cells } from '../../lib/cells.js';
 import { cocoDatasetJson, cocoResultsJson } from '../../lib/export/coco-json.js';
 import { kaggleCsv, kaggleTrainCsv } from '../../lib/export/kaggle-csv.js';
 import { labelPng } from '../../lib/export/label-png.js';
 import { resultJson } from '../../lib/export/result-json.js';
+import { Cells } from '../../lib/inference/cells.js';
+import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { pairFiles } from '../../lib/metrics/files/index.js';
 import { evaluate } from '../../lib/metrics/index.js';
-import type { RoutedSegmentation, Segmentation } from '../../lib/result.js';
 import { describeGolden, goldenJson } from '../support/golden.js';
 import { rejection } from '../support/sdk.js';
 

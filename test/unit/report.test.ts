@@ -1,10 +1,10 @@
 import sharp from 'sharp';
-import { Cells } from '../../lib/cells.js';
+import { Cells } from '../../lib/inference/cells.js';
+import type { Segmentation } from '../../lib/inference/result.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { escapeHtml, escapeJson } from '../../lib/report/escape.js';
 import { outlinePath } from '../../lib/report/outline.js';
 import { Report } from '../../lib/report/report.js';
-import type { Segmentation } from '../../lib/result.js';
 import { random } from '../support/weights.js';
 
 const size = { width: 40, height: 30 };

@@ -11,7 +11,7 @@ import {
   type Seams,
   type Segmentation,
 } from '../../lib/index.js';
-import { checkTiles, tilingOf } from '../../lib/tiles.js';
+import { checkTiles, tilingOf } from '../../lib/inference/tiles.js';
 import { imageBytes, rejection, root, testEnsemble, thrown } from '../support/sdk.js';
 
 let segmenter: CellSegmenter;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../../../lib/data/dataset.js';
 import { openDataset } from '../../../lib/data/open.js';
-import { CellSegmenter } from '../../../lib/segmenter.js';
+import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { ClassifierTrainer } from '../../../lib/trainer/classifier-trainer.js';
 import { EnsembleTrainer } from '../../../lib/trainer/ensemble-trainer.js';
 import type { SegmenterTrainEvent } from '../../../lib/trainer/events.js';

@@ -1,5 +1,5 @@
+import { runJob } from '../../../lib/inference/model.js';
 import { Masks } from '../../../lib/mask/masks.js';
-import { runJob } from '../../../lib/model.js';
 import type { NativeSamplePlan } from '../../../lib/native/contract.js';
 import { native } from '../../../lib/native/load.js';
 import type { Draft } from '../../../lib/transforms/draft.js';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkKeys, checkObject, checkString, refuse } from './check.js';
-import { CellrouteError } from './errors.js';
-import { packageRoot } from './native/find.js';
+import { checkKeys, checkObject, checkString, refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import { packageRoot } from '../native/find.js';
 import type { SegmentThresholds } from './segmenter.js';
 
 /** The ensemble that comes with the package. */

@@ -1,16 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkKeys, checkObject, checkOneOf, checkString, refuse } from './check.js';
+import { checkKeys, checkObject, checkOneOf, checkString, refuse } from '../check.js';
+import { checkDevice, type Device, resolveDevice } from '../config/device.js';
+import { Dataset } from '../data/dataset.js';
+import type { DatasetItem } from '../data/types.js';
+import { CellrouteError } from '../errors.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageInput } from '../image/types.js';
+import { METRIC_NAMES } from '../metrics/index.js';
+import { checkGrid } from '../tune/grid.js';
+import { type TunedThresholds, type TuneOptions, tuneSegmenter } from '../tune/tune.js';
+import { writeAtomically } from '../weights/atomic.js';
 import { CellClassifier } from './classifier.js';
-import { Dataset } from './data/dataset.js';
-import type { DatasetItem } from './data/types.js';
-import { checkDevice, type Device, resolveDevice } from './device.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
-import { CellrouteError } from './errors.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
-import { decodeImage } from './image/decode.js';
-import type { ImageInput } from './image/types.js';
-import { METRIC_NAMES } from './metrics/index.js';
 import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
 import type { SaveOptions } from './model-file.js';
 import { decodeToSegment } from './profile.js';
@@ -24,9 +27,6 @@ import {
   type SegmentThresholds,
   THRESHOLD_KEYS,
 } from './segmenter.js';
-import { checkGrid } from './tune/grid.js';
-import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune/tune.js';
-import { writeAtomically } from './weights/atomic.js';
 
 export interface RoutedEnsembleOptions {
   /** Names the cell type of an image. */

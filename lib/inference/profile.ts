@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { decodeImage } from './image/decode.js';
-import type { ImageInput, RawImage } from './image/types.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageInput, RawImage } from '../image/types.js';
 import type { Precision } from './segmenter.js';
 
 /** What one segmentation took: a line of JSON on stderr where `CELLROUTE_PROFILE` is 1. */

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { CellrouteError } from './errors.js';
-import type { ModelHandle, NativeCall } from './native/contract.js';
-import { call, callAsync, native } from './native/load.js';
+import { CellrouteError } from '../errors.js';
+import type { ModelHandle, NativeCall } from '../native/contract.js';
+import { call, callAsync, native } from '../native/load.js';
 
 /** What an asynchronous call takes besides its own options. */
 export interface CallOptions {

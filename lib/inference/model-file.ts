@@ -1,14 +1,14 @@
-import { checkKeys, checkOneOf, checkString } from './check.js';
-import type { ClassifierConfig } from './config/classifier.js';
-import type { MaskRCNNConfig } from './config/mask-rcnn.js';
-import { CONFIG_KEY } from './config/stored.js';
-import { CellrouteError } from './errors.js';
+import { checkKeys, checkOneOf, checkString } from '../check.js';
+import type { ClassifierConfig } from '../config/classifier.js';
+import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
+import { CONFIG_KEY } from '../config/stored.js';
+import { CellrouteError } from '../errors.js';
+import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from '../native/contract.js';
+import { call, native } from '../native/load.js';
+import { openWeights } from '../weights/open.js';
+import type { WeightsFile } from '../weights/table.js';
+import { writeWeights } from '../weights/write.js';
 import { type CallOptions, LoadedModel, type Place, runJob } from './model.js';
-import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from './native/contract.js';
-import { call, native } from './native/load.js';
-import { openWeights } from './weights/open.js';
-import type { WeightsFile } from './weights/table.js';
-import { writeWeights } from './weights/write.js';
 
 export interface SaveOptions {
   /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */

@@ -1,7 +1,7 @@
-import { refuse } from './check.js';
-import type { ErrorCode } from './errors.js';
-import { type CallOptions, type Place, runJob } from './model.js';
-import { native } from './native/load.js';
+import { refuse } from '../check.js';
+import type { ErrorCode } from '../errors.js';
+import { type CallOptions, type Place, runJob } from '../inference/model.js';
+import { native } from '../native/load.js';
 
 /**
  * Where a network computes: the CPU, the first GPU (`cuda`), another one (`cuda:1`), or the first GPU that can be used

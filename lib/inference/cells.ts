@@ -1,5 +1,5 @@
-import { refuse } from './check.js';
-import type { Masks } from './mask/masks.js';
+import { refuse } from '../check.js';
+import type { Masks } from '../mask/masks.js';
 
 /** One cell, made when it is asked for; the arrays behind it are in {@link Cells}. */
 export interface Cell {

@@ -1,21 +1,25 @@
 import { performance } from 'node:perf_hooks';
+import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from '../check.js';
+import { type Device, placeOn } from '../config/device.js';
+import { inferMaskRCNNConfig } from '../config/infer.js';
+import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
+import { mergeConfig, readStoredConfig } from '../config/stored.js';
+import { CellrouteError } from '../errors.js';
+import type { ImageInput, RawImage } from '../image/types.js';
+import { Masks } from '../mask/masks.js';
+import type {
+  NativeSegmentation,
+  NativeSegmentOptions,
+  NativeTiledSegmentation,
+} from '../native/contract.js';
+import { call, native } from '../native/load.js';
+import { Candidates } from '../tune/candidates.js';
 import { Cells } from './cells.js';
-import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from './check.js';
-import { inferMaskRCNNConfig } from './config/infer.js';
-import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
-import { mergeConfig, readStoredConfig } from './config/stored.js';
-import { type Device, placeOn } from './device.js';
-import { CellrouteError } from './errors.js';
-import type { ImageInput, RawImage } from './image/types.js';
-import { Masks } from './mask/masks.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
-import type { NativeSegmentation, NativeSegmentOptions, NativeTiledSegmentation } from './native/contract.js';
-import { call, native } from './native/load.js';
 import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';
 import { checkTiles, type Tiles, tilingOf } from './tiles.js';
-import { Candidates } from './tune/candidates.js';
 
 /** What decides which pixels become cells. Everything left out is the model's own or the default named here. */
 export interface SegmentThresholds {

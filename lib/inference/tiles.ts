@@ -1,7 +1,7 @@
-import { checkKeys, checkNumber, checkObject, refuse } from './check.js';
-import type { MaskRCNNConfig } from './config/mask-rcnn.js';
-import type { ImageSize } from './mask/masks.js';
-import type { NativeTiling } from './native/contract.js';
+import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
+import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
+import type { ImageSize } from '../mask/masks.js';
+import type { NativeTiling } from '../native/contract.js';
 
 /** Square tiles that an image is cut into, in pixels of the image. */
 export interface TileSize {

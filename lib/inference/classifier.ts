@@ -1,21 +1,21 @@
 import { types } from 'node:util';
-import { checkKeys, checkNumber, refuse } from './check.js';
+import { checkKeys, checkNumber, refuse } from '../check.js';
 import {
   type ClassifierConfig,
   classifierConfig,
   type PartialClassifierConfig,
-} from './config/classifier.js';
-import { fastaiClassifierConfig } from './config/fastai.js';
-import { inferClassifierConfig } from './config/infer.js';
-import { mergeConfig, readStoredConfig } from './config/stored.js';
-import { type Device, placeOn } from './device.js';
+} from '../config/classifier.js';
+import { type Device, placeOn } from '../config/device.js';
+import { fastaiClassifierConfig } from '../config/fastai.js';
+import { inferClassifierConfig } from '../config/infer.js';
+import { mergeConfig, readStoredConfig } from '../config/stored.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageInput, RawImage } from '../image/types.js';
+import type { NativeClassification } from '../native/contract.js';
+import { native } from '../native/load.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
-import { decodeImage } from './image/decode.js';
-import type { ImageInput, RawImage } from './image/types.js';
 import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
-import type { NativeClassification } from './native/contract.js';
-import { native } from './native/load.js';
 
 /** What a classifier says of one image. */
 export interface Classification {
