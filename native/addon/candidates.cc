@@ -38,7 +38,7 @@ Napi::Value find_candidates(const Napi::CallbackInfo& info) {
         [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
          intensity = read_intensity(options.value("intensity")),
          detect = read_detect_options(options),
-         thresholds = options.numbers("nmsThresholds")](const Poll& poll) {
+         thresholds = options.numbers("nmsThresholds")](const JobContext& poll) {
           return infer::find_candidates(model->plan(), image, intensity, detect, thresholds, poll);
         },
         to_js);
@@ -66,7 +66,7 @@ Napi::Value cut_masks(const Napi::CallbackInfo& info) {
     return submit<std::vector<mask::Rle>>(
         env, CallOptions::read(env, info[4]),
         [boxes = std::move(boxes), probabilities = std::move(probabilities), side, height, width,
-         threshold](const Poll&) {
+         threshold](const JobContext&) {
           return infer::cut_masks(boxes, probabilities, side, height, width, threshold);
         },
         [height, width](Napi::Env env, std::vector<mask::Rle>& masks) {

@@ -28,7 +28,7 @@ Napi::Value classify(const Napi::CallbackInfo& info) {
     return submit<infer::Classification>(
         env, CallOptions::read(env, info[3]),
         [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
-         intensity = read_intensity(info[2])](const Poll& poll) {
+         intensity = read_intensity(info[2])](const JobContext& poll) {
           return infer::classify(model->as_classifier(), image, intensity, poll);
         },
         to_js);
@@ -41,7 +41,7 @@ Napi::Value classify_tensor(const Napi::CallbackInfo& info) {
     return submit<infer::Classification>(
         env, CallOptions::read(env, info[4]),
         [model = Handle<LoadedModel>::get(env, info[0]),
-         input = read_input(info[1], info[2], info[3])](const Poll& poll) {
+         input = read_input(info[1], info[2], info[3])](const JobContext& poll) {
           return infer::classify_tensor(model->as_classifier(), input, poll);
         },
         to_js);

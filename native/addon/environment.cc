@@ -7,12 +7,12 @@ namespace cellroute::addon {
 namespace {
 
 void open_letter(napi_env env, napi_value, void*, void* data) {
-  const std::unique_ptr<Letter> letter(static_cast<Letter*>(data));
-  // Null where the environment is being torn down: the letter is dropped.
+  const std::unique_ptr<JsTask> task(static_cast<JsTask*>(data));
+  // Null where the environment is being torn down: the task is dropped.
   if (env == nullptr) return;
   const Napi::HandleScope scope(env);
   try {
-    letter->open(env);
+    task->run(env);
   } catch (const Napi::Error&) {
     // A worker that is being terminated runs no more JavaScript: there is nobody to tell.
     return;
@@ -21,9 +21,9 @@ void open_letter(napi_env env, napi_value, void*, void* data) {
 
 }  // namespace
 
-void Mailbox::attach(Napi::Env env) {
+void JsQueue::attach(Napi::Env env) {
   napi_value name = Napi::String::New(env, "cellroute");
-  // No queue limit: a letter is posted by the owner thread, which may never wait for a JS thread.
+  // No queue limit: a task is posted by the owner thread, which may never wait for a JS thread.
   if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
                                       open_letter, &function_) != napi_ok) {
     throw Napi::Error::New(env, "cellroute: no thread-safe function could be made");
@@ -31,22 +31,22 @@ void Mailbox::attach(Napi::Env env) {
   napi_unref_threadsafe_function(env, function_);
 }
 
-void Mailbox::close() {
+void JsQueue::close() {
   const std::lock_guard lock(mutex_);
   if (function_ == nullptr) return;
   napi_release_threadsafe_function(function_, napi_tsfn_abort);
   function_ = nullptr;
 }
 
-void Mailbox::post(std::unique_ptr<Letter> letter) {
+void JsQueue::post(std::unique_ptr<JsTask> task) {
   const std::lock_guard lock(mutex_);
   if (function_ == nullptr) return;
-  if (napi_call_threadsafe_function(function_, letter.get(), napi_tsfn_nonblocking) == napi_ok) {
-    [[maybe_unused]] const auto* posted = letter.release();
+  if (napi_call_threadsafe_function(function_, task.get(), napi_tsfn_nonblocking) == napi_ok) {
+    [[maybe_unused]] const auto* posted = task.release();
   }
 }
 
-void Mailbox::keep_alive(Napi::Env env, bool alive) {
+void JsQueue::keep_alive(Napi::Env env, bool alive) {
   const std::lock_guard lock(mutex_);
   if (function_ == nullptr) return;
   if (alive) {
@@ -57,9 +57,9 @@ void Mailbox::keep_alive(Napi::Env env, bool alive) {
 }
 
 Environment::Environment(Napi::Env env) : env_(env) {
-  mailbox_->attach(env);
-  env.AddCleanupHook([mailbox = mailbox_, this] {
-    mailbox->close();
+  queue_->attach(env);
+  env.AddCleanupHook([queue = queue_, this] {
+    queue->close();
     for (const auto& [id, pending] : pending_) pending->cancel->cancel();
   });
 }
@@ -80,7 +80,7 @@ void Environment::stop_engines() {
 uint64_t Environment::await(Pending pending) {
   const auto id = next_id_++;
   pending_.emplace(id, std::make_unique<Pending>(std::move(pending)));
-  if (pending_.size() == 1) mailbox_->keep_alive(env_, true);
+  if (pending_.size() == 1) queue_->keep_alive(env_, true);
   return id;
 }
 
@@ -94,7 +94,7 @@ std::unique_ptr<Pending> Environment::take(uint64_t id) {
   if (it == pending_.end()) return nullptr;
   auto pending = std::move(it->second);
   pending_.erase(it);
-  if (pending_.empty()) mailbox_->keep_alive(env_, false);
+  if (pending_.empty()) queue_->keep_alive(env_, false);
   return pending;
 }
 

@@ -15,21 +15,21 @@
 namespace cellroute::addon {
 
 /** A message for the JS thread. Made on any thread, opened on the JS thread of its environment. */
-class Letter {
+class JsTask {
  public:
-  virtual ~Letter() = default;
-  virtual void open(Napi::Env env) = 0;
+  virtual ~JsTask() = default;
+  virtual void run(Napi::Env env) = 0;
 };
 
-/** The way from the owner thread to one environment's JS thread. Outlives the environment: a letter
+/** The way from the owner thread to one environment's JS thread. Outlives the environment: a task
  *  to one that is gone is dropped. */
-class Mailbox {
+class JsQueue {
  public:
   void attach(Napi::Env env);
   /** JS thread: nothing reaches the environment any more. */
   void close();
   /** Any thread. */
-  void post(std::unique_ptr<Letter> letter);
+  void post(std::unique_ptr<JsTask> task);
   /** JS thread: the process stays alive while something is awaited. */
   void keep_alive(Napi::Env env, bool alive);
 
@@ -60,9 +60,9 @@ class Environment {
   /** Ends the process's owner threads, and the work beside them: for the main thread, when the
    *  process is about to exit. */
   void stop_engines();
-  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  const std::shared_ptr<JsQueue>& queue() const { return queue_; }
 
-  /** Registers a promise; the id finds it again when its letter comes. */
+  /** Registers a promise; the id finds it again when its task comes. */
   uint64_t await(Pending pending);
   Pending* find(uint64_t id);
   /** Takes it out, to be settled. */
@@ -70,7 +70,7 @@ class Environment {
 
  private:
   Napi::Env env_;
-  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::shared_ptr<JsQueue> queue_ = std::make_shared<JsQueue>();
   std::unordered_map<std::string, std::shared_ptr<Engine>> engines_;  // by their devices
   Background background_;
   std::unordered_map<uint64_t, std::unique_ptr<Pending>> pending_;

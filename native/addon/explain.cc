@@ -55,7 +55,8 @@ Napi::Value explain(const Napi::CallbackInfo& info) {
     return submit<infer::Explanation>(
         env, CallOptions::read(env, info[4]),
         [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
-         intensity = read_intensity(info[2]), options = read_options(info[3])](const Poll& poll) {
+         intensity = read_intensity(info[2]),
+         options = read_options(info[3])](const JobContext& poll) {
           const auto& network = model->as_classifier();
           // Not in inference mode, whose tensors no gradient can go through.
           const auto input = infer::prepare(network->config(), image, intensity);
@@ -72,7 +73,7 @@ Napi::Value explain_tensor(const Napi::CallbackInfo& info) {
         env, CallOptions::read(env, info[5]),
         [model = Handle<LoadedModel>::get(env, info[0]),
          input = read_input(info[1], info[2], info[3]),
-         options = read_options(info[4])](const Poll& poll) {
+         options = read_options(info[4])](const JobContext& poll) {
           return infer::explain(model->as_classifier(), input, options, poll);
         },
         to_js);

@@ -75,8 +75,8 @@ Napi::Value gpus_to_js(Napi::Env env, SeenGpus& seen) {
 Napi::Value find_gpus(const Napi::CallbackInfo& call) {
   const auto env = call.Env();
   return guarded(env, [&] {
-    return submit_beside<SeenGpus>(
-        env, CallOptions::read(env, call[0]), [](const Poll&) { return look_at_gpus(); },
+    return submit_background<SeenGpus>(
+        env, CallOptions::read(env, call[0]), [](const JobContext&) { return look_at_gpus(); },
         gpus_to_js);
   });
 }
@@ -84,9 +84,9 @@ Napi::Value find_gpus(const Napi::CallbackInfo& call) {
 Napi::Value resolve_device(const Napi::CallbackInfo& call) {
   const auto env = call.Env();
   return guarded(env, [&] {
-    return submit_beside<std::string>(
+    return submit_background<std::string>(
         env, CallOptions::read(env, call[1]),
-        [name = call[0].As<Napi::String>().Utf8Value()](const Poll&) {
+        [name = call[0].As<Napi::String>().Utf8Value()](const JobContext&) {
           return cellroute::resolve_device(name).str();
         },
         [](Napi::Env js, std::string& name) -> Napi::Value { return Napi::String::New(js, name); });

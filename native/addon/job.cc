@@ -9,12 +9,12 @@ namespace {
 
 constexpr auto kReportEvery = std::chrono::milliseconds(50);
 
-class SettleLetter final : public Letter {
+class SettleTask final : public JsTask {
  public:
-  SettleLetter(uint64_t id, std::shared_ptr<DeliveredJob> job, std::exception_ptr failure)
+  SettleTask(uint64_t id, std::shared_ptr<DeliveredJob> job, std::exception_ptr failure)
       : id_(id), job_(std::move(job)), failure_(std::move(failure)) {}
 
-  void open(Napi::Env env) override {
+  void run(Napi::Env env) override {
     const auto pending = Environment::of(env).take(id_);
     if (!pending) return;
     try {
@@ -36,12 +36,12 @@ class SettleLetter final : public Letter {
   std::exception_ptr failure_;
 };
 
-class ProgressLetter final : public Letter {
+class ProgressTask final : public JsTask {
  public:
-  ProgressLetter(uint64_t id, std::string stage, double fraction)
+  ProgressTask(uint64_t id, std::string stage, double fraction)
       : id_(id), stage_(std::move(stage)), fraction_(fraction) {}
 
-  void open(Napi::Env env) override {
+  void run(Napi::Env env) override {
     auto* pending = Environment::of(env).find(id_);
     if (pending == nullptr || pending->on_progress.IsEmpty()) return;
     // The SDK's listener catches what its caller's throws; nothing is thrown through here.
@@ -96,38 +96,38 @@ Napi::Value DeliveredJob::submit(Napi::Env env, const CallOptions& options,
   return promise;
 }
 
-Napi::Value DeliveredJob::submit_beside(Napi::Env env, const CallOptions& options,
-                                        const std::shared_ptr<DeliveredJob>& job) {
+Napi::Value DeliveredJob::submit_background(Napi::Env env, const CallOptions& options,
+                                            const std::shared_ptr<DeliveredJob>& job) {
   const auto promise = job->await(env, options);
   Environment::of(env).background().submit(job);
   return promise;
 }
 
-/** The promise that the job's letter will settle. */
+/** The promise that the job's task will settle. */
 Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   auto& environment = Environment::of(env);
   Pending pending{Napi::Promise::Deferred::New(env), {}, options.cancel};
   has_listener_ = !options.on_progress.IsEmpty();
   if (has_listener_) pending.on_progress = Napi::Persistent(options.on_progress);
   const auto promise = pending.deferred.Promise();
-  mailbox_ = environment.mailbox();
+  queue_ = environment.queue();
   id_ = environment.await(std::move(pending));
   return promise;
 }
 
-// A letter is a few bytes: without memory for them nobody can be told anything.
+// A task is a few bytes: without memory for them nobody can be told anything.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void DeliveredJob::settle(std::exception_ptr failure) noexcept {
-  mailbox_->post(std::make_unique<SettleLetter>(id_, shared_from_this(), std::move(failure)));
+  queue_->post(std::make_unique<SettleTask>(id_, shared_from_this(), std::move(failure)));
 }
 
-Poll DeliveredJob::poll() {
-  if (!has_listener_) return Poll(cancel_flag(), nullptr);
-  return Poll(cancel_flag(), [this](const char* stage, double fraction) {
+JobContext DeliveredJob::poll() {
+  if (!has_listener_) return JobContext(cancel_flag(), nullptr);
+  return JobContext(cancel_flag(), [this](const char* stage, double fraction) {
     const auto now = std::chrono::steady_clock::now();
     if (fraction < 1.0 && now - last_report_ < kReportEvery) return;
     last_report_ = now;
-    mailbox_->post(std::make_unique<ProgressLetter>(id_, stage, fraction));
+    queue_->post(std::make_unique<ProgressTask>(id_, stage, fraction));
   });
 }
 

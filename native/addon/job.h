@@ -35,7 +35,7 @@ struct CallOptions {
 /** createCancel() and cancel(handle): a flag JS can set while the job runs; stopEngine(). */
 void register_jobs(Napi::Env env, Napi::Object exports);
 
-/** A job whose end is a letter: its result becomes a JS value on the JS thread of its environment.
+/** A job whose end is a task: its result becomes a JS value on the JS thread of its environment.
  */
 class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJob> {
  public:
@@ -49,19 +49,19 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   static Napi::Value submit(Napi::Env env, const CallOptions& options,
                             std::shared_ptr<DeliveredJob> job);
   /** The same beside the engine, on a thread of its own: for work that never touches torch. */
-  static Napi::Value submit_beside(Napi::Env env, const CallOptions& options,
-                                   const std::shared_ptr<DeliveredJob>& job);
+  static Napi::Value submit_background(Napi::Env env, const CallOptions& options,
+                                       const std::shared_ptr<DeliveredJob>& job);
 
  protected:
   explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}
 
   /** For the work: throws when cancelled, reports now and then where someone listens. */
-  Poll poll();
+  JobContext poll();
 
  private:
   Napi::Value await(Napi::Env env, const CallOptions& options);
 
-  std::shared_ptr<Mailbox> mailbox_;
+  std::shared_ptr<JsQueue> queue_;
   uint64_t id_ = 0;
   bool has_listener_ = false;
   bool tf32_ = false;
@@ -72,7 +72,7 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
 template <typename Result>
 class FunctionJob final : public DeliveredJob {
  public:
-  using Work = std::function<Result(const Poll&)>;
+  using Work = std::function<Result(const JobContext&)>;
   using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
 
   FunctionJob(std::shared_ptr<CancelFlag> cancel, Work work, Convert convert, bool changes)
@@ -107,10 +107,10 @@ Napi::Value submit(Napi::Env env, const CallOptions& options,
 
 /** As submit, beside the engine: for work that never touches torch. */
 template <typename Result>
-Napi::Value submit_beside(Napi::Env env, const CallOptions& options,
-                          typename FunctionJob<Result>::Work work,
-                          typename FunctionJob<Result>::Convert convert) {
-  return DeliveredJob::submit_beside(
+Napi::Value submit_background(Napi::Env env, const CallOptions& options,
+                              typename FunctionJob<Result>::Work work,
+                              typename FunctionJob<Result>::Convert convert) {
+  return DeliveredJob::submit_background(
       env, options,
       std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert),
                                             /*changes=*/false));
@@ -118,9 +118,9 @@ Napi::Value submit_beside(Napi::Env env, const CallOptions& options,
 
 /** As submit, for work that changes what it works on: once done it is not taken for cancelled. */
 template <typename Result>
-Napi::Value submit_change(Napi::Env env, const CallOptions& options,
-                          typename FunctionJob<Result>::Work work,
-                          typename FunctionJob<Result>::Convert convert) {
+Napi::Value submit_mutating(Napi::Env env, const CallOptions& options,
+                            typename FunctionJob<Result>::Work work,
+                            typename FunctionJob<Result>::Convert convert) {
   return DeliveredJob::submit(
       env, options,
       std::make_shared<FunctionJob<Result>>(options.cancel, std::move(work), std::move(convert),

@@ -187,9 +187,9 @@ Napi::Value evaluate_masks(const Napi::CallbackInfo& info) {
     }
     request->groups = read_groups(info[1], request->images.size());
     request->options = read_options(Fields(info[2], "options"), call.threads);
-    return submit_beside<metrics::Evaluation>(
+    return submit_background<metrics::Evaluation>(
         env, call,
-        [request](const Poll& poll) {
+        [request](const JobContext& poll) {
           return metrics::evaluate(request->images, request->groups, request->options,
                                    [&](double fraction) { poll("evaluate", fraction); });
         },

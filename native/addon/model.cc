@@ -10,7 +10,7 @@
 #include "addon/job.h"
 #include "addon/weights.h"
 #include "io/mapped_file.h"
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::addon {
 
@@ -21,7 +21,7 @@ torch::nn::Module& LoadedModel::module() const {
 
 infer::MaskRcnnPlan& LoadedModel::plan() {
   if (mask_rcnn.is_empty()) throw Error("NATIVE_FAILURE", "This network is not a Mask R-CNN");
-  if (!plan_) plan_ = std::make_unique<infer::MaskRcnnPlan>(mask_rcnn, products);
+  if (!plan_) plan_ = std::make_unique<infer::MaskRcnnPlan>(mask_rcnn, compute_dtype);
   return *plan_;
 }
 
@@ -54,7 +54,7 @@ torch::ScalarType read_precision(const Napi::Value& value) {
 
 /** Every weight comes from the file, or the network is refused. */
 std::shared_ptr<LoadedModel> unfilled(const std::function<std::shared_ptr<LoadedModel>()>& build) {
-  const model::Unfilled unfilled;
+  const model::SkipInit skip_init;
   return build();
 }
 
@@ -63,7 +63,7 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
   return submit<Loaded>(
       env, call,
       [request = std::move(request), build = std::move(build),
-       device = call.device](const Poll& poll) {
+       device = call.device](const JobContext& poll) {
         poll("read", 0.0);
         Loaded loaded{.model = unfilled(build), .report = {}};
         loaded.model->device = device;
@@ -86,10 +86,10 @@ Napi::Value load_mask_rcnn(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return submit_load(
         info.Env(), read_weights(info[1]), CallOptions::read(info.Env(), info[3]),
-        [config = read_mask_rcnn_config(info[0]), products = read_precision(info[2])] {
+        [config = read_mask_rcnn_config(info[0]), compute_dtype = read_precision(info[2])] {
           auto model = std::make_shared<LoadedModel>();
           model->mask_rcnn = model::MaskRcnn(config);
-          model->products = products;
+          model->compute_dtype = compute_dtype;
           return model;
         });
   });
@@ -125,7 +125,7 @@ Napi::Value read_tensor(const Napi::CallbackInfo& info) {
     auto name = info[1].As<Napi::String>().Utf8Value();
     return submit<torch::Tensor>(
         env, CallOptions::read(env, info[2]),
-        [model = std::move(model), name = std::move(name)](const Poll& poll) {
+        [model = std::move(model), name = std::move(name)](const JobContext& poll) {
           poll("read", 0.0);
           for (const auto& [key, tensor] : io::named_tensors(model->module())) {
             if (key == name) return tensor.detach().cpu().contiguous();

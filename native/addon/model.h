@@ -19,7 +19,7 @@ struct LoadedModel {
   /** Where it is put once its weights are read. */
   torch::Device device = torch::kCPU;
   /** What a Mask R-CNN computes in. */
-  torch::ScalarType products = torch::kFloat32;
+  torch::ScalarType compute_dtype = torch::kFloat32;
 
   torch::nn::Module& module() const;
   const model::Classifier& as_classifier() const;

@@ -57,7 +57,7 @@ Napi::Value to_js(Napi::Env env, const data::Sample& sample) {
 class SampleWorker final : public Napi::AsyncWorker {
  public:
   SampleWorker(Napi::Env env, io::Image image, std::vector<mask::Rle> masks, data::SamplePlan plan,
-               Poll poll)
+               JobContext poll)
       : AsyncWorker(env, "cellroute.prepareSample"),
         deferred_(Napi::Promise::Deferred::New(env)),
         image_(std::move(image)),
@@ -94,7 +94,7 @@ class SampleWorker final : public Napi::AsyncWorker {
   io::Image image_;
   std::vector<mask::Rle> masks_;
   data::SamplePlan plan_;
-  Poll poll_;
+  JobContext poll_;
   data::Sample sample_;
   std::exception_ptr failure_;
 };
@@ -103,8 +103,9 @@ Napi::Value prepare_sample(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const auto call = CallOptions::read(env, info[3]);
-    auto worker = std::make_unique<SampleWorker>(env, read_image(info[0]), copy_batch(info[1]),
-                                                 read_plan(info[2]), Poll(call.cancel, nullptr));
+    auto worker =
+        std::make_unique<SampleWorker>(env, read_image(info[0]), copy_batch(info[1]),
+                                       read_plan(info[2]), JobContext(call.cancel, nullptr));
     const auto promise = worker->promise();
     worker->Queue();
     // It deletes itself when it is done.

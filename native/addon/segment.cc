@@ -87,7 +87,7 @@ class SegmentJob final : public DeliveredJob {
 
   void prepare() override {
     if (std::exchange(prepared_, true)) return;
-    ahead_ = infer::send_ahead(image_, options_.intensity, model_->device);
+    ahead_ = infer::prefetch_to_device(image_, options_.intensity, model_->device);
   }
   void drop_prepared() noexcept override { ahead_.reset(); }
 
@@ -108,12 +108,12 @@ class SegmentJob final : public DeliveredJob {
 
  private:
   /** Goes on while one of them is wanted; reports to each. */
-  static Poll group_poll(const std::vector<SegmentJob*>& jobs) {
+  static JobContext group_poll(const std::vector<SegmentJob*>& jobs) {
     if (jobs.size() == 1) return jobs.front()->poll();
-    std::vector<Poll> polls;
+    std::vector<JobContext> polls;
     polls.reserve(jobs.size());
     for (auto* job : jobs) polls.push_back(job->poll());
-    return Poll(nullptr, [polls = std::move(polls)](const char* stage, double fraction) {
+    return JobContext(nullptr, [polls = std::move(polls)](const char* stage, double fraction) {
       size_t cancelled = 0;
       for (const auto& poll : polls) {
         try {
@@ -129,8 +129,8 @@ class SegmentJob final : public DeliveredJob {
   std::shared_ptr<LoadedModel> model_;
   io::Image image_;
   infer::SegmentOptions options_;
-  std::unique_ptr<cuda::Ahead> ahead_;  // the image's way to a GPU, where it began early
-  bool prepared_ = false;               // or tried in vain
+  std::unique_ptr<cuda::StagedInput> ahead_;  // the image's way to a GPU, where it began early
+  bool prepared_ = false;                     // or tried in vain
   infer::Cells cells_;
 };
 
@@ -163,7 +163,7 @@ Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
     return submit<infer::TiledCells>(
         env, call,
         [model = Handle<LoadedModel>::get(env, info[0]), image = std::move(image),
-         options = read_options(info[2]), tiling = read_tiling(info[3])](const Poll& poll) {
+         options = read_options(info[2]), tiling = read_tiling(info[3])](const JobContext& poll) {
           return infer::segment_tiles(model->plan(), image, options, tiling, poll);
         },
         [height, width](Napi::Env env, infer::TiledCells& found) {

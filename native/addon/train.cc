@@ -39,7 +39,7 @@ using Built = std::shared_ptr<OwnedTrainer>;
 Napi::Value submit_create(Napi::Env env, const CallOptions& call, std::function<Built()> build) {
   return submit<Built>(
       env, call,
-      [build = std::move(build)](const Poll& poll) {
+      [build = std::move(build)](const JobContext& poll) {
         poll("create", 0.0);
         return build();
       },
@@ -88,17 +88,18 @@ Napi::Value release(const Napi::CallbackInfo& info) {
 }
 
 using Fill = io::LoadReport (train::Trainer::*)(const io::MappedFile&,
-                                                const std::vector<io::TensorEntry>&, const Poll&);
+                                                const std::vector<io::TensorEntry>&,
+                                                const JobContext&);
 
 /** startTrainer and restoreTrainer: fills a trainer from a file. */
 template <Fill fill>
 Napi::Value fill_from(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
-    return submit_change<io::LoadReport>(
+    return submit_mutating<io::LoadReport>(
         env, CallOptions::read(env, info[2]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]),
-         request = read_weights(info[1])](const Poll& poll) {
+         request = read_weights(info[1])](const JobContext& poll) {
           return (trainer->any().*fill)(io::MappedFile(request.path), request.entries, poll);
         },
         report_to_js);
@@ -118,7 +119,7 @@ Napi::Value read_trainer_tensor(const Napi::CallbackInfo& info) {
     return submit<torch::Tensor>(
         env, CallOptions::read(env, info[2]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]),
-         name = info[1].As<Napi::String>().Utf8Value()](const Poll& poll) {
+         name = info[1].As<Napi::String>().Utf8Value()](const JobContext& poll) {
           poll("read", 0.0);
           return trainer->any().read(name);
         },
@@ -148,7 +149,7 @@ Napi::Value snapshot(const Napi::CallbackInfo& info) {
     const auto weights = average ? train::Weights::kAverage : train::Weights::kCurrent;
     return submit<Loaded>(
         env, CallOptions::read(env, info[2]),
-        [trainer = Handle<OwnedTrainer>::get(env, info[0]), weights](const Poll& poll) {
+        [trainer = Handle<OwnedTrainer>::get(env, info[0]), weights](const JobContext& poll) {
           poll("snapshot", 0.0);
           Loaded loaded{.model = empty_model(*trainer), .report = {}};
           trainer->any().copy_weights(loaded.model->module(), weights);

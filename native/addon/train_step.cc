@@ -123,10 +123,10 @@ ClassifierBatch read_classifier_batch(const Napi::Value& value) {
 Napi::Value segmenter_step(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
-    return submit_change<train::StepResult>(
+    return submit_mutating<train::StepResult>(
         env, CallOptions::read(env, info[3]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]), batch = read_segmenter_batch(info[1]),
-         options = read_step(Fields(info[2], "step"))](const Poll& poll) {
+         options = read_step(Fields(info[2], "step"))](const JobContext& poll) {
           return trainer->as_segmenter().step(batch.images, batch.truths, options, poll);
         },
         result_to_js);
@@ -136,10 +136,10 @@ Napi::Value segmenter_step(const Napi::CallbackInfo& info) {
 Napi::Value classifier_step(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
-    return submit_change<train::StepResult>(
+    return submit_mutating<train::StepResult>(
         env, CallOptions::read(env, info[3]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]), batch = read_classifier_batch(info[1]),
-         options = read_step(Fields(info[2], "step"))](const Poll& poll) {
+         options = read_step(Fields(info[2], "step"))](const JobContext& poll) {
           return trainer->as_classifier().step(batch.images, batch.labels, options, poll);
         },
         result_to_js);

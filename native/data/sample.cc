@@ -32,7 +32,7 @@ void repeat_grey(std::vector<float>& planes) {
 }  // namespace
 
 Sample prepare_sample(const io::Image& image, std::span<const mask::RleView> masks,
-                      const SamplePlan& plan, const Poll& poll) {
+                      const SamplePlan& plan, const JobContext& poll) {
   poll("pixels", 0.0);
   const io::FloatImage floats(image, plan.intensity);
   check_masks(masks, image);

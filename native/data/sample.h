@@ -34,6 +34,6 @@ struct Sample {
 /** Throws INVALID_ARGUMENT where masks and image differ in size or the plan is none for it, and
  *  what io::FloatImage throws. Masks that nothing is left of are dropped. Any thread. */
 Sample prepare_sample(const io::Image& image, std::span<const mask::RleView> masks,
-                      const SamplePlan& plan, const Poll& poll);
+                      const SamplePlan& plan, const JobContext& poll);
 
 }  // namespace cellroute::data

@@ -14,8 +14,8 @@ void run(const std::shared_ptr<Job>& job) {
   } catch (...) {
     failure = std::current_exception();
   }
-  const bool in_time = job->cancel_flag()->cancelled() && !job->took_effect();
-  job->settle(in_time ? std::make_exception_ptr(Cancelled()) : failure);
+  const bool cancelled_before_effect = job->cancel_flag()->cancelled() && !job->took_effect();
+  job->settle(cancelled_before_effect ? std::make_exception_ptr(Cancelled()) : failure);
 }
 
 }  // namespace

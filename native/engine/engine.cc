@@ -139,8 +139,8 @@ void Engine::run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
   const auto failure = run_guarded(batch);
   if (batch.size() == 1 || !failure) {
     for (const auto& job : batch) {
-      const bool in_time = job->cancel_flag()->cancelled() && !job->took_effect();
-      settle(*job, in_time ? cancelled() : failure);
+      const bool cancelled_before_effect = job->cancel_flag()->cancelled() && !job->took_effect();
+      settle(*job, cancelled_before_effect ? cancelled() : failure);
     }
     return;
   }

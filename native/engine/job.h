@@ -19,12 +19,12 @@ class CancelFlag {
 };
 
 /** What running work asks between its stages: throws Cancelled, or reports how far it is. */
-class Poll {
+class JobContext {
  public:
   using Report = std::function<void(const char* stage, double fraction)>;
 
-  Poll() = default;
-  Poll(std::shared_ptr<CancelFlag> flag, Report report)
+  JobContext() = default;
+  JobContext(std::shared_ptr<CancelFlag> flag, Report report)
       : flag_(std::move(flag)), report_(std::move(report)) {}
 
   /** `fraction` runs from 0 to 1 over the whole job. */

@@ -13,7 +13,7 @@ Affine conv_of(const State& state, const std::string& conv, const std::string& n
 
 ConvNorm::ConvNorm(const State& state, const std::string& conv, const std::string& norm,
                    const model::NormConfig& config, int64_t stride, Activation activation,
-                   torch::ScalarType products)
+                   torch::ScalarType compute_dtype)
     : relu_(activation == Activation::kRelu),
       group_(config.kind == model::NormKind::kGroup
                  ? std::optional<Group>({affine_of(state, norm), config.groups, config.eps})
@@ -21,10 +21,10 @@ ConvNorm::ConvNorm(const State& state, const std::string& conv, const std::strin
       conv_([&] {
         const auto affine = conv_of(state, conv, norm, config);
         return ConvLayer(affine.weight, affine.bias, stride,
-                         group_ ? Activation::kNone : activation, products);
+                         group_ ? Activation::kNone : activation, compute_dtype);
       }()) {
   if (group_) {
-    const auto type = type_of_maps(products);
+    const auto type = activation_dtype(compute_dtype);
     group_->affine = {group_->affine.weight.to(type), group_->affine.bias.to(type)};
   }
 }
@@ -47,7 +47,7 @@ torch::Tensor ConvNorm::add(const torch::Tensor& input, const torch::Tensor& sum
 
 ResNetPlan::Block ResNetPlan::make_block(const State& state, const std::string& key,
                                          const model::ResNetConfig& config, int64_t stride,
-                                         torch::ScalarType products) {
+                                         torch::ScalarType compute_dtype) {
   Block block;
   const bool bottleneck = state.has(key + ".conv3.weight");
   const int count = bottleneck ? 3 : 2;
@@ -59,22 +59,23 @@ ResNetPlan::Block ResNetPlan::make_block(const State& state, const std::string& 
     // The stride is the bottleneck's 3x3's, or the first of two.
     const bool carries_stride = i == (bottleneck ? 2 : 1);
     block.convs.emplace_back(state, numbered(".conv", i), numbered(".bn", i), config.norm,
-                             carries_stride ? stride : 1, Activation::kRelu, products);
+                             carries_stride ? stride : 1, Activation::kRelu, compute_dtype);
   }
   if (sums) {
     block.sum.emplace(conv_of(state, numbered(".conv", count), numbered(".bn", count), config.norm),
                       conv_of(state, shortcut + "0", shortcut + "1", config.norm), stride,
-                      products);
+                      compute_dtype);
   } else if (downsamples) {
     block.downsample.emplace(state, shortcut + "0", shortcut + "1", config.norm, stride,
-                             Activation::kNone, products);
+                             Activation::kNone, compute_dtype);
   }
   return block;
 }
 
 ResNetPlan::ResNetPlan(const State& state, const std::string& prefix,
-                       const model::ResNetConfig& config, torch::ScalarType products)
-    : stem_(state, prefix + "conv1", prefix + "bn1", config.norm, 2, Activation::kRelu, products) {
+                       const model::ResNetConfig& config, torch::ScalarType compute_dtype)
+    : stem_(state, prefix + "conv1", prefix + "bn1", config.norm, 2, Activation::kRelu,
+            compute_dtype) {
   for (int layer = 1;; ++layer) {
     const auto key = [&](int block) {
       return prefix + "layer" + std::to_string(layer) + "." + std::to_string(block);
@@ -82,7 +83,7 @@ ResNetPlan::ResNetPlan(const State& state, const std::string& prefix,
     std::vector<Block> blocks;
     for (int b = 0; state.has(key(b) + ".conv1.weight"); ++b) {
       const int64_t stride = layer > 1 && b == 0 ? 2 : 1;
-      blocks.push_back(make_block(state, key(b), config, stride, products));
+      blocks.push_back(make_block(state, key(b), config, stride, compute_dtype));
     }
     if (blocks.empty()) return;
     layers_.push_back(std::move(blocks));
@@ -119,14 +120,14 @@ std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& images,
 }
 
 PyramidPlan::PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
-                         torch::ScalarType products)
+                         torch::ScalarType compute_dtype)
     : extra_level_(extra_level) {
   const auto key = [&](const char* name, int i) {
     return prefix + name + std::to_string(i) + ".0";
   };
   const auto layer = [&](const char* name, int i) {
     const auto affine = affine_of(state, key(name, i));
-    return ConvLayer(affine.weight, affine.bias, 1, Activation::kNone, products);
+    return ConvLayer(affine.weight, affine.bias, 1, Activation::kNone, compute_dtype);
   };
   for (int i = 0; state.has(key("inner_blocks.", i) + ".weight"); ++i) {
     inner_.push_back(layer("inner_blocks.", i));

@@ -19,7 +19,7 @@ class ConvNorm {
  public:
   ConvNorm(const State& state, const std::string& conv, const std::string& norm,
            const model::NormConfig& config, int64_t stride, Activation activation,
-           torch::ScalarType products);
+           torch::ScalarType compute_dtype);
 
   torch::Tensor operator()(const torch::Tensor& input) const;
   /** As ConvLayer::add. */
@@ -43,7 +43,7 @@ class ConvNorm {
 class ResNetPlan {
  public:
   ResNetPlan(const State& state, const std::string& prefix, const model::ResNetConfig& config,
-             torch::ScalarType products);
+             torch::ScalarType compute_dtype);
 
   /** Images [N, 3, H, W], channels-last and of the plan's type, give each layer's output. */
   std::vector<torch::Tensor> operator()(const torch::Tensor& images,
@@ -58,7 +58,7 @@ class ResNetPlan {
 
   static Block make_block(const State& state, const std::string& key,
                           const model::ResNetConfig& config, int64_t stride,
-                          torch::ScalarType products);
+                          torch::ScalarType compute_dtype);
 
   static torch::Tensor run(const Block& block, const torch::Tensor& maps);
 
@@ -70,7 +70,7 @@ class ResNetPlan {
 class PyramidPlan {
  public:
   PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
-              torch::ScalarType products);
+              torch::ScalarType compute_dtype);
 
   /** Lets go of each map as soon as it is taken in: moved in, they are the largest that there are.
    */

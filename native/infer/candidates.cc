@@ -7,7 +7,7 @@ namespace cellroute::infer {
 
 Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,
                            const io::Intensity& intensity, const model::DetectOptions& options,
-                           const std::vector<double>& nms_thresholds, const Poll& poll) {
+                           const std::vector<double>& nms_thresholds, const JobContext& poll) {
   const torch::InferenceMode inference;
   const auto found =
       plan.candidates(io::to_float(image, intensity, plan.device()), options, nms_thresholds, poll);

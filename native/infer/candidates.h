@@ -21,7 +21,7 @@ struct Candidates {
 
 Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,
                            const io::Intensity& intensity, const model::DetectOptions& options,
-                           const std::vector<double>& nms_thresholds, const Poll& poll);
+                           const std::vector<double>& nms_thresholds, const JobContext& poll);
 
 /** Masks of candidates as segment cuts them: boxes [4 n], probabilities [n, side, side]. */
 std::vector<mask::Rle> cut_masks(const std::vector<float>& boxes,

@@ -52,7 +52,8 @@ void remove_small(Cells& cells, uint32_t min_area) {
 
 }  // namespace
 
-void settle(Cells& cells, uint32_t min_area, const std::optional<double>& max_lost) {
+void filter_by_area_and_overlap(Cells& cells, uint32_t min_area,
+                                const std::optional<double>& max_lost) {
   const StageScope stage("overlaps");
   measure_areas(cells);
   // Before the overlaps: what is too small to be a cell takes no pixels from one.

@@ -25,6 +25,7 @@ struct Cells {
 /** Measures the areas, drops masks of fewer than `min_area` pixels, and where there is a `max_lost`
  *  gives every pixel to one cell: share of its pixels per cell may lose to better ones before it is
  *  dropped. */
-void settle(Cells& cells, uint32_t min_area, const std::optional<double>& max_lost);
+void filter_by_area_and_overlap(Cells& cells, uint32_t min_area,
+                                const std::optional<double>& max_lost);
 
 }  // namespace cellroute::infer

@@ -30,7 +30,7 @@ torch::Tensor prepare(const model::ClassifierConfig& config, const io::Image& im
 }
 
 Classification classify(const model::Classifier& network, const io::Image& image,
-                        const io::Intensity& intensity, const Poll& poll) {
+                        const io::Intensity& intensity, const JobContext& poll) {
   const torch::InferenceMode inference;
   poll("prepare", 0.0);
   return classify_tensor(
@@ -38,7 +38,7 @@ Classification classify(const model::Classifier& network, const io::Image& image
 }
 
 Classification classify_tensor(const model::Classifier& network, const torch::Tensor& input,
-                               const Poll& poll) {
+                               const JobContext& poll) {
   const torch::InferenceMode inference;
   poll("classify", 0.1);
   auto model = network;

@@ -22,10 +22,10 @@ torch::Tensor prepare(const model::ClassifierConfig& config, const io::Image& im
 
 /** One image: resized, scaled and normalised as the network's configuration says. */
 Classification classify(const model::Classifier& network, const io::Image& image,
-                        const io::Intensity& intensity, const Poll& poll);
+                        const io::Intensity& intensity, const JobContext& poll);
 
 /** A network input [1, 3, H, W] as it is, already normalised. */
 Classification classify_tensor(const model::Classifier& network, const torch::Tensor& input,
-                               const Poll& poll);
+                               const JobContext& poll);
 
 }  // namespace cellroute::infer

@@ -17,16 +17,16 @@ constexpr size_t kPasses = 4;
 
 }  // namespace
 
-void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskRcnnParts& parts,
-                     const torch::Tensor& input) {
+void DevicePass::run(Pass& pass, const model::DetectionContext& context,
+                     model::MaskRcnnLayers& parts, const torch::Tensor& input) {
   const auto work = [&](const torch::Tensor& batch) {
     pass.levels = parts.pyramid(batch, {});
     const auto predictions = parts.propose(pass.levels);
     if (pass.anchors.empty()) {
-      pass.anchors = frame.rpn.anchors(predictions, pass.shape.batch);
+      pass.anchors = context.rpn.anchors(predictions, pass.shape.batch);
     }
-    pass.found = model::detect_at_once(frame, parts, pass.levels, predictions, pass.anchors,
-                                       pass.shape.image, pass.shape.options);
+    pass.found = model::detect_padded(context, parts, pass.levels, predictions, pass.anchors,
+                                      pass.shape.image, pass.shape.options);
   };
   if (!pass.ran || !cuda::graphs_wanted()) {
     // A size that never comes again is not worth a recording; and libraries get ready.
@@ -43,32 +43,32 @@ void DevicePass::run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskR
   pass.graph->replay();
 }
 
-std::vector<model::Detections> DevicePass::detect(const model::MaskRcnnFrame& frame,
-                                                  model::MaskRcnnParts& parts,
+std::vector<model::Detections> DevicePass::detect(const model::DetectionContext& context,
+                                                  model::MaskRcnnLayers& parts,
                                                   const std::vector<torch::Tensor>& images,
                                                   const model::DetectOptions& options,
-                                                  const Poll& poll) {
+                                                  const JobContext& poll) {
   const torch::InferenceMode inference;
   // By powers of two: as many waited as happened to wait, and each count is a recording.
   std::vector<model::Detections> all;
   for (auto next = images.begin(); next != images.end();) {
     const auto left = static_cast<size_t>(images.end() - next);
     const auto end = next + static_cast<std::ptrdiff_t>(std::bit_floor(left));
-    auto some = detect_some(frame, parts, {next, end}, options, poll);
+    auto some = detect_some(context, parts, {next, end}, options, poll);
     std::ranges::move(some, std::back_inserter(all));
     next = end;
   }
   return all;
 }
 
-std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFrame& frame,
-                                                       model::MaskRcnnParts& parts,
+std::vector<model::Detections> DevicePass::detect_some(const model::DetectionContext& context,
+                                                       model::MaskRcnnLayers& parts,
                                                        const std::vector<torch::Tensor>& images,
                                                        const model::DetectOptions& options,
-                                                       const Poll& poll) {
+                                                       const JobContext& poll) {
   const auto count = static_cast<int64_t>(images.size());
   poll("transform", 0);
-  const auto batch = frame.transform.at_once(torch::stack(images));
+  const auto batch = context.transform.stacked(torch::stack(images));
   poll("backbone", 0);
   const Shape shape{
       count, {batch.tensors.size(2), batch.tensors.size(3)}, batch.sizes.front(), options};
@@ -76,7 +76,7 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
   torch::Tensor counts;
   {
     const StageScope stage("network");
-    run(pass, frame, parts, batch.tensors);
+    run(pass, context, parts, batch.tensors);
     {
       const StageScope next("next images");
       Engine::prepare_waiting();
@@ -90,8 +90,8 @@ std::vector<model::Detections> DevicePass::detect_some(const model::MaskRcnnFram
     found.push_back({first(pass.found.boxes), first(pass.found.scores), first(pass.found.labels),
                      row[3 * n + 1] != 0});
   }
-  const auto masks = model::detect_masks(frame, parts, model::roi_levels(frame.config, pass.levels),
-                                         found, batch.sizes, poll);
+  const auto masks = model::detect_masks(
+      context, parts, model::roi_levels(context.config, pass.levels), found, batch.sizes, poll);
   std::vector<model::Detections> detections;
   for (size_t i = 0; i < images.size(); ++i) {
     const model::ImageSize size{images[i].size(1), images[i].size(2)};

@@ -8,7 +8,7 @@
 
 #include "engine/cuda/graph.h"
 #include "model/detect.h"
-#include "model/detect_at_once.h"
+#include "model/detect_padded.h"
 
 namespace cellroute::infer {
 
@@ -17,16 +17,18 @@ namespace cellroute::infer {
  *  CELLROUTE_CUDA_GRAPHS=0 in the environment leaves the graphs out. */
 class DevicePass {
  public:
-  std::vector<model::Detections> detect(const model::MaskRcnnFrame& frame,
-                                        model::MaskRcnnParts& parts,
+  std::vector<model::Detections> detect(const model::DetectionContext& context,
+                                        model::MaskRcnnLayers& parts,
                                         const std::vector<torch::Tensor>& images,
-                                        const model::DetectOptions& options, const Poll& poll);
+                                        const model::DetectOptions& options,
+                                        const JobContext& poll);
 
  private:
-  std::vector<model::Detections> detect_some(const model::MaskRcnnFrame& frame,
-                                             model::MaskRcnnParts& parts,
+  std::vector<model::Detections> detect_some(const model::DetectionContext& context,
+                                             model::MaskRcnnLayers& parts,
                                              const std::vector<torch::Tensor>& images,
-                                             const model::DetectOptions& options, const Poll& poll);
+                                             const model::DetectOptions& options,
+                                             const JobContext& poll);
 
   /** All that a recording depends on. */
   struct Shape {
@@ -46,7 +48,7 @@ class DevicePass {
     bool ran = false;
   };
 
-  void run(Pass& pass, const model::MaskRcnnFrame& frame, model::MaskRcnnParts& parts,
+  void run(Pass& pass, const model::DetectionContext& context, model::MaskRcnnLayers& parts,
            const torch::Tensor& input);
 
   std::list<Pass> passes_;  // the last used first

@@ -51,7 +51,7 @@ torch::Tensor baseline_of(const model::Classifier& network, const torch::Tensor&
 /** [H, W] */
 torch::Tensor integrated_gradients(model::Classifier network, const torch::Tensor& input,
                                    const torch::Tensor& baseline, int64_t target, int64_t steps,
-                                   const Poll& poll) {
+                                   const JobContext& poll) {
   const auto path = input - baseline;
   auto sum = torch::zeros_like(input, torch::kFloat64);
   for (int64_t step = 0; step < steps; ++step) {
@@ -73,7 +73,7 @@ std::vector<int64_t> starts(int64_t length, int64_t patch, int64_t stride) {
 /** [H, W] */
 torch::Tensor occlusion(model::Classifier network, const torch::Tensor& input,
                         const torch::Tensor& baseline, int64_t target,
-                        const ExplainOptions& options, float logit, const Poll& poll) {
+                        const ExplainOptions& options, float logit, const JobContext& poll) {
   struct Square {
     int64_t top;
     int64_t left;
@@ -91,10 +91,10 @@ torch::Tensor occlusion(model::Classifier network, const torch::Tensor& input,
   };
   auto sum = torch::zeros({height, width}, torch::kFloat64);
   auto covers = torch::zeros({height, width}, torch::kFloat64);
-  const auto at_once = static_cast<size_t>(std::max<int64_t>(1, kBatchPixels / (height * width)));
-  for (size_t begin = 0; begin < squares.size(); begin += at_once) {
+  const auto per_pass = static_cast<size_t>(std::max<int64_t>(1, kBatchPixels / (height * width)));
+  for (size_t begin = 0; begin < squares.size(); begin += per_pass) {
     poll("occlusion", static_cast<double>(begin) / static_cast<double>(squares.size()));
-    const auto count = std::min(at_once, squares.size() - begin);
+    const auto count = std::min(per_pass, squares.size() - begin);
     const auto covered = input.repeat({static_cast<int64_t>(count), 1, 1, 1});
     for (size_t i = 0; i < count; ++i) {
       const auto& square = squares[begin + i];
@@ -112,7 +112,7 @@ torch::Tensor occlusion(model::Classifier network, const torch::Tensor& input,
 
 /** [H, W] */
 torch::Tensor grad_cam(model::Classifier network, const torch::Tensor& input, int64_t target,
-                       const Poll& poll) {
+                       const JobContext& poll) {
   poll("Grad-CAM", 0.3);
   const auto features = network->layers(input).back();
   poll("Grad-CAM", 0.8);
@@ -132,7 +132,7 @@ std::vector<float> floats_of(const torch::Tensor& tensor) {
 }  // namespace
 
 Explanation explain(const model::Classifier& network, const torch::Tensor& given,
-                    const ExplainOptions& options, const Poll& poll) {
+                    const ExplainOptions& options, const JobContext& poll) {
   const torch::NoGradGuard no_grad;
   poll("classify", 0.0);
   auto model = network;

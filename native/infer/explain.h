@@ -51,6 +51,6 @@ struct Explanation {
 
 /** `input` [1, 3, H, W] is normalised. The network's parameters keep no gradients. */
 Explanation explain(const model::Classifier& network, const torch::Tensor& input,
-                    const ExplainOptions& options, const Poll& poll);
+                    const ExplainOptions& options, const JobContext& poll);
 
 }  // namespace cellroute::infer

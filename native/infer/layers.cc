@@ -72,14 +72,14 @@ torch::Tensor plain_conv(const torch::Tensor& input, const torch::Tensor& weight
 }  // namespace
 
 ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
-                     Activation activation, torch::ScalarType products)
+                     Activation activation, torch::ScalarType compute_dtype)
     : stride_(stride), padding_(weight.size(2) / 2), relu_(activation == Activation::kRelu) {
-  const auto maps = type_of_maps(products);
+  const auto maps = activation_dtype(compute_dtype);
   const auto has_side = [&](int64_t side) {
     return weight.size(2) == side && weight.size(3) == side;
   };
   const bool fits = weight.is_cpu() && has_side(3) && stride == 1;
-  const auto points = products == torch::kInt8 ? torch::kInt16 : products;
+  const auto points = compute_dtype == torch::kInt8 ? torch::kInt16 : compute_dtype;
   const int64_t side =
       fits ? ops::fastest_winograd_side(weight.size(1), weight.size(0), points) : 0;
   if (side > 0) {
@@ -89,7 +89,7 @@ ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int
   }
   if (weight.is_cpu() && has_side(1) && maps == torch::kFloat32) {
     bias_ = bias;
-    pointwise_.emplace(weight.flatten(1), products);
+    pointwise_.emplace(weight.flatten(1), compute_dtype);
     return;
   }
   bias_ = bias.to(maps);
@@ -149,19 +149,19 @@ torch::Tensor ConvLayer::add_nearest(const torch::Tensor& input, const torch::Te
 }
 
 std::variant<ResidualSum::Together, ResidualSum::Apart> ResidualSum::pack(
-    const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType products) {
-  if (last.weight.is_cpu() && ops::has_pointwise_conv_of_two(products)) {
+    const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType compute_dtype) {
+  if (last.weight.is_cpu() && ops::has_pointwise_conv_of_two(compute_dtype)) {
     return Together{
-        ops::PointwiseWeights({last.weight.flatten(1), shortcut.weight.flatten(1)}, products),
+        ops::PointwiseWeights({last.weight.flatten(1), shortcut.weight.flatten(1)}, compute_dtype),
         last.bias + shortcut.bias, stride};
   }
-  return Apart{ConvLayer(last.weight, last.bias, 1, Activation::kRelu, products),
-               ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, products)};
+  return Apart{ConvLayer(last.weight, last.bias, 1, Activation::kRelu, compute_dtype),
+               ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, compute_dtype)};
 }
 
 ResidualSum::ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride,
-                         torch::ScalarType products)
-    : convs_(pack(last, shortcut, stride, products)) {}
+                         torch::ScalarType compute_dtype)
+    : convs_(pack(last, shortcut, stride, compute_dtype)) {}
 
 torch::Tensor ResidualSum::operator()(const torch::Tensor& inside,
                                       const torch::Tensor& maps) const {
@@ -174,13 +174,13 @@ torch::Tensor ResidualSum::operator()(const torch::Tensor& inside,
 }
 
 LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,
-                         Activation activation, torch::ScalarType products)
-    : relu_(activation == Activation::kRelu), bias_(bias.to(type_of_maps(products))) {
-  if (products == torch::kInt8) {
-    pointwise_.emplace(weight, products);
+                         Activation activation, torch::ScalarType compute_dtype)
+    : relu_(activation == Activation::kRelu), bias_(bias.to(activation_dtype(compute_dtype))) {
+  if (compute_dtype == torch::kInt8) {
+    pointwise_.emplace(weight, compute_dtype);
     return;
   }
-  const auto plain = weight.to(products).contiguous();
+  const auto plain = weight.to(compute_dtype).contiguous();
   const auto* operators = fused_for(plain);
   packed_ = operators != nullptr;
   weight_ = packed_ ? operators->reorder_linear_weight.call(plain, std::nullopt) : plain;

@@ -8,8 +8,8 @@
 
 #include "infer/state.h"
 #include "model/conv_block.h"
+#include "ops/activation_dtype.h"
 #include "ops/pointwise_conv.h"
-#include "ops/type_of_maps.h"
 #include "ops/winograd_conv.h"
 
 // The layers of a plan: weights packed once for one type of values, with what follows them fused.
@@ -17,7 +17,7 @@
 namespace cellroute::infer {
 
 using model::Activation;
-using ops::type_of_maps;
+using ops::activation_dtype;
 
 /** A convolution of stride 1 or more that pads by half its kernel, then the activation. Where maps
  *  are float32 ours, Winograd and 1x1, where they are faster; LibTorch's fused oneDNN convolution
@@ -27,7 +27,7 @@ class ConvLayer {
   /** weight [K, C, S, S] and bias [K], float32; `products` is float32, bfloat16, float16 on a GPU,
    *  or int8: then 1x1 by 8 bits, and Winograd's points by 16, since 8 would be too coarse. */
   ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
-            Activation activation, torch::ScalarType products);
+            Activation activation, torch::ScalarType compute_dtype);
 
   torch::Tensor operator()(const torch::Tensor& input) const;
 
@@ -60,7 +60,7 @@ class ResidualSum {
  public:
   /** `stride` is the shortcut's. */
   ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride,
-              torch::ScalarType products);
+              torch::ScalarType compute_dtype);
 
   torch::Tensor operator()(const torch::Tensor& inside, const torch::Tensor& maps) const;
 
@@ -77,7 +77,7 @@ class ResidualSum {
   std::variant<Together, Apart> convs_;
 
   static std::variant<Together, Apart> pack(const Affine& last, const Affine& shortcut,
-                                            int64_t stride, torch::ScalarType products);
+                                            int64_t stride, torch::ScalarType compute_dtype);
 };
 
 /** input [N, in] times weight [out, in] plus bias [out], then the activation; by int8 where asked
@@ -85,7 +85,7 @@ class ResidualSum {
 class LinearLayer {
  public:
   LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias, Activation activation,
-              torch::ScalarType products);
+              torch::ScalarType compute_dtype);
 
   /** Multiplies by the weight where it lies, without a copy of its own. */
   static LinearLayer unpacked(const Affine& affine, Activation activation);

@@ -12,61 +12,61 @@ namespace cellroute::infer {
 namespace {
 
 std::vector<ConvLayer> conv_layers(const State& state, const std::string& prefix,
-                                   torch::ScalarType products) {
+                                   torch::ScalarType compute_dtype) {
   std::vector<ConvLayer> layers;
   for (int i = 0;; ++i) {
     const auto key = prefix + std::to_string(i) + ".0";
     if (!state.has(key + ".weight")) return layers;
     const auto affine = affine_of(state, key);
-    layers.emplace_back(affine.weight, affine.bias, 1, Activation::kRelu, products);
+    layers.emplace_back(affine.weight, affine.bias, 1, Activation::kRelu, compute_dtype);
   }
 }
 
 /** Never by int8: its few outputs cost little, and scores and boxes are read from them. */
-ConvLayer rpn_predictor(const State& state, torch::ScalarType products) {
-  const auto affine =
-      together(affine_of(state, "rpn.head.cls_logits"), affine_of(state, "rpn.head.bbox_pred"));
-  return {affine.weight, affine.bias, 1, Activation::kNone, type_of_maps(products)};
+ConvLayer rpn_predictor(const State& state, torch::ScalarType compute_dtype) {
+  const auto affine = concat_outputs(affine_of(state, "rpn.head.cls_logits"),
+                                     affine_of(state, "rpn.head.bbox_pred"));
+  return {affine.weight, affine.bias, 1, Activation::kNone, activation_dtype(compute_dtype)};
 }
 
-LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarType products) {
-  return {affine.weight, affine.bias, activation, products};
+LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarType compute_dtype) {
+  return {affine.weight, affine.bias, activation, compute_dtype};
 }
 
 /** Whether fc6 multiplies by the network's own weight, and so channel by channel: half of a box
  *  head's memory less than a packed copy, for one more copy of what is pooled. */
-bool shares_fc6(const State& state, torch::ScalarType products) {
-  return products == torch::kFloat32 && state.at("roi_heads.box_head.fc6.weight").is_cpu();
+bool shares_fc6(const State& state, torch::ScalarType compute_dtype) {
+  return compute_dtype == torch::kFloat32 && state.at("roi_heads.box_head.fc6.weight").is_cpu();
 }
 
 /** Elsewhere fc6 reads pooled features channels-last. */
 LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config,
-                torch::ScalarType products) {
+                torch::ScalarType compute_dtype) {
   auto affine = affine_of(state, "roi_heads.box_head.fc6");
-  if (shares_fc6(state, products)) return LinearLayer::unpacked(affine, Activation::kRelu);
+  if (shares_fc6(state, compute_dtype)) return LinearLayer::unpacked(affine, Activation::kRelu);
   const int64_t side = config.box.output_size;
   affine.weight = affine.weight.view({-1, config.fpn_channels, side, side})
                       .permute({0, 2, 3, 1})
                       .reshape({affine.weight.size(0), -1});
-  return linear(affine, Activation::kRelu, products);
+  return linear(affine, Activation::kRelu, compute_dtype);
 }
 
 /** Stride and kernel are 2, so that no two inputs meet in an output: every pixel times a matrix. */
-LinearLayer mask_upscale(const State& state, torch::ScalarType products) {
+LinearLayer mask_upscale(const State& state, torch::ScalarType compute_dtype) {
   auto affine = affine_of(state, "roi_heads.mask_predictor.conv5_mask");
   const auto hidden = affine.weight.size(1);
   affine.weight = affine.weight.permute({2, 3, 1, 0}).reshape({4 * hidden, -1});
   affine.bias = affine.bias.repeat({4});
-  return linear(affine, Activation::kRelu, products);
+  return linear(affine, Activation::kRelu, compute_dtype);
 }
 
 /** As rpn_predictor. */
-LinearLayer mask_predictor(const State& state, torch::ScalarType products) {
+LinearLayer mask_predictor(const State& state, torch::ScalarType compute_dtype) {
   auto affine = affine_of(state, "roi_heads.mask_predictor.mask_fcn_logits");
   const int64_t foreground = affine.weight.size(0) - 1;
   affine.weight = affine.weight.flatten(1).narrow(0, 1, foreground);
   affine.bias = affine.bias.narrow(0, 1, foreground);
-  return linear(affine, Activation::kNone, type_of_maps(products));
+  return linear(affine, Activation::kNone, activation_dtype(compute_dtype));
 }
 
 /** Rows of channels: a view of channels-last maps. */
@@ -80,59 +80,62 @@ bool supports_bfloat16() { return ops::winograd_supports(torch::kBFloat16); }
 
 bool supports_int8() { return ops::pointwise_conv_supports_int8(); }
 
-MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products)
-    : MaskRcnnPlan(network, products, State(*network)) {}
+MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dtype)
+    : MaskRcnnPlan(network, compute_dtype, State(*network)) {}
 
-MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products, const State& state)
+MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dtype,
+                           const State& state)
     : network_(std::move(network)),
-      products_(products),
-      body_(state, "backbone.body.", network_->config().backbone, products),
-      fpn_(state, "backbone.fpn.", network_->config().extra_level, products),
-      rpn_convs_(conv_layers(state, "rpn.head.conv.", products)),
-      rpn_predictor_(rpn_predictor(state, products)),
-      fc6_reads_channels_first_(shares_fc6(state, products)),
-      fc6_(fc6(state, network_->config(), products)),
-      fc7_(linear(affine_of(state, "roi_heads.box_head.fc7"), Activation::kRelu, products)),
-      box_predictor_(together(affine_of(state, "roi_heads.box_predictor.cls_score"),
-                              affine_of(state, "roi_heads.box_predictor.bbox_pred"))),
-      mask_convs_(conv_layers(state, "roi_heads.mask_head.", products)),
-      mask_upscale_(mask_upscale(state, products)),
-      mask_predictor_(mask_predictor(state, products)) {}
+      compute_dtype_(compute_dtype),
+      body_(state, "backbone.body.", network_->config().backbone, compute_dtype),
+      fpn_(state, "backbone.fpn.", network_->config().extra_level, compute_dtype),
+      rpn_convs_(conv_layers(state, "rpn.head.conv.", compute_dtype)),
+      rpn_predictor_(rpn_predictor(state, compute_dtype)),
+      fc6_reads_channels_first_(shares_fc6(state, compute_dtype)),
+      fc6_(fc6(state, network_->config(), compute_dtype)),
+      fc7_(linear(affine_of(state, "roi_heads.box_head.fc7"), Activation::kRelu, compute_dtype)),
+      box_predictor_(concat_outputs(affine_of(state, "roi_heads.box_predictor.cls_score"),
+                                    affine_of(state, "roi_heads.box_predictor.bbox_pred"))),
+      mask_convs_(conv_layers(state, "roi_heads.mask_head.", compute_dtype)),
+      mask_upscale_(mask_upscale(state, compute_dtype)),
+      mask_predictor_(mask_predictor(state, compute_dtype)) {}
 
 torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
 
-std::vector<model::Detections> MaskRcnnPlan::run(const model::MaskRcnnFrame& frame,
+std::vector<model::Detections> MaskRcnnPlan::run(const model::DetectionContext& context,
                                                  const std::vector<torch::Tensor>& images,
                                                  const model::DetectOptions& options,
-                                                 const Poll& poll) {
+                                                 const JobContext& poll) {
   const bool equal = std::ranges::all_of(
       images, [&](const torch::Tensor& image) { return image.sizes() == images.front().sizes(); });
   if (device().is_cuda() && equal) {
-    return device_pass_.detect(frame, *this, images, options, poll);
+    return device_pass_.detect(context, *this, images, options, poll);
   }
-  return model::detect(frame, *this, images, options, poll);
+  return model::detect(context, *this, images, options, poll);
 }
 
 std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& images,
                                                     const model::DetectOptions& options,
-                                                    const Poll& poll) {
-  return run(network_->frame(), images, options, poll);
+                                                    const JobContext& poll) {
+  return run(network_->detection_context(), images, options, poll);
 }
 
 model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
                                                   const model::DetectOptions& options,
-                                                  const Poll& poll) {
+                                                  const JobContext& poll) {
   const auto transform = network_->transform().without_resize();
-  const auto frame = network_->frame();
-  auto found = run({frame.config, transform, frame.rpn, frame.box_coder}, {input}, options, poll);
+  const auto context = network_->detection_context();
+  auto found =
+      run({context.config, transform, context.rpn, context.box_coder}, {input}, options, poll);
   return std::move(found.front());
 }
 
 model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& image,
                                            const model::DetectOptions& options,
                                            const std::vector<double>& nms_thresholds,
-                                           const Poll& poll) {
-  return model::candidates(network_->frame(), *this, image, options, nms_thresholds, poll);
+                                           const JobContext& poll) {
+  return model::candidates(network_->detection_context(), *this, image, options, nms_thresholds,
+                           poll);
 }
 
 std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& images,
@@ -140,7 +143,7 @@ std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& images,
   std::vector<torch::Tensor> returned;
   {
     const StageScope stage("backbone");
-    const auto layers = body_(images.to(type_of_maps(products_), /*non_blocking=*/false,
+    const auto layers = body_(images.to(activation_dtype(compute_dtype_), /*non_blocking=*/false,
                                         /*copy=*/false, at::MemoryFormat::ChannelsLast),
                               progress);
     for (const int64_t layer : network_->config().returned_layers) {

@@ -21,23 +21,24 @@ bool supports_int8();
 /** A Mask R-CNN compiled for inference, for one type of products: norms folded into convolutions,
  *  weights packed, everything in channels-last, activations and sums fused. Gives what the
  * network's own modules give, but for rounding. */
-class MaskRcnnPlan final : public model::MaskRcnnParts {
+class MaskRcnnPlan final : public model::MaskRcnnLayers {
  public:
   /** `products` is float32, or bfloat16 or int8 where they are supported, or float16 on a GPU.
    * Keeps the network, and reads its weights now, on the device where they lie. */
-  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products);
+  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dtype);
 
   std::vector<model::Detections> detect(const std::vector<torch::Tensor>& images,
-                                        const model::DetectOptions& options, const Poll& poll);
+                                        const model::DetectOptions& options,
+                                        const JobContext& poll);
 
   /** The same for one image that is as large as the network should see it. */
   model::Detections detect_as_resized(const torch::Tensor& input,
-                                      const model::DetectOptions& options, const Poll& poll);
+                                      const model::DetectOptions& options, const JobContext& poll);
 
   const model::MaskRcnnConfig& config() const { return network_->config(); }
 
   model::Candidates candidates(const torch::Tensor& image, const model::DetectOptions& options,
-                               const std::vector<double>& nms_thresholds, const Poll& poll);
+                               const std::vector<double>& nms_thresholds, const JobContext& poll);
 
   /** Where its network lies, and its images must. */
   torch::Device device() const;
@@ -53,17 +54,17 @@ class MaskRcnnPlan final : public model::MaskRcnnParts {
                               const std::vector<model::ImageSize>& images) override;
 
  private:
-  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType products, const State& state);
+  MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dtype, const State& state);
 
-  std::vector<model::Detections> run(const model::MaskRcnnFrame& frame,
+  std::vector<model::Detections> run(const model::DetectionContext& context,
                                      const std::vector<torch::Tensor>& images,
-                                     const model::DetectOptions& options, const Poll& poll);
+                                     const model::DetectOptions& options, const JobContext& poll);
 
   /** fc6 of pooled features [K, C, S, S], channels-last. */
   torch::Tensor hidden_of(const torch::Tensor& pooled) const;
 
   model::MaskRcnn network_;
-  torch::ScalarType products_;
+  torch::ScalarType compute_dtype_;
   DevicePass device_pass_;
   ResNetPlan body_;
   PyramidPlan fpn_;

@@ -24,12 +24,12 @@ std::vector<torch::Tensor> to_float(const std::vector<Input>& images,
 
 /** `values` of all images, one after the other. */
 template <typename Value>
-std::vector<Value> taken(const std::vector<Value>& values, size_t begin, size_t count) {
+std::vector<Value> slice(const std::vector<Value>& values, size_t begin, size_t count) {
   const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
   return {first, first + static_cast<std::ptrdiff_t>(count)};
 }
 
-torch::Tensor joined(const std::vector<model::Detections>& found,
+torch::Tensor concat(const std::vector<model::Detections>& found,
                      torch::Tensor model::Detections::* part) {
   std::vector<torch::Tensor> parts;
   parts.reserve(found.size());
@@ -40,27 +40,27 @@ torch::Tensor joined(const std::vector<model::Detections>& found,
 /** The cells of images of one size. What lies on a GPU is fetched once for all. */
 std::vector<Cells> finish(const std::vector<model::Detections>& found, const io::Image& first,
                           const SegmentOptions& options) {
-  const auto all_boxes = joined(found, &model::Detections::boxes);
-  auto masks = ops::paste_masks(joined(found, &model::Detections::mask_probabilities), all_boxes,
+  const auto all_boxes = concat(found, &model::Detections::boxes);
+  auto masks = ops::paste_masks(concat(found, &model::Detections::mask_probabilities), all_boxes,
                                 first.height, first.width, options.mask_threshold);
   const auto boxes = to_vector<float>(all_boxes, torch::kFloat32);
-  const auto scores = to_vector<float>(joined(found, &model::Detections::scores), torch::kFloat32);
-  const auto labels = to_vector<int32_t>(joined(found, &model::Detections::labels), torch::kInt32);
+  const auto scores = to_vector<float>(concat(found, &model::Detections::scores), torch::kFloat32);
+  const auto labels = to_vector<int32_t>(concat(found, &model::Detections::labels), torch::kInt32);
   std::vector<Cells> result;
   result.reserve(found.size());
   size_t begin = 0;
   for (const auto& one : found) {
     const auto count = static_cast<size_t>(one.scores.size(0));
     Cells cells;
-    cells.boxes = taken(boxes, 4 * begin, 4 * count);
-    cells.scores = taken(scores, begin, count);
-    cells.labels = taken(labels, begin, count);
+    cells.boxes = slice(boxes, 4 * begin, 4 * count);
+    cells.scores = slice(scores, begin, count);
+    cells.labels = slice(labels, begin, count);
     const auto mask = masks.begin() + static_cast<std::ptrdiff_t>(begin);
     cells.masks.assign(std::make_move_iterator(mask),
                        std::make_move_iterator(mask + static_cast<std::ptrdiff_t>(count)));
     cells.detections_capped = one.detections_capped;
     cells.proposals_capped = one.proposals_capped;
-    settle(cells, options.min_area, options.max_lost);
+    filter_by_area_and_overlap(cells, options.min_area, options.max_lost);
     result.push_back(std::move(cells));
     begin += count;
   }
@@ -69,16 +69,17 @@ std::vector<Cells> finish(const std::vector<model::Detections>& found, const io:
 
 }  // namespace
 
-std::unique_ptr<cuda::Ahead> send_ahead(const io::Image& image, const io::Intensity& intensity,
-                                        torch::Device device) {
-  return cuda::Ahead::start([&] {
+std::unique_ptr<cuda::StagedInput> prefetch_to_device(const io::Image& image,
+                                                      const io::Intensity& intensity,
+                                                      torch::Device device) {
+  return cuda::StagedInput::start([&] {
     const torch::InferenceMode inference;
     return io::to_float(image, intensity, device);
   });
 }
 
 std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> images,
-                           const SegmentOptions& options, const Poll& poll) {
+                           const SegmentOptions& options, const JobContext& poll) {
   const torch::InferenceMode inference;
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);

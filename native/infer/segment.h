@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/cuda/ahead.h"
+#include "engine/cuda/staged_input.h"
 #include "engine/job.h"
 #include "engine/profile.h"
 #include "infer/cells.h"
@@ -30,17 +30,18 @@ struct SegmentOptions {
 };
 
 /** Sends an image's values to the GPU while that computes something else. */
-std::unique_ptr<cuda::Ahead> send_ahead(const io::Image& image, const io::Intensity& intensity,
-                                        torch::Device device);
+std::unique_ptr<cuda::StagedInput> prefetch_to_device(const io::Image& image,
+                                                      const io::Intensity& intensity,
+                                                      torch::Device device);
 
 struct Input {
   const io::Image* image;
   /** The image's values where they were sent ahead, else null. */
-  std::unique_ptr<cuda::Ahead> ahead{};
+  std::unique_ptr<cuda::StagedInput> ahead{};
 };
 
 /** Images of one size to their cells: intensities, network, paste to runs, overlaps. */
 std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> images,
-                           const SegmentOptions& options, const Poll& poll);
+                           const SegmentOptions& options, const JobContext& poll);
 
 }  // namespace cellroute::infer

@@ -141,9 +141,9 @@ std::vector<Sighting> stitched(std::vector<Sighting> seen, std::span<const mask:
 }
 
 /** Part `index` of `count` of the whole work. */
-Poll poll_of_tile(const Poll& poll, size_t index, size_t count) {
+JobContext poll_of_tile(const JobContext& poll, size_t index, size_t count) {
   const auto stage = "tile " + std::to_string(index + 1) + " of " + std::to_string(count);
-  return Poll(nullptr, [&poll, stage, index, count](const char*, double fraction) {
+  return JobContext(nullptr, [&poll, stage, index, count](const char*, double fraction) {
     poll(stage.c_str(),
          kTilesEnd * (static_cast<double>(index) + fraction) / static_cast<double>(count));
   });
@@ -172,7 +172,7 @@ bool crosses(const std::vector<float>& seams, float begin, float end) {
 }  // namespace
 
 TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
-                         const Tiling& tiling, const Poll& poll) {
+                         const Tiling& tiling, const JobContext& poll) {
   const torch::InferenceMode inference;
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);
@@ -201,7 +201,7 @@ TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const Segme
   result.cells = to_cells(stitched(std::move(seen), windows), tiling.limit);
   result.cells.detections_capped |= detections_capped;
   result.cells.proposals_capped |= proposals_capped;
-  settle(result.cells, options.min_area, options.max_lost);
+  filter_by_area_and_overlap(result.cells, options.min_area, options.max_lost);
   result.seams_x = across.seams();
   result.seams_y = down.seams();
   const auto& boxes = result.cells.boxes;

@@ -31,6 +31,6 @@ struct TiledCells {
  *  cells. Intensities are those of the whole image; the limit and the rules for small and
  *  overlapping masks hold for the whole too. Polls within each tile. */
 TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
-                         const Tiling& tiling, const Poll& poll);
+                         const Tiling& tiling, const JobContext& poll);
 
 }  // namespace cellroute::infer

@@ -23,7 +23,7 @@ Affine affine_of(const State& state, const std::string& layer) {
                                              : torch::zeros({weight.size(0)}, weight.options())};
 }
 
-Affine together(const Affine& first, const Affine& second) {
+Affine concat_outputs(const Affine& first, const Affine& second) {
   return {torch::cat({first.weight, second.weight}), torch::cat({first.bias, second.bias})};
 }
 

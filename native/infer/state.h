@@ -33,7 +33,7 @@ struct Affine {
 Affine affine_of(const State& state, const std::string& layer);
 
 /** Two layers over the same input as one, the outputs of `first` before those of `second`. */
-Affine together(const Affine& first, const Affine& second);
+Affine concat_outputs(const Affine& first, const Affine& second);
 
 /** A convolution followed by an evaluated batch norm, frozen or not, as one convolution. */
 Affine folded(const State& state, const std::string& conv, const std::string& norm, double eps);

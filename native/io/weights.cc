@@ -92,7 +92,8 @@ NamedTensors named_tensors(const torch::nn::Module& module) {
 }
 
 LoadReport load_tensors(const NamedTensors& into, const MappedFile& file,
-                        const std::vector<TensorEntry>& entries, Cast cast, const Poll& poll) {
+                        const std::vector<TensorEntry>& entries, Cast cast,
+                        const JobContext& poll) {
   const torch::NoGradGuard no_grad;
   std::unordered_map<std::string, torch::Tensor> waiting(into.begin(), into.end());
   LoadReport report;
@@ -124,7 +125,7 @@ LoadReport load_tensors(const NamedTensors& into, const MappedFile& file,
 }
 
 LoadReport load_state(const torch::nn::Module& module, const MappedFile& file,
-                      const std::vector<TensorEntry>& entries, const Poll& poll) {
+                      const std::vector<TensorEntry>& entries, const JobContext& poll) {
   auto report = load_tensors(named_tensors(module), file, entries, Cast::kAllowed, poll);
   std::erase_if(report.missing, counts_steps);
   std::erase_if(report.unexpected, counts_steps);

@@ -43,11 +43,11 @@ enum class Cast : bool { kRefused, kAllowed };
 /** Copies the entries into the tensors of the same names. What does not fit is reported, and left
  *  as it was. */
 LoadReport load_tensors(const NamedTensors& into, const MappedFile& file,
-                        const std::vector<TensorEntry>& entries, Cast cast, const Poll& poll);
+                        const std::vector<TensorEntry>& entries, Cast cast, const JobContext& poll);
 
 /** The same for a module, casting to its types. BatchNorm's num_batches_tracked counts steps of
  *  training and may be absent on either side. */
 LoadReport load_state(const torch::nn::Module& module, const MappedFile& file,
-                      const std::vector<TensorEntry>& entries, const Poll& poll);
+                      const std::vector<TensorEntry>& entries, const JobContext& poll);
 
 }  // namespace cellroute::io

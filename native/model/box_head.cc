@@ -1,6 +1,6 @@
 #include "model/box_head.h"
 
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::model {
 

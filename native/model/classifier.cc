@@ -1,7 +1,7 @@
 #include "model/classifier.h"
 
 #include "error.h"
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::model {
 namespace {

@@ -1,7 +1,7 @@
 #include "model/conv_block.h"
 
 #include "model/convolution.h"
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::model {
 

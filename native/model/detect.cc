@@ -62,12 +62,12 @@ std::vector<BoxPredictions> split(const BoxPredictions& all,
   return predictions;
 }
 
-ImageBatch transformed(const MaskRcnnFrame& frame, const std::vector<torch::Tensor>& images) {
+ImageBatch transformed(const DetectionContext& context, const std::vector<torch::Tensor>& images) {
   const StageScope stage("transform");
-  return frame.transform(images);
+  return context.transform(images);
 }
 
-std::vector<Proposals> propose(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+std::vector<Proposals> propose(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& levels, const ImageBatch& batch,
                                const DetectOptions& options) {
   RpnPredictions predictions;
@@ -77,29 +77,30 @@ std::vector<Proposals> propose(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   }
   const StageScope stage("filter_proposals");
   const auto anchors =
-      frame.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
-  return frame.rpn.filter_proposals(
+      context.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
+  return context.rpn.filter_proposals(
       predictions, anchors, batch.sizes,
       {options.rpn_pre_nms_top_n, options.rpn_post_nms_top_n, options.rpn_nms_threshold,
-       options.rpn_score_threshold, frame.config.rpn.min_size});
+       options.rpn_score_threshold, context.config.rpn.min_size});
 }
 
-Pass pass(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+Pass pass(const DetectionContext& context, MaskRcnnLayers& parts,
           const std::vector<torch::Tensor>& images, const DetectOptions& options,
-          const Poll& poll) {
+          const JobContext& poll) {
   poll("transform", 0);
-  auto batch = transformed(frame, images);
+  auto batch = transformed(context, images);
   poll("backbone", kBackboneBegins);
   auto levels = parts.pyramid(batch.tensors, [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kPyramidBegins - kBackboneBegins));
   });
   poll("proposals", kProposalsBegin);
-  auto proposals = propose(frame, parts, levels, batch, options);
+  auto proposals = propose(context, parts, levels, batch, options);
   poll("boxes", kBoxesBegin);
-  levels = roi_levels(frame.config, levels);
+  levels = roi_levels(context.config, levels);
   std::vector<torch::Tensor> boxes;
   for (const auto& some : proposals) boxes.push_back(some.boxes);
-  auto predictions = split(predict_boxes(frame, parts, levels, to_rois(boxes), batch.sizes), boxes);
+  auto predictions =
+      split(predict_boxes(context, parts, levels, to_rois(boxes), batch.sizes), boxes);
   return {std::move(batch), std::move(levels), std::move(proposals), std::move(predictions)};
 }
 
@@ -117,10 +118,10 @@ std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
   return {levels.begin(), levels.begin() + count};
 }
 
-BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+BoxPredictions predict_boxes(const DetectionContext& context, MaskRcnnLayers& parts,
                              const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
                              const std::vector<ImageSize>& images) {
-  const auto classes = frame.config.num_classes;
+  const auto classes = context.config.num_classes;
   BoxPredictions all{torch::empty({rois.size(0), classes}, rois.options()),
                      torch::empty({rois.size(0), classes * 4}, rois.options())};
   const StageScope stage("box_head");
@@ -133,10 +134,11 @@ BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   return all;
 }
 
-std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+std::vector<torch::Tensor> detect_masks(const DetectionContext& context, MaskRcnnLayers& parts,
                                         const std::vector<torch::Tensor>& levels,
                                         const std::vector<BoxDetections>& detections,
-                                        const std::vector<ImageSize>& images, const Poll& poll) {
+                                        const std::vector<ImageSize>& images,
+                                        const JobContext& poll) {
   std::vector<torch::Tensor> boxes, labels;
   for (const auto& found : detections) {
     boxes.push_back(found.boxes);
@@ -145,7 +147,7 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
   const StageScope stage("mask_head");
   const auto rois = to_rois(boxes);
   const auto all_labels = torch::cat(labels);
-  const int64_t side = frame.config.mask.output_size * 2;
+  const int64_t side = context.config.mask.output_size * 2;
   const auto probabilities = torch::empty({rois.size(0), side, side}, rois.options());
   for_each_chunk(
       rois, Chunks::on(rois.device()).masks, [&](int64_t first, const torch::Tensor& chunk) {
@@ -158,18 +160,18 @@ std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnPart
   return probabilities.split_with_sizes(counts_of(boxes));
 }
 
-std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
-                               const DetectOptions& options, const Poll& poll) {
+                               const DetectOptions& options, const JobContext& poll) {
   const torch::NoGradGuard no_grad;
-  const auto seen = pass(frame, parts, images, options, poll);
+  const auto seen = pass(context, parts, images, options, poll);
   std::vector<BoxDetections> found;
   for (size_t i = 0; i < images.size(); ++i) {
     found.push_back(postprocess_detections(
-        seen.predictions[i], seen.proposals[i].boxes, seen.batch.sizes[i], frame.box_coder,
+        seen.predictions[i], seen.proposals[i].boxes, seen.batch.sizes[i], context.box_coder,
         {options.score_threshold, options.nms_threshold, options.detections_per_image}));
   }
-  const auto masks = detect_masks(frame, parts, seen.levels, found, seen.batch.sizes, poll);
+  const auto masks = detect_masks(context, parts, seen.levels, found, seen.batch.sizes, poll);
 
   std::vector<Detections> detections;
   for (size_t i = 0; i < images.size(); ++i) {
@@ -180,13 +182,13 @@ std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
   return detections;
 }
 
-Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts, const torch::Tensor& image,
-                      const DetectOptions& options, const std::vector<double>& nms_thresholds,
-                      const Poll& poll) {
+Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
+                      const torch::Tensor& image, const DetectOptions& options,
+                      const std::vector<double>& nms_thresholds, const JobContext& poll) {
   const torch::NoGradGuard no_grad;
-  const auto seen = pass(frame, parts, {image}, options, poll);
+  const auto seen = pass(context, parts, {image}, options, poll);
   const auto scored = score_boxes(seen.predictions[0], seen.proposals[0].boxes, seen.batch.sizes[0],
-                                  frame.box_coder, options.score_threshold);
+                                  context.box_coder, options.score_threshold);
   // What one threshold or the other keeps, as masks cost most; a bit for each threshold.
   auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
                               scored.scores.options().dtype(torch::kBool));
@@ -199,7 +201,7 @@ Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts, const to
   const auto by_score = scored.scores.index_select(0, wanted).argsort(/*stable=*/true, 0, true);
   const auto rows = wanted.index_select(0, by_score);
   const auto found = select(scored, rows);
-  const auto masks = detect_masks(frame, parts, seen.levels, {found}, seen.batch.sizes, poll);
+  const auto masks = detect_masks(context, parts, seen.levels, {found}, seen.batch.sizes, poll);
   const ImageSize size{image.size(1), image.size(2)};
   return {{resize_boxes(found.boxes, seen.batch.sizes[0], size), found.scores, found.labels,
            masks[0], false, seen.proposals[0].capped},

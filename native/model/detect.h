@@ -39,9 +39,9 @@ struct Detections {
 
 /** The parts of a Mask R-CNN that have weights: its modules, or the same compiled for speed. What
  *  pyramid gives, the others take, in whatever type and layout the implementation likes best. */
-class MaskRcnnParts {
+class MaskRcnnLayers {
  public:
-  virtual ~MaskRcnnParts() = default;
+  virtual ~MaskRcnnLayers() = default;
 
   /** Normalised images [N, 3, H, W] give [N, C, Hi, Wi] a level, finest first, the extra one
    *  last. */
@@ -64,7 +64,7 @@ class MaskRcnnParts {
 };
 
 /** The parts of a Mask R-CNN that have none. */
-struct MaskRcnnFrame {
+struct DetectionContext {
   const MaskRcnnConfig& config;
   const GeneralizedRcnnTransform& transform;
   const RegionProposalNetworkImpl& rpn;
@@ -76,25 +76,26 @@ std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
                                       const std::vector<torch::Tensor>& levels);
 
 /** Of all RoIs [K, 5] of a batch, in chunks that bound the head's memory. */
-BoxPredictions predict_boxes(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+BoxPredictions predict_boxes(const DetectionContext& context, MaskRcnnLayers& parts,
                              const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
                              const std::vector<ImageSize>& images);
 
 /** Mask probabilities of each image's detections, of the detection's class: [Ki, 2 M, 2 M]
  *  float32. */
-std::vector<torch::Tensor> detect_masks(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+std::vector<torch::Tensor> detect_masks(const DetectionContext& context, MaskRcnnLayers& parts,
                                         const std::vector<torch::Tensor>& levels,
                                         const std::vector<BoxDetections>& detections,
-                                        const std::vector<ImageSize>& images, const Poll& poll);
+                                        const std::vector<ImageSize>& images,
+                                        const JobContext& poll);
 
 /** Finds the objects of each image, [3, H, W] float with intensities scaled as in training and
  *  not yet normalised; any sizes, from 1x1. Runs without gradients. Images of one call are padded
  *  to one size, which moves numbers near the borders a little, as it does in torchvision. Stages:
  *  transform, backbone, proposals, boxes, masks, from 0 to 0.9: pasting the masks is the caller's.
  */
-std::vector<Detections> detect(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
+std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
-                               const DetectOptions& options, const Poll& poll);
+                               const DetectOptions& options, const JobContext& poll);
 
 /** The detections of one image for several NMS thresholds at once. */
 struct Candidates {
@@ -106,8 +107,8 @@ struct Candidates {
 
 /** What detect finds in an image [3, H, W] with each of these in the place of
  *  options.nms_threshold; the network runs once. */
-Candidates candidates(const MaskRcnnFrame& frame, MaskRcnnParts& parts, const torch::Tensor& image,
-                      const DetectOptions& options, const std::vector<double>& nms_thresholds,
-                      const Poll& poll);
+Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
+                      const torch::Tensor& image, const DetectOptions& options,
+                      const std::vector<double>& nms_thresholds, const JobContext& poll);
 
 }  // namespace cellroute::model

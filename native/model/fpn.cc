@@ -1,7 +1,7 @@
 #include "model/fpn.h"
 
 #include "model/conv_block.h"
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::model {
 namespace {

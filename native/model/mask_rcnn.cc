@@ -18,7 +18,7 @@ MaskRcnnConfig checked(const MaskRcnnConfig& config) {
   return config;
 }
 
-class Modules final : public MaskRcnnParts {
+class Modules final : public MaskRcnnLayers {
  public:
   explicit Modules(MaskRcnnImpl& network) : network_(network) {}
 
@@ -64,10 +64,10 @@ std::vector<torch::Tensor> MaskRcnnImpl::roi_levels(
 }
 
 std::vector<Detections> MaskRcnnImpl::detect(const std::vector<torch::Tensor>& images,
-                                             const DetectOptions& options, const Poll& poll) {
+                                             const DetectOptions& options, const JobContext& poll) {
   TORCH_CHECK(!is_training(), "detect needs a network in evaluation mode");
   Modules modules(*this);
-  return model::detect(frame(), modules, images, options, poll);
+  return model::detect(detection_context(), modules, images, options, poll);
 }
 
 }  // namespace cellroute::model

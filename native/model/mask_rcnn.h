@@ -30,11 +30,13 @@ class MaskRcnnImpl : public torch::nn::Module {
   std::vector<torch::Tensor> roi_levels(const std::vector<torch::Tensor>& levels) const;
 
   /** The parts without weights, for detect with parts that are compiled. */
-  MaskRcnnFrame frame() const { return {config_, transform_, *rpn_, roi_heads_->box_coder()}; }
+  DetectionContext detection_context() const {
+    return {config_, transform_, *rpn_, roi_heads_->box_coder()};
+  }
 
   /** model::detect by the modules themselves. Needs eval(). */
   std::vector<Detections> detect(const std::vector<torch::Tensor>& images,
-                                 const DetectOptions& options, const Poll& poll = {});
+                                 const DetectOptions& options, const JobContext& poll = {});
 
  private:
   MaskRcnnConfig config_;

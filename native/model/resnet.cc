@@ -5,7 +5,7 @@
 #include "error.h"
 #include "model/convolution.h"
 #include "model/norm.h"
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::model {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "model/conv_block.h"
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 #include "ops/boxes.h"
 
 namespace cellroute::model {
@@ -140,13 +140,13 @@ std::vector<Proposals> RegionProposalNetworkImpl::filter_proposals(
   return proposals;
 }
 
-PaddedProposals RegionProposalNetworkImpl::filter_proposals_at_once(
+PaddedProposals RegionProposalNetworkImpl::filter_proposals_padded(
     const RpnPredictions& predictions, const std::vector<torch::Tensor>& anchors,
     const std::vector<ImageSize>& sizes, const ProposalOptions& options) const {
   const torch::NoGradGuard no_grad;
   const auto best = best_anchors(predictions, anchors, options.pre_nms_top_n);
   const auto boxes = clipped_each(best.boxes, sizes);
-  const auto valid = ops::are_large(boxes.flatten(0, 1), options.min_size)
+  const auto valid = ops::has_min_size(boxes.flatten(0, 1), options.min_size)
                          .view(best.scores.sizes())
                          .logical_and(best.scores >= options.score_threshold);
   const int64_t limit = std::min(options.post_nms_top_n, boxes.size(1));

@@ -87,10 +87,10 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
                                           const ProposalOptions& options) const;
 
   /** The same of all images at once: on a GPU the host waits for nothing. */
-  PaddedProposals filter_proposals_at_once(const RpnPredictions& predictions,
-                                           const std::vector<torch::Tensor>& anchors,
-                                           const std::vector<ImageSize>& sizes,
-                                           const ProposalOptions& options) const;
+  PaddedProposals filter_proposals_padded(const RpnPredictions& predictions,
+                                          const std::vector<torch::Tensor>& anchors,
+                                          const std::vector<ImageSize>& sizes,
+                                          const ProposalOptions& options) const;
 
  private:
   AnchorGenerator anchor_generator_;

@@ -88,7 +88,7 @@ ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>
   if (first.is_cuda() && std::ranges::all_of(images, [&](const auto& image) {
         return image.sizes() == first.sizes();
       })) {
-    return at_once(torch::stack(images));
+    return stacked(torch::stack(images));
   }
   std::vector<torch::Tensor> inputs;
   for (const auto& image : images) {
@@ -100,7 +100,7 @@ ImageBatch GeneralizedRcnnTransform::operator()(const std::vector<torch::Tensor>
   return padded(inputs);
 }
 
-ImageBatch GeneralizedRcnnTransform::at_once(const torch::Tensor& images) const {
+ImageBatch GeneralizedRcnnTransform::stacked(const torch::Tensor& images) const {
   TORCH_CHECK(
       images.dim() == 4 && images.size(1) == 3 && images.numel() > 0 && images.is_floating_point(),
       "images are [N, 3, H, W] and floating, not ", images.sizes(), " of ", images.scalar_type());

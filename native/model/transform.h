@@ -47,7 +47,7 @@ class GeneralizedRcnnTransform {
   ImageBatch operator()(const std::vector<torch::Tensor>& images) const;
 
   /** images [N, 3, H, W], floating: all as one. */
-  ImageBatch at_once(const torch::Tensor& images) const;
+  ImageBatch stacked(const torch::Tensor& images) const;
 
  private:
   ImageBatch padded(const std::vector<torch::Tensor>& inputs) const;

@@ -37,15 +37,15 @@ torch::Tensor clip_boxes_to_image(const torch::Tensor& boxes, int64_t height, in
   return torch::stack({x, y}, 2).reshape(boxes.sizes());
 }
 
-torch::Tensor are_large(const torch::Tensor& boxes, double min_size) {
-  check(boxes, "are_large");
+torch::Tensor has_min_size(const torch::Tensor& boxes, double min_size) {
+  check(boxes, "has_min_size");
   const auto w = boxes.select(1, 2) - boxes.select(1, 0);
   const auto h = boxes.select(1, 3) - boxes.select(1, 1);
   return w.ge(min_size).logical_and(h.ge(min_size));
 }
 
 torch::Tensor remove_small_boxes(const torch::Tensor& boxes, double min_size) {
-  return are_large(boxes, min_size).nonzero().squeeze(1);
+  return has_min_size(boxes, min_size).nonzero().squeeze(1);
 }
 
 }  // namespace cellroute::ops

@@ -12,7 +12,7 @@ torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b);
 torch::Tensor clip_boxes_to_image(const torch::Tensor& boxes, int64_t height, int64_t width);
 
 /** Whether both sides are >= min_size: bool [N]. */
-torch::Tensor are_large(const torch::Tensor& boxes, double min_size);
+torch::Tensor has_min_size(const torch::Tensor& boxes, double min_size);
 
 /** Indices of boxes with both sides >= min_size. torchvision.ops.remove_small_boxes. */
 torch::Tensor remove_small_boxes(const torch::Tensor& boxes, double min_size);

@@ -33,7 +33,7 @@ void check_weights(at::TensorList weights) {
 
 void convolve(at::TensorList maps, const PointwiseWeights& weights, const torch::Tensor& bias,
               int64_t stride, const torch::Tensor& residual, bool relu, torch::Tensor& output) {
-  if (weights.products() == torch::kInt8) {
+  if (weights.compute_dtype() == torch::kInt8) {
     cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, residual, relu, output);
   } else {
     cpu::pointwise_conv(maps, weights, bias, stride, residual, relu, output);
@@ -48,14 +48,14 @@ const cpu::IntegerKernels& best_int8_kernels() {
 
 }  // namespace
 
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, torch::ScalarType products)
-    : PointwiseWeights(at::TensorList(weight), products) {}
+PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype)
+    : PointwiseWeights(at::TensorList(weight), compute_dtype) {}
 
-PointwiseWeights::PointwiseWeights(at::TensorList weights, torch::ScalarType products)
+PointwiseWeights::PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype)
     : PointwiseWeights([&] {
-        if (products == torch::kInt8) return PointwiseWeights(weights, best_int8_kernels());
-        TORCH_CHECK(products == torch::kFloat32,
-                    "pointwise_conv: products must be float32 or int8, got ", products);
+        if (compute_dtype == torch::kInt8) return PointwiseWeights(weights, best_int8_kernels());
+        TORCH_CHECK(compute_dtype == torch::kFloat32,
+                    "pointwise_conv: compute_dtype must be float32 or int8, got ", compute_dtype);
         check_weights(weights);
         return PointwiseWeights(weights.size() == 1 ? weights.front() : torch::cat(weights, 1),
                                 cpu::best_panel());
@@ -106,15 +106,15 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
   return output;
 }
 
-bool has_pointwise_conv_of_two(torch::ScalarType products) {
-  if (products == torch::kInt8) return pointwise_conv_supports_int8();
-  return products == torch::kFloat32 && cpu::best_panel() > 0;
+bool has_pointwise_conv_of_two(torch::ScalarType compute_dtype) {
+  if (compute_dtype == torch::kInt8) return pointwise_conv_supports_int8();
+  return compute_dtype == torch::kFloat32 && cpu::best_panel() > 0;
 }
 
 torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
                                     const PointwiseWeights& weights, const torch::Tensor& bias,
                                     bool relu) {
-  TORCH_CHECK(has_pointwise_conv_of_two(weights.products()),
+  TORCH_CHECK(has_pointwise_conv_of_two(weights.compute_dtype()),
               "pointwise_conv_of_two: this processor's kernels have no products of their own");
   TORCH_CHECK(a.dim() == 4 && b.dim() == 4,
               "pointwise_conv_of_two: inputs must be [N, C, H, W], got ", a.sizes(), " and ",

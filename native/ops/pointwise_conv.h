@@ -17,16 +17,18 @@ namespace cellroute::ops {
 class PointwiseWeights {
  public:
   explicit PointwiseWeights(const torch::Tensor& weight,
-                            torch::ScalarType products = torch::kFloat32);
+                            torch::ScalarType compute_dtype = torch::kFloat32);
   /** Of each input of pointwise_conv_of_two, side by side. */
-  PointwiseWeights(at::TensorList weights, torch::ScalarType products);
+  PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype);
   /** For kernels that are not the best: cpu::Kernels::panel. */
   PointwiseWeights(const torch::Tensor& weight, int64_t panel);
   PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels);
 
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
-  torch::ScalarType products() const { return slices_.empty() ? torch::kFloat32 : torch::kInt8; }
+  torch::ScalarType compute_dtype() const {
+    return slices_.empty() ? torch::kFloat32 : torch::kInt8;
+  }
   /** For the kernel: its own layout. */
   const torch::Tensor& packed() const { return packed_; }
   /** The same of int8. */
@@ -55,7 +57,7 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
                              const torch::Tensor& residual, bool in_place, bool relu);
 
 /** Whether this processor's kernels have pointwise_conv_of_two with such products. */
-bool has_pointwise_conv_of_two(torch::ScalarType products);
+bool has_pointwise_conv_of_two(torch::ScalarType compute_dtype);
 
 /** The sum of two 1x1 convolutions in one product, without a map between them: relu(first(a) +
  *  second(b) + bias), as a residual block with a convolution in its shortcut has it.

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/activation_dtype.h"
 #include "ops/channels_last.h"
 #include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
-#include "ops/type_of_maps.h"
 
 namespace cellroute::ops {
 namespace {
@@ -78,26 +78,26 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 
 }  // namespace
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype,
                                  int64_t side)
     : WinogradWeights([&] {
-        TORCH_CHECK(winograd_supports(products),
-                    "winograd_conv: this processor has no products of ", products);
-        if (products == torch::kInt16) {
+        TORCH_CHECK(winograd_supports(compute_dtype),
+                    "winograd_conv: this processor has no products of ", compute_dtype);
+        if (compute_dtype == torch::kInt16) {
           return WinogradWeights(weight, side, **cpu::usable_int16_kernels());
         }
-        const int64_t panel = products == torch::kFloat32 ? cpu::best_panel() : 0;
-        return WinogradWeights(weight, products, side, panel);
+        const int64_t panel = compute_dtype == torch::kFloat32 ? cpu::best_panel() : 0;
+        return WinogradWeights(weight, compute_dtype, side, panel);
       }()) {}
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType products,
+WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype,
                                  int64_t side, int64_t panel)
     : WinogradWeights(weight, side) {
-  TORCH_CHECK(products == torch::kFloat32 || (products == torch::kBFloat16 && side == 2),
-              "winograd_conv: products must be float32, or bfloat16 with tiles of 2, got ",
-              products, " and ", side);
+  TORCH_CHECK(compute_dtype == torch::kFloat32 || (compute_dtype == torch::kBFloat16 && side == 2),
+              "winograd_conv: compute_dtype must be float32, or bfloat16 with tiles of 2, got ",
+              compute_dtype, " and ", side);
   const torch::NoGradGuard no_grad;
-  packed_ = cpu::pack_winograd_weight(weight, products, side, panel);
+  packed_ = cpu::pack_winograd_weight(weight, compute_dtype, side, panel);
 }
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, int64_t side,
@@ -114,25 +114,25 @@ WinogradWeights::WinogradWeights(const torch::Tensor& weight, int64_t side) : si
   out_channels_ = weight.size(0);
 }
 
-bool winograd_supports(torch::ScalarType products) {
-  if (products == torch::kFloat32) return true;
-  if (products == torch::kInt16) return *cpu::usable_int16_kernels() != nullptr;
-  return products == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
+bool winograd_supports(torch::ScalarType compute_dtype) {
+  if (compute_dtype == torch::kFloat32) return true;
+  if (compute_dtype == torch::kInt16) return *cpu::usable_int16_kernels() != nullptr;
+  return compute_dtype == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
 }
 
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
-                              torch::ScalarType products) {
+                              torch::ScalarType compute_dtype) {
   // Below, the transforms cost more than the products they save; above, the transformed weights no
   // longer stay in any cache: those of large tiles sooner.
   constexpr int64_t kFewest = 32;
   constexpr int64_t kMostWeights = int64_t{384} * 384;
   constexpr int64_t kMostWeightsOfSmall = int64_t{512} * 512;
   const int64_t weights = in_channels * out_channels;
-  if (!winograd_supports(products) || std::min(in_channels, out_channels) < kFewest) return 0;
-  if (products != torch::kBFloat16) {
+  if (!winograd_supports(compute_dtype) || std::min(in_channels, out_channels) < kFewest) return 0;
+  if (compute_dtype != torch::kBFloat16) {
     if (weights <= kMostWeights) return 4;
     // In float32 with LibTorch's products not measured.
-    const bool has_small = products == torch::kInt16 || cpu::best_panel() > 0;
+    const bool has_small = compute_dtype == torch::kInt16 || cpu::best_panel() > 0;
     return weights <= kMostWeightsOfSmall && has_small ? 2 : 0;
   }
   // With matrix registers a direct convolution multiplies faster than the tiles can be transformed.
@@ -141,7 +141,7 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
-  check_input(input, weights.in_channels(), type_of_maps(weights.products()));
+  check_input(input, weights.in_channels(), activation_dtype(weights.compute_dtype()));
   check_bias(bias, weights.out_channels());
   const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), input.size(2),
                                      input.size(3)};

@@ -17,9 +17,9 @@ namespace cellroute::ops {
  * larger tiles would be too coarse. */
 class WinogradWeights {
  public:
-  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side);
+  WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side);
   /** For kernels that are not the best: cpu::Kernels::panel. */
-  WinogradWeights(const torch::Tensor& weight, torch::ScalarType products, int64_t side,
+  WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side,
                   int64_t panel);
   /** Of int16. */
   WinogradWeights(const torch::Tensor& weight, int64_t side, const cpu::IntegerKernels& kernels);
@@ -27,7 +27,7 @@ class WinogradWeights {
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
   int64_t side() const { return side_; }
-  torch::ScalarType products() const {
+  torch::ScalarType compute_dtype() const {
     return packed_.defined() ? packed_.scalar_type() : torch::kInt16;
   }
   /** For the kernel: its own layout. */
@@ -48,13 +48,13 @@ class WinogradWeights {
 
 /** Whether this processor has what these products need: float32 always, bfloat16 where it has
  *  instructions for it and LibTorch uses them, int16 with AVX2 or AVX-512's VNNI. */
-bool winograd_supports(torch::ScalarType products);
+bool winograd_supports(torch::ScalarType compute_dtype);
 
 /** The side of the tiles by which winograd_conv is fastest on this processor for so many channels,
  *  as measured against LibTorch's direct convolution with weights packed and ReLU fused
  *  (bench/README.md), int16 as float32; 0 where that is faster. */
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
-                              torch::ScalarType products);
+                              torch::ScalarType compute_dtype);
 
 /** 3x3 convolution of stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray 2015),
  *  and what follows it in one pass: relu(conv(input) + bias + residual).

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/cuda/ahead.h"
+#include "engine/cuda/staged_input.h"
 #include "gpu.h"
 #include "infer/mask_rcnn_plan.h"
 #include "infer/segment.h"
@@ -143,7 +143,7 @@ TEST_CASE(
   auto sum = torch::zeros({kSize}, gpu());
   for (int64_t i = 1; i <= 20; ++i) {
     const auto sent = torch::full({kSize}, i, torch::dtype(torch::kFloat32).pinned_memory(true));
-    const auto ahead = cuda::Ahead::start([&] {
+    const auto ahead = cuda::StagedInput::start([&] {
       keep_busy();
       return sent.to(gpu(), /*non_blocking=*/true) * 2;
     });
@@ -174,7 +174,7 @@ TEST_CASE("GPU: an image sent ahead gives the cells of one that is sent when it 
     const auto cells = [&](bool early) {
       std::vector<infer::Input> inputs;
       inputs.push_back({.image = &image});
-      if (early) inputs[0].ahead = infer::send_ahead(image, options.intensity, gpu());
+      if (early) inputs[0].ahead = infer::prefetch_to_device(image, options.intensity, gpu());
       return infer::segment(plan, std::move(inputs), options, {})[0];
     };
     const auto expected = cells(false);

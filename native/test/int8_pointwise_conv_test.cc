@@ -161,7 +161,7 @@ TEST_CASE("int8 1x1 convolution: in place, no images, no pixels, weights of zero
   const auto input = maps({1, 4, 6, 7}), bias = torch::randn({5});
   auto residual = maps({1, 5, 6, 7});
   const PointwiseWeights weights(weight(5, 4), torch::kInt8);
-  CHECK((weights.products() == torch::kInt8));
+  CHECK((weights.compute_dtype() == torch::kInt8));
   CHECK(weights.in_channels() == 4);
   CHECK(weights.out_channels() == 5);
   const auto apart = pointwise_conv(input, weights, bias, 1, residual, /*in_place=*/false, true);

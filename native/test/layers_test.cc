@@ -5,11 +5,11 @@
 #include "tensors.h"
 
 using cellroute::infer::Activation;
+using cellroute::infer::activation_dtype;
 using cellroute::infer::Affine;
 using cellroute::infer::ConvLayer;
 using cellroute::infer::LinearLayer;
 using cellroute::infer::ResidualSum;
-using cellroute::infer::type_of_maps;
 namespace ops = cellroute::ops;
 
 namespace {
@@ -33,14 +33,16 @@ bool close(const torch::Tensor& actual, const torch::Tensor& expected, double to
          torch::allclose(actual.to(torch::kFloat64), expected, tolerance, tolerance);
 }
 
-std::vector<torch::ScalarType> products() {
+std::vector<torch::ScalarType> compute_dtype() {
   std::vector<torch::ScalarType> found{torch::kFloat32};
   if (ops::winograd_supports(torch::kBFloat16)) found.push_back(torch::kBFloat16);
   if (ops::pointwise_conv_supports_int8()) found.push_back(torch::kInt8);
   return found;
 }
 
-double tolerance(torch::ScalarType products) { return products == torch::kFloat32 ? 1e-4 : 6e-2; }
+double tolerance(torch::ScalarType compute_dtype) {
+  return compute_dtype == torch::kFloat32 ? 1e-4 : 6e-2;
+}
 
 }  // namespace
 
@@ -51,9 +53,9 @@ TEST_CASE("layers: a 3x3 convolution of few channels, many and very many is the 
     const auto conv = affine({channels, channels, 3, 3});
     const auto input = maps({1, channels, 9, 7});
     const auto expected = reference(input, conv, 1).relu();
-    for (const auto type : products()) {
+    for (const auto type : compute_dtype()) {
       const ConvLayer layer(conv.weight, conv.bias, 1, Activation::kRelu, type);
-      CHECK(close(layer(input.to(type_of_maps(type))), expected, tolerance(type)));
+      CHECK(close(layer(input.to(activation_dtype(type))), expected, tolerance(type)));
     }
   }
 }
@@ -107,9 +109,9 @@ TEST_CASE("layers: a block's last convolution and its shortcut's, with their sum
     const auto input = maps({2, 12, 9, 6});
     const auto inside = maps({2, 24, (9 + stride - 1) / stride, (6 + stride - 1) / stride});
     const auto expected = (reference(inside, last, 1) + reference(input, shortcut, stride)).relu();
-    for (const auto type : products()) {
+    for (const auto type : compute_dtype()) {
       const ResidualSum sum(last, shortcut, stride, type);
-      const auto of_maps = type_of_maps(type);
+      const auto of_maps = activation_dtype(type);
       CHECK(close(sum(inside.to(of_maps), input.to(of_maps)), expected, tolerance(type)));
     }
   }
@@ -122,10 +124,10 @@ TEST_CASE("layers: a linear layer, of no rows and of more inputs than are quanti
     for (const int64_t count : {0, 1, 50}) {
       const auto input = torch::randn({count, inputs});
       const auto expected = torch::linear(input, linear.weight.flatten(1), linear.bias).relu();
-      for (const auto type : products()) {
+      for (const auto type : compute_dtype()) {
         const LinearLayer layer(linear.weight.flatten(1), linear.bias, Activation::kRelu, type);
-        const auto found = layer(input.to(type_of_maps(type)));
-        CHECK((found.scalar_type() == type_of_maps(type)));
+        const auto found = layer(input.to(activation_dtype(type)));
+        CHECK((found.scalar_type() == activation_dtype(type)));
         CHECK(close(found, expected.to(torch::kFloat64), tolerance(type)));
       }
     }

@@ -198,7 +198,7 @@ TEST_CASE("losses: a truth that does not fit its image is refused") {
 TEST_CASE("losses: a cancelled step stops between its stages") {
   auto network = network_of(test::small_config());
   const auto flag = std::make_shared<CancelFlag>();
-  const Poll poll(flag, [&](const char*, double fraction) {
+  const JobContext poll(flag, [&](const char*, double fraction) {
     if (fraction > 0.2) flag->cancel();
   });
   const auto truth = rectangles(64, 64, {{4, 4, 20, 20}});
@@ -247,7 +247,7 @@ TEST_CASE("RPN losses equal torchvision's words over every anchor") {
   const auto box_reg = smooth.sum() / chosen.size(0);
   for (const auto& losses :
        {rpn_losses(rpn.box_coder(), predictions, anchors, boxes, everything(), generator(1)),
-        rpn_losses_at_once(rpn.box_coder(), predictions, anchors, boxes, everything())}) {
+        rpn_losses_padded(rpn.box_coder(), predictions, anchors, boxes, everything())}) {
     CHECK(torch::allclose(losses.objectness, objectness, 1e-5, 1e-6));
     CHECK(torch::allclose(losses.box_reg, box_reg, 1e-5, 1e-6));
   }
@@ -266,7 +266,7 @@ TEST_CASE(
     for (auto* maps : {&predictions.objectness, &predictions.deltas})
       (*maps)[0].mutable_grad().reset();
     const auto losses =
-        rpn_losses_at_once(rpn.box_coder(), predictions, {anchors}, {boxes}, options);
+        rpn_losses_padded(rpn.box_coder(), predictions, {anchors}, {boxes}, options);
     (losses.objectness + losses.box_reg).backward();
     CHECK(predictions.objectness[0].grad().count_nonzero().item<int64_t>() == 10);
     const auto moved = predictions.deltas[0].grad().count_nonzero().item<int64_t>();

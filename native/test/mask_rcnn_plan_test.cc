@@ -49,17 +49,17 @@ double error(const torch::Tensor& actual, const torch::Tensor& expected) {
          expected.abs().max().item<double>();
 }
 
-void check_stages(const MaskRcnnConfig& config, torch::ScalarType products, double tolerance) {
+void check_stages(const MaskRcnnConfig& config, torch::ScalarType compute_dtype, double tolerance) {
   const torch::InferenceMode inference;
   auto network = network_of(config);
-  MaskRcnnPlan plan(network, products);
+  MaskRcnnPlan plan(network, compute_dtype);
   const auto batch = network->transform()({torch::rand({3, 75, 90}), torch::rand({3, 64, 96})});
 
   auto expected = network->backbone()(batch.tensors);
   auto levels = plan.pyramid(batch.tensors, {});
   REQUIRE(levels.size() == expected.size());
   for (size_t i = 0; i < levels.size(); ++i) {
-    CHECK((levels[i].scalar_type() == cellroute::infer::type_of_maps(products)));
+    CHECK((levels[i].scalar_type() == cellroute::infer::activation_dtype(compute_dtype)));
     CHECK(error(levels[i], expected[i]) < tolerance);
   }
   const auto predictions = network->rpn()->head()(expected);

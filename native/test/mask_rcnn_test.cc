@@ -133,7 +133,7 @@ TEST_CASE("Mask R-CNN: stages are reported in order, and a cancelled job stops")
   std::vector<std::string> stages;
   double last = -1;
   const auto flag = std::make_shared<cellroute::CancelFlag>();
-  const cellroute::Poll poll(flag, [&](const char* stage, double fraction) {
+  const cellroute::JobContext poll(flag, [&](const char* stage, double fraction) {
     if (stages.empty() || stages.back() != stage) stages.emplace_back(stage);
     CHECK(fraction >= last);
     CHECK(fraction <= 1);

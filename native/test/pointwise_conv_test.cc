@@ -115,7 +115,8 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
   }
 }
 
-TEST_CASE("1x1 convolution of two: each kernel with products equals LibTorch's sum in double") {
+TEST_CASE(
+    "1x1 convolution of two: each kernel with compute_dtype equals LibTorch's sum in double") {
   for (const auto& c : kPointwiseCases) {
     const auto first = layer({c.images, 24, c.height, c.width, c.out_channels, c.stride});
     const auto second = layer(c);

@@ -107,7 +107,7 @@ TEST_CASE("rpn: proposals of every image equal those found one anchor at a time"
   const auto anchors = rpn->anchors(input.predictions, {64, 96});
   const auto& sizes = input.images.sizes;
   const auto proposals = rpn->filter_proposals(input.predictions, anchors, sizes, options);
-  const auto at_once = rpn->filter_proposals_at_once(input.predictions, anchors, sizes, options);
+  const auto at_once = rpn->filter_proposals_padded(input.predictions, anchors, sizes, options);
   REQUIRE(proposals.size() == 2);
   for (int64_t image = 0; image < 2; ++image) {
     const auto expected = slow_proposals(input, image, rpn->anchor_generator(), options);

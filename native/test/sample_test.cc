@@ -135,7 +135,7 @@ TEST_CASE("prepare_sample: fill, grey and the masks that are left") {
   const mask::Rle left{2, 3, {0, 2, 4}}, right{2, 3, {4, 2}};
   const auto plan = plan_of({.size = 2, .origin = -1, .step = 1, .first = 0, .end = 1}, whole(2));
   const auto sample =
-      prepare_sample(grey(2, 3, 51), std::vector<mask::RleView>{right, left}, plan, Poll());
+      prepare_sample(grey(2, 3, 51), std::vector<mask::RleView>{right, left}, plan, JobContext());
   CHECK(sample.pixels == std::vector<float>{0.25F, 0.2F, 0.25F, 0.2F, 0.25F, 0.2F, 0.25F, 0.2F,
                                             0.25F, 0.2F, 0.25F, 0.2F});
   CHECK(sample.kept == std::vector<uint32_t>{1});
@@ -146,13 +146,13 @@ TEST_CASE("prepare_sample stops when it is cancelled") {
   const auto flag = std::make_shared<CancelFlag>();
   flag->cancel();
   CHECK_THROWS_AS(
-      prepare_sample(grey(4, 4, 0), {}, plan_of(whole(4), whole(4)), Poll(flag, nullptr)),
+      prepare_sample(grey(4, 4, 0), {}, plan_of(whole(4), whole(4)), JobContext(flag, nullptr)),
       Cancelled);
 }
 
 TEST_CASE("prepare_sample refuses what does not fit together") {
   const auto run = [](const SamplePlan& plan, std::vector<mask::RleView> masks = {}) {
-    return code_of([&] { prepare_sample(grey(4, 5, 0), masks, plan, Poll()); });
+    return code_of([&] { prepare_sample(grey(4, 5, 0), masks, plan, JobContext()); });
   };
   CHECK(run(plan_of(whole(5), whole(4))).empty());
   const mask::Rle turned{5, 4, {20}};
@@ -172,6 +172,6 @@ TEST_CASE("prepare_sample refuses what does not fit together") {
   }
   auto bytes = grey(4, 5, 0);
   bytes.bytes.pop_back();
-  CHECK(code_of([&] { prepare_sample(bytes, {}, plan_of(whole(5), whole(4)), Poll()); }) ==
+  CHECK(code_of([&] { prepare_sample(bytes, {}, plan_of(whole(5), whole(4)), JobContext()); }) ==
         "INVALID_ARGUMENT");
 }

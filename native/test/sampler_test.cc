@@ -6,7 +6,7 @@
 
 using cellroute::test::same;
 using cellroute::train::sample_balanced;
-using cellroute::train::sample_balanced_at_once;
+using cellroute::train::sample_balanced_padded;
 
 namespace {
 
@@ -87,7 +87,7 @@ TEST_CASE("sampler: at once, as many of each as image by image, drawn without pr
       torch::stack({some_labels(), some_labels().clamp_max(0), torch::full({150}, -1)});
   for (const auto& [batch, fraction] :
        {std::pair{32, 0.25}, {31, 0.25}, {200, 0.25}, {90, 0.5}, {0, 0.5}, {8, 0.0}, {8, 1.0}}) {
-    const auto drawn = sample_balanced_at_once(labels, batch, fraction);
+    const auto drawn = sample_balanced_padded(labels, batch, fraction);
     for (int64_t n = 0; n < 3; ++n) {
       const auto expected = sample_balanced(labels[n], batch, fraction, generator(1));
       const auto check = [&](const torch::Tensor& index, const torch::Tensor& taken,
@@ -103,7 +103,7 @@ TEST_CASE("sampler: at once, as many of each as image by image, drawn without pr
   }
   auto times = torch::zeros({150});
   for (int i = 0; i < 2000; ++i) {
-    const auto drawn = sample_balanced_at_once(labels.narrow(0, 0, 1), 30, 0.5);
+    const auto drawn = sample_balanced_padded(labels.narrow(0, 0, 1), 30, 0.5);
     times.index_add_(0, drawn.positive[0], torch::ones({15}));
     times.index_add_(0, drawn.negative[0].masked_select(drawn.negative_taken[0]),
                      torch::ones({15}));

@@ -172,7 +172,7 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
     last = fraction;
     if (stages.empty() || stages.back() != stage) stages.emplace_back(stage);
   };
-  const auto found = segment_tiles(plan, image, options, tiling, Poll(nullptr, listen));
+  const auto found = segment_tiles(plan, image, options, tiling, JobContext(nullptr, listen));
   CHECK(last == 1.0);
   const auto tiles = found.seams_x.size() + 1;
   CHECK(stages.size() == tiles + 3);
@@ -184,6 +184,6 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
     if (std::string(stage) == "tile 2 of " + std::to_string(tiles)) flag->cancel();
     if (std::string(stage) == "tile 3 of " + std::to_string(tiles)) ++begun;
   };
-  CHECK_THROWS_AS(segment_tiles(plan, image, options, tiling, Poll(flag, stop)), Cancelled);
+  CHECK_THROWS_AS(segment_tiles(plan, image, options, tiling, JobContext(flag, stop)), Cancelled);
   CHECK(begun == 0);
 }

@@ -25,7 +25,7 @@ Needs needs(const TileGrid& grid, int64_t tile) {
 }
 
 std::vector<int64_t> in_range(const TileOrder& order, int64_t point) {
-  const auto range = order.that_need(point);
+  const auto range = order.tiles_for_point(point);
   const auto* tiles = order.list().tiles;
   std::vector<int64_t> found(tiles + range.begin, tiles + range.end);
   std::sort(found.begin(), found.end());

@@ -81,7 +81,7 @@ struct Segmenter {
                          torch::tensor({1, 2}, torch::kInt64)),
               make_truth({}, torch::empty({0}, torch::kInt64))};
   }
-  StepResult step(uint64_t seed, const Poll& poll = {}) {
+  StepResult step(uint64_t seed, const JobContext& poll = {}) {
     return trainer.step(images, truths, step_options(seed), poll);
   }
   void spoil() { images[1][0][5][5] = std::numeric_limits<float>::quiet_NaN(); }
@@ -98,7 +98,7 @@ struct ConcatPoolClassifier {
     images = torch::rand({4, 3, 40, 48});
     labels = torch::tensor({0, 1, 2, 1}, torch::kInt64);
   }
-  StepResult step(uint64_t seed, const Poll& poll = {}) {
+  StepResult step(uint64_t seed, const JobContext& poll = {}) {
     return trainer.step(images, labels, step_options(seed), poll);
   }
   void spoil() { images[1][0][5][5] = std::numeric_limits<float>::infinity(); }
@@ -125,7 +125,7 @@ Names differing(const Trainer& trainer, const std::map<std::string, torch::Tenso
 }
 
 /** Cancels at the n-th poll. */
-Poll stop_at(int n) {
+JobContext stop_at(int n) {
   return {nullptr, [n, seen = 0](const char*, double) mutable {
             if (seen++ == n) throw Cancelled();
           }};

@@ -12,7 +12,7 @@
 #include "tensors.h"
 
 using namespace cellroute::io;
-using cellroute::Poll;
+using cellroute::JobContext;
 using cellroute::test::code_of;
 using cellroute::test::same;
 
@@ -199,7 +199,8 @@ TEST_CASE("load_state copies, casts and reports") {
   Small module;
   const auto bias = module->convolution->bias.detach().clone();
   std::vector<double> progress;
-  const Poll poll(nullptr, [&](const char*, double fraction) { progress.push_back(fraction); });
+  const JobContext poll(nullptr,
+                        [&](const char*, double fraction) { progress.push_back(fraction); });
   const auto report = load_state(*module, MappedFile(stored.disk->path()), stored.entries, poll);
 
   CHECK(same(module->convolution->weight.detach(), weight.to(torch::kFloat32)));
@@ -220,10 +221,11 @@ TEST_CASE("load_state copies, casts and reports") {
 TEST_CASE("load_state: num_batches_tracked is loaded where there is one, and not missed") {
   const Stored stored({{"bn.num_batches_tracked", torch::full({}, 7, torch::kInt64)}});
   Small module;
-  const auto report = load_state(*module, MappedFile(stored.disk->path()), stored.entries, Poll());
+  const auto report =
+      load_state(*module, MappedFile(stored.disk->path()), stored.entries, JobContext());
   CHECK(module->norm->num_batches_tracked.item<int64_t>() == 7);
   CHECK(report.loaded == std::vector<std::string>{"bn.num_batches_tracked"});
-  CHECK(load_state(*module, MappedFile(stored.disk->path()), {}, Poll()).missing.size() == 6);
+  CHECK(load_state(*module, MappedFile(stored.disk->path()), {}, JobContext()).missing.size() == 6);
 }
 
 TEST_CASE("load_state stops where it is cancelled, and at a damaged tensor") {
@@ -231,11 +233,11 @@ TEST_CASE("load_state stops where it is cancelled, and at a damaged tensor") {
   Small module;
   auto flag = std::make_shared<cellroute::CancelFlag>();
   flag->cancel();
-  CHECK_THROWS_AS(
-      load_state(*module, MappedFile(stored.disk->path()), stored.entries, Poll(flag, nullptr)),
-      cellroute::Cancelled);
+  CHECK_THROWS_AS(load_state(*module, MappedFile(stored.disk->path()), stored.entries,
+                             JobContext(flag, nullptr)),
+                  cellroute::Cancelled);
   stored.entries[0].offset += 4;
   CHECK(code_of([&] {
-          load_state(*module, MappedFile(stored.disk->path()), stored.entries, Poll());
+          load_state(*module, MappedFile(stored.disk->path()), stored.entries, JobContext());
         }) == "WEIGHTS_DAMAGED");
 }

@@ -4,9 +4,9 @@
 #include <limits>
 #include <vector>
 
+#include "ops/activation_dtype.h"
 #include "ops/cpu/int16_winograd.h"
 #include "ops/cpu/winograd_weight_gradient.h"
-#include "ops/type_of_maps.h"
 #include "ops/winograd_conv.h"
 #include "tensors.h"
 
@@ -70,17 +70,17 @@ double error(const torch::Tensor& actual, const torch::Tensor& expected) {
   return (actual.to(torch::kFloat64) - expected).abs().max().item<double>() / largest;
 }
 
-double tolerance(torch::ScalarType products) {
-  if (products == torch::kFloat32) return 3e-5;
-  return products == torch::kInt16 ? 6e-3 : 2e-2;
+double tolerance(torch::ScalarType compute_dtype) {
+  if (compute_dtype == torch::kFloat32) return 3e-5;
+  return compute_dtype == torch::kInt16 ? 6e-3 : 2e-2;
 }
 
 /** Type of the products and side of a tile. */
 struct Form {
-  torch::ScalarType products;
+  torch::ScalarType compute_dtype;
   int64_t side;
 
-  torch::ScalarType maps() const { return cellroute::ops::type_of_maps(products); }
+  torch::ScalarType maps() const { return cellroute::ops::activation_dtype(compute_dtype); }
 };
 
 std::vector<Form> supported() {
@@ -111,7 +111,7 @@ void check_every_transform(torch::ScalarType dtype, int64_t side) {
 }
 
 torch::Tensor run(const Layer& l, const Form& form) {
-  return winograd_conv(l.input, WinogradWeights(l.weight, form.products, form.side), l.bias,
+  return winograd_conv(l.input, WinogradWeights(l.weight, form.compute_dtype, form.side), l.bias,
                        l.residual, true);
 }
 
@@ -129,7 +129,7 @@ TEST_CASE("winograd: by integers every instruction set is near, and each tile by
       for (const auto& c : kCases) {
         const auto l = layer(c);
         const WinogradWeights weights(l.weight, side, **kernels);
-        CHECK((weights.products() == torch::kInt16));
+        CHECK((weights.compute_dtype() == torch::kInt16));
         const auto run = [&](const torch::Tensor& input, const torch::Tensor& residual, bool relu) {
           return cpu::int16_winograd_conv(input, weights, l.bias, residual, relu, **kernels);
         };
@@ -217,7 +217,7 @@ TEST_CASE("winograd: layouts and threads do not matter") {
 
 TEST_CASE("winograd: no images, no pixels") {
   for (const auto& form : supported()) {
-    const WinogradWeights weights(torch::randn({5, 4, 3, 3}), form.products, form.side);
+    const WinogradWeights weights(torch::randn({5, 4, 3, 3}), form.compute_dtype, form.side);
     for (const auto& sizes : {std::vector<int64_t>{0, 4, 6, 6}, {2, 4, 0, 6}, {2, 4, 6, 0}}) {
       const auto result =
           winograd_conv(torch::empty(sizes, form.maps()), weights, torch::zeros({5}), {}, true);
@@ -307,8 +307,8 @@ TEST_CASE("winograd refuses sizes and types that do not fit") {
   refused(map, torch::zeros({4}), {});
   refused(map, bias.to(torch::kFloat64), {});
   refused(map, bias, map);
-  const auto no_weights = [](at::IntArrayRef sizes, torch::ScalarType products, int64_t side) {
-    CHECK_THROWS_AS(WinogradWeights(torch::zeros(sizes), products, side), c10::Error);
+  const auto no_weights = [](at::IntArrayRef sizes, torch::ScalarType compute_dtype, int64_t side) {
+    CHECK_THROWS_AS(WinogradWeights(torch::zeros(sizes), compute_dtype, side), c10::Error);
   };
   no_weights({6, 4, 1, 1}, torch::kFloat32, 4);
   no_weights({0, 4, 3, 3}, torch::kFloat32, 4);

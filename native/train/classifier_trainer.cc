@@ -44,7 +44,7 @@ ClassifierTrainer::ClassifierTrainer(const model::Classifier& network,
 }
 
 StepResult ClassifierTrainer::step(const torch::Tensor& images, const torch::Tensor& labels,
-                                   const StepOptions& options, const Poll& poll) {
+                                   const StepOptions& options, const JobContext& poll) {
   // One row has no variance: such a batch, which an epoch may end with, is normalised by what the
   // head has seen so far.
   for (const auto& norm : row_norms_) norm->train(images.size(0) > 1);

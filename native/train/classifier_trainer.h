@@ -21,7 +21,7 @@ class ClassifierTrainer final : public Trainer {
   /** images [N, 3, H, W] float32, not normalised; labels [N] int64, 0 to num_classes - 1. The
    *  mean is over the class weights of the batch, as torch's cross_entropy has it. */
   StepResult step(const torch::Tensor& images, const torch::Tensor& labels,
-                  const StepOptions& options, const Poll& poll = {});
+                  const StepOptions& options, const JobContext& poll = {});
 
  private:
   ClassifierTrainer(const model::Classifier& network, const TrainerOptions& options,

@@ -87,7 +87,7 @@ std::vector<torch::Tensor> propose(const model::RegionProposalNetworkImpl& rpn,
                                    const model::ProposalOptions& options) {
   std::vector<torch::Tensor> boxes;
   if (batch.tensors.is_cuda()) {
-    const auto all = rpn.filter_proposals_at_once(predictions, anchors, batch.sizes, options);
+    const auto all = rpn.filter_proposals_padded(predictions, anchors, batch.sizes, options);
     const auto padded = all.boxes.cpu(), counts = all.kept.count.cpu();
     const auto* count = counts.const_data_ptr<int64_t>();
     for (int64_t n = 0; n < padded.size(0); ++n) {
@@ -120,7 +120,7 @@ torch::Tensor MaskRcnnLosses::total() const {
 
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
-                                const at::Generator& generator, const Poll& poll,
+                                const at::Generator& generator, const JobContext& poll,
                                 RecordedTrunk* trunk) {
   const auto& config = network->config();
   TORCH_CHECK(images.size() == truths.size(), "one truth an image: ", images.size(), " images and ",

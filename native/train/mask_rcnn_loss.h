@@ -47,7 +47,7 @@ struct MaskRcnnLosses {
  *  INVALID_ARGUMENT where a truth does not fit its image. */
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
-                                const at::Generator& generator, const Poll& poll = {},
+                                const at::Generator& generator, const JobContext& poll = {},
                                 RecordedTrunk* trunk = nullptr);
 
 }  // namespace cellroute::train

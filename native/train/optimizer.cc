@@ -81,14 +81,14 @@ void Optimizer::step(double lr, double momentum) {
   }
   const auto& parameters = optimizer_->param_groups().front().params();
   if (!parameters.empty() && parameters.front().is_cuda()) {
-    step_at_once();
+    step_foreach();
   } else {
     optimizer_->step();
   }
   for (auto& [state, count] : steps_) count.fill_(state->step());
 }
 
-void Optimizer::step_at_once() {
+void Optimizer::step_foreach() {
   const torch::NoGradGuard no_grad;
   const auto& group = optimizer_->param_groups().front();
   std::vector<torch::Tensor> parameters, grads, first, second;

@@ -37,7 +37,7 @@ class Optimizer {
  private:
   void add_sgd(const io::NamedTensors& parameters);
   /** The optimiser's own step in few launches for all parameters, where each launch counts. */
-  void step_at_once();
+  void step_foreach();
   void add_adamw(const io::NamedTensors& parameters);
 
   /** LibTorch counts AdamW's steps in an int64 of its own; `count` is what of it is saved. */

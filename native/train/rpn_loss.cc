@@ -68,7 +68,7 @@ RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& 
                      const std::vector<torch::Tensor>& boxes, const SamplingOptions& options,
                      const at::Generator& generator) {
   if (anchors.front().is_cuda()) {
-    return rpn_losses_at_once(coder, predictions, anchors, boxes, options);
+    return rpn_losses_padded(coder, predictions, anchors, boxes, options);
   }
   const auto [objectness, deltas] = flat(predictions);
   const auto examples = choose_examples(coder, torch::cat(anchors), boxes, options, generator);
@@ -83,10 +83,10 @@ RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& 
           smooth_l1(regression, examples.offsets) / sampled.size(0)};
 }
 
-RpnLosses rpn_losses_at_once(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
-                             const std::vector<torch::Tensor>& anchors,
-                             const std::vector<torch::Tensor>& boxes,
-                             const SamplingOptions& options) {
+RpnLosses rpn_losses_padded(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
+                            const std::vector<torch::Tensor>& anchors,
+                            const std::vector<torch::Tensor>& boxes,
+                            const SamplingOptions& options) {
   const auto [objectness, deltas] = flat(predictions);
   const auto all_anchors = torch::cat(anchors);
   // Of all images' boxes, one image after the other.
@@ -99,7 +99,7 @@ RpnLosses rpn_losses_at_once(const model::BoxCoder& coder, const model::RpnPredi
     first += some.size(0);
   }
   const auto matches = torch::stack(matched);
-  const auto [positive, is_positive, negative, is_negative] = sample_balanced_at_once(
+  const auto [positive, is_positive, negative, is_negative] = sample_balanced_padded(
       labels_of(matches), options.rpn_batch_size, options.rpn_positive_fraction);
   const auto count = (is_positive.sum() + is_negative.sum()).clamp_min(1);
 

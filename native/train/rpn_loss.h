@@ -15,17 +15,17 @@ struct RpnLosses {
 };
 
 /** anchors: of each level, [Ai, 4]. boxes: of each image's cells, [Ni, 4] in pixels of the
- * resized image. On a GPU as rpn_losses_at_once. */
+ * resized image. On a GPU as rpn_losses_padded. */
 RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
                      const std::vector<torch::Tensor>& anchors,
                      const std::vector<torch::Tensor>& boxes, const SamplingOptions& options,
                      const at::Generator& generator);
 
-/** The same, of anchors that the device's own generator draws (sample_balanced_at_once): all shapes
+/** The same, of anchors that the device's own generator draws (sample_balanced_padded): all shapes
  *  are known beforehand, so that on a GPU the host waits for nothing. */
-RpnLosses rpn_losses_at_once(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
-                             const std::vector<torch::Tensor>& anchors,
-                             const std::vector<torch::Tensor>& boxes,
-                             const SamplingOptions& options);
+RpnLosses rpn_losses_padded(const model::BoxCoder& coder, const model::RpnPredictions& predictions,
+                            const std::vector<torch::Tensor>& anchors,
+                            const std::vector<torch::Tensor>& boxes,
+                            const SamplingOptions& options);
 
 }  // namespace cellroute::train

@@ -33,8 +33,8 @@ Sampled sample_balanced(const torch::Tensor& labels, int64_t batch_size, double 
   return {draw(positive, positives, generator), draw(negative, batch_size - positives, generator)};
 }
 
-PaddedSampled sample_balanced_at_once(const torch::Tensor& labels, int64_t batch_size,
-                                      double positive_fraction) {
+PaddedSampled sample_balanced_padded(const torch::Tensor& labels, int64_t batch_size,
+                                     double positive_fraction) {
   const torch::NoGradGuard no_grad;
   // The highest of random keys are a draw without preference.
   const auto keys = torch::rand(labels.sizes(), labels.options().dtype(torch::kFloat32));

@@ -19,7 +19,7 @@ struct Sampled {
 Sampled sample_balanced(const torch::Tensor& labels, int64_t batch_size, double positive_fraction,
                         const at::Generator& generator);
 
-/** What sample_balanced_at_once draws of each image: indices [N, P] and [N, Q] int64, of which
+/** What sample_balanced_padded draws of each image: indices [N, P] and [N, Q] int64, of which
  *  only those count that are `taken`. */
 struct PaddedSampled {
   torch::Tensor positive, positive_taken;
@@ -28,7 +28,7 @@ struct PaddedSampled {
 
 /** sample_balanced of N images at once, labels [N, K], by their device's own generator, which the
  *  step's seed has set. All shapes are known beforehand: on a GPU the host waits for nothing. */
-PaddedSampled sample_balanced_at_once(const torch::Tensor& labels, int64_t batch_size,
-                                      double positive_fraction);
+PaddedSampled sample_balanced_padded(const torch::Tensor& labels, int64_t batch_size,
+                                     double positive_fraction);
 
 }  // namespace cellroute::train

@@ -29,7 +29,7 @@ SegmenterTrainer::SegmenterTrainer(const model::MaskRcnn& network, const Trainer
 
 StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& images,
                                   const std::vector<Truth>& truths, const StepOptions& options,
-                                  const Poll& poll) {
+                                  const JobContext& poll) {
   try {
     return step_once(images, truths, options, poll);
   } catch (const c10::OutOfMemoryError&) {
@@ -41,7 +41,7 @@ StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& images,
 
 StepResult SegmenterTrainer::step_once(const std::vector<torch::Tensor>& images,
                                        const std::vector<Truth>& truths, const StepOptions& options,
-                                       const Poll& poll) {
+                                       const JobContext& poll) {
   return take_step(
       options,
       [&]() -> Losses {

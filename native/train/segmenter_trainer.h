@@ -24,14 +24,14 @@ class SegmenterTrainer final : public Trainer {
   /** images [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT where
    *  these do not fit. */
   StepResult step(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
-                  const StepOptions& options, const Poll& poll = {});
+                  const StepOptions& options, const JobContext& poll = {});
 
  private:
   SegmenterTrainer(const model::MaskRcnn& network, const TrainerOptions& options,
                    const SamplingOptions& sampling);
 
   StepResult step_once(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
-                       const StepOptions& options, const Poll& poll);
+                       const StepOptions& options, const JobContext& poll);
 
   model::MaskRcnn network_;
   SamplingOptions sampling_;

@@ -22,9 +22,9 @@ bool has_moving_statistics(const torch::nn::Module& module) {
 
 /** Puts the buffers of a network back, and takes its gradients away, when a step ends that did not
  *  come to its end: a batch norm in training has moved its statistics by then. */
-class Untouched {
+class RollbackGuard {
  public:
-  Untouched(const torch::nn::Module& network, const std::vector<torch::Tensor>& parameters)
+  RollbackGuard(const torch::nn::Module& network, const std::vector<torch::Tensor>& parameters)
       : parameters_(parameters) {
     for (const auto& module : network.modules()) {
       if (!has_moving_statistics(*module)) continue;
@@ -34,15 +34,15 @@ class Untouched {
       }
     }
   }
-  ~Untouched() {
+  ~RollbackGuard() {
     const torch::NoGradGuard no_grad;
     if (!kept_) {
       for (size_t i = 0; i < buffers_.size(); ++i) buffers_[i].copy_(before_[i]);
     }
     for (const auto& parameter : parameters_) parameter.mutable_grad().reset();
   }
-  Untouched(const Untouched&) = delete;
-  Untouched& operator=(const Untouched&) = delete;
+  RollbackGuard(const RollbackGuard&) = delete;
+  RollbackGuard& operator=(const RollbackGuard&) = delete;
 
   void keep() { kept_ = true; }
 
@@ -136,7 +136,7 @@ int64_t Trainer::bytes() const {
 }
 
 io::LoadReport Trainer::start(const io::MappedFile& file,
-                              const std::vector<io::TensorEntry>& entries, const Poll& poll) {
+                              const std::vector<io::TensorEntry>& entries, const JobContext& poll) {
   usable_ = false;
   auto report = io::load_state(*network_, file, entries, poll);
   if (average_) average_->start(*network_);
@@ -145,7 +145,8 @@ io::LoadReport Trainer::start(const io::MappedFile& file,
 }
 
 io::LoadReport Trainer::restore(const io::MappedFile& file,
-                                const std::vector<io::TensorEntry>& entries, const Poll& poll) {
+                                const std::vector<io::TensorEntry>& entries,
+                                const JobContext& poll) {
   usable_ = false;
   // A state that was rounded on its way is another state.
   auto report = io::load_tensors(state_, file, entries, io::Cast::kRefused, poll);
@@ -170,14 +171,14 @@ void Trainer::copy_weights(const torch::nn::Module& into, Weights which) const {
 }
 
 StepResult Trainer::take_step(const StepOptions& options, const std::function<Losses()>& forward,
-                              const Poll& poll) {
+                              const JobContext& poll) {
   if (!usable_) {
     throw Error("INVALID_ARGUMENT",
                 "This trainer's state was not restored whole; restore it first");
   }
   seed_generators(options.seed, device_);
   const Deterministic deterministic(deterministic_ && device_.is_cuda());
-  Untouched untouched(*network_, parameters_);
+  RollbackGuard untouched(*network_, parameters_);
 
   const auto losses = [&] {
     const Autocast autocast(precision_, device_.type());

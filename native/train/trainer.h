@@ -71,11 +71,11 @@ class Trainer {
 
   /** Takes what fits a fresh network by name and shape; the average starts there. */
   io::LoadReport start(const io::MappedFile& file, const std::vector<io::TensorEntry>& entries,
-                       const Poll& poll);
+                       const JobContext& poll);
   /** Puts a whole state back. Where anything is missing, too many or different, and where this
    *  throws, no step is taken any more until a restore succeeds. */
   io::LoadReport restore(const io::MappedFile& file, const std::vector<io::TensorEntry>& entries,
-                         const Poll& poll);
+                         const JobContext& poll);
 
   /** Writes the weights into a network of the same kind. Throws INVALID_ARGUMENT for an average
    *  where none is kept. */
@@ -91,7 +91,7 @@ class Trainer {
    *  Where a loss or a gradient is not finite, and where anything throws (Cancelled too) before the
    *  optimiser runs, everything is as before, statistics of norms included. */
   StepResult take_step(const StepOptions& options, const std::function<Losses()>& forward,
-                       const Poll& poll);
+                       const JobContext& poll);
 
   /** Whether the state is that of the last step or the next: nothing of it is half replaced. */
   bool is_whole() const { return usable_; }

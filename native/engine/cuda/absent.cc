@@ -1,6 +1,6 @@
-#include "engine/cuda/ahead.h"
 #include "engine/cuda/gpu.h"
 #include "engine/cuda/graph.h"
+#include "engine/cuda/staged_input.h"
 #include "error.h"
 
 namespace cellroute::cuda {
@@ -22,7 +22,7 @@ void enter(int) { throw Error("DEVICE_UNAVAILABLE", "This addon was built withou
 
 void release_memory(int) noexcept {}
 
-std::unique_ptr<Ahead> Ahead::start(const std::function<at::Tensor()>&) {
+std::unique_ptr<StagedInput> StagedInput::start(const std::function<at::Tensor()>&) {
   throw Error("DEVICE_UNAVAILABLE", "This addon was built without CUDA");
 }
 

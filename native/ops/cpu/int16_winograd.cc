@@ -65,7 +65,7 @@ struct Convolution {
                       .count = 1},
                      scratch.tile.get(), maps.padded_channels);
       for (int64_t p = 0; p < maps.points; ++p) {
-        const auto tiles = order.that_need(p);
+        const auto tiles = order.tiles_for_point(p);
         if (t < tiles.begin || t >= tiles.end) continue;
         const int64_t row = p * rows() + t;
         kernels.quantise({.values = scratch.tile.get() + p * maps.padded_channels,
@@ -81,7 +81,7 @@ struct Convolution {
   void multiply(const TileOrder& order, int64_t k, int64_t width, const Scratch& scratch) const {
     const int64_t words = row_words(maps.channels, kernels);
     for (int64_t p = 0; p < maps.points; ++p) {
-      const auto tiles = order.that_need(p);
+      const auto tiles = order.tiles_for_point(p);
       const int64_t row = p * rows() + tiles.begin, column = p * maps.padded_out_channels + k;
       kernels.multiply(
           {.rows = scratch.values.get() + row * bytes(),

@@ -1,4 +1,4 @@
-#include "ops/cpu/finished_rows_impl.h"
+#include "ops/cpu/conv_epilogue_impl.h"
 #include "ops/cpu/integer_products_impl.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/row_products_impl.h"
@@ -9,7 +9,7 @@ namespace cellroute::ops::cpu {
 
 const Kernels<float> kAvx2Kernels{kSmallTiles<float>,
                                   weighted_rows<float>,
-                                  finish_rows<float>,
+                                  apply_epilogue<float>,
                                   kLargeTiles,
                                   gradient_tiles<LargePoints>,
                                   multiply_rows,

@@ -1,11 +1,12 @@
-#include "ops/cpu/finished_rows_impl.h"
+#include "ops/cpu/conv_epilogue_impl.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/weighted_rows_impl.h"
 #include "ops/cpu/winograd_tiles_impl.h"
 
 namespace cellroute::ops::cpu {
 
-const Kernels<float> kBaselineKernels{kSmallTiles<float>, weighted_rows<float>, finish_rows<float>,
-                                      kLargeTiles, gradient_tiles<LargePoints>};
+const Kernels<float> kBaselineKernels{kSmallTiles<float>, weighted_rows<float>,
+                                      apply_epilogue<float>, kLargeTiles,
+                                      gradient_tiles<LargePoints>};
 
 }  // namespace cellroute::ops::cpu

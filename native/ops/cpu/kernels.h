@@ -1,7 +1,7 @@
 #pragma once
 
 #include "ops/cpu/bfloat16_bits.h"
-#include "ops/cpu/finished_rows.h"
+#include "ops/cpu/conv_epilogue.h"
 #include "ops/cpu/integer_products.h"
 #include "ops/cpu/row_products.h"
 #include "ops/cpu/weighted_rows.h"
@@ -14,7 +14,7 @@ template <typename T>
 struct Kernels {
   TileTransforms<T> small_tiles;
   void (*weighted_rows)(const WeightedRows<T>&);
-  void (*finish_rows)(const FinishedRows<T>&);
+  void (*apply_epilogue)(const ConvEpilogue<T>&);
   TileTransforms<T> large_tiles = {};                      // float32 only: too coarse in bfloat16
   void (*gradient_tiles)(const InputTiles<T>&) = nullptr;  // of the large ones: training
   // Null where LibTorch's products are used: in bfloat16, and where ours were not measured beside

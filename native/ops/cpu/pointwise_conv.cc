@@ -101,15 +101,16 @@ void run_with_libtorch(const Convolution& conv, const float* added) {
         at::native::cpublas::brgemm(kRows, width, in, in, width, width, /*add_C=*/false,
                                     block_input, conv.weights + in * k, products.data(),
                                     /*is_vnni=*/false);
-        conv.kernels.finish_rows({.products = products.data(),
-                                  .product_stride = width,
-                                  .bias = conv.bias + k,
-                                  .residual = added == nullptr ? nullptr : added + first * out + k,
-                                  .out = conv.output + first * out + k,
-                                  .stride = out,
-                                  .rows = rows,
-                                  .channels = std::min(kGroup, out - k),
-                                  .relu = conv.relu});
+        conv.kernels.apply_epilogue(
+            {.products = products.data(),
+             .product_stride = width,
+             .bias = conv.bias + k,
+             .residual = added == nullptr ? nullptr : added + first * out + k,
+             .out = conv.output + first * out + k,
+             .stride = out,
+             .rows = rows,
+             .channels = std::min(kGroup, out - k),
+             .relu = conv.relu});
       }
     }
     at::native::cpublas::brgemm_release(/*is_vnni=*/false);

@@ -58,7 +58,7 @@ TileOrder TileOrder::all_whole(int64_t first, int64_t count) {
   return order;
 }
 
-TileOrder::Range TileOrder::that_need(int64_t point) const {
+TileOrder::Range TileOrder::tiles_for_point(int64_t point) const {
   const bool far_down = is_far(point / kLargePoints), far_right = is_far(point % kLargePoints);
   if (far_right) return {far_down ? whole_ : 0, right_};
   return far_down ? Range{whole_, corner_} : Range{0, count()};

@@ -28,7 +28,7 @@ class TileOrder {
 
   /** The tiles in the list that need a point, of 36 in large tiles. All need those of small ones,
    *  which are never short. */
-  Range that_need(int64_t point) const;
+  Range tiles_for_point(int64_t point) const;
 
  private:
   TileOrder() = default;

@@ -109,7 +109,7 @@ struct Convolution {
       rows.at(t) = transformed + std::min(t, last) * depth;
     }
     for (int64_t p = 0; p < maps.points; ++p) {
-      const auto tiles = order.that_need(p);
+      const auto tiles = order.tiles_for_point(p);
       kernels.multiply_rows({.first = {rows.data() + tiles.begin, p * input_plane(), depth},
                              .second = {},
                              .count = tiles.end - tiles.begin,
@@ -238,10 +238,10 @@ template torch::Tensor winograd_conv_by(const Kernels<Bfloat16Bits>&, const torc
 
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
-  if (weights.products() == torch::kInt16) {
+  if (weights.compute_dtype() == torch::kInt16) {
     return int16_winograd_conv(input, weights, bias, residual, relu);
   }
-  if (weights.products() == torch::kFloat32) {
+  if (weights.compute_dtype() == torch::kFloat32) {
     return winograd_conv_by(**usable_kernels<float>(), input, weights, bias, residual, relu);
   }
   return winograd_conv_by(**usable_kernels<Bfloat16Bits>(), input, weights, bias, residual, relu);

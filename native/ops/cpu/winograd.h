@@ -9,7 +9,7 @@ namespace cellroute::ops::cpu {
 
 /** weight [K, C, 3, 3] float32 for tiles of `side`, as winograd_conv reads it by kernels that want
  *  such a panel. */
-torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
+torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType compute_dtype,
                                    int64_t side, int64_t panel);
 
 /** The weights' transform for tiles of `side`: [points, 9], from a 3x3 filter in rows, float32. */

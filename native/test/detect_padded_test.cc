@@ -1,4 +1,4 @@
-#include "model/detect_at_once.h"
+#include "model/detect_padded.h"
 
 #include "infer/mask_rcnn_plan.h"
 #include "small_network.h"
@@ -6,7 +6,7 @@
 
 using namespace cellroute;
 
-TEST_CASE("detect_at_once: what detect finds image by image") {
+TEST_CASE("detect_padded: what detect finds image by image") {
   const torch::InferenceMode inference;
   torch::manual_seed(11);
   model::MaskRcnn network(test::small_config());
@@ -14,13 +14,13 @@ TEST_CASE("detect_at_once: what detect finds image by image") {
   infer::MaskRcnnPlan plan(network, torch::kFloat32);
   const std::vector<torch::Tensor> images{torch::rand({3, 90, 100}), torch::zeros({3, 90, 100}),
                                           torch::rand({3, 90, 100})};
-  const auto frame = network->frame();
+  const auto context = network->detection_context();
   auto options = model::DetectOptions::of(network->config());
-  const auto batch = frame.transform.at_once(torch::stack(images));
+  const auto batch = context.transform.stacked(torch::stack(images));
   const auto levels = plan.pyramid(batch.tensors, {});
   const auto predictions = plan.propose(levels);
   const auto anchors =
-      frame.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
+      context.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
   // Few and many of each, so that limits are met and not met.
   for (const int64_t proposals : {7, 5000}) {
     for (const int64_t detections : {3, 5000}) {
@@ -31,9 +31,9 @@ TEST_CASE("detect_at_once: what detect finds image by image") {
         options.rpn_post_nms_top_n = proposals;
         options.detections_per_image = detections;
         options.score_threshold = score;
-        const auto found = model::detect_at_once(frame, plan, levels, predictions, anchors,
-                                                 batch.sizes.front(), options);
-        const auto expected = model::detect(frame, plan, images, options, {});
+        const auto found = model::detect_padded(context, plan, levels, predictions, anchors,
+                                                batch.sizes.front(), options);
+        const auto expected = model::detect(context, plan, images, options, {});
         for (int64_t n = 0; n < 3; ++n) {
           const auto& one = expected[static_cast<size_t>(n)];
           const auto* counts = found.counts[n].const_data_ptr<int64_t>();

@@ -1,4 +1,4 @@
-#include "engine/cuda/ahead.h"
+#include "engine/cuda/staged_input.h"
 
 #include <c10/core/Event.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -23,9 +23,9 @@ void put_after(const c10::cuda::CUDAStream& later, const c10::cuda::CUDAStream& 
   reached.block(later);
 }
 
-class StreamAhead final : public Ahead {
+class StreamStagedInput final : public StagedInput {
  public:
-  explicit StreamAhead(const std::function<at::Tensor()>& work) : stream_(side_stream()) {
+  explicit StreamStagedInput(const std::function<at::Tensor()>& work) : stream_(side_stream()) {
     const c10::cuda::CUDAStreamGuard guard(stream_);
     value_ = work();
     done_.record(stream_);
@@ -33,7 +33,7 @@ class StreamAhead final : public Ahead {
 
   // Tensor::record_stream would do that too, and end the process where the GPU has failed: it asks
   // the GPU while memory is freed.
-  ~StreamAhead() override {
+  ~StreamStagedInput() override {
     if (!reader_) return;
     try {
       // Or the next one would fill this one's memory while it is still read.
@@ -58,8 +58,8 @@ class StreamAhead final : public Ahead {
 
 }  // namespace
 
-std::unique_ptr<Ahead> Ahead::start(const std::function<at::Tensor()>& work) {
-  return std::make_unique<StreamAhead>(work);
+std::unique_ptr<StagedInput> StagedInput::start(const std::function<at::Tensor()>& work) {
+  return std::make_unique<StreamStagedInput>(work);
 }
 
 }  // namespace cellroute::cuda

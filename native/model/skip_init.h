@@ -7,12 +7,12 @@ namespace cellroute::model {
 /** While it lives, this thread makes layers whose weights are whatever the memory held, for who
  *  fills all of them next: drawing 44 million numbers to be overwritten takes half of a load. Norms
  *  begin as ever. */
-class Unfilled {
+class SkipInit {
  public:
-  Unfilled();
-  ~Unfilled();
-  Unfilled(const Unfilled&) = delete;
-  Unfilled& operator=(const Unfilled&) = delete;
+  SkipInit();
+  ~SkipInit();
+  SkipInit(const SkipInit&) = delete;
+  SkipInit& operator=(const SkipInit&) = delete;
 
   static bool is_wanted();
 
@@ -27,7 +27,7 @@ torch::nn::Linear make_linear(const torch::nn::LinearOptions& options);
 /** Lets `fill` draw a weight's first values, where they are wanted. */
 template <typename Fill>
 void initialize(torch::Tensor& weight, Fill fill) {
-  if (!Unfilled::is_wanted()) fill(weight);
+  if (!SkipInit::is_wanted()) fill(weight);
 }
 
 }  // namespace cellroute::model

@@ -1,4 +1,4 @@
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 namespace cellroute::model {
 namespace {
@@ -29,9 +29,9 @@ Layer unfilled_convolution(const Options& options, int64_t first, int64_t second
 
 }  // namespace
 
-Unfilled::Unfilled() : outer_(unfilled) { unfilled = true; }
-Unfilled::~Unfilled() { unfilled = outer_; }
-bool Unfilled::is_wanted() { return unfilled; }
+SkipInit::SkipInit() : outer_(unfilled) { unfilled = true; }
+SkipInit::~SkipInit() { unfilled = outer_; }
+bool SkipInit::is_wanted() { return unfilled; }
 
 nn::Conv2d make_conv2d(const nn::Conv2dOptions& options) {
   if (!unfilled) return nn::Conv2d(options);

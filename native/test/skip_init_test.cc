@@ -1,4 +1,4 @@
-#include "model/unfilled.h"
+#include "model/skip_init.h"
 
 #include "model/classifier.h"
 #include "model/mask_rcnn.h"
@@ -12,7 +12,7 @@ namespace {
 
 template <typename Make>
 auto unfilled(Make make) {
-  const model::Unfilled unfilled;
+  const model::SkipInit skip_init;
   return make();
 }
 
@@ -64,15 +64,15 @@ TEST_CASE("unfilled: layers keep stride, padding and whether they have a bias") 
 }
 
 TEST_CASE("unfilled: ends with its scope, and a scope in it ends alone") {
-  CHECK_FALSE(model::Unfilled::is_wanted());
+  CHECK_FALSE(model::SkipInit::is_wanted());
   {
-    const model::Unfilled outer;
+    const model::SkipInit outer;
     {
-      const model::Unfilled inner;
+      const model::SkipInit inner;
     }
-    CHECK(model::Unfilled::is_wanted());
+    CHECK(model::SkipInit::is_wanted());
   }
-  CHECK_FALSE(model::Unfilled::is_wanted());
+  CHECK_FALSE(model::SkipInit::is_wanted());
   // Filled as LibTorch fills: between plus and minus 1/8, and no two alike.
   const auto weight = model::make_linear({64, 64})->weight.detach();
   CHECK(weight.abs().max().item<float>() <= 0.125F);

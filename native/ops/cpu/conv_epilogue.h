@@ -6,7 +6,7 @@ namespace cellroute::ops::cpu {
 
 /** Rows of products on their way into a channels-last map: bias, residual and ReLU. */
 template <typename T>
-struct FinishedRows {
+struct ConvEpilogue {
   const float* products;  // [rows][product_stride]
   int64_t product_stride;
   const float* bias;  // padded like the products

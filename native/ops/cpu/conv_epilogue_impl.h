@@ -1,13 +1,13 @@
 #pragma once
 
-#include "ops/cpu/finished_rows.h"
+#include "ops/cpu/conv_epilogue.h"
 #include "ops/cpu/vec.h"
 
 namespace cellroute::ops::cpu {
 namespace {
 
 template <typename T>
-void finish_rows(const FinishedRows<T>& rows) {
+void apply_epilogue(const ConvEpilogue<T>& rows) {
   for (int64_t r = 0; r < rows.rows; ++r) {
     const int64_t at = r * rows.stride;
     for (int64_t c = 0; c < rows.channels; c += kLanes) {

@@ -22,10 +22,10 @@ struct PaddedDetections {
  *  shape depends on a value: on a GPU the host waits for nothing, and the whole can be recorded.
  *  `levels` are the pyramid's, with the extra one; `anchors` as RegionProposalNetwork gives them
  *  for `predictions`, those of its head; `image` is the size of each within the batch. */
-PaddedDetections detect_at_once(const MaskRcnnFrame& frame, MaskRcnnParts& parts,
-                                const std::vector<torch::Tensor>& levels,
-                                const RpnPredictions& predictions,
-                                const std::vector<torch::Tensor>& anchors, ImageSize image,
-                                const DetectOptions& options);
+PaddedDetections detect_padded(const DetectionContext& context, MaskRcnnLayers& parts,
+                               const std::vector<torch::Tensor>& levels,
+                               const RpnPredictions& predictions,
+                               const std::vector<torch::Tensor>& anchors, ImageSize image,
+                               const DetectOptions& options);
 
 }  // namespace cellroute::model

@@ -8,19 +8,19 @@
 namespace cellroute::cuda {
 
 /** A tensor that the GPU makes on a stream of its own, beside what this thread has it compute. */
-class Ahead {
+class StagedInput {
  public:
-  virtual ~Ahead() = default;
+  virtual ~StagedInput() = default;
 
   /** Starts `work` on this thread's GPU. */
-  static std::unique_ptr<Ahead> start(const std::function<at::Tensor()>& work);
+  static std::unique_ptr<StagedInput> start(const std::function<at::Tensor()>& work);
 
   /** The tensor, for as long as this lives, on the thread that started it. What the thread starts
    *  from here on waits for the tensor; the host does not. */
   virtual at::Tensor get() = 0;
 
  protected:
-  Ahead() = default;
+  StagedInput() = default;
 };
 
 }  // namespace cellroute::cuda
