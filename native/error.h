@@ -8,7 +8,7 @@
 
 namespace cellroute {
 
-/** An error a person can act on. `code` is one of lib/errors.ts; everything else that is thrown
+/** An error that a user can act on. `code` is one of those in lib/errors.ts; any other exception
  *  reaches JavaScript as NATIVE_FAILURE. */
 class Error : public std::runtime_error {
  public:
@@ -17,7 +17,7 @@ class Error : public std::runtime_error {
       : std::runtime_error(message), code_(std::move(code)), position_(position) {}
 
   const std::string& code() const { return code_; }
-  /** Byte offset or character index where reading stopped. */
+  /** Byte offset or character index at which reading stopped. */
   std::optional<uint64_t> position() const { return position_; }
 
  private:
@@ -25,7 +25,7 @@ class Error : public std::runtime_error {
   std::optional<uint64_t> position_;
 };
 
-/** Thrown where a job notices that it was cancelled; reaches JavaScript as `signal.reason`. */
+/** Thrown where a job notices that it was cancelled. JavaScript rejects with `signal.reason`. */
 class Cancelled : public std::exception {
  public:
   const char* what() const noexcept override { return "cancelled"; }

@@ -12,8 +12,9 @@
 
 namespace cellroute {
 
-/** Runs fn(i) for every i below n on up to `threads` threads, this one among them, in no order. The
- *  first exception keeps the rest from starting, and is thrown once all threads are done. */
+/** Calls fn(i) for each i in 0..n-1 on up to `threads` threads, including the calling one, in no
+ *  defined order. After an exception no further call starts; the first exception is rethrown
+ *  once all threads have finished. */
 template <class F>
 void for_each_parallel(size_t n, uint64_t threads, const F& fn) {
   std::atomic<size_t> next{0};
@@ -35,7 +36,7 @@ void for_each_parallel(size_t n, uint64_t threads, const F& fn) {
   try {
     for (uint64_t i = 1; i < std::min<uint64_t>(threads, n); ++i) helpers.emplace_back(run);
   } catch (const std::system_error&) {
-    // No more threads to be had: those that started do the work.
+    // The system refused another thread: the threads that started do the work.
   }
   run();
   for (auto& helper : helpers) helper.join();

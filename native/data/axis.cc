@@ -9,8 +9,8 @@
 namespace cellroute::data {
 namespace {
 
-/** Chains of scales and crops leave their last bits: a border this near to a pixel's edge is on it.
- */
+/** Chains of scales and crops accumulate rounding errors: a border this close to a pixel's edge
+ *  is treated as lying on it. */
 constexpr double kEdge = 1e-6;
 
 void check(const Side& side, int64_t length) {

@@ -6,17 +6,17 @@
 
 namespace cellroute::data {
 
-/** One side of a sample: where its pixels lie along a side of the image. Places are in the
- *  image's pixels, of which pixel p reaches from p to p + 1. */
+/** One axis of a sample: the position of its pixels along an axis of the image. Positions are in
+ *  image pixels; pixel p covers p to p + 1. */
 struct Side {
   int64_t size = 0;   // pixels of the sample
-  double origin = 0;  // where its first pixel begins
-  double step = 1;    // how wide each is; negative runs backwards
-  double first = 0;   // what is seen of the image, from first to below end
+  double origin = 0;  // start of its first pixel
+  double step = 1;    // width of each pixel; negative runs backwards
+  double first = 0;   // visible part of the image, first to end (exclusive)
   double end = 0;
 };
 
-/** From begin to below end. */
+/** The half-open range begin..end. */
 struct Span {
   int64_t begin = 0;
   int64_t end = 0;
@@ -24,29 +24,29 @@ struct Span {
   bool empty() const { return begin >= end; }
 };
 
-/** The image's pixels behind one pixel of the sample: from `first` on, one a weight; weights sum
- *  to 1. */
+/** The image pixels that contribute to one pixel of the sample, starting at `first`, one per
+ *  weight. The weights sum to 1. */
 struct Taps {
   int64_t first = 0;
   std::vector<float> weights;
 };
 
-/** A side of a sample over a side of an image that is `length` pixels long. */
+/** An axis of a sample over an image axis of `length` pixels. */
 class Axis {
  public:
-  /** Throws INVALID_ARGUMENT for a side that no plan has. */
+  /** Throws INVALID_ARGUMENT for a side that is not valid. */
   Axis(const Side& side, int64_t length);
 
-  /** Pixels of the sample, seen or not. */
+  /** Pixels of the sample, visible or not. */
   int64_t size() const { return side_.size; }
   bool backwards() const { return side_.step < 0; }
 
-  /** Pixels of the sample whose centre sees the image; past them is filling. */
+  /** Pixels of the sample whose centre lies in the image; the others are filled. */
   Span seen() const { return seen_; }
-  /** Pixels of the image whose centre the sample sees. */
+  /** Image pixels whose centre lies in the sample. */
   Span shown() const { return shown_; }
 
-  /** Pixels of the sample whose centre lies in the image's pixels begin..end. */
+  /** Pixels of the sample whose centre lies in the image pixels begin..end. */
   Span over(int64_t begin, int64_t end) const {
     const auto before = static_cast<int64_t>(before_[static_cast<size_t>(begin)]);
     const auto until = static_cast<int64_t>(before_[static_cast<size_t>(end)]);
@@ -54,9 +54,9 @@ class Axis {
                        : Span{seen_.begin + before, seen_.begin + until};
   }
 
-  /** A triangle around the centre of a seen pixel, as wide as the pixel where the image shrinks:
-   *  Pillow's antialiased bilinear filter. Past a crop's edge it still takes the image's pixels,
-   *  so that a part is what would be cut out of the whole image scaled alike. */
+  /** A triangle around the centre of a visible pixel, as wide as the pixel where the image is
+   *  reduced: Pillow's antialiased bilinear filter. Beyond a crop's edge it still reads the
+   *  image, so that a crop equals the same part of the whole image resized by the same factor. */
   Taps taps(int64_t index) const;
 
  private:
@@ -68,7 +68,7 @@ class Axis {
   int64_t length_;
   Span seen_;
   Span shown_;
-  /** How many seen pixels have their centre in the image's pixels before this one. */
+  /** Number of visible pixels whose centre lies before this image pixel. */
   std::vector<uint32_t> before_;
 };
 

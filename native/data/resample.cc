@@ -5,7 +5,7 @@
 namespace cellroute::data {
 namespace {
 
-/** The taps of all seen pixels of a side, and the image's pixels they reach. */
+/** The taps of all visible pixels of an axis, and the range of image pixels they read. */
 struct Filter {
   explicit Filter(const Axis& axis) {
     for (int64_t i = axis.seen().begin; i < axis.seen().end; ++i) {
@@ -21,7 +21,7 @@ struct Filter {
   Span reach;
 };
 
-/** Along the image's rows: one value a seen pixel. */
+/** Along the image's rows: one value per visible pixel. */
 void filter_row(const Filter& filter, const std::vector<float>& row, float* out) {
   for (const auto& taps : filter.taps) {
     const float* in = row.data() + (taps.first - filter.reach.begin);
@@ -31,7 +31,7 @@ void filter_row(const Filter& filter, const std::vector<float>& row, float* out)
   }
 }
 
-/** Down the columns: the rows behind one pixel, summed. */
+/** Down the columns: the weighted sum of the rows that contribute to one pixel. */
 void filter_column(const Taps& taps, const float* rows, std::vector<float>& out) {
   std::ranges::fill(out, 0.0F);
   for (const float weight : taps.weights) {
@@ -49,7 +49,7 @@ std::vector<float> resample(const io::FloatImage& image, int64_t image_width, co
   const Filter along_x(x), along_y(y);
   if (along_x.taps.empty() || along_y.taps.empty()) return result;
 
-  // Between two pixels of the image's row, and between two of its column, in the sample.
+  // Distance in the sample between two pixels of an image row, and between two of an image column.
   const int64_t next_x = transposed ? y.size() : 1;
   const int64_t next_y = transposed ? 1 : x.size();
   const auto columns = along_x.taps.size();

@@ -10,14 +10,14 @@
 namespace cellroute::data {
 namespace {
 
-/** The part of a run that lies in one line: a column, or a row of a transposed mask. */
+/** The part of a run in one line: a column, or a row of a transposed mask. */
 struct Piece {
   uint32_t line;
   uint32_t begin;
   uint32_t end;
 };
 
-/** Calls visit(piece) for every run's part in every line, in order. */
+/** Calls visit(piece) for the part of every run in every line, in order. */
 template <typename Visit>
 void for_each_piece(const mask::Bounds& bounds, uint32_t length, Visit visit) {
   for (size_t i = 0; i < bounds.size(); i += 2) {
@@ -26,14 +26,14 @@ void for_each_piece(const mask::Bounds& bounds, uint32_t length, Visit visit) {
       const uint32_t start = line * length;
       const uint32_t end = std::min(bounds[i + 1] - start, length);
       visit(Piece{.line = line, .begin = begin - start, .end = end});
-      // As a sum this could pass 32 bits in the last line.
+      // The sum could exceed 32 bits in the last line.
       if (bounds[i + 1] - start == end) break;
       begin = start + length;
     }
   }
 }
 
-/** The runs that one line's pieces become, from the sample's own edge. */
+/** The runs that the pieces of one line become, relative to the sample's edge. */
 void map_line(std::vector<Piece>& pieces, const Axis& inner, mask::Bounds& runs) {
   runs.clear();
   if (inner.backwards()) std::ranges::reverse(pieces);
@@ -46,7 +46,7 @@ void map_line(std::vector<Piece>& pieces, const Axis& inner, mask::Bounds& runs)
 }  // namespace
 
 mask::Rle resample_mask(const mask::RleView& mask, const Axis& x, const Axis& y, bool transposed) {
-  // Lines of the source become columns of the sample, in which its runs are counted.
+  // Lines of the source become columns of the sample, which count its runs.
   const Axis& outer = transposed ? y : x;
   const Axis& inner = transposed ? x : y;
   auto bounds = mask::run_bounds(mask);

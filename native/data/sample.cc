@@ -21,7 +21,7 @@ void check_masks(std::span<const mask::RleView> masks, const io::Image& image) {
   }
 }
 
-/** Grey planes become three. */
+/** Repeats a grey plane three times. */
 void repeat_grey(std::vector<float>& planes) {
   const auto plane = static_cast<std::ptrdiff_t>(planes.size());
   planes.resize(planes.size() * 3);

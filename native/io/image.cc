@@ -19,7 +19,7 @@ size_t bytes_per_value(Image::Type type) {
 }
 
 void check(const Image& image) {
-  // Sides this long leave the products below far from overflow.
+  // With sides up to this length the products below are far from overflow.
   constexpr int64_t kLongest = 268'435'456;
   if (image.width < 1 || image.height < 1 || image.width > kLongest || image.height > kLongest ||
       image.channels < 1 || image.channels > 4) {

@@ -6,7 +6,7 @@
 
 namespace cellroute::io {
 
-/** A decoded image: rows from the top, channels interleaved, in the machine's byte order. */
+/** A decoded image: rows from the top, interleaved channels, native byte order. */
 struct Image {
   enum class Type : uint8_t { kU8, kU16, kF32 };
 
@@ -19,8 +19,8 @@ struct Image {
 
 size_t bytes_per_value(Image::Type type);
 
-/** Throws INVALID_ARGUMENT where the bytes are not those of the size, or the size is no image's.
- */
+/** Throws INVALID_ARGUMENT if the number of bytes does not fit the size or the size is not
+ *  valid. */
 void check(const Image& image);
 
 }  // namespace cellroute::io

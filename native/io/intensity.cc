@@ -20,10 +20,10 @@ T element(const Image& image, int64_t index) {
   return value;
 }
 
-/** Channels but the alpha. */
+/** Number of channels without alpha. */
 int64_t colours(const Image& image) { return image.channels <= 2 ? 1 : 3; }
 
-/** Calls visit(value, position) for every value that is not alpha. */
+/** Calls visit(value, position) for every value except alpha. */
 template <typename T, typename Visit>
 void for_each_colour(const Image& image, Visit visit) {
   const int64_t pixels = image.width * image.height;
@@ -34,7 +34,7 @@ void for_each_colour(const Image& image, Visit visit) {
   }
 }
 
-/** The values of an image in rising order, asked by rank. */
+/** The values of an image in increasing order, accessed by rank. */
 class Histogram {
  public:
   template <typename T>
@@ -94,7 +94,7 @@ Scale scale_of(Values values, const Image& image, const Intensity& intensity, do
   return scale;
 }
 
-/** As many values as the type has are worked out, whatever the size of the image. */
+/** Computes one entry per value of the type, independent of the image's size. */
 template <typename T>
 std::vector<float> integer_table(const Image& image, const Intensity& intensity) {
   constexpr auto kLargest = std::numeric_limits<T>::max();

@@ -64,7 +64,7 @@ uint64_t MappedFile::current_size() const {
 #else
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  // Not blocking: a named pipe without a writer would be waited for.
+  // Non-blocking: opening a named pipe without a writer would wait forever.
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file_ < 0) fail(path, "cannot open", errno);
   struct stat status = {};
@@ -74,7 +74,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
     size_ = static_cast<uint64_t>(status.st_size);
     if (size_ > std::numeric_limits<size_t>::max()) code = EFBIG;
   }
-  // Nothing of an empty file can be mapped.
+  // An empty file cannot be mapped.
   if (code == 0 && size_ > 0) {
     const void* view = mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_PRIVATE, file_, 0);
     if (view == MAP_FAILED) {

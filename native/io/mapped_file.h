@@ -5,7 +5,7 @@
 
 namespace cellroute::io {
 
-/** A file mapped for reading, unmapped at the end of its life. Throws FILE_UNREADABLE. */
+/** A file mapped for reading; the destructor unmaps it. Throws FILE_UNREADABLE. */
 class MappedFile {
  public:
   /** `path` is UTF-8. */
@@ -14,14 +14,14 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  /** Bytes when it was mapped. */
+  /** Size in bytes when it was mapped. */
   uint64_t size() const { return size_; }
 
-  /** `length` bytes from `offset` on. Throws WEIGHTS_DAMAGED where they are not in the file.
+  /** `length` bytes from `offset` on. Throws WEIGHTS_DAMAGED if they are not inside the file.
    *
-   *  A file that another process shortens would end this one on the next read of a lost page, so
-   * its size is asked again here; use the bytes at once. What is left is a file shortened in
-   * mid-copy. (Windows does not let a mapped file be shortened.) */
+   *  If another process truncates the file, reading a lost page would end this process, so the
+   *  size is checked again here; use the bytes immediately. A truncation during the copy cannot
+   *  be detected. (Windows does not allow a mapped file to be truncated.) */
   const uint8_t* range(uint64_t offset, uint64_t length) const;
 
  private:

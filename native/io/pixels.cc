@@ -11,8 +11,8 @@ namespace cellroute::io {
 
 namespace {
 
-/** The values go up as they are, and are looked up there: a quarter of the bytes or half of them,
- *  and no work for the host. */
+/** The raw values are copied to the GPU and looked up there: a quarter or half of the bytes, and
+ *  no work for the host. */
 torch::Tensor looked_up(const Image& image, const FloatImage& floats, torch::Device device) {
   const auto type = image.type == Image::Type::kU8 ? torch::kUInt8 : torch::kUInt16;
   const auto staged = torch::empty({image.height, image.width, image.channels},

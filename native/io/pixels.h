@@ -7,9 +7,9 @@
 
 namespace cellroute::io {
 
-/** An image as [3, H, W] float32: alpha is dropped, grey repeated. On a GPU's owner thread it gets
- *  there by pinned memory, while the host goes on. Throws IMAGE_UNSUPPORTED for a value that is not
- *  finite and for a range that float32 cannot hold. */
+/** An image as [3, H, W] float32: alpha is dropped, grey is repeated. On a GPU's owner thread it
+ *  is copied through pinned memory while the host continues. Throws IMAGE_UNSUPPORTED for a
+ *  value that is not finite and for a range that float32 cannot represent. */
 torch::Tensor to_float(const Image& image, const Intensity& intensity,
                        torch::Device device = torch::kCPU);
 

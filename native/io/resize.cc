@@ -12,8 +12,8 @@
 namespace cellroute::io {
 namespace {
 
-// Pillow's arithmetic: the image is resized along the rows, rounded to its type, and then along
-// the columns; sums of bytes are of weights in fixed point, sums of floats in double.
+// Pillow's arithmetic: the image is resized along the rows, rounded to its type, and then along the
+// columns. Bytes are summed with fixed-point weights, floats in double.
 struct ByteSum {
   using Value = uint8_t;
   using Weight = int32_t;
@@ -21,7 +21,7 @@ struct ByteSum {
   static constexpr Sum kOne = 4'194'304;  // 22 bits of fraction
   static constexpr Sum kStart = kOne / 2;
 
-  // No weight of a triangle is negative, so that adding a half rounds.
+  // A triangle has no negative weights, so adding a half rounds.
   static Weight weight(double exact) { return static_cast<Weight>(std::floor(exact * kOne + 0.5)); }
   static Value value(Sum sum) { return static_cast<Value>(std::min<Sum>(sum / kOne, 255)); }
 };
@@ -36,7 +36,8 @@ struct FloatSum {
   static Value value(Sum sum) { return static_cast<Value>(sum); }
 };
 
-/** The source pixels behind one target pixel on one axis: from `first` on, one a weight. */
+/** The source pixels that contribute to one target pixel on one axis, starting at `first`, one
+ *  per weight. */
 template <typename Weight>
 struct Taps {
   int64_t first;
@@ -46,7 +47,7 @@ struct Taps {
 template <typename Kind>
 std::vector<Taps<typename Kind::Weight>> windows(int64_t from, int64_t to) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
-  // Shrinking widens the triangle to cover the source; growing interpolates.
+  // When reducing, the triangle is widened to cover the source; when enlarging, it interpolates.
   const double support = std::max(scale, 1.0);
   std::vector<Taps<typename Kind::Weight>> result(static_cast<size_t>(to));
   std::vector<double> exact;
@@ -69,8 +70,8 @@ std::vector<Taps<typename Kind::Weight>> windows(int64_t from, int64_t to) {
   return result;
 }
 
-/** One pass: the middle one of [outer, from, inner] becomes `to` long. Rows are resized with the
- *  channels inside, columns with whole rows inside. */
+/** One pass: the middle dimension of [outer, from, inner] becomes `to` long. Rows are resized
+ *  with the channels as inner dimension, columns with whole rows. */
 template <typename Kind>
 std::vector<typename Kind::Value> pass(const std::vector<typename Kind::Value>& source,
                                        int64_t outer, int64_t from, int64_t to, int64_t inner) {
@@ -103,7 +104,7 @@ std::vector<typename Kind::Value> resize_values(const std::vector<typename Kind:
   const auto columns = [&](const auto& source, int64_t source_width) {
     return pass<Kind>(source, 1, image.height, height, source_width * image.channels);
   };
-  // Pillow 13's order; version 11 began with the rows always.
+  // Pillow 13's order; version 11 always started with the rows.
   const bool columns_first =
       height < image.height && image.height - height > 2 * (image.width - width);
   if (columns_first) return rows(columns(values, image.width), height);
@@ -184,7 +185,7 @@ Image resize_crop(const Image& image, int64_t height, int64_t width) {
   check_target(height, width);
   const double ratio = std::min(static_cast<double>(image.width) / static_cast<double>(width),
                                 static_cast<double>(image.height) / static_cast<double>(height));
-  // Truncated as fastai does; a strip thinner than a pixel is a pixel.
+  // Truncated as in fastai; a strip thinner than one pixel becomes one pixel.
   const auto part = [ratio](int64_t target) {
     return std::max<int64_t>(static_cast<int64_t>(ratio * static_cast<double>(target)), 1);
   };

@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little, "files of weights are 
   throw Error("WEIGHTS_DAMAGED", entry.name + ": " + why, entry.offset);
 }
 
-/** a * b + c of numbers that are not negative, or a refusal where int64 cannot hold it. */
+/** a * b + c for non-negative numbers; refused if the result does not fit int64. */
 int64_t multiply_add(const TensorEntry& entry, int64_t a, int64_t b, int64_t c = 0) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   if (a != 0 && b > (kMax - c) / a) refuse(entry, "its size overflows");
@@ -75,7 +75,7 @@ torch::Tensor read_tensor(const MappedFile& file, const TensorEntry& entry) {
   const auto item_bytes = static_cast<int64_t>(c10::elementSize(entry.dtype));
   const int64_t extent = checked_extent(file, entry, item_bytes);
   if (extent == 0) return torch::empty(entry.shape, entry.dtype);
-  // A byte that is neither 0 nor 1 is no bool to C++.
+  // A byte other than 0 and 1 is not a valid bool in C++.
   const bool is_bool = entry.dtype == torch::kBool;
   auto span = torch::empty({extent}, is_bool ? torch::kUInt8 : entry.dtype);
   const auto bytes = static_cast<uint64_t>(extent * item_bytes);

@@ -16,9 +16,10 @@ struct Tap {
   float high_weight;
 };
 
-/** Of `count` pixels from `first` on, where `from` pixels become `to`. */
+/** For `count` pixels from `first` on, where `from` pixels become `to`. */
 std::vector<Tap> taps(int64_t from, int64_t to, int64_t first, int64_t count) {
-  // In double: a pixel's place in a large image would take float's digits from its weight.
+  // In double: in a large image the integer part of a position would leave too few float digits for
+  // its weight.
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   std::vector<Tap> result;
   result.reserve(static_cast<size_t>(count));

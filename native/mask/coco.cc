@@ -39,13 +39,13 @@ void write_number(int64_t value, std::string& text) {
   }
 }
 
-/** Takes counts of any kind one by one and joins what a run of length 0 sets apart. */
+/** Takes counts of any kind one by one and merges the runs on both sides of a run of length 0. */
 class CountReader {
  public:
   CountReader(uint32_t height, uint32_t width)
       : height_(height), width_(width), pixels_(checked_pixels(height, width)) {}
 
-  /** False where the count leaves the image. */
+  /** Returns false if the count leaves the image. */
   bool add(uint64_t count) {
     if (count > pixels_ - position_) return false;
     const auto begin = static_cast<uint32_t>(position_);
@@ -110,7 +110,7 @@ size_t read_coco(std::string_view text, uint32_t height, uint32_t width,
   const uint32_t pixels = checked_pixels(height, width);
   const size_t read = read_plain_coco(text, pixels, counts);
   if (is_whole(counts.first(read), pixels)) return read;
-  // The slow way knows what is wrong, if anything is.
+  // The checked reader locates the error, if there is one.
   const Rle mask = read_any(text, height, width);
   std::copy(mask.counts.begin(), mask.counts.end(), counts.begin());
   return mask.counts.size();

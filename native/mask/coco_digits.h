@@ -3,24 +3,24 @@
 #include <cstddef>
 #include <cstdint>
 
-/** How COCO's strings are written: see from_coco(). */
+/** The digits of COCO's compressed strings; see from_coco(). */
 namespace cellroute::mask::coco {
 
 inline constexpr char kFirst = '0';
 inline constexpr int64_t kMore = 0x20;
 inline constexpr int64_t kSign = 0x10;
 inline constexpr int64_t kDigit = 0x1f;
-// 32 bits and a sign need seven groups of five.
+// 32 bits and a sign need seven groups of five bits.
 inline constexpr int kMostGroups = 7;
-// Counts are differences from the one two before them, but for the first three.
+// From the fourth on, a count is stored as its difference from the count two before it.
 inline constexpr int kFirstDifference = 3;
 
-/** 0 to 63; anything else is no character of such a string. */
+/** The digit's value, 0 to 63. Any other result means that the character is not a COCO digit. */
 inline uint32_t group_of(char character) {
   return static_cast<unsigned char>(character) - uint32_t{kFirst};
 }
 
-/** Where the number ends, or null where it is none. */
+/** End of the number that starts here, or null if there is no valid number. */
 inline const char* parse_number(const char* next, const char* end, int64_t& value) {
   value = 0;
   for (int bits = 0; bits < 5 * kMostGroups && next != end; bits += 5) {

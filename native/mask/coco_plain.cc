@@ -15,9 +15,9 @@ constexpr int kWord = 8;
 
 constexpr uint64_t every_byte(uint64_t value) { return value * 0x0101010101010101; }
 
-/** The characters of eight counts, as far as they are of one character each. */
+/** The characters of eight counts, if each has one character. */
 struct Singles {
-  /** A byte each: 0 to 31 for -16 to 15. */
+  /** One byte each: 0 to 31 represent -16 to 15. */
   uint64_t values;
   int count;
 };
@@ -26,16 +26,16 @@ Singles read_singles(const char* text) {
   static_assert(std::endian::native == std::endian::little, "The first character is the lowest");
   uint64_t bytes;
   std::memcpy(&bytes, text, kWord);
-  // A character below the first one borrows from those behind it only.
+  // A character below the first valid one borrows only from bytes after it.
   bytes -= every_byte(kFirst);
   const uint64_t others = bytes & every_byte(0xff & ~kDigit);
   return {(bytes & every_byte(kDigit)) ^ every_byte(kSign), std::countr_zero(others) / 8};
 }
 
-/** Counts that differ by those values from the ones two before them; what is behind the last of
- *  them is overwritten. */
+/** Writes counts given by their differences from the counts two before them. Overwrites memory
+ *  after the last one. */
 void write_singles(uint64_t values, uint32_t* out) {
-  // Sums of every second byte: at most 4 * 31, so that none runs over.
+  // Sums of every second byte are at most 4 * 31, so they do not overflow.
   values += values << 16;
   values += values << 32;
   const uint32_t before[] = {out[-2], out[-1]};
@@ -48,7 +48,7 @@ void write_singles(uint64_t values, uint32_t* out) {
 }  // namespace
 
 size_t read_plain_coco(std::string_view text, uint32_t pixels, std::span<uint32_t> counts) {
-  // In a larger image a count below 0 could be taken for one that fits.
+  // In a larger image, a negative count could pass for a valid one.
   const bool by_word = pixels <= static_cast<uint32_t>(std::numeric_limits<int32_t>::max());
   uint32_t* const begin = counts.data();
   uint32_t* out = begin;

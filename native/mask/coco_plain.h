@@ -7,10 +7,11 @@
 
 namespace cellroute::mask {
 
-/** Reads a COCO string as those are that pycocotools writes, where a count has one character or
- *  two, without asking where it may go wrong. `counts` has room for one a character. Returns how
- *  many it holds: where the text is no mask of so many pixels, or has runs of length 0, they are no
- *  whole mask. */
+/** Fast reader for strings as pycocotools writes them, with counts of one or two characters. It
+ *  does not locate errors: if the string is not a mask of this many pixels or contains runs of
+ *  length 0, the returned counts are not a valid mask, and the caller must read the string again
+ *  with the checked reader. `counts` needs room for one count per character. Returns the number
+ *  of counts. */
 size_t read_plain_coco(std::string_view text, uint32_t pixels, std::span<uint32_t> counts);
 
 }  // namespace cellroute::mask

@@ -4,7 +4,7 @@
 
 namespace cellroute::mask {
 
-/** A walk down the columns of an image, pixel by pixel, in steps of counts. */
+/** Position in an image that is walked down its columns, advanced by run lengths. */
 class ColumnWalk {
  public:
   explicit ColumnWalk(uint32_t height) : height_(height) {}
@@ -12,7 +12,7 @@ class ColumnWalk {
   void skip(uint64_t pixels) {
     row_ += pixels;
     if (row_ < height_) return;
-    // Most runs are in the column of the one before or in the next: no division is needed.
+    // Most runs end in the same or the next column, so a division is rarely needed.
     row_ -= height_;
     ++column_;
     if (row_ < height_) return;

@@ -34,7 +34,7 @@ std::pair<size_t, size_t> Columns::beside(const Box& box) const {
 uint32_t Columns::near_in_block(size_t begin, const Box& box) const {
   const uint32_t left = box.x, right = box.x + box.width;
   const uint32_t top = box.y, bottom = box.y + box.height;
-  // Bytes first, which a compiler makes many at a time.
+  // Bytes first: the compiler vectorises this loop.
   uint8_t near[kBlock];
   for (size_t k = 0; k < kBlock; ++k) {
     near[k] = static_cast<uint8_t>((rights_[begin + k] > left) & (lefts_[begin + k] < right) &
@@ -44,7 +44,7 @@ uint32_t Columns::near_in_block(size_t begin, const Box& box) const {
   for (size_t k = 0; k < kBlock; k += 8) {
     uint64_t bytes;
     std::memcpy(&bytes, near + k, sizeof(bytes));
-    // Each byte's only bit goes to its place in the highest byte.
+    // Moves the only bit of each byte to its position in the highest byte.
     bits |= static_cast<uint32_t>(bytes * 0x0102040810204080 >> 56) << k;
   }
   return bits;

@@ -11,12 +11,12 @@
 
 namespace cellroute::mask {
 
-/** The masks of a set from left to right, so that those beside a box need not be looked at. */
+/** The masks of a set sorted by their left edge, so that masks far from a box are skipped. */
 class Columns {
  public:
   explicit Columns(const Shapes& shapes);
 
-  /** Calls fn(index) for each mask whose box shares a pixel with this one. */
+  /** Calls fn(index) for each mask whose box overlaps this box. */
   template <class F>
   void for_each_near(const Box& box, F&& fn) const {
     const auto [begin, end] = beside(box);
@@ -27,7 +27,7 @@ class Columns {
     }
   }
 
-  /** How many masks for_each_near() has to look at. */
+  /** Number of masks that for_each_near() has to examine. */
   size_t count_beside(const Box& box) const {
     const auto [begin, end] = beside(box);
     return end > begin ? end - begin : 0;
@@ -36,16 +36,16 @@ class Columns {
  private:
   static constexpr size_t kBlock = 32;
 
-  /** Those whose columns may meet the box's, by place in the order. */
+  /** Range of positions in the order whose columns may overlap the box. */
   std::pair<size_t, size_t> beside(const Box& box) const;
 
-  /** One bit for each of the masks from that place on. */
+  /** One bit for each of the 64 masks from that position on. */
   uint32_t near_in_block(size_t begin, const Box& box) const;
 
   std::vector<size_t> order_;
-  // The boxes in that order, side by side. Empty ones at the end fill the last block.
+  // Boxes in sorted order, one array per side. Empty boxes pad the last block.
   std::vector<uint32_t> lefts_, rights_, tops_, bottoms_;
-  std::vector<uint32_t> reach_;  // right end of the widest mask so far
+  std::vector<uint32_t> reach_;  // largest right edge of all masks up to this one
 };
 
 }  // namespace cellroute::mask

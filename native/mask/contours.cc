@@ -11,15 +11,14 @@ namespace {
 
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
-/** A rectangle of the mask's pixels: a run within one column, or neighbouring columns that belong
- * to the mask from top to bottom. */
+/** A rectangle of mask pixels: a run within one column, or adjacent columns that belong to the
+ *  mask over their full height. */
 struct Slab {
   uint32_t left, right;
   uint32_t top, bottom;
 };
 
-/** A straight piece of outline with the mask at its left hand (its right where y grows downwards).
- */
+/** A straight piece of outline. The mask is on its left (on its right where y grows downwards). */
 struct Edge {
   Corner from;
   Corner to;
@@ -51,7 +50,7 @@ std::vector<Slab> slabs_of(const RleView& mask) {
   return slabs;
 }
 
-/** Which slabs hang together by their sides; the first slab of a component stands for it. */
+/** Union-find over slabs that share a side. The first slab of a component is its representative. */
 class Components {
  public:
   explicit Components(size_t slabs) : parents_(slabs) {
@@ -76,14 +75,14 @@ class Components {
   std::vector<uint32_t> parents_;
 };
 
-/** Slabs begin to end, all of the same columns. */
+/** Slabs begin..end, all with the same columns. */
 struct Group {
   uint32_t begin;
   uint32_t end;
 };
 
-/** Calls touch(slab, other) for slabs that share a side and free(slab, top, bottom) for the parts
- * of a group's side that border no slab of the other group. */
+/** Calls touch(slab, other) for slabs that share a side, and free(slab, top, bottom) for the
+ *  parts of a group's side that no slab of the other group borders. */
 template <class Touch, class FreeSide>
 void compare_sides(std::span<const Slab> slabs, Group group, Group others, Touch&& touch,
                    FreeSide&& free) {
@@ -100,13 +99,13 @@ void compare_sides(std::span<const Slab> slabs, Group group, Group others, Touch
   }
 }
 
-/** All edges of the outline, sorted by where they start. */
+/** All edges of the outline, sorted by their start. */
 std::vector<Edge> edges_of(std::span<const Slab> slabs, Components& components) {
   std::vector<Edge> edges;
   Group left{0, 0};
   const auto count = static_cast<uint32_t>(slabs.size());
   for (uint32_t begin = 0; begin <= count;) {
-    // One turn past the last group, for its right side.
+    // One more iteration handles the right side of the last group.
     uint32_t end = begin;
     while (end < count && slabs[end].left == slabs[begin].left) ++end;
     const Group right{begin, end};
@@ -138,13 +137,13 @@ std::vector<Edge> edges_of(std::span<const Slab> slabs, Components& components) 
   return edges;
 }
 
-/** Follows the edges around. Two of them start at a corner where pixels touch only there. */
+/** Follows the edges into rings. Where pixels touch only at a corner, two edges start there. */
 class Tracer {
  public:
   explicit Tracer(std::vector<Edge> edges)
       : edges_(std::move(edges)), used_(edges_.size(), false), place_(edges_.size(), kNone) {}
 
-  /** Calls fn(ring, slab) for each ring, `slab` being one of those it runs along. */
+  /** Calls fn(ring, slab) for each ring. `slab` is one of the slabs along it. */
   template <class F>
   void for_each_ring(F&& fn) {
     for (size_t first = 0; first < edges_.size(); ++first) {
@@ -152,7 +151,7 @@ class Tracer {
       size_t edge = first;
       do {
         const size_t corner = corner_of(edge);
-        // Back at a corner of this walk: what lies between is a ring by itself.
+        // The walk reached a corner again: the part in between is a separate ring.
         if (place_[corner] != kNone) close(place_[corner], fn);
         place_[corner] = static_cast<uint32_t>(path_.size());
         path_.push_back(edge);
@@ -164,7 +163,7 @@ class Tracer {
   }
 
  private:
-  /** One index for all edges that start at a corner. */
+  /** One index for all edges that start at the same corner. */
   size_t corner_of(size_t edge) const {
     return edge > 0 && edges_[edge - 1].from == edges_[edge].from ? edge - 1 : edge;
   }
@@ -176,7 +175,7 @@ class Tracer {
                          [](const Edge& e, const Corner& c) { return key(e.from) < key(c); });
     const auto first = static_cast<size_t>(found - edges_.begin());
     const bool two = first + 1 < edges_.size() && edges_[first + 1].from == end;
-    // Stay with the same pixel, and away from the one across the corner.
+    // Continue along the same pixel, not along the one across the corner.
     return two && edges_[first].slab != edges_[edge].slab ? first + 1 : first;
   }
 
@@ -197,12 +196,12 @@ class Tracer {
 
   std::vector<Edge> edges_;
   std::vector<bool> used_;
-  std::vector<uint32_t> place_;  // by corner: where it stands in the path
+  std::vector<uint32_t> place_;  // by corner: its index in the path
   std::vector<size_t> path_;
 };
 
-/** The mask is below and right of an outer ring's first corner; a hole's lies in the mask, above
- * and left. */
+/** The mask lies below and to the right of an outer ring's first corner; for a hole it lies
+ *  above and to the left. */
 bool is_outer(const Ring& ring) {
   const auto first = std::min_element(
       ring.begin(), ring.end(), [](const Corner& a, const Corner& b) { return key(a) < key(b); });

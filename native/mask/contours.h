@@ -7,7 +7,7 @@
 
 namespace cellroute::mask {
 
-/** A corner between pixels: pixel (x, y) lies between the corners (x, y) and (x + 1, y + 1). */
+/** A pixel corner. Pixel (x, y) lies between the corners (x, y) and (x + 1, y + 1). */
 struct Corner {
   uint32_t x;
   uint32_t y;
@@ -15,21 +15,21 @@ struct Corner {
   bool operator==(const Corner&) const = default;
 };
 
-/** Corners where the outline turns, in order; the last is joined to the first and not repeated. */
+/** Corners at which the outline turns, in order. The first corner is not repeated at the end. */
 using Ring = std::vector<Corner>;
 
-/** A part of a mask whose pixels hang together by their sides, and its holes. */
+/** A 4-connected component of a mask, with its holes. */
 struct Polygon {
   Ring outer;
   std::vector<Ring> holes;
 };
 
-/** The outlines of a mask along the sides of its pixels. Outer rings have a positive area by
- *  x_i * y_(i+1) - x_(i+1) * y_i, holes a negative one: the right-hand rule of RFC 7946 as GeoJSON
- *  viewers apply it to these numbers, and clockwise to the eye where y grows downwards. No ring
- *  meets itself, not at a corner either: pixels that touch by a corner alone belong to two polygons
- *  (or, in the background, to two holes), so every polygon is valid to OGC's rules. Polygons come
- * in the order of their first pixel down the columns. */
+/** The outlines of a mask along pixel edges. Outer rings have a positive area by x_i * y_(i+1) -
+ *  x_(i+1) * y_i and holes a negative one. This is the right-hand rule of RFC 7946 as GeoJSON
+ *  viewers apply it; where y grows downwards, outer rings look clockwise. No ring touches
+ *  itself, not even at a corner: pixels that share only a corner belong to two polygons (or, in
+ *  the background, to two holes). Every polygon is therefore valid under the OGC rules. Polygons
+ *  are ordered by their first pixel in column order. */
 std::vector<Polygon> contours(const RleView& mask);
 
 }  // namespace cellroute::mask

@@ -17,14 +17,14 @@
 namespace cellroute::mask {
 namespace {
 
-/** As many threads as the work (in counts looked at) deserves. */
+/** The number of threads that pays off for this work, measured in counts. */
 uint64_t threads_for(uint64_t work) {
   constexpr uint64_t work_a_thread = 1 << 22;
   return std::min<uint64_t>(work / work_a_thread, std::thread::hardware_concurrency());
 }
 
-/** Fresh memory costs a fault a page, which takes longer than the comparison: asks for large pages.
- *  Only where rows are so short that nearly every page is written to anyway. */
+/** Each new page costs a page fault, which takes longer than the comparison itself, so large
+ *  pages are requested. Used only where rows are so short that almost every page is written. */
 void expect_dense([[maybe_unused]] std::span<double> matrix, [[maybe_unused]] size_t row) {
 #ifdef __linux__
   constexpr uintptr_t large_page = 2 << 20;
@@ -33,7 +33,7 @@ void expect_dense([[maybe_unused]] std::span<double> matrix, [[maybe_unused]] si
   const auto first = (begin + large_page - 1) / large_page * large_page;
   const auto last = (begin + matrix.size_bytes()) / large_page * large_page;
   if (row > longest_row || first >= last) return;
-  // A kernel without large pages refuses, and nothing changes.
+  // A kernel without large pages refuses the request; nothing else changes.
   madvise(matrix.data() + (first - begin) / sizeof(double), last - first, MADV_HUGEPAGE);
 #endif
 }
@@ -70,11 +70,11 @@ void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const
       row[j] = static_cast<double>(common) / over;
     });
   };
-  // A sample: asking for every row would take longer than some comparisons.
+  // Samples some rows: checking every row would take longer than some comparisons.
   constexpr size_t step = 8;
   uint64_t work = 0;
   for (size_t i = 0; i < left.size(); i += step) work += step * columns.count_beside(left.box(i));
-  // Of the masks beside each other in columns, a tenth or so is near in rows too.
+  // About a tenth of the masks that overlap in columns also overlap in rows.
   work *= (left.counts() / a.size() + right.counts() / b.size()) / 10 + 1;
   for_each_parallel(a.size(), threads_for(work), compare_row);
 }

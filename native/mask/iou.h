@@ -7,10 +7,10 @@
 
 namespace cellroute::mask {
 
-/** Intersection over union of every mask of `a` with every mask of `b`: zeroed[i * b.size() + j].
- *  Where crowd[j] is not 0, b[j] is a region of many cells and the intersection is taken over the
- *  area of a[i] alone, as COCO does. `crowd` is empty or as long as `b`. Two masks without a common
- *  pixel have 0. All masks are of one size; throws INVALID_ARGUMENT otherwise. */
+/** Intersection over union of each mask of `a` with each mask of `b`, written to zeroed[i *
+ *  b.size() + j]. Where crowd[j] is not 0, b[j] is a crowd region and the intersection is
+ *  divided by the area of a[i] alone, as in COCO. `crowd` is empty or has b.size() values.
+ *  Disjoint masks get 0. Throws INVALID_ARGUMENT unless all masks have the same size. */
 void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const uint8_t> crowd,
          std::span<double> zeroed);
 

@@ -17,10 +17,10 @@ class Tokens {
   explicit Tokens(std::string_view text) : text_(text) { skip_spaces(); }
 
   bool done() const { return next_ == text_.size(); }
-  /** Where the next number begins; where the text ends if there is none. */
+  /** Start of the next number, or the end of the text. */
   size_t position() const { return next_; }
 
-  /** The next number, which is at most `limit` + 1: a larger one is no position in any image. */
+  /** The next number, limited to `limit` + 1: larger values are not positions in any image. */
   uint64_t number(uint64_t limit) {
     const size_t begin = next_;
     uint64_t value = 0;
@@ -67,7 +67,7 @@ Rle from_kaggle(std::string_view text, uint32_t height, uint32_t width) {
 
 std::string to_kaggle(const RleView& mask) {
   const auto rows = transpose(run_bounds(mask), mask.height, mask.width);
-  // Ten digits hold any of the numbers; one more for the space.
+  // Ten digits are enough for any number; one more for the space.
   constexpr size_t room = 11;
   std::string text;
   text.resize(rows.size() * room);

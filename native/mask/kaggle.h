@@ -7,12 +7,13 @@
 
 namespace cellroute::mask {
 
-/** Kaggle's "start length start length …": starts count from 1 along the rows. Starts rise, runs do
- *  not overlap and stay inside the image; tokens are digits set apart by spaces; an empty text is
- *  an empty mask. Anything else throws RLE_MALFORMED with the index of the character. */
+/** Reads Kaggle's "start length start length ...". Starts are 1-based and count along the rows;
+ *  they increase, and runs neither overlap nor leave the image. Tokens are digits separated by
+ *  spaces; an empty text is an empty mask. Anything else throws RLE_MALFORMED with the index of
+ *  the character. */
 Rle from_kaggle(std::string_view text, uint32_t height, uint32_t width);
 
-/** Runs that touch, at the end of one row and the begin of the next too, are written as one. */
+/** Adjacent runs are written as one, also across the end of a row. */
 std::string to_kaggle(const RleView& mask);
 
 }  // namespace cellroute::mask

@@ -11,7 +11,7 @@
 namespace cellroute::mask {
 namespace {
 
-/** Runs along the rows by label, in the order the labels are met. */
+/** Runs along the rows, grouped by label in order of first appearance. */
 class RowRuns {
  public:
   void add(uint32_t label, uint32_t begin, uint32_t end) {
@@ -37,7 +37,7 @@ class RowRuns {
   }
 
  private:
-  uint32_t last_ = 0;  // no label: 0 is background
+  uint32_t last_ = 0;  // 0 is background, not a label
   size_t slot_ = 0;
   std::unordered_map<uint32_t, size_t> slots_;
   std::vector<uint32_t> labels_;

@@ -8,14 +8,13 @@
 namespace cellroute::mask {
 namespace {
 
-/** Layers of a mask behind the first. */
+/** Most layers after the first that a mask may have. */
 constexpr std::ptrdiff_t kMostLater = 3;
-/** Columns that are compared at once. As many empty ones follow each layer, so that its end need
- * not be looked for: an empty column has no pixel in common with whatever is beyond the other's
- * end. */
+/** Number of columns compared in one step. Each layer is followed by as many empty columns, so
+ *  that its end need not be checked: an empty column shares no pixel with anything. */
 constexpr size_t kStep = 8;
 
-/** Pixels in common of that many columns, or a few more. */
+/** Shared pixels in that many columns (some more may be read). */
 uint32_t common_in_columns(const int16_t* a_tops, const int16_t* a_bottoms, const int16_t* b_tops,
                            const int16_t* b_bottoms, size_t columns) {
   uint32_t sum = 0;
@@ -38,7 +37,7 @@ void Layers::reserve(size_t masks, size_t counts) {
   make_room(counts / 2 + 2 * kStep * masks);
 }
 
-/** For that many columns, and the empty ones behind them. */
+/** Room for that many columns and the empty ones after them. */
 void Layers::make_room(size_t columns) {
   const size_t needed = used_ + columns + kStep;
   if (needed <= tops_.size()) return;
@@ -47,7 +46,7 @@ void Layers::make_room(size_t columns) {
   bottoms_.resize(size);
 }
 
-/** Puts the empty columns behind those that were written. */
+/** Writes the empty columns after the last one. */
 void Layers::close_layer(size_t columns) {
   used_ += columns;
   std::fill_n(&tops_[used_], kStep, int16_t{0});
@@ -62,10 +61,10 @@ std::optional<Extent> Layers::add(const RleView& mask) {
   return extent;
 }
 
-/** Leaves the later runs of columns in later_. */
+/** Leaves the later runs of each column in later_. */
 std::optional<Extent> Layers::add_first_layer(const RleView& mask) {
   if (height_ > static_cast<uint32_t>(std::numeric_limits<int16_t>::max())) return std::nullopt;
-  // With more columns than that, most would be empty.
+  // With more columns than this, most would be empty.
   const size_t room = mask.counts.size();
   make_room(room);
   if (later_.size() < room) later_.resize(room);
@@ -86,7 +85,7 @@ std::optional<Extent> Layers::add_first_layer(const RleView& mask) {
     top = std::min(top, begin);
     bottom = std::max(bottom, end);
     if (index < columns) {
-      // The most there may be are in this column already.
+      // This column already has the largest allowed number of runs.
       if (later - later_.data() >= kMostLater && later[-kMostLater].column == walk.column()) {
         return std::nullopt;
       }

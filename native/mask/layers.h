@@ -10,11 +10,11 @@
 
 namespace cellroute::mask {
 
-/** One run a column, or none, of the columns begin..end. */
+/** At most one run per column, for the columns begin..end (end exclusive). */
 struct Layer {
   uint32_t begin;
   uint32_t end;
-  /** Where the first column's run is. */
+  /** Index of the first column's run. */
   size_t at;
 };
 
@@ -23,30 +23,30 @@ struct Extent {
   uint32_t area = 0;
 };
 
-/** Runs of masks by column: the first run of each of a mask's columns is its first layer, the
- * second runs are the next. Runs that meet are then at the same place, where in a list they have to
- * be looked for one by one. A mask has no layers where it has no pixels, where they would be many
- * or mostly empty, where a run goes on in the next column, and in images too tall for 16 bits
- * with a sign: of such numbers every processor finds eight minima at once. */
+/** The runs of masks indexed by column. The first run of each column forms a mask's first layer,
+ *  the second runs its second layer, and so on. Two masks are then compared column by column
+ *  without searching a list. A mask has no layers if it is empty, if it would need many or
+ *  mostly empty layers, if a run continues in the next column, or if the image is too tall for
+ *  int16_t: every processor computes eight minima of that type in one instruction. */
 class Layers {
  public:
   explicit Layers(uint32_t height) : height_(height) {}
 
-  /** Expects that many masks with that many counts together. */
+  /** Reserves memory for this many masks with this many counts in total. */
   void reserve(size_t masks, size_t counts);
 
-  /** Nothing where the mask has no layers. */
+  /** Returns nothing if the mask has no layers. */
   std::optional<Extent> add(const RleView& mask);
 
-  /** Those of a mask. */
+  /** The layers of a mask. */
   std::span<const Layer> of(size_t mask) const {
     return std::span(layers_).subspan(offsets_[mask], offsets_[mask + 1] - offsets_[mask]);
   }
 
-  /** Pixels that mask i has in common with mask j of the others; both have layers. */
+  /** Number of pixels that mask i shares with mask j of `others`. Both have layers. */
   uint32_t common_pixels(size_t i, const Layers& others, size_t j) const;
 
-  /** The runs of a mask with layers in columns begin..end, as a list again. */
+  /** The runs of a mask with layers in the columns begin..end, as a list. */
   Bounds runs(size_t mask, uint32_t begin, uint32_t end) const;
 
  private:
@@ -62,12 +62,13 @@ class Layers {
   void close_layer(size_t columns);
 
   uint32_t height_;
-  // Both 0 where a column has no run; what lies behind used_ is anything.
+  // Both are 0 in a column without a run. Values from used_ on are undefined.
   std::vector<int16_t> tops_, bottoms_;
   size_t used_ = 0;
   std::vector<Layer> layers_;
   std::vector<size_t> offsets_{0};
-  std::vector<LaterRun> later_;  // of the mask that is being added, and more
+  // later runs of the mask that is being added; may be larger than later_count_
+  std::vector<LaterRun> later_;
   size_t later_count_ = 0;
 };
 

@@ -6,7 +6,7 @@
 namespace cellroute::mask {
 
 Rle union_of(std::span<const RleView> masks, uint32_t height, uint32_t width) {
-  // Begin in the upper half, end in the lower: sorts as one number.
+  // Begin in the upper half and end in the lower: sorts as one number.
   std::vector<uint64_t> runs;
   for (const auto& mask : masks) {
     for_each_run(

@@ -7,10 +7,12 @@
 
 namespace cellroute::mask {
 
-/** Pixels of any of the masks; no pixels where there are no masks. Masks are of the given size. */
+/** Pixels that belong to at least one mask (none if there are no masks). All masks have the
+ *  given size. */
 Rle union_of(std::span<const RleView> masks, uint32_t height, uint32_t width);
 
-/** Pixels of all of the masks; the whole image where there are no masks. */
+/** Pixels that belong to all masks (the whole image if there are none). All masks have the given
+ *  size. */
 Rle intersection_of(std::span<const RleView> masks, uint32_t height, uint32_t width);
 
 }  // namespace cellroute::mask

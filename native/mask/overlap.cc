@@ -11,7 +11,7 @@
 namespace cellroute::mask {
 namespace {
 
-/** One bit a pixel. Memory that no mask reaches is never touched. */
+/** One bit per pixel. Memory that no mask reaches is never touched. */
 class TakenPixels {
  public:
   explicit TakenPixels(uint64_t pixels)
@@ -27,7 +27,7 @@ class TakenPixels {
     }
   }
 
-  /** Adds what is free of begin..end. */
+  /** Appends the free parts of begin..end. */
   void append_free(uint32_t begin, uint32_t end, Bounds& free) const {
     for (uint64_t at = begin; at < end;) {
       const auto [word, bits, next] = piece(at, end);
@@ -53,7 +53,7 @@ class TakenPixels {
     uint64_t next;
   };
 
-  /** The part of at..end that lies in one word. */
+  /** The part of at..end inside one 64-bit word. */
   static Piece piece(uint64_t at, uint64_t end) {
     const uint64_t word = at / 64;
     const uint64_t next = std::min(end, (word + 1) * 64);

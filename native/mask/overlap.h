@@ -10,14 +10,14 @@ namespace cellroute::mask {
 
 struct WithoutOverlaps {
   std::vector<Rle> masks;
-  /** Which of the given masks these are, rising. */
+  /** Indices of the given masks that were kept, in increasing order. */
   std::vector<uint32_t> kept;
 };
 
-/** Gives every pixel to the first mask that has it: masks come in falling order of score. A mask
- *  that loses more than `max_lost` (0 to 1) of its area is dropped, and what it had left is free
- *  for those after it. A mask that loses exactly that share stays; with max_lost 1 that may be a
- *  mask without pixels. All masks are of one size. Needs one bit a pixel of the image. */
+/** Assigns each pixel to the first mask that contains it. Masks are given in decreasing order of
+ *  score and have the same size. A mask that loses more than `max_lost` (0 to 1) of its area is
+ *  dropped, and its remaining pixels stay free for later masks. A mask that loses exactly that
+ *  share is kept; with max_lost 1 it may have no pixels left. Needs one bit of memory per pixel. */
 WithoutOverlaps remove_overlaps(std::span<const RleView> masks, double max_lost);
 
 }  // namespace cellroute::mask

@@ -8,8 +8,9 @@
 
 #include "error.h"
 
-// Pixels lie in rows, runs go down the columns. Both ways look at 64 columns at once, one bit a
-// pixel, and at where a row differs from the row above: there a run begins or ends.
+// Pixels are stored by rows, runs by columns. Both directions process 64 columns at a time with one
+// bit per pixel, and use the bits in which a row differs from the row above: a run begins or ends
+// there.
 namespace cellroute::mask {
 namespace {
 
@@ -24,7 +25,7 @@ uint64_t pack8(uint64_t pixels) {
   return (set >> 7) * 0x0102040810204080 >> 56;
 }
 
-/** The way back: pixel i is 1 where bit i is set. */
+/** The inverse: pixel i is 1 where bit i is set. */
 uint64_t unpack8(uint64_t bits) {
   const uint64_t own = bits * kLow & 0x8040201008040201;
   return (own + ~kHigh) >> 7 & kLow;
@@ -47,7 +48,7 @@ void unpack64(uint64_t bits, uint8_t* pixels) {
   std::memcpy(pixels, words, sizeof(words));
 }
 
-/** The row's bits, and zeros up to the end of `bits`. */
+/** The bits of the row, then zeros up to the end of `bits`. */
 void pack_row(const uint8_t* row, uint32_t width, std::vector<uint64_t>& bits) {
   const size_t whole = width / 64;
   for (size_t i = 0; i < whole; ++i) bits[i] = pack64(row + 64 * i);
@@ -56,7 +57,7 @@ void pack_row(const uint8_t* row, uint32_t width, std::vector<uint64_t>& bits) {
   bits[whole] = pack64(rest);
 }
 
-/** Of 64 columns from 64 * `word` on, those where `row` differs from the row above. */
+/** Bits of the 64 columns from 64 * `word` on in which `row` differs from the row above. */
 struct Change {
   uint32_t row;
   uint32_t word;
@@ -64,10 +65,10 @@ struct Change {
 };
 
 std::vector<Change> changes_of(std::span<const uint8_t> pixels, uint32_t height, uint32_t width) {
-  // With a column past the last one, where a run that reaches the end of the image ends.
+  // One more column after the last, for runs that reach the end of the image.
   const size_t words = size_t{width} / 64 + 1;
   std::vector<uint64_t> above(words), row(words);
-  // Above the first row of a column is the last row of the column before it.
+  // The row above a column's first row is the last row of the previous column.
   pack_row(&pixels[size_t{height - 1} * width], width, row);
   for (size_t i = 0; i < words; ++i) above[i] = row[i] << 1 | (i > 0 ? row[i - 1] >> 63 : 0);
 
@@ -93,7 +94,7 @@ void for_each_bound(const std::vector<Change>& changes, F&& fn) {
   }
 }
 
-/** The bounds down the columns: counted first, then each dealt to its column. */
+/** The bounds in column order, by a counting sort. */
 Bounds deal(const std::vector<Change>& changes, uint32_t height, uint32_t width) {
   std::vector<uint32_t> next(size_t{width} + 2, 0);
   for_each_bound(changes, [&](size_t column, uint32_t) { ++next[column + 1]; });
@@ -105,8 +106,8 @@ Bounds deal(const std::vector<Change>& changes, uint32_t height, uint32_t width)
   return bounds;
 }
 
-/** Bits by row and column of a mask's box: those where a row differs from the row above it, the
- *  first one from nothing. */
+/** Bits by row and column of a mask's box: set where a row differs from the row above it; the
+ *  first row is compared with background. */
 class Toggles {
  public:
   explicit Toggles(const Box& box)

@@ -12,14 +12,14 @@
 namespace cellroute::mask {
 namespace {
 
-// Source: rleFrPoly in cocoapi's maskApi.c. Its points along the outline are looked at as they come
-// instead of being kept, and its casts, which are undefined for large numbers, are guarded.
+// Source: rleFrPoly in cocoapi's maskApi.c. Points along the outline are processed as they are
+// generated instead of being stored, and its casts, which are undefined for large numbers, are
+// guarded.
 
 constexpr int64_t kScale = 5;
-/** Middle of a pixel on the fine grid: crossing from it to the next point is crossing the column.
- */
+/** Middle of a pixel on the fine grid: the step from it to the next point crosses the column. */
 constexpr int64_t kMiddle = 2;
-/** Positions on the fine grid must be whole numbers of 32 bits in the reference, too. */
+/** The reference also limits positions on the fine grid to 32-bit integers. */
 constexpr double kLargest = 4e8;
 
 struct Point {
@@ -27,8 +27,8 @@ struct Point {
   int64_t y;
 };
 
-/** A half more, then towards zero: left of and above the image that is no rounding, but it is the
- *  reference's. */
+/** Adds a half and truncates towards zero. For negative values this is not rounding, but it is
+ *  what the reference does. */
 int64_t to_grid(double value) {
   return static_cast<int64_t>(value + .5);  // NOLINT(bugprone-incorrect-roundings)
 }
@@ -53,17 +53,18 @@ std::vector<Point> corners_of(std::span<const double> points) {
   return corners;
 }
 
-/** Calls fn(point) for each point of the grid along the edge, from one end to the other. */
+/** Calls fn(point) for each grid point along the edge, from one end to the other. */
 template <class F>
 void walk(Point from, Point to, F&& fn) {
   const int64_t dx = std::abs(to.x - from.x);
   const int64_t dy = std::abs(to.y - from.y);
   const bool flat = dx >= dy;
-  // Computed from the same end whichever way it is walked: neighbours share their edge's points.
+  // Computed from the same end in both directions, so that neighbours share the points of their
+  // edge.
   const bool flip = flat ? from.x > to.x : from.y > to.y;
   if (flip) std::swap(from, to);
   const int64_t length = flat ? dx : dy;
-  // A point twice in a row is an edge of length 0, whose slope is not to be computed.
+  // A repeated point is an edge of length 0, which has no slope.
   const double slope = length == 0 ? 0
                        : flat      ? static_cast<double>(to.y - from.y) / static_cast<double>(dx)
                                    : static_cast<double>(to.x - from.x) / static_cast<double>(dy);
@@ -75,7 +76,7 @@ void walk(Point from, Point to, F&& fn) {
   }
 }
 
-/** Rows above a crossing between two neighbouring points of the grid. */
+/** Number of rows above a crossing between two adjacent grid points. */
 int64_t row_of(int64_t y, uint32_t height) {
   const double row = (static_cast<double>(y) + .5) / kScale - .5;
   return static_cast<int64_t>(std::ceil(std::clamp(row, 0.0, static_cast<double>(height))));
@@ -112,7 +113,8 @@ Rle from_polygon(std::span<const double> points, uint32_t height, uint32_t width
   }
   std::sort(crossings.begin(), crossings.end());
 
-  // Closed and in steps of one, the outline crosses each column an even number of times.
+  // The outline is closed and moves in steps of one, so it crosses each column an even number of
+  // times.
   Bounds bounds;
   for (size_t i = 0; i + 1 < crossings.size(); i += 2) {
     append_run(bounds, crossings[i], crossings[i + 1]);

@@ -23,7 +23,7 @@ uint32_t checked_pixels(uint64_t height, uint64_t width) {
 
 bool is_whole(std::span<const uint32_t> counts, uint32_t pixels) {
   if (counts.empty()) return false;
-  // Halves of 16 bits, whose sums fit 32: a compiler adds those four at a time.
+  // Sums the 16-bit halves, which fit 32 bits: the compiler adds four at a time.
   constexpr size_t block = size_t{1} << 16;
   uint64_t sum = 0;
   uint32_t zeros = 0;
@@ -45,7 +45,7 @@ void check_counts(uint32_t height, uint32_t width, std::span<const uint32_t> cou
     throw Error("RLE_MALFORMED", "A mask without any count: even an empty one has one", 0);
   }
   if (is_whole(counts, pixels)) return;
-  // Something is wrong: what, and where first?
+  // The counts are invalid: find the first error.
   uint64_t sum = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     if (counts[i] == 0 && i > 0) {
@@ -87,7 +87,7 @@ Box bounding_box(const RleView& mask) {
       top = std::min(top, walk.row());
       bottom = std::max(bottom, walk.row() + (end - begin));
     } else {
-      // Over the foot of one column into the head of the next.
+      // From the bottom of one column to the top of the next.
       last += static_cast<uint32_t>((uint64_t{walk.row()} + (end - begin) - 1) / height);
       top = 0;
       bottom = height;

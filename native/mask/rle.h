@@ -7,9 +7,9 @@
 
 namespace cellroute::mask {
 
-/** One mask as COCO counts: lengths of runs over the image read column by column, the first of
- *  them background (0 where the first pixel belongs to the mask). The counts sum to height*width,
- *  and none but the first is 0: two masks of the same pixels have the same counts. */
+/** One mask as COCO counts: run lengths over the image read column by column, starting with
+ *  background (0 if the first pixel belongs to the mask). The counts sum to height * width and
+ *  only the first may be 0, so equal masks have equal counts. */
 struct Rle {
   uint32_t height = 0;
   uint32_t width = 0;
@@ -18,8 +18,8 @@ struct Rle {
   bool operator==(const Rle&) const = default;
 };
 
-/** A mask that somebody else owns. Everything but the readers of outside input takes views, and
- *  relies on what `check_counts` promises about them. */
+/** A mask whose memory is owned elsewhere. All functions except the readers of outside input
+ *  take views and rely on what `check_counts` guarantees. */
 struct RleView {
   uint32_t height = 0;
   uint32_t width = 0;
@@ -32,11 +32,11 @@ struct RleView {
 
 std::vector<RleView> views(std::span<const Rle> masks);
 
-/** Runs of a mask as positions that rise: begin, end, begin, end, … with ends exclusive. Positions
- *  count pixels down the columns (column * height + row) unless a function says otherwise. */
+/** The runs of a mask as increasing positions: begin, end, begin, end, ... with ends exclusive.
+ *  Positions count pixels in column order (column * height + row) unless stated otherwise. */
 using Bounds = std::vector<uint32_t>;
 
-/** x, y, width and height in pixels; all 0 for a mask without pixels. */
+/** x, y, width and height in pixels; all 0 for an empty mask. */
 struct Box {
   uint32_t x = 0;
   uint32_t y = 0;
@@ -46,30 +46,31 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
-/** A mask is refused above this many runs, before memory for them is asked for: a short text can
- *  stand for very many runs once rows become columns. */
+/** A mask with more runs is refused before memory is allocated: converting rows to columns can
+ *  turn a short text into very many runs. */
 inline constexpr uint64_t kMaxRuns = uint64_t{1} << 27;
 
-/** height * width. Throws INVALID_ARGUMENT where one of them is 0 or the product does not fit 32
- *  bits, as every position in a mask must. */
+/** height * width. Throws INVALID_ARGUMENT if a side is 0 or the product does not fit 32 bits,
+ *  the size of every position in a mask. */
 uint32_t checked_pixels(uint64_t height, uint64_t width);
 
-/** Whether the counts sum to so many pixels and none but the first is 0. */
+/** Whether the counts sum to this many pixels and only the first may be 0. */
 bool is_whole(std::span<const uint32_t> counts, uint32_t pixels);
 
-/** Throws RLE_MALFORMED, with the index of the count, unless the counts are as `Rle` has them. */
+/** Throws RLE_MALFORMED with the index of the count unless the counts satisfy the rules of
+ *  `Rle`. */
 void check_counts(uint32_t height, uint32_t width, std::span<const uint32_t> counts);
 
 uint32_t area(const RleView& mask);
 
-/** The smallest box around the mask's pixels. */
+/** The smallest box that contains the mask. */
 Box bounding_box(const RleView& mask);
 
-/** Calls fn(begin, end) for each run, in rising order. */
+/** Calls fn(begin, end) for each run, in increasing order. */
 template <class F>
 void for_each_run(const RleView& mask, F&& fn) {
   uint32_t position = 0;
-  // An odd last count is background that reaches the end of the image.
+  // An odd last count is background up to the end of the image.
   for (size_t i = 0; i + 1 < mask.counts.size(); i += 2) {
     const uint32_t begin = position + mask.counts[i];
     position = begin + mask.counts[i + 1];
@@ -77,8 +78,8 @@ void for_each_run(const RleView& mask, F&& fn) {
   }
 }
 
-/** Adds the run begin..end (end exclusive, begin not below what is there); joins runs that touch.
- */
+/** Appends the run begin..end (end exclusive; begin is not below the last end). Adjacent runs
+ *  are merged. */
 inline void append_run(Bounds& bounds, uint32_t begin, uint32_t end) {
   if (begin == end) return;
   if (!bounds.empty() && bounds.back() == begin) {

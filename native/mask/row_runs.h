@@ -7,7 +7,7 @@
 
 namespace cellroute::mask {
 
-/** `length` pixels of one row, from (x, y) on. */
+/** A run of `length` pixels in one row, starting at (x, y). */
 struct RowRun {
   uint32_t x;
   uint32_t y;
@@ -16,8 +16,8 @@ struct RowRun {
   bool operator==(const RowRun&) const = default;
 };
 
-/** A mask as runs within rows, from top to bottom and left to right: what a painter wants. Throws
- *  RLE_MALFORMED above kMaxRuns. */
+/** A mask as runs within rows, from top to bottom and left to right, as needed for painting.
+ *  Throws RLE_MALFORMED above kMaxRuns. */
 std::vector<RowRun> row_runs(const RleView& mask);
 
 }  // namespace cellroute::mask

@@ -9,15 +9,15 @@ namespace {
 
 /** Index of the first run that ends after the position. */
 size_t first_after(Runs runs, uint32_t position) {
-  // An upper bound over begins and ends alike: an even index is a begin, an odd one the run's end.
+  // Upper bound over begins and ends: an even index is a begin, an odd one the end of its run.
   const auto bound = std::upper_bound(runs.begin(), runs.end(), position) - runs.begin();
   return static_cast<size_t>(bound) & ~size_t{1};
 }
 
-/** Pixels that are in runs of both. */
+/** Pixels that belong to runs of both lists. */
 uint32_t common_in_runs(Runs a, Runs b) {
   if (a.empty() || b.empty()) return 0;
-  // The one that begins further right is needed from its first run on.
+  // The list that begins further right is needed from its first run on.
   size_t i = a[0] < b[0] ? first_after(a, b[0]) : 0;
   size_t j = b[0] < a[0] ? first_after(b, a[0]) : 0;
   uint32_t sum = 0;

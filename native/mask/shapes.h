@@ -10,21 +10,21 @@
 
 namespace cellroute::mask {
 
-/** Begins and ends of runs, as Bounds has them. */
+/** Begins and ends of runs; see Bounds. */
 using Runs = std::span<const uint32_t>;
 
-/** What a comparison asks of a set of masks of one size, side by side in memory. */
+/** The data of a set of equally sized masks that comparisons need, in contiguous memory. */
 class Shapes {
  public:
-  /** Throws INVALID_ARGUMENT where the sizes differ. */
+  /** Throws INVALID_ARGUMENT if the sizes differ. */
   explicit Shapes(std::span<const RleView> masks);
 
   size_t size() const { return boxes_.size(); }
   const Box& box(size_t i) const { return boxes_[i]; }
   uint32_t area(size_t i) const { return areas_[i]; }
-  /** Counts of all masks together. */
+  /** Total number of counts of all masks. */
   size_t counts() const { return counts_; }
-  /** 0 where there are no masks. */
+  /** 0 if there are no masks. */
   uint32_t height() const { return height_; }
   uint32_t width() const { return width_; }
 
@@ -32,11 +32,11 @@ class Shapes {
   friend class Comparison;
 
   bool has_layers(size_t i) const { return !layers_.of(i).empty(); }
-  /** Of a mask without layers. */
+  /** Runs of a mask without layers. */
   Runs runs(size_t i) const {
     return Runs(bounds_).subspan(offsets_[i], offsets_[i + 1] - offsets_[i]);
   }
-  /** Of a mask with layers, those in the columns of a box. */
+  /** Runs of a mask with layers, in the columns of a box. */
   Bounds runs_beside(size_t i, const Box& box) const {
     return layers_.runs(i, box.x, box.x + box.width);
   }
@@ -51,18 +51,18 @@ class Shapes {
   std::vector<uint32_t> areas_;
 };
 
-/** One mask, to be compared with others. */
+/** One mask that is compared with masks of a set. */
 class Comparison {
  public:
   Comparison(const Shapes& own, size_t i) : own_(own), i_(i) {}
 
-  /** Pixels that it has in common with mask j of the others; their boxes meet. */
+  /** Number of pixels shared with mask j of the set. The boxes overlap. */
   uint32_t common_pixels(const Shapes& others, size_t j);
 
  private:
   const Shapes& own_;
   size_t i_;
-  Bounds own_runs_;  // of a mask with layers, once one without them is met
+  Bounds own_runs_;  // set for a mask with layers once it is compared with one without
 };
 
 }  // namespace cellroute::mask

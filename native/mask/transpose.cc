@@ -11,16 +11,16 @@
 namespace cellroute::mask {
 namespace {
 
-/** In the places `from` to `to` of its line, `line` differs from the line before it. */
+/** At the positions from..to of its line, `line` differs from the line before it. */
 struct Change {
   uint32_t from;
   uint32_t to;
   uint32_t line;
 };
 
-/** Compares each line with the one before it: a run across the lines begins or ends exactly where
- *  two neighbours differ. Before the first line comes the last, one place on, as across the lines
- *  the foot of one place is followed by the head of the next. */
+/** Compares each line with the previous one: a run across the lines begins or ends exactly where
+ *  two neighbours differ. The first line is compared with the last one shifted by one position,
+ *  because across the lines the end of one position is followed by the start of the next. */
 class LineComparison {
  public:
   LineComparison(uint32_t length, Bounds last_line)
@@ -33,8 +33,8 @@ class LineComparison {
     append_run(current_, from, to);
   }
 
-  /** The lines first..last belong to the mask from end to end: they differ from their outer
-   *  neighbours only. */
+  /** The lines first..last belong to the mask over their full length, so they differ only from
+   *  their outer neighbours. */
   void add_full(uint32_t first, uint32_t last) {
     add(first, 0, length_);
     if (last == first) return;
@@ -60,7 +60,8 @@ class LineComparison {
     line_ = line;
   }
 
-  /** Bounds that only one of two lines has, in order, are the bounds of where they differ. */
+  /** The bounds that only one of the two lines has, in order, are the bounds of their
+   *  differences. */
   void compare() {
     if (previous_.empty() && current_.empty()) return;
     size_t p = 0, c = 0;
@@ -102,7 +103,7 @@ Bounds last_line(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
   return result;
 }
 
-/** Positions across the lines, sorted: few of them in a wide field. */
+/** Positions across the lines, by sorting: used when there are few in a large image. */
 Bounds sorted_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total) {
   Bounds positions;
   positions.reserve(total);
@@ -113,8 +114,8 @@ Bounds sorted_positions(const std::vector<Change>& changes, uint32_t lines, uint
   return positions;
 }
 
-/** The same by counting: the changes come in the order of their lines, so they only have to be
- *  dealt to their places. */
+/** The same by counting: the changes arrive in line order and only have to be distributed to
+ *  their positions. */
 Bounds dealt_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total,
                        uint32_t low, uint32_t high) {
   std::vector<uint32_t> next(size_t{high - low} + 1, 0);

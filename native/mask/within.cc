@@ -8,7 +8,7 @@ uint32_t area_within(const RleView& mask, const Box& box) {
   const uint64_t right = uint64_t{box.x} + box.width, bottom = uint64_t{box.y} + box.height;
   uint64_t area = 0;
   for_each_run(mask, [&](uint32_t begin, uint32_t end) {
-    // A run goes on in the next column where it reaches the bottom of the image.
+    // A run continues in the next column where it reaches the bottom of the image.
     for (uint64_t at = begin; at < end;) {
       const uint64_t x = at / mask.height, top = x * mask.height;
       const uint64_t next = std::min<uint64_t>(end, top + mask.height);

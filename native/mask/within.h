@@ -6,7 +6,7 @@
 
 namespace cellroute::mask {
 
-/** Pixels of the mask that lie in the box, which may reach past the image. */
+/** Pixels of the mask inside the box. The box may extend beyond the image. */
 uint32_t area_within(const RleView& mask, const Box& box);
 
 }  // namespace cellroute::mask

@@ -11,8 +11,8 @@ namespace {
 
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
-/** Successive shortest augmenting paths with potentials, over the edges there are. Each prediction
- *  may stay alone at a price that no gain in IoU makes up for. */
+/** Successive shortest augmenting paths with potentials, over the given edges. A prediction may
+ *  stay unmatched at a price that no gain in IoU can compensate. */
 class Assignment {
  public:
   explicit Assignment(const std::vector<Edge>& edges) : edges_(edges) {
@@ -50,7 +50,8 @@ class Assignment {
     return 1 - edges_[edge].iou - column_price_[edges_[edge].truth];
   }
 
-  /** Dijkstra from one row to the nearest free truth, or to the nearest row that may stay alone. */
+  /** Dijkstra's algorithm from one row to the nearest free ground-truth cell, or to the nearest
+   *  row that may stay unmatched. */
   void augment(uint32_t start) {
     std::priority_queue<Reached, std::vector<Reached>, std::greater<>> reached;
     std::vector<uint32_t> touched;
@@ -74,7 +75,7 @@ class Assignment {
         reached.emplace(to, truth);
       }
     };
-    // Its own price is whatever makes its cheapest way out cost nothing.
+    // Its price is chosen so that its cheapest edge has reduced cost 0.
     row_price_[start] = alone_;
     for (uint32_t edge = rows_[start]; edge < ends_[start]; ++edge) {
       row_price_[start] = std::min(row_price_[start], cost(edge));
@@ -105,7 +106,7 @@ class Assignment {
     }
   }
 
-  /** Turns the edges of the path around, from its end to `start`. */
+  /** Inverts the edges of the path, from its end to `start`. */
   void take(uint32_t start, uint32_t lone_row, uint32_t truth) {
     if (lone_row == start) return;
     if (lone_row != kNone) {
@@ -133,10 +134,10 @@ class Assignment {
   std::vector<uint32_t> ends_;
   double alone_ = 0;
   std::vector<uint32_t> edge_of_;  // by row
-  std::vector<uint32_t> row_of_;   // by truth
+  std::vector<uint32_t> row_of_;   // by ground-truth cell
   std::vector<double> row_price_;
   std::vector<double> column_price_;
-  std::vector<double> distance_;  // by truth, within one search
+  std::vector<double> distance_;  // by ground-truth cell, within one search
   std::vector<uint32_t> from_;
   std::vector<uint8_t> done_;
 };

@@ -5,16 +5,16 @@
 
 namespace cellroute::metrics {
 
-/** A prediction and a truth that may be paired. */
+/** A prediction and a ground-truth cell that may be matched. */
 struct Edge {
   uint32_t prediction;
   uint32_t truth;
   double iou;
 };
 
-/** The most pairs there can be in which nothing occurs twice, and of those with as many the ones
- *  with the largest sum of IoUs: scipy's linear_sum_assignment as stardist's matching() uses it,
- *  over the edges alone. `edges` come by rising prediction; returned are indices of them. */
+/** A matching with the largest number of pairs and, among those, the largest sum of IoUs. Equals
+ *  scipy's linear_sum_assignment as stardist's matching() uses it, restricted to the given
+ *  edges. `edges` are sorted by prediction; returns indices of edges. */
 std::vector<uint32_t> assign(const std::vector<Edge>& edges);
 
 }  // namespace cellroute::metrics

@@ -10,7 +10,7 @@
 namespace cellroute::metrics {
 namespace {
 
-/** splitmix64's finisher: neighbouring numbers become unlike ones. */
+/** The finaliser of splitmix64: consecutive numbers give unrelated results. */
 uint64_t mixed(uint64_t z) {
   z += 0x9E3779B97F4A7C15;
   z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
@@ -18,12 +18,12 @@ uint64_t mixed(uint64_t z) {
   return z ^ z >> 31;
 }
 
-/** A whole number below n, as good as evenly spread while n is far below 2^32. */
+/** A whole number below n. Practically uniform while n is far below 2^32. */
 uint64_t draw(uint64_t seed, uint64_t sample, uint64_t index, uint64_t n) {
   return (mixed(mixed(mixed(seed) ^ sample) ^ index) >> 32) * n >> 32;
 }
 
-/** numpy.quantile(sorted, share), straight lines between the values. */
+/** numpy.quantile(sorted, share) with linear interpolation. */
 double quantile(const std::vector<double>& sorted, double share) {
   if (sorted.empty()) return std::numeric_limits<double>::quiet_NaN();
   const double place = share * static_cast<double>(sorted.size() - 1);

@@ -8,26 +8,26 @@
 #include "metrics/pairs.h"
 #include "metrics/thresholds.h"
 
-// COCOeval of pycocotools, number for number: evaluateImg() is match_coco(), accumulate() and
-// summarize() are CocoTable.
+// pycocotools' COCOeval, with the same numbers: match_coco() is evaluateImg(), CocoTable is
+// accumulate() and summarize().
 namespace cellroute::metrics {
 
-/** All, small, medium, large. */
+/** All, small, medium and large objects. */
 inline constexpr int kAreaRanges = 4;
 
-/** What COCOeval asks of one image besides the IoUs. */
+/** What COCOeval needs of one image besides the IoUs. */
 struct CocoImage {
   std::span<const int32_t> labels;
   std::span<const double> scores;
   std::span<const double> areas;
   std::span<const int32_t> truth_labels;
   std::span<const double> truth_areas;
-  std::span<const uint8_t> crowd;  // empty where there is none
+  std::span<const uint8_t> crowd;  // empty if there are no crowds
 };
 
 struct CocoDetection {
   double score;
-  /** By area range; bit t is for IoU threshold t. */
+  /** By area range; bit t belongs to IoU threshold t. */
   std::array<uint16_t, kAreaRanges> matched{};
   std::array<uint16_t, kAreaRanges> ignored{};
 };
@@ -35,17 +35,17 @@ struct CocoDetection {
 /** One class in one image. */
 struct CocoClass {
   int32_t label;
-  /** By falling score; equal scores in the order they came. */
+  /** By decreasing score; equal scores keep their order. */
   std::vector<CocoDetection> detections;
-  /** By area range: truths that count. */
+  /** Number of ground-truth objects that are not ignored, by area range. */
   std::array<uint32_t, kAreaRanges> truths{};
 };
 
-/** The classes that occur in the image, by rising label. Of each the `max_dets` best detections
- *  are looked at. */
+/** The classes that occur in the image, by increasing label. Only the `max_dets` highest-scoring
+ *  detections of each class are used. */
 std::vector<CocoClass> match_coco(const Pairs& pairs, const CocoImage& image, uint64_t max_dets);
 
-/** Average precision and recall; NaN where nothing counts as truth. */
+/** Average precision and recall; NaN if there is no ground truth. */
 struct CocoScores {
   std::array<double, kAreaRanges> ap;
   double ap50;
@@ -53,16 +53,16 @@ struct CocoScores {
   std::array<double, kAreaRanges> ar;
 };
 
-/** All images of a comparison, their detections in one order by score. */
+/** All images of a comparison, with their detections sorted by score. */
 class CocoTable {
  public:
   explicit CocoTable(std::span<const std::vector<CocoClass>> images);
 
-  /** How often each image counts: 0 leaves it out, 2 is the image twice. With `sizes` false
-   *  only what holds for all areas is computed, and the rest is NaN. */
+  /** `weights` says how often each image is used: 0 leaves it out, 2 uses it twice. With `sizes`
+   *  false only the metrics over all areas are computed; the others are NaN. */
   CocoScores scores(std::span<const uint32_t> weights, bool sizes) const;
 
-  /** Rising. */
+  /** In increasing order. */
   const std::vector<int32_t>& labels() const { return labels_; }
   CocoScores scores_of(size_t class_index, std::span<const uint32_t> weights) const;
   uint64_t truths_of(size_t class_index, std::span<const uint32_t> weights) const;
@@ -78,10 +78,10 @@ class CocoTable {
     std::array<uint32_t, kAreaRanges> count;
   };
   struct Class {
-    std::vector<Entry> detections;  // by falling score, then by image
+    std::vector<Entry> detections;  // by decreasing score, then by image
     std::vector<Truths> truths;
   };
-  /** Mean precision at each IoU threshold, and recall; false where nothing counts as truth. */
+  /** Mean precision and recall at each IoU threshold. Returns false if there is no ground truth. */
   struct Curve {
     std::array<double, kThresholds> precision{};
     std::array<double, kThresholds> recall{};

@@ -19,7 +19,7 @@ constexpr std::array<AreaRange, kAreaRanges> kRanges{
 
 constexpr uint32_t kNoTruth = std::numeric_limits<uint32_t>::max();
 
-/** Indices by label, then by falling score where there are scores; else as they came. */
+/** Indices by label, then by decreasing score if there are scores, otherwise in the given order. */
 std::vector<uint32_t> by_label(std::span<const int32_t> labels, std::span<const double> scores) {
   std::vector<uint32_t> order(labels.size());
   std::iota(order.begin(), order.end(), 0);
@@ -30,7 +30,7 @@ std::vector<uint32_t> by_label(std::span<const int32_t> labels, std::span<const 
   return order;
 }
 
-/** The stretch of an order by label that has one label; `from` moves past it. */
+/** The part of an order by label that has one label; `from` moves behind it. */
 std::span<const uint32_t> take_label(std::span<const uint32_t> order,
                                      std::span<const int32_t> labels, int32_t label, size_t& from) {
   const size_t begin = from;
@@ -38,7 +38,7 @@ std::span<const uint32_t> take_label(std::span<const uint32_t> order,
   return order.subspan(begin, from - begin);
 }
 
-/** Matches the detections of one class, area range by area range and threshold by threshold. */
+/** Matches the detections of one class for each area range and threshold. */
 class Matcher {
  public:
   Matcher(const Pairs& pairs, const CocoImage& image) : pairs_(pairs), image_(image) {
@@ -69,7 +69,7 @@ class Matcher {
  private:
   bool is_crowd(uint32_t truth) const { return !image_.crowd.empty() && image_.crowd[truth] != 0; }
 
-  /** Pairs of this class that some threshold lets pass. */
+  /** Pairs of this class that pass the lowest threshold. */
   void find_candidates(int32_t label, std::span<const uint32_t> detections) {
     candidates_.clear();
     offsets_.assign(1, 0);
@@ -88,7 +88,7 @@ class Matcher {
         std::span(candidates_).subspan(offsets_[index], offsets_[index + 1] - offsets_[index]);
     for (int t = 0; t < kThresholds; ++t) {
       const auto bit = static_cast<uint16_t>(1 << t);
-      // Ignored truths come last, and only where no other will do.
+      // Ignored ground truth comes last and is used only if nothing else matches.
       uint32_t best = best_of(candidates, bit, kCocoThresholds[t], false);
       if (best == kNoTruth) best = best_of(candidates, bit, kCocoThresholds[t], true);
       if (best != kNoTruth) {
@@ -99,7 +99,7 @@ class Matcher {
     }
   }
 
-  /** Of equal ones the last, as COCOeval takes it. A crowd may be matched again and again. */
+  /** Of equal candidates the last, as in COCOeval. A crowd may be matched several times. */
   uint32_t best_of(std::span<const Pair> candidates, uint16_t bit, double threshold,
                    bool ignored) const {
     double least = std::min(threshold, 1 - 1e-10);
@@ -115,9 +115,9 @@ class Matcher {
 
   const Pairs& pairs_;
   const CocoImage& image_;
-  std::vector<uint8_t> ignored_;  // by truth
-  std::vector<uint16_t> taken_;   // by truth: a bit a threshold
-  std::vector<Pair> candidates_;  // detection by detection
+  std::vector<uint8_t> ignored_;  // by ground-truth object
+  std::vector<uint16_t> taken_;   // by ground-truth object: one bit per threshold
+  std::vector<Pair> candidates_;  // in the order of detections
   std::vector<size_t> offsets_;
 };
 

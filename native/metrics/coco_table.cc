@@ -15,7 +15,7 @@ constexpr double kSpacing = std::numeric_limits<double>::epsilon();
 /** numpy.linspace(0, 1, 101). */
 double recall_threshold(int i) { return i == kRecalls - 1 ? 1 : i * 0.01; }
 
-/** A detection that is right: recall grows there and nowhere else. */
+/** A true positive: the only place where recall grows. */
 struct Hit {
   double hits;
   double precision;
@@ -90,7 +90,7 @@ bool CocoTable::accumulate(const Class& own, std::span<const uint32_t> weights, 
     for (int t = 0; t < kThresholds; ++t) {
       if ((detection.ignored[area] >> t & 1) != 0) continue;
       if ((detection.matched[area] >> t & 1) != 0) {
-        // Once for all its copies: of equal ones in a row the last has the best precision.
+        // Once for all copies: of equal entries in a row, the last has the best precision.
         hits[t] += weight;
         steps[t].push_back({hits[t], hits[t] / (misses[t] + hits[t] + kSpacing)});
       } else {

@@ -11,10 +11,10 @@
 namespace cellroute::metrics {
 namespace {
 
-/** Comparing is most of the work; the rest is resampling. */
+/** Share of the comparison in the progress; the rest is the bootstrap. */
 constexpr double kComparing = 0.8;
 
-/** Counts steps of many threads and reports them one at a time. */
+/** Counts steps of several threads and reports them one at a time. */
 class Counter {
  public:
   Counter(const Progress& progress, double from, double to, size_t steps)

@@ -15,38 +15,38 @@ namespace cellroute::metrics {
 
 struct Options {
   KeepRule rule;
-  /** Of hits, false alarms and misses. */
+  /** IoU threshold of true positives, false positives and false negatives. */
   double iou;
-  /** Detections per image and class that COCO's metrics look at. */
+  /** Highest-scoring detections per image and class that COCO's metrics use. */
   uint64_t max_dets;
-  /** Bootstrap samples; 0 asks for no intervals. */
+  /** Number of bootstrap samples; 0 computes no intervals. */
   uint32_t samples;
   uint64_t seed;
-  /** Share of the samples within the intervals, 0 to 1. */
+  /** Confidence level of the intervals, 0 to 1. */
   double confidence;
   uint64_t threads;
 };
 
 struct GroupScores {
   Summary summary;
-  /** Where samples were asked for. */
+  /** Present if bootstrap samples were requested. */
   std::optional<Interval> interval;
 };
 
 struct Evaluation {
   std::vector<SegmentScores> images;
-  /** Panoptic quality of each image by itself. */
+  /** Panoptic quality of each image alone. */
   std::vector<double> image_pq;
-  /** All images, then each of the groups asked for. */
+  /** All images, then each of the requested groups. */
   std::vector<GroupScores> groups;
   std::vector<ClassScores> classes;
 };
 
-/** Called now and then, from any thread but never from two at once, with the part done; stops the
- *  work by throwing. */
+/** Called from time to time with the finished fraction, from any thread but never concurrently.
+ *  Throwing stops the evaluation. */
 using Progress = std::function<void(double fraction)>;
 
-/** Judges all images. `groups` are sets of images that are summarised by themselves. */
+/** Evaluates all images. `groups` are subsets of images that are also summarised alone. */
 Evaluation evaluate(std::span<const Image> images, std::span<const std::vector<uint32_t>> groups,
                     const Options& options, const Progress& progress);
 

@@ -7,7 +7,8 @@
 
 namespace cellroute::metrics {
 
-/** Masks of one size that are owned here: counts of mask i from offsets[i] to offsets[i + 1]. */
+/** Masks of one size with their own memory: the counts of mask i are offsets[i] to offsets[i +
+ *  1]. */
 struct MaskSet {
   uint32_t height = 1;
   uint32_t width = 1;
@@ -15,23 +16,23 @@ struct MaskSet {
   std::vector<uint32_t> offsets{0};
 
   size_t size() const { return offsets.size() - 1; }
-  /** Throws RLE_MALFORMED where the counts are not as `Rle` has them. */
+  /** Throws RLE_MALFORMED if the counts do not satisfy the rules of `Rle`. */
   std::vector<mask::RleView> checked_views() const;
 };
 
-/** An image to be judged. Boxes are x, y, width, height. */
+/** An image to evaluate. Boxes are x, y, width, height. */
 struct Image {
   MaskSet truth;
   MaskSet predicted;
   std::vector<int32_t> truth_labels;
   std::vector<int32_t> labels;
   std::vector<double> scores;
-  /** Regions of many cells among the truth; empty where there are none. */
+  /** Marks crowd regions in the ground truth; empty if there are none. */
   std::vector<uint8_t> crowd;
-  /** What COCO's bbox metric compares; empty for the boxes of the masks. */
+  /** Boxes for COCO's bbox metric; empty to use the boxes of the masks. */
   std::vector<double> truth_boxes;
   std::vector<double> boxes;
-  /** What COCO's area ranges go by, in pixels; empty for the areas of the masks. */
+  /** Areas in pixels for COCO's area ranges; empty to use the areas of the masks. */
   std::vector<double> truth_areas;
   std::vector<double> areas;
 };

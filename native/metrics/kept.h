@@ -9,23 +9,23 @@
 
 namespace cellroute::metrics {
 
-/** Which predictions are judged by the metrics that know no score. */
+/** Which predictions the metrics without scores evaluate. */
 struct KeepRule {
-  /** Those that score below are left out. */
+  /** Predictions with a lower score are left out. */
   double min_score;
-  /** Share of its pixels a prediction may lose to better ones before it is dropped; no value leaves
-   *  overlaps. */
+  /** Share of its pixels that a prediction may lose to higher-scoring ones before it is dropped.
+   *  Without a value, overlaps are kept. */
   std::optional<double> max_lost;
 };
 
-/** Predictions by falling score, without overlaps where the rule says so, and none empty. */
+/** Predictions by decreasing score, without overlaps if requested. None is empty. */
 struct Kept {
-  std::vector<uint32_t> source;  // which of the image's predictions
+  std::vector<uint32_t> source;  // index among the image's predictions
   std::vector<uint32_t> areas;
   Pairs pairs;
 };
 
-/** `all` are the pairs of all predictions: only a mask that lost pixels is compared again. */
+/** `all` holds the pairs of all predictions; only masks that lost pixels are compared again. */
 Kept keep(std::span<const mask::RleView> masks, const mask::Shapes& shapes,
           std::span<const double> scores, const Pairs& all, const TruthMasks& truth,
           const KeepRule& rule);

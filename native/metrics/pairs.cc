@@ -26,7 +26,7 @@ void TruthMasks::meet(const mask::Shapes& predictions, size_t i, std::vector<Pai
 
 namespace {
 
-/** Truths by their left side, and how wide the widest is: few boxes are then looked at. */
+/** Ground truth sorted by left edge, with the largest width: few boxes have to be examined. */
 struct BoxColumns {
   std::vector<uint32_t> order;
   double widest = 0;
@@ -56,7 +56,7 @@ Pairs box_pairs(std::span<const double> predicted, std::span<const double> truth
     for (auto it = begin; it != columns.order.end(); ++it) {
       const double* other = &truth[4 * size_t{*it}];
       if (other[0] >= x + width) break;
-      // In pycocotools' order of operations: its last bit decides at a threshold.
+      // In pycocotools' order of operations: the last bit decides at a threshold.
       const double w = std::min(width + x, other[2] + other[0]) - std::max(x, other[0]);
       if (w <= 0) continue;
       const double h = std::min(height + y, other[3] + other[1]) - std::max(y, other[1]);

@@ -9,17 +9,17 @@
 
 namespace cellroute::metrics {
 
-/** A truth that a prediction meets, and how well. */
+/** A ground-truth cell that overlaps a prediction, and their overlap. */
 struct Pair {
   uint32_t truth;
-  /** Pixels in common; 0 where boxes are compared. */
+  /** Shared pixels; 0 when boxes are compared. */
   uint32_t common;
-  /** Over the prediction's area alone where the truth is a crowd. */
+  /** Relative to the prediction's area alone if the ground truth is a crowd. */
   double iou;
 };
 
-/** For each prediction the truths it shares something with, by rising index: all other pairs have
- *  an IoU of 0. */
+/** For each prediction the ground-truth cells that overlap it, by increasing index. All other
+ *  pairs have an IoU of 0. */
 class Pairs {
  public:
   void add_row(std::vector<Pair>& row);
@@ -35,7 +35,8 @@ class Pairs {
   std::vector<size_t> offsets_{0};
 };
 
-/** The truths of one image, ready to be compared with. `crowd` is empty or has a flag a truth. */
+/** The ground truth of one image, prepared for comparison. `crowd` is empty or has one flag per
+ *  cell. */
 class TruthMasks {
  public:
   TruthMasks(std::span<const mask::RleView> masks, std::span<const uint8_t> crowd)
@@ -44,7 +45,7 @@ class TruthMasks {
   TruthMasks& operator=(const TruthMasks&) = delete;
 
   const mask::Shapes& shapes() const { return shapes_; }
-  /** The truths that mask i of `predictions` shares a pixel with. */
+  /** The ground-truth cells that share a pixel with mask i of `predictions`. */
   void meet(const mask::Shapes& predictions, size_t i, std::vector<Pair>& row) const;
 
  private:
@@ -53,7 +54,7 @@ class TruthMasks {
   std::span<const uint8_t> crowd_;
 };
 
-/** Boxes in place of masks: x, y, width, height each, compared as pycocotools compares boxes. */
+/** Boxes instead of masks: x, y, width, height each, compared as in pycocotools. */
 Pairs box_pairs(std::span<const double> predicted, std::span<const double> truth,
                 std::span<const uint8_t> crowd);
 

@@ -33,7 +33,7 @@ class Segments {
   size_t size() const { return kept_.source.size(); }
   bool is_crowd(size_t g) const { return !truth_.crowd.empty() && truth_.crowd[g] != 0; }
 
-  /** Calls fn(prediction, pair) for every pair with a truth that is no crowd. */
+  /** Calls fn(prediction, pair) for every pair whose ground truth is not a crowd. */
   template <class F>
   void for_each_pair(F&& fn) const {
     for (uint32_t p = 0; p < size(); ++p) {

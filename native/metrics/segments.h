@@ -18,35 +18,36 @@ struct PanopticClass {
   double iou_sum = 0;
 };
 
-/** What the metrics without a score find in one image. Crowds are no truth; a prediction that
- *  hits nothing and lies with more than half of its pixels in one crowd does not count. Where there
- *  is nothing to find and nothing was found, a ratio is 1. */
+/** The metrics without scores for one image. Crowds are not ground truth; a prediction that
+ *  matches nothing and has more than half of its pixels in one crowd is ignored. If there is no
+ *  ground truth and no prediction, a ratio is 1. */
 struct SegmentScores {
   uint32_t truths = 0;
-  /** Those that count at the IoU of hits, false_alarms and misses. */
+  /** Number of predictions that are not ignored, at the IoU of true positives. */
   uint32_t predictions = 0;
-  /** The competition's: TP / (TP + FP + FN) above each threshold, TP being the predictions with
-   *  some truth above it and FN the truths without any prediction above it. */
+  /** The competition's precision TP / (TP + FP + FN) above each threshold. TP are predictions
+   *  with some ground truth above it, FN ground-truth cells without a prediction above it. */
   std::array<double, kThresholds> precision{};
   double kaggle = 0;
-  /** Paired one to one at an IoU or more. */
+  /** Matched one to one, at an IoU of at least this threshold. */
   uint32_t hits = 0;
   uint32_t false_alarms = 0;
   uint32_t misses = 0;
-  /** Paired one to one above an IoU of 0.5 within each class, by rising label. */
+  /** Matched one to one above an IoU of 0.5 within each class, by increasing label. */
   std::vector<PanopticClass> panoptic;
-  /** Kumar's aggregated Jaccard index: each truth with the prediction of the highest IoU, which
-   *  others may have too; what no truth chose counts into the union. */
+  /** Kumar's aggregated Jaccard index: each ground-truth cell takes the prediction with the
+   *  highest IoU, which several cells may share. Predictions that no cell takes are added to the
+   *  union. */
   double aji = 0;
 };
 
 struct SegmentTruth {
   std::span<const uint32_t> areas;
   std::span<const int32_t> labels;
-  std::span<const uint8_t> crowd;  // empty where there is none
+  std::span<const uint8_t> crowd;  // empty if there are no crowds
 };
 
-/** `labels` are those of all predictions, before `kept` was chosen among them. */
+/** `labels` belong to all predictions, before `kept` was selected. */
 SegmentScores score_segments(const Kept& kept, std::span<const int32_t> labels,
                              const SegmentTruth& truth, double iou);
 

@@ -20,7 +20,7 @@ constexpr Summary kUnknown = [] {
   return summary;
 }();
 
-/** Writes a summary's numbers one after the other, in the order of their names. */
+/** Writes a summary's numbers in the order of their names. */
 class Writer {
  public:
   Writer(Summary& summary, size_t from) : summary_(summary), next_(from) {}
@@ -38,7 +38,7 @@ void write_coco(const CocoScores& scores, Writer& write) {
   for (const double ar : scores.ar) write(ar);
 }
 
-/** 1 where there was nothing to find and nothing was found. */
+/** 1 if there is no ground truth and no prediction. */
 double ratio(double part, double whole, bool nothing) {
   if (nothing) return 1;
   return whole == 0 ? 0 : part / whole;
@@ -145,7 +145,7 @@ std::vector<ClassScores> summarise_classes(const Comparison& comparison) {
     classes.push_back({label, comparison.segm.truths_of(k, once), kUnknown});
     Writer coco(classes.back().summary, index_of("segmAp"));
     write_coco(comparison.segm.scores_of(k, once), coco);
-    // The same labels in the same order: both tables are of the same images.
+    // Both tables hold the same images, so they have the same labels in the same order.
     write_coco(comparison.bbox.scores_of(k, once), coco);
     Writer panoptic(classes.back().summary, index_of("pq"));
     for (const double quality : qualities_of(totals.panoptic[label])) panoptic(quality);

@@ -12,7 +12,7 @@
 
 namespace cellroute::metrics {
 
-/** The numbers of a summary by name, as lib/native/contract.ts has them (NativeMetric). */
+/** The names of a summary's numbers, as in lib/native/contract.ts (NativeMetric). */
 inline constexpr auto kMetricNames = std::to_array<std::string_view>({
     "kaggle",
     "precision50",
@@ -62,29 +62,29 @@ inline constexpr auto kMetricNames = std::to_array<std::string_view>({
 inline constexpr size_t kMetrics = kMetricNames.size();
 using Summary = std::array<double, kMetrics>;
 
-/** All images, compared. */
+/** The comparisons of all images. */
 struct Comparison {
   std::vector<SegmentScores> images;
   CocoTable segm;
   CocoTable bbox;
 };
 
-/** The metrics over the images, each as often as its weight says; NaN where one has no meaning.
- *  Without `sizes` COCO's columns by size are NaN. */
+/** The metrics over the images, each weighted; NaN if a metric is undefined. Without `sizes`,
+ *  COCO's columns by object size are NaN. */
 Summary summarise(const Comparison& comparison, std::span<const uint32_t> weights, bool sizes);
 
-/** Of one image by itself, the mean over its classes. */
+/** Panoptic quality of one image, averaged over its classes. */
 double panoptic_quality(const SegmentScores& image);
 
 struct ClassScores {
   int32_t label;
-  /** Those that are no crowd. */
+  /** Number of ground-truth cells without crowds. */
   uint64_t truths;
-  /** COCO's numbers and the panoptic quality of this class alone; the rest is NaN. */
+  /** COCO's metrics and the panoptic quality of this class; the others are NaN. */
   Summary summary;
 };
 
-/** By rising label; those that are somewhere in the truth or the predictions. */
+/** The classes that occur in the ground truth or the predictions, by increasing label. */
 std::vector<ClassScores> summarise_classes(const Comparison& comparison);
 
 }  // namespace cellroute::metrics
