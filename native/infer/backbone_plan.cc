@@ -56,7 +56,7 @@ ResNetPlan::Block ResNetPlan::make_block(const State& state, const std::string& 
   const bool downsamples = state.has(shortcut + "0.weight");
   const bool sums = bottleneck && downsamples && config.norm.kind != model::NormKind::kGroup;
   for (int i = 1; i <= (sums ? count - 1 : count); ++i) {
-    // The stride is the bottleneck's 3x3's, or the first of two.
+    // The stride belongs to the 3x3 convolution of a bottleneck, or to the first of two.
     const bool carries_stride = i == (bottleneck ? 2 : 1);
     block.convs.emplace_back(state, numbered(".conv", i), numbered(".bn", i), config.norm,
                              carries_stride ? stride : 1, Activation::kRelu, compute_dtype);
@@ -96,8 +96,8 @@ torch::Tensor ResNetPlan::run(const Block& block, const torch::Tensor& maps) {
     for (const auto& conv : block.convs) inside = conv(inside);
     return (*block.sum)(inside, maps);
   }
-  // The shortcut's memory takes the sum: nobody else reads it. A layer's output has a downsample
-  // over it and is left as it is.
+  // The sum overwrites the shortcut, which nobody else reads. If the input is the output of a
+  // layer, there is a downsample convolution and the input stays unchanged.
   const auto shortcut = block.downsample ? (*block.downsample)(maps) : maps;
   for (size_t i = 0; i + 1 < block.convs.size(); ++i) inside = block.convs[i](inside);
   return block.convs.back().add(inside, shortcut);
@@ -140,7 +140,7 @@ std::vector<torch::Tensor> PyramidPlan::operator()(std::vector<torch::Tensor> ma
   torch::Tensor top_down;
   for (size_t i = maps.size(); i-- > 0;) {
     top_down = top_down.defined() ? inner_[i].add_nearest(maps[i], top_down) : inner_[i](maps[i]);
-    // Not needed any more, and as large as what comes next.
+    // Freed here: no longer needed, and as large as the next result.
     maps[i].reset();
     levels[i] = layer_[i](top_down);
   }

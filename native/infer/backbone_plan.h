@@ -13,8 +13,8 @@
 
 namespace cellroute::infer {
 
-/** A convolution and the norm after it: folded into it where the norm is a batch norm; group norm
- *  depends on the image and runs on its own. */
+/** A convolution and the norm after it. A batch norm is folded into the convolution; a group
+ *  norm depends on the image and is computed separately. */
 class ConvNorm {
  public:
   ConvNorm(const State& state, const std::string& conv, const std::string& norm,
@@ -22,7 +22,7 @@ class ConvNorm {
            torch::ScalarType compute_dtype);
 
   torch::Tensor operator()(const torch::Tensor& input) const;
-  /** As ConvLayer::add. */
+  /** See ConvLayer::add. */
   torch::Tensor add(const torch::Tensor& input, const torch::Tensor& sum) const;
 
  private:
@@ -39,13 +39,13 @@ class ConvNorm {
   ConvLayer conv_;
 };
 
-/** model::ResNet compiled: its layers from a state whose keys begin with `prefix`. */
+/** A compiled model::ResNet: its layers from a state whose keys start with `prefix`. */
 class ResNetPlan {
  public:
   ResNetPlan(const State& state, const std::string& prefix, const model::ResNetConfig& config,
              torch::ScalarType compute_dtype);
 
-  /** Images [N, 3, H, W], channels-last and of the plan's type, give each layer's output. */
+  /** Maps images [N, 3, H, W], channels-last and of the plan's type, to each layer's output. */
   std::vector<torch::Tensor> operator()(const torch::Tensor& images,
                                         const model::Progress& progress) const;
 
@@ -66,14 +66,13 @@ class ResNetPlan {
   std::vector<std::vector<Block>> layers_;
 };
 
-/** model::FeaturePyramidNetwork compiled. */
+/** A compiled model::FeaturePyramidNetwork. */
 class PyramidPlan {
  public:
   PyramidPlan(const State& state, const std::string& prefix, bool extra_level,
               torch::ScalarType compute_dtype);
 
-  /** Lets go of each map as soon as it is taken in: moved in, they are the largest that there are.
-   */
+  /** Frees each map as soon as it has been used: the maps are the largest tensors at this point. */
   std::vector<torch::Tensor> operator()(std::vector<torch::Tensor> maps) const;
 
  private:

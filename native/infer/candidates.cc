@@ -25,7 +25,7 @@ std::vector<mask::Rle> cut_masks(const std::vector<float>& boxes,
                                  int64_t height, int64_t width, double threshold) {
   const torch::InferenceMode inference;
   const auto view = [](const std::vector<float>& values, at::IntArrayRef sizes) {
-    // Only read: paste_masks changes nothing.
+    // Read only: paste_masks changes nothing.
     return torch::from_blob(const_cast<float*>(values.data()), sizes, torch::kFloat32);
   };
   const auto count = static_cast<int64_t>(boxes.size() / 4);

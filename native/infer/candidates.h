@@ -9,21 +9,22 @@
 
 namespace cellroute::infer {
 
-/** What one pass of the network leaves to be decided by thresholds, by falling score. */
+/** The candidates of one pass of the network before thresholds are applied, by decreasing score. */
 struct Candidates {
-  std::vector<float> boxes;  // [4 n], x1 y1 x2 y2 in pixels of the image as it came
+  std::vector<float> boxes;  // [4 n], x1 y1 x2 y2 in pixels of the original image
   std::vector<float> scores;
   std::vector<int32_t> labels;
-  std::vector<float> probabilities;  // [n, side, side], of the label's class
+  std::vector<float> probabilities;  // [n, side, side], for the label's class
   int64_t side = 0;
-  std::vector<uint8_t> kept_by;  // [n, NMS thresholds]: whether segment with it keeps this one
+  // [n, NMS thresholds]: whether segment() with it keeps this candidate
+  std::vector<uint8_t> kept_by;
 };
 
 Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,
                            const io::Intensity& intensity, const model::DetectOptions& options,
                            const std::vector<double>& nms_thresholds, const JobContext& poll);
 
-/** Masks of candidates as segment cuts them: boxes [4 n], probabilities [n, side, side]. */
+/** Masks of candidates as segment() cuts them: boxes [4 n], probabilities [n, side, side]. */
 std::vector<mask::Rle> cut_masks(const std::vector<float>& boxes,
                                  const std::vector<float>& probabilities, int64_t side,
                                  int64_t height, int64_t width, double threshold);

@@ -9,7 +9,7 @@
 namespace cellroute::infer {
 namespace {
 
-/** Keeps the cells at `kept`, a rising list. */
+/** Keeps the cells at the increasing indices `kept`. */
 void select(Cells& cells, const std::vector<uint32_t>& kept) {
   Cells result;
   result.detections_capped = cells.detections_capped;
@@ -56,7 +56,7 @@ void filter_by_area_and_overlap(Cells& cells, uint32_t min_area,
                                 const std::optional<double>& max_lost) {
   const StageScope stage("overlaps");
   measure_areas(cells);
-  // Before the overlaps: what is too small to be a cell takes no pixels from one.
+  // Before overlap removal: a mask that is too small must not take pixels from a cell.
   remove_small(cells, min_area);
   if (!max_lost) return;
   remove_overlaps(cells, *max_lost);

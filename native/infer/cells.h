@@ -9,7 +9,7 @@
 
 namespace cellroute::infer {
 
-/** The cells of one image by falling score, in pixels of the image as it came. */
+/** The cells of one image by decreasing score, in pixels of the original image. */
 struct Cells {
   std::vector<float> boxes;  // [4 n], x1 y1 x2 y2
   std::vector<float> scores;
@@ -18,13 +18,13 @@ struct Cells {
   std::vector<mask::Rle> masks;
   bool detections_capped = false;
   bool proposals_capped = false;
-  /** Of all images of the call together; empty where it was not asked for. */
+  /** For all images of the call together; empty unless requested. */
   Profile profile;
 };
 
-/** Measures the areas, drops masks of fewer than `min_area` pixels, and where there is a `max_lost`
- *  gives every pixel to one cell: share of its pixels per cell may lose to better ones before it is
- *  dropped. */
+/** Computes areas and drops masks of fewer than `min_area` pixels. With `max_lost`, each pixel
+ *  is assigned to one cell: a cell that loses more than this share of its pixels to higher-
+ *  scoring ones is dropped. */
 void filter_by_area_and_overlap(Cells& cells, uint32_t min_area,
                                 const std::optional<double>& max_lost);
 

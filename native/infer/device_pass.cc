@@ -29,7 +29,8 @@ void DevicePass::run(Pass& pass, const model::DetectionContext& context,
                                       pass.shape.image, pass.shape.options);
   };
   if (!pass.ran || !cuda::graphs_wanted()) {
-    // A size that never comes again is not worth a recording; and libraries get ready.
+    // The first batch of a size is not recorded: it may be the only one, and libraries initialise
+    // in it.
     work(input);
     pass.ran = true;
     return;
@@ -49,7 +50,7 @@ std::vector<model::Detections> DevicePass::detect(const model::DetectionContext&
                                                   const model::DetectOptions& options,
                                                   const JobContext& poll) {
   const torch::InferenceMode inference;
-  // By powers of two: as many waited as happened to wait, and each count is a recording.
+  // By powers of two: batch sizes vary with the queue, and each size needs its own recording.
   std::vector<model::Detections> all;
   for (auto next = images.begin(); next != images.end();) {
     const auto left = static_cast<size_t>(images.end() - next);
@@ -95,7 +96,7 @@ std::vector<model::Detections> DevicePass::detect_some(const model::DetectionCon
   std::vector<model::Detections> detections;
   for (size_t i = 0; i < images.size(); ++i) {
     const model::ImageSize size{images[i].size(1), images[i].size(2)};
-    // The next replay writes where these lie.
+    // The next replay overwrites these.
     detections.push_back({model::resize_boxes(found[i].boxes, batch.sizes[i], size),
                           found[i].scores.clone(), found[i].labels.clone(), masks[i],
                           found[i].capped, row[3 * i + 2] != 0});

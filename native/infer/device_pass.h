@@ -12,9 +12,9 @@
 
 namespace cellroute::infer {
 
-/** model::detect for images of one size on a GPU: the host waits once, for how many there are,
- *  before the masks. From a size's second batch on, everything up to there is one CUDA graph.
- *  CELLROUTE_CUDA_GRAPHS=0 in the environment leaves the graphs out. */
+/** model::detect() for images of one size on a GPU. The host waits once, for the numbers of
+ *  detections, before the masks. From the second batch of a size on, everything up to that point
+ *  is one CUDA graph. The environment variable CELLROUTE_CUDA_GRAPHS=0 disables graphs. */
 class DevicePass {
  public:
   std::vector<model::Detections> detect(const model::DetectionContext& context,
@@ -30,7 +30,7 @@ class DevicePass {
                                              const model::DetectOptions& options,
                                              const JobContext& poll);
 
-  /** All that a recording depends on. */
+  /** Everything a recording depends on. */
   struct Shape {
     int64_t images = 0;
     model::ImageSize batch{}, image{};
@@ -43,7 +43,7 @@ class DevicePass {
     Shape shape;
     std::vector<torch::Tensor> anchors, levels;
     model::PaddedDetections found;
-    torch::Tensor input;  // what the recording reads
+    torch::Tensor input;  // input of the recording
     std::unique_ptr<cuda::Graph> graph;
     bool ran = false;
   };
@@ -51,7 +51,7 @@ class DevicePass {
   void run(Pass& pass, const model::DetectionContext& context, model::MaskRcnnLayers& parts,
            const torch::Tensor& input);
 
-  std::list<Pass> passes_;  // the last used first
+  std::list<Pass> passes_;  // most recently used first
 };
 
 }  // namespace cellroute::infer

@@ -10,11 +10,11 @@
 namespace cellroute::infer {
 namespace {
 
-/** Pixels that run as one batch of occluded inputs. */
+/** Pixels per batch of occluded inputs. */
 constexpr int64_t kBatchPixels = 262'144;  // 512 x 512
 
-/** What a module's parameters ask for, put back as it was: a loaded network's ask for gradients,
- *  and to keep what those would need costs memory and time. */
+/** Saves and restores requires_grad of a module's parameters: a loaded network's parameters
+ *  require gradients, and keeping what those need would cost memory and time. */
 class WithoutParameterGradients {
  public:
   explicit WithoutParameterGradients(torch::nn::Module& module) {
@@ -34,7 +34,7 @@ class WithoutParameterGradients {
   std::vector<torch::Tensor> parameters_;
 };
 
-/** Gradient of the target's logit with respect to `x`, where `logits` gives logits of it. */
+/** Gradient of the target's logit with respect to `x`; `logits` computes the logits of x. */
 template <typename Logits>
 torch::Tensor gradient(const torch::Tensor& x, int64_t target, Logits logits) {
   const torch::AutoGradMode grad(true);
@@ -63,7 +63,7 @@ torch::Tensor integrated_gradients(model::Classifier network, const torch::Tenso
   return (path * (sum / static_cast<double>(steps))).sum(at::IntArrayRef({0, 1}));
 }
 
-/** Where squares begin along a side so that the last of them reaches its end. */
+/** Start positions of squares along a side. The last square ends at the side's end. */
 std::vector<int64_t> starts(int64_t length, int64_t patch, int64_t stride) {
   std::vector<int64_t> result{0};
   while (result.back() + patch < length) result.push_back(result.back() + stride);

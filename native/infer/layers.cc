@@ -12,8 +12,8 @@ namespace {
 using Scalars = torch::List<std::optional<at::Scalar>>;
 using OptionalTensor = std::optional<torch::Tensor>;
 
-// LibTorch's fused oneDNN operators, which have no header: found by name, and absent where LibTorch
-// was built without oneDNN.
+// LibTorch's fused oneDNN operators have no header. They are looked up by name and missing if
+// LibTorch was built without oneDNN.
 using ReorderConvWeight = torch::Tensor(const torch::Tensor&, at::IntArrayRef, at::IntArrayRef,
                                         at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
 using Conv = torch::Tensor(const torch::Tensor&, const torch::Tensor&, const OptionalTensor&,
@@ -44,7 +44,7 @@ struct FusedOperators {
   c10::TypedOperatorHandle<Linear> linear = operator_named<Linear>("mkldnn::_linear_pointwise", "");
 };
 
-/** Null where LibTorch has none, and for a tensor that is not the CPU's. */
+/** Null if LibTorch has no such operator, or for a tensor that is not on the CPU. */
 const FusedOperators* fused_for(const torch::Tensor& tensor) {
   if (!tensor.is_cpu()) return nullptr;
   static const auto operators = []() -> std::optional<FusedOperators> {
@@ -60,7 +60,7 @@ constexpr int64_t kGroups = 1;
 
 c10::string_view attribute(bool relu) { return relu ? "relu" : "none"; }
 
-/** Without oneDNN. `sum` undefined for none. */
+/** Without oneDNN. An undefined `sum` is not added. */
 torch::Tensor plain_conv(const torch::Tensor& input, const torch::Tensor& weight,
                          const torch::Tensor& bias, int64_t stride, int64_t padding,
                          const torch::Tensor& sum, bool relu) {

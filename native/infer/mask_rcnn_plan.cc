@@ -22,7 +22,7 @@ std::vector<ConvLayer> conv_layers(const State& state, const std::string& prefix
   }
 }
 
-/** Never by int8: its few outputs cost little, and scores and boxes are read from them. */
+/** Never int8: the few outputs cost little, and scores and boxes are computed from them. */
 ConvLayer rpn_predictor(const State& state, torch::ScalarType compute_dtype) {
   const auto affine = concat_outputs(affine_of(state, "rpn.head.cls_logits"),
                                      affine_of(state, "rpn.head.bbox_pred"));
@@ -33,13 +33,13 @@ LinearLayer linear(const Affine& affine, Activation activation, torch::ScalarTyp
   return {affine.weight, affine.bias, activation, compute_dtype};
 }
 
-/** Whether fc6 multiplies by the network's own weight, and so channel by channel: half of a box
- *  head's memory less than a packed copy, for one more copy of what is pooled. */
+/** Whether fc6 multiplies by the network's original weight, channel by channel. It saves half of
+ *  a box head's memory compared with a packed copy, for one more copy of the pooled features. */
 bool shares_fc6(const State& state, torch::ScalarType compute_dtype) {
   return compute_dtype == torch::kFloat32 && state.at("roi_heads.box_head.fc6.weight").is_cpu();
 }
 
-/** Elsewhere fc6 reads pooled features channels-last. */
+/** Otherwise fc6 reads pooled features channels-last. */
 LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config,
                 torch::ScalarType compute_dtype) {
   auto affine = affine_of(state, "roi_heads.box_head.fc6");
@@ -51,7 +51,8 @@ LinearLayer fc6(const State& state, const model::MaskRcnnConfig& config,
   return linear(affine, Activation::kRelu, compute_dtype);
 }
 
-/** Stride and kernel are 2, so that no two inputs meet in an output: every pixel times a matrix. */
+/** Stride and kernel are 2, so each output pixel depends on one input pixel: a product per
+ *  pixel. */
 LinearLayer mask_upscale(const State& state, torch::ScalarType compute_dtype) {
   auto affine = affine_of(state, "roi_heads.mask_predictor.conv5_mask");
   const auto hidden = affine.weight.size(1);
@@ -60,7 +61,7 @@ LinearLayer mask_upscale(const State& state, torch::ScalarType compute_dtype) {
   return linear(affine, Activation::kRelu, compute_dtype);
 }
 
-/** As rpn_predictor. */
+/** The same order as rpn_predictor. */
 LinearLayer mask_predictor(const State& state, torch::ScalarType compute_dtype) {
   auto affine = affine_of(state, "roi_heads.mask_predictor.mask_fcn_logits");
   const int64_t foreground = affine.weight.size(0) - 1;
@@ -182,7 +183,7 @@ model::BoxPredictions MaskRcnnPlan::predict_boxes(const std::vector<torch::Tenso
 
 torch::Tensor MaskRcnnPlan::hidden_of(const torch::Tensor& pooled) const {
   if (!fc6_reads_channels_first_) return fc6_(rows(pooled).view({pooled.size(0), -1}));
-  // Not all at once: the copy would be the largest thing in memory.
+  // In parts: a copy of everything would be the largest tensor in memory.
   constexpr int64_t kRows = 512;
   std::vector<torch::Tensor> hidden;
   for (const auto& some : pooled.split(kRows)) hidden.push_back(fc6_(some.flatten(1)));
@@ -198,7 +199,7 @@ torch::Tensor MaskRcnnPlan::predict_masks(const std::vector<torch::Tensor>& leve
                                                          config.mask.sampling_ratio);
   for (const auto& conv : mask_convs_) maps = conv(maps);
   const auto pixels = mask_upscale_(rows(maps)).view({-1, config.mask.hidden});
-  // Rows run over y and x of the small map, then over y and x of the four pixels of each.
+  // Rows are ordered by y and x of the small map, then by y and x of its four output pixels.
   const auto logits = mask_predictor_(pixels)
                           .to(torch::kFloat32)
                           .view({count, side, side, 2, 2, -1})

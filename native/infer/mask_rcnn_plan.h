@@ -15,23 +15,23 @@ namespace cellroute::infer {
 /** Whether this processor multiplies bfloat16 faster than float32. */
 bool supports_bfloat16();
 
-/** Whether there are products of int8 for it. */
+/** Whether this processor has int8 kernels. */
 bool supports_int8();
 
-/** A Mask R-CNN compiled for inference, for one type of products: norms folded into convolutions,
- *  weights packed, everything in channels-last, activations and sums fused. Gives what the
- * network's own modules give, but for rounding. */
+/** A Mask R-CNN compiled for inference with one compute dtype: norms folded into convolutions,
+ *  weights packed, all maps channels-last, activations and sums fused. Results equal those of
+ *  the network's own modules up to rounding. */
 class MaskRcnnPlan final : public model::MaskRcnnLayers {
  public:
-  /** `products` is float32, or bfloat16 or int8 where they are supported, or float16 on a GPU.
-   * Keeps the network, and reads its weights now, on the device where they lie. */
+  /** `compute_dtype` is float32, bfloat16 or int8 where supported, or float16 on a GPU. Keeps
+   *  the network and reads its weights immediately, on their device. */
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dtype);
 
   std::vector<model::Detections> detect(const std::vector<torch::Tensor>& images,
                                         const model::DetectOptions& options,
                                         const JobContext& poll);
 
-  /** The same for one image that is as large as the network should see it. */
+  /** The same for one image that already has the size the network should see. */
   model::Detections detect_as_resized(const torch::Tensor& input,
                                       const model::DetectOptions& options, const JobContext& poll);
 
@@ -40,7 +40,7 @@ class MaskRcnnPlan final : public model::MaskRcnnLayers {
   model::Candidates candidates(const torch::Tensor& image, const model::DetectOptions& options,
                                const std::vector<double>& nms_thresholds, const JobContext& poll);
 
-  /** Where its network lies, and its images must. */
+  /** The device of the network, where its images must be. */
   torch::Device device() const;
 
   std::vector<torch::Tensor> pyramid(const torch::Tensor& images,
@@ -75,7 +75,7 @@ class MaskRcnnPlan final : public model::MaskRcnnLayers {
   Affine box_predictor_;  // class logits, then offsets; float32
   std::vector<ConvLayer> mask_convs_;
   LinearLayer mask_upscale_;    // a transposed convolution: [K M M, C] to four pixels each
-  LinearLayer mask_predictor_;  // of the classes but the background
+  LinearLayer mask_predictor_;  // for the classes without the background
 };
 
 }  // namespace cellroute::infer

@@ -22,7 +22,7 @@ std::vector<torch::Tensor> to_float(const std::vector<Input>& images,
   return values;
 }
 
-/** `values` of all images, one after the other. */
+/** `values` of all images, concatenated. */
 template <typename Value>
 std::vector<Value> slice(const std::vector<Value>& values, size_t begin, size_t count) {
   const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
@@ -37,7 +37,7 @@ torch::Tensor concat(const std::vector<model::Detections>& found,
   return parts.size() == 1 ? parts.front() : torch::cat(parts);
 }
 
-/** The cells of images of one size. What lies on a GPU is fetched once for all. */
+/** The cells of images of one size. Values on a GPU are fetched once for all images. */
 std::vector<Cells> finish(const std::vector<model::Detections>& found, const io::Image& first,
                           const SegmentOptions& options) {
   const auto all_boxes = concat(found, &model::Detections::boxes);
@@ -86,7 +86,7 @@ std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> images,
   const auto found =
       plan.detect(to_float(images, options.intensity, plan.device()), options.detect, poll);
   const auto& first = *images.front().image;
-  images.clear();  // and the values that were sent ahead: nothing reads them from here on
+  images.clear();  // frees the prefetched values too: nothing reads them from here on
   poll("masks", 0.9);
   auto result = finish(found, first, options);
   for (auto& cells : result) cells.profile = profile;

@@ -17,30 +17,29 @@ namespace cellroute::infer {
 struct SegmentOptions {
   io::Intensity intensity;
   model::DetectOptions detect;
-  /** A pixel belongs to a cell where its probability is above this. */
+  /** A pixel belongs to a cell if its probability exceeds this value. */
   double mask_threshold = 0.5;
-  /** Pixels; smaller masks are dropped. */
+  /** Smaller masks are dropped. In pixels. */
   uint32_t min_area = 0;
-  /** Share of its pixels per cell may lose to better ones before it is dropped; none leaves
-   * overlaps.
-   */
+  /** Largest share of its pixels that a cell may lose to higher-scoring cells before it is
+   *  dropped. Without a value, overlaps are kept. */
   std::optional<double> max_lost;
-  /** Whether the cells come with the seconds that each stage took. */
+  /** Whether to return the seconds of each stage. */
   bool profile = false;
 };
 
-/** Sends an image's values to the GPU while that computes something else. */
+/** Copies an image's values to the GPU while the GPU computes something else. */
 std::unique_ptr<cuda::StagedInput> prefetch_to_device(const io::Image& image,
                                                       const io::Intensity& intensity,
                                                       torch::Device device);
 
 struct Input {
   const io::Image* image;
-  /** The image's values where they were sent ahead, else null. */
+  /** The image's values if they were prefetched, otherwise null. */
   std::unique_ptr<cuda::StagedInput> ahead{};
 };
 
-/** Images of one size to their cells: intensities, network, paste to runs, overlaps. */
+/** Segments images of one size: intensities, network, pasting to runs, overlaps. */
 std::vector<Cells> segment(MaskRcnnPlan& plan, std::vector<Input> images,
                            const SegmentOptions& options, const JobContext& poll);
 

@@ -15,26 +15,26 @@
 namespace cellroute::infer {
 namespace {
 
-/** A box that ends this near its tile's border (pixels of the network's input, a step of its finest
- *  map) may well go on beyond it. */
+/** A box that ends within this distance of its tile's border (pixels of the network's input, one
+ *  step of its finest map) may continue beyond it. */
 constexpr float kAtBorder = 4;
 
-/** Share of the work that is done when all tiles are. */
+/** Fraction of the work that is done after all tiles. */
 constexpr double kTilesEnd = 0.98;
 
 int64_t scaled(int64_t length, double scale) {
-  // Rounded down as the network's own resize is.
+  // Rounded down like the network's own resize.
   return std::max<int64_t>(1,
                            static_cast<int64_t>(std::floor(static_cast<double>(length) * scale)));
 }
 
-/** Pixels between which the coarsest of the network's maps has its cells. */
+/** Stride in pixels of the coarsest of the network's maps. */
 int64_t stride_of(const model::MaskRcnnConfig& config) {
   const int64_t last = int64_t{2} << config.returned_layers.back();
   return config.extra_level ? 2 * last : last;
 }
 
-/** One side of the image: its tiles, and the image's pixels per pixel of the network's input. */
+/** One side of the image: its tiles, and image pixels per pixel of the network's input. */
 struct Axis {
   int64_t length;
   double ratio;
@@ -61,14 +61,14 @@ struct Axis {
            window_begin(tile);
   }
 
-  /** Whether begin..end, from the tile's own first pixel on, reaches a border within the image.
-   */
+  /** Whether begin..end, relative to the tile's first pixel, touches a tile border inside the
+   *  image. */
   bool cut(const TileSide& tile, float begin, float end) const {
     return (tile.begin > 0 && begin < kAtBorder) ||
            (tile.end < length && end > static_cast<float>(tile.end - tile.begin) - kAtBorder);
   }
 
-  /** Which tile has the middle of begin..end in its core. */
+  /** Index of the tile whose core contains the middle of begin..end. */
   size_t owner(const TileSide& tile, float begin, float end) const {
     const float centre = static_cast<float>(tile.begin) + (begin + end) / 2;
     const auto at = std::find_if(tiles.begin(), tiles.end() - 1, [centre](const TileSide& one) {
@@ -96,7 +96,7 @@ struct Tile {
   }
 };
 
-/** Adds what was found in a tile. */
+/** Adds the detections of a tile. */
 void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, const Tile& tile,
                    const io::Image& image, double mask_threshold) {
   const auto& [across, x, down, y, index] = tile;
@@ -140,7 +140,7 @@ std::vector<Sighting> stitched(std::vector<Sighting> seen, std::span<const mask:
   return stitch(std::move(seen), windows);
 }
 
-/** Part `index` of `count` of the whole work. */
+/** Progress of part `index` of `count` within the whole work. */
 JobContext poll_of_tile(const JobContext& poll, size_t index, size_t count) {
   const auto stage = "tile " + std::to_string(index + 1) + " of " + std::to_string(count);
   return JobContext(nullptr, [&poll, stage, index, count](const char*, double fraction) {

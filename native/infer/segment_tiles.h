@@ -9,27 +9,28 @@
 
 namespace cellroute::infer {
 
-/** How an image is cut. Pixels are those of the network's input. */
+/** How an image is split into tiles. Sizes are in pixels of the network's input. */
 struct Tiling {
-  /** Network's pixels per pixel of the image, whatever the network's own resize says. */
+  /** Network pixels per image pixel; overrides the network's own resize. */
   double scale = 1;
   int64_t size = 0;
   int64_t overlap = 0;
-  /** Cells of the whole image at most; options.detect's limit is of each tile. */
+  /** Maximum number of cells in the whole image; the limit in options.detect applies to each
+   *  tile. */
   std::optional<int64_t> limit;
 };
 
 struct TiledCells {
   Cells cells;
-  /** Where the seams run, in pixels of the image: x of the upright, y of the level ones. */
+  /** Positions of the seams in pixels of the image: x of vertical ones, y of horizontal ones. */
   std::vector<float> seams_x, seams_y;
-  /** Cells with a seam through their box, rising. */
+  /** Indices of the cells whose box crosses a seam, in increasing order. */
   std::vector<uint32_t> on_seam;
 };
 
-/** One image of any size, tile by tile, with memory for one tile besides the image and the
- *  cells. Intensities are those of the whole image; the limit and the rules for small and
- *  overlapping masks hold for the whole too. Polls within each tile. */
+/** Segments one image of any size tile by tile. Needs memory for one tile besides the image and
+ *  the cells. Intensities are computed over the whole image, and the limit and the rules for
+ *  small and overlapping masks apply to the whole image. Polls within each tile. */
 TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
                          const Tiling& tiling, const JobContext& poll);
 

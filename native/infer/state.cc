@@ -30,7 +30,7 @@ Affine concat_outputs(const Affine& first, const Affine& second) {
 Affine folded(const State& state, const std::string& conv, const std::string& norm, double eps) {
   const auto [weight, bias] = affine_of(state, conv);
   const auto of = [&](const char* name) { return state.at(norm + name).to(torch::kFloat64); };
-  // In double, as the reference never rounds between the two.
+  // In double: the reference never rounds between the two.
   const auto scale = of(".weight") / (of(".running_var") + eps).sqrt();
   const auto shift = of(".bias") + (bias.to(torch::kFloat64) - of(".running_mean")) * scale;
   return {weight * scale.to(torch::kFloat32).view({-1, 1, 1, 1}), shift.to(torch::kFloat32)};

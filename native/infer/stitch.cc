@@ -16,26 +16,27 @@ namespace {
 
 constexpr double kSameCell = 0.5;
 
-/** Two sightings that may be one cell. */
+/** Two detections that may be the same cell. */
 struct Link {
   double agreement;
   size_t a;
   size_t b;
 };
 
-/** How far two sightings with `common` pixels agree on what both tiles see, 0 to 1. */
+/** Agreement, 0 to 1, of two detections with `common` shared pixels on the area that both tiles
+ *  see. */
 double agreement(const Sighting& a, const Sighting& b, uint32_t common,
                  std::span<const mask::Box> windows) {
   const double of_a = mask::area_within(a.mask, windows[b.tile]);
   const double of_b = mask::area_within(b.mask, windows[a.tile]);
-  // Pasting may put a pixel beyond its tile's window.
+  // Pasting may place a pixel outside its tile's window.
   const double shared = std::min({double{0} + common, of_a, of_b});
   if (shared == 0) return 0;
   if (a.cut == b.cut) return shared / (of_a + of_b - shared);
   return shared / (a.cut ? of_a : of_b);
 }
 
-/** Best agreement first. */
+/** Highest agreement first. */
 std::vector<Link> find_links(const std::vector<Sighting>& seen,
                              std::span<const mask::Box> windows) {
   std::vector<mask::RleView> masks;
@@ -60,7 +61,7 @@ std::vector<Link> find_links(const std::vector<Sighting>& seen,
   return links;
 }
 
-/** Sightings of each cell: at most one a tile, since a tile that saw two tells them apart. */
+/** The detections of each cell, at most one per tile: a tile that detected two separates them. */
 std::vector<std::vector<size_t>> group(const std::vector<Sighting>& seen,
                                        const std::vector<Link>& links) {
   std::vector<std::vector<size_t>> groups(seen.size());
@@ -85,7 +86,8 @@ std::vector<std::vector<size_t>> group(const std::vector<Sighting>& seen,
   return groups;
 }
 
-/** Whether a tile in whose core one of the sightings lies is among those that saw it. */
+/** Whether a tile whose core contains one of the detections is among those that detected the
+ *  cell. */
 bool seen_by_owner(const std::vector<Sighting>& seen, const std::vector<size_t>& members) {
   return std::any_of(members.begin(), members.end(), [&](size_t i) {
     return std::any_of(members.begin(), members.end(),
@@ -93,7 +95,7 @@ bool seen_by_owner(const std::vector<Sighting>& seen, const std::vector<size_t>&
   });
 }
 
-/** Whole before cut, among the whole in its tile's core before elsewhere, then by score. */
+/** Complete before cut, then in its tile's core before elsewhere, then by score. */
 std::tuple<bool, bool, float> rank(const Sighting& one) {
   return {!one.cut, !one.cut && one.owner == one.tile, one.score};
 }

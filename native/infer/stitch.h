@@ -9,26 +9,28 @@
 
 namespace cellroute::infer {
 
-/** A cell as one tile saw it, in pixels of the whole image. */
+/** A cell as one tile detected it, in pixels of the whole image. */
 struct Sighting {
   std::array<float, 4> box;  // x1 y1 x2 y2
   float score;
   int32_t label;
   mask::Rle mask;  // of the whole image's size
   uint32_t tile;
-  /** It reaches a border of its tile that is none of the image's: there may be more of it. */
+  /** Whether it touches a tile border inside the image, so that it may be incomplete. */
   bool cut;
-  /** The tile in whose core its box's centre lies. */
+  /** Index of the tile whose core contains the box's centre. */
   uint32_t owner;
 };
 
-/** The cells of an image, each once, by falling score: `windows` are what each tile sees of it.
+/** Merges the detections of all tiles so that each cell occurs once, by decreasing score.
+ *  `windows` are the parts of the image that the tiles see.
  *
- *  Sightings of different tiles and one label are the same cell where their masks agree on what
- *  both tiles see: by half of their union, or, where one was cut and the other not, by half of the
- *  cut one. Of the same cell stays the sighting that was not cut, at best in its tile's core; where
- *  all were cut, their union with the best score. A cell that the tile whose core it lies in did
- * not see goes: that tile saw more of its surroundings. */
+ *  Detections of different tiles with the same label are the same cell if their masks agree on
+ *  the area that both tiles see: if the intersection is at least half of their union, or, if
+ *  exactly one was cut, at least half of the cut one. An uncut detection is kept, preferably one
+ *  in its tile's core; if all were cut, their union is kept with the highest score. A detection
+ *  is dropped if the tile that owns its centre did not find it, because that tile saw more of
+ *  its surroundings. */
 std::vector<Sighting> stitch(std::vector<Sighting> seen, std::span<const mask::Box> windows);
 
 }  // namespace cellroute::infer

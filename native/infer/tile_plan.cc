@@ -15,7 +15,7 @@ std::vector<TileSide> plan_tiles(int64_t length, int64_t size, int64_t overlap, 
   const int64_t side = round_up(size, stride);
   if (length <= side) return {{0, length, 0, length}};
   const int64_t step = std::max(side - round_up(overlap, stride), stride);
-  // The last tile ends where the image does, and so begins a little later than one of full size.
+  // The last tile ends where the image ends and therefore starts a little later than a full one.
   const int64_t last = round_up(length - side, stride);
   std::vector<TileSide> tiles;
   for (int64_t begin = 0; begin < last; begin += step) tiles.push_back({begin, begin + side, 0, 0});

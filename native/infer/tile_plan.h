@@ -5,7 +5,7 @@
 
 namespace cellroute::infer {
 
-/** One side of a tile: what the network sees, and the core within it that no other tile has. */
+/** One side of a tile: the range the network sees, and the core that belongs to no other tile. */
 struct TileSide {
   int64_t begin;
   int64_t end;
@@ -13,11 +13,11 @@ struct TileSide {
   int64_t core_end;
 };
 
-/** Cuts `length` pixels into tiles of `size` that share at least `overlap` with the next one; a
- *  length of at most `size` is one tile. Tiles begin at multiples of `stride`, the coarsest of the
- *  network's maps, so that each sees the grid that a pass over the whole would; for that, size and
- *  overlap are rounded up to such multiples. Where two cores meet, halfway through what their tiles
- *  share, is a seam. All arguments but `overlap` are at least 1, and overlap is not negative. */
+/** Splits `length` pixels into tiles of `size` that overlap by at least `overlap`; a length of
+ *  at most `size` is one tile. Tiles start at multiples of `stride`, the coarsest stride of the
+ *  network's maps, so that each tile sees the same grid as a pass over the whole image; size and
+ *  overlap are rounded up accordingly. Seams lie halfway through the overlap of two tiles, where
+ *  their cores meet. All arguments are at least 1, except `overlap`, which is at least 0. */
 std::vector<TileSide> plan_tiles(int64_t length, int64_t size, int64_t overlap, int64_t stride);
 
 }  // namespace cellroute::infer

@@ -6,7 +6,7 @@
 
 namespace cellroute::infer {
 
-/** A tensor's values row by row, of `dtype`, which is T's. */
+/** A tensor's values in row-major order; `dtype` must be the type of T. */
 template <typename T>
 std::vector<T> to_vector(const torch::Tensor& tensor, torch::ScalarType dtype) {
   const auto plain = tensor.to(torch::kCPU, dtype).contiguous();

@@ -5,7 +5,7 @@
 namespace cellroute::model {
 namespace {
 
-/** [ratios * sizes, 4]; a ratio is height / width. Corners are whole pixels, halves to even. */
+/** [ratios * sizes, 4]; a ratio is height / width. Corners are rounded half to even. */
 torch::Tensor make_cell_anchors(const std::vector<double>& sizes,
                                 const std::vector<double>& aspect_ratios) {
   const auto scales = torch::tensor(sizes, torch::kFloat32);
@@ -34,7 +34,7 @@ AnchorGenerator::AnchorGenerator(const AnchorConfig& config) {
 torch::Tensor AnchorGenerator::operator()(size_t level, ImageSize grid, ImageSize image,
                                           torch::Device device) const {
   const auto cell = cell_anchors_.at(level).to(device);
-  // Whole pixels, as in torchvision.
+  // Strides are whole pixels, as in torchvision.
   const int64_t stride_y = image.height / grid.height, stride_x = image.width / grid.width;
   const auto y = torch::arange(grid.height, cell.options()) * stride_y;
   const auto x = torch::arange(grid.width, cell.options()) * stride_x;

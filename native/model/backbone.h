@@ -10,13 +10,13 @@
 
 namespace cellroute::model {
 
-/** A ResNet and the feature pyramid over its chosen layers: torchvision's BackboneWithFPN.
- *  Keys: body, fpn. */
+/** A ResNet and a feature pyramid over the selected layers: torchvision's BackboneWithFPN. Keys:
+ *  body, fpn. */
 class BackboneWithFpnImpl : public torch::nn::Module {
  public:
   explicit BackboneWithFpnImpl(const MaskRcnnConfig& config);
 
-  /** [N, 3, H, W] gives [N, fpn_channels, Hi, Wi], finest first; the extra level comes last. */
+  /** Maps [N, 3, H, W] to [N, fpn_channels, Hi, Wi], finest first; the extra level comes last. */
   std::vector<torch::Tensor> forward(const torch::Tensor& images, const Progress& progress = {});
 
   ResNet& body() { return body_; }

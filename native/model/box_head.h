@@ -6,12 +6,12 @@
 
 namespace cellroute::model {
 
-/** Two fully connected layers over what RoIAlign gives. Keys: fc6, fc7. */
+/** Two fully connected layers over pooled RoIs. Keys: fc6, fc7. */
 class TwoMlpHeadImpl : public torch::nn::Module {
  public:
   TwoMlpHeadImpl(int64_t in_features, int64_t hidden);
 
-  /** [K, C, S, S] with C S S = in_features gives [K, hidden]. */
+  /** Maps [K, C, S, S] with C S S = in_features to [K, hidden]. */
   torch::Tensor forward(const torch::Tensor& pooled);
 
  private:
@@ -19,8 +19,8 @@ class TwoMlpHeadImpl : public torch::nn::Module {
 };
 TORCH_MODULE(TwoMlpHead);
 
-/** Class logits [K, classes] and box offsets of every class [K, 4 classes].
- *  Keys: cls_score, bbox_pred. */
+/** Class logits [K, classes] and box offsets for every class [K, 4 classes]. Keys: cls_score,
+ *  bbox_pred. */
 class FastRcnnPredictorImpl : public torch::nn::Module {
  public:
   FastRcnnPredictorImpl(int64_t in_features, int64_t num_classes);

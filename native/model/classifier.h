@@ -9,18 +9,18 @@
 
 namespace cellroute::model {
 
-/** A ResNet that names the class of a whole image. Keys: the ResNet's beside `fc` (torchvision),
- *  or beside `head.i`, i counting as in the head that fastai's create_head makes. */
+/** A ResNet that classifies a whole image. Keys: the ResNet's and `fc` (torchvision), or the
+ *  ResNet's and `head.i`, with i as in the head that fastai's create_head builds. */
 class ClassifierImpl : public ResNetImpl {
  public:
   explicit ClassifierImpl(const ClassifierConfig& config);
 
   const ClassifierConfig& config() const { return config_; }
 
-  /** Normalised images [N, 3, H, W] give logits [N, num_classes]. */
+  /** Maps normalised images [N, 3, H, W] to logits [N, num_classes]. */
   torch::Tensor forward(const torch::Tensor& images, const Progress& progress = {});
 
-  /** What follows the last layer: its output [N, C, h, w] gives logits. */
+  /** The part after the last layer: maps its output [N, C, h, w] to logits. */
   torch::Tensor head(const torch::Tensor& features);
 
  private:

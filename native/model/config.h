@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-// The networks' configurations as they cross the boundary, already validated and complete: the
-// defaults are in lib/config, and nowhere else.
+// The networks' configurations as they arrive from JavaScript, validated and complete. Defaults are
+// defined in lib/config only.
 namespace cellroute::model {
 
 enum class NormKind { kFrozenBatch, kBatch, kGroup };
@@ -28,8 +28,8 @@ struct NormalizeConfig {
   std::vector<double> std;
 };
 
-/** GeneralizedRCNNTransform's resize: the shorter side to min_size, the longer at most max_size; or
- *  both by `scale`, within the same limit. */
+/** GeneralizedRCNNTransform's resize: the shorter side becomes min_size unless the longer side
+ *  would exceed max_size; or both sides are multiplied by `scale`, within the same limit. */
 struct ImageResize {
   int64_t min_size = 800;
   int64_t max_size = 1333;
@@ -37,8 +37,8 @@ struct ImageResize {
 };
 
 struct AnchorConfig {
-  std::vector<std::vector<double>> sizes;          // a list a level
-  std::vector<std::vector<double>> aspect_ratios;  // a list a level, height / width
+  std::vector<std::vector<double>> sizes;          // one list per level
+  std::vector<std::vector<double>> aspect_ratios;  // one list per level, height / width
 };
 
 struct RpnConfig {
@@ -70,10 +70,10 @@ struct MaskHeadConfig {
 
 struct MaskRcnnConfig {
   ResNetConfig backbone;
-  std::vector<int64_t> returned_layers;  // 1..4, rising
+  std::vector<int64_t> returned_layers;  // 1..4, increasing
   int64_t fpn_channels = 256;
-  bool extra_level = true;  // max pool of the last map, for the RPN only
-  int64_t num_classes = 2;  // with the background
+  bool extra_level = true;  // max pooling of the last map, used by the RPN only
+  int64_t num_classes = 2;  // including the background
   NormalizeConfig normalize;
   std::optional<ImageResize> resize;
   int64_t size_divisible = 32;
@@ -95,7 +95,7 @@ struct ClassifierConfig {
   int64_t head_hidden = 512;  // kConcatPool only
   int64_t num_classes = 2;
   NormalizeConfig normalize;
-  /** Applied to 8-bit images as Pillow's antialiased bilinear resize does. */
+  /** Applied to 8-bit images like Pillow's antialiased bilinear resize. */
   ResizeMethod resize = ResizeMethod::kNone;
   int64_t resize_height = 0;
   int64_t resize_width = 0;

@@ -6,7 +6,7 @@ namespace cellroute::model {
 
 enum class Activation { kNone, kRelu };
 
-/** A convolution that keeps the map's size, with a bias that starts at 0, and what follows it:
+/** A convolution that keeps the map's size, with a bias initialised to 0, and its activation:
  *  torchvision's Conv2dNormActivation without a norm. Keys: 0. */
 class ConvBlockImpl : public torch::nn::Module {
  public:
@@ -15,7 +15,7 @@ class ConvBlockImpl : public torch::nn::Module {
 
   torch::Tensor forward(const torch::Tensor& x);
 
-  /** For the owner to initialise. */
+  /** Initialised by the owner. */
   torch::Tensor& weight() { return conv_->weight; }
 
  private:

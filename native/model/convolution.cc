@@ -24,8 +24,8 @@ std::optional<Affine> fixed_affine(nn::Module& norm) {
   return Affine{scale, batch->bias - batch->running_mean * scale};
 }
 
-/** Whether Winograd's filtering does it, and does it faster: 3x3 at stride 1, in float32. Training
- *  has it in large tiles alone. */
+/** Whether Winograd's algorithm applies and is faster: 3x3 with stride 1, in float32. Training
+ *  supports it in large tiles only. */
 bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
   const auto is = [](const auto& sides, int64_t value) {
     return sides->at(0) == value && sides->at(1) == value;
@@ -39,8 +39,8 @@ bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
                                     torch::kFloat32) == 4;
 }
 
-/** Whether cuDNN convolves and rectifies in one kernel, which it may choose among any: not where
- *  deterministic ones are asked for. */
+/** Whether cuDNN may run convolution and ReLU in one kernel. It selects any algorithm, so not
+ *  where deterministic ones are required. */
 bool one_kernel_does(const torch::Tensor& x) {
   return x.is_cuda() && x.scalar_type() == torch::kFloat32 &&
          !at::autocast::is_autocast_enabled(at::kCUDA) && !at::globalContext().deterministicCuDNN();
@@ -84,7 +84,7 @@ torch::Tensor convolve_and_normalize(const nn::Conv2dImpl& conv, nn::Module& nor
     return group->forward(convolve(conv, x, conv.weight, conv.bias));
   }
   if (auto* batch = norm.as<nn::BatchNorm2d>()) {
-    // Maps stay in the layout they have: see has_batch_statistics.
+    // Maps keep their layout: see has_batch_statistics.
     return batch->forward(convolve_directly(conv, x, conv.weight, conv.bias));
   }
   throw Error("INVALID_CONFIG", "Unknown kind of norm");

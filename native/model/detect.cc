@@ -8,8 +8,8 @@
 namespace cellroute::model {
 namespace {
 
-// Where the stages of an image begin, as shares of the whole: about what they cost for a
-// ResNet50-FPN and some hundred cells.
+// Where each stage starts, as a fraction of the whole: approximately its share of the time for a
+// ResNet50-FPN and a few hundred cells.
 constexpr double kBackboneBegins = 0.01;
 constexpr double kPyramidBegins = 0.25;
 constexpr double kProposalsBegin = 0.3;
@@ -17,12 +17,12 @@ constexpr double kBoxesBegin = 0.42;
 constexpr double kMasksBegin = 0.5;
 constexpr double kMasksEnd = 0.9;
 
-// RoIs that go through a head at once: bounds the heads' memory however many cells there are, and
-// lets a cancelled job stop between two chunks.
+// Number of RoIs per chunk. Bounds the heads' memory for any number of cells, and lets a cancelled
+// job stop between two chunks.
 struct Chunks {
   int64_t boxes, masks;
 
-  /** A GPU is only filled by more. */
+  /** A GPU needs larger chunks to be fully used. */
   static Chunks on(const torch::Device& device) {
     return device.is_cuda() ? Chunks{8192, 1024} : Chunks{1024, 64};
   }
@@ -41,15 +41,15 @@ std::vector<int64_t> counts_of(const std::vector<torch::Tensor>& lists) {
   return counts;
 }
 
-/** What all images of a call share until their boxes are judged. */
+/** The data that the images of a call share until their boxes are selected. */
 struct Pass {
   ImageBatch batch;
-  std::vector<torch::Tensor> levels;  // without the extra one, which is for the RPN alone
+  std::vector<torch::Tensor> levels;  // without the extra one, which only the RPN uses
   std::vector<Proposals> proposals;
   std::vector<BoxPredictions> predictions;  // of each image's proposals
 };
 
-/** Each image's part of the predictions of all. */
+/** Splits the predictions of all images into those of each image. */
 std::vector<BoxPredictions> split(const BoxPredictions& all,
                                   const std::vector<torch::Tensor>& boxes) {
   std::vector<BoxPredictions> predictions;
@@ -189,7 +189,8 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
   const auto seen = pass(context, parts, {image}, options, poll);
   const auto scored = score_boxes(seen.predictions[0], seen.proposals[0].boxes, seen.batch.sizes[0],
                                   context.box_coder, options.score_threshold);
-  // What one threshold or the other keeps, as masks cost most; a bit for each threshold.
+  // Masks cost most, so they are computed once for all detections that any threshold keeps; one bit
+  // per threshold.
   auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
                               scored.scores.options().dtype(torch::kBool));
   for (size_t i = 0; i < nms_thresholds.size(); ++i) {

@@ -13,7 +13,7 @@
 
 namespace cellroute::model {
 
-/** What one call may change of a model's thresholds; the configuration's values otherwise. */
+/** Thresholds that one call may override; the configuration's values apply otherwise. */
 struct DetectOptions {
   double score_threshold;
   double nms_threshold;
@@ -27,43 +27,43 @@ struct DetectOptions {
   bool operator==(const DetectOptions&) const = default;
 };
 
-/** What was found in one image, by falling score, in pixels of the image as it came. */
+/** The detections of one image by decreasing score, in pixels of the original image. */
 struct Detections {
   torch::Tensor boxes;               // [N, 4] float32, x1 y1 x2 y2
   torch::Tensor scores;              // [N] float32
   torch::Tensor labels;              // [N] int64, 1..num_classes-1
-  torch::Tensor mask_probabilities;  // [N, M, M] float32, of the label's class
-  bool detections_capped = false;    // detections_per_image dropped some
-  bool proposals_capped = false;     // rpn_post_nms_top_n dropped some
+  torch::Tensor mask_probabilities;  // [N, M, M] float32, for the label's class
+  bool detections_capped = false;    // whether detections_per_image dropped some
+  bool proposals_capped = false;     // whether rpn_post_nms_top_n dropped some
 };
 
-/** The parts of a Mask R-CNN that have weights: its modules, or the same compiled for speed. What
- *  pyramid gives, the others take, in whatever type and layout the implementation likes best. */
+/** The layers of a Mask R-CNN that have weights: its modules, or a plan compiled for inference.
+ *  The outputs of pyramid() are inputs of the others, in whatever type and layout the
+ *  implementation uses. */
 class MaskRcnnLayers {
  public:
   virtual ~MaskRcnnLayers() = default;
 
-  /** Normalised images [N, 3, H, W] give [N, C, Hi, Wi] a level, finest first, the extra one
-   *  last. */
+  /** Maps normalised images [N, 3, H, W] to [N, C, Hi, Wi] per level, finest first, the extra
+   *  level last. */
   virtual std::vector<torch::Tensor> pyramid(const torch::Tensor& images,
                                              const Progress& progress) = 0;
 
-  /** float32. */
+  /** Returns float32. */
   virtual RpnPredictions propose(const std::vector<torch::Tensor>& levels) = 0;
 
-  /** RoIs [K, 5]; `levels` without the extra one. float32. */
+  /** RoIs [K, 5]; `levels` without the extra one. Returns float32. */
   virtual BoxPredictions predict_boxes(const std::vector<torch::Tensor>& levels,
                                        const torch::Tensor& rois,
                                        const std::vector<ImageSize>& images) = 0;
 
-  /** RoIs [K, 5] and their labels [K] give the probabilities of each one's label: [K, 2 M, 2 M]
-   *  float32. */
+  /** Mask probabilities [K, 2 M, 2 M] float32 of RoIs [K, 5], each for its label in labels [K]. */
   virtual torch::Tensor predict_masks(const std::vector<torch::Tensor>& levels,
                                       const torch::Tensor& rois, const torch::Tensor& labels,
                                       const std::vector<ImageSize>& images) = 0;
 };
 
-/** The parts of a Mask R-CNN that have none. */
+/** The parts of a Mask R-CNN without weights. */
 struct DetectionContext {
   const MaskRcnnConfig& config;
   const GeneralizedRcnnTransform& transform;
@@ -71,42 +71,41 @@ struct DetectionContext {
   const BoxCoder& box_coder;
 };
 
-/** The levels RoIAlign reads: all but the extra one. */
+/** The levels that RoIAlign reads: all except the extra one. */
 std::vector<torch::Tensor> roi_levels(const MaskRcnnConfig& config,
                                       const std::vector<torch::Tensor>& levels);
 
-/** Of all RoIs [K, 5] of a batch, in chunks that bound the head's memory. */
+/** Predictions for all RoIs [K, 5] of a batch, in chunks that bound the head's memory. */
 BoxPredictions predict_boxes(const DetectionContext& context, MaskRcnnLayers& parts,
                              const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
                              const std::vector<ImageSize>& images);
 
-/** Mask probabilities of each image's detections, of the detection's class: [Ki, 2 M, 2 M]
- *  float32. */
+/** Mask probabilities of each image's detections for their classes: [Ki, 2 M, 2 M] float32. */
 std::vector<torch::Tensor> detect_masks(const DetectionContext& context, MaskRcnnLayers& parts,
                                         const std::vector<torch::Tensor>& levels,
                                         const std::vector<BoxDetections>& detections,
                                         const std::vector<ImageSize>& images,
                                         const JobContext& poll);
 
-/** Finds the objects of each image, [3, H, W] float with intensities scaled as in training and
- *  not yet normalised; any sizes, from 1x1. Runs without gradients. Images of one call are padded
- *  to one size, which moves numbers near the borders a little, as it does in torchvision. Stages:
- *  transform, backbone, proposals, boxes, masks, from 0 to 0.9: pasting the masks is the caller's.
- */
+/** Finds the objects in each image, [3, H, W] float of any size from 1x1, with intensities
+ *  scaled as in training and not yet normalised. Runs without gradients. Images of one call are
+ *  padded to a common size, which changes values near the borders slightly, as in torchvision.
+ *  Reports the stages transform, backbone, proposals, boxes and masks, from 0 to 0.9; the caller
+ *  pastes the masks. */
 std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
                                const DetectOptions& options, const JobContext& poll);
 
-/** The detections of one image for several NMS thresholds at once. */
+/** The detections of one image for several NMS thresholds. */
 struct Candidates {
-  /** Of all thresholds together, by falling score. */
+  /** The union over all thresholds, by decreasing score. */
   Detections detections;
-  /** [N, thresholds] bool: whether detect with that threshold keeps it. */
+  /** [N, thresholds] bool: whether detect() with that threshold keeps the detection. */
   torch::Tensor kept_by;
 };
 
-/** What detect finds in an image [3, H, W] with each of these in the place of
- *  options.nms_threshold; the network runs once. */
+/** The detections in an image [3, H, W] with each of the given values for options.nms_threshold.
+ *  The network runs once. */
 Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
                       const torch::Tensor& image, const DetectOptions& options,
                       const std::vector<double>& nms_thresholds, const JobContext& poll);

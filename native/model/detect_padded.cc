@@ -24,7 +24,7 @@ PaddedProposals propose(const DetectionContext& context, const RpnPredictions& p
        options.rpn_score_threshold, context.config.rpn.min_size});
 }
 
-/** [N, P, 4] gives RoIs [N P, 5]. */
+/** Converts boxes [N, P, 4] to RoIs [N P, 5]. */
 torch::Tensor rois_of(const torch::Tensor& boxes) {
   const auto image = torch::arange(boxes.size(0), boxes.options())
                          .view({-1, 1, 1})
@@ -52,7 +52,7 @@ PaddedDetections detect_padded(const DetectionContext& context, MaskRcnnLayers& 
   const auto boxes = every.boxes.view({images, -1, 4});
   const auto scores = every.scores.view({images, -1});
   const auto labels = every.labels.view({images, -1});
-  // Rows past an image's proposals repeat one of them.
+  // Rows after an image's proposals repeat one of them.
   const auto proposal = torch::arange(count, labels.options()).repeat_interleave(classes);
   const auto valid = (scores > options.score_threshold)
                          .logical_and(has_min_size(boxes, kMinDetectionSize))

@@ -8,20 +8,21 @@
 
 namespace cellroute::model {
 
-/** Boxes found in N images of one size, padded to one length. */
+/** Boxes found in N images of one size, padded to the same number. */
 struct PaddedDetections {
-  torch::Tensor boxes;   // [N, D, 4] in pixels of the resized image, by falling score
+  torch::Tensor boxes;   // [N, D, 4] in pixels of the resized image, by decreasing score
   torch::Tensor scores;  // [N, D]
   torch::Tensor labels;  // [N, D] int64
-  /** [N, 3] int64: how many of D there are; whether detections_per_image, and whether
-   *  rpn_post_nms_top_n, dropped some. */
+  /** [N, 3] int64: the number of valid detections of the D; whether detections_per_image dropped
+   *  some; whether rpn_post_nms_top_n dropped some. */
   torch::Tensor counts;
 };
 
-/** Proposals and detections of all images at once, as detect finds them image by image. No
- *  shape depends on a value: on a GPU the host waits for nothing, and the whole can be recorded.
- *  `levels` are the pyramid's, with the extra one; `anchors` as RegionProposalNetwork gives them
- *  for `predictions`, those of its head; `image` is the size of each within the batch. */
+/** The same proposals and detections as detect() finds image by image, for all images at once.
+ *  No shape depends on a value, so on a GPU the host never waits and the whole can be recorded
+ *  as a graph. `levels` are the pyramid's, including the extra one; `anchors` belong to
+ *  `predictions`, the output of the RPN head; `image` is the size of each image within the
+ *  batch. */
 PaddedDetections detect_padded(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& levels,
                                const RpnPredictions& predictions,

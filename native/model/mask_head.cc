@@ -39,8 +39,9 @@ MaskRcnnPredictorImpl::MaskRcnnPredictorImpl(int64_t in_channels, int64_t hidden
 }
 
 torch::Tensor MaskRcnnPredictorImpl::forward(const torch::Tensor& features) {
-  // Transposed, a 2x2 convolution of stride 2 is one product a pixel: its four pixels of the result
-  // hang on no other. They stay beside each other until there are only logits left to put in order.
+  // A transposed 2x2 convolution with stride 2 is one product per pixel, because its four output
+  // pixels depend on no other input. They stay next to each other until only logits have to be
+  // reordered.
   const int64_t count = features.size(0), in = features.size(1), side = features.size(2);
   const int64_t hidden = conv5_mask_->weight.size(1), classes = mask_fcn_logits_->weight.size(0);
   const auto pixels = features.permute({0, 2, 3, 1}).reshape({count * side * side, in});

@@ -6,17 +6,17 @@
 
 namespace cellroute::model {
 
-/** 3x3 convolutions with ReLU over what RoIAlign gives: [K, C, M, M] to [K, channels.back(), M, M].
+/** 3x3 convolutions with ReLU over pooled RoIs: [K, C, M, M] to [K, channels.back(), M, M].
  *  Keys: i.0. */
 torch::nn::Sequential make_mask_head(int64_t in_channels, const std::vector<int64_t>& channels);
 
-/** Twice the size by a transposed convolution, then a logit a pixel and class.
+/** Doubles the size with a transposed convolution, then predicts one logit per pixel and class.
  *  Keys: conv5_mask, mask_fcn_logits. */
 class MaskRcnnPredictorImpl : public torch::nn::Module {
  public:
   MaskRcnnPredictorImpl(int64_t in_channels, int64_t hidden, int64_t num_classes);
 
-  /** [K, in_channels, M, M] gives [K, num_classes, 2 M, 2 M]. */
+  /** Maps [K, in_channels, M, M] to [K, num_classes, 2 M, 2 M]. */
   torch::Tensor forward(const torch::Tensor& features);
 
  private:

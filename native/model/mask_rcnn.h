@@ -14,8 +14,8 @@
 
 namespace cellroute::model {
 
-/** Mask R-CNN (He et al. 2017) over a ResNet with a feature pyramid, torchvision's MaskRCNN.
- *  Keys: backbone, rpn, roi_heads, all below them named as torchvision names them. */
+/** Mask R-CNN (He et al. 2017) over a ResNet with a feature pyramid: torchvision's MaskRCNN.
+ *  Keys: backbone, rpn, roi_heads; all keys below them are torchvision's. */
 class MaskRcnnImpl : public torch::nn::Module {
  public:
   explicit MaskRcnnImpl(const MaskRcnnConfig& config);
@@ -26,15 +26,15 @@ class MaskRcnnImpl : public torch::nn::Module {
   RegionProposalNetwork& rpn() { return rpn_; }
   RoiHeads& roi_heads() { return roi_heads_; }
 
-  /** The levels RoIAlign reads: all but the extra one. */
+  /** The levels that RoIAlign reads: all except the extra one. */
   std::vector<torch::Tensor> roi_levels(const std::vector<torch::Tensor>& levels) const;
 
-  /** The parts without weights, for detect with parts that are compiled. */
+  /** The parts without weights, for detect() with compiled layers. */
   DetectionContext detection_context() const {
     return {config_, transform_, *rpn_, roi_heads_->box_coder()};
   }
 
-  /** model::detect by the modules themselves. Needs eval(). */
+  /** model::detect() with the modules themselves. Needs eval(). */
   std::vector<Detections> detect(const std::vector<torch::Tensor>& images,
                                  const DetectOptions& options, const JobContext& poll = {});
 

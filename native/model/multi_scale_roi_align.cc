@@ -11,7 +11,7 @@ namespace {
 
 constexpr bool kAligned = false;
 
-/** k of each level, where its scale is 2^-k. */
+/** k of each level, whose scale is 2^-k. */
 std::vector<int64_t> strides_log2(const std::vector<torch::Tensor>& levels,
                                   const std::vector<ImageSize>& images) {
   TORCH_CHECK(!levels.empty() && !images.empty(), "RoIAlign needs a level and an image");
@@ -27,8 +27,8 @@ std::vector<int64_t> strides_log2(const std::vector<torch::Tensor>& levels,
 
 double scale_of(int64_t stride_log2) { return std::exp2(-static_cast<double>(stride_log2)); }
 
-/** Index into the levels, [K]: level 4 where the box is 224 pixels wide and high, one level more or
- *  less each time that size doubles or halves, within what there is. */
+/** Level index [K]: level 4 for a box of 224 x 224 pixels, one level more or less for each
+ *  doubling or halving, within the existing levels. */
 torch::Tensor assign_levels(const torch::Tensor& rois, int64_t finest, int64_t coarsest) {
   constexpr double kCanonicalSize = 224;
   constexpr double kCanonicalLevel = 4;

@@ -8,7 +8,7 @@
 
 namespace cellroute::model {
 
-/** Boxes [Ki, 4] of each image of a batch as one list of RoIs [sum Ki, 5]: (index of the image,
+/** Concatenates the boxes [Ki, 4] of each image of a batch to RoIs [sum Ki, 5]: (image index,
  *  x1, y1, x2, y2). */
 torch::Tensor to_rois(const std::vector<torch::Tensor>& boxes);
 

@@ -6,21 +6,21 @@
 
 namespace cellroute::model {
 
-/** x -> x * scale + shift, channel by channel: [channels] each. */
+/** x -> x * scale + shift per channel; both are [channels]. */
 struct Affine {
   torch::Tensor scale;
   torch::Tensor shift;
 };
 
-/** Batch norm with fixed statistics and a fixed affine map, all four of them buffers:
- *  torchvision.ops.FrozenBatchNorm2d. [N, C, H, W] in and out. */
+/** Batch norm with fixed statistics and a fixed affine map, all stored as buffers:
+ *  torchvision.ops.FrozenBatchNorm2d. Maps [N, C, H, W] to the same shape. */
 class FrozenBatchNorm2dImpl : public torch::nn::Module {
  public:
   FrozenBatchNorm2dImpl(int64_t channels, double eps);
 
   torch::Tensor forward(const torch::Tensor& x);
 
-  /** What it does. */
+  /** The equivalent affine map. */
   Affine affine() const;
 
  private:
@@ -29,7 +29,7 @@ class FrozenBatchNorm2dImpl : public torch::nn::Module {
 };
 TORCH_MODULE(FrozenBatchNorm2d);
 
-/** The norm a configuration names, over [N, channels, H, W]. */
+/** The norm named by a configuration, over [N, channels, H, W]. */
 torch::nn::AnyModule make_norm(const NormConfig& config, int64_t channels);
 
 }  // namespace cellroute::model

@@ -28,7 +28,7 @@ nn::AnyModule register_norm(nn::Module& owner, const char* name, const NormConfi
   return norm;
 }
 
-/** The shortcut's own convolution where shapes differ; empty where the input itself is added. */
+/** The convolution of the shortcut where shapes differ; empty where the input itself is added. */
 nn::Sequential register_downsample(nn::Module& owner, int64_t in, int64_t out, int64_t stride,
                                    const NormConfig& norm) {
   if (stride == 1 && in == out) return nullptr;
@@ -37,7 +37,7 @@ nn::Sequential register_downsample(nn::Module& owner, int64_t in, int64_t out, i
   return owner.register_module("downsample", downsample);
 }
 
-/** Convolution, norm, the residual where there is one, and ReLU. */
+/** Convolution, norm, addition of the residual if there is one, and ReLU. */
 torch::Tensor run(const nn::Conv2d& conv, const nn::AnyModule& norm, const torch::Tensor& x,
                   const torch::Tensor& residual = {}) {
   return convolve_normalize_and_rectify(*conv, *norm.ptr(), x, residual);

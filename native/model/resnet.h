@@ -9,7 +9,7 @@
 
 namespace cellroute::model {
 
-/** Two 3x3 convolutions around a shortcut: ResNet 18 and 34. */
+/** Two 3x3 convolutions and a shortcut: ResNet 18 and 34. */
 class BasicBlockImpl : public torch::nn::Module {
  public:
   static constexpr int64_t kExpansion = 1;
@@ -25,7 +25,7 @@ class BasicBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(BasicBlock);
 
-/** 1x1, 3x3 (which carries the stride, as torchvision's does) and 1x1 around a shortcut: ResNet 50
+/** 1x1, 3x3 (with the stride, as in torchvision) and 1x1 convolutions and a shortcut: ResNet 50
  *  and 101. */
 class BottleneckImpl : public torch::nn::Module {
  public:
@@ -45,16 +45,16 @@ TORCH_MODULE(Bottleneck);
 /** Told the part of the work that is done, 0 to 1; may throw Cancelled. */
 using Progress = std::function<void(double)>;
 
-/** Channels that `layer` (1 to 4) of a ResNet gives. */
+/** Number of output channels of `layer` (1 to 4) of a ResNet. */
 int64_t resnet_channels(const ResNetConfig& config, int64_t layer);
 
-/** A ResNet (He et al. 2015) without its head, up to and with layer `last_layer` (1 to 4).
- *  Keys as torchvision's: conv1, bn1, layer1 to layer4. */
+/** A ResNet (He et al. 2015) without its head, up to and including layer `last_layer` (1 to 4).
+ *  Keys as in torchvision: conv1, bn1, layer1 to layer4. */
 class ResNetImpl : public torch::nn::Module {
  public:
   explicit ResNetImpl(const ResNetConfig& config, int64_t last_layer = 4);
 
-  /** [N, 3, H, W] gives the output of each layer, at strides 4, 8, 16 and 32. */
+  /** Maps [N, 3, H, W] to the outputs of the layers, at strides 4, 8, 16 and 32. */
   std::vector<torch::Tensor> layers(const torch::Tensor& x, const Progress& progress = {});
 
  private:

@@ -75,7 +75,7 @@ torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tenso
 BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
                            ImageSize image, const BoxCoder& coder) {
   const int64_t foreground = predictions.class_logits.size(1) - 1;
-  // Rows run over proposals, then classes.
+  // Rows are ordered by proposal, then class.
   const auto boxes = ops::clip_boxes_to_image(
       coder.decode(predictions.box_regression, proposals).narrow(1, 1, foreground).reshape({-1, 4}),
       image.height, image.width);

@@ -13,19 +13,19 @@
 
 namespace cellroute::model {
 
-/** At which thresholds boxes become detections, and how many an image may have. */
+/** The thresholds at which boxes become detections, and the largest number per image. */
 struct BoxDetectionOptions {
   double score_threshold;
   double nms_threshold;
   int64_t detections_per_image;
 };
 
-/** Detections of one image before their masks, by falling score. */
+/** Detections of one image before their masks, by decreasing score. */
 struct BoxDetections {
   torch::Tensor boxes;   // [K, 4] in pixels of the resized image
   torch::Tensor scores;  // [K]
   torch::Tensor labels;  // [K] int64, 1..num_classes-1
-  bool capped = false;   // detections_per_image dropped some
+  bool capped = false;   // whether detections_per_image dropped some
 };
 
 struct BoxPredictions {
@@ -34,13 +34,13 @@ struct BoxPredictions {
 };
 
 /** The second stage of Mask R-CNN: class and box of every proposal, mask of every detection.
- *  Keys: box_head, box_predictor, mask_head, mask_predictor. `levels` are the pyramid's without its
- *  extra level, throughout. */
+ *  Keys: box_head, box_predictor, mask_head, mask_predictor. `levels` are always the pyramid's
+ *  levels without the extra one. */
 class RoiHeadsImpl : public torch::nn::Module {
  public:
   explicit RoiHeadsImpl(const MaskRcnnConfig& config);
 
-  /** RoIs [K, 5] give what the heads read: [K, C, S, S] for boxes, [K, C, M, M] for masks. */
+  /** Pools RoIs [K, 5] for the heads: [K, C, S, S] for boxes, [K, C, M, M] for masks. */
   torch::Tensor pool_boxes(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
                            const std::vector<ImageSize>& images) const;
   torch::Tensor pool_masks(const std::vector<torch::Tensor>& levels, const torch::Tensor& rois,
@@ -48,7 +48,7 @@ class RoiHeadsImpl : public torch::nn::Module {
 
   BoxPredictions predict_boxes(const torch::Tensor& pooled);
 
-  /** [K, C, M, M] gives logits [K, classes, 2 M, 2 M]. */
+  /** Maps [K, C, M, M] to logits [K, classes, 2 M, 2 M]. */
   torch::Tensor predict_masks(const torch::Tensor& pooled);
 
   const BoxCoder& box_coder() const { return box_coder_; }
@@ -64,28 +64,29 @@ class RoiHeadsImpl : public torch::nn::Module {
 };
 TORCH_MODULE(RoiHeads);
 
-/** Logits [K, classes, H, W] give the probabilities of each one's label [K]: [K, H, W]. */
+/** Probabilities [K, H, W] of each RoI's label [K] from logits [K, classes, H, W]. */
 torch::Tensor mask_probabilities(const torch::Tensor& logits, const torch::Tensor& labels);
 
-/** Those rows, in that order. */
+/** The given rows, in that order. */
 BoxDetections select(const BoxDetections& from, const torch::Tensor& rows);
 
-/** Boxes with a side below this are no detections. */
+/** Boxes with a shorter side than this are dropped. */
 inline constexpr double kMinDetectionSize = 1e-2;
 
-/** Class scores and boxes of proposals, every class of a proposal but the background for itself, in
- *  the order of the proposals: softmax, decode, clip. */
+/** Class scores and boxes of proposals, one per proposal and class except the background, in the
+ *  order of the proposals: softmax, decode, clip. */
 BoxDetections decode_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
                            ImageSize image, const BoxCoder& coder);
 
-/** The same of one image's proposals without low scores (<= score_threshold) and small boxes. */
+/** The same for one image's proposals, without low scores (<= score_threshold) and small boxes. */
 BoxDetections score_boxes(const BoxPredictions& predictions, const torch::Tensor& proposals,
                           ImageSize image, const BoxCoder& coder, double score_threshold);
 
-/** Rows that NMS within each class keeps, by falling score: int64. */
+/** Rows kept by per-class NMS, by decreasing score: int64. */
 torch::Tensor suppress(const BoxDetections& scored, double nms_threshold);
 
-/** Both, and then the best: torchvision's RoIHeads.postprocess_detections. */
+/** Both steps followed by the limit on detections: torchvision's
+ *  RoIHeads.postprocess_detections. */
 BoxDetections postprocess_detections(const BoxPredictions& predictions,
                                      const torch::Tensor& proposals, ImageSize image,
                                      const BoxCoder& coder, const BoxDetectionOptions& options);

@@ -35,7 +35,7 @@ nn::Sequential shared_convolutions(int64_t channels, int64_t depth) {
 
 ImageSize spatial(const torch::Tensor& map) { return {map.size(2), map.size(3)}; }
 
-/** boxes [N, K, 4], each image's within its size. */
+/** Clips boxes [N, K, 4] to their image's size. */
 torch::Tensor clipped_each(const torch::Tensor& boxes, const std::vector<ImageSize>& sizes) {
   const auto clipped = [](const torch::Tensor& some, ImageSize size) {
     return ops::clip_boxes_to_image(some, size.height, size.width);
@@ -100,7 +100,7 @@ std::vector<torch::Tensor> RegionProposalNetworkImpl::anchors(const RpnPredictio
 BestAnchors RegionProposalNetworkImpl::best_anchors(const RpnPredictions& predictions,
                                                     const std::vector<torch::Tensor>& anchors,
                                                     int64_t pre_nms_top_n) const {
-  // Only those that pass are moved: [N, k, 4] and [N, k] a level.
+  // Offsets are applied only to the selected anchors: [N, k, 4] and [N, k] per level.
   std::vector<torch::Tensor> boxes, logits, levels;
   for (size_t i = 0; i < anchors.size(); ++i) {
     const auto all = predictions.flat_objectness(i);

@@ -12,17 +12,17 @@
 
 namespace cellroute::model {
 
-/** What the RPN head says of every anchor, a level each. */
+/** Outputs of the RPN head for every anchor, one tensor per level. */
 struct RpnPredictions {
   std::vector<torch::Tensor> objectness;  // [N, A, H, W] logits
   std::vector<torch::Tensor> deltas;      // [N, 4 A, H, W] box offsets
 
-  /** Level i by anchor, in the anchors' order: [N, H W A] and [N, H W A, 4]. */
+  /** Level i per anchor, in the anchors' order: [N, H W A] and [N, H W A, 4]. */
   torch::Tensor flat_objectness(size_t level) const;
   torch::Tensor flat_deltas(size_t level) const;
 };
 
-/** Convolutions shared by all levels, then objectness and box offsets of every anchor.
+/** Convolutions shared by all levels, followed by objectness and box offsets of every anchor.
  *  Keys: conv.i.0, cls_logits, bbox_pred. */
 class RpnHeadImpl : public torch::nn::Module {
  public:
@@ -36,7 +36,7 @@ class RpnHeadImpl : public torch::nn::Module {
 };
 TORCH_MODULE(RpnHead);
 
-/** What is kept of a level before NMS and of an image after it, and at which thresholds. */
+/** Numbers of proposals kept per level before NMS and per image after it, and the thresholds. */
 struct ProposalOptions {
   int64_t pre_nms_top_n;
   int64_t post_nms_top_n;
@@ -45,7 +45,7 @@ struct ProposalOptions {
   double min_size;
 };
 
-/** Anchors that pass the cut before NMS, moved by their offsets, all levels one after the other. */
+/** Anchors selected before NMS with their offsets applied, all levels concatenated. */
 struct BestAnchors {
   torch::Tensor boxes;   // [N, K, 4] in pixels of the resized image, not clipped
   torch::Tensor scores;  // [N, K] probabilities
@@ -53,14 +53,14 @@ struct BestAnchors {
 };
 
 struct Proposals {
-  torch::Tensor boxes;  // [K, 4] in pixels of the resized image, by falling objectness
-  bool capped = false;  // post_nms_top_n dropped some
+  torch::Tensor boxes;  // [K, 4] in pixels of the resized image, by decreasing objectness
+  bool capped = false;  // whether post_nms_top_n dropped some
 };
 
-/** Proposals of all images in tensors whose shapes are known beforehand. */
+/** Proposals of all images in tensors whose shapes do not depend on values. */
 struct PaddedProposals {
-  torch::Tensor boxes;   // [N, P, 4]; past an image's count they repeat one of its boxes
-  ops::PaddedKept kept;  // how many of them count
+  torch::Tensor boxes;   // [N, P, 4]; rows after an image's count repeat one of its boxes
+  ops::PaddedKept kept;  // number of valid rows per image
 };
 
 /** Region proposal network (Ren et al. 2015). Keys: head. */
@@ -72,21 +72,21 @@ class RegionProposalNetworkImpl : public torch::nn::Module {
   const AnchorGenerator& anchor_generator() const { return anchor_generator_; }
   const BoxCoder& box_coder() const { return box_coder_; }
 
-  /** The anchors of each level, where the predictions lie. `batch` is the size of the images'
+  /** The anchors of each level, on the predictions' device. `batch` is the size of the batch
    *  tensor. */
   std::vector<torch::Tensor> anchors(const RpnPredictions& predictions, ImageSize batch) const;
 
   BestAnchors best_anchors(const RpnPredictions& predictions,
                            const std::vector<torch::Tensor>& anchors, int64_t pre_nms_top_n) const;
 
-  /** The best anchors of each image, moved by their offsets and cut to its size. No gradient runs
-   *  through them. */
+  /** The best anchors of each image with their offsets applied, clipped to the image. No
+   *  gradient flows through them. */
   std::vector<Proposals> filter_proposals(const RpnPredictions& predictions,
                                           const std::vector<torch::Tensor>& anchors,
                                           const std::vector<ImageSize>& sizes,
                                           const ProposalOptions& options) const;
 
-  /** The same of all images at once: on a GPU the host waits for nothing. */
+  /** The same for all images at once; on a GPU the host never waits. */
   PaddedProposals filter_proposals_padded(const RpnPredictions& predictions,
                                           const std::vector<torch::Tensor>& anchors,
                                           const std::vector<ImageSize>& sizes,

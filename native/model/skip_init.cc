@@ -7,7 +7,7 @@ namespace nn = torch::nn;
 
 thread_local bool unfilled = false;
 
-/** LibTorch's constructors draw; one of a layer of one weight draws one number. */
+/** LibTorch's constructors always draw; a layer with one weight draws one number. */
 template <typename Layer>
 Layer resized(Layer layer, at::IntArrayRef weight, int64_t bias) {
   layer->weight.set_data(torch::empty(weight));
@@ -15,7 +15,7 @@ Layer resized(Layer layer, at::IntArrayRef weight, int64_t bias) {
   return layer;
 }
 
-/** A convolution whose weight begins with so many channels and then so many. */
+/** Creates a convolution whose weight starts with the two given dimensions. */
 template <typename Layer, typename Options>
 Layer unfilled_convolution(const Options& options, int64_t first, int64_t second) {
   auto small = options;

@@ -4,9 +4,9 @@
 
 namespace cellroute::model {
 
-/** While it lives, this thread makes layers whose weights are whatever the memory held, for who
- *  fills all of them next: drawing 44 million numbers to be overwritten takes half of a load. Norms
- *  begin as ever. */
+/** While it exists, layers created on this thread skip weight initialisation and must be filled
+ *  by the caller. Drawing 44 million numbers that are overwritten takes half of the loading
+ *  time. Norms are initialised as usual. */
 class SkipInit {
  public:
   SkipInit();
@@ -24,7 +24,7 @@ torch::nn::Conv2d make_conv2d(const torch::nn::Conv2dOptions& options);
 torch::nn::ConvTranspose2d make_conv_transpose2d(const torch::nn::ConvTranspose2dOptions& options);
 torch::nn::Linear make_linear(const torch::nn::LinearOptions& options);
 
-/** Lets `fill` draw a weight's first values, where they are wanted. */
+/** Calls `fill` to initialise a weight, unless initialisation is skipped. */
 template <typename Fill>
 void initialize(torch::Tensor& weight, Fill fill) {
   if (!SkipInit::is_wanted()) fill(weight);

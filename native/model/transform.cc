@@ -21,7 +21,7 @@ torch::Tensor normalize(const torch::Tensor& image, const NormalizeConfig& confi
 
 ImageSize resized(ImageSize size, const ImageResize& resize) {
   const auto [shorter, longer] = std::minmax(size.height, size.width);
-  // In double, and rounded down: the seed's 520 rows times 800 / 520 must give 800.
+  // In double, rounded down: the seed's 520 rows times 800 / 520 must give 800.
   const double wanted = resize.scale
                             ? *resize.scale
                             : static_cast<double>(resize.min_size) / static_cast<double>(shorter);
@@ -35,10 +35,10 @@ ImageSize resized(ImageSize size, const ImageResize& resize) {
 }
 
 torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize to) {
-  // In float, as the reference's ratios are.
+  // In float, like the reference's ratios.
   const float x = static_cast<float>(to.width) / static_cast<float>(from.width);
   const float y = static_cast<float>(to.height) / static_cast<float>(from.height);
-  // By columns: a tensor of factors would have a GPU wait for the host.
+  // Per column: with a tensor of factors, a GPU would wait for the host.
   auto resized = boxes.clone();
   resized.slice(1, 0, 4, 2).mul_(x);
   resized.slice(1, 1, 4, 2).mul_(y);

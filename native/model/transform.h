@@ -16,24 +16,24 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-/** Images of several sizes in one tensor: each in the top left corner, zeros beyond it. */
+/** Images of several sizes in one tensor: each in the top left corner, padded with zeros. */
 struct ImageBatch {
   torch::Tensor tensors;         // [N, 3, H, W]
-  std::vector<ImageSize> sizes;  // of each image inside
+  std::vector<ImageSize> sizes;  // of each image
 };
 
-/** [3, H, W] or [N, 3, H, W]: (image - mean) / std, channel by channel. */
+/** [3, H, W] or [N, 3, H, W]: (image - mean) / std per channel. */
 torch::Tensor normalize(const torch::Tensor& image, const NormalizeConfig& config);
 
-/** What an image's size becomes: the scale brings the shorter side to min_size unless the longer
- *  one would pass max_size; sizes are rounded down, as torch's interpolate does, but never to 0. */
+/** The size after resizing: the shorter side becomes min_size unless the longer side would
+ *  exceed max_size. Sizes are rounded down like torch's interpolate, but are at least 1. */
 ImageSize resized(ImageSize size, const ImageResize& resize);
 
-/** boxes [N, 4] from pixels of an image of size `from` to pixels of one of size `to`. */
+/** Converts boxes [N, 4] from pixels of an image of size `from` to pixels of one of size `to`. */
 torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize to);
 
-/** torchvision's GeneralizedRCNNTransform: normalise, resize bilinearly (without antialiasing), pad
- *  to one size that `size_divisible` divides. */
+/** torchvision's GeneralizedRCNNTransform: normalise, resize bilinearly (without antialiasing),
+ *  pad to a common size that is a multiple of `size_divisible`. */
 class GeneralizedRcnnTransform {
  public:
   explicit GeneralizedRcnnTransform(const MaskRcnnConfig& config)
@@ -43,10 +43,10 @@ class GeneralizedRcnnTransform {
 
   GeneralizedRcnnTransform without_resize() const;
 
-  /** images [3, Hi, Wi], floating. */
+  /** images [3, Hi, Wi], floating point. */
   ImageBatch operator()(const std::vector<torch::Tensor>& images) const;
 
-  /** images [N, 3, H, W], floating: all as one. */
+  /** images [N, 3, H, W], floating point, of one size. */
   ImageBatch stacked(const torch::Tensor& images) const;
 
  private:

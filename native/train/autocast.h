@@ -6,8 +6,9 @@ namespace cellroute::train {
 
 enum class Precision : bool { kFloat32, kBfloat16 };
 
-/** torch.autocast(device, torch.bfloat16) while it lives: convolutions and matrix products take
- *  bfloat16, losses and whatever needs the range stay in float32. Does nothing for kFloat32. */
+/** torch.autocast(device, torch.bfloat16) while it exists: convolutions and matrix products use
+ *  bfloat16; losses and operations that need the range stay in float32. Does nothing for
+ *  kFloat32. */
 class Autocast {
  public:
   Autocast(Precision precision, at::DeviceType device)
@@ -19,7 +20,7 @@ class Autocast {
   }
   ~Autocast() {
     if (!on_) return;
-    // The casts of the weights are kept for one forward pass: the next one has other weights.
+    // Casts of weights are cached for one forward pass only: the next one has other weights.
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(device_, false);
   }

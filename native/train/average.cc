@@ -23,7 +23,7 @@ void WeightAverage::update(const torch::nn::Module& network) {
   const auto seen = static_cast<double>(updates_.item<int64_t>());
   const double decay = std::min(decay_, (1 + seen) / (10 + seen));
   const auto current = io::named_tensors(network);
-  // All at once: a GPU is told of hundreds of small tensors in a few launches.
+  // All tensors in few calls: a GPU updates hundreds of small tensors in few launches.
   std::vector<torch::Tensor> averages, tensors;
   for (size_t i = 0; i < current.size(); ++i) {
     if (current[i].second.is_floating_point()) {

@@ -45,8 +45,8 @@ ClassifierTrainer::ClassifierTrainer(const model::Classifier& network,
 
 StepResult ClassifierTrainer::step(const torch::Tensor& images, const torch::Tensor& labels,
                                    const StepOptions& options, const JobContext& poll) {
-  // One row has no variance: such a batch, which an epoch may end with, is normalised by what the
-  // head has seen so far.
+  // A single row, as in the last batch of an epoch, has no variance: it is normalised with the
+  // running statistics of the head.
   for (const auto& norm : row_norms_) norm->train(images.size(0) > 1);
   return take_step(
       options,

@@ -9,17 +9,17 @@
 
 namespace cellroute::train {
 
-/** A ResNet classifier learning by cross-entropy. */
+/** Trains a ResNet classifier with cross-entropy. */
 class ClassifierTrainer final : public Trainer {
  public:
-  /** A network with fresh weights. `class_weights`: one a class, or none. */
+  /** Creates a network with new weights. `class_weights` has one value per class or none. */
   ClassifierTrainer(const model::ClassifierConfig& config, const TrainerOptions& options,
                     const std::vector<double>& class_weights);
 
   const model::ClassifierConfig& config() const { return network_->config(); }
 
   /** images [N, 3, H, W] float32, not normalised; labels [N] int64, 0 to num_classes - 1. The
-   *  mean is over the class weights of the batch, as torch's cross_entropy has it. */
+   *  loss is the mean over the class weights of the batch, as in torch's cross_entropy. */
   StepResult step(const torch::Tensor& images, const torch::Tensor& labels,
                   const StepOptions& options, const JobContext& poll = {});
 

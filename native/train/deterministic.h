@@ -4,8 +4,8 @@
 
 namespace cellroute::train {
 
-/** While it lives, operators on GPUs choose deterministic algorithms where they have one, ours
- *  included; one that has none warns. It is LibTorch's switch of the whole process. */
+/** While it exists, GPU operators (ours included) use deterministic algorithms where they have
+ *  one; an operator without one warns. This is LibTorch's process-wide setting. */
 class Deterministic {
  public:
   explicit Deterministic(bool on) : on_(on) {

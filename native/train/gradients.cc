@@ -22,7 +22,8 @@ double gradient_norm(const std::vector<torch::Tensor>& parameters) {
 
 void clip_gradients(const std::vector<torch::Tensor>& parameters, double norm, double max_norm) {
   const torch::NoGradGuard no_grad;
-  // In float32, and as Python divides a number by a tensor: the last bit would differ otherwise.
+  // In float32, and in the order in which Python divides a number by a tensor, for equality to the
+  // last bit.
   const auto scale = (torch::tensor(static_cast<float>(norm)) + 1e-6).reciprocal() * max_norm;
   if (scale.item<float>() >= 1.0F) return;
   const auto grads = gradients_of(parameters);

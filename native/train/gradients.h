@@ -6,14 +6,14 @@
 
 namespace cellroute::train {
 
-// torch.nn.utils.clip_grad_norm_ in its two halves. Parameters without a gradient do not count.
+// torch.nn.utils.clip_grad_norm_ in two functions. Parameters without a gradient are ignored.
 
-/** The Euclidean norm of all gradients together: of each tensor's, and then of these norms. Not
- *  finite where a gradient is not, or is too large to be squared. */
+/** The Euclidean norm of all gradients, computed as the norm of the norms. Not finite if a
+ *  gradient is not finite or too large to be squared. */
 double gradient_norm(const std::vector<torch::Tensor>& parameters);
 
-/** Scales the gradients down so that their norm, which is `norm`, becomes `max_norm`; leaves them
- *  where it is smaller. */
+/** Scales the gradients so that their norm `norm` becomes `max_norm`; does nothing if it is
+ *  smaller. */
 void clip_gradients(const std::vector<torch::Tensor>& parameters, double norm, double max_norm);
 
 }  // namespace cellroute::train

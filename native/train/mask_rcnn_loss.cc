@@ -11,7 +11,7 @@
 namespace cellroute::train {
 namespace {
 
-// Where the stages begin, as shares of a step: forward is about a third of it.
+// Where each stage starts, as a fraction of a step; the forward pass takes about a third of it.
 constexpr double kBackboneBegins = 0.01;
 constexpr double kProposalsBegin = 0.15;
 constexpr double kBoxesBegin = 0.25;
@@ -61,7 +61,7 @@ std::vector<torch::Tensor> boxes_of(const std::vector<RoiExamples>& examples) {
   return boxes;
 }
 
-/** On a GPU the copy runs while the host goes on: from memory that it can reach by itself. */
+/** From page-locked memory, so that the copy to a GPU runs while the host continues. */
 torch::Tensor on(torch::Device device, const torch::Tensor& image) {
   if (!device.is_cuda() || image.is_cuda()) return image.to(device);
   const auto reachable = torch::empty(image.sizes(), image.options().pinned_memory(true));
@@ -101,7 +101,7 @@ std::vector<torch::Tensor> propose(const model::RegionProposalNetworkImpl& rpn,
   return boxes;
 }
 
-// Under autocast the layers give bfloat16; boxes, their choice and the losses need more digits.
+// Under autocast the layers return bfloat16; boxes, sampling and losses need more digits.
 
 void to_float32(std::vector<torch::Tensor>& maps) {
   for (auto& map : maps) map = map.to(torch::kFloat32);
@@ -133,7 +133,7 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torc
   const auto transform =
       options.skip_resize ? network->transform().without_resize() : network->transform();
   const auto device = model::device_of(*network);
-  // Truths, matching and sampling stay on the CPU, where they are the same for every device.
+  // Ground truth, matching and sampling stay on the CPU and are the same for every device.
   const auto batch = transform(on(device, images));
   const auto boxes = resized_boxes(truths, images, batch);
   poll("backbone", kBackboneBegins);

@@ -11,11 +11,11 @@
 
 namespace cellroute::train {
 
-/** How anchors and proposals become training examples: the arguments of torchvision's MaskRCNN that
- *  evaluation does not read. The defaults are in lib/trainer. */
+/** How anchors and proposals become training examples: the arguments of torchvision's MaskRCNN
+ *  that only training reads. The defaults are in lib/trainer. */
 struct SamplingOptions {
-  double rpn_fg_iou;  // from this IoU on an anchor is a cell
-  double rpn_bg_iou;  // below this one it is background; between the two it is not asked
+  double rpn_fg_iou;  // an anchor with at least this IoU is foreground
+  double rpn_bg_iou;  // an anchor below this IoU is background; anchors in between are ignored
   int64_t rpn_batch_size;
   double rpn_positive_fraction;
   int64_t rpn_pre_nms_top_n;
@@ -24,11 +24,11 @@ struct SamplingOptions {
   double box_bg_iou;
   int64_t box_batch_size;
   double box_positive_fraction;
-  bool skip_resize;  // images go in as large as they come: torchvision's _skip_resize
+  bool skip_resize;  // images are not resized: torchvision's _skip_resize
 };
 
-/** By torchvision's names without `loss_`: scalars, each a mean that includes torchvision's
- *  weights. One that has no examples is 0, and so are its gradients. */
+/** Scalars with torchvision's names without `loss_`, each a mean with torchvision's weights. A
+ *  loss without examples is 0 and has zero gradients. */
 struct MaskRcnnLosses {
   torch::Tensor classifier;
   torch::Tensor box_reg;
@@ -39,12 +39,13 @@ struct MaskRcnnLosses {
   torch::Tensor total() const;
 };
 
-/** The five losses of a batch, as torchvision's MaskRCNN gives them in training mode. images are
- *  [3, Hi, Wi], floating and not normalised; one truth an image, with any number of cells, none
- *  included. Everything random comes from `generator`. The proposals' NMS and least size are the
- *  configuration's. Stages: transform, backbone, proposals, boxes, masks, from 0 to 0.5: the way
- *  back is the caller's. `trunk` is what the network's steps keep for one another. Throws
- *  INVALID_ARGUMENT where a truth does not fit its image. */
+/** The five losses of a batch, as torchvision's MaskRCNN returns them in training mode. images
+ *  are [3, Hi, Wi], floating point and not normalised; there is one ground truth per image, with
+ *  any number of cells including none. All random numbers come from `generator`. The RPN's NMS
+ *  threshold and minimum size are the configuration's. Reports the stages transform, backbone,
+ *  proposals, boxes and masks, from 0 to 0.5; the caller runs the backward pass. `trunk` is
+ *  reused between steps of a network. Throws INVALID_ARGUMENT if a ground truth does not fit its
+ *  image. */
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                                 const std::vector<Truth>& truths, const SamplingOptions& options,
                                 const at::Generator& generator, const JobContext& poll = {},

@@ -11,8 +11,8 @@
 namespace cellroute::train {
 namespace {
 
-/** Candidates looked at together. Neighbours in a list of anchors are neighbours in the image:
- *  most truths are nowhere near a tile, and are passed over at once. */
+/** Candidates per tile. Neighbours in a list of anchors are neighbours in the image, so most
+ *  ground-truth cells are far from a tile and are skipped. */
 constexpr int64_t kTile = 256;
 
 template <typename Visit>
@@ -27,11 +27,11 @@ void for_each_tile(int64_t candidates, Visit visit) {
   });
 }
 
-/** What the first look at all pairs finds. */
+/** Result of the first pass over all pairs. */
 struct Best {
-  std::vector<int64_t> truth_of;  // of each candidate
-  std::vector<float> quality;     // of that match
-  std::vector<float> of_truth;    // the highest quality each truth has with any candidate
+  std::vector<int64_t> truth_of;  // cell of each candidate
+  std::vector<float> quality;     // quality of that match
+  std::vector<float> of_truth;    // highest quality of each cell with any candidate
 };
 
 Best find_best(int64_t truths, int64_t candidates, const MatchQuality& quality) {
@@ -64,7 +64,7 @@ Best find_best(int64_t truths, int64_t candidates, const MatchQuality& quality) 
   return best;
 }
 
-/** Matches the candidates that are the best of some truth, at whatever quality. */
+/** Matches the candidates that are the best of some cell, at any quality. */
 void add_low_quality(const Best& best, int64_t candidates, const MatchQuality& quality,
                      int64_t* matches) {
   const auto truths = static_cast<int64_t>(best.of_truth.size());
@@ -81,7 +81,7 @@ void add_low_quality(const Best& best, int64_t candidates, const MatchQuality& q
   });
 }
 
-/** Boxes as columns, so that the inner loop runs over neighbours in memory. */
+/** Boxes as columns, so that the inner loop reads contiguous memory. */
 struct Columns {
   explicit Columns(const torch::Tensor& boxes) {
     const auto size = static_cast<size_t>(boxes.size(0));
@@ -124,7 +124,7 @@ class BoxQuality {
     if (x1 >= extent[2] || y1 >= extent[3] || x2 <= extent[0] || y2 <= extent[1]) return false;
     const auto& c = candidates_;
     for (int64_t i = begin; i < end; ++i) {
-      // As torchvision's box_iou, to the last bit.
+      // Equal to torchvision's box_iou to the last bit.
       const float w = std::max(std::min(x2, c.x2[i]) - std::max(x1, c.x1[i]), 0.0F);
       const float h = std::max(std::min(y2, c.y2[i]) - std::max(y1, c.y1[i]), 0.0F);
       const float intersection = w * h;
@@ -149,7 +149,7 @@ torch::Tensor match(int64_t truths, int64_t candidates, const MatchQuality& qual
   const auto best = find_best(truths, candidates, quality);
   auto result = torch::empty({candidates}, torch::kInt64);
   auto* matches = result.mutable_data_ptr<int64_t>();
-  // In float, as torch compares a float32 tensor with a number.
+  // In float, because torch compares a float32 tensor with a number in float32.
   const auto high = static_cast<float>(options.high_threshold);
   const auto low = static_cast<float>(options.low_threshold);
   for (int64_t i = 0; i < candidates; ++i) {
@@ -163,10 +163,10 @@ torch::Tensor match(int64_t truths, int64_t candidates, const MatchQuality& qual
 
 namespace {
 
-/** match of IoUs of all pairs, on a GPU: truths [M, 4], candidates [N, 4]. */
+/** match() with the IoUs of all pairs, on a GPU: ground truth [M, 4], candidates [N, 4]. */
 torch::Tensor match_on_gpu(const torch::Tensor& truths, const torch::Tensor& candidates,
                            const MatchOptions& options) {
-  // All pairs of a crowded image would not fit.
+  // In parts: all pairs of a crowded image would not fit into memory.
   constexpr int64_t kPairs = int64_t{1} << 27;
   const int64_t chunk = std::max<int64_t>(1, kPairs / truths.size(0));
   const auto parts = candidates.split(chunk);

@@ -9,7 +9,7 @@ namespace {
 
 namespace optim = torch::optim;
 
-// Every step brings its own; LibTorch wants valid ones to begin with.
+// Each step sets its own values; LibTorch requires valid ones at construction.
 constexpr double kAnyRate = 0.1;
 constexpr double kAnyMomentum = 0.9;
 

@@ -20,27 +20,28 @@ struct OptimizerConfig {
   double eps = 1e-8;      // AdamW
 };
 
-/** LibTorch's SGD or AdamW over parameters by name. Its whole state is there from the beginning, as
- *  zeros: what torch.optim makes at a parameter's first step is the same in numbers. */
+/** LibTorch's SGD or AdamW over named parameters. The whole state is allocated at the start as
+ *  zeros, which is numerically the same as torch.optim's state after a parameter's first step. */
 class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const io::NamedTensors& parameters);
 
-  /** `momentum` is SGD's, or AdamW's beta1. A parameter without a gradient stays as it is. */
+  /** `momentum` is SGD's momentum or AdamW's beta1. A parameter without a gradient is not
+   *  changed. */
   void step(double lr, double momentum);
 
   /** The state itself: `<key>.momentum_buffer`, or `<key>.exp_avg`, `.exp_avg_sq` and `.step`.
-   *  Whoever writes to it calls restored(). */
+   *  Call restored() after writing to it. */
   const io::NamedTensors& state() const { return state_; }
   void restored();
 
  private:
   void add_sgd(const io::NamedTensors& parameters);
-  /** The optimiser's own step in few launches for all parameters, where each launch counts. */
+  /** The optimizer's step for all parameters in few kernel launches, for GPUs. */
   void step_foreach();
   void add_adamw(const io::NamedTensors& parameters);
 
-  /** LibTorch counts AdamW's steps in an int64 of its own; `count` is what of it is saved. */
+  /** LibTorch counts AdamW's steps in its own int64; `count` is the saved copy. */
   struct Step {
     torch::optim::AdamWParamState* state;
     torch::Tensor count;  // [] int64
@@ -49,7 +50,7 @@ class Optimizer {
   OptimizerConfig config_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   io::NamedTensors state_;
-  std::vector<Step> steps_;  // AdamW's, one a parameter
+  std::vector<Step> steps_;  // AdamW's, one per parameter
 };
 
 }  // namespace cellroute::train

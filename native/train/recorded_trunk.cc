@@ -11,9 +11,9 @@
 namespace cellroute::train {
 namespace {
 
-// Each recording keeps the memory of a whole trunk, both ways.
+// Each recording keeps the memory of a whole trunk for both passes.
 constexpr size_t kSizes = 2;
-// A size that comes once or twice is not worth a recording; and libraries get ready.
+// A size that occurs once or twice is not recorded, and libraries initialise in the first passes.
 constexpr int kSeenBefore = 2;
 
 }  // namespace
@@ -34,7 +34,7 @@ TrunkOutputs RecordedTrunk::operator()(model::MaskRcnn& network, const torch::Te
   auto& size = most_recent(sizes_, batch.sizes().vec(), kSizes);
   if (size.seen++ < kSeenBefore) return run_trunk(network, batch, progress);
   if (!size.recording) {
-    // What the trunk held until now is held by the recording from here on.
+    // The recording now owns what the trunk kept until now.
     cuda::release_memory(batch.device().index());
     try {
       size.recording = c10::make_intrusive<TrunkRecording>(network, batch);

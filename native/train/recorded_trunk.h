@@ -10,26 +10,26 @@
 
 namespace cellroute::train {
 
-/** run_trunk of one network in training. On a GPU the trunk of a batch's size that keeps coming is
- *  recorded, its way there and its way back: a step's two thousand launches cost more than what
- * they start. What a step gets lies where the next step's will. */
+/** run_trunk() for one network in training. On a GPU, the forward and backward pass of the trunk
+ *  are recorded for batch sizes that recur: the two thousand launches of a step cost more time
+ *  than the kernels. The next step overwrites the outputs. */
 class RecordedTrunk {
  public:
   TrunkOutputs operator()(model::MaskRcnn& network, const torch::Tensor& batch,
                           const model::Progress& progress);
 
-  /** Frees the recordings and makes no more; false where there was none. */
+  /** Frees the recordings and makes no more. Returns false if there was none. */
   bool give_up();
 
  private:
-  /** A size of batch, and what was made of it. */
+  /** A batch size and its recording. */
   struct Size {
     std::vector<int64_t> shape;
     int seen = 0;
     c10::intrusive_ptr<TrunkRecording> recording;
   };
 
-  std::list<Size> sizes_;  // the last one first
+  std::list<Size> sizes_;  // most recently used first
   bool fits_ = true;
 };
 

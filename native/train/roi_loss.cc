@@ -9,7 +9,7 @@
 namespace cellroute::train {
 namespace {
 
-/** Of each row of [K, classes * width], the `width` numbers of its label. */
+/** From each row of [K, classes * width], the `width` values of its label. */
 torch::Tensor of_label(const torch::Tensor& rows, const torch::Tensor& labels, int64_t width) {
   const auto classes = rows.numel() / std::max<int64_t>(rows.size(0) * width, 1);
   const auto index = torch::arange(rows.size(0), labels.options()) * classes + labels;
@@ -22,7 +22,7 @@ torch::Tensor cat_labels(const std::vector<RoiExamples>& examples) {
   return torch::cat(labels);
 }
 
-/** All that could be sampled of an image; -1 is between cell and background. */
+/** All candidates of an image; -1 lies between cell and background. */
 RoiExamples label_rois(const torch::Tensor& proposals, const torch::Tensor& boxes,
                        const torch::Tensor& labels, const SamplingOptions& options) {
   const torch::NoGradGuard no_grad;
@@ -55,7 +55,7 @@ std::vector<RoiExamples> choose_rois(const std::vector<torch::Tensor>& proposals
                                      const SamplingOptions& options,
                                      const at::Generator& generator) {
   std::vector<RoiExamples> examples(proposals.size());
-  // Matching is most of the work; drawing has an order.
+  // Matching is most of the work and runs in parallel; drawing keeps its order.
   parallel_for(0, static_cast<int64_t>(proposals.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       examples[i] = label_rois(proposals[i], boxes[i], labels[i], options);
@@ -73,7 +73,7 @@ BoxLosses box_losses(const model::BoxCoder& coder, const model::BoxPredictions& 
                      const std::vector<RoiExamples>& examples,
                      const std::vector<torch::Tensor>& boxes) {
   const auto& [logits, regression] = predictions;
-  // The mean over nothing would be NaN.
+  // The mean of nothing would be NaN.
   if (logits.size(0) == 0) return {logits.sum(), regression.sum()};
   const auto labels = cat_labels(examples);
   std::vector<torch::Tensor> offsets;

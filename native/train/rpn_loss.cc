@@ -35,11 +35,11 @@ FlatPredictions flat(const model::RpnPredictions& predictions) {
   return {torch::cat(objectness, 1), torch::cat(deltas, 1)};
 }
 
-/** The sampled anchors of a batch, as indices into all anchors of all its images. */
+/** The sampled anchors of a batch, as indices into the anchors of all its images. */
 struct Examples {
   torch::Tensor positive;  // [P]
   torch::Tensor negative;  // [Q]
-  torch::Tensor offsets;   // [P, 4] that the positive ones are to learn
+  torch::Tensor offsets;   // [P, 4], targets of the positive anchors
 };
 
 Examples choose_examples(const model::BoxCoder& coder, const torch::Tensor& anchors,
@@ -75,7 +75,7 @@ RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& 
   const auto sampled = torch::cat({examples.positive, examples.negative});
   const auto logits = objectness.flatten().index_select(0, sampled);
   const auto regression = deltas.flatten(0, 1).index_select(0, examples.positive);
-  // The mean over nothing would be NaN.
+  // The mean of nothing would be NaN.
   if (sampled.size(0) == 0) return {logits.sum(), regression.sum()};
   const auto truth =
       (torch::arange(sampled.size(0), sampled.options()) < examples.positive.size(0)).to(logits);
@@ -89,7 +89,7 @@ RpnLosses rpn_losses_padded(const model::BoxCoder& coder, const model::RpnPredic
                             const SamplingOptions& options) {
   const auto [objectness, deltas] = flat(predictions);
   const auto all_anchors = torch::cat(anchors);
-  // Of all images' boxes, one image after the other.
+  // The boxes of all images, concatenated.
   std::vector<torch::Tensor> truths, matched;
   int64_t first = 0;
   for (const auto& some : boxes) {

@@ -36,7 +36,7 @@ Sampled sample_balanced(const torch::Tensor& labels, int64_t batch_size, double 
 PaddedSampled sample_balanced_padded(const torch::Tensor& labels, int64_t batch_size,
                                      double positive_fraction) {
   const torch::NoGradGuard no_grad;
-  // The highest of random keys are a draw without preference.
+  // Taking the highest of random keys draws uniformly.
   const auto keys = torch::rand(labels.sizes(), labels.options().dtype(torch::kFloat32));
   const auto highest = [&](const torch::Tensor& candidates, int64_t count) {
     constexpr double kNoCandidate = -1;

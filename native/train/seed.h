@@ -9,8 +9,8 @@
 
 namespace cellroute::train {
 
-/** Seeds what draws on a device, and the CPU's. torch::manual_seed would look for GPUs where nobody
- *  asked for one. */
+/** Seeds the generators of a device and of the CPU. torch::manual_seed would initialise GPUs
+ *  that are not used. */
 inline void seed_generators(uint64_t seed, c10::Device device) {
   const auto seed_one = [seed](at::Generator generator) {
     const std::lock_guard lock(generator.mutex());

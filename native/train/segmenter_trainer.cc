@@ -33,7 +33,8 @@ StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& images,
   try {
     return step_once(images, truths, options, poll);
   } catch (const c10::OutOfMemoryError&) {
-    // What recordings hold may be what was missing. Within an update there is no second try.
+    // The recordings may hold the missing memory. Within an optimizer update there is no second
+    // try.
     if (!is_whole() || !trunk_.give_up()) throw;
   }
   return step_once(images, truths, options, poll);

@@ -12,17 +12,17 @@
 
 namespace cellroute::train {
 
-/** A Mask R-CNN in training. */
+/** Trains a Mask R-CNN. */
 class SegmenterTrainer final : public Trainer {
  public:
-  /** A network with fresh weights. Norms of kind frozen-batch are then identities. */
+  /** Creates a network with new weights. Norms of kind frozen-batch are then identities. */
   SegmenterTrainer(const model::MaskRcnnConfig& config, const TrainerOptions& options,
                    const SamplingOptions& sampling);
 
   const model::MaskRcnnConfig& config() const { return network_->config(); }
 
-  /** images [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT where
-   *  these do not fit. */
+  /** images [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT if
+   *  they do not fit. */
   StepResult step(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
                   const StepOptions& options, const JobContext& poll = {});
 

@@ -4,7 +4,8 @@
 
 namespace cellroute::train {
 
-/** Smooth L1 (Girshick 2015) of box offsets, summed: quadratic below 1 / 9, as in torchvision. */
+/** Sum of the smooth L1 loss (Girshick 2015) of box offsets: quadratic below 1 / 9, as in
+ *  torchvision. */
 inline torch::Tensor smooth_l1(const torch::Tensor& offsets, const torch::Tensor& truth) {
   return torch::smooth_l1_loss(offsets, truth, at::Reduction::Sum, 1.0 / 9);
 }

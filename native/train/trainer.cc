@@ -12,7 +12,7 @@
 namespace cellroute::train {
 namespace {
 
-// Where the stages of a step begin, as shares of it: about what they cost.
+// Where each stage of a step starts, approximately its share of the time.
 constexpr double kUpdateBegins = 0.95;
 
 bool has_moving_statistics(const torch::nn::Module& module) {
@@ -20,8 +20,8 @@ bool has_moving_statistics(const torch::nn::Module& module) {
                                   module.as<torch::nn::BatchNorm1d>() != nullptr);
 }
 
-/** Puts the buffers of a network back, and takes its gradients away, when a step ends that did not
- *  come to its end: a batch norm in training has moved its statistics by then. */
+/** Restores a network's buffers and clears its gradients if a step does not complete: a batch
+ *  norm in training has changed its statistics by then. */
 class RollbackGuard {
  public:
   RollbackGuard(const torch::nn::Module& network, const std::vector<torch::Tensor>& parameters)
@@ -52,7 +52,7 @@ class RollbackGuard {
   bool kept_ = false;
 };
 
-/** Sets a function for as long as a scope lasts. */
+/** Sets a function for the duration of a scope. */
 class Listening {
  public:
   Listening(std::function<void()>& place, std::function<void()> listener) : place_(place) {
@@ -66,7 +66,7 @@ class Listening {
   std::function<void()>& place_;
 };
 
-/** Puts the losses into a result; false where one is not finite. */
+/** Stores the losses in a result; returns false if one is not finite. */
 bool read_losses(const std::vector<std::pair<std::string, torch::Tensor>>& losses,
                  StepResult& result) {
   std::vector<torch::Tensor> values;
@@ -112,8 +112,8 @@ Trainer::Trainer(std::shared_ptr<torch::nn::Module> network, const TrainerOption
 }
 
 void Trainer::watch_backward() {
-  // The way back has no stages of its own: every parameter whose gradient is ready tells how far it
-  // is, and is where a step can be stopped.
+  // The backward pass has no stages of its own: each finished gradient reports progress and is a
+  // point at which a step can be cancelled.
   for (const auto& parameter : parameters_) {
     parameter.register_hook([this](const at::Tensor&) {
       if (on_gradient_) on_gradient_();
@@ -148,7 +148,7 @@ io::LoadReport Trainer::restore(const io::MappedFile& file,
                                 const std::vector<io::TensorEntry>& entries,
                                 const JobContext& poll) {
   usable_ = false;
-  // A state that was rounded on its way is another state.
+  // A state that was rounded is not the same state.
   auto report = io::load_tensors(state_, file, entries, io::Cast::kRefused, poll);
   optimizer_->restored();
   usable_ = report.missing.empty() && report.unexpected.empty() && report.mismatched.empty();
@@ -164,7 +164,7 @@ void Trainer::copy_weights(const torch::nn::Module& into, Weights which) const {
   const auto to = io::named_tensors(into);
   for (size_t i = 0; i < to.size(); ++i) {
     TORCH_CHECK(to[i].first == from[i].first, "the networks differ at ", to[i].first);
-    // Without a const: the tensor is a handle.
+    // Not const: the tensor is a handle.
     auto target = to[i].second;
     target.copy_(from[i].second);
   }
@@ -186,7 +186,7 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
   }();
   StepResult result;
   result.grad_norm = std::numeric_limits<double>::quiet_NaN();
-  // A GPU would stand still between the two ways: its losses are read after both.
+  // Losses are read after the backward pass: otherwise a GPU would be idle between the two passes.
   const bool read_last = device_.is_cuda();
   if (!read_last && !read_losses(losses, result)) return result;
 
@@ -214,7 +214,7 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
 }
 
 void Trainer::apply(const StepOptions& options) {
-  // From here on there is no way back, and no poll.
+  // From here on the step cannot be undone, so it is not cancelled any more.
   usable_ = false;
   optimizer_->step(options.lr, options.momentum);
   if (average_) average_->update(*network_);

@@ -20,7 +20,7 @@ namespace cellroute::train {
 
 struct TrainerOptions {
   OptimizerConfig optimizer;
-  /** Stages of the backbone that train, from the last: 0 to 5. */
+  /** Number of backbone stages that train, counted from the last: 0 to 5. */
   int64_t trainable_layers = 5;
   bool update_batch_statistics = false;
   std::optional<double> average_decay;
@@ -28,32 +28,32 @@ struct TrainerOptions {
   /** Where the network trains; its fresh weights are drawn on the CPU, the same for every device.
    */
   torch::Device device = torch::kCPU;
-  /** On a GPU: sums in an order that never changes, which costs time. The CPU's never change. */
+  /** On a GPU: sums in a fixed order, which is slower. On the CPU the order is always fixed. */
   bool deterministic = false;
-  /** Of the fresh weights. */
+  /** Seed of the new weights. */
   uint64_t seed = 0;
 };
 
-/** What changes from step to step. */
+/** Options that change from step to step. */
 struct StepOptions {
   double lr = 0;
-  double momentum = 0;  // SGD's, AdamW's beta1
+  double momentum = 0;  // SGD's momentum, AdamW's beta1
   std::optional<double> max_grad_norm;
-  /** Of everything random in the step. */
+  /** Seed of all random numbers in the step. */
   uint64_t seed = 0;
 };
 
 struct StepResult {
   std::vector<std::pair<std::string, double>> losses;
-  /** Before clipping; NaN where a loss was not finite. */
+  /** Norm of the gradients before clipping; NaN if a loss was not finite. */
   double grad_norm = 0;
   bool applied = false;
 };
 
 enum class Weights : uint8_t { kCurrent, kAverage };
 
-/** A network in training with its optimiser and, where asked for, its average. What a step does
- *  depends on its state, the samples and the step's options alone. */
+/** A network in training with its optimizer and, if requested, its moving average. The result of
+ *  a step depends only on its state, the samples and the step's options. */
 class Trainer {
  public:
   virtual ~Trainer() = default;
@@ -61,39 +61,40 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /** The whole state: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and
-   *  `average.n_averaged`. Names, types and shapes never change, so any thread may read these. */
+   *  `average.n_averaged`. Names, types and shapes never change, so any thread may read them. */
   const io::NamedTensors& state() const { return state_; }
-  /** A copy of one tensor of the state, its elements one after the other. */
+  /** A contiguous copy of one tensor of the state. */
   torch::Tensor read(const std::string& name) const;
   torch::Device device() const { return device_; }
-  /** Bytes of the state and of the gradients beside it. */
+  /** Bytes of the state and of the gradients. */
   int64_t bytes() const;
 
-  /** Takes what fits a fresh network by name and shape; the average starts there. */
+  /** Loads the tensors that fit a new network by name and shape; the average is reset to them. */
   io::LoadReport start(const io::MappedFile& file, const std::vector<io::TensorEntry>& entries,
                        const JobContext& poll);
-  /** Puts a whole state back. Where anything is missing, too many or different, and where this
-   *  throws, no step is taken any more until a restore succeeds. */
+  /** Restores a whole state. If a tensor is missing, unexpected or different, or if this throws,
+   *  no further step is possible until a restore succeeds. */
   io::LoadReport restore(const io::MappedFile& file, const std::vector<io::TensorEntry>& entries,
                          const JobContext& poll);
 
-  /** Writes the weights into a network of the same kind. Throws INVALID_ARGUMENT for an average
-   *  where none is kept. */
+  /** Writes the weights into a network of the same kind. Throws INVALID_ARGUMENT if an average
+   *  is requested but not kept. */
   void copy_weights(const torch::nn::Module& into, Weights which) const;
 
  protected:
   using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 
-  /** `network` is set up: what does not train needs no gradient, and norms are in their modes. */
+  /** `network` is prepared: frozen parameters need no gradient, and norms are in their modes. */
   Trainer(std::shared_ptr<torch::nn::Module> network, const TrainerOptions& options);
 
-  /** One step over the sum of the losses that `forward` gives; it polls from 0 to kForwardEnds.
-   *  Where a loss or a gradient is not finite, and where anything throws (Cancelled too) before the
-   *  optimiser runs, everything is as before, statistics of norms included. */
+  /** One step over the sum of the losses that `forward` returns; `forward` polls from 0 to
+   *  kForwardEnds. If a loss or a gradient is not finite, or if anything (including Cancelled)
+   *  is thrown before the optimizer runs, everything keeps its value, including the statistics
+   *  of norms. */
   StepResult take_step(const StepOptions& options, const std::function<Losses()>& forward,
                        const JobContext& poll);
 
-  /** Whether the state is that of the last step or the next: nothing of it is half replaced. */
+  /** Whether the state is consistent: that of the last step or the next, never a mixture. */
   bool is_whole() const { return usable_; }
 
   static constexpr double kForwardEnds = 0.5;
@@ -106,14 +107,14 @@ class Trainer {
   Precision precision_;
   torch::Device device_;
   bool deterministic_;
-  std::vector<torch::Tensor> parameters_;  // that train
+  std::vector<torch::Tensor> parameters_;  // the parameters that train
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;
   io::NamedTensors state_;
-  /** False while the state is being replaced, and after that failed. */
+  /** False while the state is being replaced, and after a failed replacement. */
   bool usable_ = true;
 
-  /** Told of every gradient on the way back; set while a step runs. */
+  /** Called for every gradient during the backward pass; set while a step runs. */
   std::function<void()> on_gradient_;
 };
 

@@ -15,7 +15,7 @@ struct TrunkOutputs {
   model::RpnPredictions predictions;
 };
 
-/** Backbone, pyramid and RPN head over a batch [N, 3, H, W]. */
+/** Runs backbone, pyramid and RPN head over a batch [N, 3, H, W]. */
 TrunkOutputs run_trunk(model::MaskRcnn& network, const torch::Tensor& batch,
                        const model::Progress& progress = {});
 

@@ -10,7 +10,7 @@ using torch::autograd::variable_list;
 
 constexpr const char* kRecording = "recording";
 
-/** A recording as one node of autograd. Its inputs are the parameters: the node gives their
+/** A recording as one autograd node. Its inputs are the parameters, for which it returns
  *  gradients. */
 struct Replay : torch::autograd::Function<Replay> {
   static variable_list forward(AutogradContext* context,
@@ -23,14 +23,14 @@ struct Replay : torch::autograd::Function<Replay> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const auto recording = c10::static_intrusive_pointer_cast<TrunkRecording>(
         context->saved_data[kRecording].toCapsule());
-    // Of the recording and of the batch there are none.
+    // The recording and the batch have no gradients.
     variable_list all(2);
     for (auto& grad : recording->backward(grads)) all.push_back(std::move(grad));
     return all;
   }
 };
 
-/** Tensors of their own over the same memory: autograd may keep and change those. */
+/** Separate tensors over the same memory: autograd may keep and modify those. */
 variable_list detached(const std::vector<torch::Tensor>& tensors) {
   variable_list all;
   all.reserve(tensors.size());
@@ -40,7 +40,7 @@ variable_list detached(const std::vector<torch::Tensor>& tensors) {
   return all;
 }
 
-/** As the parameter lies: autograd would copy it into that order one by one. */
+/** In the parameter's memory layout: autograd would otherwise copy each gradient into it. */
 torch::Tensor laid_out_as(const torch::Tensor& parameter, const torch::Tensor& grad) {
   if (!grad.defined() || grad.strides() == parameter.strides()) return grad;
   return torch::empty_strided(parameter.sizes(), parameter.strides(), grad.options()).copy_(grad);

@@ -11,22 +11,22 @@
 
 namespace cellroute::train {
 
-/** The trunk of one size of batch, recorded forward and backward on this thread's GPU. */
+/** The trunk for one batch size, recorded forward and backward on this thread's GPU. */
 class TrunkRecording final : public torch::CustomClassHolder {
  public:
   /** Records without running. Throws c10::OutOfMemoryError. */
   TrunkRecording(model::MaskRcnn& network, const torch::Tensor& batch);
 
-  /** The trunk's outputs as a node of autograd, whose way back is the recording's. */
+  /** The trunk's outputs as an autograd node whose backward pass replays the recording. */
   TrunkOutputs run(const torch::Tensor& batch);
 
-  /** Replays one way: what comes out lies where the next replay's will. */
+  /** Replays one pass. The next replay overwrites the outputs. */
   torch::autograd::variable_list forward(const torch::Tensor& batch);
   torch::autograd::variable_list backward(const torch::autograd::variable_list& grads);
 
  private:
   size_t levels_ = 0;
-  std::vector<torch::Tensor> parameters_;  // that train
+  std::vector<torch::Tensor> parameters_;  // the parameters that train
   torch::Tensor batch_;
   std::vector<torch::Tensor> outputs_, output_grads_, parameter_grads_;
   std::unique_ptr<cuda::Graph> forward_, backward_;
