@@ -4,7 +4,8 @@
 
 namespace cellroute::ops {
 
-/** What maps are made of that are multiplied by such products: integers are made of float32. */
+/** The dtype of activations for a compute dtype: integer products are computed from float32
+ *  maps. */
 inline torch::ScalarType activation_dtype(torch::ScalarType products) {
   return at::isIntegralType(products, /*includeBool=*/false) ? torch::kFloat32 : products;
 }

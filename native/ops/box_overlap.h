@@ -4,8 +4,9 @@
 
 namespace cellroute::ops {
 
-/** Intersection over union of two boxes with their areas, as torchvision's NMS has it; NaN for two
- *  without area. Written out as std::min and std::max are, which decide what NaN gives. */
+/** Intersection over union of two boxes with the given areas, as in torchvision's NMS; NaN for
+ *  two boxes without area. Comparisons are written like std::min and std::max, whose form
+ *  decides the result for NaN. */
 template <typename T>
 CELLROUTE_HOST_DEVICE inline T overlap(T ax1, T ay1, T ax2, T ay2, T a_area, T bx1, T by1, T bx2,
                                        T by2, T b_area) {

@@ -4,8 +4,8 @@
 
 namespace cellroute::ops {
 
-/** IoU of every pair: a [N, 4] and b [M, 4] as (x1, y1, x2, y2) give [N, M].
- * torchvision.ops.box_iou. */
+/** IoU of every pair of boxes a [N, 4] and b [M, 4] (x1, y1, x2, y2): [N, M].
+ *  torchvision.ops.box_iou. */
 torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b);
 
 /** Clipped to 0..width and 0..height. torchvision.ops.clip_boxes_to_image. */

@@ -4,7 +4,8 @@
 
 namespace cellroute::ops {
 
-/** Maps [N, C, H, W] with a pixel's channels beside each other; themselves, where they are so. */
+/** Returns maps [N, C, H, W] in channels-last layout; the same tensor if it already has that
+ *  layout. */
 inline torch::Tensor channels_last(const torch::Tensor& maps) {
   return maps.contiguous(at::MemoryFormat::ChannelsLast);
 }

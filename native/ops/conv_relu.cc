@@ -29,14 +29,14 @@ struct ConvRelu : torch::autograd::Function<ConvRelu> {
     const auto &x = saved[0], &weight = saved[1], &y = saved[2];
     const int64_t stride = context->saved_data["stride"].toInt();
     const int64_t padding = context->saved_data["padding"].toInt();
-    // What passed the ReLU is the residual's gradient as it is.
+    // The gradient that passed the ReLU is the residual's gradient.
     const auto grad = at::threshold_backward(grads[0], y, 0);
     const auto [of_x, of_weight, of_bias] = at::convolution_backward(
         grad, x, weight, std::vector<int64_t>{weight.size(0)}, {stride, stride}, {padding, padding},
         /*dilation=*/{1, 1}, /*transposed=*/false, /*output_padding=*/{0, 0}, kGroups,
         {context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2)});
     const auto none = torch::Tensor();
-    // A node does not count an absent input: there may be no fourth to ask about.
+    // An autograd node does not count an absent input, so there may be no fourth input to query.
     const bool for_residual =
         context->saved_data["has_residual"].toBool() && context->needs_input_grad(3);
     return {of_x, of_weight, of_bias, for_residual ? grad : none, none, none};
@@ -64,7 +64,7 @@ torch::Tensor conv_relu_values(const torch::Tensor& x, const torch::Tensor& weig
 torch::Tensor conv_relu(const torch::Tensor& x, const torch::Tensor& weight,
                         const torch::Tensor& bias, const torch::Tensor& residual, int64_t stride,
                         int64_t padding) {
-  // A node takes no undefined tensor.
+  // An autograd node cannot take an undefined tensor.
   const auto added = residual.defined() ? std::optional(residual) : std::nullopt;
   return ConvRelu::apply(x, weight, bias, added, stride, padding);
 }

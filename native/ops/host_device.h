@@ -1,6 +1,6 @@
 #pragma once
 
-/** For arithmetic that kernels and the host share: tested on the host, the same bits on both. */
+/** Marks arithmetic that kernels and the host share: tested on the host, bit-identical on both. */
 #ifdef __CUDACC__
 #define CELLROUTE_HOST_DEVICE __host__ __device__
 #else

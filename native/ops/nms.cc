@@ -10,8 +10,9 @@
 namespace cellroute::ops {
 namespace {
 
-// Up to this many numbers torchvision moves each group apart and suppresses once; above it, group
-// by group. The move rounds the boxes, and with it an IoU that is all but the threshold.
+// Up to this many numbers, torchvision offsets each group and suppresses once; above it, it
+// suppresses group by group. The offset rounds the boxes and may change an IoU close to the
+// threshold.
 constexpr int64_t kCoordinateTrickNumel = 4000;
 
 void check(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_threshold) {
@@ -27,7 +28,7 @@ void check(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_t
   TORCH_CHECK(!std::isnan(iou_threshold), "nms: iou_threshold is NaN");
 }
 
-/** boxes [N, K, 4] and groups [N, K], or undefined for one: [N, K]. */
+/** boxes [N, K, 4] and groups [N, K], undefined for a single group; returns [N, K]. */
 torch::Tensor kept_of_each(const torch::Tensor& boxes, const torch::Tensor& groups,
                            double threshold) {
   if (boxes.is_cuda()) return cuda::nms(boxes, groups, threshold);
@@ -38,7 +39,7 @@ torch::Tensor kept_of_each(const torch::Tensor& boxes, const torch::Tensor& grou
   return kept;
 }
 
-/** The same of one image. */
+/** The same for one image. */
 torch::Tensor kept_of(const torch::Tensor& boxes, const torch::Tensor& groups, double threshold) {
   return kept_of_each(boxes.unsqueeze(0), groups.defined() ? groups.unsqueeze(0) : groups,
                       threshold)
@@ -77,8 +78,8 @@ torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& score
       moved = boxes + (groups.to(boxes.scalar_type()) * step).unsqueeze(1);
     }
   }
-  // Groups still meet only themselves: moved boxes with negative corners may overlap the next
-  // group.
+  // Groups are still compared within themselves only: offset boxes with negative corners may
+  // overlap the next group.
   const auto order = by_falling_score(scores);
   const auto sorted_groups = groups.index_select(0, order);
   const auto [rising_groups, by_group] =
@@ -102,7 +103,7 @@ PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
   const torch::NoGradGuard no_grad;
   const StageScope stage("nms");
   constexpr double kLast = -std::numeric_limits<double>::infinity();
-  // As in batched_nms, but that the question is asked on the device.
+  // As in batched_nms(), but decided on the device.
   const auto out = valid.logical_not();
   const auto step = std::get<0>(boxes.amax(2).masked_fill(out, kLast).max(1)) + 1;
   const auto few = valid.sum(1) * 4 <= kCoordinateTrickNumel;
@@ -112,7 +113,7 @@ PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
   const auto order = std::get<1>(
       scores.masked_fill(out, kLast).sort(/*stable=*/true, /*dim=*/1, /*descending=*/true));
   const auto taken = padded_rows(valid, order);
-  // What takes no part is a group of its own, the last.
+  // Invalid rows form the last group.
   const auto sorted_groups = torch::where(taken, padded_rows(groups, order), int64_t{1} << 40);
   const auto [rising_groups, by_group] =
       sorted_groups.sort(/*stable=*/true, /*dim=*/1, /*descending=*/false);
@@ -122,7 +123,7 @@ PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
   const auto kept_in_order = torch::empty_like(kept).scatter_(1, by_group, kept).logical_and(taken);
 
   const auto rank = kept_in_order.cumsum(1) - 1;
-  // One place more than there are, for all that is dropped.
+  // One more position, for everything that is dropped.
   const auto place = torch::where(kept_in_order, rank, limit).clamp_max(limit);
   const auto index = torch::zeros({boxes.size(0), limit + 1}, order.options())
                          .scatter_(1, place, order)

@@ -4,15 +4,16 @@
 
 #include "ops/box_overlap.h"
 
-// NMS by words of bits, as a GPU does it: which boxes overlap is found for all pairs at once, and
-// only then is decided in the boxes' order.
+// NMS with words of bits, as on a GPU: overlaps of all pairs are computed first, then boxes are
+// selected in order.
 namespace cellroute::ops {
 
-/** Boxes to a word. */
+/** Boxes per word. */
 inline constexpr int64_t kWord = 64;
 
-/** Bit j % 64: whether box i, if kept, suppresses box j, one of the 64 of this word, later than i
- *  and of its group. boxes [size, 4]; groups [size] rising, or null for one. */
+/** Bit j % 64: whether box i, if kept, suppresses box j, which is one of this word's 64 boxes,
+ *  comes after i and has the same group. boxes [size, 4]; groups [size] in increasing order, or
+ *  null for one group. */
 template <typename T>
 CELLROUTE_HOST_DEVICE inline uint64_t overlap_word(const T* boxes, const int64_t* groups,
                                                    int64_t size, int64_t i, int64_t word,
@@ -23,7 +24,7 @@ CELLROUTE_HOST_DEVICE inline uint64_t overlap_word(const T* boxes, const int64_t
   const int64_t end = begin + kWord < size ? begin + kWord : size;
   uint64_t found = 0;
   for (int64_t j = i + 1 > begin ? i + 1 : begin; j < end; ++j) {
-    // Groups rise: past the first of another one there are none of this.
+    // Groups are sorted: after the first box of another group none of this group follows.
     if (groups != nullptr && groups[j] != groups[i]) break;
     const T* b = boxes + 4 * j;
     const T b_area = (b[2] - b[0]) * (b[3] - b[1]);
@@ -33,8 +34,8 @@ CELLROUTE_HOST_DEVICE inline uint64_t overlap_word(const T* boxes, const int64_t
   return found;
 }
 
-/** Which of a word's boxes stay: `removed` are those that boxes before them suppress, `diagonal`
- *  [rows] what each of them suppresses among them. */
+/** The boxes of a word that are kept. `removed` are those suppressed by boxes of earlier words,
+ *  `diagonal` [rows] those that each box of the word suppresses in it. */
 CELLROUTE_HOST_DEVICE inline uint64_t kept_word(uint64_t removed, const uint64_t* diagonal,
                                                 int64_t rows) {
   uint64_t kept = 0;

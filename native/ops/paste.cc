@@ -22,7 +22,7 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
   TORCH_CHECK(probabilities.device() == boxes.device() && (boxes.is_cpu() || boxes.is_cuda()),
               "paste_masks: probabilities and boxes must be on the CPU or on one GPU, got ",
               probabilities.device(), " and ", boxes.device());
-  // Below 0 everything outside the box would belong to the mask as well.
+  // Below 0, everything outside the box would belong to the mask as well.
   TORCH_CHECK(threshold >= 0, "paste_masks: threshold must not be negative, got ", threshold);
   constexpr int64_t kMaxPixels = std::numeric_limits<uint32_t>::max();
   TORCH_CHECK(height >= 0 && height <= kMaxPixels && width >= 0 && width <= kMaxPixels &&

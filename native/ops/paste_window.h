@@ -5,17 +5,17 @@
 
 #include "ops/host_device.h"
 
-// The arithmetic of pasting a mask, for the kernels of every device. It is that of LibTorch's
-// bilinear resize to the last bit, because a probability that rounds to the other side of the
-// threshold is another pixel. LibTorch's compiler fuses products into sums on every CPU with FMA;
-// here std::fma says where.
+// The arithmetic of pasting a mask, shared by the kernels of all devices. It equals LibTorch's
+// bilinear resize to the last bit, because a probability on the other side of the threshold is a
+// different pixel. LibTorch's compiler fuses products into sums on every CPU with FMA; here
+// std::fma states where.
 namespace cellroute::ops {
 
-/** LibTorch resizes to a height + width of at most this with four products per pixel, and larger
- * ones row by row. */
+/** Up to this height + width, LibTorch resizes with four products per pixel; larger images are
+ *  resized row by row. */
 inline constexpr int64_t kSmallOutput = 128;
 
-/** Far outside any image, and far from where int64 and sizes overflow. */
+/** Far outside any image, and far from overflow of int64 and of sizes. */
 inline constexpr float kFarthest = 1e15F;
 
 /** One pixel of the box on one axis, between two cells of the mask. */
@@ -26,7 +26,7 @@ struct Tap {
   float high_weight;
 };
 
-/** Where pixel `at` of `pixels` lies among `cells` cells, both spanning the same length. */
+/** Position of pixel `at` of `pixels` among `cells` cells that span the same length. */
 CELLROUTE_HOST_DEVICE inline Tap tap(int64_t at, int64_t pixels, int64_t cells) {
   if (pixels == cells) return {at, at, 1.0F, 0.0F};
   const float scale = static_cast<float>(cells) / static_cast<float>(pixels);
@@ -39,7 +39,7 @@ CELLROUTE_HOST_DEVICE inline Tap tap(int64_t at, int64_t pixels, int64_t cells) 
   return {low, low + 1 < cells - 1 ? low + 1 : cells - 1, 1.0F - high_weight, high_weight};
 }
 
-/** The box of a mask with its border, in whole pixels, and the part of it inside the image. */
+/** The box of a mask with its border, in whole pixels, and its part inside the image. */
 struct Window {
   int64_t left, top, width, height;
   int64_t x_begin, x_end, y_begin, y_end;
@@ -76,14 +76,14 @@ CELLROUTE_HOST_DEVICE inline Window window_of(const float* box, int64_t cells, i
           end(high[1], height)};
 }
 
-/** A mask [cells, cells] with a border of one zero, at a row and column of that. */
+/** Value at a row and column of a mask [cells, cells] with a border of one zero. */
 CELLROUTE_HOST_DEVICE inline float bordered(const float* mask, int64_t cells, int64_t row,
                                             int64_t column) {
   if (row == 0 || row == cells + 1 || column == 0 || column == cells + 1) return 0.0F;
   return mask[(row - 1) * cells + column - 1];
 }
 
-/** The probability of one pixel of the window: four cells of the mask blended. */
+/** The probability of one pixel of the window, interpolated from four cells of the mask. */
 CELLROUTE_HOST_DEVICE inline float blend(const Tap& x, const Tap& y, float low_low, float low_high,
                                          float high_low, float high_high, bool small) {
   if (small) {
@@ -98,7 +98,7 @@ CELLROUTE_HOST_DEVICE inline float blend(const Tap& x, const Tap& y, float low_l
 }
 
 /** Calls visit(begin, end) for every run of pixels above the threshold in column x of the image,
- *  which is one of the window's. */
+ *  which must belong to the window. */
 template <typename Visit>
 CELLROUTE_HOST_DEVICE inline void for_each_column_run(const float* mask, int64_t cells,
                                                       const Window& window, int64_t x,

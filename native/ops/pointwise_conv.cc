@@ -16,7 +16,7 @@ void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what,
               " ", tensor.sizes(), " on ", tensor.device());
 }
 
-/** What a stride leaves of a side. */
+/** Length of a side after the stride. */
 int64_t shrunk(int64_t side, int64_t stride) { return (side + stride - 1) / stride; }
 
 void check_weights(at::TensorList weights) {

@@ -8,19 +8,19 @@
 
 namespace cellroute::ops {
 
-/** Weights [K, C] of a 1x1 convolution in float32 as pointwise_conv wants them: packed, once.
+/** Weights [K, C] of a 1x1 convolution in float32, packed for pointwise_conv().
  *
- *  `products` is float32, or int8: then weights are rounded to 8 bits of each output channel's
- *  largest, and so are values, when they are read, to those of each pixel's own range, of at most
- *  2,048 channels together; sums are exact. They err by half a step: 1/254 of the largest weight,
- *  1/510 of a pixel's range. */
+ *  `compute_dtype` is float32 or int8. With int8, weights are rounded to 8 bits relative to the
+ *  largest weight of each output channel, and values are rounded when read, relative to each
+ *  pixel's own range over at most 2,048 channels. Sums are exact. The error is half a step:
+ *  1/254 of the largest weight, 1/510 of a pixel's range. */
 class PointwiseWeights {
  public:
   explicit PointwiseWeights(const torch::Tensor& weight,
                             torch::ScalarType compute_dtype = torch::kFloat32);
-  /** Of each input of pointwise_conv_of_two, side by side. */
+  /** The weights of each input of pointwise_conv_of_two(), side by side. */
   PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype);
-  /** For kernels that are not the best: cpu::Kernels::panel. */
+  /** For kernels of another instruction set than the best: cpu::Kernels::panel. */
   PointwiseWeights(const torch::Tensor& weight, int64_t panel);
   PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels);
 
@@ -29,9 +29,9 @@ class PointwiseWeights {
   torch::ScalarType compute_dtype() const {
     return slices_.empty() ? torch::kFloat32 : torch::kInt8;
   }
-  /** For the kernel: its own layout. */
+  /** The packed weights, in the kernel's layout. */
   const torch::Tensor& packed() const { return packed_; }
-  /** The same of int8. */
+  /** The same for int8. */
   const std::vector<cpu::Int8Slice>& slices() const { return slices_; }
 
  private:
@@ -41,29 +41,30 @@ class PointwiseWeights {
   std::vector<cpu::Int8Slice> slices_;
 };
 
-/** Whether there are products of 8 bits for this processor. */
+/** Whether this processor has 8-bit kernels. */
 bool pointwise_conv_supports_int8();
 
-/** 1x1 convolution without padding, and what follows it in one pass: relu(conv(input) + bias +
- *  residual).
+/** A 1x1 convolution without padding and the following operations in one pass: relu(conv(input)
+ *  + bias + residual).
  *
- *  input [N, C, H, W] float32, best channels-last; bias [K]; residual [N, K, h, w] or undefined:
- *  where its sides are others than the result's, each pixel takes the nearest, as
- *  torch::upsample_nearest2d does; where `in_place` says so and it is like the result and
- *  channels-last, it becomes the result. Gives [N, K, ceil(H / stride), ceil(W / stride)],
- *  channels-last. The same numbers for any number of threads. Not differentiable. */
+ *  input [N, C, H, W] float32, preferably channels-last; bias [K]; residual [N, K, h, w] or
+ *  undefined. A residual of another size is upsampled by nearest neighbour like
+ *  torch::upsample_nearest2d; if `in_place` is true and it has the result's size and channels-
+ *  last layout, it is overwritten by the result. Returns [N, K, ceil(H / stride), ceil(W /
+ *  stride)], channels-last. Results do not depend on the number of threads. Not differentiable. */
 torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
                              const torch::Tensor& bias, int64_t stride,
                              const torch::Tensor& residual, bool in_place, bool relu);
 
-/** Whether this processor's kernels have pointwise_conv_of_two with such products. */
+/** Whether this processor has kernels for pointwise_conv_of_two() with this dtype. */
 bool has_pointwise_conv_of_two(torch::ScalarType compute_dtype);
 
-/** The sum of two 1x1 convolutions in one product, without a map between them: relu(first(a) +
- *  second(b) + bias), as a residual block with a convolution in its shortcut has it.
+/** The sum of two 1x1 convolutions in one product, without an intermediate map: relu(first(a) +
+ *  second(b) + bias), as in a residual block with a convolution in its shortcut.
  *
- *  a [N, Ca, h, w] and b [N, Cb, H, W] float32, best channels-last, with h = ceil(H / stride) and w
- *  alike; weights [K, Ca + Cb]; bias [K]. Gives [N, K, h, w], channels-last. */
+ *  a [N, Ca, h, w] and b [N, Cb, H, W] float32, preferably channels-last, with h = ceil(H /
+ *  stride) and w = ceil(W / stride); weights [K, Ca + Cb]; bias [K]. Returns [N, K, h, w],
+ *  channels-last. */
 torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
                                     const PointwiseWeights& weights, const torch::Tensor& bias,
                                     bool relu);

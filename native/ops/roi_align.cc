@@ -30,11 +30,12 @@ void check(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlign
               params.sampling_ratio);
 }
 
-/** A wrong image index would read outside the input; the boxes themselves may be anything. */
+/** A wrong image index would read outside the input. The boxes themselves may have any values. */
 void check_not_empty(const torch::Tensor& input, const torch::Tensor& rois) {
   TORCH_CHECK(input.size(2) > 0 && input.size(3) > 0,
               "roi_align: the map is empty: ", input.sizes());
-  // A GPU would be waited for: its kernels look themselves, and give such a box zeros.
+  // Not checked on a GPU, where it would wait for the device: its kernels check the index and
+  // return zeros for such a box.
   if (rois.is_cuda()) return;
   const auto image = rois.select(1, 0);
   TORCH_CHECK(image.ge(0).logical_and(image.lt(input.size(0))).all().item<bool>(),
@@ -100,7 +101,7 @@ torch::Tensor roi_align(const torch::Tensor& input, const torch::Tensor& rois, d
                               .sampling_ratio = sampling_ratio,
                               .aligned = aligned};
   check(input, rois, params);
-  // Without boxes the kernels loop over nothing, and the gradient is zeros.
+  // Without boxes the kernels do nothing, and the gradient is zero.
   if (rois.size(0) > 0) check_not_empty(input, rois);
   return RoiAlign::apply(input.contiguous(), rois.contiguous(), params);
 }

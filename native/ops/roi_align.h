@@ -4,13 +4,13 @@
 
 namespace cellroute::ops {
 
-/** RoIAlign (He et al. 2017, section 3), torchvision.ops.roi_align in every case it defines.
+/** RoIAlign (He et al. 2017, section 3): torchvision.ops.roi_align in every case it defines.
  *
- *  input [N, C, H, W] floating; rois [K, 5] same type: (index in the batch, x1, y1, x2, y2) in
- * pixels of the image, times spatial_scale in pixels of the map. Returns [K, C, pooled_height,
- *  pooled_width]. sampling_ratio <= 0 samples ceil(roi size / pooled size) points a bin. aligned
- *  shifts by half a pixel; without it a box is at least 1x1. Boxes of negative size give zeros.
- *  Differentiable in input. */
+ *  input [N, C, H, W] floating point; rois [K, 5] of the same type: (index in the batch, x1, y1,
+ *  x2, y2) in pixels of the image; multiplied by spatial_scale they are in pixels of the map.
+ *  Returns [K, C, pooled_height, pooled_width]. sampling_ratio <= 0 takes ceil(roi size / pooled
+ *  size) samples per bin and axis. `aligned` shifts by half a pixel; without it a box is at
+ *  least 1x1. Boxes of negative size give zeros. Differentiable in input. */
 torch::Tensor roi_align(const torch::Tensor& input, const torch::Tensor& rois, double spatial_scale,
                         int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
                         bool aligned);

@@ -6,10 +6,10 @@
 #include "ops/host_device.h"
 #include "ops/roi_align_params.h"
 
-// Where RoIAlign samples a map, for the kernels of every device.
+// The sample positions of RoIAlign, shared by the kernels of all devices.
 namespace cellroute::ops {
 
-/** One sample on one axis: between the map cells low and high, with the weight of each. */
+/** One sample on one axis: between the map cells low and high, with their weights. */
 template <typename T>
 struct Sample {
   int64_t low;
@@ -27,7 +27,7 @@ CELLROUTE_HOST_DEVICE inline Sample<T> sample_at(T position, int64_t extent) {
   return {low, low + 1, T(1) - high_weight, high_weight};
 }
 
-/** The samples of one box on one axis: `grid` a bin, at position(bin, i). */
+/** The samples of one box on one axis: `grid` per bin, at position(bin, i). */
 template <typename T>
 struct RoiAxis {
   T start;
@@ -40,20 +40,21 @@ struct RoiAxis {
            (static_cast<T>(i) + T(0.5)) * bin / static_cast<T>(grid);
   }
 
-  /** The first sample of a bin at or past -1: those before it miss the map and add nothing.
-   * Rounding keeps the order of the positions, so it is found by bisection: a box of a billion
-   * pixels costs no more than the map. */
+  /** The first sample of a bin at a position of at least -1; earlier samples miss the map and
+   *  add nothing. Positions are increasing even after rounding, so it is found by bisection: a
+   *  box of a billion pixels costs no more than the map. */
   CELLROUTE_HOST_DEVICE int64_t first(int64_t b) const {
     return bisect(0, [&](int64_t i) { return position(b, i) < T(-1); });
   }
 
-  /** One past the last sample of a bin that is on the map. */
+  /** The index after the last sample of a bin that is on the map. */
   CELLROUTE_HOST_DEVICE int64_t last(int64_t b, int64_t first) const {
     return bisect(first, [&](int64_t i) { return position(b, i) <= static_cast<T>(extent); });
   }
 
  private:
-  /** The first of from..grid that `before` is false for; it is true for all before that one. */
+  /** The first index in from..grid for which `before` is false; it must be true for all earlier
+   *  ones. */
   template <typename Before>
   CELLROUTE_HOST_DEVICE int64_t bisect(int64_t from, Before before) const {
     int64_t to = grid;
@@ -69,12 +70,12 @@ struct RoiAxis {
   }
 };
 
-/** Both axes of a box, x1, y1, x2, y2, over a map of height x width cells. */
+/** Both axes of a box (x1, y1, x2, y2) over a map of height x width cells. */
 template <typename T>
 struct RoiAxes {
-  /** False for a box that is none: it has no samples. */
+  /** False for an invalid box, which has no samples. */
   bool valid = false;
-  /** Samples a bin, with those that miss the map; at least 1. */
+  /** Samples per bin, including those that miss the map; at least 1. */
   T count = 1;
   RoiAxis<T> y{};
   RoiAxis<T> x{};

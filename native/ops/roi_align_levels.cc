@@ -53,7 +53,8 @@ void check_rois(const torch::Tensor& rois, const torch::Tensor& level, const tor
                   level.scalar_type() == torch::kInt64 && level.device() == map.device(),
               "roi_align_levels: level must be int64 [", rois.size(0), "], got ",
               level.scalar_type(), " ", level.sizes());
-  // A GPU would be waited for: its kernels look themselves, and give such a box zeros.
+  // Not checked on a GPU, where it would wait for the device: its kernels check the index and
+  // return zeros for such a box.
   if (map.is_cuda()) return;
   const auto image = rois.select(1, 0);
   TORCH_CHECK(image.ge(0).logical_and(image.lt(map.size(0))).all().item<bool>(),
@@ -91,7 +92,7 @@ class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
         grads[0].is_cuda() ? cuda::roi_align_levels_backward : cpu::roi_align_levels_backward;
     auto result = backward(grads[0].contiguous(at::MemoryFormat::ChannelsLast), arguments.map_sizes,
                            arguments.params, saved[0], saved[1]);
-    // None for the parameters, the RoIs and their levels.
+    // No gradients for the parameters, the RoIs and their levels.
     result.resize(result.size() + 3);
     return result;
   }

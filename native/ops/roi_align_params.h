@@ -4,7 +4,7 @@
 
 namespace cellroute::ops {
 
-/** The arguments of roi_align that are not tensors, as its kernels take them. */
+/** The arguments of roi_align() that are not tensors. */
 struct RoiAlignParams {
   double spatial_scale;
   int64_t pooled_height;
@@ -13,8 +13,8 @@ struct RoiAlignParams {
   bool aligned;
 };
 
-/** The most samples a bin takes on one axis. A box needs more only where it is wider than 65,536
- *  map cells a bin; it is then sampled more thinly than ceil(roi size / pooled size). */
+/** The largest number of samples per bin and axis. A box needs more only if it is wider than
+ *  65,536 map cells per bin; it is then sampled more sparsely than ceil(roi size / pooled size). */
 inline constexpr int64_t kMaxRoiAlignGrid = 65536;
 
 }  // namespace cellroute::ops

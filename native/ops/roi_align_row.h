@@ -6,9 +6,9 @@
 
 namespace cellroute::ops {
 
-/** Adds to one row of a map's gradient, of one channel, what one box gives it: what RoIAlign's way
- *  back is without atomics. grad points to the box's bins of the channel; strides in elements. The
- *  sums are those of the CPU's kernel, in its order. */
+/** Adds the contribution of one box to one row of a map's gradient, for one channel: RoIAlign's
+ *  backward pass without atomics. grad points to the box's bins of the channel; strides are in
+ *  elements. The order of the sums is that of the CPU kernel. */
 template <typename T>
 CELLROUTE_HOST_DEVICE inline void add_box_to_row(const RoiAxes<T>& axes,
                                                  const RoiAlignParams& params, int64_t own,
@@ -19,7 +19,7 @@ CELLROUTE_HOST_DEVICE inline void add_box_to_row(const RoiAxes<T>& axes,
   for (int64_t ph = 0; ph < params.pooled_height; ++ph) {
     const int64_t y_first = axes.y.first(ph), y_last = axes.y.last(ph, y_first);
     if (y_first == y_last) continue;
-    // Samples rise: a bin whose first and last lie on other rows is passed over.
+    // Samples are increasing: a bin whose first and last sample lie on other rows is skipped.
     if (sample_at(axes.y.position(ph, y_first), height).low > own ||
         sample_at(axes.y.position(ph, y_last - 1), height).high < own) {
       continue;

@@ -8,7 +8,7 @@
 
 namespace cellroute::ops {
 
-/** Builds COCO counts from runs of pixels that come in the order of the columns. */
+/** Builds COCO counts from runs of pixels in column order. */
 class RunWriter {
  public:
   RunWriter(uint32_t height, uint32_t width) : height_(height), width_(width) {}

@@ -64,7 +64,7 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
     const auto& weight = saved[1];
     const auto grad = channels_last(grads[0]);
     torch::autograd::variable_list result(3);
-    // The gradient of the input is the same convolution with the filters turned round.
+    // The gradient of the input is the same convolution with the filters rotated by 180 degrees.
     if (ctx->needs_input_grad(0)) {
       result[0] = convolve(grad, weight.flip({2, 3}).transpose(0, 1), no_bias(weight.size(1)));
     }
@@ -122,8 +122,8 @@ bool winograd_supports(torch::ScalarType compute_dtype) {
 
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
                               torch::ScalarType compute_dtype) {
-  // Below, the transforms cost more than the products they save; above, the transformed weights no
-  // longer stay in any cache: those of large tiles sooner.
+  // With fewer channels the transforms cost more than the saved products; with more, the
+  // transformed weights no longer fit any cache, those of large tiles first.
   constexpr int64_t kFewest = 32;
   constexpr int64_t kMostWeights = int64_t{384} * 384;
   constexpr int64_t kMostWeightsOfSmall = int64_t{512} * 512;
@@ -131,11 +131,11 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
   if (!winograd_supports(compute_dtype) || std::min(in_channels, out_channels) < kFewest) return 0;
   if (compute_dtype != torch::kBFloat16) {
     if (weights <= kMostWeights) return 4;
-    // In float32 with LibTorch's products not measured.
+    // Float32 with LibTorch's products was not measured.
     const bool has_small = compute_dtype == torch::kInt16 || cpu::best_panel() > 0;
     return weights <= kMostWeightsOfSmall && has_small ? 2 : 0;
   }
-  // With matrix registers a direct convolution multiplies faster than the tiles can be transformed.
+  // With matrix registers (AMX) a direct convolution is faster than the transforms of the tiles.
   return weights <= kMostWeights && !cpu::has_matrix_registers() ? 2 : 0;
 }
 

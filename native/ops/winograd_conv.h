@@ -6,22 +6,22 @@
 
 namespace cellroute::ops {
 
-/** Weights [K, C, 3, 3] of a convolution as winograd_conv wants them: transformed and packed, once.
+/** Weights [K, C, 3, 3] of a convolution, transformed and packed for winograd_conv().
  *
- *  `products` is float32; or bfloat16, summed in float32; or int16, of float32 maps, summed
- * exactly: a tile's values at a point are spread, over their own range, over the 10 to 15 bits of
- * which so many channels' sums fit 32. A tile has `side` x `side` outputs: 4 in F(4x4, 3x3), with 4
- * times fewer products than there are in a direct convolution and an error of about 2e-6 of the
- * largest value, with int16 about 2e-3; 2 in F(2x2, 3x3), with 2.25 times fewer, weights that
- * are 1.8 times the filters and not 4 times, and with int16 a third of the error. For bfloat16
- * larger tiles would be too coarse. */
+ *  `compute_dtype` is float32; bfloat16, summed in float32; or int16 with float32 maps, summed
+ *  exactly: a tile's values at a point are quantised, over their own range, to the 10 to 15 bits
+ *  with which the sums over all channels fit 32 bits. A tile has `side` x `side` outputs. With
+ *  4, F(4x4, 3x3), there are 4 times fewer products than in a direct convolution and an error of
+ *  about 2e-6 of the largest value (2e-3 with int16). With 2, F(2x2, 3x3), there are 2.25 times
+ *  fewer products, the weights are 1.8 times as large as the filters instead of 4 times, and the
+ *  int16 error is a third. Larger tiles would be too coarse for bfloat16. */
 class WinogradWeights {
  public:
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side);
-  /** For kernels that are not the best: cpu::Kernels::panel. */
+  /** For kernels of another instruction set than the best: cpu::Kernels::panel. */
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side,
                   int64_t panel);
-  /** Of int16. */
+  /** For int16. */
   WinogradWeights(const torch::Tensor& weight, int64_t side, const cpu::IntegerKernels& kernels);
 
   int64_t in_channels() const { return in_channels_; }
@@ -30,13 +30,13 @@ class WinogradWeights {
   torch::ScalarType compute_dtype() const {
     return packed_.defined() ? packed_.scalar_type() : torch::kInt16;
   }
-  /** For the kernel: its own layout. */
+  /** The packed weights, in the kernel's layout. */
   const torch::Tensor& packed() const { return packed_; }
-  /** The same of int16. */
+  /** The same for int16. */
   const cpu::IntegerMatrix& integers() const { return integers_; }
 
  private:
-  /** Without any weights. */
+  /** Shapes only, without weights. */
   WinogradWeights(const torch::Tensor& weight, int64_t side);
 
   int64_t in_channels_;
@@ -46,27 +46,28 @@ class WinogradWeights {
   cpu::IntegerMatrix integers_;
 };
 
-/** Whether this processor has what these products need: float32 always, bfloat16 where it has
- *  instructions for it and LibTorch uses them, int16 with AVX2 or AVX-512's VNNI. */
+/** Whether this processor supports the compute dtype: float32 always, bfloat16 if it has
+ *  instructions for it and LibTorch uses them, int16 with AVX2 or AVX-512 VNNI. */
 bool winograd_supports(torch::ScalarType compute_dtype);
 
-/** The side of the tiles by which winograd_conv is fastest on this processor for so many channels,
- *  as measured against LibTorch's direct convolution with weights packed and ReLU fused
- *  (bench/README.md), int16 as float32; 0 where that is faster. */
+/** The tile side with which winograd_conv() is fastest on this processor for this many channels,
+ *  measured against LibTorch's direct convolution with packed weights and fused ReLU
+ *  (bench/README.md); int16 as for float32. 0 if the direct convolution is faster. */
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
                               torch::ScalarType compute_dtype);
 
-/** 3x3 convolution of stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray 2015),
- *  and what follows it in one pass: relu(conv(input) + bias + residual).
+/** A 3x3 convolution with stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray
+ *  2015), and the following operations in one pass: relu(conv(input) + bias + residual).
  *
- *  input [N, C, H, W], of the type that the weights are for; bias [K] float32; residual like the
- *  result or undefined. Gives [N, K, H, W] of the input's type, channels-last, as the input best
- *  is. The same numbers for any number of threads. Not differentiable. */
+ *  input [N, C, H, W] of the weights' activation dtype; bias [K] float32; residual like the
+ *  result or undefined. Returns [N, K, H, W] of the input's type, channels-last, which is also
+ *  the preferred input layout. Results do not depend on the number of threads. Not
+ *  differentiable. */
 torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu);
 
-/** The same convolution for training, in float32: weight [K, C, 3, 3] and bias [K] or undefined are
- *  transformed in each call. Differentiable once, in all three. */
+/** The same convolution for training, in float32: weight [K, C, 3, 3] and bias [K] or undefined
+ *  are transformed in each call. Differentiable once in all three. */
 torch::Tensor winograd_conv(const torch::Tensor& input, const torch::Tensor& weight,
                             const torch::Tensor& bias);
 

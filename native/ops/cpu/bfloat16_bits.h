@@ -4,7 +4,7 @@
 
 namespace cellroute::ops::cpu {
 
-/** A bfloat16 where c10's type is not known. */
+/** A bfloat16 value for code that does not include c10. */
 using Bfloat16Bits = uint16_t;
 
 }  // namespace cellroute::ops::cpu

@@ -5,13 +5,13 @@
 
 namespace cellroute::ops::cpu {
 
-/** Blocks of work that threads take one after the other: one that is slowed down by others takes
- *  fewer. */
+/** Hands out blocks of work to threads one at a time, so that a thread slowed down by other
+ *  processes takes fewer. */
 class BlockQueue {
  public:
   explicit BlockQueue(int64_t blocks) : blocks_(blocks) {}
 
-  /** Calls fn(block) for what the other threads leave to this one. */
+  /** Calls fn(block) for the blocks that this thread takes. */
   template <typename F>
   void for_each(F&& fn) {
     for (int64_t block = next_++; block < blocks_; block = next_++) fn(block);

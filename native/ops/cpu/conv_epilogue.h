@@ -4,7 +4,7 @@
 
 namespace cellroute::ops::cpu {
 
-/** Rows of products on their way into a channels-last map: bias, residual and ReLU. */
+/** Converts rows of products to a channels-last map: adds bias and residual and applies ReLU. */
 template <typename T>
 struct ConvEpilogue {
   const float* products;  // [rows][product_stride]

@@ -16,7 +16,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** The largest integer of which `depth` products add up in 32 bits. */
+/** The largest integer of which `depth` products can be summed in 32 bits. */
 int64_t largest_integer(int64_t depth) {
   const int64_t square = std::numeric_limits<int32_t>::max() / depth;
   return std::min<int64_t>(static_cast<int64_t>(std::sqrt(static_cast<double>(square))),
@@ -26,7 +26,7 @@ int64_t largest_integer(int64_t depth) {
 template <typename T>
 using Uninitialised = std::unique_ptr<T[]>;
 
-/** What a thread keeps of a block. */
+/** Per-thread scratch memory for a block. */
 struct Scratch {
   Uninitialised<float> tile;        // [points][padded channels]
   Uninitialised<std::byte> values;  // [points][rows][bytes]
@@ -34,14 +34,14 @@ struct Scratch {
   Uninitialised<float> products;    // [points][product plane]
 };
 
-/** One convolution: what all its blocks share. */
+/** One convolution: the data shared by all its blocks. */
 struct Convolution {
   const IntegerKernels& kernels;
   WinogradMaps<float> maps;
   const IntegerMatrix& weights;
 
   int64_t bytes() const { return row_bytes(maps.channels, kernels); }
-  /** Rows are multiplied in whole groups, from wherever a range begins. */
+  /** Rows are multiplied in whole groups, from the start of any range. */
   int64_t rows() const { return maps.blocks.largest() + kRowsAtOnce; }
 
   Scratch scratch() const {
@@ -52,7 +52,7 @@ struct Convolution {
             .products = std::make_unique_for_overwrite<float[]>(all(maps.product_plane()))};
   }
 
-  /** A tile after the other: its points stay in the first cache until they are integers. */
+  /** One tile at a time: its points stay in the L1 cache until they are quantised. */
   void transform(const TileOrder& order, const Scratch& scratch) const {
     const auto largest = static_cast<float>(largest_integer(maps.channels));
     const auto all = order.list();
@@ -77,7 +77,7 @@ struct Convolution {
     }
   }
 
-  /** `width` output channels from the k-th, at all points. */
+  /** Computes `width` output channels from the k-th, at all points. */
   void multiply(const TileOrder& order, int64_t k, int64_t width, const Scratch& scratch) const {
     const int64_t words = row_words(maps.channels, kernels);
     for (int64_t p = 0; p < maps.points; ++p) {

@@ -12,8 +12,8 @@ namespace cellroute::ops::cpu {
 IntegerMatrix pack_int16_winograd_weight(const torch::Tensor& weight, int64_t side,
                                          const IntegerKernels& kernels);
 
-/** As winograd_conv of float32, by integers of 16 bits where the points are multiplied: each tile's
- *  values at a point are spread over as many as 32 bits hold sums of. */
+/** winograd_conv() for float32 maps with 16-bit integer products at the points: each tile's
+ *  values at a point are quantised over the range whose sums fit 32 bits. */
 torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
                                   const torch::Tensor& bias, const torch::Tensor& residual,
                                   bool relu,

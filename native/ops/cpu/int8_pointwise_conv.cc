@@ -14,14 +14,14 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// A panel of a slice's weights and a few groups of rows fit the second cache.
+// A panel of a slice's weights and a few groups of rows fit the L2 cache.
 constexpr int64_t kMostChannels = 2048;
 
 constexpr Levels kByte{.least = 0, .levels = 255};
 constexpr int64_t kLargestWeight = 127;
 static_assert(kMostChannels * 255 * kLargestWeight <= std::numeric_limits<int32_t>::max());
 
-/** A slice's values of a block's rows. */
+/** A slice's values for the rows of a block. */
 struct Block {
   Block(int64_t rows, int64_t bytes) : values(rows * bytes), scales(rows), residual(rows) {}
 
@@ -58,7 +58,7 @@ struct Convolution {
         });
   }
 
-  /** Adds a slice's products to what those before it left in the result. */
+  /** Adds a slice's products to the partial result of the slices before it. */
   void run_block(size_t s, int64_t begin, int64_t some, Block& block) const {
     const auto& slice = slices[s];
     const bool first = s == 0, last = s + 1 == slices.size();

@@ -17,7 +17,7 @@ IntegerMatrix pack_integers(const torch::Tensor& weights, int64_t largest,
                             const IntegerKernels& kernels) {
   const auto bound = static_cast<double>(largest);
   const auto steps = weights.abs().amax(-1) / bound;
-  // A row of zeros has no step, and needs none.
+  // A row of zeros needs no step.
   const auto divisors = steps.where(steps > 0, torch::ones({}));
   const auto integers = (weights / divisors.unsqueeze(-1)).round().clamp(-bound, bound);
 

@@ -6,21 +6,21 @@
 
 namespace cellroute::ops::cpu {
 
-/** Weights [..., K, C] as integers, as the kernels read them. */
+/** Weights [..., K, C] as integers, in the kernels' layout. */
 struct IntegerMatrix {
   torch::Tensor words;  // [..., panels, words, panel, values of a word]
-  torch::Tensor steps;  // [..., K, padded]: a weight is its row's step times an integer
+  torch::Tensor steps;  // [..., K, padded]: a weight equals its row's step times an integer
   torch::Tensor sums;   // of a row's weights
 };
 
-/** Each row of weights rounded to integers from -largest to largest, of its own range. */
+/** Rounds each row of weights to integers from -largest to largest, relative to its own range. */
 IntegerMatrix pack_integers(const torch::Tensor& weights, int64_t largest,
                             const IntegerKernels& kernels);
 
 /** Bytes of a quantised row. */
 int64_t row_bytes(int64_t depth, const IntegerKernels& kernels);
 
-/** Words of it that are multiplied. */
+/** Number of its words that are multiplied. */
 int64_t row_words(int64_t depth, const IntegerKernels& kernels);
 
 }  // namespace cellroute::ops::cpu

@@ -5,8 +5,8 @@
 
 namespace cellroute::ops::cpu {
 
-/** What a row's integers stand for: zero + step * integer. Both NaN where a value of the row or
- *  the span of all of them is not finite. */
+/** The values of a row's integers: zero + step * integer. Both are NaN if a value of the row or
+ *  the span of its values is not finite. */
 struct RowScale {
   float zero;
   float step;
@@ -18,7 +18,7 @@ struct Levels {
   float levels;
 };
 
-/** A row of floats on its way into integers, spread over its own range. */
+/** A row of floats to be quantised over its own range. */
 struct QuantisedRow {
   const float* values;  // [depth]
   int64_t depth;        // at least 1
@@ -27,14 +27,14 @@ struct QuantisedRow {
   RowScale* scale;
 };
 
-/** Rows are filled up to a multiple of it. */
+/** Rows are padded to a multiple of this. */
 inline constexpr int64_t kQuantisedDepth = 16;
 
-// Values and weights that are multiplied at once, 2 or 4 of them.
+// Number of values (2 or 4) that one instruction multiplies.
 inline constexpr int64_t kWordBytes = 4;
 
-/** Quantised rows times quantised weights, summed in 32 bits, which levels and weights have to
- * leave room for, and what follows a convolution. */
+/** Quantised rows times quantised weights, summed in 32 bits (the number of levels and the
+ *  weights must leave room for the sums), and the operations after a convolution. */
 struct IntegerProducts {
   const std::byte* rows;  // [count, rounded up to kRowsAtOnce][row_bytes]
   int64_t row_bytes;

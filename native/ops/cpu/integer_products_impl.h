@@ -14,8 +14,8 @@ namespace {
 
 typedef int32_t Ints __attribute__((vector_size(kLanes * sizeof(int32_t))));
 
-/** Words of two integers of 16 bits. AVX2 has no others: its product of bytes adds two of them up
- *  in 16 bits, which saturate. */
+/** Words of two 16-bit integers. AVX2 has no suitable byte product: its own adds two of them in
+ *  16 bits, which saturate. */
 struct Pairs {
   static constexpr int64_t kValues = 2;
 
@@ -30,7 +30,8 @@ struct Pairs {
   }
 #else
   static Ints add_products(Ints sums, Ints values, Ints weights) {
-    // Of rows that are not finite sums may wrap: nobody sees them, and Ints' own sum must not.
+    // Sums of rows that are not finite may wrap: they are not used. Signed overflow must be
+    // avoided.
     return Ints(
         _mm256_add_epi32(__m256i(sums), _mm256_madd_epi16(__m256i(values), __m256i(weights))));
   }
@@ -44,7 +45,7 @@ struct Pairs {
 #endif
 
 #ifdef __AVX512VNNI__
-  // Of all lanes: GCC 12 takes what lies behind the unmasked forms for a read of nothing.
+  // With all lanes set: GCC 12 reports an uninitialised read for the unmasked forms.
   static constexpr __mmask16 kAll = 0xFFFF;
 
   static __m512i rounded(Vec integers) { return _mm512_maskz_cvtps_epi32(kAll, __m512(integers)); }
@@ -52,7 +53,7 @@ struct Pairs {
 };
 
 #ifdef __AVX512VNNI__
-/** Words of four bytes: of a row without a sign, of weights with one. */
+/** Words of four bytes: unsigned for rows, signed for weights. */
 struct Quads {
   static constexpr int64_t kValues = 4;
 
@@ -73,14 +74,14 @@ inline Ints load_words(const std::byte* from) {
   return value;
 }
 
-/** A word in each lane. */
+/** Loads a word into each lane. */
 inline Ints spread(const std::byte* from) {
   int32_t word;
   __builtin_memcpy(&word, from, sizeof(word));
   return word - Ints{};
 }
 
-/** Of a row: its values and, behind the last one, the first again. */
+/** The values of a row; lanes after the last value repeat the first. */
 inline Vec values_at(const QuantisedRow& row, int64_t k) {
   if (row.depth - k >= kLanes) return load(row.values + k);
   float rest[kLanes];
@@ -95,7 +96,7 @@ struct Range {
 
 inline Range range_of(const QuantisedRow& row) {
   Vec low = values_at(row, 0), high = low;
-  Ints strange = low != low;  // a NaN is not less than anything
+  Ints strange = low != low;  // a NaN compares as false
   for (int64_t k = kLanes; k < row.depth; k += kLanes) {
     const Vec values = values_at(row, k);
     low = values < low ? values : low;
@@ -116,11 +117,11 @@ template <typename Word>
 inline void quantise_row(const QuantisedRow& row) {
   const Range range = range_of(row);
   float step = (range.most - range.least) / row.levels.levels;
-  if (step < FLT_MIN) step = 0;  // nothing that can be divided by: all are the least
+  if (step < FLT_MIN) step = 0;  // too small to divide by: all values become the lowest integer
   if (range.finite) {
     *row.scale = {range.least - row.levels.least * step, step};
   } else {
-    // Whatever the integers are.
+    // The result does not depend on the integers.
     const float nan = __builtin_nanf("");
     *row.scale = {nan, nan};
   }
@@ -132,7 +133,7 @@ inline void quantise_row(const QuantisedRow& row) {
   }
 }
 
-// Rows are spelled out by an index sequence: arrays that loops run over do not stay in registers.
+// An index sequence unrolls the rows: the compiler does not keep arrays in registers inside loops.
 template <typename Word, int64_t... R>
 struct IntegerGroup {
   static constexpr int64_t kRows = sizeof...(R);
@@ -157,7 +158,7 @@ struct IntegerGroup {
     other = Word::add_products(other, values, right);
   }
 
-  /** Where rows or columns are fewer than were multiplied, only those. */
+  /** Partial groups: stores only the rows and columns that exist. */
   void write() const {
     const Ints sums[kRows][2] = {{first[R], second[R]}...};
     write_wanted(p, row, column, sums, [&](int64_t r, int64_t at, Ints sum) {

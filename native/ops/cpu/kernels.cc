@@ -37,7 +37,7 @@ const UsableIntegerKernels& usable_integer_kernels() {
       found.int8.at(count) = &kAvx512Int8Kernels;
       found.int16.at(count++) = &kAvx512Int16Kernels;
     }
-    // AVX2 multiplies bytes as integers of 16 bits.
+    // AVX2 multiplies bytes as 16-bit integers.
     if (has_avx2()) found.int8.at(count) = found.int16.at(count) = &kAvx2Int16Kernels;
 #endif
     return found;
@@ -84,7 +84,7 @@ int64_t best_panel() { return (*usable_kernels<float>())->panel; }
 
 bool has_matrix_registers() {
 #ifdef CELLROUTE_X86_KERNELS
-  // The processor may have them and the system withhold them.
+  // The processor may support them while the operating system does not enable them.
   static const bool has = __builtin_cpu_supports("amx-bf16") && at::cpu::init_amx();
   return has;
 #else

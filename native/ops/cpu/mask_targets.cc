@@ -10,7 +10,8 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** Of `count` pixels from `first` on, on an axis resized from `from` to `to` pixels. */
+/** Source pixels of `count` pixels from `first` on, on an axis resized from `from` to `to`
+ *  pixels. */
 std::vector<uint32_t> nearest_sources(int64_t first, int64_t count, int64_t from, int64_t to) {
   std::vector<uint32_t> sources(count);
   for (int64_t i = 0; i < count; ++i) {
@@ -19,15 +20,15 @@ std::vector<uint32_t> nearest_sources(int64_t first, int64_t count, int64_t from
   return sources;
 }
 
-/** The pixels where some columns and rows of a mask cross, 0 or 1, column after column; both lists
- *  rise. */
+/** The mask's pixels (0 or 1) at the intersections of some columns and rows, in column order;
+ *  both lists are increasing. */
 std::vector<uint8_t> read_pixels(const mask::Rle& mask, const std::vector<uint32_t>& columns,
                                  const std::vector<uint32_t>& rows) {
   std::vector<uint8_t> pixels(columns.size() * rows.size());
   const auto count = static_cast<std::ptrdiff_t>(rows.size());
   size_t column = 0;
   mask::for_each_run(mask, [&](uint32_t begin, uint32_t end) {
-    // The column that the last run ended in may go on here.
+    // The column in which the last run ended may continue here.
     while (column > 0 && (uint64_t{columns[column - 1]} + 1) * mask.height > begin) --column;
     for (; column < columns.size(); ++column) {
       const uint64_t foot = uint64_t{columns[column]} * mask.height;
@@ -46,7 +47,7 @@ std::vector<uint8_t> read_pixels(const mask::Rle& mask, const std::vector<uint32
   return pixels;
 }
 
-/** Moves an axis to its first cell, which is returned. */
+/** Shifts an axis to start at its first cell, and returns that cell. */
 int64_t rebase(Axis<float>& axis) {
   const int64_t first = axis.samples.front().low;
   for (auto& sample : axis.samples) {

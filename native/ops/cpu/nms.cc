@@ -10,7 +10,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** The boxes as columns, so that the inner loop runs over neighbours in memory. */
+/** The boxes as columns, so that the inner loop reads contiguous memory. */
 template <typename T>
 struct Columns {
   explicit Columns(const torch::Tensor& boxes)
@@ -36,7 +36,7 @@ void suppress(const Columns<T>& b, size_t begin, size_t end, double iou_threshol
     for (size_t j = i + 1; j < end; ++j) {
       const T iou = overlap(b.x1[i], b.y1[i], b.x2[i], b.y2[i], b.area[i], b.x1[j], b.y1[j],
                             b.x2[j], b.y2[j], b.area[j]);
-      // Two boxes without area have NaN for an IoU, and stay.
+      // Two boxes without area have an IoU of NaN and are both kept.
       kept[j] = kept[j] & !(static_cast<double>(iou) > iou_threshold);
     }
   }

@@ -10,12 +10,12 @@
 
 namespace cellroute::ops::cpu {
 
-/** Output channels with those that kernels of such a panel multiply besides. */
+/** The number of output channels padded to whole panels. */
 inline int64_t padded_columns(int64_t columns, int64_t panel) {
   return round_up(columns, std::max(panel, kTileChannels));
 }
 
-/** A bias with zeros for these. */
+/** A bias padded with zeros for these. */
 inline torch::Tensor padded_bias(const torch::Tensor& bias, int64_t panel) {
   return torch::constant_pad_nd(bias, {0, padded_columns(bias.size(0), panel) - bias.size(0)});
 }

@@ -5,16 +5,16 @@
 #include "ops/cpu/row_products.h"
 #include "ops/cpu/vec.h"
 
-// What products of floats and of integers have in common: `P` is RowProducts or IntegerProducts.
+// Code shared by float and integer products: `P` is RowProducts or IntegerProducts.
 namespace cellroute::ops::cpu {
 namespace {
 
-// As many sums as 16 registers hold, beside two vectors of weights and the value they meet.
+// As many sums as fit 16 registers beside two vectors of weights and one broadcast value.
 constexpr int64_t kPanel = int64_t{2} * kLanes;
 
 inline void fetch(const float* from) { __builtin_prefetch(from); }
 
-/** What is added and written is far away, and wanted when the products are done. */
+/** Prefetches the memory to read and write after the products. */
 template <typename P, int64_t... R>
 inline void fetch_written(const P& p, int64_t row, int64_t column,
                           std::integer_sequence<int64_t, R...> /*rows*/) {
@@ -25,8 +25,8 @@ inline void fetch_written(const P& p, int64_t row, int64_t column,
   }
 }
 
-/** The sums of a group with all that follows, where rows or columns may be fewer than were
- *  multiplied: value_of(row, column, sums) gives a vector of them as floats. */
+/** The results of a group after the remaining operations, where fewer rows or columns may exist
+ *  than were multiplied. value_of(row, column, sums) gives a vector of them as floats. */
 template <typename P, typename Sums, typename F>
 inline void write_wanted(const P& p, int64_t row, int64_t column,
                          const Sums (&sums)[kRowsAtOnce][2], F&& value_of) {
@@ -41,8 +41,8 @@ inline void write_wanted(const P& p, int64_t row, int64_t column,
   }
 }
 
-/** Calls multiply(row, column) for each group of rows and panel. A panel of the weights stays in
- *  the first cache while all rows pass it. */
+/** Calls multiply(row, column) for each group of rows and panel. A panel of weights stays in the
+ *  L1 cache while all rows use it. */
 template <typename P, typename F>
 inline void for_each_group(const P& p, F&& multiply) {
   for (int64_t column = 0; column < p.columns; column += kPanel) {

@@ -9,7 +9,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** Two columns of the mask with its border, and how to blend them into a column of the image. */
+/** Two columns of the mask with its border, and their weights for one column of the image. */
 class Column {
  public:
   Column(const float* probabilities, int64_t cells, const Tap& x, bool small)
@@ -25,7 +25,7 @@ class Column {
     if (small_) {
       return blend(x_, y, low_[y.low], high_[y.low], low_[y.high], high_[y.high], true);
     }
-    // As blend has it, with what it does along the rows done once a column.
+    // As in blend(), with the computation along the rows done once per column.
     return std::fma(blend_[y.low], y.low_weight, blend_[y.high] * y.high_weight);
   }
 
@@ -48,7 +48,7 @@ mask::Rle paste(const float* probabilities, const float* box, int64_t cells, uin
     rows.push_back(tap(y - window.top, window.height, cells + 2));
   }
   RunWriter runs(height, width);
-  // Without rows the box misses the image, and it may still be a billion columns wide.
+  // Without rows the box misses the image, although it may be a billion columns wide.
   if (rows.empty()) return std::move(runs).finish();
   for (int64_t x = window.x_begin; x < window.x_end; ++x) {
     const Column column(probabilities, cells, tap(x - window.left, window.width, cells + 2), small);

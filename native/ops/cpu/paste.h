@@ -8,8 +8,8 @@
 
 namespace cellroute::ops::cpu {
 
-/** probabilities [N, M, M] and boxes [N, 4] are float32 and contiguous; boxes are widened as the
- *  masks are by their border of one zero. */
+/** probabilities [N, M, M] and boxes [N, 4] are float32 and contiguous; boxes are enlarged with
+ *  the border of one zero around the masks. */
 std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
                                    uint32_t height, uint32_t width, float threshold);
 

@@ -13,8 +13,8 @@ inline int64_t pixels_of(const torch::Tensor& maps) {
   return maps.size(0) * maps.size(2) * maps.size(3);
 }
 
-/** Channels-last maps that a 1x1 convolution reads: the channels of the pixel that a pixel of the
- *  result lies on. */
+/** Channels-last maps read by a 1x1 convolution: the channels of the input pixel for each pixel
+ *  of the result. */
 class PixelRows {
  public:
   PixelRows(const torch::Tensor& maps, int64_t stride, const torch::Tensor& output)
@@ -27,7 +27,7 @@ class PixelRows {
         stride_(stride) {}
 
   int64_t channels() const { return channels_; }
-  /** Whether the result's pixels lie one behind the other here too. */
+  /** Whether consecutive pixels of the result are consecutive here too. */
   bool dense() const { return stride_ == 1; }
 
   const float* at(int64_t pixel) const {
@@ -44,7 +44,7 @@ class PixelRows {
   int64_t stride_;
 };
 
-/** Of one or two inputs of a convolution, of which the last has the stride. */
+/** For one or two inputs of a convolution; the stride applies to the last one. */
 inline std::vector<PixelRows> pixel_rows(at::TensorList inputs, int64_t stride,
                                          const torch::Tensor& output) {
   std::vector<PixelRows> rows;
@@ -53,7 +53,7 @@ inline std::vector<PixelRows> pixel_rows(at::TensorList inputs, int64_t stride,
   return rows;
 }
 
-/** Channels-last maps that are added to a result, each of whose pixels takes the nearest. */
+/** Channels-last maps that are added to a result, by nearest neighbour. */
 class ResidualRows {
  public:
   ResidualRows(const torch::Tensor& maps, const torch::Tensor& output)
@@ -77,7 +77,7 @@ class ResidualRows {
   int64_t channels_, height_, width_;
   std::vector<int64_t> rows_, columns_;
 
-  /** Of each of `to` places the nearest of `from`. */
+  /** The nearest source index for each of `to` positions, of `from`. */
   static std::vector<int64_t> nearest_sources(int64_t from, int64_t to) {
     std::vector<int64_t> sources(to);
     for (int64_t i = 0; i < to; ++i) sources[i] = nearest_source(i, from, to);

@@ -16,12 +16,12 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// With LibTorch's products: pixels and output channels multiplied at once, whose products stay in
-// the first cache. Its kernel takes six rows a time.
+// With LibTorch's products: pixels and output channels per multiplication, chosen so that the
+// products stay in the L1 cache. Its kernel processes six rows at a time.
 constexpr int64_t kRows = 96;
 constexpr int64_t kGroup = 64;
 
-/** One convolution, or the sum of two: what all blocks share. */
+/** One convolution or the sum of two: the data shared by all blocks. */
 struct Convolution {
   const Kernels<float>& kernels;
   std::vector<PixelRows> inputs;  // one or two
@@ -39,14 +39,15 @@ struct Convolution {
     return first().channels() + (second() == nullptr ? 0 : second()->channels());
   }
 
-  /** Where the rows of a block lie. */
+  /** The positions of a block's rows. */
   struct RowPointers {
     explicit RowPointers(int64_t count) : first(count), second(count), residual(count) {}
 
     std::vector<const float*> first, second, residual;
   };
 
-  /** By our products: the rows from where they lie, and all that follows in the registers. */
+  /** With our products: rows are read in place, and the remaining operations happen in
+   *  registers. */
   void run() const {
     for_each_row_block(
         count, depth() * static_cast<int64_t>(sizeof(float)),
@@ -59,7 +60,7 @@ struct Convolution {
   void run_block(int64_t begin, int64_t end, RowPointers& pointers) const {
     const int64_t some = end - begin;
     for (int64_t r = 0; r < round_up(some, kRowsAtOnce); ++r) {
-      // Behind the last pixel it is read once more.
+      // Rows after the last pixel repeat it.
       const int64_t pixel = begin + std::min(r, some - 1);
       pointers.first[r] = first().at(pixel);
       if (second() != nullptr) pointers.second[r] = second()->at(pixel);
@@ -78,7 +79,7 @@ struct Convolution {
   }
 };
 
-/** By LibTorch's products; the residual is like the result, or undefined. */
+/** With LibTorch's products. The residual has the result's shape or is undefined. */
 void run_with_libtorch(const Convolution& conv, const float* added) {
   const int64_t in = conv.first().channels(), out = conv.out;
   const int64_t padded = padded_columns(out, conv.kernels.panel);
@@ -124,7 +125,7 @@ torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) 
   const int64_t padded = padded_columns(out, panel);
   const int64_t group = panel == 0 ? kGroup : panel;
   const auto packed = torch::zeros({in * padded}, weight.options());
-  // A group of output channels after the other, each [in, group].
+  // Groups of output channels, each stored as [in, group].
   for (int64_t k = 0; k < out; k += group) {
     const int64_t width = std::min(group, padded - k), filled = std::min(group, out - k);
     packed.narrow(0, in * k, in * width)

@@ -11,7 +11,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// Bilinear weights are the same in every channel: each is computed once for this many of them.
+// Bilinear weights are the same in every channel: they are computed once for this many channels.
 constexpr int64_t kChannelBlock = 8;
 
 /** One bin of `Channels` neighbouring channels. */
@@ -79,7 +79,7 @@ void backward(const torch::Tensor& grad, const torch::Tensor& rois, const RoiAli
       samples[k] = sample_box(boxes + 5 * k + 1, height, width, params);
     }
   });
-  // A channel belongs to one thread, which adds the boxes in their order: no atomics, and the same
+  // Each channel belongs to one thread, which adds the boxes in order: no atomics, and the same
   // sums for any number of threads.
   const int64_t blocks = (channels + kChannelBlock - 1) / kChannelBlock;
   parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {

@@ -8,10 +8,10 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// Channels whose gradient a thread adds up at once.
+// Channels whose gradient a thread accumulates at a time.
 constexpr int64_t kBlock = 64;
 
-/** The rows of channels that a bin takes, and their weights. */
+/** The rows of channels that a bin reads, and their weights. */
 struct Taps {
   std::vector<int64_t> offsets;
   std::vector<float> weights;
@@ -93,7 +93,8 @@ std::vector<torch::Tensor> roi_align_levels_backward(
   std::vector<torch::Tensor> grads;
   std::vector<float*> values;
   for (const auto& sizes : map_sizes) {
-    // Memory of the system, zero already: pages that no box lies on cost nothing.
+    // New memory from the system is already zero, and pages that no box touches are never
+    // allocated.
     grads.push_back(torch::zeros({sizes[0], sizes[2], sizes[3], sizes[1]}, grad.options())
                         .permute({0, 3, 1, 2}));
     values.push_back(grads.back().mutable_data_ptr<float>());
@@ -111,7 +112,7 @@ std::vector<torch::Tensor> roi_align_levels_backward(
     }
   });
 
-  // A block of channels belongs to one thread, which adds the boxes in their order: no atomics, and
+  // Each block of channels belongs to one thread, which adds the boxes in order: no atomics, and
   // the same sums for any number of threads.
   parallel_for(0, (channels + kBlock - 1) / kBlock, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {

@@ -5,15 +5,16 @@
 
 #include "ops/roi_align_axis.h"
 
-// Where RoIAlign samples a map: shared by all that pool or project with it.
+// The sample positions of RoIAlign, shared by pooling and mask projection.
 namespace cellroute::ops::cpu {
 
-/** The samples of one box on one axis. Those that miss the map are left out: they add nothing. */
+/** The samples of one box on one axis. Samples that miss the map are left out because they add
+ *  nothing. */
 template <typename T>
 struct Axis {
   std::vector<Sample<T>> samples;
   std::vector<int64_t> bins;  // bin b has samples bins[b] to bins[b + 1]
-  int64_t grid = 0;           // samples a bin, with those that miss
+  int64_t grid = 0;           // samples per bin, including those that miss
 };
 
 template <typename T>
@@ -39,7 +40,7 @@ struct RoiSamples {
   Axis<T> x;
 };
 
-/** box: x1, y1, x2, y2 over a map of height x width cells. A box that is none has no samples. */
+/** box: x1, y1, x2, y2 over a map of height x width cells. An invalid box has no samples. */
 template <typename T>
 RoiSamples<T> sample_box(const T* box, int64_t height, int64_t width,
                          const RoiAlignParams& params) {
@@ -56,8 +57,8 @@ RoiSamples<T> sample_box(const T* box, int64_t height, int64_t width,
   return samples;
 }
 
-/** Calls visit(o1, w1, o2, w2, o3, w3, o4, w4) for every sample of the bin, row by row: the offsets
- *  in a map of the four cells around it, and their weights. */
+/** Calls visit(o1, w1, o2, w2, o3, w3, o4, w4) for every sample of the bin, row by row, with the
+ *  offsets in a map of the four surrounding cells and their weights. */
 template <typename T, typename Visit>
 void for_each_sample(const RoiSamples<T>& roi, int64_t ph, int64_t pw, int64_t row_stride,
                      int64_t column_stride, Visit visit) {

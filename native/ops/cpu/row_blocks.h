@@ -10,9 +10,9 @@
 
 namespace cellroute::ops::cpu {
 
-/** Calls fn(begin, end, scratch) for blocks of `count` rows, on all threads. A block's rows, of
- *  `row_bytes` each, stay in the second cache while each panel of weights passes them. A thread has
- *  a scratch, which make_scratch(rows) makes for the largest block. */
+/** Calls fn(begin, end, scratch) for blocks of `count` rows on all threads. A block's rows, of
+ *  `row_bytes` each, stay in the L2 cache while each panel of weights is applied to them. Each
+ *  thread has one scratch object, which make_scratch(rows) creates for the largest block. */
 template <typename M, typename F>
 void for_each_row_block(int64_t count, int64_t row_bytes, M&& make_scratch, F&& fn) {
   constexpr int64_t kBlockBytes = int64_t{192} << 10;

@@ -4,13 +4,13 @@
 
 namespace cellroute::ops::cpu {
 
-/** Rows that are multiplied together: `rows` has whole groups of so many. */
+/** Rows per group. `rows` has whole groups. */
 inline constexpr int64_t kRowsAtOnce = 6;
 
-/** Rows, wherever they lie. */
+/** Rows at arbitrary addresses. */
 struct Rows {
   const float* const* rows;  // [count, rounded up to kRowsAtOnce]: `depth` values each
-  int64_t offset;            // of all of them
+  int64_t offset;            // added to every address
   int64_t depth;
 };
 

@@ -9,10 +9,10 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// Values of a line of the cache.
+// Values per cache line.
 constexpr int64_t kLine = 16;
 
-// Rows are spelled out by an index sequence: arrays that loops run over do not stay in registers.
+// An index sequence unrolls the rows: the compiler does not keep arrays in registers inside loops.
 template <int64_t... R>
 struct RowGroup {
   static constexpr int64_t kRows = sizeof...(R);
@@ -31,7 +31,7 @@ struct RowGroup {
 
   void multiply_by(const float* weights, const Rows& some) {
     const float* const* rows = some.rows + row;
-    // The next rows are far away when they are met for the first time.
+    // Prefetches the next rows, which are not in the cache yet.
     const float* const* following = column == 0 && row + kRows < p.count ? rows + kRows : nullptr;
     for (int64_t k = 0; k < some.depth; k += kLine) {
       const int64_t from = some.offset + k, left = some.depth - k;
@@ -47,7 +47,7 @@ struct RowGroup {
     }
   }
 
-  /** A branch for each step and not for each value. */
+  /** One branch per step instead of one per value. */
   void write_all() {
     if (p.bias != nullptr) {
       const Vec left = load(p.bias + column), right = load(p.bias + column + kLanes);
@@ -63,7 +63,7 @@ struct RowGroup {
     ((store(to + R * p.stride, first[R]), store(to + R * p.stride + kLanes, second[R])), ...);
   }
 
-  /** Where rows or columns are fewer than were multiplied. */
+  /** Partial groups: fewer rows or columns exist than were multiplied. */
   void write_some() const {
     const Vec sums[kRows][2] = {{first[R], second[R]}...};
     write_wanted(p, row, column, sums, [](int64_t, int64_t, Vec value) { return value; });

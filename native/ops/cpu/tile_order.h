@@ -13,10 +13,11 @@ TileGrid tile_grid(int64_t height, int64_t width, int64_t side);
 /** Neighbouring tiles of a grid as a TileList. */
 class TileOrder {
  public:
-  /** Tiles first..first + count; short ones are found where a tile has four outputs per side. */
+  /** Tiles first..first + count; short tiles are distinguished if a tile has four outputs per
+   *  side. */
   static TileOrder by_kind(const TileGrid& grid, int64_t first, int64_t count);
 
-  /** The same in the grid's order, all of them taken as whole. */
+  /** The same in grid order, with all tiles treated as whole. */
   static TileOrder all_whole(int64_t first, int64_t count);
 
   TileList list() const { return {tiles_.data(), whole_, right_, corner_, count()}; }
@@ -26,8 +27,8 @@ class TileOrder {
     int64_t begin, end;
   };
 
-  /** The tiles in the list that need a point, of 36 in large tiles. All need those of small ones,
-   *  which are never short. */
+  /** The tiles in the list that need a point (of 36 in large tiles). Small tiles are never
+   *  short, so all of them need every point. */
   Range tiles_for_point(int64_t point) const;
 
  private:

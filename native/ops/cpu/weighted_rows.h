@@ -4,8 +4,8 @@
 
 namespace cellroute::ops::cpu {
 
-/** Some rows of channels, each with its weight: what a bin of RoIAlign takes of a channels-last
- * map. */
+/** Rows of channels with weights: the contributions to one RoIAlign bin from a channels-last
+ *  map. */
 template <typename T>
 struct WeightedRows {
   const T* map;

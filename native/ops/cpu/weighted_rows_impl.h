@@ -6,7 +6,7 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-/** The sum over `Vecs` vectors of channels from `channel` on, row by row. */
+/** The weighted sum over `Vecs` vectors of channels from `channel` on, row by row. */
 template <int Vecs, typename T>
 inline void sum_rows(const WeightedRows<T>& rows, int64_t channel) {
   Vec sums[Vecs] = {};
@@ -25,7 +25,7 @@ void weighted_rows(const WeightedRows<T>& rows) {
   for (; c + kFourVecs <= rows.channels; c += kFourVecs) sum_rows<4>(rows, c);
   for (; c + kLanes <= rows.channels; c += kLanes) sum_rows<1>(rows, c);
   if (c == rows.channels) return;
-  // The last channels through a copy with zeros behind them: past a map's end is no memory.
+  // The last channels are copied and padded with zeros: reading past a map's end is not allowed.
   const int64_t left = rows.channels - c;
   Vec sum = {};
   for (int64_t i = 0; i < rows.rows; ++i) {

@@ -20,7 +20,7 @@ namespace {
 
 using at::native::cpublas::brgemm;
 
-/** What depends on the type of the products. */
+/** Constants that depend on the compute dtype. */
 template <typename T>
 struct Scheme;
 
@@ -39,11 +39,11 @@ struct Scheme<Bfloat16Bits> {
   static constexpr int64_t kBlockTiles = 128;
   static constexpr int64_t kBlockBytes = int64_t{4} << 20;
   static constexpr int64_t kRowsAtOnce = 16;
-  // Two rows of the right-hand matrix interleaved, as the instructions want them.
+  // Two rows of the right-hand matrix are interleaved, as the instructions require.
   static constexpr bool kPairs = true;
 };
 
-/** Few enough tiles for the cache. */
+/** Number of tiles that fit the cache. */
 template <typename T>
 WorkBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points, int64_t channels,
                      int64_t threads) {
@@ -53,7 +53,7 @@ WorkBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points, i
     const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, kBlockTilesOfOurs);
     return WorkBlocks::shrinking(tiles, most, S::kRowsAtOnce, threads);
   }
-  // LibTorch's products are of whole blocks, whatever there is.
+  // LibTorch's products always process whole blocks.
   const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
   return WorkBlocks::even(tiles, most, S::kRowsAtOnce, threads);
 }
@@ -68,7 +68,7 @@ const T* bits_of(const typename Scheme<T>::Scalar* data) {
   return reinterpret_cast<const T*>(data);
 }
 
-/** One convolution: what all its blocks share. */
+/** One convolution: the data shared by all its blocks. */
 template <typename T>
 struct Convolution {
   using S = Scheme<T>;
@@ -80,7 +80,7 @@ struct Convolution {
 
   int64_t input_plane() const { return maps.blocks.largest() * maps.padded_channels + kPlaneGap; }
 
-  /** All points of `width` output channels. */
+  /** Computes all points of `width` output channels. */
   void multiply(const TileOrder& order, int64_t width, const Scalar* transformed,
                 const Scalar* group, float* products) const {
     if constexpr (std::is_same_v<T, float>) {
@@ -91,18 +91,18 @@ struct Convolution {
     }
     const int64_t depth = maps.padded_channels;
     for (int64_t p = 0; p < maps.points; ++p) {
-      // Always a whole block: what is not a tile that needs the point is multiplied and not read.
+      // Always a whole block: tiles that do not need the point are multiplied and not read.
       brgemm(maps.blocks.largest(), width, depth, depth, width, width, /*add_C=*/false,
              transformed + p * input_plane(), group + p * depth * width,
              products + p * maps.product_plane(), S::kPairs);
     }
   }
 
-  /** By our products, for the tiles that need a point. */
+  /** With our products, for the tiles that need a point. */
   void multiply_needed(const TileOrder& order, int64_t width, const float* transformed,
                        const float* group, float* products) const {
     const int64_t depth = maps.padded_channels;
-    // Rows are read in whole groups, from wherever a range begins.
+    // Rows are read in whole groups, from the start of any range.
     std::array<const float*, kBlockTilesOfOurs + S::kRowsAtOnce> rows;
     const int64_t last = maps.blocks.largest() - 1;
     for (int64_t t = 0; t <= last + S::kRowsAtOnce; ++t) {
@@ -137,8 +137,8 @@ struct Convolution {
 }  // namespace
 
 torch::Tensor winograd_weight_transform(int64_t side) {
-  // A row for each point p, as the products over the points want it: [1, p, p * p] over the product
-  // of p's distances to the others; infinity last.
+  // One row for each point p, as required by the products over the points: [1, p, p * p] divided by
+  // the product of p's distances to the other points; infinity comes last.
   const auto g = [&]() -> torch::Tensor {
     if (side == 2) {
       return torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
@@ -167,7 +167,7 @@ torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarTyp
   const auto transform = winograd_weight_transform(side);
   const int64_t points = transform.size(0);
   const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
-  // A group of output channels after the other, each [points, in, group].
+  // Groups of output channels, each stored as [points, in, group].
   for (int64_t k = 0; k < padded_out; k += kChannelGroup) {
     const int64_t width = std::min(kChannelGroup, padded_out - k);
     const int64_t filled = std::min(width, out - k);
@@ -177,7 +177,7 @@ torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarTyp
         .copy_(weight.narrow(0, k, filled).permute({2, 3, 1, 0}));
     auto group = packed.narrow(0, points * padded_in * k, points * padded_in * width)
                      .view({points, padded_in * width});
-    // [9, in, width], or a panel after the other where the kernels want them.
+    // [9, in, width], or one panel after the other if the kernels need it.
     const auto columns =
         panel == 0
             ? filters
@@ -222,7 +222,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
           products.template mutable_data_ptr<float>() + thread * products.stride(0);
       queue.for_each(
           [&](int64_t block) { convolution.run_block(block, thread_input, thread_products); });
-      // Frees the matrix registers, which other kernels configure differently.
+      // Releases the matrix registers, which other kernels configure differently.
       at::native::cpublas::brgemm_release(S::kPairs);
     }
   });

@@ -15,27 +15,27 @@
 
 namespace cellroute::ops::cpu {
 
-/** Points of a tile of `side` x `side` outputs. */
+/** Number of points of a tile of `side` x `side` outputs. */
 constexpr int64_t points_of(int64_t side) { return (side + 2) * (side + 2); }
 
-// Output channels multiplied at once. A block's products of so many stay in the cache until they
-// are transformed back; the weights of so many follow each other in memory.
+// Output channels per multiplication. A block's products for them stay in the cache until they are
+// transformed back; their weights are contiguous in memory.
 inline constexpr int64_t kChannelGroup = 64;
 
-// Between the planes of a block. Without it their rows meet in the same sets of the cache, and a
-// store is taken for one that a load still waits for.
+// Padding between the planes of a block. Without it their rows map to the same cache sets, and a
+// store can be mistaken for one that a pending load depends on (4K aliasing).
 inline constexpr int64_t kPlaneGap = 4 * kTileChannels;
 
-// With our products, which read a block's tiles once for each panel of weights.
+// Block size with our products, which read a block's tiles once for each panel of weights.
 inline constexpr int64_t kBlockTilesOfOurs = 48;
 
-/** Maps for what becomes of `input`, channels-last and not written yet. */
+/** Uninitialised channels-last maps for the result of `input`. */
 inline torch::Tensor empty_result(const torch::Tensor& input, const WinogradWeights& weights) {
   return torch::empty({input.size(0), weights.out_channels(), input.size(2), input.size(3)},
                       input.options(), at::MemoryFormat::ChannelsLast);
 }
 
-/** The maps of a convolution and their tiles, whatever multiplies the points. */
+/** The maps of a convolution and their tiles, independent of how the points are multiplied. */
 template <typename T>
 struct WinogradMaps {
   const TileTransforms<T>& transforms;
@@ -49,8 +49,8 @@ struct WinogradMaps {
   bool relu;
   T* output;
 
-  /** Of checked tensors, channels-last where they are maps; `maps_residual` may be undefined.
-   *  Products have whole panels. Blocks are blocks_of(tiles, points, padded channels). */
+  /** Tensors are checked and maps are channels-last; `maps_residual` may be undefined. Products
+   *  have whole panels. Blocks are blocks_of(tiles, points, padded channels). */
   template <typename B>
   WinogradMaps(const Kernels<T>& kernels, const WinogradWeights& weights, int64_t panel,
                const torch::Tensor& maps, const torch::Tensor& plain_bias,
@@ -79,7 +79,7 @@ struct WinogradMaps {
 
   int64_t product_plane() const { return blocks.largest() * kChannelGroup + kPlaneGap; }
 
-  /** The tiles of a list at their points: [points][plane]. */
+  /** Transforms the tiles of a list to their points: [points][plane]. */
   void transform(const TileList& list, T* out, int64_t plane) const {
     transforms.input({.maps = input,
                       .zeros = static_cast<const T*>(zeros.const_data_ptr()),
@@ -92,7 +92,7 @@ struct WinogradMaps {
   }
 
   /** Calls multiply(k, width) for each group of output channels, which fills `products`, and
-   *  writes the maps that come of it. */
+   *  writes the resulting maps. */
   template <typename F>
   void for_each_group(const TileOrder& order, const float* products, F&& multiply) const {
     for (int64_t k = 0; k < padded_out_channels; k += kChannelGroup) {

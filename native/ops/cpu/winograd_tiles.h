@@ -2,16 +2,16 @@
 
 #include <cstdint>
 
-// The two transforms of Winograd's convolution around its products (Lavin and Gray 2015), over
-// channels-last maps.
+// The input and output transforms of Winograd's convolution (Lavin and Gray 2015), over channels-
+// last maps.
 namespace cellroute::ops::cpu {
 
 /** Channels of a tile are padded with zeros to a multiple of this. */
 inline constexpr int64_t kTileChannels = 16;
 
-/** Maps [images, height, width, C] as tiles: rows x columns per image, one after the other. A
- * tile is `side` x `side` outputs: 4 x 4 in F(4x4, 3x3), with 36 points, or 2 x 2 in F(2x2, 3x3),
- * with 16. */
+/** Maps [images, height, width, C] divided into tiles: rows x columns per image, image after
+ *  image. A tile is `side` x `side` outputs: 4 x 4 in F(4x4, 3x3) with 36 points, or 2 x 2 in
+ *  F(2x2, 3x3) with 16 points. */
 struct TileGrid {
   int64_t height;
   int64_t width;
@@ -20,10 +20,10 @@ struct TileGrid {
   int64_t columns;
 };
 
-/** Some of a grid's tiles, those of a kind together: short ones, of which the map has at most two
- *  rows or columns of four, need only four of the six points along that side. In this order the
- *  tiles that need a point are neighbours: short downwards, whole, short to the right, both. The
- *  points that a tile does not need are neither written nor read. */
+/** Tiles of a grid, sorted by kind. Short tiles, which have at most two rows or columns of four
+ *  inside the map, need only four of the six points along that side. In the order short
+ *  downwards, whole, short to the right, short both ways, the tiles that need a point are
+ *  contiguous. Points that a tile does not need are neither written nor read. */
 struct TileList {
   const int64_t* tiles;  // where each is in the grid
   int64_t whole;         // where these begin,

@@ -6,10 +6,10 @@
 namespace cellroute::ops::cpu {
 namespace {
 
-// Along a side of a tile: the points, and their places among those of the whole side.
+// Along one side of a tile: the points, and their indices among those of the whole side.
 
-/** F(4, 3) at the points 0, 5/8, -5/8, 3/2, -3/2 and infinity. The usual 1 and 2 have twice the
- *  error: of the pairs whose numbers float32 holds exactly, these have the least. */
+/** F(4, 3) at the points 0, 5/8, -5/8, 3/2, -3/2 and infinity. These have the smallest error of
+ *  all pairs whose values are exact in float32; the usual points 1 and 2 have twice the error. */
 struct LargePoints {
   using Value = float;
   static constexpr int kOutputs = 4;
@@ -60,8 +60,9 @@ struct LargePoints {
   }
 };
 
-/** The last one or two outputs of F(4, 3): F(2, 3) at the points 0, 5/8, -5/8 and infinity, by the
- *  same weights. These hold the distances to the points that are left out, made good here. */
+/** The last one or two outputs of F(4, 3): F(2, 3) at the points 0, 5/8, -5/8 and infinity with
+ *  the same weights. The weights contain the distances to the omitted points, which are divided
+ *  out here. */
 struct ShortPoints {
   using Value = float;
   using Large = LargePoints;
@@ -108,7 +109,7 @@ struct SmallPoints {
   }
 };
 
-/** A tile as where it begins in its map. */
+/** The start of a tile in its map. */
 struct Tile {
   int64_t image;
   int64_t top;
@@ -121,7 +122,7 @@ inline Tile tile_at(int64_t index, const TileGrid& grid) {
           in_image % grid.columns * grid.side};
 }
 
-/** The first `lanes` values, zeros behind them: past a map's end is no memory. */
+/** The first `lanes` values, padded with zeros: reading past a map's end is not allowed. */
 template <typename T>
 inline Vec load_some(const T* from, int64_t lanes) {
   if (lanes >= kLanes) return load(from);
@@ -176,7 +177,8 @@ void input_tiles_of_a_kind(const InputTiles<typename Down::Value>& tiles, int64_
       transform_input<Down, Right>(pixels, c, out + c, tiles.plane);
     }
     if (c < tiles.padded) {
-      // The last channels through a copy with zeros behind them: past a map's end is no memory.
+      // The last channels are copied and padded with zeros: reading past a map's end is not
+      // allowed.
       Value rest[kPixels][kTileChannels] = {};
       for (int i = 0; i < kPixels; ++i) {
         for (int64_t k = c; k < tiles.channels; ++k) rest[i][k - c] = pixels[i][k];
@@ -206,8 +208,8 @@ void input_tiles(const InputTiles<typename Whole::Value>& tiles) {
                               });
 }
 
-/** The gradient of the output's tiles, none of them taken as short, by the transposed transform of
- *  the output. Beyond the maps it is zero. */
+/** Transforms the output's gradient with the transposed output transform; all tiles are treated
+ *  as whole. Outside the maps the gradient is zero. */
 template <typename Points>
 void gradient_tiles(const InputTiles<typename Points::Value>& tiles) {
   using Value = typename Points::Value;

@@ -12,10 +12,10 @@ namespace {
 
 constexpr int64_t kPoints = 36;
 constexpr int64_t kSide = 4;
-// Tiles whose products are summed at once: many, so that the sums are seldom fetched, and few
-// enough for a block's transforms to stay in the cache.
+// Tiles per product: enough that the sums are rarely loaded, and few enough that a block's
+// transforms stay in the cache.
 constexpr int64_t kBlockTiles = 384;
-constexpr int64_t kTilesAtOnce = 16;  // that a thread transforms
+constexpr int64_t kTilesAtOnce = 16;  // tiles that a thread transforms at a time
 
 /** Maps and the transforms of a block of their tiles: [points][tiles][padded channels]. */
 struct Tiles {
@@ -27,7 +27,7 @@ struct Tiles {
         zeros(torch::zeros({of.size(1)}, of.options())),
         transformed(torch::empty({kPoints * plane}, of.options())) {}
 
-  /** These become the block's tiles from `at` on. */
+  /** Stores the transforms as the block's tiles from `at` on. */
   InputTiles<float> some(const TileOrder& order, int64_t at) const {
     return {.maps = maps.const_data_ptr<float>(),
             .zeros = zeros.const_data_ptr<float>(),

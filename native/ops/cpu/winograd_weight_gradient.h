@@ -6,12 +6,12 @@
 
 namespace cellroute::ops::cpu {
 
-/** The gradient of the weight [K, C, 3, 3] of winograd_conv, from its input [N, C, H, W] and the
- *  gradient of its output [N, K, H, W], both float32 and channels-last: the transforms of the way
- *  there, transposed. */
+/** The gradient of the weight [K, C, 3, 3] of winograd_conv(), from its input [N, C, H, W] and
+ *  the gradient of its output [N, K, H, W], both float32 and channels-last. Uses the transposed
+ *  transforms of the forward pass. */
 torch::Tensor winograd_weight_gradient(const torch::Tensor& input, const torch::Tensor& grad);
 
-/** The same by kernels that may not be the best. */
+/** The same with kernels of another instruction set. */
 torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const torch::Tensor& input,
                                           const torch::Tensor& grad);
 

@@ -9,14 +9,15 @@
 
 namespace cellroute::ops::cpu {
 
-/** `count` things in blocks for a BlockQueue. Each has a multiple of `multiple`, but for the last
- *  one, and at most `most`. */
+/** Divides `count` items into blocks for a BlockQueue. Each block has a multiple of `multiple`
+ *  items, except the last one, and at most `most`. */
 class WorkBlocks {
  public:
-  /** Blocks that get smaller, so that threads end together however fast each of them is. For work
-   *  that takes as long as a block is large. */
+  /** Blocks that become smaller, so that all threads finish at about the same time whatever
+   *  their speed. For work whose time is proportional to the block size. */
   static WorkBlocks shrinking(int64_t count, int64_t most, int64_t multiple, int64_t threads) {
-    // Half of a thread's share of what is left; but what a block costs besides is not for nothing.
+    // Half of a thread's share of the remaining work, bounded below because each block has a fixed
+    // cost.
     constexpr int64_t kFewest = 2;
     const int64_t groups = divide_up(count, multiple);
     const int64_t largest = std::max<int64_t>(most / multiple, 1);
@@ -29,7 +30,8 @@ class WorkBlocks {
     return WorkBlocks(std::move(ends), multiple);
   }
 
-  /** As many for each thread, of one size: for work that takes as long as the largest. */
+  /** Blocks of one size, the same number for each thread: for work that takes as long as its
+   *  largest block. */
   static WorkBlocks even(int64_t count, int64_t most, int64_t multiple, int64_t threads) {
     const int64_t blocks = round_up(divide_up(count, most), threads);
     const int64_t size = round_up(divide_up(count, std::max<int64_t>(blocks, 1)), multiple);
@@ -46,7 +48,7 @@ class WorkBlocks {
   int64_t begin(int64_t block) const { return block == 0 ? 0 : ends_[block - 1]; }
   int64_t end(int64_t block) const { return ends_[block]; }
 
-  /** How many the first has, in whole multiples: no other has more. */
+  /** The size of the first block, in whole multiples; no other block is larger. */
   int64_t largest() const { return largest_; }
 
  private:

@@ -1,5 +1,5 @@
-// What an addon without CUDA has in its kernels' place. No tensor of its LibTorch reaches them: a
-// device other than the CPU is refused before a network is put on it.
+// Stand-ins for the kernels in an addon without CUDA. No tensor reaches them: a device other than
+// the CPU is refused before a network is moved to it.
 #include "error.h"
 #include "ops/cuda/box_iou.h"
 #include "ops/cuda/nms.h"

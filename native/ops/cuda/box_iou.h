@@ -4,7 +4,8 @@
 
 namespace cellroute::ops::cuda {
 
-/** [N, 4] and [M, 4] of one floating type give [N, M]; arguments are checked and contiguous. */
+/** IoU of a [N, 4] and b [M, 4] of one floating type: [N, M]. Arguments are checked and
+ *  contiguous. */
 torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b);
 
 }  // namespace cellroute::ops::cuda

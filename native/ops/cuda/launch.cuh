@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cstdint>
 
-// What every launch does alike. Kernels walk their work by grid strides in 64 bits, so that no size
-// of a tensor is too large for a grid.
+// Shared launch code. Kernels iterate with grid strides in 64 bits, so a tensor of any size fits a
+// grid.
 namespace cellroute::ops::cuda {
 
 inline constexpr int kThreads = 256;
@@ -19,7 +19,7 @@ inline unsigned blocks_for(int64_t work, int64_t a_block = kThreads) {
   return static_cast<unsigned>(std::clamp<int64_t>((work + a_block - 1) / a_block, 1, kMaxBlocks));
 }
 
-/** Calls visit(i) for every i below `work` that is this thread's. */
+/** Calls visit(i) for every i below `work` that belongs to this thread. */
 template <typename Visit>
 __device__ inline void for_each_mine(int64_t work, Visit visit) {
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;

@@ -8,7 +8,7 @@
 namespace cellroute::ops::cuda {
 namespace {
 
-/** Word [n, i, w] of the bits; those left of the diagonal are not written, and not read. */
+/** Word [n, i, w] of the bits. Words left of the diagonal are neither written nor read. */
 template <typename T>
 __global__ void overlap_kernel(const T* boxes, const int64_t* groups, int64_t images, int64_t size,
                                int64_t words, double iou_threshold, uint64_t* bits) {
@@ -21,8 +21,8 @@ __global__ void overlap_kernel(const T* boxes, const int64_t* groups, int64_t im
   });
 }
 
-/** A block an image goes through its boxes 64 at a time: one thread decides among them, all
- *  threads strike out what the kept ones suppress further on. */
+/** One block per image processes its boxes 64 at a time: one thread selects among them, then all
+ *  threads mark the later boxes that the kept ones suppress. */
 __global__ void sweep_kernel(const uint64_t* all_bits, int64_t size, int64_t words,
                              uint64_t* all_removed, bool* all_kept) {
   const uint64_t* bits = all_bits + blockIdx.x * size * words;

@@ -7,7 +7,7 @@
 namespace cellroute::ops::cuda {
 namespace {
 
-/** Masks that are cut, and the image they are cut from. */
+/** Masks to paste, and their image. */
 struct Pasted {
   const float* probabilities;  // [count, cells, cells]
   const float* boxes;          // [count, 4]
@@ -34,8 +34,8 @@ __global__ void count_kernel(Pasted pasted, int32_t* counts) {
   });
 }
 
-/** `ends` are the counts summed up; runs [total, 2] gets where each begins and ends in the image
- *  read column by column. */
+/** `ends` are the cumulative counts; runs [total, 2] receives begin and end of each run in the
+ *  image read column by column. */
 __global__ void write_kernel(Pasted pasted, const int32_t* counts, const int64_t* ends,
                              uint32_t* runs) {
   for_each_mine(pasted.count * pasted.width, [&](int64_t i) {

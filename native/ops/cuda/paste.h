@@ -8,7 +8,8 @@
 
 namespace cellroute::ops::cuda {
 
-/** As cpu::paste_masks, to the bit. Runs are found on the device, and nothing else comes back. */
+/** Bit-identical to cpu::paste_masks. Runs are found on the device, and only runs are copied
+ *  back. */
 std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
                                    uint32_t height, uint32_t width, float threshold);
 

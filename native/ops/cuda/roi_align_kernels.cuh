@@ -7,12 +7,12 @@
 #include "ops/cuda/launch.cuh"
 #include "ops/roi_align_row.h"
 
-// RoIAlign over one map or several, in any layout: a thread is one channel of one bin.
+// RoIAlign over one map or several, in any layout. Each thread computes one channel of one bin.
 namespace cellroute::ops::cuda {
 
 inline constexpr int kMaxLevels = 8;
 
-/** A tensor of four dimensions as a kernel takes it. */
+/** A four-dimensional tensor as a kernel argument. */
 template <typename T>
 struct Maps {
   T* data;
@@ -39,19 +39,19 @@ struct Levels {
   int count;
 };
 
-/** Where a RoI is pooled from: its level, or -1 where it has none, or is of no image of the
- * batch. `level` is null for one map. */
+/** The level of a RoI, or -1 if it has none or its image is not in the batch. `level` is null
+ *  for a single map. */
 template <typename T, typename Box>
 __device__ inline int level_of(const Levels<T>& levels, const Box* roi, const int64_t* level,
                                int64_t k) {
   const int64_t index = level == nullptr ? 0 : level[k];
   if (index < 0 || index >= levels.count) return -1;
-  // Reading another image's memory is worse than zeros; false for NaN too.
+  // Reading another image's memory is worse than zeros. Also false for NaN.
   if (!(roi[0] >= Box(0) && roi[0] < static_cast<Box>(levels.maps[index].sizes[0]))) return -1;
   return static_cast<int>(index);
 }
 
-/** The bin and channel that a thread has: neighbours in memory are neighbours in a warp. */
+/** The bin and channel of a thread: neighbours in memory are neighbours in a warp. */
 struct BinIndex {
   int64_t k, c, ph, pw;
 };
@@ -66,7 +66,7 @@ __device__ inline BinIndex bin_index(int64_t i, const int64_t* sizes, bool chann
   return {plane / channels, plane % channels, i / width % height, i % width};
 }
 
-/** T the maps' type, A the sums' and the boxes'. */
+/** T is the maps' type, A the type of sums and boxes. */
 template <typename T, typename A>
 __global__ void pool_kernel(Levels<const T> levels, const A* rois, const int64_t* level,
                             Maps<T> output, bool channels_last) {
@@ -104,7 +104,7 @@ __global__ void pool_kernel(Levels<const T> levels, const A* rois, const int64_t
   });
 }
 
-/** Every bin adds to the cells it was made of, in whatever order the card runs them. */
+/** Every bin adds to the cells it was computed from, in the order in which the GPU runs them. */
 template <typename A>
 __global__ void scatter_kernel(Levels<A> levels, const A* rois, const int64_t* level,
                                Maps<const A> grad, bool channels_last) {
@@ -138,8 +138,8 @@ __global__ void scatter_kernel(Levels<A> levels, const A* rois, const int64_t* l
   });
 }
 
-/** One level's gradients without atomics: a thread owns one channel of one row of one image, and
- *  adds the boxes in their order, so that the sums are the same every time. */
+/** One level's gradients without atomics: a thread owns one channel of one row of one image and
+ *  adds the boxes in order, so the sums are always the same. */
 template <typename A>
 __global__ void gather_kernel(Levels<A> levels, int index, const A* rois, const int64_t* level,
                               Maps<const A> grad) {
@@ -170,7 +170,8 @@ void launch_pool(const Levels<const T>& levels, const A* rois, const int64_t* le
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
-/** Fills maps of zeros. The order of the sums is fixed where LibTorch is asked for determinism. */
+/** Adds to zeroed maps. The order of the sums is fixed if LibTorch is set to deterministic
+ *  algorithms. */
 template <typename A>
 void launch_backward(const Levels<A>& levels, const A* rois, const int64_t* level,
                      const torch::Tensor& grad, bool channels_last) {

@@ -8,13 +8,13 @@
 
 namespace cellroute::ops::cuda {
 
-/** As cpu::roi_align_levels, for maps of float32, float16 or bfloat16 and at most 8 levels. */
+/** See cpu::roi_align_levels; for maps of float32, float16 or bfloat16 and at most 8 levels. */
 torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
                                const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
                                const torch::Tensor& level);
 
-/** As cpu::roi_align_levels_backward, but that the order of the sums is fixed only where LibTorch
- * is asked for deterministic algorithms. */
+/** See cpu::roi_align_levels_backward. The order of the sums is fixed only if LibTorch is set to
+ *  deterministic algorithms. */
 std::vector<torch::Tensor> roi_align_levels_backward(
     const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
     const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
