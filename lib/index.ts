@@ -55,8 +55,15 @@ export {
   type LoadSegmenterOptions,
   type Precision,
   type SegmentOptions,
-  type SegmentThresholds,
 } from './inference/segmenter.js';
+export {
+  type OverlapRemoval,
+  REMOVE_OVERLAPS,
+  type SegmentThresholds,
+  THRESHOLDS,
+  type ThresholdName,
+  type ThresholdSpec,
+} from './inference/thresholds.js';
 export type { TileSize, Tiles } from './inference/tiles.js';
 export { Masks } from './mask/masks.js';
 export { type PairedImages, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
@@ -112,5 +119,5 @@ export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/traine
 export { syncWandb } from './trainer/wandb.js';
 export type { Transform, TransformKind } from './transforms/index.js';
 export * as transforms from './transforms/index.js';
-export type { TuneGrid } from './tune/grid.js';
+export type { TuneGrid } from './tune/threshold-grid.js';
 export type { TunedThresholds, TuneOptions } from './tune/tune.js';

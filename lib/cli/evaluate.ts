@@ -6,6 +6,7 @@ import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from 
 import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { evaluationTables } from './evaluation-tables.js';
 import { columnIs, numberIn } from './options.js';
+import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
 
 interface Flags {
   truth: string;
@@ -37,12 +38,12 @@ export function registerEvaluate(program: Command): void {
       'CSV with id and annotation, COCO .json, label images, or a data set folder',
     )
     .requiredOption('--pred <path>', 'the same, a list of COCO results, or a folder of `cellroute segment`')
-    .option('--min-score <number>', 'leave out predictions below, but for AP', numberIn(-1e9, 1e9))
     .option(
-      '--remove-overlaps [share]',
-      'drop predictions that lose more than this share of their pixels to better ones (1)',
-      numberIn(0, 1),
+      '--min-score <number>',
+      'count predictions that score at least this; AP takes all (default: all)',
+      numberIn(-1e9, 1e9),
     )
+    .addOption(removeOverlapsOption('on, without a share'))
     .option('--keep-overlaps', 'leave overlaps; competitions refuse them')
     .option(
       '--iou <number>',
@@ -128,7 +129,7 @@ function evaluateOptions({
   return {
     ...(minScore === undefined ? {} : { minScore }),
     ...(keepOverlaps && { removeOverlaps: false }),
-    ...(typeof removeOverlaps === 'number' && { removeOverlaps: { maxLost: removeOverlaps } }),
+    ...(removeOverlaps !== undefined && { removeOverlaps: overlapRemoval(removeOverlaps) }),
     ...(iou === undefined ? {} : { iou }),
     ...(maxDets === undefined ? {} : { maxDets }),
     ...(bootstrap === undefined

@@ -1,34 +1,58 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { RoutedSegmentOptions } from '../inference/ensemble.js';
+import {
+  type OverlapRemoval,
+  REMOVE_OVERLAPS,
+  type SegmentThresholds,
+  THRESHOLD_NAMES,
+  type ThresholdName,
+  thresholdSpec,
+} from '../inference/thresholds.js';
 import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
 
-/** What the options of {@link withThresholds} give. */
+/** What the options of {@link withThresholds} give: the numeric thresholds by the names of their flags, and the rest. */
 export interface ThresholdFlags {
   cellType?: string;
-  minScore?: number;
-  maskThreshold?: number;
-  minArea?: number;
   removeOverlaps?: number | boolean;
   tiles?: Tiles;
+  [flag: string]: unknown;
 }
 
-/** The options of every command that segments. */
+/** `rpn.preNmsTopN` is `--rpn-pre-nms-top-n`. */
+const flagOf = (name: string) =>
+  `--${name
+    .replaceAll(/\.?([A-Z])/g, '-$1')
+    .replaceAll('.', '-')
+    .toLowerCase()}`;
+
+/** The name that commander gives the flag's value. */
+const keyOf = (name: ThresholdName) => new Option(flagOf(name)).attributeName();
+
+const sentence = (text: string) => `${text[0]!.toLowerCase()}${text.slice(1).replace(/\.$/, '')}`;
+
+/** `--remove-overlaps` with the description and range of the threshold table. */
+export const removeOverlapsOption = (defaultText: string) =>
+  new Option(
+    `${flagOf('removeOverlaps')} [share]`,
+    `each pixel belongs to the cell with the highest score; with a share, drop cells that lose more than it, 0 to 1 (default: ${defaultText})`,
+  ).argParser(numberIn(REMOVE_OVERLAPS.range.min, REMOVE_OVERLAPS.range.max));
+
+/** Adds the options of every command that segments. */
 export function withThresholds(command: Command): Command {
+  command.option('--cell-type <type>', 'segment as this type; the router is still reported');
+  for (const name of THRESHOLD_NAMES) {
+    const { range, unit, description, defaultText } = thresholdSpec(name);
+    const isShare = range.max === 1;
+    command.addOption(
+      new Option(
+        `${flagOf(name)} <${isShare ? 'number' : unit}>`,
+        `${sentence(description)}${isShare ? '; 0 to 1' : ''} (default: ${defaultText}, or the ensemble's)`,
+      ).argParser(numberIn(range.min, range.max, { integer: range.integer ?? false })),
+    );
+  }
   return command
-    .option('--cell-type <type>', 'segment as this type, whatever the router says')
-    .option('--min-score <number>', 'keep cells scoring above this, 0 to 1', numberIn(0, 1))
-    .option(
-      '--mask-threshold <number>',
-      'pixels above this probability belong to a cell, 0 to 1',
-      numberIn(0, 1),
-    )
-    .option('--min-area <pixels>', 'drop smaller cells', numberIn(0, 0xffffffff, { integer: true }))
-    .option(
-      '--remove-overlaps [share]',
-      'give each pixel to one cell; drop cells that lost more than this share (0.2)',
-      numberIn(0, 1),
-    )
+    .addOption(removeOverlapsOption("overlaps stay, or the ensemble's"))
     .option(
       '--tiles <how>',
       'cut images into tiles: auto (those above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
@@ -36,24 +60,26 @@ export function withThresholds(command: Command): Command {
     );
 }
 
-export function thresholdsOf({
-  cellType,
-  minScore,
-  maskThreshold,
-  minArea,
-  removeOverlaps,
-  tiles,
-}: ThresholdFlags): RoutedSegmentOptions {
+/** The options of `segment` that the flags ask for. */
+export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
+  const { cellType, removeOverlaps, tiles } = flags;
+  const given = THRESHOLD_NAMES.flatMap((name) => {
+    const value = flags[keyOf(name)];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const rpn = given.flatMap(([name, value]) => (name.startsWith('rpn.') ? [[name.slice(4), value]] : []));
+  const thresholds: SegmentThresholds = {
+    ...Object.fromEntries(given.filter(([name]) => !name.startsWith('rpn.'))),
+    ...(rpn.length > 0 && { rpn: Object.fromEntries(rpn) }),
+    ...(removeOverlaps !== undefined && { removeOverlaps: overlapRemoval(removeOverlaps) }),
+  };
   return {
-    ...(cellType === undefined ? {} : { cellType }),
-    ...(minScore === undefined ? {} : { minScore }),
-    ...(maskThreshold === undefined ? {} : { maskThreshold }),
-    ...(minArea === undefined ? {} : { minArea }),
-    ...(removeOverlaps === undefined
-      ? {}
-      : {
-          removeOverlaps: typeof removeOverlaps === 'number' ? { maxLost: removeOverlaps } : removeOverlaps,
-        }),
-    ...(tiles === undefined ? {} : { tiles }),
+    ...thresholds,
+    ...(cellType !== undefined && { cellType }),
+    ...(tiles !== undefined && { tiles }),
   };
 }
+
+/** What the value of `--remove-overlaps [share]` means. */
+export const overlapRemoval = (value: number | boolean): OverlapRemoval =>
+  typeof value === 'number' ? { maxLost: value } : value;

@@ -1,4 +1,4 @@
-import type { SegmentThresholds } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { PartialMaskRCNNConfig } from './mask-rcnn.js';
 
 /**

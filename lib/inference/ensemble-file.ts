@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { packageRoot } from '../native/find.js';
-import type { SegmentThresholds } from './segmenter.js';
+import type { SegmentThresholds } from './thresholds.js';
 
 /** The ensemble that comes with the package. */
 export const starterFolder = join(packageRoot, 'models', 'starter');

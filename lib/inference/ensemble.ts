@@ -8,7 +8,7 @@ import { CellrouteError } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageInput } from '../image/types.js';
 import { METRIC_NAMES } from '../metrics/index.js';
-import { checkGrid } from '../tune/grid.js';
+import { checkGrid } from '../tune/threshold-grid.js';
 import { type TunedThresholds, type TuneOptions, tuneSegmenter } from '../tune/tune.js';
 import { writeAtomically } from '../weights/atomic.js';
 import { CellClassifier } from './classifier.js';
@@ -21,12 +21,10 @@ import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
   checkSegmentOptions,
-  checkThresholds,
   type LoadSegmenterOptions,
   type SegmentOptions,
-  type SegmentThresholds,
-  THRESHOLD_KEYS,
 } from './segmenter.js';
+import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 export interface RoutedEnsembleOptions {
   /** Names the cell type of an image. */

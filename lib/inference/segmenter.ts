@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { checkKeys, checkNumber, checkObject, checkOneOf, refuse } from '../check.js';
+import { checkKeys, checkObject, checkOneOf } from '../check.js';
 import { type Device, placeOn } from '../config/device.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
@@ -19,28 +19,8 @@ import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';
+import { checkThresholds, nativeThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 import { checkTiles, type Tiles, tilingOf } from './tiles.js';
-
-/** What decides which pixels become cells. Everything left out is the model's own or the default named here. */
-export interface SegmentThresholds {
-  /** Cells scoring above this are kept, 0 to 1; default 0.5. Below the model's `box.scoreThreshold` it has no more effect. */
-  minScore?: number;
-  /** Pixels whose probability is above this belong to the cell, 0 to 1; default 0.5. */
-  maskThreshold?: number;
-  /** Smaller cells are dropped, pixels; default 0. */
-  minArea?: number;
-  /**
-   * Gives every pixel to the best-scored cell that has it, and drops a cell that lost more than `maxLost` (0 to 1)
-   * of its pixels; `true` is `{maxLost: 0.2}`. Default false: cells may overlap.
-   */
-  removeOverlaps?: boolean | { maxLost: number };
-  /** IoU above which the lower-scored of two boxes of one class goes, 0 to 1. */
-  nmsThreshold?: number;
-  /** Cells per image at most; the model's own limit holds a tile where the image is cut. */
-  detectionsPerImage?: number;
-  /** Proposals per level before, and an image after the RPN's NMS, and its thresholds. */
-  rpn?: { preNmsTopN?: number; postNmsTopN?: number; nmsThreshold?: number; scoreThreshold?: number };
-}
 
 export interface SegmentOptions extends SegmentThresholds, CallOptions {
   /**
@@ -73,54 +53,11 @@ export interface LoadSegmenterOptions extends CallOptions {
 /** What a network computes in. */
 export type Precision = 'float32' | 'bfloat16' | 'int8' | 'float16' | 'tf32';
 
-export const THRESHOLD_KEYS = [
-  'minScore',
-  'maskThreshold',
-  'minArea',
-  'removeOverlaps',
-  'nmsThreshold',
-  'detectionsPerImage',
-  'rpn',
-] as const;
-const RPN_KEYS = ['preNmsTopN', 'postNmsTopN', 'nmsThreshold', 'scoreThreshold'] as const;
-/** A cell that lost more than this share of its pixels is dropped, where the caller names no share. */
-export const DEFAULT_MAX_LOST = 0.2;
-
-const share = { min: 0, max: 1 };
-const count = { min: 1, max: 1_000_000, integer: true };
-
-/** Refuses what no `segment` takes; `more` are the keys that one takes besides. */
+/** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */
 export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
-  checkKeys('', options, [...more, ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
+  checkKeys('', checkObject('options', options), [...more, ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
   checkThresholds(options, '');
   checkTiles(options.tiles);
-}
-
-/** Refuses thresholds that cannot be meant. `option` is the path they are named by in the error. */
-export function checkThresholds(thresholds: SegmentThresholds, option: string): void {
-  const path = (key: string) => (option ? `${option}.${key}` : key);
-  const check = (key: string, value: unknown, range: Parameters<typeof checkNumber>[2]) => {
-    if (value !== undefined) checkNumber(path(key), value, range);
-  };
-  check('minScore', thresholds.minScore, share);
-  check('maskThreshold', thresholds.maskThreshold, share);
-  check('minArea', thresholds.minArea, { min: 0, max: 0xffffffff, integer: true });
-  check('nmsThreshold', thresholds.nmsThreshold, share);
-  check('detectionsPerImage', thresholds.detectionsPerImage, count);
-  if (thresholds.rpn !== undefined) {
-    checkKeys(path('rpn'), checkObject(path('rpn'), thresholds.rpn), RPN_KEYS);
-    check('rpn.preNmsTopN', thresholds.rpn.preNmsTopN, count);
-    check('rpn.postNmsTopN', thresholds.rpn.postNmsTopN, count);
-    check('rpn.nmsThreshold', thresholds.rpn.nmsThreshold, share);
-    check('rpn.scoreThreshold', thresholds.rpn.scoreThreshold, share);
-  }
-  const { removeOverlaps } = thresholds;
-  if (removeOverlaps === undefined || typeof removeOverlaps === 'boolean') return;
-  if (typeof removeOverlaps !== 'object' || removeOverlaps === null) {
-    throw refuse(path('removeOverlaps'), 'true, false or {maxLost}', removeOverlaps);
-  }
-  checkKeys(path('removeOverlaps'), removeOverlaps, ['maxLost']);
-  checkNumber(path('removeOverlaps.maxLost'), removeOverlaps.maxLost, share);
 }
 
 /** A Mask R-CNN that finds and outlines the cells of an image. */
@@ -268,22 +205,9 @@ function unsupported(asked: Precision, why: string, expected: string): Cellroute
 }
 
 function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): NativeSegmentOptions {
-  const { removeOverlaps = false, rpn = {} } = options;
-  const maxLost =
-    typeof removeOverlaps === 'object' ? removeOverlaps.maxLost : removeOverlaps ? DEFAULT_MAX_LOST : null;
   return {
     intensity: config.intensity,
-    // The same cells as filtering afterwards: a lower-scored box never suppresses a higher one.
-    scoreThreshold: Math.max(config.box.scoreThreshold, options.minScore ?? 0.5),
-    nmsThreshold: options.nmsThreshold ?? config.box.nmsThreshold,
-    detectionsPerImage: options.detectionsPerImage ?? config.box.detectionsPerImage,
-    rpnPreNmsTopN: rpn.preNmsTopN ?? config.rpn.preNmsTopN,
-    rpnPostNmsTopN: rpn.postNmsTopN ?? config.rpn.postNmsTopN,
-    rpnNmsThreshold: rpn.nmsThreshold ?? config.rpn.nmsThreshold,
-    rpnScoreThreshold: rpn.scoreThreshold ?? config.rpn.scoreThreshold,
-    maskThreshold: options.maskThreshold ?? 0.5,
-    minArea: options.minArea ?? 0,
-    maxLost,
+    ...nativeThresholds(config, options),
     profile: isProfiling(),
   };
 }

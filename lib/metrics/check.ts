@@ -1,6 +1,7 @@
 import { types } from 'node:util';
-import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { CALL_OPTION_KEYS } from '../inference/model.js';
+import { maxLostOf } from '../inference/thresholds.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeJudgedImage, NativeMetricsOptions } from '../native/contract.js';
 import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
@@ -46,15 +47,6 @@ export function checkOptions(options: EvaluateOptions): NativeMetricsOptions {
     maxDets: maxDets === undefined ? null : checkNumber('maxDets', maxDets, { min: 1, integer: true }),
     ...checkBootstrap(bootstrap),
   };
-}
-
-function maxLostOf(removeOverlaps: unknown): number | null {
-  if (typeof removeOverlaps !== 'object') {
-    return checkBoolean('removeOverlaps', removeOverlaps) ? 1 : null;
-  }
-  const { maxLost } = checkObject('removeOverlaps', removeOverlaps);
-  checkKeys('removeOverlaps', removeOverlaps as object, ['maxLost']);
-  return checkNumber('removeOverlaps.maxLost', maxLost, { min: 0, max: 1 });
 }
 
 function checkBootstrap(bootstrap: EvaluateOptions['bootstrap']) {

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../inference/model.js';
+import type { OverlapRemoval } from '../inference/thresholds.js';
 import type { Masks } from '../mask/masks.js';
 
 /** An image's truth and what was predicted for it. */
@@ -39,16 +40,17 @@ export interface BootstrapOptions {
 
 export interface EvaluateOptions extends CallOptions {
   /**
-   * Predictions that score below are left out of everything but COCO's metrics, which weigh scores themselves. Default:
-   * none.
+   * Predictions that score at least this are counted, as in `segment`. COCO's metrics take all predictions, because
+   * they weigh scores themselves. Any finite number; default: all predictions.
    */
   minScore?: number;
   /**
-   * Whether, for everything but COCO's metrics, each pixel goes to the best prediction that has it, as competitions
-   * demand. `maxLost` is the share of its pixels, 0 to 1, that a prediction may lose before it is dropped; `true` is 1,
-   * where only those that lost everything are dropped. Default true.
+   * Whether each pixel belongs to one prediction only, the one with the highest score, as in `segment`: `true` keeps
+   * every prediction that has a pixel left; `{ maxLost }` drops one that loses more than this share, 0 to 1, of its
+   * pixels. COCO's metrics take the masks as they are. Default true here (false in `segment`), because the other
+   * metrics are defined for masks without overlaps.
    */
-  removeOverlaps?: boolean | { maxLost: number };
+  removeOverlaps?: OverlapRemoval;
   /** IoU at which a prediction is a hit, for precision, recall, F1 and counts; above 0, up to 1. Default 0.5. */
   iou?: number;
   /** The best predictions of an image and class that COCO's metrics look at. Default: all. pycocotools: 100. */

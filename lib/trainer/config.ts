@@ -19,6 +19,7 @@ import {
   variants,
 } from '../config/schema.js';
 import { version } from '../config/shared.js';
+import { maxLostOf, type OverlapRemoval, THRESHOLDS } from '../inference/thresholds.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { flipHorizontal, flipVertical, readTransforms, type Transform } from '../transforms/index.js';
 
@@ -154,10 +155,16 @@ const validation = <S extends Record<string, Reader<unknown>>>(own: S) =>
     ...own,
   });
 
-const removeOverlaps: Reader<boolean | { maxLost: number }> = (value, path) =>
-  value === undefined || typeof value === 'boolean'
-    ? (value ?? true)
-    : object({ maxLost: share(0.2) })(value, path);
+/** A threshold of `segment`, with its range and default. */
+const threshold = (name: 'minScore' | 'maskThreshold' | 'minArea') =>
+  number(THRESHOLDS[name].default, THRESHOLDS[name].range);
+
+/** As in `segment`, but competitions ask for masks without overlaps. */
+const removeOverlaps: Reader<OverlapRemoval> = (value, path) => {
+  if (value === undefined) return { maxLost: 0.2 };
+  maxLostOf(value, path, 'INVALID_CONFIG');
+  return value as OverlapRemoval;
+};
 
 /** Part of a network's description: what it leaves out comes from the start, the data set and torchvision's defaults. */
 const partial =
@@ -202,9 +209,9 @@ const segmenterShape = object({
     metric: oneOf('kaggle', METRIC_NAMES),
     /** What decides which pixels become cells, as in `segment`; COCO's metrics (ap, ap50) see cells of every score. */
     thresholds: object({
-      minScore: share(0.5),
-      maskThreshold: share(0.5),
-      minArea: integer(0, 0, 0xffffffff),
+      minScore: threshold('minScore'),
+      maskThreshold: threshold('maskThreshold'),
+      minArea: threshold('minArea'),
       removeOverlaps,
     }),
   }),

@@ -6,7 +6,8 @@ import { CellrouteError } from '../errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { ENSEMBLE_FILE } from '../inference/ensemble-file.js';
-import { CellSegmenter, type SegmentThresholds } from '../inference/segmenter.js';
+import { CellSegmenter } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
 import { ClassifierTrainer } from './classifier-trainer.js';
 import { checkSame, type Identity } from './compare.js';
 import {

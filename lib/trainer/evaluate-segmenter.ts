@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
 import type { Cells } from '../inference/cells.js';
-import { type CellSegmenter, DEFAULT_MAX_LOST } from '../inference/segmenter.js';
+import type { CellSegmenter } from '../inference/segmenter.js';
 import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
 import type { SegmenterTraining } from './config.js';
@@ -14,10 +14,7 @@ export type SegmenterEvaluation = Evaluation;
 export function segmenterJudge(data: Dataset, validation: SegmenterTraining['validation']) {
   const { metric, thresholds, images, samples } = validation;
   const { minScore, removeOverlaps, ...masks } = thresholds;
-  const rules = {
-    minScore,
-    removeOverlaps: removeOverlaps === true ? { maxLost: DEFAULT_MAX_LOST } : removeOverlaps,
-  };
+  const rules = { minScore, removeOverlaps };
   const items = spread(data.items, images);
   const drawn = new Set(spread(items, samples));
   return async (segmenter: CellSegmenter, signal?: AbortSignal): Promise<Judgement<SegmenterEvaluation>> => {

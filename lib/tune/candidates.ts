@@ -2,7 +2,7 @@ import { type CallOptions, runJob } from '../inference/model.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeCandidates } from '../native/contract.js';
 import { native } from '../native/load.js';
-import type { Cut } from './grid.js';
+import type { ThresholdSet } from './threshold-grid.js';
 
 /** The masks of an image at one mask threshold. */
 interface CutMasks {
@@ -10,7 +10,7 @@ interface CutMasks {
   areas: Uint32Array;
 }
 
-/** What one pass of a network saw in an image: cells can be cut from it at any thresholds, without the network. */
+/** The output of one forward pass for an image: gives the cells at any thresholds without the network. */
 export class Candidates {
   readonly #found: NativeCandidates;
   readonly #nmsThresholds: readonly number[];
@@ -29,7 +29,7 @@ export class Candidates {
 
   /** The cells that `segment` finds with these thresholds. */
   async cells(
-    cut: Cut,
+    cut: ThresholdSet,
     options: CallOptions,
   ): Promise<{ masks: Masks; scores: Float32Array; labels: Int32Array }> {
     const { scores, labels, keptBy } = this.#found;
@@ -38,7 +38,7 @@ export class Candidates {
     const indices = Array.from(scores.keys()).filter(
       (i) =>
         keptBy[i * this.#nmsThresholds.length + nms] !== 0 &&
-        scores[i]! > cut.minScore &&
+        scores[i]! >= cut.minScore &&
         areas[i]! >= cut.minArea,
     );
     const pick = (chosen: readonly number[], of: Masks) => ({

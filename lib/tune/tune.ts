@@ -1,12 +1,13 @@
 import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
 import type { CallOptions } from '../inference/model.js';
-import type { CellSegmenter, SegmentThresholds } from '../inference/segmenter.js';
+import type { CellSegmenter } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { Masks } from '../mask/masks.js';
 import { evaluate, type MetricName, metricOf } from '../metrics/index.js';
 import type { Candidates } from './candidates.js';
-import { Axes, type Cut, type TuneGrid, thresholdsOf } from './grid.js';
-import { climb } from './search.js';
+import { coordinateAscent } from './coordinate-ascent.js';
+import { segmentThresholds, ThresholdGrid, type ThresholdSet, type TuneGrid } from './threshold-grid.js';
 
 export interface TuneOptions extends CallOptions {
   /** What is to be as high as can be; default `kaggle`. */
@@ -42,7 +43,7 @@ export async function tuneSegmenter(
   now: SegmentThresholds,
   { metric = 'kaggle', grid = {}, signal, onProgress }: TuneOptions,
 ): Promise<TunedThresholds> {
-  const axes = new Axes(grid, segmenter.config, now);
+  const axes = new ThresholdGrid(grid, segmenter.config, now);
   const call = signal ? { signal } : {};
   const seen: Seen[] = [];
   for (const [i, item] of items.entries()) {
@@ -55,24 +56,24 @@ export async function tuneSegmenter(
     });
     seen.push({ id: item.id, truth: masks, truthLabels: labels, candidates });
   }
-  const score = async (cut: Cut) => {
+  const score = async (set: ThresholdSet) => {
     const scored = [];
     for (const { id, truth, truthLabels, candidates } of seen) {
-      const { masks, scores, labels } = await candidates.cells(cut, call);
+      const { masks, scores, labels } = await candidates.cells(set, call);
       scored.push({ id, truth, truthLabels, predicted: masks, scores, labels });
     }
     return metricOf(await evaluate(scored, call), metric);
   };
   let tried = 0;
   const before = await score(axes.at(axes.start));
-  const found = await climb(axes.lengths, axes.start, async (point) => {
+  const found = await coordinateAscent(axes.lengths, axes.start, async (point) => {
     onProgress?.({ stage: 'search', fraction: 1 - 1 / (1 + ++tried / 100) });
     return score(axes.at(point));
   });
   onProgress?.({ stage: 'done', fraction: 1 });
   return {
     // What is not searched stays as it was.
-    thresholds: { ...now, ...thresholdsOf(axes.at(found.point)) },
+    thresholds: { ...now, ...segmentThresholds(axes.at(found.point)) },
     before,
     after: found.score,
     images: items.length,

@@ -283,7 +283,7 @@ test('an ensemble is trained part by part, goes on where it was killed, and can 
   expect(refused.stderr).toMatch(/training images were others.*\[RESUME_REFUSED\]/s);
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
   expect(ensemble.cellTypes).toEqual(['round', 'square']);
-  expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: true });
+  expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: { maxLost: 0.2 } });
   expect(cellroute('ensemble', '--resume', run).stdout).toMatch(
     /square \(3 of 3\), is done already\nThe ensemble is in/,
   );

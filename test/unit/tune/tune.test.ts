@@ -9,7 +9,7 @@ import {
   openDataset,
   RoutedEnsemble,
 } from '../../../lib/index.js';
-import { thresholdsOf } from '../../../lib/tune/grid.js';
+import { segmentThresholds } from '../../../lib/tune/threshold-grid.js';
 import { imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
 
 const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552'];
@@ -51,7 +51,7 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
       [1, 0.5, 0, null],
     ] as const) {
       const cut = { minScore, maskThreshold, nmsThreshold, minArea, maxLost };
-      const { cells } = await segmenter.segmentDecoded(image, thresholdsOf(cut));
+      const { cells } = await segmenter.segmentDecoded(image, segmentThresholds(cut));
       const { masks, scores, labels } = await candidates.cells(cut, {});
       expect(masks.toCoco()).toEqual(cells.masks.toCoco());
       expect(Array.from(scores)).toEqual(Array.from(cells.scores));

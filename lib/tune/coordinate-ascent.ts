@@ -1,20 +1,20 @@
-/** A place in a grid: an index along each axis. */
+/** A point of a grid: an index along each axis. */
 export type Point = readonly number[];
 
 export interface Found {
   point: Point;
   score: number;
-  /** Different points that were scored. */
+  /** Number of different points that were scored. */
   tried: number;
 }
 
 /**
- * Climbs from `start` to a point that no change of one axis, and no step along two axes at once, makes better. Of equals
- * the one nearest to where the search stands is kept, so that a value only moves for a gain.
+ * Coordinate ascent: moves from `start` to a point that no change of one axis, and no step along two axes at once,
+ * improves. Of equal scores the nearest point wins, so that a value only changes for a gain.
  *
  * @param lengths values of each axis.
  */
-export async function climb(
+export async function coordinateAscent(
   lengths: readonly number[],
   start: Point,
   score: (point: Point) => Promise<number>,

@@ -1,4 +1,4 @@
-import { climb, type Point } from '../../../lib/tune/search.js';
+import { coordinateAscent, type Point } from '../../../lib/tune/coordinate-ascent.js';
 
 /** Every point of a grid. */
 function* all(lengths: readonly number[]): Generator<number[]> {
@@ -13,7 +13,7 @@ test('finds the top of a hill that leans over its axes, and tries a part of the 
   const lengths = [9, 7, 8];
   // Along a ridge, where no change of one axis leads up.
   const score = ([a, b, c]: Point) => -10 * (a! - b! - 1) ** 2 - (a! + b! - 9) ** 2 - (c! - 6) ** 2;
-  const found = await climb(lengths, [0, 6, 0], async (point) => score(point));
+  const found = await coordinateAscent(lengths, [0, 6, 0], async (point) => score(point));
   expect(found.score).toBe(best(lengths, score));
   expect(score(found.point)).toBe(found.score);
   expect(found.tried).toBeLessThan(9 * 7 * 8);
@@ -21,7 +21,7 @@ test('finds the top of a hill that leans over its axes, and tries a part of the 
 
 test('scores no point twice', async () => {
   const asked: string[] = [];
-  const found = await climb([4, 5], [0, 0], async (point) => {
+  const found = await coordinateAscent([4, 5], [0, 0], async (point) => {
     asked.push(point.join());
     return point[0]! * point[1]!;
   });
@@ -31,11 +31,11 @@ test('scores no point twice', async () => {
 });
 
 test('stays where nothing is better, and steps over plateaus to the nearest gain', async () => {
-  expect((await climb([5, 5], [2, 3], async () => 1)).point).toEqual([2, 3]);
-  expect((await climb([7], [3], async ([i]) => (i === 0 || i === 5 ? 1 : 0))).point).toEqual([5]);
+  expect((await coordinateAscent([5, 5], [2, 3], async () => 1)).point).toEqual([2, 3]);
+  expect((await coordinateAscent([7], [3], async ([i]) => (i === 0 || i === 5 ? 1 : 0))).point).toEqual([5]);
 });
 
 test('a score that is no number never wins', async () => {
-  const found = await climb([3], [1], async ([i]) => (i === 2 ? Number.NaN : i === 1 ? 0 : -1));
+  const found = await coordinateAscent([3], [1], async ([i]) => (i === 2 ? Number.NaN : i === 1 ? 0 : -1));
   expect(found).toMatchObject({ point: [1], score: 0 });
 });
