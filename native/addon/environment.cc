@@ -6,7 +6,7 @@ namespace cellroute::addon {
 
 namespace {
 
-void open_letter(napi_env env, napi_value, void*, void* data) {
+void run_task(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<JsTask> task(static_cast<JsTask*>(data));
   // Null where the environment is being torn down: the task is dropped.
   if (env == nullptr) return;
@@ -25,7 +25,7 @@ void JsQueue::attach(Napi::Env env) {
   napi_value name = Napi::String::New(env, "cellroute");
   // No queue limit: a task is posted by the owner thread, which may never wait for a JS thread.
   if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
-                                      open_letter, &function_) != napi_ok) {
+                                      run_task, &function_) != napi_ok) {
     throw Napi::Error::New(env, "cellroute: no thread-safe function could be made");
   }
   napi_unref_threadsafe_function(env, function_);

@@ -53,7 +53,8 @@ torch::ScalarType read_precision(const Napi::Value& value) {
 }
 
 /** Every weight comes from the file, or the network is refused. */
-std::shared_ptr<LoadedModel> unfilled(const std::function<std::shared_ptr<LoadedModel>()>& build) {
+std::shared_ptr<LoadedModel> without_init(
+    const std::function<std::shared_ptr<LoadedModel>()>& build) {
   const model::SkipInit skip_init;
   return build();
 }
@@ -65,7 +66,7 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
       [request = std::move(request), build = std::move(build),
        device = call.device](const JobContext& poll) {
         poll("read", 0.0);
-        Loaded loaded{.model = unfilled(build), .report = {}};
+        Loaded loaded{.model = without_init(build), .report = {}};
         loaded.model->device = device;
         auto& module = loaded.model->module();
         module.eval();

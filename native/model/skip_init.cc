@@ -5,7 +5,7 @@ namespace {
 
 namespace nn = torch::nn;
 
-thread_local bool unfilled = false;
+thread_local bool skip_init = false;
 
 /** LibTorch's constructors always draw; a layer with one weight draws one number. */
 template <typename Layer>
@@ -17,7 +17,7 @@ Layer resized(Layer layer, at::IntArrayRef weight, int64_t bias) {
 
 /** Creates a convolution whose weight starts with the two given dimensions. */
 template <typename Layer, typename Options>
-Layer unfilled_convolution(const Options& options, int64_t first, int64_t second) {
+Layer uninitialized_conv(const Options& options, int64_t first, int64_t second) {
   auto small = options;
   Layer layer(small.in_channels(1).out_channels(1).kernel_size(1));
   const auto& kernel = *options.kernel_size();
@@ -29,23 +29,23 @@ Layer unfilled_convolution(const Options& options, int64_t first, int64_t second
 
 }  // namespace
 
-SkipInit::SkipInit() : outer_(unfilled) { unfilled = true; }
-SkipInit::~SkipInit() { unfilled = outer_; }
-bool SkipInit::is_wanted() { return unfilled; }
+SkipInit::SkipInit() : outer_(skip_init) { skip_init = true; }
+SkipInit::~SkipInit() { skip_init = outer_; }
+bool SkipInit::is_wanted() { return skip_init; }
 
 nn::Conv2d make_conv2d(const nn::Conv2dOptions& options) {
-  if (!unfilled) return nn::Conv2d(options);
-  return unfilled_convolution<nn::Conv2d>(options, options.out_channels(), options.in_channels());
+  if (!skip_init) return nn::Conv2d(options);
+  return uninitialized_conv<nn::Conv2d>(options, options.out_channels(), options.in_channels());
 }
 
 nn::ConvTranspose2d make_conv_transpose2d(const nn::ConvTranspose2dOptions& options) {
-  if (!unfilled) return nn::ConvTranspose2d(options);
-  return unfilled_convolution<nn::ConvTranspose2d>(options, options.in_channels(),
-                                                   options.out_channels());
+  if (!skip_init) return nn::ConvTranspose2d(options);
+  return uninitialized_conv<nn::ConvTranspose2d>(options, options.in_channels(),
+                                                 options.out_channels());
 }
 
 nn::Linear make_linear(const nn::LinearOptions& options) {
-  if (!unfilled) return nn::Linear(options);
+  if (!skip_init) return nn::Linear(options);
   nn::Linear layer(nn::LinearOptions(1, 1).bias(options.bias()));
   layer->options = options;
   return resized(layer, {options.out_features(), options.in_features()}, options.out_features());
