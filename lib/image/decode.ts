@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { types } from 'node:util';
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import { untilAborted } from '../abort.js';
 import { checkKeys, checkNumber, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormat, recognise } from './format.js';
@@ -9,7 +10,7 @@ import { isTiled } from './tiff.js';
 import type { ImageInput, RawImage } from './types.js';
 
 export interface DecodeOptions {
-  /** Rejects with `signal.reason` at once; the decoder's own thread finishes unheard. */
+  /** Rejects with `signal.reason` at once; decoding finishes in the background and its result is discarded. */
   signal?: AbortSignal;
   /** Images of more pixels are refused before memory is taken for them. Default 1e9. */
   maxPixels?: number;
@@ -37,14 +38,42 @@ const defaultMaxPixels = 1e9;
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RawImage> {
   checkKeys('', options, ['signal', 'maxPixels', 'page']);
-  const { signal } = options;
-  const maxPixels = checkNumber('maxPixels', options.maxPixels ?? defaultMaxPixels, { min: 1 });
-  const page = checkNumber('page', options.page ?? 0, { min: 0, integer: true });
+  const { signal, ...how } = options;
+  const { maxPixels, page } = checkDecodeOptions(how);
   signal?.throwIfAborted();
   if (isBytes(input)) return untilAborted(decodeBytes(new Uint8Array(input), maxPixels, page), signal);
   const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
   // A Buffer's own slice shares its memory
   return { ...raw, data: types.isUint8Array(raw.data) ? Uint8Array.from(raw.data) : raw.data.slice() };
+}
+
+/** An image whose header was checked and whose pixels were not decoded. */
+export interface OpenedImage {
+  /** Bytes of the decoded pixels. */
+  readonly bytes: number;
+  /** The pixels, decoded. Raw pixels are the caller's own array, not a copy. */
+  decode(): Promise<RawImage>;
+}
+
+/**
+ * Reads an image's header, so that its size is known before memory is allocated for its pixels. Refuses what
+ * {@link decodeImage} refuses. Does not copy: the input must not change until `decode()` has settled. @internal
+ */
+export async function openImage(
+  input: ImageInput,
+  options: Omit<DecodeOptions, 'signal'> = {},
+): Promise<OpenedImage> {
+  const { maxPixels, page } = checkDecodeOptions(options);
+  if (isBytes(input)) return openBytes(input, maxPixels, page);
+  const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
+  return { bytes: raw.data.byteLength, decode: async () => raw };
+}
+
+function checkDecodeOptions(options: Omit<DecodeOptions, 'signal'>): { maxPixels: number; page: number } {
+  return {
+    maxPixels: checkNumber('maxPixels', options.maxPixels ?? defaultMaxPixels, { min: 1 }),
+    page: checkNumber('page', options.page ?? 0, { min: 0, integer: true }),
+  };
 }
 
 /**
@@ -90,6 +119,10 @@ function checkIsRaw(input: unknown): object {
 }
 
 async function decodeBytes(bytes: Uint8Array, maxPixels: number, page: number): Promise<RawImage> {
+  return (await openBytes(bytes, maxPixels, page)).decode();
+}
+
+async function openBytes(bytes: Uint8Array, maxPixels: number, page: number): Promise<OpenedImage> {
   const format = checkFormat(bytes);
   const header = await readHeader(bytes, format, page);
   const layout = checkLayout(format, header);
@@ -101,6 +134,15 @@ async function decodeBytes(bytes: Uint8Array, maxPixels: number, page: number): 
       `its ${header.width} × ${header.height} pixels need ${size} bytes, over Node's limit`,
     );
   }
+  return { bytes: size, decode: () => decodePixels(bytes, format, layout, page) };
+}
+
+async function decodePixels(
+  bytes: Uint8Array,
+  format: ImageFormat,
+  layout: Layout,
+  page: number,
+): Promise<RawImage> {
   try {
     const image = open(bytes, format, page)
       .removeAlpha()
@@ -255,18 +297,4 @@ function said(error: unknown): string {
   // libvips says one thing several times, a line each
   const lines = text.replace(/^Input buffer has corrupt header: /, '').split('\n');
   return [...new Set(lines.map((line) => line.trim()).filter(Boolean))].join('; ');
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

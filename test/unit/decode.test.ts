@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32, inflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { CellrouteError } from '../../lib/errors.js';
-import { decodeImage } from '../../lib/image/decode.js';
+import { decodeImage, openImage } from '../../lib/image/decode.js';
 import type { ImageInput } from '../../lib/image/types.js';
 import { dataPath, describeGolden } from '../support/golden.js';
 
@@ -291,3 +291,30 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const n = a.length;
   return (n * sumAB - sumA * sumB) / Math.sqrt((n * sumAA - sumA ** 2) * (n * sumBB - sumB ** 2));
 }
+
+describe('openImage', () => {
+  test.each(['grey8.png', 'rgb16.png'])(
+    'gives the bytes that %s needs once it is decoded, then what decodeImage gives',
+    async (name) => {
+      const opened = await openImage(image(name));
+      const decoded = await opened.decode();
+      expect(opened.bytes).toBe(decoded.data.byteLength);
+      expect(decoded).toEqual(await decodeImage(image(name)));
+    },
+  );
+
+  test('gives raw pixels as they are, uncopied', async () => {
+    const raw = { data: new Uint16Array(12), width: 4, height: 3, channels: 1 as const };
+    const opened = await openImage(raw);
+    expect(opened.bytes).toBe(24);
+    expect((await opened.decode()).data).toBe(raw.data);
+  });
+
+  test('refuses what decodeImage refuses', async () => {
+    expect((await refusal(openImage(new Uint8Array([1, 2, 3])))).code).toBe('IMAGE_UNREADABLE');
+    expect((await refusal(openImage({} as unknown as ImageInput))).code).toBe('INVALID_ARGUMENT');
+    expect((await refusal(openImage(image(Object.keys(expected.files)[0]!), { maxPixels: 1 }))).code).toBe(
+      'IMAGE_UNSUPPORTED',
+    );
+  });
+});
