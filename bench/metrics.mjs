@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { evaluate, Masks } from 'cellroute';
+import { evaluate, fromCocoBoxes, Masks, toCocoBoxes } from 'cellroute';
 
 const { values } = parseArgs({
   options: {
@@ -66,7 +66,7 @@ for (let image = 1; image <= images; image++) {
       list.filter((text) => text !== ''),
       size,
     );
-    const [counts, boxes, areas] = [masks.toCoco(), masks.boxes(), masks.areas()];
+    const [counts, boxes, areas] = [masks.toCoco(), toCocoBoxes(masks.boxes()), masks.areas()];
     for (let i = 0; i < masks.length; i++) {
       const one = {
         image_id: image,
@@ -97,10 +97,10 @@ async function ours() {
     id: String(id),
     truth: masks(truths.get(id)),
     truthAreas: truths.get(id).map(({ area }) => area),
-    truthBoxes: truths.get(id).flatMap(({ bbox }) => bbox),
+    truthBoxes: fromCocoBoxes(truths.get(id).flatMap(({ bbox }) => bbox)),
     predicted: masks(found.get(id)),
     scores: found.get(id).map(({ score }) => score),
-    boxes: found.get(id).flatMap(({ bbox }) => bbox),
+    boxes: fromCocoBoxes(found.get(id).flatMap(({ bbox }) => bbox)),
     areas: found.get(id).map(({ bbox }) => bbox[2] * bbox[3]),
   }));
   return evaluate(given);

@@ -25,10 +25,15 @@ export {
 export { kaggleCsv, kaggleTrainCsv } from './export/kaggle-csv.js';
 export { labelPng } from './export/label-png.js';
 export type { NamedResult } from './export/named.js';
-export { type ResultJson, type ResultJsonCell, resultJson } from './export/result-json.js';
+export {
+  type ResultJson,
+  type ResultJsonCell,
+  type ResultJsonOptions,
+  resultJson,
+} from './export/result-json.js';
 export { type DecodeOptions, decodeImage } from './image/decode.js';
 export type { ImageInput, RawImage } from './image/types.js';
-export { type Cell, type CellArrays, Cells } from './inference/cells.js';
+export { type Cell, type CellArrays, type CellJson, Cells } from './inference/cells.js';
 export {
   CellClassifier,
   type Classification,
@@ -49,7 +54,14 @@ export {
 } from './inference/explanation.js';
 export type { CallOptions, Progress } from './inference/model.js';
 export type { SaveOptions } from './inference/model-file.js';
-export type { Capped, Route, RoutedSegmentation, Seams, Segmentation } from './inference/result.js';
+export {
+  type LimitsReached,
+  type Route,
+  type RoutedSegmentation,
+  reviveResult,
+  type Seams,
+  type Segmentation,
+} from './inference/result.js';
 export {
   CellSegmenter,
   type LoadSegmenterOptions,
@@ -65,7 +77,17 @@ export {
   type ThresholdSpec,
 } from './inference/thresholds.js';
 export type { TileSize, Tiles } from './inference/tiles.js';
-export { Masks } from './mask/masks.js';
+export { type Box, type BoxArray, boxArray, fromCocoBoxes, toCocoBoxes } from './mask/boxes.js';
+export { Contours, type Corner, type Polygon, type Ring } from './mask/contours.js';
+export {
+  type ImageSize,
+  type IouOptions,
+  type MaskBatch,
+  Masks,
+  type MasksJson,
+  type RemoveOverlapsOptions,
+  type RowRun,
+} from './mask/masks.js';
 export { type PairedImages, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
 export {
   type BootstrapOptions,

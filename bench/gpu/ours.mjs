@@ -53,7 +53,7 @@ async function segmenting() {
       waiting.push(segmenter.segment(input, { minScore: 0.05 }));
     }
     const found = await Promise.all(waiting.splice(0, batch));
-    return { cells: found[0].cells.length, capped: found[0].capped };
+    return { cells: found[0].cells.length, limitsReached: found[0].limitsReached };
   };
 }
 

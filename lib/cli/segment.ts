@@ -57,7 +57,7 @@ async function segment(paths: string[], options: Options): Promise<void> {
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
     const write = (ending: string, content: string | Buffer) =>
       writeFile(join(options.out, `${file.name}${ending}`), content);
-    if (wants('json')) await write('.json', resultJson(result));
+    if (wants('json')) await write('.json', resultJson(result, { name: file.fileName }));
     if (wants('labels')) await write('.labels.png', await labelPng(result));
     if (wants('overlay')) await write('.overlay.png', await renderOverlay(image, result));
     return result;
@@ -74,9 +74,9 @@ async function segment(paths: string[], options: Options): Promise<void> {
 
 function lineOf(
   file: ImageFile,
-  { cellType, probabilities, cells, capped, seams }: RoutedSegmentation,
+  { cellType, probabilities, cells, limitsReached, seams }: RoutedSegmentation,
 ): string {
-  const caps = capped.detections ? ' (as many as the model may find: there may be more)' : '';
+  const caps = limitsReached.detections ? ' (as many as the model may find: there may be more)' : '';
   const tiles = seams
     ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
     : '';

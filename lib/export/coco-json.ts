@@ -1,4 +1,5 @@
 import { refuse } from '../check.js';
+import { type Box, toCocoBoxes } from '../mask/boxes.js';
 import { cellTypeOf, type NamedResult } from './named.js';
 import { shortest } from './number.js';
 
@@ -65,13 +66,12 @@ export function cocoResultsJson(
     const { cells, height, width } = result;
     const counts = cells.masks.toCoco();
     for (const { index, box, score, label, area } of cells) {
-      const [x1, y1, x2, y2] = box.map(shortest) as CocoDetection['bbox'];
       const category = categories ? idOf(categories, categoryName(result, label)) : label;
       detections.push({
         image_id: id,
         category_id: category,
         segmentation: { size: [height, width], counts: counts[index]! },
-        ...(boxes && { bbox: [x1, y1, shortest(x2 - x1), shortest(y2 - y1)] }),
+        ...(boxes && { bbox: cocoBox(box) }),
         score: shortest(score),
         area,
       });
@@ -97,7 +97,7 @@ export function cocoDatasetJson(images: Iterable<NamedResult>, { categories }: C
     const image_id = dataset.images.length + 1;
     dataset.images.push({ id: image_id, file_name: id, width, height });
     const counts = cells.masks.toCoco();
-    const boxes = cells.masks.boxes();
+    const boxes = toCocoBoxes(cells.masks.boxes());
     for (const { index, score, label, area } of cells) {
       const name = categoryName(result, label);
       if (!categories) ids[name] ??= Object.keys(ids).length + 1;
@@ -115,6 +115,12 @@ export function cocoDatasetJson(images: Iterable<NamedResult>, { categories }: C
   }
   dataset.categories = Object.entries(ids).map(([name, id]) => ({ id, name }));
   return JSON.stringify(dataset);
+}
+
+/** x, y, width, height of the shortest decimals. */
+function cocoBox(box: Box): CocoDetection['bbox'] {
+  const [x1, y1, x2, y2] = [box.x1, box.y1, box.x2, box.y2].map(shortest) as CocoDetection['bbox'];
+  return [x1, y1, shortest(x2 - x1), shortest(y2 - y1)];
 }
 
 function categoryName(result: NamedResult['result'], label: number): string {

@@ -1,29 +1,40 @@
-import { checkOneOf } from '../check.js';
-import type { Capped, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
+import { checkKeys, checkObject, checkOneOf, checkString } from '../check.js';
+import type { LimitsReached, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
 import { shortest } from './number.js';
 
 export interface ResultJsonCell {
   /** x1, y1, x2, y2 in pixels. */
   box: [number, number, number, number];
   score: number;
+  /** Class of the segmenter, from 1, and its name. */
   label: number;
+  className: string;
   /** Pixels. */
   area: number;
   /** The mask in the dialect `rle` names. */
   mask: string | number[];
 }
 
+export interface ResultJsonOptions {
+  /** How masks are written. Default `coco`. */
+  rle?: ResultJson['rle'];
+  /** Name of the image. Default: the name in the result. */
+  name?: string;
+}
+
 /** One image's result as a file. A reader refuses a `version` above the one it knows; fields may be added to it. */
 export interface ResultJson {
   format: 'cellroute-result';
   version: 1;
+  /** Name of the image, where it is known. */
+  name?: string;
   /** Where a router was asked. */
   cellType?: string;
   probabilities?: Record<string, number>;
   segmenter?: string;
   width: number;
   height: number;
-  capped: Capped;
+  limitsReached: LimitsReached;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
   /**
@@ -35,13 +46,21 @@ export interface ResultJson {
   cells: ResultJsonCell[];
 }
 
-/** One image's result as JSON text; masks in COCO's compressed dialect unless another is named. */
+/**
+ * The result of one image as JSON text.
+ *
+ * @param options.rle how masks are written; default `coco`.
+ * @param options.name name of the image; default the result's own.
+ */
 export function resultJson(
   result: Segmentation | RoutedSegmentation,
-  { rle = 'coco' }: { rle?: ResultJson['rle'] } = {},
+  options: ResultJsonOptions = {},
 ): string {
+  checkKeys('', checkObject('options', options), ['rle', 'name']);
+  const { rle = 'coco', name = result.name } = options;
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
-  const { cells, width, height, capped, seams } = result;
+  if (name !== undefined) checkString('name', name);
+  const { cells, width, height, limitsReached, seams } = result;
   const { masks } = cells;
   const runs: ResultJsonCell['mask'][] =
     rle === 'coco'
@@ -52,6 +71,7 @@ export function resultJson(
   const json: ResultJson = {
     format: 'cellroute-result',
     version: 1,
+    ...(name !== undefined && { name }),
     ...('cellType' in result && {
       cellType: result.cellType,
       probabilities: Object.fromEntries(
@@ -61,13 +81,14 @@ export function resultJson(
     }),
     width,
     height,
-    capped: { detections: capped.detections, proposals: capped.proposals },
+    limitsReached: { detections: limitsReached.detections, proposals: limitsReached.proposals },
     ...(seams && { seams: { x: seams.x.map(shortest), y: seams.y.map(shortest), cells: seams.cells } }),
     rle,
-    cells: Array.from(cells, ({ index, box, score, label, area }) => ({
-      box: box.map(shortest) as ResultJsonCell['box'],
+    cells: Array.from(cells, ({ index, box, score, label, className, area }) => ({
+      box: [box.x1, box.y1, box.x2, box.y2].map(shortest) as ResultJsonCell['box'],
       score: shortest(score),
       label,
+      className,
       area,
       mask: runs[index]!,
     })),

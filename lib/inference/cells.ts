@@ -1,74 +1,194 @@
-import { refuse } from '../check.js';
+import { checkNumber, refuse } from '../check.js';
+import { type Box, type BoxArray, boxArray, boxAt } from '../mask/boxes.js';
+import type { Polygon } from '../mask/contours.js';
 import type { Masks } from '../mask/masks.js';
 
-/** One cell, made when it is asked for; the arrays behind it are in {@link Cells}. */
+/** One cell of an image. It is made when it is asked for; the arrays behind it are those of {@link Cells}. */
 export interface Cell {
-  /** Place in its image's list, which is by falling score. */
-  index: number;
-  /** x1, y1, x2, y2 in pixels of the image; x2 and y2 lie past the last pixel. */
-  box: [number, number, number, number];
+  /** Position in {@link Cells}, which are ordered by falling score. */
+  readonly index: number;
+  /** The detected box, in pixels of the image. */
+  readonly box: Box;
   /** 0 to 1. */
-  score: number;
-  /** Class of the segmenter, from 1; 0 is the background and never appears. */
-  label: number;
-  /** Pixels in the mask. */
-  area: number;
+  readonly score: number;
+  /** Class of the segmenter, from 1. 0 is the background and does not occur. */
+  readonly label: number;
+  /** Name of the class: `classNames[label - 1]` of the segmenter. */
+  readonly className: string;
+  /** Number of pixels in the mask. */
+  readonly area: number;
   /** The mask alone, as a set of one. */
   readonly mask: Masks;
+  /**
+   * Outlines of the mask along the sides of its pixels: one polygon per connected part, each an outer ring and its
+   * holes, as [x, y] corners in pixels. A ring ends with its first corner, as in GeoJSON.
+   */
+  polygons(): Polygon[];
+  /** The cell as plain data. `JSON.stringify` calls it. */
+  toJSON(): CellJson;
 }
 
+/** A cell as plain data. */
+export interface CellJson {
+  index: number;
+  box: Box;
+  score: number;
+  label: number;
+  className: string;
+  area: number;
+  /** COCO's run-length encoding of the mask; `size` is height, width. */
+  mask: { size: [number, number]; counts: string };
+}
+
+/** What {@link Cells} are made of: one entry per cell in each array, by falling score. */
 export interface CellArrays {
-  /** [4 n]: x1, y1, x2, y2 of each cell, in pixels. */
-  boxes: Float32Array;
-  /** [n], falling. */
+  /** x1, y1, x2, y2 of each cell in pixels; see {@link boxArray}. */
+  boxes: BoxArray<Float32Array>;
+  /** 0 to 1, falling. */
   scores: Float32Array;
-  /** [n], from 1. */
+  /** From 1. */
   labels: Int32Array;
-  /** [n], pixels. */
+  /** Pixels. */
   areas: Uint32Array;
-  /** n masks of the image's size, run-length encoded. */
+  /** Of the image's size. */
   masks: Masks;
+  /** Names of the classes: label k is `classNames[k - 1]`. Default ['cell']. */
+  classNames?: readonly string[];
 }
 
-/** The cells of one image: typed arrays underneath, an object for a cell only when one is asked for. */
+/**
+ * The cells of one image, by falling score. The data lies in typed arrays; an object per cell is made when one is
+ * asked for.
+ *
+ * ```ts
+ * for (const cell of result.cells) console.log(cell.className, cell.score, cell.area);
+ * const large = result.cells.filter((cell) => cell.area > 100);
+ * ```
+ */
 export class Cells implements Iterable<Cell> {
-  readonly boxes: Float32Array;
+  readonly boxes: BoxArray<Float32Array>;
   readonly scores: Float32Array;
   readonly labels: Int32Array;
   readonly areas: Uint32Array;
   readonly masks: Masks;
+  readonly classNames: readonly string[];
 
+  /** @throws {CellrouteError} INVALID_ARGUMENT where the arrays do not have one entry per cell. */
   constructor(arrays: CellArrays) {
-    this.boxes = arrays.boxes;
-    this.scores = arrays.scores;
-    this.labels = arrays.labels;
-    this.areas = arrays.areas;
-    this.masks = arrays.masks;
+    const { boxes, scores, labels, areas, masks, classNames = ['cell'] } = arrays;
+    const { length } = scores;
+    const lengths = {
+      boxes: boxes.length / 4,
+      labels: labels.length,
+      areas: areas.length,
+      masks: masks.length,
+    };
+    for (const [name, own] of Object.entries(lengths)) {
+      if (own !== length) throw refuse(name, `one entry for each of the ${length} scores`, own);
+    }
+    this.boxes = boxes;
+    this.scores = scores;
+    this.labels = labels;
+    this.areas = areas;
+    this.masks = masks;
+    this.classNames = classNames;
   }
 
+  /** Number of cells. */
   get length(): number {
     return this.scores.length;
   }
 
-  /** Cell `index`, from 0; negative counts from the end. */
-  at(index: number): Cell {
+  /** Cell `index`, from 0; a negative index counts from the end. undefined where there is none, as with `Array.at`. */
+  at(index: number): Cell | undefined {
+    checkNumber('index', index, { integer: true });
     const i = index < 0 ? index + this.length : index;
-    if (!Number.isInteger(i) || i < 0 || i >= this.length)
-      throw refuse('index', `an integer below ${this.length}`, index);
-    const { boxes, masks } = this;
-    return {
-      index: i,
-      box: [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!],
-      score: this.scores[i]!,
-      label: this.labels[i]!,
-      area: this.areas[i]!,
-      get mask() {
-        return masks.select([i]);
-      },
-    };
+    return i >= 0 && i < this.length ? new CellView(this, i) : undefined;
+  }
+
+  /** What `callback` returns for each cell. */
+  map<T>(callback: (cell: Cell, index: number) => T): T[] {
+    return Array.from(this, callback);
+  }
+
+  /** The cells for which `callback` returns true. */
+  filter(callback: (cell: Cell, index: number) => boolean): Cells {
+    const kept = Array.from(this)
+      .filter(callback)
+      .map(({ index }) => index);
+    const { boxes, scores, labels, areas, masks, classNames } = this;
+    return new Cells({
+      boxes: boxArray(Float32Array.from(kept.flatMap((i) => Array.from(boxes.subarray(4 * i, 4 * i + 4))))),
+      scores: Float32Array.from(kept, (i) => scores[i]!),
+      labels: Int32Array.from(kept, (i) => labels[i]!),
+      areas: Uint32Array.from(kept, (i) => areas[i]!),
+      masks: masks.select(kept),
+      classNames,
+    });
+  }
+
+  /** All cells. */
+  toArray(): Cell[] {
+    return Array.from(this);
+  }
+
+  /** All cells as plain data. `JSON.stringify` calls it. */
+  toJSON(): CellJson[] {
+    const counts = this.masks.toCoco();
+    const size: [number, number] = [this.masks.height, this.masks.width];
+    return this.map(({ index, box, score, label, className, area }) => ({
+      index,
+      box,
+      score,
+      label,
+      className,
+      area,
+      mask: { size, counts: counts[index]! },
+    }));
   }
 
   *[Symbol.iterator](): IterableIterator<Cell> {
-    for (let i = 0; i < this.length; i++) yield this.at(i);
+    for (let i = 0; i < this.length; i++) yield new CellView(this, i);
+  }
+}
+
+class CellView implements Cell {
+  readonly index: number;
+  readonly box: Box;
+  readonly score: number;
+  readonly label: number;
+  readonly className: string;
+  readonly area: number;
+  readonly #masks: Masks;
+
+  constructor(cells: Cells, index: number) {
+    this.index = index;
+    this.box = boxAt(cells.boxes, index);
+    this.score = cells.scores[index]!;
+    this.label = cells.labels[index]!;
+    this.className = cells.classNames[this.label - 1] ?? `class ${this.label}`;
+    this.area = cells.areas[index]!;
+    this.#masks = cells.masks;
+  }
+
+  get mask(): Masks {
+    return this.#masks.select([this.index]);
+  }
+
+  polygons(): Polygon[] {
+    return this.mask.contours().polygons(0);
+  }
+
+  toJSON(): CellJson {
+    const { index, box, score, label, className, area, mask } = this;
+    return {
+      index,
+      box,
+      score,
+      label,
+      className,
+      area,
+      mask: { size: [mask.height, mask.width], counts: mask.toCoco()[0]! },
+    };
   }
 }

@@ -1,46 +1,96 @@
-import type { Cells } from './cells.js';
+import { types } from 'node:util';
+import { checkObject, checkString, refuse } from '../check.js';
+import { boxArray } from '../mask/boxes.js';
+import { type MaskBatch, Masks } from '../mask/masks.js';
+import { Cells } from './cells.js';
 
-/** Whether a limit of the model dropped cells: raise that limit and ask again. */
-export interface Capped {
-  /** `box.detectionsPerImage` was reached. */
+/** Whether a limit of the model dropped cells. If so, raise that limit and segment again. */
+export interface LimitsReached {
+  /** `detectionsPerImage` was reached: there may be more cells. */
   detections: boolean;
-  /** `rpn.postNmsTopN` was reached. Common, and harmless while cells are fewer: most proposals are of no cell. */
+  /** `rpn.postNmsTopN` was reached. This is common and harmless, because most proposals contain no cell. */
   proposals: boolean;
 }
 
-/** Where an image was cut. A seam runs halfway through what two neighbouring tiles share. */
+/** Where an image was cut into tiles. A seam runs through the middle of the overlap of two neighbouring tiles. */
 export interface Seams {
-  /** Of the upright seams, pixels, rising: one fewer than there are tiles side by side. */
+  /** x of the vertical seams in pixels, rising: one fewer than there are tiles per row. */
   x: readonly number[];
-  /** Of the level seams. */
+  /** y of the horizontal seams in pixels, rising. */
   y: readonly number[];
   /**
-   * Cells with a seam through their box, by rising index. They may differ from what one pass over the whole image would
-   * find; the others are the same, but for what a network sees of an image's far side.
+   * Indices of the cells with a seam through their box, rising. These cells may differ from those of one pass over the
+   * whole image.
    */
   cells: readonly number[];
 }
 
-/** What a segmenter found in one image. */
+/**
+ * The cells of one image.
+ *
+ * A result can be sent to another thread with `postMessage` or copied with `structuredClone`; the copy is plain data,
+ * which {@link reviveResult} makes a result again. `JSON.stringify` writes masks in COCO's run-length encoding.
+ */
 export interface Segmentation {
+  /** Name of the image: the `name` option, or the file's name where the image came from a path, URL or File. */
+  name?: string;
+  /** Pixels. */
   width: number;
+  /** Pixels. */
   height: number;
+  /** By falling score. */
   cells: Cells;
-  capped: Capped;
+  limitsReached: LimitsReached;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
 }
 
-/** What the router said of an image. */
+/** What the router found for an image. */
 export interface Route {
-  /** The cell type with the highest probability. */
+  /** The cell type with the highest probability, or the one that the caller asked for. */
   cellType: string;
-  /** Of each type, 0 to 1, summing to 1. */
+  /** Of each cell type, 0 to 1, summing to 1. */
   probabilities: Record<string, number>;
 }
 
-/** A routed image: the type it was taken for, and the cells its segmenter found. */
+/** The cells of one image that a {@link RoutedEnsemble} segmented. */
 export interface RoutedSegmentation extends Segmentation, Route {
-  /** The segmenter that was used; another type's where the ensemble has a fallback. */
+  /** The cell type whose segmenter was used; another type where the ensemble has a fallback. */
   segmenter: string;
+}
+
+/**
+ * A result from the copy that `structuredClone` or `postMessage` made of it.
+ *
+ * ```ts
+ * worker.on('message', (message) => {
+ *   const result = reviveResult(message);
+ *   console.log(result.cells.length);
+ * });
+ * ```
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT where the value is no copy of a result.
+ */
+export function reviveResult<T extends Segmentation>(copy: T): T {
+  const given = checkObject('copy', copy);
+  const cells = checkObject('copy.cells', given.cells);
+  const batch = checkObject('copy.cells.masks', cells.masks).batch;
+  const typed = <T>(name: string, is: (value: unknown) => value is T, type: string): T => {
+    const value = cells[name];
+    if (is(value)) return value;
+    throw refuse(`copy.cells.${name}`, `a ${type}`, value);
+  };
+  const { classNames } = cells;
+  if (!Array.isArray(classNames)) throw refuse('copy.cells.classNames', 'an array of names', classNames);
+  return {
+    ...copy,
+    cells: new Cells({
+      boxes: boxArray(typed('boxes', types.isFloat32Array, 'Float32Array'), 'copy.cells.boxes'),
+      scores: typed('scores', types.isFloat32Array, 'Float32Array'),
+      labels: typed('labels', types.isInt32Array, 'Int32Array'),
+      areas: typed('areas', types.isUint32Array, 'Uint32Array'),
+      masks: Masks.fromBatch(batch as MaskBatch),
+      classNames: classNames.map((name, i) => checkString(`copy.cells.classNames[${i}]`, name)),
+    }),
+  };
 }

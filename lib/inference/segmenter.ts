@@ -6,6 +6,7 @@ import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from 
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { CellrouteError } from '../errors.js';
 import type { ImageInput, RawImage } from '../image/types.js';
+import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
   NativeSegmentation,
@@ -127,7 +128,7 @@ export class CellSegmenter {
           : native().segment(model, decoded, request, call),
     );
     if (found.profile) writeProfile(decoded, this.precision, found.scores.length, began, found.profile);
-    return segmentation(decoded, found);
+    return segmentation(this.config, decoded, found);
   }
 
   /**
@@ -219,6 +220,7 @@ const seamsOf = ({ seamsX, seamsY, onSeam }: NativeTiledSegmentation): Seams => 
 });
 
 function segmentation(
+  { classNames }: MaskRCNNConfig,
   { width, height }: RawImage,
   found: NativeSegmentation | NativeTiledSegmentation,
 ): Segmentation {
@@ -226,8 +228,15 @@ function segmentation(
   return {
     width,
     height,
-    cells: new Cells({ boxes, scores, labels, areas, masks: Masks.fromBatch(masks) }),
-    capped: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+    cells: new Cells({
+      boxes: boxArray(boxes),
+      scores,
+      labels,
+      areas,
+      masks: Masks.fromBatch(masks),
+      classNames,
+    }),
+    limitsReached: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
     ...('onSeam' in found && { seams: seamsOf(found) }),
   };
 }

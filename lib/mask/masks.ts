@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
 import type { MaskBatch } from '../native/contract.js';
 import { call, native } from '../native/load.js';
+import { type BoxArray, fromCocoBoxes } from './boxes.js';
 import { Contours } from './contours.js';
 import { joinCounts, joinPolygons, joinTexts, reserve } from './join.js';
 
@@ -19,6 +20,8 @@ export interface RowRun {
   length: number;
 }
 
+export type { MaskBatch };
+
 export interface IouOptions {
   /**
    * For each mask of the other set, whether it is a region of many cells: IoU is then the part of this set's mask
@@ -30,6 +33,14 @@ export interface IouOptions {
 export interface RemoveOverlapsOptions {
   /** Share of its pixels, 0 to 1, that a mask may lose to those before it; one that loses more is dropped. */
   maxLost: number;
+}
+
+/** Masks as plain data. */
+export interface MasksJson {
+  width: number;
+  height: number;
+  /** COCO's compressed string of each mask. */
+  counts: string[];
 }
 
 const MOST_PIXELS = 2 ** 32 - 1;
@@ -44,9 +55,12 @@ const MOST_PIXELS = 2 ** 32 - 1;
  */
 export class Masks implements Iterable<Masks> {
   readonly #batch: MaskBatch;
+  /** The same arrays where `structuredClone` copies them; see reviveResult. @internal */
+  readonly batch: MaskBatch;
 
   private constructor(batch: MaskBatch) {
     this.#batch = batch;
+    this.batch = batch;
   }
 
   /**
@@ -162,9 +176,9 @@ export class Masks implements Iterable<Masks> {
     return call(() => native().maskAreas(this.#batch));
   }
 
-  /** x, y, width and height of the smallest box around each mask's pixels, as COCO has them: [4 n]. Zeros for an empty mask. */
-  boxes(): Float64Array {
-    return call(() => native().maskBoxes(this.#batch));
+  /** The smallest box around the pixels of each mask: x1, y1, x2, y2 in pixels. Zeros for an empty mask. */
+  boxes(): BoxArray<Float64Array> {
+    return fromCocoBoxes(call(() => native().maskBoxes(this.#batch)));
   }
 
   /** Kaggle's text for each mask. */
@@ -181,6 +195,11 @@ export class Masks implements Iterable<Masks> {
   toCounts(): Uint32Array[] {
     const { counts, offsets } = this.#batch;
     return Array.from({ length: this.length }, (_, i) => counts.slice(offsets[i], offsets[i + 1]));
+  }
+
+  /** The masks as plain data: COCO's compressed strings. `JSON.stringify` calls it; {@link fromCoco} reads the counts. */
+  toJSON(): MasksJson {
+    return { width: this.width, height: this.height, counts: this.toCoco() };
   }
 
   /** A copy of the arrays underneath, as {@link fromBatch} takes them: to be kept, or sent to another thread. */

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { CALL_OPTION_KEYS } from '../inference/model.js';
 import { maxLostOf } from '../inference/thresholds.js';
+import { boxArray, toCocoBoxes } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeJudgedImage, NativeMetricsOptions } from '../native/contract.js';
 import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
@@ -88,6 +89,10 @@ export function checkImage(image: EvaluatedImage, index: number): NativeJudgedIm
     checkNumbers(at(name), image[name], length, whole);
   const optional = (name: keyof EvaluatedImage, length: number) =>
     image[name] === undefined ? new Float64Array(0) : numbers(name, length);
+  const boxes = (name: 'truthBoxes' | 'boxes', length: number) =>
+    image[name] === undefined
+      ? new Float64Array(0)
+      : toCocoBoxes(boxArray(numbers(name, 4 * length), at(name)));
   const labels = (name: keyof EvaluatedImage, length: number) =>
     image[name] === undefined ? new Int32Array(length).fill(1) : Int32Array.from(numbers(name, length, true));
   return {
@@ -97,8 +102,8 @@ export function checkImage(image: EvaluatedImage, index: number): NativeJudgedIm
     truthLabels: labels('truthLabels', truth.length),
     labels: labels('labels', predicted.length),
     crowd: crowdFlags(at('crowd'), image.crowd, truth.length),
-    truthBoxes: optional('truthBoxes', 4 * truth.length),
-    boxes: optional('boxes', 4 * predicted.length),
+    truthBoxes: boxes('truthBoxes', truth.length),
+    boxes: boxes('boxes', predicted.length),
     truthAreas: optional('truthAreas', truth.length),
     areas: optional('areas', predicted.length),
   };

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../inference/model.js';
 import type { OverlapRemoval } from '../inference/thresholds.js';
+import type { BoxArray } from '../mask/boxes.js';
 import type { Masks } from '../mask/masks.js';
 
 /** An image's truth and what was predicted for it. */
@@ -19,11 +20,11 @@ export interface EvaluatedImage {
   /** For each truth whether it is a region of many cells (COCO's iscrowd). Default none. */
   crowd?: ArrayLike<boolean | number>;
   /**
-   * x, y, width, height of each truth and of each prediction, in pixels: what COCO's box metrics compare. Default: the
-   * boxes around the masks.
+   * Boxes of each truth and of each prediction, in pixels: what COCO's box metrics compare. `fromCocoBoxes` converts
+   * x, y, width, height. Default: the boxes around the masks.
    */
-  truthBoxes?: ArrayLike<number>;
-  boxes?: ArrayLike<number>;
+  truthBoxes?: BoxArray;
+  boxes?: BoxArray;
   /** What COCO's small, medium and large go by, in pixels. Default: the areas of the masks. */
   truthAreas?: ArrayLike<number>;
   areas?: ArrayLike<number>;

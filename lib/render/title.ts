@@ -19,7 +19,8 @@ export function cellsPhrase(count: number): string {
 }
 
 export function titleOf(result: Segmentation | RoutedSegmentation): Title {
-  const cells = cellsPhrase(result.cells.length) + (result.capped.detections ? ' (limit reached)' : '');
+  const cells =
+    cellsPhrase(result.cells.length) + (result.limitsReached.detections ? ' (limit reached)' : '');
   if (!('cellType' in result)) return { left: cells, right: '' };
   const { cellType, segmenter, probabilities } = result;
   const others = Object.entries(probabilities)

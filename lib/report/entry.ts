@@ -14,7 +14,7 @@ export interface ReportEntry {
   /** The image, perhaps smaller, as a data URI. */
   source: string;
   route: { cellType: string; segmenter: string; probabilities: Readonly<Record<string, number>> } | undefined;
-  capped: boolean;
+  limitsReached: boolean;
   cells: EntryCells;
 }
 
@@ -40,7 +40,7 @@ export async function entryOf(
   maxSide: number,
   signal: AbortSignal | undefined,
 ): Promise<ReportEntry> {
-  const { width, height, cells, capped } = result;
+  const { width, height, cells, limitsReached } = result;
   // Never larger than it is: the browser enlarges for nothing
   const scene = await prepareScene(image, result, Math.min(maxSide, Math.max(width, height)), signal);
   const webp = await encode(scene.canvas, 'webp');
@@ -50,7 +50,7 @@ export async function entryOf(
   const boxes = masks.boxes();
   const contours = masks.contours();
   const middle = (axis: 0 | 1) =>
-    Array.from({ length: cells.length }, (_, i) => boxes[4 * i + axis]! + boxes[4 * i + axis + 2]! / 2);
+    Array.from({ length: cells.length }, (_, i) => (boxes[4 * i + axis]! + boxes[4 * i + axis + 2]!) / 2);
   return {
     name,
     width,
@@ -64,7 +64,7 @@ export async function entryOf(
             probabilities: { ...result.probabilities },
           }
         : undefined,
-    capped: capped.detections,
+    limitsReached: limitsReached.detections,
     cells: {
       score: Array.from(cells.scores, (score) => Number(score.toFixed(3))),
       area: Array.from(cells.areas),

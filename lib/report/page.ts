@@ -111,12 +111,12 @@ function failed(failures: readonly ReportFailure[]): string {
 
 function overview(entries: readonly ReportEntry[]): string {
   const routed = entries.some(({ route }) => route);
-  const rows = entries.map(({ name, width, height, route, capped, cells }, i) => {
+  const rows = entries.map(({ name, width, height, route, limitsReached, cells }, i) => {
     const median = medianOf(cells.area);
     const type = route
       ? `<td>${escapeHtml(route.cellType)}</td><td class="number">${probability(route.probabilities[route.cellType])}</td>`
       : '<td></td><td></td>';
-    return `<tr><td class="name"><a href="#image-${i}">${escapeHtml(name)}</a></td>${routed ? type : ''}<td class="number">${width} × ${height}</td><td class="number">${count(cells.score.length)}${capped ? '+' : ''}</td><td class="number">${median === undefined ? '' : count(median)}</td></tr>`;
+    return `<tr><td class="name"><a href="#image-${i}">${escapeHtml(name)}</a></td>${routed ? type : ''}<td class="number">${width} × ${height}</td><td class="number">${count(cells.score.length)}${limitsReached ? '+' : ''}</td><td class="number">${median === undefined ? '' : count(median)}</td></tr>`;
   });
   return `<section aria-labelledby="overview"><h2 id="overview">Images at a glance</h2>
 <div class="wide"><table><thead><tr><th scope="col">Image</th>${routed ? '<th scope="col">Cell type</th><th scope="col" class="number">Probability</th>' : ''}<th scope="col" class="number">Size</th><th scope="col" class="number">Cells</th><th scope="col" class="number">Median area</th></tr></thead>
@@ -159,9 +159,9 @@ ${entries.map(image).join('\n')}</section>`;
 }
 
 function image(entry: ReportEntry, index: number): string {
-  const { name, width, height, source, route, capped, cells } = entry;
+  const { name, width, height, source, route, limitsReached, cells } = entry;
   const found = phrase(cells.score.length, 'cell', 'cells');
-  const limit = capped ? ' (as many as the model may find: there may be more)' : '';
+  const limit = limitsReached ? ' (as many as the model may find: there may be more)' : '';
   const label = `${name}, ${found} outlined`;
   return `<article class="image" id="image-${index}" aria-labelledby="name-${index}">
 <div class="head"><h3 id="name-${index}">${escapeHtml(name)}</h3><span>${found}${limit}</span></div>

@@ -3,6 +3,7 @@ import { decodeImage } from '../image/decode.js';
 import type { ImageInput } from '../image/types.js';
 import { Cells } from '../inference/cells.js';
 import type { CellClassifier, Classification } from '../inference/classifier.js';
+import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { ClassifierTraining } from './config.js';
@@ -119,13 +120,13 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
     const title = `${id} · ${label} ${(100 * probabilities[label]!).toFixed(1)}% · ${verdict}`;
     const { width, height } = raw;
     const cells = new Cells({
-      boxes: new Float32Array(0),
+      boxes: boxArray(new Float32Array(0)),
       scores: new Float32Array(0),
       labels: new Int32Array(0),
       areas: new Uint32Array(0),
       masks: Masks.fromCounts([], { width, height }),
     });
-    const found = { width, height, cells, capped: { detections: false, proposals: false } };
+    const found = { width, height, cells, limitsReached: { detections: false, proposals: false } };
     images.push(await renderOverlay(raw, found, { title, maxSide: 720 }));
   }
   return sheetOf(images, Math.ceil(Math.sqrt(images.length)));

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { RawImage } from '../../lib/image/types.js';
 import { Cells } from '../../lib/inference/cells.js';
 import type { RoutedSegmentation } from '../../lib/inference/result.js';
+import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { Report } from '../../lib/report/report.js';
 import { describeBrowser, launch } from '../support/browser.js';
@@ -25,7 +26,7 @@ function resultOf(side: number, step: number, type: string): RoutedSegmentation 
   }
   const { masks } = Masks.fromLabels(labels, { width: side, height: side });
   const cells = new Cells({
-    boxes: new Float32Array(4 * count),
+    boxes: boxArray(new Float32Array(4 * count)),
     scores: Float32Array.from({ length: count }, (_, i) => 1 - i / (2 * count)),
     labels: new Int32Array(count).fill(1),
     areas: masks.areas(),
@@ -35,7 +36,7 @@ function resultOf(side: number, step: number, type: string): RoutedSegmentation 
     width: side,
     height: side,
     cells,
-    capped: { detections: false, proposals: false },
+    limitsReached: { detections: false, proposals: false },
     cellType: type,
     segmenter: type,
     probabilities: { [type]: 0.9, other: 0.1 },

@@ -1,3 +1,4 @@
+import { toCocoBoxes } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { describeGolden, goldenJson } from '../support/golden.js';
 
@@ -34,7 +35,7 @@ describeGolden('masks as pycocotools has them', { goldens: ['rle.json'] }, () =>
         expect(one.toCoco()).toEqual([mask.coco]);
         expect(one.toCounts().map((counts) => [...counts])).toEqual([mask.coco_counts]);
         expect([...one.areas()]).toEqual([mask.area]);
-        expect([...one.boxes()]).toEqual(mask.bbox);
+        expect([...toCocoBoxes(one.boxes())]).toEqual(mask.bbox);
       }
     }
   });

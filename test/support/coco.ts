@@ -1,3 +1,4 @@
+import { fromCocoBoxes } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 import type { EvaluatedImage } from '../../lib/metrics/index.js';
 
@@ -34,14 +35,14 @@ export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolea
       truth: masks(truths),
       truthLabels: truths.map(({ category_id }) => category_id),
       crowd: truths.map(({ iscrowd }) => iscrowd === 1),
-      truthBoxes: truths.flatMap(({ bbox }) => bbox!),
+      truthBoxes: fromCocoBoxes(truths.flatMap(({ bbox }) => bbox!)),
       truthAreas: truths.map(({ area }) => area!),
       predicted: masks(own),
       labels: own.map(({ category_id }) => category_id),
       scores: own.map(({ score }) => score),
       // loadRes takes the area of the box where there is one.
       ...(boxes && {
-        boxes: own.flatMap(({ bbox }) => bbox!),
+        boxes: fromCocoBoxes(own.flatMap(({ bbox }) => bbox!)),
         areas: own.map(({ bbox }) => bbox![2]! * bbox![3]!),
       }),
     };

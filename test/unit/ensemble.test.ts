@@ -40,7 +40,7 @@ describe('segment', () => {
     expect(first!.mask.length).toBe(1);
     expect(first!.mask.areas()[0]).toBe(first!.area);
     expect([...cells]).toHaveLength(cells.length);
-    expect(cells.at(-1).index).toBe(cells.length - 1);
+    expect(cells.at(-1)!.index).toBe(cells.length - 1);
   });
 
   test('a mask lies in its box, give or take the pixel that pasting adds', async () => {
@@ -48,12 +48,12 @@ describe('segment', () => {
     const boxes = cells.masks.boxes();
     cells.areas.forEach((area, i) => {
       if (area === 0) return;
-      const [x, y, width, height] = boxes.subarray(4 * i, 4 * i + 4) as unknown as number[];
-      const { box } = cells.at(i);
-      expect(x!).toBeGreaterThanOrEqual(Math.floor(box[0]) - 2);
-      expect(y!).toBeGreaterThanOrEqual(Math.floor(box[1]) - 2);
-      expect(x! + width!).toBeLessThanOrEqual(Math.ceil(box[2]) + 2);
-      expect(y! + height!).toBeLessThanOrEqual(Math.ceil(box[3]) + 2);
+      const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+      const { box } = cells.at(i)!;
+      expect(x1!).toBeGreaterThanOrEqual(Math.floor(box.x1) - 2);
+      expect(y1!).toBeGreaterThanOrEqual(Math.floor(box.y1) - 2);
+      expect(x2!).toBeLessThanOrEqual(Math.ceil(box.x2) + 2);
+      expect(y2!).toBeLessThanOrEqual(Math.ceil(box.y2) + 2);
     });
   });
 
@@ -88,12 +88,12 @@ describe('segment', () => {
 
   test('a limit that was reached is said', async () => {
     const free = await ensemble.segment(imageBytes('small'));
-    expect(free.capped).toEqual({ detections: false, proposals: expect.any(Boolean) });
+    expect(free.limitsReached).toEqual({ detections: false, proposals: expect.any(Boolean) });
     const limited = await ensemble.segment(imageBytes('small'), { detectionsPerImage: 3 });
-    expect(limited.capped.detections).toBe(true);
+    expect(limited.limitsReached.detections).toBe(true);
     expect(limited.cells.length).toBe(3);
     const few = await ensemble.segment(imageBytes('small'), { rpn: { postNmsTopN: 5 } });
-    expect(few.capped.proposals).toBe(true);
+    expect(few.limitsReached.proposals).toBe(true);
   });
 
   test('many at once answer as one after the other', async () => {

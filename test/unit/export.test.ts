@@ -7,6 +7,7 @@ import { resultJson } from '../../lib/export/result-json.js';
 import { decodeImage } from '../../lib/image/decode.js';
 import { Cells } from '../../lib/inference/cells.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
+import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 
 /*
@@ -26,13 +27,13 @@ const counts = [
 function found(overrides: { labels?: number[] } = {}): Segmentation {
   const masks = Masks.fromKaggle(kaggle, { height: 4, width: 5 });
   const cells = new Cells({
-    boxes: Float32Array.of(0.9, -0.1, 4.2, 3.1, 1.75, 1, 5, 4),
+    boxes: boxArray(Float32Array.of(0.9, -0.1, 4.2, 3.1, 1.75, 1, 5, 4)),
     scores: Float32Array.of(0.9, 0.61),
     labels: Int32Array.from(overrides.labels ?? [1, 1]),
     areas: Uint32Array.of(6, 7),
     masks,
   });
-  return { width: 5, height: 4, cells, capped: { detections: true, proposals: false } };
+  return { width: 5, height: 4, cells, limitsReached: { detections: true, proposals: false } };
 }
 
 const routed = (cellType = 'astro', labels?: number[]): RoutedSegmentation => ({
@@ -46,13 +47,13 @@ const nothing: Segmentation = {
   width: 5,
   height: 4,
   cells: new Cells({
-    boxes: new Float32Array(0),
+    boxes: boxArray(new Float32Array(0)),
     scores: new Float32Array(0),
     labels: new Int32Array(0),
     areas: new Uint32Array(0),
     masks: Masks.fromKaggle([], { height: 4, width: 5 }),
   }),
-  capped: { detections: false, proposals: false },
+  limitsReached: { detections: false, proposals: false },
 };
 
 describe('Kaggle CSV', () => {
@@ -183,18 +184,26 @@ describe('result JSON', () => {
       segmenter: 'astro',
       width: 5,
       height: 4,
-      capped: { detections: true, proposals: false },
+      limitsReached: { detections: true, proposals: false },
       rle: 'coco',
       cells: [
-        { box: [0.9, -0.1, 4.2, 3.1], score: 0.9, label: 1, area: 6, mask: coco[0] },
-        { box: [1.75, 1, 5, 4], score: 0.61, label: 1, area: 7, mask: coco[1] },
+        { box: [0.9, -0.1, 4.2, 3.1], score: 0.9, label: 1, className: 'cell', area: 6, mask: coco[0] },
+        { box: [1.75, 1, 5, 4], score: 0.61, label: 1, className: 'cell', area: 7, mask: coco[1] },
       ],
     });
   });
 
   test('knows nothing of a router where there was none', () => {
     const json = JSON.parse(resultJson(found()));
-    expect(Object.keys(json)).toEqual(['format', 'version', 'width', 'height', 'capped', 'rle', 'cells']);
+    expect(Object.keys(json)).toEqual([
+      'format',
+      'version',
+      'width',
+      'height',
+      'limitsReached',
+      'rle',
+      'cells',
+    ]);
   });
 
   test.each([
@@ -242,7 +251,7 @@ describe('label PNG', () => {
       { width, height: 1 },
     );
     const cells = new Cells({
-      boxes: new Float32Array(4 * width),
+      boxes: boxArray(new Float32Array(4 * width)),
       scores: new Float32Array(width),
       labels: new Int32Array(width).fill(1),
       areas: new Uint32Array(width).fill(1),
@@ -266,4 +275,10 @@ test('a float32 is written as the shortest decimal that gives it back', () => {
     const value = Math.fround(Math.sin(i) * 10 ** ((i % 9) - 4));
     expect(Math.fround(shortest(value))).toBe(value);
   }
+});
+
+test('result JSON has the name of the image', () => {
+  const result = { ...found(), name: 'a.png' };
+  expect(JSON.parse(resultJson(result)).name).toBe('a.png');
+  expect(JSON.parse(resultJson(result, { name: 'b.tif' })).name).toBe('b.tif');
 });

@@ -92,7 +92,7 @@ describe('Masks against one byte a pixel', () => {
       });
       if (xs.length === 0) return [0, 0, 0, 0];
       const [x, y] = [Math.min(...xs), Math.min(...ys)];
-      return [x, y, Math.max(...xs) - x + 1, Math.max(...ys) - y + 1];
+      return [x, y, Math.max(...xs) + 1, Math.max(...ys) + 1];
     });
     expect([...masks.boxes()]).toEqual(boxes);
   });

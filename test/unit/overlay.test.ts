@@ -2,6 +2,7 @@ import sharp from 'sharp';
 import type { RawImage } from '../../lib/image/types.js';
 import { Cells } from '../../lib/inference/cells.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
+import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { neighbourColours, palette } from '../../lib/render/colours.js';
 import { drawText, textWidth } from '../../lib/render/font.js';
@@ -19,13 +20,13 @@ function resultOf(labels: Uint16Array, width: number): Segmentation {
 function resultOfMasks(masks: Masks, width: number, height: number): Segmentation {
   const count = masks.length;
   const cells = new Cells({
-    boxes: new Float32Array(4 * count),
+    boxes: boxArray(new Float32Array(4 * count)),
     scores: Float32Array.from({ length: count }, (_, i) => 1 - i / (count + 1)),
     labels: new Int32Array(count).fill(1),
     areas: masks.areas(),
     masks,
   });
-  return { width, height, cells, capped: { detections: false, proposals: false } };
+  return { width, height, cells, limitsReached: { detections: false, proposals: false } };
 }
 
 /** The shapes of an image of labels, one each; labels that none has are cells without pixels. */
@@ -408,7 +409,7 @@ describe('the title', () => {
   });
 
   test('says when another segmenter was used and when a limit was reached', () => {
-    const limited = { ...routed, segmenter: 'cort', capped: { detections: true, proposals: false } };
+    const limited = { ...routed, segmenter: 'cort', limitsReached: { detections: true, proposals: false } };
     expect(titleOf(limited).left).toBe('astro 97.3% · segmented as cort · 5 cells (limit reached)');
   });
 

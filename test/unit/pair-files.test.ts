@@ -7,6 +7,7 @@ import { labelPng } from '../../lib/export/label-png.js';
 import { resultJson } from '../../lib/export/result-json.js';
 import { Cells } from '../../lib/inference/cells.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
+import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { pairFiles } from '../../lib/metrics/files/index.js';
 import { evaluate } from '../../lib/metrics/index.js';
@@ -29,13 +30,13 @@ function found(...places: [x: number, y: number, side: number][]): Segmentation 
   return {
     ...size,
     cells: new Cells({
-      boxes: Float32Array.from(places.flatMap(([x, y, side]) => [x, y, x + side, y + side])),
+      boxes: boxArray(Float32Array.from(places.flatMap(([x, y, side]) => [x, y, x + side, y + side]))),
       scores: Float32Array.from(places, (_, i) => 1 - i / 8),
       labels: new Int32Array(places.length).fill(1),
       areas: all.areas(),
       masks: all,
     }),
-    capped: { detections: false, proposals: false },
+    limitsReached: { detections: false, proposals: false },
   };
 }
 

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { Cells } from '../../lib/inference/cells.js';
 import type { Segmentation } from '../../lib/inference/result.js';
+import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { escapeHtml, escapeJson } from '../../lib/report/escape.js';
 import { outlinePath } from '../../lib/report/outline.js';
@@ -18,13 +19,13 @@ function noise(count: number): Masks {
 
 function resultOf(masks: Masks): Segmentation {
   const cells = new Cells({
-    boxes: new Float32Array(4 * masks.length),
+    boxes: boxArray(new Float32Array(4 * masks.length)),
     scores: new Float32Array(masks.length).fill(0.5),
     labels: new Int32Array(masks.length).fill(1),
     areas: masks.areas(),
     masks,
   });
-  return { ...size, cells, capped: { detections: false, proposals: false } };
+  return { ...size, cells, limitsReached: { detections: false, proposals: false } };
 }
 
 const image = (width = size.width, height = size.height) =>

@@ -30,7 +30,7 @@ const rpn = { preNmsTopN: 2000, postNmsTopN: 2000 };
 
 /** Indices of the cells with a seam through their box. */
 const crossing = (cells: Cells, { x, y }: Seams) =>
-  Array.from(cells).flatMap(({ index, box: [x1, y1, x2, y2] }) =>
+  Array.from(cells).flatMap(({ index, box: { x1, y1, x2, y2 } }) =>
     x.some((at) => x1 < at && at < x2) || y.some((at) => y1 < at && at < y2) ? [index] : [],
   );
 
@@ -98,12 +98,12 @@ describe('an image in tiles', () => {
   test('a limit that is given is the whole image’s, the model’s own a tile’s', async () => {
     const limited = await segmenter.segment(image, { tiles, detectionsPerImage: 20 });
     expect(limited.cells.length).toBe(20);
-    expect(limited.capped.detections).toBe(true);
+    expect(limited.limitsReached.detections).toBe(true);
     const config = { box: { detectionsPerImage: 20 } };
     await using few = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`, { config });
     const perTile = await few.segment(image, { tiles });
     expect(perTile.cells.length).toBeGreaterThan(20);
-    expect(perTile.capped.detections).toBe(true);
+    expect(perTile.limitsReached.detections).toBe(true);
   });
 
   test('is written with its seams', () => {

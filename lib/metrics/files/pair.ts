@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { dataInvalid } from '../../data/problems.js';
+import { fromCocoBoxes } from '../../mask/boxes.js';
 import type { EvaluatedImage } from '../types.js';
 import type { Side, SideImage } from './side.js';
 
@@ -160,11 +161,11 @@ function pairOf(
     ...(type === undefined ? {} : { type }),
     truth: masks,
     ...(crowd && { crowd }),
-    ...(truthBoxes && { truthBoxes }),
+    ...(truthBoxes && { truthBoxes: fromCocoBoxes(truthBoxes) }),
     ...(truthAreas && { truthAreas }),
     predicted,
     scores: answer?.scores ?? new Float64Array(predicted.length).fill(1),
-    ...(answer?.boxes && { boxes: answer.boxes }),
+    ...(answer?.boxes && { boxes: fromCocoBoxes(answer.boxes) }),
     ...(answer?.areas && { areas: answer.areas }),
     ...(labels && {
       truthLabels: truth.classes!.map(labels.truth),

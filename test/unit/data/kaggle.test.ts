@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { openDataset } from '../../../lib/data/open.js';
 import { kaggleTrainCsv } from '../../../lib/export/kaggle-csv.js';
+import { toCocoBoxes } from '../../../lib/mask/boxes.js';
 import { Masks } from '../../../lib/mask/masks.js';
 import { csv, workFolder } from '../../support/data-folder.js';
 import { resultOf } from '../../support/result.js';
@@ -42,7 +43,7 @@ test('images in any order of rows, with their cells, types and columns', async (
   expect(loaded.masks.toKaggle()).toEqual(['1 2', '24 1']);
   expect([...loaded.labels]).toEqual([1, 1]);
   // x, y, width, height: the box of one pixel is one wide, from 5 to 6 and 3 to 4.
-  expect([...loaded.masks.boxes()]).toEqual([0, 0, 2, 1, 5, 3, 1, 1]);
+  expect([...toCocoBoxes(loaded.masks.boxes())]).toEqual([0, 0, 2, 1, 5, 3, 1, 1]);
   const empty = await c!.load();
   expect([empty.masks.length, empty.masks.width, empty.masks.height]).toEqual([0, 6, 4]);
 });

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { openDataset } from '../../../lib/data/open.js';
 import { labelPng } from '../../../lib/export/label-png.js';
+import { toCocoBoxes } from '../../../lib/mask/boxes.js';
 import { Masks } from '../../../lib/mask/masks.js';
 import { csv, workFolder } from '../../support/data-folder.js';
 import { resultOf } from '../../support/result.js';
@@ -31,7 +32,7 @@ test('each value is a cell, whatever it is; no bit is lost', async () => {
   const { masks, labels } = await a!.load();
   // By rising value: 44, 300, 65535.
   expect(masks.toKaggle()).toEqual(['7 1 11 1', '1 1 5 1 12 1', '4 1 8 1']);
-  expect([...masks.boxes()]).toEqual([2, 1, 1, 2, 0, 0, 4, 3, 3, 0, 1, 2]);
+  expect([...toCocoBoxes(masks.boxes())]).toEqual([2, 1, 1, 2, 0, 0, 4, 3, 3, 0, 1, 2]);
   expect([...labels]).toEqual([1, 1, 1]);
   expect([...a!.areas!]).toEqual([2, 3, 2]);
   expect(b!.cells).toBe(0);
