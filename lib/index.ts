@@ -3,9 +3,7 @@ export {
   classifierConfig,
   type PartialClassifierConfig,
 } from './config/classifier.js';
-export type { Device } from './config/device.js';
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
-export { sartorius } from './config/presets.js';
 export type { Intensity } from './config/shared.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
 export { type DatasetFromOptions, datasetFrom, type OwnImage } from './data/iterable.js';
@@ -40,6 +38,7 @@ export {
   type InputTensor,
   type LoadClassifierOptions,
 } from './inference/classifier.js';
+export type { Device } from './inference/device.js';
 export {
   type LoadEnsembleOptions,
   RoutedEnsemble,
@@ -52,8 +51,8 @@ export {
   Explanation,
   type SeenRegion,
 } from './inference/explanation.js';
-export type { CallOptions, Progress } from './inference/model.js';
 export type { SaveOptions } from './inference/model-file.js';
+export { sartorius } from './inference/presets.js';
 export {
   type LimitsReached,
   type Route,
@@ -113,6 +112,7 @@ export {
   type PanopticScores,
   type ScoreDifference,
 } from './metrics/index.js';
+export type { CallOptions, Progress } from './native/job.js';
 export { type LoadOptions, loadNative } from './native/load.js';
 export { type ComparisonOptions, type PredictedCells, renderComparison } from './render/comparison.js';
 export type { RenderFormat } from './render/encode.js';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { checkDevice, type Device } from '../config/device.js';
+import { checkDevice, type Device } from '../inference/device.js';
 import type { LoadSegmenterOptions } from '../inference/segmenter.js';
 import { checkTiles, type Tiles } from '../inference/tiles.js';
 

@@ -1,7 +1,7 @@
 import { CellrouteError } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
-import { runJob } from '../inference/model.js';
 import type { NativeSample, NativeSamplePlan } from '../native/contract.js';
+import { runJob } from '../native/job.js';
 import { native } from '../native/load.js';
 import type { DatasetItem } from './types.js';
 

@@ -5,16 +5,17 @@ import {
   classifierConfig,
   type PartialClassifierConfig,
 } from '../config/classifier.js';
-import { type Device, placeOn } from '../config/device.js';
 import { fastaiClassifierConfig } from '../config/fastai.js';
 import { inferClassifierConfig } from '../config/infer.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageInput, RawImage } from '../image/types.js';
 import type { NativeClassification } from '../native/contract.js';
+import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 import { native } from '../native/load.js';
+import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
-import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
+import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 
 /** What a classifier says of one image. */

@@ -1,7 +1,7 @@
 import { checkKeys, checkNumber, checkOneOf, refuse } from '../check.js';
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { NativeExplainOptions, NativeExplanation } from '../native/contract.js';
-import { CALL_OPTION_KEYS, type CallOptions } from './model.js';
+import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 
 export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam'] as const;
 

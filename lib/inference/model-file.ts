@@ -4,11 +4,12 @@ import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import { CONFIG_KEY } from '../config/stored.js';
 import { CellrouteError } from '../errors.js';
 import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from '../native/contract.js';
+import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { openWeights } from '../weights/open.js';
 import type { WeightsFile } from '../weights/table.js';
 import { writeWeights } from '../weights/write.js';
-import { type CallOptions, LoadedModel, type Place, runJob } from './model.js';
+import { LoadedModel } from './model.js';
 
 export interface SaveOptions {
   /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */
@@ -22,7 +23,7 @@ export async function loadNetwork(
   path: string,
   name: string,
   options: CallOptions,
-  place: Place,
+  place: ExecutionTarget,
   prepare: (file: WeightsFile) => Load,
 ): Promise<LoadedModel> {
   const file = await openWeights(checkString('path', path));

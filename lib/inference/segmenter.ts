@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
 import { checkKeys, checkObject, checkOneOf } from '../check.js';
-import { type Device, placeOn } from '../config/device.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
@@ -13,10 +12,12 @@ import type {
   NativeSegmentOptions,
   NativeTiledSegmentation,
 } from '../native/contract.js';
+import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { Candidates } from '../tune/candidates.js';
 import { Cells } from './cells.js';
-import { CALL_OPTION_KEYS, type CallOptions, type LoadedModel } from './model.js';
+import { type Device, placeOn } from './device.js';
+import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';

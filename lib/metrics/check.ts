@@ -1,10 +1,10 @@
 import { types } from 'node:util';
 import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
-import { CALL_OPTION_KEYS } from '../inference/model.js';
 import { maxLostOf } from '../inference/thresholds.js';
 import { boxArray, toCocoBoxes } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeJudgedImage, NativeMetricsOptions } from '../native/contract.js';
+import { CALL_OPTION_KEYS } from '../native/job.js';
 import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
 
 /** IoU thresholds above which COCO and competitions count, for the tables' heads. */

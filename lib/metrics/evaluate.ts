@@ -1,11 +1,11 @@
 import { refuse } from '../check.js';
-import { runJob } from '../inference/model.js';
 import type {
   NativeEvaluation,
   NativeMetric,
   NativeMetricsOptions,
   NativeSummary,
 } from '../native/contract.js';
+import { runJob } from '../native/job.js';
 import { native } from '../native/load.js';
 import { checkImage, checkOptions, IOU_THRESHOLDS } from './check.js';
 import type {

@@ -1,7 +1,7 @@
-import type { CallOptions } from '../inference/model.js';
 import type { OverlapRemoval } from '../inference/thresholds.js';
 import type { BoxArray } from '../mask/boxes.js';
 import type { Masks } from '../mask/masks.js';
+import type { CallOptions } from '../native/job.js';
 
 /** An image's truth and what was predicted for it. */
 export interface EvaluatedImage {

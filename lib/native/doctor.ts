@@ -3,9 +3,9 @@ import { arch, availableParallelism, cpus, platform, release, totalmem } from 'n
 import { join } from 'node:path';
 import { familySync, versionSync } from 'detect-libc';
 import { CellrouteError } from '../errors.js';
-import { runJob } from '../inference/model.js';
 import type { NativeGpu } from './contract.js';
 import { findAddon, findCudaAddon, findLibtorch, type Place, packageRoot } from './find.js';
+import { runJob } from './job.js';
 import { loadNative, native } from './load.js';
 
 /** What was found on this machine, and what is wrong with it. */

@@ -1,6 +1,5 @@
 import { checkObject, refuse } from '../check.js';
 import type { PartialClassifierConfig } from '../config/classifier.js';
-import { checkDevice, type Device } from '../config/device.js';
 import type { PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import {
   type DeepPartial,
@@ -19,6 +18,7 @@ import {
   variants,
 } from '../config/schema.js';
 import { version } from '../config/shared.js';
+import { checkDevice, type Device } from '../inference/device.js';
 import { maxLostOf, type OverlapRemoval, THRESHOLDS } from '../inference/thresholds.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { flipHorizontal, flipVertical, readTransforms, type Transform } from '../transforms/index.js';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { threadCount } from '../inference/model.js';
 import { packageRoot } from '../native/find.js';
+import { threadCount } from '../native/job.js';
 import { loadNative } from '../native/load.js';
 
 /** What a session of a run was made with; results repeat bit by bit only where all of it is the same. */

@@ -1,8 +1,8 @@
-import { placeOn } from '../config/device.js';
 import type { LoaderOptions } from '../data/loader.js';
 import { CellrouteError } from '../errors.js';
-import type { CallOptions, Place } from '../inference/model.js';
+import { placeOn } from '../inference/device.js';
 import type { NativeOptimizer, NativeTrainerOptions } from '../native/contract.js';
+import type { CallOptions, ExecutionTarget } from '../native/job.js';
 import type { Training } from './config.js';
 
 /** What native code is told of a training. */
@@ -21,7 +21,10 @@ export function nativeTraining(config: Training): NativeTrainerOptions {
 }
 
 /** Where the network trains. */
-export async function placeOfTraining({ device, precision }: Training, options: CallOptions): Promise<Place> {
+export async function placeOfTraining(
+  { device, precision }: Training,
+  options: CallOptions,
+): Promise<ExecutionTarget> {
   const place = await placeOn(device, options);
   if (precision === 'tf32' && place.device === 'cpu') {
     throw new CellrouteError(

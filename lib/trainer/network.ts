@@ -5,14 +5,7 @@ import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { ClassifySample, TrainSample } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
 import { CellClassifier } from '../inference/classifier.js';
-import {
-  type CallOptions,
-  LoadedModel,
-  NativeObject,
-  ON_CPU,
-  type Place,
-  runJob,
-} from '../inference/model.js';
+import { LoadedModel, NativeObject } from '../inference/model.js';
 import { mismatchOf, nativeWeights } from '../inference/model-file.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type {
@@ -25,6 +18,7 @@ import type {
   NativeWeights,
   TrainerHandle,
 } from '../native/contract.js';
+import { type CallOptions, type ExecutionTarget, ON_CPU, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { openWeights } from '../weights/open.js';
 import type { TensorSource } from '../weights/source.js';
@@ -63,7 +57,7 @@ export class TrainingNetwork<Sample, Snapshot> {
   readonly #native: NativeObject<TrainerHandle>;
   readonly #kind: Kind<Sample, Snapshot>;
 
-  protected constructor(handle: TrainerHandle, place: Place, kind: Kind<Sample, Snapshot>) {
+  protected constructor(handle: TrainerHandle, place: ExecutionTarget, kind: Kind<Sample, Snapshot>) {
     this.#native = new NativeObject('trainer', handle, place, (trainer) => native().releaseTrainer(trainer));
     this.#kind = kind;
   }
@@ -194,7 +188,7 @@ export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter
     config: MaskRCNNConfig,
     training: NativeSegmenterTrainerOptions,
     options: CallOptions = {},
-    place: Place = ON_CPU,
+    place: ExecutionTarget = ON_CPU,
   ): Promise<SegmenterNetwork> {
     const handle = await runJob(
       options,
@@ -225,7 +219,7 @@ export class ClassifierNetwork extends TrainingNetwork<ClassifySample, CellClass
     config: ClassifierConfig,
     training: NativeClassifierTrainerOptions,
     options: CallOptions = {},
-    place: Place = ON_CPU,
+    place: ExecutionTarget = ON_CPU,
   ): Promise<ClassifierNetwork> {
     const handle = await runJob(
       options,

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { random } from '../data/random.js';
 import type { Batch } from '../data/types.js';
-import type { CallOptions } from '../inference/model.js';
 import type { NativeStep, NativeStepResult } from '../native/contract.js';
+import type { CallOptions } from '../native/job.js';
 import type { TensorSource } from '../weights/source.js';
 import { type TrainingState, writeCheckpoint } from './checkpoint.js';
 import type { Training } from './config.js';

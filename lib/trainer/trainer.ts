@@ -1,7 +1,7 @@
 import { checkBoolean, checkKeys, checkObject, refuse } from '../check.js';
 import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
-import type { CallOptions } from '../inference/model.js';
+import type { CallOptions } from '../native/job.js';
 import { readCheckpoint, type TrainingState } from './checkpoint.js';
 import { checkSame, type Identity } from './compare.js';
 import type { Training } from './config.js';

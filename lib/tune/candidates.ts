@@ -1,6 +1,6 @@
-import { type CallOptions, runJob } from '../inference/model.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeCandidates } from '../native/contract.js';
+import { type CallOptions, runJob } from '../native/job.js';
 import { native } from '../native/load.js';
 import type { ThresholdSet } from './threshold-grid.js';
 

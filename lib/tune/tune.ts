@@ -1,10 +1,10 @@
 import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
-import type { CallOptions } from '../inference/model.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { Masks } from '../mask/masks.js';
 import { evaluate, type MetricName, metricOf } from '../metrics/index.js';
+import type { CallOptions } from '../native/job.js';
 import type { Candidates } from './candidates.js';
 import { coordinateAscent } from './coordinate-ascent.js';
 import { segmentThresholds, ThresholdGrid, type ThresholdSet, type TuneGrid } from './threshold-grid.js';

@@ -1,6 +1,6 @@
-import { runJob } from '../../../lib/inference/model.js';
 import { Masks } from '../../../lib/mask/masks.js';
 import type { NativeSamplePlan } from '../../../lib/native/contract.js';
+import { runJob } from '../../../lib/native/job.js';
 import { native } from '../../../lib/native/load.js';
 import type { Draft } from '../../../lib/transforms/draft.js';
 import { Frame } from '../../../lib/transforms/frame.js';

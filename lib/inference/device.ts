@@ -1,6 +1,6 @@
 import { refuse } from '../check.js';
 import type { ErrorCode } from '../errors.js';
-import { type CallOptions, type Place, runJob } from '../inference/model.js';
+import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
 import { native } from '../native/load.js';
 
 /**
@@ -27,6 +27,6 @@ export async function resolveDevice(device: Device, options: CallOptions = {}): 
 }
 
 /** The place of a network without low precision. */
-export async function placeOn(device: Device = 'cpu', options: CallOptions = {}): Promise<Place> {
+export async function placeOn(device: Device = 'cpu', options: CallOptions = {}): Promise<ExecutionTarget> {
   return { device: await resolveDevice(checkDevice('device', device), options), tf32: false };
 }

@@ -1,5 +1,5 @@
-import type { SegmentThresholds } from '../inference/thresholds.js';
-import type { PartialMaskRCNNConfig } from './mask-rcnn.js';
+import type { PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
+import type { SegmentThresholds } from './thresholds.js';
 
 /**
  * The Sartorius competition's three neuronal cell types as the routed-ensemble notebook has them:
