@@ -24,6 +24,7 @@ export type ErrorCode =
   // Training
   | 'TRAINING_DIVERGED'
   | 'RESUME_REFUSED'
+  | 'RUN_LOCKED'
   | 'PACKAGE_MISSING'
   // The addon and LibTorch
   | 'ADDON_NOT_FOUND'
@@ -33,6 +34,16 @@ export type ErrorCode =
   | 'DEVICE_UNAVAILABLE'
   | 'OUT_OF_MEMORY'
   | 'NATIVE_FAILURE';
+
+/** The process that has locked a folder. */
+export interface LockOwner {
+  pid: number;
+  host: string;
+  /** The beginning of its command line, without folders. */
+  program: string;
+  /** ISO 8601. */
+  since: string;
+}
 
 /** Where a refusal happened: which option or file, what was expected there, what came instead. */
 export interface ErrorDetails {
@@ -45,6 +56,8 @@ export interface ErrorDetails {
   /** Step of a training run, from 1, and the ids of the images it was made of. */
   step?: number;
   images?: readonly string[];
+  /** Of RUN_LOCKED: who has the folder; absent if the lock does not say. */
+  owner?: LockOwner;
 }
 
 /** Every error cellroute throws or rejects with, but for an abort, which rejects with `signal.reason`. */

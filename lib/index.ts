@@ -13,7 +13,7 @@ export type { OpenDatasetOptions } from './data/reader.js';
 export type { FoldOptions, SplitOptions } from './data/split.js';
 export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';
-export { CellrouteError, type ErrorCode, type ErrorDetails } from './errors.js';
+export { CellrouteError, type ErrorCode, type ErrorDetails, type LockOwner } from './errors.js';
 export {
   type CocoOptions,
   type CocoResult,

@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { cocoDatasetJson } from '../export/coco-json.js';
 import { kaggleCsv } from '../export/kaggle-csv.js';
 import { labelPng } from '../export/label-png.js';
 import { resultJson } from '../export/result-json.js';
+import { withFolderLock } from '../folder-lock.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import type { RoutedSegmentation } from '../inference/result.js';
@@ -46,7 +47,10 @@ and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and 
 
 async function segment(paths: string[], options: Options): Promise<void> {
   const images = await findImages(paths);
-  await mkdir(options.out, { recursive: true });
+  await withFolderLock(options.out, () => segmentAll(images, options));
+}
+
+async function segmentAll(images: readonly ImageFile[], options: Options): Promise<void> {
   await using ensemble = await RoutedEnsemble.load(options.model, {
     precision: options.precision,
     device: options.device,

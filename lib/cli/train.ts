@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { checkKeys, checkObject } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
+import { withFolderLock } from '../folder-lock.js';
 import { ClassifierTrainer } from '../trainer/classifier-trainer.js';
 import { classifierTraining, segmenterTraining } from '../trainer/config.js';
 import { readConfigFile } from '../trainer/config-file.js';
@@ -94,6 +95,15 @@ async function run(kind: Kind, flags: Flags): Promise<void> {
   const folder = flags.resume ?? flags.out;
   if (folder === undefined)
     throw missing('--out', 'a folder for the run, or --resume with one that has a run');
+  // Before the data set is opened, which can take minutes; a folder that is resumed exists.
+  if (flags.resume === undefined || (await exists(folder))) {
+    await withFolderLock(folder, () => train(kind, flags, folder));
+  } else {
+    await train(kind, flags, folder);
+  }
+}
+
+async function train(kind: Kind, flags: Flags, folder: string): Promise<void> {
   const source = sourceOf(flags) ?? (await storedSource(folder, flags.resume !== undefined));
   const { train, validation } = await openSource(source);
   const trainer = await trainerOf(kind, flags, folder, {

@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
+import { withFolderLock } from '../folder-lock.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import type { TunedThresholds } from '../tune/tune.js';
@@ -40,7 +41,10 @@ The network runs once an image, the search on what it saw. Judge the outcome on 
     .action(run);
 }
 
-async function run(path: string, flags: Flags): Promise<void> {
+/** Locks the folder before the search, so that a long search does not end at another process's lock. */
+const run = (path: string, flags: Flags): Promise<void> => withFolderLock(flags.out, () => tune(path, flags));
+
+async function tune(path: string, flags: Flags): Promise<void> {
   const { model, out, metric, where = {}, precision, device, json } = flags;
   const opened = await openWithFlags(path, flags);
   const data = opened.filter({

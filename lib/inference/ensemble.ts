@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkKeys, checkObject, checkOneOf, checkString, refuse } from '../check.js';
 import { Dataset } from '../data/dataset.js';
 import type { DatasetItem } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
+import { withFolderLock } from '../folder-lock.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageInput } from '../image/types.js';
 import { METRIC_NAMES } from '../metrics/index.js';
@@ -222,9 +222,17 @@ export class RoutedEnsemble {
     return this.classifier.explain(image, options);
   }
 
-  /** Writes the ensemble into a folder: one safetensors file a network, and the thresholds. */
+  /**
+   * Writes the ensemble into a folder: one safetensors file per network, and the thresholds.
+   *
+   * @throws {CellrouteError} RUN_LOCKED if another process writes into the folder, FILE_UNWRITABLE
+   */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    await mkdir(checkString('folder', folder), { recursive: true });
+    checkString('folder', folder);
+    await withFolderLock(folder, () => this.#write(folder, options));
+  }
+
+  async #write(folder: string, options: SaveOptions): Promise<void> {
     const description: EnsembleFile = {
       classifier: 'classifier.safetensors',
       segmenters: {},

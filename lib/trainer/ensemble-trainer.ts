@@ -122,9 +122,21 @@ export class EnsembleTrainer {
     if (this.#used)
       throw new CellrouteError('INVALID_ARGUMENT', 'A trainer runs once: resume its folder to go on');
     this.#used = true;
-    const { data } = this.#options;
     const folder = RunFolder.at(this.folder);
-    if (!this.#resume) await folder.claim();
+    const lock = await folder.lock();
+    try {
+      if (!this.#resume) await folder.checkUnused();
+      yield* this.#runIn(folder, signal);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async *#runIn(
+    folder: RunFolder,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<EnsembleTrainEvent, void, undefined> {
+    const { data } = this.#options;
     await this.#describe(folder, signal);
     const parts: Part[] = [
       { network: 'classifier' as const },

@@ -1,8 +1,10 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import { writeAtomically } from '../weights/atomic.js';
+import { FolderLock } from '../folder-lock.js';
+import { makeFolder, writeAtomically } from '../weights/atomic.js';
+import { unwritable } from '../weights/errors.js';
 
 /** What a run leaves behind, and where. */
 export class RunFolder {
@@ -17,37 +19,40 @@ export class RunFolder {
   }
 
   /**
-   * Takes a folder for a new run; made if need be.
+   * Locks the folder for one writer; it is created if it does not exist.
    *
-   * @throws {CellrouteError} RESUME_REFUSED where a run lies in it already, FILE_UNWRITABLE
+   * @throws {CellrouteError} RUN_LOCKED, FILE_UNWRITABLE
    */
-  async claim(): Promise<void> {
+  lock(): Promise<FolderLock> {
+    return FolderLock.acquire(this.path);
+  }
+
+  /**
+   * Checks that there is no run in the folder, for a new one.
+   *
+   * @throws {CellrouteError} RESUME_REFUSED
+   */
+  async checkUnused(): Promise<void> {
     if (await exists(this.config)) {
       throw new CellrouteError(
         'RESUME_REFUSED',
-        `${this.path} has a run in it already: resume that one, or name another folder`,
+        `${this.path} already contains a run: resume it, or choose another folder`,
         { file: this.path },
       );
     }
-    await this.prepare();
   }
 
-  /** Makes what is missing, and takes away what a run that was killed left half written. */
+  /** Creates what is missing, and deletes the unfinished files of a run that was killed. Needs the lock. */
   async prepare(): Promise<void> {
+    await makeFolder(this.checkpoints);
     try {
-      await mkdir(this.checkpoints, { recursive: true });
       for (const folder of [this.path, this.checkpoints]) {
         for (const name of await readdir(folder)) {
           if (name.endsWith('.part')) await rm(join(folder, name), { force: true });
         }
       }
     } catch (error) {
-      throw new CellrouteError(
-        'FILE_UNWRITABLE',
-        `${this.path}: ${(error as Error).message}`,
-        { file: this.path },
-        { cause: error },
-      );
+      throw unwritable(this.path, (error as Error).message, error);
     }
   }
 

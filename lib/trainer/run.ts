@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { random } from '../data/random.js';
 import type { Batch } from '../data/types.js';
+import type { FolderLock } from '../folder-lock.js';
 import type { NativeStep, NativeStepResult } from '../native/contract.js';
 import type { CallOptions } from '../native/job.js';
 import type { TensorSource } from '../weights/source.js';
@@ -55,6 +56,7 @@ export interface Judgement<Evaluation> {
 /** Everything a run works with. */
 export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
   folder: RunFolder;
+  lock: Pick<FolderLock, 'verify'>;
   config: Training;
   length: RunLength;
   network: Trainable<Sample, Snapshot>;
@@ -350,8 +352,9 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
   }
 
   async #save(): Promise<void> {
-    const { folder, network, state, records } = this.#parts;
+    const { folder, lock, network, state, records } = this.#parts;
     const position = this.#position;
+    await lock.verify();
     await records.sync();
     await writeCheckpoint(folder.last, network.tensors(), { ...state, position });
     this.#saved = position;

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { checkBoolean, checkKeys, checkObject, refuse } from '../check.js';
 import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
+import type { FolderLock } from '../folder-lock.js';
 import type { CallOptions } from '../native/job.js';
 import { readCheckpoint, type TrainingState } from './checkpoint.js';
 import { checkSame, type Identity } from './compare.js';
@@ -132,7 +134,8 @@ export class Trainer<
    * Trains, and tells every step: the run goes on while its events are taken. Ends with an event `stop`; a loop that
    * is left before leaves a checkpoint.
    *
-   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RESUME_REFUSED where the
+   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RUN_LOCKED if
+   *   another process writes into the folder; RESUME_REFUSED where the
    *   folder has another run in it, or data or configuration are not those of the run; INVALID_CONFIG, FILE_UNWRITABLE,
    *   OUT_OF_MEMORY, PACKAGE_MISSING, and what loading images and weights throws.
    */
@@ -143,13 +146,27 @@ export class Trainer<
     this.#used = true;
     const { signal } = options;
     signal?.throwIfAborted();
+    const folder = RunFolder.at(this.folder);
+    // Before anything that takes time: two runs that start together must not both get past this line.
+    const lock = await folder.lock();
+    try {
+      if (this.#resumed) await checkUnmoved(folder, this.#resumed.state);
+      else await folder.checkUnused();
+      yield* this.#runIn(folder, lock, signal);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async *#runIn(
+    folder: RunFolder,
+    lock: FolderLock,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     const call = signal ? { signal } : {};
     const recipe = this.#recipe;
     const config = this.config;
     const state = this.#resumed?.state;
-    const folder = RunFolder.at(this.folder);
-    if (!this.#resumed) await folder.claim();
-
     const network = this.#resumed?.ownConfig
       ? recipe.complete(config)
       : await recipe.describe(config, this.#options.data);
@@ -183,6 +200,7 @@ export class Trainer<
       records = await Records.open(folder, position.logBytes, listeners);
       yield* new TrainingRun<Sample, Snapshot, Loss, Evaluation>({
         folder,
+        lock,
         config,
         length,
         network: trained,
@@ -256,6 +274,18 @@ export async function resumption<Partial extends object>(
     { ...data, folder: folder.path, config: config ?? own },
     { state, ownConfig: config === undefined, force },
   ];
+}
+
+/** Refuses a run that another process continued after its checkpoint was read for this one. */
+async function checkUnmoved(folder: RunFolder, state: TrainingState | undefined): Promise<void> {
+  const now = (await exists(folder.last)) ? await readCheckpoint(folder.last) : undefined;
+  if (!isDeepStrictEqual(now?.position, state?.position)) {
+    throw new CellrouteError(
+      'RESUME_REFUSED',
+      `${folder.path}: another process has continued this run in the meantime: resume it again`,
+      { file: folder.path },
+    );
+  }
 }
 
 function checkData(option: string, data: unknown): void {

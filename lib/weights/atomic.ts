@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CellrouteError } from '../errors.js';
 import { unwritable } from './errors.js';
@@ -30,6 +30,19 @@ export async function writeAtomically(
     throw unwritable(path, `cannot be written (${(error as Error).message})`, error);
   }
   await syncFolder(dirname(path));
+}
+
+/**
+ * Creates a folder and those above it, where they do not exist.
+ *
+ * @throws CellrouteError FILE_UNWRITABLE
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw unwritable(path, `cannot be created (${(error as Error).message})`, error);
+  }
 }
 
 async function writeWhole(handle: FileHandle, part: Uint8Array): Promise<void> {

@@ -220,7 +220,7 @@ describe('a segmenter', () => {
     expect([forced.status, forced.stderr]).toEqual([0, expect.anything()]);
     expect(logOf(join(other, 'log.jsonl')).at(-1)).toMatchObject({ kind: 'stop', step: 24 });
     const again = cellroute('segmenter', '--data', data, '--out', run);
-    expect(again.stderr).toMatch(/has a run in it already.*\[RESUME_REFUSED\]/s);
+    expect(again.stderr).toMatch(/already contains a run.*\[RESUME_REFUSED\]/s);
   });
 });
 
@@ -318,4 +318,40 @@ test('a mistake in a configuration file is told with its place', () => {
   expect(stderr).toMatch(
     /bad\.json, line 2, column \d+: Unknown option schedule\.maxLR; did you mean maxLr\? \[INVALID_CONFIG\]/,
   );
+});
+
+test('a second process in the folder of a run is refused, whatever it wants there', async () => {
+  const run = path('contended');
+  const config = configFile('contended.json', { ...segmenterConfig, validation: { everyEpochs: null } });
+  const args = ['segmenter', '--data', data, '--config', config];
+  const { child, ended } = start(...args, '--out', run);
+  while (child.exitCode === null && stepsIn(run) < 1) await wait(1);
+  // Stopped, it cannot finish before the others are refused.
+  child.kill('SIGSTOP');
+  const holder = `process ${child.pid} on `;
+  const refusals: [number | null, string][] = [];
+  for (const more of [
+    // Refused before the data set is opened.
+    ['train', 'segmenter', '--data', path('no-such-data'), '--out', run],
+    ['train', 'segmenter', '--resume', run],
+    ['segment', join(data, 'images'), '--out', run],
+    ['tune', data, '--out', run],
+  ]) {
+    const { status, stderr } = spawnSync(process.execPath, [main, ...more], { encoding: 'utf8', env });
+    refusals.push([status, stderr]);
+  }
+  child.kill('SIGCONT');
+  const { code } = await ended;
+  expect(refusals).toEqual(
+    refusals.map(() => [
+      1,
+      expect.stringMatching(`^cellroute: .*is in use by ${holder}.* \\[RUN_LOCKED\\]\n$`),
+    ]),
+  );
+  expect(code).toBe(0);
+  const steps = logOf(join(run, 'log.jsonl')).filter((line) => (line as { kind: string }).kind === 'step');
+  expect(steps.map((line) => (line as { step: number }).step)).toEqual(
+    Array.from({ length: 24 }, (_, i) => i + 1),
+  );
+  expect(existsSync(join(run, '.cellroute.lock'))).toBe(false);
 });

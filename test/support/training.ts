@@ -113,12 +113,14 @@ export interface ToyOptions {
   /** What decides between equal ones, in order. */
   ties?: number[];
   network?: ToyNetwork;
+  /** Checks that the folder is still locked. */
+  verify?: () => Promise<void>;
 }
 
 /** A run of a toy network in a folder: from the folder's checkpoint where it has one. */
 export async function toyRun(
   path: string,
-  { config = {}, scores, ties, network = new ToyNetwork() }: ToyOptions = {},
+  { config = {}, scores, ties, network = new ToyNetwork(), verify = async () => {} }: ToyOptions = {},
 ) {
   const folder = RunFolder.at(path);
   await folder.prepare();
@@ -142,6 +144,7 @@ export async function toyRun(
   const records = await Records.open(folder, position.logBytes, []);
   const parts: Parts = {
     folder,
+    lock: { verify },
     config: full,
     length: lengthOf(full, letters.stepsPerEpoch),
     network,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { random } from '../../../lib/data/random.js';
+import { CellrouteError } from '../../../lib/errors.js';
 import { segmenterTraining } from '../../../lib/trainer/config.js';
 import { beginning, rebased } from '../../../lib/trainer/position.js';
 import { ratesAt } from '../../../lib/trainer/schedule.js';
@@ -315,4 +316,28 @@ test('an abort before the first step leaves a checkpoint to begin from', async (
   const events = await collect(await toyRun(folder('at once')), { signal: stop.signal });
   expect(kinds(events)).toEqual(['start', 'checkpoint', 'checkpoint', 'stop']);
   expect(events.at(-1)).toMatchObject({ why: 'aborted', step: 0 });
+});
+
+test('a run whose folder was taken over writes no checkpoint', async () => {
+  const path = folder('taken over');
+  let held = true;
+  const lost = new CellrouteError('RUN_LOCKED', 'lost');
+  const toy = await toyRun(path, {
+    verify: async () => {
+      if (!held) throw lost;
+    },
+  });
+  const before: Buffer[] = [];
+  const failure = collect(toy, {
+    until: ({ kind, step }) => {
+      if (kind === 'step' && step === 2) {
+        held = false;
+        before.push(readFileSync(toy.folder.last));
+        return true;
+      }
+      return false;
+    },
+  });
+  await expect(failure).rejects.toBe(lost);
+  expect(readFileSync(toy.folder.last).equals(before[0]!)).toBe(true);
 });

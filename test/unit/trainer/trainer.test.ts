@@ -2,12 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../../../lib/data/dataset.js';
 import { openDataset } from '../../../lib/data/open.js';
+import { FolderLock, LOCK_FILE } from '../../../lib/folder-lock.js';
+import { RoutedEnsemble } from '../../../lib/inference/ensemble.js';
 import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { ClassifierTrainer } from '../../../lib/trainer/classifier-trainer.js';
 import { EnsembleTrainer } from '../../../lib/trainer/ensemble-trainer.js';
 import type { SegmenterTrainEvent } from '../../../lib/trainer/events.js';
 import { SegmenterTrainer } from '../../../lib/trainer/segmenter-trainer.js';
-import { rejection, thrown } from '../../support/sdk.js';
+import { rejection, testEnsemble, thrown } from '../../support/sdk.js';
 import { syntheticData, tinyClassifier, tinySegmenter } from '../../support/synthetic.js';
 import { logOf, runFolders } from '../../support/training.js';
 
@@ -168,4 +170,58 @@ test('what cannot be meant is refused', async () => {
   expect(
     thrown(() => new EnsembleTrainer({ data, folder: path, config: { segmenter: { batchSize: 0 } } })),
   ).toMatchObject({ code: 'INVALID_CONFIG', details: { option: 'segmenter.batchSize' } });
+});
+
+describe('one writer per run', () => {
+  test('of two trainers that start in one folder, the second is refused before it reads an image', async () => {
+    const path = folder('two');
+    let reads = 0;
+    const counted = Object.assign(Object.create(data) as Dataset, {
+      fingerprint: (signal?: AbortSignal) => {
+        reads++;
+        return data.fingerprint(signal);
+      },
+    });
+    const first = new SegmenterTrainer({ data, folder: path, config: tiny }).run();
+    // Up to its first event the run has written nothing but its lock.
+    const started = first.next();
+    const second = new SegmenterTrainer({ data: counted, folder: path, config: tiny });
+    expect(await rejection(collect(second))).toMatchObject({
+      code: 'RUN_LOCKED',
+      message: expect.stringContaining(`process ${process.pid} on `),
+      details: { file: path, owner: { pid: process.pid } },
+    });
+    expect(reads).toBe(0);
+    expect((await started).value).toMatchObject({ kind: 'start' });
+    const ensemble = new EnsembleTrainer({ data, folder: path, config: {} }).run();
+    expect(await rejection(ensemble.next())).toMatchObject({ code: 'RUN_LOCKED' });
+    await first.return();
+    expect(existsSync(join(path, LOCK_FILE))).toBe(false);
+  });
+
+  test('a resumption whose checkpoint another trainer has moved on is refused', async () => {
+    const path = folder('moved');
+    const untilStep = (step: number) => (event: SegmenterTrainEvent) =>
+      event.kind === 'step' && event.step === step;
+    await collect(new SegmenterTrainer({ data, folder: path, config: tiny }), untilStep(2));
+    const late = await SegmenterTrainer.resume(path, { data });
+    await collect(await SegmenterTrainer.resume(path, { data }), untilStep(4));
+    expect(await rejection(collect(late))).toMatchObject({
+      code: 'RESUME_REFUSED',
+      message: expect.stringMatching(/another process has continued this run/),
+    });
+    const events = await collect(await SegmenterTrainer.resume(path, { data }));
+    expect(events[0]).toMatchObject({ kind: 'start', step: 5 });
+    expect(events.at(-1)).toMatchObject({ kind: 'stop', why: 'finished' });
+  });
+
+  test('saving an ensemble into a folder that somebody writes into is refused', async () => {
+    await using ensemble = await RoutedEnsemble.load(testEnsemble);
+    const path = folder('saved');
+    const lock = await FolderLock.acquire(path);
+    expect(await rejection(ensemble.save(path))).toMatchObject({ code: 'RUN_LOCKED' });
+    await lock.release();
+    await ensemble.save(path);
+    expect(existsSync(join(path, LOCK_FILE))).toBe(false);
+  });
 });

@@ -1,0 +1,347 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { type FileHandle, link, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { CellrouteError, type LockOwner } from './errors.js';
+import { makeFolder } from './weights/atomic.js';
+import { unwritable } from './weights/errors.js';
+
+/** The file in a folder that says who writes there. */
+export const LOCK_FILE = '.cellroute.lock';
+
+/** The owner touches its lock file this often. */
+const HEARTBEAT_MS = 5_000;
+
+/** A lock of another machine without a heartbeat for so long has no owner any more. */
+const EXPIRES_MS = 30_000;
+
+/** A process that has just locked the file writes its name at once. */
+const NAME_WAIT_MS = 1_000;
+
+/** Windows forbids others to read a locked range, so the range is where nothing is written. */
+const LOCKED_BYTE = 2 ** 40;
+
+/** Longer than any owner: one write replaces another without truncating the file in between. */
+const FILE_BYTES = 2_048;
+
+/** What a lock file says. */
+interface LockRecord extends LockOwner {
+  version: 1;
+  /** Distinguishes one lock from the next one in the same file. */
+  token: string;
+  /** Machine and boot: locks of the operating system are only trusted within one. */
+  machine: string;
+  /** Where `pid` is counted: a container has its own processes. */
+  pidSpace: string;
+  /** When the process started; process ids are used again. */
+  processStart: string;
+  /** Whether the operating system locks the file, or its file system cannot and the heartbeat alone decides. */
+  held: 'lock' | 'lease';
+}
+
+/**
+ * The exclusive right to write into a folder.
+ *
+ * The operating system holds the lock: it is released when its owner ends, however it ends. Some network file systems
+ * lock for one machine only, or not at all. So the lock file also names its owner and has a heartbeat, and a lock of
+ * another machine is respected until its heartbeat is 30 seconds old.
+ */
+export class FolderLock {
+  readonly folder: string;
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #record: LockRecord;
+  readonly #heartbeat: NodeJS.Timeout;
+  #users = 1;
+
+  /** Of a file that is locked already: use {@link acquire}. */
+  constructor(folder: string, handle: FileHandle, record: LockRecord) {
+    this.folder = folder;
+    this.#path = join(folder, LOCK_FILE);
+    this.#handle = handle;
+    this.#record = record;
+    this.#heartbeat = setInterval(() => {
+      const now = new Date();
+      // If it cannot be touched, it expires, and `verify` reports a new owner.
+      handle.utimes(now, now).catch(() => undefined);
+    }, HEARTBEAT_MS).unref();
+  }
+
+  /**
+   * Locks a folder, which is created if it does not exist.
+   *
+   * @throws {CellrouteError} RUN_LOCKED if another process (or another part of this one) has it, FILE_UNWRITABLE
+   */
+  static async acquire(folder: string): Promise<FolderLock> {
+    folder = resolve(folder);
+    const own = heldHere.getStore()?.find((lock) => lock.folder === folder);
+    if (own) {
+      own.#users++;
+      return own;
+    }
+    await makeFolder(folder);
+    try {
+      return (await acquireLock(folder)) ?? (await acquireLease(folder));
+    } catch (error) {
+      if (error instanceof CellrouteError) throw error;
+      throw unwritable(join(folder, LOCK_FILE), `cannot be locked (${(error as Error).message})`, error);
+    }
+  }
+
+  /**
+   * Checks that the lock is still this one's. It is lost if the process or its machine was suspended for so long that
+   * another machine took over, or if somebody deleted the file.
+   *
+   * @throws {CellrouteError} RUN_LOCKED
+   */
+  async verify(): Promise<void> {
+    const record = parse(await readFile(this.#path, 'utf8').catch(() => ''));
+    if (record?.token !== this.#record.token) {
+      throw locked(this.folder, record, 'The lock of this process is lost: ');
+    }
+  }
+
+  /** Releases the lock, once for every time that it was acquired. */
+  async release(): Promise<void> {
+    if (--this.#users > 0) return;
+    clearInterval(this.#heartbeat);
+    try {
+      // Before the descriptor is closed: afterwards the file may be another process's.
+      const record = parse(await readFile(this.#path, 'utf8'));
+      if (record?.token === this.#record.token) await unlink(this.#path);
+    } catch {
+      // The file says who had the lock, and no longer that somebody has it.
+    } finally {
+      await this.#handle.close();
+    }
+  }
+}
+
+/** The folders that the current call has locked. */
+const heldHere = new AsyncLocalStorage<readonly FolderLock[]>();
+
+/**
+ * Runs an action while a folder is locked. Inside the action, {@link FolderLock.acquire} gives the same lock again: a
+ * command that locks its output folder early can call functions that lock it themselves.
+ *
+ * @throws {CellrouteError} what {@link FolderLock.acquire} throws
+ */
+export async function withFolderLock<T>(folder: string, action: () => Promise<T>): Promise<T> {
+  const lock = await FolderLock.acquire(folder);
+  try {
+    return await heldHere.run([...(heldHere.getStore() ?? []), lock], action);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** A lock that the operating system holds; undefined if it or the file system cannot. */
+async function acquireLock(folder: string): Promise<FolderLock | undefined> {
+  const path = join(folder, LOCK_FILE);
+  for (;;) {
+    const { handle, isNew } = await openOrCreate(path);
+    let keep = false;
+    try {
+      const state = await tryLock(handle);
+      if (state === 'unsupported') {
+        if (isNew) await unlink(path);
+        return undefined;
+      }
+      if (state === 'taken') throw locked(folder, await ownerOf(path));
+      // The owner before may have deleted the file between our opening and locking it.
+      const [own, current] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
+      if (own.ino !== current?.ino || own.dev !== current.dev) continue;
+      const before = parse(await readFile(path, 'utf8'));
+      if (before && (await isAlive(path, before, 'lock'))) throw locked(folder, before);
+      const record = ownRecord('lock');
+      await writeRecord(handle, record);
+      keep = true;
+      return new FolderLock(folder, handle, record);
+    } finally {
+      if (!keep) await handle.close();
+    }
+  }
+}
+
+/** A lock by agreement: whoever creates the file has it, until its heartbeat ends. */
+async function acquireLease(folder: string): Promise<FolderLock> {
+  const path = join(folder, LOCK_FILE);
+  for (;;) {
+    const handle = await open(path, 'wx+').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return undefined;
+      throw error;
+    });
+    if (handle) {
+      const record = ownRecord('lease');
+      await writeRecord(handle, record);
+      return new FolderLock(folder, handle, record);
+    }
+    const before = await ownerOf(path);
+    if (before && (await isAlive(path, before, 'lease'))) throw locked(folder, before);
+    await removeStale(folder, before);
+  }
+}
+
+/** Removes the lock file of an owner that has ended; of several processes that try, one succeeds. */
+async function removeStale(folder: string, owner: LockRecord | undefined): Promise<void> {
+  const path = join(folder, LOCK_FILE);
+  const aside = `${path}.${randomUUID()}.part`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const moved = parse(await readFile(aside, 'utf8'));
+  // Another process was quicker, and this is its new lock.
+  if (moved?.token !== owner?.token) await link(aside, path).catch(() => undefined);
+  await rm(aside, { force: true });
+}
+
+async function openOrCreate(path: string): Promise<{ handle: FileHandle; isNew: boolean }> {
+  for (;;) {
+    for (const [flags, expected] of [
+      ['wx+', 'EEXIST'],
+      ['r+', 'ENOENT'],
+    ] as const) {
+      try {
+        return { handle: await open(path, flags), isNew: flags === 'wx+' };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== expected) throw error;
+      }
+    }
+  }
+}
+
+async function tryLock({ fd }: FileHandle): Promise<'held' | 'taken' | 'unsupported'> {
+  try {
+    const locks = await import('fs-native-extensions');
+    return locks.tryLock(fd, LOCKED_BYTE, 1) ? 'held' : 'taken';
+  } catch (error) {
+    // POSIX allows both words for a lock that is taken.
+    return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'taken' : 'unsupported';
+  }
+}
+
+/** Whether the owner in a lock file still has it, for a process that holds the file's lock or has no locks. */
+async function isAlive(path: string, owner: LockRecord, held: LockRecord['held']): Promise<boolean> {
+  const here = placeOfProcess();
+  if (owner.machine === here.machine) {
+    if (held === 'lock' && owner.held === 'lock') return false;
+    if (owner.pidSpace === here.pidSpace) {
+      const start = processStart(owner.pid);
+      if (start === undefined) return false;
+      if (start !== '' && owner.processStart !== '') return start === owner.processStart;
+    }
+  }
+  return (await msSinceHeartbeat(path)) < EXPIRES_MS;
+}
+
+/** By the file server's clock: the clocks of two machines may differ. */
+async function msSinceHeartbeat(path: string): Promise<number> {
+  const probe = `${path}.${randomUUID()}.part`;
+  try {
+    await writeFile(probe, '');
+    const [now, then] = await Promise.all([stat(probe), stat(path)]);
+    return now.mtimeMs - then.mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Number.POSITIVE_INFINITY;
+    throw error;
+  } finally {
+    await rm(probe, { force: true });
+  }
+}
+
+/** Who has the lock; waits a moment for a process that has it and has not written its name yet. */
+async function ownerOf(path: string): Promise<LockRecord | undefined> {
+  const until = performance.now() + NAME_WAIT_MS;
+  for (;;) {
+    const record = parse(await readFile(path, 'utf8').catch(() => ''));
+    if (record || performance.now() > until) return record;
+    await wait(20);
+  }
+}
+
+function locked(folder: string, owner: LockRecord | undefined, why = ''): CellrouteError {
+  const { pid, host, program, since } = owner ?? {};
+  const who = owner ? `process ${pid} on ${host} (${program}, since ${since})` : 'another process';
+  const elsewhere =
+    owner && owner.machine !== placeOfProcess().machine
+      ? `. If that process was killed, the lock expires ${EXPIRES_MS / 1000} seconds after it`
+      : '';
+  return new CellrouteError('RUN_LOCKED', `${why}${folder} is in use by ${who}${elsewhere}`, {
+    file: folder,
+    ...(owner
+      ? { owner: { pid: owner.pid, host: owner.host, program: owner.program, since: owner.since } }
+      : {}),
+  });
+}
+
+function ownRecord(held: LockRecord['held']): LockRecord {
+  return {
+    version: 1,
+    token: randomUUID(),
+    pid: process.pid,
+    host: hostname(),
+    program: process.argv
+      .slice(0, 3)
+      .map((word) => basename(word))
+      .join(' ')
+      .slice(0, 100),
+    since: new Date().toISOString(),
+    ...placeOfProcess(),
+    processStart: processStart(process.pid) ?? '',
+    held,
+  };
+}
+
+async function writeRecord(handle: FileHandle, record: LockRecord): Promise<void> {
+  await handle.write(Buffer.from(JSON.stringify(record).padEnd(FILE_BYTES)), 0, FILE_BYTES, 0);
+}
+
+/** undefined if a text is no lock record: the file is new, or not ours. */
+function parse(text: string): LockRecord | undefined {
+  try {
+    const { version, token, pid, host, program, since, machine, pidSpace, processStart, held } = JSON.parse(
+      text.slice(0, FILE_BYTES),
+    ) as LockRecord;
+    const words = [token, host, program, since, machine, pidSpace, processStart, held];
+    if (version !== 1 || !Number.isInteger(pid) || words.some((word) => typeof word !== 'string'))
+      return undefined;
+    return { version, token, pid, host, program, since, machine, pidSpace, processStart, held };
+  } catch {
+    return undefined;
+  }
+}
+
+function placeOfProcess(): { machine: string; pidSpace: string } {
+  try {
+    return {
+      machine: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+      pidSpace: readlinkSync('/proc/self/ns/pid'),
+    };
+  } catch {
+    return { machine: hostname(), pidSpace: '' };
+  }
+}
+
+/** When a process started, in the system's own unit; empty if the system does not say, undefined without such a process. */
+function processStart(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
+  }
+  try {
+    // The name, in parentheses, may contain anything; the start is the 22nd field, the 20th after it.
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    // A killed process whose parent has not noticed yet.
+    return fields[0] === 'Z' ? undefined : (fields[19] ?? '');
+  } catch {
+    return '';
+  }
+}
