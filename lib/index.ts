@@ -1,3 +1,4 @@
+export type { DataProblem } from './annotations/problems.js';
 export {
   type ClassifierConfig,
   classifierConfig,
@@ -6,10 +7,9 @@ export {
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 export type { Intensity } from './config/shared.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
-export { type DatasetFromOptions, datasetFrom, type OwnImage } from './data/iterable.js';
+export { type AnnotatedImage, type DatasetFromOptions, datasetFrom } from './data/iterable.js';
 export { openDataset } from './data/open.js';
-export type { DataProblem } from './data/problems.js';
-export type { OpenDatasetOptions } from './data/reader.js';
+export type { OpenDatasetOptions } from './data/options.js';
 export type { FoldOptions, SplitOptions } from './data/split.js';
 export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
 export type { DatasetItem, LoadedItem } from './data/types.js';

@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { type DataProblem, problemLines } from '../annotations/problems.js';
+import { CROWDS, type Crowds } from '../annotations/types.js';
 import type { Dataset } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
-import { problemLine } from '../data/problems.js';
-import type { OpenDatasetOptions } from '../data/reader.js';
+import type { OpenDatasetOptions } from '../data/options.js';
 
 /** How every command that takes a data set is told what it is. */
 export interface DatasetFlags {
@@ -10,6 +11,8 @@ export interface DatasetFlags {
   type?: string[];
   images?: string;
   categoriesAreTypes?: boolean;
+  crowds?: Crowds;
+  strict?: boolean;
 }
 
 export const datasetForms =
@@ -25,31 +28,39 @@ export function addDatasetOptions(command: Command): Command {
       names,
     )
     .option('--type <types>', 'use images of these cell types alone, by commas', names)
-    .option('--images <folder>', 'where the images are, if not beside the truth')
+    .option('--images <folder>', 'folder of the images, if not beside the annotations')
     .option(
       '--categories-are-types',
       "COCO's categories are cell types of whole images, not classes of cells",
-    );
+    )
+    .addOption(crowdsOption())
+    .option('--strict', 'refuse the data set if anything in it cannot be used');
 }
 
-/** Opens it, tells on stderr what of it cannot be used, and keeps the types that are asked for. */
+/** The option of every command that reads COCO files. */
+export const crowdsOption = () =>
+  new Option(
+    '--crowds <how>',
+    'COCO annotations with iscrowd 1: leave them out, or take each as one cell (CVAT brush masks)',
+  ).choices(CROWDS);
+
+/** Opens a data set, prints what of it was left out to stderr, and keeps the types that are asked for. */
 export async function openWithFlags(path: string, flags: DatasetFlags): Promise<Dataset> {
-  const { typeColumn, type, images, categoriesAreTypes } = flags;
+  const { typeColumn, type, images, categoriesAreTypes, crowds, strict } = flags;
   const options: OpenDatasetOptions = {
     ...(typeColumn && { typeColumn }),
     ...(images !== undefined && { images }),
     ...(categoriesAreTypes && { categories: 'types' }),
+    ...(crowds && { crowds }),
+    ...(strict && { strict }),
   };
   const dataset = await openDataset(path, options);
-  tellProblems(dataset);
+  printProblems(dataset.problems, 'rows, annotations or images cannot be used and are left out');
+  printProblems(dataset.notices, 'annotations were left out or read in another way');
   return type ? dataset.filter({ types: type }) : dataset;
 }
 
-const MOST_TOLD = 20;
-
-function tellProblems({ problems }: Dataset): void {
+function printProblems(problems: readonly DataProblem[], what: string): void {
   if (problems.length === 0) return;
-  console.error(`${problems.length} rows or images cannot be used and are left out:`);
-  for (const problem of problems.slice(0, MOST_TOLD)) console.error(`- ${problemLine(problem)}`);
-  if (problems.length > MOST_TOLD) console.error(`- and ${problems.length - MOST_TOLD} more`);
+  console.error([`${problems.length} ${what}:`, ...problemLines(problems)].join('\n'));
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { problemLine } from '../data/problems.js';
 import type { DatasetSummary, ImagesSummary } from '../data/summary.js';
 import { columns } from './columns.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
@@ -31,17 +30,14 @@ export function registerDatasetSummary(dataset: Command): void {
       const summary = opened.summary(detectionsPerImage === undefined ? {} : { detectionsPerImage });
       const { problems, notices } = opened;
       console.log(
-        json
-          ? JSON.stringify({ ...summary, problems, notices }, null, 2)
-          : listing(summary, notices.slice(0, MOST_NOTICES).map(problemLine)).join('\n'),
+        json ? JSON.stringify({ ...summary, problems, notices }, null, 2) : listing(summary).join('\n'),
       );
     });
 }
 
-const MOST_NOTICES = 5;
 const MOST_SIZES = 10;
 
-function listing(summary: DatasetSummary, notices: readonly string[]): string[] {
+function listing(summary: DatasetSummary): string[] {
   const { images, cells, sizes, imagesWithoutCells, densest, classNames, warnings } = summary;
   const lines = [
     ...columns([
@@ -80,14 +76,7 @@ function listing(summary: DatasetSummary, notices: readonly string[]): string[] 
     ]),
   ];
   if (sizes.length > MOST_SIZES) lines.push(`  and ${sizes.length - MOST_SIZES} more sizes`);
-  if (summary.notices > 0) {
-    lines.push(
-      '',
-      `Left out on purpose: ${count(summary.notices)}`,
-      ...notices.map((notice) => `- ${notice}`),
-    );
-    if (summary.notices > notices.length) lines.push(`- and ${summary.notices - notices.length} more`);
-  }
+  if (summary.notices > 0) lines.push('', `Left out on purpose: ${count(summary.notices)}`);
   if (warnings.length > 0) lines.push('', ...warnings.map((warning) => `Warning: ${warning}`));
   return lines;
 }

@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { Crowds } from '../annotations/types.js';
 import { CellrouteError } from '../errors.js';
 import { type PairFilesOptions, pairFiles } from '../metrics/files/index.js';
 import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from '../metrics/index.js';
 import { type PlotSeries, renderPlot } from '../render/plot.js';
+import { crowdsOption } from './dataset-options.js';
 import { evaluationTables } from './evaluation-tables.js';
 import { columnIs, numberIn } from './options.js';
 import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
@@ -21,6 +23,9 @@ interface Flags {
   onlyPredicted?: boolean;
   where?: Record<string, string>;
   typeColumn?: string[];
+  categoriesAreTypes?: boolean;
+  crowds?: Crowds;
+  strict?: boolean;
   bootstrap?: number;
   seed?: number;
   images?: boolean;
@@ -62,6 +67,12 @@ export function registerEvaluate(program: Command): void {
       text.split(',').map((name) => name.trim()),
     )
     .option(
+      '--categories-are-types',
+      "COCO's categories are cell types of whole images, not classes of cells",
+    )
+    .addOption(crowdsOption())
+    .option('--strict', 'refuse ground truth of which anything cannot be used')
+    .option(
       '--bootstrap <samples>',
       'draw images so often, for 95 % intervals',
       numberIn(2, 1_000_000, whole),
@@ -99,12 +110,16 @@ async function run(flags: Flags): Promise<void> {
   );
 }
 
-function pairOptions({ onlyPredicted, ignoreClasses, where, typeColumn }: Flags): PairFilesOptions {
+function pairOptions(flags: Flags): PairFilesOptions {
+  const { onlyPredicted, ignoreClasses, where, typeColumn, categoriesAreTypes, crowds, strict } = flags;
   return {
     ...(onlyPredicted && { onlyPredicted }),
     ...(ignoreClasses && { ignoreClasses }),
     ...(where && { where }),
     ...(typeColumn && { typeColumn }),
+    ...(categoriesAreTypes && { categories: 'types' }),
+    ...(crowds && { crowds }),
+    ...(strict && { strict }),
   };
 }
 

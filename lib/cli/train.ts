@@ -181,6 +181,8 @@ const SOURCE_KEYS = [
   'typeColumn',
   'images',
   'categoriesAreTypes',
+  'crowds',
+  'strict',
 ] as const;
 
 function sourceOf(flags: Flags): Source | undefined {

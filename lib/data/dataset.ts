@@ -1,9 +1,9 @@
+import type { DataProblem } from '../annotations/problems.js';
 import { checkKeys, checkObject, refuse } from '../check.js';
 import { fingerprint } from './fingerprint.js';
-import type { DataProblem } from './problems.js';
 import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
-import type { DatasetItem } from './types.js';
+import type { DatasetContents, DatasetItem } from './types.js';
 
 /** Which images of a data set are wanted: those that pass everything that is given. */
 export interface DatasetFilter {
@@ -29,7 +29,7 @@ export interface DatasetDetails {
  *
  * {@link openDataset} reads one from files, {@link datasetFrom} takes your own images.
  */
-export class Dataset {
+export class Dataset implements DatasetContents {
   /** By rising id, compared by UTF-16 code units: the same order everywhere. */
   readonly items: readonly DatasetItem[];
   /** Of cells: label k is `classNames[k - 1]`. */

@@ -1,9 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ImageInput } from '../image/types.js';
-import type { Dataset } from './dataset.js';
+import type { DatasetContents } from './types.js';
 
 /** One image at a time, so that memory stays at one image's bytes. */
-export async function fingerprint(dataset: Dataset, signal?: AbortSignal): Promise<string> {
+export async function fingerprint(dataset: DatasetContents, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   add(hash, 'cellroute data set 1', ...dataset.classNames);
   for (const item of dataset.items) {

@@ -6,7 +6,7 @@ import { Dataset } from './dataset.js';
 import type { DatasetItem } from './types.js';
 
 /** An image of your own with its cells. */
-export interface OwnImage {
+export interface AnnotatedImage {
   /** Unlike every other's; the same on every machine if splits are to be. */
   id: string;
   /** An encoded file or raw pixels; or a function that fetches it whenever it is needed, which may be often. */
@@ -32,7 +32,7 @@ export interface DatasetFromOptions {
  * @throws {CellrouteError} INVALID_ARGUMENT for an image that cannot be used, with its place and what is wrong.
  */
 export async function datasetFrom(
-  images: Iterable<OwnImage> | AsyncIterable<OwnImage>,
+  images: Iterable<AnnotatedImage> | AsyncIterable<AnnotatedImage>,
   options: DatasetFromOptions = {},
 ): Promise<Dataset> {
   checkKeys('', checkObject('options', options), ['classNames', 'signal']);
@@ -54,7 +54,7 @@ export async function datasetFrom(
   return new Dataset(items, { classNames });
 }
 
-async function ownItem(own: OwnImage, option: string, classes: number): Promise<DatasetItem> {
+async function ownItem(own: AnnotatedImage, option: string, classes: number): Promise<DatasetItem> {
   checkKeys(option, checkObject(option, own), ['id', 'image', 'masks', 'labels', 'type', 'columns']);
   const { image, masks, type } = own;
   const id = checkString(`${option}.id`, own.id);

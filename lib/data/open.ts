@@ -1,26 +1,26 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { concurrently } from '../annotations/concurrently.js';
+import { FILES_AT_ONCE } from '../annotations/image-folder.js';
+import { type FoundAnnotations, findDataset, findDatasetsBelow } from '../annotations/open.js';
+import { dataInvalid } from '../annotations/problems.js';
+import type { AnnotationOptions } from '../annotations/types.js';
 import { checkString, refuse } from '../check.js';
-import { CellrouteError } from '../errors.js';
-import { readCoco } from './coco.js';
+import { unreadable } from '../file-errors.js';
+import { DatasetBuilder } from './builder.js';
 import { Dataset } from './dataset.js';
-import { readKaggle } from './kaggle.js';
-import { readLabels } from './labels.js';
-import { dataInvalid } from './problems.js';
-import { checkOptions, type OpenDatasetOptions } from './reader.js';
-
-type Reader = (path: string, options: OpenDatasetOptions) => Promise<Dataset>;
+import { checkOptions, type OpenDatasetOptions } from './options.js';
 
 /**
  * Opens a data set, in the form its path shows:
  *
- * - a `.csv` file, or a folder with `train.csv`: the Sartorius competition's form, a row a cell;
- * - a `.json` file, or a folder with just one: COCO;
+ * - a `.csv` file, or a folder with `train.csv`: the Sartorius competition's form, a row per cell;
+ * - a `.json` file, or a folder with a single one, also in its folder `annotations`: COCO;
  * - a folder with `labels` (and `images`, and `index.csv`): images with label images;
  * - a folder whose subfolders are such sets: all of them as one, each under its folder's name ({@link Dataset.join}).
  *
- * Truth is read and checked from end to end, of images the size alone. What cannot be used is left out and listed in
- * `problems`, unless `strict` is set.
+ * Annotations are read and checked completely; of images only the size is read. What cannot be used is left out and
+ * listed in `problems`, unless `strict` is set. An image of whose annotations none can be used is left out too.
  *
  * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where nothing can be used, with `strict` where anything cannot,
  *   and where a needed column is missing.
@@ -28,46 +28,56 @@ type Reader = (path: string, options: OpenDatasetOptions) => Promise<Dataset>;
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   checkString('path', path);
   checkOptions(options);
-  const found = await find(path);
-  if (found) return found.read(found.path, options);
-
-  const sets: [string, Dataset][] = [];
-  for (const name of (await readdir(path)).sort()) {
-    const below = join(path, name);
-    const isFolder = await stat(below).then(
-      (info) => info.isDirectory(),
-      () => false,
-    );
-    const inside = isFolder ? await find(below) : undefined;
-    if (!inside) continue;
-    if (options.images !== undefined) {
-      throw refuse('images', 'no folder for a folder of several sets', options.images);
-    }
-    sets.push([name, await inside.read(inside.path, options)]);
+  const info = await stat(path).catch(unreadable(path));
+  if (!info.isDirectory() && !['.csv', '.json'].includes(extname(path).toLowerCase())) {
+    throw refuse('path', 'a .csv file, a .json file or a folder', basename(path));
   }
-  if (sets.length === 0) {
+  const found = await findDataset(path);
+  if (found) return readDataset(found, options);
+  const below = await findDatasetsBelow(path);
+  if (below.length === 0) {
     throw dataInvalid(
       path,
       'it is no data set: expected train.csv, one COCO .json file, the folders images and labels, or subfolders with one of these',
     );
   }
+  if (options.images !== undefined) {
+    throw refuse('images', 'no folder for a folder of several sets', options.images);
+  }
+  const sets: [string, Dataset][] = [];
+  for (const [name, one] of below) sets.push([name, await readDataset(one, options)]);
   return Dataset.join(Object.fromEntries(sets));
 }
 
-/** The reader for a path and what it is to read; nothing for a folder that is no data set by itself. */
-async function find(path: string): Promise<{ read: Reader; path: string } | undefined> {
-  const info = await stat(path).catch((cause: Error) => {
-    throw new CellrouteError('FILE_UNREADABLE', `${path}: ${cause.message}`, { file: path }, { cause });
+async function readDataset({ path, read }: FoundAnnotations, options: OpenDatasetOptions): Promise<Dataset> {
+  const source = await read(path, annotationOptions(options));
+  const builder = new DatasetBuilder(source, options);
+  const { signal } = options;
+  const loaded = await concurrently(source.images, FILES_AT_ONCE, async (image) => {
+    signal?.throwIfAborted();
+    const file = await image.locate(signal);
+    return 'reason' in file ? file : { file, read: await image.read(file.size, signal) };
   });
-  if (!info.isDirectory()) {
-    const ending = extname(path).toLowerCase();
-    if (ending === '.csv') return { read: readKaggle, path };
-    if (ending === '.json') return { read: readCoco, path };
-    throw refuse('path', 'a .csv file, a .json file or a folder', basename(path));
+  for (const [i, image] of source.images.entries()) {
+    const one = loaded[i]!;
+    if ('reason' in one) builder.leaveOut(image, one.reason);
+    else builder.add(image, one.file.path, one.read);
   }
-  const names = await readdir(path);
-  if (names.includes('labels')) return { read: readLabels, path };
-  if (names.includes('train.csv')) return { read: readKaggle, path: join(path, 'train.csv') };
-  const json = names.filter((name) => extname(name).toLowerCase() === '.json');
-  return json.length === 1 ? { read: readCoco, path: join(path, json[0]!) } : undefined;
+  return builder.dataset();
+}
+
+function annotationOptions({
+  images,
+  typeColumn,
+  categories,
+  crowds,
+  signal,
+}: OpenDatasetOptions): AnnotationOptions {
+  return {
+    ...(images !== undefined && { images }),
+    ...(typeColumn !== undefined && { typeColumn: [typeColumn].flat() }),
+    ...(categories && { categories }),
+    ...(crowds && { crowds }),
+    ...(signal && { signal }),
+  };
 }

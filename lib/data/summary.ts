@@ -1,7 +1,6 @@
 import { checkKeys, checkNumber, checkObject } from '../check.js';
-import type { Dataset } from './dataset.js';
 import { quantile } from './quantile.js';
-import type { DatasetItem } from './types.js';
+import type { DatasetContents, DatasetItem } from './types.js';
 
 export interface SummaryOptions {
   /** Most cells the network may find in an image: warns where an image has more. */
@@ -42,7 +41,7 @@ export interface DatasetSummary extends ImagesSummary {
   warnings: string[];
 }
 
-export function summarise(dataset: Dataset, options: SummaryOptions): DatasetSummary {
+export function summarise(dataset: DatasetContents, options: SummaryOptions): DatasetSummary {
   checkKeys('', checkObject('options', options), ['detectionsPerImage']);
   const { items } = dataset;
   const types: (string | undefined)[] = [...dataset.types];

@@ -1,3 +1,4 @@
+import type { DataProblem } from '../annotations/problems.js';
 import type { ImageInput } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
 import type { MaskBatch } from '../native/contract.js';
@@ -26,6 +27,15 @@ export interface DatasetItem {
   /** Pixels of each cell, where they are known before `load`: for the data set's summary. */
   readonly areas?: Uint32Array;
   load(signal?: AbortSignal): Promise<LoadedItem>;
+}
+
+/** What a data set holds, for functions that describe it. */
+export interface DatasetContents {
+  readonly items: readonly DatasetItem[];
+  readonly classNames: readonly string[];
+  readonly types: readonly string[];
+  readonly problems: readonly DataProblem[];
+  readonly notices: readonly DataProblem[];
 }
 
 /** An image ready for a training step: decoded, scaled by the model's intensity rule, transformed. */

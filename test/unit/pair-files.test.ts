@@ -179,7 +179,7 @@ test('images without predictions count, unless they are left out', async () => {
     ['c', 0],
   ]);
   expect(all.notices).toEqual([
-    '1 predicted images have no truth and are left out: stranger',
+    '1 predicted images have no ground truth and are left out: stranger',
     '2 of 3 images have no prediction, and all of their cells count as missed: a, c',
     expect.stringMatching(/no scores/),
   ]);
@@ -298,7 +298,7 @@ describe('what cannot be used is refused by its place', () => {
     [
       'an annotation that is none',
       () => file('p.csv', 'id,annotation\na,1 2\na,1 x\n'),
-      /row 3, annotation: /,
+      /row 3, annotation, image a: /,
     ],
     ['another ending', () => file('p.txt', ''), /\.csv file, a \.json file or a folder/],
     ['an empty folder', () => folderOf({}), /no label images/],
@@ -313,7 +313,7 @@ describe('what cannot be used is refused by its place', () => {
   });
 
   test.each<[string, () => string, RegExp]>([
-    ['a list of results', () => list([]), /no truth/],
+    ['a list of results', () => list([]), /no ground truth/],
     [
       'an annotation of no image',
       () =>
@@ -330,10 +330,26 @@ describe('what cannot be used is refused by its place', () => {
         }),
       /images\[0\]\.width/,
     ],
-    ['no size anywhere', () => file('t.csv', 'id,annotation\na,1 2\n'), /nobody says how many pixels/],
+    ['no size anywhere', () => file('t.csv', 'id,annotation\na,1 2\n'), /image a has no width and height/],
   ])('truth: %s', async (_name, make, message) => {
-    const error = await rejection(pairFiles(make(), file('p.csv', kaggleCsv(answers))));
+    const error = await rejection(pairFiles(make(), file('p.csv', kaggleCsv(answers)), { strict: true }));
     expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringMatching(message) });
+  });
+
+  test('truth that cannot be used is left out and told, without strict', async () => {
+    const truth = changed(({ annotations, images }) => {
+      annotations[1]!.image_id = 77;
+      delete images[1]!.width;
+    });
+    const { images, notices } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)));
+    expect(images.map(({ id, truth: { length } }) => [id, length])).toEqual([
+      ['a', 2],
+      ['c', 0],
+    ]);
+    expect(notices).toContainEqual(
+      expect.stringMatching(/annotations\[1\]\.image_id: there is no usable image/),
+    );
+    expect(notices).toContainEqual(expect.stringMatching(/images\[1\]\.width: expected a number of pixels/));
   });
 
   test('a path that is not there, and options', async () => {

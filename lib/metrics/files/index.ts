@@ -1,26 +1,39 @@
-import { checkBoolean, checkKeys, checkObject, checkString, refuse } from '../../check.js';
-import { dataInvalid } from '../../data/problems.js';
-import { openSide } from './open.js';
-import { type PairedImages, type PairOptions, pairSides } from './pair.js';
+import { openAnnotations } from '../../annotations/open.js';
+import { dataInvalid, problemLine } from '../../annotations/problems.js';
+import { type AnnotationOptions, CROWDS, type Crowds } from '../../annotations/types.js';
+import { checkBoolean, checkKeys, checkObject, checkOneOf, checkString, refuse } from '../../check.js';
+import { type PairedImages, type PairOptions, pairAnnotations } from './pair.js';
 
 export type { PairedImages } from './pair.js';
 
 export interface PairFilesOptions extends PairOptions {
-  /** Column (or COCO image field) with the cell type; of several, the first there is. Default `type` or `cell_type`. */
+  /** Column (or COCO image field) with the cell type; of several, the first present. Default `type` or `cell_type`. */
   typeColumn?: string | readonly string[];
+  /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
+  categories?: 'classes' | 'types';
+  /**
+   * What annotations with COCO's `iscrowd: 1` are: regions of many cells, on which predictions are not counted
+   * (`leave-out`, the default), or one cell each (`cells`), as CVAT exports brush masks.
+   */
+  crowds?: Crowds;
+  /** Refuses the ground truth where anything in it cannot be used. Default false: that is left out and told in `notices`. */
+  strict?: boolean;
   signal?: AbortSignal;
 }
 
 /**
- * Images for {@link evaluate} from files: truth and predictions, each as a CSV in the competitions' form, a COCO data
- * set, a folder of label images or a data set's folder; predictions also as a list of COCO results or as the folder
- * that `cellroute segment` writes. No image is needed, only what is said of its cells.
+ * Images for {@link evaluate} from files: ground truth and predictions, each in any form that {@link openDataset}
+ * reads; or a folder of label images; predictions also as a list of COCO results or as the folder that
+ * `cellroute segment` writes. Images are opened only where nothing else states their size.
  *
- * Classes are compared where the truth has several COCO categories and the predictions name theirs. Boxes and areas
- * are those of the files, as pycocotools takes them.
+ * The ground truth is read as {@link openDataset} reads it: what cannot be used is left out and told in `notices`, and so
+ * is an image of whose annotations none can be used. Predictions have to be complete.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for anything that cannot be used, as leaving it out would change
- *   the numbers; INVALID_ARGUMENT for options.
+ * Classes are compared where the ground truth has several COCO categories and the predictions name theirs. Boxes and
+ * areas are those of the files, as pycocotools takes them.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where nothing of the ground truth can be used, with `strict` where
+ *   anything cannot, and for predictions that cannot be used; INVALID_ARGUMENT for options.
  */
 export async function pairFiles(
   truth: string,
@@ -29,16 +42,37 @@ export async function pairFiles(
 ): Promise<PairedImages> {
   checkString('truth', truth);
   checkString('predicted', predicted);
-  checkKeys('', checkObject('options', options), [
-    'onlyPredicted',
-    'ignoreClasses',
-    'where',
-    'typeColumn',
-    'signal',
-  ]);
-  const { typeColumn, signal } = options;
+  const reading = checkOptions(options);
+  const trueSource = await openAnnotations(truth, reading);
+  if (trueSource.classes === 'ids') {
+    throw dataInvalid(
+      truth,
+      'a list of results is no ground truth: it does not state which images there are',
+    );
+  }
+  const predictedSource = await openAnnotations(predicted, { ...reading, predictions: true });
+  const [first] = predictedSource.problems;
+  if (first) throw dataInvalid(predicted, `predictions have to be complete\n- ${problemLine(first)}`);
+  return pairAnnotations(trueSource, predictedSource, options);
+}
+
+const KEYS = [
+  'onlyPredicted',
+  'ignoreClasses',
+  'where',
+  'typeColumn',
+  'categories',
+  'crowds',
+  'strict',
+  'signal',
+] as const;
+
+function checkOptions(options: PairFilesOptions): AnnotationOptions {
+  checkKeys('', checkObject('options', options), KEYS);
+  const { typeColumn, categories, crowds, signal } = options;
   checkBoolean('onlyPredicted', options.onlyPredicted ?? false);
   checkBoolean('ignoreClasses', options.ignoreClasses ?? false);
+  checkBoolean('strict', options.strict ?? false);
   for (const [name, value] of Object.entries(checkObject('where', options.where ?? {}))) {
     if (typeof value !== 'string') throw refuse(`where.${name}`, 'a string', value);
   }
@@ -46,10 +80,12 @@ export async function pairFiles(
   names?.forEach((name, i) => {
     checkString(`typeColumn[${i}]`, name);
   });
-  const sideOptions = { ...(names && { typeColumn: names }), ...(signal && { signal }) };
-  const trueSide = await openSide(truth, sideOptions);
-  if (trueSide.classes === 'ids') {
-    throw dataInvalid(truth, 'a list of results is no truth: it does not say which images there are');
-  }
-  return pairSides(trueSide, await openSide(predicted, sideOptions), options);
+  return {
+    ...(names && { typeColumn: names }),
+    ...(categories !== undefined && {
+      categories: checkOneOf('categories', categories, ['classes', 'types'] as const),
+    }),
+    ...(crowds !== undefined && { crowds: checkOneOf('crowds', crowds, CROWDS) }),
+    ...(signal && { signal }),
+  };
 }

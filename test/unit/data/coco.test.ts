@@ -43,7 +43,10 @@ test('polygons, run lengths compressed and not, and crowds', async () => {
   });
   expect(dataset.problems).toEqual([]);
   expect(dataset.notices).toEqual([
-    expect.objectContaining({ column: 'annotations[4]', reason: 'a crowd is no single cell: left out' }),
+    expect.objectContaining({
+      column: 'annotations[4]',
+      reason: 'a crowd region (iscrowd 1) is not a single cell: left out',
+    }),
   ]);
   expect(dataset.classNames).toEqual(['alive', 'dead']);
   const [a, b] = await Promise.all(dataset.items.map((item) => item.load()));
@@ -161,7 +164,8 @@ test('names of the language do no harm', async () => {
 
 test.each([
   ['no JSON', '{"images": [', 'it cannot be read as JSON'],
-  ['NaN, as Python writes it', '{"images": [NaN]}', 'it cannot be read as JSON'],
+  ['NaN for an image', '{"images": [NaN]}', 'images[0]: expected an object, but it is null'],
+  ['a word that is no JSON', '{"images": [Nope]}', 'it cannot be read as JSON'],
   ['nothing', '', 'it has no usable images'],
   ['a list of results', '[{"image_id": 1}]', 'it has no usable images'],
   ['images that are no list', '{"images": 3}', 'it has no usable images'],

@@ -1,12 +1,12 @@
 import sharp from 'sharp';
-import { datasetFrom, type OwnImage } from '../../../lib/data/iterable.js';
+import { type AnnotatedImage, datasetFrom } from '../../../lib/data/iterable.js';
 import type { RawImage } from '../../../lib/image/types.js';
 import { Masks } from '../../../lib/mask/masks.js';
 
 const size = { width: 4, height: 2 };
 const masks = Masks.fromKaggle(['1 2', '8 1'], size);
 const raw = (width = 4): RawImage => ({ data: new Uint8Array(width * 2), width, height: 2, channels: 1 });
-const image = (others: Partial<OwnImage> = {}): OwnImage => ({
+const image = (others: Partial<AnnotatedImage> = {}): AnnotatedImage => ({
   ...{ id: 'a', image: raw(), masks },
   ...others,
 });
@@ -68,7 +68,7 @@ test.each<[string, unknown, string]>([
   ['a column that is no text', [image({ columns: { fold: 1 as never } })], 'images[0].columns.fold'],
   ['no image', [image({ image: 'a.png' as never })], 'images[0].image'],
 ])('refuses %s', async (_name, images, message) => {
-  const made = datasetFrom(images as OwnImage[]);
+  const made = datasetFrom(images as AnnotatedImage[]);
   await expect(made).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   await expect(made).rejects.toThrow(message);
 });
@@ -80,7 +80,7 @@ test('bytes that are no image are refused', async () => {
 });
 
 test('an iterable that throws is heard', async () => {
-  async function* images(): AsyncGenerator<OwnImage> {
+  async function* images(): AsyncGenerator<AnnotatedImage> {
     yield image();
     throw new Error('the database went away');
   }

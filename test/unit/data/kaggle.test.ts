@@ -111,8 +111,8 @@ test('rows that cannot be used are named, and the others stay', async () => {
     [14, 'id', 'twice', 'there are several images of this name: twice.jpg, twice.png'],
     [15, 'id', 'torn', expect.stringContaining('torn.png: ')],
     [16, 'annotation', 'b', expect.stringContaining('at character 0')],
+    [16, 'id', 'b', 'none of its rows can be used'],
     [17, 'id', '../set/train/c', expect.stringContaining('there is no image')],
-    [16, undefined, 'b', 'none of its rows can be used'],
   ]);
   await expect(open(rows, { strict: true })).rejects.toMatchObject({
     code: 'DATA_INVALID',
@@ -140,8 +140,12 @@ test('names of the language are columns and ids like others', async () => {
 
 test.each([
   ['no rows', csv(header), 'nothing in it can be used'],
-  ['an empty file', '', 'there is no column id, annotation; there are none'],
-  ['no annotation', csv('id,mask', 'a,1 1'), 'there is no column annotation; there are id, mask'],
+  ['an empty file', '', 'there is no column id, annotation or predicted; there are none'],
+  [
+    'no annotation',
+    csv('id,mask', 'a,1 1'),
+    'there is no column annotation or predicted; there are id, mask',
+  ],
   ['a column twice', csv('id,annotation,id', 'a,1 1,a'), 'there are two columns id'],
   ['a quote that is never closed', 'id,annotation\n"a,1 1\n', 'it cannot be read as CSV'],
   ['bytes that are no text', Buffer.from([0xff, 0xfe, 0, 1, 10, 34]), 'DATA_INVALID'],

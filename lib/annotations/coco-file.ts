@@ -2,25 +2,32 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { JSONParser } from '@streamparser/json-node';
 import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
 import { dataInvalid } from './problems.js';
+import { checkedUtf8, nullForNaN } from './text.js';
 
-/** What lists of a COCO file are read. */
+/** The lists of a COCO file that are read. */
 export type CocoList = 'images' | 'categories' | 'annotations';
 
-/** An entry of a list, whatever it is, and where: `annotations[3]`. */
+/** One entry of a list, unchecked, and its path: `annotations[3]`. */
 export interface CocoEntry {
   list: CocoList;
   place: string;
   value: unknown;
 }
 
-/** The entries of a file in their order; one at a time is in memory, so a file may be larger than a string can be. */
+/** The entries of a file in order. One is in memory at a time, so a file may be larger than a JavaScript string. */
 export async function* cocoEntries(path: string, signal: AbortSignal | undefined): AsyncGenerator<CocoEntry> {
   const parser = new JSONParser({
     paths: ['$.images.*', '$.categories.*', '$.annotations.*'],
     keepStack: false,
   });
-  pipeline(createReadStream(path), parser, () => {});
+  pipeline(
+    createReadStream(path),
+    (bytes: AsyncIterable<Buffer>) => nullForNaN(checkedUtf8(path, bytes)),
+    parser,
+    () => {},
+  );
   try {
     for await (const { key, value, stack } of parser) {
       signal?.throwIfAborted();
@@ -30,10 +37,10 @@ export async function* cocoEntries(path: string, signal: AbortSignal | undefined
   } catch (error) {
     signal?.throwIfAborted();
     const { code, message } = error as NodeJS.ErrnoException;
-    // The file system's errors have codes, the parser's have none.
+    // Errors of the file system have a code, those of the parser do not.
     if (error instanceof CellrouteError) throw error;
     if (code === undefined) throw dataInvalid(path, `it cannot be read as JSON: ${message}`);
-    throw new CellrouteError('FILE_UNREADABLE', `${path}: ${message}`, { file: path }, { cause: error });
+    unreadable(path)(error);
   } finally {
     parser.destroy();
   }

@@ -1,0 +1,47 @@
+import { type ImageSize, Masks } from '../mask/masks.js';
+import { decodeMasks } from './decode-masks.js';
+
+/** The mask of a `segmentation` and what was left out of it, or the reason why it is none. */
+export type Segmentation = { counts: string; notices: string[] } | { reason: string };
+
+/**
+ * A `segmentation` in any of COCO's three forms as COCO's compressed string. A compressed string of the right size is
+ * passed on unread. Of several polygons, those that are no polygon are left out.
+ */
+export function readSegmentation(value: unknown, size: ImageSize): Segmentation {
+  if (Array.isArray(value)) return readPolygons(value, size);
+  if (typeof value !== 'object' || value === null) {
+    return { reason: 'it is neither a list of polygons nor run lengths' };
+  }
+  const { size: own, counts } = value as { size?: unknown; counts?: unknown };
+  if (!Array.isArray(own) || own.length !== 2 || own[0] !== size.height || own[1] !== size.width) {
+    return { reason: `its size is not [${size.height}, ${size.width}], the image's height and width` };
+  }
+  if (typeof counts === 'string') return { counts, notices: [] };
+  if (!Array.isArray(counts)) return { reason: 'its counts are neither a string nor a list' };
+  return toCounts(decodeMasks([counts], (all) => Masks.fromCounts(all as number[][], size)));
+}
+
+function readPolygons(polygons: readonly unknown[], size: ImageSize): Segmentation {
+  if (polygons.length === 0) return { reason: 'it has no polygons' };
+  const whole = decodePolygons(polygons, size);
+  if ('counts' in whole || polygons.length === 1) return whole;
+  const notices: string[] = [];
+  const valid = polygons.filter((polygon, i) => {
+    const one = decodePolygons([polygon], size);
+    if ('reason' in one) notices.push(one.reason.replace('polygon [0]', `polygon [${i}]`));
+    return 'counts' in one;
+  });
+  // All are invalid, or each is valid and together they are too much.
+  if (valid.length === 0 || valid.length === polygons.length) return whole;
+  const rest = decodePolygons(valid, size);
+  return 'reason' in rest ? rest : { ...rest, notices };
+}
+
+const decodePolygons = (polygons: readonly unknown[], size: ImageSize): Segmentation =>
+  toCounts(decodeMasks([polygons], (all) => Masks.fromPolygons(all as number[][][], size)));
+
+function toCounts({ masks, failures }: ReturnType<typeof decodeMasks>): Segmentation {
+  const reason = failures.get(0);
+  return reason === undefined ? { counts: masks.toCoco()[0]!, notices: [] } : { reason };
+}

@@ -1,0 +1,422 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { describe } from '../check.js';
+import { toCocoBoxes } from '../mask/boxes.js';
+import { type ImageSize, Masks } from '../mask/masks.js';
+import { type CocoEntry, cocoEntries } from './coco-file.js';
+import { type CocoImage, compareIds, type Fields, isId, readCrowd, readImage } from './coco-image.js';
+import { readSegmentation } from './coco-segmentation.js';
+import { decodeMasks } from './decode-masks.js';
+import { type FoundImage, measureImage } from './image-folder.js';
+import { stemOf, uniqueStems } from './names.js';
+import { type DataProblem, dataInvalid, ProblemList } from './problems.js';
+import {
+  type AnnotationOptions,
+  type AnnotationSource,
+  type CellAnnotations,
+  type ImageAnnotations,
+  type ReadAnnotations,
+  typeOf,
+} from './types.js';
+
+/** The class of all cells where a file has no categories. */
+const ONLY_CLASS = 'cell';
+
+/**
+ * A COCO data set: images, categories and annotations with polygons or run lengths, compressed or not. The lists may
+ * come in any order. What the file states of an image in strings and numbers becomes columns. A field that is null or
+ * NaN counts as missing.
+ */
+export async function readCoco(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  const reader = new CocoReader(path, options);
+  for await (const entry of cocoEntries(path, options.signal)) reader.add(entry);
+  return reader.finish();
+}
+
+interface Annotation {
+  place: string;
+  /** COCO's compressed string. */
+  counts: string;
+  category: unknown;
+  crowd: boolean;
+  area: unknown;
+  bbox: unknown;
+  score: unknown;
+}
+
+/** An image with the annotations that came for it. */
+interface Collected extends CocoImage {
+  place: string;
+  annotations: Annotation[];
+  /** Annotations that cannot be used. */
+  invalid: number;
+  problems: DataProblem[];
+  notices: DataProblem[];
+}
+
+class CocoReader {
+  readonly #path: string;
+  readonly #options: AnnotationOptions;
+  readonly #problems = new ProblemList();
+  readonly #notices = new ProblemList();
+  readonly #images = new Map<string, Collected>();
+  readonly #categories = new Map<string, string>();
+  /** Annotations that came before their image. */
+  #early: CocoEntry[] = [];
+
+  constructor(path: string, options: AnnotationOptions) {
+    this.#path = path;
+    this.#options = options;
+  }
+
+  add(entry: CocoEntry): void {
+    const { list, place, value } = entry;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.#problem({ column: place, reason: `expected an object, but it is ${describe(value)}` });
+      return;
+    }
+    const fields = value as Fields;
+    if (list === 'images') this.#addImage(place, fields);
+    else if (list === 'categories') this.#addCategory(place, fields);
+    else if (this.#imageOf(fields)) this.#addAnnotation(place, fields);
+    else this.#early.push(entry);
+  }
+
+  finish(): AnnotationSource {
+    for (const { place, value } of this.#early) this.#addAnnotation(place, value as Fields);
+    this.#early = [];
+    const images = [...this.#images.values()].sort((a, b) => compareIds(a.id, b.id));
+    if (images.length === 0) {
+      const what = 'it has no usable images: a COCO data set has images, categories and annotations';
+      throw dataInvalid(this.#path, what, this.#problems.list());
+    }
+    if (this.#categories.size === 0 && images.some(({ annotations }) => annotations.length > 0)) {
+      this.#notices.add({
+        file: this.#path,
+        column: 'categories',
+        reason: `there are none: all cells are of class ${ONLY_CLASS}`,
+      });
+    }
+    const categories = new Map([...this.#categories].sort(([a], [b]) => compareIds(a, b)));
+    const names = uniqueStems(images.map(({ fileName }) => fileName));
+    const { images: folder } = this.#options;
+    const files = new FileFinder(folder === undefined ? imageFoldersOf(this.#path) : [folder]);
+    const seen = new Set<string>();
+    const unique = images.flatMap((image, i) => {
+      if (!seen.has(image.fileName)) {
+        seen.add(image.fileName);
+        return [new CocoImageAnnotations(this.#path, names[i]!, image, categories, this.#options, files)];
+      }
+      this.#problem({ column: image.place, id: names[i]!, reason: 'another image has this name' });
+      return [];
+    });
+    return {
+      path: this.#path,
+      images: unique,
+      classes: 'names',
+      categories,
+      columns: [...new Set(images.flatMap(({ columns }) => Object.keys(columns)))],
+      problems: this.#problems.list(),
+      notices: this.#notices.list(),
+    };
+  }
+
+  #problem(problem: Omit<DataProblem, 'file'>): void {
+    this.#problems.add({ file: this.#path, ...problem });
+  }
+
+  #imageOf({ image_id }: Fields): Collected | undefined {
+    return isId(image_id) ? this.#images.get(String(image_id)) : undefined;
+  }
+
+  #addImage(place: string, fields: Fields): void {
+    const image = readImage(place, fields);
+    if ('reason' in image) this.#problem(image);
+    else if (this.#images.has(image.id)) {
+      this.#problem({ column: `${place}.id`, reason: 'another image has this id' });
+    } else {
+      this.#images.set(image.id, {
+        ...image,
+        place,
+        annotations: [],
+        invalid: 0,
+        problems: [],
+        notices: [],
+      });
+    }
+  }
+
+  #addCategory(place: string, { id, name }: Fields): void {
+    if (!isId(id) || typeof name !== 'string' || name === '' || this.#categories.has(String(id))) {
+      this.#problem({ column: place, reason: 'expected an id of its own and a name' });
+    } else this.#categories.set(String(id), name);
+  }
+
+  #addAnnotation(place: string, fields: Fields): void {
+    const image = this.#imageOf(fields);
+    if (!image) {
+      const reason = `there is no usable image of id ${describe(fields.image_id)}`;
+      this.#problem({ column: `${place}.image_id`, reason });
+      return;
+    }
+    const { iscrowd, segmentation, category_id, area, bbox, score } = fields;
+    const entry = (column: string, reason: string) => ({
+      file: this.#path,
+      column,
+      id: stemOf(image.fileName),
+      reason,
+    });
+    const crowd = readCrowd(iscrowd);
+    if (crowd === undefined) {
+      const reason = `expected 0 or 1, but it is ${describe(iscrowd)}`;
+      image.problems.push(entry(`${place}.iscrowd`, reason));
+      image.invalid++;
+      return;
+    }
+    const mask = readSegmentation(segmentation, image.size);
+    if ('reason' in mask) {
+      image.problems.push(entry(`${place}.segmentation`, mask.reason));
+      image.invalid++;
+      return;
+    }
+    image.notices.push(
+      ...mask.notices.map((reason) => entry(`${place}.segmentation`, `${reason}; left out of the cell`)),
+    );
+    image.annotations.push({ place, counts: mask.counts, category: category_id, crowd, area, bbox, score });
+  }
+}
+
+class CocoImageAnnotations implements ImageAnnotations {
+  readonly name: string;
+  readonly fileName: string;
+  readonly cocoId: string;
+  readonly place: Required<Pick<DataProblem, 'file' | 'column'>>;
+  readonly size: ImageSize;
+  readonly needsSize = false;
+  readonly type?: string;
+  readonly columns: Readonly<Record<string, string>>;
+  readonly #collected: Collected;
+  readonly #categories: ReadonlyMap<string, string>;
+  readonly #options: AnnotationOptions;
+  readonly #files: FileFinder;
+
+  constructor(
+    file: string,
+    name: string,
+    collected: Collected,
+    categories: ReadonlyMap<string, string>,
+    options: AnnotationOptions,
+    files: FileFinder,
+  ) {
+    this.name = name;
+    this.fileName = collected.fileName;
+    this.cocoId = collected.id;
+    this.place = { file, column: collected.place };
+    this.size = collected.size;
+    this.columns = collected.columns;
+    Object.assign(this, typeOf(collected.columns, options));
+    this.#collected = collected;
+    this.#categories = categories;
+    this.#options = options;
+    this.#files = files;
+  }
+
+  async locate(signal?: AbortSignal): Promise<FoundImage> {
+    const path = await this.#files.find(this.fileName);
+    signal?.throwIfAborted();
+    if (path === undefined) {
+      return { reason: `there is no image ${this.fileName} in ${this.#files.folders.join(', ')}` };
+    }
+    const image = await measureImage(path, signal);
+    return 'reason' in image ? image : this.#fitting(image);
+  }
+
+  async read(): Promise<ReadAnnotations> {
+    const { annotations, invalid } = this.#collected;
+    const problems = [...this.#collected.problems];
+    const notices = [...this.#collected.notices];
+    const entry = (column: string, reason: string) => ({
+      file: this.place.file,
+      column,
+      id: this.name,
+      reason,
+    });
+    const { masks, kept, failures } = decodeMasks(
+      annotations.map(({ counts }) => counts),
+      (texts) => Masks.fromCoco(texts, this.size),
+    );
+    for (const [i, reason] of failures) {
+      problems.push(entry(`${annotations[i]!.place}.segmentation`, reason));
+    }
+    const areas = masks.areas();
+    const chosen: number[] = [];
+    const classes: string[] = [];
+    let crowds = 0;
+    for (const [k, i] of kept.entries()) {
+      const { place, category, crowd } = annotations[i]!;
+      const name = this.#className(category);
+      if (areas[k] === 0 && !this.#options.predictions) {
+        problems.push(entry(`${place}.segmentation`, 'it covers no pixel'));
+      } else if (name === undefined) {
+        problems.push(entry(`${place}.category_id`, `there is no category of id ${describe(category)}`));
+      } else {
+        if (crowd) crowds++;
+        chosen.push(k);
+        classes.push(name);
+      }
+    }
+    const asCells = this.#options.crowds === 'cells';
+    const found = annotations.length + invalid;
+    if (found > 0 && chosen.length === (asCells ? 0 : crowds)) {
+      const reason =
+        crowds === found ? ALL_CROWDS : `none of its annotations can be used${crowds > 0 ? CROWDS_TOO : ''}`;
+      return { reason, problems, notices };
+    }
+    const own = chosen.map((k) => annotations[kept[k]!]!);
+    if (!asCells) {
+      for (const { place, crowd } of own) if (crowd) notices.push(entry(place, CROWD));
+    }
+    const types = new Set(classes.filter((_, i) => asCells || !own[i]!.crowd));
+    if (this.#options.categories === 'types' && types.size > 1) {
+      return { reason: `its cells have several types: ${[...types].join(', ')}`, problems, notices };
+    }
+    const selected = chosen.length === masks.length ? masks : masks.select(chosen);
+    const cells = this.#cells(selected, own, entry, problems, notices);
+    const crowd = own.map((one) => one.crowd && !asCells);
+    return {
+      cells: {
+        ...cells,
+        ...(this.#options.categories === 'types' ? typeIn(types) : { classes }),
+        ...(crowd.includes(true) && { crowd }),
+      },
+      problems,
+      notices,
+    };
+  }
+
+  /** Undefined for an id that is no category. */
+  #className(id: unknown): string | undefined {
+    if (this.#categories.size === 0) return ONLY_CLASS;
+    return isId(id) ? this.#categories.get(String(id)) : undefined;
+  }
+
+  /** Areas and boxes as the file has them, which is what pycocotools uses; those of the mask where it has none. */
+  #cells(
+    masks: Masks,
+    annotations: readonly Annotation[],
+    entry: (column: string, reason: string) => DataProblem,
+    problems: DataProblem[],
+    notices: DataProblem[],
+  ): CellAnnotations {
+    const own = { areas: masks.areas(), boxes: toCocoBoxes(masks.boxes()) };
+    const areas: number[] = [];
+    const boxes: number[] = [];
+    for (const [i, { place, area, bbox }] of annotations.entries()) {
+      if (area !== undefined && area !== null && !isNumber(area)) {
+        notices.push(
+          entry(`${place}.area`, `expected a number, but it is ${describe(area)}: the mask's is used`),
+        );
+      }
+      areas.push(isNumber(area) ? area : own.areas[i]!);
+      const isBox =
+        Array.isArray(bbox) && bbox.length === 4 && bbox.every(isNumber) && bbox[2] >= 0 && bbox[3] >= 0;
+      if (!isBox && bbox !== undefined && bbox !== null && !isEmpty(bbox)) {
+        notices.push(entry(`${place}.bbox`, "expected x, y, width and height: the mask's box is used"));
+      }
+      boxes.push(...(isBox ? (bbox as number[]) : own.boxes.subarray(4 * i, 4 * i + 4)));
+    }
+    const scored = annotations.length > 0 && annotations.every(({ score }) => score !== undefined);
+    if (!scored || !this.#options.predictions) return { masks, places: placesOf(annotations), areas, boxes };
+    const scores = annotations.map(({ place, score }) => {
+      if (isNumber(score)) return score;
+      problems.push(entry(`${place}.score`, `expected a number, but it is ${describe(score)}`));
+      return 0;
+    });
+    return { masks, places: placesOf(annotations), areas, boxes, scores };
+  }
+
+  /** The image, if it has the size that the file states. */
+  #fitting(image: Exclude<FoundImage, { reason: string }>): FoundImage {
+    const { width, height } = this.size;
+    if (image.size.width === width && image.size.height === height) return image;
+    const turned = image.size.width === height && image.size.height === width;
+    const hint = turned ? '; was the image turned after it was annotated?' : '';
+    const own = `${image.size.width} x ${image.size.height}`;
+    return { reason: `it says ${width} x ${height}, but the image has ${own} pixels${hint}` };
+  }
+}
+
+const CROWD = 'a crowd region (iscrowd 1) is not a single cell: left out';
+const REMEDY = "to take them as cells, set crowds to 'cells' (--crowds cells)";
+const ALL_CROWDS = `all of its annotations are crowd regions (iscrowd 1), which are left out; ${REMEDY}`;
+const CROWDS_TOO = `, besides crowd regions (iscrowd 1); ${REMEDY}`;
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+const placesOf = (annotations: readonly Annotation[]) => annotations.map(({ place }) => place);
+const typeIn = (types: ReadonlySet<string>) => (types.size === 1 ? { type: [...types][0]! } : {});
+
+/**
+ * Where the images of a COCO file may be: beside it, in `images` or in a folder of the file's name; and for a file in a
+ * folder `annotations`, as COCO and CVAT have it, beside that folder in the same way, and for `instances_val.json` in
+ * `val` or `images/val`.
+ */
+function imageFoldersOf(file: string): string[] {
+  const beside = dirname(file);
+  const stem = stemOf(basename(file));
+  const folders = [beside, join(beside, 'images'), join(beside, stem)];
+  if (basename(beside).toLowerCase() !== 'annotations') return folders;
+  const above = dirname(beside);
+  const subset = stem.slice(stem.indexOf('_') + 1);
+  return [
+    join(above, 'images'),
+    join(above, 'images', subset),
+    join(above, subset),
+    join(above, 'images', stem),
+    join(above, stem),
+    above,
+    ...folders,
+  ];
+}
+
+/** Finds files below some folders; each folder is listed once at most. */
+class FileFinder {
+  readonly folders: readonly string[];
+  readonly #listed = new Map<string, Promise<string[]>>();
+
+  constructor(folders: readonly string[]) {
+    this.folders = folders;
+  }
+
+  /** The file of that name as it stands, or else in Unicode's composed form. */
+  async find(name: string): Promise<string | undefined> {
+    for (const folder of this.folders) {
+      const path = join(folder, name);
+      if ((await stat(path).catch(() => undefined))?.isFile()) return path;
+    }
+    for (const folder of this.folders) {
+      const path = await this.#search(folder, name.split('/'));
+      if (path !== undefined) return path;
+    }
+    return undefined;
+  }
+
+  async #search(folder: string, parts: readonly string[]): Promise<string | undefined> {
+    const [part, ...rest] = parts;
+    // Unpacked from a zip file made on Windows, a name may have kept its backslashes.
+    const whole = parts.join('\\');
+    const names = await this.#list(folder);
+    const found = names.find((name) => [part, whole].includes(name.normalize('NFC')));
+    if (found === undefined) return undefined;
+    const path = join(folder, found);
+    return rest.length === 0 || found.includes('\\') ? path : this.#search(path, rest);
+  }
+
+  #list(folder: string): Promise<string[]> {
+    const known = this.#listed.get(folder);
+    if (known) return known;
+    const names = readdir(folder).catch(() => []);
+    this.#listed.set(folder, names);
+    return names;
+  }
+}

@@ -1,0 +1,97 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { outputsAmong } from '../export/file-names.js';
+import { unreadable } from '../file-errors.js';
+import { readImageSize } from '../image/decode.js';
+import { imageEndings } from '../image/format.js';
+import type { ImageSize } from '../mask/masks.js';
+import { isHidden, readName, stemOf } from './names.js';
+
+/** Files read at the same time while annotations are opened: libuv has four threads unless configured. */
+export const FILES_AT_ONCE = 4;
+
+/** A file and the size of its image, or the reason why it cannot be used. */
+export type FoundImage = { path: string; size: ImageSize } | { reason: string };
+
+/** Images of a folder, by name with and without ending. Names are compared in Unicode's composed form. */
+export class ImageFolder {
+  readonly path: string;
+  /** File names of images, sorted; without hidden files and this tool's own outputs. */
+  readonly fileNames: readonly string[];
+  readonly #byName = new Map<string, string[]>();
+  readonly #below = new Map<string, Promise<ImageFolder | undefined>>();
+
+  private constructor(path: string, names: readonly string[]) {
+    this.path = path;
+    const outputs = outputsAmong(names);
+    this.fileNames = names.filter((name) => isImageName(name) && !outputs.has(name)).sort();
+    for (const name of this.fileNames) {
+      const composed = name.normalize('NFC');
+      for (const key of new Set([composed, stemOf(composed)])) {
+        this.#byName.set(key, [...(this.#byName.get(key) ?? []), name]);
+      }
+    }
+  }
+
+  /** @throws {CellrouteError} FILE_UNREADABLE where there is no such folder. */
+  static async read(path: string): Promise<ImageFolder> {
+    return new ImageFolder(path, await readdir(path).catch(unreadable(path)));
+  }
+
+  /** Names of the images without endings. */
+  get names(): string[] {
+    return [...new Set(this.fileNames.map((name) => stemOf(name.normalize('NFC'))))];
+  }
+
+  /** The file of that name, which may be in a folder below this one, or the reason why there is none. */
+  async find(name: string): Promise<{ path: string } | { reason: string }> {
+    const missing = { reason: `there is no image of this name in ${this.path}` };
+    const parts = readName(name)?.split('/') ?? [];
+    let folder: ImageFolder = this;
+    for (const part of parts.slice(0, -1)) {
+      const below = await folder.#folder(part);
+      if (!below) return missing;
+      folder = below;
+    }
+    const found = folder.#byName.get(parts.at(-1) ?? '') ?? [];
+    if (found.length === 0) return missing;
+    // An exact name counts for more than one with another ending.
+    const exact = found.filter((file) => file.normalize('NFC') === parts.at(-1));
+    const [file, ...others] = exact.length > 0 ? exact : found;
+    if (others.length === 0) return { path: join(folder.path, file!) };
+    return { reason: `there are several images of this name: ${found.join(', ')}` };
+  }
+
+  #folder(name: string): Promise<ImageFolder | undefined> {
+    const known = this.#below.get(name);
+    if (known) return known;
+    const read = (async () => {
+      const names = await readdir(this.path);
+      const own = names.find((one) => one.normalize('NFC') === name);
+      return own === undefined ? undefined : ImageFolder.read(join(this.path, own)).catch(() => undefined);
+    })();
+    this.#below.set(name, read);
+    return read;
+  }
+}
+
+const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(extname(name).toLowerCase());
+
+/** Reads the size of an image file. */
+export async function measureImage(path: string, signal: AbortSignal | undefined): Promise<FoundImage> {
+  try {
+    return { path, size: await readImageSize(await readFile(path, { signal })) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { reason: `${basename(path)}: ${(error as Error).message}` };
+  }
+}
+
+/** The first of these folders that exists, or else the last. */
+export async function firstFolder(...paths: readonly string[]): Promise<string> {
+  for (const path of paths) if (await isFolder(path)) return path;
+  return paths.at(-1)!;
+}
+
+export const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;

@@ -1,0 +1,205 @@
+import { basename, dirname, join } from 'node:path';
+import { type ImageSize, Masks } from '../mask/masks.js';
+import { decodeMasks } from './decode-masks.js';
+import { firstFolder, ImageFolder, measureImage } from './image-folder.js';
+import { stemOf } from './names.js';
+import type { DataProblem } from './problems.js';
+import { ProblemList } from './problems.js';
+import { columnsOf, openTable } from './table.js';
+import {
+  type AnnotationOptions,
+  type AnnotationSource,
+  type ImageAnnotations,
+  type ReadAnnotations,
+  typeColumnOf,
+} from './types.js';
+
+/** The column of masks: `annotation` in the competition's train.csv, `predicted` in its submissions. */
+const MASK_COLUMNS = ['annotation', 'predicted'];
+const SIZE_COLUMNS = ['width', 'height'] as const;
+
+interface Row {
+  row: number;
+  annotation: string;
+  width: string;
+  height: string;
+  type: string;
+}
+
+/**
+ * The Sartorius competition's train.csv or a submission, one row per cell: `id` and `annotation` (or `predicted`),
+ * and, where they are there, `width`, `height`, the cell type and other columns. A row with an empty annotation states
+ * that the image is known, and possibly without cells. Images are `<id>.png` or any other ending that is read.
+ */
+export async function readKaggle(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  const { columns, rows } = await openTable(path, [['id'], MASK_COLUMNS], options.signal);
+  const maskColumn = MASK_COLUMNS.find((name) => columns.includes(name))!;
+  const typeColumn = typeColumnOf(columns, options);
+  const problems = new ProblemList();
+  const images = new Map<string, KaggleImage>();
+  const folder = once(async () => ImageFolder.read(options.images ?? (await usualFolder(path))));
+  const at = (name: string | undefined) => (name === undefined ? -1 : columns.indexOf(name));
+  const [idAt, maskAt, typeAt] = [at('id'), at(maskColumn), at(typeColumn)];
+  const [widthAt, heightAt] = SIZE_COLUMNS.map(at) as [number, number];
+  for await (const { fields, row } of rows) {
+    if (fields.length !== columns.length) {
+      const reason = `${fields.length} fields where the header has ${columns.length}`;
+      problems.add({ file: path, row, reason });
+      continue;
+    }
+    const id = fields[idAt]!;
+    if (id === '') {
+      problems.add({ file: path, row, column: 'id', reason: 'it is empty' });
+      continue;
+    }
+    const name = id.normalize('NFC');
+    let image = images.get(name);
+    if (!image) {
+      const others = columnsOf(columns, fields, ['id', maskColumn]);
+      image = new KaggleImage(
+        name,
+        { file: path, row, column: 'id' },
+        others,
+        maskColumn,
+        typeColumn,
+        folder,
+      );
+      images.set(name, image);
+    }
+    const added = {
+      row,
+      annotation: fields[maskAt]!.trim(),
+      width: fields[widthAt] ?? '',
+      height: fields[heightAt] ?? '',
+      type: fields[typeAt] ?? '',
+    };
+    image.add(added, columns, fields);
+  }
+  return {
+    path,
+    images: [...images.values()],
+    classes: 'none',
+    columns,
+    problems: problems.list(),
+    notices: [],
+  };
+}
+
+class KaggleImage implements ImageAnnotations {
+  readonly name: string;
+  readonly fileName: string;
+  readonly place: Required<ImageAnnotations['place']>;
+  readonly columns: Record<string, string>;
+  readonly #maskColumn: string;
+  readonly #typeColumn: string | undefined;
+  readonly #folder: () => Promise<ImageFolder>;
+  readonly #rows: Row[] = [];
+
+  constructor(
+    name: string,
+    place: Required<ImageAnnotations['place']>,
+    columns: Record<string, string>,
+    maskColumn: string,
+    typeColumn: string | undefined,
+    folder: () => Promise<ImageFolder>,
+  ) {
+    this.name = name;
+    this.fileName = name;
+    this.place = place;
+    this.columns = columns;
+    this.#maskColumn = maskColumn;
+    this.#typeColumn = typeColumn;
+    this.#folder = folder;
+  }
+
+  add(row: Row, columns: readonly string[], fields: readonly string[]): void {
+    this.#rows.push(row);
+    const [first] = this.#rows as [Row];
+    // Equal texts are kept once.
+    for (const key of ['width', 'height', 'type'] as const)
+      if (first[key] === row[key]) row[key] = first[key];
+    // Such a row cannot be used.
+    if (row.type !== first.type) return;
+    // A column in which the rows differ is not of the image.
+    for (const [i, name] of columns.entries()) {
+      if (SIZE_COLUMNS.includes(name as 'width') || this.columns[name] === fields[i]) continue;
+      delete this.columns[name];
+    }
+  }
+
+  get type(): string | undefined {
+    return this.#rows[0]!.type || undefined;
+  }
+
+  get size(): ImageSize | undefined {
+    for (const { width, height } of this.#rows) {
+      const size = { width: Number(width || Number.NaN), height: Number(height || Number.NaN) };
+      if (Object.values(size).every((side) => Number.isInteger(side) && side >= 1)) return size;
+    }
+    return undefined;
+  }
+
+  get needsSize(): boolean {
+    return this.size === undefined;
+  }
+
+  async locate(signal?: AbortSignal) {
+    const found = await (await this.#folder()).find(this.name);
+    return 'path' in found ? measureImage(found.path, signal) : found;
+  }
+
+  async read(size = this.size): Promise<ReadAnnotations> {
+    const problems: DataProblem[] = [];
+    const problem = ({ row }: Row, column: string, reason: string) =>
+      problems.push({ file: this.place.file, row, column, id: this.name, reason });
+    if (!size) return { reason: 'it has no width and height', problems, notices: [] };
+    const usable = this.#rows.filter((row) => {
+      const mistake = this.#mistake(row, size);
+      if (mistake) problem(row, ...mistake);
+      return !mistake;
+    });
+    const annotated = usable.filter(({ annotation }) => annotation !== '');
+    const { masks, failures } = decodeMasks(
+      annotated.map(({ annotation }) => annotation),
+      (texts) => Masks.fromKaggle(texts, size),
+    );
+    for (const [i, reason] of failures) problem(annotated[i]!, this.#maskColumn, reason);
+    // It would be taken for an image without cells.
+    if (failures.size === usable.length)
+      return { reason: 'none of its rows can be used', problems, notices: [] };
+    return { cells: { masks }, problems, notices: [] };
+  }
+
+  #mistake(row: Row, size: ImageSize): [column: string, reason: string] | undefined {
+    for (const side of SIZE_COLUMNS) {
+      const text = row[side];
+      if (text !== '' && Number(text) !== size[side]) {
+        return [side, `it says ${shown(text)}, but the image has ${size[side]}`];
+      }
+    }
+    const [first] = this.#rows as [Row];
+    if (row.type === first.type) return undefined;
+    const before = first.type === '' ? 'none' : shown(first.type);
+    return [
+      this.#typeColumn!,
+      `it says ${shown(row.type)}, but row ${first.row} of this image says ${before}`,
+    ];
+  }
+}
+
+/** Beside the table: a folder of its name, as the competition has it, or `images`, or the table's own. */
+function usualFolder(path: string): Promise<string> {
+  const folder = dirname(path);
+  return firstFolder(join(folder, stemOf(basename(path))), join(folder, 'images'), folder);
+}
+
+/** The same promise for every call. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+const shown = (text: string) => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);

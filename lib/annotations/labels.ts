@@ -1,0 +1,162 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { LABELS_ENDING, OVERLAY_ENDING } from '../export/file-names.js';
+import { unreadable } from '../file-errors.js';
+import { imageEndings } from '../image/format.js';
+import type { Masks } from '../mask/masks.js';
+import { concurrently } from './concurrently.js';
+import { FILES_AT_ONCE, type FoundImage, ImageFolder, isFolder, measureImage } from './image-folder.js';
+import { once } from './kaggle.js';
+import { readLabelImage } from './label-image.js';
+import { isHidden, stemOf } from './names.js';
+import { dataInvalid, ProblemList } from './problems.js';
+import { columnsOf, openTable } from './table.js';
+import { type AnnotationOptions, type AnnotationSource, type ImageAnnotations, typeOf } from './types.js';
+
+const LABELS_SUFFIX = stemOf(LABELS_ENDING);
+
+interface Row {
+  id: string;
+  /** Undefined where there is no index. */
+  row?: number;
+  columns: Record<string, string>;
+}
+
+/**
+ * Label images: a folder with `labels` and, for a data set, `images`, where `index.csv` states which images are meant
+ * and what is known of them; without an index, all images and labels are. Or a folder of label images alone, with
+ * those of the folders below. A label image is `NAME.png`, or `NAME.labels.png` as `cellroute segment` writes it.
+ */
+export async function readLabels(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  const { signal } = options;
+  const isSet = await isFolder(join(path, 'labels'));
+  const labels = new LabelFolder(isSet ? join(path, 'labels') : path);
+  await labels.list(!isSet);
+  const imagePath = options.images ?? (isSet ? join(path, 'images') : undefined);
+  const images = once(async () => (imagePath === undefined ? undefined : ImageFolder.read(imagePath)));
+  const index = join(path, 'index.csv');
+  const indexed = await stat(index).catch(() => undefined);
+  const file = indexed ? index : path;
+  const problems = new ProblemList();
+  const { rows, columns } = indexed
+    ? await readIndex(index, problems, signal)
+    : { rows: rowsOf(labels.names, await images().catch(() => undefined)), columns: [] };
+  if (rows.length === 0 && problems.list().length === 0) {
+    throw dataInvalid(labels.path, 'there are no label images in it');
+  }
+  const read = await concurrently(rows, FILES_AT_ONCE, async ({ id }) => {
+    signal?.throwIfAborted();
+    const found = labels.find(id);
+    return 'reason' in found ? found : readLabelImage(found.path, signal);
+  });
+  return {
+    path,
+    images: rows.map(({ id, row, columns: own }, i) => {
+      const place = { file, ...(row !== undefined && { row, column: 'id' }) };
+      const common = { name: id, fileName: id, place, columns: own, ...typeOf(own, options) };
+      return labelled(common, read[i]!, images);
+    }),
+    classes: 'none',
+    columns,
+    problems: problems.list(),
+    notices: [],
+  };
+}
+
+function labelled(
+  common: Pick<ImageAnnotations, 'name' | 'fileName' | 'place' | 'columns'>,
+  masks: Masks | { reason: string },
+  images: () => Promise<ImageFolder | undefined>,
+): ImageAnnotations {
+  return {
+    ...common,
+    ...(!('reason' in masks) && { size: { width: masks.width, height: masks.height } }),
+    needsSize: false,
+    async locate(signal): Promise<FoundImage> {
+      const found = (await (await images())?.find(common.name)) ?? {
+        reason: `${common.place.file} has no folder of images`,
+      };
+      return 'path' in found ? measureImage(found.path, signal) : found;
+    },
+    async read(size) {
+      const none = { problems: [], notices: [] };
+      if ('reason' in masks) return { reason: masks.reason, ...none };
+      if (!size || (size.width === masks.width && size.height === masks.height)) {
+        return { cells: { masks }, ...none };
+      }
+      const own = `${masks.width} x ${masks.height}`;
+      return {
+        reason: `its labels have ${own} pixels and the image ${size.width} x ${size.height}`,
+        ...none,
+      };
+    },
+  };
+}
+
+/** The images of a folder and those that only have labels. */
+function rowsOf(labels: readonly string[], images: ImageFolder | undefined): Row[] {
+  const names = new Set([...(images?.names ?? []), ...labels]);
+  return [...names].sort().map((id) => ({ id, columns: {} }));
+}
+
+async function readIndex(path: string, problems: ProblemList, signal: AbortSignal | undefined) {
+  const { columns, rows } = await openTable(path, [['id']], signal);
+  const idAt = columns.indexOf('id');
+  const firstRows = new Map<string, number>();
+  const found: Row[] = [];
+  for await (const { fields, row } of rows) {
+    const id = fields[idAt]?.normalize('NFC');
+    const before = firstRows.get(id ?? '');
+    if (fields.length !== columns.length) {
+      const reason = `${fields.length} fields where the header has ${columns.length}`;
+      problems.add({ file: path, row, reason });
+    } else if (!id) {
+      problems.add({ file: path, row, column: 'id', reason: 'it is empty' });
+    } else if (before !== undefined) {
+      problems.add({ file: path, row, column: 'id', id, reason: `row ${before} has this id already` });
+    } else {
+      firstRows.set(id, row);
+      found.push({ id, row, columns: columnsOf(columns, fields, ['id']) });
+    }
+  }
+  return { rows: found, columns };
+}
+
+/** Label images by name; those of folders below are called `folder/name`. */
+class LabelFolder {
+  readonly path: string;
+  readonly #files = new Map<string, string[]>();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  get names(): string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** @throws {CellrouteError} FILE_UNREADABLE where there is no such folder. */
+  async list(withBelow: boolean, below = ''): Promise<void> {
+    const entries = await readdir(join(this.path, below), { withFileTypes: true }).catch(
+      unreadable(this.path),
+    );
+    for (const entry of entries) {
+      const name = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (isHidden(entry.name)) continue;
+      if (withBelow && entry.isDirectory()) await this.list(true, name);
+      if (!imageEndings.includes(extname(name).toLowerCase()) || name.endsWith(OVERLAY_ENDING)) continue;
+      const stem = stemOf(name.normalize('NFC'));
+      const id = stem.endsWith(LABELS_SUFFIX) ? stem.slice(0, -LABELS_SUFFIX.length) : stem;
+      this.#files.set(id, [...(this.#files.get(id) ?? []), name]);
+    }
+  }
+
+  find(id: string): { path: string } | { reason: string } {
+    // An id may be a file name.
+    const found = this.#files.get(id) ?? this.#files.get(stemOf(id)) ?? [];
+    if (found.length === 1) return { path: join(this.path, found[0]!) };
+    if (found.length === 0) return { reason: `its labels: there is no image of this name in ${this.path}` };
+    const names = found.map((name) => basename(name)).sort();
+    return { reason: `its labels: there are several images of this name: ${names.join(', ')}` };
+  }
+}

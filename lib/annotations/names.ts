@@ -1,0 +1,34 @@
+import { extname, posix } from 'node:path';
+
+/**
+ * The name of an image as one file states it and another finds it: parts separated by `/`, in Unicode's composed form
+ * (NFC), since macOS writes names decomposed. Undefined for a name that is no path below a folder.
+ */
+export function readName(text: string): string | undefined {
+  const name = posix.normalize(text.replaceAll('\\', '/')).normalize('NFC');
+  const outside = name.startsWith('/') || name === '..' || name.startsWith('../') || /^[a-z]:/i.test(name);
+  return text === '' || name === '.' || name.includes('\0') || outside ? undefined : name;
+}
+
+/** A name without its ending. */
+export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
+
+/**
+ * Names without their endings; names that would then be equal keep them. Names are compared without regard to case,
+ * as the file systems of macOS and Windows do.
+ */
+export function uniqueStems(fileNames: readonly string[], reserved: readonly string[] = []): string[] {
+  const files = new Map<string, Set<string>>();
+  for (const fileName of fileNames) {
+    const key = stemOf(fileName).toLowerCase();
+    files.set(key, (files.get(key) ?? new Set()).add(fileName));
+  }
+  return fileNames.map((fileName) => {
+    const stem = stemOf(fileName);
+    const key = stem.toLowerCase();
+    return files.get(key)!.size > 1 || reserved.includes(key) ? fileName : stem;
+  });
+}
+
+/** Files that a system keeps for itself, such as macOS's `._a.png` and `.DS_Store`, and its folder in zip files. */
+export const isHidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX';

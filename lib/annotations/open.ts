@@ -1,0 +1,174 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { unreadable } from '../file-errors.js';
+import { readCoco } from './coco.js';
+import { readCocoResults } from './coco-results.js';
+import { isFolder } from './image-folder.js';
+import { readKaggle } from './kaggle.js';
+import { readLabels } from './labels.js';
+import { isHidden, stemOf } from './names.js';
+import { dataInvalid } from './problems.js';
+import { jsonFiles, readResults } from './results.js';
+import type { AnnotationOptions, AnnotationSource, ImageAnnotations } from './types.js';
+
+type Reader = (path: string, options: AnnotationOptions) => Promise<AnnotationSource>;
+
+/** A data set that was found, and how to read it. */
+export interface FoundAnnotations {
+  path: string;
+  read: Reader;
+}
+
+/**
+ * The data set at a path:
+ *
+ * - a `.csv` file, or a folder with `train.csv`: one row per cell;
+ * - a `.json` file, or a folder with a single one, also in its folder `annotations`: COCO;
+ * - a folder with `labels`: label images.
+ *
+ * Undefined for a folder that is no data set by itself.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for a folder with several COCO files.
+ */
+export async function findDataset(path: string): Promise<FoundAnnotations | undefined> {
+  const info = await stat(path).catch(unreadable(path));
+  if (!info.isDirectory()) {
+    const ending = extname(path).toLowerCase();
+    if (ending === '.csv') return { read: readKaggle, path };
+    if (ending === '.json') return { read: readCoco, path };
+    throw dataInvalid(path, 'expected a .csv file, a .json file or a folder');
+  }
+  const names = await visibleNames(path);
+  if (names.includes('labels')) return { read: readLabels, path };
+  if (names.includes('train.csv')) return { read: readKaggle, path: join(path, 'train.csv') };
+  const json = await jsonIn(path, names);
+  if (json.length > 1) {
+    const files = json.map((file) => file.slice(path.length).replace(/^[\\/]/, ''));
+    throw dataInvalid(path, `it has several .json files (${files.join(', ')}): pass the path of one`);
+  }
+  return json.length === 1 ? { read: readCoco, path: json[0]! } : undefined;
+}
+
+/** The data sets in the folders of a folder, by name. */
+export async function findDatasetsBelow(path: string): Promise<[name: string, found: FoundAnnotations][]> {
+  const sets: [string, FoundAnnotations][] = [];
+  for (const name of await visibleNames(path)) {
+    const below = join(path, name);
+    const found = (await isFolder(below)) ? await findDataset(below) : undefined;
+    if (found) sets.push([name, found]);
+  }
+  return sets;
+}
+
+/**
+ * Opens ground truth or predictions, in the form their path shows: whatever {@link findDataset} finds, a folder of data
+ * sets, a list of COCO results, one image's result, a folder of results as `cellroute segment` writes it, or a folder
+ * of label images.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where it is none of these.
+ */
+export async function openAnnotations(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  const info = await stat(path).catch(unreadable(path));
+  return info.isDirectory() ? openFolder(path, options) : openFile(path, options);
+}
+
+async function openFile(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  if (extname(path).toLowerCase() === '.json') {
+    const start = await startOf(path);
+    if (start.trimStart().startsWith('[')) return readCocoResults(path, options.signal);
+    if (isResult(start)) return readResults(path, [[stemOf(basename(path)), path]], options.signal);
+  }
+  const found = (await findDataset(path))!;
+  return found.read(found.path, options);
+}
+
+async function openFolder(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  const names = await visibleNames(path);
+  if (names.includes('labels')) return readLabels(path, options);
+  const json = await jsonFiles(path);
+  const starts = await Promise.all(json.map((name) => startOf(join(path, name))));
+  const results = json.filter((_, i) => isResult(starts[i]!));
+  if (results.length > 0) {
+    const files = results.map((name): [string, string] => [stemOf(name), join(path, name)]);
+    return readResults(path, files, options.signal);
+  }
+  // The outputs of `cellroute segment` for all images.
+  for (const name of ['coco.json', 'kaggle.csv']) {
+    if (names.includes(name)) return openFile(join(path, name), options);
+  }
+  if (json.length === 1 && !json[0]!.includes('/')) return openFile(join(path, json[0]!), options);
+  const found = await findDataset(path);
+  if (found) return found.read(found.path, options);
+  const below = await findDatasetsBelow(path);
+  return below.length > 0 ? joined(path, below, options) : readLabels(path, options);
+}
+
+/** Several data sets as one: images are called `set/name`, and a column `set` holds the name of the set. */
+async function joined(
+  path: string,
+  found: Awaited<ReturnType<typeof findDatasetsBelow>>,
+  options: AnnotationOptions,
+): Promise<AnnotationSource> {
+  const sets: [string, AnnotationSource][] = [];
+  for (const [name, one] of found) sets.push([name, await one.read(one.path, options)]);
+  const all = sets.map(([, set]) => set);
+  const hasNames = all.every(({ classes }) => classes === 'names');
+  return {
+    path,
+    images: sets.flatMap(([name, { images }]) => images.map((image) => inSet(image, name))),
+    classes: hasNames ? 'names' : 'none',
+    ...(hasNames && {
+      categories: new Map(
+        [...new Set(all.flatMap(({ categories }) => [...(categories?.values() ?? [])]))].map((name) => [
+          name,
+          name,
+        ]),
+      ),
+    }),
+    columns: [...new Set(all.flatMap(({ columns }) => columns)), 'set'],
+    problems: all.flatMap(({ problems }) => problems),
+    notices: all.flatMap(({ notices }) => notices),
+  };
+}
+
+function inSet(image: ImageAnnotations, set: string): ImageAnnotations {
+  const { place, size, needsSize, type, columns } = image;
+  return {
+    name: `${set}/${image.name}`,
+    fileName: `${set}/${image.fileName}`,
+    place,
+    ...(size && { size }),
+    needsSize,
+    ...(type !== undefined && { type }),
+    columns: { ...columns, set },
+    locate: (signal) => image.locate(signal),
+    read: (own, signal) => image.read(own, signal),
+  };
+}
+
+async function visibleNames(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(unreadable(folder));
+  return names.filter((name) => !isHidden(name)).sort();
+}
+
+/** The .json files of a folder, or else those of its folder `annotations`, where COCO and CVAT have them. */
+async function jsonIn(path: string, names: readonly string[]): Promise<string[]> {
+  const isJson = (name: string) => extname(name).toLowerCase() === '.json';
+  const own = names.filter(isJson).map((name) => join(path, name));
+  const annotations = join(path, 'annotations');
+  if (own.length > 0 || !names.includes('annotations') || !(await isFolder(annotations))) return own;
+  return (await visibleNames(annotations)).filter(isJson).map((name) => join(annotations, name));
+}
+
+/** Enough of a JSON file to tell what it is. */
+async function startOf(path: string): Promise<string> {
+  const file = await open(path).catch(unreadable(path));
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(256), 0, 256, 0);
+    return buffer.toString('utf8', 0, bytesRead).replace(/^\ufeff/, '');
+  } finally {
+    await file.close();
+  }
+}
+
+const isResult = (start: string): boolean => start.includes('"cellroute-result"');

@@ -1,0 +1,91 @@
+import { readdir } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { checkNumber, checkObject, checkOneOf, checkString, refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import type { ResultJson } from '../export/result-json.js';
+import { unreadable } from '../file-errors.js';
+import { Masks } from '../mask/masks.js';
+import { inMemory } from './in-memory.js';
+import { isHidden, readName, uniqueStems } from './names.js';
+import { dataInvalid } from './problems.js';
+import { readJson } from './text.js';
+import type { AnnotationSource, ImageAnnotations } from './types.js';
+
+/** Whether a parsed file is one that resultJson() writes. */
+const isResult = (value: unknown): value is ResultJson =>
+  typeof value === 'object' &&
+  value !== null &&
+  (value as { format?: unknown }).format === 'cellroute-result';
+
+/** Results as `cellroute segment` writes them, one file per image. */
+export async function readResults(
+  path: string,
+  files: readonly (readonly [name: string, file: string])[],
+  signal?: AbortSignal,
+): Promise<AnnotationSource> {
+  const images: ImageAnnotations[] = [];
+  for (const [name, file] of files) {
+    const value = await readJson(file, signal);
+    if (!isResult(value)) continue;
+    try {
+      images.push(imageOf(name, file, value));
+    } catch (error) {
+      if (!(error instanceof CellrouteError)) throw error;
+      throw dataInvalid(file, error.message);
+    }
+  }
+  // Names that the files state, as others state them.
+  const stated = images.filter(({ name }) => name === '');
+  const names = uniqueStems(stated.map(({ fileName }) => fileName));
+  for (const [i, image] of stated.entries()) image.name = names[i]!;
+  return { path, images, classes: 'names', columns: [], problems: [], notices: [] };
+}
+
+/** JSON files below a folder, as paths with `/`. */
+export async function jsonFiles(folder: string, below = ''): Promise<string[]> {
+  const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(unreadable(folder));
+  const found: string[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (isHidden(entry.name)) continue;
+    const name = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory()) found.push(...(await jsonFiles(folder, name)));
+    else if (extname(entry.name).toLowerCase() === '.json') found.push(name);
+  }
+  return found;
+}
+
+/** The image's name is empty where it follows from the file name that the result states. */
+function imageOf(name: string, file: string, result: ResultJson): ImageAnnotations {
+  const { version, cells, rle, cellType, name: stated } = result;
+  if ((version as number) !== 1) throw refuse('version', '1, the only one known here', version);
+  const width = checkNumber('width', result.width, { min: 1, integer: true });
+  const height = checkNumber('height', result.height, { min: 1, integer: true });
+  const size = { width, height };
+  checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
+  const fileName = stated === undefined ? name : readName(checkString('name', stated));
+  if (fileName === undefined) throw refuse('name', 'a path below a folder', stated);
+  if (!Array.isArray(cells)) throw refuse('cells', 'a list', cells);
+  cells.forEach((cell: unknown, i) => {
+    const { box, score, label } = checkObject(`cells[${i}]`, cell);
+    checkNumber(`cells[${i}].score`, score);
+    checkNumber(`cells[${i}].label`, label, { integer: true });
+    if (!Array.isArray(box) || box.length !== 4) throw refuse(`cells[${i}].box`, 'four numbers', box);
+    for (const side of box) checkNumber(`cells[${i}].box`, side);
+  });
+  const runs = cells.map(({ mask }) => mask);
+  const masks =
+    rle === 'counts'
+      ? Masks.fromCounts(runs as number[][], size)
+      : Masks[rle === 'coco' ? 'fromCoco' : 'fromKaggle'](runs as string[], size);
+  const category = cellType ?? 'cell';
+  return inMemory(
+    { name: stated === undefined ? name : '', fileName, place: { file } },
+    {
+      masks,
+      scores: cells.map(({ score }) => score),
+      // As cocoDatasetJson() names them.
+      classes: cells.map(({ label }) => (label === 1 ? category : `${category} ${label}`)),
+      boxes: cells.flatMap(({ box: [x1, y1, x2, y2] }) => [x1, y1, x2 - x1, y2 - y1]),
+    },
+  );
+}

@@ -1,0 +1,99 @@
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { type Info, parse } from 'csv-parse';
+import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
+import { dataInvalid } from './problems.js';
+import { checkedUtf8 } from './text.js';
+
+export interface Table {
+  columns: readonly string[];
+  /** Fields of each row, not always as many as there are columns, and the line on which the row ends. */
+  rows: AsyncIterable<{ fields: readonly string[]; row: number }>;
+}
+
+/** Characters of a row: a quote that is never closed would collect the rest of the file. */
+const MAX_ROW = 2 ** 26;
+
+/**
+ * A CSV file (RFC 4180, header first), read as it is consumed.
+ *
+ * @param needed columns; of several names in one entry, one must be there.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where it is not CSV or a needed column is missing or occurs
+ *   twice.
+ */
+export async function openTable(
+  path: string,
+  needed: readonly (readonly string[])[],
+  signal?: AbortSignal,
+): Promise<Table> {
+  const parser = parse({
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: MAX_ROW,
+  });
+  // An error of the file reaches the reader of the parser.
+  pipeline(
+    createReadStream(path),
+    (bytes: AsyncIterable<Buffer>) => checkedUtf8(path, bytes),
+    parser,
+    () => {},
+  );
+  const records = parser[Symbol.asyncIterator]() as AsyncIterator<{ record: string[]; info: Info }>;
+  const next = async () => {
+    try {
+      signal?.throwIfAborted();
+      return await records.next();
+    } catch (error) {
+      parser.destroy();
+      signal?.throwIfAborted();
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (!(error instanceof CellrouteError) && code?.startsWith('CSV_')) {
+        throw dataInvalid(path, `it cannot be read as CSV: ${message}`);
+      }
+      return unreadable(path)(error);
+    }
+  };
+
+  const first = await next();
+  const columns = first.done ? [] : first.value.record.map((name) => name.trim());
+  const mistake = headerMistake(columns, needed);
+  if (mistake !== undefined) {
+    parser.destroy();
+    throw dataInvalid(path, mistake);
+  }
+
+  async function* rows() {
+    for (let one = await next(); !one.done; one = await next()) {
+      yield { fields: one.value.record, row: one.value.info.lines };
+    }
+  }
+  return { columns, rows: rows() };
+}
+
+function headerMistake(
+  columns: readonly string[],
+  needed: Parameters<typeof openTable>[1],
+): string | undefined {
+  const missing = needed.filter((names) => !names.some((name) => columns.includes(name)));
+  if (missing.length > 0) {
+    const names = missing.map((one) => one.join(' or ')).join(', ');
+    const separator = [';', '\t'].find((sign) => columns.length === 1 && columns[0]!.includes(sign));
+    const remedy = separator === undefined ? '' : ': separate the columns by commas';
+    return `there is no column ${names}; there are ${columns.slice(0, 20).join(', ') || 'none'}${remedy}`;
+  }
+  const twice = columns.find((name, i) => columns.indexOf(name) < i);
+  return twice === undefined ? undefined : `there are two columns ${twice}`;
+}
+
+/** The fields of a row by column, without the columns named. Names such as `__proto__` are names like others. */
+export function columnsOf(
+  columns: readonly string[],
+  fields: readonly string[],
+  without: readonly string[],
+): Record<string, string> {
+  return Object.fromEntries(
+    columns.flatMap((name, i) => (without.includes(name) ? [] : [[name, fields[i]!] as const])),
+  );
+}

@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import { dataInvalid, ProblemList } from '../annotations/problems.js';
+import type {
+  AnnotationSource,
+  CellAnnotations,
+  ImageAnnotations,
+  ReadAnnotations,
+} from '../annotations/types.js';
+import { unreadable } from '../file-errors.js';
+import { Dataset } from './dataset.js';
+import type { OpenDatasetOptions } from './options.js';
+import type { DatasetItem } from './types.js';
+
+/** Columns of tables that describe an image's file and not the image. */
+const SIZE_COLUMNS = ['width', 'height'];
+
+/** Collects the images of a source that can be used, and the reasons for the others. */
+export class DatasetBuilder {
+  readonly #source: AnnotationSource;
+  readonly #options: OpenDatasetOptions;
+  readonly #classNames: readonly string[];
+  readonly #problems = new ProblemList();
+  readonly #notices = new ProblemList();
+  readonly #items: DatasetItem[] = [];
+
+  /** @throws {CellrouteError} DATA_INVALID where the column for the cell type is missing. */
+  constructor(source: AnnotationSource, options: OpenDatasetOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#classNames = classNamesOf(source, options);
+    this.#problems.add(...source.problems);
+    this.#notices.add(...source.notices);
+    const wanted = options.typeColumn === undefined ? undefined : [options.typeColumn].flat();
+    if (wanted && !wanted.some((name) => source.columns.includes(name))) {
+      const { path, columns } = source;
+      throw dataInvalid(
+        path,
+        `there is no column ${wanted.join(' or ')} for the cell type; there are ${columns.join(', ') || 'none'}`,
+      );
+    }
+  }
+
+  /** Notes an image that cannot be used. */
+  leaveOut({ place, name }: ImageAnnotations, reason: string): void {
+    this.#problems.add({ ...place, id: name, reason });
+  }
+
+  add(image: ImageAnnotations, path: string, { problems, notices, cells, reason }: ReadAnnotations): void {
+    this.#problems.add(...problems);
+    this.#notices.add(...notices);
+    if (!cells) {
+      this.leaveOut(image, reason);
+      return;
+    }
+    const { kept, labels } = this.#labelled(image, cells);
+    if (kept.length === 0 && cells.masks.length > 0) {
+      this.leaveOut(image, 'none of its annotations can be used');
+      return;
+    }
+    const masks = kept.length === cells.masks.length ? cells.masks : cells.masks.select(kept);
+    const { name: id, columns } = image;
+    const type = this.#options.categories === 'types' ? cells.type : image.type;
+    this.#items.push({
+      id,
+      type,
+      columns: Object.fromEntries(Object.entries(columns).filter(([name]) => !this.#isOfFile(name))),
+      width: masks.width,
+      height: masks.height,
+      cells: masks.length,
+      areas: masks.areas(),
+      async load(signal) {
+        const bytes = await readFile(path, { signal }).catch(unreadable(path, signal));
+        return { image: bytes, masks, labels: labels.slice() };
+      },
+    });
+  }
+
+  /** @throws {CellrouteError} DATA_INVALID where nothing can be used, and with `strict` where anything cannot. */
+  dataset(): Dataset {
+    const { path } = this.#source;
+    const problems = this.#problems.list();
+    if (this.#items.length === 0) throw dataInvalid(path, 'nothing in it can be used', problems);
+    if (this.#options.strict && problems.length > 0) {
+      throw dataInvalid(path, 'not all of it can be used', problems);
+    }
+    return new Dataset(this.#items, {
+      classNames: this.#classNames,
+      problems,
+      notices: this.#notices.list(),
+    });
+  }
+
+  /** Single cells of the classes that are asked for, and their labels. */
+  #labelled(image: ImageAnnotations, { masks, crowd, classes, places }: CellAnnotations) {
+    const kept: number[] = [];
+    const labels: number[] = [];
+    for (let i = 0; i < masks.length; i++) {
+      if (crowd?.[i]) continue;
+      const label = classes ? this.#classNames.indexOf(classes[i]!) + 1 : 1;
+      if (label === 0) {
+        const column = `${places![i]}.category_id`;
+        const reason = `its category ${classes![i]} is none of classNames`;
+        this.#problems.add({ file: image.place.file, column, id: image.name, reason });
+        continue;
+      }
+      kept.push(i);
+      labels.push(label);
+    }
+    return { kept, labels: Int32Array.from(labels) };
+  }
+
+  #isOfFile(column: string): boolean {
+    return this.#source.classes === 'none' && SIZE_COLUMNS.includes(column);
+  }
+}
+
+function classNamesOf({ categories }: AnnotationSource, options: OpenDatasetOptions): readonly string[] {
+  const names = options.categories === 'types' ? [] : [...new Set(categories?.values() ?? [])];
+  return options.classNames ?? (names.length > 0 ? names : ['cell']);
+}

@@ -1,0 +1,30 @@
+import { extname } from 'node:path';
+import { imageEndings } from '../image/format.js';
+import { EXPLAIN_METHODS } from '../inference/explanation.js';
+
+/** What the command line appends to an image's name for its outputs. */
+export const RESULT_ENDING = '.json';
+export const LABELS_ENDING = '.labels.png';
+export const OVERLAY_ENDING = '.overlay.png';
+export const explanationEnding = (method: string): string => `.${method}.png`;
+
+const OUTPUT_ENDINGS = [LABELS_ENDING, OVERLAY_ENDING, ...EXPLAIN_METHODS.map(explanationEnding)];
+
+/**
+ * Files of a folder that are named like outputs of this tool for another file beside them: `x.labels.png` beside
+ * `x.png` or `x.json`. They are not images to segment or to train on.
+ */
+export function outputsAmong(names: readonly string[]): Set<string> {
+  const stems = new Set(
+    names.flatMap((name) => {
+      const ending = extname(name);
+      const isSource = ending === RESULT_ENDING || imageEndings.includes(ending.toLowerCase());
+      return isSource ? [name.slice(0, -ending.length)] : [];
+    }),
+  );
+  return new Set(
+    names.filter((name) =>
+      OUTPUT_ENDINGS.some((ending) => name.endsWith(ending) && stems.has(name.slice(0, -ending.length))),
+    ),
+  );
+}
