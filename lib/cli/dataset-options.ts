@@ -55,7 +55,7 @@ export async function openWithFlags(path: string, flags: DatasetFlags): Promise<
     ...(strict && { strict }),
   };
   const dataset = await openDataset(path, options);
-  printProblems(dataset.problems, 'rows, annotations or images cannot be used and are left out');
+  printProblems(dataset.problems, 'rows or images cannot be used and are left out');
   printProblems(dataset.notices, 'annotations were left out or read in another way');
   return type ? dataset.filter({ types: type }) : dataset;
 }

@@ -16,7 +16,7 @@ export interface PairFilesOptions extends PairOptions {
    * (`leave-out`, the default), or one cell each (`cells`), as CVAT exports brush masks.
    */
   crowds?: Crowds;
-  /** Refuses the ground truth where anything in it cannot be used. Default false: that is left out and told in `notices`. */
+  /** Refuses the ground truth where anything in it cannot be used. Default false: that is left out and reported in `notices`. */
   strict?: boolean;
   signal?: AbortSignal;
 }
@@ -26,7 +26,7 @@ export interface PairFilesOptions extends PairOptions {
  * reads; or a folder of label images; predictions also as a list of COCO results or as the folder that
  * `cellroute segment` writes. Images are opened only where nothing else states their size.
  *
- * The ground truth is read as {@link openDataset} reads it: what cannot be used is left out and told in `notices`, and so
+ * The ground truth is read as {@link openDataset} reads it: what cannot be used is left out and reported in `notices`, and so
  * is an image of whose annotations none can be used. Predictions have to be complete.
  *
  * Classes are compared where the ground truth has several COCO categories and the predictions name theirs. Boxes and

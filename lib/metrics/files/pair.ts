@@ -46,8 +46,8 @@ export async function pairAnnotations(
   }
   const answers = answersOf(wanted, truth, predicted, notices);
   const chosen = options.onlyPredicted ? wanted.filter((image) => answers.has(image)) : wanted;
-  const { pairs, told } = await readPairs(truth, chosen, answers, predicted, options);
-  notices.push(...told);
+  const { pairs, messages } = await readPairs(truth, chosen, answers, predicted, options);
+  notices.push(...messages);
   const silent = pairs.filter(({ image }) => !answers.has(image));
   if (silent.length > 0) {
     const names = listed(silent.map(({ image }) => image.name));
@@ -142,7 +142,7 @@ async function readPairs(
   answers: ReadonlyMap<ImageAnnotations, ImageAnnotations>,
   predicted: AnnotationSource,
   { strict = false, signal }: { strict?: boolean; signal?: AbortSignal },
-): Promise<{ pairs: Pair[]; told: string[] }> {
+): Promise<{ pairs: Pair[]; messages: string[] }> {
   const problems = new ProblemList();
   const noticed = new ProblemList();
   problems.add(...source.problems);
@@ -171,10 +171,10 @@ async function readPairs(
   if (strict && unusable.length > 0) throw dataInvalid(source.path, 'not all of it can be used', unusable);
   return {
     pairs,
-    told: [
+    messages: [
       ...summarised(
         unusable,
-        'rows, annotations or images of the ground truth cannot be used and are left out',
+        'rows or images of the ground truth cannot be used and are left out',
       ),
       ...summarised(noticed.list(), 'annotations were left out or read in another way'),
     ],
