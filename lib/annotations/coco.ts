@@ -319,7 +319,10 @@ class CocoImageAnnotations implements ImageAnnotations {
       }
       areas.push(isNumber(area) ? area : own.areas[i]!);
       const isBox =
-        Array.isArray(bbox) && bbox.length === 4 && bbox.every(isNumber) && bbox.slice(2).every((side) => side >= 0);
+        Array.isArray(bbox) &&
+        bbox.length === 4 &&
+        bbox.every(isNumber) &&
+        bbox.slice(2).every((side) => side >= 0);
       if (!isBox && bbox !== undefined && bbox !== null && !isEmpty(bbox)) {
         notices.push(entry(`${place}.bbox`, "expected x, y, width and height: the mask's box is used"));
       }

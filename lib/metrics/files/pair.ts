@@ -172,10 +172,7 @@ async function readPairs(
   return {
     pairs,
     messages: [
-      ...summarised(
-        unusable,
-        'rows or images of the ground truth cannot be used and are left out',
-      ),
+      ...summarised(unusable, 'rows or images of the ground truth cannot be used and are left out'),
       ...summarised(noticed.list(), 'annotations were left out or read in another way'),
     ],
   };
