@@ -1,9 +1,11 @@
 // Opens LibTorch's libraries by absolute path before the addon that needs them is loaded, and
-// tells which LibTorch they are. Links nothing of LibTorch: it must load where LibTorch is absent.
+// returns LibTorch's version. Links nothing of LibTorch: it must load where LibTorch is absent.
 #include <node_api.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <torch/headeronly/version.h>
 
 #ifdef _WIN32
@@ -37,8 +39,40 @@ static void* find_symbol(void* library, const char* name) {
   return (void*)GetProcAddress((HMODULE)library, name);
 }
 #else
-static void* open_library(const char* path, char* reason, size_t size) {
+#ifdef __linux__
+// How often a waiting thread of GNU OpenMP looks for work before it sleeps: about 20 microseconds.
+// libgomp's default is 300,000 (milliseconds). On a machine with other work, each thread then spins
+// through the time slices that the thread it waits for needs. 1,000 is libgomp's own value for more
+// threads than processors.
+#define SPIN_COUNT "1000"
+
+static bool is_libgomp(const char* path) {
+  const char* name = strrchr(path, '/');
+  return strncmp(name ? name + 1 : path, "libgomp", strlen("libgomp")) == 0;
+}
+
+// libgomp reads its settings when it is opened. Nothing is set if the process has chosen, and
+// nothing stays set: child processes inherit the environment.
+// NOLINTBEGIN(concurrency-mt-unsafe)
+static void* open_with_bounded_spin(const char* path) {
+  const bool chosen = getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT");
+  if (!chosen) setenv("GOMP_SPINCOUNT", SPIN_COUNT, 0);
   void* handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+  if (!chosen) unsetenv("GOMP_SPINCOUNT");
+  return handle;
+}
+// NOLINTEND(concurrency-mt-unsafe)
+#endif
+
+static void* open_unix_library(const char* path) {
+#ifdef __linux__
+  if (is_libgomp(path)) return open_with_bounded_spin(path);
+#endif
+  return dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+}
+
+static void* open_library(const char* path, char* reason, size_t size) {
+  void* handle = open_unix_library(path);
   // dlerror() is of this thread in glibc and on macOS.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (!handle) snprintf(reason, size, "%s", dlerror());
