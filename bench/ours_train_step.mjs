@@ -52,8 +52,8 @@ const network = await SegmenterNetwork.create(config, {
     skipResize: false,
   },
 });
-const { fresh } = await network.start(task.weights);
-if (fresh.length > 0) throw new Error(`weights are missing: ${fresh}`);
+const { initialized } = await network.start(task.weights);
+if (initialized.length > 0) throw new Error(`weights are missing: ${initialized}`);
 
 const samples = [];
 for (const { path, masks } of task.images) {

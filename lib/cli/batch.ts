@@ -16,12 +16,12 @@ export interface BatchResult<T> {
   stopped: boolean;
 }
 
-/** Images in flight: while one is computed, the next is read and decoded. */
+/** Images processed concurrently: one is decoded while the previous one is segmented. */
 const IN_FLIGHT = 2;
 
 /**
- * Works through images with a progress bar. An image that fails stops no other; Ctrl-C stops after what is
- * running was cancelled, and what is finished stays. A second Ctrl-C ends the process at once.
+ * Processes images with a progress bar. An image that fails does not stop the others. Ctrl-C cancels the images in
+ * progress and keeps finished results. A second Ctrl-C ends the process at once.
  */
 export async function eachImage<T>(
   images: readonly ImageFile[],
@@ -66,7 +66,7 @@ export async function eachImage<T>(
   return { done, failures, stopped: stop.signal.aborted };
 }
 
-/** Tells what failed and why, and sets the exit status: 1 after failures, 130 after Ctrl-C. */
+/** Prints the failed images with their reasons and sets the exit status: 1 after failures, 130 after Ctrl-C. */
 export function reportBatch({ done, failures, stopped }: BatchResult<unknown>, total: number): void {
   if (failures.length > 0) {
     console.error(`${failures.length} of ${total} images failed:`);
@@ -74,7 +74,7 @@ export function reportBatch({ done, failures, stopped }: BatchResult<unknown>, t
     process.exitCode = 1;
   }
   if (stopped) {
-    console.error(`Stopped: ${done.length} of ${total} images are done, their results are kept.`);
+    console.error(`Stopped: ${done.length} of ${total} images are finished. Their results are kept.`);
     process.exitCode = 130;
   }
 }

@@ -14,14 +14,14 @@ interface Options {
 export function registerClassify(program: Command): void {
   program
     .command('classify')
-    .description('Names the cell type of images')
-    .argument('<images...>', 'images, or folders of images')
+    .description('Classify images by cell type')
+    .argument('<images...>', 'image files or folders of images')
     .option(
       '-m, --model <path>',
-      'an ensemble folder, or a classifier file (safetensors, torch, fastai .pkl)',
+      'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
       starterFolder,
     )
-    .option('--json', 'print one JSON object an image')
+    .option('--json', 'print one JSON object per image')
     .action(async (paths: string[], options: Options) => {
       const images = await findImages(paths);
       await using classifier = await CellClassifier.load(await classifierPath(options.model));
@@ -41,7 +41,7 @@ export function registerClassify(program: Command): void {
     });
 }
 
-/** The classifier of an ensemble folder, or the file itself. */
+/** Path of the classifier: the one inside an ensemble folder, or the given file. */
 export async function classifierPath(path: string): Promise<string> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory();
   return isFolder ? join(path, (await readEnsembleFile(path)).classifier) : path;

@@ -1,7 +1,7 @@
-/** Longer texts are cut in a listing; `--json` has them whole. */
+/** Longer text is truncated in a table; `--json` prints it in full. */
 const MAX_SHOWN = 100;
 
-/** Rows as aligned columns. Control characters of a hostile name must not reach the terminal. */
+/** Formats rows as aligned columns. Control characters in untrusted names must not reach the terminal. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const cells = rows.map((row) =>
     row.map((cell) => {

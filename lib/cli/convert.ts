@@ -18,17 +18,19 @@ interface Flags {
 export function registerConvert(program: Command): void {
   program
     .command('convert')
-    .description('write the tensors of one file of weights into another, in the format its name ends in')
+    .description('Convert a weights file; the extension of OUT selects the format')
     .argument('<in>', 'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl)')
-    .argument('<out>', 'name ending in .safetensors, .pth, .pt or .bin')
+    .argument('<out>', 'output file: .safetensors, .pth, .pt or .bin')
     .option('--dtype <type>', `write floating-point tensors as ${Object.keys(FLOATS).join(', ')}`)
-    .option('--config <file>', 'JSON file with the configuration of the network, kept in the metadata')
-    .option('--strip-prefix <text>', "take this off the tensors' names, such as module.")
+    .option('--config <file>', 'JSON file with the network configuration, stored in the metadata')
+    .option('--strip-prefix <text>', 'remove this prefix from tensor names, for example module.')
     .action(async (input: string, output: string, flags: Flags) => {
       const weights = await convertWeights(input, output, await optionsOf(flags));
       console.log(`${output}: ${weights.tensors.length} tensors from ${input} (${weights.format})`);
       if (weights.others.length > 0)
-        console.log(`left behind, as no tensors of the state dict: ${weights.others.length} entries`);
+        console.log(
+          `not converted, because they are not tensors of the state dict: ${weights.others.length} entries`,
+        );
     });
 }
 
@@ -41,7 +43,7 @@ async function optionsOf({ dtype, config, stripPrefix }: Flags): Promise<Convert
   };
 }
 
-/** The configuration as it stands in the file, but for spaces. */
+/** The configuration file as JSON without whitespace. */
 async function readConfig(file: string): Promise<string> {
   let text: string;
   try {

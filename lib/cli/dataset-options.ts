@@ -5,7 +5,7 @@ import type { Dataset } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
 import type { OpenDatasetOptions } from '../data/options.js';
 
-/** How every command that takes a data set is told what it is. */
+/** Options of every command that reads a data set. */
 export interface DatasetFlags {
   typeColumn?: string[];
   type?: string[];
@@ -16,7 +16,7 @@ export interface DatasetFlags {
 }
 
 export const datasetForms =
-  "train.csv of the competition, COCO's .json, a folder with images, labels and index.csv, or a folder of such folders";
+  'Sartorius train.csv, COCO .json, a folder with images, labels and index.csv, or a folder of such folders';
 
 const names = (text: string) => text.split(',').map((name) => name.trim());
 
@@ -24,14 +24,14 @@ export function addDatasetOptions(command: Command): Command {
   return command
     .option(
       '--type-column <names>',
-      'column with the cell type; of several, separated by commas, the first there is (default: type or cell_type)',
+      'column with the cell type; of a comma-separated list, the first that exists (default: type,cell_type)',
       names,
     )
-    .option('--type <types>', 'use images of these cell types alone, by commas', names)
+    .option('--type <types>', 'use only images of these cell types, comma-separated', names)
     .option('--images <folder>', 'folder of the images, if not beside the annotations')
     .option(
       '--categories-are-types',
-      "COCO's categories are cell types of whole images, not classes of cells",
+      'COCO categories are cell types of whole images, not classes of cells',
     )
     .addOption(crowdsOption())
     .option('--strict', 'refuse the data set if anything in it cannot be used');

@@ -32,23 +32,27 @@ export function registerDatasetPreview(dataset: Command): void {
   const whole = { integer: true };
   const command = dataset
     .command('preview')
-    .description('Draws samples as training sees them, with the outlines of their cells, beside the images')
+    .description('Draw training samples with cell outlines beside the original images')
     .argument('<path>', datasetForms);
   addDatasetOptions(command)
-    .requiredOption('-o, --out <file>', 'the sheet, a PNG')
-    .option('-c, --config <file>', "a training's configuration: its transforms, seed and intensity rule")
-    .option('--transforms <json>', 'a list of transforms instead of a configuration')
-    .option('--rows <number>', 'images, one a row', numberIn(1, 64, whole), 4)
-    .option('--samples <number>', 'samples of each image', numberIn(1, 32, whole), 4)
-    .option('--ids <ids>', 'these images, by commas, instead of some drawn by the seed', (text: string) =>
+    .requiredOption('-o, --out <file>', 'output PNG')
+    .option('-c, --config <file>', 'training configuration: its transforms, seed and intensity rule are used')
+    .option('--transforms <json>', 'JSON list of transforms, instead of a configuration')
+    .option('--rows <number>', 'number of images, one per row', numberIn(1, 64, whole), 4)
+    .option('--samples <number>', 'samples per image', numberIn(1, 32, whole), 4)
+    .option('--ids <ids>', 'images to draw, comma-separated; default: random images', (text: string) =>
       text.split(','),
     )
-    .option('--seed <number>', 'of images and transforms', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
-    .option('--tile <pixels>', 'longer side of a sample on the sheet', numberIn(32, 2048, whole), 320)
+    .option(
+      '--seed <number>',
+      'random seed for images and transforms',
+      numberIn(0, Number.MAX_SAFE_INTEGER, whole),
+    )
+    .option('--tile <pixels>', 'longer side of a sample in the output', numberIn(32, 2048, whole), 320)
     .addHelpText(
       'after',
       `
-Each row begins with the image as it is. For example:
+Each row starts with the unmodified image. Example:
   cellroute dataset preview data --out sheet.png --transforms '[{"kind": "crop-and-upscale", "width": 128, "height": 128, "scale": 2}, {"kind": "quarter-turns"}]'`,
     )
     .action(preview);
@@ -76,7 +80,7 @@ async function preview(path: string, flags: Flags): Promise<void> {
   console.log(`${flags.out}: ${flags.samples} samples of each of ${chosen.items.length} images`);
 }
 
-/** One sample of every image. */
+/** One sample per image. */
 async function tilesOf(chosen: Dataset, options: LoaderOptions, epoch: number): Promise<SheetTile[]> {
   const tiles: SheetTile[] = [];
   for await (const { samples, ids } of new SegmentLoader(chosen, options).batches(epoch)) {
@@ -88,7 +92,7 @@ async function tilesOf(chosen: Dataset, options: LoaderOptions, epoch: number): 
 
 async function optionsOf(data: Dataset, { config, transforms }: Flags): Promise<LoaderOptions> {
   if (config !== undefined && transforms !== undefined) {
-    throw new CellrouteError('INVALID_ARGUMENT', 'Give either --config or --transforms, not both', {
+    throw new CellrouteError('INVALID_ARGUMENT', 'Options --config and --transforms cannot be combined', {
       option: '--transforms',
     });
   }
@@ -104,7 +108,7 @@ async function optionsOf(data: Dataset, { config, transforms }: Flags): Promise<
   return { ...loaderOptions(given), intensity, ...one };
 }
 
-/** As the trainer of that kind prepares its samples. */
+/** Loader options that match the trainer of the configuration's kind. */
 function trainingOptions(value: unknown, data: Dataset): LoaderOptions {
   const kinds = ['segmenter-training', 'classifier-training'] as const;
   const given = checkObject('config', value, 'INVALID_CONFIG');

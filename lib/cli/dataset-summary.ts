@@ -13,17 +13,15 @@ interface Flags extends DatasetFlags {
 export function registerDatasetSummary(dataset: Command): void {
   const command = dataset
     .command('summary')
-    .description(
-      'Counts images and cells, by type and size, and names the densest image and what cannot be used',
-    )
+    .description('Count images and cells by type and size; list the densest image and unusable entries')
     .argument('<path>', datasetForms);
   addDatasetOptions(command)
     .option(
       '--detections-per-image <number>',
-      'most cells the network may find: warns where images have more',
+      'detection limit of the network: warn about images with more cells',
       numberIn(1, 1e9, { integer: true }),
     )
-    .option('--json', 'print it as JSON, with everything that cannot be used')
+    .option('--json', 'print JSON, including all unusable entries')
     .action(async (path: string, flags: Flags) => {
       const { detectionsPerImage, json } = flags;
       const opened = await openWithFlags(path, flags);
@@ -76,16 +74,16 @@ function listing(summary: DatasetSummary): string[] {
     ]),
   ];
   if (sizes.length > MOST_SIZES) lines.push(`  and ${sizes.length - MOST_SIZES} more sizes`);
-  if (summary.notices > 0) lines.push('', `Left out on purpose: ${count(summary.notices)}`);
+  if (summary.notices > 0) lines.push('', `Skipped on purpose: ${count(summary.notices)}`);
   if (warnings.length > 0) lines.push('', ...warnings.map((warning) => `Warning: ${warning}`));
   return lines;
 }
 
-/** One for each type, and one for all where that is more. */
+/** One row per type, and a row for all images if there is more than one type. */
 function rows(summary: DatasetSummary, numbers: (of: ImagesSummary) => number[]): string[][] {
   const all = summary.types.length > 1 ? [{ ...summary, type: 'all' }] : [];
   return [...summary.types, ...all].map((of) => [of.type ?? '(none)', ...numbers(of).map(count)]);
 }
 
-/** With one decimal where it needs one. */
+/** Rounded to one decimal. */
 const count = (value: number) => String(Math.round(value * 10) / 10);

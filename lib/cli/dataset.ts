@@ -4,7 +4,7 @@ import { registerDatasetSummary } from './dataset-summary.js';
 
 /** Adds `cellroute dataset …`. */
 export function registerDataset(program: Command): void {
-  const dataset = program.command('dataset').description('Looks at a data set before training');
+  const dataset = program.command('dataset').description('Inspect a data set before training');
   registerDatasetSummary(dataset);
   registerDatasetPreview(dataset);
 }

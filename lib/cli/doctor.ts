@@ -5,9 +5,9 @@ import type { Place } from '../native/find.js';
 export function registerDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('Shows what was found on this machine, where, in which versions, and what is wrong')
-    .option('--libtorch <folder>', 'look at this LibTorch instead of the installed one')
-    .option('--json', 'print it as JSON')
+    .description('Check the installation: show what was found, where, in which version, and any problem')
+    .option('--libtorch <folder>', 'check this LibTorch folder instead of the installed one')
+    .option('--json', 'print JSON')
     .action(async ({ libtorch, json }: { libtorch?: string; json?: boolean }) => {
       const diagnosis = await diagnose(libtorch);
       if (json) {
@@ -33,7 +33,7 @@ export function registerDoctor(program: Command): void {
         }
         line('kernels', diagnosis.cpuCapability ?? 'unknown');
         line('devices', diagnosis.devices.join(', ') || 'none');
-        console.log(diagnosis.problems.length === 0 ? '\nEverything works.' : '\nWhat is wrong:');
+        console.log(diagnosis.problems.length === 0 ? '\nEverything works.' : '\nProblems:');
         for (const problem of diagnosis.problems) console.log(`- ${problem}`);
       }
       if (diagnosis.problems.length > 0) process.exitCode = 1;
@@ -43,7 +43,7 @@ export function registerDoctor(program: Command): void {
 function printPlaces(places: readonly Place[]): void {
   for (const { what, path, found, note } of places) {
     console.log(
-      `${' '.repeat(12)} - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not there')}`,
+      `${' '.repeat(12)} - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not found')}`,
     );
   }
 }

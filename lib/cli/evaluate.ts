@@ -37,32 +37,31 @@ export function registerEvaluate(program: Command): void {
   const whole = { integer: true };
   program
     .command('evaluate')
-    .description('Judges predicted cells by their truth: AP, precision, F1, panoptic quality, counts')
+    .description('Evaluate predictions against ground truth: AP, precision, F1, panoptic quality, counts')
     .requiredOption(
       '--truth <path>',
-      'CSV with id and annotation, COCO .json, label images, or a data set folder',
+      'ground truth: CSV with id and annotation, COCO .json, label images or a data set folder',
     )
-    .requiredOption('--pred <path>', 'the same, a list of COCO results, or a folder of `cellroute segment`')
+    .requiredOption(
+      '--pred <path>',
+      'predictions: the same formats, COCO results, or a folder written by `cellroute segment`',
+    )
     .option(
       '--min-score <number>',
-      'count predictions that score at least this; AP takes all (default: all)',
+      'use predictions with at least this score, except for AP (default: all)',
       numberIn(-1e9, 1e9),
     )
     .addOption(removeOverlapsOption('on, without a share'))
-    .option('--keep-overlaps', 'leave overlaps; competitions refuse them')
-    .option(
-      '--iou <number>',
-      'at which a prediction is a hit, for precision, recall and F1 (0.5)',
-      numberIn(0, 1),
-    )
+    .option('--keep-overlaps', 'keep overlapping predictions')
+    .option('--iou <number>', 'IoU threshold of a match, for precision, recall and F1 (0.5)', numberIn(0, 1))
     .option(
       '--max-dets <number>',
       'predictions per image and class for AP (all; pycocotools: 100)',
       numberIn(1, 1e9, whole),
     )
-    .option('--ignore-classes', 'take all cells for one class')
-    .option('--only-predicted', 'leave out images that have no prediction')
-    .option('--where <column=value>', 'only images with this value; may be repeated', columnIs)
+    .option('--ignore-classes', 'treat all cells as one class')
+    .option('--only-predicted', 'ignore images without predictions')
+    .option('--where <column=value>', 'use only images with this value in a column; repeatable', columnIs)
     .option('--type-column <names>', 'column with the cell type (type or cell_type)', (text: string) =>
       text.split(',').map((name) => name.trim()),
     )
@@ -74,18 +73,22 @@ export function registerEvaluate(program: Command): void {
     .option('--strict', 'refuse ground truth of which anything cannot be used')
     .option(
       '--bootstrap <samples>',
-      'draw images so often, for 95 % intervals',
+      'number of bootstrap samples for 95 % intervals',
       numberIn(2, 1_000_000, whole),
     )
-    .option('--seed <number>', 'of the draws (0)', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
-    .option('--images', 'print a line an image, worst first')
-    .option('--json', 'print everything as JSON instead of tables')
-    .option('--plot <file>', 'draw precision over IoU as a PNG')
+    .option(
+      '--seed <number>',
+      'random seed of the bootstrap (0)',
+      numberIn(0, Number.MAX_SAFE_INTEGER, whole),
+    )
+    .option('--images', 'print one line per image, worst first')
+    .option('--json', 'print JSON instead of tables')
+    .option('--plot <file>', 'write a PNG plot of precision over IoU')
     .addHelpText(
       'after',
       `
-AP weighs all predictions by their scores; everything else judges those of at least --min-score, each pixel given to
-the best one that has it. For example:
+AP uses all predictions, ranked by score. All other metrics use predictions with a score of at least --min-score, and
+each pixel belongs to the highest-scored prediction that contains it. Example:
   cellroute segment images --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png`,
     )
     .action(run);
@@ -135,7 +138,7 @@ function evaluateOptions({
   if (keepOverlaps && removeOverlaps !== undefined) {
     throw new CellrouteError(
       'INVALID_ARGUMENT',
-      'Give either --remove-overlaps or --keep-overlaps, not both',
+      'Options --remove-overlaps and --keep-overlaps cannot be combined',
       {
         option: '--keep-overlaps',
       },
@@ -153,7 +156,7 @@ function evaluateOptions({
   };
 }
 
-/** All images, the ends of the interval where there is one, and each type. */
+/** Plots all images, with the confidence interval if there is one, and each type. */
 async function plot(file: string, evaluation: Evaluation): Promise<void> {
   const points = (values: readonly number[]) =>
     IOU_THRESHOLDS.map((threshold, i) => [threshold, values[i]!] as const);

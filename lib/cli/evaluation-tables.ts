@@ -8,12 +8,12 @@ import {
 import { columns } from './columns.js';
 
 export interface TableOptions {
-  /** A line an image too. */
+  /** Add one line per image. */
   images: boolean;
   classNames?: ReadonlyMap<number, string>;
 }
 
-/** An evaluation as a person reads it. */
+/** Formats an evaluation as text tables. */
 export function evaluationTables(evaluation: Evaluation, { images, classNames }: TableOptions): string[] {
   const { perType, perClass } = evaluation;
   return [
@@ -33,17 +33,17 @@ function heading({ images, truths, predictions, rules, intervals }: Evaluation):
   const { minScore, removeOverlaps, maxDets } = rules;
   const overlaps =
     removeOverlaps === false
-      ? 'overlaps left'
+      ? 'overlaps kept'
       : removeOverlaps.maxLost === 1
-        ? 'each pixel given to the best that has it'
-        : `each pixel given to the best that has it, dropped where more than ${removeOverlaps.maxLost} was lost`;
-  const scores = minScore === null ? 'of any score' : `scoring at least ${minScore}`;
+        ? 'each pixel assigned to the highest-scored prediction'
+        : `each pixel assigned to the highest-scored prediction, predictions dropped that lost more than ${removeOverlaps.maxLost}`;
+  const scores = minScore === null ? 'any score' : `score at least ${minScore}`;
   return [
-    `${count(images, 'image')}, ${count(truths, 'true cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
-    `AP of all scores, overlaps left, ${maxDets === 'all' ? 'all predictions' : `the best ${maxDets} predictions of an image and class`}`,
+    `${count(images, 'image')}, ${count(truths, 'ground truth cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
+    `AP: all scores, overlaps kept, ${maxDets === 'all' ? 'all predictions' : `the ${maxDets} highest-scored predictions per image and class`}`,
     ...(intervals
       ? [
-          `Intervals: ${100 * intervals.confidence} % of ${intervals.samples} draws of images, seed ${intervals.seed}`,
+          `Intervals: ${100 * intervals.confidence} %, ${intervals.samples} bootstrap samples of images, seed ${intervals.seed}`,
         ]
       : []),
   ];
@@ -57,7 +57,7 @@ function metricRows(evaluation: Evaluation): string[][] {
     ...(of ? [range(interval)] : []),
   ];
   return [
-    row('competition: mean precision, IoU 0.50:0.95', kaggle.mean, of?.kaggle),
+    row('Kaggle mean precision, IoU 0.50:0.95', kaggle.mean, of?.kaggle),
     row('AP, IoU 0.50:0.95', coco.ap, of?.ap),
     row('AP50', coco.ap50, of?.ap50),
     row('AP75', coco.ap75, of?.ap75),
@@ -71,8 +71,8 @@ function metricRows(evaluation: Evaluation): string[][] {
     row('  segmentation quality', panoptic.sq, of?.sq),
     row('  recognition quality', panoptic.rq, of?.rq),
     row('aggregated Jaccard index', aji, of?.aji),
-    row('cells too many (+) or few (-) an image', countError.mean, of?.countError),
-    row('  of all true cells, signs left out', countError.relative),
+    row('count error per image (predicted - true)', countError.mean, of?.countError),
+    row('  absolute, relative to all true cells', countError.relative),
   ];
 }
 
@@ -105,7 +105,7 @@ function setRows(sets: Readonly<Record<string, ImageSetScores>>): string[][] {
       'images',
       'cells',
       'predicted',
-      'competition',
+      'Kaggle',
       ...(withIntervals ? ['interval'] : []),
       'AP',
       'AP50',
@@ -138,7 +138,7 @@ function classRows({ perClass }: Evaluation, names: ReadonlyMap<number, string> 
 
 function imageRows({ perImage }: Evaluation): string[][] {
   return [
-    ['image', 'cells', 'predicted', 'competition', 'precision', 'recall', 'F1', 'PQ', 'AJI'],
+    ['image', 'cells', 'predicted', 'Kaggle', 'precision', 'recall', 'F1', 'PQ', 'AJI'],
     ...perImage
       .toSorted((a, b) => a.kaggle - b.kaggle)
       .map((image) => [

@@ -31,7 +31,7 @@ interface Options {
   numbers?: boolean;
 }
 
-/** What a single heat map may be called. */
+/** Supported extensions of a single heat map. */
 const FORMATS: Readonly<Record<string, RenderFormat>> = {
   '.png': 'png',
   '.webp': 'webp',
@@ -43,32 +43,32 @@ export function registerExplain(program: Command): void {
   const whole = { integer: true };
   program
     .command('explain')
-    .description('Shows which parts of images made the router name their cell type')
-    .argument('<images...>', 'images, or folders of images')
+    .description('Show which parts of an image influenced its classification')
+    .argument('<images...>', 'image files or folders of images')
     .requiredOption(
       '-o, --out <path>',
-      'a folder for the heat maps; or a .png, .webp or .jpg file for a single one',
+      'folder for the heat maps, or a .png, .webp or .jpg file for a single heat map',
     )
     .option('--method <list>', EXPLAIN_METHODS.join(', '), wordsOf(EXPLAIN_METHODS), ['integrated-gradients'])
-    .option('--target <type>', 'explain this cell type and not the one the image is taken for')
-    .option('--baseline <kind>', 'what stands for an empty image: mean or black')
-    .option('--steps <number>', 'steps of integrated-gradients (32)', numberIn(1, 10_000, whole))
+    .option('--target <type>', 'cell type to explain; default: the predicted one')
+    .option('--baseline <kind>', 'reference image: mean or black')
+    .option('--steps <number>', 'number of steps of integrated-gradients (32)', numberIn(1, 10_000, whole))
     .option(
       '--patch <pixels>',
-      "side of occlusion's square in the network's input",
+      'side of the occlusion square, in pixels of the network input',
       numberIn(1, 1 << 16, whole),
     )
-    .option('--stride <pixels>', 'how far the square moves', numberIn(1, 1 << 16, whole))
-    .option('--numbers', 'write the values too, as JSON beside each heat map')
+    .option('--stride <pixels>', 'step of the occlusion square', numberIn(1, 1 << 16, whole))
+    .option('--numbers', 'also write the values as JSON beside each heat map')
     .option(
       '-m, --model <path>',
-      'an ensemble folder, or a classifier file (safetensors, torch, fastai .pkl)',
+      'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
       starterFolder,
     )
     .addHelpText(
       'after',
       `
-Writes for each image NAME.METHOD.png: orange where a pixel speaks for the cell type, blue where it speaks against it.`,
+Writes NAME.METHOD.png for each image: orange pixels support the cell type, blue pixels oppose it.`,
     )
     .action(explain);
 }
@@ -77,7 +77,7 @@ async function explain(paths: string[], options: Options): Promise<void> {
   const images = await findImages(paths);
   const single = FORMATS[extname(options.out).toLowerCase()];
   if (single && images.length * options.method.length !== 1) {
-    throw refuse('--out', 'a folder, as there are several heat maps', options.out);
+    throw refuse('--out', 'a folder, because there are several heat maps', options.out);
   }
   await mkdir(single ? dirname(options.out) : options.out, { recursive: true });
   const fileOf = ({ name }: ImageFile, method: ExplainMethod) =>
@@ -118,5 +118,5 @@ function lineOf({ method, target, probability, logits, baselineLogits, values }:
   if (method !== 'integrated-gradients') return line;
   const sum = values.reduce((total, value) => total + value, 0);
   const difference = logits[target]! - baselineLogits[target]!;
-  return `${line}, values sum to ${sum.toFixed(3)} of a difference of ${difference.toFixed(3)}`;
+  return `${line}, sum of values ${sum.toFixed(3)}, logit difference ${difference.toFixed(3)}`;
 }

@@ -3,16 +3,16 @@ import { basename, extname, join } from 'node:path';
 import { CellrouteError } from '../errors.js';
 import { imageEndings } from '../image/format.js';
 
-/** An image to work on, and the name its results get. */
+/** An input image and the base name of its result files. */
 export interface ImageFile {
   path: string;
-  /** The file's name with its ending. */
+  /** File name with extension. */
   fileName: string;
-  /** Without it; unlike every other image's. */
+  /** File name without extension; unique among the images of a run. */
   name: string;
 }
 
-/** The images that paths name: files as they are, folders as the images in them, in order of name. */
+/** Resolves paths to images: files as given, folders to the images in them, sorted by name. */
 export async function findImages(paths: readonly string[]): Promise<ImageFile[]> {
   const found: string[] = [];
   for (const path of paths) {
@@ -27,18 +27,16 @@ export async function findImages(paths: readonly string[]): Promise<ImageFile[]>
       .filter((name) => imageEndings.includes(extname(name).toLowerCase()))
       .sort();
     if (names.length === 0) {
-      throw new CellrouteError(
-        'FILE_UNREADABLE',
-        `${path} has no images in it (${imageEndings.join(', ')})`,
-        { file: path },
-      );
+      throw new CellrouteError('FILE_UNREADABLE', `${path} contains no images (${imageEndings.join(', ')})`, {
+        file: path,
+      });
     }
     found.push(...names.map((name) => join(path, name)));
   }
   return withNames(found);
 }
 
-/** Two images called alike, from two folders or with two endings, may not overwrite each other's results. */
+/** Makes base names unique, so that images with the same name do not overwrite each other's results. */
 function withNames(paths: readonly string[]): ImageFile[] {
   const taken = new Set<string>();
   return paths.map((path) => {

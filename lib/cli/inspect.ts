@@ -8,9 +8,11 @@ import { columns } from './columns.js';
 export function registerInspect(program: Command): void {
   program
     .command('inspect')
-    .description('list what a file of weights holds, and what in it was refused; nothing in it is run')
+    .description(
+      'List the contents of a weights file and the pickle calls that were refused; nothing is executed',
+    )
     .argument('<file>', 'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl)')
-    .option('--json', 'print everything as JSON')
+    .option('--json', 'print JSON')
     .action(async (file: string, options: { json?: boolean }) => {
       const weights = await inspectWeights(file);
       console.log(options.json ? JSON.stringify(summary(weights), null, 2) : listing(weights));
@@ -56,15 +58,15 @@ function listing({
   };
   section('Metadata', Object.entries(metadata));
   section(
-    'What the fastai export says',
+    'fastai export',
     Object.entries(fastai ?? {}).map(([key, value]) => [key, JSON.stringify(value)]),
   );
   section(
-    'Beside the tensors',
+    'Other entries',
     others.map(({ name, value }) => [name, value]),
   );
   section(
-    format === 'fastai' ? 'Stepped over as data, not called' : 'Refused: the file asks to call',
+    format === 'fastai' ? 'Calls that were read as data and not executed' : 'Refused calls',
     refused.map(({ what, where, times }) => [what, `at byte ${where}`, times > 1 ? `${times} times` : '']),
   );
   return lines.join('\n');

@@ -22,17 +22,17 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
 
 const program = new Command('cellroute')
   .description(
-    'Finds and outlines every cell in microscope images: a router names the cell type,\nand the Mask R-CNN trained for that type segments the cells.',
+    'Cell segmentation in microscope images: a classifier predicts the cell type of an image,\nand the Mask R-CNN for that type segments its cells.',
   )
   .version(version)
-  .showHelpAfterError('(cellroute --help shows what there is)')
+  .showHelpAfterError('(see cellroute --help)')
   .addHelpText(
     'after',
     `
-Start here:
-  cellroute doctor                                   Does everything work on this machine?
-  cellroute segment images/*.png --out results     Outline the cells with the starter ensemble
-  cellroute inspect model.pth                        What is in this file of weights?`,
+Examples:
+  cellroute doctor                                   Check the installation
+  cellroute segment images/*.png --out results       Segment images with the starter ensemble
+  cellroute inspect model.pth                        List the contents of a weights file`,
   );
 
 registerSegment(program);
@@ -48,7 +48,7 @@ registerDataset(program);
 registerDoctor(program);
 
 program.parseAsync().catch((error: unknown) => {
-  // What a person can act on is one message; anything else is our mistake and keeps its stack.
+  // A CellrouteError is for the user: print its message. Any other error is a bug: print its stack.
   console.error(error instanceof CellrouteError ? `cellroute: ${error.message} [${error.code}]` : error);
   process.exitCode = 1;
 });

@@ -3,7 +3,7 @@ import { checkDevice, type Device } from '../inference/device.js';
 import type { LoadSegmenterOptions } from '../inference/segmenter.js';
 import { checkTiles, type Tiles } from '../inference/tiles.js';
 
-/** An option's number within an inclusive range. */
+/** Parser of a number within an inclusive range. */
 export function numberIn(min: number, max: number, { integer = false } = {}) {
   return (text: string): number => {
     const value = Number(text);
@@ -15,32 +15,31 @@ export function numberIn(min: number, max: number, { integer = false } = {}) {
       (integer && !Number.isInteger(value))
     ) {
       throw new InvalidArgumentError(
-        `Expected ${integer ? 'a whole number' : 'a number'} from ${min} to ${max}.`,
+        `Expected ${integer ? 'an integer' : 'a number'} from ${min} to ${max}.`,
       );
     }
     return value;
   };
 }
 
-/** Words separated by commas, each one of those allowed. */
+/** Parser of a comma-separated list of allowed words. */
 export function wordsOf<T extends string>(allowed: readonly T[]) {
   return (text: string): T[] =>
     text.split(',').map((word) => {
       const found = allowed.find((candidate) => candidate === word.trim());
-      if (!found)
-        throw new InvalidArgumentError(`Expected some of ${allowed.join(', ')}, separated by commas.`);
+      if (!found) throw new InvalidArgumentError(`Expected a comma-separated list of ${allowed.join(', ')}.`);
       return found;
     });
 }
 
-/** `column=value`, together with those given before. */
+/** Parser of a repeatable `column=value`. */
 export function columnIs(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('Expected column=value.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** `auto`, `off`, `SIZE` or `SIZE,OVERLAP` in pixels. */
+/** Parser of `auto`, `off`, `SIZE` or `SIZE,OVERLAP`, in pixels. */
 export function tilesOf(text: string): Tiles {
   if (text === 'auto') return text;
   if (text === 'off') return false;
@@ -55,25 +54,25 @@ export function tilesOf(text: string): Tiles {
   }
 }
 
-/** What the option of {@link withPrecision} gives. */
+/** Options added by {@link withPrecision}. */
 export interface PrecisionFlag {
   precision: NonNullable<LoadSegmenterOptions['precision']>;
   device: Device;
 }
 
-/** The option of every command that loads segmenters. */
+/** Adds the options of every command that loads segmenters. */
 export function withPrecision(command: Command): Command {
   return command
     .addOption(
       new Option(
         '--precision <type>',
-        'what the segmenters compute in; auto is float16 on a GPU, bfloat16 where the processor has it',
+        'arithmetic of the segmenters; auto: float16 on a GPU, bfloat16 if the CPU supports it',
       )
         .choices(['float32', 'bfloat16', 'int8', 'float16', 'tf32', 'auto'])
         .default('float32'),
     )
     .addOption(
-      new Option('--device <name>', 'where the networks compute: cpu, cuda, cuda:1 or auto')
+      new Option('--device <name>', 'device of the networks: cpu, cuda, cuda:1 or auto')
         .argParser((value) => checkDevice('--device', value))
         .default('cpu'),
     );

@@ -19,17 +19,17 @@ interface Options extends ThresholdFlags, PrecisionFlag {
 export function registerReport(program: Command): void {
   const command = program
     .command('report')
-    .description('Segments images and shows everything that was found in one HTML file')
-    .argument('<images...>', 'images, or folders of images')
-    .requiredOption('-o, --out <file>', 'the HTML file; it needs nothing beside it')
+    .description('Segment images and write the results to one HTML file')
+    .argument('<images...>', 'image files or folders of images')
+    .requiredOption('-o, --out <file>', 'output HTML file, self-contained')
     .option(
       '-m, --model <folder>',
-      'an ensemble as ensemble.save() writes it (default: the starter ensemble)',
+      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
     )
-    .option('--title <text>', 'heading of the page')
+    .option('--title <text>', 'title of the page')
     .option(
       '--max-side <pixels>',
-      'longer side of the images in the page; outlines stay exact (1600, fewer where there are many)',
+      'longer side of embedded images; outlines stay exact (1600, less for many images)',
       numberIn(16, 16_383, { integer: true }),
     );
   withPrecision(withThresholds(command)).action(report);
@@ -50,7 +50,7 @@ async function report(paths: string[], options: Options): Promise<void> {
   const batch = await eachImage(images, async (bytes, { fileName, path }, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
-    // Two images of one name, from two folders, are told apart by their paths
+    // Images with the same name, from different folders, are identified by path
     const alone = names.indexOf(fileName) === names.lastIndexOf(fileName);
     await page.add(alone ? fileName : path, image, result, { signal });
     return result.cells.length;

@@ -27,20 +27,20 @@ interface Options extends ThresholdFlags, PrecisionFlag {
 export function registerSegment(program: Command): void {
   const command = program
     .command('segment')
-    .description('Outlines the cells of images (PNG, JPEG, WebP, TIFF; folders too)')
-    .argument('<images...>', 'images, or folders of images')
-    .requiredOption('-o, --out <folder>', 'where the results go; made if need be')
+    .description('Segment the cells of images (PNG, JPEG, WebP, TIFF)')
+    .argument('<images...>', 'image files or folders of images')
+    .requiredOption('-o, --out <folder>', 'output folder, created if missing')
     .option(
       '-m, --model <folder>',
-      'an ensemble as ensemble.save() writes it (default: the starter ensemble)',
+      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
     )
-    .option('-f, --formats <list>', `what to write: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
+    .option('-f, --formats <list>', `output formats: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
   withPrecision(withThresholds(command))
     .addHelpText(
       'after',
       `
-Writes for each image NAME.json (type, boxes, scores, masks), NAME.labels.png (16 bits, 0 is background, k is cell k)
-and NAME.overlay.png (the outlines, to look at); for all of them kaggle.csv and coco.json.`,
+Writes NAME.json (type, boxes, scores, masks), NAME.labels.png (16-bit, 0 is background, k is cell k) and
+NAME.overlay.png (outlines) for each image, and kaggle.csv and coco.json for all images.`,
     )
     .action(segment);
 }
@@ -80,7 +80,7 @@ function lineOf(
   file: ImageFile,
   { cellType, probabilities, cells, limitsReached, seams }: RoutedSegmentation,
 ): string {
-  const caps = limitsReached.detections ? ' (as many as the model may find: there may be more)' : '';
+  const caps = limitsReached.detections ? ' (detection limit reached: there may be more cells)' : '';
   const tiles = seams
     ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
     : '';

@@ -11,7 +11,7 @@ import {
 import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
 
-/** What the options of {@link withThresholds} give: the numeric thresholds by the names of their flags, and the rest. */
+/** Values of the options added by {@link withThresholds}; numeric thresholds have the names of their flags. */
 export interface ThresholdFlags {
   cellType?: string;
   removeOverlaps?: number | boolean;
@@ -40,7 +40,7 @@ export const removeOverlapsOption = (defaultText: string) =>
 
 /** Adds the options of every command that segments. */
 export function withThresholds(command: Command): Command {
-  command.option('--cell-type <type>', 'segment as this type; the router is still reported');
+  command.option('--cell-type <type>', 'segment as this type instead of the predicted one');
   for (const name of THRESHOLD_NAMES) {
     const { range, unit, description, defaultText } = thresholdSpec(name);
     const isShare = range.max === 1;
@@ -55,7 +55,7 @@ export function withThresholds(command: Command): Command {
     .addOption(removeOverlapsOption("overlaps stay, or the ensemble's"))
     .option(
       '--tiles <how>',
-      'cut images into tiles: auto (those above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
+      'split images into tiles: auto (above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
       tilesOf,
     );
 }

@@ -5,7 +5,7 @@ import type { ClassifierTrainEvent, SegmenterTrainEvent } from '../trainer/event
 export type AnyTrainEvent = SegmenterTrainEvent | ClassifierTrainEvent | EnsembleTrainEvent;
 type EventOf<K extends AnyTrainEvent['kind']> = Extract<AnyTrainEvent, { kind: K }>;
 
-/** Batches between two lines, as in the seed. */
+/** Batches between two printed lines. */
 const EVERY = 50;
 
 const wide = (value: number) => value.toFixed(3).padStart(7);
@@ -13,13 +13,13 @@ const count = (value: number, width: number) => String(value).padStart(width);
 const prefix = ({ epoch, epochs }: { epoch: number; epochs: number }) =>
   `[Epoch ${count(epoch, 2)} / ${count(epochs, 2)}]`;
 
-/** The lines an event is told with: the seed's own for batches and epochs. */
+/** Formats an event as printed lines; those of batches and epochs follow the notebook that this project started from. */
 export function linesOf(event: AnyTrainEvent): string[] {
   switch (event.kind) {
     case 'part': {
       const { network, type, index, parts } = event.part;
       const name = type === undefined ? network : `${network} of ${type}`;
-      const state = { begins: '', 'goes-on': ', goes on', 'is-done': ', is done already' }[event.state];
+      const state = { started: '', resumed: ', resumed', finished: ', already finished' }[event.state];
       return [`== ${name} (${index} of ${parts})${state}`];
     }
     case 'start':
@@ -31,13 +31,13 @@ export function linesOf(event: AnyTrainEvent): string[] {
     case 'validation': {
       const { metric, score, best } = event;
       return [
-        `[Epoch ${count(event.epoch, 2)}] Validation ${metric}: ${wide(score)}${best ? ' (the best so far)' : ''}`,
+        `[Epoch ${count(event.epoch, 2)}] Validation ${metric}: ${wide(score)}${best ? ' (best so far)' : ''}`,
       ];
     }
     case 'stop':
       return stopLines(event);
     case 'ensemble':
-      return [`The ensemble is in ${event.folder}`];
+      return [`Ensemble written to ${event.folder}`];
     default:
       return [];
   }
@@ -46,15 +46,17 @@ export function linesOf(event: AnyTrainEvent): string[] {
 function startLines({ resumed, folder, epochs, epoch, steps, step, report }: EventOf<'start'>): string[] {
   const lines = [
     resumed
-      ? `Going on at step ${step} of ${steps} (epoch ${epoch} of ${epochs}), in ${folder}`
+      ? `Resuming at step ${step} of ${steps} (epoch ${epoch} of ${epochs}), in ${folder}`
       : `${steps} steps in ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, in ${folder}`,
   ];
   if (report) {
-    const { taken, fresh, refused } = report;
-    lines.push(`${taken.length} tensors taken over, ${fresh.length} fresh, ${refused.length} not taken`);
-    const shown = refused.slice(0, 5);
+    const { loaded, initialized, skipped } = report;
+    lines.push(
+      `${loaded.length} tensors loaded, ${initialized.length} initialized, ${skipped.length} skipped`,
+    );
+    const shown = skipped.slice(0, 5);
     lines.push(...shown.map((sentence) => `  - ${sentence}`));
-    if (refused.length > shown.length) lines.push(`  - and ${refused.length - shown.length} more`);
+    if (skipped.length > shown.length) lines.push(`  - and ${skipped.length - shown.length} more`);
   }
   return lines;
 }
@@ -77,19 +79,19 @@ function epochLines(event: EventOf<'epoch'>): string[] {
   return [...mask, `${prefix(event)} Train loss: ${wide(total)}. [${seconds.toFixed(0)} secs]`];
 }
 
-function stopLines({ why, step, best, weights }: EventOf<'stop'>): string[] {
-  if (why === 'aborted') return [];
-  const early = why === 'early-stopping' ? ', early: the validation score did not rise any more' : '';
-  const from = best ? ` (of step ${best.step}, the best: ${best.score.toFixed(4)})` : '';
+function stopLines({ reason, step, best, weights }: EventOf<'stop'>): string[] {
+  if (reason === 'aborted') return [];
+  const early = reason === 'early-stopping' ? ', early: the validation score stopped improving' : '';
+  const from = best ? ` (step ${best.step}, best score ${best.score.toFixed(4)})` : '';
   return [`Finished after ${step} steps${early}. Weights: ${weights}${from}`];
 }
 
-/** Lines on stdout, above a progress bar on stderr where that is a terminal. */
+/** Prints lines to stdout, and a progress bar to stderr if stderr is a terminal. */
 export class TrainReport {
   #bar: SingleBar | undefined;
 
-  tell(event: AnyTrainEvent): void {
-    if (event.kind === 'start') this.#begin(event);
+  report(event: AnyTrainEvent): void {
+    if (event.kind === 'start') this.#start(event);
     for (const line of linesOf(event)) this.#above(() => console.log(line));
     if (event.kind === 'notice') this.#above(() => console.error(`note: ${event.message}`));
     if (event.kind === 'step') {
@@ -107,7 +109,7 @@ export class TrainReport {
     this.#bar = undefined;
   }
 
-  #begin({ step, steps }: EventOf<'start'>): void {
+  #start({ step, steps }: EventOf<'start'>): void {
     this.close();
     if (!process.stderr.isTTY) return;
     this.#bar = new SingleBar({
@@ -118,7 +120,7 @@ export class TrainReport {
     this.#bar.start(steps, step - 1, { loss: '-', rate: '-', left: '-' });
   }
 
-  /** The bar's line is wiped, and drawn again below. */
+  /** Clears the bar's line, prints, and draws the bar again below. */
   #above(print: () => void): void {
     if (this.#bar) process.stderr.write('\r\x1b[2K');
     print();

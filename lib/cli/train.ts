@@ -19,7 +19,7 @@ import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } fro
 import { numberIn } from './options.js';
 import { type AnyTrainEvent, TrainReport } from './train-report.js';
 
-/** Where the images of a run come from; kept in its data.json for `--resume`. */
+/** The data source of a run; stored in its data.json for `--resume`. */
 interface Source extends DatasetFlags {
   data: string;
   validation?: string;
@@ -34,27 +34,27 @@ interface Flags extends Partial<Source> {
   force?: boolean;
 }
 
-/** Of `--validation-fraction`, so that a data set is split alike by every run. */
+/** Seed of `--validation-fraction`: every run splits a data set the same way. */
 const SPLIT_SEED = 3011;
 
 type Kind = 'segmenter' | 'classifier' | 'ensemble';
 
 const DESCRIPTIONS: Record<Kind, string> = {
-  segmenter: 'Trains a Mask R-CNN that finds and outlines cells',
-  classifier: 'Trains the classifier that names the cell type of an image',
-  ensemble: 'Trains a classifier and one segmenter for each cell type in the data',
+  segmenter: 'Train a Mask R-CNN that segments cells',
+  classifier: 'Train the classifier that predicts the cell type of an image',
+  ensemble: 'Train a classifier and one segmenter per cell type in the data',
 };
 
 /** Adds `cellroute train segmenter|classifier|ensemble`. */
 export function registerTrain(program: Command): void {
-  const train = program.command('train').description('Trains networks on your own images');
+  const train = program.command('train').description('Train networks on your own images');
   for (const kind of ['segmenter', 'classifier', 'ensemble'] as const) registerKind(train, kind);
   train
     .command('sync-wandb')
     .description(
-      "Sends a run's log to Weights & Biases: of a run that was trained offline, or could not send it",
+      'Upload the log of a run to Weights & Biases, for a run that was trained offline or failed to upload',
     )
-    .argument('<run>', 'the folder of the run')
+    .argument('<run>', 'folder of the run')
     .action(async (folder: string) => console.log(await syncWandb(folder)));
 }
 
@@ -64,21 +64,25 @@ function registerKind(train: Command, kind: Kind): void {
     .description(DESCRIPTIONS[kind])
     .option('-d, --data <path>', datasetForms);
   addDatasetOptions(command)
-    .option('-o, --out <folder>', 'where the run is kept: weights, checkpoints, log, plots, samples')
-    .option('-c, --config <file>', 'JSON file with what differs from the defaults')
-    .option('--validation <path>', 'images to validate on, as --data')
-    .option('--validation-fraction <share>', 'validate on this share of --data, 0 to 1', numberIn(0, 1))
+    .option('-o, --out <folder>', 'folder of the run: weights, checkpoints, log, plots, samples')
+    .option('-c, --config <file>', 'JSON file with settings that differ from the defaults')
+    .option('--validation <path>', 'validation data, in the formats of --data')
+    .option(
+      '--validation-fraction <share>',
+      'use this share of --data for validation, 0 to 1',
+      numberIn(0, 1),
+    )
     .option(
       '--validation-column <name=value>',
-      'validate on what has this in a column; values by commas',
+      'validate on images with this value in a column; comma-separated values',
       column,
     )
-    .option('--resume <folder>', 'go on with the run in this folder')
-    .option('--force', 'with --resume: go on though data or configuration are not the run’s')
+    .option('--resume <folder>', 'resume the run in this folder')
+    .option('--force', 'with --resume: continue although data or configuration have changed')
     .addHelpText(
       'after',
       `
-Ctrl-C leaves a checkpoint. What was interrupted, even by kill -9, goes on with --resume as if nothing had happened:
+Ctrl-C writes a checkpoint. An interrupted run, even after kill -9, continues with --resume and ends with the same weights:
   cellroute train ${kind} --data data/train.csv --validation-fraction 0.2 --out runs/first
   cellroute train ${kind} --resume runs/first`,
     )
@@ -94,7 +98,7 @@ function column(text: string): { column: string; values: string[] } {
 async function run(kind: Kind, flags: Flags): Promise<void> {
   const folder = flags.resume ?? flags.out;
   if (folder === undefined)
-    throw missing('--out', 'a folder for the run, or --resume with one that has a run');
+    throw missing('--out', 'a folder for the run, or --resume with the folder of a run');
   // Before the data set is opened, which can take minutes; a folder that is resumed exists.
   if (flags.resume === undefined || (await exists(folder))) {
     await withFolderLock(folder, () => train(kind, flags, folder));
@@ -118,13 +122,13 @@ async function train(kind: Kind, flags: Flags, folder: string): Promise<void> {
     signalled = name;
     stop.abort();
   };
-  // A second one ends the process at once; a checkpoint that is being written then stays what it was.
+  // A second signal ends the process at once. Checkpoints are written atomically, so the previous one stays valid.
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   const report = new TrainReport();
   try {
     const events: AsyncIterable<AnyTrainEvent> = trainer.run({ signal: stop.signal });
-    for await (const event of events) report.tell(event);
+    for await (const event of events) report.report(event);
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
   } finally {
@@ -133,9 +137,11 @@ async function train(kind: Kind, flags: Flags, folder: string): Promise<void> {
     process.off('SIGTERM', onSignal);
   }
   if (signalled) {
-    const begun = await exists(RunFolder.at(folder).config);
+    const started = await exists(RunFolder.at(folder).config);
     console.error(
-      begun ? `Stopped. Go on with: cellroute train ${kind} --resume ${folder}` : 'Stopped before it began.',
+      started
+        ? `Stopped. Resume with: cellroute train ${kind} --resume ${folder}`
+        : 'Stopped before training started.',
     );
     process.exitCode = signalled === 'SIGINT' ? 130 : 143;
   }
@@ -164,7 +170,7 @@ async function trainerOf(
   const read = kind === 'segmenter' ? segmenterTraining : classifierTraining;
   const Trainer = kind === 'segmenter' ? SegmenterTrainer : ClassifierTrainer;
   const file = flags.config === undefined ? undefined : await readConfigFile(flags.config);
-  // Read twice: here so that a mistake is told with its place in the file.
+  // Also validated here, because only here an error can name its position in the file.
   file?.read((value) => read(checkObject('config', value, 'INVALID_CONFIG')));
   const config = file ? { config: file.value as object } : {};
   return resume === undefined
@@ -193,25 +199,23 @@ function sourceOf(flags: Flags): Source | undefined {
   }
   const given = SOURCE_KEYS.filter((key) => flags[key] !== undefined);
   if (given.length === 0) return undefined;
-  if (data === undefined) throw missing('--data', 'the data set that this is about');
+  if (data === undefined) throw missing('--data', 'a data set');
   const source: Source = { ...Object.fromEntries(given.map((key) => [key, flags[key]])), data };
-  // A run may be resumed from anywhere.
+  // Absolute, because a run may be resumed from another working directory.
   for (const key of ['data', 'validation', 'images'] as const) {
     if (source[key] !== undefined) source[key] = resolve(source[key]);
   }
   return source;
 }
 
-/** How the run that is resumed opened its data. */
+/** The data source stored in the resumed run. */
 async function storedSource(folder: string, isResumed: boolean): Promise<Source> {
   if (!isResumed) throw missing('--data', 'a data set');
   const stored = (await readJson(RunFolder.at(folder).data)) as { source?: Source } | undefined;
   if (!stored?.source) {
-    throw new CellrouteError(
-      'FILE_UNREADABLE',
-      `${folder} has no run in it that says where its images are: name them with --data`,
-      { file: folder },
-    );
+    throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no run with a data source: pass --data`, {
+      file: folder,
+    });
   }
   checkKeys('source', stored.source, SOURCE_KEYS);
   return stored.source;

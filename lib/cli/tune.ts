@@ -20,22 +20,20 @@ interface Flags extends DatasetFlags, PrecisionFlag {
 export function registerTune(program: Command): void {
   const command = program
     .command('tune')
-    .description("Searches each type's thresholds on images with truth, and writes the ensemble with them")
+    .description(
+      'Search thresholds per cell type on images with ground truth, and save the ensemble with them',
+    )
     .argument('<path>', datasetForms);
   withPrecision(addDatasetOptions(command))
-    .requiredOption('--out <folder>', 'where the tuned ensemble goes')
-    .option('--model <folder>', 'the ensemble; by default the starter')
-    .addOption(
-      new Option('--metric <name>', 'what is to be as high as can be')
-        .choices(METRIC_NAMES)
-        .default('kaggle'),
-    )
-    .option('--where <column=value>', 'only images with this value; may be repeated', columnIs)
-    .option('--json', 'print everything as JSON instead of a table')
+    .requiredOption('--out <folder>', 'folder of the tuned ensemble')
+    .option('--model <folder>', 'ensemble folder (default: the starter ensemble)')
+    .addOption(new Option('--metric <name>', 'metric to maximize').choices(METRIC_NAMES).default('kaggle'))
+    .option('--where <column=value>', 'use only images with this value in a column; repeatable', columnIs)
+    .option('--json', 'print JSON instead of a table')
     .addHelpText(
       'after',
       `
-The network runs once an image, the search on what it saw. Judge the outcome on other images:
+The network runs once per image. Evaluate the result on other images. Example:
   cellroute tune data --where split=val --out ensembles/tuned`,
     )
     .action(run);
@@ -53,7 +51,7 @@ async function tune(path: string, flags: Flags): Promise<void> {
   await using ensemble = await RoutedEnsemble.load(model, { precision, device });
   const bar = new SingleBar({ format: '{bar} {stage}', hideCursor: true, stream: process.stderr });
   bar.start(1, 0, { stage: '' });
-  // Nothing is written before the end, so that Ctrl-C may end the process at once.
+  // Ctrl-C may end the process at once, because nothing is written before the end.
   const tuned = await ensemble
     .tune(data, { metric, onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }) })
     .finally(() => bar.stop());

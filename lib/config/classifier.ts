@@ -14,7 +14,7 @@ import {
 } from './schema.js';
 import { imageMean, imageStd, intensity, norm, version } from './shared.js';
 
-/** A ResNet classifier of whole images, described fully. The defaults are torchvision's `resnet18`. */
+/** Full configuration of a ResNet image classifier. The defaults are those of torchvision's `resnet18`. */
 const shape = object({
   kind: literal('classifier'),
   version,
@@ -24,21 +24,21 @@ const shape = object({
     norm: norm('batch'),
   }),
   /**
-   * `linear`: average pool and one linear layer, torchvision's. `concat-pool`: maximum and average pool, two
-   * normalised linear layers with `hidden` units between, fastai's `create_head`.
+   * `linear`: average pooling and one linear layer, as torchvision. `concat-pool`: maximum and average pooling and two
+   * linear layers with batch norm and `hidden` units between them, as fastai's `create_head`.
    */
   head: object({
     kind: oneOf('linear', ['linear', 'concat-pool']),
     hidden: integer(512, 1, 1 << 16),
   }),
-  /** One name a class, in the order of the network's outputs. */
+  /** One name per class, in the order of the network's outputs. */
   classNames: list<string>([], text, { min: 1, max: 10_000 }),
   intensity,
   imageMean,
   imageStd,
   /**
-   * `crop` cuts the middle to the target's aspect and resizes it, `squish` resizes the whole; both as Pillow's
-   * antialiased bilinear. null takes images as they are.
+   * `crop` crops the centre to the target's aspect ratio and resizes it. `squish` resizes the whole image. Both use
+   * Pillow's antialiased bilinear filter. null uses images at their own size.
    */
   resize: nullable(
     { width: 224, height: 224, method: 'crop' },
@@ -54,10 +54,10 @@ export type ClassifierConfig = Read<typeof shape>;
 export type PartialClassifierConfig = DeepPartial<ClassifierConfig>;
 
 /**
- * The full configuration for what was given of it; `classNames` has no default.
+ * Completes a partial configuration with defaults. `classNames` has no default.
  *
- * @param path where the configuration stands in a larger one, for the errors.
- * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what came.
+ * @param path position of the configuration inside a larger one, for error messages.
+ * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what was received.
  */
 export function classifierConfig(given: PartialClassifierConfig, path = ''): ClassifierConfig {
   const config = shape(given, path);

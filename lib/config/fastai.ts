@@ -5,10 +5,10 @@ import type { PartialClassifierConfig } from './classifier.js';
 const BILINEAR = 2;
 
 /**
- * The classifier that a fastai export holds: its vocabulary, its ResNet, its head, and its resize and normalisation
- * as far as they are stored; undefined where the file is no such export. Transforms that act in training only are left out.
+ * Configuration of the classifier in a fastai export: vocabulary, ResNet, head and, if stored, resize and
+ * normalisation. undefined if the file is not such an export. Transforms that apply only during training are ignored.
  *
- * @throws {CellrouteError} INVALID_CONFIG where it prepares images in a way that ours does not.
+ * @throws {CellrouteError} INVALID_CONFIG if the export preprocesses images in a way that is not supported.
  */
 export function fastaiClassifierConfig({
   fastai,
@@ -18,7 +18,7 @@ export function fastaiClassifierConfig({
   if (!fastai) return undefined;
   const { vocab, resize, normalize, divisor, arch } = fastai;
   const refuse = (what: string, got: unknown, expected: string) =>
-    new CellrouteError('INVALID_CONFIG', `${path}: ${what} is ${String(got)}; cellroute has ${expected}`, {
+    new CellrouteError('INVALID_CONFIG', `${path}: ${what} is ${String(got)}; supported: ${expected}`, {
       file: path,
       expected,
       got: String(got),
@@ -30,7 +30,7 @@ export function fastaiClassifierConfig({
   if (resize && resize.resample !== BILINEAR)
     throw refuse('its resize filter', resize.resample, `bilinear (${BILINEAR})`);
   if (divisor !== undefined && divisor !== 255) throw refuse('its divisor', divisor, '255');
-  // fastai's create_head: 0 pools, 1 flattens, 2 normalises, 3 drops out, 4 is the hidden linear layer.
+  // Layers of fastai's create_head: 0 pooling, 1 flatten, 2 batch norm, 3 dropout, 4 hidden linear layer.
   const hidden = tensors.find(({ name }) => name === '1.4.weight')?.shape[0];
   return {
     backbone: { depth },

@@ -3,8 +3,8 @@ import type { PartialClassifierConfig } from './classifier.js';
 import type { PartialMaskRCNNConfig } from './mask-rcnn.js';
 
 /**
- * What the shapes and names of a bare state dict tell of its network. What they do not tell (anchors' sizes, norm
- * eps, thresholds, image sizes) stays at torchvision's defaults unless the caller says otherwise.
+ * Infers a configuration from tensor names and shapes of a state dict. Values that cannot be inferred (anchor sizes,
+ * norm eps, thresholds, image sizes) keep torchvision's defaults unless the caller sets them.
  */
 export function inferMaskRCNNConfig(file: WeightsFile): PartialMaskRCNNConfig {
   const shapes = shapesOf(file.tensors);
@@ -13,7 +13,7 @@ export function inferMaskRCNNConfig(file: WeightsFile): PartialMaskRCNNConfig {
   if (backbone) config.backbone = backbone;
   const inner = firstPresent(shapes, [
     (i) => `backbone.fpn.inner_blocks.${i}.0.weight`,
-    // Before torchvision 0.13 a block was its convolution.
+    // Key names before torchvision 0.13, where a block was a bare convolution.
     (i) => `backbone.fpn.inner_blocks.${i}.weight`,
   ]);
   const [firstInner] = inner;
@@ -63,7 +63,7 @@ type Shapes = Map<string, readonly number[]>;
 const shapesOf = (tensors: readonly TensorEntry[]): Shapes =>
   new Map(tensors.map(({ name, shape }) => [name, shape]));
 
-/** The shapes a row of numbered names has, by the first way of naming that the file uses. */
+/** Shapes of consecutively numbered tensors, for the first naming scheme that the file uses. */
 function firstPresent(shapes: Shapes, namings: ((index: number) => string)[]): (readonly number[])[] {
   for (const naming of namings) {
     const found: (readonly number[])[] = [];
@@ -81,7 +81,7 @@ function inferBackbone(shapes: Shapes, prefix: string) {
     firstPresent(shapes, [(i) => `${prefix}layer${stage}.${i}.conv1.weight`]).length;
   const bottleneck = shapes.has(`${prefix}layer1.0.conv3.weight`);
   const depth = bottleneck ? (blocks(3) > 6 ? 101 : 50) : blocks(1) > 2 ? 34 : 18;
-  // Of the norms only nn.BatchNorm2d counts its batches; a frozen one has running means, a group norm neither.
+  // nn.BatchNorm2d has num_batches_tracked, a frozen batch norm only running_mean, a group norm neither.
   const kind = shapes.has(`${prefix}bn1.num_batches_tracked`)
     ? 'batch'
     : shapes.has(`${prefix}bn1.running_mean`)

@@ -21,36 +21,37 @@ const perLevel = (fallback: number[][], max: number) =>
   list(fallback, list([], number(1, { min: 1e-3, max }), { min: 1, max: 16 }), { min: 1, max: 5 });
 
 /**
- * A Mask R-CNN with a ResNet-FPN backbone, described fully. The defaults are torchvision's
- * `maskrcnn_resnet50_fpn` with two classes, as the seed replaces its heads.
+ * Full configuration of a Mask R-CNN with a ResNet-FPN backbone. The defaults are those of torchvision's
+ * `maskrcnn_resnet50_fpn` with heads for two classes.
  */
 const shape = object({
   kind: literal('mask-rcnn'),
   version,
   backbone: object({
-    /** Layers of the ResNet. */
+    /** Depth of the ResNet, in layers. */
     depth: oneNumberOf(50, [18, 34, 50, 101]),
     /** Channels after the stem. */
     width: integer(64, 1, 1024),
     norm: norm('frozen-batch'),
-    /** Which of the ResNet's stages 1 to 4 feed the FPN, rising. */
+    /** ResNet stages (1 to 4) that feed the FPN, in ascending order. */
     returnedLayers: list([1, 2, 3, 4], integer(1, 1, 4), { min: 1, max: 4 }),
   }),
   fpn: object({
     channels: integer(256, 1, 8192),
-    /** One level more, the last one max-pooled, for the proposals only. */
+    /** Adds one level, max-pooled from the last, for proposals only. */
     extraLevel: flag(true),
   }),
-  /** Label 0 is the background: one class of cells makes 2. */
+  /** Number of classes including the background (label 0): 2 for one class of cells. */
   numClasses: integer(2, 2, 10_000),
-  /** Names of classes 1, 2, …; one fewer than numClasses. */
+  /** Names of classes 1, 2, …: numClasses - 1 names. */
   classNames: list(['cell'], text, { min: 0, max: 10_000 }),
   intensity,
   imageMean,
   imageStd,
   /**
-   * Shorter side to minSize, or both sides by `scale` where it is given; longer at most maxSize, pixels. null leaves
-   * images as they are. A scale keeps cells as large as they were beside each other in images of different sizes.
+   * Resizes the shorter side to minSize pixels, with the longer side at most maxSize, or both sides by the factor
+   * `scale` if it is given. null uses images at their own size. A scale keeps the relative size of cells in images of
+   * different sizes.
    */
   resize: nullable(
     { minSize: 800, maxSize: 1333, scale: null },
@@ -63,41 +64,41 @@ const shape = object({
   /** Sides are padded with zeros to a multiple of this. */
   sizeDivisible: integer(32, 1, 1024),
   rpn: object({
-    /** Pixels of the network's input; a list a level. */
+    /** Anchor sizes in pixels of the network's input, one list per level. */
     anchorSizes: perLevel([[32], [64], [128], [256], [512]], 1 << 16),
-    /** Height over width; a list a level. */
+    /** Height divided by width, one list per level. */
     aspectRatios: perLevel(
       Array.from({ length: 5 }, () => [0.5, 1, 2]),
       1000,
     ),
     /** Convolutions before the predictors. */
     convDepth: integer(1, 1, 8),
-    /** Proposals per level that go into the NMS, by score. */
+    /** Highest-scored proposals per level before NMS. */
     preNmsTopN: top(1000),
-    /** Proposals per image that come out of it. */
+    /** Proposals per image after NMS. */
     postNmsTopN: top(1000),
     nmsThreshold: share(0.7),
     scoreThreshold: share(0),
-    /** Sides shorter than this are dropped, pixels of the network's input. */
+    /** Proposals with a shorter side are dropped; pixels of the network's input. */
     minSize: number(1e-3, { min: 0 }),
   }),
   box: object({
-    /** Side of RoIAlign's output. */
+    /** Side of the RoIAlign output. */
     outputSize: integer(7, 1, 64),
     samplingRatio: integer(2, -1, 64),
     /** Units of the two hidden layers. */
     hidden: integer(1024, 1, 1 << 16),
     scoreThreshold: share(0.05),
     nmsThreshold: share(0.5),
-    /** Cells per image at most; the seed uses 539, the densest Sartorius image has 790. */
+    /** Maximum number of cells per image. The densest Sartorius image has 790. */
     detectionsPerImage: top(100),
-    /** Box coder's weights of dx, dy, dw, dh. */
+    /** Weights of dx, dy, dw, dh in the box coder. */
     regressionWeights: list([10, 10, 5, 5], number(1, { min: 1e-6 }), { min: 4, max: 4 }),
   }),
   mask: object({
     outputSize: integer(14, 1, 64),
     samplingRatio: integer(2, -1, 64),
-    /** Channels of the convolutions, one after the other. */
+    /** Output channels of each convolution, in order. */
     channels: list([256, 256, 256, 256], positive, { min: 1, max: 16 }),
     /** Channels of the predictor's transposed convolution. */
     hidden: integer(256, 1, 8192),
@@ -108,10 +109,10 @@ export type MaskRCNNConfig = Read<typeof shape>;
 export type PartialMaskRCNNConfig = DeepPartial<MaskRCNNConfig>;
 
 /**
- * The full configuration for what was given of it; everything else is torchvision's `maskrcnn_resnet50_fpn`.
+ * Completes a partial configuration with the defaults of torchvision's `maskrcnn_resnet50_fpn`.
  *
- * @param path where the configuration stands in a larger one, for the errors.
- * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what came.
+ * @param path position of the configuration inside a larger one, for error messages.
+ * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what was received.
  */
 export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}, path = ''): MaskRCNNConfig {
   const config = shape(given, path);
@@ -120,7 +121,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}, path = ''): Ma
   if (config.backbone.returnedLayers.some((layer, i, all) => i > 0 && layer <= all[i - 1]!)) {
     throw refuse(
       at('backbone.returnedLayers'),
-      'rising numbers',
+      'numbers in ascending order',
       config.backbone.returnedLayers.join(', '),
       'INVALID_CONFIG',
     );
@@ -129,7 +130,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}, path = ''): Ma
     if (config.rpn[key].length !== levels) {
       throw refuse(
         at(`rpn.${key}`),
-        `${levels} lists, one a level of the backbone`,
+        `${levels} lists, one per level of the backbone`,
         config.rpn[key],
         'INVALID_CONFIG',
       );
@@ -139,7 +140,7 @@ export function maskRCNNConfig(given: PartialMaskRCNNConfig = {}, path = ''): Ma
   if (new Set(anchors).size !== 1) {
     throw refuse(
       at('rpn.anchorSizes'),
-      'as many anchors (sizes times ratios) on every level',
+      'the same number of anchors (sizes times ratios) on every level',
       anchors.join(', '),
       'INVALID_CONFIG',
     );

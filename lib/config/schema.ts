@@ -10,14 +10,14 @@ import {
 } from '../check.js';
 
 /**
- * Readers of a configuration's values: each takes the value, its path for the error, and a default for `undefined`.
- * A configuration is described once, as an object of readers; type, defaults and checks follow from it.
+ * A reader validates one value of a configuration and returns its default for `undefined`; the path is for the error
+ * message. A configuration is described once, as an object of readers. Its type, defaults and checks follow from that.
  */
 export type Reader<T> = (value: unknown, path: string) => T;
 
 type Shape = Record<string, Reader<unknown>>;
 export type Read<R> = R extends Reader<infer T> ? T : never;
-/** What a caller may give for a configuration: any part of it. */
+/** A partial configuration at every depth. */
 export type DeepPartial<T> = T extends readonly unknown[]
   ? T
   : T extends object
@@ -44,7 +44,7 @@ export const oneOf =
   (value, path) =>
     value === undefined ? fallback : checkOneOf(path, value, allowed, CODE);
 
-/** One of a few numbers, such as the depths a ResNet comes in. */
+/** One of a few numbers, such as the depths of a ResNet. */
 export const oneNumberOf =
   <const T extends number>(fallback: NoInfer<T>, allowed: readonly T[]): Reader<T> =>
   (value, path) => {
@@ -66,7 +66,7 @@ export const list =
     if (!Array.isArray(value) || value.length < length.min || value.length > length.max) {
       throw refuse(path, `an array of ${size}`, value, CODE);
     }
-    // An item has no default of its own: a hole is refused by its reader's check.
+    // Items have no default: null makes the item's reader reject a hole.
     return value.map((entry, i) => item(entry ?? null, `${path}[${i}]`));
   };
 
@@ -88,7 +88,7 @@ export const object =
     return result as { [K in keyof S]: Read<S[K]> };
   };
 
-/** A value without a default: left out, it is refused by its reader's check. */
+/** A value without a default: the reader rejects a missing value. */
 export const required =
   <T>(reader: Reader<T>): Reader<T> =>
   (value, path) =>
@@ -98,7 +98,7 @@ type Variants<V extends Record<string, Shape>> = {
   [K in keyof V & string]: { kind: K } & { [P in keyof V[K]]: Read<V[K][P]> };
 }[keyof V & string];
 
-/** An object of one of several shapes: its `kind` says which, and each shape has defaults of its own. */
+/** An object of one of several shapes, selected by `kind`. Each shape has its own defaults. */
 export const variants =
   <const V extends Record<string, Shape>>(fallback: keyof V & string, shapes: V): Reader<Variants<V>> =>
   (value, path) => {

@@ -4,28 +4,28 @@ export const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
 export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
 
 /**
- * How stored values become floats before mean and std are applied.
- * - `type-range`: divided by what the type can hold (255, 65535; floats stay), torchvision's `to_tensor`.
- * - `min-max`: then (x - min) / (max - min + 1e-6) over the whole image, all channels together.
- * - `percentile`: then from the `low`th to the `high`th percentile, clipped to 0..1.
+ * How pixel values become floats, before mean and std are applied.
+ * - `type-range`: divided by the maximum of the type (255 or 65535; floats are unchanged), as torchvision's `to_tensor`.
+ * - `min-max`: type range, then (x - min) / (max - min + 1e-6) over the whole image, all channels together.
+ * - `percentile`: type range, then scaled from the `low`th to the `high`th percentile and clipped to 0..1.
  */
 export const intensity = object({
   kind: oneOf('type-range', ['type-range', 'min-max', 'percentile']),
-  /** Percentiles, 0 to 100; used by `percentile` only. */
+  /** Percentiles, 0 to 100; used only by `percentile`. */
   low: number(1, { min: 0, max: 100 }),
   high: number(99, { min: 0, max: 100 }),
 });
 export type Intensity = Read<typeof intensity>;
 
 /**
- * Normalisation layers. `frozen-batch` is torchvision's FrozenBatchNorm2d; `eps` is 0 in networks that began as
- * torchvision's COCO_V1 weights, as the seed's did, and 1e-5 in fresh ones.
+ * Normalisation layers. `frozen-batch` is torchvision's FrozenBatchNorm2d. `eps` is 0 in networks fine-tuned from
+ * torchvision's COCO_V1 weights, and 1e-5 in networks trained from random weights.
  */
 export const norm = (fallback: 'frozen-batch' | 'batch') =>
   object({
     kind: oneOf(fallback, ['frozen-batch', 'batch', 'group']),
     eps: number(1e-5, { min: 0, max: 1 }),
-    /** Used by `group` only. */
+    /** Number of groups; used only by `group`. */
     groups: integer(32, 1, 1024),
   });
 

@@ -1,14 +1,13 @@
 import { CellrouteError } from '../errors.js';
 import type { WeightsFile } from '../weights/table.js';
 
-/** Where a safetensors file's metadata carries the network's configuration, as JSON. */
+/** Metadata key of a safetensors file that holds the network's configuration as JSON. */
 export const CONFIG_KEY = 'cellroute.config';
 
 /**
- * The configuration stored in a file, as it stands there: the caller validates it.
+ * Reads the configuration stored in a weights file, without validating it.
  *
- * @throws {CellrouteError} WEIGHTS_MISMATCH where it describes the other kind of network, WEIGHTS_DAMAGED where it
- *   is not JSON.
+ * @throws {CellrouteError} WEIGHTS_MISMATCH if it describes another kind of network, WEIGHTS_DAMAGED if it is not JSON.
  */
 export function readStoredConfig(file: WeightsFile, kind: 'mask-rcnn' | 'classifier'): object | undefined {
   const text = file.metadata[CONFIG_KEY];
@@ -40,7 +39,7 @@ export function readStoredConfig(file: WeightsFile, kind: 'mask-rcnn' | 'classif
   return stored;
 }
 
-/** `over` upon `base`: objects are merged, everything else (lists too) is replaced. */
+/** Merges `over` into `base`: objects are merged recursively, all other values (lists too) are replaced. */
 export function mergeConfig(base: object, over: object | undefined): object {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over ?? {})) {

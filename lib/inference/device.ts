@@ -4,21 +4,21 @@ import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js
 import { native } from '../native/load.js';
 
 /**
- * Where a network computes: the CPU, the first GPU (`cuda`), another one (`cuda:1`), or the first GPU that can be used
- * and else the CPU (`auto`). A GPU needs the addon with CUDA and a CUDA LibTorch: see docs/cuda.md.
+ * Device of a network: the CPU (`cpu`), the first GPU (`cuda`), another GPU (`cuda:1`), or `auto`: the first usable GPU,
+ * otherwise the CPU. A GPU needs the addon built with CUDA and a CUDA LibTorch: see docs/cuda.md.
  */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}` | 'auto';
 
-/** A device's name, or a refusal. Nothing is asked of the machine. */
+/** Checks the name of a device. Does not query the hardware. */
 export function checkDevice(option: string, value: unknown, code?: ErrorCode): Device {
   if (typeof value === 'string' && /^(cpu|auto|cuda(:\d{1,2})?)$/.test(value)) return value as Device;
   throw refuse(option, "'cpu', 'cuda', 'cuda:1' (or another number) or 'auto'", value, code);
 }
 
 /**
- * The device of a name. CUDA is touched only where it is not `cpu`.
+ * Resolves a device name to a device. Calls CUDA only if the name is not `cpu`.
  *
- * @throws {CellrouteError} DEVICE_UNAVAILABLE, with why and what helps
+ * @throws {CellrouteError} DEVICE_UNAVAILABLE, with the reason and a remedy.
  */
 export async function resolveDevice(device: Device, options: CallOptions = {}): Promise<string> {
   if (device === 'cpu') return device;

@@ -8,7 +8,7 @@ import { writeWeights } from '../weights/write.js';
 import type { Environment } from './environment.js';
 import { readPosition } from './position.js';
 
-/** Where a checkpoint's metadata carries the state of its run, as JSON. */
+/** Metadata key of a checkpoint that holds the state of its run as JSON. */
 const TRAINING_KEY = 'cellroute.training';
 
 const anything: Reader<object> = (value, path) => checkObject(path, value);
@@ -16,7 +16,7 @@ const anything: Reader<object> = (value, path) => checkObject(path, value);
 const shape = object({
   kind: literal('training-state'),
   version,
-  /** The run's configuration, its network described in full. */
+  /** Configuration of the run, with the complete network configuration. */
   config: anything,
   /** Fingerprints. */
   data: object({
@@ -27,10 +27,10 @@ const shape = object({
   position: readPosition,
 } satisfies Record<string, Reader<unknown>>);
 
-/** What a checkpoint says beside its tensors. */
+/** State of a run stored in a checkpoint beside its tensors. */
 export type TrainingState = Read<typeof shape>;
 
-/** Writes everything a run needs to go on. The file that was there stays until the new one is whole. */
+/** Writes everything needed to resume a run. The previous file is kept until the new one is complete. */
 export async function writeCheckpoint(
   path: string,
   tensors: readonly TensorSource[],
@@ -40,10 +40,10 @@ export async function writeCheckpoint(
 }
 
 /**
- * What a checkpoint says; its tensors are the network's to restore.
+ * Reads the state stored in a checkpoint. The network restores the tensors itself.
  *
- * @throws {CellrouteError} what openWeights throws; WEIGHTS_MISMATCH for a file that is no checkpoint of a run,
- *   WEIGHTS_DAMAGED for one that is at odds with itself.
+ * @throws {CellrouteError} the errors of openWeights; WEIGHTS_MISMATCH if the file is not a checkpoint of a run,
+ *   WEIGHTS_DAMAGED if its state is inconsistent.
  */
 export async function readCheckpoint(path: string): Promise<TrainingState> {
   const { metadata } = await openWeights(path);

@@ -5,20 +5,20 @@ import { ClassifyLoader } from '../data/loader.js';
 import type { ClassifySample } from '../data/types.js';
 import type { CellClassifier } from '../inference/classifier.js';
 import { type ClassifierTraining, classifierTraining, type PartialClassifierTraining } from './config.js';
-import { type ClassifierEvaluation, classifierJudge } from './evaluate-classifier.js';
+import { type ClassifierEvaluation, classifierValidator } from './evaluate-classifier.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { ClassifierNetwork } from './network.js';
 import { classifierNetworkConfig } from './network-config.js';
 import {
-  type Recipe,
   type ResumeOptions,
   type Resumption,
   resumption,
   Trainer,
   type TrainerOptions,
+  type TrainingTask,
 } from './trainer.js';
 
-const recipe: Recipe<
+const task: TrainingTask<
   ClassifierTraining,
   PartialClassifierTraining,
   ClassifierConfig,
@@ -28,13 +28,13 @@ const recipe: Recipe<
 > = {
   name: 'classifier',
   read: classifierTraining,
-  describe: classifierNetworkConfig,
-  complete: ({ network }) => classifierConfig(network, 'network'),
+  resolveNetwork: classifierNetworkConfig,
+  readNetwork: ({ network }) => classifierConfig(network, 'network'),
   prepare: (data) => {
     const typed = data.filter({ where: ({ type }) => type !== undefined });
     const left = data.items.length - typed.items.length;
-    if (typed.items.length === 0) throw refuse('data', 'images with a cell type', 'none that has one');
-    return { data: typed, notices: left > 0 ? [`${left} images without a type are left out`] : [] };
+    if (typed.items.length === 0) throw refuse('data', 'images with a cell type', 'no image with a type');
+    return { data: typed, notices: left > 0 ? [`${left} images without a type are skipped`] : [] };
   },
   create: async (config, network, data, options) => {
     const classWeights = weightsOf(config.classWeights, network.classNames, data);
@@ -50,10 +50,10 @@ const recipe: Recipe<
   },
   loader: (config, { intensity, classNames, resize }, data) =>
     new ClassifyLoader(data, { ...loaderOptions(config), intensity, classNames, output: resize }),
-  judge: ({ validation }, { classNames }, data) => classifierJudge(data, classNames, validation),
+  validate: ({ validation }, { classNames }, data) => classifierValidator(data, classNames, validation),
 };
 
-/** In the network's order; empty weighs all alike. */
+/** Class weights in the network's order; empty means equal weights. */
 function weightsOf(
   given: ClassifierTraining['classWeights'],
   classNames: readonly string[],
@@ -62,7 +62,7 @@ function weightsOf(
   if (given === 'none') return [];
   if (given !== 'balanced') {
     if (given.length !== classNames.length) {
-      throw refuse('classWeights', `${classNames.length} numbers, one a class`, given, 'INVALID_CONFIG');
+      throw refuse('classWeights', `${classNames.length} numbers, one per class`, given, 'INVALID_CONFIG');
     }
     return given;
   }
@@ -73,9 +73,10 @@ function weightsOf(
 }
 
 /**
- * Trains the classifier that names the cell type of an image, the router of an ensemble; its classes are the data
- * set's types.
+ * Trains the classifier that predicts the cell type of an image, the router of an ensemble. Its classes are the types
+ * of the data set.
  *
+ * @example
  * ```ts
  * const trainer = new ClassifierTrainer({ data: train, validation, folder: 'runs/router' });
  * for await (const event of trainer.run()) if (event.kind === 'validation') console.log(event.score);
@@ -92,11 +93,11 @@ export class ClassifierTrainer extends Trainer<
   ClassifierEvaluation
 > {
   /**
-   * @param resumed is what `resume` says.
+   * @param resumed set by `resume`.
    * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG
    */
   constructor(options: TrainerOptions<PartialClassifierTraining>, resumed?: Resumption) {
-    super(recipe, options, resumed);
+    super(task, options, resumed);
   }
 
   /** As {@link SegmenterTrainer.resume}. */

@@ -1,18 +1,18 @@
 import { CellrouteError } from '../errors.js';
 
-/** What a run is made of, as far as it must be the same when it goes on. */
+/** The inputs of a run that must not change when it is resumed. */
 export interface Identity {
   config: object;
   data: { train: string; validation: string | null };
 }
 
-/** What may differ: it decides how a run is done and told, not what comes out of it. */
+/** Settings that may change on resume, because they do not affect the result. */
 const FREE = ['loader', 'checkpoint', 'logs', 'validation.samples'];
 
 /**
- * Refuses to go on with other data or another configuration than a run was made with.
+ * Refuses to resume a run with different data or a different configuration.
  *
- * @throws {CellrouteError} RESUME_REFUSED, naming everything that differs
+ * @throws {CellrouteError} RESUME_REFUSED, naming every difference.
  */
 export function checkSame(folder: string, then: Identity, now: Identity): void {
   const trouble = [
@@ -25,27 +25,27 @@ export function checkSame(folder: string, then: Identity, now: Identity): void {
   if (trouble.length === 0) return;
   throw new CellrouteError(
     'RESUME_REFUSED',
-    `${folder} was begun otherwise:\n${trouble.map((line) => `  - ${line}`).join('\n')}\n` +
-      'Go on with what it was begun with, begin another run, or say force to go on all the same.',
+    `${folder} was started with different settings:\n${trouble.map((line) => `  - ${line}`).join('\n')}\n` +
+      'Use the original settings, start a new run, or pass force: true (--force) to continue.',
     { file: folder },
   );
 }
 
 function other(which: string, then: string | null, now: string | null): string {
   const short = (print: string | null) => (print === null ? 'none' : `fingerprint ${print.slice(0, 12)}`);
-  return `the ${which} images were others (${short(then)}, now ${short(now)})`;
+  return `the ${which} images have changed (${short(then)}, now ${short(now)})`;
 }
 
-/** Every value that differs, by its path, but for those that are free. */
+/** Every value that differs, with its path, except those that may change. */
 export function configDifferences(then: object, now: object): string[] {
   const before = leaves(then);
   const after = leaves(now);
   const paths = [...new Set([...before.keys(), ...after.keys()])];
-  const show = (value: string | undefined) => value ?? 'not there';
+  const show = (value: string | undefined) => value ?? 'not set';
   return paths
     .filter((path) => before.get(path) !== after.get(path))
     .filter((path) => !FREE.some((free) => path === free || path.startsWith(`${free}.`)))
-    .map((path) => `${path} was ${show(before.get(path))} and is ${show(after.get(path))}`);
+    .map((path) => `${path} was ${show(before.get(path))}, now ${show(after.get(path))}`);
 }
 
 function leaves(value: unknown, path = '', found = new Map<string, string>()): Map<string, string> {

@@ -2,17 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { CellrouteError } from '../errors.js';
 
-/** A configuration file's value, and where in the file a path of it stands. */
+/** Value of a configuration file, with source positions for error messages. */
 export interface ConfigFile {
   value: unknown;
-  /** Hands the value to `read`; what that refuses is told with the file, and the line and column where there is one. */
+  /** Passes the value to `read`. Errors thrown there get the file name and, if known, line and column. */
   read<T>(read: (value: unknown) => T): T;
 }
 
 /**
  * Reads a JSON file.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; INVALID_CONFIG where it is not JSON, with line and column.
+ * @throws {CellrouteError} FILE_UNREADABLE; INVALID_CONFIG if it is not JSON, with line and column.
  */
 export async function readConfigFile(file: string): Promise<ConfigFile> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
@@ -23,7 +23,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   const [mistake] = errors;
   if (mistake || !tree) {
     const position = mistake?.offset ?? 0;
-    const what = mistake ? words(printParseErrorCode(mistake.error)) : 'it is empty';
+    const what = mistake ? words(printParseErrorCode(mistake.error)) : 'the file is empty';
     throw new CellrouteError('INVALID_CONFIG', `${file}, ${placeIn(text, position)}: not JSON, ${what}`, {
       file,
       position,
@@ -50,7 +50,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   };
 }
 
-/** `transforms[2].width` as what jsonc-parser looks for. */
+/** Converts `transforms[2].width` to a path of jsonc-parser. */
 function segments(path: string): (string | number)[] {
   return [...path.matchAll(/[^.[\]]+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part));
 }
@@ -60,5 +60,5 @@ function placeIn(text: string, offset: number): string {
   return `line ${before.length}, column ${before.at(-1)!.length + 1}`;
 }
 
-/** `CloseBraceExpected` as a person says it. */
+/** Converts `CloseBraceExpected` to words. */
 const words = (code: string): string => code.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();

@@ -28,7 +28,7 @@ const count = (fallback: number, max = 1_000_000_000) => integer(fallback, 1, ma
 const rate = (fallback: number) => number(fallback, { min: 0, max: 1000 });
 const momentum = (fallback: number) => number(fallback, { min: 0, max: 0.999999 });
 
-/** torch.optim's SGD and AdamW, with the seed's rates. `momentum` is AdamW's beta1. */
+/** SGD and AdamW as in torch.optim. `momentum` is beta1 of AdamW. */
 const optimizer = (kind: 'sgd' | 'adamw') =>
   variants(kind, {
     sgd: { lr: rate(0.001), momentum: momentum(0.9), weightDecay: rate(0.0005), nesterov: flag(false) },
@@ -42,25 +42,25 @@ const optimizer = (kind: 'sgd' | 'adamw') =>
   });
 
 const warmUp = {
-  /** Steps in which the rate rises in a straight line. */
+  /** Steps of linear warm-up. */
   warmupSteps: integer(0, 0, 1_000_000_000),
-  /** Share of the optimizer's lr to start from. */
+  /** Initial learning rate as a fraction of the optimizer's lr. */
   warmupFactor: share(0.001),
 };
 
-/** How the rates change from step to step; {@link ratesAt} says exactly. */
+/** Learning rate schedule; see {@link ratesAt}. */
 const schedule = (maxLr: number) =>
   variants('one-cycle', {
-    /** torch's OneCycleLR with its defaults; it replaces the optimizer's lr, and its momentum where that is cycled. */
+    /** torch's OneCycleLR with its defaults. Replaces the optimizer's lr, and its momentum if momentum is cycled. */
     'one-cycle': {
       maxLr: rate(maxLr),
-      /** Share of the steps that the rate rises. */
+      /** Fraction of the steps in which the learning rate rises. */
       pctStart: share(0.3),
       annealStrategy: oneOf('cos', ['cos', 'linear']),
       cycleMomentum: flag(true),
       baseMomentum: momentum(0.85),
       maxMomentum: momentum(0.95),
-      /** The first rate is maxLr / divFactor, the last that / finalDivFactor. */
+      /** Initial learning rate: maxLr / divFactor. Final: initial / finalDivFactor. */
       divFactor: number(25, { min: 1 }),
       finalDivFactor: number(1e4, { min: 1 }),
       threePhase: flag(false),
@@ -75,65 +75,65 @@ const device: Reader<Device> = (value, path) =>
 const transforms: Reader<Transform[]> = (value, path) =>
   value === undefined ? [flipHorizontal(), flipVertical()] : readTransforms(value, path);
 
-/** What training any network takes. */
+/** Settings common to all networks. */
 const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr: number }) => ({
   version,
-  /** Of the initial weights, the order of the images, augmentation and sampling. */
+  /** Random seed of initial weights, image order, augmentation and sampling. */
   seed: integer(3011, 0, Number.MAX_SAFE_INTEGER),
   /** Images per step. */
   batchSize: count(defaults.batchSize, 4096),
-  /** Times every image is seen; null where the run is `steps` long. Default 10. */
+  /** Passes over the training images; null if `steps` is given. Default 10. */
   epochs: nullable(null, count(10, 1_000_000)),
-  /** Steps in all, instead of epochs. */
+  /** Total number of steps, instead of epochs. */
   steps: nullable(null, count(1)),
   optimizer: optimizer(defaults.optimizer),
   schedule: schedule(defaults.maxLr),
-  /** Norm of all gradients together above which they are scaled down to it; null never. */
+  /** Maximum norm of all gradients together; larger gradients are scaled down. null disables clipping. */
   clipNorm: nullable(null, number(1, { min: 1e-12 })),
-  /** Keeps a moving average of the weights, which is then what is validated and saved. */
+  /** Keeps an exponential moving average of the weights, which is validated and saved instead of the weights. */
   average: nullable(null, object({ decay: share(0.999) })),
   precision: oneOf('float32', ['float32', 'bfloat16', 'tf32']),
-  /** Where the network trains: `cpu`, `cuda`, `cuda:1`, `auto`. */
+  /** Device: `cpu`, `cuda`, `cuda:1` or `auto`. */
   device,
-  /** On a GPU: sums in an order that never changes, so that a run can be repeated; it costs time. */
+  /** On a GPU: use only deterministic kernels, so that a run is reproducible. Slower. */
   deterministic: flag(false),
-  /** Stages of the backbone that train, from the last: torchvision's trainable_backbone_layers. */
+  /** Number of trained backbone stages, counted from the last: torchvision's trainable_backbone_layers. */
   trainableLayers: integer(5, 0, 5),
   /** Whether batch norms update their statistics. */
   updateBatchStatistics: flag(true),
-  /** Augmentation, in this order. */
+  /** Augmentation, applied in this order. */
   transforms,
   loader: object({
-    /** Threads that decode and augment; null lets the loader choose. */
+    /** Threads for decoding and augmentation; null: chosen by the loader. */
     threads: nullable(null, integer(1, 1, 256)),
-    /** Batches prepared ahead of the step. */
+    /** Number of prefetched batches. */
     ahead: integer(2, 1, 64),
   }),
   checkpoint: object({
-    /** Minutes between two checkpoints, wherever the run stands then. */
+    /** Minutes between two checkpoints. */
     everyMinutes: number(5, { min: 0 }),
-    /** Epochs after which there is one besides; null for none: an epoch of a few images is over sooner than written. */
+    /** Epochs between two further checkpoints; null: none, for example if epochs are shorter than writing a checkpoint. */
     everyEpochs: nullable(1, count(1)),
   }),
   divergence: object({
     /**
-     * A step whose loss is above so many times the median of the last `window` (or 0.1, where that is more) stops the
-     * run; null lets it go on.
+     * Stops the run at a step whose loss exceeds this multiple of the median of the last `window` losses (or of 0.1 if
+     * the median is lower). null disables the check.
      */
     multiple: nullable(100, number(100, { min: 1 })),
     window: integer(100, 3, 100_000),
   }),
   logs: object({
-    /** Event files under `tensorboard/`. */
+    /** Writes event files to `tensorboard/`. */
     tensorboard: flag(true),
-    /** Weights & Biases, through its package @wandb/sdk. */
+    /** Logs to Weights & Biases with the package @wandb/sdk. */
     wandb: nullable(
       null,
       object({
         project: required(text),
         entity: nullable(null, text),
         name: nullable(null, text),
-        /** Sends nothing: {@link syncWandb} can do it later. */
+        /** Does not upload; {@link syncWandb} can upload later. */
         offline: flag(false),
       }),
     ),
@@ -142,15 +142,15 @@ const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr
 
 const validation = <S extends Record<string, Reader<unknown>>>(own: S) =>
   object({
-    /** Epochs between two validations; null for none at the ends of epochs. The end of the run has one. */
+    /** Epochs between two validations; null: none at epoch ends. The run always ends with a validation. */
     everyEpochs: nullable(1, count(1)),
-    /** Steps between two validations, besides. */
+    /** Steps between two further validations. */
     everySteps: nullable(null, count(1)),
-    /** Validations without a better score after which the run ends; null never ends it early. */
+    /** Early stopping: number of validations without improvement; null disables it. */
     patience: nullable(null, count(1, 1_000_000)),
-    /** Validates on so many of the images, evenly spread over the ids; null on all. */
+    /** Number of validation images, spread evenly over the sorted ids; null: all. */
     images: nullable(null, count(1)),
-    /** Images that are drawn at each validation, prediction beside truth. */
+    /** Number of images drawn at each validation, prediction beside ground truth. */
     samples: integer(4, 0, 64),
     ...own,
   });
@@ -166,7 +166,7 @@ const removeOverlaps: Reader<OverlapRemoval> = (value, path) => {
   return value as OverlapRemoval;
 };
 
-/** Part of a network's description: what it leaves out comes from the start, the data set and torchvision's defaults. */
+/** Partial network configuration; missing values come from the start file, the data set and torchvision's defaults. */
 const partial =
   <T extends object>(): Reader<T> =>
   (value, path) =>
@@ -177,21 +177,24 @@ const fromFile = { path: required(text) };
 const segmenterShape = object({
   kind: literal('segmenter-training'),
   /**
-   * The Mask R-CNN. Classes come from the data set, everything else that is left out from the checkpoint started from
-   * or torchvision's maskrcnn_resnet50_fpn: its norms are `batch` in a network that starts from nothing.
+   * The Mask R-CNN. Classes come from the data set. All other missing values come from the start checkpoint, or from
+   * torchvision's maskrcnn_resnet50_fpn, with norms of kind `batch` if training starts from random weights.
    */
   network: partial<PartialMaskRCNNConfig>(),
-  /** Fresh weights; a checkpoint's, as far as they fit (heads of another shape stay fresh); or a classifier's backbone. */
+  /**
+   * Initial weights: `nothing` (random), `checkpoint` (every tensor that fits by name and shape; the others are
+   * random), or `classifier` (the backbone of a classifier).
+   */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile, classifier: fromFile }),
   ...common({ batchSize: 2, optimizer: 'sgd', maxLr: 0.01 }),
   /**
-   * Whether samples are resized as the network's `resize` says, as torchvision does. Crops are better left as they
-   * are, with the transform `short-side` before them: a resized crop would show its cells larger than an image does.
+   * Resizes samples according to the network's `resize`, as torchvision does. With random crops set this to false and
+   * use the transform `short-side` before the crop; otherwise cells are larger in training than in whole images.
    */
   resizeSamples: flag(true),
-  /** Share of its pixels that a cell must keep in a crop, or it is dropped; 0 keeps one pixel too. */
+  /** Cells that keep a smaller share of their pixels in a crop are dropped; 0 keeps cells of one pixel. */
   minVisible: share(0),
-  /** How anchors and proposals become training examples: torchvision's arguments of MaskRCNN. */
+  /** Sampling of anchors and proposals: the arguments of torchvision's MaskRCNN. */
   sampling: object({
     rpnFgIou: share(0.7),
     rpnBgIou: share(0.3),
@@ -205,9 +208,9 @@ const segmenterShape = object({
     boxPositiveFraction: share(0.25),
   }),
   validation: validation({
-    /** Higher is better for each: see `evaluate`. */
+    /** Metric to maximize; see `evaluate`. */
     metric: oneOf('kaggle', METRIC_NAMES),
-    /** What decides which pixels become cells, as in `segment`; COCO's metrics (ap, ap50) see cells of every score. */
+    /** Thresholds, as in `segment`. COCO metrics (ap, ap50) use cells of every score. */
     thresholds: object({
       minScore: threshold('minScore'),
       maskThreshold: threshold('maskThreshold'),
@@ -219,18 +222,21 @@ const segmenterShape = object({
 
 const classifierShape = object({
   kind: literal('classifier-training'),
-  /** The ResNet. Class names are the data set's types unless they are given. */
+  /** The ResNet. Class names default to the types of the data set. */
   network: partial<PartialClassifierConfig>(),
-  /** Fresh weights, or a file's as far as they fit: a head of another shape stays fresh. */
+  /** Initial weights: `nothing` (random) or `checkpoint` (every tensor that fits by name and shape). */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile }),
   ...common({ batchSize: 16, optimizer: 'adamw', maxLr: 0.001 }),
-  /** Weight of each class in the loss: alike, by 1 / its images (mean 1), or one a class in the network's order. */
+  /**
+   * Class weights of the loss: `none`, `balanced` (inverse number of images, with mean 1), or one number per class in
+   * the network's order.
+   */
   classWeights: (value, path) =>
     Array.isArray(value)
       ? list<number>([], number(1, { min: 0 }), { min: 1, max: 10_000 })(value, path)
       : oneOf('none', ['none', 'balanced'])(value, path),
   validation: validation({
-    /** Share of images named rightly: of all, or the mean over the classes. */
+    /** Share of correctly classified images: of all images, or the mean over the classes. */
     metric: oneOf('accuracy', ['accuracy', 'balanced-accuracy']),
   }),
 } satisfies Record<string, Reader<unknown>>);
@@ -239,25 +245,25 @@ export type SegmenterTraining = Read<typeof segmenterShape>;
 export type PartialSegmenterTraining = DeepPartial<SegmenterTraining>;
 export type ClassifierTraining = Read<typeof classifierShape>;
 export type PartialClassifierTraining = DeepPartial<ClassifierTraining>;
-/** What both have in common. */
+/** Configuration of any training. */
 export type Training = SegmenterTraining | ClassifierTraining;
 export type Schedule = Training['schedule'];
 
 /**
- * The full configuration for what was given of it; the rest is the seed's.
+ * Completes a partial training configuration with defaults.
  *
- * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what came.
+ * @throws {CellrouteError} INVALID_CONFIG, naming the value, what was expected and what was received.
  */
 export function segmenterTraining(given: PartialSegmenterTraining = {}, path = ''): SegmenterTraining {
   return withLength(segmenterShape(given, path), path);
 }
 
-/** As {@link segmenterTraining}. */
+/** As {@link segmenterTraining}, for a classifier. */
 export function classifierTraining(given: PartialClassifierTraining = {}, path = ''): ClassifierTraining {
   return withLength(classifierShape(given, path), path);
 }
 
-/** The seed's number of epochs; whoever gives a length in steps too must have meant one of them. */
+/** Applies the default number of epochs; refuses epochs and steps together. */
 function withLength<T extends Training>(config: T, path: string): T {
   if (config.epochs !== null && config.steps !== null) {
     throw refuse(path ? `${path}.steps` : 'steps', 'either epochs or steps', 'both', 'INVALID_CONFIG');

@@ -1,11 +1,11 @@
 import { CellrouteError } from '../errors.js';
 import type { NativeStepResult } from '../native/contract.js';
 
-/** Losses before there is a median worth comparing with. */
+/** Minimum number of losses for a meaningful median. */
 const FEWEST = 10;
 /**
- * A median below this is taken for this. A classifier that is right about everything has a loss near zero, and one
- * image that it gets wrong is hundreds of times that.
+ * Lower bound of the median. A classifier that is right about every image has a loss near zero, and a single wrong
+ * image has hundreds of times that loss.
  */
 const LEAST_MEDIAN = 0.1;
 
@@ -15,9 +15,9 @@ export interface DivergenceRule {
 }
 
 /**
- * Why a step's result must stop the run, or nothing.
+ * Returns the reason why a step must stop the run, or undefined.
  *
- * @param recent total losses of the steps before.
+ * @param recent total losses of the previous steps.
  */
 export function divergenceOf(
   { losses, gradNorm, applied }: NativeStepResult,
@@ -27,15 +27,15 @@ export function divergenceOf(
 ): string | undefined {
   const broken = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
   if (broken) return `${broken[0]} is ${broken[1]}`;
-  if (!Number.isFinite(gradNorm)) return `the gradients' norm is ${gradNorm}`;
+  if (!Number.isFinite(gradNorm)) return `the gradient norm is ${gradNorm}`;
   if (!applied) return 'a loss or a gradient is not finite';
   if (multiple === null || recent.length < FEWEST) return undefined;
   const usual = median(recent);
   if (total <= multiple * Math.max(usual, LEAST_MEDIAN)) return undefined;
-  return `the loss is ${total.toPrecision(4)}, more than ${multiple} times its median of the last ${recent.length} steps (${usual.toPrecision(4)})`;
+  return `the loss is ${total.toPrecision(4)}, more than ${multiple} times the median of the last ${recent.length} steps (${usual.toPrecision(4)})`;
 }
 
-/** The last totals with one more. */
+/** Appends a total loss to the recent ones. */
 export const remember = (recent: readonly number[], total: number, { window }: DivergenceRule): number[] =>
   [...recent, total].slice(-window);
 
@@ -45,17 +45,17 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The error of a run that cannot go on; `checkpoint` is where to go on from, where there is one. */
+/** Error of a diverged run; `checkpoint` is the last checkpoint before it, if there is one. */
 export function diverged(
-  why: string,
+  reason: string,
   step: number,
   images: readonly string[],
   checkpoint: string | undefined,
 ): CellrouteError {
-  const from = checkpoint ? ` A checkpoint from before is ${checkpoint}.` : '';
+  const from = checkpoint ? ` Last checkpoint: ${checkpoint}.` : '';
   return new CellrouteError(
     'TRAINING_DIVERGED',
-    `Step ${step}: ${why}. Its images: ${images.join(', ')}.${from} A lower learning rate, clipNorm, or a look at these images may help.`,
+    `Step ${step}: ${reason}. Images of this step: ${images.join(', ')}.${from} Try a lower learning rate or clipNorm, and check these images.`,
     { step, images, ...(checkpoint ? { file: checkpoint } : {}) },
   );
 }

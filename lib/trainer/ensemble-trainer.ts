@@ -21,68 +21,67 @@ import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
 import { SegmenterTrainer } from './segmenter-trainer.js';
 import type { RunOptions } from './trainer.js';
 
-/** How the networks of an ensemble are trained. */
+/** Training configurations of the networks of an ensemble. */
 export interface EnsembleTraining {
   classifier?: PartialClassifierTraining;
-  /** Of every segmenter. */
+  /** Configuration of every segmenter. */
   segmenter?: PartialSegmenterTraining;
-  /** Of one type's segmenter, upon `segmenter`. */
+  /** Per cell type: values that override `segmenter`. */
   segmenters?: Record<string, PartialSegmenterTraining>;
 }
 
 export interface EnsembleTrainerOptions {
-  /** Images with their types: there is a segmenter for each. */
+  /** Images with cell types. One segmenter is trained per type. */
   data: Dataset;
   validation?: Dataset;
-  /** Where the runs and the ensemble are kept; made if need be. */
+  /** Folder of the runs and the ensemble; created if missing. */
   folder: string;
   config?: EnsembleTraining;
-  /** Kept in the folder's data.json. */
+  /** Stored in data.json of the folder. */
   source?: Record<string, unknown>;
 }
 
 export interface ResumeEnsembleOptions {
   data: Dataset;
   validation?: Dataset;
-  /** As of a new ensemble; default: what the folder's data.json has. */
+  /** As for a new ensemble; default: the value in data.json of the folder. */
   source?: Record<string, unknown>;
-  /** Goes on with other data all the same. Default false. */
+  /** Continues even if the data have changed. Default false. */
   force?: boolean;
 }
 
-/** `classifier`, or `segmenter` with the type it is for. */
+/** One network of the ensemble: the classifier, or the segmenter of a type. */
 export interface Part {
   network: 'classifier' | 'segmenter';
   type?: string;
-  /** From 1, of `parts`. */
+  /** 1 to `parts`. */
   index: number;
   parts: number;
 }
 
-/** One network of the ensemble is about to be trained, or was already. */
+/** Training of one network starts or resumes, or was finished before. */
 export interface PartEvent {
   kind: 'part';
   part: Part;
-  state: 'begins' | 'goes-on' | 'is-done';
+  state: 'started' | 'resumed' | 'finished';
   folder: string;
 }
 
-/** The ensemble lies in its folder: the last event. */
+/** The ensemble was written: the last event. */
 export interface EnsembleEvent {
   kind: 'ensemble';
   folder: string;
 }
 
-/** What happens to one of the networks, with the part it belongs to. */
+/** Event of {@link EnsembleTrainer.run}: an event of one network, with its part. */
 export type EnsembleTrainEvent =
   | PartEvent
   | EnsembleEvent
   | ((SegmenterTrainEvent | ClassifierTrainEvent) & { part: Part });
 
 /**
- * Trains a classifier and then one segmenter for each type found in the data, each in a folder of its own under the
- * ensemble's, and puts them together in `ensemble/`, which {@link RoutedEnsemble.load} reads. What is finished is not
- * done again when the folder is resumed.
+ * Trains a classifier and one segmenter per cell type in the data, each in its own subfolder, and writes the ensemble to
+ * `ensemble/`, for {@link RoutedEnsemble.load}. Finished networks are not trained again when the folder is resumed.
  */
 export class EnsembleTrainer {
   readonly folder: string;
@@ -91,36 +90,41 @@ export class EnsembleTrainer {
   #used = false;
 
   /**
-   * @param resume is what `resume` says.
+   * @param resume set by `resume`.
    * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG
    */
   constructor(options: EnsembleTrainerOptions, resume?: { force: boolean }) {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'folder', 'config', 'source']);
     const { data, config = {} } = options;
     if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
-    if (data.types.length === 0) throw refuse('data', 'images with cell types', 'none that has one');
+    if (data.types.length === 0) throw refuse('data', 'images with cell types', 'no image with a type');
     checkConfig(config, data.types);
     this.folder = RunFolder.at(options.folder).path;
     this.#options = options;
     this.#resume = resume;
   }
 
-  /** Goes on with the ensemble in a folder: finished networks stay, the one that was interrupted goes on. */
+  /** Resumes an ensemble in a folder: finished networks are kept, the interrupted one is resumed. */
   static async resume(
     folder: string,
     { force = false, ...data }: ResumeEnsembleOptions,
   ): Promise<EnsembleTrainer> {
     const config = await readJson(RunFolder.at(folder).config);
     if (config === undefined) {
-      throw new CellrouteError('FILE_UNREADABLE', `${folder} has no ensemble in training`, { file: folder });
+      throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no ensemble training`, {
+        file: folder,
+      });
     }
     return new EnsembleTrainer({ ...data, folder, config: config as EnsembleTraining }, { force });
   }
 
-  /** Trains one network after the other; as {@link SegmenterTrainer.run}, with the part each event belongs to. */
+  /** Trains the networks one after the other. Events are those of {@link SegmenterTrainer.run}, with their part. */
   async *run({ signal }: RunOptions = {}): AsyncGenerator<EnsembleTrainEvent, void, undefined> {
     if (this.#used)
-      throw new CellrouteError('INVALID_ARGUMENT', 'A trainer runs once: resume its folder to go on');
+      throw new CellrouteError(
+        'INVALID_ARGUMENT',
+        'A trainer runs only once. Call resume() with its folder to continue',
+      );
     this.#used = true;
     const folder = RunFolder.at(this.folder);
     const lock = await folder.lock();
@@ -145,20 +149,20 @@ export class EnsembleTrainer {
     for (const part of parts) {
       const path = join(this.folder, nameOf(part));
       if (await exists(RunFolder.at(path).results)) {
-        yield { kind: 'part', part, state: 'is-done', folder: path };
+        yield { kind: 'part', part, state: 'finished', folder: path };
         continue;
       }
-      const state = (await exists(RunFolder.at(path).config)) ? 'goes-on' : 'begins';
+      const state = (await exists(RunFolder.at(path).config)) ? 'resumed' : 'started';
       yield { kind: 'part', part, state, folder: path };
       for await (const event of (await this.#trainer(part, path, state)).run(signal ? { signal } : {})) {
         yield { ...event, part };
-        if (event.kind === 'stop' && event.why === 'aborted') return;
+        if (event.kind === 'stop' && event.reason === 'aborted') return;
       }
     }
     yield { kind: 'ensemble', folder: await this.#assemble(data.types) };
   }
 
-  /** What is trained on what; refused where a folder that goes on was begun with other images. */
+  /** Writes what is trained on which data; refuses a resumed folder whose images have changed. */
   async #describe(folder: RunFolder, signal: AbortSignal | undefined): Promise<void> {
     const { data, validation, config = {}, source } = this.#options;
     const before = (await readJson(folder.data)) as
@@ -168,7 +172,7 @@ export class EnsembleTrainer {
       train: await data.fingerprint(signal),
       validation: validation ? await validation.fingerprint(signal) : null,
     };
-    // Finished networks would otherwise stand beside others of other images.
+    // Otherwise networks of one ensemble would be trained on different images.
     if (before?.fingerprint && !this.#resume?.force) {
       checkSame(this.folder, { config, data: before.fingerprint }, { config, data: fingerprint });
     }
@@ -178,26 +182,26 @@ export class EnsembleTrainer {
       train: data.summary(),
       validation: validation?.summary() ?? null,
     });
-    // Last: with it the folder has an ensemble in it.
+    // Written last: it marks the folder as an ensemble training.
     await writeJson(folder.config, config);
   }
 
-  async #trainer(part: Part, folder: string, state: 'begins' | 'goes-on') {
+  async #trainer(part: Part, folder: string, state: 'started' | 'resumed') {
     const { config = {} } = this.#options;
     const force = this.#resume?.force ?? false;
     if (part.network === 'classifier') {
       const data = this.#dataOf();
-      return state === 'begins'
+      return state === 'started'
         ? new ClassifierTrainer({ ...data, folder, config: config.classifier ?? {} })
         : ClassifierTrainer.resume(folder, { ...data, force });
     }
     const data = this.#dataOf(part.type);
-    return state === 'begins'
+    return state === 'started'
       ? new SegmenterTrainer({ ...data, folder, config: segmenterConfig(config, part.type!) })
       : SegmenterTrainer.resume(folder, { ...data, force });
   }
 
-  /** The images of a type; validation images may lack one. */
+  /** Training and validation images of a type; validation images of a type may be missing. */
   #dataOf(type?: string): { data: Dataset; validation?: Dataset } {
     const { data, validation } = this.#options;
     if (type === undefined) return { data, ...(validation ? { validation } : {}) };
@@ -218,7 +222,7 @@ export class EnsembleTrainer {
     try {
       const classifier = await CellClassifier.load(weights({ network: 'classifier' }));
       loaded.push(classifier);
-      // A class that the configuration added has no images, and so no segmenter.
+      // A class added by the configuration has no images, hence no segmenter.
       const segmenters: Record<string, CellSegmenter | null> = Object.fromEntries(
         classifier.config.classNames.map((name) => [name, null]),
       );
@@ -237,14 +241,14 @@ export class EnsembleTrainer {
   }
 }
 
-/** The folder of a part; a type may be called anything. */
+/** Folder name of a part; escaped, because a type may have any name. */
 const nameOf = ({ network, type }: Pick<Part, 'network' | 'type'>): string =>
   type === undefined ? network : `${network}-${encodeURIComponent(type)}`;
 
 const segmenterConfig = ({ segmenter = {}, segmenters = {} }: EnsembleTraining, type: string) =>
   mergeConfig(segmenter, segmenters[type]) as PartialSegmenterTraining;
 
-/** All of it, before the first network is trained for hours. */
+/** Checks the configuration of every network before the first one is trained. */
 function checkConfig(config: EnsembleTraining, types: readonly string[]): void {
   const code = 'INVALID_CONFIG';
   checkKeys('', checkObject('config', config, code), ['classifier', 'segmenter', 'segmenters'], code);

@@ -5,11 +5,11 @@ import { packageRoot } from '../native/find.js';
 import { threadCount } from '../native/job.js';
 import { loadNative } from '../native/load.js';
 
-/** What a session of a run was made with; results repeat bit by bit only where all of it is the same. */
+/** Software and hardware of a run. Results are bit-identical only if all of it is the same. */
 export interface Environment {
   cellroute: string;
   libtorch: string;
-  /** What LibTorch's kernels use of the processor. */
+  /** Instruction set used by LibTorch's kernels. */
   cpuCapability: string;
   processor: string;
   threads: number;
@@ -35,10 +35,8 @@ export function environment(): Environment {
   };
 }
 
-/** What differs in a way that may change the numbers, in words. */
+/** Describes the differences that may change results. */
 export function differences(then: Environment, now: Environment): string[] {
   const keys = ['cellroute', 'libtorch', 'cpuCapability', 'processor', 'threads'] as const;
-  return keys.flatMap((key) =>
-    then[key] === now[key] ? [] : [`${key} was ${then[key]} and is ${now[key]} now`],
-  );
+  return keys.flatMap((key) => (then[key] === now[key] ? [] : [`${key} was ${then[key]}, now ${now[key]}`]));
 }

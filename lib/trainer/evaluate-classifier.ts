@@ -7,22 +7,22 @@ import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { ClassifierTraining } from './config.js';
-import type { Judgement } from './run.js';
+import type { ValidationResult } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
 
-/** How a classifier named images. */
+/** Evaluation of a classifier. */
 export interface ClassifierEvaluation {
   classNames: readonly string[];
   images: number;
-  /** Share named rightly, 0 to 1. */
+  /** Share of correctly classified images, 0 to 1. */
   accuracy: number;
-  /** Mean over the classes that occur of the share of each that was named rightly. */
+  /** Mean of the per-class accuracy over the classes that occur. */
   balancedAccuracy: number;
-  /** Mean cross-entropy, not weighted. */
+  /** Mean cross-entropy, unweighted. */
   loss: number;
-  /** Images of class i (a row) that were taken for class j. */
+  /** Confusion matrix: number of images of class i (row) predicted as class j (column). */
   confusion: number[][];
-  /** Images by id, their class, and what they were taken for with what probability. */
+  /** Per image: id, true class, predicted class and its probability. */
   perImage: { id: string; type: string; label: string; probability: number }[];
 }
 
@@ -32,8 +32,8 @@ interface Named {
   classification: Classification;
 }
 
-/** Tries a classifier on the validation images, and keeps some of them to be drawn. */
-export function classifierJudge(
+/** Evaluates a classifier on the validation images; some of them are drawn. */
+export function classifierValidator(
   data: Dataset,
   classNames: readonly string[],
   { metric, images, samples }: ClassifierTraining['validation'],
@@ -46,7 +46,7 @@ export function classifierJudge(
   return async (
     classifier: CellClassifier,
     signal?: AbortSignal,
-  ): Promise<Judgement<ClassifierEvaluation>> => {
+  ): Promise<ValidationResult<ClassifierEvaluation>> => {
     const named: Named[] = [];
     const sheet: (Named & { image: ImageInput })[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
@@ -61,7 +61,7 @@ export function classifierJudge(
     return {
       metric,
       score: figures[metric],
-      // Few images are soon named rightly all: of two such networks, the surer one is better.
+      // With few images accuracy soon reaches 1: the lower loss breaks the tie.
       tie: -loss,
       figures,
       confusion,
@@ -71,7 +71,7 @@ export function classifierJudge(
   };
 }
 
-/** Counts what was named how. Without images, the shares are NaN. */
+/** Computes the evaluation. Without images the shares are NaN. */
 export function classifierEvaluation(
   named: readonly Named[],
   classNames: readonly string[],
@@ -104,7 +104,7 @@ export function classifierEvaluation(
   };
 }
 
-/** -log of the softmax; the largest logit goes out first, or exp would overflow. */
+/** Negative log softmax. The largest logit is subtracted first to avoid overflow of exp. */
 function crossEntropy(logits: Float32Array, truth: number): number {
   const largest = Math.max(...logits);
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
@@ -116,7 +116,7 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
   for (const { id, type, classification, image } of sheet) {
     const raw = await decodeImage(image);
     const { label, probabilities } = classification;
-    const verdict = label === type ? 'right' : `WRONG, it is ${type}`;
+    const verdict = label === type ? 'correct' : `WRONG, it is ${type}`;
     const title = `${id} · ${label} ${(100 * probabilities[label]!).toFixed(1)}% · ${verdict}`;
     const { width, height } = raw;
     const cells = new Cells({

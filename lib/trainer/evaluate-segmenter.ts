@@ -5,24 +5,27 @@ import type { CellSegmenter } from '../inference/segmenter.js';
 import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
 import type { SegmenterTraining } from './config.js';
-import type { Judgement } from './run.js';
+import type { ValidationResult } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
 
 export type SegmenterEvaluation = Evaluation;
 
-/** Tries a segmenter on the validation images, and keeps some of them to be drawn. */
-export function segmenterJudge(data: Dataset, validation: SegmenterTraining['validation']) {
+/** Evaluates a segmenter on the validation images; some of them are drawn. */
+export function segmenterValidator(data: Dataset, validation: SegmenterTraining['validation']) {
   const { metric, thresholds, images, samples } = validation;
   const { minScore, removeOverlaps, ...masks } = thresholds;
   const rules = { minScore, removeOverlaps };
   const items = spread(data.items, images);
   const drawn = new Set(spread(items, samples));
-  return async (segmenter: CellSegmenter, signal?: AbortSignal): Promise<Judgement<SegmenterEvaluation>> => {
+  return async (
+    segmenter: CellSegmenter,
+    signal?: AbortSignal,
+  ): Promise<ValidationResult<SegmenterEvaluation>> => {
     const call = signal ? { signal } : {};
     const evaluated: EvaluatedImage[] = [];
     const sheet: Sample[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
-      // Average precision weighs every score; the thresholds are applied by the metrics they are for.
+      // Average precision needs predictions of every score; the other metrics apply the thresholds themselves.
       const { cells } = await segmenter.segment(loaded.image, { ...masks, minScore: 0, ...call });
       evaluated.push({
         id: item.id,

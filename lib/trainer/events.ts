@@ -2,7 +2,7 @@ import type { ClassifierEvaluation } from './evaluate-classifier.js';
 import type { SegmenterEvaluation } from './evaluate-segmenter.js';
 import type { StartReport } from './network.js';
 
-/** torchvision's losses of a Mask R-CNN. */
+/** Names of the Mask R-CNN losses, as in torchvision. */
 export type SegmenterLossName =
   | 'loss_classifier'
   | 'loss_box_reg'
@@ -10,98 +10,98 @@ export type SegmenterLossName =
   | 'loss_objectness'
   | 'loss_rpn_box_reg';
 
-/** Where a run is. Everything counts from 1; `batch` within its epoch. */
-export interface Place {
+/** Position of an event in its run, counted from 1. */
+export interface RunPosition {
   epoch: number;
   step: number;
 }
 
-/** The run begins, or goes on. */
-export interface StartEvent extends Place {
+/** The run starts or resumes. */
+export interface StartEvent extends RunPosition {
   kind: 'start';
   folder: string;
-  /** Whether it goes on from a checkpoint; epoch and step are then the next ones. */
+  /** Whether the run resumes from a checkpoint. Epoch and step are then the next ones. */
   resumed: boolean;
   epochs: number;
   steps: number;
   stepsPerEpoch: number;
-  /** How the weights began, where a file was started from. */
+  /** Loaded weights, if training starts from a file. */
   report?: StartReport;
 }
 
-/** One step is done. */
-export interface StepEvent<Loss extends string = string> extends Place {
+/** A step is finished. */
+export interface StepEvent<Loss extends string = string> extends RunPosition {
   kind: 'step';
   batch: number;
   batches: number;
   steps: number;
   epochs: number;
   losses: Record<Loss, number>;
-  /** Their sum, which is what is minimised. */
+  /** Sum of the losses, which is minimized. */
   total: number;
-  /** What the step was taken with. */
+  /** Learning rate of the step. */
   lr: number;
   momentum: number;
-  /** Of all gradients together, before clipping. */
+  /** Norm of all gradients before clipping. */
   gradNorm: number;
   imagesPerSecond: number;
-  /** Until the last step, as fast as the last steps were; validations not counted. */
+  /** Estimated seconds until the last step, without validations. */
   secondsLeft: number;
   /** Ids of the batch's images. */
   images: readonly string[];
 }
 
-/** An epoch's steps are done. */
-export interface EpochEvent<Loss extends string = string> extends Place {
+/** An epoch is finished. */
+export interface EpochEvent<Loss extends string = string> extends RunPosition {
   kind: 'epoch';
   epochs: number;
   /** Means over the epoch's steps. */
   losses: Record<Loss, number>;
   total: number;
-  /** That the steps took, over interruptions. */
+  /** Duration of the steps in seconds, without interruptions. */
   seconds: number;
 }
 
-/** The network was tried on the validation images. */
-export interface ValidationEvent<Evaluation> extends Place {
+/** A validation is finished. */
+export interface ValidationEvent<Evaluation> extends RunPosition {
   kind: 'validation';
   metric: string;
   score: number;
-  /** Whether it is better than every one before. */
+  /** Whether this is the best score so far. */
   best: boolean;
-  /** Further figures, by name. */
+  /** Other metrics, by name. */
   figures: Record<string, number>;
-  /** Of a classifier: images of each class (a row), by the class they were taken for. */
+  /** Confusion matrix of a classifier: true class by row, predicted class by column. */
   confusion?: readonly (readonly number[])[];
   evaluation: Evaluation;
   seconds: number;
 }
 
-/** The best network so far lies in a file. */
-export interface BestEvent extends Place {
+/** The best network so far was saved. */
+export interface BestEvent extends RunPosition {
   kind: 'best';
   score: number;
   file: string;
 }
 
-/** The state of the run lies in a file: it can go on from here. */
-export interface CheckpointEvent extends Place {
+/** A checkpoint was saved, from which the run can be resumed. */
+export interface CheckpointEvent extends RunPosition {
   kind: 'checkpoint';
   file: string;
 }
 
-/** Something to know that stops nothing, such as a log that cannot be written. */
-export interface NoticeEvent extends Place {
+/** A warning that does not stop the run, such as a log that cannot be written. */
+export interface NoticeEvent extends RunPosition {
   kind: 'notice';
   message: string;
 }
 
-/** The run is over, or interrupted: the last event. */
-export interface StopEvent extends Place {
+/** The run is finished or interrupted: the last event. */
+export interface StopEvent extends RunPosition {
   kind: 'stop';
-  why: 'finished' | 'early-stopping' | 'aborted';
+  reason: 'finished' | 'early-stopping' | 'aborted';
   folder: string;
-  /** The final weights, those of the best validation where there were any; not after an abort. */
+  /** File of the final weights: those of the best validation, if there was one. Not set after an abort. */
   weights?: string;
   best?: { score: number; step: number; epoch: number };
 }

@@ -3,12 +3,12 @@ import type { LogLine } from './log.js';
 type Point = readonly [step: number, value: number];
 type Validation = Extract<LogLine, { kind: 'validation' }>;
 
-/** A loss plot shows means over so many stretches of a run. */
-const STRETCHES = 400;
+/** A loss plot shows means over this number of intervals. */
+const MAX_INTERVALS = 400;
 
-/** A run's course, as far as plots and results show it. */
+/** Losses and validations of a run, for plots. */
 export class History {
-  /** Total and each loss, by step. */
+  /** Total loss and each loss, by step. */
   readonly #losses = new Map<string, Point[]>();
   readonly #validations: Validation[] = [];
   #lastEpoch: Extract<LogLine, { kind: 'epoch' }> | undefined;
@@ -30,13 +30,13 @@ export class History {
     }
   }
 
-  /** Each loss, smoothed where the run is long. A classifier's only loss is its total. */
+  /** Each loss, smoothed for long runs. The only loss of a classifier is its total. */
   losses(): { name: string; points: Point[] }[] {
     const all = [...this.#losses].map(([name, points]) => ({ name, points: smoothed(points) }));
     return all.length === 2 ? all.slice(0, 1) : all;
   }
 
-  /** The score that decides, and the figures beside it. */
+  /** The validation metric and the other metrics. */
   validations(): { metric: string; series: { name: string; points: Point[] }[] } | undefined {
     const [first] = this.#validations;
     if (!first) return undefined;
@@ -71,9 +71,9 @@ export class History {
   }
 }
 
-/** Means over stretches of equal length, each at its last step. */
+/** Means over intervals of equal length, each at its last step. */
 function smoothed(points: readonly Point[]): Point[] {
-  const length = Math.ceil(points.length / STRETCHES);
+  const length = Math.ceil(points.length / MAX_INTERVALS);
   if (length <= 1) return [...points];
   return Array.from({ length: Math.ceil(points.length / length) }, (_, i): Point => {
     const stretch = points.slice(i * length, (i + 1) * length);

@@ -1,13 +1,13 @@
 import type { Training } from './config.js';
 
-/** How long a run is. */
+/** Length of a run. */
 export interface RunLength {
   stepsPerEpoch: number;
   epochs: number;
   steps: number;
 }
 
-/** A length in steps may end in the middle of an epoch, which is then a short one. */
+/** A length in steps may end in the middle of an epoch, whose last epoch is then shorter. */
 export function lengthOf(
   { epochs, steps }: Pick<Training, 'epochs' | 'steps'>,
   stepsPerEpoch: number,
@@ -16,6 +16,6 @@ export function lengthOf(
   return { stepsPerEpoch, epochs: Math.ceil(all / stepsPerEpoch), steps: all };
 }
 
-/** Steps of an epoch, which counts from 0. */
+/** Number of steps in an epoch; epochs count from 0. */
 export const batchesOf = ({ stepsPerEpoch, steps }: RunLength, epoch: number): number =>
   Math.min(stepsPerEpoch, steps - epoch * stepsPerEpoch);

@@ -4,14 +4,14 @@ import { createInterface } from 'node:readline';
 import { unwritable } from '../weights/errors.js';
 import type { TrainEvent } from './events.js';
 
-/** Seconds since 1970. */
+/** Time in seconds since 1970. */
 interface Timed {
   time: number;
   epoch: number;
   step: number;
 }
 
-/** A line of log.jsonl: what happened to the network, and nothing of when the process was started or interrupted. */
+/** A line of log.jsonl. It does not depend on when the process was started or interrupted. */
 export type LogLine = Timed &
   (
     | {
@@ -30,14 +30,14 @@ export type LogLine = Timed &
         score: number;
         best: boolean;
         figures: Record<string, number>;
-        /** Of a classifier: images of each class (a row), by the class they were taken for. */
+        /** Confusion matrix of a classifier: true class by row, predicted class by column. */
         confusion?: readonly (readonly number[])[];
         seconds: number;
       }
-    | { kind: 'stop'; why: string }
+    | { kind: 'stop'; reason: string }
   );
 
-/** An event's line; starts, checkpoints and aborts have none, so that an interrupted run's log is like any other. */
+/** The line of an event. Starts, checkpoints and aborts have none, so the log of an interrupted run has no traces of it. */
 export function lineOf(event: TrainEvent<string, unknown>): LogLine | undefined {
   const { epoch, step } = event;
   const timed = { time: Date.now() / 1000, epoch, step };
@@ -55,13 +55,13 @@ export function lineOf(event: TrainEvent<string, unknown>): LogLine | undefined 
       return { kind, ...timed, metric, score, best, figures, ...(confusion ? { confusion } : {}), seconds };
     }
     case 'stop':
-      return event.why === 'aborted' ? undefined : { kind: 'stop', ...timed, why: event.why };
+      return event.reason === 'aborted' ? undefined : { kind: 'stop', ...timed, reason: event.reason };
     default:
       return undefined;
   }
 }
 
-/** log.jsonl, written line by line. */
+/** Writer of log.jsonl. */
 export class RunLog {
   readonly #path: string;
   readonly #handle: FileHandle;
@@ -73,7 +73,7 @@ export class RunLog {
     this.#bytes = bytes;
   }
 
-  /** Opens it for what follows its first `bytes`; what was written after them, by a run that was killed, goes. */
+  /** Opens the log, keeps its first `bytes` and discards later lines, written by a run that was killed. */
   static async open(path: string, bytes: number): Promise<RunLog> {
     try {
       const handle = await open(path, 'a');
@@ -86,7 +86,7 @@ export class RunLog {
     }
   }
 
-  /** Its length. */
+  /** Length of the file in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -101,7 +101,7 @@ export class RunLog {
     this.#bytes += text.length;
   }
 
-  /** Onto the disk: a checkpoint may not know of lines that a power cut takes. */
+  /** Flushes to disk: a checkpoint must not refer to lines that a power failure could lose. */
   async sync(): Promise<void> {
     await this.#handle.sync();
   }
@@ -111,7 +111,7 @@ export class RunLog {
   }
 }
 
-/** The lines of a log, without one that a kill cut short; none where there is no log yet. */
+/** Reads the lines of a log, without a truncated last line. Yields nothing if the log does not exist. */
 export async function* readLog(path: string): AsyncGenerator<LogLine> {
   const file = createReadStream(path, 'utf8');
   try {

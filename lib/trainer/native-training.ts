@@ -5,7 +5,7 @@ import type { NativeOptimizer, NativeTrainerOptions } from '../native/contract.j
 import type { CallOptions, ExecutionTarget } from '../native/job.js';
 import type { Training } from './config.js';
 
-/** What native code is told of a training. */
+/** Options of a native trainer. */
 export function nativeTraining(config: Training): NativeTrainerOptions {
   const { trainableLayers, updateBatchStatistics, average, precision, deterministic, seed } = config;
   return {
@@ -13,14 +13,14 @@ export function nativeTraining(config: Training): NativeTrainerOptions {
     trainableLayers,
     updateBatchStatistics,
     averageDecay: average?.decay ?? null,
-    // TF32 is how float32 is multiplied, and belongs to the place.
+    // TF32 is float32 with faster products; it is a property of the execution target.
     precision: precision === 'tf32' ? 'float32' : precision,
     deterministic,
     seed,
   };
 }
 
-/** Where the network trains. */
+/** Device and arithmetic of a training. */
 export async function placeOfTraining(
   { device, precision }: Training,
   options: CallOptions,
@@ -29,14 +29,14 @@ export async function placeOfTraining(
   if (precision === 'tf32' && place.device === 'cpu') {
     throw new CellrouteError(
       'PLATFORM_UNSUPPORTED',
-      "Precision 'tf32' is a GPU's: train with device 'cuda', or with 'float32' or 'bfloat16' on the CPU.",
+      "Precision 'tf32' is supported only on a GPU: use device 'cuda', or precision 'float32' or 'bfloat16' on the CPU.",
       { option: 'precision', expected: 'float32 or bfloat16', got: 'tf32' },
     );
   }
   return { ...place, tf32: precision === 'tf32' };
 }
 
-/** Without the rates, which come with every step. */
+/** The optimizer without its rates, which are passed with every step. */
 function nativeOptimizer(optimizer: Training['optimizer']): NativeOptimizer {
   if (optimizer.kind === 'sgd') {
     const { kind, weightDecay, nesterov } = optimizer;
@@ -46,7 +46,7 @@ function nativeOptimizer(optimizer: Training['optimizer']): NativeOptimizer {
   return { kind, weightDecay, beta2, eps };
 }
 
-/** What the loader is told of it. */
+/** Options of the data loader. */
 export function loaderOptions({
   batchSize,
   seed,

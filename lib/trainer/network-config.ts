@@ -9,10 +9,10 @@ import { openWeights } from '../weights/open.js';
 import type { ClassifierTraining, SegmenterTraining } from './config.js';
 
 /**
- * The network that a training describes, in full: what the configuration says, upon what the file says that it starts
- * from, upon torchvision's defaults; classes are the data set's unless the configuration names its own.
+ * Complete network configuration of a training: the training configuration overrides the start file, which overrides
+ * torchvision's defaults. Classes default to those of the data set.
  *
- * @throws {CellrouteError} INVALID_CONFIG under the path `network`, and what opening the file throws.
+ * @throws {CellrouteError} INVALID_CONFIG under the path `network`, and the errors of opening the file.
  */
 export async function segmenterNetworkConfig(
   { network, start }: SegmenterTraining,
@@ -29,7 +29,7 @@ export async function segmenterNetworkConfig(
 }
 
 async function segmenterBase(start: SegmenterTraining['start']): Promise<object> {
-  // As torchvision: norms are frozen only where the weights they came with are there.
+  // As in torchvision, norms are frozen only if they come with pretrained weights.
   if (start.kind === 'nothing') return { backbone: { norm: { kind: 'batch' } } };
   if (start.kind === 'checkpoint') {
     const file = await openWeights(start.path);
@@ -51,7 +51,7 @@ export async function classifierNetworkConfig(
   const base = start.kind === 'nothing' ? {} : await classifierBase(start.path);
   const given = mergeConfig(mergeConfig(base, { classNames: [...data.types] }), network);
   const config = classifierConfig(given, 'network');
-  // A type that is no class could not be trained on.
+  // Images of a type that is not a class cannot be used for training.
   for (const type of data.types)
     checkOneOf('the data set’s types', type, config.classNames, 'INVALID_CONFIG');
   return config;

@@ -23,20 +23,20 @@ import { call, native } from '../native/load.js';
 import { openWeights } from '../weights/open.js';
 import type { TensorSource } from '../weights/source.js';
 
-/** How a network's tensors began. */
+/** Which tensors of a network were loaded from a start file. */
 export interface StartReport {
-  /** Tensors of the network that came from the file. */
-  taken: string[];
-  /** Tensors of the network that the file does not have in this shape: they are as the seed made them. */
-  fresh: string[];
-  /** Tensors of the file that were not taken, each in a sentence that says why. */
-  refused: string[];
+  /** Tensors of the network that were loaded from the file. */
+  loaded: string[];
+  /** Tensors of the network that the file does not contain in this shape; they are randomly initialized. */
+  initialized: string[];
+  /** Tensors of the file that were not loaded, each with the reason. */
+  skipped: string[];
 }
 
-/** Which weights a snapshot has: those of the last step, or their moving average. */
+/** Weights of a snapshot: those of the last step, or their moving average. */
 export type SnapshotWeights = 'current' | 'average';
 
-/** What the kinds of network differ in. */
+/** The operations that differ between segmenters and classifiers. */
 interface Kind<Sample, Snapshot> {
   step(
     addon: NativeAddon,
@@ -50,8 +50,8 @@ interface Kind<Sample, Snapshot> {
 }
 
 /**
- * A network in training with its optimiser and, where asked for, the average of its weights. Calls queue; a call after
- * `dispose`, or in flight then, rejects with DISPOSED.
+ * A network in training, with its optimizer and optionally the moving average of its weights. Calls are queued. A call
+ * after `dispose`, or in progress at that time, rejects with DISPOSED.
  */
 export class TrainingNetwork<Sample, Snapshot> {
   readonly #native: NativeObject<TrainerHandle>;
@@ -63,10 +63,11 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * Takes from a file of weights (safetensors, torch checkpoint, fastai export) whatever fits by name and shape; heads
-   * of another shape, as those of a COCO checkpoint with 91 classes, stay fresh. The average starts there.
+   * Loads every tensor that fits by name and shape from a weights file (safetensors, torch checkpoint, fastai export).
+   * Heads of another shape, such as those of a COCO checkpoint with 91 classes, keep their random weights. The moving
+   * average starts from the result.
    *
-   * @throws {CellrouteError} what openWeights throws; WEIGHTS_MISMATCH where nothing fits.
+   * @throws {CellrouteError} the errors of openWeights; WEIGHTS_MISMATCH if nothing fits.
    */
   async start(path: string, options: CallOptions = {}): Promise<StartReport> {
     return this.startWith(path, {}, options);
@@ -90,9 +91,9 @@ export class TrainingNetwork<Sample, Snapshot> {
     }
     const mismatched = report.mismatched.map((sentence) => sentence.slice(0, sentence.indexOf(':')));
     return {
-      taken: report.loaded,
-      fresh: [...report.missing, ...mismatched],
-      refused: [
+      loaded: report.loaded,
+      initialized: [...report.missing, ...mismatched],
+      skipped: [
         ...report.mismatched,
         ...report.unexpected.map((name) => `${name}: not part of this network`),
       ],
@@ -100,12 +101,12 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * One step: forward, backward, clipping, optimiser, average. It depends on the network's state, the samples and
-   * `step` alone.
+   * Runs one step: forward pass, backward pass, clipping, optimizer, moving average. The result depends only on the
+   * state of the network, the samples and `step`.
    *
-   * Where a loss or a gradient is not finite, and where the step is stopped or fails, weights, statistics of norms,
-   * optimiser and average are as before, bit by bit. A step that is aborted too late, once the optimiser runs, is done
-   * and resolves: what rejects has changed nothing.
+   * If a loss or a gradient is not finite, or if the step is aborted or fails, weights, norm statistics, optimizer and
+   * average keep their previous values bit by bit. An abort after the optimizer has started has no effect: the step
+   * resolves. A rejected step has changed nothing.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT, naming the sample; DISPOSED, OUT_OF_MEMORY; an abort rejects with
    *   `signal.reason`.
@@ -125,9 +126,9 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * A network of its own that answers: the weights as they are now, or their average. The caller disposes it.
+   * Creates a separate network for inference, with the current weights or their average. The caller disposes it.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT for 'average' where none is kept; DISPOSED, OUT_OF_MEMORY
+   * @throws {CellrouteError} INVALID_ARGUMENT for 'average' without a moving average; DISPOSED, OUT_OF_MEMORY.
    */
   async snapshot(weights: SnapshotWeights, options: CallOptions = {}): Promise<Snapshot> {
     const { model } = await this.#native.run(options, (trainer, nativeCall) =>
@@ -137,8 +138,8 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * The whole state for writeWeights: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and
-   * `average.n_averaged`. Each tensor is read when it is its turn, so no step may run before the file is written.
+   * The complete state for writeWeights: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and
+   * `average.n_averaged`. Tensors are read one by one while the file is written; no step may run meanwhile.
    */
   tensors(options: CallOptions = {}): TensorSource[] {
     return call(() => native().listTrainerTensors(this.#native.handle)).map((tensor) => ({
@@ -151,10 +152,10 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * Puts a state back that was written with `tensors`, bit by bit.
+   * Restores a state written with `tensors`, bit by bit.
    *
-   * @throws {CellrouteError} what openWeights throws; WEIGHTS_MISMATCH where a tensor is missing, too many, or of
-   *   another shape or type. After a failure the network cannot go on until a restore succeeds.
+   * @throws {CellrouteError} the errors of openWeights; WEIGHTS_MISMATCH if a tensor is missing, unexpected, or of
+   *   another shape or type. After a failure the network cannot be used until a restore succeeds.
    */
   async restore(path: string, options: CallOptions = {}): Promise<void> {
     const file = await openWeights(path);
@@ -165,7 +166,7 @@ export class TrainingNetwork<Sample, Snapshot> {
     if (mismatch) throw mismatch;
   }
 
-  /** Stops what is in flight (it rejects with DISPOSED), waits for it, and frees everything. */
+  /** Cancels calls in progress (they reject with DISPOSED), waits for them and frees all memory. */
   async dispose(): Promise<void> {
     await this.#native.dispose();
   }
@@ -178,9 +179,9 @@ export class TrainingNetwork<Sample, Snapshot> {
 /** A Mask R-CNN in training. Losses: loss_classifier, loss_box_reg, loss_mask, loss_objectness, loss_rpn_box_reg. */
 export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter> {
   /**
-   * A network with fresh weights, torchvision's initialisation drawn from `training.seed`. With norms of kind
-   * `frozen-batch` these are identities that never change, so such a network should be started from a checkpoint; a
-   * fresh one learns better with `batch` or `group`.
+   * Creates a network with random weights: torchvision's initialization, seeded by `training.seed`. Norms of kind
+   * `frozen-batch` are then identities that never change: use them only with a start checkpoint. A network that starts
+   * from random weights should use `batch` or `group`.
    *
    * @throws {CellrouteError} INVALID_CONFIG, INVALID_ARGUMENT, OUT_OF_MEMORY
    */
@@ -206,15 +207,15 @@ export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter
     });
   }
 
-  /** As `start`, for a classifier's file: its backbone, conv1 to layer4, becomes this network's. */
+  /** As `start`, but loads the backbone (conv1 to layer4) of a classifier. */
   async startFromClassifier(path: string, options: CallOptions = {}): Promise<StartReport> {
     return this.startWith(path, { prefix: 'backbone.body.' }, options);
   }
 }
 
-/** A classifier in training. Loss: loss, the cross-entropy, weighted by class where `classWeights` are given. */
+/** A classifier in training. Loss: `loss`, the cross-entropy, weighted by `classWeights` if given. */
 export class ClassifierNetwork extends TrainingNetwork<ClassifySample, CellClassifier> {
-  /** As SegmenterNetwork.create. */
+  /** Creates a classifier with random weights; see SegmenterNetwork.create. */
   static async create(
     config: ClassifierConfig,
     training: NativeClassifierTrainerOptions,
@@ -267,7 +268,7 @@ function checkTrainSample(sample: TrainSample, path: string, numClasses: number)
   if (!types.isInt32Array(labels) || labels.length !== masks.offsets.length - 1) {
     throw refuse(
       `${path}.labels`,
-      `an Int32Array with one label a mask (${masks.offsets.length - 1})`,
+      `an Int32Array with one label per mask (${masks.offsets.length - 1})`,
       labels,
     );
   }
@@ -284,7 +285,7 @@ function checkClassifySamples(samples: readonly ClassifySample[], classes: numbe
     if (sample.width !== first!.width || sample.height !== first!.height) {
       throw new CellrouteError(
         'INVALID_ARGUMENT',
-        `Expected images of one size in a batch but samples[0] has ${first!.width} x ${first!.height} pixels and samples[${i}] ${sample.width} x ${sample.height}`,
+        `Expected images of equal size in a batch but samples[0] has ${first!.width} x ${first!.height} pixels and samples[${i}] ${sample.width} x ${sample.height}`,
         { option: `samples[${i}]` },
       );
     }

@@ -1,7 +1,7 @@
-/** Steps that the pace is measured over. */
+/** Number of steps over which the speed is averaged. */
 const WINDOW = 20;
 
-/** How fast the last steps were. */
+/** Speed of the last steps. */
 export class Pace {
   readonly #steps: { images: number; seconds: number }[] = [];
 

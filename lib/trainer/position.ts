@@ -23,23 +23,23 @@ const numbersByName: Reader<Record<string, number>> = (value, path) =>
   );
 
 /**
- * Where a run stands between two actions: with the network's tensors, all that it needs to go on as if it had never
- * stopped. Everything random follows from the seed and these counters.
+ * Position of a run between two actions. Together with the tensors of the network it is the complete state of the run.
+ * All random numbers follow from the seed and these counters.
  */
 const shape = object({
-  /** From 0. */
+  /** Current epoch, from 0. */
   epoch: from(0),
-  /** Steps of the epoch that are done. */
+  /** Finished steps of the epoch. */
   batch: from(0),
-  /** Steps of the run that are done. */
+  /** Finished steps of the run. */
   step: from(0),
-  /** Whether the epoch's line was written. */
+  /** Whether the log line of the epoch was written. */
   closed: required(flag(false)),
-  /** Sums of the epoch's losses over `summed` steps, and the seconds they took. */
+  /** Sums of the epoch's losses over `summed` steps, and their duration in seconds. */
   sums: numbersByName,
   summed: from(0),
   epochSeconds: required(number(0, { min: 0 })),
-  /** Total losses of the last steps, against which divergence is told. */
+  /** Total losses of the last steps, for the divergence check. */
   recent: required(list<number>([], number(0, {}), { min: 0, max: 100_000 })),
   /** The last step that was validated; 0 for none. */
   validated: from(0),
@@ -49,17 +49,17 @@ const shape = object({
       score: required(number(0, {})),
       tie: required(number(0, {})),
       step: from(0),
-      /** From 1. */
+      /** Epoch of the best validation, from 1. */
       epoch: from(1),
-      /** In `checkpoints/`. */
+      /** File name in `checkpoints/`. */
       file: required(text),
     }),
   ),
-  /** Validations since the best one. */
+  /** Number of validations since the best one. */
   waited: from(0),
-  /** Length of log.jsonl. */
+  /** Length of log.jsonl in bytes. */
   logBytes: from(0),
-  /** That steps took, over interruptions. */
+  /** Duration of all steps in seconds, without interruptions. */
   seconds: required(number(0, { min: 0 })),
 });
 
@@ -83,7 +83,7 @@ export const beginning: Position = {
   seconds: 0,
 };
 
-/** The same step among epochs of another length: of a run that goes on with other images or larger batches. */
+/** Converts the position to epochs of another length, for a run resumed with other images or another batch size. */
 export function rebased(position: Position, stepsPerEpoch: number): Position {
   const { epoch, batch, step } = position;
   if (epoch * stepsPerEpoch + batch === step && batch <= stepsPerEpoch) return position;

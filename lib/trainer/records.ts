@@ -5,17 +5,17 @@ import { History } from './history.js';
 import { type LogLine, RunLog, readLog } from './log.js';
 import type { RunFolder } from './run-folder.js';
 
-/** Something that is told every line of the log, from the first: a resumed run tells it the old ones too. */
+/** Receives every line of the log, starting with the first. A resumed run sends the earlier lines again. */
 export interface Listener {
   readonly name: string;
   record(line: LogLine): void | Promise<void>;
-  /** The run is over or interrupted. */
+  /** Called when the run is finished or interrupted. */
   close(): Promise<void>;
 }
 
 /**
- * Everything that is written of a run beside its weights. The log is part of the run, and a run that cannot write it
- * fails; listeners, plots and samples are not: what goes wrong there is a notice, told once.
+ * Writes everything of a run except its weights. A run that cannot write its log fails. A failure of a listener, a plot
+ * or a sample sheet is only a notice, reported once.
  */
 export class Records {
   readonly #folder: RunFolder;
@@ -23,7 +23,7 @@ export class Records {
   readonly #history = new History();
   #listeners: Listener[];
   #notices: string[] = [];
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   private constructor(folder: RunFolder, log: RunLog, listeners: Listener[]) {
     this.#folder = folder;
@@ -31,7 +31,7 @@ export class Records {
     this.#listeners = listeners;
   }
 
-  /** Goes on with the first `bytes` of the folder's log. */
+  /** Continues the log of the folder after its first `bytes`. */
   static async open(folder: RunFolder, bytes: number, listeners: Listener[]): Promise<Records> {
     const records = new Records(folder, await RunLog.open(folder.log, bytes), listeners);
     try {
@@ -56,7 +56,7 @@ export class Records {
     return this.#log.sync();
   }
 
-  /** Draws the plots anew. Returns what went wrong since the last time. */
+  /** Draws the plots. Returns the failures since the last call. */
   async draw(): Promise<string[]> {
     await this.#attempt('The plots', async () => {
       const labels = { xLabel: 'step' };
@@ -82,7 +82,7 @@ export class Records {
     return this.#takeNotices();
   }
 
-  /** Keeps a sheet of samples. Returns what went wrong since the last time. */
+  /** Writes a sheet of samples. Returns the failures since the last call. */
   async sample(name: string, sheet: () => Promise<Buffer>): Promise<string[]> {
     await this.#attempt('Samples', async () => {
       await mkdir(this.#folder.samples, { recursive: true });
@@ -95,7 +95,7 @@ export class Records {
     return this.#history.results();
   }
 
-  /** Listeners hear no more, and have sent what they had. Returns what went wrong since the last time. */
+  /** Closes the listeners. Returns the failures since the last call. */
   async conclude(): Promise<string[]> {
     for (const listener of this.#listeners) await this.#attempt(listener.name, () => listener.close());
     this.#listeners = [];
@@ -120,8 +120,8 @@ export class Records {
       await action();
       return true;
     } catch (error) {
-      if (!this.#told.has(what)) this.#notices.push(`${what}: ${(error as Error).message}`);
-      this.#told.add(what);
+      if (!this.#reported.has(what)) this.#notices.push(`${what}: ${(error as Error).message}`);
+      this.#reported.add(what);
       return false;
     }
   }

@@ -6,7 +6,7 @@ import { FolderLock } from '../folder-lock.js';
 import { makeFolder, writeAtomically } from '../weights/atomic.js';
 import { unwritable } from '../weights/errors.js';
 
-/** What a run leaves behind, and where. */
+/** The files of a run. */
 export class RunFolder {
   readonly path: string;
 
@@ -56,11 +56,11 @@ export class RunFolder {
     }
   }
 
-  /** The configuration as it is used, every default filled in. */
+  /** The configuration with all defaults. */
   get config(): string {
     return join(this.path, 'config.json');
   }
-  /** Versions, processor and threads of every session that worked on the run. */
+  /** Versions, processor and threads of every process that worked on the run. */
   get environment(): string {
     return join(this.path, 'environment.json');
   }
@@ -86,12 +86,12 @@ export class RunFolder {
   get checkpoints(): string {
     return join(this.path, 'checkpoints');
   }
-  /** The whole state, to go on from. */
+  /** The complete state, for resuming. */
   get last(): string {
     return join(this.checkpoints, 'last.safetensors');
   }
 
-  /** Networks alone, which {@link CellSegmenter.load} and {@link CellClassifier.load} read. */
+  /** A network without training state, for {@link CellSegmenter.load} and {@link CellClassifier.load}. */
   best(file: string): string {
     return join(this.checkpoints, file);
   }
@@ -105,7 +105,7 @@ export class RunFolder {
     return join(this.samples, `${name}.png`);
   }
 
-  /** Takes away the best networks of before. */
+  /** Removes earlier best networks. */
   async keepBest(file: string | undefined): Promise<void> {
     for (const name of await readdir(this.checkpoints)) {
       if (name.startsWith('best-') && name !== file) await rm(join(this.checkpoints, name), { force: true });
@@ -117,7 +117,7 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeAtomically(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]);
 }
 
-/** A file's JSON; undefined where there is none, or it is damaged. */
+/** Reads a JSON file; undefined if it is missing or damaged. */
 export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
@@ -126,7 +126,7 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** A copy that is there whole or not at all. */
+/** Copies a file atomically. */
 export async function copyWhole(from: string, to: string): Promise<void> {
   const part = `${to}.part`;
   await copyFile(from, part);

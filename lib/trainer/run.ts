@@ -18,7 +18,7 @@ import type { Records } from './records.js';
 import { copyWhole, exists, type RunFolder, writeJson } from './run-folder.js';
 import { ratesAt } from './schedule.js';
 
-/** A network in training, as the loop sees it; {@link TrainingNetwork} is one. */
+/** The interface between the training loop and a network; implemented by {@link TrainingNetwork}. */
 export interface Trainable<Sample, Snapshot> {
   /** A step that rejects has changed nothing. */
   step(samples: readonly Sample[], step: NativeStep, options?: CallOptions): Promise<NativeStepResult>;
@@ -27,33 +27,33 @@ export interface Trainable<Sample, Snapshot> {
   dispose(): Promise<void>;
 }
 
-/** A network that answers, as the loop sees it. */
+/** A snapshot for inference, as used by the training loop. */
 export interface Saved {
   save(path: string): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** Batches that follow from epoch and step alone. */
+/** Batches that depend only on epoch and step. */
 export interface Batches<Sample> {
   readonly stepsPerEpoch: number;
   batches(epoch: number, fromStep?: number, signal?: AbortSignal): AsyncGenerator<Batch<Sample>>;
 }
 
-/** How a network did on the validation images. */
-export interface Judgement<Evaluation> {
+/** Result of a validation. */
+export interface ValidationResult<Evaluation> {
   metric: string;
-  /** Higher is better; NaN where there is nothing to tell. */
+  /** Higher is better; NaN if the metric is undefined. */
   score: number;
-  /** Decides between equal scores; higher is better. */
+  /** Breaks ties between equal scores; higher is better. */
   tie?: number;
   figures: Record<string, number>;
   confusion?: readonly (readonly number[])[];
   evaluation: Evaluation;
-  /** Some of the images with what was found, as a PNG; undefined where none are drawn. */
+  /** Draws some of the images with their predictions, as PNG; undefined if none are drawn. */
   sheet?: () => Promise<Buffer>;
 }
 
-/** Everything a run works with. */
+/** The parts of a run. */
 export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
   folder: RunFolder;
   lock: Pick<FolderLock, 'verify'>;
@@ -61,30 +61,30 @@ export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
   length: RunLength;
   network: Trainable<Sample, Snapshot>;
   loader: Batches<Sample>;
-  /** null where there are no validation images. */
-  judge: ((network: Snapshot, signal?: AbortSignal) => Promise<Judgement<Evaluation>>) | null;
-  /** Where the final weights go. */
+  /** null without validation images. */
+  validate: ((network: Snapshot, signal?: AbortSignal) => Promise<ValidationResult<Evaluation>>) | null;
+  /** File of the final weights. */
   weights: string;
   state: Omit<TrainingState, 'position'>;
   position: Position;
   resumed: boolean;
   report?: StartReport;
-  /** What is to be known at the beginning. */
+  /** Notices to report at the start. */
   notices: string[];
   records: Records;
 }
 
 /**
- * A training run from where its position says, event by event.
+ * A training run from a position, event by event.
  *
- * Between two actions the position, the network and the log agree; each action moves all three. A checkpoint is
- * written only there, so a run that goes on from one does again exactly what came after it.
+ * Between two actions the position, the network and the log are consistent; each action changes all three. Checkpoints
+ * are written only between actions, so a resumed run repeats exactly what followed the checkpoint.
  */
 export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Evaluation> {
   readonly #parts: RunParts<Sample, Snapshot, Evaluation>;
   readonly #pace = new Pace();
   #position: Position;
-  /** The position that the last checkpoint holds. */
+  /** Position in the last checkpoint. */
   #saved: Position | undefined;
   #savedAt = performance.now();
 
@@ -94,7 +94,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     if (parts.resumed) this.#saved = parts.position;
   }
 
-  /** Runs to the end; an abort, like a consumer that breaks off, leaves a checkpoint of the last step. */
+  /** Runs to the end. An abort, or a consumer that leaves the loop, writes a checkpoint of the last step. */
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     let failed = false;
     try {
@@ -113,7 +113,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
   async *#train(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     const { length, loader } = this.#parts;
     yield* this.#begin();
-    // Whatever happens from here on, the run can go on.
+    // From here on the run can be resumed after any failure.
     if (!this.#saved) yield* this.#checkpoint();
     let batches: AsyncGenerator<Batch<Sample>> | undefined;
     try {
@@ -238,9 +238,9 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
   }
 
   #validationIsDue(): boolean {
-    const { judge, config, length } = this.#parts;
+    const { validate, config, length } = this.#parts;
     const { epoch, step, closed, validated } = this.#position;
-    if (!judge || step === 0 || validated === step) return false;
+    if (!validate || step === 0 || validated === step) return false;
     const { everyEpochs, everySteps } = config.validation;
     return (
       (closed && everyEpochs !== null && (epoch + 1) % everyEpochs === 0) ||
@@ -255,14 +255,14 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
   }
 
   async *#validate(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
-    const { judge, folder, records } = this.#parts;
+    const { validate, folder, records } = this.#parts;
     const began = performance.now();
     const { step, best: before, waited } = this.#position;
     const epoch = this.#position.epoch + 1;
     const snapshot = await this.#snapshot(signal);
     try {
-      const { sheet, tie = 0, ...judged } = await judge!(snapshot, signal);
-      const { score } = judged;
+      const { sheet, tie = 0, ...result } = await validate!(snapshot, signal);
+      const { score } = result;
       const better =
         Number.isFinite(score) &&
         (before === null || score > before.score || (score === before.score && tie > before.tie));
@@ -272,7 +272,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
         kind: 'validation',
         epoch,
         step,
-        ...judged,
+        ...result,
         best: better,
         seconds: (performance.now() - began) / 1000,
       };
@@ -285,7 +285,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     }
   }
 
-  /** An epoch's end is known by the epoch, what lies between by the step. */
+  /** Samples at the end of an epoch are named by the epoch, others by the step. */
   #sampleName(): string {
     const { closed, epoch, step } = this.#position;
     return closed ? `epoch-${String(epoch + 1).padStart(3, '0')}` : `step-${String(step).padStart(6, '0')}`;
@@ -304,15 +304,15 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
         await snapshot.dispose();
       }
     }
-    const why = step >= this.#parts.length.steps ? 'finished' : 'early-stopping';
+    const reason = step >= this.#parts.length.steps ? 'finished' : 'early-stopping';
     yield* this.#checkpoint();
-    // From here on the run is whole: a kill between the two leaves a checkpoint at its end, which ends again.
-    const event = { ...this.#stop(why), weights };
+    // If the process is killed between the two writes, the checkpoint at the end of the run makes it end again.
+    const event = { ...this.#stop(reason), weights };
     await records.write(lineOf(event)!);
     yield* this.#notices(await records.draw());
     yield* this.#notices(await records.conclude());
     await writeJson(folder.results, {
-      why,
+      reason,
       ...records.results(),
       best,
       step,
@@ -327,7 +327,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     return network.snapshot(config.average ? 'average' : 'current', signal ? { signal } : {});
   }
 
-  /** The end of an action: its line, and where the run stands after it. */
+  /** Ends an action: writes its log line and updates the position. */
   async #move(change: Partial<Position>, event?: TrainEvent<Loss, Evaluation>): Promise<void> {
     const { records } = this.#parts;
     const line = event && lineOf(event);
@@ -362,11 +362,11 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     await folder.keepBest(position.best?.file);
   }
 
-  #stop(why: StopEvent['why']): StopEvent {
+  #stop(reason: StopEvent['reason']): StopEvent {
     const { epoch, step, best } = this.#position;
     return {
       kind: 'stop',
-      why,
+      reason,
       epoch: epoch + 1,
       step,
       folder: this.#parts.folder.path,
@@ -380,7 +380,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
   }
 }
 
-/** Whatever a signal stopped rejects with its reason, but for Node's own functions: those have an AbortError. */
+/** Aborted calls reject with the reason of the signal; Node's own functions reject with an AbortError. */
 const isAbort = (error: unknown, signal: AbortSignal | undefined): boolean =>
   signal?.aborted === true &&
   (error === signal.reason || (error instanceof Error && error.name === 'AbortError'));

@@ -1,16 +1,16 @@
 import sharp from 'sharp';
 import type { DatasetItem, LoadedItem } from '../data/types.js';
 
-/** Pixels between the images of a sheet. */
+/** Distance between the images of a sheet, in pixels. */
 const GAP = 12;
 
-/** So many of the items, evenly spread over their ids; the same ones each time. */
+/** Selects items evenly over the sorted ids; always the same ones. */
 export function spread(items: readonly DatasetItem[], most: number | null): DatasetItem[] {
   if (most === null || most >= items.length) return [...items];
   return Array.from({ length: most }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / most)]!);
 }
 
-/** PNGs beside and below one another, row by row. */
+/** Arranges PNGs in a grid, row by row. */
 export async function sheetOf(images: readonly Buffer[], columns: number): Promise<Buffer> {
   const sizes = await Promise.all(images.map((image) => sharp(image).metadata()));
   const cellWidth = Math.max(...sizes.map(({ width }) => width)) + GAP;
@@ -28,7 +28,7 @@ export async function sheetOf(images: readonly Buffer[], columns: number): Promi
     .toBuffer();
 }
 
-/** Each item loaded while the one before it is worked on. */
+/** Loads each item while the previous one is processed. */
 export async function* loadAhead(
   items: readonly DatasetItem[],
   signal?: AbortSignal,
@@ -37,7 +37,7 @@ export async function* loadAhead(
   for (const [i, item] of items.entries()) {
     const loaded = await next!;
     next = items[i + 1]?.load(signal);
-    // Its failure is told when it is its turn; until then it is not an unhandled one.
+    // The failure is reported when the item is due; until then it must not be an unhandled rejection.
     next?.catch(() => undefined);
     yield { item, loaded };
   }

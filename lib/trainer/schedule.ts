@@ -1,22 +1,21 @@
 import type { Schedule } from './config.js';
 
-/** What a schedule sets before a step: SGD's momentum is AdamW's beta1. */
+/** Rates of a step. `momentum` is beta1 of AdamW. */
 export interface Rates {
   lr: number;
   momentum: number;
 }
 
-/** The rates of an optimizer as it is configured; a schedule starts from them. */
+/** Rates in the optimizer's configuration, from which a schedule starts. */
 export type BaseRates = Readonly<Rates>;
 
 /**
- * The rates before step `step` of `steps`, from 0. A function of the step alone: where a run is interrupted makes no
- * difference.
+ * Rates of step `step` (from 0) of `steps`. They depend only on the step, so interruptions do not matter.
  *
- * - `one-cycle` is torch's OneCycleLR, stepped every batch: it sets its own rates, whatever the optimizer's are.
- * - `warmup-cosine` rises in a straight line from `warmupFactor` times the optimizer's lr, then falls along half a
- *   cosine to `minLr`: torch's LinearLR, then CosineAnnealingLR.
- * - `constant` rises the same way, and stays.
+ * - `one-cycle`: torch's OneCycleLR, stepped every batch. It ignores the optimizer's rates.
+ * - `warmup-cosine`: linear warm-up from `warmupFactor` times the optimizer's lr, then cosine decay to `minLr`: torch's
+ *   LinearLR, then CosineAnnealingLR.
+ * - `constant`: linear warm-up, then constant.
  */
 export function ratesAt(schedule: Schedule, base: BaseRates, step: number, steps: number): Rates {
   if (schedule.kind === 'one-cycle') return oneCycle(schedule, base, step, steps);
@@ -26,7 +25,7 @@ export function ratesAt(schedule: Schedule, base: BaseRates, step: number, steps
     return { lr: base.lr * (warmupFactor + (1 - warmupFactor) * done), momentum: base.momentum };
   }
   if (schedule.kind === 'constant') return { ...base };
-  // A warm-up longer than the run leaves nothing to fall along, and is not divided by.
+  // If warm-up is longer than the run there is no decay; avoid a division by zero.
   const done = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
   return { lr: cosine(base.lr, schedule.minLr, done), momentum: base.momentum };
 }
@@ -41,7 +40,7 @@ function oneCycle(
   const initialLr = maxLr / divFactor;
   const finalLr = initialLr / finalDivFactor;
   const rise = { lr: [initialLr, maxLr], momentum: [maxMomentum, baseMomentum] } as const;
-  // torch's own ends: fractions of a step, and never past the last one.
+  // As in torch: phase ends are fractions of a step, and never after the last step.
   const phases = schedule.threePhase
     ? [
         { end: pctStart * steps - 1, ...rise },
@@ -56,7 +55,7 @@ function oneCycle(
   let start = 0;
   for (const [i, { end, lr, momentum }] of phases.entries()) {
     if (step <= end || i === phases.length - 1) {
-      // A run of one step ends where it starts.
+      // A run of one step ends at its start.
       const done = end === start ? 1 : (step - start) / (end - start);
       return {
         lr: anneal(lr[0]!, lr[1]!, done),
@@ -65,7 +64,7 @@ function oneCycle(
     }
     start = end;
   }
-  throw new Error('A schedule without phases');
+  throw new Error('The schedule has no phases');
 }
 
 const cosine = (from: number, to: number, done: number): number =>

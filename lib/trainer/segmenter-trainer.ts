@@ -3,21 +3,21 @@ import { SegmentLoader } from '../data/loader.js';
 import type { TrainSample } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
-import { type SegmenterEvaluation, segmenterJudge } from './evaluate-segmenter.js';
+import { type SegmenterEvaluation, segmenterValidator } from './evaluate-segmenter.js';
 import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork } from './network.js';
 import { segmenterNetworkConfig } from './network-config.js';
 import {
-  type Recipe,
   type ResumeOptions,
   type Resumption,
   resumption,
   Trainer,
   type TrainerOptions,
+  type TrainingTask,
 } from './trainer.js';
 
-const recipe: Recipe<
+const task: TrainingTask<
   SegmenterTraining,
   PartialSegmenterTraining,
   MaskRCNNConfig,
@@ -27,8 +27,8 @@ const recipe: Recipe<
 > = {
   name: 'segmenter',
   read: segmenterTraining,
-  describe: segmenterNetworkConfig,
-  complete: ({ network }) => maskRCNNConfig(network, 'network'),
+  resolveNetwork: segmenterNetworkConfig,
+  readNetwork: ({ network }) => maskRCNNConfig(network, 'network'),
   prepare: (data, { box }) => ({
     data,
     notices: data.summary({ detectionsPerImage: box.detectionsPerImage }).warnings,
@@ -51,12 +51,13 @@ const recipe: Recipe<
   },
   loader: (config, { intensity }, data) =>
     new SegmentLoader(data, { ...loaderOptions(config), minVisible: config.minVisible, intensity }),
-  judge: ({ validation }, _network, data) => segmenterJudge(data, validation),
+  validate: ({ validation }, _network, data) => segmenterValidator(data, validation),
 };
 
 /**
- * Trains a Mask R-CNN:
+ * Trains a Mask R-CNN.
  *
+ * @example
  * ```ts
  * const { train, validation } = (await openDataset('data')).split({ fraction: 0.2, seed: 1 });
  * const trainer = new SegmenterTrainer({ data: train, validation, folder: 'runs/first' });
@@ -74,19 +75,19 @@ export class SegmenterTrainer extends Trainer<
   SegmenterEvaluation
 > {
   /**
-   * @param resumed is what `resume` says.
+   * @param resumed set by `resume`.
    * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG
    */
   constructor(options: TrainerOptions<PartialSegmenterTraining>, resumed?: Resumption) {
-    super(recipe, options, resumed);
+    super(task, options, resumed);
   }
 
   /**
-   * Goes on with the run in a folder, from its last checkpoint: bit by bit as if it had never stopped, on the same
-   * machine with as many threads.
+   * Resumes the run in a folder from its last checkpoint. On the same machine with the same number of threads, the
+   * result is bit-identical to that of a run that was never interrupted.
    *
-   * @throws {CellrouteError} FILE_UNREADABLE where there is no run; when it is run, RESUME_REFUSED where data or
-   *   configuration are not the run's.
+   * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run. `run` throws RESUME_REFUSED if data or
+   *   configuration have changed.
    */
   static async resume(
     folder: string,

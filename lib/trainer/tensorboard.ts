@@ -5,8 +5,8 @@ import type { LogLine } from './log.js';
 import type { Listener } from './records.js';
 
 /**
- * TensorBoard's event files: records of a length, its checksum, a protobuf `Event` and its checksum. There is one file
- * in the folder at a time: a resumed run writes the log's lines again into a new one, so that no step stands there twice.
+ * Writer of TensorBoard event files: records of a length, its checksum, a protobuf `Event` and its checksum. A resumed
+ * run replaces the file and writes the lines of the log again, so that no step appears twice.
  */
 export class TensorBoard implements Listener {
   readonly name = 'TensorBoard';
@@ -34,7 +34,7 @@ export class TensorBoard implements Listener {
     for (const name of await readdir(this.#folder)) {
       if (name.includes('.tfevents.')) await rm(join(this.#folder, name));
     }
-    // TensorBoard reads files in the order of their names.
+    // TensorBoard reads files in order of name.
     const name = `events.out.tfevents.${String(Math.floor(Date.now() / 1000)).padStart(10, '0')}.${hostname()}.${process.pid}`;
     const file = await open(join(this.#folder, name), 'a');
     await file.appendFile(framed(versionEvent(time)));
@@ -44,7 +44,7 @@ export class TensorBoard implements Listener {
 
 export type Scalar = readonly [tag: string, value: number];
 
-/** A line's numbers by the names they have in TensorBoard and Weights & Biases. */
+/** Values of a log line with their names in TensorBoard and Weights & Biases. */
 export function scalarsOf(line: LogLine): Scalar[] {
   const losses = (prefix: string, values: Record<string, number>): Scalar[] =>
     Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
@@ -113,14 +113,14 @@ function scalarEvent(time: number, step: number, scalars: readonly Scalar[]): Bu
   ]);
 }
 
-/** TFRecord's frame. */
+/** A TFRecord frame. */
 function framed(data: Buffer): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(data.length));
   return Buffer.concat([length, checksum(length), data, checksum(data)]);
 }
 
-/** CRC-32C, turned and shifted by a constant: a checksum of data that hold checksums would otherwise say little. */
+/** Masked CRC-32C, as TFRecord defines it: rotated, plus a constant. */
 function checksum(data: Buffer): Buffer {
   const crc = crc32c(data);
   const bytes = Buffer.alloc(4);
@@ -128,7 +128,7 @@ function checksum(data: Buffer): Buffer {
   return bytes;
 }
 
-/** Castagnoli's polynomial, reversed; zlib's crc32 has another. */
+/** Reversed Castagnoli polynomial; zlib.crc32 uses another one. */
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;

@@ -13,49 +13,49 @@ import { lengthOf } from './length.js';
 import type { StartReport } from './network.js';
 import { beginning, rebased } from './position.js';
 import { type Listener, Records } from './records.js';
-import { type Batches, type Judgement, type Saved, type Trainable, TrainingRun } from './run.js';
+import { type Batches, type Saved, type Trainable, TrainingRun, type ValidationResult } from './run.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
 import { TensorBoard } from './tensorboard.js';
 import { WandbLog } from './wandb.js';
 
 export interface TrainerOptions<Partial> {
-  /** The images to train on. */
+  /** Training images. */
   data: Dataset;
-  /** The images to validate on; without them the last weights are kept. */
+  /** Validation images. Without them the last weights are kept instead of the best ones. */
   validation?: Dataset;
-  /** Where the run is kept; made if need be. */
+  /** Folder of the run; created if missing. */
   folder: string;
   config?: Partial;
-  /** Kept in the run's data.json: how the data sets were opened, for whoever resumes the run. */
+  /** Stored in data.json of the run: how the data sets were opened, for resuming. */
   source?: Record<string, unknown>;
 }
 
 export interface ResumeOptions<Partial> {
   data: Dataset;
   validation?: Dataset;
-  /** Default: the run's own. */
+  /** Default: the configuration of the run. */
   config?: Partial;
-  /** As of a new run; default: what the run's data.json has. */
+  /** As for a new run; default: the value in data.json of the run. */
   source?: Record<string, unknown>;
-  /** Goes on with other data or another configuration all the same. Default false. */
+  /** Continues even if data or configuration have changed. Default false. */
   force?: boolean;
 }
 
 export interface RunOptions {
   /**
-   * Stops the run after a checkpoint of its last step; the last event then says `aborted`. An abort before the run has
-   * begun rejects with `signal.reason`.
+   * Stops the run with a checkpoint of its last step; the last event then has the reason `aborted`. An abort before the
+   * run has started rejects with `signal.reason`.
    */
   signal?: AbortSignal;
 }
 
-/** A network in training that can be put back where it was. */
+/** A network in training whose state can be restored. */
 export interface Restorable<Sample, Snapshot> extends Trainable<Sample, Snapshot> {
   restore(path: string, options?: CallOptions): Promise<void>;
 }
 
-/** What the kinds of training differ in. */
-export interface Recipe<
+/** The operations that differ between training a segmenter and a classifier. */
+export interface TrainingTask<
   Config extends Training,
   Partial,
   Network,
@@ -65,13 +65,13 @@ export interface Recipe<
 > {
   name: 'segmenter' | 'classifier';
   read(given: Partial, path: string): Config;
-  /** The network in full, from the configuration and what it starts from. */
-  describe(config: Config, data: Dataset): Promise<Network>;
-  /** The same of a configuration that has it in full already. */
-  complete(config: Config): Network;
-  /** The data set without the images that cannot be used, and what is to be known about it. */
+  /** Complete network configuration, from the training configuration and the start file. */
+  resolveNetwork(config: Config, data: Dataset): Promise<Network>;
+  /** Complete network configuration of a stored training configuration. */
+  readNetwork(config: Config): Network;
+  /** The data set without unusable images, and notices about it. */
   prepare(data: Dataset, network: Network): { data: Dataset; notices: string[] };
-  /** The network with its own weights, and what gives it those of the file it starts from. */
+  /** Creates the network, and a function that loads the start file. */
   create(
     config: Config,
     network: Network,
@@ -79,23 +79,23 @@ export interface Recipe<
     options: CallOptions,
   ): Promise<{ network: Restorable<Sample, Snapshot>; begin(): Promise<StartReport | undefined> }>;
   loader(config: Config, network: Network, data: Dataset): Batches<Sample>;
-  judge(
+  validate(
     config: Config,
     network: Network,
     data: Dataset,
-  ): (snapshot: Snapshot, signal?: AbortSignal) => Promise<Judgement<Evaluation>>;
+  ): (snapshot: Snapshot, signal?: AbortSignal) => Promise<ValidationResult<Evaluation>>;
 }
 
-/** How a trainer comes to a folder with a run in it. */
+/** State of a run that is resumed. */
 export interface Resumption {
-  /** What the last checkpoint says; undefined where the run was killed before it had one. */
+  /** State of the last checkpoint; undefined if the run was killed before the first one. */
   state: TrainingState | undefined;
-  /** Whether the run's own configuration is gone on with, its network described in full. */
+  /** Whether the stored configuration is used, which contains the complete network. */
   ownConfig: boolean;
   force: boolean;
 }
 
-/** What {@link SegmenterTrainer} and {@link ClassifierTrainer} have in common. */
+/** Base class of {@link SegmenterTrainer} and {@link ClassifierTrainer}. */
 export class Trainer<
   Config extends Training,
   Partial extends object,
@@ -105,17 +105,17 @@ export class Trainer<
   Loss extends string,
   Evaluation,
 > {
-  /** The configuration with every default; its network as far as it was given. */
+  /** The configuration with all defaults; its network is as given. */
   readonly config: Config;
-  /** Where the run is kept. */
+  /** Folder of the run. */
   readonly folder: string;
-  readonly #recipe: Recipe<Config, Partial, Network, Sample, Snapshot, Evaluation>;
+  readonly #task: TrainingTask<Config, Partial, Network, Sample, Snapshot, Evaluation>;
   readonly #options: TrainerOptions<Partial>;
   readonly #resumed: Resumption | undefined;
   #used = false;
 
   protected constructor(
-    recipe: Recipe<Config, Partial, Network, Sample, Snapshot, Evaluation>,
+    task: TrainingTask<Config, Partial, Network, Sample, Snapshot, Evaluation>,
     options: TrainerOptions<Partial>,
     resumed?: Resumption,
   ) {
@@ -123,26 +123,35 @@ export class Trainer<
     checkData('data', options.data);
     if (options.validation !== undefined) checkData('validation', options.validation);
     if (options.source !== undefined) checkObject('source', options.source);
-    this.config = recipe.read(options.config ?? ({} as Partial), '');
+    this.config = task.read(options.config ?? ({} as Partial), '');
     this.folder = RunFolder.at(options.folder).path;
-    this.#recipe = recipe;
+    this.#task = task;
     this.#options = options;
     this.#resumed = resumed;
   }
 
   /**
-   * Trains, and tells every step: the run goes on while its events are taken. Ends with an event `stop`; a loop that
-   * is left before leaves a checkpoint.
+   * Trains and yields an event per step. The run advances only while its events are consumed. It ends with a `stop`
+   * event; leaving the loop earlier writes a checkpoint.
    *
+<<<<<<< HEAD
    * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RUN_LOCKED if
    *   another process writes into the folder; RESUME_REFUSED where the
    *   folder has another run in it, or data or configuration are not those of the run; INVALID_CONFIG, FILE_UNWRITABLE,
    *   OUT_OF_MEMORY, PACKAGE_MISSING, and what loading images and weights throws.
+=======
+   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RESUME_REFUSED if the
+   *   folder contains another run, or data or configuration have changed; INVALID_CONFIG, FILE_UNWRITABLE,
+   *   OUT_OF_MEMORY, PACKAGE_MISSING, and the errors of loading images and weights.
+>>>>>>> 5d67cee (Rewrite prose and names of the command line, configuration, training and tuning)
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     checkKeys('', checkObject('options', options), ['signal']);
     if (this.#used)
-      throw new CellrouteError('INVALID_ARGUMENT', 'A trainer runs once: resume its folder to go on');
+      throw new CellrouteError(
+        'INVALID_ARGUMENT',
+        'A trainer runs only once. Call resume() with its folder to continue',
+      );
     this.#used = true;
     const { signal } = options;
     signal?.throwIfAborted();
@@ -164,13 +173,13 @@ export class Trainer<
     signal: AbortSignal | undefined,
   ): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     const call = signal ? { signal } : {};
-    const recipe = this.#recipe;
+    const task = this.#task;
     const config = this.config;
     const state = this.#resumed?.state;
     const network = this.#resumed?.ownConfig
-      ? recipe.complete(config)
-      : await recipe.describe(config, this.#options.data);
-    const { data, notices } = recipe.prepare(this.#options.data, network);
+      ? task.readNetwork(config)
+      : await task.resolveNetwork(config, this.#options.data);
+    const { data, notices } = task.prepare(this.#options.data, network);
     const { validation } = this.#options;
     const identity: Identity = {
       config: { ...config, network },
@@ -182,14 +191,14 @@ export class Trainer<
     const here = environment();
     if (state) notices.push(...this.#agreement(state, identity, here));
     if (!validation) {
-      notices.push('no validation images: the last weights are kept, and no samples are drawn');
+      notices.push('no validation images: the last weights are saved, and no samples are drawn');
     }
 
-    const loader = recipe.loader(config, network, data);
+    const loader = task.loader(config, network, data);
     const length = lengthOf(config, loader.stepsPerEpoch);
     const position = state ? rebased(state.position, length.stepsPerEpoch) : beginning;
     const listeners = await listenersOf(folder, config, identity.config);
-    const { network: trained, begin } = await recipe.create(config, network, data, call);
+    const { network: trained, begin } = await task.create(config, network, data, call);
     let records: Records | undefined;
     try {
       const report = state ? undefined : await begin();
@@ -205,8 +214,8 @@ export class Trainer<
         length,
         network: trained,
         loader,
-        judge: validation ? recipe.judge(config, network, validation) : null,
-        weights: folder.weights(recipe.name),
+        validate: validation ? task.validate(config, network, validation) : null,
+        weights: folder.weights(task.name),
         state: { kind: 'training-state', version: '1', ...identity, environment: here },
         position,
         resumed: state !== undefined,
@@ -220,15 +229,15 @@ export class Trainer<
     }
   }
 
-  /** Refuses to go on with something else than the run was begun with; what may matter all the same, in sentences. */
+  /** Refuses to resume with different settings; returns notices about differences that may change results. */
   #agreement(state: TrainingState, identity: Identity, here: Environment): string[] {
     if (!this.#resumed!.force) {
-      // Read anew, so that an option that came with a later version has its default there too.
-      const before = this.#recipe.read(state.config as Partial, '');
-      const config = { ...before, network: this.#recipe.complete(before) };
+      // Read again, so that options added by a later version get their defaults.
+      const before = this.#task.read(state.config as Partial, '');
+      const config = { ...before, network: this.#task.readNetwork(before) };
       checkSame(this.folder, { config, data: state.data }, identity);
     }
-    return differences(state.environment, here).map((what) => `${what}: numbers may differ`);
+    return differences(state.environment, here).map((what) => `${what}: results may differ`);
   }
 
   async #describe(folder: RunFolder, identity: Identity, data: Dataset): Promise<void> {
@@ -240,7 +249,7 @@ export class Trainer<
       train: data.summary(),
       validation: validation?.summary() ?? null,
     });
-    // Last: with it the folder has a run in it.
+    // Written last: it marks the folder as a run.
     await writeJson(folder.config, identity.config);
   }
 }
@@ -253,9 +262,9 @@ async function listenersOf(folder: RunFolder, { logs }: Training, config: object
 }
 
 /**
- * Finds the run in a folder.
+ * Reads the run in a folder.
  *
- * @throws {CellrouteError} FILE_UNREADABLE where there is none, and what reading its checkpoint throws
+ * @throws {CellrouteError} FILE_UNREADABLE if there is none, and the errors of reading its checkpoint.
  */
 export async function resumption<Partial extends object>(
   path: string,
@@ -268,7 +277,7 @@ export async function resumption<Partial extends object>(
   const state = (await exists(folder.last)) ? await readCheckpoint(folder.last) : undefined;
   const own = (state?.config ?? (await readJson(folder.config))) as Partial | undefined;
   if (own === undefined) {
-    throw new CellrouteError('FILE_UNREADABLE', `${folder.path} has no run in it`, { file: folder.path });
+    throw new CellrouteError('FILE_UNREADABLE', `${folder.path} contains no run`, { file: folder.path });
   }
   return [
     { ...data, folder: folder.path, config: config ?? own },
@@ -290,10 +299,10 @@ async function checkUnmoved(folder: RunFolder, state: TrainingState | undefined)
 
 function checkData(option: string, data: unknown): void {
   if (!(data instanceof Dataset)) throw refuse(option, 'a Dataset', data);
-  if (data.items.length === 0) throw refuse(option, 'a data set with images', 'one without');
+  if (data.items.length === 0) throw refuse(option, 'a data set with images', 'an empty data set');
 }
 
-/** Adds a session to environment.json: a run that was resumed elsewhere says so. */
+/** Adds an entry to environment.json, so that a run resumed on another machine can be recognized. */
 async function noteSession(folder: RunFolder, here: Environment, fromStep: number): Promise<void> {
   const before = (await readJson(folder.environment)) as { sessions?: unknown[] } | undefined;
   const session = { started: new Date().toISOString(), fromStep, ...here };

@@ -1,11 +1,11 @@
 /**
- * Weights & Biases' package in a thread of its own. It throws out of message handlers, waits for servers without an
- * end, and leaves the process at Ctrl-C: none of that may reach a run.
+ * Runs the Weights & Biases package in a worker thread. The package throws from message handlers, waits for servers
+ * without a timeout and ends the process at Ctrl-C; none of that may affect a run.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWandb, ToWandb, WandbStart } from './wandb.js';
 
-/** As much of @wandb/sdk as is used; its own types would bind ours to it. */
+/** The used part of @wandb/sdk, declared here so that our types do not depend on an optional package. */
 interface Wandb {
   init(options: object): Promise<{ url(): string }>;
   log(data: Record<string, number>, step: number): void;
@@ -13,22 +13,22 @@ interface Wandb {
 }
 
 const port = parentPort!;
-const tell = (message: FromWandb) => port.postMessage(message);
+const send = (message: FromWandb) => port.postMessage(message);
 
 async function main({ module, ...start }: WandbStart): Promise<void> {
   const { wandb } = (await import(module)) as { wandb: Wandb };
   const run = await wandb.init(start);
-  tell({ kind: 'ready', url: run.url() });
+  send({ kind: 'ready', url: run.url() });
   port.on('message', (message: ToWandb) => {
     if (message.kind === 'row') {
       wandb.log(message.data, message.step);
       return;
     }
     wandb.finish(0).then(
-      () => tell({ kind: 'finished' }),
-      (error: Error) => tell({ kind: 'failed', message: error.message }),
+      () => send({ kind: 'finished' }),
+      (error: Error) => send({ kind: 'failed', message: error.message }),
     );
   });
 }
 
-main(workerData as WandbStart).catch((error: Error) => tell({ kind: 'failed', message: error.message }));
+main(workerData as WandbStart).catch((error: Error) => send({ kind: 'failed', message: error.message }));

@@ -10,7 +10,7 @@ import { RunFolder, readJson, writeJson } from './run-folder.js';
 import { scalarsOf } from './tensorboard.js';
 
 const PACKAGE = '@wandb/sdk';
-/** Seconds that the end of a run waits for the server. */
+/** Seconds to wait for the server at the end of a run. */
 const PATIENCE = 30;
 
 export interface WandbOptions {
@@ -35,7 +35,7 @@ export type FromWandb =
   | { kind: 'failed'; message: string }
   | { kind: 'finished' };
 
-/** What wandb.json says: which run of theirs is ours, and whether it has all of it. */
+/** Content of wandb.json: the id of the Weights & Biases run, and whether it is complete. */
 interface WandbFile extends WandbOptions {
   id: string;
   synced: boolean;
@@ -43,8 +43,8 @@ interface WandbFile extends WandbOptions {
 }
 
 /**
- * A run's log at Weights & Biases. The run there is always told from its first line, so it is whole whatever was
- * interrupted or offline before; while the server cannot be reached, nothing is lost, as log.jsonl has it all.
+ * Uploads the log of a run to Weights & Biases. Every upload starts with the first line, so the uploaded run is complete
+ * after interruptions or offline periods. If the server is unreachable nothing is lost: log.jsonl has every line.
  */
 export class WandbLog implements Listener {
   readonly name = 'Weights & Biases';
@@ -53,7 +53,7 @@ export class WandbLog implements Listener {
   readonly #config: object;
   readonly #module: string | undefined;
   #link: Link | undefined;
-  /** Lines of one step are one row there; it is sent when the next step begins. */
+  /** Lines of the same step are one row, which is sent when the next step starts. */
   #row: { step: number; data: Record<string, number> } | undefined;
 
   private constructor(path: string, file: WandbFile, config: object, module: string | undefined) {
@@ -65,7 +65,7 @@ export class WandbLog implements Listener {
 
   /**
    * @param path of wandb.json.
-   * @throws {CellrouteError} PACKAGE_MISSING, with the command that installs it
+   * @throws {CellrouteError} PACKAGE_MISSING, with the install command.
    */
   static async open(path: string, options: WandbOptions, config: object): Promise<WandbLog> {
     const offline = options.offline || /^(offline|disabled|dryrun)$/.test(process.env.WANDB_MODE ?? '');
@@ -110,7 +110,7 @@ export class WandbLog implements Listener {
   }
 }
 
-/** The thread that talks to the server. */
+/** The worker thread that communicates with the server. */
 class Link {
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
@@ -125,7 +125,7 @@ class Link {
       stdout: true,
       stderr: true,
     });
-    // The package tells failed requests on the console alone.
+    // The package reports failed requests only on the console.
     this.#worker.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = (this.#said + text).slice(0, 300);
     });
@@ -151,7 +151,7 @@ class Link {
     this.#worker.postMessage(message);
   }
 
-  /** Waits until everything was sent; the run's address there. */
+  /** Waits until everything was uploaded; returns the URL of the run. */
   async finish(): Promise<string> {
     this.send({ kind: 'finish' });
     let timer: NodeJS.Timeout | undefined;
@@ -167,16 +167,17 @@ class Link {
     const trouble = this.#trouble ?? (/error/i.test(this.#said) ? this.#said.split('\n')[0] : undefined);
     if (trouble === undefined) return this.#url;
     throw new Error(
-      `${trouble}. Nothing is lost: log.jsonl has the whole run, and \`cellroute train sync-wandb\` sends it later`,
+      `${trouble}. No data are lost: log.jsonl contains the whole run, and \`cellroute train sync-wandb\` uploads it later`,
     );
   }
 }
 
 /**
- * Sends a run's log to Weights & Biases, all of it: one that was trained offline, or while the server was away.
+ * Uploads the complete log of a run to Weights & Biases, for a run that was trained offline or failed to upload.
  *
- * @returns the run's address there
- * @throws {CellrouteError} FILE_UNREADABLE where the folder has no run that was to be sent; PACKAGE_MISSING
+ * @param path folder of the run.
+ * @returns the URL of the run.
+ * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run that logs to Weights & Biases; PACKAGE_MISSING.
  */
 export async function syncWandb(path: string): Promise<string> {
   const folder = RunFolder.at(path);
@@ -185,7 +186,7 @@ export async function syncWandb(path: string): Promise<string> {
   if (!file || !config) {
     throw new CellrouteError(
       'FILE_UNREADABLE',
-      `${folder.path} has no run that logs to Weights & Biases (logs.wandb)`,
+      `${folder.path} contains no run that logs to Weights & Biases (logs.wandb)`,
       { file: folder.wandb },
     );
   }
@@ -203,7 +204,7 @@ function findPackage(): string {
     throw new CellrouteError(
       'PACKAGE_MISSING',
       `logs.wandb needs the package ${PACKAGE}, which is not installed: npm install ${PACKAGE}. ` +
-        'With logs.wandb.offline, a run is kept for later and needs no package.',
+        'With logs.wandb.offline the package is needed only for a later upload.',
       { option: 'logs.wandb', expected: PACKAGE },
       { cause },
     );

@@ -1,19 +1,19 @@
 import type { Frame } from './frame.js';
 
-/** Factors of an image's values: 1 leaves them as they are. Applied in this order, each to values within 0..1. */
+/** Factors for pixel values; 1 changes nothing. Applied in this order, to values in 0..1. */
 export interface Photometric {
-  /** Values times this: torchvision's adjust_brightness. */
+  /** Multiplies values: torchvision's adjust_brightness. */
   brightness: number;
-  /** Distance from the mean grey times this: torchvision's adjust_contrast. */
+  /** Multiplies the distance from the mean grey value: torchvision's adjust_contrast. */
   contrast: number;
-  /** Values to this power: torchvision's adjust_gamma. */
+  /** Exponent of values: torchvision's adjust_gamma. */
   gamma: number;
 }
 
-/** A sample as it is being planned: what the transforms so far made of the image. */
+/** A sample while it is planned: the result of the transforms so far. */
 export interface Draft {
   readonly frame: Frame;
   readonly photometric: readonly Photometric[];
-  /** Value of the pixels past the image's edge. */
+  /** Value of pixels outside the image. */
   readonly fill: number;
 }

@@ -1,22 +1,21 @@
-/** One side of a frame: where its pixels lie along a side of the source. All in pixels, which are 1 wide. */
+/** One axis of a frame: the positions of its pixels along an axis of the source, in pixels. */
 export interface FrameSide {
-  /** The side of the source it runs along. */
+  /** Axis of the source. */
   readonly along: 'x' | 'y';
-  /** Pixels. */
+  /** Length in pixels. */
   readonly size: number;
-  /** Place in the source where the first pixel begins. */
+  /** Start of the first pixel in the source. */
   readonly origin: number;
-  /** Source pixels per pixel is wide; negative where the frame runs against the source. */
+  /** Source pixels per pixel; negative if the axis is flipped. */
   readonly step: number;
-  /** What is seen of the source, from `first` to below `end`; the frame may reach past it. */
+  /** Visible range of the source, from `first` to below `end`; the frame may extend beyond it. */
   readonly first: number;
   readonly end: number;
 }
 
 /**
- * What a chain of geometric transforms makes of an image: a rectangle of the source, scaled, flipped and turned by
- * quarters, so that any chain is carried out at once and every pixel resampled once. Frames do not change: each
- * transform gives another one.
+ * Result of a chain of geometric transforms: a rectangle of the source, scaled, flipped and rotated by multiples of 90
+ * degrees. The whole chain is applied in one resampling. Frames are immutable: each transform returns a new one.
  */
 export class Frame {
   private constructor(
@@ -24,7 +23,7 @@ export class Frame {
     readonly vertical: FrameSide,
   ) {}
 
-  /** An image as it is. */
+  /** The frame of the unmodified image. */
   static of({ width, height }: { width: number; height: number }): Frame {
     const side = (along: 'x' | 'y', size: number) =>
       ({ along, size, origin: 0, step: 1, first: 0, end: size }) as const;
@@ -47,12 +46,12 @@ export class Frame {
     return new Frame(this.horizontal, flip(this.vertical));
   }
 
-  /** Rows become columns. */
+  /** Swaps rows and columns. */
   transpose(): Frame {
     return new Frame(this.vertical, this.horizontal);
   }
 
-  /** Turns by so many quarters, against the clock as NumPy's rot90 does. */
+  /** Rotates counter-clockwise by a number of quarter turns, as NumPy's rot90. */
   turn(quarters: number): Frame {
     switch (((quarters % 4) + 4) % 4) {
       case 1:
@@ -66,7 +65,7 @@ export class Frame {
     }
   }
 
-  /** A part, in whole pixels of this frame. Where it reaches past what there is, it is padded. */
+  /** Crops, in whole pixels of this frame. Parts outside the source are padded. */
   crop(left: number, top: number, width: number, height: number): Frame {
     return new Frame(cut(this.horizontal, left, width), cut(this.vertical, top, height));
   }
@@ -83,7 +82,7 @@ function flip(side: FrameSide): FrameSide {
 function cut(side: FrameSide, from: number, size: number): FrameSide {
   const origin = side.origin + from * side.step;
   const far = origin + size * side.step;
-  // Of a part that lies in the padding nothing is seen: both become the nearer end.
+  // A crop inside the padding shows nothing of the source: both ends are clamped to the same value.
   const within = (place: number) => Math.min(Math.max(place, side.first), side.end);
   const first = within(Math.min(origin, far));
   const end = within(Math.max(origin, far));

@@ -8,35 +8,35 @@ type Of<K extends TransformKind> = Extract<Transform, { kind: K }>;
 const make = <K extends TransformKind>(kind: K, options: object): Of<K> =>
   readTransform({ ...options, kind }, '') as Of<K>;
 
-/** Mirrors left and right with probability `p`, 0 to 1, default 0.5. */
+/** Flips left and right with probability `p`, 0 to 1, default 0.5. */
 export const flipHorizontal = (options: { p?: number } = {}) => make('flip-horizontal', options);
 
-/** Mirrors top and bottom with probability `p`, 0 to 1, default 0.5. */
+/** Flips top and bottom with probability `p`, 0 to 1, default 0.5. */
 export const flipVertical = (options: { p?: number } = {}) => make('flip-vertical', options);
 
-/** Turns by 0, 90, 180 or 270 degrees, each as likely. */
+/** Rotates by 0, 90, 180 or 270 degrees with equal probability. */
 export const quarterTurns = () => make('quarter-turns', {});
 
-/** A part of `width` × `height` pixels from a random place; a side shorter than that stays whole. */
+/** Crops `width` × `height` pixels at a random position. A shorter side is not cropped. */
 export const randomCrop = (options: { width: number; height: number }) => make('random-crop', options);
 
 /**
- * A part of `width` × `height` pixels from a random place, made `scale` (1 to 16) times as large: small cells become
- * large enough for the network. A side shorter than asked for stays whole and is scaled too.
+ * Crops `width` × `height` pixels at a random position and enlarges the crop by `scale` (1 to 16), so that small cells
+ * become large enough for the network. A shorter side is not cropped, but scaled too.
  */
 export const cropAndUpscale = (options: { width: number; height: number; scale: number }) =>
   make('crop-and-upscale', options);
 
-/** Scales by a factor drawn evenly from `min` to `max`, 0.05 to 20. */
+/** Scales by a random factor between `min` and `max` (each 0.05 to 20), uniformly distributed. */
 export const scaleJitter = (options: { min: number; max: number }) => make('scale-jitter', options);
 
-/** Pads with the value `fill` (0 to 1, default 0) to at least `width` × `height`, the image in the middle. */
+/** Pads to at least `width` × `height` pixels with the value `fill` (0 to 1, default 0); the image is centred. */
 export const pad = (options: { width: number; height: number; fill?: number }) => make('pad', options);
 
 /**
- * Scales to `width` × `height`. `method`: `crop` (default) first cuts out the largest part of that shape, from the
- * `position` `centre` (default) or `random`; `squish` takes the whole whatever its shape; `inside` keeps the whole
- * and its shape, and may end up smaller on one side.
+ * Scales to `width` × `height` pixels. `method`: `crop` (default) first crops the largest part with that aspect ratio,
+ * at the `position` `centre` (default) or `random`; `squish` scales the whole image and ignores its aspect ratio;
+ * `inside` keeps the whole image and its aspect ratio, so one side may be smaller.
  */
 export const resize = (options: {
   width: number;
@@ -46,15 +46,15 @@ export const resize = (options: {
 }) => make('resize', options);
 
 /**
- * Scales so that the shorter side has `minSize` pixels, or as many as leave the longer one `maxSize`: what a network's
- * `resize` does to an image. Before a crop, with `resizeSamples: false`, cells are as large in training as later.
+ * Scales the shorter side to `minSize` pixels, with the longer side at most `maxSize`, as a network's `resize` does. Used
+ * before a crop, with `resizeSamples: false`, it makes cells as large in training as in inference.
  */
 export const shortSide = (options: { minSize: number; maxSize: number }) => make('short-side', options);
 
 /**
- * Jitters brightness (values times a factor), contrast (distance from the mean grey times a factor) and gamma (values
- * to a power), as torchvision's adjust_… functions do, in this order. Each factor is drawn evenly from 1 - x to 1 + x
- * of the strength given; 0, the default, leaves it out.
+ * Changes brightness (multiplies values), contrast (multiplies the distance from the mean grey value) and gamma (raises
+ * values to a power), in this order, as torchvision's adjust_… functions. Each factor is uniformly distributed between
+ * 1 - x and 1 + x, where x is the given strength; 0, the default, disables it.
  */
 export const intensity = (options: { brightness?: number; contrast?: number; gamma?: number } = {}) =>
   make('intensity', options);

@@ -4,8 +4,8 @@ import { kind } from './kind.js';
 const strength = (most: number) => number(0, { min: 0, max: most });
 
 /**
- * Values made brighter or darker, stronger or weaker, and bent: each of the three factors is drawn evenly from
- * `1 - strength` to `1 + strength`.
+ * Random brightness, contrast and gamma. Each factor is uniformly distributed between `1 - strength` and
+ * `1 + strength`.
  */
 export const intensityKind = kind(
   {

@@ -2,10 +2,10 @@ import { integer, object, type Read, type Reader, required } from '../config/sch
 import type { Random } from '../data/random.js';
 import type { Draft } from './draft.js';
 
-/** Pixels per side of a sample may have. */
+/** Maximum side of a sample, in pixels. */
 export const LONGEST_SIDE = 16_384;
 
-/** A kind of transform: how its JSON is read, with defaults and checks, and what it does to a sample. */
+/** A kind of transform: the reader of its JSON, with defaults and checks, and its effect on a sample. */
 export interface Kind<Spec> {
   read: Reader<Spec>;
   apply(spec: Spec, draft: Draft, random: Random): Draft;
@@ -16,5 +16,5 @@ export const kind = <S extends Record<string, Reader<unknown>>>(
   apply: Kind<{ [K in keyof S]: Read<S[K]> }>['apply'],
 ): Kind<{ [K in keyof S]: Read<S[K]> }> => ({ read: object(shape), apply });
 
-/** A width or height that has to be named. */
+/** A required width or height. */
 export const side = required(integer(1, 1, LONGEST_SIDE));

@@ -6,13 +6,13 @@ import type { Draft } from './draft.js';
 import { Frame, type FrameSide } from './frame.js';
 import { applyTransform, type Transform } from './transform.js';
 
-/** Pixels a sample may have: more would not train, and would not fit a JavaScript array of floats much longer. */
-const MOST_PIXELS = 2 ** 26;
+/** Maximum number of pixels of a sample: a limit for memory and for the size of a typed array. */
+const MAX_PIXELS = 2 ** 26;
 
 /**
- * What a chain of transforms makes of an image of this size, drawn from `random` alone.
+ * Plans a sample: applies a chain of transforms to an image size. All random numbers come from `random`.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT where the sample would have more than 2^26 pixels.
+ * @throws {CellrouteError} INVALID_ARGUMENT if the sample would have more than 2^26 pixels.
  */
 export function planSample(
   transforms: readonly Transform[],
@@ -22,17 +22,17 @@ export function planSample(
   let draft: Draft = { frame: Frame.of(size), photometric: [], fill: 0 };
   for (const transform of transforms) draft = applyTransform(transform, draft, random);
   const { width, height } = draft.frame;
-  if (width * height > MOST_PIXELS) {
+  if (width * height > MAX_PIXELS) {
     throw new CellrouteError(
       'INVALID_ARGUMENT',
       `A sample of ${width} × ${height} pixels is too large to train on; add a random-crop to its transforms`,
-      { option: 'transforms', expected: `at most ${MOST_PIXELS} pixels`, got: `${width} × ${height}` },
+      { option: 'transforms', expected: `at most ${MAX_PIXELS} pixels`, got: `${width} × ${height}` },
     );
   }
   return draft;
 }
 
-/** A planned sample as native code takes it. */
+/** Converts a planned sample to native options. */
 export function nativePlan(
   { frame, photometric, fill }: Draft,
   intensity: Intensity,

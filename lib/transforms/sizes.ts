@@ -4,7 +4,7 @@ import type { Random } from '../data/random.js';
 import type { Frame } from './frame.js';
 import { kind, LONGEST_SIDE, side } from './kind.js';
 
-/** A part of the frame at a random place; a side that is shorter than asked for stays whole. */
+/** Crops the frame at a random position. A shorter side is not cropped. */
 function randomPart(frame: Frame, width: number, height: number, random: Random): Frame {
   const w = Math.min(width, frame.width);
   const h = Math.min(height, frame.height);
@@ -16,13 +16,13 @@ function scaled(frame: Frame, factor: number): Frame {
   return frame.resize(size(frame.width), size(frame.height));
 }
 
-/** A part of `width` × `height` pixels at a random place; a side shorter than that stays whole. */
+/** Random crop of `width` × `height` pixels. A shorter side is not cropped. */
 export const randomCropKind = kind(
   { kind: literal('random-crop'), width: side, height: side },
   ({ width, height }, draft, random) => ({ ...draft, frame: randomPart(draft.frame, width, height, random) }),
 );
 
-/** A part of `width` × `height` pixels at a random place, then made `scale` times as large. */
+/** Random crop of `width` × `height` pixels, enlarged by `scale`. */
 export const cropAndUpscaleKind = kind(
   {
     kind: literal('crop-and-upscale'),
@@ -42,7 +42,7 @@ const jitter = kind(
   ({ min, max }, draft, random) => ({ ...draft, frame: scaled(draft.frame, random.uniform(min, max)) }),
 );
 
-/** Made larger or smaller by a factor drawn evenly from `min` to `max`. */
+/** Random scale between `min` and `max`. */
 export const scaleJitterKind = {
   ...jitter,
   read: (value: unknown, path: string) => {
@@ -57,7 +57,7 @@ export const scaleJitterKind = {
   },
 };
 
-/** Scaled to the size that a network's `resize` would give (torchvision's GeneralizedRCNNTransform). */
+/** Scales as a network's `resize` does (torchvision's GeneralizedRCNNTransform). */
 export const shortSideKind = kind(
   { kind: literal('short-side'), minSize: side, maxSize: side },
   ({ minSize, maxSize }, draft) => {
@@ -68,7 +68,7 @@ export const shortSideKind = kind(
   },
 );
 
-/** Padded to at least `width` × `height` with the value `fill`, the image in the middle. */
+/** Pads to at least `width` × `height` with the value `fill`; the image is centred. */
 export const padKind = kind(
   { kind: literal('pad'), width: side, height: side, fill: number(0, { min: 0, max: 1 }) },
   ({ width, height, fill }, draft) => {
@@ -82,8 +82,8 @@ export const padKind = kind(
 );
 
 /**
- * Scaled to `width` × `height`: `crop` cuts the largest part of that shape out first, from the middle or a random
- * place, `squish` takes the whole, `inside` keeps the whole and its shape and may end up smaller on one side.
+ * Scales to `width` × `height`: `crop` first crops the largest part with that aspect ratio, at the centre or a random
+ * position; `squish` ignores the aspect ratio; `inside` keeps it, so one side may be smaller.
  */
 export const resizeKind = kind(
   {
@@ -101,7 +101,7 @@ export const resizeKind = kind(
       const size = (pixels: number) => Math.max(Math.round(pixels * ratio), 1);
       return { ...draft, frame: frame.resize(size(frame.width), size(frame.height)) };
     }
-    // The arithmetic of the classifier's own crop (native/io/resize.cc), so that both see the same part.
+    // Same arithmetic as the classifier's crop (native/io/resize.cc), so that both crop the same part.
     const ratio = Math.min(frame.width / width, frame.height / height);
     const w = Math.max(Math.trunc(ratio * width), 1);
     const h = Math.max(Math.trunc(ratio * height), 1);

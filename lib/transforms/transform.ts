@@ -28,16 +28,16 @@ const kinds = {
 };
 
 type Kinds = typeof kinds;
-/** The names of the kinds there are. */
+/** Names of all transforms. */
 export type TransformKind = keyof Kinds;
-/** One step of augmentation, as it stands in a configuration file: plain JSON, told apart by `kind`. */
+/** One augmentation step, as plain JSON in a configuration file; `kind` selects the transform. */
 export type Transform = { [K in TransformKind]: Readonly<Read<Kinds[K]['read']>> }[TransformKind];
 export type TransformOf<K extends TransformKind> = Extract<Transform, { kind: K }>;
 
 /**
- * One transform from a configuration file's value, with its defaults filled in.
+ * Reads one transform of a configuration file and fills in defaults.
  *
- * @throws {CellrouteError} INVALID_CONFIG, naming the value under `path`, what was expected and what came.
+ * @throws {CellrouteError} INVALID_CONFIG, naming the value under `path`, what was expected and what was received.
  */
 export function readTransform(value: unknown, path: string): Transform {
   const name = path || 'transform';
@@ -51,14 +51,14 @@ export function readTransform(value: unknown, path: string): Transform {
   return Object.freeze(kinds[kind].read(given, path));
 }
 
-/** A chain of them; `path` is where it stands, for the errors. */
+/** Reads a chain of transforms; `path` is its position, for error messages. */
 export function readTransforms(value: unknown, path = 'transforms'): Transform[] {
   if (!Array.isArray(value)) throw refuse(path, 'an array of transforms', value, 'INVALID_CONFIG');
-  // Array.from, so that holes are looked at too.
+  // Array.from, so that holes are checked too.
   return Array.from(value, (entry, i) => readTransform(entry, `${path}[${i}]`));
 }
 
-/** What one transform makes of a sample. */
+/** Applies one transform to a sample. */
 export function applyTransform(transform: Transform, draft: Draft, random: Random): Draft {
   const { apply } = kinds[transform.kind] as Kind<Transform>;
   return apply(transform, draft, random);

@@ -36,7 +36,7 @@ test('prints tables, what cannot be used, and warns of a cap that is too low', (
   );
   expect(stdout).toMatch(/width +height +images\n +6 +4 +2\n/);
   expect(stdout).toContain('Warning: detectionsPerImage is 2, but 1 of 2 images have more cells');
-  expect(stderr).toContain('2 rows or images cannot be used and are left out:');
+  expect(stderr).toContain('2 rows or images cannot be used and are skipped:');
   expect(stderr).toMatch(/train\.csv, row 6, annotation, image b: Runs overlap/);
   // What a file says may not steer the terminal.
   expect(stdout + stderr).not.toContain('\u001b');

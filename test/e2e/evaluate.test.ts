@@ -54,7 +54,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
         .find((one) => one.trim().startsWith(name))!
         .trim()
         .split(/ {2,}/);
-    expect(line('competition')[1]).toBe(golden.kaggle.score.toFixed(3));
+    expect(line('Kaggle')[1]).toBe(golden.kaggle.score.toFixed(3));
     expect(line('AP, IoU')[1]).toBe(golden.coco.segm_maxDets1000!.AP.toFixed(3));
     expect(line('AP, IoU')[2]).toMatch(/^0\.\d{3} to 0\.\d{3}$/);
     expect(stdout).toMatch(/By image\n/);
@@ -74,7 +74,9 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
   test('refuses in one line', () => {
     expect(evaluate('--keep-overlaps', '--remove-overlaps', '0.5')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^cellroute: Give either .*\[INVALID_ARGUMENT\]\n$/),
+      stderr: expect.stringMatching(
+        /^cellroute: Options --remove-overlaps and --keep-overlaps cannot.*\[INVALID_ARGUMENT\]\n$/,
+      ),
     });
     expect(cellroute('evaluate', '--truth', truth, '--pred', join(folder, 'none'))).toMatchObject({
       status: 1,

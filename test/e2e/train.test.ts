@@ -114,7 +114,7 @@ describe('a segmenter', () => {
       /\[Epoch {2}1 \/ {2}3\] Train mask-only loss: {3}\d\.\d{3}\n\[Epoch {2}1 \/ {2}3\] Train loss: +\d+\.\d{3}\. \[\d+ secs\]\n/,
     );
     expect(stdout).toMatch(
-      /Finished after 18 steps\. Weights: .*segmenter\.safetensors \(of step \d+, the best: /,
+      /Finished after 18 steps\. Weights: .*segmenter\.safetensors \(step \d+, best score /,
     );
     whole = await outcome(run, 'segmenter');
   });
@@ -210,7 +210,7 @@ describe('a segmenter', () => {
       other,
     );
     expect(otherData.status).toBe(1);
-    expect(otherData.stderr).toMatch(/training images were others.*\[RESUME_REFUSED\]/s);
+    expect(otherData.stderr).toMatch(/training images have changed.*\[RESUME_REFUSED\]/s);
     const slower = configFile('slower.json', { ...segmenterConfig, optimizer: { weightDecay: 0.1 } });
     const otherConfig = cellroute('segmenter', '--config', slower, '--resume', other);
     expect(otherConfig.status).toBe(1);
@@ -276,16 +276,16 @@ test('an ensemble is trained part by part, goes on where it was killed, and can 
   const { code, stdout, stderr } = await start('ensemble', '--resume', run).ended;
   expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
   expect(stdout).toMatch(
-    /== classifier \(1 of 3\), is done already\n== segmenter of round \(2 of 3\), goes on\n/,
+    /== classifier \(1 of 3\), already finished\n== segmenter of round \(2 of 3\), resumed\n/,
   );
   expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 2 epochs/);
   const refused = cellroute('ensemble', '--data', data, '--resume', run);
-  expect(refused.stderr).toMatch(/training images were others.*\[RESUME_REFUSED\]/s);
+  expect(refused.stderr).toMatch(/training images have changed.*\[RESUME_REFUSED\]/s);
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
   expect(ensemble.cellTypes).toEqual(['round', 'square']);
   expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: { maxLost: 0.2 } });
   expect(cellroute('ensemble', '--resume', run).stdout).toMatch(
-    /square \(3 of 3\), is done already\nThe ensemble is in/,
+    /square \(3 of 3\), already finished\nEnsemble written to/,
   );
 });
 

@@ -187,7 +187,7 @@ describeGolden(
       const report = await network.start(
         existsSync(named) ? named : join(testEnsemble, 'fluorescence.safetensors'),
       );
-      expect(report.fresh).toEqual([]);
+      expect(report.initialized).toEqual([]);
       const samples = await Promise.all(
         golden.images.map((image) => sampleOf(image, golden.instances_used_per_image)),
       );
@@ -260,7 +260,7 @@ describeGolden("a classifier's steps", { goldens: ['classifier_training.safetens
         }),
         { ...options, optimizer: one, averageDecay: null, classWeights: one.classWeights },
       );
-      expect((await network.start(path)).fresh).toEqual([]);
+      expect((await network.start(path)).initialized).toEqual([]);
       for (const [s, expected] of stored[c]!.entries()) {
         const result = await network.step(samples, {
           lr: one.lr[s]!,
@@ -288,12 +288,14 @@ describeGolden("a fastai export's backbone", { goldens: ['fastai_resnet18.pkl'] 
     const config = maskRCNNConfig({ backbone: { depth: 18, norm: { kind: 'batch' } } });
     await using network = await SegmenterNetwork.create(config, { ...options, averageDecay: null, sampling });
     const names = network.tensors().map(({ name }) => name);
-    const { taken, fresh, refused } = await network.startFromClassifier(goldenPath('fastai_resnet18.pkl'));
+    const { loaded, initialized, skipped } = await network.startFromClassifier(
+      goldenPath('fastai_resnet18.pkl'),
+    );
     const backbone = names.filter((name) => name.startsWith('model.backbone.body.'));
-    expect(taken.map((name) => `model.${name}`).sort()).toEqual(backbone.sort());
-    expect(fresh.some((name) => name.startsWith('backbone.body.'))).toBe(false);
+    expect(loaded.map((name) => `model.${name}`).sort()).toEqual(backbone.sort());
+    expect(initialized.some((name) => name.startsWith('backbone.body.'))).toBe(false);
     // Its head, and nothing else.
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused.every((sentence) => sentence.startsWith('backbone.body.head.'))).toBe(true);
+    expect(skipped.length).toBeGreaterThan(0);
+    expect(skipped.every((sentence) => sentence.startsWith('backbone.body.head.'))).toBe(true);
   });
 });

@@ -9,7 +9,7 @@ import type { TrainEvent } from '../../lib/trainer/events.js';
 import { lengthOf } from '../../lib/trainer/length.js';
 import { beginning } from '../../lib/trainer/position.js';
 import { Records } from '../../lib/trainer/records.js';
-import { type Judgement, type RunParts, TrainingRun } from '../../lib/trainer/run.js';
+import { type RunParts, TrainingRun, type ValidationResult } from '../../lib/trainer/run.js';
 import { exists, RunFolder } from '../../lib/trainer/run-folder.js';
 import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
@@ -128,11 +128,11 @@ export async function toyRun(
   const state = (await exists(folder.last)) ? await readCheckpoint(folder.last) : undefined;
   if (state) await network.restore(folder.last);
   const position = state?.position ?? beginning;
-  let judged = 0;
+  let validations = 0;
   let tied = 0;
-  const judge = async ({ weight }: { weight: number }): Promise<Judgement<number>> => {
+  const validate = async ({ weight }: { weight: number }): Promise<ValidationResult<number>> => {
     const score =
-      typeof scores === 'function' ? scores(weight) : scores![Math.min(judged++, scores!.length - 1)]!;
+      typeof scores === 'function' ? scores(weight) : scores![Math.min(validations++, scores!.length - 1)]!;
     return {
       metric: 'kaggle',
       score,
@@ -149,7 +149,7 @@ export async function toyRun(
     length: lengthOf(full, letters.stepsPerEpoch),
     network,
     loader: letters,
-    judge: scores ? judge : null,
+    validate: scores ? validate : null,
     weights: folder.weights('segmenter'),
     state: {
       kind: 'training-state',

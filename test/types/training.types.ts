@@ -45,7 +45,7 @@ if (event.kind === 'step') {
 } else if (event.kind === 'validation') {
   expectTypeOf(event.evaluation.kaggle.mean).toEqualTypeOf<number>();
 } else if (event.kind === 'stop') {
-  expectTypeOf(event.why).toEqualTypeOf<'finished' | 'early-stopping' | 'aborted'>();
+  expectTypeOf(event.reason).toEqualTypeOf<'finished' | 'early-stopping' | 'aborted'>();
 }
 
 const classifier = new ClassifierTrainer({ data, folder: 'b', config: { classWeights: 'balanced' } });

@@ -30,15 +30,15 @@ test('everything else that differs is named, with both values', () => {
     average: { decay: 0.5 },
   });
   expect(configDifferences(config, other)).toEqual([
-    'batchSize was 2 and is 3',
-    'optimizer.kind was "sgd" and is "adamw"',
-    'optimizer.weightDecay was 0.0005 and is 0.01',
-    'optimizer.nesterov was false and is not there',
-    'average was null and is not there',
-    'transforms was [{"kind":"flip-horizontal","p":0.5},{"kind":"flip-vertical","p":0.5}] and is []',
-    'optimizer.beta2 was not there and is 0.999',
-    'optimizer.eps was not there and is 1e-8',
-    'average.decay was not there and is 0.5',
+    'batchSize was 2, now 3',
+    'optimizer.kind was "sgd", now "adamw"',
+    'optimizer.weightDecay was 0.0005, now 0.01',
+    'optimizer.nesterov was false, now not set',
+    'average was null, now not set',
+    'transforms was [{"kind":"flip-horizontal","p":0.5},{"kind":"flip-vertical","p":0.5}], now []',
+    'optimizer.beta2 was not set, now 0.999',
+    'optimizer.eps was not set, now 1e-8',
+    'average.decay was not set, now 0.5',
   ]);
 });
 
@@ -48,6 +48,6 @@ test('other images are refused', () => {
   const error = thrown(() => checkSame('runs/a', { config, data }, { config, data: now }));
   expect(error).toMatchObject({ code: 'RESUME_REFUSED' });
   expect(error.message).toMatch(
-    /training images were others \(fingerprint a{12}, now fingerprint b{12}\)\n.*validation images were others \(none, now fingerprint c{12}\)/,
+    /training images have changed \(fingerprint a{12}, now fingerprint b{12}\)\n.*validation images have changed \(none, now fingerprint c{12}\)/,
   );
 });

@@ -141,9 +141,9 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
       await snapshot.save(path);
       const { network: read } = await make();
       const report = await read.start(path);
-      expect(report.fresh).toEqual([]);
+      expect(report.initialized).toEqual([]);
       const tensors = await bytesOfAll(read.tensors());
-      for (const key of report.taken) expect(tensors.get(`model.${key}`)).toEqual(state.get(prefix + key));
+      for (const key of report.loaded) expect(tensors.get(`model.${key}`)).toEqual(state.get(prefix + key));
       await read.dispose();
       await snapshot.dispose();
     }
@@ -308,24 +308,24 @@ describe('a segmenter', () => {
     await network.dispose();
   });
 
-  test('starts from a checkpoint with other heads, and says what was taken, fresh and refused', async () => {
+  test('starts from a checkpoint with other heads, and reports loaded, initialized and skipped tensors', async () => {
     const other = await SegmenterNetwork.create(tinyMaskRCNN('batch', 7), { ...options, sampling, seed: 5 });
     const source = await bytesOfAll(other.tensors());
     const path = temporary('coco.safetensors');
     const snapshot = await other.snapshot('current');
     await snapshot.save(path);
     const network = await segmenter();
-    const { taken, fresh, refused } = await network.start(path);
+    const { loaded, initialized, skipped } = await network.start(path);
     const heads = [
       'roi_heads.box_predictor.cls_score',
       'roi_heads.box_predictor.bbox_pred',
       'roi_heads.mask_predictor.mask_fcn_logits',
     ];
-    expect(fresh.sort()).toEqual(heads.flatMap((head) => [`${head}.bias`, `${head}.weight`]).sort());
-    expect(refused).toHaveLength(6);
-    for (const sentence of refused) expect(sentence).toMatch(/: the file has \[.*\], the network \[/);
+    expect(initialized.sort()).toEqual(heads.flatMap((head) => [`${head}.bias`, `${head}.weight`]).sort());
+    expect(skipped).toHaveLength(6);
+    for (const sentence of skipped) expect(sentence).toMatch(/: the file has \[.*\], the network \[/);
     const state = await bytesOfAll(network.tensors());
-    for (const name of taken) {
+    for (const name of loaded) {
       expect(state.get(`model.${name}`)).toEqual(source.get(`model.${name}`));
       // The average begins there too.
       expect(state.get(`average.${name}`)).toEqual(source.get(`model.${name}`));
@@ -340,13 +340,13 @@ describe('a segmenter', () => {
     const snapshot = await router.snapshot('current');
     await snapshot.save(path);
     const network = await segmenter();
-    const { taken, fresh, refused } = await network.startFromClassifier(path);
-    expect(taken.every((name) => name.startsWith('backbone.body.'))).toBe(true);
-    expect(fresh.every((name) => !name.startsWith('backbone.body.'))).toBe(true);
+    const { loaded, initialized, skipped } = await network.startFromClassifier(path);
+    expect(loaded.every((name) => name.startsWith('backbone.body.'))).toBe(true);
+    expect(initialized.every((name) => !name.startsWith('backbone.body.'))).toBe(true);
     // This segmenter's backbone ends with layer3.
-    expect(refused.every((sentence) => /^backbone\.body\.(layer4|fc)\b/.test(sentence))).toBe(true);
+    expect(skipped.every((sentence) => /^backbone\.body\.(layer4|fc)\b/.test(sentence))).toBe(true);
     const state = await bytesOfAll(network.tensors());
-    for (const name of taken) {
+    for (const name of loaded) {
       expect(state.get(`model.${name}`)).toEqual(source.get(`model.${name.replace('backbone.body.', '')}`));
     }
     const error = await rejection(network.start(path));

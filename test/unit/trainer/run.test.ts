@@ -41,7 +41,7 @@ describe('a whole run', () => {
       'stop',
     ]);
     expect(events.at(-1)).toMatchObject({
-      why: 'finished',
+      reason: 'finished',
       step: 8,
       epoch: 2,
       best: { score: 0.5, step: 4, epoch: 1 },
@@ -87,7 +87,7 @@ describe('a whole run', () => {
     expect(readdirSync(toy.folder.checkpoints).sort()).toEqual(['best-8.safetensors', 'last.safetensors']);
     expect(await storedWeight(toy.folder.weights('segmenter'))).toBe(validations[1]!.evaluation);
     expect(JSON.parse(readFileSync(toy.folder.results, 'utf8'))).toMatchObject({
-      why: 'finished',
+      reason: 'finished',
       step: 12,
       best: { score: 0.3, step: 8, epoch: 2 },
       lastValidation: { score: 0.2 },
@@ -127,8 +127,8 @@ describe('a whole run', () => {
       scores: [0.5, 0.4, 0.5, 0.9],
     });
     const events = await collect(toy);
-    expect(events.at(-1)).toMatchObject({ why: 'early-stopping', step: 12, best: { epoch: 1 } });
-    expect(logOf(toy.folder.log).at(-1)).toMatchObject({ kind: 'stop', why: 'early-stopping' });
+    expect(events.at(-1)).toMatchObject({ reason: 'early-stopping', step: 12, best: { epoch: 1 } });
+    expect(logOf(toy.folder.log).at(-1)).toMatchObject({ kind: 'stop', reason: 'early-stopping' });
   });
 
   test('of equal scores the first is best, unless another figure decides', async () => {
@@ -171,7 +171,7 @@ describe('a run that went wrong', () => {
     const toy = await toyRun(folder('explode'), { config, network: new ToyNetwork({ result }) });
     const error = await rejection(collect(toy));
     expect(error).toMatchObject({ code: 'TRAINING_DIVERGED', details: { step: 11 } });
-    expect(error.message).toMatch(/the loss is 60\.00, more than 50 times its median of the last 10 steps/);
+    expect(error.message).toMatch(/the loss is 60\.00, more than 50 times the median of the last 10 steps/);
     const again = await toyRun(folder('explode'), { config });
     expect((await collect(again, { until: ({ kind }) => kind === 'start' }))[0]).toMatchObject({ step: 11 });
   });
@@ -182,7 +182,7 @@ describe('a run that went wrong', () => {
       config: { divergence: { multiple: 50 } },
       network: new ToyNetwork({ result }),
     });
-    expect((await collect(toy)).at(-1)).toMatchObject({ why: 'finished' });
+    expect((await collect(toy)).at(-1)).toMatchObject({ reason: 'finished' });
   });
 
   test('may be told to go on', async () => {
@@ -191,7 +191,7 @@ describe('a run that went wrong', () => {
       config: { divergence: { multiple: null } },
       network: new ToyNetwork({ result }),
     });
-    expect((await collect(toy)).at(-1)).toMatchObject({ why: 'finished' });
+    expect((await collect(toy)).at(-1)).toMatchObject({ reason: 'finished' });
   });
 });
 
@@ -315,7 +315,7 @@ test('an abort before the first step leaves a checkpoint to begin from', async (
   stop.abort(new Error('no'));
   const events = await collect(await toyRun(folder('at once')), { signal: stop.signal });
   expect(kinds(events)).toEqual(['start', 'checkpoint', 'checkpoint', 'stop']);
-  expect(events.at(-1)).toMatchObject({ why: 'aborted', step: 0 });
+  expect(events.at(-1)).toMatchObject({ reason: 'aborted', step: 0 });
 });
 
 test('a run whose folder was taken over writes no checkpoint', async () => {

@@ -40,7 +40,7 @@ const lines: LogLine[] = [
     figures: { kaggle: 0.5, ap: 0.25 },
     seconds: 2,
   },
-  { kind: 'stop', time: 1_700_000_003, epoch: 1, step: 300, why: 'finished' },
+  { kind: 'stop', time: 1_700_000_003, epoch: 1, step: 300, reason: 'finished' },
 ];
 
 async function write(path: string): Promise<void> {

@@ -42,7 +42,7 @@ test('a loop that is left leaves a checkpoint, which another process’s trainer
   expect(first.at(-1)).toMatchObject({ kind: 'step', batch: 2, batches: 3, steps: 6 });
   const rest = await collect(await SegmenterTrainer.resume(path, { data }));
   expect(rest[0]).toMatchObject({ kind: 'start', resumed: true, step: 3, epoch: 1 });
-  expect(rest.at(-1)).toMatchObject({ kind: 'stop', why: 'finished', step: 6 });
+  expect(rest.at(-1)).toMatchObject({ kind: 'stop', reason: 'finished', step: 6 });
 
   const whole = folder('not-left');
   await collect(new SegmenterTrainer({ data, folder: whole, config: tiny }));
@@ -70,8 +70,8 @@ test('the weights of one run start another, heads of another shape stay fresh', 
   });
   const [start] = await collect(next);
   const { report } = start as Extract<SegmenterTrainEvent, { kind: 'start' }>;
-  expect(report!.taken).toContain('backbone.body.conv1.weight');
-  expect(report!.fresh).toContain('roi_heads.box_predictor.cls_score.weight');
+  expect(report!.loaded).toContain('backbone.body.conv1.weight');
+  expect(report!.initialized).toContain('roi_heads.box_predictor.cls_score.weight');
   // What the checkpoint says of its network is kept.
   await using segmenter = await CellSegmenter.load(join(folder('next'), 'segmenter.safetensors'));
   expect(segmenter.config).toMatchObject({ numClasses: 3, backbone: { width: 8 }, resize: null });
@@ -93,7 +93,7 @@ test('a classifier’s backbone starts a segmenter, which takes its depth and wi
   });
   const [start] = await collect(trainer, ({ kind }) => kind === 'start');
   const { report } = start as Extract<SegmenterTrainEvent, { kind: 'start' }>;
-  expect(report!.taken).toContain('backbone.body.layer4.1.conv2.weight');
+  expect(report!.loaded).toContain('backbone.body.layer4.1.conv2.weight');
   const config = JSON.parse(readFileSync(join(folder('routed'), 'config.json'), 'utf8')) as object;
   expect(config).toMatchObject({
     network: { backbone: { depth: 18, width: 8, norm: { kind: 'frozen-batch' } } },
