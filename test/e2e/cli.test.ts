@@ -89,7 +89,7 @@ describe('segment', () => {
     child.kill('SIGINT');
     const { code, stderr } = await ended(child);
     expect(code).toBe(130);
-    expect(stderr).toMatch(/Stopped: \d+ of 40 images are done/);
+    expect(stderr).toMatch(/Stopped: \d+ of 40 images are finished/);
     const done = readdirSync(out).filter((name) => name.endsWith('.json'));
     expect(done.length).toBeGreaterThanOrEqual(2);
     expect(done.length).toBeLessThan(40);

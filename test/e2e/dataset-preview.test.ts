@@ -73,7 +73,7 @@ test("takes a training's configuration, and names the place of a mistake in it",
 test.each([
   [['--transforms', '[{"kind": "blur"}]'], /--transforms\[0\]\.kind/],
   [['--transforms', '['], /--transforms is not JSON/],
-  [['--transforms', '[]', '--config', 'x.json'], /either --config or --transforms/],
+  [['--transforms', '[]', '--config', 'x.json'], /--config and --transforms cannot/],
   [['--ids', 'nobody'], /ids\[0\].*nobody/],
   [['--out', join(folder, 'missing', 'x.png')], /FILE_UNWRITABLE/],
 ])('%j is refused', (args, message) => {

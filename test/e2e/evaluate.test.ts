@@ -46,7 +46,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
   test('prints tables that say what was applied', () => {
     const { status, stdout } = evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/scoring at least 0\.5, each pixel given to the best that has it/);
+    expect(stdout).toMatch(/score at least 0\.5, each pixel assigned to the highest-scored prediction/);
     expect(stdout).toMatch(/all predictions/);
     const line = (name: string) =>
       stdout

@@ -190,7 +190,7 @@ describe('a segmenter', () => {
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/Stopped\. Go on with: cellroute train segmenter --resume .*stopped/);
+    expect(stderr).toMatch(/Stopped\. Resume with: cellroute train segmenter --resume .*stopped/);
     expect(existsSync(join(stopped, 'results.json'))).toBe(false);
     expect((await start('segmenter', '--resume', stopped).ended).code).toBe(0);
     expect(await outcome(stopped, 'segmenter')).toEqual(whole);
@@ -214,7 +214,7 @@ describe('a segmenter', () => {
     const slower = configFile('slower.json', { ...segmenterConfig, optimizer: { weightDecay: 0.1 } });
     const otherConfig = cellroute('segmenter', '--config', slower, '--resume', other);
     expect(otherConfig.status).toBe(1);
-    expect(otherConfig.stderr).toMatch(/optimizer\.weightDecay was 0\.0005 and is 0\.1\n/);
+    expect(otherConfig.stderr).toMatch(/optimizer\.weightDecay was 0\.0005, now 0\.1\n/);
     const longer = configFile('longer.json', { ...segmenterConfig, epochs: 4 });
     const forced = cellroute('segmenter', '--config', longer, '--resume', other, '--force');
     expect([forced.status, forced.stderr]).toEqual([0, expect.anything()]);

@@ -146,7 +146,7 @@ describe('with a server', () => {
     server.broken = true;
     const path = folder('refused.json');
     const error = await rejection(tell(path, lines));
-    expect(error.message).toMatch(/Nothing is lost/);
+    expect(error.message).toMatch(/No data are lost/);
     expect(wandbJson(path)).toMatchObject({ synced: false });
     server.broken = false;
   });
@@ -155,9 +155,9 @@ describe('with a server', () => {
 test('without a network or a key nothing is harmed', async () => {
   process.env.WANDB_BASE_URL = 'http://127.0.0.1:1';
   const path = folder('nowhere.json');
-  expect((await rejection(tell(path, lines))).message).toMatch(/WANDB_API_KEY.*Nothing is lost/);
+  expect((await rejection(tell(path, lines))).message).toMatch(/WANDB_API_KEY.*No data are lost/);
   process.env.WANDB_API_KEY = 'a'.repeat(40);
-  expect((await rejection(tell(path, lines))).message).toMatch(/Nothing is lost/);
+  expect((await rejection(tell(path, lines))).message).toMatch(/No data are lost/);
   delete process.env.WANDB_BASE_URL;
   delete process.env.WANDB_API_KEY;
 });
