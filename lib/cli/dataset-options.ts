@@ -29,10 +29,7 @@ export function addDatasetOptions(command: Command): Command {
     )
     .option('--type <types>', 'use only images of these cell types, comma-separated', names)
     .option('--images <folder>', 'folder of the images, if not beside the annotations')
-    .option(
-      '--categories-are-types',
-      'COCO categories are cell types of whole images, not classes of cells',
-    )
+    .option('--categories-are-types', 'COCO categories are cell types of whole images, not classes of cells')
     .addOption(crowdsOption())
     .option('--strict', 'refuse the data set if anything in it cannot be used');
 }
@@ -44,7 +41,7 @@ export const crowdsOption = () =>
     'COCO annotations with iscrowd 1: leave them out, or take each as one cell (CVAT brush masks)',
   ).choices(CROWDS);
 
-/** Opens a data set, prints what of it was left out to stderr, and keeps the types that are asked for. */
+/** Opens a data set, prints skipped entries to stderr and keeps the requested types. */
 export async function openWithFlags(path: string, flags: DatasetFlags): Promise<Dataset> {
   const { typeColumn, type, images, categoriesAreTypes, crowds, strict } = flags;
   const options: OpenDatasetOptions = {
@@ -55,8 +52,8 @@ export async function openWithFlags(path: string, flags: DatasetFlags): Promise<
     ...(strict && { strict }),
   };
   const dataset = await openDataset(path, options);
-  printProblems(dataset.problems, 'rows or images cannot be used and are left out');
-  printProblems(dataset.notices, 'annotations were left out or read in another way');
+  printProblems(dataset.problems, 'rows or images cannot be used and are skipped');
+  printProblems(dataset.notices, 'annotations were skipped or interpreted differently');
   return type ? dataset.filter({ types: type }) : dataset;
 }
 

@@ -134,16 +134,10 @@ export class Trainer<
    * Trains and yields an event per step. The run advances only while its events are consumed. It ends with a `stop`
    * event; leaving the loop earlier writes a checkpoint.
    *
-<<<<<<< HEAD
-   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RUN_LOCKED if
-   *   another process writes into the folder; RESUME_REFUSED where the
-   *   folder has another run in it, or data or configuration are not those of the run; INVALID_CONFIG, FILE_UNWRITABLE,
-   *   OUT_OF_MEMORY, PACKAGE_MISSING, and what loading images and weights throws.
-=======
-   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RESUME_REFUSED if the
-   *   folder contains another run, or data or configuration have changed; INVALID_CONFIG, FILE_UNWRITABLE,
-   *   OUT_OF_MEMORY, PACKAGE_MISSING, and the errors of loading images and weights.
->>>>>>> 5d67cee (Rewrite prose and names of the command line, configuration, training and tuning)
+   * @throws {CellrouteError} TRAINING_DIVERGED, with the step and its images in the details; RUN_LOCKED if another
+   *   process writes to the folder; RESUME_REFUSED if the folder contains another run, or data or configuration have
+   *   changed; INVALID_CONFIG, FILE_UNWRITABLE, OUT_OF_MEMORY, PACKAGE_MISSING, and the errors of loading images and
+   *   weights.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
     checkKeys('', checkObject('options', options), ['signal']);

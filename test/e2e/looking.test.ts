@@ -46,7 +46,7 @@ describe('explain', () => {
     ) as { target: string; values: number[]; width: number; height: number };
     expect(target).toBe('histology');
     expect(values).toHaveLength(width * height);
-    const [, sum] = /values sum to (-?[\d.]+) of a difference of/.exec(stdout)!;
+    const [, sum] = /sum of values (-?[\d.]+), logit difference/.exec(stdout)!;
     expect(values.reduce((total, value) => total + value, 0)).toBeCloseTo(Number(sum), 2);
   });
 

@@ -292,7 +292,7 @@ test('an ensemble is trained part by part, goes on where it was killed, and can 
 test.each([
   ['no data', ['segmenter', '--out', path('x')], /Expected a data set \(--data\).*\[INVALID_ARGUMENT\]/],
   ['no folder', ['segmenter', '--data', 'x'], /Expected a folder for the run.*\(--out\)/],
-  ['a folder without a run', ['segmenter', '--resume', path('none')], /no run in it.*\[FILE_UNREADABLE\]/],
+  ['a folder without a run', ['segmenter', '--resume', path('none')], /contains no run.*\[FILE_UNREADABLE\]/],
   [
     'two ways to validate',
     ['segmenter', '--data', 'x', '--out', 'y', '--validation', 'z', '--validation-fraction', '0.1'],
