@@ -1,8 +1,8 @@
 // The house's walls, kept by grep: who may include what, and what may never be committed.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { nativeFiles } from './native-files.mjs';
-import { must, root } from './run.mjs';
+import { root, run } from './run.mjs';
 
 const read = (path) => readFileSync(join(root, path), 'utf8');
 
@@ -21,9 +21,24 @@ const inside = (...folders) =>
 const outside = (...folders) =>
   native.filter((path) => !folders.some((folder) => path.startsWith(`native/${folder}/`)));
 const TENSOR_FREE = /^native\/(mask|metrics|data|io\/(image|intensity)\.)/;
+/** Every file that belongs to the repository; in a copy without .git, every file outside the folders that are built. */
+function repositoryFiles() {
+  const { status, stdout } = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    capture: true,
+  });
+  // A deleted file is listed until the deletion is committed.
+  if (status === 0) return stdout.split('\0').filter((path) => path !== '' && existsSync(join(root, path)));
+  const ignored = readFileSync(join(root, '.gitignore'), 'utf8')
+    .split('\n')
+    .flatMap((line) => /^([\w.-]+)\//.exec(line)?.[1] ?? []);
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .filter((path) => !ignored.includes(path.split('/')[0]));
+}
+
 const tracked = () =>
-  must('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { capture: true })
-    .split('\0')
+  repositoryFiles()
     .filter((path) =>
       /\.(ts|mts|mjs|cjs|js|json|md|txt|yml|yaml|gyp|cc|h|c|cu|py|sh|cmake|html)$|(^|\/)(CMakeLists\.txt|\.ci\/run)$/.test(
         path,

@@ -1,39 +1,57 @@
-// Builds the addon (cmake-js over CMakeLists.txt) and the SDK (tsc, and an ES module face over its CommonJS).
-//   node scripts/build.mjs [--native | --sdk] [--tests] [--if-missing]
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+// Builds the addon (cmake-js configures CMakeLists.txt) and the SDK (tsc, and ES modules that re-export its CommonJS).
+// What did not change is not built again.
+//   node scripts/build.mjs [--native | --sdk] [--tests] [--if-missing] [--slowest]
+//   --tests     builds the C++ tests and the testing addon too; later builds of the folder keep them
+//   --slowest   prints how long the slowest steps of the last compilation took
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import {
+  compile,
+  compilerCache,
+  configured,
+  configureOnce,
+  configureQuietly,
+  ninja,
+  slowestSteps,
+} from './compile.mjs';
 import { findLibtorch } from './libtorch.mjs';
 import { must, root } from './run.mjs';
 import { ensureSystem } from './system.mjs';
 
 const options = new Set(process.argv.slice(2));
+// Outside build/, which node-gyp deletes: a rebuild then links again and does not compile again.
+const folder = join(root, 'out', 'Release');
 
-function buildNative() {
-  ensureSystem({ tests: options.has('--tests') });
-  // Asked here first, so that a download shows its progress and a failure its own words.
+async function buildNative() {
+  const before = configured(folder);
+  // A prebuild made between two test runs keeps the tests that are built.
+  const tests = options.has('--tests') || before?.tests === true;
+  if (before?.tests !== tests) ensureSystem({ tests });
+  // Looked for here and not by CMake, so that a download shows its progress and a failure its own message.
   const libtorch = findLibtorch();
-  console.error(`cellroute: LibTorch ${libtorch.version} from ${libtorch.source} (${libtorch.folder})`);
-  // Not named, it stays as it was: a prebuild made between two test runs does not throw the tests' build away.
-  const definitions = [
-    `--CDCELLROUTE_LIBTORCH=${libtorch.folder}`,
-    ...(options.has('--tests') ? ['--CDCELLROUTE_BUILD_TESTS=ON'] : []),
-  ];
-  // Outside build/, which node-gyp wipes: a rebuild then links anew and does not compile anew.
-  // Not `compile`, which throws everything away where one file fails, and not `build` alone, which leaves a build that
-  // was configured without tests without them.
-  for (const step of ['configure', 'build']) {
-    must('cmake-js', [step, '--out', join('out', 'Release'), ...definitions], {
-      env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
-    });
-  }
+  const definitions = {
+    CELLROUTE_LIBTORCH: libtorch.folder,
+    ...(tests ? { CELLROUTE_BUILD_TESTS: 'ON' } : {}),
+    ...compilerCache(),
+  };
+  configureOnce(
+    folder,
+    { tests, generator: ninja() ?? 'default', node: process.version, definitions },
+    () => {
+      console.error(`cellroute: LibTorch ${libtorch.version} from ${libtorch.source} (${libtorch.folder})`);
+      const args = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`);
+      configureQuietly('cmake-js', ['configure', '--out', join('out', 'Release'), ...args]);
+    },
+  );
+  await compile(folder);
   // A checkout runs with the LibTorch it was built with; an installed package asks its platform package.
   writeFileSync(join(root, 'build', 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
 }
 
 /** One instance for both module systems: the ES module re-exports the CommonJS one, name by name. */
-function writeModuleFace() {
+function writeEsModule() {
   const dist = join(root, 'dist');
   // Loading the SDK loads no addon: that waits for the first use.
   const names = Object.keys(createRequire(import.meta.url)(join(dist, 'index.js'))).sort();
@@ -50,19 +68,53 @@ function writeModuleFace() {
   );
 }
 
+/** A digest of all that dist/ is made of. */
+function sdkDigest() {
+  const hash = createHash('sha256');
+  const sources = readdirSync(join(root, 'lib'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const own = ['tsconfig.json', 'package.json', 'scripts/build.mjs', 'node_modules/typescript/package.json'];
+  for (const path of [...sources, ...own.map((name) => join(root, name))]) {
+    const bytes = readFileSync(path);
+    hash.update(`${path.slice(root.length)} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex');
+}
+
 function buildSdk() {
-  must('tsc', ['-p', 'tsconfig.json']);
-  // What a report does in the browser is put into it as it is.
+  const record = join(root, 'out', 'sdk.sha256');
+  const digest = sdkDigest();
+  const built = existsSync(join(root, 'dist', 'index.mjs')) && existsSync(record);
+  if (built && readFileSync(record, 'utf8') === digest) return;
+  // What a deleted source left behind would be packed.
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  must('tsc', ['-p', 'tsconfig.json'], { stdout: 2 });
+  // The browser's part of a report is embedded as it is.
   cpSync(join(root, 'lib', 'report', 'assets'), join(root, 'dist', 'report', 'assets'), { recursive: true });
-  writeModuleFace();
+  writeEsModule();
   const main = join(root, 'dist', 'cli', 'main.js');
   if (!readFileSync(main, 'utf8').startsWith('#!'))
     throw new Error('dist/cli/main.js has lost its first line');
+  mkdirSync(join(root, 'out'), { recursive: true });
+  writeFileSync(record, digest);
+}
+
+function printSlowest() {
+  const steps = slowestSteps(folder);
+  if (!steps) {
+    console.error('cellroute: only Ninja records how long each step takes; install it and build again');
+    return;
+  }
+  console.error('cellroute: the slowest steps of the last compilation of each file (s)');
+  for (const { seconds, output } of steps) console.error(`${seconds.toFixed(1).padStart(8)}  ${output}`);
 }
 
 const built =
   existsSync(join(root, 'build', 'Release', 'cellroute.node')) && existsSync(join(root, 'dist', 'index.mjs'));
 if (!(options.has('--if-missing') && built)) {
-  if (!options.has('--sdk')) buildNative();
+  if (!options.has('--sdk')) await buildNative();
   if (!options.has('--native')) buildSdk();
 }
+if (options.has('--slowest')) printSlowest();

@@ -5,10 +5,10 @@
 //   --if-there  where nvcc or a CUDA LibTorch is missing, says so and ends well
 // The result is prebuilds/<platform>-cuda13/; nothing of the CPU's build is touched.
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { compile, compilerCache, configureOnce, configureQuietly, ninja } from './compile.mjs';
 import { inspectLibtorch, python } from './libtorch.mjs';
-import { must, root, run } from './run.mjs';
+import { root, run } from './run.mjs';
 
 const CUDA_MAJOR = 13;
 const args = process.argv.slice(2);
@@ -54,7 +54,7 @@ function findCudaLibtorch() {
   return { libtorch };
 }
 
-function build(nvcc, libtorch) {
+async function build(nvcc, libtorch) {
   console.log(
     `cellroute: the addon with CUDA, by ${nvcc}, for LibTorch ${libtorch.version} (${libtorch.folder})`,
   );
@@ -67,15 +67,14 @@ function build(nvcc, libtorch) {
     CELLROUTE_CUDA_ARCHITECTURES: process.env.CELLROUTE_CUDA_ARCHITECTURES ?? '90',
     CMAKE_BUILD_TYPE: 'Release',
     CMAKE_CUDA_COMPILER: nvcc,
+    ...compilerCache(),
   };
-  must('cmake', [
-    '-S',
-    root,
-    '-B',
-    folder,
-    ...Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`),
-  ]);
-  must('cmake', ['--build', folder, '--parallel', String(availableParallelism())]);
+  const generator = ninja();
+  const flags = Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`);
+  configureOnce(folder, { generator: generator ?? 'default', definitions }, () =>
+    configureQuietly('cmake', ['-S', root, '-B', folder, ...(generator ? ['-G', generator] : []), ...flags]),
+  );
+  await compile(folder);
   const target = join(root, 'prebuilds', `${process.platform}-${process.arch}-cuda${CUDA_MAJOR}`);
   mkdirSync(target, { recursive: true });
   copyFileSync(join(folder, 'build', 'Release', 'cellroute.node'), join(target, 'cellroute.node'));
@@ -90,7 +89,7 @@ const { nvcc, why: noNvcc } = findNvcc();
 const { libtorch, why: noLibtorch } = findCudaLibtorch();
 const missing = [noNvcc, noLibtorch].filter(Boolean);
 if (missing.length === 0) {
-  build(nvcc, libtorch);
+  await build(nvcc, libtorch);
 } else {
   console.log('cellroute: the addon with CUDA was NOT built:');
   for (const why of missing) console.log(`  - ${why}`);

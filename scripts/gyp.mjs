@@ -4,6 +4,7 @@
 import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { copyPrebuild, prebuild } from './prebuild.mjs';
 import { must, root } from './run.mjs';
 
 function nodedir() {
@@ -18,15 +19,11 @@ function nodedir() {
 
 const env = { npm_config_nodedir: nodedir() };
 if (process.argv[2] === 'prebuild') {
-  const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(prebuild, { recursive: true, force: true });
   must('prebuildify', ['--napi'], { env });
-  const addon = join('Release', 'cellroute.node');
-  const preload = join('preload', 'cellroute_preload.node');
-  // prebuildify moves its one .node away, which the checkout goes on using.
-  copyFileSync(join(folder, 'cellroute.node'), join(root, 'build', addon));
-  // The stub that opens LibTorch goes beside it.
-  copyFileSync(join(root, 'build', preload), join(folder, 'cellroute_preload.node'));
+  // prebuildify moves its one .node file away, which the checkout still needs.
+  copyFileSync(join(prebuild, 'cellroute.node'), join(root, 'build', 'Release', 'cellroute.node'));
+  copyPrebuild();
 } else {
   must('node-gyp', ['rebuild'], { env });
 }

@@ -1,8 +1,7 @@
-// Before npm packs: what is packed must be there and come from this checkout.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { must, root } from './run.mjs';
+// Before npm packs: builds what changed, so that what is packed comes from this checkout. Prints nothing to stdout, which
+// is npm's (`npm pack --json`).
+import { copyPrebuild } from './prebuild.mjs';
+import { must } from './run.mjs';
 
-must('node', ['scripts/build.mjs', '--sdk']);
-const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'cellroute_preload.node');
-if (!existsSync(prebuilt)) must('node', ['scripts/gyp.mjs', 'prebuild']);
+must('node', ['scripts/build.mjs'], { stdout: 2 });
+copyPrebuild();

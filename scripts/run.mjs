@@ -11,12 +11,19 @@ const PATH = [join(root, 'node_modules', '.bin'), resolve(process.execPath, '..'
   delimiter,
 );
 
-/** Runs a program in the repository: its exit status and, with `capture`, what it printed (`stdout` alone, `output` in all). */
-export function run(program, args, { env = {}, cwd = root, capture = false } = {}) {
+/** This process's environment with the checkout's programs first on the PATH. */
+export const childEnvironment = (env = {}) => ({ ...process.env, ...env, PATH });
+
+/**
+ * Runs a program in the repository: its exit status and, with `capture`, what it printed (`stdout` alone, `output` both
+ * streams). Without `capture`, `stdout` is where the program's standard output goes: 'pipe' to return it, or one of this
+ * process's streams.
+ */
+export function run(program, args, { env = {}, cwd = root, capture = false, stdout: target = 1 } = {}) {
   const result = spawnSync(program, args, {
     cwd,
-    env: { ...process.env, ...env, PATH },
-    stdio: capture ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    env: childEnvironment(env),
+    stdio: capture ? ['ignore', 'pipe', 'pipe'] : ['inherit', target, 'inherit'],
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     shell: process.platform === 'win32',

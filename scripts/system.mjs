@@ -18,11 +18,13 @@ const NEEDS = [
       Boolean(process.env.doctest_DIR) ||
       anyOf(['/usr', '/usr/local', '/opt/homebrew'].map((prefix) => `${prefix}/include/doctest/doctest.h`)),
   },
+  // Make works as well, and takes seconds longer to see that nothing changed.
+  { what: 'Ninja', packages: 'ninja-build', optional: true, there: () => windows || has('ninja') },
   {
     what: 'Chromium, for the tests of reports',
     packages: 'chromium',
     testsOnly: true,
-    // Those tests say that they are skipped where it is missing.
+    // Those tests report that they are skipped where it is missing.
     optional: true,
     there: () =>
       windows ||
@@ -39,29 +41,30 @@ function hasPip() {
   return run(python, ['-m', 'pip', '--version'], { capture: true }).status === 0;
 }
 
-/** Whether apt-get installed them, at the second try with fresh lists: old ones may not know the packages. */
+/** Whether apt-get installed them, at the second attempt with fresh lists: old ones may not know the packages. */
 function install(needs, ...flags) {
   const packages = needs.map((need) => need.packages);
   console.error(`cellroute: installing ${packages.join(', ')} with apt-get`);
-  const once = () =>
-    run('apt-get', ['install', '-y', '-q', ...flags, ...packages], {
-      env: { DEBIAN_FRONTEND: 'noninteractive' },
-    }).status === 0;
-  if (once()) return true;
-  run('apt-get', ['update', '-q']);
-  return once();
+  const aptGet = (...args) =>
+    run('apt-get', args, { env: { DEBIAN_FRONTEND: 'noninteractive' }, capture: true });
+  const once = () => aptGet('install', '-y', '-q', ...flags, ...packages);
+  if (once().status === 0) return true;
+  aptGet('update', '-q');
+  const { status, output } = once();
+  if (status !== 0) console.error(output);
+  return status === 0;
 }
 
 /** Ends the program, with what to do, where something is missing and cannot be installed from here. */
 export function ensureSystem({ tests }) {
   const missing = NEEDS.filter(({ testsOnly, there }) => (tests || !testsOnly) && !there());
   const canInstall = process.getuid?.() === 0 && has('apt-get');
-  // By themselves: what is merely welcome must not keep away what is needed.
-  const welcome = missing.filter(({ optional }) => optional);
-  if (welcome.length > 0 && !(canInstall && install(welcome, '--no-install-recommends'))) {
-    console.error(`cellroute: done without: ${welcome.map(({ what }) => what).join('; ')}`);
+  // Apart from the rest: an optional package that fails must not keep away what is needed.
+  const optional = missing.filter((need) => need.optional);
+  if (optional.length > 0 && !(canInstall && install(optional, '--no-install-recommends'))) {
+    console.error(`cellroute: not installed, and optional: ${optional.map(({ what }) => what).join('; ')}`);
   }
-  const needed = missing.filter(({ optional }) => !optional);
+  const needed = missing.filter((need) => !need.optional);
   if (needed.length === 0 || (canInstall && install(needed))) return;
   console.error(
     `Building cellroute needs ${needed.map(({ what }) => what).join('; ')}. Not found on this machine.`,

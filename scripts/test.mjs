@@ -1,59 +1,36 @@
-// Gets what is needed, builds, and runs every test. Ends with one line: what the runners counted, added up.
-import { readFileSync } from 'node:fs';
+// Builds and runs what every change must pass: C++ tests, JS tests, types, lint, rules between folders.
+//   node scripts/test.mjs [--slowest] [arguments for jest]
+//   --slowest   prints how long the slowest tests took
+// The last line adds up what the runners counted.
 import { join } from 'node:path';
-import { runChecks } from './check.mjs';
-import { must, root, run } from './run.mjs';
+import { quickChecks } from './check.mjs';
+import { runCtest } from './ctest.mjs';
+import { runJest } from './jest.mjs';
+import { add, finish, noCounts, runChecks } from './report.mjs';
+import { must, root } from './run.mjs';
 
-const total = { passed: 0, failed: 0, skipped: 0 };
-const add = (counts) => {
-  for (const key of Object.keys(total)) total[key] += counts[key] ?? 0;
-};
+const args = process.argv.slice(2);
+const slowest = args.includes('--slowest');
+const jestArguments = args.filter((arg) => arg !== '--slowest');
 
 const title = (text) => console.log(`\n=== ${text}`);
 
-/** doctest's own count of its cases. */
-function runNative(program) {
-  title(program);
-  const { status, output } = run(join(root, 'out', 'Release', program), [], { capture: true });
-  console.log(output.trim());
-  const found = /test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed(?:\s*\|\s*(\d+) skipped)?/.exec(
-    output,
-  );
-  if (!found) return add({ failed: 1 });
-  const [, , passed, failed, skipped = 0] = found.map(Number);
-  // A crash after the last line is a failure too.
-  add({ passed, failed: failed || (status === 0 ? 0 : 1), skipped: skipped || 0 });
-}
-
-function runJest() {
-  title('jest');
-  const report = join(root, 'out', 'jest.json');
-  run('jest', ['--json', `--outputFile=${report}`, ...process.argv.slice(2)]);
-  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  );
-  add({
-    passed: numPassedTests,
-    failed: numFailedTests + numRuntimeErrorTestSuites,
-    skipped: numPendingTests,
-  });
-}
-
+const total = noCounts();
 title('build');
 must('node', ['scripts/build.mjs', '--tests']);
-title('node-gyp and prebuildify, from the same description');
-must('node', ['scripts/gyp.mjs', 'prebuild']);
-for (const program of [
-  'cellroute_mask_test',
-  'cellroute_metrics_test',
-  'cellroute_data_test',
-  'cellroute_core_test',
-])
-  runNative(program);
-runJest();
 title('checks');
-add(await runChecks());
-
-const { passed, failed, skipped } = total;
-console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-process.exitCode = failed === 0 ? 0 : 1;
+add(total, await runChecks(quickChecks()));
+title('C++ tests');
+const native = runCtest(join(root, 'out', 'Release'));
+add(total, native.counts);
+title('jest');
+// test/pack installs the packed tarball: `npm run test:pack`.
+const jest = runJest(['--testPathIgnorePatterns=/test/pack/', ...jestArguments]);
+add(total, jest.counts);
+if (slowest) {
+  title('slowest');
+  const all = [...native.seconds, ...jest.seconds].sort((a, b) => b.seconds - a.seconds);
+  for (const { name, seconds } of all.slice(0, 20))
+    console.log(`${seconds.toFixed(1).padStart(8)} s  ${name}`);
+}
+finish(total);

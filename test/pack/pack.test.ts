@@ -39,8 +39,10 @@ let packed: Packed;
 
 beforeAll(() => {
   mkdirSync(app);
-  const printed = must('npm', ['pack', '--json', '--pack-destination', folder], root);
-  [packed] = JSON.parse(printed.slice(printed.indexOf('[\n'))) as [Packed];
+  // npm packs a tarball's content again, and answers what it holds: scripts/pack.mjs has packed the checkout.
+  const source = process.env.CELLROUTE_TARBALL ?? root;
+  const printed = must('npm', ['pack', source, '--json', '--pack-destination', folder], folder);
+  [packed] = JSON.parse(printed) as [Packed];
   const libtorch = must('node', ['scripts/pack-libtorch.mjs', folder], root).trim().split('\n').at(-1)!;
   writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', version: '1.0.0', private: true }));
   must(

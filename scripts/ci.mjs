@@ -1,0 +1,58 @@
+// What .ci/run does after the README's second command: every named script that a change must pass, then one closing line.
+// Each script runs, whatever the ones before it found.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { add, closingLine, noCounts } from './report.mjs';
+import { run } from './run.mjs';
+
+const SCRIPTS = [
+  ['build:gyp'],
+  ['build:prebuild'],
+  ['test:pack'],
+  ['lint:native'],
+  ['test:sanitize'],
+  // Compiled and linked where nvcc and a CUDA LibTorch are there, and reported where they are not.
+  ['build:cuda', '--if-there'],
+];
+
+const record = process.env.CELLROUTE_COUNTS;
+mkdirSync(dirname(record), { recursive: true });
+const counted = () =>
+  existsSync(record)
+    ? readFileSync(record, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
+    : [];
+
+const total = noCounts();
+const rows = [];
+
+// `npm test` has run before, and has left its counts; a build that failed has left none.
+const before = counted()[0] ?? { passed: 0, failed: 1, skipped: 0 };
+add(total, before);
+rows.push(['npm install && npm test', Number(process.env.CELLROUTE_STARTED), before]);
+
+for (const [script, ...args] of SCRIPTS) {
+  console.log(`\n=== npm run ${script}`);
+  const started = Date.now();
+  const known = counted().length;
+  const { status } = run('npm', ['run', '--silent', script, '--', ...args]);
+  const own = counted().slice(known);
+  // A script without tests of its own is one check; one that failed before it counted anything has failed.
+  const counts = noCounts();
+  for (const each of own) add(counts, each);
+  if (own.length === 0) counts[status === 0 ? 'passed' : 'failed'] = 1;
+  else if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  add(total, counts);
+  rows.push([`npm run ${script}`, started, counts]);
+}
+
+console.log('\n=== minutes');
+const ends = [...rows.slice(1).map(([, started]) => started), Date.now()];
+rows.forEach(([name, started, counts], i) => {
+  const minutes = ((ends[i] - started) / 60_000).toFixed(1);
+  console.log(`${minutes.padStart(6)}  ${name.padEnd(26)} ${closingLine(counts)}`);
+});
+console.log(`\n${closingLine(total)}`);
+process.exitCode = total.failed === 0 ? 0 : 1;

@@ -1,0 +1,58 @@
+// Runs the C++ tests by ctest, in parallel, and counts the cases that doctest reports of each source file.
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseXml } from '@rgrove/parse-xml';
+import { add, noCounts } from './report.mjs';
+import { run } from './run.mjs';
+
+/** Every <testcase> of a JUnit report. */
+function testCases(report) {
+  const within = (element) =>
+    element.name === 'testcase'
+      ? [element]
+      : element.children.filter(({ type }) => type === 'element').flatMap(within);
+  return within(parseXml(readFileSync(report, 'utf8')).root);
+}
+
+/** What doctest reported of one source file: how many cases passed and failed, undefined where it did not finish. */
+function countCases(report) {
+  if (!existsSync(report)) return undefined;
+  const cases = testCases(report);
+  const failed = cases.filter(({ children }) =>
+    children.some(({ name }) => name === 'failure' || name === 'error'),
+  ).length;
+  return { passed: cases.length - failed, failed };
+}
+
+/** Runs every C++ test that ctest lists; answers the cases of all, and the seconds of each source file. */
+export function runCtest(folder, env = {}) {
+  const report = join(folder, 'ctest.xml');
+  const cases = join(folder, 'doctest');
+  // Reports of an earlier run must not be counted.
+  rmSync(report, { force: true });
+  rmSync(cases, { recursive: true, force: true });
+  mkdirSync(cases, { recursive: true });
+  const { status } = run(
+    'ctest',
+    [
+      ...['--test-dir', folder, '--build-config', 'Release', '--parallel', String(availableParallelism())],
+      ...['--output-on-failure', '--progress', '--no-tests=error', '--output-junit', report],
+    ],
+    // Threads that wait for work give their core to the other test.
+    { env: { OMP_WAIT_POLICY: 'PASSIVE', ...env } },
+  );
+  const counts = noCounts();
+  const seconds = [];
+  for (const { attributes } of existsSync(report) ? testCases(report) : []) {
+    const { name, status, time } = attributes;
+    seconds.push({ name: `C++ ${name}`, seconds: Number(time) });
+    const found = countCases(join(cases, `${name}.xml`)) ?? { passed: 0, failed: 0 };
+    // A crash, a file without cases, and a failure after the last case are failures too.
+    if ((status !== 'run' || found.passed === 0) && found.failed === 0) found.failed = 1;
+    add(counts, found);
+  }
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  console.log(`C++: ${counts.passed} cases passed, ${counts.failed} failed`);
+  return { counts, seconds };
+}

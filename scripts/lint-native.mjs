@@ -1,0 +1,130 @@
+// clang-format over native/, and clang-tidy by its own run-clang-tidy.
+//   node scripts/lint-native.mjs [--all | --since COMMIT]
+// clang-tidy takes long: it is asked about what changed, by itself or in a header of ours, since the commit that
+// .ci/tidy-base names, at which every file passed. --all asks about every file, and where all pass and nothing is
+// uncommitted, writes that commit into .ci/tidy-base.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { configureOnce, configureQuietly, ninja } from './compile.mjs';
+import { findLibtorch, python } from './libtorch.mjs';
+import { nativeFiles } from './native-files.mjs';
+import { finish, runChecks } from './report.mjs';
+import { root, run } from './run.mjs';
+import { ensureSystem } from './system.mjs';
+import { tool } from './tools.mjs';
+
+const args = process.argv.slice(2);
+const everything = args.includes('--all');
+const given = args.includes('--since') ? args[args.indexOf('--since') + 1] : undefined;
+
+const folder = join(root, 'out', 'lint');
+const baseFile = join(root, '.ci', 'tidy-base');
+// Where one of these changes, every verdict may.
+const RULES = ['.clang-tidy', 'scripts/lint-native.mjs', 'scripts/tools.mjs'];
+
+const git = (...command) => run('git', command, { capture: true });
+
+/** Compile commands without precompiled headers, which clang cannot read, and with one file per command. */
+function configure() {
+  ensureSystem({ tests: true });
+  const definitions = {
+    CELLROUTE_LIBTORCH: findLibtorch({ log: () => {} }).folder,
+    CELLROUTE_BUILD_TESTS: 'ON',
+    CELLROUTE_OUTPUT: join(folder, 'build'),
+    CMAKE_DISABLE_PRECOMPILE_HEADERS: 'ON',
+    CMAKE_UNITY_BUILD: 'OFF',
+  };
+  const generator = ninja();
+  const flags = Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`);
+  configureOnce(folder, { generator: generator ?? 'default', definitions }, () =>
+    configureQuietly('cmake', ['-S', root, '-B', folder, ...(generator ? ['-G', generator] : []), ...flags]),
+  );
+}
+
+/** Files that changed since a commit, by path, those not committed included; undefined where git does not know it. */
+function changedSince(commit) {
+  const known = git('cat-file', '-e', `${commit}^{commit}`).status === 0;
+  if (!known) return undefined;
+  const changed = git('diff', '--name-only', '-z', commit, '--');
+  const untracked = git('ls-files', '-z', '--others', '--exclude-standard');
+  return new Set(`${changed.stdout}${untracked.stdout}`.split('\0').filter(Boolean));
+}
+
+/** For each step of the build, which files of native/ it read, as Ninja noted. */
+function filesReadTogether() {
+  const build = join(root, 'out', 'Release');
+  const { status, stdout } = run('ninja', ['-C', build, '-t', 'deps'], { capture: true });
+  if (status !== 0) return [];
+  return stdout.split(/\n(?=\S)/).map((step) =>
+    step
+      .split('\n')
+      .slice(1)
+      .filter(Boolean)
+      .map((line) => relative(root, resolve(build, line.trim())).replaceAll('\\', '/'))
+      .filter((path) => path.startsWith('native/')),
+  );
+}
+
+/** The compiled files whose verdict may have changed, and why these. */
+function filesToCheck(compiled) {
+  const all = (why) => ({ files: compiled, why });
+  if (everything) return all('all files');
+  const base = given ?? (existsSync(baseFile) ? readFileSync(baseFile, 'utf8').trim() : undefined);
+  if (!base) return all('all files: .ci/tidy-base is missing');
+  const changed = changedSince(base);
+  if (!changed) return all(`all files: this clone does not have commit ${base}`);
+  const rule = RULES.find((path) => changed.has(path));
+  if (rule) return all(`all files: ${rule} changed since ${base}`);
+  const steps = filesReadTogether();
+  // A file that the build did not read may include anything.
+  const read = new Set(steps.flat());
+  const touched = new Set(steps.filter((paths) => paths.some((path) => changed.has(path))).flat());
+  const files = compiled.filter((path) => touched.has(path) || changed.has(path) || !read.has(path));
+  return {
+    files,
+    why: `${files.length} of ${compiled.length} files: what changed since ${base.slice(0, 12)}`,
+  };
+}
+
+function clangFormat() {
+  return run(tool('clang-format'), ['--dry-run', '-Werror', ...nativeFiles()], { capture: true });
+}
+
+function clangTidy() {
+  configure();
+  const commands = JSON.parse(readFileSync(join(folder, 'compile_commands.json'), 'utf8'));
+  const compiled = [
+    ...new Set(commands.map(({ file }) => relative(root, file).replaceAll('\\', '/'))),
+  ].filter((path) => path.startsWith('native/'));
+  const { files, why } = filesToCheck(compiled);
+  console.log(`clang-tidy of ${why}`);
+  if (files.length === 0) return { status: 0, output: '' };
+  const program = tool('clang-tidy');
+  const escaped = files.map((path) => `${join(root, path).replaceAll(/[.+()[\]\\]/g, '\\$&')}$`);
+  const result = run(
+    python(),
+    [
+      join(dirname(program), 'run-clang-tidy.py'),
+      ...['-clang-tidy-binary', program, '-config-file', join(root, '.clang-tidy'), '-p', folder],
+      ...['-quiet', '-hide-progress', '-j', String(availableParallelism()), ...escaped],
+    ],
+    { capture: true },
+  );
+  if (result.status === 0 && files.length === compiled.length) recordBase();
+  return result;
+}
+
+/** Every file passed: later runs need to check only what changes from here on. */
+function recordBase() {
+  const { status, stdout } = git('status', '--porcelain', '--', 'native', ...RULES);
+  if (status !== 0 || stdout.trim() !== '') return;
+  writeFileSync(baseFile, git('rev-parse', 'HEAD').stdout);
+}
+
+finish(
+  await runChecks([
+    ['clang-format', clangFormat],
+    ['clang-tidy', clangTidy],
+  ]),
+);

@@ -1,0 +1,39 @@
+// Counts of tests and checks: one closing line per command, and a record that .ci/run adds up.
+import { appendFileSync } from 'node:fs';
+
+export const noCounts = () => ({ passed: 0, failed: 0, skipped: 0 });
+
+export function add(total, counts) {
+  for (const key of Object.keys(total)) total[key] += counts[key] ?? 0;
+}
+
+/** "12 passed, 0 failed", and ", 3 skipped" where any are. */
+export const closingLine = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+
+/** Ends a command: prints the closing line, sets the exit status, and notes the counts where CELLROUTE_COUNTS names a file. */
+export function finish(counts) {
+  if (process.env.CELLROUTE_COUNTS)
+    appendFileSync(process.env.CELLROUTE_COUNTS, `${JSON.stringify(counts)}\n`);
+  console.log(`\n${closingLine(counts)}`);
+  process.exitCode = counts.failed === 0 ? 0 : 1;
+}
+
+/** Runs named checks in turn; each answers {status, output}, and its output is shown where the status is not 0. */
+export async function runChecks(checks) {
+  const counts = noCounts();
+  for (const [name, check] of checks) {
+    const started = Date.now();
+    let result;
+    try {
+      result = await check();
+    } catch (error) {
+      result = { status: 1, output: String(error.message) };
+    }
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    console.log(`${result.status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`);
+    if (result.status !== 0) console.log(result.output.trim());
+    counts[result.status === 0 ? 'passed' : 'failed']++;
+  }
+  return counts;
+}
