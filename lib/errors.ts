@@ -7,6 +7,7 @@ export type ErrorCode =
   // Images
   | 'IMAGE_UNREADABLE'
   | 'IMAGE_UNSUPPORTED'
+  | 'IMAGE_TOO_LARGE'
   // Files of weights
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'

@@ -29,12 +29,20 @@ export {
   type ResultJsonOptions,
   resultJson,
 } from './export/result-json.js';
-export { type DecodeOptions, decodeImage } from './image/decode.js';
-export type { ImageInput, RawImage } from './image/types.js';
+export { type DecodeOptions, decodeImage, type ImageInfo, readImageInfo } from './image/decode.js';
+export type { ImageLimits } from './image/limits.js';
+export type {
+  ChannelChoice,
+  ImageInput,
+  ImageReadOptions,
+  ImageSource,
+  RawImage,
+} from './image/types.js';
 export { type Cell, type CellArrays, type CellJson, Cells } from './inference/cells.js';
 export {
   CellClassifier,
   type Classification,
+  type ClassifyOptions,
   type InputTensor,
   type LoadClassifierOptions,
 } from './inference/classifier.js';

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { outputsAmong } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
-import { readImageSize } from '../image/decode.js';
+import { readImageInfo } from '../image/decode.js';
 import { imageEndings } from '../image/format.js';
 import type { ImageSize } from '../mask/masks.js';
 import { isHidden, readName, stemOf } from './names.js';
@@ -80,7 +80,7 @@ const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(e
 /** Reads the size of an image file. */
 export async function measureImage(path: string, signal: AbortSignal | undefined): Promise<FoundImage> {
   try {
-    return { path, size: await readImageSize(await readFile(path, { signal })) };
+    return { path, size: await readImageInfo(await readFile(path, { signal })) };
   } catch (error) {
     signal?.throwIfAborted();
     return { reason: `${basename(path)}: ${(error as Error).message}` };

@@ -1,5 +1,5 @@
 import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
-import { readImageSize } from '../image/decode.js';
+import { readImageInfo } from '../image/decode.js';
 import type { ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
 import { Dataset } from './dataset.js';
@@ -85,7 +85,7 @@ async function ownItem(own: AnnotatedImage, option: string, classes: number): Pr
 
 async function checkSize(option: string, image: ImageInput, masks: Masks): Promise<void> {
   const { width, height } = ArrayBuffer.isView(image)
-    ? await readImageSize(image)
+    ? await readImageInfo(image)
     : (checkObject(option, image) as Record<'width' | 'height', unknown>);
   if (width === masks.width && height === masks.height) return;
   throw refuse(option, `${masks.width} x ${masks.height} pixels, as its masks have`, `${width} x ${height}`);

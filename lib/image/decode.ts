@@ -1,48 +1,59 @@
-import { constants } from 'node:buffer';
 import { types } from 'node:util';
-import sharp, { type Metadata, type Sharp } from 'sharp';
 import { untilAborted } from '../abort.js';
-import { checkKeys, checkNumber, refuse } from '../check.js';
+import { checkKeys, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormat, recognise } from './format.js';
-import { checkPixels, checkRawImage } from './raw.js';
-import { isTiled } from './tiff.js';
-import type { ImageInput, RawImage } from './types.js';
+import { checkSize } from './limits.js';
+import { cmykToRgb, pickChannels } from './pixels.js';
+import { checkRawImage } from './raw.js';
+import { checkAxis, checkReadOptions, READ_KEYS, resolveChannels, type Selection } from './select.js';
+import { decodePixels, type PixelType, pixelTypeOf, readMetadata } from './sharp.js';
+import { decodeTiff, planTiff, type TiffPlan } from './tiff/read.js';
+import type { ImageInput, ImageReadOptions, ImageSource, RawImage } from './types.js';
 
-export interface DecodeOptions {
+export interface DecodeOptions extends ImageReadOptions {
   /** Rejects with `signal.reason` at once; decoding finishes in the background and its result is discarded. */
   signal?: AbortSignal;
-  /** Images of more pixels are refused before memory is taken for them. Default 1e9. */
-  maxPixels?: number;
-  /** Page of a TIFF, or frame of an animated WebP, from 0. Default 0. */
-  page?: number;
 }
 
-const defaultMaxPixels = 1e9;
+/** What a file's header says of the image that {@link decodeImage} would give. */
+export interface ImageInfo {
+  width: number;
+  height: number;
+  source: ImageSource;
+}
 
 /**
  * The pixels of an image, as the file holds them: no colour profile or gamma is applied, no alpha multiplied in.
  *
  * Encoded bytes are PNG, JPEG, WebP or TIFF and give 1 channel (grey) or 3 (RGB); alpha is left out, and the colour
  * under transparent pixels stays. 16 bits per sample stay 16 and 32-bit floats stay floats; fewer than 8 bits are
- * spread over 0..255. The values are those of Pillow's `Image.open(file).convert('RGB')`: a JPEG's orientation tag
- * is not obeyed, a TIFF's is; CMYK becomes RGB without a profile. Raw pixels are checked and copied.
+ * spread over 0..255. The values are those of Pillow's `ImageOps.exif_transpose(Image.open(file)).convert('RGB')`:
+ * the orientation tag is obeyed; CMYK becomes RGB without a profile. Raw pixels are checked and copied. What each
+ * kind of file gives: docs/images.md.
  *
  * The caller's memory is copied before this returns: it may be changed, reused or handed to a worker at once.
  *
- * Decoding runs in libuv's thread pool, one thread an image (UV_THREADPOOL_SIZE bounds how many at once). sharp's
+ * Decoding runs in libuv's thread pool, one thread per image (UV_THREADPOOL_SIZE bounds how many at once). sharp's
  * process-wide settings (`sharp.cache`, `sharp.concurrency`) are the application's and are not touched here.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT (input or options), IMAGE_UNSUPPORTED (a format, sample type or size
- *   that is not read), IMAGE_UNREADABLE (damaged or unknown bytes).
+ * @throws {CellrouteError} INVALID_ARGUMENT (input or options), IMAGE_UNSUPPORTED (a format, sample type or number of
+ *   channels that is not read), IMAGE_TOO_LARGE (above a limit), IMAGE_UNREADABLE (damaged or unknown bytes).
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RawImage> {
-  checkKeys('', options, ['signal', 'maxPixels', 'page']);
+  checkKeys('', options, ['signal', ...READ_KEYS]);
   const { signal, ...how } = options;
-  const { maxPixels, page } = checkDecodeOptions(how);
+  const selection = checkReadOptions(how);
   signal?.throwIfAborted();
-  if (isBytes(input)) return untilAborted(decodeBytes(new Uint8Array(input), maxPixels, page), signal);
-  const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
+  if (isBytes(input)) {
+    const opened = openBytes(new Uint8Array(input), selection);
+    return untilAborted(
+      opened.then((image) => image.decode()),
+      signal,
+    );
+  }
+  const raw = await (await openRaw(input, selection)).decode();
+  if (raw.data !== input.data) return raw;
   // A Buffer's own slice shares its memory
   return { ...raw, data: types.isUint8Array(raw.data) ? Uint8Array.from(raw.data) : raw.data.slice() };
 }
@@ -59,35 +70,41 @@ export interface OpenedImage {
  * Reads an image's header, so that its size is known before memory is allocated for its pixels. Refuses what
  * {@link decodeImage} refuses. Does not copy: the input must not change until `decode()` has settled. @internal
  */
-export async function openImage(
-  input: ImageInput,
-  options: Omit<DecodeOptions, 'signal'> = {},
-): Promise<OpenedImage> {
-  const { maxPixels, page } = checkDecodeOptions(options);
-  if (isBytes(input)) return openBytes(input, maxPixels, page);
-  const raw = checkRawImage('image', checkIsRaw(input), maxPixels);
-  return { bytes: raw.data.byteLength, decode: async () => raw };
+export async function openImage(input: ImageInput, options: ImageReadOptions = {}): Promise<OpenedImage> {
+  const selection = checkReadOptions(options);
+  return isBytes(input) ? openBytes(input, selection) : openRaw(input, selection);
 }
 
-function checkDecodeOptions(options: Omit<DecodeOptions, 'signal'>): { maxPixels: number; page: number } {
+async function openBytes(bytes: Uint8Array, selection: Selection): Promise<OpenedImage> {
+  const plan = await planOf(bytes, selection);
+  return { bytes: plan.bytes, decode: () => decodePlan(plan) };
+}
+
+async function openRaw(input: RawImage, selection: Selection): Promise<OpenedImage> {
+  const raw = checkRawImage('image', checkIsRaw(input), selection.limits);
+  refuseAxes('raw pixels', selection);
+  if (selection.page) throw refuse('page', '0, as raw pixels have one page', selection.page);
+  const kept = { ...raw, ...(input.source && { source: input.source }) };
+  const picks = selection.channels && resolveChannels(selection.channels, raw.channels, undefined);
+  if (!picks) return { bytes: raw.data.byteLength, decode: async () => kept };
   return {
-    maxPixels: checkNumber('maxPixels', options.maxPixels ?? defaultMaxPixels, { min: 1 }),
-    page: checkNumber('page', options.page ?? 0, { min: 0, integer: true }),
+    bytes: (raw.data.byteLength / raw.channels) * picks.length,
+    decode: async () => ({
+      ...kept,
+      data: await pickChannels(raw.data, raw.channels, picks),
+      channels: picks.length as RawImage['channels'],
+    }),
   };
 }
 
 /**
- * Width and height that {@link decodeImage} would give, from the file's header; refuses what it would refuse by its
- * header.
+ * What {@link decodeImage} would give and what else the file holds, from its headers: pages, planes, time points,
+ * channels and their names. Refuses what decodeImage would refuse by them.
  */
-export async function readImageSize(bytes: Uint8Array): Promise<{ width: number; height: number }> {
-  const format = checkFormat(bytes);
-  const header = await readHeader(bytes, format, 0);
-  checkLayout(format, header);
-  // A TIFF's orientation is obeyed when it is decoded.
-  const { width, height } = format === 'TIFF' ? header.autoOrient : header;
-  checkPixels(width, height, defaultMaxPixels);
-  return { width, height };
+export async function readImageInfo(bytes: Uint8Array, options: ImageReadOptions = {}): Promise<ImageInfo> {
+  checkKeys('', options, READ_KEYS);
+  const { width, height, source } = await planOf(bytes, checkReadOptions(options));
+  return { width, height, source };
 }
 
 function isBytes(input: unknown): input is Uint8Array {
@@ -118,55 +135,108 @@ function checkIsRaw(input: unknown): object {
   return input;
 }
 
-async function decodeBytes(bytes: Uint8Array, maxPixels: number, page: number): Promise<RawImage> {
-  return (await openBytes(bytes, maxPixels, page)).decode();
-}
+/** What will be decoded: nothing has been, and all limits hold. */
+type Plan =
+  | ({ format: 'TIFF' } & TiffPlan)
+  | {
+      format: 'PNG' | 'JPEG' | 'WebP';
+      encoded: Uint8Array;
+      /** Of the decoded pixels. */
+      bytes: number;
+      type: PixelType;
+      /** Channels to pick of those that are decoded. */
+      picks: readonly number[] | undefined;
+      width: number;
+      height: number;
+      source: ImageSource;
+    };
 
-async function openBytes(bytes: Uint8Array, maxPixels: number, page: number): Promise<OpenedImage> {
+async function planOf(bytes: Uint8Array, selection: Selection): Promise<Plan> {
   const format = checkFormat(bytes);
-  const header = await readHeader(bytes, format, page);
-  const layout = checkLayout(format, header);
-  checkPixels(header.width, header.height, maxPixels);
-  const size = header.width * header.height * layout.samples * layout.array.BYTES_PER_ELEMENT;
-  if (size > constants.MAX_LENGTH) {
-    throw unsupported(
-      format,
-      `its ${header.width} × ${header.height} pixels need ${size} bytes, over Node's limit`,
+  if (format === 'TIFF') return { format, ...planTiff(bytes, selection) };
+  refuseAxes(`a ${format}`, selection);
+  const first = await readMetadata(bytes, format);
+  const frames = format === 'PNG' ? animationFrames(bytes) : (first.pages ?? 1);
+  const { page = 0 } = selection;
+  if (page >= frames) throw refuse('page', `a page of the image's ${frames}, from 0`, page);
+  if (format === 'PNG' && page > 0) {
+    throw new CellrouteError(
+      'IMAGE_UNSUPPORTED',
+      'The PNG cannot be used: of an animated PNG the first frame alone is read. To convert it: ffmpeg -i in.png frame-%d.png',
+      { option: 'page', expected: '0', got: String(page) },
     );
   }
-  return { bytes: size, decode: () => decodePixels(bytes, format, layout, page) };
+  const header = page === 0 ? first : await readMetadata(bytes, format, page);
+  const type = pixelTypeOf(format, header);
+  const { width, height } = header;
+  const bytesPerPixel = header.channels * type.array.BYTES_PER_ELEMENT;
+  checkSize({ width, height, bytesPerPixel, encodedBytes: bytes.byteLength }, selection.limits);
+  const channels = type.samples === 1 ? 1 : 3;
+  const picks = selection.channels && resolveChannels(selection.channels, channels, undefined);
+  const isWhole = !picks || (picks.length === channels && picks.every((pick, i) => pick === i));
+  const notices =
+    frames > 1 && selection.page === undefined
+      ? [`it has ${frames} frames; frame 0 was read${format === 'PNG' ? '' : ' (choose with page)'}`]
+      : [];
+  const { orientation } = header;
+  return {
+    format,
+    encoded: bytes,
+    bytes: header.width * header.height * bytesPerPixel,
+    type,
+    picks: isWhole ? undefined : picks,
+    ...header.autoOrient,
+    source: {
+      format,
+      page,
+      pages: Array.from({ length: frames }, (_, i) => i),
+      channels: picks ?? Array.from({ length: channels }, (_, i) => i),
+      sizes: { channels, z: 1, t: 1 },
+      ...(orientation !== undefined && orientation > 1 && { orientation }),
+      notices,
+    },
+  };
 }
 
-async function decodePixels(
-  bytes: Uint8Array,
-  format: ImageFormat,
-  layout: Layout,
-  page: number,
-): Promise<RawImage> {
-  try {
-    const image = open(bytes, format, page)
-      .removeAlpha()
-      // Without these two sharp turns everything into 8-bit sRGB
-      .toColourspace(layout.space)
-      .raw({ depth: layout.depth });
-    if (layout.space === 'cmyk') image.pipelineColourspace('cmyk');
-    const { data, info } = await image.toBuffer({ resolveWithObject: true });
-    const values = layout.space === 'cmyk' ? cmykToRgb(data) : view(data, layout.array);
-    const channels = (layout.space === 'cmyk' ? 3 : info.channels) as RawImage['channels'];
-    return { data: values, width: info.width, height: info.height, channels };
-  } catch (error) {
-    throw unreadable(format, error);
+async function decodePlan(plan: Plan): Promise<RawImage> {
+  if (plan.format === 'TIFF') return decodeTiff(plan);
+  const { format, encoded, type, picks, source } = plan;
+  const decoded = await decodePixels(encoded, format, type, { page: source.page });
+  const { width, height } = decoded;
+  const isCmyk = type.space === 'cmyk';
+  const whole = isCmyk ? await cmykToRgb(decoded.data as Uint8Array) : decoded.data;
+  const channels = isCmyk ? 3 : decoded.channels;
+  const data = picks ? await pickChannels(whole, channels, picks) : whole;
+  return { data, width, height, channels: (picks?.length ?? channels) as RawImage['channels'], source };
+}
+
+function refuseAxes(what: string, { z, t }: Selection): void {
+  checkAxis('z', z || undefined, undefined, what);
+  checkAxis('t', t || undefined, undefined, what);
+}
+
+const FRAME_COUNT = Buffer.from('acTL', 'latin1').readUInt32BE();
+const PIXELS = Buffer.from('IDAT', 'latin1').readUInt32BE();
+
+/** How many frames an animated PNG says it has; 1 of any other. */
+function animationFrames(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 8; at + 16 <= bytes.byteLength; at += 12 + view.getUint32(at)) {
+    const name = view.getUint32(at + 4);
+    if (name === FRAME_COUNT) return Math.max(1, view.getUint32(at + 8));
+    if (name === PIXELS) return 1;
   }
+  return 1;
 }
 
 function checkFormat(bytes: Uint8Array): ImageFormat {
   if (bytes.byteLength === 0) throw refuse('image', 'an encoded image', bytes);
-  const { supported, name } = recognise(bytes);
+  const { supported, name, remedy } = recognise(bytes);
   if (supported) return supported;
   if (name) {
     throw new CellrouteError(
       'IMAGE_UNSUPPORTED',
-      `The image is ${name}, which is not read; convert it to PNG, TIFF, JPEG or WebP`,
+      `The image is ${name}, which is not read; ${remedy ?? 'convert it to PNG, TIFF, JPEG or WebP'}`,
       { expected: 'PNG, TIFF, JPEG or WebP', got: name },
     );
   }
@@ -178,123 +248,4 @@ function checkFormat(bytes: Uint8Array): ImageFormat {
     `The bytes are no image known here: PNG, TIFF, JPEG and WebP are read, these begin with ${head}`,
     { expected: 'PNG, TIFF, JPEG or WebP', got: head },
   );
-}
-
-/**
- * Damage is an error, an odd tag is not. libvips calls a damaged or missing tile, which it fills with black, a mere
- * warning, so tiled files are read at that level, where odd tags count too.
- */
-function open(bytes: Uint8Array, format: ImageFormat, page = 0): Sharp {
-  const tiled = format === 'TIFF' && isTiled(bytes, page);
-  return sharp(bytes, {
-    failOn: tiled ? 'warning' : 'error',
-    ignoreIcc: true,
-    // As Pillow
-    autoOrient: format === 'TIFF',
-    // Both are checked here, where the refusal can name the numbers
-    limitInputPixels: false,
-    limitInputChannels: false,
-    page,
-    pages: 1,
-  });
-}
-
-async function readHeader(bytes: Uint8Array, format: ImageFormat, page: number): Promise<Metadata> {
-  const first = await open(bytes, format)
-    .metadata()
-    .catch((error: unknown) => {
-      throw headerRefusal(format, error);
-    });
-  if (page === 0) return first;
-  const pages = first.pages ?? 1;
-  if (page >= pages) throw refuse('page', `a page of the image's ${pages}, from 0`, page);
-  return open(bytes, format, page)
-    .metadata()
-    .catch((error: unknown) => {
-      throw headerRefusal(format, error);
-    });
-}
-
-interface Layout {
-  space: 'b-w' | 'grey16' | 'srgb' | 'rgb16' | 'scrgb' | 'cmyk';
-  depth: 'uchar' | 'ushort' | 'float';
-  array: Uint8ArrayConstructor | Uint16ArrayConstructor | Float32ArrayConstructor;
-  samples: number;
-}
-
-/** How sharp must be asked so that nothing is converted, by the colour space and sample type it found. */
-const layouts: Record<string, Layout> = {
-  'b-w uchar': { space: 'b-w', depth: 'uchar', array: Uint8Array, samples: 1 },
-  'srgb uchar': { space: 'srgb', depth: 'uchar', array: Uint8Array, samples: 3 },
-  'cmyk uchar': { space: 'cmyk', depth: 'uchar', array: Uint8Array, samples: 4 },
-  'grey16 ushort': { space: 'grey16', depth: 'ushort', array: Uint16Array, samples: 1 },
-  'rgb16 ushort': { space: 'rgb16', depth: 'ushort', array: Uint16Array, samples: 3 },
-  'b-w float': { space: 'b-w', depth: 'float', array: Float32Array, samples: 1 },
-  'scrgb float': { space: 'scrgb', depth: 'float', array: Float32Array, samples: 3 },
-};
-
-function checkLayout(format: ImageFormat, header: Metadata): Layout {
-  const layout = layouts[`${header.space} ${header.depth}`];
-  // Signed samples and 16-bit floats are among these: sharp would clip them in silence
-  if (!layout) {
-    throw unsupported(
-      format,
-      `its samples are ${header.bitsPerSample ? `${header.bitsPerSample}-bit ` : ''}${header.depth} (${header.space}); 8 or 16 bits unsigned and 32-bit floats, grey, RGB or 8-bit CMYK, are read`,
-    );
-  }
-  const colour = header.channels - (header.hasAlpha ? 1 : 0);
-  if (colour !== layout.samples) {
-    throw unsupported(
-      format,
-      `it has ${header.channels} channels that are not grey or RGB; save one channel`,
-    );
-  }
-  return layout;
-}
-
-function view(bytes: Buffer, ArrayType: Layout['array']): RawImage['data'] {
-  const length = bytes.byteLength / ArrayType.BYTES_PER_ELEMENT;
-  if (bytes.byteOffset % ArrayType.BYTES_PER_ELEMENT === 0) {
-    return new ArrayType(bytes.buffer as ArrayBuffer, bytes.byteOffset, length);
-  }
-  return new ArrayType(new Uint8Array(bytes).buffer, 0, length);
-}
-
-/** Each ink covers its share of what black leaves. */
-function cmykToRgb(cmyk: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array((cmyk.length / 4) * 3);
-  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
-    const white = 255 - cmyk[from + 3]!;
-    for (let ink = 0; ink < 3; ink++) {
-      rgb[to + ink] = white - Math.round((cmyk[from + ink]! * white) / 255);
-    }
-  }
-  return rgb;
-}
-
-function unsupported(format: ImageFormat, why: string): CellrouteError {
-  return new CellrouteError('IMAGE_UNSUPPORTED', `The ${format} cannot be used: ${why}`, { got: why });
-}
-
-function headerRefusal(format: ImageFormat, error: unknown): CellrouteError {
-  // libvips' words for samples wider than 32 bits
-  if (/out of range|unsupported/i.test(String(error))) return unsupported(format, said(error));
-  return unreadable(format, error);
-}
-
-function unreadable(format: ImageFormat, error: unknown): CellrouteError {
-  const got = said(error);
-  return new CellrouteError(
-    'IMAGE_UNREADABLE',
-    `The ${format} cannot be read: ${got}`,
-    { got },
-    { cause: error },
-  );
-}
-
-function said(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  // libvips says one thing several times, a line each
-  const lines = text.replace(/^Input buffer has corrupt header: /, '').split('\n');
-  return [...new Set(lines.map((line) => line.trim()).filter(Boolean))].join('; ');
 }

@@ -8,10 +8,21 @@ export const imageEndings: readonly string[] = ['.png', '.jpg', '.jpeg', '.tif',
 export interface Recognised {
   supported?: ImageFormat;
   name?: string;
+  /** A conversion that works, where the formats that are read do not say it. */
+  remedy?: string;
 }
 
+/** Bio-Formats' command line tools, which read what microscopes write. */
+const BFCONVERT = 'convert it with Bio-Formats: bfconvert -series 0 in out.ome.tiff';
+
 // Bytes at an offset, as text in Latin-1. The order matters where one signature begins another.
-const signatures: readonly { at: number; bytes: string; name: string; supported?: ImageFormat }[] = [
+const signatures: readonly {
+  at: number;
+  bytes: string;
+  name: string;
+  supported?: ImageFormat;
+  remedy?: string;
+}[] = [
   { at: 0, bytes: '\x89PNG\r\n\x1a\n', name: 'PNG', supported: 'PNG' },
   { at: 0, bytes: '\xff\xd8\xff', name: 'JPEG', supported: 'JPEG' },
   { at: 8, bytes: 'WEBP', name: 'WebP', supported: 'WebP' },
@@ -26,16 +37,21 @@ const signatures: readonly { at: number; bytes: string; name: string; supported?
   { at: 0, bytes: '8BPS', name: 'Photoshop' },
   { at: 4, bytes: 'ftypavif', name: 'AVIF' },
   { at: 4, bytes: 'ftyp', name: 'HEIF or video' },
-  { at: 4, bytes: 'jP  ', name: 'JPEG 2000' },
-  { at: 0, bytes: '\xff\x4f\xff\x51', name: 'JPEG 2000' },
+  { at: 4, bytes: 'jP  ', name: 'JPEG 2000', remedy: 'convert it: opj_decompress -i in.jp2 -o out.tif' },
+  {
+    at: 0,
+    bytes: '\xff\x4f\xff\x51',
+    name: 'JPEG 2000',
+    remedy: 'convert it: opj_decompress -i in.jp2 -o out.tif',
+  },
   { at: 4, bytes: 'JXL ', name: 'JPEG XL' },
   { at: 0, bytes: '\xff\x0a', name: 'JPEG XL' },
   { at: 0, bytes: 'II\xbc', name: 'JPEG XR' },
   { at: 0, bytes: 'v/1\x01', name: 'OpenEXR' },
-  { at: 0, bytes: 'ZISRAWFILE', name: 'Zeiss CZI' },
-  { at: 0, bytes: '\xda\xce\xbe\x0a', name: 'Nikon ND2' },
-  { at: 0, bytes: '\x70\0\0\0', name: 'Leica LIF' },
-  { at: 0, bytes: '\xd0\xcf\x11\xe0', name: 'OLE (Olympus OIB, Zeiss ZVI)' },
+  { at: 0, bytes: 'ZISRAWFILE', name: 'Zeiss CZI', remedy: BFCONVERT },
+  { at: 0, bytes: '\xda\xce\xbe\x0a', name: 'Nikon ND2', remedy: BFCONVERT },
+  { at: 0, bytes: '\x70\0\0\0', name: 'Leica LIF', remedy: BFCONVERT },
+  { at: 0, bytes: '\xd0\xcf\x11\xe0', name: 'OLE (Olympus OIB, Zeiss ZVI)', remedy: BFCONVERT },
   { at: 0, bytes: '\x89HDF', name: 'HDF5' },
   { at: 0, bytes: '\x93NUMPY', name: 'NumPy' },
   { at: 128, bytes: 'DICM', name: 'DICOM' },
@@ -48,8 +64,9 @@ export function recognise(bytes: Uint8Array): Recognised {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1024)).toString(
     'latin1',
   );
-  for (const { at, bytes: signature, name, supported } of signatures) {
-    if (head.startsWith(signature, at)) return supported ? { name, supported } : { name };
+  for (const { at, bytes: signature, name, supported, remedy } of signatures) {
+    if (!head.startsWith(signature, at)) continue;
+    return { name, ...(supported && { supported }), ...(remedy !== undefined && { remedy }) };
   }
   // Never handed to the decoder, which would render an SVG and follow what it refers to
   if (/^(\xef\xbb\xbf)?\s*</.test(head)) return { name: /<svg/i.test(head) ? 'SVG' : 'XML or HTML' };

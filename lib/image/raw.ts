@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { checkNumber, refuse } from '../check.js';
-import { CellrouteError } from '../errors.js';
+import { checkSize, type ImageLimits } from './limits.js';
 import type { RawImage } from './types.js';
 
 /** What can be wrong with `data` in ways people often get wrong, and the cure. */
@@ -17,7 +17,7 @@ function isPixels(data: unknown): data is RawImage['data'] {
 }
 
 /** A raw image whose numbers agree with each other; refused with what does not. Nothing is copied. */
-export function checkRawImage(option: string, value: object, maxPixels: number): RawImage {
+export function checkRawImage(option: string, value: object, limits: Required<ImageLimits>): RawImage {
   const { data, width, height, channels } = value as Record<keyof RawImage, unknown>;
   if (!isPixels(data)) {
     const hint = dataHint(data);
@@ -30,7 +30,8 @@ export function checkRawImage(option: string, value: object, maxPixels: number):
   const columns = checkNumber(`${option}.width`, width, { min: 1, integer: true });
   const rows = checkNumber(`${option}.height`, height, { min: 1, integer: true });
   const samples = checkNumber(`${option}.channels`, channels, { min: 1, max: 4, integer: true });
-  checkPixels(columns, rows, maxPixels);
+  const bytesPerPixel = samples * data.BYTES_PER_ELEMENT;
+  checkSize({ width: columns, height: rows, bytesPerPixel }, limits);
   const expected = columns * rows * samples;
   if (data.length !== expected) {
     throw refuse(
@@ -52,14 +53,4 @@ function lengthHint(data: RawImage['data'], pixels: number, samples: number): st
     return `; these look like the bytes of a ${bytes === 2 ? 'Uint16Array' : 'Float32Array'}`;
   }
   return '';
-}
-
-/** The cap against images, and files of a few bytes that claim to be images, no memory can hold. */
-export function checkPixels(width: number, height: number, maxPixels: number): void {
-  if (width * height <= maxPixels) return;
-  throw new CellrouteError(
-    'IMAGE_UNSUPPORTED',
-    `The image has ${width} × ${height} pixels, more than maxPixels allows (${maxPixels})`,
-    { option: 'maxPixels', expected: `at most ${maxPixels} pixels`, got: `${width} × ${height}` },
-  );
 }

@@ -1,3 +1,5 @@
+import type { ImageLimits } from './limits.js';
+
 /**
  * Pixels as they are: rows from the top, channels interleaved (grey; grey and alpha; RGB; RGB and alpha).
  * The type of `data` says the range: 0..255, 0..65535, or floats, which are 0..1 by torchvision's convention.
@@ -7,7 +9,48 @@ export interface RawImage {
   width: number;
   height: number;
   channels: 1 | 2 | 3 | 4;
+  /** What was read of which file, where the pixels were decoded from one. */
+  source?: ImageSource;
 }
 
 /** An image: an encoded PNG, JPEG, WebP or TIFF file in memory, or raw pixels. */
 export type ImageInput = Uint8Array | RawImage;
+
+/** One channel by its index from 0 or its name in OME-XML, or three of them as red, green and blue. */
+export type ChannelChoice = number | string | readonly (number | string)[];
+
+/** What is read of an image file, and how much it may take. */
+export interface ImageReadOptions {
+  /** Page of a TIFF or frame of an animated WebP, from 0. Default 0, the first that is no thumbnail. */
+  page?: number;
+  /** Plane along z, from 0, of an OME-TIFF or an ImageJ hyperstack. Default 0. */
+  z?: number;
+  /** Time point, from 0, of an OME-TIFF or an ImageJ hyperstack. Default 0. */
+  t?: number;
+  /** Needed where the image is neither grey nor RGB. */
+  channels?: ChannelChoice;
+  /** Larger images are refused from their header, before memory is taken for their pixels. */
+  limits?: ImageLimits;
+}
+
+/** What was read of an image file, and what else it holds. */
+export interface ImageSource {
+  format: 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
+  /** The page or frame that was read, from 0; the first of three that were read as channels. */
+  page: number;
+  /** Pages or frames of the image. Pyramid levels, thumbnails and labels are not among them. */
+  pages: readonly number[];
+  /** The plane and time point that were read, where the file has these axes. */
+  z?: number;
+  t?: number;
+  /** The channels that were read, from 0: one for grey, three for RGB. */
+  channels: readonly number[];
+  /** How many the file has along each axis. */
+  sizes: { channels: number; z: number; t: number };
+  /** Names of the channels in OME-XML; empty where one has none. */
+  channelNames?: readonly string[];
+  /** EXIF orientation, 2 to 8, that was applied: width and height are those of the upright image. */
+  orientation?: number;
+  /** What was not read and not asked for, a sentence each. */
+  notices: readonly string[];
+}

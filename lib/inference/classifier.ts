@@ -9,7 +9,9 @@ import { fastaiClassifierConfig } from '../config/fastai.js';
 import { inferClassifierConfig } from '../config/infer.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { decodeImage } from '../image/decode.js';
-import type { ImageInput, RawImage } from '../image/types.js';
+import { lowBitsNotice } from '../image/low-bits.js';
+import { checkReadOptions, READ_KEYS, readOptionsIn } from '../image/select.js';
+import type { ImageInput, ImageReadOptions, ImageSource, RawImage } from '../image/types.js';
 import type { NativeClassification } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 import { native } from '../native/load.js';
@@ -28,7 +30,14 @@ export interface Classification {
   probabilities: Record<string, number>;
   /** The network's outputs before softmax, in the order of `config.classNames`. */
   logits: Float32Array;
+  /** What was read of the file, and what else it holds; not for raw pixels and tensors. */
+  source?: ImageSource;
+  /** What the caller should know of the image, a sentence each. */
+  notices?: readonly string[];
 }
+
+/** How an image is read and classified. */
+export interface ClassifyOptions extends ImageReadOptions, CallOptions {}
 
 /** A network input as it is: resized and normalised by the caller. */
 export interface InputTensor {
@@ -83,23 +92,30 @@ export class CellClassifier {
   /**
    * Names the type of one image.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED; an abort rejects with
-   *   `signal.reason`.
+   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED; an
+   *   abort rejects with `signal.reason`.
    */
-  async classify(image: ImageInput, options: CallOptions = {}): Promise<Classification> {
-    checkKeys('', options, CALL_OPTION_KEYS);
+  async classify(image: ImageInput, options: ClassifyOptions = {}): Promise<Classification> {
+    checkKeys('', options, [...READ_KEYS, ...CALL_OPTION_KEYS]);
+    checkReadOptions(options);
     void this.#model.handle;
-    const decoded = await decodeImage(image, options.signal ? { signal: options.signal } : {});
+    const decoded = await decodeImage(image, {
+      ...readOptionsIn(options),
+      ...(options.signal && { signal: options.signal }),
+    });
     return this.classifyDecoded(decoded, options);
   }
 
   /** The same for pixels that were decoded and checked already. @internal */
   async classifyDecoded(decoded: RawImage, options: CallOptions): Promise<Classification> {
-    return this.#named(
-      await this.#model.run(options, (model, call) =>
-        native().classify(model, decoded, this.config.intensity, call),
-      ),
+    const { intensity } = this.config;
+    const named = this.#named(
+      await this.#model.run(options, (model, call) => native().classify(model, decoded, intensity, call)),
     );
+    const notice = await lowBitsNotice(intensity, decoded);
+    const { source } = decoded;
+    const notices = [...(source?.notices ?? []), ...(notice === undefined ? [] : [notice])];
+    return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
   }
 
   /** The network alone, on an input the caller has prepared. */
@@ -117,15 +133,19 @@ export class CellClassifier {
    * Tells which pixels of an image speak for a class. Gradients are of the network as it classifies; its weights
    * keep none.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED; an abort rejects with
-   *   `signal.reason`.
+   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED; an
+   *   abort rejects with `signal.reason`.
    */
-  async explain(image: ImageInput, options: ExplainOptions = {}): Promise<Explanation> {
+  async explain(image: ImageInput, options: ExplainOptions & ImageReadOptions = {}): Promise<Explanation> {
     const { classNames, resize, intensity } = this.config;
-    checkExplainOptions(options, classNames, resize ?? LARGEST);
+    checkExplainOptions(options, classNames, resize ?? LARGEST, READ_KEYS);
+    checkReadOptions(options);
     void this.#model.handle;
-    const decoded = await decodeImage(image, options.signal ? { signal: options.signal } : {});
-    const checked = checkExplainOptions(options, classNames, resize ?? decoded);
+    const decoded = await decodeImage(image, {
+      ...readOptionsIn(options),
+      ...(options.signal && { signal: options.signal }),
+    });
+    const checked = checkExplainOptions(options, classNames, resize ?? decoded, READ_KEYS);
     const explained = await this.#model.run(options, (model, call) =>
       native().explain(model, decoded, intensity, checked, call),
     );

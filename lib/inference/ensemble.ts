@@ -5,7 +5,7 @@ import type { DatasetItem } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import { decodeImage } from '../image/decode.js';
-import type { ImageInput } from '../image/types.js';
+import type { ImageInput, ImageReadOptions } from '../image/types.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 import { checkGrid } from '../tune/threshold-grid.js';
@@ -151,7 +151,7 @@ export class RoutedEnsemble {
    * Names the image's cell type and finds its cells with that type's segmenter.
    *
    * @throws {CellrouteError} NO_SEGMENTER where the type has none; INVALID_ARGUMENT, IMAGE_UNREADABLE,
-   *   IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
+   *   IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
     checkSegmentOptions(options, ['cellType']);
@@ -159,16 +159,24 @@ export class RoutedEnsemble {
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
     }
-    const decoded = await decodeToSegment(image, signal);
+    const decoded = await decodeToSegment(image, options);
     const call: CallOptions = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-    const { label, probabilities } = await this.classifier.classifyDecoded(decoded, signal ? { signal } : {});
+    const route = await this.classifier.classifyDecoded(decoded, signal ? { signal } : {});
+    const { label, probabilities } = route;
     const cellType = chosen ?? label;
     const serving = this.segmenters[cellType] ? cellType : this.fallback;
     const segmenter = serving === undefined ? null : this.segmenters[serving];
     if (serving === undefined || !segmenter) throw this.#noSegmenter(cellType, probabilities[cellType]!);
     const own = this.thresholds[serving] ?? {};
     const found = await segmenter.segmentDecoded(decoded, { ...own, ...thresholds, ...call });
-    return { ...found, cellType, probabilities, segmenter: serving };
+    const notices = [...new Set([...(route.notices ?? []), ...(found.notices ?? [])])];
+    return {
+      ...found,
+      cellType,
+      probabilities,
+      segmenter: serving,
+      ...(notices.length > 0 && { notices }),
+    };
   }
 
   /**
@@ -218,7 +226,7 @@ export class RoutedEnsemble {
   }
 
   /** Tells which pixels of an image made the router name a cell type: {@link CellClassifier.explain}. */
-  explain(image: ImageInput, options: ExplainOptions = {}): Promise<Explanation> {
+  explain(image: ImageInput, options: ExplainOptions & ImageReadOptions = {}): Promise<Explanation> {
     return this.classifier.explain(image, options);
   }
 

@@ -153,8 +153,10 @@ export function checkExplainOptions(
   options: ExplainOptions,
   classNames: readonly string[],
   input: Size,
+  more: readonly string[] = [],
 ): NativeExplainOptions {
-  checkKeys('', options, ['method', 'target', 'baseline', 'steps', 'patch', 'stride', ...CALL_OPTION_KEYS]);
+  const own = ['method', 'target', 'baseline', 'steps', 'patch', 'stride'];
+  checkKeys('', options, [...own, ...more, ...CALL_OPTION_KEYS]);
   const { target } = options;
   if (target !== undefined && !classNames.includes(target)) {
     throw refuse('target', `one of ${classNames.join(', ')}`, target);

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { decodeImage } from '../image/decode.js';
-import type { ImageInput, RawImage } from '../image/types.js';
+import { readOptionsIn } from '../image/select.js';
+import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
 import type { Precision } from './segmenter.js';
 
 /** What one segmentation took: a line of JSON on stderr where `CELLROUTE_PROFILE` is 1. */
@@ -27,9 +28,15 @@ const decodeSeconds = new WeakMap<RawImage, number>();
 const secondsSince = (began: number): number => (performance.now() - began) / 1000;
 
 /** {@link decodeImage} for a call that goes on to segment. */
-export async function decodeToSegment(image: ImageInput, signal: AbortSignal | undefined): Promise<RawImage> {
+export async function decodeToSegment(
+  image: ImageInput,
+  options: ImageReadOptions & { signal?: AbortSignal },
+): Promise<RawImage> {
   const began = performance.now();
-  const decoded = await decodeImage(image, signal ? { signal } : {});
+  const decoded = await decodeImage(image, {
+    ...readOptionsIn(options),
+    ...(options.signal && { signal: options.signal }),
+  });
   if (isProfiling()) decodeSeconds.set(decoded, secondsSince(began));
   return decoded;
 }

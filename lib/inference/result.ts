@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { checkObject, checkString, refuse } from '../check.js';
+import type { ImageSource } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { type MaskBatch, Masks } from '../mask/masks.js';
 import { Cells } from './cells.js';
@@ -43,6 +44,10 @@ export interface Segmentation {
   limitsReached: LimitsReached;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
+  /** What was read of the file, and what else it holds; not for raw pixels. */
+  source?: ImageSource;
+  /** What the caller should know of the image, a sentence each: planes that were not read, values that use few bits. */
+  notices?: readonly string[];
 }
 
 /** What the router found for an image. */

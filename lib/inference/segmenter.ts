@@ -4,7 +4,9 @@ import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { CellrouteError } from '../errors.js';
-import type { ImageInput, RawImage } from '../image/types.js';
+import { lowBitsNotice } from '../image/low-bits.js';
+import { checkReadOptions, READ_KEYS } from '../image/select.js';
+import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
@@ -24,7 +26,7 @@ import type { Seams, Segmentation } from './result.js';
 import { checkThresholds, nativeThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 import { checkTiles, type Tiles, tilingOf } from './tiles.js';
 
-export interface SegmentOptions extends SegmentThresholds, CallOptions {
+export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, CallOptions {
   /**
    * Cuts the image into overlapping tiles, so that memory goes by the tile, and joins what was found: default `auto`,
    * which cuts images of more than 2048 × 2048 pixels. Intensities are scaled over the whole image, and the signal is
@@ -57,7 +59,14 @@ export type Precision = 'float32' | 'bfloat16' | 'int8' | 'float16' | 'tf32';
 
 /** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */
 export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
-  checkKeys('', checkObject('options', options), [...more, ...THRESHOLD_KEYS, 'tiles', ...CALL_OPTION_KEYS]);
+  checkKeys('', checkObject('options', options), [
+    ...more,
+    ...THRESHOLD_KEYS,
+    'tiles',
+    ...READ_KEYS,
+    ...CALL_OPTION_KEYS,
+  ]);
+  checkReadOptions(options);
   checkThresholds(options, '');
   checkTiles(options.tiles);
 }
@@ -105,14 +114,14 @@ export class CellSegmenter {
   /**
    * Finds the cells of one image. Calls queue; none blocks the event loop.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, DISPOSED, OUT_OF_MEMORY; an
-   *   abort rejects with `signal.reason`.
+   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED,
+   *   OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
     checkSegmentOptions(options, []);
     // A disposed model says so before an image is decoded for nothing.
     void this.#model.handle;
-    const decoded = await decodeToSegment(image, options.signal);
+    const decoded = await decodeToSegment(image, options);
     return this.segmentDecoded(decoded, options);
   }
 
@@ -129,7 +138,8 @@ export class CellSegmenter {
           : native().segment(model, decoded, request, call),
     );
     if (found.profile) writeProfile(decoded, this.precision, found.scores.length, began, found.profile);
-    return segmentation(this.config, decoded, found);
+    const notice = await lowBitsNotice(this.config.intensity, decoded);
+    return segmentation(this.config, decoded, found, notice);
   }
 
   /**
@@ -222,10 +232,12 @@ const seamsOf = ({ seamsX, seamsY, onSeam }: NativeTiledSegmentation): Seams => 
 
 function segmentation(
   { classNames }: MaskRCNNConfig,
-  { width, height }: RawImage,
+  { width, height, source }: RawImage,
   found: NativeSegmentation | NativeTiledSegmentation,
+  notice: string | undefined,
 ): Segmentation {
   const { boxes, scores, labels, areas, masks } = found;
+  const notices = [...(source?.notices ?? []), ...(notice === undefined ? [] : [notice])];
   return {
     width,
     height,
@@ -239,5 +251,7 @@ function segmentation(
     }),
     limitsReached: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
     ...('onSeam' in found && { seams: seamsOf(found) }),
+    ...(source && { source }),
+    ...(notices.length > 0 && { notices }),
   };
 }

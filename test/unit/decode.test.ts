@@ -122,9 +122,9 @@ describe('raw pixels', () => {
   });
 
   test('above the cap are refused', async () => {
-    const error = await refusal(decodeImage(raw, { maxPixels: 7 }));
-    expect(error.code).toBe('IMAGE_UNSUPPORTED');
-    expect(error.message).toMatch(/4 × 2 pixels, more than maxPixels allows \(7\)/);
+    const error = await refusal(decodeImage(raw, { limits: { pixels: 7 } }));
+    expect(error.code).toBe('IMAGE_TOO_LARGE');
+    expect(error.message).toMatch(/4 × 2 pixels, more than limits.pixels allows \(7\)/);
   });
 });
 
@@ -175,8 +175,8 @@ describe('what is not decoded is named', () => {
   });
 
   test('an unknown option', async () => {
-    const error = await refusal(decodeImage(image('rgb8.png'), { maxPixel: 3 } as object));
-    expect(error.message).toMatch(/did you mean maxPixels/);
+    const error = await refusal(decodeImage(image('rgb8.png'), { limit: {} } as object));
+    expect(error.message).toMatch(/did you mean limits/);
   });
 });
 
@@ -229,8 +229,8 @@ describe('damaged files', () => {
     png.writeUInt32BE(60_000, 20);
     png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
     const error = await refusal(decodeImage(png));
-    expect(error.code).toBe('IMAGE_UNSUPPORTED');
-    expect(error.message).toMatch(/60000 × 60000 pixels, more than maxPixels allows \(1000000000\)/);
+    expect(error.code).toBe('IMAGE_TOO_LARGE');
+    expect(error.message).toMatch(/60000 × 60000 pixels, more than limits.pixels allows \(1000000000\)/);
   });
 
   test('every byte of a PNG and a TIFF turned over: an image or a refusal, never anything else', async () => {
@@ -239,7 +239,7 @@ describe('damaged files', () => {
       for (let i = 0; i < whole.length; i += 3) {
         const bytes = Buffer.from(whole);
         bytes[i]! ^= 0xff;
-        await decodeImage(bytes, { maxPixels: 1e6 }).catch((error: unknown) => {
+        await decodeImage(bytes, { limits: { pixels: 1e6 } }).catch((error: unknown) => {
           expect(error).toBeInstanceOf(CellrouteError);
         });
       }
@@ -313,8 +313,8 @@ describe('openImage', () => {
   test('refuses what decodeImage refuses', async () => {
     expect((await refusal(openImage(new Uint8Array([1, 2, 3])))).code).toBe('IMAGE_UNREADABLE');
     expect((await refusal(openImage({} as unknown as ImageInput))).code).toBe('INVALID_ARGUMENT');
-    expect((await refusal(openImage(image(Object.keys(expected.files)[0]!), { maxPixels: 1 }))).code).toBe(
-      'IMAGE_UNSUPPORTED',
-    );
+    expect(
+      (await refusal(openImage(image(Object.keys(expected.files)[0]!), { limits: { pixels: 1 } }))).code,
+    ).toBe('IMAGE_TOO_LARGE');
   });
 });

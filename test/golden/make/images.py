@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 FOLDER = Path(__file__).resolve().parent.parent / "images"
 HEIGHT, WIDTH = 17, 19
@@ -56,7 +56,7 @@ def note(name, array, tolerance=0, page=None):
 
 
 def note_pillow(name, tolerance=0):
-    image = Image.open(FOLDER / name)
+    image = ImageOps.exif_transpose(Image.open(FOLDER / name))
     grey = image.mode in ("1", "L", "LA")
     note(name, image.convert("L" if grey else "RGB"), tolerance)
 

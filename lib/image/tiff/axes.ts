@@ -1,0 +1,236 @@
+import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
+
+/** What a file says of the planes that its pages are. */
+export interface TiffAxes {
+  channels: number;
+  z: number;
+  t: number;
+  channelNames?: readonly string[];
+  /** The page of a plane; undefined where the file does not hold it. */
+  pageOf(channel: number, z: number, t: number): number | undefined;
+}
+
+/** A description may claim any number of planes; no more are looked at. */
+export const MOST_PLANES = 1_000_000;
+
+/** The axes that OME-XML, ImageJ or tifffile wrote into the first page's description. */
+export function readAxes(file: TiffFile, directory: TiffDirectory): TiffAxes | undefined {
+  const text = file.text(directory, TAG.description);
+  if (/^ImageJ=/.test(text)) return imageJAxes(text);
+  if (/<OME[\s>]/.test(text) || /<[a-z]+:OME[\s>]/i.test(text)) return omeAxes(text);
+  if (text.startsWith('{')) return shapedAxes(text);
+  return undefined;
+}
+
+/** Planes that one directory stands for: ImageJ's, MetaMorph's and tifffile's stacks lie behind its pixels. */
+export function planesInDirectory(file: TiffFile, directory: TiffDirectory): number {
+  const stack = directory.get(TAG.uic2);
+  if (stack) return stack.count;
+  const text = file.text(directory, TAG.description);
+  if (/^ImageJ=/.test(text)) return wholeNumber(imageJFields(text).get('images')) ?? 1;
+  const shaped = text.startsWith('{') ? parseShaped(text) : undefined;
+  if (!shaped?.truncated) return 1;
+  const samples = file.number(directory, TAG.samplesPerPixel) ?? 1;
+  const values = shaped.shape.reduce((product, length) => product * length, 1);
+  const plane =
+    (file.number(directory, TAG.width) ?? 0) * (file.number(directory, TAG.height) ?? 0) * samples;
+  return Number.isSafeInteger(values / plane) ? values / plane : 1;
+}
+
+const wholeNumber = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,9}$/.test(text) && Number(text) >= 1 ? Number(text) : undefined;
+
+function imageJFields(text: string): Map<string, string> {
+  return new Map(
+    text.split(/\r?\n/).flatMap((line) => {
+      const at = line.indexOf('=');
+      return at < 0 ? [] : [[line.slice(0, at).trim(), line.slice(at + 1).trim()] as const];
+    }),
+  );
+}
+
+/** ImageJ writes channels fastest, then slices, then frames. */
+function imageJAxes(text: string): TiffAxes {
+  const fields = imageJFields(text);
+  const images = wholeNumber(fields.get('images')) ?? 1;
+  const size = (key: string) => wholeNumber(fields.get(key)) ?? 1;
+  const [channels, t] = [size('channels'), size('frames')];
+  let z = size('slices');
+  // A stack without axes is a stack of slices, as ImageJ shows it.
+  if (channels * z * t !== images) {
+    if (channels * z * t > 1) return ordered('CZT', { C: channels, Z: z, T: t });
+    z = images;
+  }
+  return ordered('CZT', { C: channels, Z: z, T: t });
+}
+
+interface Sizes {
+  C: number;
+  Z: number;
+  T: number;
+}
+
+/** Axes whose planes follow each other in an order, the fastest axis first. */
+function ordered(order: string, sizes: Sizes, channelNames?: readonly string[]): TiffAxes {
+  const steps: Record<string, number> = {};
+  let step = 1;
+  for (const axis of order) {
+    steps[axis] = step;
+    step *= sizes[axis as keyof Sizes];
+  }
+  return {
+    channels: sizes.C,
+    z: sizes.Z,
+    t: sizes.T,
+    ...(channelNames && { channelNames }),
+    pageOf: (c, z, t) => c * steps.C! + z * steps.Z! + t * steps.T!,
+  };
+}
+
+/** Attributes of an element's start tag, with XML's entities replaced. */
+function attributes(tag: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [, name, double, single] of tag.matchAll(/\s([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
+    found.set(name!, unescaped(double ?? single ?? ''));
+  }
+  return found;
+}
+
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+const unescaped = (text: string): string =>
+  text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{1,8}));/gi, (all, decimal, hex, name) => {
+    if (name !== undefined) return entities[name] ?? all;
+    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : all;
+  });
+
+interface XmlTag {
+  /** Without its namespace; of an end tag with a slash before it. */
+  name: string;
+  attributes: Map<string, string>;
+  /** Text between this tag and the next. */
+  text: string;
+}
+
+/** The tags of an XML text one after the other, comments left out: in linear time, whatever the text is. */
+function* xmlTags(xml: string): Iterable<XmlTag> {
+  const pattern = /<!--|<(\/?)(?:\w+:)?(\w+)(\s[^<>]*|\/)?>/g;
+  for (let match = pattern.exec(xml); match; match = pattern.exec(xml)) {
+    if (match[0] === '<!--') {
+      const end = xml.indexOf('-->', pattern.lastIndex);
+      if (end < 0) return;
+      pattern.lastIndex = end + 3;
+      continue;
+    }
+    const next = xml.indexOf('<', pattern.lastIndex);
+    yield {
+      name: `${match[1]}${match[2]}`,
+      attributes: attributes(match[3] ?? ''),
+      text: xml.slice(pattern.lastIndex, next < 0 ? undefined : next),
+    };
+  }
+}
+
+interface OmePixels {
+  fields: Map<string, string>;
+  channels: Map<string, string>[];
+  /** Of each TiffData element, with the file it is about. */
+  data: { fields: Map<string, string>; uuid?: string }[];
+  /** This file's. */
+  uuid?: string;
+}
+
+/** The first image's Pixels with its Channel and TiffData elements. No other element is needed. */
+function omePixels(xml: string): OmePixels | undefined {
+  let uuid: string | undefined;
+  let pixels: OmePixels | undefined;
+  for (const tag of xmlTags(xml)) {
+    if (tag.name === '/Pixels') break;
+    if (tag.name === 'OME') uuid = tag.attributes.get('UUID');
+    else if (tag.name === 'Pixels') {
+      pixels = { fields: tag.attributes, channels: [], data: [], ...(uuid !== undefined && { uuid }) };
+    } else if (tag.name === 'Channel') pixels?.channels.push(tag.attributes);
+    else if (tag.name === 'TiffData') pixels?.data.push({ fields: tag.attributes });
+    else if (tag.name === 'UUID') {
+      const last = pixels?.data.at(-1);
+      if (last) last.uuid = tag.text.trim();
+    }
+  }
+  return pixels;
+}
+
+function omeAxes(text: string): TiffAxes | undefined {
+  const pixels = omePixels(text);
+  if (!pixels) return undefined;
+  const size = (key: string) => wholeNumber(pixels.fields.get(key)) ?? 1;
+  const order = (pixels.fields.get('DimensionOrder') ?? 'XYCZT').slice(2);
+  if (!/^(?=.*C)(?=.*Z)(?=.*T)[CZT]{3}$/.test(order)) return undefined;
+  // An RGB image is one channel of three samples.
+  const listed = pixels.channels.reduce(
+    (sum, tag) => sum + (wholeNumber(tag.get('SamplesPerPixel')) ?? 1),
+    0,
+  );
+  const channels = listed === size('SizeC') ? pixels.channels.length : size('SizeC');
+  const names = pixels.channels.slice(0, channels).map((tag) => tag.get('Name') ?? '');
+  const sizes: Sizes = { C: channels, Z: size('SizeZ'), T: size('SizeT') };
+  const axes = ordered(order, sizes, names);
+  if (pixels.data.length === 0) return axes;
+  const pages = tiffDataPages(pixels, axes, sizes);
+  return { ...axes, pageOf: (c, z, t) => pages.get(axes.pageOf(c, z, t)!) };
+}
+
+/** The page of each plane by its rank in the dimension order. */
+function tiffDataPages({ data, uuid: own }: OmePixels, axes: TiffAxes, sizes: Sizes): Map<number, number> {
+  const planes = Math.min(sizes.C * sizes.Z * sizes.T, MOST_PLANES);
+  const pages = new Map<number, number>();
+  let left = MOST_PLANES;
+  for (const { fields, uuid } of data) {
+    // Another file's planes.
+    if (uuid !== undefined && own !== undefined && uuid !== own) continue;
+    const at = (key: string) => (/^\d{1,9}$/.test(fields.get(key) ?? '') ? Number(fields.get(key)) : 0);
+    const first = axes.pageOf(at('FirstC'), at('FirstZ'), at('FirstT'))!;
+    const page = at('IFD');
+    const given = wholeNumber(fields.get('PlaneCount'));
+    const count = given ?? (fields.has('IFD') ? 1 : planes - first);
+    for (let i = 0; i < count && first + i < planes && left > 0; i++, left--) pages.set(first + i, page + i);
+  }
+  return pages;
+}
+
+interface Shaped {
+  shape: readonly number[];
+  axes?: string;
+  truncated: boolean;
+}
+
+/** tifffile's JSON: the whole array's shape, perhaps its axes. */
+function parseShaped(text: string): Shaped | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { shape, axes, truncated } = (value ?? {}) as Record<string, unknown>;
+  if (!Array.isArray(shape) || !shape.every((length) => Number.isSafeInteger(length) && length >= 1)) {
+    return undefined;
+  }
+  return {
+    shape,
+    truncated: truncated === true,
+    ...(typeof axes === 'string' && axes.length === shape.length && { axes }),
+  };
+}
+
+function shapedAxes(text: string): TiffAxes | undefined {
+  const shaped = parseShaped(text);
+  if (!shaped?.axes) return undefined;
+  const inPage = Math.min(shaped.axes.indexOf('Y'), shaped.axes.indexOf('X'));
+  const outer = shaped.axes.slice(0, inPage);
+  if (inPage < 1 || !/^[CZT]+$/.test(outer) || new Set(outer).size !== outer.length) return undefined;
+  const sizes: Sizes = { C: 1, Z: 1, T: 1 };
+  for (const [i, axis] of [...outer].entries()) sizes[axis as keyof Sizes] = shaped.shape[i]!;
+  const missing = [...'CZT'].filter((axis) => !outer.includes(axis)).join('');
+  return ordered(`${[...outer].reverse().join('')}${missing}`, sizes);
+}

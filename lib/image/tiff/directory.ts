@@ -1,0 +1,239 @@
+/** A TIFF's directories as numbers and bytes. Every read is inside the file: a RangeError says that it is damaged. */
+
+export const TAG = {
+  newSubfileType: 254,
+  subfileType: 255,
+  width: 256,
+  height: 257,
+  bitsPerSample: 258,
+  compression: 259,
+  photometric: 262,
+  fillOrder: 266,
+  description: 270,
+  stripOffsets: 273,
+  orientation: 274,
+  samplesPerPixel: 277,
+  rowsPerStrip: 278,
+  stripByteCounts: 279,
+  planar: 284,
+  t4Options: 292,
+  t6Options: 293,
+  predictor: 317,
+  colorMap: 320,
+  tileWidth: 322,
+  tileHeight: 323,
+  tileOffsets: 324,
+  tileByteCounts: 325,
+  inkSet: 332,
+  extraSamples: 338,
+  sampleFormat: 339,
+  jpegTables: 347,
+  ycbcrCoefficients: 529,
+  ycbcrSubsampling: 530,
+  ycbcrPositioning: 531,
+  referenceBlackWhite: 532,
+  /** MetaMorph's stack: one value per plane. */
+  uic2: 33629,
+  /** Written by Hamamatsu's scanners alone. */
+  ndpi: 65420,
+} as const;
+
+/** Bytes of a value by its type's number; types that are unknown have none. */
+const typeBytes: readonly number[] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
+const SHORT = 3;
+const LONG = 4;
+const LONG8 = 16;
+
+/** More would take memory that no stack of images needs. */
+const MOST_DIRECTORIES = 1_000_000;
+
+export interface TiffEntry {
+  type: number;
+  count: number;
+  /** Where its values are. */
+  at: number;
+}
+
+export type TiffDirectory = ReadonlyMap<number, TiffEntry>;
+
+/** An entry of a directory that is written: numbers, or the bytes of another entry as they are. */
+export type NewEntry = { tag: number; values: readonly number[] } | { tag: number; from: TiffEntry };
+
+export class TiffFile {
+  readonly bytes: Uint8Array;
+  readonly directories: readonly TiffDirectory[];
+  readonly #view: DataView;
+  readonly #little: boolean;
+  readonly #big: boolean;
+
+  /** @throws {RangeError} where a directory lies outside the file or the chain of directories loops. */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#little = bytes[0] === 0x49;
+    this.#big = this.#view.getUint16(2, this.#little) === 43;
+    const directories: TiffDirectory[] = [];
+    const seen = new Set<number>();
+    let at = this.#pointer(this.#headerPointer);
+    while (at !== 0) {
+      if (seen.has(at)) throw new RangeError('its directories form a loop');
+      if (seen.size === MOST_DIRECTORIES) throw new RangeError('it has too many directories');
+      seen.add(at);
+      const { directory, next } = this.#readDirectory(at);
+      directories.push(directory);
+      at = next;
+    }
+    if (directories.length === 0) throw new RangeError('it has no directory');
+    this.directories = directories;
+  }
+
+  /** An entry's whole numbers; undefined where it is missing. */
+  numbers(directory: TiffDirectory, tag: number): number[] | undefined {
+    const entry = directory.get(tag);
+    if (!entry) return undefined;
+    const { type, count, at } = entry;
+    const step = typeBytes[type]!;
+    return Array.from({ length: count }, (_, i) => this.#number(type, at + i * step));
+  }
+
+  number(directory: TiffDirectory, tag: number): number | undefined {
+    const entry = directory.get(tag);
+    return entry && entry.count > 0 ? this.#number(entry.type, entry.at) : undefined;
+  }
+
+  /** An entry's text up to its first NUL. */
+  text(directory: TiffDirectory, tag: number): string {
+    const entry = directory.get(tag);
+    if (!entry || typeBytes[entry.type] !== 1) return '';
+    return new TextDecoder().decode(this.#bytesOf(entry)).replace(/\0[\s\S]*$/, '');
+  }
+
+  /** A file with these bytes and one directory, which describes some of their pixels. */
+  withDirectory(entries: readonly NewEntry[]): Uint8Array {
+    const sorted = [...entries].sort((a, b) => a.tag - b.tag);
+    const [countBytes, entryBytes, inline] = this.#big ? [8, 20, 8] : [2, 12, 4];
+    const encoded = sorted.map((entry) => this.#encode(entry));
+    const start = Math.ceil(this.bytes.byteLength / 8) * 8;
+    const directoryBytes = countBytes + sorted.length * entryBytes + inline;
+    const extra = encoded.map(({ data }) =>
+      data.byteLength > inline ? Math.ceil(data.byteLength / 8) * 8 : 0,
+    );
+    const total = start + extra.reduce((sum, length) => sum + length, 0) + directoryBytes;
+    if (!this.#big && total > 0xffffffff) throw new RangeError('it has more than 4 GiB');
+    const file = new Uint8Array(total);
+    file.set(this.bytes);
+    const view = new DataView(file.buffer);
+    let dataAt = start;
+    const directoryAt = total - directoryBytes;
+    this.#setCount(view, directoryAt, sorted.length);
+    for (const [i, { type, count, data }] of encoded.entries()) {
+      const at = directoryAt + countBytes + i * entryBytes;
+      view.setUint16(at, sorted[i]!.tag, this.#little);
+      view.setUint16(at + 2, type, this.#little);
+      this.#setPointer(view, at + 4, count);
+      const valueAt = at + entryBytes - inline;
+      if (data.byteLength <= inline) file.set(data, valueAt);
+      else {
+        file.set(data, dataAt);
+        this.#setPointer(view, valueAt, dataAt);
+        dataAt += extra[i]!;
+      }
+    }
+    this.#setPointer(view, this.#headerPointer, directoryAt);
+    return file;
+  }
+
+  get #headerPointer(): number {
+    return this.#big ? 8 : 4;
+  }
+
+  #readDirectory(start: number): { directory: TiffDirectory; next: number } {
+    const [countBytes, entryBytes, inline] = this.#big ? [8, 20, 8] : [2, 12, 4];
+    const count = this.#big
+      ? Number(this.#view.getBigUint64(start, this.#little))
+      : this.#view.getUint16(start, this.#little);
+    const directory = new Map<number, TiffEntry>();
+    let at = start + countBytes;
+    // Past the end of the file the view throws.
+    this.#view.getUint8(at + count * entryBytes + inline - 1);
+    for (let i = 0; i < count; i++, at += entryBytes) {
+      const tag = this.#view.getUint16(at, this.#little);
+      const type = this.#view.getUint16(at + 2, this.#little);
+      const values = this.#pointer(at + 4);
+      const bytes = values * (typeBytes[type] ?? 0);
+      if (bytes === 0 || directory.has(tag)) continue;
+      const valueAt = at + entryBytes - inline;
+      const dataAt = bytes <= inline ? valueAt : this.#pointer(valueAt);
+      // What nobody reads may be wrong.
+      if (dataAt + bytes <= this.bytes.byteLength) directory.set(tag, { type, count: values, at: dataAt });
+      else if (neededTags.has(tag)) throw new RangeError(`its tag ${tag} lies outside the file`);
+    }
+    return { directory, next: this.#pointer(at) };
+  }
+
+  #bytesOf({ type, count, at }: TiffEntry): Uint8Array {
+    return this.bytes.subarray(at, at + count * typeBytes[type]!);
+  }
+
+  #number(type: number, at: number): number {
+    switch (type) {
+      case 1:
+      case 7:
+        return this.#view.getUint8(at);
+      case SHORT:
+        return this.#view.getUint16(at, this.#little);
+      case LONG:
+      case 13:
+        return this.#view.getUint32(at, this.#little);
+      case 6:
+        return this.#view.getInt8(at);
+      case 8:
+        return this.#view.getInt16(at, this.#little);
+      case 9:
+        return this.#view.getInt32(at, this.#little);
+      case LONG8:
+      case 17:
+      case 18:
+        return Number(this.#view.getBigUint64(at, this.#little));
+      default:
+        throw new RangeError('a tag that has to be a whole number is none');
+    }
+  }
+
+  #encode(entry: NewEntry): { type: number; count: number; data: Uint8Array } {
+    if ('from' in entry) {
+      const { type, count } = entry.from;
+      return { type, count, data: this.#bytesOf(entry.from) };
+    }
+    const { values } = entry;
+    const largest = values.reduce((most, value) => Math.max(most, value), 0);
+    const type = largest <= 0xffff ? SHORT : largest <= 0xffffffff ? LONG : LONG8;
+    const step = typeBytes[type]!;
+    const data = new Uint8Array(values.length * step);
+    const view = new DataView(data.buffer);
+    for (const [i, value] of values.entries()) {
+      if (type === SHORT) view.setUint16(i * step, value, this.#little);
+      else if (type === LONG) view.setUint32(i * step, value, this.#little);
+      else view.setBigUint64(i * step, BigInt(value), this.#little);
+    }
+    return { type, count: values.length, data };
+  }
+
+  #pointer(at: number): number {
+    return this.#big
+      ? Number(this.#view.getBigUint64(at, this.#little))
+      : this.#view.getUint32(at, this.#little);
+  }
+
+  #setPointer(view: DataView, at: number, value: number): void {
+    if (this.#big) view.setBigUint64(at, BigInt(value), this.#little);
+    else view.setUint32(at, value, this.#little);
+  }
+
+  #setCount(view: DataView, at: number, value: number): void {
+    if (this.#big) view.setBigUint64(at, BigInt(value), this.#little);
+    else view.setUint16(at, value, this.#little);
+  }
+}
+
+const neededTags: ReadonlySet<number> = new Set(Object.values(TAG));

@@ -1,0 +1,237 @@
+import { CellrouteError } from '../../errors.js';
+import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
+
+/** How a page's samples are stored. */
+export interface TiffLayout {
+  width: number;
+  height: number;
+  samples: number;
+  bits: number;
+  format: 'unsigned' | 'float';
+  photometric: number;
+  compression: number;
+  predictor: number;
+  /** Samples one after the other instead of interleaved. */
+  planar: boolean;
+  /** Samples that are colours of one image: 1 grey or palette, 3 RGB or YCbCr, 4 CMYK. */
+  colours: number;
+  /** Whether the sample after them is alpha: ExtraSamples 1 or 2. */
+  alpha: boolean;
+  /** What ExtraSamples says of the samples after the colours; 0 is unspecified. */
+  extraSamples: readonly number[];
+  orientation: number;
+  /** Of each strip or tile: those of the first sample first where samples are not interleaved. */
+  offsets: readonly number[];
+  byteCounts: readonly number[];
+  rowsPerStrip: number;
+  tile?: { width: number; height: number };
+}
+
+export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3, cmyk: 5, ycbcr: 6 } as const;
+export const UNCOMPRESSED = 1;
+export const JPEG = 7;
+
+/** Compressions that sharp's libtiff decodes. */
+const readCompressions: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
+
+const compressionNames: Readonly<Record<number, string>> = {
+  6: 'old-style JPEG',
+  33003: 'JPEG 2000 (Aperio)',
+  33004: 'JPEG 2000 (Aperio)',
+  33005: 'JPEG 2000 (Aperio)',
+  34712: 'JPEG 2000',
+  34887: 'LERC',
+  34892: 'lossy DNG',
+  34925: 'LZMA',
+  34933: 'PNG',
+  34934: 'JPEG XR',
+  22610: 'JPEG XR',
+  50000: 'Zstandard',
+  50001: 'WebP',
+  50002: 'JPEG XL',
+  52546: 'JPEG XL',
+};
+
+const photometricNames: Readonly<Record<number, string>> = {
+  4: 'a transparency mask',
+  8: 'CIE L*a*b*',
+  9: 'ICC L*a*b*',
+  10: 'ITU L*a*b*',
+  32803: 'a colour filter array (raw camera data)',
+  32844: 'LogL',
+  32845: 'LogLuv',
+  34892: 'linear raw camera data',
+};
+
+/** Converts a file that libtiff cannot decode; tifffile decodes packed bits and all of these compressions. */
+const REWRITE =
+  "pip install tifffile imagecodecs && python -c \"import tifffile; tifffile.imwrite('out.tif', tifffile.imread('in.tif'))\"";
+
+/** The same with another type of samples. */
+const rewriteAs = (type: string) =>
+  `python -c "import tifffile; tifffile.imwrite('out.tif', tifffile.imread('in.tif').astype('${type}'))"`;
+
+const TO_RGB =
+  "python -c \"from PIL import Image, ImageCms; i = Image.open('in.tif'); ImageCms.profileToProfile(i, ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), outputMode='RGB').save('out.tif')\"";
+
+/**
+ * A page's layout, refused where it is not read.
+ *
+ * @throws {CellrouteError} IMAGE_UNSUPPORTED with a command that converts the file.
+ * @throws {RangeError} where the directory contradicts itself or the file.
+ */
+export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout {
+  const number = (tag: number, otherwise: number) => file.number(directory, tag) ?? otherwise;
+  const width = number(TAG.width, 0);
+  const height = number(TAG.height, 0);
+  if (width < 1 || height < 1) throw new RangeError('it has no width or height');
+  if (directory.has(TAG.ndpi)) {
+    throw unsupported('it is a slide of Hamamatsu (NDPI)', 'bfconvert -series 0 in.ndpi out.ome.tiff');
+  }
+  const samples = number(TAG.samplesPerPixel, 1);
+  if (samples < 1) throw new RangeError('it has no samples per pixel');
+  const compression = number(TAG.compression, UNCOMPRESSED);
+  if (!readCompressions.has(compression)) {
+    const name = compressionNames[compression];
+    throw unsupported(`its compression ${compression}${name ? ` (${name})` : ''} is not decoded`, REWRITE);
+  }
+  const bits = number(TAG.bitsPerSample, 1);
+  const format = sampleFormat(file, directory, bits);
+  const photometric = number(TAG.photometric, PHOTOMETRIC.blackIsZero);
+  const named = photometricNames[photometric];
+  if (named !== undefined) {
+    throw unsupported(`its colours are ${named}`, photometric === 8 || photometric === 9 ? TO_RGB : REWRITE);
+  }
+  const colours = coloursOf(photometric);
+  if (colours === undefined)
+    throw unsupported(`its photometric interpretation ${photometric} is unknown`, REWRITE);
+  if (photometric === PHOTOMETRIC.cmyk && number(TAG.inkSet, 1) !== 1) {
+    throw unsupported('its inks are not CMYK', REWRITE);
+  }
+  if (samples < colours)
+    throw new RangeError(`it has ${samples} samples per pixel where its colours need ${colours}`);
+  const stated = file.numbers(directory, TAG.extraSamples) ?? [];
+  const extraSamples = Array.from({ length: samples - colours }, (_, i) => stated[i] ?? 0);
+  const alpha = extraSamples.length === 1 && (extraSamples[0] === 1 || extraSamples[0] === 2);
+  const tileWidth = file.number(directory, TAG.tileWidth);
+  const layout: TiffLayout = {
+    width,
+    height,
+    samples,
+    bits,
+    format,
+    photometric,
+    compression,
+    predictor: number(TAG.predictor, 1),
+    planar: samples > 1 && number(TAG.planar, 1) === 2,
+    colours,
+    alpha,
+    extraSamples,
+    orientation: number(TAG.orientation, 1),
+    offsets: [],
+    byteCounts: [],
+    rowsPerStrip: Math.min(height, number(TAG.rowsPerStrip, height) || height),
+    ...(tileWidth !== undefined && { tile: { width: tileWidth, height: number(TAG.tileHeight, 0) } }),
+  };
+  return { ...layout, ...blocksOf(file, directory, layout) };
+}
+
+function sampleFormat(file: TiffFile, directory: TiffDirectory, bits: number): TiffLayout['format'] {
+  const all = file.numbers(directory, TAG.bitsPerSample) ?? [bits];
+  if (all.some((one) => one !== bits)) {
+    throw unsupported(`its samples have ${all.join(', ')} bits: one width for all is read`, REWRITE);
+  }
+  const formats = file.numbers(directory, TAG.sampleFormat) ?? [1];
+  const [code = 1] = formats;
+  if (formats.some((one) => one !== code)) throw unsupported('its samples have several types', REWRITE);
+  // 4 is undefined, which is how unsigned numbers were written before the tag existed.
+  if (code === 1 || code === 4) {
+    if ([1, 2, 4, 8, 16].includes(bits)) return 'unsigned';
+    if (bits < 16) throw unsupported(`its samples have ${bits} bits, packed`, REWRITE);
+    throw unsupported(`its samples are ${bits}-bit uint (unsigned integers)`, rewriteAs('float32'));
+  }
+  if (code === 3) {
+    if (bits === 32) return 'float';
+    const why = bits > 32 ? 'out of range of 32-bit floats' : 'half precision';
+    throw unsupported(`its samples are ${bits}-bit float, ${why}`, rewriteAs('float32'));
+  }
+  if (code === 2) {
+    const name = bits === 8 ? 'char' : bits === 16 ? 'short' : 'int';
+    throw unsupported(`its samples are ${bits}-bit ${name} (signed integers)`, rewriteAs('float32'));
+  }
+  throw unsupported('its samples are complex numbers', REWRITE);
+}
+
+function coloursOf(photometric: number): number | undefined {
+  switch (photometric) {
+    case PHOTOMETRIC.whiteIsZero:
+    case PHOTOMETRIC.blackIsZero:
+    case PHOTOMETRIC.palette:
+      return 1;
+    case PHOTOMETRIC.rgb:
+    case PHOTOMETRIC.ycbcr:
+      return 3;
+    case PHOTOMETRIC.cmyk:
+      return 4;
+    default:
+      return undefined;
+  }
+}
+
+/** Where the strips or tiles are; each has to lie in the file, and all of the image has to be there. */
+function blocksOf(
+  file: TiffFile,
+  directory: TiffDirectory,
+  layout: TiffLayout,
+): { offsets: readonly number[]; byteCounts: readonly number[] } {
+  const { width, height, samples, planar, tile, rowsPerStrip, compression } = layout;
+  if (tile && (tile.width < 1 || tile.height < 1)) throw new RangeError('its tiles have no size');
+  const perPlane = tile
+    ? Math.ceil(width / tile.width) * Math.ceil(height / tile.height)
+    : Math.ceil(height / rowsPerStrip);
+  const count = perPlane * (planar ? samples : 1);
+  const what = tile ? 'tiles' : 'strips';
+  // Some writers give tiles the tags of strips.
+  const offsets =
+    (tile && file.numbers(directory, TAG.tileOffsets)) ?? file.numbers(directory, TAG.stripOffsets) ?? [];
+  if (offsets.length < count) {
+    throw new RangeError(
+      `it has ${offsets.length} ${what} where its ${width} × ${height} pixels need ${count}`,
+    );
+  }
+  const stated =
+    (tile && file.numbers(directory, TAG.tileByteCounts)) ?? file.numbers(directory, TAG.stripByteCounts);
+  const rows = (i: number) =>
+    tile ? tile.height : Math.min(rowsPerStrip, height - (i % perPlane) * rowsPerStrip);
+  const bytesOf = (i: number) =>
+    Math.ceil(((tile ? tile.width : width) * (planar ? 1 : samples) * layout.bits) / 8) * rows(i);
+  if (!stated && compression !== UNCOMPRESSED) throw new RangeError(`its ${what} have no byte counts`);
+  // YCbCr has fewer samples of colour.
+  const known = compression === UNCOMPRESSED && layout.photometric !== PHOTOMETRIC.ycbcr;
+  const byteCounts = Array.from({ length: count }, (_, i) => stated?.[i] ?? (known ? bytesOf(i) : 0));
+  for (let i = 0; i < count; i++) {
+    const bytes = byteCounts[i]!;
+    if (offsets[i] === 0 || bytes === 0) throw new RangeError(`its ${what.slice(0, -1)} ${i} is missing`);
+    if (offsets[i]! + bytes > file.bytes.byteLength) {
+      throw new RangeError(
+        `its ${what.slice(0, -1)} ${i} ends ${offsets[i]! + bytes - file.bytes.byteLength} bytes past the end of the file`,
+      );
+    }
+    if (known && bytes < bytesOf(i)) {
+      throw new RangeError(`its ${what.slice(0, -1)} ${i} has ${bytes} bytes where ${bytesOf(i)} are needed`);
+    }
+  }
+  return { offsets: offsets.slice(0, count), byteCounts };
+}
+
+/** @internal */
+export function unsupported(reason: string, remedy: string): CellrouteError {
+  return new CellrouteError(
+    'IMAGE_UNSUPPORTED',
+    `The TIFF cannot be used: ${reason}. To convert it: ${remedy}`,
+    {
+      expected: 'unsigned samples of 8 or 16 bits or 32-bit floats, grey, RGB or CMYK',
+      got: reason,
+    },
+  );
+}

@@ -1,0 +1,98 @@
+import { CellrouteError } from '../../errors.js';
+import { MOST_PLANES, planesInDirectory, readAxes, type TiffAxes } from './axes.js';
+import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
+import { readLayout, type TiffLayout, UNCOMPRESSED, unsupported } from './layout.js';
+
+/** A page: a directory, or a plane of one that stands for a stack. */
+export interface TiffPage {
+  directory: TiffDirectory;
+  /** Planes of its stack that lie before it. */
+  plane: number;
+}
+
+export interface TiffPages {
+  all: readonly TiffPage[];
+  /** Those that are planes of the image: no pyramid levels, thumbnails, labels or masks. */
+  planes: readonly number[];
+  axes: TiffAxes | undefined;
+}
+
+const REDUCED = 1;
+const MASK = 4;
+/** SubfileType of TIFF 5: a reduced image. */
+const OLD_REDUCED = 2;
+/** By how much the sides of a pyramid's levels may differ in proportion: each is rounded. */
+const PROPORTION = 0.02;
+
+/** @throws {RangeError} where a stack is longer than the file. */
+export function readPages(file: TiffFile): TiffPages {
+  const { directories } = file;
+  const first = directories[0]!;
+  const stacked = directories.length === 1 ? planesInDirectory(file, first) : 1;
+  if (stacked > Math.min(MOST_PLANES, file.bytes.byteLength)) {
+    throw new RangeError(`it says that it has ${stacked} planes, more than the file can hold`);
+  }
+  if (stacked > 1) {
+    const planes = Array.from({ length: stacked }, (_, plane) => plane);
+    return {
+      all: planes.map((plane) => ({ directory: first, plane })),
+      planes,
+      axes: readAxes(file, first),
+    };
+  }
+  const all = directories.map((directory) => ({ directory, plane: 0 }));
+  const full = all.findIndex(({ directory }) => !isMarkedSmaller(file, directory));
+  const main = directories[Math.max(0, full)]!;
+  const planes = all.flatMap(({ directory }, i) =>
+    directory === main || (!isMarkedSmaller(file, directory) && !isLevelOf(file, main, directory)) ? [i] : [],
+  );
+  return { all, planes, axes: readAxes(file, first) };
+}
+
+function isMarkedSmaller(file: TiffFile, directory: TiffDirectory): boolean {
+  const kind = file.number(directory, TAG.newSubfileType) ?? 0;
+  return (kind & (REDUCED | MASK)) !== 0 || file.number(directory, TAG.subfileType) === OLD_REDUCED;
+}
+
+/** Whether a page shows a tiled one smaller: not every scanner marks its levels. */
+function isLevelOf(file: TiffFile, main: TiffDirectory, directory: TiffDirectory): boolean {
+  if (!main.has(TAG.tileWidth)) return false;
+  const [mainWidth, mainHeight] = sides(file, main);
+  const [width, height] = sides(file, directory);
+  if (width >= mainWidth && height >= mainHeight) return false;
+  return Math.abs((width * mainHeight) / (height * mainWidth) - 1) < PROPORTION;
+}
+
+const sides = (file: TiffFile, directory: TiffDirectory): [number, number] => [
+  file.number(directory, TAG.width) ?? 0,
+  file.number(directory, TAG.height) ?? 0,
+];
+
+/** The layout of a page: that of its directory, moved to its plane of the stack. */
+export function layoutOf(file: TiffFile, { directory, plane }: TiffPage): TiffLayout {
+  const layout = readLayout(file, directory);
+  if (plane === 0) return layout;
+  const { offsets, byteCounts, compression } = layout;
+  const gap = offsets.findIndex((offset, i) => i > 0 && offset !== offsets[i - 1]! + byteCounts[i - 1]!);
+  if (compression !== UNCOMPRESSED || layout.tile || layout.planar || gap >= 0) {
+    throw unsupported(
+      'its stack in one directory is compressed or in pieces',
+      'bfconvert in.tif out.ome.tiff',
+    );
+  }
+  const bytes = byteCounts.reduce((sum, count) => sum + count, 0);
+  const end = offsets[0]! + bytes * (plane + 1);
+  if (end > file.bytes.byteLength) {
+    throw new RangeError(
+      `plane ${plane} of its stack ends ${end - file.bytes.byteLength} bytes past the end of the file`,
+    );
+  }
+  return { ...layout, offsets: offsets.map((offset) => offset + bytes * plane) };
+}
+
+/** What a file that lacks pages its description names is. @internal */
+export function missingPlane(what: string): CellrouteError {
+  return new CellrouteError('IMAGE_UNREADABLE', `The TIFF cannot be read: it does not hold ${what}`, {
+    got: what,
+  });
+}

@@ -1,0 +1,169 @@
+import sharp from 'sharp';
+import { decodeImage, readImageInfo } from '../../../lib/image/decode.js';
+import type { ImageReadOptions } from '../../../lib/image/types.js';
+import { refusal } from '../../support/refusal.js';
+import { type TestPage, writeTiff } from '../../support/tiff.js';
+
+const width = 21;
+const height = 18;
+
+/** Samples that differ everywhere: 1000 times the sample and a ramp, within the type. */
+function samplesOf(
+  type: typeof Uint8Array | typeof Uint16Array | typeof Float32Array,
+  samples: number,
+): Uint8Array | Uint16Array | Float32Array {
+  const values = new type(width * height * samples);
+  for (let i = 0; i < values.length; i++) {
+    const [pixel, sample] = [Math.floor(i / samples), i % samples];
+    values[i] = type === Uint8Array ? (pixel + 41 * sample) % 251 : 1000 * sample + pixel;
+  }
+  return values;
+}
+
+const pick = (values: ArrayLike<number>, samples: number, picks: readonly number[]) =>
+  Array.from({ length: width * height }, (_, p) => picks.map((s) => values[p * samples + s]!)).flat();
+
+const read = async (bytes: Buffer, options: ImageReadOptions = {}) => {
+  const { data, ...rest } = await decodeImage(bytes, options);
+  return { ...rest, data: Array.from(data) };
+};
+
+describe('channels of a TIFF', () => {
+  const kinds: [string, Partial<TestPage>][] = [
+    ['interleaved strips', { rowsPerStrip: 5 }],
+    ['interleaved tiles', { tile: 16 }],
+    ['interleaved, deflate', { rowsPerStrip: 7, deflate: true }],
+    ['one after the other, one strip each', { planar: true }],
+    ['one after the other, several strips each', { planar: true, rowsPerStrip: 5 }],
+    ['one after the other, tiles', { planar: true, tile: 16, deflate: true }],
+  ];
+  const types = [Uint8Array, Uint16Array, Float32Array] as const;
+  const headers = [
+    { big: false, bigEndian: false },
+    { big: true, bigEndian: true },
+  ];
+
+  describe.each(kinds)('%s', (_name, kind) => {
+    test.each(types)('%p: each of 2, 3 and 6, and three as RGB', async (type) => {
+      for (const samples of [2, 3, 6]) {
+        for (const header of headers) {
+          const values = samplesOf(type, samples);
+          const page = { width, height, values, samples, format: type === Float32Array ? 3 : 1, ...kind };
+          const extraSamples = new Array<number>(samples - 1).fill(0);
+          const bytes = writeTiff([{ ...page, extraSamples }], header);
+          for (const channel of [0, samples - 1]) {
+            const one = await read(bytes, { channels: channel });
+            expect(one).toMatchObject({ width, height, channels: 1, source: { channels: [channel] } });
+            expect(one.data).toEqual(pick(values, samples, [channel]));
+          }
+          const order = [samples - 1, 0, 1];
+          const three = await read(bytes, { channels: order });
+          expect(three.channels).toBe(3);
+          expect(three.data).toEqual(pick(values, samples, order));
+        }
+      }
+    });
+
+    test('RGB is read as it is', async () => {
+      for (const type of [Uint8Array, Uint16Array] as const) {
+        const values = samplesOf(type, 3);
+        const bytes = writeTiff([{ width, height, values, samples: 3, photometric: 2, ...kind }]);
+        const { data, channels } = await read(bytes);
+        expect(channels).toBe(3);
+        expect(data).toEqual(Array.from(values));
+        expect((await read(bytes, { channels: 1 })).data).toEqual(pick(values, 3, [1]));
+      }
+    });
+  });
+
+  test.each([
+    [2, 1, [0]],
+    [2, 1, undefined],
+    [3, 1, [0, 0]],
+    [4, 2, [0]],
+    [4, 2, undefined],
+    [5, 2, [2, 0]],
+  ])(
+    '%d samples of photometric %d with ExtraSamples %p need a choice',
+    async (samples, photometric, extra) => {
+      const page = { width, height, values: samplesOf(Uint8Array, samples), samples, photometric };
+      const bytes = writeTiff([{ ...page, ...(extra && { extraSamples: extra }) }]);
+      const error = await refusal(decodeImage(bytes));
+      expect(error.code).toBe('IMAGE_UNSUPPORTED');
+      expect(error.message).toMatch(
+        new RegExp(`it has ${samples} channels .* choose one or three.*channels: 0.*--channels 0`),
+      );
+      expect((await read(bytes, { channels: 1 })).data).toEqual(pick(page.values, samples, [1]));
+    },
+  );
+
+  test('ExtraSamples 2 is alpha and left out: colours under it stay', async () => {
+    for (const [samples, photometric] of [
+      [2, 1],
+      [4, 2],
+    ] as const) {
+      for (const planar of [false, true]) {
+        const values = samplesOf(Uint8Array, samples);
+        const page = { width, height, values, samples, photometric, planar, extraSamples: [2] };
+        const { data, channels } = await read(writeTiff([page]));
+        expect(channels).toBe(samples - 1);
+        expect(data).toEqual(pick(values, samples, samples === 2 ? [0] : [0, 1, 2]));
+      }
+    }
+  });
+
+  test('ExtraSamples 1 is alpha that colours were multiplied by: they are divided by it again', async () => {
+    const colours = samplesOf(Uint8Array, 4).map((value, i) => (i % 4 === 3 ? 128 + (value % 128) : value));
+    const values = colours.map((value, i) => {
+      const alpha = colours[i - (i % 4) + 3]!;
+      return i % 4 === 3 ? value : Math.round((value * alpha) / 255);
+    });
+    const page = { width, height, values, samples: 4, photometric: 2, extraSamples: [1] };
+    const { data, channels } = await read(writeTiff([page]));
+    expect(channels).toBe(3);
+    const wanted = pick(colours, 4, [0, 1, 2]);
+    expect(Math.max(...data.map((value, i) => Math.abs(value - wanted[i]!)))).toBeLessThanOrEqual(2);
+    const error = await refusal(decodeImage(writeTiff([{ ...page, planar: true }])));
+    expect(error.code).toBe('IMAGE_UNSUPPORTED');
+    expect(error.message).toMatch(/tiffcp -p contig/);
+  });
+
+  test.each<[unknown, RegExp]>([
+    [2, /a channel of the image's 2, from 0 for channels but received 2/],
+    [-1, /index from 0 or its name/],
+    [[0, 1], /a list of one or three/],
+    ['DAPI', /a channel of the image's 2, from 0 for channels but received "DAPI"/],
+    [null, /index from 0 or its name/],
+  ])('channels: %p is refused', async (channels, message) => {
+    const bytes = writeTiff([{ width, height, values: samplesOf(Uint8Array, 2), samples: 2 }]);
+    const error = await refusal(decodeImage(bytes, { channels: channels as number }));
+    expect(error.code).toBe('INVALID_ARGUMENT');
+    expect(error.message).toMatch(message);
+  });
+
+  test('of a PNG and of raw pixels can be chosen too', async () => {
+    const values = samplesOf(Uint8Array, 3);
+    const png = await sharp(values, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer();
+    expect((await read(png, { channels: 2 })).data).toEqual(pick(values, 3, [2]));
+    const raw = await decodeImage({ data: values, width, height, channels: 3 }, { channels: [2, 1, 0] });
+    expect(Array.from(raw.data)).toEqual(pick(values, 3, [2, 1, 0]));
+  });
+
+  test('readImageInfo tells what was and will be read', async () => {
+    const bytes = writeTiff([{ width, height, values: samplesOf(Uint8Array, 5), samples: 5 }]);
+    expect(await readImageInfo(bytes, { channels: 3 })).toEqual({
+      width,
+      height,
+      source: {
+        format: 'TIFF',
+        page: 0,
+        pages: [0],
+        channels: [3],
+        sizes: { channels: 5, z: 1, t: 1 },
+        notices: [],
+      },
+    });
+  });
+});
