@@ -114,6 +114,31 @@ export function checkKeys(
   }
 }
 
+/**
+ * Refuses options that are no object, an unknown key, and a `signal` or `onProgress` of another type.
+ *
+ * @param known the keys of these options.
+ */
+export function checkOptions(options: unknown, known: readonly string[]): void {
+  const given = checkObject('options', options);
+  checkKeys('', given, known);
+  const { signal, onProgress } = given;
+  if (signal !== undefined && !isAbortSignal(signal)) throw refuse('signal', 'an AbortSignal', signal);
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw refuse('onProgress', 'a function', onProgress);
+  }
+}
+
+/** Not instanceof: a signal may come from another realm (Jest, a vm context) or a polyfill. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener, throwIfAborted } = value as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' &&
+    [addEventListener, removeEventListener, throwIfAborted].every((method) => typeof method === 'function')
+  );
+}
+
 function nearest(word: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
   let best: string | undefined;

@@ -60,6 +60,7 @@ export {
   type SeenRegion,
 } from './inference/explanation.js';
 export type { SaveOptions } from './inference/model-file.js';
+export type { Precision } from './inference/precision.js';
 export { sartorius } from './inference/presets.js';
 export {
   type LimitsReached,
@@ -72,7 +73,6 @@ export {
 export {
   CellSegmenter,
   type LoadSegmenterOptions,
-  type Precision,
   type SegmentOptions,
 } from './inference/segmenter.js';
 export {
@@ -151,3 +151,4 @@ export type { Transform, TransformKind } from './transforms/index.js';
 export * as transforms from './transforms/index.js';
 export type { TuneGrid } from './tune/threshold-grid.js';
 export type { TunedThresholds, TuneOptions } from './tune/tune.js';
+export { tuneEnsemble } from './tune/tune-ensemble.js';

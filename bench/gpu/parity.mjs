@@ -9,7 +9,7 @@ const { RoutedEnsemble } = require('../../dist/index.js');
 const at = process.argv.indexOf('--device');
 const device = at < 0 ? 'cuda:0' : process.argv[at + 1];
 const folder = join(import.meta.dirname, '../../examples/images');
-const [cpu, gpu] = [await RoutedEnsemble.load(), await RoutedEnsemble.load(undefined, { device })];
+const [cpu, gpu] = [await RoutedEnsemble.load(), await RoutedEnsemble.load({ device })];
 
 const worst = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 let failed = 0;

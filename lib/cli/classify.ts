@@ -29,12 +29,12 @@ export function registerClassify(program: Command): void {
         classifier.classify(bytes, { signal }),
       );
       for (const { image, result } of batch.done) {
-        const { label, probabilities } = result;
+        const { cellType, probabilities } = result;
         const parts = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(4)}`);
         console.log(
           options.json
-            ? JSON.stringify({ image: image.path, label, probabilities })
-            : `${image.fileName}: ${label} (${parts.join(', ')})`,
+            ? JSON.stringify({ image: image.path, cellType, probabilities })
+            : `${image.fileName}: ${cellType} (${parts.join(', ')})`,
         );
       }
       reportBatch(batch, images.length);

@@ -4,6 +4,7 @@ import { withFolderLock } from '../folder-lock.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import type { TunedThresholds } from '../tune/tune.js';
+import { tuneEnsemble } from '../tune/tune-ensemble.js';
 import { columns } from './columns.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import { columnIs, type PrecisionFlag, withPrecision } from './options.js';
@@ -52,9 +53,10 @@ async function tune(path: string, flags: Flags): Promise<void> {
   const bar = new SingleBar({ format: '{bar} {stage}', hideCursor: true, stream: process.stderr });
   bar.start(1, 0, { stage: '' });
   // Ctrl-C may end the process at once, because nothing is written before the end.
-  const tuned = await ensemble
-    .tune(data, { metric, onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }) })
-    .finally(() => bar.stop());
+  const tuned = await tuneEnsemble(ensemble, data, {
+    metric,
+    onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }),
+  }).finally(() => bar.stop());
   await ensemble.save(out);
   console.log(json ? JSON.stringify({ metric, types: tuned }, null, 2) : table(metric, tuned));
 }

@@ -1,7 +1,6 @@
 import type { DataProblem } from '../annotations/problems.js';
 import type { ImageInput } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
-import type { MaskBatch } from '../native/contract.js';
 
 /** What is loaded of one image of a data set. */
 export interface LoadedItem {
@@ -38,27 +37,8 @@ export interface DatasetContents {
   readonly notices: readonly DataProblem[];
 }
 
-/** An image ready for a training step: decoded, scaled by the model's intensity rule, transformed. */
-export interface TrainSample {
-  /** [3, height, width], not yet normalised by mean and std. */
-  pixels: Float32Array;
-  width: number;
-  height: number;
-  /** Of height × width; cells that a crop left nothing of are gone. */
-  masks: MaskBatch;
-  /** Class of each mask, 1 to numClasses - 1. */
-  labels: Int32Array;
-}
-
-/** An image ready for a step of the classifier. */
-export interface ClassifySample {
-  /** [3, height, width], not yet normalised by mean and std; one size within a batch. */
-  pixels: Float32Array;
-  width: number;
-  height: number;
-  /** Index of the class. */
-  label: number;
-}
+/** Samples as native code takes them. */
+export type { NativeClassifySample as ClassifySample, NativeTrainSample as TrainSample } from '../native/contract.js';
 
 /** Samples of one step, and the ids of the items they were made of. */
 export interface Batch<Sample> {

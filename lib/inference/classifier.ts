@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { checkKeys, checkNumber, refuse } from '../check.js';
+import { checkNumber, checkOptions, refuse } from '../check.js';
 import {
   type ClassifierConfig,
   classifierConfig,
@@ -20,26 +20,26 @@ import { checkExplainOptions, type ExplainOptions, Explanation } from './explana
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 
-/** What a classifier says of one image. */
+/** What a classifier finds for one image. */
 export interface Classification {
   /** The class with the highest probability. */
-  label: string;
-  /** Its place in `config.classNames`. */
+  cellType: string;
+  /** Its index in `config.classNames`. */
   index: number;
-  /** Of each class, 0 to 1, summing to 1. */
+  /** Of each class, by name; 0 to 1, summing to 1. */
   probabilities: Record<string, number>;
   /** The network's outputs before softmax, in the order of `config.classNames`. */
   logits: Float32Array;
-  /** What was read of the file, and what else it holds; not for raw pixels and tensors. */
+  /** What was read from the file and what else it contains. Absent for raw pixels and tensors. */
   source?: ImageSource;
-  /** What the caller should know of the image, a sentence each. */
+  /** Remarks about the image, one sentence each. */
   notices?: readonly string[];
 }
 
-/** How an image is read and classified. */
+/** Options of {@link CellClassifier.classify}. */
 export interface ClassifyOptions extends ImageReadOptions, CallOptions {}
 
-/** A network input as it is: resized and normalised by the caller. */
+/** An input of the network that the caller has resized and normalised. */
 export interface InputTensor {
   /** Channel by channel, row-major. */
   data: Float32Array;
@@ -48,13 +48,24 @@ export interface InputTensor {
 }
 
 export interface LoadClassifierOptions extends CallOptions {
-  /** The network, or the part of it that differs from what the file says. A checkpoint without names needs `classNames`. */
+  /**
+   * The part of the network's configuration that differs from the file's. A checkpoint without class names needs
+   * `classNames`.
+   */
   config?: PartialClassifierConfig;
   /** Where the network computes, in float32; default `cpu`. */
   device?: Device;
 }
 
-/** A ResNet that names the type of an image's cells: the router of an ensemble. */
+/**
+ * A ResNet that names the cell type of an image: the router of an ensemble.
+ *
+ * ```ts
+ * const classifier = await CellClassifier.load('classifier.safetensors');
+ * const { cellType, probabilities } = await classifier.classify('image.png');
+ * await classifier.dispose();
+ * ```
+ */
 export class CellClassifier {
   readonly config: ClassifierConfig;
   readonly #model: LoadedModel;
@@ -66,13 +77,14 @@ export class CellClassifier {
 
   /**
    * Loads a classifier from safetensors, a torch checkpoint, or a fastai `learn.export()` `.pkl`, which is read as
-   * data: nothing in it is run.
+   * data: no code in it is executed.
    *
+   * @param path file of weights.
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
    *   where the tensors are not this network's; INVALID_CONFIG; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadClassifierOptions = {}): Promise<CellClassifier> {
-    checkKeys('', options, ['config', 'device', ...CALL_OPTION_KEYS]);
+    checkOptions(options, ['config', 'device', ...CALL_OPTION_KEYS]);
     const place = await placeOn(options.device, options);
     let config!: ClassifierConfig;
     const model = await loadNetwork(path, 'classifier', options, place, (file) => {
@@ -84,19 +96,20 @@ export class CellClassifier {
     return new CellClassifier(config, model);
   }
 
-  /** Around a network that is there already, and is disposed with the classifier. @internal */
+  /** A classifier of a network that is loaded already. The classifier owns it. @internal */
   static of(config: ClassifierConfig, model: LoadedModel): CellClassifier {
     return new CellClassifier(config, model);
   }
 
   /**
-   * Names the type of one image.
+   * Names the cell type of one image.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED; an
-   *   abort rejects with `signal.reason`.
+   * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
+   * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
+   *   DISPOSED; an abort rejects with `signal.reason`.
    */
   async classify(image: ImageInput, options: ClassifyOptions = {}): Promise<Classification> {
-    checkKeys('', options, [...READ_KEYS, ...CALL_OPTION_KEYS]);
+    checkOptions(options, [...READ_KEYS, ...CALL_OPTION_KEYS]);
     checkReadOptions(options);
     void this.#model.handle;
     const decoded = await decodeImage(image, {
@@ -106,7 +119,7 @@ export class CellClassifier {
     return this.classifyDecoded(decoded, options);
   }
 
-  /** The same for pixels that were decoded and checked already. @internal */
+  /** {@link classify} for an image that is decoded and options that are checked. @internal */
   async classifyDecoded(decoded: RawImage, options: CallOptions): Promise<Classification> {
     const { intensity } = this.config;
     const named = this.#named(
@@ -118,9 +131,13 @@ export class CellClassifier {
     return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
   }
 
-  /** The network alone, on an input the caller has prepared. */
+  /**
+   * The network alone, on an input that the caller has prepared.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`.
+   */
   async classifyTensor(input: InputTensor, options: CallOptions = {}): Promise<Classification> {
-    checkKeys('', options, CALL_OPTION_KEYS);
+    checkOptions(options, CALL_OPTION_KEYS);
     const { data, width, height } = checkInput(input);
     return this.#named(
       await this.#model.run(options, (model, call) =>
@@ -130,11 +147,10 @@ export class CellClassifier {
   }
 
   /**
-   * Tells which pixels of an image speak for a class. Gradients are of the network as it classifies; its weights
-   * keep none.
+   * Computes how much each pixel of an image contributes to a class.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED; an
-   *   abort rejects with `signal.reason`.
+   * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
+   *   DISPOSED; an abort rejects with `signal.reason`.
    */
   async explain(image: ImageInput, options: ExplainOptions & ImageReadOptions = {}): Promise<Explanation> {
     const { classNames, resize, intensity } = this.config;
@@ -152,7 +168,11 @@ export class CellClassifier {
     return new Explanation(checked.method, explained, this.config, decoded);
   }
 
-  /** {@link explain} for an input the caller has prepared, which also stands for the image. */
+  /**
+   * {@link explain} for an input that the caller has prepared. The explanation's image is that input.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`.
+   */
   async explainTensor(input: InputTensor, options: ExplainOptions = {}): Promise<Explanation> {
     const { data, width, height } = checkInput(input);
     const checked = checkExplainOptions(options, this.config.classNames, { width, height });
@@ -167,12 +187,17 @@ export class CellClassifier {
     return this.#model.place.device;
   }
 
-  /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
+  /**
+   * Writes the network and its configuration as safetensors, or as a torch checkpoint without the configuration where
+   * `path` ends in .pth, .pt or .bin.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE, INVALID_ARGUMENT, DISPOSED.
+   */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveNetwork(path, this.#model, this.config, options);
   }
 
-  /** Stops what is in flight (it rejects with DISPOSED), waits for it, and frees the network. */
+  /** Stops calls in flight, which reject with DISPOSED, waits for them, and frees the network. */
   async dispose(): Promise<void> {
     await this.#model.dispose();
   }
@@ -185,7 +210,7 @@ export class CellClassifier {
     const { classNames } = this.config;
     const index = probabilities.reduce((best, value, i) => (value > probabilities[best]! ? i : best), 0);
     return {
-      label: classNames[index]!,
+      cellType: classNames[index]!,
       index,
       probabilities: Object.fromEntries(classNames.map((name, i) => [name, probabilities[i]!])),
       logits,
@@ -193,10 +218,10 @@ export class CellClassifier {
   }
 }
 
-/** Stands for a size that is not known yet: no default of that size refuses an option. */
+/** Used while the image's size is unknown: with it no default refuses an option. */
 const LARGEST = { width: 1 << 16, height: 1 << 16 };
 
-/** A prepared input's numbers and sides, which agree with each other. */
+/** The values and sides of a prepared input, which must agree with each other. */
 function checkInput({ data, shape }: InputTensor): { data: Float32Array; width: number; height: number } {
   if (!types.isFloat32Array(data)) throw refuse('input.data', 'a Float32Array', data);
   const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;

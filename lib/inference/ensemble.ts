@@ -1,22 +1,16 @@
 import { join } from 'node:path';
-import { checkKeys, checkObject, checkOneOf, checkString, refuse } from '../check.js';
-import { Dataset } from '../data/dataset.js';
-import type { DatasetItem } from '../data/types.js';
+import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
-import { decodeImage } from '../image/decode.js';
 import type { ImageInput, ImageReadOptions } from '../image/types.js';
-import { METRIC_NAMES } from '../metrics/index.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
-import { checkGrid } from '../tune/threshold-grid.js';
-import { type TunedThresholds, type TuneOptions, tuneSegmenter } from '../tune/tune.js';
 import { writeAtomically } from '../weights/atomic.js';
 import { CellClassifier } from './classifier.js';
 import { checkDevice, type Device, resolveDevice } from './device.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import type { SaveOptions } from './model-file.js';
-import { decodeToSegment } from './profile.js';
+import { decodeTimed } from './profile.js';
 import type { RoutedSegmentation } from './result.js';
 import {
   CellSegmenter,
@@ -26,30 +20,43 @@ import {
 } from './segmenter.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
+/** What a {@link RoutedEnsemble} is made of. */
 export interface RoutedEnsembleOptions {
   /** Names the cell type of an image. */
   classifier: CellClassifier;
   /**
-   * The segmenter of each of the classifier's classes. null says that a type has none on purpose: its images are
-   * refused with NO_SEGMENTER, unless there is a fallback.
+   * The segmenter of each of the classifier's classes. null means that a type has none: its images are refused with
+   * NO_SEGMENTER, unless there is a fallback.
    */
   segmenters: Record<string, CellSegmenter | null>;
-  /** Thresholds of each type; what a call says goes before them. */
+  /** Thresholds of each type. Options passed to `segment` override these. */
   thresholds?: Record<string, SegmentThresholds>;
-  /** The type whose segmenter serves the types that have none. */
+  /** The type whose segmenter is used for types without one. */
   fallback?: string;
 }
 
+/** Options of {@link RoutedEnsemble.load}. */
 export interface LoadEnsembleOptions
   extends CallOptions,
     Pick<LoadSegmenterOptions, 'precision' | 'device'> {}
 
+/** Options of {@link RoutedEnsemble.segment}. */
 export interface RoutedSegmentOptions extends SegmentOptions {
-  /** Segments as this type and does not ask the router's opinion; it is still reported. */
+  /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
   cellType?: string;
 }
 
-/** A router and one segmenter a cell type: the image's type picks the Mask R-CNN that finds its cells. */
+/**
+ * A router and one segmenter per cell type: the router names the type of an image, and that type's Mask R-CNN finds its
+ * cells.
+ *
+ * ```ts
+ * const ensemble = await RoutedEnsemble.load();
+ * const { cellType, cells } = await ensemble.segment('image.png');
+ * console.log(cellType, cells.length);
+ * await ensemble.dispose();
+ * ```
+ */
 export class RoutedEnsemble {
   readonly classifier: CellClassifier;
   readonly segmenters: Readonly<Record<string, CellSegmenter | null>>;
@@ -57,18 +64,17 @@ export class RoutedEnsemble {
   #thresholds: Readonly<Record<string, SegmentThresholds>>;
 
   /**
-   * The ensemble owns what it is given: disposing it disposes its members.
+   * The ensemble owns its members: disposing it disposes them.
    *
-   * @throws {CellrouteError} ENSEMBLE_INVALID where classes and segmenters do not meet, INVALID_ARGUMENT.
+   * @throws {CellrouteError} ENSEMBLE_INVALID where classes and segmenters do not agree, INVALID_ARGUMENT.
    */
   constructor(options: RoutedEnsembleOptions) {
-    checkKeys('', checkObject('options', options), ['classifier', 'segmenters', 'thresholds', 'fallback']);
+    checkOptions(options, ['classifier', 'segmenters', 'thresholds', 'fallback']);
     const { classifier, segmenters, thresholds = {}, fallback } = options;
     if (!(classifier instanceof CellClassifier)) throw refuse('classifier', 'a CellClassifier', classifier);
     const types = classifier.config.classNames;
     checkObject('segmenters', segmenters);
     checkKeys('segmenters', segmenters, types, 'ENSEMBLE_INVALID');
-    checkKeys('thresholds', checkObject('thresholds', thresholds), types, 'ENSEMBLE_INVALID');
     for (const type of types) {
       const segmenter = segmenters[type];
       if (segmenter !== null && !(segmenter instanceof CellSegmenter)) {
@@ -79,10 +85,6 @@ export class RoutedEnsemble {
           'ENSEMBLE_INVALID',
         );
       }
-      const own = thresholds[type];
-      if (own === undefined) continue;
-      checkKeys(`thresholds.${type}`, checkObject(`thresholds.${type}`, own), THRESHOLD_KEYS);
-      checkThresholds(own, `thresholds.${type}`);
     }
     if (fallback !== undefined && !segmenters[fallback]) {
       const expected = `one of ${types.filter((type) => segmenters[type]).join(', ')}`;
@@ -90,23 +92,28 @@ export class RoutedEnsemble {
     }
     this.classifier = classifier;
     this.segmenters = Object.freeze({ ...segmenters });
-    this.#thresholds = Object.freeze(structuredClone(thresholds));
+    this.#thresholds = checkedThresholds(thresholds, types);
     this.fallback = fallback;
   }
 
   /**
-   * Loads what `save` wrote; without a folder, the starter ensemble of the package.
+   * Loads an ensemble that `save` wrote, or without a folder the starter ensemble of the package.
    *
-   * @throws {CellrouteError} ENSEMBLE_INVALID, FILE_UNREADABLE, and what loading a network throws.
+   * @throws {CellrouteError} INVALID_ARGUMENT, ENSEMBLE_INVALID, FILE_UNREADABLE, and the codes of
+   *   {@link CellClassifier.load} and {@link CellSegmenter.load}.
    */
+  static load(options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
+  static load(folder: string | undefined, options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
   static async load(
-    folder: string = starterFolder,
-    options: LoadEnsembleOptions = {},
+    first?: string | LoadEnsembleOptions,
+    second: LoadEnsembleOptions = {},
   ): Promise<RoutedEnsemble> {
-    checkKeys('', options, ['precision', 'device', ...CALL_OPTION_KEYS]);
+    const [folder, options] =
+      typeof first === 'object' && first !== null ? [starterFolder, first] : [first ?? starterFolder, second];
+    checkOptions(options, ['precision', 'device', ...CALL_OPTION_KEYS]);
     const { precision = 'float32', device: asked = 'cpu', ...call } = options;
     const description = await readEnsembleFile(checkString('folder', folder));
-    // Asked once, so that all members of `auto` come to lie on one device.
+    // Resolved once, so that all members of `auto` are on one device.
     const device = (await resolveDevice(checkDevice('device', asked), call)) as Device;
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
@@ -137,9 +144,19 @@ export class RoutedEnsemble {
     }
   }
 
-  /** Of each type that has its own: those given, or found by {@link tune}. */
+  /** Thresholds of the types that have their own. */
   get thresholds(): Readonly<Record<string, SegmentThresholds>> {
     return this.#thresholds;
+  }
+
+  /**
+   * Replaces the thresholds of the given types; the other types keep theirs. Calls that have started are not changed.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT, ENSEMBLE_INVALID for a type that the classifier does not have.
+   */
+  setThresholds(thresholds: Record<string, SegmentThresholds>): void {
+    const checked = checkedThresholds(thresholds, this.cellTypes);
+    this.#thresholds = Object.freeze({ ...this.#thresholds, ...checked });
   }
 
   /** The cell types, in the order of the classifier's outputs. */
@@ -148,27 +165,31 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Names the image's cell type and finds its cells with that type's segmenter.
+   * Names the cell type of an image and finds its cells with that type's segmenter.
    *
-   * @throws {CellrouteError} NO_SEGMENTER where the type has none; INVALID_ARGUMENT, IMAGE_UNREADABLE,
-   *   IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
+   * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
+   * @throws {CellrouteError} NO_SEGMENTER where the type has none; INVALID_ARGUMENT, FILE_UNREADABLE,
+   *   IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED, OUT_OF_MEMORY; an abort
+   *   rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
     checkSegmentOptions(options, ['cellType']);
-    const { cellType: chosen, signal, onProgress, ...thresholds } = options;
+    const { cellType: chosen, signal, onProgress, ...rest } = options;
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
     }
-    const decoded = await decodeToSegment(image, options);
-    const call: CallOptions = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-    const route = await this.classifier.classifyDecoded(decoded, signal ? { signal } : {});
-    const { label, probabilities } = route;
-    const cellType = chosen ?? label;
-    const serving = this.segmenters[cellType] ? cellType : this.fallback;
-    const segmenter = serving === undefined ? null : this.segmenters[serving];
-    if (serving === undefined || !segmenter) throw this.#noSegmenter(cellType, probabilities[cellType]!);
-    const own = this.thresholds[serving] ?? {};
-    const found = await segmenter.segmentDecoded(decoded, { ...own, ...thresholds, ...call });
+    const decoded = await decodeTimed(image, options);
+    const route = await this.classifier.classifyDecoded(decoded.pixels, signal ? { signal } : {});
+    const { probabilities } = route;
+    const cellType = chosen ?? route.cellType;
+    const serving = this.servingType(cellType);
+    if (serving === undefined) throw this.#noSegmenter(cellType, probabilities[cellType]!);
+    const found = await this.segmenters[serving]!.segmentDecoded(decoded, {
+      ...this.thresholds[serving],
+      ...rest,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    });
     const notices = [...new Set([...(route.notices ?? []), ...(found.notices ?? [])])];
     return {
       ...found,
@@ -179,53 +200,12 @@ export class RoutedEnsemble {
     };
   }
 
-  /**
-   * Searches, for each cell type by itself, the thresholds (score, mask, NMS, least area, overlaps) at which its
-   * segmenter does best on images with truth, and uses them from then on; `save` writes them. The network runs once a
-   * image. Images count for the type that the data set says, or else for the one that the router names; those of
-   * types without a segmenter, and without a fallback, are left out. Judge the outcome on other images.
-   *
-   * @returns by the type whose segmenter was tuned. An abort leaves all thresholds as they were.
-   * @throws {CellrouteError} INVALID_ARGUMENT for options, and where no image is of a type with a segmenter; what
-   *   loading an image throws.
-   */
-  async tune(data: Dataset, options: TuneOptions = {}): Promise<Record<string, TunedThresholds>> {
-    checkKeys('', options, ['metric', 'grid', ...CALL_OPTION_KEYS]);
-    const { metric, grid, signal, onProgress } = options;
-    if (metric !== undefined) checkOneOf('metric', metric, METRIC_NAMES);
-    if (grid !== undefined) checkGrid(grid);
-    if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
-    const groups = new Map<string, DatasetItem[]>();
-    for (const item of data.items) {
-      const type = item.type ?? (await this.#typeOf(item, signal));
-      const serving = this.segmenters[type] ? type : this.fallback;
-      if (serving === undefined) continue;
-      groups.set(serving, [...(groups.get(serving) ?? []), item]);
-    }
-    if (groups.size === 0) {
-      const expected = `images of ${this.cellTypes.filter((type) => this.segmenters[type]).join(', ')}`;
-      throw refuse('data', expected, data.types.join(', ') || 'none');
-    }
-    const tuned: Record<string, TunedThresholds> = {};
-    for (const [i, [type, items]] of [...groups].entries()) {
-      tuned[type] = await tuneSegmenter(this.segmenters[type]!, items, this.#thresholds[type] ?? {}, {
-        ...(metric && { metric }),
-        ...(grid && { grid }),
-        ...(signal && { signal }),
-        ...(onProgress && {
-          onProgress: ({ stage, fraction }) =>
-            onProgress({ stage: `${type}: ${stage}`, fraction: (i + fraction) / groups.size }),
-        }),
-      });
-    }
-    const found = Object.fromEntries(
-      Object.entries(tuned).map(([type, { thresholds }]) => [type, thresholds]),
-    );
-    this.#thresholds = Object.freeze({ ...this.#thresholds, ...structuredClone(found) });
-    return tuned;
+  /** The type whose segmenter is used for images of a type: itself, or the fallback; undefined where there is none. */
+  servingType(cellType: string): string | undefined {
+    return this.segmenters[cellType] ? cellType : this.fallback;
   }
 
-  /** Tells which pixels of an image made the router name a cell type: {@link CellClassifier.explain}. */
+  /** Computes how much each pixel contributes to the router's cell type: {@link CellClassifier.explain}. */
   explain(image: ImageInput, options: ExplainOptions & ImageReadOptions = {}): Promise<Explanation> {
     return this.classifier.explain(image, options);
   }
@@ -233,7 +213,8 @@ export class RoutedEnsemble {
   /**
    * Writes the ensemble into a folder: one safetensors file per network, and the thresholds.
    *
-   * @throws {CellrouteError} RUN_LOCKED if another process writes into the folder, FILE_UNWRITABLE
+   * @throws {CellrouteError} RUN_LOCKED where another process writes into the folder; FILE_UNWRITABLE,
+   *   INVALID_ARGUMENT, DISPOSED.
    */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
     checkString('folder', folder);
@@ -257,12 +238,12 @@ export class RoutedEnsemble {
       const own = this.thresholds[type];
       description.segmenters[type] = own ? { weights, thresholds: own } : { weights };
     }
-    // Last: a folder with this file in it is whole.
+    // Written last: a folder that has this file is complete.
     const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...description }, null, 2);
     await writeAtomically(join(folder, ENSEMBLE_FILE), [Buffer.from(`${text}\n`)]);
   }
 
-  /** Disposes the router and every segmenter; what is in flight rejects with DISPOSED. */
+  /** Disposes the router and every segmenter. Calls in flight reject with DISPOSED. */
   async dispose(): Promise<void> {
     await Promise.all(
       [this.classifier, ...Object.values(this.segmenters)].map((member) => member?.dispose()),
@@ -273,19 +254,27 @@ export class RoutedEnsemble {
     await this.dispose();
   }
 
-  async #typeOf(item: DatasetItem, signal: AbortSignal | undefined): Promise<string> {
-    const call = signal ? { signal } : {};
-    const decoded = await decodeImage((await item.load(signal)).image, call);
-    return (await this.classifier.classifyDecoded(decoded, call)).label;
-  }
-
   #noSegmenter(cellType: string, probability: number): CellrouteError {
     const available = this.cellTypes.filter((type) => this.segmenters[type]);
     return new CellrouteError(
       'NO_SEGMENTER',
-      `The image was taken for ${cellType} (probability ${probability.toFixed(3)}), which this ensemble has no segmenter for. ` +
-        `It has one for ${available.join(', ')}: pass cellType to use it all the same, or set a fallback.`,
+      `The image was classified as ${cellType} (probability ${probability.toFixed(3)}), and this ensemble has no segmenter for that type. ` +
+        `It has segmenters for ${available.join(', ')}: pass cellType to use one of them, or set a fallback.`,
       { expected: available.join(', '), got: cellType },
     );
   }
+}
+
+/** A frozen copy of thresholds per type, checked. */
+function checkedThresholds(
+  thresholds: Record<string, SegmentThresholds>,
+  types: readonly string[],
+): Readonly<Record<string, SegmentThresholds>> {
+  checkKeys('thresholds', checkObject('thresholds', thresholds), types, 'ENSEMBLE_INVALID');
+  for (const [type, own] of Object.entries(thresholds)) {
+    const path = `thresholds.${type}`;
+    checkKeys(path, checkObject(path, own), THRESHOLD_KEYS);
+    checkThresholds(own, path);
+  }
+  return Object.freeze(structuredClone(thresholds));
 }

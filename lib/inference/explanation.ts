@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber, checkOneOf, refuse } from '../check.js';
+import { checkNumber, checkOneOf, checkOptions, refuse } from '../check.js';
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { NativeExplainOptions, NativeExplanation } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
@@ -6,29 +6,30 @@ import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam'] as const;
 
 /**
- * `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the way from a baseline to the image; the
- * values sum to the difference of the two logits, the nearer the more steps.
- * `occlusion` (Zeiler, Fergus 2014): how far the logit falls when a square is covered by the baseline.
- * `grad-cam` (Selvaraju et al. 2017): what the last layer's maps say for the class; coarse, and never negative.
+ * `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the path from a baseline to the image. The
+ * values sum to the difference of the two logits; more steps give a smaller error.
+ * `occlusion` (Zeiler, Fergus 2014): how far the logit falls when the baseline covers a square.
+ * `grad-cam` (Selvaraju et al. 2017): the last layer's maps weighted by their gradients; coarse, and never negative.
  */
 export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 
+/** Options of {@link CellClassifier.explain}. */
 export interface ExplainOptions extends CallOptions {
   /** Default `integrated-gradients`. */
   method?: ExplainMethod;
-  /** The class whose logit is explained. Default: the one the image is taken for. */
+  /** The class whose logit is explained, by name. Default: the class with the highest probability. */
   target?: string;
-  /** What stands for an image that shows nothing: every pixel the configuration's mean (default), or black. */
+  /** The image without information: every pixel the configuration's mean (default), or black. */
   baseline?: 'mean' | 'black';
-  /** Points on the way of `integrated-gradients`, 1 to 10,000. Default 32. */
+  /** Points on the path of `integrated-gradients`, 1 to 10,000. Default 32. */
   steps?: number;
-  /** Side of the square of `occlusion` in pixels of the network's input. Default: a seventh of its shorter side. */
+  /** Side of the square of `occlusion`, in pixels of the network's input. Default: a seventh of its shorter side. */
   patch?: number;
-  /** How far the square moves; at most `patch`, so that every pixel is covered. Default: half of `patch`. */
+  /** How far the square moves, at most `patch` so that every pixel is covered. Default: half of `patch`. */
   stride?: number;
 }
 
-/** The part of the image that the network was shown, in pixels of the image. */
+/** The part of the image that the network saw, in pixels of the image. */
 export interface SeenRegion {
   x: number;
   y: number;
@@ -41,7 +42,7 @@ interface Size {
   height: number;
 }
 
-/** How much each pixel spoke for a class, and in which image. */
+/** How much each pixel of an image contributes to a class. Plain data but for its methods. */
 export class Explanation {
   readonly method: ExplainMethod;
   /** The class that is explained. */
@@ -50,14 +51,14 @@ export class Explanation {
   readonly width: number;
   readonly height: number;
   /**
-   * For each pixel of the network's input, in rows: above 0 it speaks for the target, below against it, in units of
-   * the logit (`grad-cam` has no unit).
+   * For each pixel of the network's input, in rows: above 0 the pixel raises the target's logit, below 0 it lowers it.
+   * In units of the logit; `grad-cam` has no unit.
    */
   readonly values: Float32Array;
   /** Of each class, for the image and for the baseline. */
   readonly logits: Readonly<Record<string, number>>;
   readonly baselineLogits: Readonly<Record<string, number>>;
-  /** Size of the image as it came. */
+  /** Size of the image, pixels. */
   readonly image: Readonly<Size>;
   readonly region: Readonly<SeenRegion>;
 
@@ -85,7 +86,7 @@ export class Explanation {
     return Math.exp(this.logits[this.target]! - highest) / sum;
   }
 
-  /** A value for each pixel of the image as it came, in rows: interpolated, 0 where the network saw nothing. */
+  /** A value for each pixel of the image, in rows: interpolated, 0 outside `region`. */
   toImage(): Float32Array {
     return this.toGrid(this.values, this.image);
   }
@@ -148,7 +149,7 @@ function middle({ width, height }: Size, target: Size): SeenRegion {
   return { x: (width - seen.width) >> 1, y: (height - seen.height) >> 1, ...seen };
 }
 
-/** The options for the addon, complete; `input` is the size of the network's input. */
+/** The options for native code, complete. `input` is the size of the network's input. */
 export function checkExplainOptions(
   options: ExplainOptions,
   classNames: readonly string[],
@@ -156,7 +157,7 @@ export function checkExplainOptions(
   more: readonly string[] = [],
 ): NativeExplainOptions {
   const own = ['method', 'target', 'baseline', 'steps', 'patch', 'stride'];
-  checkKeys('', options, [...own, ...more, ...CALL_OPTION_KEYS]);
+  checkOptions(options, [...own, ...more, ...CALL_OPTION_KEYS]);
   const { target } = options;
   if (target !== undefined && !classNames.includes(target)) {
     throw refuse('target', `one of ${classNames.join(', ')}`, target);

@@ -1,4 +1,4 @@
-import { checkKeys, checkOneOf, checkString } from '../check.js';
+import { checkOneOf, checkOptions, checkString } from '../check.js';
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import { CONFIG_KEY } from '../config/stored.js';
@@ -78,7 +78,7 @@ export async function saveNetwork(
   options: SaveOptions,
 ): Promise<void> {
   checkString('path', path);
-  checkKeys('', options, ['dtype']);
+  checkOptions(options, ['dtype']);
   const dtype = checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'float16']);
   const tensors = call(() => native().listTensors(model.handle)).map((tensor) => ({
     ...tensor,

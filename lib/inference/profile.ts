@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { decodeImage } from '../image/decode.js';
 import { readOptionsIn } from '../image/select.js';
 import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
-import type { Precision } from './segmenter.js';
+import type { Precision } from './precision.js';
 
 /** What one segmentation took: a line of JSON on stderr where `CELLROUTE_PROFILE` is 1. */
 export interface SegmentProfile {
@@ -10,55 +10,63 @@ export interface SegmentProfile {
   height: number;
   precision: Precision;
   cells: number;
-  /** From the call until its promise settled, decoding included. */
+  /** Seconds from the call until its promise settled, decoding included. */
   total: number;
   /**
-   * Seconds by stage, a stage inside another counted once: `decode` in libuv's pool, the others on the owner thread.
-   * Those are of the whole batch where small images ran together. What is missing to `total` is the time in the
-   * queue and the copies to and from the owner thread.
+   * Seconds per stage; a stage inside another counts once. `decode` runs in libuv's thread pool, the others on the
+   * device's thread, for the whole batch where small images ran together. The rest of `total` is time in the queue and
+   * copies between threads.
    */
   seconds: Record<string, number>;
 }
 
-/** Whether each segmentation tells what its stages took. */
+/** Whether each segmentation reports what its stages took. */
 export const isProfiling = (): boolean => process.env.CELLROUTE_PROFILE === '1';
 
-const decodeSeconds = new WeakMap<RawImage, number>();
+/** An image on its way through `segment`. */
+export interface DecodedImage {
+  pixels: RawImage;
+  decodeSeconds: number;
+  /** The name that the input has: a path's or a File's. */
+  name?: string;
+}
 
-const secondsSince = (began: number): number => (performance.now() - began) / 1000;
+const secondsSince = (started: number): number => (performance.now() - started) / 1000;
 
-/** {@link decodeImage} for a call that goes on to segment. */
-export async function decodeToSegment(
+/** {@link decodeImage}, with the time that it took. */
+export async function decodeTimed(
   image: ImageInput,
   options: ImageReadOptions & { signal?: AbortSignal },
-): Promise<RawImage> {
-  const began = performance.now();
-  const decoded = await decodeImage(image, {
+): Promise<DecodedImage> {
+  const started = performance.now();
+  const pixels = await decodeImage(image, {
     ...readOptionsIn(options),
     ...(options.signal && { signal: options.signal }),
   });
-  if (isProfiling()) decodeSeconds.set(decoded, secondsSince(began));
-  return decoded;
+  return { pixels, decodeSeconds: secondsSince(started) };
 }
 
-/** Writes the profile of a segmentation of a decoded image that began at `began` of performance.now(). */
+/**
+ * Writes the profile of one segmentation.
+ *
+ * @param started performance.now() when the decoded image was passed on.
+ * @param stages seconds per stage, `decode` among them.
+ */
 export function writeProfile(
-  decoded: RawImage,
+  { width, height }: RawImage,
   precision: Precision,
   cells: number,
-  began: number,
-  stages: Record<string, number>,
+  started: number,
+  stages: Record<string, number> & { decode: number },
 ): void {
-  const decode = decodeSeconds.get(decoded) ?? 0;
   const round = (seconds: number) => Math.round(seconds * 1e6) / 1e6;
-  const seconds = Object.entries({ decode, ...stages }).map(([stage, time]) => [stage, round(time)]);
   const profile: SegmentProfile = {
-    width: decoded.width,
-    height: decoded.height,
+    width,
+    height,
     precision,
     cells,
-    total: round(decode + secondsSince(began)),
-    seconds: Object.fromEntries(seconds),
+    total: round(stages.decode + secondsSince(started)),
+    seconds: Object.fromEntries(Object.entries(stages).map(([stage, time]) => [stage, round(time)])),
   };
   process.stderr.write(`${JSON.stringify(profile)}\n`);
 }

@@ -1,78 +1,85 @@
 import { performance } from 'node:perf_hooks';
-import { checkKeys, checkObject, checkOneOf } from '../check.js';
+import { checkOptions, checkString } from '../check.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
-import { CellrouteError } from '../errors.js';
 import { lowBitsNotice } from '../image/low-bits.js';
 import { checkReadOptions, READ_KEYS } from '../image/select.js';
 import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
+  NativeCandidates,
   NativeSegmentation,
   NativeSegmentOptions,
   NativeTiledSegmentation,
 } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
-import { call, native } from '../native/load.js';
-import { Candidates } from '../tune/candidates.js';
+import { native } from '../native/load.js';
 import { Cells } from './cells.js';
 import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
-import { decodeToSegment, isProfiling, writeProfile } from './profile.js';
+import { checkPrecision, choosePrecision, type Precision } from './precision.js';
+import { type DecodedImage, decodeTimed, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';
 import { checkThresholds, nativeThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 import { checkTiles, type Tiles, tilingOf } from './tiles.js';
 
+/** Options of {@link CellSegmenter.segment}. */
 export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, CallOptions {
   /**
-   * Cuts the image into overlapping tiles, so that memory goes by the tile, and joins what was found: default `auto`,
-   * which cuts images of more than 2048 × 2048 pixels. Intensities are scaled over the whole image, and the signal is
-   * asked within each tile. A `detectionsPerImage` that is given counts for the whole image, the model's own a tile.
+   * Whether the image is cut into overlapping tiles, whose cells are then joined: memory grows with the tile and not
+   * with the image. Default `auto`: images of more than 2048 × 2048 pixels are cut. Intensities are scaled over the
+   * whole image. `detectionsPerImage` applies to the whole image where it is given, else the model's own to each tile.
    */
   tiles?: Tiles;
+  /** Name of the image, for the result. Default: the file's name where the image is a path, a URL or a File. */
+  name?: string;
 }
 
+/** Options of {@link CellSegmenter.load}. */
 export interface LoadSegmenterOptions extends CallOptions {
   /**
-   * The network, or the part of it that differs from what the file says (its stored configuration; where it has
-   * none, what its tensors' shapes tell, and torchvision's defaults).
+   * The part of the network's configuration that differs from the file's. A file without a configuration has what its
+   * tensors' shapes show, and torchvision's defaults for the rest.
    */
   config?: PartialMaskRCNNConfig;
   /**
-   * What the network computes in; default `float32`. `bfloat16` has three digits: two to six times as fast on processors
-   * that multiply it (Intel from Cooper Lake, AMD from Zen 4), and a few cells at the threshold may come or go; refused elsewhere.
-   * `int8` multiplies 1x1 convolutions and linear layers in 8 bits, most 3x3 ones in 16 and the rest in float32, with x64
-   * processors that have AVX2; here too cells at the threshold may come or go; refused elsewhere. `float16` and `tf32`
-   * (float32 whose products keep three digits) are a GPU's. `auto` is float16 on a GPU, and bfloat16 where the processor
-   * has it.
+   * Number format of the network; default `float32`.
+   *
+   * - `bfloat16`: three digits. Two to six times as fast on CPUs that have it (Intel from Cooper Lake, AMD from Zen 4)
+   *   or on a GPU. A few cells near the threshold may differ.
+   * - `int8`: CPU with AVX2. 1x1 convolutions and linear layers in 8 bits, most 3x3 convolutions in 16 bits, the rest in
+   *   float32. A few cells near the threshold may differ.
+   * - `float16`, `tf32` (float32 with products of three digits): GPU.
+   * - `auto`: float16 on a GPU, bfloat16 on a CPU that has it, else float32.
    */
   precision?: Precision | 'auto';
   /** Where the network computes; default `cpu`. */
   device?: Device;
 }
 
-/** What a network computes in. */
-export type Precision = 'float32' | 'bfloat16' | 'int8' | 'float16' | 'tf32';
-
 /** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */
 export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
-  checkKeys('', checkObject('options', options), [
-    ...more,
-    ...THRESHOLD_KEYS,
-    'tiles',
-    ...READ_KEYS,
-    ...CALL_OPTION_KEYS,
-  ]);
+  checkOptions(options, [...more, ...THRESHOLD_KEYS, 'tiles', 'name', ...READ_KEYS, ...CALL_OPTION_KEYS]);
+  if (options.name !== undefined) checkString('name', options.name);
   checkReadOptions(options);
   checkThresholds(options, '');
   checkTiles(options.tiles);
 }
 
-/** A Mask R-CNN that finds and outlines the cells of an image. */
+/**
+ * A Mask R-CNN that finds the cells of an image and their outlines.
+ *
+ * ```ts
+ * const segmenter = await CellSegmenter.load('segmenter.safetensors');
+ * const { cells } = await segmenter.segment('image.png', { minScore: 0.6 });
+ * await segmenter.dispose();
+ * ```
+ */
 export class CellSegmenter {
+  /** The network, described in full. */
   readonly config: MaskRCNNConfig;
   readonly precision: Precision;
   readonly #model: LoadedModel;
@@ -86,12 +93,13 @@ export class CellSegmenter {
   /**
    * Loads a Mask R-CNN from safetensors or a torch checkpoint (`.pth`, `.pt`, `.bin`, zip or legacy).
    *
+   * @param path file of weights.
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
-   *   where the tensors are not this network's; INVALID_CONFIG;
-   *   PLATFORM_UNSUPPORTED for a precision that the device has not; DEVICE_UNAVAILABLE.
+   *   where the tensors are not this network's; INVALID_CONFIG; PLATFORM_UNSUPPORTED for a precision that the device
+   *   does not have; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadSegmenterOptions = {}): Promise<CellSegmenter> {
-    checkKeys('', options, ['config', 'precision', 'device', ...CALL_OPTION_KEYS]);
+    checkOptions(options, ['config', 'precision', 'device', ...CALL_OPTION_KEYS]);
     const asked = checkPrecision(options.precision);
     const { device } = await placeOn(options.device, options);
     const precision = choosePrecision(asked, device);
@@ -106,57 +114,62 @@ export class CellSegmenter {
     return new CellSegmenter(config, model, precision);
   }
 
-  /** Around a network that is there already, and is disposed with the segmenter. @internal */
+  /** A segmenter of a network that is loaded already. The segmenter owns it. @internal */
   static of(config: MaskRCNNConfig, model: LoadedModel): CellSegmenter {
     return new CellSegmenter(config, model, 'float32');
   }
 
   /**
-   * Finds the cells of one image. Calls queue; none blocks the event loop.
+   * Finds the cells of one image. Calls are queued; none blocks the event loop.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED,
+   * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
+   * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
+   *   DISPOSED,
    *   OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
     checkSegmentOptions(options, []);
-    // A disposed model says so before an image is decoded for nothing.
+    // A disposed model is reported before the image is decoded.
     void this.#model.handle;
-    const decoded = await decodeToSegment(image, options);
-    return this.segmentDecoded(decoded, options);
+    return this.segmentDecoded(await decodeTimed(image, options), options);
   }
 
-  /** The same for pixels that were decoded and checked already. @internal */
-  async segmentDecoded(decoded: RawImage, options: SegmentOptions): Promise<Segmentation> {
-    const began = performance.now();
+  /** {@link segment} for an image that is decoded and options that are checked. @internal */
+  async segmentDecoded(image: DecodedImage, options: SegmentOptions): Promise<Segmentation> {
+    const { pixels, decodeSeconds } = image;
+    const name = options.name ?? image.name;
+    const started = performance.now();
     const request = nativeOptions(this.config, options);
-    const tiling = tilingOf(this.config, decoded, options.tiles, options.detectionsPerImage);
+    const tiling = tilingOf(this.config, pixels, options.tiles, options.detectionsPerImage);
     const found: NativeSegmentation | NativeTiledSegmentation = await this.#model.run(
       options,
       (model, call) =>
         tiling
-          ? native().segmentTiles(model, decoded, request, tiling, call)
-          : native().segment(model, decoded, request, call),
+          ? native().segmentTiles(model, pixels, request, tiling, call)
+          : native().segment(model, pixels, request, call),
     );
-    if (found.profile) writeProfile(decoded, this.precision, found.scores.length, began, found.profile);
-    const notice = await lowBitsNotice(this.config.intensity, decoded);
-    return segmentation(this.config, decoded, found, notice);
+    if (found.profile) {
+      writeProfile(pixels, this.precision, found.scores.length, started, {
+        decode: decodeSeconds,
+        ...found.profile,
+      });
+    }
+    const notice = await lowBitsNotice(this.config.intensity, pixels);
+    return { ...(name !== undefined && { name }), ...segmentation(this.config, pixels, found, notice) };
   }
 
   /**
-   * What one pass of the network sees in an image, from which cells can be cut at any thresholds: those above
-   * `lowestScore`, with each of the NMS thresholds. @internal
+   * The output of one forward pass, for cells at any thresholds: the candidates that score at least
+   * `thresholds.minScore` and that one of the NMS thresholds keeps. @internal
    */
-  async candidates(
-    decoded: RawImage,
-    lowestScore: number,
+  async findCandidates(
+    pixels: RawImage,
+    thresholds: SegmentThresholds,
     nmsThresholds: readonly number[],
-    options: SegmentOptions,
-  ): Promise<Candidates> {
-    const request = nativeOptions(this.config, { ...options, minScore: lowestScore });
-    const found = await this.#model.run(options, (model, call) =>
-      native().findCandidates(model, decoded, { ...request, nmsThresholds }, call),
-    );
-    return new Candidates(found, nmsThresholds, decoded);
+    options: CallOptions,
+  ): Promise<NativeCandidates> {
+    const request = { ...nativeOptions(this.config, thresholds), nmsThresholds };
+    return this.#model.run(options, (model, call) => native().findCandidates(model, pixels, request, call));
   }
 
   /** Where the network computes: `cpu`, `cuda:0`. */
@@ -164,12 +177,17 @@ export class CellSegmenter {
     return this.#model.place.device;
   }
 
-  /** Writes the network, with its configuration, as safetensors (or a torch checkpoint where `path` ends in .pth, .pt or .bin). */
+  /**
+   * Writes the network and its configuration as safetensors, or as a torch checkpoint without the configuration where
+   * `path` ends in .pth, .pt or .bin.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE, INVALID_ARGUMENT, DISPOSED.
+   */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveNetwork(path, this.#model, this.config, options);
   }
 
-  /** Stops what is in flight (it rejects with DISPOSED), waits for it, and frees the network. */
+  /** Stops calls in flight, which reject with DISPOSED, waits for them, and frees the network. */
   async dispose(): Promise<void> {
     await this.#model.dispose();
   }
@@ -177,43 +195,6 @@ export class CellSegmenter {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
-}
-
-function checkPrecision(precision: unknown = 'float32'): Precision | 'auto' {
-  return checkOneOf('precision', precision, ['float32', 'bfloat16', 'int8', 'float16', 'tf32', 'auto']);
-}
-
-/** @internal */
-export function choosePrecision(asked: Precision | 'auto', device: string): Precision {
-  if (device !== 'cpu') {
-    if (asked !== 'int8') return asked === 'auto' ? 'float16' : asked;
-    throw unsupported(
-      asked,
-      "is the CPU's: load with device 'cpu'",
-      'float32, tf32, float16, bfloat16 or auto',
-    );
-  }
-  if (asked === 'float32') return asked;
-  if (asked === 'float16' || asked === 'tf32') {
-    throw unsupported(asked, "is a GPU's: load with device 'cuda'", 'float32, bfloat16, int8 or auto');
-  }
-  const has = call(() => native().info());
-  if (asked === 'auto') return has.bfloat16 ? 'bfloat16' : 'float32';
-  if (has[asked]) return asked;
-  const others = has.int8 ? 'float32, int8 or auto' : 'float32 or auto';
-  throw unsupported(asked, 'has no products on this machine: load on another', others);
-}
-
-function unsupported(asked: Precision, why: string, expected: string): CellrouteError {
-  return new CellrouteError(
-    'PLATFORM_UNSUPPORTED',
-    `Precision '${asked}' ${why}, or with precision ${expected}.`,
-    {
-      option: 'precision',
-      expected,
-      got: asked,
-    },
-  );
 }
 
 function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): NativeSegmentOptions {

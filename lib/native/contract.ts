@@ -6,7 +6,6 @@
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { Intensity } from '../config/shared.js';
-import type { ClassifySample, TrainSample } from '../data/types.js';
 
 /**
  * Masks of one image size, one after the other: `counts` from `offsets[i]` to `offsets[i + 1]` are mask i
@@ -324,6 +323,28 @@ export interface NativeSample {
   kept: Uint32Array;
 }
 
+/** An image ready for a training step: decoded, scaled by the model's intensity rule, transformed. */
+export interface NativeTrainSample {
+  /** [3, height, width], not yet normalised by mean and std. */
+  pixels: Float32Array;
+  width: number;
+  height: number;
+  /** Of height × width; cells that a crop left nothing of are gone. */
+  masks: MaskBatch;
+  /** Class of each mask, 1 to numClasses - 1. */
+  labels: Int32Array;
+}
+
+/** An image ready for a step of the classifier. */
+export interface NativeClassifySample {
+  /** [3, height, width], not yet normalised by mean and std; one size within a batch. */
+  pixels: Float32Array;
+  width: number;
+  height: number;
+  /** Index of the class. */
+  label: number;
+}
+
 // Metrics
 
 /** An image to be judged. Boxes are x, y, width, height; arrays that may be empty say so. */
@@ -541,13 +562,13 @@ export interface NativeAddon {
   restoreTrainer(trainer: TrainerHandle, weights: NativeWeights, call: NativeCall): Promise<LoadReport>;
   trainSegmenterStep(
     trainer: TrainerHandle,
-    samples: readonly TrainSample[],
+    samples: readonly NativeTrainSample[],
     step: NativeStep,
     call: NativeCall,
   ): Promise<NativeStepResult>;
   trainClassifierStep(
     trainer: TrainerHandle,
-    samples: readonly ClassifySample[],
+    samples: readonly NativeClassifySample[],
     step: NativeStep,
     call: NativeCall,
   ): Promise<NativeStepResult>;

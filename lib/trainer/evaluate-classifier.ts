@@ -23,7 +23,7 @@ export interface ClassifierEvaluation {
   /** Confusion matrix: number of images of class i (row) predicted as class j (column). */
   confusion: number[][];
   /** Per image: id, true class, predicted class and its probability. */
-  perImage: { id: string; type: string; label: string; probability: number }[];
+  perImage: { id: string; type: string; predicted: string; probability: number }[];
 }
 
 interface Named {
@@ -95,11 +95,11 @@ export function classifierEvaluation(
     balancedAccuracy: recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length,
     loss: loss / named.length,
     confusion,
-    perImage: named.map(({ id, type, classification: { label, probabilities } }) => ({
+    perImage: named.map(({ id, type, classification: { cellType, probabilities } }) => ({
       id,
       type,
-      label,
-      probability: probabilities[label]!,
+      predicted: cellType,
+      probability: probabilities[cellType]!,
     })),
   };
 }
@@ -115,9 +115,9 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
   const images: Buffer[] = [];
   for (const { id, type, classification, image } of sheet) {
     const raw = await decodeImage(image);
-    const { label, probabilities } = classification;
-    const verdict = label === type ? 'correct' : `WRONG, it is ${type}`;
-    const title = `${id} · ${label} ${(100 * probabilities[label]!).toFixed(1)}% · ${verdict}`;
+    const { cellType, probabilities } = classification;
+    const verdict = cellType === type ? 'correct' : `WRONG, it is ${type}`;
+    const title = `${id} · ${cellType} ${(100 * probabilities[cellType]!).toFixed(1)}% · ${verdict}`;
     const { width, height } = raw;
     const cells = new Cells({
       boxes: boxArray(new Float32Array(0)),

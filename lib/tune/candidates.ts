@@ -1,3 +1,6 @@
+import type { RawImage } from '../image/types.js';
+import type { CellSegmenter } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeCandidates } from '../native/contract.js';
 import { type CallOptions, runJob } from '../native/job.js';
@@ -8,6 +11,25 @@ import type { ThresholdSet } from './threshold-grid.js';
 interface CutMasks {
   masks: Masks;
   areas: Uint32Array;
+}
+
+/**
+ * Runs the network of a segmenter once on a decoded image.
+ *
+ * @param options.thresholds those of the pass: cells below its `minScore` are not found.
+ * @param options.nmsThresholds the NMS thresholds at which cells can be asked for.
+ */
+export async function candidatesOf(
+  segmenter: CellSegmenter,
+  image: RawImage,
+  {
+    thresholds,
+    nmsThresholds,
+    ...call
+  }: CallOptions & { thresholds: SegmentThresholds; nmsThresholds: readonly number[] },
+): Promise<Candidates> {
+  const found = await segmenter.findCandidates(image, thresholds, nmsThresholds, call);
+  return new Candidates(found, nmsThresholds, image);
 }
 
 /** The output of one forward pass for an image: gives the cells at any thresholds without the network. */

@@ -5,7 +5,7 @@ import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { Masks } from '../mask/masks.js';
 import { evaluate, type MetricName, metricOf } from '../metrics/index.js';
 import type { CallOptions } from '../native/job.js';
-import type { Candidates } from './candidates.js';
+import { type Candidates, candidatesOf } from './candidates.js';
 import { coordinateAscent } from './coordinate-ascent.js';
 import { segmentThresholds, ThresholdGrid, type ThresholdSet, type TuneGrid } from './threshold-grid.js';
 
@@ -50,8 +50,9 @@ export async function tuneSegmenter(
     onProgress?.({ stage: 'network', fraction: i / items.length });
     const { image, masks, labels } = await item.load(signal);
     const decoded = await decodeImage(image, call);
-    const candidates = await segmenter.candidates(decoded, axes.lowestScore, axes.nmsThresholds, {
-      ...now,
+    const candidates = await candidatesOf(segmenter, decoded, {
+      thresholds: { ...now, minScore: axes.lowestScore },
+      nmsThresholds: axes.nmsThresholds,
       ...call,
     });
     seen.push({ id: item.id, truth: masks, truthLabels: labels, candidates });

@@ -191,7 +191,7 @@ test('classify names the type, as text and as JSON', () => {
     '-m',
     join(testEnsemble, 'classifier.safetensors'),
   );
-  expect(JSON.parse(stdout)).toMatchObject({ label: 'fluorescence' });
+  expect(JSON.parse(stdout)).toMatchObject({ cellType: 'fluorescence' });
 });
 
 test('convert and inspect go round', () => {

@@ -156,7 +156,7 @@ describeGolden('a fastai export', { goldens: [exportsName, exported?.file ?? 'fa
     '%s',
     async (image, expected) => {
       const answer = await classifier.classify(readFileSync(dataPath(image)));
-      expect(answer.label).toBe(expected.label);
+      expect(answer.cellType).toBe(expected.label);
       expected.probabilities.forEach((probability, i) => {
         expect(Math.abs(answer.probabilities[exported!.vocab[i]!]! - probability)).toBeLessThan(0.005);
       });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CellClassifier, CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
-import { choosePrecision } from '../../lib/inference/segmenter.js';
+import { choosePrecision } from '../../lib/inference/precision.js';
 import { diagnose } from '../../lib/native/doctor.js';
 import { findCudaAddon } from '../../lib/native/find.js';
 import { runtimeLibraries } from '../../lib/native/libraries.js';

@@ -39,12 +39,12 @@ describe('integrated gradients', () => {
   );
 
   test('of an image explain the logits that classify gives', async () => {
-    const { label, logits } = await router.classify(imageBytes('small'));
+    const { cellType, logits } = await router.classify(imageBytes('small'));
     const explanation = await router.explain(imageBytes('small'), { steps: 32 });
     expect(explanation.method).toBe('integrated-gradients');
-    expect(explanation.target).toBe(label);
+    expect(explanation.target).toBe(cellType);
     expect(Object.values(explanation.logits)).toEqual(Array.from(logits));
-    const difference = explanation.logits[label]! - explanation.baselineLogits[label]!;
+    const difference = explanation.logits[cellType]! - explanation.baselineLogits[cellType]!;
     expect(Math.abs(sum(explanation.values) / difference - 1)).toBeLessThan(0.1);
     const { resize } = router.config;
     expect([explanation.width, explanation.height]).toEqual([resize!.width, resize!.height]);

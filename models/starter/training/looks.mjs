@@ -38,7 +38,12 @@ for (const folder of ['nuclei', 't98g']) {
       .toBuffer({ resolveWithObject: true });
     for (const [look, change] of Object.entries(looks)) {
       const { width, height, channels } = info;
-      const { label } = await router.classify({ data: pixels.map(change), width, height, channels });
+      const { cellType: label } = await router.classify({
+        data: pixels.map(change),
+        width,
+        height,
+        channels,
+      });
       if (label === item.type) right[look]++;
     }
     images++;

@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { CellClassifier, CellSegmenter, openDataset, RoutedEnsemble } from 'cellroute';
+import { CellClassifier, CellSegmenter, openDataset, RoutedEnsemble, tuneEnsemble } from 'cellroute';
 
 const here = resolve(fileURLToPath(import.meta.url), '..');
 const main = join(here, '..', '..', '..', 'dist', 'cli', 'main.js');
@@ -100,7 +100,9 @@ if (!wanted) {
   const judged = (await openDataset(both, { typeColumn: 'modality' }))
     .filter({ types })
     .split({ column: 'split', values: ['val'] }).validation;
-  for (const [type, { before, after, images, thresholds }] of Object.entries(await shipped.tune(judged)))
+  for (const [type, { before, after, images, thresholds }] of Object.entries(
+    await tuneEnsemble(shipped, judged),
+  ))
     console.log(
       `${type}: ${images} images, ${before.toFixed(3)} before, ${after.toFixed(3)} at ${JSON.stringify(thresholds)}`,
     );

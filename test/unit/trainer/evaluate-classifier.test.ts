@@ -9,7 +9,7 @@ const named = (id: string, type: string, logits: number[]) => {
     id,
     type,
     classification: {
-      label: classNames[index]!,
+      cellType: classNames[index]!,
       index,
       probabilities: Object.fromEntries(classNames.map((name, i) => [name, exps[i]! / sum])),
       logits: Float32Array.from(logits),
@@ -42,5 +42,5 @@ test('counts what was named how, against a table made by hand', () => {
     .slice(0, 4)
     .map(({ type, classification }) => -Math.log(classification.probabilities[type]!));
   expect(loss).toBeCloseTo((losses.reduce((a, b) => a + b) + 1000) / 5, 5);
-  expect(perImage[1]).toMatchObject({ id: 'b', type: 'astro', label: 'cort' });
+  expect(perImage[1]).toMatchObject({ id: 'b', type: 'astro', predicted: 'cort' });
 });

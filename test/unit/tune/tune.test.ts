@@ -8,7 +8,9 @@ import {
   evaluate,
   openDataset,
   RoutedEnsemble,
+  tuneEnsemble,
 } from '../../../lib/index.js';
+import { candidatesOf } from '../../../lib/tune/candidates.js';
 import { segmentThresholds } from '../../../lib/tune/threshold-grid.js';
 import { imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
 
@@ -41,7 +43,10 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
   await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
   const image = await decodeImage(imageBytes('medium'));
   const nmsThresholds = [0.1, 0.3, 0.6];
-  const candidates = await segmenter.candidates(image, 0.1, nmsThresholds, {});
+  const candidates = await candidatesOf(segmenter, image, {
+    thresholds: { minScore: 0.1 },
+    nmsThresholds,
+  });
   for (const nmsThreshold of nmsThresholds) {
     for (const [minScore, maskThreshold, minArea, maxLost] of [
       [0.1, 0.5, 0, null],
@@ -51,7 +56,7 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
       [1, 0.5, 0, null],
     ] as const) {
       const cut = { minScore, maskThreshold, nmsThreshold, minArea, maxLost };
-      const { cells } = await segmenter.segmentDecoded(image, segmentThresholds(cut));
+      const { cells } = await segmenter.segment(image, segmentThresholds(cut));
       const { masks, scores, labels } = await candidates.cells(cut, {});
       expect(masks.toCoco()).toEqual(cells.masks.toCoco());
       expect(Array.from(scores)).toEqual(Array.from(cells.scores));
@@ -63,7 +68,7 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
 test('an ensemble is better by what the search says, and takes its thresholds along', async () => {
   const before = await judge(ensemble);
   const stages = new Set<string>();
-  const tuned = await ensemble.tune(data, { onProgress: ({ stage }) => stages.add(stage) });
+  const tuned = await tuneEnsemble(ensemble, data, { onProgress: ({ stage }) => stages.add(stage) });
   expect(Object.keys(tuned)).toEqual(['fluorescence']);
   const found = tuned.fluorescence!;
   expect(found.images).toBe(1);
@@ -86,7 +91,7 @@ test('an ensemble is better by what the search says, and takes its thresholds al
 test('searches the values it is given, for the metric it is given', async () => {
   const grid = { minScore: [0.3], maskThreshold: [0.4], nmsThreshold: [0.3], minArea: [20], maxLost: [0.5] };
   const now = ensemble.thresholds.fluorescence ?? {};
-  const { fluorescence } = await ensemble.tune(data, { metric: 'f1', grid });
+  const { fluorescence } = await tuneEnsemble(ensemble, data, { metric: 'f1', grid });
   const { minScore, maskThreshold } = fluorescence!.thresholds;
   // Those, and what was in use.
   expect([0.3, now.minScore ?? 0.5]).toContain(minScore);
@@ -98,7 +103,7 @@ test('an abort leaves the thresholds as they were', async () => {
   const before = ensemble.thresholds;
   const stop = new AbortController();
   const reason = new Error('enough');
-  const tuning = ensemble.tune(data, {
+  const tuning = tuneEnsemble(ensemble, data, {
     signal: stop.signal,
     onProgress: ({ stage }) => {
       if (stage.endsWith('search')) stop.abort(reason);
@@ -114,7 +119,7 @@ test.each([
   ['grid.minArea', { grid: { minArea: [] } }],
   ['grid.sharpness', { grid: { sharpness: [1] } as object }],
 ])('refuses %s', async (option, options) => {
-  expect(await rejection(ensemble.tune(data, options))).toMatchObject({
+  expect(await rejection(tuneEnsemble(ensemble, data, options))).toMatchObject({
     code: 'INVALID_ARGUMENT',
     details: { option },
   });
@@ -124,7 +129,7 @@ test('refuses images of types that it cannot segment', async () => {
   const other = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
     types: ['histology'],
   });
-  expect(await rejection(ensemble.tune(other))).toMatchObject({
+  expect(await rejection(tuneEnsemble(ensemble, other))).toMatchObject({
     code: 'INVALID_ARGUMENT',
     details: { option: 'data' },
   });
