@@ -141,11 +141,11 @@ export {
   type EnsembleTraining,
   type ResumeEnsembleOptions,
 } from './trainer/ensemble-trainer.js';
-export type { ClassifierEvaluation } from './trainer/evaluate-classifier.js';
 export type { ClassifierTrainEvent, SegmenterTrainEvent, TrainEvent } from './trainer/events.js';
 export type { StartReport } from './trainer/network.js';
 export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
 export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';
+export type { ClassifierEvaluation, SegmenterEvaluation } from './trainer/validation.js';
 export { syncWandb } from './trainer/wandb.js';
 export type { Transform, TransformKind } from './transforms/index.js';
 export * as transforms from './transforms/index.js';

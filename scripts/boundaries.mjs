@@ -1,6 +1,7 @@
 // The house's walls, kept by grep: who may include what, and what may never be committed.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { importCycles, importGraph, importsBetween } from './imports.mjs';
 import { nativeFiles } from './native-files.mjs';
 import { root, run } from './run.mjs';
 
@@ -47,6 +48,23 @@ const tracked = () =>
     .filter((path) => path !== 'package-lock.json');
 
 const sdk = () => tracked().filter((path) => path.startsWith('lib/'));
+
+const sdkImports = () => importGraph(sdk().filter((path) => path.endsWith('.ts')));
+/** Folders that `import 'cellroute'` loads, and those behind cellroute/train, /metrics, /render and /report. */
+const CORE = ['inference', 'image', 'mask', 'config', 'weights', 'native', 'export'];
+const BESIDE_CORE = [
+  'annotations',
+  'data',
+  'transforms',
+  'metrics',
+  'trainer',
+  'tune',
+  'render',
+  'report',
+  'cli',
+];
+/** Types of configurations cross to native code. */
+const BELOW = ['native', 'config'];
 
 /** Each wall: its name, and the lines that break it. */
 export const boundaries = [
@@ -101,6 +119,23 @@ export const boundaries = [
       matches(
         tracked().filter((path) => path !== 'scripts/boundaries.mjs'),
         /(^|[\s"'`(=:])\/(work|root|home\/\w+|opt\/ref)\//,
+      ),
+  ],
+  [
+    'no file of lib/ imports itself through others',
+    () => importCycles(sdkImports()).map((files) => files.join(' <-> ')),
+  ],
+  [
+    'the inference core imports no data sets, metrics, training or drawing',
+    () => importsBetween(sdkImports(), CORE, BESIDE_CORE),
+  ],
+  [
+    'lib/native imports nothing above it',
+    () =>
+      importsBetween(
+        sdkImports(),
+        ['native'],
+        [...CORE.filter((folder) => !BELOW.includes(folder)), ...BESIDE_CORE],
       ),
   ],
   ['nothing is globbed into the build', () => matches(['CMakeLists.txt'], /file\s*\(\s*GLOB/i)],

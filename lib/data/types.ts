@@ -38,7 +38,10 @@ export interface DatasetContents {
 }
 
 /** Samples as native code takes them. */
-export type { NativeClassifySample as ClassifySample, NativeTrainSample as TrainSample } from '../native/contract.js';
+export type {
+  NativeClassifySample as ClassifySample,
+  NativeTrainSample as TrainSample,
+} from '../native/contract.js';
 
 /** Samples of one step, and the ids of the items they were made of. */
 export interface Batch<Sample> {

@@ -5,7 +5,7 @@ import { ClassifyLoader } from '../data/loader.js';
 import type { ClassifySample } from '../data/types.js';
 import type { CellClassifier } from '../inference/classifier.js';
 import { type ClassifierTraining, classifierTraining, type PartialClassifierTraining } from './config.js';
-import { type ClassifierEvaluation, classifierValidator } from './evaluate-classifier.js';
+import { classifierValidator } from './evaluate-classifier.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { ClassifierNetwork } from './network.js';
 import { classifierNetworkConfig } from './network-config.js';
@@ -17,6 +17,7 @@ import {
   type TrainerOptions,
   type TrainingTask,
 } from './trainer.js';
+import type { ClassifierEvaluation } from './validation.js';
 
 const task: TrainingTask<
   ClassifierTraining,

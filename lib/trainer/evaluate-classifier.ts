@@ -7,24 +7,8 @@ import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { ClassifierTraining } from './config.js';
-import type { ValidationResult } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
-
-/** Evaluation of a classifier. */
-export interface ClassifierEvaluation {
-  classNames: readonly string[];
-  images: number;
-  /** Share of correctly classified images, 0 to 1. */
-  accuracy: number;
-  /** Mean of the per-class accuracy over the classes that occur. */
-  balancedAccuracy: number;
-  /** Mean cross-entropy, unweighted. */
-  loss: number;
-  /** Confusion matrix: number of images of class i (row) predicted as class j (column). */
-  confusion: number[][];
-  /** Per image: id, true class, predicted class and its probability. */
-  perImage: { id: string; type: string; predicted: string; probability: number }[];
-}
+import type { ClassifierEvaluation, ValidationResult } from './validation.js';
 
 interface Named {
   id: string;

@@ -2,13 +2,11 @@ import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
 import type { Cells } from '../inference/cells.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
-import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
+import { type EvaluatedImage, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
 import type { SegmenterTraining } from './config.js';
-import type { ValidationResult } from './run.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
-
-export type SegmenterEvaluation = Evaluation;
+import type { SegmenterEvaluation, ValidationResult } from './validation.js';
 
 /** Evaluates a segmenter on the validation images; some of them are drawn. */
 export function segmenterValidator(data: Dataset, validation: SegmenterTraining['validation']) {

@@ -1,6 +1,5 @@
-import type { ClassifierEvaluation } from './evaluate-classifier.js';
-import type { SegmenterEvaluation } from './evaluate-segmenter.js';
 import type { StartReport } from './network.js';
+import type { ClassifierEvaluation, SegmenterEvaluation } from './validation.js';
 
 /** Names of the Mask R-CNN losses, as in torchvision. */
 export type SegmenterLossName =

@@ -17,6 +17,7 @@ import type { Position } from './position.js';
 import type { Records } from './records.js';
 import { copyWhole, exists, type RunFolder, writeJson } from './run-folder.js';
 import { ratesAt } from './schedule.js';
+import type { ValidationResult } from './validation.js';
 
 /** The interface between the training loop and a network; implemented by {@link TrainingNetwork}. */
 export interface Trainable<Sample, Snapshot> {
@@ -37,20 +38,6 @@ export interface Saved {
 export interface Batches<Sample> {
   readonly stepsPerEpoch: number;
   batches(epoch: number, fromStep?: number, signal?: AbortSignal): AsyncGenerator<Batch<Sample>>;
-}
-
-/** Result of a validation. */
-export interface ValidationResult<Evaluation> {
-  metric: string;
-  /** Higher is better; NaN if the metric is undefined. */
-  score: number;
-  /** Breaks ties between equal scores; higher is better. */
-  tie?: number;
-  figures: Record<string, number>;
-  confusion?: readonly (readonly number[])[];
-  evaluation: Evaluation;
-  /** Draws some of the images with their predictions, as PNG; undefined if none are drawn. */
-  sheet?: () => Promise<Buffer>;
 }
 
 /** The parts of a run. */

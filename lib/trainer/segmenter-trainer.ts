@@ -3,7 +3,7 @@ import { SegmentLoader } from '../data/loader.js';
 import type { TrainSample } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
-import { type SegmenterEvaluation, segmenterValidator } from './evaluate-segmenter.js';
+import { segmenterValidator } from './evaluate-segmenter.js';
 import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork } from './network.js';
@@ -16,6 +16,7 @@ import {
   type TrainerOptions,
   type TrainingTask,
 } from './trainer.js';
+import type { SegmenterEvaluation } from './validation.js';
 
 const task: TrainingTask<
   SegmenterTraining,

@@ -13,9 +13,10 @@ import { lengthOf } from './length.js';
 import type { StartReport } from './network.js';
 import { beginning, rebased } from './position.js';
 import { type Listener, Records } from './records.js';
-import { type Batches, type Saved, type Trainable, TrainingRun, type ValidationResult } from './run.js';
+import { type Batches, type Saved, type Trainable, TrainingRun } from './run.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
 import { TensorBoard } from './tensorboard.js';
+import type { ValidationResult } from './validation.js';
 import { WandbLog } from './wandb.js';
 
 export interface TrainerOptions<Partial> {
