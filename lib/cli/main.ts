@@ -48,7 +48,16 @@ registerDataset(program);
 registerDoctor(program);
 
 program.parseAsync().catch((error: unknown) => {
-  // A CellrouteError is for the user: print its message. Any other error is a bug: print its stack.
-  console.error(error instanceof CellrouteError ? `cellroute: ${error.message} [${error.code}]` : error);
+  console.error(messageOf(error));
   process.exitCode = 1;
 });
+
+/**
+ * A CellrouteError and an error of the system, such as a full disk, are for the user: they have a message that says
+ * enough. Any other error is a bug: it keeps its stack.
+ */
+function messageOf(error: unknown): unknown {
+  if (error instanceof CellrouteError) return `cellroute: ${error.message} [${error.code}]`;
+  const { syscall, code, message } = (error ?? {}) as NodeJS.ErrnoException;
+  return syscall === undefined ? error : `cellroute: ${message} [${code}]`;
+}

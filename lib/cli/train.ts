@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { checkKeys, checkObject } from '../check.js';
+import { checkKeys, checkObject, checkString } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
@@ -211,14 +211,15 @@ function sourceOf(flags: Flags): Source | undefined {
 /** The data source stored in the resumed run. */
 async function storedSource(folder: string, isResumed: boolean): Promise<Source> {
   if (!isResumed) throw missing('--data', 'a data set');
-  const stored = (await readJson(RunFolder.at(folder).data)) as { source?: Source } | undefined;
-  if (!stored?.source) {
+  const { source } = (await readJson(RunFolder.at(folder).data)) ?? {};
+  if (source === undefined || source === null) {
     throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no run with a data source: pass --data`, {
       file: folder,
     });
   }
-  checkKeys('source', stored.source, SOURCE_KEYS);
-  return stored.source;
+  const stored = checkObject('source', source);
+  checkKeys('source', stored, SOURCE_KEYS);
+  return { ...(stored as Partial<Source>), data: checkString('source.data', stored.data) };
 }
 
 async function openSource(source: Source): Promise<{ train: Dataset; validation?: Dataset }> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { packageRoot } from '../native/find.js';
-import type { SegmentThresholds } from './thresholds.js';
+import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 /** The ensemble that comes with the package. */
 export const starterFolder = join(packageRoot, 'models', 'starter');
@@ -19,7 +19,7 @@ export interface EnsembleFile {
 }
 
 /**
- * Reads and checks a folder's `ensemble.json`; the thresholds are checked by the ensemble itself.
+ * Reads and checks a folder's `ensemble.json`; every value is checked, so that a mistake is reported before a network is loaded.
  *
  * @throws {CellrouteError} FILE_UNREADABLE; ENSEMBLE_INVALID, naming the file and the value.
  */
@@ -52,7 +52,8 @@ function parse(text: string): EnsembleFile {
   checkKeys('', root, ['format', 'version', 'classifier', 'segmenters', 'fallback']);
   if (root.format !== 'cellroute-ensemble') throw refuse('format', "'cellroute-ensemble'", root.format);
   if (root.version !== 1) throw refuse('version', '1, the one this cellroute reads', root.version);
-  const segmenters: EnsembleFile['segmenters'] = {};
+  // Without a prototype: a type may have any name.
+  const segmenters: EnsembleFile['segmenters'] = Object.create(null);
   for (const [type, value] of Object.entries(checkObject('segmenters', root.segmenters))) {
     if (value === null) {
       segmenters[type] = null;
@@ -62,16 +63,22 @@ function parse(text: string): EnsembleFile {
     checkKeys(`segmenters.${type}`, entry, ['weights', 'thresholds']);
     segmenters[type] = { weights: checkFileName(`segmenters.${type}.weights`, entry.weights) };
     if (entry.thresholds !== undefined) {
-      segmenters[type].thresholds = checkObject(
-        `segmenters.${type}.thresholds`,
-        entry.thresholds,
-      ) as SegmentThresholds;
+      const path = `segmenters.${type}.thresholds`;
+      const thresholds = checkObject(path, entry.thresholds) as SegmentThresholds;
+      checkKeys(path, thresholds, THRESHOLD_KEYS);
+      checkThresholds(thresholds, path);
+      segmenters[type].thresholds = thresholds;
     }
+  }
+  const { fallback } = root;
+  if (fallback !== undefined && !segmenters[checkString('fallback', fallback)]) {
+    const types = Object.keys(segmenters).filter((type) => segmenters[type]);
+    throw refuse('fallback', `a type with a segmenter (${types.join(', ')})`, fallback);
   }
   return {
     classifier: checkFileName('classifier', root.classifier),
     segmenters,
-    ...(root.fallback === undefined ? {} : { fallback: checkString('fallback', root.fallback) }),
+    ...(fallback === undefined ? {} : { fallback: fallback as string }),
   };
 }
 

@@ -13,16 +13,19 @@ const TRAINING_KEY = 'cellroute.training';
 
 const anything: Reader<object> = (value, path) => checkObject(path, value);
 
+/** Fingerprints of a run's data sets. */
+export const dataFingerprints = object({
+  train: required(text),
+  validation: (value, path) => (value === null ? null : text(value, path)),
+} satisfies Record<string, Reader<string | null>>);
+
 const shape = object({
   kind: literal('training-state'),
   version,
   /** Configuration of the run, with the complete network configuration. */
   config: anything,
   /** Fingerprints. */
-  data: object({
-    train: required(text),
-    validation: (value, path) => (value === null ? null : text(value, path)),
-  }),
+  data: dataFingerprints,
   environment: (value, path) => anything(value, path) as Environment,
   position: readPosition,
 } satisfies Record<string, Reader<unknown>>);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { checkKeys, checkObject, refuse } from '../check.js';
+import { checkBoolean, checkKeys, checkObject, refuse } from '../check.js';
 import { mergeConfig } from '../config/stored.js';
 import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
@@ -8,8 +8,9 @@ import { RoutedEnsemble } from '../inference/ensemble.js';
 import { ENSEMBLE_FILE } from '../inference/ensemble-file.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
+import { dataFingerprints } from './checkpoint.js';
 import { ClassifierTrainer } from './classifier-trainer.js';
-import { checkSame, type Identity } from './compare.js';
+import { checkSame } from './compare.js';
 import {
   classifierTraining,
   type PartialClassifierTraining,
@@ -105,10 +106,10 @@ export class EnsembleTrainer {
   }
 
   /** Resumes an ensemble in a folder: finished networks are kept, the interrupted one is resumed. */
-  static async resume(
-    folder: string,
-    { force = false, ...data }: ResumeEnsembleOptions,
-  ): Promise<EnsembleTrainer> {
+  static async resume(folder: string, options: ResumeEnsembleOptions): Promise<EnsembleTrainer> {
+    checkKeys('', checkObject('options', options), ['data', 'validation', 'source', 'force']);
+    const { force = false, ...data } = options;
+    checkBoolean('force', force);
     const config = await readJson(RunFolder.at(folder).config);
     if (config === undefined) {
       throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no ensemble training`, {
@@ -165,16 +166,15 @@ export class EnsembleTrainer {
   /** Writes what is trained on which data; refuses a resumed folder whose images have changed. */
   async #describe(folder: RunFolder, signal: AbortSignal | undefined): Promise<void> {
     const { data, validation, config = {}, source } = this.#options;
-    const before = (await readJson(folder.data)) as
-      | { source?: unknown; fingerprint?: Identity['data'] }
-      | undefined;
+    const before = await readJson(folder.data);
     const fingerprint = {
       train: await data.fingerprint(signal),
       validation: validation ? await validation.fingerprint(signal) : null,
     };
     // Otherwise networks of one ensemble would be trained on different images.
     if (before?.fingerprint && !this.#resume?.force) {
-      checkSame(this.folder, { config, data: before.fingerprint }, { config, data: fingerprint });
+      const data = dataFingerprints(before.fingerprint, 'fingerprint');
+      checkSame(this.folder, { config, data }, { config, data: fingerprint });
     }
     await writeJson(folder.data, {
       source: source ?? before?.source ?? null,

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { unwritable } from '../weights/errors.js';
+import { unreadable, unwritable } from '../file-errors.js';
 import type { TrainEvent } from './events.js';
 
 /** Time in seconds since 1970. */
@@ -75,14 +75,15 @@ export class RunLog {
 
   /** Opens the log, keeps its first `bytes` and discards later lines, written by a run that was killed. */
   static async open(path: string, bytes: number): Promise<RunLog> {
+    const handle = await open(path, 'a').catch(unwritable(path));
     try {
-      const handle = await open(path, 'a');
       const { size } = await handle.stat();
       const kept = Math.min(size, bytes);
       await handle.truncate(kept);
       return new RunLog(path, handle, kept);
     } catch (error) {
-      throw unwritable(path, (error as Error).message, error);
+      await handle.close();
+      return unwritable(path)(error);
     }
   }
 
@@ -93,35 +94,52 @@ export class RunLog {
 
   async append(line: LogLine): Promise<void> {
     const text = Buffer.from(`${JSON.stringify(line)}\n`);
-    try {
-      await this.#handle.appendFile(text);
-    } catch (error) {
-      throw unwritable(this.#path, (error as Error).message, error);
-    }
+    await this.#handle.appendFile(text).catch(unwritable(this.#path));
     this.#bytes += text.length;
   }
 
   /** Flushes to disk: a checkpoint must not refer to lines that a power failure could lose. */
   async sync(): Promise<void> {
-    await this.#handle.sync();
+    await this.#handle.sync().catch(unwritable(this.#path));
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#handle.close().catch(unwritable(this.#path));
   }
 }
 
-/** Reads the lines of a log, without a truncated last line. Yields nothing if the log does not exist. */
+/** Reads the lines of a log, up to one that is truncated or no line of a log. Yields nothing if there is no log. */
 export async function* readLog(path: string): AsyncGenerator<LogLine> {
   const file = createReadStream(path, 'utf8');
   try {
     for await (const text of createInterface({ input: file, crlfDelay: Number.POSITIVE_INFINITY })) {
-      yield JSON.parse(text) as LogLine;
+      const line: unknown = parseLine(text);
+      if (!isLogLine(line)) return;
+      yield line;
     }
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (!(error instanceof SyntaxError) && code !== 'ENOENT') throw error;
+    if ((error as { code?: string }).code !== 'ENOENT') unreadable(path)(error);
   } finally {
     file.destroy();
   }
+}
+
+function parseLine(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks what the readers of a log rely on. */
+function isLogLine(value: unknown): value is LogLine {
+  const { kind, step, losses, figures } = (value ?? {}) as Record<string, unknown>;
+  const isObject = (part: unknown) => typeof part === 'object' && part !== null;
+  if (typeof step !== 'number') return false;
+  return (
+    ((kind === 'step' || kind === 'epoch') && isObject(losses)) ||
+    (kind === 'validation' && isObject(figures)) ||
+    kind === 'stop'
+  );
 }

@@ -1,10 +1,10 @@
 import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { checkString } from '../check.js';
+import { checkObject, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
+import { unwritable } from '../file-errors.js';
 import { FolderLock } from '../folder-lock.js';
 import { makeFolder, writeAtomically } from '../weights/atomic.js';
-import { unwritable } from '../weights/errors.js';
 
 /** The files of a run. */
 export class RunFolder {
@@ -45,14 +45,12 @@ export class RunFolder {
   /** Creates what is missing, and deletes the unfinished files of a run that was killed. Needs the lock. */
   async prepare(): Promise<void> {
     await makeFolder(this.checkpoints);
-    try {
-      for (const folder of [this.path, this.checkpoints]) {
-        for (const name of await readdir(folder)) {
-          if (name.endsWith('.part')) await rm(join(folder, name), { force: true });
-        }
+    for (const folder of [this.path, this.checkpoints]) {
+      for (const name of await readdir(folder).catch(unwritable(folder))) {
+        if (!name.endsWith('.part')) continue;
+        const path = join(folder, name);
+        await rm(path, { force: true }).catch(unwritable(path));
       }
-    } catch (error) {
-      throw unwritable(this.path, (error as Error).message, error);
     }
   }
 
@@ -107,8 +105,10 @@ export class RunFolder {
 
   /** Removes earlier best networks. */
   async keepBest(file: string | undefined): Promise<void> {
-    for (const name of await readdir(this.checkpoints)) {
-      if (name.startsWith('best-') && name !== file) await rm(join(this.checkpoints, name), { force: true });
+    for (const name of await readdir(this.checkpoints).catch(unwritable(this.checkpoints))) {
+      if (!name.startsWith('best-') || name === file) continue;
+      const path = join(this.checkpoints, name);
+      await rm(path, { force: true }).catch(unwritable(path));
     }
   }
 }
@@ -117,10 +117,10 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeAtomically(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]);
 }
 
-/** Reads a JSON file; undefined if it is missing or damaged. */
-export async function readJson(path: string): Promise<unknown> {
+/** Reads the object in a JSON file; undefined if the file is missing or damaged. Its values are not checked. */
+export async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return checkObject(path, JSON.parse(await readFile(path, 'utf8')));
   } catch {
     return undefined;
   }
@@ -129,8 +129,8 @@ export async function readJson(path: string): Promise<unknown> {
 /** Copies a file atomically. */
 export async function copyWhole(from: string, to: string): Promise<void> {
   const part = `${to}.part`;
-  await copyFile(from, part);
-  await rename(part, to);
+  await copyFile(from, part).catch(unwritable(to));
+  await rename(part, to).catch(unwritable(to));
 }
 
 export async function exists(path: string): Promise<boolean> {

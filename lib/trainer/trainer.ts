@@ -237,7 +237,7 @@ export class Trainer<
 
   async #describe(folder: RunFolder, identity: Identity, data: Dataset): Promise<void> {
     const { validation, source } = this.#options;
-    const before = (await readJson(folder.data)) as { source?: unknown } | undefined;
+    const before = await readJson(folder.data);
     await writeJson(folder.data, {
       source: source ?? before?.source ?? null,
       fingerprint: identity.data,
@@ -299,7 +299,7 @@ function checkData(option: string, data: unknown): void {
 
 /** Adds an entry to environment.json, so that a run resumed on another machine can be recognized. */
 async function noteSession(folder: RunFolder, here: Environment, fromStep: number): Promise<void> {
-  const before = (await readJson(folder.environment)) as { sessions?: unknown[] } | undefined;
+  const { sessions } = (await readJson(folder.environment)) ?? {};
   const session = { started: new Date().toISOString(), fromStep, ...here };
-  await writeJson(folder.environment, { sessions: [...(before?.sessions ?? []), session] });
+  await writeJson(folder.environment, { sessions: [...(Array.isArray(sessions) ? sessions : []), session] });
 }

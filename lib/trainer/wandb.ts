@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { packageRoot } from '../native/find.js';
 import { type LogLine, readLog } from './log.js';
@@ -70,8 +71,8 @@ export class WandbLog implements Listener {
   static async open(path: string, options: WandbOptions, config: object): Promise<WandbLog> {
     const offline = options.offline || /^(offline|disabled|dryrun)$/.test(process.env.WANDB_MODE ?? '');
     const module = offline ? undefined : findPackage();
-    const before = (await readJson(path)) as Partial<WandbFile> | undefined;
-    const id = before?.id ?? randomBytes(4).toString('hex');
+    const { id: before } = (await readJson(path)) ?? {};
+    const id = typeof before === 'string' ? before : randomBytes(4).toString('hex');
     const file = { ...options, id, synced: false };
     await writeJson(path, file);
     return new WandbLog(path, file, config, module);
@@ -181,8 +182,8 @@ class Link {
  */
 export async function syncWandb(path: string): Promise<string> {
   const folder = RunFolder.at(path);
-  const file = (await readJson(folder.wandb)) as WandbFile | undefined;
-  const config = (await readJson(folder.config)) as object | undefined;
+  const file = await readJson(folder.wandb);
+  const config = await readJson(folder.config);
   if (!file || !config) {
     throw new CellrouteError(
       'FILE_UNREADABLE',
@@ -190,11 +191,18 @@ export async function syncWandb(path: string): Promise<string> {
       { file: folder.wandb },
     );
   }
-  const { project, entity, name } = file;
-  const log = await WandbLog.open(folder.wandb, { project, entity, name, offline: false }, config);
+  const { project, entity = null, name = null } = file;
+  const options = {
+    project: checkString('project', project),
+    entity: entity === null ? null : checkString('entity', entity),
+    name: name === null ? null : checkString('name', name),
+    offline: false,
+  };
+  const log = await WandbLog.open(folder.wandb, options, config);
   for await (const line of readLog(folder.log)) log.record(line);
   await log.close();
-  return ((await readJson(folder.wandb)) as WandbFile).url ?? '';
+  const { url } = (await readJson(folder.wandb)) ?? {};
+  return typeof url === 'string' ? url : '';
 }
 
 function findPackage(): string {

@@ -384,6 +384,12 @@ describe('save and load', () => {
     string,
     unknown
   >;
+  const ownThresholds = 'segmenters.fluorescence.thresholds';
+  const withThresholds = (thresholds: object) => ({
+    ...description,
+    segmenters: { fluorescence: { weights: 'not-there.safetensors', thresholds } },
+  });
+  // None of these folders has weights: the file is refused before a network is loaded.
   test.each([
     [
       'a name that leads out of the folder',
@@ -393,6 +399,10 @@ describe('save and load', () => {
     ['another version', { ...description, version: 2 }, 'version'],
     ['another format', { ...description, format: 'zip' }, 'format'],
     ['an unknown key', { ...description, run: 'this' }, 'run'],
+    ['a threshold out of range', withThresholds({ minScore: 7 }), `${ownThresholds}.minScore`],
+    ['a threshold of another type', withThresholds({ rpn: 5 }), `${ownThresholds}.rpn`],
+    ['an unknown threshold', withThresholds({ minscore: 0.5 }), `${ownThresholds}.minscore`],
+    ['a fallback without a segmenter', { ...description, fallback: 'nothing' }, 'fallback'],
   ])('%s in ensemble.json is refused', async (name, content, option) => {
     const bad = mkdtempSync(join(folder, `${name.replaceAll(' ', '-')}-`));
     writeFileSync(join(bad, 'ensemble.json'), JSON.stringify(content));
