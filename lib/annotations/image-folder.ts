@@ -80,7 +80,8 @@ const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(e
 /** Reads the size of an image file. */
 export async function measureImage(path: string, signal: AbortSignal | undefined): Promise<FoundImage> {
   try {
-    return { path, size: await readImageInfo(await readFile(path, { signal })) };
+    const { width, height } = await readImageInfo(await readFile(path, { signal }));
+    return { path, size: { width, height } };
   } catch (error) {
     signal?.throwIfAborted();
     return { reason: `${basename(path)}: ${(error as Error).message}` };
