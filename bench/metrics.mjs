@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { evaluate, fromCocoBoxes, Masks, toCocoBoxes } from 'cellroute';
+import { fromCocoBoxes, Masks, toCocoBoxes } from 'cellroute';
+import { evaluate } from 'cellroute/metrics';
 
 const { values } = parseArgs({
   options: {

@@ -15,18 +15,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import {
-  CellSegmenter,
-  compareEvaluations,
-  Dataset,
-  EnsembleTrainer,
-  evaluate,
-  Masks,
-  openDataset,
-  RoutedEnsemble,
-  SegmenterTrainer,
-} from '../dist/index.mjs';
+import { CellSegmenter, Masks, RoutedEnsemble } from '../dist/index.mjs';
+import { compareEvaluations, evaluate } from '../dist/metrics.mjs';
 import { renderPlot } from '../dist/render/plot.js';
+import { Dataset, EnsembleTrainer, openDataset, SegmenterTrainer } from '../dist/train.mjs';
 import { writeAtomically } from '../dist/weights/atomic.js';
 import { plotOf, stepsOf, tableOf } from './parts.cjs';
 

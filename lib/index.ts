@@ -1,4 +1,4 @@
-export type { DataProblem } from './annotations/problems.js';
+// cellroute: inference, masks and results. Training, metrics, drawing and reports have entry points of their own.
 export {
   type ClassifierConfig,
   classifierConfig,
@@ -6,13 +6,6 @@ export {
 } from './config/classifier.js';
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 export type { Intensity } from './config/shared.js';
-export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
-export { type AnnotatedImage, type DatasetFromOptions, datasetFrom } from './data/iterable.js';
-export { openDataset } from './data/open.js';
-export type { OpenDatasetOptions } from './data/options.js';
-export type { FoldOptions, SplitOptions } from './data/split.js';
-export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
-export type { DatasetItem, LoadedItem } from './data/types.js';
 export { CellrouteError, type ErrorCode, type ErrorDetails, type LockOwner } from './errors.js';
 export {
   type CocoOptions,
@@ -20,6 +13,7 @@ export {
   cocoDatasetJson,
   cocoResultsJson,
 } from './export/coco-json.js';
+export { type ExplanationJson, explanationJson } from './export/explanation-json.js';
 export { kaggleCsv, kaggleTrainCsv } from './export/kaggle-csv.js';
 export { labelPng } from './export/label-png.js';
 export type { NamedResult } from './export/named.js';
@@ -95,60 +89,20 @@ export {
   type RemoveOverlapsOptions,
   type RowRun,
 } from './mask/masks.js';
-export { type PairedImages, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
-export {
-  type BootstrapOptions,
-  type ClassScores,
-  type CocoScores,
-  type CompareOptions,
-  type Comparison,
-  type CountError,
-  compareEvaluations,
-  type EvaluatedImage,
-  type EvaluateOptions,
-  type Evaluation,
-  type EvaluationRules,
-  evaluate,
-  type HitScores,
-  type ImageScores,
-  type ImageSetScores,
-  type Interval,
-  type Intervals,
-  IOU_THRESHOLDS,
-  type MetricName,
-  metricOf,
-  type PanopticScores,
-  type ScoreDifference,
-} from './metrics/index.js';
+export type { NativeGpu } from './native/contract.js';
+export { type DiagnoseOptions, type Diagnosis, diagnose } from './native/doctor.js';
+export type { SearchedLocation } from './native/find.js';
 export type { CallOptions, Progress } from './native/job.js';
 export { type LoadOptions, loadNative } from './native/load.js';
-export { type ComparisonOptions, type PredictedCells, renderComparison } from './render/comparison.js';
-export type { RenderFormat } from './render/encode.js';
-export { type HeatMapOptions, renderHeatMap } from './render/heat-map.js';
-export { type OverlayOptions, renderOverlay } from './render/overlay.js';
-export { Report, type ReportOptions } from './report/report.js';
-export { ClassifierTrainer } from './trainer/classifier-trainer.js';
+export { type ConvertOptions, convertWeights } from './weights/convert.js';
+export { inspectWeights } from './weights/open.js';
 export type {
-  ClassifierTraining,
-  PartialClassifierTraining,
-  PartialSegmenterTraining,
-  SegmenterTraining,
-} from './trainer/config.js';
-export {
-  type EnsembleTrainEvent,
-  EnsembleTrainer,
-  type EnsembleTrainerOptions,
-  type EnsembleTraining,
-  type ResumeEnsembleOptions,
-} from './trainer/ensemble-trainer.js';
-export type { ClassifierTrainEvent, SegmenterTrainEvent, TrainEvent } from './trainer/events.js';
-export type { StartReport } from './trainer/network.js';
-export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
-export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';
-export type { ClassifierEvaluation, SegmenterEvaluation } from './trainer/validation.js';
-export { syncWandb } from './trainer/wandb.js';
-export type { Transform, TransformKind } from './transforms/index.js';
-export * as transforms from './transforms/index.js';
-export type { TuneGrid } from './tune/threshold-grid.js';
-export type { TunedThresholds, TuneOptions } from './tune/tune.js';
-export { tuneEnsemble } from './tune/tune-ensemble.js';
+  DType,
+  FastaiExport,
+  FastaiResize,
+  OtherEntry,
+  Refusal,
+  TensorEntry,
+  WeightsFile,
+  WeightsFormat,
+} from './weights/table.js';

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   compile,
   compilerCache,
@@ -50,22 +50,29 @@ async function buildNative() {
   writeFileSync(join(root, 'build', 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
 }
 
-/** One instance for both module systems: the ES module re-exports the CommonJS one, name by name. */
-function writeEsModule() {
+/** The names of the package's entry points: `index` is `cellroute` itself, `train` is `cellroute/train`. */
+const ENTRY_POINTS = Object.entries(
+  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports,
+).flatMap(([, target]) => (typeof target === 'object' ? [basename(target.require.default, '.js')] : []));
+
+/** One instance for both module systems: each ES module re-exports the CommonJS one, name by name. */
+function writeEsModules() {
   const dist = join(root, 'dist');
-  // Loading the SDK loads no addon: that waits for the first use.
-  const names = Object.keys(createRequire(import.meta.url)(join(dist, 'index.js'))).sort();
-  const lines = [
-    "import cellroute from './index.js';",
-    `export const { ${names.join(', ')} } = cellroute;`,
-    'export default cellroute;',
-    '',
-  ];
-  writeFileSync(join(dist, 'index.mjs'), lines.join('\n'));
-  writeFileSync(
-    join(dist, 'index.d.mts'),
-    "export * from './index.js';\nexport * as default from './index.js';\n",
-  );
+  for (const entry of ENTRY_POINTS) {
+    // Loading the SDK loads no addon: that waits for the first use.
+    const names = Object.keys(createRequire(import.meta.url)(join(dist, `${entry}.js`))).sort();
+    const lines = [
+      `import cellroute from './${entry}.js';`,
+      `export const { ${names.join(', ')} } = cellroute;`,
+      'export default cellroute;',
+      '',
+    ];
+    writeFileSync(join(dist, `${entry}.mjs`), lines.join('\n'));
+    writeFileSync(
+      join(dist, `${entry}.d.mts`),
+      `export * from './${entry}.js';\nexport * as default from './${entry}.js';\n`,
+    );
+  }
 }
 
 /** A digest of all that dist/ is made of. */
@@ -93,7 +100,7 @@ function buildSdk() {
   must('tsc', ['-p', 'tsconfig.json'], { stdout: 2 });
   // The browser's part of a report is embedded as it is.
   cpSync(join(root, 'lib', 'report', 'assets'), join(root, 'dist', 'report', 'assets'), { recursive: true });
-  writeEsModule();
+  writeEsModules();
   const main = join(root, 'dist', 'cli', 'main.js');
   if (!readFileSync(main, 'utf8').startsWith('#!'))
     throw new Error('dist/cli/main.js has lost its first line');

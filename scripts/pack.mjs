@@ -14,7 +14,10 @@ try {
   const tarball = join(folder, filename);
   const total = await runChecks([
     ['publint', () => run('publint', ['run', tarball, '--strict'], { capture: true })],
-    ['are the types wrong?', () => run('attw', [tarball, '--format', 'ascii'], { capture: true })],
+    [
+      'are the types wrong?',
+      () => run('attw', [tarball, '--profile', 'node16', '--format', 'ascii'], { capture: true }),
+    ],
   ]);
   add(total, runJest(['test/pack'], { env: { CELLROUTE_TARBALL: tarball } }).counts);
   finish(total);

@@ -1,12 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { checkOneOf } from '../check.js';
-import { CONFIG_KEY } from '../config/stored.js';
 import { CellrouteError } from '../errors.js';
-import { type ConvertOptions, convertWeights } from '../weights/convert.js';
-import type { FloatType } from '../weights/convert-dtype.js';
-
-const FLOATS: Readonly<Record<string, FloatType>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
+import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/convert.js';
 
 interface Flags {
   dtype?: string;
@@ -21,7 +17,7 @@ export function registerConvert(program: Command): void {
     .description('Convert a weights file; the extension of OUT selects the format')
     .argument('<in>', 'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl)')
     .argument('<out>', 'output file: .safetensors, .pth, .pt or .bin')
-    .option('--dtype <type>', `write floating-point tensors as ${Object.keys(FLOATS).join(', ')}`)
+    .option('--dtype <type>', `write floating-point tensors as ${CONVERT_DTYPES.join(', ')}`)
     .option('--config <file>', 'JSON file with the network configuration, stored in the metadata')
     .option('--strip-prefix <text>', 'remove this prefix from tensor names, for example module.')
     .action(async (input: string, output: string, flags: Flags) => {
@@ -35,16 +31,14 @@ export function registerConvert(program: Command): void {
 }
 
 async function optionsOf({ dtype, config, stripPrefix }: Flags): Promise<ConvertOptions> {
-  const floats = dtype === undefined ? undefined : FLOATS[checkOneOf('--dtype', dtype, Object.keys(FLOATS))];
   return {
-    ...(floats && { floats }),
+    ...(dtype !== undefined && { dtype: checkOneOf('--dtype', dtype, CONVERT_DTYPES) }),
     ...(stripPrefix !== undefined && { stripPrefix }),
-    ...(config !== undefined && { metadata: { [CONFIG_KEY]: await readConfig(config) } }),
+    ...(config !== undefined && { config: await readConfig(config) }),
   };
 }
 
-/** The configuration file as JSON without whitespace. */
-async function readConfig(file: string): Promise<string> {
+async function readConfig(file: string): Promise<object> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -57,7 +51,7 @@ async function readConfig(file: string): Promise<string> {
     );
   }
   try {
-    return JSON.stringify(JSON.parse(text));
+    return JSON.parse(text) as object;
   } catch (error) {
     throw new CellrouteError(
       'INVALID_CONFIG',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { diagnose } from '../native/doctor.js';
-import type { Place } from '../native/find.js';
+import type { SearchedLocation } from '../native/find.js';
 
 export function registerDoctor(program: Command): void {
   program
@@ -9,7 +9,7 @@ export function registerDoctor(program: Command): void {
     .option('--libtorch <folder>', 'check this LibTorch folder instead of the installed one')
     .option('--json', 'print JSON')
     .action(async ({ libtorch, json }: { libtorch?: string; json?: boolean }) => {
-      const diagnosis = await diagnose(libtorch);
+      const diagnosis = await diagnose(libtorch === undefined ? {} : { libtorch });
       if (json) {
         console.log(JSON.stringify(diagnosis, null, 2));
       } else {
@@ -40,7 +40,7 @@ export function registerDoctor(program: Command): void {
     });
 }
 
-function printPlaces(places: readonly Place[]): void {
+function printPlaces(places: readonly SearchedLocation[]): void {
   for (const { what, path, found, note } of places) {
     console.log(
       `${' '.repeat(12)} - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not found')}`,

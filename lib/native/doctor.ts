@@ -2,23 +2,29 @@ import { existsSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { familySync, versionSync } from 'detect-libc';
+import { checkOptions } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { NativeGpu } from './contract.js';
-import { findAddon, findCudaAddon, findLibtorch, type Place, packageRoot } from './find.js';
+import { findAddon, findCudaAddon, findLibtorch, packageRoot, type SearchedLocation } from './find.js';
 import { runJob } from './job.js';
 import { loadNative, native } from './load.js';
 
-/** What was found on this machine, and what is wrong with it. */
+/** What cellroute found on this machine. */
 export interface Diagnosis {
   cellroute: string;
   node: string;
   system: string;
   processor: string;
   memoryGiB: number;
-  addon: { path: string | undefined; places: Place[] };
-  libtorch: { folder: string | undefined; version: string | undefined; places: Place[] };
+  addon: { path: string | undefined; places: SearchedLocation[] };
+  libtorch: { folder: string | undefined; version: string | undefined; places: SearchedLocation[] };
   /** Why the addon with CUDA is used or not, step by step; `problem` says why there is no GPU to be used. */
-  cuda: { used: boolean; places: Place[]; gpus: readonly NativeGpu[]; problem: string | undefined };
+  cuda: {
+    used: boolean;
+    places: SearchedLocation[];
+    gpus: readonly NativeGpu[];
+    problem: string | undefined;
+  };
   /** Devices a network can run on. */
   devices: string[];
   threads: number;
@@ -28,8 +34,20 @@ export interface Diagnosis {
   problems: string[];
 }
 
-/** Looks at everything cellroute needs, loads it, and tells what it saw. Never rejects. */
-export async function diagnose(libtorch?: string): Promise<Diagnosis> {
+/** Options of {@link diagnose}. */
+export interface DiagnoseOptions {
+  /** Folder of the LibTorch to check. Default: the one that cellroute would load. */
+  libtorch?: string;
+}
+
+/**
+ * Checks the installation: loads the addon and LibTorch and looks for GPUs. Problems are in the result.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for options.
+ */
+export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
+  checkOptions(options, ['libtorch']);
+  const { libtorch } = options;
   const { files, places } = findAddon();
   const found = findLibtorch(libtorch, files?.builtWith);
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {

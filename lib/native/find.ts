@@ -6,7 +6,7 @@ import { CUDA_LIBRARY, runtimeLibraries } from './libraries.js';
 /** The package's folder: lib/native and dist/native both lie two below it. */
 export const packageRoot = resolve(__dirname, '../..');
 
-export interface Place {
+export interface SearchedLocation {
   /** What was looked at. */
   what: string;
   path: string;
@@ -32,7 +32,7 @@ export function platformName(platform: string = process.platform, arch: string =
 export const platformPackage = () => `@cellroute/libtorch-${platformName()}`;
 
 /** The addon: a checkout's own build, or what was packed into prebuilds/. CELLROUTE_BUILD names another build folder. */
-export function findAddon(): { files: AddonFiles | undefined; places: Place[] } {
+export function findAddon(): { files: AddonFiles | undefined; places: SearchedLocation[] } {
   const build = resolve(process.env.CELLROUTE_BUILD ?? join(packageRoot, 'build'));
   const prebuilt = join(packageRoot, 'prebuilds', platformName());
   const candidates: AddonFiles[] = [
@@ -61,14 +61,14 @@ export const CUDA_MAJOR = 13;
 export function findCudaAddon(
   libtorch: string,
   pointedAt: boolean,
-): { files: AddonFiles | undefined; places: Place[] } {
+): { files: AddonFiles | undefined; places: SearchedLocation[] } {
   const folder = join(packageRoot, 'prebuilds', `${platformName()}-cuda${CUDA_MAJOR}`);
   const files = {
     addon: join(folder, 'cellroute.node'),
     preload: join(folder, 'cellroute_preload.node'),
     cuda: true,
   };
-  const look = (what: string, path: string, found: boolean, note: string): Place => ({
+  const look = (what: string, path: string, found: boolean, note: string): SearchedLocation => ({
     what,
     path,
     found,
@@ -97,8 +97,8 @@ export function findCudaAddon(
 export function findLibtorch(
   given: string | undefined,
   builtWith: string | undefined,
-): { folder: string | undefined; pointedAt: boolean; places: Place[] } {
-  const places: Place[] = [];
+): { folder: string | undefined; pointedAt: boolean; places: SearchedLocation[] } {
+  const places: SearchedLocation[] = [];
   const look = (what: string, path: string | undefined, note: string): string | undefined => {
     if (!path) {
       places.push({ what, path: '', found: false, note });

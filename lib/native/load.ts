@@ -10,10 +10,10 @@ import {
   findAddon,
   findCudaAddon,
   findLibtorch,
-  type Place,
   packageRoot,
   platformName,
   platformPackage,
+  type SearchedLocation,
 } from './find.js';
 import { runtimeLibraries } from './libraries.js';
 
@@ -208,7 +208,12 @@ function openAddon<T>(path: string, libtorch: string): T {
   }
 }
 
-function helpPage(code: ErrorCode, headline: string, places: Place[], cures: string[]): CellrouteError {
+function helpPage(
+  code: ErrorCode,
+  headline: string,
+  places: SearchedLocation[],
+  cures: string[],
+): CellrouteError {
   const looked = places.map(
     ({ what, path, found, note }) =>
       `  - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not there')}`,

@@ -1,3 +1,5 @@
+import { checkObject, checkOneOf, checkOptions, checkString } from '../check.js';
+import { CONFIG_KEY } from '../config/stored.js';
 import type { FloatType } from './convert-dtype.js';
 import { openWeights } from './open.js';
 import { TensorReader } from './read-tensor.js';
@@ -5,38 +7,56 @@ import { sourceOfEntry } from './source.js';
 import type { WeightsFile } from './table.js';
 import { writeWeights } from './write.js';
 
+/** Options of {@link convertWeights}. */
 export interface ConvertOptions {
-  /** What floating-point tensors are written as; default: what they are. */
-  floats?: FloatType;
-  /** Taken off the names that start with it, such as the `module.` of PyTorch's DataParallel. */
+  /** Type of the floating-point tensors in the output. Default: the type that each has in the input. */
+  dtype?: 'float32' | 'float16' | 'bfloat16';
+  /** Removed from the names that start with it, such as `module.` of PyTorch's DataParallel. */
   stripPrefix?: string;
-  /** Added to the texts kept beside the tensors; replaces those of the same name. */
+  /** Configuration of the network, kept in the output's metadata; see maskRCNNConfig and classifierConfig. */
+  config?: object;
+  /** Further texts for the output's metadata; they replace texts of the same name. */
   metadata?: Readonly<Record<string, string>>;
 }
 
-/** Metadata key under which what a fastai export says beside its tensors travels, as JSON. */
+const FLOAT_TYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<
+  string,
+  FloatType
+>;
+/** Every value of the `dtype` option. */
+export const CONVERT_DTYPES = Object.keys(FLOAT_TYPES) as (keyof typeof FLOAT_TYPES)[];
+
+/** Metadata key of what a fastai export stores beside its tensors, as JSON. */
 export const FASTAI_KEY = 'cellroute.fastai';
 
 /**
- * Writes one file's tensors into another, whose format its name says; metadata travel along.
+ * Writes the tensors of one file of weights into another. The output's format follows from its extension:
+ * .safetensors, or .pth, .pt, .bin for torch. Metadata are kept.
  *
- * @returns the table of the file that was read
- * @throws CellrouteError as openWeights and writeWeights do
+ * @returns the table of the input.
+ * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, FILE_UNWRITABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED,
+ *   WEIGHTS_REFUSED.
  */
 export async function convertWeights(
   input: string,
   output: string,
-  { floats, stripPrefix = '', metadata = {} }: ConvertOptions = {},
+  options: ConvertOptions = {},
 ): Promise<WeightsFile> {
-  const weights = await openWeights(input);
+  checkOptions(options, ['dtype', 'stripPrefix', 'config', 'metadata']);
+  const { dtype, stripPrefix = '', config, metadata = {} } = options;
+  const floats = dtype === undefined ? undefined : FLOAT_TYPES[checkOneOf('dtype', dtype, CONVERT_DTYPES)];
+  if (stripPrefix !== '') checkString('stripPrefix', stripPrefix);
+  if (config !== undefined) checkObject('config', config);
+  const weights = await openWeights(checkString('input', input));
   const reader = await TensorReader.open(input);
   const stripped = (name: string) => (name.startsWith(stripPrefix) ? name.slice(stripPrefix.length) : name);
   try {
-    await writeWeights(output, {
+    await writeWeights(checkString('output', output), {
       tensors: weights.tensors.map((entry) => sourceOfEntry(reader, entry, stripped(entry.name))),
       metadata: {
         ...weights.metadata,
         ...(weights.fastai && { [FASTAI_KEY]: JSON.stringify(weights.fastai) }),
+        ...(config && { [CONFIG_KEY]: JSON.stringify(config) }),
         ...metadata,
       },
       ...(floats && { floats }),

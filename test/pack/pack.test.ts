@@ -87,12 +87,20 @@ test.each(cases)('%s segments per image with nothing but the two tarballs', (_, 
   expect(cells).toBeGreaterThan(10);
 });
 
-test('both module systems hold the same classes', () => {
+const entryPoints: [string, string[]][] = [
+  ['cellroute', ['CellClassifier', 'CellSegmenter', 'CellrouteError', 'Masks', 'RoutedEnsemble']],
+  ['cellroute/train', ['Dataset', 'SegmenterTrainer', 'openDataset', 'transforms', 'tuneEnsemble']],
+  ['cellroute/metrics', ['evaluate', 'metricOf', 'pairFiles']],
+  ['cellroute/render', ['renderOverlay', 'renderPlot']],
+  ['cellroute/report', ['Report']],
+];
+
+test.each(entryPoints)('both module systems hold the same names of %s', (entry, expected) => {
   writeFileSync(
     join(app, 'same.mjs'),
     `import { createRequire } from 'node:module';
-import * as es from 'cellroute';
-const cjs = createRequire(import.meta.url)('cellroute');
+import * as es from '${entry}';
+const cjs = createRequire(import.meta.url)('${entry}');
 const names = Object.keys(cjs).sort();
 console.log(JSON.stringify({ same: names.every((name) => es[name] === cjs[name]), names }));
 `,
@@ -102,9 +110,22 @@ console.log(JSON.stringify({ same: names.every((name) => es[name] === cjs[name])
     names: string[];
   };
   expect(same).toBe(true);
-  expect(names).toEqual(
-    expect.arrayContaining(['CellClassifier', 'CellSegmenter', 'CellrouteError', 'Masks', 'RoutedEnsemble']),
+  expect(names).toEqual(expect.arrayContaining(expected));
+});
+
+test("'cellroute' loads nothing of training, metrics, drawing and reports", () => {
+  const printed = must(
+    process.execPath,
+    ['-e', "require('cellroute'); console.log(JSON.stringify(Object.keys(require.cache)))"],
+    app,
   );
+  const loaded = (JSON.parse(printed) as string[]).map((path) => path.replace(/.*cellroute\/dist\//, ''));
+  expect(loaded).toContain('index.js');
+  expect(
+    loaded.filter((path) =>
+      /^(annotations|data|transforms|metrics|trainer|tune|render|report|cli)\//.test(path),
+    ),
+  ).toEqual([]);
 });
 
 test.each([
@@ -115,12 +136,30 @@ test.each([
   writeFileSync(
     join(app, name),
     `import { RoutedEnsemble, type RoutedSegmentation } from 'cellroute';
+import { evaluate, type Evaluation } from 'cellroute/metrics';
+import { renderOverlay } from 'cellroute/render';
+import { Report } from 'cellroute/report';
+import { type Dataset, SegmenterTrainer } from 'cellroute/train';
 export async function count(bytes: Uint8Array): Promise<number> {
   const ensemble = await RoutedEnsemble.load();
   const result: RoutedSegmentation = await ensemble.segment(bytes, { minScore: 0.6 });
   // @ts-expect-error there is no such option
   await ensemble.segment(bytes, { minimumScore: 0.6 });
+  // @ts-expect-error members marked internal are not declared
+  ensemble.classifier.classifyDecoded;
   return result.cells.length;
+}
+export async function train(data: Dataset, bytes: Uint8Array): Promise<Evaluation> {
+  const trainer = new SegmenterTrainer({ data, folder: 'runs/first' });
+  for await (const event of trainer.run()) if (event.kind === 'epoch') console.log(event.total);
+  const ensemble = await RoutedEnsemble.load({ device: 'cpu' });
+  const result = await ensemble.segment(bytes);
+  const report = new Report({ title: 'cells', expected: 1 });
+  await report.add('image', bytes, result);
+  const overlay: Buffer = await renderOverlay(bytes, result);
+  console.log(overlay.length);
+  const { masks, scores } = result.cells;
+  return evaluate([{ id: 'image', truth: masks, predicted: masks, scores }]);
 }
 `,
   );
@@ -185,6 +224,9 @@ test('the tarball carries what runs and nothing else, and no install script', ()
       'dist/index.mjs',
       'dist/index.d.ts',
       'dist/index.d.mts',
+      ...['train', 'metrics', 'render', 'report'].flatMap((name) =>
+        ['js', 'mjs', 'd.ts', 'd.mts'].map((ending) => `dist/${name}.${ending}`),
+      ),
       'models/starter/ensemble.json',
     ]),
   );

@@ -14,9 +14,8 @@ import {
   type RoutedSegmentation,
   type Segmentation,
   sartorius,
-  type Transform,
-  transforms,
 } from '../../lib/index.js';
+import { type Transform, transforms } from '../../lib/train.js';
 
 declare const ensemble: RoutedEnsemble;
 declare const segmenter: CellSegmenter;

@@ -1,18 +1,17 @@
 // Checked by tsc, never run: what a caller may write of training, and what the compiler must refuse.
 import { expectTypeOf } from 'expect-type';
+import { compareEvaluations, type Evaluation } from '../../lib/metrics.js';
 import {
   type ClassifierEvaluation,
   type ClassifierTrainEvent,
   ClassifierTrainer,
-  compareEvaluations,
   type Dataset,
   type DatasetParts,
   type EnsembleTrainEvent,
   EnsembleTrainer,
-  type Evaluation,
   type SegmenterTrainEvent,
   SegmenterTrainer,
-} from '../../lib/index.js';
+} from '../../lib/train.js';
 
 declare const data: Dataset;
 declare const evaluation: Evaluation;

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { evaluate, openDataset, RoutedEnsemble } from '../../lib/index.js';
+import { RoutedEnsemble } from '../../lib/index.js';
+import { evaluate } from '../../lib/metrics.js';
+import { openDataset } from '../../lib/train.js';
 import { root } from '../support/sdk.js';
 
 // The ensemble that travels with the package, on the images that do.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { thresholdsOf, withThresholds } from '../../lib/cli/thresholds.js';
 import { maskRCNNConfig } from '../../lib/config/mask-rcnn.js';
-import { CellSegmenter, evaluate } from '../../lib/index.js';
+import { CellSegmenter } from '../../lib/index.js';
 import {
   justBelow,
   maxLostOf,
@@ -13,6 +13,7 @@ import {
   THRESHOLDS,
   thresholdSpec,
 } from '../../lib/inference/thresholds.js';
+import { evaluate } from '../../lib/metrics.js';
 import { image, root, testEnsemble, thrown } from '../support/sdk.js';
 
 const source = readFileSync(join(root, 'lib/inference/thresholds.ts'), 'utf8');

@@ -7,7 +7,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { evaluate, openDataset, RoutedEnsemble, renderComparison } from 'cellroute';
+import { RoutedEnsemble } from 'cellroute';
+import { evaluate } from 'cellroute/metrics';
+import { renderComparison } from 'cellroute/render';
+import { openDataset } from 'cellroute/train';
 
 const { values } = parseArgs({
   options: {

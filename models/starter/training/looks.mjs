@@ -6,7 +6,8 @@
 // DATA as for train.mjs; without a model, the starter's router as it is shipped.
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CellClassifier, openDataset } from 'cellroute';
+import { CellClassifier } from 'cellroute';
+import { openDataset } from 'cellroute/train';
 import sharp from 'sharp';
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, model: { type: 'string' } } });

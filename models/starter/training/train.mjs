@@ -11,7 +11,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { CellClassifier, CellSegmenter, openDataset, RoutedEnsemble, tuneEnsemble } from 'cellroute';
+import { CellClassifier, CellSegmenter, RoutedEnsemble } from 'cellroute';
+import { openDataset, tuneEnsemble } from 'cellroute/train';
 
 const here = resolve(fileURLToPath(import.meta.url), '..');
 const main = join(here, '..', '..', '..', 'dist', 'cli', 'main.js');

@@ -4,7 +4,8 @@ const { join } = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 
 const [dist, what] = isMainThread ? process.argv.slice(2) : [workerData.dist, workerData.what];
-const { datasetFrom, Masks, transforms } = require(join(dist, 'index.js'));
+const { Masks } = require(join(dist, 'index.js'));
+const { datasetFrom, transforms } = require(join(dist, 'train.js'));
 const { SegmentLoader } = require(join(dist, 'data/loader.js'));
 
 /** Noise with one cell a row: large enough that preparing it takes a while. */

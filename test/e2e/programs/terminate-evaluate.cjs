@@ -2,7 +2,8 @@
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 
 const cellroute = isMainThread ? process.argv[2] : workerData;
-const { evaluate, Masks } = require(cellroute);
+const { Masks } = require(cellroute);
+const { evaluate } = require(cellroute.replace(/index\.js$/, 'metrics.js'));
 
 const size = { width: 8, height: 8 };
 const masks = Masks.fromKaggle(['1 3', '20 4'], size);

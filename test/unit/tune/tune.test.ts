@@ -1,15 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  CellSegmenter,
-  type Dataset,
-  decodeImage,
-  evaluate,
-  openDataset,
-  RoutedEnsemble,
-  tuneEnsemble,
-} from '../../../lib/index.js';
+import { CellSegmenter, decodeImage, RoutedEnsemble } from '../../../lib/index.js';
+import { evaluate } from '../../../lib/metrics.js';
+import { type Dataset, openDataset, tuneEnsemble } from '../../../lib/train.js';
 import { candidatesOf } from '../../../lib/tune/candidates.js';
 import { segmentThresholds } from '../../../lib/tune/threshold-grid.js';
 import { imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';

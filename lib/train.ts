@@ -1,0 +1,34 @@
+// cellroute/train: data sets, transforms, training and tuning.
+export type { DataProblem } from './annotations/problems.js';
+export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
+export { type AnnotatedImage, type DatasetFromOptions, datasetFrom } from './data/iterable.js';
+export { openDataset } from './data/open.js';
+export type { OpenDatasetOptions } from './data/options.js';
+export type { FoldOptions, SplitOptions } from './data/split.js';
+export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
+export type { DatasetItem, LoadedItem } from './data/types.js';
+export { ClassifierTrainer } from './trainer/classifier-trainer.js';
+export type {
+  ClassifierTraining,
+  PartialClassifierTraining,
+  PartialSegmenterTraining,
+  SegmenterTraining,
+} from './trainer/config.js';
+export {
+  type EnsembleTrainEvent,
+  EnsembleTrainer,
+  type EnsembleTrainerOptions,
+  type EnsembleTraining,
+  type ResumeEnsembleOptions,
+} from './trainer/ensemble-trainer.js';
+export type { ClassifierTrainEvent, SegmenterTrainEvent, TrainEvent } from './trainer/events.js';
+export type { StartReport } from './trainer/network.js';
+export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
+export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';
+export type { ClassifierEvaluation, SegmenterEvaluation } from './trainer/validation.js';
+export { syncWandb } from './trainer/wandb.js';
+export type { Transform, TransformKind } from './transforms/index.js';
+export * as transforms from './transforms/index.js';
+export type { TuneGrid } from './tune/threshold-grid.js';
+export type { TunedThresholds, TuneOptions } from './tune/tune.js';
+export { tuneEnsemble } from './tune/tune-ensemble.js';
