@@ -11,7 +11,7 @@ import { isHidden, readName, stemOf } from './names.js';
 export const FILES_AT_ONCE = 4;
 
 /** A file and the size of its image, or the reason why it cannot be used. */
-export type FoundImage = { path: string; size: ImageSize } | { reason: string };
+export type FoundImage = { path: string; size: ImageSize; notices: readonly string[] } | { reason: string };
 
 /** Images of a folder, by name with and without ending. Names are compared in Unicode's composed form. */
 export class ImageFolder {
@@ -80,8 +80,8 @@ const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(e
 /** Reads the size of an image file. */
 export async function measureImage(path: string, signal: AbortSignal | undefined): Promise<FoundImage> {
   try {
-    const { width, height } = await readImageInfo(await readFile(path, { signal }));
-    return { path, size: { width, height } };
+    const { width, height, source } = await readImageInfo(await readFile(path, { signal }));
+    return { path, size: { width, height }, notices: source.notices };
   } catch (error) {
     signal?.throwIfAborted();
     return { reason: `${basename(path)}: ${(error as Error).message}` };

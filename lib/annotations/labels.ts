@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { LABELS_ENDING, OVERLAY_ENDING } from '../export/file-names.js';
+import { isDrawing, LABELS_ENDING } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
 import { imageEndings } from '../image/format.js';
 import type { Masks } from '../mask/masks.js';
@@ -144,7 +144,7 @@ class LabelFolder {
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       if (isHidden(entry.name)) continue;
       if (withBelow && entry.isDirectory()) await this.list(true, name);
-      if (!imageEndings.includes(extname(name).toLowerCase()) || name.endsWith(OVERLAY_ENDING)) continue;
+      if (!imageEndings.includes(extname(name).toLowerCase()) || isDrawing(name)) continue;
       const stem = stemOf(name.normalize('NFC'));
       const id = stem.endsWith(LABELS_SUFFIX) ? stem.slice(0, -LABELS_SUFFIX.length) : stem;
       this.#files.set(id, [...(this.#files.get(id) ?? []), name]);

@@ -49,13 +49,19 @@ export async function eachImage<T>(
         results[index] = await work(bytes, image, stop.signal);
       } catch (error) {
         if (stop.signal.aborted) return;
+        // Where one result cannot be written, the others cannot either.
+        if (error instanceof CellrouteError && error.code === 'FILE_UNWRITABLE') {
+          stop.abort();
+          throw error;
+        }
         failures.push({ image, reason: reasonOf(error) });
       }
       bar.increment(1, { image: image.fileName });
     }
   };
   try {
-    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    const workers = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, worker));
+    for (const one of workers) if (one.status === 'rejected') throw one.reason;
   } finally {
     bar.stop();
     process.off('SIGINT', onInterrupt);

@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { checkOneOf } from '../check.js';
 import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
 import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/convert.js';
+import { Outputs } from './outputs.js';
 
 interface Flags {
   dtype?: string;
   config?: string;
   stripPrefix?: string;
+  force?: boolean;
 }
 
 /** Adds `cellroute convert IN OUT`. */
@@ -20,8 +23,12 @@ export function registerConvert(program: Command): void {
     .option('--dtype <type>', `write floating-point tensors as ${CONVERT_DTYPES.join(', ')}`)
     .option('--config <file>', 'JSON file with the network configuration, stored in the metadata')
     .option('--strip-prefix <text>', 'remove this prefix from tensor names, for example module.')
+    .option('--force', 'overwrite a file that cellroute did not write, or that was changed since')
     .action(async (input: string, output: string, flags: Flags) => {
+      const outputs = new Outputs(flags);
+      await outputs.check([output]);
       const weights = await convertWeights(input, output, await optionsOf(flags));
+      await outputs.add(output);
       console.log(`${output}: ${weights.tensors.length} tensors from ${input} (${weights.format})`);
       if (weights.others.length > 0)
         console.log(
@@ -39,17 +46,7 @@ async function optionsOf({ dtype, config, stripPrefix }: Flags): Promise<Convert
 }
 
 async function readConfig(file: string): Promise<object> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new CellrouteError(
-      'FILE_UNREADABLE',
-      `${file}: ${(error as Error).message}`,
-      { file },
-      { cause: error },
-    );
-  }
+  const text = await readFile(file, 'utf8').catch(unreadable(file));
   try {
     return JSON.parse(text) as object;
   } catch (error) {

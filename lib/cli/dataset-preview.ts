@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { checkObject, checkOneOf } from '../check.js';
 import { classifierConfig } from '../config/classifier.js';
@@ -14,7 +13,8 @@ import { readConfigFile } from '../trainer/config-file.js';
 import { loaderOptions } from '../trainer/native-training.js';
 import { readTransforms } from '../transforms/index.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
-import { numberIn } from './options.js';
+import { numberIn, withForce } from './options.js';
+import { Outputs } from './outputs.js';
 
 interface Flags extends DatasetFlags {
   out: string;
@@ -25,6 +25,7 @@ interface Flags extends DatasetFlags {
   ids?: string[];
   seed?: number;
   tile: number;
+  force?: boolean;
 }
 
 /** Adds `cellroute dataset preview PATH`. */
@@ -34,7 +35,7 @@ export function registerDatasetPreview(dataset: Command): void {
     .command('preview')
     .description('Draw training samples with cell outlines beside the original images')
     .argument('<path>', datasetForms);
-  addDatasetOptions(command)
+  withForce(addDatasetOptions(command))
     .requiredOption('-o, --out <file>', 'output PNG')
     .option('-c, --config <file>', 'training configuration: its transforms, seed and intensity rule are used')
     .option('--transforms <json>', 'JSON list of transforms, instead of a configuration')
@@ -59,6 +60,8 @@ Each row starts with the unmodified image. Example:
 }
 
 async function preview(path: string, flags: Flags): Promise<void> {
+  const outputs = new Outputs(flags);
+  await outputs.check([flags.out]);
   const opened = await openWithFlags(path, flags);
   const asked = await optionsOf(opened, flags);
   const options = { ...asked, ...(flags.seed === undefined ? {} : { seed: flags.seed }) };
@@ -69,14 +72,7 @@ async function preview(path: string, flags: Flags): Promise<void> {
   for (let i = 0; i < flags.samples; i++) columns.push(await tilesOf(chosen, options, i));
   const tiles = chosen.items.flatMap((_, row) => columns.map((column) => column[row]!));
   const sheet = await renderContactSheet(tiles, { columns: columns.length, tileSide: flags.tile });
-  await writeFile(flags.out, sheet).catch((cause: Error) => {
-    throw new CellrouteError(
-      'FILE_UNWRITABLE',
-      `${flags.out}: ${cause.message}`,
-      { file: flags.out },
-      { cause },
-    );
-  });
+  await outputs.write(flags.out, sheet);
   console.log(`${flags.out}: ${flags.samples} samples of each of ${chosen.items.length} images`);
 }
 

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Crowds } from '../annotations/types.js';
 import { CellrouteError } from '../errors.js';
@@ -7,7 +6,8 @@ import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from 
 import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { crowdsOption } from './dataset-options.js';
 import { evaluationTables } from './evaluation-tables.js';
-import { columnIs, numberIn } from './options.js';
+import { columnIs, numberIn, withForce } from './options.js';
+import { Outputs } from './outputs.js';
 import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
 
 interface Flags {
@@ -31,11 +31,12 @@ interface Flags {
   images?: boolean;
   json?: boolean;
   plot?: string;
+  force?: boolean;
 }
 
 export function registerEvaluate(program: Command): void {
   const whole = { integer: true };
-  program
+  const command = program
     .command('evaluate')
     .description('Evaluate predictions against ground truth: AP, precision, F1, panoptic quality, counts')
     .requiredOption(
@@ -83,7 +84,8 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--images', 'print one line per image, worst first')
     .option('--json', 'print JSON instead of tables')
-    .option('--plot <file>', 'write a PNG plot of precision over IoU')
+    .option('--plot <file>', 'write a PNG plot of precision over IoU');
+  withForce(command)
     .addHelpText(
       'after',
       `
@@ -95,9 +97,11 @@ each pixel belongs to the highest-scored prediction that contains it. Example:
 }
 
 async function run(flags: Flags): Promise<void> {
+  const outputs = new Outputs(flags);
+  if (flags.plot !== undefined) await outputs.check([flags.plot]);
   const { images, classNames, notices } = await pairFiles(flags.truth, flags.pred, pairOptions(flags));
   const evaluation = await evaluate(images, evaluateOptions(flags));
-  if (flags.plot !== undefined) await plot(flags.plot, evaluation);
+  if (flags.plot !== undefined) await plot(flags.plot, evaluation, outputs);
   for (const notice of notices) console.error(notice);
   console.log(
     flags.json
@@ -157,7 +161,7 @@ function evaluateOptions({
 }
 
 /** Plots all images, with the confidence interval if there is one, and each type. */
-async function plot(file: string, evaluation: Evaluation): Promise<void> {
+async function plot(file: string, evaluation: Evaluation, outputs: Outputs): Promise<void> {
   const points = (values: readonly number[]) =>
     IOU_THRESHOLDS.map((threshold, i) => [threshold, values[i]!] as const);
   const { intervals } = evaluation;
@@ -185,7 +189,5 @@ async function plot(file: string, evaluation: Evaluation): Promise<void> {
     yRange: [0, 1],
     series,
   });
-  await writeFile(file, png).catch((cause: Error) => {
-    throw new CellrouteError('FILE_UNWRITABLE', `${file}: ${cause.message}`, { file }, { cause });
-  });
+  await outputs.write(file, png);
 }

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { refuse } from '../check.js';
 import { explanationJson } from '../export/explanation-json.js';
+import { explanationEnding } from '../export/file-names.js';
 import { decodeImage } from '../image/decode.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { starterFolder } from '../inference/ensemble-file.js';
@@ -17,9 +17,10 @@ import { renderHeatMap } from '../render/heat-map.js';
 import { eachImage, reportBatch } from './batch.js';
 import { classifierPath } from './classify.js';
 import { findImages, type ImageFile } from './images.js';
-import { numberIn, wordsOf } from './options.js';
+import { type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
+import { Outputs } from './outputs.js';
 
-interface Options {
+interface Options extends ForceFlag {
   model: string;
   out: string;
   method: ExplainMethod[];
@@ -41,7 +42,7 @@ const FORMATS: Readonly<Record<string, RenderFormat>> = {
 
 export function registerExplain(program: Command): void {
   const whole = { integer: true };
-  program
+  const command = program
     .command('explain')
     .description('Show which parts of an image influenced its classification')
     .argument('<images...>', 'image files or folders of images')
@@ -64,7 +65,8 @@ export function registerExplain(program: Command): void {
       '-m, --model <path>',
       'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
       starterFolder,
-    )
+    );
+  withForce(command)
     .addHelpText(
       'after',
       `
@@ -79,9 +81,12 @@ async function explain(paths: string[], options: Options): Promise<void> {
   if (single && images.length * options.method.length !== 1) {
     throw refuse('--out', 'a folder, because there are several heat maps', options.out);
   }
-  await mkdir(single ? dirname(options.out) : options.out, { recursive: true });
   const fileOf = ({ name }: ImageFile, method: ExplainMethod) =>
-    single ? options.out : join(options.out, `${name}.${method}.png`);
+    single ? options.out : join(options.out, `${name}${explanationEnding(method)}`);
+  const numbersOf = (file: string) => `${file.slice(0, -extname(file).length)}.json`;
+  const outputs = new Outputs(options);
+  const maps = images.flatMap((image) => options.method.map((method) => fileOf(image, method)));
+  await outputs.check(options.numbers ? [...maps, ...maps.map(numbersOf)] : maps);
   await using classifier = await CellClassifier.load(await classifierPath(options.model));
   const batch = await eachImage(images, async (bytes, source, signal) => {
     const image = await decodeImage(bytes, { signal });
@@ -89,9 +94,9 @@ async function explain(paths: string[], options: Options): Promise<void> {
     for (const method of options.method) {
       const explanation = await classifier.explain(image, { ...explainOptions(options), method, signal });
       const file = fileOf(source, method);
-      await writeFile(file, await renderHeatMap(image, explanation, { format: single ?? 'png', signal }));
+      await outputs.write(file, await renderHeatMap(image, explanation, { format: single ?? 'png', signal }));
       if (options.numbers) {
-        await writeFile(`${file.slice(0, -extname(file).length)}.json`, explanationJson(explanation));
+        await outputs.write(numbersOf(file), explanationJson(explanation));
       }
       explained.push(explanation);
     }

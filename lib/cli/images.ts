@@ -1,50 +1,84 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { isHidden, uniqueStems } from '../annotations/names.js';
 import { CellrouteError } from '../errors.js';
+import { outputsAmong } from '../export/file-names.js';
+import { unreadable } from '../file-errors.js';
 import { imageEndings } from '../image/format.js';
+import { readManifest } from './outputs.js';
 
-/** An input image and the base name of its result files. */
+/** An image to work on, and the names that its results get. */
 export interface ImageFile {
   path: string;
-  /** File name with extension. */
+  /**
+   * The file's name with its ending; where files in several folders have one name, the path below the folder that
+   * they share. Parts are separated by `/`. Unlike that of every other image.
+   */
   fileName: string;
-  /** File name without extension; unique among the images of a run. */
+  /** Without its ending, which stays where two images would have one name. Results are files of this name. */
   name: string;
 }
 
-/** Resolves paths to images: files as given, folders to the images in them, sorted by name. */
+/** Names of the files that hold the results of all images: no image's results are called so. */
+const RESERVED = ['coco', 'kaggle'];
+
+/**
+ * The images that paths name: files as they are, folders as the images in them, in order of name. Hidden files and
+ * outputs of this tool in a folder are not images; outputs are reported on stderr.
+ */
 export async function findImages(paths: readonly string[]): Promise<ImageFile[]> {
   const found: string[] = [];
   for (const path of paths) {
-    const info = await stat(path).catch((cause: Error) => {
-      throw new CellrouteError('FILE_UNREADABLE', `${path}: ${cause.message}`, { file: path }, { cause });
-    });
-    if (!info.isDirectory()) {
-      found.push(path);
-      continue;
-    }
-    const names = (await readdir(path))
-      .filter((name) => imageEndings.includes(extname(name).toLowerCase()))
-      .sort();
-    if (names.length === 0) {
-      throw new CellrouteError('FILE_UNREADABLE', `${path} contains no images (${imageEndings.join(', ')})`, {
-        file: path,
-      });
-    }
-    found.push(...names.map((name) => join(path, name)));
+    const info = await stat(path).catch(unreadable(path));
+    if (info.isDirectory()) found.push(...(await imagesIn(path)));
+    else found.push(path);
   }
-  return withNames(found);
+  const unique = new Map(found.map((path) => [resolve(path), path]));
+  return withNames([...unique.values()]);
 }
 
-/** Makes base names unique, so that images with the same name do not overwrite each other's results. */
-function withNames(paths: readonly string[]): ImageFile[] {
+async function imagesIn(folder: string): Promise<string[]> {
+  const all = (await readdir(folder).catch(unreadable(folder))).sort();
+  const own = new Set([...outputsAmong(all), ...(await readManifest(folder)).keys()]);
+  const images = all.filter((name) => !isHidden(name) && imageEndings.includes(extname(name).toLowerCase()));
+  const outputs = images.filter((name) => own.has(name));
+  if (outputs.length > 0) {
+    const shown = outputs.length > 3 ? `${outputs.slice(0, 3).join(', ')}, …` : outputs.join(', ');
+    console.error(
+      `${folder}: ${outputs.length} files are outputs of cellroute by their names and are left out (${shown}). To use such a file, pass its own path.`,
+    );
+  }
+  const inputs = images.filter((name) => !own.has(name));
+  if (inputs.length === 0) {
+    throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no images (${imageEndings.join(', ')})`, {
+      file: folder,
+    });
+  }
+  return inputs.map((name) => join(folder, name));
+}
+
+/** Names that differ even where case does not count. */
+export function withNames(paths: readonly string[]): ImageFile[] {
+  const fileNames = fileNamesOf(paths);
   const taken = new Set<string>();
-  return paths.map((path) => {
-    const fileName = basename(path);
-    const stem = basename(path, extname(path));
+  return uniqueStems(fileNames, RESERVED).map((stem, i) => {
     let name = stem;
-    for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${stem}-${i}`;
-    taken.add(name.toLowerCase());
-    return { path, fileName, name };
+    for (let k = 2; taken.has(name.normalize('NFC').toLowerCase()); k++) name = `${stem}-${k}`;
+    taken.add(name.normalize('NFC').toLowerCase());
+    return { path: paths[i]!, fileName: fileNames[i]!, name };
   });
+}
+
+function fileNamesOf(paths: readonly string[]): string[] {
+  const names = paths.map((path) => basename(path));
+  if (new Set(names.map((name) => name.normalize('NFC').toLowerCase())).size === names.length) return names;
+  const full = paths.map((path) => resolve(path));
+  let shared = dirname(full[0]!);
+  while (!full.every((path) => path.startsWith(shared.endsWith(sep) ? shared : shared + sep))) {
+    const above = dirname(shared);
+    // Two drives of Windows.
+    if (above === shared) return full.map((path) => path.replaceAll(/[:\\]+/g, '/'));
+    shared = above;
+  }
+  return full.map((path) => relative(shared, path).split(sep).join('/'));
 }

@@ -54,6 +54,15 @@ export function tilesOf(text: string): Tiles {
   }
 }
 
+/** Options added by {@link withForce}. */
+export interface ForceFlag {
+  force?: boolean;
+}
+
+/** The option of every command that writes files beside others. */
+export const withForce = (command: Command): Command =>
+  command.option('--force', 'overwrite files that cellroute did not write, or that were changed since');
+
 /** Options added by {@link withPrecision}. */
 export interface PrecisionFlag {
   precision: NonNullable<LoadSegmenterOptions['precision']>;

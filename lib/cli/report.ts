@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { decodeImage } from '../image/decode.js';
@@ -6,10 +5,11 @@ import { RoutedEnsemble } from '../inference/ensemble.js';
 import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
-import { numberIn, type PrecisionFlag, withPrecision } from './options.js';
+import { type ForceFlag, numberIn, type PrecisionFlag, withForce, withPrecision } from './options.js';
+import { Outputs } from './outputs.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
-interface Options extends ThresholdFlags, PrecisionFlag {
+interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag {
   model?: string;
   out: string;
   title?: string;
@@ -32,12 +32,13 @@ export function registerReport(program: Command): void {
       'longer side of embedded images; outlines stay exact (1600, less for many images)',
       numberIn(16, 16_383, { integer: true }),
     );
-  withPrecision(withThresholds(command)).action(report);
+  withForce(withPrecision(withThresholds(command))).action(report);
 }
 
 async function report(paths: string[], options: Options): Promise<void> {
   const images = await findImages(paths);
-  const names = images.map(({ fileName }) => fileName);
+  const outputs = new Outputs(options);
+  await outputs.check([options.out]);
   const page = new Report({
     title: options.title ?? `Cells in ${paths.map((path) => basename(path)).join(', ')}`,
     expected: images.length,
@@ -47,16 +48,14 @@ async function report(paths: string[], options: Options): Promise<void> {
     precision: options.precision,
     device: options.device,
   });
-  const batch = await eachImage(images, async (bytes, { fileName, path }, signal) => {
+  const batch = await eachImage(images, async (bytes, { fileName }, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
-    // Images with the same name, from different folders, are identified by path
-    const alone = names.indexOf(fileName) === names.lastIndexOf(fileName);
-    await page.add(alone ? fileName : path, image, result, { signal });
+    await page.add(fileName, image, result, { signal });
     return result.cells.length;
   });
-  for (const { image, reason } of batch.failures) page.addFailure(image.path, reason);
-  await writeFile(options.out, page.html());
+  for (const { image, reason } of batch.failures) page.addFailure(image.fileName, reason);
+  await outputs.write(options.out, page.html());
   const cells = batch.done.reduce((sum, { result }) => sum + result, 0);
   console.log(`${options.out}: ${cells} cells in ${batch.done.length} images`);
   reportBatch(batch, images.length);

@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { cocoDatasetJson } from '../export/coco-json.js';
+import { LABELS_ENDING, OVERLAY_ENDING, RESULT_ENDING } from '../export/file-names.js';
 import { kaggleCsv } from '../export/kaggle-csv.js';
 import { labelPng } from '../export/label-png.js';
 import { resultJson } from '../export/result-json.js';
@@ -12,13 +12,14 @@ import type { RoutedSegmentation } from '../inference/result.js';
 import { renderOverlay } from '../render/overlay.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages, type ImageFile } from './images.js';
-import { type PrecisionFlag, withPrecision, wordsOf } from './options.js';
+import { type ForceFlag, type PrecisionFlag, withForce, withPrecision, wordsOf } from './options.js';
+import { Outputs } from './outputs.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
 type Format = (typeof FORMATS)[number];
 
-interface Options extends ThresholdFlags, PrecisionFlag {
+interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag {
   model?: string;
   out: string;
   formats: Format[];
@@ -35,22 +36,38 @@ export function registerSegment(program: Command): void {
       'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
     )
     .option('-f, --formats <list>', `output formats: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
-  withPrecision(withThresholds(command))
+  withForce(withPrecision(withThresholds(command)))
     .addHelpText(
       'after',
       `
 Writes NAME.json (type, boxes, scores, masks), NAME.labels.png (16-bit, 0 is background, k is cell k) and
-NAME.overlay.png (outlines) for each image, and kaggle.csv and coco.json for all images.`,
+NAME.overlay.png (outlines) for each image, and kaggle.csv and coco.json for all images. NAME is the file name
+without its extension. Images with equal names keep the extension, or get folders of their own.`,
     )
     .action(segment);
 }
 
 async function segment(paths: string[], options: Options): Promise<void> {
   const images = await findImages(paths);
-  await withFolderLock(options.out, () => segmentAll(images, options));
+  const outputs = new Outputs(options);
+  await outputs.check(outputPaths(images, options));
+  await withFolderLock(options.out, () => segmentAll(images, options, outputs));
 }
 
-async function segmentAll(images: readonly ImageFile[], options: Options): Promise<void> {
+/** The ending of the files that are written for each image. */
+const ENDINGS = { json: RESULT_ENDING, labels: LABELS_ENDING, overlay: OVERLAY_ENDING } as const;
+/** The names of the files that are written for all images. */
+const NAMES = { kaggle: 'kaggle.csv', coco: 'coco.json' } as const;
+
+function outputPaths(images: readonly ImageFile[], { formats, out }: Options): string[] {
+  return formats.flatMap((format) =>
+    format === 'kaggle' || format === 'coco'
+      ? [join(out, NAMES[format])]
+      : images.map(({ name }) => join(out, `${name}${ENDINGS[format]}`)),
+  );
+}
+
+async function segmentAll(images: readonly ImageFile[], options: Options, outputs: Outputs): Promise<void> {
   await using ensemble = await RoutedEnsemble.load(options.model, {
     precision: options.precision,
     device: options.device,
@@ -59,18 +76,18 @@ async function segmentAll(images: readonly ImageFile[], options: Options): Promi
   const batch = await eachImage(images, async (bytes, file, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
-    const write = (ending: string, content: string | Buffer) =>
-      writeFile(join(options.out, `${file.name}${ending}`), content);
-    if (wants('json')) await write('.json', resultJson(result, { name: file.fileName }));
-    if (wants('labels')) await write('.labels.png', await labelPng(result));
-    if (wants('overlay')) await write('.overlay.png', await renderOverlay(image, result));
+    const write = (format: keyof typeof ENDINGS, content: string | Buffer) =>
+      outputs.write(join(options.out, `${file.name}${ENDINGS[format]}`), content);
+    if (wants('json')) await write('json', resultJson(result, { name: file.fileName }));
+    if (wants('labels')) await write('labels', await labelPng(result));
+    if (wants('overlay')) await write('overlay', await renderOverlay(image, result));
     return result;
   });
   const named = batch.done.map(({ image, result }) => ({ id: image.name, file: image, result }));
-  if (wants('kaggle')) await writeFile(join(options.out, 'kaggle.csv'), kaggleCsv(named));
+  if (wants('kaggle')) await outputs.write(join(options.out, NAMES.kaggle), kaggleCsv(named));
   if (wants('coco')) {
     const withEndings = named.map(({ file, result }) => ({ id: file.fileName, result }));
-    await writeFile(join(options.out, 'coco.json'), cocoDatasetJson(withEndings));
+    await outputs.write(join(options.out, NAMES.coco), cocoDatasetJson(withEndings));
   }
   for (const { file, result } of named) console.log(lineOf(file, result));
   reportBatch(batch, images.length);

@@ -45,9 +45,14 @@ export class DatasetBuilder {
     this.#problems.add({ ...place, id: name, reason });
   }
 
-  add(image: ImageAnnotations, path: string, { problems, notices, cells, reason }: ReadAnnotations): void {
+  /** @param file of the image, and what of it is not read. */
+  add(
+    image: ImageAnnotations,
+    { path, notices: unread }: { path: string; notices: readonly string[] },
+    { problems, notices, cells, reason }: ReadAnnotations,
+  ): void {
     this.#problems.add(...problems);
-    this.#notices.add(...notices);
+    this.#notices.add(...unread.map((what) => ({ file: path, id: image.name, reason: what })), ...notices);
     if (!cells) {
       this.leaveOut(image, reason);
       return;

@@ -61,7 +61,7 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
   for (const [i, image] of source.images.entries()) {
     const one = loaded[i]!;
     if ('reason' in one) builder.leaveOut(image, one.reason);
-    else builder.add(image, one.file.path, one.read);
+    else builder.add(image, one.file, one.read);
   }
   return builder.dataset();
 }

@@ -8,7 +8,11 @@ export const LABELS_ENDING = '.labels.png';
 export const OVERLAY_ENDING = '.overlay.png';
 export const explanationEnding = (method: string): string => `.${method}.png`;
 
-const OUTPUT_ENDINGS = [LABELS_ENDING, OVERLAY_ENDING, ...EXPLAIN_METHODS.map(explanationEnding)];
+const DRAWING_ENDINGS = [OVERLAY_ENDING, ...EXPLAIN_METHODS.map(explanationEnding)];
+const OUTPUT_ENDINGS = [LABELS_ENDING, ...DRAWING_ENDINGS];
+
+/** Whether a file is named like an overlay or a heat map. */
+export const isDrawing = (name: string): boolean => DRAWING_ENDINGS.some((ending) => name.endsWith(ending));
 
 /**
  * Files of a folder that are named like outputs of this tool for another file beside them: `x.labels.png` beside

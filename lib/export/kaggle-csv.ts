@@ -1,13 +1,19 @@
+import { checkString } from '../check.js';
 import { csvLine } from './csv.js';
 import { cellTypeOf, type NamedResult } from './named.js';
 
 /**
- * Rows `id,annotation`, a row a cell by falling score, masks in Kaggle's dialect (1-based, row-major "start length").
- * An image without cells gets one row with an empty annotation, so that no image is missing. Competitions refuse
- * overlapping cells: ask the segmenter to remove them.
+ * A submission to the Sartorius competition: rows `id,predicted`, one row per cell by falling score, masks in Kaggle's
+ * dialect (1-based, row-major "start length"). An image without cells has one row with an empty mask, so that no image
+ * is missing. Competitions refuse overlapping cells: ask the segmenter to remove them.
+ *
+ * @param options.column name of the column of masks; default `predicted`. Other competitions call it otherwise.
  */
-export function kaggleCsv(images: Iterable<NamedResult>): string {
-  let csv = csvLine(['id', 'annotation']);
+export function kaggleCsv(
+  images: Iterable<NamedResult>,
+  { column = 'predicted' }: { column?: string } = {},
+): string {
+  let csv = csvLine(['id', checkString('column', column)]);
   for (const { id, result } of images) {
     for (const annotation of annotations(result)) csv += csvLine([id, annotation]);
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { CellrouteError } from '../errors.js';
 import { unwritable } from './errors.js';
 
@@ -39,10 +39,24 @@ export async function writeAtomically(
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolders(resolve(path));
   } catch (error) {
     throw unwritable(path, `cannot be created (${(error as Error).message})`, error);
   }
+}
+
+/** Not mkdir's `recursive`, which never ends in file systems such as /proc, where nothing can be created. */
+async function makeFolders(path: string): Promise<void> {
+  const attempt = () =>
+    mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      if ((await stat(path).catch(() => undefined))?.isDirectory()) return;
+      throw error;
+    });
+  await attempt().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await makeFolders(dirname(path));
+    await attempt();
+  });
 }
 
 async function writeWhole(handle: FileHandle, part: Uint8Array): Promise<void> {

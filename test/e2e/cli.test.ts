@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
+import { listing } from '../support/data-folder.js';
 import { image, root, testEnsemble } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
@@ -45,7 +46,7 @@ describe('segment', () => {
       'coco.json',
       'kaggle.csv',
     ];
-    expect(readdirSync(out).sort()).toEqual(names);
+    expect(listing(out)).toEqual(names);
 
     const result = JSON.parse(readFileSync(join(out, 'a.json'), 'utf8')) as { cells: unknown[] };
     const { data, info } = await sharp(join(out, 'a.labels.png'))
@@ -56,7 +57,7 @@ describe('segment', () => {
     const labels = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
     expect(Math.max(...labels)).toBe(result.cells.length);
     const rows = readFileSync(join(out, 'kaggle.csv'), 'utf8').trim().split('\n');
-    expect(rows[0]).toBe('id,annotation');
+    expect(rows[0]).toBe('id,predicted');
     expect(rows.filter((row) => row.startsWith('a,'))).toHaveLength(result.cells.length);
     const coco = JSON.parse(readFileSync(join(out, 'coco.json'), 'utf8')) as {
       images: { file_name: string }[];
@@ -73,7 +74,9 @@ describe('segment', () => {
     expect(
       cellroute('segment', join(folder, 'x.png'), join(twin, 'x.png'), '-o', out, '-f', 'json').status,
     ).toBe(0);
-    expect(readdirSync(out).sort()).toEqual(['x-2.json', 'x.json']);
+    expect(listing(out)).toEqual(['twin/x.json', 'x.json']);
+    const nameIn = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8')).name;
+    expect(listing(out).map(nameIn)).toEqual(['twin/x.png', 'x.png']);
   });
 
   test('Ctrl-C stops cleanly and keeps what is finished', async () => {
@@ -126,7 +129,7 @@ describe('segment', () => {
     const { status, stdout } = cellroute('segment', image.medium, ...flags);
     expect(status).toBe(0);
     expect(stdout).toMatch(/\d+ cells in 4 tiles, \d+ of them on a seam\n/);
-    const [file] = readdirSync(out);
+    const [file] = listing(out);
     const { seams } = JSON.parse(readFileSync(join(out, file!), 'utf8')) as { seams: { x: number[] } };
     expect(seams.x).toHaveLength(1);
   });

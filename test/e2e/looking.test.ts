@@ -1,16 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { listing } from '../support/data-folder.js';
 import { image, root } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
@@ -35,8 +28,8 @@ describe('explain', () => {
       ...['--target', 'histology', '--numbers'],
     );
     expect(status).toBe(0);
-    const stem = readdirSync(out)[0]!.split('.')[0]!;
-    expect(readdirSync(out).sort()).toEqual(
+    const stem = listing(out)[0]!.split('.')[0]!;
+    expect(listing(out)).toEqual(
       ['integrated-gradients.json', 'integrated-gradients.png', 'occlusion.json', 'occlusion.png'].map(
         (ending) => `${stem}.${ending}`,
       ),

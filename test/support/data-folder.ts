@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
 
 /** A folder for a test file's data sets; gone when its tests are done. */
@@ -32,6 +32,12 @@ export function workFolder(): {
     },
   };
 }
+
+/** Files of a folder and the folders below, but for hidden ones. */
+export const listing = (folder: string): string[] =>
+  (readdirSync(folder, { recursive: true }) as string[])
+    .filter((name) => !basename(name).startsWith('.') && statSync(join(folder, name)).isFile())
+    .sort();
 
 /** Rows of a CSV file as they are. */
 export const csv = (...rows: string[]) => `${rows.join('\n')}\n`;

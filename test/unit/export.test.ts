@@ -63,7 +63,7 @@ describe('Kaggle CSV', () => {
         { id: 'one', result: found() },
         { id: 'none', result: nothing },
       ]),
-    ).toBe('id,annotation\none,2 2 7 3 14 1\none,8 3 13 3 20 1\nnone,\n');
+    ).toBe('id,predicted\none,2 2 7 3 14 1\none,8 3 13 3 20 1\nnone,\n');
   });
 
   test("has the form of the competition's train.csv", () => {

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, appendFile, constants, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CellrouteError } from '../errors.js';
+import { unreadable, unwritable } from '../file-errors.js';
+import { makeFolder, writeAtomically } from '../weights/atomic.js';
+
+/** In a folder of outputs: one line of JSON per file that was written there, with its name and SHA-256. */
+export const MANIFEST_FILE = '.cellroute.jsonl';
+
+const MAX_SHOWN = 5;
+
+/** Names of files, each with the SHA-256 of what this tool wrote into it, which may have been several versions. */
+type Manifest = Map<string, Set<string>>;
+
+/** The files that this tool wrote in a folder. */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, MANIFEST_FILE), 'utf8').catch(() => '');
+  const files: Manifest = new Map();
+  for (const line of text.split('\n')) {
+    try {
+      const { file, sha256 } = JSON.parse(line) as { file: string; sha256: string };
+      files.set(file, (files.get(file) ?? new Set()).add(sha256));
+    } catch {
+      // A line that a crash cut off.
+    }
+  }
+  return files;
+}
+
+/**
+ * Writes the files of a command. A file is there whole or not at all, and none is overwritten that this tool did not
+ * write, or that was changed since, unless `force` is set.
+ */
+export class Outputs {
+  readonly #force: boolean;
+  readonly #manifests = new Map<string, Promise<Manifest>>();
+
+  constructor({ force = false }: { force?: boolean | undefined }) {
+    this.#force = force;
+  }
+
+  /**
+   * Checks the files that are going to be written, before work on them begins.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE
+   */
+  async check(paths: readonly string[]): Promise<void> {
+    for (const folder of new Set(paths.map((path) => dirname(path)))) {
+      await makeFolder(folder);
+      await access(folder, constants.W_OK).catch(unwritable(folder));
+    }
+    if (this.#force) return;
+    const foreign: string[] = [];
+    for (const path of paths) if (await this.#isForeign(path)) foreign.push(path);
+    if (foreign.length === 0) return;
+    const more = foreign.length > MAX_SHOWN ? `, and ${foreign.length - MAX_SHOWN} more` : '';
+    const [what, them] = foreign.length === 1 ? ['exists and was', 'it'] : ['exist and were', 'them'];
+    throw new CellrouteError(
+      'FILE_UNWRITABLE',
+      `${foreign.slice(0, MAX_SHOWN).join(', ')}${more} ${what} not written by cellroute, or changed since: write elsewhere, or overwrite ${them} with --force`,
+      { option: '--out', file: foreign[0]! },
+    );
+  }
+
+  /** @throws {CellrouteError} FILE_UNWRITABLE */
+  async write(path: string, content: string | Uint8Array): Promise<void> {
+    await this.check([path]);
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    await this.#record(path, createHash('sha256').update(bytes).digest('hex'));
+    await writeAtomically(path, [bytes]);
+  }
+
+  /** Notes a file that was written in another way. */
+  async add(path: string): Promise<void> {
+    await this.#record(path, await hashOf(path));
+  }
+
+  async #isForeign(path: string): Promise<boolean> {
+    const info = await stat(path).catch(() => undefined);
+    if (!info) return false;
+    if (!info.isFile()) return true;
+    const known = (await this.#manifest(dirname(path))).get(basename(path));
+    return !known?.has(await hashOf(path));
+  }
+
+  #manifest(folder: string): Promise<Manifest> {
+    const key = resolve(folder);
+    const known = this.#manifests.get(key);
+    if (known) return known;
+    const manifest = readManifest(key);
+    this.#manifests.set(key, manifest);
+    return manifest;
+  }
+
+  /** Comes before the file itself, so that no crash leaves a file that the manifest does not know. */
+  async #record(path: string, sha256: string): Promise<void> {
+    const manifest = await this.#manifest(dirname(path));
+    const file = basename(path);
+    const versions = manifest.get(file) ?? new Set();
+    if (versions.has(sha256)) return;
+    manifest.set(file, versions.add(sha256));
+    const line = `${JSON.stringify({ file, sha256 })}\n`;
+    await appendFile(join(dirname(path), MANIFEST_FILE), line).catch(unwritable(path));
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    unreadable(path)(error);
+  }
+  return hash.digest('hex');
+}

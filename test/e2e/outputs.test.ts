@@ -1,0 +1,243 @@
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { listing } from '../support/data-folder.js';
+import { root, testEnsemble } from '../support/sdk.js';
+
+const main = join(root, 'dist/cli/main.js');
+const cases = join(root, 'test/data/cases/names');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-outputs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (command: string, args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  expect(stderr).not.toMatch(/\n\s+at /);
+  return { status, stdout, stderr };
+};
+const cellroute = (...args: string[]) => run(process.execPath, [main, ...args]);
+/** All image types have one segmenter here. */
+const segment = (...args: string[]) =>
+  cellroute('segment', ...args, '-m', testEnsemble, '--cell-type', 'fluorescence', '--min-score', '0.3');
+const copy = (from: string, ...to: string[]) => {
+  const target = join(folder, ...to);
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(join(cases, from), target);
+  return target;
+};
+const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
+
+describe('names of results', () => {
+  test('images of one name in two folders differ everywhere, and each form of results can be evaluated', () => {
+    copy('two-folders/a/well.png', 'wells', 'a', 'well.png');
+    copy('two-folders/b/well.png', 'wells', 'b', 'well.png');
+    const [a, b] = ['a', 'b'].map((name) => join(folder, 'wells', name, 'well.png')) as [string, string];
+    const out = join(folder, 'two');
+    const { status, stdout } = segment(a, b, '-o', out);
+    expect(status).toBe(0);
+    expect(listing(out)).toEqual([
+      ...['a', 'b'].flatMap((name) =>
+        ['json', 'labels.png', 'overlay.png'].map((end) => `${name}/well.${end}`),
+      ),
+      'coco.json',
+      'kaggle.csv',
+    ]);
+    expect(stdout).toMatch(/^a\/well\.png: .*\nb\/well\.png: /);
+    expect(json('two', 'coco.json').images.map(({ file_name }: { file_name: string }) => file_name)).toEqual([
+      'a/well.png',
+      'b/well.png',
+    ]);
+    const ids = readFileSync(join(out, 'kaggle.csv'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((row) => row.split(',')[0]);
+    expect([...new Set(ids)]).toEqual(['id', 'a/well', 'b/well']);
+
+    const html = join(folder, 'two.html');
+    const flags = ['-m', testEnsemble, '--cell-type', 'fluorescence'];
+    expect(cellroute('report', a, b, '-o', html, ...flags).status).toBe(0);
+    const page = readFileSync(html, 'utf8');
+    expect(page).toContain('a/well.png');
+    expect(page).toContain('b/well.png');
+
+    // Ground truth that names the images as a data set of these folders does.
+    const truth = join(folder, 'two-truth.json');
+    copyFileSync(join(out, 'coco.json'), truth);
+    mkdirSync(join(folder, 'labels-only'));
+    for (const name of ['a', 'b']) {
+      mkdirSync(join(folder, 'labels-only', name));
+      copyFileSync(join(out, name, 'well.labels.png'), join(folder, 'labels-only', name, 'well.labels.png'));
+    }
+    for (const pred of [out, join(out, 'coco.json'), join(out, 'kaggle.csv'), join(folder, 'labels-only')]) {
+      const { status: code, stdout: text } = cellroute(
+        'evaluate',
+        '--truth',
+        truth,
+        '--pred',
+        pred,
+        '--json',
+      );
+      expect(code).toBe(0);
+      const { perImage, f1, truths } = JSON.parse(text);
+      expect(perImage.map(({ id }: { id: string }) => id)).toEqual(['a/well', 'b/well']);
+      expect(truths).toBeGreaterThan(0);
+      // Label images lose overlaps, which evaluation removes from the others too.
+      expect(f1.f1).toBe(1);
+    }
+  });
+
+  test('images that differ in their endings only keep them', () => {
+    copy('reserved/other.png', 'endings', 'x.png');
+    copy('reserved/coco.png', 'endings', 'x.PNG');
+    const out = join(folder, 'endings-out');
+    expect(segment(join(folder, 'endings'), '-o', out, '-f', 'json').status).toBe(0);
+    expect(listing(out)).toEqual(['x.PNG.json', 'x.png-2.json']);
+    expect(
+      listing(out)
+        .map((file) => json('endings-out', file).name)
+        .sort(),
+    ).toEqual(['x.PNG', 'x.png']);
+  });
+
+  test('images may be called as the files of all results', () => {
+    const out = join(folder, 'reserved');
+    expect(segment(join(cases, 'reserved'), '-o', out).status).toBe(0);
+    expect(listing(out)).toEqual(
+      [
+        ...['coco.png', 'other'].flatMap((name) => [
+          `${name}.json`,
+          `${name}.labels.png`,
+          `${name}.overlay.png`,
+        ]),
+        'coco.json',
+        'kaggle.csv',
+      ].sort(),
+    );
+    expect(json('reserved', 'coco.json').images).toHaveLength(2);
+    expect(json('reserved', 'coco.png.json')).toMatchObject({ format: 'cellroute-result', name: 'coco.png' });
+  });
+});
+
+describe('what is an input', () => {
+  test('hidden files and outputs in a folder are not; a path of its own is', () => {
+    const own = join(folder, 'inputs');
+    copy('labels-name/x.png', 'inputs', 'x.png');
+    copy('labels-name/x.labels.png', 'inputs', 'x.labels.png');
+    writeFileSync(join(own, '._x.png'), 'not an image');
+    const out = join(folder, 'inputs-out');
+    const { status, stdout, stderr } = segment(own, '-o', out, '-f', 'json');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^x\.png: [^\n]*\n$/) });
+    expect(stderr).toMatch(
+      /1 files are outputs of cellroute by their names and are left out \(x\.labels\.png\)/,
+    );
+    const named = segment(join(own, 'x.labels.png'), join(own, 'x.png'), '-o', out, '-f', 'labels');
+    expect(named.status).toBe(0);
+    expect(listing(out)).toEqual(['x.json', 'x.labels.labels.png', 'x.labels.png']);
+  });
+
+  test('results beside their images are not segmented again', () => {
+    copy('labels-name/x.png', 'again', 'x.png');
+    const own = join(folder, 'again');
+    for (let i = 0; i < 2; i++) {
+      const { status, stdout } = segment(own, '-o', own, '-f', 'labels,overlay');
+      expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^x\.png: [^\n]*\n$/) });
+      expect(listing(own)).toEqual(['x.labels.png', 'x.overlay.png', 'x.png']);
+    }
+  });
+});
+
+describe('files that this tool did not write', () => {
+  test('are overwritten with --force only', () => {
+    copy('labels-name/x.png', 'user', 'x.png');
+    const users = copy('labels-name/x.labels.png', 'user', 'x.labels.png');
+    const before = readFileSync(users);
+    const args = [join(folder, 'user', 'x.png'), '-o', join(folder, 'user'), '-f', 'json,labels'];
+    const refused = segment(...args);
+    expect(refused).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /x\.labels\.png exists and was not written by cellroute.*--force.*\[FILE_UNWRITABLE\]/,
+      ),
+    });
+    expect(readFileSync(users)).toEqual(before);
+    expect(existsSync(join(folder, 'user', 'x.json'))).toBe(false);
+    expect(segment(...args, '--force').status).toBe(0);
+    expect(readFileSync(users)).not.toEqual(before);
+    // Now they are its own, until somebody changes one.
+    expect(segment(...args).status).toBe(0);
+    writeFileSync(join(folder, 'user', 'x.json'), '{}');
+    expect(segment(...args)).toMatchObject({ status: 1, stderr: expect.stringMatching(/x\.json exists/) });
+  });
+
+  test('are safe from every command that writes a file', () => {
+    const file = join(folder, 'mine.png');
+    const image = join(cases, 'labels-name', 'x.png');
+    const dataset = join(root, 'test/data/nuclei');
+    const flags = ['-m', testEnsemble, '--cell-type', 'fluorescence'];
+    const commands = [
+      ['report', image, '-o', file, ...flags],
+      ['explain', image, '-o', file, '-m', testEnsemble, '--method', 'grad-cam'],
+      ['evaluate', '--truth', dataset, '--pred', join(dataset, 'labels'), '--plot', file],
+      ['dataset', 'preview', dataset, '--out', file, '--rows', '1', '--samples', '1'],
+      ['convert', join(testEnsemble, 'classifier.safetensors'), file.replace('.png', '.safetensors')],
+    ];
+    for (const command of commands) {
+      for (const name of [file, file.replace('.png', '.safetensors')]) writeFileSync(name, 'mine');
+      expect(cellroute(...command)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/not written by cellroute.*\[FILE_UNWRITABLE\]\n$/),
+      });
+      expect(readFileSync(file, 'utf8')).toBe('mine');
+      // Forced, and then its own.
+      expect(cellroute(...command, '--force').status).toBe(0);
+      expect(cellroute(...command).status).toBe(0);
+    }
+  });
+});
+
+describe('places where nothing can be written', () => {
+  const image = join(cases, 'labels-name', 'x.png');
+
+  test('a folder below a file', () => {
+    const file = join(folder, 'a-file');
+    writeFileSync(file, '');
+    for (const args of [
+      ['segment', image, '-o', join(file, 'out'), '-m', testEnsemble],
+      ['report', image, '-o', join(file, 'out.html'), '-m', testEnsemble],
+      ['explain', image, '-o', join(file, 'out'), '-m', testEnsemble],
+      ['segment', image, '-o', '/proc/none', '-m', testEnsemble],
+    ]) {
+      expect(cellroute(...args)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^cellroute: .*\[FILE_UNWRITABLE\]\n$/),
+      });
+    }
+  });
+
+  test('a full disk leaves no half file', () => {
+    const out = join(folder, 'full');
+    // The limit of a file's size stands in for the end of the disk: 1 KiB.
+    const command = `ulimit -f 1; exec "$0" "$@"`;
+    const args = [main, 'segment', image, '-o', out, '-f', 'overlay', '-m', testEnsemble];
+    const { status, stderr } = run('bash', [
+      '-c',
+      command,
+      process.execPath,
+      ...args,
+      '--cell-type',
+      'fluorescence',
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/x\.overlay\.png.*\[FILE_UNWRITABLE\]\n$/);
+    expect(listing(out)).toEqual([]);
+  });
+});
