@@ -91,6 +91,20 @@ export function checkObject(option: string, value: unknown, code?: ErrorCode): R
   throw refuse(option, 'an object', value, code);
 }
 
+/**
+ * Refuses a value that cannot be iterated over, such as a typed array whose memory was transferred away.
+ *
+ * @param expected what the iterable has, such as `images`.
+ */
+export function checkIterable(option: string, value: unknown, expected: string): void {
+  const isIterable =
+    typeof value === 'object' &&
+    value !== null &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value) &&
+    !(ArrayBuffer.isView(value) && value.buffer.byteLength === 0);
+  if (!isIterable) throw refuse(option, `an iterable of ${expected}`, value);
+}
+
 /** Refuses a key nobody knows, and names the one that was probably meant. */
 export function checkKeys(
   option: string,
@@ -98,7 +112,7 @@ export function checkKeys(
   known: readonly string[],
   code: ErrorCode = 'INVALID_ARGUMENT',
 ): void {
-  for (const key of Object.keys(value)) {
+  for (const key of Object.keys(checkObject(option || 'options', value, code))) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
     const path = option ? `${option}.${key}` : key;

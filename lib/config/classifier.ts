@@ -63,7 +63,7 @@ export function classifierConfig(given: PartialClassifierConfig, path = ''): Cla
   const config = shape(given, path);
   const at = (key: string) => (path ? `${path}.${key}` : key);
   if (config.classNames.length === 0)
-    throw refuse(at('classNames'), 'the names of the classes', given.classNames, 'INVALID_CONFIG');
+    throw refuse(at('classNames'), 'the names of the classes', given?.classNames, 'INVALID_CONFIG');
   if (new Set(config.classNames).size !== config.classNames.length) {
     throw refuse(at('classNames'), 'names that differ', config.classNames.join(', '), 'INVALID_CONFIG');
   }

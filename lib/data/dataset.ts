@@ -1,5 +1,5 @@
 import type { DataProblem } from '../annotations/problems.js';
-import { checkKeys, checkObject, refuse } from '../check.js';
+import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { fingerprint } from './fingerprint.js';
 import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
@@ -24,6 +24,12 @@ export interface DatasetDetails {
   notices?: readonly DataProblem[];
 }
 
+/** @throws {CellrouteError} INVALID_ARGUMENT where these are no names */
+export function checkClassNames(names: unknown = ['cell']): readonly string[] {
+  if (!Array.isArray(names) || names.length === 0) throw refuse('classNames', 'an array of names', names);
+  return names.map((name, i) => checkString(`classNames[${i}]`, name));
+}
+
 /**
  * Images with their cells: an unchanging list. Nothing is decoded before an item's `load`.
  *
@@ -45,8 +51,7 @@ export class Dataset implements DatasetContents {
     this.items = Object.freeze([...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)));
     const twice = this.items.find((item, i) => i > 0 && this.items[i - 1]!.id === item.id);
     if (twice) throw refuse('items', 'ids that differ', twice.id);
-    this.classNames = Object.freeze([...(details.classNames ?? ['cell'])]);
-    if (this.classNames.length === 0) throw refuse('classNames', 'a name or more', details.classNames);
+    this.classNames = Object.freeze([...checkClassNames(details.classNames)]);
     this.problems = Object.freeze([...(details.problems ?? [])]);
     this.notices = Object.freeze([...(details.notices ?? [])]);
   }

@@ -1,8 +1,8 @@
-import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { checkIterable, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { readImageInfo } from '../image/decode.js';
 import type { ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
-import { Dataset } from './dataset.js';
+import { checkClassNames, Dataset } from './dataset.js';
 import type { DatasetItem } from './types.js';
 
 /** An image of your own with its cells. */
@@ -36,15 +36,9 @@ export async function datasetFrom(
   options: DatasetFromOptions = {},
 ): Promise<Dataset> {
   checkKeys('', checkObject('options', options), ['classNames', 'signal']);
-  const { classNames = ['cell'], signal } = options;
-  const given: unknown = images;
-  if (
-    typeof given !== 'object' ||
-    given === null ||
-    !(Symbol.iterator in given || Symbol.asyncIterator in given)
-  ) {
-    throw refuse('images', 'an iterable of images', images);
-  }
+  const { signal } = options;
+  const classNames = checkClassNames(options.classNames);
+  checkIterable('images', images, 'images');
   const items: DatasetItem[] = [];
   for await (const own of images) {
     signal?.throwIfAborted();

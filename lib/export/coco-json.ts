@@ -1,6 +1,6 @@
-import { refuse } from '../check.js';
+import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
 import { type Box, toCocoBoxes } from '../mask/boxes.js';
-import { cellTypeOf, type NamedResult } from './named.js';
+import { cellTypeOf, checkedResults, type NamedResult } from './named.js';
 import { shortest } from './number.js';
 
 export interface CocoSegmentation {
@@ -59,10 +59,13 @@ export interface CocoOptions {
  */
 export function cocoResultsJson(
   images: Iterable<CocoResult>,
-  { categories, boxes = true }: CocoOptions & { boxes?: boolean } = {},
+  options: CocoOptions & { boxes?: boolean } = {},
 ): string {
+  checkKeys('', options, ['categories', 'boxes']);
+  const { categories, boxes = true } = options;
+  checkCategories(categories);
   const detections: Partial<CocoDetection>[] = [];
-  for (const { id, result } of images) {
+  for (const { id, result } of checkedResults(images)) {
     const { cells, height, width } = result;
     const counts = cells.masks.toCoco();
     for (const { index, box, score, label, area } of cells) {
@@ -84,7 +87,10 @@ export function cocoResultsJson(
  * A whole data set in COCO's form: images numbered from 1 in the order given, ids as their file names; categories are
  * `categories`, or those that occur, numbered from 1. Scores stay as an extra field that COCO tools pass over.
  */
-export function cocoDatasetJson(images: Iterable<NamedResult>, { categories }: CocoOptions = {}): string {
+export function cocoDatasetJson(images: Iterable<NamedResult>, options: CocoOptions = {}): string {
+  checkKeys('', options, ['categories']);
+  const { categories } = options;
+  checkCategories(categories);
   const ids: Record<string, number> = { ...categories };
   const dataset: CocoDataset = {
     info: { description: 'Cells found by cellroute' },
@@ -92,7 +98,7 @@ export function cocoDatasetJson(images: Iterable<NamedResult>, { categories }: C
     categories: [],
     annotations: [],
   };
-  for (const { id, result } of images) {
+  for (const { id, result } of checkedResults(images)) {
     const { cells, height, width } = result;
     const image_id = dataset.images.length + 1;
     dataset.images.push({ id: image_id, file_name: id, width, height });
@@ -115,6 +121,13 @@ export function cocoDatasetJson(images: Iterable<NamedResult>, { categories }: C
   }
   dataset.categories = Object.entries(ids).map(([name, id]) => ({ id, name }));
   return JSON.stringify(dataset);
+}
+
+function checkCategories(categories: CocoOptions['categories']): void {
+  if (categories === undefined) return;
+  for (const [name, id] of Object.entries(checkObject('categories', categories))) {
+    checkNumber(`categories.${name}`, id, { integer: true });
+  }
 }
 
 /** x, y, width, height of the shortest decimals. */

@@ -1,6 +1,6 @@
-import { checkString } from '../check.js';
+import { checkKeys, checkString } from '../check.js';
 import { csvLine } from './csv.js';
-import { cellTypeOf, type NamedResult } from './named.js';
+import { cellTypeOf, checkedResults, type NamedResult } from './named.js';
 
 /**
  * A submission to the Sartorius competition: rows `id,predicted`, one row per cell by falling score, masks in Kaggle's
@@ -9,12 +9,10 @@ import { cellTypeOf, type NamedResult } from './named.js';
  *
  * @param options.column name of the column of masks; default `predicted`. Other competitions call it otherwise.
  */
-export function kaggleCsv(
-  images: Iterable<NamedResult>,
-  { column = 'predicted' }: { column?: string } = {},
-): string {
-  let csv = csvLine(['id', checkString('column', column)]);
-  for (const { id, result } of images) {
+export function kaggleCsv(images: Iterable<NamedResult>, options: { column?: string } = {}): string {
+  checkKeys('', options, ['column']);
+  let csv = csvLine(['id', checkString('column', options.column ?? 'predicted')]);
+  for (const { id, result } of checkedResults(images)) {
     for (const annotation of annotations(result)) csv += csvLine([id, annotation]);
   }
   return csv;
@@ -24,7 +22,9 @@ export function kaggleCsv(
  * The form of the Sartorius competition's train.csv, plate and date columns empty; `cellType` stands in where the
  * result was not routed. Images without cells have one row with an empty annotation.
  */
-export function kaggleTrainCsv(images: Iterable<NamedResult>, { cellType = '' } = {}): string {
+export function kaggleTrainCsv(images: Iterable<NamedResult>, options: { cellType?: string } = {}): string {
+  checkKeys('', options, ['cellType']);
+  const { cellType = '' } = options;
   let csv = csvLine([
     'id',
     'annotation',
@@ -36,7 +36,7 @@ export function kaggleTrainCsv(images: Iterable<NamedResult>, { cellType = '' } 
     'sample_id',
     'elapsed_timedelta',
   ]);
-  for (const { id, result } of images) {
+  for (const { id, result } of checkedResults(images)) {
     const type = cellTypeOf(result) ?? cellType;
     for (const annotation of annotations(result)) {
       csv += csvLine([id, annotation, result.width, result.height, type, '', '', '', '']);

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { refuse } from '../check.js';
 import type { Segmentation } from '../inference/result.js';
+import { checkResult } from './named.js';
 
 const most = 65_535;
 
@@ -8,7 +9,8 @@ const most = 65_535;
  * A 16-bit grey PNG of the image's size: 0 is background, k is cell k in the result's order, from 1. Where cells
  * overlap the better one, which comes first, keeps the pixel.
  */
-export async function labelPng({ cells, width, height }: Segmentation): Promise<Buffer> {
+export async function labelPng(result: Segmentation): Promise<Buffer> {
+  const { cells, width, height } = checkResult('result', result);
   if (cells.length > most)
     throw refuse('cells', `at most ${most} cells, which 16 bits can number`, cells.length);
   return sharp(cells.masks.toLabels16(), { raw: { width, height, channels: 1 } })

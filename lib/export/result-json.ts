@@ -1,5 +1,6 @@
 import { checkKeys, checkObject, checkOneOf, checkString } from '../check.js';
 import type { LimitsReached, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
+import { checkResult } from './named.js';
 import { shortest } from './number.js';
 
 export interface ResultJsonCell {
@@ -57,6 +58,7 @@ export function resultJson(
   options: ResultJsonOptions = {},
 ): string {
   checkKeys('', checkObject('options', options), ['rle', 'name']);
+  checkResult('result', result);
   const { rle = 'coco', name = result.name } = options;
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
   if (name !== undefined) checkString('name', name);

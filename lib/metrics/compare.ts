@@ -33,6 +33,12 @@ export interface Comparison extends ScoreDifference {
   perType?: Record<string, ScoreDifference>;
 }
 
+function imagesOf(option: string, evaluation: Evaluation): Evaluation['perImage'] {
+  const { perImage } = checkObject(option, evaluation);
+  if (!Array.isArray(perImage)) throw refuse(option, 'an evaluation', evaluation);
+  return perImage;
+}
+
 /**
  * How much better the second of two evaluations of the same images is. Images are drawn with replacement and both
  * sides are judged on the same draws, so that what makes an image hard for both does not widen the interval, as it
@@ -49,7 +55,7 @@ export function compareEvaluations(
   const metric = checkOneOf('metric', options.metric ?? 'kaggle', IMAGE_METRICS);
   const { metric: _, ...resampling } = options;
   const { samples, seed, confidence } = checkResampling({ samples: 10_000, ...resampling }, '');
-  const pairs = paired(first.perImage, second.perImage);
+  const pairs = paired(imagesOf('first', first), imagesOf('second', second));
   const differenceOf = (own: typeof pairs, ...path: string[]): ScoreDifference => {
     const scores = own.map(([a, b]) => [a[metric], b[metric]] as const);
     const differences = scores.map(([a, b]) => b - a);

@@ -1,4 +1,4 @@
-import { checkOneOf } from '../check.js';
+import { checkObject, checkOneOf } from '../check.js';
 import type { Evaluation, ImageSetScores } from './types.js';
 
 export { IOU_THRESHOLDS } from './check.js';
@@ -37,6 +37,7 @@ export type MetricName = (typeof METRIC_NAMES)[number];
  * @throws {CellrouteError} INVALID_ARGUMENT for a name that is none of them.
  */
 export function metricOf(evaluation: Evaluation | ImageSetScores, name: MetricName): number {
+  checkObject('evaluation', checkObject('evaluation', evaluation).kaggle);
   switch (checkOneOf('name', name, METRIC_NAMES)) {
     case 'kaggle':
       return evaluation.kaggle.mean;

@@ -1,0 +1,85 @@
+// Whatever a caller passes, the answer is a CellrouteError that names the option.
+import {
+  CellrouteError,
+  classifierConfig,
+  cocoDatasetJson,
+  cocoResultsJson,
+  compareEvaluations,
+  Dataset,
+  datasetFrom,
+  kaggleCsv,
+  kaggleTrainCsv,
+  labelPng,
+  Masks,
+  maskRCNNConfig,
+  metricOf,
+  resultJson,
+} from '../../lib/index.js';
+
+function detached(): Uint8Array {
+  const array = new Uint8Array(4);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+const values: [string, unknown][] = [
+  ['null', null],
+  ['a number', 5],
+  ['NaN', Number.NaN],
+  ['a text', 'text'],
+  ['a function', () => 1],
+  ['a symbol', Symbol('s')],
+  ['a bigint', 10n],
+  ['an array', [null]],
+  ['an object', { a: '1' }],
+  ['an object without a prototype', Object.create(null)],
+  ['a map', new Map([[1, 2]])],
+  ['bytes', Buffer.from('bytes')],
+  ['a detached array', detached()],
+];
+
+const image = {
+  id: 'a',
+  image: { data: new Uint8Array(16), width: 4, height: 4, channels: 1 as const },
+  masks: Masks.fromCounts([[0, 4, 12]], { width: 4, height: 4 }),
+};
+type Call = (value: never) => unknown;
+const calls: [string, Call][] = [
+  ['kaggleCsv(images)', (value) => kaggleCsv(value)],
+  ['kaggleTrainCsv(images)', (value) => kaggleTrainCsv(value)],
+  ['kaggleTrainCsv(options)', (value) => kaggleTrainCsv([], value)],
+  ['cocoDatasetJson(images)', (value) => cocoDatasetJson(value)],
+  ['cocoDatasetJson(options)', (value) => cocoDatasetJson([], value)],
+  ['cocoResultsJson(images)', (value) => cocoResultsJson(value)],
+  ['cocoResultsJson(categories)', (value) => cocoResultsJson([], { categories: value })],
+  ['labelPng(result)', (value) => labelPng(value)],
+  ['resultJson(result)', (value) => resultJson(value)],
+  ['metricOf(evaluation)', (value) => metricOf(value, 'kaggle')],
+  ['compareEvaluations(first)', (value) => compareEvaluations(value, { perImage: [] } as never)],
+  ['compareEvaluations(second)', (value) => compareEvaluations({ perImage: [] } as never, value)],
+  ['datasetFrom(images)', (value) => datasetFrom(value)],
+  ['datasetFrom(options)', (value) => datasetFrom([image], value)],
+  ['datasetFrom(classNames)', (value) => datasetFrom([image], { classNames: value })],
+  ['new Dataset(details)', (value) => new Dataset([], value)],
+  ['maskRCNNConfig(config)', (value) => maskRCNNConfig(value)],
+  ['classifierConfig(config)', (value) => classifierConfig(value)],
+];
+
+describe.each(calls)('%s', (name, call) => {
+  const takesOptions = /\((options|details|config|categories)\)/.test(name);
+  test.each(values)('refuses %s', async (_, value) => {
+    let error: unknown;
+    try {
+      await call(value as never);
+    } catch (thrown) {
+      error = thrown;
+    }
+    // An object without keys is an object of options.
+    const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+    if (error !== undefined || !(takesOptions && isEmpty)) expect(error).toBeInstanceOf(CellrouteError);
+  });
+});
+
+test('a configuration of a classifier without anything is refused', () => {
+  expect(() => classifierConfig(undefined as never)).toThrow(CellrouteError);
+});
