@@ -4,17 +4,15 @@ import {
   classifierConfig,
   cocoDatasetJson,
   cocoResultsJson,
-  compareEvaluations,
-  Dataset,
-  datasetFrom,
   kaggleCsv,
   kaggleTrainCsv,
   labelPng,
   Masks,
   maskRCNNConfig,
-  metricOf,
   resultJson,
 } from '../../lib/index.js';
+import { compareEvaluations, metricOf } from '../../lib/metrics.js';
+import { Dataset, datasetFrom } from '../../lib/train.js';
 
 function detached(): Uint8Array {
   const array = new Uint8Array(4);
