@@ -27,6 +27,8 @@ export { type DecodeOptions, decodeImage, type ImageInfo, readImageInfo } from '
 export type { ImageLimits } from './image/limits.js';
 export type {
   ChannelChoice,
+  ImageContent,
+  ImageDataLike,
   ImageInput,
   ImageReadOptions,
   ImageSource,

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { ImageInput } from '../image/types.js';
+import type { ImageContent } from '../image/types.js';
 import type { DatasetContents } from './types.js';
 
 /** One image at a time, so that memory stays at one image's bytes. */
@@ -17,7 +17,7 @@ export async function fingerprint(dataset: DatasetContents, signal?: AbortSignal
   return hash.digest('hex');
 }
 
-function addImage(hash: Hash, image: ImageInput): void {
+function addImage(hash: Hash, image: ImageContent): void {
   if ('data' in image) {
     const { data, width, height, channels } = image;
     add(hash, `raw ${data.BYTES_PER_ELEMENT}`, width, height, channels, data);

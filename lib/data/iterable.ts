@@ -1,6 +1,7 @@
 import { checkIterable, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { readImageInfo } from '../image/decode.js';
-import type { ImageInput } from '../image/types.js';
+import { imageInMemory, readImage } from '../image/input.js';
+import type { ImageContent, ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
 import { checkClassNames, Dataset } from './dataset.js';
 import type { DatasetItem } from './types.js';
@@ -9,7 +10,10 @@ import type { DatasetItem } from './types.js';
 export interface AnnotatedImage {
   /** Unlike every other's; the same on every machine if splits are to be. */
   id: string;
-  /** An encoded file or raw pixels; or a function that fetches it whenever it is needed, which may be often. */
+  /**
+   * The image, or a function that returns it whenever it is needed, which is at least once per epoch. A path or URL is
+   * read at each use; other images stay in memory.
+   */
   image: ImageInput | ((signal?: AbortSignal) => ImageInput | Promise<ImageInput>);
   /** One mask a cell, of the image's size; a mask of no pixels is refused. */
   masks: Masks;
@@ -59,7 +63,13 @@ async function ownItem(own: AnnotatedImage, option: string, classes: number): Pr
   if (empty >= 0) throw refuse(`${option}.masks`, 'masks with pixels', `mask ${empty} has none`);
   const labels = checkLabels(`${option}.labels`, own.labels, masks.length, classes);
   const columns = checkColumns(`${option}.columns`, own.columns ?? {});
-  if (typeof image !== 'function') await checkSize(`${option}.image`, image, masks);
+  const isPath = typeof image === 'string' || image instanceof URL;
+  const fetchImage = typeof image === 'function' ? image : isPath ? () => image : undefined;
+  // A path is read here too, so that a mistake is found before the first epoch.
+  const content =
+    typeof image === 'function' ? undefined : await contentOf(`${option}.image`, image, undefined);
+  if (content) await checkSize(`${option}.image`, content, masks);
+  const kept = fetchImage ? undefined : content;
   return {
     id,
     type,
@@ -69,15 +79,21 @@ async function ownItem(own: AnnotatedImage, option: string, classes: number): Pr
     cells: masks.length,
     areas,
     async load(signal) {
-      if (typeof image !== 'function') return { image, masks, labels: labels.slice() };
-      const fetched = await image(signal);
-      await checkSize(`the image of ${id}`, fetched, masks);
-      return { image: fetched, masks, labels: labels.slice() };
+      const loaded = kept ?? (await contentOf(`the image of ${id}`, await fetchImage!(signal), signal));
+      if (!kept) await checkSize(`the image of ${id}`, loaded, masks);
+      return { image: loaded, masks, labels: labels.slice() };
     },
   };
 }
 
-async function checkSize(option: string, image: ImageInput, masks: Masks): Promise<void> {
+const contentOf = async (
+  option: string,
+  image: ImageInput,
+  signal: AbortSignal | undefined,
+): Promise<ImageContent> =>
+  imageInMemory(image, option) ?? (await readImage(image, { signal, maxBytes: Number.POSITIVE_INFINITY }));
+
+async function checkSize(option: string, image: ImageContent, masks: Masks): Promise<void> {
   const { width, height } = ArrayBuffer.isView(image)
     ? await readImageInfo(image)
     : (checkObject(option, image) as Record<'width' | 'height', unknown>);

@@ -1,10 +1,10 @@
 import type { DataProblem } from '../annotations/problems.js';
-import type { ImageInput } from '../image/types.js';
+import type { ImageContent } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
 
 /** What is loaded of one image of a data set. */
 export interface LoadedItem {
-  image: ImageInput;
+  image: ImageContent;
   /** One mask a cell, of the image's size. */
   masks: Masks;
   /** Class of each cell, 1 to the number of classes. */

@@ -3,6 +3,7 @@ import { untilAborted } from '../abort.js';
 import { checkKeys, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormat, recognise } from './format.js';
+import { imageInMemory, readImage } from './input.js';
 import { checkSize } from './limits.js';
 import { cmykToRgb, pickChannels } from './pixels.js';
 import { checkRawImage } from './raw.js';
@@ -45,15 +46,17 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   const { signal, ...how } = options;
   const selection = checkReadOptions(how);
   signal?.throwIfAborted();
-  if (isBytes(input)) {
-    const opened = openBytes(new Uint8Array(input), selection);
+  const content =
+    imageInMemory(input) ?? (await readImage(input, { signal, maxBytes: selection.limits.bytes }));
+  if (isBytes(content)) {
+    const opened = openBytes(new Uint8Array(content), selection);
     return untilAborted(
       opened.then((image) => image.decode()),
       signal,
     );
   }
-  const raw = await (await openRaw(input, selection)).decode();
-  if (raw.data !== input.data) return raw;
+  const raw = await (await openRaw(content, selection)).decode();
+  if (raw.data !== content.data) return raw;
   // A Buffer's own slice shares its memory
   return { ...raw, data: types.isUint8Array(raw.data) ? Uint8Array.from(raw.data) : raw.data.slice() };
 }
@@ -72,7 +75,8 @@ export interface OpenedImage {
  */
 export async function openImage(input: ImageInput, options: ImageReadOptions = {}): Promise<OpenedImage> {
   const selection = checkReadOptions(options);
-  return isBytes(input) ? openBytes(input, selection) : openRaw(input, selection);
+  const content = imageInMemory(input) ?? (await readImage(input, { maxBytes: selection.limits.bytes }));
+  return isBytes(content) ? openBytes(content, selection) : openRaw(content, selection);
 }
 
 async function openBytes(bytes: Uint8Array, selection: Selection): Promise<OpenedImage> {
@@ -81,7 +85,7 @@ async function openBytes(bytes: Uint8Array, selection: Selection): Promise<Opene
 }
 
 async function openRaw(input: RawImage, selection: Selection): Promise<OpenedImage> {
-  const raw = checkRawImage('image', checkIsRaw(input), selection.limits);
+  const raw = checkRawImage('image', input, selection.limits);
   refuseAxes('raw pixels', selection);
   if (selection.page) throw refuse('page', '0, as raw pixels have one page', selection.page);
   const kept = { ...raw, ...(input.source && { source: input.source }) };
@@ -101,38 +105,18 @@ async function openRaw(input: RawImage, selection: Selection): Promise<OpenedIma
  * What {@link decodeImage} would give and what else the file holds, from its headers: pages, planes, time points,
  * channels and their names. Refuses what decodeImage would refuse by them.
  */
-export async function readImageInfo(bytes: Uint8Array, options: ImageReadOptions = {}): Promise<ImageInfo> {
+export async function readImageInfo(input: ImageInput, options: ImageReadOptions = {}): Promise<ImageInfo> {
   checkKeys('', options, READ_KEYS);
-  const { width, height, source } = await planOf(bytes, checkReadOptions(options));
+  const selection = checkReadOptions(options);
+  const content = imageInMemory(input) ?? (await readImage(input, { maxBytes: selection.limits.bytes }));
+  if (!isBytes(content)) throw refuse('image', 'an encoded image, which has a header', content);
+  const { width, height, source } = await planOf(content, selection);
   return { width, height, source };
 }
 
 function isBytes(input: unknown): input is Uint8Array {
   // Not instanceof: a Buffer may come from another realm (Jest, a vm context).
   return types.isUint8Array(input);
-}
-
-function checkIsRaw(input: unknown): object {
-  const expected = 'an encoded image (Buffer or Uint8Array) or { data, width, height, channels }';
-  if (typeof input === 'string') {
-    throw refuse('image', `${expected}; a path is not opened here, read the file first`, input);
-  }
-  if (types.isAnyArrayBuffer(input)) {
-    throw refuse('image', `${expected}; wrap it in new Uint8Array(buffer)`, input);
-  }
-  if (typeof Blob !== 'undefined' && input instanceof Blob) {
-    throw refuse('image', `${expected}; take new Uint8Array(await blob.arrayBuffer())`, input);
-  }
-  if (typeof input === 'object' && input !== null && 'then' in input) {
-    throw refuse('image', `${expected}; this is a promise, await it first`, input);
-  }
-  if (ArrayBuffer.isView(input)) {
-    throw refuse('image', `${expected}; pixels need their width, height and channels beside them`, input);
-  }
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw refuse('image', expected, input);
-  }
-  return input;
 }
 
 /** What will be decoded: nothing has been, and all limits hold. */

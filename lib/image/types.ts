@@ -1,3 +1,5 @@
+import type { ReadableStream } from 'node:stream/web';
+import type { Sharp } from 'sharp';
 import type { ImageLimits } from './limits.js';
 
 /**
@@ -13,8 +15,35 @@ export interface RawImage {
   source?: ImageSource;
 }
 
-/** An image: an encoded PNG, JPEG, WebP or TIFF file in memory, or raw pixels. */
-export type ImageInput = Uint8Array | RawImage;
+/** An image in memory: an encoded PNG, JPEG, WebP or TIFF file, or raw pixels. */
+export type ImageContent = Uint8Array | RawImage;
+
+/** A browser's or a canvas package's ImageData: RGBA, 8 bits per sample. */
+export interface ImageDataLike {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * An image, wherever it is:
+ *
+ * - a path, or a `file:` URL;
+ * - a Blob or File;
+ * - a web ReadableStream, a Node.js Readable or another async iterable of Uint8Array chunks;
+ * - an encoded PNG, JPEG, WebP or TIFF file in a Buffer or Uint8Array;
+ * - raw pixels, or an ImageData (RGBA);
+ * - a sharp instance, whose pipeline is run: 16 bits per sample stay 16.
+ */
+export type ImageInput =
+  | string
+  | URL
+  | Blob
+  | AsyncIterable<Uint8Array>
+  | ReadableStream<Uint8Array>
+  | ImageDataLike
+  | Sharp
+  | ImageContent;
 
 /** One channel by its index from 0 or its name in OME-XML, or three of them as red, green and blue. */
 export type ChannelChoice = number | string | readonly (number | string)[];

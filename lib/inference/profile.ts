@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { decodeImage } from '../image/decode.js';
+import { imageName } from '../image/input.js';
 import { readOptionsIn } from '../image/select.js';
 import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
 import type { Precision } from './precision.js';
@@ -43,7 +44,8 @@ export async function decodeTimed(
     ...readOptionsIn(options),
     ...(options.signal && { signal: options.signal }),
   });
-  return { pixels, decodeSeconds: secondsSince(started) };
+  const name = imageName(image);
+  return { pixels, decodeSeconds: secondsSince(started), ...(name !== undefined && { name }) };
 }
 
 /**

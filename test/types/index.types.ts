@@ -1,5 +1,7 @@
 // Checked by tsc, never run: what a caller may write, and what the compiler must refuse.
+import { createReadStream } from 'node:fs';
 import { expectTypeOf } from 'expect-type';
+import sharp from 'sharp';
 import {
   type Cell,
   type CellClassifier,
@@ -44,8 +46,15 @@ transforms.randomCrop({ width: 256 });
 // @ts-expect-error no method of this name
 transforms.resize({ width: 224, height: 224, method: 'zoom' });
 
-// @ts-expect-error a path is not an image
 ensemble.segment('cells.png').catch(() => {});
+ensemble.segment(new URL('file:///cells.png')).catch(() => {});
+ensemble.segment(new Blob([bytes])).catch(() => {});
+ensemble.segment(new Blob([bytes]).stream()).catch(() => {});
+ensemble.segment(createReadStream('cells.png')).catch(() => {});
+ensemble.segment(sharp('cells.png')).catch(() => {});
+ensemble.segment({ data: new Uint8ClampedArray(16), width: 2, height: 2 }).catch(() => {});
+// @ts-expect-error a number is no image
+ensemble.segment(5).catch(() => {});
 // @ts-expect-error 64-bit floats are no pixels
 ensemble.segment({ data: new Float64Array(4), width: 2, height: 2, channels: 1 }).catch(() => {});
 // @ts-expect-error five channels are none

@@ -95,11 +95,11 @@ describe('raw pixels', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['a path', 'cells.png', /read the file first/],
+    ['an empty path', '', /Expected a path, a file: URL, a Blob or File, .* but received ""/],
     ['an ArrayBuffer', new ArrayBuffer(8), /new Uint8Array\(buffer\)/],
-    ['a Blob', new Blob(['x']), /blob\.arrayBuffer\(\)/],
+    ['a URL of the web', new URL('https://example.org/a.png'), /a file: URL.*but received "https:"/],
     ['a promise', Promise.resolve(raw), /await it first/],
-    ['null', null, /Expected an encoded image .* but received null/],
+    ['null', null, /Expected a path, .* an encoded image .* but received null/],
     ['a list', [1, 2, 3], /an array of 3/],
     ['no bytes', new Uint8Array(0), /Uint8Array of 0 bytes/],
     ['pixels alone', new Float32Array(12), /width, height and channels beside them/],

@@ -1,0 +1,170 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
+import type { Sharp } from 'sharp';
+import { untilAborted } from '../abort.js';
+import { refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
+import type { ImageContent, ImageDataLike, ImageInput, RawImage } from './types.js';
+
+const EXPECTED =
+  'a path, a file: URL, a Blob or File, a ReadableStream, an ImageData, a sharp instance, an encoded image (Buffer or Uint8Array) or { data, width, height, channels }';
+
+/**
+ * The encoded bytes or raw pixels of an input, not copied; undefined for an input that {@link readImage} must read.
+ *
+ * @param option names the input in the error.
+ * @throws {CellrouteError} INVALID_ARGUMENT for a value that is no image.
+ */
+export function imageInMemory(input: unknown, option = 'image'): ImageContent | undefined {
+  // Not instanceof: a Buffer may come from another realm (Jest, a vm context).
+  if (types.isUint8Array(input)) return input;
+  if (isPath(input) || isUrl(input) || isBlob(input) || isStream(input) || isSharp(input)) return undefined;
+  if (types.isAnyArrayBuffer(input)) {
+    throw refuse(option, `${EXPECTED}; wrap the ArrayBuffer in new Uint8Array(buffer)`, input);
+  }
+  if (typeof input === 'object' && input !== null && 'then' in input) {
+    throw refuse(option, `${EXPECTED}; this is a promise, await it first`, input);
+  }
+  if (ArrayBuffer.isView(input)) {
+    throw refuse(option, `${EXPECTED}; pixels need their width, height and channels beside them`, input);
+  }
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw refuse(option, EXPECTED, input);
+  }
+  if (!isImageData(input)) return input as RawImage;
+  const { data, width, height } = input;
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels: 4 };
+}
+
+/** Reads an input that is not in memory yet: a path, a file: URL, a Blob, a stream or a sharp instance. */
+export async function readImage(
+  input: ImageInput,
+  { signal, maxBytes }: { signal?: AbortSignal | undefined; maxBytes: number },
+): Promise<ImageContent> {
+  if (isPath(input)) return readPath(input, signal);
+  if (isUrl(input)) return readPath(pathOf(input), signal);
+  if (isBlob(input)) {
+    if (input.size > maxBytes) throw tooLarge(`The Blob has ${input.size} bytes`, maxBytes, input.size);
+    return new Uint8Array(await untilAborted(input.arrayBuffer(), signal));
+  }
+  if (isStream(input)) return readStream(input, signal, maxBytes);
+  if (isSharp(input)) return untilAborted(readSharp(input), signal);
+  throw refuse('image', EXPECTED, input);
+}
+
+/** The name that an input has: a path's or a URL's last part, or a File's name. */
+export function imageName(input: unknown): string | undefined {
+  if (isPath(input)) return basename(input);
+  if (isUrl(input)) return input.protocol === 'file:' ? basename(fileURLToPath(input)) : undefined;
+  return isBlob(input) && 'name' in input && typeof input.name === 'string' && input.name !== ''
+    ? input.name
+    : undefined;
+}
+
+const isPath = (input: unknown): input is string => typeof input === 'string' && input !== '';
+
+const isUrl = (input: unknown): input is URL =>
+  input instanceof URL || Object.prototype.toString.call(input) === '[object URL]';
+
+const has = (input: unknown, ...methods: string[]): boolean =>
+  typeof input === 'object' &&
+  input !== null &&
+  methods.every((method) => typeof (input as Record<string, unknown>)[method] === 'function');
+
+const isBlob = (input: unknown): input is Blob => has(input, 'arrayBuffer', 'stream', 'slice');
+
+/** A web stream, a stream of Node or any other async iterable; sharp is a stream too, and is none here. */
+const isStream = (input: unknown): input is AsyncIterable<unknown> =>
+  typeof input === 'object' && input !== null && Symbol.asyncIterator in input && !isSharp(input);
+
+const isSharp = (input: unknown): input is Sharp =>
+  has(input, 'clone', 'metadata', 'toBuffer', 'toColourspace');
+
+const isImageData = (input: object): input is ImageDataLike =>
+  types.isUint8ClampedArray((input as { data?: unknown }).data) && !('channels' in input);
+
+function pathOf(url: URL): string {
+  if (url.protocol === 'file:') return fileURLToPath(url);
+  throw refuse('image', "a file: URL; of others pass the body of fetch's response", url.protocol);
+}
+
+/** readFile ends with an error of its own where the signal aborts. */
+const readPath = (path: string, signal: AbortSignal | undefined): Promise<Uint8Array> =>
+  readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
+
+async function readStream(
+  stream: AsyncIterable<unknown>,
+  signal: AbortSignal | undefined,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const iterator = stream[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await untilAborted(iterator.next(), signal);
+      ended = done === true;
+      if (ended) return Buffer.concat(chunks, length);
+      if (!types.isUint8Array(value)) throw refuse('image', 'a stream of Uint8Array chunks', value);
+      length += value.byteLength;
+      if (length > maxBytes) throw tooLarge('The stream is longer', maxBytes, length);
+      // The stream may reuse the memory of a chunk.
+      chunks.push(Uint8Array.from(value));
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CellrouteError) throw error;
+    throw new CellrouteError(
+      'IMAGE_UNREADABLE',
+      `The stream could not be read: ${error instanceof Error ? error.message : String(error)}`,
+      {},
+      { cause: error },
+    );
+  } finally {
+    // Lets go of the stream; that it fails to close changes nothing here.
+    if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}
+
+/** The pixels at the end of a sharp pipeline, in the sample type of its input: sharp would make 8 bits of all. */
+async function readSharp(pipeline: Sharp): Promise<RawImage> {
+  try {
+    const { space = 'srgb', depth } = await pipeline.clone().metadata();
+    const isGrey = space === 'b-w' || space === 'grey16';
+    const [colours, samples] =
+      depth === 'ushort'
+        ? [isGrey ? 'grey16' : 'rgb16', 'ushort' as const]
+        : depth === 'float'
+          ? [isGrey ? 'b-w' : 'scrgb', 'float' as const]
+          : [isGrey ? 'b-w' : 'srgb', 'uchar' as const];
+    const { data, info } = await pipeline
+      .clone()
+      .removeAlpha()
+      .toColourspace(colours)
+      .raw({ depth: samples })
+      .toBuffer({ resolveWithObject: true });
+    const copy = new Uint8Array(data).buffer;
+    const ArrayType = { uchar: Uint8Array, ushort: Uint16Array, float: Float32Array }[samples];
+    const { width, height, channels } = info;
+    return { data: new ArrayType(copy), width, height, channels: channels as RawImage['channels'] };
+  } catch (error) {
+    throw new CellrouteError(
+      'IMAGE_UNREADABLE',
+      `The sharp pipeline failed: ${(error as Error).message}`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+function tooLarge(what: string, maxBytes: number, bytes: number): CellrouteError {
+  return new CellrouteError('IMAGE_TOO_LARGE', `${what}, more than limits.bytes allows (${maxBytes})`, {
+    option: 'limits.bytes',
+    expected: `at most ${maxBytes} bytes`,
+    got: `${bytes} bytes`,
+  });
+}
