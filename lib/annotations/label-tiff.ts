@@ -1,0 +1,159 @@
+import sharp from 'sharp';
+import { checkLimits, checkSize } from '../image/limits.js';
+import { type NewEntry, TAG, type TiffDirectory, TiffFile } from '../image/tiff/directory.js';
+import { readPages } from '../image/tiff/pages.js';
+
+/** Values of one channel in rows. */
+export type LabelValues =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
+
+export interface LabelPixels {
+  values: LabelValues;
+  width: number;
+  height: number;
+}
+
+/** Compressions that change values: JPEG, JPEG 2000, lossy DNG, WebP and JPEG XL. */
+const LOSSY: ReadonlySet<number> = new Set([6, 7, 33003, 33004, 33005, 34712, 34892, 50001, 50002, 52546]);
+
+/** SampleFormat. */
+const SIGNED = 2;
+const FLOAT = 3;
+
+/** Where the pixels are and how they are compressed; a decoder needs nothing else. */
+const KEPT_TAGS = [
+  TAG.height,
+  TAG.compression,
+  TAG.fillOrder,
+  TAG.orientation,
+  TAG.predictor,
+  TAG.rowsPerStrip,
+  TAG.stripOffsets,
+  TAG.stripByteCounts,
+  TAG.tileHeight,
+  TAG.tileOffsets,
+  TAG.tileByteCounts,
+];
+
+/**
+ * The values of a label image in a TIFF: whole numbers of any width, or floats. They are read as they are stored: a
+ * palette and an inverted scale are only for display.
+ *
+ * @returns the values, or the reason why the file is no label image.
+ * @throws where the file is damaged, or compressed in a way that is not read.
+ */
+export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { reason: string }> {
+  const file = new TiffFile(bytes);
+  const { all, planes } = readPages(file);
+  if (planes.length > 1) {
+    return {
+      reason: `its labels have ${planes.length} pages: save one page per image, in which 0 is background and each cell has a number of its own`,
+    };
+  }
+  const { directory } = all[planes[0]!]!;
+  const number = (tag: number, missing: number) => file.number(directory, tag) ?? missing;
+  const compression = number(TAG.compression, 1);
+  if (LOSSY.has(compression)) {
+    return {
+      reason: `its labels are compressed with loss (TIFF compression ${compression}): save them without, or as PNG`,
+    };
+  }
+  const samples = number(TAG.samplesPerPixel, 1);
+  if (samples !== 1) {
+    return { reason: 'its labels are in colour; whole numbers in one channel are read' };
+  }
+  const bits = number(TAG.bitsPerSample, 1);
+  const format = number(TAG.sampleFormat, 1);
+  const [width, height] = [number(TAG.width, 0), number(TAG.height, 0)];
+  checkSize(
+    { width, height, bytesPerPixel: Math.max(1, bits / 8), encodedBytes: bytes.byteLength },
+    checkLimits('limits'),
+  );
+  if (![8, 16, 32, 64].includes(bits) && bits > 8) {
+    return { reason: `its labels have ${bits} bits; 8, 16, 32 or 64 are read` };
+  }
+  const isFloat = format === FLOAT;
+  if (isFloat && bits === 16) return { reason: 'its labels are 16-bit floats; floats of 32 bits are read' };
+  const words = bits === 64 ? 2 : 1;
+  if (words === 2 && number(TAG.predictor, 1) !== 1) {
+    return { reason: 'its labels have 64 bits and a predictor: save them with 32 bits' };
+  }
+  const plain = file.withDirectory(
+    plainDirectory(file, directory, Math.min(bits, 32), isFloat && words === 1, words),
+  );
+  const { data, ...size } = await decode(plain, Math.min(bits, 32), isFloat && words === 1);
+  const values =
+    words === 2
+      ? fromWords(new Uint32Array(data), bytes[0] === 0x49, isFloat, format === SIGNED)
+      : viewOf(data, Math.max(8, bits), format);
+  return { values, width: size.width / words, height: size.height };
+}
+
+/** A directory of one grey channel of unsigned numbers or floats; a sample of 64 bits is two of 32, side by side. */
+function plainDirectory(
+  file: TiffFile,
+  directory: TiffDirectory,
+  bits: number,
+  isFloat: boolean,
+  words: number,
+): NewEntry[] {
+  const wide = (tag: number) => {
+    const value = file.number(directory, tag);
+    return value === undefined ? [] : [{ tag, values: [value * words] }];
+  };
+  return [
+    ...wide(TAG.width),
+    ...wide(TAG.tileWidth),
+    { tag: TAG.bitsPerSample, values: [bits] },
+    { tag: TAG.photometric, values: [1] },
+    { tag: TAG.samplesPerPixel, values: [1] },
+    { tag: TAG.sampleFormat, values: [isFloat ? FLOAT : 1] },
+    ...KEPT_TAGS.flatMap((tag) => {
+      const from = directory.get(tag);
+      // Turned by libtiff's reader, the words of a sample would come apart.
+      return from && !(words === 2 && tag === TAG.orientation) ? [{ tag, from }] : [];
+    }),
+  ];
+}
+
+async function decode(bytes: Uint8Array, bits: number, isFloat: boolean) {
+  const depth = isFloat ? 'float' : bits === 32 ? 'uint' : bits === 16 ? 'ushort' : 'uchar';
+  const { data, info } = await sharp(bytes, {
+    failOn: 'warning',
+    ignoreIcc: true,
+    autoOrient: true,
+    limitInputPixels: false,
+    limitInputChannels: false,
+  })
+    // Without it sharp converts to 8-bit sRGB.
+    .toColourspace(bits === 16 && !isFloat ? 'grey16' : 'b-w')
+    .raw({ depth })
+    .toBuffer({ resolveWithObject: true });
+  // A copy is aligned.
+  return { data: new Uint8Array(data).buffer, width: info.width, height: info.height };
+}
+
+function viewOf(data: ArrayBuffer, bits: number, format: number): LabelValues {
+  if (format === FLOAT) return new Float32Array(data);
+  if (bits === 8) return format === SIGNED ? new Int8Array(data) : new Uint8Array(data);
+  if (bits === 16) return format === SIGNED ? new Int16Array(data) : new Uint16Array(data);
+  return format === SIGNED ? new Int32Array(data) : new Uint32Array(data);
+}
+
+/** Whole numbers above 2^53 are not exact, and none of them is a label that could be used. */
+function fromWords(words: Uint32Array, lowFirst: boolean, isFloat: boolean, isSigned: boolean): Float64Array {
+  const view = new DataView(new ArrayBuffer(8));
+  return Float64Array.from({ length: words.length / 2 }, (_, i) => {
+    view.setUint32(0, words[2 * i + (lowFirst ? 1 : 0)]!);
+    view.setUint32(4, words[2 * i + (lowFirst ? 0 : 1)]!);
+    if (isFloat) return view.getFloat64(0);
+    return Number(isSigned ? view.getBigInt64(0) : view.getBigUint64(0));
+  });
+}
