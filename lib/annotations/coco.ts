@@ -405,14 +405,13 @@ class FileFinder {
   }
 
   async #search(folder: string, parts: readonly string[]): Promise<string | undefined> {
-    const [part, ...rest] = parts;
-    // Unpacked from a zip file made on Windows, a name may have kept its backslashes.
-    const whole = parts.join('\\');
     const names = await this.#list(folder);
-    const found = names.find((name) => [part, whole].includes(name.normalize('NFC')));
-    if (found === undefined) return undefined;
-    const path = join(folder, found);
-    return rest.length === 0 || found.includes('\\') ? path : this.#search(path, rest);
+    // Unpacked from a zip file made on Windows, a name may have kept its backslashes.
+    const whole = names.find((name) => name.normalize('NFC') === parts.join('\\'));
+    if (whole !== undefined) return join(folder, whole);
+    const [part, ...rest] = parts;
+    const below = rest.length > 0 ? names.find((name) => name.normalize('NFC') === part) : undefined;
+    return below === undefined ? undefined : this.#search(join(folder, below), rest);
   }
 
   #list(folder: string): Promise<string[]> {
