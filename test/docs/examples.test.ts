@@ -1,0 +1,114 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { oldestNode } from '../support/old-node.js';
+import { root } from '../support/sdk.js';
+
+const node = oldestNode() ?? process.execPath;
+const images = join(root, 'examples', 'images');
+const small = join(images, 'fluorescence-small-crowded.png');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-examples-'));
+
+beforeAll(() => {
+  // As in an application: the programs beside a node_modules folder with the package.
+  cpSync(join(root, 'examples'), folder, { recursive: true });
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules', 'cellroute'), 'junction');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function runExample(name: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(node, [name, ...args], { cwd: folder, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return stdout;
+}
+
+test('every program is in the list and starts with a comment', () => {
+  const list = readFileSync(join(root, 'examples', 'README.md'), 'utf8');
+  const programs = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.mjs'));
+  expect(programs.length).toBeGreaterThanOrEqual(6);
+  for (const name of programs) {
+    expect(list).toContain(`[${name}](${name})`);
+    expect(readFileSync(join(root, 'examples', name), 'utf8')).toMatch(/^\/\/ [A-Z]/);
+  }
+});
+
+test('all programs are accepted by tsc --strict', () => {
+  execFileSync('npx', ['tsc', '-p', join(root, 'examples', 'tsconfig.json')], { cwd: root, stdio: 'pipe' });
+});
+
+test('segment-folder writes a result per image', () => {
+  mkdirSync(join(folder, 'input'));
+  for (const name of ['fluorescence-small-crowded.png', 'histology.png']) {
+    cpSync(join(images, name), join(folder, 'input', name));
+  }
+  const stdout = runExample('segment-folder.mjs', 'input', 'output');
+  expect(stdout).toMatch(/fluorescence-small-crowded\.png: fluorescence, \d+ cells/);
+  const { cells } = JSON.parse(readFileSync(join(folder, 'output', 'histology.json'), 'utf8')) as {
+    cells: unknown[];
+  };
+  expect(cells.length).toBeGreaterThan(10);
+});
+
+test('worker-pool receives measurements from its workers', () => {
+  const stdout = runExample('worker-pool.mjs', small, join(images, 'fluorescence-large.png'));
+  expect(stdout.match(/: \d+ cells, \d+\.\d pixels on average/g)).toHaveLength(2);
+});
+
+test('custom-export writes closed rings', () => {
+  runExample('custom-export.mjs', small, 'cells.geojson');
+  const { features } = JSON.parse(readFileSync(join(folder, 'cells.geojson'), 'utf8')) as {
+    features: { geometry: { coordinates: number[][][][] } }[];
+  };
+  expect(features.length).toBeGreaterThan(10);
+  for (const { geometry } of features) {
+    for (const ring of geometry.coordinates.flat()) expect(ring.at(-1)).toEqual(ring[0]);
+  }
+});
+
+test('fine-tune trains and compares', () => {
+  const weights = join(root, 'models', 'starter', 'segmenter-fluorescence.safetensors');
+  const stdout = runExample('fine-tune.mjs', join(root, 'test', 'data', 'nuclei'), weights, 'run', '2');
+  expect(stdout).toMatch(/tensors loaded, 0 initialized/);
+  expect(stdout).toMatch(/before 0\.\d+, after 0\.\d+\ndifference -?0\.\d+/);
+});
+
+describe('http-server', () => {
+  let server: ChildProcess;
+  let url: string;
+  beforeAll(async () => {
+    server = spawn(node, ['http-server.mjs', '0'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    const port = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      server.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+      server.stdout!.on('data', (chunk: Buffer) => {
+        text += chunk;
+        const found = /listening on port (\d+)/.exec(text);
+        if (found) resolve(found[1]!);
+      });
+    });
+    url = `http://127.0.0.1:${port}/segment`;
+  });
+  afterAll(() => void server.kill('SIGKILL'));
+
+  test('segments a posted image', async () => {
+    const response = await fetch(url, { method: 'POST', body: readFileSync(small) });
+    expect(response.status).toBe(200);
+    const { cells } = (await response.json()) as { cells: unknown[] };
+    expect(cells.length).toBeGreaterThan(10);
+  });
+
+  test('refuses what is not an image, and other paths', async () => {
+    const response = await fetch(url, { method: 'POST', body: 'text' });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'IMAGE_UNREADABLE' });
+    expect((await fetch(url)).status).toBe(404);
+  });
+
+  test('ends at SIGTERM', async () => {
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+});

@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root } from '../support/sdk.js';
+import { pages } from '../support/snippets.js';
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path && existsSync(join(root, path)));
+
+/** The first column of every table of a page: the text in backquotes. */
+const tableNames = (page: string) =>
+  read(page)
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .flatMap((line) => [...line.split('|')[1]!.matchAll(/`([^`]+)`/g)].map((found) => found[1]!));
+
+test('troubleshooting has a row for every error code, and no other', () => {
+  const codes = [...read('lib/errors.ts').matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map((found) => found[1]!);
+  expect(codes.length).toBeGreaterThan(20);
+  expect(tableNames('docs/troubleshooting.md').sort()).toEqual(codes.sort());
+});
+
+/** Environment variables that the sources read, apart from those that every program has. */
+function variablesRead(): string[] {
+  const patterns = [
+    /process\.env\.([A-Za-z_0-9]+)/g,
+    /process\.env\[['"]([A-Za-z_0-9]+)['"]\]/g,
+    /getenv\("([A-Za-z_0-9]+)"\)/g,
+    /\$\{?(CELLROUTE_[A-Z_0-9]+)/g,
+    /os\.environ(?:\.get\(|\[)['"]([A-Z_0-9]+)['"]/g,
+  ];
+  const names = new Set<string>();
+  for (const path of tracked) {
+    if (!/\.(ts|mjs|cjs|js|cc|cu|c|h|py|sh)$|\.ci\/run$/.test(path)) continue;
+    const text = read(path);
+    for (const pattern of patterns) for (const [, name] of text.matchAll(pattern)) names.add(name!);
+  }
+  for (const common of ['PATH', 'HOME', 'TMPDIR']) names.delete(common);
+  return [...names];
+}
+
+test('the table of environment variables has those that the sources read, and no other', () => {
+  expect(tableNames('docs/environment-variables.md').sort()).toEqual(variablesRead().sort());
+});
+
+test('the command line page names every command', () => {
+  const page = read('docs/command-line.md');
+  const commands = tracked
+    .filter((path) => path.startsWith('lib/cli/'))
+    .flatMap((path) => [...read(path).matchAll(/\.command\('([a-z-]+)'\)/g)].map((found) => found[1]!));
+  expect(commands.length).toBeGreaterThan(10);
+  expect(commands.filter((name) => !page.includes(name))).toEqual([]);
+});
+
+test('every relative link and image of a page exists', () => {
+  const broken = [
+    ...pages,
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'bench/README.md',
+    'models/starter/README.md',
+  ].flatMap((page) =>
+    [...read(page).matchAll(/\]\(([^)#\s]+)(#[^)]*)?\)/g)]
+      .map((found) => found[1]!)
+      .filter((target) => !/^[a-z]+:/.test(target))
+      .filter((target) => !existsSync(join(root, dirname(page), target)))
+      .map((target) => `${page}: ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
