@@ -87,7 +87,7 @@ async function runAll(context) {
   for (const one of [r50, backbone, memoryCells, starter, train]) {
     const ids = one.ids.filter(context.wanted);
     if (ids.length === 0) continue;
-    // What one row cannot do is said there, and the next goes on.
+    // A failure is reported in its row; the next rows are still measured.
     try {
       // Without it there are no weights either: the goldens' formula is Python's.
       if (context.lacks.torchvision) throw new Error(context.lacks.torchvision);

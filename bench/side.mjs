@@ -35,7 +35,7 @@ export class Side {
     this.#child.stderr.on('data', (chunk) => {
       this.#errors = (this.#errors + chunk).slice(-4000);
     });
-    // A side that ended is told by the answer that is missing.
+    // A missing answer reports that a side has ended.
     this.#child.stdin.on('error', () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }

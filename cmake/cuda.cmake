@@ -7,7 +7,7 @@ if(NOT CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES "${CELLROUTE_CUDA_ARCHITECTURES}")
 endif()
 enable_language(CUDA)
-# CMake 3.25.1 and older do not know how nvcc is told of C++20.
+# CMake 3.25.1 and older do not know the C++20 flag of nvcc.
 if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
 endif()

@@ -1,4 +1,4 @@
-// What the experiment is made of, apart from networks: shares of steps, and how its report is told.
+// Parts of the experiment without networks: how steps are divided, and the report.
 
 /** Steps of each type's segmenter in proportion to its images, each 1 at least, `total` together. */
 function stepsOf(images, total) {
@@ -54,7 +54,7 @@ function plotOf(single, routed) {
       [i + 1, pair[side]],
     ]);
   return {
-    title: 'One Mask R-CNN for all types, or one a type behind a router',
+    title: 'One Mask R-CNN for all types, or one per type behind a router',
     xLabel: `held-out images: ${types.join(', ')}, each by rising score of the single network`,
     yLabel: 'mean precision, IoU 0.5 to 0.95',
     yRange: [0, 0.1],

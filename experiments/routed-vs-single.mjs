@@ -1,4 +1,4 @@
-// The notebook's headline as an experiment: one Mask R-CNN for all cell types, or one a type behind a router?
+// The notebook's headline as an experiment: one Mask R-CNN for all cell types, or one per type behind a router?
 //
 //   node experiments/routed-vs-single.mjs --data train.csv --out FOLDER [--config FILE] [--start WEIGHTS]
 //       [--router-start WEIGHTS] [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
@@ -7,8 +7,8 @@
 // Within each fold both sides have the same network, the same start, the same images and the same number of segmenter
 // steps in all: the routed side's are shared out by the types' images, so that an image is seen as often by either. The
 // router is trained on the fold's images too; what the same segmenters do behind a router that
-// is never wrong is told beside it. Each image is judged once, by networks that have not seen it.
-// FOLDER gets report.json, report.md and scores.png, and keeps every run: what was interrupted goes on. With --fold only
+// is never wrong is reported beside it. Each image is evaluated once, by networks that were not trained on it.
+// FOLDER gets report.json, report.md and scores.png, and keeps every run: interrupted runs are resumed. With --fold only
 // that fold is trained and nothing reported: several processes can share a FOLDER and a GPU, or several days. The
 // configuration is two-core.json where none is given; docs/routed-vs-single.md says what came out.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -95,7 +95,7 @@ async function found(network, image, options = {}) {
   return { masks: cells.masks.toCoco(), scores: [...cells.scores], cellType };
 }
 
-const judged = [];
+const evaluated = [];
 for (const [i, { train: training, validation }] of folds.entries()) {
   if (only !== undefined && i + 1 !== Number(only)) continue;
   const name = `fold-${i + 1}`;
@@ -131,29 +131,29 @@ for (const [i, { train: training, validation }] of folds.entries()) {
     await Promise.all([single.dispose(), routed.dispose()]);
     await save(join(name, 'predictions.json'), JSON.stringify(predictions));
   }
-  judged.push(...read(file));
+  evaluated.push(...read(file));
 }
 if (only !== undefined) process.exit(0);
 
 const items = new Map(data.items.map((item) => [item.id, item]));
 const truth = new Map();
-for (const { id } of judged) truth.set(id, (await items.get(id).load()).masks);
+for (const { id } of evaluated) truth.set(id, (await items.get(id).load()).masks);
 
 /** One side's scores over all images. */
-function judge(side, atLeast) {
-  const images = judged.map(({ id, [side]: { masks, scores } }) => {
+function evaluateSide(side, atLeast) {
+  const images = evaluated.map(({ id, [side]: { masks, scores } }) => {
     const { type, width, height } = items.get(id);
     return { id, type, truth: truth.get(id), predicted: Masks.fromCoco(masks, { width, height }), scores };
   });
   return evaluate(images, { minScore: atLeast, removeOverlaps: thresholds.removeOverlaps });
 }
 
-const right = judged.filter(({ id, routed }) => items.get(id).type === routed.cellType).length;
-const report = { settings, images: judged.length, routedRight: right, comparisons: [] };
-const lines = [`The router named ${right} of ${judged.length} held-out images rightly.`];
+const right = evaluated.filter(({ id, routed }) => items.get(id).type === routed.cellType).length;
+const report = { settings, images: evaluated.length, routedRight: right, comparisons: [] };
+const lines = [`The router named ${right} of ${evaluated.length} held-out images rightly.`];
 for (const atLeast of [minScore, ...alsoAt]) {
   const sides = {};
-  for (const side of ['single', 'routed', 'unerring']) sides[side] = await judge(side, atLeast);
+  for (const side of ['single', 'routed', 'unerring']) sides[side] = await evaluateSide(side, atLeast);
   const { single, routed, unerring } = sides;
   const comparisons = {
     routed: compareEvaluations(single, routed, { seed }),

@@ -7,6 +7,7 @@ import { nativeFiles } from './native-files.mjs';
 import { finish, runChecks } from './report.mjs';
 import { run } from './run.mjs';
 import { tool } from './tools.mjs';
+import { oldWords } from './words.mjs';
 
 const captured = (program, args) => run(program, args, { capture: true });
 
@@ -17,7 +18,7 @@ export const quickChecks = ({ fix = false } = {}) => [
   ],
   ['types of the SDK', () => captured('tsc', ['-p', 'tsconfig.json', '--noEmit'])],
   ['types of the tests', () => captured('tsc', ['-p', 'test/tsconfig.json'])],
-  ...boundaries.map(([name, find]) => [
+  ...[...boundaries, ['words of the style guide', oldWords]].map(([name, find]) => [
     name,
     () => {
       const lines = find();

@@ -74,7 +74,7 @@ def stored(weights: Path, side: int, **options) -> MaskRCNN:
         },
         **options,
     )
-    # Formats of half the size are computed in float32 all the same.
+    # Formats of half the size are nevertheless computed in float32.
     floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     missing, unexpected = model.load_state_dict(floats, strict=False)
     # Evaluation does not read the norms' count of batches.

@@ -1,4 +1,4 @@
-/** Results in order, of at most `limit` works at a time. The first that fails ends it, once those begun are done. */
+/** Results in order, of at most `limit` tasks at a time. The first failure ends it, after the started tasks finish. */
 export async function concurrently<T, R>(
   values: readonly T[],
   limit: number,

@@ -8,7 +8,7 @@ import type { ImageSize } from '../mask/masks.js';
 import { isHidden, readName, stemOf } from './names.js';
 
 /** Files read at the same time while annotations are opened: libuv has four threads unless configured. */
-export const FILES_AT_ONCE = 4;
+export const CONCURRENT_FILES = 4;
 
 /** A file and the size of its image, or the reason why it cannot be used. */
 export type FoundImage = { path: string; size: ImageSize; notices: readonly string[] } | { reason: string };
@@ -55,7 +55,7 @@ export class ImageFolder {
     }
     const found = folder.#byName.get(parts.at(-1) ?? '') ?? [];
     if (found.length === 0) return missing;
-    // An exact name counts for more than one with another ending.
+    // An exact name has priority over one with another ending.
     const exact = found.filter((file) => file.normalize('NFC') === parts.at(-1));
     const [file, ...others] = exact.length > 0 ? exact : found;
     if (others.length === 0) return { path: join(folder.path, file!) };

@@ -112,7 +112,7 @@ function checkLabels(option: string, labels: unknown, cells: number, classes: nu
 function checkArray(option: string, value: unknown, length: number): ArrayLike<unknown> {
   const array = value as ArrayLike<unknown>;
   if (typeof value === 'object' && value !== null && array.length === length) return array;
-  throw refuse(option, `an array of ${length} numbers, one a mask`, value);
+  throw refuse(option, `an array of ${length} numbers, one per mask`, value);
 }
 
 function checkColumns(option: string, columns: unknown): Record<string, string> {

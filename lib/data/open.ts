@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { concurrently } from '../annotations/concurrently.js';
-import { FILES_AT_ONCE } from '../annotations/image-folder.js';
+import { CONCURRENT_FILES } from '../annotations/image-folder.js';
 import { type FoundAnnotations, findDataset, findDatasetsBelow } from '../annotations/open.js';
 import { dataInvalid } from '../annotations/problems.js';
 import type { AnnotationOptions } from '../annotations/types.js';
@@ -53,7 +53,7 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
   const source = await read(path, annotationOptions(options));
   const builder = new DatasetBuilder(source, options);
   const { signal } = options;
-  const loaded = await concurrently(source.images, FILES_AT_ONCE, async (image) => {
+  const loaded = await concurrently(source.images, CONCURRENT_FILES, async (image) => {
     signal?.throwIfAborted();
     const file = await image.locate(signal);
     return 'reason' in file ? file : { file, read: await image.read(file.size, signal) };

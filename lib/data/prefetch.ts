@@ -9,7 +9,7 @@ export interface PrefetchLimits {
 
 /**
  * The results of `work` for every input, in the inputs' order, made ahead of the one who asks. A failure is thrown
- * when its turn comes. Whichever way this ends, work that runs is told to stop and waited for.
+ * when its turn comes. Work in progress is always stopped and awaited at the end.
  */
 export async function* prefetch<Input, Result>(
   inputs: readonly Input[],

@@ -69,7 +69,7 @@ export function checkResampling({ samples, seed = 0, confidence = 0.95 }: Bootst
   };
 }
 
-/** An image as native code takes it: copied, so that the caller may go on with its arrays. */
+/** An image for native code: copied, so that the caller may keep using its arrays. */
 export function checkImage(image: EvaluatedImage, index: number): NativeJudgedImage {
   const at = (name: string) => `images[${index}].${name}`;
   checkKeys(`images[${index}]`, checkObject(`images[${index}]`, image), IMAGE_KEYS);

@@ -41,7 +41,7 @@ function imagesOf(option: string, evaluation: Evaluation): Evaluation['perImage'
 
 /**
  * How much better the second of two evaluations of the same images is. Images are drawn with replacement and both
- * sides are judged on the same draws, so that what makes an image hard for both does not widen the interval, as it
+ * sides are evaluated on the same samples, so that what makes an image hard for both does not widen the interval, as it
  * does those of the two evaluations. It tells what other images may change, and nothing about another training.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the images are not the same.

@@ -21,7 +21,7 @@ import type {
 } from './types.js';
 
 /**
- * Judges predicted masks by all metrics at once. IoUs are computed once an image, on the masks' runs; the work is done
+ * Evaluates predicted masks by all metrics at once. IoUs are computed once per image, on the masks' runs; the work is done
  * off the event loop, on several threads.
  *
  * - `kaggle`: the competition's mean precision over IoU 0.5 to 0.95, where a prediction is right if its IoU with some
@@ -47,7 +47,7 @@ export async function evaluate(
   if (!Array.isArray(images) || images.length === 0) {
     throw refuse('images', 'an image or more', images);
   }
-  const judged = images.map(checkImage);
+  const checked = images.map(checkImage);
   const seen = new Set<string>();
   images.forEach(({ id }, i) => {
     if (seen.has(id)) throw refuse(`images[${i}].id`, 'an id that no other image has', id);
@@ -58,7 +58,7 @@ export async function evaluate(
     Uint32Array.from(images.flatMap((image, i) => (image.type === type ? [i] : []))),
   );
   const named = images.map(({ id, type }) => ({ id, ...(type === undefined ? {} : { type }) }));
-  const answer = await runJob(options, (call) => native().evaluateMasks(judged, groups, rules, call));
+  const answer = await runJob(options, (call) => native().evaluateMasks(checked, groups, rules, call));
   return assemble(named, types, groups, rules, answer);
 }
 

@@ -62,7 +62,7 @@ export interface NativeCall {
   cancel?: CancelHandle;
   /** Called at most every 50 ms, with the stage's name and the part done, 0 to 1. */
   onProgress?: (stage: string, fraction: number) => void;
-  /** Threads of the owner thread's team; counts for the first call of a process and device. */
+  /** Threads of the owner thread's team; used by the first call of a process and device. */
   threads: number;
   /** Whose owner thread does it, as resolveDevice names it; left out the CPU's. Handles stay where they were made. */
   device?: string;
@@ -260,7 +260,7 @@ export interface NativeSegmenterTrainerOptions extends NativeTrainerOptions {
 }
 
 export interface NativeClassifierTrainerOptions extends NativeTrainerOptions {
-  /** One a class; empty weighs all alike. */
+  /** One weight per class; empty means equal weights. */
   classWeights: readonly number[];
 }
 
@@ -347,7 +347,7 @@ export interface NativeClassifySample {
 
 // Metrics
 
-/** An image to be judged. Boxes are x, y, width, height; arrays that may be empty say so. */
+/** An image to be evaluated. Boxes are x, y, width, height; arrays that may be empty say so. */
 export interface NativeJudgedImage {
   truth: MaskBatch;
   predicted: MaskBatch;

@@ -11,14 +11,14 @@ import { cellsPhrase, withTitle } from './title.js';
 /** What was found; the {@link Cells} of a result are of this kind. */
 export interface PredictedCells {
   masks: Masks;
-  /** One a mask, 0 to 1. */
+  /** One score per mask, 0 to 1. */
   scores: ArrayLike<number>;
 }
 
 export interface ComparisonOptions {
   /** A prediction finds a cell where their IoU is at least this, 0 to 1. Default 0.5. */
   iouThreshold?: number;
-  /** Text of a bar above both images. Default: no such bar; each half says what it shows all the same. */
+  /** Text of a bar above both images. Default: none; each half has its own title in any case. */
   title?: string;
   /** Default `png`. */
   format?: RenderFormat;

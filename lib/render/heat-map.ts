@@ -26,7 +26,7 @@ export interface HeatMapOptions {
 
 /** Values beyond this share of all are drawn as the strongest. */
 const strongest = 0.995;
-/** From weak to strong. Orange and blue are told apart by nearly every eye. */
+/** From weak to strong. Nearly everyone can distinguish orange and blue. */
 const speaksFor: readonly [Colour, Colour] = [
   [225, 70, 0],
   [255, 235, 110],

@@ -8,7 +8,7 @@ import { native } from '../native/load.js';
 import type { ThresholdSet } from './threshold-grid.js';
 
 /** The masks of an image at one mask threshold. */
-interface CutMasks {
+interface ThresholdedMasks {
   masks: Masks;
   areas: Uint32Array;
 }
@@ -37,7 +37,7 @@ export class Candidates {
   readonly #found: NativeCandidates;
   readonly #nmsThresholds: readonly number[];
   readonly #size: { width: number; height: number };
-  readonly #masks = new Map<number, Promise<CutMasks>>();
+  readonly #masks = new Map<number, Promise<ThresholdedMasks>>();
 
   constructor(
     found: NativeCandidates,
@@ -78,7 +78,7 @@ export class Candidates {
     );
   }
 
-  #cutAt(threshold: number, options: CallOptions): Promise<CutMasks> {
+  #cutAt(threshold: number, options: CallOptions): Promise<ThresholdedMasks> {
     const known = this.#masks.get(threshold);
     if (known) return known;
     const { width, height } = this.#size;

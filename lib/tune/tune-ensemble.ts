@@ -11,7 +11,7 @@ import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune.js
 /**
  * Searches, for each cell type, the thresholds (score, mask, NMS, least area, overlaps) at which its segmenter has the
  * highest metric on annotated images, and sets them in the ensemble; `ensemble.save` writes them. The network runs once
- * per image. An image counts for the type that the data set names, or else for the type that the router names. Images
+ * per image. An image belongs to the type that the data set names, or else for the type that the router names. Images
  * of types without a segmenter and without a fallback are left out. Measure the result on other images.
  *
  * ```ts

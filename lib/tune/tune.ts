@@ -34,8 +34,8 @@ interface Seen {
 }
 
 /**
- * Finds the thresholds at which a segmenter does best on these images. The network runs once an image; what it saw is
- * kept (about 3 KB a candidate of a 28 × 28 mask).
+ * Searches the thresholds that maximize a metric on these images. The network runs once per image. Its candidates are
+ * kept in memory (about 3 KB per candidate with a 28 × 28 mask).
  */
 export async function tuneSegmenter(
   segmenter: CellSegmenter,

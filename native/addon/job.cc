@@ -115,7 +115,7 @@ Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   return promise;
 }
 
-// A task is a few bytes: without memory for them nobody can be told anything.
+// A task is a few bytes: without memory for them nothing can be reported.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void DeliveredJob::settle(std::exception_ptr failure) noexcept {
   queue_->post(std::make_unique<SettleTask>(id_, shared_from_this(), std::move(failure)));

@@ -107,7 +107,7 @@ class SegmentJob final : public DeliveredJob {
   }
 
  private:
-  /** Goes on while one of them is wanted; reports to each. */
+  /** Continues while one of them is wanted; reports to each. */
   static JobContext group_poll(const std::vector<SegmentJob*>& jobs) {
     if (jobs.size() == 1) return jobs.front()->poll();
     std::vector<JobContext> polls;
@@ -130,7 +130,7 @@ class SegmentJob final : public DeliveredJob {
   io::Image image_;
   infer::SegmentOptions options_;
   std::unique_ptr<cuda::StagedInput> ahead_;  // the image's way to a GPU, where it began early
-  bool prepared_ = false;                     // or tried in vain
+  bool prepared_ = false;                     // or tried without success
   infer::Cells cells_;
 };
 

@@ -170,7 +170,7 @@ void Engine::release_memory() {
 }
 
 void Engine::work() {
-  // OpenMP counts its threads per calling thread, so it is told here and nowhere else.
+  // OpenMP counts its threads per calling thread, so it is set here and nowhere else.
   at::set_num_threads(threads_);
   own_engine = this;
   while (true) {

@@ -55,12 +55,12 @@ class Job {
   std::shared_ptr<CancelFlag> cancel_;
 };
 
-/** One owner thread a device: every tensor lives and dies there, and only one OpenMP team grows.
+/** One owner thread per device: every tensor lives and dies there, and only one OpenMP team grows.
  *  Jobs run in the order they came. */
 class Engine {
  public:
   /** The process's engine for a device, shared by its environments (worker threads); it ends with
-   *  the last of them. `threads` counts for the first caller only. */
+   *  the last of them. `threads` applies to the first caller only. */
   static std::shared_ptr<Engine> of(c10::Device device, int threads);
 
   explicit Engine(int threads, c10::Device device = c10::kCPU);

@@ -145,7 +145,7 @@ TEST_CASE("parts and holes that touch by a corner stay apart") {
   const auto two_holes = contours(counts_by_pixel(image({"####", "#.##", "##.#", "####"})));
   REQUIRE(two_holes.size() == 1);
   CHECK(two_holes[0].holes.size() == 2);
-  // A ring of pixels that closes by a corner alone: its inside is a hole all the same.
+  // A ring of pixels that closes by a corner alone: its inside is still a hole.
   const auto closed = contours(counts_by_pixel(image({".##", "#.#", "###"})));
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].holes.size() == 1);

@@ -179,11 +179,11 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
   CHECK(stages[1] == "tile 1 of " + std::to_string(tiles));
 
   const auto flag = std::make_shared<CancelFlag>();
-  int begun = 0;
+  int started = 0;
   const auto stop = [&](const char* stage, double) {
     if (std::string(stage) == "tile 2 of " + std::to_string(tiles)) flag->cancel();
-    if (std::string(stage) == "tile 3 of " + std::to_string(tiles)) ++begun;
+    if (std::string(stage) == "tile 3 of " + std::to_string(tiles)) ++started;
   };
   CHECK_THROWS_AS(segment_tiles(plan, image, options, tiling, JobContext(flag, stop)), Cancelled);
-  CHECK(begun == 0);
+  CHECK(started == 0);
 }

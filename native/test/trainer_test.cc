@@ -153,7 +153,7 @@ TEST_CASE_TEMPLATE("trainer: stopped at any of its polls, a step changes nothing
       ++polls;
     }
   }
-  // Between the layers of the way back too.
+  // Between the layers of the backward pass too.
   CHECK(polls > 20);
   CHECK(differing(stopped.trainer, before) != Names{});
   twin.step(7);

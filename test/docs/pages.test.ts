@@ -74,3 +74,12 @@ test('every relative link and image of a page exists', () => {
   );
   expect(broken).toEqual([]);
 });
+
+test('every step in the drawing of ARCHITECTURE.md is in the file that it names', () => {
+  const steps = [
+    ...read('ARCHITECTURE.md').matchAll(/^ {2}((?:lib|native)\/\S+\.(?:ts|cc|h)) +([A-Za-z_]+)/gm),
+  ];
+  expect(steps.length).toBeGreaterThan(15);
+  const missing = steps.filter(([, path, name]) => !new RegExp(`\\b${name}\\b`).test(read(path!)));
+  expect(missing.map(([, path, name]) => `${path}: ${name}`)).toEqual([]);
+});

@@ -44,8 +44,8 @@ describe('explain', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ['a method nobody knows', ['--method', 'lime'], /Expected some of integrated-gradients/],
-    ['a type nobody knows', ['--target', 'yeast'], /one of fluorescence.* for target/],
+    ['a method that is unknown', ['--method', 'lime'], /Expected some of integrated-gradients/],
+    ['a type that is unknown', ['--target', 'yeast'], /one of fluorescence.* for target/],
     ['two heat maps in one file', ['--method', 'occlusion,grad-cam'], /a folder.*for --out/],
   ])('%s is refused', (_name, args, message) => {
     const { status, stderr } = cellroute('explain', image.small, '--out', join(folder, 'no.png'), ...args);

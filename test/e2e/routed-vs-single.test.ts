@@ -34,7 +34,7 @@ const run = (...more: string[]) =>
   spawnSync(process.execPath, [program, ...given, ...more], { encoding: 'utf8', env });
 const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
 
-test('judges every image once by either side, and a killed run ends as one that was not', async () => {
+test('evaluates every image once on either side, and a killed run ends like one that was not interrupted', async () => {
   const whole = run('--out', join(folder, 'whole'));
   expect(whole.stderr).toBe('');
   expect(whole.status).toBe(0);
@@ -93,7 +93,7 @@ test('folds may be trained by processes of their own, in one folder', async () =
   expect(run('--out', out, '--fold', '3').stderr).toContain('--fold must be one of 1 to 2');
 });
 
-test('does not go on with other settings', () => {
+test('does not resume with other settings', () => {
   const other = run('--out', join(folder, 'whole'), '--steps', '12');
   expect(other.status).not.toBe(0);
   expect(other.stderr).toContain('other settings');

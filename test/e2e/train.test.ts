@@ -254,7 +254,7 @@ test('a classifier learns round from square, interrupted or not', async () => {
   expect(await outcome(path('router-2'), 'classifier')).toEqual(await outcome(path('router'), 'classifier'));
 });
 
-test('an ensemble is trained part by part, goes on where it was killed, and can be loaded', async () => {
+test('an ensemble is trained part by part, resumes after a kill, and can be loaded', async () => {
   const config = configFile('ensemble.json', {
     classifier: { network: tinyClassifier, epochs: 2 },
     segmenter: { network: tinySegmenter, steps: 6 },
@@ -310,7 +310,7 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test('a mistake in a configuration file is told with its place', () => {
+test('an error in a configuration file is reported with its position', () => {
   const config = configFile('bad.json', {});
   writeFileSync(config, '{\n  "schedule": { "kind": "one-cycle", "maxLR": 1 }\n}\n');
   const { status, stderr } = cellroute('segmenter', '--data', data, '--out', path('x'), '--config', config);

@@ -98,7 +98,7 @@ describe('with a server', () => {
     await server.stop();
   });
 
-  test('a run’s log arrives whole, one row a step, and again when it goes on', async () => {
+  test('a run’s log is uploaded completely, one row per step, and again when it is resumed', async () => {
     const path = folder('online.json');
     await tell(path, lines.slice(0, 2));
     await tell(path, lines);
@@ -142,7 +142,7 @@ describe('with a server', () => {
     expect(JSON.parse(server.runs.at(-1)!.config as string)).toEqual({ batchSize: 4 });
   });
 
-  test('a server that refuses is told at the end, and harms nothing', async () => {
+  test('a server that refuses is reported at the end, and harms nothing', async () => {
     server.broken = true;
     const path = folder('refused.json');
     const error = await rejection(tell(path, lines));

@@ -15,7 +15,7 @@ export async function syntheticData(folder: string, images: number, seed = 1): P
   for (const name of ['images', 'labels']) mkdirSync(join(folder, name), { recursive: true });
   const rows = ['id,type'];
   for (let index = 0; index < images; index++) {
-    const chance = random(seed, 'picture', index);
+    const chance = random(seed, 'image', index);
     const type = index % 2 === 0 ? 'round' : 'square';
     const image = Uint8Array.from({ length: SIDE * SIDE }, () => chance.integer(10, 40));
     const labels = new Uint8Array(SIDE * SIDE);

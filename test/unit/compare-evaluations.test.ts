@@ -63,7 +63,7 @@ describe('two evaluations of the same images', () => {
     expect(interval[1]).toBeCloseTo(difference + 1.96 * deviation, 3);
   });
 
-  test('are told by type, and one type’s draws are not another’s concern', () => {
+  test('are reported by type, and the samples of one type do not affect another', () => {
     const type = (i: number) => (i % 2 ? 'odd' : 'even');
     const [a, b] = [
       [0.1, 0.5, 0.3, 0.4],

@@ -81,7 +81,7 @@ describe('decodeImage gives the values Pillow and tifffile give', () => {
 describe('raw pixels', () => {
   const raw = { data: new Uint8Array(24), width: 4, height: 2, channels: 3 } as const;
 
-  test('come back as they are, copied: the caller may go on with its own', async () => {
+  test('come back as they are, copied: the caller may keep using its own', async () => {
     const image = await decodeImage(raw);
     expect(image).toEqual(raw);
     expect(image.data.buffer).not.toBe(raw.data.buffer);

@@ -146,7 +146,7 @@ describe('segment', () => {
   });
 });
 
-describe('what is refused at the door', () => {
+describe('what is refused', () => {
   test.each([
     ['an unknown option', { minscore: 0.5 }, 'minscore', /did you mean minScore/],
     ['a score above 1', { minScore: 1.5 }, 'minScore', /from 0 to 1/],
@@ -212,12 +212,12 @@ describe('routing', () => {
       'segmenters.histology',
     ],
     [
-      'a type nobody knows',
+      'a type that is unknown',
       (s: object) => ({ segmenters: { ...s, fluorescense: null } }),
       'segmenters.fluorescense',
     ],
     [
-      'thresholds of a type nobody knows',
+      'thresholds of a type that is unknown',
       (s: object) => ({ segmenters: s, thresholds: { astro: {} } }),
       'thresholds.astro',
     ],

@@ -193,7 +193,7 @@ describe('values of an image', () => {
 });
 
 describe('blurring', () => {
-  test('keeps what is flat, and spreads a point as wide as it was told', () => {
+  test('keeps what is flat, and spreads a point by the given radius', () => {
     expect(Array.from(blurred(new Float32Array(35).fill(3), 7, 5, 2))).toEqual(new Array(35).fill(3));
     const [side, sigma] = [61, 4];
     const point = new Float32Array(side * side);

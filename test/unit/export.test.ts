@@ -57,7 +57,7 @@ const nothing: Segmentation = {
 };
 
 describe('Kaggle CSV', () => {
-  test('has a row a cell, and one for an image without any', () => {
+  test('has one row per cell, and one for an image without any', () => {
     expect(
       kaggleCsv([
         { id: 'one', result: found() },
@@ -216,7 +216,7 @@ describe('result JSON', () => {
     expect(json.cells.map(({ mask }: { mask: unknown }) => mask)).toEqual(masks);
   });
 
-  test('refuses a dialect nobody knows', () => {
+  test('refuses a dialect that is unknown', () => {
     expect(() => resultJson(found(), { rle: 'rle' as 'coco' })).toThrow(
       /one of 'coco', 'counts', 'kaggle' for rle/,
     );

@@ -83,7 +83,7 @@ describe('a loader', () => {
     }
   });
 
-  test('goes on from the middle of an epoch as if it had begun at its start', async () => {
+  test('resumes in the middle of an epoch as if it had started at the beginning', async () => {
     const data = await dataset(10);
     const loader = new SegmentLoader(data, options);
     const whole = await all(loader.batches(2));

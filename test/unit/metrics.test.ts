@@ -297,7 +297,7 @@ describe('what there may be', () => {
     });
   });
 
-  test('predictions without a pixel count for nobody but COCO', async () => {
+  test('predictions without a pixel are counted only by COCO', async () => {
     const cells = [square(2, 2, 5)];
     const empty = new Uint8Array(size.width * size.height);
     const evaluation = await evaluate([image('a', cells, [...cells, empty], { scores: [0.5, 0.9] })]);
@@ -321,7 +321,7 @@ describe('what there may be', () => {
     expect(evaluation.kaggle.mean).toBe(1);
   });
 
-  test('classes count for COCO and panoptic quality alone', async () => {
+  test('classes matter only to COCO and panoptic quality', async () => {
     const cells = [square(2, 2, 5), square(20, 20, 9)];
     const evaluation = await evaluate([image('a', cells, cells, { truthLabels: [1, 2], labels: [1, 1] })]);
     expect(evaluation.kaggle.mean).toBe(1);
@@ -500,7 +500,7 @@ describe('refusals and cancelling', () => {
     await expect(broken).rejects.toBe(fault);
   });
 
-  test('several at once, while the event loop goes on', async () => {
+  test('several at once, while the event loop keeps running', async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const options = { bootstrap: { samples: 5_000 } };

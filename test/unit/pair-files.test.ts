@@ -69,7 +69,7 @@ const labelFolder = (list: typeof truths, suffix = '') =>
   folderOf(Object.fromEntries(list.map(({ id, result }) => [`${id}${suffix}.png`, labelPng(result)])));
 
 /** Everything but AP, which scores decide. */
-async function judged(truth: string, predicted: string) {
+async function evaluated(truth: string, predicted: string) {
   const { images, notices } = await pairFiles(truth, predicted);
   const { perImage, coco } = await evaluate(images);
   return { perImage: perImage.map(({ type: _, ...own }) => own), coco, notices };
@@ -106,7 +106,7 @@ describe('every form says the same', () => {
     const results = await folderOf(
       Object.fromEntries(answers.map(({ id, result }) => [`${id}.json`, resultJson(result)])),
     );
-    const { perImage, coco, notices } = await judged(await make(), results);
+    const { perImage, coco, notices } = await evaluated(await make(), results);
     expect(perImage).toEqual((await expected).perImage);
     expect(coco).toEqual((await expected).coco);
     expect(notices).toEqual([]);
@@ -128,7 +128,7 @@ describe('every form says the same', () => {
     ['COCO with scores', () => file('coco.json', cocoDatasetJson(withEnding(answers)))],
   ];
   test.each(scored)('predictions as %s', async (_name, make) => {
-    const { perImage, coco } = await judged(truth, await make());
+    const { perImage, coco } = await evaluated(truth, await make());
     expect(perImage).toEqual((await expected).perImage);
     expect(coco).toEqual((await expected).coco);
   });
@@ -138,7 +138,7 @@ describe('every form says the same', () => {
     ['label images of segment', () => labelFolder(answers, '.labels')],
   ];
   test.each(unscored)('predictions without scores as %s', async (_name, make) => {
-    const { perImage, notices } = await judged(truth, await make());
+    const { perImage, notices } = await evaluated(truth, await make());
     expect(perImage).toEqual((await expected).perImage);
     expect(notices).toEqual([expect.stringMatching(/have no scores/)]);
   });
@@ -146,14 +146,14 @@ describe('every form says the same', () => {
   test('a list of results, by the ids of COCO truth', async () => {
     const coco = file('truth.json', cocoDatasetJson(withEnding(truths)));
     const list = file('r.json', cocoResultsJson(answers.map(({ result }, i) => ({ id: i + 1, result }))));
-    const { perImage, coco: scores } = await judged(coco, list);
+    const { perImage, coco: scores } = await evaluated(coco, list);
     expect(perImage).toEqual((await expected).perImage);
     expect(scores.ap).toBe((await expected).coco.ap);
   });
 
   test('a list of results, by the names of any truth', async () => {
     const list = file('r.json', cocoResultsJson(withEnding(answers)));
-    expect((await judged(truth, list)).perImage).toEqual((await expected).perImage);
+    expect((await evaluated(truth, list)).perImage).toEqual((await expected).perImage);
   });
 });
 
@@ -294,7 +294,7 @@ describe('what cannot be used is refused by its place', () => {
       () => list([{ image_id: 'a', category_id: 1, score: 1, segmentation: { ...rle, size: [30, 20] } }]),
       /image a has 30 x 20 pixels, and 20 x 30/,
     ],
-    ['images nobody knows', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its images \(x\)/],
+    ['images that is unknown', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its images \(x\)/],
     [
       'an annotation that is none',
       () => file('p.csv', 'id,annotation\na,1 2\na,1 x\n'),
@@ -363,7 +363,7 @@ describe('what cannot be used is refused by its place', () => {
   });
 });
 
-describeGolden('COCO files as pycocotools judges them', { goldens: ['metrics_cases.json'] }, () => {
+describeGolden('COCO files as pycocotools evaluates them', { goldens: ['metrics_cases.json'] }, () => {
   const golden = goldenJson<{
     coco_truth: object;
     coco_detections: { bbox?: unknown }[];

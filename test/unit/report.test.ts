@@ -77,7 +77,7 @@ describe('a report', () => {
     expect(page).toContain("default-src 'none'");
   });
 
-  test('of an ensemble-less segmenter has no route, and of nothing is a page all the same', async () => {
+  test('of an ensemble-less segmenter has no route, and of nothing is still a page', async () => {
     expect(await html(new Report(), 'a.png')).not.toContain('class="route"');
     expect(await html(new Report())).toContain('<strong>0</strong> images');
   });

@@ -52,7 +52,7 @@ describe('steps of the routed side', () => {
 });
 
 describe('the report', () => {
-  test('has a row for all and one a type', () => {
+  test('has one row for all and one per type', () => {
     const row = { images: 4, first: 0.1, second: 0.25, difference: 0.15, interval: [-0.02, 0.3] };
     const worse = { images: 2, first: 0.5, second: 0.4375, difference: -0.0625, interval: [-0.1, -0.02] };
     const routed = { confidence: 0.95, ...row, perType: { astro: worse } };

@@ -51,14 +51,14 @@ test('outlines nuclei that it was not trained on', async () => {
     column: 'split',
     values: ['val'],
   });
-  const judged = [];
+  const evaluated = [];
   for (const item of validation.items) {
     const { image, masks } = await item.load();
     const { cells, cellType } = await ensemble.segment(image);
     expect(cellType).toBe(item.type);
-    judged.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
+    evaluated.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
   }
   expect(validation.types).toEqual(['fluorescence', 'histology']);
-  const { perImage } = await evaluate(judged);
+  const { perImage } = await evaluate(evaluated);
   for (const { kaggle } of perImage) expect(kaggle).toBeGreaterThan(0.3);
 });

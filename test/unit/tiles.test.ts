@@ -221,7 +221,7 @@ describe('how an image is cut', () => {
   });
 
   test.each([
-    ['a word nobody knows', 'on', 'tiles', /'auto', false or \{size, overlap\}/],
+    ['a word that is unknown', 'on', 'tiles', /'auto', false or \{size, overlap\}/],
     ['true', true, 'tiles', /true \(boolean\)/],
     ['null', null, 'tiles', /null/],
     ['no size', { overlap: 10 }, 'tiles.size', /from 64 to 65536/],

@@ -4,7 +4,7 @@
 //       [--device cuda --precision tf32]
 //
 // DATA has the folders `nuclei` (Data Science Bowl 2018) and `t98g` (Usiigaci), each with images, labels and index.csv.
-// FOLDER gets `runs/`, one a network, and `ensemble/`, tuned on the validation images. What was interrupted goes on
+// FOLDER gets `runs/`, one per network, and `ensemble/`, tuned on the validation images. An interrupted run is resumed
 // where it was. Minutes on an H100.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -98,11 +98,11 @@ if (!wanted) {
   await trained.save(folder, { dtype: 'float16' });
   await trained.dispose();
   const shipped = await RoutedEnsemble.load(folder);
-  const judged = (await openDataset(both, { typeColumn: 'modality' }))
+  const validation = (await openDataset(both, { typeColumn: 'modality' }))
     .filter({ types })
     .split({ column: 'split', values: ['val'] }).validation;
   for (const [type, { before, after, images, thresholds }] of Object.entries(
-    await tuneEnsemble(shipped, judged),
+    await tuneEnsemble(shipped, validation),
   ))
     console.log(
       `${type}: ${images} images, ${before.toFixed(3)} before, ${after.toFixed(3)} at ${JSON.stringify(thresholds)}`,

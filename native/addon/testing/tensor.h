@@ -9,7 +9,7 @@ namespace cellroute::testing {
  * memory. */
 torch::Tensor to_tensor(const Napi::Value& value);
 
-/** The way back; other types are cast to float32 (floating) or int64 (integers). */
+/** The reverse; other types are cast to float32 (floating) or int64 (integers). */
 Napi::Object from_tensor(Napi::Env env, const torch::Tensor& tensor);
 
 /** Registers functions on the exports object: one a subject. */

@@ -1,4 +1,4 @@
-// Forgets to dispose: the process ends by itself all the same.
+// Forgets to dispose: the process still ends by itself.
 const { readFileSync } = require('node:fs');
 
 const [cellroute, image] = process.argv.slice(2);

@@ -67,7 +67,7 @@ def entry_of(name: str, resize: str, image: torch.Tensor, found: Detections) -> 
 
 
 def is_stable(found: Detections, exact: Detections) -> bool:
-    """Whether float64 finds the same. Where it does not, a comparison a hair from float32's would judge luck."""
+    """Whether float64 finds the same. Where it does not, a comparison would depend on rounding in float32."""
     if len(found["scores"]) != len(exact["scores"]) or len(found["scores"]) == 0:
         return False
     if not torch.allclose(found["boxes"].double(), exact["boxes"], rtol=0, atol=2e-3):

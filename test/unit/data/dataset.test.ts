@@ -312,7 +312,7 @@ describe('a fingerprint', () => {
     expect(one).toBe(two);
   });
 
-  test('stops when it is told to', async () => {
+  test('stops when it is aborted', async () => {
     const dataset = await datasetFrom([own]);
     await expect(dataset.fingerprint(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
   });

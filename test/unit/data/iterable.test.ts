@@ -61,7 +61,7 @@ test.each<[string, unknown, string]>([
   ['an option misspelt', [{ ...image(), label: [1] }], 'did you mean labels?'],
   ['masks that are none', [image({ masks: [] as never })], 'Masks for images[0].masks'],
   ['a mask without pixels', [image({ masks: Masks.fromKaggle(['1 1', ''], size) })], 'mask 1 has none'],
-  ['labels too few', [image({ labels: [1] })], 'an array of 2 numbers, one a mask for images[0].labels'],
+  ['labels too few', [image({ labels: [1] })], 'an array of 2 numbers, one per mask for images[0].labels'],
   ['a label too high', [image({ labels: [1, 2] })], 'images[0].labels[1]'],
   ['a label that is no number', [image({ labels: [1, Number.NaN] })], 'images[0].labels[1]'],
   ['another size', [image({ image: raw(5) })], '4 x 2 pixels, as its masks have for images[0].image'],

@@ -168,7 +168,7 @@ test('the column of the type, and the folder of images, can be named', async () 
   });
 });
 
-test('stops when it is told to', async () => {
+test('stops when it is aborted', async () => {
   const signal = AbortSignal.abort(new Error('enough'));
   await expect(open([header, 'a,1 1,6,4,,,'], { signal })).rejects.toThrow('enough');
 });

@@ -84,7 +84,7 @@ test('without an index every image is meant', async () => {
   expect(dataset.problems).toEqual([expect.objectContaining({ file: folder.path('bare'), id: 'y' })]);
 });
 
-test('a file that went away is told when it is loaded', async () => {
+test('a file that was removed is reported when it is loaded', async () => {
   await folder.image('gone/images/x.png', 4, 3);
   await folder.labels('gone/labels/x.png', values, 4, 3);
   const [item] = (await openDataset(folder.path('gone'))).items;

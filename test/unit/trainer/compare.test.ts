@@ -4,7 +4,7 @@ import { thrown } from '../../support/sdk.js';
 
 const data = { train: 'a'.repeat(64), validation: null };
 
-test('a run goes on with what it was begun with', () => {
+test('a run resumes with its original settings', () => {
   const config = segmenterTraining({ optimizer: { lr: 0.1 } });
   const stored = JSON.parse(JSON.stringify(config)) as object;
   expect(() => checkSame('runs/a', { config: stored, data }, { config, data })).not.toThrow();

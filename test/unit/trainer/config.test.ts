@@ -65,7 +65,7 @@ test.each([
 describe('a configuration file', () => {
   const file = path('config.json');
 
-  test('is told line and column of what is not JSON', async () => {
+  test('reports line and column of what is not JSON', async () => {
     writeFileSync(file, '{\n  "batchSize": 2,\n  "epochs": 3,,\n}\n');
     const error = await rejection(readConfigFile(file));
     expect(error).toMatchObject({ code: 'INVALID_CONFIG', details: { file } });
@@ -76,7 +76,7 @@ describe('a configuration file', () => {
     expect((await rejection(readConfigFile(file))).message).toMatch(/line 1, column 1: not JSON/);
   });
 
-  test('is told line and column of a value that is wrong', async () => {
+  test('reports line and column of an invalid value', async () => {
     writeFileSync(file, '{\n  "optimizer": {\n    "kind": "sgd",\n    "lr": "fast"\n  },\n  "steps": 4\n}\n');
     const config = await readConfigFile(file);
     const error = thrown(() => config.read((value) => segmenterTraining(value as object)));

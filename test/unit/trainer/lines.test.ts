@@ -26,7 +26,7 @@ const step = (batch: number): SegmenterTrainEvent => ({
   images: ['a', 'b'],
 });
 
-test('batches and epochs are told in the seed’s lines', () => {
+test('batches and epochs are reported in the notebook’s format', () => {
   expect(linesOf(step(1))).toEqual(['Starting epoch 1 of 10']);
   expect(linesOf(step(49))).toEqual([]);
   expect(linesOf(step(50))).toEqual([
@@ -46,7 +46,7 @@ test('a classifier has no mask', () => {
   ).toEqual(['[Epoch  3 / 12] Train loss:   0.500. [1 secs]']);
 });
 
-test('time left is told in clock’s form', () => {
+test('remaining time is printed as a clock', () => {
   expect([0, 59.6, 61, 3600, 86_400 + 61].map(duration)).toEqual([
     '00:00',
     '01:00',

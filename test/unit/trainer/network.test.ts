@@ -44,7 +44,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
   test.each([
     ['sgd', options.optimizer],
     ['adamw', adamw],
-  ] as const)('restored from a file it goes on bit by bit, with %s', async (kind, optimizer) => {
+  ] as const)('restored from a file it continues bit by bit, with %s', async (kind, optimizer) => {
     const { network, samples } = await make({ optimizer });
     for (let i = 0; i < 3; i++) expect((await network.step(samples(i), step(i))).applied).toBe(true);
     const path = temporary(`${name}-${kind}.safetensors`);
@@ -156,7 +156,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     await network.dispose();
   });
 
-  test('a state of another network is refused, and nothing goes on after it', async () => {
+  test('a state of another network is refused, and the network cannot be used afterwards', async () => {
     const { network, samples } = await make();
     const path = temporary(`${name}-cut.safetensors`);
     const tensors = network.tensors();

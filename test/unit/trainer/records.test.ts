@@ -38,7 +38,7 @@ async function openAt(name: string, bytes: number, ...listeners: ReturnType<type
   return { at, records: await Records.open(at, bytes, listeners) };
 }
 
-test('listeners hear the whole run, and again when it goes on from a checkpoint', async () => {
+test('listeners receive the whole run, and again when it is resumed', async () => {
   const { at, records } = await openAt('again', 0);
   const bytes: number[] = [];
   for (const line of [step(1), step(2), step(3)]) {
@@ -61,7 +61,7 @@ test('listeners hear the whole run, and again when it goes on from a checkpoint'
   expect(readFileSync(at.log, 'utf8')).toBe(text);
 });
 
-test('a listener that fails is told of once, and stops neither the run nor the others', async () => {
+test('a listener that fails is reported once, and stops neither the run nor the others', async () => {
   const bad = listener('bad', 2);
   const good = listener('good');
   const { records } = await openAt('bad', 0, bad, good);

@@ -185,7 +185,7 @@ describe('a run that went wrong', () => {
     expect((await collect(toy)).at(-1)).toMatchObject({ reason: 'finished' });
   });
 
-  test('may be told to go on', async () => {
+  test('may be ignored', async () => {
     const result = (step: number) => ({ losses: { loss_mask: step === 11 ? 1e9 : 1 } });
     const toy = await toyRun(folder('go-on'), {
       config: { divergence: { multiple: null } },
@@ -207,7 +207,7 @@ describe('checkpoints between epochs', () => {
   });
 });
 
-describe('a run that is interrupted and goes on is the run that was not', () => {
+describe('a run that is interrupted and resumed equals one that was not', () => {
   const options: ToyOptions = {
     config: { validation: { everySteps: 3, patience: 3 } },
     scores: (weight) => Math.sin(weight * 5),

@@ -33,7 +33,7 @@ async function collect(
   return events;
 }
 
-test('a loop that is left leaves a checkpoint, which another process’s trainer would go on from', async () => {
+test('leaving the loop writes a checkpoint, from which the trainer of another process could resume', async () => {
   const path = folder('left');
   const first = await collect(
     new SegmenterTrainer({ data, folder: path, config: tiny, source: { of: 'a test' } }),

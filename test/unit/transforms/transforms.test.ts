@@ -269,7 +269,7 @@ describe('values', () => {
     }
   });
 
-  test('neither the filling nor what a crop left out is adjusted or counts for the mean', async () => {
+  test('neither the filling nor what a crop left out is adjusted or included in the mean', async () => {
     const photometric = [{ brightness: 1, contrast: 0, gamma: 1 }];
     const frame = Frame.of(rgb).crop(2, 1, 3, 4).crop(-1, 0, 5, 4);
     const { image } = await sampleOf(rgb, [], draftOf(frame, { photometric, fill: 0.75 }));

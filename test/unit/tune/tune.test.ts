@@ -23,11 +23,11 @@ beforeEach(async () => {
 afterEach(() => ensemble.dispose());
 
 /** The competition's metric of what an ensemble finds, the long way. */
-async function judge(judged: RoutedEnsemble): Promise<number> {
+async function kaggleScore(evaluated: RoutedEnsemble): Promise<number> {
   const images = [];
   for (const item of data.items) {
     const { image, masks } = await item.load();
-    const { cells } = await judged.segment(image, { cellType: item.type! });
+    const { cells } = await evaluated.segment(image, { cellType: item.type! });
     images.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
   }
   return (await evaluate(images)).kaggle.mean;
@@ -60,7 +60,7 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
 });
 
 test('an ensemble is better by what the search says, and takes its thresholds along', async () => {
-  const before = await judge(ensemble);
+  const before = await kaggleScore(ensemble);
   const stages = new Set<string>();
   const tuned = await tuneEnsemble(ensemble, data, { onProgress: ({ stage }) => stages.add(stage) });
   expect(Object.keys(tuned)).toEqual(['fluorescence']);
@@ -69,7 +69,7 @@ test('an ensemble is better by what the search says, and takes its thresholds al
   expect(found.before).toBeCloseTo(before, 12);
   expect(found.after).toBeGreaterThan(found.before);
   expect(ensemble.thresholds.fluorescence).toEqual(found.thresholds);
-  expect(await judge(ensemble)).toBeCloseTo(found.after, 12);
+  expect(await kaggleScore(ensemble)).toBeCloseTo(found.after, 12);
   expect([...stages]).toEqual(['fluorescence: network', 'fluorescence: search', 'fluorescence: done']);
 
   const folder = mkdtempSync(join(tmpdir(), 'cellroute-tune-'));

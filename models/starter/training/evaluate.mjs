@@ -1,6 +1,6 @@
-// Judges an ensemble on the validation images as a user would meet them: the router decides, its segmenter outlines.
+// Evaluates an ensemble on the validation images as in use: the router selects the segmenter.
 //
-//   node models/starter/training/judge.mjs --data DATA [--model FOLDER] [--precision float32 | bfloat16 | int8] --out FOLDER
+//   node models/starter/training/evaluate.mjs --data DATA [--model FOLDER] [--precision float32 | bfloat16 | int8] --out FOLDER
 //
 // DATA as for train.mjs; without a model, the starter as it is shipped. FOLDER gets scores.json and, for each type, the
 // best, the middle and the worst image as PNGs, truth beside prediction.

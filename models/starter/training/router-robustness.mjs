@@ -1,7 +1,7 @@
 // Asks a router about the validation images made brighter, darker and flatter: what names a type should be what is in the
 // image, not how bright it is.
 //
-//   node models/starter/training/looks.mjs --data DATA [--model FILE]
+//   node models/starter/training/router-robustness.mjs --data DATA [--model FILE]
 //
 // DATA as for train.mjs; without a model, the starter's router as it is shipped.
 import { join, resolve } from 'node:path';

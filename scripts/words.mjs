@@ -1,0 +1,63 @@
+// The check of the style guide: old words and names that must not come back (CONTRIBUTING.md, "Style guide").
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { must, root } from './run.mjs';
+
+/** What must not be written, and what to write instead. */
+const WORDS = [
+  [/picture/i, 'image'],
+  [/\bthe way (back|forward)\b/i, 'backward pass, forward pass'],
+  [/\bbegun\b/i, 'started'],
+  [/\b(gone|go|goes|going) on (with|with what|where|from|at|after|all)\b/i, 'resume, continue'],
+  [/\b(is|are|was|were|be|been) told\b/i, 'reported, passed'],
+  [/\bjudg(e|es|ed|ing|ement)\b/i, 'evaluate'],
+  [/\bonce an? (image|tile|cell|batch)\b/i, 'once per image'],
+  [
+    /\b(one|lines?|rows?|threads?|lists?|a name|segmenter|labels?|file) an? (image|row|class|level|device|type|cell|process|environment|tile|network|mask)\b/i,
+    'one per image',
+  ],
+  [/\bgo(es)? before (them|it)\b/i, 'override'],
+  [/\bcounts? for (the|one|all|more|nobody|both)\b/i, 'apply to'],
+  [/\bnobody (says|asks|knows|told)\b/i, 'unknown, not given'],
+  [/\b(at the door|unheard|in vain|all the same)\b/i, 'a literal phrase'],
+  [/\bfor who \w+s all\b|\bwhat a call says\b/i, 'a plain sentence'],
+  [
+    /\b(Unfilled|MaskRcnnParts|MaskRcnnFrame|Mailbox|submit_beside|submit_change|Untouched|in_time|FinishedRows|that_need|are_large|type_of_maps|send_ahead|settle_cells)\b/,
+    'the name in the rename table of issue 23',
+  ],
+  [
+    /\b(Findings|Judgement|Recipe|OwnPicture|OwnImage|Capped|EvaluatedPicture|openSide|strangers|CutMasks|climb)\b/,
+    'the name in the rename table of issue 23',
+  ],
+  [/[a-z]_at_once\b/, 'a name with _padded'],
+];
+
+/** Files that are not text of ours, and lines that may stay, each with its reason. */
+const { files, lines } = JSON.parse(readFileSync(join(root, 'scripts/words-allowed.json'), 'utf8'));
+
+const TEXT =
+  /\.(ts|mts|mjs|cjs|js|json|md|yml|yaml|gyp|cc|h|c|cu|cuh|py|sh|cmake|html|css)$|(^|\/)(CMakeLists\.txt|\.ci\/run|\.clang-tidy)$/;
+
+/** Lines with an old word, as "path:line: word; write …". */
+export function oldWords() {
+  const paths = must('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    capture: true,
+  })
+    .split('\0')
+    .filter((path) => TEXT.test(path) && !files.some(({ path: allowed }) => path.startsWith(allowed)));
+  return paths.flatMap((path) => {
+    let text;
+    try {
+      text = readFileSync(join(root, path), 'utf8');
+    } catch {
+      return []; // deleted, but still in the index
+    }
+    return text.split('\n').flatMap((line, i) => {
+      if (lines.some((allowed) => path.startsWith(allowed.path) && line.includes(allowed.text))) return [];
+      return WORDS.flatMap(([pattern, better]) => {
+        const found = pattern.exec(line);
+        return found ? [`${path}:${i + 1}: "${found[0]}"; write ${better}`] : [];
+      });
+    });
+  });
+}
