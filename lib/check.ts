@@ -105,7 +105,7 @@ export function checkIterable(option: string, value: unknown, expected: string):
   if (!isIterable) throw refuse(option, `an iterable of ${expected}`, value);
 }
 
-/** Refuses a key nobody knows, and names the one that was probably meant. */
+/** Refuses an unknown key and suggests the most similar known one. */
 export function checkKeys(
   option: string,
   value: object,
