@@ -138,7 +138,11 @@ describe('segment', () => {
     ['tiles of no size', ['segment', image.small, '-o', folder, '--tiles', 'small'], /tiles\.size/],
     ['three sizes of tiles', ['segment', image.small, '-o', folder, '--tiles', '128,64,32'], /SIZE,OVERLAP/],
     ['a score that is none', ['segment', image.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
-    ['a format that is unknown', ['segment', image.small, '-o', folder, '-f', 'bmp'], /Expected some of json/],
+    [
+      'a format that is unknown',
+      ['segment', image.small, '-o', folder, '-f', 'bmp'],
+      /Expected some of json/,
+    ],
     ['no folder for results', ['segment', image.small], /--out/],
     [
       'an image that is not there',
