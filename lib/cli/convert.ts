@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkOneOf } from '../check.js';
 import { CellrouteError } from '../errors.js';
@@ -26,7 +27,8 @@ export function registerConvert(program: Command): void {
     .option('--force', 'overwrite a file that cellroute did not write, or that was changed since')
     .action(async (input: string, output: string, flags: Flags) => {
       const outputs = new Outputs(flags);
-      await outputs.check([output]);
+      // A file may be converted in place.
+      if (resolve(input) !== resolve(output)) await outputs.check([output]);
       const weights = await convertWeights(input, output, await optionsOf(flags));
       await outputs.add(output);
       console.log(`${output}: ${weights.tensors.length} tensors from ${input} (${weights.format})`);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { tensorBytes } from '../weights/layout.js';
+import { withoutWrappers } from '../weights/names.js';
 import { inspectWeights } from '../weights/open.js';
 import type { WeightsFile } from '../weights/table.js';
 import { columns } from './columns.js';
@@ -34,23 +35,16 @@ function summary(weights: WeightsFile) {
   };
 }
 
-function listing({
-  path,
-  format,
-  size,
-  prefix,
-  metadata,
-  tensors,
-  others,
-  refused,
-  fastai,
-}: WeightsFile): string {
+function listing(weights: WeightsFile): string {
+  const { path, format, size, prefix, metadata, tensors, others, refused, fastai } = weights;
   const elements = tensors.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
   const bytes = tensors.reduce((sum, entry) => sum + tensorBytes(entry), 0);
+  const { removed } = withoutWrappers(weights);
+  const wrapped = removed ? `; loading removes '${removed}' from their names` : '';
   const under = prefix ? `, under '${prefix}'` : '';
   const lines = [
     `${path}: ${format}, ${size} bytes`,
-    `${tensors.length} tensors, ${elements} numbers, ${bytes} bytes${under}`,
+    `${tensors.length} tensors, ${elements} numbers, ${bytes} bytes${under}${wrapped}`,
     ...columns(tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(', ')}]`])),
   ];
   const section = (title: string, rows: string[][]) => {

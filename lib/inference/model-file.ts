@@ -6,6 +6,7 @@ import { CellrouteError } from '../errors.js';
 import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from '../native/contract.js';
 import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import { foreignNetwork, withoutWrappers } from '../weights/names.js';
 import { openWeights } from '../weights/open.js';
 import type { WeightsFile } from '../weights/table.js';
 import { writeWeights } from '../weights/write.js';
@@ -26,7 +27,7 @@ export async function loadNetwork(
   place: ExecutionTarget,
   prepare: (file: WeightsFile) => Load,
 ): Promise<LoadedModel> {
-  const file = await openWeights(checkString('path', path));
+  const file = await openNetworkFile(path);
   const load = prepare(file);
   const { model, report } = await runJob(
     options,
@@ -39,6 +40,34 @@ export async function loadNetwork(
     throw mismatch;
   }
   return new LoadedModel(name, model, place);
+}
+
+/**
+ * Opens the weights of a network. Where the names of all tensors begin with what a wrapper such as DataParallel put
+ * before them, that is removed, and a warning of the process reports it.
+ *
+ * @throws {CellrouteError} what openWeights throws; WEIGHTS_MISMATCH for networks that are known and not run.
+ */
+export async function openNetworkFile(path: string): Promise<WeightsFile> {
+  const { file, removed } = withoutWrappers(await openWeights(checkString('path', path)));
+  const foreign = foreignNetwork(file.tensors.map(({ name }) => name));
+  if (foreign !== undefined) {
+    throw new CellrouteError(
+      'WEIGHTS_MISMATCH',
+      `${file.path} holds weights of ${foreign}, which cellroute does not run: it runs torchvision's maskrcnn_resnet50_fpn (also with other ResNets) and ResNet classifiers`,
+      { file: file.path, got: foreign },
+    );
+  }
+  if (removed !== '') reportRemoved(file.path, removed);
+  return file;
+}
+
+/** Reports the names of wrappers that were removed. */
+export function reportRemoved(path: string, removed: string): void {
+  process.emitWarning(`${path}: the prefix '${removed}' was removed from the names of all tensors`, {
+    type: 'CellrouteWarning',
+    code: 'WEIGHTS_PREFIX',
+  });
 }
 
 /** A file's table as the addon takes it. */

@@ -6,7 +6,7 @@ import type { ClassifySample, TrainSample } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { LoadedModel, NativeObject } from '../inference/model.js';
-import { mismatchOf, nativeWeights } from '../inference/model-file.js';
+import { mismatchOf, nativeWeights, reportRemoved } from '../inference/model-file.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type {
   NativeAddon,
@@ -20,8 +20,10 @@ import type {
 } from '../native/contract.js';
 import { type CallOptions, type ExecutionTarget, ON_CPU, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import { foreignNetwork, withoutWrappers } from '../weights/names.js';
 import { openWeights } from '../weights/open.js';
 import type { TensorSource } from '../weights/source.js';
+import type { WeightsFile } from '../weights/table.js';
 
 /** Which tensors of a network were loaded from a start file. */
 export interface StartReport {
@@ -31,6 +33,12 @@ export interface StartReport {
   initialized: string[];
   /** Tensors of the file that were not loaded, each with the reason. */
   skipped: string[];
+}
+
+/** Names the network that a file is of, if it is one that is known and not run. */
+function originOf({ tensors }: WeightsFile): string {
+  const foreign = foreignNetwork(tensors.map(({ name }) => name));
+  return foreign === undefined ? '' : `: they are of ${foreign}`;
 }
 
 /** Weights of a snapshot: those of the last step, or their moving average. */
@@ -78,14 +86,15 @@ export class TrainingNetwork<Sample, Snapshot> {
     extra: Pick<NativeWeights, 'prefix'>,
     options: CallOptions,
   ): Promise<StartReport> {
-    const file = await openWeights(path);
+    const { file, removed } = withoutWrappers(await openWeights(path));
+    if (removed !== '') reportRemoved(file.path, removed);
     const report = await this.#native.run(options, (trainer, nativeCall) =>
       native().startTrainer(trainer, { ...nativeWeights(file), ...extra }, nativeCall),
     );
     if (report.loaded.length === 0) {
       throw new CellrouteError(
         'WEIGHTS_MISMATCH',
-        `${file.path}: none of its ${file.tensors.length} tensors fits this network by name and shape`,
+        `${file.path}: none of its ${file.tensors.length} tensors fits this network by name and shape${originOf(file)}`,
         { file: file.path },
       );
     }

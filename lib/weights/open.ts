@@ -6,6 +6,7 @@ import { isFastaiLearner, learnerModel } from './fastai-learner.js';
 import { type Flattened, flatten } from './flatten.js';
 import { tensorBytes } from './layout.js';
 import { moduleTensors } from './modules.js';
+import { DETECTRON2_PICKLE } from './names.js';
 import { readSafetensors } from './safetensors.js';
 import type { TensorEntry, WeightsFile, WeightsFormat } from './table.js';
 import { LEGACY_START, readTorchLegacy } from './torch-legacy.js';
@@ -68,9 +69,17 @@ async function sniff(file: BoundedFile): Promise<Exclude<WeightsFormat, 'fastai'
     start.length === 0
       ? 'an empty file'
       : start[0] === PICKLE_START
-        ? 'a bare or cut-off pickle, not a torch checkpoint'
+        ? await barePickle(file)
         : 'neither a torch checkpoint, a safetensors file nor a fastai export';
   throw notWeights({ file: file.path, position: 0 }, what);
+}
+
+/** Detectron2's model zoo has bare pickles of NumPy arrays. */
+async function barePickle(file: BoundedFile): Promise<string> {
+  const start = await file.bytes(0, Math.min(file.size, 1 << 16));
+  return DETECTRON2_PICKLE.test(start.toString('latin1'))
+    ? 'a pickle of detectron2, whose networks cellroute does not run'
+    : 'a bare or cut-off pickle, not a torch checkpoint';
 }
 
 async function tableOf(
