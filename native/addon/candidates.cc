@@ -18,7 +18,7 @@ namespace cellroute::addon {
 
 namespace {
 
-Napi::Value to_js(Napi::Env env, infer::Candidates& candidates) {
+Napi::Value candidates_to_js(Napi::Env env, infer::Candidates& candidates) {
   auto result = Napi::Object::New(env);
   result.Set("boxes", to_typed_array(env, candidates.boxes));
   result.Set("scores", to_typed_array(env, candidates.scores));
@@ -41,7 +41,7 @@ Napi::Value find_candidates(const Napi::CallbackInfo& info) {
          thresholds = options.numbers("nmsThresholds")](const JobContext& poll) {
           return infer::find_candidates(model->plan(), image, intensity, detect, thresholds, poll);
         },
-        to_js);
+        candidates_to_js);
   });
 }
 

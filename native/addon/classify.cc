@@ -15,7 +15,7 @@ namespace cellroute::addon {
 
 namespace {
 
-Napi::Value to_js(Napi::Env env, infer::Classification& classification) {
+Napi::Value classification_to_js(Napi::Env env, infer::Classification& classification) {
   auto result = Napi::Object::New(env);
   result.Set("logits", to_typed_array(env, classification.logits));
   result.Set("probabilities", to_typed_array(env, classification.probabilities));
@@ -31,7 +31,7 @@ Napi::Value classify(const Napi::CallbackInfo& info) {
          intensity = read_intensity(info[2])](const JobContext& poll) {
           return infer::classify(model->as_classifier(), image, intensity, poll);
         },
-        to_js);
+        classification_to_js);
   });
 }
 
@@ -44,7 +44,7 @@ Napi::Value classify_tensor(const Napi::CallbackInfo& info) {
          input = read_input(info[1], info[2], info[3])](const JobContext& poll) {
           return infer::classify_tensor(model->as_classifier(), input, poll);
         },
-        to_js);
+        classification_to_js);
   });
 }
 

@@ -25,7 +25,7 @@ infer::ExplainMethod read_method(const std::string& name) {
   throw Error("INVALID_ARGUMENT", "Unknown method " + name);
 }
 
-infer::ExplainOptions read_options(const Napi::Value& value) {
+infer::ExplainOptions read_explain_options(const Napi::Value& value) {
   const Fields options(value, "options");
   infer::ExplainOptions result;
   result.method = read_method(options.text("method"));
@@ -38,7 +38,7 @@ infer::ExplainOptions read_options(const Napi::Value& value) {
   return result;
 }
 
-Napi::Value to_js(Napi::Env env, infer::Explanation& explanation) {
+Napi::Value explanation_to_js(Napi::Env env, infer::Explanation& explanation) {
   auto result = Napi::Object::New(env);
   result.Set("target", Napi::Number::New(env, static_cast<double>(explanation.target)));
   result.Set("height", Napi::Number::New(env, static_cast<double>(explanation.height)));
@@ -56,13 +56,13 @@ Napi::Value explain(const Napi::CallbackInfo& info) {
         env, CallOptions::read(env, info[4]),
         [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
          intensity = read_intensity(info[2]),
-         options = read_options(info[3])](const JobContext& poll) {
+         options = read_explain_options(info[3])](const JobContext& poll) {
           const auto& network = model->as_classifier();
           // Not in inference mode, whose tensors no gradient can go through.
           const auto input = infer::prepare(network->config(), image, intensity);
           return infer::explain(network, input, options, poll);
         },
-        to_js);
+        explanation_to_js);
   });
 }
 
@@ -73,10 +73,10 @@ Napi::Value explain_tensor(const Napi::CallbackInfo& info) {
         env, CallOptions::read(env, info[5]),
         [model = Handle<LoadedModel>::get(env, info[0]),
          input = read_input(info[1], info[2], info[3]),
-         options = read_options(info[4])](const JobContext& poll) {
+         options = read_explain_options(info[4])](const JobContext& poll) {
           return infer::explain(model->as_classifier(), input, options, poll);
         },
-        to_js);
+        explanation_to_js);
   });
 }
 

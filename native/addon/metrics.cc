@@ -85,7 +85,7 @@ std::vector<std::vector<uint32_t>> read_groups(const Napi::Value& value, size_t 
   return groups;
 }
 
-metrics::Options read_options(const Fields& options, int threads) {
+metrics::Options read_metric_options(const Fields& options, int threads) {
   return {.rule = {.min_score = options.number("minScore"),
                    .max_lost = options.has("maxLost") ? std::optional(options.number("maxLost"))
                                                       : std::nullopt},
@@ -98,7 +98,7 @@ metrics::Options read_options(const Fields& options, int threads) {
           .threads = static_cast<uint64_t>(threads)};
 }
 
-Napi::Value to_js(Napi::Env env, const metrics::Summary& summary) {
+Napi::Value summary_to_js(Napi::Env env, const metrics::Summary& summary) {
   auto result = Napi::Object::New(env);
   for (size_t i = 0; i < metrics::kMetrics; ++i) {
     result.Set(std::string(metrics::kMetricNames[i]), Napi::Number::New(env, summary[i]));
@@ -146,10 +146,10 @@ Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluatio
   for (uint32_t i = 0; i < evaluation.groups.size(); ++i) {
     const auto& group = evaluation.groups[i];
     auto object = Napi::Object::New(env);
-    object.Set("summary", to_js(env, group.summary));
+    object.Set("summary", summary_to_js(env, group.summary));
     if (group.interval) {
-      object.Set("low", to_js(env, group.interval->low));
-      object.Set("high", to_js(env, group.interval->high));
+      object.Set("low", summary_to_js(env, group.interval->low));
+      object.Set("high", summary_to_js(env, group.interval->high));
     }
     groups.Set(i, object);
   }
@@ -160,7 +160,7 @@ Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluatio
     auto object = Napi::Object::New(env);
     object.Set("label", Napi::Number::New(env, own.label));
     object.Set("truths", Napi::Number::New(env, static_cast<double>(own.truths)));
-    object.Set("summary", to_js(env, own.summary));
+    object.Set("summary", summary_to_js(env, own.summary));
     classes.Set(i, object);
   }
   result.Set("classes", classes);
@@ -186,7 +186,7 @@ Napi::Value evaluate_masks(const Napi::CallbackInfo& info) {
       request->images.push_back(read_judged(Fields(item, "images[" + std::to_string(i) + "]")));
     }
     request->groups = read_groups(info[1], request->images.size());
-    request->options = read_options(Fields(info[2], "options"), call.threads);
+    request->options = read_metric_options(Fields(info[2], "options"), call.threads);
     return submit_background<metrics::Evaluation>(
         env, call,
         [request](const JobContext& poll) {

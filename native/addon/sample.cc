@@ -44,7 +44,7 @@ data::SamplePlan read_plan(const Napi::Value& value) {
   return plan;
 }
 
-Napi::Value to_js(Napi::Env env, const data::Sample& sample) {
+Napi::Value sample_to_js(Napi::Env env, const data::Sample& sample) {
   auto result = Napi::Object::New(env);
   result.Set("pixels", to_typed_array(env, sample.pixels));
   result.Set("masks", batch_to_js(env, sample.masks, sample.height, sample.width));
@@ -80,7 +80,7 @@ class SampleWorker final : public Napi::AsyncWorker {
       if (failure_) {
         deferred_.Reject(to_js_error(Env(), failure_).Value());
       } else {
-        deferred_.Resolve(to_js(Env(), sample_));
+        deferred_.Resolve(sample_to_js(Env(), sample_));
       }
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());

@@ -24,7 +24,7 @@ constexpr double kBatchPixels = 512.0 * 512.0;
 /** A GPU has more of them: eight images of the Sartorius set's size. */
 constexpr double kGpuBatchPixels = 8 * 704.0 * 520.0;
 
-infer::SegmentOptions read_options(const Napi::Value& value) {
+infer::SegmentOptions read_segment_options(const Napi::Value& value) {
   const Fields fields(value, "options");
   infer::SegmentOptions options{.intensity = read_intensity(fields.value("intensity")),
                                 .detect = read_detect_options(fields),
@@ -36,7 +36,7 @@ infer::SegmentOptions read_options(const Napi::Value& value) {
   return options;
 }
 
-Napi::Value to_js(Napi::Env env, const Profile& profile) {
+Napi::Value profile_to_js(Napi::Env env, const Profile& profile) {
   auto seconds = Napi::Object::New(env);
   for (const auto& [stage, time] : profile.seconds()) {
     seconds.Set(stage, Napi::Number::New(env, time));
@@ -44,7 +44,7 @@ Napi::Value to_js(Napi::Env env, const Profile& profile) {
   return seconds;
 }
 
-Napi::Object to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int64_t width) {
+Napi::Object cells_to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int64_t width) {
   auto result = Napi::Object::New(env);
   result.Set("boxes", to_typed_array(env, cells.boxes));
   result.Set("scores", to_typed_array(env, cells.scores));
@@ -54,7 +54,7 @@ Napi::Object to_js(Napi::Env env, const infer::Cells& cells, int64_t height, int
                                   static_cast<uint32_t>(width)));
   result.Set("detectionsCapped", Napi::Boolean::New(env, cells.detections_capped));
   result.Set("proposalsCapped", Napi::Boolean::New(env, cells.proposals_capped));
-  if (!cells.profile.seconds().empty()) result.Set("profile", to_js(env, cells.profile));
+  if (!cells.profile.seconds().empty()) result.Set("profile", profile_to_js(env, cells.profile));
   return result;
 }
 
@@ -103,7 +103,7 @@ class SegmentJob final : public DeliveredJob {
   }
 
   Napi::Value convert(Napi::Env env) override {
-    return to_js(env, cells_, image_.height, image_.width);
+    return cells_to_js(env, cells_, image_.height, image_.width);
   }
 
  private:
@@ -139,7 +139,7 @@ Napi::Value segment(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[3]);
     auto job = std::make_shared<SegmentJob>(call.cancel, Handle<LoadedModel>::get(env, info[0]),
-                                            read_image(info[1]), read_options(info[2]));
+                                            read_image(info[1]), read_segment_options(info[2]));
     return DeliveredJob::submit(env, call, std::move(job));
   });
 }
@@ -163,11 +163,12 @@ Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
     return submit<infer::TiledCells>(
         env, call,
         [model = Handle<LoadedModel>::get(env, info[0]), image = std::move(image),
-         options = read_options(info[2]), tiling = read_tiling(info[3])](const JobContext& poll) {
+         options = read_segment_options(info[2]),
+         tiling = read_tiling(info[3])](const JobContext& poll) {
           return infer::segment_tiles(model->plan(), image, options, tiling, poll);
         },
         [height, width](Napi::Env env, infer::TiledCells& found) {
-          auto result = to_js(env, found.cells, height, width);
+          auto result = cells_to_js(env, found.cells, height, width);
           result.Set("seamsX", to_typed_array(env, found.seams_x));
           result.Set("seamsY", to_typed_array(env, found.seams_y));
           result.Set("onSeam", to_typed_array(env, found.on_seam));

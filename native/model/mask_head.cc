@@ -9,7 +9,7 @@ namespace nn = torch::nn;
 
 namespace {
 
-void draw(torch::Tensor& weight) {
+void draw_kaiming(torch::Tensor& weight) {
   nn::init::kaiming_normal_(weight, 0.0, torch::kFanOut, torch::kReLU);
 }
 
@@ -20,7 +20,7 @@ nn::Sequential make_mask_head(int64_t in_channels, const std::vector<int64_t>& c
   int64_t in = in_channels;
   for (const int64_t out : channels) {
     ConvBlock block(in, out, 3, Activation::kRelu);
-    initialize(block->weight(), draw);
+    initialize(block->weight(), draw_kaiming);
     head->push_back(block);
     in = out;
   }
@@ -34,8 +34,8 @@ MaskRcnnPredictorImpl::MaskRcnnPredictorImpl(int64_t in_channels, int64_t hidden
           make_conv_transpose2d(nn::ConvTranspose2dOptions(in_channels, hidden, 2).stride(2)))),
       mask_fcn_logits_(register_module("mask_fcn_logits",
                                        make_conv2d(nn::Conv2dOptions(hidden, num_classes, 1)))) {
-  initialize(conv5_mask_->weight, draw);
-  initialize(mask_fcn_logits_->weight, draw);
+  initialize(conv5_mask_->weight, draw_kaiming);
+  initialize(mask_fcn_logits_->weight, draw_kaiming);
 }
 
 torch::Tensor MaskRcnnPredictorImpl::forward(const torch::Tensor& features) {

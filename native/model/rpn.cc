@@ -14,11 +14,11 @@ namespace nn = torch::nn;
 
 constexpr double kInitialStd = 0.01;
 
-void draw(torch::Tensor& weight) { nn::init::normal_(weight, 0.0, kInitialStd); }
+void draw_normal(torch::Tensor& weight) { nn::init::normal_(weight, 0.0, kInitialStd); }
 
 nn::Conv2d predictor(int64_t in, int64_t out) {
   auto conv = make_conv2d(nn::Conv2dOptions(in, out, 1));
-  initialize(conv->weight, draw);
+  initialize(conv->weight, draw_normal);
   nn::init::zeros_(conv->bias);
   return conv;
 }
@@ -27,7 +27,7 @@ nn::Sequential shared_convolutions(int64_t channels, int64_t depth) {
   nn::Sequential convolutions;
   for (int64_t i = 0; i < depth; ++i) {
     ConvBlock block(channels, channels, 3, Activation::kRelu);
-    initialize(block->weight(), draw);
+    initialize(block->weight(), draw_normal);
     convolutions->push_back(block);
   }
   return convolutions;

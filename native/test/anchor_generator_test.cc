@@ -5,6 +5,8 @@
 #include "error.h"
 #include "tensors.h"
 
+namespace anchor_generator_test {
+
 using cellroute::model::AnchorConfig;
 using cellroute::model::AnchorGenerator;
 
@@ -48,3 +50,5 @@ TEST_CASE("anchors: levels that one head cannot serve are refused") {
   CHECK_THROWS_AS(AnchorGenerator({.sizes = {{5}}, .aspect_ratios = {{1}, {1}}}), cellroute::Error);
   CHECK_THROWS_AS(AnchorGenerator({.sizes = {{}}, .aspect_ratios = {{1}}}), cellroute::Error);
 }
+
+}  // namespace anchor_generator_test

@@ -10,6 +10,8 @@
 #include "engine/mapped_block.h"
 #include "tensors.h"
 
+namespace block_cache_test {
+
 using cellroute::BlockCache;
 
 namespace {
@@ -133,3 +135,5 @@ TEST_CASE("block cache: what is given back is held no more") {
   }
   CHECK(BlockCache::held() == before);
 }
+
+}  // namespace block_cache_test

@@ -4,6 +4,8 @@
 
 #include "tensors.h"
 
+namespace box_coder_test {
+
 using cellroute::model::BoxCoder;
 
 namespace {
@@ -63,3 +65,5 @@ TEST_CASE("box coder: no boxes") {
   CHECK(coder.encode(torch::zeros({0, 4}), torch::zeros({0, 4})).sizes() ==
         torch::IntArrayRef({0, 4}));
 }
+
+}  // namespace box_coder_test

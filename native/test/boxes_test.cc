@@ -2,6 +2,8 @@
 
 #include "tensors.h"
 
+namespace boxes_test {
+
 using namespace cellroute::ops;
 using cellroute::test::same;
 
@@ -40,3 +42,5 @@ TEST_CASE("remove_small_boxes keeps a side of exactly the least size") {
   CHECK(same(remove_small_boxes(boxes, 9.5), torch::empty({0}, torch::kInt64)));
   CHECK(same(remove_small_boxes(boxes.slice(0, 3), 2.0), torch::tensor({0}, torch::kInt64)));
 }
+
+}  // namespace boxes_test

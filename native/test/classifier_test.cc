@@ -2,6 +2,8 @@
 
 #include "tensors.h"
 
+namespace classifier_test {
+
 using namespace cellroute::model;
 
 namespace {
@@ -54,3 +56,5 @@ TEST_CASE("classifier: fastai's head over maximum and mean, its layers at fastai
   CHECK_FALSE(state.contains("head.4.bias"));
   CHECK_FALSE(state.contains("head.8.bias"));
 }
+
+}  // namespace classifier_test

@@ -4,6 +4,8 @@
 
 #include "tensors.h"
 
+namespace conv_relu_test {
+
 using cellroute::ops::conv_relu;
 
 namespace {
@@ -82,3 +84,5 @@ TEST_CASE("convolution with ReLU: no images") {
   result.sum().backward();
   CHECK(in[1].grad().abs().sum().item<double>() == 0);
 }
+
+}  // namespace conv_relu_test

@@ -5,6 +5,8 @@
 #include "model/norm.h"
 #include "tensors.h"
 
+namespace convolution_test {
+
 using namespace cellroute::model;
 namespace nn = torch::nn;
 
@@ -87,3 +89,5 @@ TEST_CASE("a convolution of no images") {
   CHECK(convolve_and_normalize(*conv, *norm.ptr(), torch::empty({0, 40, 7, 9})).sizes() ==
         at::IntArrayRef({0, 48, 7, 9}));
 }
+
+}  // namespace convolution_test

@@ -4,6 +4,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace detect_padded_test {
+
 using namespace cellroute;
 
 TEST_CASE("detect_padded: what detect finds image by image") {
@@ -54,3 +56,5 @@ TEST_CASE("detect_padded: what detect finds image by image") {
     }
   }
 }
+
+}  // namespace detect_padded_test

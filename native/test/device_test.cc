@@ -1,8 +1,9 @@
-#include <doctest/doctest.h>
-
-#include "engine/cuda/gpu.h"
 #include "engine/device.h"
+#include "checks.h"
+#include "engine/cuda/gpu.h"
 #include "test/errors.h"
+
+namespace device_test {
 
 using cellroute::device_named;
 using cellroute::resolve_device;
@@ -33,3 +34,5 @@ TEST_CASE("a GPU that cannot be used is refused with why") {
     CHECK(error.code() == "DEVICE_UNAVAILABLE");
   }
 }
+
+}  // namespace device_test

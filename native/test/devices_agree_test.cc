@@ -22,6 +22,8 @@
 #include "train/optimizer.h"
 #include "train/segmenter_trainer.h"
 
+namespace devices_agree_test {
+
 using namespace cellroute;
 using test::gpu;
 using test::no_gpu;
@@ -426,3 +428,5 @@ TEST_CASE("GPU: steps of training are the CPU's, the first, recorded and replaye
     }
   }
 }
+
+}  // namespace devices_agree_test

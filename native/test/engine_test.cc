@@ -1,13 +1,15 @@
 #include "engine/engine.h"
 
-#include <doctest/doctest.h>
-
 #include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "checks.h"
+
+namespace engine_test {
 
 namespace {
 
@@ -263,3 +265,5 @@ TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes 
   CHECK(log.wait(3) == std::vector<std::string>{"run gate of 1", "gate cancelled",
                                                 "waiting cancelled", "late cancelled"});
 }
+
+}  // namespace engine_test

@@ -5,6 +5,8 @@
 #include "errors.h"
 #include "tensors.h"
 
+namespace explain_test {
+
 using namespace cellroute;
 using cellroute::test::code_of;
 
@@ -60,3 +62,5 @@ TEST_CASE("explain: a class that is not there") {
   CHECK(code_of([&] { infer::explain(network, torch::rand({1, 3, 32, 32}), {.target = 3}, {}); }) ==
         "INVALID_ARGUMENT");
 }
+
+}  // namespace explain_test

@@ -9,6 +9,8 @@
 #include "pointwise_cases.h"
 #include "tensors.h"
 
+namespace int8_pointwise_conv_test {
+
 using cellroute::ops::pointwise_conv;
 using cellroute::ops::pointwise_conv_of_two;
 using cellroute::ops::PointwiseWeights;
@@ -211,3 +213,5 @@ TEST_CASE("int8 1x1 convolution refuses weights that do not fit together") {
                   c10::Error);
   CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 4}), torch::kBFloat16), c10::Error);
 }
+
+}  // namespace int8_pointwise_conv_test

@@ -8,6 +8,8 @@
 #include "ops/cpu/row_products.h"
 #include "tensors.h"
 
+namespace integer_products_test {
+
 namespace cpu = cellroute::ops::cpu;
 
 namespace {
@@ -158,3 +160,5 @@ TEST_CASE("integers: every instruction set's sums are exact, at their limit too"
     }
   }
 }
+
+}  // namespace integer_products_test

@@ -8,6 +8,8 @@
 #include "ops/roi_align_row.h"
 #include "tensors.h"
 
+namespace kernel_parts_test {
+
 namespace ops = cellroute::ops;
 
 namespace {
@@ -102,3 +104,5 @@ TEST_CASE("RoIAlign's way back a row at a time is the CPU's") {
     }
   }
 }
+
+}  // namespace kernel_parts_test

@@ -1,6 +1,8 @@
 #include "model/keys.h"
 
-#include <doctest/doctest.h>
+#include "checks.h"
+
+namespace keys_test {
 
 using cellroute::model::fastai_key;
 using cellroute::model::modern_key;
@@ -33,3 +35,5 @@ TEST_CASE("keys: a fastai learner's body and head") {
     CHECK(fastai_key(key) == key);
   }
 }
+
+}  // namespace keys_test

@@ -4,6 +4,8 @@
 
 #include "tensors.h"
 
+namespace layers_test {
+
 using cellroute::infer::Activation;
 using cellroute::infer::activation_dtype;
 using cellroute::infer::Affine;
@@ -133,3 +135,5 @@ TEST_CASE("layers: a linear layer, of no rows and of more inputs than are quanti
     }
   }
 }
+
+}  // namespace layers_test

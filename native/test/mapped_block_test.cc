@@ -4,7 +4,9 @@
 #include <cstring>
 #include <utility>
 
-#include <doctest/doctest.h>
+#include "checks.h"
+
+namespace mapped_block_test {
 
 using cellroute::MappedBlock;
 
@@ -69,3 +71,5 @@ TEST_CASE("mapped block: takes the pages of others, and leaves them the rest") {
   CHECK(holds(bytes(block), kPage, 10));
   CHECK(holds(bytes(second), kPage, 20));
 }
+
+}  // namespace mapped_block_test

@@ -2,6 +2,8 @@
 
 #include "tensors.h"
 
+namespace mask_head_test {
+
 using cellroute::model::MaskRcnnPredictor;
 
 TEST_CASE("mask predictor: a transposed convolution, ReLU, and a logit a class") {
@@ -31,3 +33,5 @@ TEST_CASE("mask predictor: a transposed convolution, ReLU, and a logit a class")
     }
   }
 }
+
+}  // namespace mask_head_test

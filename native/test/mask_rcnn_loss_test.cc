@@ -14,6 +14,8 @@
 #include "train/rpn_loss.h"
 #include "train/trainable.h"
 
+namespace mask_rcnn_loss_test {
+
 using namespace cellroute;
 using namespace cellroute::train;
 using cellroute::test::same;
@@ -326,3 +328,5 @@ TEST_CASE("box and mask losses equal torchvision's words, a proposal at a time")
   CHECK(mask_loss(logits, {cells}, {truth}, {{40, 60}}).item<double>() ==
         doctest::Approx(mask / 6));
 }
+
+}  // namespace mask_rcnn_loss_test

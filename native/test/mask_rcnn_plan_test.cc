@@ -6,6 +6,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace mask_rcnn_plan_test {
+
 using cellroute::infer::MaskRcnnPlan;
 using cellroute::test::small_config;
 using namespace cellroute::model;
@@ -147,3 +149,5 @@ TEST_CASE("plan: again and again the same, whatever came between") {
   CHECK(cellroute::test::same(second.boxes, first.boxes));
   CHECK(cellroute::test::same(second.mask_probabilities, first.mask_probabilities));
 }
+
+}  // namespace mask_rcnn_plan_test

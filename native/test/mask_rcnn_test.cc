@@ -8,6 +8,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace mask_rcnn_test {
+
 using namespace cellroute::model;
 using cellroute::test::small_config;
 
@@ -189,3 +191,5 @@ TEST_CASE("Mask R-CNN: every norm runs, and gradients reach what trains") {
     }
   }
 }
+
+}  // namespace mask_rcnn_test

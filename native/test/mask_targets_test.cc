@@ -6,6 +6,8 @@
 #include "ops/roi_align.h"
 #include "tensors.h"
 
+namespace mask_targets_test {
+
 using cellroute::mask::Rle;
 using cellroute::ops::mask_targets;
 using cellroute::test::same;
@@ -119,3 +121,5 @@ TEST_CASE("mask targets: nothing asked, and wrong arguments") {
   CHECK_THROWS(
       mask_targets(masks, box.to(torch::kFloat64), torch::zeros({1}, torch::kInt64), 4, 4, 28));
 }
+
+}  // namespace mask_targets_test

@@ -5,6 +5,8 @@
 #include "ops/boxes.h"
 #include "tensors.h"
 
+namespace matcher_test {
+
 using namespace cellroute::train;
 using cellroute::test::same;
 using cellroute::test::with_threads;
@@ -83,3 +85,5 @@ TEST_CASE("matcher: no candidates; boxes that only touch") {
   check(truths, torch::tensor({{4.0F, 0.0F, 8.0F, 4.0F}, {0.0F, 4.0F, 4.0F, 8.0F}}));
   CHECK_THROWS(match_boxes(torch::empty({0, 4}), truths, kRpn));
 }
+
+}  // namespace matcher_test

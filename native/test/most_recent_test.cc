@@ -1,6 +1,8 @@
 #include "engine/most_recent.h"
 
-#include <doctest/doctest.h>
+#include "checks.h"
+
+namespace most_recent_test {
 
 namespace {
 
@@ -24,3 +26,5 @@ TEST_CASE("most_recent: keeps what was used last, and forgets the rest") {
   CHECK(items.size() == 2);
   CHECK(items.front().shape == 2);
 }
+
+}  // namespace most_recent_test

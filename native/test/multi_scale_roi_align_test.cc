@@ -5,6 +5,8 @@
 #include "ops/roi_align.h"
 #include "tensors.h"
 
+namespace multi_scale_roi_align_test {
+
 using cellroute::model::ImageSize;
 using cellroute::model::multi_scale_roi_align_channels_last;
 using cellroute::model::to_rois;
@@ -54,3 +56,5 @@ TEST_CASE("multi-scale RoIAlign: no boxes") {
   CHECK(multi_scale_roi_align_channels_last(levels, rois, {{32, 32}}, 7, 2).sizes() ==
         torch::IntArrayRef({0, 5, 7, 7}));
 }
+
+}  // namespace multi_scale_roi_align_test

@@ -7,6 +7,8 @@
 
 #include "tensors.h"
 
+namespace nms_test {
+
 using cellroute::ops::batched_nms;
 using cellroute::ops::nms;
 namespace ops = cellroute::ops;
@@ -184,3 +186,5 @@ TEST_CASE("nms_padded: each image's as batched_nms gives it") {
     }
   }
 }
+
+}  // namespace nms_test

@@ -2,6 +2,8 @@
 
 #include "tensors.h"
 
+namespace norm_test {
+
 using cellroute::model::FrozenBatchNorm2d;
 
 TEST_CASE("frozen batch norm: (x - mean) / sqrt(var + eps) * weight + bias, and nothing trains") {
@@ -23,3 +25,5 @@ TEST_CASE("frozen batch norm: (x - mean) / sqrt(var + eps) * weight + bias, and 
     }
   }
 }
+
+}  // namespace norm_test

@@ -11,6 +11,8 @@
 
 #include "tensors.h"
 
+namespace parallel_test {
+
 using cellroute::parallel_for;
 
 namespace {
@@ -84,3 +86,5 @@ TEST_CASE("parallel_for: what a part throws arrives") {
   };
   CHECK_THROWS_WITH_AS(parallel_for(0, 2, 1, fail), "second part", std::runtime_error);
 }
+
+}  // namespace parallel_test

@@ -7,6 +7,8 @@
 
 #include "tensors.h"
 
+namespace paste_test {
+
 using cellroute::mask::Rle;
 using cellroute::ops::paste_masks;
 using cellroute::test::with_threads;
@@ -174,3 +176,5 @@ TEST_CASE("paste_masks refuses what it cannot paste") {
   CHECK_THROWS_AS(paste_masks(mask, torch::zeros({2, 4}), 20, 30, 0.5), c10::Error);
   CHECK_THROWS_AS(paste_masks(mask.to(torch::kFloat64), box, 20, 30, 0.5), c10::Error);
 }
+
+}  // namespace paste_test

@@ -8,6 +8,8 @@
 #include "ops/run_writer.h"
 #include "tensors.h"
 
+namespace paste_window_test {
+
 namespace ops = cellroute::ops;
 
 namespace {
@@ -51,3 +53,5 @@ TEST_CASE("masks cut a column at a time, as on a GPU, are the CPU's to the bit")
     }
   }
 }
+
+}  // namespace paste_window_test

@@ -9,6 +9,8 @@
 #include "errors.h"
 #include "tensors.h"
 
+namespace pixels_test {
+
 using namespace cellroute::io;
 using cellroute::test::code_of;
 using cellroute::test::same;
@@ -175,3 +177,5 @@ TEST_CASE("to_float: threads do not matter") {
   const auto run = [&] { return to_float(large, percentile(1, 99)); };
   CHECK(same(with_threads(1, run), with_threads(2, run)));
 }
+
+}  // namespace pixels_test

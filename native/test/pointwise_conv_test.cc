@@ -7,6 +7,8 @@
 #include "pointwise_cases.h"
 #include "tensors.h"
 
+namespace pointwise_conv_test {
+
 using cellroute::ops::pointwise_conv;
 using cellroute::ops::PointwiseWeights;
 using cellroute::test::kPointwiseCases;
@@ -217,3 +219,5 @@ TEST_CASE("1x1 convolution refuses sizes and types that do not fit") {
   CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 4, 1, 1})), c10::Error);
   CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 0})), c10::Error);
 }
+
+}  // namespace pointwise_conv_test

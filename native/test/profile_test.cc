@@ -1,11 +1,13 @@
 #include "engine/profile.h"
 
-#include <doctest/doctest.h>
-
 #include <thread>
 
-namespace cellroute {
+#include "checks.h"
+
+namespace profile_test {
 namespace {
+
+using namespace cellroute;
 
 using std::chrono::milliseconds;
 
@@ -85,4 +87,4 @@ TEST_CASE("profile: a stage that throws is noted, and so is what follows") {
 }
 
 }  // namespace
-}  // namespace cellroute
+}  // namespace profile_test

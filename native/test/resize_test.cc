@@ -9,6 +9,8 @@
 #include "error.h"
 #include "tensors.h"
 
+namespace resize_test {
+
 using namespace cellroute::io;
 using cellroute::test::with_threads;
 
@@ -150,3 +152,5 @@ TEST_CASE("resize: threads do not matter, impossible sizes are refused") {
   cut.bytes.pop_back();
   CHECK_THROWS_AS(resize(cut, 5, 5), cellroute::Error);
 }
+
+}  // namespace resize_test

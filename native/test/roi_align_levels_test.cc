@@ -8,6 +8,8 @@
 #include "ops/winograd_conv.h"
 #include "tensors.h"
 
+namespace roi_align_levels_test {
+
 using cellroute::ops::roi_align;
 using cellroute::ops::roi_align_levels;
 using cellroute::ops::RoiAlignParams;
@@ -166,3 +168,5 @@ TEST_CASE("RoIAlign over levels: without boxes the gradient is zero; there is no
   CHECK_THROWS_AS(torch::autograd::grad({pooled.sum()}, p.maps, {}, true, /*create_graph=*/true),
                   c10::Error);
 }
+
+}  // namespace roi_align_levels_test

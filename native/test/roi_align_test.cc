@@ -8,6 +8,8 @@
 
 #include "tensors.h"
 
+namespace roi_align_test {
+
 using cellroute::ops::roi_align;
 using cellroute::test::same;
 using cellroute::test::with_threads;
@@ -271,3 +273,5 @@ TEST_CASE("roi_align has no second derivative, and says so") {
   const auto grad = torch::autograd::grad({output.pow(2).sum()}, {maps}, {}, true, true)[0];
   CHECK_THROWS_AS(grad.sum().backward(), c10::Error);
 }
+
+}  // namespace roi_align_test

@@ -6,6 +6,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace rpn_test {
+
 using namespace cellroute::model;
 
 namespace {
@@ -134,3 +136,5 @@ TEST_CASE("rpn: no gradient runs through proposals") {
                             input.images.sizes, {50, 50, 0.7, 0, 1e-3});
   CHECK_FALSE(proposals[0].boxes.requires_grad());
 }
+
+}  // namespace rpn_test

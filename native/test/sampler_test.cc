@@ -4,6 +4,8 @@
 
 #include "tensors.h"
 
+namespace sampler_test {
+
 using cellroute::test::same;
 using cellroute::train::sample_balanced;
 using cellroute::train::sample_balanced_padded;
@@ -114,3 +116,5 @@ TEST_CASE("sampler: at once, as many of each as image by image, drawn without pr
   CHECK(((positive - 750).abs() < 6 * 21.7).all().item<bool>());
   CHECK(((negative - 500).abs() < 6 * 19.4).all().item<bool>());
 }
+
+}  // namespace sampler_test

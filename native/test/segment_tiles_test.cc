@@ -8,6 +8,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace segment_tiles_test {
+
 using namespace cellroute;
 using namespace cellroute::infer;
 
@@ -187,3 +189,5 @@ TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends betwee
   CHECK_THROWS_AS(segment_tiles(plan, image, options, tiling, JobContext(flag, stop)), Cancelled);
   CHECK(started == 0);
 }
+
+}  // namespace segment_tiles_test

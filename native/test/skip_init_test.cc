@@ -5,6 +5,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace skip_init_test {
+
 namespace model = cellroute::model;
 namespace test = cellroute::test;
 
@@ -79,3 +81,5 @@ TEST_CASE("skip init: ends with its scope; nested scopes end separately") {
   CHECK(weight.abs().max().item<float>() <= 0.125F);
   CHECK(weight.std().item<float>() > 0.05F);
 }
+
+}  // namespace skip_init_test

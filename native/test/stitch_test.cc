@@ -1,13 +1,14 @@
 #include "infer/stitch.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <random>
 #include <set>
 
+#include "checks.h"
 #include "infer/tile_plan.h"
 #include "mask_reference.h"
+
+namespace stitch_test {
 
 using namespace cellroute::infer;
 using cellroute::mask::Box;
@@ -213,3 +214,5 @@ TEST_CASE("stitch: different cells stay apart") {
               .size() == 2);
   }
 }
+
+}  // namespace stitch_test

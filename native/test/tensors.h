@@ -5,8 +5,7 @@
 
 #include <utility>
 
-// After LibTorch, which has a CHECK of its own that ends the process.
-#include <doctest/doctest.h>
+#include "checks.h"
 
 namespace cellroute::test {
 

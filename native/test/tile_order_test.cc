@@ -1,10 +1,12 @@
 #include "ops/cpu/tile_order.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
+
+#include "checks.h"
+
+namespace tile_order_test {
 
 using cellroute::ops::cpu::tile_grid;
 using cellroute::ops::cpu::TileGrid;
@@ -66,3 +68,5 @@ TEST_CASE("tile order: small tiles and those of a gradient are all whole") {
     CHECK(in_range(order, 0) == std::vector<int64_t>{2, 3, 4, 5, 6, 7, 8});
   }
 }
+
+}  // namespace tile_order_test

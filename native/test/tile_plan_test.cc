@@ -1,9 +1,11 @@
 #include "infer/tile_plan.h"
 
-#include <doctest/doctest.h>
-
 #include <cstddef>
 #include <vector>
+
+#include "checks.h"
+
+namespace tile_plan_test {
 
 using cellroute::infer::plan_tiles;
 
@@ -54,3 +56,5 @@ TEST_CASE("tile plan: what fits is one tile, and the last one ends with the imag
   CHECK(tiles[2].end == 2000);
   CHECK(tiles[0].core_end == (1024 + 896) / 2);
 }
+
+}  // namespace tile_plan_test

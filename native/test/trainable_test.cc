@@ -6,6 +6,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace trainable_test {
+
 using namespace cellroute;
 
 namespace {
@@ -72,3 +74,5 @@ TEST_CASE("trainable: statistics of batch norms move or stay") {
   CHECK(moves(true));
   CHECK_FALSE(moves(false));
 }
+
+}  // namespace trainable_test

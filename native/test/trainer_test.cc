@@ -10,6 +10,8 @@
 #include "train/gradients.h"
 #include "train/segmenter_trainer.h"
 
+namespace trainer_test {
+
 using namespace cellroute;
 using namespace cellroute::train;
 
@@ -276,3 +278,5 @@ TEST_CASE("trainer: bfloat16 in the forward pass stays near float32") {
     }
   }
 }
+
+}  // namespace trainer_test

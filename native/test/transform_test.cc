@@ -3,6 +3,8 @@
 #include "small_network.h"
 #include "tensors.h"
 
+namespace transform_test {
+
 using cellroute::model::GeneralizedRcnnTransform;
 using cellroute::model::ImageSize;
 using cellroute::model::resize_boxes;
@@ -96,3 +98,5 @@ TEST_CASE("transform: what is no image is refused") {
   CHECK_THROWS_AS(transform({torch::zeros({3, 0, 4})}), c10::Error);
   CHECK_THROWS_AS(transform({torch::zeros({3, 4, 4}, torch::kUInt8)}), c10::Error);
 }
+
+}  // namespace transform_test

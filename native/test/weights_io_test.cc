@@ -11,6 +11,8 @@
 #include "io/weights.h"
 #include "tensors.h"
 
+namespace weights_io_test {
+
 using namespace cellroute::io;
 using cellroute::JobContext;
 using cellroute::test::code_of;
@@ -241,3 +243,5 @@ TEST_CASE("load_state stops where it is cancelled, and at a damaged tensor") {
           load_state(*module, MappedFile(stored.disk->path()), stored.entries, JobContext());
         }) == "WEIGHTS_DAMAGED");
 }
+
+}  // namespace weights_io_test

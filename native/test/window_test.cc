@@ -5,6 +5,8 @@
 #include "io/pixels.h"
 #include "tensors.h"
 
+namespace window_test {
+
 using namespace cellroute::io;
 using cellroute::test::same;
 
@@ -53,3 +55,5 @@ TEST_CASE("window: of an image as it is, its own values to the last bit") {
   const auto part = read_window(values, image, 40, 30, {.x = 4, .y = 9, .width = 20, .height = 31});
   CHECK(same(part, to_float(image, kMinMax).narrow(1, 9, 31).narrow(2, 4, 20).contiguous()));
 }
+
+}  // namespace window_test

@@ -10,6 +10,8 @@
 #include "ops/winograd_conv.h"
 #include "tensors.h"
 
+namespace winograd_test {
+
 using cellroute::ops::winograd_conv;
 using cellroute::ops::winograd_supports;
 using cellroute::ops::WinogradWeights;
@@ -317,3 +319,5 @@ TEST_CASE("winograd refuses sizes and types that do not fit") {
   no_weights({6, 4, 3, 3}, torch::kFloat32, 3);
   CHECK_THROWS_AS(winograd_conv(map, torch::zeros({6, 5, 3, 3}), bias), c10::Error);
 }
+
+}  // namespace winograd_test

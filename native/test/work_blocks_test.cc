@@ -1,6 +1,8 @@
 #include "ops/cpu/work_blocks.h"
 
-#include <doctest/doctest.h>
+#include "checks.h"
+
+namespace work_blocks_test {
 
 using cellroute::ops::cpu::WorkBlocks;
 
@@ -61,3 +63,5 @@ TEST_CASE("work blocks: even ones are as many for each thread") {
   CHECK(blocks.blocks() == 4);
   CHECK(blocks.largest() == 60);
 }
+
+}  // namespace work_blocks_test

@@ -14,9 +14,9 @@ namespace {
 
 using addon::Fields;
 
-/** Wraps a function so that it leaves with a JS error, and runs without gradients. */
+/** Wraps a function as exported() does, and runs it without gradients. */
 template <auto function>
-Napi::Value exported(const Napi::CallbackInfo& info) {
+Napi::Value exported_no_grad(const Napi::CallbackInfo& info) {
   return addon::guarded(info.Env(), [&] {
     const torch::NoGradGuard no_grad;
     return Napi::Value(function(info));
@@ -155,18 +155,18 @@ void register_model(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
-  add("createMaskRCNN", exported<create_mask_rcnn>);
-  add("createClassifier", exported<create_classifier>);
-  add("fillWithFormula", exported<fill>);
-  add("transform", exported<transform>);
-  add("backbone", exported<backbone>);
-  add("rpnHead", exported<rpn_head>);
-  add("roiHeads", exported<roi_heads>);
-  add("logits", exported<logits>);
-  add("anchors", exported<anchors>);
-  add("encodeBoxes", exported<encode_boxes>);
-  add("decodeBoxes", exported<decode_boxes>);
-  add("formulaUniform", exported<uniform>);
+  add("createMaskRCNN", exported_no_grad<create_mask_rcnn>);
+  add("createClassifier", exported_no_grad<create_classifier>);
+  add("fillWithFormula", exported_no_grad<fill>);
+  add("transform", exported_no_grad<transform>);
+  add("backbone", exported_no_grad<backbone>);
+  add("rpnHead", exported_no_grad<rpn_head>);
+  add("roiHeads", exported_no_grad<roi_heads>);
+  add("logits", exported_no_grad<logits>);
+  add("anchors", exported_no_grad<anchors>);
+  add("encodeBoxes", exported_no_grad<encode_boxes>);
+  add("decodeBoxes", exported_no_grad<decode_boxes>);
+  add("formulaUniform", exported_no_grad<uniform>);
 }
 
 }  // namespace cellroute::testing

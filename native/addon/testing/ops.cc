@@ -2,7 +2,6 @@
 #include "ops/roi_align.h"
 
 #include "addon/arrays.h"
-#include "addon/errors.h"
 #include "addon/image.h"
 #include "addon/read.h"
 #include "addon/testing/tensor.h"
@@ -13,12 +12,6 @@
 
 namespace cellroute::testing {
 namespace {
-
-/** Wraps a function so that it leaves with a JS error. */
-template <auto function>
-Napi::Value exported(const Napi::CallbackInfo& info) {
-  return addon::guarded(info.Env(), [&] { return Napi::Value(function(info)); });
-}
 
 double number(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
 

@@ -3,16 +3,23 @@
 #include <napi.h>
 #include <torch/torch.h>
 
+#include "addon/errors.h"
+
 namespace cellroute::testing {
 
-/** {data: Float32Array | BigInt64Array | Uint8Array, shape: number[]} to a tensor that owns its
- * memory. */
+/** Copies {data: Float32Array | BigInt64Array | Uint8Array, shape: number[]} into a tensor. */
 torch::Tensor to_tensor(const Napi::Value& value);
 
-/** The reverse; other types are cast to float32 (floating) or int64 (integers). */
+/** The inverse. Other types are cast to float32 (floating point) or int64 (integers). */
 Napi::Object from_tensor(Napi::Env env, const torch::Tensor& tensor);
 
-/** Registers functions on the exports object: one a subject. */
+/** Wraps a function so that its exceptions become JS errors. */
+template <auto function>
+Napi::Value exported(const Napi::CallbackInfo& info) {
+  return addon::guarded(info.Env(), [&] { return Napi::Value(function(info)); });
+}
+
+/** Registers functions on the exports object, one call per subject. */
 void register_ops(Napi::Env env, Napi::Object exports);
 void register_model(Napi::Env env, Napi::Object exports);
 void register_optimizer(Napi::Env env, Napi::Object exports);

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "addon/errors.h"
 #include "addon/mask_batch.h"
 #include "addon/read.h"
 #include "addon/testing/network.h"
@@ -17,12 +16,6 @@ namespace cellroute::testing {
 namespace {
 
 using addon::Fields;
-
-/** Wraps a function so that it leaves with a JS error. */
-template <auto function>
-Napi::Value exported(const Napi::CallbackInfo& info) {
-  return addon::guarded(info.Env(), [&] { return Napi::Value(function(info)); });
-}
 
 /** IoU [truths, candidates] and {high, low, allowLowQualityMatches} give the candidates' matches.
  */
