@@ -35,7 +35,7 @@ struct Scratch {
 };
 
 /** One convolution: the data shared by all its blocks. */
-struct Convolution {
+struct Int16WinogradConvolution {
   const IntegerKernels& kernels;
   WinogradMaps<float> maps;
   const IntegerMatrix& weights;
@@ -127,7 +127,7 @@ torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeig
   if (output.numel() == 0) return output;
 
   const int64_t threads = loop_threads();
-  const Convolution convolution{
+  const Int16WinogradConvolution convolution{
       .kernels = kernels,
       .maps = {**usable_kernels<float>(), weights, kernels.panel, input, bias, residual, relu,
                output,

@@ -30,7 +30,7 @@ struct Block {
   std::vector<const float*> residual;
 };
 
-struct Convolution {
+struct Int8PointwiseConvolution {
   const IntegerKernels& kernels;
   std::vector<PixelRows> inputs;
   const std::vector<Int8Slice>& slices;
@@ -120,15 +120,15 @@ void int8_pointwise_conv(at::TensorList inputs, const std::vector<Int8Slice>& sl
   std::optional<ResidualRows> added;
   if (residual.defined()) added.emplace(residual, output);
   const auto with_padding = padded_bias(bias, kernels.panel);
-  Convolution{.kernels = kernels,
-              .inputs = pixel_rows(inputs, stride, output),
-              .slices = slices,
-              .count = pixels_of(output),
-              .out = output.size(1),
-              .bias = with_padding.const_data_ptr<float>(),
-              .residual = added ? &*added : nullptr,
-              .relu = relu,
-              .output = output.mutable_data_ptr<float>()}
+  Int8PointwiseConvolution{.kernels = kernels,
+                           .inputs = pixel_rows(inputs, stride, output),
+                           .slices = slices,
+                           .count = pixels_of(output),
+                           .out = output.size(1),
+                           .bias = with_padding.const_data_ptr<float>(),
+                           .residual = added ? &*added : nullptr,
+                           .relu = relu,
+                           .output = output.mutable_data_ptr<float>()}
       .run();
 }
 

@@ -22,7 +22,7 @@ constexpr int64_t kRows = 96;
 constexpr int64_t kGroup = 64;
 
 /** One convolution or the sum of two: the data shared by all blocks. */
-struct Convolution {
+struct PointwiseConvolution {
   const Kernels<float>& kernels;
   std::vector<PixelRows> inputs;  // one or two
   int64_t count;                  // pixels of the result
@@ -80,7 +80,7 @@ struct Convolution {
 };
 
 /** With LibTorch's products. The residual has the result's shape or is undefined. */
-void run_with_libtorch(const Convolution& conv, const float* added) {
+void run_with_libtorch(const PointwiseConvolution& conv, const float* added) {
   const int64_t in = conv.first().channels(), out = conv.out;
   const int64_t padded = padded_columns(out, conv.kernels.panel);
   parallel_for(0, divide_up(conv.count, kRows), 1, [&](int64_t begin, int64_t end) {
@@ -142,15 +142,15 @@ void pointwise_conv(at::TensorList inputs, const PointwiseWeights& weights,
   std::optional<ResidualRows> added;
   if (residual.defined()) added.emplace(residual, output);
   const auto with_padding = padded_bias(bias, kernels.panel);
-  const Convolution convolution{.kernels = kernels,
-                                .inputs = pixel_rows(inputs, stride, output),
-                                .count = pixels_of(output),
-                                .out = weights.out_channels(),
-                                .weights = weights.packed().const_data_ptr<float>(),
-                                .bias = with_padding.const_data_ptr<float>(),
-                                .residual = added ? &*added : nullptr,
-                                .relu = relu,
-                                .output = output.mutable_data_ptr<float>()};
+  const PointwiseConvolution convolution{.kernels = kernels,
+                                         .inputs = pixel_rows(inputs, stride, output),
+                                         .count = pixels_of(output),
+                                         .out = weights.out_channels(),
+                                         .weights = weights.packed().const_data_ptr<float>(),
+                                         .bias = with_padding.const_data_ptr<float>(),
+                                         .residual = added ? &*added : nullptr,
+                                         .relu = relu,
+                                         .output = output.mutable_data_ptr<float>()};
   if (kernels.multiply_rows != nullptr) {
     convolution.run();
     return;

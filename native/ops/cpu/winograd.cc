@@ -70,7 +70,7 @@ const T* bits_of(const typename Scheme<T>::Scalar* data) {
 
 /** One convolution: the data shared by all its blocks. */
 template <typename T>
-struct Convolution {
+struct WinogradConvolution {
   using S = Scheme<T>;
   using Scalar = typename S::Scalar;
 
@@ -201,7 +201,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
   if (output.numel() == 0) return output;
 
   const int64_t threads = loop_threads();
-  const Convolution<T> convolution{
+  const WinogradConvolution<T> convolution{
       .kernels = kernels,
       .maps = {kernels, weights, kernels.panel, input, bias, residual, relu, output,
                [&](int64_t tiles, int64_t points, int64_t channels) {
