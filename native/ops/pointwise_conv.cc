@@ -1,8 +1,10 @@
 #include "ops/pointwise_conv.h"
 
 #include <array>
+#include <memory>
 
 #include "ops/channels_last.h"
+#include "ops/cpu/int8_pointwise_conv.h"
 #include "ops/cpu/pointwise_conv.h"
 
 namespace cellroute::ops {
@@ -33,17 +35,30 @@ void check_weights(at::TensorList weights) {
 
 void convolve(at::TensorList maps, const PointwiseWeights& weights, const torch::Tensor& bias,
               int64_t stride, const torch::Tensor& residual, bool relu, torch::Tensor& output) {
-  if (weights.compute_dtype() == torch::kInt8) {
-    cpu::int8_pointwise_conv(maps, weights.slices(), bias, stride, residual, relu, output);
+  const auto& packed = weights.packed();
+  if (packed.slices.empty()) {
+    cpu::pointwise_conv(maps, packed, bias, stride, residual, relu, output);
   } else {
-    cpu::pointwise_conv(maps, weights, bias, stride, residual, relu, output);
+    cpu::int8_pointwise_conv(maps, packed.slices, bias, stride, residual, relu, output);
   }
 }
 
-const cpu::IntegerKernels& best_int8_kernels() {
+cpu::PackedPointwise pack(at::TensorList weights, torch::ScalarType compute_dtype) {
+  check_weights(weights);
+  const torch::NoGradGuard no_grad;
+  const bool is_int8 = compute_dtype == torch::kInt8;
+  TORCH_CHECK(is_int8 || compute_dtype == torch::kFloat32,
+              "pointwise_conv: compute_dtype must be float32 or int8, got ", compute_dtype);
+  if (!is_int8) {
+    return cpu::pack_pointwise(weights.size() == 1 ? weights.front() : torch::cat(weights, 1),
+                               cpu::best_panel());
+  }
   TORCH_CHECK(pointwise_conv_supports_int8(),
               "pointwise_conv: this processor has no products of int8");
-  return **cpu::usable_int8_kernels();
+  cpu::PackedPointwise packed{.out_channels = weights.front().size(0)};
+  for (const auto& weight : weights) packed.in_channels += weight.size(1);
+  packed.slices = cpu::pack_int8_weights(weights, **cpu::usable_int8_kernels());
+  return packed;
 }
 
 }  // namespace
@@ -52,29 +67,14 @@ PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, torch::ScalarTyp
     : PointwiseWeights(at::TensorList(weight), compute_dtype) {}
 
 PointwiseWeights::PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype)
-    : PointwiseWeights([&] {
-        if (compute_dtype == torch::kInt8) return PointwiseWeights(weights, best_int8_kernels());
-        TORCH_CHECK(compute_dtype == torch::kFloat32,
-                    "pointwise_conv: compute_dtype must be float32 or int8, got ", compute_dtype);
-        check_weights(weights);
-        return PointwiseWeights(weights.size() == 1 ? weights.front() : torch::cat(weights, 1),
-                                cpu::best_panel());
-      }()) {}
+    : packed_(std::make_shared<const cpu::PackedPointwise>(pack(weights, compute_dtype))) {}
 
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, int64_t panel) {
-  check_weights(weight);
-  const torch::NoGradGuard no_grad;
-  in_channels_ = weight.size(1);
-  out_channels_ = weight.size(0);
-  packed_ = cpu::pack_pointwise_weight(weight, panel);
-}
+int64_t PointwiseWeights::in_channels() const { return packed_->in_channels; }
 
-PointwiseWeights::PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels) {
-  check_weights(weights);
-  const torch::NoGradGuard no_grad;
-  for (const auto& weight : weights) in_channels_ += weight.size(1);
-  out_channels_ = weights.front().size(0);
-  slices_ = cpu::pack_int8_weights(weights, kernels);
+int64_t PointwiseWeights::out_channels() const { return packed_->out_channels; }
+
+torch::ScalarType PointwiseWeights::compute_dtype() const {
+  return packed_->slices.empty() ? torch::kFloat32 : torch::kInt8;
 }
 
 bool pointwise_conv_supports_int8() { return *cpu::usable_int8_kernels() != nullptr; }

@@ -2,11 +2,14 @@
 
 #include <torch/torch.h>
 
-#include <vector>
-
-#include "ops/cpu/int8_pointwise_conv.h"
+#include <cstdint>
+#include <memory>
 
 namespace cellroute::ops {
+
+namespace cpu {
+struct PackedPointwise;
+}
 
 /** Weights [K, C] of a 1x1 convolution in float32, packed for pointwise_conv().
  *
@@ -20,25 +23,15 @@ class PointwiseWeights {
                             torch::ScalarType compute_dtype = torch::kFloat32);
   /** The weights of each input of pointwise_conv_of_two(), side by side. */
   PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype);
-  /** For kernels of another instruction set than the best: cpu::Kernels::panel. */
-  PointwiseWeights(const torch::Tensor& weight, int64_t panel);
-  PointwiseWeights(at::TensorList weights, const cpu::IntegerKernels& kernels);
 
-  int64_t in_channels() const { return in_channels_; }
-  int64_t out_channels() const { return out_channels_; }
-  torch::ScalarType compute_dtype() const {
-    return slices_.empty() ? torch::kFloat32 : torch::kInt8;
-  }
-  /** The packed weights, in the kernel's layout. */
-  const torch::Tensor& packed() const { return packed_; }
-  /** The same for int8. */
-  const std::vector<cpu::Int8Slice>& slices() const { return slices_; }
+  int64_t in_channels() const;
+  int64_t out_channels() const;
+  torch::ScalarType compute_dtype() const;
+  /** The weights in the layout of this processor's kernels. */
+  const cpu::PackedPointwise& packed() const { return *packed_; }
 
  private:
-  int64_t in_channels_ = 0;
-  int64_t out_channels_ = 0;
-  torch::Tensor packed_;
-  std::vector<cpu::Int8Slice> slices_;
+  std::shared_ptr<const cpu::PackedPointwise> packed_;
 };
 
 /** Whether this processor has 8-bit kernels. */

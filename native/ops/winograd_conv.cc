@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "ops/activation_dtype.h"
 #include "ops/channels_last.h"
@@ -37,6 +38,22 @@ void check_weight(const torch::Tensor& weight) {
               "winograd_conv: weight must be float32, got ", weight.scalar_type());
   TORCH_CHECK(weight.device().is_cpu(), "winograd_conv: weight must be on the CPU, got ",
               weight.device());
+}
+
+cpu::PackedWinograd pack(const torch::Tensor& weight, torch::ScalarType compute_dtype,
+                         int64_t side) {
+  TORCH_CHECK(winograd_supports(compute_dtype), "winograd_conv: this processor has no products of ",
+              compute_dtype);
+  check_weight(weight);
+  TORCH_CHECK(side == 2 || side == 4, "winograd_conv: a tile's side must be 2 or 4, got ", side);
+  TORCH_CHECK(compute_dtype != torch::kBFloat16 || side == 2,
+              "winograd_conv: bfloat16 requires tiles of 2, got ", side);
+  const torch::NoGradGuard no_grad;
+  if (compute_dtype == torch::kInt16) {
+    return cpu::pack_int16_winograd(weight, side, **cpu::usable_int16_kernels());
+  }
+  const int64_t panel = compute_dtype == torch::kFloat32 ? cpu::best_panel() : 0;
+  return cpu::pack_winograd(weight, compute_dtype, side, panel);
 }
 
 torch::Tensor no_bias(int64_t channels) { return torch::zeros({channels}, torch::kFloat32); }
@@ -80,39 +97,15 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 
 WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype,
                                  int64_t side)
-    : WinogradWeights([&] {
-        TORCH_CHECK(winograd_supports(compute_dtype),
-                    "winograd_conv: this processor has no products of ", compute_dtype);
-        if (compute_dtype == torch::kInt16) {
-          return WinogradWeights(weight, side, **cpu::usable_int16_kernels());
-        }
-        const int64_t panel = compute_dtype == torch::kFloat32 ? cpu::best_panel() : 0;
-        return WinogradWeights(weight, compute_dtype, side, panel);
-      }()) {}
+    : packed_(std::make_shared<const cpu::PackedWinograd>(pack(weight, compute_dtype, side))) {}
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype,
-                                 int64_t side, int64_t panel)
-    : WinogradWeights(weight, side) {
-  TORCH_CHECK(compute_dtype == torch::kFloat32 || (compute_dtype == torch::kBFloat16 && side == 2),
-              "winograd_conv: compute_dtype must be float32, or bfloat16 with tiles of 2, got ",
-              compute_dtype, " and ", side);
-  const torch::NoGradGuard no_grad;
-  packed_ = cpu::pack_winograd_weight(weight, compute_dtype, side, panel);
-}
+int64_t WinogradWeights::in_channels() const { return packed_->in_channels; }
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, int64_t side,
-                                 const cpu::IntegerKernels& kernels)
-    : WinogradWeights(weight, side) {
-  const torch::NoGradGuard no_grad;
-  integers_ = cpu::pack_int16_winograd_weight(weight, side, kernels);
-}
+int64_t WinogradWeights::out_channels() const { return packed_->out_channels; }
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, int64_t side) : side_(side) {
-  check_weight(weight);
-  TORCH_CHECK(side == 2 || side == 4, "winograd_conv: a tile's side must be 2 or 4, got ", side);
-  in_channels_ = weight.size(1);
-  out_channels_ = weight.size(0);
-}
+int64_t WinogradWeights::side() const { return packed_->side; }
+
+torch::ScalarType WinogradWeights::compute_dtype() const { return packed_->compute_dtype; }
 
 bool winograd_supports(torch::ScalarType compute_dtype) {
   if (compute_dtype == torch::kFloat32) return true;
@@ -152,7 +145,7 @@ torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& w
                 at::IntArrayRef(sizes), ", got ", residual.scalar_type(), " ", residual.sizes());
   }
   const torch::NoGradGuard no_grad;
-  return cpu::winograd_conv(channels_last(input), weights, bias,
+  return cpu::winograd_conv(channels_last(input), weights.packed(), bias,
                             residual.defined() ? channels_last(residual) : residual, relu);
 }
 

@@ -2,9 +2,14 @@
 
 #include <torch/torch.h>
 
-#include "ops/cpu/integer_matrix.h"
+#include <cstdint>
+#include <memory>
 
 namespace cellroute::ops {
+
+namespace cpu {
+struct PackedWinograd;
+}
 
 /** Weights [K, C, 3, 3] of a convolution, transformed and packed for winograd_conv().
  *
@@ -18,32 +23,16 @@ namespace cellroute::ops {
 class WinogradWeights {
  public:
   WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side);
-  /** For kernels of another instruction set than the best: cpu::Kernels::panel. */
-  WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side,
-                  int64_t panel);
-  /** For int16. */
-  WinogradWeights(const torch::Tensor& weight, int64_t side, const cpu::IntegerKernels& kernels);
 
-  int64_t in_channels() const { return in_channels_; }
-  int64_t out_channels() const { return out_channels_; }
-  int64_t side() const { return side_; }
-  torch::ScalarType compute_dtype() const {
-    return packed_.defined() ? packed_.scalar_type() : torch::kInt16;
-  }
-  /** The packed weights, in the kernel's layout. */
-  const torch::Tensor& packed() const { return packed_; }
-  /** The same for int16. */
-  const cpu::IntegerMatrix& integers() const { return integers_; }
+  int64_t in_channels() const;
+  int64_t out_channels() const;
+  int64_t side() const;
+  torch::ScalarType compute_dtype() const;
+  /** The weights in the layout of this processor's kernels. */
+  const cpu::PackedWinograd& packed() const { return *packed_; }
 
  private:
-  /** Shapes only, without weights. */
-  WinogradWeights(const torch::Tensor& weight, int64_t side);
-
-  int64_t in_channels_;
-  int64_t out_channels_;
-  int64_t side_;
-  torch::Tensor packed_;
-  cpu::IntegerMatrix integers_;
+  std::shared_ptr<const cpu::PackedWinograd> packed_;
 };
 
 /** Whether this processor supports the compute dtype: float32 always, bfloat16 if it has

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "ops/cpu/pointwise_conv.h"
 #include "ops/pointwise_conv.h"
 #include "pointwise_cases.h"
 #include "tensors.h"
@@ -79,11 +80,10 @@ TEST_CASE("int8 1x1 convolution: every instruction set multiplies what 8 bits le
     const auto coarse = maps({c.images, c.out_channels, 3, 2});
     const auto enlarged = torch::upsample_nearest2d(coarse, plain.sizes().slice(2));
     for (const auto* const* kernels = cpu::usable_int8_kernels(); *kernels != nullptr; ++kernels) {
-      const PointwiseWeights weights(filters, **kernels);
+      const auto slices = cpu::pack_int8_weights(filters, **kernels);
       const auto run = [&](const torch::Tensor& added, bool relu) {
         auto output = torch::empty(plain.sizes(), torch::kFloat32, at::MemoryFormat::ChannelsLast);
-        cpu::int8_pointwise_conv(input, weights.slices(), bias, c.stride, added, relu, output,
-                                 **kernels);
+        cpu::int8_pointwise_conv(input, slices, bias, c.stride, added, relu, output, **kernels);
         return output;
       };
       CHECK(close(run({}, false), plain));
@@ -103,10 +103,10 @@ TEST_CASE("int8 1x1 convolution of two: each input has a range of its own") {
     const auto expected =
         (reference(a, first, 1) + reference(b, second, stride) + bias.view({1, -1, 1, 1})).relu();
     for (const auto* const* kernels = cpu::usable_int8_kernels(); *kernels != nullptr; ++kernels) {
-      const PointwiseWeights weights({first, second}, **kernels);
+      const auto slices = cpu::pack_int8_weights({first, second}, **kernels);
       auto output = torch::empty(expected.sizes(), torch::kFloat32, at::MemoryFormat::ChannelsLast);
       const std::array<torch::Tensor, 2> inputs{a, b};
-      cpu::int8_pointwise_conv(inputs, weights.slices(), bias, stride, {}, true, output, **kernels);
+      cpu::int8_pointwise_conv(inputs, slices, bias, stride, {}, true, output, **kernels);
       CHECK(close(output, expected));
     }
     if (!supported()) continue;
@@ -187,7 +187,7 @@ TEST_CASE(
   torch::manual_seed(10);
   const auto input = maps({2, 4200, 9, 7}), bias = torch::randn({50});
   const PointwiseWeights weights(weight(50, 4200), torch::kInt8);
-  REQUIRE(weights.slices().size() == 3);
+  REQUIRE(weights.packed().slices.size() == 3);
   auto residual = maps({2, 50, 9, 7});
   const auto apart = pointwise_conv(input, weights, bias, 1, residual, /*in_place=*/false, true);
   const auto sum = with_threads(3, [&] {

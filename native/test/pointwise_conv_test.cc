@@ -63,7 +63,7 @@ TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") 
     const auto l = layer(c);
     for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
          ++kernels) {
-      const PointwiseWeights weights(l.weight, (*kernels)->panel);
+      const auto weights = cpu::pack_pointwise(l.weight, (*kernels)->panel);
       for (const bool relu : {false, true}) {
         auto plain = torch::empty_like(l.residual);
         cpu::pointwise_conv(l.input, weights, l.bias, l.stride, {}, relu, plain, **kernels);
@@ -102,7 +102,7 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
           torch::upsample_nearest2d(coarse, l.residual.sizes().slice(2)).to(torch::kFloat64);
       for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
            ++kernels) {
-        const PointwiseWeights weights(l.weight, (*kernels)->panel);
+        const auto weights = cpu::pack_pointwise(l.weight, (*kernels)->panel);
         auto sum = torch::empty_like(l.residual);
         cpu::pointwise_conv(l.input, weights, l.bias, l.stride, coarse, false, sum, **kernels);
         CHECK(close(sum, expected));
@@ -133,7 +133,7 @@ TEST_CASE(
     for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
          ++kernels) {
       if ((*kernels)->multiply_rows == nullptr) continue;
-      const PointwiseWeights weights(weight, (*kernels)->panel);
+      const auto weights = cpu::pack_pointwise(weight, (*kernels)->panel);
       auto sum = torch::empty_like(second.residual);
       cpu::pointwise_conv({a, second.input}, weights, bias, c.stride, {}, /*relu=*/true, sum,
                           **kernels);

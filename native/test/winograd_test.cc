@@ -100,7 +100,7 @@ void check_every_transform(torch::ScalarType dtype, int64_t side) {
   for (const auto* const* kernels = cpu::usable_kernels<T>(); *kernels != nullptr; ++kernels) {
     for (const auto& c : kCases) {
       const auto l = layer(c, dtype);
-      const WinogradWeights weights(l.weight, dtype, side, (*kernels)->panel);
+      const auto weights = cpu::pack_winograd(l.weight, dtype, side, (*kernels)->panel);
       for (const bool relu : {false, true}) {
         const auto plain = cpu::winograd_conv_by(**kernels, l.input, weights, l.bias, {}, relu);
         CHECK(error(plain, reference(l, false, relu)) < tolerance(dtype));
@@ -130,8 +130,8 @@ TEST_CASE("winograd: by integers every instruction set is near, and each tile by
     for (const int64_t side : {2, 4}) {
       for (const auto& c : kCases) {
         const auto l = layer(c);
-        const WinogradWeights weights(l.weight, side, **kernels);
-        CHECK((weights.compute_dtype() == torch::kInt16));
+        const auto weights = cpu::pack_int16_winograd(l.weight, side, **kernels);
+        CHECK((weights.compute_dtype == torch::kInt16));
         const auto run = [&](const torch::Tensor& input, const torch::Tensor& residual, bool relu) {
           return cpu::int16_winograd_conv(input, weights, l.bias, residual, relu, **kernels);
         };

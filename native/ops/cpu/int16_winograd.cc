@@ -112,15 +112,19 @@ struct Int16WinogradConvolution {
 
 }  // namespace
 
-IntegerMatrix pack_int16_winograd_weight(const torch::Tensor& weight, int64_t side,
-                                         const IntegerKernels& kernels) {
+PackedWinograd pack_int16_winograd(const torch::Tensor& weight, int64_t side,
+                                   const IntegerKernels& kernels) {
   const int64_t out = weight.size(0), in = weight.size(1);
   const auto filters = weight.permute({2, 3, 0, 1}).reshape({9, out * in});
   const auto points = torch::mm(winograd_weight_transform(side), filters).view({-1, out, in});
-  return pack_integers(points, largest_integer(in), kernels);
+  return {.in_channels = in,
+          .out_channels = out,
+          .side = side,
+          .compute_dtype = torch::kInt16,
+          .integers = pack_integers(points, largest_integer(in), kernels)};
 }
 
-torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
+torch::Tensor int16_winograd_conv(const torch::Tensor& input, const PackedWinograd& weights,
                                   const torch::Tensor& bias, const torch::Tensor& residual,
                                   bool relu, const IntegerKernels& kernels) {
   const auto output = empty_result(input, weights);
@@ -134,7 +138,7 @@ torch::Tensor int16_winograd_conv(const torch::Tensor& input, const WinogradWeig
                [&](int64_t tiles, int64_t /*points*/, int64_t /*channels*/) {
                  return WorkBlocks::shrinking(tiles, kBlockTilesOfOurs, kRowsAtOnce, threads);
                }},
-      .weights = weights.integers()};
+      .weights = weights.integers};
   const int64_t blocks = convolution.maps.blocks.blocks();
   BlockQueue queue(blocks);
   parallel_for(0, std::min(threads, blocks), 1, [&](int64_t, int64_t) {

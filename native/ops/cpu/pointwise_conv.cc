@@ -120,7 +120,7 @@ void run_with_libtorch(const PointwiseConvolution& conv, const float* added) {
 
 }  // namespace
 
-torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) {
+PackedPointwise pack_pointwise(const torch::Tensor& weight, int64_t panel) {
   const int64_t out = weight.size(0), in = weight.size(1);
   const int64_t padded = padded_columns(out, panel);
   const int64_t group = panel == 0 ? kGroup : panel;
@@ -133,10 +133,10 @@ torch::Tensor pack_pointwise_weight(const torch::Tensor& weight, int64_t panel) 
         .narrow(1, 0, filled)
         .copy_(weight.narrow(0, k, filled).t());
   }
-  return packed;
+  return {.in_channels = in, .out_channels = out, .panels = packed};
 }
 
-void pointwise_conv(at::TensorList inputs, const PointwiseWeights& weights,
+void pointwise_conv(at::TensorList inputs, const PackedPointwise& weights,
                     const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
                     bool relu, torch::Tensor& output, const Kernels<float>& kernels) {
   std::optional<ResidualRows> added;
@@ -145,8 +145,8 @@ void pointwise_conv(at::TensorList inputs, const PointwiseWeights& weights,
   const PointwiseConvolution convolution{.kernels = kernels,
                                          .inputs = pixel_rows(inputs, stride, output),
                                          .count = pixels_of(output),
-                                         .out = weights.out_channels(),
-                                         .weights = weights.packed().const_data_ptr<float>(),
+                                         .out = weights.out_channels,
+                                         .weights = weights.panels.const_data_ptr<float>(),
                                          .bias = with_padding.const_data_ptr<float>(),
                                          .residual = added ? &*added : nullptr,
                                          .relu = relu,

@@ -158,9 +158,9 @@ torch::Tensor winograd_weight_transform(int64_t side) {
   return torch::kron(g, g).to(torch::kFloat32);
 }
 
-torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarType products,
-                                   int64_t side, int64_t panel) {
-  const bool is_float = products == torch::kFloat32;
+PackedWinograd pack_winograd(const torch::Tensor& weight, torch::ScalarType compute_dtype,
+                             int64_t side, int64_t panel) {
+  const bool is_float = compute_dtype == torch::kFloat32;
   const int64_t out = weight.size(0), in = weight.size(1);
   const int64_t padded_out = padded_columns(out, panel);
   const int64_t padded_in = round_up(in, kTileChannels);
@@ -188,12 +188,16 @@ torch::Tensor pack_winograd_weight(const torch::Tensor& weight, torch::ScalarTyp
       group.copy_(pairs.view_as(group));
     }
   }
-  return packed.to(products);
+  return {.in_channels = in,
+          .out_channels = out,
+          .side = side,
+          .compute_dtype = compute_dtype,
+          .points = packed.to(compute_dtype)};
 }
 
 template <typename T>
 torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& input,
-                               const WinogradWeights& weights, const torch::Tensor& bias,
+                               const PackedWinograd& weights, const torch::Tensor& bias,
                                const torch::Tensor& residual, bool relu) {
   using S = Scheme<T>;
   using Scalar = typename S::Scalar;
@@ -207,7 +211,7 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
                [&](int64_t tiles, int64_t points, int64_t channels) {
                  return blocks_of(kernels, tiles, points, channels, threads);
                }},
-      .weights = weights.packed().const_data_ptr<Scalar>()};
+      .weights = weights.points.const_data_ptr<Scalar>()};
   const int64_t points = convolution.maps.points;
   const auto transformed =
       torch::empty({threads, points * convolution.input_plane()}, input.options());
@@ -230,18 +234,18 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
 }
 
 template torch::Tensor winograd_conv_by(const Kernels<float>&, const torch::Tensor&,
-                                        const WinogradWeights&, const torch::Tensor&,
+                                        const PackedWinograd&, const torch::Tensor&,
                                         const torch::Tensor&, bool);
 template torch::Tensor winograd_conv_by(const Kernels<Bfloat16Bits>&, const torch::Tensor&,
-                                        const WinogradWeights&, const torch::Tensor&,
+                                        const PackedWinograd&, const torch::Tensor&,
                                         const torch::Tensor&, bool);
 
-torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
+torch::Tensor winograd_conv(const torch::Tensor& input, const PackedWinograd& weights,
                             const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
-  if (weights.compute_dtype() == torch::kInt16) {
+  if (weights.compute_dtype == torch::kInt16) {
     return int16_winograd_conv(input, weights, bias, residual, relu);
   }
-  if (weights.compute_dtype() == torch::kFloat32) {
+  if (weights.compute_dtype == torch::kFloat32) {
     return winograd_conv_by(**usable_kernels<float>(), input, weights, bias, residual, relu);
   }
   return winograd_conv_by(**usable_kernels<Bfloat16Bits>(), input, weights, bias, residual, relu);

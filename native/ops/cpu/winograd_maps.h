@@ -6,12 +6,12 @@
 #include <cstdint>
 
 #include "ops/cpu/kernels.h"
+#include "ops/cpu/packed_winograd.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
 #include "ops/cpu/tile_order.h"
 #include "ops/cpu/winograd_tiles.h"
 #include "ops/cpu/work_blocks.h"
-#include "ops/winograd_conv.h"
 
 namespace cellroute::ops::cpu {
 
@@ -30,8 +30,8 @@ inline constexpr int64_t kPlaneGap = 4 * kTileChannels;
 inline constexpr int64_t kBlockTilesOfOurs = 48;
 
 /** Uninitialised channels-last maps for the result of `input`. */
-inline torch::Tensor empty_result(const torch::Tensor& input, const WinogradWeights& weights) {
-  return torch::empty({input.size(0), weights.out_channels(), input.size(2), input.size(3)},
+inline torch::Tensor empty_result(const torch::Tensor& input, const PackedWinograd& weights) {
+  return torch::empty({input.size(0), weights.out_channels, input.size(2), input.size(3)},
                       input.options(), at::MemoryFormat::ChannelsLast);
 }
 
@@ -52,16 +52,16 @@ struct WinogradMaps {
   /** Tensors are checked and maps are channels-last; `maps_residual` may be undefined. Products
    *  have whole panels. Blocks are blocks_of(tiles, points, padded channels). */
   template <typename B>
-  WinogradMaps(const Kernels<T>& kernels, const WinogradWeights& weights, int64_t panel,
+  WinogradMaps(const Kernels<T>& kernels, const PackedWinograd& weights, int64_t panel,
                const torch::Tensor& maps, const torch::Tensor& plain_bias,
                const torch::Tensor& maps_residual, bool with_relu, const torch::Tensor& result,
                B&& blocks_of)
-      : transforms(weights.side() == 2 ? kernels.small_tiles : kernels.large_tiles),
-        grid(tile_grid(maps.size(2), maps.size(3), weights.side())),
-        points(points_of(weights.side())),
-        channels(weights.in_channels()),
+      : transforms(weights.side == 2 ? kernels.small_tiles : kernels.large_tiles),
+        grid(tile_grid(maps.size(2), maps.size(3), weights.side)),
+        points(points_of(weights.side)),
+        channels(weights.in_channels),
         padded_channels(round_up(channels, kTileChannels)),
-        out_channels(weights.out_channels()),
+        out_channels(weights.out_channels),
         padded_out_channels(padded_columns(out_channels, panel)),
         blocks(blocks_of(maps.size(0) * grid.rows * grid.columns, points, padded_channels)),
         zeros(torch::zeros({channels}, maps.options())),
