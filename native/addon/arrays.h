@@ -1,7 +1,7 @@
 #pragma once
 
 #include <napi.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstring>
 #include <string>

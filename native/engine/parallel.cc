@@ -2,7 +2,8 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 
@@ -21,7 +22,7 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain,
     return;
   }
   // An element a part: LibTorch's own loop over them, compiled with its OpenMP, spreads the parts.
-  auto places = torch::empty({parts}, torch::kUInt8);
+  auto places = at::empty({parts}, at::kByte);
   const auto* first = static_cast<const char*>(places.const_data_ptr());
   const int64_t size = (length + parts - 1) / parts;
   const auto run = [&](char** data, const int64_t* /*strides*/, int64_t count) {

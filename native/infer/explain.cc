@@ -1,5 +1,7 @@
 #include "infer/explain.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <algorithm>
 #include <string>
 

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "model/config.h"
+#include "nn.h"
 
 namespace cellroute::infer {
 

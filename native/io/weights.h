@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,6 +7,7 @@
 
 #include "engine/job.h"
 #include "io/mapped_file.h"
+#include "nn.h"
 
 namespace cellroute::io {
 

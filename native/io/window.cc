@@ -1,5 +1,7 @@
 #include "io/window.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -38,12 +40,12 @@ float between(float low, float high, float high_weight) {
 
 }  // namespace
 
-torch::Tensor read_window(const FloatImage& values, const Image& image, int64_t height,
-                          int64_t width, const Window& window) {
+at::Tensor read_window(const FloatImage& values, const Image& image, int64_t height, int64_t width,
+                       const Window& window) {
   const auto rows = taps(image.height, height, window.y, window.height);
   const auto columns = taps(image.width, width, window.x, window.width);
   const int64_t left = columns.front().low, right = columns.back().high + 1;
-  auto result = torch::empty({3, window.height, window.width}, torch::kFloat32);
+  auto result = at::empty({3, window.height, window.width}, at::kFloat);
   auto* out = result.mutable_data_ptr<float>();
   const int64_t channels = values.channels();
   parallel_for(0, channels * window.height, 16, [&](int64_t begin, int64_t end) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 
@@ -20,7 +20,7 @@ struct Window {
 /** A window of the image resized to `height` x `width`: [3, window.height, window.width]
  *  float32, grey repeated. Equals the same part of torch's bilinear resize (align_corners false,
  *  no antialiasing) of the whole image up to rounding; the rest of the image is not read. */
-torch::Tensor read_window(const FloatImage& values, const Image& image, int64_t height,
-                          int64_t width, const Window& window);
+at::Tensor read_window(const FloatImage& values, const Image& image, int64_t height, int64_t width,
+                       const Window& window);
 
 }  // namespace cellroute::io

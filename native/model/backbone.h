@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "model/config.h"
 #include "model/fpn.h"
 #include "model/resnet.h"
+#include "nn.h"
 
 namespace cellroute::model {
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "model/config.h"
 #include "model/resnet.h"
+#include "nn.h"
 
 namespace cellroute::model {
 

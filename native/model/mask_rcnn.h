@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "engine/job.h"
@@ -11,6 +9,7 @@
 #include "model/roi_heads.h"
 #include "model/rpn.h"
 #include "model/transform.h"
+#include "nn.h"
 
 namespace cellroute::model {
 

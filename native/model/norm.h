@@ -1,8 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "model/config.h"
+#include "nn.h"
 
 namespace cellroute::model {
 

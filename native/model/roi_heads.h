@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <vector>
 
@@ -10,6 +8,7 @@
 #include "model/config.h"
 #include "model/mask_head.h"
 #include "model/transform.h"
+#include "nn.h"
 
 namespace cellroute::model {
 

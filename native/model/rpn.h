@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "model/anchor_generator.h"
 #include "model/box_coder.h"
 #include "model/config.h"
 #include "model/transform.h"
+#include "nn.h"
 #include "ops/nms.h"
 
 namespace cellroute::model {

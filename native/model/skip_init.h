@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "nn.h"
 
 namespace cellroute::model {
 

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 namespace cellroute::ops {
 
 /** The dtype of activations for a compute dtype: integer products are computed from float32
  *  maps. */
-inline torch::ScalarType activation_dtype(torch::ScalarType products) {
-  return at::isIntegralType(products, /*includeBool=*/false) ? torch::kFloat32 : products;
+inline at::ScalarType activation_dtype(at::ScalarType products) {
+  return at::isIntegralType(products, /*includeBool=*/false) ? at::kFloat : products;
 }
 
 }  // namespace cellroute::ops

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 namespace cellroute::ops {
 
 /** Returns maps [N, C, H, W] in channels-last layout; the same tensor if it already has that
  *  layout. */
-inline torch::Tensor channels_last(const torch::Tensor& maps) {
+inline at::Tensor channels_last(const at::Tensor& maps) {
   return maps.contiguous(at::MemoryFormat::ChannelsLast);
 }
 

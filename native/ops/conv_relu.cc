@@ -1,5 +1,12 @@
 #include "ops/conv_relu.h"
 
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution_backward.h>
+#include <ATen/ops/cudnn_convolution_add_relu.h>
+#include <ATen/ops/cudnn_convolution_relu.h>
+#include <ATen/ops/threshold_backward.h>
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <optional>
 #include <vector>
 
@@ -12,11 +19,10 @@ using torch::autograd::variable_list;
 constexpr int64_t kGroups = 1;
 
 struct ConvRelu : torch::autograd::Function<ConvRelu> {
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const torch::Tensor& weight, const torch::Tensor& bias,
-                               const std::optional<torch::Tensor>& residual, int64_t stride,
-                               int64_t padding) {
-    auto y = conv_relu_values(x, weight, bias, residual.value_or(torch::Tensor()), stride, padding);
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias, const std::optional<at::Tensor>& residual,
+                            int64_t stride, int64_t padding) {
+    auto y = conv_relu_values(x, weight, bias, residual.value_or(at::Tensor()), stride, padding);
     context->save_for_backward({x, weight, y});
     context->saved_data["stride"] = stride;
     context->saved_data["padding"] = padding;
@@ -35,7 +41,7 @@ struct ConvRelu : torch::autograd::Function<ConvRelu> {
         grad, x, weight, std::vector<int64_t>{weight.size(0)}, {stride, stride}, {padding, padding},
         /*dilation=*/{1, 1}, /*transposed=*/false, /*output_padding=*/{0, 0}, kGroups,
         {context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2)});
-    const auto none = torch::Tensor();
+    const auto none = at::Tensor();
     // An autograd node does not count an absent input, so there may be no fourth input to query.
     const bool for_residual =
         context->saved_data["has_residual"].toBool() && context->needs_input_grad(3);
@@ -45,9 +51,8 @@ struct ConvRelu : torch::autograd::Function<ConvRelu> {
 
 }  // namespace
 
-torch::Tensor conv_relu_values(const torch::Tensor& x, const torch::Tensor& weight,
-                               const torch::Tensor& bias, const torch::Tensor& residual,
-                               int64_t stride, int64_t padding) {
+at::Tensor conv_relu_values(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            const at::Tensor& residual, int64_t stride, int64_t padding) {
   if (x.is_cuda()) {
     const std::vector<int64_t> strides{stride, stride}, paddings{padding, padding}, dilations{1, 1};
     if (!residual.defined()) {
@@ -56,14 +61,13 @@ torch::Tensor conv_relu_values(const torch::Tensor& x, const torch::Tensor& weig
     return at::cudnn_convolution_add_relu(x, weight, residual, 1.0, bias, strides, paddings,
                                           dilations, kGroups);
   }
-  auto y = torch::conv2d(x, weight, bias, stride, padding);
+  auto y = at::conv2d(x, weight, bias, stride, padding);
   if (residual.defined()) y.add_(residual);
   return y.relu_();
 }
 
-torch::Tensor conv_relu(const torch::Tensor& x, const torch::Tensor& weight,
-                        const torch::Tensor& bias, const torch::Tensor& residual, int64_t stride,
-                        int64_t padding) {
+at::Tensor conv_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                     const at::Tensor& residual, int64_t stride, int64_t padding) {
   // An autograd node cannot take an undefined tensor.
   const auto added = residual.defined() ? std::optional(residual) : std::nullopt;
   return ConvRelu::apply(x, weight, bias, added, stride, padding);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 namespace cellroute::ops {
 
@@ -8,14 +8,12 @@ namespace cellroute::ops {
  *  of up to four passes over the maps, separate operations elsewhere. x [N, C, H, W], weight [O,
  *  C, k, k], bias [O]; residual has the result's shape or is undefined. Stride and padding are
  *  in pixels and equal on both axes. */
-torch::Tensor conv_relu_values(const torch::Tensor& x, const torch::Tensor& weight,
-                               const torch::Tensor& bias, const torch::Tensor& residual,
-                               int64_t stride, int64_t padding);
+at::Tensor conv_relu_values(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            const at::Tensor& residual, int64_t stride, int64_t padding);
 
 /** The same with gradients for x, weight, bias and residual. cuDNN's kernel has no gradient of
  *  its own. */
-torch::Tensor conv_relu(const torch::Tensor& x, const torch::Tensor& weight,
-                        const torch::Tensor& bias, const torch::Tensor& residual, int64_t stride,
-                        int64_t padding);
+at::Tensor conv_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                     const at::Tensor& residual, int64_t stride, int64_t padding);
 
 }  // namespace cellroute::ops

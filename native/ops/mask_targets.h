@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <span>
 
@@ -14,8 +14,7 @@ namespace cellroute::ops {
  *  the original image's size. Masks are resized by nearest neighbour like torch's interpolate
  *  and pooled by RoIAlign to `size` x `size` bins with one sample per pixel. Returns [K, size,
  *  size] float32 in 0..1. */
-torch::Tensor mask_targets(std::span<const mask::Rle> masks, const torch::Tensor& boxes,
-                           const torch::Tensor& matched, int64_t height, int64_t width,
-                           int64_t size);
+at::Tensor mask_targets(std::span<const mask::Rle> masks, const at::Tensor& boxes,
+                        const at::Tensor& matched, int64_t height, int64_t width, int64_t size);
 
 }  // namespace cellroute::ops

@@ -1,5 +1,13 @@
 #include "ops/nms.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 #include <limits>
 
@@ -15,12 +23,12 @@ namespace {
 // threshold.
 constexpr int64_t kCoordinateTrickNumel = 4000;
 
-void check(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_threshold) {
+void check(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
   TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, "nms: boxes must be [N, 4], got ",
               boxes.sizes());
   TORCH_CHECK(scores.dim() == 1 && scores.size(0) == boxes.size(0), "nms: scores must be [",
               boxes.size(0), "], got ", scores.sizes());
-  TORCH_CHECK(boxes.scalar_type() == torch::kFloat32 || boxes.scalar_type() == torch::kFloat64,
+  TORCH_CHECK(boxes.scalar_type() == at::kFloat || boxes.scalar_type() == at::kDouble,
               "nms: boxes must be float32 or float64, got ", boxes.scalar_type());
   TORCH_CHECK(boxes.device() == scores.device() && (boxes.is_cpu() || boxes.is_cuda()),
               "nms: boxes and scores must be on the CPU or on one GPU, got ", boxes.device(),
@@ -29,10 +37,9 @@ void check(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_t
 }
 
 /** boxes [N, K, 4] and groups [N, K], undefined for a single group; returns [N, K]. */
-torch::Tensor kept_of_each(const torch::Tensor& boxes, const torch::Tensor& groups,
-                           double threshold) {
+at::Tensor kept_of_each(const at::Tensor& boxes, const at::Tensor& groups, double threshold) {
   if (boxes.is_cuda()) return cuda::nms(boxes, groups, threshold);
-  auto kept = torch::empty({boxes.size(0), boxes.size(1)}, torch::kBool);
+  auto kept = at::empty({boxes.size(0), boxes.size(1)}, at::kBool);
   for (int64_t n = 0; n < boxes.size(0); ++n) {
     kept[n].copy_(cpu::nms(boxes[n], groups.defined() ? groups[n] : groups, threshold));
   }
@@ -40,41 +47,41 @@ torch::Tensor kept_of_each(const torch::Tensor& boxes, const torch::Tensor& grou
 }
 
 /** The same for one image. */
-torch::Tensor kept_of(const torch::Tensor& boxes, const torch::Tensor& groups, double threshold) {
+at::Tensor kept_of(const at::Tensor& boxes, const at::Tensor& groups, double threshold) {
   return kept_of_each(boxes.unsqueeze(0), groups.defined() ? groups.unsqueeze(0) : groups,
                       threshold)
       .squeeze(0);
 }
 
-torch::Tensor by_falling_score(const torch::Tensor& scores) {
+at::Tensor by_falling_score(const at::Tensor& scores) {
   return std::get<1>(scores.sort(/*stable=*/true, /*dim=*/0, /*descending=*/true));
 }
 
 }  // namespace
 
-torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& scores, double iou_threshold) {
+at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
   check(boxes, scores, iou_threshold);
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const auto order = by_falling_score(scores);
-  const auto kept = kept_of(boxes.index_select(0, order), torch::Tensor(), iou_threshold);
+  const auto kept = kept_of(boxes.index_select(0, order), at::Tensor(), iou_threshold);
   return order.masked_select(kept);
 }
 
-torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& scores,
-                          const torch::Tensor& groups, double iou_threshold) {
+at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& groups,
+                       double iou_threshold) {
   check(boxes, scores, iou_threshold);
   TORCH_CHECK(groups.dim() == 1 && groups.size(0) == boxes.size(0) &&
-                  groups.scalar_type() == torch::kInt64 && groups.device() == boxes.device(),
+                  groups.scalar_type() == at::kLong && groups.device() == boxes.device(),
               "batched_nms: groups must be int64 [", boxes.size(0), "], got ", groups.scalar_type(),
               " ", groups.sizes());
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const StageScope stage("nms");
-  if (boxes.size(0) == 0) return torch::empty({0}, groups.options());
+  if (boxes.size(0) == 0) return at::empty({0}, groups.options());
 
   auto moved = boxes;
   if (boxes.numel() <= kCoordinateTrickNumel) {
     const auto step = boxes.max() + 1;
-    if (torch::isfinite(step).item<bool>()) {
+    if (at::isfinite(step).item<bool>()) {
       moved = boxes + (groups.to(boxes.scalar_type()) * step).unsqueeze(1);
     }
   }
@@ -86,46 +93,45 @@ torch::Tensor batched_nms(const torch::Tensor& boxes, const torch::Tensor& score
       sorted_groups.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
   const auto grouped = order.index_select(0, by_group);
   const auto kept = kept_of(moved.index_select(0, grouped), rising_groups, iou_threshold);
-  const auto kept_in_order = torch::empty_like(kept).index_copy_(0, by_group, kept);
+  const auto kept_in_order = at::empty_like(kept).index_copy_(0, by_group, kept);
   return order.masked_select(kept_in_order);
 }
 
-torch::Tensor padded_rows(const torch::Tensor& values, const torch::Tensor& index) {
+at::Tensor padded_rows(const at::Tensor& values, const at::Tensor& index) {
   if (values.dim() == 2) return values.gather(1, index);
   return values.gather(1, index.unsqueeze(2).expand({-1, -1, values.size(2)}));
 }
 
-PaddedKept nms_padded(const torch::Tensor& boxes, const torch::Tensor& scores,
-                      const torch::Tensor& groups, const torch::Tensor& valid, double iou_threshold,
-                      int64_t limit) {
+PaddedKept nms_padded(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& groups,
+                      const at::Tensor& valid, double iou_threshold, int64_t limit) {
   TORCH_CHECK(boxes.dim() == 3 && boxes.size(2) == 4 && boxes.size(1) > 0,
               "nms_padded: boxes must be [N, K, 4], got ", boxes.sizes());
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const StageScope stage("nms");
   constexpr double kLast = -std::numeric_limits<double>::infinity();
   // As in batched_nms(), but decided on the device.
   const auto out = valid.logical_not();
   const auto step = std::get<0>(boxes.amax(2).masked_fill(out, kLast).max(1)) + 1;
   const auto few = valid.sum(1) * 4 <= kCoordinateTrickNumel;
-  const auto apart = torch::where(few.logical_and(torch::isfinite(step)), step, 0);
+  const auto apart = at::where(few.logical_and(at::isfinite(step)), step, 0);
   const auto moved = boxes + (groups * apart.unsqueeze(1)).unsqueeze(2);
 
   const auto order = std::get<1>(
       scores.masked_fill(out, kLast).sort(/*stable=*/true, /*dim=*/1, /*descending=*/true));
   const auto taken = padded_rows(valid, order);
   // Invalid rows form the last group.
-  const auto sorted_groups = torch::where(taken, padded_rows(groups, order), int64_t{1} << 40);
+  const auto sorted_groups = at::where(taken, padded_rows(groups, order), int64_t{1} << 40);
   const auto [rising_groups, by_group] =
       sorted_groups.sort(/*stable=*/true, /*dim=*/1, /*descending=*/false);
   const auto grouped = order.gather(1, by_group);
   const auto kept =
       kept_of_each(padded_rows(moved, grouped), rising_groups.contiguous(), iou_threshold);
-  const auto kept_in_order = torch::empty_like(kept).scatter_(1, by_group, kept).logical_and(taken);
+  const auto kept_in_order = at::empty_like(kept).scatter_(1, by_group, kept).logical_and(taken);
 
   const auto rank = kept_in_order.cumsum(1) - 1;
   // One more position, for everything that is dropped.
-  const auto place = torch::where(kept_in_order, rank, limit).clamp_max(limit);
-  const auto index = torch::zeros({boxes.size(0), limit + 1}, order.options())
+  const auto place = at::where(kept_in_order, rank, limit).clamp_max(limit);
+  const auto index = at::zeros({boxes.size(0), limit + 1}, order.options())
                          .scatter_(1, place, order)
                          .narrow(1, 0, limit);
   const auto all = kept_in_order.sum(1);

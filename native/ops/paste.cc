@@ -8,17 +8,16 @@
 
 namespace cellroute::ops {
 
-std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
+std::vector<mask::Rle> paste_masks(const at::Tensor& probabilities, const at::Tensor& boxes,
                                    int64_t height, int64_t width, double threshold) {
   TORCH_CHECK(probabilities.dim() == 3 && probabilities.size(1) == probabilities.size(2) &&
                   probabilities.size(1) > 0,
               "paste_masks: probabilities must be [N, M, M], got ", probabilities.sizes());
   TORCH_CHECK(boxes.dim() == 2 && boxes.size(0) == probabilities.size(0) && boxes.size(1) == 4,
               "paste_masks: boxes must be [", probabilities.size(0), ", 4], got ", boxes.sizes());
-  TORCH_CHECK(
-      probabilities.scalar_type() == torch::kFloat32 && boxes.scalar_type() == torch::kFloat32,
-      "paste_masks: probabilities and boxes must be float32, got ", probabilities.scalar_type(),
-      " and ", boxes.scalar_type());
+  TORCH_CHECK(probabilities.scalar_type() == at::kFloat && boxes.scalar_type() == at::kFloat,
+              "paste_masks: probabilities and boxes must be float32, got ",
+              probabilities.scalar_type(), " and ", boxes.scalar_type());
   TORCH_CHECK(probabilities.device() == boxes.device() && (boxes.is_cpu() || boxes.is_cuda()),
               "paste_masks: probabilities and boxes must be on the CPU or on one GPU, got ",
               probabilities.device(), " and ", boxes.device());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 
@@ -13,7 +13,7 @@ namespace cellroute::ops {
  *  y2 in pixels, float32) and converted directly to runs. A box that is entirely outside the
  *  image, of negative size, not finite or beyond 1e15 pixels gives an empty mask. A box without
  *  area is one pixel wide, as in torchvision. threshold >= 0. */
-std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
+std::vector<mask::Rle> paste_masks(const at::Tensor& probabilities, const at::Tensor& boxes,
                                    int64_t height, int64_t width, double threshold);
 
 }  // namespace cellroute::ops

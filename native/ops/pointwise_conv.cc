@@ -1,5 +1,9 @@
 #include "ops/pointwise_conv.h"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/GradMode.h>
+
 #include <array>
 #include <memory>
 
@@ -10,12 +14,12 @@
 namespace cellroute::ops {
 namespace {
 
-void check(const torch::Tensor& tensor, at::IntArrayRef sizes, const char* what,
+void check(const at::Tensor& tensor, at::IntArrayRef sizes, const char* what,
            const char* op = "pointwise_conv") {
-  TORCH_CHECK(tensor.sizes() == sizes && tensor.scalar_type() == torch::kFloat32 &&
-                  tensor.device().is_cpu(),
-              op, ": ", what, " must be float32 ", sizes, " on the CPU, got ", tensor.scalar_type(),
-              " ", tensor.sizes(), " on ", tensor.device());
+  TORCH_CHECK(
+      tensor.sizes() == sizes && tensor.scalar_type() == at::kFloat && tensor.device().is_cpu(), op,
+      ": ", what, " must be float32 ", sizes, " on the CPU, got ", tensor.scalar_type(), " ",
+      tensor.sizes(), " on ", tensor.device());
 }
 
 /** Length of a side after the stride. */
@@ -23,8 +27,8 @@ int64_t shrunk(int64_t side, int64_t stride) { return (side + stride - 1) / stri
 
 void check_weights(at::TensorList weights) {
   for (const auto& weight : weights) {
-    TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 &&
-                    weight.scalar_type() == torch::kFloat32 && weight.device().is_cpu(),
+    TORCH_CHECK(weight.dim() == 2 && weight.numel() > 0 && weight.scalar_type() == at::kFloat &&
+                    weight.device().is_cpu(),
                 "pointwise_conv: weight must be float32 [K, C] on the CPU, got ",
                 weight.scalar_type(), " ", weight.sizes(), " on ", weight.device());
     TORCH_CHECK(weight.size(0) == weights.front().size(0),
@@ -33,8 +37,8 @@ void check_weights(at::TensorList weights) {
   }
 }
 
-void convolve(at::TensorList maps, const PointwiseWeights& weights, const torch::Tensor& bias,
-              int64_t stride, const torch::Tensor& residual, bool relu, torch::Tensor& output) {
+void convolve(at::TensorList maps, const PointwiseWeights& weights, const at::Tensor& bias,
+              int64_t stride, const at::Tensor& residual, bool relu, at::Tensor& output) {
   const auto& packed = weights.packed();
   if (packed.slices.empty()) {
     cpu::pointwise_conv(maps, packed, bias, stride, residual, relu, output);
@@ -43,14 +47,14 @@ void convolve(at::TensorList maps, const PointwiseWeights& weights, const torch:
   }
 }
 
-cpu::PackedPointwise pack(at::TensorList weights, torch::ScalarType compute_dtype) {
+cpu::PackedPointwise pack(at::TensorList weights, at::ScalarType compute_dtype) {
   check_weights(weights);
-  const torch::NoGradGuard no_grad;
-  const bool is_int8 = compute_dtype == torch::kInt8;
-  TORCH_CHECK(is_int8 || compute_dtype == torch::kFloat32,
+  const at::NoGradGuard no_grad;
+  const bool is_int8 = compute_dtype == at::kChar;
+  TORCH_CHECK(is_int8 || compute_dtype == at::kFloat,
               "pointwise_conv: compute_dtype must be float32 or int8, got ", compute_dtype);
   if (!is_int8) {
-    return cpu::pack_pointwise(weights.size() == 1 ? weights.front() : torch::cat(weights, 1),
+    return cpu::pack_pointwise(weights.size() == 1 ? weights.front() : at::cat(weights, 1),
                                cpu::best_panel());
   }
   TORCH_CHECK(pointwise_conv_supports_int8(),
@@ -63,33 +67,33 @@ cpu::PackedPointwise pack(at::TensorList weights, torch::ScalarType compute_dtyp
 
 }  // namespace
 
-PointwiseWeights::PointwiseWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype)
+PointwiseWeights::PointwiseWeights(const at::Tensor& weight, at::ScalarType compute_dtype)
     : PointwiseWeights(at::TensorList(weight), compute_dtype) {}
 
-PointwiseWeights::PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype)
+PointwiseWeights::PointwiseWeights(at::TensorList weights, at::ScalarType compute_dtype)
     : packed_(std::make_shared<const cpu::PackedPointwise>(pack(weights, compute_dtype))) {}
 
 int64_t PointwiseWeights::in_channels() const { return packed_->in_channels; }
 
 int64_t PointwiseWeights::out_channels() const { return packed_->out_channels; }
 
-torch::ScalarType PointwiseWeights::compute_dtype() const {
-  return packed_->slices.empty() ? torch::kFloat32 : torch::kInt8;
+at::ScalarType PointwiseWeights::compute_dtype() const {
+  return packed_->slices.empty() ? at::kFloat : at::kChar;
 }
 
 bool pointwise_conv_supports_int8() { return *cpu::usable_int8_kernels() != nullptr; }
 
-torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
-                             const torch::Tensor& bias, int64_t stride,
-                             const torch::Tensor& residual, bool in_place, bool relu) {
+at::Tensor pointwise_conv(const at::Tensor& input, const PointwiseWeights& weights,
+                          const at::Tensor& bias, int64_t stride, const at::Tensor& residual,
+                          bool in_place, bool relu) {
   TORCH_CHECK(input.dim() == 4, "pointwise_conv: input must be [N, C, H, W], got ", input.sizes());
   TORCH_CHECK(stride > 0, "pointwise_conv: stride must be positive, got ", stride);
   check(input, {input.size(0), weights.in_channels(), input.size(2), input.size(3)}, "input");
   check(bias, {weights.out_channels()}, "bias");
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(),
                                      shrunk(input.size(2), stride), shrunk(input.size(3), stride)};
-  torch::Tensor sum, output;
+  at::Tensor sum, output;
   if (residual.defined()) {
     TORCH_CHECK(residual.dim() == 4, "pointwise_conv: residual must be [N, K, h, w], got ",
                 residual.sizes());
@@ -98,7 +102,7 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
     if (in_place && sum.sizes() == at::IntArrayRef(sizes)) output = sum;
   }
   if (!output.defined()) {
-    output = torch::empty(sizes, input.options(), at::MemoryFormat::ChannelsLast);
+    output = at::empty(sizes, input.options(), at::MemoryFormat::ChannelsLast);
   }
   if (output.numel() == 0) return output;
   TORCH_CHECK(!sum.defined() || sum.numel() > 0, "pointwise_conv: residual has no pixels");
@@ -106,14 +110,14 @@ torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights&
   return output;
 }
 
-bool has_pointwise_conv_of_two(torch::ScalarType compute_dtype) {
-  if (compute_dtype == torch::kInt8) return pointwise_conv_supports_int8();
-  return compute_dtype == torch::kFloat32 && cpu::best_panel() > 0;
+bool has_pointwise_conv_of_two(at::ScalarType compute_dtype) {
+  if (compute_dtype == at::kChar) return pointwise_conv_supports_int8();
+  return compute_dtype == at::kFloat && cpu::best_panel() > 0;
 }
 
-torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
-                                    const PointwiseWeights& weights, const torch::Tensor& bias,
-                                    bool relu) {
+at::Tensor pointwise_conv_of_two(const at::Tensor& a, const at::Tensor& b, int64_t stride,
+                                 const PointwiseWeights& weights, const at::Tensor& bias,
+                                 bool relu) {
   TORCH_CHECK(has_pointwise_conv_of_two(weights.compute_dtype()),
               "pointwise_conv_of_two: this processor's kernels have no products of their own");
   TORCH_CHECK(a.dim() == 4 && b.dim() == 4,
@@ -126,9 +130,9 @@ torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor&
         kName);
   check(b, {b.size(0), channels, b.size(2), b.size(3)}, "b", kName);
   check(bias, {weights.out_channels()}, "bias", kName);
-  const torch::NoGradGuard no_grad;
-  auto output = torch::empty({a.size(0), weights.out_channels(), a.size(2), a.size(3)}, a.options(),
-                             at::MemoryFormat::ChannelsLast);
+  const at::NoGradGuard no_grad;
+  auto output = at::empty({a.size(0), weights.out_channels(), a.size(2), a.size(3)}, a.options(),
+                          at::MemoryFormat::ChannelsLast);
   if (output.numel() == 0) return output;
   convolve({channels_last(a), channels_last(b)}, weights, bias, stride, {}, relu, output);
   return output;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <memory>
@@ -19,14 +19,13 @@ struct PackedPointwise;
  *  1/254 of the largest weight, 1/510 of a pixel's range. */
 class PointwiseWeights {
  public:
-  explicit PointwiseWeights(const torch::Tensor& weight,
-                            torch::ScalarType compute_dtype = torch::kFloat32);
+  explicit PointwiseWeights(const at::Tensor& weight, at::ScalarType compute_dtype = at::kFloat);
   /** The weights of each input of pointwise_conv_of_two(), side by side. */
-  PointwiseWeights(at::TensorList weights, torch::ScalarType compute_dtype);
+  PointwiseWeights(at::TensorList weights, at::ScalarType compute_dtype);
 
   int64_t in_channels() const;
   int64_t out_channels() const;
-  torch::ScalarType compute_dtype() const;
+  at::ScalarType compute_dtype() const;
   /** The weights in the layout of this processor's kernels. */
   const cpu::PackedPointwise& packed() const { return *packed_; }
 
@@ -42,15 +41,15 @@ bool pointwise_conv_supports_int8();
  *
  *  input [N, C, H, W] float32, preferably channels-last; bias [K]; residual [N, K, h, w] or
  *  undefined. A residual of another size is upsampled by nearest neighbour like
- *  torch::upsample_nearest2d; if `in_place` is true and it has the result's size and channels-
+ *  at::upsample_nearest2d; if `in_place` is true and it has the result's size and channels-
  *  last layout, it is overwritten by the result. Returns [N, K, ceil(H / stride), ceil(W /
  *  stride)], channels-last. Results do not depend on the number of threads. Not differentiable. */
-torch::Tensor pointwise_conv(const torch::Tensor& input, const PointwiseWeights& weights,
-                             const torch::Tensor& bias, int64_t stride,
-                             const torch::Tensor& residual, bool in_place, bool relu);
+at::Tensor pointwise_conv(const at::Tensor& input, const PointwiseWeights& weights,
+                          const at::Tensor& bias, int64_t stride, const at::Tensor& residual,
+                          bool in_place, bool relu);
 
 /** Whether this processor has kernels for pointwise_conv_of_two() with this dtype. */
-bool has_pointwise_conv_of_two(torch::ScalarType compute_dtype);
+bool has_pointwise_conv_of_two(at::ScalarType compute_dtype);
 
 /** The sum of two 1x1 convolutions in one product, without an intermediate map: relu(first(a) +
  *  second(b) + bias), as in a residual block with a convolution in its shortcut.
@@ -58,8 +57,8 @@ bool has_pointwise_conv_of_two(torch::ScalarType compute_dtype);
  *  a [N, Ca, h, w] and b [N, Cb, H, W] float32, preferably channels-last, with h = ceil(H /
  *  stride) and w = ceil(W / stride); weights [K, Ca + Cb]; bias [K]. Returns [N, K, h, w],
  *  channels-last. */
-torch::Tensor pointwise_conv_of_two(const torch::Tensor& a, const torch::Tensor& b, int64_t stride,
-                                    const PointwiseWeights& weights, const torch::Tensor& bias,
-                                    bool relu);
+at::Tensor pointwise_conv_of_two(const at::Tensor& a, const at::Tensor& b, int64_t stride,
+                                 const PointwiseWeights& weights, const at::Tensor& bias,
+                                 bool relu);
 
 }  // namespace cellroute::ops

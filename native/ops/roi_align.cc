@@ -1,5 +1,7 @@
 #include "ops/roi_align.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <cmath>
 #include <vector>
 
@@ -9,13 +11,13 @@
 namespace cellroute::ops {
 namespace {
 
-void check(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlignParams& params) {
+void check(const at::Tensor& input, const at::Tensor& rois, const RoiAlignParams& params) {
   TORCH_CHECK(input.dim() == 4, "roi_align: input must be [N, C, H, W], got ", input.sizes());
   TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5, "roi_align: rois must be [K, 5], got ",
               rois.sizes());
   TORCH_CHECK(input.scalar_type() == rois.scalar_type(), "roi_align: input is ",
               input.scalar_type(), " but rois are ", rois.scalar_type());
-  TORCH_CHECK(input.scalar_type() == torch::kFloat32 || input.scalar_type() == torch::kFloat64,
+  TORCH_CHECK(input.scalar_type() == at::kFloat || input.scalar_type() == at::kDouble,
               "roi_align: input must be float32 or float64, got ", input.scalar_type());
   TORCH_CHECK(input.device() == rois.device() && (input.is_cpu() || input.is_cuda()),
               "roi_align: input and rois must be on the CPU or on one GPU, got ", input.device(),
@@ -31,7 +33,7 @@ void check(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlign
 }
 
 /** A wrong image index would read outside the input. The boxes themselves may have any values. */
-void check_not_empty(const torch::Tensor& input, const torch::Tensor& rois) {
+void check_not_empty(const at::Tensor& input, const at::Tensor& rois) {
   TORCH_CHECK(input.size(2) > 0 && input.size(3) > 0,
               "roi_align: the map is empty: ", input.sizes());
   // Not checked on a GPU, where it would wait for the device: its kernels check the index and
@@ -45,9 +47,9 @@ void check_not_empty(const torch::Tensor& input, const torch::Tensor& rois) {
 
 class RoiAlignBackward : public torch::autograd::Function<RoiAlignBackward> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext*, const torch::Tensor& grad,
-                               const torch::Tensor& rois, const std::vector<int64_t>& input_sizes,
-                               const RoiAlignParams& params) {
+  static at::Tensor forward(torch::autograd::AutogradContext*, const at::Tensor& grad,
+                            const at::Tensor& rois, const std::vector<int64_t>& input_sizes,
+                            const RoiAlignParams& params) {
     const auto backward = grad.is_cuda() ? cuda::roi_align_backward : cpu::roi_align_backward;
     return backward(grad.contiguous(), rois, input_sizes, params);
   }
@@ -60,8 +62,8 @@ class RoiAlignBackward : public torch::autograd::Function<RoiAlignBackward> {
 
 class RoiAlign : public torch::autograd::Function<RoiAlign> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& input,
-                               const torch::Tensor& rois, const RoiAlignParams& params) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& input,
+                            const at::Tensor& rois, const RoiAlignParams& params) {
     ctx->save_for_backward({rois});
     ctx->saved_data["input_sizes"] = input.sizes().vec();
     ctx->saved_data["spatial_scale"] = params.spatial_scale;
@@ -86,15 +88,15 @@ class RoiAlign : public torch::autograd::Function<RoiAlign> {
     const auto rois = ctx->get_saved_variables()[0];
     const auto grad =
         RoiAlignBackward::apply(grads[0], rois, saved["input_sizes"].toIntVector(), params);
-    return {grad, torch::Tensor(), torch::Tensor()};
+    return {grad, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-torch::Tensor roi_align(const torch::Tensor& input, const torch::Tensor& rois, double spatial_scale,
-                        int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
-                        bool aligned) {
+at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
+                     int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
+                     bool aligned) {
   const RoiAlignParams params{.spatial_scale = spatial_scale,
                               .pooled_height = pooled_height,
                               .pooled_width = pooled_width,

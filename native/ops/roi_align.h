@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 namespace cellroute::ops {
 
@@ -11,8 +11,8 @@ namespace cellroute::ops {
  *  Returns [K, C, pooled_height, pooled_width]. sampling_ratio <= 0 takes ceil(roi size / pooled
  *  size) samples per bin and axis. `aligned` shifts by half a pixel; without it a box is at
  *  least 1x1. Boxes of negative size give zeros. Differentiable in input. */
-torch::Tensor roi_align(const torch::Tensor& input, const torch::Tensor& rois, double spatial_scale,
-                        int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
-                        bool aligned);
+at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
+                     int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
+                     bool aligned);
 
 }  // namespace cellroute::ops

@@ -1,5 +1,8 @@
 #include "ops/roi_align_levels.h"
 
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <cmath>
 
 #include "ops/channels_last.h"
@@ -9,16 +12,16 @@
 namespace cellroute::ops {
 namespace {
 
-bool is_supported(const torch::Tensor& map) {
+bool is_supported(const at::Tensor& map) {
   const auto dtype = map.scalar_type();
   if (map.is_cuda()) {
-    return dtype == torch::kFloat32 || dtype == torch::kFloat16 || dtype == torch::kBFloat16;
+    return dtype == at::kFloat || dtype == at::kHalf || dtype == at::kBFloat16;
   }
-  return dtype == torch::kFloat32 ||
-         (dtype == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr);
+  return dtype == at::kFloat ||
+         (dtype == at::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr);
 }
 
-void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double>& scales) {
+void check_maps(const std::vector<at::Tensor>& maps, const std::vector<double>& scales) {
   TORCH_CHECK(!maps.empty() && maps.size() == scales.size(),
               "roi_align_levels: needs a map, and a scale for each, got ", maps.size(), " and ",
               scales.size());
@@ -34,9 +37,9 @@ void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double
                     (map.is_cpu() || map.is_cuda()),
                 "roi_align_levels: maps must be of one type on the CPU or on one GPU, got ",
                 map.scalar_type(), " on ", map.device());
-    TORCH_CHECK(!torch::GradMode::is_enabled() || !map.requires_grad() ||
-                    map.scalar_type() == torch::kFloat32,
-                "roi_align_levels: differentiable in float32 only");
+    TORCH_CHECK(
+        !at::GradMode::is_enabled() || !map.requires_grad() || map.scalar_type() == at::kFloat,
+        "roi_align_levels: differentiable in float32 only");
   }
   for (const double scale : scales) {
     TORCH_CHECK(std::isfinite(scale) && scale > 0,
@@ -44,13 +47,13 @@ void check_maps(const std::vector<torch::Tensor>& maps, const std::vector<double
   }
 }
 
-void check_rois(const torch::Tensor& rois, const torch::Tensor& level, const torch::Tensor& map) {
-  TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5 && rois.scalar_type() == torch::kFloat32 &&
+void check_rois(const at::Tensor& rois, const at::Tensor& level, const at::Tensor& map) {
+  TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5 && rois.scalar_type() == at::kFloat &&
                   rois.device() == map.device(),
               "roi_align_levels: rois must be float32 [K, 5] on ", map.device(), ", got ",
               rois.scalar_type(), " ", rois.sizes(), " on ", rois.device());
   TORCH_CHECK(level.dim() == 1 && level.size(0) == rois.size(0) &&
-                  level.scalar_type() == torch::kInt64 && level.device() == map.device(),
+                  level.scalar_type() == at::kLong && level.device() == map.device(),
               "roi_align_levels: level must be int64 [", rois.size(0), "], got ",
               level.scalar_type(), " ", level.sizes());
   // Not checked on a GPU, where it would wait for the device: its kernels check the index and
@@ -69,9 +72,9 @@ struct Arguments : torch::CustomClassHolder {
 
 class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, torch::TensorList maps,
-                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-                               const torch::Tensor& level) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, at::TensorList maps,
+                            const std::vector<RoiAlignParams>& params, const at::Tensor& rois,
+                            const at::Tensor& level) {
     ctx->save_for_backward({rois, level});
     auto arguments = c10::make_intrusive<Arguments>();
     for (const auto& map : maps) arguments->map_sizes.push_back(map.sizes().vec());
@@ -83,7 +86,7 @@ class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  const torch::autograd::variable_list& grads) {
-    TORCH_CHECK(!torch::GradMode::is_enabled(),
+    TORCH_CHECK(!at::GradMode::is_enabled(),
                 "roi_align_levels: second derivatives are not supported");
     const auto saved = ctx->get_saved_variables();
     const auto capsule = ctx->saved_data["arguments"].toCapsule();
@@ -100,17 +103,16 @@ class RoiAlignLevels : public torch::autograd::Function<RoiAlignLevels> {
 
 }  // namespace
 
-torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
-                               const std::vector<double>& scales, const torch::Tensor& rois,
-                               const torch::Tensor& level, int64_t pooled_size,
-                               int64_t sampling_ratio, bool aligned) {
+at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
+                            const at::Tensor& rois, const at::Tensor& level, int64_t pooled_size,
+                            int64_t sampling_ratio, bool aligned) {
   check_maps(maps, scales);
   check_rois(rois, level, maps.front());
   TORCH_CHECK(pooled_size > 0, "roi_align_levels: pooled_size must be positive, got ", pooled_size);
   TORCH_CHECK(sampling_ratio <= kMaxRoiAlignGrid,
               "roi_align_levels: sampling_ratio must be at most ", kMaxRoiAlignGrid, ", got ",
               sampling_ratio);
-  std::vector<torch::Tensor> features;
+  std::vector<at::Tensor> features;
   std::vector<RoiAlignParams> params;
   for (size_t i = 0; i < maps.size(); ++i) {
     features.push_back(channels_last(maps[i]));
@@ -120,8 +122,8 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
                       .sampling_ratio = sampling_ratio,
                       .aligned = aligned});
   }
-  if (maps.front().scalar_type() == torch::kFloat32) {
-    return RoiAlignLevels::apply(torch::TensorList(features), params, rois.contiguous(),
+  if (maps.front().scalar_type() == at::kFloat) {
+    return RoiAlignLevels::apply(at::TensorList(features), params, rois.contiguous(),
                                  level.contiguous());
   }
   if (rois.is_cuda()) {

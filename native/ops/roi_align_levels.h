@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 
@@ -12,9 +12,8 @@ namespace cellroute::ops {
  *  scale; rois [K, 5] float32 as in roi_align(); level [K] int64 is an index into the maps, and
  *  a RoI with an invalid level gives zeros. Returns [K, C, pooled_size, pooled_size], channels-
  *  last, of the maps' type, summed in float32. Differentiable once in float32 maps. */
-torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
-                               const std::vector<double>& scales, const torch::Tensor& rois,
-                               const torch::Tensor& level, int64_t pooled_size,
-                               int64_t sampling_ratio, bool aligned);
+at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
+                            const at::Tensor& rois, const at::Tensor& level, int64_t pooled_size,
+                            int64_t sampling_ratio, bool aligned);
 
 }  // namespace cellroute::ops

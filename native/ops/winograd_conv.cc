@@ -1,5 +1,9 @@
 #include "ops/winograd_conv.h"
 
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -13,7 +17,7 @@
 namespace cellroute::ops {
 namespace {
 
-void check_input(const torch::Tensor& input, int64_t channels, torch::ScalarType type) {
+void check_input(const at::Tensor& input, int64_t channels, at::ScalarType type) {
   TORCH_CHECK(input.dim() == 4 && input.size(1) == channels, "winograd_conv: input must be [N, ",
               channels, ", H, W], got ", input.sizes());
   TORCH_CHECK(input.scalar_type() == type, "winograd_conv: input must be ", type, ", got ",
@@ -22,60 +26,57 @@ void check_input(const torch::Tensor& input, int64_t channels, torch::ScalarType
               input.device());
 }
 
-void check_bias(const torch::Tensor& bias, int64_t channels) {
-  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == channels && bias.scalar_type() == torch::kFloat32,
+void check_bias(const at::Tensor& bias, int64_t channels) {
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == channels && bias.scalar_type() == at::kFloat,
               "winograd_conv: bias must be float32 [", channels, "], got ", bias.scalar_type(), " ",
               bias.sizes());
   TORCH_CHECK(bias.device().is_cpu(), "winograd_conv: bias must be on the CPU, got ",
               bias.device());
 }
 
-void check_weight(const torch::Tensor& weight) {
+void check_weight(const at::Tensor& weight) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(0) > 0 && weight.size(1) > 0 &&
                   weight.size(2) == 3 && weight.size(3) == 3,
               "winograd_conv: weight must be [K, C, 3, 3], got ", weight.sizes());
-  TORCH_CHECK(weight.scalar_type() == torch::kFloat32,
-              "winograd_conv: weight must be float32, got ", weight.scalar_type());
+  TORCH_CHECK(weight.scalar_type() == at::kFloat, "winograd_conv: weight must be float32, got ",
+              weight.scalar_type());
   TORCH_CHECK(weight.device().is_cpu(), "winograd_conv: weight must be on the CPU, got ",
               weight.device());
 }
 
-cpu::PackedWinograd pack(const torch::Tensor& weight, torch::ScalarType compute_dtype,
-                         int64_t side) {
+cpu::PackedWinograd pack(const at::Tensor& weight, at::ScalarType compute_dtype, int64_t side) {
   TORCH_CHECK(winograd_supports(compute_dtype), "winograd_conv: this processor has no products of ",
               compute_dtype);
   check_weight(weight);
   TORCH_CHECK(side == 2 || side == 4, "winograd_conv: a tile's side must be 2 or 4, got ", side);
-  TORCH_CHECK(compute_dtype != torch::kBFloat16 || side == 2,
+  TORCH_CHECK(compute_dtype != at::kBFloat16 || side == 2,
               "winograd_conv: bfloat16 requires tiles of 2, got ", side);
-  const torch::NoGradGuard no_grad;
-  if (compute_dtype == torch::kInt16) {
+  const at::NoGradGuard no_grad;
+  if (compute_dtype == at::kShort) {
     return cpu::pack_int16_winograd(weight, side, **cpu::usable_int16_kernels());
   }
-  const int64_t panel = compute_dtype == torch::kFloat32 ? cpu::best_panel() : 0;
+  const int64_t panel = compute_dtype == at::kFloat ? cpu::best_panel() : 0;
   return cpu::pack_winograd(weight, compute_dtype, side, panel);
 }
 
-torch::Tensor no_bias(int64_t channels) { return torch::zeros({channels}, torch::kFloat32); }
+at::Tensor no_bias(int64_t channels) { return at::zeros({channels}, at::kFloat); }
 
-torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight,
-                       const torch::Tensor& bias) {
-  return winograd_conv(input, WinogradWeights(weight, torch::kFloat32, /*side=*/4), bias, {},
+at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+  return winograd_conv(input, WinogradWeights(weight, at::kFloat, /*side=*/4), bias, {},
                        /*relu=*/false);
 }
 
 class WinogradConv : public torch::autograd::Function<WinogradConv> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& input,
-                               const torch::Tensor& weight, const torch::Tensor& bias) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& input,
+                            const at::Tensor& weight, const at::Tensor& bias) {
     ctx->save_for_backward({input, weight});
     return convolve(input, weight, bias);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  const torch::autograd::variable_list& grads) {
-    TORCH_CHECK(!torch::GradMode::is_enabled(),
-                "winograd_conv: second derivatives are not supported");
+    TORCH_CHECK(!at::GradMode::is_enabled(), "winograd_conv: second derivatives are not supported");
     const auto saved = ctx->get_saved_variables();
     const auto& input = saved[0];
     const auto& weight = saved[1];
@@ -95,7 +96,7 @@ class WinogradConv : public torch::autograd::Function<WinogradConv> {
 
 }  // namespace
 
-WinogradWeights::WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype,
+WinogradWeights::WinogradWeights(const at::Tensor& weight, at::ScalarType compute_dtype,
                                  int64_t side)
     : packed_(std::make_shared<const cpu::PackedWinograd>(pack(weight, compute_dtype, side))) {}
 
@@ -105,16 +106,16 @@ int64_t WinogradWeights::out_channels() const { return packed_->out_channels; }
 
 int64_t WinogradWeights::side() const { return packed_->side; }
 
-torch::ScalarType WinogradWeights::compute_dtype() const { return packed_->compute_dtype; }
+at::ScalarType WinogradWeights::compute_dtype() const { return packed_->compute_dtype; }
 
-bool winograd_supports(torch::ScalarType compute_dtype) {
-  if (compute_dtype == torch::kFloat32) return true;
-  if (compute_dtype == torch::kInt16) return *cpu::usable_int16_kernels() != nullptr;
-  return compute_dtype == torch::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
+bool winograd_supports(at::ScalarType compute_dtype) {
+  if (compute_dtype == at::kFloat) return true;
+  if (compute_dtype == at::kShort) return *cpu::usable_int16_kernels() != nullptr;
+  return compute_dtype == at::kBFloat16 && *cpu::usable_kernels<cpu::Bfloat16Bits>() != nullptr;
 }
 
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
-                              torch::ScalarType compute_dtype) {
+                              at::ScalarType compute_dtype) {
   // With fewer channels the transforms cost more than the saved products; with more, the
   // transformed weights no longer fit any cache, those of large tiles first.
   constexpr int64_t kFewest = 32;
@@ -122,18 +123,18 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
   constexpr int64_t kMostWeightsOfSmall = int64_t{512} * 512;
   const int64_t weights = in_channels * out_channels;
   if (!winograd_supports(compute_dtype) || std::min(in_channels, out_channels) < kFewest) return 0;
-  if (compute_dtype != torch::kBFloat16) {
+  if (compute_dtype != at::kBFloat16) {
     if (weights <= kMostWeights) return 4;
     // Float32 with LibTorch's products was not measured.
-    const bool has_small = compute_dtype == torch::kInt16 || cpu::best_panel() > 0;
+    const bool has_small = compute_dtype == at::kShort || cpu::best_panel() > 0;
     return weights <= kMostWeightsOfSmall && has_small ? 2 : 0;
   }
   // With matrix registers (AMX) a direct convolution is faster than the transforms of the tiles.
   return weights <= kMostWeights && !cpu::has_matrix_registers() ? 2 : 0;
 }
 
-torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
-                            const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
+at::Tensor winograd_conv(const at::Tensor& input, const WinogradWeights& weights,
+                         const at::Tensor& bias, const at::Tensor& residual, bool relu) {
   check_input(input, weights.in_channels(), activation_dtype(weights.compute_dtype()));
   check_bias(bias, weights.out_channels());
   const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(), input.size(2),
@@ -144,15 +145,15 @@ torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& w
                 "winograd_conv: residual must be ", input.scalar_type(), " ",
                 at::IntArrayRef(sizes), ", got ", residual.scalar_type(), " ", residual.sizes());
   }
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   return cpu::winograd_conv(channels_last(input), weights.packed(), bias,
                             residual.defined() ? channels_last(residual) : residual, relu);
 }
 
-torch::Tensor winograd_conv(const torch::Tensor& input, const torch::Tensor& weight,
-                            const torch::Tensor& bias) {
+at::Tensor winograd_conv(const at::Tensor& input, const at::Tensor& weight,
+                         const at::Tensor& bias) {
   check_weight(weight);
-  check_input(input, weight.size(1), torch::kFloat32);
+  check_input(input, weight.size(1), at::kFloat);
   if (bias.defined()) check_bias(bias, weight.size(0));
   return WinogradConv::apply(channels_last(input), weight,
                              bias.defined() ? bias : no_bias(weight.size(0)));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <memory>
@@ -22,12 +22,12 @@ struct PackedWinograd;
  *  int16 error is a third. Larger tiles would be too coarse for bfloat16. */
 class WinogradWeights {
  public:
-  WinogradWeights(const torch::Tensor& weight, torch::ScalarType compute_dtype, int64_t side);
+  WinogradWeights(const at::Tensor& weight, at::ScalarType compute_dtype, int64_t side);
 
   int64_t in_channels() const;
   int64_t out_channels() const;
   int64_t side() const;
-  torch::ScalarType compute_dtype() const;
+  at::ScalarType compute_dtype() const;
   /** The weights in the layout of this processor's kernels. */
   const cpu::PackedWinograd& packed() const { return *packed_; }
 
@@ -37,13 +37,13 @@ class WinogradWeights {
 
 /** Whether this processor supports the compute dtype: float32 always, bfloat16 if it has
  *  instructions for it and LibTorch uses them, int16 with AVX2 or AVX-512 VNNI. */
-bool winograd_supports(torch::ScalarType compute_dtype);
+bool winograd_supports(at::ScalarType compute_dtype);
 
 /** The tile side with which winograd_conv() is fastest on this processor for this many channels,
  *  measured against LibTorch's direct convolution with packed weights and fused ReLU
  *  (bench/README.md); int16 as for float32. 0 if the direct convolution is faster. */
 int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
-                              torch::ScalarType compute_dtype);
+                              at::ScalarType compute_dtype);
 
 /** A 3x3 convolution with stride 1 and padding 1 by Winograd's minimal filtering (Lavin and Gray
  *  2015), and the following operations in one pass: relu(conv(input) + bias + residual).
@@ -52,12 +52,11 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
  *  result or undefined. Returns [N, K, H, W] of the input's type, channels-last, which is also
  *  the preferred input layout. Results do not depend on the number of threads. Not
  *  differentiable. */
-torch::Tensor winograd_conv(const torch::Tensor& input, const WinogradWeights& weights,
-                            const torch::Tensor& bias, const torch::Tensor& residual, bool relu);
+at::Tensor winograd_conv(const at::Tensor& input, const WinogradWeights& weights,
+                         const at::Tensor& bias, const at::Tensor& residual, bool relu);
 
 /** The same convolution for training, in float32: weight [K, C, 3, 3] and bias [K] or undefined
  *  are transformed in each call. Differentiable once in all three. */
-torch::Tensor winograd_conv(const torch::Tensor& input, const torch::Tensor& weight,
-                            const torch::Tensor& bias);
+at::Tensor winograd_conv(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace cellroute::ops

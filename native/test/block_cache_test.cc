@@ -1,6 +1,6 @@
 #include "engine/block_cache.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <set>

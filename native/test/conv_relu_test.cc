@@ -1,5 +1,7 @@
 #include "ops/conv_relu.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <vector>
 
 #include "tensors.h"

@@ -1,5 +1,7 @@
 #include "model/convolution.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <vector>
 
 #include "model/norm.h"

@@ -1,4 +1,5 @@
 // CPU against GPU, in float32 without TF32: what one computes the other computes within 1e-4.
+#include <torch/csrc/autograd/autograd.h>
 #include <limits>
 #include <memory>
 #include <utility>

@@ -1,5 +1,7 @@
 #include "model/mask_head.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include "tensors.h"
 
 namespace mask_head_test {

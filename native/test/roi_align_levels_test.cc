@@ -1,5 +1,7 @@
 #include "ops/roi_align_levels.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <limits>
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "ops/roi_align.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>

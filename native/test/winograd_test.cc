@@ -1,5 +1,7 @@
 #include "ops/cpu/winograd.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <array>
 #include <limits>
 #include <vector>

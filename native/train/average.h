@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "io/weights.h"
+#include "nn.h"
 
 namespace cellroute::train {
 

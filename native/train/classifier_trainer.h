@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "model/classifier.h"
+#include "nn.h"
 #include "train/trainer.h"
 
 namespace cellroute::train {

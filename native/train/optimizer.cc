@@ -1,5 +1,7 @@
 #include "train/optimizer.h"
 
+#include <torch/optim/sgd.h>
+
 #include <cmath>
 #include <tuple>
 #include <utility>

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "io/weights.h"
+#include "nn.h"
 
 namespace cellroute::train {
 

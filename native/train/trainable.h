@@ -1,8 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "model/mask_rcnn.h"
+#include "nn.h"
 
 namespace cellroute::train {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +10,7 @@
 
 #include "engine/job.h"
 #include "io/weights.h"
+#include "nn.h"
 #include "train/autocast.h"
 #include "train/average.h"
 #include "train/optimizer.h"

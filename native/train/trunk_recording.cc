@@ -1,5 +1,7 @@
 #include "train/trunk_recording.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <utility>
 
 namespace cellroute::train {

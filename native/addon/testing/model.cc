@@ -52,7 +52,7 @@ Napi::Value create_classifier(const Napi::CallbackInfo& info) {
   return NetworkHandle::make(info.Env(), network);
 }
 
-Napi::Value fill(const Napi::CallbackInfo& info) {
+Napi::Value fill_network(const Napi::CallbackInfo& info) {
   fill_with_formula(network_of(info).module());
   return info.Env().Undefined();
 }
@@ -157,7 +157,7 @@ void register_model(Napi::Env env, Napi::Object exports) {
   };
   add("createMaskRCNN", exported_no_grad<create_mask_rcnn>);
   add("createClassifier", exported_no_grad<create_classifier>);
-  add("fillWithFormula", exported_no_grad<fill>);
+  add("fillWithFormula", exported_no_grad<fill_network>);
   add("transform", exported_no_grad<transform>);
   add("backbone", exported_no_grad<backbone>);
   add("rpnHead", exported_no_grad<rpn_head>);

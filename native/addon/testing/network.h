@@ -1,7 +1,6 @@
 #pragma once
 
 #include <napi.h>
-#include <torch/torch.h>
 
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "error.h"
 #include "model/classifier.h"
 #include "model/mask_rcnn.h"
+#include "nn.h"
 
 namespace cellroute::testing {
 

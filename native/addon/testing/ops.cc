@@ -1,6 +1,8 @@
 // The operators one by one, and the resize before a classifier.
 #include "ops/roi_align.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include "addon/arrays.h"
 #include "addon/image.h"
 #include "addon/read.h"

@@ -1,5 +1,7 @@
 #include "ops/cpu/int16_winograd.h"
 
+#include <ATen/ops/mm.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -112,21 +114,21 @@ struct Int16WinogradConvolution {
 
 }  // namespace
 
-PackedWinograd pack_int16_winograd(const torch::Tensor& weight, int64_t side,
+PackedWinograd pack_int16_winograd(const at::Tensor& weight, int64_t side,
                                    const IntegerKernels& kernels) {
   const int64_t out = weight.size(0), in = weight.size(1);
   const auto filters = weight.permute({2, 3, 0, 1}).reshape({9, out * in});
-  const auto points = torch::mm(winograd_weight_transform(side), filters).view({-1, out, in});
+  const auto points = at::mm(winograd_weight_transform(side), filters).view({-1, out, in});
   return {.in_channels = in,
           .out_channels = out,
           .side = side,
-          .compute_dtype = torch::kInt16,
+          .compute_dtype = at::kShort,
           .integers = pack_integers(points, largest_integer(in), kernels)};
 }
 
-torch::Tensor int16_winograd_conv(const torch::Tensor& input, const PackedWinograd& weights,
-                                  const torch::Tensor& bias, const torch::Tensor& residual,
-                                  bool relu, const IntegerKernels& kernels) {
+at::Tensor int16_winograd_conv(const at::Tensor& input, const PackedWinograd& weights,
+                               const at::Tensor& bias, const at::Tensor& residual, bool relu,
+                               const IntegerKernels& kernels) {
   const auto output = empty_result(input, weights);
   if (output.numel() == 0) return output;
 

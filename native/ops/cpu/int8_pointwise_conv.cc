@@ -115,8 +115,8 @@ std::vector<Int8Slice> pack_int8_weights(at::TensorList weights, const IntegerKe
 }
 
 void int8_pointwise_conv(at::TensorList inputs, const std::vector<Int8Slice>& slices,
-                         const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
-                         bool relu, torch::Tensor& output, const IntegerKernels& kernels) {
+                         const at::Tensor& bias, int64_t stride, const at::Tensor& residual,
+                         bool relu, at::Tensor& output, const IntegerKernels& kernels) {
   std::optional<ResidualRows> added;
   if (residual.defined()) added.emplace(residual, output);
   const auto with_padding = padded_bias(bias, kernels.panel);

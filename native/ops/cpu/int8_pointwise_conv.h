@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 
@@ -22,8 +22,8 @@ std::vector<Int8Slice> pack_int8_weights(at::TensorList weights, const IntegerKe
 
 /** See pointwise_conv(); the weights are packed for these kernels. */
 void int8_pointwise_conv(at::TensorList inputs, const std::vector<Int8Slice>& slices,
-                         const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
-                         bool relu, torch::Tensor& output,
+                         const at::Tensor& bias, int64_t stride, const at::Tensor& residual,
+                         bool relu, at::Tensor& output,
                          const IntegerKernels& kernels = **usable_int8_kernels());
 
 }  // namespace cellroute::ops::cpu

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include "ops/cpu/kernels.h"
 
@@ -8,13 +8,13 @@ namespace cellroute::ops::cpu {
 
 /** Weights [..., K, C] as integers, in the kernels' layout. */
 struct IntegerMatrix {
-  torch::Tensor words;  // [..., panels, words, panel, values of a word]
-  torch::Tensor steps;  // [..., K, padded]: a weight equals its row's step times an integer
-  torch::Tensor sums;   // of a row's weights
+  at::Tensor words;  // [..., panels, words, panel, values of a word]
+  at::Tensor steps;  // [..., K, padded]: a weight equals its row's step times an integer
+  at::Tensor sums;   // of a row's weights
 };
 
 /** Rounds each row of weights to integers from -largest to largest, relative to its own range. */
-IntegerMatrix pack_integers(const torch::Tensor& weights, int64_t largest,
+IntegerMatrix pack_integers(const at::Tensor& weights, int64_t largest,
                             const IntegerKernels& kernels);
 
 /** Bytes of a quantised row. */

@@ -1,5 +1,7 @@
 #include "ops/cpu/mask_targets.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -87,10 +89,9 @@ void project(const mask::Rle& mask, const float* corners, int64_t height, int64_
 
 }  // namespace
 
-torch::Tensor mask_targets(std::span<const mask::Rle> masks, const torch::Tensor& boxes,
-                           const torch::Tensor& matched, int64_t height, int64_t width,
-                           int64_t size) {
-  auto targets = torch::empty({boxes.size(0), size, size}, boxes.options());
+at::Tensor mask_targets(std::span<const mask::Rle> masks, const at::Tensor& boxes,
+                        const at::Tensor& matched, int64_t height, int64_t width, int64_t size) {
+  auto targets = at::empty({boxes.size(0), size, size}, boxes.options());
   const float* corners = boxes.const_data_ptr<float>();
   const int64_t* index = matched.const_data_ptr<int64_t>();
   float* out = targets.mutable_data_ptr<float>();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <span>
 
@@ -9,8 +9,7 @@
 namespace cellroute::ops::cpu {
 
 /** Arguments are checked and contiguous. */
-torch::Tensor mask_targets(std::span<const mask::Rle> masks, const torch::Tensor& boxes,
-                           const torch::Tensor& matched, int64_t height, int64_t width,
-                           int64_t size);
+at::Tensor mask_targets(std::span<const mask::Rle> masks, const at::Tensor& boxes,
+                        const at::Tensor& matched, int64_t height, int64_t width, int64_t size);
 
 }  // namespace cellroute::ops::cpu

@@ -1,6 +1,7 @@
 #include "ops/cpu/nms.h"
 
 #include <ATen/Dispatch.h>
+#include <ATen/ops/ones.h>
 
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace {
 /** The boxes as columns, so that the inner loop reads contiguous memory. */
 template <typename T>
 struct Columns {
-  explicit Columns(const torch::Tensor& boxes)
+  explicit Columns(const at::Tensor& boxes)
       : size(boxes.size(0)), x1(size), y1(size), x2(size), y2(size), area(size) {
     const T* box = boxes.const_data_ptr<T>();
     for (size_t i = 0; i < size; ++i, box += 4) {
@@ -44,9 +45,9 @@ void suppress(const Columns<T>& b, size_t begin, size_t end, double iou_threshol
 
 }  // namespace
 
-torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& groups, double iou_threshold) {
+at::Tensor nms(const at::Tensor& boxes, const at::Tensor& groups, double iou_threshold) {
   const auto size = static_cast<size_t>(boxes.size(0));
-  auto kept = torch::ones({boxes.size(0)}, torch::kBool);
+  auto kept = at::ones({boxes.size(0)}, at::kBool);
   std::vector<size_t> starts{0};
   if (groups.defined()) {
     const auto* group = groups.const_data_ptr<int64_t>();

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/constant_pad_nd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -16,8 +17,8 @@ inline int64_t padded_columns(int64_t columns, int64_t panel) {
 }
 
 /** A bias padded with zeros for these. */
-inline torch::Tensor padded_bias(const torch::Tensor& bias, int64_t panel) {
-  return torch::constant_pad_nd(bias, {0, padded_columns(bias.size(0), panel) - bias.size(0)});
+inline at::Tensor padded_bias(const at::Tensor& bias, int64_t panel) {
+  return at::constant_pad_nd(bias, {0, padded_columns(bias.size(0), panel) - bias.size(0)});
 }
 
 }  // namespace cellroute::ops::cpu

@@ -64,7 +64,7 @@ mask::Rle paste(const float* probabilities, const float* box, int64_t cells, uin
 
 }  // namespace
 
-std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
+std::vector<mask::Rle> paste_masks(const at::Tensor& probabilities, const at::Tensor& boxes,
                                    uint32_t height, uint32_t width, float threshold) {
   const int64_t count = probabilities.size(0), cells = probabilities.size(1);
   const float* values = probabilities.const_data_ptr<float>();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace cellroute::ops::cpu {
 
-inline int64_t pixels_of(const torch::Tensor& maps) {
+inline int64_t pixels_of(const at::Tensor& maps) {
   return maps.size(0) * maps.size(2) * maps.size(3);
 }
 
@@ -17,7 +17,7 @@ inline int64_t pixels_of(const torch::Tensor& maps) {
  *  of the result. */
 class PixelRows {
  public:
-  PixelRows(const torch::Tensor& maps, int64_t stride, const torch::Tensor& output)
+  PixelRows(const at::Tensor& maps, int64_t stride, const at::Tensor& output)
       : maps_(maps.const_data_ptr<float>()),
         channels_(maps.size(1)),
         height_(maps.size(2)),
@@ -46,7 +46,7 @@ class PixelRows {
 
 /** For one or two inputs of a convolution; the stride applies to the last one. */
 inline std::vector<PixelRows> pixel_rows(at::TensorList inputs, int64_t stride,
-                                         const torch::Tensor& output) {
+                                         const at::Tensor& output) {
   std::vector<PixelRows> rows;
   for (const auto& input : inputs.slice(0, inputs.size() - 1)) rows.emplace_back(input, 1, output);
   rows.emplace_back(inputs.back(), stride, output);
@@ -56,7 +56,7 @@ inline std::vector<PixelRows> pixel_rows(at::TensorList inputs, int64_t stride,
 /** Channels-last maps that are added to a result, by nearest neighbour. */
 class ResidualRows {
  public:
-  ResidualRows(const torch::Tensor& maps, const torch::Tensor& output)
+  ResidualRows(const at::Tensor& maps, const at::Tensor& output)
       : maps_(maps.const_data_ptr<float>()),
         channels_(maps.size(1)),
         height_(maps.size(2)),

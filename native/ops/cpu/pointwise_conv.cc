@@ -1,6 +1,8 @@
 #include "ops/cpu/pointwise_conv.h"
 
 #include <ATen/native/CPUBlas.h>
+#include <ATen/ops/upsample_nearest2d.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cstring>
@@ -120,11 +122,11 @@ void run_with_libtorch(const PointwiseConvolution& conv, const float* added) {
 
 }  // namespace
 
-PackedPointwise pack_pointwise(const torch::Tensor& weight, int64_t panel) {
+PackedPointwise pack_pointwise(const at::Tensor& weight, int64_t panel) {
   const int64_t out = weight.size(0), in = weight.size(1);
   const int64_t padded = padded_columns(out, panel);
   const int64_t group = panel == 0 ? kGroup : panel;
-  const auto packed = torch::zeros({in * padded}, weight.options());
+  const auto packed = at::zeros({in * padded}, weight.options());
   // Groups of output channels, each stored as [in, group].
   for (int64_t k = 0; k < out; k += group) {
     const int64_t width = std::min(group, padded - k), filled = std::min(group, out - k);
@@ -136,9 +138,9 @@ PackedPointwise pack_pointwise(const torch::Tensor& weight, int64_t panel) {
   return {.in_channels = in, .out_channels = out, .panels = packed};
 }
 
-void pointwise_conv(at::TensorList inputs, const PackedPointwise& weights,
-                    const torch::Tensor& bias, int64_t stride, const torch::Tensor& residual,
-                    bool relu, torch::Tensor& output, const Kernels<float>& kernels) {
+void pointwise_conv(at::TensorList inputs, const PackedPointwise& weights, const at::Tensor& bias,
+                    int64_t stride, const at::Tensor& residual, bool relu, at::Tensor& output,
+                    const Kernels<float>& kernels) {
   std::optional<ResidualRows> added;
   if (residual.defined()) added.emplace(residual, output);
   const auto with_padding = padded_bias(bias, kernels.panel);
@@ -156,7 +158,7 @@ void pointwise_conv(at::TensorList inputs, const PackedPointwise& weights,
     return;
   }
   const auto enlarged = residual.defined() && residual.sizes() != output.sizes()
-                            ? torch::upsample_nearest2d(residual, output.sizes().slice(2))
+                            ? at::upsample_nearest2d(residual, output.sizes().slice(2))
                                   .contiguous(at::MemoryFormat::ChannelsLast)
                             : residual;
   run_with_libtorch(convolution, enlarged.defined() ? enlarged.const_data_ptr<float>() : nullptr);

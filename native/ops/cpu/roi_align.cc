@@ -1,6 +1,8 @@
 #include "ops/cpu/roi_align.h"
 
 #include <ATen/Dispatch.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <vector>
@@ -30,8 +32,8 @@ void pool_bin(const T* input, int64_t plane, int64_t width, const RoiSamples<T>&
 }
 
 template <typename T>
-void forward(const torch::Tensor& input, const torch::Tensor& rois, const RoiAlignParams& params,
-             torch::Tensor& output) {
+void forward(const at::Tensor& input, const at::Tensor& rois, const RoiAlignParams& params,
+             at::Tensor& output) {
   const int64_t channels = input.size(1), height = input.size(2), width = input.size(3);
   const int64_t plane = height * width;
   const int64_t pooled_plane = params.pooled_height * params.pooled_width;
@@ -63,8 +65,8 @@ void forward(const torch::Tensor& input, const torch::Tensor& rois, const RoiAli
 }
 
 template <typename T>
-void backward(const torch::Tensor& grad, const torch::Tensor& rois, const RoiAlignParams& params,
-              torch::Tensor& input_grad) {
+void backward(const at::Tensor& grad, const at::Tensor& rois, const RoiAlignParams& params,
+              at::Tensor& input_grad) {
   const int64_t channels = input_grad.size(1), height = input_grad.size(2);
   const int64_t width = input_grad.size(3), plane = height * width;
   const int64_t pooled_plane = params.pooled_height * params.pooled_width;
@@ -112,18 +114,18 @@ void backward(const torch::Tensor& grad, const torch::Tensor& rois, const RoiAli
 
 }  // namespace
 
-torch::Tensor roi_align_forward(const torch::Tensor& input, const torch::Tensor& rois,
-                                const RoiAlignParams& params) {
-  auto output = torch::empty(
-      {rois.size(0), input.size(1), params.pooled_height, params.pooled_width}, input.options());
+at::Tensor roi_align_forward(const at::Tensor& input, const at::Tensor& rois,
+                             const RoiAlignParams& params) {
+  auto output = at::empty({rois.size(0), input.size(1), params.pooled_height, params.pooled_width},
+                          input.options());
   AT_DISPATCH_FLOATING_TYPES(input.scalar_type(), "roi_align",
                              [&] { forward<scalar_t>(input, rois, params, output); });
   return output;
 }
 
-torch::Tensor roi_align_backward(const torch::Tensor& grad, const torch::Tensor& rois,
-                                 at::IntArrayRef input_sizes, const RoiAlignParams& params) {
-  auto input_grad = torch::zeros(input_sizes, grad.options());
+at::Tensor roi_align_backward(const at::Tensor& grad, const at::Tensor& rois,
+                              at::IntArrayRef input_sizes, const RoiAlignParams& params) {
+  auto input_grad = at::zeros(input_sizes, grad.options());
   AT_DISPATCH_FLOATING_TYPES(grad.scalar_type(), "roi_align_backward",
                              [&] { backward<scalar_t>(grad, rois, params, input_grad); });
   return input_grad;

@@ -1,5 +1,8 @@
 #include "ops/cpu/roi_align_levels.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 
 #include "engine/parallel.h"
@@ -30,13 +33,13 @@ struct Taps {
 }  // namespace
 
 template <typename T>
-torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torch::Tensor>& maps,
-                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-                               const torch::Tensor& level) {
+at::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<at::Tensor>& maps,
+                            const std::vector<RoiAlignParams>& params, const at::Tensor& rois,
+                            const at::Tensor& level) {
   const int64_t channels = maps.front().size(1);
   const int64_t height = params.front().pooled_height, width = params.front().pooled_width;
-  auto output = torch::empty({rois.size(0), channels, height, width}, maps.front().options(),
-                             at::MemoryFormat::ChannelsLast);
+  auto output = at::empty({rois.size(0), channels, height, width}, maps.front().options(),
+                          at::MemoryFormat::ChannelsLast);
   std::vector<const T*> values;
   for (const auto& map : maps) values.push_back(static_cast<const T*>(map.const_data_ptr()));
   const auto* boxes = rois.const_data_ptr<float>();
@@ -81,22 +84,21 @@ torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torc
   return output;
 }
 
-std::vector<torch::Tensor> roi_align_levels_backward(
-    const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
-    const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-    const torch::Tensor& level) {
+std::vector<at::Tensor> roi_align_levels_backward(
+    const at::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
+    const std::vector<RoiAlignParams>& params, const at::Tensor& rois, const at::Tensor& level) {
   const int64_t count = rois.size(0), channels = grad.size(1);
   const int64_t height = grad.size(2), width = grad.size(3);
   const auto* boxes = rois.const_data_ptr<float>();
   const auto* level_of = level.const_data_ptr<int64_t>();
   const auto* upstream = grad.const_data_ptr<float>();
-  std::vector<torch::Tensor> grads;
+  std::vector<at::Tensor> grads;
   std::vector<float*> values;
   for (const auto& sizes : map_sizes) {
     // New memory from the system is already zero, and pages that no box touches are never
     // allocated.
-    grads.push_back(torch::zeros({sizes[0], sizes[2], sizes[3], sizes[1]}, grad.options())
-                        .permute({0, 3, 1, 2}));
+    grads.push_back(
+        at::zeros({sizes[0], sizes[2], sizes[3], sizes[1]}, grad.options()).permute({0, 3, 1, 2}));
     values.push_back(grads.back().mutable_data_ptr<float>());
   }
 
@@ -144,12 +146,11 @@ std::vector<torch::Tensor> roi_align_levels_backward(
   return grads;
 }
 
-template torch::Tensor roi_align_levels(const Kernels<float>&, const std::vector<torch::Tensor>&,
-                                        const std::vector<RoiAlignParams>&, const torch::Tensor&,
-                                        const torch::Tensor&);
-template torch::Tensor roi_align_levels(const Kernels<Bfloat16Bits>&,
-                                        const std::vector<torch::Tensor>&,
-                                        const std::vector<RoiAlignParams>&, const torch::Tensor&,
-                                        const torch::Tensor&);
+template at::Tensor roi_align_levels(const Kernels<float>&, const std::vector<at::Tensor>&,
+                                     const std::vector<RoiAlignParams>&, const at::Tensor&,
+                                     const at::Tensor&);
+template at::Tensor roi_align_levels(const Kernels<Bfloat16Bits>&, const std::vector<at::Tensor>&,
+                                     const std::vector<RoiAlignParams>&, const at::Tensor&,
+                                     const at::Tensor&);
 
 }  // namespace cellroute::ops::cpu

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 
@@ -12,15 +12,14 @@ namespace cellroute::ops::cpu {
 /** maps are channels-last, with one params entry per map and the same pooled size; all are
  *  checked. T is the maps' type, float or Bfloat16Bits. */
 template <typename T>
-torch::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<torch::Tensor>& maps,
-                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-                               const torch::Tensor& level);
+at::Tensor roi_align_levels(const Kernels<T>& kernels, const std::vector<at::Tensor>& maps,
+                            const std::vector<RoiAlignParams>& params, const at::Tensor& rois,
+                            const at::Tensor& level);
 
 /** Gradients of the float32 maps, channels-last, from the output's gradient, also channels-last.
  *  The order of the sums does not depend on the threads. */
-std::vector<torch::Tensor> roi_align_levels_backward(
-    const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
-    const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-    const torch::Tensor& level);
+std::vector<at::Tensor> roi_align_levels_backward(
+    const at::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
+    const std::vector<RoiAlignParams>& params, const at::Tensor& rois, const at::Tensor& level);
 
 }  // namespace cellroute::ops::cpu

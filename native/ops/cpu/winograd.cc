@@ -1,6 +1,11 @@
 #include "ops/cpu/winograd.h"
 
 #include <ATen/native/CPUBlas.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/kron.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <array>
@@ -136,42 +141,46 @@ struct WinogradConvolution {
 
 }  // namespace
 
-torch::Tensor winograd_weight_transform(int64_t side) {
+at::Tensor winograd_weight_transform(int64_t side) {
   // One row for each point p, as required by the products over the points: [1, p, p * p] divided by
   // the product of p's distances to the other points; infinity comes last.
-  const auto g = [&]() -> torch::Tensor {
+  const auto values = [&]() -> at::Tensor {
     if (side == 2) {
-      return torch::tensor({{1.0, 0.0, 0.0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0.0, 0.0, 1.0}},
-                           torch::kFloat64);
+      return at::tensor({1.0, 0.0, 0.0,   //
+                         0.5, 0.5, 0.5,   //
+                         0.5, -0.5, 0.5,  //
+                         0.0, 0.0, 1.0},
+                        at::kDouble);
     }
     constexpr double kNear2 = 25.0 / 64, kFar2 = 9.0 / 4;
     constexpr double kNorm = 1 / (2 * kNear2 * (kNear2 - kFar2));
     constexpr double kFarNorm = 1 / (2 * kFar2 * (kFar2 - kNear2));
-    return torch::tensor({{1 / (kNear2 * kFar2), 0.0, 0.0},
-                          {kNorm, kNorm * 0.625, kNorm * kNear2},
-                          {kNorm, kNorm * -0.625, kNorm * kNear2},
-                          {kFarNorm, kFarNorm * 1.5, kFarNorm * kFar2},
-                          {kFarNorm, kFarNorm * -1.5, kFarNorm * kFar2},
-                          {0.0, 0.0, 1.0}},
-                         torch::kFloat64);
+    return at::tensor({1 / (kNear2 * kFar2), 0.0, 0.0,               //
+                       kNorm, kNorm * 0.625, kNorm * kNear2,         //
+                       kNorm, kNorm * -0.625, kNorm * kNear2,        //
+                       kFarNorm, kFarNorm * 1.5, kFarNorm * kFar2,   //
+                       kFarNorm, kFarNorm * -1.5, kFarNorm * kFar2,  //
+                       0.0, 0.0, 1.0},
+                      at::kDouble);
   }();
-  return torch::kron(g, g).to(torch::kFloat32);
+  const auto g = values.view({-1, 3});
+  return at::kron(g, g).to(at::kFloat);
 }
 
-PackedWinograd pack_winograd(const torch::Tensor& weight, torch::ScalarType compute_dtype,
-                             int64_t side, int64_t panel) {
-  const bool is_float = compute_dtype == torch::kFloat32;
+PackedWinograd pack_winograd(const at::Tensor& weight, at::ScalarType compute_dtype, int64_t side,
+                             int64_t panel) {
+  const bool is_float = compute_dtype == at::kFloat;
   const int64_t out = weight.size(0), in = weight.size(1);
   const int64_t padded_out = padded_columns(out, panel);
   const int64_t padded_in = round_up(in, kTileChannels);
   const auto transform = winograd_weight_transform(side);
   const int64_t points = transform.size(0);
-  const auto packed = torch::empty({points * padded_in * padded_out}, weight.options());
+  const auto packed = at::empty({points * padded_in * padded_out}, weight.options());
   // Groups of output channels, each stored as [points, in, group].
   for (int64_t k = 0; k < padded_out; k += kChannelGroup) {
     const int64_t width = std::min(kChannelGroup, padded_out - k);
     const int64_t filled = std::min(width, out - k);
-    const auto filters = torch::zeros({3, 3, padded_in, width}, weight.options());
+    const auto filters = at::zeros({3, 3, padded_in, width}, weight.options());
     filters.narrow(2, 0, in)
         .narrow(3, 0, filled)
         .copy_(weight.narrow(0, k, filled).permute({2, 3, 1, 0}));
@@ -182,7 +191,7 @@ PackedWinograd pack_winograd(const torch::Tensor& weight, torch::ScalarType comp
         panel == 0
             ? filters
             : filters.view({9, padded_in, width / panel, panel}).transpose(1, 2).contiguous();
-    torch::mm_out(group, transform, columns.view({9, padded_in * width}));
+    at::mm_out(group, transform, columns.view({9, padded_in * width}));
     if (!is_float) {
       const auto pairs = group.view({points, padded_in / 2, 2, width}).transpose(2, 3).contiguous();
       group.copy_(pairs.view_as(group));
@@ -196,9 +205,9 @@ PackedWinograd pack_winograd(const torch::Tensor& weight, torch::ScalarType comp
 }
 
 template <typename T>
-torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& input,
-                               const PackedWinograd& weights, const torch::Tensor& bias,
-                               const torch::Tensor& residual, bool relu) {
+at::Tensor winograd_conv_by(const Kernels<T>& kernels, const at::Tensor& input,
+                            const PackedWinograd& weights, const at::Tensor& bias,
+                            const at::Tensor& residual, bool relu) {
   using S = Scheme<T>;
   using Scalar = typename S::Scalar;
   const auto output = empty_result(input, weights);
@@ -214,9 +223,9 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
       .weights = weights.points.const_data_ptr<Scalar>()};
   const int64_t points = convolution.maps.points;
   const auto transformed =
-      torch::empty({threads, points * convolution.input_plane()}, input.options());
+      at::empty({threads, points * convolution.input_plane()}, input.options());
   const auto products =
-      torch::empty({threads, points * convolution.maps.product_plane()}, bias.options());
+      at::empty({threads, points * convolution.maps.product_plane()}, bias.options());
   BlockQueue queue(convolution.maps.blocks.blocks());
   parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t thread = begin; thread < end; ++thread) {
@@ -233,19 +242,19 @@ torch::Tensor winograd_conv_by(const Kernels<T>& kernels, const torch::Tensor& i
   return output;
 }
 
-template torch::Tensor winograd_conv_by(const Kernels<float>&, const torch::Tensor&,
-                                        const PackedWinograd&, const torch::Tensor&,
-                                        const torch::Tensor&, bool);
-template torch::Tensor winograd_conv_by(const Kernels<Bfloat16Bits>&, const torch::Tensor&,
-                                        const PackedWinograd&, const torch::Tensor&,
-                                        const torch::Tensor&, bool);
+template at::Tensor winograd_conv_by(const Kernels<float>&, const at::Tensor&,
+                                     const PackedWinograd&, const at::Tensor&, const at::Tensor&,
+                                     bool);
+template at::Tensor winograd_conv_by(const Kernels<Bfloat16Bits>&, const at::Tensor&,
+                                     const PackedWinograd&, const at::Tensor&, const at::Tensor&,
+                                     bool);
 
-torch::Tensor winograd_conv(const torch::Tensor& input, const PackedWinograd& weights,
-                            const torch::Tensor& bias, const torch::Tensor& residual, bool relu) {
-  if (weights.compute_dtype == torch::kInt16) {
+at::Tensor winograd_conv(const at::Tensor& input, const PackedWinograd& weights,
+                         const at::Tensor& bias, const at::Tensor& residual, bool relu) {
+  if (weights.compute_dtype == at::kShort) {
     return int16_winograd_conv(input, weights, bias, residual, relu);
   }
-  if (weights.compute_dtype == torch::kFloat32) {
+  if (weights.compute_dtype == at::kFloat) {
     return winograd_conv_by(**usable_kernels<float>(), input, weights, bias, residual, relu);
   }
   return winograd_conv_by(**usable_kernels<Bfloat16Bits>(), input, weights, bias, residual, relu);

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -30,9 +32,9 @@ inline constexpr int64_t kPlaneGap = 4 * kTileChannels;
 inline constexpr int64_t kBlockTilesOfOurs = 48;
 
 /** Uninitialised channels-last maps for the result of `input`. */
-inline torch::Tensor empty_result(const torch::Tensor& input, const PackedWinograd& weights) {
-  return torch::empty({input.size(0), weights.out_channels, input.size(2), input.size(3)},
-                      input.options(), at::MemoryFormat::ChannelsLast);
+inline at::Tensor empty_result(const at::Tensor& input, const PackedWinograd& weights) {
+  return at::empty({input.size(0), weights.out_channels, input.size(2), input.size(3)},
+                   input.options(), at::MemoryFormat::ChannelsLast);
 }
 
 /** The maps of a convolution and their tiles, independent of how the points are multiplied. */
@@ -44,7 +46,7 @@ struct WinogradMaps {
   int64_t channels, padded_channels;
   int64_t out_channels, padded_out_channels;
   WorkBlocks blocks;
-  torch::Tensor zeros, bias;
+  at::Tensor zeros, bias;
   const T *input, *residual;
   bool relu;
   T* output;
@@ -53,8 +55,8 @@ struct WinogradMaps {
    *  have whole panels. Blocks are blocks_of(tiles, points, padded channels). */
   template <typename B>
   WinogradMaps(const Kernels<T>& kernels, const PackedWinograd& weights, int64_t panel,
-               const torch::Tensor& maps, const torch::Tensor& plain_bias,
-               const torch::Tensor& maps_residual, bool with_relu, const torch::Tensor& result,
+               const at::Tensor& maps, const at::Tensor& plain_bias,
+               const at::Tensor& maps_residual, bool with_relu, const at::Tensor& result,
                B&& blocks_of)
       : transforms(weights.side == 2 ? kernels.small_tiles : kernels.large_tiles),
         grid(tile_grid(maps.size(2), maps.size(3), weights.side)),
@@ -64,7 +66,7 @@ struct WinogradMaps {
         out_channels(weights.out_channels),
         padded_out_channels(padded_columns(out_channels, panel)),
         blocks(blocks_of(maps.size(0) * grid.rows * grid.columns, points, padded_channels)),
-        zeros(torch::zeros({channels}, maps.options())),
+        zeros(at::zeros({channels}, maps.options())),
         bias(padded_bias(plain_bias, panel)),
         input(static_cast<const T*>(maps.const_data_ptr())),
         residual(maps_residual.defined() ? static_cast<const T*>(maps_residual.const_data_ptr())

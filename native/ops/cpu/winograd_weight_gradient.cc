@@ -1,5 +1,9 @@
 #include "ops/cpu/winograd_weight_gradient.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 
 #include "engine/parallel.h"
@@ -19,13 +23,13 @@ constexpr int64_t kTilesAtOnce = 16;  // tiles that a thread transforms at a tim
 
 /** Maps and the transforms of a block of their tiles: [points][tiles][padded channels]. */
 struct Tiles {
-  Tiles(const torch::Tensor& of, const TileGrid& its_grid, int64_t block)
+  Tiles(const at::Tensor& of, const TileGrid& its_grid, int64_t block)
       : maps(of),
         grid(its_grid),
         padded(round_up(of.size(1), kTileChannels)),
         plane(block * padded),
-        zeros(torch::zeros({of.size(1)}, of.options())),
-        transformed(torch::empty({kPoints * plane}, of.options())) {}
+        zeros(at::zeros({of.size(1)}, of.options())),
+        transformed(at::empty({kPoints * plane}, of.options())) {}
 
   /** Stores the transforms as the block's tiles from `at` on. */
   InputTiles<float> some(const TileOrder& order, int64_t at) const {
@@ -40,20 +44,20 @@ struct Tiles {
   }
 
   /** [points, count, channels] */
-  torch::Tensor first(int64_t count) const {
+  at::Tensor first(int64_t count) const {
     return transformed.view({kPoints, -1, padded}).narrow(1, 0, count).narrow(2, 0, maps.size(1));
   }
 
-  const torch::Tensor& maps;
+  const at::Tensor& maps;
   TileGrid grid;
   int64_t padded, plane;
-  torch::Tensor zeros, transformed;
+  at::Tensor zeros, transformed;
 };
 
 }  // namespace
 
-torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const torch::Tensor& input,
-                                          const torch::Tensor& grad) {
+at::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const at::Tensor& input,
+                                       const at::Tensor& grad) {
   const int64_t in = input.size(1), out = grad.size(1);
   const int64_t height = input.size(2), width = input.size(3);
   const auto grid = tile_grid(height, width, kSide);
@@ -61,7 +65,7 @@ torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const t
   const int64_t block = std::min(count, kBlockTiles);
   const Tiles inputs(input, grid, block), grads(grad, grid, block);
   // The gradient of each transformed weight: [points, out, in].
-  const auto sums = torch::zeros({kPoints, out, in}, input.options());
+  const auto sums = at::zeros({kPoints, out, in}, input.options());
 
   for (int64_t first = 0; first < count; first += block) {
     const int64_t tiles = std::min(block, count - first);
@@ -74,12 +78,11 @@ torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const t
     });
     sums.baddbmm_(grads.first(tiles).transpose(1, 2), inputs.first(tiles));
   }
-  const auto weights =
-      torch::mm(winograd_weight_transform(kSide).t(), sums.view({kPoints, out * in}));
+  const auto weights = at::mm(winograd_weight_transform(kSide).t(), sums.view({kPoints, out * in}));
   return weights.view({3, 3, out, in}).permute({2, 3, 0, 1});
 }
 
-torch::Tensor winograd_weight_gradient(const torch::Tensor& input, const torch::Tensor& grad) {
+at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& grad) {
   return winograd_weight_gradient_by(**usable_kernels<float>(), input, grad);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include "ops/cpu/kernels.h"
 
@@ -9,10 +9,10 @@ namespace cellroute::ops::cpu {
 /** The gradient of the weight [K, C, 3, 3] of winograd_conv(), from its input [N, C, H, W] and
  *  the gradient of its output [N, K, H, W], both float32 and channels-last. Uses the transposed
  *  transforms of the forward pass. */
-torch::Tensor winograd_weight_gradient(const torch::Tensor& input, const torch::Tensor& grad);
+at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& grad);
 
 /** The same with kernels of another instruction set. */
-torch::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const torch::Tensor& input,
-                                          const torch::Tensor& grad);
+at::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const at::Tensor& input,
+                                       const at::Tensor& grad);
 
 }  // namespace cellroute::ops::cpu

@@ -16,34 +16,33 @@ namespace {
 
 }  // namespace
 
-torch::Tensor box_iou(const torch::Tensor&, const torch::Tensor&) { refuse(); }
+at::Tensor box_iou(const at::Tensor&, const at::Tensor&) { refuse(); }
 
-torch::Tensor nms(const torch::Tensor&, const torch::Tensor&, double) { refuse(); }
+at::Tensor nms(const at::Tensor&, const at::Tensor&, double) { refuse(); }
 
-std::vector<mask::Rle> paste_masks(const torch::Tensor&, const torch::Tensor&, uint32_t, uint32_t,
+std::vector<mask::Rle> paste_masks(const at::Tensor&, const at::Tensor&, uint32_t, uint32_t,
                                    float) {
   refuse();
 }
 
-torch::Tensor roi_align_forward(const torch::Tensor&, const torch::Tensor&, const RoiAlignParams&) {
+at::Tensor roi_align_forward(const at::Tensor&, const at::Tensor&, const RoiAlignParams&) {
   refuse();
 }
 
-torch::Tensor roi_align_backward(const torch::Tensor&, const torch::Tensor&, at::IntArrayRef,
-                                 const RoiAlignParams&) {
+at::Tensor roi_align_backward(const at::Tensor&, const at::Tensor&, at::IntArrayRef,
+                              const RoiAlignParams&) {
   refuse();
 }
 
-torch::Tensor roi_align_levels(const std::vector<torch::Tensor>&,
-                               const std::vector<RoiAlignParams>&, const torch::Tensor&,
-                               const torch::Tensor&) {
+at::Tensor roi_align_levels(const std::vector<at::Tensor>&, const std::vector<RoiAlignParams>&,
+                            const at::Tensor&, const at::Tensor&) {
   refuse();
 }
 
-std::vector<torch::Tensor> roi_align_levels_backward(const torch::Tensor&,
-                                                     const std::vector<std::vector<int64_t>>&,
-                                                     const std::vector<RoiAlignParams>&,
-                                                     const torch::Tensor&, const torch::Tensor&) {
+std::vector<at::Tensor> roi_align_levels_backward(const at::Tensor&,
+                                                  const std::vector<std::vector<int64_t>>&,
+                                                  const std::vector<RoiAlignParams>&,
+                                                  const at::Tensor&, const at::Tensor&) {
   refuse();
 }
 

@@ -1,6 +1,7 @@
 #include "ops/cuda/box_iou.h"
 
 #include <ATen/Dispatch.h>
+#include <ATen/ops/empty.h>
 
 #include "ops/box_overlap.h"
 #include "ops/cuda/launch.cuh"
@@ -25,9 +26,9 @@ __global__ void box_iou_kernel(const T* a, int64_t rows, const T* b, int64_t col
 
 }  // namespace
 
-torch::Tensor box_iou(const torch::Tensor& a, const torch::Tensor& b) {
+at::Tensor box_iou(const at::Tensor& a, const at::Tensor& b) {
   const c10::cuda::CUDAGuard guard(a.device());
-  auto iou = torch::empty({a.size(0), b.size(0)}, a.options());
+  auto iou = at::empty({a.size(0), b.size(0)}, a.options());
   if (iou.numel() == 0) return iou;
   AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), "box_iou", [&] {
     box_iou_kernel<scalar_t>

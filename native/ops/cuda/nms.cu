@@ -1,6 +1,8 @@
 #include "ops/cuda/nms.h"
 
 #include <ATen/Dispatch.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include "ops/cuda/launch.cuh"
 #include "ops/nms_bits.h"
@@ -51,14 +53,14 @@ __global__ void sweep_kernel(const uint64_t* all_bits, int64_t size, int64_t wor
 
 }  // namespace
 
-torch::Tensor nms(const torch::Tensor& boxes, const torch::Tensor& groups, double iou_threshold) {
+at::Tensor nms(const at::Tensor& boxes, const at::Tensor& groups, double iou_threshold) {
   const c10::cuda::CUDAGuard guard(boxes.device());
   const int64_t images = boxes.size(0), size = boxes.size(1), words = (size + kWord - 1) / kWord;
-  auto kept = torch::empty({images, size}, boxes.options().dtype(torch::kBool));
+  auto kept = at::empty({images, size}, boxes.options().dtype(at::kBool));
   if (kept.numel() == 0) return kept;
-  const auto longs = boxes.options().dtype(torch::kInt64);
-  auto bits = torch::empty({images, size, words}, longs);
-  auto removed = torch::zeros({images, words}, longs);
+  const auto longs = boxes.options().dtype(at::kLong);
+  auto bits = at::empty({images, size, words}, longs);
+  auto removed = at::zeros({images, words}, longs);
   auto* const bit_words = reinterpret_cast<uint64_t*>(bits.mutable_data_ptr<int64_t>());
   const auto* const group = groups.defined() ? groups.const_data_ptr<int64_t>() : nullptr;
   const auto stream = c10::cuda::getCurrentCUDAStream();

@@ -1,5 +1,7 @@
 #include "ops/cuda/paste.h"
 
+#include <ATen/ops/empty.h>
+
 #include "ops/cuda/launch.cuh"
 #include "ops/paste_window.h"
 #include "ops/run_writer.h"
@@ -50,7 +52,7 @@ __global__ void write_kernel(Pasted pasted, const int32_t* counts, const int64_t
 
 }  // namespace
 
-std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const torch::Tensor& boxes,
+std::vector<mask::Rle> paste_masks(const at::Tensor& probabilities, const at::Tensor& boxes,
                                    uint32_t height, uint32_t width, float threshold) {
   const c10::cuda::CUDAGuard guard(boxes.device());
   const int64_t count = boxes.size(0), work = count * width;
@@ -68,15 +70,15 @@ std::vector<mask::Rle> paste_masks(const torch::Tensor& probabilities, const tor
                       width,
                       threshold};
   const auto stream = c10::cuda::getCurrentCUDAStream();
-  const auto integers = boxes.options().dtype(torch::kInt32);
-  auto counts = torch::empty({count, width}, integers);
+  const auto integers = boxes.options().dtype(at::kInt);
+  auto counts = at::empty({count, width}, integers);
   count_kernel<<<blocks_for(work), kThreads, 0, stream>>>(pasted,
                                                           counts.mutable_data_ptr<int32_t>());
   C10_CUDA_KERNEL_LAUNCH_CHECK();
-  const auto ends = counts.flatten().cumsum(0, torch::kInt64);
+  const auto ends = counts.flatten().cumsum(0, at::kLong);
   const auto mask_ends = ends.view({count, width}).select(1, width - 1).contiguous().cpu();
   const auto* end_of = mask_ends.const_data_ptr<int64_t>();
-  auto runs = torch::empty({mask_ends[count - 1].item<int64_t>(), 2}, integers);
+  auto runs = at::empty({mask_ends[count - 1].item<int64_t>(), 2}, integers);
   write_kernel<<<blocks_for(work), kThreads, 0, stream>>>(
       pasted, counts.const_data_ptr<int32_t>(), ends.const_data_ptr<int64_t>(),
       reinterpret_cast<uint32_t*>(runs.mutable_data_ptr<int32_t>()));

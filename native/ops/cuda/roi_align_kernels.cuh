@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 
@@ -23,7 +23,7 @@ struct Maps {
 };
 
 template <typename T>
-Maps<T> maps_of(const torch::Tensor& tensor, T* data) {
+Maps<T> maps_of(const at::Tensor& tensor, T* data) {
   Maps<T> maps{data, {}, {}};
   for (int d = 0; d < 4; ++d) {
     maps.sizes[d] = tensor.size(d);
@@ -162,7 +162,7 @@ __global__ void gather_kernel(Levels<A> levels, int index, const A* rois, const 
 
 template <typename T, typename A>
 void launch_pool(const Levels<const T>& levels, const A* rois, const int64_t* level,
-                 const torch::Tensor& output, bool channels_last) {
+                 const at::Tensor& output, bool channels_last) {
   if (output.numel() == 0) return;
   pool_kernel<T, A><<<blocks_for(output.numel()), kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
       levels, rois, level, maps_of(output, static_cast<T*>(output.mutable_data_ptr())),
@@ -174,7 +174,7 @@ void launch_pool(const Levels<const T>& levels, const A* rois, const int64_t* le
  *  algorithms. */
 template <typename A>
 void launch_backward(const Levels<A>& levels, const A* rois, const int64_t* level,
-                     const torch::Tensor& grad, bool channels_last) {
+                     const at::Tensor& grad, bool channels_last) {
   if (grad.numel() == 0) return;
   const auto stream = c10::cuda::getCurrentCUDAStream();
   const auto upstream = maps_of(grad, grad.const_data_ptr<A>());

@@ -1,5 +1,8 @@
 #include "ops/cuda/roi_align_levels.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
 #include "ops/cuda/roi_align_kernels.cuh"
 
 namespace cellroute::ops::cuda {
@@ -11,8 +14,8 @@ void check_count(size_t levels) {
 }
 
 template <typename T>
-void pool(const std::vector<torch::Tensor>& maps, const std::vector<RoiAlignParams>& params,
-          const torch::Tensor& rois, const torch::Tensor& level, const torch::Tensor& output) {
+void pool(const std::vector<at::Tensor>& maps, const std::vector<RoiAlignParams>& params,
+          const at::Tensor& rois, const at::Tensor& level, const at::Tensor& output) {
   Levels<const T> levels{};
   levels.count = static_cast<int>(maps.size());
   for (size_t i = 0; i < maps.size(); ++i) {
@@ -25,23 +28,23 @@ void pool(const std::vector<torch::Tensor>& maps, const std::vector<RoiAlignPara
 
 }  // namespace
 
-torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
-                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-                               const torch::Tensor& level) {
+at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps,
+                            const std::vector<RoiAlignParams>& params, const at::Tensor& rois,
+                            const at::Tensor& level) {
   check_count(maps.size());
   const auto& first = maps.front();
   const c10::cuda::CUDAGuard guard(first.device());
-  auto output = torch::empty(
+  auto output = at::empty(
       {rois.size(0), first.size(1), params.front().pooled_height, params.front().pooled_width},
       first.options(), at::MemoryFormat::ChannelsLast);
   switch (first.scalar_type()) {
-    case torch::kFloat32:
+    case at::kFloat:
       pool<float>(maps, params, rois, level, output);
       break;
-    case torch::kFloat16:
+    case at::kHalf:
       pool<at::Half>(maps, params, rois, level, output);
       break;
-    case torch::kBFloat16:
+    case at::kBFloat16:
       pool<at::BFloat16>(maps, params, rois, level, output);
       break;
     default:
@@ -50,19 +53,18 @@ torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
   return output;
 }
 
-std::vector<torch::Tensor> roi_align_levels_backward(
-    const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
-    const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-    const torch::Tensor& level) {
+std::vector<at::Tensor> roi_align_levels_backward(
+    const at::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
+    const std::vector<RoiAlignParams>& params, const at::Tensor& rois, const at::Tensor& level) {
   check_count(map_sizes.size());
   const c10::cuda::CUDAGuard guard(grad.device());
-  std::vector<torch::Tensor> grads;
+  std::vector<at::Tensor> grads;
   Levels<float> levels{};
   levels.count = static_cast<int>(map_sizes.size());
   for (size_t i = 0; i < map_sizes.size(); ++i) {
     const auto& sizes = map_sizes[i];
-    grads.push_back(torch::zeros({sizes[0], sizes[2], sizes[3], sizes[1]}, grad.options())
-                        .permute({0, 3, 1, 2}));
+    grads.push_back(
+        at::zeros({sizes[0], sizes[2], sizes[3], sizes[1]}, grad.options()).permute({0, 3, 1, 2}));
     levels.maps[i] = maps_of(grads.back(), grads.back().mutable_data_ptr<float>());
     levels.params[i] = params[i];
   }

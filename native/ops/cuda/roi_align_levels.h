@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 
@@ -9,15 +9,14 @@
 namespace cellroute::ops::cuda {
 
 /** See cpu::roi_align_levels; for maps of float32, float16 or bfloat16 and at most 8 levels. */
-torch::Tensor roi_align_levels(const std::vector<torch::Tensor>& maps,
-                               const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-                               const torch::Tensor& level);
+at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps,
+                            const std::vector<RoiAlignParams>& params, const at::Tensor& rois,
+                            const at::Tensor& level);
 
 /** See cpu::roi_align_levels_backward. The order of the sums is fixed only if LibTorch is set to
  *  deterministic algorithms. */
-std::vector<torch::Tensor> roi_align_levels_backward(
-    const torch::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
-    const std::vector<RoiAlignParams>& params, const torch::Tensor& rois,
-    const torch::Tensor& level);
+std::vector<at::Tensor> roi_align_levels_backward(
+    const at::Tensor& grad, const std::vector<std::vector<int64_t>>& map_sizes,
+    const std::vector<RoiAlignParams>& params, const at::Tensor& rois, const at::Tensor& level);
 
 }  // namespace cellroute::ops::cuda
