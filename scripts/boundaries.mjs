@@ -21,6 +21,15 @@ const inside = (...folders) =>
   native.filter((path) => folders.some((folder) => path.startsWith(`native/${folder}/`)));
 const outside = (...folders) =>
   native.filter((path) => !folders.some((folder) => path.startsWith(`native/${folder}/`)));
+/** The folders of native/ from the lowest up; none includes one after it. */
+const NATIVE_LAYERS = ['engine', 'mask', 'io', 'data', 'metrics', 'ops', 'model', 'infer', 'train', 'addon'];
+const OPERATOR_HEADER = /^native\/ops\/(\w+)\.h$/;
+/** Operators: a header with a source file beside it. */
+const operators = () =>
+  native.flatMap((path) => {
+    const [, name] = OPERATOR_HEADER.exec(path) ?? [];
+    return name && native.includes(`native/ops/${name}.cc`) ? [name] : [];
+  });
 const TENSOR_FREE = /^native\/(mask|metrics|data|io\/(image|intensity)\.)/;
 /** Every file that belongs to the repository; in a copy without .git, every file outside the folders that are built. */
 function repositoryFiles() {
@@ -101,8 +110,38 @@ export const boundaries = [
       ),
   ],
   [
-    'the engine and all below it never touch the addon',
-    () => matches(outside('addon', 'preload'), /#include\s*"addon\//),
+    `includes in native/ go down: ${NATIVE_LAYERS.toReversed().join(', ')}`,
+    () =>
+      NATIVE_LAYERS.flatMap((folder, i) => {
+        const above = NATIVE_LAYERS.slice(i + 1);
+        if (above.length === 0) return [];
+        return matches(inside(folder), new RegExp(`#include\\s*"(${above.join('|')})/`));
+      }),
+  ],
+  [
+    'the headers of operators include no kernels, and kernels no operators',
+    () => [
+      ...matches(
+        native.filter((path) => OPERATOR_HEADER.test(path)),
+        /#include\s*"ops\/(cpu|cuda)\//,
+      ),
+      ...matches(
+        inside('ops/cpu', 'ops/cuda'),
+        new RegExp(`#include\\s*"ops/(${operators().join('|')})\\.h"`),
+      ),
+    ],
+  ],
+  [
+    "no header of all of LibTorch: its parsing takes seconds of every file's compilation",
+    () => matches(native, /#include\s*[<"](torch\/(torch|all|nn|optim)|ATen\/(ATen|Functions))\.h/),
+  ],
+  [
+    "engine, kernels and operators are compiled without LibTorch's types.h and modules",
+    () =>
+      matches(
+        inside('engine', 'ops'),
+        /#include\s*([<"]nn\.h|<torch\/(?!csrc\/autograd\/custom_function\.h|custom_class\.h|version\.h))/,
+      ),
   ],
   [
     'only lib/native loads a .node file',

@@ -25,15 +25,14 @@ const RULES = ['.clang-tidy', 'scripts/lint-native.mjs', 'scripts/tools.mjs'];
 
 const git = (...command) => run('git', command, { capture: true });
 
-/** Compile commands without precompiled headers, which clang cannot read, and with one file per command. */
+/** Compile commands with one file per command. */
 function configure() {
   ensureSystem({ tests: true });
   const definitions = {
     CELLROUTE_LIBTORCH: findLibtorch({ log: () => {} }).folder,
     CELLROUTE_BUILD_TESTS: 'ON',
     CELLROUTE_OUTPUT: join(folder, 'build'),
-    CMAKE_DISABLE_PRECOMPILE_HEADERS: 'ON',
-    CMAKE_UNITY_BUILD: 'OFF',
+    CELLROUTE_UNITY: 'OFF',
   };
   const generator = ninja();
   const flags = Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`);
@@ -79,7 +78,9 @@ function filesToCheck(compiled) {
   const steps = filesReadTogether();
   // A file that the build did not read may include anything.
   const read = new Set(steps.flat());
-  const touched = new Set(steps.filter((paths) => paths.some((path) => changed.has(path))).flat());
+  // A source file changes the verdict of itself alone, though it is compiled together with others.
+  const affects = (path) => path.endsWith('.h') && changed.has(path);
+  const touched = new Set(steps.filter((paths) => paths.some(affects)).flat());
   const files = compiled.filter((path) => touched.has(path) || changed.has(path) || !read.has(path));
   return {
     files,
