@@ -47,6 +47,7 @@ export {
   type LoadEnsembleOptions,
   RoutedEnsemble,
   type RoutedEnsembleOptions,
+  type RoutedSegmentAllOptions,
   type RoutedSegmentOptions,
 } from './inference/ensemble.js';
 export {
@@ -58,6 +59,7 @@ export {
 export type { SaveOptions } from './inference/model-file.js';
 export type { Precision } from './inference/precision.js';
 export { sartorius } from './inference/presets.js';
+export type { ProcessOptions } from './inference/process-all.js';
 export {
   type LimitsReached,
   type Route,
@@ -66,11 +68,14 @@ export {
   type Seams,
   type Segmentation,
 } from './inference/result.js';
-export {
-  CellSegmenter,
-  type LoadSegmenterOptions,
-  type SegmentOptions,
-} from './inference/segmenter.js';
+export type {
+  ImageSequence,
+  NamedImage,
+  SegmentAllOptions,
+  SegmentAllResult,
+} from './inference/segment-all.js';
+export type { SegmentOptions } from './inference/segment-options.js';
+export { CellSegmenter, type LoadSegmenterOptions } from './inference/segmenter.js';
 export {
   type OverlapRemoval,
   REMOVE_OVERLAPS,

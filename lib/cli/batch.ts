@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import { CellrouteError } from '../errors.js';
+import { processAll } from '../inference/process-all.js';
+import { defaultConcurrency } from '../inference/segment-all.js';
 import type { ImageFile } from './images.js';
 
 export interface Failure {
@@ -16,18 +18,19 @@ export interface BatchResult<T> {
   stopped: boolean;
 }
 
-/** Images processed concurrently: one is decoded while the previous one is segmented. */
-const IN_FLIGHT = 2;
-
 /**
  * Processes images with a progress bar. An image that fails does not stop the others. Ctrl-C cancels the images in
  * progress and keeps finished results. A second Ctrl-C ends the process at once.
+ *
+ * @param device of the network: a GPU needs more images in flight to fill its batches.
  */
 export async function eachImage<T>(
   images: readonly ImageFile[],
+  device: string,
   work: (bytes: Buffer, image: ImageFile, signal: AbortSignal) => Promise<T>,
 ): Promise<BatchResult<T>> {
   const stop = new AbortController();
+  const { signal } = stop;
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
   const bar = new SingleBar({
@@ -37,39 +40,37 @@ export async function eachImage<T>(
     noTTYOutput: false,
   });
   bar.start(images.length, 0, { image: '' });
-  const results = new Array<T | undefined>(images.length);
+  const done = new Map<ImageFile, T>();
   const failures: Failure[] = [];
-  let next = 0;
-  const worker = async () => {
-    while (next < images.length && !stop.signal.aborted) {
-      const index = next++;
-      const image = images[index]!;
-      try {
-        const bytes = await readFile(image.path, { signal: stop.signal });
-        results[index] = await work(bytes, image, stop.signal);
-      } catch (error) {
-        if (stop.signal.aborted) return;
+  const read = async (image: ImageFile, own: AbortSignal) => {
+    const result = await work(await readFile(image.path, { signal: own }), image, own);
+    // Kept at once: its files are written, whatever becomes of the others.
+    done.set(image, result);
+    return result;
+  };
+  try {
+    const options = { concurrency: defaultConcurrency(device), ordered: false, signal };
+    for await (const outcome of processAll(images, read, options)) {
+      const { input: image } = outcome;
+      if ('error' in outcome) {
+        const { error } = outcome;
         // Where one result cannot be written, the others cannot either.
-        if (error instanceof CellrouteError && error.code === 'FILE_UNWRITABLE') {
-          stop.abort();
-          throw error;
-        }
+        if (error instanceof CellrouteError && error.code === 'FILE_UNWRITABLE') throw error;
         failures.push({ image, reason: reasonOf(error) });
       }
       bar.increment(1, { image: image.fileName });
     }
-  };
-  try {
-    const workers = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, worker));
-    for (const one of workers) if (one.status === 'rejected') throw one.reason;
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
   } finally {
     bar.stop();
     process.off('SIGINT', onInterrupt);
   }
-  const done = images.flatMap((image, i) =>
-    results[i] === undefined ? [] : [{ image, result: results[i] }],
-  );
-  return { done, failures, stopped: stop.signal.aborted };
+  return {
+    done: images.flatMap((image) => (done.has(image) ? [{ image, result: done.get(image)! }] : [])),
+    failures,
+    stopped: signal.aborted,
+  };
 }
 
 /** Prints the failed images with their reasons and sets the exit status: 1 after failures, 130 after Ctrl-C. */

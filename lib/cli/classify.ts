@@ -25,7 +25,7 @@ export function registerClassify(program: Command): void {
     .action(async (paths: string[], options: Options) => {
       const images = await findImages(paths);
       await using classifier = await CellClassifier.load(await classifierPath(options.model));
-      const batch = await eachImage(images, (bytes, _image, signal) =>
+      const batch = await eachImage(images, classifier.device, (bytes, _image, signal) =>
         classifier.classify(bytes, { signal }),
       );
       for (const { image, result } of batch.done) {

@@ -88,7 +88,7 @@ async function explain(paths: string[], options: Options): Promise<void> {
   const maps = images.flatMap((image) => options.method.map((method) => fileOf(image, method)));
   await outputs.check(options.numbers ? [...maps, ...maps.map(numbersOf)] : maps);
   await using classifier = await CellClassifier.load(await classifierPath(options.model));
-  const batch = await eachImage(images, async (bytes, source, signal) => {
+  const batch = await eachImage(images, classifier.device, async (bytes, source, signal) => {
     const image = await decodeImage(bytes, { signal });
     const explained: Explanation[] = [];
     for (const method of options.method) {

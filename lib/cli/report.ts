@@ -48,7 +48,7 @@ async function report(paths: string[], options: Options): Promise<void> {
     precision: options.precision,
     device: options.device,
   });
-  const batch = await eachImage(images, async (bytes, { fileName }, signal) => {
+  const batch = await eachImage(images, ensemble.classifier.device, async (bytes, { fileName }, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
     await page.add(fileName, image, result, { signal });

@@ -73,7 +73,7 @@ async function segmentAll(images: readonly ImageFile[], options: Options, output
     device: options.device,
   });
   const wants = (format: Format) => options.formats.includes(format);
-  const batch = await eachImage(images, async (bytes, file, signal) => {
+  const batch = await eachImage(images, ensemble.classifier.device, async (bytes, file, signal) => {
     const image = await decodeImage(bytes, { signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
     const write = (format: keyof typeof ENDINGS, content: string | Buffer) =>

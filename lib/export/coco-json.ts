@@ -1,6 +1,6 @@
-import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
+import { checkNumber, checkObject, checkOptions, refuse } from '../check.js';
 import { type Box, toCocoBoxes } from '../mask/boxes.js';
-import { cellTypeOf, checkedResults, type NamedResult } from './named.js';
+import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
 import { shortest } from './number.js';
 
 export interface CocoSegmentation {
@@ -51,36 +51,28 @@ export interface CocoOptions {
   categories?: Readonly<Record<string, number>>;
 }
 
+/** Options of {@link cocoResultsJson}. */
+export interface CocoResultsOptions extends CocoOptions {
+  /** Whether detections have a `bbox`. Default true. */
+  boxes?: boolean;
+}
+
 /**
  * The list pycocotools' `loadRes` reads. Without `categories` a cell's category is its label.
  *
  * pycocotools takes a detection's area from `bbox` where there is one, which moves some between its small, medium
  * and large columns; `boxes: false` leaves it out, and areas come from the masks.
  */
-export function cocoResultsJson(
-  images: Iterable<CocoResult>,
-  options: CocoOptions & { boxes?: boolean } = {},
-): string {
-  checkKeys('', options, ['categories', 'boxes']);
-  const { categories, boxes = true } = options;
-  checkCategories(categories);
-  const detections: Partial<CocoDetection>[] = [];
-  for (const { id, result } of checkedResults(images)) {
-    const { cells, height, width } = result;
-    const counts = cells.masks.toCoco();
-    for (const { index, box, score, label, area } of cells) {
-      const category = categories ? idOf(categories, categoryName(result, label)) : label;
-      detections.push({
-        image_id: id,
-        category_id: category,
-        segmentation: { size: [height, width], counts: counts[index]! },
-        ...(boxes && { bbox: cocoBox(box) }),
-        score: shortest(score),
-        area,
-      });
-    }
-  }
-  return JSON.stringify(detections);
+export function cocoResultsJson(images: Iterable<CocoResult>, options: CocoResultsOptions = {}): string {
+  return textOf(images, detectionList(options));
+}
+
+/** {@link cocoResultsJson} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+export function streamCocoResults(
+  images: Iterable<CocoResult> | AsyncIterable<CocoResult>,
+  options: CocoResultsOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  return streamOf(images, detectionList(options));
 }
 
 /**
@@ -88,39 +80,95 @@ export function cocoResultsJson(
  * `categories`, or those that occur, numbered from 1. Scores stay as an extra field that COCO tools pass over.
  */
 export function cocoDatasetJson(images: Iterable<NamedResult>, options: CocoOptions = {}): string {
-  checkKeys('', options, ['categories']);
+  return textOf(images, dataset(options));
+}
+
+/** {@link cocoDatasetJson} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+export function streamCocoDataset(
+  images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
+  options: CocoOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  return streamOf(images, dataset(options));
+}
+
+function detectionList(options: CocoResultsOptions): TextWriter<CocoResult> {
+  checkOptions(options, ['categories', 'boxes']);
+  const { categories, boxes = true } = options;
+  checkCategories(categories);
+  const separator = separators();
+  return {
+    begin: () => '[',
+    add({ id, result }) {
+      const { cells, height, width } = result;
+      const counts = cells.masks.toCoco();
+      return cells
+        .map(({ index, box, score, label, area }) => {
+          const detection: Partial<CocoDetection> = {
+            image_id: id,
+            category_id: categories ? idOf(categories, categoryName(result, label)) : label,
+            segmentation: { size: [height, width], counts: counts[index]! },
+            ...(boxes && { bbox: cocoBox(box) }),
+            score: shortest(score),
+            area,
+          };
+          return `${separator()}${JSON.stringify(detection)}`;
+        })
+        .join('');
+    },
+    end: () => ']',
+  };
+}
+
+/** Annotations come first, because the lists of images and categories are complete at the end only. */
+function dataset(options: CocoOptions): TextWriter<NamedResult> {
+  checkOptions(options, ['categories']);
   const { categories } = options;
   checkCategories(categories);
   const ids: Record<string, number> = { ...categories };
-  const dataset: CocoDataset = {
-    info: { description: 'Cells found by cellroute' },
-    images: [],
-    categories: [],
-    annotations: [],
+  const images: CocoDataset['images'] = [];
+  let annotations = 0;
+  const separator = separators();
+  return {
+    begin: () => `{"info":${JSON.stringify({ description: 'Cells found by cellroute' })},"annotations":[`,
+    add({ id, result }) {
+      const { cells, height, width } = result;
+      const image_id = images.length + 1;
+      images.push({ id: image_id, file_name: id, width, height });
+      const counts = cells.masks.toCoco();
+      const boxes = toCocoBoxes(cells.masks.boxes());
+      return cells
+        .map(({ index, score, label, area }) => {
+          const name = categoryName(result, label);
+          if (!categories) ids[name] ??= Object.keys(ids).length + 1;
+          const annotation: CocoDataset['annotations'][number] = {
+            id: ++annotations,
+            image_id,
+            category_id: idOf(ids, name),
+            segmentation: { size: [height, width], counts: counts[index]! },
+            bbox: Array.from(boxes.subarray(4 * index, 4 * index + 4)) as [number, number, number, number],
+            area,
+            iscrowd: 0,
+            score: shortest(score),
+          };
+          return `${separator()}${JSON.stringify(annotation)}`;
+        })
+        .join('');
+    },
+    end() {
+      const named = Object.entries(ids).map(([name, id]) => ({ id, name }));
+      return `],"images":${JSON.stringify(images)},"categories":${JSON.stringify(named)}}`;
+    },
   };
-  for (const { id, result } of checkedResults(images)) {
-    const { cells, height, width } = result;
-    const image_id = dataset.images.length + 1;
-    dataset.images.push({ id: image_id, file_name: id, width, height });
-    const counts = cells.masks.toCoco();
-    const boxes = toCocoBoxes(cells.masks.boxes());
-    for (const { index, score, label, area } of cells) {
-      const name = categoryName(result, label);
-      if (!categories) ids[name] ??= Object.keys(ids).length + 1;
-      dataset.annotations.push({
-        id: dataset.annotations.length + 1,
-        image_id,
-        category_id: idOf(ids, name),
-        segmentation: { size: [height, width], counts: counts[index]! },
-        bbox: Array.from(boxes.subarray(4 * index, 4 * index + 4)) as [number, number, number, number],
-        area,
-        iscrowd: 0,
-        score: shortest(score),
-      });
-    }
-  }
-  dataset.categories = Object.entries(ids).map(([name, id]) => ({ id, name }));
-  return JSON.stringify(dataset);
+}
+
+/** A comma before each entry of a list but the first. */
+function separators(): () => string {
+  let isFirst = true;
+  return () => {
+    const text = isFirst ? '' : ',';
+    isFirst = false;
+    return text;
+  };
 }
 
 function checkCategories(categories: CocoOptions['categories']): void {

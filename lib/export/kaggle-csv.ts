@@ -1,50 +1,93 @@
-import { checkKeys, checkString } from '../check.js';
+import { checkOptions, checkString } from '../check.js';
 import { csvLine } from './csv.js';
-import { cellTypeOf, checkedResults, type NamedResult } from './named.js';
+import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
+
+/** Options of {@link kaggleCsv}. */
+export interface KaggleOptions {
+  /** Name of the column of masks. Default `predicted`. */
+  column?: string;
+}
+
+/** Options of {@link kaggleTrainCsv}. */
+export interface KaggleTrainOptions {
+  /** Cell type of results that were not routed. Default: empty. */
+  cellType?: string;
+}
 
 /**
  * A submission to the Sartorius competition: rows `id,predicted`, one row per cell by falling score, masks in Kaggle's
  * dialect (1-based, row-major "start length"). An image without cells has one row with an empty mask, so that no image
  * is missing. Competitions refuse overlapping cells: ask the segmenter to remove them.
- *
- * @param options.column name of the column of masks; default `predicted`. Other competitions call it otherwise.
  */
-export function kaggleCsv(images: Iterable<NamedResult>, options: { column?: string } = {}): string {
-  checkKeys('', options, ['column']);
-  let csv = csvLine(['id', checkString('column', options.column ?? 'predicted')]);
-  for (const { id, result } of checkedResults(images)) {
-    for (const annotation of annotations(result)) csv += csvLine([id, annotation]);
-  }
-  return csv;
+export function kaggleCsv(images: Iterable<NamedResult>, options: KaggleOptions = {}): string {
+  return textOf(images, submission(options));
+}
+
+/** {@link kaggleCsv} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+export function streamKaggleCsv(
+  images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
+  options: KaggleOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  return streamOf(images, submission(options));
 }
 
 /**
  * The form of the Sartorius competition's train.csv, plate and date columns empty; `cellType` stands in where the
  * result was not routed. Images without cells have one row with an empty annotation.
  */
-export function kaggleTrainCsv(images: Iterable<NamedResult>, options: { cellType?: string } = {}): string {
-  checkKeys('', options, ['cellType']);
-  const { cellType = '' } = options;
-  let csv = csvLine([
-    'id',
-    'annotation',
-    'width',
-    'height',
-    'cell_type',
-    'plate_time',
-    'sample_date',
-    'sample_id',
-    'elapsed_timedelta',
-  ]);
-  for (const { id, result } of checkedResults(images)) {
-    const type = cellTypeOf(result) ?? cellType;
-    for (const annotation of annotations(result)) {
-      csv += csvLine([id, annotation, result.width, result.height, type, '', '', '', '']);
-    }
-  }
-  return csv;
+export function kaggleTrainCsv(images: Iterable<NamedResult>, options: KaggleTrainOptions = {}): string {
+  return textOf(images, trainingData(options));
 }
 
-function annotations({ cells }: NamedResult['result']): string[] {
+/** {@link kaggleTrainCsv} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+export function streamKaggleTrainCsv(
+  images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
+  options: KaggleTrainOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  return streamOf(images, trainingData(options));
+}
+
+function submission(options: KaggleOptions): TextWriter<NamedResult> {
+  checkOptions(options, ['column']);
+  const column = checkString('column', options.column ?? 'predicted');
+  return {
+    begin: () => csvLine(['id', column]),
+    add: ({ id, result }) =>
+      masksOf(result)
+        .map((mask) => csvLine([id, mask]))
+        .join(''),
+    end: () => '',
+  };
+}
+
+const TRAIN_COLUMNS = [
+  'id',
+  'annotation',
+  'width',
+  'height',
+  'cell_type',
+  'plate_time',
+  'sample_date',
+  'sample_id',
+  'elapsed_timedelta',
+];
+
+function trainingData(options: KaggleTrainOptions): TextWriter<NamedResult> {
+  checkOptions(options, ['cellType']);
+  const { cellType = '' } = options;
+  return {
+    begin: () => csvLine(TRAIN_COLUMNS),
+    add({ id, result }) {
+      const { width, height } = result;
+      const type = cellTypeOf(result) ?? cellType;
+      return masksOf(result)
+        .map((mask) => csvLine([id, mask, width, height, type, '', '', '', '']))
+        .join('');
+    },
+    end: () => '',
+  };
+}
+
+function masksOf({ cells }: NamedResult['result']): string[] {
   return cells.length === 0 ? [''] : cells.masks.toKaggle();
 }

@@ -16,17 +16,44 @@ export function checkResult<T extends Segmentation>(option: string, value: T): T
   return value;
 }
 
-/** @throws {CellrouteError} INVALID_ARGUMENT where something is no list of results with the names of their images */
-export function* checkedResults<T extends { id: string | number; result: Segmentation }>(
-  images: Iterable<T>,
-): Generator<T> {
+/** Text of many results, made of a beginning, a part per result and an end: a file that is written piece by piece. */
+export interface TextWriter<T> {
+  begin(): string;
+  add(image: T): string;
+  end(): string;
+}
+
+type Named = { id: string | number; result: Segmentation };
+
+/**
+ * The whole text at once.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT where something is no list of results with the names of their images
+ */
+export function textOf<T extends Named>(images: Iterable<T>, writer: TextWriter<T>): string {
   checkIterable('images', images, 'results with the names of their images');
+  const parts = [writer.begin()];
   let index = 0;
-  for (const image of images) {
-    const option = `images[${index++}]`;
-    checkResult(`${option}.result`, checkObject(option, image).result as Segmentation);
-    yield image;
-  }
+  for (const image of images) parts.push(writer.add(checkNamed(image, index++)));
+  return [...parts, writer.end()].join('');
+}
+
+/** The text piece by piece, while results arrive: none is kept. */
+export async function* streamOf<T extends Named>(
+  images: Iterable<T> | AsyncIterable<T>,
+  writer: TextWriter<T>,
+): AsyncGenerator<string, void, undefined> {
+  checkIterable('images', images, 'results with the names of their images');
+  yield writer.begin();
+  let index = 0;
+  for await (const image of images) yield writer.add(checkNamed(image, index++));
+  yield writer.end();
+}
+
+function checkNamed<T extends Named>(image: T, index: number): T {
+  const option = `images[${index}]`;
+  checkResult(`${option}.result`, checkObject(option, image).result as Segmentation);
+  return image;
 }
 
 /** The cell type the router named, where there was a router. */

@@ -13,11 +13,13 @@ import type { SaveOptions } from './model-file.js';
 import { decodeTimed } from './profile.js';
 import type { RoutedSegmentation } from './result.js';
 import {
-  CellSegmenter,
-  checkSegmentOptions,
-  type LoadSegmenterOptions,
-  type SegmentOptions,
-} from './segmenter.js';
+  type ImageSequence,
+  type SegmentAllOptions,
+  type SegmentAllResult,
+  segmentEach,
+} from './segment-all.js';
+import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
+import { CellSegmenter, type LoadSegmenterOptions } from './segmenter.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 /** What a {@link RoutedEnsemble} is made of. */
@@ -43,6 +45,12 @@ export interface LoadEnsembleOptions
 /** Options of {@link RoutedEnsemble.segment}. */
 export interface RoutedSegmentOptions extends SegmentOptions {
   /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
+  cellType?: string;
+}
+
+/** Options of {@link RoutedEnsemble.segmentAll}. */
+export interface RoutedSegmentAllOptions extends SegmentAllOptions {
+  /** Uses the segmenter of this type for all images. */
   cellType?: string;
 }
 
@@ -198,6 +206,28 @@ export class RoutedEnsemble {
       segmenter: serving,
       ...(notices.length > 0 && { notices }),
     };
+  }
+
+  /**
+   * Segments many images. Images are taken from the iterable while there is room for them, so that memory stays bounded
+   * and the device is busy. An image that fails gives an error and stops no other.
+   *
+   * ```ts
+   * for await (const { id, result, error } of ensemble.segmentAll(['a.png', 'b.png'])) {
+   *   console.log(id, error ?? result.cells.length);
+   * }
+   * ```
+   *
+   * @param images images, or `{ id, image }`.
+   * @throws {CellrouteError} INVALID_ARGUMENT for options. The iteration throws what the iterable throws, and
+   *   `signal.reason` after an abort.
+   */
+  segmentAll(
+    images: ImageSequence,
+    options: RoutedSegmentAllOptions = {},
+  ): AsyncGenerator<SegmentAllResult<RoutedSegmentation>, void, undefined> {
+    const { device } = this.classifier;
+    return segmentEach(images, options, ['cellType'], device, (image, own) => this.segment(image, own));
   }
 
   /** The type whose segmenter is used for images of a type: itself, or the fallback; undefined where there is none. */

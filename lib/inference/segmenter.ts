@@ -1,11 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { checkOptions, checkString } from '../check.js';
+import { checkOptions } from '../check.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { lowBitsNotice } from '../image/low-bits.js';
-import { checkReadOptions, READ_KEYS } from '../image/select.js';
-import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
+import type { ImageInput, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
@@ -23,20 +22,15 @@ import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
 import { type DecodedImage, decodeTimed, isProfiling, writeProfile } from './profile.js';
 import type { Seams, Segmentation } from './result.js';
-import { checkThresholds, nativeThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
-import { checkTiles, type Tiles, tilingOf } from './tiles.js';
-
-/** Options of {@link CellSegmenter.segment}. */
-export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, CallOptions {
-  /**
-   * Whether the image is cut into overlapping tiles, whose cells are then joined: memory grows with the tile and not
-   * with the image. Default `auto`: images of more than 2048 × 2048 pixels are cut. Intensities are scaled over the
-   * whole image. `detectionsPerImage` applies to the whole image where it is given, else the model's own to each tile.
-   */
-  tiles?: Tiles;
-  /** Name of the image, for the result. Default: the file's name where the image is a path, a URL or a File. */
-  name?: string;
-}
+import {
+  type ImageSequence,
+  type SegmentAllOptions,
+  type SegmentAllResult,
+  segmentEach,
+} from './segment-all.js';
+import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
+import { nativeThresholds, type SegmentThresholds } from './thresholds.js';
+import { tilingOf } from './tiles.js';
 
 /** Options of {@link CellSegmenter.load}. */
 export interface LoadSegmenterOptions extends CallOptions {
@@ -58,15 +52,6 @@ export interface LoadSegmenterOptions extends CallOptions {
   precision?: Precision | 'auto';
   /** Where the network computes; default `cpu`. */
   device?: Device;
-}
-
-/** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */
-export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
-  checkOptions(options, [...more, ...THRESHOLD_KEYS, 'tiles', 'name', ...READ_KEYS, ...CALL_OPTION_KEYS]);
-  if (options.name !== undefined) checkString('name', options.name);
-  checkReadOptions(options);
-  checkThresholds(options, '');
-  checkTiles(options.tiles);
 }
 
 /**
@@ -132,6 +117,27 @@ export class CellSegmenter {
     // A disposed model is reported before the image is decoded.
     void this.#model.handle;
     return this.segmentDecoded(await decodeTimed(image, options), options);
+  }
+
+  /**
+   * Finds the cells of many images. Images are taken from the iterable while there is room for them, so that memory
+   * stays bounded and the device is busy. An image that fails gives an error and stops no other.
+   *
+   * ```ts
+   * for await (const { id, result, error } of segmenter.segmentAll(['a.png', 'b.png'])) {
+   *   console.log(id, error ?? result.cells.length);
+   * }
+   * ```
+   *
+   * @param images images, or `{ id, image }`.
+   * @throws {CellrouteError} INVALID_ARGUMENT for options. The iteration throws what the iterable throws, and
+   *   `signal.reason` after an abort.
+   */
+  segmentAll(
+    images: ImageSequence,
+    options: SegmentAllOptions = {},
+  ): AsyncGenerator<SegmentAllResult<Segmentation>, void, undefined> {
+    return segmentEach(images, options, [], this.device, (image, own) => this.segment(image, own));
   }
 
   /** {@link segment} for an image that is decoded and options that are checked. @internal */

@@ -1,6 +1,16 @@
-import { cocoDatasetJson, cocoResultsJson } from '../../lib/export/coco-json.js';
+import {
+  cocoDatasetJson,
+  cocoResultsJson,
+  streamCocoDataset,
+  streamCocoResults,
+} from '../../lib/export/coco-json.js';
 import { csvLine } from '../../lib/export/csv.js';
-import { kaggleCsv, kaggleTrainCsv } from '../../lib/export/kaggle-csv.js';
+import {
+  kaggleCsv,
+  kaggleTrainCsv,
+  streamKaggleCsv,
+  streamKaggleTrainCsv,
+} from '../../lib/export/kaggle-csv.js';
 import { labelPng } from '../../lib/export/label-png.js';
 import { shortest } from '../../lib/export/number.js';
 import { resultJson } from '../../lib/export/result-json.js';
@@ -225,7 +235,7 @@ describe('result JSON', () => {
 
 describe('label PNG', () => {
   test('numbers the cells, and the better one keeps what two want', async () => {
-    const image = await decodeImage(await labelPng(found()));
+    const { source: _, ...image } = await decodeImage(await labelPng(found()));
     expect(image).toEqual({
       width: 5,
       height: 4,
@@ -281,4 +291,29 @@ test('result JSON has the name of the image', () => {
   const result = { ...found(), name: 'a.png' };
   expect(JSON.parse(resultJson(result)).name).toBe('a.png');
   expect(JSON.parse(resultJson(result, { name: 'b.tif' })).name).toBe('b.tif');
+});
+
+test('streams have the text of the functions that return it at once', async () => {
+  async function* images() {
+    yield { id: 'a.png', result: routed() };
+    yield { id: 'b.png', result: found() };
+  }
+  const all = [
+    { id: 'a.png', result: routed() },
+    { id: 'b.png', result: found() },
+  ];
+  const text = async (stream: AsyncIterable<string>) => {
+    let whole = '';
+    for await (const part of stream) whole += part;
+    return whole;
+  };
+  expect(await text(streamKaggleCsv(images()))).toBe(kaggleCsv(all));
+  expect(await text(streamKaggleTrainCsv(images(), { cellType: 'x' }))).toBe(
+    kaggleTrainCsv(all, { cellType: 'x' }),
+  );
+  expect(await text(streamCocoDataset(images()))).toBe(cocoDatasetJson(all));
+  expect(await text(streamCocoResults(images(), { boxes: false }))).toBe(
+    cocoResultsJson(all, { boxes: false }),
+  );
+  expect(JSON.parse(await text(streamCocoDataset([])))).toMatchObject({ annotations: [], images: [] });
 });

@@ -1,0 +1,122 @@
+import { onAbort } from '../abort.js';
+import { checkBoolean, checkIterable, checkNumber } from '../check.js';
+
+/** How many inputs are processed at once, and in which order their outcomes come. */
+export interface ProcessOptions {
+  /**
+   * Inputs in flight, 1 to 1024. It bounds memory: an input counts from when it is taken until its outcome is consumed.
+   */
+  concurrency?: number;
+  /** Whether outcomes come in the order of the inputs (default) or as they finish. */
+  ordered?: boolean;
+  /** Stops the inputs in flight; the iteration then throws `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+export const PROCESS_OPTION_KEYS = ['concurrency', 'ordered', 'signal'] as const;
+
+/** What became of one input: a result or an error. */
+export type Outcome<T, R> = { input: T; index: number } & (
+  | { result: R; error?: never }
+  | { error: unknown; result?: never }
+);
+
+interface Task<T, R> {
+  settled: boolean;
+  outcome: Promise<Outcome<T, R>>;
+}
+
+/** @throws {CellrouteError} INVALID_ARGUMENT */
+export function checkProcessOptions(inputs: unknown, { concurrency, ordered }: ProcessOptions): void {
+  checkIterable('images', inputs, 'images');
+  if (concurrency !== undefined) {
+    checkNumber('concurrency', concurrency, { min: 1, max: 1024, integer: true });
+  }
+  if (ordered !== undefined) checkBoolean('ordered', ordered);
+}
+
+/**
+ * Processes inputs while they arrive and while their outcomes are consumed. No input is taken before there is room for
+ * it: neither a fast source nor a slow consumer makes memory grow. An input that fails stops no other. A loop that is
+ * left early stops the inputs in flight, waits for them and closes the source.
+ *
+ * @throws what the source throws; `signal.reason` after an abort.
+ */
+export async function* processAll<T, R>(
+  inputs: Iterable<T> | AsyncIterable<T>,
+  work: (input: T, signal: AbortSignal, index: number) => Promise<R>,
+  { concurrency = 2, ordered = true, signal }: ProcessOptions,
+): AsyncGenerator<Outcome<T, R>, void, undefined> {
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  // One promise per wait: a race with a promise that lives as long as the loop would keep every wait in memory.
+  let wake = () => {};
+  const changed = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  const removeListener = signal
+    ? onAbort(signal, () => {
+        stop.abort(signal.reason);
+        wake();
+      })
+    : () => {};
+  const source = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+  // In the order of the inputs.
+  const tasks: Task<T, R>[] = [];
+  let started = 0;
+  let isTaking = false;
+  let failure: { error: unknown } | undefined;
+  let ended = false;
+
+  const start = (input: T) => {
+    const index = started++;
+    const task: Task<T, R> = { settled: false, outcome: run(input, index) };
+    tasks.push(task);
+    void task.outcome.then(() => {
+      task.settled = true;
+      wake();
+    });
+  };
+  const run = async (input: T, index: number): Promise<Outcome<T, R>> => {
+    try {
+      return { input, index, result: await work(input, stop.signal, index) };
+    } catch (error) {
+      return { input, index, error };
+    }
+  };
+  const take = async () => {
+    isTaking = true;
+    try {
+      const { done, value } = await source.next();
+      if (done) ended = true;
+      else if (!stop.signal.aborted) start(value);
+    } catch (error) {
+      failure = { error };
+      ended = true;
+    }
+    isTaking = false;
+    wake();
+  };
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (!ended && !isTaking && tasks.length < concurrency) void take();
+      const next = ordered ? (tasks[0]?.settled ? 0 : -1) : tasks.findIndex(({ settled }) => settled);
+      if (next >= 0) {
+        const [task] = tasks.splice(next, 1);
+        yield await task!.outcome;
+        continue;
+      }
+      if (failure) throw failure.error;
+      if (!isTaking && tasks.length === 0) return;
+      await changed();
+    }
+  } finally {
+    removeListener();
+    stop.abort(signal?.aborted ? signal.reason : undefined);
+    await Promise.allSettled(tasks.map(({ outcome }) => outcome));
+    // A source that waits for its next input may not answer: nothing waits for it.
+    if (!ended) Promise.resolve(source.return?.()).catch(() => {});
+  }
+}

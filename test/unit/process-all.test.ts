@@ -1,0 +1,148 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Outcome, type ProcessOptions, processAll } from '../../lib/inference/process-all.js';
+import { rejection } from '../support/sdk.js';
+
+/** Work whose end the test decides. */
+function controlled() {
+  const open = new Map<number, { resolve: (value: string) => void; reject: (error: unknown) => void }>();
+  const signals: AbortSignal[] = [];
+  const work = (input: number, signal: AbortSignal) =>
+    new Promise<string>((resolve, reject) => {
+      open.set(input, { resolve, reject });
+      signals.push(signal);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  return { open, signals, work };
+}
+
+const settle = () => wait(0);
+const outcomeOf = ({ input, ...rest }: Outcome<number, string>) => [
+  input,
+  'error' in rest ? rest.error : rest.result,
+];
+
+test.each<[boolean, number[]]>([
+  [true, [0, 1, 2]],
+  [false, [2, 0, 1]],
+])('ordered: %s', async (ordered, order) => {
+  const { open, work } = controlled();
+  const run = processAll([0, 1, 2], work, { concurrency: 3, ordered });
+  const seen: unknown[] = [];
+  const reading = (async () => {
+    for await (const outcome of run) seen.push(outcomeOf(outcome));
+  })();
+  await settle();
+  for (const input of [2, 0, 1]) {
+    open.get(input)!.resolve(`r${input}`);
+    await settle();
+  }
+  await reading;
+  expect(seen).toEqual(order.map((input) => [input, `r${input}`]));
+});
+
+test('no more inputs are taken than there is room for, and none ahead of the consumer', async () => {
+  let taken = 0;
+  async function* source() {
+    for (let i = 0; i < 100; i++) {
+      taken++;
+      yield i;
+    }
+  }
+  const run = processAll(source(), async (input) => `r${input}`, { concurrency: 4 });
+  await settle();
+  expect(taken).toBe(0);
+  await run.next();
+  await settle();
+  expect(taken).toBeLessThanOrEqual(5);
+  for (let i = 0; i < 10; i++) await run.next();
+  await settle();
+  expect(taken).toBeLessThanOrEqual(15);
+  let rest = 11;
+  for await (const _ of run) rest++;
+  expect(rest).toBe(100);
+});
+
+test('an outcome comes while the source is waiting', async () => {
+  let release = () => {};
+  async function* source() {
+    yield 1;
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    yield 2;
+  }
+  const run = processAll(source(), async (input) => `r${input}`, { concurrency: 4 });
+  expect(outcomeOf((await run.next()).value as Outcome<number, string>)).toEqual([1, 'r1']);
+  const second = run.next();
+  release();
+  expect(outcomeOf((await second).value as Outcome<number, string>)).toEqual([2, 'r2']);
+  expect((await run.next()).done).toBe(true);
+});
+
+test('an input that fails stops no other, even where it throws undefined', async () => {
+  const seen: unknown[] = [];
+  const work = async (input: number) => {
+    if (input === 1) throw new Error('broken');
+    if (input === 2) throw undefined;
+    return `r${input}`;
+  };
+  for await (const outcome of processAll([0, 1, 2, 3], work, {})) {
+    seen.push('error' in outcome ? ['error', outcome.error] : outcome.result);
+  }
+  expect(seen).toEqual(['r0', ['error', new Error('broken')], ['error', undefined], 'r3']);
+});
+
+test.each<[string, ProcessOptions]>([
+  ['in order', { ordered: true }],
+  ['as they finish', { ordered: false }],
+])('an abort throws the reason and stops what is in flight, %s', async (_, options) => {
+  const { signals, work } = controlled();
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const run = processAll([0, 1, 2, 3], work, { concurrency: 2, ...options, signal: stop.signal });
+  const reading = rejection(run.next());
+  await settle();
+  stop.abort(reason);
+  expect(await reading).toBe(reason);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+  expect((await run.next()).done).toBe(true);
+});
+
+test('an abort does not wait for a source that never answers', async () => {
+  const stop = new AbortController();
+  const source = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+  const reading = rejection(processAll(source, async () => '', { signal: stop.signal }).next());
+  await settle();
+  stop.abort('enough');
+  expect(await reading).toBe('enough');
+});
+
+test('a loop that is left stops what is in flight, waits for it and closes the source', async () => {
+  const events: string[] = [];
+  async function* source() {
+    try {
+      for (let i = 0; ; i++) yield i;
+    } finally {
+      events.push('closed');
+    }
+  }
+  const work = async (input: number, signal: AbortSignal) => {
+    if (input === 0) return 'r0';
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    events.push(`stopped ${input}`);
+    return '';
+  };
+  for await (const _ of processAll(source(), work, { concurrency: 2 })) break;
+  await settle();
+  expect(events.sort()).toEqual(['closed', 'stopped 1']);
+});
+
+test('what the source throws is thrown after the outcomes before it', async () => {
+  async function* source() {
+    yield 0;
+    throw new Error('the disk is gone');
+  }
+  const run = processAll(source(), async (input) => `r${input}`, {});
+  expect(outcomeOf((await run.next()).value as Outcome<number, string>)).toEqual([0, 'r0']);
+  expect((await rejection(run.next())).message).toBe('the disk is gone');
+});
