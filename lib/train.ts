@@ -15,13 +15,30 @@ export type {
   SegmenterTraining,
 } from './trainer/config.js';
 export {
+  type EnsembleEvent,
   type EnsembleTrainEvent,
   EnsembleTrainer,
   type EnsembleTrainerOptions,
   type EnsembleTraining,
+  type Part,
+  type PartEvent,
   type ResumeEnsembleOptions,
 } from './trainer/ensemble-trainer.js';
-export type { ClassifierTrainEvent, SegmenterTrainEvent, TrainEvent } from './trainer/events.js';
+export type {
+  BestEvent,
+  CheckpointEvent,
+  ClassifierTrainEvent,
+  EpochEvent,
+  NoticeEvent,
+  RunPosition,
+  SegmenterLossName,
+  SegmenterTrainEvent,
+  StartEvent,
+  StepEvent,
+  StopEvent,
+  TrainEvent,
+  ValidationEvent,
+} from './trainer/events.js';
 export type { StartReport } from './trainer/network.js';
 export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
 export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';

@@ -8,6 +8,7 @@ import { run } from './run.mjs';
 const SCRIPTS = [
   ['build:gyp'],
   ['build:prebuild'],
+  ['docs'],
   ['test:pack'],
   ['lint:native'],
   ['test:sanitize'],

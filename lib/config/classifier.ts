@@ -50,7 +50,9 @@ const shape = object({
   ),
 });
 
+/** Complete configuration of a classifier; see docs/configuration.md. */
 export type ClassifierConfig = Read<typeof shape>;
+/** Configuration of a classifier; missing values have defaults, except `classNames`. */
 export type PartialClassifierConfig = DeepPartial<ClassifierConfig>;
 
 /**

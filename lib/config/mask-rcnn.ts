@@ -105,7 +105,9 @@ const shape = object({
   }),
 });
 
+/** Complete configuration of a Mask R-CNN; see docs/configuration.md. */
 export type MaskRCNNConfig = Read<typeof shape>;
+/** Configuration of a Mask R-CNN; missing values have defaults. */
 export type PartialMaskRCNNConfig = DeepPartial<MaskRCNNConfig>;
 
 /**

@@ -15,6 +15,7 @@ export const intensity = object({
   low: number(1, { min: 0, max: 100 }),
   high: number(99, { min: 0, max: 100 }),
 });
+/** How pixel values become floats: `type-range`, `min-max` or `percentile`. */
 export type Intensity = Read<typeof intensity>;
 
 /**

@@ -9,14 +9,17 @@ import type { DatasetContents, DatasetItem } from './types.js';
 export interface DatasetFilter {
   types?: readonly string[];
   ids?: readonly string[];
+  /** Keeps the images for which this returns true. */
   where?: (item: DatasetItem) => boolean;
 }
 
+/** A data set split into training and validation images. */
 export interface DatasetParts {
   train: Dataset;
   validation: Dataset;
 }
 
+/** Details of a data set beside its images. */
 export interface DatasetDetails {
   /** Of cells: label k is `classNames[k - 1]`. Default ['cell']. */
   classNames?: readonly string[];

@@ -24,6 +24,7 @@ export interface AnnotatedImage {
   columns?: Readonly<Record<string, string>>;
 }
 
+/** Options of {@link datasetFrom}. */
 export interface DatasetFromOptions {
   /** Of cells: label k is `classNames[k - 1]`. Default ['cell']. */
   classNames?: readonly string[];

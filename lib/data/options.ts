@@ -1,6 +1,7 @@
 import { CROWDS, type Crowds } from '../annotations/types.js';
 import { checkBoolean, checkKeys, checkObject, checkOneOf, checkString, refuse } from '../check.js';
 
+/** Options of {@link openDataset}. */
 export interface OpenDatasetOptions {
   /** Folder of the images, where it is not beside the annotations under one of the usual names. */
   images?: string;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import type { DatasetItem } from './types.js';
 
+/** Options of {@link Dataset.split}: a random fraction, values of a column, or ids. */
 export type SplitOptions =
   | {
       /** Share of the images that validate, above 0 and below 1. */
@@ -21,6 +22,7 @@ export type SplitOptions =
       ids: readonly string[];
     };
 
+/** Options of {@link Dataset.folds}. */
 export interface FoldOptions {
   /** How many folds, 2 or more. */
   count: number;

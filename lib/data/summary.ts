@@ -2,6 +2,7 @@ import { checkKeys, checkNumber, checkObject } from '../check.js';
 import { quantile } from './quantile.js';
 import type { DatasetContents, DatasetItem } from './types.js';
 
+/** Options of {@link Dataset.summary}. */
 export interface SummaryOptions {
   /** Most cells the network may find in an image: warns where an image has more. */
   detectionsPerImage?: number;

@@ -25,6 +25,7 @@ export interface DatasetItem {
   readonly cells: number;
   /** Pixels of each cell, where they are known before `load`: for the data set's summary. */
   readonly areas?: Uint32Array;
+  /** Reads the image and its ground truth. */
   load(signal?: AbortSignal): Promise<LoadedItem>;
 }
 

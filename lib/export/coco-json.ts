@@ -38,11 +38,13 @@ export interface CocoDataset {
   }[];
 }
 
+/** One prediction in a COCO results file. */
 export interface CocoResult extends Omit<NamedResult, 'id'> {
   /** The image's id in the ground truth. */
   id: number | string;
 }
 
+/** Options of {@link cocoResultsJson} and {@link cocoDatasetJson}. */
 export interface CocoOptions {
   /**
    * Category id of each category name. A category is the routed cell type, or `cell` without a router; a label above

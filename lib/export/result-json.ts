@@ -3,6 +3,7 @@ import type { LimitsReached, RoutedSegmentation, Seams, Segmentation } from '../
 import { checkResult } from './named.js';
 import { shortest } from './number.js';
 
+/** One cell in the JSON of a result. */
 export interface ResultJsonCell {
   /** x1, y1, x2, y2 in pixels. */
   box: [number, number, number, number];
@@ -16,6 +17,7 @@ export interface ResultJsonCell {
   mask: string | number[];
 }
 
+/** Options of {@link resultJson}. */
 export interface ResultJsonOptions {
   /** How masks are written. Default `coco`. */
   rle?: ResultJson['rle'];

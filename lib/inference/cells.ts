@@ -147,6 +147,7 @@ export class Cells implements Iterable<Cell> {
     }));
   }
 
+  /** Iterates over the cells by descending score. */
   *[Symbol.iterator](): IterableIterator<Cell> {
     for (let i = 0; i < this.length; i++) yield new CellView(this, i);
   }

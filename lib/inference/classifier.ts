@@ -202,6 +202,7 @@ export class CellClassifier {
     await this.#model.dispose();
   }
 
+  /** Calls {@link dispose}; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

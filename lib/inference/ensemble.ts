@@ -280,6 +280,7 @@ export class RoutedEnsemble {
     );
   }
 
+  /** Calls {@link dispose}; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

@@ -12,6 +12,7 @@ import type { WeightsFile } from '../weights/table.js';
 import { writeWeights } from '../weights/write.js';
 import { LoadedModel } from './model.js';
 
+/** Options of `save`. */
 export interface SaveOptions {
   /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */
   dtype?: 'float32' | 'float16';

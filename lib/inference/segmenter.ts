@@ -198,6 +198,7 @@ export class CellSegmenter {
     await this.#model.dispose();
   }
 
+  /** Calls {@link dispose}; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

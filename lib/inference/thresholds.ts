@@ -144,6 +144,7 @@ export const THRESHOLDS = {
   },
 } as const satisfies Record<string, ThresholdSpec>;
 
+/** Name of a numeric threshold in {@link THRESHOLDS}. */
 export type ThresholdName = keyof typeof THRESHOLDS;
 
 /** The specification under a name, without the literal types of the table. */

@@ -22,6 +22,7 @@ export interface RowRun {
 
 export type { MaskBatch };
 
+/** Options of {@link Masks.iou}. */
 export interface IouOptions {
   /**
    * For each mask of the other set, whether it is a region of many cells: IoU is then the part of this set's mask
@@ -30,6 +31,7 @@ export interface IouOptions {
   crowd?: ArrayLike<boolean | number>;
 }
 
+/** Options of {@link Masks.removeOverlaps}. */
 export interface RemoveOverlapsOptions {
   /** Share of its pixels, 0 to 1, that a mask may lose to those before it; one that loses more is dropped. */
   maxLost: number;

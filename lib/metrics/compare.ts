@@ -7,6 +7,7 @@ import type { BootstrapOptions, Evaluation, ImageScores } from './types.js';
 /** Metrics that are the mean of what each image has. */
 const IMAGE_METRICS = ['kaggle', 'aji'] as const;
 
+/** Options of {@link compareEvaluations}. */
 export interface CompareOptions extends Partial<BootstrapOptions> {
   /** `kaggle`, the competition's precision, or `aji`. Default `kaggle`. */
   metric?: (typeof IMAGE_METRICS)[number];

@@ -30,6 +30,7 @@ export interface EvaluatedImage {
   areas?: ArrayLike<number>;
 }
 
+/** Options of bootstrap intervals. */
 export interface BootstrapOptions {
   /** How often images are drawn, 2 to 1,000,000. */
   samples: number;
@@ -88,6 +89,7 @@ export interface CocoScores {
   arLarge: number | null;
 }
 
+/** Panoptic quality and its factors. */
 export interface PanopticScores {
   /** Panoptic, segmentation and recognition quality, each 0 to 1. */
   pq: number;
@@ -95,6 +97,7 @@ export interface PanopticScores {
   rq: number;
 }
 
+/** Precision, recall and F1 at one IoU threshold. */
 export interface HitScores {
   /** At which a prediction and a truth are paired, one to one and as many as can be. */
   iou: number;
@@ -106,6 +109,7 @@ export interface HitScores {
   falseNegatives: number;
 }
 
+/** Differences between predicted and true numbers of cells. */
 export interface CountError {
   /** Predicted less true cells per image: below 0 where cells are missed. */
   mean: number;
@@ -118,6 +122,7 @@ export interface CountError {
 /** Two ends of a bootstrap interval; null where a metric has no meaning in any sample. */
 export type Interval = readonly [low: number, high: number] | null;
 
+/** Bootstrap intervals of the metrics. */
 export interface Intervals {
   samples: number;
   seed: number;
@@ -171,6 +176,7 @@ export interface ImageSetScores {
   intervals?: Intervals;
 }
 
+/** Metrics of one image. */
 export interface ImageScores {
   id: string;
   type?: string;
@@ -191,6 +197,7 @@ export interface ImageScores {
   countError: number;
 }
 
+/** Metrics of one class. */
 export interface ClassScores {
   label: number;
   /** True cells of the class, without crowds. */

@@ -433,6 +433,7 @@ export interface NativeEvaluation {
   classes: { label: number; truths: number; summary: NativeSummary }[];
 }
 
+/** A GPU that the driver reports. */
 export interface NativeGpu {
   name: string;
   /** Compute capability, such as 9.0. */

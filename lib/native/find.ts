@@ -6,6 +6,7 @@ import { CUDA_LIBRARY, runtimeLibraries } from './libraries.js';
 /** The package's folder: lib/native and dist/native both lie two below it. */
 export const packageRoot = resolve(__dirname, '../..');
 
+/** A location where a file was searched. */
 export interface SearchedLocation {
   /** What was looked at. */
   what: string;

@@ -10,6 +10,7 @@ export interface CallOptions {
   onProgress?: (progress: Progress) => void;
 }
 
+/** Progress of a call. */
 export interface Progress {
   stage: string;
   /** 0 to 1. */

@@ -28,6 +28,7 @@ interface Preload {
   builtForAbi: bigint;
 }
 
+/** Options of {@link loadNative}. */
 export interface LoadOptions {
   /** A LibTorch folder (one with `lib` in it, or that `lib`), instead of CELLROUTE_LIBTORCH or the platform package. */
   libtorch?: string;

@@ -8,13 +8,14 @@ import { Painter, paintAll } from './painter.js';
 import { prepareScene, type Scene } from './scene.js';
 import { cellsPhrase, withTitle } from './title.js';
 
-/** What was found; the {@link Cells} of a result are of this kind. */
+/** Predicted cells; the `Cells` of a result have this form. */
 export interface PredictedCells {
   masks: Masks;
   /** One score per mask, 0 to 1. */
   scores: ArrayLike<number>;
 }
 
+/** Options of {@link renderComparison}. */
 export interface ComparisonOptions {
   /** A prediction finds a cell where their IoU is at least this, 0 to 1. Default 0.5. */
   iouThreshold?: number;
@@ -41,7 +42,7 @@ const gapUnit = 4;
  *
  * @param truth the cells that are there. @param predicted what was found, of the same image size.
  * @throws {CellrouteError} INVALID_ARGUMENT for options, and where image and masks differ in size; what
- *   {@link decodeImage} throws.
+ *   `decodeImage` throws.
  */
 export async function renderComparison(
   image: ImageInput,

@@ -2,6 +2,7 @@ import sharp from 'sharp';
 import { checkOneOf } from '../check.js';
 import type { Canvas } from './canvas.js';
 
+/** Format of a drawing. */
 export type RenderFormat = 'png' | 'webp' | 'jpeg';
 
 export function checkFormat(format: unknown): RenderFormat {

@@ -7,6 +7,7 @@ import { checkFormat, encode, type RenderFormat } from './encode.js';
 import { prepareScene } from './scene.js';
 import { percent, withTitle } from './title.js';
 
+/** Options of {@link renderHeatMap}. */
 export interface HeatMapOptions {
   /** How much the strongest values hide the image, 0 to 1. Default 0.75. */
   opacity?: number;
@@ -43,7 +44,7 @@ const unseen = 0.35;
  * that the network did not see are dark.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the explanation is of an image of another size; what
- *   {@link decodeImage} throws.
+ *   `decodeImage` throws.
  */
 export async function renderHeatMap(
   image: ImageInput,

@@ -50,7 +50,11 @@ export function histogramSvg(options: HistogramOptions): string {
   );
 }
 
-/** {@link histogramSvg} as a PNG: works in a container without any fonts. */
+/**
+ * A histogram as a PNG. Works in a container without fonts.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT.
+ */
 export function renderHistogram(options: HistogramOptions): Promise<Buffer> {
   return svgToPng(histogramSvg(options));
 }

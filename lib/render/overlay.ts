@@ -8,6 +8,7 @@ import { Painter, paintAll } from './painter.js';
 import { prepareScene, type Scene } from './scene.js';
 import { titleOf, withTitle } from './title.js';
 
+/** Options of {@link renderOverlay}. */
 export interface OverlayOptions {
   /** Draw each cell's outline, inside its mask. Default true. */
   outlines?: boolean;
@@ -31,7 +32,7 @@ export interface OverlayOptions {
  * Small images are enlarged, 16-bit, float and very dark ones stretched so that the eye sees them.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for options, and where image and result differ in size; what
- *   {@link decodeImage} throws.
+ *   `decodeImage` throws.
  */
 export async function renderOverlay(
   image: ImageInput,

@@ -76,7 +76,11 @@ export function plotSvg(options: PlotOptions): string {
   );
 }
 
-/** {@link plotSvg} as a PNG: works in a container without any fonts. */
+/**
+ * A line plot as a PNG. Works in a container without fonts.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT.
+ */
 export function renderPlot(options: PlotOptions): Promise<Buffer> {
   return svgToPng(plotSvg(options));
 }

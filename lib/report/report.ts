@@ -4,6 +4,7 @@ import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { entryOf, type ReportEntry } from './entry.js';
 import { pageOf, type ReportFailure } from './page.js';
 
+/** Options of {@link Report}. */
 export interface ReportOptions {
   /** Heading of the page. Default `Cells`. */
   title?: string;
@@ -43,7 +44,7 @@ export class Report {
   /**
    * Takes an image and what was found in it.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT where image and result differ in size; what {@link decodeImage} throws.
+   * @throws {CellrouteError} INVALID_ARGUMENT where image and result differ in size; the errors of `decodeImage`.
    */
   async add(
     name: string,

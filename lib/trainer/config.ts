@@ -241,9 +241,13 @@ const classifierShape = object({
   }),
 } satisfies Record<string, Reader<unknown>>);
 
+/** Complete configuration of a segmenter training; see docs/training.md. */
 export type SegmenterTraining = Read<typeof segmenterShape>;
+/** Configuration of a segmenter training; missing values have defaults. */
 export type PartialSegmenterTraining = DeepPartial<SegmenterTraining>;
+/** Complete configuration of a classifier training. */
 export type ClassifierTraining = Read<typeof classifierShape>;
+/** Configuration of a classifier training; missing values have defaults. */
 export type PartialClassifierTraining = DeepPartial<ClassifierTraining>;
 /** Configuration of any training. */
 export type Training = SegmenterTraining | ClassifierTraining;

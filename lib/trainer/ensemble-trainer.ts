@@ -31,6 +31,7 @@ export interface EnsembleTraining {
   segmenters?: Record<string, PartialSegmenterTraining>;
 }
 
+/** Options of {@link EnsembleTrainer}. */
 export interface EnsembleTrainerOptions {
   /** Images with cell types. One segmenter is trained per type. */
   data: Dataset;
@@ -42,6 +43,7 @@ export interface EnsembleTrainerOptions {
   source?: Record<string, unknown>;
 }
 
+/** Options of {@link EnsembleTrainer.resume}. */
 export interface ResumeEnsembleOptions {
   data: Dataset;
   validation?: Dataset;

@@ -105,6 +105,7 @@ export interface StopEvent extends RunPosition {
   best?: { score: number; step: number; epoch: number };
 }
 
+/** Event of a training run; `kind` selects the type. */
 export type TrainEvent<Loss extends string, Evaluation> =
   | StartEvent
   | StepEvent<Loss>
@@ -115,5 +116,7 @@ export type TrainEvent<Loss extends string, Evaluation> =
   | NoticeEvent
   | StopEvent;
 
+/** Event of {@link SegmenterTrainer.run}. */
 export type SegmenterTrainEvent = TrainEvent<SegmenterLossName, SegmenterEvaluation>;
+/** Event of {@link ClassifierTrainer.run}. */
 export type ClassifierTrainEvent = TrainEvent<'loss', ClassifierEvaluation>;

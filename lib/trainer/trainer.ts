@@ -19,6 +19,7 @@ import { TensorBoard } from './tensorboard.js';
 import type { ValidationResult } from './validation.js';
 import { WandbLog } from './wandb.js';
 
+/** Options of {@link SegmenterTrainer} and {@link ClassifierTrainer}. */
 export interface TrainerOptions<Partial> {
   /** Training images. */
   data: Dataset;
@@ -31,6 +32,7 @@ export interface TrainerOptions<Partial> {
   source?: Record<string, unknown>;
 }
 
+/** Options of {@link SegmenterTrainer.resume} and {@link ClassifierTrainer.resume}. */
 export interface ResumeOptions<Partial> {
   data: Dataset;
   validation?: Dataset;
@@ -42,6 +44,7 @@ export interface ResumeOptions<Partial> {
   force?: boolean;
 }
 
+/** Options of `run`. */
 export interface RunOptions {
   /**
    * Stops the run with a checkpoint of its last step; the last event then has the reason `aborted`. An abort before the

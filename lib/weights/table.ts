@@ -48,6 +48,7 @@ export interface OtherEntry {
   value: string;
 }
 
+/** Format of a weights file. */
 export type WeightsFormat = 'torch-zip' | 'torch-legacy' | 'safetensors' | 'fastai';
 
 /** What a file of weights holds, as a table: the tensors' data stays in the file. */

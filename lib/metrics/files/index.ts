@@ -6,6 +6,7 @@ import { type PairedImages, type PairOptions, pairAnnotations } from './pair.js'
 
 export type { PairedImages } from './pair.js';
 
+/** Options of {@link pairFiles}. */
 export interface PairFilesOptions extends PairOptions {
   /** Column (or COCO image field) with the cell type; of several, the first present. Default `type` or `cell_type`. */
   typeColumn?: string | readonly string[];
@@ -22,11 +23,11 @@ export interface PairFilesOptions extends PairOptions {
 }
 
 /**
- * Images for {@link evaluate} from files: ground truth and predictions, each in any form that {@link openDataset}
+ * Images for {@link evaluate} from files: ground truth and predictions, each in any form that `openDataset`
  * reads; or a folder of label images; predictions also as a list of COCO results or as the folder that
  * `cellroute segment` writes. Images are opened only where nothing else states their size.
  *
- * The ground truth is read as {@link openDataset} reads it: what cannot be used is left out and reported in `notices`, and so
+ * The ground truth is read as `openDataset` reads it: what cannot be used is left out and reported in `notices`, and so
  * is an image of whose annotations none can be used. Predictions have to be complete.
  *
  * Classes are compared where the ground truth has several COCO categories and the predictions name theirs. Boxes and

@@ -16,6 +16,7 @@ export interface PairOptions {
   where?: Readonly<Record<string, string>>;
 }
 
+/** Images with ground truth and predictions, read by {@link pairFiles}. */
 export interface PairedImages {
   images: EvaluatedImage[];
   /** Class of label k; only where classes are compared. */
