@@ -26,7 +26,7 @@ enum class Baseline : uint8_t {
 struct ExplainOptions {
   ExplainMethod method = ExplainMethod::kIntegratedGradients;
   /** The class whose logit is explained; without a value, the class with the highest logit. */
-  std::optional<int64_t> target;
+  std::optional<int64_t> target = std::nullopt;
   Baseline baseline = Baseline::kMean;
   /** kIntegratedGradients: number of points along the path, each at the centre of its interval. */
   int64_t steps = 32;

@@ -11,7 +11,7 @@ namespace {
 
 using namespace coco;
 
-[[noreturn]] void malformed(const std::string& what, size_t position) {
+[[noreturn]] void malformed_counts(const std::string& what, size_t position) {
   throw Error("RLE_MALFORMED", what + " at character " + std::to_string(position), position);
 }
 
@@ -23,10 +23,11 @@ int64_t read_number(std::string_view text, size_t& next) {
     return value;
   }
   for (size_t at = next; at < next + kMostGroups; ++at) {
-    if (at == text.size()) malformed("The text ends inside a count", at);
-    if (group_of(text[at]) >= 2 * kMore) malformed("Expected a character from '0' to 'o'", at);
+    if (at == text.size()) malformed_counts("The text ends inside a count", at);
+    if (group_of(text[at]) >= 2 * kMore)
+      malformed_counts("Expected a character from '0' to 'o'", at);
   }
-  malformed("A count too large for any image", next);
+  malformed_counts("A count too large for any image", next);
 }
 
 void write_number(int64_t value, std::string& text) {
@@ -95,11 +96,12 @@ Rle read_any(std::string_view text, uint32_t height, uint32_t width) {
     const size_t begin = next;
     int64_t count = read_number(text, next);
     if (i >= kFirstDifference) count += before[i % 2];
-    if (count < 0) malformed("A negative count", begin);
+    if (count < 0) malformed_counts("A negative count", begin);
     before[i % 2] = count;
-    if (!reader.add(static_cast<uint64_t>(count))) malformed("Counts run past the image", begin);
+    if (!reader.add(static_cast<uint64_t>(count)))
+      malformed_counts("Counts run past the image", begin);
   }
-  if (!reader.complete()) malformed(reader.missing(), text.size());
+  if (!reader.complete()) malformed_counts(reader.missing(), text.size());
   return reader.finish();
 }
 

@@ -8,7 +8,7 @@
 namespace cellroute::mask {
 namespace {
 
-[[noreturn]] void malformed(const std::string& what, size_t position) {
+[[noreturn]] void malformed_runs(const std::string& what, size_t position) {
   throw Error("RLE_MALFORMED", what + " at character " + std::to_string(position), position);
 }
 
@@ -26,9 +26,9 @@ class Tokens {
     uint64_t value = 0;
     for (; next_ < text_.size() && text_[next_] != ' '; ++next_) {
       const unsigned digit = static_cast<unsigned char>(text_[next_]) - unsigned{'0'};
-      if (digit > 9) malformed("Expected a digit or a space", next_);
+      if (digit > 9) malformed_runs("Expected a digit or a space", next_);
       value = value * 10 + digit;
-      if (value > limit) malformed("A run leaves the image", begin);
+      if (value > limit) malformed_runs("A run leaves the image", begin);
     }
     skip_spaces();
     return value;
@@ -53,12 +53,12 @@ Rle from_kaggle(std::string_view text, uint32_t height, uint32_t width) {
   while (!tokens.done()) {
     const size_t start_at = tokens.position();
     const uint64_t start = tokens.number(pixels);
-    if (start == 0) malformed("Starts count from 1, but one is 0", start_at);
-    if (start <= end) malformed("Runs overlap or do not rise", start_at);
+    if (start == 0) malformed_runs("Starts count from 1, but one is 0", start_at);
+    if (start <= end) malformed_runs("Runs overlap or do not rise", start_at);
     const size_t length_at = tokens.position();
-    if (tokens.done()) malformed("A start without a length", length_at);
+    if (tokens.done()) malformed_runs("A start without a length", length_at);
     const uint64_t length = tokens.number(pixels - (start - 1));
-    if (length == 0) malformed("A run of length 0", length_at);
+    if (length == 0) malformed_runs("A run of length 0", length_at);
     end = start - 1 + length;
     append_run(rows, static_cast<uint32_t>(start - 1), static_cast<uint32_t>(end));
   }

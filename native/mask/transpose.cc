@@ -12,7 +12,7 @@ namespace cellroute::mask {
 namespace {
 
 /** At the positions from..to of its line, `line` differs from the line before it. */
-struct Change {
+struct LineChange {
   uint32_t from;
   uint32_t to;
   uint32_t line;
@@ -43,7 +43,7 @@ class LineComparison {
     line_ = last;
   }
 
-  const std::vector<Change>& finish(uint32_t lines) {
+  const std::vector<LineChange>& finish(uint32_t lines) {
     move_to(lines - 1);
     compare();
     return changes_;
@@ -87,7 +87,7 @@ class LineComparison {
   uint32_t line_ = 0;
   Bounds previous_;
   Bounds current_;
-  std::vector<Change> changes_;
+  std::vector<LineChange> changes_;
 };
 
 /** The runs of the last line, from its own begin. */
@@ -104,7 +104,7 @@ Bounds last_line(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
 }
 
 /** Positions across the lines, by sorting: used when there are few in a large image. */
-Bounds sorted_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total) {
+Bounds sorted_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total) {
   Bounds positions;
   positions.reserve(total);
   for (const auto& change : changes) {
@@ -116,7 +116,7 @@ Bounds sorted_positions(const std::vector<Change>& changes, uint32_t lines, uint
 
 /** The same by counting: the changes arrive in line order and only have to be distributed to
  *  their positions. */
-Bounds dealt_positions(const std::vector<Change>& changes, uint32_t lines, uint64_t total,
+Bounds dealt_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total,
                        uint32_t low, uint32_t high) {
   std::vector<uint32_t> next(size_t{high - low} + 1, 0);
   for (const auto& change : changes) {
