@@ -1,7 +1,8 @@
 # The C++ tests, and the addon that shows operators to the parity tests.
 
 add_library(cellroute_testing MODULE ${CMAKE_JS_SRC})
-cellroute_batch(cellroute_testing testing
+cellroute_batch(cellroute_testing addon
+  ${CELLROUTE_ADDON_SHARED}
   native/addon/testing/formula.cc
   native/addon/testing/init.cc
   native/addon/testing/model.cc
@@ -10,7 +11,7 @@ cellroute_batch(cellroute_testing testing
   native/addon/testing/tensor.cc
   native/addon/testing/train.cc
 )
-target_link_libraries(cellroute_testing PRIVATE cellroute_addon_shared cellroute_core)
+target_link_libraries(cellroute_testing PRIVATE cellroute_core)
 cellroute_node_addon(cellroute_testing testing)
 
 enable_testing()
