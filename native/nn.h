@@ -1,6 +1,7 @@
 #pragma once
 
-// LibTorch's modules, those that the networks are made of: torch/nn.h takes a third longer to parse.
+// LibTorch's modules, those that the networks are made of: torch/nn.h takes a third longer to
+// parse.
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>

@@ -18,8 +18,8 @@ struct TypeTag;
 template <typename T>
 class Handle {
  public:
-  /** `weight` is the object's memory in bytes as reported to V8, so that it knows what a dead one is
-   * worth. */
+  /** `weight` is the object's memory in bytes as reported to V8, so that it knows what a dead one
+   * is worth. */
   static Napi::Object make(Napi::Env env, std::shared_ptr<T> object, int64_t weight = 0) {
     auto result = Napi::Object::New(env);
     auto holder = std::make_unique<Holder>(std::move(object), weight);

@@ -2,7 +2,7 @@
 
 #include <ATen/ops/empty.h>
 
-#include "ops/cpu/mask_targets.h"
+#include "ops/cpu/roi/mask_targets.h"
 
 namespace cellroute::ops {
 

@@ -12,7 +12,7 @@
 #include <limits>
 
 #include "engine/profile.h"
-#include "ops/cpu/nms.h"
+#include "ops/cpu/roi/nms.h"
 #include "ops/cuda/nms.h"
 
 namespace cellroute::ops {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "engine/profile.h"
-#include "ops/cpu/paste.h"
+#include "ops/cpu/roi/paste.h"
 #include "ops/cuda/paste.h"
 
 namespace cellroute::ops {

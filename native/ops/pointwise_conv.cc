@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "ops/channels_last.h"
-#include "ops/cpu/int8_pointwise_conv.h"
-#include "ops/cpu/pointwise_conv.h"
+#include "ops/cpu/integer/int8_pointwise_conv.h"
+#include "ops/cpu/pointwise/pointwise_conv.h"
 
 namespace cellroute::ops {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/cpu/roi_align.h"
+#include "ops/cpu/roi/roi_align.h"
 #include "ops/cuda/roi_align.h"
 
 namespace cellroute::ops {

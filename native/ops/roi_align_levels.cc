@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "ops/channels_last.h"
-#include "ops/cpu/roi_align_levels.h"
+#include "ops/cpu/roi/roi_align_levels.h"
 #include "ops/cuda/roi_align_levels.h"
 
 namespace cellroute::ops {

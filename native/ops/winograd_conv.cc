@@ -10,9 +10,9 @@
 
 #include "ops/activation_dtype.h"
 #include "ops/channels_last.h"
-#include "ops/cpu/int16_winograd.h"
-#include "ops/cpu/winograd.h"
-#include "ops/cpu/winograd_weight_gradient.h"
+#include "ops/cpu/integer/int16_winograd.h"
+#include "ops/cpu/winograd/winograd.h"
+#include "ops/cpu/winograd/winograd_weight_gradient.h"
 
 namespace cellroute::ops {
 namespace {

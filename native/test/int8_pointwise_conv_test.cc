@@ -1,11 +1,11 @@
-#include "ops/cpu/int8_pointwise_conv.h"
+#include "ops/cpu/integer/int8_pointwise_conv.h"
 
 #include <array>
 #include <limits>
 #include <utility>
 #include <vector>
 
-#include "ops/cpu/pointwise_conv.h"
+#include "ops/cpu/pointwise/pointwise_conv.h"
 #include "ops/pointwise_conv.h"
 #include "pointwise_cases.h"
 #include "tensors.h"

@@ -1,11 +1,11 @@
-#include "ops/cpu/integer_products.h"
+#include "ops/cpu/integer/integer_products.h"
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "ops/cpu/integer_matrix.h"
-#include "ops/cpu/row_products.h"
+#include "ops/cpu/integer/integer_matrix.h"
+#include "ops/cpu/pointwise/row_products.h"
 #include "tensors.h"
 
 namespace integer_products_test {

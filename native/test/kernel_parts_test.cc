@@ -2,8 +2,8 @@
 #include <limits>
 #include <vector>
 
-#include "ops/cpu/nms.h"
-#include "ops/cpu/roi_align_levels.h"
+#include "ops/cpu/roi/nms.h"
+#include "ops/cpu/roi/roi_align_levels.h"
 #include "ops/nms_bits.h"
 #include "ops/roi_align_row.h"
 #include "tensors.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ops/cpu/pointwise_conv.h"
+#include "ops/cpu/pointwise/pointwise_conv.h"
 #include "pointwise_cases.h"
 #include "tensors.h"
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "ops/cpu/roi_align_levels.h"
+#include "ops/cpu/roi/roi_align_levels.h"
 #include "ops/roi_align.h"
 #include "ops/winograd_conv.h"
 #include "tensors.h"

@@ -1,4 +1,4 @@
-#include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd/winograd.h"
 
 #include <torch/csrc/autograd/autograd.h>
 
@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ops/activation_dtype.h"
-#include "ops/cpu/int16_winograd.h"
-#include "ops/cpu/winograd_weight_gradient.h"
+#include "ops/cpu/integer/int16_winograd.h"
+#include "ops/cpu/winograd/winograd_weight_gradient.h"
 #include "ops/winograd_conv.h"
 #include "tensors.h"
 

@@ -1,9 +1,9 @@
 #include "ops/cpu/conv_epilogue_impl.h"
-#include "ops/cpu/integer_products_impl.h"
+#include "ops/cpu/integer/integer_products_impl.h"
 #include "ops/cpu/kernels.h"
-#include "ops/cpu/row_products_impl.h"
-#include "ops/cpu/weighted_rows_impl.h"
-#include "ops/cpu/winograd_tiles_impl.h"
+#include "ops/cpu/pointwise/row_products_impl.h"
+#include "ops/cpu/roi/weighted_rows_impl.h"
+#include "ops/cpu/winograd/winograd_tiles_impl.h"
 
 namespace cellroute::ops::cpu {
 

@@ -1,4 +1,4 @@
-#include "ops/cpu/integer_products_impl.h"
+#include "ops/cpu/integer/integer_products_impl.h"
 #include "ops/cpu/kernels.h"
 
 namespace cellroute::ops::cpu {

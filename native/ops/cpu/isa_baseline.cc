@@ -1,7 +1,7 @@
 #include "ops/cpu/conv_epilogue_impl.h"
 #include "ops/cpu/kernels.h"
-#include "ops/cpu/weighted_rows_impl.h"
-#include "ops/cpu/winograd_tiles_impl.h"
+#include "ops/cpu/roi/weighted_rows_impl.h"
+#include "ops/cpu/winograd/winograd_tiles_impl.h"
 
 namespace cellroute::ops::cpu {
 

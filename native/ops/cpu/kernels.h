@@ -2,10 +2,10 @@
 
 #include "ops/cpu/bfloat16_bits.h"
 #include "ops/cpu/conv_epilogue.h"
-#include "ops/cpu/integer_products.h"
-#include "ops/cpu/row_products.h"
-#include "ops/cpu/weighted_rows.h"
-#include "ops/cpu/winograd_tiles.h"
+#include "ops/cpu/integer/integer_products.h"
+#include "ops/cpu/pointwise/row_products.h"
+#include "ops/cpu/roi/weighted_rows.h"
+#include "ops/cpu/winograd/winograd_tiles.h"
 
 namespace cellroute::ops::cpu {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/winograd_tiles.h"
+#include "ops/cpu/winograd/winograd_tiles.h"
 
 namespace cellroute::ops::cpu {
 

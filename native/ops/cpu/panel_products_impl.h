@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "ops/cpu/row_products.h"
+#include "ops/cpu/pointwise/row_products.h"
 #include "ops/cpu/vec.h"
 
 // Code shared by float and integer products: `P` is RowProducts or IntegerProducts.

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "ops/cpu/integer_matrix.h"
+#include "ops/cpu/integer/integer_matrix.h"
 
 namespace cellroute::ops::cpu {
 

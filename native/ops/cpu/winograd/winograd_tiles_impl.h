@@ -1,7 +1,7 @@
 #pragma once
 
 #include "ops/cpu/vec.h"
-#include "ops/cpu/winograd_tiles.h"
+#include "ops/cpu/winograd/winograd_tiles.h"
 
 namespace cellroute::ops::cpu {
 namespace {

@@ -1,4 +1,4 @@
-#include "ops/cpu/nms.h"
+#include "ops/cpu/roi/nms.h"
 
 #include <ATen/Dispatch.h>
 #include <ATen/ops/ones.h>

@@ -5,7 +5,7 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
-#include "ops/cpu/row_products.h"
+#include "ops/cpu/pointwise/row_products.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {

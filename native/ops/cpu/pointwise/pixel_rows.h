@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ops/cpu/nearest.h"
+#include "ops/cpu/roi/nearest.h"
 
 namespace cellroute::ops::cpu {
 

@@ -1,4 +1,4 @@
-#include "ops/cpu/mask_targets.h"
+#include "ops/cpu/roi/mask_targets.h"
 
 #include <ATen/ops/empty.h>
 
@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "engine/parallel.h"
-#include "ops/cpu/nearest.h"
-#include "ops/cpu/roi_align_samples.h"
+#include "ops/cpu/roi/nearest.h"
+#include "ops/cpu/roi/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
 namespace {

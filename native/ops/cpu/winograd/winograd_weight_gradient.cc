@@ -1,4 +1,4 @@
-#include "ops/cpu/winograd_weight_gradient.h"
+#include "ops/cpu/winograd/winograd_weight_gradient.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
@@ -8,8 +8,8 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/tile_order.h"
-#include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd/tile_order.h"
+#include "ops/cpu/winograd/winograd.h"
 
 namespace cellroute::ops::cpu {
 namespace {

@@ -1,4 +1,4 @@
-#include "ops/cpu/tile_order.h"
+#include "ops/cpu/winograd/tile_order.h"
 
 #include <array>
 #include <numeric>

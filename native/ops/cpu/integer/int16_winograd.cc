@@ -1,4 +1,4 @@
-#include "ops/cpu/int16_winograd.h"
+#include "ops/cpu/integer/int16_winograd.h"
 
 #include <ATen/ops/mm.h>
 
@@ -10,9 +10,9 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
-#include "ops/cpu/tile_order.h"
-#include "ops/cpu/winograd.h"
-#include "ops/cpu/winograd_maps.h"
+#include "ops/cpu/winograd/tile_order.h"
+#include "ops/cpu/winograd/winograd.h"
+#include "ops/cpu/winograd/winograd_maps.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {

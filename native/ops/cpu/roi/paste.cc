@@ -1,4 +1,4 @@
-#include "ops/cpu/paste.h"
+#include "ops/cpu/roi/paste.h"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "ops/cpu/roi_align.h"
+#include "ops/cpu/roi/roi_align.h"
 
 #include <ATen/Dispatch.h>
 #include <ATen/ops/empty.h>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/parallel.h"
-#include "ops/cpu/roi_align_samples.h"
+#include "ops/cpu/roi/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
 namespace {

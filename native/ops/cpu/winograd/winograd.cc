@@ -1,4 +1,4 @@
-#include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd/winograd.h"
 
 #include <ATen/native/CPUBlas.h>
 #include <ATen/ops/empty.h>
@@ -13,11 +13,11 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/block_queue.h"
-#include "ops/cpu/int16_winograd.h"
+#include "ops/cpu/integer/int16_winograd.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/tile_order.h"
-#include "ops/cpu/winograd_maps.h"
+#include "ops/cpu/winograd/tile_order.h"
+#include "ops/cpu/winograd/winograd_maps.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {

@@ -8,11 +8,11 @@
 #include <cstdint>
 
 #include "ops/cpu/kernels.h"
-#include "ops/cpu/packed_winograd.h"
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/tile_order.h"
-#include "ops/cpu/winograd_tiles.h"
+#include "ops/cpu/winograd/packed_winograd.h"
+#include "ops/cpu/winograd/tile_order.h"
+#include "ops/cpu/winograd/winograd_tiles.h"
 #include "ops/cpu/work_blocks.h"
 
 namespace cellroute::ops::cpu {

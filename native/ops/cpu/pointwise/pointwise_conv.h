@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ops/cpu/int8_pointwise_conv.h"
+#include "ops/cpu/integer/int8_pointwise_conv.h"
 #include "ops/cpu/kernels.h"
 
 namespace cellroute::ops::cpu {

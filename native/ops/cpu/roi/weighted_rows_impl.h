@@ -1,7 +1,7 @@
 #pragma once
 
+#include "ops/cpu/roi/weighted_rows.h"
 #include "ops/cpu/vec.h"
-#include "ops/cpu/weighted_rows.h"
 
 namespace cellroute::ops::cpu {
 namespace {

@@ -1,4 +1,4 @@
-#include "ops/cpu/roi_align_levels.h"
+#include "ops/cpu/roi/roi_align_levels.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "engine/parallel.h"
-#include "ops/cpu/roi_align_samples.h"
+#include "ops/cpu/roi/roi_align_samples.h"
 
 namespace cellroute::ops::cpu {
 namespace {

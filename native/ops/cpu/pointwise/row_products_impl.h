@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "ops/cpu/panel_products_impl.h"
-#include "ops/cpu/row_products.h"
+#include "ops/cpu/pointwise/row_products.h"
 #include "ops/cpu/vec.h"
 
 namespace cellroute::ops::cpu {

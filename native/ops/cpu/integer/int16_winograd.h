@@ -3,7 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "ops/cpu/kernels.h"
-#include "ops/cpu/packed_winograd.h"
+#include "ops/cpu/winograd/packed_winograd.h"
 
 namespace cellroute::ops::cpu {
 

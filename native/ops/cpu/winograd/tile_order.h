@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ops/cpu/winograd_tiles.h"
+#include "ops/cpu/winograd/winograd_tiles.h"
 
 namespace cellroute::ops::cpu {
 

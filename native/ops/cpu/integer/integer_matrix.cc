@@ -1,4 +1,4 @@
-#include "ops/cpu/integer_matrix.h"
+#include "ops/cpu/integer/integer_matrix.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>

@@ -1,4 +1,4 @@
-#include "ops/cpu/pointwise_conv.h"
+#include "ops/cpu/pointwise/pointwise_conv.h"
 
 #include <ATen/native/CPUBlas.h>
 #include <ATen/ops/upsample_nearest2d.h>
@@ -11,9 +11,9 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/padded_columns.h"
-#include "ops/cpu/pixel_rows.h"
+#include "ops/cpu/pointwise/pixel_rows.h"
+#include "ops/cpu/pointwise/row_blocks.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/row_blocks.h"
 
 namespace cellroute::ops::cpu {
 namespace {

@@ -1,4 +1,4 @@
-#include "ops/cpu/int8_pointwise_conv.h"
+#include "ops/cpu/integer/int8_pointwise_conv.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "ops/cpu/padded_columns.h"
-#include "ops/cpu/pixel_rows.h"
+#include "ops/cpu/pointwise/pixel_rows.h"
+#include "ops/cpu/pointwise/row_blocks.h"
 #include "ops/cpu/round_up.h"
-#include "ops/cpu/row_blocks.h"
 
 namespace cellroute::ops::cpu {
 namespace {
