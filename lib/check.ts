@@ -11,7 +11,19 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   const name = (value as object).constructor?.name ?? 'Object';
+  if (ArrayBuffer.isView(value) && isDetached(value)) return `${name} whose ArrayBuffer is detached`;
   return ArrayBuffer.isView(value) ? `${name} of ${value.byteLength} bytes` : `an object (${name})`;
+}
+
+/** Whether an array lost its memory, as one does that was transferred to another thread. */
+export function isDetached(view: ArrayBufferView): boolean {
+  if (view.byteLength > 0) return false;
+  try {
+    new Uint8Array(view.buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** The one sentence every refused value gets: which option, what was expected, what came. */

@@ -61,7 +61,38 @@ export interface ErrorDetails {
   owner?: LockOwner;
 }
 
-/** Every error cellroute throws or rejects with, but for an abort, which rejects with `signal.reason`. */
+/** Details that errors of a code always have. */
+interface CertainDetails {
+  FILE_UNREADABLE: { file: string };
+  FILE_UNWRITABLE: { file: string };
+  RUN_LOCKED: { file: string };
+  NO_SEGMENTER: { expected: string; got: string };
+  TRAINING_DIVERGED: { step: number; images: readonly string[] };
+}
+
+/** The details of errors with a code: all may be absent but those that the code always has. */
+export type DetailsOf<Code extends ErrorCode> = Code extends keyof CertainDetails
+  ? ErrorDetails & CertainDetails[Code]
+  : ErrorDetails;
+
+/** A {@link CellrouteError} whose code is known. */
+export type ErrorWith<Code extends ErrorCode> = CellrouteError & {
+  readonly code: Code;
+  readonly details: Readonly<DetailsOf<Code>>;
+};
+
+/**
+ * Every error that cellroute throws or rejects with, except for an abort, which rejects with `signal.reason`.
+ *
+ * ```ts
+ * try {
+ *   await ensemble.segment('cells.png');
+ * } catch (error) {
+ *   if (CellrouteError.is(error, 'FILE_UNREADABLE')) console.error(`cannot read ${error.details.file}`);
+ *   else throw error;
+ * }
+ * ```
+ */
 export class CellrouteError extends Error {
   override readonly name = 'CellrouteError';
   readonly code: ErrorCode;
@@ -71,5 +102,22 @@ export class CellrouteError extends Error {
     super(message, options);
     this.code = code;
     this.details = Object.freeze({ ...details });
+  }
+
+  /**
+   * Whether a caught value is an error of cellroute, with this code where one is given. Works for errors of another
+   * copy of the package and of another realm too.
+   */
+  static is(error: unknown): error is CellrouteError;
+  static is<Code extends ErrorCode>(error: unknown, code: Code): error is ErrorWith<Code>;
+  static is(error: unknown, code?: ErrorCode): boolean {
+    if (typeof error !== 'object' || error === null) return false;
+    const { name, code: own, details } = error as Partial<CellrouteError>;
+    return (
+      name === 'CellrouteError' &&
+      typeof own === 'string' &&
+      typeof details === 'object' &&
+      (code === undefined || own === code)
+    );
   }
 }

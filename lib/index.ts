@@ -6,7 +6,14 @@ export {
 } from './config/classifier.js';
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
 export type { Intensity } from './config/shared.js';
-export { CellrouteError, type ErrorCode, type ErrorDetails, type LockOwner } from './errors.js';
+export {
+  CellrouteError,
+  type DetailsOf,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorWith,
+  type LockOwner,
+} from './errors.js';
 export {
   type CocoOptions,
   type CocoResult,

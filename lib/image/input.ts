@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import type { Sharp } from 'sharp';
 import { untilAborted } from '../abort.js';
-import { refuse } from '../check.js';
+import { isDetached, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
 import type { ImageContent, ImageDataLike, ImageInput, RawImage } from './types.js';
@@ -20,7 +20,10 @@ const EXPECTED =
  */
 export function imageInMemory(input: unknown, option = 'image'): ImageContent | undefined {
   // Not instanceof: a Buffer may come from another realm (Jest, a vm context).
-  if (types.isUint8Array(input)) return input;
+  if (types.isUint8Array(input)) {
+    if (isDetached(input)) throw refuse(option, EXPECTED, input);
+    return input;
+  }
   if (isPath(input) || isUrl(input) || isBlob(input) || isStream(input) || isSharp(input)) return undefined;
   if (types.isAnyArrayBuffer(input)) {
     throw refuse(option, `${EXPECTED}; wrap the ArrayBuffer in new Uint8Array(buffer)`, input);

@@ -1,6 +1,6 @@
 // Not instanceof: arrays may come from another realm (the addon under Jest, a vm context).
 import { types } from 'node:util';
-import { checkKeys, checkNumber, checkObject, refuse } from '../check.js';
+import { checkKeys, checkNumber, checkObject, isDetached, refuse } from '../check.js';
 import type { MaskBatch } from '../native/contract.js';
 import { call, native } from '../native/load.js';
 import { type BoxArray, fromCocoBoxes } from './boxes.js';
@@ -71,7 +71,7 @@ export class Masks implements Iterable<Masks> {
    * @param options.count how many images; by default as many as the bytes hold.
    */
   static encode(pixels: Uint8Array | Uint8ClampedArray, options: ImageSize & { count?: number }): Masks {
-    if (!(types.isUint8Array(pixels) || types.isUint8ClampedArray(pixels))) {
+    if (!(types.isUint8Array(pixels) || types.isUint8ClampedArray(pixels)) || isDetached(pixels)) {
       throw refuse('pixels', 'a Uint8Array', pixels);
     }
     const { width, height } = checkSize(options, ['count']);
@@ -151,8 +151,11 @@ export class Masks implements Iterable<Masks> {
   static fromBatch(batch: MaskBatch): Masks {
     checkObject('batch', batch);
     const { height, width, counts, offsets } = batch;
-    if (!types.isUint32Array(counts)) throw refuse('batch.counts', 'a Uint32Array', counts);
-    if (!types.isUint32Array(offsets)) throw refuse('batch.offsets', 'a Uint32Array', offsets);
+    for (const [name, array] of Object.entries({ counts, offsets })) {
+      if (!types.isUint32Array(array) || isDetached(array)) {
+        throw refuse(`batch.${name}`, 'a Uint32Array', array);
+      }
+    }
     const copy = { ...checkSize({ height, width }), counts: counts.slice(), offsets: offsets.slice() };
     call(() => native().maskValidate(copy));
     return new Masks(copy);
