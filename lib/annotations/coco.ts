@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describe } from '../check.js';
+import type { ImageReadOptions } from '../image/types.js';
 import { toCocoBoxes } from '../mask/boxes.js';
 import { type ImageSize, Masks } from '../mask/masks.js';
 import { type CocoEntry, cocoEntries } from './coco-file.js';
@@ -221,13 +222,13 @@ class CocoImageAnnotations implements ImageAnnotations {
     this.#files = files;
   }
 
-  async locate(signal?: AbortSignal): Promise<FoundImage> {
+  async locate(signal?: AbortSignal, read?: ImageReadOptions): Promise<FoundImage> {
     const path = await this.#files.find(this.fileName);
     signal?.throwIfAborted();
     if (path === undefined) {
       return { reason: `there is no image ${this.fileName} in ${this.#files.folders.join(', ')}` };
     }
-    const image = await measureImage(path, signal);
+    const image = await measureImage(path, signal, read);
     return 'reason' in image ? image : this.#fitting(image);
   }
 
@@ -343,7 +344,9 @@ class CocoImageAnnotations implements ImageAnnotations {
     const { width, height } = this.size;
     if (image.size.width === width && image.size.height === height) return image;
     const turned = image.size.width === height && image.size.height === width;
-    const hint = turned ? '; was the image turned after it was annotated?' : '';
+    const { orientation } = image;
+    const tag = orientation === undefined ? '' : ` once its EXIF orientation ${orientation} is applied`;
+    const hint = turned ? `${tag}; was the image turned after it was annotated?` : tag;
     const own = `${image.size.width} x ${image.size.height}`;
     return { reason: `it says ${width} x ${height}, but the image has ${own} pixels${hint}` };
   }

@@ -4,6 +4,7 @@ import { outputsAmong } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
 import { readImageInfo } from '../image/decode.js';
 import { imageEndings } from '../image/format.js';
+import type { ImageReadOptions } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
 import { isHidden, readName, stemOf } from './names.js';
 
@@ -11,7 +12,9 @@ import { isHidden, readName, stemOf } from './names.js';
 export const CONCURRENT_FILES = 4;
 
 /** A file and the size of its image, or the reason why it cannot be used. */
-export type FoundImage = { path: string; size: ImageSize; notices: readonly string[] } | { reason: string };
+export type FoundImage =
+  | { path: string; size: ImageSize; orientation?: number; notices: readonly string[] }
+  | { reason: string };
 
 /** Images of a folder, by name with and without ending. Names are compared in Unicode's composed form. */
 export class ImageFolder {
@@ -78,10 +81,15 @@ export class ImageFolder {
 const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(extname(name).toLowerCase());
 
 /** Reads the size of an image file. */
-export async function measureImage(path: string, signal: AbortSignal | undefined): Promise<FoundImage> {
+export async function measureImage(
+  path: string,
+  signal: AbortSignal | undefined,
+  read: ImageReadOptions = {},
+): Promise<FoundImage> {
   try {
-    const { width, height, source } = await readImageInfo(await readFile(path, { signal }));
-    return { path, size: { width, height }, notices: source.notices };
+    const { width, height, source } = await readImageInfo(await readFile(path, { signal }), read);
+    const { orientation, notices } = source;
+    return { path, size: { width, height }, ...(orientation !== undefined && { orientation }), notices };
   } catch (error) {
     signal?.throwIfAborted();
     return { reason: `${basename(path)}: ${(error as Error).message}` };

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path';
+import type { ImageReadOptions } from '../image/types.js';
 import { type ImageSize, Masks } from '../mask/masks.js';
 import { decodeMasks } from './decode-masks.js';
 import { firstFolder, ImageFolder, measureImage } from './image-folder.js';
@@ -143,9 +144,9 @@ class KaggleImage implements ImageAnnotations {
     return this.size === undefined;
   }
 
-  async locate(signal?: AbortSignal) {
+  async locate(signal?: AbortSignal, read?: ImageReadOptions) {
     const found = await (await this.#folder()).find(this.name);
-    return 'path' in found ? measureImage(found.path, signal) : found;
+    return 'path' in found ? measureImage(found.path, signal, read) : found;
   }
 
   async read(size = this.size): Promise<ReadAnnotations> {

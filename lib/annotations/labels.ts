@@ -72,11 +72,11 @@ function labelled(
     ...common,
     ...(!('reason' in masks) && { size: { width: masks.width, height: masks.height } }),
     needsSize: false,
-    async locate(signal): Promise<FoundImage> {
+    async locate(signal, read): Promise<FoundImage> {
       const found = (await (await images())?.find(common.name)) ?? {
         reason: `${common.place.file} has no folder of images`,
       };
-      return 'path' in found ? measureImage(found.path, signal) : found;
+      return 'path' in found ? measureImage(found.path, signal, read) : found;
     },
     async read(size) {
       const none = { problems: [], notices: [] };

@@ -141,7 +141,7 @@ function inSet(image: ImageAnnotations, set: string): ImageAnnotations {
     needsSize,
     ...(type !== undefined && { type }),
     columns: { ...columns, set },
-    locate: (signal) => image.locate(signal),
+    locate: (signal, read) => image.locate(signal, read),
     read: (own, signal) => image.read(own, signal),
   };
 }

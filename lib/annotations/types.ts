@@ -1,3 +1,4 @@
+import type { ImageReadOptions } from '../image/types.js';
 import type { ImageSize, Masks } from '../mask/masks.js';
 import type { FoundImage } from './image-folder.js';
 import type { DataProblem } from './problems.js';
@@ -19,8 +20,8 @@ export interface ImageAnnotations {
   type?: string | undefined;
   /** What else the source states of the image. */
   columns: Readonly<Record<string, string>>;
-  /** The file of the image. */
-  locate(signal?: AbortSignal): Promise<FoundImage>;
+  /** The file of the image, and the size that it has where it is read so. */
+  locate(signal?: AbortSignal, read?: ImageReadOptions): Promise<FoundImage>;
   /** @param size of the image; the source's own where it is left out. */
   read(size?: ImageSize, signal?: AbortSignal): Promise<ReadAnnotations>;
 }

@@ -10,9 +10,9 @@ export interface Failure {
   reason: string;
 }
 
-export interface BatchResult<T> {
+export interface BatchResult<T, I extends ImageFile = ImageFile> {
   /** In the order of the images, without those that failed or were not reached. */
-  done: { image: ImageFile; result: T }[];
+  done: { image: I; result: T }[];
   failures: Failure[];
   /** Whether Ctrl-C ended it early. */
   stopped: boolean;
@@ -24,11 +24,11 @@ export interface BatchResult<T> {
  *
  * @param device of the network: a GPU needs more images in flight to fill its batches.
  */
-export async function eachImage<T>(
-  images: readonly ImageFile[],
+export async function eachImage<T, I extends ImageFile>(
+  images: readonly I[],
   device: string,
-  work: (bytes: Buffer, image: ImageFile, signal: AbortSignal) => Promise<T>,
-): Promise<BatchResult<T>> {
+  work: (bytes: Buffer, image: I, signal: AbortSignal) => Promise<T>,
+): Promise<BatchResult<T, I>> {
   const stop = new AbortController();
   const { signal } = stop;
   const onInterrupt = () => stop.abort();

@@ -5,14 +5,15 @@ import { CellClassifier } from '../inference/classifier.js';
 import { readEnsembleFile, starterFolder } from '../inference/ensemble-file.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
+import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 
-interface Options {
+interface Options extends ReadFlags {
   model: string;
   json?: boolean;
 }
 
 export function registerClassify(program: Command): void {
-  program
+  const command = program
     .command('classify')
     .description('Classify images by cell type')
     .argument('<images...>', 'image files or folders of images')
@@ -21,24 +22,25 @@ export function registerClassify(program: Command): void {
       'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
       starterFolder,
     )
-    .option('--json', 'print one JSON object per image')
-    .action(async (paths: string[], options: Options) => {
-      const images = await findImages(paths);
-      await using classifier = await CellClassifier.load(await classifierPath(options.model));
-      const batch = await eachImage(images, classifier.device, (bytes, _image, signal) =>
-        classifier.classify(bytes, { signal }),
+    .option('--json', 'print one JSON object per image');
+  withAllPages(command).action(async (paths: string[], options: Options) => {
+    const images = await pagesOf(await findImages(paths), options);
+    await using classifier = await CellClassifier.load(await classifierPath(options.model));
+    const batch = await eachImage(images, classifier.device, (bytes, { read }, signal) =>
+      classifier.classify(bytes, { ...read, signal }),
+    );
+    for (const { image, result } of batch.done) {
+      const { cellType, probabilities } = result;
+      const parts = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      console.log(
+        options.json
+          ? JSON.stringify({ image: image.path, cellType, probabilities })
+          : `${image.fileName}: ${cellType} (${parts.join(', ')})`,
       );
-      for (const { image, result } of batch.done) {
-        const { cellType, probabilities } = result;
-        const parts = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-        console.log(
-          options.json
-            ? JSON.stringify({ image: image.path, cellType, probabilities })
-            : `${image.fileName}: ${cellType} (${parts.join(', ')})`,
-        );
-      }
-      reportBatch(batch, images.length);
-    });
+    }
+    for (const { image, result } of batch.done) printNotices(image, result.notices);
+    reportBatch(batch, images.length);
+  });
 }
 
 /** Path of the classifier: the one inside an ensemble folder, or the given file. */

@@ -4,9 +4,10 @@ import { CROWDS, type Crowds } from '../annotations/types.js';
 import type { Dataset } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
 import type { OpenDatasetOptions } from '../data/options.js';
+import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 
 /** Options of every command that reads a data set. */
-export interface DatasetFlags {
+export interface DatasetFlags extends ReadFlags {
   typeColumn?: string[];
   type?: string[];
   images?: string;
@@ -21,7 +22,7 @@ export const datasetForms =
 const names = (text: string) => text.split(',').map((name) => name.trim());
 
 export function addDatasetOptions(command: Command): Command {
-  return command
+  return withReadOptions(command)
     .option(
       '--type-column <names>',
       'column with the cell type; of a comma-separated list, the first that exists (default: type,cell_type)',
@@ -50,6 +51,7 @@ export async function openWithFlags(path: string, flags: DatasetFlags): Promise<
     ...(categoriesAreTypes && { categories: 'types' }),
     ...(crowds && { crowds }),
     ...(strict && { strict }),
+    ...readOptionsOf(flags),
   };
   const dataset = await openDataset(path, options);
   printProblems(dataset.problems, 'rows or images cannot be used and are skipped');

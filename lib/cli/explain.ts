@@ -19,8 +19,9 @@ import { classifierPath } from './classify.js';
 import { findImages, type ImageFile } from './images.js';
 import { type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
 import { Outputs } from './outputs.js';
+import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 
-interface Options extends ForceFlag {
+interface Options extends ForceFlag, ReadFlags {
   model: string;
   out: string;
   method: ExplainMethod[];
@@ -66,7 +67,7 @@ export function registerExplain(program: Command): void {
       'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
       starterFolder,
     );
-  withForce(command)
+  withReadOptions(withForce(command))
     .addHelpText(
       'after',
       `
@@ -89,7 +90,7 @@ async function explain(paths: string[], options: Options): Promise<void> {
   await outputs.check(options.numbers ? [...maps, ...maps.map(numbersOf)] : maps);
   await using classifier = await CellClassifier.load(await classifierPath(options.model));
   const batch = await eachImage(images, classifier.device, async (bytes, source, signal) => {
-    const image = await decodeImage(bytes, { signal });
+    const image = await decodeImage(bytes, { ...readOptionsOf(options), signal });
     const explained: Explanation[] = [];
     for (const method of options.method) {
       const explanation = await classifier.explain(image, { ...explainOptions(options), method, signal });

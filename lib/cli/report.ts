@@ -7,9 +7,10 @@ import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
 import { type ForceFlag, numberIn, type PrecisionFlag, withForce, withPrecision } from './options.js';
 import { Outputs } from './outputs.js';
+import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
-interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag {
+interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
   model?: string;
   out: string;
   title?: string;
@@ -32,11 +33,11 @@ export function registerReport(program: Command): void {
       'longer side of embedded images; outlines stay exact (1600, less for many images)',
       numberIn(16, 16_383, { integer: true }),
     );
-  withForce(withPrecision(withThresholds(command))).action(report);
+  withAllPages(withForce(withPrecision(withThresholds(command)))).action(report);
 }
 
 async function report(paths: string[], options: Options): Promise<void> {
-  const images = await findImages(paths);
+  const images = await pagesOf(await findImages(paths), options);
   const outputs = new Outputs(options);
   await outputs.check([options.out]);
   const page = new Report({
@@ -48,15 +49,16 @@ async function report(paths: string[], options: Options): Promise<void> {
     precision: options.precision,
     device: options.device,
   });
-  const batch = await eachImage(images, ensemble.classifier.device, async (bytes, { fileName }, signal) => {
-    const image = await decodeImage(bytes, { signal });
+  const batch = await eachImage(images, ensemble.classifier.device, async (bytes, { fileName, read }, signal) => {
+    const image = await decodeImage(bytes, { ...read, signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
     await page.add(fileName, image, result, { signal });
-    return result.cells.length;
+    return result;
   });
   for (const { image, reason } of batch.failures) page.addFailure(image.fileName, reason);
   await outputs.write(options.out, page.html());
-  const cells = batch.done.reduce((sum, { result }) => sum + result, 0);
+  const cells = batch.done.reduce((sum, { result }) => sum + result.cells.length, 0);
   console.log(`${options.out}: ${cells} cells in ${batch.done.length} images`);
+  for (const { image, result } of batch.done) printNotices(image, result.notices);
   reportBatch(batch, images.length);
 }

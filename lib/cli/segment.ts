@@ -14,12 +14,13 @@ import { eachImage, reportBatch } from './batch.js';
 import { findImages, type ImageFile } from './images.js';
 import { type ForceFlag, type PrecisionFlag, withForce, withPrecision, wordsOf } from './options.js';
 import { Outputs } from './outputs.js';
+import { type PageFile, pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
 type Format = (typeof FORMATS)[number];
 
-interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag {
+interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
   model?: string;
   out: string;
   formats: Format[];
@@ -36,7 +37,7 @@ export function registerSegment(program: Command): void {
       'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
     )
     .option('-f, --formats <list>', `output formats: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
-  withForce(withPrecision(withThresholds(command)))
+  withAllPages(withForce(withPrecision(withThresholds(command))))
     .addHelpText(
       'after',
       `
@@ -48,7 +49,7 @@ without its extension. Images with equal names keep the extension, or get folder
 }
 
 async function segment(paths: string[], options: Options): Promise<void> {
-  const images = await findImages(paths);
+  const images = await pagesOf(await findImages(paths), options);
   const outputs = new Outputs(options);
   await outputs.check(outputPaths(images, options));
   await withFolderLock(options.out, () => segmentAll(images, options, outputs));
@@ -67,14 +68,14 @@ function outputPaths(images: readonly ImageFile[], { formats, out }: Options): s
   );
 }
 
-async function segmentAll(images: readonly ImageFile[], options: Options, outputs: Outputs): Promise<void> {
+async function segmentAll(images: readonly PageFile[], options: Options, outputs: Outputs): Promise<void> {
   await using ensemble = await RoutedEnsemble.load(options.model, {
     precision: options.precision,
     device: options.device,
   });
   const wants = (format: Format) => options.formats.includes(format);
   const batch = await eachImage(images, ensemble.classifier.device, async (bytes, file, signal) => {
-    const image = await decodeImage(bytes, { signal });
+    const image = await decodeImage(bytes, { ...file.read, signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
     const write = (format: keyof typeof ENDINGS, content: string | Buffer) =>
       outputs.write(join(options.out, `${file.name}${ENDINGS[format]}`), content);
@@ -89,7 +90,10 @@ async function segmentAll(images: readonly ImageFile[], options: Options, output
     const withEndings = named.map(({ file, result }) => ({ id: file.fileName, result }));
     await outputs.write(join(options.out, NAMES.coco), cocoDatasetJson(withEndings));
   }
-  for (const { file, result } of named) console.log(lineOf(file, result));
+  for (const { file, result } of named) {
+    console.log(lineOf(file, result));
+    printNotices(file, result.notices);
+  }
   reportBatch(batch, images.length);
 }
 

@@ -7,6 +7,8 @@ import type {
   ReadAnnotations,
 } from '../annotations/types.js';
 import { unreadable } from '../file-errors.js';
+import { decodeImage } from '../image/decode.js';
+import { readOptionsIn } from '../image/select.js';
 import { Dataset } from './dataset.js';
 import type { OpenDatasetOptions } from './options.js';
 import type { DatasetItem } from './types.js';
@@ -62,6 +64,9 @@ export class DatasetBuilder {
       this.leaveOut(image, 'none of its annotations can be used');
       return;
     }
+    // Where the caller chooses a page or a channel, nobody else may read another.
+    const read = readOptionsIn(this.#options);
+    const chosen = Object.keys(read).length > 0;
     const masks = kept.length === cells.masks.length ? cells.masks : cells.masks.select(kept);
     const { name: id, columns } = image;
     const type = this.#options.categories === 'types' ? cells.type : image.type;
@@ -75,7 +80,8 @@ export class DatasetBuilder {
       areas: masks.areas(),
       async load(signal) {
         const bytes = await readFile(path, { signal }).catch(unreadable(path, signal));
-        return { image: bytes, masks, labels: labels.slice() };
+        const decoded = chosen ? await decodeImage(bytes, { ...read, ...(signal && { signal }) }) : bytes;
+        return { image: decoded, masks, labels: labels.slice() };
       },
     });
   }

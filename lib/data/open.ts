@@ -7,6 +7,7 @@ import { dataInvalid } from '../annotations/problems.js';
 import type { AnnotationOptions } from '../annotations/types.js';
 import { checkString, refuse } from '../check.js';
 import { unreadable } from '../file-errors.js';
+import { readOptionsIn } from '../image/select.js';
 import { DatasetBuilder } from './builder.js';
 import { Dataset } from './dataset.js';
 import { checkOptions, type OpenDatasetOptions } from './options.js';
@@ -53,9 +54,10 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
   const source = await read(path, annotationOptions(options));
   const builder = new DatasetBuilder(source, options);
   const { signal } = options;
+  const how = readOptionsIn(options);
   const loaded = await concurrently(source.images, CONCURRENT_FILES, async (image) => {
     signal?.throwIfAborted();
-    const file = await image.locate(signal);
+    const file = await image.locate(signal, how);
     return 'reason' in file ? file : { file, read: await image.read(file.size, signal) };
   });
   for (const [i, image] of source.images.entries()) {
@@ -66,13 +68,8 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
   return builder.dataset();
 }
 
-function annotationOptions({
-  images,
-  typeColumn,
-  categories,
-  crowds,
-  signal,
-}: OpenDatasetOptions): AnnotationOptions {
+function annotationOptions(options: OpenDatasetOptions): AnnotationOptions {
+  const { images, typeColumn, categories, crowds, signal } = options;
   return {
     ...(images !== undefined && { images }),
     ...(typeColumn !== undefined && { typeColumn: [typeColumn].flat() }),

@@ -1,8 +1,13 @@
 import { CROWDS, type Crowds } from '../annotations/types.js';
 import { checkBoolean, checkKeys, checkObject, checkOneOf, checkString, refuse } from '../check.js';
+import { checkReadOptions, READ_KEYS } from '../image/select.js';
+import type { ImageReadOptions } from '../image/types.js';
 
-/** Options of {@link openDataset}. */
-export interface OpenDatasetOptions {
+/**
+ * Options of {@link openDataset}. How images are read (`page`, `z`, `t`, `channels`, `limits`) applies to all images of the
+ * data set.
+ */
+export interface OpenDatasetOptions extends ImageReadOptions {
   /** Folder of the images, where it is not beside the annotations under one of the usual names. */
   images?: string;
   /**
@@ -27,11 +32,21 @@ export interface OpenDatasetOptions {
   signal?: AbortSignal;
 }
 
-const KEYS = ['images', 'typeColumn', 'classNames', 'categories', 'crowds', 'strict', 'signal'] as const;
+const KEYS = [
+  'images',
+  'typeColumn',
+  'classNames',
+  'categories',
+  'crowds',
+  'strict',
+  'signal',
+  ...READ_KEYS,
+] as const;
 
 export function checkOptions(options: OpenDatasetOptions): OpenDatasetOptions {
   checkKeys('', checkObject('options', options), KEYS);
   const { images, typeColumn, classNames, categories, crowds, strict } = options;
+  checkReadOptions(options);
   if (images !== undefined) checkString('images', images);
   if (typeColumn !== undefined) checkNames('typeColumn', [typeColumn].flat());
   if (classNames !== undefined) checkNames('classNames', classNames);

@@ -1,5 +1,6 @@
 import { CellrouteError } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
+import { checkIntensity } from '../image/intensity.js';
 import type { NativeSample, NativeSamplePlan } from '../native/contract.js';
 import { runJob } from '../native/job.js';
 import { native } from '../native/load.js';
@@ -26,6 +27,7 @@ export async function prepareItem(
     const { image, masks, labels } = await item.load(signal);
     const decoded = await decodeImage(image, { signal });
     const planned = plan(decoded);
+    await checkIntensity(planned.intensity, decoded);
     const batch = masks.toBatch();
     const sample = await runJob({ signal }, (call) => native().prepareSample(decoded, batch, planned, call));
     return {

@@ -76,6 +76,8 @@ export interface ImageSource {
   channels: readonly number[];
   /** How many the file has along each axis. */
   sizes: { channels: number; z: number; t: number };
+  /** Whether each channel is a page of its own. */
+  channelPages?: boolean;
   /** Names of the channels in OME-XML; empty where one has none. */
   channelNames?: readonly string[];
   /** EXIF orientation, 2 to 8, that was applied: width and height are those of the upright image. */

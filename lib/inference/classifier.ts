@@ -9,7 +9,7 @@ import { fastaiClassifierConfig } from '../config/fastai.js';
 import { inferClassifierConfig } from '../config/infer.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { decodeImage } from '../image/decode.js';
-import { lowBitsNotice } from '../image/low-bits.js';
+import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
 import { checkReadOptions, READ_KEYS, readOptionsIn } from '../image/select.js';
 import type { ImageInput, ImageReadOptions, ImageSource, RawImage } from '../image/types.js';
 import type { NativeClassification } from '../native/contract.js';
@@ -122,6 +122,7 @@ export class CellClassifier {
   /** {@link classify} for an image that is decoded and options that are checked. @internal */
   async classifyDecoded(decoded: RawImage, options: CallOptions): Promise<Classification> {
     const { intensity } = this.config;
+    await checkIntensity(intensity, decoded);
     const named = this.#named(
       await this.#model.run(options, (model, call) => native().classify(model, decoded, intensity, call)),
     );
@@ -161,6 +162,7 @@ export class CellClassifier {
       ...readOptionsIn(options),
       ...(options.signal && { signal: options.signal }),
     });
+    await checkIntensity(intensity, decoded);
     const checked = checkExplainOptions(options, classNames, resize ?? decoded, READ_KEYS);
     const explained = await this.#model.run(options, (model, call) =>
       native().explain(model, decoded, intensity, checked, call),

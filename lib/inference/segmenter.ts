@@ -3,7 +3,7 @@ import { checkOptions } from '../check.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
-import { lowBitsNotice } from '../image/low-bits.js';
+import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
 import type { ImageInput, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
@@ -21,6 +21,7 @@ import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
 import { type DecodedImage, decodeTimed, isProfiling, writeProfile } from './profile.js';
+import { withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
 import {
   type ImageSequence,
@@ -109,8 +110,7 @@ export class CellSegmenter {
    *
    * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
    * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
-   *   DISPOSED,
-   *   OUT_OF_MEMORY; an abort rejects with `signal.reason`.
+   *   DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
     checkSegmentOptions(options, []);
@@ -147,13 +147,14 @@ export class CellSegmenter {
     const started = performance.now();
     const request = nativeOptions(this.config, options);
     const tiling = tilingOf(this.config, pixels, options.tiles, options.detectionsPerImage);
-    const found: NativeSegmentation | NativeTiledSegmentation = await this.#model.run(
-      options,
-      (model, call) =>
+    await checkIntensity(this.config.intensity, pixels);
+    const segment = (asked: NativeSegmentOptions): Promise<NativeSegmentation | NativeTiledSegmentation> =>
+      this.#model.run(options, (model, call) =>
         tiling
-          ? native().segmentTiles(model, pixels, request, tiling, call)
-          : native().segment(model, pixels, request, call),
-    );
+          ? native().segmentTiles(model, pixels, asked, tiling, call)
+          : native().segment(model, pixels, asked, call),
+      );
+    const found = raisesLimits(options) ? await withoutLosses(request, segment) : await segment(request);
     if (found.profile) {
       writeProfile(pixels, this.precision, found.scores.length, started, {
         decode: decodeSeconds,
@@ -203,6 +204,13 @@ export class CellSegmenter {
     await this.dispose();
   }
 }
+
+/** Limits are raised unless the caller sets them, or wants the image whole and as the model is configured. */
+const raisesLimits = ({ tiles, detectionsPerImage, rpn }: SegmentOptions): boolean =>
+  tiles !== false &&
+  detectionsPerImage === undefined &&
+  rpn?.preNmsTopN === undefined &&
+  rpn?.postNmsTopN === undefined;
 
 function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): NativeSegmentOptions {
   return {

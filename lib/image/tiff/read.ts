@@ -97,6 +97,7 @@ function plan(file: TiffFile, pages: TiffPages, selection: Selection): TiffPlan 
       ...(axes && chosen.place),
       channels,
       sizes: { channels: total, z: axes?.z ?? 1, t: axes?.t ?? 1 },
+      ...(chosen.byPlane && { channelPages: true }),
       ...(names?.some((name) => name !== '') && { channelNames: names }),
       ...(first.orientation >= 2 && first.orientation <= 8 && { orientation: first.orientation }),
       notices,

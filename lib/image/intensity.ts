@@ -1,0 +1,62 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { types } from 'node:util';
+import type { Intensity } from '../config/shared.js';
+import { CellrouteError } from '../errors.js';
+import type { RawImage } from './types.js';
+
+/** Values looked at between two turns of the event loop. */
+const SLICE = 1 << 21;
+
+const REMEDY =
+  "scale the values, or load the model with config: { intensity: { kind: 'percentile' } } and train it so";
+
+/**
+ * Refuses floats that the rule of intensities does not fit: by the type's range (`type-range`) they are 0..1, and a
+ * camera's counts would be seen as an image a thousand times too bright. Other rules follow the image's own values.
+ *
+ * @throws {CellrouteError} IMAGE_UNSUPPORTED
+ */
+export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: RawImage): Promise<void> {
+  const { data, channels, width } = image;
+  if (kind !== 'type-range' || !types.isFloat32Array(data)) return;
+  const hasAlpha = channels === 2 || channels === 4;
+  for (let begin = 0; begin < data.length; begin += SLICE) {
+    if (begin > 0) await turn();
+    const end = Math.min(data.length, begin + SLICE);
+    for (let i = begin; i < end; i++) {
+      const value = data[i]!;
+      // NaN and infinity are refused where they are found first, with their place.
+      if ((value >= 0 && value <= 1) || !Number.isFinite(value)) continue;
+      if (hasAlpha && i % channels === channels - 1) continue;
+      const pixel = Math.floor(i / channels);
+      const got = `${value} at column ${pixel % width}, row ${Math.floor(pixel / width)}`;
+      throw new CellrouteError(
+        'IMAGE_UNSUPPORTED',
+        `The image has floats outside 0..1 (${got}), which the model's intensity rule type-range expects: ${REMEDY}`,
+        { option: 'intensity', expected: 'floats from 0 to 1', got },
+      );
+    }
+  }
+}
+
+/**
+ * What a rule of intensities makes of 16-bit values that use only their low bits, such as a 12-bit camera's: the type's
+ * range maps them to near black, so a network sees another image than it saw of the same sample in 8 bits.
+ */
+export async function lowBitsNotice(
+  { kind }: Pick<Intensity, 'kind'>,
+  { data }: RawImage,
+): Promise<string | undefined> {
+  if (kind !== 'type-range' || !types.isUint16Array(data)) return undefined;
+  let used = 0;
+  for (let begin = 0; begin < data.length; begin += SLICE) {
+    if (begin > 0) await turn();
+    const end = Math.min(data.length, begin + SLICE);
+    for (let i = begin; i < end; i++) used |= data[i]!;
+    // One value in the upper half of the range is enough.
+    if (used & 0x8000) return undefined;
+  }
+  const bits = Math.max(1, 32 - Math.clz32(used));
+  const share = ((100 * 2 ** bits) / 65536).toPrecision(2);
+  return `its 16-bit values use ${bits} bits, ${share} % of the range that the model's intensity rule type-range expects: ${REMEDY}`;
+}
