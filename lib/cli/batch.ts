@@ -40,9 +40,9 @@ export async function eachImage<T, I extends ImageFile>(
     noTTYOutput: false,
   });
   bar.start(images.length, 0, { image: '' });
-  const done = new Map<ImageFile, T>();
+  const done = new Map<I, T>();
   const failures: Failure[] = [];
-  const read = async (image: ImageFile, own: AbortSignal) => {
+  const read = async (image: I, own: AbortSignal) => {
     const result = await work(await readFile(image.path, { signal: own }), image, own);
     // Kept at once: its files are written, whatever becomes of the others.
     done.set(image, result);

@@ -11,6 +11,9 @@ export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, Cal
    * Whether the image is cut into overlapping tiles, whose cells are then joined: memory grows with the tile and not
    * with the image. Default `auto`: images of more than 2048 × 2048 pixels are cut. Intensities are scaled over the
    * whole image. `detectionsPerImage` applies to the whole image where it is given, else the model's own to each tile.
+   *
+   * Unless `tiles` is `false`, limits of detections and proposals that you do not set are raised where an image or tile
+   * reaches them, and the image is segmented again: a dense image loses no cells. With `minScore` below 0.1 they stay.
    */
   tiles?: Tiles;
   /** Name of the image, for the result. Default: the file's name where the image is a path, a URL or a File. */

@@ -154,7 +154,7 @@ export class CellSegmenter {
           ? native().segmentTiles(model, pixels, asked, tiling, call)
           : native().segment(model, pixels, asked, call),
       );
-    const found = raisesLimits(options) ? await withoutLosses(request, segment) : await segment(request);
+    const found = raisesLimits(options, request) ? await withoutLosses(request, segment) : await segment(request);
     if (found.profile) {
       writeProfile(pixels, this.precision, found.scores.length, started, {
         decode: decodeSeconds,
@@ -205,9 +205,16 @@ export class CellSegmenter {
   }
 }
 
+/** Detections below this are no cells that could be lost: who asks for them gets the model's limits, as in torchvision. */
+const LEAST_SCORE = 0.1;
+
 /** Limits are raised unless the caller sets them, or wants the image whole and as the model is configured. */
-const raisesLimits = ({ tiles, detectionsPerImage, rpn }: SegmentOptions): boolean =>
+const raisesLimits = (
+  { tiles, detectionsPerImage, rpn }: SegmentOptions,
+  { scoreThreshold }: NativeSegmentOptions,
+): boolean =>
   tiles !== false &&
+  scoreThreshold >= LEAST_SCORE &&
   detectionsPerImage === undefined &&
   rpn?.preNmsTopN === undefined &&
   rpn?.postNmsTopN === undefined;

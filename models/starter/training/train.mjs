@@ -79,16 +79,26 @@ for (const folder of ['nuclei', 't98g']) {
   symlinkSync(join(data, folder), join(both, folder));
 }
 const types = segmenters.map(({ type }) => type);
-train('classifier', 'router', { ...read('router'), ...place }, [
+const routerSource = [
+
   '--data',
   both,
   ...split,
   '--type',
   types.join(','),
-]);
+];
+train('classifier', 'router', { ...read('router'), ...place }, routerSource);
+// Then on each image's own intensities, so that the container of a sample does not matter.
+const routerStart = { kind: 'checkpoint', path: join(runOf('router'), 'classifier.safetensors') };
+train(
+  'classifier',
+  'router-per-image',
+  { ...read('router-per-image'), ...place, start: routerStart },
+  routerSource,
+);
 
 if (!wanted) {
-  const classifier = await CellClassifier.load(join(runOf('router'), 'classifier.safetensors'));
+  const classifier = await CellClassifier.load(join(runOf('router-per-image'), 'classifier.safetensors'));
   const members = {};
   for (const type of types)
     members[type] = await CellSegmenter.load(join(runOf(type), 'segmenter.safetensors'));
