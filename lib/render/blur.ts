@@ -1,6 +1,6 @@
 /**
- * Values in rows, spread as a Gaussian of `sigma` pixels would: three means of a window each way, which are one to
- * within a few percent (Wells 1986). At the edges a mean is of what is there, so that a flat image stays flat.
+ * Gaussian blur with `sigma` pixels, approximated within a few percent by three box filters per direction (Wells 1986).
+ * At the edges the mean is over the existing pixels, so a constant image stays constant.
  */
 export function blurred(values: Float32Array, width: number, height: number, sigma: number): Float32Array {
   const radius = Math.round(Math.sqrt(sigma * sigma + 0.25) - 0.5);

@@ -2,7 +2,7 @@ import { drawText } from './font.js';
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
-/** RGB pixels that are drawn on; whatever falls outside is left out. */
+/** RGB pixels to draw on. Everything outside is clipped. */
 export class Canvas {
   constructor(
     readonly width: number,
@@ -10,7 +10,7 @@ export class Canvas {
     readonly data: Uint8Array = new Uint8Array(width * height * 3),
   ) {}
 
-  /** Mixes a colour into a rectangle: opacity 1 covers, 0 leaves what is there. */
+  /** Blends a colour into a rectangle, with opacity 0 to 1. */
   fill(left: number, top: number, width: number, height: number, colour: Colour, opacity = 1): void {
     const right = Math.min(left + width, this.width);
     const bottom = Math.min(top + height, this.height);
@@ -24,14 +24,14 @@ export class Canvas {
     }
   }
 
-  /** Copies an image that lies wholly inside to (left, top). */
+  /** Copies an image to (left, top); it must be completely inside the canvas. */
   place({ width, height, data }: Canvas, left: number, top: number): void {
     for (let y = 0; y < height; y++) {
       this.data.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((top + y) * this.width + left));
     }
   }
 
-  /** Text whose capitals begin at (left, top), over a dark rim where it must be read on an image. */
+  /** Draws text with its top left corner at (left, top), optionally with a dark border for readability on images. */
   text(text: string, left: number, top: number, scale: number, colour: Colour, rim = false): void {
     if (rim) {
       drawText(text, left, top, scale, (x, y, size) =>

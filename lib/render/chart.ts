@@ -1,13 +1,13 @@
 import { svgText, svgTextWidth } from './svg-text.js';
 import { linearTicks, logTicks, tickText } from './ticks.js';
 
-/** What every chart has around what it shows. */
+/** Title, axis labels and size of a chart. */
 export interface ChartLabels {
   title: string;
-  /** With the unit, where there is one: `area (pixels)`. */
+  /** Label with the unit, for example `area (pixels)`. */
   xLabel: string;
   yLabel: string;
-  /** Of the image, in pixels. Default 960 × 600. */
+  /** Size of the image in pixels. Default 960 × 600. */
   width?: number;
   height?: number;
 }
@@ -23,7 +23,7 @@ export interface ChartKey {
 /** One direction of a chart: the values it spans, and where each of them is in pixels. */
 export interface Axis {
   ticks: readonly number[];
-  /** NaN for what has no place on a logarithmic axis. */
+  /** NaN for values that a logarithmic axis cannot show. */
   place(value: number): number;
 }
 
@@ -34,14 +34,14 @@ export interface Area {
   bottom: number;
 }
 
-/** Okabe and Ito's colours: told apart by colour-blind readers too; yellow last, as it is faint on white. */
+/** Colours of Okabe and Ito, distinguishable with colour vision deficiency; yellow last, because it is faint on white. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#f0e442'];
 const ink = '#22262e';
 const faint = '#5a6270';
 const gridColour = '#e4e7ec';
 
 export const chartColour = (index: number): string => colours[index % colours.length]!;
-/** Beyond the last colour they begin again, dashed. */
+/** After the last colour they repeat, dashed. */
 export const isSecondRound = (index: number): boolean => Math.floor(index / colours.length) % 2 === 1;
 
 const legendSize = 14;

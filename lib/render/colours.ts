@@ -2,8 +2,8 @@ import type { Colour } from './canvas.js';
 import type { Shape } from './shape.js';
 
 /**
- * Bright enough for dark fluorescence, strong enough for grey phase contrast, and told apart by people who see no
- * red, no green or no blue (the test simulates all three), in the order they are handed out.
+ * Colours of cells, in order of use: bright enough for dark fluorescence, strong enough for grey phase contrast, and
+ * distinguishable without red, green or blue vision (a test simulates all three).
  */
 export const palette: readonly Colour[] = [
   [0, 255, 180],
@@ -16,12 +16,12 @@ export const palette: readonly Colour[] = [
   [205, 95, 90],
 ];
 
-/** Cells this near to each other, in squares of the grid along a row or column, get different colours. */
+/** Distance in grid squares along a row or column below which two cells get different colours. */
 const reach = 4;
 
 /**
- * A palette index for each cell so that no two neighbours have the same, as far as the palette lasts. A cell's colour
- * depends on those before it alone: what is found with a lower score recolours nothing.
+ * Palette index per cell, so that neighbours have different colours if the palette has enough. The colour of a cell
+ * depends only on the cells before it: cells with a lower score do not change it.
  */
 export function neighbourColours(shapes: readonly Shape[], width: number, height: number): Uint8Array {
   const neighbours = findNeighbours(shapes, width, height);

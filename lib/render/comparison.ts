@@ -17,13 +17,13 @@ export interface PredictedCells {
 
 /** Options of {@link renderComparison}. */
 export interface ComparisonOptions {
-  /** A prediction finds a cell where their IoU is at least this, 0 to 1. Default 0.5. */
+  /** Minimum IoU of a match, 0 to 1. Default 0.5. */
   iouThreshold?: number;
-  /** Text of a bar above both images. Default: none; each half has its own title in any case. */
+  /** Title above both images. Default: none; each half always has its own title. */
   title?: string;
   /** Default `png`. */
   format?: RenderFormat;
-  /** Pixels the longer side of both images together may have. Default 4096. */
+  /** Maximum longer side of both images together, in pixels. Default 4096. */
   maxSide?: number;
   signal?: AbortSignal;
 }
@@ -36,13 +36,14 @@ const tint = 0.14;
 const gapUnit = 4;
 
 /**
- * Truth and prediction beside each other (one above the other where the image is wide): what was found in blue,
- * misses in the truth hatched orange, false alarms in the prediction hatched pink. Each prediction, by falling score,
- * takes the cell it overlaps most.
+ * Draws ground truth and prediction side by side, or one above the other for wide images. Matched cells are blue, missed
+ * cells hatched orange, false detections hatched pink. Each prediction, in descending order of score, is matched to the
+ * cell with the highest IoU.
  *
- * @param truth the cells that are there. @param predicted what was found, of the same image size.
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where image and masks differ in size; what
- *   `decodeImage` throws.
+ * @param truth ground truth masks.
+ * @param predicted predicted cells, of the same image size.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and if image and masks differ in size; the errors of
+ *   `decodeImage`.
  */
 export async function renderComparison(
   image: ImageInput,

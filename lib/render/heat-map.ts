@@ -9,23 +9,23 @@ import { percent, withTitle } from './title.js';
 
 /** Options of {@link renderHeatMap}. */
 export interface HeatMapOptions {
-  /** How much the strongest values hide the image, 0 to 1. Default 0.75. */
+  /** Opacity of the strongest values, 0 to 1. Default 0.75. */
   opacity?: number;
   /**
-   * Values are spread by a Gaussian of this share of the input's shorter side, 0 to 0.2, before they are drawn.
-   * Default 0.015 for `integrated-gradients`, which are grainy, 0 for the others.
+   * Gaussian blur of the values, as a share of the shorter side of the input, 0 to 0.2. Default 0.015 for
+   * `integrated-gradients`, which are noisy, 0 for other methods.
    */
   smooth?: number;
-  /** Text of the bar above the image; false for no bar. Default: class, probability and method. */
+  /** Title above the image; false for none. Default: class, probability and method. */
   title?: string | boolean;
   /** Default `png`. */
   format?: RenderFormat;
-  /** Pixels the longer side of the image may have; larger ones are shrunk. Default 2048. */
+  /** Maximum longer side of the drawing in pixels; larger images are reduced. Default 2048. */
   maxSide?: number;
   signal?: AbortSignal;
 }
 
-/** Values beyond this share of all are drawn as the strongest. */
+/** Quantile of the values that is drawn with full strength. */
 const strongest = 0.995;
 /** From weak to strong. Nearly everyone can distinguish orange and blue. */
 const speaksFor: readonly [Colour, Colour] = [
@@ -40,11 +40,11 @@ const speaksAgainst: readonly [Colour, Colour] = [
 const unseen = 0.35;
 
 /**
- * The image in grey, under what each pixel said for the class (orange to yellow) or against it (blue to cyan); parts
- * that the network did not see are dark.
+ * Draws an explanation over the grey image: pixels that support the class from orange to yellow, pixels that oppose it
+ * from blue to cyan. Parts outside the network's input are dark.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the explanation is of an image of another size; what
- *   `decodeImage` throws.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and if the explanation belongs to an image of another size; the
+ *   errors of `decodeImage`.
  */
 export async function renderHeatMap(
   image: ImageInput,

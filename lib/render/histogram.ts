@@ -3,9 +3,9 @@ import { type ChartLabels, chartColour, chartSvg, linearAxis, rangeOf } from './
 import { checkLabels, svgToPng } from './plot.js';
 
 export interface HistogramOptions extends ChartLabels {
-  /** Distributions that are shown over each other. Values that are not finite are left out. */
+  /** Distributions drawn over each other. Values that are not finite are ignored. */
   groups: readonly { name: string; values: ArrayLike<number> }[];
-  /** Columns. Default 30. */
+  /** Number of columns. Default 30. */
   bins?: number;
 }
 

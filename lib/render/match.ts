@@ -1,19 +1,19 @@
 import type { Masks } from '../mask/masks.js';
 
-/** Which predictions found which cells of the truth. */
+/** Matches between predictions and ground truth. */
 export interface Match {
-  /** For each prediction the cell of the truth it found, -1 for a false alarm. */
+  /** Matched ground truth cell of each prediction, -1 for a false detection. */
   truthOf: Int32Array;
-  /** For each cell of the truth the prediction that found it, -1 for a miss. */
+  /** Matched prediction of each ground truth cell, -1 for a missed cell. */
   foundBy: Int32Array;
 }
 
-/** Predictions compared at once: the matrix of all of them with a truth of 10,000 cells would be near a gigabyte. */
+/** Predictions per block: the IoU matrix of all predictions with 10,000 cells would need about a gigabyte. */
 const atOnce = 128;
 
 /**
- * Predictions by falling score each take the cell of the truth they overlap most, among those not taken yet, where
- * the IoU is at least `iouThreshold`.
+ * Matches predictions, in descending order of score, to the unmatched ground truth cell with the highest IoU, if the IoU is
+ * at least `iouThreshold`.
  */
 export function matchCells(
   truth: Masks,

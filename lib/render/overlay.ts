@@ -16,23 +16,23 @@ export interface OverlayOptions {
   fill?: boolean;
   /** Strength of the tint, 0 to 1. Default 0.22. */
   opacity?: number;
-  /** Text of the bar above the image; false for no bar. Default: routed type, its probability, number of cells. */
+  /** Title above the image; false for none. Default: predicted type, its probability and the number of cells. */
   title?: string | boolean;
   /** Write each cell's score on it. Default false. */
   scores?: boolean;
   /** Default `png`. */
   format?: RenderFormat;
-  /** Pixels the longer side of the image may have; larger ones are shrunk. Default 4096. */
+  /** Maximum longer side of the drawing in pixels; larger images are reduced. Default 4096. */
   maxSide?: number;
   signal?: AbortSignal;
 }
 
 /**
- * An image of what was found: every cell outlined and tinted, neighbours in different colours, a title above.
- * Small images are enlarged, 16-bit, float and very dark ones stretched so that the eye sees them.
+ * Draws a result over its image: every cell outlined and tinted, neighbours in different colours, with a title. Small
+ * images are enlarged; the contrast of 16-bit, float and very dark images is stretched.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where image and result differ in size; what
- *   `decodeImage` throws.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and if image and result differ in size; the errors of
+ *   `decodeImage`.
  */
 export async function renderOverlay(
   image: ImageInput,
@@ -64,7 +64,7 @@ function checkOptions(options: OverlayOptions) {
   };
 }
 
-/** Tints first, then outlines, so that none is hidden; the best cells, which come first, are drawn last. */
+/** Tints are drawn before outlines, so that no outline is hidden; cells with the highest score are drawn last. */
 async function drawCells(
   scene: Scene,
   { cells }: Segmentation,

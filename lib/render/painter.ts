@@ -6,7 +6,7 @@ import { drawRim } from './outline.js';
 import type { Scene } from './scene.js';
 import { type Shape, shapeOf, windowOf } from './shape.js';
 
-/** JavaScript draws for this long, in milliseconds, before other work gets a turn. */
+/** Milliseconds of drawing before the event loop runs other work. */
 const turn = 12;
 const white: Colour = [255, 255, 255];
 

@@ -23,10 +23,10 @@ import {
 /** A line of a plot. */
 export interface PlotSeries {
   name: string;
-  /** x and y, in the order they are joined. A value that is not finite interrupts the line. */
+  /** Points as x and y, in drawing order. A value that is not finite interrupts the line. */
   points: readonly (readonly [x: number, y: number])[];
   dashed?: boolean;
-  /** Shaded behind the line, such as an interval: x and the two ends there. What is not finite is left out. */
+  /** Shaded area behind the line, such as an interval: x, low and high. Values that are not finite are ignored. */
   band?: readonly (readonly [x: number, low: number, high: number])[];
 }
 
@@ -42,8 +42,8 @@ export interface PlotOptions extends ChartLabels {
 const mostDots = 40;
 
 /**
- * A line chart as an SVG document: title, axes, ticks, grid, legend, colours that colour-blind readers tell apart. All
- * text is drawn as outlines, so that it looks the same everywhere.
+ * A line chart as an SVG document: title, axes, ticks, grid and legend, in colours that are distinguishable with colour
+ * vision deficiency. Text is drawn as outlines, so it looks the same everywhere.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for options.
  */

@@ -6,7 +6,7 @@ import { prepareScene } from '../render/scene.js';
 import { shapeOf } from '../render/shape.js';
 import { outlinePath } from './outline.js';
 
-/** One image of a report, as small as it gets. */
+/** One image of a report, in compact form. */
 export interface ReportEntry {
   name: string;
   width: number;
@@ -18,7 +18,7 @@ export interface ReportEntry {
   cells: EntryCells;
 }
 
-/** One value a cell, in the result's order. */
+/** One value per cell, in the order of the result. */
 export interface EntryCells {
   score: number[];
   /** Pixels. */

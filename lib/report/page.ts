@@ -7,13 +7,13 @@ import { percent } from '../render/title.js';
 import type { ReportEntry } from './entry.js';
 import { escapeHtml, escapeJson } from './escape.js';
 
-/** An image that could not be segmented, and why. */
+/** An image that could not be segmented, and the reason. */
 export interface ReportFailure {
   name: string;
   reason: string;
 }
 
-/** The whole page. Everything is in it; a policy in its head forbids the browser to fetch anything. */
+/** The complete page, self-contained. A content security policy forbids the browser to load anything. */
 export function pageOf(
   title: string,
   entries: readonly ReportEntry[],

@@ -6,24 +6,24 @@ import { pageOf, type ReportFailure } from './page.js';
 
 /** Options of {@link Report}. */
 export interface ReportOptions {
-  /** Heading of the page. Default `Cells`. */
+  /** Title of the page. Default `Cells`. */
   title?: string;
-  /** How many images there will be: the more, the smaller each is embedded. Default 1. */
+  /** Expected number of images; with more images each one is embedded smaller. Default 1. */
   expected?: number;
   /**
-   * Pixels the longer side of an embedded image may have; outlines stay exact. Default 1600, and so many fewer that
-   * all images together have at most 100 million pixels.
+   * Maximum longer side of an embedded image in pixels; outlines stay exact. Default 1600, reduced so that all images
+   * together have at most 100 million pixels.
    */
   maxSide?: number;
 }
 
-/** Of all embedded images together: a page of some ten to forty megabytes, which a browser still opens at once. */
+/** Total pixels of all embedded images: a page of about 10 to 40 MB, which browsers open without delay. */
 const mostPixels = 1e8;
 const usualSide = 1600;
 
 /**
- * A run over many images as one HTML file that needs nothing beside it: images under outlines that can be switched,
- * zoomed and moved, the route, distributions, and a table of all cells. Only what the page needs of an image is kept.
+ * A self-contained HTML report of many images: outlines that can be switched, zoomed and moved, predicted types,
+ * distributions, and a table of all cells. Only what the page needs is kept in memory.
  */
 export class Report {
   readonly #title: string;
@@ -42,9 +42,9 @@ export class Report {
   }
 
   /**
-   * Takes an image and what was found in it.
+   * Adds an image and its result.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT where image and result differ in size; the errors of `decodeImage`.
+   * @throws {CellrouteError} INVALID_ARGUMENT if image and result differ in size; the errors of `decodeImage`.
    */
   async add(
     name: string,
@@ -55,12 +55,12 @@ export class Report {
     this.#entries.push(await entryOf(checkString('name', name), image, result, this.#maxSide, signal));
   }
 
-  /** Notes an image that has no result, and why. */
+  /** Adds an image that has no result, with the reason. */
   addFailure(name: string, reason: string): void {
     this.#failures.push({ name: checkString('name', name), reason });
   }
 
-  /** The page, images by name. */
+  /** Returns the page, with images sorted by name. */
   html(): string {
     const byName = <T extends { name: string }>(list: readonly T[]) =>
       [...list].sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));

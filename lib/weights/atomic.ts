@@ -5,8 +5,8 @@ import { CellrouteError } from '../errors.js';
 import { unwritable } from './errors.js';
 
 /**
- * Writes a file so that it is there whole or not at all: its parts go into a neighbour of another name, which is
- * flushed to the disk and then renamed over whatever stood there.
+ * Writes a file atomically: the parts are written to a temporary file in the same folder, which is flushed to disk and
+ * renamed over the previous file.
  *
  * @throws CellrouteError FILE_UNWRITABLE; a CellrouteError from `parts` is passed on
  */

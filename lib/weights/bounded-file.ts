@@ -2,7 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { CellrouteError } from '../errors.js';
 import { damaged, unreadable } from './errors.js';
 
-/** A file opened for reading, of a size seen once; a read outside it is refused and never shortened. */
+/** A file opened for reading, with a fixed size. Reads outside it are refused, never shortened. */
 export class BoundedFile {
   private constructor(
     readonly path: string,

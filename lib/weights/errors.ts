@@ -1,6 +1,6 @@
 import { CellrouteError, type ErrorCode } from '../errors.js';
 
-/** A place in a file. */
+/** A position in a file. */
 export interface Where {
   file: string;
   position?: number;
@@ -20,14 +20,14 @@ function at(code: ErrorCode, { file, position }: Where, what: string, cause?: un
   );
 }
 
-/** Not a file of weights at all. */
+/** The file is not a weights file. */
 export const notWeights = (where: Where, what: string) => at('WEIGHTS_FORMAT', where, what);
 
-/** Truncated, or at odds with itself. */
+/** The file is truncated or inconsistent. */
 export const damaged = (where: Where, what: string, cause?: unknown) =>
   at('WEIGHTS_DAMAGED', where, what, cause);
 
-/** Would have to be executed, or is something cellroute does not read. */
+/** The file would have to be executed, or contains something that is not supported. */
 export const refused = (where: Where, what: string) => at('WEIGHTS_REFUSED', where, what);
 
 export const unreadable = (file: string, what: string, cause?: unknown) =>
@@ -36,7 +36,7 @@ export const unreadable = (file: string, what: string, cause?: unknown) =>
 export const unwritable = (file: string, what: string, cause?: unknown) =>
   at('FILE_UNWRITABLE', { file }, what, cause);
 
-/** The end of the bytes at hand. A reader that holds only the beginning of a file reads more and tries again. */
+/** The end of the available bytes. A reader that has only the start of a file reads more and tries again. */
 export class EndOfBytes extends CellrouteError {
   constructor({ file, position = 0 }: Where, what: string) {
     super('WEIGHTS_DAMAGED', `${file}, byte ${position}: ${what}`, { file, position });

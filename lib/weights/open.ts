@@ -28,8 +28,8 @@ const ALWAYS_ALLOWED_BYTES = 1 << 20;
  * file or a fastai export. Tensor data are not read, and nothing in the file is executed.
  *
  * @throws CellrouteError FILE_UNREADABLE; WEIGHTS_FORMAT where the file is none of these; WEIGHTS_DAMAGED where it is
- * truncated or at odds with itself; WEIGHTS_REFUSED where it asks for a call that is not known to make plain data
- * (in a fastai export such calls are stepped over and listed), or holds what cellroute does not read.
+ * truncated or inconsistent; WEIGHTS_REFUSED where it asks for a call that is not known to create plain data (in a fastai
+ * export such calls are skipped and listed), or contains something that is not supported.
  */
 export async function openWeights(path: string): Promise<WeightsFile> {
   const weights = await inspectWeights(path);
@@ -43,7 +43,7 @@ export async function openWeights(path: string): Promise<WeightsFile> {
   return weights;
 }
 
-/** As openWeights, but a file that asks for unknown calls is listed with them instead of being refused. */
+/** As openWeights, but lists unknown calls instead of refusing the file. */
 export async function inspectWeights(path: string): Promise<WeightsFile> {
   const file = await BoundedFile.open(path);
   try {
