@@ -49,12 +49,16 @@ async function report(paths: string[], options: Options): Promise<void> {
     precision: options.precision,
     device: options.device,
   });
-  const batch = await eachImage(images, ensemble.classifier.device, async (bytes, { fileName, read }, signal) => {
-    const image = await decodeImage(bytes, { ...read, signal });
-    const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
-    await page.add(fileName, image, result, { signal });
-    return result;
-  });
+  const batch = await eachImage(
+    images,
+    ensemble.classifier.device,
+    async (bytes, { fileName, read }, signal) => {
+      const image = await decodeImage(bytes, { ...read, signal });
+      const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
+      await page.add(fileName, image, result, { signal });
+      return result;
+    },
+  );
   for (const { image, reason } of batch.failures) page.addFailure(image.fileName, reason);
   await outputs.write(options.out, page.html());
   const cells = batch.done.reduce((sum, { result }) => sum + result.cells.length, 0);

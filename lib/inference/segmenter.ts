@@ -154,7 +154,9 @@ export class CellSegmenter {
           ? native().segmentTiles(model, pixels, asked, tiling, call)
           : native().segment(model, pixels, asked, call),
       );
-    const found = raisesLimits(options, request) ? await withoutLosses(request, segment) : await segment(request);
+    const found = raisesLimits(options, request)
+      ? await withoutLosses(request, segment)
+      : await segment(request);
     if (found.profile) {
       writeProfile(pixels, this.precision, found.scores.length, started, {
         decode: decodeSeconds,

@@ -79,14 +79,7 @@ for (const folder of ['nuclei', 't98g']) {
   symlinkSync(join(data, folder), join(both, folder));
 }
 const types = segmenters.map(({ type }) => type);
-const routerSource = [
-
-  '--data',
-  both,
-  ...split,
-  '--type',
-  types.join(','),
-];
+const routerSource = ['--data', both, ...split, '--type', types.join(',')];
 train('classifier', 'router', { ...read('router'), ...place }, routerSource);
 // Then on each image's own intensities, so that the container of a sample does not matter.
 const routerStart = { kind: 'checkpoint', path: join(runOf('router'), 'classifier.safetensors') };
