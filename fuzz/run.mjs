@@ -1,0 +1,91 @@
+// Runs one target for a while: node fuzz/run.mjs TARGET SECONDS [SEED]. Prints one line of JSON.
+//
+// An input is a seed with changes. Seeds are the target's files and, as the run goes on, inputs to which the reader
+// gave an answer that it had not given before: each way to refuse an input has a message of its own, so that messages
+// show how far an input came.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getHeapStatistics } from 'node:v8';
+import fc from 'fast-check';
+import { bytesOf, inputs } from './mutate.mjs';
+import { targets } from './targets.mjs';
+
+const [name, seconds, seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
+const target = targets[name];
+if (!target || !(Number(seconds) > 0))
+  throw new Error(`Expected a target (${Object.keys(targets)}) and seconds`);
+
+/** An input of N bytes may take this much memory. */
+const memoryCap = (bytes) => 64 * 2 ** 20 + 20 * bytes;
+const MAX_SECONDS_PER_INPUT = 10;
+const MAX_POOL = 400;
+
+const root = new URL('../', import.meta.url);
+const pool = target.seeds.flatMap(([folder, pattern = /./]) =>
+  readdirSync(new URL(folder, root))
+    .filter((file) => pattern.test(file))
+    .sort()
+    .map((file) => readFileSync(new URL(`${folder}/${file}`, root))),
+);
+if (pool.length === 0) throw new Error(`${name} has no seeds`);
+const words = target.words.map((word) => Buffer.from(word, 'latin1'));
+const folder = mkdtempSync(join(process.env.CELLROUTE_FUZZ_FOLDER ?? tmpdir(), `cellroute-fuzz-${name}-`));
+const file = join(folder, target.file);
+
+const heapBytes = () => {
+  const { used_heap_size, external_memory, malloced_memory } = getHeapStatistics();
+  return used_heap_size + external_memory + malloced_memory;
+};
+const peakBytes = () => process.resourceUsage().maxRSS * 1024;
+
+const answers = new Set();
+let refused = 0;
+
+async function attempt(bytes, limits = true) {
+  writeFileSync(file, bytes);
+  const heap = heapBytes();
+  const peak = peakBytes();
+  const started = performance.now();
+  let answer = 'read';
+  try {
+    await target.run(file);
+  } catch (error) {
+    if (error.name !== 'CellrouteError' || error.code === 'NATIVE_FAILURE') throw error;
+    refused++;
+    answer = `${error.code} ${error.message.replaceAll(file, '').replaceAll(/"[^"]*"|'[^']*'|\d+/g, '')}`;
+  }
+  const cap = memoryCap(bytes.length);
+  const used = Math.max(heapBytes() - heap, peakBytes() - peak);
+  if (limits && used > cap)
+    throw new Error(`${bytes.length} bytes took ${used} bytes of memory, at most ${cap} are allowed`);
+  const took = (performance.now() - started) / 1000;
+  if (limits && took > MAX_SECONDS_PER_INPUT)
+    throw new Error(`${bytes.length} bytes took ${took.toFixed(1)} seconds`);
+  if (!answers.has(answer) && pool.length < MAX_POOL) {
+    answers.add(answer);
+    pool.push(bytes);
+  }
+}
+
+// The seeds as they are. What is loaded and compiled on first use is not charged to them.
+for (const limits of [false, true]) for (const bytes of [...pool]) await attempt(bytes, limits);
+refused = 0;
+const property = fc.asyncProperty(inputs, (input) => attempt(Buffer.from(bytesOf(input, { pool, words }))));
+const result = await fc.check(property, {
+  numRuns: Number.MAX_SAFE_INTEGER,
+  interruptAfterTimeLimit: 1000 * Number(seconds),
+  markInterruptAsFailure: false,
+  seed: Number(seed),
+});
+const summary = { target: name, runs: result.numRuns, refused, answers: answers.size, seed: Number(seed) };
+if (result.failed && !result.interrupted) {
+  const [input] = result.counterexample ?? [];
+  if (input) writeFileSync(file, bytesOf(input, { pool, words }));
+  const { stack } = result.errorInstance ?? {};
+  console.log(JSON.stringify({ ...summary, failure: String(stack ?? result.errorInstance), file }));
+  process.exitCode = 1;
+} else {
+  rmSync(folder, { recursive: true, force: true });
+  console.log(JSON.stringify(summary));
+}

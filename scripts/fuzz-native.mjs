@@ -1,0 +1,73 @@
+// The libFuzzer targets of native/fuzz: built with clang under AddressSanitizer and UndefinedBehaviorSanitizer.
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { compile, compilerCache, configureOnce, configureQuietly, ninja } from './compile.mjs';
+import { findLibtorch } from './libtorch.mjs';
+import { has, root } from './run.mjs';
+
+const preset = 'fuzz';
+const folder = join(root, 'out', preset);
+
+/** Names of the targets, and the longest input of each in bytes. */
+export const nativeFuzzers = { masks: 4096, polygons: 4096, pixels: 16384, weights: 256 };
+
+/** Compiles the targets; false where no clang is installed, which is reported. */
+export async function buildNativeFuzzers(names) {
+  if (!has('clang++')) {
+    console.error(`cellroute: clang is not installed: ${names.join(', ')} are not fuzzed`);
+    return false;
+  }
+  const generator = ninja();
+  const definitions = { CELLROUTE_LIBTORCH: findLibtorch().folder, ...compilerCache() };
+  configureOnce(folder, { generator: generator ?? 'default', definitions }, () =>
+    configureQuietly('cmake', [
+      ...['--preset', preset, ...(generator ? ['-G', generator] : [])],
+      ...Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`),
+    ]),
+  );
+  await compile(
+    folder,
+    names.map((name) => `cellroute_${name}_fuzz`),
+  );
+  return true;
+}
+
+/** Runs one target for a while; what libFuzzer finds is kept in out/fuzz/. */
+export function runNativeFuzzer(name, seconds, patience) {
+  const corpus = join(folder, 'corpus', name);
+  mkdirSync(corpus, { recursive: true });
+  const found = join(folder, `${name}-`);
+  const child = spawn(
+    join(folder, `cellroute_${name}_fuzz`),
+    [
+      ...[`-max_total_time=${seconds}`, `-max_len=${nativeFuzzers[name]}`, '-print_final_stats=1'],
+      // An input of few bytes justifies no more. The sanitizers' own memory is not counted by the first.
+      ...['-malloc_limit_mb=64', '-rss_limit_mb=2048', '-timeout=10', `-artifact_prefix=${found}`],
+      ...[corpus, join(root, 'fuzz/seeds/native', name)],
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // LibTorch is not instrumented: containers that cross its boundary look overflown, its caches look leaked.
+      env: { ...process.env, ASAN_OPTIONS: 'detect_container_overflow=0:detect_leaks=0' },
+    },
+  );
+  let stderr = '';
+  child.stderr.on('data', (text) => (stderr = (stderr + text).slice(-1 << 16)));
+  const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + patience) * 1000);
+  return new Promise((done) =>
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      const runs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(stderr)?.[1] ?? 0);
+      const answers = /cov: (\d+)(?![\s\S]*cov: )/.exec(stderr)?.[1] ?? '';
+      if (code === 0) done({ target: name, runs, answers: `${answers} edges` });
+      else
+        done({
+          target: name,
+          runs,
+          failure: `ended with ${signal ?? code}\n${stderr.slice(-4000)}`,
+          file: `${found}*`,
+        });
+    }),
+  );
+}
