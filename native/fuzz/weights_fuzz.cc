@@ -1,7 +1,5 @@
 // A table of weights with any shapes, strides and offsets over a small file: tensors that lie in
 // the file, or cellroute::Error.
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -1,0 +1,67 @@
+// Repeats what a busy program does to the library, and what happens to it, and prints one table.
+//   npm run soak -- [MINUTES, default 10] [PROGRAM...]
+// Each program is a process of its own that reports what it did; the share of the time is the same for all.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { finish, noCounts } from './report.mjs';
+import { root } from './run.mjs';
+
+const PROGRAMS = {
+  calls: 'calls with bad images, aborts and reloads: memory must not grow',
+  workers: 'worker threads that are terminated while they segment',
+  queue: 'many calls at once, half of them aborted while they wait',
+  kills: 'kill -9 of a training: each resumes at once, and ends as one that was never killed',
+  disk: 'a training whose writes fail: the last checkpoint stays whole',
+};
+
+const [minutes = '10', ...chosen] = process.argv.slice(2);
+const names = chosen.length > 0 ? chosen : Object.keys(PROGRAMS);
+if (!(Number(minutes) > 0) || names.some((name) => !(name in PROGRAMS))) {
+  console.error(`Usage: npm run soak -- [minutes] [${Object.keys(PROGRAMS).join(' | ')}]`);
+  process.exit(2);
+}
+if (!existsSync(join(root, 'dist/index.js'))) {
+  console.error('cellroute: build first (npm run build)');
+  process.exit(1);
+}
+const seconds = (Number(minutes) * 60) / names.length;
+/** A program that was to end by itself hangs. */
+const PATIENCE_SECONDS = 900;
+
+function run(name) {
+  const folder = mkdtempSync(join(tmpdir(), `cellroute-soak-${name}-`));
+  const child = spawn(
+    process.execPath,
+    ['--expose-gc', join(root, 'scripts/soak', `${name}.mjs`), String(seconds), folder],
+    // Threads that wait give their core to the other programs of the machine.
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' } },
+  );
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (text) => (stdout += text));
+  child.stderr.on('data', (text) => (stderr += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + PATIENCE_SECONDS) * 1000);
+  return new Promise((done) =>
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      rmSync(folder, { recursive: true, force: true });
+      const line = stdout.trim().split('\n').at(-1);
+      const ended = signal ?? code;
+      if (ended === 0 && line) done(JSON.parse(line));
+      else done({ failures: [`ended with ${ended}`, stderr.trim().slice(-2000)] });
+    }),
+  );
+}
+
+const counts = noCounts();
+for (const name of names) {
+  const { failures, ...figures } = await run(name);
+  const text = Object.entries(figures).map(([what, value]) => `${what} ${value}`);
+  console.log(`${name.padEnd(9)}${failures.length === 0 ? 'ok    ' : 'FAILED'}  ${text.join(', ')}`);
+  console.log(`${' '.repeat(17)}${PROGRAMS[name]}`);
+  for (const failure of failures.slice(0, 10)) console.log(`${' '.repeat(17)}- ${failure}`);
+  counts[failures.length === 0 ? 'passed' : 'failed']++;
+}
+finish(counts);
