@@ -123,6 +123,11 @@ float Scale::operator()(float value) const { return (std::clamp(value, low, high
 
 FloatImage::FloatImage(const Image& image, const Intensity& intensity) : image_(&image) {
   check(image);
+  for (const double percentile : {intensity.low, intensity.high}) {
+    // A rank outside the values would be read outside their memory.
+    if (percentile >= 0 && percentile <= 100) continue;
+    throw Error("INVALID_ARGUMENT", "A percentile of " + std::to_string(percentile));
+  }
   switch (image.type) {
     case Image::Type::kU8:
       table_ = integer_table<uint8_t>(image, intensity);

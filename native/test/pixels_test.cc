@@ -170,6 +170,17 @@ TEST_CASE("to_float refuses an image whose data is not of its size") {
   CHECK(code_of([&] { to_float(short_words, kTypeRange); }) == "INVALID_ARGUMENT");
 }
 
+TEST_CASE("to_float refuses percentiles outside 0 to 100") {
+  const Image grey = floats(1, 3, 1, {0.0F, 1.0F, 2.0F});
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const double wrong : {-0.1, 100.1, 1e300, nan}) {
+    Intensity low{.kind = Intensity::Kind::kPercentile, .low = wrong, .high = 99};
+    Intensity high{.kind = Intensity::Kind::kPercentile, .low = 1, .high = wrong};
+    CHECK(code_of([&] { to_float(grey, low); }) == "INVALID_ARGUMENT");
+    CHECK(code_of([&] { to_float(grey, high); }) == "INVALID_ARGUMENT");
+  }
+}
+
 TEST_CASE("to_float: threads do not matter") {
   std::vector<uint8_t> values(size_t{300} * 400 * 3);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i * 31 % 251);
