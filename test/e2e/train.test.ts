@@ -36,7 +36,7 @@ const segmenterConfig = {
     { kind: 'quarter-turns' },
     { kind: 'random-crop', width: 56, height: 56 },
   ],
-  validation: { everySteps: 4, samples: 2 },
+  validation: { everySteps: 4, samples: 1 },
   // A checkpoint after every step: a kill finds one being written.
   checkpoint: { everyMinutes: 0 },
 };

@@ -122,9 +122,29 @@ def make(job: common.Job) -> None:
         case["momentum"] = [float(value) for value in job.rng.uniform(0.85, 0.95, STEPS)]
         case["seeds"] = [int(value) for value in job.rng.integers(0, 2**53, STEPS)]
         tensors.update({f"case{c}.start.{key}": value.clone() for key, value in network_of(case).state_dict().items()})
+    write(job.out / FILE, tensors, cases)
+
+
+def spread_of(case: int, golden: tuple[Tensors, list[list[dict]]], others: list[tuple[Tensors, list[list[dict]]]]) -> dict:
+    """How far the reference is from itself in a case: of losses, gradient norms and the tensors it ends with."""
+    ends, steps = golden
+    own = [key for key, value in ends.items() if key.startswith(f"case{case}.end.") and value.is_floating_point()]
+    return {
+        **{
+            kind: max(
+                abs(other[case][i][kind] / step[kind] - 1) for _, other in others for i, step in enumerate(steps[case])
+            )
+            for kind in ("loss", "gradNorm")
+        },
+        "end": max(common.relative_error(other[key], ends[key]) for other, _ in others for key in own),
+    }
+
+
+def write(path: Path, tensors: Tensors, cases: list[dict]) -> None:
     ends, steps = answers(tensors, cases)
+    others = common.variants(lambda: answers(tensors, cases))
     common.write_tensors(
-        job.out / FILE,
+        path,
         {**tensors, **ends},
         about="each case's network before and after its steps on all images (divided by 255, ImageNet's mean and std), "
         "with torch.manual_seed before each step; losses and gradient norms are in `steps`",
@@ -132,6 +152,8 @@ def make(job: common.Job) -> None:
         steps=steps,
         width=WIDTH,
         hidden=HIDDEN,
+        spread=[spread_of(c, (ends, steps), others) for c in range(len(cases))],
+        spread_is=f"{common.SPREAD}; of tensors as a share of the largest value, of the rest as a share of each value",
     )
 
 

@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 REFERENCE = f"torchvision {torchvision.__version__}, torch {torch.__version__}"
+Answer = TypeVar("Answer")
 IMAGENET_MEAN = [0.485, 0.456, 0.406]
 IMAGENET_STD = [0.229, 0.224, 0.225]
 
@@ -62,6 +65,30 @@ def read_rgb(path: Path) -> torch.Tensor:
 
 def normalise(x: torch.Tensor, mean: list[float] = IMAGENET_MEAN, std: list[float] = IMAGENET_STD) -> torch.Tensor:
     return (x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+SPREAD = "largest difference of the reference from itself, with and without oneDNN, with one and two threads"
+
+
+def variants(compute: Callable[[], Answer]) -> list[Answer]:
+    """The same answer with and without oneDNN, with one and two threads: sums are rounded in other orders."""
+    before = torch.get_num_threads()
+    answers = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            for onednn in (True, False):
+                with torch.backends.mkldnn.flags(enabled=onednn):
+                    answers.append(compute())
+    finally:
+        torch.set_num_threads(before)
+    return answers
+
+
+def relative_error(answer: torch.Tensor | Sequence[float], golden: torch.Tensor | Sequence[float]) -> float:
+    """The largest difference, as a share of the golden's largest value."""
+    answer, golden = (torch.as_tensor(values, dtype=torch.float64) for values in (answer, golden))
+    return ((answer - golden).abs().max() / golden.abs().max().clamp_min(1e-300)).item()
 
 
 class Difference:

@@ -60,14 +60,22 @@ def answers_of(path: Path) -> dict[str, torch.Tensor]:
 
 def make(job: common.Job) -> None:
     (name,) = job.draw(FOLDER, 1)
+    write(job.out / FILE, job.data, name)
+
+
+def write(path: Path, data: Path, name: str) -> None:
+    answers = answers_of(data / name)
+    others = common.variants(lambda: answers_of(data / name))
     common.write_tensors(
-        job.out / FILE,
-        answers_of(job.data / name),
+        path,
+        answers,
         image=name,
         num_classes=NUM_CLASSES,
         target=TARGET,
         steps=STEPS,
         sample=SAMPLE,
+        spread={key: max(common.relative_error(other[key], value) for other in others) for key, value in answers.items()},
+        spread_is=f"{common.SPREAD}, as a share of a tensor's largest value",
         about="formula weights; RGB/255, ImageNet mean/std, every pixel; logits of the image and of zeros; "
         "samples are [::sample, ::sample]; sums of grad_cam and integrated_gradients",
     )

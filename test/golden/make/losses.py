@@ -32,6 +32,16 @@ def losses_of(images: list[torch.Tensor], targets: list[dict], norm: type[nn.Mod
     }
 
 
+def with_spread(images: list[torch.Tensor], targets: list[dict], norm: type[nn.Module], config: dict) -> dict:
+    answer = losses_of(images, targets, norm, config)
+    others = common.variants(lambda: losses_of(images, targets, norm, config))
+    spread = {
+        kind: max(abs(other[kind][name] / value - 1) for other in others for name, value in answer[kind].items() if value)
+        for kind in ("losses", "grad_norms")
+    }
+    return {**answer, "spread": spread}
+
+
 def read(data: Path, config: dict) -> tuple[list[torch.Tensor], list[dict]]:
     rows = config["rows_used_per_image"]
     images = [common.read_rgb(data / name) for name in config["images"]]
@@ -50,9 +60,10 @@ def make(job: common.Job) -> None:
         "all_layers_train": True,
         "norm_frozen": "FrozenBatchNorm2d, eps 1e-5, as the seed trains",
         "norm_batch": "BatchNorm2d in training mode",
+        "spread_is": f"{common.SPREAD}, as a share of each value",
     }
     images, targets = read(job.data, config)
-    results = {name: losses_of(images, targets, norm, config) for name, norm in NORMS.items()}
+    results = {name: with_spread(images, targets, norm, config) for name, norm in NORMS.items()}
     common.write_json(job.out / "maskrcnn_r50_losses.json", {**config, **results})
 
 

@@ -219,8 +219,22 @@ def make_training(job: common.Job) -> None:
         "sampling": "every candidate",
     }
     images, targets = read_training(job.data, config)
-    steps = train(job.out / WEIGHTS, config, images, targets)
-    common.write_json(job.out / "nuclei_small_training.json", {**config, "steps": steps})
+    write_training(job.out / "nuclei_small_training.json", job.out / WEIGHTS, config, images, targets)
+
+
+def write_training(
+    path: Path, weights: Path, config: dict, images: list[torch.Tensor], targets: list[dict]
+) -> None:
+    steps = train(weights, config, images, targets)
+    others = common.variants(lambda: train(weights, config, images, targets))
+    spread = [max(distance(other[i], step) for other in others) for i, step in enumerate(steps)]
+    about = f"of each step, the {common.SPREAD}: of a loss, as a share of the total"
+    common.write_json(path, {**config, "steps": steps, "spread": spread, "spread_is": about})
+
+
+def distance(step: dict, golden: dict) -> float:
+    """The largest difference of a loss, as a share of the total."""
+    return max(abs(step[name] - golden[name]) for name in golden if name.startswith("loss_")) / golden["total"]
 
 
 # schedule

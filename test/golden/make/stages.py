@@ -54,12 +54,19 @@ def make_stages(job: common.Job) -> None:
     size = job.tensor(count, 2, low=10, high=250)
     proposals = torch.cat([corner, corner + size], 1)
     proposals[0] = torch.tensor([0.0, 0.0, width * scale, height * scale])
+    write_stages(job.out / "maskrcnn_r50_stages.safetensors", name, image, proposals)
+
+
+def write_stages(path: Path, name: str, image: torch.Tensor, proposals: torch.Tensor) -> None:
     answers, sizes = stages_of(image, proposals)
+    others = [other for other, _ in common.variants(lambda: stages_of(image, proposals))]
     common.write_tensors(
-        job.out / "maskrcnn_r50_stages.safetensors",
+        path,
         {"proposals": proposals, **answers},
         image=name,
         **sizes,
+        spread={key: max(common.relative_error(other[key], value) for other in others) for key, value in answers.items()},
+        spread_is=f"{common.SPREAD}, as a share of a tensor's largest value",
         about="formula weights; torchvision transform (800/1333, ImageNet mean/std, padded to 32); "
         "fpn_*_sample = level[0, ::16, ::4, ::4]; box_features_sample = [:, ::8]; mask_features_sample = [:, ::16]",
     )
@@ -72,15 +79,24 @@ def logits_of(images: list[Path], num_classes: int) -> list[list[float]]:
 
 
 def make_logits(job: common.Job) -> None:
-    names = job.draw(FOLDER, 3)
-    logits = logits_of([job.data / name for name in names], NUM_CLASSES)
+    write_logits(job.out / "resnet18_logits.json", job.data, job.draw(FOLDER, 3))
+
+
+def write_logits(path: Path, data: Path, names: list[str]) -> None:
+    paths = [data / name for name in names]
+    logits = logits_of(paths, NUM_CLASSES)
+    others = common.variants(lambda: logits_of(paths, NUM_CLASSES))
+    spread = [max(common.relative_error(other[i], values) for other in others) for i, values in enumerate(logits)]
     common.write_json(
-        job.out / "resnet18_logits.json",
+        path,
         {
             "weights": "formula",
             "num_classes": NUM_CLASSES,
             "preprocessing": "RGB/255, ImageNet mean/std, every pixel (no resize)",
-            "cases": [{"image": name, "logits": values} for name, values in zip(names, logits)],
+            "spread_is": f"{common.SPREAD}, as a share of the largest logit",
+            "cases": [
+                {"image": name, "logits": values, "spread": own} for name, values, own in zip(names, logits, spread)
+            ],
         },
     )
 
