@@ -38,6 +38,29 @@ export function describeGolden(
   test.skip(`${title} (missing: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''})`, () => {});
 }
 
+/** How many times as far from the reference as the reference is from itself an answer may be. */
+const SPREADS = 4;
+/** A hundred roundings of float32: no answer is asked to be nearer, whatever the reference's spread. */
+const ROUNDING = 100 * 2 ** -24;
+
+/**
+ * How far an answer may be from a golden. `spread` is how far the reference is from itself with and without oneDNN, with
+ * one and two threads, as test/golden/make stores it. Goldens of older scripts have none: `otherwise` applies to them.
+ */
+export const toleranceOf = (spread: number | undefined, otherwise: number): number =>
+  spread === undefined ? otherwise : Math.max(SPREADS * spread, ROUNDING);
+
+/** {@link toleranceOf} of a tensor whose golden file has the spread of each in its metadata. */
+export const toleranceOfTensor = (
+  metadata: Record<string, string>,
+  name: string,
+  otherwise: number,
+): number =>
+  toleranceOf(
+    metadata.spread === undefined ? undefined : (JSON.parse(metadata.spread) as Record<string, number>)[name],
+    otherwise,
+  );
+
 export interface GoldenTensor {
   dtype: string;
   shape: number[];
