@@ -67,11 +67,11 @@ describeGolden(
   'losses and gradients of Mask R-CNN R50-FPN, formula weights',
   { goldens: [LOSSES], images: [...(golden?.images ?? []), TABLE] },
   () => {
-    // Without a stored spread: with batch norms the reference itself moves by half a thousandth from run to run.
+    // With batch norms the reference itself moves by half a thousandth from run to run.
     test.each([
       ['frozen-batch', 'norm_frozen_result', 2e-4],
       ['batch', 'norm_batch_result', 1e-3],
-    ] as const)('%s norms', async (kind, result, otherwise) => {
+    ] as const)('%s norms', async (kind, result, least) => {
       const { images, rows_used_per_image, min_size, rpn_pre_nms_top_n, rpn_post_nms_top_n } = golden!;
       const expected = golden![result];
       const addon = testing();
@@ -103,7 +103,7 @@ describeGolden(
         expect(Math.abs(losses[name]! / loss - 1)).toBeLessThan(toleranceOf(expected.spread?.losses, 1e-4));
       }
       expect(Object.keys(gradNorms).sort()).toEqual(Object.keys(expected.grad_norms).sort());
-      const tolerance = toleranceOf(expected.spread?.grad_norms, otherwise);
+      const tolerance = toleranceOf(expected.spread?.grad_norms, least);
       const worse = Object.entries(expected.grad_norms).filter(
         ([name, norm]) => !(Math.abs(gradNorms[name]! / norm - 1) < tolerance),
       );

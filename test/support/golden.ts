@@ -39,27 +39,19 @@ export function describeGolden(
 }
 
 /** How many times as far from the reference as the reference is from itself an answer may be. */
-const SPREADS = 4;
-/** A hundred roundings of float32: no answer is asked to be nearer, whatever the reference's spread. */
-const ROUNDING = 100 * 2 ** -24;
+const SPREADS = 8;
 
 /**
- * How far an answer may be from a golden. `spread` is how far the reference is from itself with and without oneDNN, with
- * one and two threads, as test/golden/make stores it. Goldens of older scripts have none: `otherwise` applies to them.
+ * How far an answer may be from a golden: a multiple of the golden's spread, and no less than `least`. The spread is how
+ * far the reference is from itself with and without oneDNN, with one and two threads, as test/golden/make stores it;
+ * goldens of older scripts have none, and `least` applies to them.
  */
-export const toleranceOf = (spread: number | undefined, otherwise: number): number =>
-  spread === undefined ? otherwise : Math.max(SPREADS * spread, ROUNDING);
+export const toleranceOf = (spread: number | undefined, least: number): number =>
+  Math.max(least, SPREADS * (spread ?? 0));
 
 /** {@link toleranceOf} of a tensor whose golden file has the spread of each in its metadata. */
-export const toleranceOfTensor = (
-  metadata: Record<string, string>,
-  name: string,
-  otherwise: number,
-): number =>
-  toleranceOf(
-    metadata.spread === undefined ? undefined : (JSON.parse(metadata.spread) as Record<string, number>)[name],
-    otherwise,
-  );
+export const toleranceOfTensor = (metadata: Record<string, string>, name: string, least: number): number =>
+  toleranceOf((JSON.parse(metadata.spread ?? '{}') as Record<string, number>)[name], least);
 
 export interface GoldenTensor {
   dtype: string;
