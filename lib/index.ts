@@ -1,10 +1,13 @@
 // cellroute: inference, masks and results. Training, metrics, drawing and reports have entry points of their own.
+
+export type { NumberRange } from './check.js';
 export {
   type ClassifierConfig,
   classifierConfig,
   type PartialClassifierConfig,
 } from './config/classifier.js';
 export { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from './config/mask-rcnn.js';
+export type { DeepPartial } from './config/schema.js';
 export type { Intensity } from './config/shared.js';
 export {
   CellrouteError,
@@ -15,13 +18,26 @@ export {
   type LockOwner,
 } from './errors.js';
 export {
+  type CocoDataset,
+  type CocoDetection,
   type CocoOptions,
   type CocoResult,
+  type CocoResultsOptions,
+  type CocoSegmentation,
   cocoDatasetJson,
   cocoResultsJson,
+  streamCocoDataset,
+  streamCocoResults,
 } from './export/coco-json.js';
 export { type ExplanationJson, explanationJson } from './export/explanation-json.js';
-export { kaggleCsv, kaggleTrainCsv } from './export/kaggle-csv.js';
+export {
+  type KaggleOptions,
+  type KaggleTrainOptions,
+  kaggleCsv,
+  kaggleTrainCsv,
+  streamKaggleCsv,
+  streamKaggleTrainCsv,
+} from './export/kaggle-csv.js';
 export { labelPng } from './export/label-png.js';
 export type { NamedResult } from './export/named.js';
 export {
@@ -103,11 +119,11 @@ export {
   type RemoveOverlapsOptions,
   type RowRun,
 } from './mask/masks.js';
-export type { NativeGpu } from './native/contract.js';
+export type { NativeGpu, NativeSegmentOptions } from './native/contract.js';
 export { type DiagnoseOptions, type Diagnosis, diagnose } from './native/doctor.js';
 export type { SearchedLocation } from './native/find.js';
 export type { CallOptions, Progress } from './native/job.js';
-export { type LoadOptions, loadNative } from './native/load.js';
+export { type Loaded, type LoadOptions, loadNative } from './native/load.js';
 export { type ConvertOptions, convertWeights } from './weights/convert.js';
 export { inspectWeights } from './weights/open.js';
 export type {

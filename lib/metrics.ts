@@ -1,5 +1,8 @@
 // cellroute/metrics: evaluation of predictions against ground truth.
+
+export type { Crowds } from './annotations/types.js';
 export { type PairedImages, type PairFilesOptions, pairFiles } from './metrics/files/index.js';
+export type { PairOptions } from './metrics/files/pair.js';
 export {
   type BootstrapOptions,
   type ClassScores,

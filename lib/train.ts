@@ -1,12 +1,13 @@
 // cellroute/train: data sets, transforms, training and tuning.
 export type { DataProblem } from './annotations/problems.js';
+export type { Crowds } from './annotations/types.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
 export { type AnnotatedImage, type DatasetFromOptions, datasetFrom } from './data/iterable.js';
 export { openDataset } from './data/open.js';
 export type { OpenDatasetOptions } from './data/options.js';
 export type { FoldOptions, SplitOptions } from './data/split.js';
 export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
-export type { DatasetItem, LoadedItem } from './data/types.js';
+export type { ClassifySample, DatasetContents, DatasetItem, LoadedItem, TrainSample } from './data/types.js';
 export { ClassifierTrainer } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,
@@ -41,7 +42,7 @@ export type {
 } from './trainer/events.js';
 export type { StartReport } from './trainer/network.js';
 export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
-export type { ResumeOptions, RunOptions, TrainerOptions } from './trainer/trainer.js';
+export type { ResumeOptions, Resumption, RunOptions, Trainer, TrainerOptions } from './trainer/trainer.js';
 export type { ClassifierEvaluation, SegmenterEvaluation } from './trainer/validation.js';
 export { syncWandb } from './trainer/wandb.js';
 export type { Transform, TransformKind } from './transforms/index.js';

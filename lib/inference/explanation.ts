@@ -1,5 +1,6 @@
 import { checkNumber, checkOneOf, checkOptions, refuse } from '../check.js';
 import type { ClassifierConfig } from '../config/classifier.js';
+import type { ImageSize } from '../mask/masks.js';
 import type { NativeExplainOptions, NativeExplanation } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 
@@ -37,17 +38,12 @@ export interface SeenRegion {
   height: number;
 }
 
-interface Size {
-  width: number;
-  height: number;
-}
-
 /** How much each pixel of an image contributes to a class. Plain data but for its methods. */
 export class Explanation {
   readonly method: ExplainMethod;
   /** The class that is explained. */
   readonly target: string;
-  /** Size of the network's input. */
+  /** ImageSize of the network's input. */
   readonly width: number;
   readonly height: number;
   /**
@@ -58,12 +54,12 @@ export class Explanation {
   /** Of each class, for the image and for the baseline. */
   readonly logits: Readonly<Record<string, number>>;
   readonly baselineLogits: Readonly<Record<string, number>>;
-  /** Size of the image, pixels. */
-  readonly image: Readonly<Size>;
+  /** ImageSize of the image, pixels. */
+  readonly image: Readonly<ImageSize>;
   readonly region: Readonly<SeenRegion>;
 
   /** @internal */
-  constructor(method: ExplainMethod, native: NativeExplanation, config: ClassifierConfig, image: Size) {
+  constructor(method: ExplainMethod, native: NativeExplanation, config: ClassifierConfig, image: ImageSize) {
     const { classNames, resize } = config;
     const named = (logits: Float32Array) =>
       Object.fromEntries(classNames.map((name, i) => [name, logits[i]!]));
@@ -92,7 +88,7 @@ export class Explanation {
   }
 
   /** Any values of the network's input, mapped to a grid over the whole image. @internal */
-  toGrid(values: Float32Array, { width, height }: Size): Float32Array {
+  toGrid(values: Float32Array, { width, height }: ImageSize): Float32Array {
     const { region, image } = this;
     const columns = positions(width, image.width, region.x, region.width, this.width);
     const rows = positions(height, image.height, region.y, region.height, this.height);
@@ -142,7 +138,7 @@ function positions(
 }
 
 /** fastai's crop, as native/io/resize.cc cuts it: the largest middle part of the target's shape. */
-function middle({ width, height }: Size, target: Size): SeenRegion {
+function middle({ width, height }: ImageSize, target: ImageSize): SeenRegion {
   const ratio = Math.min(width / target.width, height / target.height);
   const part = (side: number) => Math.max(1, Math.trunc(ratio * side));
   const seen = { width: part(target.width), height: part(target.height) };
@@ -153,7 +149,7 @@ function middle({ width, height }: Size, target: Size): SeenRegion {
 export function checkExplainOptions(
   options: ExplainOptions,
   classNames: readonly string[],
-  input: Size,
+  input: ImageSize,
   more: readonly string[] = [],
 ): NativeExplainOptions {
   const own = ['method', 'target', 'baseline', 'steps', 'patch', 'stride'];

@@ -20,6 +20,7 @@ export class Contours {
   readonly length: number;
   readonly #native: NativeContours;
 
+  /** @internal */
   constructor(contours: NativeContours) {
     this.#native = contours;
     this.length = contours.masks.length - 1;

@@ -16,6 +16,8 @@ import {
   type RoutedSegmentation,
   type Segmentation,
   sartorius,
+  streamCocoDataset,
+  streamKaggleCsv,
 } from '../../lib/index.js';
 import { type Transform, transforms } from '../../lib/train.js';
 
@@ -69,3 +71,13 @@ new CellSegmenter();
 ensemble.thresholds.fluorescence = {};
 // @ts-expect-error a segmenter for each type, or null
 new RoutedEnsemble({ classifier, segmenters: { fluorescence: 'model.pth' } });
+
+// Every writer is public, and streams take what arrives.
+expectTypeOf(streamCocoDataset([])).toEqualTypeOf<AsyncGenerator<string, void, undefined>>();
+expectTypeOf(streamKaggleCsv([])).toEqualTypeOf<AsyncGenerator<string, void, undefined>>();
+export async function each(): Promise<void> {
+  for await (const { id, result, error } of ensemble.segmentAll(['a.png'], { concurrency: 2 })) {
+    expectTypeOf(id).toEqualTypeOf<string>();
+    if (error === undefined) expectTypeOf(result).toEqualTypeOf<RoutedSegmentation | undefined>();
+  }
+}
