@@ -1,4 +1,5 @@
 import { checkKeys, checkObject, checkOneOf, checkString } from '../check.js';
+import type { ImageSource } from '../image/types.js';
 import type { LimitsReached, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
 import { checkResult } from './named.js';
 import { shortest } from './number.js';
@@ -40,6 +41,10 @@ export interface ResultJson {
   limitsReached: LimitsReached;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
+  /** What was read of the file, and what else it holds. */
+  source?: ImageSource;
+  /** What the reader should know of the image, a sentence each. */
+  notices?: readonly string[];
   /**
    * `coco`: COCO's compressed string; `counts`: COCO's run lengths down the columns; `kaggle`: 1-based, row-major
    * "start length".
@@ -64,7 +69,7 @@ export function resultJson(
   const { rle = 'coco', name = result.name } = options;
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
   if (name !== undefined) checkString('name', name);
-  const { cells, width, height, limitsReached, seams } = result;
+  const { cells, width, height, limitsReached, seams, source, notices } = result;
   const { masks } = cells;
   const runs: ResultJsonCell['mask'][] =
     rle === 'coco'
@@ -87,6 +92,8 @@ export function resultJson(
     height,
     limitsReached: { detections: limitsReached.detections, proposals: limitsReached.proposals },
     ...(seams && { seams: { x: seams.x.map(shortest), y: seams.y.map(shortest), cells: seams.cells } }),
+    ...(source && { source }),
+    ...(notices && { notices }),
     rle,
     cells: Array.from(cells, ({ index, box, score, label, className, area }) => ({
       box: [box.x1, box.y1, box.x2, box.y2].map(shortest) as ResultJsonCell['box'],

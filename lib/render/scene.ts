@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { refuse } from '../check.js';
 import { decodeImage } from '../image/decode.js';
-import type { ImageInput } from '../image/types.js';
+import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.js';
 import { Canvas } from './canvas.js';
 import { forDisplay } from './display.js';
 
@@ -30,11 +30,12 @@ export interface Scene {
  */
 export async function prepareScene(
   image: ImageInput,
-  size: Size,
+  size: Size & { source?: ImageSource },
   maxSide: number,
   signal: AbortSignal | undefined,
 ): Promise<Scene> {
-  const raw = await decodeImage(image, signal ? { signal } : {});
+  const read = ArrayBuffer.isView(image) && size.source ? sameAs(size.source) : {};
+  const raw = await decodeImage(image, { ...read, ...(signal && { signal }) });
   if (raw.width !== size.width || raw.height !== size.height) {
     throw refuse(
       'image',
@@ -45,6 +46,14 @@ export async function prepareScene(
   const scene = await sceneOf(forDisplay(raw), raw, smallSide, maxSide);
   signal?.throwIfAborted();
   return scene;
+}
+
+/** Reads of a file what a result was made from: the page, or the plane, and the channels. */
+function sameAs({ page, z, t, channels, sizes, channelPages }: ImageSource): ImageReadOptions {
+  const isChosen = channelPages || sizes.channels !== channels.length;
+  const asked = isChosen && (channels.length === 1 || channels.length === 3) ? { channels } : {};
+  if (!channelPages) return { page, ...asked };
+  return { ...(z !== undefined && { z }), ...(t !== undefined && { t }), ...asked };
 }
 
 /** The same for shades as {@link forDisplay} gives them; images below `smallSide` are enlarged. */
