@@ -7,7 +7,14 @@ export { openDataset } from './data/open.js';
 export type { OpenDatasetOptions } from './data/options.js';
 export type { FoldOptions, SplitOptions } from './data/split.js';
 export type { DatasetSummary, ImagesSummary, SummaryOptions } from './data/summary.js';
-export type { ClassifySample, DatasetContents, DatasetItem, LoadedItem, TrainSample } from './data/types.js';
+export type {
+  ClassifySample,
+  DatasetContents,
+  DatasetItem,
+  LoadedItem,
+  SignalOptions,
+  TrainSample,
+} from './data/types.js';
 export { ClassifierTrainer } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,

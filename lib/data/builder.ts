@@ -78,7 +78,7 @@ export class DatasetBuilder {
       height: masks.height,
       cells: masks.length,
       areas: masks.areas(),
-      async load(signal) {
+      async load({ signal } = {}) {
         const bytes = await readFile(path, { signal }).catch(unreadable(path, signal));
         const decoded = chosen ? await decodeImage(bytes, { ...read, ...(signal && { signal }) }) : bytes;
         return { image: decoded, masks, labels: labels.slice() };

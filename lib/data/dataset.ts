@@ -1,9 +1,9 @@
 import type { DataProblem } from '../annotations/problems.js';
-import { checkKeys, checkObject, checkString, refuse } from '../check.js';
+import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { fingerprint } from './fingerprint.js';
 import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
-import type { DatasetContents, DatasetItem } from './types.js';
+import type { DatasetContents, DatasetItem, SignalOptions } from './types.js';
 
 /** Which images of a data set are wanted: those that pass everything that is given. */
 export interface DatasetFilter {
@@ -159,8 +159,9 @@ export class Dataset implements DatasetContents {
    * same on every machine, wherever the files lie and whenever they were written. Every item is loaded once, one after
    * the other; images are not decoded.
    */
-  async fingerprint(signal?: AbortSignal): Promise<string> {
-    return fingerprint(this, signal);
+  async fingerprint(options: SignalOptions = {}): Promise<string> {
+    checkOptions(options, ['signal']);
+    return fingerprint(this, options.signal);
   }
 
   #with(items: readonly DatasetItem[]): Dataset {
@@ -179,7 +180,7 @@ function inSet(item: DatasetItem, name: string): DatasetItem {
     height,
     cells,
     ...(areas && { areas }),
-    load: (signal) => item.load(signal),
+    load: (options) => item.load(options),
   };
 }
 

@@ -8,7 +8,7 @@ export async function fingerprint(dataset: DatasetContents, signal?: AbortSignal
   add(hash, 'cellroute data set 1', ...dataset.classNames);
   for (const item of dataset.items) {
     signal?.throwIfAborted();
-    const { image, masks, labels } = await item.load(signal);
+    const { image, masks, labels } = await item.load({ signal });
     const { counts, offsets } = masks.toBatch();
     add(hash, item.id, item.type === undefined ? 'no type' : `type ${item.type}`, item.width, item.height);
     add(hash, labels, offsets, counts);

@@ -4,7 +4,7 @@ import { imageInMemory, readImage } from '../image/input.js';
 import type { ImageContent, ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
 import { checkClassNames, Dataset } from './dataset.js';
-import type { DatasetItem } from './types.js';
+import type { DatasetItem, SignalOptions } from './types.js';
 
 /** An image of your own with its cells. */
 export interface AnnotatedImage {
@@ -14,7 +14,7 @@ export interface AnnotatedImage {
    * The image, or a function that returns it whenever it is needed, which is at least once per epoch. A path or URL is
    * read at each use; other images stay in memory.
    */
-  image: ImageInput | ((signal?: AbortSignal) => ImageInput | Promise<ImageInput>);
+  image: ImageInput | ((options: SignalOptions) => ImageInput | Promise<ImageInput>);
   /** One mask a cell, of the image's size; a mask of no pixels is refused. */
   masks: Masks;
   /** Class of each cell, from 1. Default 1 for all. */
@@ -79,8 +79,8 @@ async function ownItem(own: AnnotatedImage, option: string, classes: number): Pr
     height: masks.height,
     cells: masks.length,
     areas,
-    async load(signal) {
-      const loaded = kept ?? (await contentOf(`the image of ${id}`, await fetchImage!(signal), signal));
+    async load({ signal } = {}) {
+      const loaded = kept ?? (await contentOf(`the image of ${id}`, await fetchImage!({ signal }), signal));
       if (!kept) await checkSize(`the image of ${id}`, loaded, masks);
       return { image: loaded, masks, labels: labels.slice() };
     },

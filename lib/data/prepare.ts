@@ -24,7 +24,7 @@ export async function prepareItem(
   signal: AbortSignal,
 ): Promise<Prepared> {
   try {
-    const { image, masks, labels } = await item.load(signal);
+    const { image, masks, labels } = await item.load({ signal });
     const decoded = await decodeImage(image, { signal });
     const planned = plan(decoded);
     await checkIntensity(planned.intensity, decoded);

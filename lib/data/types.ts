@@ -2,6 +2,12 @@ import type { DataProblem } from '../annotations/problems.js';
 import type { ImageContent } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
 
+/** Options of a call that can be stopped. */
+export interface SignalOptions {
+  /** Stops the call, which then rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What is loaded of one image of a data set. */
 export interface LoadedItem {
   image: ImageContent;
@@ -26,7 +32,7 @@ export interface DatasetItem {
   /** Pixels of each cell, where they are known before `load`: for the data set's summary. */
   readonly areas?: Uint32Array;
   /** Reads the image and its ground truth. */
-  load(signal?: AbortSignal): Promise<LoadedItem>;
+  load(options?: SignalOptions): Promise<LoadedItem>;
 }
 
 /** What a data set holds, for functions that describe it. */

@@ -16,7 +16,7 @@ import { THRESHOLD_KEYS } from './thresholds.js';
 export interface NamedImage {
   id: string;
   /** The image, or a function that fetches it when there is room for it. */
-  image: ImageInput | ((signal: AbortSignal) => ImageInput | Promise<ImageInput>);
+  image: ImageInput | ((options: { signal: AbortSignal }) => ImageInput | Promise<ImageInput>);
 }
 
 /** What `segmentAll` takes: images, or images with ids. */
@@ -57,7 +57,7 @@ export function segmentEach<Result>(
   checkSegmentOptions(rest, more);
   const work = async (input: ImageInput | NamedImage, own: AbortSignal, index: number) => {
     const { image, id } = isNamed(input) ? checkNamed(input, index) : { image: input, id: imageName(input) };
-    const content = typeof image === 'function' ? await image(own) : image;
+    const content = typeof image === 'function' ? await image({ signal: own }) : image;
     return segment(content, { ...rest, ...(id !== undefined && { name: id }), signal: own });
   };
   return named(processAll(images, work, { concurrency, ordered, ...(signal && { signal }) }));

@@ -170,8 +170,8 @@ export class EnsembleTrainer {
     const { data, validation, config = {}, source } = this.#options;
     const before = await readJson(folder.data);
     const fingerprint = {
-      train: await data.fingerprint(signal),
-      validation: validation ? await validation.fingerprint(signal) : null,
+      train: await data.fingerprint({ signal }),
+      validation: validation ? await validation.fingerprint({ signal }) : null,
     };
     // Otherwise networks of one ensemble would be trained on different images.
     if (before?.fingerprint && !this.#resume?.force) {

@@ -33,10 +33,10 @@ export async function* loadAhead(
   items: readonly DatasetItem[],
   signal?: AbortSignal,
 ): AsyncGenerator<{ item: DatasetItem; loaded: LoadedItem }> {
-  let next = items[0]?.load(signal);
+  let next = items[0]?.load({ signal });
   for (const [i, item] of items.entries()) {
     const loaded = await next!;
-    next = items[i + 1]?.load(signal);
+    next = items[i + 1]?.load({ signal });
     // The failure is reported when the item is due; until then it must not be an unhandled rejection.
     next?.catch(() => undefined);
     yield { item, loaded };

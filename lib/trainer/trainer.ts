@@ -182,8 +182,8 @@ export class Trainer<
     const identity: Identity = {
       config: { ...config, network },
       data: {
-        train: await data.fingerprint(signal),
-        validation: validation ? await validation.fingerprint(signal) : null,
+        train: await data.fingerprint({ signal }),
+        validation: validation ? await validation.fingerprint({ signal }) : null,
       },
     };
     const here = environment();

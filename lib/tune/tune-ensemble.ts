@@ -68,6 +68,6 @@ async function routedType(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const call = signal ? { signal } : {};
-  const decoded = await decodeImage((await item.load(signal)).image, call);
+  const decoded = await decodeImage((await item.load({ signal })).image, call);
   return (await ensemble.classifier.classifyDecoded(decoded, call)).cellType;
 }

@@ -48,7 +48,7 @@ export async function tuneSegmenter(
   const seen: Seen[] = [];
   for (const [i, item] of items.entries()) {
     onProgress?.({ stage: 'network', fraction: i / items.length });
-    const { image, masks, labels } = await item.load(signal);
+    const { image, masks, labels } = await item.load({ signal });
     const decoded = await decodeImage(image, call);
     const candidates = await candidatesOf(segmenter, decoded, {
       thresholds: { ...now, minScore: axes.lowestScore },

@@ -210,13 +210,13 @@ async function watched(
   const items = plain.items.map(
     (item, index): DatasetItem => ({
       ...item,
-      load: async (signal) => {
+      load: async ({ signal } = {}) => {
         state.started++;
         state.running++;
         state.most = Math.max(state.most, state.running);
         try {
           await hold(index, signal);
-          return await item.load(signal);
+          return await item.load({ signal });
         } finally {
           state.running--;
         }

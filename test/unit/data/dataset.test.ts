@@ -314,6 +314,8 @@ describe('a fingerprint', () => {
 
   test('stops when it is aborted', async () => {
     const dataset = await datasetFrom([own]);
-    await expect(dataset.fingerprint(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+    await expect(dataset.fingerprint({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    );
   });
 });

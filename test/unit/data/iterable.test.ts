@@ -35,14 +35,14 @@ test('images that are fetched when they are needed', async () => {
     .png()
     .toBuffer();
   const signals: unknown[] = [];
-  const load = async (signal?: AbortSignal) => {
+  const load = async ({ signal }: { signal?: AbortSignal | undefined }) => {
     signals.push(signal);
     return png;
   };
   const dataset = await datasetFrom([image({ image: load })]);
   expect(signals).toEqual([]);
   const { signal } = new AbortController();
-  expect((await dataset.items[0]!.load(signal)).image).toBe(png);
+  expect((await dataset.items[0]!.load({ signal })).image).toBe(png);
   expect(signals).toEqual([signal]);
 });
 

@@ -91,5 +91,5 @@ test('a file that was removed is reported when it is loaded', async () => {
   const { rmSync } = await import('node:fs');
   rmSync(folder.path('gone/images/x.png'));
   await expect(item!.load()).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
-  await expect(item!.load(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  await expect(item!.load({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
 });

@@ -179,7 +179,7 @@ describe('one writer per run', () => {
     const counted = Object.assign(Object.create(data) as Dataset, {
       fingerprint: (signal?: AbortSignal) => {
         reads++;
-        return data.fingerprint(signal);
+        return data.fingerprint({ signal });
       },
     });
     const first = new SegmenterTrainer({ data, folder: path, config: tiny }).run();
