@@ -141,7 +141,7 @@ describe('segment', () => {
     [
       'a format that is unknown',
       ['segment', image.small, '-o', folder, '-f', 'bmp'],
-      /Expected some of json/,
+      /comma-separated list of json/,
     ],
     ['no folder for results', ['segment', image.small], /--out/],
     [
