@@ -12,6 +12,8 @@ const SCRIPTS = [
   ['test:pack'],
   ['lint:native'],
   ['test:sanitize'],
+  // Seconds per target.
+  ['fuzz', '30'],
   // Compiled and linked where nvcc and a CUDA LibTorch are there, and reported where they are not.
   ['build:cuda', '--if-there'],
 ];

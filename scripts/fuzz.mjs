@@ -59,16 +59,16 @@ const work = Object.keys(targets)
   .filter(wanted)
   .map((name) => () => runTarget(name));
 const native = Object.keys(nativeFuzzers).filter(wanted);
+const counts = noCounts();
 if (native.length > 0 && (await buildNativeFuzzers(native))) {
   work.push(...native.map((name) => () => runNativeFuzzer(name, seconds, PATIENCE_SECONDS)));
+} else {
+  counts.skipped = native.length;
 }
 
-const results = [];
-const counts = noCounts();
 async function worker() {
   for (let next = work.shift(); next; next = work.shift()) {
     const result = await next();
-    results.push(result);
     const { target, runs, refused = '', answers = '', seed = '', failure } = result;
     const cells = [
       String(runs).padStart(10),
