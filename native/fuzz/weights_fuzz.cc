@@ -56,9 +56,9 @@ struct Input {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  constexpr torch::ScalarType kTypes[] = {torch::kFloat, torch::kDouble, torch::kHalf,
-                                          torch::kBFloat16, torch::kLong, torch::kInt,
-                                          torch::kShort, torch::kChar, torch::kByte, torch::kBool};
+  constexpr torch::ScalarType kTypes[] = {
+      torch::kFloat, torch::kDouble, torch::kHalf, torch::kBFloat16, torch::kLong,
+      torch::kInt,   torch::kShort,  torch::kChar, torch::kByte,     torch::kBool};
   Input input{data, size};
   io::TensorEntry entry;
   entry.name = "weight";
