@@ -87,6 +87,7 @@ describe('the cases', () => {
     ['coco/cvat-brush-masks', { crowds: 'cells' }, { a: 2 }, ''],
     ['coco/iscrowd-null', {}, { a: 2 }, ''],
     ['coco/image-id-type-differs', {}, { a: 2 }, ''],
+    ['coco/exif-orientation', {}, { exif6: 1 }, ''],
     ['coco/mixed-degenerate-ring', {}, { a: 3 }, /three corners or more, not 4 values; left out of the cell/],
     ['coco/nan-area', {}, { a: 2 }, ''],
     ['labels/int32-stardist', {}, { p1: 4 }, ''],
