@@ -68,7 +68,9 @@ cellroute_doctest(cellroute_data_test)
 
 add_executable(cellroute_core_test)
 cellroute_batch(cellroute_core_test test_engine
+  native/test/admission_test.cc
   native/test/block_cache_test.cc
+  native/test/cancel_test.cc
   native/test/device_test.cc
   native/test/engine_test.cc
   native/test/mapped_block_test.cc

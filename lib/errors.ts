@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'INVALID_ARGUMENT'
   | 'INVALID_CONFIG'
   | 'DISPOSED'
+  | 'BUSY'
   // Images
   | 'IMAGE_UNREADABLE'
   | 'IMAGE_UNSUPPORTED'

@@ -84,6 +84,13 @@ export type { Precision } from './inference/precision.js';
 export { sartorius } from './inference/presets.js';
 export type { ProcessOptions } from './inference/process-all.js';
 export {
+  type QueueLimits,
+  type QueueOptions,
+  type QueueState,
+  queueState,
+  setQueueLimits,
+} from './inference/queue.js';
+export {
   type LimitsReached,
   type Route,
   type RoutedSegmentation,

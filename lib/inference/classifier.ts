@@ -8,17 +8,17 @@ import {
 import { fastaiClassifierConfig } from '../config/fastai.js';
 import { inferClassifierConfig } from '../config/infer.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
-import { decodeImage } from '../image/decode.js';
-import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
-import { checkReadOptions, READ_KEYS, readOptionsIn } from '../image/select.js';
-import type { ImageInput, ImageReadOptions, ImageSource, RawImage } from '../image/types.js';
+import { checkReadOptions, READ_KEYS } from '../image/select.js';
+import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.js';
 import type { NativeClassification } from '../native/contract.js';
-import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
+import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
+import { type CallImage, checkImageIntensity, noticesOf, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
+import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue.js';
 
 /** What a classifier finds for one image. */
 export interface Classification {
@@ -37,7 +37,7 @@ export interface Classification {
 }
 
 /** Options of {@link CellClassifier.classify}. */
-export interface ClassifyOptions extends ImageReadOptions, CallOptions {}
+export interface ClassifyOptions extends ImageReadOptions, CallOptions, QueueOptions {}
 
 /** An input of the network that the caller has resized and normalised. */
 export interface InputTensor {
@@ -109,27 +109,48 @@ export class CellClassifier {
    *   DISPOSED; an abort rejects with `signal.reason`.
    */
   async classify(image: ImageInput, options: ClassifyOptions = {}): Promise<Classification> {
-    checkOptions(options, [...READ_KEYS, ...CALL_OPTION_KEYS]);
+    checkOptions(options, [...READ_KEYS, ...CALL_OPTION_KEYS, ...QUEUE_OPTION_KEYS]);
     checkReadOptions(options);
-    void this.#model.handle;
-    const decoded = await decodeImage(image, {
-      ...readOptionsIn(options),
-      ...(options.signal && { signal: options.signal }),
-    });
-    return this.classifyDecoded(decoded, options);
+    checkQueueOptions(options);
+    return this.#withImage(image, options, (own, loaded) => this.classifyLoaded(own, loaded));
   }
 
-  /** {@link classify} for an image that is decoded and options that are checked. @internal */
-  async classifyDecoded(decoded: RawImage, options: CallOptions): Promise<Classification> {
+  /** {@link classify} for the image of a call. @internal */
+  async classifyLoaded(
+    own: Call,
+    image: CallImage,
+    options: { progress?: boolean } = {},
+  ): Promise<Classification> {
     const { intensity } = this.config;
-    await checkIntensity(intensity, decoded);
+    checkImageIntensity(image, intensity);
     const named = this.#named(
-      await this.#model.run(options, (model, call) => native().classify(model, decoded, intensity, call)),
+      await this.#model.runIn(
+        own,
+        (model, call) => native().classify(model, image.handle, intensity, call),
+        options,
+      ),
     );
-    const notice = await lowBitsNotice(intensity, decoded);
-    const { source } = decoded;
-    const notices = [...(source?.notices ?? []), ...(notice === undefined ? [] : [notice])];
+    const { source } = image;
+    const notices = noticesOf(image, intensity);
     return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
+  }
+
+  /** Stops the call when this classifier is disposed; throws DISPOSED if it was. @internal */
+  join(own: Call): void {
+    this.#model.join(own);
+  }
+
+  async #withImage<T>(
+    image: ImageInput,
+    options: CallOptions & QueueOptions & ImageReadOptions,
+    body: (own: Call, image: CallImage) => Promise<T>,
+  ): Promise<T> {
+    // A disposed model is refused before an image is decoded.
+    void this.#model.handle;
+    return withCall(options, (own) => {
+      this.#model.join(own);
+      return withImage(own, image, options, (loaded) => body(own, loaded));
+    });
   }
 
   /**
@@ -157,17 +178,15 @@ export class CellClassifier {
     const { classNames, resize, intensity } = this.config;
     checkExplainOptions(options, classNames, resize ?? LARGEST, READ_KEYS);
     checkReadOptions(options);
-    void this.#model.handle;
-    const decoded = await decodeImage(image, {
-      ...readOptionsIn(options),
-      ...(options.signal && { signal: options.signal }),
+    return this.#withImage(image, options, async (own, loaded) => {
+      const { width, height } = loaded;
+      checkImageIntensity(loaded, intensity);
+      const checked = checkExplainOptions(options, classNames, resize ?? { width, height }, READ_KEYS);
+      const explained = await this.#model.runIn(own, (model, call) =>
+        native().explain(model, loaded.handle, intensity, checked, call),
+      );
+      return new Explanation(checked.method, explained, this.config, { width, height });
     });
-    await checkIntensity(intensity, decoded);
-    const checked = checkExplainOptions(options, classNames, resize ?? decoded, READ_KEYS);
-    const explained = await this.#model.run(options, (model, call) =>
-      native().explain(model, decoded, intensity, checked, call),
-    );
-    return new Explanation(checked.method, explained, this.config, decoded);
   }
 
   /**

@@ -3,14 +3,14 @@ import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../ch
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import type { ImageInput, ImageReadOptions } from '../image/types.js';
-import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
+import { CALL_OPTION_KEYS, type CallOptions, withCall } from '../native/job.js';
 import { writeAtomically } from '../weights/atomic.js';
+import { withImage } from './call-image.js';
 import { CellClassifier } from './classifier.js';
 import { checkDevice, type Device, resolveDevice } from './device.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import type { SaveOptions } from './model-file.js';
-import { decodeTimed } from './profile.js';
 import type { RoutedSegmentation } from './result.js';
 import {
   type ImageSequence,
@@ -182,30 +182,32 @@ export class RoutedEnsemble {
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
     checkSegmentOptions(options, ['cellType']);
-    const { cellType: chosen, signal, onProgress, ...rest } = options;
+    const { cellType: chosen, ...rest } = options;
     if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
       throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
     }
-    const decoded = await decodeTimed(image, options);
-    const route = await this.classifier.classifyDecoded(decoded.pixels, signal ? { signal } : {});
-    const { probabilities } = route;
-    const cellType = chosen ?? route.cellType;
-    const serving = this.servingType(cellType);
-    if (serving === undefined) throw this.#noSegmenter(cellType, probabilities[cellType]!);
-    const found = await this.segmenters[serving]!.segmentDecoded(decoded, {
-      ...this.thresholds[serving],
-      ...rest,
-      ...(signal && { signal }),
-      ...(onProgress && { onProgress }),
+    return withCall(options, (own) => {
+      this.classifier.join(own);
+      return withImage(own, image, options, async (loaded) => {
+        const route = await this.classifier.classifyLoaded(own, loaded, { progress: false });
+        const { probabilities } = route;
+        const cellType = chosen ?? route.cellType;
+        const serving = this.servingType(cellType);
+        if (serving === undefined) throw this.#noSegmenter(cellType, probabilities[cellType]!);
+        const found = await this.segmenters[serving]!.segmentLoaded(own, loaded, {
+          ...this.thresholds[serving],
+          ...rest,
+        });
+        const notices = [...new Set([...(route.notices ?? []), ...(found.notices ?? [])])];
+        return {
+          ...found,
+          cellType,
+          probabilities,
+          segmenter: serving,
+          ...(notices.length > 0 && { notices }),
+        };
+      });
     });
-    const notices = [...new Set([...(route.notices ?? []), ...(found.notices ?? [])])];
-    return {
-      ...found,
-      cellType,
-      probabilities,
-      segmenter: serving,
-      ...(notices.length > 0 && { notices }),
-    };
   }
 
   /**

@@ -3,6 +3,7 @@ import type { ClassifierConfig } from '../config/classifier.js';
 import type { ImageSize } from '../mask/masks.js';
 import type { NativeExplainOptions, NativeExplanation } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
+import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue.js';
 
 export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam'] as const;
 
@@ -15,7 +16,7 @@ export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam']
 export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 
 /** Options of {@link CellClassifier.explain}. */
-export interface ExplainOptions extends CallOptions {
+export interface ExplainOptions extends CallOptions, QueueOptions {
   /** Default `integrated-gradients`. */
   method?: ExplainMethod;
   /** The class whose logit is explained, by name. Default: the class with the highest probability. */
@@ -153,7 +154,8 @@ export function checkExplainOptions(
   more: readonly string[] = [],
 ): NativeExplainOptions {
   const own = ['method', 'target', 'baseline', 'steps', 'patch', 'stride'];
-  checkOptions(options, [...own, ...more, ...CALL_OPTION_KEYS]);
+  checkOptions(options, [...own, ...more, ...CALL_OPTION_KEYS, ...QUEUE_OPTION_KEYS]);
+  checkQueueOptions(options);
   const { target } = options;
   if (target !== undefined && !classNames.includes(target)) {
     throw refuse('target', `one of ${classNames.join(', ')}`, target);

@@ -1,12 +1,11 @@
-import { setMaxListeners } from 'node:events';
 import { CellrouteError } from '../errors.js';
 import type { ModelHandle, NativeCall } from '../native/contract.js';
-import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
+import { type Call, type CallOptions, type ExecutionTarget, withCall } from '../native/job.js';
 import { call, native } from '../native/load.js';
 
 /**
- * A native object and the calls in flight on it. Disposing stops those calls, waits for them, and lets the memory go;
- * every later use is refused with DISPOSED.
+ * A native object and the calls in flight on it. Disposing stops those calls, waits for their jobs, and frees the
+ * memory; every later use is refused with DISPOSED.
  */
 export class NativeObject<Handle> {
   readonly #name: string;
@@ -17,8 +16,6 @@ export class NativeObject<Handle> {
   #handle: Handle | undefined;
 
   constructor(name: string, handle: Handle, place: ExecutionTarget, release: (handle: Handle) => void) {
-    // All calls in flight listen to it, and Node would take more than ten for a leak.
-    setMaxListeners(0, this.#end.signal);
     this.#name = name;
     this.place = place;
     this.#handle = handle;
@@ -35,18 +32,33 @@ export class NativeObject<Handle> {
     return this.#handle;
   }
 
+  /** Runs a job as a call of its own. */
   async run<T>(options: CallOptions, job: (handle: Handle, call: NativeCall) => Promise<T>): Promise<T> {
+    void this.handle;
+    return withCall(options, (own) => this.runIn(own, job));
+  }
+
+  /** Runs a job of a call. */
+  async runIn<T>(
+    own: Call,
+    job: (handle: Handle, call: NativeCall) => Promise<T>,
+    { progress = true }: { progress?: boolean } = {},
+  ): Promise<T> {
+    this.join(own);
     const handle = this.handle;
-    const work = runJob(options, (nativeCall) => job(handle, nativeCall), {
-      end: this.#end.signal,
-      place: this.place,
-    });
+    const work = own.run((nativeCall) => job(handle, nativeCall), { place: this.place, progress });
     this.#inFlight.add(work);
     try {
       return await work;
     } finally {
       this.#inFlight.delete(work);
     }
+  }
+
+  /** Stops the call when this object is disposed; throws DISPOSED if it was. */
+  join(own: Call): void {
+    void this.handle;
+    own.stopOn(this.#end.signal);
   }
 
   async dispose(): Promise<void> {

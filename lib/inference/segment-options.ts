@@ -2,11 +2,12 @@ import { checkOptions, checkString } from '../check.js';
 import { checkReadOptions, READ_KEYS } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
+import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 import { checkTiles, type Tiles } from './tiles.js';
 
 /** Options of {@link CellSegmenter.segment}. */
-export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, CallOptions {
+export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, CallOptions, QueueOptions {
   /**
    * Whether the image is cut into overlapping tiles, whose cells are then joined: memory grows with the tile and not
    * with the image. Default `auto`: images of more than 2048 × 2048 pixels are cut. Intensities are scaled over the
@@ -22,9 +23,18 @@ export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, Cal
 
 /** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */
 export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
-  checkOptions(options, [...more, ...THRESHOLD_KEYS, 'tiles', 'name', ...READ_KEYS, ...CALL_OPTION_KEYS]);
+  checkOptions(options, [
+    ...more,
+    ...THRESHOLD_KEYS,
+    'tiles',
+    'name',
+    ...READ_KEYS,
+    ...CALL_OPTION_KEYS,
+    ...QUEUE_OPTION_KEYS,
+  ]);
   if (options.name !== undefined) checkString('name', options.name);
   checkReadOptions(options);
+  checkQueueOptions(options);
   checkThresholds(options, '');
   checkTiles(options.tiles);
 }

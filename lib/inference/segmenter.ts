@@ -3,8 +3,7 @@ import { checkOptions } from '../check.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
-import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
-import type { ImageInput, RawImage } from '../image/types.js';
+import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
@@ -13,14 +12,16 @@ import type {
   NativeSegmentOptions,
   NativeTiledSegmentation,
 } from '../native/contract.js';
-import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
+import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
+import { type CallImage, checkImageIntensity, noticesOf, withImage } from './call-image.js';
 import { Cells } from './cells.js';
 import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
-import { type DecodedImage, decodeTimed, isProfiling, writeProfile } from './profile.js';
+import { isProfiling, writeProfile } from './profile.js';
+import type { QueueOptions } from './queue.js';
 import { withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
 import {
@@ -106,17 +107,16 @@ export class CellSegmenter {
   }
 
   /**
-   * Finds the cells of one image. Calls are queued; none blocks the event loop.
+   * Finds the cells of one image. Calls are queued and finish in the order in which they were made; none blocks the
+   * event loop. The image's memory must not change before the call has settled.
    *
    * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
    * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
-   *   DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
+   *   DISPOSED, OUT_OF_MEMORY; BUSY with `whenBusy: 'reject'`; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
     checkSegmentOptions(options, []);
-    // A disposed model is reported before the image is decoded.
-    void this.#model.handle;
-    return this.segmentDecoded(await decodeTimed(image, options), options);
+    return this.#withImage(image, options, (own, loaded) => this.segmentLoaded(own, loaded, options));
   }
 
   /**
@@ -140,31 +140,24 @@ export class CellSegmenter {
     return segmentEach(images, options, [], this.device, (image, own) => this.segment(image, own));
   }
 
-  /** {@link segment} for an image that is decoded and options that are checked. @internal */
-  async segmentDecoded(image: DecodedImage, options: SegmentOptions): Promise<Segmentation> {
-    const { pixels, decodeSeconds } = image;
+  /** {@link segment} for the image of a call and options that are checked. @internal */
+  async segmentLoaded(own: Call, image: CallImage, options: SegmentOptions): Promise<Segmentation> {
     const name = options.name ?? image.name;
     const started = performance.now();
     const request = nativeOptions(this.config, options);
-    const tiling = tilingOf(this.config, pixels, options.tiles, options.detectionsPerImage);
-    await checkIntensity(this.config.intensity, pixels);
+    const tiling = tilingOf(this.config, image, options.tiles, options.detectionsPerImage);
+    checkImageIntensity(image, this.config.intensity);
     const segment = (asked: NativeSegmentOptions): Promise<NativeSegmentation | NativeTiledSegmentation> =>
-      this.#model.run(options, (model, call) =>
+      this.#model.runIn(own, (model, call) =>
         tiling
-          ? native().segmentTiles(model, pixels, asked, tiling, call)
-          : native().segment(model, pixels, asked, call),
+          ? native().segmentTiles(model, image.handle, asked, tiling, call)
+          : native().segment(model, image.handle, asked, call),
       );
     const found = raisesLimits(options, request)
       ? await withoutLosses(request, segment)
       : await segment(request);
-    if (found.profile) {
-      writeProfile(pixels, this.precision, found.scores.length, started, {
-        decode: decodeSeconds,
-        ...found.profile,
-      });
-    }
-    const notice = await lowBitsNotice(this.config.intensity, pixels);
-    return { ...(name !== undefined && { name }), ...segmentation(this.config, pixels, found, notice) };
+    if (found.profile) writeProfile(image, this.precision, found.scores.length, started, found.profile);
+    return { ...(name !== undefined && { name }), ...segmentation(this.config, image, found) };
   }
 
   /**
@@ -178,7 +171,22 @@ export class CellSegmenter {
     options: CallOptions,
   ): Promise<NativeCandidates> {
     const request = { ...nativeOptions(this.config, thresholds), nmsThresholds };
-    return this.#model.run(options, (model, call) => native().findCandidates(model, pixels, request, call));
+    return this.#withImage(pixels, options, (own, image) =>
+      this.#model.runIn(own, (model, call) => native().findCandidates(model, image.handle, request, call)),
+    );
+  }
+
+  async #withImage<T>(
+    image: ImageInput,
+    options: CallOptions & QueueOptions & ImageReadOptions,
+    body: (own: Call, image: CallImage) => Promise<T>,
+  ): Promise<T> {
+    // A disposed model is refused before an image is decoded.
+    void this.#model.handle;
+    return withCall(options, (own) => {
+      this.#model.join(own);
+      return withImage(own, image, options, (loaded) => body(own, loaded));
+    });
   }
 
   /** Where the network computes: `cpu`, `cuda:0`. */
@@ -236,13 +244,13 @@ const seamsOf = ({ seamsX, seamsY, onSeam }: NativeTiledSegmentation): Seams => 
 });
 
 function segmentation(
-  { classNames }: MaskRCNNConfig,
-  { width, height, source }: RawImage,
+  { classNames, intensity }: MaskRCNNConfig,
+  image: CallImage,
   found: NativeSegmentation | NativeTiledSegmentation,
-  notice: string | undefined,
 ): Segmentation {
   const { boxes, scores, labels, areas, masks } = found;
-  const notices = [...(source?.notices ?? []), ...(notice === undefined ? [] : [notice])];
+  const { width, height, source } = image;
+  const notices = noticesOf(image, intensity);
   return {
     width,
     height,
@@ -251,7 +259,7 @@ function segmentation(
       scores,
       labels,
       areas,
-      masks: Masks.fromBatch(masks),
+      masks: Masks.adopt(masks),
       classNames,
     }),
     limitsReached: { detections: found.detectionsCapped, proposals: found.proposalsCapped },

@@ -161,6 +161,11 @@ export class Masks implements Iterable<Masks> {
     return new Masks(copy);
   }
 
+  /** Takes over a batch that native code made, which is valid, without a copy. @internal */
+  static adopt(batch: MaskBatch): Masks {
+    return new Masks(batch);
+  }
+
   /** How many masks. */
   get length(): number {
     return this.#batch.offsets.length - 1;

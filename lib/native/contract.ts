@@ -57,6 +57,15 @@ export interface CancelHandle {
   readonly [brand]: 'cancel';
 }
 
+/** An image in native memory. */
+export interface ImageHandle {
+  readonly [brand]: 'image';
+}
+/** Room in the queue, held by a call for its image. */
+export interface RoomHandle {
+  readonly [brand]: 'room';
+}
+
 /** What every asynchronous function takes last. */
 export interface NativeCall {
   cancel?: CancelHandle;
@@ -464,6 +473,23 @@ export interface NativeAddon {
 
   createCancel(): CancelHandle;
   cancel(handle: CancelHandle): void;
+  /** Room for an image of so many bytes; null if it must wait. The limits are of the whole process. */
+  tryRoom(bytes: number): RoomHandle | null;
+  /** Waits for room, in the order of the calls. */
+  requestRoom(bytes: number, call: NativeCall): Promise<RoomHandle>;
+  releaseRoom(room: RoomHandle): void;
+  setQueueLimits(bytes: number, calls: number): void;
+  /** Limits above Number.MAX_SAFE_INTEGER were not set yet. */
+  queueState(): { maxQueuedBytes: number; maxQueuedCalls: number; bytes: number; calls: number };
+
+  /** Native memory for an image of this size and type, still empty. */
+  createImage(image: NativeImage): ImageHandle;
+  /** Copies elements `begin` to `end` of `data` behind those that the image has. INVALID_ARGUMENT if `data` was transferred. */
+  appendPixels(image: ImageHandle, data: NativeImage['data'], begin: number, end: number): void;
+  releaseImage(image: ImageHandle): void;
+  /** Frees the memory of an array that nothing reads any more, by detaching its buffer. */
+  discardPixels(data: NativeImage['data']): void;
+
   /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
   stopEngine(): void;
 
@@ -483,14 +509,14 @@ export interface NativeAddon {
 
   segment(
     model: ModelHandle,
-    image: NativeImage,
+    image: NativeImage | ImageHandle,
     options: NativeSegmentOptions,
     call: NativeCall,
   ): Promise<NativeSegmentation>;
   /** The same tile by tile, with memory for one tile besides the image and its cells. */
   segmentTiles(
     model: ModelHandle,
-    image: NativeImage,
+    image: NativeImage | ImageHandle,
     options: NativeSegmentOptions,
     tiling: NativeTiling,
     call: NativeCall,
@@ -498,7 +524,7 @@ export interface NativeAddon {
   /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
   findCandidates(
     model: ModelHandle,
-    image: NativeImage,
+    image: NativeImage | ImageHandle,
     options: NativeSegmentOptions & { nmsThresholds: readonly number[] },
     call: NativeCall,
   ): Promise<NativeCandidates>;
@@ -512,7 +538,7 @@ export interface NativeAddon {
   ): Promise<MaskBatch>;
   classify(
     model: ModelHandle,
-    image: NativeImage,
+    image: NativeImage | ImageHandle,
     intensity: Intensity,
     call: NativeCall,
   ): Promise<NativeClassification>;
@@ -527,7 +553,7 @@ export interface NativeAddon {
 
   explain(
     model: ModelHandle,
-    image: NativeImage,
+    image: NativeImage | ImageHandle,
     intensity: Intensity,
     options: NativeExplainOptions,
     call: NativeCall,

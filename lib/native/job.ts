@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
-import type { NativeCall } from './contract.js';
+import { onAbort } from '../abort.js';
+import type { CancelHandle, NativeCall } from './contract.js';
 import { call, callAsync, native } from './load.js';
 
 /** What an asynchronous call takes besides its own options. */
 export interface CallOptions {
-  /** Stops the work between two stages; the promise rejects with `signal.reason`. */
+  /** Cancels the call; its promise rejects with `signal.reason`. */
   signal?: AbortSignal;
-  /** Told the stage and the part done (0 to 1), at most every 50 ms. */
+  /** Called with the stage and the fraction done (0 to 1), at most every 50 ms. */
   onProgress?: (progress: Progress) => void;
 }
 
@@ -33,44 +34,135 @@ export interface ExecutionTarget {
 
 export const ON_CPU: ExecutionTarget = { device: 'cpu', tf32: false };
 
+/** What a job is run with, besides the call that it belongs to. */
+export interface JobOptions {
+  place?: ExecutionTarget;
+  /** Whether the job reports to the call's `onProgress`; default true. */
+  progress?: boolean;
+}
+
 /**
- * Runs one native job: wires the signal to a native flag and the listener to progress, and takes both off again.
- * What the listener throws stops the job and is what the promise rejects with.
+ * One call of the SDK. Its native jobs share a cancel flag and the call's place in the order of arrival. Close it when
+ * it has settled.
  */
-export async function runJob<T>(
+export class Call {
+  readonly #cancel: CancelHandle;
+  readonly #onProgress: CallOptions['onProgress'];
+  readonly #signals: AbortSignal[] = [];
+  readonly #removals: (() => void)[] = [];
+  readonly #onStop = new Set<() => void>();
+  #controller: AbortController | undefined;
+  /** What the listener of progress threw: it stops the call. */
+  #thrown: { error: unknown } | undefined;
+
+  constructor({ signal, onProgress }: CallOptions) {
+    signal?.throwIfAborted();
+    this.#cancel = call(() => native().createCancel());
+    this.#onProgress = onProgress;
+    if (signal) this.stopOn(signal);
+  }
+
+  /** Stops the call when `signal` aborts, with its reason. Throws the reason if it is aborted already. */
+  stopOn(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (this.#signals.includes(signal)) return;
+    this.#signals.push(signal);
+    this.#removals.push(onAbort(signal, () => this.#stop()));
+  }
+
+  /** Aborts when the call is stopped, with what stopped it. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      this.#onStop.add(() => controller.abort(this.#reason()));
+    }
+    return this.#controller.signal;
+  }
+
+  throwIfStopped(): void {
+    if (this.#thrown) throw this.#thrown.error;
+    for (const signal of this.#signals) signal.throwIfAborted();
+  }
+
+  /** Runs a native job; rejects with what stopped the call if the job was cancelled. */
+  async run<T>(
+    job: (call: NativeCall) => Promise<T>,
+    { place = ON_CPU, progress = true }: JobOptions = {},
+  ): Promise<T> {
+    this.throwIfStopped();
+    const onProgress = progress && this.#onProgress ? this.#report : undefined;
+    try {
+      return await callAsync(() =>
+        job({ cancel: this.#cancel, threads: threadCount(), ...place, ...(onProgress && { onProgress }) }),
+      );
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'CANCELLED') this.throwIfStopped();
+      throw error;
+    }
+  }
+
+  /** Settles as `work`, or rejects as soon as the call is stopped; `work` then runs on unobserved. */
+  async untilStopped<T>(work: Promise<T>): Promise<T> {
+    // Its failure after a stop has no other observer.
+    work.catch(() => {});
+    this.throwIfStopped();
+    let wake = () => {};
+    const stopped = new Promise<never>((_, reject) => {
+      wake = () => reject(this.#reason());
+    });
+    this.#onStop.add(wake);
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      this.#onStop.delete(wake);
+    }
+  }
+
+  /** Removes all listeners. */
+  close(): void {
+    for (const remove of this.#removals.splice(0)) remove();
+  }
+
+  /** What stopped the call. */
+  #reason(): unknown {
+    return this.#thrown ? this.#thrown.error : this.#signals.find(({ aborted }) => aborted)?.reason;
+  }
+
+  #stop(): void {
+    native().cancel(this.#cancel);
+    for (const wake of [...this.#onStop]) wake();
+  }
+
+  readonly #report = (stage: string, fraction: number): void => {
+    if (this.#thrown) return;
+    try {
+      this.#onProgress?.({ stage, fraction });
+    } catch (error) {
+      this.#thrown = { error };
+      this.#stop();
+    }
+  };
+}
+
+/** Runs `body` as one call, and closes the call when it has settled. */
+export async function withCall<T>(options: CallOptions, body: (call: Call) => Promise<T>): Promise<T> {
+  const own = new Call(options);
+  try {
+    return await body(own);
+  } finally {
+    own.close();
+  }
+}
+
+/**
+ * Runs one native job as a call of its own. An abort rejects with `signal.reason`; an error thrown by `onProgress`
+ * stops the job and rejects with that error.
+ */
+export function runJob<T>(
   options: CallOptions,
   job: (call: NativeCall) => Promise<T>,
-  { end, place = ON_CPU }: { end?: AbortSignal; place?: ExecutionTarget } = {},
+  { place = ON_CPU }: { place?: ExecutionTarget } = {},
 ): Promise<T> {
-  const { signal, onProgress } = options;
-  const signals = [signal, end].filter((one) => one !== undefined);
-  for (const one of signals) one.throwIfAborted();
-  const addon = native();
-  const cancel = call(() => addon.createCancel());
-  const stop = () => addon.cancel(cancel);
-  let thrown: { error: unknown } | undefined;
-  const listener =
-    onProgress &&
-    ((stage: string, fraction: number) => {
-      if (thrown) return;
-      try {
-        onProgress({ stage, fraction });
-      } catch (error) {
-        thrown = { error };
-        stop();
-      }
-    });
-  for (const one of signals) one.addEventListener('abort', stop, { once: true });
-  try {
-    return await callAsync(() =>
-      job({ cancel, threads: threadCount(), ...place, ...(listener ? { onProgress: listener } : {}) }),
-    );
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'CANCELLED') throw error;
-    if (thrown) throw thrown.error;
-    const aborted = signals.find((one) => one.aborted);
-    throw aborted ? aborted.reason : error;
-  } finally {
-    for (const one of signals) one.removeEventListener('abort', stop);
-  }
+  return withCall(options, (own) => own.run(job, { place }));
 }

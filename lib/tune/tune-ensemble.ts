@@ -69,5 +69,5 @@ async function routedType(
 ): Promise<string> {
   const call = signal ? { signal } : {};
   const decoded = await decodeImage((await item.load({ signal })).image, call);
-  return (await ensemble.classifier.classifyDecoded(decoded, call)).cellType;
+  return (await ensemble.classifier.classify(decoded, call)).cellType;
 }

@@ -35,11 +35,11 @@ Napi::Value find_candidates(const Napi::CallbackInfo& info) {
     const Fields options(info[2], "options");
     return submit<infer::Candidates>(
         env, CallOptions::read(env, info[3]),
-        [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = shared_image(info[1]),
          intensity = read_intensity(options.value("intensity")),
          detect = read_detect_options(options),
          thresholds = options.numbers("nmsThresholds")](const JobContext& poll) {
-          return infer::find_candidates(model->plan(), image, intensity, detect, thresholds, poll);
+          return infer::find_candidates(model->plan(), *image, intensity, detect, thresholds, poll);
         },
         candidates_to_js);
   });

@@ -27,9 +27,9 @@ Napi::Value classify(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     return submit<infer::Classification>(
         env, CallOptions::read(env, info[3]),
-        [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = shared_image(info[1]),
          intensity = read_intensity(info[2])](const JobContext& poll) {
-          return infer::classify(model->as_classifier(), image, intensity, poll);
+          return infer::classify(model->as_classifier(), *image, intensity, poll);
         },
         classification_to_js);
   });

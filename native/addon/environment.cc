@@ -14,7 +14,7 @@ void run_task(napi_env env, napi_value, void*, void* data) {
   try {
     task->run(env);
   } catch (const Napi::Error&) {
-    // A worker that is being terminated runs no more JavaScript: there is nobody to tell.
+    // A worker that is being terminated runs no more JavaScript.
     return;
   }
 }
@@ -23,10 +23,10 @@ void run_task(napi_env env, napi_value, void*, void* data) {
 
 void JsQueue::attach(Napi::Env env) {
   napi_value name = Napi::String::New(env, "cellroute");
-  // No queue limit: a task is posted by the owner thread, which may never wait for a JS thread.
+  // No queue limit: the owner thread posts tasks and may never wait for a JS thread.
   if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
                                       run_task, &function_) != napi_ok) {
-    throw Napi::Error::New(env, "cellroute: no thread-safe function could be made");
+    throw Napi::Error::New(env, "cellroute: cannot create a thread-safe function");
   }
   napi_unref_threadsafe_function(env, function_);
 }

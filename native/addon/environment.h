@@ -14,23 +14,23 @@
 
 namespace cellroute::addon {
 
-/** A message for the JS thread. Made on any thread, opened on the JS thread of its environment. */
+/** A task for the JS thread. Created on any thread, run on the JS thread of its environment. */
 class JsTask {
  public:
   virtual ~JsTask() = default;
   virtual void run(Napi::Env env) = 0;
 };
 
-/** The way from the owner thread to one environment's JS thread. Outlives the environment: a task
- *  to one that is gone is dropped. */
+/** Posts tasks from any thread to one environment's JS thread. Outlives the environment: tasks for
+ *  an environment that ended are dropped. */
 class JsQueue {
  public:
   void attach(Napi::Env env);
-  /** JS thread: nothing reaches the environment any more. */
+  /** JS thread: no task runs after this. */
   void close();
   /** Any thread. */
   void post(std::unique_ptr<JsTask> task);
-  /** JS thread: the process stays alive while something is awaited. */
+  /** JS thread: whether waiting promises keep the process alive. */
   void keep_alive(Napi::Env env, bool alive);
 
  private:
@@ -38,7 +38,7 @@ class JsQueue {
   napi_threadsafe_function function_ = nullptr;
 };
 
-/** What a promise waits with; only the JS thread touches it. */
+/** State of an unsettled promise; only the JS thread uses it. */
 struct Pending {
   Napi::Promise::Deferred deferred;
   Napi::FunctionReference on_progress;
@@ -57,15 +57,15 @@ class Environment {
 
   Engine& engine(c10::Device device, int threads);
   Background& background() { return background_; }
-  /** Ends the process's owner threads, and the work beside them: for the main thread, when the
-   *  process is about to exit. */
+  /** Ends the process's owner threads and background threads: for the main thread, before the
+   *  process exits. */
   void stop_engines();
   const std::shared_ptr<JsQueue>& queue() const { return queue_; }
 
-  /** Registers a promise; the id finds it again when its task comes. */
+  /** Registers a promise; its task finds it by the id. */
   uint64_t await(Pending pending);
   Pending* find(uint64_t id);
-  /** Takes it out, to be settled. */
+  /** Removes the promise, to settle it. */
   std::unique_ptr<Pending> take(uint64_t id);
 
  private:

@@ -54,12 +54,12 @@ Napi::Value explain(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     return submit<infer::Explanation>(
         env, CallOptions::read(env, info[4]),
-        [model = Handle<LoadedModel>::get(env, info[0]), image = read_image(info[1]),
+        [model = Handle<LoadedModel>::get(env, info[0]), image = shared_image(info[1]),
          intensity = read_intensity(info[2]),
          options = read_explain_options(info[3])](const JobContext& poll) {
           const auto& network = model->as_classifier();
           // Not in inference mode, whose tensors no gradient can go through.
-          const auto input = infer::prepare(network->config(), image, intensity);
+          const auto input = infer::prepare(network->config(), *image, intensity);
           return infer::explain(network, input, options, poll);
         },
         explanation_to_js);

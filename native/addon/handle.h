@@ -32,6 +32,11 @@ class Handle {
     return result;
   }
 
+  /** Whether a value is a handle of this type. */
+  static bool is(const Napi::Value& value) {
+    return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&TypeTag<T>::value);
+  }
+
   static std::shared_ptr<T> get(Napi::Env env, const Napi::Value& value) {
     const auto& held = holder(env, value).object;
     if (!held) throw Napi::TypeError::New(env, "cellroute: the native object was released");
@@ -60,8 +65,7 @@ class Handle {
 
   static Holder& holder(Napi::Env env, const Napi::Value& value) {
     void* data = nullptr;
-    if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&TypeTag<T>::value) ||
-        napi_unwrap(env, value, &data) != napi_ok) {
+    if (!is(value) || napi_unwrap(env, value, &data) != napi_ok) {
       throw Napi::TypeError::New(env, "cellroute: not a native object of this kind");
     }
     return *static_cast<Holder*>(data);

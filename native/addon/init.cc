@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "addon/admission.h"
 #include "addon/candidates.h"
 #include "addon/classify.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "addon/explain.h"
+#include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask.h"
 #include "addon/metrics.h"
@@ -100,6 +102,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("findGpus", Napi::Function::New(env, find_gpus));
   exports.Set("resolveDevice", Napi::Function::New(env, resolve_device));
   register_jobs(env, exports);
+  register_admission(env, exports);
+  register_images(env, exports);
   register_mask(env, exports);
   register_metrics(env, exports);
   register_model(env, exports);

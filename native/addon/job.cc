@@ -44,7 +44,7 @@ class ProgressTask final : public JsTask {
   void run(Napi::Env env) override {
     auto* pending = Environment::of(env).find(id_);
     if (pending == nullptr || pending->on_progress.IsEmpty()) return;
-    // The SDK's listener catches what its caller's throws; nothing is thrown through here.
+    // The SDK's listener catches the caller's exceptions, so nothing is thrown here.
     try {
       pending->on_progress.Call(
           {Napi::String::New(env, stage_), Napi::Number::New(env, fraction_)});
@@ -103,7 +103,7 @@ Napi::Value DeliveredJob::submit_background(Napi::Env env, const CallOptions& op
   return promise;
 }
 
-/** The promise that the job's task will settle. */
+/** The promise that the job's SettleTask settles. */
 Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   auto& environment = Environment::of(env);
   Pending pending{Napi::Promise::Deferred::New(env), {}, options.cancel};
@@ -115,7 +115,7 @@ Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   return promise;
 }
 
-// A task is a few bytes: without memory for them nothing can be reported.
+// A task needs a few bytes; without memory for them the process cannot go on.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void DeliveredJob::settle(std::exception_ptr failure) noexcept {
   queue_->post(std::make_unique<SettleTask>(id_, shared_from_this(), std::move(failure)));

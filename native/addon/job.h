@@ -20,23 +20,24 @@ struct TypeTag<CancelFlag> {
   static constexpr napi_type_tag value{0x2f1d5c0b6a8e4e57, 0x9d3b7c41f0a2d861};
 };
 
-/** What every asynchronous function takes last: {cancel?, onProgress?, threads, device, tf32}. */
+/** Last argument of every asynchronous function: {cancel?, onProgress?, threads, device, tf32}. */
 struct CallOptions {
   static CallOptions read(Napi::Env env, const Napi::Value& value);
 
   std::shared_ptr<CancelFlag> cancel;
   Napi::Function on_progress;
   int threads = 1;
-  /** Whose owner thread does the work: where the handles that are used lie. */
+  /** Device whose owner thread does the work: that of the handles in use. */
   c10::Device device = c10::kCPU;
   bool tf32 = false;
 };
 
-/** createCancel() and cancel(handle): a flag JS can set while the job runs; stopEngine(). */
+/** createCancel() and cancel(handle): a flag that JS sets while the jobs of a call wait or run;
+ *  stopEngine(). */
 void register_jobs(Napi::Env env, Napi::Object exports);
 
-/** A job whose end is a task: its result becomes a JS value on the JS thread of its environment.
- */
+/** A job that settles a promise: its result becomes a JS value on the JS thread of its
+ *  environment. */
 class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJob> {
  public:
   void settle(std::exception_ptr failure) noexcept final;
@@ -48,14 +49,18 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   /** Hands the job to the engine; the promise settles when it is done. */
   static Napi::Value submit(Napi::Env env, const CallOptions& options,
                             std::shared_ptr<DeliveredJob> job);
-  /** The same beside the engine, on a thread of its own: for work that never touches torch. */
+  /** The same on a thread of its own: for work that never uses torch. */
   static Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                                        const std::shared_ptr<DeliveredJob>& job);
+  /** The promise that settle() settles, for a job that neither runs. */
+  static Napi::Value await(Napi::Env env, const CallOptions& options, DeliveredJob& job) {
+    return job.await(env, options);
+  }
 
  protected:
   explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}
 
-  /** For the work: throws when cancelled, reports now and then where someone listens. */
+  /** For the work: throws when cancelled; reports at most every 50 ms if there is a listener. */
   JobContext poll();
 
  private:
@@ -68,7 +73,8 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   std::chrono::steady_clock::time_point last_report_;
 };
 
-/** A job of two functions: the work, on the owner thread, and the way to JS, on the JS thread. */
+/** A job of two functions: the work, on the owner thread, and the conversion of its result, on the
+ *  JS thread. */
 template <typename Result>
 class FunctionJob final : public DeliveredJob {
  public:
@@ -105,7 +111,7 @@ Napi::Value submit(Napi::Env env, const CallOptions& options,
                                             /*changes=*/false));
 }
 
-/** As submit, beside the engine: for work that never touches torch. */
+/** As submit, on a thread of its own: for work that never uses torch. */
 template <typename Result>
 Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                               typename FunctionJob<Result>::Work work,
@@ -116,7 +122,7 @@ Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                                             /*changes=*/false));
 }
 
-/** As submit, for work that changes what it works on: once done it is not taken for cancelled. */
+/** As submit, for work that changes its object: once done, it is not reported as cancelled. */
 template <typename Result>
 Napi::Value submit_mutating(Napi::Env env, const CallOptions& options,
                             typename FunctionJob<Result>::Work work,

@@ -19,9 +19,8 @@ namespace cellroute::addon {
 
 namespace {
 
-/** Images up to this many pixels in all share a batch: small ones leave cores idle when alone. */
-constexpr double kBatchPixels = 512.0 * 512.0;
-/** A GPU has more of them: eight images of the Sartorius set's size. */
+/** Images up to this many pixels in all share a batch on a GPU: eight of the Sartorius set's size.
+ *  On the CPU a batch is not faster than its images one by one (bench/queue.mjs, small-images). */
 constexpr double kGpuBatchPixels = 8 * 704.0 * 520.0;
 
 infer::SegmentOptions read_segment_options(const Napi::Value& value) {
@@ -61,16 +60,17 @@ Napi::Object cells_to_js(Napi::Env env, const infer::Cells& cells, int64_t heigh
 class SegmentJob final : public DeliveredJob {
  public:
   SegmentJob(std::shared_ptr<CancelFlag> cancel, std::shared_ptr<LoadedModel> model,
-             io::Image image, infer::SegmentOptions options)
+             std::shared_ptr<const io::Image> image, infer::SegmentOptions options)
       : DeliveredJob(std::move(cancel)),
         model_(std::move(model)),
         image_(std::move(image)),
         options_(options) {}
 
   std::string batch_key() const override {
+    if (model_->device.is_cpu()) return {};
     std::ostringstream key;
     const auto& detect = options_.detect;
-    key << std::hexfloat << model_.get() << ' ' << image_.width << ' ' << image_.height << ' '
+    key << std::hexfloat << model_.get() << ' ' << image_->width << ' ' << image_->height << ' '
         << static_cast<int>(options_.intensity.kind) << ' ' << options_.intensity.low << ' '
         << options_.intensity.high << ' ' << detect.score_threshold << ' ' << detect.nms_threshold
         << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
@@ -81,13 +81,13 @@ class SegmentJob final : public DeliveredJob {
   }
 
   double batch_share() const override {
-    return static_cast<double>(image_.width) * static_cast<double>(image_.height) /
-           (model_->device.is_cpu() ? kBatchPixels : kGpuBatchPixels);
+    return static_cast<double>(image_->width) * static_cast<double>(image_->height) /
+           kGpuBatchPixels;
   }
 
   void prepare() override {
     if (std::exchange(prepared_, true)) return;
-    ahead_ = infer::prefetch_to_device(image_, options_.intensity, model_->device);
+    ahead_ = infer::prefetch_to_device(*image_, options_.intensity, model_->device);
   }
   void drop_prepared() noexcept override { ahead_.reset(); }
 
@@ -96,41 +96,39 @@ class SegmentJob final : public DeliveredJob {
     std::vector<infer::Input> images;
     for (const auto& job : batch) {
       jobs.push_back(static_cast<SegmentJob*>(job.get()));
-      images.push_back({&jobs.back()->image_, std::move(jobs.back()->ahead_)});
+      images.push_back({jobs.back()->image_.get(), std::move(jobs.back()->ahead_)});
     }
     auto found = infer::segment(model_->plan(), std::move(images), options_, group_poll(jobs));
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->cells_ = std::move(found[i]);
   }
 
   Napi::Value convert(Napi::Env env) override {
-    return cells_to_js(env, cells_, image_.height, image_.width);
+    return cells_to_js(env, cells_, image_->height, image_->width);
   }
 
  private:
-  /** Continues while one of them is wanted; reports to each. */
+  /** Reports to each call of the batch; the engine stops a batch that no call wants. */
   static JobContext group_poll(const std::vector<SegmentJob*>& jobs) {
     if (jobs.size() == 1) return jobs.front()->poll();
     std::vector<JobContext> polls;
     polls.reserve(jobs.size());
     for (auto* job : jobs) polls.push_back(job->poll());
     return JobContext(nullptr, [polls = std::move(polls)](const char* stage, double fraction) {
-      size_t cancelled = 0;
       for (const auto& poll : polls) {
         try {
           poll(stage, fraction);
         } catch (const Cancelled&) {
-          ++cancelled;
+          continue;  // the others still want their results
         }
       }
-      if (cancelled == polls.size()) throw Cancelled();
     });
   }
 
   std::shared_ptr<LoadedModel> model_;
-  io::Image image_;
+  std::shared_ptr<const io::Image> image_;
   infer::SegmentOptions options_;
-  std::unique_ptr<cuda::StagedInput> ahead_;  // the image's way to a GPU, where it began early
-  bool prepared_ = false;                     // or tried without success
+  std::unique_ptr<cuda::StagedInput> ahead_;  // the image on its way to a GPU, if started early
+  bool prepared_ = false;                     // or failed to be
   infer::Cells cells_;
 };
 
@@ -139,7 +137,7 @@ Napi::Value segment(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[3]);
     auto job = std::make_shared<SegmentJob>(call.cancel, Handle<LoadedModel>::get(env, info[0]),
-                                            read_image(info[1]), read_segment_options(info[2]));
+                                            shared_image(info[1]), read_segment_options(info[2]));
     return DeliveredJob::submit(env, call, std::move(job));
   });
 }
@@ -158,14 +156,14 @@ Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[4]);
-    auto image = read_image(info[1]);
-    const int64_t height = image.height, width = image.width;
+    auto image = shared_image(info[1]);
+    const int64_t height = image->height, width = image->width;
     return submit<infer::TiledCells>(
         env, call,
         [model = Handle<LoadedModel>::get(env, info[0]), image = std::move(image),
          options = read_segment_options(info[2]),
          tiling = read_tiling(info[3])](const JobContext& poll) {
-          return infer::segment_tiles(model->plan(), image, options, tiling, poll);
+          return infer::segment_tiles(model->plan(), *image, options, tiling, poll);
         },
         [height, width](Napi::Env env, infer::TiledCells& found) {
           auto result = cells_to_js(env, found.cells, height, width);

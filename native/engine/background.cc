@@ -34,7 +34,7 @@ void Background::submit(const std::shared_ptr<Job>& job) {
         });
         return;
       } catch (const std::system_error&) {
-        // No thread to be had: the job hears of it.
+        // No thread could be started: the job fails.
         failure = std::current_exception();
         running_.pop_back();
       }

@@ -10,9 +10,9 @@
 
 namespace cellroute {
 
-/** For long work that never touches torch: each job has a thread of its own, beside the owner
- *  thread, whose step it does not hold up. libuv's pool would not do: an environment that ends
- *  waits for its pool work before it can cancel it. */
+/** For long work that never uses torch: each job has its own thread, so it does not delay the
+ *  owner thread. libuv's pool is not suitable: an environment that ends waits for its pool work
+ *  before it can cancel it. */
 class Background {
  public:
   Background() = default;
@@ -21,7 +21,7 @@ class Background {
   Background& operator=(const Background&) = delete;
 
   void submit(const std::shared_ptr<Job>& job);
-  /** Cancels everything, waits for the threads to end, and cancels whatever is submitted later. */
+  /** Cancels all jobs, waits for the threads to end, and cancels every job submitted later. */
   void stop();
 
  private:

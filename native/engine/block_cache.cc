@@ -16,11 +16,11 @@
 namespace cellroute {
 namespace {
 
-// Smaller blocks are malloc's, which keeps them itself.
+// Smaller blocks are left to malloc, which caches them itself.
 constexpr size_t kSmallest = size_t{1} << 20;
 constexpr size_t kSmallPage = size_t{1} << 16;
 
-// A kept block may be so much larger than what is asked for.
+// A kept block may be larger than the request by this factor.
 constexpr size_t kLargestExcess = 2;
 
 /** Huge pages, and small ones at the end of a block where another huge one would be a good part of
@@ -44,7 +44,7 @@ class CachingAllocator final : public c10::Allocator {
     return {data, data, &give, c10::Device(c10::DeviceType::CPU)};
   }
 
-  // oneDNN's memory comes and goes by these, without a DataPtr.
+  // oneDNN allocates and frees by these, without a DataPtr.
   c10::DeleterFnPtr raw_deleter() const override { return &give; }
 
   void copy_data(void* to, const void* from, size_t count) const override {

@@ -7,12 +7,11 @@
 namespace cellroute {
 
 /** The device of 'cpu', 'cuda' (the first GPU), 'cuda:1' or 'auto' (the first GPU that can be used,
- *  else the CPU). Wakes CUDA unless it is 'cpu'. Throws DEVICE_UNAVAILABLE, with why and what
- * helps.
- */
+ *  else the CPU). Initialises CUDA unless it is 'cpu'. Throws DEVICE_UNAVAILABLE with the cause and
+ *  the cure. */
 c10::Device resolve_device(const std::string& name);
 
-/** The same of a name that resolve_device gave: touches nothing. */
+/** The device of a name that resolve_device returned. Does not initialise CUDA. */
 c10::Device device_named(const std::string& name);
 
 }  // namespace cellroute

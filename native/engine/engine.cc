@@ -7,8 +7,10 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "engine/block_cache.h"
+#include "engine/cancel.h"
 #include "engine/cuda/gpu.h"
 #include "engine/tf32.h"
 
@@ -33,49 +35,15 @@ Engine::Engine(int threads, c10::Device device)
 Engine::~Engine() { stop(); }
 
 void Engine::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    for (const auto& job : queue_) job->cancel_flag()->cancel();
-    for (const auto& job : running_) job->cancel_flag()->cancel();
-  }
-  wake_.notify_one();
+  queue_->stop();
   if (thread_.joinable()) thread_.join();
 }
 
-void Engine::submit(std::shared_ptr<Job> job) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!stopping_) {
-      queue_.push_back(std::move(job));
-      wake_.notify_one();
-      return;
-    }
-  }
-  job->settle(std::make_exception_ptr(Cancelled()));
-}
-
-std::vector<std::shared_ptr<Job>> Engine::take_batch() {
-  std::vector<std::shared_ptr<Job>> batch{std::move(queue_.front())};
-  queue_.pop_front();
-  const auto key = batch.front()->batch_key();
-  if (key.empty()) return batch;
-  double share = batch.front()->batch_share();
-  for (auto it = queue_.begin(); it != queue_.end();) {
-    if ((*it)->batch_key() == key && share + (*it)->batch_share() <= 1.0) {
-      share += (*it)->batch_share();
-      batch.push_back(std::move(*it));
-      it = queue_.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  return batch;
-}
+void Engine::submit(std::shared_ptr<Job> job) { queue_->push(std::move(job)); }
 
 namespace {
 
-// How long memory waits for the next job before it goes back to the system.
+// How long memory is kept for the next job before it returns to the system.
 constexpr std::chrono::seconds kMemoryStays{1};
 
 std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
@@ -99,29 +67,23 @@ void Engine::prepare_waiting() {
 }
 
 void Engine::prepare_next() {
-  std::vector<std::shared_ptr<Job>> next;
-  {
-    const std::lock_guard lock(mutex_);
-    double share = 0;
-    for (const auto& job : queue_) {
-      share += job->batch_share();
-      if (share > 1.0) break;
-      next.push_back(job);
-    }
-  }
-  for (const auto& job : next) {
+  for (const auto& job : queue_->next_to_prepare()) {
     if (job->cancel_flag()->cancelled()) continue;
-    // What goes wrong, run() meets again, and says it to whom it concerns.
+    // run() meets the failure again and reports it.
     if (!prepared(*job)) job->drop_prepared();
   }
 }
 
-void Engine::settle(Job& job, std::exception_ptr failure) {
-  job.drop_prepared();
-  job.settle(std::move(failure));
+void Engine::settle(const std::shared_ptr<Job>& job, std::exception_ptr failure) {
+  job->drop_prepared();
+  queue_->settle(job, std::move(failure));
 }
 
-std::exception_ptr Engine::run_guarded(const std::vector<std::shared_ptr<Job>>& batch) {
+std::exception_ptr Engine::run_guarded(const JobBatch& batch) {
+  std::vector<std::shared_ptr<CancelFlag>> flags;
+  for (const auto& job : batch) flags.push_back(job->cancel_flag());
+  const Cancellation cancellation(std::move(flags));
+  const CancelScope scope(&cancellation);
   try {
     std::optional<Tf32> tf32;
     if (device_.is_cuda()) {
@@ -135,19 +97,19 @@ std::exception_ptr Engine::run_guarded(const std::vector<std::shared_ptr<Job>>& 
   }
 }
 
-void Engine::run_batch(const std::vector<std::shared_ptr<Job>>& batch) {
+void Engine::run_batch(const JobBatch& batch) {
   const auto failure = run_guarded(batch);
   if (batch.size() == 1 || !failure) {
     for (const auto& job : batch) {
       const bool cancelled_before_effect = job->cancel_flag()->cancelled() && !job->took_effect();
-      settle(*job, cancelled_before_effect ? cancelled() : failure);
+      settle(job, cancelled_before_effect ? cancelled() : failure);
     }
     return;
   }
-  // One bad image may not spoil the others: each has its own chance and its own error. So do
+  // One bad image must not fail the others: each job runs again alone and gets its own error. So do
   // images that did not fit into memory together.
   for (const auto& job : batch) {
-    settle(*job, job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
+    settle(job, job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
   }
 }
 
@@ -170,33 +132,28 @@ void Engine::release_memory() {
 }
 
 void Engine::work() {
-  // OpenMP counts its threads per calling thread, so it is set here and nowhere else.
+  // OpenMP keeps its thread count per calling thread, so it is set here and nowhere else.
   at::set_num_threads(threads_);
   own_engine = this;
   while (true) {
-    std::vector<std::shared_ptr<Job>> batch;
-    {
-      std::unique_lock lock(mutex_);
-      const auto wanted = [this] { return stopping_ || !queue_.empty(); };
-      if (!wake_.wait_for(lock, kMemoryStays, wanted)) {
-        lock.unlock();
-        release_memory();
-        lock.lock();
-        wake_.wait(lock, wanted);
-      }
-      if (queue_.empty()) break;
-      batch = take_batch();
-      running_ = batch;
+    if (!queue_->wait_for(kMemoryStays)) {
+      release_memory();
+      queue_->wait();
     }
-    std::erase_if(batch, [](const std::shared_ptr<Job>& job) {
+    auto batch = queue_->take_batch();
+    if (batch.empty()) {
+      if (queue_->stopped()) break;
+      continue;
+    }
+    std::erase_if(batch, [this](const std::shared_ptr<Job>& job) {
       if (!job->cancel_flag()->cancelled()) return false;
-      settle(*job, cancelled());
+      settle(job, cancelled());
       return true;
     });
     keep_memory();
     if (!batch.empty()) run_batch(batch);
-    const std::lock_guard lock(mutex_);
-    running_.clear();
+    queue_->finish();
+    for (const auto& job : queue_->take_dropped()) job->drop_prepared();
   }
   release_memory();
 }

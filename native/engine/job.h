@@ -1,24 +1,18 @@
 #pragma once
 
-#include <atomic>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "engine/cancel.h"
 #include "error.h"
 
 namespace cellroute {
 
-/** Set from any thread, polled by the job between stages. */
-class CancelFlag {
- public:
-  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<bool> cancelled_{false};
-};
-
-/** What running work asks between its stages: throws Cancelled, or reports how far it is. */
+/** What running work calls between its stages: throws Cancelled, or reports progress. */
 class JobContext {
  public:
   using Report = std::function<void(const char* stage, double fraction)>;
@@ -30,6 +24,7 @@ class JobContext {
   /** `fraction` runs from 0 to 1 over the whole job. */
   void operator()(const char* stage, double fraction) const {
     if (flag_ && flag_->cancelled()) throw Cancelled();
+    throw_if_cancelled();
     if (report_) report_(stage, fraction);
   }
 
@@ -37,5 +32,48 @@ class JobContext {
   std::shared_ptr<CancelFlag> flag_;
   Report report_;
 };
+
+/** A piece of work for a device's owner thread. It owns everything it uses. */
+class Job {
+ public:
+  virtual ~Job() = default;
+
+  /** Jobs waiting with the same key may run as one batch; an empty key runs alone. */
+  virtual std::string batch_key() const { return {}; }
+  /** What this job adds to a batch, of at most 1 in all. */
+  virtual double batch_share() const { return 1.0; }
+
+  /** Starts on the device what run() needs first, on the owner thread, while an earlier job waits
+   *  for the device. It may never be called, or several times. Its failures are ignored: run()
+   *  meets them again. */
+  virtual void prepare() {}
+  /** Frees what prepare() made and run() did not use, on the owner thread. */
+  virtual void drop_prepared() noexcept {}
+
+  /** Does the work, on the owner thread. `batch` holds this job first, then those that joined it.
+   */
+  virtual void run(const std::vector<std::shared_ptr<Job>>& batch) = 0;
+
+  /** Whether run() changed something for good. Such a job is settled as done even if it was
+   *  cancelled meanwhile: a caller that receives "cancelled" relies on nothing having changed. */
+  virtual bool took_effect() const { return false; }
+
+  /** Whether its float32 products may be computed in TF32, on a GPU. */
+  virtual bool allows_tf32() const { return false; }
+
+  /** Called once, on the owner thread or on the thread that cancelled the job. `failure` is null if
+   *  the job succeeded. */
+  virtual void settle(std::exception_ptr failure) noexcept = 0;
+
+  const std::shared_ptr<CancelFlag>& cancel_flag() const { return cancel_; }
+
+ protected:
+  explicit Job(std::shared_ptr<CancelFlag> cancel) : cancel_(std::move(cancel)) {}
+
+ private:
+  std::shared_ptr<CancelFlag> cancel_;
+};
+
+using JobBatch = std::vector<std::shared_ptr<Job>>;
 
 }  // namespace cellroute

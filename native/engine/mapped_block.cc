@@ -38,8 +38,8 @@ MappedBlock::~MappedBlock() { unmap(); }
 
 #ifdef __linux__
 
-// Not by malloc: after the first large block that is freed it takes others from its heap, which
-// holds on to what is free between two that are not.
+// Not by malloc: after the first large block is freed, it takes others from its heap, which keeps
+// free memory between two used blocks.
 MappedBlock::MappedBlock(size_t size) : size_(size) {
   stretches_.reserve(1);
   void* mapped =
@@ -51,7 +51,7 @@ MappedBlock::MappedBlock(size_t size) : size_(size) {
   data_ = begin + before;
   munmap(data_ + size, kPage - before);
 #ifdef MADV_HUGEPAGE
-  // Only a hint, so its failure is none. Without huge pages, maps miss the processor's page tables.
+  // A hint: a failure does not matter. Without huge pages, feature maps miss the TLB.
   (void)madvise(data_, size, MADV_HUGEPAGE);
 #endif
   stretches_.push_back({data_, size});
@@ -80,8 +80,8 @@ size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
       if (mremap(source, count, count, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + filled) ==
           MAP_FAILED) {
         moves_pages = false;
-        // Whether the range is still ours or, unmapped, already somebody else's cannot be known. It
-        // holds no memory: nobody has touched it.
+        // It is unknown whether the range is still ours or was unmapped and reused. It holds no
+        // memory, because it is untouched.
         const size_t size = size_;
         size_ = filled;
         const MappedBlock given_up(std::move(donor));
@@ -108,7 +108,7 @@ MappedBlock::MappedBlock(size_t size) : size_(size) {
 #ifdef _WIN32
   data = _aligned_malloc(size, kPage);
 #else
-  // Not std::aligned_alloc, which some systems refuse a size that is no multiple of the page.
+  // Not std::aligned_alloc: some systems refuse sizes that are not a multiple of the page.
   if (posix_memalign(&data, kPage, size) != 0) data = nullptr;
 #endif
   if (data == nullptr) throw std::bad_alloc();

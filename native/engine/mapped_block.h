@@ -8,7 +8,7 @@ namespace cellroute {
 /** A large block of memory from the system, which clears each page when it is first touched. */
 class MappedBlock {
  public:
-  /** Bytes of a huge page. Blocks begin with one. */
+  /** Bytes of a huge page. Blocks start at one. */
   static constexpr size_t kPage = size_t{2} << 20;
 
   /** Throws std::bad_alloc. */
@@ -22,16 +22,15 @@ class MappedBlock {
   void* data() const { return data_; }
   size_t size() const { return size_; }
 
-  /** Whether pages can go from one block to another without being cleared: on Linux, as far as is
-   *  known. */
+  /** Whether pages can move from one block to another without being cleared: on Linux, until a move
+   *  fails. */
   static bool can_move_pages();
 
-  /** Takes the donor's huge pages, with what they hold, for its own from `filled` bytes on, which
-   *  nobody has touched. Returns how far it is filled then. The donor keeps whole pages that are
-   *  left over; what it has beside them goes to the system. Where the system moves no pages after
-   *  all, nothing of what was taken is left: this block is a new one of the same size, "filled" to
-   *  its end, the donor is empty, and can_move_pages() says so from then on. Throws std::bad_alloc.
-   */
+  /** Moves the donor's huge pages, with their contents, into this block from `filled` bytes on,
+   *  which must be untouched. Returns the new value of `filled`. The donor keeps whole pages that
+   *  are left over; the rest of its memory returns to the system. If the system cannot move pages,
+   *  this block becomes a new one of the same size, "filled" to its end, the donor is empty, and
+   *  can_move_pages() is false from then on. Throws std::bad_alloc. */
   size_t take_pages(MappedBlock& donor, size_t filled);
 
  private:

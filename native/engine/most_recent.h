@@ -6,8 +6,8 @@
 
 namespace cellroute {
 
-/** The item of that `shape` in a list that has the last used first: a fresh one where there is
- * none, for which, of `most` items, the one that was not used for longest goes. */
+/** The item with that `shape`, in a list that has the last used item first. If there is none, a new
+ *  item, which replaces the least recently used one of `most` items. */
 template <typename Item, typename Shape>
 Item& most_recent(std::list<Item>& items, const Shape& shape, size_t most) {
   const auto found =

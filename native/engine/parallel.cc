@@ -7,7 +7,31 @@
 
 #include <algorithm>
 
+#include "engine/cancel.h"
+
 namespace cellroute {
+
+namespace {
+
+// Slices of a thread's part between which it checks for cancellation.
+constexpr int64_t kSlices = 16;
+
+int64_t divide_up(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
+
+/** Calls `work` for [begin, end), in slices of at least `grain` if the work can be cancelled. */
+void run_part(int64_t begin, int64_t end, int64_t grain, const Cancellation* cancellation,
+              c10::function_ref<void(int64_t, int64_t)> work) {
+  if (cancellation == nullptr) {
+    work(begin, end);
+    return;
+  }
+  const int64_t slice = std::max(grain, divide_up(end - begin, kSlices));
+  for (int64_t from = begin; from < end && !cancellation->requested(); from += slice) {
+    work(from, std::min(from + slice, end));
+  }
+}
+
+}  // namespace
 
 int64_t loop_threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
 
@@ -15,23 +39,28 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain,
                   c10::function_ref<void(int64_t, int64_t)> work) {
   const int64_t length = end - begin;
   if (length <= 0) return;
-  const int64_t most = (length + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);
-  const int64_t parts = std::min(loop_threads(), most);
+  throw_if_cancelled();
+  grain = std::max<int64_t>(grain, 1);
+  // The threads of the loop do not inherit it.
+  const auto* cancellation = Cancellation::current();
+  const int64_t parts = std::min(loop_threads(), divide_up(length, grain));
   if (parts <= 1) {
-    work(begin, end);
+    run_part(begin, end, grain, cancellation, work);
+    throw_if_cancelled();
     return;
   }
-  // An element a part: LibTorch's own loop over them, compiled with its OpenMP, spreads the parts.
+  // One element per part: LibTorch's own loop, compiled with its OpenMP, spreads them over threads.
   auto places = at::empty({parts}, at::kByte);
   const auto* first = static_cast<const char*>(places.const_data_ptr());
-  const int64_t size = (length + parts - 1) / parts;
+  const int64_t size = divide_up(length, parts);
   const auto run = [&](char** data, const int64_t* /*strides*/, int64_t count) {
     const int64_t part = data[0] - first;
     const int64_t from = begin + part * size;
     const int64_t to = std::min(end, from + count * size);
-    if (from < to) work(from, to);
+    if (from < to) run_part(from, to, grain, cancellation, work);
   };
   at::TensorIterator::nullary_op(places).for_each(run, /*grain_size=*/1);
+  throw_if_cancelled();
 }
 
 }  // namespace cellroute

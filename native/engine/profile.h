@@ -7,9 +7,8 @@
 
 namespace cellroute {
 
-/** The seconds that stages of a piece of work took, in the order in which they were first met. A
- *  stage that runs inside another is its own and not part of the other: all together are the work's
- *  time. */
+/** The seconds that the stages of some work took, in the order in which they first ran. The time of
+ *  a stage inside another counts only for the inner one: the sum is the time of the work. */
 class Profile {
  public:
   using Clock = std::chrono::steady_clock;
@@ -21,8 +20,7 @@ class Profile {
   std::vector<std::pair<std::string, double>> seconds_;
 };
 
-/** Has this thread's stages noted in a profile, from here to the end of the scope; in none for
- *  null. */
+/** Records this thread's stages in a profile until the end of the scope; null records none. */
 class ProfileScope {
  public:
   explicit ProfileScope(Profile* profile);
@@ -34,8 +32,8 @@ class ProfileScope {
   Profile* outer_;
 };
 
-/** A stage, from here to the end of the scope. Where nobody profiles it costs a look at a pointer,
- *  so it is for what takes at least microseconds. `name` is a literal. */
+/** A stage, until the end of the scope. Without a profile it costs a pointer check, so use it for
+ *  work of at least microseconds. `name` must be a literal. */
 class StageScope {
  public:
   explicit StageScope(const char* name);
@@ -48,7 +46,7 @@ class StageScope {
   const char* name_;
   StageScope* outer_ = nullptr;
   Profile::Clock::time_point began_;
-  Profile::Clock::duration inside_{};  // what stages inside this one took
+  Profile::Clock::duration inside_{};  // time of the stages inside this one
 };
 
 }  // namespace cellroute

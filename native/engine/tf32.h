@@ -2,8 +2,8 @@
 
 namespace cellroute {
 
-/** While it lives, products of float32 on GPUs are taken in TF32 (three digits), or not. LibTorch
- *  has one switch a process: jobs that want the same run beside each other, others wait. */
+/** Sets for its lifetime whether float32 products on GPUs are computed in TF32 (three digits).
+ *  LibTorch has one switch per process: jobs with the same setting run concurrently, others wait. */
 class Tf32 {
  public:
   explicit Tf32(bool on);

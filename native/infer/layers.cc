@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "engine/cancel.h"
 #include "ops/conv_relu.h"
 
 namespace cellroute::infer {
@@ -74,6 +75,7 @@ torch::Tensor plain_conv(const torch::Tensor& input, const torch::Tensor& weight
 ConvLayer::ConvLayer(const torch::Tensor& weight, const torch::Tensor& bias, int64_t stride,
                      Activation activation, torch::ScalarType compute_dtype)
     : stride_(stride), padding_(weight.size(2) / 2), relu_(activation == Activation::kRelu) {
+  throw_if_cancelled();
   const auto maps = activation_dtype(compute_dtype);
   const auto has_side = [&](int64_t side) {
     return weight.size(2) == side && weight.size(3) == side;
@@ -112,6 +114,7 @@ const torch::Tensor& ConvLayer::weight_for(const torch::Tensor& input) const {
 }
 
 torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
+  throw_if_cancelled();
   if (winograd_) return ops::winograd_conv(input, *winograd_, bias_, {}, relu_);
   if (pointwise_) {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, {}, /*in_place=*/false, relu_);
@@ -125,6 +128,7 @@ torch::Tensor ConvLayer::operator()(const torch::Tensor& input) const {
 }
 
 torch::Tensor ConvLayer::add(const torch::Tensor& input, const torch::Tensor& sum) const {
+  throw_if_cancelled();
   if (winograd_) return ops::winograd_conv(input, *winograd_, bias_, sum, relu_);
   if (pointwise_) {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, sum, /*in_place=*/true, relu_);
@@ -194,6 +198,7 @@ LinearLayer LinearLayer::unpacked(const Affine& affine, Activation activation) {
 }
 
 torch::Tensor LinearLayer::operator()(const torch::Tensor& input) const {
+  throw_if_cancelled();
   if (pointwise_) {
     const auto pixels = input.unsqueeze(-1).unsqueeze(-1);
     return ops::pointwise_conv(pixels, *pointwise_, bias_, /*stride=*/1, {}, /*in_place=*/false,

@@ -184,7 +184,7 @@ model::BoxPredictions MaskRcnnPlan::predict_boxes(const std::vector<torch::Tenso
 torch::Tensor MaskRcnnPlan::hidden_of(const torch::Tensor& pooled) const {
   if (!fc6_reads_channels_first_) return fc6_(rows(pooled).view({pooled.size(0), -1}));
   // In parts: a copy of everything would be the largest tensor in memory.
-  constexpr int64_t kRows = 512;
+  constexpr int64_t kRows = 256;
   std::vector<torch::Tensor> hidden;
   for (const auto& some : pooled.split(kRows)) hidden.push_back(fc6_(some.flatten(1)));
   return torch::cat(hidden);

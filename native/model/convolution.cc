@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/cancel.h"
 #include "error.h"
 #include "model/norm.h"
 #include "ops/conv_relu.h"
@@ -51,18 +52,29 @@ torch::Tensor add_and_rectify(const torch::Tensor& out, const torch::Tensor& res
   return out.relu_();
 }
 
+/** A convolution's result whose backward pass first checks for cancellation. A GPU's backward pass
+ *  runs on another thread, which has nothing to check. */
+torch::Tensor cancellable_in_backward(torch::Tensor result) {
+  if (result.is_cpu() && result.requires_grad()) {
+    result.register_hook([](const torch::Tensor&) { throw_if_cancelled(); });
+  }
+  return result;
+}
+
 torch::Tensor convolve_directly(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                                 const torch::Tensor& weight, const torch::Tensor& bias) {
-  return torch::conv2d(x, weight, bias, conv.options.stride(),
-                       std::get<torch::ExpandingArray<2>>(conv.options.padding()));
+  throw_if_cancelled();
+  return cancellable_in_backward(
+      torch::conv2d(x, weight, bias, conv.options.stride(),
+                    std::get<torch::ExpandingArray<2>>(conv.options.padding())));
 }
 
 }  // namespace
 
 torch::Tensor convolve(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                        const torch::Tensor& weight, const torch::Tensor& bias) {
-  if (is_minimal(conv, x)) return ops::winograd_conv(x, weight, bias);
-  return convolve_directly(conv, x, weight, bias);
+  if (!is_minimal(conv, x)) return convolve_directly(conv, x, weight, bias);
+  return cancellable_in_backward(ops::winograd_conv(x, weight, bias));
 }
 
 torch::Tensor convolve_and_rectify(const nn::Conv2dImpl& conv, const torch::Tensor& x,

@@ -3,12 +3,14 @@
 #include <ATen/Parallel.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "engine/cancel.h"
 #include "tensors.h"
 
 namespace parallel_test {
@@ -85,6 +87,47 @@ TEST_CASE("parallel_for: what a part throws arrives") {
     if (begin > 0) throw std::runtime_error("second part");
   };
   CHECK_THROWS_WITH_AS(parallel_for(0, 2, 1, fail), "second part", std::runtime_error);
+}
+
+TEST_CASE("parallel_for: cancelled work stops between slices and throws on the calling thread") {
+  for (const int threads : {1, 2}) {
+    CAPTURE(threads);
+    const Threads some(threads);
+    const auto flag = std::make_shared<cellroute::CancelFlag>();
+    const cellroute::Cancellation cancellation({flag});
+    const cellroute::CancelScope scope(&cancellation);
+    std::atomic<int64_t> done = 0;
+    CHECK_THROWS_AS(parallel_for(0, 1000, 1,
+                                 [&](int64_t begin, int64_t end) {
+                                   done += end - begin;
+                                   flag->cancel();
+                                 }),
+                    cellroute::Cancelled);
+    // At most one slice, of a sixteenth of a thread's part, on each thread.
+    CHECK(done <= threads * 63);
+    // Nothing starts any more.
+    done = 0;
+    CHECK_THROWS_AS(
+        parallel_for(0, 10, 1, [&](int64_t begin, int64_t end) { done += end - begin; }),
+        cellroute::Cancelled);
+    CHECK(done == 0);
+  }
+}
+
+TEST_CASE("parallel_for: slices are not smaller than the grain and cover each index once") {
+  const Threads two(2);
+  const auto flag = std::make_shared<cellroute::CancelFlag>();
+  const cellroute::Cancellation cancellation({flag});
+  const cellroute::CancelScope scope(&cancellation);
+  std::vector<std::atomic<int>> seen(1003);
+  std::atomic<int> small = 0;
+  parallel_for(0, 1003, 40, [&](int64_t begin, int64_t end) {
+    if (end - begin < 40) ++small;
+    for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
+  });
+  for (const auto& times : seen) CHECK(times == 1);
+  // The last slice of each part.
+  CHECK(small <= 2);
 }
 
 }  // namespace parallel_test

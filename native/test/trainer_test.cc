@@ -3,7 +3,9 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <memory>
 
+#include "engine/cancel.h"
 #include "small_network.h"
 #include "tensors.h"
 #include "train/classifier_trainer.h"
@@ -158,6 +160,33 @@ TEST_CASE_TEMPLATE("trainer: stopped at any of its polls, a step changes nothing
   // Between the layers of the backward pass too.
   CHECK(polls > 20);
   CHECK(differing(stopped.trainer, before) != Names{});
+  twin.step(7);
+  CHECK(differing(stopped.trainer, copy(twin.trainer)) == Names{});
+}
+
+TEST_CASE_TEMPLATE("trainer: cancelled from outside at any of its stages, a step changes nothing", Kind,
+                   Segmenter, ConcatPoolClassifier) {
+  Kind stopped, twin;
+  const auto before = copy(stopped.trainer);
+  int cancelled = 0;
+  for (int stage = 0;; ++stage) {
+    const auto flag = std::make_shared<CancelFlag>();
+    const Cancellation cancellation({flag});
+    const CancelScope scope(&cancellation);
+    const JobContext poll(nullptr, [&, seen = 0](const char*, double) mutable {
+      if (seen++ == stage) flag->cancel();
+    });
+    try {
+      const auto result = stopped.step(7, poll);
+      // The flag was set too late, or not at all: the step took effect.
+      CHECK(result.applied);
+      break;
+    } catch (const Cancelled&) {
+      CHECK(differing(stopped.trainer, before) == Names{});
+      ++cancelled;
+    }
+  }
+  CHECK(cancelled > 20);
   twin.step(7);
   CHECK(differing(stopped.trainer, copy(twin.trainer)) == Names{});
 }

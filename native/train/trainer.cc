@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/cancel.h"
 #include "error.h"
 #include "train/deterministic.h"
 #include "train/gradients.h"
@@ -215,6 +216,7 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
 
 void Trainer::apply(const StepOptions& options) {
   // From here on the step cannot be undone, so it is not cancelled any more.
+  const CancelScope uninterruptible(nullptr);
   usable_ = false;
   optimizer_->step(options.lr, options.momentum);
   if (average_) average_->update(*network_);

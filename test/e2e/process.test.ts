@@ -24,8 +24,8 @@ test('worker threads and the main thread segment at once', () => {
   expect(new Set(counts).size).toBe(1);
 });
 
-test('many calls at once are no leak of listeners to Node', () => {
-  // Not in a test's own realm, which hears of no warnings.
+test('many calls that share a signal cause no warning of a listener leak', () => {
+  // A test's own realm receives no warnings.
   const { status, stdout, stderr } = runProgram('many.cjs', image.small);
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -46,6 +46,15 @@ test('a worker terminated in the middle of native work takes nothing with it', (
   expect(statuses).toEqual([1, 1, 1, 1, 1]);
   expect(same).toBe(true);
   expect(cells).toBeGreaterThan(0);
+});
+
+test('a worker that is terminated gives back its room in the queue', () => {
+  const { status, signal, stdout, stderr } = runProgram('terminate-queue.cjs', image.small);
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  const { held, cells, after } = JSON.parse(stdout) as { held: number; cells: number; after: number };
+  expect(held).toBeLessThanOrEqual(1);
+  expect(cells).toBeGreaterThan(0);
+  expect(after).toBe(0);
 });
 
 test('process.exit in the middle of native work gives its own status', () => {

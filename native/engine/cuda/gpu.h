@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-// What the engine asks of CUDA. gpu.cu answers in an addon with CUDA, absent.cc in one without.
-// Nothing here is called before someone asks for a GPU: the first call wakes the driver.
+// What the engine needs of CUDA: implemented by gpu.cu in an addon with CUDA, else by absent.cc.
+// Nothing here is called before a GPU is requested: the first call initialises the driver.
 namespace cellroute::cuda {
 
 struct Gpu {
@@ -17,22 +17,21 @@ struct Gpu {
 
 struct Gpus {
   std::vector<Gpu> list;
-  std::string problem;  // why there are none, and what cures that
+  std::string problem;  // why there are none, and the cure
 };
 
-/** Whether this addon has kernels for GPUs at all. */
+/** Whether this addon has kernels for GPUs. */
 bool is_built_in();
 
 Gpus find_gpus();
 
-/** Why this addon's kernels cannot run on a GPU; empty where they can. Takes the memory of a
- * context on it. */
+/** Why this addon's kernels cannot run on a GPU; empty if they can. Allocates a context on it. */
 std::string problem_of(int index);
 
-/** Makes the GPU this thread's, with a stream of its own. */
+/** Makes the GPU current on this thread, with its own stream. */
 void enter(int index);
 
-/** Waits for the GPU, and gives its kept memory back to the driver. */
+/** Waits for the GPU and returns its cached memory to the driver. */
 void release_memory(int index) noexcept;
 
 }  // namespace cellroute::cuda

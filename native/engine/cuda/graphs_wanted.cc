@@ -6,7 +6,7 @@
 namespace cellroute::cuda {
 
 bool graphs_wanted() {
-  // Nobody in this process writes to the environment.
+  // Nothing in this process writes to the environment now.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* value = std::getenv("CELLROUTE_CUDA_GRAPHS");
   return value == nullptr || std::string_view(value) != "0";

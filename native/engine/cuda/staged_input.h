@@ -7,7 +7,7 @@
 
 namespace cellroute::cuda {
 
-/** A tensor that the GPU makes on a stream of its own, beside what this thread has it compute. */
+/** A tensor that the GPU makes on a separate stream, concurrently with this thread's work on it. */
 class StagedInput {
  public:
   virtual ~StagedInput() = default;
@@ -15,8 +15,8 @@ class StagedInput {
   /** Starts `work` on this thread's GPU. */
   static std::unique_ptr<StagedInput> start(const std::function<at::Tensor()>& work);
 
-  /** The tensor, for as long as this lives, on the thread that started it. What the thread starts
-   *  from here on waits for the tensor; the host does not. */
+  /** The tensor, valid while this object lives, on the thread that started it. Work that the
+   *  thread launches later waits for the tensor; the host does not. */
   virtual at::Tensor get() = 0;
 
  protected:

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "engine/cancel.h"
 #include "engine/parallel.h"
 #include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd/tile_order.h"
@@ -68,6 +69,7 @@ at::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const at::
   const auto sums = at::zeros({kPoints, out, in}, input.options());
 
   for (int64_t first = 0; first < count; first += block) {
+    throw_if_cancelled();
     const int64_t tiles = std::min(block, count - first);
     parallel_for(0, divide_up(tiles, kTilesAtOnce), 1, [&](int64_t begin, int64_t end) {
       const int64_t at = begin * kTilesAtOnce;

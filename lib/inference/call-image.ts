@@ -1,0 +1,218 @@
+import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { types } from 'node:util';
+import { refuse } from '../check.js';
+import type { Intensity } from '../config/shared.js';
+import { type OpenedImage, openImage } from '../image/decode.js';
+import { imageInMemory, imageName, readImage } from '../image/input.js';
+import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
+import { checkReadOptions, readOptionsIn } from '../image/select.js';
+import type { ImageContent, ImageInput, ImageReadOptions, ImageSource, RawImage } from '../image/types.js';
+import type { ImageHandle, RoomHandle } from '../native/contract.js';
+import type { Call } from '../native/job.js';
+import { call, native } from '../native/load.js';
+import { type QueueOptions, takeRoom } from './queue.js';
+import { Slots } from './slots.js';
+
+/** The image of one call, in native memory: every job of the call reads it there. */
+export interface CallImage {
+  readonly width: number;
+  readonly height: number;
+  readonly handle: ImageHandle;
+  /** Seconds that decoding took. */
+  readonly decodeSeconds: number;
+  readonly source: ImageSource | undefined;
+  /** The name that the input has: a path's or a File's. */
+  readonly name?: string;
+  /** What to report if a network scales the values by their type's range. */
+  readonly lowBits: string | undefined;
+  /** Why such a network refuses the image. */
+  readonly outOfRange: { error: unknown } | undefined;
+}
+
+/** Refuses an image whose values a network with this intensity rule cannot take. */
+export function checkImageIntensity({ outOfRange }: CallImage, { kind }: Intensity): void {
+  if (kind === 'type-range' && outOfRange) throw outOfRange.error;
+}
+
+/** What a caller should know about the image that a network with this intensity rule was given. */
+export function noticesOf({ source, lowBits }: CallImage, { kind }: Intensity): string[] {
+  const own = kind === 'type-range' && lowBits !== undefined ? [lowBits] : [];
+  return [...(source?.notices ?? []), ...own];
+}
+
+/** Bytes copied in one turn of the event loop: about a millisecond on a slow machine. */
+const PART_BYTES = 512 * 1024;
+/** Arrays up to this size are copied at once. */
+const SMALL_BYTES = 64 * 1024;
+
+/** Inputs that are read at once before they have room: a call that waits behind them holds nothing. */
+const READERS = 4;
+const reading = new Slots(READERS);
+
+/** An image whose size is known. */
+interface Opened extends OpenedImage {
+  /** Bytes of the encoded image that the call holds besides the pixels. */
+  readonly held: number;
+  /** Whether the decoded pixels are the library's own memory. */
+  readonly owned: boolean;
+}
+
+/**
+ * Waits for room in the queue, decodes the image, and gives it to `body`. Memory is held once: the decoded pixels are
+ * copied to native memory and freed. No copy blocks the event loop.
+ *
+ * The caller must not change or transfer the image's memory before the call has settled.
+ */
+export async function withImage<T>(
+  own: Call,
+  input: ImageInput,
+  options: QueueOptions & ImageReadOptions,
+  body: (image: CallImage) => Promise<T>,
+): Promise<T> {
+  const content = imageInMemory(input);
+  const { opened, room } = content
+    ? await inMemory(own, content, options)
+    : await fromElsewhere(own, input, options);
+  const release = () => call(() => native().releaseRoom(room));
+  const loading = load(own, opened);
+  let image: CallImage;
+  try {
+    image = await own.untilStopped(loading);
+  } catch (error) {
+    // A decoder that runs on after an abort holds memory until it ends.
+    loading
+      .then(({ handle }) => native().releaseImage(handle))
+      .catch(() => {})
+      .finally(release);
+    throw error;
+  }
+  try {
+    const name = imageName(input);
+    return await body(name === undefined ? image : { ...image, name });
+  } finally {
+    call(() => native().releaseImage(image.handle));
+    release();
+  }
+}
+
+/** Room for an image in the caller's memory, which is not copied before there is room. */
+async function inMemory(
+  own: Call,
+  content: ImageContent,
+  options: QueueOptions & ImageReadOptions,
+): Promise<{ opened: Opened; room: RoomHandle }> {
+  const how = readOptionsIn(options);
+  const encoded = types.isUint8Array(content);
+  const held = encoded ? content.byteLength : 0;
+  const open = (now: ImageContent) =>
+    openImage(now, how).catch((error: unknown) => {
+      throw encoded && content.byteLength !== held ? transferred() : error;
+    });
+  const seen = await own.untilStopped(open(content));
+  const room = await takeRoom(own, seen.bytes + held, options);
+  // Read again: the memory may have changed while the call waited.
+  const decode = async () => {
+    const opened = await open(encoded ? await copyBytes(own, content, held) : content);
+    if (opened.bytes > seen.bytes) throw changed();
+    return opened.decode();
+  };
+  return { opened: { bytes: seen.bytes, decode, held, owned: encoded }, room };
+}
+
+const transferred = () =>
+  refuse('image', 'memory that is not transferred before the call has settled', 'a transferred array');
+
+const changed = () =>
+  refuse('image', 'memory that does not change before the call has settled', 'changed bytes');
+
+/** Room for an image that must be read: few are read before they have room. */
+async function fromElsewhere(
+  own: Call,
+  input: ImageInput,
+  options: QueueOptions & ImageReadOptions,
+): Promise<{ opened: Opened; room: RoomHandle }> {
+  const how = readOptionsIn(options);
+  const { limits } = checkReadOptions(how);
+  const leave = await reading.enter(own);
+  try {
+    const content = await own.untilStopped(readImage(input, { signal: own.signal, maxBytes: limits.bytes }));
+    const seen = await own.untilStopped(openImage(content, how));
+    const held = types.isUint8Array(content) ? content.byteLength : 0;
+    const room = await takeRoom(own, seen.bytes + held, options);
+    return { opened: { ...seen, held, owned: true }, room };
+  } finally {
+    leave();
+  }
+}
+
+/** Decodes an image and moves its pixels to native memory. */
+async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
+  const began = performance.now();
+  const decoded = await decode();
+  const decodeSeconds = (performance.now() - began) / 1000;
+  const byTypeRange = { kind: 'type-range' } as const;
+  const lowBits = await lowBitsNotice(byTypeRange, decoded);
+  const outOfRange = await checkIntensity(byTypeRange, decoded).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  own.throwIfStopped();
+  const handle = call(() => native().createImage(decoded));
+  try {
+    await inParts(own, decoded.data.length, decoded.data.BYTES_PER_ELEMENT, (begin, end) =>
+      call(() => native().appendPixels(handle, decoded.data, begin, end)),
+    );
+  } catch (error) {
+    call(() => native().releaseImage(handle));
+    throw error;
+  }
+  if (owned) discard(decoded.data);
+  const { width, height, source } = decoded;
+  return { width, height, handle, decodeSeconds, source, lowBits, outOfRange };
+}
+
+/** A copy that the decoder reads: its threads must not see memory that the caller transfers or changes. */
+async function copyBytes(own: Call, bytes: Uint8Array, byteLength: number): Promise<Uint8Array> {
+  const copy = Buffer.allocUnsafeSlow(byteLength);
+  await inParts(own, byteLength, 1, (begin, end) => {
+    if (bytes.byteLength !== byteLength) throw transferred();
+    copy.set(bytes.subarray(begin, end), begin);
+  });
+  return copy;
+}
+
+/** The last copy that was started: copies run one after the other, so that a turn of the event loop has one part. */
+let copying: Promise<unknown> = Promise.resolve();
+
+/** Calls `copy` for parts of `count` elements, each in a turn of the event loop of its own; a small array at once. */
+async function inParts(
+  own: Call,
+  count: number,
+  elementBytes: number,
+  copy: (begin: number, end: number) => void,
+): Promise<void> {
+  if (count * elementBytes <= SMALL_BYTES) {
+    copy(0, count);
+    return;
+  }
+  const step = Math.floor(PART_BYTES / elementBytes);
+  const turns = copying.then(async () => {
+    for (let begin = 0; begin < count; begin += step) {
+      await nextTurn();
+      own.throwIfStopped();
+      copy(begin, Math.min(begin + step, count));
+    }
+  });
+  copying = turns.catch(() => {});
+  await turns;
+}
+
+/** Frees decoded pixels now and not when garbage is collected: hundreds of MB may wait for that. */
+function discard(data: RawImage['data']): void {
+  const { buffer } = data;
+  // A small array may share the buffer of others.
+  if (data.byteLength >= PART_BYTES && buffer.byteLength === data.byteLength) {
+    call(() => native().discardPixels(data));
+  }
+}

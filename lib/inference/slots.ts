@@ -1,0 +1,40 @@
+import type { Call } from '../native/job.js';
+
+/** A number of slots that calls enter in order; a stopped call leaves the line at once. */
+export class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Waits for a slot; the function that it resolves to leaves it. */
+  async enter(own: Call): Promise<() => void> {
+    if (this.#free > 0) {
+      this.#free--;
+      return this.#leave;
+    }
+    let mine = () => {};
+    const turn = new Promise<void>((done) => {
+      mine = done;
+    });
+    this.#waiting.push(mine);
+    try {
+      await own.untilStopped(turn);
+    } catch (error) {
+      const place = this.#waiting.indexOf(mine);
+      // The slot may have been given to the call in the turn in which it was stopped.
+      if (place >= 0) this.#waiting.splice(place, 1);
+      else this.#leave();
+      throw error;
+    }
+    return this.#leave;
+  }
+
+  readonly #leave = (): void => {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
+  };
+}

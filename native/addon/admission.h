@@ -1,0 +1,11 @@
+#pragma once
+
+#include <napi.h>
+
+namespace cellroute::addon {
+
+/** tryRoom(bytes): room for a call's image, or null; requestRoom(bytes, call): a promise of room;
+ *  releaseRoom(room); setQueueLimits(bytes, calls), queueState(): for the whole process. */
+void register_admission(Napi::Env env, Napi::Object exports);
+
+}  // namespace cellroute::addon
