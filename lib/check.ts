@@ -41,6 +41,7 @@ export function refuse(
   });
 }
 
+/** Range of a number, inclusive. */
 export interface NumberRange {
   min?: number;
   max?: number;

@@ -3,6 +3,7 @@ import { type Box, toCocoBoxes } from '../mask/boxes.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
 import { shortest } from './number.js';
 
+/** Run-length encoding of a mask in COCO files. */
 export interface CocoSegmentation {
   /** Height, width. */
   size: [number, number];
@@ -10,6 +11,7 @@ export interface CocoSegmentation {
   counts: string;
 }
 
+/** One prediction in a COCO results file. */
 export interface CocoDetection {
   image_id: number | string;
   category_id: number;
@@ -21,6 +23,7 @@ export interface CocoDetection {
   area: number;
 }
 
+/** Content of a COCO data set file. */
 export interface CocoDataset {
   info: { description: string };
   images: { id: number; file_name: string; width: number; height: number }[];

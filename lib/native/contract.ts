@@ -123,6 +123,7 @@ export interface NativeImage {
   channels: number;
 }
 
+/** Options of a segmentation as passed to native code. */
 export interface NativeSegmentOptions {
   intensity: Intensity;
   scoreThreshold: number;

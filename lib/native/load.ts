@@ -34,6 +34,7 @@ export interface LoadOptions {
   libtorch?: string;
 }
 
+/** The loaded addon and LibTorch. */
 export interface Loaded {
   addon: NativeAddon;
   addonPath: string;

@@ -7,6 +7,7 @@ import { fromCocoBoxes } from '../../mask/boxes.js';
 import type { ImageSize, Masks } from '../../mask/masks.js';
 import type { EvaluatedImage } from '../types.js';
 
+/** Options for pairing predictions with ground truth. */
 export interface PairOptions {
   /** Leaves out images that the predictions do not mention, whose cells would count as missed. */
   onlyPredicted?: boolean;
