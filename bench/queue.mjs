@@ -68,7 +68,7 @@ async function trainer(config) {
 const r50Config = () => require('../dist/config/mask-rcnn.js').maskRCNNConfig({});
 const starterConfig = async () => {
   const { CellSegmenter } = require('../dist/index.js');
-  await using segmenter = await CellSegmenter.load(starterFile);
+  const segmenter = await CellSegmenter.load(starterFile);
   return segmenter.config;
 };
 
@@ -152,13 +152,13 @@ async function aborts(call, count = samples) {
 const rows = {
   async 'abort-starter'() {
     const { CellSegmenter } = require('../dist/index.js');
-    await using segmenter = await CellSegmenter.load(starterFile);
+    const segmenter = await CellSegmenter.load(starterFile);
     const image = discs(1024, 1024);
     return aborts((signal) => segmenter.segment(image, { tiles: false, ...(signal && { signal }) }));
   },
 
   async 'abort-r50'(folder) {
-    await using segmenter = await r50Segmenter(folder);
+    const segmenter = await r50Segmenter(folder);
     const image = discs(704, 520);
     return aborts((signal) => segmenter.segment(image, { ...everything, ...(signal && { signal }) }));
   },
@@ -174,7 +174,7 @@ const rows = {
   /** Aborted 1 to 20 places behind a running call. */
   async 'abort-waiting'() {
     const { CellSegmenter } = require('../dist/index.js');
-    await using segmenter = await CellSegmenter.load(starterFile);
+    const segmenter = await CellSegmenter.load(starterFile);
     const image = discs(512, 512);
     const times = [];
     while (times.length < samples) {
@@ -213,7 +213,7 @@ const rows = {
   async 'large-queue'() {
     const { RoutedEnsemble } = require('../dist/index.js');
     const sharp = require('sharp');
-    await using ensemble = await RoutedEnsemble.load(join(root, 'test/ensemble'));
+    const ensemble = await RoutedEnsemble.load(join(root, 'test/ensemble'));
     await ensemble.segment(discs(64, 64));
     const { data, width, height, channels } = discs(4000, 4000);
     const bytes = await sharp(data, { raw: { width, height, channels } }).png().toBuffer();
@@ -247,7 +247,7 @@ const rows = {
   /** Images per second with 1 and with 16 calls in flight, in turns. */
   async 'small-images'() {
     const { CellSegmenter } = require('../dist/index.js');
-    await using segmenter = await CellSegmenter.load(starterFile);
+    const segmenter = await CellSegmenter.load(starterFile);
     const result = {};
     for (const side of [96, 256]) {
       const image = discs(side, side);
