@@ -77,8 +77,9 @@ describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], images:
     const { data, shape } = await readImage(image);
     const { imageMean, imageStd } = classifier.config;
     const area = data.length / 3;
+    const { floor } = Math;
     const normalised = data.map((value, i) => {
-      const channel = Math.floor(i / area);
+      const channel = floor(i / area);
       return (value - imageMean[channel]!) / imageStd[channel]!;
     });
     const target = `class ${said('target')}`;
