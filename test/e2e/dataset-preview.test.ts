@@ -75,7 +75,7 @@ test.each([
   [['--transforms', '['], /--transforms is not JSON/],
   [['--transforms', '[]', '--config', 'x.json'], /--config and --transforms cannot/],
   [['--ids', 'nobody'], /ids\[0\].*nobody/],
-  [['--out', join(folder, 'missing', 'x.png')], /FILE_UNWRITABLE/],
+  [['--out', join(folder, 'config.json', 'x.png')], /FILE_UNWRITABLE/],
 ])('%j is refused', (args, message) => {
   const { status, stderr } = preview(...args);
   expect(status).toBe(1);

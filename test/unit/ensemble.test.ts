@@ -163,13 +163,16 @@ describe('what is refused', () => {
   });
 
   test.each([
-    ['a path', 'cells.png'],
     ['nothing', undefined],
     ['an empty buffer', Buffer.alloc(0)],
     ['data of a wrong length', { data: new Uint8Array(5), width: 2, height: 2, channels: 1 }],
   ])('%s instead of an image', async (_, image) => {
     const error = await rejection(ensemble.segment(image as Buffer));
     expect(['INVALID_ARGUMENT', 'IMAGE_UNREADABLE']).toContain(error.code);
+  });
+
+  test('a path without a file', async () => {
+    expect(await rejection(ensemble.segment('cells.png'))).toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 
   test('bytes that are no image', async () => {

@@ -95,15 +95,17 @@ describe('an image in tiles', () => {
     expect(taken.reduce((most, times) => Math.max(most, times))).toBe(1);
   });
 
-  test('a limit that is given is the whole image’s, the model’s own a tile’s', async () => {
+  test('a given limit applies to the whole image; the model’s own limit loses no cells', async () => {
     const limited = await segmenter.segment(image, { tiles, detectionsPerImage: 20 });
     expect(limited.cells.length).toBe(20);
     expect(limited.limitsReached.detections).toBe(true);
     const config = { box: { detectionsPerImage: 20 } };
     await using few = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`, { config });
-    const perTile = await few.segment(image, { tiles });
-    expect(perTile.cells.length).toBeGreaterThan(20);
-    expect(perTile.limitsReached.detections).toBe(true);
+    const raised = await few.segment(image, { tiles });
+    const unlimited = await segmenter.segment(image, { tiles });
+    expect(unlimited.cells.length).toBeGreaterThan(20);
+    expect(raised.cells.masks.toCoco()).toEqual(unlimited.cells.masks.toCoco());
+    expect(raised.limitsReached.detections).toBe(false);
   });
 
   test('is written with its seams', () => {

@@ -212,7 +212,7 @@ describe('one writer per run', () => {
     });
     const events = await collect(await SegmenterTrainer.resume(path, { data }));
     expect(events[0]).toMatchObject({ kind: 'start', step: 5 });
-    expect(events.at(-1)).toMatchObject({ kind: 'stop', why: 'finished' });
+    expect(events.at(-1)).toMatchObject({ kind: 'stop', reason: 'finished' });
   });
 
   test('saving an ensemble into a folder that somebody writes into is refused', async () => {
