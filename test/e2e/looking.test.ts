@@ -44,7 +44,11 @@ describe('explain', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ['a method that is unknown', ['--method', 'lime'], /Expected a comma-separated list of integrated-gradients/],
+    [
+      'a method that is unknown',
+      ['--method', 'lime'],
+      /Expected a comma-separated list of integrated-gradients/,
+    ],
     ['a type that is unknown', ['--target', 'yeast'], /one of fluorescence.* for target/],
     ['two heat maps in one file', ['--method', 'occlusion,grad-cam'], /a folder.*for --out/],
   ])('%s is refused', (_name, args, message) => {
