@@ -235,12 +235,11 @@ TEST_CASE("engine: a running job stops where it polls") {
   Log log;
   Gate gate;
   Engine engine(1);
-  const auto job = std::make_shared<TestJob>(
-      log, Plan{.name = "a", .key = "", .work = [&](size_t) {
-                  gate.wait();
-                  cellroute::throw_if_cancelled();
-                  log.add("not reached");
-                }});
+  const auto job = std::make_shared<TestJob>(log, Plan{.name = "a", .key = "", .work = [&](size_t) {
+                                                         gate.wait();
+                                                         cellroute::throw_if_cancelled();
+                                                         log.add("not reached");
+                                                       }});
   engine.submit(job);
   gate.wait_until_entered();
   job->cancel_flag()->cancel();
@@ -300,25 +299,26 @@ TEST_CASE("engine: about a batch of what waits is prepared while a job waits for
   waiting("d", 0.2);
   waiting("e", 0.2);
   gate.open();
-  CHECK(log.wait(6) == std::vector<std::string>{
-                           "run first of 1", "b cancelled", "prepare a", "drop a", "prepare c",
-                           "prepare d", "first done", "run a of 1", "drop a", "a done",
-                           "run c of 1", "drop c", "c done", "run d of 1", "drop d", "d done",
-                           "run e of 1", "drop e", "e done"});
+  CHECK(log.wait(6) == std::vector<std::string>{"run first of 1", "b cancelled", "prepare a",
+                                                "drop a", "prepare c", "prepare d", "first done",
+                                                "run a of 1", "drop a", "a done", "run c of 1",
+                                                "drop c", "c done", "run d of 1", "drop d",
+                                                "d done", "run e of 1", "drop e", "e done"});
 }
 
 TEST_CASE("engine: what a job prepared is freed if the job is cancelled while it waits") {
   Log log;
   Gate gate, prepared, cancelled;
   Engine engine(1);
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
-                                                      gate.wait();
-                                                      Engine::prepare_waiting();
-                                                      prepared.open();
-                                                      cancelled.wait();
-                                                    }}));
-  const auto job = std::make_shared<TestJob>(
-      log, Plan{.name = "a", .key = "", .share = 0.5, .prepares = true});
+  engine.submit(
+      std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
+                                            gate.wait();
+                                            Engine::prepare_waiting();
+                                            prepared.open();
+                                            cancelled.wait();
+                                          }}));
+  const auto job =
+      std::make_shared<TestJob>(log, Plan{.name = "a", .key = "", .share = 0.5, .prepares = true});
   engine.submit(job);
   gate.open();
   prepared.wait();

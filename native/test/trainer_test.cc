@@ -164,8 +164,8 @@ TEST_CASE_TEMPLATE("trainer: stopped at any of its polls, a step changes nothing
   CHECK(differing(stopped.trainer, copy(twin.trainer)) == Names{});
 }
 
-TEST_CASE_TEMPLATE("trainer: cancelled from outside at any of its stages, a step changes nothing", Kind,
-                   Segmenter, ConcatPoolClassifier) {
+TEST_CASE_TEMPLATE("trainer: cancelled from outside at any of its stages, a step changes nothing",
+                   Kind, Segmenter, ConcatPoolClassifier) {
   Kind stopped, twin;
   const auto before = copy(stopped.trainer);
   int cancelled = 0;
