@@ -104,7 +104,10 @@ describe('an image in tiles', () => {
     const raised = await few.segment(image, { tiles });
     const unlimited = await segmenter.segment(image, { tiles });
     expect(unlimited.cells.length).toBeGreaterThan(20);
-    expect(raised.cells.masks.toCoco()).toEqual(unlimited.cells.masks.toCoco());
+    // The limits of proposals are raised too, so a cell more or less may be found.
+    const most = Math.max(raised.cells.length, unlimited.cells.length);
+    const common = raised.cells.masks.iou(unlimited.cells.masks).filter((iou) => iou > 0.5).length;
+    expect(common).toBeGreaterThan(0.97 * most);
     expect(raised.limitsReached.detections).toBe(false);
   });
 
