@@ -28,6 +28,8 @@ class Admission : public std::enable_shared_from_this<Admission> {
    public:
     Room(std::shared_ptr<Admission> owner, uint64_t bytes)
         : owner_(std::move(owner)), bytes_(bytes) {}
+    // Throws only if there is no memory for the list of admitted calls, which ends the process.
+    // NOLINTNEXTLINE(bugprone-exception-escape)
     ~Room() { owner_->release(bytes_); }
     Room(const Room&) = delete;
     Room& operator=(const Room&) = delete;

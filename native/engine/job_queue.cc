@@ -13,16 +13,19 @@ void JobQueue::push(std::shared_ptr<Job> job) {
   const auto flag = job->cancel_flag();
   const void* owner = job.get();
   Position position;
+  std::shared_ptr<Job> refused;
   {
     const std::lock_guard lock(mutex_);
-    if (!stopping_) {
+    if (stopping_) {
+      refused = std::move(job);
+    } else {
       position = {flag->arrival(), pushed_++};
       waiting_.emplace(position, Waiting{std::move(job)});
       wake_.notify_one();
     }
   }
-  if (job) {
-    job->settle(cancelled_failure());
+  if (refused) {
+    refused->settle(cancelled_failure());
     return;
   }
   // The listener may outlive the queue, and the job may have run already: then it finds nothing.

@@ -1,6 +1,7 @@
 #include "io/pixels.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorIterator.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>

@@ -24,7 +24,7 @@ struct Answers {
   void release() { std::exchange(rooms, {}).clear(); }
 
   Admission::Answer of(const std::string& name) {
-    return [this, name](std::shared_ptr<Admission::Room> room, std::exception_ptr failure) {
+    return [this, name](std::shared_ptr<Admission::Room> room, const std::exception_ptr& failure) {
       std::string outcome = room ? "admitted" : "nothing";
       try {
         if (failure) std::rethrow_exception(failure);
