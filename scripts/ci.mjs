@@ -11,7 +11,6 @@ const SCRIPTS = [
   ['docs'],
   ['test:pack'],
   ['lint:native'],
-  ['test:sanitize'],
   // Seconds per target.
   ['fuzz', '30'],
   // Compiled and linked where nvcc and a CUDA LibTorch are there, and reported where they are not.
