@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, appendFile, constants, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -10,6 +10,11 @@ import { makeFolder, writeAtomically } from '../weights/atomic.js';
 export const MANIFEST_FILE = '.cellroute.jsonl';
 
 const MAX_SHOWN = 5;
+
+type Part = string | Uint8Array;
+
+/** What is written into a file: text is UTF-8. */
+export type Content = Part | Iterable<Part> | AsyncIterable<Part>;
 
 /** Names of files, each with the SHA-256 of what this tool wrote into it, which may have been several versions. */
 type Manifest = Map<string, Set<string>>;
@@ -64,12 +69,16 @@ export class Outputs {
     );
   }
 
-  /** @throws {CellrouteError} FILE_UNWRITABLE */
-  async write(path: string, content: string | Uint8Array): Promise<void> {
+  /**
+   * Writes a file, whole or in the parts of an iterable, which are not kept: a file may be larger than memory. An error
+   * of the iterable is passed on, and no file is written then.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE
+   */
+  async write(path: string, content: Content): Promise<void> {
     await this.check([path]);
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    await this.#record(path, createHash('sha256').update(bytes).digest('hex'));
-    await writeAtomically(path, [bytes]);
+    const hash = createHash('sha256');
+    await writeAtomically(path, hashed(content, hash), () => this.#record(path, hash.digest('hex')));
   }
 
   /** Notes a file that was written in another way. */
@@ -94,7 +103,7 @@ export class Outputs {
     return manifest;
   }
 
-  /** Comes before the file itself, so that no crash leaves a file that the manifest does not know. */
+  /** Comes before the file has its name, so that no crash leaves a file that the manifest does not know. */
   async #record(path: string, sha256: string): Promise<void> {
     const manifest = await this.#manifest(dirname(path));
     const file = basename(path);
@@ -103,6 +112,16 @@ export class Outputs {
     manifest.set(file, versions.add(sha256));
     const line = `${JSON.stringify({ file, sha256 })}\n`;
     await appendFile(join(dirname(path), MANIFEST_FILE), line).catch(unwritable(path));
+  }
+}
+
+/** The bytes of a file, which also go into a hash. */
+async function* hashed(content: Content, hash: Hash): AsyncGenerator<Uint8Array, void, undefined> {
+  const parts = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+  for await (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part;
+    hash.update(bytes);
+    yield bytes;
   }
 }
 

@@ -1,33 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { CellrouteError } from '../errors.js';
 import { unwritable } from './errors.js';
 
 /**
  * Writes a file atomically: the parts are written to a temporary file in the same folder, which is flushed to disk and
- * renamed over the previous file.
+ * renamed over the previous file. If `parts` or `beforeRename` fails, the previous file stays as it was.
  *
- * @throws CellrouteError FILE_UNWRITABLE; a CellrouteError from `parts` is passed on
+ * @param beforeRename is called when the temporary file is complete.
+ * @throws CellrouteError FILE_UNWRITABLE; an error of `parts` or `beforeRename` is passed on as it is
  */
 export async function writeAtomically(
   path: string,
   parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  beforeRename?: () => Promise<void>,
 ): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
+  const fail = (error: Error) => {
+    throw unwritable(path, `cannot be written (${error.message})`, error);
+  };
   let handle: FileHandle | undefined;
   try {
-    handle = await open(temporary, 'wx');
-    for await (const part of parts) await writeWhole(handle, part);
-    await handle.sync();
-    await handle.close();
+    handle = await open(temporary, 'wx').catch(fail);
+    for await (const part of parts) await writeWhole(handle, part).catch(fail);
+    await handle.sync().catch(fail);
+    await handle.close().catch(fail);
     handle = undefined;
-    await rename(temporary, path);
+    await beforeRename?.();
+    await rename(temporary, path).catch(fail);
   } catch (error) {
-    await handle?.close();
-    await rm(temporary, { force: true });
-    if (error instanceof CellrouteError) throw error;
-    throw unwritable(path, `cannot be written (${(error as Error).message})`, error);
+    await handle?.close().catch(() => undefined);
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
   }
   await syncFolder(dirname(path));
 }
