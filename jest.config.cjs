@@ -15,11 +15,18 @@ module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   maxWorkers,
-  // Sources import each other by the names they have once compiled.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    // Sources import each other by the names they have once compiled.
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // ES modules alone, which Jest does not resolve from CommonJS.
+    '^zarrita$': '<rootDir>/node_modules/zarrita/dist/src/index.js',
+    '^@zarrita/storage/(\\w+)$': '<rootDir>/node_modules/@zarrita/storage/dist/src/$1.js',
+    '^numcodecs/(\\w+)$': '<rootDir>/node_modules/numcodecs/dist/$1.js',
+  },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/out', '<rootDir>/dist'],
+  transformIgnorePatterns: ['/node_modules/(?!(zarrita|@zarrita|numcodecs)/)'],
   transform: {
-    '^.+\\.ts$': [
+    '^.+\\.[jt]s$': [
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],

@@ -48,6 +48,8 @@ export {
 } from './export/result-json.js';
 export { type DecodeOptions, decodeImage, type ImageInfo, readImageInfo } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
+export type { Slide, SlideLevel, SlideWindow } from './image/slide.js';
+export { type OpenSlideOptions, openSlide } from './image/slide-open.js';
 export type {
   ChannelChoice,
   ImageContent,

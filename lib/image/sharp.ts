@@ -87,13 +87,13 @@ export async function decodePixels(
       .raw({ depth });
     if (space === 'cmyk') image.pipelineColourspace('cmyk');
     const { data, info } = await image.toBuffer({ resolveWithObject: true });
-    return { data: view(data, array), width: info.width, height: info.height, channels: info.channels };
+    return { data: typedView(data, array), width: info.width, height: info.height, channels: info.channels };
   } catch (error) {
     throw unreadable(format, error);
   }
 }
 
-function view(bytes: Buffer, ArrayType: PixelType['array']): RawImage['data'] {
+export function typedView(bytes: Buffer, ArrayType: PixelType['array']): RawImage['data'] {
   const length = bytes.byteLength / ArrayType.BYTES_PER_ELEMENT;
   if (bytes.byteOffset % ArrayType.BYTES_PER_ELEMENT === 0) {
     return new ArrayType(bytes.buffer as ArrayBuffer, bytes.byteOffset, length);

@@ -64,7 +64,7 @@ export interface ImageReadOptions {
 
 /** What was read of an image file, and what else it holds. */
 export interface ImageSource {
-  format: 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
+  format: 'PNG' | 'JPEG' | 'WebP' | 'TIFF' | 'OME-Zarr';
   /** The page or frame that was read, from 0; the first of three that were read as channels. */
   page: number;
   /** Pages or frames of the image. Pyramid levels, thumbnails and labels are not among them. */

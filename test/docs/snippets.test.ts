@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import sharp from 'sharp';
 import { OLDEST_NODE, oldestNode } from '../support/old-node.js';
 import { root } from '../support/sdk.js';
 import { pages, type Snippet, snippetsOf } from '../support/snippets.js';
@@ -14,7 +15,7 @@ const runnable = snippets.filter(({ reason }) => reason === undefined);
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-docs-'));
 const programs = join(folder, 'bin');
 
-beforeAll(() => {
+beforeAll(async () => {
   // What the snippets refer to, and the package as an application finds it.
   for (const name of ['bin', 'images', 'node_modules', 'runs']) mkdirSync(join(folder, name));
   symlinkSync(root, join(folder, 'node_modules', 'cellroute'), 'junction');
@@ -25,6 +26,10 @@ beforeAll(() => {
   cpSync(join(root, 'test', 'data', 'nuclei'), join(folder, 'data'), { recursive: true });
   const weights = join(root, 'models', 'starter', 'segmenter-fluorescence.safetensors');
   copyFileSync(weights, join(folder, 'segmenter.safetensors'));
+  await sharp(join(examples, 'fluorescence-large.png'))
+    .resize(1500, 1200, { kernel: 'nearest' })
+    .tiff({ tile: true, pyramid: true, tileWidth: 256, tileHeight: 256, compression: 'deflate' })
+    .toFile(join(folder, 'slide.tif'));
   const main = join(root, 'dist', 'cli', 'main.js');
   writeFileSync(join(programs, 'cellroute'), `#!/bin/sh\nexec "${node}" "${main}" "$@"\n`, { mode: 0o755 });
 });

@@ -24,6 +24,7 @@ export const TAG = {
   tileHeight: 323,
   tileOffsets: 324,
   tileByteCounts: 325,
+  subIfds: 330,
   inkSet: 332,
   extraSamples: 338,
   sampleFormat: 339,
@@ -59,25 +60,30 @@ export type TiffDirectory = ReadonlyMap<number, TiffEntry>;
 /** An entry of a directory that is written: numbers, or the bytes of another entry as they are. */
 export type NewEntry = { tag: number; values: readonly number[] } | { tag: number; from: TiffEntry };
 
+/** A file's bytes by their place: a Uint8Array, or a file of which only the parts that are needed are read. */
+export interface ByteSource {
+  readonly byteLength: number;
+  /** The bytes `begin` to `end`, which lie inside the file. */
+  subarray(begin: number, end: number): Uint8Array;
+}
+
 export class TiffFile {
-  readonly bytes: Uint8Array;
+  readonly bytes: ByteSource;
   readonly directories: readonly TiffDirectory[];
-  readonly #view: DataView;
   readonly #little: boolean;
   readonly #big: boolean;
 
   /** @throws {RangeError} where a directory lies outside the file or the chain of directories loops. */
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: ByteSource, mostDirectories = MOST_DIRECTORIES) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#little = bytes[0] === 0x49;
-    this.#big = this.#view.getUint16(2, this.#little) === 43;
+    this.#little = this.#view(0, 1).getUint8(0) === 0x49;
+    this.#big = this.#uint16(2) === 43;
     const directories: TiffDirectory[] = [];
     const seen = new Set<number>();
     let at = this.#pointer(this.#headerPointer);
     while (at !== 0) {
       if (seen.has(at)) throw new RangeError('its directories form a loop');
-      if (seen.size === MOST_DIRECTORIES) throw new RangeError('it has too many directories');
+      if (seen.size === mostDirectories) throw new RangeError('it has too many directories');
       seen.add(at);
       const { directory, next } = this.#readDirectory(at);
       directories.push(directory);
@@ -93,12 +99,19 @@ export class TiffFile {
     if (!entry) return undefined;
     const { type, count, at } = entry;
     const step = typeBytes[type]!;
-    return Array.from({ length: count }, (_, i) => this.#number(type, at + i * step));
+    const view = this.#view(at, count * step);
+    return Array.from({ length: count }, (_, i) => this.#number(view, type, i * step));
   }
 
   number(directory: TiffDirectory, tag: number): number | undefined {
     const entry = directory.get(tag);
-    return entry && entry.count > 0 ? this.#number(entry.type, entry.at) : undefined;
+    if (!entry || entry.count === 0) return undefined;
+    return this.#number(this.#view(entry.at, typeBytes[entry.type]!), entry.type, 0);
+  }
+
+  /** The directory at a place in the file: a smaller image that SubIFDs names. */
+  directoryAt(at: number): TiffDirectory {
+    return this.#readDirectory(at).directory;
   }
 
   /** An entry's text up to its first NUL. */
@@ -121,7 +134,7 @@ export class TiffFile {
     const total = start + extra.reduce((sum, length) => sum + length, 0) + directoryBytes;
     if (!this.#big && total > 0xffffffff) throw new RangeError('it has more than 4 GiB');
     const file = new Uint8Array(total);
-    file.set(this.bytes);
+    file.set(this.bytes.subarray(0, this.bytes.byteLength));
     const view = new DataView(file.buffer);
     let dataAt = start;
     const directoryAt = total - directoryBytes;
@@ -150,15 +163,15 @@ export class TiffFile {
   #readDirectory(start: number): { directory: TiffDirectory; next: number } {
     const [countBytes, entryBytes, inline] = this.#big ? [8, 20, 8] : [2, 12, 4];
     const count = this.#big
-      ? Number(this.#view.getBigUint64(start, this.#little))
-      : this.#view.getUint16(start, this.#little);
+      ? Number(this.#view(start, 8).getBigUint64(0, this.#little))
+      : this.#uint16(start);
     const directory = new Map<number, TiffEntry>();
     let at = start + countBytes;
     // Past the end of the file the view throws.
-    this.#view.getUint8(at + count * entryBytes + inline - 1);
+    this.#view(at, count * entryBytes + inline);
     for (let i = 0; i < count; i++, at += entryBytes) {
-      const tag = this.#view.getUint16(at, this.#little);
-      const type = this.#view.getUint16(at + 2, this.#little);
+      const tag = this.#uint16(at);
+      const type = this.#uint16(at + 2);
       const values = this.#pointer(at + 4);
       const bytes = values * (typeBytes[type] ?? 0);
       if (bytes === 0 || directory.has(tag)) continue;
@@ -175,26 +188,26 @@ export class TiffFile {
     return this.bytes.subarray(at, at + count * typeBytes[type]!);
   }
 
-  #number(type: number, at: number): number {
+  #number(view: DataView, type: number, at: number): number {
     switch (type) {
       case 1:
       case 7:
-        return this.#view.getUint8(at);
+        return view.getUint8(at);
       case SHORT:
-        return this.#view.getUint16(at, this.#little);
+        return view.getUint16(at, this.#little);
       case LONG:
       case 13:
-        return this.#view.getUint32(at, this.#little);
+        return view.getUint32(at, this.#little);
       case 6:
-        return this.#view.getInt8(at);
+        return view.getInt8(at);
       case 8:
-        return this.#view.getInt16(at, this.#little);
+        return view.getInt16(at, this.#little);
       case 9:
-        return this.#view.getInt32(at, this.#little);
+        return view.getInt32(at, this.#little);
       case LONG8:
       case 17:
       case 18:
-        return Number(this.#view.getBigUint64(at, this.#little));
+        return Number(view.getBigUint64(at, this.#little));
       default:
         throw new RangeError('a tag that has to be a whole number is none');
     }
@@ -221,8 +234,19 @@ export class TiffFile {
 
   #pointer(at: number): number {
     return this.#big
-      ? Number(this.#view.getBigUint64(at, this.#little))
-      : this.#view.getUint32(at, this.#little);
+      ? Number(this.#view(at, 8).getBigUint64(0, this.#little))
+      : this.#view(at, 4).getUint32(0, this.#little);
+  }
+
+  #uint16(at: number): number {
+    return this.#view(at, 2).getUint16(0, this.#little);
+  }
+
+  #view(at: number, length: number): DataView {
+    if (!(at + length <= this.bytes.byteLength))
+      throw new RangeError('an offset outside the bounds of the file');
+    const part = this.bytes.subarray(at, at + length);
+    return new DataView(part.buffer, part.byteOffset, length);
   }
 
   #setPointer(view: DataView, at: number, value: number): void {

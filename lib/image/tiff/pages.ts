@@ -54,6 +54,15 @@ function isMarkedSmaller(file: TiffFile, directory: TiffDirectory): boolean {
   return (kind & (REDUCED | MASK)) !== 0 || file.number(directory, TAG.subfileType) === OLD_REDUCED;
 }
 
+/** Numbers of the pages that are smaller levels of a tiled page, the largest first. Thumbnails have no tiles. */
+export function levelsOf(file: TiffFile, { all }: TiffPages, main: TiffDirectory): number[] {
+  return all
+    .flatMap(({ directory }, i) =>
+      directory.has(TAG.tileWidth) && isLevelOf(file, main, directory) ? [i] : [],
+    )
+    .sort((a, b) => sides(file, all[b]!.directory)[0] - sides(file, all[a]!.directory)[0]);
+}
+
 /** Whether a page shows a tiled one smaller: not every scanner marks its levels. */
 function isLevelOf(file: TiffFile, main: TiffDirectory, directory: TiffDirectory): boolean {
   if (!main.has(TAG.tileWidth)) return false;

@@ -22,7 +22,7 @@ export interface TiffPlan {
   parts: readonly Part[];
 }
 
-interface Part {
+export interface Part {
   page: TiffPage;
   layout: TiffLayout;
   /** Samples that are read as channels; undefined for the image's own colours. */
@@ -30,18 +30,22 @@ interface Part {
 }
 
 /** sharp extracts a channel by its index below this. */
-const MOST_NAMED = 4;
+export const MOST_NAMED = 4;
 
 /** @throws {CellrouteError} for damage, for what is not read, for limits, and for a choice that is needed or wrong. */
 export function planTiff(bytes: Uint8Array, selection: Selection): TiffPlan {
   try {
     const file = new TiffFile(bytes);
-    return plan(file, readPages(file), selection);
+    return planPages(file, readPages(file), selection);
   } catch (error) {
-    // A view's own sentence is of no help.
-    if (error instanceof RangeError) throw unreadable('TIFF', damaged(error));
-    throw error;
+    throw refuseDamage(error);
   }
+}
+
+/** An error of a file's directories as it is reported. */
+export function refuseDamage(error: unknown): unknown {
+  // A view's own sentence is of no help.
+  return error instanceof RangeError ? unreadable('TIFF', damaged(error)) : error;
 }
 
 const damaged = (error: RangeError): Error =>
@@ -49,7 +53,12 @@ const damaged = (error: RangeError): Error =>
     ? new Error('it ends early, or a directory lies outside the file', { cause: error })
     : error;
 
-function plan(file: TiffFile, pages: TiffPages, selection: Selection): TiffPlan {
+/**
+ * What will be decoded of a file whose pages were read.
+ *
+ * @throws {RangeError} for damage; {CellrouteError} as {@link planTiff}.
+ */
+export function planPages(file: TiffFile, pages: TiffPages, selection: Selection): TiffPlan {
   const { limits } = selection;
   const { axes } = pages;
   const notices: string[] = [];

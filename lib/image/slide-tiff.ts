@@ -1,0 +1,324 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { untilAborted } from '../abort.js';
+import { CellrouteError } from '../errors.js';
+import { unreadable as unreadableFile } from '../file-errors.js';
+import { checkSize, type ImageLimits } from './limits.js';
+import { cmykToRgb, interleave, pickChannels } from './pixels.js';
+import type { Selection } from './select.js';
+import { greyType, type PixelType, pixelTypeOf, typedView, unreadable } from './sharp.js';
+import { checkWindow, type Slide, type SlideLevel, type SlideWindow, slideClosed } from './slide.js';
+import { TAG, type TiffDirectory, TiffFile } from './tiff/directory.js';
+import { FileBytes } from './tiff/file-bytes.js';
+import { PHOTOMETRIC, readLayout, type TiffLayout, unsupported } from './tiff/layout.js';
+import { levelsOf, readPages, type TiffPages } from './tiff/pages.js';
+import { MOST_NAMED, type Part, planPages, refuseDamage } from './tiff/read.js';
+import type { ImageSource, RawImage } from './types.js';
+
+/** A slide has tens of directories, a stack of slides thousands. */
+const MOST_DIRECTORIES = 20_000;
+/** Without tiles, each window needs all rows above it. */
+const MOST_IN_STRIPS = 1e8;
+/** Bytes of one decoded tile: libvips keeps rows of them. */
+const MOST_TILE_BYTES = 2 ** 26;
+
+const TO_TILES = "vips copy in.tif 'out.tif[tile,pyramid,bigtiff,compression=deflate]'";
+
+/** Where sharp finds a level of a channel. */
+interface Place {
+  page: number;
+  /** Index among the main page's SubIFDs; undefined for a page itself. */
+  subifd?: number;
+}
+
+interface TiffLevel extends SlideLevel {
+  /** One for all channels, or one for each. */
+  places: readonly Place[];
+}
+
+interface Layouts {
+  levels: readonly TiffLevel[];
+  parts: readonly Part[];
+  channels: readonly string[];
+  source: ImageSource;
+}
+
+/** A TIFF file, whose directories are read here and whose tiles sharp decodes from the path. */
+export async function openTiffSlide(
+  path: string,
+  handle: FileHandle,
+  byteLength: number,
+  selection: Selection,
+  signal: AbortSignal | undefined,
+): Promise<Slide> {
+  const bytes = new FileBytes(handle, byteLength);
+  let layouts: Layouts;
+  try {
+    layouts = await bytes.parse(() => readLayouts(new TiffFile(bytes, MOST_DIRECTORIES), selection), signal);
+  } catch (error) {
+    throw refuseDamage(error);
+  }
+  const slide = new TiffSlide(path, byteLength, layouts, selection.limits);
+  await slide.probe(signal);
+  return slide;
+}
+
+function readLayouts(file: TiffFile, selection: Selection): Layouts {
+  const pages = readPages(file);
+  // The whole image is never decoded: the other limits apply to windows.
+  const { side } = selection.limits;
+  const limits = { side, pixels: Infinity, bytes: Infinity, ratio: Infinity };
+  const { parts, source, width, height } = planPages(file, pages, { ...selection, limits });
+  for (const part of parts) checkPart(part);
+  const numbers = parts.map(({ page }) => pages.all.indexOf(page));
+  const main: TiffLevel = { width, height, downsample: 1, places: numbers.map((page) => ({ page })) };
+  const smaller = subLevels(file, parts, numbers) ?? pageLevels(file, pages, parts);
+  const levels = smaller.map((level) => ({ ...level, downsample: width / level.width }));
+  const { sizes, channelNames } = source;
+  return {
+    levels: [main, ...levels],
+    parts,
+    channels: Array.from({ length: sizes.channels }, (_, i) => channelNames?.[i] ?? ''),
+    source,
+  };
+}
+
+/** Refuses what can be decoded as a whole alone. */
+function checkPart({ page, layout, samples: picks = [] }: Part): void {
+  const { width, height, samples, bits, tile, planar, orientation } = layout;
+  if (page.plane > 0) throw unsupported('its stack in one directory cannot be read by window', TO_TILES);
+  if (planar) throw unsupported('its samples lie one after the other', 'tiffcp -p contig in.tif out.tif');
+  if (picks.length > 0 && !isGrey(layout) && layout.extraSamples.length > (layout.alpha ? 1 : 0)) {
+    throw unsupported(
+      `it has ${samples} samples, some of which are colours`,
+      'bfconvert in.tif out.ome.tiff',
+    );
+  }
+  if (picks.some((sample) => sample >= MOST_NAMED)) {
+    throw unsupported(
+      `channel ${Math.max(...picks)} of its ${samples} interleaved ones cannot be read by window`,
+      'bfconvert in.tif out.ome.tiff',
+    );
+  }
+  if (orientation > 1) throw unsupported('it has an orientation tag', 'tiffset -s 274 1 in.tif');
+  if (!tile && width * height > MOST_IN_STRIPS) {
+    throw unsupported(
+      `it has strips and not tiles, and more than ${MOST_IN_STRIPS / 1e6} megapixels: reading a window would decode all rows above it`,
+      TO_TILES,
+    );
+  }
+  const bytes = tile ? (tile.width * tile.height * samples * bits) / 8 : 0;
+  if (bytes > MOST_TILE_BYTES) {
+    throw new CellrouteError(
+      'IMAGE_TOO_LARGE',
+      `The TIFF has tiles of ${tile!.width} × ${tile!.height} pixels, more than ${MOST_TILE_BYTES} bytes each. To convert it: ${TO_TILES}`,
+      { expected: `tiles of at most ${MOST_TILE_BYTES} bytes`, got: `${bytes} bytes` },
+    );
+  }
+}
+
+/** Whether each sample is a channel of its own, and none a colour. */
+const isGrey = ({ photometric }: TiffLayout): boolean =>
+  photometric === PHOTOMETRIC.blackIsZero || photometric === PHOTOMETRIC.whiteIsZero;
+
+/** Levels in SubIFDs, as Bio-Formats writes them; undefined where the pages have none. */
+function subLevels(
+  file: TiffFile,
+  parts: readonly Part[],
+  numbers: readonly number[],
+): Omit<TiffLevel, 'downsample'>[] | undefined {
+  const subIfds = parts.map(({ page }) => file.numbers(page.directory, TAG.subIfds) ?? []);
+  const count = Math.min(...subIfds.map(({ length }) => length));
+  if (count === 0) return undefined;
+  const levels: Omit<TiffLevel, 'downsample'>[] = [];
+  for (let subifd = 0; subifd < count; subifd++) {
+    const sizes = parts.map(({ layout }, i) =>
+      levelSize(file, file.directoryAt(subIfds[i]![subifd]!), layout),
+    );
+    const [size] = sizes;
+    if (!size || sizes.some((own) => own?.width !== size.width || own.height !== size.height)) continue;
+    levels.push({ ...size, places: numbers.map((page) => ({ page, subifd })) });
+  }
+  return levels.sort((a, b) => b.width - a.width);
+}
+
+/** Levels in pages of their own, as libvips and the scanners of Aperio write them. */
+function pageLevels(
+  file: TiffFile,
+  pages: TiffPages,
+  parts: readonly Part[],
+): Omit<TiffLevel, 'downsample'>[] {
+  // Of several planes it is not known which a page is a level of.
+  if (parts.length > 1 || pages.planes.length > 1) return [];
+  const { page, layout } = parts[0]!;
+  return levelsOf(file, pages, page.directory).flatMap((number) => {
+    const size = levelSize(file, pages.all[number]!.directory, layout);
+    return size ? [{ ...size, places: [{ page: number }] }] : [];
+  });
+}
+
+/** The size of a level; undefined where its samples are not those of the main page. */
+function levelSize(
+  file: TiffFile,
+  directory: TiffDirectory,
+  main: TiffLayout,
+): { width: number; height: number } | undefined {
+  const { width, height, samples, bits, format, planar } = readLayout(file, directory);
+  const isSame = samples === main.samples && bits === main.bits && format === main.format && !planar;
+  return isSame && width < main.width && height <= main.height ? { width, height } : undefined;
+}
+
+class TiffSlide implements Slide {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly levels: readonly SlideLevel[];
+  readonly channels: readonly string[];
+  readonly source: ImageSource;
+  readonly #path: string;
+  readonly #byteLength: number;
+  readonly #levels: readonly TiffLevel[];
+  readonly #parts: readonly Part[];
+  readonly #limits: Required<ImageLimits>;
+  #failOn: SharpOptions['failOn'] = 'warning';
+  #type!: PixelType;
+  #closed = false;
+
+  constructor(
+    path: string,
+    byteLength: number,
+    { levels, parts, channels, source }: Layouts,
+    limits: Required<ImageLimits>,
+  ) {
+    this.#path = path;
+    this.#byteLength = byteLength;
+    this.#levels = levels;
+    this.#parts = parts;
+    this.#limits = limits;
+    this.name = basename(path);
+    this.width = levels[0]!.width;
+    this.height = levels[0]!.height;
+    this.levels = levels.map(({ width, height, downsample }) => ({ width, height, downsample }));
+    this.channels = channels;
+    this.source = source;
+  }
+
+  /** Decodes a pixel of each level, so that what cannot be read is refused when the slide is opened. */
+  async probe(signal: AbortSignal | undefined): Promise<void> {
+    const [part] = this.#parts as [Part];
+    const { layout, samples } = part;
+    const [place] = this.#levels[0]!.places as [Place];
+    const metadata = await this.#open(place)
+      .metadata()
+      .catch((error: unknown) => {
+        throw unreadable('TIFF', error);
+      });
+    this.#type =
+      samples && isGrey(layout)
+        ? greyType(layout.bits, layout.format === 'float')
+        : pixelTypeOf('TIFF', metadata);
+    const pixel = { x: 0, y: 0, width: 1, height: 1 };
+    try {
+      await this.read(pixel, signal && { signal });
+    } catch (error) {
+      if (!(error instanceof CellrouteError) || error.code !== 'IMAGE_UNREADABLE') throw error;
+      // Scanners write tags that libtiff warns of; with them, only errors tell damage.
+      this.#failOn = 'error';
+    }
+    for (const level of this.#levels.keys()) await this.read({ ...pixel, level }, signal && { signal });
+  }
+
+  async read(window: SlideWindow, { signal }: { signal?: AbortSignal } = {}): Promise<RawImage> {
+    if (this.#closed) throw slideClosed();
+    signal?.throwIfAborted();
+    const { level, ...rect } = checkWindow(window, this.levels);
+    const { width, height } = rect;
+    const channels = this.source.channels.length as RawImage['channels'];
+    const bytesPerPixel = channels * this.#type.array.BYTES_PER_ELEMENT;
+    checkSize({ width, height, bytesPerPixel }, this.#limits);
+    const values: RawImage['data'][] = [];
+    for (const [i, place] of this.#levels[level]!.places.entries()) {
+      values.push(...(await untilAborted(this.#decodePart(this.#parts[i]!, place, rect), signal)));
+    }
+    return { data: await interleave(values), width, height, channels, source: this.source };
+  }
+
+  async fingerprint(): Promise<string> {
+    const handle = await open(this.#path).catch(unreadableFile(this.#path));
+    try {
+      const hash = createHash('sha256').update(String(this.#byteLength));
+      const block = Buffer.alloc(Math.min(1 << 16, this.#byteLength));
+      for (let i = 0; i < SAMPLES; i++) {
+        const at = Math.floor(((this.#byteLength - block.length) * i) / (SAMPLES - 1));
+        const { bytesRead } = await handle.read(block, 0, block.length, at);
+        hash.update(block.subarray(0, bytesRead));
+      }
+      const { page, z = 0, t = 0, channels } = this.source;
+      return hash.update(JSON.stringify([page, z, t, channels])).digest('hex');
+    } catch (error) {
+      return unreadableFile(this.#path)(error);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #open({ page, subifd }: Place): Sharp {
+    return sharp(this.#path, {
+      failOn: this.#failOn!,
+      ignoreIcc: true,
+      // Checked here, where the refusal can name the numbers
+      limitInputPixels: false,
+      limitInputChannels: false,
+      page,
+      pages: 1,
+      ...(subifd !== undefined && { subifd }),
+    });
+  }
+
+  /** The channels of a part: interleaved ones together, chosen samples each by itself. */
+  async #decodePart(
+    { layout, samples }: Part,
+    place: Place,
+    rect: Omit<SlideWindow, 'level'>,
+  ): Promise<RawImage['data'][]> {
+    if (!samples) return [await this.#decode(place, rect)];
+    const values: RawImage['data'][] = [];
+    if (isGrey(layout)) {
+      for (const sample of samples) values.push(await this.#decode(place, rect, sample));
+      return values;
+    }
+    const colours = await this.#decode(place, rect);
+    return [await pickChannels(colours, colours.length / (rect.width * rect.height), samples)];
+  }
+
+  async #decode(
+    place: Place,
+    { x, y, width, height }: Omit<SlideWindow, 'level'>,
+    sample?: number,
+  ): Promise<RawImage['data']> {
+    const { space, depth, array } = this.#type;
+    try {
+      const window = this.#open(place).extract({ left: x, top: y, width, height });
+      const image = (
+        sample === undefined ? window.removeAlpha() : window.extractChannel(sample as 0 | 1 | 2 | 3)
+      )
+        // Without these two sharp turns everything into 8-bit sRGB
+        .toColourspace(space)
+        .raw({ depth });
+      if (space === 'cmyk') image.pipelineColourspace('cmyk');
+      const data = typedView(await image.toBuffer(), array);
+      return space === 'cmyk' ? await cmykToRgb(data as Uint8Array) : data;
+    } catch (error) {
+      throw unreadable('TIFF', error);
+    }
+  }
+}
+
+/** Blocks of a file that its fingerprint is made of. */
+const SAMPLES = 33;

@@ -1,0 +1,311 @@
+import { createHash } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { untilAborted } from '../abort.js';
+import { refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import { checkSize, type ImageLimits } from './limits.js';
+import { interleave } from './pixels.js';
+import { channelsNeeded, checkAxis, resolveChannels, type Selection } from './select.js';
+import { checkWindow, type Slide, type SlideLevel, type SlideWindow, slideClosed } from './slide.js';
+import type { ImageSource, RawImage } from './types.js';
+import { type Multiscale, readMultiscale } from './zarr-metadata.js';
+
+/** zarrita is an ES module, and is loaded when an OME-Zarr image is opened. */
+const loadZarrita = () => import('zarrita');
+type Zarrita = Awaited<ReturnType<typeof loadZarrita>>;
+
+/** What zarrita reads keys from; keys start with a slash. */
+interface Store {
+  get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined>;
+  getRange?(
+    key: `/${string}`,
+    range: { offset: number; length: number } | { suffixLength: number },
+    options?: { signal?: AbortSignal },
+  ): Promise<Uint8Array | undefined>;
+}
+
+/** Bytes of one decoded chunk. */
+const MOST_CHUNK_BYTES = 2 ** 28;
+/** Smaller levels are part of a slide's fingerprint. */
+const MOST_HASHED = 2 ** 22;
+
+const arrays = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array } as const;
+type Sample = keyof typeof arrays;
+const isSample = (type: string): type is Sample => type in arrays;
+
+type ZarrArray = import('zarrita').Array<Sample, Store>;
+
+/** An OME-Zarr image in a folder or behind HTTP. */
+export async function openZarrSlide(
+  place: string | URL,
+  selection: Selection,
+  signal: AbortSignal | undefined,
+): Promise<Slide> {
+  const where = String(place);
+  if (selection.page) throw refuse('page', '0, as an OME-Zarr image has no pages', selection.page);
+  const zarrita = await loadZarrita();
+  const store: Store = typeof place === 'string' ? new FolderStore(place) : new zarrita.FetchStore(place);
+  const read = async <T>(work: Promise<T>): Promise<T> =>
+    untilAborted(work, signal).catch((error: unknown) => {
+      throw unreadable(where, error, signal);
+    });
+  const group = await read(openImage(zarrita, store, where, signal));
+  const multiscale = readMultiscale(group.attrs, where);
+  const levels: ZarrLevel[] = [];
+  for (const path of multiscale.paths) {
+    const array = await read(zarrita.open(group.resolve(path), { kind: 'array', ...(signal && { signal }) }));
+    levels.push(checkArray(array as import('zarrita').Array<never, Store>, multiscale, where));
+  }
+  return new ZarrSlide(zarrita, where, levels, multiscale, selection);
+}
+
+interface ZarrLevel {
+  array: ZarrArray;
+  width: number;
+  height: number;
+}
+
+type ZarrGroup = import('zarrita').Group<Store>;
+
+/** The group of the image: the one at the place, or the first of those that bioformats2raw writes below it. */
+async function openImage(
+  zarrita: Zarrita,
+  store: Store,
+  where: string,
+  signal: AbortSignal | undefined,
+): Promise<ZarrGroup> {
+  const options = { kind: 'group' as const, ...(signal && { signal }) };
+  const root = zarrita.root(store);
+  const group = (await zarrita.open(root, options).catch((error: unknown) => {
+    if (!zarrita.isZarritaError(error, 'NotFoundError')) throw error;
+    throw new CellrouteError(
+      'IMAGE_UNSUPPORTED',
+      `${where} is no OME-Zarr image: it has no group (zarr.json or .zgroup)`,
+      { file: where, expected: 'an OME-Zarr image' },
+    );
+  })) as ZarrGroup;
+  const { ome = group.attrs } = group.attrs as { ome?: Record<string, unknown> };
+  const attributes = ome as Record<string, unknown>;
+  if (attributes['bioformats2raw.layout'] === undefined || attributes.multiscales !== undefined) return group;
+  return (await zarrita.open(root.resolve('0'), options)) as ZarrGroup;
+}
+
+function checkArray(
+  array: import('zarrita').Array<never, Store>,
+  { axes }: Multiscale,
+  where: string,
+): ZarrLevel {
+  const { shape, chunks } = array;
+  const type = array.dtype as string;
+  if (!isSample(type)) {
+    throw new CellrouteError(
+      'IMAGE_UNSUPPORTED',
+      `The OME-Zarr image cannot be used: its samples are ${type}; uint8, uint16 and float32 are read`,
+      { file: where, expected: 'uint8, uint16 or float32', got: type },
+    );
+  }
+  if (shape.length !== axes.length)
+    throw damaged(where, `its axes are ${axes.join('')} and an array has ${shape.length}`);
+  if (![...shape, ...chunks].every((length) => Number.isSafeInteger(length) && length >= 1)) {
+    throw damaged(where, 'an array has no size');
+  }
+  const bytes = chunks.reduce((product, length) => product * length, arrays[type].BYTES_PER_ELEMENT);
+  if (bytes > MOST_CHUNK_BYTES) {
+    throw new CellrouteError(
+      'IMAGE_TOO_LARGE',
+      `The OME-Zarr image has chunks of ${chunks.join(' × ')} samples, more than ${MOST_CHUNK_BYTES} bytes each`,
+      { file: where, expected: `chunks of at most ${MOST_CHUNK_BYTES} bytes`, got: `${bytes} bytes` },
+    );
+  }
+  return {
+    array: array as ZarrArray,
+    width: shape[axes.indexOf('x')]!,
+    height: shape[axes.indexOf('y')]!,
+  };
+}
+
+class ZarrSlide implements Slide {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly levels: readonly SlideLevel[];
+  readonly channels: readonly string[];
+  readonly pixelSize: number | undefined;
+  readonly source: ImageSource;
+  readonly #zarrita: Zarrita;
+  readonly #where: string;
+  readonly #arrays: readonly ZarrArray[];
+  readonly #multiscale: Multiscale;
+  readonly #limits: Required<ImageLimits>;
+  readonly #place: { z: number; t: number };
+  #closed = false;
+
+  constructor(
+    zarrita: Zarrita,
+    where: string,
+    levels: readonly ZarrLevel[],
+    multiscale: Multiscale,
+    selection: Selection,
+  ) {
+    const { axes, pixelSize, channelNames } = multiscale;
+    const [main] = levels as [ZarrLevel];
+    const { width, height, array } = main;
+    const { side } = selection.limits;
+    checkSize(
+      { width, height, bytesPerPixel: 1 },
+      { side, pixels: Infinity, bytes: Infinity, ratio: Infinity },
+    );
+    const sizeOf = (axis: 'c' | 'z' | 't') => (axes.includes(axis) ? array.shape[axes.indexOf(axis)]! : 1);
+    const sizes = { channels: sizeOf('c'), z: sizeOf('z'), t: sizeOf('t') };
+    const names = channelNames.length === sizes.channels ? channelNames : undefined;
+    if (selection.channels === undefined && sizes.channels > 1) {
+      throw channelsNeeded('OME-Zarr image', sizes.channels, names);
+    }
+    const channels = resolveChannels(selection.channels ?? [0], sizes.channels, names);
+    const at = (key: 'z' | 't') =>
+      checkAxis(
+        key,
+        selection[key],
+        axes.includes(key) || selection[key] === 0 ? sizes[key] : undefined,
+        'the image',
+      );
+    this.#zarrita = zarrita;
+    this.#where = where;
+    this.#arrays = levels.map((level) => level.array);
+    this.#multiscale = multiscale;
+    this.#limits = selection.limits;
+    this.#place = { z: at('z'), t: at('t') };
+    this.name = basename(where.replace(/[?#].*$/s, '').replace(/[\\/]+$/, ''));
+    this.width = width;
+    this.height = height;
+    this.levels = levels
+      .filter((level) => level === main || (level.width < width && level.height <= height))
+      .map((level) => ({ width: level.width, height: level.height, downsample: width / level.width }));
+    this.channels = Array.from({ length: sizes.channels }, (_, i) => names?.[i] ?? '');
+    this.pixelSize = pixelSize;
+    this.source = {
+      format: 'OME-Zarr',
+      page: 0,
+      pages: [0],
+      ...this.#place,
+      channels,
+      sizes,
+      ...(names?.some((name) => name !== '') && { channelNames: names }),
+      notices: (['z', 't'] as const).flatMap((key) =>
+        selection[key] === undefined && sizes[key] > 1
+          ? [`it has ${sizes[key]} planes along ${key}; ${key} 0 was read (choose with ${key})`]
+          : [],
+      ),
+    };
+  }
+
+  async read(window: SlideWindow, { signal }: { signal?: AbortSignal } = {}): Promise<RawImage> {
+    if (this.#closed) throw slideClosed();
+    signal?.throwIfAborted();
+    const { level, x, y, width, height } = checkWindow(window, this.levels);
+    const array = this.#arrays[level]!;
+    const channels = this.source.channels.length as RawImage['channels'];
+    const bytesPerPixel = channels * arrays[array.dtype].BYTES_PER_ELEMENT;
+    checkSize({ width, height, bytesPerPixel }, this.#limits);
+    const { slice } = this.#zarrita;
+    const values: RawImage['data'][] = [];
+    for (const channel of this.source.channels) {
+      const places = { ...this.#place, c: channel, y: slice(y, y + height), x: slice(x, x + width) };
+      const selected = this.#multiscale.axes.map((axis) => places[axis]);
+      const region = this.#zarrita.get(array, selected, signal ? { signal } : {});
+      const { data } = await untilAborted(region, signal).catch((error: unknown) => {
+        throw unreadable(this.#where, error, signal);
+      });
+      values.push(data as RawImage['data']);
+    }
+    return { data: await interleave(values), width, height, channels, source: this.source };
+  }
+
+  async fingerprint(): Promise<string> {
+    const hash = createHash('sha256').update(
+      JSON.stringify([
+        this.#multiscale,
+        this.#arrays.map(({ shape, chunks, dtype }) => [shape, chunks, dtype]),
+        this.source.channels,
+        this.#place,
+      ]),
+    );
+    const level = this.levels.length - 1;
+    const { width, height } = this.levels[level]!;
+    if (width * height <= MOST_HASHED) {
+      const { data } = await this.read({ x: 0, y: 0, width, height, level });
+      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+    return hash.digest('hex');
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+}
+
+/** The keys of a folder: files below it. */
+class FolderStore implements Store {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async get(key: string, options: { signal?: AbortSignal } = {}): Promise<Uint8Array | undefined> {
+    return readFile(this.#path(key), options.signal ? { signal: options.signal } : {}).catch(ifMissing);
+  }
+
+  async getRange(
+    key: string,
+    range: { offset: number; length: number } | { suffixLength: number },
+  ): Promise<Uint8Array | undefined> {
+    const handle = await open(this.#path(key)).catch(ifMissing);
+    if (!handle) return undefined;
+    try {
+      const { size } = await handle.stat();
+      const begin = 'offset' in range ? range.offset : Math.max(0, size - range.suffixLength);
+      const length = Math.min('offset' in range ? range.length : range.suffixLength, size - begin);
+      // A damaged index names places outside the file.
+      if (!(length > 0)) throw new Error(`${key} has ${size} bytes, and byte ${begin} is needed`);
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, begin);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #path(key: string): string {
+    const parts = key.split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.includes('..')) throw new Error(`the key ${key} lies outside the folder`);
+    return join(this.#folder, ...parts);
+  }
+}
+
+/** A key that is missing is no error: its chunk has the fill value. */
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EISDIR') return undefined;
+  throw error;
+}
+
+function unreadable(where: string, error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  return error instanceof CellrouteError ? error : damaged(where, reasonOf(error), error);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  return cause instanceof Error && cause.message !== ''
+    ? `${error.message}: ${cause.message}`
+    : error.message;
+}
+
+const damaged = (where: string, got: string, cause?: unknown): CellrouteError =>
+  new CellrouteError(
+    'IMAGE_UNREADABLE',
+    `The OME-Zarr image cannot be read: ${got}`,
+    { file: where, got },
+    cause === undefined ? {} : { cause },
+  );
