@@ -13,6 +13,7 @@ import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { type QueueOptions, takeRoom } from './queue.js';
 import { Slots } from './slots.js';
+import { Turns } from './turns.js';
 
 /** The image of one call, in native memory: every job of the call reads it there. */
 export interface CallImage {
@@ -49,6 +50,9 @@ const SMALL_BYTES = 64 * 1024;
 /** Inputs that are read at once before they have room: a call that waits behind them holds nothing. */
 const READERS = 4;
 const reading = new Slots(READERS);
+
+/** Headers of images in memory are read concurrently; room is then requested in the order of the calls. */
+const arrivals = new Turns();
 
 /** An image whose size is known. */
 interface Opened extends OpenedImage {
@@ -109,8 +113,18 @@ async function inMemory(
     openImage(now, how).catch((error: unknown) => {
       throw encoded && content.byteLength !== held ? transferred() : error;
     });
-  const seen = await own.untilStopped(open(content));
-  const room = await takeRoom(own, seen.bytes + held, options);
+  const turn = arrivals.join();
+  let seen: OpenedImage;
+  let room: RoomHandle;
+  try {
+    seen = await own.untilStopped(open(content));
+    await own.untilStopped(turn.reached);
+    const requested = takeRoom(own, seen.bytes + held, options);
+    turn.leave();
+    room = await requested;
+  } finally {
+    turn.leave();
+  }
   // Read again: the memory may have changed while the call waited.
   const decode = async () => {
     const opened = await open(encoded ? await copyBytes(own, content, held) : content);
