@@ -28,6 +28,12 @@ export type ErrorCode =
   | 'RESUME_REFUSED'
   | 'RUN_LOCKED'
   | 'PACKAGE_MISSING'
+  // Jobs
+  | 'JOB_NOT_FOUND'
+  | 'JOB_CONFLICT'
+  | 'JOB_UNFINISHED'
+  | 'JOB_CANCELLED'
+  | 'TIMEOUT'
   // The addon and LibTorch
   | 'ADDON_NOT_FOUND'
   | 'LIBTORCH_NOT_FOUND'

@@ -70,6 +70,8 @@ const BESIDE_CORE = [
   'tune',
   'render',
   'report',
+  'jobs',
+  'serve',
   'cli',
 ];
 /** Types of configurations cross to native code. */

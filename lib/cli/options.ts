@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDevice, type Device } from '../inference/device.js';
+import { parseTiles } from '../inference/option-text.js';
 import type { LoadSegmenterOptions } from '../inference/segmenter.js';
-import { checkTiles, type Tiles } from '../inference/tiles.js';
+import type { Tiles } from '../inference/tiles.js';
 
 /** Parser of a number within an inclusive range. */
 export function numberIn(min: number, max: number, { integer = false } = {}) {
@@ -41,14 +42,8 @@ export function columnIs(text: string, before: Record<string, string> = {}): Rec
 
 /** Parser of `auto`, `off`, `SIZE` or `SIZE,OVERLAP`, in pixels. */
 export function tilesOf(text: string): Tiles {
-  if (text === 'auto') return text;
-  if (text === 'off') return false;
-  const [size, overlap, ...more] = text.split(',').map(Number);
-  if (more.length > 0) throw new InvalidArgumentError('Expected auto, off, SIZE or SIZE,OVERLAP.');
-  const tiles = { size, ...(overlap === undefined ? {} : { overlap }) };
   try {
-    checkTiles(tiles);
-    return tiles;
+    return parseTiles('--tiles', text);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }

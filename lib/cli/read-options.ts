@@ -4,6 +4,7 @@ import { readImageInfo } from '../image/decode.js';
 import { LIMIT_KEYS } from '../image/limits.js';
 import { readOptionsIn } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
+import { parseChannels } from '../inference/option-text.js';
 import type { ImageFile } from './images.js';
 import { numberIn } from './options.js';
 
@@ -23,7 +24,7 @@ export function withReadOptions(command: Command): Command {
     .option(
       '--channels <list>',
       'one channel, or three for red, green and blue, by index from 0 or OME name, comma-separated',
-      channelsOf,
+      parseChannels,
     )
     .option(
       '--limits <list>',
@@ -35,10 +36,6 @@ export function withReadOptions(command: Command): Command {
 /** Adds the option of commands that can process every page. */
 export const withAllPages = (command: Command): Command =>
   withReadOptions(command).option('--all-pages', 'process each page, plane and time point of an image');
-
-function channelsOf(text: string): (number | string)[] {
-  return text.split(',').map((word) => (/^\d{1,9}$/.test(word.trim()) ? Number(word) : word.trim()));
-}
 
 function limitsOf(text: string): Record<string, number> {
   return Object.fromEntries(

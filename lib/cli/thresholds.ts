@@ -7,6 +7,7 @@ import {
   THRESHOLD_NAMES,
   type ThresholdName,
   thresholdSpec,
+  thresholdsFrom,
 } from '../inference/thresholds.js';
 import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
@@ -65,12 +66,10 @@ export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
   const { cellType, removeOverlaps, tiles } = flags;
   const given = THRESHOLD_NAMES.flatMap((name) => {
     const value = flags[keyOf(name)];
-    return value === undefined ? [] : [[name, value] as const];
+    return value === undefined ? [] : [[name, value as number] as const];
   });
-  const rpn = given.flatMap(([name, value]) => (name.startsWith('rpn.') ? [[name.slice(4), value]] : []));
   const thresholds: SegmentThresholds = {
-    ...Object.fromEntries(given.filter(([name]) => !name.startsWith('rpn.'))),
-    ...(rpn.length > 0 && { rpn: Object.fromEntries(rpn) }),
+    ...thresholdsFrom(given),
     ...(removeOverlaps !== undefined && { removeOverlaps: overlapRemoval(removeOverlaps) }),
   };
   return {

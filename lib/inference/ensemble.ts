@@ -181,11 +181,8 @@ export class RoutedEnsemble {
    *   rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
-    checkSegmentOptions(options, ['cellType']);
+    this.checkOptions(options);
     const { cellType: chosen, ...rest } = options;
-    if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
-      throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
-    }
     return withCall(options, (own) => {
       this.classifier.join(own);
       return withImage(own, image, options, async (loaded) => {
@@ -208,6 +205,15 @@ export class RoutedEnsemble {
         };
       });
     });
+  }
+
+  /** Refuses options that {@link segment} does not take, or not for this ensemble. @internal */
+  checkOptions(options: RoutedSegmentOptions): void {
+    checkSegmentOptions(options, ['cellType']);
+    const { cellType } = options;
+    if (cellType !== undefined && !this.cellTypes.includes(cellType)) {
+      throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, cellType);
+    }
   }
 
   /**

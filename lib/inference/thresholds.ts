@@ -179,6 +179,15 @@ export function givenThreshold(thresholds: SegmentThresholds, name: ThresholdNam
   return values[name.slice(name.indexOf('.') + 1)] as number | undefined;
 }
 
+/** Thresholds from their names and values; those of `rpn.` go into the nested object. */
+export function thresholdsFrom(values: readonly (readonly [ThresholdName, number])[]): SegmentThresholds {
+  const rpn = values.flatMap(([name, value]) => (name.startsWith('rpn.') ? [[name.slice(4), value]] : []));
+  return {
+    ...Object.fromEntries(values.filter(([name]) => !name.startsWith('rpn.'))),
+    ...(rpn.length > 0 && { rpn: Object.fromEntries(rpn) as NonNullable<SegmentThresholds['rpn']> }),
+  };
+}
+
 /**
  * Refuses thresholds out of range.
  *

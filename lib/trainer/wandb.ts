@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { packageRoot } from '../native/find.js';
+import { packageMissing } from '../package-missing.js';
 import { type LogLine, readLog } from './log.js';
 import type { Listener } from './records.js';
 import { RunFolder, readJson, writeJson } from './run-folder.js';
@@ -209,12 +210,9 @@ function findPackage(): string {
   try {
     return pathToFileURL(require.resolve(PACKAGE)).href;
   } catch (cause) {
-    throw new CellrouteError(
-      'PACKAGE_MISSING',
-      `logs.wandb needs the package ${PACKAGE}, which is not installed: npm install ${PACKAGE}. ` +
-        'With logs.wandb.offline the package is needed only for a later upload.',
-      { option: 'logs.wandb', expected: PACKAGE },
-      { cause },
-    );
+    throw packageMissing('logs.wandb', [PACKAGE], {
+      more: '. With logs.wandb.offline the package is needed only for a later upload.',
+      cause,
+    });
   }
 }

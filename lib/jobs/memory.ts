@@ -1,0 +1,316 @@
+import { randomUUID } from 'node:crypto';
+import { onAbort } from '../abort.js';
+import { checkNumber, checkOptions, checkString, refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import type { Progress } from '../native/job.js';
+import {
+  isFinal,
+  type Job,
+  type JobState,
+  type JobStore,
+  type Submission,
+  type SubmitOptions,
+} from './types.js';
+
+/** Options of {@link MemoryJobStore}. */
+export interface MemoryJobStoreOptions<Input, Output> {
+  /** Does a job's work. It stops when the signal aborts. */
+  run: (
+    input: Input,
+    options: { signal: AbortSignal; onProgress: (progress: Progress) => void },
+  ) => Promise<Output>;
+  /** Bytes of memory that an input holds; default 0. */
+  bytesOf?: (input: Input) => number;
+  /** Jobs that run at once, 1 to 1024; default 2. */
+  concurrency?: number;
+  /** Jobs that wait, 0 to 1,000,000; default 256. More are refused with BUSY. */
+  maxWaiting?: number;
+  /**
+   * Bytes of the inputs of all jobs that are known; default 1 GiB. Ended jobs are forgotten to make room, the oldest
+   * first; jobs for which there is no room are refused with BUSY.
+   */
+  maxBytes?: number;
+  /** Ended jobs that are kept, 1 to 1,000,000; default 256. */
+  maxEnded?: number;
+  /** Seconds for which an ended job is kept, 1 to 2,000,000; default 3600. */
+  keepSeconds?: number;
+  /** Called with errors that are no {@link CellrouteError}. */
+  onError?: (error: unknown) => void;
+}
+
+const KEYS = [
+  'run',
+  'bytesOf',
+  'concurrency',
+  'maxWaiting',
+  'maxBytes',
+  'maxEnded',
+  'keepSeconds',
+  'onError',
+];
+
+type Limit = 'concurrency' | 'maxWaiting' | 'maxBytes' | 'maxEnded' | 'keepSeconds';
+
+interface Entry<Input, Output> {
+  readonly job: Job;
+  readonly bytes: number;
+  readonly key: string | undefined;
+  readonly digest: string | undefined;
+  readonly stop: AbortController;
+  /** Until the work starts. */
+  input: Input | undefined;
+  output?: Output;
+  error?: CellrouteError;
+  /** Changes so far. */
+  version: number;
+  /** Wake those that wait for a change. */
+  readonly listeners: Set<() => void>;
+  /** Forgets the ended job. */
+  timer?: NodeJS.Timeout;
+}
+
+/** Jobs in the memory of one process: they end with it. */
+export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
+  readonly #run: MemoryJobStoreOptions<Input, Output>['run'];
+  readonly #bytesOf: (input: Input) => number;
+  readonly #onError: (error: unknown) => void;
+  readonly #limits: Readonly<Record<Limit, number>>;
+  /** In the order in which they were submitted. */
+  readonly #entries = new Map<string, Entry<Input, Output>>();
+  readonly #byKey = new Map<string, Entry<Input, Output>>();
+  /** In the order in which they ended. */
+  readonly #ended = new Set<Entry<Input, Output>>();
+  readonly #waiting = new Set<Entry<Input, Output>>();
+  /** The work of running jobs, and of cancelled ones that has not stopped yet. */
+  readonly #working = new Set<Promise<void>>();
+  #bytes = 0;
+  #closed = false;
+
+  /** @throws {CellrouteError} INVALID_ARGUMENT */
+  constructor(options: MemoryJobStoreOptions<Input, Output>) {
+    checkOptions(options, KEYS);
+    const { run, bytesOf = () => 0, onError = () => {} } = options;
+    if (typeof run !== 'function') throw refuse('run', 'a function', run);
+    const whole = (key: Limit, fallback: number, min: number, max: number) =>
+      checkNumber(key, options[key] ?? fallback, { min, max, integer: true });
+    this.#run = run;
+    this.#bytesOf = bytesOf;
+    this.#onError = onError;
+    this.#limits = {
+      concurrency: whole('concurrency', 2, 1, 1024),
+      maxWaiting: whole('maxWaiting', 256, 0, 1_000_000),
+      maxBytes: whole('maxBytes', 2 ** 30, 1, Number.MAX_SAFE_INTEGER),
+      maxEnded: whole('maxEnded', 256, 1, 1_000_000),
+      keepSeconds: whole('keepSeconds', 3600, 1, 2_000_000),
+    };
+  }
+
+  /** Jobs that are known, by state. */
+  get counts(): Record<JobState, number> {
+    const counts = { waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
+    for (const { job } of this.#entries.values()) counts[job.state]++;
+    return counts;
+  }
+
+  async submit(input: Input, options: SubmitOptions = {}): Promise<Submission> {
+    checkOptions(options, ['key', 'digest']);
+    const { key, digest } = options;
+    if (key !== undefined) {
+      checkString('key', key);
+      checkString('digest', digest);
+    }
+    const known = key === undefined ? undefined : this.#byKey.get(key);
+    if (known) {
+      if (known.digest === digest) return { job: { ...known.job }, created: false };
+      throw new CellrouteError(
+        'JOB_CONFLICT',
+        `The key ${JSON.stringify(key)} belongs to job ${known.job.id}, which was submitted with another image or other ` +
+          'options; use a new key for a new request.',
+        { option: 'key' },
+      );
+    }
+    if (this.#closed) throw new CellrouteError('DISPOSED', 'This store of jobs was closed.');
+    const bytes = this.#bytesOf(input);
+    this.#makeRoom(bytes);
+    const entry: Entry<Input, Output> = {
+      job: { id: randomUUID(), state: 'waiting', submitted: new Date().toISOString() },
+      bytes,
+      key,
+      digest,
+      stop: new AbortController(),
+      input,
+      version: 0,
+      listeners: new Set(),
+    };
+    this.#entries.set(entry.job.id, entry);
+    if (key !== undefined) this.#byKey.set(key, entry);
+    this.#bytes += bytes;
+    this.#waiting.add(entry);
+    this.#startMore();
+    return { job: { ...entry.job }, created: true };
+  }
+
+  async get(id: string): Promise<Job> {
+    return { ...this.#find(id).job };
+  }
+
+  async cancel(id: string): Promise<Job> {
+    const entry = this.#find(id);
+    if (!isFinal(entry.job.state)) {
+      this.#waiting.delete(entry);
+      this.#end(entry, 'cancelled');
+      entry.stop.abort();
+    }
+    return { ...entry.job };
+  }
+
+  async *events(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Job, void, undefined> {
+    const entry = this.#find(id);
+    let seen = -1;
+    while (!signal?.aborted) {
+      if (seen === entry.version) {
+        await this.#nextChange(entry, signal);
+        continue;
+      }
+      seen = entry.version;
+      const job = { ...entry.job };
+      yield job;
+      if (isFinal(job.state)) return;
+    }
+  }
+
+  async result(id: string): Promise<Output> {
+    const { job, output, error } = this.#find(id);
+    if (job.state === 'done') return output as Output;
+    if (error) throw error;
+    if (job.state === 'cancelled') throw new CellrouteError('JOB_CANCELLED', `Job ${id} was cancelled.`);
+    throw new CellrouteError('JOB_UNFINISHED', `Job ${id} is ${job.state} and has no result yet.`, {
+      expected: 'done',
+      got: job.state,
+    });
+  }
+
+  /** Resolves when no job waits or runs. */
+  async idle(): Promise<void> {
+    while (this.#working.size > 0) await Promise.allSettled(this.#working);
+  }
+
+  /** Refuses further jobs, cancels those that have not ended, waits for their work, and forgets all. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const id of [...this.#entries.keys()]) await this.cancel(id);
+    await this.idle();
+    for (const entry of [...this.#entries.values()]) this.#forget(entry);
+  }
+
+  #find(id: string): Entry<Input, Output> {
+    const entry = this.#entries.get(id);
+    if (entry) return entry;
+    throw new CellrouteError(
+      'JOB_NOT_FOUND',
+      `There is no job ${JSON.stringify(id.slice(0, 64))}; ended jobs are kept for ${this.#limits.keepSeconds} seconds.`,
+      { option: 'id' },
+    );
+  }
+
+  #makeRoom(bytes: number): void {
+    const { maxWaiting, maxBytes, concurrency } = this.#limits;
+    const free = concurrency - this.#working.size;
+    if (this.#waiting.size >= maxWaiting + Math.max(0, free)) {
+      throw busy(`${this.#waiting.size} jobs wait; the limit is maxWaiting ${maxWaiting}`);
+    }
+    let kept = this.#bytes;
+    for (const entry of this.#ended) kept -= entry.bytes;
+    if (kept + bytes > maxBytes) {
+      throw busy(
+        `Waiting and running jobs hold ${kept} bytes of images, and this one has ${bytes}; the limit is maxBytes ${maxBytes}`,
+      );
+    }
+    for (const entry of this.#ended) {
+      if (this.#bytes + bytes <= maxBytes) break;
+      this.#forget(entry);
+    }
+  }
+
+  #startMore(): void {
+    for (const entry of this.#waiting) {
+      if (this.#working.size >= this.#limits.concurrency) return;
+      this.#waiting.delete(entry);
+      const work = this.#work(entry).finally(() => {
+        this.#working.delete(work);
+        this.#startMore();
+      });
+      this.#working.add(work);
+    }
+  }
+
+  async #work(entry: Entry<Input, Output>): Promise<void> {
+    const { job, stop } = entry;
+    const input = entry.input as Input;
+    entry.input = undefined;
+    job.state = 'running';
+    job.started = new Date().toISOString();
+    this.#changed(entry);
+    const onProgress = ({ stage, fraction }: Progress) => {
+      if (job.state !== 'running') return;
+      job.progress = { stage, fraction };
+      this.#changed(entry);
+    };
+    try {
+      const output = await this.#run(input, { signal: stop.signal, onProgress });
+      if (isFinal(job.state)) return;
+      entry.output = output;
+      this.#end(entry, 'done');
+    } catch (error) {
+      if (isFinal(job.state)) return;
+      if (!CellrouteError.is(error)) this.#onError(error);
+      entry.error = CellrouteError.is(error)
+        ? error
+        : new CellrouteError('NATIVE_FAILURE', 'The job failed by an internal error.', {}, { cause: error });
+      job.error = { code: entry.error.code, message: entry.error.message };
+      this.#end(entry, 'failed');
+    }
+  }
+
+  #end(entry: Entry<Input, Output>, state: JobState): void {
+    const { job } = entry;
+    job.state = state;
+    job.ended = new Date().toISOString();
+    delete job.progress;
+    entry.input = undefined;
+    this.#ended.add(entry);
+    entry.timer = setTimeout(() => this.#forget(entry), this.#limits.keepSeconds * 1000);
+    entry.timer.unref();
+    const [oldest] = this.#ended;
+    if (this.#ended.size > this.#limits.maxEnded && oldest) this.#forget(oldest);
+    this.#changed(entry);
+  }
+
+  #forget(entry: Entry<Input, Output>): void {
+    clearTimeout(entry.timer);
+    if (!this.#entries.delete(entry.job.id)) return;
+    this.#ended.delete(entry);
+    if (entry.key !== undefined) this.#byKey.delete(entry.key);
+    this.#bytes -= entry.bytes;
+  }
+
+  #changed(entry: Entry<Input, Output>): void {
+    entry.version++;
+    for (const wake of [...entry.listeners]) wake();
+  }
+
+  #nextChange({ listeners }: Entry<Input, Output>, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      let remove = () => {};
+      const wake = () => {
+        listeners.delete(wake);
+        remove();
+        resolve();
+      };
+      listeners.add(wake);
+      if (signal) remove = onAbort(signal, wake);
+    });
+  }
+}
+
+const busy = (reason: string) => new CellrouteError('BUSY', `${reason}. Call again later.`);
