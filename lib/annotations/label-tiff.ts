@@ -85,7 +85,7 @@ export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { 
   if (words === 2 && number(TAG.predictor, 1) !== 1) {
     return { reason: 'its labels have 64 bits and a predictor: save them with 32 bits' };
   }
-  const plain = file.withDirectory(
+  const plain = await file.withDirectory(
     plainDirectory(file, directory, Math.min(bits, 32), isFloat && words === 1, words),
   );
   const { data, ...size } = await decode(plain, Math.min(bits, 32), isFloat && words === 1);

@@ -46,19 +46,19 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   const { signal, ...how } = options;
   const selection = checkReadOptions(how);
   signal?.throwIfAborted();
-  const content =
-    imageInMemory(input) ?? (await readImage(input, { signal, maxBytes: selection.limits.bytes }));
+  const given = imageInMemory(input);
+  const content = given ?? (await readImage(input, { signal, maxBytes: selection.limits.bytes }));
   if (isBytes(content)) {
-    const opened = openBytes(new Uint8Array(content), selection);
+    const opened = openBytes(given ? new Uint8Array(content) : content, selection);
     return untilAborted(
       opened.then((image) => image.decode()),
       signal,
     );
   }
   const raw = await (await openRaw(content, selection)).decode();
-  if (raw.data !== content.data) return raw;
+  if (!given || raw.data !== content.data) return raw;
   // A Buffer's own slice shares its memory
-  return { ...raw, data: types.isUint8Array(raw.data) ? Uint8Array.from(raw.data) : raw.data.slice() };
+  return { ...raw, data: types.isUint8Array(raw.data) ? new Uint8Array(raw.data) : raw.data.slice() };
 }
 
 /** An image whose header was checked and whose pixels were not decoded. */

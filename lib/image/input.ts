@@ -7,6 +7,8 @@ import { untilAborted } from '../abort.js';
 import { isDetached, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
+import { copyInParts, PART_BYTES } from '../in-parts.js';
+import { typedView } from './sharp.js';
 import type { ImageContent, ImageDataLike, ImageInput, RawImage } from './types.js';
 
 const EXPECTED =
@@ -51,7 +53,7 @@ export async function readImage(
   if (isUrl(input)) return readPath(pathOf(input), signal);
   if (isBlob(input)) {
     if (input.size > maxBytes) throw tooLarge(`The Blob has ${input.size} bytes`, maxBytes, input.size);
-    return new Uint8Array(await untilAborted(input.arrayBuffer(), signal));
+    return readBlob(input, signal);
   }
   if (isStream(input)) return readStream(input, signal, maxBytes);
   if (isSharp(input)) return untilAborted(readSharp(input), signal);
@@ -98,6 +100,21 @@ function pathOf(url: URL): string {
 const readPath = (path: string, signal: AbortSignal | undefined): Promise<Uint8Array> =>
   readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
 
+/** In parts: arrayBuffer() of the whole copies it on this thread without a break. */
+async function readBlob(blob: Blob, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const bytes = new Uint8Array(blob.size);
+  try {
+    for (let begin = 0; begin < bytes.length; begin += PART_BYTES) {
+      const part = blob.slice(begin, begin + PART_BYTES).arrayBuffer();
+      bytes.set(new Uint8Array(await untilAborted(part, signal)), begin);
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw unreadableInput('The Blob', error);
+  }
+  return bytes;
+}
+
 async function readStream(
   stream: AsyncIterable<unknown>,
   signal: AbortSignal | undefined,
@@ -107,30 +124,51 @@ async function readStream(
   let length = 0;
   const iterator = stream[Symbol.asyncIterator]();
   let ended = false;
+  const check = () => signal?.throwIfAborted();
   try {
     for (;;) {
       const { done, value } = await untilAborted(iterator.next(), signal);
       ended = done === true;
-      if (ended) return Buffer.concat(chunks, length);
+      if (ended) break;
       if (!types.isUint8Array(value)) throw refuse('image', 'a stream of Uint8Array chunks', value);
       length += value.byteLength;
       if (length > maxBytes) throw tooLarge('The stream is longer', maxBytes, length);
       // The stream may reuse the memory of a chunk.
-      chunks.push(Uint8Array.from(value));
+      const chunk = new Uint8Array(value.byteLength);
+      await copyInParts(value, chunk, 0, check);
+      chunks.push(chunk);
     }
+    return await joined(chunks, length, check);
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof CellrouteError) throw error;
-    throw new CellrouteError(
-      'IMAGE_UNREADABLE',
-      `The stream could not be read: ${error instanceof Error ? error.message : String(error)}`,
-      {},
-      { cause: error },
-    );
+    throw unreadableInput('The stream', error);
   } finally {
     // Lets go of the stream; that it fails to close changes nothing here.
     if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
   }
+}
+
+async function joined(chunks: Uint8Array[], length: number, check: () => void): Promise<Uint8Array> {
+  const [first] = chunks;
+  if (first && chunks.length === 1) return first;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    await copyInParts(chunk, whole, at, check);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+function unreadableInput(what: string, error: unknown): CellrouteError {
+  if (error instanceof CellrouteError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CellrouteError(
+    'IMAGE_UNREADABLE',
+    `${what} could not be read: ${reason}`,
+    {},
+    { cause: error },
+  );
 }
 
 /** The pixels at the end of a sharp pipeline, in the sample type of its input: sharp would make 8 bits of all. */
@@ -150,17 +188,11 @@ async function readSharp(pipeline: Sharp): Promise<RawImage> {
       .toColourspace(colours)
       .raw({ depth: samples })
       .toBuffer({ resolveWithObject: true });
-    const copy = new Uint8Array(data).buffer;
     const ArrayType = { uchar: Uint8Array, ushort: Uint16Array, float: Float32Array }[samples];
     const { width, height, channels } = info;
-    return { data: new ArrayType(copy), width, height, channels: channels as RawImage['channels'] };
+    return { data: typedView(data, ArrayType), width, height, channels: channels as RawImage['channels'] };
   } catch (error) {
-    throw new CellrouteError(
-      'IMAGE_UNREADABLE',
-      `The sharp pipeline failed: ${(error as Error).message}`,
-      {},
-      { cause: error },
-    );
+    throw unreadableInput('The sharp pipeline', error);
   }
 }
 

@@ -1,11 +1,8 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { Intensity } from '../config/shared.js';
 import { CellrouteError } from '../errors.js';
+import { inParts, PART_VALUES } from '../in-parts.js';
 import type { RawImage } from './types.js';
-
-/** Values looked at between two turns of the event loop. */
-const SLICE = 1 << 21;
 
 const REMEDY =
   "scale the values, or load the model with config: { intensity: { kind: 'percentile' } } and train it so";
@@ -20,9 +17,7 @@ export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: R
   const { data, channels, width } = image;
   if (kind !== 'type-range' || !types.isFloat32Array(data)) return;
   const hasAlpha = channels === 2 || channels === 4;
-  for (let begin = 0; begin < data.length; begin += SLICE) {
-    if (begin > 0) await turn();
-    const end = Math.min(data.length, begin + SLICE);
+  await inParts(data.length, PART_VALUES, (begin, end) => {
     for (let i = begin; i < end; i++) {
       const value = data[i]!;
       // NaN and infinity are refused where they are found first, with their place.
@@ -36,7 +31,7 @@ export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: R
         { option: 'intensity', expected: 'floats from 0 to 1', got },
       );
     }
-  }
+  });
 }
 
 /**
@@ -49,13 +44,11 @@ export async function lowBitsNotice(
 ): Promise<string | undefined> {
   if (kind !== 'type-range' || !types.isUint16Array(data)) return undefined;
   let used = 0;
-  for (let begin = 0; begin < data.length; begin += SLICE) {
-    if (begin > 0) await turn();
-    const end = Math.min(data.length, begin + SLICE);
-    for (let i = begin; i < end; i++) used |= data[i]!;
+  await inParts(data.length, PART_VALUES, (begin, end) => {
     // One value in the upper half of the range is enough.
-    if (used & 0x8000) return undefined;
-  }
+    for (let i = begin; i < end && used < 0x8000; i++) used |= data[i]!;
+  });
+  if (used & 0x8000) return undefined;
   const bits = Math.max(1, 32 - Math.clz32(used));
   const share = ((100 * 2 ** bits) / 65536).toPrecision(2);
   return `its 16-bit values use ${bits} bits, ${share} % of the range that the model's intensity rule type-range expects: ${REMEDY}`;

@@ -1,8 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { inParts, PART_VALUES } from '../in-parts.js';
 import type { RawImage } from './types.js';
-
-/** Pixels handled between two turns of the event loop. */
-const SLICE = 1 << 20;
 
 type Values = RawImage['data'];
 type Make = new (length: number) => Values;
@@ -11,13 +8,11 @@ type Make = new (length: number) => Values;
 export async function pickChannels(data: Values, samples: number, picks: readonly number[]): Promise<Values> {
   const pixels = data.length / samples;
   const picked = new (data.constructor as Make)(pixels * picks.length);
-  for (let begin = 0; begin < pixels; begin += SLICE) {
-    if (begin > 0) await turn();
-    const end = Math.min(pixels, begin + SLICE);
+  await inParts(pixels, PART_VALUES, (begin, end) => {
     for (const [c, pick] of picks.entries()) {
       for (let p = begin; p < end; p++) picked[p * picks.length + c] = data[p * samples + pick]!;
     }
-  }
+  });
   return picked;
 }
 
@@ -26,25 +21,25 @@ export async function interleave(channels: readonly Values[]): Promise<Values> {
   const [first] = channels as [Values];
   if (channels.length === 1) return first;
   const joined = new (first.constructor as Make)(first.length * channels.length);
-  for (let begin = 0; begin < first.length; begin += SLICE) {
-    if (begin > 0) await turn();
-    const end = Math.min(first.length, begin + SLICE);
+  await inParts(first.length, PART_VALUES, (begin, end) => {
     for (const [c, values] of channels.entries()) {
       for (let p = begin; p < end; p++) joined[p * channels.length + c] = values[p]!;
     }
-  }
+  });
   return joined;
 }
 
 /** Each ink covers its share of what black leaves. */
 export async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
-  const rgb = new Uint8Array((cmyk.length / 4) * 3);
-  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
-    if (from > 0 && from % (4 * SLICE) === 0) await turn();
-    const white = 255 - cmyk[from + 3]!;
-    for (let ink = 0; ink < 3; ink++) {
-      rgb[to + ink] = white - Math.round((cmyk[from + ink]! * white) / 255);
+  const pixels = cmyk.length / 4;
+  const rgb = new Uint8Array(pixels * 3);
+  await inParts(pixels, PART_VALUES, (begin, end) => {
+    for (let p = begin; p < end; p++) {
+      const white = 255 - cmyk[4 * p + 3]!;
+      for (let ink = 0; ink < 3; ink++) {
+        rgb[3 * p + ink] = white - Math.round((cmyk[4 * p + ink]! * white) / 255);
+      }
     }
-  }
+  });
   return rgb;
 }

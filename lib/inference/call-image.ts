@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { types } from 'node:util';
 import { refuse } from '../check.js';
 import type { Intensity } from '../config/shared.js';
@@ -11,6 +10,7 @@ import type { ImageContent, ImageInput, ImageReadOptions, ImageSource, RawImage 
 import type { ImageHandle, RoomHandle } from '../native/contract.js';
 import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import { copyInParts, inParts, PART_BYTES } from '../in-parts.js';
 import { type QueueOptions, takeRoom } from './queue.js';
 import { Slots } from './slots.js';
 import { Turns } from './turns.js';
@@ -41,11 +41,6 @@ export function noticesOf({ source, lowBits }: CallImage, { kind }: Intensity): 
   const own = kind === 'type-range' && lowBits !== undefined ? [lowBits] : [];
   return [...(source?.notices ?? []), ...own];
 }
-
-/** Bytes copied in one turn of the event loop: about a millisecond on a slow machine. */
-const PART_BYTES = 512 * 1024;
-/** Arrays up to this size are copied at once. */
-const SMALL_BYTES = 64 * 1024;
 
 /** Inputs that are read at once before they have room: a call that waits behind them holds nothing. */
 const READERS = 4;
@@ -127,9 +122,14 @@ async function inMemory(
   }
   // Read again: the memory may have changed while the call waited.
   const decode = async () => {
-    const opened = await open(encoded ? await copyBytes(own, content, held) : content);
-    if (opened.bytes > seen.bytes) throw changed();
-    return opened.decode();
+    const read = encoded ? await copyBytes(own, content, held) : content;
+    try {
+      const opened = await open(read);
+      if (opened.bytes > seen.bytes) throw changed();
+      return await opened.decode();
+    } finally {
+      if (encoded) discard(read as Uint8Array);
+    }
   };
   return { opened: { bytes: seen.bytes, decode, held, owned: encoded }, room };
 }
@@ -174,8 +174,11 @@ async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
   own.throwIfStopped();
   const handle = call(() => native().createImage(decoded));
   try {
-    await inParts(own, decoded.data.length, decoded.data.BYTES_PER_ELEMENT, (begin, end) =>
-      call(() => native().appendPixels(handle, decoded.data, begin, end)),
+    await inParts(
+      decoded.data.length,
+      PART_BYTES / decoded.data.BYTES_PER_ELEMENT,
+      (begin, end) => call(() => native().appendPixels(handle, decoded.data, begin, end)),
+      () => own.throwIfStopped(),
     );
   } catch (error) {
     call(() => native().releaseImage(handle));
@@ -189,40 +192,14 @@ async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
 /** A copy that the decoder reads: its threads must not see memory that the caller transfers or changes. */
 async function copyBytes(own: Call, bytes: Uint8Array, byteLength: number): Promise<Uint8Array> {
   const copy = Buffer.allocUnsafeSlow(byteLength);
-  await inParts(own, byteLength, 1, (begin, end) => {
+  await copyInParts(bytes, copy, 0, () => {
+    own.throwIfStopped();
     if (bytes.byteLength !== byteLength) throw transferred();
-    copy.set(bytes.subarray(begin, end), begin);
   });
   return copy;
 }
 
-/** The last copy that was started: copies run one after the other, so that a turn of the event loop has one part. */
-let copying: Promise<unknown> = Promise.resolve();
-
-/** Calls `copy` for parts of `count` elements, each in a turn of the event loop of its own; a small array at once. */
-async function inParts(
-  own: Call,
-  count: number,
-  elementBytes: number,
-  copy: (begin: number, end: number) => void,
-): Promise<void> {
-  if (count * elementBytes <= SMALL_BYTES) {
-    copy(0, count);
-    return;
-  }
-  const step = Math.floor(PART_BYTES / elementBytes);
-  const turns = copying.then(async () => {
-    for (let begin = 0; begin < count; begin += step) {
-      await nextTurn();
-      own.throwIfStopped();
-      copy(begin, Math.min(begin + step, count));
-    }
-  });
-  copying = turns.catch(() => {});
-  await turns;
-}
-
-/** Frees decoded pixels now and not when garbage is collected: hundreds of MB may wait for that. */
+/** Frees the library's own bytes now and not when garbage is collected: hundreds of MB may wait for that. */
 function discard(data: RawImage['data']): void {
   const { buffer } = data;
   // A small array may share the buffer of others.

@@ -24,15 +24,16 @@ test('worker threads and the main thread segment at once', () => {
   expect(new Set(counts).size).toBe(1);
 });
 
-test('many calls that share a signal cause no warning of a listener leak', () => {
+test('200 calls that share a signal cause no warning of a listener leak', () => {
   // A test's own realm receives no warnings.
   const { status, stdout, stderr } = runProgram('many.cjs', image.small);
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  const counts = JSON.parse(stdout) as number[];
-  expect(counts).toHaveLength(12);
-  expect(counts[0]).toBeGreaterThan(0);
-  expect(new Set(counts).size).toBe(1);
+  const { calls, ...answers } = JSON.parse(stdout) as { calls: number } & Record<string, unknown[]>;
+  expect(calls).toBe(200);
+  // Whatever form the image has, and whatever else runs.
+  for (const same of Object.values(answers)) expect(new Set(same).size).toBe(1);
+  expect(answers.cells![0]).toBeGreaterThan(0);
 });
 
 test('a worker terminated in the middle of native work takes nothing with it', () => {

@@ -65,6 +65,34 @@ test('chunks that a stream reuses are copied', async () => {
   expect(await read(chunks())).toEqual(expected);
 });
 
+test('large inputs are read in parts and keep their order', async () => {
+  const raw = { width: 1500, height: 1100, channels: 1 } as const;
+  const values = Uint8Array.from({ length: 1500 * 1100 }, (_, i) => (i * i) >>> 7);
+  const png = await sharp(values, { raw }).toColourspace('b-w').png({ compressionLevel: 0 }).toBuffer();
+  expect(png.length).toBeGreaterThan(1.5e6);
+  for (const input of [new Blob([png]), new Blob([png]).stream(), Readable.from([png]), sharp(png)]) {
+    const { data, ...size } = await read(input as ImageInput);
+    expect(size).toEqual(raw);
+    expect(Buffer.compare(data as Uint8Array, values)).toBe(0);
+  }
+});
+
+test('a Blob that fails while it is read is refused, and one that is aborted rejects with the reason', async () => {
+  const blob = (arrayBuffer: () => Promise<ArrayBuffer>) =>
+    Object.assign(new Blob(['x'.repeat(100)]), { slice: () => ({ arrayBuffer }) });
+  const failing = blob(() => Promise.reject(new Error('the file changed')));
+  expect(await rejection(decodeImage(failing))).toMatchObject({
+    code: 'IMAGE_UNREADABLE',
+    message: expect.stringMatching(/Blob could not be read: the file changed/),
+  });
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const never = blob(() => new Promise(() => {}));
+  const reading = rejection(decodeImage(never, { signal: stop.signal }));
+  stop.abort(reason);
+  expect(await reading).toBe(reason);
+});
+
 test('a stream is closed when it is too long, fails or is aborted', async () => {
   const closed: string[] = [];
   const source = (name: string, chunk: () => Promise<Uint8Array>) =>

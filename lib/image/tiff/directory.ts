@@ -1,4 +1,5 @@
 /** A TIFF's directories as numbers and bytes. Every read is inside the file: a RangeError says that it is damaged. */
+import { copyInParts } from '../../in-parts.js';
 
 export const TAG = {
   newSubfileType: 254,
@@ -122,7 +123,7 @@ export class TiffFile {
   }
 
   /** A file with these bytes and one directory, which describes some of their pixels. */
-  withDirectory(entries: readonly NewEntry[]): Uint8Array {
+  async withDirectory(entries: readonly NewEntry[]): Promise<Uint8Array> {
     const sorted = [...entries].sort((a, b) => a.tag - b.tag);
     const [countBytes, entryBytes, inline] = this.#big ? [8, 20, 8] : [2, 12, 4];
     const encoded = sorted.map((entry) => this.#encode(entry));
@@ -134,7 +135,7 @@ export class TiffFile {
     const total = start + extra.reduce((sum, length) => sum + length, 0) + directoryBytes;
     if (!this.#big && total > 0xffffffff) throw new RangeError('it has more than 4 GiB');
     const file = new Uint8Array(total);
-    file.set(this.bytes.subarray(0, this.bytes.byteLength));
+    await copyInParts(this.bytes.subarray(0, this.bytes.byteLength), file);
     const view = new DataView(file.buffer);
     let dataAt = start;
     const directoryAt = total - directoryBytes;

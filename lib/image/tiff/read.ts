@@ -228,7 +228,7 @@ async function decodePart(
     }
     const channels: RawImage['data'][] = [];
     for (const sample of samples ?? range(layout.colours)) {
-      channels.push((await decodePixels(view({ kind: 'sample', sample }), 'TIFF', grey)).data);
+      channels.push((await decodePixels(await view({ kind: 'sample', sample }), 'TIFF', grey)).data);
     }
     if (layout.photometric === PHOTOMETRIC.cmyk && samples === undefined) {
       return { data: await cmykToRgb((await interleave(channels)) as Uint8Array), channels: 3 };
@@ -236,7 +236,7 @@ async function decodePart(
     return join(channels);
   }
   if (samples === undefined) {
-    const bytes = view({ kind: 'whole' });
+    const bytes = await view({ kind: 'whole' });
     const type: PixelType = pixelTypeOf('TIFF', await readMetadata(bytes, 'TIFF'));
     const { data, channels } = await decodePixels(bytes, 'TIFF', type);
     if (type.space === 'cmyk') return { data: await cmykToRgb(data as Uint8Array), channels: 3 };
@@ -250,7 +250,7 @@ async function decodePart(
     };
   }
   if (samples.every((sample) => sample < MOST_NAMED)) {
-    const bytes = view({ kind: 'channels' });
+    const bytes = await view({ kind: 'channels' });
     const channels: RawImage['data'][] = [];
     for (const sample of samples) {
       const channel = sample as 0 | 1 | 2 | 3;
@@ -268,7 +268,7 @@ async function decodePart(
   if (layout.orientation > 1) {
     throw unsupported(`it has ${layout.samples} channels and an orientation tag`, 'tiffset -s 274 1 in.tif');
   }
-  const { data } = await decodePixels(view({ kind: 'widened' }), 'TIFF', grey);
+  const { data } = await decodePixels(await view({ kind: 'widened' }), 'TIFF', grey);
   return {
     data: await pickChannels(data, layout.samples, samples),
     channels: samples.length as RawImage['channels'],

@@ -30,13 +30,13 @@ export type View =
  * gone, so that every warning of the decoder is about the pixels; samples that lie one after the other, which libvips
  * mixes up where a sample has several strips, are images of their own.
  */
-export function viewOf(
+export async function viewOf(
   file: TiffFile,
   directory: TiffDirectory,
   layout: TiffLayout,
   view: View,
   orientation: number,
-): Uint8Array {
+): Promise<Uint8Array> {
   const { offsets, byteCounts, tile, rowsPerStrip } = layout;
   const one = view.kind === 'sample' || view.kind === 'widened';
   const samples = one ? 1 : layout.samples;

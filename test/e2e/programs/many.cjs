@@ -1,12 +1,37 @@
-// Makes more calls with one signal than Node allows listeners on it without a warning.
-const { readFileSync } = require('node:fs');
+// Makes 200 calls with one signal: Node allows ten listeners on it without a warning.
+const { createReadStream, readFileSync } = require('node:fs');
+const { pathToFileURL } = require('node:url');
+const sharp = require('sharp');
 
 const [cellroute, image] = process.argv.slice(2);
-const { RoutedEnsemble } = require(cellroute);
+const { decodeImage, RoutedEnsemble } = require(cellroute);
+
+const bytes = readFileSync(image);
+/** The same image in every form that a call takes. */
+const forms = [
+  () => bytes,
+  () => image,
+  () => pathToFileURL(image),
+  () => new Blob([bytes]),
+  () => createReadStream(image),
+  () => new Blob([bytes]).stream(),
+  () => sharp(bytes),
+];
 
 RoutedEnsemble.load().then(async (ensemble) => {
-  const bytes = readFileSync(image);
   const { signal } = new AbortController();
-  const results = await Promise.all(Array.from({ length: 12 }, () => ensemble.segment(bytes, { signal })));
-  console.log(JSON.stringify(results.map(({ cells }) => cells.length)));
+  const each = (count, call) => Array.from({ length: count }, (_, i) => call(forms[i % forms.length]()));
+  const [segmented, classified, decoded] = await Promise.all([
+    Promise.all(each(14, (input) => ensemble.segment(input, { signal }))),
+    Promise.all(each(93, (input) => ensemble.classifier.classify(input, { signal }))),
+    Promise.all(each(93, (input) => decodeImage(input, { signal }))),
+  ]);
+  console.log(
+    JSON.stringify({
+      calls: segmented.length + classified.length + decoded.length,
+      cells: segmented.map(({ cells }) => cells.length),
+      types: classified.map(({ cellType }) => cellType),
+      sizes: decoded.map(({ data }) => data.length),
+    }),
+  );
 });

@@ -1,0 +1,50 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** Bytes copied in one turn of the event loop: about a millisecond on a slow machine. */
+export const PART_BYTES = 512 * 1024;
+/** Values computed by a loop of JavaScript in one turn: a few milliseconds on a slow machine. */
+export const PART_VALUES = 2 ** 18;
+
+/** A task of this share of a part is done at once. */
+const SMALL = 8;
+
+/** The last task that was started. */
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Calls `work` for parts of [0, count), each in a turn of the event loop of its own; a small task at once. Tasks run
+ * one after the other, so that a turn has one part, however many calls have a task.
+ *
+ * @param part the most that `work` is called for.
+ * @param check throws if the task is not wanted any more.
+ */
+export async function inParts(
+  count: number,
+  part: number,
+  work: (begin: number, end: number) => void,
+  check: () => void = () => {},
+): Promise<void> {
+  if (count <= part / SMALL) {
+    check();
+    work(0, count);
+    return;
+  }
+  const task = last.then(async () => {
+    for (let begin = 0; begin < count; begin += part) {
+      await nextTurn();
+      check();
+      work(begin, Math.min(begin + part, count));
+    }
+  });
+  last = task.catch(() => {});
+  await task;
+}
+
+/** Copies bytes to `to` at `at`, in parts. */
+export const copyInParts = (from: Uint8Array, to: Uint8Array, at = 0, check?: () => void): Promise<void> =>
+  inParts(
+    from.byteLength,
+    PART_BYTES,
+    (begin, end) => to.set(from.subarray(begin, end), at + begin),
+    check,
+  );
