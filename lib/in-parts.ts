@@ -42,9 +42,4 @@ export async function inParts(
 
 /** Copies bytes to `to` at `at`, in parts. */
 export const copyInParts = (from: Uint8Array, to: Uint8Array, at = 0, check?: () => void): Promise<void> =>
-  inParts(
-    from.byteLength,
-    PART_BYTES,
-    (begin, end) => to.set(from.subarray(begin, end), at + begin),
-    check,
-  );
+  inParts(from.byteLength, PART_BYTES, (begin, end) => to.set(from.subarray(begin, end), at + begin), check);

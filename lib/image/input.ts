@@ -163,12 +163,7 @@ async function joined(chunks: Uint8Array[], length: number, check: () => void): 
 function unreadableInput(what: string, error: unknown): CellrouteError {
   if (error instanceof CellrouteError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return new CellrouteError(
-    'IMAGE_UNREADABLE',
-    `${what} could not be read: ${reason}`,
-    {},
-    { cause: error },
-  );
+  return new CellrouteError('IMAGE_UNREADABLE', `${what} could not be read: ${reason}`, {}, { cause: error });
 }
 
 /** The pixels at the end of a sharp pipeline, in the sample type of its input: sharp would make 8 bits of all. */

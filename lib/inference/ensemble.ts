@@ -94,7 +94,9 @@ export class RoutedEnsemble {
         );
       }
     }
-    if (fallback !== undefined && !segmenters[fallback]) {
+    // A name such as "toString" is a property of every object.
+    const hasFallback = typeof fallback === 'string' && Object.hasOwn(segmenters, fallback);
+    if (fallback !== undefined && !(hasFallback && segmenters[fallback])) {
       const expected = `one of ${types.filter((type) => segmenters[type]).join(', ')}`;
       throw refuse('fallback', expected, fallback, 'ENSEMBLE_INVALID');
     }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { checkBoolean, checkKeys, checkObject, refuse } from '../check.js';
+import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../check.js';
 import { mergeConfig } from '../config/stored.js';
-import { Dataset } from '../data/dataset.js';
+import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
@@ -20,7 +20,7 @@ import {
 import type { ClassifierTrainEvent, SegmenterTrainEvent } from './events.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
 import { SegmenterTrainer } from './segmenter-trainer.js';
-import type { RunOptions } from './trainer.js';
+import { checkData, type RunOptions } from './trainer.js';
 
 /** Training configurations of the networks of an ensemble. */
 export interface EnsembleTraining {
@@ -99,7 +99,9 @@ export class EnsembleTrainer {
   constructor(options: EnsembleTrainerOptions, resume?: { force: boolean }) {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'folder', 'config', 'source']);
     const { data, config = {} } = options;
-    if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
+    checkData('data', data);
+    if (options.validation !== undefined) checkData('validation', options.validation);
+    if (options.source !== undefined) checkObject('source', options.source);
     if (data.types.length === 0) throw refuse('data', 'images with cell types', 'no image with a type');
     checkConfig(config, data.types);
     this.folder = RunFolder.at(options.folder).path;
@@ -122,13 +124,16 @@ export class EnsembleTrainer {
   }
 
   /** Trains the networks one after the other. Events are those of {@link SegmenterTrainer.run}, with their part. */
-  async *run({ signal }: RunOptions = {}): AsyncGenerator<EnsembleTrainEvent, void, undefined> {
+  async *run(options: RunOptions = {}): AsyncGenerator<EnsembleTrainEvent, void, undefined> {
+    checkOptions(options, ['signal']);
     if (this.#used)
       throw new CellrouteError(
         'INVALID_ARGUMENT',
         'A trainer runs only once. Call resume() with its folder to continue',
       );
     this.#used = true;
+    const { signal } = options;
+    signal?.throwIfAborted();
     const folder = RunFolder.at(this.folder);
     const lock = await folder.lock();
     try {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { checkBoolean, checkKeys, checkObject, refuse } from '../check.js';
+import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../check.js';
 import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import type { FolderLock } from '../folder-lock.js';
@@ -144,7 +144,7 @@ export class Trainer<
    *   weights.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
-    checkKeys('', checkObject('options', options), ['signal']);
+    checkOptions(options, ['signal']);
     if (this.#used)
       throw new CellrouteError(
         'INVALID_ARGUMENT',
@@ -295,7 +295,8 @@ async function checkUnmoved(folder: RunFolder, state: TrainingState | undefined)
   }
 }
 
-function checkData(option: string, data: unknown): void {
+/** A data set with images; anything else is refused. */
+export function checkData(option: string, data: unknown): void {
   if (!(data instanceof Dataset)) throw refuse(option, 'a Dataset', data);
   if (data.items.length === 0) throw refuse(option, 'a data set with images', 'an empty data set');
 }

@@ -13,28 +13,7 @@ import {
 } from '../../lib/index.js';
 import { compareEvaluations, metricOf } from '../../lib/metrics.js';
 import { Dataset, datasetFrom } from '../../lib/train.js';
-
-function detached(): Uint8Array {
-  const array = new Uint8Array(4);
-  structuredClone(array.buffer, { transfer: [array.buffer] });
-  return array;
-}
-
-const values: [string, unknown][] = [
-  ['null', null],
-  ['a number', 5],
-  ['NaN', Number.NaN],
-  ['a text', 'text'],
-  ['a function', () => 1],
-  ['a symbol', Symbol('s')],
-  ['a bigint', 10n],
-  ['an array', [null]],
-  ['an object', { a: '1' }],
-  ['an object without a prototype', Object.create(null)],
-  ['a map', new Map([[1, 2]])],
-  ['bytes', Buffer.from('bytes')],
-  ['a detached array', detached()],
-];
+import { badValues } from '../support/bad-values.js';
 
 const image = {
   id: 'a',
@@ -65,7 +44,7 @@ const calls: [string, Call][] = [
 
 describe.each(calls)('%s', (name, call) => {
   const takesOptions = /\((options|details|config|categories)\)/.test(name);
-  test.each(values)('refuses %s', async (_, value) => {
+  test.each(badValues)('refuses %s', async (_, value) => {
     let error: unknown;
     try {
       await call(value as never);

@@ -1,12 +1,19 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CellClassifier, CellSegmenter, RoutedEnsemble, type RoutedSegmentation } from '../../lib/index.js';
+import {
+  CellClassifier,
+  CellrouteError,
+  CellSegmenter,
+  RoutedEnsemble,
+  type RoutedSegmentation,
+} from '../../lib/index.js';
 import { native } from '../../lib/native/load.js';
 import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
 import { sourceOfEntry } from '../../lib/weights/source.js';
 import { writeWeights } from '../../lib/weights/write.js';
+import { badValues } from '../support/bad-values.js';
 import { imageBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
 
 let ensemble: RoutedEnsemble;
@@ -419,5 +426,29 @@ describe('save and load', () => {
     expect((await rejection(RoutedEnsemble.load(join(folder, 'nowhere')))).code).toBe('FILE_UNREADABLE');
     writeFileSync(join(folder, 'ensemble.json'), '{');
     expect((await rejection(RoutedEnsemble.load(folder))).code).toBe('ENSEMBLE_INVALID');
+  });
+});
+
+describe('the constructor refuses by its own errors', () => {
+  const options = ['classifier', 'segmenters', 'thresholds', 'fallback'] as const;
+
+  test.each(badValues)('%s', (_, value) => {
+    const { classifier, segmenters } = ensemble;
+    const build = (given: object) => () => new RoutedEnsemble({ classifier, segmenters, ...given } as never);
+    // Without its own keys an object is a list of no thresholds.
+    const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+    for (const option of options) {
+      if (option === 'thresholds' && isEmpty) continue;
+      expect(thrown(build({ [option]: value }))).toBeInstanceOf(CellrouteError);
+    }
+    expect(thrown(() => new RoutedEnsemble(value as never))).toBeInstanceOf(CellrouteError);
+  });
+
+  test('a fallback that is a property of every object', () => {
+    const { classifier, segmenters } = ensemble;
+    expect(thrown(() => new RoutedEnsemble({ classifier, segmenters, fallback: 'toString' }))).toMatchObject({
+      code: 'ENSEMBLE_INVALID',
+      details: { option: 'fallback' },
+    });
   });
 });

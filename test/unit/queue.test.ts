@@ -258,3 +258,17 @@ test('segmenter and classifier give what they gave for a copy', async () => {
   const [encoded, decoded] = [await segmenter.segment(imageBytes('small')), await segmenter.segment(raw)];
   expect(decoded.cells.masks.toCoco()).toEqual(encoded.cells.masks.toCoco());
 });
+
+test('a result is the same to the bit alone and among others', async () => {
+  await using segmenter = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`);
+  // Of one size, of another, and the first again: what could share a batch and what could not.
+  const inputs = [blob(64), { ...blob(64), data: blob(64).data.map((value) => 255 - value) }, blob(80)];
+  const found = async (image: RawImage) => {
+    const { cells } = await segmenter.segment(image, { minScore: 0 });
+    return [Array.from(cells.scores), Array.from(cells.boxes), cells.masks.toCoco()];
+  };
+  const alone: unknown[] = [];
+  for (const image of inputs) alone.push(await found(image));
+  const together = await Promise.all([...inputs, ...inputs, ...inputs].map(found));
+  expect(together).toEqual([...alone, ...alone, ...alone]);
+});

@@ -9,6 +9,7 @@ import { ClassifierTrainer } from '../../../lib/trainer/classifier-trainer.js';
 import { EnsembleTrainer } from '../../../lib/trainer/ensemble-trainer.js';
 import type { SegmenterTrainEvent } from '../../../lib/trainer/events.js';
 import { SegmenterTrainer } from '../../../lib/trainer/segmenter-trainer.js';
+import { badValues } from '../../support/bad-values.js';
 import { rejection, testEnsemble, thrown } from '../../support/sdk.js';
 import { syntheticData, tinyClassifier, tinySegmenter } from '../../support/synthetic.js';
 import { logOf, runFolders } from '../../support/training.js';
@@ -223,5 +224,37 @@ describe('one writer per run', () => {
     await lock.release();
     await ensemble.save(path);
     expect(existsSync(join(path, LOCK_FILE))).toBe(false);
+  });
+});
+
+describe('run refuses by its own errors, and can be called again', () => {
+  const trainers = {
+    SegmenterTrainer: (path: string) => new SegmenterTrainer({ data, folder: path, config: tiny }),
+    ClassifierTrainer: (path: string) => new ClassifierTrainer({ data, folder: path }),
+    EnsembleTrainer: (path: string) => new EnsembleTrainer({ data, folder: path }),
+  };
+
+  test.each(Object.entries(trainers))('%s', async (name, make) => {
+    const path = folder(`refused-${name}`);
+    const trainer = make(path);
+    for (const [, value] of badValues) {
+      expect(await rejection(trainer.run({ signal: value as never }).next())).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { option: 'signal' },
+      });
+      const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+      if (isEmpty && !ArrayBuffer.isView(value)) continue;
+      expect(await rejection(trainer.run(value as never).next())).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    const reason = new Error('not wanted');
+    const run = trainer.run({ signal: AbortSignal.abort(reason) });
+    expect(await rejection(run.next())).toBe(reason);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test.each(badValues)('EnsembleTrainer refuses %s as data of validation', (_, value) => {
+    expect(
+      thrown(() => new EnsembleTrainer({ data, validation: value as never, folder: folder('bad') })),
+    ).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option: 'validation' } });
   });
 });
