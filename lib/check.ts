@@ -1,4 +1,4 @@
-import { CellrouteError, type ErrorCode } from './errors.js';
+import { CellrouteError } from './errors.js';
 
 /** A value as it is shown in an error: short, with its type. */
 export function describe(value: unknown): string {
@@ -26,12 +26,15 @@ export function isDetached(view: ArrayBufferView): boolean {
   }
 }
 
+/** The codes of refused values. */
+export type RefusalCode = 'INVALID_ARGUMENT' | 'INVALID_CONFIG' | 'ENSEMBLE_INVALID';
+
 /** The one sentence every refused value gets: which option, what was expected, what came. */
 export function refuse(
   option: string,
   expected: string,
   value: unknown,
-  code: ErrorCode = 'INVALID_ARGUMENT',
+  code: RefusalCode = 'INVALID_ARGUMENT',
 ): CellrouteError {
   const got = describe(value);
   return new CellrouteError(code, `Expected ${expected} for ${option} but received ${got}`, {
@@ -53,7 +56,7 @@ export function checkNumber(
   option: string,
   value: unknown,
   range: NumberRange = {},
-  code?: ErrorCode,
+  code?: RefusalCode,
 ): number {
   const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, integer = false } = range;
   if (
@@ -77,12 +80,12 @@ export function checkNumber(
   throw refuse(option, kind + bounds, value, code);
 }
 
-export function checkString(option: string, value: unknown, code?: ErrorCode): string {
+export function checkString(option: string, value: unknown, code?: RefusalCode): string {
   if (typeof value === 'string' && value.length > 0) return value;
   throw refuse(option, 'a non-empty string', value, code);
 }
 
-export function checkBoolean(option: string, value: unknown, code?: ErrorCode): boolean {
+export function checkBoolean(option: string, value: unknown, code?: RefusalCode): boolean {
   if (typeof value === 'boolean') return value;
   throw refuse(option, 'true or false', value, code);
 }
@@ -91,13 +94,13 @@ export function checkOneOf<T extends string>(
   option: string,
   value: unknown,
   allowed: readonly T[],
-  code?: ErrorCode,
+  code?: RefusalCode,
 ): T {
   if (typeof value === 'string' && (allowed as readonly string[]).includes(value)) return value as T;
   throw refuse(option, `one of ${allowed.map((word) => `'${word}'`).join(', ')}`, value, code);
 }
 
-export function checkObject(option: string, value: unknown, code?: ErrorCode): Record<string, unknown> {
+export function checkObject(option: string, value: unknown, code?: RefusalCode): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)) {
     return value as Record<string, unknown>;
   }
@@ -123,7 +126,7 @@ export function checkKeys(
   option: string,
   value: object,
   known: readonly string[],
-  code: ErrorCode = 'INVALID_ARGUMENT',
+  code: RefusalCode = 'INVALID_ARGUMENT',
 ): void {
   for (const key of Object.keys(checkObject(option || 'options', value, code))) {
     if (known.includes(key)) continue;

@@ -1,48 +1,3 @@
-/** What went wrong, as a word a program can compare. New codes may be added in any minor version. */
-export type ErrorCode =
-  // The caller's values
-  | 'INVALID_ARGUMENT'
-  | 'INVALID_CONFIG'
-  | 'DISPOSED'
-  | 'BUSY'
-  // Images
-  | 'IMAGE_UNREADABLE'
-  | 'IMAGE_UNSUPPORTED'
-  | 'IMAGE_TOO_LARGE'
-  // Files of weights
-  | 'FILE_UNREADABLE'
-  | 'FILE_UNWRITABLE'
-  | 'WEIGHTS_FORMAT'
-  | 'WEIGHTS_DAMAGED'
-  | 'WEIGHTS_REFUSED'
-  | 'WEIGHTS_MISMATCH'
-  // Masks
-  | 'RLE_MALFORMED'
-  // Data sets
-  | 'DATA_INVALID'
-  // Routing
-  | 'NO_SEGMENTER'
-  | 'ENSEMBLE_INVALID'
-  // Training
-  | 'TRAINING_DIVERGED'
-  | 'RESUME_REFUSED'
-  | 'RUN_LOCKED'
-  | 'PACKAGE_MISSING'
-  // Jobs
-  | 'JOB_NOT_FOUND'
-  | 'JOB_CONFLICT'
-  | 'JOB_UNFINISHED'
-  | 'JOB_CANCELLED'
-  | 'TIMEOUT'
-  // The addon and LibTorch
-  | 'ADDON_NOT_FOUND'
-  | 'LIBTORCH_NOT_FOUND'
-  | 'LIBTORCH_MISMATCH'
-  | 'PLATFORM_UNSUPPORTED'
-  | 'DEVICE_UNAVAILABLE'
-  | 'OUT_OF_MEMORY'
-  | 'NATIVE_FAILURE';
-
 /** The process that has locked a folder. */
 export interface LockOwner {
   pid: number;
@@ -53,40 +8,151 @@ export interface LockOwner {
   since: string;
 }
 
-/** Where a refusal happened: which option or file, what was expected there, what came instead. */
-export interface ErrorDetails {
+/** A value that was refused. */
+export interface ValueDetails {
+  /** The option or argument, with its path: `tiles.size`, `images[3].masks`; on the command line the flag. */
   option?: string;
+  /** What was expected, as the message says it. */
   expected?: string;
+  /** What was received instead, short, with its type. */
   got?: string;
-  file?: string;
-  /** Byte offset in `file`, or character index in a text, where reading stopped. */
+}
+
+/** A value that was refused, completely described. */
+export interface LimitDetails extends ValueDetails {
+  expected: string;
+  got: string;
+}
+
+/** A place in a file or a text. */
+export interface FileDetails {
+  /** Path of the file or folder. */
+  file: string;
+  /** Byte offset in `file`, or character index in a text, where reading stopped. From 0. */
   position?: number;
-  /** Step of a training run, from 1, and the ids of the images it was made of. */
-  step?: number;
+}
+
+/** An image that cannot be used. */
+export interface ImageDetails extends ValueDetails, Partial<FileDetails> {
+  /** Ids of the images of a data set. */
   images?: readonly string[];
-  /** Of RUN_LOCKED: who has the folder; absent if the lock does not say. */
+}
+
+/** No details. */
+export type NoDetails = Record<string, never>;
+
+/**
+ * The error codes, each with the details that its errors have. An optional property may be absent. New codes may be
+ * added in any minor version. The first sentences are the table in docs/troubleshooting.md.
+ */
+export interface ErrorDetailsByCode {
+  /** an option has the wrong type or is out of range */
+  INVALID_ARGUMENT: ImageDetails;
+  /** a network or training configuration is invalid */
+  INVALID_CONFIG: ValueDetails & Partial<FileDetails>;
+  /** the network was disposed before or during the call */
+  DISPOSED: NoDetails;
+  /** too many calls are waiting, or their pixels exceed the limit of the queue */
+  BUSY: ValueDetails;
+  /** the file is damaged or not an image */
+  IMAGE_UNREADABLE: ImageDetails;
+  /** a format, sample type or channel layout that is not supported */
+  IMAGE_UNSUPPORTED: ImageDetails;
+  /** the image exceeds a limit on side, pixels, bytes or compression ratio */
+  IMAGE_TOO_LARGE: ImageDetails & LimitDetails;
+  /** a file or folder is missing or cannot be read */
+  FILE_UNREADABLE: FileDetails & ImageDetails;
+  /** a file cannot be written, or exists and was not written by cellroute */
+  FILE_UNWRITABLE: FileDetails & ValueDetails;
+  /** the file is not a known weights format */
+  WEIGHTS_FORMAT: FileDetails;
+  /** the weights file is truncated or inconsistent */
+  WEIGHTS_DAMAGED: FileDetails;
+  /** a pickle asks to call something that is not needed for tensors */
+  WEIGHTS_REFUSED: FileDetails;
+  /** the tensors do not fit the network */
+  WEIGHTS_MISMATCH: FileDetails & ValueDetails;
+  /** a run-length encoding is invalid, or does not fit the image */
+  RLE_MALFORMED: ImageDetails;
+  /** a data set cannot be read */
+  DATA_INVALID: ImageDetails;
+  /** the ensemble has no segmenter for the predicted type */
+  NO_SEGMENTER: LimitDetails;
+  /** classes and segmenters do not match, or `ensemble.json` is invalid */
+  ENSEMBLE_INVALID: ValueDetails & Partial<FileDetails>;
+  /** a loss or gradient is not finite or grew suddenly */
+  TRAINING_DIVERGED: {
+    /** Step of the run, from 1. */
+    step: number;
+    /** Ids of the images of the step. */
+    images: readonly string[];
+    /** The last checkpoint before, if there is one. */
+    file?: string;
+  };
+  /** the run folder belongs to a run with other data or settings */
+  RESUME_REFUSED: { file: string };
+  /** another process writes to the folder */
+  RUN_LOCKED: {
+    file: string;
+    /** Absent if the lock does not say. */
+    owner?: LockOwner;
+  };
+  /** an optional package is not installed */
+  PACKAGE_MISSING: {
+    /** The option that needs the package. */
+    option: string;
+    /** Name of the package. */
+    expected: string;
+  };
+  /** no job has this id, or it ended long ago and was forgotten */
+  JOB_NOT_FOUND: ValueDetails;
+  /** the key of a job was used before, for another image or other options */
+  JOB_CONFLICT: ValueDetails;
+  /** the result of a job was requested before the job had ended */
+  JOB_UNFINISHED: ValueDetails;
+  /** the result of a cancelled job was requested */
+  JOB_CANCELLED: NoDetails;
+  /** the work on an image took longer than a service allows */
+  TIMEOUT: ValueDetails;
+  /** there is no addon for this platform, or it was not built */
+  ADDON_NOT_FOUND: Partial<FileDetails>;
+  /** LibTorch is not installed */
+  LIBTORCH_NOT_FOUND: Partial<FileDetails>;
+  /** LibTorch has another version than the addon was built for */
+  LIBTORCH_MISMATCH: LimitDetails & FileDetails;
+  /** the platform, or a precision on this device, is not supported */
+  PLATFORM_UNSUPPORTED: LimitDetails;
+  /** the GPU cannot be used */
+  DEVICE_UNAVAILABLE: NoDetails;
+  /** memory is exhausted */
+  OUT_OF_MEMORY: Pick<ImageDetails, 'images'>;
+  /** an unexpected failure in native code */
+  NATIVE_FAILURE: Pick<ImageDetails, 'images'>;
+}
+
+/** What went wrong, as a word that a program can compare. */
+export type ErrorCode = keyof ErrorDetailsByCode;
+
+/** The details of an error whose code is not known: each may be absent. */
+export interface ErrorDetails extends ImageDetails {
+  /** Step of a training run, from 1. */
+  step?: number;
+  /** The process that has locked a folder. */
   owner?: LockOwner;
 }
 
-/** Details that errors of a code always have. */
-interface CertainDetails {
-  FILE_UNREADABLE: { file: string };
-  FILE_UNWRITABLE: { file: string };
-  RUN_LOCKED: { file: string };
-  NO_SEGMENTER: { expected: string; got: string };
-  TRAINING_DIVERGED: { step: number; images: readonly string[] };
-}
-
-/** The details of errors with a code: all may be absent but those that the code always has. */
-export type DetailsOf<Code extends ErrorCode> = Code extends keyof CertainDetails
-  ? ErrorDetails & CertainDetails[Code]
-  : ErrorDetails;
-
-/** A {@link CellrouteError} whose code is known. */
-export type ErrorWith<Code extends ErrorCode> = CellrouteError & {
+/** A {@link CellrouteError} with a code: its details are those of the code. */
+export type ErrorWith<Code extends ErrorCode> = Omit<CellrouteError, 'code' | 'details'> & {
   readonly code: Code;
-  readonly details: Readonly<DetailsOf<Code>>;
+  readonly details: Readonly<ErrorDetailsByCode[Code]>;
 };
+
+/** What an error is made of: the details that its code demands, and no others. */
+type ErrorArguments = {
+  [Code in ErrorCode]: Record<string, never> extends ErrorDetailsByCode[Code]
+    ? [code: Code, message: string, details?: ErrorDetailsByCode[Code], options?: ErrorOptions]
+    : [code: Code, message: string, details: ErrorDetailsByCode[Code], options?: ErrorOptions];
+}[ErrorCode];
 
 /**
  * Every error that cellroute throws or rejects with, except for an abort, which rejects with `signal.reason`.
@@ -105,17 +171,36 @@ export class CellrouteError extends Error {
   readonly code: ErrorCode;
   readonly details: Readonly<ErrorDetails>;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+  /** @internal */
+  constructor(...[code, message, details, options]: ErrorArguments) {
     super(message, options);
     this.code = code;
     this.details = Object.freeze({ ...details });
   }
 
   /**
-   * Whether a caught value is an error of cellroute, with this code where one is given. Works for errors of another
-   * copy of the package and of another realm too.
+   * The same error with further details and another message; the error itself becomes its cause.
+   *
+   * @internal
+   */
+  restated(message: string, details: ErrorDetails): CellrouteError {
+    const all = [this.code, message, { ...this.details, ...details }, { cause: this }];
+    return new CellrouteError(...(all as ErrorArguments));
+  }
+
+  /**
+   * Whether a caught value is an error of cellroute. Works for errors of another copy of the package and of another
+   * realm too.
+   *
+   * @param error any caught value.
    */
   static is(error: unknown): error is CellrouteError;
+  /**
+   * Whether a caught value is an error of cellroute with this code. `error.details` then has the properties of the
+   * code, see {@link ErrorDetailsByCode}.
+   *
+   * @param error any caught value.
+   */
   static is<Code extends ErrorCode>(error: unknown, code: Code): error is ErrorWith<Code>;
   static is(error: unknown, code?: ErrorCode): boolean {
     if (typeof error !== 'object' || error === null) return false;

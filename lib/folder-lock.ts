@@ -6,8 +6,8 @@ import { hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CellrouteError, type LockOwner } from './errors.js';
+import { unwritable } from './file-errors.js';
 import { makeFolder } from './weights/atomic.js';
-import { unwritable } from './weights/errors.js';
 
 /** The file in a folder that says who writes there. */
 export const LOCK_FILE = '.cellroute.lock';
@@ -86,8 +86,7 @@ export class FolderLock {
     try {
       return (await acquireLock(folder)) ?? (await acquireLease(folder));
     } catch (error) {
-      if (error instanceof CellrouteError) throw error;
-      throw unwritable(join(folder, LOCK_FILE), `cannot be locked (${(error as Error).message})`, error);
+      return unwritable(join(folder, LOCK_FILE))(error);
     }
   }
 
@@ -274,9 +273,9 @@ function locked(folder: string, owner: LockRecord | undefined, why = ''): Cellro
       : '';
   return new CellrouteError('RUN_LOCKED', `${why}${folder} is in use by ${who}${elsewhere}`, {
     file: folder,
-    ...(owner
-      ? { owner: { pid: owner.pid, host: owner.host, program: owner.program, since: owner.since } }
-      : {}),
+    ...(owner && {
+      owner: { pid: owner.pid, host: owner.host, program: owner.program, since: owner.since },
+    }),
   });
 }
 

@@ -11,11 +11,16 @@ export type { DeepPartial } from './config/schema.js';
 export type { Intensity } from './config/shared.js';
 export {
   CellrouteError,
-  type DetailsOf,
   type ErrorCode,
   type ErrorDetails,
+  type ErrorDetailsByCode,
   type ErrorWith,
+  type FileDetails,
+  type ImageDetails,
+  type LimitDetails,
   type LockOwner,
+  type NoDetails,
+  type ValueDetails,
 } from './errors.js';
 export {
   type CocoDataset,
@@ -84,7 +89,6 @@ export {
 export type { SaveOptions } from './inference/model-file.js';
 export type { Precision } from './inference/precision.js';
 export { sartorius } from './inference/presets.js';
-export type { ProcessOptions } from './inference/process-all.js';
 export {
   type QueueLimits,
   type QueueOptions,
@@ -133,6 +137,7 @@ export { type DiagnoseOptions, type Diagnosis, diagnose } from './native/doctor.
 export type { SearchedLocation } from './native/find.js';
 export type { CallOptions, Progress } from './native/job.js';
 export { type Loaded, type LoadOptions, loadNative } from './native/load.js';
+export type { ProcessOptions } from './pool.js';
 export { type ConvertOptions, convertWeights } from './weights/convert.js';
 export { inspectWeights } from './weights/open.js';
 export type {

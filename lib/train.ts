@@ -15,12 +15,13 @@ export type {
   SignalOptions,
   TrainSample,
 } from './data/types.js';
-export { ClassifierTrainer } from './trainer/classifier-trainer.js';
+export { ClassifierTrainer, type ClassifierTypes } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,
   PartialClassifierTraining,
   PartialSegmenterTraining,
   SegmenterTraining,
+  Training,
 } from './trainer/config.js';
 export {
   type EnsembleEvent,
@@ -32,6 +33,8 @@ export {
   type PartEvent,
   type ResumeEnsembleOptions,
 } from './trainer/ensemble-trainer.js';
+export type { ClassifierEvaluation } from './trainer/evaluate-classifier.js';
+export type { SegmenterEvaluation } from './trainer/evaluate-segmenter.js';
 export type {
   BestEvent,
   CheckpointEvent,
@@ -48,9 +51,9 @@ export type {
   ValidationEvent,
 } from './trainer/events.js';
 export type { StartReport } from './trainer/network.js';
-export { SegmenterTrainer } from './trainer/segmenter-trainer.js';
+export { SegmenterTrainer, type SegmenterTypes } from './trainer/segmenter-trainer.js';
+export type { Snapshot, TrainingTypes } from './trainer/task.js';
 export type { ResumeOptions, Resumption, RunOptions, Trainer, TrainerOptions } from './trainer/trainer.js';
-export type { ClassifierEvaluation, SegmenterEvaluation } from './trainer/validation.js';
 export { syncWandb } from './trainer/wandb.js';
 export type { Transform, TransformKind } from './transforms/index.js';
 export * as transforms from './transforms/index.js';

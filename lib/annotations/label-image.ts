@@ -36,7 +36,7 @@ async function readPixels(
       reason: `its labels are compressed with loss (${supported}), which changes their values: save them as PNG or TIFF`,
     };
   }
-  const { data, width, height, channels } = await decodeImage(bytes, { ...(signal && { signal }) });
+  const { data, width, height, channels } = await decodeImage(bytes, { signal });
   if (channels !== 1 || types.isFloat32Array(data)) {
     return { reason: 'its labels are in colour; whole numbers in one channel are read' };
   }

@@ -4,7 +4,7 @@ import { isDrawing, LABELS_ENDING } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
 import { imageEndings } from '../image/format.js';
 import type { Masks } from '../mask/masks.js';
-import { concurrently } from './concurrently.js';
+import { mapAll } from '../pool.js';
 import { CONCURRENT_FILES, type FoundImage, ImageFolder, isFolder, measureImage } from './image-folder.js';
 import { once } from './kaggle.js';
 import { readLabelImage } from './label-image.js';
@@ -44,7 +44,7 @@ export async function readLabels(path: string, options: AnnotationOptions): Prom
   if (rows.length === 0 && problems.list().length === 0) {
     throw dataInvalid(labels.path, 'there are no label images in it');
   }
-  const read = await concurrently(rows, CONCURRENT_FILES, async ({ id }) => {
+  const read = await mapAll(rows, CONCURRENT_FILES, async ({ id }) => {
     signal?.throwIfAborted();
     const found = labels.find(id);
     return 'reason' in found ? found : readLabelImage(found.path, signal);

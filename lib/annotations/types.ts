@@ -67,16 +67,16 @@ export interface AnnotationSource {
 
 export interface AnnotationOptions {
   /** Folder of the images, where it is not one of the usual ones. */
-  images?: string;
+  images?: string | undefined;
   /** Columns that may hold the cell type; the first present is used. */
-  typeColumn?: readonly string[];
+  typeColumn?: readonly string[] | undefined;
   /** What COCO's categories are: classes of cells, or types of whole images. Default `classes`. */
-  categories?: 'classes' | 'types';
+  categories?: 'classes' | 'types' | undefined;
   /** What regions of many cells (COCO's `iscrowd: 1`) are. Default `leave-out`. */
-  crowds?: Crowds;
+  crowds?: Crowds | undefined;
   /** Predictions may have scores and empty masks. Default false. */
-  predictions?: boolean;
-  signal?: AbortSignal;
+  predictions?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** `leave-out`: not cells; `cells`: each region is one cell, as CVAT exports brush masks. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import { CellrouteError } from '../errors.js';
-import { processAll } from '../inference/process-all.js';
 import { defaultConcurrency } from '../inference/segment-all.js';
+import { processAll } from '../pool.js';
 import type { ImageFile } from './images.js';
 
 export interface Failure {

@@ -2,14 +2,15 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CellClassifier } from '../inference/classifier.js';
-import { readEnsembleFile, starterFolder } from '../inference/ensemble-file.js';
+import { readEnsembleFile } from '../inference/ensemble-file.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
+import { classifierOption } from './options.js';
 import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 
 interface Options extends ReadFlags {
   model: string;
-  json?: boolean;
+  json?: boolean | undefined;
 }
 
 export function registerClassify(program: Command): void {
@@ -17,11 +18,7 @@ export function registerClassify(program: Command): void {
     .command('classify')
     .description('Classify images by cell type')
     .argument('<images...>', 'image files or folders of images')
-    .option(
-      '-m, --model <path>',
-      'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
-      starterFolder,
-    )
+    .addOption(classifierOption())
     .option('--json', 'print one JSON object per image');
   withAllPages(command).action(async (paths: string[], options: Options) => {
     const images = await pagesOf(await findImages(paths), options);

@@ -8,10 +8,10 @@ import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/
 import { Outputs } from './outputs.js';
 
 interface Flags {
-  dtype?: string;
-  config?: string;
-  stripPrefix?: string;
-  force?: boolean;
+  dtype?: string | undefined;
+  config?: string | undefined;
+  stripPrefix?: string | undefined;
+  force?: boolean | undefined;
 }
 
 /** Adds `cellroute convert IN OUT`. */

@@ -8,12 +8,12 @@ import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.j
 
 /** Options of every command that reads a data set. */
 export interface DatasetFlags extends ReadFlags {
-  typeColumn?: string[];
-  type?: string[];
-  images?: string;
-  categoriesAreTypes?: boolean;
-  crowds?: Crowds;
-  strict?: boolean;
+  typeColumn?: string[] | undefined;
+  type?: string[] | undefined;
+  images?: string | undefined;
+  categoriesAreTypes?: boolean | undefined;
+  crowds?: Crowds | undefined;
+  strict?: boolean | undefined;
 }
 
 export const datasetForms =
@@ -46,11 +46,11 @@ export const crowdsOption = () =>
 export async function openWithFlags(path: string, flags: DatasetFlags): Promise<Dataset> {
   const { typeColumn, type, images, categoriesAreTypes, crowds, strict } = flags;
   const options: OpenDatasetOptions = {
-    ...(typeColumn && { typeColumn }),
-    ...(images !== undefined && { images }),
+    typeColumn,
+    images,
     ...(categoriesAreTypes && { categories: 'types' }),
-    ...(crowds && { crowds }),
-    ...(strict && { strict }),
+    crowds,
+    strict,
     ...readOptionsOf(flags),
   };
   const dataset = await openDataset(path, options);

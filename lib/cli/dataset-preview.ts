@@ -18,14 +18,14 @@ import { Outputs } from './outputs.js';
 
 interface Flags extends DatasetFlags {
   out: string;
-  config?: string;
-  transforms?: string;
+  config?: string | undefined;
+  transforms?: string | undefined;
   rows: number;
   samples: number;
-  ids?: string[];
-  seed?: number;
+  ids?: string[] | undefined;
+  seed?: number | undefined;
   tile: number;
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** Adds `cellroute dataset preview PATH`. */
@@ -64,7 +64,7 @@ async function preview(path: string, flags: Flags): Promise<void> {
   await outputs.check([flags.out]);
   const opened = await openWithFlags(path, flags);
   const asked = await optionsOf(opened, flags);
-  const options = { ...asked, ...(flags.seed === undefined ? {} : { seed: flags.seed }) };
+  const options = { ...asked, seed: flags.seed ?? asked.seed };
   const shuffled = random(options.seed, 'preview').shuffle(opened.items.map(({ id }) => id));
   const chosen = opened.filter({ ids: flags.ids ?? shuffled.slice(0, flags.rows) });
   const plain = await tilesOf(chosen, { ...options, transforms: [] }, 0);

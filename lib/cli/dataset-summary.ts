@@ -5,8 +5,8 @@ import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } fro
 import { numberIn } from './options.js';
 
 interface Flags extends DatasetFlags {
-  detectionsPerImage?: number;
-  json?: boolean;
+  detectionsPerImage?: number | undefined;
+  json?: boolean | undefined;
 }
 
 /** Adds `cellroute dataset summary PATH`. */
@@ -25,7 +25,7 @@ export function registerDatasetSummary(dataset: Command): void {
     .action(async (path: string, flags: Flags) => {
       const { detectionsPerImage, json } = flags;
       const opened = await openWithFlags(path, flags);
-      const summary = opened.summary(detectionsPerImage === undefined ? {} : { detectionsPerImage });
+      const summary = opened.summary({ detectionsPerImage });
       const { problems, notices } = opened;
       console.log(
         json ? JSON.stringify({ ...summary, problems, notices }, null, 2) : listing(summary).join('\n'),

@@ -9,7 +9,7 @@ export function registerDoctor(program: Command): void {
     .option('--libtorch <folder>', 'check this LibTorch folder instead of the installed one')
     .option('--json', 'print JSON')
     .action(async ({ libtorch, json }: { libtorch?: string; json?: boolean }) => {
-      const diagnosis = await diagnose(libtorch === undefined ? {} : { libtorch });
+      const diagnosis = await diagnose({ libtorch });
       if (json) {
         console.log(JSON.stringify(diagnosis, null, 2));
       } else {

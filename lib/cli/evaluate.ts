@@ -13,25 +13,25 @@ import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
 interface Flags {
   truth: string;
   pred: string;
-  minScore?: number;
+  minScore?: number | undefined;
   /** false after --keep-overlaps. */
-  removeOverlaps?: number | boolean;
-  keepOverlaps?: boolean;
-  iou?: number;
-  maxDets?: number;
-  ignoreClasses?: boolean;
-  onlyPredicted?: boolean;
-  where?: Record<string, string>;
-  typeColumn?: string[];
-  categoriesAreTypes?: boolean;
-  crowds?: Crowds;
-  strict?: boolean;
-  bootstrap?: number;
-  seed?: number;
-  images?: boolean;
-  json?: boolean;
-  plot?: string;
-  force?: boolean;
+  removeOverlaps?: number | boolean | undefined;
+  keepOverlaps?: boolean | undefined;
+  iou?: number | undefined;
+  maxDets?: number | undefined;
+  ignoreClasses?: boolean | undefined;
+  onlyPredicted?: boolean | undefined;
+  where?: Record<string, string> | undefined;
+  typeColumn?: string[] | undefined;
+  categoriesAreTypes?: boolean | undefined;
+  crowds?: Crowds | undefined;
+  strict?: boolean | undefined;
+  bootstrap?: number | undefined;
+  seed?: number | undefined;
+  images?: boolean | undefined;
+  json?: boolean | undefined;
+  plot?: string | undefined;
+  force?: boolean | undefined;
 }
 
 export function registerEvaluate(program: Command): void {
@@ -112,7 +112,7 @@ async function run(flags: Flags): Promise<void> {
         )
       : evaluationTables(evaluation, {
           images: flags.images ?? false,
-          ...(classNames && { classNames }),
+          classNames,
         }).join('\n'),
   );
 }
@@ -120,13 +120,13 @@ async function run(flags: Flags): Promise<void> {
 function pairOptions(flags: Flags): PairFilesOptions {
   const { onlyPredicted, ignoreClasses, where, typeColumn, categoriesAreTypes, crowds, strict } = flags;
   return {
-    ...(onlyPredicted && { onlyPredicted }),
-    ...(ignoreClasses && { ignoreClasses }),
-    ...(where && { where }),
-    ...(typeColumn && { typeColumn }),
+    onlyPredicted,
+    ignoreClasses,
+    where,
+    typeColumn,
     ...(categoriesAreTypes && { categories: 'types' }),
-    ...(crowds && { crowds }),
-    ...(strict && { strict }),
+    crowds,
+    strict,
   };
 }
 
@@ -149,14 +149,12 @@ function evaluateOptions({
     );
   }
   return {
-    ...(minScore === undefined ? {} : { minScore }),
+    minScore,
     ...(keepOverlaps && { removeOverlaps: false }),
     ...(removeOverlaps !== undefined && { removeOverlaps: overlapRemoval(removeOverlaps) }),
-    ...(iou === undefined ? {} : { iou }),
-    ...(maxDets === undefined ? {} : { maxDets }),
-    ...(bootstrap === undefined
-      ? {}
-      : { bootstrap: { samples: bootstrap, ...(seed === undefined ? {} : { seed }) } }),
+    iou,
+    maxDets,
+    bootstrap: bootstrap === undefined ? undefined : { samples: bootstrap, seed },
   };
 }
 

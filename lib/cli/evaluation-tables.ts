@@ -10,7 +10,7 @@ import { columns } from './columns.js';
 export interface TableOptions {
   /** Add one line per image. */
   images: boolean;
-  classNames?: ReadonlyMap<number, string>;
+  classNames?: ReadonlyMap<number, string> | undefined;
 }
 
 /** Formats an evaluation as text tables. */

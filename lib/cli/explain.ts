@@ -5,7 +5,6 @@ import { explanationJson } from '../export/explanation-json.js';
 import { explanationEnding } from '../export/file-names.js';
 import { decodeImage } from '../image/decode.js';
 import { CellClassifier } from '../inference/classifier.js';
-import { starterFolder } from '../inference/ensemble-file.js';
 import {
   EXPLAIN_METHODS,
   type ExplainMethod,
@@ -17,7 +16,7 @@ import { renderHeatMap } from '../render/heat-map.js';
 import { eachImage, reportBatch } from './batch.js';
 import { classifierPath } from './classify.js';
 import { findImages, type ImageFile } from './images.js';
-import { type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
+import { classifierOption, type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
 import { Outputs } from './outputs.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 
@@ -25,12 +24,12 @@ interface Options extends ForceFlag, ReadFlags {
   model: string;
   out: string;
   method: ExplainMethod[];
-  target?: string;
-  baseline?: 'mean' | 'black';
-  steps?: number;
-  patch?: number;
-  stride?: number;
-  numbers?: boolean;
+  target?: string | undefined;
+  baseline?: 'mean' | 'black' | undefined;
+  steps?: number | undefined;
+  patch?: number | undefined;
+  stride?: number | undefined;
+  numbers?: boolean | undefined;
 }
 
 /** Supported extensions of a single heat map. */
@@ -62,11 +61,7 @@ export function registerExplain(program: Command): void {
     )
     .option('--stride <pixels>', 'step of the occlusion square', numberIn(1, 1 << 16, whole))
     .option('--numbers', 'also write the values as JSON beside each heat map')
-    .option(
-      '-m, --model <path>',
-      'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
-      starterFolder,
-    );
+    .addOption(classifierOption());
   withReadOptions(withForce(command))
     .addHelpText(
       'after',
@@ -110,13 +105,7 @@ async function explain(paths: string[], options: Options): Promise<void> {
 }
 
 function explainOptions({ target, baseline, steps, patch, stride }: Options): ExplainOptions {
-  return {
-    ...(target === undefined ? {} : { target }),
-    ...(baseline === undefined ? {} : { baseline }),
-    ...(steps === undefined ? {} : { steps }),
-    ...(patch === undefined ? {} : { patch }),
-    ...(stride === undefined ? {} : { stride }),
-  };
+  return { target, baseline, steps, patch, stride };
 }
 
 function lineOf({ method, target, probability, logits, baselineLogits, values }: Explanation): string {

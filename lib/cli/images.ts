@@ -3,7 +3,7 @@ import { basename, dirname, extname, join, relative, resolve, sep } from 'node:p
 import { isHidden, uniqueStems } from '../annotations/names.js';
 import { CellrouteError } from '../errors.js';
 import { outputsAmong } from '../export/file-names.js';
-import { unreadable } from '../file-errors.js';
+import { cannotRead, unreadable } from '../file-errors.js';
 import { imageEndings, unsupportedEndings } from '../image/format.js';
 import { readManifest } from './outputs.js';
 
@@ -56,9 +56,7 @@ async function imagesIn(folder: string): Promise<string[]> {
   }
   const inputs = images.filter((name) => !own.has(name));
   if (inputs.length === 0) {
-    throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no images (${imageEndings.join(', ')})`, {
-      file: folder,
-    });
+    throw cannotRead(folder, `the folder contains no images (${imageEndings.join(', ')})`);
   }
   return inputs.map((name) => join(folder, name));
 }

@@ -20,7 +20,8 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
   version: string;
 };
 
-const program = new Command('cellroute')
+/** All commands. */
+export const program = new Command('cellroute')
   .description(
     'Cell segmentation in microscope images: a classifier predicts the cell type of an image,\nand the Mask R-CNN for that type segments its cells.',
   )
@@ -47,10 +48,12 @@ registerConvert(program);
 registerDataset(program);
 registerDoctor(program);
 
-program.parseAsync().catch((error: unknown) => {
-  console.error(messageOf(error));
-  process.exitCode = 1;
-});
+if (require.main === module) {
+  program.parseAsync().catch((error: unknown) => {
+    console.error(messageOf(error));
+    process.exitCode = 1;
+  });
+}
 
 /**
  * A CellrouteError and an error of the system, such as a full disk, are for the user: they have a message that says

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDevice, type Device } from '../inference/device.js';
+import { starterFolder } from '../inference/ensemble-file.js';
 import { parseTiles } from '../inference/option-text.js';
 import type { LoadSegmenterOptions } from '../inference/segmenter.js';
 import type { Tiles } from '../inference/tiles.js';
@@ -49,9 +50,16 @@ export function tilesOf(text: string): Tiles {
   }
 }
 
+/** The option of every command that loads a classifier alone. */
+export const classifierOption = (): Option =>
+  new Option(
+    '-m, --model <path>',
+    'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
+  ).default(starterFolder, 'the starter ensemble');
+
 /** Options added by {@link withForce}. */
 export interface ForceFlag {
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** The option of every command that writes files beside others. */

@@ -10,7 +10,7 @@ import { numberIn } from './options.js';
 
 /** Values of the options added by {@link withReadOptions}. */
 export interface ReadFlags extends ImageReadOptions {
-  allPages?: boolean;
+  allPages?: boolean | undefined;
 }
 
 const index = numberIn(0, 999_999_999, { integer: true });

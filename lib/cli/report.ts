@@ -11,10 +11,10 @@ import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-opti
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
-  model?: string;
+  model?: string | undefined;
   out: string;
-  title?: string;
-  maxSide?: number;
+  title?: string | undefined;
+  maxSide?: number | undefined;
 }
 
 export function registerReport(program: Command): void {
@@ -43,7 +43,7 @@ async function report(paths: string[], options: Options): Promise<void> {
   const page = new Report({
     title: options.title ?? `Cells in ${paths.map((path) => basename(path)).join(', ')}`,
     expected: images.length,
-    ...(options.maxSide === undefined ? {} : { maxSide: options.maxSide }),
+    maxSide: options.maxSide,
   });
   await using ensemble = await RoutedEnsemble.load(options.model, {
     precision: options.precision,

@@ -21,7 +21,7 @@ const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
 type Format = (typeof FORMATS)[number];
 
 interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
-  model?: string;
+  model?: string | undefined;
   out: string;
   formats: Format[];
 }

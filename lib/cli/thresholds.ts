@@ -14,14 +14,14 @@ import { numberIn, tilesOf } from './options.js';
 
 /** Values of the options added by {@link withThresholds}; numeric thresholds have the names of their flags. */
 export interface ThresholdFlags {
-  cellType?: string;
-  removeOverlaps?: number | boolean;
-  tiles?: Tiles;
+  cellType?: string | undefined;
+  removeOverlaps?: number | boolean | undefined;
+  tiles?: Tiles | undefined;
   [flag: string]: unknown;
 }
 
 /** `rpn.preNmsTopN` is `--rpn-pre-nms-top-n`. */
-const flagOf = (name: string) =>
+export const flagOf = (name: string) =>
   `--${name
     .replaceAll(/\.?([A-Z])/g, '-$1')
     .replaceAll('.', '-')
@@ -74,8 +74,8 @@ export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
   };
   return {
     ...thresholds,
-    ...(cellType !== undefined && { cellType }),
-    ...(tiles !== undefined && { tiles }),
+    cellType,
+    tiles,
   };
 }
 

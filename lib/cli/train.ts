@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { checkKeys, checkObject, checkString } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
+import { cannotRead } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import { ClassifierTrainer } from '../trainer/classifier-trainer.js';
 import { classifierTraining, segmenterTraining } from '../trainer/config.js';
@@ -28,10 +29,10 @@ interface Source extends DatasetFlags {
 }
 
 interface Flags extends Partial<Source> {
-  out?: string;
-  config?: string;
-  resume?: string;
-  force?: boolean;
+  out?: string | undefined;
+  config?: string | undefined;
+  resume?: string | undefined;
+  force?: boolean | undefined;
 }
 
 /** Seed of `--validation-fraction`: every run splits a data set the same way. */
@@ -112,7 +113,7 @@ async function train(kind: Kind, flags: Flags, folder: string): Promise<void> {
   const { train, validation } = await openSource(source);
   const trainer = await trainerOf(kind, flags, folder, {
     data: train,
-    ...(validation ? { validation } : {}),
+    validation,
     source: { ...source },
   });
 
@@ -149,7 +150,7 @@ async function train(kind: Kind, flags: Flags, folder: string): Promise<void> {
 
 interface Images {
   data: Dataset;
-  validation?: Dataset;
+  validation?: Dataset | undefined;
   source: Record<string, unknown>;
 }
 
@@ -213,9 +214,7 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
   if (!isResumed) throw missing('--data', 'a data set');
   const { source } = (await readJson(RunFolder.at(folder).data)) ?? {};
   if (source === undefined || source === null) {
-    throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no run with a data source: pass --data`, {
-      file: folder,
-    });
+    throw cannotRead(folder, 'the folder contains no run with a data source: pass --data');
   }
   const stored = checkObject('source', source);
   checkKeys('source', stored, SOURCE_KEYS);

@@ -10,11 +10,11 @@ import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } fro
 import { columnIs, type PrecisionFlag, withPrecision } from './options.js';
 
 interface Flags extends DatasetFlags, PrecisionFlag {
-  model?: string;
+  model?: string | undefined;
   out: string;
   metric: MetricName;
-  where?: Record<string, string>;
-  json?: boolean;
+  where?: Record<string, string> | undefined;
+  json?: boolean | undefined;
 }
 
 /** Adds `cellroute tune PATH`. */

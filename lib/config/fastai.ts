@@ -1,3 +1,4 @@
+import { defined } from '../defined.js';
 import { CellrouteError } from '../errors.js';
 import type { WeightsFile } from '../weights/table.js';
 import type { PartialClassifierConfig } from './classifier.js';
@@ -34,9 +35,9 @@ export function fastaiClassifierConfig({
   const hidden = tensors.find(({ name }) => name === '1.4.weight')?.shape[0];
   return {
     backbone: { depth },
-    head: { kind: 'concat-pool', ...(hidden === undefined ? {} : { hidden }) },
+    head: { kind: 'concat-pool', ...defined({ hidden }) },
     classNames: vocab,
-    ...(normalize ? { imageMean: normalize.mean, imageStd: normalize.std } : {}),
+    ...defined({ imageMean: normalize?.mean, imageStd: normalize?.std }),
     resize:
       resize && resize.method !== 'pad'
         ? { width: resize.width, height: resize.height, method: resize.method }

@@ -1,3 +1,4 @@
+import { defined } from '../defined.js';
 import type { TensorEntry, WeightsFile } from '../weights/table.js';
 import type { PartialClassifierConfig } from './classifier.js';
 import type { PartialMaskRCNNConfig } from './mask-rcnn.js';
@@ -52,10 +53,10 @@ export function inferClassifierConfig(file: WeightsFile): PartialClassifierConfi
   const shapes = shapesOf(file.tensors);
   const backbone = inferBackbone(shapes, '');
   const classes = shapes.get('fc.weight')?.[0];
-  return {
-    ...(backbone ? { backbone } : {}),
-    ...(classes ? { classNames: Array.from({ length: classes }, (_, i) => `class ${i}`) } : {}),
-  };
+  return defined({
+    backbone,
+    classNames: classes ? Array.from({ length: classes }, (_, i) => `class ${i}`) : undefined,
+  });
 }
 
 type Shapes = Map<string, readonly number[]>;

@@ -80,7 +80,7 @@ export class DatasetBuilder {
       areas: masks.areas(),
       async load({ signal } = {}) {
         const bytes = await readFile(path, { signal }).catch(unreadable(path, signal));
-        const decoded = chosen ? await decodeImage(bytes, { ...read, ...(signal && { signal }) }) : bytes;
+        const decoded = chosen ? await decodeImage(bytes, { ...read, signal }) : bytes;
         return { image: decoded, masks, labels: labels.slice() };
       },
     });

@@ -27,8 +27,8 @@ export interface AnnotatedImage {
 /** Options of {@link datasetFrom}. */
 export interface DatasetFromOptions {
   /** Of cells: label k is `classNames[k - 1]`. Default ['cell']. */
-  classNames?: readonly string[];
-  signal?: AbortSignal;
+  classNames?: readonly string[] | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**

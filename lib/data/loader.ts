@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import { checkBoolean, checkKeys, checkNumber, checkObject, checkOneOf, refuse } from '../check.js';
 import { checkPercentiles } from '../config/mask-rcnn.js';
 import { type Intensity, intensity } from '../config/shared.js';
+import type { Complete } from '../defined.js';
+import { processAll, resultsOf } from '../pool.js';
 import { readTransforms, resize, type Transform } from '../transforms/index.js';
 import { nativePlan, planSample } from '../transforms/plan.js';
 import { Dataset } from './dataset.js';
-import { prefetch } from './prefetch.js';
 import { type Prepared, prepareItem } from './prepare.js';
 import { random } from './random.js';
 import type { Batch, ClassifySample, DatasetItem, TrainSample } from './types.js';
@@ -22,11 +23,11 @@ export interface LoaderOptions {
   /** Applied one after the other. */
   transforms: readonly Transform[];
   /** Images prepared at once; default: as many as there are processors, 4 at most (libuv's thread pool). */
-  threads?: number;
+  threads?: number | undefined;
   /** Batches prepared ahead of the one in use; default 2. */
-  ahead?: number;
+  ahead?: number | undefined;
   /** Share of its pixels, 0 to 1, that a cell must keep in a crop, or it is dropped. Default 0: one pixel is enough. */
-  minVisible?: number;
+  minVisible?: number | undefined;
 }
 
 /** The classifier's input, as its configuration's `resize` has it (`method` crop or squish); null where the transforms give one size. */
@@ -60,7 +61,7 @@ abstract class Loader<Sample> {
   /** Steps an epoch has; the last one may be of fewer images. */
   readonly stepsPerEpoch: number;
   readonly #items: readonly DatasetItem[];
-  readonly #options: Required<LoaderOptions>;
+  readonly #options: Complete<LoaderOptions>;
 
   protected constructor(dataset: Dataset, options: LoaderOptions) {
     if (!(dataset instanceof Dataset)) throw refuse('dataset', 'a Dataset', dataset);
@@ -89,15 +90,15 @@ abstract class Loader<Sample> {
     const { batchSize, threads, ahead } = this.#options;
     const order = this.#order(epoch);
     const first = fromStep * batchSize;
-    const samples = prefetch(
+    const outcomes = processAll(
       order.slice(first),
       (index, stop) => this.#prepare(epoch, index, stop),
-      { concurrent: threads, ahead: ahead * batchSize },
-      signal,
+      // One more than what is prepared ahead: the sample that is waited for.
+      { concurrency: threads, held: ahead * batchSize + 1, signal },
     );
     let batch: Batch<Sample> = { samples: [], ids: [] };
     let left = order.length - first;
-    for await (const { sample, id } of samples) {
+    for await (const { sample, id } of resultsOf(outcomes)) {
       batch.samples.push(sample);
       batch.ids.push(id);
       left--;
@@ -129,7 +130,7 @@ abstract class Loader<Sample> {
   }
 }
 
-function checkOptions(options: LoaderOptions): Required<LoaderOptions> {
+function checkOptions(options: LoaderOptions): Complete<LoaderOptions> {
   const rule = intensity(checkObject('intensity', options.intensity), 'intensity');
   checkPercentiles(rule, 'intensity');
   return {

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { concurrently } from '../annotations/concurrently.js';
 import { CONCURRENT_FILES } from '../annotations/image-folder.js';
 import { type FoundAnnotations, findDataset, findDatasetsBelow } from '../annotations/open.js';
 import { dataInvalid } from '../annotations/problems.js';
@@ -8,6 +7,7 @@ import type { AnnotationOptions } from '../annotations/types.js';
 import { checkString, refuse } from '../check.js';
 import { unreadable } from '../file-errors.js';
 import { readOptionsIn } from '../image/select.js';
+import { mapAll } from '../pool.js';
 import { DatasetBuilder } from './builder.js';
 import { Dataset } from './dataset.js';
 import { checkOptions, type OpenDatasetOptions } from './options.js';
@@ -55,7 +55,7 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
   const builder = new DatasetBuilder(source, options);
   const { signal } = options;
   const how = readOptionsIn(options);
-  const loaded = await concurrently(source.images, CONCURRENT_FILES, async (image) => {
+  const loaded = await mapAll(source.images, CONCURRENT_FILES, async (image) => {
     signal?.throwIfAborted();
     const file = await image.locate(signal, how);
     return 'reason' in file ? file : { file, read: await image.read(file.size, signal) };
@@ -71,10 +71,10 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
 function annotationOptions(options: OpenDatasetOptions): AnnotationOptions {
   const { images, typeColumn, categories, crowds, signal } = options;
   return {
-    ...(images !== undefined && { images }),
+    images,
     ...(typeColumn !== undefined && { typeColumn: [typeColumn].flat() }),
-    ...(categories && { categories }),
-    ...(crowds && { crowds }),
-    ...(signal && { signal }),
+    categories,
+    crowds,
+    signal,
   };
 }

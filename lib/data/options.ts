@@ -9,27 +9,27 @@ import type { ImageReadOptions } from '../image/types.js';
  */
 export interface OpenDatasetOptions extends ImageReadOptions {
   /** Folder of the images, where it is not beside the annotations under one of the usual names. */
-  images?: string;
+  images?: string | undefined;
   /**
    * Column (or COCO image field) that holds the cell type; of several names, the first present is used. Default `type`
    * or `cell_type`, where present.
    */
-  typeColumn?: string | readonly string[];
+  typeColumn?: string | readonly string[] | undefined;
   /**
    * Names of the cells' classes, label 1 first. Default ['cell']; for COCO all categories by rising id, of which this
    * chooses.
    */
-  classNames?: readonly string[];
+  classNames?: readonly string[] | undefined;
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
-  categories?: 'classes' | 'types';
+  categories?: 'classes' | 'types' | undefined;
   /**
    * What annotations with COCO's `iscrowd: 1` are: regions of many cells, which are left out (`leave-out`, the default),
    * or one cell each (`cells`), as CVAT exports brush masks.
    */
-  crowds?: Crowds;
+  crowds?: Crowds | undefined;
   /** Refuses the data set where anything in it cannot be used. Default false: that is left out and listed in `problems`. */
-  strict?: boolean;
-  signal?: AbortSignal;
+  strict?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 const KEYS = [

@@ -44,10 +44,9 @@ export async function prepareItem(
 
 /** The same error with the item named. What is not ours came from the data set's own code. */
 function failed({ id }: DatasetItem, error: unknown): CellrouteError {
-  const [code, details] =
-    error instanceof CellrouteError
-      ? ([error.code, error.details] as const)
-      : (['DATA_INVALID', {}] as const);
-  const message = error instanceof Error ? error.message : String(error);
-  return new CellrouteError(code, `Image ${id}: ${message}`, { ...details, images: [id] }, { cause: error });
+  const message = `Image ${id}: ${error instanceof Error ? error.message : String(error)}`;
+  const images = [id];
+  return error instanceof CellrouteError
+    ? error.restated(message, { images })
+    : new CellrouteError('DATA_INVALID', message, { images }, { cause: error });
 }

@@ -29,7 +29,7 @@ export interface FoldOptions {
   /** Another seed, another draw; a whole number. */
   seed: number;
   /** Column whose images of one value stay together. */
-  by?: string;
+  by?: string | undefined;
 }
 
 interface Parts {

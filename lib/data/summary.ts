@@ -5,7 +5,7 @@ import type { DatasetContents, DatasetItem } from './types.js';
 /** Options of {@link Dataset.summary}. */
 export interface SummaryOptions {
   /** Most cells the network may find in an image: warns where an image has more. */
-  detectionsPerImage?: number;
+  detectionsPerImage?: number | undefined;
 }
 
 /** Of some images together. */

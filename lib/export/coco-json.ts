@@ -53,13 +53,13 @@ export interface CocoOptions {
    * Category id of each category name. A category is the routed cell type, or `cell` without a router; a label above
    * 1 is added to it (`astro 2`).
    */
-  categories?: Readonly<Record<string, number>>;
+  categories?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Options of {@link cocoResultsJson}. */
 export interface CocoResultsOptions extends CocoOptions {
   /** Whether detections have a `bbox`. Default true. */
-  boxes?: boolean;
+  boxes?: boolean | undefined;
 }
 
 /**

@@ -5,13 +5,13 @@ import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from 
 /** Options of {@link kaggleCsv}. */
 export interface KaggleOptions {
   /** Name of the column of masks. Default `predicted`. */
-  column?: string;
+  column?: string | undefined;
 }
 
 /** Options of {@link kaggleTrainCsv}. */
 export interface KaggleTrainOptions {
   /** Cell type of results that were not routed. Default: empty. */
-  cellType?: string;
+  cellType?: string | undefined;
 }
 
 /**

@@ -21,9 +21,9 @@ export interface ResultJsonCell {
 /** Options of {@link resultJson}. */
 export interface ResultJsonOptions {
   /** How masks are written. Default `coco`. */
-  rle?: ResultJson['rle'];
+  rle?: ResultJson['rle'] | undefined;
   /** Name of the image. Default: the name in the result. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** One image's result as a file. A reader refuses a `version` above the one it knows; fields may be added to it. */

@@ -14,7 +14,7 @@ import type { ImageInput, ImageReadOptions, ImageSource, RawImage } from './type
 
 export interface DecodeOptions extends ImageReadOptions {
   /** Rejects with `signal.reason` at once; decoding finishes in the background and its result is discarded. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What a file's header says of the image that {@link decodeImage} would give. */

@@ -98,7 +98,7 @@ function pathOf(url: URL): string {
 
 /** readFile ends with an error of its own where the signal aborts. */
 const readPath = (path: string, signal: AbortSignal | undefined): Promise<Uint8Array> =>
-  readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
+  readFile(path, { signal }).catch(unreadable(path, signal));
 
 /** In parts: arrayBuffer() of the whole copies it on this thread without a break. */
 async function readBlob(blob: Blob, signal: AbortSignal | undefined): Promise<Uint8Array> {

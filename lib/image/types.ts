@@ -51,15 +51,15 @@ export type ChannelChoice = number | string | readonly (number | string)[];
 /** What is read of an image file, and how much it may take. */
 export interface ImageReadOptions {
   /** Page of a TIFF or frame of an animated WebP, from 0. Default 0, the first that is no thumbnail. */
-  page?: number;
+  page?: number | undefined;
   /** Plane along z, from 0, of an OME-TIFF or an ImageJ hyperstack. Default 0. */
-  z?: number;
+  z?: number | undefined;
   /** Time point, from 0, of an OME-TIFF or an ImageJ hyperstack. Default 0. */
-  t?: number;
+  t?: number | undefined;
   /** Needed where the image is neither grey nor RGB. */
-  channels?: ChannelChoice;
+  channels?: ChannelChoice | undefined;
   /** Larger images are refused from their header, before memory is taken for their pixels. */
-  limits?: ImageLimits;
+  limits?: ImageLimits | undefined;
 }
 
 /** What was read of an image file, and what else it holds. */

@@ -52,9 +52,9 @@ export interface LoadClassifierOptions extends CallOptions {
    * The part of the network's configuration that differs from the file's. A checkpoint without class names needs
    * `classNames`.
    */
-  config?: PartialClassifierConfig;
+  config?: PartialClassifierConfig | undefined;
   /** Where the network computes, in float32; default `cpu`. */
-  device?: Device;
+  device?: Device | undefined;
 }
 
 /**

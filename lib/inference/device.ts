@@ -1,5 +1,4 @@
-import { refuse } from '../check.js';
-import type { ErrorCode } from '../errors.js';
+import { type RefusalCode, refuse } from '../check.js';
 import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
 import { native } from '../native/load.js';
 
@@ -10,7 +9,7 @@ import { native } from '../native/load.js';
 export type Device = 'cpu' | 'cuda' | `cuda:${number}` | 'auto';
 
 /** Checks the name of a device. Does not query the hardware. */
-export function checkDevice(option: string, value: unknown, code?: ErrorCode): Device {
+export function checkDevice(option: string, value: unknown, code?: RefusalCode): Device {
   if (typeof value === 'string' && /^(cpu|auto|cuda(:\d{1,2})?)$/.test(value)) return value as Device;
   throw refuse(option, "'cpu', 'cuda', 'cuda:1' (or another number) or 'auto'", value, code);
 }
@@ -23,7 +22,7 @@ export function checkDevice(option: string, value: unknown, code?: ErrorCode): D
 export async function resolveDevice(device: Device, options: CallOptions = {}): Promise<string> {
   if (device === 'cpu') return device;
   const { signal } = options;
-  return runJob(signal ? { signal } : {}, (call) => native().resolveDevice(device, call));
+  return runJob({ signal }, (call) => native().resolveDevice(device, call));
 }
 
 /** The place of a network without low precision. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
 import { packageRoot } from '../native/find.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
@@ -15,7 +16,7 @@ export const ENSEMBLE_FILE = 'ensemble.json';
 export interface EnsembleFile {
   classifier: string;
   segmenters: Record<string, { weights: string; thresholds?: SegmentThresholds } | null>;
-  fallback?: string;
+  fallback?: string | undefined;
 }
 
 /**
@@ -25,14 +26,7 @@ export interface EnsembleFile {
  */
 export async function readEnsembleFile(folder: string): Promise<EnsembleFile> {
   const path = join(folder, ENSEMBLE_FILE);
-  const text = await readFile(path, 'utf8').catch((cause: Error) => {
-    throw new CellrouteError(
-      'FILE_UNREADABLE',
-      `${path} could not be read: ${cause.message}`,
-      { file: path },
-      { cause },
-    );
-  });
+  const text = await readFile(path, 'utf8').catch(unreadable(path));
   try {
     return parse(text);
   } catch (error) {
@@ -78,7 +72,7 @@ function parse(text: string): EnsembleFile {
   return {
     classifier: checkFileName('classifier', root.classifier),
     segmenters,
-    ...(fallback === undefined ? {} : { fallback: fallback as string }),
+    fallback: fallback as string | undefined,
   };
 }
 

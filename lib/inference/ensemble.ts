@@ -32,9 +32,9 @@ export interface RoutedEnsembleOptions {
    */
   segmenters: Record<string, CellSegmenter | null>;
   /** Thresholds of each type. Options passed to `segment` override these. */
-  thresholds?: Record<string, SegmentThresholds>;
+  thresholds?: Record<string, SegmentThresholds> | undefined;
   /** The type whose segmenter is used for types without one. */
-  fallback?: string;
+  fallback?: string | undefined;
 }
 
 /** Options of {@link RoutedEnsemble.load}. */
@@ -45,13 +45,13 @@ export interface LoadEnsembleOptions
 /** Options of {@link RoutedEnsemble.segment}. */
 export interface RoutedSegmentOptions extends SegmentOptions {
   /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
-  cellType?: string;
+  cellType?: string | undefined;
 }
 
 /** Options of {@link RoutedEnsemble.segmentAll}. */
 export interface RoutedSegmentAllOptions extends SegmentAllOptions {
   /** Uses the segmenter of this type for all images. */
-  cellType?: string;
+  cellType?: string | undefined;
 }
 
 /**
@@ -146,7 +146,7 @@ export class RoutedEnsemble {
         classifier,
         segmenters,
         thresholds,
-        ...(description.fallback === undefined ? {} : { fallback: description.fallback }),
+        fallback: description.fallback,
       });
     } catch (error) {
       await Promise.all(loaded.map((member) => member.dispose()));
@@ -265,7 +265,7 @@ export class RoutedEnsemble {
     const description: EnsembleFile = {
       classifier: 'classifier.safetensors',
       segmenters: {},
-      ...(this.fallback === undefined ? {} : { fallback: this.fallback }),
+      fallback: this.fallback,
     };
     await this.classifier.save(join(folder, description.classifier), options);
     for (const [type, segmenter] of Object.entries(this.segmenters)) {

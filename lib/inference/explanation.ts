@@ -18,17 +18,17 @@ export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 /** Options of {@link CellClassifier.explain}. */
 export interface ExplainOptions extends CallOptions, QueueOptions {
   /** Default `integrated-gradients`. */
-  method?: ExplainMethod;
+  method?: ExplainMethod | undefined;
   /** The class whose logit is explained, by name. Default: the class with the highest probability. */
-  target?: string;
+  target?: string | undefined;
   /** The image without information: every pixel the configuration's mean (default), or black. */
-  baseline?: 'mean' | 'black';
+  baseline?: 'mean' | 'black' | undefined;
   /** Points on the path of `integrated-gradients`, 1 to 10,000. Default 32. */
-  steps?: number;
+  steps?: number | undefined;
   /** Side of the square of `occlusion`, in pixels of the network's input. Default: a seventh of its shorter side. */
-  patch?: number;
+  patch?: number | undefined;
   /** How far the square moves, at most `patch` so that every pixel is covered. Default: half of `patch`. */
-  stride?: number;
+  stride?: number | undefined;
 }
 
 /** The part of the image that the network saw, in pixels of the image. */

@@ -15,7 +15,7 @@ import { LoadedModel } from './model.js';
 /** Options of `save`. */
 export interface SaveOptions {
   /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */
-  dtype?: 'float32' | 'float16';
+  dtype?: 'float32' | 'float16' | undefined;
 }
 
 type Load = (addon: NativeAddon, weights: NativeWeights, call: NativeCall) => Promise<NativeLoaded>;

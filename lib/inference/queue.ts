@@ -25,7 +25,7 @@ export interface QueueOptions {
    * `wait` (default) waits for room before the image is decoded, in the order of the calls. `reject` rejects at once
    * with BUSY.
    */
-  whenBusy?: 'wait' | 'reject';
+  whenBusy?: 'wait' | 'reject' | undefined;
 }
 
 export const QUEUE_OPTION_KEYS = ['whenBusy'] as const;

@@ -8,7 +8,7 @@ import {
   PROCESS_OPTION_KEYS,
   type ProcessOptions,
   processAll,
-} from './process-all.js';
+} from '../pool.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
 import { THRESHOLD_KEYS } from './thresholds.js';
 
@@ -25,7 +25,7 @@ export type ImageSequence = Iterable<ImageInput | NamedImage> | AsyncIterable<Im
 /** Options of {@link CellSegmenter.segmentAll}. */
 export interface SegmentAllOptions extends Omit<SegmentOptions, 'onProgress' | 'name'>, ProcessOptions {
   /** Images in flight, 1 to 1024. Default 4 on the CPU and 16 on a GPU, which then always has a whole batch. */
-  concurrency?: number;
+  concurrency?: number | undefined;
 }
 
 /** What became of one image: a result or an error. */
@@ -60,7 +60,7 @@ export function segmentEach<Result>(
     const content = typeof image === 'function' ? await image({ signal: own }) : image;
     return segment(content, { ...rest, ...(id !== undefined && { name: id }), signal: own });
   };
-  return named(processAll(images, work, { concurrency, ordered, ...(signal && { signal }) }));
+  return named(processAll(images, work, { concurrency, ordered, signal }));
 }
 
 async function* named<Result>(

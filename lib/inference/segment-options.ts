@@ -16,9 +16,9 @@ export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, Cal
    * Unless `tiles` is `false`, limits of detections and proposals that you do not set are raised where an image or tile
    * reaches them, and the image is segmented again: a dense image loses no cells. With `minScore` below 0.1 they stay.
    */
-  tiles?: Tiles;
+  tiles?: Tiles | undefined;
   /** Name of the image, for the result. Default: the file's name where the image is a path, a URL or a File. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */

@@ -40,7 +40,7 @@ export interface LoadSegmenterOptions extends CallOptions {
    * The part of the network's configuration that differs from the file's. A file without a configuration has what its
    * tensors' shapes show, and torchvision's defaults for the rest.
    */
-  config?: PartialMaskRCNNConfig;
+  config?: PartialMaskRCNNConfig | undefined;
   /**
    * Number format of the network; default `float32`.
    *
@@ -51,9 +51,9 @@ export interface LoadSegmenterOptions extends CallOptions {
    * - `float16`, `tf32` (float32 with products of three digits): GPU.
    * - `auto`: float16 on a GPU, bfloat16 on a CPU that has it, else float32.
    */
-  precision?: Precision | 'auto';
+  precision?: Precision | 'auto' | undefined;
   /** Where the network computes; default `cpu`. */
-  device?: Device;
+  device?: Device | undefined;
 }
 
 /**

@@ -1,8 +1,7 @@
 // The one definition of every threshold. Options, command-line flags, the native request, the tuning grid, the
 // training configuration and the documentation are derived from it.
-import { checkKeys, checkNumber, checkObject, type NumberRange, refuse } from '../check.js';
+import { checkKeys, checkNumber, checkObject, type NumberRange, type RefusalCode, refuse } from '../check.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
-import type { ErrorCode } from '../errors.js';
 import type { NativeSegmentOptions } from '../native/contract.js';
 
 /** What {@link CellSegmenter.segment} does where two cells share pixels. */
@@ -209,7 +208,7 @@ export function checkThresholds(thresholds: SegmentThresholds, path: string): vo
 export function maxLostOf(
   removeOverlaps: unknown = REMOVE_OVERLAPS.default,
   option = 'removeOverlaps',
-  code?: ErrorCode,
+  code?: RefusalCode,
 ): number | null {
   if (typeof removeOverlaps === 'boolean') return removeOverlaps ? REMOVE_OVERLAPS.maxLost : null;
   if (typeof removeOverlaps !== 'object' || removeOverlaps === null) {

@@ -28,7 +28,7 @@ export interface IouOptions {
    * For each mask of the other set, whether it is a region of many cells: IoU is then the part of this set's mask
    * that lies in it, as COCO counts crowds.
    */
-  crowd?: ArrayLike<boolean | number>;
+  crowd?: ArrayLike<boolean | number> | undefined;
 }
 
 /** Options of {@link Masks.removeOverlaps}. */

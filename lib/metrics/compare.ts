@@ -10,7 +10,7 @@ const IMAGE_METRICS = ['kaggle', 'aji'] as const;
 /** Options of {@link compareEvaluations}. */
 export interface CompareOptions extends Partial<BootstrapOptions> {
   /** `kaggle`, the competition's precision, or `aji`. Default `kaggle`. */
-  metric?: (typeof IMAGE_METRICS)[number];
+  metric?: (typeof IMAGE_METRICS)[number] | undefined;
 }
 
 /** What two sides scored on the same images. */

@@ -1,4 +1,5 @@
 import { refuse } from '../check.js';
+import { defined } from '../defined.js';
 import type {
   NativeEvaluation,
   NativeMetric,
@@ -57,7 +58,7 @@ export async function evaluate(
   const groups = types.map((type) =>
     Uint32Array.from(images.flatMap((image, i) => (image.type === type ? [i] : []))),
   );
-  const named = images.map(({ id, type }) => ({ id, ...(type === undefined ? {} : { type }) }));
+  const named = images.map(({ id, type }): Named => ({ id, type }));
   const answer = await runJob(options, (call) => native().evaluateMasks(checked, groups, rules, call));
   return assemble(named, types, groups, rules, answer);
 }
@@ -105,7 +106,7 @@ function imageScores({ id, type }: Named, columns: NativeEvaluation['images'], i
   const share = (part: number, whole: number) => (tp + fp + fn === 0 ? 1 : whole === 0 ? 0 : part / whole);
   return {
     id,
-    ...(type === undefined ? {} : { type }),
+    ...defined({ type }),
     truths: columns.truths[i]!,
     predictions: columns.predictions[i]!,
     kaggle: columns.kaggle[i]!,

@@ -8,7 +8,7 @@ export interface EvaluatedImage {
   /** Unique among the images. */
   id: string;
   /** The cell type, for the table by types. */
-  type?: string;
+  type?: string | undefined;
   truth: Masks;
   /** Of the same size as `truth`, in any order. */
   predicted: Masks;
@@ -35,9 +35,9 @@ export interface BootstrapOptions {
   /** How often images are drawn, 2 to 1,000,000. */
   samples: number;
   /** A whole number, 0 to 2^53 - 1. The same seed draws the same images on every machine. Default 0. */
-  seed?: number;
+  seed?: number | undefined;
   /** Share of the samples within the intervals, above 0 and below 1. Default 0.95. */
-  confidence?: number;
+  confidence?: number | undefined;
 }
 
 export interface EvaluateOptions extends CallOptions {
@@ -45,20 +45,20 @@ export interface EvaluateOptions extends CallOptions {
    * Predictions that score at least this are counted, as in `segment`. COCO's metrics take all predictions, because
    * they weigh scores themselves. Any finite number; default: all predictions.
    */
-  minScore?: number;
+  minScore?: number | undefined;
   /**
    * Whether each pixel belongs to one prediction only, the one with the highest score, as in `segment`: `true` keeps
    * every prediction that has a pixel left; `{ maxLost }` drops one that loses more than this share, 0 to 1, of its
    * pixels. COCO's metrics take the masks as they are. Default true here (false in `segment`), because the other
    * metrics are defined for masks without overlaps.
    */
-  removeOverlaps?: OverlapRemoval;
+  removeOverlaps?: OverlapRemoval | undefined;
   /** IoU at which a prediction is a hit, for precision, recall, F1 and counts; above 0, up to 1. Default 0.5. */
-  iou?: number;
+  iou?: number | undefined;
   /** The best predictions of an image and class that COCO's metrics look at. Default: all. pycocotools: 100. */
-  maxDets?: number;
+  maxDets?: number | undefined;
   /** Draws images with replacement, so that every number gets an interval. Default: none. */
-  bootstrap?: BootstrapOptions;
+  bootstrap?: BootstrapOptions | undefined;
 }
 
 /** What was applied; every evaluation carries it. */

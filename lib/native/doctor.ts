@@ -37,7 +37,7 @@ export interface Diagnosis {
 /** Options of {@link diagnose}. */
 export interface DiagnoseOptions {
   /** Folder of the LibTorch to check. Default: the one that cellroute would load. */
-  libtorch?: string;
+  libtorch?: string | undefined;
 }
 
 /**
@@ -74,7 +74,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
     problems: [],
   };
   try {
-    const loaded = loadNative(libtorch === undefined ? {} : { libtorch });
+    const loaded = loadNative({ libtorch });
     diagnosis.libtorch.version = loaded.libtorchVersion;
     diagnosis.libtorch.folder = loaded.libtorchFolder;
     diagnosis.cpuCapability = loaded.addon.info().cpuCapability;

@@ -73,7 +73,7 @@ export function findCudaAddon(
     what,
     path,
     found,
-    ...(found ? {} : { note }),
+    ...(!found && { note }),
   });
   const library = join(libtorch, CUDA_LIBRARY);
   const places = [
@@ -110,7 +110,7 @@ export function findLibtorch(
       what,
       path,
       found: folder !== undefined,
-      ...(folder ? {} : { note: missingLibraries(path) }),
+      ...(!folder && { note: missingLibraries(path) }),
     });
     return folder;
   };

@@ -6,9 +6,9 @@ import { call, callAsync, native } from './load.js';
 /** What an asynchronous call takes besides its own options. */
 export interface CallOptions {
   /** Cancels the call; its promise rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called with the stage and the fraction done (0 to 1), at most every 50 ms. */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** Progress of a call. */
@@ -36,9 +36,9 @@ export const ON_CPU: ExecutionTarget = { device: 'cpu', tf32: false };
 
 /** What a job is run with, besides the call that it belongs to. */
 export interface JobOptions {
-  place?: ExecutionTarget;
+  place?: ExecutionTarget | undefined;
   /** Whether the job reports to the call's `onProgress`; default true. */
-  progress?: boolean;
+  progress?: boolean | undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { familySync, GLIBC, versionSync } from 'detect-libc';
-import { CellrouteError, type ErrorCode, type ErrorDetails } from '../errors.js';
+import { CellrouteError } from '../errors.js';
 import type { NativeAddon } from './contract.js';
 import {
   CUDA_MAJOR,
@@ -31,7 +31,7 @@ interface Preload {
 /** Options of {@link loadNative}. */
 export interface LoadOptions {
   /** A LibTorch folder (one with `lib` in it, or that `lib`), instead of CELLROUTE_LIBTORCH or the platform package. */
-  libtorch?: string;
+  libtorch?: string | undefined;
 }
 
 /** The loaded addon and LibTorch. */
@@ -62,6 +62,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
       throw new CellrouteError(
         'LIBTORCH_MISMATCH',
         `LibTorch is already loaded from ${loaded.libtorchFolder}; a process can hold one, so ${options.libtorch} was not loaded. Call loadNative before anything else.`,
+        { expected: loaded.libtorchFolder, got: options.libtorch, file: options.libtorch },
       );
     }
     return loaded;
@@ -152,8 +153,9 @@ function fromNative(error: unknown): unknown {
   // Not instanceof Error: the addon's errors are of the main realm, and the caller may be in another (Jest, a vm context).
   if (error instanceof CellrouteError || !types.isNativeError(error)) return error;
   const { code, position } = error as Error & { code?: string; position?: number };
-  const details: ErrorDetails = position === undefined ? {} : { position };
-  return new CellrouteError((code as ErrorCode | undefined) ?? 'NATIVE_FAILURE', error.message, details, {
+  const details = position === undefined ? {} : { position };
+  // The addon's codes are those of INVALID_ARGUMENT's form, and CANCELLED, which the caller replaces.
+  return new CellrouteError((code ?? 'NATIVE_FAILURE') as 'INVALID_ARGUMENT', error.message, details, {
     cause: error,
   });
 }
@@ -197,7 +199,7 @@ function openAddon<T>(path: string, libtorch: string): T {
       throw new CellrouteError(
         'LIBTORCH_MISMATCH',
         `The LibTorch in ${libtorch} is not for CUDA ${CUDA_MAJOR}, which ${path} needs: ${(error as Error).message}\nInstall the build of torch for CUDA ${CUDA_MAJOR} (its version ends in +cu${CUDA_MAJOR}0).`,
-        { expected: `CUDA ${CUDA_MAJOR}`, file: libtorch },
+        { expected: `CUDA ${CUDA_MAJOR}`, got: 'another CUDA', file: libtorch },
         { cause: error },
       );
     }
@@ -211,7 +213,7 @@ function openAddon<T>(path: string, libtorch: string): T {
 }
 
 function helpPage(
-  code: ErrorCode,
+  code: 'ADDON_NOT_FOUND' | 'LIBTORCH_NOT_FOUND',
   headline: string,
   places: SearchedLocation[],
   cures: string[],

@@ -18,14 +18,14 @@ export interface PredictedCells {
 /** Options of {@link renderComparison}. */
 export interface ComparisonOptions {
   /** Minimum IoU of a match, 0 to 1. Default 0.5. */
-  iouThreshold?: number;
+  iouThreshold?: number | undefined;
   /** Title above both images. Default: none; each half always has its own title. */
-  title?: string;
+  title?: string | undefined;
   /** Default `png`. */
-  format?: RenderFormat;
+  format?: RenderFormat | undefined;
   /** Maximum longer side of both images together, in pixels. Default 4096. */
-  maxSide?: number;
-  signal?: AbortSignal;
+  maxSide?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 const found: Colour = [100, 160, 255];

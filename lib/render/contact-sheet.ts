@@ -19,7 +19,7 @@ export interface SheetOptions {
   columns: number;
   /** Pixels of the longer side a tile may have: smaller samples are enlarged by a whole number, larger ones shrunk. */
   tileSide: number;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const background: Colour = [40, 44, 52];

@@ -10,19 +10,19 @@ import { percent, withTitle } from './title.js';
 /** Options of {@link renderHeatMap}. */
 export interface HeatMapOptions {
   /** Opacity of the strongest values, 0 to 1. Default 0.75. */
-  opacity?: number;
+  opacity?: number | undefined;
   /**
    * Gaussian blur of the values, as a share of the shorter side of the input, 0 to 0.2. Default 0.015 for
    * `integrated-gradients`, which are noisy, 0 for other methods.
    */
-  smooth?: number;
+  smooth?: number | undefined;
   /** Title above the image; false for none. Default: class, probability and method. */
-  title?: string | boolean;
+  title?: string | boolean | undefined;
   /** Default `png`. */
-  format?: RenderFormat;
+  format?: RenderFormat | undefined;
   /** Maximum longer side of the drawing in pixels; larger images are reduced. Default 2048. */
-  maxSide?: number;
-  signal?: AbortSignal;
+  maxSide?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Quantile of the values that is drawn with full strength. */

@@ -6,7 +6,7 @@ export interface HistogramOptions extends ChartLabels {
   /** Distributions drawn over each other. Values that are not finite are ignored. */
   groups: readonly { name: string; values: ArrayLike<number> }[];
   /** Number of columns. Default 30. */
-  bins?: number;
+  bins?: number | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { checkBoolean, checkKeys, checkNumber, checkString } from '../check.js';
+import type { Complete } from '../defined.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import type { Colour } from './canvas.js';
@@ -11,20 +12,20 @@ import { titleOf, withTitle } from './title.js';
 /** Options of {@link renderOverlay}. */
 export interface OverlayOptions {
   /** Draw each cell's outline, inside its mask. Default true. */
-  outlines?: boolean;
+  outlines?: boolean | undefined;
   /** Tint each cell. Default true. */
-  fill?: boolean;
+  fill?: boolean | undefined;
   /** Strength of the tint, 0 to 1. Default 0.22. */
-  opacity?: number;
+  opacity?: number | undefined;
   /** Title above the image; false for none. Default: predicted type, its probability and the number of cells. */
-  title?: string | boolean;
+  title?: string | boolean | undefined;
   /** Write each cell's score on it. Default false. */
-  scores?: boolean;
+  scores?: boolean | undefined;
   /** Default `png`. */
-  format?: RenderFormat;
+  format?: RenderFormat | undefined;
   /** Maximum longer side of the drawing in pixels; larger images are reduced. Default 4096. */
-  maxSide?: number;
-  signal?: AbortSignal;
+  maxSide?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -46,7 +47,7 @@ export async function renderOverlay(
   return encode(title === false ? scene.canvas : withTitle(scene.canvas, text), format);
 }
 
-type Style = Required<Pick<OverlayOptions, 'outlines' | 'fill' | 'opacity' | 'scores'>>;
+type Style = Complete<Pick<OverlayOptions, 'outlines' | 'fill' | 'opacity' | 'scores'>>;
 
 function checkOptions(options: OverlayOptions) {
   const known = ['outlines', 'fill', 'opacity', 'title', 'scores', 'format', 'maxSide', 'signal'];

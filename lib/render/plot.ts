@@ -33,9 +33,9 @@ export interface PlotSeries {
 export interface PlotOptions extends ChartLabels {
   series: readonly PlotSeries[];
   /** With `log`, values of 0 and below interrupt the line. Default `linear`. */
-  yScale?: 'linear' | 'log';
+  yScale?: 'linear' | 'log' | undefined;
   /** Values the vertical axis must show, such as [0, 1] for shares; more where the points need it. */
-  yRange?: readonly [low: number, high: number];
+  yRange?: readonly [low: number, high: number] | undefined;
 }
 
 /** Lines of at most so many points show each of them as a dot. */

@@ -35,7 +35,7 @@ export async function prepareScene(
   signal: AbortSignal | undefined,
 ): Promise<Scene> {
   const read = ArrayBuffer.isView(image) && size.source ? sameAs(size.source) : {};
-  const raw = await decodeImage(image, { ...read, ...(signal && { signal }) });
+  const raw = await decodeImage(image, { ...read, signal });
   if (raw.width !== size.width || raw.height !== size.height) {
     throw refuse(
       'image',

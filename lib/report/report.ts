@@ -7,14 +7,14 @@ import { pageOf, type ReportFailure } from './page.js';
 /** Options of {@link Report}. */
 export interface ReportOptions {
   /** Title of the page. Default `Cells`. */
-  title?: string;
+  title?: string | undefined;
   /** Expected number of images; with more images each one is embedded smaller. Default 1. */
-  expected?: number;
+  expected?: number | undefined;
   /**
    * Maximum longer side of an embedded image in pixels; outlines stay exact. Default 1600, reduced so that all images
    * together have at most 100 million pixels.
    */
-  maxSide?: number;
+  maxSide?: number | undefined;
 }
 
 /** Total pixels of all embedded images: a page of about 10 to 40 MB, which browsers open without delay. */

@@ -6,7 +6,7 @@ import { openWeights } from '../weights/open.js';
 import type { TensorSource } from '../weights/source.js';
 import { writeWeights } from '../weights/write.js';
 import type { Environment } from './environment.js';
-import { readPosition } from './position.js';
+import { readPosition } from './progress.js';
 
 /** Metadata key of a checkpoint that holds the state of its run as JSON. */
 const TRAINING_KEY = 'cellroute.training';

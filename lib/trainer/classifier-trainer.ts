@@ -4,31 +4,27 @@ import type { Dataset } from '../data/dataset.js';
 import { ClassifyLoader } from '../data/loader.js';
 import type { ClassifySample } from '../data/types.js';
 import type { CellClassifier } from '../inference/classifier.js';
-import { type ClassifierTraining, classifierTraining, type PartialClassifierTraining } from './config.js';
-import { classifierValidator } from './evaluate-classifier.js';
+import { type ClassifierTraining, classifierTraining } from './config.js';
+import { type ClassifierEvaluation, classifierValidator } from './evaluate-classifier.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { ClassifierNetwork } from './network.js';
 import { classifierNetworkConfig } from './network-config.js';
-import {
-  type ResumeOptions,
-  type Resumption,
-  resumption,
-  Trainer,
-  type TrainerOptions,
-  type TrainingTask,
-} from './trainer.js';
-import type { ClassifierEvaluation } from './validation.js';
+import type { TrainingTask, TrainingTypes } from './task.js';
+import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
-const task: TrainingTask<
-  ClassifierTraining,
-  PartialClassifierTraining,
-  ClassifierConfig,
-  ClassifySample,
-  CellClassifier,
-  ClassifierEvaluation
-> = {
+/** What training a classifier reads and gives. */
+export interface ClassifierTypes extends TrainingTypes {
+  config: ClassifierTraining;
+  network: ClassifierConfig;
+  sample: ClassifySample;
+  snapshot: CellClassifier;
+  loss: 'loss';
+  evaluation: ClassifierEvaluation;
+}
+
+const task: TrainingTask<ClassifierTypes> = {
   name: 'classifier',
-  read: classifierTraining,
+  readConfig: classifierTraining,
   resolveNetwork: classifierNetworkConfig,
   readNetwork: ({ network }) => classifierConfig(network, 'network'),
   prepare: (data) => {
@@ -84,27 +80,19 @@ function weightsOf(
  * const classifier = await CellClassifier.load('runs/router/classifier.safetensors');
  * ```
  */
-export class ClassifierTrainer extends Trainer<
-  ClassifierTraining,
-  PartialClassifierTraining,
-  ClassifierConfig,
-  ClassifySample,
-  CellClassifier,
-  'loss',
-  ClassifierEvaluation
-> {
+export class ClassifierTrainer extends Trainer<ClassifierTypes> {
   /**
    * @param resumed set by `resume`.
    * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG
    */
-  constructor(options: TrainerOptions<PartialClassifierTraining>, resumed?: Resumption) {
+  constructor(options: TrainerOptions<ClassifierTraining>, resumed?: Resumption) {
     super(task, options, resumed);
   }
 
   /** As {@link SegmenterTrainer.resume}. */
   static async resume(
     folder: string,
-    options: ResumeOptions<PartialClassifierTraining>,
+    options: ResumeOptions<ClassifierTraining>,
   ): Promise<ClassifierTrainer> {
     return new ClassifierTrainer(...(await resumption(folder, options)));
   }

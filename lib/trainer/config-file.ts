@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
 
 /** Value of a configuration file, with source positions for error messages. */
 export interface ConfigFile {
@@ -15,9 +16,7 @@ export interface ConfigFile {
  * @throws {CellrouteError} FILE_UNREADABLE; INVALID_CONFIG if it is not JSON, with line and column.
  */
 export async function readConfigFile(file: string): Promise<ConfigFile> {
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new CellrouteError('FILE_UNREADABLE', `${file}: ${cause.message}`, { file }, { cause });
-  });
+  const text = await readFile(file, 'utf8').catch(unreadable(file));
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
   const [mistake] = errors;
@@ -39,12 +38,10 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
         if (!(error instanceof CellrouteError)) throw error;
         const node = error.details.option && findNodeAtLocation(tree, segments(error.details.option));
         const place = node ? `, ${placeIn(text, node.offset)}` : '';
-        throw new CellrouteError(
-          error.code,
-          `${file}${place}: ${error.message}`,
-          { ...error.details, file, ...(node ? { position: node.offset } : {}) },
-          { cause: error },
-        );
+        throw error.restated(`${file}${place}: ${error.message}`, {
+          file,
+          ...(node && { position: node.offset }),
+        });
       }
     },
   };

@@ -1,3 +1,4 @@
+import { defined } from '../defined.js';
 import { CellrouteError } from '../errors.js';
 import type { NativeStepResult } from '../native/contract.js';
 
@@ -56,6 +57,6 @@ export function diverged(
   return new CellrouteError(
     'TRAINING_DIVERGED',
     `Step ${step}: ${reason}. Images of this step: ${images.join(', ')}.${from} Try a lower learning rate or clipNorm, and check these images.`,
-    { step, images, ...(checkpoint ? { file: checkpoint } : {}) },
+    { step, images, ...defined({ file: checkpoint }) },
   );
 }

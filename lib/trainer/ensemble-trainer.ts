@@ -3,6 +3,7 @@ import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../c
 import { mergeConfig } from '../config/stored.js';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
+import { cannotRead } from '../file-errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { ENSEMBLE_FILE } from '../inference/ensemble-file.js';
@@ -35,22 +36,22 @@ export interface EnsembleTraining {
 export interface EnsembleTrainerOptions {
   /** Images with cell types. One segmenter is trained per type. */
   data: Dataset;
-  validation?: Dataset;
+  validation?: Dataset | undefined;
   /** Folder of the runs and the ensemble; created if missing. */
   folder: string;
-  config?: EnsembleTraining;
+  config?: EnsembleTraining | undefined;
   /** Stored in data.json of the folder. */
-  source?: Record<string, unknown>;
+  source?: Record<string, unknown> | undefined;
 }
 
 /** Options of {@link EnsembleTrainer.resume}. */
 export interface ResumeEnsembleOptions {
   data: Dataset;
-  validation?: Dataset;
+  validation?: Dataset | undefined;
   /** As for a new ensemble; default: the value in data.json of the folder. */
-  source?: Record<string, unknown>;
+  source?: Record<string, unknown> | undefined;
   /** Continues even if the data have changed. Default false. */
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** One network of the ensemble: the classifier, or the segmenter of a type. */
@@ -116,9 +117,7 @@ export class EnsembleTrainer {
     checkBoolean('force', force);
     const config = await readJson(RunFolder.at(folder).config);
     if (config === undefined) {
-      throw new CellrouteError('FILE_UNREADABLE', `${folder} contains no ensemble training`, {
-        file: folder,
-      });
+      throw cannotRead(folder, 'the folder contains no ensemble training');
     }
     return new EnsembleTrainer({ ...data, folder, config: config as EnsembleTraining }, { force });
   }
@@ -162,7 +161,7 @@ export class EnsembleTrainer {
       }
       const state = (await exists(RunFolder.at(path).config)) ? 'resumed' : 'started';
       yield { kind: 'part', part, state, folder: path };
-      for await (const event of (await this.#trainer(part, path, state)).run(signal ? { signal } : {})) {
+      for await (const event of (await this.#trainer(part, path, state)).run({ signal })) {
         yield { ...event, part };
         if (event.kind === 'stop' && event.reason === 'aborted') return;
       }
@@ -209,13 +208,13 @@ export class EnsembleTrainer {
   }
 
   /** Training and validation images of a type; validation images of a type may be missing. */
-  #dataOf(type?: string): { data: Dataset; validation?: Dataset } {
+  #dataOf(type?: string): { data: Dataset; validation: Dataset | undefined } {
     const { data, validation } = this.#options;
-    if (type === undefined) return { data, ...(validation ? { validation } : {}) };
+    if (type === undefined) return { data, validation };
     const types = [type];
     return {
       data: data.filter({ types }),
-      ...(validation?.types.includes(type) ? { validation: validation.filter({ types }) } : {}),
+      validation: validation?.types.includes(type) ? validation.filter({ types }) : undefined,
     };
   }
 

@@ -8,7 +8,23 @@ import { Masks } from '../mask/masks.js';
 import { renderOverlay } from '../render/overlay.js';
 import type { ClassifierTraining } from './config.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
-import type { ClassifierEvaluation, ValidationResult } from './validation.js';
+import type { ValidationResult } from './task.js';
+
+/** Evaluation of a classifier. */
+export interface ClassifierEvaluation {
+  classNames: readonly string[];
+  images: number;
+  /** Share of correctly classified images, 0 to 1. */
+  accuracy: number;
+  /** Mean of the per-class accuracy over the classes that occur. */
+  balancedAccuracy: number;
+  /** Mean cross-entropy, unweighted. */
+  loss: number;
+  /** Confusion matrix: number of images of class i (row) predicted as class j (column). */
+  confusion: number[][];
+  /** Per image: id, true class, predicted class and its probability. */
+  perImage: { id: string; type: string; predicted: string; probability: number }[];
+}
 
 interface Named {
   id: string;
@@ -34,7 +50,7 @@ export function classifierValidator(
     const named: Named[] = [];
     const sheet: (Named & { image: ImageInput })[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
-      const classification = await classifier.classify(loaded.image, signal ? { signal } : {});
+      const classification = await classifier.classify(loaded.image, { signal });
       const one = { id: item.id, type: item.type!, classification };
       named.push(one);
       if (drawn.has(item)) sheet.push({ ...one, image: loaded.image });
@@ -50,7 +66,7 @@ export function classifierValidator(
       figures,
       confusion,
       evaluation,
-      ...(sheet.length > 0 ? { sheet: () => draw(sheet) } : {}),
+      sheet: sheet.length > 0 ? () => draw(sheet) : undefined,
     };
   };
 }

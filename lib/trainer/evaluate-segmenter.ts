@@ -2,11 +2,14 @@ import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
 import type { Cells } from '../inference/cells.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
-import { type EvaluatedImage, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
+import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
 import { renderComparison } from '../render/comparison.js';
 import type { SegmenterTraining } from './config.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
-import type { SegmenterEvaluation, ValidationResult } from './validation.js';
+import type { ValidationResult } from './task.js';
+
+/** Evaluation of a segmenter. */
+export type SegmenterEvaluation = Evaluation;
 
 /** Evaluates a segmenter on the validation images; some of them are drawn. */
 export function segmenterValidator(data: Dataset, validation: SegmenterTraining['validation']) {
@@ -19,15 +22,14 @@ export function segmenterValidator(data: Dataset, validation: SegmenterTraining[
     segmenter: CellSegmenter,
     signal?: AbortSignal,
   ): Promise<ValidationResult<SegmenterEvaluation>> => {
-    const call = signal ? { signal } : {};
     const evaluated: EvaluatedImage[] = [];
     const sheet: Sample[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
       // Average precision needs predictions of every score; the other metrics apply the thresholds themselves.
-      const { cells } = await segmenter.segment(loaded.image, { ...masks, minScore: 0, ...call });
+      const { cells } = await segmenter.segment(loaded.image, { ...masks, minScore: 0, signal });
       evaluated.push({
         id: item.id,
-        ...(item.type === undefined ? {} : { type: item.type }),
+        type: item.type,
         truth: loaded.masks,
         truthLabels: loaded.labels,
         predicted: cells.masks,
@@ -35,17 +37,17 @@ export function segmenterValidator(data: Dataset, validation: SegmenterTraining[
         labels: cells.labels,
       });
       if (!drawn.has(item)) continue;
-      const shown = await segmenter.segment(loaded.image, { ...thresholds, ...call });
+      const shown = await segmenter.segment(loaded.image, { ...thresholds, signal });
       sheet.push({ id: item.id, loaded, cells: shown.cells });
     }
-    const evaluation = await evaluate(evaluated, { ...rules, ...call });
+    const evaluation = await evaluate(evaluated, { ...rules, signal });
     const figures = Object.fromEntries(METRIC_NAMES.map((name) => [name, metricOf(evaluation, name)]));
     return {
       metric,
       score: figures[metric]!,
       figures,
       evaluation,
-      ...(sheet.length > 0 ? { sheet: () => draw(sheet) } : {}),
+      sheet: sheet.length > 0 ? () => draw(sheet) : undefined,
     };
   };
 }

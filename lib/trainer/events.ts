@@ -1,5 +1,6 @@
+import type { ClassifierEvaluation } from './evaluate-classifier.js';
+import type { SegmenterEvaluation } from './evaluate-segmenter.js';
 import type { StartReport } from './network.js';
-import type { ClassifierEvaluation, SegmenterEvaluation } from './validation.js';
 
 /** Names of the Mask R-CNN losses, as in torchvision. */
 export type SegmenterLossName =
@@ -25,7 +26,7 @@ export interface StartEvent extends RunPosition {
   steps: number;
   stepsPerEpoch: number;
   /** Loaded weights, if training starts from a file. */
-  report?: StartReport;
+  report?: StartReport | undefined;
 }
 
 /** A step is finished. */
@@ -71,7 +72,7 @@ export interface ValidationEvent<Evaluation> extends RunPosition {
   /** Other metrics, by name. */
   figures: Record<string, number>;
   /** Confusion matrix of a classifier: true class by row, predicted class by column. */
-  confusion?: readonly (readonly number[])[];
+  confusion?: readonly (readonly number[])[] | undefined;
   evaluation: Evaluation;
   seconds: number;
 }
@@ -102,7 +103,7 @@ export interface StopEvent extends RunPosition {
   folder: string;
   /** File of the final weights: those of the best validation, if there was one. Not set after an abort. */
   weights?: string;
-  best?: { score: number; step: number; epoch: number };
+  best?: { score: number; step: number; epoch: number } | undefined;
 }
 
 /** Event of a training run; `kind` selects the type. */

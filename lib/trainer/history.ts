@@ -1,3 +1,4 @@
+import { defined } from '../defined.js';
 import type { LogLine } from './log.js';
 
 type Point = readonly [step: number, value: number];
@@ -63,7 +64,7 @@ export class History {
             metric: last.metric,
             score: last.score,
             figures: last.figures,
-            ...(last.confusion ? { confusion: last.confusion } : {}),
+            ...defined({ confusion: last.confusion }),
           }
         : null,
       imagesPerSecond: this.#speed,

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { defined } from '../defined.js';
 import { unreadable, unwritable } from '../file-errors.js';
 import type { TrainEvent } from './events.js';
 
@@ -52,7 +53,7 @@ export function lineOf(event: TrainEvent<string, unknown>): LogLine | undefined 
     }
     case 'validation': {
       const { kind, metric, score, best, figures, confusion, seconds } = event;
-      return { kind, ...timed, metric, score, best, figures, ...(confusion ? { confusion } : {}), seconds };
+      return { kind, ...timed, metric, score, best, figures, ...defined({ confusion }), seconds };
     }
     case 'stop':
       return event.reason === 'aborted' ? undefined : { kind: 'stop', ...timed, reason: event.reason };

@@ -54,5 +54,5 @@ export function loaderOptions({
   loader,
 }: Training): Omit<LoaderOptions, 'intensity'> {
   const { threads, ahead } = loader;
-  return { batchSize, shuffle: true, seed, transforms, ahead, ...(threads === null ? {} : { threads }) };
+  return { batchSize, shuffle: true, seed, transforms, ahead, threads: threads ?? undefined };
 }

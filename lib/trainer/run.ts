@@ -2,60 +2,37 @@ import { basename } from 'node:path';
 import { random } from '../data/random.js';
 import type { Batch } from '../data/types.js';
 import type { FolderLock } from '../folder-lock.js';
-import type { NativeStep, NativeStepResult } from '../native/contract.js';
-import type { CallOptions } from '../native/job.js';
-import type { TensorSource } from '../weights/source.js';
 import { type TrainingState, writeCheckpoint } from './checkpoint.js';
 import type { Training } from './config.js';
 import { diverged, divergenceOf, remember } from './divergence.js';
 import type { StepEvent, StopEvent, TrainEvent, ValidationEvent } from './events.js';
-import { batchesOf, type RunLength } from './length.js';
 import { lineOf } from './log.js';
 import type { StartReport } from './network.js';
-import { Pace } from './pace.js';
-import type { Position } from './position.js';
+import { batchesOf, Pace, type Position, type RunLength } from './progress.js';
 import type { Records } from './records.js';
 import { copyWhole, exists, type RunFolder, writeJson } from './run-folder.js';
 import { ratesAt } from './schedule.js';
-import type { ValidationResult } from './validation.js';
+import type { Batches, TrainableNetwork, TrainingTypes, Validate } from './task.js';
 
-/** The interface between the training loop and a network; implemented by {@link TrainingNetwork}. */
-export interface Trainable<Sample, Snapshot> {
-  /** A step that rejects has changed nothing. */
-  step(samples: readonly Sample[], step: NativeStep, options?: CallOptions): Promise<NativeStepResult>;
-  snapshot(weights: 'current' | 'average', options?: CallOptions): Promise<Snapshot>;
-  tensors(): TensorSource[];
-  dispose(): Promise<void>;
-}
-
-/** A snapshot for inference, as used by the training loop. */
-export interface Saved {
-  save(path: string): Promise<void>;
-  dispose(): Promise<void>;
-}
-
-/** Batches that depend only on epoch and step. */
-export interface Batches<Sample> {
-  readonly stepsPerEpoch: number;
-  batches(epoch: number, fromStep?: number, signal?: AbortSignal): AsyncGenerator<Batch<Sample>>;
-}
+/** The events of a run. */
+type EventOf<T extends TrainingTypes> = TrainEvent<T['loss'], T['evaluation']>;
 
 /** The parts of a run. */
-export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
+export interface RunParts<T extends TrainingTypes> {
   folder: RunFolder;
   lock: Pick<FolderLock, 'verify'>;
   config: Training;
   length: RunLength;
-  network: Trainable<Sample, Snapshot>;
-  loader: Batches<Sample>;
+  network: TrainableNetwork<T>;
+  loader: Batches<T['sample']>;
   /** null without validation images. */
-  validate: ((network: Snapshot, signal?: AbortSignal) => Promise<ValidationResult<Evaluation>>) | null;
+  validate: Validate<T> | null;
   /** File of the final weights. */
   weights: string;
   state: Omit<TrainingState, 'position'>;
   position: Position;
   resumed: boolean;
-  report?: StartReport;
+  report?: StartReport | undefined;
   /** Notices to report at the start. */
   notices: string[];
   records: Records;
@@ -67,22 +44,22 @@ export interface RunParts<Sample, Snapshot extends Saved, Evaluation> {
  * Between two actions the position, the network and the log are consistent; each action changes all three. Checkpoints
  * are written only between actions, so a resumed run repeats exactly what followed the checkpoint.
  */
-export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Evaluation> {
-  readonly #parts: RunParts<Sample, Snapshot, Evaluation>;
+export class TrainingRun<T extends TrainingTypes> {
+  readonly #parts: RunParts<T>;
   readonly #pace = new Pace();
   #position: Position;
   /** Position in the last checkpoint. */
   #saved: Position | undefined;
   #savedAt = performance.now();
 
-  constructor(parts: RunParts<Sample, Snapshot, Evaluation>) {
+  constructor(parts: RunParts<T>) {
     this.#parts = parts;
     this.#position = parts.position;
     if (parts.resumed) this.#saved = parts.position;
   }
 
   /** Runs to the end. An abort, or a consumer that leaves the loop, writes a checkpoint of the last step. */
-  async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *run(signal?: AbortSignal): AsyncGenerator<EventOf<T>, void, undefined> {
     let failed = false;
     try {
       yield* this.#train(signal);
@@ -97,12 +74,12 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     }
   }
 
-  async *#train(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *#train(signal?: AbortSignal): AsyncGenerator<EventOf<T>, void, undefined> {
     const { length, loader } = this.#parts;
     yield* this.#begin();
     // From here on the run can be resumed after any failure.
     if (!this.#saved) yield* this.#checkpoint();
-    let batches: AsyncGenerator<Batch<Sample>> | undefined;
+    let batches: AsyncGenerator<Batch<T['sample']>> | undefined;
     try {
       for (;;) {
         signal?.throwIfAborted();
@@ -134,7 +111,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     yield* this.#finish(signal);
   }
 
-  async *#begin(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *#begin(): AsyncGenerator<EventOf<T>, void, undefined> {
     const { folder, resumed, length, report, notices } = this.#parts;
     const { epoch, step } = this.#position;
     yield {
@@ -144,12 +121,15 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
       folder: folder.path,
       resumed,
       ...length,
-      ...(report ? { report } : {}),
+      report,
     };
     yield* this.#notices(notices);
   }
 
-  async #step(batches: AsyncGenerator<Batch<Sample>>, signal?: AbortSignal): Promise<StepEvent<Loss>> {
+  async #step(
+    batches: AsyncGenerator<Batch<T['sample']>>,
+    signal?: AbortSignal,
+  ): Promise<StepEvent<T['loss']>> {
     const { config, length, network, folder } = this.#parts;
     const before = this.#position;
     const began = performance.now();
@@ -160,7 +140,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     const result = await network.step(
       samples,
       { ...rates, maxGradNorm: config.clipNorm, seed: random(config.seed, 'step', before.step).seed() },
-      signal ? { signal } : {},
+      { signal },
     );
     const seconds = (performance.now() - began) / 1000;
     this.#pace.add(samples.length, seconds);
@@ -171,7 +151,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     if (trouble) {
       throw diverged(trouble, step, ids, (await exists(folder.last)) ? folder.last : undefined);
     }
-    const event: StepEvent<Loss> = {
+    const event: StepEvent<T['loss']> = {
       kind: 'step',
       epoch: before.epoch + 1,
       step,
@@ -179,7 +159,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
       batches: batchesOf(length, before.epoch),
       steps: length.steps,
       epochs: length.epochs,
-      losses: result.losses as Record<Loss, number>,
+      losses: result.losses as Record<T['loss'], number>,
       total,
       ...rates,
       gradNorm: result.gradNorm,
@@ -203,7 +183,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     return event;
   }
 
-  async *#closeEpoch(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *#closeEpoch(): AsyncGenerator<EventOf<T>, void, undefined> {
     const { epoch, step, sums, summed, epochSeconds } = this.#position;
     const losses = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / summed]));
     const event = {
@@ -211,7 +191,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
       epoch: epoch + 1,
       step,
       epochs: this.#parts.length.epochs,
-      losses: losses as Record<Loss, number>,
+      losses: losses as Record<T['loss'], number>,
       total: Object.values(losses).reduce((sum, loss) => sum + loss, 0),
       seconds: epochSeconds,
     } as const;
@@ -241,7 +221,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     return patience !== null && this.#position.waited >= patience;
   }
 
-  async *#validate(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *#validate(signal?: AbortSignal): AsyncGenerator<EventOf<T>, void, undefined> {
     const { validate, folder, records } = this.#parts;
     const began = performance.now();
     const { step, best: before, waited } = this.#position;
@@ -255,7 +235,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
         (before === null || score > before.score || (score === before.score && tie > before.tie));
       const best = better ? { score, tie, step, epoch, file: `best-${step}.safetensors` } : before;
       if (better) await snapshot.save(folder.best(best!.file));
-      const event: ValidationEvent<Evaluation> = {
+      const event: ValidationEvent<T['evaluation']> = {
         kind: 'validation',
         epoch,
         step,
@@ -278,7 +258,7 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     return closed ? `epoch-${String(epoch + 1).padStart(3, '0')}` : `step-${String(step).padStart(6, '0')}`;
   }
 
-  async *#finish(signal?: AbortSignal): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *#finish(signal?: AbortSignal): AsyncGenerator<EventOf<T>, void, undefined> {
     const { folder, weights, records } = this.#parts;
     const { best, step, seconds } = this.#position;
     if (best) {
@@ -309,20 +289,20 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
     yield event;
   }
 
-  #snapshot(signal?: AbortSignal): Promise<Snapshot> {
+  #snapshot(signal?: AbortSignal): Promise<T['snapshot']> {
     const { network, config } = this.#parts;
-    return network.snapshot(config.average ? 'average' : 'current', signal ? { signal } : {});
+    return network.snapshot(config.average ? 'average' : 'current', { signal });
   }
 
   /** Ends an action: writes its log line and updates the position. */
-  async #move(change: Partial<Position>, event?: TrainEvent<Loss, Evaluation>): Promise<void> {
+  async #move(change: Partial<Position>, event?: EventOf<T>): Promise<void> {
     const { records } = this.#parts;
     const line = event && lineOf(event);
     if (line) await records.write(line);
     this.#position = { ...this.#position, ...change, logBytes: records.bytes };
   }
 
-  async *#checkpoint(): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *#checkpoint(): AsyncGenerator<EventOf<T>, void, undefined> {
     if (this.#saved !== this.#position) await this.#save();
     const { epoch, step } = this.#position;
     yield { kind: 'checkpoint', epoch: epoch + 1, step, file: this.#parts.folder.last };
@@ -357,11 +337,11 @@ export class TrainingRun<Sample, Snapshot extends Saved, Loss extends string, Ev
       epoch: epoch + 1,
       step,
       folder: this.#parts.folder.path,
-      ...(best ? { best: { score: best.score, step: best.step, epoch: best.epoch } } : {}),
+      best: best ? { score: best.score, step: best.step, epoch: best.epoch } : undefined,
     };
   }
 
-  *#notices(messages: readonly string[]): Generator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  *#notices(messages: readonly string[]): Generator<EventOf<T>, void, undefined> {
     const { epoch, step } = this.#position;
     for (const message of messages) yield { kind: 'notice', epoch: epoch + 1, step, message };
   }

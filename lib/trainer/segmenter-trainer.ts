@@ -2,32 +2,28 @@ import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
 import { SegmentLoader } from '../data/loader.js';
 import type { TrainSample } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
-import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
-import { segmenterValidator } from './evaluate-segmenter.js';
+import { type SegmenterTraining, segmenterTraining } from './config.js';
+import { type SegmenterEvaluation, segmenterValidator } from './evaluate-segmenter.js';
 import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork } from './network.js';
 import { segmenterNetworkConfig } from './network-config.js';
-import {
-  type ResumeOptions,
-  type Resumption,
-  resumption,
-  Trainer,
-  type TrainerOptions,
-  type TrainingTask,
-} from './trainer.js';
-import type { SegmenterEvaluation } from './validation.js';
+import type { TrainingTask, TrainingTypes } from './task.js';
+import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
-const task: TrainingTask<
-  SegmenterTraining,
-  PartialSegmenterTraining,
-  MaskRCNNConfig,
-  TrainSample,
-  CellSegmenter,
-  SegmenterEvaluation
-> = {
+/** What training a segmenter reads and gives. */
+export interface SegmenterTypes extends TrainingTypes {
+  config: SegmenterTraining;
+  network: MaskRCNNConfig;
+  sample: TrainSample;
+  snapshot: CellSegmenter;
+  loss: SegmenterLossName;
+  evaluation: SegmenterEvaluation;
+}
+
+const task: TrainingTask<SegmenterTypes> = {
   name: 'segmenter',
-  read: segmenterTraining,
+  readConfig: segmenterTraining,
   resolveNetwork: segmenterNetworkConfig,
   readNetwork: ({ network }) => maskRCNNConfig(network, 'network'),
   prepare: (data, { box }) => ({
@@ -66,20 +62,12 @@ const task: TrainingTask<
  * const segmenter = await CellSegmenter.load('runs/first/segmenter.safetensors');
  * ```
  */
-export class SegmenterTrainer extends Trainer<
-  SegmenterTraining,
-  PartialSegmenterTraining,
-  MaskRCNNConfig,
-  TrainSample,
-  CellSegmenter,
-  SegmenterLossName,
-  SegmenterEvaluation
-> {
+export class SegmenterTrainer extends Trainer<SegmenterTypes> {
   /**
    * @param resumed set by `resume`.
    * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG
    */
-  constructor(options: TrainerOptions<PartialSegmenterTraining>, resumed?: Resumption) {
+  constructor(options: TrainerOptions<SegmenterTraining>, resumed?: Resumption) {
     super(task, options, resumed);
   }
 
@@ -90,10 +78,7 @@ export class SegmenterTrainer extends Trainer<
    * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run. `run` throws RESUME_REFUSED if data or
    *   configuration have changed.
    */
-  static async resume(
-    folder: string,
-    options: ResumeOptions<PartialSegmenterTraining>,
-  ): Promise<SegmenterTrainer> {
+  static async resume(folder: string, options: ResumeOptions<SegmenterTraining>): Promise<SegmenterTrainer> {
     return new SegmenterTrainer(...(await resumption(folder, options)));
   }
 }

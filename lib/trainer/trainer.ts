@@ -1,47 +1,46 @@
 import { isDeepStrictEqual } from 'node:util';
 import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../check.js';
+import type { DeepPartial } from '../config/schema.js';
 import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
+import { cannotRead } from '../file-errors.js';
 import type { FolderLock } from '../folder-lock.js';
-import type { CallOptions } from '../native/job.js';
 import { readCheckpoint, type TrainingState } from './checkpoint.js';
 import { checkSame, type Identity } from './compare.js';
 import type { Training } from './config.js';
 import { differences, type Environment, environment } from './environment.js';
 import type { TrainEvent } from './events.js';
-import { lengthOf } from './length.js';
-import type { StartReport } from './network.js';
-import { beginning, rebased } from './position.js';
+import { beginning, lengthOf, rebased } from './progress.js';
 import { type Listener, Records } from './records.js';
-import { type Batches, type Saved, type Trainable, TrainingRun } from './run.js';
+import { TrainingRun } from './run.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
+import type { TrainingTask, TrainingTypes } from './task.js';
 import { TensorBoard } from './tensorboard.js';
-import type { ValidationResult } from './validation.js';
 import { WandbLog } from './wandb.js';
 
 /** Options of {@link SegmenterTrainer} and {@link ClassifierTrainer}. */
-export interface TrainerOptions<Partial> {
+export interface TrainerOptions<Config extends Training> {
   /** Training images. */
   data: Dataset;
   /** Validation images. Without them the last weights are kept instead of the best ones. */
-  validation?: Dataset;
+  validation?: Dataset | undefined;
   /** Folder of the run; created if missing. */
   folder: string;
-  config?: Partial;
+  config?: DeepPartial<Config> | undefined;
   /** Stored in data.json of the run: how the data sets were opened, for resuming. */
-  source?: Record<string, unknown>;
+  source?: Record<string, unknown> | undefined;
 }
 
 /** Options of {@link SegmenterTrainer.resume} and {@link ClassifierTrainer.resume}. */
-export interface ResumeOptions<Partial> {
+export interface ResumeOptions<Config extends Training> {
   data: Dataset;
-  validation?: Dataset;
+  validation?: Dataset | undefined;
   /** Default: the configuration of the run. */
-  config?: Partial;
+  config?: DeepPartial<Config> | undefined;
   /** As for a new run; default: the value in data.json of the run. */
-  source?: Record<string, unknown>;
+  source?: Record<string, unknown> | undefined;
   /** Continues even if data or configuration have changed. Default false. */
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** Options of `run`. */
@@ -50,44 +49,7 @@ export interface RunOptions {
    * Stops the run with a checkpoint of its last step; the last event then has the reason `aborted`. An abort before the
    * run has started rejects with `signal.reason`.
    */
-  signal?: AbortSignal;
-}
-
-/** A network in training whose state can be restored. */
-export interface Restorable<Sample, Snapshot> extends Trainable<Sample, Snapshot> {
-  restore(path: string, options?: CallOptions): Promise<void>;
-}
-
-/** The operations that differ between training a segmenter and a classifier. */
-export interface TrainingTask<
-  Config extends Training,
-  Partial,
-  Network,
-  Sample,
-  Snapshot extends Saved,
-  Evaluation,
-> {
-  name: 'segmenter' | 'classifier';
-  read(given: Partial, path: string): Config;
-  /** Complete network configuration, from the training configuration and the start file. */
-  resolveNetwork(config: Config, data: Dataset): Promise<Network>;
-  /** Complete network configuration of a stored training configuration. */
-  readNetwork(config: Config): Network;
-  /** The data set without unusable images, and notices about it. */
-  prepare(data: Dataset, network: Network): { data: Dataset; notices: string[] };
-  /** Creates the network, and a function that loads the start file. */
-  create(
-    config: Config,
-    network: Network,
-    data: Dataset,
-    options: CallOptions,
-  ): Promise<{ network: Restorable<Sample, Snapshot>; begin(): Promise<StartReport | undefined> }>;
-  loader(config: Config, network: Network, data: Dataset): Batches<Sample>;
-  validate(
-    config: Config,
-    network: Network,
-    data: Dataset,
-  ): (snapshot: Snapshot, signal?: AbortSignal) => Promise<ValidationResult<Evaluation>>;
+  signal?: AbortSignal | undefined;
 }
 
 /** State of a run that is resumed. */
@@ -100,34 +62,22 @@ export interface Resumption {
 }
 
 /** Base class of {@link SegmenterTrainer} and {@link ClassifierTrainer}. */
-export class Trainer<
-  Config extends Training,
-  Partial extends object,
-  Network extends object,
-  Sample,
-  Snapshot extends Saved,
-  Loss extends string,
-  Evaluation,
-> {
+export class Trainer<T extends TrainingTypes> {
   /** The configuration with all defaults; its network is as given. */
-  readonly config: Config;
+  readonly config: T['config'];
   /** Folder of the run. */
   readonly folder: string;
-  readonly #task: TrainingTask<Config, Partial, Network, Sample, Snapshot, Evaluation>;
-  readonly #options: TrainerOptions<Partial>;
+  readonly #task: TrainingTask<T>;
+  readonly #options: TrainerOptions<T['config']>;
   readonly #resumed: Resumption | undefined;
   #used = false;
 
-  protected constructor(
-    task: TrainingTask<Config, Partial, Network, Sample, Snapshot, Evaluation>,
-    options: TrainerOptions<Partial>,
-    resumed?: Resumption,
-  ) {
+  protected constructor(task: TrainingTask<T>, options: TrainerOptions<T['config']>, resumed?: Resumption) {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'folder', 'config', 'source']);
     checkData('data', options.data);
     if (options.validation !== undefined) checkData('validation', options.validation);
     if (options.source !== undefined) checkObject('source', options.source);
-    this.config = task.read(options.config ?? ({} as Partial), '');
+    this.config = task.readConfig(options.config ?? ({} as DeepPartial<T['config']>), '');
     this.folder = RunFolder.at(options.folder).path;
     this.#task = task;
     this.#options = options;
@@ -143,7 +93,9 @@ export class Trainer<
    *   changed; INVALID_CONFIG, FILE_UNWRITABLE, OUT_OF_MEMORY, PACKAGE_MISSING, and the errors of loading images and
    *   weights.
    */
-  async *run(options: RunOptions = {}): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
+  async *run(
+    options: RunOptions = {},
+  ): AsyncGenerator<TrainEvent<T['loss'], T['evaluation']>, void, undefined> {
     checkOptions(options, ['signal']);
     if (this.#used)
       throw new CellrouteError(
@@ -169,8 +121,8 @@ export class Trainer<
     folder: RunFolder,
     lock: FolderLock,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<TrainEvent<Loss, Evaluation>, void, undefined> {
-    const call = signal ? { signal } : {};
+  ): AsyncGenerator<TrainEvent<T['loss'], T['evaluation']>, void, undefined> {
+    const call = { signal };
     const task = this.#task;
     const config = this.config;
     const state = this.#resumed?.state;
@@ -205,7 +157,7 @@ export class Trainer<
       await this.#describe(folder, identity, data);
       await noteSession(folder, here, position.step);
       records = await Records.open(folder, position.logBytes, listeners);
-      yield* new TrainingRun<Sample, Snapshot, Loss, Evaluation>({
+      yield* new TrainingRun<T>({
         folder,
         lock,
         config,
@@ -217,7 +169,7 @@ export class Trainer<
         state: { kind: 'training-state', version: '1', ...identity, environment: here },
         position,
         resumed: state !== undefined,
-        ...(report ? { report } : {}),
+        report,
         notices,
         records,
       }).run(signal);
@@ -231,7 +183,7 @@ export class Trainer<
   #agreement(state: TrainingState, identity: Identity, here: Environment): string[] {
     if (!this.#resumed!.force) {
       // Read again, so that options added by a later version get their defaults.
-      const before = this.#task.read(state.config as Partial, '');
+      const before = this.#task.readConfig(state.config as DeepPartial<T['config']>, '');
       const config = { ...before, network: this.#task.readNetwork(before) };
       checkSame(this.folder, { config, data: state.data }, identity);
     }
@@ -264,18 +216,18 @@ async function listenersOf(folder: RunFolder, { logs }: Training, config: object
  *
  * @throws {CellrouteError} FILE_UNREADABLE if there is none, and the errors of reading its checkpoint.
  */
-export async function resumption<Partial extends object>(
+export async function resumption<Config extends Training>(
   path: string,
-  options: ResumeOptions<Partial>,
-): Promise<[TrainerOptions<Partial>, Resumption]> {
+  options: ResumeOptions<Config>,
+): Promise<[TrainerOptions<Config>, Resumption]> {
   checkKeys('', checkObject('options', options), ['data', 'validation', 'config', 'source', 'force']);
   const { force = false, config, ...data } = options;
   checkBoolean('force', force);
   const folder = RunFolder.at(path);
   const state = (await exists(folder.last)) ? await readCheckpoint(folder.last) : undefined;
-  const own = (state?.config ?? (await readJson(folder.config))) as Partial | undefined;
+  const own = (state?.config ?? (await readJson(folder.config))) as DeepPartial<Config> | undefined;
   if (own === undefined) {
-    throw new CellrouteError('FILE_UNREADABLE', `${folder.path} contains no run`, { file: folder.path });
+    throw cannotRead(folder.path, 'the folder contains no run');
   }
   return [
     { ...data, folder: folder.path, config: config ?? own },

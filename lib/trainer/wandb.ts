@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
+import { cannotRead } from '../file-errors.js';
 import { packageRoot } from '../native/find.js';
 import { packageMissing } from '../package-missing.js';
 import { type LogLine, readLog } from './log.js';
@@ -27,8 +28,8 @@ export interface WandbStart {
   module: string;
   id: string;
   project: string;
-  entity?: string;
-  name?: string;
+  entity: string | undefined;
+  name: string | undefined;
   config: object;
 }
 export type ToWandb = { kind: 'row'; step: number; data: Record<string, number> } | { kind: 'finish' };
@@ -103,8 +104,8 @@ export class WandbLog implements Listener {
       module: this.#module!,
       id,
       project,
-      ...(entity === null ? {} : { entity }),
-      ...(name === null ? {} : { name }),
+      entity: entity ?? undefined,
+      name: name ?? undefined,
       config: this.#config,
     });
     this.#link.send({ kind: 'row', ...this.#row });
@@ -186,11 +187,7 @@ export async function syncWandb(path: string): Promise<string> {
   const file = await readJson(folder.wandb);
   const config = await readJson(folder.config);
   if (!file || !config) {
-    throw new CellrouteError(
-      'FILE_UNREADABLE',
-      `${folder.path} contains no run that logs to Weights & Biases (logs.wandb)`,
-      { file: folder.wandb },
-    );
+    throw cannotRead(folder.path, 'the folder contains no run that logs to Weights & Biases (logs.wandb)');
   }
   const { project, entity = null, name = null } = file;
   const options = {

@@ -47,9 +47,9 @@ export async function tuneEnsemble(
   const tuned: Record<string, TunedThresholds> = {};
   for (const [i, [type, items]] of [...groups].entries()) {
     tuned[type] = await tuneSegmenter(ensemble.segmenters[type]!, items, ensemble.thresholds[type] ?? {}, {
-      ...(metric && { metric }),
-      ...(grid && { grid }),
-      ...(signal && { signal }),
+      metric,
+      grid,
+      signal,
       ...(onProgress && {
         onProgress: ({ stage, fraction }) =>
           onProgress({ stage: `${type}: ${stage}`, fraction: (i + fraction) / groups.size }),

@@ -11,8 +11,8 @@ import { segmentThresholds, ThresholdGrid, type ThresholdSet, type TuneGrid } fr
 
 export interface TuneOptions extends CallOptions {
   /** What is to be as high as can be; default `kaggle`. */
-  metric?: MetricName;
-  grid?: TuneGrid;
+  metric?: MetricName | undefined;
+  grid?: TuneGrid | undefined;
 }
 
 /** What came out for one cell type. */

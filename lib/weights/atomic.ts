@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { unwritable } from './errors.js';
+import { unwritable } from '../file-errors.js';
 
 /**
  * Writes a file atomically: the parts are written to a temporary file in the same folder, which is flushed to disk and
@@ -16,9 +16,7 @@ export async function writeAtomically(
   beforeRename?: () => Promise<void>,
 ): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
-  const fail = (error: Error) => {
-    throw unwritable(path, `cannot be written (${error.message})`, error);
-  };
+  const fail = unwritable(path);
   let handle: FileHandle | undefined;
   try {
     handle = await open(temporary, 'wx').catch(fail);
@@ -42,11 +40,7 @@ export async function writeAtomically(
  * @throws CellrouteError FILE_UNWRITABLE
  */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    await makeFolders(resolve(path));
-  } catch (error) {
-    throw unwritable(path, `cannot be created (${(error as Error).message})`, error);
-  }
+  await makeFolders(resolve(path)).catch(unwritable(path));
 }
 
 /** Not mkdir's `recursive`, which never ends in file systems such as /proc, where nothing can be created. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { CellrouteError } from '../errors.js';
-import { damaged, unreadable } from './errors.js';
+import { cannotRead, unreadable } from '../file-errors.js';
+import { damaged } from './errors.js';
 
 /** A file opened for reading, with a fixed size. Reads outside it are refused, never shortened. */
 export class BoundedFile {
@@ -14,14 +14,12 @@ export class BoundedFile {
     let handle: FileHandle | undefined;
     try {
       // Opening a named pipe would wait for its writer: look before opening, and again at what was opened.
-      if (!(await stat(path)).isFile()) throw unreadable(path, 'is not a regular file');
+      if (!(await stat(path)).isFile()) throw cannotRead(path, 'is not a regular file');
       handle = await open(path, 'r');
       return new BoundedFile(path, (await handle.stat()).size, handle);
     } catch (error) {
       await handle?.close();
-      if (error instanceof CellrouteError) throw error;
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw unreadable(path, code === 'ENOENT' ? 'no such file' : `cannot be read (${message})`, error);
+      return unreadable(path)(error);
     }
   }
 
@@ -62,11 +60,7 @@ export class BoundedFile {
     return this.handle.close();
   }
 
-  private async read(target: Uint8Array, offset: number, length: number, position: number) {
-    try {
-      return await this.handle.read(target, offset, length, position);
-    } catch (error) {
-      throw unreadable(this.path, `cannot be read (${(error as Error).message})`, error);
-    }
+  private read(target: Uint8Array, offset: number, length: number, position: number) {
+    return this.handle.read(target, offset, length, position).catch(unreadable(this.path));
   }
 }

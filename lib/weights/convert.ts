@@ -10,13 +10,13 @@ import { writeWeights } from './write.js';
 /** Options of {@link convertWeights}. */
 export interface ConvertOptions {
   /** Type of the floating-point tensors in the output. Default: the type that each has in the input. */
-  dtype?: 'float32' | 'float16' | 'bfloat16';
+  dtype?: 'float32' | 'float16' | 'bfloat16' | undefined;
   /** Removed from the names that start with it, such as `module.` of PyTorch's DataParallel. */
-  stripPrefix?: string;
+  stripPrefix?: string | undefined;
   /** Configuration of the network, kept in the output's metadata; see maskRCNNConfig and classifierConfig. */
-  config?: object;
+  config?: object | undefined;
   /** Further texts for the output's metadata; they replace texts of the same name. */
-  metadata?: Readonly<Record<string, string>>;
+  metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 const FLOAT_TYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<
@@ -59,7 +59,7 @@ export async function convertWeights(
         ...(config && { [CONFIG_KEY]: JSON.stringify(config) }),
         ...metadata,
       },
-      ...(floats && { floats }),
+      floats,
     });
   } finally {
     await reader.close();

@@ -1,4 +1,5 @@
-import { CellrouteError, type ErrorCode } from '../errors.js';
+import { defined } from '../defined.js';
+import { CellrouteError } from '../errors.js';
 
 /** A position in a file. */
 export interface Where {
@@ -9,14 +10,16 @@ export interface Where {
 /** Names in a hostile file can be as long as the file. */
 const MAX_MESSAGE = 500;
 
-function at(code: ErrorCode, { file, position }: Where, what: string, cause?: unknown): CellrouteError {
+type FileCode = 'WEIGHTS_FORMAT' | 'WEIGHTS_DAMAGED' | 'WEIGHTS_REFUSED';
+
+function at(code: FileCode, { file, position }: Where, what: string, cause?: unknown): CellrouteError {
   if (what.length > MAX_MESSAGE) what = `${what.slice(0, MAX_MESSAGE)}…`;
   const place = position === undefined ? file : `${file}, byte ${position}`;
   return new CellrouteError(
     code,
     `${place}: ${what}`,
-    position === undefined ? { file } : { file, position },
-    cause === undefined ? undefined : { cause },
+    { file, ...defined({ position }) },
+    { ...defined({ cause }) },
   );
 }
 
@@ -29,12 +32,6 @@ export const damaged = (where: Where, what: string, cause?: unknown) =>
 
 /** The file would have to be executed, or contains something that is not supported. */
 export const refused = (where: Where, what: string) => at('WEIGHTS_REFUSED', where, what);
-
-export const unreadable = (file: string, what: string, cause?: unknown) =>
-  at('FILE_UNREADABLE', { file }, what, cause);
-
-export const unwritable = (file: string, what: string, cause?: unknown) =>
-  at('FILE_UNWRITABLE', { file }, what, cause);
 
 /** The end of the available bytes. A reader that has only the start of a file reads more and tries again. */
 export class EndOfBytes extends CellrouteError {

@@ -1,5 +1,5 @@
+import { cannotWrite, unwritable } from '../file-errors.js';
 import { convertFloats, type FloatType, isFloat } from './convert-dtype.js';
-import { unwritable } from './errors.js';
 import { tensorBytes } from './layout.js';
 import type { TensorReader } from './read-tensor.js';
 import type { DType, TensorEntry } from './table.js';
@@ -26,10 +26,10 @@ export function withFloats(source: TensorSource, dtype: FloatType): TensorSource
 
 /** The source's bytes, held against its shape. */
 export async function bytesOf(source: TensorSource, path: string): Promise<Uint8Array> {
-  const bytes = await source.read();
+  const bytes = await (async () => source.read())().catch(unwritable(path));
   const expected = tensorBytes(source);
   if (bytes.byteLength !== expected) {
-    throw unwritable(
+    throw cannotWrite(
       path,
       `tensor ${source.name} has ${bytes.byteLength} bytes where its shape says ${expected}`,
     );
@@ -40,7 +40,7 @@ export async function bytesOf(source: TensorSource, path: string): Promise<Uint8
 export function checkUniqueNames(sources: readonly TensorSource[], path: string): void {
   const seen = new Set<string>();
   for (const { name } of sources) {
-    if (seen.has(name)) throw unwritable(path, `two tensors are named ${name}`);
+    if (seen.has(name)) throw cannotWrite(path, `two tensors are named ${name}`);
     seen.add(name);
   }
 }

@@ -1,5 +1,5 @@
+import { cannotWrite } from '../file-errors.js';
 import { writeAtomically } from './atomic.js';
-import { unwritable } from './errors.js';
 import { tensorBytes } from './layout.js';
 import { MAX_HEADER_BYTES } from './safetensors.js';
 import { bytesOf, checkUniqueNames, type TensorSource } from './source.js';
@@ -28,7 +28,7 @@ export async function writeSafetensors(
   );
   const header = headerOf(ordered, metadata);
   if (header.length > MAX_HEADER_BYTES)
-    throw unwritable(path, `a header of ${header.length} bytes is too long`);
+    throw cannotWrite(path, `a header of ${header.length} bytes is too long`);
   await writeAtomically(path, partsOf(header, ordered, path));
 }
 

@@ -1,5 +1,5 @@
+import { cannotWrite } from '../file-errors.js';
 import { writeAtomically } from './atomic.js';
-import { unwritable } from './errors.js';
 import { tensorBytes } from './layout.js';
 import { pickleStateDict } from './pickle/write.js';
 import { bytesOf, checkUniqueNames, type TensorSource } from './source.js';
@@ -31,7 +31,7 @@ export async function writeTorchZip(
     pickle.length + notes.length + entries * ENTRY_OVERHEAD,
   );
   if (size > MAX_ARCHIVE_BYTES || entries > MAX_ARCHIVE_ENTRIES) {
-    throw unwritable(path, 'too large for a torch zip file; write a safetensors file instead');
+    throw cannotWrite(path, 'too large for a torch zip file; write a safetensors file instead');
   }
   await writeAtomically(path, storedZip(contentsOf(sources, pickle, notes, path)));
 }

@@ -10,7 +10,7 @@ export interface WeightsToWrite {
   /** Texts kept beside the tensors. */
   metadata?: Readonly<Record<string, string>>;
   /** What floating-point tensors are written as; default: what they are. Integers stay what they are. */
-  floats?: FloatType;
+  floats?: FloatType | undefined;
 }
 
 const WRITERS: Readonly<Record<string, typeof writeSafetensors>> = {

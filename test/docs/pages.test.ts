@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from '../support/sdk.js';
@@ -19,10 +19,19 @@ const tableNames = (page: string) =>
     .filter((line) => line.startsWith('|'))
     .flatMap((line) => [...line.split('|')[1]!.matchAll(/`([^`]+)`/g)].map((found) => found[1]!));
 
-test('troubleshooting has a row for every error code, and no other', () => {
-  const codes = [...read('lib/errors.ts').matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map((found) => found[1]!);
+test('troubleshooting has a row for every error code with its cause, and no other', () => {
+  const table = read('lib/errors.ts').split('export interface ErrorDetailsByCode {')[1]!.split('\n}')[0]!;
+  const codes = [...table.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}([A-Z_]+):/gm)];
   expect(codes.length).toBeGreaterThan(20);
-  expect(tableNames('docs/troubleshooting.md').sort()).toEqual(codes.sort());
+  expect(codes).toHaveLength([...table.matchAll(/^ {2}[A-Z_]+:/gm)].length);
+  const rows = read('docs/troubleshooting.md')
+    .split('\n')
+    .filter((line) => /^\| `[A-Z_]+` /.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+  expect(new Map(rows.map(([, code, cause]) => [code, cause]))).toEqual(
+    new Map(codes.map(([, cause, code]) => [`\`${code}\``, cause])),
+  );
+  expect(rows).toHaveLength(codes.length);
 });
 
 /** Environment variables that the sources read, apart from those that every program has. */
@@ -48,13 +57,19 @@ test('the table of environment variables has those that the sources read, and no
   expect(tableNames('docs/environment-variables.md').sort()).toEqual(variablesRead().sort());
 });
 
-test('the command line page names every command', () => {
+test('the tables of thresholds, commands and options are those of the code', () => {
+  const script = join(root, 'scripts', 'doc-tables.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+});
+
+test('the table of commands names every command', () => {
   const page = read('docs/command-line.md');
-  const commands = tracked
-    .filter((path) => path.startsWith('lib/cli/'))
-    .flatMap((path) => [...read(path).matchAll(/\.command\('([a-z-]+)'\)/g)].map((found) => found[1]!));
-  expect(commands.length).toBeGreaterThan(10);
-  expect(commands.filter((name) => !page.includes(name))).toEqual([]);
+  const sections = [...page.matchAll(/^### `cellroute (.+)`$/gm)].map((found) => found[1]!);
+  expect(sections.length).toBeGreaterThan(10);
+  const [table] = page.split('## Options');
+  expect(sections.filter((name) => !new RegExp(`\`${name}[ \`]`).test(table!))).toEqual([]);
 });
 
 test('every relative link and image of a page exists', () => {

@@ -6,12 +6,11 @@ import type { NativeStep, NativeStepResult } from '../../lib/native/contract.js'
 import { readCheckpoint } from '../../lib/trainer/checkpoint.js';
 import { type PartialSegmenterTraining, segmenterTraining } from '../../lib/trainer/config.js';
 import type { TrainEvent } from '../../lib/trainer/events.js';
-import { lengthOf } from '../../lib/trainer/length.js';
-import { beginning } from '../../lib/trainer/position.js';
+import { beginning, lengthOf } from '../../lib/trainer/progress.js';
 import { Records } from '../../lib/trainer/records.js';
 import { type RunParts, TrainingRun } from '../../lib/trainer/run.js';
 import { exists, RunFolder } from '../../lib/trainer/run-folder.js';
-import type { ValidationResult } from '../../lib/trainer/validation.js';
+import type { TrainingTypes, ValidationResult } from '../../lib/trainer/task.js';
 import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
 import { writeWeights } from '../../lib/weights/write.js';
@@ -29,7 +28,11 @@ export class ToyNetwork {
     readonly behave: { result?: (step: number) => Partial<NativeStepResult>; slow?: number } = {},
   ) {}
 
-  async step(samples: readonly string[], step: NativeStep, options: { signal?: AbortSignal } = {}) {
+  async step(
+    samples: readonly string[],
+    step: NativeStep,
+    options: { signal?: AbortSignal | undefined } = {},
+  ) {
     if (this.behave.slow) await new Promise((done) => setTimeout(done, this.behave.slow));
     options.signal?.throwIfAborted();
     const mixed = [...samples.join('')].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
@@ -105,7 +108,11 @@ export const letters = {
   },
 };
 
-type Parts = RunParts<string, Awaited<ReturnType<ToyNetwork['snapshot']>>, number>;
+interface ToyTypes extends TrainingTypes {
+  sample: string;
+  snapshot: Awaited<ReturnType<ToyNetwork['snapshot']>>;
+  evaluation: number;
+}
 
 export interface ToyOptions {
   config?: PartialSegmenterTraining;
@@ -143,7 +150,7 @@ export async function toyRun(
     };
   };
   const records = await Records.open(folder, position.logBytes, []);
-  const parts: Parts = {
+  const parts: RunParts<ToyTypes> = {
     folder,
     lock: { verify },
     config: full,
@@ -173,7 +180,7 @@ export async function toyRun(
     notices: [],
     records,
   };
-  const run = new TrainingRun<string, Awaited<ReturnType<ToyNetwork['snapshot']>>, string, number>(parts);
+  const run = new TrainingRun<ToyTypes>(parts);
   return { run, network, folder, records };
 }
 

@@ -82,3 +82,14 @@ test('a detached array is named as one', () => {
     /Uint8Array whose ArrayBuffer is detached/,
   );
 });
+
+test('restated keeps code and details, and the error as the cause', () => {
+  const error = new CellrouteError('IMAGE_UNREADABLE', 'torn', { got: 'half', file: 'a.png' });
+  const restated = error.restated('Image a: torn', { images: ['a'] });
+  expect(restated).toMatchObject({
+    code: 'IMAGE_UNREADABLE',
+    message: 'Image a: torn',
+    details: { got: 'half', file: 'a.png', images: ['a'] },
+    cause: error,
+  });
+});

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Dataset } from '../../lib/data/dataset.js';
 import { datasetFrom } from '../../lib/data/iterable.js';
 import { ClassifyLoader, type LoaderOptions, SegmentLoader } from '../../lib/data/loader.js';
-import { prefetch } from '../../lib/data/prefetch.js';
 import { random } from '../../lib/data/random.js';
 import type { Batch, DatasetItem } from '../../lib/data/types.js';
 import { CellrouteError } from '../../lib/errors.js';
@@ -314,15 +313,6 @@ describe('ahead of the step', () => {
       code: 'DATA_INVALID',
       message: 'Image p00: x is undefined',
     });
-  });
-
-  test('prefetch of nothing, and of work that all fails at once, ends', async () => {
-    expect(await all(prefetch([], async () => 1, { concurrent: 2, ahead: 2 }))).toEqual([]);
-    const failing = prefetch([1, 2, 3], async (n) => Promise.reject(new Error(String(n))), {
-      concurrent: 3,
-      ahead: 3,
-    });
-    expect((await rejection(all(failing))).message).toBe('1');
   });
 });
 

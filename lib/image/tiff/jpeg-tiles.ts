@@ -1,3 +1,4 @@
+import { mapAll } from '../../pool.js';
 import { checkJpeg } from '../sharp.js';
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { JPEG, type TiffLayout } from './layout.js';
@@ -19,14 +20,9 @@ export async function checkJpegTiles(
   if (compression !== JPEG || !tile) return;
   const stored = directory.get(TAG.jpegTables);
   const tables = stored ? file.bytes.subarray(stored.at, stored.at + stored.count - MARKER) : undefined;
-  let next = 0;
-  const work = async () => {
-    while (next < offsets.length) {
-      const i = next++;
-      const own = file.bytes.subarray(offsets[i]!, offsets[i]! + byteCounts[i]!);
-      // Tables shared by all tiles, then the tile after its own start marker.
-      await checkJpeg(tables ? Buffer.concat([tables, own.subarray(MARKER)]) : own, `its tile ${i}`);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await mapAll(offsets, AT_ONCE, async (offset, i) => {
+    const own = file.bytes.subarray(offset, offset + byteCounts[i]!);
+    // Tables shared by all tiles, then the tile after its own start marker.
+    await checkJpeg(tables ? Buffer.concat([tables, own.subarray(MARKER)]) : own, `its tile ${i}`);
+  });
 }

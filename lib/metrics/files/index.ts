@@ -9,17 +9,17 @@ export type { PairedImages } from './pair.js';
 /** Options of {@link pairFiles}. */
 export interface PairFilesOptions extends PairOptions {
   /** Column (or COCO image field) with the cell type; of several, the first present. Default `type` or `cell_type`. */
-  typeColumn?: string | readonly string[];
+  typeColumn?: string | readonly string[] | undefined;
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
-  categories?: 'classes' | 'types';
+  categories?: 'classes' | 'types' | undefined;
   /**
    * What annotations with COCO's `iscrowd: 1` are: regions of many cells, on which predictions are not counted
    * (`leave-out`, the default), or one cell each (`cells`), as CVAT exports brush masks.
    */
-  crowds?: Crowds;
+  crowds?: Crowds | undefined;
   /** Refuses the ground truth where anything in it cannot be used. Default false: that is left out and reported in `notices`. */
-  strict?: boolean;
-  signal?: AbortSignal;
+  strict?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -87,6 +87,6 @@ function checkOptions(options: PairFilesOptions): AnnotationOptions {
       categories: checkOneOf('categories', categories, ['classes', 'types'] as const),
     }),
     ...(crowds !== undefined && { crowds: checkOneOf('crowds', crowds, CROWDS) }),
-    ...(signal && { signal }),
+    signal,
   };
 }

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { stemOf } from '../../annotations/names.js';
 import { type DataProblem, dataInvalid, ProblemList, problemLine } from '../../annotations/problems.js';
 import type { AnnotationSource, CellAnnotations, ImageAnnotations } from '../../annotations/types.js';
+import { defined } from '../../defined.js';
 import { imageEndings } from '../../image/format.js';
 import { fromCocoBoxes } from '../../mask/boxes.js';
 import type { ImageSize, Masks } from '../../mask/masks.js';
@@ -10,11 +11,11 @@ import type { EvaluatedImage } from '../types.js';
 /** Options for pairing predictions with ground truth. */
 export interface PairOptions {
   /** Leaves out images that the predictions do not mention, whose cells would count as missed. */
-  onlyPredicted?: boolean;
+  onlyPredicted?: boolean | undefined;
   /** Takes all cells for one class. */
-  ignoreClasses?: boolean;
+  ignoreClasses?: boolean | undefined;
   /** Only images whose columns have these values. */
-  where?: Readonly<Record<string, string>>;
+  where?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Images with ground truth and predictions, read by {@link pairFiles}. */
@@ -37,7 +38,7 @@ interface Pair {
 export async function pairAnnotations(
   truth: AnnotationSource,
   predicted: AnnotationSource,
-  options: PairOptions & { strict?: boolean; signal?: AbortSignal },
+  options: PairOptions & { strict?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<PairedImages> {
   const notices: string[] = [];
   const wanted = truth.images.filter(({ columns }) =>
@@ -143,7 +144,7 @@ async function readPairs(
   images: readonly ImageAnnotations[],
   answers: ReadonlyMap<ImageAnnotations, ImageAnnotations>,
   predicted: AnnotationSource,
-  { strict = false, signal }: { strict?: boolean; signal?: AbortSignal },
+  { strict = false, signal }: { strict?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<{ pairs: Pair[]; messages: string[] }> {
   const problems = new ProblemList();
   const noticed = new ProblemList();
@@ -276,15 +277,11 @@ function evaluatedImage({ image, truth, answer }: Pair, labels: Labels | undefin
   const type = truth.type ?? image.type;
   return {
     id: image.name,
-    ...(type === undefined ? {} : { type }),
     truth: masks,
-    ...(crowd && { crowd }),
-    ...(truthBoxes && { truthBoxes: fromCocoBoxes(truthBoxes) }),
-    ...(truthAreas && { truthAreas }),
+    ...defined({ type, crowd, truthBoxes: truthBoxes && fromCocoBoxes(truthBoxes), truthAreas }),
     predicted,
     scores: answer?.scores ?? new Float64Array(predicted.length).fill(1),
-    ...(answer?.boxes && { boxes: fromCocoBoxes(answer.boxes) }),
-    ...(answer?.areas && { areas: answer.areas }),
+    ...defined({ boxes: answer?.boxes && fromCocoBoxes(answer.boxes), areas: answer?.areas }),
     ...(labels && {
       truthLabels: (truth.classes ?? []).map(labels.truth),
       labels: (answer?.classes ?? []).map(labels.predicted),

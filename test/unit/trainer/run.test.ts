@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { random } from '../../../lib/data/random.js';
 import { CellrouteError } from '../../../lib/errors.js';
 import { segmenterTraining } from '../../../lib/trainer/config.js';
-import { beginning, rebased } from '../../../lib/trainer/position.js';
+import { beginning, rebased } from '../../../lib/trainer/progress.js';
 import { ratesAt } from '../../../lib/trainer/schedule.js';
 import { rejection } from '../../support/sdk.js';
 import {
@@ -321,7 +321,7 @@ test('an abort before the first step leaves a checkpoint to begin from', async (
 test('a run whose folder was taken over writes no checkpoint', async () => {
   const path = folder('taken over');
   let held = true;
-  const lost = new CellrouteError('RUN_LOCKED', 'lost');
+  const lost = new CellrouteError('RUN_LOCKED', 'lost', { file: path });
   const toy = await toyRun(path, {
     verify: async () => {
       if (!held) throw lost;

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Outcome, type ProcessOptions, processAll } from '../../lib/inference/process-all.js';
+import { mapAll, type Outcome, type ProcessOptions, processAll, resultsOf } from '../../lib/pool.js';
 import { rejection } from '../support/sdk.js';
 
 /** Work whose end the test decides. */
@@ -145,4 +145,60 @@ test('what the source throws is thrown after the outcomes before it', async () =
   const run = processAll(source(), async (input) => `r${input}`, {});
   expect(outcomeOf((await run.next()).value as Outcome<number, string>)).toEqual([0, 'r0']);
   expect((await rejection(run.next())).message).toBe('the disk is gone');
+});
+
+test('work goes on between two outcomes, as far as outcomes may be held', async () => {
+  const { open, work } = controlled();
+  const run = processAll([0, 1, 2, 3, 4, 5], work, { concurrency: 2, held: 4 });
+  const first = run.next();
+  await settle();
+  expect([...open.keys()]).toEqual([0, 1]);
+  open.get(0)!.resolve('r0');
+  await first;
+  // The consumer holds one outcome: three more may be made meanwhile, two at a time.
+  await settle();
+  expect([...open.keys()]).toEqual([0, 1, 2]);
+  open.get(1)!.resolve('r1');
+  open.get(2)!.resolve('r2');
+  await settle();
+  expect([...open.keys()]).toEqual([0, 1, 2, 3]);
+  open.get(3)!.resolve('r3');
+  await settle();
+  expect([...open.keys()]).toEqual([0, 1, 2, 3]);
+  await run.return(undefined);
+});
+
+test('mapAll gives results in order, at most so many at a time', async () => {
+  let running = 0;
+  let most = 0;
+  const results = await mapAll([30, 5, 20, 1], 2, async (delay, index) => {
+    most = Math.max(most, ++running);
+    await wait(delay);
+    running--;
+    return index;
+  });
+  expect(results).toEqual([0, 1, 2, 3]);
+  expect(most).toBe(2);
+  expect(await mapAll([], 2, async () => 1)).toEqual([]);
+});
+
+test('mapAll ends with the first failure, after the started work', async () => {
+  const finished: number[] = [];
+  const started: number[] = [];
+  const failing = mapAll([0, 1, 2, 3, 4], 2, async (input) => {
+    started.push(input);
+    if (input === 0) throw new Error('first');
+    await wait(20);
+    finished.push(input);
+  });
+  expect((await rejection(failing)).message).toBe('first');
+  expect(finished).toEqual(started.filter((input) => input !== 0));
+  expect(started).not.toContain(4);
+});
+
+test('resultsOf throws the first error in order', async () => {
+  const outcomes = processAll([1, 2, 3], async (n) => Promise.reject(new Error(String(n))), {
+    concurrency: 3,
+  });
+  expect((await rejection(resultsOf(outcomes).next())).message).toBe('1');
 });

@@ -11,6 +11,27 @@ import {
   required,
   text,
 } from '../config/schema.js';
+import type { Training } from './config.js';
+
+/** Length of a run. */
+export interface RunLength {
+  stepsPerEpoch: number;
+  epochs: number;
+  steps: number;
+}
+
+/** A length in steps may end in the middle of an epoch, whose last epoch is then shorter. */
+export function lengthOf(
+  { epochs, steps }: Pick<Training, 'epochs' | 'steps'>,
+  stepsPerEpoch: number,
+): RunLength {
+  const all = steps ?? epochs! * stepsPerEpoch;
+  return { stepsPerEpoch, epochs: Math.ceil(all / stepsPerEpoch), steps: all };
+}
+
+/** Number of steps in an epoch; epochs count from 0. */
+export const batchesOf = ({ stepsPerEpoch, steps }: RunLength, epoch: number): number =>
+  Math.min(stepsPerEpoch, steps - epoch * stepsPerEpoch);
 
 const from = (start: number) => required(integer(start, start, Number.MAX_SAFE_INTEGER));
 
@@ -96,4 +117,29 @@ export function rebased(position: Position, stepsPerEpoch: number): Position {
     summed: 0,
     epochSeconds: 0,
   };
+}
+
+/** Number of steps over which the speed is averaged. */
+const WINDOW = 20;
+
+/** Speed of the last steps. */
+export class Pace {
+  readonly #steps: { images: number; seconds: number }[] = [];
+
+  add(images: number, seconds: number): void {
+    this.#steps.push({ images, seconds });
+    if (this.#steps.length > WINDOW) this.#steps.shift();
+  }
+
+  get imagesPerSecond(): number {
+    return this.#sum('images') / this.#sum('seconds');
+  }
+
+  get secondsPerStep(): number {
+    return this.#sum('seconds') / this.#steps.length;
+  }
+
+  #sum(key: 'images' | 'seconds'): number {
+    return this.#steps.reduce((sum, step) => sum + step[key], 0);
+  }
 }

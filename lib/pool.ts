@@ -1,16 +1,17 @@
-import { onAbort } from '../abort.js';
-import { checkBoolean, checkIterable, checkNumber } from '../check.js';
+import { setMaxListeners } from 'node:events';
+import { onAbort } from './abort.js';
+import { checkBoolean, checkIterable, checkNumber } from './check.js';
 
 /** How many inputs are processed at once, and in which order their outcomes come. */
 export interface ProcessOptions {
   /**
    * Inputs in flight, 1 to 1024. It bounds memory: an input counts from when it is taken until its outcome is consumed.
    */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Whether outcomes come in the order of the inputs (default) or as they finish. */
-  ordered?: boolean;
+  ordered?: boolean | undefined;
   /** Stops the inputs in flight; the iteration then throws `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export const PROCESS_OPTION_KEYS = ['concurrency', 'ordered', 'signal'] as const;
@@ -40,15 +41,18 @@ export function checkProcessOptions(inputs: unknown, { concurrency, ordered }: P
  * it: neither a fast source nor a slow consumer makes memory grow. An input that fails stops no other. A loop that is
  * left early stops the inputs in flight, waits for them and closes the source.
  *
- * @throws what the source throws; `signal.reason` after an abort.
+ * @param held inputs that are taken and whose outcomes are not consumed; default: as many as are processed at once.
+ * @throws what the source throws, after the outcomes of the inputs before; `signal.reason` after an abort.
  */
 export async function* processAll<T, R>(
   inputs: Iterable<T> | AsyncIterable<T>,
   work: (input: T, signal: AbortSignal, index: number) => Promise<R>,
-  { concurrency = 2, ordered = true, signal }: ProcessOptions,
+  { concurrency = 2, ordered = true, signal, held = concurrency }: ProcessOptions & { held?: number },
 ): AsyncGenerator<Outcome<T, R>, void, undefined> {
   signal?.throwIfAborted();
   const stop = new AbortController();
+  // All work listens to this one signal.
+  setMaxListeners(0, stop.signal);
   // One promise per wait: a race with a promise that lives as long as the loop would keep every wait in memory.
   let wake = () => {};
   const changed = () =>
@@ -66,6 +70,8 @@ export async function* processAll<T, R>(
   const tasks: Task<T, R>[] = [];
   let started = 0;
   let isTaking = false;
+  /** Whether the consumer has an outcome. */
+  let isOut = false;
   let failure: { error: unknown } | undefined;
   let ended = false;
 
@@ -75,6 +81,7 @@ export async function* processAll<T, R>(
     tasks.push(task);
     void task.outcome.then(() => {
       task.settled = true;
+      fill();
       wake();
     });
   };
@@ -96,20 +103,31 @@ export async function* processAll<T, R>(
       ended = true;
     }
     isTaking = false;
+    fill();
     wake();
+  };
+  // Also between two outcomes: work continues while the consumer is busy with one.
+  const fill = () => {
+    const running = tasks.filter(({ settled }) => !settled).length;
+    const hasRoom = running < concurrency && tasks.length + (isOut ? 1 : 0) < held;
+    if (hasRoom && !ended && !isTaking && !stop.signal.aborted) void take();
   };
   try {
     for (;;) {
       signal?.throwIfAborted();
-      if (!ended && !isTaking && tasks.length < concurrency) void take();
+      fill();
       const next = ordered ? (tasks[0]?.settled ? 0 : -1) : tasks.findIndex(({ settled }) => settled);
       if (next >= 0) {
         const [task] = tasks.splice(next, 1);
+        isOut = true;
         yield await task!.outcome;
+        isOut = false;
         continue;
       }
-      if (failure) throw failure.error;
-      if (!isTaking && tasks.length === 0) return;
+      if (!isTaking && tasks.length === 0) {
+        if (failure) throw failure.error;
+        return;
+      }
       await changed();
     }
   } finally {
@@ -119,4 +137,26 @@ export async function* processAll<T, R>(
     // A source that waits for its next input may not answer: nothing waits for it.
     if (!ended) Promise.resolve(source.return?.()).catch(() => {});
   }
+}
+
+/** The results of outcomes. The first error is thrown, which stops the rest. */
+export async function* resultsOf<R>(
+  outcomes: AsyncIterable<Outcome<unknown, R>>,
+): AsyncGenerator<R, void, undefined> {
+  for await (const outcome of outcomes) {
+    if ('error' in outcome) throw outcome.error;
+    yield outcome.result;
+  }
+}
+
+/** The results of `work` in the order of the values. The first failure ends it, after the started work has finished. */
+export async function mapAll<T, R>(
+  values: readonly T[],
+  concurrency: number,
+  work: (value: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const outcomes = processAll(values, (value, _, index) => work(value, index), { concurrency });
+  for await (const result of resultsOf(outcomes)) results.push(result);
+  return results;
 }
