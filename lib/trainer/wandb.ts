@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { checkString } from '../check.js';
-import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { packageRoot } from '../native/find.js';
 import { packageMissing } from '../package-missing.js';
