@@ -58,6 +58,10 @@ add_executable(cellroute_mask_test
 target_link_libraries(cellroute_mask_test PRIVATE cellroute_mask)
 cellroute_doctest(cellroute_mask_test)
 
+add_executable(cellroute_measure_test native/test/measure_test.cc)
+target_link_libraries(cellroute_measure_test PRIVATE cellroute_measure)
+cellroute_doctest(cellroute_measure_test)
+
 add_executable(cellroute_metrics_test native/test/metrics_test.cc)
 target_link_libraries(cellroute_metrics_test PRIVATE cellroute_metrics)
 cellroute_doctest(cellroute_metrics_test)

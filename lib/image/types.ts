@@ -80,6 +80,8 @@ export interface ImageSource {
   channelPages?: boolean;
   /** Names of the channels in OME-XML; empty where one has none. */
   channelNames?: readonly string[];
+  /** Micrometres per pixel, where a TIFF's resolution tags, its OME-XML or ImageJ's description state them. */
+  pixelSize?: number;
   /** EXIF orientation, 2 to 8, that was applied: width and height are those of the upright image. */
   orientation?: number;
   /** What was not read and not asked for, a sentence each. */

@@ -443,6 +443,44 @@ export interface NativeEvaluation {
   classes: { label: number; truths: number; summary: NativeSummary }[];
 }
 
+/** What is measured of the shape of masks: a value per mask in each array. native/measure/shape.h has the definitions. */
+export interface NativeShapes {
+  /** Pixels. */
+  area: Float64Array;
+  perimeter: Float64Array;
+  /** Of pixel centres, which are integers. */
+  centroidX: Float64Array;
+  centroidY: Float64Array;
+  left: Float64Array;
+  top: Float64Array;
+  /** Exclusive, as `bottom`. */
+  right: Float64Array;
+  bottom: Float64Array;
+  majorAxis: Float64Array;
+  minorAxis: Float64Array;
+  eccentricity: Float64Array;
+  /** Radians. */
+  orientation: Float64Array;
+  convexArea: Float64Array;
+  solidity: Float64Array;
+  feretMax: Float64Array;
+  feretMin: Float64Array;
+  circularity: Float64Array;
+  /** 0 or 1. */
+  touchesBorder: Float64Array;
+  neighbors: Float64Array;
+}
+
+/** Statistics of pixel values: those of the channels of mask i lie from `i * channels` on. */
+export interface NativeIntensities {
+  channels: number;
+  mean: Float64Array;
+  min: Float64Array;
+  max: Float64Array;
+  sum: Float64Array;
+  deviation: Float64Array;
+}
+
 /** A GPU that the driver reports. */
 export interface NativeGpu {
   name: string;
@@ -623,6 +661,15 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<NativeEvaluation>;
 
+  /** Runs beside the owner thread. */
+  measureShapes(batch: MaskBatch, call: NativeCall): Promise<NativeShapes>;
+  /** Runs beside the owner thread. The masks are of the image's size. */
+  measureIntensities(
+    batch: MaskBatch,
+    image: NativeImage | ImageHandle,
+    call: NativeCall,
+  ): Promise<NativeIntensities>;
+
   /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;
   /** Sets the masks' pixels to 1 in as many zeroed images. */
@@ -672,5 +719,12 @@ export interface NativeAddon {
   ): NativeLabelledMasks;
   /** Writes 1, 2, 3, … into a zeroed image. */
   maskToLabels(batch: MaskBatch, zeroed: Uint16Array | Uint32Array): void;
+  /** Writes ids[i] for mask i into a zeroed image of a window, which is x, y, width and height. */
+  maskToLabelsIn(
+    batch: MaskBatch,
+    ids: Uint32Array,
+    window: Uint32Array,
+    zeroed: Uint16Array | Uint32Array,
+  ): void;
   maskContours(batch: MaskBatch): NativeContours;
 }

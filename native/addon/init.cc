@@ -14,6 +14,7 @@
 #include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask.h"
+#include "addon/measure.h"
 #include "addon/metrics.h"
 #include "addon/model.h"
 #include "addon/sample.h"
@@ -105,6 +106,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_admission(env, exports);
   register_images(env, exports);
   register_mask(env, exports);
+  register_measure(env, exports);
   register_metrics(env, exports);
   register_model(env, exports);
   register_segment(env, exports);

@@ -276,6 +276,20 @@ Napi::Value to_labels(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value to_labels_in(const Napi::CallbackInfo& info) {
+  const auto batch = read_batch(info[0]);
+  const auto ids = typed_array<uint32_t>(info[1], "ids");
+  const auto sides = typed_array<uint32_t>(info[2], "window");
+  if (sides.size() != 4) throw Error("INVALID_ARGUMENT", "A window has four numbers");
+  const mask::Window window{sides[0], sides[1], sides[2], sides[3]};
+  if (is_array_of<uint16_t>(info[3])) {
+    mask::to_labels_in(batch.masks, ids, window, typed_array<uint16_t>(info[3], "zeroed"));
+  } else {
+    mask::to_labels_in(batch.masks, ids, window, typed_array<uint32_t>(info[3], "zeroed"));
+  }
+  return info.Env().Undefined();
+}
+
 Napi::Value contours(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   std::vector<uint32_t> points, rings{0}, polygons{0}, masks{0};
@@ -345,6 +359,7 @@ void register_mask(Napi::Env, Napi::Object exports) {
   add<remove_overlaps>(exports, "maskRemoveOverlaps");
   add<from_labels>(exports, "maskFromLabels");
   add<to_labels>(exports, "maskToLabels");
+  add<to_labels_in>(exports, "maskToLabelsIn");
   add<contours>(exports, "maskContours");
 }
 

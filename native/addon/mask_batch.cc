@@ -57,4 +57,20 @@ std::vector<mask::Rle> copy_batch(const Napi::Value& value) {
   return masks;
 }
 
+mask::MaskSet copy_mask_set(const Napi::Value& value) {
+  if (!value.IsObject()) throw Error("INVALID_ARGUMENT", "A batch of masks is an object");
+  const auto object = value.As<Napi::Object>();
+  const auto [height, width] = read_size(object.Get("height"), object.Get("width"));
+  // Both are fetched before their memory is looked at: a getter could take the first one's away.
+  const Napi::Value given_counts = object.Get("counts"), given_offsets = object.Get("offsets");
+  const auto counts = typed_array<uint32_t>(given_counts, "counts");
+  const auto offsets = typed_array<uint32_t>(given_offsets, "offsets");
+  // Throws where the offsets lead out of the counts.
+  split<uint32_t>(counts, offsets);
+  return {.height = height,
+          .width = width,
+          .counts = {counts.begin(), counts.end()},
+          .offsets = {offsets.begin(), offsets.end()}};
+}
+
 }  // namespace cellroute::addon

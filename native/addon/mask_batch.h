@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "error.h"
+#include "mask/mask_set.h"
 #include "mask/rle.h"
 
 namespace cellroute::addon {
@@ -26,6 +27,9 @@ MaskBatch read_batch(const Napi::Value& value);
 
 /** The same, copied: for a job, which owns what it uses. */
 std::vector<mask::Rle> copy_batch(const Napi::Value& value);
+
+/** The same in two arrays. The masks are not checked: the job does that, off the JS thread. */
+mask::MaskSet copy_mask_set(const Napi::Value& value);
 
 /** Pieces offsets[i] to offsets[i + 1] of the values, whatever they hold. */
 template <typename T>

@@ -23,18 +23,6 @@ std::vector<T> copied(const Fields& fields, const char* name) {
   return {values.begin(), values.end()};
 }
 
-/** The masks are checked where they are compared, off the JS thread. */
-metrics::MaskSet read_masks(const Fields& batch) {
-  const auto [height, width] = read_size(batch.value("height"), batch.value("width"));
-  metrics::MaskSet set{.height = height,
-                       .width = width,
-                       .counts = copied<uint32_t>(batch, "counts"),
-                       .offsets = copied<uint32_t>(batch, "offsets")};
-  // Throws where the offsets lead out of the counts.
-  split<uint32_t>(set.counts, set.offsets);
-  return set;
-}
-
 void check_length(size_t length, size_t expected, const char* name) {
   if (length == expected) return;
   throw Error("INVALID_ARGUMENT", "Expected " + std::to_string(expected) + " numbers for " + name +
@@ -42,8 +30,8 @@ void check_length(size_t length, size_t expected, const char* name) {
 }
 
 metrics::Image read_judged(const Fields& fields) {
-  metrics::Image image{.truth = read_masks(fields.object("truth")),
-                       .predicted = read_masks(fields.object("predicted")),
+  metrics::Image image{.truth = copy_mask_set(fields.value("truth")),
+                       .predicted = copy_mask_set(fields.value("predicted")),
                        .truth_labels = copied<int32_t>(fields, "truthLabels"),
                        .labels = copied<int32_t>(fields, "labels"),
                        .scores = copied<double>(fields, "scores"),

@@ -6,16 +6,16 @@
 
 namespace cellroute::mask {
 
-Columns::Columns(const Shapes& shapes) : order_(shapes.size()) {
+Columns::Columns(std::span<const Box> boxes) : order_(boxes.size()) {
   std::iota(order_.begin(), order_.end(), size_t{0});
-  std::erase_if(order_, [&](size_t i) { return shapes.area(i) == 0; });
+  std::erase_if(order_, [&](size_t i) { return boxes[i].width == 0; });
   std::sort(order_.begin(), order_.end(),
-            [&](size_t i, size_t j) { return shapes.box(i).x < shapes.box(j).x; });
+            [&](size_t i, size_t j) { return boxes[i].x < boxes[j].x; });
   const size_t padded = order_.size() + kBlock;
   for (auto* side : {&lefts_, &rights_, &tops_, &bottoms_}) side->resize(padded);
   reach_.reserve(order_.size());
   for (size_t k = 0; k < order_.size(); ++k) {
-    const auto& box = shapes.box(order_[k]);
+    const auto& box = boxes[order_[k]];
     lefts_[k] = box.x;
     rights_[k] = box.x + box.width;
     tops_[k] = box.y;

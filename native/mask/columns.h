@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,9 @@ namespace cellroute::mask {
 /** The masks of a set sorted by their left edge, so that masks far from a box are skipped. */
 class Columns {
  public:
-  explicit Columns(const Shapes& shapes);
+  /** Masks without pixels are left out. */
+  explicit Columns(std::span<const Box> boxes);
+  explicit Columns(const Shapes& shapes) : Columns(shapes.boxes()) {}
 
   /** Calls fn(index) for each mask whose box overlaps this box. */
   template <class F>

@@ -83,10 +83,33 @@ void to_labels(std::span<const RleView> masks, std::span<Label> zeroed) {
   }
 }
 
+template <class Label>
+void to_labels_in(std::span<const RleView> masks, std::span<const uint32_t> ids,
+                  const Window& window, std::span<Label> zeroed) {
+  if (ids.size() != masks.size() || zeroed.size() != size_t{window.width} * window.height) {
+    throw Error("INVALID_ARGUMENT", "The labels of a window have the wrong size");
+  }
+  for (size_t i = masks.size(); i-- > 0;) {
+    const auto label = static_cast<Label>(ids[i]);
+    for_each_column_piece(masks[i], [&](uint32_t x, uint32_t top, uint32_t bottom) {
+      if (x < window.x || x - window.x >= window.width) return;
+      const uint32_t first = std::max(top, window.y) - window.y;
+      const uint32_t last = bottom <= window.y ? 0 : std::min(bottom - window.y, window.height);
+      for (uint32_t y = first; y < last; ++y) {
+        zeroed[size_t{y} * window.width + (x - window.x)] = label;
+      }
+    });
+  }
+}
+
 template Labelled from_labels(std::span<const uint8_t>, uint32_t, uint32_t);
 template Labelled from_labels(std::span<const uint16_t>, uint32_t, uint32_t);
 template Labelled from_labels(std::span<const uint32_t>, uint32_t, uint32_t);
 template void to_labels(std::span<const RleView>, std::span<uint16_t>);
 template void to_labels(std::span<const RleView>, std::span<uint32_t>);
+template void to_labels_in(std::span<const RleView>, std::span<const uint32_t>, const Window&,
+                           std::span<uint16_t>);
+template void to_labels_in(std::span<const RleView>, std::span<const uint32_t>, const Window&,
+                           std::span<uint32_t>);
 
 }  // namespace cellroute::mask

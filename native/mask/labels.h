@@ -25,4 +25,18 @@ Labelled from_labels(std::span<const Label> labels, uint32_t height, uint32_t wi
 template <class Label>
 void to_labels(std::span<const RleView> masks, std::span<Label> zeroed);
 
+/** A rectangle of an image, in pixels. */
+struct Window {
+  uint32_t x = 0;
+  uint32_t y = 0;
+  uint32_t width = 0;
+  uint32_t height = 0;
+};
+
+/** Writes ids[i] into the pixels of mask i of a zeroed row-major image of the window, which may
+ *  reach beyond the image. A pixel that several masks share gets the first of them. */
+template <class Label>
+void to_labels_in(std::span<const RleView> masks, std::span<const uint32_t> ids,
+                  const Window& window, std::span<Label> zeroed);
+
 }  // namespace cellroute::mask

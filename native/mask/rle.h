@@ -78,6 +78,21 @@ void for_each_run(const RleView& mask, F&& fn) {
   }
 }
 
+/** Calls fn(x, top, bottom) for each part of a run within one column, rows top to bottom - 1, by
+ *  increasing x and top. */
+template <class F>
+void for_each_column_piece(const RleView& mask, F&& fn) {
+  for_each_run(mask, [&](uint32_t begin, uint32_t end) {
+    uint32_t x = begin / mask.height;
+    uint32_t top = begin - x * mask.height;
+    for (uint32_t left = end - begin; left > 0; ++x, top = 0) {
+      const uint32_t length = left < mask.height - top ? left : mask.height - top;
+      fn(x, top, top + length);
+      left -= length;
+    }
+  });
+}
+
 /** Appends the run begin..end (end exclusive; begin is not below the last end). Adjacent runs
  *  are merged. */
 inline void append_run(Bounds& bounds, uint32_t begin, uint32_t end) {

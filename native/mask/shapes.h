@@ -21,6 +21,7 @@ class Shapes {
 
   size_t size() const { return boxes_.size(); }
   const Box& box(size_t i) const { return boxes_[i]; }
+  std::span<const Box> boxes() const { return boxes_; }
   uint32_t area(size_t i) const { return areas_[i]; }
   /** Total number of counts of all masks. */
   size_t counts() const { return counts_; }

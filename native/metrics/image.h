@@ -3,27 +3,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "mask/rle.h"
+#include "mask/mask_set.h"
 
 namespace cellroute::metrics {
 
-/** Masks of one size with their own memory: the counts of mask i are offsets[i] to offsets[i +
- *  1]. */
-struct MaskSet {
-  uint32_t height = 1;
-  uint32_t width = 1;
-  std::vector<uint32_t> counts;
-  std::vector<uint32_t> offsets{0};
-
-  size_t size() const { return offsets.size() - 1; }
-  /** Throws RLE_MALFORMED if the counts do not satisfy the rules of `Rle`. */
-  std::vector<mask::RleView> checked_views() const;
-};
-
 /** An image to evaluate. Boxes are x, y, width, height. */
 struct Image {
-  MaskSet truth;
-  MaskSet predicted;
+  mask::MaskSet truth;
+  mask::MaskSet predicted;
   std::vector<int32_t> truth_labels;
   std::vector<int32_t> labels;
   std::vector<double> scores;

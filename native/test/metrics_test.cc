@@ -18,8 +18,8 @@
 namespace cellroute::metrics {
 namespace {
 
-MaskSet set_of(const std::vector<mask::Dense>& cells, uint32_t height, uint32_t width) {
-  MaskSet set{.height = height, .width = width, .counts = {}, .offsets = {0}};
+mask::MaskSet set_of(const std::vector<mask::Dense>& cells, uint32_t height, uint32_t width) {
+  mask::MaskSet set{.height = height, .width = width, .counts = {}, .offsets = {0}};
   for (const auto& cell : cells) {
     const auto counts = mask::counts_by_pixel(cell).counts;
     set.counts.insert(set.counts.end(), counts.begin(), counts.end());

@@ -1,0 +1,116 @@
+#include "measure/intensity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "error.h"
+#include "measure/blocks.h"
+#include "measure/pieces.h"
+
+namespace cellroute::measure {
+namespace {
+
+/** The values of one channel; bytes of an image are not aligned for its type. */
+template <class Value>
+class Channel {
+ public:
+  Channel(const io::Image& image, uint32_t channel)
+      : bytes_(image.bytes.data() + channel * sizeof(Value)),
+        pixel_(static_cast<size_t>(image.channels) * sizeof(Value)),
+        row_(pixel_ * static_cast<size_t>(image.width)) {}
+
+  double operator()(uint32_t x, uint32_t y) const {
+    Value value;
+    std::memcpy(&value, bytes_ + y * row_ + x * pixel_, sizeof(Value));
+    return static_cast<double>(value);
+  }
+
+ private:
+  const uint8_t* bytes_;
+  size_t pixel_;
+  size_t row_;
+};
+
+template <class Value, class F>
+void for_each_value(std::span<const Piece> pieces, const Channel<Value>& channel, F&& fn) {
+  for (const auto& piece : pieces) {
+    for (uint32_t y = piece.top; y < piece.bottom; ++y) fn(channel(piece.x, y));
+  }
+}
+
+template <class Value>
+void measure_channel(std::span<const Piece> pieces, const Channel<Value>& channel,
+                     Intensities& result, size_t at) {
+  double sum = 0;
+  double least = std::numeric_limits<double>::infinity(), most = -least;
+  size_t count = 0;
+  for_each_value(pieces, channel, [&](double value) {
+    sum += value;
+    least = std::min(least, value);
+    most = std::max(most, value);
+    ++count;
+  });
+  const double mean = sum / static_cast<double>(count);
+  double squares = 0;
+  for_each_value(pieces, channel,
+                 [&](double value) { squares += (value - mean) * (value - mean); });
+  result.sum[at] = sum;
+  result.mean[at] = mean;
+  result.min[at] = least;
+  result.max[at] = most;
+  result.deviation[at] = std::sqrt(squares / static_cast<double>(count));
+}
+
+template <class Value>
+void measure_all(std::span<const mask::RleView> masks, const io::Image& image, uint64_t threads,
+                 const Progress& progress, Intensities& result) {
+  for_each_block(masks.size(), threads, progress, [&](size_t begin, size_t end) {
+    std::vector<Piece> pieces;
+    for (size_t i = begin; i < end; ++i) {
+      read_pieces(masks[i], pieces);
+      if (pieces.empty()) continue;
+      for (uint32_t channel = 0; channel < result.channels; ++channel) {
+        measure_channel(std::span<const Piece>(pieces), Channel<Value>(image, channel), result,
+                        i * result.channels + channel);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+Intensities measure_intensities(std::span<const mask::RleView> masks, const io::Image& image,
+                                uint64_t threads, const Progress& progress) {
+  io::check(image);
+  for (const auto& mask : masks) {
+    if (mask.width == image.width && mask.height == image.height) continue;
+    throw Error("INVALID_ARGUMENT",
+                "Masks of " + std::to_string(mask.width) + " x " + std::to_string(mask.height) +
+                    " pixels do not fit an image of " + std::to_string(image.width) + " x " +
+                    std::to_string(image.height));
+  }
+  Intensities result;
+  result.channels = image.channels >= 3 ? 3 : 1;
+  const size_t values = masks.size() * result.channels;
+  for (auto* list : {&result.mean, &result.min, &result.max, &result.deviation}) {
+    list->assign(values, std::numeric_limits<double>::quiet_NaN());
+  }
+  result.sum.assign(values, 0);
+  switch (image.type) {
+    case io::Image::Type::kU8:
+      measure_all<uint8_t>(masks, image, threads, progress, result);
+      break;
+    case io::Image::Type::kU16:
+      measure_all<uint16_t>(masks, image, threads, progress, result);
+      break;
+    case io::Image::Type::kF32:
+      measure_all<float>(masks, image, threads, progress, result);
+      break;
+  }
+  return result;
+}
+
+}  // namespace cellroute::measure
