@@ -36,6 +36,19 @@ export {
 } from './export/coco-json.js';
 export { type ExplanationJson, explanationJson } from './export/explanation-json.js';
 export {
+  type FormatContext,
+  type FormatDescription,
+  type ImageFormatContext,
+  type ImageResultFormat,
+  RESULT_FORMATS,
+  type ResultFormat,
+  type ResultFormatName,
+  type RunResult,
+  type RunResultFormat,
+} from './export/formats.js';
+export { type GeoJsonOptions, quPathGeoJson, streamQuPathGeoJson } from './export/geojson.js';
+export { imageJRois } from './export/imagej.js';
+export {
   type KaggleOptions,
   type KaggleTrainOptions,
   kaggleCsv,
@@ -43,14 +56,27 @@ export {
   streamKaggleCsv,
   streamKaggleTrainCsv,
 } from './export/kaggle-csv.js';
-export { labelPng } from './export/label-png.js';
+export { labelPng, streamLabelPng } from './export/label-png.js';
+export { type LabelTiffOptions, labelTiff, omeTiff } from './export/label-tiff.js';
+export { measurementsCsv, streamMeasurementsCsv } from './export/measurements-csv.js';
+export { measurementsParquet } from './export/measurements-parquet.js';
+export type { MeasurementsTableOptions } from './export/measurements-table.js';
 export type { NamedResult } from './export/named.js';
+export {
+  type FolderFile,
+  type OmeZarrOptions,
+  omeZarrFiles,
+  omeZarrZip,
+  writeOmeZarr,
+} from './export/ome-zarr.js';
 export {
   type ResultJson,
   type ResultJsonCell,
   type ResultJsonOptions,
   resultJson,
+  streamResultJson,
 } from './export/result-json.js';
+export { streamSummaryCsv, summaryCsv } from './export/summary-csv.js';
 export { type DecodeOptions, decodeImage, type ImageInfo, readImageInfo } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
 export type { Slide, SlideLevel, SlideWindow } from './image/slide.js';
@@ -132,6 +158,14 @@ export {
   type RemoveOverlapsOptions,
   type RowRun,
 } from './mask/masks.js';
+export type { ColumnNames } from './measure/columns.js';
+export {
+  type ChannelMeasurements,
+  type Measurements,
+  type MeasureOptions,
+  measure,
+  type ShapeMeasurements,
+} from './measure/measure.js';
 export type { NativeGpu, NativeSegmentOptions } from './native/contract.js';
 export { type DiagnoseOptions, type Diagnosis, diagnose } from './native/doctor.js';
 export type { SearchedLocation } from './native/find.js';

@@ -3,6 +3,7 @@ import { basename, dirname, extname, join, relative, resolve, sep } from 'node:p
 import { isHidden, uniqueStems } from '../annotations/names.js';
 import { CellrouteError } from '../errors.js';
 import { outputsAmong } from '../export/file-names.js';
+import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
 import { imageEndings, unsupportedEndings } from '../image/format.js';
 import { readManifest } from './outputs.js';
@@ -20,7 +21,7 @@ export interface ImageFile {
 }
 
 /** Names of the files that hold the results of all images: no image's results are called so. */
-const RESERVED = ['coco', 'kaggle'];
+const RESERVED = RESULT_FORMAT_NAMES.filter((name) => resultFormat(name).scope === 'run');
 
 /**
  * The images that paths name: files as they are, folders as the images in them, in order of name. Hidden files and

@@ -1,29 +1,40 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
-import { cocoDatasetJson } from '../export/coco-json.js';
-import { LABELS_ENDING, OVERLAY_ENDING, RESULT_ENDING } from '../export/file-names.js';
-import { kaggleCsv } from '../export/kaggle-csv.js';
-import { labelPng } from '../export/label-png.js';
-import { resultJson } from '../export/result-json.js';
+import { type Command, Option } from 'commander';
+import {
+  RESULT_FORMAT_NAMES,
+  RESULT_FORMATS,
+  type ResultFormatName,
+  resultFormat,
+  runFileName,
+} from '../export/formats.js';
 import { withFolderLock } from '../folder-lock.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import type { RoutedSegmentation } from '../inference/result.js';
-import { renderOverlay } from '../render/overlay.js';
+import { COLUMN_NAMES, type ColumnNames } from '../measure/columns.js';
 import { eachImage, reportBatch } from './batch.js';
+import { columns } from './columns.js';
 import { findImages, type ImageFile } from './images.js';
-import { type ForceFlag, type PrecisionFlag, withForce, withPrecision, wordsOf } from './options.js';
+import {
+  type ForceFlag,
+  numberIn,
+  type PrecisionFlag,
+  withForce,
+  withPrecision,
+  wordsOf,
+} from './options.js';
 import { Outputs } from './outputs.js';
 import { type PageFile, pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
-const FORMATS = ['json', 'labels', 'overlay', 'kaggle', 'coco'] as const;
-type Format = (typeof FORMATS)[number];
+const DEFAULT_FORMATS: ResultFormatName[] = ['json', 'labels', 'overlay', 'kaggle', 'coco'];
 
 interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
   model?: string | undefined;
   out: string;
-  formats: Format[];
+  formats: ResultFormatName[];
+  columns: ColumnNames;
+  outputPixelSize?: number;
 }
 
 export function registerSegment(program: Command): void {
@@ -36,14 +47,30 @@ export function registerSegment(program: Command): void {
       '-m, --model <folder>',
       'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
     )
-    .option('-f, --formats <list>', `output formats: ${FORMATS.join(', ')}`, wordsOf(FORMATS), [...FORMATS]);
+    .option(
+      '-f, --formats <list>',
+      `output formats: ${RESULT_FORMAT_NAMES.join(', ')}`,
+      wordsOf(RESULT_FORMAT_NAMES),
+      DEFAULT_FORMATS,
+    )
+    .addOption(
+      new Option('--columns <program>', 'column names of tables of measurements')
+        .choices(COLUMN_NAMES)
+        .default('skimage'),
+    )
+    .option(
+      '--output-pixel-size <micrometres>',
+      'micrometres per pixel in outputs (default: what TIFF files state)',
+      numberIn(0.000_001, 1_000_000),
+    );
   withAllPages(withForce(withPrecision(withThresholds(command))))
     .addHelpText(
       'after',
       `
-Writes NAME.json (type, boxes, scores, masks), NAME.labels.png (16-bit, 0 is background, k is cell k) and
-NAME.overlay.png (outlines) for each image, and kaggle.csv and coco.json for all images. NAME is the file name
-without its extension. Images with equal names keep the extension, or get folders of their own.`,
+Formats, and the files that they write for each image or for all:
+${columns(RESULT_FORMAT_NAMES.map((name) => [name, fileName(name, 'NAME'), RESULT_FORMATS[name].description])).join('\n')}
+
+NAME is the file name without its extension. Images with equal names keep the extension, or get folders of their own.`,
     )
     .action(segment);
 }
@@ -55,17 +82,17 @@ async function segment(paths: string[], options: Options): Promise<void> {
   await withFolderLock(options.out, () => segmentAll(images, options, outputs));
 }
 
-/** The ending of the files that are written for each image. */
-const ENDINGS = { json: RESULT_ENDING, labels: LABELS_ENDING, overlay: OVERLAY_ENDING } as const;
-/** The names of the files that are written for all images. */
-const NAMES = { kaggle: 'kaggle.csv', coco: 'coco.json' } as const;
+/** The file of a format for an image of this name, or for all images. */
+const fileName = (format: ResultFormatName, name: string): string =>
+  resultFormat(format).scope === 'run' ? runFileName(format) : `${name}${resultFormat(format).extension}`;
 
 function outputPaths(images: readonly ImageFile[], { formats, out }: Options): string[] {
-  return formats.flatMap((format) =>
-    format === 'kaggle' || format === 'coco'
-      ? [join(out, NAMES[format])]
-      : images.map(({ name }) => join(out, `${name}${ENDINGS[format]}`)),
+  const names = formats.flatMap((format) =>
+    resultFormat(format).scope === 'run'
+      ? [runFileName(format)]
+      : images.map(({ name }) => fileName(format, name)),
   );
+  return names.map((name) => join(out, name));
 }
 
 async function segmentAll(images: readonly PageFile[], options: Options, outputs: Outputs): Promise<void> {
@@ -73,26 +100,39 @@ async function segmentAll(images: readonly PageFile[], options: Options, outputs
     precision: options.precision,
     device: options.device,
   });
-  const wants = (format: Format) => options.formats.includes(format);
+  const { outputPixelSize: pixelSize } = options;
   const batch = await eachImage(images, ensemble.classifier.device, async (bytes, file, signal) => {
     const image = await decodeImage(bytes, { ...file.read, signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
-    const write = (format: keyof typeof ENDINGS, content: string | Buffer) =>
-      outputs.write(join(options.out, `${file.name}${ENDINGS[format]}`), content);
-    if (wants('json')) await write('json', resultJson(result, { name: file.fileName }));
-    if (wants('labels')) await write('labels', await labelPng(result));
-    if (wants('overlay')) await write('overlay', await renderOverlay(image, result));
+    for (const name of options.formats) {
+      const format = resultFormat(name);
+      if (format.scope !== 'image') continue;
+      const content = format.write(result, {
+        name: file.fileName,
+        image,
+        file: bytes,
+        signal,
+        columns: options.columns,
+        ...(file.read.limits && { limits: file.read.limits }),
+        ...(pixelSize !== undefined && { pixelSize }),
+      });
+      await outputs.write(join(options.out, fileName(name, file.name)), content);
+    }
     return result;
   });
-  const named = batch.done.map(({ image, result }) => ({ id: image.name, file: image, result }));
-  if (wants('kaggle')) await outputs.write(join(options.out, NAMES.kaggle), kaggleCsv(named));
-  if (wants('coco')) {
-    const withEndings = named.map(({ file, result }) => ({ id: file.fileName, result }));
-    await outputs.write(join(options.out, NAMES.coco), cocoDatasetJson(withEndings));
+  const results = batch.done.map(({ image, result }) => ({
+    name: image.fileName,
+    stem: image.name,
+    result,
+  }));
+  for (const name of options.formats) {
+    const format = resultFormat(name);
+    if (format.scope !== 'run') continue;
+    await outputs.write(join(options.out, runFileName(name)), format.write(results, {}));
   }
-  for (const { file, result } of named) {
-    console.log(lineOf(file, result));
-    printNotices(file, result.notices);
+  for (const { image, result } of batch.done) {
+    console.log(lineOf(image, result));
+    printNotices(image, result.notices);
   }
   reportBatch(batch, images.length);
 }

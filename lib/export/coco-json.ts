@@ -1,5 +1,6 @@
 import { checkNumber, checkObject, checkOptions, refuse } from '../check.js';
 import { type Box, toCocoBoxes } from '../mask/boxes.js';
+import { cellBlocks } from './blocks.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
 import { shortest } from './number.js';
 
@@ -103,22 +104,23 @@ function detectionList(options: CocoResultsOptions): TextWriter<CocoResult> {
   const separator = separators();
   return {
     begin: () => '[',
-    add({ id, result }) {
-      const { cells, height, width } = result;
-      const counts = cells.masks.toCoco();
-      return cells
-        .map(({ index, box, score, label, area }) => {
+    *add({ id, result }) {
+      const { height, width } = result;
+      for (const { cells, masks } of cellBlocks(result.cells)) {
+        const counts = masks.toCoco();
+        const texts = cells.map(({ box, score, label, area }, i) => {
           const detection: Partial<CocoDetection> = {
             image_id: id,
             category_id: categories ? idOf(categories, categoryName(result, label)) : label,
-            segmentation: { size: [height, width], counts: counts[index]! },
+            segmentation: { size: [height, width], counts: counts[i]! },
             ...(boxes && { bbox: cocoBox(box) }),
             score: shortest(score),
             area,
           };
           return `${separator()}${JSON.stringify(detection)}`;
-        })
-        .join('');
+        });
+        yield texts.join('');
+      }
     },
     end: () => ']',
   };
@@ -135,29 +137,30 @@ function dataset(options: CocoOptions): TextWriter<NamedResult> {
   const separator = separators();
   return {
     begin: () => `{"info":${JSON.stringify({ description: 'Cells found by cellroute' })},"annotations":[`,
-    add({ id, result }) {
-      const { cells, height, width } = result;
+    *add({ id, result }) {
+      const { height, width } = result;
       const image_id = images.length + 1;
       images.push({ id: image_id, file_name: id, width, height });
-      const counts = cells.masks.toCoco();
-      const boxes = toCocoBoxes(cells.masks.boxes());
-      return cells
-        .map(({ index, score, label, area }) => {
+      for (const { cells, masks } of cellBlocks(result.cells)) {
+        const counts = masks.toCoco();
+        const boxes = toCocoBoxes(masks.boxes());
+        const texts = cells.map(({ score, label, area }, i) => {
           const name = categoryName(result, label);
           if (!categories) ids[name] ??= Object.keys(ids).length + 1;
           const annotation: CocoDataset['annotations'][number] = {
             id: ++annotations,
             image_id,
             category_id: idOf(ids, name),
-            segmentation: { size: [height, width], counts: counts[index]! },
-            bbox: Array.from(boxes.subarray(4 * index, 4 * index + 4)) as [number, number, number, number],
+            segmentation: { size: [height, width], counts: counts[i]! },
+            bbox: Array.from(boxes.subarray(4 * i, 4 * i + 4)) as [number, number, number, number],
             area,
             iscrowd: 0,
             score: shortest(score),
           };
           return `${separator()}${JSON.stringify(annotation)}`;
-        })
-        .join('');
+        });
+        yield texts.join('');
+      }
     },
     end() {
       const named = Object.entries(ids).map(([name, id]) => ({ id, name }));

@@ -6,10 +6,20 @@ import { EXPLAIN_METHODS } from '../inference/explanation.js';
 export const RESULT_ENDING = '.json';
 export const LABELS_ENDING = '.labels.png';
 export const OVERLAY_ENDING = '.overlay.png';
+export const LABEL_TIFF_ENDING = '.labels.tif';
+export const OME_TIFF_ENDING = '.labels.ome.tif';
+/** What cellpose's tools look for beside an image. */
+export const CELLPOSE_ENDING = '_cp_masks.tif';
 export const explanationEnding = (method: string): string => `.${method}.png`;
 
 const DRAWING_ENDINGS = [OVERLAY_ENDING, ...EXPLAIN_METHODS.map(explanationEnding)];
-const OUTPUT_ENDINGS = [LABELS_ENDING, ...DRAWING_ENDINGS];
+const OUTPUT_ENDINGS = [
+  LABELS_ENDING,
+  LABEL_TIFF_ENDING,
+  OME_TIFF_ENDING,
+  CELLPOSE_ENDING,
+  ...DRAWING_ENDINGS,
+];
 
 /** Whether a file is named like an overlay or a heat map. */
 export const isDrawing = (name: string): boolean => DRAWING_ENDINGS.some((ending) => name.endsWith(ending));

@@ -1,4 +1,5 @@
 import { checkOptions, checkString } from '../check.js';
+import { cellBlocks } from './blocks.js';
 import { csvLine } from './csv.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
 
@@ -52,10 +53,9 @@ function submission(options: KaggleOptions): TextWriter<NamedResult> {
   const column = checkString('column', options.column ?? 'predicted');
   return {
     begin: () => csvLine(['id', column]),
-    add: ({ id, result }) =>
-      masksOf(result)
-        .map((mask) => csvLine([id, mask]))
-        .join(''),
+    *add({ id, result }) {
+      for (const masks of masksOf(result)) yield masks.map((mask) => csvLine([id, mask])).join('');
+    },
     end: () => '',
   };
 }
@@ -77,17 +77,19 @@ function trainingData(options: KaggleTrainOptions): TextWriter<NamedResult> {
   const { cellType = '' } = options;
   return {
     begin: () => csvLine(TRAIN_COLUMNS),
-    add({ id, result }) {
+    *add({ id, result }) {
       const { width, height } = result;
       const type = cellTypeOf(result) ?? cellType;
-      return masksOf(result)
-        .map((mask) => csvLine([id, mask, width, height, type, '', '', '', '']))
-        .join('');
+      for (const masks of masksOf(result)) {
+        yield masks.map((mask) => csvLine([id, mask, width, height, type, '', '', '', ''])).join('');
+      }
     },
     end: () => '',
   };
 }
 
-function masksOf({ cells }: NamedResult['result']): string[] {
-  return cells.length === 0 ? [''] : cells.masks.toKaggle();
+/** Blocks of texts; one empty text for an image without cells. */
+function* masksOf({ cells }: NamedResult['result']): Generator<string[], void, undefined> {
+  if (cells.length === 0) yield [''];
+  for (const { masks } of cellBlocks(cells)) yield masks.toKaggle();
 }

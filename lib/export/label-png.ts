@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { refuse } from '../check.js';
 import type { Segmentation } from '../inference/result.js';
 import { checkResult } from './named.js';
@@ -10,11 +10,19 @@ const most = 65_535;
  * overlap the better one, which comes first, keeps the pixel.
  */
 export async function labelPng(result: Segmentation): Promise<Buffer> {
+  return png(result).toBuffer();
+}
+
+/** {@link labelPng} in pieces, while it is compressed. */
+export async function* streamLabelPng(result: Segmentation): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of png(result)) yield chunk as Buffer;
+}
+
+function png(result: Segmentation): Sharp {
   const { cells, width, height } = checkResult('result', result);
   if (cells.length > most)
     throw refuse('cells', `at most ${most} cells, which 16 bits can number`, cells.length);
-  return sharp(cells.masks.toLabels16(), { raw: { width, height, channels: 1 } })
+  return sharp(cells.masks.toLabels16(), { raw: { width, height, channels: 1 }, limitInputPixels: false })
     .toColourspace('grey16')
-    .png({ compressionLevel: 9 })
-    .toBuffer();
+    .png({ compressionLevel: 9 });
 }

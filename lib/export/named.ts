@@ -16,10 +16,10 @@ export function checkResult<T extends Segmentation>(option: string, value: T): T
   return value;
 }
 
-/** Text of many results, made of a beginning, a part per result and an end: a file that is written piece by piece. */
+/** Text of many results, made of a beginning, pieces per result and an end: a file that is written piece by piece. */
 export interface TextWriter<T> {
   begin(): string;
-  add(image: T): string;
+  add(image: T): Iterable<string>;
   end(): string;
 }
 
@@ -34,7 +34,7 @@ export function textOf<T extends Named>(images: Iterable<T>, writer: TextWriter<
   checkIterable('images', images, 'results with the names of their images');
   const parts = [writer.begin()];
   let index = 0;
-  for (const image of images) parts.push(writer.add(checkNamed(image, index++)));
+  for (const image of images) parts.push(...writer.add(checkNamed(image, index++)));
   return [...parts, writer.end()].join('');
 }
 
@@ -46,7 +46,7 @@ export async function* streamOf<T extends Named>(
   checkIterable('images', images, 'results with the names of their images');
   yield writer.begin();
   let index = 0;
-  for await (const image of images) yield writer.add(checkNamed(image, index++));
+  for await (const image of images) yield* writer.add(checkNamed(image, index++));
   yield writer.end();
 }
 

@@ -1,6 +1,8 @@
 import { checkKeys, checkObject, checkOneOf, checkString } from '../check.js';
 import type { ImageSource } from '../image/types.js';
 import type { LimitsReached, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
+import type { Masks } from '../mask/masks.js';
+import { cellBlocks } from './blocks.js';
 import { checkResult } from './named.js';
 import { shortest } from './number.js';
 
@@ -64,20 +66,28 @@ export function resultJson(
   result: Segmentation | RoutedSegmentation,
   options: ResultJsonOptions = {},
 ): string {
+  return [...parts(result, options)].join('');
+}
+
+/** {@link resultJson} in pieces of text, for a result whose text is larger than a string can be. */
+export async function* streamResultJson(
+  result: Segmentation | RoutedSegmentation,
+  options: ResultJsonOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  yield* parts(result, options);
+}
+
+function* parts(
+  result: Segmentation | RoutedSegmentation,
+  options: ResultJsonOptions,
+): Generator<string, void, undefined> {
   checkKeys('', checkObject('options', options), ['rle', 'name']);
   checkResult('result', result);
   const { rle = 'coco', name = result.name } = options;
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
   if (name !== undefined) checkString('name', name);
   const { cells, width, height, limitsReached, seams, source, notices } = result;
-  const { masks } = cells;
-  const runs: ResultJsonCell['mask'][] =
-    rle === 'coco'
-      ? masks.toCoco()
-      : rle === 'kaggle'
-        ? masks.toKaggle()
-        : masks.toCounts().map((counts) => Array.from(counts));
-  const json: ResultJson = {
+  const head: Omit<ResultJson, 'cells'> = {
     format: 'cellroute-result',
     version: 1,
     ...(name !== undefined && { name }),
@@ -95,14 +105,28 @@ export function resultJson(
     ...(source && { source }),
     ...(notices && { notices }),
     rle,
-    cells: Array.from(cells, ({ index, box, score, label, className, area }) => ({
-      box: [box.x1, box.y1, box.x2, box.y2].map(shortest) as ResultJsonCell['box'],
-      score: shortest(score),
-      label,
-      className,
-      area,
-      mask: runs[index]!,
-    })),
   };
-  return JSON.stringify(json);
+  yield `${JSON.stringify(head).slice(0, -1)},"cells":[`;
+  for (const block of cellBlocks(cells)) {
+    const masks = textsOf(block.masks, rle);
+    const texts = block.cells.map(({ box, score, label, className, area }, i) => {
+      const cell: ResultJsonCell = {
+        box: [box.x1, box.y1, box.x2, box.y2].map(shortest) as ResultJsonCell['box'],
+        score: shortest(score),
+        label,
+        className,
+        area,
+        mask: masks[i]!,
+      };
+      return JSON.stringify(cell);
+    });
+    yield `${block.first > 0 ? ',' : ''}${texts.join(',')}`;
+  }
+  yield ']}';
+}
+
+function textsOf(masks: Masks, rle: ResultJson['rle']): ResultJsonCell['mask'][] {
+  if (rle === 'coco') return masks.toCoco();
+  if (rle === 'kaggle') return masks.toKaggle();
+  return masks.toCounts().map((counts) => Array.from(counts));
 }

@@ -1,6 +1,5 @@
+import type { Colour } from '../export/palette.js';
 import { drawText } from './font.js';
-
-export type Colour = readonly [red: number, green: number, blue: number];
 
 /** RGB pixels to draw on. Everything outside is clipped. */
 export class Canvas {

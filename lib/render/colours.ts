@@ -1,20 +1,5 @@
-import type { Colour } from './canvas.js';
+import { palette } from '../export/palette.js';
 import type { Shape } from './shape.js';
-
-/**
- * Colours of cells, in order of use: bright enough for dark fluorescence, strong enough for grey phase contrast, and
- * distinguishable without red, green or blue vision (a test simulates all three).
- */
-export const palette: readonly Colour[] = [
-  [0, 255, 180],
-  [255, 235, 20],
-  [250, 165, 220],
-  [60, 140, 220],
-  [240, 55, 20],
-  [190, 255, 125],
-  [175, 70, 255],
-  [205, 95, 90],
-];
 
 /** Distance in grid squares along a row or column below which two cells get different colours. */
 const reach = 4;

@@ -1,7 +1,8 @@
 import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
+import type { Colour } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
-import { Canvas, type Colour } from './canvas.js';
+import { Canvas } from './canvas.js';
 import { checkFormat, encode, type RenderFormat } from './encode.js';
 import { matchCells } from './match.js';
 import { Painter, paintAll } from './painter.js';

@@ -1,7 +1,8 @@
 import type { TrainSample } from '../data/types.js';
+import { type Colour, palette } from '../export/palette.js';
 import { Masks } from '../mask/masks.js';
-import { Canvas, type Colour } from './canvas.js';
-import { neighbourColours, palette } from './colours.js';
+import { Canvas } from './canvas.js';
+import { neighbourColours } from './colours.js';
 import { forDisplay } from './display.js';
 import { encode } from './encode.js';
 import { Painter, paintAll } from './painter.js';

@@ -1,8 +1,9 @@
 import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
+import type { Colour } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
 import { Explanation } from '../inference/explanation.js';
 import { blurred } from './blur.js';
-import type { Canvas, Colour } from './canvas.js';
+import type { Canvas } from './canvas.js';
 import { checkFormat, encode, type RenderFormat } from './encode.js';
 import { prepareScene } from './scene.js';
 import { percent, withTitle } from './title.js';

@@ -1,9 +1,9 @@
 import { checkBoolean, checkKeys, checkNumber, checkString } from '../check.js';
 import type { Complete } from '../defined.js';
+import { type Colour, palette } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
-import type { Colour } from './canvas.js';
-import { neighbourColours, palette } from './colours.js';
+import { neighbourColours } from './colours.js';
 import { checkFormat, encode, type RenderFormat } from './encode.js';
 import { Painter, paintAll } from './painter.js';
 import { prepareScene, type Scene } from './scene.js';

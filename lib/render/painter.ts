@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Colour } from '../export/palette.js';
 import type { Masks } from '../mask/masks.js';
-import type { Canvas, Colour } from './canvas.js';
+import type { Canvas } from './canvas.js';
 import { capitalHeight, textWidth } from './font.js';
 import { drawRim } from './outline.js';
 import type { Scene } from './scene.js';

@@ -1,5 +1,6 @@
+import type { Colour } from '../export/palette.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
-import { Canvas, type Colour } from './canvas.js';
+import { Canvas } from './canvas.js';
 import { capitalHeight, textWidth } from './font.js';
 
 const background: Colour = [24, 27, 33];

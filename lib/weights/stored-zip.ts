@@ -3,16 +3,20 @@ import { crc32 } from './crc32.js';
 const LOCAL_SIGNATURE = 0x04034b50;
 const CENTRAL_SIGNATURE = 0x02014b50;
 const END_SIGNATURE = 0x06054b50;
+const END64_SIGNATURE = 0x06064b50;
+const LOCATOR64_SIGNATURE = 0x07064b50;
 const LOCAL_BYTES = 30;
 const VERSION = 20;
+/** The first version with 64-bit fields. */
+const VERSION64 = 45;
 const UTF8_NAMES = 0x0800;
-/** 1980-01-01: the same tensors make the same file whenever they are written. */
+/** 1980-01-01: the same content makes the same file whenever it is written. */
 const DATE = 0x0021;
 /** A field of an entry's header that holds nothing but its length; the name is PyTorch's. */
 const PADDING_FIELD = 'FB';
-const ALIGNMENT = 64;
+const FIELD64 = 0x0001;
 
-/** Beyond these a zip archive needs the 64-bit fields, which are not written here. */
+/** Beyond these a zip archive needs 64-bit fields. */
 export const MAX_ARCHIVE_BYTES = 0xffffffff;
 export const MAX_ARCHIVE_ENTRIES = 0xfffe;
 
@@ -29,24 +33,37 @@ interface Entry {
 }
 
 /**
- * The parts of a zip archive of stored entries whose data start at multiples of 64 bytes, as PyTorch's do, so that
- * `torch.load(mmap=True)` gets aligned tensors. (General zip writers have no way to ask for that.)
+ * The parts of a zip archive of stored entries. Sizes and checksums come before the data: Java's reader refuses stored
+ * entries that have them behind. An archive of many entries or bytes has 64-bit fields.
+ *
+ * @param alignment the data of entries start at multiples of so many bytes: 64 in PyTorch's files, so that
+ *   `torch.load(mmap=True)` gets aligned tensors. (General zip writers have no way to ask for that.)
  */
-export async function* storedZip(contents: AsyncIterable<ZipContent>): AsyncGenerator<Uint8Array> {
+export async function* storedZip(
+  contents: AsyncIterable<ZipContent>,
+  { alignment = 1 }: { alignment?: number } = {},
+): AsyncGenerator<Uint8Array> {
   const written: Entry[] = [];
   let position = 0;
   for await (const { name, bytes } of contents) {
     const entry = { name: Buffer.from(name), offset: position, size: bytes.byteLength, crc: crc32(bytes) };
-    const header = localHeader(entry);
+    const header = localHeader(entry, alignment);
     written.push(entry);
     yield header;
     yield bytes;
     position += header.byteLength + bytes.byteLength;
   }
-  const directory = Buffer.concat(written.map(centralHeader));
-  yield directory;
-  yield endOfDirectory(written.length, directory.length, position);
+  let size = 0;
+  for (let first = 0; first < written.length; first += BLOCK) {
+    const part = Buffer.concat(written.slice(first, first + BLOCK).map(centralHeader));
+    size += part.length;
+    yield part;
+  }
+  yield endOfDirectory(written.length, size, position);
 }
+
+/** Headers of the directory that are written together. */
+const BLOCK = 1024;
 
 /** The fields both headers of an entry share, from the version needed to the length of the extra field. */
 function sharedFields({ name, size, crc }: Entry, extra: number): Buffer {
@@ -62,10 +79,11 @@ function sharedFields({ name, size, crc }: Entry, extra: number): Buffer {
   return fields;
 }
 
-function localHeader(entry: Entry): Buffer {
+function localHeader(entry: Entry, alignment: number): Buffer {
+  if (alignment === 1) return Buffer.concat([signature(LOCAL_SIGNATURE), sharedFields(entry, 0), entry.name]);
   const field = LOCAL_BYTES + entry.name.length;
   const unpadded = entry.offset + field + 4;
-  const padding = (ALIGNMENT - (unpadded % ALIGNMENT)) % ALIGNMENT;
+  const padding = (alignment - (unpadded % alignment)) % alignment;
   const header = Buffer.alloc(field + 4 + padding);
   header.writeUInt32LE(LOCAL_SIGNATURE, 0);
   sharedFields(entry, 4 + padding).copy(header, 4);
@@ -76,21 +94,53 @@ function localHeader(entry: Entry): Buffer {
 }
 
 function centralHeader(entry: Entry): Buffer {
-  const header = Buffer.alloc(46 + entry.name.length);
+  const isFar = entry.offset >= MAX_ARCHIVE_BYTES;
+  const field = 46 + entry.name.length;
+  const header = Buffer.alloc(field + (isFar ? 12 : 0));
   header.writeUInt32LE(CENTRAL_SIGNATURE, 0);
-  header.writeUInt16LE(VERSION, 4);
-  sharedFields(entry, 0).copy(header, 6);
-  header.writeUInt32LE(entry.offset, 42);
+  header.writeUInt16LE(isFar ? VERSION64 : VERSION, 4);
+  sharedFields(entry, isFar ? 12 : 0).copy(header, 6);
+  header.writeUInt32LE(isFar ? MAX_ARCHIVE_BYTES : entry.offset, 42);
   entry.name.copy(header, 46);
+  if (isFar) {
+    header.writeUInt16LE(FIELD64, field);
+    header.writeUInt16LE(8, field + 2);
+    header.writeBigUInt64LE(BigInt(entry.offset), field + 4);
+  }
   return header;
 }
 
 function endOfDirectory(entries: number, size: number, offset: number): Buffer {
+  const isLarge = entries > MAX_ARCHIVE_ENTRIES || offset + size >= MAX_ARCHIVE_BYTES;
   const end = Buffer.alloc(22);
   end.writeUInt32LE(END_SIGNATURE, 0);
-  end.writeUInt16LE(entries, 8);
-  end.writeUInt16LE(entries, 10);
-  end.writeUInt32LE(size, 12);
-  end.writeUInt32LE(offset, 16);
+  end.writeUInt16LE(isLarge ? 0xffff : entries, 8);
+  end.writeUInt16LE(isLarge ? 0xffff : entries, 10);
+  end.writeUInt32LE(isLarge ? MAX_ARCHIVE_BYTES : size, 12);
+  end.writeUInt32LE(isLarge ? MAX_ARCHIVE_BYTES : offset, 16);
+  return isLarge ? Buffer.concat([endOfDirectory64(entries, size, offset), end]) : end;
+}
+
+/** The directory's end with 64-bit fields, and where that is. */
+function endOfDirectory64(entries: number, size: number, offset: number): Buffer {
+  const end = Buffer.alloc(76);
+  end.writeUInt32LE(END64_SIGNATURE, 0);
+  // Of the rest of this record.
+  end.writeBigUInt64LE(44n, 4);
+  end.writeUInt16LE(VERSION64, 12);
+  end.writeUInt16LE(VERSION64, 14);
+  end.writeBigUInt64LE(BigInt(entries), 24);
+  end.writeBigUInt64LE(BigInt(entries), 32);
+  end.writeBigUInt64LE(BigInt(size), 40);
+  end.writeBigUInt64LE(BigInt(offset), 48);
+  end.writeUInt32LE(LOCATOR64_SIGNATURE, 56);
+  end.writeBigUInt64LE(BigInt(offset + size), 64);
+  end.writeUInt32LE(1, 72);
   return end;
+}
+
+function signature(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }

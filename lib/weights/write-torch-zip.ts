@@ -33,7 +33,7 @@ export async function writeTorchZip(
   if (size > MAX_ARCHIVE_BYTES || entries > MAX_ARCHIVE_ENTRIES) {
     throw cannotWrite(path, 'too large for a torch zip file; write a safetensors file instead');
   }
-  await writeAtomically(path, storedZip(contentsOf(sources, pickle, notes, path)));
+  await writeAtomically(path, storedZip(contentsOf(sources, pickle, notes, path), { alignment: 64 }));
 }
 
 async function* contentsOf(

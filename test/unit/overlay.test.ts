@@ -1,10 +1,11 @@
 import sharp from 'sharp';
+import { palette } from '../../lib/export/palette.js';
 import type { RawImage } from '../../lib/image/types.js';
 import { Cells } from '../../lib/inference/cells.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';
 import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
-import { neighbourColours, palette } from '../../lib/render/colours.js';
+import { neighbourColours } from '../../lib/render/colours.js';
 import { drawText, textWidth } from '../../lib/render/font.js';
 import { type OverlayOptions, renderOverlay } from '../../lib/render/overlay.js';
 import { type Shape, shapeOf } from '../../lib/render/shape.js';
