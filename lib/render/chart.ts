@@ -62,19 +62,24 @@ export function rangeOf(values: Iterable<number>): [low: number, high: number] |
 }
 
 /** An axis from `from` to `to` in pixels over a range, widened to whole ticks where `rounded`. */
-export function linearAxis([low, high]: [number, number], from: number, to: number, rounded: boolean): Axis {
+export function linearAxis(
+  [low, high]: [number, number],
+  from: number,
+  to: number,
+  { rounded = false, whole = false }: { rounded?: boolean; whole?: boolean } = {},
+): Axis {
   if (high - low <= 1e-12 * Math.max(Math.abs(low), Math.abs(high))) {
     const room = Math.abs(low) * 0.1 || 1;
     [low, high] = [low - room, high + room];
   }
   const count = Math.max(2, Math.round(Math.abs(to - from) / 80));
   if (rounded) {
-    const [first = low, second = high] = linearTicks(low, high, count);
+    const [first = low, second = high] = linearTicks(low, high, count, whole);
     const step = second - first;
     [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
   }
   return {
-    ticks: linearTicks(low, high, count),
+    ticks: linearTicks(low, high, count, whole),
     place: (value) => from + ((value - low) / (high - low)) * (to - from),
   };
 }

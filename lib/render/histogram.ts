@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { type ChartLabels, chartColour, chartSvg, linearAxis, rangeOf } from './chart.js';
 import { checkLabels, svgToPng } from './plot.js';
 
@@ -7,6 +7,8 @@ export interface HistogramOptions extends ChartLabels {
   groups: readonly { name: string; values: ArrayLike<number> }[];
   /** Number of columns. Default 30. */
   bins?: number | undefined;
+  /** Whether values are whole numbers, as counts are: columns and ticks then are whole numbers, too. Default false. */
+  whole?: boolean | undefined;
 }
 
 /**
@@ -16,11 +18,14 @@ export interface HistogramOptions extends ChartLabels {
  * @throws {CellrouteError} INVALID_ARGUMENT for options.
  */
 export function histogramSvg(options: HistogramOptions): string {
-  const { groups, bins = 30, ...labels } = checkOptions(options);
+  const { groups, bins: mostBins = 30, whole = false, ...labels } = checkOptions(options);
   const values = groups.map((group) => Array.from(group.values).filter(Number.isFinite));
   let [low, high] = rangeOf(values.flat()) ?? [0, 1];
-  if (low === high) [low, high] = [low - 0.5, high + 0.5];
-  const step = (high - low) / bins;
+  if (whole) [low, high] = [Math.floor(low) - 0.5, Math.ceil(high) + 0.5];
+  else if (low === high) [low, high] = [low - 0.5, high + 0.5];
+  const step = whole ? Math.ceil((high - low) / mostBins) : (high - low) / mostBins;
+  const bins = whole ? Math.ceil((high - low) / step) : mostBins;
+  high = low + bins * step;
   const counts = values.map((own) => {
     const columns = new Array<number>(bins).fill(0);
     for (const value of own) columns[Math.min(bins - 1, Math.floor((value - low) / step))]!++;
@@ -33,8 +38,8 @@ export function histogramSvg(options: HistogramOptions): string {
     labels,
     keys.length > 1 ? keys : [],
     ({ left, right, top, bottom }) => ({
-      x: linearAxis([low, high], left + 8, right - 8, false),
-      y: linearAxis([0, most], bottom, top, true),
+      x: linearAxis([low, high], left + 8, right - 8, { whole }),
+      y: linearAxis([0, most], bottom, top, { rounded: true, whole: true }),
     }),
     (x, y, { bottom }) =>
       counts
@@ -60,9 +65,10 @@ export function renderHistogram(options: HistogramOptions): Promise<Buffer> {
 }
 
 function checkOptions(options: HistogramOptions): HistogramOptions {
-  const known = ['title', 'xLabel', 'yLabel', 'groups', 'bins', 'width', 'height'];
+  const known = ['title', 'xLabel', 'yLabel', 'groups', 'bins', 'whole', 'width', 'height'];
   checkKeys('', checkObject('options', options), known);
   checkLabels(options);
+  checkBoolean('whole', options.whole ?? false);
   checkNumber('bins', options.bins ?? 30, { min: 1, max: 500, integer: true });
   if (!Array.isArray(options.groups)) {
     throw refuse('groups', 'an array of { name, values }', options.groups);

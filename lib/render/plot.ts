@@ -65,8 +65,8 @@ export function plotSvg(options: PlotOptions): string {
     labels,
     keys.length > 1 ? keys : [],
     ({ left, right, top, bottom }) => ({
-      x: linearAxis(xRange, left + 8, right - 8, false),
-      y: yScale === 'log' ? logAxis(range, bottom, top) : linearAxis(range, bottom, top, true),
+      x: linearAxis(xRange, left + 8, right - 8),
+      y: yScale === 'log' ? logAxis(range, bottom, top) : linearAxis(range, bottom, top, { rounded: true }),
     }),
     (x, y) =>
       [

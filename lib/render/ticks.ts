@@ -1,6 +1,9 @@
-/** Whole steps of 1, 2 or 5 times a power of ten within a range, about `count` of them. */
-export function linearTicks(low: number, high: number, count: number): number[] {
-  const rough = (high - low) / count;
+/**
+ * Multiples of 1, 2 or 5 times a power of ten within a range, about `count` of them; with `whole` no fractions, as half a
+ * cell does not exist.
+ */
+export function linearTicks(low: number, high: number, count: number, whole = false): number[] {
+  const rough = Math.max((high - low) / count, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough * 0.999)!;
   const first = Math.ceil(low / step - 1e-9);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { palette } from '../render/colours.js';
+import { palette } from '../export/palette.js';
 import { histogramSvg } from '../render/histogram.js';
 import { percent } from '../render/title.js';
 import type { ReportEntry } from './entry.js';
@@ -136,7 +136,7 @@ function charts(entries: readonly ReportEntry[]): string {
     values: (entry: ReportEntry) => number[],
   ) => {
     const groups = types.map((name) => ({ name, values: of(name).flatMap(values) }));
-    const svg = histogramSvg({ title, xLabel, yLabel, groups, bins: 24 });
+    const svg = histogramSvg({ title, xLabel, yLabel, groups, bins: 24, whole: true });
     // The chart has its own title, for eyes alone
     return `<figure role="img" aria-label="${escapeHtml(`${title}: a histogram of ${yLabel} by ${xLabel}`)}">${svg.replace(/^<\?xml[^>]*>/, '')}</figure>`;
   };
@@ -188,6 +188,6 @@ function cellTable(entries: readonly ReportEntry[]): string {
     `<th scope="col"${key ? ` data-key="${key}"` : ''}${number ? ' class="number"' : ''}>${key ? `<button type="button">${name}</button>` : name}</th>`;
   const options = entries.map(({ name }, i) => `<option value="${i}">${escapeHtml(name)}</option>`);
   return `<section aria-labelledby="table"><h2 id="table">Cells</h2>
-<div class="tools pages"><label>Cells of <select id="of-image"><option value="">all images</option>${options.join('')}</select></label> <span><button type="button" id="first" aria-label="First page">«</button> <button type="button" id="back">Back</button> <button type="button" id="on">Next</button> <button type="button" id="last" aria-label="Last page">»</button></span> <span id="pages" role="status"></span></div>
+<div class="tools pages"><label>Cells of <select id="of-image"><option value="">all images</option>${options.join('')}</select></label> <span><button type="button" id="first" aria-label="First page">«</button> <button type="button" id="back">Back</button> <button type="button" id="on">Next</button> <button type="button" id="last" aria-label="Last page">»</button></span> <span id="pages" role="status"></span> <button type="button" id="save">Save as CSV</button></div>
 <div class="wide"><table id="cells"><thead><tr>${head('Image', 'image', false)}${head('Cell type')}${head('Cell', 'cell')}${head('Score', 'score')}${head('Area', 'area')}${head('x', 'x')}${head('y', 'y')}</tr></thead><tbody></tbody></table></div></section>`;
 }

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parse } from 'csv-parse/sync';
 import type { Browser, Page } from 'playwright-core';
 import type { RawImage } from '../../lib/image/types.js';
 import { Cells } from '../../lib/inference/cells.js';
@@ -183,6 +184,21 @@ describeBrowser('a report in Chromium', () => {
     expect(await rows().count()).toBe(few.cells.length);
     expect(new Set(await column(0))).toEqual(new Set([hostile]));
     expect(new Set(await column(1))).toEqual(new Set(['astro']));
+  });
+
+  test('saves the cells that the table has as CSV', async () => {
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save as CSV' }).click();
+    const saved = await download;
+    expect(saved.suggestedFilename()).toBe('cells.csv');
+    const lines = parse(readFileSync(await saved.path(), 'utf8'), { columns: true }) as Record<
+      string,
+      string
+    >[];
+    // The image that was selected last, in the order that was asked for last.
+    expect(lines.map(({ area }) => Number(area))).toEqual([...few.cells.areas].sort((a, b) => a - b));
+    expect(new Set(lines.map((line) => line.image))).toEqual(new Set([hostile]));
+    expect(Object.keys(lines[0]!)).toEqual(['image', 'cell_type', 'cell', 'score', 'area', 'x', 'y']);
   });
 
   test('shows the cell of a row that is chosen with the keyboard', async () => {

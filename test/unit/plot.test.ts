@@ -24,6 +24,12 @@ describe('ticks', () => {
     expect(linearTicks(0, 3e-7, 3)).toEqual([0, 1e-7, 2e-7, 3e-7]);
   });
 
+  test('of counts are no fractions, and the count where there is room for each', () => {
+    expect(linearTicks(0, 1, 5, true)).toEqual([0, 1]);
+    expect(linearTicks(0.5, 3.5, 10, true)).toEqual([1, 2, 3]);
+    expect(linearTicks(0, 40, 4, true)).toEqual([0, 10, 20, 30, 40]);
+  });
+
   test('powers of ten, with 2 and 5 where there are few', () => {
     expect(logTicks(0.05, 3, 8)).toEqual([0.05, 0.1, 0.2, 0.5, 1, 2]);
     expect(logTicks(1e-6, 10, 8)).toEqual([1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10]);
@@ -169,9 +175,25 @@ describe('a histogram', () => {
     expect(heights[2]! / heights[1]!).toBeCloseTo(4, 1);
   });
 
+  test('of whole numbers has a column per number, and no fractions at its axes', () => {
+    const svg = histogramSvg({ ...area, whole: true, groups: [{ name: 'a', values: [3, 4, 4, 6] }] });
+    const [, path] = /<path d="([^"]+)" fill="#\w+" fill-opacity/.exec(svg)!;
+    // 3, 4 and 6; there is no 5.
+    expect(path!.split('Z').filter((rectangle) => rectangle !== '')).toHaveLength(3);
+    const columns = [...path!.matchAll(/M([\d.]+) [\d.]+V([\d.]+)/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ]);
+    const [three, four, six] = columns as [number[], number[], number[]];
+    expect(six[0]! - four[0]!).toBeCloseTo(2 * (four[0]! - three[0]!), 0);
+    expect(three[1]).toBe(six[1]);
+    expect(four[1]).toBeLessThan(three[1]!);
+  });
+
   test('is drawn without values, and with one value only', async () => {
     for (const values of [[], [3], new Float32Array(2)]) {
-      const png = await renderHistogram({ ...area, groups: [{ name: 'a', values }] });
+      const whole = values.length === 1;
+      const png = await renderHistogram({ ...area, whole, groups: [{ name: 'a', values }] });
       await expect(sharp(png).metadata()).resolves.toMatchObject({ format: 'png', width: 960 });
     }
   });

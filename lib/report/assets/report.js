@@ -252,7 +252,29 @@ class CellTable {
     ]) {
       document.getElementById(id).addEventListener('click', () => this.turn(step));
     }
+    document.getElementById('save').addEventListener('click', () => this.save());
     this.filter();
+  }
+
+  /** The rows that are chosen, in the order that is shown, as a CSV file. */
+  save() {
+    const quoted = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const { image, cell, score, area, x, y } = this.columns;
+    const lines = Array.from(this.order, (row) => {
+      const { name, type } = data.images[image[row]];
+      return [name, type ?? '', cell[row], score[row], area[row], x[row], y[row]].map((field) =>
+        quoted(String(field)),
+      );
+    });
+    const text = [['image', 'cell_type', 'cell', 'score', 'area', 'x', 'y'], ...lines]
+      .map((line) => `${line.join(',')}\n`)
+      .join('');
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+    link.download = 'cells.csv';
+    link.click();
+    // Not at once: the browser reads it after this turn.
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
 
   filter() {
