@@ -10,6 +10,7 @@ const SCRIPTS = [
   ['build:prebuild'],
   ['docs'],
   ['test:pack'],
+  ['test:interop'],
   ['lint:native'],
   // Seconds per target.
   ['fuzz', '30'],

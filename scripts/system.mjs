@@ -36,6 +36,16 @@ const NEEDS = [
   },
 ];
 
+/** Programs that read our outputs back. Tests report that they are skipped where one is missing. */
+const CONSUMERS = [
+  { what: 'a JDK', packages: 'default-jdk-headless', there: () => has('javac') },
+  ...['ij', 'jts', 'json-simple'].map((name) => ({
+    what: `lib${name}-java`,
+    packages: `lib${name}-java`,
+    there: () => anyOf(['', '-core'].map((part) => `/usr/share/java/${name}${part}.jar`)),
+  })),
+];
+
 function hasPip() {
   const python = windows ? 'py' : 'python3';
   return run(python, ['-m', 'pip', '--version'], { capture: true }).status === 0;
@@ -53,6 +63,14 @@ function install(needs, ...flags) {
   const { status, output } = once();
   if (status !== 0) console.error(output);
   return status === 0;
+}
+
+/** Installs the Java programs that tests of outputs use, where that is plain, and names those that are missing. */
+export function ensureConsumers() {
+  const missing = CONSUMERS.filter(({ there }) => !there());
+  const canInstall = process.getuid?.() === 0 && has('apt-get');
+  if (missing.length === 0 || (canInstall && install(missing, '--no-install-recommends'))) return;
+  console.error(`cellroute: not installed: ${missing.map(({ what }) => what).join('; ')}`);
 }
 
 /** Ends the program, with what to do, where something is missing and cannot be installed from here. */

@@ -24,8 +24,8 @@ title('C++ tests');
 const native = runCtest(join(root, 'out', 'Release'));
 add(total, native.counts);
 title('jest');
-// test/pack installs the packed tarball: `npm run test:pack`.
-const jest = runJest(['--testPathIgnorePatterns=/test/pack/', ...jestArguments]);
+// `npm run test:pack` installs the packed tarball, `npm run test:interop` the programs that read outputs.
+const jest = runJest(['--testPathIgnorePatterns=/test/(pack|interop)/', ...jestArguments]);
 add(total, jest.counts);
 if (slowest) {
   title('slowest');

@@ -1,0 +1,111 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** Folder of the jars of Debian's libij-java, libjts-java and libjson-simple-java. */
+const JARS = '/usr/share/java';
+const python = process.env.CELLROUTE_INTEROP_PYTHON;
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-interop-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(program: string, args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+const write = (...args: string[]) => run(process.execPath, [join(__dirname, 'write.mjs'), folder, ...args]);
+
+const hasJava = spawnSync('java', ['--version']).status === 0;
+const missingJars = (names: string[]) => names.filter((name) => !existsSync(join(JARS, name)));
+
+function java(program: string, jars: string[], args: string[]): string {
+  const path = jars.map((name) => join(JARS, name)).join(delimiter);
+  return run('java', ['-Djava.awt.headless=true', '-cp', path, join(__dirname, program), ...args]);
+}
+
+/** `test`, or a skip that says what is missing. */
+function javaTest(title: string, jars: string[], body: () => void): void {
+  const missing = [...(hasJava ? [] : ['java']), ...missingJars(jars)];
+  if (missing.length === 0) test(title, body);
+  else test.skip(`${title} (missing: ${missing.join(', ')})`, () => {});
+}
+
+const IMAGEJ = ['ij.jar'];
+const JTS = ['jts-core.jar', 'jts-io-common.jar', 'json-simple.jar'];
+const inFolder = (name: string) => join(folder, name);
+
+/** Area of each cell of a case, one per line. */
+function writeAreas(name: string): string {
+  const bytes = readFileSync(inFolder(`${name}.u32`));
+  const labels = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const areas: number[] = [];
+  for (const label of labels) if (label > 0) areas[label - 1] = (areas[label - 1] ?? 0) + 1;
+  writeFileSync(inFolder(`${name}.areas.txt`), areas.join('\n'));
+  return inFolder(`${name}.areas.txt`);
+}
+
+beforeAll(() => {
+  write();
+});
+
+describe('QuPath', () => {
+  javaTest('outlines survive its rounding: holes, parts, single pixels, corners', JTS, () => {
+    for (const [name, count] of [
+      ['shapes', 10],
+      ['wide', 3],
+    ] as const) {
+      const areas = writeAreas(name);
+      expect(java('ReducePrecision.java', JTS, [inFolder(`${name}.geojson`), areas])).toBe(
+        `${count} outlines`,
+      );
+    }
+  });
+
+  javaTest('100,000 outlines survive its rounding', JTS, () => {
+    write('100000');
+    const args = [inFolder('many.geojson'), inFolder('many.areas.txt')];
+    expect(java('ReducePrecision.java', JTS, args)).toBe('100000 outlines');
+  });
+});
+
+describe('ImageJ', () => {
+  javaTest('ROIs have the pixels of their cells, also beyond 65,536', IMAGEJ, () => {
+    const rois = (name: string, ...more: string[]) =>
+      java('ReadRois.java', IMAGEJ, [inFolder(`${name}.rois.zip`), inFolder(`${name}.u32`), ...more]);
+    expect(rois('shapes', '90', '2', '3')).toBe('10 ROIs');
+    expect(rois('wide', '70200')).toBe('3 ROIs');
+  });
+
+  javaTest('label images have the values and the pixel size', IMAGEJ, () => {
+    for (const ending of ['.labels.tif', '_cp_masks.tif', '.labels.ome.tif']) {
+      const found = java('ReadTiff.java', IMAGEJ, [
+        inFolder(`large${ending}`),
+        inFolder('large.u32'),
+        '1300',
+      ]);
+      expect([ending, found]).toEqual([ending, expect.stringMatching(/^16 bits, 0\.32(50000|49999)\d* µm$/)]);
+    }
+  });
+});
+
+describe('Python', () => {
+  const programs = {
+    tiff: 'tifffile reads label images, in strips and tiles',
+    ome: 'ome-types reads sizes and pixel sizes',
+    rois: 'roifile reads names, positions and coordinates',
+    tables: 'pandas reads the tables, which equal scikit-image',
+    zarr: 'zarr and ome-zarr-models read the pyramid',
+    geojson: 'outlines have ids, classes and measurements',
+  };
+  for (const [subject, title] of Object.entries(programs)) {
+    if (python === undefined) {
+      test.skip(`${title} (missing: CELLROUTE_INTEROP_PYTHON, set by npm run test:interop)`, () => {});
+      continue;
+    }
+    test(`${title}`, () => {
+      expect(run(python, [join(__dirname, 'read.py'), subject, folder])).toBe('equal');
+    });
+  }
+});
