@@ -125,6 +125,7 @@ cellroute_batch(cellroute_core_test test_infer
   native/test/explain_test.cc
   native/test/layers_test.cc
   native/test/mask_rcnn_plan_test.cc
+  native/test/probe_test.cc
   native/test/segment_tiles_test.cc
   native/test/stitch_test.cc
   native/test/tile_plan_test.cc

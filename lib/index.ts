@@ -130,6 +130,7 @@ export {
   type Seams,
   type Segmentation,
 } from './inference/result.js';
+export { SCALE_RANGES, type ScaleOptions } from './inference/scale.js';
 export type {
   ImageSequence,
   NamedImage,

@@ -1,31 +1,28 @@
 import type { Command } from 'commander';
-import type { Crowds } from '../annotations/types.js';
 import { CellrouteError } from '../errors.js';
-import { type PairFilesOptions, pairFiles } from '../metrics/files/index.js';
+import { type PairedImages, type PairFilesOptions, pairFiles } from '../metrics/files/index.js';
 import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from '../metrics/index.js';
 import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { crowdsOption } from './dataset-options.js';
+import { type ModelFlags, segmentTruth } from './evaluate-model.js';
 import { evaluationTables } from './evaluation-tables.js';
-import { columnIs, numberIn, withForce } from './options.js';
+import { columnIs, numberIn, withForce, withPrecision } from './options.js';
 import { Outputs } from './outputs.js';
+import { withReadOptions } from './read-options.js';
+import { withScale } from './scale.js';
 import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
 
-interface Flags {
+interface Flags extends Omit<ModelFlags, 'images'> {
   truth: string;
-  pred: string;
+  pred?: string | undefined;
+  model?: string | undefined;
   minScore?: number | undefined;
   /** false after --keep-overlaps. */
   removeOverlaps?: number | boolean | undefined;
   keepOverlaps?: boolean | undefined;
   iou?: number | undefined;
   maxDets?: number | undefined;
-  ignoreClasses?: boolean | undefined;
   onlyPredicted?: boolean | undefined;
-  where?: Record<string, string> | undefined;
-  typeColumn?: string[] | undefined;
-  categoriesAreTypes?: boolean | undefined;
-  crowds?: Crowds | undefined;
-  strict?: boolean | undefined;
   bootstrap?: number | undefined;
   seed?: number | undefined;
   images?: boolean | undefined;
@@ -43,10 +40,12 @@ export function registerEvaluate(program: Command): void {
       '--truth <path>',
       'ground truth: CSV with id and annotation, COCO .json, label images or a data set folder',
     )
-    .requiredOption(
+    .option(
       '--pred <path>',
       'predictions: the same formats, COCO results, or a folder written by `cellroute segment`',
     )
+    .option('-m, --model <folder>', 'instead of --pred: segment the images of --truth with this ensemble')
+    .option('--cell-type <type>', 'with --model: segment as this type instead of the predicted one')
     .option(
       '--min-score <number>',
       'use predictions with at least this score, except for AP (default: all)',
@@ -85,13 +84,14 @@ export function registerEvaluate(program: Command): void {
     .option('--images', 'print one line per image, worst first')
     .option('--json', 'print JSON instead of tables')
     .option('--plot <file>', 'write a PNG plot of precision over IoU');
-  withForce(command)
+  withForce(withPrecision(withScale(withReadOptions(command))))
     .addHelpText(
       'after',
       `
 AP uses all predictions, ranked by score. All other metrics use predictions with a score of at least --min-score, and
 each pixel belongs to the highest-scored prediction that contains it. Example:
-  cellroute segment images --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png`,
+  cellroute segment images --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png
+  cellroute evaluate --truth my-images --model my-model`,
     )
     .action(run);
 }
@@ -99,7 +99,7 @@ each pixel belongs to the highest-scored prediction that contains it. Example:
 async function run(flags: Flags): Promise<void> {
   const outputs = new Outputs(flags);
   if (flags.plot !== undefined) await outputs.check([flags.plot]);
-  const { images, classNames, notices } = await pairFiles(flags.truth, flags.pred, pairOptions(flags));
+  const { images, classNames, notices } = await pairs(flags);
   const evaluation = await evaluate(images, evaluateOptions(flags));
   if (flags.plot !== undefined) await plot(flags.plot, evaluation, outputs);
   for (const notice of notices) console.error(notice);
@@ -115,6 +115,21 @@ async function run(flags: Flags): Promise<void> {
           classNames,
         }).join('\n'),
   );
+}
+
+/** Ground truth with the predictions of files, or of a model. */
+async function pairs(flags: Flags): Promise<PairedImages> {
+  const { truth, pred, model } = flags;
+  if ((pred === undefined) === (model === undefined)) {
+    const expected = 'predictions (--pred) or a model (--model)';
+    throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}, and one of them`, {
+      option: '--pred',
+      expected,
+    });
+  }
+  if (pred !== undefined) return pairFiles(truth, pred, pairOptions(flags));
+  const { images: _, ...own } = flags;
+  return { images: await segmentTruth(truth, model!, own), notices: [] };
 }
 
 function pairOptions(flags: Flags): PairFilesOptions {

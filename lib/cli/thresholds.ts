@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { RoutedSegmentOptions } from '../inference/ensemble.js';
+import type { ScaleOptions } from '../inference/scale.js';
 import {
   type OverlapRemoval,
   REMOVE_OVERLAPS,
@@ -11,9 +12,10 @@ import {
 } from '../inference/thresholds.js';
 import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
+import { scaleOf, withScale } from './scale.js';
 
 /** Values of the options added by {@link withThresholds}; numeric thresholds have the names of their flags. */
-export interface ThresholdFlags {
+export interface ThresholdFlags extends ScaleOptions {
   cellType?: string | undefined;
   removeOverlaps?: number | boolean | undefined;
   tiles?: Tiles | undefined;
@@ -52,7 +54,7 @@ export function withThresholds(command: Command): Command {
       ).argParser(numberIn(range.min, range.max, { integer: range.integer ?? false })),
     );
   }
-  return command
+  return withScale(command)
     .addOption(removeOverlapsOption("overlaps stay, or the ensemble's"))
     .option(
       '--tiles <how>',
@@ -74,6 +76,7 @@ export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
   };
   return {
     ...thresholds,
+    ...scaleOf(flags),
     cellType,
     tiles,
   };

@@ -3,6 +3,7 @@ import { checkPercentiles } from './mask-rcnn.js';
 import {
   type DeepPartial,
   integer,
+  type JsonSchema,
   list,
   literal,
   nullable,
@@ -49,6 +50,9 @@ const shape = object({
     }),
   ),
 });
+
+/** The JSON Schema of the configuration. */
+export const classifierSchema: JsonSchema = shape.schema!;
 
 /** Complete configuration of a classifier; see docs/configuration.md. */
 export type ClassifierConfig = Read<typeof shape>;

@@ -3,6 +3,7 @@ import {
   type DeepPartial,
   flag,
   integer,
+  type JsonSchema,
   list,
   literal,
   nullable,
@@ -37,6 +38,7 @@ const shape = object({
     returnedLayers: list([1, 2, 3, 4], integer(1, 1, 4), { min: 1, max: 4 }),
   }),
   fpn: object({
+    /** Channels of every level. */
     channels: integer(256, 1, 8192),
     /** Adds one level, max-pooled from the last, for proposals only. */
     extraLevel: flag(true),
@@ -56,11 +58,24 @@ const shape = object({
   resize: nullable(
     { minSize: 800, maxSize: 1333, scale: null },
     object({
+      /** Shorter side in pixels. */
       minSize: integer(800, 1, 1 << 16),
+      /** Longer side in pixels, at most. */
       maxSize: integer(1333, 1, 1 << 16),
+      /** Factor for both sides, instead of minSize. */
       scale: nullable(null, number(1, { min: 0.01, max: 100 })),
     }),
   ),
+  /** The images that the network was trained on, as it sees them. null: not known. */
+  trainedOn: object({
+    /**
+     * Median diameter of the cells in pixels of the network's input: of a circle with the cell's area. The options
+     * `diameter` and `scale: 'auto'` of `segment` need it.
+     */
+    diameter: nullable(null, number(1, { min: 1e-3, max: 1 << 16 })),
+    /** Micrometres per pixel of the network's input. The option `pixelSize` of `segment` needs it. */
+    pixelSize: nullable(null, number(1, { min: 1e-6, max: 1e6 })),
+  }),
   /** Sides are padded with zeros to a multiple of this. */
   sizeDivisible: integer(32, 1, 1024),
   rpn: object({
@@ -77,7 +92,9 @@ const shape = object({
     preNmsTopN: top(1000),
     /** Proposals per image after NMS. */
     postNmsTopN: top(1000),
+    /** Of two proposals with a higher IoU, the one with the lower score is dropped. */
     nmsThreshold: share(0.7),
+    /** Proposals that score at least this are kept. */
     scoreThreshold: share(0),
     /** Proposals with a shorter side are dropped; pixels of the network's input. */
     minSize: number(1e-3, { min: 0 }),
@@ -85,10 +102,13 @@ const shape = object({
   box: object({
     /** Side of the RoIAlign output. */
     outputSize: integer(7, 1, 64),
+    /** Samples of RoIAlign per bin and axis; -1: as many as the bin has pixels. */
     samplingRatio: integer(2, -1, 64),
     /** Units of the two hidden layers. */
     hidden: integer(1024, 1, 1 << 16),
+    /** Cells that score more than this are kept. */
     scoreThreshold: share(0.05),
+    /** Of two boxes of one class with a higher IoU, the one with the lower score is dropped. */
     nmsThreshold: share(0.5),
     /** Maximum number of cells per image. The densest Sartorius image has 790. */
     detectionsPerImage: top(100),
@@ -96,7 +116,9 @@ const shape = object({
     regressionWeights: list([10, 10, 5, 5], number(1, { min: 1e-6 }), { min: 4, max: 4 }),
   }),
   mask: object({
+    /** Side of the RoIAlign output; the mask has twice as many pixels per side. */
     outputSize: integer(14, 1, 64),
+    /** As in `box`. */
     samplingRatio: integer(2, -1, 64),
     /** Output channels of each convolution, in order. */
     channels: list([256, 256, 256, 256], positive, { min: 1, max: 16 }),
@@ -104,6 +126,9 @@ const shape = object({
     hidden: integer(256, 1, 8192),
   }),
 });
+
+/** The JSON Schema of the configuration. */
+export const maskRCNNSchema: JsonSchema = shape.schema!;
 
 /** Complete configuration of a Mask R-CNN; see docs/configuration.md. */
 export type MaskRCNNConfig = Read<typeof shape>;

@@ -10,9 +10,11 @@ export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
  * - `percentile`: type range, then scaled from the `low`th to the `high`th percentile and clipped to 0..1.
  */
 export const intensity = object({
+  /** By the range of the type, by the minimum and maximum of the image, or by percentiles. */
   kind: oneOf('type-range', ['type-range', 'min-max', 'percentile']),
   /** Percentiles, 0 to 100; used only by `percentile`. */
   low: number(1, { min: 0, max: 100 }),
+  /** See `low`. */
   high: number(99, { min: 0, max: 100 }),
 });
 /** How pixel values become floats: `type-range`, `min-max` or `percentile`. */
@@ -24,7 +26,9 @@ export type Intensity = Read<typeof intensity>;
  */
 export const norm = (fallback: 'frozen-batch' | 'batch') =>
   object({
+    /** Kind of the norm. */
     kind: oneOf(fallback, ['frozen-batch', 'batch', 'group']),
+    /** Added to the variance. */
     eps: number(1e-5, { min: 0, max: 1 }),
     /** Number of groups; used only by `group`. */
     groups: integer(32, 1, 1024),

@@ -41,6 +41,8 @@ export interface ResultJson {
   width: number;
   height: number;
   limitsReached: LimitsReached;
+  /** The scale that was used, relative to the network's own resize. Files of earlier versions have none: it was 1. */
+  scale?: number;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
   /** What was read of the file, and what else it holds. */
@@ -86,7 +88,7 @@ function* parts(
   const { rle = 'coco', name = result.name } = options;
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
   if (name !== undefined) checkString('name', name);
-  const { cells, width, height, limitsReached, seams, source, notices } = result;
+  const { cells, width, height, limitsReached, scale, seams, source, notices } = result;
   const head: Omit<ResultJson, 'cells'> = {
     format: 'cellroute-result',
     version: 1,
@@ -101,6 +103,7 @@ function* parts(
     width,
     height,
     limitsReached: { detections: limitsReached.detections, proposals: limitsReached.proposals },
+    scale,
     ...(seams && { seams: { x: seams.x.map(shortest), y: seams.y.map(shortest), cells: seams.cells } }),
     ...(source && { source }),
     ...(notices && { notices }),

@@ -193,10 +193,8 @@ export class RoutedEnsemble {
         const cellType = chosen ?? route.cellType;
         const serving = this.servingType(cellType);
         if (serving === undefined) throw this.#noSegmenter(cellType, probabilities[cellType]!);
-        const found = await this.segmenters[serving]!.segmentLoaded(own, loaded, {
-          ...this.thresholds[serving],
-          ...rest,
-        });
+        const thresholds = this.thresholds[serving] ?? {};
+        const found = await this.segmenters[serving]!.segmentLoaded(own, loaded, rest, thresholds);
         const notices = [...new Set([...(route.notices ?? []), ...(found.notices ?? [])])];
         return {
           ...found,

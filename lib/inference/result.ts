@@ -42,6 +42,11 @@ export interface Segmentation {
   /** By falling score. */
   cells: Cells;
   limitsReached: LimitsReached;
+  /**
+   * The scale that was used, relative to the network's own resize; 1 without an option for it. Boxes and masks are in
+   * pixels of the image at any scale.
+   */
+  scale: number;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
   /** What was read of the file, and what else it holds; not for raw pixels. */

@@ -9,6 +9,7 @@ import {
   type ProcessOptions,
   processAll,
 } from '../pool.js';
+import { SCALE_KEYS } from './scale.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
 import { THRESHOLD_KEYS } from './thresholds.js';
 
@@ -51,7 +52,14 @@ export function segmentEach<Result>(
   device: string,
   segment: (image: ImageInput, options: SegmentOptions) => Promise<Result>,
 ): AsyncGenerator<SegmentAllResult<Result>, void, undefined> {
-  checkOptions(options, [...more, ...THRESHOLD_KEYS, ...READ_KEYS, 'tiles', ...PROCESS_OPTION_KEYS]);
+  checkOptions(options, [
+    ...more,
+    ...THRESHOLD_KEYS,
+    ...SCALE_KEYS,
+    ...READ_KEYS,
+    'tiles',
+    ...PROCESS_OPTION_KEYS,
+  ]);
   checkProcessOptions(images, options);
   const { concurrency = defaultConcurrency(device), ordered = true, signal, ...rest } = options;
   checkSegmentOptions(rest, more);

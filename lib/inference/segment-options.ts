@@ -3,11 +3,17 @@ import { checkReadOptions, READ_KEYS } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
 import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue.js';
+import { checkScale, SCALE_KEYS, type ScaleOptions } from './scale.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 import { checkTiles, type Tiles } from './tiles.js';
 
 /** Options of {@link CellSegmenter.segment}. */
-export interface SegmentOptions extends SegmentThresholds, ImageReadOptions, CallOptions, QueueOptions {
+export interface SegmentOptions
+  extends SegmentThresholds,
+    ScaleOptions,
+    ImageReadOptions,
+    CallOptions,
+    QueueOptions {
   /**
    * Whether the image is cut into overlapping tiles, whose cells are then joined: memory grows with the tile and not
    * with the image. Default `auto`: images of more than 2048 × 2048 pixels are cut. Intensities are scaled over the
@@ -26,6 +32,7 @@ export function checkSegmentOptions(options: SegmentOptions, more: readonly stri
   checkOptions(options, [
     ...more,
     ...THRESHOLD_KEYS,
+    ...SCALE_KEYS,
     'tiles',
     'name',
     ...READ_KEYS,
@@ -36,5 +43,6 @@ export function checkSegmentOptions(options: SegmentOptions, more: readonly stri
   checkReadOptions(options);
   checkQueueOptions(options);
   checkThresholds(options, '');
+  checkScale(options);
   checkTiles(options.tiles);
 }

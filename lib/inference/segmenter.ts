@@ -8,6 +8,8 @@ import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
   NativeCandidates,
+  NativeProbe,
+  NativeProbedBoxes,
   NativeSegmentation,
   NativeSegmentOptions,
   NativeTiledSegmentation,
@@ -20,10 +22,12 @@ import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
+import { CONTRAST_BLOCKS, windowAt } from './probe-windows.js';
 import { isProfiling, writeProfile } from './profile.js';
 import type { QueueOptions } from './queue.js';
 import { withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
+import { type ResolvedScale, resolveScale, type ScaleOptions, thresholdsAtScale } from './scale.js';
 import {
   type ImageSequence,
   type SegmentAllOptions,
@@ -140,12 +144,23 @@ export class CellSegmenter {
     return segmentEach(images, options, [], this.device, (image, own) => this.segment(image, own));
   }
 
-  /** {@link segment} for the image of a call and options that are checked. @internal */
-  async segmentLoaded(own: Call, image: CallImage, options: SegmentOptions): Promise<Segmentation> {
-    const name = options.name ?? image.name;
+  /**
+   * {@link segment} for the image of a call and options that are checked.
+   *
+   * @param thresholds of the model, which options override. @internal
+   */
+  async segmentLoaded(
+    own: Call,
+    image: CallImage,
+    given: SegmentOptions,
+    thresholds: SegmentThresholds = {},
+  ): Promise<Segmentation> {
+    const name = given.name ?? image.name;
     const started = performance.now();
-    const request = nativeOptions(this.config, options);
-    const tiling = tilingOf(this.config, image, options.tiles, options.detectionsPerImage);
+    const scaled = resolveScale(this.config, image, given);
+    const options = { ...thresholdsAtScale(thresholds, scaled.scale), ...given };
+    const request = nativeOptions(this.config, options, scaled);
+    const tiling = tilingOf(this.config, image, options.tiles, options.detectionsPerImage, scaled.factor);
     checkImageIntensity(image, this.config.intensity);
     const segment = (asked: NativeSegmentOptions): Promise<NativeSegmentation | NativeTiledSegmentation> =>
       this.#model.runIn(own, (model, call) =>
@@ -157,7 +172,7 @@ export class CellSegmenter {
       ? await withoutLosses(request, segment)
       : await segment(request);
     if (found.profile) writeProfile(image, this.precision, found.scores.length, started, found.profile);
-    return { ...(name !== undefined && { name }), ...segmentation(this.config, image, found) };
+    return { ...(name !== undefined && { name }), ...segmentation(this.config, image, found, scaled) };
   }
 
   /**
@@ -166,14 +181,51 @@ export class CellSegmenter {
    */
   async findCandidates(
     pixels: RawImage,
-    thresholds: SegmentThresholds,
+    thresholds: SegmentThresholds & ScaleOptions,
     nmsThresholds: readonly number[],
     options: CallOptions,
   ): Promise<NativeCandidates> {
-    const request = { ...nativeOptions(this.config, thresholds), nmsThresholds };
-    return this.#withImage(pixels, options, (own, image) =>
-      this.#model.runIn(own, (model, call) => native().findCandidates(model, image.handle, request, call)),
-    );
+    return this.#withImage(pixels, options, (own, image) => {
+      const scaled = resolveScale(this.config, image, { ...thresholds, tiles: false });
+      const request = { ...nativeOptions(this.config, thresholds, scaled), nmsThresholds };
+      return this.#model.runIn(own, (model, call) =>
+        native().findCandidates(model, image.handle, request, call),
+      );
+    });
+  }
+
+  /**
+   * The boxes in the window with most contrast at each factor: what `scale: 'auto'` decides by. A factor is in pixels of
+   * the network's input per pixel of the image. @internal
+   */
+  async probeLoaded(
+    own: Call,
+    image: CallImage,
+    factors: readonly number[],
+    side: number,
+  ): Promise<ProbedWindow[]> {
+    const request = {
+      ...nativeOptions(this.config, {}, { scale: 1, factor: null }),
+      scoreThreshold: this.config.box.scoreThreshold,
+    };
+    const { intensity } = this.config;
+    return this.#model.runIn(own, async (model, call) => {
+      const contrast = await native().blockContrast(
+        image.handle,
+        intensity,
+        CONTRAST_BLOCKS,
+        CONTRAST_BLOCKS,
+        call,
+      );
+      const windows = factors.map((factor) => windowAt(contrast, image, factor, side));
+      const found = await native().probeScales(model, image.handle, request, windows, call);
+      return windows.map((window, i) => ({ window, ...found[i]! }));
+    });
+  }
+
+  /** {@link probeLoaded} for experiments. @internal */
+  probe(image: ImageInput, factors: readonly number[], side: number): Promise<ProbedWindow[]> {
+    return this.#withImage(image, {}, (own, loaded) => this.probeLoaded(own, loaded, factors, side));
   }
 
   async #withImage<T>(
@@ -215,6 +267,11 @@ export class CellSegmenter {
   }
 }
 
+/** A window at a scale, and the boxes that were found in it. */
+export interface ProbedWindow extends NativeProbedBoxes {
+  window: NativeProbe;
+}
+
 /** Detections below this are no cells that could be lost: who asks for them gets the model's limits, as in torchvision. */
 const LEAST_SCORE = 0.1;
 
@@ -229,9 +286,14 @@ const raisesLimits = (
   rpn?.preNmsTopN === undefined &&
   rpn?.postNmsTopN === undefined;
 
-function nativeOptions(config: MaskRCNNConfig, options: SegmentThresholds): NativeSegmentOptions {
+function nativeOptions(
+  config: MaskRCNNConfig,
+  options: SegmentThresholds,
+  { factor }: ResolvedScale,
+): NativeSegmentOptions {
   return {
     intensity: config.intensity,
+    scale: factor,
     ...nativeThresholds(config, options),
     profile: isProfiling(),
   };
@@ -247,6 +309,7 @@ function segmentation(
   { classNames, intensity }: MaskRCNNConfig,
   image: CallImage,
   found: NativeSegmentation | NativeTiledSegmentation,
+  { scale }: ResolvedScale,
 ): Segmentation {
   const { boxes, scores, labels, areas, masks } = found;
   const { width, height, source } = image;
@@ -263,6 +326,7 @@ function segmentation(
       classNames,
     }),
     limitsReached: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
+    scale,
     ...('onSeam' in found && { seams: seamsOf(found) }),
     ...(source && { source }),
     ...(notices.length > 0 && { notices }),

@@ -233,7 +233,7 @@ export function resolveThreshold(
 export function nativeThresholds(
   config: MaskRCNNConfig,
   thresholds: SegmentThresholds,
-): Omit<NativeSegmentOptions, 'intensity' | 'profile'> {
+): Omit<NativeSegmentOptions, 'intensity' | 'scale' | 'profile'> {
   const value = (name: ThresholdName) => resolveThreshold(name, thresholds, config);
   return {
     ...(Object.fromEntries(

@@ -46,16 +46,18 @@ export function checkTiles(tiles: unknown): asserts tiles is Tiles | undefined {
  * How a network cuts an image of this size; null leaves it whole.
  *
  * @param limit cells of the whole image at most, where the caller says so; the model's own limit holds a tile.
+ * @param factor pixels of the network's input per pixel of the image; null where the network's own resize applies.
  */
 export function tilingOf(
   { resize }: MaskRCNNConfig,
   { width, height }: ImageSize,
   tiles: Tiles = 'auto',
   limit?: number,
+  factor: number | null = null,
 ): NativeTiling | null {
   if (tiles === false) return null;
   // null where it follows from the size: the network resizes by the shorter side.
-  const fixed = resize ? resize.scale : 1;
+  const fixed = factor ?? (resize ? resize.scale : 1);
   if (tiles === 'auto') {
     if (width * height * Math.max(1, fixed ?? 0) ** 2 <= MOST_WHOLE) return null;
     tiles = { size: fixed === null ? resize!.minSize : Math.round(INPUT_SIZE / fixed) };

@@ -126,6 +126,8 @@ export interface NativeImage {
 /** Options of a segmentation as passed to native code. */
 export interface NativeSegmentOptions {
   intensity: Intensity;
+  /** Network's pixels per pixel of the image; null for the network's own resize. Tiles have a scale of their own. */
+  scale: number | null;
   scoreThreshold: number;
   nmsThreshold: number;
   detectionsPerImage: number;
@@ -140,6 +142,24 @@ export interface NativeSegmentOptions {
   maxLost: number | null;
   /** Whether the answer tells what its stages took. */
   profile: boolean;
+}
+
+/** A window of an image at a scale. */
+export interface NativeProbe {
+  /** Pixels of the network's input per pixel of the image. */
+  scale: number;
+  /** In pixels of the network's input. */
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** The boxes in one window, by falling score. */
+export interface NativeProbedBoxes {
+  /** x1, y1, x2, y2 of each in pixels of the window. */
+  boxes: Float32Array;
+  scores: Float32Array;
 }
 
 export interface NativeSegmentation {
@@ -560,6 +580,22 @@ export interface NativeAddon {
     tiling: NativeTiling,
     call: NativeCall,
   ): Promise<NativeTiledSegmentation>;
+  /** The boxes in windows of an image, without masks. Intensities are scaled over the whole image. */
+  probeScales(
+    model: ModelHandle,
+    image: NativeImage | ImageHandle,
+    options: NativeSegmentOptions,
+    probes: readonly NativeProbe[],
+    call: NativeCall,
+  ): Promise<NativeProbedBoxes[]>;
+  /** Standard deviation of the values in each block of a grid over the image, row by row. */
+  blockContrast(
+    image: NativeImage | ImageHandle,
+    intensity: Intensity,
+    rows: number,
+    columns: number,
+    call: NativeCall,
+  ): Promise<Float32Array>;
   /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
   findCandidates(
     model: ModelHandle,

@@ -7,7 +7,7 @@ export interface Identity {
 }
 
 /** Settings that may change on resume, because they do not affect the result. */
-const FREE = ['loader', 'checkpoint', 'logs', 'validation.samples'];
+const FREE = ['loader', 'checkpoint', 'logs', 'validation.samples', 'network.trainedOn'];
 
 /**
  * Refuses to resume a run with different data or a different configuration.

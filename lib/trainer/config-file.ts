@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
@@ -28,7 +29,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
       position,
     });
   }
-  const value = JSON.parse(text) as unknown;
+  const value = withAbsolutePaths(withoutSchema(JSON.parse(text)), dirname(resolve(file)));
   return {
     value,
     read: (read) => {
@@ -45,6 +46,27 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
       }
     },
   };
+}
+
+/** The key by which an editor finds the JSON Schema is not part of the configuration. */
+function withoutSchema(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { $schema: _, ...config } = value as Record<string, unknown>;
+  return config;
+}
+
+/**
+ * Paths in a configuration are relative to its file: the path of a `start`, which is the only one, at any depth.
+ */
+function withAbsolutePaths(value: unknown, folder: string): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const path = key === 'start' ? (inner as { path?: unknown } | null)?.path : undefined;
+      const own = typeof path === 'string' ? { ...(inner as object), path: resolve(folder, path) } : inner;
+      return [key, withAbsolutePaths(own, folder)];
+    }),
+  );
 }
 
 /** Converts `transforms[2].width` to a path of jsonc-parser. */

@@ -1,10 +1,12 @@
 import { checkObject, refuse } from '../check.js';
-import type { PartialClassifierConfig } from '../config/classifier.js';
-import type { PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
+import { classifierSchema, type PartialClassifierConfig } from '../config/classifier.js';
+import { maskRCNNSchema, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import {
   type DeepPartial,
+  described,
   flag,
   integer,
+  type JsonSchema,
   list,
   literal,
   nullable,
@@ -21,7 +23,13 @@ import { version } from '../config/shared.js';
 import { checkDevice, type Device } from '../inference/device.js';
 import { maxLostOf, type OverlapRemoval, THRESHOLDS } from '../inference/thresholds.js';
 import { METRIC_NAMES } from '../metrics/index.js';
-import { flipHorizontal, flipVertical, readTransforms, type Transform } from '../transforms/index.js';
+import {
+  flipHorizontal,
+  flipVertical,
+  readTransforms,
+  type Transform,
+  transformsSchema,
+} from '../transforms/index.js';
 
 const share = (fallback: number) => number(fallback, { min: 0, max: 1 });
 const count = (fallback: number, max = 1_000_000_000) => integer(fallback, 1, max);
@@ -69,11 +77,15 @@ const schedule = (maxLr: number) =>
     constant: warmUp,
   });
 
-const device: Reader<Device> = (value, path) =>
-  value === undefined ? 'cpu' : checkDevice(path, value, 'INVALID_CONFIG');
+const device: Reader<Device> = described(
+  (value, path) => (value === undefined ? 'cpu' : checkDevice(path, value, 'INVALID_CONFIG')),
+  { type: 'string', pattern: '^(cpu|auto|cuda(:\\d{1,2})?)$', default: 'cpu' },
+);
 
-const transforms: Reader<Transform[]> = (value, path) =>
-  value === undefined ? [flipHorizontal(), flipVertical()] : readTransforms(value, path);
+const transforms: Reader<Transform[]> = described(
+  (value, path) => (value === undefined ? [flipHorizontal(), flipVertical()] : readTransforms(value, path)),
+  { ...transformsSchema, default: [flipHorizontal(), flipVertical()] },
+);
 
 /** Settings common to all networks. */
 const common = (defaults: { batchSize: number; optimizer: 'sgd' | 'adamw'; maxLr: number }) => ({
@@ -160,17 +172,32 @@ const threshold = (name: 'minScore' | 'maskThreshold' | 'minArea') =>
   number(THRESHOLDS[name].default, THRESHOLDS[name].range);
 
 /** As in `segment`, but competitions ask for masks without overlaps. */
-const removeOverlaps: Reader<OverlapRemoval> = (value, path) => {
-  if (value === undefined) return { maxLost: 0.2 };
-  maxLostOf(value, path, 'INVALID_CONFIG');
-  return value as OverlapRemoval;
-};
+const removeOverlaps: Reader<OverlapRemoval> = described(
+  (value, path) => {
+    if (value === undefined) return { maxLost: 0.2 };
+    maxLostOf(value, path, 'INVALID_CONFIG');
+    return value as OverlapRemoval;
+  },
+  {
+    anyOf: [
+      { type: 'boolean' },
+      {
+        type: 'object',
+        properties: { maxLost: { type: 'number', minimum: 0, maximum: 1 } },
+        required: ['maxLost'],
+        additionalProperties: false,
+      },
+    ],
+    default: { maxLost: 0.2 },
+  },
+);
 
 /** Partial network configuration; missing values come from the start file, the data set and torchvision's defaults. */
-const partial =
-  <T extends object>(): Reader<T> =>
-  (value, path) =>
-    value === undefined ? ({} as T) : (checkObject(path, value, 'INVALID_CONFIG') as T);
+const partial = <T extends object>(network: JsonSchema): Reader<T> =>
+  described(
+    (value, path) => (value === undefined ? ({} as T) : (checkObject(path, value, 'INVALID_CONFIG') as T)),
+    network,
+  );
 
 const fromFile = { path: required(text) };
 
@@ -180,12 +207,18 @@ const segmenterShape = object({
    * The Mask R-CNN. Classes come from the data set. All other missing values come from the start checkpoint, or from
    * torchvision's maskrcnn_resnet50_fpn, with norms of kind `batch` if training starts from random weights.
    */
-  network: partial<PartialMaskRCNNConfig>(),
+  network: partial<PartialMaskRCNNConfig>(maskRCNNSchema),
   /**
    * Initial weights: `nothing` (random), `checkpoint` (every tensor that fits by name and shape; the others are
-   * random), or `classifier` (the backbone of a classifier).
+   * random), `starter` (the segmenter of a type of the starter ensemble, in the same way), or `classifier` (the backbone
+   * of a classifier).
    */
-  start: variants('nothing', { nothing: {}, checkpoint: fromFile, classifier: fromFile }),
+  start: variants('nothing', {
+    nothing: {},
+    checkpoint: fromFile,
+    starter: { type: required(text) },
+    classifier: fromFile,
+  }),
   ...common({ batchSize: 2, optimizer: 'sgd', maxLr: 0.01 }),
   /**
    * Resizes samples according to the network's `resize`, as torchvision does. With random crops set this to false and
@@ -220,10 +253,13 @@ const segmenterShape = object({
   }),
 });
 
+const weights = list<number>([], number(1, { min: 0 }), { min: 1, max: 10_000 });
+const weighting = oneOf('none', ['none', 'balanced']);
+
 const classifierShape = object({
   kind: literal('classifier-training'),
   /** The ResNet. Class names default to the types of the data set. */
-  network: partial<PartialClassifierConfig>(),
+  network: partial<PartialClassifierConfig>(classifierSchema),
   /** Initial weights: `nothing` (random) or `checkpoint` (every tensor that fits by name and shape). */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile }),
   ...common({ batchSize: 16, optimizer: 'adamw', maxLr: 0.001 }),
@@ -231,10 +267,10 @@ const classifierShape = object({
    * Class weights of the loss: `none`, `balanced` (inverse number of images, with mean 1), or one number per class in
    * the network's order.
    */
-  classWeights: (value, path) =>
-    Array.isArray(value)
-      ? list<number>([], number(1, { min: 0 }), { min: 1, max: 10_000 })(value, path)
-      : oneOf('none', ['none', 'balanced'])(value, path),
+  classWeights: described(
+    (value, path) => (Array.isArray(value) ? weights(value, path) : weighting(value, path)),
+    { anyOf: [weights.schema, weighting.schema], default: 'none' },
+  ),
   validation: validation({
     /** Share of correctly classified images: of all images, or the mean over the classes. */
     metric: oneOf('accuracy', ['accuracy', 'balanced-accuracy']),
@@ -252,6 +288,12 @@ export type PartialClassifierTraining = DeepPartial<ClassifierTraining>;
 /** Configuration of any training. */
 export type Training = SegmenterTraining | ClassifierTraining;
 export type Schedule = Training['schedule'];
+
+/** The JSON Schemas of training configurations, by what is trained. */
+export const TRAINING_SCHEMAS: Readonly<Record<'segmenter' | 'classifier', JsonSchema>> = {
+  segmenter: segmenterShape.schema!,
+  classifier: classifierShape.schema!,
+};
 
 /**
  * Completes a partial training configuration with defaults.

@@ -126,7 +126,7 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
       areas: new Uint32Array(0),
       masks: Masks.fromCounts([], { width, height }),
     });
-    const found = { width, height, cells, limitsReached: { detections: false, proposals: false } };
+    const found = { width, height, cells, limitsReached: { detections: false, proposals: false }, scale: 1 };
     images.push(await renderOverlay(raw, found, { title, maxSide: 720 }));
   }
   return sheetOf(images, Math.ceil(Math.sqrt(images.length)));

@@ -5,8 +5,11 @@ import { inferClassifierConfig, inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import type { Dataset } from '../data/dataset.js';
+import { cellSizes } from '../data/diameters.js';
+import { ownFactor } from '../inference/scale.js';
+import { starterSegmenter } from '../inference/starter.js';
 import { openWeights } from '../weights/open.js';
-import type { ClassifierTraining, SegmenterTraining } from './config.js';
+import type { ClassifierTraining, SegmenterTraining, Training } from './config.js';
 
 /**
  * Complete network configuration of a training: the training configuration overrides the start file, which overrides
@@ -25,19 +28,34 @@ export async function segmenterNetworkConfig(
     const expected = `at least ${data.classNames.length + 1}: the background and the data set's ${data.classNames.join(', ')}`;
     throw refuse('network.numClasses', expected, config.numClasses, 'INVALID_CONFIG');
   }
-  return config;
+  // What the start was trained on says nothing about this network.
+  return network.trainedOn === undefined ? { ...config, trainedOn: await trainedOn(config, data) } : config;
+}
+
+async function trainedOn(config: MaskRCNNConfig, { items }: Dataset): Promise<MaskRCNNConfig['trainedOn']> {
+  const sizes = await cellSizes(items, { factorOf: (item) => ownFactor(config, item, false) });
+  return { diameter: sizes ? Number(sizes.diameter.toPrecision(4)) : null, pixelSize: null };
 }
 
 async function segmenterBase(start: SegmenterTraining['start']): Promise<object> {
   // As in torchvision, norms are frozen only if they come with pretrained weights.
   if (start.kind === 'nothing') return { backbone: { norm: { kind: 'batch' } } };
-  if (start.kind === 'checkpoint') {
-    const file = await openWeights(start.path);
-    return readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
-  }
+  if (start.kind === 'classifier') return backboneBase(start.path);
+  const file = await openWeights((await startFile(start))!);
+  return readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
+}
+
+/** File of the initial weights; undefined for a start from random weights. */
+export async function startFile(start: Training['start']): Promise<string | undefined> {
+  if (start.kind === 'nothing') return undefined;
+  if (start.kind !== 'starter') return start.path;
+  return (await starterSegmenter(start.type, 'start.type', 'INVALID_CONFIG')).path;
+}
+
+async function backboneBase(path: string): Promise<object> {
   const { backbone, intensity, imageMean, imageStd } = classifierConfig({
     classNames: ['any'],
-    ...(await classifierBase(start.path)),
+    ...(await classifierBase(path)),
   });
   const { depth, width, norm } = backbone;
   return { backbone: { depth, width, norm: { eps: norm.eps } }, intensity, imageMean, imageStd };

@@ -1,13 +1,16 @@
 import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
+import type { Dataset } from '../data/dataset.js';
 import { SegmentLoader } from '../data/loader.js';
+import { quantile } from '../data/quantile.js';
 import type { TrainSample } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
-import { type SegmenterTraining, segmenterTraining } from './config.js';
+import type { CallOptions } from '../native/job.js';
+import { type PartialSegmenterTraining, type SegmenterTraining, segmenterTraining } from './config.js';
 import { type SegmenterEvaluation, segmenterValidator } from './evaluate-segmenter.js';
 import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
-import { SegmenterNetwork } from './network.js';
-import { segmenterNetworkConfig } from './network-config.js';
+import { SegmenterNetwork, type StartReport } from './network.js';
+import { segmenterNetworkConfig, startFile } from './network-config.js';
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
@@ -21,33 +24,99 @@ export interface SegmenterTypes extends TrainingTypes {
   evaluation: SegmenterEvaluation;
 }
 
+/** The network of a training, with random weights. */
+async function networkOf(
+  config: SegmenterTraining,
+  network: MaskRCNNConfig,
+  options: CallOptions,
+): Promise<SegmenterNetwork> {
+  const { sampling, resizeSamples } = config;
+  const training = { ...nativeTraining(config), sampling: { ...sampling, skipResize: !resizeSamples } };
+  return SegmenterNetwork.create(network, training, options, await placeOfTraining(config, options));
+}
+
+const loaderOf = (config: SegmenterTraining, { intensity }: MaskRCNNConfig, data: Dataset): SegmentLoader =>
+  new SegmentLoader(data, { ...loaderOptions(config), minVisible: config.minVisible, intensity });
+
+/**
+ * Seconds that a step of a training takes here: the median of some steps after the first, on real samples. The network
+ * is discarded.
+ *
+ * @param steps timed steps.
+ */
+export async function measureStep(
+  given: PartialSegmenterTraining,
+  data: Dataset,
+  steps: number,
+  options: CallOptions = {},
+): Promise<number> {
+  const config = segmenterTraining(given);
+  const network = await segmenterNetworkConfig(config, data);
+  const loader = loaderOf(config, network, data);
+  const trained = await networkOf(config, network, options);
+  try {
+    await start(trained, config, options);
+    const seconds: number[] = [];
+    let before = performance.now();
+    for (let epoch = 0; seconds.length <= steps; epoch++) {
+      for await (const { samples } of loader.batches(epoch, 0, options.signal)) {
+        const step = { lr: 0, momentum: 0.9, maxGradNorm: config.clipNorm, seed: seconds.length };
+        await trained.step(samples, step, options);
+        const now = performance.now();
+        // With the wait for samples, which are prepared on the same processor.
+        seconds.push((now - before) / 1000);
+        before = now;
+        if (seconds.length > steps) break;
+      }
+    }
+    return quantile(Float64Array.from(seconds.slice(1)).sort(), 0.5);
+  } finally {
+    await trained.dispose();
+  }
+}
+
+/** With fewer images the statistics of a batch norm are mostly noise. */
+const LEAST_FOR_BATCH_NORM = 8;
+
+function batchNormNotices({ start, batchSize }: SegmenterTraining, { backbone }: MaskRCNNConfig): string[] {
+  const { kind } = backbone.norm;
+  if (start.kind !== 'nothing' || kind !== 'batch' || batchSize >= LEAST_FOR_BATCH_NORM) return [];
+  return [
+    `batch norms that start from random weights learn little from batches of ${batchSize}: ` +
+      "use a start such as { kind: 'starter', type: 'fluorescence' }, network.backbone.norm { kind: 'group' }, or cellroute finetune",
+  ];
+}
+
+/** Loads the start file, if there is one. */
+async function start(
+  network: SegmenterNetwork,
+  config: SegmenterTraining,
+  options: CallOptions,
+): Promise<StartReport | undefined> {
+  const file = await startFile(config.start);
+  if (file === undefined) return undefined;
+  return config.start.kind === 'classifier'
+    ? network.startFromClassifier(file, options)
+    : network.start(file, options);
+}
+
 const task: TrainingTask<SegmenterTypes> = {
   name: 'segmenter',
   readConfig: segmenterTraining,
   resolveNetwork: segmenterNetworkConfig,
   readNetwork: ({ network }) => maskRCNNConfig(network, 'network'),
-  prepare: (data, { box }) => ({
+  prepare: (data, network, config) => ({
     data,
-    notices: data.summary({ detectionsPerImage: box.detectionsPerImage }).warnings,
+    notices: [
+      ...data.summary({ detectionsPerImage: network.box.detectionsPerImage }).warnings,
+      ...batchNormNotices(config, network),
+    ],
   }),
   create: async (config, network, _data, options) => {
-    const { start, sampling, resizeSamples } = config;
-    const training = { ...nativeTraining(config), sampling: { ...sampling, skipResize: !resizeSamples } };
-    const trained = await SegmenterNetwork.create(
-      network,
-      training,
-      options,
-      await placeOfTraining(config, options),
-    );
-    const begin = async () => {
-      if (start.kind === 'checkpoint') return trained.start(start.path, options);
-      if (start.kind === 'classifier') return trained.startFromClassifier(start.path, options);
-      return undefined;
-    };
-    return { network: trained, begin };
+    const trained = await networkOf(config, network, options);
+    return { network: trained, begin: () => start(trained, config, options) };
   },
-  loader: (config, { intensity }, data) =>
-    new SegmentLoader(data, { ...loaderOptions(config), minVisible: config.minVisible, intensity }),
+  loader: loaderOf,
   validate: ({ validation }, _network, data) => segmenterValidator(data, validation),
 };
 

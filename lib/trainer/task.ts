@@ -76,7 +76,7 @@ export interface TrainingTask<T extends TrainingTypes> {
   /** Complete network configuration of a stored training configuration. */
   readNetwork(config: T['config']): T['network'];
   /** The data set without unusable images, and notices about it. */
-  prepare(data: Dataset, network: T['network']): { data: Dataset; notices: string[] };
+  prepare(data: Dataset, network: T['network'], config: T['config']): { data: Dataset; notices: string[] };
   /** Creates the network, and a function that loads the start file. */
   create(
     config: T['config'],

@@ -129,7 +129,7 @@ export class Trainer<T extends TrainingTypes> {
     const network = this.#resumed?.ownConfig
       ? task.readNetwork(config)
       : await task.resolveNetwork(config, this.#options.data);
-    const { data, notices } = task.prepare(this.#options.data, network);
+    const { data, notices } = task.prepare(this.#options.data, network, config);
     const { validation } = this.#options;
     const identity: Identity = {
       config: { ...config, network },

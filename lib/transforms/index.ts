@@ -1,7 +1,7 @@
 import { readTransform, type Transform, type TransformKind } from './transform.js';
 
 export type { Transform, TransformKind } from './transform.js';
-export { readTransforms } from './transform.js';
+export { readTransforms, transformsSchema } from './transform.js';
 
 type Of<K extends TransformKind> = Extract<Transform, { kind: K }>;
 

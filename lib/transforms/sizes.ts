@@ -1,5 +1,5 @@
 import { refuse } from '../check.js';
-import { literal, number, oneOf, required } from '../config/schema.js';
+import { described, literal, number, oneOf, required } from '../config/schema.js';
 import type { Random } from '../data/random.js';
 import type { Frame } from './frame.js';
 import { kind, LONGEST_SIDE, side } from './kind.js';
@@ -45,7 +45,7 @@ const jitter = kind(
 /** Random scale between `min` and `max`. */
 export const scaleJitterKind = {
   ...jitter,
-  read: (value: unknown, path: string) => {
+  read: described((value, path) => {
     const spec = jitter.read(value, path);
     if (spec.min <= spec.max) return spec;
     throw refuse(
@@ -54,7 +54,7 @@ export const scaleJitterKind = {
       spec.min,
       'INVALID_CONFIG',
     );
-  },
+  }, jitter.read.schema!),
 };
 
 /** Scales as a network's `resize` does (torchvision's GeneralizedRCNNTransform). */

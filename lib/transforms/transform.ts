@@ -1,5 +1,5 @@
 import { checkObject, checkOneOf, refuse } from '../check.js';
-import type { Read } from '../config/schema.js';
+import type { JsonSchema, Read } from '../config/schema.js';
 import type { Random } from '../data/random.js';
 import type { Draft } from './draft.js';
 import { flipHorizontalKind, flipVerticalKind, quarterTurnsKind } from './flips.js';
@@ -50,6 +50,17 @@ export function readTransform(value: unknown, path: string): Transform {
   );
   return Object.freeze(kinds[kind].read(given, path));
 }
+
+/** The JSON Schema of a chain of transforms. */
+export const transformsSchema: JsonSchema = {
+  type: 'array',
+  items: {
+    oneOf: Object.values(kinds).map(({ read }) => ({
+      ...read.schema,
+      required: ['kind', ...((read.schema?.required as readonly string[] | undefined) ?? [])],
+    })),
+  },
+};
 
 /** Reads a chain of transforms; `path` is its position, for error messages. */
 export function readTransforms(value: unknown, path = 'transforms'): Transform[] {

@@ -17,6 +17,7 @@
 #include "addon/measure.h"
 #include "addon/metrics.h"
 #include "addon/model.h"
+#include "addon/probe.h"
 #include "addon/sample.h"
 #include "addon/segment.h"
 #include "addon/stay_loaded.h"
@@ -111,6 +112,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_model(env, exports);
   register_segment(env, exports);
   register_candidates(env, exports);
+  register_probe(env, exports);
   register_classify(env, exports);
   register_explain(env, exports);
   register_train(env, exports);

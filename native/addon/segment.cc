@@ -76,7 +76,8 @@ class SegmentJob final : public DeliveredJob {
         << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
         << detect.rpn_post_nms_top_n << ' ' << detect.rpn_nms_threshold << ' '
         << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' ' << options_.min_area
-        << ' ' << options_.max_lost.value_or(-1) << ' ' << options_.profile;
+        << ' ' << options_.max_lost.value_or(-1) << ' ' << detect.scale.value_or(0) << ' '
+        << options_.profile;
     return key.str();
   }
 
@@ -178,13 +179,15 @@ Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
 }  // namespace
 
 model::DetectOptions read_detect_options(const Fields& fields) {
-  return {.score_threshold = fields.number("scoreThreshold"),
-          .nms_threshold = fields.number("nmsThreshold"),
-          .detections_per_image = fields.integer("detectionsPerImage"),
-          .rpn_pre_nms_top_n = fields.integer("rpnPreNmsTopN"),
-          .rpn_post_nms_top_n = fields.integer("rpnPostNmsTopN"),
-          .rpn_nms_threshold = fields.number("rpnNmsThreshold"),
-          .rpn_score_threshold = fields.number("rpnScoreThreshold")};
+  model::DetectOptions options{.score_threshold = fields.number("scoreThreshold"),
+                               .nms_threshold = fields.number("nmsThreshold"),
+                               .detections_per_image = fields.integer("detectionsPerImage"),
+                               .rpn_pre_nms_top_n = fields.integer("rpnPreNmsTopN"),
+                               .rpn_post_nms_top_n = fields.integer("rpnPostNmsTopN"),
+                               .rpn_nms_threshold = fields.number("rpnNmsThreshold"),
+                               .rpn_score_threshold = fields.number("rpnScoreThreshold")};
+  if (fields.has("scale")) options.scale = fields.number("scale");
+  return options;
 }
 
 void register_segment(Napi::Env env, Napi::Object exports) {

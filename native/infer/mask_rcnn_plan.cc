@@ -103,6 +103,17 @@ MaskRcnnPlan::MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dt
 
 torch::Device MaskRcnnPlan::device() const { return model::device_of(*network_); }
 
+model::GeneralizedRcnnTransform MaskRcnnPlan::transform_for(
+    const model::DetectOptions& options) const {
+  return options.scale ? network_->transform().with_scale(*options.scale) : network_->transform();
+}
+
+model::DetectionContext MaskRcnnPlan::context_with(
+    const model::GeneralizedRcnnTransform& transform) const {
+  const auto context = network_->detection_context();
+  return {context.config, transform, context.rpn, context.box_coder};
+}
+
 std::vector<model::Detections> MaskRcnnPlan::run(const model::DetectionContext& context,
                                                  const std::vector<torch::Tensor>& images,
                                                  const model::DetectOptions& options,
@@ -118,25 +129,31 @@ std::vector<model::Detections> MaskRcnnPlan::run(const model::DetectionContext& 
 std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& images,
                                                     const model::DetectOptions& options,
                                                     const JobContext& poll) {
-  return run(network_->detection_context(), images, options, poll);
+  const auto transform = transform_for(options);
+  return run(context_with(transform), images, options, poll);
 }
 
 model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
                                                   const model::DetectOptions& options,
                                                   const JobContext& poll) {
   const auto transform = network_->transform().without_resize();
-  const auto context = network_->detection_context();
-  auto found =
-      run({context.config, transform, context.rpn, context.box_coder}, {input}, options, poll);
+  auto found = run(context_with(transform), {input}, options, poll);
   return std::move(found.front());
+}
+
+model::BoxDetections MaskRcnnPlan::boxes_as_resized(const torch::Tensor& input,
+                                                    const model::DetectOptions& options,
+                                                    const JobContext& poll) {
+  const auto transform = network_->transform().without_resize();
+  return model::detect_boxes(context_with(transform), *this, input, options, poll);
 }
 
 model::Candidates MaskRcnnPlan::candidates(const torch::Tensor& image,
                                            const model::DetectOptions& options,
                                            const std::vector<double>& nms_thresholds,
                                            const JobContext& poll) {
-  return model::candidates(network_->detection_context(), *this, image, options, nms_thresholds,
-                           poll);
+  const auto transform = transform_for(options);
+  return model::candidates(context_with(transform), *this, image, options, nms_thresholds, poll);
 }
 
 std::vector<torch::Tensor> MaskRcnnPlan::pyramid(const torch::Tensor& images,

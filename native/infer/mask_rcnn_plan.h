@@ -35,6 +35,11 @@ class MaskRcnnPlan final : public model::MaskRcnnLayers {
   model::Detections detect_as_resized(const torch::Tensor& input,
                                       const model::DetectOptions& options, const JobContext& poll);
 
+  /** The same without masks: boxes in pixels of the input. */
+  model::BoxDetections boxes_as_resized(const torch::Tensor& input,
+                                        const model::DetectOptions& options,
+                                        const JobContext& poll);
+
   const model::MaskRcnnConfig& config() const { return network_->config(); }
 
   model::Candidates candidates(const torch::Tensor& image, const model::DetectOptions& options,
@@ -55,6 +60,11 @@ class MaskRcnnPlan final : public model::MaskRcnnLayers {
 
  private:
   MaskRcnnPlan(model::MaskRcnn network, torch::ScalarType compute_dtype, const State& state);
+
+  model::GeneralizedRcnnTransform transform_for(const model::DetectOptions& options) const;
+
+  /** `transform` must live as long as the context. */
+  model::DetectionContext context_with(const model::GeneralizedRcnnTransform& transform) const;
 
   std::vector<model::Detections> run(const model::DetectionContext& context,
                                      const std::vector<torch::Tensor>& images,

@@ -104,6 +104,14 @@ Pass pass(const DetectionContext& context, MaskRcnnLayers& parts,
   return {std::move(batch), std::move(levels), std::move(proposals), std::move(predictions)};
 }
 
+BoxDetections boxes_of(const Pass& seen, size_t image, const DetectionContext& context,
+                       const DetectOptions& options) {
+  return postprocess_detections(
+      seen.predictions[image], seen.proposals[image].boxes, seen.batch.sizes[image],
+      context.box_coder,
+      {options.score_threshold, options.nms_threshold, options.detections_per_image});
+}
+
 }  // namespace
 
 DetectOptions DetectOptions::of(const MaskRcnnConfig& config) {
@@ -160,6 +168,13 @@ std::vector<torch::Tensor> detect_masks(const DetectionContext& context, MaskRcn
   return probabilities.split_with_sizes(counts_of(boxes));
 }
 
+BoxDetections detect_boxes(const DetectionContext& context, MaskRcnnLayers& parts,
+                           const torch::Tensor& image, const DetectOptions& options,
+                           const JobContext& poll) {
+  const torch::NoGradGuard no_grad;
+  return boxes_of(pass(context, parts, {image}, options, poll), 0, context, options);
+}
+
 std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
                                const DetectOptions& options, const JobContext& poll) {
@@ -167,9 +182,7 @@ std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& 
   const auto seen = pass(context, parts, images, options, poll);
   std::vector<BoxDetections> found;
   for (size_t i = 0; i < images.size(); ++i) {
-    found.push_back(postprocess_detections(
-        seen.predictions[i], seen.proposals[i].boxes, seen.batch.sizes[i], context.box_coder,
-        {options.score_threshold, options.nms_threshold, options.detections_per_image}));
+    found.push_back(boxes_of(seen, i, context, options));
   }
   const auto masks = detect_masks(context, parts, seen.levels, found, seen.batch.sizes, poll);
 

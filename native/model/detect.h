@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <optional>
 #include <vector>
 
 #include "engine/job.h"
@@ -22,6 +23,8 @@ struct DetectOptions {
   int64_t rpn_post_nms_top_n;
   double rpn_nms_threshold;
   double rpn_score_threshold;
+  /** Pixels of the network's input per pixel of the image; overrides the network's own resize. */
+  std::optional<double> scale = std::nullopt;
 
   static DetectOptions of(const MaskRcnnConfig& config);
   bool operator==(const DetectOptions&) const = default;
@@ -95,6 +98,12 @@ std::vector<torch::Tensor> detect_masks(const DetectionContext& context, MaskRcn
 std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
                                const DetectOptions& options, const JobContext& poll);
+
+/** The boxes of one image's detections, in pixels of the network's input: the pass without its
+ *  mask head. */
+BoxDetections detect_boxes(const DetectionContext& context, MaskRcnnLayers& parts,
+                           const torch::Tensor& image, const DetectOptions& options,
+                           const JobContext& poll);
 
 /** The detections of one image for several NMS thresholds. */
 struct Candidates {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace cellroute::model {
 namespace {
@@ -48,6 +49,12 @@ torch::Tensor resize_boxes(const torch::Tensor& boxes, ImageSize from, ImageSize
 GeneralizedRcnnTransform GeneralizedRcnnTransform::without_resize() const {
   auto transform = *this;
   transform.resize_.reset();
+  return transform;
+}
+
+GeneralizedRcnnTransform GeneralizedRcnnTransform::with_scale(double scale) const {
+  auto transform = *this;
+  transform.resize_ = ImageResize{.max_size = std::numeric_limits<int64_t>::max(), .scale = scale};
   return transform;
 }
 

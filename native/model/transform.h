@@ -43,6 +43,9 @@ class GeneralizedRcnnTransform {
 
   GeneralizedRcnnTransform without_resize() const;
 
+  /** The same with `scale` pixels of the input per pixel of the image, without a largest size. */
+  GeneralizedRcnnTransform with_scale(double scale) const;
+
   /** images [3, Hi, Wi], floating point. */
   ImageBatch operator()(const std::vector<torch::Tensor>& images) const;
 

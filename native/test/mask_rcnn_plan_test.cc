@@ -137,6 +137,35 @@ TEST_CASE("plan: the detections are the modules'") {
   }
 }
 
+TEST_CASE("plan: a scale of a call replaces the network's own resize") {
+  auto config = eager_config(NormKind::kFrozenBatch, 18);
+  MaskRcnnPlan plan(network_of(config), torch::kFloat32);
+  config.resize = ImageResize{.max_size = 1 << 20, .scale = 1.5};
+  MaskRcnnPlan resizing(network_of(config), torch::kFloat32);
+  const torch::InferenceMode inference;
+  const auto image = torch::rand({3, 64, 96});
+  auto options = DetectOptions::of(config);
+  const auto expected = resizing.detect({image}, options, {})[0];
+  options.scale = 1.5;
+  const auto found = plan.detect({image}, options, {})[0];
+  REQUIRE(found.scores.size(0) > 0);
+  CHECK(cellroute::test::same(found.boxes, expected.boxes));
+  CHECK(cellroute::test::same(found.scores, expected.scores));
+}
+
+TEST_CASE("plan: boxes without masks are those of the detections") {
+  const auto config = eager_config(NormKind::kBatch, 18);
+  MaskRcnnPlan plan(network_of(config), torch::kFloat32);
+  const torch::InferenceMode inference;
+  const auto input = torch::rand({3, 64, 96});
+  const auto options = DetectOptions::of(config);
+  const auto whole = plan.detect_as_resized(input, options, {});
+  const auto boxes = plan.boxes_as_resized(input, options, {});
+  REQUIRE(boxes.scores.size(0) > 0);
+  CHECK(cellroute::test::same(boxes.boxes, whole.boxes));
+  CHECK(cellroute::test::same(boxes.scores, whole.scores));
+}
+
 TEST_CASE("plan: again and again the same, whatever came between") {
   const auto config = eager_config(NormKind::kBatch, 50);
   auto network = network_of(config);

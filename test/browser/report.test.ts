@@ -38,6 +38,7 @@ function resultOf(side: number, step: number, type: string): RoutedSegmentation 
     height: side,
     cells,
     limitsReached: { detections: false, proposals: false },
+    scale: 1,
     cellType: type,
     segmenter: type,
     probabilities: { [type]: 0.9, other: 0.1 },

@@ -13,5 +13,5 @@ export function resultOf(masks: Masks, labels = new Array<number>(masks.length).
     masks,
   });
   const limitsReached = { detections: false, proposals: false };
-  return { width: masks.width, height: masks.height, cells, limitsReached };
+  return { width: masks.width, height: masks.height, cells, limitsReached, scale: 1 };
 }

@@ -24,6 +24,8 @@ export interface TestPage {
   subfileType?: number;
   /** Further or other tags, as numbers. */
   tags?: Readonly<Record<number, readonly number[]>>;
+  /** Further tags, as fractions. */
+  ratios?: Readonly<Record<number, number>>;
   /** Pixels that follow the last strip: of a stack in one directory. */
   behind?: Values;
 }
@@ -123,6 +125,10 @@ export function writeTiff(
       const at = entries.findIndex((entry) => entry.tag === Number(number));
       if (at >= 0) entries.splice(at, 1);
       tag(Number(number), values, Math.max(...values) > 0xffff ? 4 : 3);
+    }
+    for (const [number, value] of Object.entries(page.ratios ?? {})) {
+      const data = Buffer.concat([put(4, Math.round(value * 10_000)), put(4, 10_000)]);
+      entries.push({ tag: Number(number), type: 5, count: 1, data });
     }
     entries.sort((a, b) => a.tag - b.tag);
     const written = entries.map(({ tag: number, type, count, data }) =>

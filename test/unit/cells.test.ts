@@ -36,6 +36,7 @@ const result = (): Segmentation => ({
     classNames: ['astro', 'cort'],
   }),
   limitsReached: { detections: false, proposals: true },
+  scale: 1,
 });
 const { cells } = result();
 

@@ -43,7 +43,7 @@ function found(overrides: { labels?: number[] } = {}): Segmentation {
     areas: Uint32Array.of(6, 7),
     masks,
   });
-  return { width: 5, height: 4, cells, limitsReached: { detections: true, proposals: false } };
+  return { width: 5, height: 4, cells, limitsReached: { detections: true, proposals: false }, scale: 1 };
 }
 
 const routed = (cellType = 'astro', labels?: number[]): RoutedSegmentation => ({
@@ -64,6 +64,7 @@ const nothing: Segmentation = {
     masks: Masks.fromKaggle([], { height: 4, width: 5 }),
   }),
   limitsReached: { detections: false, proposals: false },
+  scale: 1,
 };
 
 describe('Kaggle CSV', () => {
@@ -195,6 +196,7 @@ describe('result JSON', () => {
       width: 5,
       height: 4,
       limitsReached: { detections: true, proposals: false },
+      scale: 1,
       rle: 'coco',
       cells: [
         { box: [0.9, -0.1, 4.2, 3.1], score: 0.9, label: 1, className: 'cell', area: 6, mask: coco[0] },
@@ -211,6 +213,7 @@ describe('result JSON', () => {
       'width',
       'height',
       'limitsReached',
+      'scale',
       'rle',
       'cells',
     ]);

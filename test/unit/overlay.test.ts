@@ -27,7 +27,7 @@ function resultOfMasks(masks: Masks, width: number, height: number): Segmentatio
     areas: masks.areas(),
     masks,
   });
-  return { width, height, cells, limitsReached: { detections: false, proposals: false } };
+  return { width, height, cells, limitsReached: { detections: false, proposals: false }, scale: 1 };
 }
 
 /** The shapes of an image of labels, one each; labels that none has are cells without pixels. */
@@ -410,7 +410,12 @@ describe('the title', () => {
   });
 
   test('says when another segmenter was used and when a limit was reached', () => {
-    const limited = { ...routed, segmenter: 'cort', limitsReached: { detections: true, proposals: false } };
+    const limited = {
+      ...routed,
+      segmenter: 'cort',
+      limitsReached: { detections: true, proposals: false },
+      scale: 1,
+    };
     expect(titleOf(limited).left).toBe('astro 97.3% · segmented as cort · 5 cells (limit reached)');
   });
 

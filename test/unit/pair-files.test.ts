@@ -37,6 +37,7 @@ function found(...places: [x: number, y: number, side: number][]): Segmentation 
       masks: all,
     }),
     limitsReached: { detections: false, proposals: false },
+    scale: 1,
   };
 }
 

@@ -25,7 +25,7 @@ function resultOf(masks: Masks): Segmentation {
     areas: masks.areas(),
     masks,
   });
-  return { ...size, cells, limitsReached: { detections: false, proposals: false } };
+  return { ...size, cells, limitsReached: { detections: false, proposals: false }, scale: 1 };
 }
 
 const image = (width = size.width, height = size.height) =>

@@ -40,7 +40,7 @@ export function planesInDirectory(file: TiffFile, directory: TiffDirectory): num
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) && Number(text) >= 1 ? Number(text) : undefined;
 
-function imageJFields(text: string): Map<string, string> {
+export function imageJFields(text: string): Map<string, string> {
   return new Map(
     text.split(/\r?\n/).flatMap((line) => {
       const at = line.indexOf('=');
@@ -132,7 +132,7 @@ function* xmlTags(xml: string): Iterable<XmlTag> {
   }
 }
 
-interface OmePixels {
+export interface OmePixels {
   fields: Map<string, string>;
   channels: Map<string, string>[];
   /** Of each TiffData element, with the file it is about. */
@@ -142,7 +142,7 @@ interface OmePixels {
 }
 
 /** The first image's Pixels with its Channel and TiffData elements. No other element is needed. */
-function omePixels(xml: string): OmePixels | undefined {
+export function omePixels(xml: string): OmePixels | undefined {
   let uuid: string | undefined;
   let pixels: OmePixels | undefined;
   for (const tag of xmlTags(xml)) {

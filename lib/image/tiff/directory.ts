@@ -40,10 +40,14 @@ export const TAG = {
   ndpi: 65420,
 } as const;
 
+/** Tags that no pixel depends on: damage to them is no damage to the image. */
+export const RESOLUTION_TAG = { x: 282, y: 283, unit: 296 } as const;
+
 /** Bytes of a value by its type's number; types that are unknown have none. */
 const typeBytes: readonly number[] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 const SHORT = 3;
 const LONG = 4;
+const RATIONAL = 5;
 const LONG8 = 16;
 
 /** More would take memory that no stack of images needs. */
@@ -113,6 +117,19 @@ export class TiffFile {
   /** The directory at a place in the file: a smaller image that SubIFDs names. */
   directoryAt(at: number): TiffDirectory {
     return this.#readDirectory(at).directory;
+  }
+
+  /** An entry's first value; undefined where it is missing or another type. */
+  short(directory: TiffDirectory, tag: number): number | undefined {
+    return directory.get(tag)?.type === SHORT ? this.number(directory, tag) : undefined;
+  }
+
+  /** An entry's fraction, as a number; undefined where it is missing or another type. */
+  ratio(directory: TiffDirectory, tag: number): number | undefined {
+    const entry = directory.get(tag);
+    if (entry?.type !== RATIONAL) return undefined;
+    const view = this.#view(entry.at, 8);
+    return view.getUint32(0, this.#little) / view.getUint32(4, this.#little);
   }
 
   /** An entry's text up to its first NUL. */

@@ -8,6 +8,7 @@ import { TiffFile } from './directory.js';
 import { checkJpegTiles } from './jpeg-tiles.js';
 import { JPEG, PHOTOMETRIC, type TiffLayout, unsupported } from './layout.js';
 import { layoutOf, missingPlane, readPages, type TiffPage, type TiffPages } from './pages.js';
+import { pixelSizeOf } from './pixel-size.js';
 import { type View, viewOf } from './view.js';
 
 /** What will be decoded, found and checked without decoding anything. */
@@ -93,6 +94,7 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
   }
   const turned = first.orientation >= 5 && first.orientation <= 8;
   const names = axes?.channelNames;
+  const pixelSize = pixelSizeOf(file, chosen.pages[0]!.page.directory);
   return {
     file,
     bytes: first.width * first.height * channels.length * Math.max(1, first.bits / 8),
@@ -108,6 +110,7 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
       sizes: { channels: total, z: axes?.z ?? 1, t: axes?.t ?? 1 },
       ...(chosen.byPlane && { channelPages: true }),
       ...(names?.some((name) => name !== '') && { channelNames: names }),
+      ...(pixelSize !== undefined && { pixelSize }),
       ...(first.orientation >= 2 && first.orientation <= 8 && { orientation: first.orientation }),
       notices,
     },

@@ -1,0 +1,58 @@
+import { SingleBar } from 'cli-progress';
+import { decodeImage } from '../image/decode.js';
+import { RoutedEnsemble } from '../inference/ensemble.js';
+import type { ScaleOptions } from '../inference/scale.js';
+import type { EvaluatedImage } from '../metrics/index.js';
+import { type DatasetFlags, openWithFlags } from './dataset-options.js';
+import type { PrecisionFlag } from './options.js';
+import { scaleOf } from './scale.js';
+
+/** Flags of an evaluation of a model on a data set. */
+export interface ModelFlags extends DatasetFlags, PrecisionFlag, ScaleOptions {
+  cellType?: string;
+  where?: Record<string, string>;
+  ignoreClasses?: boolean;
+}
+
+/** Segments the images of a data set with a model and its thresholds. */
+export async function segmentTruth(
+  path: string,
+  model: string,
+  flags: ModelFlags,
+): Promise<EvaluatedImage[]> {
+  const { cellType, where = {}, precision, device, ignoreClasses = false } = flags;
+  const opened = await openWithFlags(path, flags);
+  const data = opened.filter({
+    where: ({ columns }) => Object.entries(where).every(([name, value]) => columns[name] === value),
+  });
+  await using ensemble = await RoutedEnsemble.load(model, { precision, device });
+  const bar = new SingleBar({
+    format: '{bar} {value}/{total} {image}',
+    hideCursor: true,
+    stream: process.stderr,
+  });
+  bar.start(data.items.length, 0, { image: '' });
+  const images: EvaluatedImage[] = [];
+  try {
+    for (const item of data.items) {
+      const { id, type } = item;
+      const { image, masks, labels } = await item.load();
+      const { cells } = await ensemble.segment(await decodeImage(image), {
+        ...scaleOf(flags),
+        ...(cellType !== undefined && { cellType }),
+      });
+      images.push({
+        id,
+        ...(type !== undefined && { type }),
+        truth: masks,
+        predicted: cells.masks,
+        scores: cells.scores,
+        ...(!ignoreClasses && { truthLabels: labels, labels: cells.labels }),
+      });
+      bar.increment(1, { image: id });
+    }
+  } finally {
+    bar.stop();
+  }
+  return images;
+}

@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { SCALE_KEYS, SCALE_RANGES, type ScaleOptions } from '../inference/scale.js';
+import { numberIn } from './options.js';
+
+const { scale, diameter, pixelSize } = SCALE_RANGES;
+
+/** Adds the options of every command that segments: {@link ScaleOptions} as flags. */
+export function withScale(command: Command): Command {
+  const size = numberIn(pixelSize.min, pixelSize.max);
+  return command
+    .option(
+      '--scale <factor>',
+      'show the images larger (above 1) or smaller to the network: 2 for cells half as large as those it was trained on',
+      numberIn(scale.min, scale.max),
+    )
+    .option(
+      '--diameter <pixels>',
+      'diameter of a typical cell in the images; sets the scale',
+      numberIn(diameter.min, diameter.max),
+    )
+    .option(
+      '--pixel-size <micrometres>',
+      'micrometres per pixel of the images, or file for those that TIFF files state; sets the scale',
+      (text: string) => (text === 'file' ? text : size(text)),
+    );
+}
+
+/** The options of `segment` that the flags ask for. */
+export function scaleOf(flags: ScaleOptions): ScaleOptions {
+  return Object.fromEntries(
+    SCALE_KEYS.flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]]])),
+  );
+}

@@ -1,0 +1,129 @@
+// The one definition of the scale at which a network sees an image. Options, command-line flags, data sets and
+// evaluation are derived from it; the resize itself is the network's own (native/model/transform).
+import { checkNumber, checkOneOf, refuse } from '../check.js';
+import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
+import { CellrouteError } from '../errors.js';
+import type { ImageSize } from '../mask/masks.js';
+import type { SegmentThresholds } from './thresholds.js';
+import { type Tiles, tilingOf } from './tiles.js';
+
+/** How large the cells of an image are, in one of three ways. Without any, the network's own resize applies alone. */
+export interface ScaleOptions {
+  /**
+   * Factor by which the network sees the image larger (above 1) or smaller than with its own resize alone, 0.05 to 20;
+   * default 1. For cells half as large as those that the network was trained on, use 2.
+   */
+  scale?: number | undefined;
+  /**
+   * Diameter of a typical cell in pixels of the image, 1 to 10000: of a circle with the cell's area. The scale follows
+   * from the diameter that the network was trained on (`trainedOn.diameter` of its configuration).
+   */
+  diameter?: number | undefined;
+  /**
+   * Micrometres per pixel of the image, 0.001 to 1000, or `file` for those that its TIFF or OME-TIFF file states. The
+   * scale follows from the pixel size that the network was trained on (`trainedOn.pixelSize` of its configuration).
+   */
+  pixelSize?: number | 'file' | undefined;
+}
+
+/** The ranges of {@link ScaleOptions}, inclusive. */
+export const SCALE_RANGES = {
+  scale: { min: 0.05, max: 20 },
+  diameter: { min: 1, max: 10_000 },
+  pixelSize: { min: 0.001, max: 1000 },
+} as const;
+
+export const SCALE_KEYS = Object.keys(SCALE_RANGES) as readonly (keyof ScaleOptions)[];
+
+/** Refuses a value out of range, and more than one of the options. */
+export function checkScale(options: ScaleOptions): void {
+  const given = SCALE_KEYS.filter((key) => options[key] !== undefined);
+  if (given.length > 1) {
+    throw new CellrouteError(
+      'INVALID_ARGUMENT',
+      `Options ${given.join(' and ')} cannot be combined: each states the size of the cells`,
+      { option: given[1]!, expected: `one of ${SCALE_KEYS.join(', ')}`, got: given.join(', ') },
+    );
+  }
+  const { scale, diameter, pixelSize } = options;
+  if (scale !== undefined) checkNumber('scale', scale, SCALE_RANGES.scale);
+  if (diameter !== undefined) checkNumber('diameter', diameter, SCALE_RANGES.diameter);
+  if (typeof pixelSize === 'string') checkOneOf('pixelSize', pixelSize, ['file']);
+  else if (pixelSize !== undefined) checkNumber('pixelSize', pixelSize, SCALE_RANGES.pixelSize);
+}
+
+/** An image as far as its scale depends on it. */
+export interface ScaledImage extends ImageSize {
+  /** What was read of the file; its `pixelSize` is in micrometres. */
+  readonly source?: { readonly pixelSize?: number } | undefined;
+}
+
+/** The scale of one image. */
+export interface ResolvedScale {
+  /** Relative to the network's own resize, as in {@link ScaleOptions.scale}. */
+  scale: number;
+  /** Pixels of the network's input per pixel of the image; null where the network's own resize applies. */
+  factor: number | null;
+}
+
+/** The scale that the options ask for. */
+export function resolveScale(
+  config: MaskRCNNConfig,
+  image: ScaledImage,
+  options: ScaleOptions & { tiles?: Tiles | undefined },
+): ResolvedScale {
+  const own = ownFactor(config, image, options.tiles);
+  const wanted = factorOf(config, image, options, own);
+  const scale = wanted / own;
+  // Rounding must not replace the network's own resize, whose results have to stay the same bytes.
+  if (Math.abs(scale - 1) < 1e-9) return { scale: 1, factor: null };
+  const { min, max } = SCALE_RANGES.scale;
+  if (scale >= min && scale <= max) return { scale, factor: wanted };
+  const option = SCALE_KEYS.find((key) => options[key] !== undefined)!;
+  throw new CellrouteError(
+    'INVALID_ARGUMENT',
+    `${option} ${String(options[option])} needs a scale of ${scale.toPrecision(3)}, and the range is ${min} to ${max}`,
+    { option, expected: `a scale from ${min} to ${max}`, got: scale.toPrecision(3) },
+  );
+}
+
+/** Thresholds of a model for an image at a scale: they were chosen for cells of the size at scale 1. */
+export function thresholdsAtScale(thresholds: SegmentThresholds, scale: number): SegmentThresholds {
+  const { minArea } = thresholds;
+  return minArea === undefined ? thresholds : { ...thresholds, minArea: Math.round(minArea / scale ** 2) };
+}
+
+/** Pixels of the network's input per pixel of the image, by the network's own resize. */
+export function ownFactor({ resize, ...rest }: MaskRCNNConfig, image: ImageSize, tiles?: Tiles): number {
+  const tiling = tilingOf({ resize, ...rest }, image, tiles);
+  if (tiling) return tiling.scale;
+  if (!resize) return 1;
+  const sides = [image.width, image.height];
+  // As native/model/transform: the longer side stays within maxSize.
+  return Math.min(resize.scale ?? resize.minSize / Math.min(...sides), resize.maxSize / Math.max(...sides));
+}
+
+function factorOf(
+  { trainedOn }: MaskRCNNConfig,
+  { source }: ScaledImage,
+  { scale = 1, diameter, pixelSize }: ScaleOptions,
+  own: number,
+): number {
+  if (diameter !== undefined) return known('diameter', trainedOn.diameter) / diameter;
+  if (pixelSize === undefined) return scale * own;
+  const micrometres = pixelSize === 'file' ? source?.pixelSize : pixelSize;
+  if (micrometres === undefined) {
+    throw refuse('pixelSize', "a number: the image's file states no pixel size", pixelSize);
+  }
+  return micrometres / known('pixelSize', trainedOn.pixelSize);
+}
+
+function known(option: 'diameter' | 'pixelSize', value: number | null): number {
+  if (value !== null) return value;
+  const others = SCALE_KEYS.filter((key) => key !== option).join(' or ');
+  throw new CellrouteError(
+    'INVALID_ARGUMENT',
+    `Option ${option} needs a model whose configuration has trainedOn.${option}, and this one has none: use ${others}`,
+    { option, expected: `a model with trainedOn.${option}` },
+  );
+}

@@ -1,0 +1,125 @@
+import type { DatasetItem } from '../data/types.js';
+import { decodeImage } from '../image/decode.js';
+import type { ScaleOptions } from '../inference/scale.js';
+import type { CellSegmenter } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
+import type { Masks } from '../mask/masks.js';
+import {
+  type EvaluatedImage,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type MetricName,
+  metricOf,
+} from '../metrics/index.js';
+import type { CallOptions } from '../native/job.js';
+import { type Candidates, candidatesOf } from './candidates.js';
+import { coordinateAscent, type Found } from './coordinate-ascent.js';
+import type { ThresholdGrid, ThresholdSet } from './threshold-grid.js';
+
+/** An image with its ground truth and the output of one pass of the network. */
+export interface SeenImage {
+  id: string;
+  type: string | undefined;
+  truth: Masks;
+  truthLabels: Int32Array;
+  candidates: Candidates;
+}
+
+/** How the network is run on the images. */
+export interface SeeOptions extends CallOptions {
+  /** The candidates score at least the lowest score of the grid. */
+  axes: ThresholdGrid;
+  now: SegmentThresholds;
+  scale?: ScaleOptions;
+}
+
+/**
+ * Runs the network once per image. The candidates are kept in memory: about 3 KB each with a 28 × 28 mask.
+ */
+export async function seeImages(
+  segmenter: CellSegmenter,
+  items: readonly DatasetItem[],
+  { axes, now, scale, signal, onProgress }: SeeOptions,
+): Promise<SeenImage[]> {
+  const call = signal ? { signal } : {};
+  const seen: SeenImage[] = [];
+  for (const [i, item] of items.entries()) {
+    onProgress?.({ stage: 'network', fraction: i / items.length });
+    const { image, masks, labels } = await item.load({ signal });
+    const decoded = await decodeImage(image, call);
+    const candidates = await candidatesOf(segmenter, decoded, {
+      thresholds: { ...now, ...scale, minScore: axes.lowestScore },
+      nmsThresholds: axes.nmsThresholds,
+      ...call,
+    });
+    seen.push({ id: item.id, type: item.type, truth: masks, truthLabels: labels, candidates });
+  }
+  return seen;
+}
+
+/** An image as `evaluate` takes it, with the cells at these thresholds. */
+export async function evaluatedAt(
+  { id, type, truth, truthLabels, candidates }: SeenImage,
+  set: ThresholdSet,
+  call: CallOptions,
+): Promise<EvaluatedImage> {
+  const { masks, scores, labels } = await candidates.cells(set, call);
+  return { id, ...(type !== undefined && { type }), truth, truthLabels, predicted: masks, scores, labels };
+}
+
+/** The evaluation of images at thresholds. */
+export async function evaluateAt(
+  seen: readonly SeenImage[],
+  set: ThresholdSet,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const call = options.signal ? { signal: options.signal } : {};
+  const images: EvaluatedImage[] = [];
+  for (const image of seen) images.push(await evaluatedAt(image, set, call));
+  return evaluate(images, options);
+}
+
+/**
+ * Searches the thresholds with the highest metric, from those in use.
+ *
+ * @param onTry called before each set of thresholds that is tried.
+ */
+export function searchThresholds(
+  seen: readonly SeenImage[],
+  axes: ThresholdGrid,
+  metric: MetricName,
+  call: CallOptions,
+  onTry?: () => void,
+): Promise<Found> {
+  return coordinateAscent(axes.lengths, axes.start, async (point) => {
+    onTry?.();
+    return metricOf(await evaluateAt(seen, axes.at(point), call), metric);
+  });
+}
+
+/**
+ * Evaluates the search itself: the images of each fold are evaluated at the thresholds that the images of the other
+ * folds chose, so that no image is evaluated at thresholds that it took part in choosing.
+ *
+ * @param count folds; as many as there are images at most.
+ */
+export async function crossValidate(
+  seen: readonly SeenImage[],
+  axes: ThresholdGrid,
+  metric: MetricName,
+  count: number,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const call = options.signal ? { signal: options.signal } : {};
+  const folds = Math.min(count, seen.length);
+  const images: EvaluatedImage[] = [];
+  for (let fold = 0; fold < folds; fold++) {
+    const others = seen.filter((_, i) => i % folds !== fold);
+    const { point } = await searchThresholds(others, axes, metric, call);
+    for (const image of seen.filter((_, i) => i % folds === fold)) {
+      images.push(await evaluatedAt(image, axes.at(point), call));
+    }
+  }
+  return evaluate(images, options);
+}
