@@ -2,6 +2,7 @@
 export type { DataProblem } from './annotations/problems.js';
 export type { Crowds } from './annotations/types.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
+export type { CellSizes } from './data/diameters.js';
 export { type AnnotatedImage, type DatasetFromOptions, datasetFrom } from './data/iterable.js';
 export { openDataset } from './data/open.js';
 export type { OpenDatasetOptions } from './data/options.js';
@@ -15,6 +16,20 @@ export type {
   SignalOptions,
   TrainSample,
 } from './data/types.js';
+export type {
+  DataEvent,
+  FinetuneEvent,
+  FinetuneNotice,
+  FinishedEvent,
+  HeldOutEvent,
+  PlanEvent,
+  StartChosenEvent,
+  TrainingEvent,
+  TriedEvent,
+} from './finetune/events.js';
+export { finetune } from './finetune/finetune.js';
+export type { FinetuneOptions } from './finetune/options.js';
+export type { FinetuneSummary, ScoreWithInterval, TriedStart } from './finetune/summary.js';
 export { ClassifierTrainer, type ClassifierTypes } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,

@@ -4,6 +4,7 @@ import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
+import { printHint } from './hint.js';
 import { findImages } from './images.js';
 import { type ForceFlag, numberIn, type PrecisionFlag, withForce, withPrecision } from './options.js';
 import { Outputs } from './outputs.js';
@@ -64,5 +65,6 @@ async function report(paths: string[], options: Options): Promise<void> {
   const cells = batch.done.reduce((sum, { result }) => sum + result.cells.length, 0);
   console.log(`${options.out}: ${cells} cells in ${batch.done.length} images`);
   for (const { image, result } of batch.done) printNotices(image, result.notices);
+  printHint(batch.done.map(({ result }) => result));
   reportBatch(batch, images.length);
 }

@@ -14,6 +14,7 @@ import type { RoutedSegmentation } from '../inference/result.js';
 import { COLUMN_NAMES, type ColumnNames } from '../measure/columns.js';
 import { eachImage, reportBatch } from './batch.js';
 import { columns } from './columns.js';
+import { printHint } from './hint.js';
 import { findImages, type ImageFile } from './images.js';
 import {
   type ForceFlag,
@@ -134,6 +135,7 @@ async function segmentAll(images: readonly PageFile[], options: Options, outputs
     console.log(lineOf(image, result));
     printNotices(image, result.notices);
   }
+  printHint(batch.done.map(({ result }) => result));
   reportBatch(batch, images.length);
 }
 

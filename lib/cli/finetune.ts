@@ -1,0 +1,168 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { checkKeys, checkObject, checkString } from '../check.js';
+import { CellrouteError } from '../errors.js';
+import { FILES } from '../finetune/context.js';
+import { finetune } from '../finetune/finetune.js';
+import { MINUTES } from '../finetune/options.js';
+import { checkDevice, type Device } from '../inference/device.js';
+import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
+import { readJson } from '../trainer/run-folder.js';
+import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
+import { FinetuneReport } from './finetune-report.js';
+import { numberIn } from './options.js';
+
+interface Source extends DatasetFlags {
+  data: string;
+  validation?: string;
+}
+
+interface Flags extends DatasetFlags {
+  out?: string;
+  resume?: string;
+  validation?: string;
+  start?: string;
+  minutes?: number;
+  steps?: number;
+  metric?: MetricName;
+  name?: string;
+  device?: Device;
+  precision?: 'auto' | 'float32' | 'bfloat16' | 'tf32';
+  seed?: number;
+  json?: boolean;
+}
+
+/** Adds `cellroute finetune PATH`. */
+export function registerFinetune(program: Command): void {
+  const whole = { integer: true };
+  const command = program
+    .command('finetune')
+    .description('Fine-tune a starter segmenter on your own annotated images: one command with good defaults')
+    .argument('[path]', datasetForms);
+  addDatasetOptions(command)
+    .option('-o, --out <folder>', 'folder of the model; it is created')
+    .option('--minutes <number>', 'time budget (default: 10)', numberIn(MINUTES.min, MINUTES.max))
+    .option('--steps <number>', 'training steps, instead of a time budget', numberIn(1, 1e9, whole))
+    .option(
+      '--start <name>',
+      'auto: the starter segmenter that fits best; a type of the starter ensemble; or a file of weights (default: auto)',
+    )
+    .option(
+      '--validation <path>',
+      'images to hold out, in the formats of PATH (default: a fifth of the images)',
+    )
+    .addOption(new Option('--metric <name>', 'metric to maximize (default: kaggle)').choices(METRIC_NAMES))
+    .option('--name <type>', 'name of the cell type in the model (default: cells)')
+    .addOption(
+      new Option('--precision <type>', 'arithmetic of the training (default: auto, the faster one)').choices([
+        'auto',
+        'float32',
+        'bfloat16',
+        'tf32',
+      ]),
+    )
+    .addOption(
+      new Option('--device <name>', 'cpu, cuda, cuda:1 or auto (default: auto)').argParser((value) =>
+        checkDevice('--device', value),
+      ),
+    )
+    .option('--seed <number>', 'random seed (default: 3011)', numberIn(0, Number.MAX_SAFE_INTEGER, whole))
+    .option('--resume <folder>', 'continue an interrupted fine-tuning')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      `
+The folder is a model for segment, report and evaluate. It also has summary.json, before-after.png and the training run.
+A fifth of the images is held out; the model is never worse on them than the start. Examples:
+  cellroute finetune my-images --out my-model
+  cellroute finetune --resume my-model
+  cellroute segment new-images --model my-model --out results`,
+    )
+    .action(run);
+}
+
+const SOURCE_KEYS = [
+  'data',
+  'validation',
+  'type',
+  'typeColumn',
+  'images',
+  'categoriesAreTypes',
+  'crowds',
+  'strict',
+] as const;
+
+async function run(path: string | undefined, flags: Flags): Promise<void> {
+  const { resume, json = false } = flags;
+  const out = resume ?? flags.out;
+  if (out === undefined) throw missing('--out', 'a folder for the model, or --resume with the folder of one');
+  const source = path === undefined ? await storedSource(out, resume !== undefined) : sourceOf(path, flags);
+  const data = await openWithFlags(source.data, source);
+  const validation =
+    source.validation === undefined ? undefined : await openWithFlags(source.validation, source);
+
+  const stop = new AbortController();
+  let signalled: NodeJS.Signals | undefined;
+  const onSignal = (name: NodeJS.Signals) => {
+    signalled = name;
+    stop.abort();
+  };
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const report = new FinetuneReport({ quiet: json });
+  const { start, minutes, steps, metric, name, device, precision, seed } = flags;
+  try {
+    const summary = await finetune(data, {
+      out,
+      source: { ...source },
+      onEvent: (event) => report.report(event),
+      signal: stop.signal,
+      ...(validation && { validation }),
+      ...(start !== undefined && { start }),
+      ...(minutes !== undefined && { minutes }),
+      ...(steps !== undefined && { steps }),
+      ...(metric !== undefined && { metric }),
+      ...(name !== undefined && { type: name }),
+      ...(device !== undefined && { device }),
+      ...(precision !== undefined && { precision }),
+      ...(seed !== undefined && { seed }),
+      ...(resume !== undefined && { resume: true }),
+    });
+    if (json) console.log(JSON.stringify(summary, null, 2));
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    console.error(`Stopped. Resume with: cellroute finetune --resume ${out}`);
+    process.exitCode = signalled === 'SIGINT' ? 130 : 143;
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+function sourceOf(path: string, flags: Flags): Source {
+  const given = SOURCE_KEYS.filter((key) => key !== 'data' && flags[key] !== undefined);
+  const source: Source = {
+    ...Object.fromEntries(given.map((key) => [key, flags[key as keyof Flags]])),
+    data: path,
+  };
+  // Absolute, because a run may be resumed from another working directory.
+  for (const key of ['data', 'validation', 'images'] as const) {
+    if (source[key] !== undefined) source[key] = resolve(source[key]);
+  }
+  return source;
+}
+
+/** The data of the call that is resumed. */
+async function storedSource(folder: string, isResumed: boolean): Promise<Source> {
+  if (!isResumed) throw missing('PATH', 'a data set');
+  const { source } = (await readJson(resolve(folder, FILES.state))) ?? {};
+  if (source === undefined || source === null) {
+    throw new CellrouteError('RESUME_REFUSED', `${folder} has nothing to resume`, { file: folder });
+  }
+  const stored = checkObject('source', source);
+  checkKeys('source', stored, SOURCE_KEYS);
+  return { ...(stored as Partial<Source>), data: checkString('source.data', stored.data) };
+}
+
+const missing = (option: string, expected: string) =>
+  new CellrouteError('INVALID_ARGUMENT', `Expected ${expected} (${option})`, { option, expected });

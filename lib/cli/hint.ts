@@ -1,0 +1,30 @@
+import type { Segmentation } from '../inference/result.js';
+
+/** Fewer cells per image than this are few: most images that people segment have dozens. */
+const FEW = 3;
+
+/**
+ * What to try where nothing or little was found: cells of another size are the most common reason, and cells of another kind the
+ * next. undefined where enough was found.
+ */
+export function hintFor(results: readonly Segmentation[]): string | undefined {
+  const few = results.filter(({ cells }) => cells.length < FEW);
+  if (few.length === 0 || 2 * few.length < results.length) return undefined;
+  const scales = [...new Set(few.map(({ scale }) => scale))];
+  const used =
+    scales.length === 1 && scales[0] === 1
+      ? ''
+      : ` at scale ${scales.map((one) => one.toPrecision(3)).join(', ')}`;
+  return [
+    `${few.length} of ${results.length} images have fewer than ${FEW} cells${used}. If they should have more, try:`,
+    '  --diameter PIXELS          the diameter of a typical cell in your images',
+    '  --scale FACTOR             2 if your cells are half as large as those the model was trained on',
+    '  cellroute finetune FOLDER --out MODEL   if you have some images with annotated cells: five can be enough',
+  ].join('\n');
+}
+
+/** Prints {@link hintFor}. */
+export function printHint(results: readonly Segmentation[]): void {
+  const hint = hintFor(results);
+  if (hint !== undefined) console.error(hint);
+}

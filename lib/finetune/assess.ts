@@ -1,0 +1,113 @@
+import type { CellSizes } from '../data/diameters.js';
+import type { DatasetItem, SignalOptions } from '../data/types.js';
+import type { CellSegmenter } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
+import { type Evaluation, type MetricName, metricOf } from '../metrics/index.js';
+import type { PredictedCells } from '../render/comparison.js';
+import {
+  crossValidate,
+  evaluateAt,
+  evaluatedAt,
+  type SeenImage,
+  searchThresholds,
+  seeImages,
+} from '../tune/search.js';
+import {
+  segmentThresholds,
+  ThresholdGrid,
+  type ThresholdSet,
+  type TuneGrid,
+} from '../tune/threshold-grid.js';
+import type { ScoreWithInterval } from './summary.js';
+
+/** Bootstrap samples of the intervals. */
+const SAMPLES = 2000;
+const FOLDS = 3;
+
+/** A network on the held-out images. */
+export interface Assessment {
+  evaluation: Evaluation;
+  /** Thresholds for new images. */
+  thresholds: SegmentThresholds;
+  /** The cells of a held-out image at these thresholds. */
+  cellsOf(id: string): Promise<PredictedCells>;
+}
+
+/**
+ * The thresholds that are tried: fewer than `tune` tries, because every fold searches among them and few images cannot
+ * tell near ones apart. Areas are shares of a small cell's.
+ */
+function gridFor({ range: [low] }: CellSizes): TuneGrid {
+  const small = (Math.PI / 4) * low ** 2;
+  return {
+    minScore: [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+    maskThreshold: [0.4, 0.5, 0.6],
+    nmsThreshold: [0.3, 0.5],
+    minArea: [0, Math.round(small / 4), Math.round(small / 2)],
+    maxLost: [0.2, 0.5],
+  };
+}
+
+/**
+ * Evaluates a network on the held-out images. Where `tune` is set and there are two images or more, thresholds are searched by
+ * cross-validation: each image is evaluated at thresholds that the others chose. They replace those in use only where
+ * that scores higher.
+ */
+export async function assess(
+  segmenter: CellSegmenter,
+  items: readonly DatasetItem[],
+  now: SegmentThresholds,
+  options: SignalOptions & { metric: MetricName; sizes: CellSizes; tune: boolean },
+): Promise<Assessment> {
+  const { metric, sizes, tune, signal } = options;
+  const call = signal ? { signal } : {};
+  const axes = new ThresholdGrid(tune ? gridFor(sizes) : onlyNow, segmenter.config, now);
+  const seen = await seeImages(segmenter, items, { axes, now, ...call });
+  const rules = { bootstrap: { samples: SAMPLES }, ...call };
+  const inUse = axes.at(axes.start);
+  const fixed = await evaluateAt(seen, inUse, rules);
+  if (!tune || seen.length < 2) return assessmentOf(seen, fixed, now, inUse, call);
+  const validated = await crossValidate(seen, axes, metric, FOLDS, rules);
+  if (!(metricOf(validated, metric) > metricOf(fixed, metric))) {
+    return assessmentOf(seen, fixed, now, inUse, call);
+  }
+  const chosen = axes.at((await searchThresholds(seen, axes, metric, call)).point);
+  return assessmentOf(seen, validated, { ...now, ...segmentThresholds(chosen) }, chosen, call);
+}
+
+/** A grid with the thresholds in use alone. */
+const onlyNow: TuneGrid = {
+  minScore: [],
+  maskThreshold: [],
+  nmsThreshold: [],
+  minArea: [],
+  maxLost: [],
+};
+
+function assessmentOf(
+  seen: readonly SeenImage[],
+  evaluation: Evaluation,
+  thresholds: SegmentThresholds,
+  set: ThresholdSet,
+  call: SignalOptions,
+): Assessment {
+  return {
+    evaluation,
+    thresholds,
+    cellsOf: async (id) => {
+      const { predicted, scores } = await evaluatedAt(
+        seen.find((image) => image.id === id)!,
+        set,
+        call.signal ? { signal: call.signal } : {},
+      );
+      return { masks: predicted, scores };
+    },
+  };
+}
+
+/** The score of an evaluation with its interval. */
+export function scoreOf({ evaluation }: Assessment, metric: MetricName): ScoreWithInterval {
+  const score = metricOf(evaluation, metric);
+  const interval = evaluation.images > 1 ? evaluation.intervals?.[metric] : undefined;
+  return interval ? { score, interval } : { score };
+}

@@ -1,0 +1,282 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Dataset } from '../data/dataset.js';
+import { CellrouteError } from '../errors.js';
+import { withFolderLock } from '../folder-lock.js';
+import { CellSegmenter } from '../inference/segmenter.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
+import { compareEvaluations, metricOf } from '../metrics/index.js';
+import { exists, writeJson } from '../trainer/run-folder.js';
+import { spread } from '../trainer/samples.js';
+import { writeAtomically } from '../weights/atomic.js';
+import { type Assessment, assess, scoreOf } from './assess.js';
+import { type Context, type Decided, divide, FILES, fileOf, PLAIN, type Planned } from './context.js';
+import { decide } from './decide.js';
+import type { HeldOutEvent } from './events.js';
+import { renderBeforeAfter } from './figure.js';
+import { type CheckedOptions, checkFinetune, type FinetuneOptions } from './options.js';
+import { planSteps } from './schedule.js';
+import { writeSingleType } from './single-type.js';
+import type { FinetuneSummary } from './summary.js';
+import { type Trained, train } from './train.js';
+
+/** Share of the time budget that is kept for the unexpected. */
+const MARGIN = 0.03;
+const FIGURE_IMAGES = 3;
+/** Seconds that figure and files take. */
+const FILES_SECONDS = 5;
+
+/** `finetune.json`. */
+interface State {
+  format: 'cellroute-finetune-state';
+  version: 1;
+  options: CheckedOptions;
+  decided: Decided;
+  planned: Planned;
+  /** Seconds that the training has. */
+  trainingSeconds: number | null;
+  source: Record<string, unknown> | null;
+}
+
+/**
+ * Fine-tunes a segmenter on images with annotated cells and writes an ensemble that every command accepts as a model.
+ *
+ * It tries the segmenters of the starter ensemble on the training images and starts from the best one, at the scale at
+ * which the cells are as large as in that segmenter's own training. Part of the images is held out: the start is
+ * evaluated on them before the first step, the network after every part of the training, and thresholds are chosen by
+ * cross-validation. The result is never worse on them than the start: if training does not help, the folder has the
+ * start. Steps are planned from measured speed, so that the time budget is kept.
+ *
+ * The folder has the ensemble, `summary.json`, `before-after.png` (ground truth beside predictions) and `run/`, the
+ * folder of the training run. An interrupted call continues with `resume: true`.
+ *
+ * ```ts
+ * const { scores } = await finetune(await openDataset('my-images'), { out: 'my-model', minutes: 10 });
+ * console.log(scores.start.score, scores.result.score);
+ * const ensemble = await RoutedEnsemble.load('my-model');
+ * ```
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and for data with fewer than two images or without cells;
+ *   RESUME_REFUSED if the folder has another result, or nothing to resume; RUN_LOCKED, FILE_UNWRITABLE,
+ *   TRAINING_DIVERGED, and the errors of loading images and weights; an abort rejects with `signal.reason`.
+ */
+export async function finetune(data: Dataset, options: FinetuneOptions): Promise<FinetuneSummary> {
+  const checked = checkFinetune(data, options);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  return withFolderLock(checked.out, () => finetuneIn(data, options, checked));
+}
+
+async function finetuneIn(
+  data: Dataset,
+  given: FinetuneOptions,
+  checked: CheckedOptions,
+): Promise<FinetuneSummary> {
+  const began = performance.now();
+  const state = await readState(checked.out, given.resume ?? false);
+  const options = state ? { ...state.options, out: checked.out } : checked;
+  const context: Context = {
+    options,
+    parts: given.validation
+      ? { train: data, validation: given.validation }
+      : divide(data, options.seed, state?.decided.heldOut),
+    call: given.signal ? { signal: given.signal } : {},
+    emit: (event) => given.onEvent?.(event),
+    seconds: () => (performance.now() - began) / 1000,
+  };
+  const finished = state && (await stored<FinetuneSummary>(fileOf(context, 'summary')));
+  if (finished) return finished;
+
+  const { decided, secondsPerStep } = state
+    ? { decided: state.decided, secondsPerStep: state.planned.speed.secondsPerStep }
+    : await decide(context);
+  const before = await assessStart(context, decided);
+  const planned = state?.planned ?? planOf(context, secondsPerStep, before.seconds);
+  const trainingSeconds = state ? state.trainingSeconds : secondsFor(context, before.seconds);
+  if (!state) {
+    await writeJson(fileOf(context, 'state'), {
+      format: 'cellroute-finetune-state',
+      version: 1,
+      options,
+      decided,
+      planned,
+      trainingSeconds,
+      source: given.source ?? null,
+    } satisfies State);
+  }
+  const deadline = trainingSeconds === null ? null : context.seconds() + trainingSeconds;
+  const trained = await train(context, decided, planned, deadline);
+  return conclude(context, decided, before, trained, state?.source ?? given.source ?? null);
+}
+
+async function readState(out: string, resume: boolean): Promise<State | undefined> {
+  const file = join(out, FILES.state);
+  const found = await stored<State>(file);
+  const refuse = (message: string) =>
+    new CellrouteError('RESUME_REFUSED', `${out} ${message}`, { file: out });
+  if (!resume && found) throw refuse('already has a fine-tuned model: resume it, or choose another folder');
+  if (!resume) return undefined;
+  if (found?.format !== 'cellroute-finetune-state' || found.version !== 1) {
+    throw refuse('has nothing to resume');
+  }
+  return found;
+}
+
+/** What this program wrote into a file; undefined where there is none. */
+async function stored<T>(path: string): Promise<T | undefined> {
+  return (await exists(path)) ? (JSON.parse(await readFile(path, 'utf8')) as T) : undefined;
+}
+
+/** Seconds of the budget that are left for the training, with its evaluations; null if the steps are fixed. */
+function secondsFor({ options, seconds }: Context, assessment: number): number | null {
+  if (options.steps !== null) return null;
+  const budget = 60 * options.minutes * (1 - MARGIN);
+  // Afterwards the trained network is assessed as the start was before.
+  return Math.max(0, budget - seconds() - assessment - FILES_SECONDS);
+}
+
+function planOf(context: Context, secondsPerStep: number, assessment: number): Planned {
+  const speed = { secondsPerStep, secondsPerEvaluation: assessment };
+  const { steps } = context.options;
+  const left = secondsFor(context, assessment);
+  const plan =
+    left === null
+      ? { steps: steps!, everySteps: Math.max(1, Math.ceil(steps! / 4)) }
+      : planSteps(left, speed);
+  return { plan, speed };
+}
+
+interface Before {
+  /** The start as it is, with its own thresholds. */
+  start: Assessment;
+  /** The start at the scale of these cells. */
+  scaled: Assessment;
+  /** Seconds that the assessment at this scale took. */
+  seconds: number;
+}
+
+/** Evaluates the start on the held-out images. */
+async function assessStart(context: Context, { start, sizes }: Decided): Promise<Before> {
+  const { options, parts, call, emit, seconds } = context;
+  const { metric } = options;
+  const { items } = parts.validation;
+  const of = async (model: HeldOutEvent['model'], segmenter: CellSegmenter, now: SegmentThresholds) => {
+    const tune = model !== 'start';
+    const assessment = await assess(segmenter, items, now, { metric, sizes, tune, ...call });
+    emit({
+      kind: 'held-out',
+      model,
+      metric,
+      score: metricOf(assessment.evaluation, metric),
+      images: items.length,
+    });
+    return assessment;
+  };
+  // The classes of the start mean nothing for this data, so that it needs no more than its boxes and masks.
+  const own = await CellSegmenter.load(start.path, call);
+  const asItIs = await of('start', own, start.thresholds).finally(() => own.dispose());
+  const began = seconds();
+  const scaledConfig = { config: scaledNetwork(start.scale) };
+  const scaled = await CellSegmenter.load(start.path, { ...scaledConfig, ...call });
+  const assessed = await of('scaled', scaled, PLAIN).finally(() => scaled.dispose());
+  return { start: asItIs, scaled: assessed, seconds: seconds() - began };
+}
+
+const scaledNetwork = (scale: number) => ({ resize: { scale, maxSize: 1 << 16 } });
+
+async function conclude(
+  context: Context,
+  decided: Decided,
+  before: Before,
+  trained: Trained,
+  source: Record<string, unknown> | null,
+): Promise<FinetuneSummary> {
+  const { options, parts, call, emit, seconds } = context;
+  const { metric, type, out } = options;
+  const { start, sizes } = decided;
+  const items = parts.validation.items;
+  const network = await CellSegmenter.load(trained.weights, call);
+  const after = await assess(network, items, PLAIN, { metric, sizes, tune: true, ...call }).finally(() =>
+    network.dispose(),
+  );
+  const score = (assessment: Assessment) => metricOf(assessment.evaluation, metric);
+  emit({ kind: 'held-out', model: 'trained', metric, score: score(after), images: items.length });
+
+  const candidates = { start: before.start, scaled: before.scaled, trained: after };
+  // Of equal ones the one that was changed least.
+  const result = (['start', 'scaled', 'trained'] as const).reduce((best, name) =>
+    score(candidates[name]) > score(candidates[best]) ? name : best,
+  );
+  const chosen = candidates[result];
+  await writeSingleType(
+    out,
+    {
+      type,
+      weights: result === 'trained' ? trained.weights : start.path,
+      ...(result === 'scaled' && { config: scaledNetwork(start.scale) }),
+      thresholds: chosen.thresholds,
+    },
+    call.signal,
+  );
+  await drawFigure(context, before.start, chosen, result);
+  const { difference, interval } = compareEvaluations(before.start.evaluation, chosen.evaluation);
+  const summary: FinetuneSummary = {
+    format: 'cellroute-finetune',
+    version: 1,
+    folder: out,
+    result,
+    metric,
+    scores: {
+      start: scoreOf(before.start, metric),
+      scaled: scoreOf(before.scaled, metric),
+      trained: scoreOf(after, metric),
+      result: scoreOf(chosen, metric),
+    },
+    difference: { difference, interval },
+    images: { train: parts.train.items.length, heldOut: items.length },
+    heldOut: decided.heldOut,
+    cells: { train: sizes.cells, diameter: sizes.diameter },
+    start: decided.tried.find(({ name }) => name === start.name)!,
+    tried: decided.tried,
+    scale: result === 'start' ? null : start.scale,
+    thresholds: chosen.thresholds,
+    training: {
+      steps: trained.steps,
+      planned: trained.planned,
+      bestStep: trained.best?.step ?? null,
+      reason: trained.reason,
+      precision: decided.precision,
+      device: decided.device,
+      batchSize: trained.batchSize,
+      learningRate: trained.learningRate,
+    },
+    seconds: seconds(),
+    source,
+  };
+  await writeJson(fileOf(context, 'summary'), summary);
+  emit({ kind: 'finished', summary });
+  return summary;
+}
+
+async function drawFigure(
+  context: Context,
+  before: Assessment,
+  after: Assessment,
+  result: FinetuneSummary['result'],
+): Promise<void> {
+  const { parts, call } = context;
+  const images = [];
+  for (const item of spread(parts.validation.items, FIGURE_IMAGES)) {
+    const { image, masks } = await item.load(call);
+    images.push({
+      id: item.id,
+      image,
+      truth: masks,
+      before: await before.cellsOf(item.id),
+      after: await after.cellsOf(item.id),
+    });
+  }
+  const names = { before: 'start', after: result === 'trained' ? 'fine-tuned' : result };
+  const png = await renderBeforeAfter(images, names, call.signal);
+  await writeAtomically(fileOf(context, 'figure'), [png]);
+}

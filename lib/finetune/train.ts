@@ -1,0 +1,91 @@
+import type { PartialSegmenterTraining } from '../trainer/config.js';
+import type { StopEvent } from '../trainer/events.js';
+import { exists, RunFolder } from '../trainer/run-folder.js';
+import { SegmenterTrainer } from '../trainer/segmenter-trainer.js';
+import { type Context, type Decided, fileOf, type Planned } from './context.js';
+import { recipeInput } from './decide.js';
+import { learningRateFor, recipeFor } from './recipe.js';
+import { replan, type StepPlan } from './schedule.js';
+
+/** How a training ended. */
+export interface Trained {
+  /** File of the best weights. */
+  weights: string;
+  steps: number;
+  planned: number;
+  best: StopEvent['best'];
+  reason: string;
+  batchSize: number;
+  learningRate: number;
+}
+
+/** Seconds between two looks at whether the plan can be kept. */
+const LOOK_SECONDS = 10;
+
+/**
+ * Trains until the plan's last step, or until early stopping. Where the speed changes, the number of steps follows, so
+ * that the training ends in time: the run is resumed with another length, whose schedule ends at its own last step.
+ *
+ * @param deadline of the training, in seconds since the call; null if the number of steps is fixed.
+ */
+export async function train(
+  context: Context,
+  decided: Decided,
+  { plan, speed }: Planned,
+  deadline: number | null,
+): Promise<Trained> {
+  const { parts, call, emit, seconds } = context;
+  const folder = fileOf(context, 'run');
+  const data = { data: parts.train, validation: parts.validation };
+  let planned = plan;
+  for (;;) {
+    const config = configOf(context, decided, planned);
+    emit({
+      kind: 'plan',
+      ...planned,
+      secondsPerStep: speed.secondsPerStep,
+      precision: decided.precision,
+      device: decided.device,
+      batchSize: config.batchSize!,
+      learningRate: learningRateFor(decided.start.ap50),
+    });
+    // A run that was interrupted, or that continues with another length.
+    const trainer = (await exists(RunFolder.at(folder).config))
+      ? await SegmenterTrainer.resume(folder, { ...data, config, force: true })
+      : new SegmenterTrainer({ ...data, folder, config });
+    const lengthChanges = new AbortController();
+    const signal = AbortSignal.any([lengthChanges.signal, ...(call.signal ? [call.signal] : [])]);
+    let next: StepPlan | undefined;
+    let looked = seconds();
+    for await (const event of trainer.run({ signal })) {
+      if (event.kind === 'stop' && event.reason !== 'aborted') {
+        emit({ kind: 'training', event });
+        return {
+          weights: event.weights!,
+          steps: event.step,
+          planned: planned.steps,
+          best: event.best,
+          reason: event.reason,
+          batchSize: config.batchSize!,
+          learningRate: learningRateFor(decided.start.ap50),
+        };
+      }
+      emit({ kind: 'training', event });
+      if (event.kind !== 'step' || deadline === null || seconds() - looked < LOOK_SECONDS) continue;
+      looked = seconds();
+      const secondsPerStep = event.secondsLeft / Math.max(1, event.steps - event.step);
+      const standing = { step: event.step, secondsLeft: deadline - seconds() };
+      const steps =
+        event.step < event.steps ? replan(planned, standing, { ...speed, secondsPerStep }) : undefined;
+      if (steps === undefined) continue;
+      speed = { ...speed, secondsPerStep };
+      next = { ...planned, steps };
+      lengthChanges.abort();
+    }
+    call.signal?.throwIfAborted();
+    planned = next!;
+  }
+}
+
+const configOf = (context: Context, decided: Decided, plan: StepPlan): PartialSegmenterTraining =>
+  recipeFor({ ...recipeInput(context, decided), ...plan, precision: decided.precision });
