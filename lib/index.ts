@@ -160,8 +160,8 @@ export {
   type RowRun,
 } from './mask/masks.js';
 export type { ColumnNames } from './measure/columns.js';
+export type { ChannelMeasurements } from './measure/intensities.js';
 export {
-  type ChannelMeasurements,
   type Measurements,
   type MeasureOptions,
   measure,

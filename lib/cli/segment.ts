@@ -35,7 +35,7 @@ interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
   out: string;
   formats: ResultFormatName[];
   columns: ColumnNames;
-  outputPixelSize?: number;
+  outputPixelSize?: number | undefined;
 }
 
 export function registerSegment(program: Command): void {
@@ -101,23 +101,22 @@ async function segmentAll(images: readonly PageFile[], options: Options, outputs
     precision: options.precision,
     device: options.device,
   });
-  const { outputPixelSize: pixelSize } = options;
   const batch = await eachImage(images, ensemble.classifier.device, async (bytes, file, signal) => {
     const image = await decodeImage(bytes, { ...file.read, signal });
     const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
+    const context = {
+      name: file.fileName,
+      image,
+      file: bytes,
+      limits: file.read.limits,
+      pixelSize: options.outputPixelSize,
+      columns: options.columns,
+      signal,
+    };
     for (const name of options.formats) {
       const format = resultFormat(name);
       if (format.scope !== 'image') continue;
-      const content = format.write(result, {
-        name: file.fileName,
-        image,
-        file: bytes,
-        signal,
-        columns: options.columns,
-        ...(file.read.limits && { limits: file.read.limits }),
-        ...(pixelSize !== undefined && { pixelSize }),
-      });
-      await outputs.write(join(options.out, fileName(name, file.name)), content);
+      await outputs.write(join(options.out, fileName(name, file.name)), format.write(result, context));
     }
     return result;
   });

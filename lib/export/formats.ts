@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { refuse } from '../check.js';
 import type { ImageLimits } from '../image/limits.js';
+import type { Slide } from '../image/slide.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import type { ColumnNames } from '../measure/columns.js';
@@ -31,26 +33,26 @@ type Result = Segmentation | RoutedSegmentation;
 
 /** What writers of {@link RESULT_FORMATS} may use beside results. */
 export interface FormatContext {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What writers of one image's result may use beside it. */
 export interface ImageFormatContext extends FormatContext {
   /** Name of the image with its extension, `well-A1.png`. Default: the name in the result. */
-  name?: string;
+  name?: string | undefined;
   /** The pixels that were segmented: for formats whose `needsImage` is true. */
-  image?: ImageInput;
+  image?: ImageInput | undefined;
   /**
    * The image's whole file, of which `image` may be one channel: intensities of all its channels are measured. Default:
    * `image`.
    */
-  file?: ImageInput;
+  file?: ImageInput | Slide | undefined;
   /** Micrometres per pixel. Default: what the image's file states, if anything. */
-  pixelSize?: number;
+  pixelSize?: number | undefined;
   /** Limits on `file` when it is decoded. Default: those of `decodeImage`. */
-  limits?: ImageLimits;
+  limits?: ImageLimits | undefined;
   /** Whose column names tables of measurements have. Default `skimage`. */
-  columns?: ColumnNames;
+  columns?: ColumnNames | undefined;
 }
 
 /** One of the results that are written into one file. */
@@ -115,8 +117,7 @@ export const RESULT_FORMATS = {
     mediaType: 'application/json',
     scope: 'image',
     needsImage: false,
-    write: (result, { name, signal }) =>
-      utf8(streamResultJson(result, name === undefined ? {} : { name }), signal),
+    write: (result, { name, signal }) => utf8(streamResultJson(result, { name }), signal),
   },
   labels: {
     description: '16-bit label image: 0 is background, k is cell k',
@@ -136,7 +137,7 @@ export const RESULT_FORMATS = {
       // Loaded when it is used: the core of the package does not load the drawing code.
       const { renderOverlay } = await import('../render/overlay.js');
       const { signal } = context;
-      yield await renderOverlay(imageOf('overlay', context), result, signal ? { signal } : {});
+      yield await renderOverlay(imageOf('overlay', context), result, { signal });
     },
   },
   geojson: {
@@ -177,10 +178,9 @@ export const RESULT_FORMATS = {
     scope: 'image',
     needsImage: false,
     async *write(result, context) {
-      const { signal, columns } = context;
+      const { name, columns, signal } = context;
       const measurements = await measured(result, context);
-      const options = { ...nameIn(context), ...(columns && { columns }) };
-      yield* utf8(streamMeasurementsCsv(result, measurements, options), signal);
+      yield* utf8(streamMeasurementsCsv(result, measurements, { name, columns }), signal);
     },
   },
   parquet: {
@@ -190,12 +190,9 @@ export const RESULT_FORMATS = {
     scope: 'image',
     needsImage: false,
     async *write(result, context) {
-      const { columns } = context;
+      const { name, columns, signal } = context;
       const measurements = await measured(result, context);
-      yield await measurementsParquet(result, measurements, {
-        ...nameIn(context),
-        ...(columns && { columns }),
-      });
+      yield* stoppable(measurementsParquet(result, measurements, { name, columns }), signal);
     },
   },
   'label-tiff': {
@@ -204,7 +201,7 @@ export const RESULT_FORMATS = {
     mediaType: 'image/tiff',
     scope: 'image',
     needsImage: false,
-    write: (result, context) => labelTiff(result, labelOptions(context)),
+    write: (result, { pixelSize, signal }) => labelTiff(result, { pixelSize, signal }),
   },
   'ome-tiff': {
     description: 'the same as OME-TIFF',
@@ -212,7 +209,7 @@ export const RESULT_FORMATS = {
     mediaType: 'image/tiff',
     scope: 'image',
     needsImage: false,
-    write: (result, context) => omeTiff(result, { ...labelOptions(context), ...nameIn(context) }),
+    write: (result, { name, pixelSize, signal }) => omeTiff(result, { name, pixelSize, signal }),
   },
   cellpose: {
     description: "the same under the name that cellpose's tools read",
@@ -220,7 +217,7 @@ export const RESULT_FORMATS = {
     mediaType: 'image/tiff',
     scope: 'image',
     needsImage: false,
-    write: (result, context) => labelTiff(result, labelOptions(context)),
+    write: (result, { pixelSize, signal }) => labelTiff(result, { pixelSize, signal }),
   },
   'ome-zarr': {
     description: 'label image with a pyramid as OME-Zarr 0.5, zipped',
@@ -228,7 +225,8 @@ export const RESULT_FORMATS = {
     mediaType: 'application/zip',
     scope: 'image',
     needsImage: false,
-    write: (result, context) => omeZarrZip(result, { ...labelOptions(context), ...nameIn(context) }),
+    write: (result, { name, pixelSize, signal }) =>
+      stoppable(omeZarrZip(result, { name, pixelSize, signal }), signal),
   },
   summary: {
     description: 'CSV table of the run, a row per image',
@@ -273,17 +271,20 @@ function imageOf(format: string, { image }: ImageFormatContext): ImageInput {
   return image;
 }
 
-const nameIn = ({ name }: ImageFormatContext) => (name === undefined ? {} : { name });
-
-const labelOptions = ({ pixelSize, signal }: ImageFormatContext) => ({
-  ...(pixelSize !== undefined && { pixelSize }),
-  ...(signal && { signal }),
-});
+/** Measurements by the context that they were made with: formats that are written with one context share them. */
+const measuredWith = new WeakMap<
+  ImageFormatContext,
+  { result: Result; measurements: Promise<Measurements> }
+>();
 
 /** Measurements of the cells, with the intensities of every channel where the image is there. */
 function measured(result: Result, context: ImageFormatContext): Promise<Measurements> {
-  const { file, image, limits } = context;
-  return measure(result, file ?? image, { ...labelOptions(context), ...(limits && { limits }) });
+  const known = measuredWith.get(context);
+  if (known?.result === result) return known.measurements;
+  const { file, image, limits, pixelSize, signal } = context;
+  const measurements = measure(result, file ?? image, { limits, pixelSize, signal });
+  measuredWith.set(context, { result, measurements });
+  return measurements;
 }
 
 async function* quPath(
@@ -291,7 +292,7 @@ async function* quPath(
   context: ImageFormatContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const measurements = await measured(result, context);
-  yield* utf8(streamQuPathGeoJson(result, { measurements, ...nameIn(context) }), context.signal);
+  yield* utf8(streamQuPathGeoJson(result, { measurements, name: context.name }), context.signal);
 }
 
 async function* named(
@@ -308,7 +309,7 @@ async function* utf8(
   for await (const text of stoppable(texts, signal)) if (text !== '') yield Buffer.from(text);
 }
 
-/** The same pieces until the signal aborts; then its reason is thrown. */
+/** The same pieces, each in a turn of the event loop of its own, until the signal aborts; then its reason is thrown. */
 async function* stoppable<T>(
   pieces: AsyncIterable<T>,
   signal: AbortSignal | undefined,
@@ -316,6 +317,7 @@ async function* stoppable<T>(
   signal?.throwIfAborted();
   for await (const piece of pieces) {
     yield piece;
+    await nextTurn();
     signal?.throwIfAborted();
   }
 }

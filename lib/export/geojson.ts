@@ -12,11 +12,11 @@ import { cellId } from './uuid.js';
 /** Options of {@link quPathGeoJson}. */
 export interface GeoJsonOptions {
   /** What the features are in QuPath. Default `detection`, as QuPath's own detectors of nuclei have it. */
-  objectType?: 'detection' | 'cell';
+  objectType?: 'detection' | 'cell' | undefined;
   /** Measurements of this result, made by `measure`: written in µm if they have a pixel size, otherwise in px. */
-  measurements?: Measurements;
+  measurements?: Measurements | undefined;
   /** Name of the image, which the ids of the cells depend on. Default: the name in the result. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /**
@@ -96,7 +96,7 @@ function* pieces(
       const polygons = contours.polygons(i);
       if (polygons.length === 0) continue;
       const { name: className, colour } = classOf(cell);
-      const values = columns.map((column) => [column.name, column.value(cell.index)] as const);
+      const values = columns.map((column) => [column.name, rounded(column.value(cell.index))] as const);
       const feature: Feature = {
         type: 'Feature',
         id: cellId(name, cell.index, counts[i]!),
@@ -123,6 +123,9 @@ function* pieces(
   }
   yield '\n]}\n';
 }
+
+/** Float32 has no more digits, and QuPath reads the whole file into memory. */
+const rounded = (value: number): number => Number(value.toPrecision(7));
 
 /** Where the file has these axes. */
 function planeOf({ source }: Segmentation): Plane | undefined {

@@ -12,12 +12,12 @@ export interface LabelTiffOptions {
    * Tiles of 512 × 512 pixels, of which programs read only what they show, or strips, which every program reads; ImageJ
    * opens tiles with Bio-Formats only. Default: tiles for images of more than 8192 × 8192 pixels.
    */
-  tiles?: boolean;
+  tiles?: boolean | undefined;
   /** Micrometres per pixel. Default: what the image's file states, if anything. */
-  pixelSize?: number;
+  pixelSize?: number | undefined;
   /** Name of the image in an OME-TIFF. Default: the name in the result. */
-  name?: string;
-  signal?: AbortSignal;
+  name?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 const TILE = 512;
@@ -56,7 +56,10 @@ export function omeTiff(
   options: LabelTiffOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   return tiff(result, options, ({ width, height, bits }, { pixelSize, name }) => {
-    const escaped = name.replaceAll(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+    // XML has no control characters, not even escaped.
+    const escaped = name
+      .replaceAll(/\p{Cc}/gu, '\uFFFD')
+      .replaceAll(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
     const size =
       pixelSize === undefined
         ? ''
@@ -90,7 +93,7 @@ interface Description {
 async function* tiff(
   result: Segmentation,
   options: LabelTiffOptions,
-  describe: (layout: Layout, options: { pixelSize?: number; name: string }) => Description,
+  describe: (layout: Layout, options: { pixelSize: number | undefined; name: string }) => Description,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { width, height, cells } = checkResult('result', result);
   checkKeys('', checkObject('options', options), ['tiles', 'pixelSize', 'name', 'signal']);
@@ -115,10 +118,7 @@ async function* tiff(
     }
   }
   const layout = { width, height, bits } as const;
-  const { description, resolution } = describe(layout, {
-    name,
-    ...(pixelSize !== undefined && { pixelSize }),
-  });
+  const { description, resolution } = describe(layout, { name, pixelSize });
   const tags: TiffTag[] = [
     { tag: 256, type: 'long', values: [width] },
     { tag: 257, type: 'long', values: [height] },

@@ -1,36 +1,70 @@
+import type { ColumnSource } from 'hyparquet-writer';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import type { Measurements } from '../measure/measure.js';
-import { type MeasurementsTableOptions, measurementsTable } from './measurements-table.js';
+import {
+  type MeasurementsRow,
+  type MeasurementsTable,
+  type MeasurementsTableOptions,
+  measurementsTable,
+} from './measurements-table.js';
+
+/** Rows that are compressed and written together. */
+const GROUP = 1 << 15;
 
 /**
  * The table of `measurementsCsv` as a Parquet file, with the same columns: DOUBLE, INT32 for whole numbers, and texts. A
- * value that does not exist is null. The file is made in memory.
+ * value that does not exist is null. Piece by piece; a group of 32,768 rows is in memory.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT
  */
-export async function measurementsParquet(
+export async function* measurementsParquet(
   result: Segmentation | RoutedSegmentation,
   measurements: Measurements,
   options: MeasurementsTableOptions = {},
-): Promise<Uint8Array> {
-  const { texts, numbers, blocks } = measurementsTable(result, measurements, options);
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const table = measurementsTable(result, measurements, options);
   // An ES module, which CommonJS of Node.js 20 imports only so.
-  const { parquetWriteBuffer } = await import('hyparquet-writer');
-  const textData = texts.map((): (string | number)[] => []);
-  for (const rows of blocks()) {
-    for (const row of rows) for (const [i, text] of texts.entries()) textData[i]!.push(text.of(row));
+  const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import('hyparquet-writer');
+  const writer = new ByteWriter();
+  const file = new ParquetWriter({
+    writer,
+    schema: schemaFromColumnData({ columnData: columnsOf(table, []) }),
+    createdBy: 'cellroute',
+  });
+  const written = () => {
+    const bytes = writer.getBytes().slice();
+    writer.index = 0;
+    return bytes;
+  };
+  for (const rows of groups(table)) {
+    file.write({ columnData: columnsOf(table, rows), rowGroupSize: GROUP });
+    yield written();
   }
-  const cells = Array.from({ length: result.cells.length }, (_, cell) => cell);
-  const columnData = [
-    ...texts.map(({ name, type }, i) => ({ name, type, data: textData[i]! })),
+  file.finish();
+  yield written();
+}
+
+function* groups({ blocks }: MeasurementsTable): Generator<MeasurementsRow[], void, undefined> {
+  let rows: MeasurementsRow[] = [];
+  for (const block of blocks()) {
+    rows.push(...block);
+    if (rows.length < GROUP) continue;
+    yield rows;
+    rows = [];
+  }
+  if (rows.length > 0) yield rows;
+}
+
+function columnsOf({ texts, numbers }: MeasurementsTable, rows: readonly MeasurementsRow[]): ColumnSource[] {
+  return [
+    ...texts.map(({ name, type, of }) => ({ name, type, data: rows.map((row) => of(row)) })),
     ...numbers.map(({ name, value, integer }) => ({
       name,
       type: integer ? ('INT32' as const) : ('DOUBLE' as const),
-      data: cells.map((cell) => {
-        const number = value(cell);
+      data: rows.map(({ cell }) => {
+        const number = value(cell.index);
         return Number.isFinite(number) ? number : null;
       }),
     })),
   ];
-  return new Uint8Array(parquetWriteBuffer({ columnData }));
 }

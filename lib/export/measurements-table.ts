@@ -17,9 +17,9 @@ import { cellId } from './uuid.js';
 /** Options of {@link measurementsCsv} and {@link measurementsParquet}. */
 export interface MeasurementsTableOptions {
   /** Whose column names the table has. Default `skimage`. */
-  columns?: ColumnNames;
+  columns?: ColumnNames | undefined;
   /** Name of the image, in a column of its own. Default: the name in the result. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** What the first columns of a row are made of. */

@@ -13,10 +13,10 @@ import { shortest } from './number.js';
 /** Options of {@link omeZarrFiles}. */
 export interface OmeZarrOptions {
   /** Micrometres per pixel. Default: what the image's file states, if anything. */
-  pixelSize?: number;
+  pixelSize?: number | undefined;
   /** Name of the image. Default: the name in the result. */
-  name?: string;
-  signal?: AbortSignal;
+  name?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** A file of a folder. */

@@ -1,5 +1,6 @@
 import { checkOneOf } from '../check.js';
-import type { ChannelMeasurements, Measurements, ShapeMeasurements } from './measure.js';
+import type { ChannelMeasurements } from './intensities.js';
+import type { Measurements, ShapeMeasurements } from './measure.js';
 
 /** Whose names a table of measurements has in its header. */
 export type ColumnNames = 'skimage' | 'qupath' | 'cellprofiler';

@@ -491,14 +491,20 @@ export interface NativeShapes {
   neighbors: Float64Array;
 }
 
-/** Statistics of pixel values: those of the channels of mask i lie from `i * channels` on. */
+/**
+ * Statistics of pixel values in a window: those of the channels of mask i lie from `i * channels` on. Without pixels in the
+ * window, sum and count are 0 and the others NaN.
+ */
 export interface NativeIntensities {
   channels: number;
+  /** Pixels in the window: one per mask. */
+  count: Float64Array;
   mean: Float64Array;
   min: Float64Array;
   max: Float64Array;
   sum: Float64Array;
-  deviation: Float64Array;
+  /** Sum of the squared differences from the mean. */
+  squares: Float64Array;
 }
 
 /** A GPU that the driver reports. */
@@ -699,10 +705,11 @@ export interface NativeAddon {
 
   /** Runs beside the owner thread. */
   measureShapes(batch: MaskBatch, call: NativeCall): Promise<NativeShapes>;
-  /** Runs beside the owner thread. The masks are of the image's size. */
+  /** Runs beside the owner thread. The image is a window, whose first pixel is at `origin` in that of the masks. */
   measureIntensities(
     batch: MaskBatch,
     image: NativeImage | ImageHandle,
+    origin: { x: number; y: number },
     call: NativeCall,
   ): Promise<NativeIntensities>;
 

@@ -10,6 +10,7 @@
 #include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask_batch.h"
+#include "addon/read.h"
 #include "measure/intensity.h"
 #include "measure/neighbors.h"
 #include "measure/shape.h"
@@ -50,7 +51,8 @@ Napi::Value intensities_to_js(Napi::Env env, measure::Intensities& measured) {
   result.Set("min", to_typed_array(env, measured.min));
   result.Set("max", to_typed_array(env, measured.max));
   result.Set("sum", to_typed_array(env, measured.sum));
-  result.Set("deviation", to_typed_array(env, measured.deviation));
+  result.Set("squares", to_typed_array(env, measured.squares));
+  result.Set("count", to_typed_array(env, measured.count));
   return result;
 }
 
@@ -71,13 +73,16 @@ Napi::Value measure_shapes(const Napi::CallbackInfo& info) {
 Napi::Value measure_intensities(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto call = CallOptions::read(env, info[2]);
+    const auto call = CallOptions::read(env, info[3]);
+    const Fields place(info[2], "origin");
+    const measure::Origin origin{static_cast<uint32_t>(place.integer("x")),
+                                 static_cast<uint32_t>(place.integer("y"))};
     auto masks = std::make_shared<mask::MaskSet>(copy_mask_set(info[0]));
     return submit_background<measure::Intensities>(
         env, call,
-        [masks, image = shared_image(info[1]),
+        [masks, origin, image = shared_image(info[1]),
          threads = static_cast<uint64_t>(call.threads)](const JobContext& poll) {
-          return measure::measure_intensities(masks->checked_views(), *image, threads,
+          return measure::measure_intensities(masks->checked_views(), *image, origin, threads,
                                               [&](double fraction) { poll("measure", fraction); });
         },
         intensities_to_js);

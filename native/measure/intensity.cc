@@ -1,7 +1,6 @@
 #include "measure/intensity.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -41,6 +40,20 @@ void for_each_value(std::span<const Piece> pieces, const Channel<Value>& channel
   }
 }
 
+/** Pixels of a mask in a window, in the window's columns and rows. */
+void read_pieces_in(const mask::RleView& mask, const io::Image& window, const Origin& origin,
+                    std::vector<Piece>& pieces) {
+  const auto width = static_cast<uint32_t>(window.width);
+  const auto height = static_cast<uint32_t>(window.height);
+  pieces.clear();
+  mask::for_each_column_piece(mask, [&](uint32_t x, uint32_t top, uint32_t bottom) {
+    if (x < origin.x || x - origin.x >= width || bottom <= origin.y) return;
+    const uint32_t first = std::max(top, origin.y) - origin.y;
+    const uint32_t last = std::min(bottom - origin.y, height);
+    if (first < last) pieces.push_back({x - origin.x, first, last});
+  });
+}
+
 template <class Value>
 void measure_channel(std::span<const Piece> pieces, const Channel<Value>& channel,
                      Intensities& result, size_t at) {
@@ -61,19 +74,23 @@ void measure_channel(std::span<const Piece> pieces, const Channel<Value>& channe
   result.mean[at] = mean;
   result.min[at] = least;
   result.max[at] = most;
-  result.deviation[at] = std::sqrt(squares / static_cast<double>(count));
+  result.squares[at] = squares;
 }
 
 template <class Value>
-void measure_all(std::span<const mask::RleView> masks, const io::Image& image, uint64_t threads,
-                 const Progress& progress, Intensities& result) {
+void measure_all(std::span<const mask::RleView> masks, const io::Image& window,
+                 const Origin& origin, uint64_t threads, const Progress& progress,
+                 Intensities& result) {
   for_each_block(masks.size(), threads, progress, [&](size_t begin, size_t end) {
     std::vector<Piece> pieces;
     for (size_t i = begin; i < end; ++i) {
-      read_pieces(masks[i], pieces);
+      read_pieces_in(masks[i], window, origin, pieces);
       if (pieces.empty()) continue;
+      for (const auto& piece : pieces) {
+        result.count[i] += static_cast<double>(piece.bottom - piece.top);
+      }
       for (uint32_t channel = 0; channel < result.channels; ++channel) {
-        measure_channel(std::span<const Piece>(pieces), Channel<Value>(image, channel), result,
+        measure_channel(std::span<const Piece>(pieces), Channel<Value>(window, channel), result,
                         i * result.channels + channel);
       }
     }
@@ -82,32 +99,36 @@ void measure_all(std::span<const mask::RleView> masks, const io::Image& image, u
 
 }  // namespace
 
-Intensities measure_intensities(std::span<const mask::RleView> masks, const io::Image& image,
-                                uint64_t threads, const Progress& progress) {
-  io::check(image);
+Intensities measure_intensities(std::span<const mask::RleView> masks, const io::Image& window,
+                                const Origin& origin, uint64_t threads, const Progress& progress) {
+  io::check(window);
   for (const auto& mask : masks) {
-    if (mask.width == image.width && mask.height == image.height) continue;
+    if (origin.x + window.width <= mask.width && origin.y + window.height <= mask.height) continue;
     throw Error("INVALID_ARGUMENT",
                 "Masks of " + std::to_string(mask.width) + " x " + std::to_string(mask.height) +
-                    " pixels do not fit an image of " + std::to_string(image.width) + " x " +
-                    std::to_string(image.height));
+                    " pixels do not fit an image of " + std::to_string(window.width) + " x " +
+                    std::to_string(window.height));
   }
   Intensities result;
-  result.channels = image.channels >= 3 ? 3 : 1;
+  result.channels = window.channels >= 3 ? 3 : 1;
   const size_t values = masks.size() * result.channels;
-  for (auto* list : {&result.mean, &result.min, &result.max, &result.deviation}) {
+  for (auto* list : {&result.mean, &result.min, &result.max, &result.squares}) {
     list->assign(values, std::numeric_limits<double>::quiet_NaN());
   }
   result.sum.assign(values, 0);
-  switch (image.type) {
+  result.count.assign(masks.size(), 0);
+  const auto measure = [&]<typename Value>(Value) {
+    measure_all<Value>(masks, window, origin, threads, progress, result);
+  };
+  switch (window.type) {
     case io::Image::Type::kU8:
-      measure_all<uint8_t>(masks, image, threads, progress, result);
+      measure(uint8_t{});
       break;
     case io::Image::Type::kU16:
-      measure_all<uint16_t>(masks, image, threads, progress, result);
+      measure(uint16_t{});
       break;
     case io::Image::Type::kF32:
-      measure_all<float>(masks, image, threads, progress, result);
+      measure(float{});
       break;
   }
   return result;

@@ -230,7 +230,7 @@ TEST_CASE("intensities are those of the pixels, channel by channel, without alph
   std::vector<mask::Rle> masks;
   for (const auto& cell : cells) masks.push_back(mask::counts_by_pixel(cell));
   masks.push_back(mask::counts_by_pixel(Dense(20, 30)));
-  std::vector<uint16_t> values(20 * 30 * 4);
+  std::vector<uint16_t> values(size_t{20} * 30 * 4);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint16_t>(i * 7919 % 65521);
   io::Image image{.type = io::Image::Type::kU16,
                   .bytes = std::vector<uint8_t>(values.size() * 2),
@@ -238,7 +238,7 @@ TEST_CASE("intensities are those of the pixels, channel by channel, without alph
                   .height = 20,
                   .channels = 4};
   std::memcpy(image.bytes.data(), values.data(), image.bytes.size());
-  const auto found = measure_intensities(mask::views(masks), image, 2, kSilent);
+  const auto found = measure_intensities(mask::views(masks), image, {}, 2, kSilent);
   REQUIRE(found.channels == 3);
   for (size_t i = 0; i < cells.size(); ++i) {
     const auto pixels = pixels_of(cells[i]);
@@ -257,15 +257,49 @@ TEST_CASE("intensities are those of the pixels, channel by channel, without alph
       CHECK(found.mean[at] == doctest::Approx(mean));
       CHECK(found.min[at] == *std::min_element(own.begin(), own.end()));
       CHECK(found.max[at] == *std::max_element(own.begin(), own.end()));
-      CHECK(found.deviation[at] ==
-            doctest::Approx(std::sqrt(squares / static_cast<double>(own.size()))));
+      CHECK(found.squares[at] == doctest::Approx(squares));
+      CHECK(found.count[i] == static_cast<double>(own.size()));
     }
   }
   CHECK(std::isnan(found.mean[3 * cells.size()]));
   CHECK(found.sum[3 * cells.size()] == 0);
   image.width = 20;
   image.height = 30;
-  CHECK_THROWS_AS(measure_intensities(mask::views(masks), image, 1, kSilent), Error);
+  CHECK_THROWS_AS(measure_intensities(mask::views(masks), image, {}, 1, kSilent), Error);
+}
+
+TEST_CASE("sums over windows are those of the whole image") {
+  const auto cells = mask::random_cells(9, 40, 50, 15);
+  std::vector<mask::Rle> masks;
+  for (const auto& cell : cells) masks.push_back(mask::counts_by_pixel(cell));
+  const auto window_of = [](uint32_t left, uint32_t top, uint32_t width, uint32_t height) {
+    io::Image image{
+        .type = io::Image::Type::kU8, .bytes = {}, .width = width, .height = height, .channels = 1};
+    for (uint32_t y = top; y < top + height; ++y) {
+      for (uint32_t x = left; x < left + width; ++x) {
+        image.bytes.push_back(static_cast<uint8_t>((y * 50 + x) * 31 % 251));
+      }
+    }
+    return image;
+  };
+  const auto whole =
+      measure_intensities(mask::views(masks), window_of(0, 0, 50, 40), {}, 1, kSilent);
+  std::vector<double> sums(cells.size()), counts(cells.size());
+  for (const Origin origin : {Origin{0, 0}, Origin{20, 0}, Origin{0, 25}, Origin{20, 25}}) {
+    const auto part =
+        window_of(origin.x, origin.y, origin.x == 0 ? 20 : 30, origin.y == 0 ? 25 : 15);
+    const auto found = measure_intensities(mask::views(masks), part, origin, 1, kSilent);
+    for (size_t i = 0; i < cells.size(); ++i) {
+      sums[i] += found.sum[i];
+      counts[i] += found.count[i];
+      CHECK((found.count[i] == 0) == std::isnan(found.mean[i]));
+    }
+  }
+  CHECK(sums == whole.sum);
+  CHECK(counts == whole.count);
+  CHECK_THROWS_AS(
+      measure_intensities(mask::views(masks), window_of(0, 0, 30, 15), {21, 25}, 1, kSilent),
+      Error);
 }
 
 TEST_CASE("labels of windows are parts of the labels of the image") {
@@ -276,7 +310,7 @@ TEST_CASE("labels of windows are parts of the labels of the image") {
     masks.push_back(mask::counts_by_pixel(cell));
     ids.push_back(static_cast<uint32_t>(masks.size()));
   }
-  std::vector<uint32_t> whole(37 * 53);
+  std::vector<uint32_t> whole(size_t{37} * 53);
   mask::to_labels<uint32_t>(mask::views(masks), whole);
   for (const mask::Window window : {mask::Window{0, 0, 53, 37}, mask::Window{5, 9, 16, 20},
                                     mask::Window{48, 30, 16, 16}, mask::Window{52, 36, 1, 1}}) {

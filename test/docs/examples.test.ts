@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oldestNode } from '../support/old-node.js';
@@ -56,15 +65,24 @@ test('worker-pool receives measurements from its workers', () => {
   expect(stdout.match(/: \d+ cells, \d+\.\d pixels on average/g)).toHaveLength(2);
 });
 
-test('custom-export writes closed rings', () => {
-  runExample('custom-export.mjs', small, 'cells.geojson');
-  const { features } = JSON.parse(readFileSync(join(folder, 'cells.geojson'), 'utf8')) as {
-    features: { geometry: { coordinates: number[][][][] } }[];
-  };
-  expect(features.length).toBeGreaterThan(10);
-  for (const { geometry } of features) {
-    for (const ring of geometry.coordinates.flat()) expect(ring.at(-1)).toEqual(ring[0]);
-  }
+test('custom-export draws a path per cell', () => {
+  const stdout = runExample('custom-export.mjs', small, 'cells.svg');
+  const svg = readFileSync(join(folder, 'cells.svg'), 'utf8');
+  const paths = svg.match(/<path d="(M[\d L]+Z)+"><title>fluorescence, \d+ pixels<\/title>/g)!;
+  expect(paths.length).toBeGreaterThan(10);
+  expect(stdout).toContain(`${paths.length} cells`);
+});
+
+test('open-in-programs writes a file per program, with the same cells', () => {
+  const stdout = runExample('open-in-programs.mjs', small, 'opened');
+  const count = Number(/: (\d+) cells/.exec(stdout)![1]);
+  expect(count).toBeGreaterThan(10);
+  const stem = join(folder, 'opened', 'fluorescence-small-crowded');
+  const { features } = JSON.parse(readFileSync(`${stem}.geojson`, 'utf8')) as { features: unknown[] };
+  expect(features).toHaveLength(count);
+  expect(readFileSync(`${stem}.measurements.csv`, 'utf8').trim().split('\n')).toHaveLength(count + 1);
+  expect(existsSync(`${stem}.rois.zip`)).toBe(true);
+  expect(existsSync(`${stem}.labels.tif`)).toBe(true);
 });
 
 test('fine-tune trains and compares', () => {

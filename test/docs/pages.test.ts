@@ -1,6 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import {
+  RESULT_FORMAT_NAMES,
+  RESULT_FORMATS,
+  type ResultFormatName,
+  runFileName,
+} from '../../lib/export/formats.js';
 import { root } from '../support/sdk.js';
 import { pages } from '../support/snippets.js';
 
@@ -70,6 +76,21 @@ test('the table of commands names every command', () => {
   expect(sections.length).toBeGreaterThan(10);
   const [table] = page.split('## Options');
   expect(sections.filter((name) => !new RegExp(`\`${name}[ \`]`).test(table!))).toEqual([]);
+});
+
+test('the table of outputs has every format, with its file', () => {
+  expect(tableNames('docs/outputs.md').sort()).toEqual([...RESULT_FORMAT_NAMES].sort());
+  const rows = read('docs/outputs.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  for (const row of rows) {
+    const [word, file] = [...row.matchAll(/`([^`]+)`/g)].map((found) => found[1]!) as [
+      ResultFormatName,
+      string,
+    ];
+    const { scope, extension } = RESULT_FORMATS[word];
+    expect(file).toBe(scope === 'run' ? runFileName(word) : `NAME${extension}`);
+  }
 });
 
 test('every relative link and image of a page exists', () => {

@@ -25,7 +25,7 @@ public class ReadRois {
         zip.transferTo(bytes);
         Roi roi = new RoiDecoder(bytes.toByteArray(), entry.getName()).getRoi();
         int label = Integer.parseInt(roi.getName().split("-")[0]);
-        check(roi.getName().endsWith("-astro"), "name " + roi.getName());
+        check(roi.getName().matches("\\d+-\\w+"), "name " + roi.getName());
         check(entry.getName().equals(roi.getName() + ".roi"), "entry " + entry.getName());
         check(roi.getStrokeColor() != null, "no colour");
         if (args.length > 3) {

@@ -1,7 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { root } from '../support/sdk.js';
 
 /** Folder of the jars of Debian's libij-java, libjts-java and libjson-simple-java. */
 const JARS = '/usr/share/java';
@@ -32,9 +43,20 @@ function javaTest(title: string, jars: string[], body: () => void): void {
   else test.skip(`${title} (missing: ${missing.join(', ')})`, () => {});
 }
 
+/** `test`, or a skip that says what is missing. */
+function pythonTest(title: string, body: () => void): void {
+  if (python !== undefined) test(title, body);
+  else test.skip(`${title} (missing: CELLROUTE_INTEROP_PYTHON, set by npm run test:interop)`, () => {});
+}
+
+const read = (subject: string) =>
+  expect(run(python!, [join(__dirname, 'read.py'), subject, folder])).toBe('equal');
+
 const IMAGEJ = ['ij.jar'];
 const JTS = ['jts-core.jar', 'jts-io-common.jar', 'json-simple.jar'];
 const inFolder = (name: string) => join(folder, name);
+/** Of a PNG, from its header. */
+const imageWidth = () => readFileSync(inFolder('nuclei.png')).readUInt32BE(16);
 
 /** Area of each cell of a case, one per line. */
 function writeAreas(name: string): string {
@@ -48,6 +70,7 @@ function writeAreas(name: string): string {
 
 beforeAll(() => {
   write();
+  write('100000');
 });
 
 describe('QuPath', () => {
@@ -64,7 +87,6 @@ describe('QuPath', () => {
   });
 
   javaTest('100,000 outlines survive its rounding', JTS, () => {
-    write('100000');
     const args = [inFolder('many.geojson'), inFolder('many.areas.txt')];
     expect(java('ReducePrecision.java', JTS, args)).toBe('100000 outlines');
   });
@@ -98,14 +120,32 @@ describe('Python', () => {
     tables: 'pandas reads the tables, which equal scikit-image',
     zarr: 'zarr and ome-zarr-models read the pyramid',
     geojson: 'outlines have ids, classes and measurements',
+    many: 'zipfile and roifile read 100,000 ROIs',
   };
-  for (const [subject, title] of Object.entries(programs)) {
-    if (python === undefined) {
-      test.skip(`${title} (missing: CELLROUTE_INTEROP_PYTHON, set by npm run test:interop)`, () => {});
-      continue;
-    }
-    test(`${title}`, () => {
-      expect(run(python, [join(__dirname, 'read.py'), subject, folder])).toBe('equal');
-    });
-  }
+  for (const [subject, title] of Object.entries(programs)) pythonTest(title, () => read(subject));
+});
+
+pythonTest('an OME-TIFF of three channels ends as files that all of them open', () => {
+  copyFileSync(join(root, 'examples/images/fluorescence-small-crowded.png'), inFolder('nuclei.png'));
+  read('make_image');
+  // Beside a node_modules folder with the package, as in an application.
+  cpSync(join(root, 'examples'), inFolder('examples'), { recursive: true });
+  mkdirSync(inFolder('node_modules'));
+  symlinkSync(root, inFolder('node_modules/cellroute'), 'junction');
+  run(process.execPath, [
+    inFolder('examples/open-in-programs.mjs'),
+    inFolder('nuclei.ome.tif'),
+    inFolder('opened'),
+  ]);
+  read('example');
+  if (!hasJava || missingJars([...IMAGEJ, ...JTS]).length > 0) return;
+  const { length } = readFileSync(inFolder('opened.areas.txt'), 'utf8').split('\n');
+  const opened = (ending: string) => inFolder(`opened/nuclei.ome${ending}`);
+  expect(java('ReducePrecision.java', JTS, [opened('.geojson'), inFolder('opened.areas.txt')])).toBe(
+    `${length} outlines`,
+  );
+  const width = String(imageWidth());
+  expect(java('ReadRois.java', IMAGEJ, [opened('.rois.zip'), inFolder('opened.u32'), width])).toBe(
+    `${length} ROIs`,
+  );
 });

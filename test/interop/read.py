@@ -126,7 +126,53 @@ def geojson() -> None:
         assert len(feature["properties"]["classification"]["color"]) == 3
         assert all(math.isfinite(value) for value in feature["properties"]["measurements"].values())
     area = (labels("shapes") == 1).sum()
-    assert math.isclose(features[0]["properties"]["measurements"]["Area µm^2"], area * PIXEL_SIZE**2)
+    assert math.isclose(features[0]["properties"]["measurements"]["Area µm^2"], area * PIXEL_SIZE**2, rel_tol=1e-6)
+
+
+def many() -> None:
+    import zipfile
+
+    import roifile
+
+    areas = [int(line) for line in (folder / "many.areas.txt").read_text().split()]
+    with zipfile.ZipFile(folder / "many.rois.zip") as file:
+        names = file.namelist()
+        assert len(names) == len(areas) == len(set(names)) == 100_000
+        for index in [0, 1, 65_535, 65_536, 99_999]:
+            roi = roifile.ImagejRoi.frombytes(file.read(names[index]))
+            assert int(roi.name.split("-")[0]) == index + 1
+
+
+def make_image() -> None:
+    import tifffile
+    from PIL import Image
+
+    grey = np.array(Image.open(folder / "nuclei.png").convert("L")).astype(np.uint16) * 200
+    second = np.arange(grey.size, dtype=np.uint16).reshape(grey.shape)
+    third = np.full_like(grey, 7)
+    metadata = {"axes": "CYX", "PhysicalSizeX": PIXEL_SIZE, "PhysicalSizeY": PIXEL_SIZE, "Channel": {"Name": ["DNA", "ramp", "flat"]}}
+    tifffile.imwrite(folder / "nuclei.ome.tif", np.stack([grey, second, third]), metadata=metadata)
+
+
+def example() -> None:
+    import pandas
+    import roifile
+    import tifffile
+
+    found = tifffile.imread(folder / "opened" / "nuclei.ome.labels.tif")
+    table = pandas.read_csv(folder / "opened" / "nuclei.ome.measurements.csv")
+    image = tifffile.imread(folder / "nuclei.ome.tif")
+    cells = found.max()
+    assert found.shape == image.shape[1:] and cells > 10
+    assert len(roifile.roiread(folder / "opened" / "nuclei.ome.rois.zip")) == len(table) == cells
+    # No pixel belongs to two cells here.
+    for channel in range(3):
+        means = [image[channel][found == label].mean() for label in table["label"]]
+        assert np.allclose(table[f"intensity_mean-{channel}"], means)
+    assert np.allclose(table["area_um2"], np.bincount(found.ravel())[1:] * PIXEL_SIZE**2)
+    areas = np.bincount(found.ravel(), minlength=cells + 1)[1:]
+    (folder / "opened.areas.txt").write_text("\n".join(map(str, areas)))
+    found.astype(np.uint32).tofile(folder / "opened.u32")
 
 
 globals()[sys.argv[1]]()

@@ -80,6 +80,25 @@ describe('the table of formats', () => {
     expect(rows.map((row) => row.split(',')[0])).toEqual(['id', 'a', 'a', 'a', 'b', 'b', 'b']);
   });
 
+  test('formats of one context share its measurements: the file is read once', async () => {
+    const png = await sharp(image.data, { raw: { ...size, channels: 1 } })
+      .png()
+      .toBuffer();
+    let reads = 0;
+    const file = (async function* () {
+      reads++;
+      yield png;
+    })();
+    const context = { name: 'a.png', file };
+    const csv = (await collect(RESULT_FORMATS.measurements.write(result, context))).toString();
+    expect(csv.split('\n')[0]).toContain('intensity_mean');
+    const { features } = JSON.parse(
+      (await collect(RESULT_FORMATS.geojson.write(result, context))).toString(),
+    );
+    expect(features[0].properties.measurements['channel 1: Mean']).toBe(90);
+    expect(reads).toBe(1);
+  });
+
   test('texts of many cells come in pieces that together are one document', async () => {
     const many = resultOf(
       Masks.fromPolygons(

@@ -1,7 +1,8 @@
 import { parse } from 'csv-parse/sync';
 import { quPathGeoJson } from '../../lib/export/geojson.js';
 import { measurementsCsv } from '../../lib/export/measurements-csv.js';
-import type { ImageSource } from '../../lib/image/types.js';
+import type { Slide, SlideWindow } from '../../lib/image/slide.js';
+import type { ImageSource, RawImage } from '../../lib/image/types.js';
 import { Masks } from '../../lib/mask/masks.js';
 import { measure } from '../../lib/measure/measure.js';
 import { resultOf } from '../support/result.js';
@@ -79,6 +80,67 @@ test('an image of another size, bad channels and aborts are refused', async () =
   await refused(measure({} as never), 'result.cells');
   const signal = AbortSignal.abort(new Error('enough'));
   await expect(measure(result, grey, { signal })).rejects.toThrow('enough');
+});
+
+test('a slide is measured window by window, with the values of the whole image', async () => {
+  const [width, height] = [2300, 2100];
+  const raw: RawImage = {
+    data: Uint16Array.from({ length: width * height * 3 }, (_, i) => (i * 7919) % 65_521),
+    width,
+    height,
+    channels: 3,
+  };
+  // In one window, over the borders of two and of four, and nowhere.
+  const found = resultOf(
+    Masks.fromPolygons(
+      [box(10, 10, 30, 20), box(2040, 100, 20, 9), box(2030, 2030, 60, 50), [[0, 0, 0, 0, 0, 0]]],
+      { width, height },
+    ),
+  );
+  const windows: SlideWindow[] = [];
+  const slide: Slide = {
+    width: 2 * width,
+    height: 2 * height,
+    levels: [
+      { width: 2 * width, height: 2 * height, downsample: 1 },
+      { width, height, downsample: 2 },
+    ],
+    channels: ['a', '', 'c'],
+    pixelSize: 0.25,
+    async read(window) {
+      windows.push(window);
+      const data = new Uint16Array(window.width * window.height * 3);
+      for (let y = 0; y < window.height; y++) {
+        const at = ((window.y + y) * width + window.x) * 3;
+        data.set(raw.data.subarray(at, at + window.width * 3), y * window.width * 3);
+      }
+      return { data, width: window.width, height: window.height, channels: 3 };
+    },
+    close: async () => {},
+  };
+  const [whole, byWindow] = [await measure(found, raw), await measure(found, slide)];
+  expect(windows.map(({ x, y, level }) => [x, y, level])).toEqual([
+    [0, 0, 1],
+    [2048, 0, 1],
+    [0, 2048, 1],
+    [2048, 2048, 1],
+  ]);
+  expect(byWindow.pixelSize).toBe(0.5);
+  expect(byWindow.channels.map(({ name }) => name)).toEqual(['a', 'channel 2', 'c']);
+  for (const [i, { name: _, deviation, ...others }] of whole.channels.entries()) {
+    expect(byWindow.channels[i]).toMatchObject(others);
+    for (const [cell, value] of deviation.entries()) {
+      if (cell < 3) expect(byWindow.channels[i]!.deviation[cell]).toBeCloseTo(value, 6);
+      else expect(byWindow.channels[i]!.deviation[cell]).toBeNaN();
+    }
+  }
+  await expect(measure(found, { ...slide, levels: slide.levels.slice(0, 1) })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    details: { option: 'image' },
+  });
+  await expect(measure(found, slide, { channels: [0] })).rejects.toMatchObject({
+    details: { option: 'channels' },
+  });
 });
 
 describe('tables', () => {
