@@ -21,7 +21,11 @@ export async function* streamLabelPng(result: Segmentation): AsyncGenerator<Uint
 function png(result: Segmentation): Sharp {
   const { cells, width, height } = checkResult('result', result);
   if (cells.length > most)
-    throw refuse('cells', `at most ${most} cells, which 16 bits can number`, cells.length);
+    throw refuse(
+      'cells',
+      `at most ${most} cells, which 16 bits can number (format label-tiff has 32 bits)`,
+      cells.length,
+    );
   return sharp(cells.masks.toLabels16(), { raw: { width, height, channels: 1 }, limitInputPixels: false })
     .toColourspace('grey16')
     .png({ compressionLevel: 9 });
