@@ -61,7 +61,7 @@ export function registerSegment(program: Command): void {
     )
     .option(
       '--output-pixel-size <micrometres>',
-      'micrometres per pixel in outputs (default: what TIFF files state)',
+      'micrometres per pixel in outputs (default: --pixel-size, or what TIFF files state)',
       numberIn(0.000_001, 1_000_000),
     );
   withAllPages(withForce(withPrecision(withThresholds(command))))
@@ -109,7 +109,7 @@ async function segmentAll(images: readonly PageFile[], options: Options, outputs
       image,
       file: bytes,
       limits: file.read.limits,
-      pixelSize: options.outputPixelSize,
+      pixelSize: options.outputPixelSize ?? (options.pixelSize === 'file' ? undefined : options.pixelSize),
       columns: options.columns,
       signal,
     };

@@ -32,6 +32,7 @@ const COLUMNS: Readonly<Record<string, (result: Result) => string | number>> = {
           .map(([type, probability]) => `${type}=${shortest(probability)}`)
           .join('; ')
       : '',
+  scale: ({ scale }) => shortest(scale),
   cells: ({ cells }) => cells.length,
   area_fraction: (result) => coveredPixels(result) / (result.width * result.height),
   mean_area: ({ cells }) =>

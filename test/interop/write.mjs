@@ -85,7 +85,7 @@ function resultOf({ labels, width, height }, name, more = {}) {
     segmenter: 'astro',
     probabilities: { astro: 0.75, 'neural "b"': 0.25 },
   };
-  return { name, width, height, cells, limitsReached, ...routed, ...more };
+  return { name, width, height, cells, limitsReached, scale: 1, ...routed, ...more };
 }
 
 const source = {
@@ -128,6 +128,7 @@ if (count) {
   const masks = Masks.fromPolygons(polygons, { width: side * 20, height: side * 20 });
   const result = {
     name: 'many',
+    scale: 1,
     width: masks.width,
     height: masks.height,
     limitsReached: { detections: false, proposals: false },
