@@ -167,7 +167,7 @@ export {
   measure,
   type ShapeMeasurements,
 } from './measure/measure.js';
-export type { NativeGpu, NativeSegmentOptions } from './native/contract.js';
+export type { NativeGpu, NativeSegmentOptions, NativeShapes } from './native/contract.js';
 export { type DiagnoseOptions, type Diagnosis, diagnose } from './native/doctor.js';
 export type { SearchedLocation } from './native/find.js';
 export type { CallOptions, Progress } from './native/job.js';

@@ -61,7 +61,7 @@ export interface RunResult {
   name: string;
   /** Name of the image as its own files have it, mostly without extension: `well-A1`. */
   stem: string;
-  result: Result;
+  result: Segmentation | RoutedSegmentation;
 }
 
 /** What a list of formats says of one. */
@@ -84,7 +84,7 @@ export interface ImageResultFormat extends FormatDescription {
    *
    * @throws {CellrouteError} INVALID_ARGUMENT, from the first piece on.
    */
-  write(result: Result, context: ImageFormatContext): AsyncIterable<Uint8Array>;
+  write(result: Segmentation | RoutedSegmentation, context: ImageFormatContext): AsyncIterable<Uint8Array>;
 }
 
 /** A format that has one file for all images of a run. */
@@ -101,16 +101,7 @@ export interface RunResultFormat extends FormatDescription {
 /** An entry of {@link RESULT_FORMATS}. */
 export type ResultFormat = ImageResultFormat | RunResultFormat;
 
-/**
- * The files that results are written to, by the words of `cellroute segment --formats`. A writer keeps no more in
- * memory than a block of cells.
- *
- * ```ts
- * const { extension, write } = RESULT_FORMATS.json;
- * await pipeline(write(result, { name: 'well-A1.png' }), createWriteStream(`well-A1${extension}`));
- * ```
- */
-export const RESULT_FORMATS = {
+const FORMATS = {
   json: {
     description: 'type, boxes, scores and masks',
     extension: RESULT_ENDING,
@@ -253,6 +244,23 @@ export const RESULT_FORMATS = {
     write: (results, { signal }) => utf8(streamCocoDataset(named(results, 'name')), signal),
   },
 } as const satisfies Record<string, ResultFormat>;
+
+type Formats = typeof FORMATS;
+
+/**
+ * The files that results are written to, by the words of `cellroute segment --formats`. A writer keeps no more in
+ * memory than a block of cells.
+ *
+ * ```ts
+ * const { extension, write } = RESULT_FORMATS.json;
+ * await pipeline(write(result, { name: 'well-A1.png' }), createWriteStream(`well-A1${extension}`));
+ * ```
+ */
+export const RESULT_FORMATS: {
+  readonly [Word in keyof Formats]: Formats[Word]['scope'] extends 'run'
+    ? RunResultFormat
+    : ImageResultFormat;
+} = FORMATS;
 
 /** A word of `cellroute segment --formats`. */
 export type ResultFormatName = keyof typeof RESULT_FORMATS;
