@@ -99,6 +99,7 @@ cellroute_batch(cellroute_core_test test_kernels
 )
 cellroute_batch(cellroute_core_test test_ops
   native/test/boxes_test.cc
+  native/test/linear_test.cc
   native/test/devices_agree_test.cc
   native/test/mask_targets_test.cc
   native/test/nms_test.cc

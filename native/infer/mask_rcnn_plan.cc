@@ -199,12 +199,15 @@ model::BoxPredictions MaskRcnnPlan::predict_boxes(const std::vector<torch::Tenso
 }
 
 torch::Tensor MaskRcnnPlan::hidden_of(const torch::Tensor& pooled) const {
-  if (!fc6_reads_channels_first_) return fc6_(rows(pooled).view({pooled.size(0), -1}));
-  // In parts: a copy of everything would be the largest tensor in memory.
+  // In parts: between them, the work can be cancelled, and a copy of everything in another order
+  // would be the largest tensor in memory.
   constexpr int64_t kRows = 256;
   std::vector<torch::Tensor> hidden;
-  for (const auto& some : pooled.split(kRows)) hidden.push_back(fc6_(some.flatten(1)));
-  return torch::cat(hidden);
+  for (const auto& some : pooled.split(kRows)) {
+    hidden.push_back(fc6_(fc6_reads_channels_first_ ? some.flatten(1)
+                                                    : rows(some).view({some.size(0), -1})));
+  }
+  return hidden.size() == 1 ? hidden.front() : torch::cat(hidden);
 }
 
 torch::Tensor MaskRcnnPlan::predict_masks(const std::vector<torch::Tensor>& levels,

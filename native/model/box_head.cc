@@ -1,6 +1,7 @@
 #include "model/box_head.h"
 
 #include "model/skip_init.h"
+#include "ops/linear.h"
 
 namespace cellroute::model {
 
@@ -9,7 +10,8 @@ TwoMlpHeadImpl::TwoMlpHeadImpl(int64_t in_features, int64_t hidden)
       fc7_(register_module("fc7", make_linear({hidden, hidden}))) {}
 
 torch::Tensor TwoMlpHeadImpl::forward(const torch::Tensor& pooled) {
-  return fc7_(fc6_(pooled.flatten(1)).relu_()).relu_();
+  const auto hidden = ops::linear(pooled.flatten(1), fc6_->weight, fc6_->bias).relu_();
+  return fc7_(hidden).relu_();
 }
 
 FastRcnnPredictorImpl::FastRcnnPredictorImpl(int64_t in_features, int64_t num_classes)

@@ -2,6 +2,7 @@
 
 #include "model/conv_block.h"
 #include "model/skip_init.h"
+#include "ops/linear.h"
 
 namespace cellroute::model {
 
@@ -46,12 +47,12 @@ torch::Tensor MaskRcnnPredictorImpl::forward(const torch::Tensor& features) {
   const int64_t hidden = conv5_mask_->weight.size(1), classes = mask_fcn_logits_->weight.size(0);
   const auto pixels = features.permute({0, 2, 3, 1}).reshape({count * side * side, in});
   const auto upsampled =
-      torch::addmm(conv5_mask_->bias.repeat({4}), pixels,
-                   conv5_mask_->weight.permute({0, 2, 3, 1}).reshape({in, 4 * hidden}))
+      ops::linear(pixels, conv5_mask_->weight.permute({2, 3, 1, 0}).reshape({4 * hidden, in}),
+                  conv5_mask_->bias.repeat({4}))
           .relu_()
           .view({count * side * side * 4, hidden});
-  return torch::addmm(mask_fcn_logits_->bias, upsampled,
-                      mask_fcn_logits_->weight.view({classes, hidden}).t())
+  return ops::linear(upsampled, mask_fcn_logits_->weight.view({classes, hidden}),
+                     mask_fcn_logits_->bias)
       .view({count, side, side, 2, 2, classes})
       .permute({0, 5, 1, 3, 2, 4})
       .reshape({count, classes, 2 * side, 2 * side});
