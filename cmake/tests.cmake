@@ -45,6 +45,7 @@ function(cellroute_doctest target)
     get_filename_component(name "${source}" NAME_WE)
     add_test(NAME ${name} COMMAND ${target} "--source-file=*/${name}.cc" --reporters=junit
       "--out=${PROJECT_BINARY_DIR}/doctest/${name}.xml")
+    set_tests_properties(${name} PROPERTIES LABELS ${target})
   endforeach()
 endfunction()
 
@@ -70,8 +71,8 @@ add_executable(cellroute_data_test native/test/sample_test.cc)
 target_link_libraries(cellroute_data_test PRIVATE cellroute_data)
 cellroute_doctest(cellroute_data_test)
 
-add_executable(cellroute_core_test)
-cellroute_batch(cellroute_core_test test_engine
+add_executable(cellroute_engine_test)
+cellroute_batch(cellroute_engine_test test_engine
   native/test/admission_test.cc
   native/test/block_cache_test.cc
   native/test/cancel_test.cc
@@ -83,9 +84,12 @@ cellroute_batch(cellroute_core_test test_engine
   native/test/pixels_test.cc
   native/test/profile_test.cc
   native/test/resize_test.cc
-  native/test/weights_io_test.cc
   native/test/window_test.cc
 )
+target_link_libraries(cellroute_engine_test PRIVATE cellroute_engine)
+cellroute_doctest(cellroute_engine_test)
+
+add_executable(cellroute_core_test)
 cellroute_batch(cellroute_core_test test_kernels
   native/test/conv_relu_test.cc
   native/test/convolution_test.cc
@@ -121,6 +125,8 @@ cellroute_batch(cellroute_core_test test_model
   native/test/rpn_test.cc
   native/test/skip_init_test.cc
   native/test/transform_test.cc
+  # With the files that include as much as it does.
+  native/test/weights_io_test.cc
 )
 cellroute_batch(cellroute_core_test test_infer
   native/test/explain_test.cc

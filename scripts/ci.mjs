@@ -12,6 +12,10 @@ const SCRIPTS = [
   ['test:pack'],
   ['test:interop'],
   ['lint:native'],
+  // All C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer: 4.5 minutes of two cores from nothing.
+  ['test:sanitize'],
+  // Threads, jobs and memory under ThreadSanitizer: half a minute.
+  ['test:sanitize', '--thread'],
   // Seconds per target.
   ['fuzz', '30'],
   // Compiled and linked where nvcc and a CUDA LibTorch are there, and reported where they are not.
@@ -37,7 +41,8 @@ add(total, before);
 rows.push(['npm install && npm test', Number(process.env.CELLROUTE_STARTED), before]);
 
 for (const [script, ...args] of SCRIPTS) {
-  console.log(`\n=== npm run ${script}`);
+  const name = ['npm run', script, ...args].join(' ');
+  console.log(`\n=== ${name}`);
   const started = Date.now();
   const known = counted().length;
   const { status } = run('npm', ['run', '--silent', script, '--', ...args]);
@@ -48,14 +53,14 @@ for (const [script, ...args] of SCRIPTS) {
   if (own.length === 0) counts[status === 0 ? 'passed' : 'failed'] = 1;
   else if (status !== 0 && counts.failed === 0) counts.failed = 1;
   add(total, counts);
-  rows.push([`npm run ${script}`, started, counts]);
+  rows.push([name, started, counts]);
 }
 
 console.log('\n=== minutes');
 const ends = [...rows.slice(1).map(([, started]) => started), Date.now()];
 rows.forEach(([name, started, counts], i) => {
   const minutes = ((ends[i] - started) / 60_000).toFixed(1);
-  console.log(`${minutes.padStart(6)}  ${name.padEnd(26)} ${closingLine(counts)}`);
+  console.log(`${minutes.padStart(6)}  ${name.padEnd(32)} ${closingLine(counts)}`);
 });
 console.log(`\n${closingLine(total)}`);
 process.exitCode = total.failed === 0 ? 0 : 1;

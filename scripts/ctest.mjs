@@ -1,5 +1,5 @@
 // Runs the C++ tests by ctest, in parallel, and counts the cases that doctest reports of each source file.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseXml } from '@rgrove/parse-xml';
@@ -17,7 +17,8 @@ function testCases(report) {
 
 /** What doctest reported of one source file: how many cases passed and failed, undefined where it did not finish. */
 function countCases(report) {
-  if (!existsSync(report)) return undefined;
+  // A test that crashed may have left an empty file.
+  if (!existsSync(report) || statSync(report).size === 0) return undefined;
   const cases = testCases(report);
   const failed = cases.filter(({ children }) =>
     children.some(({ name }) => name === 'failure' || name === 'error'),
@@ -40,8 +41,11 @@ function skippedCases(folder, name) {
   return unskipped('--no-skip') - unskipped();
 }
 
-/** Runs every C++ test that ctest lists; answers the cases of all, and the seconds of each source file. */
-export function runCtest(folder, env = {}) {
+/**
+ * Runs every C++ test that ctest lists, or those of one program; answers the cases of all, and the seconds of each
+ * source file.
+ */
+export function runCtest(folder, env = {}, { program } = {}) {
   const report = join(folder, 'ctest.xml');
   const cases = join(folder, 'doctest');
   // Reports of an earlier run must not be counted.
@@ -53,6 +57,7 @@ export function runCtest(folder, env = {}) {
     [
       ...['--test-dir', folder, '--build-config', 'Release', '--parallel', String(availableParallelism())],
       ...['--output-on-failure', '--progress', '--no-tests=error', '--output-junit', report],
+      ...(program ? ['--label-regex', `^${program}$`] : []),
     ],
     // Threads that wait for work give their core to the other test.
     { env: { OMP_WAIT_POLICY: 'PASSIVE', ...env } },

@@ -121,7 +121,7 @@ unpack() {
 
 build() { node scripts/cuda.mjs "$torch" --tests; }
 
-core_test() { out/cuda/cellroute_core_test "$@"; }
+core_test() { out/cuda/cellroute_engine_test "$@" && out/cuda/cellroute_core_test "$@"; }
 
 has_gpu() { nvidia-smi -L 2>/dev/null | grep -q GPU; }
 

@@ -9,6 +9,12 @@
 
 #include "engine/cancel.h"
 
+#ifdef CELLROUTE_THREAD_SANITIZER
+#include <exception>
+#include <thread>
+#include <vector>
+#endif
+
 namespace cellroute {
 
 namespace {
@@ -31,9 +37,53 @@ void run_part(int64_t begin, int64_t end, int64_t grain, const Cancellation* can
   }
 }
 
+#ifdef CELLROUTE_THREAD_SANITIZER
+
+thread_local bool in_loop = false;
+
+bool in_parallel_region() { return in_loop; }
+
+/** Calls run(part, 1) for each part. ThreadSanitizer does not see what LibTorch's OpenMP orders, so
+ *  its build has threads of its own. */
+void spread(int64_t parts, c10::function_ref<void(int64_t, int64_t)> run) {
+  std::vector<std::exception_ptr> failures(parts);
+  std::vector<std::thread> threads;
+  for (int64_t part = 0; part < parts; ++part) {
+    threads.emplace_back([run, part, &failures] {
+      in_loop = true;
+      try {
+        run(part, 1);
+      } catch (...) {
+        failures[part] = std::current_exception();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
+#else
+
+bool in_parallel_region() { return at::in_parallel_region(); }
+
+/** Calls run(part, count) for ranges of parts, on LibTorch's threads: one element per part, which
+ *  its own loop, compiled with its OpenMP, spreads over them. */
+void spread(int64_t parts, c10::function_ref<void(int64_t, int64_t)> run) {
+  auto places = at::empty({parts}, at::kByte);
+  const auto* first = static_cast<const char*>(places.const_data_ptr());
+  const auto visit = [&](char** data, const int64_t* /*strides*/, int64_t count) {
+    run(data[0] - first, count);
+  };
+  at::TensorIterator::nullary_op(places).for_each(visit, /*grain_size=*/1);
+}
+
+#endif
+
 }  // namespace
 
-int64_t loop_threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
+int64_t loop_threads() { return in_parallel_region() ? 1 : at::get_num_threads(); }
 
 void parallel_for(int64_t begin, int64_t end, int64_t grain,
                   c10::function_ref<void(int64_t, int64_t)> work) {
@@ -49,17 +99,12 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain,
     throw_if_cancelled();
     return;
   }
-  // One element per part: LibTorch's own loop, compiled with its OpenMP, spreads them over threads.
-  auto places = at::empty({parts}, at::kByte);
-  const auto* first = static_cast<const char*>(places.const_data_ptr());
   const int64_t size = divide_up(length, parts);
-  const auto run = [&](char** data, const int64_t* /*strides*/, int64_t count) {
-    const int64_t part = data[0] - first;
+  spread(parts, [&](int64_t part, int64_t count) {
     const int64_t from = begin + part * size;
     const int64_t to = std::min(end, from + count * size);
     if (from < to) run_part(from, to, grain, cancellation, work);
-  };
-  at::TensorIterator::nullary_op(places).for_each(run, /*grain_size=*/1);
+  });
   throw_if_cancelled();
 }
 

@@ -20,6 +20,14 @@ struct Answers {
   std::vector<std::string> lines;
   std::vector<std::shared_ptr<Admission::Room>> rooms;
 
+  Answers() = default;
+  // A room that is returned may admit the next request, whose answer adds to `rooms`.
+  ~Answers() {
+    while (!rooms.empty()) release();
+  }
+  Answers(const Answers&) = delete;
+  Answers& operator=(const Answers&) = delete;
+
   /** Returns all rooms; new ones may be admitted meanwhile. */
   void release() { std::exchange(rooms, {}).clear(); }
 
