@@ -1,10 +1,11 @@
 // The libFuzzer targets of native/fuzz: built with clang under AddressSanitizer and UndefinedBehaviorSanitizer.
-import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { runChild } from './child.mjs';
 import { compile, compilerCache, configureOnce, configureQuietly, ninja } from './compile.mjs';
 import { findLibtorch } from './libtorch.mjs';
 import { has, root } from './run.mjs';
+import { ensureSystem } from './system.mjs';
 
 const preset = 'fuzz';
 const folder = join(root, 'out', preset);
@@ -14,6 +15,7 @@ export const nativeFuzzers = { masks: 4096, polygons: 4096, pixels: 16384, weigh
 
 /** Compiles the targets; false where no clang is installed, which is reported. */
 export async function buildNativeFuzzers(names) {
+  ensureSystem({ fuzzers: true });
   if (!has('clang++')) {
     console.error(`cellroute: clang is not installed: ${names.join(', ')} are not fuzzed`);
     return false;
@@ -34,11 +36,11 @@ export async function buildNativeFuzzers(names) {
 }
 
 /** Runs one target for a while; what libFuzzer finds is kept in out/fuzz/. */
-export function runNativeFuzzer(name, seconds, patience) {
+export async function runNativeFuzzer(name, seconds, patience) {
   const corpus = join(folder, 'corpus', name);
   mkdirSync(corpus, { recursive: true });
   const found = join(folder, `${name}-`);
-  const child = spawn(
+  const { stderr, ended } = await runChild(
     join(folder, `cellroute_${name}_fuzz`),
     [
       ...[`-max_total_time=${seconds}`, `-max_len=${nativeFuzzers[name]}`, '-print_final_stats=1'],
@@ -47,27 +49,13 @@ export function runNativeFuzzer(name, seconds, patience) {
       ...[corpus, join(root, 'fuzz/seeds/native', name)],
     ],
     {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      seconds: seconds + patience,
       // LibTorch is not instrumented: containers that cross its boundary look overflown, its caches look leaked.
       env: { ...process.env, ASAN_OPTIONS: 'detect_container_overflow=0:detect_leaks=0' },
     },
   );
-  let stderr = '';
-  child.stderr.on('data', (text) => (stderr = (stderr + text).slice(-1 << 16)));
-  const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + patience) * 1000);
-  return new Promise((done) =>
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      const runs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(stderr)?.[1] ?? 0);
-      const answers = /cov: (\d+)(?![\s\S]*cov: )/.exec(stderr)?.[1] ?? '';
-      if (code === 0) done({ target: name, runs, answers: `${answers} edges` });
-      else
-        done({
-          target: name,
-          runs,
-          failure: `ended with ${signal ?? code}\n${stderr.slice(-4000)}`,
-          file: `${found}*`,
-        });
-    }),
-  );
+  const runs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(stderr)?.[1] ?? 0);
+  const answers = /cov: (\d+)(?![\s\S]*cov: )/.exec(stderr)?.[1] ?? '';
+  if (ended === 0) return { target: name, runs, answers: `${answers} edges` };
+  return { target: name, runs, failure: `ended with ${ended}\n${stderr.slice(-4000)}`, file: `${found}*` };
 }

@@ -1,11 +1,11 @@
 // Fuzzes every reader of bytes from outside: the TypeScript readers of fuzz/targets.mjs, and the native ones of
 // native/fuzz where clang is installed.
 //   npm run fuzz -- [SECONDS PER TARGET, default 30] [TARGET...]
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { targets } from '../fuzz/targets.mjs';
+import { lastLine, runChild } from './child.mjs';
 import { buildNativeFuzzers, nativeFuzzers, runNativeFuzzer } from './fuzz-native.mjs';
 import { finish, noCounts } from './report.mjs';
 import { root } from './run.mjs';
@@ -30,29 +30,15 @@ if (!existsSync(join(root, 'dist/index.js'))) {
 }
 
 /** Runs a TypeScript target in a process of its own: a crash or a hang is a finding and not the end of the others. */
-function runTarget(name) {
+async function runTarget(name) {
   const limits = ['--max-semi-space-size=16', '--max-old-space-size=1024'];
-  const child = spawn(process.execPath, [...limits, join(root, 'fuzz/run.mjs'), name, String(seconds)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (text) => (stdout += text));
-  child.stderr.on('data', (text) => (stderr += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + PATIENCE_SECONDS) * 1000);
-  return new Promise((done) =>
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      const line = stdout.trim().split('\n').at(-1);
-      if (line) done(JSON.parse(line));
-      else
-        done({
-          target: name,
-          runs: 0,
-          failure: `ended with ${signal ?? code} in cellroute-fuzz-${name}-*\n${stderr}`,
-        });
-    }),
+  const { stdout, stderr, ended } = await runChild(
+    process.execPath,
+    [...limits, join(root, 'fuzz/run.mjs'), name, String(seconds)],
+    { seconds: seconds + PATIENCE_SECONDS },
   );
+  const failure = `ended with ${ended} in cellroute-fuzz-${name}-*\n${stderr}`;
+  return lastLine(stdout) ?? { target: name, runs: 0, failure };
 }
 
 const work = Object.keys(targets)

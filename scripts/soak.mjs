@@ -1,16 +1,17 @@
 // Repeats what a busy program does to the library, and what happens to it, and prints one table.
 //   npm run soak -- [MINUTES, default 10] [PROGRAM...]
 // Each program is a process of its own that reports what it did; the share of the time is the same for all.
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { lastLine, runChild } from './child.mjs';
 import { finish, noCounts } from './report.mjs';
 import { root } from './run.mjs';
 
 const PROGRAMS = {
   calls: 'calls with bad images, aborts and reloads: memory must not grow',
   workers: 'worker threads that are terminated while they segment',
+  aborts: 'running calls that are aborted at random moments',
   queue: 'many calls at once, half of them aborted while they wait',
   kills: 'kill -9 of a training: each resumes at once, and ends as one that was never killed',
   disk: 'a training whose writes fail: the last checkpoint stays whole',
@@ -30,29 +31,17 @@ const seconds = (Number(minutes) * 60) / names.length;
 /** A program that was to end by itself hangs. */
 const PATIENCE_SECONDS = 900;
 
-function run(name) {
+async function run(name) {
   const folder = mkdtempSync(join(tmpdir(), `cellroute-soak-${name}-`));
-  const child = spawn(
+  const { stdout, stderr, ended } = await runChild(
     process.execPath,
     ['--expose-gc', join(root, 'scripts/soak', `${name}.mjs`), String(seconds), folder],
     // Threads that wait give their core to the other programs of the machine.
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' } },
+    { seconds: seconds + PATIENCE_SECONDS, env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' } },
   );
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (text) => (stdout += text));
-  child.stderr.on('data', (text) => (stderr += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + PATIENCE_SECONDS) * 1000);
-  return new Promise((done) =>
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      rmSync(folder, { recursive: true, force: true });
-      const line = stdout.trim().split('\n').at(-1);
-      const ended = signal ?? code;
-      if (ended === 0 && line) done(JSON.parse(line));
-      else done({ failures: [`ended with ${ended}`, stderr.trim().slice(-2000)] });
-    }),
-  );
+  rmSync(folder, { recursive: true, force: true });
+  const report = ended === 0 ? lastLine(stdout) : undefined;
+  return report ?? { failures: [`ended with ${ended}`, stderr.trim().slice(-2000)] };
 }
 
 const counts = noCounts();

@@ -18,6 +18,14 @@ const NEEDS = [
       Boolean(process.env.doctest_DIR) ||
       anyOf(['/usr', '/usr/local', '/opt/homebrew'].map((prefix) => `${prefix}/include/doctest/doctest.h`)),
   },
+  {
+    what: 'clang, for the native fuzzers',
+    packages: 'clang',
+    fuzzersOnly: true,
+    // Without it those are reported as skipped.
+    optional: true,
+    there: () => has('clang++'),
+  },
   // Make works as well, and takes seconds longer to see that nothing changed.
   { what: 'Ninja', packages: 'ninja-build', optional: true, there: () => windows || has('ninja') },
   {
@@ -74,8 +82,9 @@ export function ensureConsumers() {
 }
 
 /** Ends the program, with what to do, where something is missing and cannot be installed from here. */
-export function ensureSystem({ tests }) {
-  const missing = NEEDS.filter(({ testsOnly, there }) => (tests || !testsOnly) && !there());
+export function ensureSystem({ tests = false, fuzzers = false }) {
+  const wanted = ({ testsOnly, fuzzersOnly }) => (tests || !testsOnly) && (fuzzers || !fuzzersOnly);
+  const missing = NEEDS.filter((need) => wanted(need) && !need.there());
   const canInstall = process.getuid?.() === 0 && has('apt-get');
   // Apart from the rest: an optional package that fails must not keep away what is needed.
   const optional = missing.filter((need) => need.optional);

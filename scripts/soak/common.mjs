@@ -40,6 +40,13 @@ export function generator(seed = 1) {
   };
 }
 
+/** The median, the 99th percentile and the largest of some milliseconds, each by its name. */
+export function quantiles(name, milliseconds) {
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  const at = (share) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN);
+  return { [`${name} p50 ms`]: at(0.5), [`${name} p99 ms`]: at(0.99), [`${name} max ms`]: at(1) };
+}
+
 export function report(figures) {
   console.log(JSON.stringify({ ...figures, failures }));
 }

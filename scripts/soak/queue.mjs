@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { check, generator, image, isTime, library, report, root } from './common.mjs';
+import { check, generator, image, isTime, library, quantiles, report, root } from './common.mjs';
 
 const { RoutedEnsemble } = library('./index.js');
 const random = generator(3);
@@ -31,12 +31,9 @@ do {
   calls += all.length;
 } while (isTime());
 await ensemble.dispose();
-waits.sort((a, b) => a - b);
-const at = (share) => Math.round(waits[Math.floor(share * (waits.length - 1))] ?? Number.NaN);
 report({
   calls,
   aborted: waits.length,
-  'abort p50 ms': at(0.5),
-  'abort p99 ms': at(0.99),
+  ...quantiles('abort', waits),
   'event loop max ms': Math.round(delay.max / 1e6),
 });
