@@ -7,7 +7,7 @@ import { call, native } from '../native/load.js';
 
 /** What the calls of a process may hold at once. Worker threads share the limits. */
 export interface QueueLimits {
-  /** Bytes of decoded images; default an eighth of the machine's memory, 256 MiB to 4 GiB. */
+  /** Bytes of decoded images; default an eighth of the machine's memory, 256 MiB to 1 GiB. */
   maxQueuedBytes: number;
   /** Calls that hold a decoded image; default 64. */
   maxQueuedCalls: number;
@@ -40,7 +40,7 @@ function defaultLimits(): QueueLimits {
   // A container's limit, where there is one below the machine's memory.
   const memory = Math.min(process.constrainedMemory?.() || Number.POSITIVE_INFINITY, totalmem());
   return {
-    maxQueuedBytes: Math.floor(Math.min(4096 * MIB, Math.max(256 * MIB, memory / 8))),
+    maxQueuedBytes: Math.floor(Math.min(1024 * MIB, Math.max(256 * MIB, memory / 8))),
     maxQueuedCalls: 64,
   };
 }
