@@ -20,7 +20,8 @@ const NEEDS = [
   },
   {
     what: 'clang, for the native fuzzers',
-    packages: 'clang',
+    // The sanitizers' and libFuzzer's libraries are a package that clang only recommends.
+    packages: 'clang libclang-rt-dev',
     fuzzersOnly: true,
     // Without it those are reported as skipped.
     optional: true,
@@ -61,7 +62,7 @@ function hasPip() {
 
 /** Whether apt-get installed them, at the second attempt with fresh lists: old ones may not know the packages. */
 function install(needs, ...flags) {
-  const packages = needs.map((need) => need.packages);
+  const packages = needs.flatMap((need) => need.packages.split(' '));
   console.error(`cellroute: installing ${packages.join(', ')} with apt-get`);
   const aptGet = (...args) =>
     run('apt-get', args, { env: { DEBIAN_FRONTEND: 'noninteractive' }, capture: true });

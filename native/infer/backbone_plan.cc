@@ -1,5 +1,7 @@
 #include "infer/backbone_plan.h"
 
+#include "engine/cancel.h"
+
 namespace cellroute::infer {
 namespace {
 
@@ -105,7 +107,9 @@ torch::Tensor ResNetPlan::run(const Block& block, const torch::Tensor& maps) {
 
 std::vector<torch::Tensor> ResNetPlan::operator()(const torch::Tensor& images,
                                                   const model::Progress& progress) const {
-  auto maps = torch::max_pool2d(stem_(images), 3, 2, 1);
+  auto maps = stem_(images);
+  throw_if_cancelled();
+  maps = torch::max_pool2d(maps, 3, 2, 1);
   std::vector<torch::Tensor> outputs;
   for (const auto& blocks : layers_) {
     for (const auto& block : blocks) {
