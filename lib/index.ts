@@ -105,6 +105,7 @@ export {
   type RoutedEnsembleOptions,
   type RoutedSegmentAllOptions,
   type RoutedSegmentOptions,
+  type RoutedSlideOptions,
 } from './inference/ensemble.js';
 export {
   type ExplainMethod,
@@ -129,6 +130,7 @@ export {
   reviveResult,
   type Seams,
   type Segmentation,
+  type SlideInfo,
 } from './inference/result.js';
 export { SCALE_RANGES, type ScaleOptions } from './inference/scale.js';
 export type {
@@ -138,7 +140,16 @@ export type {
   SegmentAllResult,
 } from './inference/segment-all.js';
 export type { SegmentOptions } from './inference/segment-options.js';
+export {
+  planSlide,
+  type SlideRowCells,
+  type SlideSegmenter,
+  segmentSlideRow,
+  stitchSlideRows,
+} from './inference/segment-slide.js';
 export { CellSegmenter, type LoadSegmenterOptions } from './inference/segmenter.js';
+export type { BackgroundRule, SlideRowsOptions, SlideSegmentOptions } from './inference/slide-options.js';
+export type { SlidePlan, SlideRoute } from './inference/slide-plan.js';
 export {
   type OverlapRemoval,
   REMOVE_OVERLAPS,

@@ -86,7 +86,7 @@ export function reportBatch({ done, failures, stopped }: BatchResult<unknown>, t
   }
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (error instanceof CellrouteError) return `${error.message} [${error.code}]`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -14,6 +14,7 @@ import { registerFinetune } from './finetune.js';
 import { registerInspect } from './inspect.js';
 import { registerReport } from './report.js';
 import { registerSegment } from './segment.js';
+import { registerSegmentSlide } from './segment-slide.js';
 import { registerTrain } from './train.js';
 import { registerTune } from './tune.js';
 
@@ -38,6 +39,7 @@ Examples:
   );
 
 registerSegment(program);
+registerSegmentSlide(program);
 registerReport(program);
 registerClassify(program);
 registerEvaluate(program);

@@ -1,6 +1,12 @@
 import { checkKeys, checkObject, checkOneOf, checkString } from '../check.js';
 import type { ImageSource } from '../image/types.js';
-import type { LimitsReached, RoutedSegmentation, Seams, Segmentation } from '../inference/result.js';
+import type {
+  LimitsReached,
+  RoutedSegmentation,
+  Seams,
+  Segmentation,
+  SlideInfo,
+} from '../inference/result.js';
 import type { Masks } from '../mask/masks.js';
 import { cellBlocks } from './blocks.js';
 import { checkResult } from './named.js';
@@ -45,6 +51,8 @@ export interface ResultJson {
   scale?: number;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
+  /** Of a slide: which level was segmented, and its tiles. */
+  slide?: SlideInfo;
   /** What was read of the file, and what else it holds. */
   source?: ImageSource;
   /** What the reader should know of the image, a sentence each. */
@@ -88,7 +96,7 @@ function* parts(
   const { rle = 'coco', name = result.name } = options;
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
   if (name !== undefined) checkString('name', name);
-  const { cells, width, height, limitsReached, scale, seams, source, notices } = result;
+  const { cells, width, height, limitsReached, scale, seams, slide, source, notices } = result;
   const head: Omit<ResultJson, 'cells'> = {
     format: 'cellroute-result',
     version: 1,
@@ -105,6 +113,7 @@ function* parts(
     limitsReached: { detections: limitsReached.detections, proposals: limitsReached.proposals },
     scale,
     ...(seams && { seams: { x: seams.x.map(shortest), y: seams.y.map(shortest), cells: seams.cells } }),
+    ...(slide && { slide }),
     ...(source && { source }),
     ...(notices && { notices }),
     rle,

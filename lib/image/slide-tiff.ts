@@ -176,6 +176,7 @@ class TiffSlide implements Slide {
   readonly height: number;
   readonly levels: readonly SlideLevel[];
   readonly channels: readonly string[];
+  readonly pixelSize: number | undefined;
   readonly source: ImageSource;
   readonly #path: string;
   readonly #byteLength: number;
@@ -202,6 +203,7 @@ class TiffSlide implements Slide {
     this.height = levels[0]!.height;
     this.levels = levels.map(({ width, height, downsample }) => ({ width, height, downsample }));
     this.channels = channels;
+    this.pixelSize = source.pixelSize;
     this.source = source;
   }
 

@@ -192,6 +192,7 @@ class ZarrSlide implements Slide {
       channels,
       sizes,
       ...(names?.some((name) => name !== '') && { channelNames: names }),
+      ...(pixelSize !== undefined && { pixelSize }),
       notices: (['z', 't'] as const).flatMap((key) =>
         selection[key] === undefined && sizes[key] > 1
           ? [`it has ${sizes[key]} planes along ${key}; ${key} 0 was read (choose with ${key})`]

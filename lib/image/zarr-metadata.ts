@@ -1,4 +1,5 @@
 import { CellrouteError } from '../errors.js';
+import { squareSize } from './tiff/pixel-size.js';
 
 /** Axes of OME-Zarr images that are read. */
 export type ZarrAxis = 't' | 'c' | 'z' | 'y' | 'x';
@@ -23,8 +24,6 @@ const MICROMETRES: Readonly<Record<string, number>> = {
   angstrom: 1e-4,
 };
 
-/** Pixels whose sides differ by more than this have no one size. */
-const SQUARE = 0.01;
 const MOST_LEVELS = 64;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -99,9 +98,4 @@ function scaleOf({ coordinateTransformations }: Record<string, unknown>, axes: n
     found.length === axes &&
     found.every((value) => typeof value === 'number' && Number.isFinite(value) && value > 0);
   return isScale ? (found as number[]) : undefined;
-}
-
-function squareSize(x: number, y: number): number | undefined {
-  if (!(x > 0 && y > 0)) return undefined;
-  return Math.abs(x / y - 1) <= SQUARE ? Math.sqrt(x * y) : undefined;
 }

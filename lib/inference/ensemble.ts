@@ -2,16 +2,17 @@ import { join } from 'node:path';
 import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
+import { isSlide, type Slide } from '../image/slide.js';
 import type { ImageInput, ImageReadOptions } from '../image/types.js';
-import { CALL_OPTION_KEYS, type CallOptions, withCall } from '../native/job.js';
+import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { writeAtomically } from '../weights/atomic.js';
 import { withImage } from './call-image.js';
-import { CellClassifier } from './classifier.js';
+import { CellClassifier, type Classification } from './classifier.js';
 import { checkDevice, type Device, resolveDevice } from './device.js';
 import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import type { SaveOptions } from './model-file.js';
-import type { RoutedSegmentation } from './result.js';
+import type { Route, RoutedSegmentation } from './result.js';
 import {
   type ImageSequence,
   type SegmentAllOptions,
@@ -19,7 +20,11 @@ import {
   segmentEach,
 } from './segment-all.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
+import { type SlideRequest, type SlideRowCells, segmentSlide, segmentSlideRows } from './segment-slide.js';
 import { CellSegmenter, type LoadSegmenterOptions } from './segmenter.js';
+import type { SlideRowsOptions, SlideSegmentOptions } from './slide-options.js';
+import type { SlideNetwork, SlidePlan } from './slide-plan.js';
+import { readRoutedWindows } from './slide-sample.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 /** What a {@link RoutedEnsemble} is made of. */
@@ -46,6 +51,12 @@ export interface LoadEnsembleOptions
 export interface RoutedSegmentOptions extends SegmentOptions {
   /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
   cellType?: string | undefined;
+}
+
+/** Options of {@link RoutedEnsemble.segment} for a slide. */
+export interface RoutedSlideOptions extends SlideSegmentOptions {
+  /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
+  cellType?: string;
 }
 
 /** Options of {@link RoutedEnsemble.segmentAll}. */
@@ -182,7 +193,21 @@ export class RoutedEnsemble {
    *   IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED, OUT_OF_MEMORY; an abort
    *   rejects with `signal.reason`.
    */
-  async segment(image: ImageInput, options: RoutedSegmentOptions = {}): Promise<RoutedSegmentation> {
+  async segment(image: ImageInput, options?: RoutedSegmentOptions): Promise<RoutedSegmentation>;
+  /**
+   * Names the cell type of a slide and finds its cells, tile by tile: {@link CellSegmenter.segment}. The router sees a slide
+   * of at most 2048 × 2048 pixels whole, and of a larger one 3 × 3 windows of 512 × 512 pixels at equal distances, whose
+   * probabilities are averaged; windows of low contrast are left out.
+   */
+  async segment(slide: Slide, options?: RoutedSlideOptions): Promise<RoutedSegmentation>;
+  async segment(
+    image: ImageInput | Slide,
+    options: RoutedSegmentOptions | RoutedSlideOptions = {},
+  ): Promise<RoutedSegmentation> {
+    if (isSlide(image)) {
+      const own = options as RoutedSlideOptions;
+      return (await segmentSlide(this, image, own, ['cellType'])) as RoutedSegmentation;
+    }
     this.checkOptions(options);
     const { cellType: chosen, ...rest } = options;
     return withCall(options, (own) => {
@@ -210,10 +235,7 @@ export class RoutedEnsemble {
   /** Refuses options that {@link segment} does not take, or not for this ensemble. @internal */
   checkOptions(options: RoutedSegmentOptions): void {
     checkSegmentOptions(options, ['cellType']);
-    const { cellType } = options;
-    if (cellType !== undefined && !this.cellTypes.includes(cellType)) {
-      throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, cellType);
-    }
+    this.#checkType(options.cellType);
   }
 
   /**
@@ -236,6 +258,66 @@ export class RoutedEnsemble {
   ): AsyncGenerator<SegmentAllResult<RoutedSegmentation>, void, undefined> {
     const { device } = this.classifier;
     return segmentEach(images, options, ['cellType'], device, (image, own) => this.segment(image, own));
+  }
+
+  /**
+   * Finds the cells of a slide and yields those of each finished row of tiles: {@link CellSegmenter.segmentRows}. Each row
+   * has the route that the router found for the slide.
+   */
+  segmentRows(
+    slide: Slide,
+    options: SlideRowsOptions & { cellType?: string } = {},
+  ): AsyncGenerator<SlideRowCells, void, undefined> {
+    return segmentSlideRows(this, slide, options, ['cellType']);
+  }
+
+  /** Decides how a slide is segmented, and by which segmenter. @internal */
+  async planSlide(own: Call, slide: Slide, request: SlideRequest): Promise<SlidePlan> {
+    this.classifier.join(own);
+    const { cellType: chosen, ...options } = request;
+    this.#checkType(chosen);
+    const { probabilities, notices = [], ...route } = await this.#routeSlide(own, slide);
+    const cellType = chosen ?? route.cellType;
+    const serving = this.servingType(cellType);
+    if (serving === undefined) throw this.#noSegmenter(cellType, probabilities[cellType]!);
+    return this.segmenters[serving]!.planSlide(own, slide, {
+      ...options,
+      thresholds: this.thresholds[serving] ?? {},
+      route: { cellType, probabilities, segmenter: serving },
+      notices,
+    });
+  }
+
+  /** The network that segments a slide. @internal */
+  slideNetwork({ route }: SlidePlan): SlideNetwork {
+    const segmenter = route && this.segmenters[route.segmenter];
+    if (!segmenter) throw refuse('plan', 'a plan of this ensemble', route?.segmenter ?? 'one of a segmenter');
+    return segmenter.slideNetwork();
+  }
+
+  /** The mean over windows of the slide, at the level that a network without a scale sees. */
+  async #routeSlide(own: Call, slide: Slide): Promise<Route & { notices?: readonly string[] }> {
+    const images = await readRoutedWindows(slide, own.signal);
+    const routes: Classification[] = [];
+    for (const image of images) {
+      routes.push(
+        await withImage(own, image, {}, (loaded) =>
+          this.classifier.classifyLoaded(own, loaded, { progress: false }),
+        ),
+      );
+    }
+    const mean = (type: string) =>
+      routes.reduce((sum, { probabilities }) => sum + probabilities[type]!, 0) / routes.length;
+    const probabilities = Object.fromEntries(this.cellTypes.map((type) => [type, mean(type)]));
+    const [cellType] = [...this.cellTypes].sort((a, b) => probabilities[b]! - probabilities[a]!);
+    const notices = [...new Set(routes.flatMap((route) => route.notices ?? []))];
+    return { cellType: cellType!, probabilities, ...(notices.length > 0 && { notices }) };
+  }
+
+  #checkType(chosen: string | undefined): void {
+    if (chosen !== undefined && !this.cellTypes.includes(chosen)) {
+      throw refuse('cellType', `one of ${this.cellTypes.join(', ')}`, chosen);
+    }
   }
 
   /** The type whose segmenter is used for images of a type: itself, or the fallback; undefined where there is none. */

@@ -1,6 +1,12 @@
 import { CellrouteError } from '../errors.js';
 import type { ModelHandle, NativeCall } from '../native/contract.js';
-import { type Call, type CallOptions, type ExecutionTarget, withCall } from '../native/job.js';
+import {
+  type Call,
+  type CallOptions,
+  type ExecutionTarget,
+  type JobOptions,
+  withCall,
+} from '../native/job.js';
 import { call, native } from '../native/load.js';
 
 /**
@@ -42,7 +48,7 @@ export class NativeObject<Handle> {
   async runIn<T>(
     own: Call,
     job: (handle: Handle, call: NativeCall) => Promise<T>,
-    { progress = true }: { progress?: boolean } = {},
+    { progress = true }: Pick<JobOptions, 'progress'> = {},
   ): Promise<T> {
     this.join(own);
     const handle = this.handle;

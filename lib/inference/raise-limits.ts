@@ -1,8 +1,4 @@
-import type {
-  NativeSegmentation,
-  NativeSegmentOptions,
-  NativeTiledSegmentation,
-} from '../native/contract.js';
+import type { NativeSegmentOptions } from '../native/contract.js';
 
 /** By how much limits are raised from one pass to the next. */
 const FACTOR = 4;
@@ -10,20 +6,25 @@ const FACTOR = 4;
 const MOST_PASSES = 3;
 /**
  * Proposals that reach their limit are common, as most are of no cell. They may hide cells where the cells that were
- * found in a tile are more than this share of them.
+ * found are more than this share of them.
  */
 const DENSE = 0.25;
 
-type Found = NativeSegmentation | NativeTiledSegmentation;
+/** What one pass over an image or a tile found. */
+interface Found {
+  scores: ArrayLike<number>;
+  detectionsCapped: boolean;
+  proposalsCapped: boolean;
+}
 
 /**
  * Segments again with higher limits where cells may have been lost to one: heads work through proposals and detections
  * in pieces, so more of them take time and a few kilobytes each, not memory for all at once.
  */
-export async function withoutLosses(
+export async function withoutLosses<T extends Found>(
   first: NativeSegmentOptions,
-  segment: (options: NativeSegmentOptions) => Promise<Found>,
-): Promise<Found> {
+  segment: (options: NativeSegmentOptions) => Promise<T>,
+): Promise<T> {
   let options = first;
   let found = await segment(options);
   for (let pass = 0; pass < MOST_PASSES && losesCells(found, options); pass++) {
@@ -39,24 +40,6 @@ export async function withoutLosses(
 }
 
 function losesCells(found: Found, { rpnPostNmsTopN }: NativeSegmentOptions): boolean {
-  return found.detectionsCapped || (found.proposalsCapped && mostInTile(found) > DENSE * rpnPostNmsTopN);
-}
-
-/** Cells of the tile that has most of them; of the image where it was not cut. */
-function mostInTile(found: Found): number {
-  if (!('onSeam' in found)) return found.scores.length;
-  const counts = new Map<number, number>();
-  const { seamsX, seamsY, boxes } = found;
-  const before = (seams: ArrayLike<number>, at: number) => {
-    let count = 0;
-    while (count < seams.length && seams[count]! < at) count++;
-    return count;
-  };
-  for (let i = 0; i < found.scores.length; i++) {
-    const x = (boxes[4 * i]! + boxes[4 * i + 2]!) / 2;
-    const y = (boxes[4 * i + 1]! + boxes[4 * i + 3]!) / 2;
-    const tile = before(seamsY, y) * (seamsX.length + 1) + before(seamsX, x);
-    counts.set(tile, (counts.get(tile) ?? 0) + 1);
-  }
-  return Math.max(0, ...counts.values());
+  const { detectionsCapped, proposalsCapped, scores } = found;
+  return detectionsCapped || (proposalsCapped && scores.length > DENSE * rpnPostNmsTopN);
 }

@@ -26,6 +26,16 @@ export interface Seams {
   cells: readonly number[];
 }
 
+/** How a slide was segmented. */
+export interface SlideInfo {
+  /** Index of the level. Width, height, boxes and masks of the result are in pixels of this level. */
+  level: number;
+  /** Pixels of level 0 per pixel of the level: x and y times this are positions in level 0. */
+  downsample: number;
+  /** Tiles: all, those that were skipped as background, and those that an earlier run had finished. */
+  tiles: { count: number; skipped: number; resumed: number };
+}
+
 /**
  * The cells of one image.
  *
@@ -49,6 +59,8 @@ export interface Segmentation {
   scale: number;
   /** Where the image was segmented in tiles. */
   seams?: Seams;
+  /** Of a slide: which level was segmented, and its tiles. */
+  slide?: SlideInfo;
   /** What was read of the file, and what else it holds; not for raw pixels. */
   source?: ImageSource;
   /** What the caller should know of the image, a sentence each: planes that were not read, values that use few bits. */

@@ -3,21 +3,21 @@ import { checkOptions } from '../check.js';
 import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
+import { isSlide, type Slide } from '../image/slide.js';
 import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
-import { boxArray } from '../mask/boxes.js';
-import { Masks } from '../mask/masks.js';
 import type {
   NativeCandidates,
   NativeProbe,
   NativeProbedBoxes,
   NativeSegmentation,
   NativeSegmentOptions,
-  NativeTiledSegmentation,
+  NativeTile,
+  NativeTilePlan,
+  NativeTiling,
 } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
 import { type CallImage, checkImageIntensity, noticesOf, withImage } from './call-image.js';
-import { Cells } from './cells.js';
 import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
@@ -35,7 +35,12 @@ import {
   segmentEach,
 } from './segment-all.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
+import { type SlideRequest, type SlideRowCells, segmentSlide, segmentSlideRows } from './segment-slide.js';
+import { chooseLevel } from './slide-level.js';
+import type { SlideRowsOptions, SlideSegmentOptions } from './slide-options.js';
+import { makePlan, type SlideNetwork, type SlidePlan } from './slide-plan.js';
 import { nativeThresholds, type SegmentThresholds } from './thresholds.js';
+import { cappedTiles, eachTile, planTiles, stitchTiles, sumProfiles, toCells } from './tiled.js';
 import { tilingOf } from './tiles.js';
 
 /** Options of {@link CellSegmenter.load}. */
@@ -118,7 +123,21 @@ export class CellSegmenter {
    * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
    *   DISPOSED, OUT_OF_MEMORY; BUSY with `whenBusy: 'reject'`; an abort rejects with `signal.reason`.
    */
-  async segment(image: ImageInput, options: SegmentOptions = {}): Promise<Segmentation> {
+  async segment(image: ImageInput, options?: SegmentOptions): Promise<Segmentation>;
+  /**
+   * Finds the cells of a slide, tile by tile: memory depends on the tile and on the number of cells, not on the slide.
+   * Width, height, boxes and masks of the result are in pixels of the level that was segmented (`result.slide`).
+   *
+   * @throws {CellrouteError} also RESUME_REFUSED, RUN_LOCKED, FILE_UNWRITABLE with `resume`.
+   */
+  async segment(slide: Slide, options?: SlideSegmentOptions): Promise<Segmentation>;
+  async segment(
+    image: ImageInput | Slide,
+    options: SegmentOptions | SlideSegmentOptions = {},
+  ): Promise<Segmentation> {
+    if (isSlide(image)) {
+      return segmentSlide(this, image, options as SlideSegmentOptions, []);
+    }
     checkSegmentOptions(options, []);
     return this.#withImage(image, options, (own, loaded) => this.segmentLoaded(own, loaded, options));
   }
@@ -162,17 +181,80 @@ export class CellSegmenter {
     const request = nativeOptions(this.config, options, scaled);
     const tiling = tilingOf(this.config, image, options.tiles, options.detectionsPerImage, scaled.factor);
     checkImageIntensity(image, this.config.intensity);
-    const segment = (asked: NativeSegmentOptions): Promise<NativeSegmentation | NativeTiledSegmentation> =>
-      this.#model.runIn(own, (model, call) =>
-        tiling
-          ? native().segmentTiles(model, image.handle, asked, tiling, call)
-          : native().segment(model, image.handle, asked, call),
-      );
-    const found = raisesLimits(options, request)
-      ? await withoutLosses(request, segment)
-      : await segment(request);
+    const raises = raisesLimits(options, request);
+    const whole = (asked: NativeSegmentOptions): Promise<NativeSegmentation> =>
+      this.#model.runIn(own, (model, call) => native().segment(model, image.handle, asked, call));
+    const found = tiling
+      ? await this.#segmentTiles(own, image, request, tiling, raises)
+      : await (raises ? withoutLosses(request, whole) : whole(request));
     if (found.profile) writeProfile(image, this.precision, found.scores.length, started, found.profile);
     return { ...(name !== undefined && { name }), ...segmentation(this.config, image, found, scaled) };
+  }
+
+  async #segmentTiles(
+    own: Call,
+    image: CallImage,
+    request: NativeSegmentOptions,
+    tiling: NativeTiling,
+    raises: boolean,
+  ): Promise<TiledSegmentation> {
+    const model = this.#model;
+    const grid = { width: image.width, height: image.height, tiling };
+    const plan = planTiles(model, grid);
+    const range = await model.runIn(own, (_, job) =>
+      native().measureRange(image.handle, request.intensity, job),
+    );
+    const run = { model, grid, request, raisesLimits: raises, range };
+    const count = (plan.columns.length / 2) * (plan.rows.length / 2);
+    const tiles: NativeTile[] = [];
+    const whole = async () => ({ image: image.handle, x: 0, y: 0 });
+    for await (const { tile } of eachTile(own, run, Array(count).keys(), count, whole)) tiles.push(tile!);
+    const stitched = await stitchTiles(own, run, tiles, null);
+    const profile = sumProfiles([...tiles, stitched].map((part) => part.profile));
+    const capped = cappedTiles(tiles);
+    return {
+      ...stitched,
+      detectionsCapped: stitched.detectionsCapped || capped.detectionsCapped,
+      proposalsCapped: capped.proposalsCapped,
+      seams: seamsOf(plan, stitched.onSeam),
+      ...(profile && { profile }),
+    };
+  }
+
+  /**
+   * Finds the cells of a slide and yields those of each finished row of tiles, so that memory depends on the tile alone.
+   * Together the rows have the cells of `segment`.
+   *
+   * @throws {CellrouteError} what `segment` throws. The iteration stops the call when it is left.
+   */
+  segmentRows(slide: Slide, options: SlideRowsOptions = {}): AsyncGenerator<SlideRowCells, void, undefined> {
+    return segmentSlideRows(this, slide, options, []);
+  }
+
+  /** Decides how a slide is segmented. @internal */
+  async planSlide(
+    call: Call,
+    slide: Slide,
+    { route = null, notices = [], thresholds = {}, identified, ...given }: SlideRequest,
+  ): Promise<SlidePlan> {
+    const choice = chooseLevel(this.config, slide, given);
+    // A cell has fewer pixels in a smaller level, as it has at a larger scale.
+    const own = thresholdsAtScale(thresholds, choice.scale * choice.reduction);
+    const options = { ...own, ...given };
+    const request = nativeOptions(this.config, options, { scale: choice.scale, factor: null });
+    return makePlan(call, this.slideNetwork(), slide, choice, {
+      request,
+      raisesLimits: raisesLimits(options, request),
+      options,
+      route,
+      notices,
+      identified,
+    });
+  }
+
+  /** The network, for the tiles of a slide. @internal */
+  slideNetwork(): SlideNetwork {
+    return { model: this.#model, config: this.config, precision: this.precision };
   }
 
   /**
@@ -299,35 +381,31 @@ function nativeOptions(
   };
 }
 
-const seamsOf = ({ seamsX, seamsY, onSeam }: NativeTiledSegmentation): Seams => ({
+interface TiledSegmentation extends NativeSegmentation {
+  seams: Seams;
+}
+
+const seamsOf = ({ seamsX, seamsY }: NativeTilePlan, cells: ArrayLike<number>): Seams => ({
   x: Array.from(seamsX),
   y: Array.from(seamsY),
-  cells: Array.from(onSeam),
+  cells: Array.from(cells),
 });
 
 function segmentation(
   { classNames, intensity }: MaskRCNNConfig,
   image: CallImage,
-  found: NativeSegmentation | NativeTiledSegmentation,
+  found: NativeSegmentation | TiledSegmentation,
   { scale }: ResolvedScale,
 ): Segmentation {
-  const { boxes, scores, labels, areas, masks } = found;
   const { width, height, source } = image;
   const notices = noticesOf(image, intensity);
   return {
     width,
     height,
-    cells: new Cells({
-      boxes: boxArray(boxes),
-      scores,
-      labels,
-      areas,
-      masks: Masks.adopt(masks),
-      classNames,
-    }),
+    cells: toCells(classNames, found),
     limitsReached: { detections: found.detectionsCapped, proposals: found.proposalsCapped },
     scale,
-    ...('onSeam' in found && { seams: seamsOf(found) }),
+    ...('seams' in found && { seams: found.seams }),
     ...(source && { source }),
     ...(notices.length > 0 && { notices }),
   };

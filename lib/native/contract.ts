@@ -180,16 +180,77 @@ export interface NativeTiling {
   scale: number;
   size: number;
   overlap: number;
-  /** Cells of the whole image at most, null for any number; `detectionsPerImage` is of each tile. */
+  /** Cells of the whole image at most, null for any number; `detectionsPerImage` is of each tile. For stitching. */
   limit: number | null;
 }
 
-export interface NativeTiledSegmentation extends NativeSegmentation {
-  /** Where the seams run, pixels of the image, rising: x of the upright, y of the level ones. */
+/** An image in tiles. */
+export interface NativeGrid {
+  width: number;
+  height: number;
+  tiling: NativeTiling;
+}
+
+/** Where the tiles of a grid lie. */
+export interface NativeTilePlan {
+  /** Of each column of tiles two numbers: the first pixel of the image that it needs, and how many. */
+  columns: Uint32Array;
+  /** The same of each row. */
+  rows: Uint32Array;
+  /** Where the seams are, pixels of the image, rising: x of the vertical, y of the horizontal ones. */
   seamsX: Float32Array;
   seamsY: Float32Array;
+}
+
+/** The values that become 0 and about 1: shares of an integer type's range, or floats as they are. */
+export interface NativeRange {
+  low: number;
+  high: number;
+}
+
+/** Which tile of a grid, row by row, and the place in the image of the first pixel that is passed. */
+export interface NativeTilePlace {
+  index: number;
+  x: number;
+  y: number;
+}
+
+/** Detections of tiles, in pixels of the whole image. */
+export interface NativeSightings {
+  boxes: Float32Array;
+  scores: Float32Array;
+  labels: Int32Array;
+  /** Index of the tile that detected it. */
+  tiles: Uint32Array;
+  /** Index of the tile whose core has the middle of its box. */
+  owners: Uint32Array;
+  /** Not 0 where it may continue beyond its tile. */
+  cut: Uint8Array;
+  masks: MaskBatch;
+}
+
+export interface NativeTile extends NativeSightings {
+  detectionsCapped: boolean;
+  proposalsCapped: boolean;
+  profile?: Record<string, number>;
+}
+
+/** The rules for the cells of the whole image. */
+export interface NativeStitchOptions {
+  minArea: number;
+  maxLost: number | null;
+  /** Cells of the whole image at most, null for any number. */
+  limit: number | null;
+  /** The first row of tiles that is missing; cells that it may change are kept back. null: none is missing. */
+  nextRow: number | null;
+  profile: boolean;
+}
+
+export interface NativeStitched extends NativeSegmentation {
   /** Cells with a seam through their box, rising. */
   onSeam: Uint32Array;
+  /** Detections that were kept back, rising: indices into all that were passed. */
+  open: Uint32Array;
 }
 
 /** What one pass of the network leaves to be decided by thresholds, by falling score. */
@@ -578,14 +639,31 @@ export interface NativeAddon {
     options: NativeSegmentOptions,
     call: NativeCall,
   ): Promise<NativeSegmentation>;
-  /** The same tile by tile, with memory for one tile besides the image and its cells. */
-  segmentTiles(
+  planTiles(model: ModelHandle, grid: NativeGrid): NativeTilePlan;
+  /** What an intensity rule finds in an image; null for one that does not depend on it. Refuses NaN and infinity. */
+  measureRange(
+    image: NativeImage | ImageHandle,
+    intensity: Intensity,
+    call: NativeCall,
+  ): Promise<NativeRange | null>;
+  /** One tile of an image, of which `image` has at least the pixels that the tile needs. */
+  segmentTile(
     model: ModelHandle,
     image: NativeImage | ImageHandle,
     options: NativeSegmentOptions,
-    tiling: NativeTiling,
+    grid: NativeGrid,
+    place: NativeTilePlace,
+    range: NativeRange | null,
     call: NativeCall,
-  ): Promise<NativeTiledSegmentation>;
+  ): Promise<NativeTile>;
+  /** Joins the detections of tiles. */
+  stitchTiles(
+    model: ModelHandle,
+    grid: NativeGrid,
+    tiles: readonly NativeSightings[],
+    options: NativeStitchOptions,
+    call: NativeCall,
+  ): Promise<NativeStitched>;
   /** The boxes in windows of an image, without masks. Intensities are scaled over the whole image. */
   probeScales(
     model: ModelHandle,

@@ -37,8 +37,8 @@ export const ON_CPU: ExecutionTarget = { device: 'cpu', tf32: false };
 /** What a job is run with, besides the call that it belongs to. */
 export interface JobOptions {
   place?: ExecutionTarget | undefined;
-  /** Whether the job reports to the call's `onProgress`; default true. */
-  progress?: boolean | undefined;
+  /** Whether the job reports to the call's `onProgress`, or what it reports instead of its own progress; default true. */
+  progress?: boolean | ((own: Progress) => Progress) | undefined;
 }
 
 /**
@@ -91,7 +91,11 @@ export class Call {
     { place = ON_CPU, progress = true }: JobOptions = {},
   ): Promise<T> {
     this.throwIfStopped();
-    const onProgress = progress && this.#onProgress ? this.#report : undefined;
+    const map = typeof progress === 'function' ? progress : (own: Progress) => own;
+    const onProgress =
+      progress && this.#onProgress
+        ? (stage: string, fraction: number) => this.#report(map({ stage, fraction }))
+        : undefined;
     try {
       return await callAsync(() =>
         job({ cancel: this.#cancel, threads: threadCount(), ...place, ...(onProgress && { onProgress }) }),
@@ -134,10 +138,10 @@ export class Call {
     for (const wake of [...this.#onStop]) wake();
   }
 
-  readonly #report = (stage: string, fraction: number): void => {
+  readonly #report = (progress: Progress): void => {
     if (this.#thrown) return;
     try {
-      this.#onProgress?.({ stage, fraction });
+      this.#onProgress?.(progress);
     } catch (error) {
       this.#thrown = { error };
       this.#stop();

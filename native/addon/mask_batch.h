@@ -64,6 +64,7 @@ inline constexpr napi_typedarray_type kArrayType = [] {
   if constexpr (std::is_same_v<T, uint16_t>) return napi_uint16_array;
   if constexpr (std::is_same_v<T, uint32_t>) return napi_uint32_array;
   if constexpr (std::is_same_v<T, int32_t>) return napi_int32_array;
+  if constexpr (std::is_same_v<T, float>) return napi_float32_array;
   if constexpr (std::is_same_v<T, double>) return napi_float64_array;
 }();
 

@@ -1,6 +1,8 @@
 #include "addon/segment.h"
 
+#include <optional>
 #include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,10 +12,12 @@
 #include "addon/image.h"
 #include "addon/job.h"
 #include "addon/mask.h"
+#include "addon/mask_batch.h"
 #include "addon/model.h"
 #include "addon/read.h"
 #include "infer/segment.h"
 #include "infer/segment_tiles.h"
+#include "io/intensity.h"
 
 namespace cellroute::addon {
 
@@ -143,34 +147,194 @@ Napi::Value segment(const Napi::CallbackInfo& info) {
   });
 }
 
-infer::Tiling read_tiling(const Napi::Value& value) {
-  const Fields fields(value, "tiling");
-  infer::Tiling tiling{.scale = fields.number("scale"),
-                       .size = fields.integer("size"),
-                       .overlap = fields.integer("overlap"),
-                       .limit = std::nullopt};
-  if (fields.has("limit")) tiling.limit = fields.integer("limit");
-  return tiling;
+infer::TileGrid read_grid(const LoadedModel& model, const Napi::Value& value) {
+  const Fields fields(value, "grid");
+  const auto tiling = fields.object("tiling");
+  const int64_t width = fields.integer("width"), height = fields.integer("height");
+  mask::checked_pixels(static_cast<uint64_t>(height), static_cast<uint64_t>(width));
+  return {model.mask_rcnn->config(), width, height,
+          infer::Tiling{.scale = tiling.number("scale"),
+                        .size = tiling.integer("size"),
+                        .overlap = tiling.integer("overlap")}};
 }
 
-Napi::Value segment_tiles(const Napi::CallbackInfo& info) {
+std::vector<uint32_t> needed_pixels(const infer::TileAxis& axis) {
+  std::vector<uint32_t> pairs;
+  for (size_t i = 0; i < axis.tiles().size(); ++i) {
+    pairs.push_back(axis.needed_begin(i));
+    pairs.push_back(axis.needed_size(i));
+  }
+  return pairs;
+}
+
+Napi::Value plan_tiles(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto grid = read_grid(*Handle<LoadedModel>::get(env, info[0]), info[1]);
+    auto result = Napi::Object::New(env);
+    result.Set("columns", to_typed_array(env, needed_pixels(grid.across)));
+    result.Set("rows", to_typed_array(env, needed_pixels(grid.down)));
+    result.Set("seamsX", to_typed_array(env, grid.across.seams()));
+    result.Set("seamsY", to_typed_array(env, grid.down.seams()));
+    return result;
+  });
+}
+
+Napi::Value measure_range(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&] {
+    const auto call = CallOptions::read(env, info[2]);
+    using Range = std::optional<io::IntensityRange>;
+    return submit<Range>(
+        env, call,
+        [image = shared_image(info[0]),
+         intensity = read_intensity(info[1])](const JobContext& poll) {
+          poll("intensities", 0);
+          const StageScope stage("intensity");
+          return io::measure_range(*image, intensity);
+        },
+        [](Napi::Env js, Range& range) -> Napi::Value {
+          if (!range) return js.Null();
+          auto result = Napi::Object::New(js);
+          result.Set("low", Napi::Number::New(js, range->low));
+          result.Set("high", Napi::Number::New(js, range->high));
+          return result;
+        });
+  });
+}
+
+std::optional<io::IntensityRange> read_range(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  const Fields fields(value, "range");
+  return io::IntensityRange{.low = static_cast<float>(fields.number("low")),
+                            .high = static_cast<float>(fields.number("high"))};
+}
+
+Napi::Object sightings_to_js(Napi::Env env, const std::vector<infer::Sighting>& seen,
+                             const infer::TileGrid& grid) {
+  std::vector<float> boxes, scores;
+  std::vector<int32_t> labels;
+  std::vector<uint32_t> tiles, owners;
+  std::vector<uint8_t> cut;
+  std::vector<mask::Rle> masks;
+  for (const auto& one : seen) {
+    boxes.insert(boxes.end(), one.box.begin(), one.box.end());
+    scores.push_back(one.score);
+    labels.push_back(one.label);
+    tiles.push_back(one.tile);
+    owners.push_back(one.owner);
+    cut.push_back(one.cut ? 1 : 0);
+    masks.push_back(one.mask);
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("boxes", to_typed_array(env, boxes));
+  result.Set("scores", to_typed_array(env, scores));
+  result.Set("labels", to_typed_array(env, labels));
+  result.Set("tiles", to_typed_array(env, tiles));
+  result.Set("owners", to_typed_array(env, owners));
+  result.Set("cut", to_typed_array(env, cut));
+  result.Set("masks", batch_to_js(env, masks, static_cast<uint32_t>(grid.height),
+                                  static_cast<uint32_t>(grid.width)));
+  return result;
+}
+
+/** Sightings may come from a file: every length and index is checked. */
+void append_sightings(std::vector<infer::Sighting>& seen, const Napi::Value& value,
+                      const infer::TileGrid& grid) {
+  const auto object = value.As<Napi::Object>();
+  const auto scores = typed_array<float>(object.Get("scores"), "scores");
+  const size_t count = scores.size();
+  const auto part = [&]<typename T>(const char* name, size_t per_cell, T) {
+    const auto values = typed_array<T>(object.Get(name), name);
+    if (values.size() != per_cell * count) {
+      throw Error("INVALID_ARGUMENT", std::string(name) + " has not one entry per detection");
+    }
+    return values;
+  };
+  const auto boxes = part("boxes", 4, float{});
+  const auto labels = part("labels", 1, int32_t{});
+  const auto tiles = part("tiles", 1, uint32_t{});
+  const auto owners = part("owners", 1, uint32_t{});
+  const auto cut = part("cut", 1, uint8_t{});
+  auto masks = copy_batch(object.Get("masks"));
+  if (masks.size() != count) {
+    throw Error("INVALID_ARGUMENT", "masks has not one entry per detection");
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (tiles[i] >= grid.count() || owners[i] >= grid.count() || masks[i].height != grid.height ||
+        masks[i].width != grid.width) {
+      throw Error("INVALID_ARGUMENT", "A detection is of another image or tiling");
+    }
+    seen.push_back({.box = {boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]},
+                    .score = scores[i],
+                    .label = labels[i],
+                    .mask = std::move(masks[i]),
+                    .tile = tiles[i],
+                    .cut = cut[i] != 0,
+                    .owner = owners[i]});
+  }
+}
+
+Napi::Value segment_tile(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&] {
+    const auto call = CallOptions::read(env, info[6]);
+    auto model = Handle<LoadedModel>::get(env, info[0]);
+    const auto grid = read_grid(*model, info[3]);
+    const Fields fields(info[4], "place");
+    const infer::TilePlace place{.index = static_cast<uint32_t>(fields.integer("index")),
+                                 .x = fields.integer("x"),
+                                 .y = fields.integer("y")};
+    return submit<infer::TileResult>(
+        env, call,
+        [model = std::move(model), image = shared_image(info[1]),
+         options = read_segment_options(info[2]), grid, place,
+         range = read_range(info[5])](const JobContext& poll) {
+          return infer::segment_tile(model->plan(), *image, grid, place, range, options, poll);
+        },
+        [grid](Napi::Env js, infer::TileResult& found) {
+          auto result = sightings_to_js(js, found.seen, grid);
+          result.Set("detectionsCapped", Napi::Boolean::New(js, found.detections_capped));
+          result.Set("proposalsCapped", Napi::Boolean::New(js, found.proposals_capped));
+          if (!found.profile.seconds().empty()) {
+            result.Set("profile", profile_to_js(js, found.profile));
+          }
+          return result;
+        });
+  });
+}
+
+infer::StitchOptions read_stitch_options(const Napi::Value& value) {
+  const Fields fields(value, "options");
+  infer::StitchOptions options{.min_area = static_cast<uint32_t>(fields.integer("minArea")),
+                               .max_lost = std::nullopt,
+                               .limit = std::nullopt,
+                               .next_row = std::nullopt,
+                               .profile = fields.flag("profile")};
+  if (fields.has("maxLost")) options.max_lost = fields.number("maxLost");
+  if (fields.has("limit")) options.limit = fields.integer("limit");
+  if (fields.has("nextRow")) options.next_row = static_cast<size_t>(fields.integer("nextRow"));
+  return options;
+}
+
+Napi::Value stitch_tiles(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[4]);
-    auto image = shared_image(info[1]);
-    const int64_t height = image->height, width = image->width;
-    return submit<infer::TiledCells>(
+    const auto grid = read_grid(*Handle<LoadedModel>::get(env, info[0]), info[1]);
+    std::vector<infer::Sighting> seen;
+    const auto parts = info[2].As<Napi::Array>();
+    for (uint32_t i = 0; i < parts.Length(); ++i) append_sightings(seen, parts.Get(i), grid);
+    return submit<infer::StitchedCells>(
         env, call,
-        [model = Handle<LoadedModel>::get(env, info[0]), image = std::move(image),
-         options = read_segment_options(info[2]),
-         tiling = read_tiling(info[3])](const JobContext& poll) {
-          return infer::segment_tiles(model->plan(), *image, options, tiling, poll);
+        [seen = std::move(seen), grid,
+         options = read_stitch_options(info[3])](const JobContext& poll) mutable {
+          return infer::stitch_tiles(std::move(seen), grid, options, poll);
         },
-        [height, width](Napi::Env env, infer::TiledCells& found) {
-          auto result = cells_to_js(env, found.cells, height, width);
-          result.Set("seamsX", to_typed_array(env, found.seams_x));
-          result.Set("seamsY", to_typed_array(env, found.seams_y));
-          result.Set("onSeam", to_typed_array(env, found.on_seam));
+        [grid](Napi::Env js, infer::StitchedCells& found) {
+          auto result = cells_to_js(js, found.cells, grid.height, grid.width);
+          result.Set("onSeam", to_typed_array(js, found.on_seam));
+          result.Set("open", to_typed_array(js, found.open));
           return result;
         });
   });
@@ -192,7 +356,10 @@ model::DetectOptions read_detect_options(const Fields& fields) {
 
 void register_segment(Napi::Env env, Napi::Object exports) {
   exports.Set("segment", Napi::Function::New(env, segment));
-  exports.Set("segmentTiles", Napi::Function::New(env, segment_tiles));
+  exports.Set("planTiles", Napi::Function::New(env, plan_tiles));
+  exports.Set("measureRange", Napi::Function::New(env, measure_range));
+  exports.Set("segmentTile", Napi::Function::New(env, segment_tile));
+  exports.Set("stitchTiles", Napi::Function::New(env, stitch_tiles));
 }
 
 }  // namespace cellroute::addon

@@ -48,14 +48,15 @@ std::vector<model::Detections> DevicePass::detect(const model::DetectionContext&
                                                   model::MaskRcnnLayers& parts,
                                                   const std::vector<torch::Tensor>& images,
                                                   const model::DetectOptions& options,
-                                                  const JobContext& poll) {
+                                                  const JobContext& poll,
+                                                  const model::BoxFilter& filter) {
   const torch::InferenceMode inference;
   // By powers of two: batch sizes vary with the queue, and each size needs its own recording.
   std::vector<model::Detections> all;
   for (auto next = images.begin(); next != images.end();) {
     const auto left = static_cast<size_t>(images.end() - next);
     const auto end = next + static_cast<std::ptrdiff_t>(std::bit_floor(left));
-    auto some = detect_some(context, parts, {next, end}, options, poll);
+    auto some = detect_some(context, parts, {next, end}, options, poll, filter);
     std::ranges::move(some, std::back_inserter(all));
     next = end;
   }
@@ -66,7 +67,8 @@ std::vector<model::Detections> DevicePass::detect_some(const model::DetectionCon
                                                        model::MaskRcnnLayers& parts,
                                                        const std::vector<torch::Tensor>& images,
                                                        const model::DetectOptions& options,
-                                                       const JobContext& poll) {
+                                                       const JobContext& poll,
+                                                       const model::BoxFilter& filter) {
   const auto count = static_cast<int64_t>(images.size());
   poll("transform", 0);
   const auto batch = context.transform.stacked(torch::stack(images));
@@ -88,8 +90,9 @@ std::vector<model::Detections> DevicePass::detect_some(const model::DetectionCon
   std::vector<model::BoxDetections> found;
   for (int64_t n = 0; n < count; ++n) {
     const auto first = [&](const torch::Tensor& all) { return all[n].narrow(0, 0, row[3 * n]); };
-    found.push_back({first(pass.found.boxes), first(pass.found.scores), first(pass.found.labels),
-                     row[3 * n + 1] != 0});
+    found.push_back(model::filtered({first(pass.found.boxes), first(pass.found.scores),
+                                     first(pass.found.labels), row[3 * n + 1] != 0},
+                                    filter));
   }
   const auto masks = model::detect_masks(
       context, parts, model::roi_levels(context.config, pass.levels), found, batch.sizes, poll);

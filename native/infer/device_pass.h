@@ -20,15 +20,16 @@ class DevicePass {
   std::vector<model::Detections> detect(const model::DetectionContext& context,
                                         model::MaskRcnnLayers& parts,
                                         const std::vector<torch::Tensor>& images,
-                                        const model::DetectOptions& options,
-                                        const JobContext& poll);
+                                        const model::DetectOptions& options, const JobContext& poll,
+                                        const model::BoxFilter& filter);
 
  private:
   std::vector<model::Detections> detect_some(const model::DetectionContext& context,
                                              model::MaskRcnnLayers& parts,
                                              const std::vector<torch::Tensor>& images,
                                              const model::DetectOptions& options,
-                                             const JobContext& poll);
+                                             const JobContext& poll,
+                                             const model::BoxFilter& filter);
 
   /** Everything a recording depends on. */
   struct Shape {

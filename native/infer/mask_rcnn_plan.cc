@@ -117,13 +117,14 @@ model::DetectionContext MaskRcnnPlan::context_with(
 std::vector<model::Detections> MaskRcnnPlan::run(const model::DetectionContext& context,
                                                  const std::vector<torch::Tensor>& images,
                                                  const model::DetectOptions& options,
-                                                 const JobContext& poll) {
+                                                 const JobContext& poll,
+                                                 const model::BoxFilter& filter) {
   const bool equal = std::ranges::all_of(
       images, [&](const torch::Tensor& image) { return image.sizes() == images.front().sizes(); });
   if (device().is_cuda() && equal) {
-    return device_pass_.detect(context, *this, images, options, poll);
+    return device_pass_.detect(context, *this, images, options, poll, filter);
   }
-  return model::detect(context, *this, images, options, poll);
+  return model::detect(context, *this, images, options, poll, filter);
 }
 
 std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Tensor>& images,
@@ -135,9 +136,10 @@ std::vector<model::Detections> MaskRcnnPlan::detect(const std::vector<torch::Ten
 
 model::Detections MaskRcnnPlan::detect_as_resized(const torch::Tensor& input,
                                                   const model::DetectOptions& options,
-                                                  const JobContext& poll) {
+                                                  const JobContext& poll,
+                                                  const model::BoxFilter& filter) {
   const auto transform = network_->transform().without_resize();
-  auto found = run(context_with(transform), {input}, options, poll);
+  auto found = run(context_with(transform), {input}, options, poll, filter);
   return std::move(found.front());
 }
 

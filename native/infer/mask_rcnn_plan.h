@@ -33,7 +33,8 @@ class MaskRcnnPlan final : public model::MaskRcnnLayers {
 
   /** The same for one image that already has the size the network should see. */
   model::Detections detect_as_resized(const torch::Tensor& input,
-                                      const model::DetectOptions& options, const JobContext& poll);
+                                      const model::DetectOptions& options, const JobContext& poll,
+                                      const model::BoxFilter& filter = {});
 
   /** The same without masks: boxes in pixels of the input. */
   model::BoxDetections boxes_as_resized(const torch::Tensor& input,
@@ -68,7 +69,8 @@ class MaskRcnnPlan final : public model::MaskRcnnLayers {
 
   std::vector<model::Detections> run(const model::DetectionContext& context,
                                      const std::vector<torch::Tensor>& images,
-                                     const model::DetectOptions& options, const JobContext& poll);
+                                     const model::DetectOptions& options, const JobContext& poll,
+                                     const model::BoxFilter& filter = {});
 
   /** fc6 of pooled features [K, C, S, S], channels-last. */
   torch::Tensor hidden_of(const torch::Tensor& pooled) const;

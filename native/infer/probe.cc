@@ -21,8 +21,9 @@ std::vector<ProbedBoxes> probe(MaskRcnnPlan& plan, const io::Image& image,
     const auto size =
         model::resized({image.height, image.width},
                        {.max_size = std::numeric_limits<int64_t>::max(), .scale = scale});
-    const auto input =
-        io::read_window(values, image, size.height, size.width, window).to(plan.device());
+    const auto input = io::read_window(values, image, {0, 0, image.width, image.height},
+                                       size.height, size.width, window)
+                           .to(plan.device());
     const auto boxes = plan.boxes_as_resized(input, options, JobContext());
     found.push_back({to_vector<float>(boxes.boxes, torch::kFloat32),
                      to_vector<float>(boxes.scores, torch::kFloat32)});

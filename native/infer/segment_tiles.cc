@@ -1,13 +1,13 @@
 #include "infer/segment_tiles.h"
 
+#include <ATen/ops/isfinite.h>
+
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include "engine/profile.h"
-#include "infer/stitch.h"
-#include "infer/tile_plan.h"
+#include "error.h"
 #include "infer/vectors.h"
 #include "io/window.h"
 #include "ops/paste.h"
@@ -15,104 +15,70 @@
 namespace cellroute::infer {
 namespace {
 
-/** A box that ends within this distance of its tile's border (pixels of the network's input, one
- *  step of its finest map) may continue beyond it. */
-constexpr float kAtBorder = 4;
+/** Fraction of the work that is done when stitching begins. */
+constexpr double kStitchBegins = 0.98;
 
-/** Fraction of the work that is done after all tiles. */
-constexpr double kTilesEnd = 0.98;
+/** A mask may extend this far, in pixels, beyond its box and its tile. */
+constexpr float kMaskMargin = 2;
 
-int64_t scaled(int64_t length, double scale) {
-  // Rounded down like the network's own resize.
-  return std::max<int64_t>(1,
-                           static_cast<int64_t>(std::floor(static_cast<double>(length) * scale)));
+struct Position {
+  size_t column;
+  size_t row;
+};
+
+Position position_of(const TileGrid& grid, uint32_t index) {
+  return {index % grid.columns(), index / grid.columns()};
 }
 
-/** Stride in pixels of the coarsest of the network's maps. */
-int64_t stride_of(const model::MaskRcnnConfig& config) {
-  const int64_t last = int64_t{2} << config.returned_layers.back();
-  return config.extra_level ? 2 * last : last;
+torch::Tensor input_of(const TileGrid& grid, const TilePlace& place, const io::Image& image,
+                       const std::optional<io::IntensityRange>& range, torch::Device device) {
+  const StageScope stage("intensity");
+  const auto [column, row] = position_of(grid, place.index);
+  const auto &x = grid.across.tiles()[column], &y = grid.down.tiles()[row];
+  const io::FloatImage values(image, range);
+  auto input = io::read_window(values, image, {place.x, place.y, grid.width, grid.height},
+                               grid.down.length(), grid.across.length(),
+                               {x.begin, y.begin, x.end - x.begin, y.end - y.begin});
+  if (image.type == io::Image::Type::kF32 && !at::isfinite(input).all().item<bool>()) {
+    throw Error("IMAGE_UNSUPPORTED", "Tile " + std::to_string(place.index) +
+                                         " of the image has a value that is NaN or infinite");
+  }
+  return input.to(device);
 }
 
-/** One side of the image: its tiles, and image pixels per pixel of the network's input. */
-struct Axis {
-  int64_t length;
-  double ratio;
-  std::vector<TileSide> tiles;
-
-  Axis(int64_t pixels, const Tiling& tiling, int64_t stride)
-      : length(scaled(pixels, tiling.scale)),
-        ratio(static_cast<double>(pixels) / static_cast<double>(length)),
-        tiles(plan_tiles(length, tiling.size, tiling.overlap, stride)) {}
-
-  std::vector<float> seams() const {
-    std::vector<float> seams;
-    for (size_t i = 1; i < tiles.size(); ++i) {
-      seams.push_back(static_cast<float>(static_cast<double>(tiles[i].core_begin) * ratio));
+/** Rows of the boxes that no neighbouring tile shows better. */
+torch::Tensor own_rows(const TileGrid& grid, const Position& at, const torch::Tensor& boxes) {
+  const auto values = to_vector<float>(boxes, torch::kFloat32);
+  std::vector<int64_t> rows;
+  for (size_t i = 0; 4 * i < values.size(); ++i) {
+    const float* box = &values[4 * i];
+    if (!grid.across.left_to_neighbour(at.column, box[0], box[2]) &&
+        !grid.down.left_to_neighbour(at.row, box[1], box[3])) {
+      rows.push_back(static_cast<int64_t>(i));
     }
-    return seams;
   }
+  return torch::tensor(rows, torch::kLong).to(boxes.device());
+}
 
-  uint32_t window_begin(const TileSide& tile) const {
-    return static_cast<uint32_t>(std::floor(static_cast<double>(tile.begin) * ratio));
-  }
-  uint32_t window_size(const TileSide& tile) const {
-    return static_cast<uint32_t>(std::ceil(static_cast<double>(tile.end) * ratio)) -
-           window_begin(tile);
-  }
-
-  /** Whether begin..end, relative to the tile's first pixel, touches a tile border inside the
-   *  image. */
-  bool cut(const TileSide& tile, float begin, float end) const {
-    return (tile.begin > 0 && begin < kAtBorder) ||
-           (tile.end < length && end > static_cast<float>(tile.end - tile.begin) - kAtBorder);
-  }
-
-  /** Index of the tile whose core contains the middle of begin..end. */
-  size_t owner(const TileSide& tile, float begin, float end) const {
-    const float centre = static_cast<float>(tile.begin) + (begin + end) / 2;
-    const auto at = std::find_if(tiles.begin(), tiles.end() - 1, [centre](const TileSide& one) {
-      return centre < static_cast<float>(one.core_end);
-    });
-    return static_cast<size_t>(at - tiles.begin());
-  }
-
-  float in_image(const TileSide& tile, float at) const {
-    return (at + static_cast<float>(tile.begin)) * static_cast<float>(ratio);
-  }
-};
-
-struct Tile {
-  const Axis& across;
-  const TileSide& x;
-  const Axis& down;
-  const TileSide& y;
-  uint32_t index;
-
-  io::Window window() const { return {x.begin, y.begin, x.end - x.begin, y.end - y.begin}; }
-  mask::Box in_image() const {
-    return {across.window_begin(x), down.window_begin(y), across.window_size(x),
-            down.window_size(y)};
-  }
-};
-
-/** Adds the detections of a tile. */
-void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, const Tile& tile,
-                   const io::Image& image, double mask_threshold) {
-  const auto& [across, x, down, y, index] = tile;
+std::vector<Sighting> sightings(const model::Detections& found, const TileGrid& grid,
+                                uint32_t index, double mask_threshold) {
+  const auto [column, row] = position_of(grid, index);
+  const auto &across = grid.across, &down = grid.down;
   const auto inside = to_vector<float>(found.boxes, torch::kFloat32);
   const auto scores = to_vector<float>(found.scores, torch::kFloat32);
   const auto labels = to_vector<int32_t>(found.labels, torch::kInt32);
   auto boxes = inside;
   for (size_t i = 0; i < boxes.size(); i += 2) {
-    boxes[i] = across.in_image(x, boxes[i]);
-    boxes[i + 1] = down.in_image(y, boxes[i + 1]);
+    boxes[i] = across.in_image(column, boxes[i]);
+    boxes[i + 1] = down.in_image(row, boxes[i + 1]);
   }
   const auto view = torch::from_blob(
       boxes.data(), {static_cast<int64_t>(scores.size()), int64_t{4}}, torch::kFloat32);
   auto masks =
       ops::paste_masks(found.mask_probabilities, view.to(found.mask_probabilities.device()),
-                       image.height, image.width, mask_threshold);
+                       grid.height, grid.width, mask_threshold);
+  std::vector<Sighting> seen;
+  seen.reserve(scores.size());
   for (size_t i = 0; i < scores.size(); ++i) {
     const float* box = &inside[4 * i];
     const float* placed = &boxes[4 * i];
@@ -122,31 +88,11 @@ void add_sightings(std::vector<Sighting>& seen, const model::Detections& found, 
          .label = labels[i],
          .mask = std::move(masks[i]),
          .tile = index,
-         .cut = across.cut(x, box[0], box[2]) || down.cut(y, box[1], box[3]),
-         .owner = static_cast<uint32_t>(down.owner(y, box[1], box[3]) * across.tiles.size() +
-                                        across.owner(x, box[0], box[2]))});
+         .cut = across.cut(column, box[0], box[2]) || down.cut(row, box[1], box[3]),
+         .owner = static_cast<uint32_t>(down.owner(row, box[1], box[3]) * grid.columns() +
+                                        across.owner(column, box[0], box[2]))});
   }
-}
-
-torch::Tensor input_of(const Tile& tile, const io::FloatImage& values, const io::Image& image,
-                       torch::Device device) {
-  const StageScope stage("intensity");
-  return io::read_window(values, image, tile.down.length, tile.across.length, tile.window())
-      .to(device);
-}
-
-std::vector<Sighting> stitched(std::vector<Sighting> seen, std::span<const mask::Box> windows) {
-  const StageScope stage("seams");
-  return stitch(std::move(seen), windows);
-}
-
-/** Progress of part `index` of `count` within the whole work. */
-JobContext poll_of_tile(const JobContext& poll, size_t index, size_t count) {
-  const auto stage = "tile " + std::to_string(index + 1) + " of " + std::to_string(count);
-  return JobContext(nullptr, [&poll, stage, index, count](const char*, double fraction) {
-    poll(stage.c_str(),
-         kTilesEnd * (static_cast<double>(index) + fraction) / static_cast<double>(count));
-  });
+  return seen;
 }
 
 Cells to_cells(std::vector<Sighting> found, const std::optional<int64_t>& limit) {
@@ -169,48 +115,72 @@ bool crosses(const std::vector<float>& seams, float begin, float end) {
   return next != seams.end() && *next < end;
 }
 
+std::vector<uint32_t> cells_on_seams(const std::vector<float>& boxes, const TileGrid& grid) {
+  const auto across = grid.across.seams(), down = grid.down.seams();
+  std::vector<uint32_t> found;
+  for (size_t i = 0; 4 * i < boxes.size(); ++i) {
+    if (crosses(across, boxes[4 * i], boxes[4 * i + 2]) ||
+        crosses(down, boxes[4 * i + 1], boxes[4 * i + 3])) {
+      found.push_back(static_cast<uint32_t>(i));
+    }
+  }
+  return found;
+}
+
+/** Removes the sightings that the rows from `next_row` on may change, and returns their indices. */
+std::vector<uint32_t> keep_back(std::vector<Sighting>& seen, const TileGrid& grid,
+                                size_t next_row) {
+  const float begin = static_cast<float>(grid.down.window_begin(next_row)) - kMaskMargin;
+  const auto open =
+      connected_to(seen, [begin](const Sighting& one) { return one.box[3] >= begin; });
+  std::vector<Sighting> closed;
+  size_t next = 0;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (next < open.size() && open[next] == i) {
+      ++next;
+    } else {
+      closed.push_back(std::move(seen[i]));
+    }
+  }
+  seen = std::move(closed);
+  return open;
+}
+
 }  // namespace
 
-TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
-                         const Tiling& tiling, const JobContext& poll) {
+TileResult segment_tile(MaskRcnnPlan& plan, const io::Image& image, const TileGrid& grid,
+                        const TilePlace& place, const std::optional<io::IntensityRange>& range,
+                        const SegmentOptions& options, const JobContext& poll) {
   const torch::InferenceMode inference;
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);
-  poll("intensities", 0);
-  const io::FloatImage values(image, options.intensity);
-  const int64_t stride = stride_of(plan.config());
-  const Axis across(image.width, tiling, stride), down(image.height, tiling, stride);
-  const size_t count = across.tiles.size() * down.tiles.size();
-  std::vector<Sighting> seen;
-  std::vector<mask::Box> windows;
-  bool detections_capped = false, proposals_capped = false;
-  for (const auto& y : down.tiles) {
-    for (const auto& x : across.tiles) {
-      const Tile tile{across, x, down, y, static_cast<uint32_t>(windows.size())};
-      const auto poll_tile = poll_of_tile(poll, windows.size(), count);
-      const auto input = input_of(tile, values, image, plan.device());
-      const auto found = plan.detect_as_resized(input, options.detect, poll_tile);
-      add_sightings(seen, found, tile, image, options.mask_threshold);
-      windows.push_back(tile.in_image());
-      detections_capped |= found.detections_capped;
-      proposals_capped |= found.proposals_capped;
-    }
+  const auto input = input_of(grid, place, image, range, plan.device());
+  const auto at = position_of(grid, place.index);
+  const auto found =
+      plan.detect_as_resized(input, options.detect, poll,
+                             [&](const torch::Tensor& boxes) { return own_rows(grid, at, boxes); });
+  TileResult result;
+  result.seen = sightings(found, grid, place.index, options.mask_threshold);
+  result.detections_capped = found.detections_capped;
+  result.proposals_capped = found.proposals_capped;
+  result.profile = std::move(profile);
+  return result;
+}
+
+StitchedCells stitch_tiles(std::vector<Sighting> seen, const TileGrid& grid,
+                           const StitchOptions& options, const JobContext& poll) {
+  Profile profile;
+  const ProfileScope profiling(options.profile ? &profile : nullptr);
+  poll("seams", kStitchBegins);
+  StitchedCells result;
+  {
+    const StageScope stage("seams");
+    if (options.next_row) result.open = keep_back(seen, grid, *options.next_row);
+    const auto windows = grid.windows();
+    result.cells = to_cells(stitch(std::move(seen), windows), options.limit);
   }
-  poll("seams", kTilesEnd);
-  TiledCells result;
-  result.cells = to_cells(stitched(std::move(seen), windows), tiling.limit);
-  result.cells.detections_capped |= detections_capped;
-  result.cells.proposals_capped |= proposals_capped;
   filter_by_area_and_overlap(result.cells, options.min_area, options.max_lost);
-  result.seams_x = across.seams();
-  result.seams_y = down.seams();
-  const auto& boxes = result.cells.boxes;
-  for (size_t i = 0; 4 * i < boxes.size(); ++i) {
-    if (crosses(result.seams_x, boxes[4 * i], boxes[4 * i + 2]) ||
-        crosses(result.seams_y, boxes[4 * i + 1], boxes[4 * i + 3])) {
-      result.on_seam.push_back(static_cast<uint32_t>(i));
-    }
-  }
+  result.on_seam = cells_on_seams(result.cells.boxes, grid);
   result.cells.profile = std::move(profile);
   poll("done", 1.0);
   return result;

@@ -6,32 +6,57 @@
 
 #include "infer/cells.h"
 #include "infer/segment.h"
+#include "infer/stitch.h"
+#include "infer/tile_grid.h"
+#include "io/intensity.h"
 
 namespace cellroute::infer {
 
-/** How an image is split into tiles. Sizes are in pixels of the network's input. */
-struct Tiling {
-  /** Network pixels per image pixel; overrides the network's own resize. */
-  double scale = 1;
-  int64_t size = 0;
-  int64_t overlap = 0;
-  /** Maximum number of cells in the whole image; the limit in options.detect applies to each
-   *  tile. */
+/** Which tile of an image is segmented, and where the pixels that are given lie in the image. */
+struct TilePlace {
+  uint32_t index;
+  int64_t x;
+  int64_t y;
+};
+
+/** What the network detected in tiles. */
+struct TileResult {
+  std::vector<Sighting> seen;
+  bool detections_capped = false;
+  bool proposals_capped = false;
+  /** Empty unless requested. */
+  Profile profile;
+};
+
+/** Segments one tile of an image. `image` is the whole image, or the part of it at `place`, which
+ *  has at least the pixels that the tile needs. `range` was measured over the whole image, or over
+ *  a sample of it. Boxes and masks are in pixels of the whole image. Detections that a neighbouring
+ *  tile shows better are left to it and get no mask. */
+TileResult segment_tile(MaskRcnnPlan& plan, const io::Image& image, const TileGrid& grid,
+                        const TilePlace& place, const std::optional<io::IntensityRange>& range,
+                        const SegmentOptions& options, const JobContext& poll);
+
+/** The rules for the cells of the whole image. */
+struct StitchOptions {
+  uint32_t min_area = 0;
+  std::optional<double> max_lost;
+  /** Maximum number of cells; the limit in SegmentOptions applies to each tile. */
   std::optional<int64_t> limit;
+  /** The first row of tiles that was not segmented yet: cells that it may change are kept back. */
+  std::optional<size_t> next_row;
+  bool profile = false;
 };
 
-struct TiledCells {
+struct StitchedCells {
   Cells cells;
-  /** Positions of the seams in pixels of the image: x of vertical ones, y of horizontal ones. */
-  std::vector<float> seams_x, seams_y;
-  /** Indices of the cells whose box crosses a seam, in increasing order. */
+  /** Indices of the cells whose box crosses a seam, rising. */
   std::vector<uint32_t> on_seam;
+  /** Indices of the sightings that were kept back, rising. */
+  std::vector<uint32_t> open;
 };
 
-/** Segments one image of any size tile by tile. Needs memory for one tile besides the image and
- *  the cells. Intensities are computed over the whole image, and the limit and the rules for
- *  small and overlapping masks apply to the whole image. Polls within each tile. */
-TiledCells segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
-                         const Tiling& tiling, const JobContext& poll);
+/** Joins the detections of tiles to the cells of the image, by decreasing score. */
+StitchedCells stitch_tiles(std::vector<Sighting> seen, const TileGrid& grid,
+                           const StitchOptions& options, const JobContext& poll);
 
 }  // namespace cellroute::infer

@@ -36,13 +36,17 @@ double agreement(const Sighting& a, const Sighting& b, uint32_t common,
   return shared / (a.cut ? of_a : of_b);
 }
 
-/** Highest agreement first. */
-std::vector<Link> find_links(const std::vector<Sighting>& seen,
-                             std::span<const mask::Box> windows) {
+mask::Shapes shapes_of(const std::vector<Sighting>& seen) {
   std::vector<mask::RleView> masks;
   masks.reserve(seen.size());
   for (const auto& one : seen) masks.emplace_back(one.mask);
-  const mask::Shapes shapes(masks);
+  return mask::Shapes(masks);
+}
+
+/** Highest agreement first. */
+std::vector<Link> find_links(const std::vector<Sighting>& seen,
+                             std::span<const mask::Box> windows) {
+  const auto shapes = shapes_of(seen);
   const mask::Columns columns(shapes);
   std::vector<Link> links;
   for (size_t a = 0; a < seen.size(); ++a) {
@@ -125,9 +129,38 @@ std::vector<Sighting> stitch(std::vector<Sighting> seen, std::span<const mask::B
     const bool in_parts = members.size() > 1 && seen[best].cut;
     cells.push_back(in_parts ? join(seen, members, seen[best]) : std::move(seen[best]));
   }
-  std::stable_sort(cells.begin(), cells.end(),
-                   [](const Sighting& a, const Sighting& b) { return a.score > b.score; });
+  // Equal scores are ordered by place: the order must not depend on which rows were stitched first.
+  std::stable_sort(cells.begin(), cells.end(), [](const Sighting& a, const Sighting& b) {
+    return std::tie(b.score, a.box[1], a.box[0]) < std::tie(a.score, b.box[1], b.box[0]);
+  });
   return cells;
+}
+
+std::vector<uint32_t> connected_to(const std::vector<Sighting>& seen,
+                                   const std::function<bool(const Sighting&)>& condition) {
+  const auto shapes = shapes_of(seen);
+  const mask::Columns columns(shapes);
+  std::vector<uint8_t> found(seen.size());
+  std::vector<size_t> next;
+  const auto add = [&](size_t i) {
+    if (std::exchange(found[i], uint8_t{1}) == 0) next.push_back(i);
+  };
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (condition(seen[i])) add(i);
+  }
+  while (!next.empty()) {
+    const size_t i = next.back();
+    next.pop_back();
+    mask::Comparison one(shapes, i);
+    columns.for_each_near(shapes.box(i), [&](size_t j) {
+      if (found[j] == 0 && one.common_pixels(shapes, j) > 0) add(j);
+    });
+  }
+  std::vector<uint32_t> indices;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (found[i] != 0) indices.push_back(static_cast<uint32_t>(i));
+  }
+  return indices;
 }
 
 }  // namespace cellroute::infer

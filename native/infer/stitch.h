@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -32,5 +33,10 @@ struct Sighting {
  *  is dropped if the tile that owns its centre did not find it, because that tile saw more of
  *  its surroundings. */
 std::vector<Sighting> stitch(std::vector<Sighting> seen, std::span<const mask::Box> windows);
+
+/** Indices, rising, of the detections for which `condition` holds and of all that are connected to
+ *  one of them by masks that overlap. No other detection has an effect on these, nor they on it. */
+std::vector<uint32_t> connected_to(const std::vector<Sighting>& seen,
+                                   const std::function<bool(const Sighting&)>& condition);
 
 }  // namespace cellroute::infer

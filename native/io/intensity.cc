@@ -80,14 +80,18 @@ double percentile(Values& values, int64_t count, double q) {
 }
 
 template <typename Values>
-Scale scale_of(Values values, const Image& image, const Intensity& intensity, double type_range) {
+IntensityRange range_of(Values values, const Image& image, const Intensity& intensity,
+                        double type_range) {
   const int64_t count = image.width * image.height * colours(image);
   const bool min_max = intensity.kind == Intensity::Kind::kMinMax;
   const double low = min_max ? values.at(0) : percentile(values, count, intensity.low);
   const double high = min_max ? values.at(count - 1) : percentile(values, count, intensity.high);
-  const auto from = static_cast<float>(low / type_range);
-  const auto to = static_cast<float>(high / type_range);
-  const Scale scale{.low = from, .high = to, .width = to - from + kEps};
+  return {.low = static_cast<float>(low / type_range),
+          .high = static_cast<float>(high / type_range)};
+}
+
+Scale scale_to(const IntensityRange& range) {
+  const Scale scale{.low = range.low, .high = range.high, .width = range.high - range.low + kEps};
   if (!std::isfinite(scale.width)) {
     throw Error("IMAGE_UNSUPPORTED", "The image's values span more than float32 can hold");
   }
@@ -96,12 +100,12 @@ Scale scale_of(Values values, const Image& image, const Intensity& intensity, do
 
 /** Computes one entry per value of the type, independent of the image's size. */
 template <typename T>
-std::vector<float> integer_table(const Image& image, const Intensity& intensity) {
+std::vector<float> integer_table(const std::optional<IntensityRange>& range) {
   constexpr auto kLargest = std::numeric_limits<T>::max();
   std::vector<float> table(size_t{kLargest} + 1);
   for (size_t v = 0; v < table.size(); ++v) table[v] = static_cast<float>(v) / float{kLargest};
-  if (intensity.kind != Intensity::Kind::kTypeRange) {
-    const Scale scale = scale_of(Histogram(image, T{}), image, intensity, kLargest);
+  if (range) {
+    const Scale scale = scale_to(*range);
     for (float& value : table) value = scale(value);
   }
   return table;
@@ -121,25 +125,41 @@ void check_finite(const Image& image) {
 
 float Scale::operator()(float value) const { return (std::clamp(value, low, high) - low) / width; }
 
-FloatImage::FloatImage(const Image& image, const Intensity& intensity) : image_(&image) {
+std::optional<IntensityRange> measure_range(const Image& image, const Intensity& intensity) {
   check(image);
   for (const double percentile : {intensity.low, intensity.high}) {
     // A rank outside the values would be read outside their memory.
     if (percentile >= 0 && percentile <= 100) continue;
     throw Error("INVALID_ARGUMENT", "A percentile of " + std::to_string(percentile));
   }
+  if (image.type == Image::Type::kF32) check_finite(image);
+  if (intensity.kind == Intensity::Kind::kTypeRange) return std::nullopt;
   switch (image.type) {
     case Image::Type::kU8:
-      table_ = integer_table<uint8_t>(image, intensity);
+      return range_of(Histogram(image, uint8_t{}), image, intensity, 255);
+    case Image::Type::kU16:
+      return range_of(Histogram(image, uint16_t{}), image, intensity, 65535);
+    case Image::Type::kF32:
+      return range_of(FloatValues(image), image, intensity, 1);
+  }
+  throw Error("INVALID_ARGUMENT", "Unknown type of pixel values");
+}
+
+FloatImage::FloatImage(const Image& image, const Intensity& intensity)
+    : FloatImage(image, measure_range(image, intensity)) {}
+
+FloatImage::FloatImage(const Image& image, const std::optional<IntensityRange>& range)
+    : image_(&image) {
+  check(image);
+  switch (image.type) {
+    case Image::Type::kU8:
+      table_ = integer_table<uint8_t>(range);
       return;
     case Image::Type::kU16:
-      table_ = integer_table<uint16_t>(image, intensity);
+      table_ = integer_table<uint16_t>(range);
       return;
     case Image::Type::kF32:
-      check_finite(image);
-      if (intensity.kind != Intensity::Kind::kTypeRange) {
-        scale_ = scale_of(FloatValues(image), image, intensity, 1.0);
-      }
+      if (range) scale_ = scale_to(*range);
       return;
   }
   throw Error("INVALID_ARGUMENT", "Unknown type of pixel values");

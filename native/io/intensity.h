@@ -21,6 +21,18 @@ struct Intensity {
   double high = 99;
 };
 
+/** The values that become 0 and about 1: shares of an integer type's range, or floats as they
+ *  are. */
+struct IntensityRange {
+  float low;
+  float high;
+};
+
+/** The range that a rule finds in an image; none for kTypeRange. Reads the whole image. Throws
+ *  INVALID_ARGUMENT for an invalid image, IMAGE_UNSUPPORTED for a value that is not finite and for
+ *  a range that float32 cannot represent. */
+std::optional<IntensityRange> measure_range(const Image& image, const Intensity& intensity);
+
 /** Maps low..high to 0..1, in float32 throughout as in torch. */
 struct Scale {
   float low;
@@ -33,9 +45,11 @@ struct Scale {
 /** An image's values as the network sees them. The image must outlive it. */
 class FloatImage {
  public:
-  /** Reads the whole image. Throws INVALID_ARGUMENT for an invalid image, IMAGE_UNSUPPORTED for
-   *  a value that is not finite and for a range that float32 cannot represent. */
+  /** With the range that the rule finds in the image: throws what measure_range does. */
   FloatImage(const Image& image, const Intensity& intensity);
+
+  /** With a range that was measured before, over this image or over one that it is a part of. */
+  FloatImage(const Image& image, const std::optional<IntensityRange>& range);
 
   /** 1 for grey, 3 for RGB; alpha is not counted. */
   int64_t channels() const;

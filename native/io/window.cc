@@ -40,10 +40,14 @@ float between(float low, float high, float high_weight) {
 
 }  // namespace
 
-at::Tensor read_window(const FloatImage& values, const Image& image, int64_t height, int64_t width,
-                       const Window& window) {
-  const auto rows = taps(image.height, height, window.y, window.height);
-  const auto columns = taps(image.width, width, window.x, window.width);
+std::pair<int64_t, int64_t> needed_pixels(int64_t from, int64_t to, int64_t begin, int64_t end) {
+  return {taps(from, to, begin, 1).front().low, taps(from, to, end - 1, 1).front().high + 1};
+}
+
+at::Tensor read_window(const FloatImage& values, const Image& image, const PartOf& part,
+                       int64_t height, int64_t width, const Window& window) {
+  const auto rows = taps(part.height, height, window.y, window.height);
+  const auto columns = taps(part.width, width, window.x, window.width);
   const int64_t left = columns.front().low, right = columns.back().high + 1;
   auto result = at::empty({3, window.height, window.width}, at::kFloat);
   auto* out = result.mutable_data_ptr<float>();
@@ -54,7 +58,8 @@ at::Tensor read_window(const FloatImage& values, const Image& image, int64_t hei
       const int64_t channel = i / window.height;
       const auto& row = rows[static_cast<size_t>(i % window.height)];
       const auto read = [&](int64_t y, std::vector<float>& line) {
-        values.read(channel, y * image.width + left, y * image.width + right, line.data());
+        const int64_t start = (y - part.y) * image.width - part.x;
+        values.read(channel, start + left, start + right, line.data());
       };
       read(row.low, upper);
       read(row.high, lower);

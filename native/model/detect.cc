@@ -1,6 +1,7 @@
 #include "model/detect.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/profile.h"
 #include "model/multi_scale_roi_align.h"
@@ -175,14 +176,22 @@ BoxDetections detect_boxes(const DetectionContext& context, MaskRcnnLayers& part
   return boxes_of(pass(context, parts, {image}, options, poll), 0, context, options);
 }
 
+BoxDetections filtered(BoxDetections found, const BoxFilter& filter) {
+  if (!filter) return found;
+  auto kept = select(found, filter(found.boxes));
+  kept.capped = found.capped;
+  return kept;
+}
+
 std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
-                               const DetectOptions& options, const JobContext& poll) {
+                               const DetectOptions& options, const JobContext& poll,
+                               const BoxFilter& filter) {
   const torch::NoGradGuard no_grad;
   const auto seen = pass(context, parts, images, options, poll);
   std::vector<BoxDetections> found;
   for (size_t i = 0; i < images.size(); ++i) {
-    found.push_back(boxes_of(seen, i, context, options));
+    found.push_back(filtered(boxes_of(seen, i, context, options), filter));
   }
   const auto masks = detect_masks(context, parts, seen.levels, found, seen.batch.sizes, poll);
 

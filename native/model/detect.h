@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -66,6 +67,13 @@ class MaskRcnnLayers {
                                       const std::vector<ImageSize>& images) = 0;
 };
 
+/** Chooses which detections of an image get a mask and are returned: rows, rising, of boxes [K, 4]
+ *  in pixels of the resized image. An empty function keeps all. */
+using BoxFilter = std::function<torch::Tensor(const torch::Tensor& boxes)>;
+
+/** The detections that the filter keeps. */
+BoxDetections filtered(BoxDetections found, const BoxFilter& filter);
+
 /** The parts of a Mask R-CNN without weights. */
 struct DetectionContext {
   const MaskRcnnConfig& config;
@@ -97,7 +105,8 @@ std::vector<torch::Tensor> detect_masks(const DetectionContext& context, MaskRcn
  *  pastes the masks. */
 std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& parts,
                                const std::vector<torch::Tensor>& images,
-                               const DetectOptions& options, const JobContext& poll);
+                               const DetectOptions& options, const JobContext& poll,
+                               const BoxFilter& filter = {});
 
 /** The boxes of one image's detections, in pixels of the network's input: the pass without its
  *  mask head. */

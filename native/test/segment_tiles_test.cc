@@ -1,8 +1,12 @@
 #include "infer/segment_tiles.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
-#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "errors.h"
 #include "small_network.h"
@@ -59,7 +63,31 @@ Cells whole_image(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptio
 }
 
 Tiling tiles_of(int64_t size, int64_t overlap, double scale = 1) {
-  return {.scale = scale, .size = size, .overlap = overlap, .limit = std::nullopt};
+  return {.scale = scale, .size = size, .overlap = overlap};
+}
+
+/** All tiles of an image, joined. */
+struct Tiled {
+  Cells cells;
+  std::vector<float> seams_x, seams_y;
+  std::vector<uint32_t> on_seam;
+};
+
+Tiled segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOptions& options,
+                    const Tiling& tiling, const std::optional<int64_t>& limit = {}) {
+  const TileGrid grid(plan.config(), image.width, image.height, tiling);
+  const auto range = io::measure_range(image, options.intensity);
+  std::vector<Sighting> seen;
+  bool detections_capped = false;
+  for (uint32_t i = 0; i < grid.count(); ++i) {
+    auto found = segment_tile(plan, image, grid, {i, 0, 0}, range, options, {});
+    seen.insert(seen.end(), found.seen.begin(), found.seen.end());
+    detections_capped |= found.detections_capped;
+  }
+  auto stitched = stitch_tiles(
+      seen, grid, {options.min_area, options.max_lost, limit, std::nullopt, false}, {});
+  stitched.cells.detections_capped |= detections_capped;
+  return {std::move(stitched.cells), grid.across.seams(), grid.down.seams(), stitched.on_seam};
 }
 
 void check_close(const Cells& actual, const Cells& expected, float tolerance) {
@@ -87,7 +115,7 @@ TEST_CASE("tiles: an image that fits one tile is segmented as it is without tile
   }
   const auto image = spots(75, 90);
   const auto whole = whole_image(plan, image, options);
-  const auto tiled = segment_tiles(plan, image, options, tiles_of(128, 32), {});
+  const auto tiled = segment_tiles(plan, image, options, tiles_of(128, 32));
   check_close(tiled.cells, whole, 0);
   CHECK((tiled.cells.masks == whole.masks));
   CHECK(tiled.cells.areas == whole.areas);
@@ -106,7 +134,7 @@ TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") 
   options.detect.detections_per_image = 10;
   const auto image = spots(64, 80);
   const auto whole = whole_image(plan, image, options);
-  const auto tiled = segment_tiles(plan, image, options, tiles_of(128, 0, 1.5), {});
+  const auto tiled = segment_tiles(plan, image, options, tiles_of(128, 0, 1.5));
   check_close(tiled.cells, whole, 1e-3F);
 }
 
@@ -116,7 +144,7 @@ TEST_CASE("tiles: intensities are the whole image's") {
   auto options = options_of(config);
   const auto image = spots(100, 200);
   const auto tiling = tiles_of(64, 16);
-  const auto tiled = segment_tiles(plan, image, options, tiling, {});
+  const auto tiled = segment_tiles(plan, image, options, tiling);
   CHECK(tiled.seams_x.size() > 1);
   // The same from floats that were scaled over the whole before.
   const auto scaled = io::to_float(image, options.intensity)[0].contiguous();
@@ -128,7 +156,7 @@ TEST_CASE("tiles: intensities are the whole image's") {
   const auto* bytes = reinterpret_cast<const uint8_t*>(scaled.const_data_ptr<float>());
   floats.bytes.assign(bytes, bytes + scaled.numel() * 4);
   options.intensity = {};
-  const auto expected = segment_tiles(plan, floats, options, tiling, {});
+  const auto expected = segment_tiles(plan, floats, options, tiling);
   check_close(tiled.cells, expected.cells, 0);
   CHECK((tiled.cells.masks == expected.cells.masks));
 }
@@ -139,7 +167,7 @@ TEST_CASE("tiles: the limit is the whole image's, and cells on seams are named")
   const auto options = options_of(config);
   const auto image = spots(150, 150);
   const auto tiling = tiles_of(64, 16);
-  const auto all = segment_tiles(plan, image, options, tiling, {});
+  const auto all = segment_tiles(plan, image, options, tiling);
   REQUIRE(all.cells.scores.size() > 20);
   CHECK(std::is_sorted(all.cells.scores.rbegin(), all.cells.scores.rend()));
   std::vector<uint32_t> expected;
@@ -153,41 +181,66 @@ TEST_CASE("tiles: the limit is the whole image's, and cells on seams are named")
   CHECK(all.on_seam == expected);
   CHECK(!expected.empty());
 
-  auto limited = tiling;
-  limited.limit = 7;
-  const auto some = segment_tiles(plan, image, options, limited, {});
+  const auto some = segment_tiles(plan, image, options, tiling, 7);
   CHECK(some.cells.detections_capped);
   REQUIRE(some.cells.scores.size() == 7);
   for (size_t i = 0; i < 7; ++i) CHECK((some.cells.masks[i] == all.cells.masks[i]));
 }
 
-TEST_CASE("tiles: progress rises over all tiles, and a cancelled job ends between two") {
+TEST_CASE("tiles: a tile needs its own pixels alone, and rows can be joined as they are finished") {
   const auto config = eager_config();
   auto plan = plan_of(config);
-  const auto options = options_of(config);
-  const auto image = spots(64, 300);
+  auto options = options_of(config);
+  SUBCASE("with overlaps") {}
+  SUBCASE("without overlaps") { options.max_lost = 0.5; }
+  const auto image = spots(260, 150);
   const auto tiling = tiles_of(64, 16);
-  double last = 0;
-  std::vector<std::string> stages;
-  const auto listen = [&](const char* stage, double fraction) {
-    CHECK(fraction >= last);
-    last = fraction;
-    if (stages.empty() || stages.back() != stage) stages.emplace_back(stage);
-  };
-  const auto found = segment_tiles(plan, image, options, tiling, JobContext(nullptr, listen));
-  CHECK(last == 1.0);
-  const auto tiles = found.seams_x.size() + 1;
-  CHECK(stages.size() == tiles + 3);
-  CHECK(stages[1] == "tile 1 of " + std::to_string(tiles));
-
-  const auto flag = std::make_shared<CancelFlag>();
-  int started = 0;
-  const auto stop = [&](const char* stage, double) {
-    if (std::string(stage) == "tile 2 of " + std::to_string(tiles)) flag->cancel();
-    if (std::string(stage) == "tile 3 of " + std::to_string(tiles)) ++started;
-  };
-  CHECK_THROWS_AS(segment_tiles(plan, image, options, tiling, JobContext(flag, stop)), Cancelled);
-  CHECK(started == 0);
+  const auto expected = segment_tiles(plan, image, options, tiling);
+  const TileGrid grid(plan.config(), image.width, image.height, tiling);
+  REQUIRE(grid.rows() > 3);
+  const auto range = io::measure_range(image, options.intensity);
+  std::vector<Sighting> seen;
+  using Row = std::tuple<float, float, float, std::vector<uint32_t>>;
+  std::vector<Row> rows;
+  size_t early = 0;
+  for (size_t row = 0; row < grid.rows(); ++row) {
+    for (size_t column = 0; column < grid.columns(); ++column) {
+      const int64_t x = grid.across.needed_begin(column), y = grid.down.needed_begin(row);
+      io::Image part{.type = image.type,
+                     .bytes = {},
+                     .width = grid.across.needed_size(column),
+                     .height = grid.down.needed_size(row),
+                     .channels = 1};
+      for (int64_t line = y; line < y + part.height; ++line) {
+        const auto begin = image.bytes.begin() + line * image.width + x;
+        part.bytes.insert(part.bytes.end(), begin, begin + part.width);
+      }
+      const auto index = static_cast<uint32_t>(row * grid.columns() + column);
+      auto found = segment_tile(plan, part, grid, {index, x, y}, range, options, {});
+      seen.insert(seen.end(), found.seen.begin(), found.seen.end());
+    }
+    StitchOptions rules{options.min_area, options.max_lost, std::nullopt, std::nullopt, false};
+    if (row + 1 < grid.rows()) rules.next_row = row + 1;
+    const auto finished = stitch_tiles(seen, grid, rules, {});
+    const auto& cells = finished.cells;
+    for (size_t i = 0; i < cells.scores.size(); ++i) {
+      rows.emplace_back(-cells.scores[i], cells.boxes[4 * i + 1], cells.boxes[4 * i],
+                        cells.masks[i].counts);
+    }
+    if (row + 1 < grid.rows()) early += cells.scores.size();
+    std::vector<Sighting> open;
+    for (const uint32_t i : finished.open) open.push_back(seen[i]);
+    seen = open;
+  }
+  std::sort(rows.begin(), rows.end());
+  std::vector<Row> all;
+  for (size_t i = 0; i < expected.cells.scores.size(); ++i) {
+    all.emplace_back(-expected.cells.scores[i], expected.cells.boxes[4 * i + 1],
+                     expected.cells.boxes[4 * i], expected.cells.masks[i].counts);
+  }
+  std::sort(all.begin(), all.end());
+  CHECK((rows == all));
+  MESSAGE(early << " of " << all.size() << " cells before the last row");
 }
 
 }  // namespace segment_tiles_test

@@ -51,10 +51,12 @@ TEST_CASE("tile plan: what fits is one tile, and the last one ends with the imag
   CHECK(one[0].core_end == 700);
   const auto tiles = plan_tiles(2000, 1024, 128, 64);
   REQUIRE(tiles.size() == 3);
-  CHECK(tiles[1].begin == 896);
-  CHECK(tiles[2].begin == 1024);
+  // Three tiles of 768 pixels are enough where two of 1024 are not.
+  CHECK(tiles[0].end == 768);
+  CHECK(tiles[1].begin == 640);
+  CHECK(tiles[2].begin == 1280);
   CHECK(tiles[2].end == 2000);
-  CHECK(tiles[0].core_end == (1024 + 896) / 2);
+  CHECK(tiles[0].core_end == (768 + 640) / 2);
 }
 
 }  // namespace tile_plan_test

@@ -24,6 +24,22 @@ Image noise(int64_t height, int64_t width, int64_t channels) {
   return image;
 }
 
+PartOf whole_of(const Image& image) { return {0, 0, image.width, image.height}; }
+
+/** The pixels of a part, as an image of its own. */
+Image cropped(const Image& image, int64_t x, int64_t y, int64_t width, int64_t height) {
+  Image part{.type = image.type,
+             .bytes = {},
+             .width = width,
+             .height = height,
+             .channels = image.channels};
+  for (int64_t row = y; row < y + height; ++row) {
+    const auto begin = image.bytes.begin() + (row * image.width + x) * image.channels;
+    part.bytes.insert(part.bytes.end(), begin, begin + width * image.channels);
+  }
+  return part;
+}
+
 constexpr Intensity kMinMax{.kind = Intensity::Kind::kMinMax};
 
 }  // namespace
@@ -39,7 +55,7 @@ TEST_CASE("window: windows of a resized image are those of torch's resize of the
       for (const auto& window :
            {Window{0, 0, width, height}, Window{width / 3, height / 2, width - width / 3, 1},
             Window{width / 2, 0, 1, height}}) {
-        const auto part = read_window(values, image, height, width, window);
+        const auto part = read_window(values, image, whole_of(image), height, width, window);
         const auto expected =
             resized.narrow(1, window.y, window.height).narrow(2, window.x, window.width);
         REQUIRE(part.sizes() == expected.sizes());
@@ -52,8 +68,27 @@ TEST_CASE("window: windows of a resized image are those of torch's resize of the
 TEST_CASE("window: of an image as it is, its own values to the last bit") {
   const auto image = noise(40, 30, 3);
   const FloatImage values(image, kMinMax);
-  const auto part = read_window(values, image, 40, 30, {.x = 4, .y = 9, .width = 20, .height = 31});
+  const auto part = read_window(values, image, whole_of(image), 40, 30,
+                                {.x = 4, .y = 9, .width = 20, .height = 31});
   CHECK(same(part, to_float(image, kMinMax).narrow(1, 9, 31).narrow(2, 4, 20).contiguous()));
+}
+
+TEST_CASE("window: the pixels that it needs give it, without the rest of the image") {
+  const auto image = noise(40, 30, 3);
+  const auto range = measure_range(image, kMinMax);
+  const FloatImage values(image, kMinMax);
+  for (const auto& [height, width] : {std::pair{40, 30}, {61, 44}, {17, 11}}) {
+    for (const auto& window :
+         {Window{0, 0, 5, 7}, Window{4, 6, 7, 11}, Window{width - 3, 0, 3, 2}}) {
+      const auto [left, right] = needed_pixels(30, width, window.x, window.x + window.width);
+      const auto [top, bottom] = needed_pixels(40, height, window.y, window.y + window.height);
+      CHECK((left >= 0 && right <= 30 && top >= 0 && bottom <= 40));
+      const auto part = cropped(image, left, top, right - left, bottom - top);
+      const FloatImage part_values(part, range);
+      CHECK(same(read_window(part_values, part, {left, top, 30, 40}, height, width, window),
+                 read_window(values, image, whole_of(image), height, width, window)));
+    }
+  }
 }
 
 }  // namespace window_test

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { oldestNode } from '../support/old-node.js';
 import { root } from '../support/sdk.js';
 
@@ -58,6 +59,17 @@ test('segment-folder writes a result per image', () => {
     cells: unknown[];
   };
   expect(cells.length).toBeGreaterThan(10);
+});
+
+test('segment-slide writes the cells of each row', async () => {
+  const slide = join(folder, 'slide.tif');
+  await sharp(join(images, 'fluorescence-large.png')).tiff({ tile: true, pyramid: true }).toFile(slide);
+  const stdout = runExample('segment-slide.mjs', slide, 'slide.jsonl');
+  const count = Number(/(\d+) cells\n$/.exec(stdout)?.[1]);
+  expect(count).toBeGreaterThan(10);
+  const lines = readFileSync(join(folder, 'slide.jsonl'), 'utf8').trim().split('\n');
+  expect(lines).toHaveLength(count);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ polygons: [[expect.anything()]] });
 });
 
 test('worker-pool receives measurements from its workers', () => {

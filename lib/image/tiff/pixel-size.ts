@@ -30,6 +30,8 @@ const SQUARE = 0.01;
 export function pixelSizeOf(file: TiffFile, directory: TiffDirectory): number | undefined {
   const text = file.text(file.directories[0]!, TAG.description);
   if (/<(?:\w+:)?OME[\s>]/.test(text)) return ofOme(text);
+  const [, aperio] = /^Aperio[\s\S]*\|\s*MPP\s*=\s*(\d+\.?\d*)/.exec(text) ?? [];
+  if (aperio !== undefined) return squareSize(Number(aperio), Number(aperio));
   const resolution = [RESOLUTION_TAG.x, RESOLUTION_TAG.y].map((tag) => file.ratio(directory, tag) ?? 0);
   const [x = 0, y = 0] = resolution.map((perUnit) => (perUnit > 0 ? 1 / perUnit : 0));
   if (/^ImageJ=/.test(text)) {
@@ -59,7 +61,8 @@ const micrometresOf = (unit: string | undefined): number | undefined =>
       .toLowerCase()
   ];
 
-function squareSize(x: number, y: number): number | undefined {
+/** The one size of pixels whose sides are about equal. */
+export function squareSize(x: number, y: number): number | undefined {
   if (!(Number.isFinite(x) && Number.isFinite(y) && x > 0 && y > 0)) return undefined;
   return Math.abs(x / y - 1) <= SQUARE ? Math.sqrt(x * y) : undefined;
 }

@@ -181,6 +181,7 @@ describe('levels of a pyramid', () => {
       ]),
     );
     const slide = await openSlide(path);
+    expect(slide.pixelSize).toBe(0.499);
     expect(slide.levels.map(({ width, height }) => [width, height])).toEqual([
       [900, 700],
       [225, 175],

@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto';
+import { checkObject, refuse } from '../check.js';
+import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
+import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
+import type { Slide } from '../image/slide.js';
+import type { RawImage } from '../image/types.js';
+import type { NativeRange, NativeSegmentOptions, NativeTiling } from '../native/contract.js';
+import type { Call } from '../native/job.js';
+import { call, native } from '../native/load.js';
+import type { LoadedModel } from './model.js';
+import type { Precision } from './precision.js';
+import type { LevelChoice } from './slide-level.js';
+import { type BackgroundRule, DEFAULT_CONTRAST, type SlideSegmentOptions } from './slide-options.js';
+import { contrastOf, readSample } from './slide-sample.js';
+import { planTiles } from './tiled.js';
+
+/** How a slide is segmented, decided once for all of its tiles. It is plain data, which JSON and other processes keep. */
+export interface SlidePlan {
+  /** Differs for another slide, model or set of options. */
+  readonly id: string;
+  /** Fingerprint of the slide. */
+  readonly image: string;
+  /** Fingerprint of the network's weights and precision. */
+  readonly model: string;
+  /** The level that is segmented, its size in pixels, and pixels of level 0 per pixel of it. */
+  readonly level: number;
+  readonly width: number;
+  readonly height: number;
+  readonly downsample: number;
+  /** The scale, as a result reports it. */
+  readonly scale: number;
+  /** Tiles per row, and rows of tiles. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly tiling: NativeTiling;
+  readonly request: NativeSegmentOptions;
+  readonly raisesLimits: boolean;
+  readonly range: NativeRange | null;
+  /** Tiles with a lower contrast are background; null segments all. */
+  readonly background: number | null;
+  /** What a router found, of an ensemble. */
+  readonly route: SlideRoute | null;
+  readonly notices: readonly string[];
+}
+
+/** The segmenter that an ensemble uses for a slide. */
+export interface SlideRoute {
+  readonly cellType: string;
+  readonly probabilities: Record<string, number>;
+  readonly segmenter: string;
+}
+
+/** A network that segments slides. */
+export interface SlideNetwork {
+  model: LoadedModel;
+  config: MaskRCNNConfig;
+  precision: Precision;
+}
+
+/** What a plan is made of besides the slide. */
+export interface PlanRequest {
+  request: NativeSegmentOptions;
+  raisesLimits: boolean;
+  options: SlideSegmentOptions;
+  route: SlideRoute | null;
+  notices: readonly string[];
+  /** Whether the plan is kept or sent: its id then covers the weights, which are read for that. */
+  identified: boolean;
+}
+
+/** Decides what the tiles of a level share: intensities and background. */
+export async function makePlan(
+  own: Call,
+  network: SlideNetwork,
+  slide: Slide,
+  choice: LevelChoice,
+  { request, raisesLimits, options, route, notices, identified }: PlanRequest,
+): Promise<SlidePlan> {
+  const { model, config, precision } = network;
+  const { level, width, height, downsample, scale, tiling } = choice;
+  const { columns, rows } = planTiles(model, { width, height, tiling });
+  const sample = await readSample(slide, level, choice, own.signal);
+  await checkIntensity(config.intensity, sample);
+  const lowBits = await lowBitsNotice(config.intensity, sample);
+  const range = await model.runIn(own, (_, job) => native().measureRange(sample, config.intensity, job));
+  const decided = {
+    level,
+    width,
+    height,
+    downsample,
+    scale,
+    columns: columns.length / 2,
+    rows: rows.length / 2,
+    tiling,
+    request: { ...request, profile: false },
+    raisesLimits,
+    range,
+    background: await backgroundOf(options.skipBackground, sample),
+    route,
+  };
+  const image = (await slide.fingerprint?.()) ?? hashOf(sample);
+  const weights = identified ? await fingerprintOf(own, model, precision) : '';
+  const id = createHash('sha256')
+    .update(JSON.stringify([VERSION, image, weights, decided]))
+    .digest('hex');
+  return {
+    id,
+    image,
+    model: weights,
+    ...decided,
+    request,
+    notices: [...notices, ...(lowBits === undefined ? [] : [lowBits])],
+  };
+}
+
+/** Of the plan's form and of what native code makes of it. */
+const VERSION = 1;
+
+async function backgroundOf(
+  skip: boolean | BackgroundRule | undefined,
+  sample: RawImage,
+): Promise<number | null> {
+  if (skip === undefined || skip === false) return null;
+  const { contrast = DEFAULT_CONTRAST } = skip === true ? {} : skip;
+  return contrast * (await contrastOf(sample));
+}
+
+function hashOf({ data, width, height, channels }: RawImage): string {
+  return createHash('sha256')
+    .update(JSON.stringify([width, height, channels]))
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest('hex');
+}
+
+const fingerprints = new WeakMap<LoadedModel, string>();
+
+/** Read once per network: its weights do not change. */
+async function fingerprintOf(own: Call, model: LoadedModel, precision: Precision): Promise<string> {
+  const known = fingerprints.get(model);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256').update(precision);
+  for (const { name, dtype, shape } of call(() => native().listTensors(model.handle))) {
+    hash.update(JSON.stringify([name, dtype, shape]));
+    hash.update(
+      await model.runIn(own, (handle, job) => native().readTensor(handle, name, job), { progress: false }),
+    );
+  }
+  const fingerprint = hash.digest('hex');
+  fingerprints.set(model, fingerprint);
+  return fingerprint;
+}
+
+/** Refuses what is no plan, or a plan for another network. @internal */
+export async function checkPlan(
+  own: Call,
+  plan: SlidePlan,
+  { model, precision }: SlideNetwork,
+): Promise<void> {
+  const given = checkObject('plan', plan);
+  if (typeof given.id !== 'string' || typeof given.rows !== 'number' || given.model === '') {
+    throw refuse('plan', 'a plan, as planSlide returns it', plan);
+  }
+  if ((await fingerprintOf(own, model, precision)) !== plan.model) {
+    throw refuse('plan', 'a plan of this model', plan);
+  }
+}

@@ -1,0 +1,128 @@
+// What is measured of a slide before its tiles are segmented, from pixels that stand for all of it.
+import { setImmediate as turn } from 'node:timers/promises';
+import { CellrouteError } from '../errors.js';
+import type { Slide, SlideWindow } from '../image/slide.js';
+import type { RawImage } from '../image/types.js';
+import type { ImageSize } from '../mask/masks.js';
+
+/** A level of at most so many pixels is its own sample. */
+const MOST_WHOLE = 2048 ** 2;
+/** Of a larger one, 8 × 8 windows of 256 × 256 pixels, which are as many. */
+const WINDOWS = 8;
+const SIDE = 256;
+/** Of a larger one, 3 × 3 windows of 512 × 512 pixels are classified. */
+const ROUTED_WINDOWS = 3;
+const ROUTED_SIDE = 512;
+const ROUTED_CONTRAST = 0.1;
+
+/** Side of the blocks whose means tell background. */
+const BLOCK = 8;
+
+/** Windows at equal distances; the whole level where it has few pixels. */
+function windowsOf({ width, height }: ImageSize, level: number, count: number, side: number): SlideWindow[] {
+  if (width * height <= MOST_WHOLE) return [{ x: 0, y: 0, width, height, level }];
+  const [across, down] = [Math.min(side, width), Math.min(side, height)];
+  const at = (length: number, own: number, i: number) =>
+    Math.max(0, Math.min(length - own, Math.round(((i + 0.5) * length) / count - own / 2)));
+  return Array.from({ length: count * count }, (_, i) => ({
+    x: at(width, across, i % count),
+    y: at(height, down, Math.floor(i / count)),
+    width: across,
+    height: down,
+    level,
+  }));
+}
+
+/**
+ * The windows of level 0 whose classes decide the slide's. Of several, those are left out that have less than a tenth of
+ * the contrast of the one with most: an empty background has no type.
+ */
+export async function readRoutedWindows(slide: Slide, signal: AbortSignal): Promise<RawImage[]> {
+  const images: RawImage[] = [];
+  for (const window of windowsOf(slide, 0, ROUTED_WINDOWS, ROUTED_SIDE)) {
+    images.push(await readWindow(slide, window, signal));
+  }
+  const contrasts = await Promise.all(images.map(contrastOf));
+  const most = Math.max(...contrasts);
+  return images.filter((_, i) => contrasts[i]! >= ROUTED_CONTRAST * most);
+}
+
+/** The sample of a level: windows below each other, all pixels where the level is small. */
+export async function readSample(
+  slide: Slide,
+  level: number,
+  size: ImageSize,
+  signal: AbortSignal,
+): Promise<RawImage> {
+  const parts: RawImage[] = [];
+  for (const window of windowsOf(size, level, WINDOWS, SIDE)) {
+    parts.push(await readWindow(slide, window, signal));
+  }
+  const [first] = parts as [RawImage];
+  if (parts.length === 1) return first;
+  const data = new (first.data.constructor as new (length: number) => RawImage['data'])(
+    first.data.length * parts.length,
+  );
+  for (const [i, part] of parts.entries()) {
+    checkAlike(part, first);
+    data.set(part.data, i * first.data.length);
+  }
+  const { width, height, channels } = first;
+  return { data, width, height: height * parts.length, channels };
+}
+
+/** The pixels of a window, of the size that was asked for: a slide may be the caller's own object. */
+export async function readWindow(slide: Slide, window: SlideWindow, signal: AbortSignal): Promise<RawImage> {
+  const read = await slide.read(window, { signal });
+  const { width, height, channels, data } = read;
+  if (
+    width === window.width &&
+    height === window.height &&
+    channels >= 1 &&
+    data.length === width * height * channels
+  ) {
+    return read;
+  }
+  throw new CellrouteError(
+    'IMAGE_UNREADABLE',
+    `The slide returned ${width} × ${height} pixels and ${data.length} values for a window of ${window.width} × ${window.height}`,
+    { expected: `${window.width} × ${window.height} pixels`, got: `${width} × ${height} pixels` },
+  );
+}
+
+/** @throws {CellrouteError} IMAGE_UNREADABLE for windows of different types. */
+export function checkAlike(image: RawImage, first: { channels: number; data: RawImage['data'] }): void {
+  const bytes = (data: RawImage['data']) => `${data.constructor.name}, `;
+  if (image.channels === first.channels && image.data.constructor.name === first.data.constructor.name)
+    return;
+  throw new CellrouteError(
+    'IMAGE_UNREADABLE',
+    `The slide returned windows of different types: ${bytes(image.data)}${image.channels} channels, and ${bytes(first.data)}${first.channels} channels`,
+  );
+}
+
+/** By how much the means of blocks of 8 × 8 pixels differ, over all channels: noise of single pixels has no effect. */
+export async function contrastOf({ data, width, height, channels }: RawImage): Promise<number> {
+  let [least, most] = [Infinity, -Infinity];
+  const rows = Math.max(1, Math.floor(height / BLOCK));
+  const columns = Math.max(1, Math.floor(width / BLOCK));
+  const [tall, wide] = [Math.min(BLOCK, height), Math.min(BLOCK, width)];
+  const sums = new Float64Array(columns);
+  for (let row = 0; row < rows; row++) {
+    if (row % 32 === 31) await turn();
+    sums.fill(0);
+    for (let y = row * tall; y < (row + 1) * tall; y++) {
+      let i = y * width * channels;
+      for (let column = 0; column < columns; column++) {
+        let sum = 0;
+        for (const end = i + wide * channels; i < end; i++) sum += data[i]!;
+        sums[column]! += sum;
+      }
+    }
+    for (const sum of sums) {
+      if (sum < least) least = sum;
+      if (sum > most) most = sum;
+    }
+  }
+  return (most - least) / (tall * wide * channels);
+}

@@ -1,0 +1,80 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { decodeImage, type ResultJson } from '../../lib/index.js';
+import { root, testEnsemble } from '../support/sdk.js';
+import { scratchFolder, writeZarr } from '../support/slide.js';
+
+const folder = scratchFolder();
+const slide = join(folder, 'slide.tif');
+const main = join(root, 'dist/cli/main.js');
+const args = (out: string, ...more: string[]) => [
+  main,
+  ...['segment-slide', slide, '--out', join(folder, out), '--model', testEnsemble],
+  ...['--cell-type', 'fluorescence', '--tiles', '160,64', ...more],
+];
+const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8' });
+const resultOf = (out: string) =>
+  JSON.parse(readFileSync(join(folder, out, 'slide.json'), 'utf8')) as ResultJson;
+
+beforeAll(async () => {
+  await sharp(join(root, 'examples/images/fluorescence-crowded.png'))
+    .extract({ left: 100, top: 60, width: 448, height: 352 })
+    .toColourspace('b-w')
+    .tiff({ tile: true, tileWidth: 128, tileHeight: 128, pyramid: true, compression: 'deflate' })
+    .toFile(slide);
+});
+
+test('a slide is segmented, killed in the middle, continued, and has the same result', async () => {
+  const whole = run(...args('whole'));
+  expect(whole).toMatchObject({ status: 0 });
+  expect(whole.stdout).toMatch(/^slide\.tif: fluorescence \(0\.\d+\), \d+ cells in 12 tiles of level 0\n$/);
+  expect(readdirSync(join(folder, 'whole')).filter((name) => !name.startsWith('.'))).toEqual(['slide.json']);
+  expect(resultOf('whole').cells.length).toBeGreaterThan(60);
+
+  const killed = spawn(process.execPath, args('killed'), { stdio: 'ignore' });
+  const exit = once(killed, 'exit');
+  const tiles = join(folder, 'killed/slide.tiles');
+  const kept = () =>
+    existsSync(tiles) ? readdirSync(tiles).filter((name) => name.endsWith('.cells')).length : 0;
+  while (killed.exitCode === null && kept() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  killed.kill('SIGKILL');
+  await exit;
+  expect(kept()).toBeLessThan(12);
+  const before = kept();
+  const other = run(...args('killed', '--min-score', '0.7'));
+  expect(other.status).toBe(1);
+  expect(other.stderr).toMatch(/other options.*\[RESUME_REFUSED\]/);
+  const resumed = run(...args('killed'));
+  expect(resumed).toMatchObject({ status: 0 });
+  expect(resumed.stdout).toContain(`${before} of an earlier run`);
+  expect(resultOf('killed').cells).toEqual(resultOf('whole').cells);
+  expect(existsSync(tiles)).toBe(false);
+});
+
+test('an OME-Zarr image has the cells of the TIFF file', async () => {
+  const { source: _, ...image } = await decodeImage(readFileSync(slide));
+  const zarr = join(folder, 'slide.zarr');
+  writeZarr(zarr, [image], { chunk: 128 });
+  const written = run(
+    ...args('whole', '--force').map((arg) => (arg === slide ? zarr : arg)),
+    ...['--formats', 'json,geojson', '--out', join(folder, 'zarr')],
+  );
+  expect(written).toMatchObject({ status: 0 });
+  expect(resultOf('zarr').cells).toEqual(resultOf('whole').cells);
+  const { features } = JSON.parse(readFileSync(join(folder, 'zarr/slide.geojson'), 'utf8')) as {
+    features: unknown[];
+  };
+  // A mask without pixels has no outline.
+  expect(features).toHaveLength(resultOf('zarr').cells.filter(({ area }) => area > 0).length);
+});
+
+test('what cannot be opened is reported, and the others are segmented', () => {
+  const missing = join(folder, 'missing.tif');
+  const { status, stdout, stderr } = run(...args('some'), missing);
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^slide\.tif: /);
+  expect(stderr).toMatch(/1 of 2 images failed:\n.*missing\.tif.*\[FILE_UNREADABLE\]/);
+});
