@@ -180,7 +180,7 @@ export {
 } from './measure/measure.js';
 export type { NativeGpu, NativeSegmentOptions, NativeShapes } from './native/contract.js';
 export { type DiagnoseOptions, type Diagnosis, diagnose } from './native/doctor.js';
-export type { SearchedLocation } from './native/find.js';
+export type { InstalledPackage, SearchedLocation } from './native/find.js';
 export type { CallOptions, Progress } from './native/job.js';
 export { type Loaded, type LoadOptions, loadNative } from './native/load.js';
 export type { ProcessOptions } from './pool.js';

@@ -10,6 +10,8 @@ const SCRIPTS = [
   ['build:prebuild'],
   ['docs'],
   ['test:pack'],
+  // Publishes to a registry on this machine and installs from there.
+  ['test:registry'],
   ['test:interop'],
   ['lint:native'],
   // All C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer: 4.5 minutes of two cores from nothing.

@@ -4,14 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runJest } from './jest.mjs';
+import { packAll } from './release/packages.mjs';
 import { add, finish, runChecks } from './report.mjs';
 import { must, run } from './run.mjs';
 
+must('node', ['scripts/build.mjs']);
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-pack-'));
 try {
-  const printed = must('npm', ['pack', '--json', '--pack-destination', folder], { stdout: 'pipe' });
-  const [{ filename }] = JSON.parse(printed);
-  const tarball = join(folder, filename);
+  const packages = packAll(folder);
+  const { tarball } = packages.find(({ name }) => name === 'cellroute');
   const total = await runChecks([
     ['publint', () => run('publint', ['run', tarball, '--strict'], { capture: true })],
     [
@@ -19,7 +20,7 @@ try {
       () => run('attw', [tarball, '--profile', 'node16', '--format', 'ascii'], { capture: true }),
     ],
   ]);
-  add(total, runJest(['test/pack'], { env: { CELLROUTE_TARBALL: tarball } }).counts);
+  add(total, runJest(['test/pack'], { env: { CELLROUTE_PACKAGES: JSON.stringify(packages) } }).counts);
   finish(total);
 } finally {
   rmSync(folder, { recursive: true, force: true });

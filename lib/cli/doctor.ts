@@ -17,7 +17,27 @@ export function registerDoctor(program: Command): void {
         line('cellroute', diagnosis.cellroute);
         line('Node.js', diagnosis.node);
         line('system', diagnosis.system);
-        line('processor', `${diagnosis.processor}, ${diagnosis.threads} threads, ${diagnosis.memoryGiB} GiB`);
+        line('processor', `${diagnosis.processor}, ${diagnosis.threads} threads`);
+        const { memoryGiB, memoryLimitGiB } = diagnosis;
+        line(
+          'memory',
+          `${memoryGiB} GiB${memoryLimitGiB === undefined ? '' : `, limit ${memoryLimitGiB} GiB`}`,
+        );
+        const { waitPolicy, threads, spinCount } = diagnosis.openMp;
+        const variables = {
+          OMP_WAIT_POLICY: waitPolicy,
+          OMP_NUM_THREADS: threads,
+          GOMP_SPINCOUNT: spinCount,
+        };
+        const set = Object.entries(variables).filter(([, value]) => value !== undefined);
+        line('OpenMP', set.map(([name, value]) => `${name}=${value}`).join(' ') || 'default');
+        for (const { name, version, expected, folder } of diagnosis.packages) {
+          const asked = expected === undefined || expected === version ? '' : `, ${expected} expected`;
+          line(
+            name.replace('@cellroute/', ''),
+            version ? `${version}${asked} in ${folder}` : 'not installed',
+          );
+        }
         line('addon', diagnosis.addon.path ?? 'not found');
         printPlaces(diagnosis.addon.places);
         const { folder, version } = diagnosis.libtorch;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
-import { packageRoot } from '../native/find.js';
+import { findStarter } from '../native/find.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 /** The ensemble that comes with the package. */
-export const starterFolder = join(packageRoot, 'models', 'starter');
+export const starterFolder = findStarter();
 
 /** An ensemble's description in its folder, written last: a folder that has it is whole. */
 export const ENSEMBLE_FILE = 'ensemble.json';

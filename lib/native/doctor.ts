@@ -5,7 +5,17 @@ import { familySync, versionSync } from 'detect-libc';
 import { checkOptions } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { NativeGpu } from './contract.js';
-import { findAddon, findCudaAddon, findLibtorch, packageRoot, type SearchedLocation } from './find.js';
+import {
+  findAddon,
+  findCudaAddon,
+  findLibtorch,
+  findStarter,
+  type InstalledPackage,
+  installedPackages,
+  packageRoot,
+  type SearchedLocation,
+  STARTER_PACKAGE,
+} from './find.js';
 import { runJob } from './job.js';
 import { loadNative, native } from './load.js';
 
@@ -16,6 +26,12 @@ export interface Diagnosis {
   system: string;
   processor: string;
   memoryGiB: number;
+  /** What a container allows the process, where that is below the machine's memory. */
+  memoryLimitGiB: number | undefined;
+  /** The packages of this platform and the starter ensemble; none is needed in a checkout. */
+  packages: InstalledPackage[];
+  /** Variables that set what OpenMP's threads do while they wait; undefined where they are not set. */
+  openMp: { waitPolicy: string | undefined; threads: string | undefined; spinCount: string | undefined };
   addon: { path: string | undefined; places: SearchedLocation[] };
   libtorch: { folder: string | undefined; version: string | undefined; places: SearchedLocation[] };
   /** Why the addon with CUDA is used or not, step by step; `problem` says why there is no GPU to be used. */
@@ -30,7 +46,7 @@ export interface Diagnosis {
   threads: number;
   /** What LibTorch's kernels use of the processor. */
   cpuCapability: string | undefined;
-  /** What is wrong; empty where everything works. */
+  /** What is wrong and the command that cures it, a text each; empty where everything works. */
   problems: string[];
 }
 
@@ -39,6 +55,11 @@ export interface DiagnoseOptions {
   /** Folder of the LibTorch to check. Default: the one that cellroute would load. */
   libtorch?: string | undefined;
 }
+
+/** LibTorch's libraries, the starter ensemble and an image of a few megapixels. */
+const SMALLEST_MEMORY = 2 ** 30;
+
+const inGiB = (bytes: number) => Math.round((bytes / 2 ** 30) * 10) / 10;
 
 /**
  * Checks the installation: loads the addon and LibTorch and looks for GPUs. Problems are in the result.
@@ -54,12 +75,20 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
     version: string;
   };
   const family = familySync();
+  const limit = process.constrainedMemory?.();
   const diagnosis: Diagnosis = {
     cellroute: version,
     node: `${process.version} (ABI ${process.versions.modules}, Node-API ${process.versions.napi})`,
     system: `${platform()}-${arch()} ${release()}${family ? `, ${family} ${versionSync() ?? ''}` : ''}`,
     processor: cpus()[0]?.model ?? 'unknown',
-    memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+    memoryGiB: inGiB(totalmem()),
+    memoryLimitGiB: limit && limit < totalmem() ? inGiB(limit) : undefined,
+    packages: installedPackages(),
+    openMp: {
+      waitPolicy: process.env.OMP_WAIT_POLICY,
+      threads: process.env.OMP_NUM_THREADS,
+      spinCount: process.env.GOMP_SPINCOUNT,
+    },
     addon: { path: files?.addon, places },
     libtorch: { folder: found.folder, version: undefined, places: found.places },
     cuda: {
@@ -88,9 +117,23 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
       error instanceof CellrouteError ? `${error.code}: ${error.message}` : String(error),
     );
   }
-  if (!existsSync(join(packageRoot, 'models', 'starter', 'ensemble.json'))) {
+  for (const { name, version: installed, expected } of diagnosis.packages) {
+    // One of another version works where its interface is the same; nobody tests that.
+    if (installed !== undefined && expected !== undefined && installed !== expected) {
+      diagnosis.problems.push(
+        `${name} is ${installed}, and cellroute ${version} needs ${expected}: npm install ${name}@${expected}`,
+      );
+    }
+  }
+  const available = Math.min(limit || Number.POSITIVE_INFINITY, totalmem());
+  if (available < SMALLEST_MEMORY) {
     diagnosis.problems.push(
-      `The starter ensemble is not in ${packageRoot}: RoutedEnsemble.load() needs a folder.`,
+      `The process may use ${inGiB(available)} GiB; LibTorch and a network need ${inGiB(SMALLEST_MEMORY)} GiB. Raise the container's limit.`,
+    );
+  }
+  if (!existsSync(join(findStarter(), 'ensemble.json'))) {
+    diagnosis.problems.push(
+      `The starter ensemble is not installed, so RoutedEnsemble.load() needs a folder: npm install ${STARTER_PACKAGE}@${version}`,
     );
   }
   return diagnosis;

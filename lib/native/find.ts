@@ -30,25 +30,47 @@ export function platformName(platform: string = process.platform, arch: string =
   return `${platform}-${arch}`;
 }
 
-export const platformPackage = () => `@cellroute/libtorch-${platformName()}`;
+/** The package with this platform's addon. */
+export const addonPackage = () => `@cellroute/${platformName()}`;
+/** The package with this platform's LibTorch. */
+export const libtorchPackage = () => `@cellroute/libtorch-${platformName()}`;
+/** The package with the starter ensemble. */
+export const STARTER_PACKAGE = '@cellroute/starter';
 
-/** The addon: a checkout's own build, or what was packed into prebuilds/. CELLROUTE_BUILD names another build folder. */
+/** Folder of the starter ensemble: the checkout's, or the one of its package. */
+export function findStarter(): string {
+  const own = join(packageRoot, 'models', 'starter');
+  return existsSync(own) ? own : (packageFolder(STARTER_PACKAGE) ?? own);
+}
+
+/**
+ * The addon: a checkout's own build, what was packed into prebuilds/, or the platform's package. CELLROUTE_BUILD names
+ * another build folder.
+ */
 export function findAddon(): { files: AddonFiles | undefined; places: SearchedLocation[] } {
   const build = resolve(process.env.CELLROUTE_BUILD ?? join(packageRoot, 'build'));
-  const prebuilt = join(packageRoot, 'prebuilds', platformName());
+  const prebuilt = (folder: string): AddonFiles => ({
+    addon: join(folder, 'cellroute.node'),
+    preload: join(folder, 'cellroute_preload.node'),
+  });
+  const installed = packageFolder(addonPackage());
   const candidates: AddonFiles[] = [
     { addon: join(build, 'Release/cellroute.node'), preload: join(build, 'preload/cellroute_preload.node') },
-    { addon: join(prebuilt, 'cellroute.node'), preload: join(prebuilt, 'cellroute_preload.node') },
+    prebuilt(join(packageRoot, 'prebuilds', platformName())),
+    ...(installed === undefined ? [] : [prebuilt(installed)]),
   ];
+  const names = ['a build of this checkout', 'the packed prebuild', `the package ${addonPackage()}`];
   const record = join(build, 'libtorch.json');
   if (existsSync(record)) {
     candidates[0]!.builtWith = (JSON.parse(readFileSync(record, 'utf8')) as { folder: string }).folder;
   }
-  const places = candidates.map(({ addon, preload }, i) => ({
-    what: i === 0 ? 'a build of this checkout' : 'the packed prebuild',
+  const places: SearchedLocation[] = candidates.map(({ addon, preload }, i) => ({
+    what: names[i]!,
     path: addon,
     found: existsSync(addon) && existsSync(preload),
   }));
+  if (installed === undefined)
+    places.push({ what: names[2]!, path: '', found: false, note: 'not installed' });
   return { files: candidates[places.findIndex((place) => place.found)], places };
 }
 
@@ -121,8 +143,41 @@ export function findLibtorch(
   places.push({ what: 'CELLROUTE_LIBTORCH', path: '', found: false, note: 'not set' });
   const folder =
     (builtWith ? look('the LibTorch of this build', builtWith, '') : undefined) ??
-    look(`the package ${platformPackage()}`, packageFolder(platformPackage()), 'not installed');
+    look(`the package ${libtorchPackage()}`, packageFolder(libtorchPackage()), 'not installed');
   return { folder, pointedAt: false, places };
+}
+
+/** A package that `cellroute` needs on this platform, as it is installed. */
+export interface InstalledPackage {
+  name: string;
+  /** undefined where the package is not installed. */
+  version: string | undefined;
+  /** The version that this version of cellroute asks for; undefined in a checkout, which asks for none. */
+  expected: string | undefined;
+  folder: string | undefined;
+}
+
+/** The packages of this platform and the starter, installed or not. */
+export function installedPackages(): InstalledPackage[] {
+  const manifest = readManifest(packageRoot);
+  const expected: Record<string, string> = { ...manifest.dependencies, ...manifest.optionalDependencies };
+  return [addonPackage(), libtorchPackage(), STARTER_PACKAGE].map((name) => {
+    const folder = packageFolder(name);
+    return {
+      name,
+      version: folder === undefined ? undefined : readManifest(folder).version,
+      expected: expected[name],
+      folder,
+    };
+  });
+}
+
+function readManifest(folder: string) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    version: string;
+    dependencies?: Record<string, string>;
+    optionalDependencies?: Record<string, string>;
+  };
 }
 
 function packageFolder(name: string): string | undefined {

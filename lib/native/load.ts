@@ -6,19 +6,22 @@ import { familySync, GLIBC, versionSync } from 'detect-libc';
 import { CellrouteError } from '../errors.js';
 import type { NativeAddon } from './contract.js';
 import {
+  addonPackage,
   CUDA_MAJOR,
   findAddon,
   findCudaAddon,
   findLibtorch,
+  libtorchPackage,
   packageRoot,
   platformName,
-  platformPackage,
   type SearchedLocation,
 } from './find.js';
 import { runtimeLibraries } from './libraries.js';
 
 /** LibTorch's Linux wheels are built against this one. */
 const OLDEST_GLIBC = '2.28';
+const OPTIONAL_NOTE =
+  'an optional dependency of cellroute: --omit=optional and settings of package managers leave it out, and a lockfile or node_modules folder of another platform lacks it';
 const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
 
 interface Preload {
@@ -74,13 +77,13 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   const files = cuda ?? own;
   if (!files) {
     throw helpPage('ADDON_NOT_FOUND', `cellroute has no addon for ${platformName()}.`, places, [
-      'In a checkout: npm run build',
-      `Installed from npm: this version carries prebuilds for ${PLATFORMS.join(', ')} only as far as they were published`,
+      `npm install ${addonPackage()} (${OPTIONAL_NOTE})`,
+      'in a checkout: npm run build',
     ]);
   }
   if (!folder) {
     throw helpPage('LIBTORCH_NOT_FOUND', 'cellroute found no LibTorch.', libtorchPlaces, [
-      `npm install ${platformPackage()} (an optional dependency: --omit=optional and some package managers' settings leave it out)`,
+      `npm install ${libtorchPackage()} (${OPTIONAL_NOTE})`,
       'or set CELLROUTE_LIBTORCH to the folder of a LibTorch, for example the torch folder of a Python environment',
       'Electron: unpack both packages from the archive (asarUnpack: "**/node_modules/{cellroute,@cellroute}/**")',
     ]);
@@ -98,7 +101,11 @@ export function loadNative(options: LoadOptions = {}): Loaded {
         'LIBTORCH_NOT_FOUND',
         `${path} could not be opened: ${(error as Error).message}`,
         libtorchPlaces,
-        [`reinstall ${platformPackage()}; the file may be damaged or for another processor`],
+        [
+          /lib(cuda|cudart|cupti|nv)/.test((error as Error).message)
+            ? 'this LibTorch is a CUDA build, as the wheels for linux-arm64 on PyPI are from 2.11 on: use a CPU build (PyTorch has an index of its own for those), or install the NVIDIA packages that it names'
+            : `reinstall ${libtorchPackage()}; the file may be damaged or for another processor`,
+        ],
       );
     }
   }
@@ -108,7 +115,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
       `The LibTorch in ${folder} is ${versionOf(abi)}, this addon was built for ${preload.builtForVersion}. ` +
         (cuda
           ? `Install torch ${preload.builtForVersion} for CUDA ${CUDA_MAJOR}, or rebuild against yours (node scripts/cuda.mjs ${dirname(folder)}).`
-          : `Install the same version (npm install ${platformPackage()}@${preload.builtForVersion}), or rebuild against yours (LIBTORCH=${folder} npm run build).`),
+          : `Install the same version (npm install ${libtorchPackage()}@${preload.builtForVersion}), or rebuild against yours (LIBTORCH=${folder} npm run build).`),
       { expected: preload.builtForVersion, got: versionOf(abi), file: folder },
     );
   }

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { image, root } from '../support/sdk.js';
@@ -31,26 +42,40 @@ function must(program: string, args: string[], cwd: string): string {
 }
 
 interface Packed {
-  filename: string;
+  name: string;
+  tarball: string;
   size: number;
-  files: { path: string; size: number }[];
+  files: string[];
 }
-let packed: Packed;
+let packages: Packed[];
+let core: Packed;
 
 beforeAll(() => {
   mkdirSync(app);
-  // npm packs a tarball's content again, and answers what it holds: scripts/pack.mjs has packed the checkout.
-  const source = process.env.CELLROUTE_TARBALL ?? root;
-  const printed = must('npm', ['pack', source, '--json', '--pack-destination', folder], folder);
-  [packed] = JSON.parse(printed) as [Packed];
-  const libtorch = must('node', ['scripts/pack-libtorch.mjs', folder], root).trim().split('\n').at(-1)!;
+  // scripts/pack.mjs has packed them; a single test packs for itself.
+  const printed =
+    process.env.CELLROUTE_PACKAGES ??
+    must('node', ['scripts/release/packages.mjs', join(folder, 'packages')], root);
+  packages = JSON.parse(printed.trim().split('\n').at(-1)!) as Packed[];
+  core = packages.find(({ name }) => name === 'cellroute')!;
   writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', version: '1.0.0', private: true }));
+  // The packages of other platforms are in no registry: npm leaves out what it does not find.
   must(
     'npm',
-    ['install', '--no-audit', '--no-fund', '--ignore-scripts', join(folder, packed.filename), libtorch],
+    ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages.map(({ tarball }) => tarball)],
     app,
   );
 });
+
+interface Manifest {
+  version: string;
+  scripts?: Record<string, string>;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+
+const manifestOf = (name: string) =>
+  JSON.parse(readFileSync(join(app, 'node_modules', name, 'package.json'), 'utf8')) as Manifest;
 
 const cases: [string, string, string][] = [
   [
@@ -78,7 +103,7 @@ RoutedEnsemble.load().then(async (ensemble) => {
   ],
 ];
 
-test.each(cases)('%s segments per image with nothing but the two tarballs', (_, name, source) => {
+test.each(cases)('%s segments an image with only the packages', (_, name, source) => {
   writeFileSync(join(app, name), source);
   const { status, stdout, stderr } = run(process.execPath, [name, image.small], app, { bare: true });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -200,7 +225,7 @@ test('the command line runs from the tarball', () => {
 });
 
 test('without LibTorch the error is a page of help', () => {
-  const hidden = join(app, 'node_modules/@cellroute');
+  const hidden = join(app, `node_modules/@cellroute/libtorch-${process.platform}-${process.arch}`);
   const { stdout } = run(
     process.execPath,
     [
@@ -216,9 +241,8 @@ test('without LibTorch the error is a page of help', () => {
   expect(stdout).toMatch(/CELLROUTE_LIBTORCH/);
 });
 
-test('the tarball carries what runs and nothing else, and no install script', () => {
-  const paths = packed.files.map(({ path }) => path);
-  expect(paths).toEqual(
+test('the packages have only what is needed at run time, and no install script', () => {
+  expect(core.files).toEqual(
     expect.arrayContaining([
       'dist/index.js',
       'dist/index.mjs',
@@ -227,22 +251,91 @@ test('the tarball carries what runs and nothing else, and no install script', ()
       ...['train', 'metrics', 'render', 'report'].flatMap((name) =>
         ['js', 'mjs', 'd.ts', 'd.mts'].map((ending) => `dist/${name}.${ending}`),
       ),
-      'models/starter/ensemble.json',
     ]),
   );
-  // The addon with CUDA goes along where somebody built it.
-  const addons = paths.filter((path) => path.endsWith('.node') && !/-cuda\d+\//.test(path));
-  expect(addons).toHaveLength(2);
-  expect(paths.filter((path) => /^(native|test|lib|scripts|out|build|node_modules)\//.test(path))).toEqual(
+  expect(core.files.filter((path) => !/^(dist\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(path))).toEqual(
     [],
   );
-  const manifest = JSON.parse(readFileSync(join(app, 'node_modules/cellroute/package.json'), 'utf8')) as {
-    scripts?: Record<string, string>;
-  };
-  for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
-    expect(manifest.scripts?.[script]).toBeUndefined();
-  const models = packed.files.filter(({ path }) => path.startsWith('models/'));
-  const weights = models.reduce((sum, { size }) => sum + size, 0);
-  expect(weights).toBeLessThan(40e6);
-  expect(statSync(join(folder, packed.filename)).size - weights).toBeLessThan(15e6);
+  const addon = packages.find(({ name }) => name === `@cellroute/${process.platform}-${process.arch}`)!;
+  expect(addon.files.filter((path) => path.endsWith('.node'))).toHaveLength(2);
+  const starter = packages.find(({ name }) => name === '@cellroute/starter')!;
+  expect(starter.files).toContain('ensemble.json');
+  for (const { name } of packages) {
+    const manifest = manifestOf(name);
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
+      expect(manifest.scripts?.[script]).toBeUndefined();
+  }
+  expect(core.size).toBeLessThan(2e6);
+});
+
+test('the core package asks for exactly the versions of its parts, on every platform', () => {
+  const { version, dependencies, optionalDependencies } = manifestOf('cellroute');
+  expect(dependencies?.['@cellroute/starter']).toBe(version);
+  expect(Object.keys(optionalDependencies ?? {}).sort()).toEqual(
+    ['darwin-arm64', 'linux-arm64', 'linux-x64', 'win32-x64']
+      .flatMap((platform) => [`@cellroute/${platform}`, `@cellroute/libtorch-${platform}`])
+      .sort(),
+  );
+  for (const { name } of packages.filter(({ name }) => name !== 'cellroute')) {
+    const own = manifestOf(name);
+    expect({ ...dependencies, ...optionalDependencies }[name]).toBe(own.version);
+    if (name !== '@cellroute/starter')
+      expect(own).toMatchObject({ os: [process.platform], cpu: [process.arch] });
+  }
+});
+
+test('an Electron application with both packages unpacked from its archive segments an image', () => {
+  // The archive is a folder here. As in a real one, native files inside it cannot be opened.
+  const resources = join(folder, 'resources');
+  const archive = join(resources, 'app.asar', 'node_modules');
+  const unpacked = join(resources, 'app.asar.unpacked', 'node_modules');
+  mkdirSync(unpacked, { recursive: true });
+  cpSync(join(app, 'node_modules'), archive, { recursive: true });
+  renameSync(join(archive, '@cellroute'), join(unpacked, '@cellroute'));
+  for (const name of readdirSync(join(unpacked, '@cellroute'))) {
+    const inside = join(archive, '@cellroute', name);
+    mkdirSync(inside, { recursive: true });
+    copyFileSync(join(unpacked, '@cellroute', name, 'package.json'), join(inside, 'package.json'));
+  }
+  const [, name, source] = cases[1]!;
+  writeFileSync(join(resources, 'app.asar', name), source);
+  const { status, stdout, stderr } = run(
+    process.execPath,
+    [join(resources, 'app.asar', name), image.small],
+    folder,
+    {
+      bare: true,
+    },
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect((JSON.parse(stdout) as { cells: number }).cells).toBeGreaterThan(10);
+});
+
+test('the addon imports no function that makes external buffers, which Electron forbids', () => {
+  const bytes = readFileSync(
+    join(app, 'node_modules', '@cellroute', `${process.platform}-${process.arch}`, 'cellroute.node'),
+  );
+  expect(bytes.includes('napi_create_arraybuffer')).toBe(true);
+  expect(bytes.includes('napi_create_external')).toBe(false);
+});
+
+test.each([
+  ['cellroute', 'README.md', 20],
+  ['@cellroute/starter', 'models/starter/README.md', 5],
+])('the README of %s has absolute links to files of the repository', (name, page, least) => {
+  const text = readFileSync(join(app, 'node_modules', name, 'README.md'), 'utf8');
+  const targets = [...text.matchAll(/\]\(([^)\s#][^)\s]*)\)/g)].map((link) => link[1]!);
+  expect(targets.length).toBeGreaterThan(least);
+  const { version } = manifestOf('cellroute');
+  const bases = [
+    `https://github.com/cellroute/cellroute/blob/v${version}/`,
+    `https://github.com/cellroute/cellroute/tree/v${version}/`,
+    `https://raw.githubusercontent.com/cellroute/cellroute/v${version}/`,
+  ];
+  for (const target of targets) {
+    const base = bases.find((start) => target.startsWith(start));
+    expect({ target, base }).toEqual({ target, base: expect.any(String) });
+    expect(existsSync(join(root, target.slice(base!.length).replace(/#.*/, '')))).toBe(true);
+  }
+  expect(readFileSync(join(root, page), 'utf8')).not.toContain('https://github.com/cellroute/cellroute/blob');
 });

@@ -1,0 +1,185 @@
+// The npm packages, each staged in a folder of its own and packed from there. `node scripts/release/packages.mjs [OUT]`
+// packs them and prints the tarballs. package.json of the checkout names none of
+// them: they are not published, and a name that is not ours must not be installed.
+//   cellroute                           JavaScript and types
+//   @cellroute/starter                  the starter ensemble, most of the bytes
+//   @cellroute/<platform>               the addon and the stub that opens LibTorch
+//   @cellroute/libtorch-<platform>      LibTorch's run-time libraries, versioned as LibTorch is
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findLibtorch, PINNED } from '../libtorch.mjs';
+import { copyPrebuild, prebuild } from '../prebuild.mjs';
+import { absoluteLinks } from '../published-pages.mjs';
+import { has, must, packageJson, root } from '../run.mjs';
+
+/** Every platform that a release has packages for. */
+export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
+export const PLATFORM = `${process.platform}-${process.arch}`;
+
+const { version, license, engines, repository, bugs, homepage, keywords } = packageJson;
+const shared = { license, repository, bugs, homepage, engines };
+
+/** Package managers install a package with these fields only where they fit. */
+export const constraints = (platform) => {
+  const [os, cpu] = platform.split('-');
+  return { os: [os], cpu: [cpu], ...(os === 'linux' && { libc: ['glibc'] }) };
+};
+
+/** The packages of all platforms, of which a package manager installs those that fit. */
+export const optionalDependencies = Object.fromEntries(
+  PLATFORMS.flatMap((platform) => [
+    [`@cellroute/${platform}`, version],
+    [`@cellroute/libtorch-${platform}`, PINNED],
+  ]),
+);
+
+function emptyFolder(path) {
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+function writeManifest(folder, manifest, readme) {
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  if (readme) writeFileSync(join(folder, 'README.md'), `# ${manifest.name}\n\n${readme}\n`);
+}
+
+/** A page of the checkout with absolute links. */
+function copyPage(page, folder) {
+  const markdown = readFileSync(join(root, page), 'utf8');
+  writeFileSync(join(folder, 'README.md'), absoluteLinks(page, markdown, packageJson));
+}
+
+function stageCore(out) {
+  const folder = emptyFolder(join(out, 'cellroute'));
+  cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+  for (const file of ['LICENSE', 'CHANGELOG.md', 'SECURITY.md'])
+    copyFileSync(join(root, file), join(folder, file));
+  copyPage('README.md', folder);
+  const { private: _, scripts, devDependencies, gypfile, files, dependencies, ...kept } = packageJson;
+  writeManifest(folder, {
+    ...kept,
+    files: ['dist', 'CHANGELOG.md', 'SECURITY.md'],
+    dependencies: { '@cellroute/starter': version, ...dependencies },
+    optionalDependencies,
+  });
+  return folder;
+}
+
+function stageStarter(out) {
+  const folder = emptyFolder(join(out, 'starter'));
+  const source = join(root, 'models', 'starter');
+  // Its folder of training configurations stays in the repository.
+  for (const file of readdirSync(source, { withFileTypes: true })) {
+    if (file.isFile()) copyFileSync(join(source, file.name), join(folder, file.name));
+  }
+  copyPage('models/starter/README.md', folder);
+  writeManifest(folder, {
+    name: '@cellroute/starter',
+    version,
+    description:
+      'The starter ensemble of cellroute: nuclei in fluorescence and stained tissue, cells in phase contrast',
+    keywords,
+    ...shared,
+    license: 'CC0-1.0',
+    // Native code maps the files.
+    preferUnplugged: true,
+    files: readdirSync(folder),
+  });
+  return folder;
+}
+
+function stageAddon(out) {
+  copyPrebuild();
+  const folder = emptyFolder(join(out, PLATFORM));
+  for (const file of ['cellroute.node', 'cellroute_preload.node'])
+    copyFileSync(join(prebuild, file), join(folder, file));
+  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  const description = `The native addon of cellroute for ${PLATFORM}`;
+  writeManifest(
+    folder,
+    {
+      name: `@cellroute/${PLATFORM}`,
+      version,
+      description,
+      ...shared,
+      ...constraints(PLATFORM),
+      // Yarn's Plug'n'Play keeps other packages in archives, which the system's loader cannot read.
+      preferUnplugged: true,
+      files: ['*.node'],
+    },
+    `${description}. Installed by \`cellroute\`; not meant to be used alone.`,
+  );
+  return folder;
+}
+
+function stageLibtorch(out) {
+  const { runtimeLibraries } = createRequire(import.meta.url)(join(root, 'dist', 'native', 'libraries.js'));
+  const libtorch = findLibtorch();
+  const folder = emptyFolder(join(out, `libtorch-${PLATFORM}`));
+  mkdirSync(join(folder, 'lib'));
+  for (const library of runtimeLibraries()) {
+    const source = join(libtorch.folder, 'lib', library);
+    if (!existsSync(source)) continue;
+    const target = join(folder, 'lib', library);
+    // npm pack drops symbolic links without a word: what they point at is copied.
+    copyFileSync(realpathSync(source), target);
+    if (process.platform === 'linux' && has('strip')) must('strip', ['--strip-unneeded', target]);
+  }
+  // The wheel's own licences travel with its files.
+  const info = readdirSync(dirname(libtorch.folder)).find((entry) => /^torch-.*\.dist-info$/.test(entry));
+  const licences = join(dirname(libtorch.folder), info ?? '', 'licenses');
+  if (info && existsSync(licences)) cpSync(licences, join(folder, 'licenses'), { recursive: true });
+  const description = `LibTorch's CPU run-time libraries for ${PLATFORM}, as cellroute loads them`;
+  writeManifest(
+    folder,
+    {
+      name: `@cellroute/libtorch-${PLATFORM}`,
+      version: libtorch.version,
+      description,
+      ...shared,
+      license: 'BSD-3-Clause',
+      ...constraints(PLATFORM),
+      preferUnplugged: true,
+      files: ['lib', 'licenses'],
+    },
+    `${description}. Installed by \`cellroute\`; not meant to be used alone.`,
+  );
+  return folder;
+}
+
+/** Stages and packs what this machine can build: every package once, in the order of publishing. */
+export function packAll(out) {
+  mkdirSync(out, { recursive: true });
+  const staged = join(out, 'staged');
+  return [stageLibtorch, stageAddon, stageStarter, stageCore].map((stage) => {
+    const folder = stage(staged);
+    const printed = must('npm', ['pack', folder, '--json', '--pack-destination', out], { stdout: 'pipe' });
+    const [{ name, version, filename, size, unpackedSize, files }] = JSON.parse(printed);
+    return {
+      name,
+      version,
+      tarball: join(out, filename),
+      size,
+      unpackedSize,
+      files: files.map(({ path }) => path),
+    };
+  });
+}
+
+// As a program: packs into a folder and prints what was packed as JSON.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.log(JSON.stringify(packAll(resolve(process.argv[2] ?? join(root, 'out', 'packages')))));
+}
