@@ -206,8 +206,8 @@ torch::Tensor MaskRcnnPlan::hidden_of(const torch::Tensor& pooled) const {
   constexpr int64_t kRows = 256;
   std::vector<torch::Tensor> hidden;
   for (const auto& some : pooled.split(kRows)) {
-    hidden.push_back(fc6_(fc6_reads_channels_first_ ? some.flatten(1)
-                                                    : rows(some).view({some.size(0), -1})));
+    hidden.push_back(
+        fc6_(fc6_reads_channels_first_ ? some.flatten(1) : rows(some).view({some.size(0), -1})));
   }
   return hidden.size() == 1 ? hidden.front() : torch::cat(hidden);
 }
