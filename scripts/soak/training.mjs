@@ -27,6 +27,8 @@ const config = {
   batchSize: 1,
   epochs: null,
   steps: 12,
+  // So small a network with fresh weights diverges at the default rate.
+  schedule: { kind: 'one-cycle', maxLr: 0.0005 },
   checkpoint: { everyMinutes: 0 },
   logs: { tensorboard: false },
 };
