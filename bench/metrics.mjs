@@ -96,9 +96,9 @@ async function ours() {
     );
   const given = truth.images.map(({ id }) => ({
     id: String(id),
-    truth: masks(truths.get(id)),
-    truthAreas: truths.get(id).map(({ area }) => area),
-    truthBoxes: fromCocoBoxes(truths.get(id).flatMap(({ bbox }) => bbox)),
+    groundTruth: masks(truths.get(id)),
+    groundTruthAreas: truths.get(id).map(({ area }) => area),
+    groundTruthBoxes: fromCocoBoxes(truths.get(id).flatMap(({ bbox }) => bbox)),
     predicted: masks(found.get(id)),
     scores: found.get(id).map(({ score }) => score),
     boxes: fromCocoBoxes(found.get(id).flatMap(({ bbox }) => bbox)),

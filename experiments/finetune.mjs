@@ -1,7 +1,7 @@
 // Learning curves of `cellroute finetune`: fine-tunes on 3, 5, 10, 20 images of a data set, and evaluates each model on images that
 // are kept back from all of them.
 //
-//   node experiments/finetune.mjs --data PATH --out FOLDER [--images DIR] [--type-column NAMES] [--where COLUMN=VALUE]
+//   node experiments/finetune.mjs --data PATH --out FOLDER [--images DIR] [--cell-type-column NAMES] [--where COLUMN=VALUE]
 //       [--sizes 3,5,10,20] [--types each|mixed] [--type NAME] [--kept-back 0.5] [--steps N | --minutes N] [--seed 3011]
 //
 // The kept-back images are drawn per type from the seed; the images of a smaller size are among those of a larger one. Of the
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     data: text,
     out: text,
     images: text,
-    'type-column': text,
+    'cell-type-column': text,
     where: text,
     sizes: { ...text, default: '3,5,10,20' },
     types: { ...text, default: 'mixed' },
@@ -43,11 +43,11 @@ const bootstrap = { samples: 10_000 };
 
 const opened = await openDataset(values.data, {
   ...(values.images && { images: values.images }),
-  ...(values['type-column'] && { typeColumn: values['type-column'].split(',') }),
+  ...(values['cell-type-column'] && { cellTypeColumn: values['cell-type-column'].split(',') }),
 });
 const [column, value] = values.where?.split('=') ?? [];
 const data = opened.filter({
-  ...(values.type && { types: values.type.split(',') }),
+  ...(values.type && { cellTypes: values.type.split(',') }),
   where: (item) => column === undefined || item.columns[column] === value,
 });
 const { train, validation: keptBack } = data.split({ fraction: Number(values['kept-back']), seed });
@@ -60,8 +60,8 @@ async function evaluationOf(segment, items) {
     const { cells } = await segment(await decodeImage(image));
     images.push({
       id: item.id,
-      ...(item.type && { type: item.type }),
-      truth: masks,
+      cellType: item.cellType,
+      groundTruth: masks,
       predicted: cells.masks,
       scores: cells.scores,
     });
@@ -71,9 +71,9 @@ async function evaluationOf(segment, items) {
 
 /** `count` images, evenly of each type, the same ones first for every count. */
 function firstOf(items, count) {
-  const types = [...new Set(items.map(({ type }) => type ?? ''))].sort();
+  const types = [...new Set(items.map(({ cellType }) => cellType ?? ''))].sort();
   const queues = types.map((type) =>
-    random(seed, 'curve', type).shuffle(items.filter((item) => (item.type ?? '') === type)),
+    random(seed, 'curve', type).shuffle(items.filter((item) => (item.cellType ?? '') === type)),
   );
   const chosen = [];
   while (chosen.length < Math.min(count, items.length)) {
@@ -84,7 +84,7 @@ function firstOf(items, count) {
 
 const groups =
   values.types === 'each'
-    ? data.types.map((type) => [type, (item) => item.type === type])
+    ? data.cellTypes.map((type) => [type, (item) => item.cellType === type])
     : [['mixed', () => true]];
 const points = [];
 for (const [group, belongs] of groups) {
@@ -120,8 +120,8 @@ for (const [group, belongs] of groups) {
       interval: evaluation.intervals.kaggle,
       difference: comparison.difference,
       differenceInterval: comparison.interval,
-      perType: Object.fromEntries(
-        Object.entries(evaluation.perType ?? {}).map(([type, own]) => [type, own.kaggle.mean]),
+      perCellType: Object.fromEntries(
+        Object.entries(evaluation.perCellType ?? {}).map(([type, own]) => [type, own.kaggle.mean]),
       ),
       heldOut: summary.scores,
       result: summary.result,

@@ -18,7 +18,7 @@ function stepsOf(images, total) {
 
 const told = (value) => value.toFixed(3);
 const signed = (value) => (value < 0 ? '−' : '+') + told(Math.abs(value));
-const rows = ({ perType = {}, ...all }) => [all, ...Object.values(perType)];
+const rows = ({ perCellType = {}, ...all }) => [all, ...Object.values(perCellType)];
 const change = ({ difference, interval }) => `${signed(difference)} (${interval.map(signed).join(' to ')})`;
 
 /**
@@ -26,7 +26,7 @@ const change = ({ difference, interval }) => `${signed(difference)} (${interval.
  * The intervals are in brackets.
  */
 function tableOf(routed, unerring) {
-  const names = ['all', ...Object.keys(routed.perType ?? {})];
+  const names = ['all', ...Object.keys(routed.perCellType ?? {})];
   const [own, best] = [rows(routed), rows(unerring)];
   const lines = names.map((name, i) => {
     const { images, first, second } = own[i];
@@ -40,10 +40,10 @@ function tableOf(routed, unerring) {
 /** What renderPlot draws: each type's images by their single score, single and routed above each other. */
 function plotOf(single, routed) {
   const score = new Map(routed.perImage.map(({ id, kaggle }) => [id, kaggle]));
-  const types = [...new Set(single.perImage.map(({ type }) => type))].sort();
+  const types = [...new Set(single.perImage.map(({ cellType }) => cellType))].sort();
   const pairs = types.flatMap((type) =>
     single.perImage
-      .filter((image) => image.type === type)
+      .filter((image) => image.cellType === type)
       .sort((a, b) => a.kaggle - b.kaggle)
       .map(({ id, kaggle }) => ({ type, single: kaggle, routed: score.get(id) })),
   );

@@ -81,7 +81,7 @@ async function train(Trainer, folder, options) {
   for await (const event of trainer.run()) {
     if (event.kind === 'part' || event.kind === 'start') began = performance.now();
     if (event.kind !== 'stop') continue;
-    const name = event.part ? [event.part.network, event.part.type].filter(Boolean).join(' ') : 'single';
+    const name = event.part ? [event.part.network, event.part.cellType].filter(Boolean).join(' ') : 'single';
     const seconds = (performance.now() - began) / 1000;
     console.log(`  ${name}: trained to step ${event.step}, ${seconds.toFixed(0)} s`);
   }
@@ -103,7 +103,10 @@ for (const [i, { train: training, validation }] of folds.entries()) {
   if (!existsSync(file)) {
     console.log(`${name}: ${training.items.length} images to train on, ${validation.items.length} held out`);
     const images = Object.fromEntries(
-      training.types.map((type) => [type, training.items.filter((item) => item.type === type).length]),
+      training.cellTypes.map((type) => [
+        type,
+        training.items.filter((item) => item.cellType === type).length,
+      ]),
     );
     const shares = Object.entries(stepsOf(images, steps)).map(([type, own]) => [type, { steps: own }]);
     const many = repeated(training);
@@ -125,7 +128,8 @@ for (const [i, { train: training, validation }] of folds.entries()) {
     for (const item of validation.items) {
       const { image } = await item.load();
       const own = await found(routed, image);
-      const unerring = own.cellType === item.type ? own : await found(routed, image, { cellType: item.type });
+      const unerring =
+        own.cellType === item.cellType ? own : await found(routed, image, { cellType: item.cellType });
       predictions.push({ id: item.id, single: await found(single, image), routed: own, unerring });
     }
     await Promise.all([single.dispose(), routed.dispose()]);
@@ -142,13 +146,19 @@ for (const { id } of evaluated) truth.set(id, (await items.get(id).load()).masks
 /** One side's scores over all images. */
 function evaluateSide(side, atLeast) {
   const images = evaluated.map(({ id, [side]: { masks, scores } }) => {
-    const { type, width, height } = items.get(id);
-    return { id, type, truth: truth.get(id), predicted: Masks.fromCoco(masks, { width, height }), scores };
+    const { cellType, width, height } = items.get(id);
+    return {
+      id,
+      cellType,
+      groundTruth: truth.get(id),
+      predicted: Masks.fromCoco(masks, { width, height }),
+      scores,
+    };
   });
   return evaluate(images, { minScore: atLeast, removeOverlaps: thresholds.removeOverlaps });
 }
 
-const right = evaluated.filter(({ id, routed }) => items.get(id).type === routed.cellType).length;
+const right = evaluated.filter(({ id, routed }) => items.get(id).cellType === routed.cellType).length;
 const report = { settings, images: evaluated.length, routedRight: right, comparisons: [] };
 const lines = [`The router named ${right} of ${evaluated.length} held-out images rightly.`];
 for (const atLeast of [minScore, ...alsoAt]) {
@@ -159,11 +169,11 @@ for (const atLeast of [minScore, ...alsoAt]) {
     routed: compareEvaluations(single, routed, { seed }),
     unerring: compareEvaluations(single, unerring, { seed }),
   };
-  const perImage = single.perImage.map(({ id, type, truths, kaggle }, i) => {
+  const perImage = single.perImage.map(({ id, cellType, groundTruths, kaggle }, i) => {
     return {
       id,
-      type,
-      truths,
+      cellType,
+      groundTruths,
       single: kaggle,
       routed: routed.perImage[i].kaggle,
       unerring: unerring.perImage[i].kaggle,

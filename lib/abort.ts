@@ -1,3 +1,9 @@
+/** Options of a call that can be stopped. */
+export interface SignalOptions {
+  /** Stops the call, which then rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What one signal calls when it aborts, however many calls share the signal. */
 class AbortFan {
   readonly #listeners = new Set<() => void>();

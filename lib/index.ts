@@ -77,6 +77,7 @@ export {
   streamResultJson,
 } from './export/result-json.js';
 export { streamSummaryCsv, summaryCsv } from './export/summary-csv.js';
+export type { ImageRegion } from './image/centred-part.js';
 export { type DecodeOptions, decodeImage, type ImageInfo, readImageInfo } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
 export type { Slide, SlideLevel, SlideWindow } from './image/slide.js';
@@ -111,7 +112,6 @@ export {
   type ExplainMethod,
   type ExplainOptions,
   Explanation,
-  type SeenRegion,
 } from './inference/explanation.js';
 export type { SaveOptions } from './inference/model-file.js';
 export type { Precision } from './inference/precision.js';

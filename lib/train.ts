@@ -1,6 +1,8 @@
 // cellroute/train: data sets, transforms, training and tuning.
+export type { SignalOptions } from './abort.js';
 export type { DataProblem } from './annotations/problems.js';
 export type { Crowds } from './annotations/types.js';
+export type { JsonSchema } from './config/schema.js';
 export { Dataset, type DatasetDetails, type DatasetFilter, type DatasetParts } from './data/dataset.js';
 export type { CellSizes } from './data/diameters.js';
 export { type AnnotatedImage, type DatasetFromOptions, datasetFrom } from './data/iterable.js';
@@ -13,7 +15,6 @@ export type {
   DatasetContents,
   DatasetItem,
   LoadedItem,
-  SignalOptions,
   TrainSample,
 } from './data/types.js';
 export type {

@@ -47,43 +47,69 @@ function thresholdTable() {
   );
 }
 
-/** A section per command: its description, and a table of its options. */
-function commandSections() {
+/** Every command that does something, with the words before it. */
+function commands() {
   const { program } = require('../dist/cli/main.js');
-  const help = program.createHelp();
-  const sections = [];
   const visit = (command, path) => {
     const name = [...path, command.name()];
-    if (command.commands.length > 0) {
-      for (const child of command.commands) visit(child, name);
-      return;
-    }
-    const usage = [...name, ...command.registeredArguments.map((argument) => help.argumentTerm(argument))];
-    const terms = command.registeredArguments.map((argument) => {
-      const { required, variadic } = argument;
-      const term = `${argument.name()}${variadic ? '...' : ''}`;
-      return [`\`${required ? `<${term}>` : `[${term}]`}\``, help.argumentDescription(argument)];
-    });
-    const options = command.options
-      .filter(({ hidden }) => !hidden)
-      .map((option) => [
-        `\`${option.flags}\``,
-        `${help.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
-      ]);
-    sections.push(
-      [
-        `### \`${name.join(' ')}\``,
-        `${command.description()}.`,
-        table([`\`${usage.slice(0, name.length).join(' ')}\``, 'meaning'], [...terms, ...options]),
-      ].join('\n\n'),
-    );
+    return command.commands.length > 0
+      ? command.commands.flatMap((child) => visit(child, name))
+      : [{ command, name }];
   };
-  for (const command of program.commands) visit(command, [program.name()]);
-  return sections.join('\n\n');
+  return { help: program.createHelp(), list: program.commands.flatMap((command) => visit(command, [])) };
+}
+
+/** `<images...>`, or in brackets what may be left out. */
+function termOf(argument) {
+  const term = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${term}>` : `[${term}]`;
+}
+
+/** Each command with its arguments and the options that it needs, and what it does. */
+function commandList() {
+  const { list } = commands();
+  return table(
+    ['command', 'purpose'],
+    list.map(({ command, name }) => {
+      const required = command.options.filter(({ mandatory }) => mandatory);
+      const words = [
+        ...name,
+        ...command.registeredArguments.map(termOf),
+        ...required.map(({ long, flags }) => `${long} ${/<.+>/.exec(flags)?.[0] ?? ''}`.trim()),
+      ];
+      return [`\`${words.join(' ')}\``, command.description()];
+    }),
+  );
+}
+
+/** A section per command: its description, and a table of its options. */
+function commandSections() {
+  const { help, list } = commands();
+  return list
+    .map(({ command, name }) => {
+      const terms = command.registeredArguments.map((argument) => [
+        `\`${termOf(argument)}\``,
+        help.argumentDescription(argument),
+      ]);
+      const options = command.options
+        .filter(({ hidden }) => !hidden)
+        .map((option) => [
+          `\`${option.flags}\``,
+          `${help.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
+        ]);
+      const full = ['cellroute', ...name].join(' ');
+      return [
+        `### \`${full}\``,
+        `${command.description()}.`,
+        table([`\`${full}\``, 'meaning'], [...terms, ...options]),
+      ].join('\n\n');
+    })
+    .join('\n\n');
 }
 
 const TABLES = [
   ['docs/thresholds-and-tiles.md', 'thresholds', thresholdTable],
+  ['docs/command-line.md', 'command list', commandList],
   ['docs/command-line.md', 'commands', commandSections],
 ];
 

@@ -194,7 +194,7 @@ class CocoImageAnnotations implements ImageAnnotations {
   readonly place: Required<Pick<DataProblem, 'file' | 'column'>>;
   readonly size: ImageSize;
   readonly needsSize = false;
-  readonly type?: string;
+  readonly cellType?: string;
   readonly columns: Readonly<Record<string, string>>;
   readonly #collected: Collected;
   readonly #categories: ReadonlyMap<string, string>;
@@ -278,7 +278,7 @@ class CocoImageAnnotations implements ImageAnnotations {
       for (const { place, crowd } of own) if (crowd) notices.push(entry(place, CROWD));
     }
     const types = new Set(classes.filter((_, i) => asCells || !own[i]!.crowd));
-    if (this.#options.categories === 'types' && types.size > 1) {
+    if (this.#options.categories === 'cell-types' && types.size > 1) {
       return { reason: `its cells have several types: ${[...types].join(', ')}`, problems, notices };
     }
     const selected = chosen.length === masks.length ? masks : masks.select(chosen);
@@ -287,7 +287,7 @@ class CocoImageAnnotations implements ImageAnnotations {
     return {
       cells: {
         ...cells,
-        ...(this.#options.categories === 'types' ? typeIn(types) : { classes }),
+        ...(this.#options.categories === 'cell-types' ? typeIn(types) : { classes }),
         ...(crowd.includes(true) && { crowd }),
       },
       problems,
@@ -360,7 +360,7 @@ const CROWDS_TOO = `, besides crowd regions (iscrowd 1); ${REMEDY}`;
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 const placesOf = (annotations: readonly Annotation[]) => annotations.map(({ place }) => place);
-const typeIn = (types: ReadonlySet<string>) => (types.size === 1 ? { type: [...types][0]! } : {});
+const typeIn = (types: ReadonlySet<string>) => (types.size === 1 ? { cellType: [...types][0]! } : {});
 
 /**
  * Where the images of a COCO file may be: beside it, in `images` or in a folder of the file's name; and for a file in a

@@ -10,9 +10,9 @@ import { columnsOf, openTable } from './table.js';
 import {
   type AnnotationOptions,
   type AnnotationSource,
+  cellTypeColumnOf,
   type ImageAnnotations,
   type ReadAnnotations,
-  typeColumnOf,
 } from './types.js';
 
 /** The column of masks: `annotation` in the competition's train.csv, `predicted` in its submissions. */
@@ -24,7 +24,7 @@ interface Row {
   annotation: string;
   width: string;
   height: string;
-  type: string;
+  cellType: string;
 }
 
 /**
@@ -35,12 +35,12 @@ interface Row {
 export async function readKaggle(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const { columns, rows } = await openTable(path, [['id'], MASK_COLUMNS], options.signal);
   const maskColumn = MASK_COLUMNS.find((name) => columns.includes(name))!;
-  const typeColumn = typeColumnOf(columns, options);
+  const cellTypeColumn = cellTypeColumnOf(columns, options);
   const problems = new ProblemList();
   const images = new Map<string, KaggleImage>();
   const folder = once(async () => ImageFolder.read(options.images ?? (await usualFolder(path))));
   const at = (name: string | undefined) => (name === undefined ? -1 : columns.indexOf(name));
-  const [idAt, maskAt, typeAt] = [at('id'), at(maskColumn), at(typeColumn)];
+  const [idAt, maskAt, typeAt] = [at('id'), at(maskColumn), at(cellTypeColumn)];
   const [widthAt, heightAt] = SIZE_COLUMNS.map(at) as [number, number];
   for await (const { fields, row } of rows) {
     if (fields.length !== columns.length) {
@@ -62,7 +62,7 @@ export async function readKaggle(path: string, options: AnnotationOptions): Prom
         { file: path, row, column: 'id' },
         others,
         maskColumn,
-        typeColumn,
+        cellTypeColumn,
         folder,
       );
       images.set(name, image);
@@ -72,7 +72,7 @@ export async function readKaggle(path: string, options: AnnotationOptions): Prom
       annotation: fields[maskAt]!.trim(),
       width: fields[widthAt] ?? '',
       height: fields[heightAt] ?? '',
-      type: fields[typeAt] ?? '',
+      cellType: fields[typeAt] ?? '',
     };
     image.add(added, columns, fields);
   }
@@ -92,7 +92,7 @@ class KaggleImage implements ImageAnnotations {
   readonly place: Required<ImageAnnotations['place']>;
   readonly columns: Record<string, string>;
   readonly #maskColumn: string;
-  readonly #typeColumn: string | undefined;
+  readonly #cellTypeColumn: string | undefined;
   readonly #folder: () => Promise<ImageFolder>;
   readonly #rows: Row[] = [];
 
@@ -101,7 +101,7 @@ class KaggleImage implements ImageAnnotations {
     place: Required<ImageAnnotations['place']>,
     columns: Record<string, string>,
     maskColumn: string,
-    typeColumn: string | undefined,
+    cellTypeColumn: string | undefined,
     folder: () => Promise<ImageFolder>,
   ) {
     this.name = name;
@@ -109,7 +109,7 @@ class KaggleImage implements ImageAnnotations {
     this.place = place;
     this.columns = columns;
     this.#maskColumn = maskColumn;
-    this.#typeColumn = typeColumn;
+    this.#cellTypeColumn = cellTypeColumn;
     this.#folder = folder;
   }
 
@@ -117,10 +117,10 @@ class KaggleImage implements ImageAnnotations {
     this.#rows.push(row);
     const [first] = this.#rows as [Row];
     // Equal texts are kept once.
-    for (const key of ['width', 'height', 'type'] as const)
+    for (const key of ['width', 'height', 'cellType'] as const)
       if (first[key] === row[key]) row[key] = first[key];
     // Such a row cannot be used.
-    if (row.type !== first.type) return;
+    if (row.cellType !== first.cellType) return;
     // A column in which the rows differ is not of the image.
     for (const [i, name] of columns.entries()) {
       if (SIZE_COLUMNS.includes(name as 'width') || this.columns[name] === fields[i]) continue;
@@ -128,8 +128,8 @@ class KaggleImage implements ImageAnnotations {
     }
   }
 
-  get type(): string | undefined {
-    return this.#rows[0]!.type || undefined;
+  get cellType(): string | undefined {
+    return this.#rows[0]!.cellType || undefined;
   }
 
   get size(): ImageSize | undefined {
@@ -179,11 +179,11 @@ class KaggleImage implements ImageAnnotations {
       }
     }
     const [first] = this.#rows as [Row];
-    if (row.type === first.type) return undefined;
-    const before = first.type === '' ? 'none' : shown(first.type);
+    if (row.cellType === first.cellType) return undefined;
+    const before = first.cellType === '' ? 'none' : shown(first.cellType);
     return [
-      this.#typeColumn!,
-      `it says ${shown(row.type)}, but row ${first.row} of this image says ${before}`,
+      this.#cellTypeColumn!,
+      `it says ${shown(row.cellType)}, but row ${first.row} of this image says ${before}`,
     ];
   }
 }

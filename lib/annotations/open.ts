@@ -132,14 +132,14 @@ async function joined(
 }
 
 function inSet(image: ImageAnnotations, set: string): ImageAnnotations {
-  const { place, size, needsSize, type, columns } = image;
+  const { place, size, needsSize, cellType, columns } = image;
   return {
     name: `${set}/${image.name}`,
     fileName: `${set}/${image.fileName}`,
     place,
     size,
     needsSize,
-    type,
+    cellType,
     columns: { ...columns, set },
     locate: (signal, read) => image.locate(signal, read),
     read: (own, signal) => image.read(own, signal),

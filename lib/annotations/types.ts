@@ -17,7 +17,7 @@ export interface ImageAnnotations {
   size?: ImageSize | undefined;
   /** Whether `read` needs a size that the source does not state. */
   needsSize: boolean;
-  type?: string | undefined;
+  cellType?: string | undefined;
   /** What else the source states of the image. */
   columns: Readonly<Record<string, string>>;
   /** The file of the image, and the size that it has where it is read so. */
@@ -46,7 +46,7 @@ export interface CellAnnotations {
   boxes?: readonly number[];
   areas?: readonly number[];
   /** The cell type of the image, where its cells state it. */
-  type?: string;
+  cellType?: string;
 }
 
 /** Annotations of many images: ground truth or predictions. */
@@ -69,9 +69,9 @@ export interface AnnotationOptions {
   /** Folder of the images, where it is not one of the usual ones. */
   images?: string | undefined;
   /** Columns that may hold the cell type; the first present is used. */
-  typeColumn?: readonly string[] | undefined;
+  cellTypeColumn?: readonly string[] | undefined;
   /** What COCO's categories are: classes of cells, or types of whole images. Default `classes`. */
-  categories?: 'classes' | 'types' | undefined;
+  categories?: 'classes' | 'cell-types' | undefined;
   /** What regions of many cells (COCO's `iscrowd: 1`) are. Default `leave-out`. */
   crowds?: Crowds | undefined;
   /** Predictions may have scores and empty masks. Default false. */
@@ -86,17 +86,17 @@ export const CROWDS = ['leave-out', 'cells'] as const;
 const USUAL_TYPE_COLUMNS = ['type', 'cell_type'];
 
 /** The column that holds the cell type, if any. */
-export const typeColumnOf = (
+export const cellTypeColumnOf = (
   columns: readonly string[],
-  { typeColumn = USUAL_TYPE_COLUMNS }: AnnotationOptions,
-): string | undefined => typeColumn.find((name) => columns.includes(name));
+  { cellTypeColumn = USUAL_TYPE_COLUMNS }: AnnotationOptions,
+): string | undefined => cellTypeColumn.find((name) => columns.includes(name));
 
 /** The cell type among an image's columns. */
 export function typeOf(
   columns: Readonly<Record<string, string>>,
   options: AnnotationOptions,
-): { type?: string } {
-  const name = typeColumnOf(Object.keys(columns), options);
+): { cellType?: string } {
+  const name = cellTypeColumnOf(Object.keys(columns), options);
   const type = name === undefined ? '' : columns[name]!;
-  return type === '' ? {} : { type };
+  return type === '' ? {} : { cellType: type };
 }

@@ -8,10 +8,10 @@ import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.j
 
 /** Options of every command that reads a data set. */
 export interface DatasetFlags extends ReadFlags {
-  typeColumn?: string[] | undefined;
-  type?: string[] | undefined;
+  cellTypeColumn?: string[] | undefined;
+  cellTypes?: string[] | undefined;
   images?: string | undefined;
-  categoriesAreTypes?: boolean | undefined;
+  categoriesAreCellTypes?: boolean | undefined;
   crowds?: Crowds | undefined;
   strict?: boolean | undefined;
 }
@@ -24,13 +24,16 @@ const names = (text: string) => text.split(',').map((name) => name.trim());
 export function addDatasetOptions(command: Command): Command {
   return withReadOptions(command)
     .option(
-      '--type-column <names>',
+      '--cell-type-column <names>',
       'column with the cell type; of a comma-separated list, the first that exists (default: type,cell_type)',
       names,
     )
-    .option('--type <types>', 'use only images of these cell types, comma-separated', names)
+    .option('--cell-types <types>', 'use only images of these cell types, comma-separated', names)
     .option('--images <folder>', 'folder of the images, if not beside the annotations')
-    .option('--categories-are-types', 'COCO categories are cell types of whole images, not classes of cells')
+    .option(
+      '--categories-are-cell-types',
+      'COCO categories are cell types of whole images, not classes of cells',
+    )
     .addOption(crowdsOption())
     .option('--strict', 'refuse the data set if anything in it cannot be used');
 }
@@ -44,11 +47,11 @@ export const crowdsOption = () =>
 
 /** Opens a data set, prints skipped entries to stderr and keeps the requested types. */
 export async function openWithFlags(path: string, flags: DatasetFlags): Promise<Dataset> {
-  const { typeColumn, type, images, categoriesAreTypes, crowds, strict } = flags;
+  const { cellTypeColumn, cellTypes, images, categoriesAreCellTypes, crowds, strict } = flags;
   const options: OpenDatasetOptions = {
-    typeColumn,
+    cellTypeColumn,
     images,
-    ...(categoriesAreTypes && { categories: 'types' }),
+    ...(categoriesAreCellTypes && { categories: 'cell-types' }),
     crowds,
     strict,
     ...readOptionsOf(flags),
@@ -56,7 +59,7 @@ export async function openWithFlags(path: string, flags: DatasetFlags): Promise<
   const dataset = await openDataset(path, options);
   printProblems(dataset.problems, 'rows or images cannot be used and are skipped');
   printProblems(dataset.notices, 'annotations were skipped or interpreted differently');
-  return type ? dataset.filter({ types: type }) : dataset;
+  return cellTypes ? dataset.filter({ cellTypes }) : dataset;
 }
 
 function printProblems(problems: readonly DataProblem[], what: string): void {

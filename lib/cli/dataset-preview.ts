@@ -116,7 +116,7 @@ function trainingOptions(value: unknown, data: Dataset): LoaderOptions {
   }
   const training = classifierTraining(given);
   const { intensity, resize } = classifierConfig(
-    { classNames: [...data.types], ...training.network },
+    { classNames: [...data.cellTypes], ...training.network },
     'network',
   );
   return { ...loaderOptions(training), intensity, transforms: withOutput(training.transforms, resize) };

@@ -81,8 +81,8 @@ function listing(summary: DatasetSummary): string[] {
 
 /** One row per type, and a row for all images if there is more than one type. */
 function rows(summary: DatasetSummary, numbers: (of: ImagesSummary) => number[]): string[][] {
-  const all = summary.types.length > 1 ? [{ ...summary, type: 'all' }] : [];
-  return [...summary.types, ...all].map((of) => [of.type ?? '(none)', ...numbers(of).map(count)]);
+  const all = summary.cellTypes.length > 1 ? [{ ...summary, cellType: 'all' }] : [];
+  return [...summary.cellTypes, ...all].map((of) => [of.cellType ?? '(none)', ...numbers(of).map(count)]);
 }
 
 /** Rounded to one decimal. */

@@ -35,21 +35,20 @@ export async function segmentTruth(
   const images: EvaluatedImage[] = [];
   try {
     for (const item of data.items) {
-      const { id, type } = item;
       const { image, masks, labels } = await item.load();
       const { cells } = await ensemble.segment(await decodeImage(image), {
         ...scaleOf(flags),
         ...(cellType !== undefined && { cellType }),
       });
       images.push({
-        id,
-        ...(type !== undefined && { type }),
-        truth: masks,
+        id: item.id,
+        cellType: item.cellType,
+        groundTruth: masks,
         predicted: cells.masks,
         scores: cells.scores,
-        ...(!ignoreClasses && { truthLabels: labels, labels: cells.labels }),
+        ...(!ignoreClasses && { groundTruthLabels: labels, labels: cells.labels }),
       });
-      bar.increment(1, { image: id });
+      bar.increment(1, { image: item.id });
     }
   } finally {
     bar.stop();

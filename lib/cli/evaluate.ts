@@ -62,11 +62,11 @@ export function registerEvaluate(program: Command): void {
     .option('--ignore-classes', 'treat all cells as one class')
     .option('--only-predicted', 'ignore images without predictions')
     .option('--where <column=value>', 'use only images with this value in a column; repeatable', columnIs)
-    .option('--type-column <names>', 'column with the cell type (type or cell_type)', (text: string) =>
+    .option('--cell-type-column <names>', 'column with the cell type (type or cell_type)', (text: string) =>
       text.split(',').map((name) => name.trim()),
     )
     .option(
-      '--categories-are-types',
+      '--categories-are-cell-types',
       "COCO's categories are cell types of whole images, not classes of cells",
     )
     .addOption(crowdsOption())
@@ -133,13 +133,14 @@ async function pairs(flags: Flags): Promise<PairedImages> {
 }
 
 function pairOptions(flags: Flags): PairFilesOptions {
-  const { onlyPredicted, ignoreClasses, where, typeColumn, categoriesAreTypes, crowds, strict } = flags;
+  const { onlyPredicted, ignoreClasses, where, cellTypeColumn, categoriesAreCellTypes, crowds, strict } =
+    flags;
   return {
     onlyPredicted,
     ignoreClasses,
     where,
-    typeColumn,
-    ...(categoriesAreTypes && { categories: 'types' }),
+    cellTypeColumn,
+    ...(categoriesAreCellTypes && { categories: 'cell-types' }),
     crowds,
     strict,
   };
@@ -190,7 +191,7 @@ async function plot(file: string, evaluation: Evaluation, outputs: Outputs): Pro
         ),
       }),
     },
-    ...Object.entries(evaluation.perType ?? {}).map(([type, { kaggle }]) => ({
+    ...Object.entries(evaluation.perCellType ?? {}).map(([type, { kaggle }]) => ({
       name: `${type}, mean ${kaggle.mean.toFixed(3)}`,
       points: points(kaggle.precisionAtIou),
     })),

@@ -15,7 +15,7 @@ export interface TableOptions {
 
 /** Formats an evaluation as text tables. */
 export function evaluationTables(evaluation: Evaluation, { images, classNames }: TableOptions): string[] {
-  const { perType, perClass } = evaluation;
+  const { perCellType, perClass } = evaluation;
   return [
     ...heading(evaluation),
     '',
@@ -23,13 +23,13 @@ export function evaluationTables(evaluation: Evaluation, { images, classNames }:
     '',
     'Precision over IoU',
     ...columns(precisionRows(evaluation)),
-    ...(perType ? ['', 'By type', ...columns(setRows(perType))] : []),
+    ...(perCellType ? ['', 'By type', ...columns(setRows(perCellType))] : []),
     ...(perClass.length > 1 ? ['', 'By class', ...columns(classRows(evaluation, classNames))] : []),
     ...(images ? ['', 'By image', ...columns(imageRows(evaluation))] : []),
   ];
 }
 
-function heading({ images, truths, predictions, rules, intervals }: Evaluation): string[] {
+function heading({ images, groundTruths, predictions, rules, intervals }: Evaluation): string[] {
   const { minScore, removeOverlaps, maxDets } = rules;
   const overlaps =
     removeOverlaps === false
@@ -39,7 +39,7 @@ function heading({ images, truths, predictions, rules, intervals }: Evaluation):
         : `each pixel assigned to the highest-scored prediction, predictions dropped that lost more than ${removeOverlaps.maxLost}`;
   const scores = minScore === null ? 'any score' : `score at least ${minScore}`;
   return [
-    `${count(images, 'image')}, ${count(truths, 'ground truth cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
+    `${count(images, 'image')}, ${count(groundTruths, 'ground truth cell')}, ${count(predictions, 'predicted cell')} (${scores}, ${overlaps})`,
     `AP: all scores, overlaps kept, ${maxDets === 'all' ? 'all predictions' : `the ${maxDets} highest-scored predictions per image and class`}`,
     ...(intervals
       ? [
@@ -116,7 +116,7 @@ function setRows(sets: Readonly<Record<string, ImageSetScores>>): string[][] {
     ...Object.entries(sets).map(([type, set]) => [
       type,
       String(set.images),
-      String(set.truths),
+      String(set.groundTruths),
       String(set.predictions),
       shown(set.kaggle.mean),
       ...(withIntervals ? [range(set.intervals?.kaggle)] : []),
@@ -128,9 +128,9 @@ function setRows(sets: Readonly<Record<string, ImageSetScores>>): string[][] {
 function classRows({ perClass }: Evaluation, names: ReadonlyMap<number, string> | undefined): string[][] {
   return [
     ['class', 'cells', 'AP', 'AP50', 'AP75', 'AR', 'PQ'],
-    ...perClass.map(({ label, truths, coco, panoptic }) => [
+    ...perClass.map(({ label, groundTruths, coco, panoptic }) => [
       names?.get(label) ?? String(label),
-      String(truths),
+      String(groundTruths),
       ...[coco.ap, coco.ap50, coco.ap75, coco.ar, panoptic.pq].map(shown),
     ]),
   ];
@@ -143,7 +143,7 @@ function imageRows({ perImage }: Evaluation): string[][] {
       .toSorted((a, b) => a.kaggle - b.kaggle)
       .map((image) => [
         image.id,
-        String(image.truths),
+        String(image.groundTruths),
         String(image.predictions),
         ...[image.kaggle, image.precision, image.recall, image.f1, image.pq, image.aji].map(shown),
       ]),

@@ -84,10 +84,10 @@ A fifth of the images is held out; the model is never worse on them than the sta
 const SOURCE_KEYS = [
   'data',
   'validation',
-  'type',
-  'typeColumn',
+  'cellTypes',
+  'cellTypeColumn',
   'images',
-  'categoriesAreTypes',
+  'categoriesAreCellTypes',
   'crowds',
   'strict',
 ] as const;
@@ -122,7 +122,7 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
       ...(minutes !== undefined && { minutes }),
       ...(steps !== undefined && { steps }),
       ...(metric !== undefined && { metric }),
-      ...(name !== undefined && { type: name }),
+      ...(name !== undefined && { cellType: name }),
       ...(device !== undefined && { device }),
       ...(precision !== undefined && { precision }),
       ...(seed !== undefined && { seed }),

@@ -17,7 +17,7 @@ const prefix = ({ epoch, epochs }: { epoch: number; epochs: number }) =>
 export function linesOf(event: AnyTrainEvent): string[] {
   switch (event.kind) {
     case 'part': {
-      const { network, type, index, parts } = event.part;
+      const { network, cellType: type, index, parts } = event.part;
       const name = type === undefined ? network : `${network} of ${type}`;
       const state = { started: '', resumed: ', resumed', finished: ', already finished' }[event.state];
       return [`== ${name} (${index} of ${parts})${state}`];

@@ -184,10 +184,10 @@ const SOURCE_KEYS = [
   'validation',
   'validationFraction',
   'validationColumn',
-  'type',
-  'typeColumn',
+  'cellTypes',
+  'cellTypeColumn',
   'images',
-  'categoriesAreTypes',
+  'categoriesAreCellTypes',
   'crowds',
   'strict',
 ] as const;

@@ -58,7 +58,7 @@ async function tune(path: string, flags: Flags): Promise<void> {
     onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }),
   }).finally(() => bar.stop());
   await ensemble.save(out);
-  console.log(json ? JSON.stringify({ metric, types: tuned }, null, 2) : table(metric, tuned));
+  console.log(json ? JSON.stringify({ metric, cellTypes: tuned }, null, 2) : table(metric, tuned));
 }
 
 function table(metric: MetricName, tuned: Record<string, TunedThresholds>): string {

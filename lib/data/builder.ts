@@ -32,7 +32,7 @@ export class DatasetBuilder {
     this.#classNames = classNamesOf(source, options);
     this.#problems.add(...source.problems);
     this.#notices.add(...source.notices);
-    const wanted = options.typeColumn === undefined ? undefined : [options.typeColumn].flat();
+    const wanted = options.cellTypeColumn === undefined ? undefined : [options.cellTypeColumn].flat();
     if (wanted && !wanted.some((name) => source.columns.includes(name))) {
       const { path, columns } = source;
       throw dataInvalid(
@@ -69,10 +69,10 @@ export class DatasetBuilder {
     const chosen = Object.keys(read).length > 0;
     const masks = kept.length === cells.masks.length ? cells.masks : cells.masks.select(kept);
     const { name: id, columns } = image;
-    const type = this.#options.categories === 'types' ? cells.type : image.type;
+    const type = this.#options.categories === 'cell-types' ? cells.cellType : image.cellType;
     this.#items.push({
       id,
-      type,
+      cellType: type,
       columns: Object.fromEntries(Object.entries(columns).filter(([name]) => !this.#isOfFile(name))),
       width: masks.width,
       height: masks.height,
@@ -126,6 +126,6 @@ export class DatasetBuilder {
 }
 
 function classNamesOf({ categories }: AnnotationSource, options: OpenDatasetOptions): readonly string[] {
-  const names = options.categories === 'types' ? [] : [...new Set(categories?.values() ?? [])];
+  const names = options.categories === 'cell-types' ? [] : [...new Set(categories?.values() ?? [])];
   return options.classNames ?? (names.length > 0 ? names : ['cell']);
 }

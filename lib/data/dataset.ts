@@ -1,13 +1,14 @@
+import type { SignalOptions } from '../abort.js';
 import type { DataProblem } from '../annotations/problems.js';
 import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { fingerprint } from './fingerprint.js';
 import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
-import type { DatasetContents, DatasetItem, SignalOptions } from './types.js';
+import type { DatasetContents, DatasetItem } from './types.js';
 
 /** Which images of a data set are wanted: those that pass everything that is given. */
 export interface DatasetFilter {
-  types?: readonly string[];
+  cellTypes?: readonly string[];
   ids?: readonly string[];
   /** Keeps the images for which this returns true. */
   where?: (item: DatasetItem) => boolean;
@@ -48,7 +49,10 @@ export class Dataset implements DatasetContents {
   /** What was left out though nothing is wrong with it, such as COCO's crowds. */
   readonly notices: readonly DataProblem[];
 
-  /** @throws {CellrouteError} INVALID_ARGUMENT where two items have one id. */
+  /**
+   * @param items in any order; each has an id of its own.
+   * @throws {CellrouteError} INVALID_ARGUMENT where two items have one id.
+   */
   constructor(items: Iterable<DatasetItem>, details: DatasetDetails = {}) {
     checkKeys('', checkObject('details', details), ['classNames', 'problems', 'notices']);
     this.items = Object.freeze([...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)));
@@ -87,18 +91,22 @@ export class Dataset implements DatasetContents {
   }
 
   /** Cell types present, sorted. */
-  get types(): readonly string[] {
-    return [...new Set(this.items.flatMap(({ type }) => (type === undefined ? [] : [type])))].sort();
+  get cellTypes(): readonly string[] {
+    return [...new Set(this.items.flatMap(({ cellType }) => cellType ?? []))].sort();
   }
 
   /**
-   * The images that pass all that is given, in a data set of their own.
+   * The images that pass all conditions, in a data set of their own.
+   *
+   * ```ts
+   * const crowded = data.filter({ cellTypes: ['astro'], where: ({ cells }) => cells > 100 });
+   * ```
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for a type or id that does not occur.
    */
   filter(select: DatasetFilter): Dataset {
-    checkKeys('', checkObject('select', select), ['types', 'ids', 'where']);
-    const types = wanted('types', select.types, this.types);
+    checkKeys('', checkObject('select', select), ['cellTypes', 'ids', 'where']);
+    const types = wanted('cellTypes', select.cellTypes, this.cellTypes);
     const ids = wanted(
       'ids',
       select.ids,
@@ -109,7 +117,7 @@ export class Dataset implements DatasetContents {
     return this.#with(
       this.items.filter(
         (item) =>
-          (!types || (item.type !== undefined && types.has(item.type))) &&
+          (!types || (item.cellType !== undefined && types.has(item.cellType))) &&
           (!ids || ids.has(item.id)) &&
           (!where || where(item)),
       ),
@@ -124,6 +132,10 @@ export class Dataset implements DatasetContents {
    * that images of one type added or taken away move none of another. `by` keeps the images together that share a
    * column's value, such as a plate; the fraction is then met as nearly as whole groups allow. Where a type has two
    * images (or groups) or more, each side gets one at least.
+   *
+   * ```ts
+   * const { train, validation } = data.split({ fraction: 0.2, seed: 1, by: 'plate' });
+   * ```
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for a column, value or id that does not occur, or where a side would be empty.
    */
@@ -149,7 +161,11 @@ export class Dataset implements DatasetContents {
     });
   }
 
-  /** Counts, sizes and the densest image: what one should know before training. */
+  /**
+   * Counts, sizes and the densest image, to be looked at before training.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT
+   */
   summary(options: SummaryOptions = {}): DatasetSummary {
     return summarise(this, options);
   }
@@ -171,10 +187,10 @@ export class Dataset implements DatasetContents {
 }
 
 function inSet(item: DatasetItem, name: string): DatasetItem {
-  const { type, width, height, cells, areas } = item;
+  const { cellType, width, height, cells, areas } = item;
   return {
     id: `${name}/${item.id}`,
-    type,
+    cellType,
     columns: { ...item.columns, set: name },
     width,
     height,

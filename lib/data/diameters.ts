@@ -1,5 +1,6 @@
+import type { SignalOptions } from '../abort.js';
 import { quantile } from './quantile.js';
-import type { DatasetItem, SignalOptions } from './types.js';
+import type { DatasetItem } from './types.js';
 
 /** Sizes of the annotated cells of a data set. */
 export interface CellSizes {

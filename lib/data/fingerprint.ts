@@ -10,7 +10,13 @@ export async function fingerprint(dataset: DatasetContents, signal?: AbortSignal
     signal?.throwIfAborted();
     const { image, masks, labels } = await item.load({ signal });
     const { counts, offsets } = masks.toBatch();
-    add(hash, item.id, item.type === undefined ? 'no type' : `type ${item.type}`, item.width, item.height);
+    add(
+      hash,
+      item.id,
+      item.cellType === undefined ? 'no type' : `type ${item.cellType}`,
+      item.width,
+      item.height,
+    );
     add(hash, labels, offsets, counts);
     addImage(hash, image);
   }

@@ -1,10 +1,11 @@
+import type { SignalOptions } from '../abort.js';
 import { checkIterable, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { readImageInfo } from '../image/decode.js';
 import { imageInMemory, readImage } from '../image/input.js';
 import type { ImageContent, ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
 import { checkClassNames, Dataset } from './dataset.js';
-import type { DatasetItem, SignalOptions } from './types.js';
+import type { DatasetItem } from './types.js';
 
 /** An image of your own with its cells. */
 export interface AnnotatedImage {
@@ -19,7 +20,7 @@ export interface AnnotatedImage {
   masks: Masks;
   /** Class of each cell, from 1. Default 1 for all. */
   labels?: ArrayLike<number>;
-  type?: string;
+  cellType?: string;
   /** For splits, such as plate or fold. */
   columns?: Readonly<Record<string, string>>;
 }
@@ -54,10 +55,10 @@ export async function datasetFrom(
 }
 
 async function ownItem(own: AnnotatedImage, option: string, classes: number): Promise<DatasetItem> {
-  checkKeys(option, checkObject(option, own), ['id', 'image', 'masks', 'labels', 'type', 'columns']);
-  const { image, masks, type } = own;
+  checkKeys(option, checkObject(option, own), ['id', 'image', 'masks', 'labels', 'cellType', 'columns']);
+  const { image, masks, cellType } = own;
   const id = checkString(`${option}.id`, own.id);
-  if (type !== undefined) checkString(`${option}.type`, type);
+  if (cellType !== undefined) checkString(`${option}.cellType`, cellType);
   if (!(masks instanceof Masks)) throw refuse(`${option}.masks`, 'Masks', masks);
   const areas = masks.areas();
   const empty = areas.indexOf(0);
@@ -73,7 +74,7 @@ async function ownItem(own: AnnotatedImage, option: string, classes: number): Pr
   const kept = fetchImage ? undefined : content;
   return {
     id,
-    type,
+    cellType,
     columns,
     width: masks.width,
     height: masks.height,

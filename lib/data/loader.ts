@@ -173,12 +173,14 @@ export class ClassifyLoader extends Loader<ClassifySample> {
     checkKeys('', checkObject('options', options), [...LOADER_KEYS, 'classNames', 'output']);
     const { classNames, output, ...rest } = options;
     super(dataset, { ...rest, transforms: withOutput(rest.transforms, output) });
-    for (const { id, type } of dataset.items) checkOneOf(`type of image ${id}`, type, classNames);
+    for (const { id, cellType } of dataset.items) {
+      checkOneOf(`cell type of image ${id}`, cellType, classNames);
+    }
     this.#classNames = classNames;
   }
 
-  protected override sample({ type }: DatasetItem, { pixels, width, height }: Prepared): ClassifySample {
-    return { pixels, width, height, label: this.#classNames.indexOf(type!) };
+  protected override sample({ cellType }: DatasetItem, { pixels, width, height }: Prepared): ClassifySample {
+    return { pixels, width, height, label: this.#classNames.indexOf(cellType!) };
   }
 
   protected override checkBatch({ samples, ids }: Batch<ClassifySample>): void {

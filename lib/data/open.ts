@@ -69,10 +69,10 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
 }
 
 function annotationOptions(options: OpenDatasetOptions): AnnotationOptions {
-  const { images, typeColumn, categories, crowds, signal } = options;
+  const { images, cellTypeColumn, categories, crowds, signal } = options;
   return {
     images,
-    ...(typeColumn !== undefined && { typeColumn: [typeColumn].flat() }),
+    ...(cellTypeColumn !== undefined && { cellTypeColumn: [cellTypeColumn].flat() }),
     categories,
     crowds,
     signal,

@@ -14,14 +14,14 @@ export interface OpenDatasetOptions extends ImageReadOptions {
    * Column (or COCO image field) that holds the cell type; of several names, the first present is used. Default `type`
    * or `cell_type`, where present.
    */
-  typeColumn?: string | readonly string[] | undefined;
+  cellTypeColumn?: string | readonly string[] | undefined;
   /**
    * Names of the cells' classes, label 1 first. Default ['cell']; for COCO all categories by rising id, of which this
    * chooses.
    */
   classNames?: readonly string[] | undefined;
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
-  categories?: 'classes' | 'types' | undefined;
+  categories?: 'classes' | 'cell-types' | undefined;
   /**
    * What annotations with COCO's `iscrowd: 1` are: regions of many cells, which are left out (`leave-out`, the default),
    * or one cell each (`cells`), as CVAT exports brush masks.
@@ -34,7 +34,7 @@ export interface OpenDatasetOptions extends ImageReadOptions {
 
 const KEYS = [
   'images',
-  'typeColumn',
+  'cellTypeColumn',
   'classNames',
   'categories',
   'crowds',
@@ -45,12 +45,12 @@ const KEYS = [
 
 export function checkOptions(options: OpenDatasetOptions): OpenDatasetOptions {
   checkKeys('', checkObject('options', options), KEYS);
-  const { images, typeColumn, classNames, categories, crowds, strict } = options;
+  const { images, cellTypeColumn, classNames, categories, crowds, strict } = options;
   checkReadOptions(options);
   if (images !== undefined) checkString('images', images);
-  if (typeColumn !== undefined) checkNames('typeColumn', [typeColumn].flat());
+  if (cellTypeColumn !== undefined) checkNames('cellTypeColumn', [cellTypeColumn].flat());
   if (classNames !== undefined) checkNames('classNames', classNames);
-  if (categories !== undefined) checkOneOf('categories', categories, ['classes', 'types']);
+  if (categories !== undefined) checkOneOf('categories', categories, ['classes', 'cell-types']);
   if (crowds !== undefined) checkOneOf('crowds', crowds, CROWDS);
   if (strict !== undefined) checkBoolean('strict', strict);
   return options;

@@ -153,7 +153,7 @@ function draw(groups: readonly Group[], fraction: number): Group[] {
 
 /** The type that most of a group's images have; of several, the first by name. */
 function typeOf({ items }: Group): string {
-  const counts = [...grouped(items, ({ type }) => type ?? '')].map(([type, of]) => ({
+  const counts = [...grouped(items, ({ cellType: type }) => type ?? '')].map(([type, of]) => ({
     type,
     count: of.length,
   }));

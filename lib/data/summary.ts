@@ -30,7 +30,7 @@ export interface ImagesSummary {
 
 export interface DatasetSummary extends ImagesSummary {
   /** By name; the type is null for images that say none. */
-  types: (ImagesSummary & { type: string | null })[];
+  cellTypes: (ImagesSummary & { cellType: string | null })[];
   /** Image sizes, the most common first. */
   sizes: { width: number; height: number; images: number }[];
   imagesWithoutCells: number;
@@ -45,13 +45,13 @@ export interface DatasetSummary extends ImagesSummary {
 export function summarise(dataset: DatasetContents, options: SummaryOptions): DatasetSummary {
   checkKeys('', checkObject('options', options), ['detectionsPerImage']);
   const { items } = dataset;
-  const types: (string | undefined)[] = [...dataset.types];
-  if (items.some(({ type }) => type === undefined)) types.push(undefined);
+  const types: (string | undefined)[] = [...dataset.cellTypes];
+  if (items.some(({ cellType }) => cellType === undefined)) types.push(undefined);
   return {
     ...summaryOf(items),
-    types: types.map((type) => ({
-      type: type ?? null,
-      ...summaryOf(items.filter((item) => item.type === type)),
+    cellTypes: types.map((type) => ({
+      cellType: type ?? null,
+      ...summaryOf(items.filter((item) => item.cellType === type)),
     })),
     sizes: sizesOf(items),
     imagesWithoutCells: items.filter(({ cells }) => cells === 0).length,

@@ -1,12 +1,7 @@
+import type { SignalOptions } from '../abort.js';
 import type { DataProblem } from '../annotations/problems.js';
 import type { ImageContent } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
-
-/** Options of a call that can be stopped. */
-export interface SignalOptions {
-  /** Stops the call, which then rejects with `signal.reason`. */
-  signal?: AbortSignal | undefined;
-}
 
 /** What is loaded of one image of a data set. */
 export interface LoadedItem {
@@ -22,7 +17,7 @@ export interface DatasetItem {
   /** Unique within its data set, and the same on every machine. */
   readonly id: string;
   /** The cell type the router is to name, where the data set says one. */
-  readonly type: string | undefined;
+  readonly cellType: string | undefined;
   /** Further columns of the source by name, such as plate or fold, for splits. */
   readonly columns: Readonly<Record<string, string>>;
   readonly width: number;
@@ -39,7 +34,7 @@ export interface DatasetItem {
 export interface DatasetContents {
   readonly items: readonly DatasetItem[];
   readonly classNames: readonly string[];
-  readonly types: readonly string[];
+  readonly cellTypes: readonly string[];
   readonly problems: readonly DataProblem[];
   readonly notices: readonly DataProblem[];
 }

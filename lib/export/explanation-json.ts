@@ -1,4 +1,5 @@
-import type { ExplainMethod, Explanation, SeenRegion } from '../inference/explanation.js';
+import type { ImageRegion } from '../image/centred-part.js';
+import type { ExplainMethod, Explanation } from '../inference/explanation.js';
 import { shortest } from './number.js';
 
 /** Why an image was taken for a class, as a file. A reader refuses a `version` above the one it knows. */
@@ -12,7 +13,7 @@ export interface ExplanationJson {
   baselineLogits: Record<string, number>;
   /** Size of the image, and the part of it that the network saw. */
   image: { width: number; height: number };
-  region: SeenRegion;
+  region: ImageRegion;
   /** Size of the network's input. */
   width: number;
   height: number;
@@ -20,7 +21,10 @@ export interface ExplanationJson {
   values: number[];
 }
 
-/** One explanation as JSON text. */
+/**
+ * One explanation as JSON text, in the form {@link ExplanationJson}. Numbers have the fewest digits that give the same
+ * float32.
+ */
 export function explanationJson(explanation: Explanation): string {
   const { method, target, image, region, width, height, values } = explanation;
   const rounded = (logits: Readonly<Record<string, number>>) =>

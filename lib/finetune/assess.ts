@@ -1,5 +1,6 @@
+import type { SignalOptions } from '../abort.js';
 import type { CellSizes } from '../data/diameters.js';
-import type { DatasetItem, SignalOptions } from '../data/types.js';
+import type { DatasetItem } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { type Evaluation, type MetricName, metricOf } from '../metrics/index.js';

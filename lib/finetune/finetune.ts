@@ -192,7 +192,7 @@ async function conclude(
   source: Record<string, unknown> | null,
 ): Promise<FinetuneSummary> {
   const { options, parts, call, emit, seconds } = context;
-  const { metric, type, out } = options;
+  const { metric, cellType, out } = options;
   const { start, sizes } = decided;
   const items = parts.validation.items;
   const network = await CellSegmenter.load(trained.weights, call);
@@ -211,7 +211,7 @@ async function conclude(
   await writeSingleType(
     out,
     {
-      type,
+      cellType,
       weights: result === 'trained' ? trained.weights : start.path,
       ...(result === 'scaled' && { config: scaledNetwork(start.scale) }),
       thresholds: chosen.thresholds,

@@ -22,7 +22,7 @@ export interface FinetuneOptions {
   /** Metric that is maximized; default `kaggle`. */
   metric?: MetricName;
   /** Name of the cell type in the resulting ensemble; default `cells`. */
-  type?: string;
+  cellType?: string;
   /** Default `auto`: a GPU if there is one. */
   device?: Device;
   /**
@@ -49,7 +49,7 @@ const KEYS: readonly (keyof FinetuneOptions)[] = [
   'minutes',
   'steps',
   'metric',
-  'type',
+  'cellType',
   'device',
   'precision',
   'seed',
@@ -68,7 +68,7 @@ export interface CheckedOptions {
   minutes: number;
   steps: number | null;
   metric: MetricName;
-  type: string;
+  cellType: string;
   device: Device;
   precision: NonNullable<FinetuneOptions['precision']>;
   seed: number;
@@ -90,7 +90,7 @@ export function checkFinetune(data: Dataset, options: FinetuneOptions): CheckedO
     minutes: checkNumber('minutes', minutes ?? 10, MINUTES),
     steps: steps === undefined ? null : checkNumber('steps', steps, { min: 1, max: 1e9, integer: true }),
     metric: checkOneOf('metric', options.metric ?? 'kaggle', METRIC_NAMES),
-    type: checkString('type', options.type ?? 'cells'),
+    cellType: checkString('cellType', options.cellType ?? 'cells'),
     device: checkDevice('device', options.device ?? 'auto'),
     precision: checkOneOf('precision', options.precision ?? 'auto', ['auto', 'float32', 'bfloat16', 'tf32']),
     seed: checkNumber('seed', options.seed ?? 3011, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),

@@ -34,12 +34,12 @@ async function routerOf(type: string, signal: AbortSignal | undefined): Promise<
 export async function writeSingleType(
   folder: string,
   {
-    type,
+    cellType,
     weights,
     config,
     thresholds,
   }: {
-    type: string;
+    cellType: string;
     weights: string;
     config?: PartialMaskRCNNConfig;
     thresholds: SegmentThresholds;
@@ -48,11 +48,11 @@ export async function writeSingleType(
 ): Promise<void> {
   const call = signal ? { signal } : {};
   const segmenter = await CellSegmenter.load(weights, { ...(config && { config }), ...call });
-  const classifier = await routerOf(type, signal);
+  const classifier = await routerOf(cellType, signal);
   await using ensemble = new RoutedEnsemble({
     classifier,
-    segmenters: { [type]: segmenter },
-    thresholds: { [type]: thresholds },
+    segmenters: { [cellType]: segmenter },
+    thresholds: { [cellType]: thresholds },
   });
   await ensemble.save(folder);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
+import type { SignalOptions } from '../abort.js';
 import type { CellSizes } from '../data/diameters.js';
-import type { DatasetItem, SignalOptions } from '../data/types.js';
+import type { DatasetItem } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
 import type { Device } from '../inference/device.js';
 import { CellSegmenter } from '../inference/segmenter.js';
@@ -73,8 +74,8 @@ export async function tryStart(
       });
       images.push({
         id: item.id,
-        truth: masks,
-        truthLabels: labels.map(() => 1),
+        groundTruth: masks,
+        groundTruthLabels: labels.map(() => 1),
         predicted: cells.masks,
         scores: cells.scores,
         // The classes of the start mean nothing for this data.

@@ -99,19 +99,29 @@ export class Cells implements Iterable<Cell> {
     return this.scores.length;
   }
 
-  /** Cell `index`, from 0; a negative index counts from the end. undefined where there is none, as with `Array.at`. */
+  /**
+   * One cell.
+   *
+   * ```ts
+   * const best = cells.at(0); // cells are ordered by falling score
+   * ```
+   *
+   * @param index from 0; a negative index counts from the end.
+   * @returns undefined out of range, as `Array.at`.
+   * @throws {CellrouteError} INVALID_ARGUMENT for what is not an integer.
+   */
   at(index: number): Cell | undefined {
     checkNumber('index', index, { integer: true });
     const i = index < 0 ? index + this.length : index;
     return i >= 0 && i < this.length ? new CellView(this, i) : undefined;
   }
 
-  /** What `callback` returns for each cell. */
+  /** The values that `callback` returns for each cell, by falling score. */
   map<T>(callback: (cell: Cell, index: number) => T): T[] {
     return Array.from(this, callback);
   }
 
-  /** The cells for which `callback` returns true. */
+  /** The cells for which `callback` returns true, as a set of their own: their indices start from 0 again. */
   filter(callback: (cell: Cell, index: number) => boolean): Cells {
     const kept = Array.from(this)
       .filter(callback)
@@ -127,7 +137,7 @@ export class Cells implements Iterable<Cell> {
     });
   }
 
-  /** All cells. */
+  /** All cells as an array of objects, by falling score. */
   toArray(): Cell[] {
     return Array.from(this);
   }

@@ -102,7 +102,12 @@ export class CellClassifier {
   }
 
   /**
-   * Names the cell type of one image.
+   * Predicts the cell type of one image.
+   *
+   * ```ts
+   * const { cellType, probabilities } = await classifier.classify('image.png');
+   * console.log(cellType, probabilities[cellType]); // 0 to 1
+   * ```
    *
    * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
    * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
@@ -154,8 +159,9 @@ export class CellClassifier {
   }
 
   /**
-   * The network alone, on an input that the caller has prepared.
+   * Runs the network alone, on an input that the caller has prepared.
    *
+   * @param input float32 values of shape [3, height, width], normalized with the mean and deviation of the configuration.
    * @throws {CellrouteError} INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`.
    */
   async classifyTensor(input: InputTensor, options: CallOptions = {}): Promise<Classification> {
@@ -171,6 +177,12 @@ export class CellClassifier {
   /**
    * Computes how much each pixel of an image contributes to a class.
    *
+   * ```ts
+   * const explanation = await classifier.explain('image.png', { method: 'occlusion' });
+   * await writeFile('heat-map.png', await renderHeatMap('image.png', explanation));
+   * ```
+   *
+   * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
    * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
    *   DISPOSED; an abort rejects with `signal.reason`.
    */
@@ -192,6 +204,7 @@ export class CellClassifier {
   /**
    * {@link explain} for an input that the caller has prepared. The explanation's image is that input.
    *
+   * @param input float32 values of shape [3, height, width], as for {@link classifyTensor}.
    * @throws {CellrouteError} INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`.
    */
   async explainTensor(input: InputTensor, options: ExplainOptions = {}): Promise<Explanation> {
@@ -210,8 +223,9 @@ export class CellClassifier {
 
   /**
    * Writes the network and its configuration as safetensors, or as a torch checkpoint without the configuration where
-   * `path` ends in .pth, .pt or .bin.
+   * `path` ends in .pth, .pt or .bin. A file is complete or not written at all.
    *
+   * @param path of the file, which is replaced.
    * @throws {CellrouteError} FILE_UNWRITABLE, INVALID_ARGUMENT, DISPOSED.
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {

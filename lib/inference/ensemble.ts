@@ -83,8 +83,9 @@ export class RoutedEnsemble {
   #thresholds: Readonly<Record<string, SegmentThresholds>>;
 
   /**
-   * The ensemble owns its members: disposing it disposes them.
+   * Combines networks. The ensemble owns its members: disposing it disposes them.
    *
+   * @param options the classifier, a segmenter or null per cell type, and optionally thresholds and a fallback.
    * @throws {CellrouteError} ENSEMBLE_INVALID where classes and segmenters do not agree, INVALID_ARGUMENT.
    */
   constructor(options: RoutedEnsembleOptions) {
@@ -118,12 +119,18 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Loads an ensemble that `save` wrote, or without a folder the starter ensemble of the package.
+   * Loads the starter ensemble of the package.
    *
+   * @throws {CellrouteError} as for a folder.
+   */
+  static load(options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
+  /**
+   * Loads an ensemble that `save` wrote.
+   *
+   * @param folder with `ensemble.json`. Default: the starter ensemble.
    * @throws {CellrouteError} INVALID_ARGUMENT, ENSEMBLE_INVALID, FILE_UNREADABLE, and the codes of
    *   {@link CellClassifier.load} and {@link CellSegmenter.load}.
    */
-  static load(options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
   static load(folder: string | undefined, options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
   static async load(
     first?: string | LoadEnsembleOptions,
@@ -173,6 +180,7 @@ export class RoutedEnsemble {
   /**
    * Replaces the thresholds of the given types; the other types keep theirs. Calls that have started are not changed.
    *
+   * @param thresholds per cell type; see {@link THRESHOLDS} for ranges and defaults.
    * @throws {CellrouteError} INVALID_ARGUMENT, ENSEMBLE_INVALID for a type that the classifier does not have.
    */
   setThresholds(thresholds: Record<string, SegmentThresholds>): void {
@@ -186,7 +194,12 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Names the cell type of an image and finds its cells with that type's segmenter.
+   * Predicts the cell type of an image and finds its cells with that type's segmenter.
+   *
+   * ```ts
+   * const { cellType, probabilities, cells } = await ensemble.segment('image.png');
+   * console.log(cellType, probabilities[cellType], cells.length);
+   * ```
    *
    * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
    * @throws {CellrouteError} NO_SEGMENTER where the type has none; INVALID_ARGUMENT, FILE_UNREADABLE,
@@ -320,19 +333,29 @@ export class RoutedEnsemble {
     }
   }
 
-  /** The type whose segmenter is used for images of a type: itself, or the fallback; undefined where there is none. */
+  /**
+   * The cell type whose segmenter is used for images of a type.
+   *
+   * @param cellType one of {@link cellTypes}.
+   * @returns the type itself, or the fallback; undefined where there is neither.
+   */
   servingType(cellType: string): string | undefined {
     return this.segmenters[cellType] ? cellType : this.fallback;
   }
 
-  /** Computes how much each pixel contributes to the router's cell type: {@link CellClassifier.explain}. */
+  /**
+   * Computes how much each pixel of an image contributes to the router's cell type, as {@link CellClassifier.explain}.
+   *
+   * @throws {CellrouteError} as {@link CellClassifier.explain}.
+   */
   explain(image: ImageInput, options: ExplainOptions & ImageReadOptions = {}): Promise<Explanation> {
     return this.classifier.explain(image, options);
   }
 
   /**
-   * Writes the ensemble into a folder: one safetensors file per network, and the thresholds.
+   * Writes the ensemble into a folder: one safetensors file per network, and `ensemble.json` with the thresholds.
    *
+   * @param folder is created if missing; an ensemble that it contains is replaced.
    * @throws {CellrouteError} RUN_LOCKED where another process writes into the folder; FILE_UNWRITABLE,
    *   INVALID_ARGUMENT, DISPOSED.
    */

@@ -1,5 +1,6 @@
 import { checkNumber, checkOneOf, checkOptions, refuse } from '../check.js';
 import type { ClassifierConfig } from '../config/classifier.js';
+import { centredPart, type ImageRegion } from '../image/centred-part.js';
 import type { ImageSize } from '../mask/masks.js';
 import type { NativeExplainOptions, NativeExplanation } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type CallOptions } from '../native/job.js';
@@ -31,14 +32,6 @@ export interface ExplainOptions extends CallOptions, QueueOptions {
   stride?: number | undefined;
 }
 
-/** The part of the image that the network saw, in pixels of the image. */
-export interface SeenRegion {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
-
 /** How much each pixel of an image contributes to a class. Plain data but for its methods. */
 export class Explanation {
   readonly method: ExplainMethod;
@@ -57,7 +50,7 @@ export class Explanation {
   readonly baselineLogits: Readonly<Record<string, number>>;
   /** ImageSize of the image, pixels. */
   readonly image: Readonly<ImageSize>;
-  readonly region: Readonly<SeenRegion>;
+  readonly region: Readonly<ImageRegion>;
 
   /** @internal */
   constructor(method: ExplainMethod, native: NativeExplanation, config: ClassifierConfig, image: ImageSize) {
@@ -72,7 +65,7 @@ export class Explanation {
     this.logits = named(native.logits);
     this.baselineLogits = named(native.baselineLogits);
     this.image = { width: image.width, height: image.height };
-    this.region = resize?.method === 'crop' ? middle(image, resize) : { x: 0, y: 0, ...this.image };
+    this.region = resize?.method === 'crop' ? centredPart(image, resize) : { x: 0, y: 0, ...this.image };
   }
 
   /** 0 to 1, of the target. */
@@ -83,7 +76,16 @@ export class Explanation {
     return Math.exp(this.logits[this.target]! - highest) / sum;
   }
 
-  /** A value for each pixel of the image, in rows: interpolated, 0 outside `region`. */
+  /**
+   * The values interpolated to the image.
+   *
+   * ```ts
+   * const values = explanation.toImage();
+   * values[y * explanation.image.width + x]; // in units of the logit
+   * ```
+   *
+   * @returns one value per pixel of the image in rows; 0 outside `region`.
+   */
   toImage(): Float32Array {
     return this.toGrid(this.values, this.image);
   }
@@ -136,14 +138,6 @@ function positions(
     const first = Math.floor(at);
     return { first, second: Math.min(first + 1, inputs - 1), share: at - first };
   });
-}
-
-/** fastai's crop, as native/io/resize.cc cuts it: the largest middle part of the target's shape. */
-function middle({ width, height }: ImageSize, target: ImageSize): SeenRegion {
-  const ratio = Math.min(width / target.width, height / target.height);
-  const part = (side: number) => Math.max(1, Math.trunc(ratio * side));
-  const seen = { width: part(target.width), height: part(target.height) };
-  return { x: (width - seen.width) >> 1, y: (height - seen.height) >> 1, ...seen };
 }
 
 /** The options for native code, complete. `input` is the size of the network's input. */

@@ -55,7 +55,11 @@ function limited() {
   return addon;
 }
 
-/** The limits of the queue, and what the waiting and running calls of this process hold. */
+/**
+ * The limits of the queue, and what the calls of this process hold that have a decoded image, waiting or running.
+ *
+ * @returns bytes and numbers of calls, of all threads of the process.
+ */
 export function queueState(): QueueState {
   return call(() => limited().queueState());
 }
@@ -64,6 +68,11 @@ export function queueState(): QueueState {
  * Changes the limits of the queue for the whole process. A call whose image alone exceeds `maxQueuedBytes` runs when no
  * other call holds an image.
  *
+ * ```ts
+ * setQueueLimits({ maxQueuedBytes: 512 * 2 ** 20 });
+ * ```
+ *
+ * @param limits whole numbers from 1; what is left out stays as it is.
  * @throws {CellrouteError} INVALID_ARGUMENT.
  */
 export function setQueueLimits(limits: Partial<QueueLimits>): void {

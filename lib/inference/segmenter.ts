@@ -119,6 +119,11 @@ export class CellSegmenter {
    * Finds the cells of one image. Calls are queued and finish in the order in which they were made; none blocks the
    * event loop. The image's memory must not change before the call has settled.
    *
+   * ```ts
+   * const { cells } = await segmenter.segment('image.png', { minScore: 0.6, removeOverlaps: true });
+   * for (const { box, score, area } of cells) console.log(box, score, area); // pixels; 0 to 1; pixels
+   * ```
+   *
    * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
    * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE,
    *   DISPOSED, OUT_OF_MEMORY; BUSY with `whenBusy: 'reject'`; an abort rejects with `signal.reason`.
@@ -330,8 +335,9 @@ export class CellSegmenter {
 
   /**
    * Writes the network and its configuration as safetensors, or as a torch checkpoint without the configuration where
-   * `path` ends in .pth, .pt or .bin.
+   * `path` ends in .pth, .pt or .bin. A file is complete or not written at all.
    *
+   * @param path of the file, which is replaced.
    * @throws {CellrouteError} FILE_UNWRITABLE, INVALID_ARGUMENT, DISPOSED.
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {

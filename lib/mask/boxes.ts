@@ -49,13 +49,22 @@ export function boxArray(values: ArrayLike<number>, option = 'boxes'): BoxArray 
   return boxes as BoxArray;
 }
 
-/** Boxes of COCO's x, y, width, height. */
+/**
+ * Converts boxes of COCO's x, y, width, height.
+ *
+ * @param values 4 n numbers in pixels.
+ * @throws {CellrouteError} INVALID_ARGUMENT for a number that is not finite, or a negative width or height.
+ */
 export function fromCocoBoxes(values: ArrayLike<number>): BoxArray<Float64Array> {
   const corners = Float64Array.from(values, (value, i) => (i % 4 < 2 ? value : value + values[i - 2]!));
   return boxArray(corners);
 }
 
-/** COCO's x, y, width, height of each box: 4 n numbers in pixels. */
+/**
+ * Converts boxes to COCO's x, y, width, height.
+ *
+ * @returns 4 n numbers in pixels.
+ */
 export function toCocoBoxes(boxes: BoxArray): Float64Array {
   return Float64Array.from(boxes, (value, i) => (i % 4 < 2 ? value : value - boxes[i - 2]!));
 }

@@ -26,7 +26,18 @@ export class Contours {
     this.length = contours.masks.length - 1;
   }
 
-  /** Mask `index` as polygons, GeoJSON's MultiPolygon coordinates; none for a mask without pixels. */
+  /**
+   * The outlines of one mask as polygons: the coordinates of a GeoJSON MultiPolygon, in pixels.
+   *
+   * ```ts
+   * const coordinates = masks.contours().polygons(0);
+   * const geometry = { type: 'MultiPolygon', coordinates };
+   * ```
+   *
+   * @param index of the mask, from 0.
+   * @returns one polygon per connected part; none for a mask without pixels.
+   * @throws {CellrouteError} INVALID_ARGUMENT for an index that does not exist.
+   */
   polygons(index: number): Polygon[] {
     const { masks, polygons, rings } = this.#native;
     if (!Number.isInteger(index) || index < 0 || index >= this.length) {

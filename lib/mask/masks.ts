@@ -66,9 +66,12 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
-   * Masks from pixels in rows, one image after the other; every byte but 0 belongs to the mask.
+   * Masks from pixels.
    *
-   * @param options.count how many images; by default as many as the bytes hold.
+   * @param pixels one byte per pixel in rows, one image of `width * height` bytes per mask; every byte but 0 belongs to
+   *   the mask.
+   * @param options.count number of masks. Default: as many as the bytes hold.
+   * @throws {CellrouteError} INVALID_ARGUMENT where the bytes are not a whole number of images; OUT_OF_MEMORY.
    */
   static encode(pixels: Uint8Array | Uint8ClampedArray, options: ImageSize & { count?: number }): Masks {
     if (!(types.isUint8Array(pixels) || types.isUint8ClampedArray(pixels)) || isDetached(pixels)) {
@@ -87,14 +90,29 @@ export class Masks implements Iterable<Masks> {
     return new Masks(call(() => native().maskEncode(bytes, height, width)));
   }
 
-  /** Masks from Kaggle's "start length start length …", one text a mask; an empty text is an empty mask. */
+  /**
+   * Masks from Kaggle's run-length encoding.
+   *
+   * ```ts
+   * const masks = Masks.fromKaggle(['1 3 10 2'], { width: 704, height: 520 });
+   * ```
+   *
+   * @param texts "start length start length …" per mask, in pixels counted from 1 along the rows. An empty text is an
+   *   empty mask.
+   * @throws {CellrouteError} RLE_MALFORMED with the position of the character; INVALID_ARGUMENT.
+   */
   static fromKaggle(texts: readonly string[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     const { joined, lengths } = joinTexts(texts);
     return new Masks(call(() => native().maskFromKaggle(joined, lengths, height, width)));
   }
 
-  /** Masks from COCO's compressed strings. */
+  /**
+   * Masks from COCO's compressed run-length encoding.
+   *
+   * @param texts the string `counts` of an annotation, per mask.
+   * @throws {CellrouteError} RLE_MALFORMED with the position of the character; INVALID_ARGUMENT, OUT_OF_MEMORY.
+   */
   static fromCoco(texts: readonly string[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     const { joined, lengths, characters } = joinTexts(texts);
@@ -106,7 +124,13 @@ export class Masks implements Iterable<Masks> {
     return new Masks({ height, width, counts: own, offsets });
   }
 
-  /** Masks from COCO's counts, one array a mask. Runs of length 0 are allowed and vanish. */
+  /**
+   * Masks from COCO's uncompressed run-length encoding.
+   *
+   * @param counts lengths of the runs down the columns per mask, background first. Their sum is `width * height`; runs
+   *   of length 0 are allowed and vanish.
+   * @throws {CellrouteError} RLE_MALFORMED with the index of the count; INVALID_ARGUMENT, OUT_OF_MEMORY.
+   */
   static fromCounts(counts: readonly ArrayLike<number>[], size: ImageSize): Masks {
     const { width, height } = checkSize(size);
     if (!Array.isArray(counts)) throw refuse('counts', 'an array of arrays of numbers', counts);
@@ -119,6 +143,7 @@ export class Masks implements Iterable<Masks> {
    * together are one mask. Pixel for pixel what pycocotools' `frPyObjects` and `merge` draw; what lies outside the
    * image is cut off.
    *
+   * @param masks per mask a list of polygons.
    * @throws {CellrouteError} INVALID_ARGUMENT for a polygon of fewer than three corners, or values that are not finite.
    */
   static fromPolygons(masks: readonly (readonly ArrayLike<number>[])[], size: ImageSize): Masks {
@@ -128,9 +153,11 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
-   * One mask for every value but 0 in an image of labels in rows, by rising value.
+   * One mask for every value but 0 in a label image, by rising value.
    *
-   * @returns the masks, and the value each of them had.
+   * @param labels one value per pixel in rows, `width * height` values.
+   * @returns the masks, and in `ids` the value that each of them had.
+   * @throws {CellrouteError} INVALID_ARGUMENT for another number of values; OUT_OF_MEMORY.
    */
   static fromLabels(
     labels: Uint8Array | Uint16Array | Uint32Array,
@@ -147,7 +174,12 @@ export class Masks implements Iterable<Masks> {
     return { masks: new Masks(masks), ids };
   }
 
-  /** Masks from a batch: checked from end to end, and copied. */
+  /**
+   * Masks from a batch, which is checked completely and copied.
+   *
+   * @param batch what {@link toBatch} gave, perhaps in another thread.
+   * @throws {CellrouteError} INVALID_ARGUMENT, RLE_MALFORMED.
+   */
   static fromBatch(batch: MaskBatch): Masks {
     checkObject('batch', batch);
     const { height, width, counts, offsets } = batch;
@@ -181,7 +213,7 @@ export class Masks implements Iterable<Masks> {
     return this.#batch.height;
   }
 
-  /** Pixels in each mask. */
+  /** The number of pixels of each mask. */
   areas(): Uint32Array {
     return call(() => native().maskAreas(this.#batch));
   }
@@ -191,17 +223,17 @@ export class Masks implements Iterable<Masks> {
     return fromCocoBoxes(call(() => native().maskBoxes(this.#batch)));
   }
 
-  /** Kaggle's text for each mask. */
+  /** Kaggle's run-length encoding of each mask: "start length …", counted from 1 along the rows; empty for an empty mask. */
   toKaggle(): string[] {
     return call(() => native().maskToKaggle(this.#batch));
   }
 
-  /** COCO's compressed string for each mask. */
+  /** COCO's compressed run-length encoding of each mask: the string `counts` of an annotation. */
   toCoco(): string[] {
     return call(() => native().maskToCoco(this.#batch));
   }
 
-  /** COCO's counts for each mask. */
+  /** COCO's uncompressed run-length encoding of each mask: lengths of the runs down the columns, background first. */
   toCounts(): Uint32Array[] {
     const { counts, offsets } = this.#batch;
     return Array.from({ length: this.length }, (_, i) => counts.slice(offsets[i], offsets[i + 1]));
@@ -218,7 +250,12 @@ export class Masks implements Iterable<Masks> {
     return { ...size, counts: counts.slice(), offsets: offsets.slice() };
   }
 
-  /** Pixels in rows, 1 inside the mask and 0 outside: of mask `index`, or of all masks one after the other. */
+  /**
+   * Pixels in rows, 1 inside the mask and 0 outside.
+   *
+   * @param index of one mask, from 0. Default: all masks, one image of `width * height` bytes after the other.
+   * @throws {CellrouteError} INVALID_ARGUMENT for an index that does not exist; OUT_OF_MEMORY.
+   */
   decode(index?: number): Uint8Array {
     const batch = index === undefined ? this.#batch : this.#only(index);
     const bytes = (batch.offsets.length - 1) * this.width * this.height;
@@ -228,8 +265,17 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
-   * Intersection over union of every mask here with every mask of `other`: row by row, [length * other.length].
-   * 0 where two masks share no pixel. Large sets are compared on several threads.
+   * Intersection over union of every mask of this set with every mask of another one. Large sets are compared on
+   * several threads.
+   *
+   * ```ts
+   * const iou = found.iou(groundTruth);
+   * iou[2 * groundTruth.length + 5]; // of found mask 2 and mask 5 of the ground truth, 0 to 1
+   * ```
+   *
+   * @param other masks of the same image size.
+   * @returns `length * other.length` values, 0 to 1, row by row; 0 where two masks share no pixel.
+   * @throws {CellrouteError} INVALID_ARGUMENT for masks of another size; OUT_OF_MEMORY.
    */
   iou(other: Masks, options: IouOptions = {}): Float64Array {
     if (!(other instanceof Masks)) throw refuse('other', 'Masks', other);
@@ -257,7 +303,8 @@ export class Masks implements Iterable<Masks> {
    * Gives every pixel to the first mask that has it, so that the set should be in falling order of score. A mask
    * that loses more than a share `maxLost` of its pixels is dropped, and what it had left is free for those after it.
    *
-   * @returns what remains, and which of these masks it was.
+   * @returns the masks that remain, and in `kept` the index of each of them in this set, rising.
+   * @throws {CellrouteError} INVALID_ARGUMENT
    */
   removeOverlaps(options: RemoveOverlapsOptions): { masks: Masks; kept: Uint32Array } {
     checkKeys('', checkObject('options', options), ['maxLost']);
@@ -266,14 +313,23 @@ export class Masks implements Iterable<Masks> {
     return { masks: new Masks(masks), kept };
   }
 
-  /** An image in rows with 1 in the pixels of the first mask, 2 in those of the second, …; the first mask keeps a pixel that several have. */
+  /**
+   * A label image: `width * height` values in rows, 0 for the background and k for mask k, counted from 1. The first mask
+   * keeps a pixel that several have.
+   *
+   * @throws {CellrouteError} OUT_OF_MEMORY
+   */
   toLabels(): Uint32Array {
     const labels = reserve(() => new Uint32Array(this.width * this.height));
     call(() => native().maskToLabels(this.#batch, labels));
     return labels;
   }
 
-  /** {@link toLabels} in 16 bits, for up to 65,535 masks. */
+  /**
+   * {@link toLabels} in 16 bits, for up to 65,535 masks.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT for more masks; OUT_OF_MEMORY.
+   */
   toLabels16(): Uint16Array {
     if (this.length > 65_535) throw refuse('masks', 'at most 65535 masks', this.length);
     const labels = reserve(() => new Uint16Array(this.width * this.height));
@@ -281,12 +337,22 @@ export class Masks implements Iterable<Masks> {
     return labels;
   }
 
-  /** Outlines along the sides of the pixels, with holes. */
+  /**
+   * Outlines along the sides of the pixels, with holes.
+   *
+   * ```ts
+   * const [first] = masks.contours().polygons(0); // [outer ring, ...holes], rings of [x, y]
+   * ```
+   */
   contours(): Contours {
     return new Contours(call(() => native().maskContours(this.#batch)));
   }
 
-  /** The masks with these indices, in this order. */
+  /**
+   * The masks with these indices, in this order. An index may occur several times.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT for an index that does not exist.
+   */
   select(indices: ArrayLike<number>): Masks {
     if (typeof indices !== 'object' || indices === null || !Number.isInteger(indices.length)) {
       throw refuse('indices', 'an array of indices', indices);
@@ -304,7 +370,12 @@ export class Masks implements Iterable<Masks> {
     return new Masks({ height: this.height, width: this.width, counts: copy, offsets: selected });
   }
 
-  /** The runs of mask `index` within rows, from top to bottom and left to right. */
+  /**
+   * The runs of a mask within rows, from top to bottom and left to right.
+   *
+   * @param index of the mask, from 0.
+   * @throws {CellrouteError} INVALID_ARGUMENT for an index that does not exist.
+   */
   *runs(index: number): IterableIterator<RowRun> {
     const runs = call(() => native().maskRowRuns(this.#only(index)));
     for (let i = 0; i < runs.length; i += 3) yield { x: runs[i]!, y: runs[i + 1]!, length: runs[i + 2]! };

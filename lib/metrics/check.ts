@@ -3,7 +3,7 @@ import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../che
 import { maxLostOf } from '../inference/thresholds.js';
 import { boxArray, toCocoBoxes } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
-import type { NativeJudgedImage, NativeMetricsOptions } from '../native/contract.js';
+import type { NativeEvaluatedImage, NativeMetricsOptions } from '../native/contract.js';
 import { CALL_OPTION_KEYS } from '../native/job.js';
 import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
 
@@ -23,16 +23,16 @@ const OPTION_KEYS = [
 
 const IMAGE_KEYS = [
   'id',
-  'type',
-  'truth',
+  'cellType',
+  'groundTruth',
   'predicted',
   'scores',
-  'truthLabels',
+  'groundTruthLabels',
   'labels',
   'crowd',
-  'truthBoxes',
+  'groundTruthBoxes',
   'boxes',
-  'truthAreas',
+  'groundTruthAreas',
   'areas',
 ] as const;
 
@@ -70,13 +70,13 @@ export function checkResampling({ samples, seed = 0, confidence = 0.95 }: Bootst
 }
 
 /** An image for native code: copied, so that the caller may keep using its arrays. */
-export function checkImage(image: EvaluatedImage, index: number): NativeJudgedImage {
+export function checkImage(image: EvaluatedImage, index: number): NativeEvaluatedImage {
   const at = (name: string) => `images[${index}].${name}`;
   checkKeys(`images[${index}]`, checkObject(`images[${index}]`, image), IMAGE_KEYS);
-  const { truth, predicted } = image;
+  const { groundTruth: truth, predicted } = image;
   checkString(at('id'), image.id);
-  if (image.type !== undefined) checkString(at('type'), image.type);
-  if (!(truth instanceof Masks)) throw refuse(at('truth'), 'Masks', truth);
+  if (image.cellType !== undefined) checkString(at('cellType'), image.cellType);
+  if (!(truth instanceof Masks)) throw refuse(at('groundTruth'), 'Masks', truth);
   if (!(predicted instanceof Masks)) throw refuse(at('predicted'), 'Masks', predicted);
   if (truth.width !== predicted.width || truth.height !== predicted.height) {
     throw refuse(
@@ -89,7 +89,7 @@ export function checkImage(image: EvaluatedImage, index: number): NativeJudgedIm
     checkNumbers(at(name), image[name], length, whole);
   const optional = (name: keyof EvaluatedImage, length: number) =>
     image[name] === undefined ? new Float64Array(0) : numbers(name, length);
-  const boxes = (name: 'truthBoxes' | 'boxes', length: number) =>
+  const boxes = (name: 'groundTruthBoxes' | 'boxes', length: number) =>
     image[name] === undefined
       ? new Float64Array(0)
       : toCocoBoxes(boxArray(numbers(name, 4 * length), at(name)));
@@ -99,12 +99,12 @@ export function checkImage(image: EvaluatedImage, index: number): NativeJudgedIm
     truth: truth.toBatch(),
     predicted: predicted.toBatch(),
     scores: numbers('scores', predicted.length),
-    truthLabels: labels('truthLabels', truth.length),
+    truthLabels: labels('groundTruthLabels', truth.length),
     labels: labels('labels', predicted.length),
     crowd: crowdFlags(at('crowd'), image.crowd, truth.length),
-    truthBoxes: boxes('truthBoxes', truth.length),
+    truthBoxes: boxes('groundTruthBoxes', truth.length),
     boxes: boxes('boxes', predicted.length),
-    truthAreas: optional('truthAreas', truth.length),
+    truthAreas: optional('groundTruthAreas', truth.length),
     areas: optional('areas', predicted.length),
   };
 }

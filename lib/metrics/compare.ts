@@ -31,7 +31,7 @@ export interface Comparison extends ScoreDifference {
   seed: number;
   confidence: number;
   /** Where images have types. */
-  perType?: Record<string, ScoreDifference>;
+  perCellType?: Record<string, ScoreDifference>;
 }
 
 function imagesOf(option: string, evaluation: Evaluation): Evaluation['perImage'] {
@@ -68,7 +68,7 @@ export function compareEvaluations(
       interval: intervalOf(differences, samples, confidence, random(seed, 'compare', ...path)),
     };
   };
-  const types = [...new Set(pairs.flatMap(([{ type }]) => (type === undefined ? [] : [type])))].sort();
+  const types = [...new Set(pairs.flatMap(([{ cellType }]) => cellType ?? []))].sort();
   return {
     metric,
     samples,
@@ -76,11 +76,11 @@ export function compareEvaluations(
     confidence,
     ...differenceOf(pairs),
     ...(types.length > 0 && {
-      perType: Object.fromEntries(
+      perCellType: Object.fromEntries(
         types.map((type) => [
           type,
           differenceOf(
-            pairs.filter(([image]) => image.type === type),
+            pairs.filter(([image]) => image.cellType === type),
             type,
           ),
         ]),
@@ -98,7 +98,7 @@ function paired(first: readonly ImageScores[], second: readonly ImageScores[]): 
   }
   return first.map((image) => {
     const other = others.get(image.id);
-    if (!other || other.type !== image.type || other.truths !== image.truths) {
+    if (!other || other.cellType !== image.cellType || other.groundTruths !== image.groundTruths) {
       throw refuse('second', `the same truth of image ${image.id} as first has`, other ?? 'no such image');
     }
     return [image, other];

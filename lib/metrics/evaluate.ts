@@ -54,16 +54,16 @@ export async function evaluate(
     if (seen.has(id)) throw refuse(`images[${i}].id`, 'an id that no other image has', id);
     seen.add(id);
   });
-  const types = [...new Set(images.flatMap(({ type }) => (type === undefined ? [] : [type])))].sort();
+  const types = [...new Set(images.flatMap(({ cellType }) => cellType ?? []))].sort();
   const groups = types.map((type) =>
-    Uint32Array.from(images.flatMap((image, i) => (image.type === type ? [i] : []))),
+    Uint32Array.from(images.flatMap((image, i) => (image.cellType === type ? [i] : []))),
   );
-  const named = images.map(({ id, type }): Named => ({ id, type }));
+  const named = images.map(({ id, cellType }): Named => ({ id, cellType }));
   const answer = await runJob(options, (call) => native().evaluateMasks(checked, groups, rules, call));
   return assemble(named, types, groups, rules, answer);
 }
 
-type Named = Pick<EvaluatedImage, 'id' | 'type'>;
+type Named = Pick<EvaluatedImage, 'id' | 'cellType'>;
 
 function assemble(
   images: readonly Named[],
@@ -85,7 +85,7 @@ function assemble(
     },
     ...scoresOf(0, perImage),
     ...(types.length > 0 && {
-      perType: Object.fromEntries(
+      perCellType: Object.fromEntries(
         types.map((type, k) => [
           type,
           scoresOf(
@@ -100,14 +100,14 @@ function assemble(
   };
 }
 
-function imageScores({ id, type }: Named, columns: NativeEvaluation['images'], i: number): ImageScores {
+function imageScores({ id, cellType }: Named, columns: NativeEvaluation['images'], i: number): ImageScores {
   const [tp, fp, fn] = [columns.hits[i]!, columns.falseAlarms[i]!, columns.misses[i]!];
   // As native code has them for sets: 1 where there is nothing at all, 0 where one side is missing.
   const share = (part: number, whole: number) => (tp + fp + fn === 0 ? 1 : whole === 0 ? 0 : part / whole);
   return {
     id,
-    ...defined({ type }),
-    truths: columns.truths[i]!,
+    ...defined({ cellType }),
+    groundTruths: columns.truths[i]!,
     predictions: columns.predictions[i]!,
     kaggle: columns.kaggle[i]!,
     precisionAtIou: Array.from(
@@ -137,7 +137,7 @@ function setScores(
   const sum = (of: (image: ImageScores) => number) => members.reduce((total, image) => total + of(image), 0);
   return {
     images: members.length,
-    truths: sum(({ truths }) => truths),
+    groundTruths: sum(({ groundTruths }) => groundTruths),
     predictions: sum(({ predictions }) => predictions),
     kaggle: { mean: summary.kaggle, precisionAtIou: PRECISIONS.map((name) => summary[name]) },
     coco: cocoScores(summary, 'segm', rules),
@@ -190,7 +190,7 @@ function classScores(
 ): ClassScores {
   return {
     label,
-    truths,
+    groundTruths: truths,
     coco: cocoScores(summary, 'segm', rules),
     cocoBoxes: cocoScores(summary, 'bbox', rules),
     panoptic: { pq: summary.pq, sq: summary.sq, rq: summary.rq },

@@ -8,14 +8,14 @@ export interface EvaluatedImage {
   /** Unique among the images. */
   id: string;
   /** The cell type, for the table by types. */
-  type?: string | undefined;
-  truth: Masks;
-  /** Of the same size as `truth`, in any order. */
+  cellType?: string | undefined;
+  groundTruth: Masks;
+  /** Of the same size as `groundTruth`, in any order. */
   predicted: Masks;
   /** One a prediction, finite. Of equal ones the first counts as the better one. */
   scores: ArrayLike<number>;
   /** Class of each truth and of each prediction, whole numbers. Default 1. */
-  truthLabels?: ArrayLike<number>;
+  groundTruthLabels?: ArrayLike<number>;
   labels?: ArrayLike<number>;
   /** For each truth whether it is a region of many cells (COCO's iscrowd). Default none. */
   crowd?: ArrayLike<boolean | number>;
@@ -23,10 +23,10 @@ export interface EvaluatedImage {
    * Boxes of each truth and of each prediction, in pixels: what COCO's box metrics compare. `fromCocoBoxes` converts
    * x, y, width, height. Default: the boxes around the masks.
    */
-  truthBoxes?: BoxArray;
+  groundTruthBoxes?: BoxArray;
   boxes?: BoxArray;
   /** What COCO's small, medium and large go by, in pixels. Default: the areas of the masks. */
-  truthAreas?: ArrayLike<number>;
+  groundTruthAreas?: ArrayLike<number>;
   areas?: ArrayLike<number>;
 }
 
@@ -153,7 +153,7 @@ export interface Intervals {
 export interface ImageSetScores {
   images: number;
   /** True cells, without crowds. */
-  truths: number;
+  groundTruths: number;
   /** Predictions that count: after `minScore` and overlaps, without those that fall to a crowd. */
   predictions: number;
   kaggle: {
@@ -179,8 +179,8 @@ export interface ImageSetScores {
 /** Metrics of one image. */
 export interface ImageScores {
   id: string;
-  type?: string;
-  truths: number;
+  cellType?: string;
+  groundTruths: number;
   predictions: number;
   /** The competition's precision, mean over the thresholds. */
   kaggle: number;
@@ -201,7 +201,7 @@ export interface ImageScores {
 export interface ClassScores {
   label: number;
   /** True cells of the class, without crowds. */
-  truths: number;
+  groundTruths: number;
   coco: CocoScores;
   cocoBoxes: CocoScores;
   panoptic: PanopticScores;
@@ -211,7 +211,7 @@ export interface ClassScores {
 export interface Evaluation extends ImageSetScores {
   rules: EvaluationRules;
   /** Where images have types. */
-  perType?: Record<string, ImageSetScores>;
+  perCellType?: Record<string, ImageSetScores>;
   /** By rising label. */
   perClass: ClassScores[];
   /** In the order they were given. */

@@ -439,7 +439,7 @@ export interface NativeClassifySample {
 // Metrics
 
 /** An image to be evaluated. Boxes are x, y, width, height; arrays that may be empty say so. */
-export interface NativeJudgedImage {
+export interface NativeEvaluatedImage {
   truth: MaskBatch;
   predicted: MaskBatch;
   truthLabels: Int32Array;
@@ -775,7 +775,7 @@ export interface NativeAddon {
 
   /** `groups` are indices of images that are summarised by themselves. Runs beside the owner thread. */
   evaluateMasks(
-    images: readonly NativeJudgedImage[],
+    images: readonly NativeEvaluatedImage[],
     groups: readonly Uint32Array[],
     options: NativeMetricsOptions,
     call: NativeCall,

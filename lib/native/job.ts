@@ -1,12 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { onAbort } from '../abort.js';
+import { onAbort, type SignalOptions } from '../abort.js';
 import type { CancelHandle, NativeCall } from './contract.js';
 import { call, callAsync, native } from './load.js';
 
 /** What an asynchronous call takes besides its own options. */
-export interface CallOptions {
-  /** Cancels the call; its promise rejects with `signal.reason`. */
-  signal?: AbortSignal | undefined;
+export interface CallOptions extends SignalOptions {
   /** Called with the stage and the fraction done (0 to 1), at most every 50 ms. */
   onProgress?: ((progress: Progress) => void) | undefined;
 }

@@ -41,29 +41,29 @@ const gapUnit = 4;
  * cells hatched orange, false detections hatched pink. Each prediction, in descending order of score, is matched to the
  * cell with the highest IoU.
  *
- * @param truth ground truth masks.
+ * @param groundTruth ground truth masks.
  * @param predicted predicted cells, of the same image size.
  * @throws {CellrouteError} INVALID_ARGUMENT for options, and if image and masks differ in size; the errors of
  *   `decodeImage`.
  */
 export async function renderComparison(
   image: ImageInput,
-  truth: Masks,
+  groundTruth: Masks,
   predicted: PredictedCells,
   options: ComparisonOptions = {},
 ): Promise<Buffer> {
   const { iouThreshold, title, format, maxSide, signal } = checkOptions(options);
-  checkPrediction(truth, predicted);
-  const stacked = truth.width > 1.5 * truth.height;
-  const scene = await prepareScene(image, truth, Math.floor(maxSide / 2), signal);
-  const { truthOf, foundBy } = matchCells(truth, predicted.masks, predicted.scores, iouThreshold);
-  const left = await half(scene, truth, (cell) => foundBy[cell] === -1, missed, signal);
+  checkPrediction(groundTruth, predicted);
+  const stacked = groundTruth.width > 1.5 * groundTruth.height;
+  const scene = await prepareScene(image, groundTruth, Math.floor(maxSide / 2), signal);
+  const { truthOf, foundBy } = matchCells(groundTruth, predicted.masks, predicted.scores, iouThreshold);
+  const left = await half(scene, groundTruth, (cell) => foundBy[cell] === -1, missed, signal);
   const right = await half(scene, predicted.masks, (cell) => truthOf[cell] === -1, falseAlarm, signal);
   const misses = foundBy.filter((prediction) => prediction === -1).length;
   const alarms = truthOf.filter((cell) => cell === -1).length;
   const both = join(
     withTitle(left, {
-      left: `truth · ${cellsPhrase(truth.length)}`,
+      left: `ground truth · ${cellsPhrase(groundTruth.length)}`,
       notes: [{ text: misses === 0 ? 'none missed' : `${misses} missed`, colour: missed }],
       right: '',
     }),
@@ -93,13 +93,13 @@ function checkOptions(options: ComparisonOptions) {
   };
 }
 
-function checkPrediction(truth: Masks, { masks, scores }: PredictedCells): void {
-  if (!(truth instanceof Masks)) throw refuse('truth', 'Masks', truth);
+function checkPrediction(groundTruth: Masks, { masks, scores }: PredictedCells): void {
+  if (!(groundTruth instanceof Masks)) throw refuse('groundTruth', 'Masks', groundTruth);
   if (!(masks instanceof Masks)) throw refuse('predicted.masks', 'Masks', masks);
-  if (masks.width !== truth.width || masks.height !== truth.height) {
+  if (masks.width !== groundTruth.width || masks.height !== groundTruth.height) {
     throw refuse(
       'predicted.masks',
-      `masks of ${truth.width} × ${truth.height} pixels, as the truth's are`,
+      `masks of ${groundTruth.width} × ${groundTruth.height} pixels, as the truth's are`,
       `${masks.width} × ${masks.height}`,
     );
   }

@@ -16,21 +16,21 @@ const atOnce = 128;
  * at least `iouThreshold`.
  */
 export function matchCells(
-  truth: Masks,
+  groundTruth: Masks,
   predicted: Masks,
   scores: ArrayLike<number>,
   iouThreshold: number,
 ): Match {
   const truthOf = new Int32Array(predicted.length).fill(-1);
-  const foundBy = new Int32Array(truth.length).fill(-1);
+  const foundBy = new Int32Array(groundTruth.length).fill(-1);
   const order = Array.from(truthOf, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
-  for (let from = 0; from < order.length && truth.length > 0; from += atOnce) {
+  for (let from = 0; from < order.length && groundTruth.length > 0; from += atOnce) {
     const some = order.slice(from, from + atOnce);
-    const iou = predicted.select(some).iou(truth);
+    const iou = predicted.select(some).iou(groundTruth);
     some.forEach((prediction, row) => {
       let best = -1;
       let most = 0;
-      for (let cell = 0, at = row * truth.length; cell < truth.length; cell++, at++) {
+      for (let cell = 0, at = row * groundTruth.length; cell < groundTruth.length; cell++, at++) {
         if (iou[at]! >= iouThreshold && iou[at]! > most && foundBy[cell] === -1)
           [best, most] = [cell, iou[at]!];
       }

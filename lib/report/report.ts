@@ -1,4 +1,5 @@
-import { checkKeys, checkNumber, checkObject, checkString } from '../check.js';
+import type { SignalOptions } from '../abort.js';
+import { checkKeys, checkNumber, checkObject, checkOptions, checkString } from '../check.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { entryOf, type ReportEntry } from './entry.js';
@@ -42,25 +43,38 @@ export class Report {
   }
 
   /**
-   * Adds an image and its result.
+   * Adds an image and its result. Only an image of at most `maxSide` pixels and the outlines are kept.
    *
+   * ```ts
+   * await report.add('a.png', 'a.png', await ensemble.segment('a.png'));
+   * await writeFile('report.html', report.html());
+   * ```
+   *
+   * @param name of the image in the page; images are sorted by it.
+   * @param image the image that was segmented; see {@link ImageInput}.
    * @throws {CellrouteError} INVALID_ARGUMENT if image and result differ in size; the errors of `decodeImage`.
    */
   async add(
     name: string,
     image: ImageInput,
     result: Segmentation | RoutedSegmentation,
-    { signal }: { signal?: AbortSignal } = {},
+    options: SignalOptions = {},
   ): Promise<void> {
+    checkOptions(options, ['signal']);
+    const { signal } = options;
     this.#entries.push(await entryOf(checkString('name', name), image, result, this.#maxSide, signal));
   }
 
-  /** Adds an image that has no result, with the reason. */
+  /**
+   * Adds an image that has no result, with the reason.
+   *
+   * @throws {CellrouteError} INVALID_ARGUMENT
+   */
   addFailure(name: string, reason: string): void {
     this.#failures.push({ name: checkString('name', name), reason });
   }
 
-  /** Returns the page, with images sorted by name. */
+  /** The complete page as HTML, with images sorted by name. It refers to no other file. */
   html(): string {
     const byName = <T extends { name: string }>(list: readonly T[]) =>
       [...list].sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));

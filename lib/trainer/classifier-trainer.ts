@@ -28,7 +28,7 @@ const task: TrainingTask<ClassifierTypes> = {
   resolveNetwork: classifierNetworkConfig,
   readNetwork: ({ network }) => classifierConfig(network, 'network'),
   prepare: (data) => {
-    const typed = data.filter({ where: ({ type }) => type !== undefined });
+    const typed = data.filter({ where: ({ cellType }) => cellType !== undefined });
     const left = data.items.length - typed.items.length;
     if (typed.items.length === 0) throw refuse('data', 'images with a cell type', 'no image with a type');
     return { data: typed, notices: left > 0 ? [`${left} images without a type are skipped`] : [] };
@@ -63,7 +63,7 @@ function weightsOf(
     }
     return given;
   }
-  const counts = classNames.map((name) => data.items.filter(({ type }) => type === name).length);
+  const counts = classNames.map((name) => data.items.filter(({ cellType }) => cellType === name).length);
   const weights = counts.map((images) => (images === 0 ? 0 : 1 / images));
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / counts.filter((count) => count > 0).length;
   return weights.map((weight) => weight / mean);
@@ -89,7 +89,14 @@ export class ClassifierTrainer extends Trainer<ClassifierTypes> {
     super(task, options, resumed);
   }
 
-  /** As {@link SegmenterTrainer.resume}. */
+  /**
+   * Resumes the run in a folder from its last checkpoint, as {@link SegmenterTrainer.resume} does.
+   *
+   * @param folder of the run.
+   * @param options the data sets of the run.
+   * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run; INVALID_ARGUMENT, INVALID_CONFIG. `run`
+   *   throws RESUME_REFUSED if data or configuration have changed.
+   */
   static async resume(
     folder: string,
     options: ResumeOptions<ClassifierTraining>,

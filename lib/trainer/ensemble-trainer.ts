@@ -57,7 +57,7 @@ export interface ResumeEnsembleOptions {
 /** One network of the ensemble: the classifier, or the segmenter of a type. */
 export interface Part {
   network: 'classifier' | 'segmenter';
-  type?: string;
+  cellType?: string;
   /** 1 to `parts`. */
   index: number;
   parts: number;
@@ -86,6 +86,15 @@ export type EnsembleTrainEvent =
 /**
  * Trains a classifier and one segmenter per cell type in the data, each in its own subfolder, and writes the ensemble to
  * `ensemble/`, for {@link RoutedEnsemble.load}. Finished networks are not trained again when the folder is resumed.
+ *
+ * @example
+ * ```ts
+ * const trainer = new EnsembleTrainer({ data: train, validation, folder: 'runs/all' });
+ * for await (const event of trainer.run()) {
+ *   if (event.kind === 'part') console.log(event.part.network, event.part.cellType, event.state);
+ * }
+ * const ensemble = await RoutedEnsemble.load('runs/all/ensemble');
+ * ```
  */
 export class EnsembleTrainer {
   readonly folder: string;
@@ -103,14 +112,21 @@ export class EnsembleTrainer {
     checkData('data', data);
     if (options.validation !== undefined) checkData('validation', options.validation);
     if (options.source !== undefined) checkObject('source', options.source);
-    if (data.types.length === 0) throw refuse('data', 'images with cell types', 'no image with a type');
-    checkConfig(config, data.types);
+    if (data.cellTypes.length === 0) throw refuse('data', 'images with cell types', 'no image with a type');
+    checkConfig(config, data.cellTypes);
     this.folder = RunFolder.at(options.folder).path;
     this.#options = options;
     this.#resume = resume;
   }
 
-  /** Resumes an ensemble in a folder: finished networks are kept, the interrupted one is resumed. */
+  /**
+   * Resumes an ensemble in a folder: finished networks are kept, the interrupted one is resumed.
+   *
+   * @param folder of the runs.
+   * @param options the data sets of the runs.
+   * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no ensemble training; INVALID_ARGUMENT. `run` throws
+   *   RESUME_REFUSED if the data have changed.
+   */
   static async resume(folder: string, options: ResumeEnsembleOptions): Promise<EnsembleTrainer> {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'source', 'force']);
     const { force = false, ...data } = options;
@@ -122,7 +138,12 @@ export class EnsembleTrainer {
     return new EnsembleTrainer({ ...data, folder, config: config as EnsembleTraining }, { force });
   }
 
-  /** Trains the networks one after the other. Events are those of {@link SegmenterTrainer.run}, with their part. */
+  /**
+   * Trains the networks one after the other. Events are those of {@link SegmenterTrainer.run}, with their part. The last
+   * event is `ensemble`, with the folder for {@link RoutedEnsemble.load}.
+   *
+   * @throws {CellrouteError} the codes of {@link SegmenterTrainer.run}.
+   */
   async *run(options: RunOptions = {}): AsyncGenerator<EnsembleTrainEvent, void, undefined> {
     checkOptions(options, ['signal']);
     if (this.#used)
@@ -151,8 +172,8 @@ export class EnsembleTrainer {
     await this.#describe(folder, signal);
     const parts: Part[] = [
       { network: 'classifier' as const },
-      ...data.types.map((type) => ({ network: 'segmenter' as const, type })),
-    ].map((part, i) => ({ ...part, index: i + 1, parts: data.types.length + 1 }));
+      ...data.cellTypes.map((type) => ({ network: 'segmenter' as const, cellType: type })),
+    ].map((part, i) => ({ ...part, index: i + 1, parts: data.cellTypes.length + 1 }));
     for (const part of parts) {
       const path = join(this.folder, nameOf(part));
       if (await exists(RunFolder.at(path).results)) {
@@ -166,7 +187,7 @@ export class EnsembleTrainer {
         if (event.kind === 'stop' && event.reason === 'aborted') return;
       }
     }
-    yield { kind: 'ensemble', folder: await this.#assemble(data.types) };
+    yield { kind: 'ensemble', folder: await this.#assemble(data.cellTypes) };
   }
 
   /** Writes what is trained on which data; refuses a resumed folder whose images have changed. */
@@ -201,9 +222,9 @@ export class EnsembleTrainer {
         ? new ClassifierTrainer({ ...data, folder, config: config.classifier ?? {} })
         : ClassifierTrainer.resume(folder, { ...data, force });
     }
-    const data = this.#dataOf(part.type);
+    const data = this.#dataOf(part.cellType);
     return state === 'started'
-      ? new SegmenterTrainer({ ...data, folder, config: segmenterConfig(config, part.type!) })
+      ? new SegmenterTrainer({ ...data, folder, config: segmenterConfig(config, part.cellType!) })
       : SegmenterTrainer.resume(folder, { ...data, force });
   }
 
@@ -213,8 +234,8 @@ export class EnsembleTrainer {
     if (type === undefined) return { data, validation };
     const types = [type];
     return {
-      data: data.filter({ types }),
-      validation: validation?.types.includes(type) ? validation.filter({ types }) : undefined,
+      data: data.filter({ cellTypes: types }),
+      validation: validation?.cellTypes.includes(type) ? validation.filter({ cellTypes: types }) : undefined,
     };
   }
 
@@ -222,7 +243,7 @@ export class EnsembleTrainer {
     const path = join(this.folder, 'ensemble');
     if (await exists(join(path, ENSEMBLE_FILE))) return path;
     const { config = {} } = this.#options;
-    const weights = (part: Pick<Part, 'network' | 'type'>) =>
+    const weights = (part: Pick<Part, 'network' | 'cellType'>) =>
       RunFolder.at(join(this.folder, nameOf(part))).weights(part.network);
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     try {
@@ -234,7 +255,7 @@ export class EnsembleTrainer {
       );
       const thresholds: Record<string, SegmentThresholds> = {};
       for (const type of types) {
-        const segmenter = await CellSegmenter.load(weights({ network: 'segmenter', type }));
+        const segmenter = await CellSegmenter.load(weights({ network: 'segmenter', cellType: type }));
         loaded.push(segmenter);
         segmenters[type] = segmenter;
         thresholds[type] = segmenterTraining(segmenterConfig(config, type)).validation.thresholds;
@@ -248,7 +269,7 @@ export class EnsembleTrainer {
 }
 
 /** Folder name of a part; escaped, because a type may have any name. */
-const nameOf = ({ network, type }: Pick<Part, 'network' | 'type'>): string =>
+const nameOf = ({ network, cellType: type }: Pick<Part, 'network' | 'cellType'>): string =>
   type === undefined ? network : `${network}-${encodeURIComponent(type)}`;
 
 const segmenterConfig = ({ segmenter = {}, segmenters = {} }: EnsembleTraining, type: string) =>

@@ -23,12 +23,12 @@ export interface ClassifierEvaluation {
   /** Confusion matrix: number of images of class i (row) predicted as class j (column). */
   confusion: number[][];
   /** Per image: id, true class, predicted class and its probability. */
-  perImage: { id: string; type: string; predicted: string; probability: number }[];
+  perImage: { id: string; cellType: string; predicted: string; probability: number }[];
 }
 
 interface Named {
   id: string;
-  type: string;
+  cellType: string;
   classification: Classification;
 }
 
@@ -39,7 +39,7 @@ export function classifierValidator(
   { metric, images, samples }: ClassifierTraining['validation'],
 ) {
   const items = spread(
-    data.items.filter(({ type }) => type !== undefined),
+    data.items.filter(({ cellType }) => cellType !== undefined),
     images,
   );
   const drawn = new Set(spread(items, samples));
@@ -51,7 +51,7 @@ export function classifierValidator(
     const sheet: (Named & { image: ImageInput })[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
       const classification = await classifier.classify(loaded.image, { signal });
-      const one = { id: item.id, type: item.type!, classification };
+      const one = { id: item.id, cellType: item.cellType!, classification };
       named.push(one);
       if (drawn.has(item)) sheet.push({ ...one, image: loaded.image });
     }
@@ -78,8 +78,8 @@ export function classifierEvaluation(
 ): ClassifierEvaluation {
   const confusion = classNames.map(() => classNames.map(() => 0));
   let loss = 0;
-  for (const { type, classification } of named) {
-    const truth = classNames.indexOf(type);
+  for (const { cellType, classification } of named) {
+    const truth = classNames.indexOf(cellType);
     confusion[truth]![classification.index]!++;
     loss += crossEntropy(classification.logits, truth);
   }
@@ -95,11 +95,11 @@ export function classifierEvaluation(
     balancedAccuracy: recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length,
     loss: loss / named.length,
     confusion,
-    perImage: named.map(({ id, type, classification: { cellType, probabilities } }) => ({
+    perImage: named.map(({ id, cellType, classification }) => ({
       id,
-      type,
-      predicted: cellType,
-      probability: probabilities[cellType]!,
+      cellType,
+      predicted: classification.cellType,
+      probability: classification.probabilities[classification.cellType]!,
     })),
   };
 }
@@ -113,7 +113,7 @@ function crossEntropy(logits: Float32Array, truth: number): number {
 
 async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<Buffer> {
   const images: Buffer[] = [];
-  for (const { id, type, classification, image } of sheet) {
+  for (const { id, cellType: type, classification, image } of sheet) {
     const raw = await decodeImage(image);
     const { cellType, probabilities } = classification;
     const verdict = cellType === type ? 'correct' : `WRONG, it is ${type}`;

@@ -29,9 +29,9 @@ export function segmenterValidator(data: Dataset, validation: SegmenterTraining[
       const { cells } = await segmenter.segment(loaded.image, { ...masks, minScore: 0, signal });
       evaluated.push({
         id: item.id,
-        type: item.type,
-        truth: loaded.masks,
-        truthLabels: loaded.labels,
+        cellType: item.cellType,
+        groundTruth: loaded.masks,
+        groundTruthLabels: loaded.labels,
         predicted: cells.masks,
         scores: cells.scores,
         labels: cells.labels,

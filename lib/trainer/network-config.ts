@@ -67,10 +67,10 @@ export async function classifierNetworkConfig(
   data: Dataset,
 ): Promise<ClassifierConfig> {
   const base = start.kind === 'nothing' ? {} : await classifierBase(start.path);
-  const given = mergeConfig(mergeConfig(base, { classNames: [...data.types] }), network);
+  const given = mergeConfig(mergeConfig(base, { classNames: [...data.cellTypes] }), network);
   const config = classifierConfig(given, 'network');
   // Images of a type that is not a class cannot be used for training.
-  for (const type of data.types)
+  for (const type of data.cellTypes)
     checkOneOf('the data set’s types', type, config.classNames, 'INVALID_CONFIG');
   return config;
 }

@@ -144,8 +144,15 @@ export class SegmenterTrainer extends Trainer<SegmenterTypes> {
    * Resumes the run in a folder from its last checkpoint. On the same machine with the same number of threads, the
    * result is bit-identical to that of a run that was never interrupted.
    *
-   * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run. `run` throws RESUME_REFUSED if data or
-   *   configuration have changed.
+   * ```ts
+   * const trainer = await SegmenterTrainer.resume('runs/first', { data: train, validation });
+   * for await (const event of trainer.run()) console.log(event.kind, event.step);
+   * ```
+   *
+   * @param folder of the run.
+   * @param options the data sets of the run.
+   * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run; INVALID_ARGUMENT, INVALID_CONFIG. `run`
+   *   throws RESUME_REFUSED if data or configuration have changed.
    */
   static async resume(folder: string, options: ResumeOptions<SegmenterTraining>): Promise<SegmenterTrainer> {
     return new SegmenterTrainer(...(await resumption(folder, options)));

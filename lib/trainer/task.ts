@@ -25,7 +25,9 @@ export interface TrainingTypes {
 
 /** A snapshot of a network for inference, as used by the training loop. */
 export interface Snapshot {
+  /** Writes the network to a weights file. */
   save(path: string): Promise<void>;
+  /** Frees its memory. */
   dispose(): Promise<void>;
 }
 

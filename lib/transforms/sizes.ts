@@ -1,6 +1,7 @@
 import { refuse } from '../check.js';
 import { described, literal, number, oneOf, required } from '../config/schema.js';
 import type { Random } from '../data/random.js';
+import { centredPart } from '../image/centred-part.js';
 import type { Frame } from './frame.js';
 import { kind, LONGEST_SIDE, side } from './kind.js';
 
@@ -101,14 +102,11 @@ export const resizeKind = kind(
       const size = (pixels: number) => Math.max(Math.round(pixels * ratio), 1);
       return { ...draft, frame: frame.resize(size(frame.width), size(frame.height)) };
     }
-    // Same arithmetic as the classifier's crop (native/io/resize.cc), so that both crop the same part.
-    const ratio = Math.min(frame.width / width, frame.height / height);
-    const w = Math.max(Math.trunc(ratio * width), 1);
-    const h = Math.max(Math.trunc(ratio * height), 1);
+    const centred = centredPart(frame, { width, height });
     const part =
       position === 'random'
-        ? randomPart(frame, w, h, random)
-        : frame.crop(Math.floor((frame.width - w) / 2), Math.floor((frame.height - h) / 2), w, h);
+        ? randomPart(frame, centred.width, centred.height, random)
+        : frame.crop(centred.x, centred.y, centred.width, centred.height);
     return { ...draft, frame: part.resize(width, height) };
   },
 );

@@ -20,9 +20,9 @@ import type { ThresholdGrid, ThresholdSet } from './threshold-grid.js';
 /** An image with its ground truth and the output of one pass of the network. */
 export interface SeenImage {
   id: string;
-  type: string | undefined;
-  truth: Masks;
-  truthLabels: Int32Array;
+  cellType: string | undefined;
+  groundTruth: Masks;
+  groundTruthLabels: Int32Array;
   candidates: Candidates;
 }
 
@@ -53,19 +53,25 @@ export async function seeImages(
       nmsThresholds: axes.nmsThresholds,
       ...call,
     });
-    seen.push({ id: item.id, type: item.type, truth: masks, truthLabels: labels, candidates });
+    seen.push({
+      id: item.id,
+      cellType: item.cellType,
+      groundTruth: masks,
+      groundTruthLabels: labels,
+      candidates,
+    });
   }
   return seen;
 }
 
 /** An image as `evaluate` takes it, with the cells at these thresholds. */
 export async function evaluatedAt(
-  { id, type, truth, truthLabels, candidates }: SeenImage,
+  { candidates, ...image }: SeenImage,
   set: ThresholdSet,
   call: CallOptions,
 ): Promise<EvaluatedImage> {
   const { masks, scores, labels } = await candidates.cells(set, call);
-  return { id, ...(type !== undefined && { type }), truth, truthLabels, predicted: masks, scores, labels };
+  return { ...image, predicted: masks, scores, labels };
 }
 
 /** The evaluation of images at thresholds. */

@@ -36,13 +36,13 @@ export async function tuneEnsemble(
   if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
   const groups = new Map<string, DatasetItem[]>();
   for (const item of data.items) {
-    const serving = ensemble.servingType(item.type ?? (await routedType(ensemble, item, signal)));
+    const serving = ensemble.servingType(item.cellType ?? (await routedType(ensemble, item, signal)));
     if (serving === undefined) continue;
     groups.set(serving, [...(groups.get(serving) ?? []), item]);
   }
   if (groups.size === 0) {
     const expected = `images of ${ensemble.cellTypes.filter((type) => ensemble.segmenters[type]).join(', ')}`;
-    throw refuse('data', expected, data.types.join(', ') || 'none');
+    throw refuse('data', expected, data.cellTypes.join(', ') || 'none');
   }
   const tuned: Record<string, TunedThresholds> = {};
   for (const [i, [type, items]] of [...groups].entries()) {

@@ -1,3 +1,4 @@
+import { checkString } from '../check.js';
 import { BoundedFile } from './bounded-file.js';
 import { type Checkpoint, entryOf } from './checkpoint.js';
 import { damaged, notWeights, refused } from './errors.js';
@@ -43,8 +44,23 @@ export async function openWeights(path: string): Promise<WeightsFile> {
   return weights;
 }
 
-/** As openWeights, but lists unknown calls instead of refusing the file. */
+/**
+ * Reads the table of a file of weights: a torch checkpoint (zip, or the format before PyTorch 1.6), a safetensors
+ * file or a fastai export. Tensor data are not read, and nothing in the file is executed: calls that a pickle asks for
+ * and that are not known to create plain data are listed in `refused`.
+ *
+ * ```ts
+ * const { format, tensors } = await inspectWeights('model.pth');
+ * for (const { name, dtype, shape } of tensors) console.log(name, dtype, shape);
+ * ```
+ *
+ * @param path of the file.
+ * @throws {CellrouteError} INVALID_ARGUMENT; FILE_UNREADABLE; WEIGHTS_FORMAT where the file is none of these;
+ *   WEIGHTS_DAMAGED where it is truncated or inconsistent; WEIGHTS_REFUSED where it contains something that is not
+ *   supported.
+ */
 export async function inspectWeights(path: string): Promise<WeightsFile> {
+  checkString('path', path);
   const file = await BoundedFile.open(path);
   try {
     const container = await sniff(file);

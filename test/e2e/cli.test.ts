@@ -165,7 +165,7 @@ describe('segment', () => {
 test('tune writes an ensemble with the thresholds it prints', () => {
   const out = join(folder, 'tuned');
   const flags = [
-    '--type-column',
+    '--cell-type-column',
     'modality',
     '--where',
     'split=val',
@@ -177,7 +177,7 @@ test('tune writes an ensemble with the thresholds it prints', () => {
   ];
   const { status, stdout } = cellroute('tune', join(root, 'test/data/nuclei'), ...flags);
   expect(status).toBe(0);
-  const { fluorescence } = JSON.parse(stdout).types;
+  const { fluorescence } = JSON.parse(stdout).cellTypes;
   expect(fluorescence.after).toBeGreaterThan(fluorescence.before);
   const written = JSON.parse(readFileSync(join(out, 'ensemble.json'), 'utf8'));
   expect(written.segmenters.fluorescence.thresholds).toEqual(fluorescence.thresholds);

@@ -27,7 +27,7 @@ const summary = (...args: string[]) => {
 
 test('prints tables, what cannot be used, and warns of a cap that is too low', () => {
   const { status, stdout, stderr } = summary(
-    ...[folder.path('set'), '--type-column', 'phase', '--detections-per-image', '2'],
+    ...[folder.path('set'), '--cell-type-column', 'phase', '--detections-per-image', '2'],
   );
   expect(status).toBe(0);
   expect(stdout).toContain('densest image         a, 3 cells');

@@ -93,7 +93,8 @@ function outcomeOfCommand(...args: string[]): Outcome {
 }
 
 /** All images of a data set with a type that the test's ensemble has a segmenter for. */
-const typed = ({ items }: Dataset) => new Dataset(items.map((item) => ({ ...item, type: 'fluorescence' })));
+const typed = ({ items }: Dataset) =>
+  new Dataset(items.map((item) => ({ ...item, cellType: 'fluorescence' })));
 
 const none = folder.write('none.json', '[]');
 let ensemble: RoutedEnsemble;
@@ -134,8 +135,8 @@ test.each(inputs)('%s', async (name, make, expected) => {
     }),
     evaluate: await outcomeOf(async () => {
       const { images, notices } = await pairFiles(path, none);
-      const { truths } = await evaluate(images);
-      expect(truths).toBe((await reading()).data.items.reduce((sum, { cells }) => sum + cells, 0));
+      const { groundTruths } = await evaluate(images);
+      expect(groundTruths).toBe((await reading()).data.items.reduce((sum, { cells }) => sum + cells, 0));
       return { warned: notices.some((notice) => /left out/.test(notice)) };
     }),
     'cellroute dataset summary': outcomeOfCommand('dataset', 'summary', path),

@@ -86,9 +86,9 @@ describe('names of results', () => {
         '--json',
       );
       expect(code).toBe(0);
-      const { perImage, f1, truths } = JSON.parse(text);
+      const { perImage, f1, groundTruths } = JSON.parse(text);
       expect(perImage.map(({ id }: { id: string }) => id)).toEqual(['a/well', 'b/well']);
-      expect(truths).toBeGreaterThan(0);
+      expect(groundTruths).toBeGreaterThan(0);
       // Label images lose overlaps, which evaluation removes from the others too.
       expect(f1.f1).toBe(1);
     }

@@ -56,8 +56,8 @@ test('evaluates every image once on either side, and a killed run ends like one 
   expect(images).toBe(9);
   expect(comparisons.map(({ minScore }: { minScore: number }) => minScore)).toEqual([0.05, 0.5]);
   for (const { routed, unerring, perImage } of comparisons) {
-    for (const { perType } of [routed, unerring])
-      expect(perType).toMatchObject({ round: { images: 5 }, square: { images: 4 } });
+    for (const { perCellType } of [routed, unerring])
+      expect(perCellType).toMatchObject({ round: { images: 5 }, square: { images: 4 } });
     expect(routed.first).toBe(unerring.first);
     expect(new Set(perImage.map(({ id }: { id: string }) => id)).size).toBe(9);
   }

@@ -14,10 +14,10 @@ function table(name: string): Record<string, string>[] {
 
 describeGolden('nuclei as their index counts them', { images: ['nuclei/index.csv'] }, () => {
   test('images, sizes, cells and modalities', async () => {
-    const dataset = await openDataset(dataPath('nuclei'), { typeColumn: 'modality', strict: true });
+    const dataset = await openDataset(dataPath('nuclei'), { cellTypeColumn: 'modality', strict: true });
     const index = table('nuclei/index.csv').sort((a, b) => (a.id! < b.id! ? -1 : 1));
     expect(
-      dataset.items.map(({ id, type, width, height, cells }) => [id, type, width, height, cells]),
+      dataset.items.map(({ id, cellType: type, width, height, cells }) => [id, type, width, height, cells]),
     ).toEqual(
       index.map(({ id, modality, width, height, instances }) => [
         id,
@@ -40,7 +40,7 @@ describeGolden('the competition as its table counts it', { images: ['sartorius/t
     const counts = new Map<string, number>();
     for (const { id } of rows) counts.set(id!, (counts.get(id!) ?? 0) + 1);
     expect(new Map(dataset.items.map(({ id, cells }) => [id, cells]))).toEqual(counts);
-    expect(dataset.types).toEqual([...new Set(rows.map((row) => row.cell_type!))].sort());
+    expect(dataset.cellTypes).toEqual([...new Set(rows.map((row) => row.cell_type!))].sort());
     expect(dataset.summary().densest?.cells).toBe(Math.max(...counts.values()));
     const [item] = dataset.items;
     const annotations = rows.filter(({ id }) => id === item!.id).map(({ annotation }) => annotation);
@@ -51,7 +51,7 @@ describeGolden('the competition as its table counts it', { images: ['sartorius/t
 describeGolden('images of cells at 16 bits', { images: ['t98g/index.csv'] }, () => {
   test('opens as it is, with nuclei beside it', async () => {
     const index = table('t98g/index.csv');
-    const dataset = await openDataset(dataPath('t98g'), { typeColumn: 'modality', strict: true });
+    const dataset = await openDataset(dataPath('t98g'), { cellTypeColumn: 'modality', strict: true });
     expect(dataset.items.map(({ id }) => id)).toEqual(index.map(({ id }) => id).sort());
   });
 });

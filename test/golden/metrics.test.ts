@@ -85,7 +85,7 @@ describeGolden('metrics of nuclei', { goldens: ['metrics.json'] }, () => {
     expect(perImage).toHaveLength(golden.kaggle.images.length);
     for (const image of golden.kaggle.images) {
       const own = perImage.find(({ id }) => id === String(image.image_id))!;
-      expect(own).toMatchObject({ predictions: image.predictions, truths: image.truths });
+      expect(own).toMatchObject({ predictions: image.predictions, groundTruths: image.truths });
       expect(own.precisionAtIou).toEqual(image.precision_at_iou);
       expect(Math.abs(own.kaggle - image.mean)).toBeLessThan(1e-15);
     }

@@ -171,7 +171,7 @@ export async function count(bytes: Uint8Array): Promise<number> {
   // @ts-expect-error there is no such option
   await ensemble.segment(bytes, { minimumScore: 0.6 });
   // @ts-expect-error members marked internal are not declared
-  ensemble.classifier.classifyDecoded;
+  ensemble.classifier.classifyLoaded;
   return result.cells.length;
 }
 export async function train(data: Dataset, bytes: Uint8Array): Promise<Evaluation> {
@@ -184,7 +184,7 @@ export async function train(data: Dataset, bytes: Uint8Array): Promise<Evaluatio
   const overlay: Buffer = await renderOverlay(bytes, result);
   console.log(overlay.length);
   const { masks, scores } = result.cells;
-  return evaluate([{ id: 'image', truth: masks, predicted: masks, scores }]);
+  return evaluate([{ id: 'image', groundTruth: masks, predicted: masks, scores }]);
 }
 `,
   );
@@ -208,6 +208,31 @@ export async function train(data: Dataset, bytes: Uint8Array): Promise<Evaluatio
     [...args, '--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'],
     app,
   );
+  expect(stdout).toBe('');
+  expect(status).toBe(0);
+});
+
+test('members marked internal exist at run time and are not declared', () => {
+  const dist = join(app, 'node_modules', 'cellroute', 'dist');
+  const internal = /@internal/;
+  const declared = (readdirSync(dist, { recursive: true }) as string[])
+    .filter((path) => path.endsWith('.d.ts'))
+    .filter((path) => internal.test(readFileSync(join(dist, path), 'utf8')));
+  expect(declared).toEqual([]);
+  expect(readFileSync(join(dist, 'inference', 'classifier.js'), 'utf8')).toContain('classifyLoaded(');
+});
+
+test('tsc --strict accepts the examples against the package', () => {
+  cpSync(join(root, 'examples'), join(app, 'examples'), { recursive: true });
+  const config = JSON.parse(readFileSync(join(root, 'examples', 'tsconfig.json'), 'utf8')) as {
+    compilerOptions: { strict: boolean; paths?: object };
+  };
+  expect(config.compilerOptions.strict).toBe(true);
+  // Resolved as an application does, in node_modules.
+  delete config.compilerOptions.paths;
+  writeFileSync(join(app, 'examples', 'tsconfig.json'), JSON.stringify(config));
+  const types = ['--typeRoots', join(root, 'node_modules/@types')];
+  const { status, stdout } = run(join(root, 'node_modules/.bin/tsc'), ['-p', 'examples', ...types], app);
   expect(stdout).toBe('');
   expect(status).toBe(0);
 });

@@ -32,11 +32,11 @@ export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolea
       );
     return {
       id: String(id),
-      truth: masks(truths),
-      truthLabels: truths.map(({ category_id }) => category_id),
+      groundTruth: masks(truths),
+      groundTruthLabels: truths.map(({ category_id }) => category_id),
       crowd: truths.map(({ iscrowd }) => iscrowd === 1),
-      truthBoxes: fromCocoBoxes(truths.flatMap(({ bbox }) => bbox!)),
-      truthAreas: truths.map(({ area }) => area!),
+      groundTruthBoxes: fromCocoBoxes(truths.flatMap(({ bbox }) => bbox!)),
+      groundTruthAreas: truths.map(({ area }) => area!),
       predicted: masks(own),
       labels: own.map(({ category_id }) => category_id),
       scores: own.map(({ score }) => score),

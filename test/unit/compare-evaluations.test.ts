@@ -8,8 +8,8 @@ const scored = (scores: readonly number[], type?: (i: number) => string) =>
       (kaggle, i) =>
         ({
           id: `p${i}`,
-          ...(type && { type: type(i) }),
-          truths: 3,
+          ...(type && { cellType: type(i) }),
+          groundTruths: 3,
           kaggle,
           aji: 1 - kaggle,
         }) as ImageScores,
@@ -25,7 +25,7 @@ describe('two evaluations of the same images', () => {
     expect(found.first).toBeCloseTo(0.3, 12);
     expect(found.second).toBeCloseTo(1.3 / 3, 12);
     expect(found.difference).toBeCloseTo(0.4 / 3, 12);
-    expect(found.perType).toBeUndefined();
+    expect(found.perCellType).toBeUndefined();
   });
 
   test('have an interval as wide as the gains vary, however much the images do', () => {
@@ -70,12 +70,12 @@ describe('two evaluations of the same images', () => {
       [0.2, 0.1, 0.7, 0.4],
     ];
     const found = compareEvaluations(scored(a, type), scored(b, type), { seed: 7 });
-    expect(found.perType!.even).toMatchObject({ images: 2 });
-    expect(found.perType!.even!.difference).toBeCloseTo(0.25, 12);
-    expect(found.perType!.odd!.difference).toBeCloseTo(-0.2, 12);
+    expect(found.perCellType!.even).toMatchObject({ images: 2 });
+    expect(found.perCellType!.even!.difference).toBeCloseTo(0.25, 12);
+    expect(found.perCellType!.odd!.difference).toBeCloseTo(-0.2, 12);
     const changed = compareEvaluations(scored(a, type), scored([0.2, 0.9, 0.7, 0], type), { seed: 7 });
-    expect(changed.perType!.even).toEqual(found.perType!.even);
-    expect(changed.perType!.odd).not.toEqual(found.perType!.odd);
+    expect(changed.perCellType!.even).toEqual(found.perCellType!.even);
+    expect(changed.perCellType!.odd).not.toEqual(found.perCellType!.odd);
   });
 
   test('follow from the seed, and are paired by id', () => {
@@ -98,7 +98,7 @@ describe('two evaluations of the same images', () => {
     expect(() => compareEvaluations(a, scored([0.1]))).toThrow('2 images, as first has');
     const other = { ...a, perImage: a.perImage.map((one) => ({ ...one, id: `${one.id}!` })) };
     expect(() => compareEvaluations(a, other)).toThrow('no such image');
-    const truth = { ...a, perImage: a.perImage.map((one) => ({ ...one, truths: 4 })) };
+    const truth = { ...a, perImage: a.perImage.map((one) => ({ ...one, groundTruths: 4 })) };
     expect(() => compareEvaluations(a, truth)).toThrow('the same truth of image p0');
     expect(() => compareEvaluations(a, a, { samples: 1 })).toThrow('for samples');
     expect(() => compareEvaluations(a, a, { metric: 'f1' as never })).toThrow("'kaggle', 'aji' for metric");

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { classifierConfig } from '../../lib/config/classifier.js';
+import { explanationJson } from '../../lib/export/explanation-json.js';
 import { CellClassifier } from '../../lib/inference/classifier.js';
 import { type ExplainOptions, Explanation } from '../../lib/inference/explanation.js';
 import { blurred } from '../../lib/render/blur.js';
@@ -175,6 +176,22 @@ function made(values: number[], width: number, image = { width, height: values.l
   };
   return new Explanation('occlusion', native, config, image);
 }
+
+test('explanationJson has everything of an explanation', async () => {
+  const explanation = await router.explainTensor(noise(40, 30), { method: 'occlusion' });
+  const json = JSON.parse(explanationJson(explanation));
+  const { values, logits, baselineLogits, ...rest } = json;
+  const { method, target, image, region, width, height } = explanation;
+  expect(rest).toEqual({
+    ...{ format: 'cellroute-explanation', version: 1 },
+    ...{ method, target, image, region, width, height },
+  });
+  expect(Float32Array.from(values)).toEqual(explanation.values);
+  for (const name of router.config.classNames) {
+    expect(Math.fround(logits[name])).toBe(explanation.logits[name]);
+    expect(Math.fround(baselineLogits[name])).toBe(explanation.baselineLogits[name]);
+  }
+});
 
 describe('values of an image', () => {
   test('are those of the input where the sizes are the same', () => {

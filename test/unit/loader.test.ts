@@ -30,7 +30,7 @@ function images(count: number, more: (index: number) => object = () => ({})) {
       image: { data, width, height, channels: 1 as const },
       masks: Masks.encode(Uint8Array.from(cells.flat()), { width, height, count: cells.length }),
       labels: cells.map((_, i) => 1 + (i % 2)),
-      type: ['astro', 'cort', 'shsy5y'][index % 3]!,
+      cellType: ['astro', 'cort', 'shsy5y'][index % 3]!,
       ...more(index),
     };
   });
@@ -328,7 +328,7 @@ describe("the classifier's batches", () => {
         samples.forEach((sample, i) => {
           expect(Object.keys(sample).sort()).toEqual(['height', 'label', 'pixels', 'width']);
           expect([sample.width, sample.height, sample.pixels.length]).toEqual([12, 10, 360]);
-          expect(classNames[sample.label]).toBe(data.items.find(({ id }) => id === names[i])!.type);
+          expect(classNames[sample.label]).toBe(data.items.find(({ id }) => id === names[i])!.cellType);
         });
       }
     }
@@ -347,7 +347,7 @@ describe("the classifier's batches", () => {
   });
 
   test('refuse an image whose type is no class, by its id', async () => {
-    const strange = await dataset(4, (index) => (index === 2 ? { type: 'hela' } : {}));
+    const strange = await dataset(4, (index) => (index === 2 ? { cellType: 'hela' } : {}));
     const error = thrown(() => new ClassifyLoader(strange, { ...options, classNames, output }));
     expect(error.message).toMatch(/type of image p02.*hela/);
   });
@@ -364,7 +364,7 @@ describe("the classifier's batches", () => {
           channels: 1,
         },
         masks: Masks.fromCounts([], { width: 40, height: 20 }),
-        type: 'astro',
+        cellType: 'astro',
       },
     ]);
     const loader = new ClassifyLoader(data, {

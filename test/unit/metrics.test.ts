@@ -74,7 +74,7 @@ function drawImage(seed: number, crowds: boolean): DenseImage {
 
 const evaluated = (id: string, { truth, predicted, ...rest }: DenseImage): EvaluatedImage => ({
   id,
-  truth: masksOf(truth),
+  groundTruth: masksOf(truth),
   predicted: masksOf(predicted),
   ...rest,
 });
@@ -206,7 +206,7 @@ describe('against dense masks', () => {
       });
       expect(own.pq).toBeCloseTo(pq, 12);
       expect(own.aji).toBeCloseTo(slowAji, 12);
-      expect(own.countError).toBe(counts.truePositives + counts.falsePositives - own.truths);
+      expect(own.countError).toBe(counts.truePositives + counts.falsePositives - own.groundTruths);
     });
     const mean = (of: (scores: (typeof slowly)[number]) => number) =>
       slowly.reduce((sum, scores) => sum + of(scores), 0) / slowly.length;
@@ -231,7 +231,7 @@ const square = (x: number, y: number, side: number): Dense => {
 };
 const image = (id: string, truth: Dense[], predicted: Dense[], more: Partial<EvaluatedImage> = {}) => ({
   id,
-  truth: masksOf(truth),
+  groundTruth: masksOf(truth),
   predicted: masksOf(predicted),
   scores: predicted.map((_, i) => 1 - i / 100),
   ...more,
@@ -245,7 +245,7 @@ describe('what there may be', () => {
     for (const name of METRIC_NAMES) expect(metricOf(evaluation, name)).toBeCloseTo(1, 12);
     expect(evaluation).toMatchObject({
       images: 1,
-      truths: 2,
+      groundTruths: 2,
       predictions: 2,
       coco: { ap: expect.closeTo(1), ar: 1, apSmall: expect.closeTo(1), apLarge: null, maxDets: 'all' },
       cocoBoxes: { ap: expect.closeTo(1) },
@@ -254,7 +254,7 @@ describe('what there may be', () => {
       countError: { mean: 0, meanAbsolute: 0, relative: 0 },
     });
     expect(evaluation.intervals).toBeUndefined();
-    expect(evaluation.perType).toBeUndefined();
+    expect(evaluation.perCellType).toBeUndefined();
   });
 
   test('nothing to find and nothing found: ratios are 1, COCO has no answer', async () => {
@@ -311,7 +311,7 @@ describe('what there may be', () => {
       image('a', [square(1, 1, 5), crowd], [square(1, 1, 5), square(22, 12, 4)], { crowd: [0, 1] }),
     ]);
     expect(evaluation).toMatchObject({
-      truths: 1,
+      groundTruths: 1,
       predictions: 1,
       aji: 1,
       f1: { f1: 1 },
@@ -323,12 +323,14 @@ describe('what there may be', () => {
 
   test('classes matter only to COCO and panoptic quality', async () => {
     const cells = [square(2, 2, 5), square(20, 20, 9)];
-    const evaluation = await evaluate([image('a', cells, cells, { truthLabels: [1, 2], labels: [1, 1] })]);
+    const evaluation = await evaluate([
+      image('a', cells, cells, { groundTruthLabels: [1, 2], labels: [1, 1] }),
+    ]);
     expect(evaluation.kaggle.mean).toBe(1);
     expect(evaluation.f1.f1).toBe(1);
     expect(evaluation.perClass).toMatchObject([
-      { label: 1, truths: 1, coco: { ap: expect.closeTo(1) }, panoptic: { rq: expect.closeTo(2 / 3) } },
-      { label: 2, truths: 1, coco: { ap: 0 }, panoptic: { pq: 0 } },
+      { label: 1, groundTruths: 1, coco: { ap: expect.closeTo(1) }, panoptic: { rq: expect.closeTo(2 / 3) } },
+      { label: 2, groundTruths: 1, coco: { ap: 0 }, panoptic: { pq: 0 } },
     ]);
     expect(evaluation.coco.ap!).toBeCloseTo(0.5, 12);
     expect(evaluation.panoptic.pq).toBeCloseTo(1 / 3, 12);
@@ -361,8 +363,8 @@ describe('what there may be', () => {
     const { masks } = Masks.fromLabels(labels, wide);
     expect(masks).toHaveLength(10_000);
     const scores = new Float32Array(10_000).fill(0.5);
-    const evaluation = await evaluate([{ id: 'a', truth: masks, predicted: masks, scores }]);
-    expect(evaluation.truths).toBe(10_000);
+    const evaluation = await evaluate([{ id: 'a', groundTruth: masks, predicted: masks, scores }]);
+    expect(evaluation.groundTruths).toBe(10_000);
     for (const name of METRIC_NAMES) expect(metricOf(evaluation, name)).toBeCloseTo(1, 12);
   });
 });
@@ -370,16 +372,18 @@ describe('what there may be', () => {
 describe('tables and intervals', () => {
   const images = Array.from({ length: 12 }, (_, i) => ({
     ...evaluated(`p${i}`, drawImage(500 + i, true)),
-    ...(i === 11 ? {} : { type: i % 2 === 0 ? 'even' : 'odd' }),
+    ...(i === 11 ? {} : { cellType: i % 2 === 0 ? 'even' : 'odd' }),
   }));
 
   test('each type is what its images are by themselves', async () => {
-    const { perType, perImage } = await evaluate(images);
-    expect(Object.keys(perType!)).toEqual(['even', 'odd']);
-    const even = await evaluate(images.filter(({ type }) => type === 'even'));
-    const { rules: _r, perClass: _c, perImage: _p, perType: _t, ...own } = even;
-    expect(perType!.even).toEqual(own);
-    expect(perImage.map(({ id, type }) => [id, type])).toEqual(images.map(({ id, type }) => [id, type]));
+    const { perCellType, perImage } = await evaluate(images);
+    expect(Object.keys(perCellType!)).toEqual(['even', 'odd']);
+    const even = await evaluate(images.filter(({ cellType }) => cellType === 'even'));
+    const { rules: _r, perClass: _c, perImage: _p, perCellType: _t, ...own } = even;
+    expect(perCellType!.even).toEqual(own);
+    expect(perImage.map(({ id, cellType }) => [id, cellType])).toEqual(
+      images.map(({ id, cellType }) => [id, cellType]),
+    );
   });
 
   test('intervals follow from the seed alone and hold the number they belong to', async () => {
@@ -401,7 +405,7 @@ describe('tables and intervals', () => {
       expect(metricOf(first, name)).toBeGreaterThanOrEqual(low);
       expect(metricOf(first, name)).toBeLessThanOrEqual(high);
     }
-    expect(first.perType!.odd!.intervals!.kaggle![0]).toBeLessThan(first.perType!.odd!.kaggle.mean);
+    expect(first.perCellType!.odd!.intervals!.kaggle![0]).toBeLessThan(first.perCellType!.odd!.kaggle.mean);
   });
 
   test('the mean of image means has the interval that drawing those means has', async () => {
@@ -428,7 +432,7 @@ describe('refusals and cancelling', () => {
     ['too few scores', { scores: [] }, 'images[0].scores'],
     ['no scores', { scores: undefined }, 'images[0].scores'],
     ['a label between classes', { labels: [1.5] }, 'images[0].labels[0]'],
-    ['truth that is no masks', { truth: [] }, 'images[0].truth'],
+    ['ground truth that is no masks', { groundTruth: [] }, 'images[0].groundTruth'],
     [
       'predictions of another size',
       { predicted: Masks.fromCoco([], { width: 3, height: 3 }), scores: [] },
@@ -437,7 +441,7 @@ describe('refusals and cancelling', () => {
     ['half a box', { boxes: [1, 2] }, 'images[0].boxes'],
     ['too many crowds', { crowd: [0, 1] }, 'images[0].crowd'],
     ['no id', { id: '' }, 'images[0].id'],
-    ['a misspelling', { truthLabel: [1] }, 'images[0].truthLabel'],
+    ['a misspelling', { groundTruthLabel: [1] }, 'images[0].groundTruthLabel'],
   ])('refuses %s', async (_name, change, option) => {
     await expect(evaluate([{ ...good(), ...change } as EvaluatedImage])).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

@@ -73,14 +73,14 @@ const labelFolder = (list: typeof truths, suffix = '') =>
 async function evaluated(truth: string, predicted: string) {
   const { images, notices } = await pairFiles(truth, predicted);
   const { perImage, coco } = await evaluate(images);
-  return { perImage: perImage.map(({ type: _, ...own }) => own), coco, notices };
+  return { perImage: perImage.map(({ cellType: _, ...own }) => own), coco, notices };
 }
 
 describe('every form says the same', () => {
   const expected = evaluate(
     truths.map(({ id, result }, i) => ({
       id,
-      truth: result.cells.masks,
+      groundTruth: result.cells.masks,
       predicted: answers[i]!.result.cells.masks,
       scores: answers[i]!.result.cells.scores,
     })),
@@ -161,9 +161,9 @@ describe('every form says the same', () => {
 test('types come from the truth, of the column asked for', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths, { cellType: 'cort' }));
   const answer = file('p.csv', kaggleCsv(answers));
-  const types = async (typeColumn?: string) =>
-    (await pairFiles(truth, answer, typeColumn === undefined ? {} : { typeColumn })).images.map(
-      ({ type }) => type,
+  const types = async (cellTypeColumn?: string) =>
+    (await pairFiles(truth, answer, cellTypeColumn === undefined ? {} : { cellTypeColumn })).images.map(
+      ({ cellType: type }) => type,
     );
   expect(await types()).toEqual(['cort', 'cort', 'cort']);
   expect(await types('width')).toEqual(['30', '30', '30']);
@@ -343,7 +343,7 @@ describe('what cannot be used is refused by its place', () => {
       delete images[1]!.width;
     });
     const { images, notices } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)));
-    expect(images.map(({ id, truth: { length } }) => [id, length])).toEqual([
+    expect(images.map(({ id, groundTruth: { length } }) => [id, length])).toEqual([
       ['a', 2],
       ['c', 0],
     ]);

@@ -3,7 +3,7 @@ import { root } from '../support/sdk.js';
 
 interface Score {
   id: string;
-  type: string;
+  cellType: string;
   kaggle: number;
 }
 interface Side {
@@ -55,8 +55,13 @@ describe('the report', () => {
   test('has one row for all and one per type', () => {
     const row = { images: 4, first: 0.1, second: 0.25, difference: 0.15, interval: [-0.02, 0.3] };
     const worse = { images: 2, first: 0.5, second: 0.4375, difference: -0.0625, interval: [-0.1, -0.02] };
-    const routed = { confidence: 0.95, ...row, perType: { astro: worse } };
-    const unerring = { confidence: 0.95, ...row, second: 0.375, perType: { astro: { ...row, images: 2 } } };
+    const routed = { confidence: 0.95, ...row, perCellType: { astro: worse } };
+    const unerring = {
+      confidence: 0.95,
+      ...row,
+      second: 0.375,
+      perCellType: { astro: { ...row, images: 2 } },
+    };
     expect(tableOf(routed, unerring).split('\n').slice(2)).toEqual([
       '| all | 4 | 0.100 | 0.250 | 0.375 | +0.150 (−0.020 to +0.300) | +0.150 (−0.020 to +0.300) |',
       '| astro | 2 | 0.500 | 0.438 | 0.250 | −0.063 (−0.100 to −0.020) | +0.150 (−0.020 to +0.300) |',
@@ -65,7 +70,7 @@ describe('the report', () => {
 
   test('draws both sides of an image above each other, and a gap between types', () => {
     const side = (scores: [string, string, number][]): Side => ({
-      perImage: scores.map(([id, type, kaggle]) => ({ id, type, kaggle })),
+      perImage: scores.map(([id, cellType, kaggle]) => ({ id, cellType, kaggle })),
       kaggle: { mean: 0.5 },
     });
     const single = side([

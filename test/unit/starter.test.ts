@@ -46,7 +46,7 @@ test('phase-contrast.png is phase-contrast, and cells are found', async () => {
 
 test('outlines nuclei that it was not trained on', async () => {
   const { validation } = (
-    await openDataset(join(root, 'test/data/nuclei'), { typeColumn: 'modality' })
+    await openDataset(join(root, 'test/data/nuclei'), { cellTypeColumn: 'modality' })
   ).split({
     column: 'split',
     values: ['val'],
@@ -55,10 +55,10 @@ test('outlines nuclei that it was not trained on', async () => {
   for (const item of validation.items) {
     const { image, masks } = await item.load();
     const { cells, cellType } = await ensemble.segment(image);
-    expect(cellType).toBe(item.type);
-    evaluated.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
+    expect(cellType).toBe(item.cellType);
+    evaluated.push({ id: item.id, groundTruth: masks, predicted: cells.masks, scores: cells.scores });
   }
-  expect(validation.types).toEqual(['fluorescence', 'histology']);
+  expect(validation.cellTypes).toEqual(['fluorescence', 'histology']);
   const { perImage } = await evaluate(evaluated);
   for (const { kaggle } of perImage) expect(kaggle).toBeGreaterThan(0.3);
 });

@@ -117,7 +117,7 @@ test('minScore and removeOverlaps mean the same in segment and in evaluate', asy
   for (const removeOverlaps of [false, true, { maxLost: 0.3 }]) {
     const { cells } = await segmenter.segment(bytes, { minScore, removeOverlaps });
     const evaluation = await evaluate(
-      [{ id: 'image', truth, predicted: all.cells.masks, scores: all.cells.scores }],
+      [{ id: 'image', groundTruth: truth, predicted: all.cells.masks, scores: all.cells.scores }],
       { minScore, removeOverlaps },
     );
     expect(evaluation.predictions).toBe(cells.length);

@@ -9,9 +9,9 @@ export type { PairedImages } from './pair.js';
 /** Options of {@link pairFiles}. */
 export interface PairFilesOptions extends PairOptions {
   /** Column (or COCO image field) with the cell type; of several, the first present. Default `type` or `cell_type`. */
-  typeColumn?: string | readonly string[] | undefined;
+  cellTypeColumn?: string | readonly string[] | undefined;
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
-  categories?: 'classes' | 'types' | undefined;
+  categories?: 'classes' | 'cell-types' | undefined;
   /**
    * What annotations with COCO's `iscrowd: 1` are: regions of many cells, on which predictions are not counted
    * (`leave-out`, the default), or one cell each (`cells`), as CVAT exports brush masks.
@@ -37,17 +37,17 @@ export interface PairFilesOptions extends PairOptions {
  *   anything cannot, and for predictions that cannot be used; INVALID_ARGUMENT for options.
  */
 export async function pairFiles(
-  truth: string,
+  groundTruth: string,
   predicted: string,
   options: PairFilesOptions = {},
 ): Promise<PairedImages> {
-  checkString('truth', truth);
+  checkString('groundTruth', groundTruth);
   checkString('predicted', predicted);
   const reading = checkOptions(options);
-  const trueSource = await openAnnotations(truth, reading);
+  const trueSource = await openAnnotations(groundTruth, reading);
   if (trueSource.classes === 'ids') {
     throw dataInvalid(
-      truth,
+      groundTruth,
       'a list of results is no ground truth: it does not state which images there are',
     );
   }
@@ -61,7 +61,7 @@ const KEYS = [
   'onlyPredicted',
   'ignoreClasses',
   'where',
-  'typeColumn',
+  'cellTypeColumn',
   'categories',
   'crowds',
   'strict',
@@ -70,21 +70,21 @@ const KEYS = [
 
 function checkOptions(options: PairFilesOptions): AnnotationOptions {
   checkKeys('', checkObject('options', options), KEYS);
-  const { typeColumn, categories, crowds, signal } = options;
+  const { cellTypeColumn, categories, crowds, signal } = options;
   checkBoolean('onlyPredicted', options.onlyPredicted ?? false);
   checkBoolean('ignoreClasses', options.ignoreClasses ?? false);
   checkBoolean('strict', options.strict ?? false);
   for (const [name, value] of Object.entries(checkObject('where', options.where ?? {}))) {
     if (typeof value !== 'string') throw refuse(`where.${name}`, 'a string', value);
   }
-  const names = typeColumn === undefined ? undefined : [typeColumn].flat();
+  const names = cellTypeColumn === undefined ? undefined : [cellTypeColumn].flat();
   names?.forEach((name, i) => {
-    checkString(`typeColumn[${i}]`, name);
+    checkString(`cellTypeColumn[${i}]`, name);
   });
   return {
-    ...(names && { typeColumn: names }),
+    ...(names && { cellTypeColumn: names }),
     ...(categories !== undefined && {
-      categories: checkOneOf('categories', categories, ['classes', 'types'] as const),
+      categories: checkOneOf('categories', categories, ['classes', 'cell-types'] as const),
     }),
     ...(crowds !== undefined && { crowds: checkOneOf('crowds', crowds, CROWDS) }),
     signal,

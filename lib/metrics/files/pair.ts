@@ -274,11 +274,16 @@ function labelsOf(
 function evaluatedImage({ image, truth, answer }: Pair, labels: Labels | undefined): EvaluatedImage {
   const { masks, crowd, boxes: truthBoxes, areas: truthAreas } = truth;
   const predicted = answer?.masks ?? masks.select([]);
-  const type = truth.type ?? image.type;
+  const cellType = truth.cellType ?? image.cellType;
   return {
     id: image.name,
-    truth: masks,
-    ...defined({ type, crowd, truthBoxes: truthBoxes && fromCocoBoxes(truthBoxes), truthAreas }),
+    groundTruth: masks,
+    ...defined({
+      cellType,
+      crowd,
+      groundTruthBoxes: truthBoxes && fromCocoBoxes(truthBoxes),
+      groundTruthAreas: truthAreas,
+    }),
     predicted,
     scores: answer?.scores ?? new Float64Array(predicted.length).fill(1),
     ...defined({ boxes: answer?.boxes && fromCocoBoxes(answer.boxes), areas: answer?.areas }),

@@ -27,9 +27,11 @@ mkdirSync(out, { recursive: true });
 const ensemble = await RoutedEnsemble.load(values.model, { precision: values.precision });
 const items = [];
 for (const folder of ['nuclei', 't98g']) {
-  const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });
-  const types = data.types.filter((type) => ensemble.cellTypes.includes(type));
-  items.push(...data.filter({ types }).split({ column: 'split', values: ['val'] }).validation.items);
+  const data = await openDataset(join(resolve(values.data), folder), { cellTypeColumn: 'modality' });
+  const types = data.cellTypes.filter((type) => ensemble.cellTypes.includes(type));
+  items.push(
+    ...data.filter({ cellTypes: types }).split({ column: 'split', values: ['val'] }).validation.items,
+  );
 }
 
 const images = [];
@@ -37,15 +39,21 @@ const routes = [];
 for (const item of items) {
   const { image, masks: truth } = await item.load();
   const { cellType, probabilities, cells } = await ensemble.segment(image);
-  routes.push({ id: item.id, type: item.type, cellType, probability: probabilities[item.type] });
-  images.push({ id: item.id, type: item.type, truth, predicted: cells.masks, scores: cells.scores });
+  routes.push({ id: item.id, type: item.cellType, cellType, probability: probabilities[item.cellType] });
+  images.push({
+    id: item.id,
+    cellType: item.cellType,
+    groundTruth: truth,
+    predicted: cells.masks,
+    scores: cells.scores,
+  });
 }
 
 const scores = { routes, types: {} };
 const right = routes.filter(({ type, cellType }) => type === cellType).length;
 console.log(`router: ${right} of ${routes.length} right`);
-for (const type of new Set(items.map((item) => item.type))) {
-  const own = images.filter((image) => image.type === type);
+for (const type of new Set(items.map((item) => item.cellType))) {
+  const own = images.filter((image) => image.cellType === type);
   const { perImage, ...all } = await evaluate(own, { bootstrap: { samples: 10_000, seed: 3011 } });
   scores.types[type] = all;
   const [low, high] = all.intervals.kaggle;
@@ -65,11 +73,11 @@ for (const type of new Set(items.map((item) => item.type))) {
   const chosen = { best: ranked[0], middle: ranked[ranked.length >> 1], worst: ranked.at(-1) };
   for (const [name, { id, kaggle }] of Object.entries(chosen)) {
     const { image } = await items.find((item) => item.id === id).load();
-    const { truth, predicted, scores: certainty } = own.find((image) => image.id === id);
+    const { groundTruth, predicted, scores: certainty } = own.find((image) => image.id === id);
     const title = `${type}, ${name} of ${own.length}: ${kaggle.toFixed(3)}`;
     const png = await renderComparison(
       image,
-      truth,
+      groundTruth,
       { masks: predicted, scores: certainty },
       { title, maxSide: 1400 },
     );

@@ -28,9 +28,10 @@ const router = await CellClassifier.load(
 const right = Object.fromEntries(Object.keys(looks).map((look) => [look, 0]));
 let images = 0;
 for (const folder of ['nuclei', 't98g']) {
-  const data = await openDataset(join(resolve(values.data), folder), { typeColumn: 'modality' });
-  const types = data.types.filter((type) => router.config.classNames.includes(type));
-  for (const item of data.filter({ types }).split({ column: 'split', values: ['val'] }).validation.items) {
+  const data = await openDataset(join(resolve(values.data), folder), { cellTypeColumn: 'modality' });
+  const types = data.cellTypes.filter((type) => router.config.classNames.includes(type));
+  for (const item of data.filter({ cellTypes: types }).split({ column: 'split', values: ['val'] }).validation
+    .items) {
     const { image } = await item.load();
     const { data: pixels, info } = await sharp(image)
       .removeAlpha()
@@ -45,7 +46,7 @@ for (const folder of ['nuclei', 't98g']) {
         height,
         channels,
       });
-      if (label === item.type) right[look]++;
+      if (label === item.cellType) right[look]++;
     }
     images++;
   }

@@ -63,11 +63,11 @@ function train(kind, name, config, source) {
 }
 
 const read = (name) => JSON.parse(readFileSync(join(here, `${name}.json`), 'utf8'));
-const split = ['--type-column', 'modality', '--validation-column', 'split=val'];
+const split = ['--cell-type-column', 'modality', '--validation-column', 'split=val'];
 
 for (const { type, data: folder, after } of segmenters) {
   const start = after && { kind: 'checkpoint', path: join(runOf(after), 'segmenter.safetensors') };
-  const source = ['--data', join(data, folder), ...split, '--type', type];
+  const source = ['--data', join(data, folder), ...split, '--cell-types', type];
   train('segmenter', type, { ...read(type), ...place, ...(start && { start }) }, source);
 }
 
@@ -79,7 +79,7 @@ for (const folder of ['nuclei', 't98g']) {
   symlinkSync(join(data, folder), join(both, folder));
 }
 const types = segmenters.map(({ type }) => type);
-const routerSource = ['--data', both, ...split, '--type', types.join(',')];
+const routerSource = ['--data', both, ...split, '--cell-types', types.join(',')];
 train('classifier', 'router', { ...read('router'), ...place }, routerSource);
 // Then on each image's own intensities, so that the container of a sample does not matter.
 const routerStart = { kind: 'checkpoint', path: join(runOf('router'), 'classifier.safetensors') };
@@ -101,8 +101,8 @@ if (!wanted) {
   await trained.save(folder, { dtype: 'float16' });
   await trained.dispose();
   const shipped = await RoutedEnsemble.load(folder);
-  const validation = (await openDataset(both, { typeColumn: 'modality' }))
-    .filter({ types })
+  const validation = (await openDataset(both, { cellTypeColumn: 'modality' }))
+    .filter({ cellTypes: types })
     .split({ column: 'split', values: ['val'] }).validation;
   for (const [type, { before, after, images, thresholds }] of Object.entries(
     await tuneEnsemble(shipped, validation),

@@ -9,7 +9,7 @@ const size = { width: 8, height: 8 };
 const masks = Masks.fromKaggle(['1 3', '20 4'], size);
 const images = Array.from({ length: 50 }, (_, i) => ({
   id: `${i}`,
-  truth: masks,
+  groundTruth: masks,
   predicted: masks,
   scores: [0.5, 0.9],
 }));

@@ -38,7 +38,7 @@ async function read(path: string, options: OpenDatasetOptions = {}): Promise<Out
   }
   const { items, problems, notices } = data.value;
   const cells = Object.fromEntries(items.map((item) => [item.id, item.cells]));
-  const evaluated = pairs.value.images.map(({ id, truth, crowd = [] }) => [
+  const evaluated = pairs.value.images.map(({ id, groundTruth: truth, crowd = [] }) => [
     id,
     truth.length - Array.from(crowd).filter(Boolean).length,
   ]);
@@ -106,7 +106,12 @@ describe('the cases', () => {
   test('kaggle/submission.csv is read, and what is written is a submission', async () => {
     const { images } = await pairFiles(join(cases, 'kaggle/truth.csv'), join(cases, 'kaggle/submission.csv'));
     expect(
-      images.map(({ id, type, truth, predicted }) => [id, type, truth.length, predicted.toKaggle()]),
+      images.map(({ id, cellType: type, groundTruth: truth, predicted }) => [
+        id,
+        type,
+        truth.length,
+        predicted.toKaggle(),
+      ]),
     ).toEqual([['0030fd0e6378', 'shsy5y', 1, ['1 3 65 3']]]);
     const masks = Masks.fromKaggle(['1 3 65 3'], { width: 64, height: 64 });
     const written = kaggleCsv([{ id: '0030fd0e6378', result: resultOf(masks) }]);

@@ -72,9 +72,9 @@ test('what was written is read again, categories as types', async () => {
     { id: 'b.png', result: routed('cort') },
     { id: 'c.png', result: resultOf(masks.select([])) },
   ];
-  const dataset = await open(cocoDatasetJson(results), { categories: 'types' });
+  const dataset = await open(cocoDatasetJson(results), { categories: 'cell-types' });
   expect(dataset.classNames).toEqual(['cell']);
-  expect(dataset.items.map(({ id, type, cells }) => [id, type, cells])).toEqual([
+  expect(dataset.items.map(({ id, cellType: type, cells }) => [id, type, cells])).toEqual([
     ['a', 'astro', 2],
     ['b', 'cort', 2],
     ['c', undefined, 0],

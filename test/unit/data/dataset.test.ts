@@ -6,7 +6,7 @@ import { Masks } from '../../../lib/mask/masks.js';
 
 const load = () => Promise.reject(new Error('nothing is loaded here'));
 const item = (id: string, others: Partial<DatasetItem> = {}): DatasetItem => ({
-  ...{ id, type: undefined, columns: {}, width: 8, height: 8, cells: 1, load },
+  ...{ id, cellType: undefined, columns: {}, width: 8, height: 8, cells: 1, load },
   ...others,
 });
 const ids = (dataset: Dataset) => dataset.items.map(({ id }) => id);
@@ -25,26 +25,26 @@ describe('a data set', () => {
   });
 
   test('is filtered by type, id and anything', () => {
-    const dataset = new Dataset([item('a', { type: 'x' }), item('b', { type: 'y' }), item('c')], {
+    const dataset = new Dataset([item('a', { cellType: 'x' }), item('b', { cellType: 'y' }), item('c')], {
       classNames: ['alive', 'dead'],
       problems: [{ file: 'f', reason: 'r' }],
     });
-    expect(dataset.types).toEqual(['x', 'y']);
-    expect(ids(dataset.filter({ types: ['y'] }))).toEqual(['b']);
+    expect(dataset.cellTypes).toEqual(['x', 'y']);
+    expect(ids(dataset.filter({ cellTypes: ['y'] }))).toEqual(['b']);
     expect(ids(dataset.filter({ ids: ['c', 'a'] }))).toEqual(['a', 'c']);
     expect(ids(dataset.filter({ where: ({ id }) => id > 'a', ids: ['a', 'b'] }))).toEqual(['b']);
     expect(dataset.filter({}).classNames).toEqual(['alive', 'dead']);
     expect(dataset.filter({}).problems).toHaveLength(1);
-    expect(() => dataset.filter({ types: ['z'] })).toThrow('one that occurs (x, y) for types[0]');
+    expect(() => dataset.filter({ cellTypes: ['z'] })).toThrow('one that occurs (x, y) for cellTypes[0]');
     expect(() => dataset.filter({ ids: ['d'] })).toThrow('ids[0]');
     expect(() => dataset.filter({ where: 3 as never })).toThrow('a function for where');
-    expect(() => dataset.filter({ type: ['x'] } as never)).toThrow('did you mean types?');
+    expect(() => dataset.filter({ cellType: ['x'] } as never)).toThrow('did you mean cellTypes?');
   });
 
   test('is joined, by name or with ids that differ', async () => {
     const masks = Masks.fromKaggle(['1 1'], { width: 2, height: 1 });
     const image = { data: Uint8Array.of(1, 2), width: 2, height: 1, channels: 1 as const };
-    const a = await datasetFrom([{ id: 'p', image, masks, type: 'x', columns: { fold: '1' } }]);
+    const a = await datasetFrom([{ id: 'p', image, masks, cellType: 'x', columns: { fold: '1' } }]);
     const b = new Dataset([item('q', { columns: { fold: '2' } })], {
       problems: [{ file: 'f', reason: 'r' }],
     });
@@ -57,7 +57,7 @@ describe('a data set', () => {
     ]);
     expect(joined.problems).toHaveLength(1);
     expect(joined.items[0]).toMatchObject({
-      type: 'x',
+      cellType: 'x',
       width: 2,
       height: 1,
       cells: 1,
@@ -75,8 +75,8 @@ describe('a data set', () => {
 
 describe('a split', () => {
   const dataset = new Dataset([
-    ...many(40, (i) => ({ type: 'x', columns: { plate: `plate-${i % 7}` } }), 'x'),
-    ...many(11, () => ({ type: 'y', columns: { plate: 'plate-y' } }), 'y'),
+    ...many(40, (i) => ({ cellType: 'x', columns: { plate: `plate-${i % 7}` } }), 'x'),
+    ...many(11, () => ({ cellType: 'y', columns: { plate: 'plate-y' } }), 'y'),
     ...many(2, () => ({}), 'n'),
   ]);
   const how = { fraction: 0.2, seed: 5 };
@@ -84,7 +84,7 @@ describe('a split', () => {
   test('by fraction takes it of each type, and one image at least', () => {
     const { train, validation } = dataset.split(how);
     const counts = ['x', 'y', undefined].map(
-      (type) => validation.filter({ where: (one) => one.type === type }).items.length,
+      (type) => validation.filter({ where: (one) => one.cellType === type }).items.length,
     );
     expect(counts).toEqual([8, 2, 1]);
     expect(new Set([...ids(train), ...ids(validation)]).size).toBe(53);
@@ -101,14 +101,14 @@ describe('a split', () => {
     const { validation } = dataset.split(how);
     const draw = (id: string) => createHash('sha256').update(`split\0${how.seed}\0${id}`).digest('hex');
     const first = [...Array(40).keys()].map((i) => `x${i}`).sort((a, b) => (draw(a) < draw(b) ? -1 : 1));
-    expect(ids(validation.filter({ types: ['x'] }))).toEqual(first.slice(0, 8).sort());
+    expect(ids(validation.filter({ cellTypes: ['x'] }))).toEqual(first.slice(0, 8).sort());
   });
 
   test('stays as it is where images of another type come, nearly so where some of its own do', () => {
     const before = ids(dataset.split(how).validation);
-    const others = new Dataset([...dataset.items, ...many(100, () => ({ type: 'z' }), 'z')]).split(how);
+    const others = new Dataset([...dataset.items, ...many(100, () => ({ cellType: 'z' }), 'z')]).split(how);
     expect(ids(others.validation).filter((id) => !id.startsWith('z'))).toEqual(before);
-    const more = new Dataset([...dataset.items, ...many(5, () => ({ type: 'x' }), 'new')]).split(how);
+    const more = new Dataset([...dataset.items, ...many(5, () => ({ cellType: 'x' }), 'new')]).split(how);
     // One more is drawn; those that were drawn can only be followed by new ones.
     const left = before.filter((id) => !ids(more.validation).includes(id));
     expect(left.length).toBeLessThanOrEqual(4);
@@ -118,7 +118,7 @@ describe('a split', () => {
     const { train, validation } = dataset.split({ ...how, by: 'plate' });
     const plates = (side: Dataset) => new Set(side.items.map(({ columns }) => columns.plate ?? ''));
     for (const plate of plates(validation)) expect(plates(train).has(plate)).toBe(false);
-    const x = validation.filter({ where: ({ type }) => type === 'x' }).items.length;
+    const x = validation.filter({ where: ({ cellType: type }) => type === 'x' }).items.length;
     // The fraction is 8 of 40; a plate has 5 or 6.
     expect([5, 6, 10, 11, 12]).toContain(x);
   });
@@ -159,9 +159,9 @@ describe('a split', () => {
 
 describe('folds', () => {
   const dataset = new Dataset([
-    ...many(7, (i) => ({ type: 'x', columns: { plate: `plate-${i % 4}` } }), 'x'),
-    ...many(9, () => ({ type: 'y' }), 'y'),
-    ...many(17, () => ({ type: 'z' }), 'z'),
+    ...many(7, (i) => ({ cellType: 'x', columns: { plate: `plate-${i % 4}` } }), 'x'),
+    ...many(9, () => ({ cellType: 'y' }), 'y'),
+    ...many(17, () => ({ cellType: 'z' }), 'z'),
   ]);
   const validating = (folds: { validation: Dataset }[]) => folds.map(({ validation }) => ids(validation));
 
@@ -177,7 +177,7 @@ describe('folds', () => {
     for (const count of [2, 3, 5, 8]) {
       const folds = dataset.folds({ count, seed: 1 }).map(({ validation }) => validation.items);
       const sizes = (type?: string) =>
-        folds.map((items) => items.filter((one) => type === undefined || one.type === type).length);
+        folds.map((items) => items.filter((one) => type === undefined || one.cellType === type).length);
       for (const type of ['x', 'y', 'z', undefined]) {
         expect(Math.max(...sizes(type)) - Math.min(...sizes(type))).toBeLessThanOrEqual(1);
       }
@@ -191,7 +191,7 @@ describe('folds', () => {
   });
 
   test('keep the images of a group together', () => {
-    const folds = dataset.filter({ types: ['x'] }).folds({ count: 4, seed: 2, by: 'plate' });
+    const folds = dataset.filter({ cellTypes: ['x'] }).folds({ count: 4, seed: 2, by: 'plate' });
     const plates = folds.map(({ validation }) => [
       ...new Set(validation.items.map(({ columns }) => columns.plate)),
     ]);
@@ -214,9 +214,9 @@ describe('folds', () => {
 
 describe('a summary', () => {
   const dataset = new Dataset([
-    item('a', { type: 'x', cells: 4, areas: Uint32Array.of(1, 2, 3, 4) }),
-    item('b', { type: 'x', cells: 1, areas: Uint32Array.of(10) }),
-    item('c', { type: 'y', cells: 0, areas: new Uint32Array(0), width: 9 }),
+    item('a', { cellType: 'x', cells: 4, areas: Uint32Array.of(1, 2, 3, 4) }),
+    item('b', { cellType: 'x', cells: 1, areas: Uint32Array.of(10) }),
+    item('c', { cellType: 'y', cells: 0, areas: new Uint32Array(0), width: 9 }),
   ]);
 
   test('counts', () => {
@@ -232,7 +232,9 @@ describe('a summary', () => {
       ],
       warnings: [],
     });
-    expect(summary.types.map(({ type, cells, cellArea }) => [type, cells, cellArea?.max])).toEqual([
+    expect(
+      summary.cellTypes.map(({ cellType: type, cells, cellArea }) => [type, cells, cellArea?.max]),
+    ).toEqual([
       ['x', 5, 10],
       ['y', 0, undefined],
     ]);
@@ -253,7 +255,7 @@ describe('a summary', () => {
       cells: 0,
       densest: null,
       cellArea: null,
-      types: [],
+      cellTypes: [],
       sizes: [],
     });
   });
@@ -266,7 +268,7 @@ describe('a summary', () => {
 describe('a fingerprint', () => {
   const size = { width: 4, height: 2 };
   const own = {
-    ...{ id: 'a', type: 'x', masks: Masks.fromKaggle(['1 2', '8 1'], size) },
+    ...{ id: 'a', cellType: 'x', masks: Masks.fromKaggle(['1 2', '8 1'], size) },
     image: { data: new Uint8Array(8), ...size, channels: 1 as const },
   };
   const of = async (...images: Parameters<typeof datasetFrom>[0][]) =>
@@ -279,7 +281,7 @@ describe('a fingerprint', () => {
       [own],
       [{ ...own, image: { ...own.image, data: new Uint8Array(8) } }],
       [{ ...own, id: 'b' }],
-      [{ ...own, type: 'y' }],
+      [{ ...own, cellType: 'y' }],
       [{ ...own, labels: [1, 2] }],
       [{ ...own, masks: Masks.fromKaggle(['1 2', '7 1'], size) }],
       [{ ...own, masks: Masks.fromKaggle(['8 1', '1 2'], size) }],

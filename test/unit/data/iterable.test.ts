@@ -13,14 +13,14 @@ const image = (others: Partial<AnnotatedImage> = {}): AnnotatedImage => ({
 
 test('images as they are, from any iterable', async () => {
   async function* images() {
-    yield image({ id: 'b', type: 'x', labels: [2, 1], columns: { fold: '1' } });
+    yield image({ id: 'b', cellType: 'x', labels: [2, 1], columns: { fold: '1' } });
     yield image();
   }
   const dataset = await datasetFrom(images(), { classNames: ['alive', 'dead'] });
   expect(dataset.classNames).toEqual(['alive', 'dead']);
   const [a, b] = dataset.items;
-  expect(a).toMatchObject({ id: 'a', type: undefined, columns: {}, width: 4, height: 2, cells: 2 });
-  expect(b).toMatchObject({ id: 'b', type: 'x', columns: { fold: '1' }, areas: Uint32Array.of(2, 1) });
+  expect(a).toMatchObject({ id: 'a', cellType: undefined, columns: {}, width: 4, height: 2, cells: 2 });
+  expect(b).toMatchObject({ id: 'b', cellType: 'x', columns: { fold: '1' }, areas: Uint32Array.of(2, 1) });
   const [first, second] = await Promise.all([a!.load(), b!.load()]);
   expect([...first.labels]).toEqual([1, 1]);
   expect([...second.labels]).toEqual([2, 1]);

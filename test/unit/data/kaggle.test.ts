@@ -30,7 +30,7 @@ test('images in any order of rows, with their cells, types and columns', async (
   ]);
   expect(dataset.problems).toEqual([]);
   expect(dataset.classNames).toEqual(['cell']);
-  expect(dataset.items.map(({ id, type, cells }) => [id, type, cells])).toEqual([
+  expect(dataset.items.map(({ id, cellType: type, cells }) => [id, type, cells])).toEqual([
     ['a', 'astro', 1],
     ['b', 'cort', 2],
     ['c', undefined, 0],
@@ -58,7 +58,7 @@ test('what was written is read again', async () => {
   const text = kaggleTrainCsv(results, { cellType: 'cort' });
   const dataset = await openDataset(folder.write('set/train.csv', text));
   expect(dataset.problems).toEqual([]);
-  expect(dataset.types).toEqual(['cort']);
+  expect(dataset.cellTypes).toEqual(['cort']);
   const [a, b] = await Promise.all(dataset.items.map((item) => item.load()));
   expect(a!.masks.toKaggle()).toEqual(masks.toKaggle());
   expect(b!.masks.length).toBe(0);
@@ -67,7 +67,7 @@ test('what was written is read again', async () => {
 test('columns in another order, few of them, CRLF, a byte order mark and quotes', async () => {
   const text = '\ufeffannotation,id\r\n"1 2","a"\r\n"",b\r\n';
   const dataset = await openDataset(folder.write('set/train.csv', text));
-  expect(dataset.items.map(({ id, cells, type }) => [id, cells, type])).toEqual([
+  expect(dataset.items.map(({ id, cells, cellType: type }) => [id, cells, type])).toEqual([
     ['a', 1, undefined],
     ['b', 0, undefined],
   ]);
@@ -158,9 +158,9 @@ test.each([
 test('the column of the type, and the folder of images, can be named', async () => {
   await folder.image('elsewhere/a.webp.png', 6, 4);
   const rows = ['id,annotation,kind', 'a.webp,1 1,x'];
-  const options = { images: folder.path('elsewhere'), typeColumn: ['phase', 'kind'] };
-  expect((await open(rows, options)).types).toEqual(['x']);
-  await expect(open(rows, { typeColumn: 'phase' })).rejects.toThrow(
+  const options = { images: folder.path('elsewhere'), cellTypeColumn: ['phase', 'kind'] };
+  expect((await open(rows, options)).cellTypes).toEqual(['x']);
+  await expect(open(rows, { cellTypeColumn: 'phase' })).rejects.toThrow(
     'there is no column phase for the cell type; there are id, annotation, kind',
   );
   await expect(open(rows, { images: folder.path('nowhere') })).rejects.toMatchObject({

@@ -28,7 +28,7 @@ async function read(name: string, content: Buffer) {
   const [item] = data.value.items;
   const found = (await item!.load()).masks.toKaggle();
   const [image] = (pairs as PromiseFulfilledResult<Awaited<typeof paired>>).value.images;
-  expect(image!.truth.toKaggle()).toEqual(found);
+  expect(image!.groundTruth.toKaggle()).toEqual(found);
   return { masks: found };
 }
 

@@ -24,10 +24,10 @@ const index = (...rows: string[]) => folder.write('set/index.csv', csv(...rows))
 
 test('each value is a cell, whatever it is; no bit is lost', async () => {
   index('id,modality,split', 'a,phase,train', 'b,,val');
-  const dataset = await openDataset(folder.path('set'), { typeColumn: 'modality' });
+  const dataset = await openDataset(folder.path('set'), { cellTypeColumn: 'modality' });
   expect(dataset.problems).toEqual([]);
   const [a, b] = dataset.items;
-  expect([a!.type, b!.type]).toEqual(['phase', undefined]);
+  expect([a!.cellType, b!.cellType]).toEqual(['phase', undefined]);
   expect(a!.columns).toEqual({ modality: 'phase', split: 'train' });
   const { masks, labels } = await a!.load();
   // By rising value: 44, 300, 65535.
@@ -57,7 +57,7 @@ test('rows that cannot be used are named, and the others stay', async () => {
   folder.write('set/labels/f.png', 'no image');
   const rows = ['id,kind', 'a,x', 'a,y', 'c,x', 'd,x', 'e,x', 'f,x', 'g,x', ',x', 'b', 'b,x'];
   const file = index(...rows);
-  const dataset = await openDataset(folder.path('set'), { typeColumn: 'kind' });
+  const dataset = await openDataset(folder.path('set'), { cellTypeColumn: 'kind' });
   expect(dataset.items.map(({ id }) => id)).toEqual(['a', 'b']);
   expect(dataset.problems.every((problem) => problem.file === file)).toBe(true);
   expect(dataset.problems.map(({ row, id, reason }) => [row, id, reason])).toEqual([
@@ -80,7 +80,9 @@ test('without an index every image is meant', async () => {
   await folder.image('bare/images/x.png', 4, 3);
   await folder.labels('bare/labels/x.png', values, 4, 3);
   const dataset = await openDataset(folder.path('bare'));
-  expect(dataset.items.map(({ id, type, cells }) => [id, type, cells])).toEqual([['x', undefined, 3]]);
+  expect(dataset.items.map(({ id, cellType: type, cells }) => [id, type, cells])).toEqual([
+    ['x', undefined, 3],
+  ]);
   expect(dataset.problems).toEqual([expect.objectContaining({ file: folder.path('bare'), id: 'y' })]);
 });
 

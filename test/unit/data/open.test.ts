@@ -32,7 +32,7 @@ const coco = {
 
 test('a folder with train.csv', async () => {
   const dataset = await openDataset(folder.path('kaggle'));
-  expect(dataset.items.map(({ id, type }) => [id, type])).toEqual([['a', 'x']]);
+  expect(dataset.items.map(({ id, cellType: type }) => [id, type])).toEqual([['a', 'x']]);
 });
 
 test('a folder of sets is all of them, each under its name', async () => {
@@ -43,13 +43,13 @@ test('a folder of sets is all of them, each under its name', async () => {
     ['three/a', 'three'],
     ['two/a', 'two'],
   ]);
-  expect(dataset.types).toEqual(['x']);
+  expect(dataset.cellTypes).toEqual(['x']);
 });
 
 test('the column of the type may have several names', async () => {
   const two = folder.path('both/two');
-  const dataset = await openDataset(two, { typeColumn: ['cell_type', 'modality'] });
-  expect(dataset.types).toEqual(['phase']);
+  const dataset = await openDataset(two, { cellTypeColumn: ['cell_type', 'modality'] });
+  expect(dataset.cellTypes).toEqual(['phase']);
 });
 
 test.each<[string, string, object, string]>([
@@ -60,8 +60,8 @@ test.each<[string, string, object, string]>([
   ['one folder of images for several sets', 'both', { images: 'x' }, 'INVALID_ARGUMENT'],
   ['no path', '', {}, 'INVALID_ARGUMENT'],
   ['an option misspelt', 'kaggle', { typeColum: 'x' }, 'INVALID_ARGUMENT'],
-  ['a type column that is no text', 'kaggle', { typeColumn: 3 }, 'INVALID_ARGUMENT'],
-  ['no type column at all', 'kaggle', { typeColumn: [] }, 'INVALID_ARGUMENT'],
+  ['a type column that is no text', 'kaggle', { cellTypeColumn: 3 }, 'INVALID_ARGUMENT'],
+  ['no type column at all', 'kaggle', { cellTypeColumn: [] }, 'INVALID_ARGUMENT'],
   ['no class names', 'kaggle', { classNames: [] }, 'INVALID_ARGUMENT'],
   ['categories unknown', 'kaggle', { categories: 'both' }, 'INVALID_ARGUMENT'],
   ['strict that is no boolean', 'kaggle', { strict: 1 }, 'INVALID_ARGUMENT'],

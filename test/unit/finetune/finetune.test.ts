@@ -40,7 +40,7 @@ const options = (name: string, more: Partial<FinetuneOptions> = {}): FinetuneOpt
 
 test('ends with a model that segments, and a summary that says how it came about', async () => {
   const events: FinetuneEvent[] = [];
-  const { out, ...rest } = options('model', { type: 'disc', onEvent: (event) => events.push(event) });
+  const { out, ...rest } = options('model', { cellType: 'disc', onEvent: (event) => events.push(event) });
   const summary = await finetune(data, { out, ...rest });
   const kinds = events.map((event) => (event.kind === 'training' ? event.event.kind : event.kind));
   // Evaluated before the first step, and after the training.
@@ -81,7 +81,7 @@ test('ends with a model that segments, and a summary that says how it came about
     const loaded = await data.items.find((item) => item.id === id)!.load();
     const { cells, cellType } = await ensemble.segment(loaded.image);
     expect(cellType).toBe('disc');
-    evaluated.push({ id, truth: loaded.masks, predicted: cells.masks, scores: cells.scores });
+    evaluated.push({ id, groundTruth: loaded.masks, predicted: cells.masks, scores: cells.scores });
   }
   // At the thresholds of the folder; the score in the summary is that of cross-validated ones.
   const whole = await evaluate(evaluated);
@@ -115,9 +115,11 @@ test('an interrupted call is continued and ends with the same weights', async ()
 test('each starter segmenter is tried at the scale of the cells', async () => {
   const starts = await startsFor('auto');
   expect(starts.map(({ name }) => name)).toEqual(['fluorescence', 'histology', 'phase-contrast']);
-  const nuclei = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
-    where: ({ width }) => width === 256,
-  });
+  const nuclei = (await openDataset(join(root, 'test/data/nuclei'), { cellTypeColumn: ['modality'] })).filter(
+    {
+      where: ({ width }) => width === 256,
+    },
+  );
   const items = nuclei.items.slice(0, 1);
   const sizes = (await cellSizes(items))!;
   const tried = [];

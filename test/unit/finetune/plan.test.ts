@@ -9,7 +9,7 @@ import { segmenterTraining } from '../../../lib/trainer/config.js';
 
 const item = (id: string, areas: readonly number[] = [100], type?: string): DatasetItem => ({
   id,
-  type,
+  cellType: type,
   columns: {},
   width: 64,
   height: 64,

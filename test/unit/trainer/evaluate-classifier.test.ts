@@ -1,13 +1,13 @@
 import { classifierEvaluation } from '../../../lib/trainer/evaluate-classifier.js';
 
-const named = (id: string, type: string, logits: number[]) => {
+const named = (id: string, cellType: string, logits: number[]) => {
   const exps = logits.map(Math.exp);
   const sum = exps.reduce((a, b) => a + b);
   const index = logits.indexOf(Math.max(...logits));
   const classNames = ['astro', 'cort', 'shsy5y'];
   return {
     id,
-    type,
+    cellType,
     classification: {
       cellType: classNames[index]!,
       index,
@@ -40,7 +40,7 @@ test('counts what was named how, against a table made by hand', () => {
   expect(balancedAccuracy).toBeCloseTo((2 / 3 + 1 / 2) / 2, 12);
   const losses = images
     .slice(0, 4)
-    .map(({ type, classification }) => -Math.log(classification.probabilities[type]!));
+    .map(({ cellType, classification }) => -Math.log(classification.probabilities[cellType]!));
   expect(loss).toBeCloseTo((losses.reduce((a, b) => a + b) + 1000) / 5, 5);
-  expect(perImage[1]).toMatchObject({ id: 'b', type: 'astro', predicted: 'cort' });
+  expect(perImage[1]).toMatchObject({ id: 'b', cellType: 'astro', predicted: 'cort' });
 });

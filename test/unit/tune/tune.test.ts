@@ -12,7 +12,7 @@ const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552
 let data: Dataset;
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
-  data = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
+  data = (await openDataset(join(root, 'test/data/nuclei'), { cellTypeColumn: ['modality'] })).filter({
     ids: small,
   });
   expect(data.items).toHaveLength(1);
@@ -27,8 +27,8 @@ async function kaggleScore(evaluated: RoutedEnsemble): Promise<number> {
   const images = [];
   for (const item of data.items) {
     const { image, masks } = await item.load();
-    const { cells } = await evaluated.segment(image, { cellType: item.type! });
-    images.push({ id: item.id, truth: masks, predicted: cells.masks, scores: cells.scores });
+    const { cells } = await evaluated.segment(image, { cellType: item.cellType! });
+    images.push({ id: item.id, groundTruth: masks, predicted: cells.masks, scores: cells.scores });
   }
   return (await evaluate(images)).kaggle.mean;
 }
@@ -120,8 +120,8 @@ test.each([
 });
 
 test('refuses images of types that it cannot segment', async () => {
-  const other = (await openDataset(join(root, 'test/data/nuclei'), { typeColumn: ['modality'] })).filter({
-    types: ['histology'],
+  const other = (await openDataset(join(root, 'test/data/nuclei'), { cellTypeColumn: ['modality'] })).filter({
+    cellTypes: ['histology'],
   });
   expect(await rejection(tuneEnsemble(ensemble, other))).toMatchObject({
     code: 'INVALID_ARGUMENT',
