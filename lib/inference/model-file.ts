@@ -28,7 +28,8 @@ export async function loadNetwork(
   place: ExecutionTarget,
   prepare: (file: WeightsFile) => Load,
 ): Promise<LoadedModel> {
-  const file = await openNetworkFile(path);
+  const { file, removed } = await openNetworkFile(path);
+  if (removed !== '') reportRemoved(file.path, removed);
   const load = prepare(file);
   const { model, report } = await runJob(
     options,
@@ -44,23 +45,24 @@ export async function loadNetwork(
 }
 
 /**
- * Opens the weights of a network. Where the names of all tensors begin with what a wrapper such as DataParallel put
- * before them, that is removed, and a warning of the process reports it.
+ * Opens the weights of a network: names of tensors are without what a wrapper such as DataParallel put before all of
+ * them, which is `removed`.
  *
- * @throws {CellrouteError} what openWeights throws; WEIGHTS_MISMATCH for networks that are known and not run.
+ * @param foreign whether networks that are known and not run are refused by their names.
+ * @throws {CellrouteError} what openWeights throws; WEIGHTS_MISMATCH for foreign networks.
  */
-export async function openNetworkFile(path: string): Promise<WeightsFile> {
-  const { file, removed } = withoutWrappers(await openWeights(checkString('path', path)));
-  const foreign = foreignNetwork(file.tensors.map(({ name }) => name));
-  if (foreign !== undefined) {
-    throw new CellrouteError(
-      'WEIGHTS_MISMATCH',
-      `${file.path} holds weights of ${foreign}, which cellroute does not run: it runs torchvision's maskrcnn_resnet50_fpn (also with other ResNets) and ResNet classifiers`,
-      { file: file.path, got: foreign },
-    );
-  }
-  if (removed !== '') reportRemoved(file.path, removed);
-  return file;
+export async function openNetworkFile(
+  path: string,
+  foreign: 'refuse' | 'accept' = 'refuse',
+): Promise<{ file: WeightsFile; removed: string }> {
+  const file = await openWeights(checkString('path', path));
+  const network = foreign === 'refuse' ? foreignNetwork(file.tensors.map(({ name }) => name)) : undefined;
+  if (network === undefined) return withoutWrappers(file);
+  throw new CellrouteError(
+    'WEIGHTS_MISMATCH',
+    `${file.path} holds weights of ${network}, which cellroute does not run: it runs torchvision's maskrcnn_resnet50_fpn (also with other ResNets) and ResNet classifiers`,
+    { file: file.path, got: network },
+  );
 }
 
 /** Reports the names of wrappers that were removed. */
@@ -82,20 +84,34 @@ export function nativeWeights(file: WeightsFile): NativeWeights {
 
 /** The error for a file that does not fit in every tensor; undefined for one that does. */
 export function mismatchOf(file: WeightsFile, report: LoadReport): CellrouteError | undefined {
+  const total = report.loaded.length + report.unexpected.length + report.mismatched.length;
+  return misfit(
+    file,
+    report,
+    `does not fit this network (${report.loaded.length} of its ${total} tensors do)`,
+    'The config option describes the network; `cellroute inspect` lists what the file holds.',
+  );
+}
+
+/** The error for what of a file does not fit, listed by name; undefined where there is nothing. */
+export function misfit(
+  file: WeightsFile,
+  { missing, mismatched, unexpected }: Pick<LoadReport, 'missing' | 'mismatched' | 'unexpected'>,
+  summary: string,
+  remedy: string,
+): CellrouteError | undefined {
   const trouble = [
-    ...report.missing.map((key) => `${key} is missing`),
-    ...report.mismatched,
-    ...report.unexpected.map((key) => `${key} is not part of the network`),
+    ...missing.map((key) => `${key} is missing`),
+    ...mismatched,
+    ...unexpected.map((key) => `${key} is not part of the network`),
   ];
   if (trouble.length === 0) return undefined;
   const shown = trouble.slice(0, 8);
   const rest = trouble.length - shown.length;
-  const total = report.loaded.length + report.unexpected.length + report.mismatched.length;
   return new CellrouteError(
     'WEIGHTS_MISMATCH',
-    `${file.path} does not fit this network (${report.loaded.length} of its ${total} tensors do):\n` +
-      `${shown.map((line) => `  - ${line}`).join('\n')}${rest > 0 ? `\n  - and ${rest} more` : ''}\n` +
-      'The config option describes the network; `cellroute inspect` lists what the file holds.',
+    `${file.path} ${summary}:\n` +
+      `${shown.map((line) => `  - ${line}`).join('\n')}${rest > 0 ? `\n  - and ${rest} more` : ''}\n${remedy}`,
     { file: file.path },
   );
 }

@@ -42,7 +42,10 @@ const task: TrainingTask<ClassifierTypes> = {
       await placeOfTraining(config, options),
     );
     const { start } = config;
-    const begin = async () => (start.kind === 'checkpoint' ? trained.start(start.path, options) : undefined);
+    const begin = async () =>
+      start.kind === 'checkpoint'
+        ? trained.start(start.path, { ...options, partial: start.partial })
+        : undefined;
     return { network: trained, begin };
   },
   loader: (config, { intensity, classNames, resize }, data) =>

@@ -199,7 +199,11 @@ const partial = <T extends object>(network: JsonSchema): Reader<T> =>
     network,
   );
 
-const fromFile = { path: required(text) };
+const fromFile = {
+  path: required(text),
+  /** Whether tensors besides the class heads may be missing or of another shape; they are initialized. */
+  partial: flag(false),
+};
 
 const segmenterShape = object({
   kind: literal('segmenter-training'),
@@ -209,9 +213,9 @@ const segmenterShape = object({
    */
   network: partial<PartialMaskRCNNConfig>(maskRCNNSchema),
   /**
-   * Initial weights: `nothing` (random), `checkpoint` (every tensor that fits by name and shape; the others are
-   * random), `starter` (the segmenter of a type of the starter ensemble, in the same way), or `classifier` (the backbone
-   * of a classifier).
+   * Initial weights: `nothing` (random), `checkpoint` (a network's; heads for other classes are random), `starter` (the
+   * segmenter of a type of the starter ensemble, in the same way), or `classifier` (the backbone of a classifier). What
+   * else does not fit by name and shape is refused unless `partial`.
    */
   start: variants('nothing', {
     nothing: {},
@@ -260,7 +264,7 @@ const classifierShape = object({
   kind: literal('classifier-training'),
   /** The ResNet. Class names default to the types of the data set. */
   network: partial<PartialClassifierConfig>(classifierSchema),
-  /** Initial weights: `nothing` (random) or `checkpoint` (every tensor that fits by name and shape). */
+  /** Initial weights: `nothing` (random) or `checkpoint` (a classifier's; see the segmenter's `start`). */
   start: variants('nothing', { nothing: {}, checkpoint: fromFile }),
   ...common({ batchSize: 16, optimizer: 'adamw', maxLr: 0.001 }),
   /**

@@ -6,9 +6,9 @@ import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import type { Dataset } from '../data/dataset.js';
 import { cellSizes } from '../data/diameters.js';
+import { openNetworkFile } from '../inference/model-file.js';
 import { ownFactor } from '../inference/scale.js';
 import { starterSegmenter } from '../inference/starter.js';
-import { openWeights } from '../weights/open.js';
 import type { ClassifierTraining, SegmenterTraining, Training } from './config.js';
 
 /**
@@ -40,8 +40,8 @@ async function trainedOn(config: MaskRCNNConfig, { items }: Dataset): Promise<Ma
 async function segmenterBase(start: SegmenterTraining['start']): Promise<object> {
   // As in torchvision, norms are frozen only if they come with pretrained weights.
   if (start.kind === 'nothing') return { backbone: { norm: { kind: 'batch' } } };
-  if (start.kind === 'classifier') return backboneBase(start.path);
-  const file = await openWeights((await startFile(start))!);
+  if (start.kind === 'classifier') return backboneBase(start);
+  const file = await openStart((await startFile(start))!, start);
   return readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
 }
 
@@ -52,10 +52,18 @@ export async function startFile(start: Training['start']): Promise<string | unde
   return (await starterSegmenter(start.type, 'start.type', 'INVALID_CONFIG')).path;
 }
 
-async function backboneBase(path: string): Promise<object> {
+type FileStart = Extract<Training['start'], { path: string }>;
+
+/** Whether what does not fit is accepted; the starter's segmenters fit. */
+export const isPartial = (start: Training['start']): boolean => 'partial' in start && start.partial;
+
+const openStart = async (path: string, start: Training['start']) =>
+  (await openNetworkFile(path, isPartial(start) ? 'accept' : 'refuse')).file;
+
+async function backboneBase(start: FileStart): Promise<object> {
   const { backbone, intensity, imageMean, imageStd } = classifierConfig({
     classNames: ['any'],
-    ...(await classifierBase(path)),
+    ...(await classifierBase(start)),
   });
   const { depth, width, norm } = backbone;
   return { backbone: { depth, width, norm: { eps: norm.eps } }, intensity, imageMean, imageStd };
@@ -66,7 +74,7 @@ export async function classifierNetworkConfig(
   { network, start }: ClassifierTraining,
   data: Dataset,
 ): Promise<ClassifierConfig> {
-  const base = start.kind === 'nothing' ? {} : await classifierBase(start.path);
+  const base = start.kind === 'nothing' ? {} : await classifierBase(start);
   const given = mergeConfig(mergeConfig(base, { classNames: [...data.cellTypes] }), network);
   const config = classifierConfig(given, 'network');
   // Images of a type that is not a class cannot be used for training.
@@ -75,7 +83,7 @@ export async function classifierNetworkConfig(
   return config;
 }
 
-async function classifierBase(path: string): Promise<object> {
-  const file = await openWeights(path);
+async function classifierBase(start: FileStart): Promise<object> {
+  const file = await openStart(start.path, start);
   return readStoredConfig(file, 'classifier') ?? fastaiClassifierConfig(file) ?? inferClassifierConfig(file);
 }

@@ -6,7 +6,13 @@ import type { ClassifySample, TrainSample } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { LoadedModel, NativeObject } from '../inference/model.js';
-import { mismatchOf, nativeWeights, reportRemoved } from '../inference/model-file.js';
+import {
+  misfit,
+  mismatchOf,
+  nativeWeights,
+  openNetworkFile,
+  reportRemoved,
+} from '../inference/model-file.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type {
   NativeAddon,
@@ -15,15 +21,12 @@ import type {
   NativeSegmenterTrainerOptions,
   NativeStep,
   NativeStepResult,
-  NativeWeights,
   TrainerHandle,
 } from '../native/contract.js';
 import { type CallOptions, type ExecutionTarget, ON_CPU, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
-import { foreignNetwork, withoutWrappers } from '../weights/names.js';
 import { openWeights } from '../weights/open.js';
 import type { TensorSource } from '../weights/source.js';
-import type { WeightsFile } from '../weights/table.js';
 
 /** Which tensors of a network were loaded from a start file. */
 export interface StartReport {
@@ -35,10 +38,18 @@ export interface StartReport {
   skipped: string[];
 }
 
-/** Names the network that a file is of, if it is one that is known and not run. */
-function originOf({ tensors }: WeightsFile): string {
-  const foreign = foreignNetwork(tensors.map(({ name }) => name));
-  return foreign === undefined ? '' : `: they are of ${foreign}`;
+/** Options of {@link TrainingNetwork.start}. */
+export interface StartOptions extends CallOptions {
+  /** Whether a file is accepted of which other tensors than the class heads do not fit. Default false. */
+  partial?: boolean;
+}
+
+/** Which tensors of a file are loaded, and which need not fit. */
+interface StartRule {
+  /** Put before the names in the file. */
+  prefix?: string;
+  /** Names that may be missing, of another shape or no part of the network. */
+  mayDiffer: RegExp;
 }
 
 /** Weights of a snapshot: those of the last step, or their moving average. */
@@ -54,6 +65,8 @@ interface Kind<Sample, Snapshot> {
     call: NativeCall,
   ): Promise<NativeStepResult>;
   snapshot(model: LoadedModel): Snapshot;
+  /** The layers whose size is that of the classes. */
+  classHeads: RegExp;
   checkSamples(samples: readonly Sample[]): void;
 }
 
@@ -71,33 +84,48 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 
   /**
-   * Loads every tensor that fits by name and shape from a weights file (safetensors, torch checkpoint, fastai export).
-   * Heads of another shape, such as those of a COCO checkpoint with 91 classes, keep their random weights. The moving
-   * average starts from the result.
+   * Loads the weights of a network (safetensors, torch checkpoint, fastai export). The class heads, which have another
+   * shape where the number of classes differs, keep their random weights if they do not fit. The moving average starts
+   * from the result.
    *
-   * @throws {CellrouteError} the errors of openWeights; WEIGHTS_MISMATCH if nothing fits.
+   * @throws {CellrouteError} the errors of openWeights; WEIGHTS_MISMATCH where other tensors do not fit by name and
+   *   shape, with `partial` where none does. The network is then partly loaded and must not be used.
    */
-  async start(path: string, options: CallOptions = {}): Promise<StartReport> {
-    return this.startWith(path, {}, options);
+  async start(path: string, options: StartOptions = {}): Promise<StartReport> {
+    return this.startWith(path, { mayDiffer: this.#kind.classHeads }, options);
   }
 
   protected async startWith(
     path: string,
-    extra: Pick<NativeWeights, 'prefix'>,
-    options: CallOptions,
+    { prefix, mayDiffer }: StartRule,
+    { partial = false, ...options }: StartOptions,
   ): Promise<StartReport> {
-    const { file, removed } = withoutWrappers(await openWeights(path));
+    const { file, removed } = await openNetworkFile(path, partial ? 'accept' : 'refuse');
     if (removed !== '') reportRemoved(file.path, removed);
+    const weights = { ...nativeWeights(file), ...(prefix !== undefined && { prefix }) };
     const report = await this.#native.run(options, (trainer, nativeCall) =>
-      native().startTrainer(trainer, { ...nativeWeights(file), ...extra }, nativeCall),
+      native().startTrainer(trainer, weights, nativeCall),
     );
     if (report.loaded.length === 0) {
       throw new CellrouteError(
         'WEIGHTS_MISMATCH',
-        `${file.path}: none of its ${file.tensors.length} tensors fits this network by name and shape${originOf(file)}`,
+        `${file.path}: none of its ${file.tensors.length} tensors fits this network by name and shape`,
         { file: file.path },
       );
     }
+    const wrong = (names: readonly string[]) =>
+      partial ? [] : names.filter((name) => !mayDiffer.test(name));
+    const error = misfit(
+      file,
+      {
+        missing: wrong(report.missing),
+        mismatched: wrong(report.mismatched),
+        unexpected: wrong(report.unexpected),
+      },
+      'does not fit this network in other tensors than those of the classes',
+      'Describe the network of the file by `network`, or set `start.partial: true` to initialize what does not fit.',
+    );
+    if (error) throw error;
     const mismatched = report.mismatched.map((sentence) => sentence.slice(0, sentence.indexOf(':')));
     return {
       loaded: report.loaded,
@@ -185,6 +213,12 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 }
 
+/** A classifier's head is no part of a segmenter, whose backbone may end before layer4 and which has more layers. */
+const CLASSIFIERS_BACKBONE: StartRule = {
+  prefix: 'backbone.body.',
+  mayDiffer: /^(?!backbone\.body\.)|^backbone\.body\.(fc|head|layer\d)\./,
+};
+
 /** A Mask R-CNN in training. Losses: loss_classifier, loss_box_reg, loss_mask, loss_objectness, loss_rpn_box_reg. */
 export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter> {
   /**
@@ -209,6 +243,7 @@ export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter
       step: (addon, trainer, samples, step, nativeCall) =>
         addon.trainSegmenterStep(trainer, samples, step, nativeCall),
       snapshot: (model) => CellSegmenter.of(config, model),
+      classHeads: /^roi_heads\.(box_predictor|mask_predictor\.mask_fcn_logits)\./,
       checkSamples: (samples) => {
         for (const [i, sample] of samples.entries())
           checkTrainSample(sample, `samples[${i}]`, config.numClasses);
@@ -217,8 +252,8 @@ export class SegmenterNetwork extends TrainingNetwork<TrainSample, CellSegmenter
   }
 
   /** As `start`, but loads the backbone (conv1 to layer4) of a classifier. */
-  async startFromClassifier(path: string, options: CallOptions = {}): Promise<StartReport> {
-    return this.startWith(path, { prefix: 'backbone.body.' }, options);
+  async startFromClassifier(path: string, options: StartOptions = {}): Promise<StartReport> {
+    return this.startWith(path, CLASSIFIERS_BACKBONE, options);
   }
 }
 
@@ -240,6 +275,7 @@ export class ClassifierNetwork extends TrainingNetwork<ClassifySample, CellClass
       step: (addon, trainer, samples, step, nativeCall) =>
         addon.trainClassifierStep(trainer, samples, step, nativeCall),
       snapshot: (model) => CellClassifier.of(config, model),
+      classHeads: /^(fc|head)\./,
       checkSamples: (samples) => checkClassifySamples(samples, config.classNames.length),
     });
   }

@@ -10,7 +10,7 @@ import { type SegmenterEvaluation, segmenterValidator } from './evaluate-segment
 import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork, type StartReport } from './network.js';
-import { segmenterNetworkConfig, startFile } from './network-config.js';
+import { isPartial, segmenterNetworkConfig, startFile } from './network-config.js';
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
@@ -95,9 +95,10 @@ async function start(
 ): Promise<StartReport | undefined> {
   const file = await startFile(config.start);
   if (file === undefined) return undefined;
+  const how = { ...options, partial: isPartial(config.start) };
   return config.start.kind === 'classifier'
-    ? network.startFromClassifier(file, options)
-    : network.start(file, options);
+    ? network.startFromClassifier(file, how)
+    : network.start(file, how);
 }
 
 const task: TrainingTask<SegmenterTypes> = {

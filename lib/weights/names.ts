@@ -1,20 +1,32 @@
 import type { WeightsFile } from './table.js';
 
-/** What wrappers of a network put before the names of its tensors: DataParallel, torch.compile, Lightning and others. */
-const WRAPPERS = ['module.', '_orig_mod.', 'model.'];
+/** How the names of the tensors of networks that cellroute runs begin: Mask R-CNN, and ResNet with its heads. */
+const OWN_NAMES = [/^(backbone\.(body|fpn)|rpn|roi_heads)\./, /^(conv1|bn1|layer\d|fc|head)\./];
 
-/** A file whose tensors have the names of the network itself, where all of them begin with the names of wrappers. */
-export function withoutWrappers(file: WeightsFile): { file: WeightsFile; removed: string } {
-  const { tensors } = file;
-  let removed = '';
-  for (;;) {
-    const next = WRAPPERS.find((wrapper) => tensors.every(({ name }) => name.startsWith(removed + wrapper)));
-    if (next === undefined || tensors.length === 0) break;
-    removed += next;
+/** Parts that all names begin with, from none to all: '', 'module.', 'module.model.'. */
+function commonPrefixes(names: readonly string[]): string[] {
+  const prefixes = [''];
+  const parts = names[0]?.split('.').slice(0, -1) ?? [];
+  for (const part of parts) {
+    const longer = `${prefixes.at(-1)}${part}.`;
+    if (!names.every((name) => name.startsWith(longer))) break;
+    prefixes.push(longer);
   }
-  if (removed === '') return { file, removed };
-  const renamed = tensors.map((entry) => ({ ...entry, name: entry.name.slice(removed.length) }));
-  return { file: { ...file, tensors: renamed, prefix: file.prefix + removed }, removed };
+  return prefixes;
+}
+
+/**
+ * A file whose tensors have the names of the network itself, where all of them begin with what wrappers of the network
+ * (DataParallel, torch.compile, Lightning and others) put before them: `module.`, `_orig_mod.`, `model.`, `net.`.
+ */
+export function withoutWrappers(file: WeightsFile): { file: WeightsFile; removed: string } {
+  const names = file.tensors.map(({ name }) => name);
+  const removed = commonPrefixes(names).find((prefix) =>
+    OWN_NAMES.some((own) => names.every((name) => own.test(name.slice(prefix.length)))),
+  );
+  if (!removed) return { file, removed: '' };
+  const tensors = file.tensors.map((entry) => ({ ...entry, name: entry.name.slice(removed.length) }));
+  return { file: { ...file, tensors, prefix: file.prefix + removed }, removed };
 }
 
 /** Networks that people have files of and that cellroute does not run, by names that only they have. */
@@ -29,13 +41,19 @@ const FOREIGN: readonly [network: string, names: RegExp][] = [
   ['MMDetection', /^(neck|rpn_head|roi_head|bbox_head|mask_head)\./],
   ['Ultralytics YOLO', /^\d+\.(conv|cv\d|m)\./],
   ['Cellpose', /^(downsample\.down\.|upsample\.up\.)res_/],
+  ['Cellpose-SAM', /^encoder\.patch_embed\.proj\./],
   ['Segment Anything', /^(image_encoder|mask_decoder|prompt_encoder)\./],
+  ['a U-Net of segmentation_models.pytorch', /^segmentation_head\./],
+  ['DETR', /^(transformer\.(en|de)coder\.layers|class_embed|bbox_embed)\./],
 ];
 
 /** The name of the network that tensors belong to, if it is one that is known and not run. */
 export function foreignNetwork(names: readonly string[]): string | undefined {
-  const known = FOREIGN.find(([, pattern]) => names.some((name) => pattern.test(name)));
-  if (known) return known[0];
+  for (const prefix of commonPrefixes(names)) {
+    const inside = names.map((name) => name.slice(prefix.length));
+    const known = FOREIGN.find(([, pattern]) => inside.some((name) => pattern.test(name)));
+    if (known) return known[0];
+  }
   const has = (part: string) => names.some((name) => name.startsWith(part));
   // Its names are those of Mask R-CNN without the mask branch.
   return has('roi_heads.box_predictor.') && !has('roi_heads.mask_')

@@ -1,3 +1,4 @@
+import { maskRCNNConfig } from '../../../lib/config/mask-rcnn.js';
 import type { TrainSample } from '../../../lib/data/types.js';
 import { CellrouteError } from '../../../lib/errors.js';
 import { ClassifierNetwork, SegmenterNetwork } from '../../../lib/trainer/network.js';
@@ -330,6 +331,23 @@ describe('a segmenter', () => {
       // The average begins there too.
       expect(state.get(`average.${name}`)).toEqual(source.get(`model.${name}`));
     }
+    for (const one of [other, network, snapshot]) await one.dispose();
+  });
+
+  test('starts from a network of other layers only where that is asked for', async () => {
+    const file = temporary('other-layers.safetensors');
+    const config = maskRCNNConfig({ ...tinyMaskRCNN('batch', 2), mask: { channels: [8, 8], hidden: 8 } });
+    const other = await SegmenterNetwork.create(config, { ...options, sampling });
+    const snapshot = await other.snapshot('current');
+    await snapshot.save(file);
+    const network = await segmenter();
+    const error = await rejection(network.start(file));
+    expect(error).toMatchObject({ code: 'WEIGHTS_MISMATCH' });
+    expect(error.message).toMatch(/roi_heads\.mask_head.*\n/);
+    expect(error.message).toMatch(/start\.partial/);
+    const { loaded, skipped } = await network.start(file, { partial: true });
+    expect(loaded).toContain('backbone.body.conv1.weight');
+    expect(skipped.length).toBeGreaterThan(0);
     for (const one of [other, network, snapshot]) await one.dispose();
   });
 

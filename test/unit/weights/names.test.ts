@@ -37,20 +37,20 @@ async function withWarnings<T>(action: () => Promise<T>): Promise<{ value: T; wa
 }
 
 describe('the prefix of a wrapper', () => {
-  test.each(['module.', '_orig_mod.', 'model.', 'module._orig_mod.', '_orig_mod.module.', 'model.model.'])(
-    '%s is removed and reported',
-    async (prefix) => {
-      const file = await renamed(`wrapped-${prefix}safetensors`, (name) => prefix + name);
-      const { value, warnings } = await withWarnings(async () => {
-        await using plain = await CellClassifier.load(original);
-        await using wrapped = await CellClassifier.load(file);
-        const image = imageBytes('small');
-        return await Promise.all([plain.classify(image), wrapped.classify(image)]);
-      });
-      expect(value[1]).toEqual(value[0]);
-      expect(warnings).toEqual([`${file}: the prefix '${prefix}' was removed from the names of all tensors`]);
-    },
-  );
+  test.each([
+    ...['module.', '_orig_mod.', 'model.', 'net.', 'backbone.', 'learner.classifier.'],
+    ...['module._orig_mod.', '_orig_mod.module.', 'model.model.'],
+  ])('%s is removed and reported', async (prefix) => {
+    const file = await renamed(`wrapped-${prefix}safetensors`, (name) => prefix + name);
+    const { value, warnings } = await withWarnings(async () => {
+      await using plain = await CellClassifier.load(original);
+      await using wrapped = await CellClassifier.load(file);
+      const image = imageBytes('small');
+      return await Promise.all([plain.classify(image), wrapped.classify(image)]);
+    });
+    expect(value[1]).toEqual(value[0]);
+    expect(warnings).toEqual([`${file}: the prefix '${prefix}' was removed from the names of all tensors`]);
+  });
 
   test('is no prefix where one tensor does not have it, and where the rest does not fit', async () => {
     const some = await renamed('some.safetensors', (name, i) => (i === 0 ? name : `module.${name}`));
@@ -58,7 +58,7 @@ describe('the prefix of a wrapper', () => {
       code: 'WEIGHTS_MISMATCH',
       message: expect.stringMatching(/does not fit this network \(1 of its/),
     });
-    const other = await renamed('other.safetensors', (name) => `model.net.${name}`);
+    const other = await renamed('other.safetensors', (name) => `model.fc2.0.${name.replace('fc', 'out')}`);
     expect(await rejection(CellClassifier.load(other))).toMatchObject({ code: 'WEIGHTS_MISMATCH' });
   });
 });
@@ -83,6 +83,10 @@ describe('networks that are not run are refused by name', () => {
     ['MMDetection', 'neck.lateral_convs.0.conv.weight'],
     ['Ultralytics YOLO', 'model.0.conv.weight'],
     ['Segment Anything', 'image_encoder.pos_embed'],
+    ['Cellpose', 'net.downsample.down.res_down_0.conv.conv_0.0.weight'],
+    ['Cellpose-SAM', 'encoder.patch_embed.proj.weight'],
+    ['a U-Net', 'model.segmentation_head.0.weight'],
+    ['DETR', 'module.transformer.encoder.layers.0.self_attn.in_proj_weight'],
   ])('%s: %s', async (network, name) => {
     const file = path('foreign.safetensors');
     writeFileSync(file, tensors(name));
