@@ -107,6 +107,7 @@ export {
   type RoutedSegmentAllOptions,
   type RoutedSegmentOptions,
   type RoutedSlideOptions,
+  type SaveEnsembleOptions,
 } from './inference/ensemble.js';
 export {
   type ExplainMethod,

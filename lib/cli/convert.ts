@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkOneOf } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
+import { Outputs } from '../outputs.js';
 import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/convert.js';
-import { Outputs } from './outputs.js';
+import type { WeightsFile } from '../weights/table.js';
 
 interface Flags {
   dtype?: string | undefined;
@@ -27,10 +27,11 @@ export function registerConvert(program: Command): void {
     .option('--force', 'overwrite a file that cellroute did not write, or that was changed since')
     .action(async (input: string, output: string, flags: Flags) => {
       const outputs = new Outputs(flags);
-      // A file may be converted in place.
-      if (resolve(input) !== resolve(output)) await outputs.check([output]);
-      const weights = await convertWeights(input, output, await optionsOf(flags));
-      await outputs.add(output);
+      const options = await optionsOf(flags);
+      let weights!: WeightsFile;
+      await outputs.place(output, async (path) => {
+        weights = await convertWeights(input, path, options);
+      });
       console.log(`${output}: ${weights.tensors.length} tensors from ${input} (${weights.format})`);
       if (weights.others.length > 0)
         console.log(

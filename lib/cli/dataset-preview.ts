@@ -6,6 +6,7 @@ import type { Dataset } from '../data/dataset.js';
 import { type LoaderOptions, SegmentLoader, withOutput } from '../data/loader.js';
 import { random } from '../data/random.js';
 import { CellrouteError } from '../errors.js';
+import { Outputs } from '../outputs.js';
 import { renderContactSheet, type SheetTile } from '../render/contact-sheet.js';
 import { cellsPhrase } from '../render/title.js';
 import { classifierTraining, segmenterTraining } from '../trainer/config.js';
@@ -14,7 +15,6 @@ import { loaderOptions } from '../trainer/native-training.js';
 import { readTransforms } from '../transforms/index.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import { numberIn, withForce } from './options.js';
-import { Outputs } from './outputs.js';
 
 interface Flags extends DatasetFlags {
   out: string;

@@ -11,13 +11,13 @@ import {
   type ExplainOptions,
   type Explanation,
 } from '../inference/explanation.js';
+import { Outputs } from '../outputs.js';
 import type { RenderFormat } from '../render/encode.js';
 import { renderHeatMap } from '../render/heat-map.js';
 import { eachImage, reportBatch } from './batch.js';
 import { classifierPath } from './classify.js';
 import { findImages, type ImageFile } from './images.js';
 import { classifierOption, type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
-import { Outputs } from './outputs.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 
 interface Options extends ForceFlag, ReadFlags {

@@ -6,7 +6,7 @@ import { outputsAmong } from '../export/file-names.js';
 import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
 import { imageEndings, unsupportedEndings } from '../image/format.js';
-import { readManifest } from './outputs.js';
+import { readManifest } from '../outputs.js';
 
 /** An image to work on, and the names that its results get. */
 export interface ImageFile {

@@ -2,12 +2,12 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
+import { Outputs } from '../outputs.js';
 import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
 import { printHint } from './hint.js';
 import { findImages } from './images.js';
 import { type ForceFlag, numberIn, type PrecisionFlag, withForce, withPrecision } from './options.js';
-import { Outputs } from './outputs.js';
 import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 

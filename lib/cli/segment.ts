@@ -12,6 +12,7 @@ import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import type { RoutedSegmentation } from '../inference/result.js';
 import { COLUMN_NAMES, type ColumnNames } from '../measure/columns.js';
+import { Outputs } from '../outputs.js';
 import { eachImage, reportBatch } from './batch.js';
 import { columns } from './columns.js';
 import { printHint } from './hint.js';
@@ -24,7 +25,6 @@ import {
   withPrecision,
   wordsOf,
 } from './options.js';
-import { Outputs } from './outputs.js';
 import { type PageFile, pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 

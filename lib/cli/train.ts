@@ -5,6 +5,7 @@ import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
+import { READ_KEYS } from '../image/select.js';
 import { ClassifierTrainer } from '../trainer/classifier-trainer.js';
 import { classifierTraining, segmenterTraining } from '../trainer/config.js';
 import { readConfigFile } from '../trainer/config-file.js';
@@ -190,6 +191,7 @@ const SOURCE_KEYS = [
   'categoriesAreCellTypes',
   'crowds',
   'strict',
+  ...READ_KEYS,
 ] as const;
 
 function sourceOf(flags: Flags): Source | undefined {

@@ -7,9 +7,9 @@ import type { TunedThresholds } from '../tune/tune.js';
 import { tuneEnsemble } from '../tune/tune-ensemble.js';
 import { columns } from './columns.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
-import { columnIs, type PrecisionFlag, withPrecision } from './options.js';
+import { columnIs, type ForceFlag, type PrecisionFlag, withForce, withPrecision } from './options.js';
 
-interface Flags extends DatasetFlags, PrecisionFlag {
+interface Flags extends DatasetFlags, PrecisionFlag, ForceFlag {
   model?: string | undefined;
   out: string;
   metric: MetricName;
@@ -25,7 +25,7 @@ export function registerTune(program: Command): void {
       'Search thresholds per cell type on images with ground truth, and save the ensemble with them',
     )
     .argument('<path>', datasetForms);
-  withPrecision(addDatasetOptions(command))
+  withForce(withPrecision(addDatasetOptions(command)))
     .requiredOption('--out <folder>', 'folder of the tuned ensemble')
     .option('--model <folder>', 'ensemble folder (default: the starter ensemble)')
     .addOption(new Option('--metric <name>', 'metric to maximize').choices(METRIC_NAMES).default('kaggle'))
@@ -44,12 +44,14 @@ The network runs once per image. Evaluate the result on other images. Example:
 const run = (path: string, flags: Flags): Promise<void> => withFolderLock(flags.out, () => tune(path, flags));
 
 async function tune(path: string, flags: Flags): Promise<void> {
-  const { model, out, metric, where = {}, precision, device, json } = flags;
+  const { model, out, metric, where = {}, precision, device, force, json } = flags;
   const opened = await openWithFlags(path, flags);
   const data = opened.filter({
     where: (item) => Object.entries(where).every(([name, value]) => item.columns[name] === value),
   });
   await using ensemble = await RoutedEnsemble.load(model, { precision, device });
+  const saving = { ...(force && { force }) };
+  await ensemble.checkSave(out, saving);
   const bar = new SingleBar({ format: '{bar} {stage}', hideCursor: true, stream: process.stderr });
   bar.start(1, 0, { stage: '' });
   // Ctrl-C may end the process at once, because nothing is written before the end.
@@ -57,7 +59,8 @@ async function tune(path: string, flags: Flags): Promise<void> {
     metric,
     onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }),
   }).finally(() => bar.stop());
-  await ensemble.save(out);
+  for (const { notices } of Object.values(tuned)) for (const notice of notices) console.error(notice);
+  await ensemble.save(out, saving);
   console.log(json ? JSON.stringify({ metric, cellTypes: tuned }, null, 2) : table(metric, tuned));
 }
 

@@ -12,6 +12,11 @@ export const starterFolder = findStarter();
 /** An ensemble's description in its folder, written last: a folder that has it is whole. */
 export const ENSEMBLE_FILE = 'ensemble.json';
 
+export const CLASSIFIER_FILE = 'classifier.safetensors';
+
+/** The file of a type's segmenter; escaped, because a type may have any name. */
+export const segmenterFile = (type: string): string => `segmenter-${encodeURIComponent(type)}.safetensors`;
+
 /** What `ensemble.json` says; file names are relative to its folder. */
 export interface EnsembleFile {
   classifier: string;

@@ -1,15 +1,22 @@
 import { join } from 'node:path';
-import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
+import { checkBoolean, checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import { isSlide, type Slide } from '../image/slide.js';
 import type { ImageInput, ImageReadOptions } from '../image/types.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
-import { writeAtomically } from '../weights/atomic.js';
+import { Outputs } from '../outputs.js';
 import { withImage } from './call-image.js';
 import { CellClassifier, type Classification } from './classifier.js';
 import { checkDevice, type Device, resolveDevice } from './device.js';
-import { ENSEMBLE_FILE, type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
+import {
+  CLASSIFIER_FILE,
+  ENSEMBLE_FILE,
+  type EnsembleFile,
+  readEnsembleFile,
+  segmenterFile,
+  starterFolder,
+} from './ensemble-file.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import type { SaveOptions } from './model-file.js';
 import type { Route, RoutedSegmentation } from './result.js';
@@ -57,6 +64,12 @@ export interface RoutedSegmentOptions extends SegmentOptions {
 export interface RoutedSlideOptions extends SlideSegmentOptions {
   /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
   cellType?: string;
+}
+
+/** Options of {@link RoutedEnsemble.save}. */
+export interface SaveEnsembleOptions extends SaveOptions {
+  /** Overwrites files that cellroute did not write, or that were changed since. Default false. */
+  force?: boolean;
 }
 
 /** Options of {@link RoutedEnsemble.segmentAll}. */
@@ -353,37 +366,57 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Writes the ensemble into a folder: one safetensors file per network, and `ensemble.json` with the thresholds.
+   * Writes the ensemble into a folder: one safetensors file per network, and `ensemble.json` with the
+   * thresholds. Files that cellroute did
+   * not write there, or that were changed since, are overwritten only with `force`.
    *
    * @param folder is created if missing; an ensemble that it contains is replaced.
    * @throws {CellrouteError} RUN_LOCKED where another process writes into the folder; FILE_UNWRITABLE,
    *   INVALID_ARGUMENT, DISPOSED.
    */
-  async save(folder: string, options: SaveOptions = {}): Promise<void> {
+  async save(folder: string, options: SaveEnsembleOptions = {}): Promise<void> {
     checkString('folder', folder);
-    await withFolderLock(folder, () => this.#write(folder, options));
+    checkOptions(options, ['dtype', 'force']);
+    const { force, ...own } = options;
+    if (force !== undefined) checkBoolean('force', force);
+    await withFolderLock(folder, () => this.#write(folder, own, new Outputs({ force })));
   }
 
-  async #write(folder: string, options: SaveOptions): Promise<void> {
+  /**
+   * Checks that `save` would overwrite no foreign file of the folder, before work on the ensemble begins. @internal
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE
+   */
+  async checkSave(folder: string, options: Pick<SaveEnsembleOptions, 'force'>): Promise<void> {
+    await new Outputs(options).check(this.#files(folder));
+  }
+
+  #files(folder: string): string[] {
+    const types = Object.entries(this.segmenters).flatMap(([type, own]) => (own ? [type] : []));
+    return [ENSEMBLE_FILE, CLASSIFIER_FILE, ...types.map(segmenterFile)].map((name) => join(folder, name));
+  }
+
+  async #write(folder: string, options: SaveOptions, outputs: Outputs): Promise<void> {
+    await outputs.check(this.#files(folder));
     const description: EnsembleFile = {
-      classifier: 'classifier.safetensors',
+      classifier: CLASSIFIER_FILE,
       segmenters: {},
       fallback: this.fallback,
     };
-    await this.classifier.save(join(folder, description.classifier), options);
+    await outputs.place(join(folder, CLASSIFIER_FILE), (path) => this.classifier.save(path, options));
     for (const [type, segmenter] of Object.entries(this.segmenters)) {
       if (!segmenter) {
         description.segmenters[type] = null;
         continue;
       }
-      const weights = `segmenter-${encodeURIComponent(type)}.safetensors`;
-      await segmenter.save(join(folder, weights), options);
+      const weights = segmenterFile(type);
+      await outputs.place(join(folder, weights), (path) => segmenter.save(path, options));
       const own = this.thresholds[type];
       description.segmenters[type] = own ? { weights, thresholds: own } : { weights };
     }
     // Written last: a folder that has this file is complete.
     const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...description }, null, 2);
-    await writeAtomically(join(folder, ENSEMBLE_FILE), [Buffer.from(`${text}\n`)]);
+    await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
   }
 
   /** Disposes the router and every segmenter. Calls in flight reject with DISPOSED. */

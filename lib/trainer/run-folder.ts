@@ -1,10 +1,10 @@
-import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { checkObject, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unwritable } from '../file-errors.js';
 import { FolderLock } from '../folder-lock.js';
-import { makeFolder, writeAtomically } from '../weights/atomic.js';
+import { isTemporary, makeFolder, writeAtomically } from '../weights/atomic.js';
 
 /** The files of a run. */
 export class RunFolder {
@@ -28,9 +28,9 @@ export class RunFolder {
   }
 
   /**
-   * Checks that there is no run in the folder, for a new one.
+   * Checks that there is no run in the folder, for a new one, and nothing that the new one would overwrite.
    *
-   * @throws {CellrouteError} RESUME_REFUSED
+   * @throws {CellrouteError} RESUME_REFUSED, FILE_UNWRITABLE
    */
   async checkUnused(): Promise<void> {
     if (await exists(this.config)) {
@@ -40,6 +40,22 @@ export class RunFolder {
         { file: this.path },
       );
     }
+    const folders = [this.tensorboard, this.samples, this.checkpoints];
+    const files = [
+      ...[this.environment, this.log, this.results, this.plot('loss'), this.plot('validation')],
+      ...[this.weights('segmenter'), this.weights('classifier')],
+    ];
+    // A run that was killed before it had a configuration leaves these.
+    for (const path of [this.data, this.wandb]) if (!(await isOfRun(path))) files.push(path);
+    for (const path of [...files, ...folders]) {
+      const left = folders.includes(path) ? (await readdir(path).catch(() => [])).filter(isForeign) : [];
+      if (folders.includes(path) ? left.length === 0 : !(await exists(path))) continue;
+      throw new CellrouteError(
+        'FILE_UNWRITABLE',
+        `${this.path} contains no run, but ${basename(path)}, which a run would overwrite: choose another folder`,
+        { file: path },
+      );
+    }
   }
 
   /** Creates what is missing, and deletes the unfinished files of a run that was killed. Needs the lock. */
@@ -47,7 +63,7 @@ export class RunFolder {
     await makeFolder(this.checkpoints);
     for (const folder of [this.path, this.checkpoints]) {
       for (const name of await readdir(folder).catch(unwritable(folder))) {
-        if (!name.endsWith('.part')) continue;
+        if (!isTemporary(name)) continue;
         const path = join(folder, name);
         await rm(path, { force: true }).catch(unwritable(path));
       }
@@ -126,11 +142,13 @@ export async function readJson(path: string): Promise<Record<string, unknown> | 
   }
 }
 
-/** Copies a file atomically. */
-export async function copyWhole(from: string, to: string): Promise<void> {
-  const part = `${to}.part`;
-  await copyFile(from, part).catch(unwritable(to));
-  await rename(part, to).catch(unwritable(to));
+const isForeign = (name: string): boolean => !isTemporary(name);
+
+/** Whether a file is missing or describes a run. */
+async function isOfRun(path: string): Promise<boolean> {
+  if (!(await exists(path))) return true;
+  const { fingerprint, project } = (await readJson(path)) ?? {};
+  return fingerprint !== undefined || project !== undefined;
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { unwritable } from '../file-errors.js';
+
+/** A name beside a file for what becomes that file once it is complete. */
+const temporaryPath = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.part`;
+
+/** Whether a file is what a process left that was killed while it wrote. */
+export const isTemporary = (name: string): boolean => /\.[\da-f]{12}\.part$/.test(name);
 
 /**
  * Writes a file atomically: the parts are written to a temporary file in the same folder, which is flushed to disk and
@@ -15,7 +21,7 @@ export async function writeAtomically(
   parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   beforeRename?: () => Promise<void>,
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
+  const temporary = temporaryPath(path);
   const fail = unwritable(path);
   let handle: FileHandle | undefined;
   try {
@@ -32,6 +38,22 @@ export async function writeAtomically(
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/**
+ * Copies a file atomically.
+ *
+ * @throws CellrouteError FILE_UNWRITABLE
+ */
+export async function copyAtomically(from: string, to: string): Promise<void> {
+  const temporary = temporaryPath(to);
+  try {
+    await copyFile(from, temporary).catch(unwritable(to));
+    await rename(temporary, to).catch(unwritable(to));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -202,6 +204,56 @@ describe('files that this tool did not write', () => {
       expect(cellroute(...command).status).toBe(0);
     }
   });
+});
+
+describe('folders that hold files of others', () => {
+  const dataset = join(root, 'test/data/cases/labels/int32-stardist');
+  const ensemble = join(folder, 'with-fallback');
+  beforeAll(() => {
+    cpSync(testEnsemble, ensemble, { recursive: true });
+    const file = join(ensemble, 'ensemble.json');
+    const description = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...description, fallback: 'fluorescence' }));
+  });
+
+  test.each(['ensemble.json', 'classifier.safetensors', 'segmenter-fluorescence.safetensors'])(
+    'tune does not overwrite %s',
+    (name) => {
+      const out = join(folder, `tuned-${name}`);
+      mkdirSync(out);
+      writeFileSync(join(out, name), 'mine');
+      const command = ['tune', dataset, '--model', ensemble, '--out', out];
+      expect(cellroute(...command)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/not written by cellroute.*--force.*\[FILE_UNWRITABLE\]\n$/),
+      });
+      expect(readFileSync(join(out, name), 'utf8')).toBe('mine');
+      expect(readdirSync(out)).toEqual([name]);
+    },
+  );
+
+  test('tune overwrites what it wrote, and by force the rest', () => {
+    const out = join(folder, 'tuned');
+    mkdirSync(out);
+    writeFileSync(join(out, 'ensemble.json'), 'mine');
+    const command = ['tune', dataset, '--model', ensemble, '--out', out];
+    expect(cellroute(...command, '--force').status).toBe(0);
+    expect(cellroute(...command).status).toBe(0);
+  });
+
+  test.each(['log.jsonl', 'data.json', 'results.json', 'loss.png', 'samples/x.png', 'checkpoints/x'])(
+    'train does not overwrite %s',
+    (name) => {
+      const out = join(folder, `run-${name.replace('/', '-')}`);
+      mkdirSync(dirname(join(out, name)), { recursive: true });
+      writeFileSync(join(out, name), '{}');
+      expect(cellroute('train', 'segmenter', '--data', dataset, '--out', out)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/a run would overwrite: choose another folder.*\[FILE_UNWRITABLE\]\n$/),
+      });
+      expect(readFileSync(join(out, name), 'utf8')).toBe('{}');
+    },
+  );
 });
 
 describe('places where nothing can be written', () => {

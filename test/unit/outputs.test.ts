@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MANIFEST_FILE, Outputs } from '../../lib/cli/outputs.js';
+import { MANIFEST_FILE, Outputs } from '../../lib/outputs.js';
 
 const base = mkdtempSync(join(tmpdir(), 'cellroute-outputs-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));

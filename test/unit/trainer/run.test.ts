@@ -282,10 +282,13 @@ describe('a run that is interrupted and resumed equals one that was not', () => 
       // What a kill in the middle of a write leaves.
       const { appendFileSync, writeFileSync } = await import('node:fs');
       appendFileSync(join(copy, 'log.jsonl'), '{"kind":"st');
-      writeFileSync(join(copy, 'checkpoints/last.safetensors.0123.part'), 'half');
+      writeFileSync(join(copy, 'checkpoints/last.safetensors.0123456789ab.part'), 'half');
+      writeFileSync(join(copy, 'checkpoints/thesis.part'), 'of the user');
       await collect(await toyRun(copy, options));
       expect(await outcome(copy)).toEqual(whole);
-      expect(readdirSync(join(copy, 'checkpoints')).filter((name) => name.endsWith('.part'))).toEqual([]);
+      expect(readdirSync(join(copy, 'checkpoints')).filter((name) => name.endsWith('.part'))).toEqual([
+        'thesis.part',
+      ]);
     }
   });
 

@@ -77,9 +77,12 @@ describe('convert', () => {
     expect(await readAll(after)).toEqual(await readAll(before));
   });
 
-  test('a file can be converted onto itself', async () => {
+  test('a file is converted onto itself only by force, as it is not ours', async () => {
     const file = input();
-    await cellroute('convert', file, file, '--dtype', 'bfloat16');
+    const itself = ['convert', file, file, '--dtype', 'bfloat16'];
+    await expect(cellroute(...itself)).rejects.toMatchObject({ code: 'FILE_UNWRITABLE' });
+    expect((await openWeights(file)).tensors.map((entry) => entry.dtype)).toEqual(['I64', 'F32']);
+    await cellroute(...itself, '--force');
     expect((await openWeights(file)).tensors.map((entry) => entry.dtype)).toEqual(['I64', 'BF16']);
   });
 

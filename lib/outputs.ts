@@ -1,10 +1,10 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, appendFile, constants, readFile, stat } from 'node:fs/promises';
+import { access, appendFile, constants, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CellrouteError } from '../errors.js';
-import { unreadable, unwritable } from '../file-errors.js';
-import { makeFolder, writeAtomically } from '../weights/atomic.js';
+import { CellrouteError } from './errors.js';
+import { unreadable, unwritable } from './file-errors.js';
+import { makeFolder, writeAtomically } from './weights/atomic.js';
 
 /** In a folder of outputs: one line of JSON per file that was written there, with its name and SHA-256. */
 export const MANIFEST_FILE = '.cellroute.jsonl';
@@ -35,7 +35,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
 }
 
 /**
- * Writes the files of a command. A file is there whole or not at all, and none is overwritten that this tool did not
+ * Writes the files of a command or an ensemble. A file is there whole or not at all, and none is overwritten that this tool did not
  * write, or that was changed since, unless `force` is set.
  */
 export class Outputs {
@@ -64,7 +64,7 @@ export class Outputs {
     const [what, them] = foreign.length === 1 ? ['exists and was', 'it'] : ['exist and were', 'them'];
     throw new CellrouteError(
       'FILE_UNWRITABLE',
-      `${foreign.slice(0, MAX_SHOWN).join(', ')}${more} ${what} not written by cellroute, or changed since: write elsewhere, or overwrite ${them} with --force`,
+      `${foreign.slice(0, MAX_SHOWN).join(', ')}${more} ${what} not written by cellroute, or changed since: write elsewhere, or overwrite ${them} with force: true (--force)`,
       { option: '--out', file: foreign[0]! },
     );
   }
@@ -81,9 +81,22 @@ export class Outputs {
     await writeAtomically(path, hashed(content, hash), () => this.#record(path, hash.digest('hex')));
   }
 
-  /** Notes a file that was written in another way. */
-  async add(path: string): Promise<void> {
-    await this.#record(path, await hashOf(path));
+  /**
+   * Writes a file by a function that takes its path: a temporary one with the same ending.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE, and what `write` throws.
+   */
+  async place(path: string, write: (path: string) => Promise<void>): Promise<void> {
+    await this.check([path]);
+    const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.${basename(path)}`);
+    try {
+      await write(temporary);
+      await this.#record(path, await hashOf(temporary));
+      await rename(temporary, path).catch(unwritable(path));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   async #isForeign(path: string): Promise<boolean> {
