@@ -7,22 +7,36 @@ import type { RawImage } from './types.js';
 const REMEDY =
   "scale the values, or load the model with config: { intensity: { kind: 'percentile' } } and train it so";
 
+const isAlpha = (index: number, channels: number): boolean =>
+  (channels === 2 || channels === 4) && index % channels === channels - 1;
+
+/**
+ * What every reader of images does before a network is given one: refuses values that its rule of intensities does not
+ * fit, and returns what a user should know of how the rule sees them.
+ *
+ * @throws {CellrouteError} IMAGE_UNSUPPORTED
+ */
+export async function fitIntensity(rule: Pick<Intensity, 'kind'>, image: RawImage): Promise<string[]> {
+  await checkIntensity(rule, image);
+  const notice = await lowBitsNotice(rule, image);
+  return notice === undefined ? [] : [notice];
+}
+
 /**
  * Refuses floats that the rule of intensities does not fit: by the type's range (`type-range`) they are 0..1, and a
  * camera's counts would be seen as an image a thousand times too bright. Other rules follow the image's own values.
  *
  * @throws {CellrouteError} IMAGE_UNSUPPORTED
  */
-export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: RawImage): Promise<void> {
+async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: RawImage): Promise<void> {
   const { data, channels, width } = image;
   if (kind !== 'type-range' || !types.isFloat32Array(data)) return;
-  const hasAlpha = channels === 2 || channels === 4;
   await inParts(data.length, PART_VALUES, (begin, end) => {
     for (let i = begin; i < end; i++) {
       const value = data[i]!;
       // NaN and infinity are refused where they are found first, with their place.
       if ((value >= 0 && value <= 1) || !Number.isFinite(value)) continue;
-      if (hasAlpha && i % channels === channels - 1) continue;
+      if (isAlpha(i, channels)) continue;
       const pixel = Math.floor(i / channels);
       const got = `${value} at column ${pixel % width}, row ${Math.floor(pixel / width)}`;
       throw new CellrouteError(
@@ -38,15 +52,15 @@ export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: R
  * What a rule of intensities makes of 16-bit values that use only their low bits, such as a 12-bit camera's: the type's
  * range maps them to near black, so a network sees another image than it saw of the same sample in 8 bits.
  */
-export async function lowBitsNotice(
+async function lowBitsNotice(
   { kind }: Pick<Intensity, 'kind'>,
-  { data }: RawImage,
+  { data, channels }: RawImage,
 ): Promise<string | undefined> {
   if (kind !== 'type-range' || !types.isUint16Array(data)) return undefined;
   let used = 0;
   await inParts(data.length, PART_VALUES, (begin, end) => {
     // One value in the upper half of the range is enough.
-    for (let i = begin; i < end && used < 0x8000; i++) used |= data[i]!;
+    for (let i = begin; i < end && used < 0x8000; i++) if (!isAlpha(i, channels)) used |= data[i]!;
   });
   if (used & 0x8000) return undefined;
   const bits = Math.max(1, 32 - Math.clz32(used));

@@ -63,16 +63,42 @@ const photometricNames: Readonly<Record<number, string>> = {
   34892: 'linear raw camera data',
 };
 
-/** Converts a file that libtiff cannot decode; tifffile decodes packed bits and all of these compressions. */
-const REWRITE =
-  "pip install tifffile imagecodecs && python -c \"import tifffile; tifffile.imwrite('out.tif', tifffile.imread('in.tif'))\"";
+/**
+ * Writes every page anew, uncompressed, with what says how it is to be read: `tifffile.imwrite(imread())` would take
+ * three planes for RGB and lose orientation, palette, inversion and axes.
+ *
+ * @param pixels of page `p`, in Python.
+ */
+const rewrite = (
+  pixels: string,
+  { photometric = '2 if p.photometric == 6 else p.photometric', planar = 'p.planarconfig' } = {},
+) =>
+  `pip install tifffile imagecodecs && python -c "import tifffile as t; w = t.TiffWriter('out.tif', bigtiff=True); ` +
+  `[w.write(${pixels}, photometric=${photometric}, planarconfig=${planar}, extrasamples=p.extrasamples, ` +
+  'colormap=p.colormap, description=p.description.encode(), subfiletype=p.subfiletype, ' +
+  `extratags=[(274, 3, 1, p.tags.valueof(274, 1), True)], metadata=None) for p in t.TiffFile('in.tif').pages]; w.close()"`;
 
-/** The same with another type of samples. */
-const rewriteAs = (type: string) =>
-  `python -c "import tifffile; tifffile.imwrite('out.tif', tifffile.imread('in.tif').astype('${type}'))"`;
-
-const TO_RGB =
-  "python -c \"from PIL import Image, ImageCms; i = Image.open('in.tif'); ImageCms.profileToProfile(i, ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), outputMode='RGB').save('out.tif')\"";
+/** Commands that convert a file. tifffile decodes packed bits and all compressions. @internal */
+export const CONVERT = {
+  plain: rewrite('p.asarray()'),
+  floats: rewrite("p.asarray().astype('float32')"),
+  magnitudes: rewrite('abs(p.asarray())'),
+  /** Inverted floats have no range that a reader knows. */
+  negative: rewrite('-p.asarray()', { photometric: '1' }),
+  /** Channels in place of colours that are unknown: the user chooses. */
+  asChannels: rewrite('p.asarray()', { photometric: '1' }),
+  separate: rewrite('p.asarray().transpose(2, 0, 1)', { planar: '2' }),
+  interleaved: rewrite('p.asarray().transpose(1, 2, 0)', { planar: '1' }),
+  eightBits: (bits: number) => rewrite(`p.asarray().astype('uint8') * ${255 / (2 ** bits - 1)}`),
+  cmyk:
+    "pip install tifffile imagecodecs && python -c \"import tifffile as t; a = t.imread('in.tif') / 65535; " +
+    "t.imwrite('out.tif', (65535 * (1 - a[..., :3]) * (1 - a[..., 3:])).astype('uint16'), photometric='rgb')\"",
+  lab:
+    "pip install pillow && python -c \"from PIL import Image, ImageCms; i = Image.open('in.tif'); ImageCms.profileToProfile(i, " +
+    "ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), outputMode='RGB').save('out.tif')\"",
+  /** Of cameras, scanners and simulations: what their colours mean is theirs to say. */
+  source: 'export it as RGB or grey with the software that wrote it',
+} as const;
 
 /**
  * A page's layout, refused where it is not read.
@@ -86,27 +112,45 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
   const height = number(TAG.height, 0);
   if (width < 1 || height < 1) throw new RangeError('it has no width or height');
   if (directory.has(TAG.ndpi)) {
-    throw unsupported('it is a slide of Hamamatsu (NDPI)', 'bfconvert -series 0 in.ndpi out.ome.tiff');
+    throw unsupported(
+      'it is a slide of Hamamatsu (NDPI)',
+      'bfconvert -bigtiff -tilex 1024 -tiley 1024 -series 0 in.ndpi out.ome.tiff',
+    );
   }
   const samples = number(TAG.samplesPerPixel, 1);
   if (samples < 1) throw new RangeError('it has no samples per pixel');
   const compression = number(TAG.compression, UNCOMPRESSED);
   if (!readCompressions.has(compression)) {
     const name = compressionNames[compression];
-    throw unsupported(`its compression ${compression}${name ? ` (${name})` : ''} is not decoded`, REWRITE);
+    throw unsupported(
+      `its compression ${compression}${name ? ` (${name})` : ''} is not decoded`,
+      CONVERT.plain,
+    );
   }
   const bits = number(TAG.bitsPerSample, 1);
   const format = sampleFormat(file, directory, bits);
   const photometric = number(TAG.photometric, PHOTOMETRIC.blackIsZero);
   const named = photometricNames[photometric];
   if (named !== undefined) {
-    throw unsupported(`its colours are ${named}`, photometric === 8 || photometric === 9 ? TO_RGB : REWRITE);
+    throw unsupported(`its colours are ${named}`, photometric === 8 ? CONVERT.lab : CONVERT.source);
   }
   const colours = coloursOf(photometric);
   if (colours === undefined)
-    throw unsupported(`its photometric interpretation ${photometric} is unknown`, REWRITE);
+    throw unsupported(`its photometric interpretation ${photometric} is unknown`, CONVERT.asChannels);
   if (photometric === PHOTOMETRIC.cmyk && number(TAG.inkSet, 1) !== 1) {
-    throw unsupported('its inks are not CMYK', REWRITE);
+    throw unsupported('its inks are not CMYK', CONVERT.asChannels);
+  }
+  if (photometric === PHOTOMETRIC.cmyk && bits !== 8) {
+    throw unsupported(
+      `its CMYK samples have ${bits} bits; 8 are read`,
+      bits === 16 ? CONVERT.cmyk : CONVERT.source,
+    );
+  }
+  if (photometric === PHOTOMETRIC.whiteIsZero && format === 'float') {
+    throw unsupported(
+      'its floats are inverted (MinIsWhite), in a range that it does not state',
+      CONVERT.negative,
+    );
   }
   if (samples < colours)
     throw new RangeError(`it has ${samples} samples per pixel where its colours need ${colours}`);
@@ -139,27 +183,27 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
 function sampleFormat(file: TiffFile, directory: TiffDirectory, bits: number): TiffLayout['format'] {
   const all = file.numbers(directory, TAG.bitsPerSample) ?? [bits];
   if (all.some((one) => one !== bits)) {
-    throw unsupported(`its samples have ${all.join(', ')} bits: one width for all is read`, REWRITE);
+    throw unsupported(`its samples have ${all.join(', ')} bits: one width for all is read`, CONVERT.source);
   }
   const formats = file.numbers(directory, TAG.sampleFormat) ?? [1];
   const [code = 1] = formats;
-  if (formats.some((one) => one !== code)) throw unsupported('its samples have several types', REWRITE);
+  if (formats.some((one) => one !== code))
+    throw unsupported('its samples have several types', CONVERT.source);
   // 4 is undefined, which is how unsigned numbers were written before the tag existed.
   if (code === 1 || code === 4) {
     if ([1, 2, 4, 8, 16].includes(bits)) return 'unsigned';
-    if (bits < 16) throw unsupported(`its samples have ${bits} bits, packed`, REWRITE);
-    throw unsupported(`its samples are ${bits}-bit uint (unsigned integers)`, rewriteAs('float32'));
+    if (bits < 16) throw unsupported(`its samples have ${bits} bits, packed`, CONVERT.plain);
+    throw unsupported(`its samples are ${bits}-bit uint (unsigned integers)`, CONVERT.floats);
   }
   if (code === 3) {
     if (bits === 32) return 'float';
-    const why = bits > 32 ? 'out of range of 32-bit floats' : 'half precision';
-    throw unsupported(`its samples are ${bits}-bit float, ${why}`, rewriteAs('float32'));
+    throw unsupported(`its samples are ${bits}-bit float; 32 bits are read`, CONVERT.floats);
   }
   if (code === 2) {
     const name = bits === 8 ? 'char' : bits === 16 ? 'short' : 'int';
-    throw unsupported(`its samples are ${bits}-bit ${name} (signed integers)`, rewriteAs('float32'));
+    throw unsupported(`its samples are ${bits}-bit ${name} (signed integers)`, CONVERT.floats);
   }
-  throw unsupported('its samples are complex numbers', REWRITE);
+  throw unsupported('its samples are complex numbers', CONVERT.magnitudes);
 }
 
 function coloursOf(photometric: number): number | undefined {

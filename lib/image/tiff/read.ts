@@ -6,7 +6,7 @@ import { decodePixels, greyType, type PixelType, pixelTypeOf, readMetadata, unre
 import type { ImageSource, RawImage } from '../types.js';
 import { TiffFile } from './directory.js';
 import { checkJpegTiles } from './jpeg-tiles.js';
-import { JPEG, PHOTOMETRIC, type TiffLayout, unsupported } from './layout.js';
+import { CONVERT, JPEG, PHOTOMETRIC, type TiffLayout, unsupported } from './layout.js';
 import { layoutOf, missingPlane, readPages, type TiffPage, type TiffPages } from './pages.js';
 import { pixelSizeOf } from './pixel-size.js';
 import { type View, viewOf } from './view.js';
@@ -215,18 +215,18 @@ async function decodePart(
   if (layout.bits < 8 && layout.samples > 1) {
     throw unsupported(
       `its ${layout.samples} samples have ${layout.bits} bits each`,
-      'tiffcp -c none in.tif out.tif',
+      CONVERT.eightBits(layout.bits),
     );
   }
   await checkJpegTiles(file, page.directory, layout);
   if (layout.planar) {
     if (layout.photometric === PHOTOMETRIC.ycbcr) {
-      throw unsupported('its YCbCr samples lie one after the other', 'tiffcp -p contig in.tif out.tif');
+      throw unsupported('its YCbCr samples lie one after the other', CONVERT.source);
     }
     if (layout.extraSamples[0] === 1 && layout.alpha && samples === undefined) {
       throw unsupported(
         'its colours were multiplied by alpha and lie one after the other',
-        'tiffcp -p contig in.tif out.tif',
+        CONVERT.interleaved,
       );
     }
     const channels: RawImage['data'][] = [];
@@ -264,12 +264,12 @@ async function decodePart(
   if (layout.predictor !== 1 || layout.compression === JPEG) {
     throw unsupported(
       `channel ${Math.max(...samples)} of its ${layout.samples} is compressed with a predictor or as JPEG`,
-      'tiffcp -p separate -c none in.tif out.tif',
+      CONVERT.separate,
     );
   }
   // The same bytes as one channel of a wider image, upright or not as they are.
   if (layout.orientation > 1) {
-    throw unsupported(`it has ${layout.samples} channels and an orientation tag`, 'tiffset -s 274 1 in.tif');
+    throw unsupported(`it has ${layout.samples} channels and an orientation tag`, CONVERT.separate);
   }
   const { data } = await decodePixels(await view({ kind: 'widened' }), 'TIFF', grey);
   return {

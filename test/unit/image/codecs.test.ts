@@ -11,7 +11,8 @@ const page: TestPage = { width, height, values };
 const rgb: TestPage = { ...page, values: new Uint8Array(3 * width * height), samples: 3 };
 
 describe('what is not decoded is named, with a command that converts it', () => {
-  const tifffile = /tifffile\.imread\('in\.tif'\)/;
+  const tifffile = /import tifffile as t; .*p\.asarray\(\)/;
+  const source = /export it as RGB or grey with the software that wrote it/;
   test.each<[string, TestPage, RegExp, RegExp]>([
     ['10 packed bits', { ...page, bits: 10 }, /10 bits, packed/, tifffile],
     ['12 packed bits', { ...page, bits: 12 }, /12 bits, packed/, tifffile],
@@ -24,8 +25,8 @@ describe('what is not decoded is named, with a command that converts it', () => 
     ['LERC', { ...page, tags: { 259: [34_887] } }, /LERC/, tifffile],
     ['an unknown compression', { ...page, tags: { 259: [65_000] } }, /compression 65000 is/, tifffile],
     ['CIE L*a*b*', { ...rgb, photometric: 8 }, /CIE L\*a\*b\*/, /ImageCms.*out\.tif/],
-    ['raw camera data', { ...page, photometric: 32_803 }, /colour filter array/, tifffile],
-    ['several widths', { ...rgb, photometric: 2, tags: { 258: [8, 8, 16] } }, /8, 8, 16 bits/, tifffile],
+    ['raw camera data', { ...page, photometric: 32_803 }, /colour filter array/, source],
+    ['several widths', { ...rgb, photometric: 2, tags: { 258: [8, 8, 16] } }, /8, 8, 16 bits/, source],
     ['signed 16 bits', { ...page, values: new Int16Array(480), format: 2 }, /16-bit short/, /astype/],
     ['unsigned 32 bits', { ...page, values: new Uint32Array(480) }, /32-bit uint/, /astype\('float32'\)/],
     [
@@ -34,9 +35,32 @@ describe('what is not decoded is named, with a command that converts it', () => 
       /64-bit float/,
       /astype\('float32'\)/,
     ],
-    ['complex numbers', { ...page, values: new Float64Array(480), format: 6 }, /complex/, tifffile],
+    [
+      'complex numbers',
+      { ...page, values: new Float64Array(480), format: 6 },
+      /complex/,
+      /abs\(p\.asarray\(\)\)/,
+    ],
+    [
+      'inverted floats',
+      { ...page, values: new Float32Array(480), format: 3, photometric: 0 },
+      /MinIsWhite/,
+      /-p\.asarray/,
+    ],
+    [
+      'CMYK of 16 bits',
+      { ...page, values: new Uint16Array(4 * 480), samples: 4, photometric: 5 },
+      /CMYK samples have 16 bits/,
+      /65535/,
+    ],
+    ['unknown colours', { ...page, photometric: 77 }, /interpretation 77 is unknown/, /photometric=1/],
     ['NDPI', { ...page, tags: { 65420: [1] } }, /Hamamatsu \(NDPI\)/, /bfconvert/],
-    ['2 bits of three samples', { ...rgb, photometric: 2, bits: 2 }, /3 samples have 2 bits/, /tiffcp/],
+    [
+      '2 bits of three samples',
+      { ...rgb, photometric: 2, bits: 2 },
+      /3 samples have 2 bits/,
+      /astype\('uint8'\) \* 85/,
+    ],
   ])('%s', async (_name, one, what, remedy) => {
     for (const header of [{}, { big: true, bigEndian: true }]) {
       const error = await refusal(decodeImage(writeTiff([one], header)));
