@@ -62,6 +62,7 @@ abstract class Loader<Sample> {
   readonly stepsPerEpoch: number;
   readonly #items: readonly DatasetItem[];
   readonly #options: Complete<LoaderOptions>;
+  #hasNotice = false;
 
   protected constructor(dataset: Dataset, options: LoaderOptions) {
     if (!(dataset instanceof Dataset)) throw refuse('dataset', 'a Dataset', dataset);
@@ -96,16 +97,21 @@ abstract class Loader<Sample> {
       // One more than what is prepared ahead: the sample that is waited for.
       { concurrency: threads, held: ahead * batchSize + 1, signal },
     );
-    let batch: Batch<Sample> = { samples: [], ids: [] };
+    let batch: Batch<Sample> = { samples: [], ids: [], notices: [] };
     let left = order.length - first;
-    for await (const { sample, id } of resultsOf(outcomes)) {
+    for await (const { sample, id, notices } of resultsOf(outcomes)) {
       batch.samples.push(sample);
       batch.ids.push(id);
+      const [notice] = notices;
+      if (notice !== undefined && !this.#hasNotice) {
+        this.#hasNotice = true;
+        batch.notices.push(`image ${id}: ${notice}; further images of this kind are not reported`);
+      }
       left--;
       if (batch.samples.length < batchSize && left > 0) continue;
       this.checkBatch(batch);
       const full = batch;
-      batch = { samples: [], ids: [] };
+      batch = { samples: [], ids: [], notices: [] };
       yield full;
     }
   }
@@ -117,7 +123,11 @@ abstract class Loader<Sample> {
     return shuffle ? random(seed, 'order', epoch).shuffle(order) : order;
   }
 
-  async #prepare(epoch: number, index: number, signal: AbortSignal): Promise<{ sample: Sample; id: string }> {
+  async #prepare(
+    epoch: number,
+    index: number,
+    signal: AbortSignal,
+  ): Promise<{ sample: Sample; id: string; notices: readonly string[] }> {
     const { seed, transforms, intensity, minVisible } = this.#options;
     const item = this.#items[index]!;
     const plan = (size: { width: number; height: number }) =>
@@ -126,7 +136,8 @@ abstract class Loader<Sample> {
         intensity,
         minVisible,
       );
-    return { sample: this.sample(item, await prepareItem(item, plan, signal)), id: item.id };
+    const prepared = await prepareItem(item, plan, signal);
+    return { sample: this.sample(item, prepared), id: item.id, notices: prepared.notices };
   }
 }
 

@@ -1,6 +1,6 @@
 import { CellrouteError } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
-import { checkIntensity } from '../image/intensity.js';
+import { fitIntensity } from '../image/intensity.js';
 import type { NativeSample, NativeSamplePlan } from '../native/contract.js';
 import { runJob } from '../native/job.js';
 import { native } from '../native/load.js';
@@ -11,6 +11,8 @@ export interface Prepared extends NativeSample {
   height: number;
   /** Class of each mask that was kept. */
   labels: Int32Array;
+  /** What a user should know of the image's values. */
+  notices: readonly string[];
 }
 
 /**
@@ -27,7 +29,7 @@ export async function prepareItem(
     const { image, masks, labels } = await item.load({ signal });
     const decoded = await decodeImage(image, { signal });
     const planned = plan(decoded);
-    await checkIntensity(planned.intensity, decoded);
+    const notices = await fitIntensity(planned.intensity, decoded);
     const batch = masks.toBatch();
     const sample = await runJob({ signal }, (call) => native().prepareSample(decoded, batch, planned, call));
     return {
@@ -35,6 +37,7 @@ export async function prepareItem(
       width: sample.masks.width,
       height: sample.masks.height,
       labels: Int32Array.from(sample.kept, (index) => labels[index]!),
+      notices,
     };
   } catch (error) {
     if (signal.aborted) throw signal.reason;

@@ -49,4 +49,6 @@ export type {
 export interface Batch<Sample> {
   samples: Sample[];
   ids: string[];
+  /** What a user should know of the images: once per loader, for the first image that it is about. */
+  notices: string[];
 }

@@ -4,7 +4,7 @@ import { refuse } from '../check.js';
 import type { Intensity } from '../config/shared.js';
 import { type OpenedImage, openImage } from '../image/decode.js';
 import { imageInMemory, imageName, readImage } from '../image/input.js';
-import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
+import { fitIntensity } from '../image/intensity.js';
 import { checkReadOptions, readOptionsIn } from '../image/select.js';
 import type { ImageContent, ImageInput, ImageReadOptions, ImageSource, RawImage } from '../image/types.js';
 import { copyInParts, inParts, PART_BYTES } from '../in-parts.js';
@@ -25,21 +25,19 @@ export interface CallImage {
   readonly source: ImageSource | undefined;
   /** The name that the input has: a path's or a File's. */
   readonly name?: string;
-  /** What to report if a network scales the values by their type's range. */
-  readonly lowBits: string | undefined;
-  /** Why such a network refuses the image. */
-  readonly outOfRange: { error: unknown } | undefined;
+  /** What to report if a network scales the values by their type's range, or why such a network refuses the image. */
+  readonly byTypeRange: { notices: readonly string[] } | { error: unknown };
 }
 
-/** Refuses an image whose values a network with this intensity rule cannot take. */
-export function checkImageIntensity({ outOfRange }: CallImage, { kind }: Intensity): void {
-  if (kind === 'type-range' && outOfRange) throw outOfRange.error;
-}
-
-/** What a caller should know about the image that a network with this intensity rule was given. */
-export function noticesOf({ source, lowBits }: CallImage, { kind }: Intensity): string[] {
-  const own = kind === 'type-range' && lowBits !== undefined ? [lowBits] : [];
-  return [...(source?.notices ?? []), ...own];
+/**
+ * Refuses an image whose values a network with this intensity rule cannot take. Returns what a caller should know about
+ * the image.
+ */
+export function noticesFor({ kind }: Intensity, { source, byTypeRange }: CallImage): string[] {
+  const read = source?.notices ?? [];
+  if (kind !== 'type-range') return [...read];
+  if ('error' in byTypeRange) throw byTypeRange.error;
+  return [...read, ...byTypeRange.notices];
 }
 
 /** Inputs that are read at once before they have room: a call that waits behind them holds nothing. */
@@ -165,10 +163,8 @@ async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
   const began = performance.now();
   const decoded = await decode();
   const decodeSeconds = (performance.now() - began) / 1000;
-  const byTypeRange = { kind: 'type-range' } as const;
-  const lowBits = await lowBitsNotice(byTypeRange, decoded);
-  const outOfRange = await checkIntensity(byTypeRange, decoded).then(
-    () => undefined,
+  const byTypeRange = await fitIntensity({ kind: 'type-range' }, decoded).then(
+    (notices) => ({ notices }),
     (error: unknown) => ({ error }),
   );
   own.throwIfStopped();
@@ -186,7 +182,7 @@ async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
   }
   if (owned) discard(decoded.data);
   const { width, height, source } = decoded;
-  return { width, height, handle, decodeSeconds, source, lowBits, outOfRange };
+  return { width, height, handle, decodeSeconds, source, byTypeRange };
 }
 
 /** A copy that the decoder reads: its threads must not see memory that the caller transfers or changes. */

@@ -13,7 +13,7 @@ import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.j
 import type { NativeClassification } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
-import { type CallImage, checkImageIntensity, noticesOf, withImage } from './call-image.js';
+import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
 import type { LoadedModel } from './model.js';
@@ -127,7 +127,7 @@ export class CellClassifier {
     options: { progress?: boolean } = {},
   ): Promise<Classification> {
     const { intensity } = this.config;
-    checkImageIntensity(image, intensity);
+    const notices = noticesFor(intensity, image);
     const named = this.#named(
       await this.#model.runIn(
         own,
@@ -136,7 +136,6 @@ export class CellClassifier {
       ),
     );
     const { source } = image;
-    const notices = noticesOf(image, intensity);
     return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
   }
 
@@ -192,7 +191,7 @@ export class CellClassifier {
     checkReadOptions(options);
     return this.#withImage(image, options, async (own, loaded) => {
       const { width, height } = loaded;
-      checkImageIntensity(loaded, intensity);
+      noticesFor(intensity, loaded);
       const checked = checkExplainOptions(options, classNames, resize ?? { width, height }, READ_KEYS);
       const explained = await this.#model.runIn(own, (model, call) =>
         native().explain(model, loaded.handle, intensity, checked, call),

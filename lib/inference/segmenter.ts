@@ -17,7 +17,7 @@ import type {
 } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
-import { type CallImage, checkImageIntensity, noticesOf, withImage } from './call-image.js';
+import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
@@ -25,7 +25,7 @@ import { checkPrecision, choosePrecision, type Precision } from './precision.js'
 import { CONTRAST_BLOCKS, windowAt } from './probe-windows.js';
 import { isProfiling, writeProfile } from './profile.js';
 import type { QueueOptions } from './queue.js';
-import { withoutLosses } from './raise-limits.js';
+import { lossesOf, lossesOfCandidates, withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
 import { type ResolvedScale, resolveScale, type ScaleOptions, thresholdsAtScale } from './scale.js';
 import {
@@ -185,15 +185,16 @@ export class CellSegmenter {
     const options = { ...thresholdsAtScale(thresholds, scaled.scale), ...given };
     const request = nativeOptions(this.config, options, scaled);
     const tiling = tilingOf(this.config, image, options.tiles, options.detectionsPerImage, scaled.factor);
-    checkImageIntensity(image, this.config.intensity);
-    const raises = raisesLimits(options, request);
+    const notices = noticesFor(this.config.intensity, image);
+    const raises = raisesLimits(options);
     const whole = (asked: NativeSegmentOptions): Promise<NativeSegmentation> =>
       this.#model.runIn(own, (model, call) => native().segment(model, image.handle, asked, call));
     const found = tiling
       ? await this.#segmentTiles(own, image, request, tiling, raises)
-      : await (raises ? withoutLosses(request, whole) : whole(request));
+      : await (raises ? withoutLosses(request, whole, lossesOf) : whole(request));
     if (found.profile) writeProfile(image, this.precision, found.scores.length, started, found.profile);
-    return { ...(name !== undefined && { name }), ...segmentation(this.config, image, found, scaled) };
+    const named = name !== undefined && { name };
+    return { ...named, ...segmentation(this.config, image, found, scaled, notices) };
   }
 
   async #segmentTiles(
@@ -249,7 +250,7 @@ export class CellSegmenter {
     const request = nativeOptions(this.config, options, { scale: choice.scale, factor: null });
     return makePlan(call, this.slideNetwork(), slide, choice, {
       request,
-      raisesLimits: raisesLimits(options, request),
+      raisesLimits: raisesLimits(options),
       options,
       route,
       notices,
@@ -263,21 +264,28 @@ export class CellSegmenter {
   }
 
   /**
-   * The output of one forward pass, for cells at any thresholds: the candidates that score at least
-   * `thresholds.minScore` and that one of the NMS thresholds keeps. @internal
+   * The output of one forward pass over a whole image, for cells at any thresholds: the candidates that score at least
+   * `thresholds.minScore` and that one of the NMS thresholds keeps. Images are checked and limits raised as by
+   * `segment`. @internal
    */
   async findCandidates(
     pixels: RawImage,
     thresholds: SegmentThresholds & ScaleOptions,
     nmsThresholds: readonly number[],
     options: CallOptions,
-  ): Promise<NativeCandidates> {
-    return this.#withImage(pixels, options, (own, image) => {
+  ): Promise<{ found: NativeCandidates; notices: string[] }> {
+    return this.#withImage(pixels, options, async (own, image) => {
       const scaled = resolveScale(this.config, image, { ...thresholds, tiles: false });
-      const request = { ...nativeOptions(this.config, thresholds, scaled), nmsThresholds };
-      return this.#model.runIn(own, (model, call) =>
-        native().findCandidates(model, image.handle, request, call),
-      );
+      const request = nativeOptions(this.config, thresholds, scaled);
+      const notices = noticesFor(this.config.intensity, image);
+      if (tilingOf(this.config, image, 'auto', undefined, scaled.factor)) {
+        notices.push('it is so large that segment cuts it into tiles; here it was read whole');
+      }
+      const find = (asked: NativeSegmentOptions) =>
+        this.#model.runIn(own, (model, call) =>
+          native().findCandidates(model, image.handle, { ...asked, nmsThresholds }, call),
+        );
+      return { found: await withoutLosses(request, find, lossesOfCandidates), notices };
     });
   }
 
@@ -360,16 +368,9 @@ export interface ProbedWindow extends NativeProbedBoxes {
   window: NativeProbe;
 }
 
-/** Detections below this are no cells that could be lost: who asks for them gets the model's limits, as in torchvision. */
-const LEAST_SCORE = 0.1;
-
 /** Limits are raised unless the caller sets them, or wants the image whole and as the model is configured. */
-const raisesLimits = (
-  { tiles, detectionsPerImage, rpn }: SegmentOptions,
-  { scoreThreshold }: NativeSegmentOptions,
-): boolean =>
+const raisesLimits = ({ tiles, detectionsPerImage, rpn }: SegmentOptions): boolean =>
   tiles !== false &&
-  scoreThreshold >= LEAST_SCORE &&
   detectionsPerImage === undefined &&
   rpn?.preNmsTopN === undefined &&
   rpn?.postNmsTopN === undefined;
@@ -398,13 +399,13 @@ const seamsOf = ({ seamsX, seamsY }: NativeTilePlan, cells: ArrayLike<number>): 
 });
 
 function segmentation(
-  { classNames, intensity }: MaskRCNNConfig,
+  { classNames }: MaskRCNNConfig,
   image: CallImage,
   found: NativeSegmentation | TiledSegmentation,
   { scale }: ResolvedScale,
+  notices: readonly string[],
 ): Segmentation {
   const { width, height, source } = image;
-  const notices = noticesOf(image, intensity);
   return {
     width,
     height,

@@ -18,7 +18,7 @@ import type { Call, Progress } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { Cells } from './cells.js';
 import type { LoadedModel } from './model.js';
-import { withoutLosses } from './raise-limits.js';
+import { lossesOf, withoutLosses } from './raise-limits.js';
 
 /** What every tile of an image is segmented with. */
 export interface TiledRun {
@@ -78,7 +78,7 @@ export async function* eachTile(
         { progress },
       );
     try {
-      return await (run.raisesLimits ? withoutLosses(request, once) : once(request));
+      return await (run.raisesLimits ? withoutLosses(request, once, lossesOf) : once(request));
     } finally {
       release?.();
     }

@@ -263,6 +263,9 @@ export interface NativeCandidates {
   side: number;
   /** [cells, NMS thresholds]: not 0 where `segment` with this threshold keeps the cell. */
   keptBy: Uint8Array;
+  /** Highest score of the detections that the limit dropped at any NMS threshold; 0 where it dropped none. */
+  droppedScore: number;
+  proposalsCapped: boolean;
 }
 
 export interface NativeClassification {

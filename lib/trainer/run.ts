@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { random } from '../data/random.js';
 import type { Batch } from '../data/types.js';
 import type { FolderLock } from '../folder-lock.js';
+import { copyAtomically } from '../weights/atomic.js';
 import { type TrainingState, writeCheckpoint } from './checkpoint.js';
 import type { Training } from './config.js';
 import { diverged, divergenceOf, remember } from './divergence.js';
@@ -10,7 +11,7 @@ import { lineOf } from './log.js';
 import type { StartReport } from './network.js';
 import { batchesOf, Pace, type Position, type RunLength } from './progress.js';
 import type { Records } from './records.js';
-import { copyWhole, exists, type RunFolder, writeJson } from './run-folder.js';
+import { exists, type RunFolder, writeJson } from './run-folder.js';
 import { ratesAt } from './schedule.js';
 import type { Batches, TrainableNetwork, TrainingTypes, Validate } from './task.js';
 
@@ -102,7 +103,7 @@ export class TrainingRun<T extends TrainingTypes> {
           yield* this.#checkpoint();
         } else {
           batches ??= loader.batches(epoch, batch, signal);
-          yield await this.#step(batches, signal);
+          yield* this.#step(batches, signal);
         }
       }
     } finally {
@@ -126,16 +127,17 @@ export class TrainingRun<T extends TrainingTypes> {
     yield* this.#notices(notices);
   }
 
-  async #step(
+  async *#step(
     batches: AsyncGenerator<Batch<T['sample']>>,
     signal?: AbortSignal,
-  ): Promise<StepEvent<T['loss']>> {
+  ): AsyncGenerator<EventOf<T>, void, undefined> {
     const { config, length, network, folder } = this.#parts;
     const before = this.#position;
     const began = performance.now();
     const next = await batches.next();
     if (next.done) throw new Error(`The loader ended after ${before.batch} steps of an epoch`);
-    const { samples, ids } = next.value;
+    const { samples, ids, notices } = next.value;
+    yield* this.#notices(notices);
     const rates = ratesAt(config.schedule, config.optimizer, before.step, length.steps);
     const result = await network.step(
       samples,
@@ -180,7 +182,7 @@ export class TrainingRun<T extends TrainingTypes> {
       },
       event,
     );
-    return event;
+    yield event;
   }
 
   async *#closeEpoch(): AsyncGenerator<EventOf<T>, void, undefined> {
@@ -262,7 +264,7 @@ export class TrainingRun<T extends TrainingTypes> {
     const { folder, weights, records } = this.#parts;
     const { best, step, seconds } = this.#position;
     if (best) {
-      await copyWhole(folder.best(best.file), weights);
+      await copyAtomically(folder.best(best.file), weights);
     } else {
       const snapshot = await this.#snapshot(signal);
       try {

@@ -1,6 +1,7 @@
 import type { RawImage } from '../image/types.js';
+import { limitFor } from '../inference/raise-limits.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
-import type { SegmentThresholds } from '../inference/thresholds.js';
+import { nativeThresholds, type SegmentThresholds } from '../inference/thresholds.js';
 import { Masks } from '../mask/masks.js';
 import type { NativeCandidates } from '../native/contract.js';
 import { type CallOptions, runJob } from '../native/job.js';
@@ -27,25 +28,30 @@ export async function candidatesOf(
     nmsThresholds,
     ...call
   }: CallOptions & { thresholds: SegmentThresholds; nmsThresholds: readonly number[] },
-): Promise<Candidates> {
-  const found = await segmenter.findCandidates(image, thresholds, nmsThresholds, call);
-  return new Candidates(found, nmsThresholds, image);
+): Promise<{ candidates: Candidates; notices: string[] }> {
+  const { found, notices } = await segmenter.findCandidates(image, thresholds, nmsThresholds, call);
+  const { detectionsPerImage } = nativeThresholds(segmenter.config, thresholds);
+  return { candidates: new Candidates(found, nmsThresholds, detectionsPerImage, image), notices };
 }
 
 /** The output of one forward pass for an image: gives the cells at any thresholds without the network. */
 export class Candidates {
   readonly #found: NativeCandidates;
   readonly #nmsThresholds: readonly number[];
+  readonly #limit: number;
   readonly #size: { width: number; height: number };
   readonly #masks = new Map<number, Promise<ThresholdedMasks>>();
 
+  /** @param limit detections per image of the model. */
   constructor(
     found: NativeCandidates,
     nmsThresholds: readonly number[],
+    limit: number,
     size: { width: number; height: number },
   ) {
     this.#found = found;
     this.#nmsThresholds = nmsThresholds;
+    this.#limit = limit;
     this.#size = size;
   }
 
@@ -57,12 +63,15 @@ export class Candidates {
     const { scores, labels, keptBy } = this.#found;
     const { masks, areas } = await this.#cutAt(cut.maskThreshold, options);
     const nms = this.#nmsThresholds.indexOf(cut.nmsThreshold);
-    const indices = Array.from(scores.keys()).filter(
-      (i) =>
-        keptBy[i * this.#nmsThresholds.length + nms] !== 0 &&
-        scores[i]! >= cut.minScore &&
-        areas[i]! >= cut.minArea,
+    const kept = Array.from(scores.keys()).filter(
+      (i) => keptBy[i * this.#nmsThresholds.length + nms] !== 0 && scores[i]! >= cut.minScore,
     );
+    // By falling score: the limit drops the last ones.
+    const limit = limitFor(
+      kept.map((i) => scores[i]!),
+      this.#limit,
+    );
+    const indices = kept.slice(0, limit).filter((i) => areas[i]! >= cut.minArea);
     const pick = (chosen: readonly number[], of: Masks) => ({
       masks: of,
       scores: Float32Array.from(chosen, (i) => scores[i]!),

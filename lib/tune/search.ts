@@ -24,6 +24,8 @@ export interface SeenImage {
   groundTruth: Masks;
   groundTruthLabels: Int32Array;
   candidates: Candidates;
+  /** What `segment` reports of the image. */
+  notices: readonly string[];
 }
 
 /** How the network is run on the images. */
@@ -48,7 +50,7 @@ export async function seeImages(
     onProgress?.({ stage: 'network', fraction: i / items.length });
     const { image, masks, labels } = await item.load({ signal });
     const decoded = await decodeImage(image, call);
-    const candidates = await candidatesOf(segmenter, decoded, {
+    const { candidates, notices } = await candidatesOf(segmenter, decoded, {
       thresholds: { ...now, ...scale, minScore: axes.lowestScore },
       nmsThresholds: axes.nmsThresholds,
       ...call,
@@ -59,6 +61,7 @@ export async function seeImages(
       groundTruth: masks,
       groundTruthLabels: labels,
       candidates,
+      notices,
     });
   }
   return seen;

@@ -21,6 +21,8 @@ export interface TunedThresholds {
   images: number;
   /** Sets of thresholds that were tried. */
   tried: number;
+  /** What of the images was not read, or read in a way that `segment` reports: a sentence each, after the image's id. */
+  notices: readonly string[];
 }
 
 /** Searches the thresholds that maximize a metric on these images. The network runs once per image. */
@@ -46,5 +48,6 @@ export async function tuneSegmenter(
     after: found.score,
     images: items.length,
     tried: found.tried,
+    notices: seen.flatMap(({ id, notices }) => notices.map((notice) => `${id}: ${notice}`)),
   };
 }

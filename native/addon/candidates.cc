@@ -26,6 +26,8 @@ Napi::Value candidates_to_js(Napi::Env env, infer::Candidates& candidates) {
   result.Set("probabilities", to_typed_array(env, candidates.probabilities));
   result.Set("side", Napi::Number::New(env, static_cast<double>(candidates.side)));
   result.Set("keptBy", to_typed_array(env, candidates.kept_by));
+  result.Set("droppedScore", Napi::Number::New(env, candidates.dropped_score));
+  result.Set("proposalsCapped", Napi::Boolean::New(env, candidates.proposals_capped));
   return result;
 }
 

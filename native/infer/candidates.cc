@@ -17,7 +17,9 @@ Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,
           .labels = to_vector<int32_t>(detections.labels, torch::kInt32),
           .probabilities = to_vector<float>(detections.mask_probabilities, torch::kFloat32),
           .side = detections.mask_probabilities.size(1),
-          .kept_by = to_vector<uint8_t>(found.kept_by, torch::kUInt8)};
+          .kept_by = to_vector<uint8_t>(found.kept_by, torch::kUInt8),
+          .dropped_score = found.dropped_score,
+          .proposals_capped = detections.proposals_capped};
 }
 
 std::vector<mask::Rle> cut_masks(const std::vector<float>& boxes,

@@ -18,6 +18,8 @@ struct Candidates {
   int64_t side = 0;
   // [n, NMS thresholds]: whether segment() with it keeps this candidate
   std::vector<uint8_t> kept_by;
+  double dropped_score = 0;  // highest score that detections_per_image dropped; 0 for nothing
+  bool proposals_capped = false;
 };
 
 Candidates find_candidates(MaskRcnnPlan& plan, const io::Image& image,

@@ -215,9 +215,14 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
   // per threshold.
   auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
                               scored.scores.options().dtype(torch::kBool));
+  double dropped_score = 0;
   for (size_t i = 0; i < nms_thresholds.size(); ++i) {
     const auto order = suppress(scored, nms_thresholds[i]);
     const int64_t count = std::min(options.detections_per_image, order.size(0));
+    if (order.size(0) > count) {
+      const auto first = scored.scores[order[count].item<int64_t>()].item<double>();
+      dropped_score = std::max(dropped_score, first);
+    }
     kept_by.select(1, static_cast<int64_t>(i)).index_fill_(0, order.narrow(0, 0, count), true);
   }
   const auto wanted = kept_by.any(1).nonzero().squeeze(1);
@@ -227,8 +232,9 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
   const auto masks = detect_masks(context, parts, seen.levels, {found}, seen.batch.sizes, poll);
   const ImageSize size{image.size(1), image.size(2)};
   return {{resize_boxes(found.boxes, seen.batch.sizes[0], size), found.scores, found.labels,
-           masks[0], false, seen.proposals[0].capped},
-          kept_by.index_select(0, rows)};
+           masks[0], dropped_score > 0, seen.proposals[0].capped},
+          kept_by.index_select(0, rows),
+          dropped_score};
 }
 
 }  // namespace cellroute::model

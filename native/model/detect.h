@@ -120,6 +120,9 @@ struct Candidates {
   Detections detections;
   /** [N, thresholds] bool: whether detect() with that threshold keeps the detection. */
   torch::Tensor kept_by;
+  /** Highest score of what detections_per_image dropped for any of the thresholds; 0 for nothing.
+   */
+  double dropped_score = 0;
 };
 
 /** The detections in an image [3, H, W] with each of the given values for options.nms_threshold.

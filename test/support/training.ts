@@ -100,7 +100,7 @@ export const letters = {
       for (let step = fromStep; step < this.stepsPerEpoch; step++) {
         signal?.throwIfAborted();
         const ids = order.slice(2 * step, 2 * step + 2);
-        yield { samples: ids, ids };
+        yield { samples: ids, ids, notices: [] };
       }
     } finally {
       this.open--;

@@ -1,26 +1,30 @@
 import { readFileSync } from 'node:fs';
-import { withoutLosses } from '../../lib/inference/raise-limits.js';
+import { lossesOf, withoutLosses } from '../../lib/inference/raise-limits.js';
 import { CellSegmenter } from '../../lib/inference/segmenter.js';
 import type { NativeSegmentation, NativeSegmentOptions } from '../../lib/native/contract.js';
 import { image, root } from '../support/sdk.js';
 
 describe('limits that lose cells', () => {
-  const limits = { detectionsPerImage: 100, rpnPreNmsTopN: 300, rpnPostNmsTopN: 200 } as NativeSegmentOptions;
+  const limits = {
+    ...{ detectionsPerImage: 100, rpnPreNmsTopN: 300, rpnPostNmsTopN: 200 },
+    scoreThreshold: 0.5,
+  } as NativeSegmentOptions;
 
-  /** A network that sees so many cells, and the limits of each pass over the image. */
-  async function passes(cells: number, { proposals = false } = {}) {
+  /** A network that sees so many cells besides so much of what scores 0.05, and the limits of each pass. */
+  async function passes(cells: number, { proposals = false, clutter = 0, minScore = 0.5 } = {}) {
     const asked: number[][] = [];
-    const found = await withoutLosses(limits, async (options) => {
-      const { detectionsPerImage, rpnPreNmsTopN, rpnPostNmsTopN } = options;
+    const all = Float32Array.from({ length: cells + clutter }, (_, i) => (i < cells ? 0.9 : 0.05));
+    const run = async ({ detectionsPerImage, rpnPreNmsTopN, rpnPostNmsTopN }: NativeSegmentOptions) => {
       asked.push([detectionsPerImage, rpnPreNmsTopN, rpnPostNmsTopN]);
-      const kept = Math.min(cells, detectionsPerImage);
+      const scores = all.slice(0, detectionsPerImage);
       return {
-        scores: new Float32Array(kept),
-        boxes: new Float32Array(4 * kept),
-        detectionsCapped: cells > detectionsPerImage,
+        scores,
+        boxes: new Float32Array(4 * scores.length),
+        detectionsCapped: all.length > detectionsPerImage,
         proposalsCapped: proposals && rpnPostNmsTopN < 800,
       } as NativeSegmentation;
-    });
+    };
+    const found = await withoutLosses({ ...limits, scoreThreshold: minScore }, run, lossesOf);
     return { asked, cells: found.scores.length };
   }
 
@@ -36,6 +40,14 @@ describe('limits that lose cells', () => {
       [400, 1200, 800],
       [1600, 4800, 3200],
     ]);
+  });
+
+  test('of calls for low scores are raised for cells, and not for clutter', async () => {
+    const low = { minScore: 0.05 };
+    expect((await passes(60, { ...low, clutter: 1000 })).asked).toHaveLength(1);
+    expect((await passes(99, { ...low, clutter: 1000 })).asked).toHaveLength(1);
+    expect(await passes(150, { ...low, clutter: 1000 })).toMatchObject({ cells: 400 });
+    expect(await passes(410, { ...low, clutter: 10 })).toMatchObject({ cells: 420 });
   });
 
   test('of proposals are raised where there are many cells, and not where most proposals are of none', async () => {

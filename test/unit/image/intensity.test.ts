@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeImage } from '../../../lib/image/decode.js';
-import { checkIntensity, lowBitsNotice } from '../../../lib/image/intensity.js';
+import { fitIntensity } from '../../../lib/image/intensity.js';
 import type { RawImage } from '../../../lib/image/types.js';
 import { CellClassifier } from '../../../lib/inference/classifier.js';
 import { refusal } from '../../support/refusal.js';
@@ -17,17 +17,15 @@ const raw = (data: RawImage['data'], channels: RawImage['channels'] = 1): RawIma
 
 describe('floats under type-range', () => {
   test.each([-0.001, 1.001, 4095])('%d is refused by name and place', async (value) => {
-    const error = await refusal(
-      checkIntensity({ kind: 'type-range' }, raw(Float32Array.of(0, 0.5, value, 1))),
-    );
+    const error = await refusal(fitIntensity({ kind: 'type-range' }, raw(Float32Array.of(0, 0.5, value, 1))));
     expect(error.code).toBe('IMAGE_UNSUPPORTED');
     expect(error.message).toMatch(/floats outside 0\.\.1 \(.* at column 2, row 0\).*type-range/);
-    await checkIntensity({ kind: 'percentile' }, raw(Float32Array.of(0, value)));
+    await fitIntensity({ kind: 'percentile' }, raw(Float32Array.of(0, value)));
   });
 
   test('0 to 1 is taken, and alpha is not looked at', async () => {
-    await checkIntensity({ kind: 'type-range' }, raw(Float32Array.of(0, 1)));
-    await checkIntensity({ kind: 'type-range' }, raw(Float32Array.of(0, 255, 1, 255), 2));
+    await fitIntensity({ kind: 'type-range' }, raw(Float32Array.of(0, 1)));
+    await fitIntensity({ kind: 'type-range' }, raw(Float32Array.of(0, 255, 1, 255), 2));
   });
 });
 
@@ -38,10 +36,11 @@ describe('16-bit values that use few bits', () => {
     [32_767, /use 15 bits/],
     [32_768, undefined],
   ])('up to %d', async (most, message) => {
-    const notice = await lowBitsNotice({ kind: 'type-range' }, raw(Uint16Array.of(0, most)));
-    if (message) expect(notice).toMatch(message);
-    else expect(notice).toBeUndefined();
-    expect(await lowBitsNotice({ kind: 'min-max' }, raw(Uint16Array.of(0, most)))).toBeUndefined();
+    const expected = message ? [expect.stringMatching(message)] : [];
+    expect(await fitIntensity({ kind: 'type-range' }, raw(Uint16Array.of(0, most)))).toEqual(expected);
+    const opaque = raw(Uint16Array.of(0, 65_535, most, 65_535), 2);
+    expect(await fitIntensity({ kind: 'type-range' }, opaque)).toEqual(expected);
+    expect(await fitIntensity({ kind: 'min-max' }, raw(Uint16Array.of(0, most)))).toEqual([]);
   });
 });
 

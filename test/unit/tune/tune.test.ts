@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CellSegmenter, decodeImage, RoutedEnsemble } from '../../../lib/index.js';
+import { CellSegmenter, decodeImage, type RawImage, RoutedEnsemble } from '../../../lib/index.js';
 import { evaluate } from '../../../lib/metrics.js';
-import { type Dataset, openDataset, tuneEnsemble } from '../../../lib/train.js';
+import { type Dataset, type DatasetItem, openDataset, tuneEnsemble } from '../../../lib/train.js';
 import { candidatesOf } from '../../../lib/tune/candidates.js';
 import { segmentThresholds } from '../../../lib/tune/threshold-grid.js';
+import { tuneSegmenter } from '../../../lib/tune/tune.js';
 import { imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
 
 const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552'];
@@ -37,7 +38,7 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
   await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
   const image = await decodeImage(imageBytes('medium'));
   const nmsThresholds = [0.1, 0.3, 0.6];
-  const candidates = await candidatesOf(segmenter, image, {
+  const { candidates } = await candidatesOf(segmenter, image, {
     thresholds: { minScore: 0.1 },
     nmsThresholds,
   });
@@ -57,6 +58,52 @@ test('what is cut from candidates is what segment finds, at any thresholds', asy
       expect(Array.from(labels)).toEqual(Array.from(cells.labels));
     }
   }
+});
+
+test('candidates are those of segment where limits lose cells, and where low scores are asked for', async () => {
+  const config = { box: { detectionsPerImage: 3 }, rpn: { postNmsTopN: 40 } };
+  const file = join(testEnsemble, 'fluorescence.safetensors');
+  await using segmenter = await CellSegmenter.load(file, { config });
+  const image = await decodeImage(imageBytes('small'));
+  const nmsThreshold = 0.5;
+  for (const minScore of [0.5, 0.1, 0.05]) {
+    const { candidates } = await candidatesOf(segmenter, image, {
+      thresholds: { minScore },
+      nmsThresholds: [nmsThreshold],
+    });
+    const cut = { minScore, maskThreshold: 0.5, nmsThreshold, minArea: 0, maxLost: null };
+    const { cells } = await segmenter.segment(image, segmentThresholds(cut));
+    expect(cells.length).toBeGreaterThan(3);
+    expect((await candidates.cells(cut, {})).masks.toCoco()).toEqual(cells.masks.toCoco());
+  }
+});
+
+test('images that segment refuses or reports are refused or reported', async () => {
+  const [item] = data.items as [DatasetItem];
+  const { image, masks, labels } = await item.load();
+  const decoded = await decodeImage(image);
+  const config = { intensity: { kind: 'type-range' } } as const;
+  const file = join(testEnsemble, 'fluorescence.safetensors');
+  await using segmenter = await CellSegmenter.load(file, { config });
+  const tuned = (values: RawImage['data']) => {
+    const own = { ...item, load: async () => ({ image: { ...decoded, data: values }, masks, labels }) };
+    const grid = {
+      minScore: [0.5],
+      maskThreshold: [0.5],
+      nmsThreshold: [0.5],
+      minArea: [0],
+      maxLost: [null],
+    };
+    return tuneSegmenter(segmenter, [own], {}, { grid });
+  };
+  expect(await rejection(tuned(Float32Array.from(decoded.data, (value) => 16 * value)))).toMatchObject({
+    code: 'IMAGE_UNSUPPORTED',
+    message: expect.stringContaining('floats outside 0..1'),
+  });
+  expect((await tuned(Uint16Array.from(decoded.data, (value) => 16 * value))).notices).toEqual([
+    expect.stringMatching(new RegExp(`^${item.id}: its 16-bit values use 1\\d bits`)),
+  ]);
+  expect((await tuned(decoded.data)).notices).toEqual([]);
 });
 
 test('an ensemble is better by what the search says, and takes its thresholds along', async () => {
