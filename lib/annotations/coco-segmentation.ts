@@ -25,17 +25,41 @@ export function readSegmentation(value: unknown, size: ImageSize): Segmentation 
 function readPolygons(polygons: readonly unknown[], size: ImageSize): Segmentation {
   if (polygons.length === 0) return { reason: 'it has no polygons' };
   const whole = decodePolygons(polygons, size);
-  if ('counts' in whole || polygons.length === 1) return whole;
-  const notices: string[] = [];
+  const notices = 'counts' in whole ? placeNotices(polygons as number[][], size) : [];
+  if ('counts' in whole && notices.includes(NORMALISED)) return { reason: NORMALISED };
+  if ('counts' in whole) return { ...whole, notices };
+  if (polygons.length === 1) return whole;
   const valid = polygons.filter((polygon, i) => {
     const one = decodePolygons([polygon], size);
-    if ('reason' in one) notices.push(one.reason.replace('polygon [0]', `polygon [${i}]`));
+    if ('reason' in one) {
+      notices.push(`${one.reason.replace('polygon [0]', `polygon [${i}]`)}; left out of the cell`);
+    }
     return 'counts' in one;
   });
   // All are invalid, or each is valid and together they are too much.
   if (valid.length === 0 || valid.length === polygons.length) return whole;
   const rest = decodePolygons(valid, size);
   return 'reason' in rest ? rest : { ...rest, notices };
+}
+
+/** Annotation tools round, and some count corners from the middle of pixels. */
+const OUTSIDE = 1;
+const NORMALISED = "all of its coordinates are from 0 to 1, but COCO's are in pixels";
+
+/** Polygons in another frame than the image's are cut without an error: told by where they lie. */
+function placeNotices(polygons: readonly (readonly number[])[], { width, height }: ImageSize): string[] {
+  let [least, most, beyond] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const polygon of polygons) {
+    for (const [i, value] of polygon.entries()) {
+      least = Math.min(least, value);
+      most = Math.max(most, value);
+      beyond = Math.max(beyond, -value, value - (i % 2 === 0 ? width : height));
+    }
+  }
+  if (least >= 0 && most <= 1) return [NORMALISED];
+  return beyond > OUTSIDE
+    ? [`it reaches ${Math.ceil(beyond)} pixels beyond the image, which are cut off`]
+    : [];
 }
 
 const decodePolygons = (polygons: readonly unknown[], size: ImageSize): Segmentation =>

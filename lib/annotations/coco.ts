@@ -8,8 +8,9 @@ import { type CocoEntry, cocoEntries } from './coco-file.js';
 import { type CocoImage, compareIds, type Fields, isId, readCrowd, readImage } from './coco-image.js';
 import { readSegmentation } from './coco-segmentation.js';
 import { decodeMasks } from './decode-masks.js';
+import { foreignJson, startOfText } from './foreign-forms.js';
 import { type FoundImage, measureImage } from './image-folder.js';
-import { stemOf, uniqueStems } from './names.js';
+import { similarName, stemOf, uniqueStems } from './names.js';
 import { type DataProblem, dataInvalid, ProblemList } from './problems.js';
 import {
   type AnnotationOptions,
@@ -31,7 +32,7 @@ const ONLY_CLASS = 'cell';
 export async function readCoco(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const reader = new CocoReader(path, options);
   for await (const entry of cocoEntries(path, options.signal)) reader.add(entry);
-  return reader.finish();
+  return reader.finish(foreignJson(await startOfText(path)));
 }
 
 interface Annotation {
@@ -61,6 +62,10 @@ class CocoReader {
   readonly #problems = new ProblemList();
   readonly #notices = new ProblemList();
   readonly #images = new Map<string, Collected>();
+  /** Ids of images that cannot be used: their annotations are no other image's. */
+  readonly #unusable = new Set<string>();
+  /** Ids of images that annotations have and the file does not list. */
+  readonly #orphans = new Set<string>();
   readonly #categories = new Map<string, string>();
   /** Annotations that came before their image. */
   #early: CocoEntry[] = [];
@@ -83,12 +88,13 @@ class CocoReader {
     else this.#early.push(entry);
   }
 
-  finish(): AnnotationSource {
+  /** @param origin what else the file may be, as the end of a sentence. */
+  finish(origin: string): AnnotationSource {
     for (const { place, value } of this.#early) this.#addAnnotation(place, value as Fields);
     this.#early = [];
     const images = [...this.#images.values()].sort((a, b) => compareIds(a.id, b.id));
     if (images.length === 0) {
-      const what = 'it has no usable images: a COCO data set has images, categories and annotations';
+      const what = `it has no usable images: a COCO data set has images, categories and annotations${origin}`;
       throw dataInvalid(this.#path, what, this.#problems.list());
     }
     if (this.#categories.size === 0 && images.some(({ annotations }) => annotations.length > 0)) {
@@ -106,7 +112,11 @@ class CocoReader {
     const unique = images.flatMap((image, i) => {
       if (!seen.has(image.fileName)) {
         seen.add(image.fileName);
-        return [new CocoImageAnnotations(this.#path, names[i]!, image, categories, this.#options, files)];
+        const isEmpty = image.annotations.length + image.invalid === 0;
+        const lost = isEmpty && this.#mayHaveLost(image.id) ? orphansOf(this.#orphans.size) : undefined;
+        return [
+          new CocoImageAnnotations(this.#path, names[i]!, image, categories, this.#options, files, lost),
+        ];
       }
       this.#problem({ column: image.place, id: names[i]!, reason: 'another image has this name' });
       return [];
@@ -122,6 +132,19 @@ class CocoReader {
     };
   }
 
+  /**
+   * Whether annotations that name no image may be this one's: where their ids are one number, written in two ways, or no
+   * annotation names any image. It would be taken for an image without cells.
+   */
+  #mayHaveLost(id: string): boolean {
+    if (this.#orphans.size === 0) return false;
+    const linked = [...this.#images.values()].some(
+      ({ annotations, invalid }) => annotations.length + invalid > 0,
+    );
+    const isNumeric = id.trim() !== '' && Number.isFinite(Number(id));
+    return !linked || (isNumeric && [...this.#orphans].some((orphan) => Number(orphan) === Number(id)));
+  }
+
   #problem(problem: Omit<DataProblem, 'file'>): void {
     this.#problems.add({ file: this.#path, ...problem });
   }
@@ -132,8 +155,10 @@ class CocoReader {
 
   #addImage(place: string, fields: Fields): void {
     const image = readImage(place, fields);
-    if ('reason' in image) this.#problem(image);
-    else if (this.#images.has(image.id)) {
+    if ('reason' in image) {
+      this.#problem(image);
+      if (isId(fields.id)) this.#unusable.add(String(fields.id));
+    } else if (this.#images.has(image.id)) {
       this.#problem({ column: `${place}.id`, reason: 'another image has this id' });
     } else {
       this.#images.set(image.id, {
@@ -156,6 +181,7 @@ class CocoReader {
   #addAnnotation(place: string, fields: Fields): void {
     const image = this.#imageOf(fields);
     if (!image) {
+      if (!this.#unusable.has(String(fields.image_id))) this.#orphans.add(String(fields.image_id));
       const reason = `there is no usable image of id ${describe(fields.image_id)}`;
       this.#problem({ column: `${place}.image_id`, reason });
       return;
@@ -180,9 +206,7 @@ class CocoReader {
       image.invalid++;
       return;
     }
-    image.notices.push(
-      ...mask.notices.map((reason) => entry(`${place}.segmentation`, `${reason}; left out of the cell`)),
-    );
+    image.notices.push(...mask.notices.map((reason) => entry(`${place}.segmentation`, reason)));
     image.annotations.push({ place, counts: mask.counts, category: category_id, crowd, area, bbox, score });
   }
 }
@@ -200,7 +224,9 @@ class CocoImageAnnotations implements ImageAnnotations {
   readonly #categories: ReadonlyMap<string, string>;
   readonly #options: AnnotationOptions;
   readonly #files: FileFinder;
+  readonly #lost: string | undefined;
 
+  /** @param lost why an image without annotations cannot be used. */
   constructor(
     file: string,
     name: string,
@@ -208,7 +234,9 @@ class CocoImageAnnotations implements ImageAnnotations {
     categories: ReadonlyMap<string, string>,
     options: AnnotationOptions,
     files: FileFinder,
+    lost: string | undefined,
   ) {
+    this.#lost = lost;
     this.name = name;
     this.fileName = collected.fileName;
     this.cocoId = collected.id;
@@ -226,7 +254,8 @@ class CocoImageAnnotations implements ImageAnnotations {
     const path = await this.#files.find(this.fileName);
     signal?.throwIfAborted();
     if (path === undefined) {
-      return { reason: `there is no image ${this.fileName} in ${this.#files.folders.join(', ')}` };
+      const hint = await this.#files.similar(this.fileName);
+      return { reason: `there is no image ${this.fileName} in ${this.#files.folders.join(', ')}${hint}` };
     }
     const image = await measureImage(path, signal, read);
     return 'reason' in image ? image : this.#fitting(image);
@@ -236,6 +265,7 @@ class CocoImageAnnotations implements ImageAnnotations {
     const { annotations, invalid } = this.#collected;
     const problems = [...this.#collected.problems];
     const notices = [...this.#collected.notices];
+    if (this.#lost !== undefined) return { reason: this.#lost, problems, notices };
     const entry = (column: string, reason: string) => ({
       file: this.place.file,
       column,
@@ -357,6 +387,9 @@ const REMEDY = "to take them as cells, set crowds to 'cells' (--crowds cells)";
 const ALL_CROWDS = `all of its annotations are crowd regions (iscrowd 1), which are left out; ${REMEDY}`;
 const CROWDS_TOO = `, besides crowd regions (iscrowd 1); ${REMEDY}`;
 
+const orphansOf = (count: number): string =>
+  `it has no annotations, and there are annotations of ${count} image${count === 1 ? '' : 's'} that the file does not list`;
+
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 const placesOf = (annotations: readonly Annotation[]) => annotations.map(({ place }) => place);
@@ -405,6 +438,12 @@ class FileFinder {
       if (path !== undefined) return path;
     }
     return undefined;
+  }
+
+  /** What a file that nearly has this name is called, as the end of a sentence. */
+  async similar(name: string): Promise<string> {
+    const names = (await Promise.all(this.folders.map((folder) => this.#list(folder)))).flat();
+    return similarName(name, names);
   }
 
   async #search(folder: string, parts: readonly string[]): Promise<string | undefined> {

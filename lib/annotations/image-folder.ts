@@ -1,12 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { outputsAmong } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
+import { readImageFile } from '../image/companions.js';
 import { readImageInfo } from '../image/decode.js';
 import { imageEndings } from '../image/format.js';
 import type { ImageReadOptions } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
-import { isHidden, readName, stemOf } from './names.js';
+import { isHidden, readName, similarName, stemOf } from './names.js';
 
 /** Files read at the same time while annotations are opened: libuv has four threads unless configured. */
 export const CONCURRENT_FILES = 4;
@@ -48,7 +49,9 @@ export class ImageFolder {
 
   /** The file of that name, which may be in a folder below this one, or the reason why there is none. */
   async find(name: string): Promise<{ path: string } | { reason: string }> {
-    const missing = { reason: `there is no image of this name in ${this.path}` };
+    const missing = {
+      reason: `there is no image of this name in ${this.path}${similarName(name, this.fileNames)}`,
+    };
     const parts = readName(name)?.split('/') ?? [];
     let folder: ImageFolder = this;
     for (const part of parts.slice(0, -1)) {
@@ -87,7 +90,7 @@ export async function measureImage(
   read: ImageReadOptions = {},
 ): Promise<FoundImage> {
   try {
-    const { width, height, source } = await readImageInfo(await readFile(path, { signal }), read);
+    const { width, height, source } = await readImageInfo(await readImageFile(path, signal), read);
     const { orientation, notices } = source;
     return { path, size: { width, height }, ...(orientation !== undefined && { orientation }), notices };
   } catch (error) {

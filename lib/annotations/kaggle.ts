@@ -165,6 +165,16 @@ class KaggleImage implements ImageAnnotations {
       (texts) => Masks.fromKaggle(texts, size),
     );
     for (const [i, reason] of failures) problem(annotated[i]!, this.#maskColumn, reason);
+    if (
+      looksDownColumns(
+        annotated.map(({ annotation }) => annotation),
+        size,
+      )
+    ) {
+      const reason =
+        'its runs seem to be counted down columns, as in the Data Science Bowl 2018; the Sartorius form counts along rows';
+      return { reason, problems, notices: [] };
+    }
     // It would be taken for an image without cells.
     if (failures.size === usable.length)
       return { reason: 'none of its rows can be used', problems, notices: [] };
@@ -186,6 +196,27 @@ class KaggleImage implements ImageAnnotations {
       `it says ${shown(row.cellType)}, but row ${first.row} of this image says ${before}`,
     ];
   }
+}
+
+/** Runs of an image that must tell alike: fewer are chance. */
+const LEAST_RUNS = 20;
+
+/**
+ * Whether runs count down columns: the next run of a cell then starts about one height further on, and otherwise about
+ * one width. Counted in the wrong direction, cells would be stripes of the right area.
+ */
+function looksDownColumns(texts: readonly string[], { width, height }: ImageSize): boolean {
+  const longest = 0.25 * Math.abs(width - height);
+  let [rows, columns] = [0, 0];
+  for (const text of texts) {
+    const numbers = text.trim().split(/\s+/).map(Number);
+    for (let i = 2; i < numbers.length; i += 2) {
+      const step = numbers[i]! - numbers[i - 2]!;
+      if (Math.abs(step - width) < longest) rows++;
+      if (Math.abs(step - height) < longest) columns++;
+    }
+  }
+  return columns >= LEAST_RUNS && columns > 9 * rows;
 }
 
 /** Beside the table: a folder of its name, as the competition has it, or `images`, or the table's own. */

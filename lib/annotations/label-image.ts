@@ -1,24 +1,27 @@
-import { readFile } from 'node:fs/promises';
 import { types } from 'node:util';
+import { readImageFile } from '../image/companions.js';
 import { decodeImage } from '../image/decode.js';
 import { recognise } from '../image/format.js';
 import { Masks } from '../mask/masks.js';
-import { type LabelPixels, type LabelValues, readLabelTiff } from './label-tiff.js';
+import { IN_COLOUR, type LabelPixels, type LabelValues, readLabelTiff } from './label-tiff.js';
 
 const MAX_LABEL = 2 ** 32 - 1;
 
-/** The cells of a label image (0 is background, every other value one cell), or the reason why it cannot be used. */
-export async function readLabelImage(
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<Masks | { reason: string }> {
+/** The cells of a label image and what a user should know of them, or the reason why it cannot be used. */
+export type LabelImage = { masks: Masks; notices: readonly string[] } | { reason: string };
+
+/** Reads a label image: 0 is background, every other value one cell. */
+export async function readLabelImage(path: string, signal: AbortSignal | undefined): Promise<LabelImage> {
   try {
-    const bytes = await readFile(path, { signal });
+    const bytes = await readImageFile(path, signal);
     const pixels = await readPixels(bytes, signal);
     if ('reason' in pixels) return pixels;
     const { width, height } = pixels;
     const labels = wholeNumbers(pixels.values, width);
-    return 'reason' in labels ? labels : Masks.fromLabels(labels, { width, height }).masks;
+    if ('reason' in labels) return labels;
+    const { masks, ids } = Masks.fromLabels(labels, { width, height });
+    const checked = checkParts(labels, width, ids);
+    return 'reason' in checked ? checked : { masks, ...checked };
   } catch (error) {
     signal?.throwIfAborted();
     return { reason: `its labels cannot be read: ${(error as Error).message}` };
@@ -38,9 +41,62 @@ async function readPixels(
   }
   const { data, width, height, channels } = await decodeImage(bytes, { signal });
   if (channels !== 1 || types.isFloat32Array(data)) {
-    return { reason: 'its labels are in colour; whole numbers in one channel are read' };
+    return { reason: IN_COLOUR };
   }
   return { values: data, width, height };
+}
+
+/** Values of masks of all cells together. */
+const BINARY: ReadonlySet<number> = new Set([1, 255, 65_535]);
+/** With more values than this an image is no map of classes. */
+const MOST_CLASSES = 8;
+/** Parts per value from which on values are more likely classes than cells. */
+const MANY_PARTS = 3;
+
+/** A mask of all cells, or a map of classes, is no label image: its parts would become one cell. */
+function checkParts(
+  labels: Uint8Array | Uint16Array | Uint32Array,
+  width: number,
+  ids: Uint32Array,
+): { notices: string[] } | { reason: string } {
+  if (ids.length === 0 || ids.length > MOST_CLASSES) return { notices: [] };
+  const parts = countParts(labels, width, MANY_PARTS * ids.length);
+  const remedy = 'give each cell a number of its own, as skimage.measure.label does';
+  if (ids.length === 1 && parts > 1 && BINARY.has(ids[0]!)) {
+    return {
+      reason: `its labels are a mask of ${parts} parts or more with the one value ${ids[0]}: ${remedy}`,
+    };
+  }
+  if (parts < MANY_PARTS * ids.length) return { notices: [] };
+  return {
+    notices: [
+      `its labels have ${ids.length} values in ${parts} parts or more: if values are classes, ${remedy}`,
+    ],
+  };
+}
+
+/** How many areas of one value, without 0, there are; `most` if there are as many. Corners connect. */
+function countParts(labels: Uint8Array | Uint16Array | Uint32Array, width: number, most: number): number {
+  const seen = new Uint8Array(labels.length);
+  const stack: number[] = [];
+  let parts = 0;
+  for (let start = 0; start < labels.length && parts < most; start++) {
+    if (labels[start] === 0 || seen[start] !== 0) continue;
+    parts++;
+    seen[start] = 1;
+    stack.push(start);
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      const x = at % width;
+      for (let row = at - width; row <= at + width; row += width) {
+        for (let next = row - Number(x > 0); next <= row + Number(x < width - 1); next++) {
+          if (next < 0 || next >= labels.length || seen[next] !== 0 || labels[next] !== labels[at]) continue;
+          seen[next] = 1;
+          stack.push(next);
+        }
+      }
+    }
+  }
+  return parts;
 }
 
 /** Whether a frame of a WebP is a `VP8 ` chunk: those of `VP8L` are lossless. */

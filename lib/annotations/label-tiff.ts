@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { checkLimits, checkSize } from '../image/limits.js';
 import { type NewEntry, TAG, type TiffDirectory, TiffFile } from '../image/tiff/directory.js';
+import { CONVERT, readCompressions } from '../image/tiff/layout.js';
 import { readPages } from '../image/tiff/pages.js';
 
 /** Values of one channel in rows. */
@@ -22,6 +23,13 @@ export interface LabelPixels {
 
 /** Compressions that change values: JPEG, JPEG 2000, lossy DNG, WebP and JPEG XL. */
 const LOSSY: ReadonlySet<number> = new Set([6, 7, 33003, 33004, 33005, 34712, 34892, 50001, 50002, 52546]);
+
+/** A colour per cell, as CVAT and Pascal VOC write it: black is background. */
+export const IN_COLOUR =
+  'its labels are in colour; whole numbers in one channel are read. To number the colours: pip install numpy pillow && ' +
+  "python -c \"import numpy as n; from PIL import Image; a = n.array(Image.open('in.png').convert('RGB')).astype('uint32'); " +
+  'c = n.append(0, a[..., 0] << 16 | a[..., 1] << 8 | a[..., 2]); ' +
+  "Image.fromarray(n.unique(c, return_inverse=True)[1][1:].reshape(a.shape[:2]).astype('uint16')).save('out.png')\"";
 
 /** SampleFormat. */
 const SIGNED = 2;
@@ -65,9 +73,14 @@ export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { 
       reason: `its labels are compressed with loss (TIFF compression ${compression}): save them without, or as PNG`,
     };
   }
+  if (!readCompressions.has(compression)) {
+    return {
+      reason: `its labels have the compression ${compression}, which is not decoded. To convert: ${CONVERT.plain}`,
+    };
+  }
   const samples = number(TAG.samplesPerPixel, 1);
   if (samples !== 1) {
-    return { reason: 'its labels are in colour; whole numbers in one channel are read' };
+    return { reason: IN_COLOUR };
   }
   const bits = number(TAG.bitsPerSample, 1);
   const format = number(TAG.sampleFormat, 1);

@@ -3,17 +3,23 @@ import { basename, extname, join } from 'node:path';
 import { isDrawing, LABELS_ENDING } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
 import { imageEndings } from '../image/format.js';
-import type { Masks } from '../mask/masks.js';
 import { mapAll } from '../pool.js';
+import { foreignLabels } from './foreign-forms.js';
 import { CONCURRENT_FILES, type FoundImage, ImageFolder, isFolder, measureImage } from './image-folder.js';
 import { once } from './kaggle.js';
-import { readLabelImage } from './label-image.js';
-import { isHidden, stemOf } from './names.js';
+import { type LabelImage, readLabelImage } from './label-image.js';
+import { isHidden, similarName, stemOf } from './names.js';
 import { dataInvalid, ProblemList } from './problems.js';
 import { columnsOf, openTable } from './table.js';
 import { type AnnotationOptions, type AnnotationSource, type ImageAnnotations, typeOf } from './types.js';
 
 const LABELS_SUFFIX = stemOf(LABELS_ENDING);
+
+/** The folder of label images of a data set: `labels`, or `masks` beside `images`, as StarDist's examples have it. */
+export function labelFolderAmong(names: readonly string[]): string | undefined {
+  if (names.includes('labels')) return 'labels';
+  return names.includes('masks') && names.includes('images') ? 'masks' : undefined;
+}
 
 interface Row {
   id: string;
@@ -29,8 +35,9 @@ interface Row {
  */
 export async function readLabels(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const { signal } = options;
-  const isSet = await isFolder(join(path, 'labels'));
-  const labels = new LabelFolder(isSet ? join(path, 'labels') : path);
+  const own = labelFolderAmong(await readdir(path).catch(unreadable(path)));
+  const isSet = own !== undefined && (await isFolder(join(path, own)));
+  const labels = new LabelFolder(isSet ? join(path, own) : path);
   await labels.list(!isSet);
   const imagePath = options.images ?? (isSet ? join(path, 'images') : undefined);
   const images = once(async () => (imagePath === undefined ? undefined : ImageFolder.read(imagePath)));
@@ -42,7 +49,7 @@ export async function readLabels(path: string, options: AnnotationOptions): Prom
     ? await readIndex(index, problems, signal)
     : { rows: rowsOf(labels.names, await images().catch(() => undefined)), columns: [] };
   if (rows.length === 0 && problems.list().length === 0) {
-    throw dataInvalid(labels.path, 'there are no label images in it');
+    throw dataInvalid(labels.path, `there are no label images in it${labels.foreign}`);
   }
   const read = await mapAll(rows, CONCURRENT_FILES, async ({ id }) => {
     signal?.throwIfAborted();
@@ -65,12 +72,12 @@ export async function readLabels(path: string, options: AnnotationOptions): Prom
 
 function labelled(
   common: Pick<ImageAnnotations, 'name' | 'fileName' | 'place' | 'columns'>,
-  masks: Masks | { reason: string },
+  labels: LabelImage,
   images: () => Promise<ImageFolder | undefined>,
 ): ImageAnnotations {
   return {
     ...common,
-    ...(!('reason' in masks) && { size: { width: masks.width, height: masks.height } }),
+    ...(!('reason' in labels) && { size: { width: labels.masks.width, height: labels.masks.height } }),
     needsSize: false,
     async locate(signal, read): Promise<FoundImage> {
       const found = (await (await images())?.find(common.name)) ?? {
@@ -80,9 +87,11 @@ function labelled(
     },
     async read(size) {
       const none = { problems: [], notices: [] };
-      if ('reason' in masks) return { reason: masks.reason, ...none };
+      if ('reason' in labels) return { reason: labels.reason, ...none };
+      const { masks } = labels;
+      const notices = labels.notices.map((reason) => ({ ...common.place, id: common.name, reason }));
       if (!size || (size.width === masks.width && size.height === masks.height)) {
-        return { cells: { masks }, ...none };
+        return { cells: { masks }, problems: [], notices };
       }
       const own = `${masks.width} x ${masks.height}`;
       return {
@@ -126,6 +135,8 @@ async function readIndex(path: string, problems: ProblemList, signal: AbortSigna
 class LabelFolder {
   readonly path: string;
   readonly #files = new Map<string, string[]>();
+  /** What files are that are no images. */
+  #foreign = '';
 
   constructor(path: string) {
     this.path = path;
@@ -135,11 +146,16 @@ class LabelFolder {
     return [...this.#files.keys()];
   }
 
+  get foreign(): string {
+    return this.#foreign;
+  }
+
   /** @throws {CellrouteError} FILE_UNREADABLE where there is no such folder. */
   async list(withBelow: boolean, below = ''): Promise<void> {
     const entries = await readdir(join(this.path, below), { withFileTypes: true }).catch(
       unreadable(this.path),
     );
+    this.#foreign ||= foreignLabels(entries.map(({ name }) => name));
     for (const entry of entries) {
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       if (isHidden(entry.name)) continue;
@@ -155,7 +171,10 @@ class LabelFolder {
     // An id may be a file name.
     const found = this.#files.get(id) ?? this.#files.get(stemOf(id)) ?? [];
     if (found.length === 1) return { path: join(this.path, found[0]!) };
-    if (found.length === 0) return { reason: `its labels: there is no image of this name in ${this.path}` };
+    if (found.length === 0) {
+      const hint = this.#foreign || similarName(id, [...this.#files.values()].flat());
+      return { reason: `its labels: there is no image of this name in ${this.path}${hint}` };
+    }
     const names = found.map((name) => basename(name)).sort();
     return { reason: `its labels: there are several images of this name: ${names.join(', ')}` };
   }

@@ -1,4 +1,5 @@
 import { extname, posix } from 'node:path';
+import { imageEndings } from '../image/format.js';
 
 /**
  * The name of an image as one file states it and another finds it: parts separated by `/`, in Unicode's composed form
@@ -12,6 +13,27 @@ export function readName(text: string): string | undefined {
 
 /** A name without its ending. */
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
+
+/**
+ * A name that differs from one that is missing by case, ending, percent-encoding, outer spaces or folders, as the end of
+ * a sentence; empty where there is none. Which file is meant is for the user to say: it is not guessed.
+ */
+export function similarName(missing: string, names: readonly string[]): string {
+  const wanted = comparable(missing);
+  const found = names.find((name) => !isHidden(name) && comparable(name) === wanted);
+  return found === undefined ? '' : `; there is ${JSON.stringify(found)}`;
+}
+
+function comparable(name: string): string {
+  let last = name.split('/').at(-1)!;
+  try {
+    last = decodeURIComponent(last);
+  } catch {
+    // A percent sign of the name itself.
+  }
+  const trimmed = last.trim().normalize('NFC').toLowerCase();
+  return imageEndings.includes(extname(trimmed)) ? stemOf(trimmed) : trimmed;
+}
 
 /**
  * Names without their endings; names that would then be equal keep them. Names are compared without regard to case,

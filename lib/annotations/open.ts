@@ -3,9 +3,10 @@ import { basename, extname, join } from 'node:path';
 import { unreadable } from '../file-errors.js';
 import { readCoco } from './coco.js';
 import { readCocoResults } from './coco-results.js';
+import { foreignJson, startOfText } from './foreign-forms.js';
 import { isFolder } from './image-folder.js';
 import { readKaggle } from './kaggle.js';
-import { readLabels } from './labels.js';
+import { labelFolderAmong, readLabels } from './labels.js';
 import { isHidden, stemOf } from './names.js';
 import { dataInvalid } from './problems.js';
 import { jsonFiles, readResults } from './results.js';
@@ -39,12 +40,16 @@ export async function findDataset(path: string): Promise<FoundAnnotations | unde
     throw dataInvalid(path, 'expected a .csv file, a .json file or a folder');
   }
   const names = await visibleNames(path);
-  if (names.includes('labels')) return { read: readLabels, path };
+  if (labelFolderAmong(names) !== undefined) return { read: readLabels, path };
   if (names.includes('train.csv')) return { read: readKaggle, path: join(path, 'train.csv') };
   const json = await jsonIn(path, names);
   if (json.length > 1) {
     const files = json.map((file) => file.slice(path.length).replace(/^[\\/]/, ''));
-    throw dataInvalid(path, `it has several .json files (${files.join(', ')}): pass the path of one`);
+    const origin = foreignJson(await startOfText(json[0]!));
+    throw dataInvalid(
+      path,
+      `it has several .json files (${files.join(', ')}): pass the path of one${origin}`,
+    );
   }
   return json.length === 1 ? { read: readCoco, path: json[0]! } : undefined;
 }
@@ -84,7 +89,7 @@ async function openFile(path: string, options: AnnotationOptions): Promise<Annot
 
 async function openFolder(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const names = await visibleNames(path);
-  if (names.includes('labels')) return readLabels(path, options);
+  if (labelFolderAmong(names) !== undefined) return readLabels(path, options);
   const json = await jsonFiles(path);
   const starts = await Promise.all(json.map((name) => startOf(join(path, name))));
   const results = json.filter((_, i) => isResult(starts[i]!));

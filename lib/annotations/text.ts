@@ -17,7 +17,9 @@ export async function* checkedUtf8(path: string, source: AsyncIterable<Buffer>):
     let bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk]);
     if (position === 0) {
       const [first, second] = bytes;
-      if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+      // No text has a NUL: without a byte-order mark, one of the first two bytes of UTF-16 is one.
+      const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+      if (isUtf16 || ((first === 0) !== (second === 0) && bytes.length > 1)) {
         throw dataInvalid(path, 'it is UTF-16 text: save it as UTF-8');
       }
       if (bytes.indexOf(BYTE_ORDER_MARK) === 0) {

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import { CellrouteError } from '../errors.js';
+import { readImageFile } from '../image/companions.js';
 import { defaultConcurrency } from '../inference/segment-all.js';
 import { processAll } from '../pool.js';
 import type { ImageFile } from './images.js';
@@ -43,7 +43,7 @@ export async function eachImage<T, I extends ImageFile>(
   const done = new Map<I, T>();
   const failures: Failure[] = [];
   const read = async (image: I, own: AbortSignal) => {
-    const result = await work(await readFile(image.path, { signal: own }), image, own);
+    const result = await work(await readImageFile(image.path, own), image, own);
     // Kept at once: its files are written, whatever becomes of the others.
     done.set(image, result);
     return result;

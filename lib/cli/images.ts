@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { isHidden, uniqueStems } from '../annotations/names.js';
-import { CellrouteError } from '../errors.js';
 import { outputsAmong } from '../export/file-names.js';
 import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
-import { imageEndings, unsupportedEndings } from '../image/format.js';
+import { refuseSlideOfFiles } from '../image/companions.js';
+import { imageEndings } from '../image/format.js';
 import { readManifest } from '../outputs.js';
 
 /** An image to work on, and the names that its results get. */
@@ -32,16 +32,13 @@ export async function findImages(paths: readonly string[]): Promise<ImageFile[]>
   for (const path of paths) {
     const info = await stat(path).catch(unreadable(path));
     if (info.isDirectory()) found.push(...(await imagesIn(path)));
-    else found.push(checkEnding(path));
+    else {
+      await refuseSlideOfFiles(path);
+      found.push(path);
+    }
   }
   const unique = new Map(found.map((path) => [resolve(path), path]));
   return withNames([...unique.values()]);
-}
-
-function checkEnding(path: string): string {
-  const what = unsupportedEndings[extname(path).toLowerCase()];
-  if (what === undefined) return path;
-  throw new CellrouteError('IMAGE_UNSUPPORTED', `${path} is ${what}`, { file: path });
 }
 
 async function imagesIn(folder: string): Promise<string[]> {

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { refuse } from '../check.js';
+import { readImageFile } from '../image/companions.js';
 import { readImageInfo } from '../image/decode.js';
 import { LIMIT_KEYS } from '../image/limits.js';
 import { readOptionsIn } from '../image/select.js';
@@ -64,7 +65,10 @@ export interface PageFile extends ImageFile {
 export async function pagesOf(images: readonly ImageFile[], flags: ReadFlags): Promise<PageFile[]> {
   const read = readOptionsOf(flags);
   if (!flags.allPages) return images.map((image) => ({ ...image, read }));
-  const { page: _page, z: _z, t: _t, ...others } = read;
+  const { page, z, t, ...others } = read;
+  if (page !== undefined || z !== undefined || t !== undefined) {
+    throw refuse('--all-pages', 'no --page, --z or --t, which choose one of them', page ?? z ?? t);
+  }
   const files: PageFile[] = [];
   for (const image of images) {
     const places = await placesOf(image, others).catch(() => []);
@@ -86,7 +90,7 @@ interface Place {
 
 /** Every z and t where the file has these axes, every page of others. */
 async function placesOf({ path }: ImageFile, others: ImageReadOptions): Promise<Place[]> {
-  const { source } = await readImageInfo(await readFile(path), others);
+  const { source } = await readImageInfo(await readImageFile(path), others);
   const { sizes, pages } = source;
   if (sizes.z * sizes.t === 1) {
     // Channels that are pages are one image.

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import type { FoundImage } from '../annotations/image-folder.js';
 import { dataInvalid, ProblemList } from '../annotations/problems.js';
 import type {
   AnnotationSource,
@@ -6,7 +6,7 @@ import type {
   ImageAnnotations,
   ReadAnnotations,
 } from '../annotations/types.js';
-import { unreadable } from '../file-errors.js';
+import { readImageFile } from '../image/companions.js';
 import { decodeImage } from '../image/decode.js';
 import { readOptionsIn } from '../image/select.js';
 import { Dataset } from './dataset.js';
@@ -50,10 +50,12 @@ export class DatasetBuilder {
   /** @param file of the image, and what of it is not read. */
   add(
     image: ImageAnnotations,
-    { path, notices: unread }: { path: string; notices: readonly string[] },
+    file: Exclude<FoundImage, { reason: string }>,
     { problems, notices, cells, reason }: ReadAnnotations,
   ): void {
     this.#problems.add(...problems);
+    const { path } = file;
+    const unread = [...file.notices, ...orientationNotice(file)];
     this.#notices.add(...unread.map((what) => ({ file: path, id: image.name, reason: what })), ...notices);
     if (!cells) {
       this.leaveOut(image, reason);
@@ -79,7 +81,7 @@ export class DatasetBuilder {
       cells: masks.length,
       areas: masks.areas(),
       async load({ signal } = {}) {
-        const bytes = await readFile(path, { signal }).catch(unreadable(path, signal));
+        const bytes = await readImageFile(path, signal);
         const decoded = chosen ? await decodeImage(bytes, { ...read, signal }) : bytes;
         return { image: decoded, masks, labels: labels.slice() };
       },
@@ -123,6 +125,14 @@ export class DatasetBuilder {
   #isOfFile(column: string): boolean {
     return this.#source.classes === 'none' && SIZE_COLUMNS.includes(column);
   }
+}
+
+/** Where turning keeps the size, annotations that were drawn on the image as it is stored cannot be told from others. */
+function orientationNotice({ orientation = 1, size }: Exclude<FoundImage, { reason: string }>): string[] {
+  const keepsSize = orientation <= 4 || size.width === size.height;
+  return orientation === 1 || !keepsSize
+    ? []
+    : [`its EXIF orientation ${orientation} is applied: annotations have to be those of the upright image`];
 }
 
 function classNamesOf({ categories }: AnnotationSource, options: OpenDatasetOptions): readonly string[] {

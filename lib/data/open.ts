@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
+import { foreignFolder } from '../annotations/foreign-forms.js';
 import { CONCURRENT_FILES } from '../annotations/image-folder.js';
 import { type FoundAnnotations, findDataset, findDatasetsBelow } from '../annotations/open.js';
 import { dataInvalid } from '../annotations/problems.js';
@@ -39,7 +40,7 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   if (below.length === 0) {
     throw dataInvalid(
       path,
-      'it is no data set: expected train.csv, one COCO .json file, the folders images and labels, or subfolders with one of these',
+      `it is no data set: expected train.csv, one COCO .json file, the folders images and labels, or subfolders with one of these${await foreignFolder(path)}`,
     );
   }
   if (options.images !== undefined) {

@@ -1,9 +1,3 @@
-/** Files that are named by their ending alone, as their bytes are another format's: what they are, and a conversion. */
-export const unsupportedEndings: Readonly<Record<string, string>> = {
-  '.mrxs':
-    "a slide of 3DHISTECH (MRXS), whose own file is a thumbnail; convert it with libvips and OpenSlide: vips copy in.mrxs 'out.tif[tile,pyramid,bigtiff,compression=jpeg]'",
-};
-
 /** What the first bytes of an image file say it is. */
 export type ImageFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
 

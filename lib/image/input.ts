@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
@@ -6,8 +5,8 @@ import type { Sharp } from 'sharp';
 import { untilAborted } from '../abort.js';
 import { isDetached, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import { unreadable } from '../file-errors.js';
 import { copyInParts, PART_BYTES } from '../in-parts.js';
+import { readImageFile } from './companions.js';
 import { typedView } from './sharp.js';
 import type { ImageContent, ImageDataLike, ImageInput, RawImage } from './types.js';
 
@@ -49,8 +48,8 @@ export async function readImage(
   input: ImageInput,
   { signal, maxBytes }: { signal?: AbortSignal | undefined; maxBytes: number },
 ): Promise<ImageContent> {
-  if (isPath(input)) return readPath(input, signal);
-  if (isUrl(input)) return readPath(pathOf(input), signal);
+  if (isPath(input)) return readImageFile(input, signal);
+  if (isUrl(input)) return readImageFile(pathOf(input), signal);
   if (isBlob(input)) {
     if (input.size > maxBytes) throw tooLarge(`The Blob has ${input.size} bytes`, maxBytes, input.size);
     return readBlob(input, signal);
@@ -95,10 +94,6 @@ function pathOf(url: URL): string {
   if (url.protocol === 'file:') return fileURLToPath(url);
   throw refuse('image', "a file: URL; of others pass the body of fetch's response", url.protocol);
 }
-
-/** readFile ends with an error of its own where the signal aborts. */
-const readPath = (path: string, signal: AbortSignal | undefined): Promise<Uint8Array> =>
-  readFile(path, { signal }).catch(unreadable(path, signal));
 
 /** In parts: arrayBuffer() of the whole copies it on this thread without a break. */
 async function readBlob(blob: Blob, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -13,6 +13,8 @@ export interface TiffLayout {
   predictor: number;
   /** Samples one after the other instead of interleaved. */
   planar: boolean;
+  /** Whether a palette gives the one sample colours that are not grey. */
+  isColourPalette: boolean;
   /** Samples that are colours of one image: 1 grey or palette, 3 RGB or YCbCr, 4 CMYK. */
   colours: number;
   /** Whether the sample after them is alpha: ExtraSamples 1 or 2. */
@@ -31,8 +33,8 @@ export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3,
 export const UNCOMPRESSED = 1;
 export const JPEG = 7;
 
-/** Compressions that sharp's libtiff decodes. */
-const readCompressions: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
+/** Compressions that sharp's libtiff decodes. @internal */
+export const readCompressions: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
 
 const compressionNames: Readonly<Record<number, string>> = {
   6: 'old-style JPEG',
@@ -168,6 +170,7 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
     compression,
     predictor: number(TAG.predictor, 1),
     planar: samples > 1 && number(TAG.planar, 1) === 2,
+    isColourPalette: photometric === PHOTOMETRIC.palette && hasColours(file.numbers(directory, TAG.colorMap)),
     colours,
     alpha,
     extraSamples,
@@ -178,6 +181,14 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
     ...(tileWidth !== undefined && { tile: { width: tileWidth, height: number(TAG.tileHeight, 0) } }),
   };
   return { ...layout, ...blocksOf(file, directory, layout) };
+}
+
+/** Whether a palette has an entry that is not grey: red, green and blue lie one after the other. */
+function hasColours(palette: readonly number[] = []): boolean {
+  const length = palette.length / 3;
+  return palette
+    .slice(0, length)
+    .some((red, i) => red !== palette[length + i] || red !== palette[2 * length + i]);
 }
 
 function sampleFormat(file: TiffFile, directory: TiffDirectory, bits: number): TiffLayout['format'] {

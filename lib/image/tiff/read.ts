@@ -88,7 +88,7 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
     throw refuse('channels', 'one channel, as each has several samples', selection.channels);
   }
   const total = chosen.byPlane ? axes!.channels : channelCount(first);
-  const channels = chosen.byPlane ? chosen.channels : (sampled ?? range(first.colours === 1 ? 1 : 3));
+  const channels = chosen.byPlane ? chosen.channels : (sampled ?? range(colourCount(first)));
   if (!chosen.byPlane && selection.channels === undefined && total > channels.length) {
     notices.push(`it has ${total} channels, of which ${channels.join(', ')} were read`);
   }
@@ -119,10 +119,12 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-const channelCount = ({ samples, alpha, colours, extraSamples }: TiffLayout): number => {
-  if (extraSamples.length > (alpha ? 1 : 0)) return samples;
-  return colours === 1 ? 1 : 3;
-};
+/** Channels of the image's own colours. */
+const colourCount = ({ colours, isColourPalette }: TiffLayout): number =>
+  colours === 1 && !isColourPalette ? 1 : 3;
+
+const channelCount = (layout: TiffLayout): number =>
+  layout.extraSamples.length > (layout.alpha ? 1 : 0) ? layout.samples : colourCount(layout);
 
 /** Which samples are read as channels; undefined where the image's own colours are. */
 function samplesOf(
@@ -131,8 +133,7 @@ function samplesOf(
   names: readonly string[] | undefined,
 ): readonly number[] | undefined {
   const total = channelCount(layout);
-  const plain =
-    total === (layout.colours === 1 ? 1 : 3) && layout.samples - (layout.alpha ? 1 : 0) === layout.colours;
+  const plain = total === colourCount(layout) && layout.samples - (layout.alpha ? 1 : 0) === layout.colours;
   if (asked === undefined) {
     if (plain) return undefined;
     throw channelsNeeded('TIFF', total, names);
@@ -245,7 +246,8 @@ async function decodePart(
     if (type.space === 'cmyk') return { data: await cmykToRgb(data as Uint8Array), channels: 3 };
     return { data, channels: channels as RawImage['channels'] };
   }
-  if (layout.photometric === PHOTOMETRIC.ycbcr || layout.photometric === PHOTOMETRIC.cmyk) {
+  const { photometric, isColourPalette } = layout;
+  if (photometric === PHOTOMETRIC.ycbcr || photometric === PHOTOMETRIC.cmyk || isColourPalette) {
     const whole = await decodePart(file, { page, layout, samples: undefined });
     return {
       data: await pickChannels(whole.data, whole.channels, samples),

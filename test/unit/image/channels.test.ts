@@ -167,3 +167,28 @@ describe('channels of a TIFF', () => {
     });
   });
 });
+
+describe('a palette', () => {
+  const values = Uint8Array.from({ length: width * height }, (_, i) => i % 256);
+  const page = { width, height, values, photometric: 3 };
+  const ramp = Array.from({ length: 256 }, (_, i) => 257 * i);
+  const none = new Array<number>(256).fill(0);
+
+  test('of colours gives three channels, of which one can be chosen', async () => {
+    const bytes = writeTiff([{ ...page, tags: { 320: [...none, ...ramp, ...none] } }]);
+    const whole = await decodeImage(bytes);
+    expect([whole.channels, whole.source?.channels, whole.source?.sizes.channels]).toEqual([3, [0, 1, 2], 3]);
+    const green = await decodeImage(bytes, { channels: 1 });
+    expect([green.channels, green.source?.channels]).toEqual([1, [1]]);
+    expect(Array.from(green.data)).toEqual(Array.from(values));
+    expect(Array.from((await decodeImage(bytes, { channels: 0 })).data)).toEqual(Array.from(values, () => 0));
+  });
+
+  test('of greys gives one', async () => {
+    const inverted = ramp.toReversed();
+    const bytes = writeTiff([{ ...page, tags: { 320: [...inverted, ...inverted, ...inverted] } }]);
+    const { channels, data, source } = await decodeImage(bytes);
+    expect([channels, source?.sizes.channels]).toEqual([1, 1]);
+    expect(Array.from(data)).toEqual(Array.from(values, (value) => 255 - value));
+  });
+});

@@ -1,0 +1,56 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
+
+interface SlideOfFiles {
+  ending: string;
+  /** What beside a file of this stem makes it a part of such a slide, whatever its own ending is. */
+  beside(stem: string): string;
+  what: string;
+}
+
+/** Slides whose named file is a JPEG or TIFF that holds a thumbnail alone: the pixels are in files beside it. */
+const SLIDES: readonly SlideOfFiles[] = [
+  {
+    ending: '.mrxs',
+    beside: (stem) => join(stem, 'Slidedat.ini'),
+    what: "a slide of 3DHISTECH (MRXS), whose own file is a thumbnail; convert it with libvips and OpenSlide: vips copy in.mrxs 'out.tif[tile,pyramid,bigtiff,compression=jpeg]'",
+  },
+  {
+    ending: '.vsi',
+    beside: (stem) => `_${stem}_`,
+    what: 'a slide of Olympus (VSI), whose own file is a thumbnail; convert it with Bio-Formats: bfconvert -bigtiff -tilex 1024 -tiley 1024 -series 0 in.vsi out.ome.tiff',
+  },
+];
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * Refuses the file of a slide that is many files.
+ *
+ * @throws {CellrouteError} IMAGE_UNSUPPORTED with a command that converts it.
+ */
+export async function refuseSlideOfFiles(path: string): Promise<void> {
+  const name = basename(path);
+  const ending = extname(name).toLowerCase();
+  const stem = name.slice(0, name.length - ending.length);
+  for (const slide of SLIDES) {
+    if (ending !== slide.ending && !(await exists(join(dirname(path), slide.beside(stem))))) continue;
+    throw new CellrouteError('IMAGE_UNSUPPORTED', `${path} is ${slide.what}`, { file: path });
+  }
+}
+
+/**
+ * The bytes of an image file.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE; IMAGE_UNSUPPORTED for a file whose pixels are in others.
+ */
+export async function readImageFile(path: string, signal?: AbortSignal): Promise<Buffer> {
+  await refuseSlideOfFiles(path);
+  return readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
+}
