@@ -9,12 +9,11 @@ import { pairFiles } from '../../lib/metrics/files/index.js';
 import { SegmenterTrainer } from '../../lib/trainer/segmenter-trainer.js';
 import { tuneEnsemble } from '../../lib/tune/tune-ensemble.js';
 import { workFolder } from '../support/data-folder.js';
+import { type Outcome, printOutcomes } from '../support/outcomes.js';
 import { root, testEnsemble } from '../support/sdk.js';
 import { tinySegmenter } from '../support/synthetic.js';
 
 // Every kind of input through everything that reads it: which read it, which warn, which refuse. All agree.
-
-type Outcome = 'read' | 'warn' | 'refuse';
 
 const cases = join(root, 'test/data/cases');
 const folder = workFolder();
@@ -96,6 +95,9 @@ function outcomeOfCommand(...args: string[]): Outcome {
 const typed = ({ items }: Dataset) =>
   new Dataset(items.map((item) => ({ ...item, cellType: 'fluorescence' })));
 
+const all = new Map<string, Record<string, Outcome>>();
+afterAll(() => printOutcomes('data set', all));
+
 const none = folder.write('none.json', '[]');
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
@@ -142,6 +144,7 @@ test.each(inputs)('%s', async (name, make, expected) => {
     'cellroute dataset summary': outcomeOfCommand('dataset', 'summary', path),
     'cellroute evaluate': outcomeOfCommand('evaluate', '--truth', path, '--pred', none),
   };
+  all.set(name, found);
   expect(found).toEqual(Object.fromEntries(Object.keys(found).map((reader) => [reader, expected])));
 });
 

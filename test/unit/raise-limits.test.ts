@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDataset } from '../../lib/data/open.js';
+import { decodeImage } from '../../lib/image/decode.js';
 import { lossesOf, withoutLosses } from '../../lib/inference/raise-limits.js';
 import { CellSegmenter } from '../../lib/inference/segmenter.js';
+import { Masks } from '../../lib/mask/masks.js';
 import type { NativeSegmentation, NativeSegmentOptions } from '../../lib/native/contract.js';
 import { image, root } from '../support/sdk.js';
 
@@ -73,4 +77,56 @@ describe('a network whose limits are far below the cells of an image', () => {
     expect((await narrow.segment(bytes, { tiles: false })).cells.length).toBe(2);
     expect((await narrow.segment(bytes, { detectionsPerImage: 3 })).cells.length).toBe(3);
   });
+});
+
+/** A small image and its ground truth, so many times beside and below each other. */
+async function repeated(times: number) {
+  const [item] = (await openDataset(join(root, 'test/data/nuclei'))).items;
+  const { image: bytes, masks } = await item!.load();
+  const { data, width, height, channels } = await decodeImage(bytes);
+  const labels = masks.toLabels();
+  const side = times * width;
+  const at = (i: number) => Math.floor((i / side) % height) * width + (i % width);
+  const count = side * times * height;
+  const tile = (i: number) => Math.floor(i / side / height) * times + Math.floor((i % side) / width);
+  const all = Uint32Array.from({ length: count }, (_, i) => {
+    const label = labels[at(i)]!;
+    return label === 0 ? 0 : label + tile(i) * masks.length;
+  });
+  const size = { width: side, height: times * height };
+  return {
+    image: {
+      ...size,
+      channels: 1 as const,
+      data: Uint8Array.from({ length: count }, (_, i) => data[at(i) * channels]!),
+    },
+    truth: Masks.fromLabels(all, size).masks,
+  };
+}
+
+test('a dense image of 512 pixels loses no cells to small limits, with any tiles', async () => {
+  const weights = `${root}/test/ensemble/fluorescence.safetensors`;
+  const { image: dense, truth } = await repeated(2);
+  await using wide = await CellSegmenter.load(weights, { config: { box: { detectionsPerImage: 2000 } } });
+  await using narrow = await CellSegmenter.load(weights, {
+    config: { box: { detectionsPerImage: 10 }, rpn: { preNmsTopN: 200, postNmsTopN: 100 } },
+  });
+  const options = { minScore: 0.5 };
+  const all = await wide.segment(dense, options);
+  expect(all.limitsReached.detections).toBe(false);
+  expect(all.cells.length).toBeGreaterThan(0.9 * truth.length);
+  const recall = (masks: Masks) => {
+    const iou = truth.iou(masks);
+    const best = (i: number) => Math.max(0, ...iou.subarray(i * masks.length, (i + 1) * masks.length));
+    return (
+      Array.from({ length: truth.length }, (_, i) => best(i)).filter((one) => one >= 0.5).length /
+      truth.length
+    );
+  };
+  for (const tiles of [undefined, { size: 256 }, { size: 300, overlap: 100 }]) {
+    const found = await narrow.segment(dense, { ...options, ...(tiles && { tiles }) });
+    expect(found.limitsReached.detections).toBe(false);
+    expect(recall(found.cells.masks)).toBeGreaterThan(recall(all.cells.masks) - 0.02);
+  }
+  expect((await narrow.segment(dense, { ...options, tiles: false })).cells.length).toBe(10);
 });
