@@ -12,6 +12,7 @@ import { withFolderLock } from '../folder-lock.js';
 import { openSlide } from '../image/slide-open.js';
 import { RoutedEnsemble, type RoutedSlideOptions } from '../inference/ensemble.js';
 import type { RoutedSegmentation } from '../inference/result.js';
+import { Outputs } from '../outputs.js';
 import { type BatchResult, type Failure, reasonOf, reportBatch } from './batch.js';
 import { columns } from './columns.js';
 import { type ImageFile, withNames } from './images.js';
@@ -23,7 +24,6 @@ import {
   withPrecision,
   wordsOf,
 } from './options.js';
-import { Outputs } from './outputs.js';
 import { printNotices, type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 

@@ -28,7 +28,7 @@ export async function fitIntensity(rule: Pick<Intensity, 'kind'>, image: RawImag
  *
  * @throws {CellrouteError} IMAGE_UNSUPPORTED
  */
-async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: RawImage): Promise<void> {
+export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: RawImage): Promise<void> {
   const { data, channels, width } = image;
   if (kind !== 'type-range' || !types.isFloat32Array(data)) return;
   await inParts(data.length, PART_VALUES, (begin, end) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { checkObject, refuse } from '../check.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
-import { checkIntensity, lowBitsNotice } from '../image/intensity.js';
+import { fitIntensity } from '../image/intensity.js';
 import type { Slide } from '../image/slide.js';
 import type { RawImage } from '../image/types.js';
 import type { NativeRange, NativeSegmentOptions, NativeTiling } from '../native/contract.js';
@@ -80,8 +80,7 @@ export async function makePlan(
   const { level, width, height, downsample, scale, tiling } = choice;
   const { columns, rows } = planTiles(model, { width, height, tiling });
   const sample = await readSample(slide, level, choice, own.signal);
-  await checkIntensity(config.intensity, sample);
-  const lowBits = await lowBitsNotice(config.intensity, sample);
+  const fitting = await fitIntensity(config.intensity, sample);
   const range = await model.runIn(own, (_, job) => native().measureRange(sample, config.intensity, job));
   const decided = {
     level,
@@ -109,7 +108,7 @@ export async function makePlan(
     model: weights,
     ...decided,
     request,
-    notices: [...notices, ...(lowBits === undefined ? [] : [lowBits])],
+    notices: [...notices, ...fitting],
   };
 }
 
