@@ -127,7 +127,7 @@ export class DatasetBuilder {
   }
 }
 
-/** Where turning keeps the size, annotations that were drawn on the image as it is stored cannot be told from others. */
+/** Where turning keeps the size, annotations that were drawn on the image as it is stored cannot be distinguished from others. */
 function orientationNotice({ orientation = 1, size }: Exclude<FoundImage, { reason: string }>): string[] {
   const keepsSize = orientation <= 4 || size.width === size.height;
   return orientation === 1 || !keepsSize

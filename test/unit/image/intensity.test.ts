@@ -46,7 +46,7 @@ describe('16-bit values that use few bits', () => {
   });
 });
 
-/** The same grey picture of 8 bits in containers that people have, and whether each holds the values exactly. */
+/** The same grey image of 8 bits in containers that people have, and whether each holds the values exactly. */
 async function containersOf(grey: Uint8Array, width: number, height: number) {
   const page = { width, height };
   const to = <T>(make: { from(values: Uint8Array, map: (value: number) => number): T }, factor: number) =>
