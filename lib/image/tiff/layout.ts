@@ -73,10 +73,10 @@ const photometricNames: Readonly<Record<number, string>> = {
  */
 const rewrite = (
   pixels: string,
-  { photometric = '2 if p.photometric == 6 else p.photometric', planar = 'p.planarconfig' } = {},
+  { photometric = '2 if p.photometric == 6 else p.photometric', planar = 'p.planarconfig if p.samplesperpixel > 1 else None' } = {},
 ) =>
   `pip install tifffile imagecodecs && python -c "import tifffile as t; w = t.TiffWriter('out.tif', bigtiff=True); ` +
-  `[w.write(${pixels}, photometric=${photometric}, planarconfig=${planar}, extrasamples=p.extrasamples, ` +
+  `[w.write(${pixels}, photometric=${photometric}, planarconfig=${planar}, extrasamples=p.extrasamples or None, ` +
   'colormap=p.colormap, description=p.description.encode(), subfiletype=p.subfiletype, ' +
   `extratags=[(274, 3, 1, p.tags.valueof(274, 1), True)], metadata=None) for p in t.TiffFile('in.tif').pages]; w.close()"`;
 
