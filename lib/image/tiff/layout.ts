@@ -73,7 +73,10 @@ const photometricNames: Readonly<Record<number, string>> = {
  */
 const rewrite = (
   pixels: string,
-  { photometric = '2 if p.photometric == 6 else p.photometric', planar = 'p.planarconfig if p.samplesperpixel > 1 else None' } = {},
+  {
+    photometric = '2 if p.photometric == 6 else p.photometric',
+    planar = 'p.planarconfig if p.samplesperpixel > 1 else None',
+  } = {},
 ) =>
   `pip install tifffile imagecodecs && python -c "import tifffile as t; w = t.TiffWriter('out.tif', bigtiff=True); ` +
   `[w.write(${pixels}, photometric=${photometric}, planarconfig=${planar}, extrasamples=p.extrasamples or None, ` +
