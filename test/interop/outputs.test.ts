@@ -109,6 +109,8 @@ describe('ImageJ', () => {
       ]);
       expect([ending, found]).toEqual([ending, expect.stringMatching(/^16 bits, 0\.32(50000|49999)\d* µm$/)]);
     }
+    const dense = ['dense.labels.tif', 'dense.u32'].map(inFolder);
+    expect(java('ReadTiff.java', IMAGEJ, [...dense, '280'])).toMatch(/^32 bits, /);
   });
 });
 

@@ -11,7 +11,7 @@ import numpy as np
 
 folder = Path(sys.argv[2])
 PIXEL_SIZE = 0.325
-WIDTHS = {"shapes": 90, "wide": 70_200, "large": 1300}
+WIDTHS = {"shapes": 90, "wide": 70_200, "dense": 280, "large": 1300}
 
 
 def labels(name: str) -> np.ndarray:
@@ -24,16 +24,17 @@ def tiff() -> None:
     for name, endings in {
         "shapes": [".labels.tif", ".labels.ome.tif", "_cp_masks.tif"],
         "wide": [".labels.tif"],
+        "dense": [".labels.tif", ".labels.ome.tif"],
         "large": [".labels.tif", ".labels.ome.tif", "_cp_masks.tif", ".tiles.ome.tif"],
     }.items():
         for ending in endings:
             with tifffile.TiffFile(folder / f"{name}{ending}") as file:
                 (page,) = file.pages
                 assert page.is_tiled == ("tiles" in ending), ending
-                assert page.dtype == np.uint16
+                assert page.dtype == (np.uint32 if name == "dense" else np.uint16)
                 assert np.array_equal(file.asarray(), labels(name)), (name, ending)
                 assert file.is_ome == ("ome" in ending)
-                if name != "wide":
+                if name in ("shapes", "large"):
                     numerator, denominator = page.tags["XResolution"].value
                     per_micrometre = numerator / denominator / (1e4 if "ome" in ending else 1)
                     assert math.isclose(per_micrometre, 1 / PIXEL_SIZE, rel_tol=1e-6), per_micrometre
@@ -99,18 +100,19 @@ def zarr() -> None:
 
     stores = {"shapes": zarr.storage.ZipStore(folder / "shapes.labels.ozx", mode="r"), "large": folder / "large.ome.zarr"}
     stores["zip"] = zarr.storage.ZipStore(folder / "large.labels.ozx", mode="r")
+    stores["dense"] = zarr.storage.ZipStore(folder / "dense.labels.ozx", mode="r")
     for name, store in stores.items():
         expected = labels("large" if name == "zip" else name)
         group = zarr.open_group(store, mode="r")
         ImageLabel.from_zarr(group)
-        assert len(group) == (1 if name == "shapes" else 3)
+        assert len(group) == (3 if name in ("large", "zip") else 1)
         for level in range(len(group)):
             array = group[str(level)]
-            assert array.dtype == np.uint16
+            assert array.dtype == (np.uint32 if name == "dense" else np.uint16)
             assert np.array_equal(array[:], expected[:: 2**level, :: 2**level]), (name, level)
         (multiscale,) = group.attrs["ome"]["multiscales"]
         scales = [dataset["coordinateTransformations"][0]["scale"] for dataset in multiscale["datasets"]]
-        assert scales == [[PIXEL_SIZE * 2**level] * 2 for level in range(len(scales))]
+        assert scales == [[(1 if name == "dense" else PIXEL_SIZE) * 2**level] * 2 for level in range(len(scales))]
 
 
 def geojson() -> None:

@@ -68,6 +68,9 @@ const large = labelsOf(1300, 1100, (fill) => {
   }
 });
 
+/** More cells than 16 bits can number. */
+const dense = { labels: Uint32Array.from({ length: 280 * 250 }, (_, i) => i + 1), width: 280, height: 250 };
+
 function resultOf({ labels, width, height }, name, more = {}) {
   const { masks, ids } = Masks.fromLabels(labels, { width, height });
   // The order of the result is that of the labels, and cell k is label k.
@@ -150,6 +153,7 @@ if (count) {
   const every = Object.keys(RESULT_FORMATS);
   await writeAll(resultOf(shapes, 'shapes', { source }), intensities(90, 70), shapes.labels, every);
   await writeAll(resultOf(wide, 'wide'), undefined, wide.labels, ['geojson', 'imagej', 'label-tiff']);
+  await writeAll(resultOf(dense, 'dense'), undefined, dense.labels, ['label-tiff', 'ome-tiff', 'ome-zarr']);
   const result = resultOf(large, 'large', { source });
   await writeAll(result, undefined, large.labels, [
     'label-tiff',
