@@ -1,8 +1,8 @@
 import type { Cell, Cells } from '../inference/cells.js';
 import type { Masks } from '../mask/masks.js';
 
-/** Cells that are written together: texts and outlines of so many are in memory at once. */
-const BLOCK = 1024;
+/** Cells that are written together, in one turn of the event loop: about ten milliseconds for outlines. */
+const BLOCK = 256;
 
 /** Consecutive cells of a result. */
 export interface CellBlock {

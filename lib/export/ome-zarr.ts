@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AbsolutePath } from 'zarrita';
 import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
@@ -106,7 +106,7 @@ export function omeZarrZip(
 }
 
 /**
- * Writes {@link omeZarrFiles} into a folder, which is created.
+ * Writes {@link omeZarrFiles} into a folder, which is created. If it cannot be written as a whole, it is removed.
  *
  * @throws {CellrouteError} FILE_UNWRITABLE, if the folder exists or cannot be written.
  */
@@ -117,10 +117,16 @@ export async function writeOmeZarr(
 ): Promise<void> {
   await mkdir(dirname(folder), { recursive: true }).catch(unwritable(folder));
   await mkdir(folder).catch(unwritable(folder));
-  for await (const { name, bytes } of omeZarrFiles(result, options)) {
-    const path = join(folder, name);
-    await mkdir(dirname(path), { recursive: true }).catch(unwritable(path));
-    await writeFile(path, bytes).catch(unwritable(path));
+  try {
+    for await (const { name, bytes } of omeZarrFiles(result, options)) {
+      const path = join(folder, name);
+      await mkdir(dirname(path), { recursive: true }).catch(unwritable(path));
+      await writeFile(path, bytes).catch(unwritable(path));
+    }
+  } catch (error) {
+    // Without its last chunks it would be read as if these had no cells.
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   }
 }
 

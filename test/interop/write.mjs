@@ -1,7 +1,8 @@
 // Writes every format of one result, and what readers have to find in it.
 //   node test/interop/write.mjs FOLDER [CELLS]
 //   CELLS   writes an outline file of so many cells instead
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { createWriteStream, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import cellroute from '../../dist/index.js';
@@ -163,6 +164,13 @@ if (count) {
     'measurements',
   ]);
   await writeOmeZarr(result, join(folder, 'large.ome.zarr'));
+  // Neither an older folder nor half of a new one.
+  await assert.rejects(writeOmeZarr(result, join(folder, 'large.ome.zarr')), { code: 'FILE_UNWRITABLE' });
+  const half = writeOmeZarr(result, join(folder, 'half.ome.zarr'), {
+    signal: AbortSignal.abort(new Error('enough')),
+  });
+  await assert.rejects(half, /enough/);
+  assert.equal(existsSync(join(folder, 'half.ome.zarr')), false);
   const { omeTiff } = cellroute;
   await pipeline(omeTiff(result, { tiles: true }), createWriteStream(join(folder, 'large.tiles.ome.tif')));
   const { shapes: measured } = await measure(result);
