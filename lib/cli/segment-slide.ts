@@ -16,6 +16,7 @@ import { Outputs } from '../outputs.js';
 import { type BatchResult, type Failure, reasonOf, reportBatch } from './batch.js';
 import { columns } from './columns.js';
 import { type ImageFile, withNames } from './images.js';
+import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
 import {
   type ForceFlag,
   numberIn,
@@ -33,7 +34,7 @@ const FORMATS = RESULT_FORMAT_NAMES.filter((name) => {
   return scope === 'image' && !needsImage;
 });
 
-interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
+interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags, MeasurementFlags {
   model?: string | undefined;
   out: string;
   formats: ResultFormatName[];
@@ -65,7 +66,7 @@ export function registerSegmentSlide(program: Command): void {
       'skip tiles with less than this share of the contrast of the slide, 0 to 1 (default: all are segmented; 0.05 without a number)',
       numberIn(0, 1),
     );
-  withReadOptions(withForce(withPrecision(withThresholds(command))))
+  withReadOptions(withForce(withPrecision(withThresholds(withMeasurements(command)))))
     .addHelpText(
       'after',
       `
@@ -146,10 +147,19 @@ async function segmentOne(
       signal,
       onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }),
     });
+    const { columns: names, outputPixelSize } = options;
+    const context = {
+      name: fileName,
+      file: slide,
+      columns: names,
+      // Of the full resolution, as the flag has it; the result is of a level.
+      pixelSize: outputPixelSize === undefined ? undefined : outputPixelSize * result.slide!.downsample,
+      signal,
+    };
     for (const word of options.formats) {
       const format = resultFormat(word);
       if (format.scope !== 'image') continue;
-      await outputs.write(fileOf(out, name, word), format.write(result, { name: fileName, signal }));
+      await outputs.write(fileOf(out, name, word), format.write(result, context));
     }
     await rm(resume, { recursive: true, force: true });
     return result;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   RESULT_FORMAT_NAMES,
   RESULT_FORMATS,
@@ -11,31 +11,22 @@ import { withFolderLock } from '../folder-lock.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import type { RoutedSegmentation } from '../inference/result.js';
-import { COLUMN_NAMES, type ColumnNames } from '../measure/columns.js';
 import { Outputs } from '../outputs.js';
 import { eachImage, reportBatch } from './batch.js';
 import { columns } from './columns.js';
 import { printHint } from './hint.js';
 import { findImages, type ImageFile } from './images.js';
-import {
-  type ForceFlag,
-  numberIn,
-  type PrecisionFlag,
-  withForce,
-  withPrecision,
-  wordsOf,
-} from './options.js';
+import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
+import { type ForceFlag, type PrecisionFlag, withForce, withPrecision, wordsOf } from './options.js';
 import { type PageFile, pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 const DEFAULT_FORMATS: ResultFormatName[] = ['json', 'labels', 'overlay', 'kaggle', 'coco'];
 
-interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
+interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags, MeasurementFlags {
   model?: string | undefined;
   out: string;
   formats: ResultFormatName[];
-  columns: ColumnNames;
-  outputPixelSize?: number | undefined;
 }
 
 export function registerSegment(program: Command): void {
@@ -53,18 +44,8 @@ export function registerSegment(program: Command): void {
       `output formats: ${RESULT_FORMAT_NAMES.join(', ')}`,
       wordsOf(RESULT_FORMAT_NAMES),
       DEFAULT_FORMATS,
-    )
-    .addOption(
-      new Option('--columns <program>', 'column names of tables of measurements')
-        .choices(COLUMN_NAMES)
-        .default('skimage'),
-    )
-    .option(
-      '--output-pixel-size <micrometres>',
-      'micrometres per pixel in outputs (default: --pixel-size, or what TIFF files state)',
-      numberIn(0.000_001, 1_000_000),
     );
-  withAllPages(withForce(withPrecision(withThresholds(command))))
+  withAllPages(withForce(withPrecision(withThresholds(withMeasurements(command)))))
     .addHelpText(
       'after',
       `

@@ -7,6 +7,7 @@ import { cellBlocks } from './blocks.js';
 import { type CellClass, cellClasses } from './cell-class.js';
 import { checkResult } from './named.js';
 import { shortest } from './number.js';
+import { outlinesOf } from './outlines.js';
 import { cellId } from './uuid.js';
 
 /** Options of {@link quPathGeoJson}. */
@@ -22,7 +23,8 @@ export interface GeoJsonOptions {
 /**
  * The cells of an image as GeoJSON that QuPath 0.4 and later imports: a FeatureCollection with a feature per cell.
  *
- * - `geometry`: the outline along the sides of the pixels, with holes and parts; coordinates are whole pixels.
+ * - `geometry`: the outline along the sides of the pixels, with holes and parts; coordinates are whole pixels, and for
+ *   a reduced level of a slide pixels of its full resolution.
  *   `plane` names z and t where the image's file has these axes.
  * - `id`: a UUID of version 5, which is the same whenever the same cell of the same image is written.
  * - `properties`: `objectType`, `classification` with a name and a colour, and `measurements`.
@@ -85,6 +87,7 @@ function* pieces(
     ? measuredColumns(measurements, 'qupath').filter((column) => !column.name.startsWith('Centroid'))
     : [];
   const classOf = cellClasses(result);
+  const outlines = outlinesOf(result);
   const plane = planeOf(result);
   let separator = '\n';
   yield '{"type":"FeatureCollection","features":[';
@@ -93,7 +96,7 @@ function* pieces(
     const counts = masks.toCoco();
     const texts: string[] = [];
     for (const [i, cell] of cells.entries()) {
-      const polygons = contours.polygons(i);
+      const polygons = outlines(contours, i);
       if (polygons.length === 0) continue;
       const { name: className, colour } = classOf(cell);
       const values = columns.map((column) => [column.name, rounded(column.value(cell.index))] as const);

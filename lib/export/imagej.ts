@@ -4,6 +4,7 @@ import { storedZip, type ZipContent } from '../weights/stored-zip.js';
 import { cellBlocks } from './blocks.js';
 import { cellClasses } from './cell-class.js';
 import { checkResult } from './named.js';
+import { outlinesOf } from './outlines.js';
 import type { Colour } from './palette.js';
 
 /** Offsets and values of ImageJ's ROI format (ij.io.RoiDecoder). */
@@ -24,7 +25,7 @@ const CLOSE = 4;
  * The cells of an image as a zip of ImageJ ROIs, which the ROI Manager opens: one per cell, named `1-astro`, in the colour
  * of its type. Piece by piece; no more than a block of cells is in memory.
  *
- * Outlines run along the sides of the pixels. Coordinates are 32-bit floats, as ImageJ's integers end at 32,767. A cell
+ * Outlines run along the sides of the pixels, in pixels of the full resolution of a slide. Coordinates are 32-bit floats, as ImageJ's integers end at 32,767. A cell
  * with holes or several parts is a composite. The position is the plane and time point of the file, where it has these
  * axes, or its page. Cells without pixels are left out.
  *
@@ -39,13 +40,14 @@ export async function* imageJRois(
 async function* rois(result: Segmentation | RoutedSegmentation): AsyncGenerator<ZipContent, void, undefined> {
   checkResult('result', result);
   const classOf = cellClasses(result);
+  const outlines = outlinesOf(result);
   const position = positionOf(result);
   // With zeros in front, so that programs that sort by name keep the order.
   const digits = String(result.cells.length).length;
   for (const { cells, masks } of cellBlocks(result.cells)) {
     const contours = masks.contours();
     for (const [i, cell] of cells.entries()) {
-      const polygons = contours.polygons(i);
+      const polygons = outlines(contours, i);
       if (polygons.length === 0) continue;
       const { name: className, colour } = classOf(cell);
       const name = `${String(cell.index + 1).padStart(digits, '0')}-${className}`;

@@ -168,7 +168,8 @@ function attributesOf(
           axes: ['y', 'x'].map((axis) => ({ name: axis, type: 'space', ...unit })),
           // Each level has every second pixel of the one before it, from the first on: their centres need no shift.
           datasets: Array.from({ length: levels }, (_, level) => {
-            const scale = (pixelSize ?? 1) * 2 ** level;
+            // Without a size, in pixels of a slide's full resolution.
+            const scale = (pixelSize ?? result.slide?.downsample ?? 1) * 2 ** level;
             return {
               path: String(level),
               coordinateTransformations: [{ type: 'scale', scale: [scale, scale] }],

@@ -2,8 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
-import { decodeImage, type ResultJson } from '../../lib/index.js';
+import { decodeImage, Masks, type ResultJson } from '../../lib/index.js';
 import { root, testEnsemble } from '../support/sdk.js';
 import { scratchFolder, writeZarr } from '../support/slide.js';
 
@@ -60,13 +61,22 @@ test('an OME-Zarr image has the cells of the TIFF file', async () => {
   writeZarr(zarr, [image], { chunk: 128 });
   const written = run(
     ...args('whole', '--force').map((arg) => (arg === slide ? zarr : arg)),
-    ...['--formats', 'json,geojson', '--out', join(folder, 'zarr')],
+    ...['--formats', 'json,geojson,measurements', '--output-pixel-size', '0.5'],
+    ...['--out', join(folder, 'zarr')],
   );
   expect(written).toMatchObject({ status: 0 });
   expect(resultOf('zarr').cells).toEqual(resultOf('whole').cells);
   const { features } = JSON.parse(readFileSync(join(folder, 'zarr/slide.geojson'), 'utf8')) as {
     features: unknown[];
   };
+  const [row] = parse(readFileSync(join(folder, 'zarr/slide.measurements.csv'), 'utf8'), {
+    columns: true,
+  }) as Record<string, string>[];
+  const [cell] = resultOf('zarr').cells as [ResultJson['cells'][number]];
+  const inside = Masks.fromCoco([String(cell.mask)], { width: image.width, height: image.height }).decode();
+  const sum = inside.reduce((total, own, i) => total + own * image.data[i]!, 0);
+  expect(Number(row!.intensity_mean)).toBeCloseTo(sum / cell.area, 6);
+  expect(Number(row!.area_um2)).toBe(cell.area / 4);
   // A mask without pixels has no outline.
   expect(features).toHaveLength(resultOf('zarr').cells.filter(({ area }) => area > 0).length);
 });
