@@ -63,14 +63,17 @@ export async function* eachTile(
   pixelsOf: (index: number) => Promise<TilePixels | undefined>,
 ): AsyncGenerator<{ index: number; tile: NativeTile | undefined }, void, undefined> {
   const { model, grid, request, range } = run;
+  let furthest: Progress = { stage: '', fraction: 0 };
   const segment = async (index: number): Promise<NativeTile | undefined> => {
     const pixels = await pixelsOf(index);
     if (!pixels) return undefined;
     const { image, x, y, release } = pixels;
-    const progress = ({ fraction }: Progress): Progress => ({
-      stage: `tile ${index + 1} of ${count}`,
-      fraction: (TILES_END * (index + fraction)) / count,
-    });
+    const progress = ({ fraction: own }: Progress): Progress => {
+      const fraction = (TILES_END * (index + own)) / count;
+      // A tile that is segmented again runs after the next one.
+      if (fraction >= furthest.fraction) furthest = { stage: `tile ${index + 1} of ${count}`, fraction };
+      return furthest;
+    };
     const once = (asked: NativeSegmentOptions) =>
       model.runIn(
         own,

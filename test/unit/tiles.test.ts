@@ -168,6 +168,16 @@ describe('abort and progress', () => {
     expect(seen.at(-1)).toEqual({ stage: 'done', fraction: 1 });
     expect(new Set(seen.map(({ stage }) => stage)).has('tile 2 of 4')).toBe(true);
   });
+
+  test('progress rises where tiles are segmented again with higher limits', async () => {
+    const config = { box: { detectionsPerImage: 2 } };
+    await using few = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`, { config });
+    const fractions: number[] = [];
+    const onProgress = ({ fraction }: { fraction: number }) => void fractions.push(fraction);
+    await few.segment(imageBytes('medium'), { tiles: { size: 192 }, onProgress });
+    expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+    expect(fractions.at(-1)).toBe(1);
+  });
 });
 
 describe('how an image is cut', () => {
