@@ -187,6 +187,7 @@ export const boundaries = [
         (line) => !line.startsWith('lib/export/formats.ts -> lib/render/'),
       ),
   ],
+  ['jobs know no HTTP', () => importsBetween(sdkImports(), ['jobs'], ['serve', 'cli'])],
   [
     'lib/native imports nothing above it',
     () =>

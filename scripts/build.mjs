@@ -98,8 +98,11 @@ function buildSdk() {
   // What a deleted source left behind would be packed.
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   must('tsc', ['-p', 'tsconfig.json'], { stdout: 2 });
-  // The browser's part of a report is embedded as it is.
-  cpSync(join(root, 'lib', 'report', 'assets'), join(root, 'dist', 'report', 'assets'), { recursive: true });
+  // The browser's parts of reports and of the service's page are embedded as they are.
+  for (const folder of ['report', 'serve']) {
+    const assets = join(folder, 'assets');
+    cpSync(join(root, 'lib', assets), join(root, 'dist', assets), { recursive: true });
+  }
   writeEsModules();
   const main = join(root, 'dist', 'cli', 'main.js');
   if (!readFileSync(main, 'utf8').startsWith('#!'))

@@ -13,6 +13,7 @@ const SCRIPTS = [
   // Publishes to a registry on this machine and installs from there.
   ['test:registry'],
   ['test:interop'],
+  ['test:serve'],
   ['lint:native'],
   // All C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer: 4.5 minutes of two cores from nothing.
   ['test:sanitize'],

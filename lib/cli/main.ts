@@ -15,6 +15,7 @@ import { registerInspect } from './inspect.js';
 import { registerReport } from './report.js';
 import { registerSegment } from './segment.js';
 import { registerSegmentSlide } from './segment-slide.js';
+import { registerServe } from './serve.js';
 import { registerTrain } from './train.js';
 import { registerTune } from './tune.js';
 
@@ -51,6 +52,7 @@ registerInspect(program);
 registerConvert(program);
 registerDataset(program);
 registerDoctor(program);
+registerServe(program);
 
 if (require.main === module) {
   program.parseAsync().catch((error: unknown) => {

@@ -97,6 +97,29 @@ test('open-in-programs writes a file per program, with the same cells', () => {
   expect(existsSync(`${stem}.labels.tif`)).toBe(true);
 });
 
+test('fastify-server answers the routes of the service and its own', async () => {
+  symlinkSync(join(root, 'node_modules', 'fastify'), join(folder, 'node_modules', 'fastify'), 'junction');
+  const server = spawn(node, ['fastify-server.mjs', '0'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  try {
+    const url = `http://127.0.0.1:${await portOf(server)}`;
+    while ((await fetch(`${url}/cells/readyz`)).status !== 200) {}
+    const post = async (path: string) => {
+      const options = { method: 'POST', body: readFileSync(small), headers: { 'content-type': 'image/png' } };
+      return (await (await fetch(`${url}${path}`, options)).json()) as Record<string, unknown>;
+    };
+    const { cells } = (await post('/cells/v1/segment')) as { cells: unknown[] };
+    expect(await post('/count')).toEqual({ cellType: 'fluorescence', cells: cells.length });
+    server.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  } finally {
+    server.kill('SIGKILL');
+  }
+});
+
 test('fine-tune trains and compares', () => {
   const data = join(root, 'test', 'data', 'nuclei');
   const stdout = runExample('fine-tune.mjs', data, 'model', '2', 'fluorescence');
@@ -105,21 +128,24 @@ test('fine-tune trains and compares', () => {
   expect(stdout).toMatch(/before 0\.\d+, after 0\.\d+: (trained|scaled|start)\n\d+ cells in /);
 });
 
+/** The port that a server says it listens on. */
+const portOf = (server: ChildProcess) =>
+  new Promise<string>((resolve, reject) => {
+    let text = '';
+    server.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    server.stdout!.on('data', (chunk: Buffer) => {
+      text += chunk;
+      const found = /listening on port (\d+)/.exec(text);
+      if (found) resolve(found[1]!);
+    });
+  });
+
 describe('http-server', () => {
   let server: ChildProcess;
   let url: string;
   beforeAll(async () => {
     server = spawn(node, ['http-server.mjs', '0'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
-    const port = await new Promise<string>((resolve, reject) => {
-      let text = '';
-      server.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-      server.stdout!.on('data', (chunk: Buffer) => {
-        text += chunk;
-        const found = /listening on port (\d+)/.exec(text);
-        if (found) resolve(found[1]!);
-      });
-    });
-    url = `http://127.0.0.1:${port}/segment`;
+    url = `http://127.0.0.1:${await portOf(server)}/segment`;
   });
   afterAll(() => void server.kill('SIGKILL'));
 

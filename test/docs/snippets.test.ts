@@ -19,6 +19,10 @@ beforeAll(async () => {
   // What the snippets refer to, and the package as an application finds it.
   for (const name of ['bin', 'images', 'node_modules', 'runs']) mkdirSync(join(folder, name));
   symlinkSync(root, join(folder, 'node_modules', 'cellroute'), 'junction');
+  // The optional peers that snippets import themselves.
+  for (const name of ['fastify']) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction');
+  }
   const examples = join(root, 'examples', 'images');
   copyFileSync(join(examples, 'fluorescence-small-crowded.png'), join(folder, 'nuclei.png'));
   copyFileSync(join(examples, 'fluorescence-small-crowded.png'), join(folder, 'images', 'nuclei.png'));

@@ -118,6 +118,7 @@ const entryPoints: [string, string[]][] = [
   ['cellroute/metrics', ['evaluate', 'metricOf', 'pairFiles']],
   ['cellroute/render', ['renderOverlay', 'renderPlot']],
   ['cellroute/report', ['Report']],
+  ['cellroute/fastify', ['MemoryJobStore', 'cellroutePlugin', 'startServer']],
 ];
 
 test.each(entryPoints)('both module systems hold the same names of %s', (entry, expected) => {

@@ -1,0 +1,142 @@
+// The HTTP service beside a bare loop over the SDK: throughput on a small image at 1 to 64 connections, and the memory of
+// the service over many requests. Options: --image FILE (default: a 256 × 256 image of test/data), --seconds N per turn
+// (default 8), --rounds N (default 3), --connections LIST (default 1,4,16,64), --requests N for memory (default 10000, 0
+// leaves it out). Each side is a process that stays; the sides take turns, and a row is the median of the rounds' ratios.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const model = join(root, 'test', 'ensemble');
+const small = join(
+  root,
+  'test/data/nuclei/images/00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552.png',
+);
+const { values: options } = parseArgs({
+  options: {
+    image: { type: 'string', default: small },
+    seconds: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '3' },
+    connections: { type: 'string', default: '1,4,16,64' },
+    requests: { type: 'string', default: '10000' },
+    loop: { type: 'boolean', default: false },
+  },
+});
+const seconds = Number(options.seconds);
+const image = readFileSync(options.image);
+const CELL_TYPE = 'fluorescence';
+
+/** The other side: a process that answers lines of JSON with what its loop reached. */
+async function loop() {
+  const { RoutedEnsemble, resultJson } = await import('../dist/index.mjs');
+  const ensemble = await RoutedEnsemble.load(model);
+  const once = async () => resultJson(await ensemble.segment(image, { cellType: CELL_TYPE })).length;
+  await once();
+  console.log('Ready');
+  for await (const line of createInterface(process.stdin)) {
+    const { calls, seconds: time } = JSON.parse(line);
+    const started = performance.now();
+    const end = started + time * 1000;
+    let done = 0;
+    await Promise.all(
+      Array.from({ length: calls }, async () => {
+        while (performance.now() < end) {
+          await once();
+          done++;
+        }
+      }),
+    );
+    console.log(JSON.stringify(done / ((performance.now() - started) / 1000)));
+  }
+  await ensemble.dispose();
+}
+
+/** A process whose lines are read one at a time. */
+function start(args) {
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return { child, next: async () => (await lines.next()).value };
+}
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+/** Requests per second, and what was not answered 200. */
+async function drive(url, connections, extra) {
+  const result = await autocannon({
+    url: `${url}/v1/segment?cellType=${CELL_TYPE}`,
+    method: 'POST',
+    headers: { 'content-type': 'image/png' },
+    body: image,
+    connections,
+    timeout: 120,
+    ...extra,
+  });
+  return {
+    rate: result['2xx'] / result.duration,
+    answered: result['2xx'],
+    errors: result.errors + result.timeouts + result.non2xx,
+    p50: result.latency.p50,
+    p99: result.latency.p99,
+  };
+}
+
+async function residentMb(url) {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)[1]) / 2 ** 20;
+}
+
+async function main() {
+  const sdk = start([fileURLToPath(import.meta.url), '--loop', '--image', options.image]);
+  await sdk.next();
+  const server = start([join(root, 'dist/cli/main.js'), 'serve', '--port', '0', '--model', model]);
+  const url = /^Listening on (\S+)$/.exec(await server.next())[1];
+  await server.next();
+  await drive(url, 1, { duration: 2 });
+
+  console.log(
+    `load average ${loadavg()[0].toFixed(2)} before; ${options.rounds} rounds of ${seconds} s per side`,
+  );
+  console.log('| connections | SDK loop, images/s | service, images/s | ratio | p50, p99 in ms | errors |');
+  console.log('| --- | --- | --- | --- | --- | --- |');
+  for (const connections of options.connections.split(',').map(Number)) {
+    const rounds = [];
+    for (let i = 0; i < Number(options.rounds); i++) {
+      sdk.child.stdin.write(`${JSON.stringify({ calls: connections, seconds })}\n`);
+      const own = JSON.parse(await sdk.next());
+      rounds.push({ own, ...(await drive(url, connections, { duration: seconds })) });
+    }
+    const of = (pick) => median(rounds.map(pick));
+    const errors = rounds.reduce((sum, round) => sum + round.errors, 0);
+    console.log(
+      `| ${connections} | ${of(({ own }) => own).toFixed(2)} | ${of(({ rate }) => rate).toFixed(2)} | ${of(({ own, rate }) => rate / own).toFixed(3)} | ${of(({ p50 }) => p50)}, ${of(({ p99 }) => p99)} | ${errors} |`,
+    );
+  }
+  sdk.child.stdin.end();
+
+  const total = Number(options.requests);
+  if (total > 0) {
+    const parts = 10;
+    console.log('| requests answered | resident MB of the service |');
+    console.log('| --- | --- |');
+    let answered = 0;
+    let errors = 0;
+    for (let i = 0; i < parts; i++) {
+      const part = await drive(url, 4, { amount: Math.ceil(total / parts) });
+      answered += part.answered;
+      errors += part.errors;
+      console.log(`| ${answered} | ${(await residentMb(url)).toFixed(0)} |`);
+    }
+    console.log(`errors: ${errors}`);
+  }
+  server.child.kill('SIGTERM');
+  const code = await new Promise((resolve) => server.child.once('exit', resolve));
+  console.log(`the service ended with status ${code}; load average ${loadavg()[0].toFixed(2)} after`);
+}
+
+await (options.loop ? loop() : main());

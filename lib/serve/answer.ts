@@ -1,0 +1,60 @@
+// From a result to the body of an answer.
+import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+import { Slots } from '../inference/slots.js';
+import { withCall } from '../native/job.js';
+import { type AnswerFormat, mediaTypeOf, needsImage, writeAnswer } from './formats.js';
+import type { Segmented, Service } from './service.js';
+
+/** Images that are decoded for drawings at once: their pixels are no part of the queue's limit. */
+const drawing = new Slots(2);
+
+/** Pieces up to so many bytes are joined, so that an error in them can still be answered. */
+const JOINED_BYTES = 2 ** 20;
+
+/** Answers with a result. A large one is streamed. */
+export async function answerResult(
+  reply: FastifyReply,
+  service: Service,
+  { request, result }: Segmented,
+  format: AnswerFormat,
+  signal: AbortSignal,
+): Promise<FastifyReply> {
+  const type = mediaTypeOf(format);
+  const charset = type.startsWith('text/') ? '; charset=utf-8' : '';
+  const context = { file: request.upload.bytes, limits: service.imageLimits, signal };
+  const body = await service.timed('encode', () =>
+    needsImage(format)
+      ? withCall({ signal }, async (own) => {
+          const leave = await drawing.enter(own);
+          try {
+            const image = await service.decode(request, signal);
+            return await bodyOf(writeAnswer(format, result, { ...context, image }));
+          } finally {
+            leave();
+          }
+        })
+      : bodyOf(writeAnswer(format, result, context)),
+  );
+  return reply.header('content-type', `${type}${charset}`).header('vary', 'accept').send(body);
+}
+
+async function bodyOf(pieces: AsyncGenerator<Uint8Array>): Promise<Buffer | Readable> {
+  const first: Uint8Array[] = [];
+  let length = 0;
+  while (length < JOINED_BYTES) {
+    const { done, value } = await pieces.next();
+    if (done) return Buffer.concat(first, length);
+    first.push(value);
+    length += value.byteLength;
+  }
+  return Readable.from(continued(first, pieces));
+}
+
+async function* continued(
+  first: readonly Uint8Array[],
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield* first;
+  yield* rest;
+}
