@@ -1,11 +1,11 @@
 const os = require('node:os');
 
-// A worker with LibTorch, its networks and images takes up to 1.5 GB.
+// A worker with LibTorch, networks and images needs up to 1.5 GB.
 const bytes = Math.min(os.totalmem(), process.constrainedMemory?.() || Infinity);
 const cores = os.availableParallelism();
 const maxWorkers = Math.max(1, Math.min(cores, Math.floor(bytes / 2 ** 30 / 1.5)));
-// Workers share the cores, and so do the programs that tests start: threads that wait for others without a core of their
-// own would take it from them. The addon reads the first variable, LibTorch's OpenMP the second when it is loaded.
+// Workers and the programs that tests start share the cores, so each gets its share of threads. The addon reads the first
+// variable, LibTorch's OpenMP the second when it is loaded.
 process.env.CELLROUTE_THREADS ??= String(Math.max(1, Math.floor(cores / maxWorkers)));
 process.env.OMP_WAIT_POLICY ??= 'PASSIVE';
 

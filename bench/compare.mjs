@@ -1,14 +1,14 @@
-// Figures of sides that took turns (`inTurns`).
+// Comparison of sides that were measured alternately (`inTurns`).
 import { median } from './side.mjs';
 
 export const secondsOf = (side) => median(side.answers.flatMap(({ seconds }) => seconds));
 export const peakOf = (side) => Math.max(...side.answers.map((answer) => answer.peak_rss_mb));
 
-/** How many times as fast `own` is. Each round is put beside the peer's: the machine's other work weighs on both alike. */
+/** Speed-up over the peer: median of the ratios per round, because other work on the machine slows both sides alike. */
 export const timesAsFast = (own, peer) =>
   median(own.answers.map(({ seconds }, i) => median(peer.answers[i].seconds) / median(seconds)));
 
-/** A row's result of two sides; `gflop` is the work of ours as direct convolutions would need it. */
+/** Result of a row: ours and the peer's time. `gflop` is the work of ours, counted as direct convolutions. */
 export function beside(own, peer, gflop) {
   const failure = own.failure ?? peer.failure;
   if (failure) return { skipped: failure };
@@ -21,7 +21,7 @@ export function beside(own, peer, gflop) {
   };
 }
 
-/** The same of their peaks of memory. */
+/** Result of a row: ours and the peer's peak memory. */
 export function memoryBeside(own, peer) {
   const failure = own.failure ?? peer.failure;
   if (failure) return { skipped: failure };
@@ -32,7 +32,7 @@ export function memoryBeside(own, peer) {
   };
 }
 
-/** Prints two sides' time and memory under a title; `what` is what took the time. */
+/** Prints time and memory of both sides under a title; `what` names the timed work. */
 export function printBeside(title, what, { cellroute, torchvision }) {
   const time = beside(cellroute, torchvision);
   if (time.skipped) throw new Error(time.skipped);
@@ -48,7 +48,7 @@ export function printBeside(title, what, { cellroute, torchvision }) {
 
 export const significant = (number) => (number < 100 ? number.toPrecision(3) : number.toFixed(0));
 
-/** Whether both found the same cells: how many, and how far the scores of those that both have are apart. */
+/** Agreement of both sides: number of cells, and the largest difference of scores of common cells. */
 function agreement(own, peer) {
   if (!own.scores || !peer.scores) return '';
   const gap = own.scores.reduce(

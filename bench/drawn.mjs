@@ -1,4 +1,4 @@
-// Images of cells drawn by formula, with their masks: as many cells as one likes.
+// Draws synthetic images of cells with their masks, with any number of cells.
 import { Masks } from 'cellroute';
 import sharp from 'sharp';
 
@@ -13,7 +13,7 @@ function random(seed) {
   };
 }
 
-/** Writes an image of bright ellipses on a noisy ground, on a grid so that any number of them fits; gives their masks. */
+/** Writes an image of bright ellipses on a noisy background, arranged in a grid, and returns their masks. */
 export async function drawCells(path, seed, { width, height, cells }) {
   const draw = random(seed);
   const pixels = Uint8Array.from({ length: width * height }, () => 60 * draw());

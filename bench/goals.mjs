@@ -1,5 +1,5 @@
-// The rows of the table: what is measured, and what is meant to be reached. `atLeast` is how many times as fast as the
-// peer; `atMost` is a share of the peer's, or an amount with its unit.
+// Rows of the table: what is measured, and its goal. `atLeast` is a speed-up over the peer; `atMost` is a ratio to the
+// peer's value, or a value with its unit.
 
 export const rows = [
   {
@@ -8,23 +8,23 @@ export const rows = [
     against: 'torchvision',
     goal: { atLeast: 3 },
   },
-  { id: 'r50-bfloat16', title: 'the same in bfloat16', against: 'torchvision', goal: { atLeast: 6 } },
+  { id: 'r50-bfloat16', title: 'as above, bfloat16', against: 'torchvision', goal: { atLeast: 6 } },
   {
     id: 'r50-all',
-    title: 'the same with all masks, float32',
+    title: 'as above, all masks, float32',
     against: 'torchvision',
     goal: { atLeast: 2.2 },
   },
   {
     id: 'r50-all-onnx',
-    title: 'the same with all masks, float32',
+    title: 'as above, all masks, float32',
     against: 'ONNX Runtime',
     goal: { atLeast: 5 },
   },
   {
     id: 'r50-all-int8',
-    title: 'the same with all masks, int8',
-    against: 'its own float32',
+    title: 'as above, all masks, int8',
+    against: 'float32 of cellroute',
     goal: { atLeast: 1 },
   },
   {
@@ -66,7 +66,7 @@ export const rows = [
   {
     id: 'starter-int8',
     title: 'starter network, 512×512, int8',
-    against: 'its own float32',
+    against: 'float32 of cellroute',
     goal: { atLeast: 1 },
   },
   {
@@ -83,7 +83,7 @@ export const rows = [
   },
 ];
 
-/** How much of its goal a value is: 1 reaches it, more is better. */
+/** Attained fraction of the goal: 1 reaches it, more is better. */
 export const attained = ({ atLeast, atMost }, value) =>
   atLeast === undefined ? atMost / value : value / atLeast;
 

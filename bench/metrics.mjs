@@ -1,9 +1,9 @@
-// A whole evaluation beside pycocotools and faster-coco-eval, on images with about 1,000 cells each.
+// Compares a whole evaluation with pycocotools and faster-coco-eval, on images with about 1,000 cells each.
 //   PYTHON=… node bench/metrics.mjs [--cells 1000] [--images 2] [--rounds 3] [--json FILE]
 //
-// Each side starts from parsed JSON and ends with numbers; the sides take turns. Ours always computes everything there
-// is (AP by masks and boxes, the competition's precision, F1, PQ, AJI, counts), the peers AP alone. Without a limit of
-// detections, as an image has more than pycocotools' 100.
+// Each side starts from parsed JSON and ends with numbers; the sides are measured alternately. cellroute always computes all
+// metrics (AP with masks and boxes, the competition's precision, F1, PQ, AJI, counts), the peers only AP. The number of
+// detections is unlimited, because an image has more than pycocotools' default of 100.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,13 +31,13 @@ const side = columns * pitch;
 const size = { width: side, height: side };
 
 let state = 12345;
-/** The same numbers in every run. */
+/** A generator with a fixed seed. */
 function random() {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return state / 2 ** 32;
 }
 
-/** Ellipses in a grid, wobbly, now and then overlapping: as a Kaggle text each. */
+/** An irregular ellipse as a Kaggle text; ellipses are arranged in a grid and overlap sometimes. */
 function ellipse(cx, cy, rx, ry) {
   const runs = [];
   for (let y = Math.max(0, Math.ceil(cy - ry)); y <= Math.min(side - 1, cy + ry); y++) {
@@ -94,7 +94,7 @@ async function ours() {
       list.map(({ segmentation }) => segmentation.counts),
       size,
     );
-  const given = truth.images.map(({ id }) => ({
+  const inputs = truth.images.map(({ id }) => ({
     id: String(id),
     groundTruth: masks(truths.get(id)),
     groundTruthAreas: truths.get(id).map(({ area }) => area),
@@ -104,7 +104,7 @@ async function ours() {
     boxes: fromCocoBoxes(found.get(id).flatMap(({ bbox }) => bbox)),
     areas: found.get(id).map(({ bbox }) => bbox[2] * bbox[3]),
   }));
-  return evaluate(given);
+  return evaluate(inputs);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
@@ -119,19 +119,19 @@ const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 async function ask(request) {
   if (request) child.stdin.write(`${JSON.stringify(request)}\n`);
   const { value, done } = await lines.next();
-  if (done) throw new Error(`${python} gave no answer; PYTHON must name one with pycocotools`);
+  if (done) throw new Error(`${python} did not answer; PYTHON must name a Python with pycocotools`);
   return JSON.parse(value);
 }
 
 function compare(peer, kind, theirs, own) {
   for (const [name, value] of Object.entries(theirs)) {
     if (Math.abs(own[name] - value) > 1e-9) {
-      throw new Error(`${peer}, ${kind}: ${name} is ${value} there and ${own[name]} here`);
+      throw new Error(`${peer}, ${kind}: ${name} is ${value}, but ${own[name]} in cellroute`);
     }
   }
 }
 
-const kinds = { 'AP by masks': ['segm'], 'AP by masks and by boxes': ['segm', 'bbox'] };
+const kinds = { 'AP with masks': ['segm'], 'AP with masks and with boxes': ['segm', 'bbox'] };
 const times = { cellroute: [] };
 let peers;
 try {
@@ -161,7 +161,7 @@ try {
 const median = (list) => list.toSorted((x, y) => x - y)[Math.floor(list.length / 2)];
 const own = median(times.cellroute);
 console.log(
-  `${images} images of ${cells} cells and ${Math.round(detections.length / images)} detections, ${side} x ${side}; ${rounds} rounds in turns, medians; equal to 1e-9; ${cpus().length} x ${cpus()[0].model}`,
+  `${images} images of ${cells} cells and ${Math.round(detections.length / images)} detections, ${side} x ${side}; ${rounds} alternating rounds, medians; equal to 1e-9; ${cpus().length} x ${cpus()[0].model}`,
 );
 console.log(
   Object.entries(peers)

@@ -1,6 +1,6 @@
 // cellroute's Mask R-CNN on one image. The argument is a task in JSON: {image, weights, config, precision, options}.
-// Says what loading took; then, for each line {warmup, repeats} on stdin, a line of JSON: seconds, cells, peak memory,
-// event-loop delay, and the seconds of each stage.
+// Prints the load times; then, for each line {warmup, repeats} on stdin, a line of JSON: seconds, cells, peak memory,
+// event-loop delay, and seconds per stage.
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -11,7 +11,7 @@ const task = JSON.parse(process.argv[2]);
 const peakMb = () => Math.round(process.resourceUsage().maxRSS / 102.4) / 10;
 const say = (value) => console.log(JSON.stringify(value));
 
-// The profile is a line on stderr an image: it is taken out there.
+// The profile is one line per image on stderr, which is intercepted below.
 process.env.CELLROUTE_PROFILE = '1';
 const profiles = [];
 const write = process.stderr.write.bind(process.stderr);
@@ -21,11 +21,11 @@ process.stderr.write = (chunk, ...rest) => {
   return true;
 };
 
-// Decoded once, outside, as for the peer.
+// Decoded once before the measurement, as for the peer.
 const { data, info } = await sharp(task.image).removeAlpha().raw().toBuffer({ resolveWithObject: true });
 const image = { data: new Uint8Array(data), width: info.width, height: info.height, channels: info.channels };
 
-// LibTorch once a process, and the file's pages in memory: what is timed is the network, not the disk.
+// Loads LibTorch and reads the file's pages into memory first, so that the network is timed, not the disk.
 const opened = performance.now();
 const { libtorchVersion } = loadNative();
 const libtorchSeconds = (performance.now() - opened) / 1000;
@@ -61,7 +61,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     peak_rss_mb: peakMb(),
     detections: cells.length,
     scores: Array.from(cells.scores, (score) => Math.round(score * 1e6) / 1e6),
-    // monitorEventLoopDelay counts its own 1 ms timer in.
+    // The delay includes the monitor's own 1 ms timer.
     event_loop_delay_ms: { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 },
     stages: profiles.map((profile) => profile.seconds),
   });

@@ -1,4 +1,4 @@
-// Time and peak memory of one large image, in tiles or whole: one line of JSON.
+// Measures time and peak memory of one large image, in tiles or in one pass. Prints one line of JSON.
 //   node bench/ours_tiles.mjs IMAGE SIDE tiled|whole PRECISION
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -10,7 +10,7 @@ const [file, sideText, way, precision] = process.argv.slice(2);
 const side = Number(sideText);
 const mb = (bytes) => Math.round(bytes / 1e5) / 10;
 
-// The image beside itself, as often as it takes.
+// The image, repeated in both directions up to the size.
 const { data, info } = await sharp(file).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
 const pixels = new Uint8Array(side * side);
 for (let y = 0; y < side; y++) {

@@ -1,4 +1,4 @@
-// cellroute's side of bench/train_step.mjs: a training step for each line on stdin, a line of JSON for each.
+// cellroute's side of bench/train_step.mjs: runs a training step and prints a line of JSON for each line on stdin.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { performance } from 'node:perf_hooks';

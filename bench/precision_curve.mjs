@@ -1,10 +1,10 @@
-// The loss of one network trained twice on the same batches, in float32 and under bfloat16 autocast, in turns within
-// one run: whether the second curve follows the first, and what a step of each takes.
+// Trains one network twice on the same batches, in float32 and with bfloat16 autocast, alternately: compares the two loss
+// curves and the time per step.
 //
 //   node bench/precision_curve.mjs DATASET [--steps 300] [--batch 2] [--crop 256] [--lr 0.005] [--seed 1] [--every 25]
 //                                  [--plot FILE.png]
 //
-// DATASET is whatever openDataset reads. The network is that of test/ensemble with fresh weights. Needs a
+// DATASET is any data set that openDataset reads. The network is that of test/ensemble with random weights. Needs a
 // built checkout (npm run build).
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -87,9 +87,9 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 
 let done = 0;
 for await (const { samples } of batches()) {
-  // Whoever goes first finds the caches colder.
+  // The first side has colder caches, so the order alternates.
   for (const one of done % 2 ? sides.toReversed() : sides) {
-    // A warm-up keeps the first steps of random weights from deciding anything.
+    // Warm-up, so that the first steps from random weights do not dominate.
     const rates = { lr: lr * Math.min(1, (done + 1) / 50), momentum: 0.9, maxGradNorm: training.clipNorm };
     const start = performance.now();
     const { losses, applied } = await one.network.step(samples, { ...rates, seed: done });
@@ -105,7 +105,7 @@ for await (const { samples } of batches()) {
 }
 
 const [exact, rounded] = sides;
-// The first half is the fall from random weights; by then both are on the way.
+// The first half, the descent from random weights, is left out.
 const late = (one) => mean(one.losses.slice(steps >> 1));
 console.log(
   JSON.stringify({

@@ -1,6 +1,6 @@
-// Cancellation, queueing, memory and waiting policy: the table of bench/README.md. Options: --busy N starts N processes
-// that only compute, --samples N aborts per row (default 100), --images N for the queue of large images (default 200),
-// --only NAMES. Every figure comes from this run; ratios compare processes that take turns.
+// Measures cancellation, queueing, memory and waiting policy for the table of bench/README.md. Options: --busy N starts N
+// processes that only compute, --samples N aborts per row (default 100), --images N for the queue of large images (default
+// 200), --only NAMES. All numbers are measured in this run; ratios compare processes that are measured alternately.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
 });
 const samples = Number(options.samples);
 
-/** Bright discs on a dark, uneven ground, grey. */
+/** Bright discs on a dark, uneven background, grey. */
 function discs(width, height) {
   const data = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {
@@ -72,7 +72,7 @@ const starterConfig = async () => {
   return segmenter.config;
 };
 
-/** Calls of a network with fresh weights find nothing above a score: everything is kept, so that all stages run. */
+/** With random weights, no cell has a high score: all are kept, so that all stages run. */
 const everything = { minScore: 0.01 };
 
 async function r50Segmenter(folder) {
@@ -86,7 +86,7 @@ async function r50Segmenter(folder) {
   return CellSegmenter.load(file);
 }
 
-/** One sample of a training step: an image of discs, and a mask for each of some of them. */
+/** One training sample: an image of discs, and masks for some of them. */
 function trainSample(width, height) {
   const { Masks } = require('../dist/index.js');
   const { data } = discs(width, height);
@@ -126,7 +126,7 @@ function summary(times) {
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-/** Milliseconds from the abort of a call, at a random moment of it, to its rejection. */
+/** Milliseconds from aborting a call, at a random time, to its rejection. */
 async function aborts(call, count = samples) {
   await call(undefined);
   const began = performance.now();
@@ -171,7 +171,7 @@ const rows = {
     return abortSteps(r50Config(), 704, 520);
   },
 
-  /** Aborted 1 to 20 places behind a running call. */
+  /** Calls are aborted while 1 to 20 others wait before them. */
   async 'abort-waiting'() {
     const { CellSegmenter } = require('../dist/index.js');
     const segmenter = await CellSegmenter.load(starterFile);
@@ -209,7 +209,7 @@ const rows = {
     return summary(times);
   },
 
-  /** Many large images at once: event-loop delay and memory while the first of them run. */
+  /** Many large images at the same time: event-loop delay and memory while the first ones run. */
   async 'large-queue'() {
     const { RoutedEnsemble } = require('../dist/index.js');
     const sharp = require('sharp');
@@ -244,7 +244,7 @@ const rows = {
     };
   },
 
-  /** Images per second with 1 and with 16 calls in flight, in turns. */
+  /** Images per second with 1 and with 16 calls in flight, alternately. */
   async 'small-images'() {
     const { CellSegmenter } = require('../dist/index.js');
     const segmenter = await CellSegmenter.load(starterFile);
@@ -276,7 +276,7 @@ const rows = {
     return result;
   },
 
-  /** Milliseconds of a small image under four waiting policies, in processes that take turns. */
+  /** Milliseconds per small image with four waiting policies, in processes that are measured alternately. */
   async 'wait-policy'() {
     const policies = {
       ours: {},
@@ -308,7 +308,7 @@ const rows = {
   },
 };
 
-/** A process that answers each line with milliseconds; waits idle between. */
+/** A process that answers each line with milliseconds, and is idle in between. */
 class Child {
   #process;
   #lines = [];
@@ -395,7 +395,7 @@ if (options.one === 'segment-on-demand') {
   console.log(`cellroute ${version}, Node ${process.version}, ${load.length} busy processes`);
   const wanted = options.only?.split(',') ?? Object.keys(rows);
   for (const name of wanted) {
-    // Each row in a process of its own: its memory and its event loop are its own.
+    // Each row runs in its own process with its own memory and event loop.
     const child = spawn(
       process.execPath,
       [

@@ -1,5 +1,5 @@
-// Masks against pycocotools (and faster-coco-eval where it is installed): the same cells, the same input and the
-// same answer on both sides, in turns within one run.
+// Compares masks with pycocotools, and faster-coco-eval if it is installed: the same cells, inputs and results on both
+// sides, measured alternately.
 //
 //   PYTHON=/path/to/python node bench/rle.mjs [--cells 1000] [--size 1000] [--rounds 15] [--json FILE]
 //
@@ -26,11 +26,11 @@ const cells = Number(values.cells);
 const side = Number(values.size);
 const rounds = Number(values.rounds);
 const size = { width: side, height: side };
-// As many images of one byte a pixel as fill no memory; the answer is counted for one cell.
+// Number of images of one byte per pixel, limited by memory; the result is per cell.
 const dense = Math.min(cells, Math.max(1, Math.floor(1e8 / side ** 2)));
 const PAGE = 4096;
 
-/** Discs with a wavy rim, so that they have as many runs as cells have. */
+/** Discs with a wavy outline, with as many runs as real cells. */
 function drawCells(shift) {
   let state = 1;
   const random = () => {
@@ -67,7 +67,7 @@ const [textsA, textsB] = [a.toCoco(), b.toCoco()];
 const few = textsA.slice(0, dense);
 const pixels = Masks.fromCoco(few, size).decode();
 
-/** What each side does. `per` divides the time; a peer's answer must be ours, but for the pixels, which it has in columns. */
+/** Operations. `per` divides the time; the peer's result must equal ours, except for pixels, which it has in column order. */
 const tasks = [
   {
     name: 'encode: pixels to COCO strings',
@@ -76,7 +76,7 @@ const tasks = [
     run: () => Masks.encode(pixels, size).toCoco(),
   },
   {
-    name: '  … peer given pixels in columns, its best case',
+    name: '  … peer with pixels in column order, its best case',
     peer: 'encode_columns',
     per: dense,
     run: () => Masks.encode(pixels, size).toCoco(),
@@ -98,7 +98,7 @@ const tasks = [
     per: 1,
     run: () => Masks.fromCoco(textsA, size).iou(Masks.fromCoco(textsB, size)),
   },
-  { name: '  … of masks already read', peer: 'iou', per: 1, run: () => a.iou(b) },
+  { name: '  … from decoded masks', peer: 'iou', per: 1, run: () => a.iou(b) },
   {
     name: 'union of all cells, from COCO strings',
     peer: 'union',
@@ -124,7 +124,7 @@ const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 async function ask(request) {
   if (request) child.stdin.write(`${JSON.stringify(request)}\n`);
   const { value, done } = await lines.next();
-  if (done) throw new Error(`${python} gave no answer; PYTHON must name one with pycocotools`);
+  if (done) throw new Error(`${python} did not answer; PYTHON must name a Python with pycocotools`);
   return JSON.parse(value);
 }
 
@@ -140,7 +140,7 @@ try {
     for (const peer of Object.keys(peers)) {
       const { result } = await ask({ peer, op: task.peer, answer: true });
       if (result !== null && JSON.stringify(result) !== plain)
-        throw new Error(`${task.name}: ${peer} has another answer`);
+        throw new Error(`${task.name}: the result of ${peer} differs`);
     }
     for (let round = 0; round < rounds; round++) {
       const start = performance.now();
@@ -168,7 +168,7 @@ try {
 }
 
 console.log(
-  `${cells} cells on ${side} x ${side}; ${rounds} rounds in turns, medians; ${cpus().length} x ${cpus()[0].model}`,
+  `${cells} cells on ${side} x ${side}; ${rounds} alternating rounds, medians; ${cpus().length} x ${cpus()[0].model}`,
 );
 console.log(
   Object.entries(peers)

@@ -1,9 +1,9 @@
-// The table of goals beside the peers, in one run: Markdown, an image of it, and everything measured as JSON.
+// Measures all rows of goals.mjs against the peers in one run. Writes a Markdown table, a chart and all measurements as JSON.
 //
 //   PYTHON=/path/to/python npm run bench -- [--only r50,train] [--quick] [--rounds 3] [--image FILE] [--out bench-output]
 //
-// Needs a built checkout (npm run build) and a Python with the peers (bench/README.md); what is not installed is said in
-// its rows. --quick takes one round.
+// Needs a built checkout (npm run build) and a Python with the peers (bench/README.md). Rows of missing peers say what is
+// not installed. --quick runs one round.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -34,7 +34,7 @@ const all = rows.map(({ id }) => id);
 const chosen = values.only?.split(',') ?? all;
 const unknown = chosen.filter((id) => !all.includes(id));
 if (unknown.length > 0) {
-  console.error(`--only knows ${all.join(', ')}; not ${unknown.join(', ')}`);
+  console.error(`--only has unknown names: ${unknown.join(', ')}; known: ${all.join(', ')}`);
   process.exit(2);
 }
 
@@ -55,12 +55,12 @@ function installedPeers() {
   try {
     return measure(python, [peer('installed.py'), ...packages]);
   } catch (error) {
-    log(`no Python to ask for peers (PYTHON): ${error.message.split('\n')[0]}`);
+    log(`no Python with peers was found (PYTHON): ${error.message.split('\n')[0]}`);
     return {};
   }
 }
 
-/** Why a peer or a precision cannot run here, or nothing. */
+/** Reason why a peer or a precision cannot run here, or undefined. */
 function lacksOf(installed, processor) {
   const lack = (...needed) => {
     const missing = needed.filter((name) => !installed[name]);
@@ -74,7 +74,7 @@ function lacksOf(installed, processor) {
     ...Object.fromEntries(
       ['bfloat16', 'int8'].map((type) => [
         type,
-        processor[type] ? undefined : `this processor has no products of ${type}`,
+        processor[type] ? undefined : `this processor has no ${type} instructions`,
       ]),
     ),
   };
@@ -89,7 +89,7 @@ async function runAll(context) {
     if (ids.length === 0) continue;
     // A failure is reported in its row; the next rows are still measured.
     try {
-      // Without it there are no weights either: the goldens' formula is Python's.
+      // torchvision also writes the weights, because the goldens' formula is in Python.
       if (context.lacks.torchvision) throw new Error(context.lacks.torchvision);
       const { results, sides } = await one.run(context);
       Object.assign(found.sides, { [ids[0]]: sides });
@@ -123,7 +123,7 @@ try {
   const before = peak();
   const { results, sides } = await runAll(context);
   const after = peak();
-  // Before and after: the machine's speed may have changed meanwhile.
+  // Before and after, because the speed of the machine may change.
   const peaks = Object.fromEntries(
     Object.keys(before ?? {}).map((name) => [name, (before[name] + after[name]) / 2]),
   );
@@ -137,7 +137,7 @@ try {
     ...installed,
   });
   const conditions = [
-    `${cpus().length} × ${cpus()[0].model}; ${context.rounds} rounds in turns, medians of the rounds' ratios.`,
+    `${cpus().length} × ${cpus()[0].model}; ${context.rounds} alternating rounds, medians of the ratios per round.`,
     `Versions: ${versions.flatMap(([name, version]) => (version ? [`${name} ${version}`] : [])).join(', ')}.`,
     ...Object.keys(peaks).map(
       (name) =>
@@ -145,7 +145,7 @@ try {
     ),
   ];
   mkdirSync(values.out, { recursive: true });
-  const png = await chartPng(`cellroute beside its peers, ${cpus().length} x ${cpus()[0].model}`, measured);
+  const png = await chartPng(`cellroute and its peers, ${cpus().length} x ${cpus()[0].model}`, measured);
   writeFileSync(join(values.out, 'bench.png'), png);
   const text = markdown({ conditions, rows: measured, peaks, chart: 'bench.png' });
   writeFileSync(join(values.out, 'bench.md'), text);

@@ -1,13 +1,13 @@
-// One image through cellroute and through torchvision, in turns within one run: time and peak memory side by side.
+// Segments one image with cellroute and with torchvision, alternately: time and peak memory.
 //
 //   PYTHON=/path/to/python node bench/segment.mjs IMAGE [--repeats 3] [--rounds 2] [--min-score 0.05]
 //                                                 [--detections 539] [--precision float32 | bfloat16 | int8 | auto]
 //                                                 [--stored WEIGHTS.safetensors] [--json FILE]
 //
 // Needs a built checkout (npm run build) and a Python with torch, torchvision, pycocotools, pillow and safetensors.
-// The network is ResNet50-FPN with two classes, filled by the goldens' weight formula: every stage works as hard as
-// it can; with --stored, a network of cellroute's as its file describes it. torchvision computes in float32, whatever
-// the precision of ours. Each side runs in a process of its own, so that peak memory is its own.
+// The network is ResNet50-FPN with two classes and weights by the goldens' formula, which give every stage its maximum
+// work; with --stored, the network of a cellroute file. torchvision always computes in float32. Each side runs in its own
+// process, so that peak memory is measured per side.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';

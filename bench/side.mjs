@@ -9,7 +9,7 @@ export const ours = (name) => join(import.meta.dirname, name);
 
 export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-/** Runs one side in a process of its own; its last line is its measurement. */
+/** Runs one side in its own process; its last line of output is the measurement. */
 export function measure(program, args) {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',
@@ -20,7 +20,7 @@ export function measure(program, args) {
   return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
-/** A side that stays: says once that it is ready, and answers each line of JSON with a line of JSON. */
+/** A process that prints a line when ready, and answers each line of JSON with a line of JSON. */
 export class Side {
   #child;
   #lines;
@@ -35,7 +35,7 @@ export class Side {
     this.#child.stderr.on('data', (chunk) => {
       this.#errors = (this.#errors + chunk).slice(-4000);
     });
-    // A missing answer reports that a side has ended.
+    // If the process has ended, the missing answer reports it.
     this.#child.stdin.on('error', () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
@@ -57,18 +57,18 @@ export class Side {
   }
 }
 
-/** Ours on one image: a task of ours_segment.mjs. */
+/** cellroute on one image: a task of ours_segment.mjs. */
 export const oursSegment = (task) =>
   new Side(process.execPath, [ours('ours_segment.mjs'), JSON.stringify(task)]);
 
-/** torchvision's on one image. */
+/** torchvision on one image. */
 export const torchvisionSegment = (image, args) =>
   new Side(python, [peer('torchvision_segment.py'), '--image', image, ...args]);
 
 /**
- * Lets sides take turns, each in a process of its own that stays: `makers` has a function a side, `request` what each
- * round asks of the side so named. Gives each side's first word and its answers, a round each. A side that fails is
- * left out of what follows, with `failure` for its answers.
+ * Measures sides alternately, each in its own process: `makers` has one function per side, `request` returns the request of
+ * a side for a round. Returns each side's first line and its answers, one per round. A side that fails is not asked again
+ * and has `failure` in place of answers.
  */
 export async function inTurns(makers, rounds, request) {
   const sides = {};

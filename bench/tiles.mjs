@@ -1,9 +1,9 @@
-// Memory and time of large images in tiles, beside one pass over the whole where that fits into memory.
+// Measures memory and time of large images in tiles, and of one pass over the whole image if that fits into memory.
 //
 //   node bench/tiles.mjs IMAGE [--sides 2048,4096,10000] [--whole-up-to 4096] [--precision float32] [--json FILE]
 //
-// Needs a built checkout (npm run build). A large image is IMAGE beside itself, grey, 8 bits; the network is the
-// one of test/ensemble. Each measurement is a process of its own, so that peak memory is its own.
+// Needs a built checkout (npm run build). A large image repeats IMAGE, grey, 8 bits; the network is that of test/ensemble.
+// Each measurement is a process of its own, so that peak memory is its own.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
@@ -30,7 +30,7 @@ if (!image) {
 const columns = ['side', '', 'tiles', 'seconds', 'MB before', 'MB beyond', 'cells', 'on seams'];
 const row = (cells) => console.log(cells.map((cell) => String(cell).padStart(10)).join(' '));
 console.log(
-  `${cpus().length} x ${cpus()[0].model}, ${values.precision}; "beyond" is peak memory less that before the call, image and network`,
+  `${cpus().length} x ${cpus()[0].model}, ${values.precision}; "beyond" is peak memory minus that before the call, with image and network`,
 );
 row(columns);
 const runs = [];

@@ -1,14 +1,14 @@
-// A training step (forward, backward, SGD) of cellroute and of torchvision on the same batch, in turns within one run:
-// images per second and peak resident memory side by side.
+// Measures a training step (forward, backward, SGD) of cellroute and of torchvision on the same batch, alternately:
+// images per second and peak resident memory.
 //
 //   PYTHON=/path/to/python node bench/train_step.mjs [--network r50 | starter] [--batch 2] [--width 704] [--height 520]
 //       [--cells 40] [--norm frozen-batch | batch] [--statistics keep | update] [--min-size 800]
 //       [--trainable-layers 5] [--precision float32 | bfloat16] [--rounds 5] [--json FILE]
 //
 // Needs a built checkout (npm run build) and a Python with torch, torchvision, pycocotools, pillow and safetensors.
-// `r50` is ResNet50-FPN with two classes and frozen norms, as the seed trains it; `starter` the network of
-// test/ensemble (ResNet18-FPN over three levels, 128 channels) with batch norms in training. Weights are the goldens'
-// formula. Images are bright ellipses on a noisy ground, as they come unless --min-size asks for a resize.
+// `r50` is ResNet50-FPN with two classes and frozen norms, as in the original notebook; `starter` is the network of
+// test/ensemble (ResNet18-FPN with three levels and 128 channels) with trainable batch norms. Weights follow the goldens'
+// formula. Images are bright ellipses on a noisy background; --min-size resizes them.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ const { values } = parseArgs({
   },
 });
 const preset = presets[values.network];
-if (!preset) throw new Error(`--network is r50 or starter, not ${values.network}`);
+if (!preset) throw new Error(`--network must be r50 or starter, not ${values.network}`);
 const numbers = ['batch', 'width', 'height', 'cells'].map((name) => [
   name,
   Number(values[name] ?? preset[name]),
@@ -61,7 +61,7 @@ const title =
   `${task.network}, ${task.norm} norms, ${task.precision}, ${batch} images of ${task.width} x ${task.height} with ${task.cells} cells each, ` +
   `${cpus().length} x ${cpus()[0].model}`;
 const { time, memory } = printBeside(title, 'a step', sides);
-// Sampling is drawn from different generators, so the losses are near each other, not the same.
+// Both sides sample with different generators, so the losses are similar, not equal.
 const first = ({ answers }) => JSON.stringify(answers[0].losses);
 console.log(`first losses: ours ${first(cellroute)}, theirs ${first(torchvision)}`);
 if (values.json) writeFileSync(values.json, JSON.stringify({ task, batch, time, memory, sides }, null, 2));

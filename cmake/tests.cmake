@@ -1,4 +1,4 @@
-# The C++ tests, and the addon that shows operators to the parity tests.
+# The C++ tests, and the addon that exposes operators to the parity tests.
 
 add_library(cellroute_testing MODULE ${CMAKE_JS_SRC})
 cellroute_batch(cellroute_testing addon
@@ -15,7 +15,7 @@ target_link_libraries(cellroute_testing PRIVATE cellroute_core)
 cellroute_node_addon(cellroute_testing testing)
 
 enable_testing()
-# Where nothing can be installed, a folder with doctest/doctest.h in it.
+# CELLROUTE_DOCTEST: a folder with doctest/doctest.h, for machines where doctest cannot be installed.
 if(DEFINED ENV{CELLROUTE_DOCTEST})
   add_library(doctest::doctest INTERFACE IMPORTED)
   target_include_directories(doctest::doctest INTERFACE "$ENV{CELLROUTE_DOCTEST}")
@@ -23,19 +23,19 @@ else()
   find_package(doctest REQUIRED)
 endif()
 
-# doctest's main, and the slow reference that several programs compare with.
+# doctest's main, and the slow reference implementation of masks.
 add_library(cellroute_test_support OBJECT native/test/main.cc native/test/mask_reference.cc)
 target_link_libraries(cellroute_test_support PRIVATE cellroute_mask doctest::doctest)
 
-# One ctest test per source file, so that they run in parallel and a crash names its file. doctest reports each file's
-# cases to doctest/, where scripts/test.mjs counts them.
+# One ctest test per source file, so that files run in parallel and a crash names its file. doctest writes a report per file
+# to doctest/, from which scripts/test.mjs counts cases.
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/doctest")
-# All test programs and nothing else, for the sanitizers.
+# Target of all test programs, for the sanitizers.
 add_custom_target(cellroute_tests)
 function(cellroute_doctest target)
   target_link_libraries(${target} PRIVATE cellroute_test_support doctest::doctest)
   add_dependencies(cellroute_tests ${target})
-  # The library under test is optimised as it is shipped; the tests themselves compile in half the time at -O1.
+  # The library under test is optimised as in a release; the tests compile in half the time with -O1.
   if(NOT MSVC)
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()

@@ -1,6 +1,6 @@
-// Parts of the experiment without networks: how steps are divided, and the report.
+// Parts of the experiment that need no network: distribution of steps, and the report.
 
-/** Steps of each type's segmenter in proportion to its images, each 1 at least, `total` together. */
+/** Steps per segmenter, in proportion to the images of its type: at least 1 each, `total` together. */
 function stepsOf(images, total) {
   const types = Object.keys(images);
   if (total < types.length) throw new Error(`${total} steps are too few for ${types.length} segmenters`);
@@ -16,28 +16,28 @@ function stepsOf(images, total) {
   return Object.fromEntries(types.map((type, i) => [type, steps[i]]));
 }
 
-const told = (value) => value.toFixed(3);
-const signed = (value) => (value < 0 ? '−' : '+') + told(Math.abs(value));
+const threeDecimals = (value) => value.toFixed(3);
+const signed = (value) => (value < 0 ? '−' : '+') + threeDecimals(Math.abs(value));
 const rows = ({ perCellType = {}, ...all }) => [all, ...Object.values(perCellType)];
 const change = ({ difference, interval }) => `${signed(difference)} (${interval.map(signed).join(' to ')})`;
 
 /**
- * A Markdown table of two comparisons with the single network: routed as it is, and by a router that is never wrong.
- * The intervals are in brackets.
+ * A Markdown table that compares two ways of routing with the single network: the real router, and a router without
+ * errors. Intervals are in brackets.
  */
 function tableOf(routed, unerring) {
   const names = ['all', ...Object.keys(routed.perCellType ?? {})];
   const [own, best] = [rows(routed), rows(unerring)];
   const lines = names.map((name, i) => {
     const { images, first, second } = own[i];
-    const scores = [first, second, best[i].second].map(told);
+    const scores = [first, second, best[i].second].map(threeDecimals);
     return `| ${[name, images, ...scores, change(own[i]), change(best[i])].join(' | ')} |`;
   });
   const head = 'images | single | routed | unerring | routed less single | unerring less single';
   return [`| | ${head} |`, '| --- | --- | --- | --- | --- | --- | --- |', ...lines].join('\n');
 }
 
-/** What renderPlot draws: each type's images by their single score, single and routed above each other. */
+/** Data for renderPlot: images per type in ascending order of their single score, with the single and the routed score. */
 function plotOf(single, routed) {
   const score = new Map(routed.perImage.map(({ id, kaggle }) => [id, kaggle]));
   const types = [...new Set(single.perImage.map(({ cellType }) => cellType))].sort();
@@ -47,7 +47,7 @@ function plotOf(single, routed) {
       .sort((a, b) => a.kaggle - b.kaggle)
       .map(({ id, kaggle }) => ({ type, single: kaggle, routed: score.get(id) })),
   );
-  // A value that is no number leaves a gap between two types.
+  // A NaN interrupts the line between two types.
   const points = (side) =>
     pairs.flatMap((pair, i) => [
       ...(i > 0 && pairs[i - 1].type !== pair.type ? [[i + 0.5, Number.NaN]] : []),
@@ -55,12 +55,12 @@ function plotOf(single, routed) {
     ]);
   return {
     title: 'One Mask R-CNN for all types, or one per type behind a router',
-    xLabel: `held-out images: ${types.join(', ')}, each by rising score of the single network`,
+    xLabel: `held-out images: ${types.join(', ')}, each by ascending score of the single network`,
     yLabel: 'mean precision, IoU 0.5 to 0.95',
     yRange: [0, 0.1],
     series: [
-      { name: `single, mean ${told(single.kaggle.mean)}`, points: points('single'), dashed: true },
-      { name: `routed, mean ${told(routed.kaggle.mean)}`, points: points('routed') },
+      { name: `single, mean ${threeDecimals(single.kaggle.mean)}`, points: points('single'), dashed: true },
+      { name: `routed, mean ${threeDecimals(routed.kaggle.mean)}`, points: points('routed') },
     ],
   };
 }

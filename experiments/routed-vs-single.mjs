@@ -1,16 +1,16 @@
-// The notebook's headline as an experiment: one Mask R-CNN for all cell types, or one per type behind a router?
+// Compares one Mask R-CNN for all cell types with a router and one Mask R-CNN per type.
 //
 //   node experiments/routed-vs-single.mjs --data train.csv --out FOLDER [--config FILE] [--start WEIGHTS]
 //       [--router-start WEIGHTS] [--steps N] [--router-steps N] [--folds 3] [--seed 3011] [--device cpu] [--precision float32]
 //       [--fold N]
 //
-// Within each fold both sides have the same network, the same start, the same images and the same number of segmenter
-// steps in all: the routed side's are shared out by the types' images, so that an image is seen as often by either. The
-// router is trained on the fold's images too; what the same segmenters do behind a router that
-// is never wrong is reported beside it. Each image is evaluated once, by networks that were not trained on it.
-// FOLDER gets report.json, report.md and scores.png, and keeps every run: interrupted runs are resumed. With --fold only
-// that fold is trained and nothing reported: several processes can share a FOLDER and a GPU, or several days. The
-// configuration is two-core.json where none is given; docs/routed-vs-single.md says what came out.
+// Within a fold, both sides have the same network, initial weights and images, and the same total number of segmenter
+// steps: those of the routed side are distributed in proportion to the images per type, so both sides see an image equally
+// often. The router is trained on the same images; the report also has the segmenters behind a router without errors. Each
+// image is evaluated once, by networks that were not trained on it.
+// FOLDER gets report.json, report.md and scores.png, and keeps all runs, so that interrupted runs are resumed. --fold
+// trains only one fold without a report, so that several processes or days can share a FOLDER. The default configuration
+// is two-core.json; docs/routed-vs-single.md has the results.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,8 +43,8 @@ const { values } = parseArgs({
 if (!values.data || !values.out) throw new Error('--data and --out are needed');
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'));
 const { device, precision } = values;
-const { segmenter, router, repeats, thresholds, minScore, alsoAt, ...given } = read(values.config);
-const steps = Number(values.steps ?? given.steps);
+const { segmenter, router, repeats, thresholds, minScore, alsoAt, ...defaults } = read(values.config);
+const steps = Number(values.steps ?? defaults.steps);
 const seed = Number(values.seed);
 const from = (path) => path && { start: { kind: 'checkpoint', path: resolve(path) } };
 const place = { seed, device, precision };
@@ -56,11 +56,11 @@ const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 const save = (name, content) => writeAtomically(join(out, name), [Buffer.from(content)]);
 
-// A folder that went on with other settings would mix two experiments into one report.
+// Resuming a folder with other settings would mix two experiments in one report.
 const { out: _, data: __, fold: only, ...asked } = values;
 const settings = JSON.parse(JSON.stringify({ ...asked, steps, config: read(values.config) }));
 if (existsSync(join(out, 'settings.json')) && !isDeepStrictEqual(read(join(out, 'settings.json')), settings))
-  throw new Error(`${out} has an experiment with other settings: take another folder`);
+  throw new Error(`${out} contains an experiment with other settings: use another folder`);
 await save('settings.json', JSON.stringify(settings, null, 2));
 
 const data = await openDataset(resolve(values.data));
@@ -68,11 +68,11 @@ const folds = data.folds({ count: Number(values.folds), seed });
 if (only !== undefined && !folds[Number(only) - 1])
   throw new Error(`--fold must be one of 1 to ${folds.length}, not ${only}`);
 
-/** Every image as often as `repeats` says: epochs of whole batches, or types with few images would get smaller ones. */
+/** Repeats each image `repeats` times, because epochs consist of whole batches and types with few images would get small ones. */
 const repeated = (set) =>
   Dataset.join(Object.fromEntries(Array.from({ length: repeats }, (_, i) => [`${i}`, set])));
 
-/** Trains to the end, from wherever the folder stands. */
+/** Trains until the end; resumes a run that exists. */
 async function train(Trainer, folder, options) {
   let began = performance.now();
   const trainer = existsSync(join(folder, 'config.json'))
@@ -88,7 +88,7 @@ async function train(Trainer, folder, options) {
 }
 
 const lowest = Math.min(minScore, ...alsoAt);
-/** All cells that any comparison may want, as plain data: overlaps and scores are the evaluation's. */
+/** All predicted cells as plain data. Overlap removal and the minimum score are part of the evaluation. */
 async function found(network, image, options = {}) {
   const asked = { ...thresholds, minScore: lowest, removeOverlaps: false, ...options };
   const { cells, cellType } = await network.segment(image, asked);
@@ -143,7 +143,7 @@ const items = new Map(data.items.map((item) => [item.id, item]));
 const truth = new Map();
 for (const { id } of evaluated) truth.set(id, (await items.get(id).load()).masks);
 
-/** One side's scores over all images. */
+/** Scores of one side over all images. */
 function evaluateSide(side, atLeast) {
   const images = evaluated.map(({ id, [side]: { masks, scores } }) => {
     const { cellType, width, height } = items.get(id);
@@ -160,7 +160,7 @@ function evaluateSide(side, atLeast) {
 
 const right = evaluated.filter(({ id, routed }) => items.get(id).cellType === routed.cellType).length;
 const report = { settings, images: evaluated.length, routedRight: right, comparisons: [] };
-const lines = [`The router named ${right} of ${evaluated.length} held-out images rightly.`];
+const lines = [`The router classified ${right} of ${evaluated.length} held-out images correctly.`];
 for (const atLeast of [minScore, ...alsoAt]) {
   const sides = {};
   for (const side of ['single', 'routed', 'unerring']) sides[side] = await evaluateSide(side, atLeast);
@@ -181,7 +181,7 @@ for (const atLeast of [minScore, ...alsoAt]) {
   });
   report.comparisons.push({ minScore: atLeast, ...comparisons, perImage });
   const chosen = atLeast === minScore;
-  lines.push('', `Cells that score above ${atLeast}${chosen ? ', as was decided beforehand' : ''}:`, '');
+  lines.push('', `Cells with a score above ${atLeast}${chosen ? ', as was decided beforehand' : ''}:`, '');
   lines.push(tableOf(comparisons.routed, comparisons.unerring));
   if (chosen) writeFileSync(join(out, 'scores.png'), await renderPlot(plotOf(single, routed)));
 }

@@ -1,7 +1,7 @@
-// Inputs near a seed: a list of small changes, which fast-check draws and shrinks.
+// Inputs derived from a seed by a list of small changes, which fast-check generates and shrinks.
 import fc from 'fast-check';
 
-/** Numbers at the edges of the integer types, of which lengths, offsets and counts are made. */
+/** Limits of integer types, for lengths, offsets and counts. */
 const NUMBERS = [
   0,
   1,
@@ -36,7 +36,7 @@ const NUMBER_TEXTS = [
 const at = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const small = fc.nat(64);
 
-/** One change; places are fractions of the input, so that they stay inside while a list of changes shrinks. */
+/** One change. Positions are fractions of the input, so that they stay in range while a list of changes shrinks. */
 const change = fc.oneof(
   fc.record({ kind: fc.constant('bit'), at, bit: fc.nat(7) }),
   fc.record({ kind: fc.constant('byte'), at, value: fc.nat(255) }),
@@ -58,7 +58,7 @@ const change = fc.oneof(
 
 export const inputs = fc.record({ seed: at, changes: fc.array(change, { maxLength: 8 }) });
 
-/** Inputs never become longer than this. */
+/** Maximum length of an input. */
 const MAX_BYTES = 1 << 18;
 
 const place = (fraction, length) => Math.floor(fraction * length);
@@ -67,7 +67,7 @@ function replaced(bytes, start, end, middle) {
   return Buffer.concat([bytes.subarray(0, start), middle, bytes.subarray(end)]);
 }
 
-/** The digits around a place, or the place itself. */
+/** Range of the digits around a position, or the position itself. */
 function numberAround(bytes, start) {
   const isDigit = (i) => bytes[i] >= 0x30 && bytes[i] <= 0x39;
   let from = start;
@@ -121,7 +121,7 @@ function apply(bytes, step, { pool, words }) {
   }
 }
 
-/** The bytes that an input stands for. */
+/** Bytes of an input: the seed with all changes applied. */
 export function bytesOf({ seed, changes }, { pool, words }) {
   let bytes = pool[place(seed, pool.length)];
   for (const step of changes) bytes = apply(bytes, step, { pool, words }).subarray(0, MAX_BYTES);

@@ -1,8 +1,7 @@
 // Runs one target for a while: node fuzz/run.mjs TARGET SECONDS [SEED]. Prints one line of JSON.
 //
-// An input is a seed with changes. Seeds are the target's files and, as the run goes on, inputs to which the reader
-// gave an answer that it had not given before: each way to refuse an input has a message of its own, so that messages
-// show how far an input came.
+// An input is a seed with changes. Seeds are the target's files, and inputs of this run with a new answer. Each reason to
+// refuse an input has its own message, so a new message means that an input reached new code.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +15,7 @@ const target = targets[name];
 if (!target || !(Number(seconds) > 0))
   throw new Error(`Expected a target (${Object.keys(targets)}) and seconds`);
 
-/** An input of N bytes may take this much memory. */
+/** Maximum memory for an input of this many bytes. */
 const memoryCap = (bytes) => 64 * 2 ** 20 + 20 * bytes;
 const MAX_SECONDS_PER_INPUT = 10;
 const MAX_POOL = 400;
@@ -58,7 +57,7 @@ async function attempt(bytes, limits = true) {
   const cap = memoryCap(bytes.length);
   const used = Math.max(heapBytes() - heap, peakBytes() - peak);
   if (limits && used > cap)
-    throw new Error(`${bytes.length} bytes took ${used} bytes of memory, at most ${cap} are allowed`);
+    throw new Error(`${bytes.length} bytes took ${used} bytes of memory; at most ${cap} are allowed`);
   const took = (performance.now() - started) / 1000;
   if (limits && took > MAX_SECONDS_PER_INPUT)
     throw new Error(`${bytes.length} bytes took ${took.toFixed(1)} seconds`);
@@ -68,7 +67,7 @@ async function attempt(bytes, limits = true) {
   }
 }
 
-// The seeds as they are. What is loaded and compiled on first use is not charged to them.
+// Unchanged seeds first: memory of modules that are loaded on first use is not attributed to inputs.
 for (const limits of [false, true]) for (const bytes of [...pool]) await attempt(bytes, limits);
 refused = 0;
 const property = fc.asyncProperty(inputs, (input) => attempt(Buffer.from(bytesOf(input, { pool, words }))));

@@ -1,4 +1,4 @@
-# Makes the seeds that are pickles: python3 fuzz/seeds.py. The others are files of test/ or were written by hand.
+# Writes the seeds that are pickles: python3 fuzz/seeds.py. The other seeds are files of test/ or written by hand.
 import io
 import pickle
 import sys
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "seeds"
 
 
 def fake(name, **base):
-    """A class that pickles under a name of a module that is not installed."""
+    """A class that is pickled with the name of a module that is not installed."""
     module, word = name.rsplit(".", 1)
     made = type(word, (), {"__module__": module, **base})
     parts = module.split(".")

@@ -1,5 +1,5 @@
-// Every reader of bytes from outside, as a function of a file. What a reader may throw is a CellrouteError; what a target
-// throws besides, such as a broken promise of a reader, is a finding.
+// Every reader of untrusted bytes, as a function of a file. A reader may throw a CellrouteError. Any other error, such as a
+// failed assertion, is a finding.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ const { TensorReader } = library('./weights/read-tensor.js');
 const { ByteCursor } = library('./weights/pickle/cursor.js');
 const { PickleMachine } = library('./weights/pickle/machine.js');
 
-/** Reads the table of a file of weights, and every tensor of it that is small. */
+/** Reads the table of a weights file, and every small tensor. */
 async function weights(file) {
   const { size, tensors } = await inspectWeights(file);
   const total = tensors.reduce(
@@ -35,7 +35,7 @@ async function weights(file) {
   }
 }
 
-/** Reads a file of annotations and the cells of its first images. */
+/** Reads an annotation file and the cells of its first images. */
 async function annotations(file) {
   for (const predictions of [false, true]) {
     const source = await openAnnotations(file, { predictions });
@@ -66,8 +66,8 @@ const GOLDEN = 'test/golden';
 const CASES = 'test/data/cases';
 
 /**
- * Targets by name. `seeds` are folders, or files of a folder that match a pattern. `file` is the name of the file in which the input lies: some readers go by it. `words` are what the
- * readers look for.
+ * Targets by name. `seeds` are folders, or files of a folder that match a pattern. `file` is the name of the input file,
+ * because some readers depend on its extension. `words` are texts that the readers look for.
  */
 export const targets = {
   safetensors: {

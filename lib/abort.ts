@@ -52,10 +52,10 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   return () => fan.delete(own);
 }
 
-/** Settles as `work`, or rejects with `signal.reason` as soon as the signal aborts; `work` then runs on unobserved. */
+/** Settles as `work`, or rejects with `signal.reason` as soon as the signal aborts. `work` then continues unobserved. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
-  // Its failure after an abort has no other observer.
+  // After an abort, nothing else observes its failure.
   work.catch(() => {});
   signal.throwIfAborted();
   let remove = () => {};

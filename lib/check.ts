@@ -1,6 +1,6 @@
 import { CellrouteError } from './errors.js';
 
-/** A value as it is shown in an error: short, with its type. */
+/** Short description of a value with its type, for errors. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'string')
@@ -15,7 +15,7 @@ export function describe(value: unknown): string {
   return ArrayBuffer.isView(value) ? `${name} of ${value.byteLength} bytes` : `an object (${name})`;
 }
 
-/** Whether an array lost its memory, as one does that was transferred to another thread. */
+/** Whether an array has no memory any more, because it was transferred to another thread. */
 export function isDetached(view: ArrayBufferView): boolean {
   if (view.byteLength > 0) return false;
   try {
@@ -44,14 +44,14 @@ export function refuse(
   });
 }
 
-/** Range of a number, inclusive. */
+/** Inclusive range of a number. */
 export interface NumberRange {
   min?: number;
   max?: number;
   integer?: boolean;
 }
 
-/** A finite number within an inclusive range. NaN is refused. */
+/** Checks that a value is a finite number within an inclusive range. NaN is refused. */
 export function checkNumber(
   option: string,
   value: unknown,
@@ -108,9 +108,9 @@ export function checkObject(option: string, value: unknown, code?: RefusalCode):
 }
 
 /**
- * Refuses a value that cannot be iterated over, such as a typed array whose memory was transferred away.
+ * Refuses a value that is not iterable, such as a typed array whose memory was transferred.
  *
- * @param expected what the iterable has, such as `images`.
+ * @param expected name of the items, such as `images`.
  */
 export function checkIterable(option: string, value: unknown, expected: string): void {
   const isIterable =
@@ -145,9 +145,9 @@ export function checkKeys(
 }
 
 /**
- * Refuses options that are no object, an unknown key, and a `signal` or `onProgress` of another type.
+ * Refuses options that are not an object, an unknown key, and a `signal` or `onProgress` of the wrong type.
  *
- * @param known the keys of these options.
+ * @param known keys of these options.
  */
 export function checkOptions(options: unknown, known: readonly string[]): void {
   const given = checkObject('options', options);

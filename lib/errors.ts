@@ -2,7 +2,7 @@
 export interface LockOwner {
   pid: number;
   host: string;
-  /** The beginning of its command line, without folders. */
+  /** Start of its command line, without folders. */
   program: string;
   /** ISO 8601. */
   since: string;
@@ -12,9 +12,9 @@ export interface LockOwner {
 export interface ValueDetails {
   /** The option or argument, with its path: `tiles.size`, `images[3].masks`; on the command line the flag. */
   option?: string;
-  /** What was expected, as the message says it. */
+  /** Expected value, as in the message. */
   expected?: string;
-  /** What was received instead, short, with its type. */
+  /** Received value, shortened, with its type. */
   got?: string;
 }
 
@@ -24,7 +24,7 @@ export interface LimitDetails extends ValueDetails {
   got: string;
 }
 
-/** A place in a file or a text. */
+/** A position in a file or a text. */
 export interface FileDetails {
   /** Path of the file or folder. */
   file: string;
@@ -68,7 +68,7 @@ export interface ErrorDetailsByCode {
   WEIGHTS_FORMAT: FileDetails;
   /** the weights file is truncated or inconsistent */
   WEIGHTS_DAMAGED: FileDetails;
-  /** a pickle asks to call something that is not needed for tensors */
+  /** a pickle contains a call that is not needed for tensors */
   WEIGHTS_REFUSED: FileDetails;
   /** the tensors do not fit the network */
   WEIGHTS_MISMATCH: FileDetails & ValueDetails;
@@ -94,7 +94,7 @@ export interface ErrorDetailsByCode {
   /** another process writes to the folder */
   RUN_LOCKED: {
     file: string;
-    /** Absent if the lock does not say. */
+    /** Absent if the lock does not contain it. */
     owner?: LockOwner;
   };
   /** an optional package is not installed */
@@ -130,7 +130,7 @@ export interface ErrorDetailsByCode {
   NATIVE_FAILURE: Pick<ImageDetails, 'images'>;
 }
 
-/** What went wrong, as a word that a program can compare. */
+/** Code of an error, for comparisons in programs. */
 export type ErrorCode = keyof ErrorDetailsByCode;
 
 /** The details of an error whose code is not known: each may be absent. */
@@ -147,7 +147,7 @@ export type ErrorWith<Code extends ErrorCode> = Omit<CellrouteError, 'code' | 'd
   readonly details: Readonly<ErrorDetailsByCode[Code]>;
 };
 
-/** What an error is made of: the details that its code demands, and no others. */
+/** Arguments of an error: the code determines the details. */
 type ErrorArguments = {
   [Code in ErrorCode]: Record<string, never> extends ErrorDetailsByCode[Code]
     ? [code: Code, message: string, details?: ErrorDetailsByCode[Code], options?: ErrorOptions]

@@ -9,44 +9,44 @@ import { CellrouteError, type LockOwner } from './errors.js';
 import { unwritable } from './file-errors.js';
 import { makeFolder } from './weights/atomic.js';
 
-/** The file in a folder that says who writes there. */
+/** Name of the lock file, which names the process that writes to its folder. */
 export const LOCK_FILE = '.cellroute.lock';
 
-/** The owner touches its lock file this often. */
+/** Interval between updates of the lock file's time by its owner. */
 const HEARTBEAT_MS = 5_000;
 
-/** A lock of another machine without a heartbeat for so long has no owner any more. */
+/** Age of the heartbeat at which a lock of another machine expires. */
 const EXPIRES_MS = 30_000;
 
-/** A process that has just locked the file writes its name at once. */
+/** Maximum time between locking the file and writing the owner's name. */
 const NAME_WAIT_MS = 1_000;
 
-/** Windows forbids others to read a locked range, so the range is where nothing is written. */
+/** Position of the locked byte. Windows does not let others read a locked range, so it is beyond the content. */
 const LOCKED_BYTE = 2 ** 40;
 
-/** Longer than any owner: one write replaces another without truncating the file in between. */
+/** Size of the file, larger than any record, so that one write replaces a record without truncating the file. */
 const FILE_BYTES = 2_048;
 
-/** What a lock file says. */
+/** Content of a lock file. */
 interface LockRecord extends LockOwner {
   version: 1;
-  /** Distinguishes one lock from the next one in the same file. */
+  /** Distinguishes successive locks in the same file. */
   token: string;
-  /** Machine and boot: locks of the operating system are only trusted within one. */
+  /** Id of the machine and its boot. Locks of the operating system are trusted only on the same machine. */
   machine: string;
-  /** Where `pid` is counted: a container has its own processes. */
+  /** Namespace of `pid`, because a container has its own process ids. */
   pidSpace: string;
-  /** When the process started; process ids are used again. */
+  /** Start time of the process, because process ids are reused. */
   processStart: string;
-  /** Whether the operating system locks the file, or its file system cannot and the heartbeat alone decides. */
+  /** `lock` if the operating system locks the file; `lease` if the file system cannot, and only the heartbeat counts. */
   held: 'lock' | 'lease';
 }
 
 /**
- * The exclusive right to write into a folder.
+ * Exclusive right to write to a folder.
  *
- * The operating system holds the lock: it is released when its owner ends, however it ends. Some network file systems
- * lock for one machine only, or not at all. So the lock file also names its owner and has a heartbeat, and a lock of
+ * The operating system holds the lock and releases it when its owner ends, however it ends. Some network file systems lock
+ * only within one machine, or not at all. Therefore the lock file also names its owner and has a heartbeat, and a lock of
  * another machine is respected until its heartbeat is 30 seconds old.
  */
 export class FolderLock {
@@ -57,7 +57,7 @@ export class FolderLock {
   readonly #heartbeat: NodeJS.Timeout;
   #users = 1;
 
-  /** Of a file that is locked already: use {@link acquire}. */
+  /** For a file that is already locked; use {@link acquire}. */
   constructor(folder: string, handle: FileHandle, record: LockRecord) {
     this.folder = folder;
     this.#path = join(folder, LOCK_FILE);
@@ -65,7 +65,7 @@ export class FolderLock {
     this.#record = record;
     this.#heartbeat = setInterval(() => {
       const now = new Date();
-      // If it cannot be touched, it expires, and `verify` reports a new owner.
+      // If the update fails, the lock expires, and `verify` reports a new owner.
       handle.utimes(now, now).catch(() => undefined);
     }, HEARTBEAT_MS).unref();
   }
@@ -73,7 +73,7 @@ export class FolderLock {
   /**
    * Locks a folder, which is created if it does not exist.
    *
-   * @throws {CellrouteError} RUN_LOCKED if another process (or another part of this one) has it, FILE_UNWRITABLE
+   * @throws {CellrouteError} RUN_LOCKED if another process, or another part of this one, holds the lock; FILE_UNWRITABLE
    */
   static async acquire(folder: string): Promise<FolderLock> {
     folder = resolve(folder);
@@ -91,8 +91,8 @@ export class FolderLock {
   }
 
   /**
-   * Checks that the lock is still this one's. It is lost if the process or its machine was suspended for so long that
-   * another machine took over, or if somebody deleted the file.
+   * Checks that this lock is still valid. It is lost if the process or its machine was suspended until another machine took
+   * over, or if the file was deleted.
    *
    * @throws {CellrouteError} RUN_LOCKED
    */
@@ -103,30 +103,30 @@ export class FolderLock {
     }
   }
 
-  /** Releases the lock, once for every time that it was acquired. */
+  /** Releases the lock, once per acquisition. */
   async release(): Promise<void> {
     if (--this.#users > 0) return;
     clearInterval(this.#heartbeat);
     try {
-      // Before the descriptor is closed: afterwards the file may be another process's.
+      // Before the descriptor is closed, because afterwards the file may belong to another process.
       const record = parse(await readFile(this.#path, 'utf8'));
       if (record?.token === this.#record.token) await unlink(this.#path);
     } catch {
-      // The file says who had the lock, and no longer that somebody has it.
+      // The file then names the last owner, but is not locked.
     } finally {
       await this.#handle.close();
     }
   }
 }
 
-/** The folders that the current call has locked. */
+/** Folders that are locked in the current asynchronous context. */
 const heldHere = new AsyncLocalStorage<readonly FolderLock[]>();
 
 /**
- * Runs an action while a folder is locked. Inside the action, {@link FolderLock.acquire} gives the same lock again: a
+ * Runs an action while a folder is locked. Inside the action, {@link FolderLock.acquire} returns the same lock, so that a
  * command that locks its output folder early can call functions that lock it themselves.
  *
- * @throws {CellrouteError} what {@link FolderLock.acquire} throws
+ * @throws {CellrouteError} the errors of {@link FolderLock.acquire}
  */
 export async function withFolderLock<T>(folder: string, action: () => Promise<T>): Promise<T> {
   const lock = await FolderLock.acquire(folder);
@@ -137,7 +137,7 @@ export async function withFolderLock<T>(folder: string, action: () => Promise<T>
   }
 }
 
-/** A lock that the operating system holds; undefined if it or the file system cannot. */
+/** Acquires a lock of the operating system; undefined if it or the file system does not support it. */
 async function acquireLock(folder: string): Promise<FolderLock | undefined> {
   const path = join(folder, LOCK_FILE);
   for (;;) {
@@ -150,7 +150,7 @@ async function acquireLock(folder: string): Promise<FolderLock | undefined> {
         return undefined;
       }
       if (state === 'taken') throw locked(folder, await ownerOf(path));
-      // The owner before may have deleted the file between our opening and locking it.
+      // The previous owner may have deleted the file after it was opened here.
       const [own, current] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
       if (own.ino !== current?.ino || own.dev !== current.dev) continue;
       const before = parse(await readFile(path, 'utf8'));
@@ -165,7 +165,7 @@ async function acquireLock(folder: string): Promise<FolderLock | undefined> {
   }
 }
 
-/** A lock by agreement: whoever creates the file has it, until its heartbeat ends. */
+/** Acquires a lease: the process that creates the file owns it until its heartbeat ends. */
 async function acquireLease(folder: string): Promise<FolderLock> {
   const path = join(folder, LOCK_FILE);
   for (;;) {
@@ -184,7 +184,7 @@ async function acquireLease(folder: string): Promise<FolderLock> {
   }
 }
 
-/** Removes the lock file of an owner that has ended; of several processes that try, one succeeds. */
+/** Removes the lock file of an owner that has ended. Of several processes that try, one succeeds. */
 async function removeStale(folder: string, owner: LockRecord | undefined): Promise<void> {
   const path = join(folder, LOCK_FILE);
   const aside = `${path}.${randomUUID()}.part`;
@@ -195,7 +195,7 @@ async function removeStale(folder: string, owner: LockRecord | undefined): Promi
     throw error;
   }
   const moved = parse(await readFile(aside, 'utf8'));
-  // Another process was quicker, and this is its new lock.
+  // Another process was faster, and the moved file is its new lock.
   if (moved?.token !== owner?.token) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });
 }
@@ -220,12 +220,12 @@ async function tryLock({ fd }: FileHandle): Promise<'held' | 'taken' | 'unsuppor
     const locks = await import('fs-native-extensions');
     return locks.tryLock(fd, LOCKED_BYTE, 1) ? 'held' : 'taken';
   } catch (error) {
-    // POSIX allows both words for a lock that is taken.
+    // POSIX allows either error code for a lock that is held.
     return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'taken' : 'unsupported';
   }
 }
 
-/** Whether the owner in a lock file still has it, for a process that holds the file's lock or has no locks. */
+/** Whether the owner in a lock file is alive, for a process that holds the file's lock or has no locks. */
 async function isAlive(path: string, owner: LockRecord, held: LockRecord['held']): Promise<boolean> {
   const here = placeOfProcess();
   if (owner.machine === here.machine) {
@@ -239,7 +239,7 @@ async function isAlive(path: string, owner: LockRecord, held: LockRecord['held']
   return (await msSinceHeartbeat(path)) < EXPIRES_MS;
 }
 
-/** By the file server's clock: the clocks of two machines may differ. */
+/** Age of the heartbeat by the clock of the file server, because the clocks of two machines may differ. */
 async function msSinceHeartbeat(path: string): Promise<number> {
   const probe = `${path}.${randomUUID()}.part`;
   try {
@@ -254,7 +254,7 @@ async function msSinceHeartbeat(path: string): Promise<number> {
   }
 }
 
-/** Who has the lock; waits a moment for a process that has it and has not written its name yet. */
+/** Owner of the lock. Waits briefly for a process that has locked the file but not yet written its name. */
 async function ownerOf(path: string): Promise<LockRecord | undefined> {
   const until = performance.now() + NAME_WAIT_MS;
   for (;;) {
@@ -301,7 +301,7 @@ async function writeRecord(handle: FileHandle, record: LockRecord): Promise<void
   await handle.write(Buffer.from(JSON.stringify(record).padEnd(FILE_BYTES)), 0, FILE_BYTES, 0);
 }
 
-/** undefined if a text is no lock record: the file is new, or not ours. */
+/** Parses a lock record; undefined if the file is new or not a lock file. */
 function parse(text: string): LockRecord | undefined {
   try {
     const { version, token, pid, host, program, since, machine, pidSpace, processStart, held } = JSON.parse(
@@ -327,7 +327,7 @@ function placeOfProcess(): { machine: string; pidSpace: string } {
   }
 }
 
-/** When a process started, in the system's own unit; empty if the system does not say, undefined without such a process. */
+/** Start time of a process in the system's unit; empty if unknown, undefined if there is no such process. */
 function processStart(pid: number): string | undefined {
   try {
     process.kill(pid, 0);
@@ -335,10 +335,10 @@ function processStart(pid: number): string | undefined {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
   }
   try {
-    // The name, in parentheses, may contain anything; the start is the 22nd field, the 20th after it.
+    // The name, in parentheses, may contain anything. The start is field 22, the 20th after the name.
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    // A killed process whose parent has not noticed yet.
+    // A killed process whose parent has not collected it yet.
     return fields[0] === 'Z' ? undefined : (fields[19] ?? '');
   } catch {
     return '';

@@ -2,13 +2,13 @@ import { setMaxListeners } from 'node:events';
 import { onAbort } from './abort.js';
 import { checkBoolean, checkIterable, checkNumber } from './check.js';
 
-/** How many inputs are processed at once, and in which order their outcomes come. */
+/** Number of inputs processed concurrently, and the order of their outcomes. */
 export interface ProcessOptions {
   /**
-   * Inputs in flight, 1 to 1024. It bounds memory: an input counts from when it is taken until its outcome is consumed.
+   * Inputs in flight, 1 to 1024. Limits memory: an input counts from when it is read until its outcome is consumed.
    */
   concurrency?: number | undefined;
-  /** Whether outcomes come in the order of the inputs (default) or as they finish. */
+  /** Whether outcomes are in the order of the inputs (default) or in the order of completion. */
   ordered?: boolean | undefined;
   /** Stops the inputs in flight; the iteration then throws `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -16,7 +16,7 @@ export interface ProcessOptions {
 
 export const PROCESS_OPTION_KEYS = ['concurrency', 'ordered', 'signal'] as const;
 
-/** What became of one input: a result or an error. */
+/** Outcome of one input: a result or an error. */
 export type Outcome<T, R> = { input: T; index: number } & (
   | { result: R; error?: never }
   | { error: unknown; result?: never }
@@ -37,12 +37,12 @@ export function checkProcessOptions(inputs: unknown, { concurrency, ordered }: P
 }
 
 /**
- * Processes inputs while they arrive and while their outcomes are consumed. No input is taken before there is room for
- * it: neither a fast source nor a slow consumer makes memory grow. An input that fails stops no other. A loop that is
- * left early stops the inputs in flight, waits for them and closes the source.
+ * Processes inputs while they arrive and while their outcomes are consumed. An input is read only if there is room for
+ * it, so memory is bounded with a fast source or a slow consumer. A failed input does not stop the others. Leaving the
+ * loop early aborts the inputs in flight, waits for them and closes the source.
  *
- * @param held inputs that are taken and whose outcomes are not consumed; default: as many as are processed at once.
- * @throws what the source throws, after the outcomes of the inputs before; `signal.reason` after an abort.
+ * @param held maximum number of inputs that were read and whose outcomes are not consumed; default: `concurrency`.
+ * @throws the error of the source, after the outcomes of earlier inputs; `signal.reason` after an abort.
  */
 export async function* processAll<T, R>(
   inputs: Iterable<T> | AsyncIterable<T>,
@@ -53,7 +53,7 @@ export async function* processAll<T, R>(
   const stop = new AbortController();
   // All work listens to this one signal.
   setMaxListeners(0, stop.signal);
-  // One promise per wait: a race with a promise that lives as long as the loop would keep every wait in memory.
+  // One promise per wait: Promise.race with a promise that lives as long as the loop would keep every wait in memory.
   let wake = () => {};
   const changed = () =>
     new Promise<void>((resolve) => {
@@ -106,7 +106,7 @@ export async function* processAll<T, R>(
     fill();
     wake();
   };
-  // Also between two outcomes: work continues while the consumer is busy with one.
+  // Also called between two outcomes, so that work continues while the consumer uses one.
   const fill = () => {
     const running = tasks.filter(({ settled }) => !settled).length;
     const hasRoom = running < concurrency && tasks.length + (isOut ? 1 : 0) < held;
@@ -134,7 +134,7 @@ export async function* processAll<T, R>(
     removeListener();
     stop.abort(signal?.aborted ? signal.reason : undefined);
     await Promise.allSettled(tasks.map(({ outcome }) => outcome));
-    // A source that waits for its next input may not answer: nothing waits for it.
+    // Not awaited: a source that waits for its next input may never settle.
     if (!ended) Promise.resolve(source.return?.()).catch(() => {});
   }
 }
@@ -149,7 +149,7 @@ export async function* resultsOf<R>(
   }
 }
 
-/** The results of `work` in the order of the values. The first failure ends it, after the started work has finished. */
+/** Results of `work` in the order of the values. Rejects with the first error when started work has ended. */
 export async function mapAll<T, R>(
   values: readonly T[],
   concurrency: number,

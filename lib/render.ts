@@ -1,4 +1,4 @@
-// cellroute/render: images of results, for people.
+// cellroute/render: drawings of results.
 
 export type { ChartLabels } from './render/chart.js';
 export { type ComparisonOptions, type PredictedCells, renderComparison } from './render/comparison.js';

@@ -1,7 +1,6 @@
 #pragma once
 
-// LibTorch's modules, those that the networks are made of: torch/nn.h takes a third longer to
-// parse.
+// The LibTorch modules that the networks use. torch/nn.h takes a third longer to parse.
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>

@@ -1,4 +1,4 @@
-// The house's walls, kept by grep: who may include what, and what may never be committed.
+// Rules between folders, checked by text search: who may include what, and what may never be committed.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { importCycles, importGraph, importsBetween } from './imports.mjs';
@@ -36,14 +36,14 @@ const NATIVE_LAYERS = [
   'addon',
 ];
 const OPERATOR_HEADER = /^native\/ops\/(\w+)\.h$/;
-/** Operators: a header with a source file beside it. */
+/** Operators: headers with a source file of the same name. */
 const operators = () =>
   native.flatMap((path) => {
     const [, name] = OPERATOR_HEADER.exec(path) ?? [];
     return name && native.includes(`native/ops/${name}.cc`) ? [name] : [];
   });
 const TENSOR_FREE = /^native\/(mask|measure|metrics|data|io\/(image|intensity)\.)/;
-/** Every file that belongs to the repository; in a copy without .git, every file outside the folders that are built. */
+/** All files of the repository. In a copy without .git: all files outside the folders of build output. */
 function repositoryFiles() {
   const { status, stdout } = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     capture: true,
@@ -71,7 +71,7 @@ const tracked = () =>
 const sdk = () => tracked().filter((path) => path.startsWith('lib/'));
 
 const sdkImports = () => importGraph(sdk().filter((path) => path.endsWith('.ts')));
-/** Folders that `import 'cellroute'` loads, and those behind cellroute/train, /metrics, /render and /report. */
+/** Folders that `import 'cellroute'` loads, and folders behind cellroute/train, /metrics, /render and /report. */
 const CORE = ['inference', 'image', 'mask', 'measure', 'config', 'weights', 'native', 'export'];
 const BESIDE_CORE = [
   'annotations',
@@ -87,13 +87,13 @@ const BESIDE_CORE = [
   'serve',
   'cli',
 ];
-/** Types of configurations cross to native code. */
+/** Folders that lib/native may import: types of configurations are part of the contract. */
 const BELOW = ['native', 'config'];
 
-/** Each wall: its name, and the lines that break it. */
+/** Rules: a name, and a function that returns the lines that break the rule. */
 export const boundaries = [
   [
-    'Node-API stays in native/addon and native/preload',
+    'Node-API is used only in native/addon and native/preload',
     () => matches(outside('addon', 'preload'), /#include\s*[<"](napi|node_api)/),
   ],
   [
@@ -105,19 +105,19 @@ export const boundaries = [
       ),
   ],
   [
-    'the preload stub reads one header of LibTorch and links none',
+    'the preload stub includes one header of LibTorch and links no library of it',
     () => matches(inside('preload'), /#include\s*[<"](ATen|c10|torch\/(?!headeronly\/version\.h))/),
   ],
   [
-    'CUDA stays in native/engine/cuda and native/ops/cuda',
+    'CUDA is used only in native/engine/cuda and native/ops/cuda',
     () => matches(outside('engine/cuda', 'ops/cuda'), /#include\s*[<"](cuda|c10\/cuda|ATen\/cuda)/),
   ],
   [
-    'operators are not registered with the dispatcher: two copies of the addon would end the process',
+    'operators are not registered with the dispatcher, because two copies of the addon would end the process',
     () => matches(native, /\bTORCH_LIBRARY/),
   ],
   [
-    "loops are spread by native/engine/parallel.h: LibTorch's header is one thread without OpenMP in our compilation",
+    "loops use native/engine/parallel.h, because LibTorch's header is sequential without OpenMP in our compilation",
     () =>
       matches(
         native.filter((path) => !path.startsWith('native/engine/parallel.')),
@@ -125,7 +125,7 @@ export const boundaries = [
       ),
   ],
   [
-    `includes in native/ go down: ${NATIVE_LAYERS.toReversed().join(', ')}`,
+    `includes in native/ go from higher to lower folders: ${NATIVE_LAYERS.toReversed().join(', ')}`,
     () =>
       NATIVE_LAYERS.flatMap((folder, i) => {
         const above = NATIVE_LAYERS.slice(i + 1);
@@ -134,7 +134,7 @@ export const boundaries = [
       }),
   ],
   [
-    'the headers of operators include no kernels, and kernels no operators',
+    'headers of operators include no kernels, and kernels include no operators',
     () => [
       ...matches(
         native.filter((path) => OPERATOR_HEADER.test(path)),
@@ -147,11 +147,11 @@ export const boundaries = [
     ],
   ],
   [
-    "no header of all of LibTorch: its parsing takes seconds of every file's compilation",
+    'no header that includes all of LibTorch, because parsing it takes seconds per file',
     () => matches(native, /#include\s*[<"](torch\/(torch|all|nn|optim)|ATen\/(ATen|Functions))\.h/),
   ],
   [
-    "engine, kernels and operators are compiled without LibTorch's types.h and modules",
+    "engine, kernels and operators do not include LibTorch's types.h and modules",
     () =>
       matches(
         inside('engine', 'ops'),
@@ -166,15 +166,16 @@ export const boundaries = [
         /\.node['"`]|process\.dlopen/,
       ),
   ],
-  ['no cast around the contract', () => matches(sdk(), /as unknown as|\bas any\b|: any[;,)\]>=]/)],
+  ['no type cast around the contract', () => matches(sdk(), /as unknown as|\bas any\b|: any[;,)\]>=]/)],
   [
-    "no machine's own paths are committed",
+    'no path of a particular machine is committed',
     () =>
       matches(
         tracked().filter((path) => path !== 'scripts/boundaries.mjs'),
         /(^|[\s"'`(=:])\/(work|root|home\/\w+|opt\/ref)\//,
       ),
   ],
+  ['lib/ has no import cycles', () => importCycles(sdkImports()).map((files) => files.join(' <-> '))],
   [
     'no file of lib/ imports itself through others',
     () => importCycles(sdkImports()).map((files) => files.join(' <-> ')),
@@ -197,5 +198,5 @@ export const boundaries = [
         [...CORE.filter((folder) => !BELOW.includes(folder)), ...BESIDE_CORE],
       ),
   ],
-  ['nothing is globbed into the build', () => matches(['CMakeLists.txt'], /file\s*\(\s*GLOB/i)],
+  ['CMakeLists.txt lists its files without GLOB', () => matches(['CMakeLists.txt'], /file\s*\(\s*GLOB/i)],
 ];

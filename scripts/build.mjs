@@ -1,8 +1,8 @@
 // Builds the addon (cmake-js configures CMakeLists.txt) and the SDK (tsc, and ES modules that re-export its CommonJS).
-// What did not change is not built again.
+// Only what changed is built.
 //   node scripts/build.mjs [--native | --sdk] [--tests] [--if-missing] [--slowest]
-//   --tests     builds the C++ tests and the testing addon too; later builds of the folder keep them
-//   --slowest   prints how long the slowest steps of the last compilation took
+//   --tests     also builds the C++ tests and the testing addon; later builds of the folder keep them
+//   --slowest   prints the slowest steps of the last compilation
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -21,15 +21,15 @@ import { must, root } from './run.mjs';
 import { ensureSystem } from './system.mjs';
 
 const options = new Set(process.argv.slice(2));
-// Outside build/, which node-gyp deletes: a rebuild then links again and does not compile again.
+// Outside build/, which node-gyp deletes, so that a rebuild only links.
 const folder = join(root, 'out', 'Release');
 
 async function buildNative() {
   const before = configured(folder);
-  // A prebuild made between two test runs keeps the tests that are built.
+  // A prebuild between two test runs keeps the tests.
   const tests = options.has('--tests') || before?.tests === true;
   if (before?.tests !== tests) ensureSystem({ tests });
-  // Looked for here and not by CMake, so that a download shows its progress and a failure its own message.
+  // Searched here instead of in CMake, so that a download shows its progress and a failure has a clear message.
   const libtorch = findLibtorch();
   const definitions = {
     CELLROUTE_LIBTORCH: libtorch.folder,
@@ -46,20 +46,20 @@ async function buildNative() {
     },
   );
   await compile(folder);
-  // A checkout runs with the LibTorch it was built with; an installed package asks its platform package.
+  // A checkout uses the LibTorch it was built with; an installed package uses its platform package.
   writeFileSync(join(root, 'build', 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
 }
 
-/** The names of the package's entry points: `index` is `cellroute` itself, `train` is `cellroute/train`. */
+/** Names of the package's entry points: `index` is `cellroute` itself, `train` is `cellroute/train`. */
 const ENTRY_POINTS = Object.entries(
   JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports,
 ).flatMap(([, target]) => (typeof target === 'object' ? [basename(target.require.default, '.js')] : []));
 
-/** One instance for both module systems: each ES module re-exports the CommonJS one, name by name. */
+/** Writes ES modules that re-export the CommonJS modules name by name, so that both systems share one instance. */
 function writeEsModules() {
   const dist = join(root, 'dist');
   for (const entry of ENTRY_POINTS) {
-    // Loading the SDK loads no addon: that waits for the first use.
+    // Loading the SDK does not load the addon, which is loaded on first use.
     const names = Object.keys(createRequire(import.meta.url)(join(dist, `${entry}.js`))).sort();
     const lines = [
       `import cellroute from './${entry}.js';`,
@@ -75,7 +75,7 @@ function writeEsModules() {
   }
 }
 
-/** A digest of all that dist/ is made of. */
+/** Digest of all inputs of dist/. */
 function sdkDigest() {
   const hash = createHash('sha256');
   const sources = readdirSync(join(root, 'lib'), { recursive: true, withFileTypes: true })
@@ -95,7 +95,7 @@ function buildSdk() {
   const digest = sdkDigest();
   const built = existsSync(join(root, 'dist', 'index.mjs')) && existsSync(record);
   if (built && readFileSync(record, 'utf8') === digest) return;
-  // What a deleted source left behind would be packed.
+  // Otherwise output of a deleted source would be packed.
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   must('tsc', ['-p', 'tsconfig.json'], { stdout: 2 });
   // The browser's parts of reports and of the service's page are embedded as they are.
@@ -117,7 +117,7 @@ function printSlowest() {
     console.error('cellroute: only Ninja records how long each step takes; install it and build again');
     return;
   }
-  console.error('cellroute: the slowest steps of the last compilation of each file (s)');
+  console.error('cellroute: the slowest steps of the last compilation (s)');
   for (const { seconds, output } of steps) console.error(`${seconds.toFixed(1).padStart(8)}  ${output}`);
 }
 

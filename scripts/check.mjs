@@ -1,5 +1,5 @@
-// The quick checks, which run nothing of cellroute: types, format and lint of TypeScript, rules between folders.
-//   node scripts/check.mjs [--fix]     --fix formats, C++ too
+// The quick checks, which do not run cellroute: types, format and lint of TypeScript, rules between folders, words.
+//   node scripts/check.mjs [--fix]     --fix formats TypeScript and C++
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { boundaries } from './boundaries.mjs';

@@ -1,5 +1,5 @@
-// What .ci/run does after the README's second command: every named script that a change must pass, then one closing line.
-// Each script runs, whatever the ones before it found.
+// Second part of .ci/run: runs every script that a change must pass, and prints the sum of all counts. A failure does not
+// stop the other scripts.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { add, closingLine, noCounts } from './report.mjs';
@@ -15,13 +15,13 @@ const SCRIPTS = [
   ['test:interop'],
   ['test:serve'],
   ['lint:native'],
-  // All C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer: 4.5 minutes of two cores from nothing.
+  // All C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer: 4.5 minutes on two cores with a full build.
   ['test:sanitize'],
   // Threads, jobs and memory under ThreadSanitizer: half a minute.
   ['test:sanitize', '--thread'],
   // Seconds per target.
   ['fuzz', '30'],
-  // Compiled and linked where nvcc and a CUDA LibTorch are there, and reported where they are not.
+  // Compiled and linked if nvcc and a CUDA LibTorch exist; otherwise reported as skipped.
   ['build:cuda', '--if-there'],
 ];
 
@@ -38,7 +38,7 @@ const counted = () =>
 const total = noCounts();
 const rows = [];
 
-// `npm test` has run before, and has left its counts; a build that failed has left none.
+// `npm test` ran before and left its counts. Without counts, the build failed.
 const before = counted()[0] ?? { passed: 0, failed: 1, skipped: 0 };
 add(total, before);
 rows.push(['npm install && npm test', Number(process.env.CELLROUTE_STARTED), before]);
@@ -50,7 +50,7 @@ for (const [script, ...args] of SCRIPTS) {
   const known = counted().length;
   const { status } = run('npm', ['run', '--silent', script, '--', ...args]);
   const own = counted().slice(known);
-  // A script without tests of its own is one check; one that failed before it counted anything has failed.
+  // A script without counts is one check. If it failed without counting a failure, one is added.
   const counts = noCounts();
   for (const each of own) add(counts, each);
   if (own.length === 0) counts[status === 0 ? 'passed' : 'failed'] = 1;

@@ -1,4 +1,4 @@
-// Configures and compiles with CMake: only what changed, with a compiler cache where one is installed, quietly.
+// Configures and compiles with CMake: only what changed, with a compiler cache if one is installed, with little output.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { childEnvironment, has, must, root } from './run.mjs';
 
-// ccache reads these itself: files named relative to the checkout give hits in every clone.
+// Variables of ccache: paths relative to the checkout give cache hits in every clone.
 const CACHE_ENVIRONMENT = { CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1' };
 
-/** CMake's definitions for the compiler cache that is installed; none without one. */
+/** CMake's definitions for an installed compiler cache; empty without one. */
 export function compilerCache() {
   // CMake reads this variable itself.
   if (process.env.CMAKE_CXX_COMPILER_LAUNCHER !== undefined) return {};
@@ -17,12 +17,12 @@ export function compilerCache() {
   return program ? { CMAKE_C_COMPILER_LAUNCHER: program, CMAKE_CXX_COMPILER_LAUNCHER: program } : {};
 }
 
-/** The generator's name where Ninja is installed, which notices in a moment that nothing changed. */
+/** Ninja as the generator, if it is installed: it is faster than Make when nothing changed. */
 export const ninja = () => (has('ninja') ? 'Ninja' : undefined);
 
 const recordOf = (folder) => join(folder, 'configured.json');
 
-/** What this checkout's folder was last configured with, where that went well. */
+/** Inputs of the last successful configuration of this checkout's folder. */
 export function configured(folder) {
   if (!existsSync(recordOf(folder))) return undefined;
   const { from, ...inputs } = JSON.parse(readFileSync(recordOf(folder), 'utf8'));
@@ -30,26 +30,26 @@ export function configured(folder) {
 }
 
 /**
- * Runs `configure` where `inputs` differ from those of the last time, or where that failed. CMake itself configures
- * again where CMakeLists.txt changed.
+ * Runs `configure` if `inputs` differ from those of the last configuration, or if that failed. CMake itself detects changes
+ * of CMakeLists.txt.
  */
 export function configureOnce(folder, inputs, configure) {
   const before = configured(folder);
   if (before && isDeepStrictEqual(before, inputs)) return;
-  // A folder of another generator, of a copied checkout or of unknown inputs cannot be configured again.
+  // A folder of another generator, a copied checkout or unknown inputs cannot be configured again.
   if (before?.generator !== inputs.generator) rmSync(folder, { recursive: true, force: true });
   rmSync(recordOf(folder), { force: true });
   configure();
   writeFileSync(recordOf(folder), `${JSON.stringify({ from: root, ...inputs }, null, 2)}\n`);
 }
 
-/** Runs CMake's configuration; its output is shown only where it fails. */
+/** Runs CMake's configuration and shows its output only if it fails. */
 export function configureQuietly(program, args, env) {
   console.error('cellroute: configuring the build');
   must(program, args, { env, capture: true });
 }
 
-/** One line that moves on a terminal, a line per tenth of the work elsewhere. */
+/** Shows progress: one line that is updated on a terminal, otherwise one line per tenth of the work. */
 function progressLine(stream) {
   const started = Date.now();
   let shown = -1;
@@ -80,7 +80,7 @@ const PROGRESS = /^\[\s*(\d+)(?:%|\/(\d+))\]\s+(.*)$/;
 const CHATTER =
   /^(ninja: no work to do|\[\d+\/\d+\] Re-running CMake|-- |Consolidate compiler generated|Scanning dep)/;
 
-/** Compiles a configured folder. Warnings and errors are shown as they come, the rest as progress. */
+/** Compiles a configured folder. Warnings and errors are printed, everything else is shown as progress. */
 export async function compile(folder, targets = []) {
   const args = ['--build', folder, '--config', 'Release', '--parallel', String(availableParallelism())];
   if (targets.length > 0) args.push('--target', ...targets);
@@ -125,14 +125,14 @@ export async function compile(folder, targets = []) {
   process.exit(status);
 }
 
-/** The slowest steps of the last build that Ninja noted in this folder: [{seconds, output}], slowest first. */
+/** The slowest steps of the last build, from Ninja's log: [{seconds, output}], slowest first. */
 export function slowestSteps(folder, count = 20) {
   const log = join(folder, '.ninja_log');
   if (!existsSync(log)) return undefined;
   const steps = new Map();
   for (const line of readFileSync(log, 'utf8').split('\n')) {
     const [start, end, , output] = line.split('\t');
-    // The last entry of an output counts.
+    // Only the last entry of an output is used.
     if (output) steps.set(output, { seconds: (Number(end) - Number(start)) / 1000, output });
   }
   return [...steps.values()].sort((a, b) => b.seconds - a.seconds).slice(0, count);

@@ -1,4 +1,4 @@
-// Runs the C++ tests by ctest, in parallel, and counts the cases that doctest reports of each source file.
+// Runs the C++ tests with ctest, in parallel, and counts the cases in doctest's report of each source file.
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { parseXml } from '@rgrove/parse-xml';
 import { add, noCounts } from './report.mjs';
 import { run } from './run.mjs';
 
-/** Every <testcase> of a JUnit report. */
+/** All <testcase> elements of a JUnit report. */
 function testCases(report) {
   const within = (element) =>
     element.name === 'testcase'
@@ -15,7 +15,7 @@ function testCases(report) {
   return within(parseXml(readFileSync(report, 'utf8')).root);
 }
 
-/** What doctest reported of one source file: how many cases passed and failed, undefined where it did not finish. */
+/** Passed and failed cases of one source file, from doctest's report; undefined if it did not finish. */
 function countCases(report) {
   // A test that crashed may have left an empty file.
   if (!existsSync(report) || statSync(report).size === 0) return undefined;
@@ -26,7 +26,7 @@ function countCases(report) {
   return { passed: cases.length - failed, failed };
 }
 
-/** The cases of a source file that doctest skips on this machine, as those that need a GPU; its report has none of them. */
+/** Cases of a source file that doctest skips on this machine, for example without a GPU. Its report does not list them. */
 function skippedCases(folder, name) {
   const { stdout } = run('ctest', ['--test-dir', folder, '--show-only=json-v1', '-R', `^${name}$`], {
     capture: true,
@@ -48,7 +48,7 @@ function skippedCases(folder, name) {
 export function runCtest(folder, env = {}, { program } = {}) {
   const report = join(folder, 'ctest.xml');
   const cases = join(folder, 'doctest');
-  // Reports of an earlier run must not be counted.
+  // A report of an earlier run must not be counted.
   rmSync(report, { force: true });
   rmSync(cases, { recursive: true, force: true });
   mkdirSync(cases, { recursive: true });
@@ -59,7 +59,7 @@ export function runCtest(folder, env = {}, { program } = {}) {
       ...['--output-on-failure', '--progress', '--no-tests=error', '--output-junit', report],
       ...(program ? ['--label-regex', `^${program}$`] : []),
     ],
-    // Threads that wait for work give their core to the other test.
+    // Waiting threads leave their core to other tests.
     { env: { OMP_WAIT_POLICY: 'PASSIVE', ...env } },
   );
   const counts = noCounts();
@@ -69,7 +69,7 @@ export function runCtest(folder, env = {}, { program } = {}) {
     seconds.push({ name: `C++ ${name}`, seconds: Number(time) });
     const found = countCases(join(cases, `${name}.xml`)) ?? { passed: 0, failed: 0 };
     if (status === 'run' && found.passed === 0) found.skipped = skippedCases(folder, name);
-    // A crash, a file without cases, and a failure after the last case are failures too.
+    // A crash, a file without cases, and a failure after the last case count as a failure.
     if ((status !== 'run' || (found.passed === 0 && !found.skipped)) && found.failed === 0) found.failed = 1;
     add(counts, found);
   }

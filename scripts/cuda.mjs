@@ -1,9 +1,9 @@
 // Builds the addon with CUDA: node scripts/cuda.mjs [torch folder] [--tests] [--if-there]
-// The torch folder is that of a CUDA build of torch (`pip install torch`, then the folder of its package): the
-// argument, CELLROUTE_CUDA_LIBTORCH, or the active Python's. nvcc is the PATH's or that of /usr/local/cuda.
-//   --tests     builds the C++ tests too, which find out by themselves whether there is a GPU
-//   --if-there  where nvcc or a CUDA LibTorch is missing, says so and ends well
-// The result is prebuilds/<platform>-cuda13/; nothing of the CPU's build is touched.
+// The torch folder belongs to a CUDA build of torch (`pip install torch`, then the folder of the package). It is the
+// argument, CELLROUTE_CUDA_LIBTORCH, or that of the active Python. nvcc is searched on the PATH and in /usr/local/cuda.
+//   --tests     also builds the C++ tests, which detect a GPU themselves
+//   --if-there  if nvcc or a CUDA LibTorch is missing, prints this and succeeds
+// The result is prebuilds/<platform>-cuda13/. The CPU build is not changed.
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compile, compilerCache, configureOnce, configureQuietly, ninja } from './compile.mjs';
@@ -22,10 +22,10 @@ function findNvcc() {
     const release = /release (\d+)\.(\d+)/.exec(output);
     if (error || status !== 0 || !release) continue;
     if (Number(release[1]) === CUDA_MAJOR) return { nvcc };
-    return { why: `${nvcc} is of CUDA ${release[1]}.${release[2]}, and CUDA ${CUDA_MAJOR} is needed` };
+    return { why: `${nvcc} belongs to CUDA ${release[1]}.${release[2]}, but CUDA ${CUDA_MAJOR} is needed` };
   }
   return {
-    why: `no nvcc was found (tried ${candidates.join(', ')}). docs/cuda.md has one command that sets it up from packages`,
+    why: `nvcc was not found (tried ${candidates.join(', ')}). docs/cuda.md has a command that installs it from packages`,
   };
 }
 
@@ -43,11 +43,11 @@ function findCudaLibtorch() {
   const folder = asked ?? pythonsTorch();
   if (!folder) {
     return {
-      why: 'no CUDA LibTorch was found: name the torch folder, set CELLROUTE_CUDA_LIBTORCH, or `pip install torch` (a build for CUDA 13)',
+      why: 'no CUDA LibTorch was found: pass the torch folder, set CELLROUTE_CUDA_LIBTORCH, or `pip install torch` (a build for CUDA 13)',
     };
   }
   const libtorch = inspectLibtorch(resolve(folder));
-  if (!libtorch) return { why: `${folder} is no LibTorch folder` };
+  if (!libtorch) return { why: `${folder} is not a LibTorch folder` };
   if (!existsSync(join(libtorch.folder, 'lib', 'libtorch_cuda.so'))) {
     return { why: `the LibTorch in ${folder} (${libtorch.version}) is for the CPU only` };
   }
@@ -56,7 +56,7 @@ function findCudaLibtorch() {
 
 async function build(nvcc, libtorch) {
   console.log(
-    `cellroute: the addon with CUDA, by ${nvcc}, for LibTorch ${libtorch.version} (${libtorch.folder})`,
+    `cellroute: building the addon with CUDA, with ${nvcc}, for LibTorch ${libtorch.version} (${libtorch.folder})`,
   );
   const folder = join(root, 'out', 'cuda');
   const definitions = {

@@ -1,4 +1,4 @@
-// The README's first command: gets what is needed, builds, and segments real images into overlays to look at.
+// `npm run demo`: installs what is missing, builds, and segments example images to overlays.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, root } from './run.mjs';
@@ -7,9 +7,9 @@ const images = join(root, 'examples', 'images');
 const out = join(root, 'demo-output');
 
 must('node', ['scripts/build.mjs', '--if-missing']);
-console.log('\nNaming the type of each image and outlining its cells (cellroute segment)');
+console.log('\nClassifying each image and segmenting its cells (cellroute segment)');
 must('node', [join(root, 'dist', 'cli', 'main.js'), 'segment', images, '--out', out]);
 if (!existsSync(out)) throw new Error(`${out} was not written`);
 console.log(
-  `\nLook at ${join('demo-output', '*.overlay.png')}; the masks are beside them, as JSON, CSV and label images.`,
+  `\nOpen ${join('demo-output', '*.overlay.png')}; the masks are beside them as JSON, CSV and label images.`,
 );

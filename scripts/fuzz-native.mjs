@@ -10,10 +10,10 @@ import { ensureSystem } from './system.mjs';
 const preset = 'fuzz';
 const folder = join(root, 'out', preset);
 
-/** Names of the targets, and the longest input of each in bytes. */
+/** Names of the targets, and the maximum length of an input in bytes. */
 export const nativeFuzzers = { masks: 4096, polygons: 4096, pixels: 16384, weights: 256 };
 
-/** Compiles the targets; false where no clang is installed, which is reported. */
+/** Compiles the targets. Returns false, with a message, if clang is not installed. */
 export async function buildNativeFuzzers(names) {
   ensureSystem({ fuzzers: true });
   if (!has('clang++')) {
@@ -35,7 +35,7 @@ export async function buildNativeFuzzers(names) {
   return true;
 }
 
-/** Runs one target for a while; what libFuzzer finds is kept in out/fuzz/. */
+/** Runs one target for a while. Inputs that fail are kept in out/fuzz/. */
 export async function runNativeFuzzer(name, seconds, patience) {
   const corpus = join(folder, 'corpus', name);
   mkdirSync(corpus, { recursive: true });
@@ -44,13 +44,13 @@ export async function runNativeFuzzer(name, seconds, patience) {
     join(folder, `cellroute_${name}_fuzz`),
     [
       ...[`-max_total_time=${seconds}`, `-max_len=${nativeFuzzers[name]}`, '-print_final_stats=1'],
-      // An input of few bytes justifies no more. The sanitizers' own memory is not counted by the first.
+      // An input of a few KB needs no more. malloc_limit_mb does not include the sanitizers' own memory.
       ...['-malloc_limit_mb=64', '-rss_limit_mb=2048', '-timeout=10', `-artifact_prefix=${found}`],
       ...[corpus, join(root, 'fuzz/seeds/native', name)],
     ],
     {
       seconds: seconds + patience,
-      // LibTorch is not instrumented: containers that cross its boundary look overflown, its caches look leaked.
+      // LibTorch is not instrumented: its containers look overflowed and its caches leaked.
       env: { ...process.env, ASAN_OPTIONS: 'detect_container_overflow=0:detect_leaks=0' },
     },
   );

@@ -1,5 +1,5 @@
-// Fuzzes every reader of bytes from outside: the TypeScript readers of fuzz/targets.mjs, and the native ones of
-// native/fuzz where clang is installed.
+// Fuzzes every reader of untrusted bytes: the TypeScript readers of fuzz/targets.mjs and, if clang is installed, the native
+// readers of native/fuzz.
 //   npm run fuzz -- [SECONDS PER TARGET, default 30] [TARGET...]
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -10,7 +10,7 @@ import { buildNativeFuzzers, nativeFuzzers, runNativeFuzzer } from './fuzz-nativ
 import { finish, noCounts } from './report.mjs';
 import { root } from './run.mjs';
 
-/** A process that was to end by itself is killed so much later: an input hangs. */
+/** Seconds after which a process that should have ended is killed: an input hangs. */
 const PATIENCE_SECONDS = 90;
 
 const [first, ...rest] = process.argv.slice(2);
@@ -29,7 +29,7 @@ if (!existsSync(join(root, 'dist/index.js'))) {
   process.exit(1);
 }
 
-/** Runs a TypeScript target in a process of its own: a crash or a hang is a finding and not the end of the others. */
+/** Runs a TypeScript target in its own process, so that a crash or a hang does not stop the other targets. */
 async function runTarget(name) {
   const limits = ['--max-semi-space-size=16', '--max-old-space-size=1024'];
   const { stdout, stderr, ended } = await runChild(

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Everything that only a machine with a GPU can show, in one report.
-#   scripts/gpu-check.sh pack          where there are Node and npm's packages: writes out/gpu-check-pack.tar.xz, which
-#                                      travels to a machine that has neither (with nvcc, CMake and a Python with torch)
-#   scripts/gpu-check.sh [run]         there: builds, tests, sanitizes, measures; the report is out/gpu-check/report.md
-#                                      (and in $OUT, where that is set)
-#   scripts/gpu-check.sh run --quick   the smallest of each
-#   scripts/gpu-check.sh dry           without a GPU: the same stages as far as they go, the bench on the CPU
-# PYTHON is the interpreter whose torch is built against (python3). A stage that fails does not stop the others; the
-# status is 1 where one failed. Card settings are left alone.
+# Runs all checks that need a GPU, and writes one report.
+#   scripts/gpu-check.sh pack          on a machine with Node and npm packages: writes out/gpu-check-pack.tar.xz for a
+#                                      machine that has neither (but nvcc, CMake and a Python with torch)
+#   scripts/gpu-check.sh [run]         on that machine: builds, tests, sanitizes, measures; the report is
+#                                      out/gpu-check/report.md (also copied to $OUT, if set)
+#   scripts/gpu-check.sh run --quick   the smallest form of each stage
+#   scripts/gpu-check.sh dry           without a GPU: the same stages as far as possible, benchmarks on the CPU
+# PYTHON is the interpreter with torch (python3). A failed stage does not stop the others; the exit status is then 1.
+# Settings of the GPU are not changed.
 # The functions below are called through `stage`.
 # shellcheck disable=SC2329
 set -u
@@ -27,7 +27,7 @@ make_pack() {
   doctest=$(dirname "$(find /usr/include /usr/local/include -name doctest.h 2>/dev/null | head -n 1)")
   [ -f "$doctest/doctest.h" ] || { echo 'doctest.h was not found: apt-get install doctest-dev' >&2; exit 1; }
   cp "$doctest/doctest.h" "$work/doctest/doctest.h"
-  # What the SDK needs at run time, and the headers of Node-API.
+  # Runtime dependencies of the SDK, and the headers of Node-API.
   mkdir -p "$work/node_modules"
   node -e '
     const { dependencies } = require("./package.json");
@@ -47,7 +47,7 @@ make_pack() {
     mkdir -p "$work/node_modules/$(dirname "$name")"
     cp -RL "node_modules/$name" "$work/node_modules/$name"
   done
-  # The C library of this system: musl builds are not for it.
+  # The musl builds are not for this C library.
   rm -rf "$work"/node_modules/@img/*musl*
   tar -C "$work" -cf - . | xz -T0 -6 >"$pack" || exit 1
   rm -rf "$work"
@@ -69,9 +69,9 @@ report=$results/report.md
 rm -rf "$results"
 mkdir -p "$results"
 failed=0
-printf '# What a GPU showed\n\n' >"$report"
+printf '# GPU check\n\n' >"$report"
 
-# stage NAME COMMAND...: runs it, keeps its log, and tells the report how it ended and its last lines.
+# stage NAME COMMAND...: runs a command, keeps its log, and adds its result and its last lines to the report.
 stage() {
   name=$1
   shift
@@ -137,7 +137,7 @@ sanitizer() {
     -tc='GPU: RoIAlign*,GPU: a RoI*,GPU: NMS*,GPU: masks*'
   code=$?
   if [ "$code" -ne 0 ] && grep -q 'Device not supported' "$results"/*sanitizer*"$1"*.log; then
-    skip 'this virtual machine hides the device from compute-sanitizer'
+    skip 'compute-sanitizer cannot access the device in this virtual machine'
     return
   fi
   return "$code"
@@ -146,7 +146,7 @@ sanitizer() {
 doctor() {
   node dist/cli/main.js doctor
   code=$?
-  # Without a GPU it says what is wrong, which is what it is for.
+  # Without a GPU the doctor must fail with an explanation.
   [ "$mode" = dry ] && return 0
   return "$code"
 }

@@ -1,5 +1,5 @@
-// Runs node-gyp or prebuildify where Node's headers may be absent: our target compiles nothing through gyp, so a
-// folder with an empty common.gypi is all that node-gyp asks for.
+// Runs node-gyp or prebuildify on machines without Node's headers. Our gyp target compiles nothing, so a folder with an
+// empty common.gypi is enough for node-gyp.
 //   node scripts/gyp.mjs rebuild        node scripts/gyp.mjs prebuild
 import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -21,7 +21,7 @@ const env = { npm_config_nodedir: nodedir() };
 if (process.argv[2] === 'prebuild') {
   rmSync(prebuild, { recursive: true, force: true });
   must('prebuildify', ['--napi'], { env });
-  // prebuildify moves its one .node file away, which the checkout still needs.
+  // prebuildify moves the .node file, which the checkout still needs.
   copyFileSync(join(prebuild, 'cellroute.node'), join(root, 'build', 'Release', 'cellroute.node'));
   copyPrebuild();
 } else {

@@ -1,11 +1,11 @@
-// The import graph of lib/: which source file imports which, type imports included.
+// The import graph of lib/, including type imports.
 import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { root } from './run.mjs';
 
 const IMPORT = /\b(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)\.js'/g;
 
-/** Imported files of each file; only those that are among the files. */
+/** Imports per file, limited to the listed files. */
 export function importGraph(files, read = (path) => readFileSync(join(root, path), 'utf8')) {
   const known = new Set(files);
   return new Map(
@@ -18,7 +18,7 @@ export function importGraph(files, read = (path) => readFileSync(join(root, path
   );
 }
 
-/** The groups of files that import each other in a circle (Tarjan's strongly connected components), each sorted. */
+/** Import cycles: strongly connected components (Tarjan) with more than one file, each sorted. */
 export function importCycles(graph) {
   const index = new Map();
   const low = new Map();

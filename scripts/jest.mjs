@@ -1,10 +1,10 @@
-// Runs jest and counts what it reports.
+// Runs jest and counts its results.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { noCounts } from './report.mjs';
 import { root, run } from './run.mjs';
 
-/** The counts of a run, and the seconds of each test file. */
+/** Counts of a run, and the seconds per test file. */
 export function runJest(args, { env } = {}) {
   const report = join(root, 'out', 'jest.json');
   rmSync(report, { force: true });

@@ -1,17 +1,17 @@
-// Which LibTorch? One answer for CMake, node-gyp, the tests and the packing scripts.
+// Finds LibTorch for CMake, node-gyp, the tests and the packing scripts.
 //   LIBTORCH (a folder) -> the torch of the active Python -> the pinned wheel, unpacked once into a user cache.
-// As a program: prints the folder; with --json, what was found and how.
+// As a program: prints the folder; with --json, the version and the source too.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The version the addon is built and tested with; it compiles against OLDEST to NEWEST. */
+/** The version with which the addon is built and tested; it compiles against OLDEST to NEWEST. */
 export const PINNED = '2.13.0';
 export const OLDEST = '2.11';
 export const NEWEST = '2.14';
-// PyTorch's own index of CPU builds, asked only where the configured index has none.
+// PyTorch's index of CPU builds, used only if the configured index has none.
 const CPU_WHEEL_INDEX = 'https://download.pytorch.org/whl/cpu';
 
 export function cacheFolder() {
@@ -21,7 +21,7 @@ export function cacheFolder() {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cellroute');
 }
 
-/** What a folder holds: {folder, version} for a LibTorch one can build with, undefined otherwise. */
+/** Version of the LibTorch in a folder: {folder, version}; undefined if the folder has none. */
 export function inspectLibtorch(folder) {
   const header = join(folder, 'include', 'torch', 'headeronly', 'version.h');
   if (!existsSync(join(folder, 'share', 'cmake', 'Torch', 'TorchConfig.cmake')) || !existsSync(header))
@@ -45,7 +45,7 @@ export function python() {
       execFileSync(name, ['--version'], { stdio: 'ignore' });
       return name;
     } catch {
-      // Not this name.
+      // Try the next name.
     }
   }
   return undefined;
@@ -53,7 +53,7 @@ export function python() {
 
 function fromPython(interpreter) {
   try {
-    // find_spec does not run torch, so a broken installation cannot break ours.
+    // find_spec does not import torch, so a broken installation cannot fail here.
     const code =
       'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")';
     const folder = execFileSync(interpreter, ['-c', code], { encoding: 'utf8' }).trim();
@@ -63,7 +63,7 @@ function fromPython(interpreter) {
   }
 }
 
-/** Downloads the pinned CPU wheel into the cache. Never the CUDA build, which is gigabytes. */
+/** Downloads the pinned CPU wheel into the cache; never the CUDA build, which has gigabytes. */
 function fetchWheel(interpreter, cache, log) {
   const target = join(cache, `libtorch-${PINNED}`);
   mkdirSync(cache, { recursive: true });
@@ -103,7 +103,7 @@ function fetchWheel(interpreter, cache, log) {
     try {
       renameSync(join(work, 'wheel'), target);
     } catch (error) {
-      if (!existsSync(target)) throw error; // Another process was first; its copy is as good.
+      if (!existsSync(target)) throw error; // Another process was faster; its copy is used.
     }
     return inspectLibtorch(join(target, 'torch'));
   } finally {
@@ -111,7 +111,7 @@ function fetchWheel(interpreter, cache, log) {
   }
 }
 
-/** {folder, version, source, tried}; throws with what to do where there is none. */
+/** Returns {folder, version, source, tried}; throws with instructions if there is no LibTorch. */
 export function findLibtorch({ fetch = true, log = (line) => console.error(line) } = {}) {
   const tried = [];
   if (process.env.LIBTORCH) {

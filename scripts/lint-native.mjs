@@ -1,8 +1,8 @@
-// clang-format over native/, and clang-tidy by its own run-clang-tidy.
+// Runs clang-format and clang-tidy on native/.
 //   node scripts/lint-native.mjs [--all | --since COMMIT]
-// clang-tidy takes long: it is asked about what changed, by itself or in a header of ours, since the commit that
-// .ci/tidy-base names, at which every file passed. --all asks about every file, and where all pass and nothing is
-// uncommitted, writes that commit into .ci/tidy-base.
+// clang-tidy is slow, so it checks only files that changed, directly or through a header, since the commit in .ci/tidy-base,
+// at which every file passed. --all checks every file; if all pass and nothing is uncommitted, the commit is written to
+// .ci/tidy-base.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -20,7 +20,7 @@ const given = args.includes('--since') ? args[args.indexOf('--since') + 1] : und
 
 const folder = join(root, 'out', 'lint');
 const baseFile = join(root, '.ci', 'tidy-base');
-// Where one of these changes, every verdict may.
+// A change of these files may affect the result of every file.
 const RULES = ['.clang-tidy', 'scripts/lint-native.mjs', 'scripts/tools.mjs'];
 
 const git = (...command) => run('git', command, { capture: true });
@@ -41,7 +41,7 @@ function configure() {
   );
 }
 
-/** Files that changed since a commit, by path, those not committed included; undefined where git does not know it. */
+/** Files that changed since a commit, including uncommitted changes; undefined if git does not know the commit. */
 function changedSince(commit) {
   const known = git('cat-file', '-e', `${commit}^{commit}`).status === 0;
   if (!known) return undefined;
@@ -50,7 +50,7 @@ function changedSince(commit) {
   return new Set(`${changed.stdout}${untracked.stdout}`.split('\0').filter(Boolean));
 }
 
-/** For each step of the build, which files of native/ it read, as Ninja noted. */
+/** Files of native/ that each compilation step reads, from Ninja's log. */
 function filesReadTogether() {
   const build = join(root, 'out', 'Release');
   const { status, stdout } = run('ninja', ['-C', build, '-t', 'deps'], { capture: true });
@@ -65,7 +65,7 @@ function filesReadTogether() {
   );
 }
 
-/** The compiled files whose verdict may have changed, and why these. */
+/** Files whose result may have changed, and the reason. */
 function filesToCheck(compiled) {
   const all = (why) => ({ files: compiled, why });
   if (everything) return all('all files');
@@ -76,15 +76,15 @@ function filesToCheck(compiled) {
   const rule = RULES.find((path) => changed.has(path));
   if (rule) return all(`all files: ${rule} changed since ${base}`);
   const steps = filesReadTogether();
-  // A file that the build did not read may include anything.
+  // A file that no step reads may include anything, so it is checked.
   const read = new Set(steps.flat());
-  // A source file changes the verdict of itself alone, though it is compiled together with others.
+  // A changed source file affects only itself, although it is compiled in a batch.
   const affects = (path) => path.endsWith('.h') && changed.has(path);
   const touched = new Set(steps.filter((paths) => paths.some(affects)).flat());
   const files = compiled.filter((path) => touched.has(path) || changed.has(path) || !read.has(path));
   return {
     files,
-    why: `${files.length} of ${compiled.length} files: what changed since ${base.slice(0, 12)}`,
+    why: `${files.length} of ${compiled.length} files: changes since ${base.slice(0, 12)}`,
   };
 }
 
@@ -116,7 +116,7 @@ function clangTidy() {
   return result;
 }
 
-/** Every file passed: later runs need to check only what changes from here on. */
+/** Records that every file passed, so that later runs check only later changes. */
 function recordBase() {
   const { status, stdout } = git('status', '--porcelain', '--', 'native', ...RULES);
   if (status !== 0 || stdout.trim() !== '') return;

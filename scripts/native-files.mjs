@@ -1,4 +1,4 @@
-// Lists the compiled sources, so that node-gyp builds again when one of them changes.
+// Lists the compiled sources, so that node-gyp rebuilds when one of them changes.
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// Counts of tests and checks: one closing line per command, and a record that .ci/run adds up.
+// Counts of tests and checks: one closing line per command, and a record whose sum .ci/run prints.
 import { appendFileSync } from 'node:fs';
 
 export const noCounts = () => ({ passed: 0, failed: 0, skipped: 0 });
@@ -7,11 +7,11 @@ export function add(total, counts) {
   for (const key of Object.keys(total)) total[key] += counts[key] ?? 0;
 }
 
-/** "12 passed, 0 failed", and ", 3 skipped" where any are. */
+/** "12 passed, 0 failed", followed by ", 3 skipped" if there are any. */
 export const closingLine = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
-/** Ends a command: prints the closing line, sets the exit status, and notes the counts where CELLROUTE_COUNTS names a file. */
+/** Ends a command: prints the closing line, sets the exit status, and appends the counts to the file CELLROUTE_COUNTS. */
 export function finish(counts) {
   if (process.env.CELLROUTE_COUNTS)
     appendFileSync(process.env.CELLROUTE_COUNTS, `${JSON.stringify(counts)}\n`);
@@ -19,7 +19,7 @@ export function finish(counts) {
   process.exitCode = counts.failed === 0 ? 0 : 1;
 }
 
-/** Runs named checks in turn; each answers {status, output}, and its output is shown where the status is not 0. */
+/** Runs named checks one after the other. Each returns {status, output}; the output is shown if the status is not 0. */
 export async function runChecks(checks) {
   const counts = noCounts();
   for (const [name, check] of checks) {

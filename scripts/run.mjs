@@ -1,4 +1,4 @@
-// Starting programs: the repository's folder, its tools, and one way to fail.
+// Starts programs in the repository, with its own tools on the PATH.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { delimiter, join, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = resolve(fileURLToPath(import.meta.url), '../..');
 
-// So that "node", "cmake-js", "jest" are this checkout's and this Node's, however the script was started.
+// "node", "cmake-js" and "jest" are those of this checkout and of this Node, however the script was started.
 const PATH = [join(root, 'node_modules', '.bin'), resolve(process.execPath, '..'), process.env.PATH].join(
   delimiter,
 );
@@ -15,8 +15,8 @@ const PATH = [join(root, 'node_modules', '.bin'), resolve(process.execPath, '..'
 export const childEnvironment = (env = {}) => ({ ...process.env, ...env, PATH });
 
 /**
- * Runs a program in the repository: its exit status and, with `capture`, what it printed (`stdout` alone, `output` both
- * streams). Without `capture`, `stdout` is where the program's standard output goes: 'pipe' to return it, or one of this
+ * Runs a program in the repository. Returns its exit status and, with `capture`, its output (`stdout`, and `output` of both
+ * streams). Without `capture`, `stdout` is the target of the program's standard output: 'pipe' to return it, or one of this
  * process's streams.
  */
 export function run(program, args, { env = {}, cwd = root, capture = false, stdout: target = 1 } = {}) {
@@ -32,7 +32,7 @@ export function run(program, args, { env = {}, cwd = root, capture = false, stdo
   return { status: status ?? 1, stdout: stdout ?? '', output: `${stdout ?? ''}${stderr ?? ''}`, error };
 }
 
-/** Runs a program and ends this one with its status where it fails; what it printed on stdout, with `capture`. */
+/** Runs a program, and ends this process with its status if it fails. Returns its stdout with `capture`. */
 export function must(program, args, options) {
   const { status, error, output, stdout } = run(program, args, options);
   if (status === 0) return stdout;

@@ -48,4 +48,5 @@ configureOnce(folder, { generator: generator ?? 'default', definitions }, () =>
   ]),
 );
 await compile(folder, [program ?? 'cellroute_tests']);
+// LibTorch is not instrumented: its containers look overflowed and its caches leaked.
 finish(runCtest(folder, environment, { program }).counts);

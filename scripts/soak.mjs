@@ -1,4 +1,4 @@
-// Repeats what a busy program does to the library, and what happens to it, and prints one table.
+// Repeats heavy use and disturbances of the library for a while, and prints one table.
 //   npm run soak -- [MINUTES, default 10] [PROGRAM...]
 // Each program is a process of its own that reports what it did; the share of the time is the same for all.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -10,11 +10,11 @@ import { root } from './run.mjs';
 
 const PROGRAMS = {
   calls: 'calls with bad images, aborts and reloads: memory must not grow',
-  workers: 'worker threads that are terminated while they segment',
+  workers: 'worker threads that are terminated during segmentation',
   aborts: 'running calls that are aborted at random moments',
   queue: 'many calls at once, half of them aborted while they wait',
-  kills: 'kill -9 of a training: each resumes at once, and ends as one that was never killed',
-  disk: 'a training whose writes fail: the last checkpoint stays whole',
+  kills: 'kill -9 during training: each run resumes at once, and ends with the result of an undisturbed run',
+  disk: 'training whose writes fail: the last checkpoint stays complete',
 };
 
 const [minutes = '10', ...chosen] = process.argv.slice(2);
@@ -28,7 +28,7 @@ if (!existsSync(join(root, 'dist/index.js'))) {
   process.exit(1);
 }
 const seconds = (Number(minutes) * 60) / names.length;
-/** A program that was to end by itself hangs. */
+/** Seconds after which a program is considered to hang. */
 const PATIENCE_SECONDS = 900;
 
 async function run(name) {

@@ -1,4 +1,4 @@
-// What a build needs of the system: looked for, installed where that is plain (Debian and Ubuntu, as root), named elsewhere.
+// System packages that a build needs: installs them on Debian and Ubuntu as root, otherwise lists what to install.
 import { existsSync } from 'node:fs';
 import { has, run } from './run.mjs';
 
@@ -7,7 +7,7 @@ const anyOf = (paths) => paths.some((path) => existsSync(path));
 
 const NEEDS = [
   { what: 'CMake', packages: 'cmake', there: () => has('cmake') },
-  // On Windows CMake finds Visual Studio's compiler, which is on no path.
+  // On Windows, CMake finds Visual Studio's compiler, which is not on the PATH.
   { what: 'a C++20 compiler', packages: 'g++', there: () => windows || has('c++') },
   { what: 'Python 3 with pip', packages: 'python3-pip', there: () => hasPip() },
   {
@@ -27,13 +27,13 @@ const NEEDS = [
     optional: true,
     there: () => has('clang++'),
   },
-  // Make works as well, and takes seconds longer to see that nothing changed.
+  // Make works too, but takes seconds when nothing changed.
   { what: 'Ninja', packages: 'ninja-build', optional: true, there: () => windows || has('ninja') },
   {
     what: 'Chromium, for the tests of reports',
     packages: 'chromium',
     testsOnly: true,
-    // Those tests report that they are skipped where it is missing.
+    // Without it, those tests are reported as skipped.
     optional: true,
     there: () =>
       windows ||
@@ -60,7 +60,7 @@ function hasPip() {
   return run(python, ['-m', 'pip', '--version'], { capture: true }).status === 0;
 }
 
-/** Whether apt-get installed them, at the second attempt with fresh lists: old ones may not know the packages. */
+/** Installs with apt-get; a second attempt updates the package lists first. Returns whether it succeeded. */
 function install(needs, ...flags) {
   const packages = needs.flatMap((need) => need.packages.split(' '));
   console.error(`cellroute: installing ${packages.join(', ')} with apt-get`);
@@ -87,15 +87,15 @@ export function ensureSystem({ tests = false, fuzzers = false }) {
   const wanted = ({ testsOnly, fuzzersOnly }) => (tests || !testsOnly) && (fuzzers || !fuzzersOnly);
   const missing = NEEDS.filter((need) => wanted(need) && !need.there());
   const canInstall = process.getuid?.() === 0 && has('apt-get');
-  // Apart from the rest: an optional package that fails must not keep away what is needed.
+  // Installed separately, so that a failing optional package does not prevent the required ones.
   const optional = missing.filter((need) => need.optional);
   if (optional.length > 0 && !(canInstall && install(optional, '--no-install-recommends'))) {
-    console.error(`cellroute: not installed, and optional: ${optional.map(({ what }) => what).join('; ')}`);
+    console.error(`cellroute: optional and not installed: ${optional.map(({ what }) => what).join('; ')}`);
   }
   const needed = missing.filter((need) => !need.optional);
   if (needed.length === 0 || (canInstall && install(needed))) return;
   console.error(
-    `Building cellroute needs ${needed.map(({ what }) => what).join('; ')}. Not found on this machine.`,
+    `Building cellroute needs ${needed.map(({ what }) => what).join('; ')}, which was not found.`,
   );
   console.error(`Debian, Ubuntu: sudo apt-get install ${needed.map((need) => need.packages).join(' ')}`);
   console.error('macOS: xcode-select --install && brew install cmake ninja python doctest');

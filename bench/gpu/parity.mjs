@@ -1,4 +1,4 @@
-// The starter ensemble over the example images, on the CPU and on a GPU in float32: the same cells, within 1e-4.
+// Compares the starter ensemble on the CPU and on a GPU in float32: equal cells, differences of at most 1e-4.
 //   node bench/gpu/parity.mjs [--device cuda:0]
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -22,12 +22,12 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.png'))) 
   const scores = same ? worst(one.cells.scores, other.cells.scores) : Number.NaN;
   const boxes = same ? worst(one.cells.boxes, other.cells.boxes) : Number.NaN;
   const routed = worst(Object.values(one.probabilities), Object.values(other.probabilities));
-  // Boxes are in pixels of images some hundred wide.
+  // Boxes are in pixels of images a few hundred pixels wide.
   const good = same && scores <= 1e-4 && boxes <= 1e-4 * 1024 && routed <= 1e-4;
   if (!good) failed++;
   console.log(
     `${good ? 'ok    ' : 'FAILED'} ${name}: ${one.cells.length} and ${other.cells.length} cells; largest difference of scores ${scores}, boxes ${boxes} px, probabilities ${routed}`,
   );
 }
-console.log(`${failed === 0 ? 'the same' : `${failed} images differ`} on cpu and ${device}`);
+console.log(`${failed === 0 ? 'equal results' : `${failed} images differ`} on cpu and ${device}`);
 process.exit(failed === 0 ? 0 : 1);

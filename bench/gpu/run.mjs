@@ -1,7 +1,7 @@
-// R50-FPN at 704 x 520 on a GPU, ours beside torchvision's eager one: a table in Markdown.
+// Compares R50-FPN at 704 x 520 on a GPU with torchvision in eager mode. Prints a Markdown table.
 //   node bench/gpu/run.mjs [--device cuda:0] [--quick]
-// CELLROUTE_LIBTORCH is the torch folder of the Python that has torchvision (PYTHON, python3). With --device cpu it
-// shows that both sides run, and nothing of a GPU's speed; --quick takes one repeat of the smallest cases.
+// CELLROUTE_LIBTORCH is the torch folder of a Python that has torchvision (PYTHON, default python3). --device cpu checks that
+// both sides run, but measures no GPU; --quick runs one repeat of the smallest cases.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const common = {
   weights: join(folder, 'weights.safetensors'),
   image: join(folder, 'image.raw'),
   cells,
-  // The notebook's limit, which these weights reach.
+  // Limit of the notebook, which formula weights reach.
   detections: 539,
   warmup: quick ? 1 : 5,
   repeats: quick ? 1 : 20,
@@ -49,7 +49,7 @@ const cases = [
   ...precisions.flatMap((precision) =>
     (quick ? [1] : [1, 8]).map((batch) => ({ kind: 'segment', precision, batch, fetch: false })),
   ),
-  // Its masks as whole images on the host, which is where ours are, as runs.
+  // With torchvision's masks copied to the host as whole images; ours are on the host as runs.
   ...(quick ? [] : [{ kind: 'segment', precision: precisions.at(-1), batch: 8, fetch: true }]),
   ...(device === 'cpu' ? ['float32'] : ['float32', 'tf32']).flatMap((precision) =>
     (quick ? [1] : [2, 8]).map((batch) => ({ kind: 'train', precision, batch })),

@@ -1,6 +1,6 @@
-"""torchvision's side of bench/gpu/run.mjs: one case of work on a GPU, told as JSON; one line of JSON comes back.
+"""torchvision's side of bench/gpu/run.mjs: runs one case on a GPU. The case is an argument in JSON; the result is one line of JSON.
 
-With "kind": "prepare" it writes what both sides start from: the goldens' formula as weights, and an image of noise.
+With "kind": "prepare" it writes the inputs of both sides: weights by the goldens' formula, and an image of noise.
 """
 
 import json
@@ -22,7 +22,7 @@ task = json.loads(sys.argv[1])
 
 
 def build():
-    """With frozen norms, and the last three layers of the backbone to be trained, as the notebook's network."""
+    """Mask R-CNN with frozen norms and the last three layers of the backbone trainable, as the notebook's network."""
     model = formula.fill(networks.mask_rcnn_resnet50(box_detections_per_img=task["detections"]))
     for name, parameter in model.backbone.body.named_parameters():
         parameter.requires_grad_(name.startswith(("layer2", "layer3", "layer4")))

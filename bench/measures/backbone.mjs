@@ -1,5 +1,5 @@
-// The backbone and its feature pyramid alone. Ours are the seconds of these two stages of the profile, in an image that is
-// segmented as it comes; the peers run the same part of torchvision's network.
+// Measures the backbone and its feature pyramid alone. Ours are the times of these two stages in the profile of a
+// segmented image at its original size; the peers run the same part of torchvision's network.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beside } from '../compare.mjs';
@@ -11,7 +11,7 @@ const gflop = 240;
 
 export const ids = ['backbone-openvino', 'backbone-onnx', 'backbone-bfloat16'];
 
-/** The seconds of a whole image replaced by those of its backbone. */
+/** Replaces the seconds of a whole image by those of its backbone. */
 const ofStages = (side) => ({
   ...side,
   answers: side.answers.map(({ stages }) => ({ seconds: stages.map(({ backbone, fpn }) => backbone + fpn) })),
@@ -28,7 +28,7 @@ export async function run(context) {
     file = join(folder, 'backbone.onnx');
     measure(python, [peer('prepare.py'), 'backbone', file, ...size]);
   }
-  // As little as can be of what follows.
+  // Minimal work after the backbone.
   const options = { minScore: 1, rpn: { preNmsTopN: 1, postNmsTopN: 1 } };
   const our = (precision) => () => oursR50({ ...context, image }, { options, precision, resize: null });
   const theirs = (runtime, precision) => () =>
@@ -42,7 +42,7 @@ export async function run(context) {
     ...(low && { low: our('bfloat16') }),
     ...(low && !lacks.openvino && { openvinoLow: theirs('openvino', 'bfloat16') }),
   };
-  log(`backbone: ${Object.keys(makers).join(', ')} in turns`);
+  log(`backbone: ${Object.keys(makers).join(', ')} interleaved`);
   const sides = await inTurns(makers, rounds, () => ({ warmup: 1, repeats }));
   const faster = (own, against, reason) => {
     if (reason) return { skipped: reason };

@@ -1,4 +1,4 @@
-// Peak memory of ours where all else is the same and only the cells are more.
+// Measures how our peak memory depends on the number of cells, with everything else equal.
 import { memoryBeside } from '../compare.mjs';
 import { inTurns } from '../side.mjs';
 import { oursR50 } from './r50.mjs';
@@ -7,7 +7,7 @@ export const ids = ['memory-cells'];
 
 export async function run(context) {
   context.log('memory by cells');
-  // Thresholds so high that so many boxes remain, on the same way to them.
+  // Thresholds so high that this many boxes remain, with the same work before.
   const options = { minScore: 0, nmsThreshold: 0.99, rpn: { postNmsTopN: 4000, nmsThreshold: 0.95 } };
   const cells = (count) => () =>
     oursR50(context, { options, box: { detectionsPerImage: count, scoreThreshold: 0 } });

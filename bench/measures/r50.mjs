@@ -1,12 +1,12 @@
-// One image through Mask R-CNN ResNet50-FPN: ours, torchvision's, and ONNX Runtime with torchvision's network.
+// Measures one image with Mask R-CNN ResNet50-FPN: cellroute, torchvision, and ONNX Runtime with torchvision's network.
 import { join } from 'node:path';
 import { beside, memoryBeside } from '../compare.mjs';
 import { inTurns, measure, oursSegment, peer, python, Side, torchvisionSegment } from '../side.mjs';
 
-/** GFLOP of backbone, pyramid, RPN and box head, and of a mask. */
+/** GFLOP of backbone, pyramid, RPN and box head, and GFLOP per mask. */
 const [gflopImage, gflopMask] = [354, 1.06];
 export const detections = 539;
-/** Scores so low, and overlaps so large, that the network keeps that many. */
+/** Scores so low and overlaps so large that the network keeps the maximum number of cells. */
 export const everyScore = '0.01';
 const nms = '0.6';
 
@@ -14,7 +14,7 @@ const besideTorchvision = ['r50', 'r50-bfloat16', 'r50-all', 'r50-all-onnx', 'me
 const ofAllMasks = ['r50-all', 'r50-all-onnx', 'memory', 'r50-all-int8', 'load', 'event-loop'];
 export const ids = [...new Set([...besideTorchvision, ...ofAllMasks])];
 
-/** A process of ours that segments `image` by R50-FPN with formula weights. */
+/** A process that segments `image` with cellroute's R50-FPN and formula weights. */
 export const oursR50 = ({ image, weights }, { options, precision = 'float32', box, resize }) =>
   oursSegment({
     image,
@@ -28,7 +28,7 @@ export const oursR50 = ({ image, weights }, { options, precision = 'float32', bo
     options: { minScore: Number(everyScore), maskThreshold: 0.5, nmsThreshold: Number(nms), ...options },
   });
 
-/** Halfway between the score of the 300th cell and the next: as many are above it, whoever computes them. */
+/** Midpoint between the scores of the 300th and the next cell, so that both sides have 300 cells above it. */
 async function scoreOf300(context) {
   const { one } = await inTurns({ one: () => oursR50(context, {}) }, 1, () => ({ warmup: 0, repeats: 1 }));
   if (one.failure) throw new Error(one.failure);
@@ -43,7 +43,7 @@ function exportNetwork({ folder, image, log }) {
   return file;
 }
 
-/** The sides that the wanted rows need. */
+/** The sides that the selected rows need. */
 async function sidesFor(context) {
   const { wanted, image, lacks } = context;
   const makers = {};
@@ -51,7 +51,7 @@ async function sidesFor(context) {
     const args = ['--detections', String(detections), '--min-score', everyScore, '--nms', nms];
     makers.torchvision = () => torchvisionSegment(image, args);
   }
-  // A process each, so that one's peak of memory is not another's.
+  // One process each, so that peak memory is measured per side.
   if (ofAllMasks.some(wanted)) makers.all = () => oursR50(context, {});
   if (wanted('r50-all-int8') && !lacks.int8) makers.bytes = () => oursR50(context, { precision: 'int8' });
   const low = wanted('r50-bfloat16') && !lacks.bfloat16;
@@ -70,10 +70,10 @@ async function sidesFor(context) {
 export async function run(context) {
   const { lacks, rounds, repeats, log } = context;
   const makers = await sidesFor(context);
-  log(`R50-FPN: ${Object.keys(makers).join(', ')} in turns`);
+  log(`R50-FPN: ${Object.keys(makers).join(', ')} interleaved`);
   const sides = await inTurns(makers, rounds, (name, round) => {
     const isPeer = name === 'torchvision' || name === 'onnx';
-    // Ours gives its memory back between two turns: each begins with an image that is not counted.
+    // Our memory is released between turns, so each turn starts with an image that is not counted.
     return { warmup: isPeer && round > 0 ? 0 : 1, repeats: isPeer ? 1 : repeats };
   });
   const faster = (own, against, reason) =>
@@ -93,7 +93,7 @@ export async function run(context) {
       one(() => ({
         value: all.ready.load_seconds,
         ours: `${all.ready.load_seconds.toFixed(2)} s`,
-        note: `LibTorch itself, once a process: ${all.ready.libtorch_seconds.toFixed(2)} s`,
+        note: `LibTorch itself, once per process: ${all.ready.libtorch_seconds.toFixed(2)} s`,
       })),
     'event-loop': () =>
       one(() => {

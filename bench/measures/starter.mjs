@@ -1,4 +1,4 @@
-// The starter's kind of network, trained, on the upper left 512×512 of a real image.
+// Measures the trained network of test/ensemble on the upper left 512×512 pixels of a real image.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beside } from '../compare.mjs';
@@ -10,7 +10,7 @@ export async function run({ wanted, folder, source, lacks, rounds, repeats, log 
   const weights = join(import.meta.dirname, '../../test/ensemble/fluorescence.safetensors');
   const image = join(folder, 'starter.png');
   await sharp(source).removeAlpha().extract({ left: 0, top: 0, width: 512, height: 512 }).toFile(image);
-  log('starter: all in turns');
+  log('starter: interleaved');
   const minScore = 0.5;
   const ours = (precision) => () =>
     oursSegment({ image, weights, precision, options: { minScore, maskThreshold: 0.5 } });
@@ -22,7 +22,7 @@ export async function run({ wanted, folder, source, lacks, rounds, repeats, log 
       ...(wanted('starter-int8') && !lacks.int8 && { bytes: ours('int8') }),
     },
     rounds,
-    // Short, so that more of them cost little.
+    // Short, so more repeats cost little.
     () => ({ warmup: 1, repeats: 4 * repeats }),
   );
   const results = {

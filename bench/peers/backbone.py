@@ -1,8 +1,8 @@
-"""The backbone (ResNet50 and its feature pyramid) alone, in the network's own size, by one of three runtimes.
+"""Runs the backbone (ResNet50 with feature pyramid) alone at the network's input size, with one of three runtimes.
 
     python bench/peers/backbone.py torchvision|onnxruntime|openvino float32|bfloat16 HEIGHT WIDTH [BACKBONE.onnx]
 
-Says when it is ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON. The input is drawn once.
+Prints a line when ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON. The input is random and constant.
 """
 
 import json
@@ -33,7 +33,7 @@ def by_onnxruntime(precision: str, height: int, width: int, path: str | None) ->
     import onnxruntime
 
     if precision != "float32":
-        raise SystemExit("ONNX Runtime's processor kernels compute in float32")
+        raise SystemExit("ONNX Runtime's CPU kernels compute in float32")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3

@@ -1,4 +1,4 @@
-"""The machine's own speed in this moment: GFLOP/s of a large matrix product of LibTorch, in float32 and bfloat16."""
+"""Measures the current speed of the machine: GFLOP/s of a large matrix product of LibTorch, in float32 and bfloat16."""
 
 import json
 import time
@@ -22,7 +22,7 @@ def gflops(dtype: torch.dtype) -> float:
 
 def main() -> None:
     types = {"float32": torch.float32}
-    # Elsewhere a product of bfloat16 is a plain loop that takes half a minute.
+    # Without oneDNN support, a bfloat16 product is a plain loop that takes half a minute.
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         types["bfloat16"] = torch.bfloat16
     print(json.dumps({name: round(gflops(dtype)) for name, dtype in types.items()}))

@@ -1,4 +1,4 @@
-"""Which of the peers this Python has: {package: version, or null}, without importing any."""
+"""Prints which peers this Python has: {package: version or null}. Imports none of them."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
-"""The peers of bench/metrics.mjs: reads truth and detections from files, then evaluates them whenever a line of JSON
-asks for it, and answers with the milliseconds from parsed JSON to numbers."""
+"""The peers of bench/metrics.mjs: reads ground truth and detections from files, evaluates them for each line of JSON on
+stdin, and prints the milliseconds from parsed JSON to numbers."""
 
 import contextlib
 import copy
@@ -25,9 +25,9 @@ truth, detections = (json.load(open(path)) for path in sys.argv[1:3])
 limit = max(len(detections), 1)
 
 
-def evaluate(dataset, evaluation, given, found, kinds):
+def evaluate(dataset, evaluation, ground_truth, found, kinds):
     gt = dataset()
-    gt.dataset = given
+    gt.dataset = ground_truth
     gt.createIndex()
     dt = gt.loadRes(found)
     answer = {}
@@ -49,10 +49,10 @@ def evaluate(dataset, evaluation, given, found, kinds):
 print(json.dumps({"peers": {name: version(name) for name in peers}}), flush=True)
 for line in sys.stdin:
     request = json.loads(line)
-    # They write into what they are given.
-    given, found = copy.deepcopy(truth), copy.deepcopy(detections)
+    # The peers modify their input.
+    ground_truth, found = copy.deepcopy(truth), copy.deepcopy(detections)
     with contextlib.redirect_stdout(io.StringIO()):
         start = time.perf_counter()
-        result = evaluate(*peers[request["peer"]], given, found, request["kinds"])
+        result = evaluate(*peers[request["peer"]], ground_truth, found, request["kinds"])
         ms = (time.perf_counter() - start) * 1000
     print(json.dumps({"ms": ms, "result": result}), flush=True)

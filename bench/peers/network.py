@@ -1,4 +1,4 @@
-"""What the peers' scripts share: the networks they measure, and the image."""
+"""Networks and image reader shared by the peers' scripts."""
 
 import json
 import sys
@@ -18,13 +18,13 @@ import networks  # noqa: E402
 
 
 def read_image(path: Path) -> torch.Tensor:
-    """[3, H, W] in 0..1."""
+    """Reads an image as [3, H, W] in 0..1."""
     pixels = np.array(Image.open(path).convert("RGB"))
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255
 
 
 def resnet50_fpn(**options) -> MaskRCNN:
-    """torchvision's, with two classes unless told otherwise, filled by the goldens' weight formula."""
+    """torchvision's network, by default with two classes, with weights from the goldens' formula."""
     model = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, **{"num_classes": 2, **options})
     return formula.fill(model).eval()
 
@@ -35,7 +35,7 @@ def stored_config(weights: Path) -> dict:
 
 
 def stretched(image: torch.Tensor, intensity: dict) -> torch.Tensor:
-    """An image's values as such a configuration wants them."""
+    """Scales the values of an image by an intensity configuration."""
     if intensity["kind"] == "type-range":
         return image
     ends = (0, 100) if intensity["kind"] == "min-max" else (intensity["low"], intensity["high"])
@@ -44,7 +44,7 @@ def stretched(image: torch.Tensor, intensity: dict) -> torch.Tensor:
 
 
 def stored(weights: Path, side: int, **options) -> MaskRCNN:
-    """A Mask R-CNN of cellroute's with the configuration and weights in its file, for images of `side` x `side`."""
+    """Mask R-CNN with the configuration and weights of a cellroute file, for images of `side` x `side`."""
     config = stored_config(weights)
     with safe_open(weights, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}
@@ -74,11 +74,11 @@ def stored(weights: Path, side: int, **options) -> MaskRCNN:
         },
         **options,
     )
-    # Formats of half the size are nevertheless computed in float32.
+    # 16-bit weights are computed in float32.
     floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     missing, unexpected = model.load_state_dict(floats, strict=False)
-    # Evaluation does not read the norms' count of batches.
+    # Evaluation does not use the norms' number of batches.
     if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
-        raise SystemExit(f"{weights} is not of this network: missing {missing[:3]}, unexpected {unexpected[:3]}")
+        raise SystemExit(f"{weights} does not fit this network: missing {missing[:3]}, unexpected {unexpected[:3]}")
     model.transform._skip_resize = resize is None
     return model.eval()

@@ -1,9 +1,9 @@
-"""Time and peak memory of ONNX Runtime on one image, with torchvision's network as prepare.py exported it.
+"""Measures time and peak memory of ONNX Runtime on one image, with torchvision's network exported by prepare.py.
 
     python bench/peers/onnxruntime_segment.py NETWORK.onnx IMAGE
 
-Says when it is ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON. Counted is what is counted of
-torchvision: the network, the pasted masks and their thresholding.
+Prints a line when ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON. The timed work is that of
+torchvision: network, pasted masks and threshold.
 """
 
 import json

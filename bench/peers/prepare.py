@@ -1,10 +1,10 @@
-"""What the peers start from, written once: the formula's weights of the network, and what ONNX Runtime and OpenVINO read.
+"""Writes the inputs of the peers: weights by the goldens' formula, and networks for ONNX Runtime and OpenVINO.
 
     python bench/peers/prepare.py weights OUT.safetensors
     python bench/peers/prepare.py network OUT.onnx IMAGE MIN_SCORE NMS DETECTIONS
     python bench/peers/prepare.py backbone OUT.onnx HEIGHT WIDTH
 
-Exported by tracing, as torchvision's own tests export it: the paste becomes a loop over the cells.
+Networks are exported by tracing, as in torchvision's own tests: pasting becomes a loop over the cells.
 """
 
 import sys
@@ -25,7 +25,7 @@ def export(model: torch.nn.Module, inputs: tuple, path: str) -> None:
 
 
 class Levels(torch.nn.Module):
-    """Of the backbone, as a list that a graph can have for its outputs."""
+    """Feature maps of the backbone as a list, which a graph can have as outputs."""
 
     def __init__(self, backbone: torch.nn.Module) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def main() -> None:
     elif kind == "backbone":
         export(Levels(resnet50_fpn().backbone), (torch.zeros(1, 3, int(rest[0]), int(rest[1])),), path)
     else:
-        raise SystemExit(f"{kind} is neither weights, network nor backbone")
+        raise SystemExit(f"expected weights, network or backbone, not {kind}")
     say({"written": path})
 
 

@@ -1,5 +1,5 @@
-"""The peers of bench/rle.mjs: reads masks from a file, then does on each line of JSON what it asks for and answers
-with the milliseconds it took."""
+"""The peers of bench/rle.mjs: reads masks from a file, runs the operation of each line of JSON on stdin, and prints its
+milliseconds."""
 
 import json
 import sys
@@ -18,12 +18,12 @@ except ImportError:
     pass
 
 with open(sys.argv[1]) as file:
-    given = json.load(file)
-size = [given["side"], given["side"]]
-a, b = ([{"size": size, "counts": text.encode()} for text in given[key]] for key in "ab")
-few = a[: given["dense"]]
-columns = pycocotools_mask.decode(few)  # [height, width, n], Fortran order: what encode() wants
-rows = np.ascontiguousarray(columns.transpose(2, 0, 1))  # [n, height, width]: what images are
+    task = json.load(file)
+size = [task["side"], task["side"]]
+a, b = ([{"size": size, "counts": text.encode()} for text in task[key]] for key in "ab")
+few = a[: task["dense"]]
+columns = pycocotools_mask.decode(few)  # [height, width, n] in Fortran order, the input of encode()
+rows = np.ascontiguousarray(columns.transpose(2, 0, 1))  # [n, height, width], the usual order of images
 
 
 def texts(rles):
@@ -32,11 +32,11 @@ def texts(rles):
 
 def decode(mask):
     pixels = mask.decode(few)
-    # Memory order, so that the same bytes of the same pages are read on both sides.
-    return pixels.reshape(-1, order="F")[:: given["page"]].sum()
+    # In memory order, so that both sides read the same bytes of the same pages.
+    return pixels.reshape(-1, order="F")[:: task["page"]].sum()
 
 
-# What is timed, and how its result becomes what the other side answers.
+# Timed operations, and the conversion of their results for the comparison.
 operations = {
     "encode": (lambda mask: mask.encode(np.asfortranarray(rows.transpose(1, 2, 0))), texts),
     "encode_columns": (lambda mask: mask.encode(columns), texts),

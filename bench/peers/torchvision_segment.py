@@ -1,13 +1,13 @@
-"""Time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one image.
+"""Measures time and peak memory of torchvision's Mask R-CNN (ResNet50-FPN, 2 classes) on one image.
 
     python bench/peers/torchvision_segment.py --image IMAGE [--weights model.pth]
 
-Says when it is ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON.
+Prints a line when ready; then, for each line {"warmup", "repeats"} on stdin, a line of JSON.
 
-Without --weights the network is filled by the goldens' weight formula (see test/golden/make/formula.py): no cells are
-meant, but every stage works as hard as it can, up to --detections. A repeat is what a caller waits for: the network,
-the pasted masks and their thresholding; encoding to RLE by pycocotools is timed apart. The image is decoded once,
-outside. Needs torch, torchvision, pillow, pycocotools and safetensors.
+Without --weights, the weights follow the goldens' formula (see test/golden/make/formula.py). The detections are then
+meaningless, but every stage has its maximum work, up to --detections. A repeat is what a caller waits for: network,
+pasted masks and threshold. Encoding to RLE by pycocotools is timed separately. The image is decoded once before.
+Needs torch, torchvision, pillow, pycocotools and safetensors.
 """
 
 import argparse
@@ -41,10 +41,10 @@ def build(options: argparse.Namespace) -> MaskRCNN:
     if options.weights is None:
         return model
     state = torch.load(options.weights, weights_only=True)
-    # Checkpoints of networks with frozen norms have no num_batches_tracked, which evaluation does not read.
+    # Checkpoints with frozen norms have no num_batches_tracked, which evaluation does not use.
     missing, unexpected = model.load_state_dict(state, strict=False)
     if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
-        raise SystemExit(f"{options.weights} is not of this network: missing {missing[:3]}, unexpected {unexpected[:3]}")
+        raise SystemExit(f"{options.weights} does not fit this network: missing {missing[:3]}, unexpected {unexpected[:3]}")
     return model.eval()
 
 
@@ -52,17 +52,17 @@ def build(options: argparse.Namespace) -> MaskRCNN:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, help="state dict; the weight formula where it is not given")
-    parser.add_argument("--stored", type=Path, help="a file of cellroute's: its network, for square images")
-    parser.add_argument("--classes", type=int, default=2, help="with the background")
-    parser.add_argument("--min-size", type=int, default=800, help="short side after the resize")
-    parser.add_argument("--max-size", type=int, default=1333, help="limit of the long side")
+    parser.add_argument("--weights", type=Path, help="state dict; default: weights by formula")
+    parser.add_argument("--stored", type=Path, help="a weights file of cellroute with its configuration, for square images")
+    parser.add_argument("--classes", type=int, default=2, help="number of classes with the background")
+    parser.add_argument("--min-size", type=int, default=800, help="shorter side after the resize")
+    parser.add_argument("--max-size", type=int, default=1333, help="maximum longer side after the resize")
     parser.add_argument("--no-resize", action="store_true")
     parser.add_argument("--min-score", type=float, default=0.05)
-    parser.add_argument("--nms", type=float, default=0.5, help="IoU over which the lower score is dropped")
+    parser.add_argument("--nms", type=float, default=0.5, help="IoU above which the lower score is dropped")
     parser.add_argument("--mask-threshold", type=float, default=0.5)
-    parser.add_argument("--detections", type=int, default=539, help="most detections of an image")
-    parser.add_argument("--threads", type=int, help="torch's threads; torch's own choice where not given")
+    parser.add_argument("--detections", type=int, default=539, help="maximum number of detections per image")
+    parser.add_argument("--threads", type=int, help="torch's threads; default: torch's own choice")
     options = parser.parse_args()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
@@ -82,7 +82,7 @@ def main() -> None:
             found = model([image])[0]
             masks = found["masks"][:, 0] > options.mask_threshold
             segmented = time.perf_counter()
-            # The layout that pycocotools wants: column by column, cells last.
+            # pycocotools needs column-major order, cells last.
             coco_mask.encode(np.asfortranarray(masks.permute(1, 2, 0).numpy().astype(np.uint8)))
             encoded = time.perf_counter()
             if run >= request["warmup"]:

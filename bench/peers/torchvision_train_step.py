@@ -1,7 +1,7 @@
-"""torchvision's side of bench/train_step.mjs: a training step for each line on stdin, a line of JSON for each.
+"""torchvision's side of bench/train_step.mjs: runs a training step and prints a line of JSON for each line on stdin.
 
-Writes the weights that both sides start from (the goldens' formula) where the task says. Masks are decoded once,
-outside of what is timed, to the dense tensors that torchvision takes.
+Writes the initial weights of both sides (the goldens' formula) to the path in the task. Masks are decoded to dense tensors
+once, before the measurement.
 """
 
 import json

@@ -1,4 +1,4 @@
-// The table as bars: how much of its goal each row reaches.
+// Draws the table as bars: how much of its goal each row reaches.
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
 import { attained, goalText } from '../goals.mjs';
@@ -9,7 +9,7 @@ const { svgText, svgTextWidth } = require('../../dist/render/svg-text.js');
 
 const [width, top, step, bar] = [1180, 78, 40, 22];
 const [left, right] = [560, 1080];
-/** Longer bars are cut here, and the number beside them tells. */
+/** Maximum length of a bar; the number beside it has the full value. */
 const longest = 2;
 const ink = '#22262e';
 const faint = '#5a6270';
@@ -26,12 +26,12 @@ function barSvg({ title, against, goal, result }, y) {
   const share = attained(goal, result.value);
   const end = place(share);
   const amount = `${Number(result.value.toPrecision(3))}${goal.unit ? ` ${goal.unit}` : ' x'} (${goalText(goal).replace('×', 'x').replace('≥', 'at least').replace('≤', 'at most')})`;
-  // Inside the bar where there is no room beside it.
+  // Inside the bar if there is no room beside it.
   const wide = svgTextWidth(amount, 13);
   const inside = end + 10 + wide > width - 8;
   return [
     name,
-    // Over the goal's line, which would run through the number.
+    // A white background, because the line of the goal would cross the number.
     inside ? '' : `<rect x="${end + 4}" y="${y}" width="${wide + 8}" height="${bar}" fill="#ffffff"/>`,
     `<rect x="${left}" y="${y}" width="${(end - left).toFixed(1)}" height="${bar}" fill="${chartColour(share >= 1 ? 2 : 1)}"/>`,
     svgText(amount, inside ? end - 8 : end + 8, y + 15, {

@@ -2,14 +2,14 @@ import { attained, goalText } from '../goals.mjs';
 
 const significant = (number) => (number < 100 ? String(Number(number.toPrecision(3))) : number.toFixed(0));
 
-/** The line of a failure that tells most, as a table's cell can hold it. */
+/** The most informative line of an error message, escaped for a table cell. */
 function inline(text) {
   const lines = text.trim().split('\n');
   const telling = lines.findLast((line) => /error/i.test(line)) ?? lines[0];
   return telling.trim().replaceAll('|', '\\|').slice(0, 160);
 }
 
-/** A row's cells: what, ours, the peer's, how much, the goal, and what is to be said of it. */
+/** Cells of a row: title, ours, the peer's, the ratio, the goal, and a note. */
 function cellsOf({ title, against, goal, result }, peakGflops) {
   if (result.skipped)
     return [title, '', against ?? '', 'not measured', goalText(goal), inline(result.skipped)];
@@ -30,7 +30,7 @@ function cellsOf({ title, against, goal, result }, peakGflops) {
   ];
 }
 
-/** The run as a Markdown document: conditions, the table, and the image beside it. */
+/** The run as a Markdown document: conditions, table and chart. */
 export function markdown({ conditions, rows, peaks, chart }) {
   const head = ['measured', 'cellroute', 'peer', 'reached', 'goal', ''];
   const low = (row) => (row.id.endsWith('bfloat16') ? peaks.bfloat16 : peaks.float32);
@@ -40,6 +40,6 @@ export function markdown({ conditions, rows, peaks, chart }) {
     '',
     ...lines.map((cells) => `| ${cells.join(' | ')} |`),
     '',
-    `![Each row's share of its goal](${chart})`,
+    `![Attained share of the goal per row](${chart})`,
   ].join('\n')}\n`;
 }

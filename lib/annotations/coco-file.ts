@@ -6,17 +6,17 @@ import { unreadable } from '../file-errors.js';
 import { dataInvalid } from './problems.js';
 import { checkedUtf8, nullForNaN } from './text.js';
 
-/** The lists of a COCO file that are read. */
+/** Lists of a COCO file that are read. */
 export type CocoList = 'images' | 'categories' | 'annotations';
 
-/** One entry of a list, unchecked, and its path: `annotations[3]`. */
+/** An entry of a list, not validated, and its path such as `annotations[3]`. */
 export interface CocoEntry {
   list: CocoList;
   place: string;
   value: unknown;
 }
 
-/** The entries of a file in order. One is in memory at a time, so a file may be larger than a JavaScript string. */
+/** Entries of a file in order. One entry is in memory at a time, so a file may be larger than a JavaScript string. */
 export async function* cocoEntries(path: string, signal: AbortSignal | undefined): AsyncGenerator<CocoEntry> {
   const parser = new JSONParser({
     paths: ['$.images.*', '$.categories.*', '$.annotations.*'],

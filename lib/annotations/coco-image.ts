@@ -4,13 +4,13 @@ import { readName } from './names.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** What a COCO file states of an image. */
+/** An image as a COCO file describes it. */
 export interface CocoImage {
   id: string;
-  /** Below the folder of images. */
+  /** Path relative to the folder of images. */
   fileName: string;
   size: ImageSize;
-  /** Strings and numbers the file has for it. */
+  /** Its fields with strings and numbers. */
   columns: Record<string, string>;
 }
 
@@ -20,7 +20,7 @@ export function readImage(place: string, fields: Fields): CocoImage | { column: 
     column: `${place}.${field}`,
     reason: `expected ${expected}, but it is ${describe(fields[field])}`,
   });
-  if (!isId(id)) return wrong('id', 'a whole number or a text');
+  if (!isId(id)) return wrong('id', 'an integer or a string');
   const fileName = typeof file_name === 'string' ? readName(file_name) : undefined;
   if (fileName === undefined) return wrong('file_name', 'a path below the folder of images, such as a.png');
   if (!isSide(width)) return wrong('width', 'a number of pixels');
@@ -37,11 +37,11 @@ export function readImage(place: string, fields: Fields): CocoImage | { column: 
   };
 }
 
-/** Ids are compared as text: tools write the number 1 in one place and the text "1" in another. */
+/** Ids are compared as text, because tools mix the number 1 and the string "1". */
 export const isId = (id: unknown): id is string | number =>
   typeof id === 'string' || Number.isSafeInteger(id);
 
-/** Order of ids, numbers first: the order of numpy.unique, which decides between equal scores. */
+/** Order of ids, numbers first, as numpy.unique. It decides between equal scores. */
 export function compareIds(a: string, b: string): number {
   const [x, y] = [Number(a), Number(b)];
   const numbers = [x, y].map((value, i) => [a, b][i] === String(value) && Number.isSafeInteger(value));
@@ -51,8 +51,8 @@ export function compareIds(a: string, b: string): number {
 }
 
 /**
- * Whether an annotation is a region of many cells: COCO's `iscrowd` as 0, 1, false, true or one of the digits as
- * text; a missing value and null are 0. Undefined for anything else.
+ * Whether an annotation is a region of many cells: COCO's `iscrowd` as 0, 1, false, true, "0" or "1". A missing value and
+ * null are 0. Returns undefined for any other value.
  */
 export function readCrowd(value: unknown): boolean | undefined {
   if (value === undefined || value === null || value === 0 || value === false || value === '0') return false;

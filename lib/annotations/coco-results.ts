@@ -14,9 +14,9 @@ interface Detection {
 }
 
 /**
- * A list of results, as pycocotools' loadRes takes it.
+ * Reads a list of COCO results, as pycocotools' loadRes.
  *
- * @throws {CellrouteError} DATA_INVALID for the first result that cannot be used.
+ * @throws {CellrouteError} DATA_INVALID for the first invalid result.
  */
 export async function readCocoResults(path: string, signal?: AbortSignal): Promise<AnnotationSource> {
   const list = await readJson(path, signal);
@@ -35,7 +35,7 @@ export async function readCocoResults(path: string, signal?: AbortSignal): Promi
     images.set(id, image);
     image.detections.push({ place, fields });
   });
-  // loadRes looks at the first result only: with a box there, areas are those of boxes.
+  // loadRes checks only the first result: if it has a box, all areas are areas of boxes.
   const first = (list[0] as Fields | undefined)?.bbox;
   const hasBoxes = Array.isArray(first) && first.length > 0;
   return {

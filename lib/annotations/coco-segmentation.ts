@@ -1,12 +1,12 @@
 import { type ImageSize, Masks } from '../mask/masks.js';
 import { decodeMasks } from './decode-masks.js';
 
-/** The mask of a `segmentation` and what was left out of it, or the reason why it is none. */
+/** A mask and notices about skipped parts, or the reason why it is invalid. */
 export type Segmentation = { counts: string; notices: string[] } | { reason: string };
 
 /**
- * A `segmentation` in any of COCO's three forms as COCO's compressed string. A compressed string of the right size is
- * passed on unread. Of several polygons, those that are no polygon are left out.
+ * Converts a `segmentation` in any of COCO's three formats to COCO's compressed string. A compressed string of the right
+ * size is not decoded. Invalid polygons of a cell are skipped if others are valid.
  */
 export function readSegmentation(value: unknown, size: ImageSize): Segmentation {
   if (Array.isArray(value)) return readPolygons(value, size);
@@ -36,7 +36,7 @@ function readPolygons(polygons: readonly unknown[], size: ImageSize): Segmentati
     }
     return 'counts' in one;
   });
-  // All are invalid, or each is valid and together they are too much.
+  // Either all are invalid, or each is valid and only their union is too large.
   if (valid.length === 0 || valid.length === polygons.length) return whole;
   const rest = decodePolygons(valid, size);
   return 'reason' in rest ? rest : { ...rest, notices };

@@ -21,13 +21,12 @@ import {
   typeOf,
 } from './types.js';
 
-/** The class of all cells where a file has no categories. */
+/** Class of all cells if a file has no categories. */
 const ONLY_CLASS = 'cell';
 
 /**
- * A COCO data set: images, categories and annotations with polygons or run lengths, compressed or not. The lists may
- * come in any order. What the file states of an image in strings and numbers becomes columns. A field that is null or
- * NaN counts as missing.
+ * Reads a COCO data set: images, categories and annotations with polygons or run lengths, compressed or not. The lists may
+ * be in any order. String and number fields of an image become columns. A field with null or NaN counts as missing.
  */
 export async function readCoco(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const reader = new CocoReader(path, options);
@@ -46,11 +45,11 @@ interface Annotation {
   score: unknown;
 }
 
-/** An image with the annotations that came for it. */
+/** An image with its annotations so far. */
 interface Collected extends CocoImage {
   place: string;
   annotations: Annotation[];
-  /** Annotations that cannot be used. */
+  /** Number of invalid annotations. */
   invalid: number;
   problems: DataProblem[];
   notices: DataProblem[];
@@ -67,7 +66,7 @@ class CocoReader {
   /** Ids of images that annotations have and the file does not list. */
   readonly #orphans = new Set<string>();
   readonly #categories = new Map<string, string>();
-  /** Annotations that came before their image. */
+  /** Annotations that precede their image. */
   #early: CocoEntry[] = [];
 
   constructor(path: string, options: AnnotationOptions) {
@@ -101,7 +100,7 @@ class CocoReader {
       this.#notices.add({
         file: this.#path,
         column: 'categories',
-        reason: `there are none: all cells are of class ${ONLY_CLASS}`,
+        reason: `there are no categories: all cells have the class ${ONLY_CLASS}`,
       });
     }
     const categories = new Map([...this.#categories].sort(([a], [b]) => compareIds(a, b)));
@@ -174,7 +173,7 @@ class CocoReader {
 
   #addCategory(place: string, { id, name }: Fields): void {
     if (!isId(id) || typeof name !== 'string' || name === '' || this.#categories.has(String(id))) {
-      this.#problem({ column: place, reason: 'expected an id of its own and a name' });
+      this.#problem({ column: place, reason: 'expected a unique id and a name' });
     } else this.#categories.set(String(id), name);
   }
 
@@ -289,7 +288,7 @@ class CocoImageAnnotations implements ImageAnnotations {
       if (areas[k] === 0 && !this.#options.predictions) {
         problems.push(entry(`${place}.segmentation`, 'it covers no pixel'));
       } else if (name === undefined) {
-        problems.push(entry(`${place}.category_id`, `there is no category of id ${describe(category)}`));
+        problems.push(entry(`${place}.category_id`, `there is no category with id ${describe(category)}`));
       } else {
         if (crowd) crowds++;
         chosen.push(k);
@@ -325,13 +324,13 @@ class CocoImageAnnotations implements ImageAnnotations {
     };
   }
 
-  /** Undefined for an id that is no category. */
+  /** Class name of a category id; undefined for an unknown id. */
   #className(id: unknown): string | undefined {
     if (this.#categories.size === 0) return ONLY_CLASS;
     return isId(id) ? this.#categories.get(String(id)) : undefined;
   }
 
-  /** Areas and boxes as the file has them, which is what pycocotools uses; those of the mask where it has none. */
+  /** Areas and boxes are those of the file, as in pycocotools; if missing, those of the mask. */
   #cells(
     masks: Masks,
     annotations: readonly Annotation[],
@@ -345,7 +344,10 @@ class CocoImageAnnotations implements ImageAnnotations {
     for (const [i, { place, area, bbox }] of annotations.entries()) {
       if (area !== undefined && area !== null && !isNumber(area)) {
         notices.push(
-          entry(`${place}.area`, `expected a number, but it is ${describe(area)}: the mask's is used`),
+          entry(
+            `${place}.area`,
+            `expected a number, but it is ${describe(area)}: the area of the mask is used`,
+          ),
         );
       }
       areas.push(isNumber(area) ? area : own.areas[i]!);
@@ -355,7 +357,7 @@ class CocoImageAnnotations implements ImageAnnotations {
         bbox.every(isNumber) &&
         bbox.slice(2).every((side) => side >= 0);
       if (!isBox && bbox !== undefined && bbox !== null && !isEmpty(bbox)) {
-        notices.push(entry(`${place}.bbox`, "expected x, y, width and height: the mask's box is used"));
+        notices.push(entry(`${place}.bbox`, 'expected x, y, width and height: the box of the mask is used'));
       }
       boxes.push(...(isBox ? (bbox as number[]) : own.boxes.subarray(4 * i, 4 * i + 4)));
     }
@@ -369,7 +371,7 @@ class CocoImageAnnotations implements ImageAnnotations {
     return { masks, places: placesOf(annotations), areas, boxes, scores };
   }
 
-  /** The image, if it has the size that the file states. */
+  /** Returns the image if its size equals that in the file. */
   #fitting(image: Exclude<FoundImage, { reason: string }>): FoundImage {
     const { width, height } = this.size;
     if (image.size.width === width && image.size.height === height) return image;
@@ -378,14 +380,14 @@ class CocoImageAnnotations implements ImageAnnotations {
     const tag = orientation === undefined ? '' : ` once its EXIF orientation ${orientation} is applied`;
     const hint = turned ? `${tag}; was the image turned after it was annotated?` : tag;
     const own = `${image.size.width} x ${image.size.height}`;
-    return { reason: `it says ${width} x ${height}, but the image has ${own} pixels${hint}` };
+    return { reason: `it states ${width} x ${height}, but the image has ${own} pixels${hint}` };
   }
 }
 
-const CROWD = 'a crowd region (iscrowd 1) is not a single cell: left out';
-const REMEDY = "to take them as cells, set crowds to 'cells' (--crowds cells)";
-const ALL_CROWDS = `all of its annotations are crowd regions (iscrowd 1), which are left out; ${REMEDY}`;
-const CROWDS_TOO = `, besides crowd regions (iscrowd 1); ${REMEDY}`;
+const CROWD = 'a crowd region (iscrowd 1) is not a single cell: skipped';
+const REMEDY = "to read them as cells, set crowds to 'cells' (--crowds cells)";
+const ALL_CROWDS = `all of its annotations are crowd regions (iscrowd 1), which are skipped; ${REMEDY}`;
+const CROWDS_TOO = `, except crowd regions (iscrowd 1); ${REMEDY}`;
 
 const orphansOf = (count: number): string =>
   `it has no annotations, and there are annotations of ${count} image${count === 1 ? '' : 's'} that the file does not list`;
@@ -396,9 +398,9 @@ const placesOf = (annotations: readonly Annotation[]) => annotations.map(({ plac
 const typeIn = (types: ReadonlySet<string>) => (types.size === 1 ? { cellType: [...types][0]! } : {});
 
 /**
- * Where the images of a COCO file may be: beside it, in `images` or in a folder of the file's name; and for a file in a
- * folder `annotations`, as COCO and CVAT have it, beside that folder in the same way, and for `instances_val.json` in
- * `val` or `images/val`.
+ * Possible folders of a COCO file's images: its own folder, `images`, or a folder with the file's name. If the file is in a
+ * folder `annotations`, as in COCO and CVAT, the same is searched beside that folder, and for `instances_val.json` also
+ * `val` and `images/val`.
  */
 function imageFoldersOf(file: string): string[] {
   const beside = dirname(file);
@@ -418,7 +420,7 @@ function imageFoldersOf(file: string): string[] {
   ];
 }
 
-/** Finds files below some folders; each folder is listed once at most. */
+/** Finds files in several folders. Each folder is listed at most once. */
 class FileFinder {
   readonly folders: readonly string[];
   readonly #listed = new Map<string, Promise<string[]>>();
@@ -427,7 +429,7 @@ class FileFinder {
     this.folders = folders;
   }
 
-  /** The file of that name as it stands, or else in Unicode's composed form. */
+  /** Finds a file by its exact name, or by its name in Unicode's composed form. */
   async find(name: string): Promise<string | undefined> {
     for (const folder of this.folders) {
       const path = join(folder, name);
@@ -448,7 +450,7 @@ class FileFinder {
 
   async #search(folder: string, parts: readonly string[]): Promise<string | undefined> {
     const names = await this.#list(folder);
-    // Unpacked from a zip file made on Windows, a name may have kept its backslashes.
+    // A name unpacked from a zip file made on Windows may contain backslashes.
     const whole = names.find((name) => name.normalize('NFC') === parts.join('\\'));
     if (whole !== undefined) return join(folder, whole);
     const [part, ...rest] = parts;

@@ -2,15 +2,15 @@ import { CellrouteError } from '../errors.js';
 import type { Masks } from '../mask/masks.js';
 
 export interface DecodedMasks {
-  /** Of the values that are masks, in order. */
+  /** Masks of the valid values, in order. */
   masks: Masks;
-  /** Index of each mask among the values. */
+  /** Index of the value of each mask. */
   kept: number[];
-  /** The reason why a value is no mask, by index. */
+  /** Reasons why values are invalid, by index. */
   failures: ReadonlyMap<number, string>;
 }
 
-/** Decodes all values at once; where one is invalid, each by itself, so that the others are kept. */
+/** Decodes all values together. If one is invalid, each is decoded separately, so that the others are kept. */
 export function decodeMasks<T>(values: readonly T[], decode: (values: readonly T[]) => Masks): DecodedMasks {
   try {
     return { masks: decode(values), kept: [...values.keys()], failures: new Map() };
@@ -43,7 +43,7 @@ function failureOf<T>(
 
 const FIRST = 'Mask 0: ';
 
-/** The message of an error about a single mask, without the mask's index. */
+/** Message of an error about a single mask, without the index of the mask. */
 function reasonOf(message: string): string {
   const own = message.startsWith(FIRST) ? message.slice(FIRST.length) : message;
   return own.replaceAll('masks[0]', 'polygon ');

@@ -49,7 +49,7 @@ const FOLDER_FORMS: readonly [pattern: RegExp, remedy: string][] = [
   [/\.csv$/i, 'a table: name it train.csv or pass its path'],
 ];
 
-/** How a folder that is no data set becomes one, as the end of a sentence; empty where nothing is known. */
+/** How a folder that is not a data set becomes one, as the end of a sentence; empty where nothing is known. */
 export async function foreignFolder(path: string): Promise<string> {
   const names = await readdir(path).catch(() => []);
   for (const [pattern, remedy] of FOLDER_FORMS) {

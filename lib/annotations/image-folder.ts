@@ -9,18 +9,18 @@ import type { ImageReadOptions } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
 import { isHidden, readName, similarName, stemOf } from './names.js';
 
-/** Files read at the same time while annotations are opened: libuv has four threads unless configured. */
+/** Number of files read at the same time when annotations are opened. libuv has four threads by default. */
 export const CONCURRENT_FILES = 4;
 
-/** A file and the size of its image, or the reason why it cannot be used. */
+/** An image file with its size, or the reason why it cannot be used. */
 export type FoundImage =
   | { path: string; size: ImageSize; orientation?: number; notices: readonly string[] }
   | { reason: string };
 
-/** Images of a folder, by name with and without ending. Names are compared in Unicode's composed form. */
+/** Images of a folder, found by name with or without extension. Names are compared in Unicode's composed form. */
 export class ImageFolder {
   readonly path: string;
-  /** File names of images, sorted; without hidden files and this tool's own outputs. */
+  /** File names of images, sorted, without hidden files and outputs of cellroute. */
   readonly fileNames: readonly string[];
   readonly #byName = new Map<string, string[]>();
   readonly #below = new Map<string, Promise<ImageFolder | undefined>>();
@@ -37,17 +37,17 @@ export class ImageFolder {
     }
   }
 
-  /** @throws {CellrouteError} FILE_UNREADABLE where there is no such folder. */
+  /** @throws {CellrouteError} FILE_UNREADABLE if the folder does not exist. */
   static async read(path: string): Promise<ImageFolder> {
     return new ImageFolder(path, await readdir(path).catch(unreadable(path)));
   }
 
-  /** Names of the images without endings. */
+  /** Names of the images without extension. */
   get names(): string[] {
     return [...new Set(this.fileNames.map((name) => stemOf(name.normalize('NFC'))))];
   }
 
-  /** The file of that name, which may be in a folder below this one, or the reason why there is none. */
+  /** Path of the file with that name, which may be in a subfolder, or the reason why it was not found. */
   async find(name: string): Promise<{ path: string } | { reason: string }> {
     const missing = {
       reason: `there is no image of this name in ${this.path}${similarName(name, this.fileNames)}`,
@@ -61,11 +61,11 @@ export class ImageFolder {
     }
     const found = folder.#byName.get(parts.at(-1) ?? '') ?? [];
     if (found.length === 0) return missing;
-    // An exact name has priority over one with another ending.
+    // An exact name has priority over one with another extension.
     const exact = found.filter((file) => file.normalize('NFC') === parts.at(-1));
     const [file, ...others] = exact.length > 0 ? exact : found;
     if (others.length === 0) return { path: join(folder.path, file!) };
-    return { reason: `there are several images of this name: ${found.join(', ')}` };
+    return { reason: `there are several images with this name: ${found.join(', ')}` };
   }
 
   #folder(name: string): Promise<ImageFolder | undefined> {
@@ -83,7 +83,7 @@ export class ImageFolder {
 
 const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(extname(name).toLowerCase());
 
-/** Reads the size of an image file. */
+/** Reads the size of an image from its header. */
 export async function measureImage(
   path: string,
   signal: AbortSignal | undefined,
@@ -99,7 +99,7 @@ export async function measureImage(
   }
 }
 
-/** The first of these folders that exists, or else the last. */
+/** The first of these folders that exists, otherwise the last. */
 export async function firstFolder(...paths: readonly string[]): Promise<string> {
   for (const path of paths) if (await isFolder(path)) return path;
   return paths.at(-1)!;

@@ -1,6 +1,6 @@
 import type { CellAnnotations, ImageAnnotations } from './types.js';
 
-/** Annotations whose masks were read with their file. */
+/** Annotations whose masks are in memory. */
 export function inMemory(
   image: Pick<ImageAnnotations, 'name' | 'fileName' | 'place'> & Partial<ImageAnnotations>,
   cells: CellAnnotations,

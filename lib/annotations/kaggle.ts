@@ -15,7 +15,7 @@ import {
   type ReadAnnotations,
 } from './types.js';
 
-/** The column of masks: `annotation` in the competition's train.csv, `predicted` in its submissions. */
+/** Name of the mask column: `annotation` in the competition's train.csv, `predicted` in submissions. */
 const MASK_COLUMNS = ['annotation', 'predicted'];
 const SIZE_COLUMNS = ['width', 'height'] as const;
 
@@ -28,9 +28,9 @@ interface Row {
 }
 
 /**
- * The Sartorius competition's train.csv or a submission, one row per cell: `id` and `annotation` (or `predicted`),
- * and, where they are there, `width`, `height`, the cell type and other columns. A row with an empty annotation states
- * that the image is known, and possibly without cells. Images are `<id>.png` or any other ending that is read.
+ * Reads the Sartorius competition's train.csv or a submission, with one row per cell: `id` and `annotation` (or
+ * `predicted`), and optionally `width`, `height`, the cell type and other columns. A row with an empty annotation states
+ * that the image exists, possibly without cells. Image files are named `<id>.png` or have another supported extension.
  */
 export async function readKaggle(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const { columns, rows } = await openTable(path, [['id'], MASK_COLUMNS], options.signal);
@@ -44,7 +44,7 @@ export async function readKaggle(path: string, options: AnnotationOptions): Prom
   const [widthAt, heightAt] = SIZE_COLUMNS.map(at) as [number, number];
   for await (const { fields, row } of rows) {
     if (fields.length !== columns.length) {
-      const reason = `${fields.length} fields where the header has ${columns.length}`;
+      const reason = `${fields.length} fields, but the header has ${columns.length}`;
       problems.add({ file: path, row, reason });
       continue;
     }
@@ -185,7 +185,7 @@ class KaggleImage implements ImageAnnotations {
     for (const side of SIZE_COLUMNS) {
       const text = row[side];
       if (text !== '' && Number(text) !== size[side]) {
-        return [side, `it says ${shown(text)}, but the image has ${size[side]}`];
+        return [side, `it is ${shown(text)}, but the image has ${size[side]}`];
       }
     }
     const [first] = this.#rows as [Row];
@@ -225,7 +225,7 @@ function usualFolder(path: string): Promise<string> {
   return firstFolder(join(folder, stemOf(basename(path))), join(folder, 'images'), folder);
 }
 
-/** The same promise for every call. */
+/** Caches the promise of the first call. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

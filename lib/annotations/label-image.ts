@@ -36,7 +36,7 @@ async function readPixels(
   if (supported === 'TIFF') return readLabelTiff(bytes);
   if (supported === 'JPEG' || (supported === 'WebP' && isLossyWebp(bytes))) {
     return {
-      reason: `its labels are compressed with loss (${supported}), which changes their values: save them as PNG or TIFF`,
+      reason: `its labels use lossy compression (${supported}), which changes their values: save them as PNG or TIFF`,
     };
   }
   const { data, width, height, channels } = await decodeImage(bytes, { signal });
@@ -105,7 +105,7 @@ function isLossyWebp(bytes: Uint8Array): boolean {
   for (let at = 12; at + 8 <= file.length; ) {
     const name = file.toString('latin1', at, at + 4);
     if (name === 'VP8 ') return true;
-    // A frame of an animation has its own chunks inside.
+    // A frame of an animation contains its own chunks.
     const size = name === 'ANMF' ? 16 : file.readUInt32LE(at + 4);
     at += 8 + size + (size % 2);
   }
@@ -125,7 +125,7 @@ function wholeNumbers(
       continue;
     }
     const place = `at x ${i % width}, y ${Math.floor(i / width)}`;
-    return { reason: `its labels are no whole numbers from 0 to 2^32 - 1: ${value} ${place}` };
+    return { reason: `its labels are not integers from 0 to 2^32 - 1: ${value} ${place}` };
   }
   return labels;
 }

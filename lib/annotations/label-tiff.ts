@@ -4,7 +4,7 @@ import { type NewEntry, TAG, type TiffDirectory, TiffFile } from '../image/tiff/
 import { CONVERT, readCompressions } from '../image/tiff/layout.js';
 import { readPages } from '../image/tiff/pages.js';
 
-/** Values of one channel in rows. */
+/** Values of one channel in row order. */
 export type LabelValues =
   | Uint8Array
   | Int8Array
@@ -21,7 +21,7 @@ export interface LabelPixels {
   height: number;
 }
 
-/** Compressions that change values: JPEG, JPEG 2000, lossy DNG, WebP and JPEG XL. */
+/** Lossy compressions: JPEG, JPEG 2000, lossy DNG, WebP and JPEG XL. */
 const LOSSY: ReadonlySet<number> = new Set([6, 7, 33003, 33004, 33005, 34712, 34892, 50001, 50002, 52546]);
 
 /** A colour per cell, as CVAT and Pascal VOC write it: black is background. */
@@ -35,7 +35,7 @@ export const IN_COLOUR =
 const SIGNED = 2;
 const FLOAT = 3;
 
-/** Where the pixels are and how they are compressed; a decoder needs nothing else. */
+/** Tags that describe location and compression of the pixels, which is all that the decoder needs. */
 const KEPT_TAGS = [
   TAG.height,
   TAG.compression,
@@ -51,18 +51,18 @@ const KEPT_TAGS = [
 ];
 
 /**
- * The values of a label image in a TIFF: whole numbers of any width, or floats. They are read as they are stored: a
- * palette and an inverted scale are only for display.
+ * Reads the values of a label image in a TIFF: integers of any width, or floats. A palette or an inverted scale is only
+ * for display and is ignored.
  *
- * @returns the values, or the reason why the file is no label image.
- * @throws where the file is damaged, or compressed in a way that is not read.
+ * @returns the values, or the reason why the file is not a label image.
+ * @throws if the file is damaged, or its compression is not supported.
  */
 export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { reason: string }> {
   const file = new TiffFile(bytes);
   const { all, planes } = readPages(file);
   if (planes.length > 1) {
     return {
-      reason: `its labels have ${planes.length} pages: save one page per image, in which 0 is background and each cell has a number of its own`,
+      reason: `its labels have ${planes.length} pages: save one page per image, in which 0 is background and each cell has its own number`,
     };
   }
   const { directory } = all[planes[0]!]!;
@@ -70,7 +70,7 @@ export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { 
   const compression = number(TAG.compression, 1);
   if (LOSSY.has(compression)) {
     return {
-      reason: `its labels are compressed with loss (TIFF compression ${compression}): save them without, or as PNG`,
+      reason: `its labels use lossy compression (TIFF compression ${compression}): save them without it, or as PNG`,
     };
   }
   if (!readCompressions.has(compression)) {
@@ -90,10 +90,10 @@ export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { 
     checkLimits('limits'),
   );
   if (![8, 16, 32, 64].includes(bits) && bits > 8) {
-    return { reason: `its labels have ${bits} bits; 8, 16, 32 or 64 are read` };
+    return { reason: `its labels have ${bits} bits; 8, 16, 32 and 64 are supported` };
   }
   const isFloat = format === FLOAT;
-  if (isFloat && bits === 16) return { reason: 'its labels are 16-bit floats; floats of 32 bits are read' };
+  if (isFloat && bits === 16) return { reason: 'its labels are 16-bit floats; 32-bit floats are supported' };
   const words = bits === 64 ? 2 : 1;
   if (words === 2 && number(TAG.predictor, 1) !== 1) {
     return { reason: 'its labels have 64 bits and a predictor: save them with 32 bits' };
@@ -109,7 +109,7 @@ export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { 
   return { values, width: size.width / words, height: size.height };
 }
 
-/** A directory of one grey channel of unsigned numbers or floats; a sample of 64 bits is two of 32, side by side. */
+/** Creates a directory with one grey channel of unsigned numbers or floats. A 64-bit sample is two 32-bit samples. */
 function plainDirectory(
   file: TiffFile,
   directory: TiffDirectory,
@@ -130,7 +130,7 @@ function plainDirectory(
     { tag: TAG.sampleFormat, values: [isFloat ? FLOAT : 1] },
     ...KEPT_TAGS.flatMap((tag) => {
       const from = directory.get(tag);
-      // Turned by libtiff's reader, the words of a sample would come apart.
+      // If libtiff applied the orientation, the words of a sample would be separated.
       return from && !(words === 2 && tag === TAG.orientation) ? [{ tag, from }] : [];
     }),
   ];
@@ -145,11 +145,11 @@ async function decode(bytes: Uint8Array, bits: number, isFloat: boolean) {
     limitInputPixels: false,
     limitInputChannels: false,
   })
-    // Without it sharp converts to 8-bit sRGB.
+    // Without it, sharp converts to 8-bit sRGB.
     .toColourspace(bits === 16 && !isFloat ? 'grey16' : 'b-w')
     .raw({ depth })
     .toBuffer({ resolveWithObject: true });
-  // A copy is aligned.
+  // The copy is aligned.
   return { data: new Uint8Array(data).buffer, width: info.width, height: info.height };
 }
 
@@ -160,7 +160,7 @@ function viewOf(data: ArrayBuffer, bits: number, format: number): LabelValues {
   return format === SIGNED ? new Int32Array(data) : new Uint32Array(data);
 }
 
-/** Whole numbers above 2^53 are not exact, and none of them is a label that could be used. */
+/** Integers above 2^53 are not exact, but labels are below 2^32. */
 function fromWords(words: Uint32Array, lowFirst: boolean, isFloat: boolean, isSigned: boolean): Float64Array {
   const view = new DataView(new ArrayBuffer(8));
   return Float64Array.from({ length: words.length / 2 }, (_, i) => {

@@ -23,15 +23,15 @@ export function labelFolderAmong(names: readonly string[]): string | undefined {
 
 interface Row {
   id: string;
-  /** Undefined where there is no index. */
+  /** undefined without an index. */
   row?: number;
   columns: Record<string, string>;
 }
 
 /**
- * Label images: a folder with `labels` and, for a data set, `images`, where `index.csv` states which images are meant
- * and what is known of them; without an index, all images and labels are. Or a folder of label images alone, with
- * those of the folders below. A label image is `NAME.png`, or `NAME.labels.png` as `cellroute segment` writes it.
+ * Reads label images from a folder with `labels` and, for a data set, `images`. An optional `index.csv` lists the images
+ * and their columns; without it, all images and labels are used. A folder may also contain only label images, including
+ * subfolders. A label image is named `NAME.png`, or `NAME.labels.png` as written by `cellroute segment`.
  */
 export async function readLabels(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const { signal } = options;
@@ -95,14 +95,14 @@ function labelled(
       }
       const own = `${masks.width} x ${masks.height}`;
       return {
-        reason: `its labels have ${own} pixels and the image ${size.width} x ${size.height}`,
+        reason: `its labels have ${own} pixels, but the image ${size.width} x ${size.height}`,
         ...none,
       };
     },
   };
 }
 
-/** The images of a folder and those that only have labels. */
+/** Rows for the images of a folder, and for labels without an image. */
 function rowsOf(labels: readonly string[], images: ImageFolder | undefined): Row[] {
   const names = new Set([...(images?.names ?? []), ...labels]);
   return [...names].sort().map((id) => ({ id, columns: {} }));
@@ -117,12 +117,12 @@ async function readIndex(path: string, problems: ProblemList, signal: AbortSigna
     const id = fields[idAt]?.normalize('NFC');
     const before = firstRows.get(id ?? '');
     if (fields.length !== columns.length) {
-      const reason = `${fields.length} fields where the header has ${columns.length}`;
+      const reason = `${fields.length} fields, but the header has ${columns.length}`;
       problems.add({ file: path, row, reason });
     } else if (!id) {
       problems.add({ file: path, row, column: 'id', reason: 'it is empty' });
     } else if (before !== undefined) {
-      problems.add({ file: path, row, column: 'id', id, reason: `row ${before} has this id already` });
+      problems.add({ file: path, row, column: 'id', id, reason: `row ${before} already has this id` });
     } else {
       firstRows.set(id, row);
       found.push({ id, row, columns: columnsOf(columns, fields, ['id']) });
@@ -131,7 +131,7 @@ async function readIndex(path: string, problems: ProblemList, signal: AbortSigna
   return { rows: found, columns };
 }
 
-/** Label images by name; those of folders below are called `folder/name`. */
+/** Label images by name. Those in subfolders are named `folder/name`. */
 class LabelFolder {
   readonly path: string;
   readonly #files = new Map<string, string[]>();
@@ -168,7 +168,7 @@ class LabelFolder {
   }
 
   find(id: string): { path: string } | { reason: string } {
-    // An id may be a file name.
+    // An id may be a file name with extension.
     const found = this.#files.get(id) ?? this.#files.get(stemOf(id)) ?? [];
     if (found.length === 1) return { path: join(this.path, found[0]!) };
     if (found.length === 0) {
@@ -176,6 +176,6 @@ class LabelFolder {
       return { reason: `its labels: there is no image of this name in ${this.path}${hint}` };
     }
     const names = found.map((name) => basename(name)).sort();
-    return { reason: `its labels: there are several images of this name: ${names.join(', ')}` };
+    return { reason: `there are several label images with this name: ${names.join(', ')}` };
   }
 }

@@ -2,8 +2,8 @@ import { extname, posix } from 'node:path';
 import { imageEndings } from '../image/format.js';
 
 /**
- * The name of an image as one file states it and another finds it: parts separated by `/`, in Unicode's composed form
- * (NFC), since macOS writes names decomposed. Undefined for a name that is no path below a folder.
+ * Normalises an image name so that names from different files can be compared: parts separated by `/`, in Unicode's
+ * composed form (NFC), because macOS decomposes names. Returns undefined if the name is not a path inside a folder.
  */
 export function readName(text: string): string | undefined {
   const name = posix.normalize(text.replaceAll('\\', '/')).normalize('NFC');
@@ -11,7 +11,7 @@ export function readName(text: string): string | undefined {
   return text === '' || name === '.' || name.includes('\0') || outside ? undefined : name;
 }
 
-/** A name without its ending. */
+/** A file name without its extension. */
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 
 /**
@@ -52,5 +52,5 @@ export function uniqueStems(fileNames: readonly string[], reserved: readonly str
   });
 }
 
-/** Files that a system keeps for itself, such as macOS's `._a.png` and `.DS_Store`, and its folder in zip files. */
+/** System files such as macOS's `._a.png` and `.DS_Store`, and macOS's folder in zip files. */
 export const isHidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX';

@@ -14,20 +14,20 @@ import type { AnnotationOptions, AnnotationSource, ImageAnnotations } from './ty
 
 type Reader = (path: string, options: AnnotationOptions) => Promise<AnnotationSource>;
 
-/** A data set that was found, and how to read it. */
+/** A data set at a path, and the function that reads it. */
 export interface FoundAnnotations {
   path: string;
   read: Reader;
 }
 
 /**
- * The data set at a path:
+ * Finds the data set at a path:
  *
  * - a `.csv` file, or a folder with `train.csv`: one row per cell;
- * - a `.json` file, or a folder with a single one, also in its folder `annotations`: COCO;
+ * - a `.json` file, or a folder with exactly one, possibly in its subfolder `annotations`: COCO;
  * - a folder with `labels`: label images.
  *
- * Undefined for a folder that is no data set by itself.
+ * Returns undefined for a folder that is not itself a data set.
  *
  * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for a folder with several COCO files.
  */
@@ -54,7 +54,7 @@ export async function findDataset(path: string): Promise<FoundAnnotations | unde
   return json.length === 1 ? { read: readCoco, path: json[0]! } : undefined;
 }
 
-/** The data sets in the folders of a folder, by name. */
+/** Data sets in the subfolders of a folder, by name. */
 export async function findDatasetsBelow(path: string): Promise<[name: string, found: FoundAnnotations][]> {
   const sets: [string, FoundAnnotations][] = [];
   for (const name of await visibleNames(path)) {
@@ -66,11 +66,11 @@ export async function findDatasetsBelow(path: string): Promise<[name: string, fo
 }
 
 /**
- * Opens ground truth or predictions, in the form their path shows: whatever {@link findDataset} finds, a folder of data
- * sets, a list of COCO results, one image's result, a folder of results as `cellroute segment` writes it, or a folder
- * of label images.
+ * Opens ground truth or predictions. The path determines the format: a data set (see {@link findDataset}), a folder of data
+ * sets, a list of COCO results, the result of one image, a folder of results from `cellroute segment`, or a folder of
+ * label images.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where it is none of these.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for any other content.
  */
 export async function openAnnotations(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const info = await stat(path).catch(unreadable(path));
@@ -97,7 +97,7 @@ async function openFolder(path: string, options: AnnotationOptions): Promise<Ann
     const files = results.map((name): [string, string] => [stemOf(name), join(path, name)]);
     return readResults(path, files, options.signal);
   }
-  // The outputs of `cellroute segment` for all images.
+  // Outputs of `cellroute segment` that contain all images.
   for (const name of ['coco.json', 'kaggle.csv']) {
     if (names.includes(name)) return openFile(join(path, name), options);
   }
@@ -108,7 +108,7 @@ async function openFolder(path: string, options: AnnotationOptions): Promise<Ann
   return below.length > 0 ? joined(path, below, options) : readLabels(path, options);
 }
 
-/** Several data sets as one: images are called `set/name`, and a column `set` holds the name of the set. */
+/** Joins several data sets. Images are named `set/name`, and the column `set` has the name of the set. */
 async function joined(
   path: string,
   found: Awaited<ReturnType<typeof findDatasetsBelow>>,
@@ -156,7 +156,7 @@ async function visibleNames(folder: string): Promise<string[]> {
   return names.filter((name) => !isHidden(name)).sort();
 }
 
-/** The .json files of a folder, or else those of its folder `annotations`, where COCO and CVAT have them. */
+/** The .json files of a folder, or otherwise those of its subfolder `annotations`, as in COCO and CVAT. */
 async function jsonIn(path: string, names: readonly string[]): Promise<string[]> {
   const isJson = (name: string) => extname(name).toLowerCase() === '.json';
   const own = names.filter(isJson).map((name) => join(path, name));
@@ -165,7 +165,7 @@ async function jsonIn(path: string, names: readonly string[]): Promise<string[]>
   return (await visibleNames(annotations)).filter(isJson).map((name) => join(annotations, name));
 }
 
-/** Enough of a JSON file to tell what it is. */
+/** The start of a JSON file, which is enough to recognise its format. */
 async function startOf(path: string): Promise<string> {
   const file = await open(path).catch(unreadable(path));
   try {

@@ -1,24 +1,24 @@
 import { CellrouteError } from '../errors.js';
 
-/** A row, an annotation or an image that was left out, or a part of one, and the reason. */
+/** A skipped row, annotation or image (or a part of one), and the reason. */
 export interface DataProblem {
   file: string;
   /** Line of a text file; the first line is 1. */
   row?: number;
   /** Column of a table, or path in a JSON file such as `annotations[3].segmentation`. */
   column?: string;
-  /** Id of the image, where it is known. */
+  /** Id of the image, if known. */
   id?: string;
-  /** What is wrong, as the end of a sentence. */
+  /** The reason, as a clause that completes a sentence. */
   reason: string;
 }
 
-/** Limits the memory that a file with many problems can take. */
+/** Maximum number of stored problems, to limit memory. */
 const MAX_KEPT = 10_000;
-/** In an error message. */
+/** Maximum number of problems in an error message. */
 const MAX_SHOWN = 20;
 
-/** Collects problems or notices in a limited amount of memory. */
+/** A list of problems or notices with limited memory. */
 export class ProblemList {
   readonly #kept: DataProblem[] = [];
   #count = 0;
@@ -30,18 +30,18 @@ export class ProblemList {
     }
   }
 
-  /** By row, where they have rows; above the limit, the last entry states how many were not kept. */
+  /** Problems sorted by row. Above the limit, the last entry has the number of problems that were not stored. */
   list(): DataProblem[] {
     const sorted = this.#kept.toSorted((a, b) =>
       a.file === b.file && a.row !== undefined && b.row !== undefined ? a.row - b.row : 0,
     );
     const more = this.#count - this.#kept.length;
     if (more === 0) return sorted;
-    return [...sorted, { file: sorted[0]!.file, reason: `${more} more problems, not kept` }];
+    return [...sorted, { file: sorted[0]!.file, reason: `${more} more problems` }];
   }
 }
 
-/** Place and reason in one line. */
+/** Location and reason in one line. */
 export function problemLine({ file, row, column, id, reason }: DataProblem): string {
   const place = [
     file,
@@ -49,18 +49,18 @@ export function problemLine({ file, row, column, id, reason }: DataProblem): str
     ...(column === undefined ? [] : [column]),
     ...(id === undefined ? [] : [`image ${id}`]),
   ];
-  // Control characters of a hostile file must not reach a terminal.
+  // Control characters of a malicious file must not reach a terminal.
   return `${place.join(', ')}: ${reason}`.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
 }
 
-/** The first problems, one per line, and how many more there are. */
+/** The first problems, one per line, and the number of others. */
 export function problemLines(problems: readonly DataProblem[], max = MAX_SHOWN): string[] {
   const lines = problems.slice(0, max).map((problem) => `- ${problemLine(problem)}`);
   if (problems.length > max) lines.push(`- and ${problems.length - max} more`);
   return lines;
 }
 
-/** The error for a data set that cannot be used as it is. */
+/** Error for a data set that cannot be used. */
 export function dataInvalid(
   file: string,
   what: string,

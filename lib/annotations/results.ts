@@ -11,13 +11,13 @@ import { dataInvalid } from './problems.js';
 import { readJson } from './text.js';
 import type { AnnotationSource, ImageAnnotations } from './types.js';
 
-/** Whether a parsed file is one that resultJson() writes. */
+/** Whether parsed JSON was written by resultJson(). */
 const isResult = (value: unknown): value is ResultJson =>
   typeof value === 'object' &&
   value !== null &&
   (value as { format?: unknown }).format === 'cellroute-result';
 
-/** Results as `cellroute segment` writes them, one file per image. */
+/** Reads results of `cellroute segment`, one file per image. */
 export async function readResults(
   path: string,
   files: readonly (readonly [name: string, file: string])[],
@@ -34,14 +34,14 @@ export async function readResults(
       throw dataInvalid(file, error.message);
     }
   }
-  // Names that the files state, as others state them.
+  // Names that are stated in the files themselves.
   const stated = images.filter(({ name }) => name === '');
   const names = uniqueStems(stated.map(({ fileName }) => fileName));
   for (const [i, image] of stated.entries()) image.name = names[i]!;
   return { path, images, classes: 'names', columns: [], problems: [], notices: [] };
 }
 
-/** JSON files below a folder, as paths with `/`. */
+/** JSON files in a folder and its subfolders, as paths with `/`. */
 export async function jsonFiles(folder: string, below = ''): Promise<string[]> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(unreadable(folder));
   const found: string[] = [];
@@ -54,16 +54,16 @@ export async function jsonFiles(folder: string, below = ''): Promise<string[]> {
   return found;
 }
 
-/** The image's name is empty where it follows from the file name that the result states. */
+/** Annotations of one result. The image's name is empty if it must be derived from the file name in the result. */
 function imageOf(name: string, file: string, result: ResultJson): ImageAnnotations {
   const { version, cells, rle, cellType, name: stated } = result;
-  if ((version as number) !== 1) throw refuse('version', '1, the only one known here', version);
+  if ((version as number) !== 1) throw refuse('version', '1, the only supported version', version);
   const width = checkNumber('width', result.width, { min: 1, integer: true });
   const height = checkNumber('height', result.height, { min: 1, integer: true });
   const size = { width, height };
   checkOneOf('rle', rle, ['coco', 'counts', 'kaggle']);
   const fileName = stated === undefined ? name : readName(checkString('name', stated));
-  if (fileName === undefined) throw refuse('name', 'a path below a folder', stated);
+  if (fileName === undefined) throw refuse('name', 'a path inside a folder', stated);
   if (!Array.isArray(cells)) throw refuse('cells', 'a list', cells);
   cells.forEach((cell: unknown, i) => {
     const { box, score, label } = checkObject(`cells[${i}]`, cell);
@@ -83,7 +83,7 @@ function imageOf(name: string, file: string, result: ResultJson): ImageAnnotatio
     {
       masks,
       scores: cells.map(({ score }) => score),
-      // As cocoDatasetJson() names them.
+      // The names that cocoDatasetJson() uses.
       classes: cells.map(({ label }) => (label === 1 ? category : `${category} ${label}`)),
       boxes: cells.flatMap(({ box: [x1, y1, x2, y2] }) => [x1, y1, x2 - x1, y2 - y1]),
     },

@@ -8,18 +8,18 @@ import { checkedUtf8 } from './text.js';
 
 export interface Table {
   columns: readonly string[];
-  /** Fields of each row, not always as many as there are columns, and the line on which the row ends. */
+  /** Fields of each row, possibly fewer or more than columns, and the line on which the row ends. */
   rows: AsyncIterable<{ fields: readonly string[]; row: number }>;
 }
 
-/** Characters of a row: a quote that is never closed would collect the rest of the file. */
+/** Maximum length of a row in characters, because an unclosed quote would include the rest of the file. */
 const MAX_ROW = 2 ** 26;
 
 /**
- * A CSV file (RFC 4180, header first), read as it is consumed.
+ * Opens a CSV file (RFC 4180 with a header), which is read while its rows are consumed.
  *
- * @param needed columns; of several names in one entry, one must be there.
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where it is not CSV or a needed column is missing or occurs
+ * @param needed required columns; an entry with several names requires one of them.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID if it is not CSV, or a required column is missing or occurs
  *   twice.
  */
 export async function openTable(
@@ -33,7 +33,7 @@ export async function openTable(
     skip_empty_lines: true,
     max_record_size: MAX_ROW,
   });
-  // An error of the file reaches the reader of the parser.
+  // The parser reports errors of the file.
   pipeline(
     createReadStream(path),
     (bytes: AsyncIterable<Buffer>) => checkedUtf8(path, bytes),
@@ -87,7 +87,7 @@ function headerMistake(
   return twice === undefined ? undefined : `there are two columns ${twice}`;
 }
 
-/** The fields of a row by column, without the columns named. Names such as `__proto__` are names like others. */
+/** Fields of a row by column, without the excluded columns. Names such as `__proto__` are allowed. */
 export function columnsOf(
   columns: readonly string[],
   fields: readonly string[],

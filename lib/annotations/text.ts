@@ -6,9 +6,9 @@ import { dataInvalid } from './problems.js';
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 /**
- * Passes on the bytes of a UTF-8 file, without its byte-order mark.
+ * Yields the bytes of a UTF-8 file without its byte-order mark.
  *
- * @throws {CellrouteError} DATA_INVALID where the bytes are not UTF-8.
+ * @throws {CellrouteError} DATA_INVALID if the bytes are not UTF-8.
  */
 export async function* checkedUtf8(path: string, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let tail: Buffer = Buffer.alloc(0);
@@ -40,7 +40,7 @@ export async function* checkedUtf8(path: string, source: AsyncIterable<Buffer>):
 const notUtf8 = (path: string, position: number) =>
   dataInvalid(path, `it is not UTF-8 text (after byte ${position}): save it as UTF-8`);
 
-/** Bytes without the character at the end that the next chunk completes. */
+/** Number of bytes without an incomplete character at the end. */
 function completeLength(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!;
@@ -53,12 +53,12 @@ function completeLength(bytes: Buffer): number {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** What Python's json writes for floats that JSON does not have. */
+/** Non-JSON values that Python's json module writes for floats. */
 const PYTHON_NUMBERS = ['NaN', 'Infinity', '-Infinity'].map((text) => Buffer.from(text));
 const LONGEST = 9;
 const NULL = Buffer.from('null');
 
-/** Replaces NaN and Infinity outside strings by null, so that a reader sees a missing value and not a broken file. */
+/** Replaces NaN and Infinity outside strings by null, so that they are read as missing values. */
 export async function* nullForNaN(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer = Buffer.alloc(0);
   let inString = false;
@@ -76,7 +76,7 @@ export async function* nullForNaN(source: AsyncIterable<Buffer>): AsyncGenerator
       if (byte === QUOTE) inString = true;
       if (byte !== 0x4e && byte !== 0x49 && byte !== 0x2d) continue;
       if (!isLast && bytes.length - i < LONGEST) {
-        // The word may go on in the next chunk.
+        // The word may continue in the next chunk.
         if (i > from) yield bytes.subarray(from, i);
         held = bytes.subarray(i);
         return;
@@ -98,9 +98,9 @@ export async function* nullForNaN(source: AsyncIterable<Buffer>): AsyncGenerator
 }
 
 /**
- * A JSON file as one value; NaN and Infinity are null.
+ * Reads a JSON file. NaN and Infinity become null.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where it is not JSON or not UTF-8.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID if it is not JSON or not UTF-8.
  */
 export async function readJson(path: string, signal?: AbortSignal): Promise<unknown> {
   const bytes = await readFile(path, { signal }).catch(unreadable(path, signal));

@@ -3,43 +3,43 @@ import type { ImageSize, Masks } from '../mask/masks.js';
 import type { FoundImage } from './image-folder.js';
 import type { DataProblem } from './problems.js';
 
-/** The annotations of one image, as a file or folder states them. */
+/** Annotations of one image in a file or folder. */
 export interface ImageAnnotations {
-  /** Unique in its source: the file's name without its ending, which stays where two images would have one name. */
+  /** Unique name: the file name without extension, unless that would be ambiguous. */
   name: string;
-  /** With its ending, where the source states it. */
+  /** File name with its extension, if stated. */
   fileName: string;
   /** COCO's id of the image, as text. */
   cocoId?: string;
-  /** Where in the source the image is. */
+  /** Location of the image in the source. */
   place: Pick<DataProblem, 'file' | 'row' | 'column'>;
-  /** Where the source states it before the cells are read. */
+  /** Size of the image, if it is known before the cells are read. */
   size?: ImageSize | undefined;
-  /** Whether `read` needs a size that the source does not state. */
+  /** Whether `read` needs a size, because the source has none. */
   needsSize: boolean;
   cellType?: string | undefined;
   /** What else the source states of the image. */
   columns: Readonly<Record<string, string>>;
-  /** The file of the image, and the size that it has where it is read so. */
+  /** Finds the image file, and its size when it is read with these options. */
   locate(signal?: AbortSignal, read?: ImageReadOptions): Promise<FoundImage>;
-  /** @param size of the image; the source's own where it is left out. */
+  /** Reads the cells. @param size size of the image. Default: that of the source. */
   read(size?: ImageSize, signal?: AbortSignal): Promise<ReadAnnotations>;
 }
 
-/** What was read of one image: its cells, or the reason why the image cannot be used. */
+/** Result of reading an image: its cells, or the reason why it cannot be used. */
 export type ReadAnnotations = { problems: DataProblem[]; notices: DataProblem[] } & (
   | { cells: CellAnnotations; reason?: undefined }
   | { reason: string; cells?: undefined }
 );
 
-/** The cells of one image; the arrays have one value per mask. */
+/** Cells of one image. All arrays have one value per mask. */
 export interface CellAnnotations {
   masks: Masks;
-  /** Path of each cell in the source. */
+  /** Location of each cell in the source. */
   places?: readonly string[];
-  /** Names of the cells' classes, or COCO's ids where the source has no names. */
+  /** Class name per cell, or COCO's category id if the source has no names. */
   classes?: readonly string[];
-  /** Which masks are regions of many cells (COCO's iscrowd). */
+  /** Whether a mask is a region of many cells (COCO's iscrowd). */
   crowd?: readonly boolean[];
   scores?: readonly number[];
   /** x, y, width, height per cell. */
@@ -53,20 +53,20 @@ export interface CellAnnotations {
 export interface AnnotationSource {
   path: string;
   images: readonly ImageAnnotations[];
-  /** Whether classes are names or COCO's ids, or are not stated. */
+  /** Whether classes are names, COCO's ids, or missing. */
   classes: 'names' | 'ids' | 'none';
-  /** COCO's categories: names by id as text, in rising order of ids. */
+  /** COCO's categories: names by id as text, in ascending order of ids. */
   categories?: ReadonlyMap<string, string>;
-  /** Columns that images may have. */
+  /** Columns of the images. */
   columns: readonly string[];
-  /** What cannot be used, besides what `read` returns. */
+  /** Entries that cannot be used, in addition to those that `read` returns. */
   problems: readonly DataProblem[];
-  /** What was read in another way than it stands there, or left out on purpose. */
+  /** Entries that were changed or skipped intentionally. */
   notices: readonly DataProblem[];
 }
 
 export interface AnnotationOptions {
-  /** Folder of the images, where it is not one of the usual ones. */
+  /** Folder of the images. Default: searched beside the annotations. */
   images?: string | undefined;
   /** Columns that may hold the cell type; the first present is used. */
   cellTypeColumn?: readonly string[] | undefined;
@@ -74,12 +74,12 @@ export interface AnnotationOptions {
   categories?: 'classes' | 'cell-types' | undefined;
   /** What regions of many cells (COCO's `iscrowd: 1`) are. Default `leave-out`. */
   crowds?: Crowds | undefined;
-  /** Predictions may have scores and empty masks. Default false. */
+  /** Allows scores and empty masks. Default false. */
   predictions?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** `leave-out`: not cells; `cells`: each region is one cell, as CVAT exports brush masks. */
+/** `leave-out`: skipped; `cells`: one cell each, as in CVAT's exports of brush masks. */
 export type Crowds = (typeof CROWDS)[number];
 export const CROWDS = ['leave-out', 'cells'] as const;
 
@@ -91,7 +91,7 @@ export const cellTypeColumnOf = (
   { cellTypeColumn = USUAL_TYPE_COLUMNS }: AnnotationOptions,
 ): string | undefined => cellTypeColumn.find((name) => columns.includes(name));
 
-/** The cell type among an image's columns. */
+/** Cell type in the columns of an image. */
 export function typeOf(
   columns: Readonly<Record<string, string>>,
   options: AnnotationOptions,

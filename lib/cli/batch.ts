@@ -11,10 +11,10 @@ export interface Failure {
 }
 
 export interface BatchResult<T, I extends ImageFile = ImageFile> {
-  /** In the order of the images, without those that failed or were not reached. */
+  /** Results in the order of the images, without images that failed or were not reached. */
   done: { image: I; result: T }[];
   failures: Failure[];
-  /** Whether Ctrl-C ended it early. */
+  /** Whether Ctrl-C ended the batch early. */
   stopped: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface BatchResult<T, I extends ImageFile = ImageFile> {
  * Processes images with a progress bar. An image that fails does not stop the others. Ctrl-C cancels the images in
  * progress and keeps finished results. A second Ctrl-C ends the process at once.
  *
- * @param device of the network: a GPU needs more images in flight to fill its batches.
+ * @param device device of the network: a GPU needs more images in progress to fill its batches.
  */
 export async function eachImage<T, I extends ImageFile>(
   images: readonly I[],
@@ -54,7 +54,7 @@ export async function eachImage<T, I extends ImageFile>(
       const { input: image } = outcome;
       if ('error' in outcome) {
         const { error } = outcome;
-        // Where one result cannot be written, the others cannot either.
+        // If one result cannot be written, the others cannot be written either.
         if (error instanceof CellrouteError && error.code === 'FILE_UNWRITABLE') throw error;
         failures.push({ image, reason: reasonOf(error) });
       }

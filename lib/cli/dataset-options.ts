@@ -42,7 +42,7 @@ export function addDatasetOptions(command: Command): Command {
 export const crowdsOption = () =>
   new Option(
     '--crowds <how>',
-    'COCO annotations with iscrowd 1: leave them out, or take each as one cell (CVAT brush masks)',
+    'COCO annotations with iscrowd 1: skip them, or read each as one cell (CVAT brush masks)',
   ).choices(CROWDS);
 
 /** Opens a data set, prints skipped entries to stderr and keeps the requested types. */

@@ -33,7 +33,7 @@ export function registerDatasetSummary(dataset: Command): void {
     });
 }
 
-const MOST_SIZES = 10;
+const MAX_SIZES = 10;
 
 function listing(summary: DatasetSummary): string[] {
   const { images, cells, sizes, imagesWithoutCells, densest, classNames, warnings } = summary;
@@ -70,11 +70,11 @@ function listing(summary: DatasetSummary): string[] {
     'Sizes',
     ...columns([
       ['width', 'height', 'images'],
-      ...sizes.slice(0, MOST_SIZES).map(({ width, height, images: of }) => [width, height, of].map(String)),
+      ...sizes.slice(0, MAX_SIZES).map(({ width, height, images: of }) => [width, height, of].map(String)),
     ]),
   ];
-  if (sizes.length > MOST_SIZES) lines.push(`  and ${sizes.length - MOST_SIZES} more sizes`);
-  if (summary.notices > 0) lines.push('', `Skipped on purpose: ${count(summary.notices)}`);
+  if (sizes.length > MAX_SIZES) lines.push(`  and ${sizes.length - MAX_SIZES} more sizes`);
+  if (summary.notices > 0) lines.push('', `Skipped intentionally: ${count(summary.notices)}`);
   if (warnings.length > 0) lines.push('', ...warnings.map((warning) => `Warning: ${warning}`));
   return lines;
 }

@@ -70,7 +70,7 @@ export function registerEvaluate(program: Command): void {
       "COCO's categories are cell types of whole images, not classes of cells",
     )
     .addOption(crowdsOption())
-    .option('--strict', 'refuse ground truth of which anything cannot be used')
+    .option('--strict', 'refuse ground truth with any entry that cannot be used')
     .option(
       '--bootstrap <samples>',
       'number of bootstrap samples for 95 % intervals',

@@ -8,24 +8,24 @@ import { refuseSlideOfFiles } from '../image/companions.js';
 import { imageEndings } from '../image/format.js';
 import { readManifest } from '../outputs.js';
 
-/** An image to work on, and the names that its results get. */
+/** An image file, and the names of its results. */
 export interface ImageFile {
   path: string;
   /**
-   * The file's name with its ending; where files in several folders have one name, the path below the folder that
-   * they share. Parts are separated by `/`. Unlike that of every other image.
+   * File name with extension. If files in several folders have the same name: the path relative to their common folder,
+   * with `/` between its parts. Unique among the images.
    */
   fileName: string;
-  /** Without its ending, which stays where two images would have one name. Results are files of this name. */
+  /** Name without extension, unless that would be ambiguous. Results are files with this name. */
   name: string;
 }
 
-/** Names of the files that hold the results of all images: no image's results are called so. */
+/** Names of the files with the results of all images, which no single image may use. */
 const RESERVED = RESULT_FORMAT_NAMES.filter((name) => resultFormat(name).scope === 'run');
 
 /**
- * The images that paths name: files as they are, folders as the images in them, in order of name. Hidden files and
- * outputs of this tool in a folder are not images; outputs are reported on stderr.
+ * Finds the images at paths: files themselves, and the images in folders, sorted by name. Hidden files and outputs of
+ * cellroute in a folder are not images; outputs are reported on stderr.
  */
 export async function findImages(paths: readonly string[]): Promise<ImageFile[]> {
   const found: string[] = [];
@@ -49,7 +49,7 @@ async function imagesIn(folder: string): Promise<string[]> {
   if (outputs.length > 0) {
     const shown = outputs.length > 3 ? `${outputs.slice(0, 3).join(', ')}, …` : outputs.join(', ');
     console.error(
-      `${folder}: ${outputs.length} files are outputs of cellroute by their names and are left out (${shown}). To use such a file, pass its own path.`,
+      `${folder}: ${outputs.length} files have names of cellroute outputs and are skipped (${shown}). To use such a file, pass its own path.`,
     );
   }
   const inputs = images.filter((name) => !own.has(name));
@@ -59,7 +59,7 @@ async function imagesIn(folder: string): Promise<string[]> {
   return inputs.map((name) => join(folder, name));
 }
 
-/** Names that differ even where case does not count. */
+/** Assigns names that differ even if case is ignored. */
 export function withNames(paths: readonly string[]): ImageFile[] {
   const fileNames = fileNamesOf(paths);
   const taken = new Set<string>();
@@ -78,7 +78,7 @@ function fileNamesOf(paths: readonly string[]): string[] {
   let shared = dirname(full[0]!);
   while (!full.every((path) => path.startsWith(shared.endsWith(sep) ? shared : shared + sep))) {
     const above = dirname(shared);
-    // Two drives of Windows.
+    // Paths on two drives of Windows have no common folder.
     if (above === shared) return full.map((path) => path.replaceAll(/[:\\]+/g, '/'));
     shared = above;
   }

@@ -62,8 +62,8 @@ if (require.main === module) {
 }
 
 /**
- * A CellrouteError and an error of the system, such as a full disk, are for the user: they have a message that says
- * enough. Any other error is a bug: it keeps its stack.
+ * A CellrouteError, or an error of the system such as a full disk, has a message for the user. Any other error is a bug and
+ * is printed with its stack.
  */
 function messageOf(error: unknown): unknown {
   if (error instanceof CellrouteError) return `cellroute: ${error.message} [${error.code}]`;

@@ -62,7 +62,7 @@ export interface ForceFlag {
   force?: boolean | undefined;
 }
 
-/** The option of every command that writes files beside others. */
+/** Adds the option of all commands that write several files. */
 export const withForce = (command: Command): Command =>
   command.option('--force', 'overwrite files that cellroute did not write, or that were changed since');
 

@@ -5,7 +5,7 @@ import type { ClassifierTrainEvent, SegmenterTrainEvent } from '../trainer/event
 export type AnyTrainEvent = SegmenterTrainEvent | ClassifierTrainEvent | EnsembleTrainEvent;
 type EventOf<K extends AnyTrainEvent['kind']> = Extract<AnyTrainEvent, { kind: K }>;
 
-/** Batches between two printed lines. */
+/** Number of batches between two printed lines. */
 const EVERY = 50;
 
 const wide = (value: number) => value.toFixed(3).padStart(7);
@@ -13,7 +13,7 @@ const count = (value: number, width: number) => String(value).padStart(width);
 const prefix = ({ epoch, epochs }: { epoch: number; epochs: number }) =>
   `[Epoch ${count(epoch, 2)} / ${count(epochs, 2)}]`;
 
-/** Formats an event as printed lines; those of batches and epochs follow the notebook that this project started from. */
+/** Formats an event as lines of text. Those of batches and epochs have the format of the original notebook. */
 export function linesOf(event: AnyTrainEvent): string[] {
   switch (event.kind) {
     case 'part': {

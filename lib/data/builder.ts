@@ -13,10 +13,10 @@ import { Dataset } from './dataset.js';
 import type { OpenDatasetOptions } from './options.js';
 import type { DatasetItem } from './types.js';
 
-/** Columns of tables that describe an image's file and not the image. */
+/** Columns that describe the image file, not the image. */
 const SIZE_COLUMNS = ['width', 'height'];
 
-/** Collects the images of a source that can be used, and the reasons for the others. */
+/** Collects the usable images of a source, and the reasons for all others. */
 export class DatasetBuilder {
   readonly #source: AnnotationSource;
   readonly #options: OpenDatasetOptions;
@@ -25,7 +25,7 @@ export class DatasetBuilder {
   readonly #notices = new ProblemList();
   readonly #items: DatasetItem[] = [];
 
-  /** @throws {CellrouteError} DATA_INVALID where the column for the cell type is missing. */
+  /** @throws {CellrouteError} DATA_INVALID if the column of the cell type is missing. */
   constructor(source: AnnotationSource, options: OpenDatasetOptions) {
     this.#source = source;
     this.#options = options;
@@ -42,12 +42,12 @@ export class DatasetBuilder {
     }
   }
 
-  /** Notes an image that cannot be used. */
-  leaveOut({ place, name }: ImageAnnotations, reason: string): void {
+  /** Records an image that cannot be used. */
+  skip({ place, name }: ImageAnnotations, reason: string): void {
     this.#problems.add({ ...place, id: name, reason });
   }
 
-  /** @param file of the image, and what of it is not read. */
+  /** @param file image file, with notices about parts that are not read. */
   add(
     image: ImageAnnotations,
     file: Exclude<FoundImage, { reason: string }>,
@@ -58,15 +58,15 @@ export class DatasetBuilder {
     const unread = [...file.notices, ...orientationNotice(file)];
     this.#notices.add(...unread.map((what) => ({ file: path, id: image.name, reason: what })), ...notices);
     if (!cells) {
-      this.leaveOut(image, reason);
+      this.skip(image, reason);
       return;
     }
     const { kept, labels } = this.#labelled(image, cells);
     if (kept.length === 0 && cells.masks.length > 0) {
-      this.leaveOut(image, 'none of its annotations can be used');
+      this.skip(image, 'none of its annotations can be used');
       return;
     }
-    // Where the caller chooses a page or a channel, nobody else may read another.
+    // If the caller selects a page or a channel, all readers must use the same.
     const read = readOptionsIn(this.#options);
     const chosen = Object.keys(read).length > 0;
     const masks = kept.length === cells.masks.length ? cells.masks : cells.masks.select(kept);
@@ -88,13 +88,13 @@ export class DatasetBuilder {
     });
   }
 
-  /** @throws {CellrouteError} DATA_INVALID where nothing can be used, and with `strict` where anything cannot. */
+  /** @throws {CellrouteError} DATA_INVALID if no image can be used; with `strict`, if anything cannot be used. */
   dataset(): Dataset {
     const { path } = this.#source;
     const problems = this.#problems.list();
-    if (this.#items.length === 0) throw dataInvalid(path, 'nothing in it can be used', problems);
+    if (this.#items.length === 0) throw dataInvalid(path, 'no image can be used', problems);
     if (this.#options.strict && problems.length > 0) {
-      throw dataInvalid(path, 'not all of it can be used', problems);
+      throw dataInvalid(path, 'some images or annotations cannot be used', problems);
     }
     return new Dataset(this.#items, {
       classNames: this.#classNames,
@@ -103,7 +103,7 @@ export class DatasetBuilder {
     });
   }
 
-  /** Single cells of the classes that are asked for, and their labels. */
+  /** Single cells of the selected classes, and their labels. */
   #labelled(image: ImageAnnotations, { masks, crowd, classes, places }: CellAnnotations) {
     const kept: number[] = [];
     const labels: number[] = [];
@@ -112,7 +112,7 @@ export class DatasetBuilder {
       const label = classes ? this.#classNames.indexOf(classes[i]!) + 1 : 1;
       if (label === 0) {
         const column = `${places![i]}.category_id`;
-        const reason = `its category ${classes![i]} is none of classNames`;
+        const reason = `its category ${classes![i]} is not in classNames`;
         this.#problems.add({ file: image.place.file, column, id: image.name, reason });
         continue;
       }

@@ -6,7 +6,7 @@ import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './sp
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
 import type { DatasetContents, DatasetItem } from './types.js';
 
-/** Which images of a data set are wanted: those that pass everything that is given. */
+/** Selects images: those that meet all given conditions. */
 export interface DatasetFilter {
   cellTypes?: readonly string[];
   ids?: readonly string[];
@@ -20,33 +20,33 @@ export interface DatasetParts {
   validation: Dataset;
 }
 
-/** Details of a data set beside its images. */
+/** Properties of a data set in addition to its images. */
 export interface DatasetDetails {
-  /** Of cells: label k is `classNames[k - 1]`. Default ['cell']. */
+  /** Class names of cells: label k is `classNames[k - 1]`. Default ['cell']. */
   classNames?: readonly string[];
   problems?: readonly DataProblem[];
   notices?: readonly DataProblem[];
 }
 
-/** @throws {CellrouteError} INVALID_ARGUMENT where these are no names */
+/** @throws {CellrouteError} INVALID_ARGUMENT for an invalid list of names. */
 export function checkClassNames(names: unknown = ['cell']): readonly string[] {
   if (!Array.isArray(names) || names.length === 0) throw refuse('classNames', 'an array of names', names);
   return names.map((name, i) => checkString(`classNames[${i}]`, name));
 }
 
 /**
- * Images with their cells: an unchanging list. Nothing is decoded before an item's `load`.
+ * An immutable list of images with their cells. Images are decoded only by an item's `load`.
  *
- * {@link openDataset} reads one from files, {@link datasetFrom} takes your own images.
+ * {@link openDataset} reads a data set from files, {@link datasetFrom} creates one from your own images.
  */
 export class Dataset implements DatasetContents {
-  /** By rising id, compared by UTF-16 code units: the same order everywhere. */
+  /** Items in ascending order of id, compared by UTF-16 code units, so the order is the same on every machine. */
   readonly items: readonly DatasetItem[];
-  /** Of cells: label k is `classNames[k - 1]`. */
+  /** Class names of cells: label k is `classNames[k - 1]`. */
   readonly classNames: readonly string[];
-  /** Rows and images that could not be used, each with its reason. */
+  /** Rows and images that cannot be used, each with the reason. */
   readonly problems: readonly DataProblem[];
-  /** What was left out though nothing is wrong with it, such as COCO's crowds. */
+  /** Entries that were skipped intentionally, such as COCO's crowds. */
   readonly notices: readonly DataProblem[];
 
   /**
@@ -57,24 +57,24 @@ export class Dataset implements DatasetContents {
     checkKeys('', checkObject('details', details), ['classNames', 'problems', 'notices']);
     this.items = Object.freeze([...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)));
     const twice = this.items.find((item, i) => i > 0 && this.items[i - 1]!.id === item.id);
-    if (twice) throw refuse('items', 'ids that differ', twice.id);
+    if (twice) throw refuse('items', 'unique ids', twice.id);
     this.classNames = Object.freeze([...checkClassNames(details.classNames)]);
     this.problems = Object.freeze([...(details.problems ?? [])]);
     this.notices = Object.freeze([...(details.notices ?? [])]);
   }
 
   /**
-   * Several data sets as one. Given by name, the items' ids become `name/id` and a column `set` holds the name; given
-   * as a list, ids must differ.
+   * Joins several data sets. With an object of data sets, ids become `name/id` and the column `set` has the name. With an
+   * array, ids must be unique.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT where the class names differ, an id occurs twice, or there is nothing to join.
+   * @throws {CellrouteError} INVALID_ARGUMENT if class names differ, an id occurs twice, or there is no data set.
    */
   static join(sets: readonly Dataset[] | Readonly<Record<string, Dataset>>): Dataset {
     const named = Array.isArray(sets)
       ? (sets as readonly Dataset[]).map((set) => [undefined, set] as const)
       : Object.entries(checkObject('sets', sets) as Record<string, Dataset>);
     const first = named[0]?.[1];
-    if (!first) throw refuse('sets', 'a data set or more', sets);
+    if (!first) throw refuse('sets', 'at least one data set', sets);
     const items = named.flatMap(([name, set], i) => {
       const option = name === undefined ? `sets[${i}]` : `sets.${name}`;
       if (!(set instanceof Dataset)) throw refuse(option, 'a Dataset', set);
@@ -125,13 +125,13 @@ export class Dataset implements DatasetContents {
   }
 
   /**
-   * Two data sets without an image in common: by a fraction drawn from a seed, by a column's values, or by ids. The
-   * values and ids are those of the validation images.
+   * Splits the data set into training and validation images: by a random fraction, by values of a column, or by ids. Values
+   * and ids are those of the validation images.
    *
-   * The draw depends on the seed and the ids alone, so it is the same on every machine. Each type is split apart, so
-   * that images of one type added or taken away move none of another. `by` keeps the images together that share a
-   * column's value, such as a plate; the fraction is then met as nearly as whole groups allow. Where a type has two
-   * images (or groups) or more, each side gets one at least.
+   * A random split depends only on the seed and the ids, so it is the same on every machine. Each type is split
+   * separately, so adding or removing images of one type does not change the split of others. `by` keeps images with the
+   * same value of a column together, such as those of a plate; the fraction is then approximated by whole groups. If a
+   * type has at least two images (or groups), each side gets at least one.
    *
    * ```ts
    * const { train, validation } = data.split({ fraction: 0.2, seed: 1, by: 'plate' });
@@ -145,11 +145,11 @@ export class Dataset implements DatasetContents {
   }
 
   /**
-   * As many data sets as `count` says, each with all images but its fold's to train on and those to validate on: every
-   * image validates once. Drawn as {@link split} draws; each type is spread as evenly as its images, or the groups
-   * that `by` keeps together, allow.
+   * Splits the data set into `count` folds and returns one split per fold, with the fold as validation images: each image
+   * is validated once. Folds are random as in {@link split}. Each type is distributed as evenly as possible, with groups
+   * of `by` kept together.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT for a column that does not occur, and where a fold would be empty.
+   * @throws {CellrouteError} INVALID_ARGUMENT for a column that does not occur, and if a fold would be empty.
    */
   folds(how: FoldOptions): DatasetParts[] {
     return foldItems(this.items, how).map((fold) => {
@@ -171,9 +171,8 @@ export class Dataset implements DatasetContents {
   }
 
   /**
-   * SHA-256 in hex over the class names and, item by item, id, type, size, labels, masks and the image's bytes: the
-   * same on every machine, wherever the files lie and whenever they were written. Every item is loaded once, one after
-   * the other; images are not decoded.
+   * SHA-256, in hexadecimal, of class names and of each item's id, type, size, labels, masks and image bytes. It does not
+   * depend on the machine, on paths or on file times. Items are loaded one after the other; images are not decoded.
    */
   async fingerprint(options: SignalOptions = {}): Promise<string> {
     checkOptions(options, ['signal']);
@@ -211,7 +210,7 @@ function wanted(
   const strange = names.findIndex((name) => !known.has(name));
   if (strange >= 0) {
     const some = present.length > 10 ? `${present.slice(0, 10).join(', ')}, …` : present.join(', ');
-    throw refuse(`${option}[${strange}]`, `one that occurs (${some || 'there are none'})`, names[strange]);
+    throw refuse(`${option}[${strange}]`, `an existing value (${some || 'there are none'})`, names[strange]);
   }
   return new Set(names);
 }

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { ImageContent } from '../image/types.js';
 import type { DatasetContents } from './types.js';
 
-/** One image at a time, so that memory stays at one image's bytes. */
+/** Processes one image at a time, so that memory holds the bytes of one image. */
 export async function fingerprint(dataset: DatasetContents, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   add(hash, 'cellroute data set 1', ...dataset.classNames);
@@ -32,7 +32,7 @@ function addImage(hash: Hash, image: ImageContent): void {
   }
 }
 
-/** Each value with its length before it, or two neighbours could be cut elsewhere and look the same. */
+/** Each value is preceded by its length, so that different sequences cannot give the same bytes. */
 function add(hash: Hash, ...values: readonly (string | number | ArrayBufferView)[]): void {
   for (const value of values) {
     const bytes = ArrayBuffer.isView(value)

@@ -9,14 +9,14 @@ import type { DatasetItem } from './types.js';
 
 /** An image of your own with its cells. */
 export interface AnnotatedImage {
-  /** Unlike every other's; the same on every machine if splits are to be. */
+  /** Unique id. Splits depend on it, so it should be the same on every machine. */
   id: string;
   /**
-   * The image, or a function that returns it whenever it is needed, which is at least once per epoch. A path or URL is
-   * read at each use; other images stay in memory.
+   * The image, or a function that returns it when it is needed, at least once per epoch. A path or URL is read at each
+   * use; other images stay in memory.
    */
   image: ImageInput | ((options: SignalOptions) => ImageInput | Promise<ImageInput>);
-  /** One mask a cell, of the image's size; a mask of no pixels is refused. */
+  /** One mask per cell, with the size of the image. Empty masks are refused. */
   masks: Masks;
   /** Class of each cell, from 1. Default 1 for all. */
   labels?: ArrayLike<number>;
@@ -27,15 +27,16 @@ export interface AnnotatedImage {
 
 /** Options of {@link datasetFrom}. */
 export interface DatasetFromOptions {
-  /** Of cells: label k is `classNames[k - 1]`. Default ['cell']. */
+  /** Class names of cells: label k is `classNames[k - 1]`. Default ['cell']. */
   classNames?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A data set of your own images. Masks stay in memory, which is little; so do images that are given as they are.
+ * Creates a data set of your own images. Masks stay in memory (they are small), and so do images that are not paths, URLs
+ * or functions.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for an image that cannot be used, with its place and what is wrong.
+ * @throws {CellrouteError} INVALID_ARGUMENT for an invalid image, with its index and the reason.
  */
 export async function datasetFrom(
   images: Iterable<AnnotatedImage> | AsyncIterable<AnnotatedImage>,
@@ -50,7 +51,7 @@ export async function datasetFrom(
     signal?.throwIfAborted();
     items.push(await ownItem(own, `images[${items.length}]`, classNames.length));
   }
-  if (items.length === 0) throw refuse('images', 'an image or more', 'none');
+  if (items.length === 0) throw refuse('images', 'at least one image', 'none');
   return new Dataset(items, { classNames });
 }
 
@@ -62,12 +63,12 @@ async function ownItem(own: AnnotatedImage, option: string, classes: number): Pr
   if (!(masks instanceof Masks)) throw refuse(`${option}.masks`, 'Masks', masks);
   const areas = masks.areas();
   const empty = areas.indexOf(0);
-  if (empty >= 0) throw refuse(`${option}.masks`, 'masks with pixels', `mask ${empty} has none`);
+  if (empty >= 0) throw refuse(`${option}.masks`, 'masks with pixels', `an empty mask (${empty})`);
   const labels = checkLabels(`${option}.labels`, own.labels, masks.length, classes);
   const columns = checkColumns(`${option}.columns`, own.columns ?? {});
   const isPath = typeof image === 'string' || image instanceof URL;
   const fetchImage = typeof image === 'function' ? image : isPath ? () => image : undefined;
-  // A path is read here too, so that a mistake is found before the first epoch.
+  // A path is read now, so that an error is found before the first epoch.
   const content =
     typeof image === 'function' ? undefined : await contentOf(`${option}.image`, image, undefined);
   if (content) await checkSize(`${option}.image`, content, masks);
@@ -100,7 +101,11 @@ async function checkSize(option: string, image: ImageContent, masks: Masks): Pro
     ? await readImageInfo(image)
     : (checkObject(option, image) as Record<'width' | 'height', unknown>);
   if (width === masks.width && height === masks.height) return;
-  throw refuse(option, `${masks.width} x ${masks.height} pixels, as its masks have`, `${width} x ${height}`);
+  throw refuse(
+    option,
+    `${masks.width} x ${masks.height} pixels, the size of its masks,`,
+    `${width} x ${height}`,
+  );
 }
 
 function checkLabels(option: string, labels: unknown, cells: number, classes: number): Int32Array {

@@ -14,27 +14,27 @@ import type { Batch, ClassifySample, DatasetItem, TrainSample } from './types.js
 export interface LoaderOptions {
   /** Images per step. */
   batchSize: number;
-  /** Whether every epoch has an order of its own; otherwise it is the data set's. */
+  /** Whether each epoch has its own random order; otherwise the order is that of the data set. */
   shuffle: boolean;
-  /** Of the order and the transforms, a whole number below 2^53. */
+  /** Seed of the order and the transforms, an integer below 2^53. */
   seed: number;
-  /** The model's rule, applied over whole images before anything is cropped. */
+  /** The model's intensity rule, applied to whole images before cropping. */
   intensity: Intensity;
-  /** Applied one after the other. */
+  /** Transforms, applied in this order. */
   transforms: readonly Transform[];
-  /** Images prepared at once; default: as many as there are processors, 4 at most (libuv's thread pool). */
+  /** Number of images prepared at the same time. Default: the number of processors, at most 4 (libuv's thread pool). */
   threads?: number | undefined;
-  /** Batches prepared ahead of the one in use; default 2. */
+  /** Number of prefetched batches. Default 2. */
   ahead?: number | undefined;
-  /** Share of its pixels, 0 to 1, that a cell must keep in a crop, or it is dropped. Default 0: one pixel is enough. */
+  /** Minimum share of its pixels, 0 to 1, that a cell must keep in a crop. Default 0: one pixel is enough. */
   minVisible?: number | undefined;
 }
 
-/** The classifier's input, as its configuration's `resize` has it (`method` crop or squish); null where the transforms give one size. */
+/** Input size of the classifier with its `resize` method (crop or squish); null if the transforms produce one size. */
 export type ClassifyOutput = { width: number; height: number; method?: string } | null;
 
 export interface ClassifyLoaderOptions extends LoaderOptions {
-  /** Classes in the order of the network's outputs: every image's type must be one of them. */
+  /** Class names in the order of the network's outputs. The type of every image must be one of them. */
   classNames: readonly string[];
   output: ClassifyOutput;
 }
@@ -50,15 +50,15 @@ const LOADER_KEYS = [
   'minVisible',
 ] as const;
 
-/** libuv's own default; more images at once would only wait for it. */
+/** libuv's default number of threads; more images at once would only wait. */
 const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4;
 
 /**
- * Batches of a data set, prepared ahead on other threads. Order, transforms and batches depend on the seed, the epoch
- * and the image's place in the data set alone: on nothing that ran before, and on no number of threads.
+ * Batches of a data set, prefetched on other threads. Order, transforms and batches depend only on the seed, the epoch and
+ * the position of the image in the data set, not on earlier batches or the number of threads.
  */
 abstract class Loader<Sample> {
-  /** Steps an epoch has; the last one may be of fewer images. */
+  /** Number of steps per epoch. The last one may have fewer images. */
   readonly stepsPerEpoch: number;
   readonly #items: readonly DatasetItem[];
   readonly #options: Complete<LoaderOptions>;
@@ -66,21 +66,21 @@ abstract class Loader<Sample> {
 
   protected constructor(dataset: Dataset, options: LoaderOptions) {
     if (!(dataset instanceof Dataset)) throw refuse('dataset', 'a Dataset', dataset);
-    if (dataset.items.length === 0) throw refuse('dataset', 'an image or more', dataset.items);
+    if (dataset.items.length === 0) throw refuse('dataset', 'at least one image', dataset.items);
     this.#items = dataset.items;
     this.#options = checkOptions(options);
     this.stepsPerEpoch = Math.ceil(dataset.items.length / this.#options.batchSize);
   }
 
-  /** What the network takes of a prepared image. */
+  /** Creates the network's sample of a prepared image. */
   protected abstract sample(item: DatasetItem, prepared: Prepared): Sample;
 
-  /** Refuses samples that cannot be one batch. */
+  /** Refuses samples that cannot form a batch. */
   protected checkBatch(_batch: Batch<Sample>): void {}
 
   /**
-   * The batches of an epoch, from step `fromStep` (0 is the first) on. At most `ahead` batches are held or prepared
-   * besides the one given out; leaving the loop early stops what is being prepared and waits for it.
+   * Yields the batches of an epoch from step `fromStep` (the first is 0). At most `ahead` batches are prefetched. Leaving
+   * the loop early cancels the preparation and waits for it.
    *
    * @throws {CellrouteError} at the step whose image cannot be used, with its id; an abort rejects with
    *   `signal.reason`.
@@ -116,7 +116,7 @@ abstract class Loader<Sample> {
     }
   }
 
-  /** Indices into the data set, in the order of an epoch. */
+  /** Indices into the data set in the order of an epoch. */
   #order(epoch: number): number[] {
     const { shuffle, seed } = this.#options;
     const order = [...this.#items.keys()];
@@ -160,7 +160,7 @@ function checkOptions(options: LoaderOptions): Complete<LoaderOptions> {
   };
 }
 
-/** Batches for training a segmenter: images, in sizes of their own, with their cells. */
+/** Batches for training a segmenter: images with their cells, of different sizes. */
 export class SegmentLoader extends Loader<TrainSample> {
   constructor(dataset: Dataset, options: LoaderOptions) {
     checkKeys('', checkObject('options', options), LOADER_KEYS);
@@ -179,7 +179,7 @@ export class SegmentLoader extends Loader<TrainSample> {
 export class ClassifyLoader extends Loader<ClassifySample> {
   readonly #classNames: readonly string[];
 
-  /** @throws {CellrouteError} INVALID_ARGUMENT for an image whose type is no class, with its id. */
+  /** @throws {CellrouteError} INVALID_ARGUMENT for an image whose type is not a class, with its id. */
   constructor(dataset: Dataset, options: ClassifyLoaderOptions) {
     checkKeys('', checkObject('options', options), [...LOADER_KEYS, 'classNames', 'output']);
     const { classNames, output, ...rest } = options;
@@ -201,13 +201,13 @@ export class ClassifyLoader extends Loader<ClassifySample> {
     const { width: otherWidth, height: otherHeight } = samples[other]!;
     throw refuse(
       'output',
-      `a size, as the images of a batch differ (${ids[0]}: ${width} × ${height}, ${ids[other]}: ${otherWidth} × ${otherHeight})`,
+      `a size, because the images of a batch differ (${ids[0]}: ${width} × ${height}, ${ids[other]}: ${otherWidth} × ${otherHeight})`,
       null,
     );
   }
 }
 
-/** The transforms with the last step to that size behind them. */
+/** Appends a resize to the output size to the transforms. */
 export function withOutput(transforms: readonly Transform[], output: ClassifyOutput): readonly Transform[] {
   if (output === null) return transforms;
   const { width, height, method = 'crop' } = checkObject('output', output) as NonNullable<ClassifyOutput>;

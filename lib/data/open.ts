@@ -14,18 +14,18 @@ import { Dataset } from './dataset.js';
 import { checkOptions, type OpenDatasetOptions } from './options.js';
 
 /**
- * Opens a data set, in the form its path shows:
+ * Opens a data set. The path determines its format:
  *
- * - a `.csv` file, or a folder with `train.csv`: the Sartorius competition's form, a row per cell;
- * - a `.json` file, or a folder with a single one, also in its folder `annotations`: COCO;
+ * - a `.csv` file, or a folder with `train.csv`: the format of the Sartorius competition, one row per cell;
+ * - a `.json` file, or a folder with exactly one, possibly in its subfolder `annotations`: COCO;
  * - a folder with `labels` (and `images`, and `index.csv`): images with label images;
- * - a folder whose subfolders are such sets: all of them as one, each under its folder's name ({@link Dataset.join}).
+ * - a folder whose subfolders are data sets: all of them, joined under their folder's names ({@link Dataset.join}).
  *
- * Annotations are read and checked completely; of images only the size is read. What cannot be used is left out and
- * listed in `problems`, unless `strict` is set. An image of whose annotations none can be used is left out too.
+ * Annotations are read and checked completely; of images, only the size is read. Unusable entries are skipped and listed in
+ * `problems`, unless `strict` is set. An image without a usable annotation is skipped too.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where nothing can be used, with `strict` where anything cannot,
- *   and where a needed column is missing.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID if no image can be used, with `strict` if anything cannot be
+ *   used, and if a required column is missing.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   checkString('path', path);
@@ -40,11 +40,11 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   if (below.length === 0) {
     throw dataInvalid(
       path,
-      `it is no data set: expected train.csv, one COCO .json file, the folders images and labels, or subfolders with one of these${await foreignFolder(path)}`,
+      `it is not a data set: expected train.csv, one COCO .json file, the folders images and labels, or subfolders with one of these${await foreignFolder(path)}`,
     );
   }
   if (options.images !== undefined) {
-    throw refuse('images', 'no folder for a folder of several sets', options.images);
+    throw refuse('images', 'no value, because the path contains several data sets,', options.images);
   }
   const sets: [string, Dataset][] = [];
   for (const [name, one] of below) sets.push([name, await readDataset(one, options)]);
@@ -63,7 +63,7 @@ async function readDataset({ path, read }: FoundAnnotations, options: OpenDatase
   });
   for (const [i, image] of source.images.entries()) {
     const one = loaded[i]!;
-    if ('reason' in one) builder.leaveOut(image, one.reason);
+    if ('reason' in one) builder.skip(image, one.reason);
     else builder.add(image, one.file, one.read);
   }
   return builder.dataset();

@@ -4,30 +4,29 @@ import { checkReadOptions, READ_KEYS } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
 
 /**
- * Options of {@link openDataset}. How images are read (`page`, `z`, `t`, `channels`, `limits`) applies to all images of the
- * data set.
+ * Options of {@link openDataset}. Options for reading images (`page`, `z`, `t`, `channels`, `limits`) apply to all images.
  */
 export interface OpenDatasetOptions extends ImageReadOptions {
-  /** Folder of the images, where it is not beside the annotations under one of the usual names. */
+  /** Folder of the images. Default: searched beside the annotations under the usual names. */
   images?: string | undefined;
   /**
-   * Column (or COCO image field) that holds the cell type; of several names, the first present is used. Default `type`
-   * or `cell_type`, where present.
+   * Column (or COCO image field) with the cell type. Of several names, the first that exists is used. Default `type` or
+   * `cell_type`, if one exists.
    */
   cellTypeColumn?: string | readonly string[] | undefined;
   /**
-   * Names of the cells' classes, label 1 first. Default ['cell']; for COCO all categories by rising id, of which this
-   * chooses.
+   * Class names of cells, label 1 first. Default ['cell']; for COCO, all categories in ascending order of ids, from which
+   * this option selects.
    */
   classNames?: readonly string[] | undefined;
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'cell-types' | undefined;
   /**
-   * What annotations with COCO's `iscrowd: 1` are: regions of many cells, which are left out (`leave-out`, the default),
-   * or one cell each (`cells`), as CVAT exports brush masks.
+   * Meaning of annotations with COCO's `iscrowd: 1`: `leave-out` (default) for regions of many cells, which are skipped;
+   * `cells` for one cell each, as in CVAT's exports of brush masks.
    */
   crowds?: Crowds | undefined;
-  /** Refuses the data set where anything in it cannot be used. Default false: that is left out and listed in `problems`. */
+  /** Refuses a data set with any unusable entry. Default false: such entries are skipped and listed in `problems`. */
   strict?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -57,6 +56,6 @@ export function checkOptions(options: OpenDatasetOptions): OpenDatasetOptions {
 }
 
 function checkNames(option: string, names: unknown): void {
-  if (!Array.isArray(names) || names.length === 0) throw refuse(option, 'a name or several', names);
+  if (!Array.isArray(names) || names.length === 0) throw refuse(option, 'a name or an array of names', names);
   for (const [i, name] of names.entries()) checkString(`${option}[${i}]`, name);
 }

@@ -9,16 +9,16 @@ import type { DatasetItem } from './types.js';
 export interface Prepared extends NativeSample {
   width: number;
   height: number;
-  /** Class of each mask that was kept. */
+  /** Class of each kept mask. */
   labels: Int32Array;
   /** What a user should know of the image's values. */
   notices: readonly string[];
 }
 
 /**
- * Loads one image of a data set and makes the sample of it that `plan` says for the image's size.
+ * Loads an image of a data set and creates the sample that `plan` describes for its size.
  *
- * @throws {CellrouteError} what loading, decoding and preparing throw, with the item's id before it.
+ * @throws {CellrouteError} the errors of loading, decoding and preparing, with the item's id in the message.
  */
 export async function prepareItem(
   item: DatasetItem,
@@ -45,7 +45,7 @@ export async function prepareItem(
   }
 }
 
-/** The same error with the item named. What is not ours came from the data set's own code. */
+/** Adds the item's id to an error. An error that is not ours was thrown by code of the data set. */
 function failed({ id }: DatasetItem, error: unknown): CellrouteError {
   const message = `Image ${id}: ${error instanceof Error ? error.message : String(error)}`;
   const images = [id];

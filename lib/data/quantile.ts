@@ -1,4 +1,4 @@
-/** Of values that rise. Linear between the two nearest, as NumPy's default; 0 of nothing. */
+/** Quantile of sorted values with linear interpolation, as NumPy's default; 0 without values. */
 export function quantile(sorted: Float64Array, share: number): number {
   if (sorted.length === 0) return 0;
   const at = share * (sorted.length - 1);

@@ -4,36 +4,36 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 
 /**
- * Random numbers that follow from a seed and a path alone, such as `random(seed, 'augment', epoch, index)`: whoever
- * asks for the same path gets the same numbers, in whatever order, on every machine. There is no state to be kept
- * or restored; paths that differ give numbers that have nothing to do with each other.
+ * Random numbers that depend only on a seed and a path, such as `random(seed, 'augment', epoch, index)`. The same path
+ * gives the same numbers on every machine and in any order of calls. There is no state to save or restore, and different
+ * paths give independent numbers.
  */
 export class Random {
   readonly #generator;
 
   /** @internal Use {@link random}. */
   constructor(path: readonly (number | string)[]) {
-    // JSON keeps 1 and '1', and ['a', 'b'] and ['a,b'] apart.
+    // JSON distinguishes 1 and '1', and ['a', 'b'] and ['a,b'].
     const digest = createHash('sha256').update(JSON.stringify(path)).digest();
     this.#generator = xoroshiro128plusFromState([0, 4, 8, 12].map((at) => digest.readInt32LE(at)));
   }
 
-  /** From `min` to below `max`. */
+  /** A uniformly distributed number from `min` to below `max`. */
   uniform(min = 0, max = 1): number {
     return min + (max - min) * uniformFloat64(this.#generator);
   }
 
-  /** A whole number from `min` to `max`, both included. */
+  /** A uniformly distributed integer from `min` to `max`, both included. */
   integer(min: number, max: number): number {
     return uniformInt(this.#generator, min, max);
   }
 
-  /** True with this probability. */
+  /** true with this probability. */
   chance(probability: number): boolean {
     return this.uniform() < probability;
   }
 
-  /** From a normal distribution: Marsaglia's polar method. */
+  /** A normally distributed number (Marsaglia's polar method). */
   normal(mean = 0, std = 1): number {
     for (;;) {
       const x = this.uniform(-1, 1);
@@ -43,12 +43,12 @@ export class Random {
     }
   }
 
-  /** A seed for others: a whole number below 2^53. */
+  /** A seed for another generator: an integer below 2^53. */
   seed(): number {
     return this.integer(0, Number.MAX_SAFE_INTEGER);
   }
 
-  /** The items in an order of which each is as likely. */
+  /** The items in a random order. */
   shuffle<T>(items: Iterable<T>): T[] {
     const shuffled = [...items];
     for (let i = shuffled.length - 1; i > 0; i--) {
@@ -59,7 +59,7 @@ export class Random {
   }
 }
 
-/** The random numbers of a seed and a path: a purpose, and then the counters it depends on (epoch, step, index). */
+/** Creates the generator of a seed and a path: a purpose, followed by counters such as epoch, step and index. */
 export function random(seed: number, ...path: (number | string)[]): Random {
   return new Random([seed, ...path]);
 }

@@ -5,30 +5,30 @@ import type { DatasetItem } from './types.js';
 /** Options of {@link Dataset.split}: a random fraction, values of a column, or ids. */
 export type SplitOptions =
   | {
-      /** Share of the images that validate, above 0 and below 1. */
+      /** Share of validation images, above 0 and below 1. */
       fraction: number;
-      /** Another seed, another draw; a whole number. */
+      /** Random seed, an integer. */
       seed: number;
-      /** Column whose images of one value stay together. */
+      /** Column whose images with equal values stay together. */
       by?: string;
     }
   | {
       column: string;
-      /** Of the validation images. */
+      /** Column values of the validation images. */
       values: readonly string[];
     }
   | {
-      /** Of the validation images. */
+      /** Ids of the validation images. */
       ids: readonly string[];
     };
 
 /** Options of {@link Dataset.folds}. */
 export interface FoldOptions {
-  /** How many folds, 2 or more. */
+  /** Number of folds, at least 2. */
   count: number;
-  /** Another seed, another draw; a whole number. */
+  /** Random seed, an integer. */
   seed: number;
-  /** Column whose images of one value stay together. */
+  /** Column whose images with equal values stay together. */
   by?: string | undefined;
 }
 
@@ -46,7 +46,7 @@ export function splitItems(items: readonly DatasetItem[], how: SplitOptions): Pa
   if (train.length === 0 || validation.length === 0) {
     throw refuse(
       'how',
-      'a split that leaves images on both sides',
+      'a split with images on both sides',
       `${train.length} for training and ${validation.length} for validation`,
     );
   }
@@ -81,7 +81,7 @@ function byColumn(
   return new Set(items.filter((item) => values.has(valueIn(item))));
 }
 
-/** The images of each fold; every image is in one. */
+/** Images of each fold. Each image is in one fold. */
 export function foldItems(items: readonly DatasetItem[], how: FoldOptions): DatasetItem[][] {
   checkKeys('', checkObject('how', how), ['count', 'seed', 'by']);
   const seed = checkSeed(how.seed);
@@ -105,7 +105,7 @@ export function foldItems(items: readonly DatasetItem[], how: FoldOptions): Data
 
 interface Group {
   items: DatasetItem[];
-  /** Where it stands in the draw. */
+  /** Sort key of the group in the random order. */
   draw: string;
 }
 
@@ -127,7 +127,7 @@ function byFraction(
 const checkSeed = (seed: unknown) =>
   checkNumber('seed', seed, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
 
-/** Images that stay together, each group with its place in the draw that a salt and its name give. */
+/** Groups of images that stay together, in a random order that depends on the salt and their names. */
 function drawnGroups(items: readonly DatasetItem[], by: string | undefined, salt: string): Group[] {
   const nameOf = by === undefined ? (item: DatasetItem) => item.id : column('by', items, by);
   return [...grouped(items, nameOf)].map(([name, members]) => ({
@@ -138,20 +138,20 @@ function drawnGroups(items: readonly DatasetItem[], by: string | undefined, salt
 
 const sortedByDraw = (groups: readonly Group[]) => [...groups].sort((a, b) => (a.draw < b.draw ? -1 : 1));
 
-/** The first groups of the draw whose images together come nearest to the fraction. */
+/** The first groups whose number of images is nearest to the fraction. */
 function draw(groups: readonly Group[], fraction: number): Group[] {
   const sorted = sortedByDraw(groups);
   const target = fraction * groups.reduce((sum, { items }) => sum + items.length, 0);
   const ends: number[] = [];
   for (const { items } of sorted) ends.push((ends.at(-1) ?? 0) + items.length);
-  let taken = 0;
-  while (taken < sorted.length && (ends[taken]! + (ends[taken - 1] ?? 0)) / 2 <= target) taken++;
-  // Both sides see every type that has images enough for it.
-  if (sorted.length > 1) taken = Math.min(Math.max(taken, 1), sorted.length - 1);
-  return sorted.slice(0, taken);
+  let count = 0;
+  while (count < sorted.length && (ends[count]! + (ends[count - 1] ?? 0)) / 2 <= target) count++;
+  // Both sides get every type with at least two groups.
+  if (sorted.length > 1) count = Math.min(Math.max(count, 1), sorted.length - 1);
+  return sorted.slice(0, count);
 }
 
-/** The type that most of a group's images have; of several, the first by name. */
+/** The most frequent type of a group; of equally frequent types, the first by name. */
 function typeOf({ items }: Group): string {
   const counts = [...grouped(items, ({ cellType: type }) => type ?? '')].map(([type, of]) => ({
     type,
@@ -172,7 +172,7 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
   return groups;
 }
 
-/** Reads a column that some image must have; images without it have the value ''. */
+/** Returns a reader of a column that at least one image must have. Images without it have the value ''. */
 function column(option: string, items: readonly DatasetItem[], name: unknown): (item: DatasetItem) => string {
   const wanted = checkString(option, name);
   if (!items.some(({ columns }) => Object.hasOwn(columns, wanted))) {

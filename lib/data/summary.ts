@@ -4,17 +4,17 @@ import type { DatasetContents, DatasetItem } from './types.js';
 
 /** Options of {@link Dataset.summary}. */
 export interface SummaryOptions {
-  /** Most cells the network may find in an image: warns where an image has more. */
+  /** Maximum number of cells per image of the network. Adds a warning if an image has more. */
   detectionsPerImage?: number | undefined;
 }
 
-/** Of some images together. */
+/** Summary of some images. */
 export interface ImagesSummary {
   images: number;
   cells: number;
-  /** Of an image. */
+  /** Statistics of the number of cells per image. */
   cellsPerImage: { min: number; median: number; mean: number; max: number };
-  /** Pixels of a cell; null where there are no cells, or items that do not tell. */
+  /** Statistics of cell areas in pixels; null without cells or if areas are unknown. */
   cellArea: {
     min: number;
     p5: number;
@@ -24,7 +24,7 @@ export interface ImagesSummary {
     p95: number;
     max: number;
   } | null;
-  /** The image with most cells; null where there are no images. */
+  /** Image with the most cells; null without images. */
   densest: { id: string; cells: number } | null;
 }
 
@@ -35,10 +35,10 @@ export interface DatasetSummary extends ImagesSummary {
   sizes: { width: number; height: number; images: number }[];
   imagesWithoutCells: number;
   classNames: string[];
-  /** How many rows and images could not be used, and how many were left out on purpose. */
+  /** Number of rows and images that cannot be used, and of those skipped intentionally. */
   problems: number;
   notices: number;
-  /** What one should see to before training, in sentences. */
+  /** Warnings for training, as sentences. */
   warnings: string[];
 }
 
@@ -65,7 +65,7 @@ export function summarise(dataset: DatasetContents, options: SummaryOptions): Da
 function summaryOf(items: readonly DatasetItem[]): ImagesSummary {
   const counts = Float64Array.from(items, ({ cells }) => cells).sort();
   const cells = counts.reduce((sum, count) => sum + count, 0);
-  // The first by id where several have as many.
+  // Of images with the same number of cells, the first by id.
   const densest = items.reduce<DatasetItem | undefined>(
     (best, item) => (best && best.cells >= item.cells ? best : item),
     undefined,
@@ -126,6 +126,6 @@ function warningsOf(items: readonly DatasetItem[], { detectionsPerImage }: Summa
   if (above.length === 0) return [];
   const densest = above.reduce((best, item) => (best.cells >= item.cells ? best : item));
   return [
-    `detectionsPerImage is ${cap}, but ${above.length} of ${items.length} images have more cells; the densest, ${densest.id}, has ${densest.cells}: cells above the cap cannot be found`,
+    `detectionsPerImage is ${cap}, but ${above.length} of ${items.length} images have more cells; the densest, ${densest.id}, has ${densest.cells}. Cells above the limit cannot be found`,
   ];
 }

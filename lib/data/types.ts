@@ -6,15 +6,15 @@ import type { Masks } from '../mask/masks.js';
 /** What is loaded of one image of a data set. */
 export interface LoadedItem {
   image: ImageContent;
-  /** One mask a cell, of the image's size. */
+  /** One mask per cell, with the size of the image. */
   masks: Masks;
   /** Class of each cell, 1 to the number of classes. */
   labels: Int32Array;
 }
 
-/** One image of a data set with its truth. Nothing is decoded before `load`. */
+/** One image of a data set with its ground truth. Nothing is decoded before `load`. */
 export interface DatasetItem {
-  /** Unique within its data set, and the same on every machine. */
+  /** Unique in its data set, and the same on every machine. */
   readonly id: string;
   /** The cell type the router is to name, where the data set says one. */
   readonly cellType: string | undefined;
@@ -22,15 +22,15 @@ export interface DatasetItem {
   readonly columns: Readonly<Record<string, string>>;
   readonly width: number;
   readonly height: number;
-  /** Cells that can be trained on. */
+  /** Number of cells for training. */
   readonly cells: number;
-  /** Pixels of each cell, where they are known before `load`: for the data set's summary. */
+  /** Area of each cell in pixels, if it is known before `load`; used by the data set's summary. */
   readonly areas?: Uint32Array;
   /** Reads the image and its ground truth. */
   load(options?: SignalOptions): Promise<LoadedItem>;
 }
 
-/** What a data set holds, for functions that describe it. */
+/** Contents of a data set, for functions that describe it. */
 export interface DatasetContents {
   readonly items: readonly DatasetItem[];
   readonly classNames: readonly string[];
@@ -39,13 +39,13 @@ export interface DatasetContents {
   readonly notices: readonly DataProblem[];
 }
 
-/** Samples as native code takes them. */
+/** Samples for native code. */
 export type {
   NativeClassifySample as ClassifySample,
   NativeTrainSample as TrainSample,
 } from '../native/contract.js';
 
-/** Samples of one step, and the ids of the items they were made of. */
+/** Samples of one step, and the ids of their items. */
 export interface Batch<Sample> {
   samples: Sample[];
   ids: string[];

@@ -17,10 +17,10 @@ export interface CocoDetection {
   image_id: number | string;
   category_id: number;
   segmentation: CocoSegmentation;
-  /** x, y, width, height of the detected box. */
+  /** x, y, width, height of the detected box, in pixels. */
   bbox: [number, number, number, number];
   score: number;
-  /** Pixels of the mask. */
+  /** Area of the mask in pixels. */
   area: number;
 }
 
@@ -34,7 +34,7 @@ export interface CocoDataset {
     image_id: number;
     category_id: number;
     segmentation: CocoSegmentation;
-    /** x, y, width, height around the mask's pixels. */
+    /** Bounding box of the mask: x, y, width, height. */
     bbox: [number, number, number, number];
     area: number;
     iscrowd: 0;
@@ -44,15 +44,15 @@ export interface CocoDataset {
 
 /** One prediction in a COCO results file. */
 export interface CocoResult extends Omit<NamedResult, 'id'> {
-  /** The image's id in the ground truth. */
+  /** Id of the image in the ground truth. */
   id: number | string;
 }
 
 /** Options of {@link cocoResultsJson} and {@link cocoDatasetJson}. */
 export interface CocoOptions {
   /**
-   * Category id of each category name. A category is the routed cell type, or `cell` without a router; a label above
-   * 1 is added to it (`astro 2`).
+   * Category id per category name. A category is the predicted cell type, or `cell` without a router. For labels above 1,
+   * the label is appended (`astro 2`).
    */
   categories?: Readonly<Record<string, number>> | undefined;
 }
@@ -64,16 +64,16 @@ export interface CocoResultsOptions extends CocoOptions {
 }
 
 /**
- * The list pycocotools' `loadRes` reads. Without `categories` a cell's category is its label.
+ * Creates a list of COCO results for pycocotools' `loadRes`. Without `categories`, the category of a cell is its label.
  *
- * pycocotools takes a detection's area from `bbox` where there is one, which moves some between its small, medium
- * and large columns; `boxes: false` leaves it out, and areas come from the masks.
+ * pycocotools takes a detection's area from `bbox` if there is one, which changes the size class (small, medium, large) of
+ * some cells. With `boxes: false`, areas are those of the masks.
  */
 export function cocoResultsJson(images: Iterable<CocoResult>, options: CocoResultsOptions = {}): string {
   return textOf(images, detectionList(options));
 }
 
-/** {@link cocoResultsJson} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+/** {@link cocoResultsJson} as a stream: pieces of text, for `stream.Readable.from` or a file. */
 export function streamCocoResults(
   images: Iterable<CocoResult> | AsyncIterable<CocoResult>,
   options: CocoResultsOptions = {},
@@ -82,14 +82,14 @@ export function streamCocoResults(
 }
 
 /**
- * A whole data set in COCO's form: images numbered from 1 in the order given, ids as their file names; categories are
- * `categories`, or those that occur, numbered from 1. Scores stay as an extra field that COCO tools pass over.
+ * Creates a COCO data set. Images are numbered from 1 in the order of the input, with ids as file names. Categories are
+ * `categories`, or the occurring ones, numbered from 1. Scores are an additional field that COCO tools ignore.
  */
 export function cocoDatasetJson(images: Iterable<NamedResult>, options: CocoOptions = {}): string {
   return textOf(images, dataset(options));
 }
 
-/** {@link cocoDatasetJson} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+/** {@link cocoDatasetJson} as a stream: pieces of text, for `stream.Readable.from` or a file. */
 export function streamCocoDataset(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
   options: CocoOptions = {},
@@ -126,7 +126,7 @@ function detectionList(options: CocoResultsOptions): TextWriter<CocoResult> {
   };
 }
 
-/** Annotations come first, because the lists of images and categories are complete at the end only. */
+/** Annotations come first, because the lists of images and categories are complete only at the end. */
 function dataset(options: CocoOptions): TextWriter<NamedResult> {
   checkOptions(options, ['categories']);
   const { categories } = options;
@@ -169,7 +169,7 @@ function dataset(options: CocoOptions): TextWriter<NamedResult> {
   };
 }
 
-/** A comma before each entry of a list but the first. */
+/** Returns a comma before each entry of a list except the first. */
 function separators(): () => string {
   let isFirst = true;
   return () => {
@@ -186,7 +186,7 @@ function checkCategories(categories: CocoOptions['categories']): void {
   }
 }
 
-/** x, y, width, height of the shortest decimals. */
+/** x, y, width, height as shortest decimals. */
 function cocoBox(box: Box): CocoDetection['bbox'] {
   const [x1, y1, x2, y2] = [box.x1, box.y1, box.x2, box.y2].map(shortest) as CocoDetection['bbox'];
   return [x1, y1, shortest(x2 - x1), shortest(y2 - y1)];

@@ -1,4 +1,4 @@
-/** One line of a CSV file (RFC 4180, but for the line end, which is \n as in Kaggle's files). */
+/** A line of a CSV file (RFC 4180, except that lines end with \n, as in Kaggle's files). */
 export function csvLine(fields: readonly (string | number)[]): string {
   return `${fields.map(quoted).join(',')}\n`;
 }

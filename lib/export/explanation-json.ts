@@ -2,7 +2,7 @@ import type { ImageRegion } from '../image/centred-part.js';
 import type { ExplainMethod, Explanation } from '../inference/explanation.js';
 import { shortest } from './number.js';
 
-/** Why an image was taken for a class, as a file. A reader refuses a `version` above the one it knows. */
+/** An explanation as a file. A reader should refuse a `version` that it does not know. */
 export interface ExplanationJson {
   format: 'cellroute-explanation';
   version: 1;
@@ -11,13 +11,13 @@ export interface ExplanationJson {
   target: string;
   logits: Record<string, number>;
   baselineLogits: Record<string, number>;
-  /** Size of the image, and the part of it that the network saw. */
+  /** Size of the image, and the part of it that is the network's input. */
   image: { width: number; height: number };
   region: ImageRegion;
   /** Size of the network's input. */
   width: number;
   height: number;
-  /** width * height, in rows. */
+  /** width * height values in row order. */
   values: number[];
 }
 

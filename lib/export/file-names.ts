@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import { imageEndings } from '../image/format.js';
 import { EXPLAIN_METHODS } from '../inference/explanation.js';
 
-/** What the command line appends to an image's name for its outputs. */
+/** Extensions that the command line appends to an image's name for its outputs. */
 export const RESULT_ENDING = '.json';
 export const LABELS_ENDING = '.labels.png';
 export const OVERLAY_ENDING = '.overlay.png';
@@ -21,12 +21,12 @@ const OUTPUT_ENDINGS = [
   ...DRAWING_ENDINGS,
 ];
 
-/** Whether a file is named like an overlay or a heat map. */
+/** Whether a file name is that of an overlay or a heat map. */
 export const isDrawing = (name: string): boolean => DRAWING_ENDINGS.some((ending) => name.endsWith(ending));
 
 /**
- * Files of a folder that are named like outputs of this tool for another file beside them: `x.labels.png` beside
- * `x.png` or `x.json`. They are not images to segment or to train on.
+ * Files of a folder whose names are those of outputs for another file in it, such as `x.labels.png` beside `x.png` or
+ * `x.json`. They are not images to segment or to train with.
  */
 export function outputsAmong(names: readonly string[]): Set<string> {
   const stems = new Set(

@@ -5,26 +5,26 @@ import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from 
 
 /** Options of {@link kaggleCsv}. */
 export interface KaggleOptions {
-  /** Name of the column of masks. Default `predicted`. */
+  /** Name of the mask column. Default `predicted`. */
   column?: string | undefined;
 }
 
 /** Options of {@link kaggleTrainCsv}. */
 export interface KaggleTrainOptions {
-  /** Cell type of results that were not routed. Default: empty. */
+  /** Cell type of results without a router. Default: empty. */
   cellType?: string | undefined;
 }
 
 /**
- * A submission to the Sartorius competition: rows `id,predicted`, one row per cell by falling score, masks in Kaggle's
- * dialect (1-based, row-major "start length"). An image without cells has one row with an empty mask, so that no image
- * is missing. Competitions refuse overlapping cells: ask the segmenter to remove them.
+ * Creates a submission to the Sartorius competition: rows `id,predicted`, one per cell by descending score, with Kaggle's
+ * masks (1-based, row-major "start length"). An image without cells has one row with an empty mask, so that no image is
+ * missing. The competition refuses overlapping cells, so segment with `removeOverlaps`.
  */
 export function kaggleCsv(images: Iterable<NamedResult>, options: KaggleOptions = {}): string {
   return textOf(images, submission(options));
 }
 
-/** {@link kaggleCsv} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+/** {@link kaggleCsv} as a stream: pieces of text, for `stream.Readable.from` or a file. */
 export function streamKaggleCsv(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
   options: KaggleOptions = {},
@@ -33,14 +33,14 @@ export function streamKaggleCsv(
 }
 
 /**
- * The form of the Sartorius competition's train.csv, plate and date columns empty; `cellType` stands in where the
- * result was not routed. Images without cells have one row with an empty annotation.
+ * Creates a file in the format of the Sartorius competition's train.csv. Columns of plate and date are empty. `cellType` is
+ * used for results without a router. An image without cells has one row with an empty annotation.
  */
 export function kaggleTrainCsv(images: Iterable<NamedResult>, options: KaggleTrainOptions = {}): string {
   return textOf(images, trainingData(options));
 }
 
-/** {@link kaggleTrainCsv} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+/** {@link kaggleTrainCsv} as a stream: pieces of text, for `stream.Readable.from` or a file. */
 export function streamKaggleTrainCsv(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
   options: KaggleTrainOptions = {},

@@ -6,8 +6,8 @@ import { checkResult } from './named.js';
 const most = 65_535;
 
 /**
- * A 16-bit grey PNG of the image's size: 0 is background, k is cell k in the result's order, from 1. Where cells
- * overlap the better one, which comes first, keeps the pixel.
+ * Creates a 16-bit grey PNG with the size of the image: 0 is background, k is cell k of the result, counted from 1. If
+ * cells overlap, the one with the higher score, which comes first, keeps the pixel.
  */
 export async function labelPng(result: Segmentation): Promise<Buffer> {
   return png(result).toBuffer();

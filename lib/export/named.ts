@@ -1,14 +1,14 @@
 import { checkIterable, checkObject, refuse } from '../check.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 
-/** A result and what its image is called in the file that is written. */
+/** A result and the name of its image in the written file. */
 export interface NamedResult {
-  /** The image's name: in Kaggle's files without its ending, in COCO's with it. */
+  /** File name of the image: with extension in COCO files, without in Kaggle files. */
   id: string;
   result: Segmentation | RoutedSegmentation;
 }
 
-/** @throws {CellrouteError} INVALID_ARGUMENT where a value is no result of a segmentation */
+/** @throws {CellrouteError} INVALID_ARGUMENT if the value is not a segmentation result */
 export function checkResult<T extends Segmentation>(option: string, value: T): T {
   const { cells } = checkObject(option, value);
   const { length } = checkObject(`${option}.cells`, cells);
@@ -16,7 +16,7 @@ export function checkResult<T extends Segmentation>(option: string, value: T): T
   return value;
 }
 
-/** Text of many results, made of a beginning, pieces per result and an end: a file that is written piece by piece. */
+/** Writer of a text file of many results: a header, chunks per result and a footer. */
 export interface TextWriter<T> {
   begin(): string;
   add(image: T): Iterable<string>;
@@ -26,9 +26,9 @@ export interface TextWriter<T> {
 type Named = { id: string | number; result: Segmentation };
 
 /**
- * The whole text at once.
+ * Returns the complete text.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT where something is no list of results with the names of their images
+ * @throws {CellrouteError} INVALID_ARGUMENT if `images` are not results with the names of their images
  */
 export function textOf<T extends Named>(images: Iterable<T>, writer: TextWriter<T>): string {
   checkIterable('images', images, 'results with the names of their images');
@@ -38,7 +38,7 @@ export function textOf<T extends Named>(images: Iterable<T>, writer: TextWriter<
   return [...parts, writer.end()].join('');
 }
 
-/** The text piece by piece, while results arrive: none is kept. */
+/** Returns the text in chunks while results arrive; no result is kept in memory. */
 export async function* streamOf<T extends Named>(
   images: Iterable<T> | AsyncIterable<T>,
   writer: TextWriter<T>,
@@ -56,7 +56,7 @@ function checkNamed<T extends Named>(image: T, index: number): T {
   return image;
 }
 
-/** The cell type the router named, where there was a router. */
+/** Cell type that the router predicted; undefined without a router. */
 export function cellTypeOf(result: Segmentation | RoutedSegmentation): string | undefined {
   return 'cellType' in result ? result.cellType : undefined;
 }

@@ -1,4 +1,4 @@
-/** The shortest decimal that is the same float32, so that files are not full of a double's noise. */
+/** Rounds a float32 to its shortest decimal, which has fewer digits than the same value as a double. */
 export function shortest(value: number): number {
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));

@@ -20,27 +20,27 @@ export interface ResultJsonCell {
   /** Class of the segmenter, from 1, and its name. */
   label: number;
   className: string;
-  /** Pixels. */
+  /** Number of pixels. */
   area: number;
-  /** The mask in the dialect `rle` names. */
+  /** The mask in the encoding `rle`. */
   mask: string | number[];
 }
 
 /** Options of {@link resultJson}. */
 export interface ResultJsonOptions {
-  /** How masks are written. Default `coco`. */
+  /** Encoding of masks. Default `coco`. */
   rle?: ResultJson['rle'] | undefined;
   /** Name of the image. Default: the name in the result. */
   name?: string | undefined;
 }
 
-/** One image's result as a file. A reader refuses a `version` above the one it knows; fields may be added to it. */
+/** A result of one image as a file. A reader should refuse a `version` that it does not know; fields may be added. */
 export interface ResultJson {
   format: 'cellroute-result';
   version: 1;
-  /** Name of the image, where it is known. */
+  /** Name of the image, if known. */
   name?: string;
-  /** Where a router was asked. */
+  /** Present if there was a router. */
   cellType?: string;
   probabilities?: Record<string, number>;
   segmenter?: string;
@@ -49,28 +49,28 @@ export interface ResultJson {
   limitsReached: LimitsReached;
   /** The scale that was used, relative to the network's own resize. Files of earlier versions have none: it was 1. */
   scale?: number;
-  /** Where the image was segmented in tiles. */
+  /** Present if the image was segmented in tiles. */
   seams?: Seams;
   /** Of a slide: which level was segmented, and its tiles. */
   slide?: SlideInfo;
-  /** What was read of the file, and what else it holds. */
+  /** What was read from the file, and what else it contains. */
   source?: ImageSource;
-  /** What the reader should know of the image, a sentence each. */
+  /** Remarks about the image, one sentence each. */
   notices?: readonly string[];
   /**
    * `coco`: COCO's compressed string; `counts`: COCO's run lengths down the columns; `kaggle`: 1-based, row-major
    * "start length".
    */
   rle: 'coco' | 'counts' | 'kaggle';
-  /** By falling score. */
+  /** Cells by descending score. */
   cells: ResultJsonCell[];
 }
 
 /**
- * The result of one image as JSON text.
+ * Converts the result of one image to JSON text.
  *
- * @param options.rle how masks are written; default `coco`.
- * @param options.name name of the image; default the result's own.
+ * @param options.rle encoding of masks. Default `coco`.
+ * @param options.name name of the image. Default: the name in the result.
  */
 export function resultJson(
   result: Segmentation | RoutedSegmentation,

@@ -9,9 +9,9 @@ import {
   crossValidate,
   evaluateAt,
   evaluatedAt,
-  type SeenImage,
+  type PredictedImage,
+  predictImages,
   searchThresholds,
-  seeImages,
 } from '../tune/search.js';
 import {
   segmentThresholds,
@@ -63,17 +63,17 @@ export async function assess(
   const { metric, sizes, tune, signal } = options;
   const call = signal ? { signal } : {};
   const axes = new ThresholdGrid(tune ? gridFor(sizes) : onlyNow, segmenter.config, now);
-  const seen = await seeImages(segmenter, items, { axes, now, ...call });
+  const predictions = await predictImages(segmenter, items, { axes, now, ...call });
   const rules = { bootstrap: { samples: SAMPLES }, ...call };
   const inUse = axes.at(axes.start);
-  const fixed = await evaluateAt(seen, inUse, rules);
-  if (!tune || seen.length < 2) return assessmentOf(seen, fixed, now, inUse, call);
-  const validated = await crossValidate(seen, axes, metric, FOLDS, rules);
+  const fixed = await evaluateAt(predictions, inUse, rules);
+  if (!tune || predictions.length < 2) return assessmentOf(predictions, fixed, now, inUse, call);
+  const validated = await crossValidate(predictions, axes, metric, FOLDS, rules);
   if (!(metricOf(validated, metric) > metricOf(fixed, metric))) {
-    return assessmentOf(seen, fixed, now, inUse, call);
+    return assessmentOf(predictions, fixed, now, inUse, call);
   }
-  const chosen = axes.at((await searchThresholds(seen, axes, metric, call)).point);
-  return assessmentOf(seen, validated, { ...now, ...segmentThresholds(chosen) }, chosen, call);
+  const chosen = axes.at((await searchThresholds(predictions, axes, metric, call)).point);
+  return assessmentOf(predictions, validated, { ...now, ...segmentThresholds(chosen) }, chosen, call);
 }
 
 /** A grid with the thresholds in use alone. */
@@ -86,7 +86,7 @@ const onlyNow: TuneGrid = {
 };
 
 function assessmentOf(
-  seen: readonly SeenImage[],
+  predictions: readonly PredictedImage[],
   evaluation: Evaluation,
   thresholds: SegmentThresholds,
   set: ThresholdSet,
@@ -97,7 +97,7 @@ function assessmentOf(
     thresholds,
     cellsOf: async (id) => {
       const { predicted, scores } = await evaluatedAt(
-        seen.find((image) => image.id === id)!,
+        predictions.find((image) => image.id === id)!,
         set,
         call.signal ? { signal: call.signal } : {},
       );

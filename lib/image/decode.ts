@@ -13,11 +13,11 @@ import { decodeTiff, planTiff, type TiffPlan } from './tiff/read.js';
 import type { ImageInput, ImageReadOptions, ImageSource, RawImage } from './types.js';
 
 export interface DecodeOptions extends ImageReadOptions {
-  /** Rejects with `signal.reason` at once; decoding finishes in the background and its result is discarded. */
+  /** Rejects immediately with `signal.reason`; decoding finishes in the background and its result is discarded. */
   signal?: AbortSignal | undefined;
 }
 
-/** What a file's header says of the image that {@link decodeImage} would give. */
+/** Properties of the image that {@link decodeImage} would return, from the file's header. */
 export interface ImageInfo {
   width: number;
   height: number;
@@ -25,21 +25,20 @@ export interface ImageInfo {
 }
 
 /**
- * The pixels of an image, as the file holds them: no colour profile or gamma is applied, no alpha multiplied in.
+ * Decodes an image to the stored pixel values: no colour profile, gamma or alpha is applied.
  *
- * Encoded bytes are PNG, JPEG, WebP or TIFF and give 1 channel (grey) or 3 (RGB); alpha is left out, and the colour
- * under transparent pixels stays. 16 bits per sample stay 16 and 32-bit floats stay floats; fewer than 8 bits are
- * spread over 0..255. The values are those of Pillow's `ImageOps.exif_transpose(Image.open(file)).convert('RGB')`:
- * the orientation tag is obeyed; CMYK becomes RGB without a profile. Raw pixels are checked and copied. What each
- * kind of file gives: docs/images.md.
+ * Encoded bytes are PNG, JPEG, WebP or TIFF. The result has 1 channel (grey) or 3 (RGB); alpha is ignored, and colours of
+ * transparent pixels are kept. 16-bit samples and 32-bit floats keep their type; fewer than 8 bits are scaled to 0..255.
+ * The values equal Pillow's `ImageOps.exif_transpose(Image.open(file)).convert('RGB')`: the orientation tag is applied, and
+ * CMYK is converted to RGB without a profile. Raw pixels are checked and copied. docs/images.md lists all kinds of files.
  *
- * The caller's memory is copied before this returns: it may be changed, reused or handed to a worker at once.
+ * The input is copied before the call returns, so the caller may change or transfer it immediately.
  *
- * Decoding runs in libuv's thread pool, one thread per image (UV_THREADPOOL_SIZE bounds how many at once). sharp's
- * process-wide settings (`sharp.cache`, `sharp.concurrency`) are the application's and are not touched here.
+ * Decoding runs in libuv's thread pool, one thread per image (UV_THREADPOOL_SIZE limits the number). sharp's process-wide
+ * settings (`sharp.cache`, `sharp.concurrency`) belong to the application and are not changed.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT (input or options), IMAGE_UNSUPPORTED (a format, sample type or number of
- *   channels that is not read), IMAGE_TOO_LARGE (above a limit), IMAGE_UNREADABLE (damaged or unknown bytes).
+ * @throws {CellrouteError} INVALID_ARGUMENT (input or options), IMAGE_UNSUPPORTED (an unsupported format, sample type or number
+ *   of channels), IMAGE_TOO_LARGE (above a limit), IMAGE_UNREADABLE (damaged or unknown bytes).
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RawImage> {
   checkKeys('', options, ['signal', ...READ_KEYS]);
@@ -57,21 +56,21 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   }
   const raw = await (await openRaw(content, selection)).decode();
   if (!given || raw.data !== content.data) return raw;
-  // A Buffer's own slice shares its memory
+  // Buffer.slice shares memory, so a Buffer is copied differently.
   return { ...raw, data: types.isUint8Array(raw.data) ? new Uint8Array(raw.data) : raw.data.slice() };
 }
 
-/** An image whose header was checked and whose pixels were not decoded. */
+/** An image with a checked header, whose pixels have not been decoded. */
 export interface OpenedImage {
-  /** Bytes of the decoded pixels. */
+  /** Size of the decoded pixels in bytes. */
   readonly bytes: number;
-  /** The pixels, decoded. Raw pixels are the caller's own array, not a copy. */
+  /** Decodes the pixels. Raw pixels are the caller's array, not a copy. */
   decode(): Promise<RawImage>;
 }
 
 /**
- * Reads an image's header, so that its size is known before memory is allocated for its pixels. Refuses what
- * {@link decodeImage} refuses. Does not copy: the input must not change until `decode()` has settled. @internal
+ * Reads the header of an image, so that its size is known before memory is allocated for its pixels. Refuses the same
+ * inputs as {@link decodeImage}. Does not copy: the input must not change until `decode()` has settled. @internal
  */
 export async function openImage(input: ImageInput, options: ImageReadOptions = {}): Promise<OpenedImage> {
   const selection = checkReadOptions(options);
@@ -102,8 +101,8 @@ async function openRaw(input: RawImage, selection: Selection): Promise<OpenedIma
 }
 
 /**
- * What {@link decodeImage} would give and what else the file holds, from its headers: pages, planes, time points,
- * channels and their names. Refuses what decodeImage would refuse by them.
+ * Reads from the headers of a file what {@link decodeImage} would return, and what else the file contains: pages, planes,
+ * time points, channels and their names. Refuses what decodeImage refuses because of the headers.
  */
 export async function readImageInfo(input: ImageInput, options: ImageReadOptions = {}): Promise<ImageInfo> {
   checkKeys('', options, READ_KEYS);
@@ -119,16 +118,16 @@ function isBytes(input: unknown): input is Uint8Array {
   return types.isUint8Array(input);
 }
 
-/** What will be decoded: nothing has been, and all limits hold. */
+/** A plan for decoding: nothing has been decoded, and all limits have been checked. */
 type Plan =
   | ({ format: 'TIFF' } & TiffPlan)
   | {
       format: 'PNG' | 'JPEG' | 'WebP';
       encoded: Uint8Array;
-      /** Of the decoded pixels. */
+      /** Size of the decoded pixels in bytes. */
       bytes: number;
       type: PixelType;
-      /** Channels to pick of those that are decoded. */
+      /** Channels to select from the decoded ones. */
       picks: readonly number[] | undefined;
       width: number;
       height: number;
@@ -202,7 +201,7 @@ function refuseAxes(what: string, { z, t }: Selection): void {
 const FRAME_COUNT = Buffer.from('acTL', 'latin1').readUInt32BE();
 const PIXELS = Buffer.from('IDAT', 'latin1').readUInt32BE();
 
-/** How many frames an animated PNG says it has; 1 of any other. */
+/** Number of frames of an animated PNG; 1 for any other PNG. */
 function animationFrames(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 8; at + 16 <= bytes.byteLength; at += 12 + view.getUint32(at)) {
@@ -229,7 +228,7 @@ function checkFormat(bytes: Uint8Array): ImageFormat {
     .replaceAll(/..(?=.)/g, '$& ');
   throw new CellrouteError(
     'IMAGE_UNREADABLE',
-    `The bytes are no image known here: PNG, TIFF, JPEG and WebP are read, these begin with ${head}`,
+    `The bytes are not an image in a supported format (PNG, TIFF, JPEG, WebP); they start with ${head}`,
     { expected: 'PNG, TIFF, JPEG or WebP', got: head },
   );
 }

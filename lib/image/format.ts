@@ -1,21 +1,21 @@
 /** What the first bytes of an image file say it is. */
 export type ImageFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
 
-/** Endings of image files that are looked for in folders, in lower case. */
+/** Extensions of image files that are searched in folders, in lower case. */
 export const imageEndings: readonly string[] = ['.png', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'];
 
-/** `supported` formats are decoded; of the others at least the name is known; unknown bytes have neither. */
+/** A recognised format: `supported` if it can be decoded, otherwise only its name. Unknown bytes have neither. */
 export interface Recognised {
   supported?: ImageFormat;
   name?: string;
-  /** A conversion that works, where the formats that are read do not say it. */
+  /** A command that converts the format, if one is known. */
   remedy?: string;
 }
 
-/** Bio-Formats' command line tools, which read what microscopes write. */
+/** Bio-Formats' command line tools, which read formats of microscopes. */
 const BFCONVERT = 'convert it with Bio-Formats: bfconvert -series 0 in out.ome.tiff';
 
-// Bytes at an offset, as text in Latin-1. The order matters where one signature begins another.
+// Bytes at an offset, as Latin-1 text. The order matters if one signature is a prefix of another.
 const signatures: readonly {
   at: number;
   bytes: string;
@@ -68,7 +68,7 @@ export function recognise(bytes: Uint8Array): Recognised {
     if (!head.startsWith(signature, at)) continue;
     return { name, ...(supported && { supported }), ...(remedy !== undefined && { remedy }) };
   }
-  // Never handed to the decoder, which would render an SVG and follow what it refers to
+  // Never passed to the decoder, which would render an SVG and load its references.
   if (/^(\xef\xbb\xbf)?\s*</.test(head)) return { name: /<svg/i.test(head) ? 'SVG' : 'XML or HTML' };
   if (/^P[1-7]\s/.test(head)) return { name: 'PNM' };
   return {};

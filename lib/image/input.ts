@@ -14,10 +14,10 @@ const EXPECTED =
   'a path, a file: URL, a Blob or File, a ReadableStream, an ImageData, a sharp instance, an encoded image (Buffer or Uint8Array) or { data, width, height, channels }';
 
 /**
- * The encoded bytes or raw pixels of an input, not copied; undefined for an input that {@link readImage} must read.
+ * Encoded bytes or raw pixels of an input, without a copy; undefined for an input that {@link readImage} must read.
  *
- * @param option names the input in the error.
- * @throws {CellrouteError} INVALID_ARGUMENT for a value that is no image.
+ * @param option name of the input in errors.
+ * @throws {CellrouteError} INVALID_ARGUMENT for a value that is not an image.
  */
 export function imageInMemory(input: unknown, option = 'image'): ImageContent | undefined {
   // Not instanceof: a Buffer may come from another realm (Jest, a vm context).
@@ -43,7 +43,7 @@ export function imageInMemory(input: unknown, option = 'image'): ImageContent | 
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels: 4 };
 }
 
-/** Reads an input that is not in memory yet: a path, a file: URL, a Blob, a stream or a sharp instance. */
+/** Reads an input that is not in memory: a path, a file: URL, a Blob, a stream or a sharp instance. */
 export async function readImage(
   input: ImageInput,
   { signal, maxBytes }: { signal?: AbortSignal | undefined; maxBytes: number },
@@ -59,7 +59,7 @@ export async function readImage(
   throw refuse('image', EXPECTED, input);
 }
 
-/** The name that an input has: a path's or a URL's last part, or a File's name. */
+/** Name of an input: the last part of a path or URL, or the name of a File. */
 export function imageName(input: unknown): string | undefined {
   if (isPath(input)) return basename(input);
   if (isUrl(input)) return input.protocol === 'file:' ? basename(fileURLToPath(input)) : undefined;
@@ -80,7 +80,7 @@ const has = (input: unknown, ...methods: string[]): boolean =>
 
 const isBlob = (input: unknown): input is Blob => has(input, 'arrayBuffer', 'stream', 'slice');
 
-/** A web stream, a stream of Node or any other async iterable; sharp is a stream too, and is none here. */
+/** A web stream, a Node.js stream or another async iterable. sharp instances are streams too, but are excluded. */
 const isStream = (input: unknown): input is AsyncIterable<unknown> =>
   typeof input === 'object' && input !== null && Symbol.asyncIterator in input && !isSharp(input);
 
@@ -138,7 +138,7 @@ async function readStream(
     signal?.throwIfAborted();
     throw unreadableInput('The stream', error);
   } finally {
-    // Lets go of the stream; that it fails to close changes nothing here.
+    // Closes the stream; a failure to close is ignored.
     if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }

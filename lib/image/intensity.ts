@@ -23,8 +23,8 @@ export async function fitIntensity(rule: Pick<Intensity, 'kind'>, image: RawImag
 }
 
 /**
- * Refuses floats that the rule of intensities does not fit: by the type's range (`type-range`) they are 0..1, and a
- * camera's counts would be seen as an image a thousand times too bright. Other rules follow the image's own values.
+ * Refuses floats that do not fit the intensity rule. `type-range` expects 0..1, so counts of a camera would be an image that
+ * is a thousand times too bright. Other rules scale by the image's own values.
  *
  * @throws {CellrouteError} IMAGE_UNSUPPORTED
  */
@@ -34,7 +34,7 @@ export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: R
   await inParts(data.length, PART_VALUES, (begin, end) => {
     for (let i = begin; i < end; i++) {
       const value = data[i]!;
-      // NaN and infinity are refused where they are found first, with their place.
+      // NaN and infinity are refused later, with their position.
       if ((value >= 0 && value <= 1) || !Number.isFinite(value)) continue;
       if (isAlpha(i, channels)) continue;
       const pixel = Math.floor(i / channels);
@@ -49,8 +49,8 @@ export async function checkIntensity({ kind }: Pick<Intensity, 'kind'>, image: R
 }
 
 /**
- * What a rule of intensities makes of 16-bit values that use only their low bits, such as a 12-bit camera's: the type's
- * range maps them to near black, so a network sees another image than it saw of the same sample in 8 bits.
+ * Notice for 16-bit values that use only their low bits, such as those of a 12-bit camera. `type-range` maps them to nearly
+ * black, so the network's input differs from that of the same sample in 8 bits.
  */
 async function lowBitsNotice(
   { kind }: Pick<Intensity, 'kind'>,

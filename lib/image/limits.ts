@@ -1,17 +1,17 @@
 import { checkKeys, checkNumber, checkObject } from '../check.js';
 import { CellrouteError } from '../errors.js';
 
-/** Most that an image may be. Checked from its header, before memory is taken for its pixels. */
+/** Limits of images, checked with the header before memory is allocated for pixels. */
 export interface ImageLimits {
-  /** Width times height; default 1e9. */
+  /** Maximum width × height. Default 1e9. */
   pixels?: number;
-  /** Bytes of the decoded pixels (width × height × channels × bytes per sample); default 2 GiB. */
+  /** Maximum bytes of the decoded pixels (width × height × channels × bytes per sample). Default 2 GiB. */
   bytes?: number;
-  /** Longer side in pixels; default 200,000. */
+  /** Maximum longer side in pixels. Default 200,000. */
   side?: number;
   /**
-   * Decoded bytes per byte of the file, beyond the first 64 MiB of decoded bytes; default 1000. A file that claims more
-   * than its size justifies is damaged or hostile: deflate, of PNG and TIFF, cannot reach 1033.
+   * Maximum decoded bytes per byte of the file, beyond the first 64 MiB of decoded bytes. Default 1000. A file with a higher
+   * ratio is damaged or malicious: deflate, used in PNG and TIFF, cannot reach 1033.
    */
   ratio?: number;
 }
@@ -25,10 +25,10 @@ const DEFAULT_LIMITS: Readonly<Required<ImageLimits>> = {
   ratio: 1000,
 };
 
-/** Decoded bytes that need no justification by the file's size. */
+/** Decoded bytes that are allowed for any size of the file. */
 const FREE_BYTES = 2 ** 26;
 
-/** The limits with defaults for what is left out. */
+/** Completes limits with defaults. */
 export function checkLimits(option: string, limits: unknown = {}): Required<ImageLimits> {
   checkKeys(option, checkObject(option, limits), LIMIT_KEYS);
   const given = limits as ImageLimits;
@@ -42,9 +42,9 @@ export function checkLimits(option: string, limits: unknown = {}): Required<Imag
 export interface DecodedSize {
   width: number;
   height: number;
-  /** Of one pixel, decoded. */
+  /** Bytes per decoded pixel. */
   bytesPerPixel: number;
-  /** Of the file; undefined for raw pixels, which are in memory already. */
+  /** Size of the file in bytes; undefined for raw pixels, which are in memory. */
   encodedBytes?: number;
 }
 

@@ -4,7 +4,7 @@ import type { RawImage } from './types.js';
 type Values = RawImage['data'];
 type Make = new (length: number) => Values;
 
-/** Some channels of interleaved pixels, in the order given. */
+/** Selects channels of interleaved pixels, in the given order. */
 export async function pickChannels(data: Values, samples: number, picks: readonly number[]): Promise<Values> {
   const pixels = data.length / samples;
   const picked = new (data.constructor as Make)(pixels * picks.length);
@@ -16,7 +16,7 @@ export async function pickChannels(data: Values, samples: number, picks: readonl
   return picked;
 }
 
-/** Channels of one image each, interleaved. */
+/** Interleaves channels. */
 export async function interleave(channels: readonly Values[]): Promise<Values> {
   const [first] = channels as [Values];
   if (channels.length === 1) return first;
@@ -29,7 +29,7 @@ export async function interleave(channels: readonly Values[]): Promise<Values> {
   return joined;
 }
 
-/** Each ink covers its share of what black leaves. */
+/** Converts CMYK to RGB: each ink absorbs its share of the light that black leaves. */
 export async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
   const pixels = cmyk.length / 4;
   const rgb = new Uint8Array(pixels * 3);

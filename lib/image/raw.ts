@@ -3,7 +3,7 @@ import { checkNumber, refuse } from '../check.js';
 import { checkSize, type ImageLimits } from './limits.js';
 import type { RawImage } from './types.js';
 
-/** What can be wrong with `data` in ways people often get wrong, and the cure. */
+/** Hint for common errors in `data`. */
 function dataHint(data: unknown): string | undefined {
   if (types.isAnyArrayBuffer(data)) return 'wrap the ArrayBuffer in the typed array of its values';
   if (types.isFloat64Array(data) || Array.isArray(data)) return 'convert it with Float32Array.from(data)';
@@ -16,7 +16,7 @@ function isPixels(data: unknown): data is RawImage['data'] {
   return types.isUint8Array(data) || types.isUint16Array(data) || types.isFloat32Array(data);
 }
 
-/** A raw image whose numbers agree with each other; refused with what does not. Nothing is copied. */
+/** Checks that the properties of a raw image are consistent. Copies nothing. */
 export function checkRawImage(option: string, value: object, limits: Required<ImageLimits>): RawImage {
   const { data, width, height, channels } = value as Record<keyof RawImage, unknown>;
   if (!isPixels(data)) {

@@ -5,7 +5,7 @@ import type { ChannelChoice, ImageReadOptions } from './types.js';
 
 export const READ_KEYS = ['page', 'z', 't', 'channels', 'limits'] as const;
 
-/** What is to be read, checked; what is not given stays undefined. */
+/** Checked selection of what to read. Missing options are undefined. */
 export interface Selection {
   page: number | undefined;
   z: number | undefined;
@@ -14,7 +14,7 @@ export interface Selection {
   limits: Required<ImageLimits>;
 }
 
-/** Refuses what no image can be read by. */
+/** Checks options for reading images. */
 export function checkReadOptions(options: ImageReadOptions): Selection {
   const index = (key: 'page' | 'z' | 't') =>
     options[key] === undefined ? undefined : checkNumber(key, options[key], { min: 0, integer: true });
@@ -40,14 +40,14 @@ function checkChannels(value: ChannelChoice): readonly (number | string)[] {
   throw refuse('channels', "a channel's index from 0 or its name, or a list of one or three", value);
 }
 
-/** The part of options that says how an image is read. */
+/** The options for reading images among other options. */
 export function readOptionsIn(options: ImageReadOptions): ImageReadOptions {
   return Object.fromEntries(
     READ_KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
   );
 }
 
-/** Indices of the channels that were asked for; all where none were and the image is grey or RGB. */
+/** Indices of the selected channels; all of them if none was selected and the image is grey or RGB. */
 export function resolveChannels(
   asked: readonly (number | string)[],
   count: number,
@@ -69,7 +69,7 @@ export function resolveChannels(
   });
 }
 
-/** A place along an axis of the file; 0 where none was asked for. */
+/** Checked index along an axis of the file. Default 0. */
 export function checkAxis(
   key: 'z' | 't',
   asked: number | undefined,
@@ -88,7 +88,7 @@ export function checkAxis(
   throw refuse(key, `a place along the image's ${size}, from 0`, asked);
 }
 
-/** An image of several channels of which none was chosen. */
+/** Error for an image with several channels if none was selected. */
 export function channelsNeeded(
   format: string,
   count: number,

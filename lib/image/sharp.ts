@@ -3,7 +3,7 @@ import { CellrouteError } from '../errors.js';
 import type { ImageFormat } from './format.js';
 import type { RawImage } from './types.js';
 
-/** How sharp must be asked so that nothing is converted. */
+/** Arguments with which sharp does not convert values. */
 export interface PixelType {
   space: 'b-w' | 'grey16' | 'srgb' | 'rgb16' | 'scrgb' | 'cmyk';
   depth: 'uchar' | 'ushort' | 'float';
@@ -11,7 +11,7 @@ export interface PixelType {
   samples: number;
 }
 
-/** By the colour space and the type of samples that sharp finds. */
+/** By sharp's colour space and sample type. */
 const pixelTypes: Record<string, PixelType> = {
   'b-w uchar': { space: 'b-w', depth: 'uchar', array: Uint8Array, samples: 1 },
   'srgb uchar': { space: 'srgb', depth: 'uchar', array: Uint8Array, samples: 3 },
@@ -22,7 +22,7 @@ const pixelTypes: Record<string, PixelType> = {
   'scrgb float': { space: 'scrgb', depth: 'float', array: Float32Array, samples: 3 },
 };
 
-/** @throws {CellrouteError} IMAGE_UNSUPPORTED: sharp would convert other types without a word. */
+/** @throws {CellrouteError} IMAGE_UNSUPPORTED for types that sharp would silently convert. */
 export function pixelTypeOf(format: ImageFormat, header: Metadata): PixelType {
   const type = pixelTypes[`${header.space} ${header.depth}`];
   if (type && header.channels - (header.hasAlpha ? 1 : 0) === type.samples) return type;
@@ -34,21 +34,21 @@ export function pixelTypeOf(format: ImageFormat, header: Metadata): PixelType {
   );
 }
 
-/** One grey channel of this many bits. */
+/** Type of one grey channel with this number of bits. */
 export function greyType(bits: number, isFloat: boolean): PixelType {
   return pixelTypes[isFloat ? 'b-w float' : bits === 16 ? 'grey16 ushort' : 'b-w uchar']!;
 }
 
 /**
- * Damage is an error. A TIFF is read through a directory of ours, which has no odd tags to warn of, and libvips calls
- * a damaged tile a mere warning; libjpeg calls damaged entropy-coded data one.
+ * Treats warnings as errors where they mean damage: libvips only warns about a damaged tile, and libjpeg about damaged
+ * entropy-coded data. TIFFs are read through a directory of ours without unusual tags, so they have no other warnings.
  */
 function open(bytes: Uint8Array, format: ImageFormat, page: number): Sharp {
   return sharp(bytes, {
     failOn: format === 'TIFF' || format === 'JPEG' ? 'warning' : 'error',
     ignoreIcc: true,
     autoOrient: true,
-    // All three are checked here, where the refusal can name the numbers
+    // These limits are checked here, where the error can name the numbers.
     limitInputPixels: false,
     limitInputChannels: false,
     page,
@@ -56,7 +56,7 @@ function open(bytes: Uint8Array, format: ImageFormat, page: number): Sharp {
   });
 }
 
-/** What the header says; no pixel is decoded. */
+/** Reads the header without decoding pixels. */
 export async function readMetadata(bytes: Uint8Array, format: ImageFormat, page = 0): Promise<Metadata> {
   try {
     return await open(bytes, format, page).metadata();
@@ -72,7 +72,7 @@ export interface Decoded {
   channels: number;
 }
 
-/** Decodes in libuv's pool. `channel` extracts one of the first four. */
+/** Decodes in libuv's thread pool. `channel` extracts one of the first four. */
 export async function decodePixels(
   bytes: Uint8Array,
   format: ImageFormat,
@@ -82,7 +82,7 @@ export async function decodePixels(
   try {
     const opened = open(bytes, format, page);
     const image = (channel === undefined ? opened.removeAlpha() : opened.extractChannel(channel))
-      // Without these two sharp turns everything into 8-bit sRGB
+      // Without these two, sharp converts everything to 8-bit sRGB.
       .toColourspace(space)
       .raw({ depth });
     if (space === 'cmyk') image.pipelineColourspace('cmyk');
@@ -114,12 +114,12 @@ export function unreadable(format: ImageFormat, error: unknown): CellrouteError 
 
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  // libvips says one thing several times, a line each
+  // libvips repeats a message on several lines.
   const lines = text.replace(/^Input buffer has corrupt header: /, '').split('\n');
   return [...new Set(lines.map((line) => line.trim()).filter(Boolean))].join('; ') || 'its header is damaged';
 }
 
-/** Refuses a JPEG stream inside a TIFF that does not decode without a warning. */
+/** Refuses a JPEG stream inside a TIFF whose decoding gives a warning. */
 export async function checkJpeg(bytes: Uint8Array, name: string): Promise<void> {
   try {
     await open(bytes, 'JPEG', 0).raw().toBuffer();

@@ -52,7 +52,7 @@ export async function openSlide(input: string | URL, options: OpenSlideOptions =
   }
 }
 
-/** A path, or a URL that is no file's. */
+/** A path, or a URL other than file:. */
 function placeOf(input: unknown): string | URL {
   const expected = 'a path or URL of a TIFF file or an OME-Zarr image';
   const url =

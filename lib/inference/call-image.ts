@@ -15,15 +15,15 @@ import { type QueueOptions, takeRoom } from './queue.js';
 import { Slots } from './slots.js';
 import { Turns } from './turns.js';
 
-/** The image of one call, in native memory: every job of the call reads it there. */
+/** The image of a call in native memory, which every job of the call reads. */
 export interface CallImage {
   readonly width: number;
   readonly height: number;
   readonly handle: ImageHandle;
-  /** Seconds that decoding took. */
+  /** Duration of decoding in seconds. */
   readonly decodeSeconds: number;
   readonly source: ImageSource | undefined;
-  /** The name that the input has: a path's or a File's. */
+  /** Name of the input: of a path, a URL or a File. */
   readonly name?: string;
   /** What to report if a network scales the values by their type's range, or why such a network refuses the image. */
   readonly byTypeRange: { notices: readonly string[] } | { error: unknown };
@@ -40,14 +40,14 @@ export function noticesFor({ kind }: Intensity, { source, byTypeRange }: CallIma
   return [...read, ...byTypeRange.notices];
 }
 
-/** Inputs that are read at once before they have room: a call that waits behind them holds nothing. */
+/** Maximum number of inputs that are read before they have room, so that further waiting calls hold no memory. */
 const READERS = 4;
 const reading = new Slots(READERS);
 
-/** Headers of images in memory are read concurrently; room is then requested in the order of the calls. */
+/** Headers of images in memory are read concurrently, but room is requested in the order of the calls. */
 const arrivals = new Turns();
 
-/** An image whose size is known. */
+/** An image whose header was read. */
 interface Opened extends OpenedImage {
   /** Bytes of the encoded image that the call holds besides the pixels. */
   readonly held: number;
@@ -93,43 +93,43 @@ export async function withImage<T>(
   }
 }
 
-/** Room for an image in the caller's memory, which is not copied before there is room. */
+/** Waits for room for an image in the caller's memory, which is copied only afterwards. */
 async function inMemory(
   own: Call,
   content: ImageContent,
   options: QueueOptions & ImageReadOptions,
 ): Promise<{ opened: Opened; room: RoomHandle }> {
-  const how = readOptionsIn(options);
+  const readOptions = readOptionsIn(options);
   const encoded = types.isUint8Array(content);
   const held = encoded ? content.byteLength : 0;
-  const open = (now: ImageContent) =>
-    openImage(now, how).catch((error: unknown) => {
+  const open = (source: ImageContent) =>
+    openImage(source, readOptions).catch((error: unknown) => {
       throw encoded && content.byteLength !== held ? transferred() : error;
     });
   const turn = arrivals.join();
-  let seen: OpenedImage;
+  let header: OpenedImage;
   let room: RoomHandle;
   try {
-    seen = await own.untilStopped(open(content));
+    header = await own.untilStopped(open(content));
     await own.untilStopped(turn.reached);
-    const requested = takeRoom(own, seen.bytes + held, options);
+    const requested = takeRoom(own, header.bytes + held, options);
     turn.leave();
     room = await requested;
   } finally {
     turn.leave();
   }
-  // Read again: the memory may have changed while the call waited.
+  // The memory may have changed while the call waited.
   const decode = async () => {
     const read = encoded ? await copyBytes(own, content, held) : content;
     try {
       const opened = await open(read);
-      if (opened.bytes > seen.bytes) throw changed();
+      if (opened.bytes > header.bytes) throw changed();
       return await opened.decode();
     } finally {
       if (encoded) discard(read as Uint8Array);
     }
   };
-  return { opened: { bytes: seen.bytes, decode, held, owned: encoded }, room };
+  return { opened: { bytes: header.bytes, decode, held, owned: encoded }, room };
 }
 
 const transferred = () =>
@@ -138,21 +138,21 @@ const transferred = () =>
 const changed = () =>
   refuse('image', 'memory that does not change before the call has settled', 'changed bytes');
 
-/** Room for an image that must be read: few are read before they have room. */
+/** Reads an image from a path, a URL or a stream, and waits for room for its pixels. */
 async function fromElsewhere(
   own: Call,
   input: ImageInput,
   options: QueueOptions & ImageReadOptions,
 ): Promise<{ opened: Opened; room: RoomHandle }> {
-  const how = readOptionsIn(options);
-  const { limits } = checkReadOptions(how);
+  const readOptions = readOptionsIn(options);
+  const { limits } = checkReadOptions(readOptions);
   const leave = await reading.enter(own);
   try {
     const content = await own.untilStopped(readImage(input, { signal: own.signal, maxBytes: limits.bytes }));
-    const seen = await own.untilStopped(openImage(content, how));
+    const header = await own.untilStopped(openImage(content, readOptions));
     const held = types.isUint8Array(content) ? content.byteLength : 0;
-    const room = await takeRoom(own, seen.bytes + held, options);
-    return { opened: { ...seen, held, owned: true }, room };
+    const room = await takeRoom(own, header.bytes + held, options);
+    return { opened: { ...header, held, owned: true }, room };
   } finally {
     leave();
   }
@@ -160,9 +160,9 @@ async function fromElsewhere(
 
 /** Decodes an image and moves its pixels to native memory. */
 async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
-  const began = performance.now();
+  const startTime = performance.now();
   const decoded = await decode();
-  const decodeSeconds = (performance.now() - began) / 1000;
+  const decodeSeconds = (performance.now() - startTime) / 1000;
   const byTypeRange = await fitIntensity({ kind: 'type-range' }, decoded).then(
     (notices) => ({ notices }),
     (error: unknown) => ({ error }),
@@ -185,7 +185,7 @@ async function load(own: Call, { decode, owned }: Opened): Promise<CallImage> {
   return { width, height, handle, decodeSeconds, source, byTypeRange };
 }
 
-/** A copy that the decoder reads: its threads must not see memory that the caller transfers or changes. */
+/** Copies bytes for the decoder, whose threads must not see memory that the caller transfers or changes. */
 async function copyBytes(own: Call, bytes: Uint8Array, byteLength: number): Promise<Uint8Array> {
   const copy = Buffer.allocUnsafeSlow(byteLength);
   await copyInParts(bytes, copy, 0, () => {
@@ -195,10 +195,10 @@ async function copyBytes(own: Call, bytes: Uint8Array, byteLength: number): Prom
   return copy;
 }
 
-/** Frees the library's own bytes now and not when garbage is collected: hundreds of MB may wait for that. */
+/** Frees the library's own bytes immediately: garbage collection may take long to free hundreds of MB. */
 function discard(data: RawImage['data']): void {
   const { buffer } = data;
-  // A small array may share the buffer of others.
+  // A small array may share its buffer with others.
   if (data.byteLength >= PART_BYTES && buffer.byteLength === data.byteLength) {
     call(() => native().discardPixels(data));
   }

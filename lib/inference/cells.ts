@@ -3,9 +3,9 @@ import { type Box, type BoxArray, boxArray, boxAt } from '../mask/boxes.js';
 import type { Polygon } from '../mask/contours.js';
 import type { Masks } from '../mask/masks.js';
 
-/** One cell of an image. It is made when it is asked for; the arrays behind it are those of {@link Cells}. */
+/** One cell of an image. The object is created on request from the arrays of {@link Cells}. */
 export interface Cell {
-  /** Position in {@link Cells}, which are ordered by falling score. */
+  /** Index in {@link Cells}, which are ordered by descending score. */
   readonly index: number;
   /** The detected box, in pixels of the image. */
   readonly box: Box;
@@ -17,11 +17,11 @@ export interface Cell {
   readonly className: string;
   /** Number of pixels in the mask. */
   readonly area: number;
-  /** The mask alone, as a set of one. */
+  /** The mask, as a set with one mask. */
   readonly mask: Masks;
   /**
-   * Outlines of the mask along the sides of its pixels: one polygon per connected part, each an outer ring and its
-   * holes, as [x, y] corners in pixels. A ring ends with its first corner, as in GeoJSON.
+   * Outlines of the mask along pixel edges: one polygon per connected component, each an outer ring and its holes, as
+   * [x, y] corners in pixels. A ring ends with its first corner, as in GeoJSON.
    */
   polygons(): Polygon[];
   /** The cell as plain data. `JSON.stringify` calls it. */
@@ -40,25 +40,24 @@ export interface CellJson {
   mask: { size: [number, number]; counts: string };
 }
 
-/** What {@link Cells} are made of: one entry per cell in each array, by falling score. */
+/** Data of {@link Cells}: one entry per cell in each array, by descending score. */
 export interface CellArrays {
   /** x1, y1, x2, y2 of each cell in pixels; see {@link boxArray}. */
   boxes: BoxArray<Float32Array>;
-  /** 0 to 1, falling. */
+  /** Scores, 0 to 1, in descending order. */
   scores: Float32Array;
-  /** From 1. */
+  /** Classes, from 1. */
   labels: Int32Array;
-  /** Pixels. */
+  /** Areas in pixels. */
   areas: Uint32Array;
-  /** Of the image's size. */
+  /** Masks with the size of the image. */
   masks: Masks;
   /** Names of the classes: label k is `classNames[k - 1]`. Default ['cell']. */
   classNames?: readonly string[];
 }
 
 /**
- * The cells of one image, by falling score. The data lies in typed arrays; an object per cell is made when one is
- * asked for.
+ * The cells of one image by descending score. The data are typed arrays; an object per cell is created on request.
  *
  * ```ts
  * for (const cell of result.cells) console.log(cell.className, cell.score, cell.area);
@@ -73,7 +72,7 @@ export class Cells implements Iterable<Cell> {
   readonly masks: Masks;
   readonly classNames: readonly string[];
 
-  /** @throws {CellrouteError} INVALID_ARGUMENT where the arrays do not have one entry per cell. */
+  /** @throws {CellrouteError} INVALID_ARGUMENT if the arrays do not have one entry per cell. */
   constructor(arrays: CellArrays) {
     const { boxes, scores, labels, areas, masks, classNames = ['cell'] } = arrays;
     const { length } = scores;
@@ -84,7 +83,7 @@ export class Cells implements Iterable<Cell> {
       masks: masks.length,
     };
     for (const [name, own] of Object.entries(lengths)) {
-      if (own !== length) throw refuse(name, `one entry for each of the ${length} scores`, own);
+      if (own !== length) throw refuse(name, `${length} entries, one per score,`, own);
     }
     this.boxes = boxes;
     this.scores = scores;
@@ -142,7 +141,7 @@ export class Cells implements Iterable<Cell> {
     return Array.from(this);
   }
 
-  /** All cells as plain data. `JSON.stringify` calls it. */
+  /** Returns all cells as plain data. `JSON.stringify` calls it. */
   toJSON(): CellJson[] {
     const counts = this.masks.toCoco();
     const size: [number, number] = [this.masks.height, this.masks.width];

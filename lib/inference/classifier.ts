@@ -20,13 +20,13 @@ import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue.js';
 
-/** What a classifier finds for one image. */
+/** Classification of one image. */
 export interface Classification {
   /** The class with the highest probability. */
   cellType: string;
   /** Its index in `config.classNames`. */
   index: number;
-  /** Of each class, by name; 0 to 1, summing to 1. */
+  /** Probability of each class by name, 0 to 1; their sum is 1. */
   probabilities: Record<string, number>;
   /** The network's outputs before softmax, in the order of `config.classNames`. */
   logits: Float32Array;
@@ -49,16 +49,16 @@ export interface InputTensor {
 
 export interface LoadClassifierOptions extends CallOptions {
   /**
-   * The part of the network's configuration that differs from the file's. A checkpoint without class names needs
+   * Values of the network's configuration that override those of the file. A checkpoint without class names needs
    * `classNames`.
    */
   config?: PartialClassifierConfig | undefined;
-  /** Where the network computes, in float32; default `cpu`. */
+  /** Device of the network, which computes in float32. Default `cpu`. */
   device?: Device | undefined;
 }
 
 /**
- * A ResNet that names the cell type of an image: the router of an ensemble.
+ * A ResNet that classifies the cell type of an image: the router of an ensemble.
  *
  * ```ts
  * const classifier = await CellClassifier.load('classifier.safetensors');
@@ -76,12 +76,12 @@ export class CellClassifier {
   }
 
   /**
-   * Loads a classifier from safetensors, a torch checkpoint, or a fastai `learn.export()` `.pkl`, which is read as
-   * data: no code in it is executed.
+   * Loads a classifier from safetensors, a torch checkpoint, or a fastai `learn.export()` `.pkl`, which is read as data: no
+   * code in it is executed.
    *
-   * @param path file of weights.
-   * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
-   *   where the tensors are not this network's; INVALID_CONFIG; DEVICE_UNAVAILABLE.
+   * @param path weights file.
+   * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH if the
+   *   tensors do not fit the network; INVALID_CONFIG; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadClassifierOptions = {}): Promise<CellClassifier> {
     checkOptions(options, ['config', 'device', ...CALL_OPTION_KEYS]);
@@ -96,7 +96,7 @@ export class CellClassifier {
     return new CellClassifier(config, model);
   }
 
-  /** A classifier of a network that is loaded already. The classifier owns it. @internal */
+  /** Creates a classifier of a loaded network, and owns it. @internal */
   static of(config: ClassifierConfig, model: LoadedModel): CellClassifier {
     return new CellClassifier(config, model);
   }
@@ -120,7 +120,7 @@ export class CellClassifier {
     return this.#withImage(image, options, (own, loaded) => this.classifyLoaded(own, loaded));
   }
 
-  /** {@link classify} for the image of a call. @internal */
+  /** {@link classify} for a loaded image. @internal */
   async classifyLoaded(
     own: Call,
     image: CallImage,
@@ -139,7 +139,7 @@ export class CellClassifier {
     return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
   }
 
-  /** Stops the call when this classifier is disposed; throws DISPOSED if it was. @internal */
+  /** Cancels the call when this classifier is disposed; throws DISPOSED if it already was. @internal */
   join(own: Call): void {
     this.#model.join(own);
   }
@@ -201,7 +201,7 @@ export class CellClassifier {
   }
 
   /**
-   * {@link explain} for an input that the caller has prepared. The explanation's image is that input.
+   * As {@link explain}, for an input that the caller has resized and normalised. The image of the explanation is that input.
    *
    * @param input float32 values of shape [3, height, width], as for {@link classifyTensor}.
    * @throws {CellrouteError} INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`.
@@ -215,7 +215,7 @@ export class CellClassifier {
     return new Explanation(checked.method, explained, { ...this.config, resize: null }, { width, height });
   }
 
-  /** Where the network computes: `cpu`, `cuda:0`. */
+  /** Device of the network, such as `cpu` or `cuda:0`. */
   get device(): string {
     return this.#model.place.device;
   }
@@ -231,7 +231,7 @@ export class CellClassifier {
     await saveNetwork(path, this.#model, this.config, options);
   }
 
-  /** Stops calls in flight, which reject with DISPOSED, waits for them, and frees the network. */
+  /** Cancels calls in progress (they reject with DISPOSED), waits for them and frees the network. */
   async dispose(): Promise<void> {
     await this.#model.dispose();
   }
@@ -253,10 +253,10 @@ export class CellClassifier {
   }
 }
 
-/** Used while the image's size is unknown: with it no default refuses an option. */
+/** Used while the size of the image is unknown. With this size, every default is valid. */
 const LARGEST = { width: 1 << 16, height: 1 << 16 };
 
-/** The values and sides of a prepared input, which must agree with each other. */
+/** Checks that shape and number of values of an input agree. */
 function checkInput({ data, shape }: InputTensor): { data: Float32Array; width: number; height: number } {
   if (!types.isFloat32Array(data)) throw refuse('input.data', 'a Float32Array', data);
   const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;

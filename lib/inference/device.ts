@@ -25,7 +25,7 @@ export async function resolveDevice(device: Device, options: CallOptions = {}): 
   return runJob({ signal }, (call) => native().resolveDevice(device, call));
 }
 
-/** The place of a network without low precision. */
+/** Execution target of a network without low precision. */
 export async function placeOn(device: Device = 'cpu', options: CallOptions = {}): Promise<ExecutionTarget> {
   return { device: await resolveDevice(checkDevice('device', device), options), tf32: false };
 }

@@ -6,10 +6,10 @@ import { unreadable } from '../file-errors.js';
 import { findStarter } from '../native/find.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
-/** The ensemble that comes with the package. */
+/** Folder of the starter ensemble in the package. */
 export const starterFolder = findStarter();
 
-/** An ensemble's description in its folder, written last: a folder that has it is whole. */
+/** Description of an ensemble in its folder. It is written last, so a folder that has it is complete. */
 export const ENSEMBLE_FILE = 'ensemble.json';
 
 export const CLASSIFIER_FILE = 'classifier.safetensors';
@@ -25,7 +25,7 @@ export interface EnsembleFile {
 }
 
 /**
- * Reads and checks a folder's `ensemble.json`; every value is checked, so that a mistake is reported before a network is loaded.
+ * Reads and validates `ensemble.json` of a folder, so that an error is found before a network is loaded.
  *
  * @throws {CellrouteError} FILE_UNREADABLE; ENSEMBLE_INVALID, naming the file and the value.
  */
@@ -50,8 +50,8 @@ function parse(text: string): EnsembleFile {
   const root = checkObject('the file', JSON.parse(text));
   checkKeys('', root, ['format', 'version', 'classifier', 'segmenters', 'fallback']);
   if (root.format !== 'cellroute-ensemble') throw refuse('format', "'cellroute-ensemble'", root.format);
-  if (root.version !== 1) throw refuse('version', '1, the one this cellroute reads', root.version);
-  // Without a prototype: a type may have any name.
+  if (root.version !== 1) throw refuse('version', '1, the only supported version', root.version);
+  // Without a prototype, because a type may have any name.
   const segmenters: EnsembleFile['segmenters'] = Object.create(null);
   for (const [type, value] of Object.entries(checkObject('segmenters', root.segmenters))) {
     if (value === null) {
@@ -81,7 +81,7 @@ function parse(text: string): EnsembleFile {
   };
 }
 
-/** A folder from elsewhere may not point out of itself. */
+/** Refuses paths: a folder from another source must not refer to files outside itself. */
 function checkFileName(option: string, value: unknown): string {
   const name = checkString(option, value);
   if (/[\\/:]/.test(name) || name === '.' || name === '..')

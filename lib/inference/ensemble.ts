@@ -34,18 +34,18 @@ import type { SlideNetwork, SlidePlan } from './slide-plan.js';
 import { readRoutedWindows } from './slide-sample.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
-/** What a {@link RoutedEnsemble} is made of. */
+/** Members and thresholds of a {@link RoutedEnsemble}. */
 export interface RoutedEnsembleOptions {
-  /** Names the cell type of an image. */
+  /** Router: classifies the cell type of an image. */
   classifier: CellClassifier;
   /**
-   * The segmenter of each of the classifier's classes. null means that a type has none: its images are refused with
+   * Segmenter of each class of the classifier. null means that the type has none: its images are refused with
    * NO_SEGMENTER, unless there is a fallback.
    */
   segmenters: Record<string, CellSegmenter | null>;
   /** Thresholds of each type. Options passed to `segment` override these. */
   thresholds?: Record<string, SegmentThresholds> | undefined;
-  /** The type whose segmenter is used for types without one. */
+  /** Type whose segmenter is used for types without one. */
   fallback?: string | undefined;
 }
 
@@ -79,7 +79,7 @@ export interface RoutedSegmentAllOptions extends SegmentAllOptions {
 }
 
 /**
- * A router and one segmenter per cell type: the router names the type of an image, and that type's Mask R-CNN finds its
+ * A router and one segmenter per cell type: the router classifies an image, and the Mask R-CNN of that type finds its
  * cells.
  *
  * ```ts
@@ -154,7 +154,7 @@ export class RoutedEnsemble {
     checkOptions(options, ['precision', 'device', ...CALL_OPTION_KEYS]);
     const { precision = 'float32', device: asked = 'cpu', ...call } = options;
     const description = await readEnsembleFile(checkString('folder', folder));
-    // Resolved once, so that all members of `auto` are on one device.
+    // Resolved once, so that with `auto` all members use the same device.
     const device = (await resolveDevice(checkDevice('device', asked), call)) as Device;
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
@@ -191,7 +191,7 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Replaces the thresholds of the given types; the other types keep theirs. Calls that have started are not changed.
+   * Replaces the thresholds of the given types; other types keep theirs. Calls in progress are not affected.
    *
    * @param thresholds per cell type; see {@link THRESHOLDS} for ranges and defaults.
    * @throws {CellrouteError} INVALID_ARGUMENT, ENSEMBLE_INVALID for a type that the classifier does not have.
@@ -215,9 +215,8 @@ export class RoutedEnsemble {
    * ```
    *
    * @param image a path, file: URL, Blob, stream, encoded bytes or raw pixels; see {@link ImageInput}.
-   * @throws {CellrouteError} NO_SEGMENTER where the type has none; INVALID_ARGUMENT, FILE_UNREADABLE,
-   *   IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED, OUT_OF_MEMORY; an abort
-   *   rejects with `signal.reason`.
+   * @throws {CellrouteError} NO_SEGMENTER if the type has none; INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE,
+   *   IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, DISPOSED, OUT_OF_MEMORY; an abort rejects with `signal.reason`.
    */
   async segment(image: ImageInput, options?: RoutedSegmentOptions): Promise<RoutedSegmentation>;
   /**
@@ -265,8 +264,8 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Segments many images. Images are taken from the iterable while there is room for them, so that memory stays bounded
-   * and the device is busy. An image that fails gives an error and stops no other.
+   * Segments many images. Images are taken from the iterable only while there is room for them, so memory is bounded and
+   * the device is busy. An image that fails yields an error and does not stop the others.
    *
    * ```ts
    * for await (const { id, result, error } of ensemble.segmentAll(['a.png', 'b.png'])) {
@@ -419,7 +418,7 @@ export class RoutedEnsemble {
     await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
   }
 
-  /** Disposes the router and every segmenter. Calls in flight reject with DISPOSED. */
+  /** Disposes the router and all segmenters. Calls in progress reject with DISPOSED. */
   async dispose(): Promise<void> {
     await Promise.all(
       [this.classifier, ...Object.values(this.segmenters)].map((member) => member?.dispose()),
@@ -435,14 +434,14 @@ export class RoutedEnsemble {
     const available = this.cellTypes.filter((type) => this.segmenters[type]);
     return new CellrouteError(
       'NO_SEGMENTER',
-      `The image was classified as ${cellType} (probability ${probability.toFixed(3)}), and this ensemble has no segmenter for that type. ` +
+      `The image was classified as ${cellType} (probability ${probability.toFixed(3)}), but this ensemble has no segmenter for that type. ` +
         `It has segmenters for ${available.join(', ')}: pass cellType to use one of them, or set a fallback.`,
       { expected: available.join(', '), got: cellType },
     );
   }
 }
 
-/** A frozen copy of thresholds per type, checked. */
+/** Checks thresholds per type and returns a frozen copy. */
 function checkedThresholds(
   thresholds: Record<string, SegmentThresholds>,
   types: readonly string[],

@@ -9,10 +9,10 @@ import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue
 export const EXPLAIN_METHODS = ['integrated-gradients', 'occlusion', 'grad-cam'] as const;
 
 /**
- * `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the path from a baseline to the image. The
- * values sum to the difference of the two logits; more steps give a smaller error.
- * `occlusion` (Zeiler, Fergus 2014): how far the logit falls when the baseline covers a square.
- * `grad-cam` (Selvaraju et al. 2017): the last layer's maps weighted by their gradients; coarse, and never negative.
+ * - `integrated-gradients` (Sundararajan, Taly, Yan 2017): gradients along the path from a baseline to the image. The
+ *   values sum to the difference of the two logits; more steps give a smaller error.
+ * - `occlusion` (Zeiler, Fergus 2014): decrease of the logit when the baseline covers a square.
+ * - `grad-cam` (Selvaraju et al. 2017): the maps of the last layer weighted by their gradients; coarse, never negative.
  */
 export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 
@@ -20,15 +20,15 @@ export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 export interface ExplainOptions extends CallOptions, QueueOptions {
   /** Default `integrated-gradients`. */
   method?: ExplainMethod | undefined;
-  /** The class whose logit is explained, by name. Default: the class with the highest probability. */
+  /** Class whose logit is explained. Default: the class with the highest probability. */
   target?: string | undefined;
-  /** The image without information: every pixel the configuration's mean (default), or black. */
+  /** Baseline image: every pixel has the mean of the configuration (default), or is black. */
   baseline?: 'mean' | 'black' | undefined;
-  /** Points on the path of `integrated-gradients`, 1 to 10,000. Default 32. */
+  /** Number of points on the path of `integrated-gradients`, 1 to 10,000. Default 32. */
   steps?: number | undefined;
   /** Side of the square of `occlusion`, in pixels of the network's input. Default: a seventh of its shorter side. */
   patch?: number | undefined;
-  /** How far the square moves, at most `patch` so that every pixel is covered. Default: half of `patch`. */
+  /** Step of the square in pixels, at most `patch`, so that every pixel is covered. Default: half of `patch`. */
   stride?: number | undefined;
 }
 
@@ -37,18 +37,18 @@ export class Explanation {
   readonly method: ExplainMethod;
   /** The class that is explained. */
   readonly target: string;
-  /** ImageSize of the network's input. */
+  /** Size of the network's input in pixels. */
   readonly width: number;
   readonly height: number;
   /**
-   * For each pixel of the network's input, in rows: above 0 the pixel raises the target's logit, below 0 it lowers it.
-   * In units of the logit; `grad-cam` has no unit.
+   * Value per pixel of the network's input, in row order: above 0 the pixel raises the target's logit, below 0 it lowers
+   * it. In units of the logit; `grad-cam` has no unit.
    */
   readonly values: Float32Array;
-  /** Of each class, for the image and for the baseline. */
+  /** Logit of each class, for the image and for the baseline. */
   readonly logits: Readonly<Record<string, number>>;
   readonly baselineLogits: Readonly<Record<string, number>>;
-  /** ImageSize of the image, pixels. */
+  /** Size of the image in pixels. */
   readonly image: Readonly<ImageSize>;
   readonly region: Readonly<ImageRegion>;
 
@@ -68,7 +68,7 @@ export class Explanation {
     this.region = resize?.method === 'crop' ? centredPart(image, resize) : { x: 0, y: 0, ...this.image };
   }
 
-  /** 0 to 1, of the target. */
+  /** Probability of the target, 0 to 1. */
   get probability(): number {
     const logits = Object.values(this.logits);
     const highest = Math.max(...logits);
@@ -90,7 +90,7 @@ export class Explanation {
     return this.toGrid(this.values, this.image);
   }
 
-  /** Any values of the network's input, mapped to a grid over the whole image. @internal */
+  /** Maps values of the network's input to a grid over the whole image. @internal */
   toGrid(values: Float32Array, { width, height }: ImageSize): Float32Array {
     const { region, image } = this;
     const columns = positions(width, image.width, region.x, region.width, this.width);
@@ -119,11 +119,11 @@ const mix = (a: number, b: number, share: number) => a + (b - a) * share;
 interface Position {
   first: number;
   second: number;
-  /** Of the second, 0 to 1. */
+  /** Weight of the second value, 0 to 1. */
   share: number;
 }
 
-/** Between which of a side's `inputs` values the middle of each of its `count` squares lies; undefined outside. */
+/** For the centre of each of `count` squares, the two neighbouring values of `inputs`; undefined outside. */
 function positions(
   count: number,
   side: number,

@@ -14,13 +14,13 @@ import { LoadedModel } from './model.js';
 
 /** Options of `save`. */
 export interface SaveOptions {
-  /** Type of the floating-point tensors in the file; default `float32`. The network computes in float32 either way. */
+  /** Type of the floating-point tensors in the file. Default `float32`. The network always computes in float32. */
   dtype?: 'float32' | 'float16' | undefined;
 }
 
 type Load = (addon: NativeAddon, weights: NativeWeights, call: NativeCall) => Promise<NativeLoaded>;
 
-/** Opens a file, lets `prepare` choose the network for it, and fills that network with the file's tensors. */
+/** Opens a file, creates the network that `prepare` chooses for it, and loads the tensors. */
 export async function loadNetwork(
   path: string,
   name: string,
@@ -65,7 +65,7 @@ export async function openNetworkFile(
   );
 }
 
-/** Reports the names of wrappers that were removed. */
+/** Reports a removed wrapper prefix. */
 export function reportRemoved(path: string, removed: string): void {
   process.emitWarning(`${path}: the prefix '${removed}' was removed from the names of all tensors`, {
     type: 'CellrouteWarning',
@@ -73,7 +73,7 @@ export function reportRemoved(path: string, removed: string): void {
   });
 }
 
-/** A file's table as the addon takes it. */
+/** Converts a table for the addon. */
 export function nativeWeights(file: WeightsFile): NativeWeights {
   return {
     path: file.path,
@@ -82,7 +82,7 @@ export function nativeWeights(file: WeightsFile): NativeWeights {
   };
 }
 
-/** The error for a file that does not fit in every tensor; undefined for one that does. */
+/** Error for a file with tensors that do not fit; undefined if all fit. */
 export function mismatchOf(file: WeightsFile, report: LoadReport): CellrouteError | undefined {
   const total = report.loaded.length + report.unexpected.length + report.mismatched.length;
   return misfit(
@@ -116,7 +116,7 @@ export function misfit(
   );
 }
 
-/** Writes a network and, in safetensors, its configuration. A torch checkpoint has no place for that. */
+/** Writes a network. safetensors files also contain its configuration; torch checkpoints cannot. */
 export async function saveNetwork(
   path: string,
   model: LoadedModel,
@@ -128,7 +128,7 @@ export async function saveNetwork(
   const dtype = checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'float16']);
   const tensors = call(() => native().listTensors(model.handle)).map((tensor) => ({
     ...tensor,
-    // One at a time, so that no second copy of the network is in memory.
+    // One tensor at a time, so that no second copy of the network is in memory.
     read: () => model.run({}, (handle, nativeCall) => native().readTensor(handle, tensor.name, nativeCall)),
   }));
   await writeWeights(path, {

@@ -10,8 +10,8 @@ import {
 import { call, native } from '../native/load.js';
 
 /**
- * A native object and the calls in flight on it. Disposing stops those calls, waits for their jobs, and frees the
- * memory; every later use is refused with DISPOSED.
+ * A native object and the calls in progress on it. Disposing cancels those calls, waits for their jobs and frees the
+ * memory. Later uses are refused with DISPOSED.
  */
 export class NativeObject<Handle> {
   readonly #name: string;
@@ -38,13 +38,13 @@ export class NativeObject<Handle> {
     return this.#handle;
   }
 
-  /** Runs a job as a call of its own. */
+  /** Runs a job as a separate call. */
   async run<T>(options: CallOptions, job: (handle: Handle, call: NativeCall) => Promise<T>): Promise<T> {
     void this.handle;
     return withCall(options, (own) => this.runIn(own, job));
   }
 
-  /** Runs a job of a call. */
+  /** Runs a job as part of a call. */
   async runIn<T>(
     own: Call,
     job: (handle: Handle, call: NativeCall) => Promise<T>,
@@ -61,7 +61,7 @@ export class NativeObject<Handle> {
     }
   }
 
-  /** Stops the call when this object is disposed; throws DISPOSED if it was. */
+  /** Cancels the call when this object is disposed; throws DISPOSED if it already was. */
   join(own: Call): void {
     void this.handle;
     own.stopOn(this.#end.signal);
@@ -81,7 +81,7 @@ export class NativeObject<Handle> {
   }
 }
 
-/** A network that answers, and never changes. */
+/** A network for inference, which never changes. */
 export class LoadedModel extends NativeObject<ModelHandle> {
   constructor(name: string, handle: ModelHandle, place: ExecutionTarget) {
     super(name, handle, place, (model) => native().releaseModel(model));

@@ -2,7 +2,7 @@ import { checkOneOf } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { call, native } from '../native/load.js';
 
-/** The number format that a network computes in. */
+/** Number format in which a network computes. */
 export type Precision = 'float32' | 'bfloat16' | 'int8' | 'float16' | 'tf32';
 
 /** Every value of the `precision` option. */
@@ -13,9 +13,9 @@ export function checkPrecision(precision: unknown = 'float32'): Precision | 'aut
 }
 
 /**
- * The precision for a device, as native code names the device.
+ * Chooses the precision for a device. `device` is its name in native code.
  *
- * @throws {CellrouteError} PLATFORM_UNSUPPORTED where the device does not have the precision.
+ * @throws {CellrouteError} PLATFORM_UNSUPPORTED if the device does not support the precision.
  */
 export function choosePrecision(asked: Precision | 'auto', device: string): Precision {
   if (device !== 'cpu') {

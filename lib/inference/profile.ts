@@ -2,23 +2,23 @@ import { performance } from 'node:perf_hooks';
 import type { CallImage } from './call-image.js';
 import type { Precision } from './precision.js';
 
-/** What one segmentation took: a line of JSON on stderr where `CELLROUTE_PROFILE` is 1. */
+/** Profile of one segmentation: a line of JSON on stderr if `CELLROUTE_PROFILE` is 1. */
 export interface SegmentProfile {
   width: number;
   height: number;
   precision: Precision;
   cells: number;
-  /** Seconds from the call until its promise settled, decoding included. */
+  /** Seconds from the call until its promise settled, including decoding. */
   total: number;
   /**
-   * Seconds per stage; a stage inside another counts once. `decode` runs in libuv's thread pool, the others on the
-   * device's thread, for the whole batch where small images ran together. The rest of `total` is time in the queue and
+   * Seconds per stage. The time of an inner stage is not part of the outer one. `decode` runs in libuv's thread pool, all
+   * others on the device's thread, for the whole batch if images were batched. The rest of `total` is time in the queue and
    * copies between threads.
    */
   seconds: Record<string, number>;
 }
 
-/** Whether each segmentation reports what its stages took. */
+/** Whether segmentations write profiles. */
 export const isProfiling = (): boolean => process.env.CELLROUTE_PROFILE === '1';
 
 const secondsSince = (started: number): number => (performance.now() - started) / 1000;

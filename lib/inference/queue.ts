@@ -5,24 +5,24 @@ import type { RoomHandle } from '../native/contract.js';
 import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
 
-/** What the calls of a process may hold at once. Worker threads share the limits. */
+/** Limits for all calls of a process, including worker threads. */
 export interface QueueLimits {
   /** Bytes of decoded images; default an eighth of the machine's memory, 256 MiB to 1 GiB. */
   maxQueuedBytes: number;
-  /** Calls that hold a decoded image; default 64. */
+  /** Number of calls that hold a decoded image. Default 64. */
   maxQueuedCalls: number;
 }
 
-/** The limits, and what the calls hold now. */
+/** The limits, and the current usage. */
 export interface QueueState extends QueueLimits {
   bytes: number;
   calls: number;
 }
 
-/** What a call does when the limits of the queue are reached. */
+/** Behaviour of a call when the limits of the queue are reached. */
 export interface QueueOptions {
   /**
-   * `wait` (default) waits for room before the image is decoded, in the order of the calls. `reject` rejects at once
+   * `wait` (default) waits for room before the image is decoded, in the order of the calls. `reject` rejects immediately
    * with BUSY.
    */
   whenBusy?: 'wait' | 'reject' | undefined;
@@ -37,7 +37,7 @@ export function checkQueueOptions({ whenBusy }: QueueOptions): void {
 const MIB = 2 ** 20;
 
 function defaultLimits(): QueueLimits {
-  // A container's limit, where there is one below the machine's memory.
+  // The limit of a container, if it is below the machine's memory.
   const memory = Math.min(process.constrainedMemory?.() || Number.POSITIVE_INFINITY, totalmem());
   return {
     maxQueuedBytes: Math.floor(Math.min(1024 * MIB, Math.max(256 * MIB, memory / 8))),
@@ -45,7 +45,7 @@ function defaultLimits(): QueueLimits {
   };
 }
 
-/** The addon with limits: the first use in a process sets the default ones. */
+/** Returns the addon with limits: the first use in a process sets the defaults. */
 function limited() {
   const addon = native();
   if (call(() => addon.queueState()).maxQueuedCalls > Number.MAX_SAFE_INTEGER) {
@@ -84,7 +84,7 @@ export function setQueueLimits(limits: Partial<QueueLimits>): void {
   call(() => native().setQueueLimits(bytes, calls));
 }
 
-/** Room for an image of so many bytes, at once or after waiting; the caller releases it. */
+/** Reserves room for an image of `bytes`, possibly after waiting. The caller releases it. */
 export async function takeRoom(
   own: Call,
   bytes: number,

@@ -1,6 +1,6 @@
 import type { NativeCandidates, NativeSegmentOptions } from '../native/contract.js';
 
-/** By how much limits are raised from one pass to the next. */
+/** Factor by which limits are raised from one pass to the next. */
 const FACTOR = 4;
 /** The passes after the first: limits of 500 become 32,000 at most. */
 const MOST_PASSES = 3;

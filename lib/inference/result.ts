@@ -13,14 +13,14 @@ export interface LimitsReached {
   proposals: boolean;
 }
 
-/** Where an image was cut into tiles. A seam runs through the middle of the overlap of two neighbouring tiles. */
+/** Seams of an image that was segmented in tiles. A seam is the centre line of the overlap of two neighbouring tiles. */
 export interface Seams {
-  /** x of the vertical seams in pixels, rising: one fewer than there are tiles per row. */
+  /** x of the vertical seams in pixels, ascending: one fewer than tiles per row. */
   x: readonly number[];
-  /** y of the horizontal seams in pixels, rising. */
+  /** y of the horizontal seams in pixels, ascending. */
   y: readonly number[];
   /**
-   * Indices of the cells with a seam through their box, rising. These cells may differ from those of one pass over the
+   * Indices of the cells whose box contains a seam, ascending. These cells may differ from those of one pass over the
    * whole image.
    */
   cells: readonly number[];
@@ -37,19 +37,19 @@ export interface SlideInfo {
 }
 
 /**
- * The cells of one image.
+ * Result of segmenting one image.
  *
- * A result can be sent to another thread with `postMessage` or copied with `structuredClone`; the copy is plain data,
- * which {@link reviveResult} makes a result again. `JSON.stringify` writes masks in COCO's run-length encoding.
+ * A result can be sent to another thread with `postMessage` or copied with `structuredClone`. The copy is plain data;
+ * {@link reviveResult} converts it to a result. `JSON.stringify` writes masks in COCO's run-length encoding.
  */
 export interface Segmentation {
-  /** Name of the image: the `name` option, or the file's name where the image came from a path, URL or File. */
+  /** Name of the image: the `name` option, or the file name of a path, URL or File. */
   name?: string;
-  /** Pixels. */
+  /** Width in pixels. */
   width: number;
-  /** Pixels. */
+  /** Height in pixels. */
   height: number;
-  /** By falling score. */
+  /** Cells by descending score. */
   cells: Cells;
   limitsReached: LimitsReached;
   /**
@@ -57,32 +57,32 @@ export interface Segmentation {
    * pixels of the image at any scale.
    */
   scale: number;
-  /** Where the image was segmented in tiles. */
+  /** Present if the image was segmented in tiles. */
   seams?: Seams;
   /** Of a slide: which level was segmented, and its tiles. */
   slide?: SlideInfo;
-  /** What was read of the file, and what else it holds; not for raw pixels. */
+  /** What was read from the file, and what else it contains. Absent for raw pixels. */
   source?: ImageSource;
-  /** What the caller should know of the image, a sentence each: planes that were not read, values that use few bits. */
+  /** Remarks about the image, one sentence each, such as unread planes or values that use few bits. */
   notices?: readonly string[];
 }
 
-/** What the router found for an image. */
+/** Result of the router for an image. */
 export interface Route {
   /** The cell type with the highest probability, or the one that the caller asked for. */
   cellType: string;
-  /** Of each cell type, 0 to 1, summing to 1. */
+  /** Probability of each cell type, 0 to 1; their sum is 1. */
   probabilities: Record<string, number>;
 }
 
 /** The cells of one image that a {@link RoutedEnsemble} segmented. */
 export interface RoutedSegmentation extends Segmentation, Route {
-  /** The cell type whose segmenter was used; another type where the ensemble has a fallback. */
+  /** Cell type whose segmenter was used; differs from `cellType` if the fallback was used. */
   segmenter: string;
 }
 
 /**
- * A result from the copy that `structuredClone` or `postMessage` made of it.
+ * Converts a copy made by `structuredClone` or `postMessage` to a result.
  *
  * ```ts
  * worker.on('message', (message) => {
@@ -91,7 +91,7 @@ export interface RoutedSegmentation extends Segmentation, Route {
  * });
  * ```
  *
- * @throws {CellrouteError} INVALID_ARGUMENT where the value is no copy of a result.
+ * @throws {CellrouteError} INVALID_ARGUMENT if the value is not a copy of a result.
  */
 export function reviveResult<T extends Segmentation>(copy: T): T {
   const given = checkObject('copy', copy);

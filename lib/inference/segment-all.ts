@@ -13,36 +13,36 @@ import { SCALE_KEYS } from './scale.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
 import { THRESHOLD_KEYS } from './thresholds.js';
 
-/** One image of `segmentAll`, with the id that its result gets. */
+/** An image of `segmentAll` with an id. */
 export interface NamedImage {
   id: string;
-  /** The image, or a function that fetches it when there is room for it. */
+  /** The image, or a function that loads it when there is room for it. */
   image: ImageInput | ((options: { signal: AbortSignal }) => ImageInput | Promise<ImageInput>);
 }
 
-/** What `segmentAll` takes: images, or images with ids. */
+/** Input of `segmentAll`: images, or images with ids. */
 export type ImageSequence = Iterable<ImageInput | NamedImage> | AsyncIterable<ImageInput | NamedImage>;
 
 /** Options of {@link CellSegmenter.segmentAll}. */
 export interface SegmentAllOptions extends Omit<SegmentOptions, 'onProgress' | 'name'>, ProcessOptions {
-  /** Images in flight, 1 to 1024. Default 4 on the CPU and 16 on a GPU, which then always has a whole batch. */
+  /** Maximum number of images in progress, 1 to 1024. Default 4 on the CPU, 16 on a GPU, so that batches are full. */
   concurrency?: number | undefined;
 }
 
-/** What became of one image: a result or an error. */
+/** Outcome of one image: a result or an error. */
 export type SegmentAllResult<Result> = {
-  /** The id that was given, or else the image's file name, or else its number from 0. */
+  /** The given id, otherwise the image's file name, otherwise its index from 0. */
   id: string;
 } & ({ result: Result; error?: never } | { error: unknown; result?: never });
 
-/** Images in flight by default. A GPU computes eight small images at once, while the next eight are prepared. */
+/** Default concurrency. A GPU computes eight small images at once, while the next eight are prepared. */
 export const defaultConcurrency = (device: string): number => (device === 'cpu' ? 4 : 16);
 
 /**
- * Segments images while they arrive; what {@link CellSegmenter.segmentAll} and {@link RoutedEnsemble.segmentAll} do.
+ * Segments images while they arrive; implements {@link CellSegmenter.segmentAll} and {@link RoutedEnsemble.segmentAll}.
  *
- * @param more keys of the options that `segment` takes besides.
- * @throws {CellrouteError} INVALID_ARGUMENT for options; the iteration throws what the images' source throws, and
+ * @param more additional option keys of `segment`.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options; the iteration throws the errors of the source, and
  *   `signal.reason` after an abort.
  */
 export function segmentEach<Result>(

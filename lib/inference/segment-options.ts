@@ -23,11 +23,11 @@ export interface SegmentOptions
    * reaches them, and the image is segmented again: a dense image loses no cells. With `minScore` below 0.1 they stay.
    */
   tiles?: Tiles | undefined;
-  /** Name of the image, for the result. Default: the file's name where the image is a path, a URL or a File. */
+  /** Name of the image in the result. Default: the file name of a path, URL or File. */
   name?: string | undefined;
 }
 
-/** Refuses options that `segment` does not take; `more` are further keys of the caller's options. */
+/** Refuses unknown options of `segment`; `more` are additional keys. */
 export function checkSegmentOptions(options: SegmentOptions, more: readonly string[]): void {
   checkOptions(options, [
     ...more,

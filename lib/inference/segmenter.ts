@@ -46,8 +46,8 @@ import { tilingOf } from './tiles.js';
 /** Options of {@link CellSegmenter.load}. */
 export interface LoadSegmenterOptions extends CallOptions {
   /**
-   * The part of the network's configuration that differs from the file's. A file without a configuration has what its
-   * tensors' shapes show, and torchvision's defaults for the rest.
+   * Values of the network's configuration that override those of the file. For a file without a configuration, values are
+   * inferred from the tensors' shapes, with torchvision's defaults for the rest.
    */
   config?: PartialMaskRCNNConfig | undefined;
   /**
@@ -61,12 +61,12 @@ export interface LoadSegmenterOptions extends CallOptions {
    * - `auto`: float16 on a GPU, bfloat16 on a CPU that has it, else float32.
    */
   precision?: Precision | 'auto' | undefined;
-  /** Where the network computes; default `cpu`. */
+  /** Device of the network. Default `cpu`. */
   device?: Device | undefined;
 }
 
 /**
- * A Mask R-CNN that finds the cells of an image and their outlines.
+ * A Mask R-CNN that finds the cells of an image and their masks.
  *
  * ```ts
  * const segmenter = await CellSegmenter.load('segmenter.safetensors');
@@ -75,7 +75,7 @@ export interface LoadSegmenterOptions extends CallOptions {
  * ```
  */
 export class CellSegmenter {
-  /** The network, described in full. */
+  /** Complete configuration of the network. */
   readonly config: MaskRCNNConfig;
   readonly precision: Precision;
   readonly #model: LoadedModel;
@@ -89,10 +89,10 @@ export class CellSegmenter {
   /**
    * Loads a Mask R-CNN from safetensors or a torch checkpoint (`.pth`, `.pt`, `.bin`, zip or legacy).
    *
-   * @param path file of weights.
+   * @param path weights file.
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
-   *   where the tensors are not this network's; INVALID_CONFIG; PLATFORM_UNSUPPORTED for a precision that the device
-   *   does not have; DEVICE_UNAVAILABLE.
+   *   if the tensors do not fit the network; INVALID_CONFIG; PLATFORM_UNSUPPORTED for a precision that the device
+   *   does not support; DEVICE_UNAVAILABLE.
    */
   static async load(path: string, options: LoadSegmenterOptions = {}): Promise<CellSegmenter> {
     checkOptions(options, ['config', 'precision', 'device', ...CALL_OPTION_KEYS]);
@@ -110,7 +110,7 @@ export class CellSegmenter {
     return new CellSegmenter(config, model, precision);
   }
 
-  /** A segmenter of a network that is loaded already. The segmenter owns it. @internal */
+  /** Creates a segmenter of a loaded network, and owns it. @internal */
   static of(config: MaskRCNNConfig, model: LoadedModel): CellSegmenter {
     return new CellSegmenter(config, model, 'float32');
   }
@@ -148,8 +148,8 @@ export class CellSegmenter {
   }
 
   /**
-   * Finds the cells of many images. Images are taken from the iterable while there is room for them, so that memory
-   * stays bounded and the device is busy. An image that fails gives an error and stops no other.
+   * Finds the cells of many images. Images are taken from the iterable only while there is room for them, so memory is
+   * bounded and the device is busy. An image that fails yields an error and does not stop the others.
    *
    * ```ts
    * for await (const { id, result, error } of segmenter.segmentAll(['a.png', 'b.png'])) {
@@ -336,7 +336,7 @@ export class CellSegmenter {
     });
   }
 
-  /** Where the network computes: `cpu`, `cuda:0`. */
+  /** Device of the network, such as `cpu` or `cuda:0`. */
   get device(): string {
     return this.#model.place.device;
   }
@@ -352,7 +352,7 @@ export class CellSegmenter {
     await saveNetwork(path, this.#model, this.config, options);
   }
 
-  /** Stops calls in flight, which reject with DISPOSED, waits for them, and frees the network. */
+  /** Cancels calls in progress (they reject with DISPOSED), waits for them and frees the network. */
   async dispose(): Promise<void> {
     await this.#model.dispose();
   }

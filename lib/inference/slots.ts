@@ -1,6 +1,6 @@
 import type { Call } from '../native/job.js';
 
-/** A number of slots that calls enter in order; a stopped call leaves the line at once. */
+/** A fixed number of slots that calls enter in order. A cancelled call leaves the queue immediately. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -9,7 +9,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Waits for a slot; the function that it resolves to leaves it. */
+  /** Waits for a slot. Resolves to a function that releases it. */
   async enter(own: Call): Promise<() => void> {
     if (this.#free > 0) {
       this.#free--;
@@ -24,7 +24,7 @@ export class Slots {
       await own.untilStopped(turn);
     } catch (error) {
       const place = this.#waiting.indexOf(mine);
-      // The slot may have been given to the call in the turn in which it was stopped.
+      // The call may have received the slot in the same turn in which it was cancelled.
       if (place >= 0) this.#waiting.splice(place, 1);
       else this.#leave();
       throw error;

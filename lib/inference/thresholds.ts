@@ -4,10 +4,10 @@ import { checkKeys, checkNumber, checkObject, type NumberRange, type RefusalCode
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { NativeSegmentOptions } from '../native/contract.js';
 
-/** What {@link CellSegmenter.segment} does where two cells share pixels. */
+/** How {@link CellSegmenter.segment} treats pixels that several cells share. */
 export type OverlapRemoval = boolean | { maxLost: number };
 
-/** What decides which pixels become cells. What is left out has the default named here. */
+/** Thresholds that decide which pixels become cells. */
 export interface SegmentThresholds {
   /** Cells that score at least this are kept. Score, 0 to 1; default 0.5. */
   minScore?: number;
@@ -42,14 +42,14 @@ export interface ThresholdSpec {
   /** Inclusive. */
   readonly range: Required<Omit<NumberRange, 'integer'>> & { readonly integer?: boolean };
   readonly unit: string;
-  /** A number, or the field of the network's configuration that has it. */
+  /** A number, or a function of the network's configuration. */
   readonly default: number | ((config: MaskRCNNConfig) => number);
-  /** How the default is written in documentation and `--help`. */
+  /** Text of the default in documentation and `--help`. */
   readonly defaultText: string;
   readonly description: string;
-  /** Name in the request that crosses to native code. */
+  /** Name in the native request. */
   readonly native: keyof NativeSegmentOptions;
-  /** Values that `tune` tries; undefined where it does not change the threshold. */
+  /** Values that `tune` tries; undefined if `tune` does not change the threshold. */
   readonly grid?: readonly number[];
 }
 
@@ -62,7 +62,7 @@ const steps = (first: number, last: number, step: number): readonly number[] =>
     Number((first + i * step).toFixed(2)),
   );
 
-/** Every numeric threshold by its name; `rpn.` stands for the nested object. */
+/** All numeric thresholds by name; `rpn.` is the prefix of the nested object. */
 export const THRESHOLDS = {
   minScore: {
     range: share,
@@ -151,7 +151,7 @@ export const thresholdSpec = (name: ThresholdName): ThresholdSpec => THRESHOLDS[
 
 export const THRESHOLD_NAMES = Object.keys(THRESHOLDS) as readonly ThresholdName[];
 
-/** `removeOverlaps`, the one threshold that is no plain number. */
+/** `removeOverlaps`, the only threshold that is not a number. */
 export const REMOVE_OVERLAPS = {
   range: share,
   unit: 'share',
@@ -159,9 +159,9 @@ export const REMOVE_OVERLAPS = {
   defaultText: 'false',
   description:
     'Each pixel belongs to one cell only, the one with the highest score. `true` keeps every cell that has a pixel left; `{ maxLost }` drops a cell that loses more than this share of its pixels.',
-  /** `maxLost` of `true`: only a cell without a pixel of its own is dropped. */
+  /** `maxLost` for `true`: only a cell without any pixel left is dropped. */
   maxLost: 1,
-  /** Values that `tune` tries; null leaves overlaps. */
+  /** Values that `tune` tries; null for no overlap removal. */
   grid: [null, 0.2, 0.4, 0.6, 0.8],
 } as const;
 
@@ -172,7 +172,7 @@ export const THRESHOLD_KEYS: readonly string[] = [
 ];
 const RPN_KEYS = THRESHOLD_NAMES.flatMap((name) => (name.startsWith('rpn.') ? [name.slice(4)] : []));
 
-/** The value under a name; undefined where the caller left it out. */
+/** Value of a threshold by name; undefined if the caller did not set it. */
 export function givenThreshold(thresholds: SegmentThresholds, name: ThresholdName): number | undefined {
   const values: Record<string, unknown> = name.startsWith('rpn.') ? { ...thresholds.rpn } : { ...thresholds };
   return values[name.slice(name.indexOf('.') + 1)] as number | undefined;
@@ -190,7 +190,7 @@ export function thresholdsFrom(values: readonly (readonly [ThresholdName, number
 /**
  * Refuses thresholds out of range.
  *
- * @param path names the thresholds in the error, such as `thresholds.astro`; empty for the options themselves.
+ * @param path location of the thresholds for errors, such as `thresholds.astro`; empty for the options themselves.
  */
 export function checkThresholds(thresholds: SegmentThresholds, path: string): void {
   const at = (key: string) => (path ? `${path}.${key}` : key);
@@ -204,7 +204,7 @@ export function checkThresholds(thresholds: SegmentThresholds, path: string): vo
   maxLostOf(thresholds.removeOverlaps, at('removeOverlaps'));
 }
 
-/** The share of its pixels that a cell may lose before it is dropped; null where overlaps stay. */
+/** Share of its pixels that a cell may lose before it is dropped; null without overlap removal. */
 export function maxLostOf(
   removeOverlaps: unknown = REMOVE_OVERLAPS.default,
   option = 'removeOverlaps',
@@ -219,7 +219,7 @@ export function maxLostOf(
   return checkNumber(`${option}.maxLost`, maxLost, REMOVE_OVERLAPS.range, code);
 }
 
-/** The value of a threshold: the caller's, or its default for this network. */
+/** Value of a threshold: the caller's, otherwise the default of this network. */
 export function resolveThreshold(
   name: ThresholdName,
   thresholds: SegmentThresholds,
@@ -229,7 +229,7 @@ export function resolveThreshold(
   return givenThreshold(thresholds, name) ?? (typeof fallback === 'number' ? fallback : fallback(config));
 }
 
-/** The thresholds as native code takes them: all of them, complete. */
+/** Complete thresholds for native code. */
 export function nativeThresholds(
   config: MaskRCNNConfig,
   thresholds: SegmentThresholds,
@@ -254,7 +254,7 @@ export function justBelow(value: number): number {
   const rounded = Math.fround(value);
   if (rounded < value) return rounded;
   const bits = new Int32Array(Float32Array.of(rounded).buffer);
-  // Floats of one sign are ordered as their bits are. Below 0 lies the smallest negative number.
+  // Floats of one sign are ordered like their bits. Below 0 is the smallest negative number.
   bits[0] = rounded === 0 ? -0x7fffffff : rounded > 0 ? bits[0]! - 1 : bits[0]! + 1;
   return new Float32Array(bits.buffer)[0]!;
 }

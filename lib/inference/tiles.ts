@@ -3,32 +3,32 @@ import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { ImageSize } from '../mask/masks.js';
 import type { NativeTiling } from '../native/contract.js';
 
-/** Square tiles that an image is cut into, in pixels of the image. */
+/** Size of the square tiles into which an image is cut, in pixels of the image. */
 export interface TileSize {
   /**
-   * Side of a tile, 64 to 65536. A network that resizes by the shorter side (`resize.minSize`) sees each tile as it would
-   * a square image of this size: choose the shorter side of the images it was trained on.
+   * Side of a tile, 64 to 65536. A network that resizes by the shorter side (`resize.minSize`) resizes each tile like a
+   * square image of this size: use the shorter side of its training images.
    */
   size: number;
   /**
-   * What neighbouring tiles share at least, at most half of `size`; as wide as the largest cells, at best. By default a
-   * quarter of `size`, but not above 128.
+   * Minimum overlap of neighbouring tiles, at most half of `size`, ideally the diameter of the largest cells. Default: a
+   * quarter of `size`, at most 128.
    */
   overlap?: number;
 }
 
 /**
- * Whether an image is cut into tiles. `auto` cuts those of more than 2048 × 2048 pixels, as they come or as a network
- * with a fixed scale sees them: into tiles of 1024 pixels of the network's input, or where the network resizes by the
- * shorter side, of `resize.minSize` pixels of the image, which are then neither shrunk nor enlarged.
+ * Whether an image is cut into tiles. `auto` cuts images of more than 2048 × 2048 pixels (after the resize, if the network
+ * has a fixed scale). A tile then has 1024 pixels of the network's input; or, if the network resizes by the shorter side,
+ * `resize.minSize` pixels of the image, so that tiles are not resized.
  */
 export type Tiles = 'auto' | false | TileSize;
 
-const MOST_WHOLE = 2048 ** 2;
+const MAX_WHOLE_PIXELS = 2048 ** 2;
 const INPUT_SIZE = 1024;
-const MOST_OVERLAP = 128;
+const MAX_DEFAULT_OVERLAP = 128;
 
-/** Refuses what is no way to cut an image. */
+/** Checks the `tiles` option. */
 export function checkTiles(tiles: unknown): asserts tiles is Tiles | undefined {
   if (tiles === undefined || tiles === 'auto' || tiles === false) return;
   if (typeof tiles !== 'object' || tiles === null) {
@@ -43,10 +43,10 @@ export function checkTiles(tiles: unknown): asserts tiles is Tiles | undefined {
 }
 
 /**
- * How a network cuts an image of this size; null leaves it whole.
+ * Tiling of an image of this size for a network; null for one pass over the whole image.
  *
- * @param limit cells of the whole image at most, where the caller says so; the model's own limit holds a tile.
- * @param factor pixels of the network's input per pixel of the image; null where the network's own resize applies.
+ * @param limit the caller's maximum number of cells of the whole image; the model's own limit applies to each tile.
+ * @param factor pixels of the network's input per pixel of the image; null if the network's own resize applies.
  */
 export function tilingOf(
   { resize }: MaskRCNNConfig,
@@ -56,13 +56,13 @@ export function tilingOf(
   factor: number | null = null,
 ): NativeTiling | null {
   if (tiles === false) return null;
-  // null where it follows from the size: the network resizes by the shorter side.
+  // null if the scale depends on the size, because the network resizes by the shorter side.
   const fixed = factor ?? (resize ? resize.scale : 1);
   if (tiles === 'auto') {
-    if (width * height * Math.max(1, fixed ?? 0) ** 2 <= MOST_WHOLE) return null;
+    if (width * height * Math.max(1, fixed ?? 0) ** 2 <= MAX_WHOLE_PIXELS) return null;
     tiles = { size: fixed === null ? resize!.minSize : Math.round(INPUT_SIZE / fixed) };
   }
-  const { size, overlap = Math.min(Math.floor(size / 4), MOST_OVERLAP) } = tiles;
+  const { size, overlap = Math.min(Math.floor(size / 4), MAX_DEFAULT_OVERLAP) } = tiles;
   const scale = fixed ?? resize!.minSize / size;
   return {
     scale,

@@ -1,12 +1,12 @@
-/** One place in a line. */
+/** A place in a queue. */
 export interface Turn {
-  /** Resolves when every place before this one was left. */
+  /** Resolves when all earlier places have been left. */
   readonly reached: Promise<void>;
-  /** Leaves the place, once; later calls do nothing. */
+  /** Leaves the place. Later calls do nothing. */
   leave(): void;
 }
 
-/** A line whose places are reached in the order in which they were taken, also where one is left early. */
+/** A queue whose places are reached in the order in which they were taken, even if one is left early. */
 export class Turns {
   #last: Promise<void> = Promise.resolve();
 

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { refuse } from '../check.js';
 
-/** A box in pixels of the image. It contains the pixels from (x1, y1) to before (x2, y2). */
+/** A box in pixels. It contains the columns x1 to x2 - 1 and the rows y1 to y2 - 1 of the image. */
 export interface Box {
   x1: number;
   y1: number;
@@ -12,20 +12,21 @@ export interface Box {
 declare const order: unique symbol;
 
 /**
- * Boxes as x1, y1, x2, y2 of each, one after the other: 4 n numbers in pixels. This is the only order of boxes in
- * cellroute. The type cannot be mistaken for COCO's x, y, width, height: {@link fromCocoBoxes} and
- * {@link toCocoBoxes} convert, {@link boxArray} checks an array that has this order already.
+ * Boxes as a flat array of x1, y1, x2, y2: 4 n numbers in pixels. This is the only order of boxes in cellroute. The type
+ * cannot be confused with COCO's x, y, width, height. {@link fromCocoBoxes} and {@link toCocoBoxes} convert between the
+ * two; {@link boxArray} checks an array that already has this order.
  */
 export type BoxArray<T extends Float32Array | Float64Array = Float32Array | Float64Array> = T & {
   readonly [order]: 'x1, y1, x2, y2';
 };
 
 /**
- * Marks an array of x1, y1, x2, y2 as boxes. A Float32Array or Float64Array is returned as it is, an array is copied.
+ * Checks an array of x1, y1, x2, y2 and marks it as boxes. A Float32Array or Float64Array is returned itself; a plain
+ * array is copied.
  *
- * @param option names the boxes in the error.
- * @throws {CellrouteError} INVALID_ARGUMENT where the length is not a multiple of 4, a number is not finite, or a box
- *   has x2 < x1 or y2 < y1, as boxes of x, y, width, height often have.
+ * @param option name of the boxes in error messages.
+ * @throws {CellrouteError} INVALID_ARGUMENT if the length is not a multiple of 4, a number is not finite, or a box has
+ *   x2 < x1 or y2 < y1, as x, y, width, height often gives.
  */
 export function boxArray<T extends Float32Array | Float64Array>(values: T, option?: string): BoxArray<T>;
 export function boxArray(values: readonly number[], option?: string): BoxArray<Float64Array>;
@@ -69,7 +70,7 @@ export function toCocoBoxes(boxes: BoxArray): Float64Array {
   return Float64Array.from(boxes, (value, i) => (i % 4 < 2 ? value : value - boxes[i - 2]!));
 }
 
-/** Box `index` of an array, which must have it. */
+/** Box `index` of an array. The index must be in range. */
 export function boxAt(boxes: BoxArray, index: number): Box {
   const at = 4 * index;
   return { x1: boxes[at]!, y1: boxes[at + 1]!, x2: boxes[at + 2]!, y2: boxes[at + 3]! };

@@ -1,22 +1,22 @@
 import { refuse } from '../check.js';
 import type { NativeContours } from '../native/contract.js';
 
-/** [x, y] of a corner between pixels: pixel (x, y) reaches from corner (x, y) to corner (x + 1, y + 1). */
+/** Corner [x, y] of the pixel grid. Pixel (x, y) extends from corner (x, y) to corner (x + 1, y + 1). */
 export type Corner = [x: number, y: number];
-/** Closed: the last corner is the first again, as GeoJSON has it. */
+/** A closed ring: the last corner equals the first, as in GeoJSON. */
 export type Ring = Corner[];
 /** The outer ring, then the holes. */
 export type Polygon = [outer: Ring, ...holes: Ring[]];
 
 /**
- * The outlines of masks along the sides of their pixels: typed arrays underneath, polygons when they are asked for.
+ * Outlines of masks along pixel edges. The data are typed arrays; polygons are created on request.
  *
- * Pixels that touch by a corner alone belong to two polygons, and no ring meets itself. The sum of
- * `x[i] * y[i + 1] - x[i + 1] * y[i]` is positive for outer rings and negative for holes: counterclockwise in
- * GeoJSON's sense (RFC 7946), clockwise to the eye on an image, where y grows downwards.
+ * Pixels that share only a corner belong to two polygons, and no ring touches itself. The sum of
+ * `x[i] * y[i + 1] - x[i + 1] * y[i]` is positive for outer rings and negative for holes. This is GeoJSON's
+ * counterclockwise order (RFC 7946), and looks clockwise on an image, where y grows downwards.
  */
 export class Contours {
-  /** How many masks. */
+  /** Number of masks. */
   readonly length: number;
   readonly #native: NativeContours;
 

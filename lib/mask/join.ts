@@ -1,35 +1,35 @@
-// Texts, counts and polygons of many masks, checked and joined to what crosses to the native side at once.
+// Checks the texts, counts and polygons of many masks, and concatenates them for one native call.
 import { checkNumber, describe, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 
-/** Counts of a set, and what one of them may be. */
-const MOST_COUNTS = 2 ** 32 - 1;
-/** Characters that texts are joined to, unless one alone is longer: far below what V8 gives a string. */
-const MOST_JOINED = 2 ** 26;
+/** Maximum number of counts in a set, and maximum value of a count. */
+const MAX_COUNTS = 2 ** 32 - 1;
+/** Maximum length of a concatenated string, unless a single text is longer. V8's own limit is far higher. */
+const MAX_JOINED_LENGTH = 2 ** 26;
 
-/** A few long strings, how long each text is, and how long all are: what the native side takes for many texts. */
+/** Concatenates texts to a few long strings; `lengths` has the length of each text, `characters` their sum. */
 export function joinTexts(texts: unknown): { joined: string[]; lengths: Uint32Array; characters: number } {
   if (!Array.isArray(texts)) throw refuse('texts', 'an array of strings', texts);
-  const given: readonly unknown[] = texts;
-  const lengths = new Uint32Array(given.length);
+  const list: readonly unknown[] = texts;
+  const lengths = new Uint32Array(list.length);
   const joined: string[] = [];
-  let [begin, room, characters] = [0, MOST_JOINED, 0];
-  for (let i = 0; i < given.length; i++) {
-    const text = given[i];
+  let [begin, room, characters] = [0, MAX_JOINED_LENGTH, 0];
+  for (let i = 0; i < list.length; i++) {
+    const text = list[i];
     if (typeof text !== 'string') throw refuse(`texts[${i}]`, 'a string', text);
     if (text.length > room) {
-      joined.push(given.slice(begin, i).join(''));
-      [begin, room] = [i, MOST_JOINED];
+      joined.push(list.slice(begin, i).join(''));
+      [begin, room] = [i, MAX_JOINED_LENGTH];
     }
     lengths[i] = text.length;
     room -= text.length;
     characters += text.length;
   }
-  joined.push(given.slice(begin).join(''));
+  joined.push(list.slice(begin).join(''));
   return { joined, lengths, characters };
 }
 
-/** Checked one by one: a typed array would cut numbers to 32 bits without a word. */
+/** Concatenates counts. Each number is checked, because a typed array would silently truncate it to 32 bits. */
 export function joinCounts(counts: readonly ArrayLike<number>[]): {
   joined: Uint32Array;
   offsets: Uint32Array;
@@ -43,7 +43,7 @@ export function joinCounts(counts: readonly ArrayLike<number>[]): {
     checkCounts(counts[i]!, i);
     ends.push(ends[i]! + counts[i]!.length);
   }
-  if (ends.at(-1)! > MOST_COUNTS) throw refuse('counts', `at most ${MOST_COUNTS} counts`, ends.at(-1));
+  if (ends.at(-1)! > MAX_COUNTS) throw refuse('counts', `at most ${MAX_COUNTS} counts`, ends.at(-1));
   const joined = reserve(() => new Uint32Array(ends.at(-1)!));
   for (let i = 0; i < counts.length; i++) joined.set(counts[i]!, ends[i]);
   return { joined, offsets: Uint32Array.from(ends) };
@@ -53,7 +53,7 @@ export function joinPolygons(masks: readonly (readonly ArrayLike<number>[])[]) {
   if (!Array.isArray(masks)) throw refuse('masks', 'an array of arrays of polygons', masks);
   const polygons = [0];
   const offsets = [0];
-  // entries(), so that holes are looked at too.
+  // entries() also visits holes.
   for (const [i, own] of masks.entries()) {
     if (!Array.isArray(own)) throw refuse(`masks[${i}]`, 'an array of polygons', own);
     for (const [k, polygon] of (own as unknown[]).entries()) {
@@ -65,7 +65,7 @@ export function joinPolygons(masks: readonly (readonly ArrayLike<number>[])[]) {
     }
     offsets.push(polygons.length - 1);
   }
-  if (polygons.at(-1)! > MOST_COUNTS) throw refuse('masks', `at most ${MOST_COUNTS} values`, polygons.at(-1));
+  if (polygons.at(-1)! > MAX_COUNTS) throw refuse('masks', `at most ${MAX_COUNTS} values`, polygons.at(-1));
   const points = reserve(() => new Float64Array(polygons.at(-1)!));
   for (const [p, polygon] of masks.flat().entries()) points.set(polygon, polygons[p]);
   return { points, polygons: Uint32Array.from(polygons), offsets: Uint32Array.from(offsets) };
@@ -74,8 +74,8 @@ export function joinPolygons(masks: readonly (readonly ArrayLike<number>[])[]) {
 function checkCounts(counts: ArrayLike<number>, mask: number): void {
   for (let k = 0; k < counts.length; k++) {
     const count = counts[k]!;
-    if (Number.isInteger(count) && count >= 0 && count <= MOST_COUNTS) continue;
-    const expected = `a whole number from 0 to ${MOST_COUNTS}`;
+    if (Number.isInteger(count) && count >= 0 && count <= MAX_COUNTS) continue;
+    const expected = `a whole number from 0 to ${MAX_COUNTS}`;
     const got = describe(count);
     throw new CellrouteError(
       'RLE_MALFORMED',
@@ -85,7 +85,7 @@ function checkCounts(counts: ArrayLike<number>, mask: number): void {
   }
 }
 
-/** Large arrays are made here and not in native code, where memory that cannot be had would end the process. */
+/** Allocates a large array in JavaScript, because a failed allocation in native code would end the process. */
 export function reserve<T>(make: () => T): T {
   try {
     return make();

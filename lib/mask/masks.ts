@@ -7,13 +7,13 @@ import { type BoxArray, fromCocoBoxes } from './boxes.js';
 import { Contours } from './contours.js';
 import { joinCounts, joinPolygons, joinTexts, reserve } from './join.js';
 
-/** An image's size in pixels. At least 1 each; together at most 2^32 - 1 pixels. */
+/** Size of an image in pixels: at least 1 × 1, at most 2^32 - 1 pixels. */
 export interface ImageSize {
   width: number;
   height: number;
 }
 
-/** `length` pixels of row `y`, from column `x` on. */
+/** A run of `length` pixels in row `y`, starting at column `x`. */
 export interface RowRun {
   x: number;
   y: number;
@@ -25,15 +25,15 @@ export type { MaskBatch };
 /** Options of {@link Masks.iou}. */
 export interface IouOptions {
   /**
-   * For each mask of the other set, whether it is a region of many cells: IoU is then the part of this set's mask
-   * that lies in it, as COCO counts crowds.
+   * Flag per mask of the other set: true for a crowd, a region with many cells. Its IoU with a mask is then the share of
+   * that mask inside the region, as in COCO.
    */
   crowd?: ArrayLike<boolean | number> | undefined;
 }
 
 /** Options of {@link Masks.removeOverlaps}. */
 export interface RemoveOverlapsOptions {
-  /** Share of its pixels, 0 to 1, that a mask may lose to those before it; one that loses more is dropped. */
+  /** Share of its pixels, 0 to 1, that a mask may lose to masks before it. A mask that loses more is dropped. */
   maxLost: number;
 }
 
@@ -45,19 +45,19 @@ export interface MasksJson {
   counts: string[];
 }
 
-const MOST_PIXELS = 2 ** 32 - 1;
+const MAX_PIXELS = 2 ** 32 - 1;
 
 /**
- * Masks of one image size, run-length encoded: an unchanging set, in the order they came in. The runs lie in
- * typed arrays; nothing is ever as large as the image unless it is asked for ({@link decode}, {@link toLabels}).
+ * Masks of one image size, run-length encoded. A set is immutable and keeps its order. The runs are typed arrays; an
+ * array of the size of the image is created only by {@link decode} and {@link toLabels}.
  *
- * The text forms are named, never guessed: Kaggle's "start length" counts from 1 along the rows, COCO's counts and
- * COCO's compressed strings run down the columns. A malformed mask is refused with code `RLE_MALFORMED` and, in
- * `details.position`, the index of the character or count.
+ * The caller names the text format; it is never guessed. Kaggle's "start length" counts from 1, row by row. COCO's counts
+ * and compressed strings run down the columns. A malformed mask is refused with code `RLE_MALFORMED`;
+ * `details.position` is the index of the character or count.
  */
 export class Masks implements Iterable<Masks> {
   readonly #batch: MaskBatch;
-  /** The same arrays where `structuredClone` copies them; see reviveResult. @internal */
+  /** The same arrays in a form that `structuredClone` copies; see reviveResult. @internal */
   readonly batch: MaskBatch;
 
   private constructor(batch: MaskBatch) {
@@ -119,7 +119,7 @@ export class Masks implements Iterable<Masks> {
     const counts = reserve(() => new Uint32Array(characters));
     const offsets = call(() => native().maskFromCoco(joined, lengths, height, width, counts));
     const used = offsets.at(-1)!;
-    // A copy takes as long as the reading: what is left over stays, while it is little.
+    // A copy takes as long as the parsing, so unused memory is kept if it is less than half.
     const own = used < characters / 2 ? counts.slice(0, used) : counts.subarray(0, used);
     return new Masks({ height, width, counts: own, offsets });
   }
@@ -139,9 +139,8 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
-   * Masks from polygons, each a flat x, y, x, y, … in pixels: COCO's `segmentation` of an annotation, several of which
-   * together are one mask. Pixel for pixel what pycocotools' `frPyObjects` and `merge` draw; what lies outside the
-   * image is cut off.
+   * Rasterizes polygons: per mask, one or more flat arrays x, y, x, y, … in pixels, as COCO's `segmentation`. The pixels are
+   * exactly those of pycocotools' `frPyObjects` and `merge`. Polygons are clipped to the image.
    *
    * @param masks per mask a list of polygons.
    * @throws {CellrouteError} INVALID_ARGUMENT for a polygon of fewer than three corners, or values that are not finite.
@@ -193,22 +192,22 @@ export class Masks implements Iterable<Masks> {
     return new Masks(copy);
   }
 
-  /** Takes over a batch that native code made, which is valid, without a copy. @internal */
+  /** Uses a valid batch from native code without a copy. @internal */
   static adopt(batch: MaskBatch): Masks {
     return new Masks(batch);
   }
 
-  /** How many masks. */
+  /** Number of masks. */
   get length(): number {
     return this.#batch.offsets.length - 1;
   }
 
-  /** Pixels in a row of the image. */
+  /** Width of the image in pixels. */
   get width(): number {
     return this.#batch.width;
   }
 
-  /** Rows of the image. */
+  /** Height of the image in pixels. */
   get height(): number {
     return this.#batch.height;
   }
@@ -218,7 +217,7 @@ export class Masks implements Iterable<Masks> {
     return call(() => native().maskAreas(this.#batch));
   }
 
-  /** The smallest box around the pixels of each mask: x1, y1, x2, y2 in pixels. Zeros for an empty mask. */
+  /** Bounding box of each mask: x1, y1, x2, y2 in pixels. Zeros for an empty mask. */
   boxes(): BoxArray<Float64Array> {
     return fromCocoBoxes(call(() => native().maskBoxes(this.#batch)));
   }
@@ -239,12 +238,12 @@ export class Masks implements Iterable<Masks> {
     return Array.from({ length: this.length }, (_, i) => counts.slice(offsets[i], offsets[i + 1]));
   }
 
-  /** The masks as plain data: COCO's compressed strings. `JSON.stringify` calls it; {@link fromCoco} reads the counts. */
+  /** Returns the masks as plain data with COCO's compressed strings. `JSON.stringify` calls it; {@link fromCoco} reads the counts. */
   toJSON(): MasksJson {
     return { width: this.width, height: this.height, counts: this.toCoco() };
   }
 
-  /** A copy of the arrays underneath, as {@link fromBatch} takes them: to be kept, or sent to another thread. */
+  /** Copies the arrays of this set, for storage or for another thread. {@link fromBatch} reads them. */
   toBatch(): MaskBatch {
     const { counts, offsets, ...size } = this.#batch;
     return { ...size, counts: counts.slice(), offsets: offsets.slice() };
@@ -289,19 +288,19 @@ export class Masks implements Iterable<Masks> {
     return matrix;
   }
 
-  /** One mask with the pixels of any of these; without pixels where there are no masks. */
+  /** Returns the union as a set with one mask. It has no pixels if the set is empty. */
   union(): Masks {
     return new Masks(call(() => native().maskUnion(this.#batch)));
   }
 
-  /** One mask with the pixels that all of these share; the whole image where there are no masks. */
+  /** Returns the intersection as a set with one mask. It is the whole image if the set is empty. */
   intersection(): Masks {
     return new Masks(call(() => native().maskIntersection(this.#batch)));
   }
 
   /**
-   * Gives every pixel to the first mask that has it, so that the set should be in falling order of score. A mask
-   * that loses more than a share `maxLost` of its pixels is dropped, and what it had left is free for those after it.
+   * Assigns each pixel to the first mask that contains it, so the masks should be in descending order of score. A mask
+   * that loses more than the share `maxLost` of its pixels is dropped, and its pixels are free for the masks after it.
    *
    * @returns the masks that remain, and in `kept` the index of each of them in this set, rising.
    * @throws {CellrouteError} INVALID_ARGUMENT
@@ -381,12 +380,12 @@ export class Masks implements Iterable<Masks> {
     for (let i = 0; i < runs.length; i += 3) yield { x: runs[i]!, y: runs[i + 1]!, length: runs[i + 2]! };
   }
 
-  /** Each mask as a set of one. */
+  /** Iterates over the masks, each as a set with one mask. */
   *[Symbol.iterator](): IterableIterator<Masks> {
     for (let i = 0; i < this.length; i++) yield new Masks(this.#only(i));
   }
 
-  /** One mask in place: no copy, and no check of all the others. */
+  /** A view of one mask: no copy, and no check of the others. */
   #only(index: number): MaskBatch {
     const { height, width, counts, offsets } = this.#batch;
     const i = this.#check(index, 'index');
@@ -400,12 +399,12 @@ export class Masks implements Iterable<Masks> {
   }
 }
 
-function checkSize(size: ImageSize, others: string[] = []): ImageSize {
-  checkKeys('', checkObject('size', size), ['width', 'height', ...others]);
-  const width = checkNumber('width', size.width, { min: 1, max: MOST_PIXELS, integer: true });
-  const height = checkNumber('height', size.height, { min: 1, max: MOST_PIXELS, integer: true });
-  if (width * height > MOST_PIXELS) {
-    throw refuse('size', `at most ${MOST_PIXELS} pixels`, `${width} x ${height}`);
+function checkSize(size: ImageSize, otherKeys: string[] = []): ImageSize {
+  checkKeys('', checkObject('size', size), ['width', 'height', ...otherKeys]);
+  const width = checkNumber('width', size.width, { min: 1, max: MAX_PIXELS, integer: true });
+  const height = checkNumber('height', size.height, { min: 1, max: MAX_PIXELS, integer: true });
+  if (width * height > MAX_PIXELS) {
+    throw refuse('size', `at most ${MAX_PIXELS} pixels`, `${width} x ${height}`);
   }
   return { width, height };
 }

@@ -7,7 +7,7 @@ import type { NativeEvaluatedImage, NativeMetricsOptions } from '../native/contr
 import { CALL_OPTION_KEYS } from '../native/job.js';
 import type { BootstrapOptions, EvaluatedImage, EvaluateOptions } from './types.js';
 
-/** IoU thresholds above which COCO and competitions count, for the tables' heads. */
+/** IoU thresholds of COCO and of the Kaggle competition, for table headers. */
 export const IOU_THRESHOLDS: readonly number[] = Object.freeze([
   0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95,
 ]);
@@ -56,7 +56,7 @@ function checkBootstrap(bootstrap: EvaluateOptions['bootstrap']) {
   return checkResampling(bootstrap, 'bootstrap.');
 }
 
-/** @param prefix of the options' names, for the errors. */
+/** @param prefix prefix of the option names in errors. */
 export function checkResampling({ samples, seed = 0, confidence = 0.95 }: BootstrapOptions, prefix: string) {
   checkNumber(`${prefix}confidence`, confidence);
   if (confidence <= 0 || confidence >= 1) {
@@ -81,12 +81,12 @@ export function checkImage(image: EvaluatedImage, index: number): NativeEvaluate
   if (truth.width !== predicted.width || truth.height !== predicted.height) {
     throw refuse(
       at('predicted'),
-      `masks of ${truth.width} x ${truth.height} pixels, as the truth's are,`,
+      `masks of ${truth.width} x ${truth.height} pixels, the size of the ground truth,`,
       `masks of ${predicted.width} x ${predicted.height} pixels`,
     );
   }
-  const numbers = (name: keyof EvaluatedImage, length: number, whole = false) =>
-    checkNumbers(at(name), image[name], length, whole);
+  const numbers = (name: keyof EvaluatedImage, length: number, integer = false) =>
+    checkNumbers(at(name), image[name], length, integer);
   const optional = (name: keyof EvaluatedImage, length: number) =>
     image[name] === undefined ? new Float64Array(0) : numbers(name, length);
   const boxes = (name: 'groundTruthBoxes' | 'boxes', length: number) =>
@@ -109,19 +109,19 @@ export function checkImage(image: EvaluatedImage, index: number): NativeEvaluate
   };
 }
 
-/** Finite, or of 32 bits where `whole`; each one that is not is refused by its place. */
-function checkNumbers(option: string, values: unknown, length: number, whole: boolean): Float64Array {
+/** Copies numbers after a check: finite, or 32-bit integers if `integer`. The error names the index. */
+function checkNumbers(option: string, values: unknown, length: number, integer: boolean): Float64Array {
   if (!(Array.isArray(values) || (types.isTypedArray(values) && typeof values[0] !== 'bigint'))) {
     throw refuse(option, `an array of ${length} numbers`, values);
   }
-  const given = values as ArrayLike<unknown>;
-  if (given.length !== length) throw refuse(option, `${length} numbers`, `${given.length}`);
-  const range = whole ? { min: -(2 ** 31), max: 2 ** 31 - 1, integer: true } : {};
+  const list = values as ArrayLike<unknown>;
+  if (list.length !== length) throw refuse(option, `${length} numbers`, `${list.length}`);
+  const range = integer ? { min: -(2 ** 31), max: 2 ** 31 - 1, integer: true } : {};
   const copy = new Float64Array(length);
   for (let i = 0; i < length; i++) {
-    const value = given[i];
+    const value = list[i];
     copy[i] =
-      typeof value === 'number' && Number.isFinite(value) && !whole
+      typeof value === 'number' && Number.isFinite(value) && !integer
         ? value
         : checkNumber(`${option}[${i}]`, value, range);
   }

@@ -4,27 +4,27 @@ import { type Random, random } from '../data/random.js';
 import { checkResampling } from './check.js';
 import type { BootstrapOptions, Evaluation, ImageScores } from './types.js';
 
-/** Metrics that are the mean of what each image has. */
+/** Metrics whose value for a set is the mean over the images. */
 const IMAGE_METRICS = ['kaggle', 'aji'] as const;
 
 /** Options of {@link compareEvaluations}. */
 export interface CompareOptions extends Partial<BootstrapOptions> {
-  /** `kaggle`, the competition's precision, or `aji`. Default `kaggle`. */
+  /** `kaggle` (the competition's precision) or `aji`. Default `kaggle`. */
   metric?: (typeof IMAGE_METRICS)[number] | undefined;
 }
 
-/** What two sides scored on the same images. */
+/** Scores of two evaluations of the same images. */
 export interface ScoreDifference {
   images: number;
   first: number;
   second: number;
-  /** Second less first. */
+  /** Second minus first. */
   difference: number;
-  /** Of the difference, over images. */
+  /** Bootstrap interval of the difference, over images. */
   interval: readonly [low: number, high: number];
 }
 
-/** What {@link compareEvaluations} found. Plain data. */
+/** Result of {@link compareEvaluations}, as plain data. */
 export interface Comparison extends ScoreDifference {
   metric: (typeof IMAGE_METRICS)[number];
   samples: number;
@@ -41,11 +41,11 @@ function imagesOf(option: string, evaluation: Evaluation): Evaluation['perImage'
 }
 
 /**
- * How much better the second of two evaluations of the same images is. Images are drawn with replacement and both
- * sides are evaluated on the same samples, so that what makes an image hard for both does not widen the interval, as it
- * does those of the two evaluations. It tells what other images may change, and nothing about another training.
+ * Difference between two evaluations of the same images, with a paired bootstrap interval. Both evaluations are resampled
+ * with the same images, so images that are hard for both do not widen the interval. The interval covers the choice of
+ * images, not the variation between training runs.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where the images are not the same.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and if the images differ.
  */
 export function compareEvaluations(
   first: Evaluation,
@@ -92,14 +92,18 @@ export function compareEvaluations(
 type Pair = readonly [ImageScores, ImageScores];
 
 function paired(first: readonly ImageScores[], second: readonly ImageScores[]): Pair[] {
-  const others = new Map(second.map((image) => [image.id, image]));
+  const byId = new Map(second.map((image) => [image.id, image]));
   if (second.length !== first.length) {
     throw refuse('second', `${first.length} images, as first has`, `${second.length}`);
   }
   return first.map((image) => {
-    const other = others.get(image.id);
+    const other = byId.get(image.id);
     if (!other || other.cellType !== image.cellType || other.groundTruths !== image.groundTruths) {
-      throw refuse('second', `the same truth of image ${image.id} as first has`, other ?? 'no such image');
+      throw refuse(
+        'second',
+        `the same ground truth of image ${image.id} as first has`,
+        other ?? 'no such image',
+      );
     }
     return [image, other];
   });

@@ -22,23 +22,22 @@ import type {
 } from './types.js';
 
 /**
- * Evaluates predicted masks by all metrics at once. IoUs are computed once per image, on the masks' runs; the work is done
- * off the event loop, on several threads.
+ * Evaluates predicted masks with all metrics. IoUs are computed once per image from the run-length encoded masks. The
+ * computation runs off the event loop on several threads.
  *
- * - `kaggle`: the competition's mean precision over IoU 0.5 to 0.95, where a prediction is right if its IoU with some
- *   truth is above the threshold;
- * - `coco`, `cocoBoxes`: AP and AR, number for number what pycocotools' COCOeval computes. Images stand in for COCO's
- *   images in the order given, which settles equal scores;
- * - `f1`: precision, recall and F1 at one IoU or more, as stardist's `matching` pairs cells;
- * - `panoptic`: PQ, SQ, RQ of pairs of one class above an IoU of 0.5, over all images together;
- * - `aji`: Kumar's aggregated Jaccard index, the mean of the images';
- * - `countError`: of cells per image.
+ * - `kaggle`: the competition's precision, mean over IoU 0.5 to 0.95. A prediction is correct if its IoU with a ground
+ *   truth cell is above the threshold.
+ * - `coco`, `cocoBoxes`: AP and AR, equal to pycocotools' COCOeval. Equal scores are ordered by the order of the images.
+ * - `f1`: precision, recall and F1 for an IoU of at least a threshold, with the matching of stardist's `matching`.
+ * - `panoptic`: PQ, SQ and RQ of pairs with equal class and an IoU above 0.5, over all images together.
+ * - `aji`: Kumar's aggregated Jaccard index, mean over the images.
+ * - `countError`: errors of the number of cells per image.
  *
- * COCO's metrics and panoptic quality are means over the classes; all others take no notice of classes. A crowd is no
- * truth, and a prediction that hits nothing and lies with more than half of its pixels in one is not counted at all.
- * Where there is nothing to find and nothing was found, a ratio is 1; COCO's are null where there is no truth.
+ * COCO's metrics and panoptic quality are means over the classes; all other metrics ignore classes. A crowd is not a
+ * ground truth cell. A prediction without a match that has more than half of its pixels in a crowd is ignored. A ratio is
+ * 1 if there is neither a ground truth cell nor a prediction; COCO's metrics are null without ground truth.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for options and images, by name; `signal.reason` when aborted.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options and images, naming the value; `signal.reason` when aborted.
  */
 export async function evaluate(
   images: readonly EvaluatedImage[],
@@ -46,12 +45,12 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const rules = checkOptions(options);
   if (!Array.isArray(images) || images.length === 0) {
-    throw refuse('images', 'an image or more', images);
+    throw refuse('images', 'at least one image', images);
   }
   const checked = images.map(checkImage);
   const seen = new Set<string>();
   images.forEach(({ id }, i) => {
-    if (seen.has(id)) throw refuse(`images[${i}].id`, 'an id that no other image has', id);
+    if (seen.has(id)) throw refuse(`images[${i}].id`, 'a unique id', id);
     seen.add(id);
   });
   const types = [...new Set(images.flatMap(({ cellType }) => cellType ?? []))].sort();
@@ -102,7 +101,7 @@ function assemble(
 
 function imageScores({ id, cellType }: Named, columns: NativeEvaluation['images'], i: number): ImageScores {
   const [tp, fp, fn] = [columns.hits[i]!, columns.falseAlarms[i]!, columns.misses[i]!];
-  // As native code has them for sets: 1 where there is nothing at all, 0 where one side is missing.
+  // Same rule as native code has for sets: 1 if there are no cells at all, 0 if only one side has cells.
   const share = (part: number, whole: number) => (tp + fp + fn === 0 ? 1 : whole === 0 ? 0 : part / whole);
   return {
     id,
@@ -156,7 +155,7 @@ function setScores(
     countError: {
       mean: summary.countBias,
       meanAbsolute: summary.countAbsolute,
-      relative: known(summary.countRelative),
+      relative: nullIfNaN(summary.countRelative),
     },
     ...(low && high && { intervals: intervalsOf(low, high, rules) }),
   };
@@ -169,16 +168,16 @@ function cocoScores(
 ): CocoScores {
   return {
     maxDets: maxDets ?? 'all',
-    ap: known(summary[`${kind}Ap`]),
-    ap50: known(summary[`${kind}Ap50`]),
-    ap75: known(summary[`${kind}Ap75`]),
-    ar: known(summary[`${kind}Ar`]),
-    apSmall: known(summary[`${kind}ApSmall`]),
-    apMedium: known(summary[`${kind}ApMedium`]),
-    apLarge: known(summary[`${kind}ApLarge`]),
-    arSmall: known(summary[`${kind}ArSmall`]),
-    arMedium: known(summary[`${kind}ArMedium`]),
-    arLarge: known(summary[`${kind}ArLarge`]),
+    ap: nullIfNaN(summary[`${kind}Ap`]),
+    ap50: nullIfNaN(summary[`${kind}Ap50`]),
+    ap75: nullIfNaN(summary[`${kind}Ap75`]),
+    ar: nullIfNaN(summary[`${kind}Ar`]),
+    apSmall: nullIfNaN(summary[`${kind}ApSmall`]),
+    apMedium: nullIfNaN(summary[`${kind}ApMedium`]),
+    apLarge: nullIfNaN(summary[`${kind}ApLarge`]),
+    arSmall: nullIfNaN(summary[`${kind}ArSmall`]),
+    arMedium: nullIfNaN(summary[`${kind}ArMedium`]),
+    arLarge: nullIfNaN(summary[`${kind}ArLarge`]),
   };
 }
 
@@ -228,7 +227,7 @@ function intervalsOf(
   };
 }
 
-/** null, which JSON knows, for NaN, which it does not. */
-function known(value: number): number | null {
+/** Converts NaN to null, because JSON has no NaN. */
+function nullIfNaN(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }

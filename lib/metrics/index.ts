@@ -27,14 +27,14 @@ export type {
 } from './types.js';
 
 export const METRIC_NAMES = ['kaggle', 'ap', 'ap50', 'f1', 'pq', 'aji'] as const;
-/** A metric that a model is chosen by. */
+/** Name of a metric by which a model can be selected. */
 export type MetricName = (typeof METRIC_NAMES)[number];
 
 /**
- * One metric of an evaluation, or of one of its types, as a number that grows with quality. NaN for `ap` and `ap50`
- * where there is no truth.
+ * One metric of an evaluation, or of one of its types, as a number for which larger is better. NaN for `ap` and `ap50`
+ * without ground truth.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for a name that is none of them.
+ * @throws {CellrouteError} INVALID_ARGUMENT for an unknown name.
  */
 export function metricOf(evaluation: Evaluation | ImageSetScores, name: MetricName): number {
   checkObject('evaluation', checkObject('evaluation', evaluation).kaggle);

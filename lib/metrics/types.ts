@@ -3,25 +3,25 @@ import type { BoxArray } from '../mask/boxes.js';
 import type { Masks } from '../mask/masks.js';
 import type { CallOptions } from '../native/job.js';
 
-/** An image's truth and what was predicted for it. */
+/** Ground truth and predictions of an image. */
 export interface EvaluatedImage {
-  /** Unique among the images. */
+  /** Unique id of the image. */
   id: string;
   /** The cell type, for the table by types. */
   cellType?: string | undefined;
   groundTruth: Masks;
   /** Of the same size as `groundTruth`, in any order. */
   predicted: Masks;
-  /** One a prediction, finite. Of equal ones the first counts as the better one. */
+  /** One finite score per prediction. Of equal scores, the first counts as better. */
   scores: ArrayLike<number>;
   /** Class of each truth and of each prediction, whole numbers. Default 1. */
   groundTruthLabels?: ArrayLike<number>;
   labels?: ArrayLike<number>;
-  /** For each truth whether it is a region of many cells (COCO's iscrowd). Default none. */
+  /** Flag per ground truth cell: true for a region of many cells (COCO's iscrowd). Default: none. */
   crowd?: ArrayLike<boolean | number>;
   /**
-   * Boxes of each truth and of each prediction, in pixels: what COCO's box metrics compare. `fromCocoBoxes` converts
-   * x, y, width, height. Default: the boxes around the masks.
+   * Box of each ground truth cell in pixels, for COCO's box metrics. `fromCocoBoxes` converts x, y, width, height.
+   * Default: the bounding boxes of the masks.
    */
   groundTruthBoxes?: BoxArray;
   boxes?: BoxArray;
@@ -32,55 +32,55 @@ export interface EvaluatedImage {
 
 /** Options of bootstrap intervals. */
 export interface BootstrapOptions {
-  /** How often images are drawn, 2 to 1,000,000. */
+  /** Number of samples, 2 to 1,000,000. */
   samples: number;
-  /** A whole number, 0 to 2^53 - 1. The same seed draws the same images on every machine. Default 0. */
+  /** Integer from 0 to 2^53 - 1. The same seed draws the same images on every machine. Default 0. */
   seed?: number | undefined;
-  /** Share of the samples within the intervals, above 0 and below 1. Default 0.95. */
+  /** Share of the samples inside the interval, above 0 and below 1. Default 0.95. */
   confidence?: number | undefined;
 }
 
 export interface EvaluateOptions extends CallOptions {
   /**
-   * Predictions that score at least this are counted, as in `segment`. COCO's metrics take all predictions, because
-   * they weigh scores themselves. Any finite number; default: all predictions.
+   * Minimum score of a prediction, as in `segment`: any finite number. Default: all predictions. COCO's metrics always use
+   * all predictions, because they rank by score.
    */
   minScore?: number | undefined;
   /**
-   * Whether each pixel belongs to one prediction only, the one with the highest score, as in `segment`: `true` keeps
-   * every prediction that has a pixel left; `{ maxLost }` drops one that loses more than this share, 0 to 1, of its
-   * pixels. COCO's metrics take the masks as they are. Default true here (false in `segment`), because the other
-   * metrics are defined for masks without overlaps.
+   * Whether each pixel belongs to one prediction only, that with the highest score, as in `segment`. `true` keeps every
+   * prediction that has a pixel left; `{ maxLost }` drops predictions that lose more than this share, 0 to 1, of their
+   * pixels. COCO's metrics use the original masks. Default true (false in `segment`), because the other metrics are
+   * defined for masks without overlaps.
    */
   removeOverlaps?: OverlapRemoval | undefined;
-  /** IoU at which a prediction is a hit, for precision, recall, F1 and counts; above 0, up to 1. Default 0.5. */
+  /** IoU of a match for precision, recall, F1 and counts; above 0, up to 1. Default 0.5. */
   iou?: number | undefined;
-  /** The best predictions of an image and class that COCO's metrics look at. Default: all. pycocotools: 100. */
+  /** Maximum number of predictions per image and class for COCO's metrics, best first. Default: all. pycocotools: 100. */
   maxDets?: number | undefined;
-  /** Draws images with replacement, so that every number gets an interval. Default: none. */
+  /** Computes bootstrap intervals by resampling images. Default: none. */
   bootstrap?: BootstrapOptions | undefined;
 }
 
-/** What was applied; every evaluation carries it. */
+/** Rules of an evaluation; part of every result. */
 export interface EvaluationRules {
-  /** null: predictions of every score. */
+  /** null: predictions with any score. */
   minScore: number | null;
-  /** false: overlaps were left. */
+  /** false: overlaps were kept. */
   removeOverlaps: { maxLost: number } | false;
   iou: number;
   maxDets: number | 'all';
 }
 
-/** COCO's metrics as pycocotools has them, each 0 to 1; null where no truth is of that size. */
+/** COCO's metrics as in pycocotools, each 0 to 1; null without ground truth of that size. */
 export interface CocoScores {
   maxDets: number | 'all';
   /** Mean over IoU 0.5 to 0.95 in steps of 0.05. */
   ap: number | null;
   ap50: number | null;
   ap75: number | null;
-  /** Mean recall over the same IoUs. */
+  /** Mean recall over the same IoU thresholds. */
   ar: number | null;
-  /** Up to 32², up to 96² and above 96² pixels. */
+  /** Cells up to 32² pixels. Medium: up to 96², large: above 96². */
   apSmall: number | null;
   apMedium: number | null;
   apLarge: number | null;
@@ -91,7 +91,7 @@ export interface CocoScores {
 
 /** Panoptic quality and its factors. */
 export interface PanopticScores {
-  /** Panoptic, segmentation and recognition quality, each 0 to 1. */
+  /** Panoptic quality, 0 to 1, the product of segmentation quality and recognition quality. */
   pq: number;
   sq: number;
   rq: number;
@@ -99,7 +99,7 @@ export interface PanopticScores {
 
 /** Precision, recall and F1 at one IoU threshold. */
 export interface HitScores {
-  /** At which a prediction and a truth are paired, one to one and as many as can be. */
+  /** IoU threshold of a match. Predictions and ground truth are matched one to one, with the maximum number of matches. */
   iou: number;
   precision: number;
   recall: number;
@@ -109,17 +109,17 @@ export interface HitScores {
   falseNegatives: number;
 }
 
-/** Differences between predicted and true numbers of cells. */
+/** Errors of the predicted number of cells. */
 export interface CountError {
-  /** Predicted less true cells per image: below 0 where cells are missed. */
+  /** Mean of predicted minus ground truth count per image: below 0 if cells are missed. */
   mean: number;
-  /** Of the same differences without their signs. */
+  /** Mean of the absolute differences. */
   meanAbsolute: number;
-  /** The absolute differences together, as a share of all true cells; null where there are none. */
+  /** Sum of the absolute differences, as a share of all ground truth cells; null if there are none. */
   relative: number | null;
 }
 
-/** Two ends of a bootstrap interval; null where a metric has no meaning in any sample. */
+/** A bootstrap interval; null if the metric is undefined in every sample. */
 export type Interval = readonly [low: number, high: number] | null;
 
 /** Bootstrap intervals of the metrics. */
@@ -128,7 +128,7 @@ export interface Intervals {
   seed: number;
   confidence: number;
   kaggle: Interval;
-  /** One for each IoU threshold. */
+  /** One interval per IoU threshold. */
   precisionAtIou: readonly Interval[];
   ap: Interval;
   ap50: Interval;
@@ -145,7 +145,7 @@ export interface Intervals {
   sq: Interval;
   rq: Interval;
   aji: Interval;
-  /** Of {@link CountError.mean}. */
+  /** Interval of {@link CountError.mean}. */
   countError: Interval;
 }
 
@@ -157,22 +157,22 @@ export interface ImageSetScores {
   /** Predictions that count: after `minScore` and overlaps, without those that fall to a crowd. */
   predictions: number;
   kaggle: {
-    /** The competition's score: the mean of all images' means over the thresholds. */
+    /** The competition's score: mean over images and thresholds. */
     mean: number;
-    /** TP / (TP + FP + FN) above each of {@link IOU_THRESHOLDS}, mean over the images. */
+    /** TP / (TP + FP + FN) above each of {@link IOU_THRESHOLDS}, mean over images. */
     precisionAtIou: number[];
   };
-  /** By masks. Mean over the classes. */
+  /** COCO's metrics with masks, mean over the classes. */
   coco: CocoScores;
-  /** By boxes. */
+  /** COCO's metrics with boxes, mean over the classes. */
   cocoBoxes: CocoScores;
   f1: HitScores;
-  /** Pairs above an IoU of 0.5; all images' pairs together, mean over the classes. */
+  /** Panoptic quality of the pairs of all images above an IoU of 0.5, mean over the classes. */
   panoptic: PanopticScores;
-  /** Kumar's aggregated Jaccard index (not AJI+): the mean over the images. */
+  /** Kumar's aggregated Jaccard index (not AJI+), mean over images. */
   aji: number;
   countError: CountError;
-  /** Where a bootstrap was asked for. */
+  /** Present if `bootstrap` was set. */
   intervals?: Intervals;
 }
 
@@ -182,7 +182,7 @@ export interface ImageScores {
   cellType?: string;
   groundTruths: number;
   predictions: number;
-  /** The competition's precision, mean over the thresholds. */
+  /** The competition's precision, mean over thresholds. */
   kaggle: number;
   precisionAtIou: number[];
   precision: number;
@@ -193,7 +193,7 @@ export interface ImageScores {
   falseNegatives: number;
   pq: number;
   aji: number;
-  /** Predicted less true cells. */
+  /** Predicted minus ground truth count. */
   countError: number;
 }
 
@@ -207,13 +207,13 @@ export interface ClassScores {
   panoptic: PanopticScores;
 }
 
-/** What {@link evaluate} found. Plain data: JSON.stringify keeps all of it. */
+/** Result of {@link evaluate} as plain data, which JSON.stringify keeps completely. */
 export interface Evaluation extends ImageSetScores {
   rules: EvaluationRules;
   /** Where images have types. */
   perCellType?: Record<string, ImageSetScores>;
   /** By rising label. */
   perClass: ClassScores[];
-  /** In the order they were given. */
+  /** In the order of the images passed. */
   perImage: ImageScores[];
 }

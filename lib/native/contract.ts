@@ -1,6 +1,6 @@
 /**
- * Every function and struct of the addon, typed: the TypeScript side of native/addon.
- * Plain structs and typed arrays only; one call an image or batch, never one a value.
+ * Types of all functions and structs of the addon: the TypeScript side of native/addon.
+ * Only plain structs and typed arrays cross, with one call per image or batch, never one per value.
  */
 
 import type { ClassifierConfig } from '../config/classifier.js';
@@ -8,18 +8,18 @@ import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import type { Intensity } from '../config/shared.js';
 
 /**
- * Masks of one image size, one after the other: `counts` from `offsets[i]` to `offsets[i + 1]` are mask i
- * as COCO counts (lengths of runs down the columns, the first of them background).
+ * Masks of one image size. `counts` from `offsets[i]` to `offsets[i + 1]` are mask i as COCO counts: lengths of runs down
+ * the columns, the first of them background.
  */
 export interface MaskBatch {
   height: number;
   width: number;
   counts: Uint32Array;
-  /** One more than there are masks; starts with 0. */
+  /** One more than the number of masks; starts with 0. */
   offsets: Uint32Array;
 }
 
-/** Masks cut from a set, and which of the set they are. */
+/** Remaining masks of a set, and their indices in the set. */
 export interface NativeKeptMasks {
   masks: MaskBatch;
   kept: Uint32Array;
@@ -27,19 +27,19 @@ export interface NativeKeptMasks {
 
 export interface NativeLabelledMasks {
   masks: MaskBatch;
-  /** The label of each mask, rising. */
+  /** Label of each mask, ascending. */
   ids: Uint32Array;
 }
 
-/** Outlines, each level as offsets into the one before it: they start with 0 and are one longer than it has entries. */
+/** Outlines. Each level has offsets into the previous one, which start with 0 and are one longer than its number of entries. */
 export interface NativeContours {
-  /** x, y of the corners. */
+  /** x, y of each corner. */
   points: Uint32Array;
-  /** Into points, counted in pairs. */
+  /** Offsets into points, in pairs. */
   rings: Uint32Array;
-  /** Into rings; the first ring of a polygon is its outer one. */
+  /** Offsets into rings; the first ring of a polygon is its outer ring. */
   polygons: Uint32Array;
-  /** Into polygons. */
+  /** Offsets into polygons. */
   masks: Uint32Array;
 }
 
@@ -48,11 +48,11 @@ declare const brand: unique symbol;
 export interface ModelHandle {
   readonly [brand]: 'model';
 }
-/** A network in training with its optimiser and, where asked for, the average of its weights. */
+/** A network in training with its optimizer and, if requested, the average of its weights. */
 export interface TrainerHandle {
   readonly [brand]: 'trainer';
 }
-/** A flag that stops a job between its stages. */
+/** A flag that cancels a job between its stages. */
 export interface CancelHandle {
   readonly [brand]: 'cancel';
 }
@@ -61,47 +61,47 @@ export interface CancelHandle {
 export interface ImageHandle {
   readonly [brand]: 'image';
 }
-/** Room in the queue, held by a call for its image. */
+/** Room in the queue that a call holds for its image. */
 export interface RoomHandle {
   readonly [brand]: 'room';
 }
 
-/** What every asynchronous function takes last. */
+/** Last argument of every asynchronous function. */
 export interface NativeCall {
   cancel?: CancelHandle;
-  /** Called at most every 50 ms, with the stage's name and the part done, 0 to 1. */
+  /** Called at most every 50 ms, with the name of the stage and the finished fraction, 0 to 1. */
   onProgress?: (stage: string, fraction: number) => void;
-  /** Threads of the owner thread's team; used by the first call of a process and device. */
+  /** Number of OpenMP threads of the owner thread; only that of the first call per process and device is used. */
   threads: number;
-  /** Whose owner thread does it, as resolveDevice names it; left out the CPU's. Handles stay where they were made. */
+  /** Device whose owner thread runs the job, as returned by resolveDevice. Default: the CPU. Handles stay on their device. */
   device?: string;
-  /** Whether a GPU may take products of float32 in TF32. */
+  /** Whether a GPU may compute float32 products in TF32. */
   tf32?: boolean;
 }
 
-/** One tensor of a file: where its elements lie. Checked again before anything is read. */
+/** Location of a tensor in a file. Native code checks it again before it reads. */
 export interface NativeTensorEntry {
   name: string;
   dtype: string;
   shape: readonly number[];
-  /** In elements. */
+  /** Strides in elements. */
   strides: readonly number[];
-  /** Bytes from the start of the file to element 0. */
+  /** Position of element 0 in the file, in bytes. */
   offset: number;
-  /** First byte past the storage it lies in. */
+  /** End of the storage that contains the tensor. */
   storageEnd: number;
 }
 
 export interface NativeWeights {
   path: string;
   tensors: readonly NativeTensorEntry[];
-  /** Whose names the tensors bear. */
+  /** Naming scheme of the tensors. */
   keys: 'torchvision' | 'fastai';
-  /** Put before every name: where in the network the tensors' names begin. */
+  /** Prefix that is added to every name, if the tensors are a part of the network. */
   prefix?: string;
 }
 
-/** How a file's tensors met a network's: names, and for mismatches both shapes. */
+/** Result of matching a file's tensors with a network's: names, and for mismatches both shapes. */
 export interface LoadReport {
   loaded: string[];
   missing: string[];
@@ -112,7 +112,7 @@ export interface LoadReport {
 export interface NativeLoaded {
   model: ModelHandle;
   report: LoadReport;
-  /** Bytes of parameters and buffers. */
+  /** Size of parameters and buffers in bytes. */
   bytes: number;
 }
 
@@ -136,11 +136,11 @@ export interface NativeSegmentOptions {
   rpnNmsThreshold: number;
   rpnScoreThreshold: number;
   maskThreshold: number;
-  /** Pixels; smaller masks are dropped. */
+  /** Minimum area of a mask in pixels. */
   minArea: number;
-  /** Share of its pixels per cell may lose to better ones before it is dropped; null leaves overlaps. */
+  /** Share of its pixels that a cell may lose to higher-scored ones before it is dropped; null keeps overlaps. */
   maxLost: number | null;
-  /** Whether the answer tells what its stages took. */
+  /** Whether the result has the seconds per stage. */
   profile: boolean;
 }
 
@@ -170,13 +170,13 @@ export interface NativeSegmentation {
   masks: MaskBatch;
   detectionsCapped: boolean;
   proposalsCapped: boolean;
-  /** Seconds by stage, of the whole batch; where it was asked for. */
+  /** Seconds per stage of the whole batch, if requested. */
   profile?: Record<string, number>;
 }
 
-/** How an image is cut; pixels are those of the network's input. */
+/** Tiling of an image, in pixels of the network's input. */
 export interface NativeTiling {
-  /** Network's pixels per pixel of the image, whatever the network's own resize says. */
+  /** Pixels of the network's input per pixel of the image, whatever the network's own resize. */
   scale: number;
   size: number;
   overlap: number;
@@ -247,21 +247,21 @@ export interface NativeStitchOptions {
 }
 
 export interface NativeStitched extends NativeSegmentation {
-  /** Cells with a seam through their box, rising. */
+  /** Cells with a seam through their box, ascending. */
   onSeam: Uint32Array;
   /** Detections that were kept back, rising: indices into all that were passed. */
   open: Uint32Array;
 }
 
-/** What one pass of the network leaves to be decided by thresholds, by falling score. */
+/** Output of one forward pass before thresholds, by descending score. */
 export interface NativeCandidates {
   boxes: Float32Array;
   scores: Float32Array;
   labels: Int32Array;
-  /** [cells, side, side], of the label's class. */
+  /** [cells, side, side], for the class of the label. */
   probabilities: Float32Array;
   side: number;
-  /** [cells, NMS thresholds]: not 0 where `segment` with this threshold keeps the cell. */
+  /** [cells, NMS thresholds]: not 0 if `segment` with this threshold keeps the cell. */
   keptBy: Uint8Array;
   /** Highest score of the detections that the limit dropped at any NMS threshold; 0 where it dropped none. */
   droppedScore: number;
@@ -275,13 +275,13 @@ export interface NativeClassification {
 
 export interface NativeExplainOptions {
   method: 'integrated-gradients' | 'occlusion' | 'grad-cam';
-  /** Class whose logit is explained; null takes the highest. */
+  /** Class whose logit is explained; null for the highest. */
   target: number | null;
-  /** What stands for an image that shows nothing: the configuration's mean, or zeros before normalising. */
+  /** Baseline: the configuration's mean, or zeros before normalisation. */
   baseline: 'mean' | 'black';
-  /** Points of the path that integrated gradients take. */
+  /** Number of points on the path of integrated gradients. */
   steps: number;
-  /** Side of occlusion's square and how far it moves, in pixels of the network's input. */
+  /** Side of the occlusion square and its step, in pixels of the network's input. */
   patch: number;
   stride: number;
 }
@@ -290,7 +290,7 @@ export interface NativeExplanation {
   target: number;
   height: number;
   width: number;
-  /** [height * width] of the network's input. */
+  /** [height * width], in pixels of the network's input. */
   values: Float32Array;
   logits: Float32Array;
   baselineLogits: Float32Array;
@@ -304,7 +304,7 @@ export interface NativeTensorInfo {
 
 // Training
 
-/** How anchors and proposals become training examples: torchvision's arguments of MaskRCNN. */
+/** Sampling of anchors and proposals: torchvision's arguments of MaskRCNN. */
 export interface NativeSampling {
   rpnFgIou: number;
   rpnBgIou: number;
@@ -316,7 +316,7 @@ export interface NativeSampling {
   boxBgIou: number;
   boxBatchSize: number;
   boxPositiveFraction: number;
-  /** Samples go in as large as they come, whatever the network's `resize` says. */
+  /** Samples keep their size, whatever the network's `resize`. */
   skipResize: boolean;
 }
 
@@ -326,25 +326,25 @@ export type NativeOptimizer =
 
 export interface NativeTrainerOptions {
   optimizer: NativeOptimizer;
-  /** Stages of the backbone that train, from the last: torchvision's trainable_backbone_layers, 0 to 5. */
+  /** Number of trained backbone stages from the last: torchvision's trainable_backbone_layers, 0 to 5. */
   trainableLayers: number;
-  /** Whether batch norms update their statistics; false keeps those the network came with. */
+  /** Whether batch norms update their statistics; false keeps the initial ones. */
   updateBatchStatistics: boolean;
   /**
-   * Decay of the weights' exponential moving average; null keeps none. Update n, from 0, uses at most
-   * (1 + n) / (10 + n), so that the average of a short run is not made of the weights it began with.
+   * Decay of the exponential moving average of the weights; null for no average. Update n, from 0, uses at most
+   * (1 + n) / (10 + n), so that the average of a short run does not depend on the initial weights.
    */
   averageDecay: number | null;
   /**
-   * `bfloat16`: torch.autocast in the forward pass. Weights, optimiser and losses stay float32. Faster only where the
-   * processor computes in bfloat16 (AVX512_BF16, AMX), and slower elsewhere.
+   * `bfloat16`: torch.autocast in the forward pass; weights, optimizer and losses stay float32. Faster only if the processor
+   * has bfloat16 instructions (AVX512_BF16, AMX), otherwise slower.
    */
   precision: 'float32' | 'bfloat16';
-  /** Sums on a GPU in an order that never changes. */
+  /** On a GPU: uses only kernels with a fixed order of summation. */
   deterministic: boolean;
   /**
-   * Of the initial weights, a whole number below 2^53. The same LibTorch draws the same from it, but for the last bits
-   * between families of processors.
+   * Seed of the initial weights, an integer below 2^53. The same LibTorch gives the same weights, except for the last bits
+   * between processor families.
    */
   seed: number;
 }
@@ -358,54 +358,54 @@ export interface NativeClassifierTrainerOptions extends NativeTrainerOptions {
   classWeights: readonly number[];
 }
 
-/** What changes from step to step. */
+/** Values that change from step to step. */
 export interface NativeStep {
   lr: number;
-  /** SGD's momentum, AdamW's beta1. */
+  /** Momentum of SGD, beta1 of AdamW. */
   momentum: number;
-  /** Norm of all gradients together above which they are scaled down; null never. */
+  /** Maximum norm of all gradients together; null for no clipping. */
   maxGradNorm: number | null;
-  /** Of everything random in the step, a whole number below 2^53. */
+  /** Seed of all random numbers of the step, an integer below 2^53. */
   seed: number;
 }
 
 export interface NativeStepResult {
-  /** By torchvision's names, `loss` for a classifier; without weights between them. */
+  /** Losses by torchvision's names, `loss` for a classifier; not weighted. */
   losses: Record<string, number>;
-  /** Of all gradients together, before clipping; NaN where a loss was not finite. */
+  /** Norm of all gradients before clipping; NaN if a loss was not finite. */
   gradNorm: number;
-  /** False where a loss or a gradient was not finite: the weights are then as they were. */
+  /** false if a loss or a gradient was not finite; the weights are then unchanged. */
   applied: boolean;
 }
 
 // Samples
 
-/** One side of a sample: where its pixels lie along a side of the image, in the image's pixels. */
+/** One axis of a sample: the positions of its pixels along an axis of the image, in image pixels. */
 export interface NativeSampleSide {
-  /** Pixels of the sample. */
+  /** Number of pixels of the sample. */
   size: number;
-  /** Where its first pixel begins, and how many pixels of the image each is wide; negative runs backwards. */
+  /** Start of the first pixel, and image pixels per pixel; negative if the axis is flipped. */
   origin: number;
   step: number;
-  /** What is seen of the image: from `first` to below `end`. */
+  /** Visible range of the image: from `first` to below `end`. */
   first: number;
   end: number;
 }
 
-/** How one sample is made of an image, decided from first to last: every pixel is resampled once. */
+/** Complete plan of a sample, in which every pixel is resampled once. */
 export interface NativeSamplePlan {
-  /** Applied over the whole image first, as before inference. */
+  /** Intensity rule, applied to the whole image first, as before inference. */
   intensity: Intensity;
-  /** Whether the sample's rows run along the image's y. */
+  /** Whether rows of the sample run along the image's y axis. */
   transposed: boolean;
-  /** Along the image's x and y, whichever way the sample lies. */
+  /** Axes along the image's x and y, whatever the orientation of the sample. */
   x: NativeSampleSide;
   y: NativeSampleSide;
-  /** Factors, applied one after the other to what is seen of the image, values clamped to 0..1. */
+  /** Factors, applied in order to the visible part of the image; values are clamped to 0..1. */
   photometric: readonly { brightness: number; contrast: number; gamma: number }[];
-  /** Value of all that is seen past the image. */
+  /** Value of pixels outside the image. */
   fill: number;
-  /** Share of a cell's pixels, 0 to 1, that must be seen, or it is dropped; one without pixels always is. */
+  /** Minimum visible share of a cell's pixels, 0 to 1; a cell without a visible pixel is always dropped. */
   minVisible: number;
 }
 
@@ -413,25 +413,25 @@ export interface NativeSample {
   /** [3, height, width]. */
   pixels: Float32Array;
   masks: MaskBatch;
-  /** Which of the given masks these are, rising. */
+  /** Indices of these masks among the given ones, ascending. */
   kept: Uint32Array;
 }
 
-/** An image ready for a training step: decoded, scaled by the model's intensity rule, transformed. */
+/** A sample for a training step: decoded, scaled by the model's intensity rule, transformed. */
 export interface NativeTrainSample {
-  /** [3, height, width], not yet normalised by mean and std. */
+  /** [3, height, width], before normalisation by mean and std. */
   pixels: Float32Array;
   width: number;
   height: number;
-  /** Of height × width; cells that a crop left nothing of are gone. */
+  /** Masks with height × width pixels, without cells that a crop removed completely. */
   masks: MaskBatch;
   /** Class of each mask, 1 to numClasses - 1. */
   labels: Int32Array;
 }
 
-/** An image ready for a step of the classifier. */
+/** A sample for a training step of the classifier. */
 export interface NativeClassifySample {
-  /** [3, height, width], not yet normalised by mean and std; one size within a batch. */
+  /** [3, height, width], before normalisation by mean and std; equal sizes within a batch. */
   pixels: Float32Array;
   width: number;
   height: number;
@@ -448,29 +448,29 @@ export interface NativeEvaluatedImage {
   truthLabels: Int32Array;
   labels: Int32Array;
   scores: Float64Array;
-  /** Not 0 for regions of many cells; empty where there are none. */
+  /** Not 0 for regions of many cells; empty if there are none. */
   crowd: Uint8Array;
-  /** Empty for those of the masks. */
+  /** Empty: boxes of the masks. */
   truthBoxes: Float64Array;
   boxes: Float64Array;
-  /** What COCO's area ranges go by; empty for those of the masks. */
+  /** Areas for COCO's size classes; empty: areas of the masks. */
   truthAreas: Float64Array;
   areas: Float64Array;
 }
 
 export interface NativeMetricsOptions {
   minScore: number;
-  /** Share of its pixels a prediction may lose to better ones before it is dropped; null leaves overlaps. */
+  /** Share of its pixels that a prediction may lose to higher-scored ones before it is dropped; null keeps overlaps. */
   maxLost: number | null;
-  /** Of hits, false alarms and misses. */
+  /** IoU threshold of a match. */
   iou: number;
-  /** Of COCO's metrics, an image and class; null for all. */
+  /** Maximum number of predictions per image and class for COCO's metrics; null for all. */
   maxDets: number | null;
-  /** Of the bootstrap; 0 for none. */
+  /** Number of bootstrap samples; 0 for none. */
   samples: number;
-  /** A whole number below 2^53. */
+  /** Random seed, an integer below 2^53. */
   seed: number;
-  /** Share of the samples within the intervals. */
+  /** Share of the samples inside the intervals. */
   confidence: number;
 }
 
@@ -505,11 +505,11 @@ export type NativeMetric =
   | 'countAbsolute'
   | 'countRelative';
 
-/** NaN where a metric has no meaning. */
+/** NaN for an undefined metric. */
 export type NativeSummary = Readonly<Record<NativeMetric, number>>;
 
 export interface NativeEvaluation {
-  /** A number an image; of `precision` ten. */
+  /** One number per image; ten for `precision`. */
   images: {
     truths: Uint32Array;
     predictions: Uint32Array;
@@ -521,9 +521,9 @@ export interface NativeEvaluation {
     aji: Float64Array;
     pq: Float64Array;
   };
-  /** All images, then each group; `low` and `high` where samples were asked for. */
+  /** All images, then each group; `low` and `high` with bootstrap. */
   groups: { summary: NativeSummary; low?: NativeSummary; high?: NativeSummary }[];
-  /** By rising label; only COCO's numbers and panoptic quality are known of a class. */
+  /** By ascending label; a class has only COCO's metrics and panoptic quality. */
   classes: { label: number; truths: number; summary: NativeSummary }[];
 }
 
@@ -577,52 +577,52 @@ export interface NativeGpu {
   /** Compute capability, such as 9.0. */
   capability: string;
   bytes: number;
-  /** Why the addon cannot use it; empty where it can. */
+  /** Reason why the addon cannot use it; empty if it can. */
   problem: string;
 }
 
 export interface NativeInfo {
   libtorch: string;
-  /** What LibTorch's kernels use: AVX512, AVX2, DEFAULT. */
+  /** Instruction set of LibTorch's kernels: AVX512, AVX2, DEFAULT. */
   cpuCapability: string;
-  /** Whether this is the addon with CUDA. */
+  /** Whether this addon was built with CUDA. */
   cuda: boolean;
-  /** Whether the processor multiplies bfloat16, and LibTorch lets it. */
+  /** Whether the processor has bfloat16 instructions that LibTorch uses. */
   bfloat16: boolean;
-  /** Whether there are products of 8 bits for the processor. */
+  /** Whether there are int8 kernels for the processor. */
   int8: boolean;
 }
 
 export interface NativeAddon {
   info(): NativeInfo;
-  /** Wakes CUDA, where there is any. `problem` says why the list is empty, and what helps. */
+  /** Initialises CUDA, if available. `problem` has the reason for an empty list, and what to do. */
   findGpus(call: NativeCall): Promise<{ list: NativeGpu[]; problem: string }>;
-  /** `cpu` or `cuda:<n>` of cpu, cuda, cuda:<n> or auto; rejects with DEVICE_UNAVAILABLE. */
+  /** Resolves cpu, cuda, cuda:<n> or auto to `cpu` or `cuda:<n>`; rejects with DEVICE_UNAVAILABLE. */
   resolveDevice(name: string, call: NativeCall): Promise<string>;
 
   createCancel(): CancelHandle;
   cancel(handle: CancelHandle): void;
-  /** Room for an image of so many bytes; null if it must wait. The limits are of the whole process. */
+  /** Room for an image of this many bytes; null if it must wait. Limits apply to the whole process. */
   tryRoom(bytes: number): RoomHandle | null;
   /** Waits for room, in the order of the calls. */
   requestRoom(bytes: number, call: NativeCall): Promise<RoomHandle>;
   releaseRoom(room: RoomHandle): void;
   setQueueLimits(bytes: number, calls: number): void;
-  /** Limits above Number.MAX_SAFE_INTEGER were not set yet. */
+  /** Limits above Number.MAX_SAFE_INTEGER have not been set yet. */
   queueState(): { maxQueuedBytes: number; maxQueuedCalls: number; bytes: number; calls: number };
 
-  /** Native memory for an image of this size and type, still empty. */
+  /** Allocates native memory for an image of this size and type, without pixels. */
   createImage(image: NativeImage): ImageHandle;
-  /** Copies elements `begin` to `end` of `data` behind those that the image has. INVALID_ARGUMENT if `data` was transferred. */
+  /** Appends elements `begin` to `end` of `data` to the image. INVALID_ARGUMENT if `data` was transferred. */
   appendPixels(image: ImageHandle, data: NativeImage['data'], begin: number, end: number): void;
   releaseImage(image: ImageHandle): void;
-  /** Frees the memory of an array that nothing reads any more, by detaching its buffer. */
+  /** Frees the memory of an array that is no longer used, by detaching its buffer. */
   discardPixels(data: NativeImage['data']): void;
 
-  /** Cancels every job of the process and waits for the owner thread to end: before the process exits. */
+  /** Cancels all jobs of the process and waits for the owner thread to end; called before the process exits. */
   stopEngine(): void;
 
-  /** bfloat16 and int8 on the CPU only where `info` has them; int8 never on a GPU, float16 only there. */
+  /** bfloat16 and int8 on the CPU only if `info` has them; int8 only on the CPU, float16 only on a GPU. */
   loadMaskRCNN(
     config: MaskRCNNConfig,
     weights: NativeWeights,
@@ -633,7 +633,7 @@ export interface NativeAddon {
   releaseModel(model: ModelHandle): void;
   /** Parameters and buffers by torchvision's names. */
   listTensors(model: ModelHandle): NativeTensorInfo[];
-  /** One tensor's bytes, row-major. */
+  /** Bytes of one tensor in row-major order. */
   readTensor(model: ModelHandle, name: string, call: NativeCall): Promise<Uint8Array>;
 
   segment(
@@ -683,14 +683,14 @@ export interface NativeAddon {
     columns: number,
     call: NativeCall,
   ): Promise<Float32Array>;
-  /** Everything `segment` finds above the options' score threshold with one of the NMS thresholds. */
+  /** All cells above the options' score threshold that `segment` keeps with one of the NMS thresholds. */
   findCandidates(
     model: ModelHandle,
     image: NativeImage | ImageHandle,
     options: NativeSegmentOptions & { nmsThresholds: readonly number[] },
     call: NativeCall,
   ): Promise<NativeCandidates>;
-  /** The masks of candidates of an image at a mask threshold, one each. */
+  /** Masks of candidates at a mask threshold, one per candidate. */
   cutMasks(
     candidates: Pick<NativeCandidates, 'boxes' | 'probabilities' | 'side'>,
     height: number,
@@ -704,7 +704,7 @@ export interface NativeAddon {
     intensity: Intensity,
     call: NativeCall,
   ): Promise<NativeClassification>;
-  /** A network input as it is: [3, height, width], normalised. */
+  /** Classifies a prepared network input: [3, height, width], normalised. */
   classifyTensor(
     model: ModelHandle,
     data: Float32Array,
@@ -720,7 +720,7 @@ export interface NativeAddon {
     options: NativeExplainOptions,
     call: NativeCall,
   ): Promise<NativeExplanation>;
-  /** The same for a network input as it is: [3, height, width], normalised. */
+  /** As explain, for a prepared network input: [3, height, width], normalised. */
   explainTensor(
     model: ModelHandle,
     data: Float32Array,
@@ -730,7 +730,7 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<NativeExplanation>;
 
-  /** A network with fresh weights (torchvision's initialisation), ready to train. */
+  /** Creates a network with random weights (torchvision's initialization) for training. */
   createSegmenterTrainer(
     config: MaskRCNNConfig,
     options: NativeSegmenterTrainerOptions,
@@ -742,12 +742,12 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<TrainerHandle>;
   releaseTrainer(trainer: TrainerHandle): void;
-  /** Takes over the tensors that fit by name and shape, and reports them and all others; the average starts there. */
+  /** Loads the tensors that fit by name and shape, and reports all others; the average starts from the result. */
   startTrainer(trainer: TrainerHandle, weights: NativeWeights, call: NativeCall): Promise<LoadReport>;
-  /** The whole state: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and `average.n_averaged`. */
+  /** Complete state: `model.<key>`, `optimizer.<key>.<name>`, `average.<key>` and `average.n_averaged`. */
   listTrainerTensors(trainer: TrainerHandle): NativeTensorInfo[];
   readTrainerTensor(trainer: TrainerHandle, name: string, call: NativeCall): Promise<Uint8Array>;
-  /** Puts the whole state back; what does not fit is reported, and the trainer then may not go on. */
+  /** Restores the complete state. Tensors that do not fit are reported; the trainer must not be used then. */
   restoreTrainer(trainer: TrainerHandle, weights: NativeWeights, call: NativeCall): Promise<LoadReport>;
   trainSegmenterStep(
     trainer: TrainerHandle,
@@ -761,14 +761,14 @@ export interface NativeAddon {
     step: NativeStep,
     call: NativeCall,
   ): Promise<NativeStepResult>;
-  /** The network as it is now, or its average, as a model of its own. */
+  /** Copies the network, or its average, to a separate model. */
   snapshotTrainer(
     trainer: TrainerHandle,
     weights: 'current' | 'average',
     call: NativeCall,
   ): Promise<NativeLoaded>;
 
-  /** Runs on the thread pool, not on the owner thread, and reports no progress. The masks are of the image's size. */
+  /** Runs on the thread pool, not on the owner thread, without progress. Masks must have the size of the image. */
   prepareSample(
     image: NativeImage,
     masks: MaskBatch,
@@ -776,7 +776,7 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<NativeSample>;
 
-  /** `groups` are indices of images that are summarised by themselves. Runs beside the owner thread. */
+  /** `groups` are indices of images that are also summarised separately. Runs concurrently with the owner thread. */
   evaluateMasks(
     images: readonly NativeEvaluatedImage[],
     groups: readonly Uint32Array[],
@@ -796,12 +796,12 @@ export interface NativeAddon {
 
   /** Masks of height * width bytes each, in rows; every byte but 0 belongs to the mask. */
   maskEncode(pixels: Uint8Array, height: number, width: number): MaskBatch;
-  /** Sets the masks' pixels to 1 in as many zeroed images. */
+  /** Sets the pixels of each mask to 1 in zeroed images. */
   maskDecode(batch: MaskBatch, zeroed: Uint8Array): void;
-  /** Texts joined to a few strings, and how long each is: many small strings would cross slowly. */
+  /** Texts are passed as a few concatenated strings and their lengths, because many small strings are slow to read. */
   maskFromKaggle(joined: readonly string[], lengths: Uint32Array, height: number, width: number): MaskBatch;
   maskToKaggle(batch: MaskBatch): string[];
-  /** Writes the counts of all masks to `counts`, which has room for one a character, and returns where each begins and the last ends. */
+  /** Writes the counts of all masks to `counts`, which needs room for one per character. Returns the masks' offsets. */
   maskFromCoco(
     joined: readonly string[],
     lengths: Uint32Array,
@@ -810,11 +810,11 @@ export interface NativeAddon {
     counts: Uint32Array,
   ): Uint32Array;
   maskToCoco(batch: MaskBatch): string[];
-  /** Counts with runs of length 0 are welcome here, and only here. */
+  /** The only function that accepts counts with runs of length 0. */
   maskFromCounts(counts: Uint32Array, offsets: Uint32Array, height: number, width: number): MaskBatch;
   /**
-   * x, y, … of polygons, polygon p from `polygons[p]` to `polygons[p + 1]`; mask i has the pixels of its polygons
-   * `offsets[i]` to `offsets[i + 1]` together. Both start with 0.
+   * x, y, … of polygons. Polygon p has the values from `polygons[p]` to `polygons[p + 1]`; mask i is the union of polygons
+   * `offsets[i]` to `offsets[i + 1]`. Both start with 0.
    */
   maskFromPolygons(
     points: Float64Array,
@@ -823,16 +823,16 @@ export interface NativeAddon {
     height: number,
     width: number,
   ): MaskBatch;
-  /** Throws what every other function would throw for this batch. */
+  /** Throws the error that every other function would throw for this batch. */
   maskValidate(batch: MaskBatch): void;
   maskAreas(batch: MaskBatch): Uint32Array;
   /** x, y, width, height of each mask. */
   maskBoxes(batch: MaskBatch): Float64Array;
   /** x, y, length of each run within a row, mask by mask. */
   maskRowRuns(batch: MaskBatch): Uint32Array;
-  /** `crowd` holds a byte for each mask of `b`, or nothing; `zeroed` becomes the matrix, a row for each mask of `a`. */
+  /** `crowd` has one byte per mask of `b`, or is empty; `zeroed` becomes the matrix, one row per mask of `a`. */
   maskIou(a: MaskBatch, b: MaskBatch, crowd: Uint8Array, zeroed: Float64Array): void;
-  /** A batch of one. */
+  /** Returns a batch with one mask. */
   maskUnion(batch: MaskBatch): MaskBatch;
   maskIntersection(batch: MaskBatch): MaskBatch;
   maskRemoveOverlaps(batch: MaskBatch, maxLost: number): NativeKeptMasks;
@@ -841,7 +841,7 @@ export interface NativeAddon {
     height: number,
     width: number,
   ): NativeLabelledMasks;
-  /** Writes 1, 2, 3, … into a zeroed image. */
+  /** Writes 1, 2, 3, … to a zeroed image. */
   maskToLabels(batch: MaskBatch, zeroed: Uint16Array | Uint32Array): void;
   /** Writes ids[i] for mask i into a zeroed image of a window, which is x, y, width and height. */
   maskToLabelsIn(

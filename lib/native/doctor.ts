@@ -19,7 +19,7 @@ import {
 import { runJob } from './job.js';
 import { loadNative, native } from './load.js';
 
-/** What cellroute found on this machine. */
+/** Result of {@link diagnose}. */
 export interface Diagnosis {
   cellroute: string;
   node: string;
@@ -34,17 +34,17 @@ export interface Diagnosis {
   openMp: { waitPolicy: string | undefined; threads: string | undefined; spinCount: string | undefined };
   addon: { path: string | undefined; places: SearchedLocation[] };
   libtorch: { folder: string | undefined; version: string | undefined; places: SearchedLocation[] };
-  /** Why the addon with CUDA is used or not, step by step; `problem` says why there is no GPU to be used. */
+  /** Why the addon with CUDA is or is not used, step by step; `problem` is the reason if no GPU can be used. */
   cuda: {
     used: boolean;
     places: SearchedLocation[];
     gpus: readonly NativeGpu[];
     problem: string | undefined;
   };
-  /** Devices a network can run on. */
+  /** Devices on which a network can run. */
   devices: string[];
   threads: number;
-  /** What LibTorch's kernels use of the processor. */
+  /** Instruction set of LibTorch's kernels. */
   cpuCapability: string | undefined;
   /** What is wrong and the command that cures it, a text each; empty where everything works. */
   problems: string[];
@@ -62,7 +62,7 @@ const SMALLEST_MEMORY = 2 ** 30;
 const inGiB = (bytes: number) => Math.round((bytes / 2 ** 30) * 10) / 10;
 
 /**
- * Checks the installation: loads the addon and LibTorch and looks for GPUs. Problems are in the result.
+ * Checks the installation: loads the addon and LibTorch, and searches for GPUs. Problems are part of the result.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for options.
  */
@@ -93,7 +93,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
     libtorch: { folder: found.folder, version: undefined, places: found.places },
     cuda: {
       used: false,
-      places: found.folder === undefined ? [] : findCudaAddon(found.folder, found.pointedAt).places,
+      places: found.folder === undefined ? [] : findCudaAddon(found.folder, found.isSelected).places,
       gpus: [],
       problem: undefined,
     },
@@ -110,8 +110,8 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
     diagnosis.devices.push('cpu');
     diagnosis.addon.path = loaded.addonPath;
     diagnosis.cuda.used = loaded.cuda;
-    // Asked only of the addon that was chosen for it: nobody else's driver is woken.
-    if (loaded.cuda) await lookAtGpus(diagnosis);
+    // Only with the CUDA addon, because the query initialises the driver.
+    if (loaded.cuda) await queryGpus(diagnosis);
   } catch (error) {
     diagnosis.problems.push(
       error instanceof CellrouteError ? `${error.code}: ${error.message}` : String(error),
@@ -139,7 +139,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
   return diagnosis;
 }
 
-async function lookAtGpus(diagnosis: Diagnosis): Promise<void> {
+async function queryGpus(diagnosis: Diagnosis): Promise<void> {
   const { list, problem } = await runJob({}, (call) => native().findGpus(call));
   diagnosis.cuda.gpus = list;
   if (problem) {

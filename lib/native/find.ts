@@ -3,29 +3,29 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { CUDA_LIBRARY, runtimeLibraries } from './libraries.js';
 
-/** The package's folder: lib/native and dist/native both lie two below it. */
+/** Root folder of the package: lib/native and dist/native are both two levels below it. */
 export const packageRoot = resolve(__dirname, '../..');
 
 /** A location where a file was searched. */
 export interface SearchedLocation {
-  /** What was looked at. */
+  /** Description of the searched file. */
   what: string;
   path: string;
   found: boolean;
-  /** Why it was passed over, where that is not plain. */
+  /** Reason why it was not used, if not obvious. */
   note?: string;
 }
 
 export interface AddonFiles {
   addon: string;
   preload: string;
-  /** Of a checkout's own build: the LibTorch it was linked with. */
+  /** For a build of this checkout: the LibTorch with which it was linked. */
   builtWith?: string;
-  /** Whether it is the addon with CUDA. */
+  /** Whether the addon was built with CUDA. */
   cuda?: boolean;
 }
 
-/** `linux-x64` and the like: the name of prebuilds folders and platform packages. */
+/** Name of the platform, such as `linux-x64`, in prebuilds folders and platform packages. */
 export function platformName(platform: string = process.platform, arch: string = process.arch): string {
   return `${platform}-${arch}`;
 }
@@ -74,16 +74,16 @@ export function findAddon(): { files: AddonFiles | undefined; places: SearchedLo
   return { files: candidates[places.findIndex((place) => place.found)], places };
 }
 
-/** Of CUDA, whose libraries are named by it. */
+/** Version of CUDA, which is part of its libraries' names. */
 export const CUDA_MAJOR = 13;
 
 /**
- * The addon with CUDA, where a person pointed at a LibTorch with CUDA and the addon is there. Everybody else gets the
- * one without: a CUDA build of torch on a machine is no wish to use it here.
+ * Finds the addon with CUDA, if the user has selected a LibTorch with CUDA and the addon exists. Otherwise the addon without
+ * CUDA is used, even if a CUDA build of torch is installed.
  */
 export function findCudaAddon(
   libtorch: string,
-  pointedAt: boolean,
+  isSelected: boolean,
 ): { files: AddonFiles | undefined; places: SearchedLocation[] } {
   const folder = join(packageRoot, 'prebuilds', `${platformName()}-cuda${CUDA_MAJOR}`);
   const files = {
@@ -100,27 +100,27 @@ export function findCudaAddon(
   const library = join(libtorch, CUDA_LIBRARY);
   const places = [
     look(
-      'a LibTorch that was chosen',
+      'a LibTorch selected by the user',
       libtorch,
-      pointedAt,
-      'nobody pointed at it: CELLROUTE_LIBTORCH or the libtorch option does',
+      isSelected,
+      'not selected: set CELLROUTE_LIBTORCH or the libtorch option',
     ),
-    look('its CUDA library', library, existsSync(library), 'not there: this LibTorch is for the CPU only'),
+    look('its CUDA library', library, existsSync(library), 'not found: this LibTorch is for the CPU only'),
     look(
       'the addon with CUDA',
       files.addon,
       existsSync(files.addon) && existsSync(files.preload),
-      `not there; in a checkout: node scripts/cuda.mjs ${dirname(libtorch)}`,
+      `not found; in a checkout: node scripts/cuda.mjs ${dirname(libtorch)}`,
     ),
   ];
   return { files: places.every(({ found }) => found) ? files : undefined, places };
 }
 
-/** LibTorch's `lib` folder: the caller's path, CELLROUTE_LIBTORCH, the build's own, or the platform package. */
+/** Finds LibTorch's `lib` folder: the caller's path, CELLROUTE_LIBTORCH, the build's own, or the platform package. */
 export function findLibtorch(
   given: string | undefined,
   builtWith: string | undefined,
-): { folder: string | undefined; pointedAt: boolean; places: SearchedLocation[] } {
+): { folder: string | undefined; isSelected: boolean; places: SearchedLocation[] } {
   const places: SearchedLocation[] = [];
   const look = (what: string, path: string | undefined, note: string): string | undefined => {
     if (!path) {
@@ -136,15 +136,15 @@ export function findLibtorch(
     });
     return folder;
   };
-  // A path someone chose is used or refused, never passed over in silence.
-  if (given) return { folder: look('the libtorch option', given, ''), pointedAt: true, places };
+  // A path selected by the user is used or refused, never ignored.
+  if (given) return { folder: look('the libtorch option', given, ''), isSelected: true, places };
   const environment = process.env.CELLROUTE_LIBTORCH;
-  if (environment) return { folder: look('CELLROUTE_LIBTORCH', environment, ''), pointedAt: true, places };
+  if (environment) return { folder: look('CELLROUTE_LIBTORCH', environment, ''), isSelected: true, places };
   places.push({ what: 'CELLROUTE_LIBTORCH', path: '', found: false, note: 'not set' });
   const folder =
     (builtWith ? look('the LibTorch of this build', builtWith, '') : undefined) ??
     look(`the package ${libtorchPackage()}`, packageFolder(libtorchPackage()), 'not installed');
-  return { folder, pointedAt: false, places };
+  return { folder, isSelected: false, places };
 }
 
 /** A package that `cellroute` needs on this platform, as it is installed. */
@@ -183,14 +183,14 @@ function readManifest(folder: string) {
 function packageFolder(name: string): string | undefined {
   try {
     const path = dirname(createRequire(join(packageRoot, 'package.json')).resolve(`${name}/package.json`));
-    // Electron: a library inside an archive cannot be opened; its unpacked twin can.
+    // Electron: a library inside an archive cannot be opened, but its unpacked copy can.
     return path.replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked');
   } catch {
     return undefined;
   }
 }
 
-/** The torch library every LibTorch has, whatever else differs. */
+/** Libraries that every LibTorch has. */
 const essential = () => runtimeLibraries().filter((name) => /c10|torch/.test(name));
 
 function libraryFolder(path: string): string | undefined {
@@ -200,7 +200,7 @@ function libraryFolder(path: string): string | undefined {
 }
 
 function missingLibraries(path: string): string {
-  if (!existsSync(path)) return 'no such folder';
+  if (!existsSync(path)) return 'the folder does not exist';
   const missing = essential().filter(
     (name) => !existsSync(join(path, 'lib', name)) && !existsSync(join(path, name)),
   );

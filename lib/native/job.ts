@@ -16,23 +16,23 @@ export interface Progress {
   fraction: number;
 }
 
-/** The names every options object accepts, for its unknown-key check. */
+/** Keys of CallOptions, for the check of unknown keys. */
 export const CALL_OPTION_KEYS = ['signal', 'onProgress'] as const;
 
-/** Threads of the device's owner thread; a process has one team for all its models. */
+/** Number of threads of a device's owner thread; a process has one OpenMP team for all its models. */
 export const threadCount = () => Number(process.env.CELLROUTE_THREADS) || availableParallelism();
 
-/** The device that a native object lies on and its jobs run on. */
+/** Device of a native object and its jobs, and its arithmetic. */
 export interface ExecutionTarget {
-  /** As native code names it: `cpu`, `cuda:0`. */
+  /** Name in native code: `cpu`, `cuda:0`. */
   device: string;
-  /** Whether products of float32 may be TF32's. */
+  /** Whether float32 products may be computed in TF32. */
   tf32: boolean;
 }
 
 export const ON_CPU: ExecutionTarget = { device: 'cpu', tf32: false };
 
-/** What a job is run with, besides the call that it belongs to. */
+/** Options of a job in addition to those of its call. */
 export interface JobOptions {
   place?: ExecutionTarget | undefined;
   /** Whether the job reports to the call's `onProgress`, or what it reports instead of its own progress; default true. */
@@ -40,8 +40,8 @@ export interface JobOptions {
 }
 
 /**
- * One call of the SDK. Its native jobs share a cancel flag and the call's place in the order of arrival. Close it when
- * it has settled.
+ * One call of the SDK. Its native jobs share a cancel flag and the position of the call in the order of arrival. Must be
+ * closed when it has settled.
  */
 export class Call {
   readonly #cancel: CancelHandle;
@@ -50,7 +50,7 @@ export class Call {
   readonly #removals: (() => void)[] = [];
   readonly #onStop = new Set<() => void>();
   #controller: AbortController | undefined;
-  /** What the listener of progress threw: it stops the call. */
+  /** Error thrown by the progress listener, which cancels the call. */
   #thrown: { error: unknown } | undefined;
 
   constructor({ signal, onProgress }: CallOptions) {
@@ -60,7 +60,7 @@ export class Call {
     if (signal) this.stopOn(signal);
   }
 
-  /** Stops the call when `signal` aborts, with its reason. Throws the reason if it is aborted already. */
+  /** Cancels the call with the signal's reason when it aborts. Throws the reason if it is already aborted. */
   stopOn(signal: AbortSignal): void {
     signal.throwIfAborted();
     if (this.#signals.includes(signal)) return;
@@ -68,7 +68,7 @@ export class Call {
     this.#removals.push(onAbort(signal, () => this.#stop()));
   }
 
-  /** Aborts when the call is stopped, with what stopped it. */
+  /** Aborts when the call is cancelled, with the same reason. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       const controller = new AbortController();
@@ -83,7 +83,7 @@ export class Call {
     for (const signal of this.#signals) signal.throwIfAborted();
   }
 
-  /** Runs a native job; rejects with what stopped the call if the job was cancelled. */
+  /** Runs a native job. If it was cancelled, rejects with the reason of the call's cancellation. */
   async run<T>(
     job: (call: NativeCall) => Promise<T>,
     { place = ON_CPU, progress = true }: JobOptions = {},
@@ -104,9 +104,9 @@ export class Call {
     }
   }
 
-  /** Settles as `work`, or rejects as soon as the call is stopped; `work` then runs on unobserved. */
+  /** Settles as `work`, or rejects as soon as the call is cancelled. `work` then continues unobserved. */
   async untilStopped<T>(work: Promise<T>): Promise<T> {
-    // Its failure after a stop has no other observer.
+    // After a cancellation, nothing else observes its failure.
     work.catch(() => {});
     this.throwIfStopped();
     let wake = () => {};
@@ -126,7 +126,7 @@ export class Call {
     for (const remove of this.#removals.splice(0)) remove();
   }
 
-  /** What stopped the call. */
+  /** The reason of the cancellation. */
   #reason(): unknown {
     return this.#thrown ? this.#thrown.error : this.#signals.find(({ aborted }) => aborted)?.reason;
   }
@@ -147,7 +147,7 @@ export class Call {
   };
 }
 
-/** Runs `body` as one call, and closes the call when it has settled. */
+/** Runs `body` as one call, and closes the call afterwards. */
 export async function withCall<T>(options: CallOptions, body: (call: Call) => Promise<T>): Promise<T> {
   const own = new Call(options);
   try {
@@ -158,8 +158,8 @@ export async function withCall<T>(options: CallOptions, body: (call: Call) => Pr
 }
 
 /**
- * Runs one native job as a call of its own. An abort rejects with `signal.reason`; an error thrown by `onProgress`
- * stops the job and rejects with that error.
+ * Runs one native job as a separate call. An abort rejects with `signal.reason`; an error thrown by `onProgress` cancels the
+ * job and rejects with that error.
  */
 export function runJob<T>(
   options: CallOptions,

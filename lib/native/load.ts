@@ -18,14 +18,14 @@ import {
 } from './find.js';
 import { runtimeLibraries } from './libraries.js';
 
-/** LibTorch's Linux wheels are built against this one. */
+/** Oldest glibc that LibTorch's Linux wheels support. */
 const OLDEST_GLIBC = '2.28';
 const OPTIONAL_NOTE =
   'an optional dependency of cellroute: --omit=optional and settings of package managers leave it out, and a lockfile or node_modules folder of another platform lacks it';
 const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
 
 interface Preload {
-  /** Opens a library for the life of the process; its aoti_torch_abi_version() where it has one. */
+  /** Opens a library for the lifetime of the process. Returns its aoti_torch_abi_version(), if it has one. */
   open(path: string): bigint | undefined;
   builtForVersion: string;
   builtForAbi: bigint;
@@ -33,7 +33,7 @@ interface Preload {
 
 /** Options of {@link loadNative}. */
 export interface LoadOptions {
-  /** A LibTorch folder (one with `lib` in it, or that `lib`), instead of CELLROUTE_LIBTORCH or the platform package. */
+  /** A LibTorch folder (which contains `lib`, or that `lib`), instead of CELLROUTE_LIBTORCH or the platform package. */
   libtorch?: string | undefined;
 }
 
@@ -43,17 +43,17 @@ export interface Loaded {
   addonPath: string;
   libtorchFolder: string;
   libtorchVersion: string;
-  /** Whether the addon has CUDA; no GPU was looked for yet. */
+  /** Whether the addon was built with CUDA. GPUs have not been searched yet. */
   cuda: boolean;
 }
 
 let loaded: Loaded | undefined;
 
 /**
- * Loads the addon and LibTorch now, instead of at the first use.
+ * Loads the addon and LibTorch now, instead of at first use.
  *
- * @throws {CellrouteError} PLATFORM_UNSUPPORTED, ADDON_NOT_FOUND, LIBTORCH_NOT_FOUND or LIBTORCH_MISMATCH; the
- *   message says what was looked for, where, and what cures it.
+ * @throws {CellrouteError} PLATFORM_UNSUPPORTED, ADDON_NOT_FOUND, LIBTORCH_NOT_FOUND or LIBTORCH_MISMATCH; the message
+ *   lists the searched locations and what to do.
  */
 export function loadNative(options: LoadOptions = {}): Loaded {
   if (loaded) {
@@ -72,8 +72,8 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   }
   checkPlatform();
   const { files: own, places } = findAddon();
-  const { folder, pointedAt, places: libtorchPlaces } = findLibtorch(options.libtorch, own?.builtWith);
-  const cuda = folder === undefined ? undefined : findCudaAddon(folder, pointedAt).files;
+  const { folder, isSelected, places: libtorchPlaces } = findLibtorch(options.libtorch, own?.builtWith);
+  const cuda = folder === undefined ? undefined : findCudaAddon(folder, isSelected).files;
   const files = cuda ?? own;
   if (!files) {
     throw helpPage('ADDON_NOT_FOUND', `cellroute has no addon for ${platformName()}.`, places, [
@@ -92,7 +92,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   let abi: bigint | undefined;
   for (const name of runtimeLibraries(process.platform, cuda !== undefined)) {
     const path = join(folder, name);
-    // A LibTorch built elsewhere may use the system's OpenMP; LibTorch itself may not be missing.
+    // A LibTorch from another source may use the system's OpenMP, but LibTorch itself must exist.
     if (!existsSync(path) && !/c10|torch/.test(name)) continue;
     try {
       abi = preload.open(path) ?? abi;
@@ -112,7 +112,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   if (abi !== preload.builtForAbi) {
     throw new CellrouteError(
       'LIBTORCH_MISMATCH',
-      `The LibTorch in ${folder} is ${versionOf(abi)}, this addon was built for ${preload.builtForVersion}. ` +
+      `The LibTorch in ${folder} is ${versionOf(abi)}, but this addon was built for ${preload.builtForVersion}. ` +
         (cuda
           ? `Install torch ${preload.builtForVersion} for CUDA ${CUDA_MAJOR}, or rebuild against yours (node scripts/cuda.mjs ${dirname(folder)}).`
           : `Install the same version (npm install ${libtorchPackage()}@${preload.builtForVersion}), or rebuild against yours (LIBTORCH=${folder} npm run build).`),
@@ -126,19 +126,19 @@ export function loadNative(options: LoadOptions = {}): Loaded {
     libtorchVersion: versionOf(abi),
     cuda: cuda !== undefined,
   };
-  // process.exit() and uncaught exceptions run no cleanup hook of the main thread, and LibTorch's statics would die
-  // under a job that runs. Worker threads have their hooks, and share the engine with the rest.
+  // process.exit() and uncaught exceptions do not run cleanup hooks of the main thread, and LibTorch's static objects would
+  // be destroyed during a running job. Worker threads have their own hooks and share the engine.
   const { addon } = loaded;
   if (isMainThread) process.once('exit', () => addon.stopEngine());
   return loaded;
 }
 
-/** The addon, loaded at first use. */
+/** Returns the addon, which is loaded at first use. */
 export function native(): NativeAddon {
   return (loaded ?? loadNative()).addon;
 }
 
-/** Calls the addon and turns what it throws into a CellrouteError. */
+/** Calls the addon and converts its exceptions to CellrouteErrors. */
 export function call<T>(action: () => T): T {
   try {
     return action();
@@ -147,7 +147,7 @@ export function call<T>(action: () => T): T {
   }
 }
 
-/** The same for what it rejects with; a cancelled job keeps its code, CANCELLED, for the caller to replace. */
+/** As call, for asynchronous functions. A cancelled job keeps the code CANCELLED, which the caller replaces. */
 export async function callAsync<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -157,7 +157,7 @@ export async function callAsync<T>(action: () => Promise<T>): Promise<T> {
 }
 
 function fromNative(error: unknown): unknown {
-  // Not instanceof Error: the addon's errors are of the main realm, and the caller may be in another (Jest, a vm context).
+  // Not instanceof Error: the addon's errors belong to the main realm, and the caller may be in another (Jest, a vm context).
   if (error instanceof CellrouteError || !types.isNativeError(error)) return error;
   const { code, position } = error as Error & { code?: string; position?: number };
   const details = position === undefined ? {} : { position };
@@ -171,7 +171,7 @@ function checkPlatform(): void {
   if (!PLATFORMS.includes(platformName())) {
     throw new CellrouteError(
       'PLATFORM_UNSUPPORTED',
-      `cellroute runs on ${PLATFORMS.join(', ')}; this is ${platformName()}, which LibTorch has no build for.`,
+      `cellroute runs on ${PLATFORMS.join(', ')}; this is ${platformName()}, for which there is no LibTorch build.`,
       { expected: PLATFORMS.join(', '), got: platformName() },
     );
   }
@@ -180,7 +180,7 @@ function checkPlatform(): void {
   if (family !== null && family !== GLIBC) {
     throw new CellrouteError(
       'PLATFORM_UNSUPPORTED',
-      `cellroute needs glibc, because LibTorch does; this system has ${family} (Alpine Linux?). Use a Debian, Ubuntu or Red Hat based image.`,
+      `cellroute needs glibc, because LibTorch does, but this system has ${family} (Alpine Linux?). Use an image based on Debian, Ubuntu or Red Hat.`,
       { expected: 'glibc', got: family },
     );
   }
@@ -188,7 +188,7 @@ function checkPlatform(): void {
   if (version && version.localeCompare(OLDEST_GLIBC, undefined, { numeric: true }) < 0) {
     throw new CellrouteError(
       'PLATFORM_UNSUPPORTED',
-      `cellroute needs glibc ${OLDEST_GLIBC} or newer, because LibTorch does; this system has ${version}.`,
+      `cellroute needs glibc ${OLDEST_GLIBC} or newer, because LibTorch does, but this system has ${version}.`,
       {
         expected: OLDEST_GLIBC,
         got: version,
@@ -201,7 +201,7 @@ function openAddon<T>(path: string, libtorch: string): T {
   try {
     return require(path) as T;
   } catch (error) {
-    // A LibTorch with another CUDA brought another runtime library with it.
+    // A LibTorch for another CUDA has another runtime library.
     if (/libcudart\.so/.test((error as Error).message)) {
       throw new CellrouteError(
         'LIBTORCH_MISMATCH',
@@ -212,7 +212,7 @@ function openAddon<T>(path: string, libtorch: string): T {
     }
     throw new CellrouteError(
       'ADDON_NOT_FOUND',
-      `${path} is there but could not be loaded: ${(error as Error).message}\nLibTorch in use: ${libtorch}. \`npx cellroute doctor\` shows what was found.`,
+      `${path} exists but could not be loaded: ${(error as Error).message}\nLibTorch in use: ${libtorch}. \`npx cellroute doctor\` shows what was found.`,
       { file: path },
       { cause: error },
     );
@@ -227,7 +227,7 @@ function helpPage(
 ): CellrouteError {
   const looked = places.map(
     ({ what, path, found, note }) =>
-      `  - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not there')}`,
+      `  - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not found')}`,
   );
   const lines = [
     headline,
@@ -240,7 +240,7 @@ function helpPage(
   return new CellrouteError(code, lines.join('\n'));
 }
 
-/** "2.13.0" of the number aoti_torch_abi_version() gives: a byte each for major, minor and patch, from the top. */
+/** Converts the number of aoti_torch_abi_version() to text such as "2.13.0": one byte each for major, minor and patch, from the top. */
 function versionOf(abi: bigint | undefined): string {
   if (abi === undefined) return 'of unknown version';
   return [56n, 48n, 40n].map((shift) => String((abi >> shift) & 0xffn)).join('.');

@@ -13,7 +13,7 @@ export function blurred(values: Float32Array, width: number, height: number, sig
   return result;
 }
 
-/** The mean of each value and its `radius` neighbours on both sides, along `count` lines of `length` values. */
+/** Mean of each value and its `radius` neighbours on both sides, along `count` lines of `length` values. */
 function means(
   values: Float32Array,
   length: number,

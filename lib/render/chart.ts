@@ -16,15 +16,15 @@ export interface ChartLabels {
 export interface ChartKey {
   name: string;
   colour: string;
-  /** A line as it is drawn, or a filled square. */
+  /** A line like that of the series, or a filled square. */
   mark: 'line' | 'dashes' | 'square';
 }
 
-/** One direction of a chart: the values it spans, and where each of them is in pixels. */
+/** One axis of a chart: its ticks, and the position in pixels of a value. */
 export interface Axis {
   ticks: readonly number[];
-  /** NaN for values that a logarithmic axis cannot show. */
-  place(value: number): number;
+  /** Position in pixels; NaN for values that a logarithmic axis cannot show. */
+  position(value: number): number;
 }
 
 export interface Area {
@@ -41,16 +41,16 @@ const faint = '#5a6270';
 const gridColour = '#e4e7ec';
 
 export const chartColour = (index: number): string => colours[index % colours.length]!;
-/** After the last colour they repeat, dashed. */
+/** After the last colour, the colours repeat with dashed lines. */
 export const isSecondRound = (index: number): boolean => Math.floor(index / colours.length) % 2 === 1;
 
 const legendSize = 14;
 const tickSize = 13;
 
-/** Not NaN, not infinite, and not so large that sums of it would be. */
+/** Whether a value is finite and so small that sums of it are finite. */
 export const isDrawable = (value: number): boolean => Math.abs(value) <= 1e300;
 
-/** The smallest and largest of some numbers, passing over those that cannot be drawn. */
+/** Range of the drawable numbers. */
 export function rangeOf(values: Iterable<number>): [low: number, high: number] | undefined {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {
@@ -80,27 +80,27 @@ export function linearAxis(
   }
   return {
     ticks: linearTicks(low, high, count, whole),
-    place: (value) => from + ((value - low) / (high - low)) * (to - from),
+    position: (value) => from + ((value - low) / (high - low)) * (to - from),
   };
 }
 
-/** The same in powers of ten. */
+/** A logarithmic axis, widened to powers of ten. */
 export function logAxis([low, high]: [number, number], from: number, to: number): Axis {
   if (high <= low * (1 + 1e-12)) [low, high] = [low / 2, high * 2];
   const [bottom, top] = [Math.log10(low), Math.log10(high)];
   const room = (top - bottom) * 0.03;
-  // Powers of ten that a number can still be.
+  // Exponents of the smallest and largest doubles.
   const ends: [number, number] = [Math.max(bottom - room, -307), Math.min(top + room, 307)];
   return {
     ticks: logTicks(10 ** ends[0], 10 ** ends[1], Math.max(2, Math.round(Math.abs(to - from) / 50))),
-    place: (value) =>
+    position: (value) =>
       value > 0 ? from + ((Math.log10(value) - ends[0]) / (ends[1] - ends[0])) * (to - from) : Number.NaN,
   };
 }
 
 /**
- * A chart as an SVG document: title, legend, axes with ticks and grid, and what `draw` puts in the area that is left.
- * All text is outlines.
+ * Creates a chart as an SVG document: title, legend, axes with ticks and grid, and the content that `draw` returns for the
+ * plot area. Text is drawn as outlines.
  */
 export function chartSvg(
   { title, xLabel, yLabel, width = 960, height = 600 }: ChartLabels,
@@ -110,17 +110,20 @@ export function chartSvg(
 ): string {
   const legend = layLegend(keys, width - 48);
   const top = 58 + legend.rows * 22;
-  // How wide the numbers beside the axis are is known only once there is an axis.
-  const guess = { left: 80, top, right: width - 28, bottom: height - 62 };
-  const wide = Math.max(...axes(guess).y.ticks.map((tick) => svgTextWidth(tickText(tick), tickSize)), 0);
-  const area = { ...guess, left: Math.ceil(wide) + 58 };
+  // The width of the tick labels is known only after the axis has been created.
+  const provisional = { left: 80, top, right: width - 28, bottom: height - 62 };
+  const wide = Math.max(
+    ...axes(provisional).y.ticks.map((tick) => svgTextWidth(tickText(tick), tickSize)),
+    0,
+  );
+  const area = { ...provisional, left: Math.ceil(wide) + 58 };
   const { x, y } = axes(area);
   const parts = [
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     svgText(title, 24, 36, { size: 20, colour: ink, bold: true }),
     ...legend.entries.map(({ key, left, row }) => legendEntry(key, 24 + left, 66 + row * 22)),
-    ...y.ticks.map((tick) => horizontalTick(y.place(tick), tick, area)),
-    ...spaced(x).map((tick) => verticalTick(x.place(tick), tick, area)),
+    ...y.ticks.map((tick) => horizontalTick(y.position(tick), tick, area)),
+    ...withoutOverlaps(x).map((tick) => verticalTick(x.position(tick), tick, area)),
     `<path d="M${area.left} ${area.bottom}H${area.right}" stroke="${faint}" fill="none"/>`,
     svgText(xLabel, (area.left + area.right) / 2, height - 16, { size: 15, colour: ink, anchor: 'middle' }),
     svgText(yLabel, 28, (area.top + area.bottom) / 2, {
@@ -135,13 +138,13 @@ export function chartSvg(
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img"><title>${name}</title>\n${parts.join('\n')}\n</svg>\n`;
 }
 
-/** Without the ticks whose numbers would run into those before them. */
-function spaced({ ticks, place }: Axis): number[] {
+/** Drops ticks whose labels would overlap the previous one. */
+function withoutOverlaps({ ticks, position }: Axis): number[] {
   let free = Number.NEGATIVE_INFINITY;
   return ticks.filter((tick) => {
     const half = svgTextWidth(tickText(tick), tickSize) / 2;
-    const fits = place(tick) - half >= free;
-    if (fits) free = place(tick) + half + 10;
+    const fits = position(tick) - half >= free;
+    if (fits) free = position(tick) + half + 10;
     return fits;
   });
 }
@@ -169,7 +172,7 @@ function legendEntry({ name, colour, mark }: ChartKey, x: number, y: number): st
   return sign + svgText(name, x + 33, y, { size: legendSize, colour: ink });
 }
 
-/** From left to right, and on in the next row where one is full. */
+/** Places legend entries from left to right, in as many rows as needed. */
 function layLegend(keys: readonly ChartKey[], room: number) {
   let [left, row] = [0, 0];
   const entries = keys.map((key) => {

@@ -30,7 +30,7 @@ export function neighbourColours(shapes: readonly Shape[], width: number, height
 
 function findNeighbours(shapes: readonly Shape[], width: number, height: number): Set<number>[] {
   const neighbours = Array.from(shapes, () => new Set<number>());
-  const meet = (a: number, b: number) => {
+  const addNeighbours = (a: number, b: number) => {
     if (b === 0 || a === b) return;
     neighbours[a - 1]!.add(b - 1);
     neighbours[b - 1]!.add(a - 1);
@@ -39,24 +39,24 @@ function findNeighbours(shapes: readonly Shape[], width: number, height: number)
   shapes.forEach(({ runs }, cell) => {
     for (const { x, y, length } of runs) {
       for (let at = y * width + x, end = at + length; at < end; at++) {
-        // Cells may lie over each other: the one below is seen through
+        // Where cells overlap, the first one keeps the pixel.
         if (labels[at] === 0) labels[at] = cell + 1;
-        else meet(cell + 1, labels[at]!);
+        else addNeighbours(cell + 1, labels[at]!);
       }
     }
   });
-  const look = (at: number, stride: number, end: number) => {
+  const visit = (at: number, stride: number, end: number) => {
     const label = labels[at]!;
-    // Only where a label ends: what lies within reach of any of its pixels is within reach of its last
+    // Only the last pixel of a run is compared: everything within reach of the run is within reach of it.
     if (label === 0 || labels[at + stride] === label) return;
     for (let step = 1, next = at + stride; step <= reach && next < end; step++, next += stride) {
-      meet(label, labels[next]!);
+      addNeighbours(label, labels[next]!);
     }
   };
   for (let rowEnd = width; rowEnd <= labels.length; rowEnd += width) {
     for (let at = rowEnd - width; at < rowEnd; at++) {
-      look(at, 1, rowEnd);
-      look(at, width, labels.length);
+      visit(at, 1, rowEnd);
+      visit(at, width, labels.length);
     }
   }
   return neighbours;

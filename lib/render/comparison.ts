@@ -33,7 +33,7 @@ const found: Colour = [100, 160, 255];
 const missed: Colour = [255, 176, 0];
 const falseAlarm: Colour = [255, 80, 165];
 const tint = 0.14;
-/** Pixels between the halves, for each 500 of the longer side. */
+/** Width of the gap between the halves, in pixels per 500 pixels of the longer side. */
 const gapUnit = 4;
 
 /**
@@ -106,7 +106,7 @@ function checkPrediction(groundTruth: Masks, { masks, scores }: PredictedCells):
   if (scores?.length !== masks.length) throw refuse('predicted.scores', `${masks.length} scores`, scores);
 }
 
-/** One side: what has no counterpart is hatched and outlined twice as thick, above all others. */
+/** Draws one half. Cells without a match are hatched, and outlined twice as thick above all others. */
 async function half(
   scene: Scene,
   masks: Masks,
@@ -132,7 +132,7 @@ async function half(
   return copy;
 }
 
-/** Two images of one size, a light gap between them. */
+/** Joins two images of equal size, with a light gap between them. */
 function join(first: Canvas, second: Canvas, stacked: boolean): Canvas {
   const gap = gapUnit * Math.max(1, Math.round(Math.max(first.width, first.height) / 500));
   const both = stacked

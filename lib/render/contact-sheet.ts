@@ -12,13 +12,13 @@ import { withTitle } from './title.js';
 /** One image of a sheet. */
 export interface SheetTile {
   sample: Pick<TrainSample, 'pixels' | 'width' | 'height' | 'masks'>;
-  /** Stands above it. */
+  /** Text above the image. */
   title: string;
 }
 
 export interface SheetOptions {
   columns: number;
-  /** Pixels of the longer side a tile may have: smaller samples are enlarged by a whole number, larger ones shrunk. */
+  /** Maximum longer side of a tile in pixels. Smaller samples are enlarged by an integer factor, larger ones reduced. */
   tileSide: number;
   signal?: AbortSignal | undefined;
 }
@@ -28,8 +28,8 @@ const background: Colour = [40, 44, 52];
 const gap = 6;
 
 /**
- * Samples beside each other, each with the outlines of its cells: what a network is trained on, to be looked at. A
- * row has one range of values, so that what is brighter in it looks brighter.
+ * Draws training samples beside each other, each with the outlines of its cells. All samples of a row share one range of
+ * values, so their brightness can be compared.
  *
  * @returns PNG.
  */
@@ -53,7 +53,7 @@ export async function renderContactSheet(
   return encode(sheetOf(drawn, columns), 'png');
 }
 
-/** The samples' values as shades of one range: they are put one after the other, as if they were one image. */
+/** Converts the values of all samples to 8 bits with one common range. */
 function commonShades(tiles: readonly SheetTile[]): Uint8Array[] {
   const all = new Float32Array(tiles.reduce((sum, { sample }) => sum + sample.pixels.length, 0));
   const starts: number[] = [];
@@ -67,7 +67,7 @@ function commonShades(tiles: readonly SheetTile[]): Uint8Array[] {
   return tiles.map(({ sample }, i) => shades.subarray(starts[i], starts[i]! + sample.pixels.length));
 }
 
-/** Three planes as RGB pixels. */
+/** Converts three planes to interleaved RGB. */
 function interleaved(planes: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(planes.length);
   const plane = planes.length / 3;
@@ -77,7 +77,7 @@ function interleaved(planes: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** Each tile in the middle of a place as large as the largest. */
+/** Arranges tiles in a grid, each centred in a field of the size of the largest tile. */
 function sheetOf(tiles: readonly Canvas[], columns: number): Canvas {
   const width = Math.max(...tiles.map((tile) => tile.width)) + gap;
   const height = Math.max(...tiles.map((tile) => tile.height)) + gap;

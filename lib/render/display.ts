@@ -1,16 +1,16 @@
 import { types } from 'node:util';
 import type { RawImage } from '../image/types.js';
 
-/** Shares of the values below and above which an image is drawn black and white. */
+/** Quantiles of the values that are drawn black and white. */
 const darkShare = 0.001;
 const brightShare = 0.999;
-/** An 8-bit image whose brightest values stay below this is stretched too: nobody could see its cells. */
+/** 8-bit images whose brightest values are below this are stretched too, because their cells would be invisible. */
 const dimBelow = 100;
 
 /**
- * An image's values as 8 bits for the eye: grey as one channel, colour as three, alpha left out. 16-bit and float
- * images are stretched between percentiles, all channels alike; 8-bit ones are shown as they are unless they are
- * very dark. May be the image's own memory: not to be written to.
+ * Converts values to 8 bits for display: one channel for grey, three for colour, without alpha. 16-bit and float images
+ * are stretched between quantiles, with all channels alike. 8-bit images are unchanged unless they are very dark. The
+ * result may be the memory of the image itself and must not be written to.
  */
 export function forDisplay(image: RawImage): Uint8Array {
   const { data, channels } = image;
@@ -24,7 +24,7 @@ export function forDisplay(image: RawImage): Uint8Array {
   return opaque;
 }
 
-/** Every value as 0..255 between low and high; NaN is black. */
+/** Maps values between low and high to 0..255; NaN becomes 0. */
 function shadesOf(data: RawImage['data'], low: number, high: number): Uint8Array {
   if (types.isUint8Array(data) && low === 0 && high === 255) return data;
   const scale = 255 / (high - low);
@@ -51,10 +51,10 @@ function displayRange(image: RawImage, colours: number): [number, number] {
   return bright > dark ? [dark, bright] : [dark, dark + 1];
 }
 
-/** Finite values of about 100,000 pixels, rising. */
+/** Finite values of about 100,000 pixels, in ascending order. */
 function sampleValues({ data, channels }: RawImage, colours: number): Float32Array {
   const pixels = data.length / channels;
-  // A step that shares no factor with common widths visits all columns
+  // An odd step visits all columns, because common widths are even.
   const step = Math.max(1, Math.floor(pixels / 100_000) | 1);
   const values: number[] = [];
   for (let pixel = 0; pixel < pixels; pixel += step) {

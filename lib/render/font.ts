@@ -1,9 +1,8 @@
 /**
- * A small font of this project's own, drawn straight into pixels: text through SVG would need fonts on the machine,
- * and a bare container has none.
+ * A small bitmap font. Text in SVG would need fonts on the machine, which a minimal container does not have.
  *
- * Each glyph is its character and a digit a row from the top of the capitals: 5 bits in base 32, leftmost first.
- * Capitals are 7 rows high; rows 8 and 9 are for descenders.
+ * Each glyph is its character followed by one base-32 digit per row, from the top of the capitals; the 5 bits of a digit
+ * are pixels, leftmost first. Capitals have 7 rows; rows 8 and 9 are for descenders.
  */
 const glyphRows = [
   '!ggggg0g "kkk #aavavaa $4fke5u4 %pp248jj &cik8lid \'ggg (48ggg84 )g84448g *04lel4 +044v44',
@@ -23,7 +22,7 @@ export const capitalHeight = 7;
 interface Glyph {
   /** Bits of each row; bit 4 is the leftmost pixel. */
   rows: number[];
-  /** Columns that are used. */
+  /** Number of used columns. */
   width: number;
 }
 
@@ -40,7 +39,7 @@ function trailingZeros(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
-/** The glyphs of a text: accents are dropped, signs not in the font become `?`. */
+/** Glyphs of a text. Accents are dropped; characters that are not in the font become `?`. */
 function glyphsOf(text: string): Glyph[] {
   const plain = text
     .normalize('NFKD')
@@ -49,7 +48,7 @@ function glyphsOf(text: string): Glyph[] {
   return Array.from(plain, (character) => glyphs.get(character) ?? unknown);
 }
 
-/** Pixels a text is wide at a scale. */
+/** Width of a text in pixels at a scale. */
 export function textWidth(text: string, scale: number): number {
   return (
     Math.max(
@@ -59,7 +58,7 @@ export function textWidth(text: string, scale: number): number {
   );
 }
 
-/** Calls `fill(x, y, size)` for every square of a text whose capitals begin at (left, top). */
+/** Calls `fill(x, y, size)` for each square of a text. The top left corner of its capitals is at (left, top). */
 export function drawText(
   text: string,
   left: number,

@@ -1,9 +1,9 @@
 // Made by scripts/glyphs.mjs; do not edit. Outlines of Roboto Regular, Copyright Google, Apache License 2.0.
 
-/** Units of an em: outlines and widths are whole numbers of them. */
+/** Units per em. Outlines and widths are integers in these units. */
 export const EM = 512;
 
-/** Of each glyph its character, its width, a space, and its outline as an SVG path from the left end of its base line. */
+/** Per glyph: its character, its width, a space, and its outline as an SVG path that starts at the left end of the baseline. */
 export const glyphTexts: readonly string[] = [
   ' 127 ',
   '!132 M90-364L87-103L45-103L42-364L90-364M40-23L40-23Q40-34 47-42Q54-50 67-50Q81-50 88-42Q95-34 95-23Q95-12 88-5Q81 3 67 3Q54 3 47-5Q40-12 40-23',

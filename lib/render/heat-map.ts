@@ -28,17 +28,17 @@ export interface HeatMapOptions {
 
 /** Quantile of the values that is drawn with full strength. */
 const strongest = 0.995;
-/** From weak to strong. Nearly everyone can distinguish orange and blue. */
-const speaksFor: readonly [Colour, Colour] = [
+/** Colours from weak to strong values. Orange and blue are distinguishable with nearly every colour vision. */
+const supportingColours: readonly [Colour, Colour] = [
   [225, 70, 0],
   [255, 235, 110],
 ];
-const speaksAgainst: readonly [Colour, Colour] = [
+const opposingColours: readonly [Colour, Colour] = [
   [25, 80, 230],
   [140, 235, 255],
 ];
-/** What is left of the light where the network saw nothing. */
-const unseen = 0.35;
+/** Brightness factor of pixels outside the network's input. */
+const outsideBrightness = 0.35;
 
 /**
  * Draws an explanation over the grey image: pixels that support the class from orange to yellow, pixels that oppose it
@@ -64,8 +64,8 @@ export async function renderHeatMap(
       ? {
           left: `${explanation.target} ${percent(explanation.probability)} by ${explanation.method}`,
           notes: [
-            { text: 'for', colour: speaksFor[1] },
-            ...(explanation.method === 'grad-cam' ? [] : [{ text: 'against', colour: speaksAgainst[1] }]),
+            { text: 'for', colour: supportingColours[1] },
+            ...(explanation.method === 'grad-cam' ? [] : [{ text: 'against', colour: opposingColours[1] }]),
           ],
           right: '',
         }
@@ -87,7 +87,7 @@ function checkOptions(options: HeatMapOptions, { method }: Explanation) {
   };
 }
 
-/** The size of value that is drawn as the strongest; never 0, so that nothing said is nothing drawn. */
+/** Absolute value that is drawn with full strength; never 0, so that a map of zeros draws nothing. */
 function strengthOf(values: Float32Array): number {
   const sizes = values.map(Math.abs).sort();
   return sizes[Math.floor(strongest * (sizes.length - 1))] || sizes.at(-1) || 1;
@@ -98,7 +98,7 @@ function paint(canvas: Canvas, values: Float32Array, strength: number, opacity: 
   for (let i = 0, at = 0; i < values.length; i++, at += 3) {
     const grey = 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
     const size = Math.min(1, Math.abs(values[i]!) / strength);
-    const [weak, strong] = values[i]! > 0 ? speaksFor : speaksAgainst;
+    const [weak, strong] = values[i]! > 0 ? supportingColours : opposingColours;
     const cover = opacity * size ** 0.7;
     for (let c = 0; c < 3; c++) {
       const colour = weak[c]! + (strong[c]! - weak[c]!) * size;
@@ -117,7 +117,7 @@ function darken(canvas: Canvas, { region, image }: Explanation): void {
     for (let x = 0; x < canvas.width; x++) {
       if (inRows && x + 0.5 >= left && x + 0.5 < right) continue;
       const at = 3 * (y * canvas.width + x);
-      for (let c = 0; c < 3; c++) canvas.data[at + c] = canvas.data[at + c]! * unseen;
+      for (let c = 0; c < 3; c++) canvas.data[at + c] = canvas.data[at + c]! * outsideBrightness;
     }
   }
 }

@@ -12,8 +12,8 @@ export interface HistogramOptions extends ChartLabels {
 }
 
 /**
- * How often values occur, as an SVG document in the manner of {@link plotSvg}: columns of equal width over the range of
- * all groups, see-through where groups overlap.
+ * Draws a histogram as an SVG document with the style of {@link plotSvg}: bins of equal width over the range of all
+ * groups, translucent where groups overlap.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT for options.
  */
@@ -46,8 +46,8 @@ export function histogramSvg(options: HistogramOptions): string {
         .map((columns, group) => {
           const rectangles = columns.map((count, i) => {
             if (count === 0) return '';
-            const [begin, end] = [x.place(low + i * step), x.place(low + (i + 1) * step)];
-            return `M${(begin + 0.5).toFixed(1)} ${bottom}V${y.place(count).toFixed(1)}H${(end - 0.5).toFixed(1)}V${bottom}Z`;
+            const [begin, end] = [x.position(low + i * step), x.position(low + (i + 1) * step)];
+            return `M${(begin + 0.5).toFixed(1)} ${bottom}V${y.position(count).toFixed(1)}H${(end - 0.5).toFixed(1)}V${bottom}Z`;
           });
           return `<path d="${rectangles.join('')}" fill="${keys[group]!.colour}" fill-opacity="${opacity}"/>`;
         })

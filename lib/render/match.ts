@@ -9,7 +9,7 @@ export interface Match {
 }
 
 /** Predictions per block: the IoU matrix of all predictions with 10,000 cells would need about a gigabyte. */
-const atOnce = 128;
+const blockSize = 128;
 
 /**
  * Matches predictions, in descending order of score, to the unmatched ground truth cell with the highest IoU, if the IoU is
@@ -24,8 +24,8 @@ export function matchCells(
   const truthOf = new Int32Array(predicted.length).fill(-1);
   const foundBy = new Int32Array(groundTruth.length).fill(-1);
   const order = Array.from(truthOf, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
-  for (let from = 0; from < order.length && groundTruth.length > 0; from += atOnce) {
-    const some = order.slice(from, from + atOnce);
+  for (let from = 0; from < order.length && groundTruth.length > 0; from += blockSize) {
+    const some = order.slice(from, from + blockSize);
     const iou = predicted.select(some).iou(groundTruth);
     some.forEach((prediction, row) => {
       let best = -1;

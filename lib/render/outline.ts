@@ -1,6 +1,6 @@
-/** A mask's pixels inside its box, in rows, a frame of one pixel without mask around them. */
+/** The pixels of a mask's box in row order, with a border of one pixel outside the mask. */
 export interface MaskWindow {
-  /** Place of the frame's first pixel in the image; -1 where the mask touches the image's edge. */
+  /** Position of the window's first pixel in the image; -1 if the mask touches the border of the image. */
   left: number;
   top: number;
   width: number;
@@ -24,21 +24,24 @@ export function drawRim(
   if (left > 0) drawEdges(window, zoom, left, fill);
 }
 
-/** Takes away the mask's outermost pixels, 4-neighbours of what is outside, and reports them. */
-function peel({ left, top, width, height, bits }: MaskWindow, taken: (x: number, y: number) => void): void {
+/** Removes the outermost pixels of the mask (those with a 4-neighbour outside) and reports them. */
+function peel(
+  { left, top, width, height, bits }: MaskWindow,
+  onRemoved: (x: number, y: number) => void,
+): void {
   const rim: number[] = [];
   for (let y = 1; y < height - 1; y++) {
     for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
       if (bits[at] && !(bits[at - 1] && bits[at + 1] && bits[at - width] && bits[at + width])) {
         rim.push(at);
-        taken(left + x, top + y);
+        onRemoved(left + x, top + y);
       }
     }
   }
   for (const at of rim) bits[at] = 0;
 }
 
-/** A strip along each side of each pixel that borders on the outside, and the corners between two strips. */
+/** Fills a strip along each side of each border pixel, and the corners between two strips. */
 function drawEdges(
   { left, top, width, height, bits }: MaskWindow,
   zoom: number,

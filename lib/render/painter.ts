@@ -7,11 +7,11 @@ import { drawRim } from './outline.js';
 import type { Scene } from './scene.js';
 import { type Shape, shapeOf, windowOf } from './shape.js';
 
-/** Milliseconds of drawing before the event loop runs other work. */
+/** Maximum milliseconds of drawing before the event loop runs other work. */
 const turn = 12;
 const white: Colour = [255, 255, 255];
 
-/** Draws cells on a scene: tints, hatching, outlines and scores, in lines as thick as the image needs. */
+/** Draws cells on a scene: tints, hatching, outlines and scores. Line width depends on the size of the image. */
 export class Painter {
   readonly #canvas: Canvas;
   readonly #zoom: number;
@@ -35,7 +35,7 @@ export class Painter {
     }
   }
 
-  /** Diagonal stripes inside the cell: a mark that needs no colour. */
+  /** Draws diagonal stripes inside the cell, a mark that does not depend on colour. */
   hatch(cell: number, colour: Colour): void {
     const zoom = this.#zoom;
     const width = Math.max(2, this.#thickness);
@@ -51,14 +51,14 @@ export class Painter {
     }
   }
 
-  /** The cell's rim, inside it; `times` as thick as others. */
+  /** Draws the cell's outline inside its mask, `times` as thick as usual. */
   outline(cell: number, colour: Colour, times = 1): void {
     drawRim(windowOf(this.shapes[cell]!), this.#zoom, this.#thickness * times, (x, y, width, height) =>
       this.#canvas.fill(x, y, width, height, colour),
     );
   }
 
-  /** Text in the middle of the cell's box. */
+  /** Draws text at the centre of the cell's box. */
   label(cell: number, text: string): void {
     const { left, top, width, height } = this.shapes[cell]!;
     const fitting = Math.floor((0.8 * width * this.#zoom) / textWidth(text, 1));
@@ -74,7 +74,7 @@ export class Painter {
   }
 }
 
-/** Draws one thing after the other for all of `count` cells, the first cell last, so that it lies above the others. */
+/** Calls a drawing function for each of `count` cells, last cell first, so that the first is on top. */
 export async function paintAll(
   count: number,
   drawings: readonly ((cell: number) => void)[],

@@ -34,12 +34,12 @@ export interface PlotOptions extends ChartLabels {
   series: readonly PlotSeries[];
   /** With `log`, values of 0 and below interrupt the line. Default `linear`. */
   yScale?: 'linear' | 'log' | undefined;
-  /** Values the vertical axis must show, such as [0, 1] for shares; more where the points need it. */
+  /** Values that the vertical axis must include, such as [0, 1] for shares. */
   yRange?: readonly [low: number, high: number] | undefined;
 }
 
-/** Lines of at most so many points show each of them as a dot. */
-const mostDots = 40;
+/** Maximum number of points of a line whose points are drawn as dots. */
+const maxDots = 40;
 
 /**
  * A line chart as an SVG document: title, axes, ticks, grid and legend, in colours that are distinguishable with colour
@@ -85,12 +85,12 @@ export function renderPlot(options: PlotOptions): Promise<Buffer> {
   return svgToPng(plotSvg(options));
 }
 
-/** A chart of ours as a PNG. */
+/** Rasterizes an SVG of this module. */
 export function svgToPng(svg: string): Promise<Buffer> {
   return sharp(Buffer.from(svg), { unlimited: true }).png().toBuffer();
 }
 
-/** Refuses what a chart cannot be labelled or sized by. */
+/** Checks labels and size of a chart. */
 export function checkLabels({ title, xLabel, yLabel, width, height }: ChartLabels): void {
   checkString('title', title);
   checkString('xLabel', xLabel);
@@ -127,20 +127,20 @@ function checkOptions(options: PlotOptions): PlotOptions {
 const areNumbers = (values: unknown, count: number) =>
   Array.isArray(values) && values.length === count && values.every((value) => typeof value === 'number');
 
-interface Place {
+interface PixelPoint {
   x: number;
   y: number;
 }
 
 function bandSvg(band: NonNullable<PlotSeries['band']>, colour: string, xAxis: Axis, yAxis: Axis): string {
-  const places = band
+  const pixelPoints = band
     .filter((ends) => ends.every(isDrawable))
-    .map(([x, low, high]) => ({ x: xAxis.place(x), low: yAxis.place(low), high: yAxis.place(high) }))
+    .map(([x, low, high]) => ({ x: xAxis.position(x), low: yAxis.position(low), high: yAxis.position(high) }))
     .filter(({ low, high }) => isDrawable(low) && isDrawable(high));
-  if (places.length < 2) return '';
+  if (pixelPoints.length < 2) return '';
   const corners = [
-    ...places.map(({ x, low }) => `${x.toFixed(1)} ${low.toFixed(1)}`),
-    ...places.toReversed().map(({ x, high }) => `${x.toFixed(1)} ${high.toFixed(1)}`),
+    ...pixelPoints.map(({ x, low }) => `${x.toFixed(1)} ${low.toFixed(1)}`),
+    ...pixelPoints.toReversed().map(({ x, high }) => `${x.toFixed(1)} ${high.toFixed(1)}`),
   ];
   return `<path d="M${corners.join('L')}Z" fill="${colour}" fill-opacity="0.16"/>`;
 }
@@ -151,10 +151,10 @@ function lineSvg(
   xAxis: Axis,
   yAxis: Axis,
 ): string {
-  const lines: Place[][] = [[]];
+  const lines: PixelPoint[][] = [[]];
   for (const [x, y] of points) {
-    const place = { x: xAxis.place(x), y: yAxis.place(y) };
-    if (isDrawable(x) && isDrawable(y) && isDrawable(place.y)) lines.at(-1)!.push(place);
+    const point = { x: xAxis.position(x), y: yAxis.position(y) };
+    if (isDrawable(x) && isDrawable(y) && isDrawable(point.y)) lines.at(-1)!.push(point);
     else lines.push([]);
   }
   const path = lines
@@ -168,8 +168,8 @@ function lineSvg(
     .join('');
   const dashes = mark === 'dashes' ? ' stroke-dasharray="7 4"' : '';
   const stroke = `stroke="${colour}" stroke-width="2" stroke-linejoin="round" fill="none"`;
-  // A point by itself has no line to be seen by.
-  const dotted = points.length <= mostDots ? lines.flat() : lines.filter((line) => line.length === 1).flat();
+  // A single point between gaps has no line, so it is drawn as a dot.
+  const dotted = points.length <= maxDots ? lines.flat() : lines.filter((line) => line.length === 1).flat();
   return (
     (path ? `<path d="${path}" ${stroke}${dashes}/>` : '') +
     dotted
@@ -178,9 +178,9 @@ function lineSvg(
   );
 }
 
-/** Of points that share a column of pixels, only the first, the highest, the lowest and the last: it looks the same. */
-function thinned(line: Place[]): Place[] {
-  const kept: Place[] = [];
+/** Keeps the first, highest, lowest and last of the points in each column of pixels: the drawing is the same. */
+function thinned(line: PixelPoint[]): PixelPoint[] {
+  const kept: PixelPoint[] = [];
   for (let begin = 0, end = 0; begin < line.length; begin = end) {
     const column = Math.floor(line[begin]!.x);
     while (end < line.length && Math.floor(line[end]!.x) === column) end++;

@@ -5,7 +5,7 @@ import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.j
 import { Canvas } from './canvas.js';
 import { forDisplay } from './display.js';
 
-/** Images smaller than this, in pixels on the longer side, are enlarged by a whole number. */
+/** Images whose longer side is shorter than this many pixels are enlarged by an integer factor. */
 const smallSide = 1000;
 
 interface Size {
@@ -13,20 +13,20 @@ interface Size {
   height: number;
 }
 
-/** An image as it is drawn on: the masks' grid is the image's, or coarser where a large image is shown smaller. */
+/** An image prepared for drawing. Its grid is that of the masks, or coarser if the image was reduced. */
 export interface Scene {
   canvas: Canvas;
-  /** Columns and rows of the grid that masks are drawn in. */
+  /** Columns and rows of the grid in which masks are drawn. */
   grid: Size;
-  /** Pixels of the canvas along a side of the grid's squares. */
+  /** Canvas pixels per grid square along one side. */
   zoom: number;
 }
 
 /**
- * Decodes an image, makes its values visible and brings it to a size to look at: small ones enlarged, ones whose
- * longer side is above `maxSide` shrunk before anything is drawn, so that memory goes with what is shown.
+ * Decodes an image, stretches its contrast and changes its size: small images are enlarged, images whose longer side is
+ * above `maxSide` are reduced before drawing, so memory depends on the size of the drawing.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT where the image is not of the size its masks are.
+ * @throws {CellrouteError} INVALID_ARGUMENT if image and masks differ in size.
  */
 export async function prepareScene(
   image: ImageInput,
@@ -48,7 +48,7 @@ export async function prepareScene(
   return scene;
 }
 
-/** Reads of a file what a result was made from: the page, or the plane, and the channels. */
+/** Options that read the same page or plane and channels as the result was computed from. */
 function sameAs({ page, z, t, channels, sizes, channelPages }: ImageSource): ImageReadOptions {
   const isChosen = channelPages || sizes.channels !== channels.length;
   const asked = isChosen && (channels.length === 1 || channels.length === 3) ? { channels } : {};
@@ -56,7 +56,7 @@ function sameAs({ page, z, t, channels, sizes, channelPages }: ImageSource): Ima
   return { ...(z !== undefined && { z }), ...(t !== undefined && { t }), ...asked };
 }
 
-/** The same for shades as {@link forDisplay} gives them; images below `smallSide` are enlarged. */
+/** As prepareScene, for 8-bit values from {@link forDisplay}. Images below `smallSide` are enlarged. */
 export async function sceneOf(
   shades: Uint8Array,
   size: Size,

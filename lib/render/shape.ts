@@ -1,7 +1,7 @@
 import type { Masks, RowRun } from '../mask/masks.js';
 import type { MaskWindow } from './outline.js';
 
-/** A mask in the grid it is drawn in: its runs, and the box around them. */
+/** A mask in the drawing's grid: its runs, and their bounding box. */
 export interface Shape {
   runs: RowRun[];
   left: number;
@@ -11,8 +11,8 @@ export interface Shape {
 }
 
 /**
- * Mask `index` on a grid of `width` × `height` over the image, each square taking what lies under its middle. A cell
- * that lies between the middles keeps one square: nothing that was found is hidden.
+ * Maps mask `index` to a grid of `width` × `height` squares over the image. A square belongs to the mask if the pixel at its
+ * centre does. A mask that contains no centre keeps one square, so that every cell is visible.
  */
 export function shapeOf(masks: Masks, index: number, width: number, height: number): Shape {
   const all = Array.from(masks.runs(index));
@@ -30,7 +30,7 @@ export function shapeOf(masks: Masks, index: number, width: number, height: numb
 function coarser(runs: readonly RowRun[], masks: Masks, width: number, height: number): RowRun[] {
   const acrossX = masks.width / width;
   const acrossY = masks.height / height;
-  // The first square whose middle lies at or after a place
+  // First square whose centre is at or after a position.
   const first = (place: number, across: number) => Math.ceil(place / across - 0.5);
   const found: RowRun[] = [];
   for (const run of runs) {
@@ -51,7 +51,7 @@ function coarser(runs: readonly RowRun[], masks: Masks, width: number, height: n
   ];
 }
 
-/** A shape's squares inside a frame, to be peeled. */
+/** Converts a shape to a window with a border, for drawing its outline. */
 export function windowOf({ runs, left, top, width, height }: Shape): MaskWindow {
   const frame = { left: left - 1, top: top - 1, width: width + 2, height: height + 2 };
   const bits = new Uint8Array(frame.width * frame.height);

@@ -1,7 +1,7 @@
 import { EM, glyphTexts } from './glyphs.js';
 
 interface Glyph {
-  /** Of EM units. */
+  /** Width in EM units. */
   width: number;
   path: string;
 }
@@ -13,7 +13,7 @@ for (const text of glyphTexts) {
 }
 const unknown = glyphs.get('?')!;
 
-/** Accents are dropped where the font has no such letter; signs it does not have become `?`. */
+/** Glyphs of a text. Accents are dropped if the font lacks the letter; unknown characters become `?`. */
 function glyphsOf(text: string): Glyph[] {
   return Array.from(text.normalize('NFC'), (character) => {
     const plain = character.normalize('NFKD').replaceAll(/\p{Mark}/gu, '');
@@ -25,19 +25,19 @@ export interface SvgTextStyle {
   /** Height of an em in pixels. */
   size: number;
   colour: string;
-  /** Which end of the text is at x. */
+  /** Which point of the text is at x. Default `start`. */
   anchor?: 'start' | 'middle' | 'end';
   bold?: boolean;
-  /** Written upwards, from bottom to top. */
+  /** Rotated by 90°, from bottom to top. */
   upwards?: boolean;
 }
 
-/** Pixels a text is wide. */
+/** Width of a text in pixels. */
 export function svgTextWidth(text: string, size: number): number {
   return (glyphsOf(text).reduce((sum, { width }) => sum + width, 0) * size) / EM;
 }
 
-/** A text with its base line at (x, y) as SVG outlines: no font is asked for. */
+/** Draws text with its baseline at (x, y) as SVG outlines, so no font is needed. */
 export function svgText(text: string, x: number, y: number, style: SvgTextStyle): string {
   const { size, colour, anchor = 'start', bold = false, upwards = false } = style;
   const scale = size / EM;

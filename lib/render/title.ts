@@ -7,10 +7,10 @@ const background: Colour = [24, 27, 33];
 const bright: Colour = [255, 255, 255];
 const dim: Colour = [160, 168, 180];
 
-/** What the title bar says: the routed type, how sure the router was, how many cells; and the other types, dimmed. */
+/** Text of the title bar: predicted type, its probability, number of cells; and the other types, dimmed. */
 export interface Title {
   left: string;
-  /** Stand after `left`, each in its own colour. */
+  /** Texts after `left`, each in its own colour. */
   notes?: readonly { text: string; colour: Colour }[];
   right: string;
 }
@@ -34,14 +34,14 @@ export function titleOf(result: Segmentation | RoutedSegmentation): Title {
   };
 }
 
-/** One decimal, and never 0 or 100 where it was not. */
+/** A percentage with one decimal. 0 and 100 appear only for exactly 0 and 1. */
 export function percent(probability: number): string {
   if (probability > 0 && probability < 0.0005) return '<0.1%';
   if (probability < 1 && probability > 0.9995) return '>99.9%';
   return `${(probability * 100).toFixed(1)}%`;
 }
 
-/** A copy of the image under a bar with the title; text too long for the width is made smaller, then cut. */
+/** Returns a copy of the image below a title bar. A title that is too long is drawn smaller, then truncated. */
 export function withTitle(image: Canvas, { left, notes = [], right }: Title): Canvas {
   const largest = Math.min(4, Math.ceil(Math.max(image.width, image.height) / 600));
   const margin = 5 * largest;

@@ -11,7 +11,7 @@ export interface ReportEntry {
   name: string;
   width: number;
   height: number;
-  /** The image, perhaps smaller, as a data URI. */
+  /** The image as a data URI, possibly reduced. */
   source: string;
   route: { cellType: string; segmenter: string; probabilities: Readonly<Record<string, number>> } | undefined;
   limitsReached: boolean;
@@ -21,15 +21,15 @@ export interface ReportEntry {
 /** One value per cell, in the order of the result. */
 export interface EntryCells {
   score: number[];
-  /** Pixels. */
+  /** Area in pixels. */
   area: number[];
   label: number[];
-  /** Middle of the mask's box, in pixels of the image. */
+  /** Centre of the mask's box, in pixels of the image. */
   x: number[];
   y: number[];
   /** Index into the palette. */
   colour: number[];
-  /** SVG path, in pixels of the image. */
+  /** SVG path in pixels of the image. */
   outline: string[];
 }
 
@@ -41,7 +41,7 @@ export async function entryOf(
   signal: AbortSignal | undefined,
 ): Promise<ReportEntry> {
   const { width, height, cells, limitsReached } = result;
-  // Never larger than it is: the browser enlarges for nothing
+  // Never enlarged: the browser does that.
   const scene = await prepareScene(image, result, Math.min(maxSide, Math.max(width, height)), signal);
   const webp = await encode(scene.canvas, 'webp');
   const { masks } = cells;

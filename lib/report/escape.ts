@@ -6,13 +6,13 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** A text as it stands in HTML, between tags or inside an attribute's quotes. */
+/** Escapes a text for HTML content and attribute values. */
 export function escapeHtml(text: string): string {
-  // Control characters are no characters of HTML; a browser would show them as it likes
+  // Control characters and lone surrogates are invalid in HTML.
   return text.replaceAll(/[&<>"']/g, (sign) => entities[sign]!).replaceAll(/[\p{Cc}\p{Cs}]/gu, '\ufffd');
 }
 
-/** Data for a `<script type="application/json">`: no `</script>` or `<!--` of a text can end it. */
+/** Serialises data for `<script type="application/json">`. No text can end the script element. */
 export function escapeJson(data: unknown): string {
   return JSON.stringify(data).replaceAll('<', '\\u003c');
 }

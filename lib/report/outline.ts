@@ -1,6 +1,6 @@
 import type { Polygon, Ring } from '../mask/contours.js';
 
-/** A mask's outline as an SVG path along the sides of its pixels, in steps from corner to corner. */
+/** Converts the outline of a mask to an SVG path of horizontal and vertical steps. */
 export function outlinePath(polygons: readonly Polygon[]): string {
   return polygons.flatMap((polygon) => polygon.map(ringPath)).join('');
 }
@@ -8,7 +8,7 @@ export function outlinePath(polygons: readonly Polygon[]): string {
 function ringPath(ring: Ring): string {
   let [x, y] = ring[0]!;
   let path = `M${x} ${y}`;
-  // The last corner is the first again, which z goes to; sides are upright or level
+  // `z` closes the ring, so its last corner is left out. Every side is horizontal or vertical.
   for (const [nextX, nextY] of ring.slice(1, -1)) {
     path += nextX === x ? `v${nextY - y}` : `h${nextX - x}`;
     [x, y] = [nextX, nextY];

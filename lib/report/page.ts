@@ -13,7 +13,7 @@ export interface ReportFailure {
   reason: string;
 }
 
-/** The complete page, self-contained. A content security policy forbids the browser to load anything. */
+/** Creates the complete page. Its content security policy forbids all requests. */
 export function pageOf(
   title: string,
   entries: readonly ReportEntry[],
@@ -61,7 +61,7 @@ function asset(name: string): string {
   return readFileSync(join(__dirname, 'assets', name), 'utf8');
 }
 
-/** What the script needs of each image; the images themselves are in the page. */
+/** Data for the script. The images are elements of the page. */
 function browserData(entries: readonly ReportEntry[]) {
   return {
     palette: palette.map((colour) => colour.join(' ')),
@@ -140,8 +140,8 @@ function charts(entries: readonly ReportEntry[]): string {
   ) => {
     const groups = types.map((name) => ({ name, values: of(name).flatMap(values) }));
     const svg = histogramSvg({ title, xLabel, yLabel, groups, bins: 24, whole: true });
-    // The chart has its own title, for eyes alone
-    return `<figure role="img" aria-label="${escapeHtml(`${title}: a histogram of ${yLabel} by ${xLabel}`)}">${svg.replace(/^<\?xml[^>]*>/, '')}</figure>`;
+    // The chart's own title is not read by screen readers, so the figure has a label.
+    return `<figure role="img" aria-label="${escapeHtml(`${title}: histogram of ${yLabel} by ${xLabel}`)}">${svg.replace(/^<\?xml[^>]*>/, '')}</figure>`;
   };
   const sizes = figure('Size of cells', 'area in pixels', 'cells', ({ cells }) => cells.area);
   const counts =
@@ -164,7 +164,7 @@ ${entries.map(image).join('\n')}</section>`;
 function image(entry: ReportEntry, index: number): string {
   const { name, width, height, source, route, limitsReached, cells } = entry;
   const found = phrase(cells.score.length, 'cell', 'cells');
-  const limit = limitsReached ? ' (as many as the model may find: there may be more)' : '';
+  const limit = limitsReached ? ' (the model reached its limit; there may be more)' : '';
   const label = `${name}, ${found} outlined`;
   return `<article class="image" id="image-${index}" aria-labelledby="name-${index}">
 <div class="head"><h3 id="name-${index}">${escapeHtml(name)}</h3><span>${found}${limit}</span></div>

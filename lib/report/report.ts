@@ -19,12 +19,12 @@ export interface ReportOptions {
 }
 
 /** Total pixels of all embedded images: a page of about 10 to 40 MB, which browsers open without delay. */
-const mostPixels = 1e8;
+const maxPixels = 1e8;
 const usualSide = 1600;
 
 /**
- * A self-contained HTML report of many images: outlines that can be switched, zoomed and moved, predicted types,
- * distributions, and a table of all cells. Only what the page needs is kept in memory.
+ * A self-contained HTML report of many images: outlines that can be hidden, zoom, predicted types, distributions and a
+ * table of all cells. Only the data of the page are kept in memory.
  */
 export class Report {
   readonly #title: string;
@@ -36,7 +36,7 @@ export class Report {
   constructor(options: ReportOptions = {}) {
     checkKeys('', checkObject('options', options), ['title', 'expected', 'maxSide']);
     const expected = checkNumber('expected', options.expected ?? 1, { min: 0, integer: true });
-    const fitting = Math.floor(Math.sqrt(mostPixels / Math.max(1, expected)));
+    const fitting = Math.floor(Math.sqrt(maxPixels / Math.max(1, expected)));
     const side = options.maxSide ?? Math.max(64, Math.min(usualSide, fitting));
     this.#title = checkString('title', options.title ?? 'Cells');
     this.#maxSide = checkNumber('maxSide', side, { min: 16, max: 16_383, integer: true });

@@ -116,7 +116,7 @@ export class WandbLog implements Listener {
 class Link {
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
-  #said = '';
+  #output = '';
   #url = '';
   #trouble: string | undefined;
 
@@ -129,7 +129,7 @@ class Link {
     });
     // The package reports failed requests only on the console.
     this.#worker.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#said = (this.#said + text).slice(0, 300);
+      this.#output = (this.#output + text).slice(0, 300);
     });
     this.#worker.stdout.resume();
     this.#ended = new Promise((end) => {
@@ -166,7 +166,7 @@ class Link {
     await Promise.race([this.#ended, patience]);
     clearTimeout(timer);
     await this.#worker.terminate();
-    const trouble = this.#trouble ?? (/error/i.test(this.#said) ? this.#said.split('\n')[0] : undefined);
+    const trouble = this.#trouble ?? (/error/i.test(this.#output) ? this.#output.split('\n')[0] : undefined);
     if (trouble === undefined) return this.#url;
     throw new Error(
       `${trouble}. No data are lost: log.jsonl contains the whole run, and \`cellroute train sync-wandb\` uploads it later`,

@@ -17,8 +17,8 @@ interface ThresholdedMasks {
 /**
  * Runs the network of a segmenter once on a decoded image.
  *
- * @param options.thresholds those of the pass: cells below its `minScore` are not found.
- * @param options.nmsThresholds the NMS thresholds at which cells can be asked for.
+ * @param options.thresholds thresholds of the forward pass: cells below its `minScore` are not found.
+ * @param options.nmsThresholds the NMS thresholds for which cells can be requested.
  */
 export async function candidatesOf(
   segmenter: CellSegmenter,
@@ -34,7 +34,7 @@ export async function candidatesOf(
   return { candidates: new Candidates(found, nmsThresholds, detectionsPerImage, image), notices };
 }
 
-/** The output of one forward pass for an image: gives the cells at any thresholds without the network. */
+/** Output of one forward pass for an image, from which cells at any thresholds are computed without the network. */
 export class Candidates {
   readonly #found: NativeCandidates;
   readonly #nmsThresholds: readonly number[];

@@ -4,15 +4,15 @@ export type Point = readonly number[];
 export interface Found {
   point: Point;
   score: number;
-  /** Number of different points that were scored. */
+  /** Number of different points that were evaluated. */
   tried: number;
 }
 
 /**
- * Coordinate ascent: moves from `start` to a point that no change of one axis, and no step along two axes at once,
- * improves. Of equal scores the nearest point wins, so that a value only changes for a gain.
+ * Coordinate ascent: moves from `start` to a point that cannot be improved by a change along one axis or a step along two
+ * axes. Of equal scores, the nearest point is chosen, so a value changes only if the score improves.
  *
- * @param lengths values of each axis.
+ * @param lengths number of values of each axis.
  */
 export async function coordinateAscent(
   lengths: readonly number[],
@@ -49,7 +49,7 @@ export async function coordinateAscent(
   return { point: best, score: bestScore, tried: known.size };
 }
 
-/** The other points of one axis, the nearest first. */
+/** All other points along one axis, nearest first. */
 function* along(point: Point, axis: number, length: number): Generator<Point> {
   for (let distance = 1; distance < length; distance++) {
     for (const value of [point[axis]! - distance, point[axis]! + distance]) {
@@ -58,7 +58,7 @@ function* along(point: Point, axis: number, length: number): Generator<Point> {
   }
 }
 
-/** One step along each of two axes. */
+/** Points one step away along each of two axes. */
 function* diagonals(point: Point, lengths: readonly number[]): Generator<Point> {
   const steps = [-1, 1];
   for (const a of lengths.keys()) {

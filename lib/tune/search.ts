@@ -18,7 +18,7 @@ import { coordinateAscent, type Found } from './coordinate-ascent.js';
 import type { ThresholdGrid, ThresholdSet } from './threshold-grid.js';
 
 /** An image with its ground truth and the output of one pass of the network. */
-export interface SeenImage {
+export interface PredictedImage {
   id: string;
   cellType: string | undefined;
   groundTruth: Masks;
@@ -29,7 +29,7 @@ export interface SeenImage {
 }
 
 /** How the network is run on the images. */
-export interface SeeOptions extends CallOptions {
+export interface PredictOptions extends CallOptions {
   /** The candidates score at least the lowest score of the grid. */
   axes: ThresholdGrid;
   now: SegmentThresholds;
@@ -39,13 +39,13 @@ export interface SeeOptions extends CallOptions {
 /**
  * Runs the network once per image. The candidates are kept in memory: about 3 KB each with a 28 × 28 mask.
  */
-export async function seeImages(
+export async function predictImages(
   segmenter: CellSegmenter,
   items: readonly DatasetItem[],
-  { axes, now, scale, signal, onProgress }: SeeOptions,
-): Promise<SeenImage[]> {
+  { axes, now, scale, signal, onProgress }: PredictOptions,
+): Promise<PredictedImage[]> {
   const call = signal ? { signal } : {};
-  const seen: SeenImage[] = [];
+  const predicted: PredictedImage[] = [];
   for (const [i, item] of items.entries()) {
     onProgress?.({ stage: 'network', fraction: i / items.length });
     const { image, masks, labels } = await item.load({ signal });
@@ -55,7 +55,7 @@ export async function seeImages(
       nmsThresholds: axes.nmsThresholds,
       ...call,
     });
-    seen.push({
+    predicted.push({
       id: item.id,
       cellType: item.cellType,
       groundTruth: masks,
@@ -64,12 +64,12 @@ export async function seeImages(
       notices,
     });
   }
-  return seen;
+  return predicted;
 }
 
-/** An image as `evaluate` takes it, with the cells at these thresholds. */
+/** Input of `evaluate`: an image with its cells at these thresholds. */
 export async function evaluatedAt(
-  { candidates, ...image }: SeenImage,
+  { candidates, ...image }: PredictedImage,
   set: ThresholdSet,
   call: CallOptions,
 ): Promise<EvaluatedImage> {
@@ -77,15 +77,15 @@ export async function evaluatedAt(
   return { ...image, predicted: masks, scores, labels };
 }
 
-/** The evaluation of images at thresholds. */
+/** Evaluates images at thresholds. */
 export async function evaluateAt(
-  seen: readonly SeenImage[],
+  predicted: readonly PredictedImage[],
   set: ThresholdSet,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   const call = options.signal ? { signal: options.signal } : {};
   const images: EvaluatedImage[] = [];
-  for (const image of seen) images.push(await evaluatedAt(image, set, call));
+  for (const image of predicted) images.push(await evaluatedAt(image, set, call));
   return evaluate(images, options);
 }
 
@@ -95,7 +95,7 @@ export async function evaluateAt(
  * @param onTry called before each set of thresholds that is tried.
  */
 export function searchThresholds(
-  seen: readonly SeenImage[],
+  predicted: readonly PredictedImage[],
   axes: ThresholdGrid,
   metric: MetricName,
   call: CallOptions,
@@ -103,30 +103,29 @@ export function searchThresholds(
 ): Promise<Found> {
   return coordinateAscent(axes.lengths, axes.start, async (point) => {
     onTry?.();
-    return metricOf(await evaluateAt(seen, axes.at(point), call), metric);
+    return metricOf(await evaluateAt(predicted, axes.at(point), call), metric);
   });
 }
 
 /**
- * Evaluates the search itself: the images of each fold are evaluated at the thresholds that the images of the other
- * folds chose, so that no image is evaluated at thresholds that it took part in choosing.
+ * Cross-validates the search: each fold is evaluated at the thresholds that were found on the other folds.
  *
- * @param count folds; as many as there are images at most.
+ * @param count number of folds; at most the number of images is used.
  */
 export async function crossValidate(
-  seen: readonly SeenImage[],
+  predicted: readonly PredictedImage[],
   axes: ThresholdGrid,
   metric: MetricName,
   count: number,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   const call = options.signal ? { signal: options.signal } : {};
-  const folds = Math.min(count, seen.length);
+  const folds = Math.min(count, predicted.length);
   const images: EvaluatedImage[] = [];
   for (let fold = 0; fold < folds; fold++) {
-    const others = seen.filter((_, i) => i % folds !== fold);
-    const { point } = await searchThresholds(others, axes, metric, call);
-    for (const image of seen.filter((_, i) => i % folds === fold)) {
+    const otherFolds = predicted.filter((_, i) => i % folds !== fold);
+    const { point } = await searchThresholds(otherFolds, axes, metric, call);
+    for (const image of predicted.filter((_, i) => i % folds === fold)) {
       images.push(await evaluatedAt(image, axes.at(point), call));
     }
   }

@@ -12,7 +12,7 @@ import type { Point } from './coordinate-ascent.js';
 /** The numeric thresholds that are tuned, in the order of the grid's axes; `maxLost` is the last axis. */
 const NAMES = ['minScore', 'maskThreshold', 'nmsThreshold', 'minArea'] as const;
 
-/** The values that are tried for each threshold. What is left out has the values named here. */
+/** Values that are tried for each threshold. */
 export interface TuneGrid {
   /** Default 0.05 to 0.95 in steps of 0.05. */
   minScore?: readonly number[];
@@ -22,18 +22,18 @@ export interface TuneGrid {
   nmsThreshold?: readonly number[];
   /** Pixels; default 0, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256. */
   minArea?: readonly number[];
-  /** `removeOverlaps.maxLost`, 0 to 1, or null for overlaps that stay; default null, 0.2, 0.4, 0.6, 0.8. */
+  /** Values of `removeOverlaps.maxLost`, 0 to 1, or null for no overlap removal. Default null, 0.2, 0.4, 0.6, 0.8. */
   maxLost?: readonly (number | null)[];
 }
 
-/** @throws {CellrouteError} INVALID_ARGUMENT, with the name of the value. */
+/** @throws {CellrouteError} INVALID_ARGUMENT, naming the value. */
 export function checkGrid(grid: TuneGrid): void {
   checkKeys('grid', checkObject('grid', grid), [...NAMES, 'maxLost']);
   for (const name of [...NAMES, 'maxLost'] as const) {
     const values = grid[name];
     if (values === undefined) continue;
     if (!Array.isArray(values) || values.length === 0) {
-      throw refuse(`grid.${name}`, 'an array of one value or more', values);
+      throw refuse(`grid.${name}`, 'an array with at least one value', values);
     }
     const { range } = name === 'maxLost' ? REMOVE_OVERLAPS : THRESHOLDS[name];
     for (const [i, value] of values.entries()) {
@@ -42,17 +42,17 @@ export function checkGrid(grid: TuneGrid): void {
   }
 }
 
-/** One point of the grid. */
+/** A point of the grid. */
 export interface ThresholdSet {
   minScore: number;
   maskThreshold: number;
   nmsThreshold: number;
   minArea: number;
-  /** null leaves overlaps. */
+  /** null: no overlap removal. */
   maxLost: number | null;
 }
 
-/** The values of each threshold, those in use among them. */
+/** The values of each threshold, including the current ones. */
 export class ThresholdGrid {
   readonly #values: { readonly [Name in keyof ThresholdSet]: readonly ThresholdSet[Name][] };
   readonly #now: ThresholdSet;
@@ -68,7 +68,7 @@ export class ThresholdGrid {
     };
     const numbers = (name: (typeof NAMES)[number]) =>
       [...new Set([...(grid[name] ?? THRESHOLDS[name].grid), this.#now[name]])].sort((a, b) => a - b);
-    // Overlaps that stay come after the largest share.
+    // No overlap removal comes after the largest share.
     const rank = (value: number | null) => value ?? 2;
     this.#values = {
       minScore: numbers('minScore'),
@@ -85,7 +85,7 @@ export class ThresholdGrid {
     return [...NAMES.map((name) => this.#values[name].length), this.#values.maxLost.length];
   }
 
-  /** The point of the thresholds in use. */
+  /** The point of the current thresholds. */
   get start(): Point {
     return [
       ...NAMES.map((name) => this.#values[name].indexOf(this.#now[name])),
@@ -115,7 +115,7 @@ export class ThresholdGrid {
   }
 }
 
-/** As `segment` takes them. */
+/** Converts to options of `segment`. */
 export function segmentThresholds({ maxLost, ...rest }: ThresholdSet): SegmentThresholds {
   return { ...rest, removeOverlaps: maxLost === null ? false : { maxLost } };
 }

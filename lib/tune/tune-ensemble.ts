@@ -9,18 +9,18 @@ import { checkGrid } from './threshold-grid.js';
 import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune.js';
 
 /**
- * Searches, for each cell type, the thresholds (score, mask, NMS, least area, overlaps) at which its segmenter has the
- * highest metric on annotated images, and sets them in the ensemble; `ensemble.save` writes them. The network runs once
- * per image. An image belongs to the type that the data set names, or else for the type that the router names. Images
- * of types without a segmenter and without a fallback are left out. Measure the result on other images.
+ * Tunes the thresholds of each cell type (score, mask, NMS, minimum area, overlaps): finds those that maximize a metric on
+ * annotated images, and sets them in the ensemble. `ensemble.save` writes them. The network runs once per image. The type
+ * of an image is that of the data set or, if it has none, that of the router. Images of types without a segmenter and
+ * without a fallback are skipped. Evaluate the result on other images.
  *
  * ```ts
  * const tuned = await tuneEnsemble(ensemble, data, { metric: 'kaggle' });
  * for (const [type, { before, after }] of Object.entries(tuned)) console.log(type, before, after);
  * ```
  *
- * @returns the thresholds by the type whose segmenter was tuned. An abort leaves all thresholds as they were.
- * @throws {CellrouteError} INVALID_ARGUMENT for options, and where no image is of a type with a segmenter; the codes of
+ * @returns the tuned thresholds by type. An abort leaves all thresholds unchanged.
+ * @throws {CellrouteError} INVALID_ARGUMENT for options, and if no image has a type with a segmenter; the errors of
  *   loading an image; an abort rejects with `signal.reason`.
  */
 export async function tuneEnsemble(

@@ -3,23 +3,23 @@ import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { type MetricName, metricOf } from '../metrics/index.js';
 import type { CallOptions } from '../native/job.js';
-import { evaluateAt, searchThresholds, seeImages } from './search.js';
+import { evaluateAt, predictImages, searchThresholds } from './search.js';
 import { segmentThresholds, ThresholdGrid, type TuneGrid } from './threshold-grid.js';
 
 export interface TuneOptions extends CallOptions {
-  /** What is to be as high as can be; default `kaggle`. */
+  /** Metric to maximize. Default `kaggle`. */
   metric?: MetricName | undefined;
   grid?: TuneGrid | undefined;
 }
 
-/** What came out for one cell type. */
+/** Result for one cell type. */
 export interface TunedThresholds {
   thresholds: SegmentThresholds;
-  /** The metric on the images given, with the thresholds before and after. */
+  /** The metric on the images, with the previous and the new thresholds. */
   before: number;
   after: number;
   images: number;
-  /** Sets of thresholds that were tried. */
+  /** Number of threshold sets that were evaluated. */
   tried: number;
   /** What of the images was not read, or read in a way that `segment` reports: a sentence each, after the image's id. */
   notices: readonly string[];
@@ -34,20 +34,25 @@ export async function tuneSegmenter(
 ): Promise<TunedThresholds> {
   const axes = new ThresholdGrid(grid, segmenter.config, now);
   const call = signal ? { signal } : {};
-  const seen = await seeImages(segmenter, items, { axes, now, ...call, ...(onProgress && { onProgress }) });
+  const predicted = await predictImages(segmenter, items, {
+    axes,
+    now,
+    ...call,
+    ...(onProgress && { onProgress }),
+  });
   let tried = 0;
-  const before = metricOf(await evaluateAt(seen, axes.at(axes.start), call), metric);
-  const found = await searchThresholds(seen, axes, metric, call, () =>
+  const before = metricOf(await evaluateAt(predicted, axes.at(axes.start), call), metric);
+  const found = await searchThresholds(predicted, axes, metric, call, () =>
     onProgress?.({ stage: 'search', fraction: 1 - 1 / (1 + ++tried / 100) }),
   );
   onProgress?.({ stage: 'done', fraction: 1 });
   return {
-    // What is not searched stays as it was.
+    // Thresholds that are not tuned are unchanged.
     thresholds: { ...now, ...segmentThresholds(axes.at(found.point)) },
     before,
     after: found.score,
     images: items.length,
     tried: found.tried,
-    notices: seen.flatMap(({ id, notices }) => notices.map((notice) => `${id}: ${notice}`)),
+    notices: predicted.flatMap(({ id, notices }) => notices.map((notice) => `${id}: ${notice}`)),
   };
 }

@@ -65,7 +65,7 @@ export async function makeFolder(path: string): Promise<void> {
   await makeFolders(resolve(path)).catch(unwritable(path));
 }
 
-/** Not mkdir's `recursive`, which never ends in file systems such as /proc, where nothing can be created. */
+/** Does not use mkdir's `recursive`, which loops forever in file systems such as /proc, where nothing can be created. */
 async function makeFolders(path: string): Promise<void> {
   const attempt = () =>
     mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
@@ -86,7 +86,7 @@ async function writeWhole(handle: FileHandle, part: Uint8Array): Promise<void> {
   }
 }
 
-/** The new name lies in the folder, which is flushed on its own; Windows and some file systems cannot. */
+/** Flushes the folder, which contains the new name. Windows and some file systems do not support it. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);

@@ -2,7 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { cannotRead, unreadable } from '../file-errors.js';
 import { damaged } from './errors.js';
 
-/** A file opened for reading, with a fixed size. Reads outside it are refused, never shortened. */
+/** A file opened for reading, with a fixed size. A read outside the file is refused, never shortened. */
 export class BoundedFile {
   private constructor(
     readonly path: string,
@@ -13,7 +13,7 @@ export class BoundedFile {
   static async open(path: string): Promise<BoundedFile> {
     let handle: FileHandle | undefined;
     try {
-      // Opening a named pipe would wait for its writer: look before opening, and again at what was opened.
+      // Opening a named pipe would block, so the type is checked before opening, and again afterwards.
       if (!(await stat(path)).isFile()) throw cannotRead(path, 'is not a regular file');
       handle = await open(path, 'r');
       return new BoundedFile(path, (await handle.stat()).size, handle);
@@ -30,12 +30,15 @@ export class BoundedFile {
       const length = Math.min(target.byteLength - done, 1 << 30);
       const { bytesRead } = await this.read(target, done, length, position + done);
       if (bytesRead === 0)
-        throw damaged({ file: this.path, position: position + done }, 'the file became shorter while read');
+        throw damaged(
+          { file: this.path, position: position + done },
+          'the file was shortened while it was read',
+        );
       done += bytesRead;
     }
   }
 
-  /** Bytes of the file; the range is checked before anything is allocated. */
+  /** Reads bytes of the file. The range is checked before memory is allocated. */
   async bytes(position: number, length: number): Promise<Buffer> {
     this.checkRange(position, length);
     const buffer = Buffer.allocUnsafe(length);
@@ -52,7 +55,7 @@ export class BoundedFile {
     if (inside) return;
     throw damaged(
       { file: this.path, position: Math.min(Math.max(0, position), this.size) },
-      `${length} bytes were expected here but the file ends at ${this.size}`,
+      `expected ${length} bytes here, but the file ends at ${this.size}`,
     );
   }
 

@@ -3,24 +3,24 @@ import { checkEntry } from './layout.js';
 import type { StorageRef, TensorRef, Value } from './pickle/values.js';
 import { itemBytes, type Refusal, type TensorEntry } from './table.js';
 
-/** The pickles of real checkpoints have some 100 KiB: their tensors lie elsewhere. */
+/** Maximum size of a pickle. Real ones have about 100 KiB, because tensors are stored outside the pickle. */
 export const MAX_PICKLE_BYTES = 1 << 26;
 
-/** The bytes of the file a storage takes. */
+/** The range of bytes that a storage occupies in the file. */
 export interface StoragePlace {
   start: number;
   end: number;
 }
 
-/** What torch.save's two containers have in common: a pickled value, and where its storages lie. */
+/** A checkpoint in either of torch.save's containers: the pickled value, and the location of its storages. */
 export interface Checkpoint {
   root: Value;
   storage(ref: StorageRef): StoragePlace;
-  steppedOver: ReadonlyMap<string, Refusal>;
+  skippedCalls: ReadonlyMap<string, Refusal>;
   metadata: Record<string, string>;
 }
 
-/** The table's row of a tensor, its range checked. */
+/** Creates the table entry of a tensor, and checks its range. */
 export function entryOf(
   name: string,
   tensor: TensorRef,

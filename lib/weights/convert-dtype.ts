@@ -1,6 +1,6 @@
 import type { DType } from './table.js';
 
-/** Types a tensor's numbers can be written as. */
+/** Floating-point types that can be written. */
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
 export const isFloat = (dtype: DType): boolean =>
@@ -13,24 +13,24 @@ function fromBits(bits: number): number {
   return word.getFloat32(0);
 }
 
-/** A float32's bits as a bfloat16's: to the nearest, to even on a tie; a NaN stays one. */
+/** Converts the bits of a float32 to bfloat16: round to nearest even; NaN stays NaN. */
 export function bfloat16FromFloat32(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-/** A float32's bits as a float16's: to the nearest, to even on a tie, through subnormals to zero and to infinity. */
+/** Converts the bits of a float32 to float16: round to nearest even, with subnormals, zero and infinity. */
 export function float16FromFloat32(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
-  // 65520 lies halfway between the largest float16 and what would follow it, and rounds to infinity.
+  // 65520 is halfway between the largest float16 and the next value, and rounds to infinity.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude >= 0x38800000) {
     const rebiased = magnitude - 0x38000000;
     return sign | ((rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13);
   }
-  // Below 2^-14: as many units of 2^-24, which a float32 of this size holds exactly before it is rounded.
+  // Subnormal, below 2^-14: a multiple of 2^-24. The product is exact in float32 and is rounded once.
   return sign | roundToEven(fromBits(magnitude) * 2 ** 24);
 }
 
@@ -40,7 +40,7 @@ function roundToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-/** A float16's value. */
+/** Value of a float16. */
 export function float16Value(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >>> 10) & 0x1f;
@@ -50,13 +50,13 @@ export function float16Value(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The bytes as numbers of their own, at an address their type allows. */
+/** Copies bytes to a buffer, so that a typed array of any element size can view them. */
 const aligned = (bytes: Uint8Array, size: number): ArrayBuffer =>
   bytes.byteOffset % size === 0
     ? (bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer)
     : (new Uint8Array(bytes).buffer as ArrayBuffer);
 
-/** Little-endian numbers of any float type as float32. A float64 is rounded, as PyTorch rounds it. */
+/** Converts little-endian numbers of any float type to float32. float64 is rounded as in PyTorch. */
 export function float32Of(bytes: Uint8Array, dtype: DType): Float32Array {
   switch (dtype) {
     case 'F32':
@@ -68,13 +68,13 @@ export function float32Of(bytes: Uint8Array, dtype: DType): Float32Array {
     case 'F16':
       return Float32Array.from(new Uint16Array(aligned(bytes, 2)), float16Value);
     default:
-      throw new TypeError(`${dtype} is no float type`);
+      throw new TypeError(`${dtype} is not a floating-point type`);
   }
 }
 
 /**
- * Little-endian numbers of one float type as another, rounded to the nearest, to even on a tie. As in PyTorch,
- * float64 goes through float32 on its way to 16 bits.
+ * Converts little-endian numbers from one float type to another: round to nearest even. As in PyTorch, float64 is
+ * converted to 16 bits by way of float32.
  */
 export function convertFloats(bytes: Uint8Array, from: DType, to: FloatType): Uint8Array {
   if (from === to) return bytes;

@@ -9,13 +9,13 @@ import { writeWeights } from './write.js';
 
 /** Options of {@link convertWeights}. */
 export interface ConvertOptions {
-  /** Type of the floating-point tensors in the output. Default: the type that each has in the input. */
+  /** Type of the floating-point tensors in the output. Default: unchanged. */
   dtype?: 'float32' | 'float16' | 'bfloat16' | undefined;
-  /** Removed from the names that start with it, such as `module.` of PyTorch's DataParallel. */
+  /** Prefix that is removed from tensor names, such as `module.` of PyTorch's DataParallel. */
   stripPrefix?: string | undefined;
-  /** Configuration of the network, kept in the output's metadata; see maskRCNNConfig and classifierConfig. */
+  /** Configuration of the network, stored in the output's metadata; see maskRCNNConfig and classifierConfig. */
   config?: object | undefined;
-  /** Further texts for the output's metadata; they replace texts of the same name. */
+  /** Additional metadata of the output. They replace entries with the same name. */
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -26,12 +26,12 @@ const FLOAT_TYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as cons
 /** Every value of the `dtype` option. */
 export const CONVERT_DTYPES = Object.keys(FLOAT_TYPES) as (keyof typeof FLOAT_TYPES)[];
 
-/** Metadata key of what a fastai export stores beside its tensors, as JSON. */
+/** Metadata key of the data that a fastai export contains besides tensors, as JSON. */
 export const FASTAI_KEY = 'cellroute.fastai';
 
 /**
- * Writes the tensors of one file of weights into another. The output's format follows from its extension:
- * .safetensors, or .pth, .pt, .bin for torch. Metadata are kept.
+ * Converts a weights file. The format of the output follows from its extension: .safetensors, or .pth, .pt, .bin for
+ * torch. Metadata are kept.
  *
  * @returns the table of the input.
  * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, FILE_UNWRITABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED,

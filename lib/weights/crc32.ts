@@ -4,7 +4,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** The checksum of zip archives; `before` is that of the bytes before these. (node:zlib has one from 20.15 on.) */
+/** CRC-32 of zip archives; `before` is the checksum of the preceding bytes. (node:zlib has crc32 only since 20.15.) */
 export function crc32(bytes: Uint8Array, before = 0): number {
   let value = ~before;
   for (let i = 0; i < bytes.length; i++) value = TABLE[(value ^ bytes[i]!) & 0xff]! ^ (value >>> 8);

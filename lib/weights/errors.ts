@@ -7,7 +7,7 @@ export interface Where {
   position?: number;
 }
 
-/** Names in a hostile file can be as long as the file. */
+/** Maximum length of a message, because names in a malicious file can be as long as the file. */
 const MAX_MESSAGE = 500;
 
 type FileCode = 'WEIGHTS_FORMAT' | 'WEIGHTS_DAMAGED' | 'WEIGHTS_REFUSED';

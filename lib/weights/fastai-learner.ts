@@ -2,18 +2,18 @@ import { damaged } from './errors.js';
 import { isModule } from './modules.js';
 import { PyDict, PyList, PyObject, PySet, PyTuple, type Value } from './pickle/values.js';
 
-/** Whether a pickled value is what fastai's `learn.export()` pickles. */
+/** Whether a pickled value is the learner of fastai's `learn.export()`. */
 export const isFastaiLearner = (value: Value): value is PyObject =>
   value instanceof PyObject && /^fastai\..*Learner$/.test(value.callee);
 
-/** The learner's torch.nn.Module. */
+/** Returns the learner's torch.nn.Module. */
 export function learnerModel(learner: PyObject, file: string): PyObject {
   const model = learner.attribute('model');
-  if (!isModule(model)) throw damaged({ file }, 'a fastai learner without a model');
+  if (!isModule(model)) throw damaged({ file }, 'the fastai learner has no model');
   return model;
 }
 
-/** The loader that `learn.predict` prepares images as: the validation set's, or the only one. */
+/** Returns the data loader with which `learn.predict` prepares images: that of the validation set, or the only one. */
 export function predictionLoader(learner: PyObject): PyObject | undefined {
   const dls = learner.attribute('dls');
   const loaders = dls instanceof PyObject ? itemsOf(dls.attribute('loaders')) : [];
@@ -21,17 +21,17 @@ export function predictionLoader(learner: PyObject): PyObject | undefined {
   return loader instanceof PyObject ? loader : undefined;
 }
 
-/** Transforms of one of the loader's pipelines (`after_item`, `after_batch`), in fastai's order. */
+/** Transforms of a loader's pipeline (`after_item` or `after_batch`), in fastai's order. */
 export function pipeline(loader: PyObject | undefined, name: string): PyObject[] {
   const stage = loader?.attribute(name);
   const transforms = stage instanceof PyObject ? itemsOf(stage.attribute('fs')) : [];
   return transforms.filter((transform) => transform instanceof PyObject);
 }
 
-/** A class's own name. */
+/** Name of a class without its module. */
 export const className = ({ callee }: PyObject): string => callee.slice(callee.lastIndexOf('.') + 1);
 
-/** What is in a list, a tuple, fastcore's L, or a tuple of a tuple (fastuple). */
+/** Items of a list, a tuple, fastcore's L, or a tuple inside a tuple (fastuple). */
 export function itemsOf(value: Value | undefined): readonly Value[] {
   if (value instanceof PyList || value instanceof PyTuple) return value.items;
   if (!(value instanceof PyObject)) return [];
@@ -42,10 +42,10 @@ export function itemsOf(value: Value | undefined): readonly Value[] {
   return first instanceof PyTuple || first instanceof PyList ? first.items : [];
 }
 
-/** The first object of a class anywhere inside a value, nearest first. */
+/** Breadth-first search for an object of a class inside a value. */
 export function findObject(root: Value, name: string): PyObject | undefined {
   const seen = new Set<Value>([root]);
-  // A Set is walked in the order of its entries, those added on the way too.
+  // Iteration of a Set includes entries that are added during the loop.
   for (const value of seen) {
     if (value instanceof PyObject && className(value) === name) return value;
     for (const child of partsOf(value)) if (typeof child === 'object') seen.add(child);

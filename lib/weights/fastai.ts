@@ -8,12 +8,12 @@ import { isTensor, PyGlobal, PyObject, PyTuple, type TensorRef, type Value } fro
 import { TensorReader } from './read-tensor.js';
 import type { FastaiExport, FastaiResize } from './table.js';
 
-/** A mean a channel, and images of a few channels. */
+/** Maximum size of the statistics: one mean per channel, and images have few channels. */
 const MAX_STATISTICS_BYTES = 1 << 16;
 
 const UNDERSTOOD = new Set(['Resize', 'ToTensor', 'IntToFloatTensor', 'Normalize']);
 
-/** What a fastai learner says beside its tensors; its classes, functions and partials are data here. */
+/** Reads the data of a fastai learner besides its tensors. Classes, functions and partials are treated as data. */
 export async function readFastaiExport(
   learner: PyObject,
   checkpoint: Checkpoint,
@@ -59,7 +59,7 @@ function resizeOf(transform: PyObject | undefined): FastaiResize | undefined {
   };
 }
 
-/** An enum's member is pickled as its class called with its value. */
+/** A member of an enum is pickled as a call of its class with its value. */
 function enumValue(value: Value | undefined): number | undefined {
   const number = value instanceof PyObject && value.args instanceof PyTuple ? value.args.items[0] : value;
   return typeof number === 'number' ? number : undefined;
@@ -79,7 +79,7 @@ async function normalizeOf(
     if (!isFloat(entry.dtype) || tensorBytes(entry) > MAX_STATISTICS_BYTES) {
       throw refused(
         { file: file.path, position: tensor.position },
-        `a normalisation of type ${entry.dtype} [${entry.shape}]`,
+        `the normalisation has the type ${entry.dtype} [${entry.shape}]`,
       );
     }
     return Array.from(float32Of(await reader.read(entry), entry.dtype));

@@ -17,10 +17,10 @@ import type { OtherEntry } from './table.js';
 const MAX_DEPTH = 64;
 const MAX_VISITS = 200_000;
 const MAX_NAME = 1024;
-/** A random generator's state has 625 numbers: such lists are said by their length. */
+/** Lists with more items are described by their length. A random generator's state has 625 numbers. */
 const MAX_LISTED_ITEMS = 16;
 
-/** Where training scripts put the state dict, the likeliest first. */
+/** Keys under which training scripts store the state dict, most likely first. */
 const STATE_DICT_KEYS = [
   'model',
   'state_dict',
@@ -34,14 +34,14 @@ const STATE_DICT_KEYS = [
 
 export interface Flattened {
   tensors: [name: string, tensor: TensorRef][];
-  /** What stood before the tensors' names, with its dot. */
+  /** Prefix of the tensor names, with its dot. */
   prefix: string;
   others: OtherEntry[];
 }
 
 /**
- * Finds the state dict in what a checkpoint holds and gives its tensors dotted names. Everything beside it is
- * listed in a few words.
+ * Finds the state dict in a checkpoint and gives its tensors dotted names. All other entries are listed with a short
+ * description.
  */
 export function flatten(root: Value, where: Where): Flattened {
   const prefix = stateDictPrefix(root);
@@ -50,8 +50,9 @@ export function flatten(root: Value, where: Where): Flattened {
   let visits = 0;
 
   const visit = (value: Value, name: string, depth: number): void => {
-    // A list may hold itself, or the next list twice and that one the next twice: count, do not trust.
-    if (++visits > MAX_VISITS || name.length > MAX_NAME) throw damaged(where, 'values nested without an end');
+    // A list may contain itself, so the number of visits is limited.
+    if (++visits > MAX_VISITS || name.length > MAX_NAME)
+      throw damaged(where, 'its values are nested without end');
     if (isTensor(value)) {
       if (name.startsWith(prefix)) tensors.push([name.slice(prefix.length) || 'tensor', value]);
       else others.push({ name, value: `tensor ${value.dtype} [${value.shape.join(', ')}]` });
@@ -83,7 +84,7 @@ function hasTensors(dict: PyDict): boolean {
   return false;
 }
 
-/** Named values inside one, where it is worth looking inside. */
+/** Named values inside a value; undefined if it is not searched. */
 function childrenOf(value: Value): [string, Value][] | undefined {
   if (value instanceof PyDict && value.size > 0) {
     return Array.from(value.entries(), ([key, child]) => [
@@ -101,7 +102,7 @@ function childrenOf(value: Value): [string, Value][] | undefined {
   return worth ? items.map((child, i) => [String(i), child]) : undefined;
 }
 
-/** A value in a few words. */
+/** Describes a value in a few words. */
 export function describe(value: Value): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';

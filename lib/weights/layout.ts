@@ -1,28 +1,30 @@
 import { damaged, type Where } from './errors.js';
 import { type DType, itemBytes, type TensorEntry } from './table.js';
 
-/** As many dimensions as a tensor may have here; PyTorch's own limit is 64. */
+/** Maximum number of dimensions, as in PyTorch. */
 export const MAX_RANK = 64;
 
 /**
- * Product of the dimensions, refused where it, or the product of the dimensions that are not 0, leaves the
- * integers a double holds: strides of an empty tensor are as long as its other dimensions say.
+ * Product of the dimensions. It is refused if it, or the product of the dimensions other than 0, is not a safe integer:
+ * the strides of an empty tensor depend on its other dimensions.
  */
 export function elementCount(shape: readonly number[], where: Where): number {
-  if (shape.length > MAX_RANK) throw damaged(where, `a tensor of ${shape.length} dimensions`);
+  if (shape.length > MAX_RANK)
+    throw damaged(where, `a tensor has ${shape.length} dimensions; at most ${MAX_RANK}`);
   let span = 1;
   let empty = false;
   for (const length of shape) {
-    if (!Number.isSafeInteger(length) || length < 0) throw damaged(where, `a dimension of ${length}`);
+    if (!Number.isSafeInteger(length) || length < 0)
+      throw damaged(where, `a tensor has a dimension of ${length}`);
     if (length === 0) empty = true;
     else span *= length;
     if (!Number.isSafeInteger(span))
-      throw damaged(where, `a shape too large to count: [${shape.join(', ')}]`);
+      throw damaged(where, `a tensor has too many elements: [${shape.join(', ')}]`);
   }
   return empty ? 0 : span;
 }
 
-/** Strides, in elements, of a tensor of this shape whose elements follow one another. */
+/** Strides, in elements, of a contiguous tensor of this shape. */
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
   let step = 1;
@@ -33,20 +35,20 @@ export function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** Whether the elements follow one another in the order of their indices. */
+/** Whether the elements are stored contiguously in row-major order. */
 export function isContiguous({ shape, strides }: Pick<TensorEntry, 'shape' | 'strides'>): boolean {
   if (shape.includes(0)) return true;
   const dense = contiguousStrides(shape);
   return shape.every((length, axis) => length === 1 || strides[axis] === dense[axis]);
 }
 
-/** Bytes of the tensor once its elements follow one another. */
+/** Size of the tensor in bytes when stored contiguously. */
 export const tensorBytes = ({ dtype, shape }: { dtype: DType; shape: readonly number[] }): number =>
   shape.reduce((product, length) => product * length, itemBytes(dtype));
 
 /**
- * Checks that every element lies inside the storage and the storage inside the file, and that the tensor has no
- * more elements than its storage has room for: a stride of 0 could otherwise ask for any amount of memory.
+ * Checks that each element is inside the storage, the storage inside the file, and that the tensor has no more elements
+ * than its storage. Otherwise, a stride of 0 could demand any amount of memory.
  */
 export function checkEntry(entry: TensorEntry, storageStart: number, fileSize: number, where: Where): void {
   const { name, dtype, shape, strides, offset, storageEnd } = entry;
@@ -78,7 +80,7 @@ export function checkEntry(entry: TensorEntry, storageStart: number, fileSize: n
   if (count * size > storageEnd - storageStart) {
     throw damaged(
       where,
-      `tensor ${name} repeats a storage of ${storageEnd - storageStart} bytes into ${count} elements`,
+      `tensor ${name} expands a storage of ${storageEnd - storageStart} bytes to ${count} elements`,
     );
   }
 }

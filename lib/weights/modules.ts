@@ -1,7 +1,7 @@
 import { damaged, type Where } from './errors.js';
 import { isTensor, PyDict, PyObject, PySet, type TensorRef, type Value } from './pickle/values.js';
 
-/** torchvision's deepest module lies 6 deep. */
+/** Maximum depth of nested modules; torchvision's deepest is 6. */
 const MAX_DEPTH = 64;
 const MAX_VISITS = 200_000;
 const MAX_NAME = 1024;
@@ -10,14 +10,14 @@ const MAX_NAME = 1024;
 export const isModule = (value: Value | undefined): value is PyObject =>
   value instanceof PyObject && value.attribute('_modules') instanceof PyDict;
 
-/** The tensors of a pickled torch.nn.Module under the names its `state_dict()` gives them, in that order. */
+/** Tensors of a pickled torch.nn.Module, with the names and in the order of its `state_dict()`. */
 export function moduleTensors(root: PyObject, where: Where): [name: string, tensor: TensorRef][] {
   const found: [string, TensorRef][] = [];
   let visits = 0;
   const visit = (module: PyObject, prefix: string, depth: number): void => {
-    // A module may be its own child in a hostile pickle, or be shared by many.
+    // In a malicious pickle, a module may contain itself or be shared by many.
     if (depth > MAX_DEPTH || ++visits > MAX_VISITS || prefix.length > MAX_NAME)
-      throw damaged(where, 'modules nested without an end');
+      throw damaged(where, 'its modules are nested without end');
     const transient = module.attribute('_non_persistent_buffers_set');
     const passing = new Set(transient instanceof PySet ? transient.items : []);
     for (const [name, value] of named(module, '_parameters'))
@@ -28,7 +28,7 @@ export function moduleTensors(root: PyObject, where: Where): [name: string, tens
     for (const [name, child] of named(module, '_modules')) {
       if (child instanceof PyObject) visit(child, `${prefix}${name}.`, depth + 1);
     }
-    if (found.length > MAX_VISITS) throw damaged(where, 'a module with more tensors than any network has');
+    if (found.length > MAX_VISITS) throw damaged(where, 'a module has too many tensors');
   };
   visit(root, '', 0);
   return found;

@@ -29,7 +29,7 @@ export function withoutWrappers(file: WeightsFile): { file: WeightsFile; removed
   return { file: { ...file, tensors, prefix: file.prefix + removed }, removed };
 }
 
-/** Networks that people have files of and that cellroute does not run, by names that only they have. */
+/** Common networks that cellroute does not support, identified by tensor names that only they have. */
 const FOREIGN: readonly [network: string, names: RegExp][] = [
   [
     "torchvision's maskrcnn_resnet50_fpn_v2 or fasterrcnn_resnet50_fpn_v2",
@@ -47,7 +47,7 @@ const FOREIGN: readonly [network: string, names: RegExp][] = [
   ['DETR', /^(transformer\.(en|de)coder\.layers|class_embed|bbox_embed)\./],
 ];
 
-/** The name of the network that tensors belong to, if it is one that is known and not run. */
+/** Name of the unsupported network to which tensors belong, if it is known. */
 export function foreignNetwork(names: readonly string[]): string | undefined {
   for (const prefix of commonPrefixes(names)) {
     const inside = names.map((name) => name.slice(prefix.length));
@@ -55,11 +55,11 @@ export function foreignNetwork(names: readonly string[]): string | undefined {
     if (known) return known[0];
   }
   const has = (part: string) => names.some((name) => name.startsWith(part));
-  // Its names are those of Mask R-CNN without the mask branch.
+  // Its names are those of Mask R-CNN without a mask branch.
   return has('roi_heads.box_predictor.') && !has('roi_heads.mask_')
     ? "torchvision's Faster R-CNN"
     : undefined;
 }
 
-/** What of detectron2's files, which are bare pickles, stands near their start. */
+/** Text near the start of detectron2's files, which are bare pickles. */
 export const DETECTRON2_PICKLE = /bottom_up|proposal_generator|fpn_lateral|fpn_output|Detectron2/;

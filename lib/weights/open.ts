@@ -18,19 +18,19 @@ const PICKLE_START = 0x80;
 const HEADER_START = 0x7b; // {
 
 /**
- * Tensors may share storages (tied weights), so together they may be larger than the file, within reason: reading
- * all of them must not take an amount of memory that the file's size does not justify.
+ * Maximum ratio of the tensors' total size to the size of the file. Tensors may share a storage (tied weights), but the
+ * memory needed for all of them must be justified by the size of the file.
  */
 const MAX_SHARING = 8;
 const ALWAYS_ALLOWED_BYTES = 1 << 20;
 
 /**
- * Reads the table of a file of weights: a torch checkpoint (zip, or the format before PyTorch 1.6), a safetensors
- * file or a fastai export. Tensor data are not read, and nothing in the file is executed.
+ * Reads the table of a weights file: a torch checkpoint (zip, or the format before PyTorch 1.6), a safetensors file or a
+ * fastai export. Tensor data are not read, and nothing in the file is executed.
  *
- * @throws CellrouteError FILE_UNREADABLE; WEIGHTS_FORMAT where the file is none of these; WEIGHTS_DAMAGED where it is
- * truncated or inconsistent; WEIGHTS_REFUSED where it asks for a call that is not known to create plain data (in a fastai
- * export such calls are skipped and listed), or contains something that is not supported.
+ * @throws CellrouteError FILE_UNREADABLE; WEIGHTS_FORMAT if the file has none of these formats; WEIGHTS_DAMAGED if it is
+ * truncated or inconsistent; WEIGHTS_REFUSED if it contains a call that is not known to create plain data (in a fastai
+ * export such calls are skipped and listed), or something that is not supported.
  */
 export async function openWeights(path: string): Promise<WeightsFile> {
   const weights = await inspectWeights(path);
@@ -38,7 +38,7 @@ export async function openWeights(path: string): Promise<WeightsFile> {
   if (call && weights.format !== 'fastai') {
     throw refused(
       { file: path, position: call.where },
-      `it asks to call ${call.what}; only files that hold plain data are loaded (save the model's state_dict())`,
+      `it contains a call of ${call.what}; only files with plain data are loaded (save the model's state_dict())`,
     );
   }
   return weights;
@@ -83,19 +83,19 @@ async function sniff(file: BoundedFile): Promise<Exclude<WeightsFormat, 'fastai'
     return 'safetensors';
   const what =
     start.length === 0
-      ? 'an empty file'
+      ? 'the file is empty'
       : start[0] === PICKLE_START
         ? await barePickle(file)
-        : 'neither a torch checkpoint, a safetensors file nor a fastai export';
+        : 'the file is neither a torch checkpoint, a safetensors file nor a fastai export';
   throw notWeights({ file: file.path, position: 0 }, what);
 }
 
-/** Detectron2's model zoo has bare pickles of NumPy arrays. */
+/** Describes a bare pickle. Detectron2's model zoo has bare pickles of NumPy arrays. */
 async function barePickle(file: BoundedFile): Promise<string> {
   const start = await file.bytes(0, Math.min(file.size, 1 << 16));
   return DETECTRON2_PICKLE.test(start.toString('latin1'))
-    ? 'a pickle of detectron2, whose networks cellroute does not run'
-    : 'a bare or cut-off pickle, not a torch checkpoint';
+    ? 'the file is a pickle of detectron2, whose networks are not supported'
+    : 'the file is a bare or truncated pickle, not a torch checkpoint';
 }
 
 async function tableOf(
@@ -103,7 +103,7 @@ async function tableOf(
   container: WeightsFormat,
   file: BoundedFile,
 ): Promise<WeightsFile> {
-  const { root, storage, steppedOver, metadata } = checkpoint;
+  const { root, storage, skippedCalls, metadata } = checkpoint;
   const where = { file: file.path };
   const learner = isFastaiLearner(root) ? root : undefined;
   const found: Flattened = learner
@@ -120,7 +120,7 @@ async function tableOf(
     metadata,
     prefix: found.prefix,
     others: found.others,
-    refused: [...steppedOver.values()],
+    refused: [...skippedCalls.values()],
     ...(learner && { fastai: await readFastaiExport(learner, checkpoint, file) }),
   };
 }
@@ -128,7 +128,7 @@ async function tableOf(
 function checkNames(tensors: TensorEntry[], file: string): void {
   const seen = new Set<string>();
   for (const { name } of tensors) {
-    if (seen.has(name)) throw damaged({ file }, `two tensors are named ${name}`);
+    if (seen.has(name)) throw damaged({ file }, `two tensors have the name ${name}`);
     seen.add(name);
   }
 }
@@ -136,6 +136,6 @@ function checkNames(tensors: TensorEntry[], file: string): void {
 function checkTotal(tensors: TensorEntry[], { path, size }: BoundedFile): void {
   const total = tensors.reduce((sum, entry) => sum + tensorBytes(entry), 0);
   if (total > MAX_SHARING * size + ALWAYS_ALLOWED_BYTES) {
-    throw refused({ file: path }, `its tensors would take ${total} bytes, the file has ${size}`);
+    throw refused({ file: path }, `its tensors would take ${total} bytes, but the file has ${size}`);
   }
 }

@@ -2,17 +2,17 @@ import { BoundedFile } from './bounded-file.js';
 import { isContiguous, tensorBytes } from './layout.js';
 import { itemBytes, type TensorEntry } from './table.js';
 
-/** How much of the file is read at a time where elements are picked from it. */
+/** Size of the blocks that are read when a tensor is not contiguous. */
 const CHUNK_BYTES = 1 << 20;
 
-/** An axis of a tensor as it is gathered: steps of the file on one side, of the dense result on the other. */
+/** An axis of a tensor that is gathered: its stride in the file, and in the contiguous result. */
 interface Axis {
   length: number;
   stride: number;
   denseStride: number;
 }
 
-/** Reads tensors of a file of weights, their elements in the order of their indices, little-endian. */
+/** Reads tensors of a weights file as little-endian elements in row-major order. */
 export class TensorReader {
   constructor(private readonly file: BoundedFile) {}
 
@@ -20,7 +20,7 @@ export class TensorReader {
     return new TensorReader(await BoundedFile.open(path));
   }
 
-  /** The whole tensor. */
+  /** Reads a whole tensor. */
   async read(entry: TensorEntry): Promise<Uint8Array> {
     if (isContiguous(entry)) return this.file.bytes(entry.offset, tensorBytes(entry));
     return this.gather(entry);
@@ -31,8 +31,8 @@ export class TensorReader {
   }
 
   /**
-   * Walks the file in the storage's order, whatever the order of the axes, and puts each element where it belongs:
-   * the file is read in few large pieces, and a gap longer than a piece is not read.
+   * Reads the file in ascending order, whatever the order of the axes, in a few large blocks, and copies each element to
+   * its position. A gap larger than a block is not read.
    */
   private async gather(entry: TensorEntry): Promise<Uint8Array> {
     const bytes = itemBytes(entry.dtype);
@@ -80,7 +80,7 @@ function axesInFileOrder({ shape, strides }: TensorEntry): Axis[] {
   return axes.sort((a, b) => b.stride - a.stride);
 }
 
-/** Copies elements of `piece`, which starts at the axes' first element, into `target` from element `to` on. */
+/** Copies elements of `piece`, which starts at the first element of the axes, to `target` from element `to`. */
 function scatter(piece: Uint8Array, target: Uint8Array, axes: Axis[], to: number, bytes: number): void {
   const last = axes.at(-1) ?? { length: 1, stride: 1, denseStride: 1 };
   const outer = axes.slice(0, -1);

@@ -5,10 +5,10 @@ export interface HeaderTensor {
   name: string;
   dtype: string;
   shape: number[];
-  /** Bytes after the header. */
+  /** First byte, relative to the end of the header. */
   begin: number;
   end: number;
-  /** Byte in the file of the entry. */
+  /** Position of the entry in the file. */
   position: number;
 }
 
@@ -24,8 +24,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /**
- * Parses the header's JSON. JSON.parse would do but for two things: it keeps the last of two equal keys without a
- * word, and it builds whatever a hostile header nests before anyone can look. This reads the one form there is.
+ * Parses the JSON of the header. JSON.parse is not used, because it silently keeps the last of two equal keys, and builds
+ * deeply nested values of a malicious header before they can be checked.
  */
 export function parseSafetensorsHeader(bytes: Buffer, file: string): SafetensorsHeader {
   return new HeaderParser(bytes, file).parse();
@@ -42,17 +42,17 @@ class HeaderParser {
   parse(): SafetensorsHeader {
     const tensors: HeaderTensor[] = [];
     const metadata: Record<string, string> = {};
-    if (this.bytes[0] !== 0x7b) throw this.damaged('a header that does not start with {');
+    if (this.bytes[0] !== 0x7b) throw this.damaged('it does not start with {');
     this.object((name, position) => {
       if (name === '__metadata__') {
         this.object((key) => setText(metadata, key, this.string()));
         return;
       }
-      if (tensors.length >= MAX_TENSORS) throw this.damaged(`more than ${MAX_TENSORS} tensors`);
+      if (tensors.length >= MAX_TENSORS) throw this.damaged(`it has more than ${MAX_TENSORS} tensors`);
       tensors.push(this.tensor(name, position));
     });
     this.skipSpace();
-    if (this.next !== this.bytes.length) throw this.damaged('something after the header’s end');
+    if (this.next !== this.bytes.length) throw this.damaged('it continues after its last brace');
     return { tensors, metadata };
   }
 
@@ -64,11 +64,11 @@ class HeaderParser {
       if (key === 'dtype') dtype = this.string();
       else if (key === 'shape') shape = this.integers(MAX_RANK);
       else if (key === 'data_offsets') offsets = this.integers(2);
-      else throw this.damaged(`tensor ${name} has a field ${key}`);
+      else throw this.damaged(`tensor ${name} has an unknown field ${key}`);
     });
     const [begin, end] = offsets ?? [];
     if (dtype === undefined || shape === undefined || begin === undefined || end === undefined) {
-      throw this.damaged(`tensor ${name} lacks its dtype, shape or data_offsets`);
+      throw this.damaged(`tensor ${name} has no dtype, shape or data_offsets`);
     }
     return { name, dtype, shape, begin, end, position };
   }
@@ -81,7 +81,7 @@ class HeaderParser {
       this.skipSpace();
       const position = HEADER_START + this.next;
       const key = this.string();
-      if (seen.has(key)) throw this.damaged(`${JSON.stringify(key)} stands twice`);
+      if (seen.has(key)) throw this.damaged(`the key ${JSON.stringify(key)} occurs twice`);
       seen.add(key);
       this.expect(':');
       member(key, position);
@@ -94,7 +94,7 @@ class HeaderParser {
     this.expect('[');
     if (this.accept(']')) return values;
     do {
-      if (values.length === most) throw this.damaged(`a list of more than ${most} numbers`);
+      if (values.length === most) throw this.damaged(`a list has more than ${most} numbers`);
       values.push(this.integer());
     } while (this.accept(','));
     this.expect(']');
@@ -106,26 +106,26 @@ class HeaderParser {
     const start = this.next;
     while (isDigit(this.bytes[this.next])) this.next++;
     const length = this.next - start;
-    // 16 digits reach past the integers a double holds; the check below sees to those that do.
+    // 16 digits exceed the safe integers, which the check below refuses.
     const value =
       length >= 1 && length <= 16 ? Number(this.bytes.toString('latin1', start, this.next)) : Number.NaN;
     const zeroFirst = length > 1 && this.bytes[start] === 0x30;
-    if (zeroFirst || !Number.isSafeInteger(value)) throw this.damaged('no whole number, or one too large');
+    if (zeroFirst || !Number.isSafeInteger(value)) throw this.damaged('expected an integer below 2^53');
     return value;
   }
 
   private string(): string {
     this.skipSpace();
     const start = this.next;
-    if (this.bytes[start] !== QUOTE) throw this.damaged('a text was expected');
+    if (this.bytes[start] !== QUOTE) throw this.damaged('expected a string');
     let end = start + 1;
     while (end < this.bytes.length && this.bytes[end] !== QUOTE) end += this.bytes[end] === BACKSLASH ? 2 : 1;
-    if (end >= this.bytes.length) throw this.damaged('a text that does not end');
+    if (end >= this.bytes.length) throw this.damaged('a string has no end');
     this.next = end + 1;
     try {
       return JSON.parse(utf8.decode(this.bytes.subarray(start, this.next))) as string;
     } catch {
-      throw this.damaged('a text that is no JSON in UTF-8');
+      throw this.damaged('a string is not valid JSON in UTF-8');
     }
   }
 
@@ -141,18 +141,18 @@ class HeaderParser {
   }
 
   private expect(character: string): void {
-    if (!this.accept(character)) throw this.damaged(`${character} was expected`);
+    if (!this.accept(character)) throw this.damaged(`expected ${character}`);
   }
 
   private damaged(what: string) {
-    return damaged({ file: this.file, position: HEADER_START + this.next }, `the header: ${what}`);
+    return damaged({ file: this.file, position: HEADER_START + this.next }, `invalid header: ${what}`);
   }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 
-/** Sets a key of any name, `__proto__` too. */
+/** Sets a key of any name, including `__proto__`. */
 function setText(target: Record<string, string>, key: string, value: string): void {
   Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
 }

@@ -4,12 +4,12 @@ import { contiguousStrides, elementCount } from './layout.js';
 import { parseSafetensorsHeader } from './safetensors-header.js';
 import { isDType, itemBytes, type TensorEntry } from './table.js';
 
-/** The Rust crate's own limit. */
+/** Maximum size of the header, the limit of the Rust crate. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
 /**
- * The table of a safetensors file, as strict as the Rust crate: known types, no name twice, and data that cover the
- * rest of the file without a hole or an overlap.
+ * Reads the table of a safetensors file, as strict as the Rust crate: known types, unique names, and data that cover the
+ * rest of the file without gaps or overlaps.
  */
 export async function readSafetensors(
   file: BoundedFile,
@@ -17,17 +17,21 @@ export async function readSafetensors(
   const where = (position: number) => ({ file: file.path, position });
   const length = Number((await file.bytes(0, 8)).readBigUInt64LE());
   if (length > MAX_HEADER_BYTES)
-    throw refused(where(0), `a header of ${length} bytes; at most ${MAX_HEADER_BYTES}`);
+    throw refused(where(0), `the header has ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);
   const dataStart = 8 + length;
-  if (dataStart > file.size) throw damaged(where(0), `a header of ${length} bytes in a file of ${file.size}`);
+  if (dataStart > file.size)
+    throw damaged(where(0), `the header has ${length} bytes, but the file only ${file.size}`);
 
   const header = parseSafetensorsHeader(await file.bytes(8, length), file.path);
   const tensors = header.tensors.map(({ name, dtype, shape, begin, end, position }): TensorEntry => {
     if (!isDType(dtype))
-      throw refused(where(position), `tensor ${name} is of type ${dtype}, which is not read`);
+      throw refused(where(position), `tensor ${name} has the type ${dtype}, which is not supported`);
     const bytes = elementCount(shape, where(position)) * itemBytes(dtype);
     if (end - begin !== bytes) {
-      throw damaged(where(position), `tensor ${name} needs ${bytes} bytes and is given ${begin} to ${end}`);
+      throw damaged(
+        where(position),
+        `tensor ${name} needs ${bytes} bytes, but its range is ${begin} to ${end}`,
+      );
     }
     return {
       name,
@@ -44,12 +48,18 @@ export async function readSafetensors(
     (a, b) => a.offset - b.offset || a.storageEnd - b.storageEnd,
   )) {
     if (offset !== covered) {
-      throw damaged(where(offset), `tensor ${name} starts at ${offset}, its neighbour ends at ${covered}`);
+      throw damaged(
+        where(offset),
+        `tensor ${name} starts at ${offset}, but the previous one ends at ${covered}`,
+      );
     }
     covered = storageEnd;
   }
   if (covered !== file.size) {
-    throw damaged(where(Math.min(covered, file.size)), `tensors end at ${covered}, the file at ${file.size}`);
+    throw damaged(
+      where(Math.min(covered, file.size)),
+      `the tensors end at ${covered}, but the file at ${file.size}`,
+    );
   }
   return { tensors, metadata: header.metadata };
 }

@@ -7,12 +7,12 @@ const END64_SIGNATURE = 0x06064b50;
 const LOCATOR64_SIGNATURE = 0x07064b50;
 const LOCAL_BYTES = 30;
 const VERSION = 20;
-/** The first version with 64-bit fields. */
+/** The first version of the format with 64-bit fields. */
 const VERSION64 = 45;
 const UTF8_NAMES = 0x0800;
-/** 1980-01-01: the same content makes the same file whenever it is written. */
+/** 1980-01-01, a constant, so that equal contents give equal files. */
 const DATE = 0x0021;
-/** A field of an entry's header that holds nothing but its length; the name is PyTorch's. */
+/** ID of the header field that contains only padding; the same as PyTorch's. */
 const PADDING_FIELD = 'FB';
 const FIELD64 = 0x0001;
 
@@ -33,11 +33,11 @@ interface Entry {
 }
 
 /**
- * The parts of a zip archive of stored entries. Sizes and checksums come before the data: Java's reader refuses stored
- * entries that have them behind. An archive of many entries or bytes has 64-bit fields.
+ * Yields the parts of a zip archive of uncompressed entries. Sizes and checksums precede the data, because Java's
+ * reader refuses uncompressed entries with trailing sizes. Large archives have 64-bit fields (zip64).
  *
- * @param alignment the data of entries start at multiples of so many bytes: 64 in PyTorch's files, so that
- *   `torch.load(mmap=True)` gets aligned tensors. (General zip writers have no way to ask for that.)
+ * @param alignment the data of each entry starts at a multiple of this number of bytes. It is 64 in PyTorch's files, so
+ *   that `torch.load(mmap=True)` gets aligned tensors. General zip libraries do not support alignment.
  */
 export async function* storedZip(
   contents: AsyncIterable<ZipContent>,
@@ -62,10 +62,10 @@ export async function* storedZip(
   yield endOfDirectory(written.length, size, position);
 }
 
-/** Headers of the directory that are written together. */
+/** Directory headers per yielded part. */
 const BLOCK = 1024;
 
-/** The fields both headers of an entry share, from the version needed to the length of the extra field. */
+/** Fields that both headers of an entry have, from the required version to the length of the extra field. */
 function sharedFields({ name, size, crc }: Entry, extra: number): Buffer {
   const fields = Buffer.alloc(26);
   fields.writeUInt16LE(VERSION, 0);
@@ -121,11 +121,11 @@ function endOfDirectory(entries: number, size: number, offset: number): Buffer {
   return isLarge ? Buffer.concat([endOfDirectory64(entries, size, offset), end]) : end;
 }
 
-/** The directory's end with 64-bit fields, and where that is. */
+/** End record with 64-bit fields, and its locator. */
 function endOfDirectory64(entries: number, size: number, offset: number): Buffer {
   const end = Buffer.alloc(76);
   end.writeUInt32LE(END64_SIGNATURE, 0);
-  // Of the rest of this record.
+  // Size of the rest of this record.
   end.writeBigUInt64LE(44n, 4);
   end.writeUInt16LE(VERSION64, 12);
   end.writeUInt16LE(VERSION64, 14);

@@ -1,4 +1,4 @@
-/** Element types a tensor in a file may have; the names are safetensors'. */
+/** Element type of a tensor in a file, with the names of safetensors. */
 export type DType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
 
 const ITEM_BYTES: Readonly<Record<DType, number>> = {
@@ -14,35 +14,35 @@ const ITEM_BYTES: Readonly<Record<DType, number>> = {
   BOOL: 1,
 };
 
-/** Bytes of one element. */
+/** Size of one element in bytes. */
 export const itemBytes = (dtype: DType): number => ITEM_BYTES[dtype];
 
 export const isDType = (text: string): text is DType => Object.hasOwn(ITEM_BYTES, text);
 
-/** Where one tensor lies in its file. Nothing of it has been read. */
+/** Location of a tensor in its file. The data have not been read. */
 export interface TensorEntry {
   name: string;
   dtype: DType;
   shape: number[];
-  /** Steps between neighbours, in elements; never negative. */
+  /** Stride per dimension, in elements; never negative. */
   strides: number[];
-  /** Byte in the file of element 0. */
+  /** Position in the file of element 0. */
   offset: number;
-  /** First byte past the storage the tensor lies in, so that a reader can check the range again. */
+  /** End of the storage that contains the tensor, so that a reader can check the range again. */
   storageEnd: number;
 }
 
-/** A call that a pickle asked for and that was not made. */
+/** A call in a pickle that was not executed. */
 export interface Refusal {
-  /** The global's full name, such as `posix.system`. */
+  /** Full name of the global, such as `posix.system`. */
   what: string;
-  /** Byte in the file of the first such call. */
+  /** Position in the file of the first such call. */
   where: number;
-  /** How often it was asked for. */
+  /** Number of such calls. */
   times: number;
 }
 
-/** Something in the file that is not a tensor of the state dict, said in a few words. */
+/** An entry of the file that is not a tensor of the state dict, with a short description. */
 export interface OtherEntry {
   name: string;
   value: string;
@@ -51,48 +51,48 @@ export interface OtherEntry {
 /** Format of a weights file. */
 export type WeightsFormat = 'torch-zip' | 'torch-legacy' | 'safetensors' | 'fastai';
 
-/** What a file of weights holds, as a table: the tensors' data stays in the file. */
+/** Contents of a weights file as a table. The data of the tensors remain in the file. */
 export interface WeightsFile {
   path: string;
   format: WeightsFormat;
-  /** Bytes of the whole file. */
+  /** Size of the file in bytes. */
   size: number;
-  /** In the file's order; names are unique. */
+  /** Tensors in the file's order, with unique names. */
   tensors: TensorEntry[];
-  /** Texts stored beside the tensors (safetensors `__metadata__`). */
+  /** Texts stored with the tensors (safetensors `__metadata__`). */
   metadata: Record<string, string>;
-  /** Where the state dict was found in a nested checkpoint, such as `model.`; empty at the top. */
+  /** Path of the state dict inside a nested checkpoint, such as `model.`; empty at the top level. */
   prefix: string;
-  /** Whatever else is in the file: epochs, optimiser states, options. */
+  /** All other entries of the file: epochs, optimizer states, options. */
   others: OtherEntry[];
-  /** Calls that were not made: expected in a fastai export, a reason for openWeights to refuse any other file. */
+  /** Calls that were not executed. They are normal in a fastai export; openWeights refuses any other file with such calls. */
   refused: Refusal[];
-  /** What a fastai export says beside its tensors. */
+  /** Data of a fastai export besides its tensors. */
   fastai?: FastaiExport;
 }
 
-/** How fastai brings an image to its network's size. */
+/** How fastai resizes an image for its network. */
 export interface FastaiResize {
   height: number;
   width: number;
   method: 'crop' | 'pad' | 'squish';
-  /** What fills the border under `pad`: `zeros`, `border` or `reflection`. */
+  /** Content of the border for `pad`: `zeros`, `border` or `reflection`. */
   padMode: string;
-  /** Pillow's filter for images: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic. */
+  /** Pillow's filter: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic. */
   resample: number;
 }
 
-/** What fastai's `learn.export()` keeps of a classifier beside its tensors, as far as it is stored as data. */
+/** Data of fastai's `learn.export()` for a classifier besides its tensors, as far as they are stored as data. */
 export interface FastaiExport {
-  /** Class names by index. */
+  /** Class names in the order of the outputs. */
   vocab: string[];
   resize?: FastaiResize;
-  /** What 8-bit values are divided by before they are normalised. */
+  /** Divisor of 8-bit values before normalisation. */
   divisor?: number;
-  /** One value a channel, of images in 0 to 1. */
+  /** Normalisation, one value per channel, for images in 0..1. */
   normalize?: { mean: number[]; std: number[] };
-  /** The function that made the body, such as `torchvision.models.resnet.resnet18`. */
+  /** Function that creates the network body, such as `torchvision.models.resnet.resnet18`. */
   arch?: string;
-  /** Names of the other transforms, in fastai's order; most of them act in training only. */
+  /** Names of the other transforms in fastai's order. Most are used only in training. */
   transforms: string[];
 }

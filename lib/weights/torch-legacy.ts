@@ -7,27 +7,27 @@ import { PickleMachine } from './pickle/machine.js';
 import { PyDict, PyList, type StorageRef, type Value } from './pickle/values.js';
 import { itemBytes, type Refusal } from './table.js';
 
-/** torch.save's own, pickled first as a ten-byte integer under protocol 2. */
+/** Magic number of torch.save, pickled as a ten-byte integer with protocol 2. */
 export const LEGACY_START = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 const PROTOCOL_VERSION = 1001;
 const FIRST_WINDOW = 1 << 20;
 
 interface Head {
   root: Value;
-  /** In the order the storages follow in the file. */
+  /** Keys of the storages, in the order in which they follow in the file. */
   keys: string[];
   storages: Map<string, StorageRef>;
-  steppedOver: Map<string, Refusal>;
-  /** Byte in the file of the first storage. */
+  skippedCalls: Map<string, Refusal>;
+  /** Position of the first storage. */
   end: number;
 }
 
 /**
- * A checkpoint as torch.save wrote them before 1.6: five pickles (magic number, protocol, system, the value, the
- * storages' keys) and then each storage, its length before it.
+ * Reads a checkpoint in torch.save's format before 1.6: five pickles (magic number, protocol, system, value, storage keys),
+ * followed by each storage with its length.
  */
 export async function readTorchLegacy(file: BoundedFile): Promise<Checkpoint> {
-  const { root, keys, storages, steppedOver, end } = await readHead(file);
+  const { root, keys, storages, skippedCalls, end } = await readHead(file);
   const places = new Map<string, StoragePlace>();
   let position = end;
   for (const key of keys) {
@@ -37,21 +37,21 @@ export async function readTorchLegacy(file: BoundedFile): Promise<Checkpoint> {
     if (places.has(key)) throw damaged(where, `storage ${key} is listed twice`);
     const length = Number((await file.bytes(position, 8)).readBigInt64LE());
     if (length !== storage.length) {
-      throw damaged(where, `storage ${key} should have ${storage.length} elements and has ${length}`);
+      throw damaged(where, `storage ${key} has ${length} elements instead of ${storage.length}`);
     }
     const start = position + 8;
     position = start + length * (storage.dtype ? itemBytes(storage.dtype) : 1);
-    if (position > file.size) throw damaged(where, `storage ${key} reaches past the end of the file`);
+    if (position > file.size) throw damaged(where, `storage ${key} extends beyond the end of the file`);
     places.set(key, { start, end: position });
   }
   for (const { key, position: named } of storages.values()) {
     if (!places.has(key))
       throw damaged({ file: file.path, position: named }, `storage ${key} is not in the file`);
   }
-  return { root, storage: ({ key }) => places.get(key)!, steppedOver, metadata: {} };
+  return { root, storage: ({ key }) => places.get(key)!, skippedCalls, metadata: {} };
 }
 
-/** The pickles stand first and their length is nowhere written: read on while they want more. */
+/** Reads the pickles at the start. Their length is not stored, so more bytes are read until they are complete. */
 async function readHead(file: BoundedFile): Promise<Head> {
   for (let window = FIRST_WINDOW; ; window *= 4) {
     const bytes = await file.bytes(0, Math.min(window, MAX_PICKLE_BYTES, file.size));
@@ -70,27 +70,27 @@ function parseHead(bytes: Buffer, file: string): Head {
   const cursor = new ByteCursor(bytes, file, 0);
   const storages = new Map<string, StorageRef>();
   const noStorages = (_: Value, position: number) => {
-    throw damaged({ file, position }, 'a storage where none can be');
+    throw damaged({ file, position }, 'a persistent id is not allowed here');
   };
   const next = (load = noStorages as (id: Value, position: number) => Value) =>
     new PickleMachine(cursor, load);
 
   if (!cursor.take(LEGACY_START.length).equals(LEGACY_START))
-    throw notWeights({ file }, 'not torch.save’s magic');
+    throw notWeights({ file }, 'the file does not start with torch.save’s magic number');
   const protocol = next().run();
   if (protocol !== PROTOCOL_VERSION)
-    throw refused(cursor.where(), `torch.save’s protocol ${describe(protocol)}`);
+    throw refused(cursor.where(), `torch.save’s protocol ${describe(protocol)} is not supported`);
   const system = next().run();
-  if (!(system instanceof PyDict))
-    throw damaged(cursor.where(), 'no description of the system that saved it');
-  if (system.get('little_endian') !== true) throw refused(cursor.where(), 'its numbers are big-endian');
+  if (!(system instanceof PyDict)) throw damaged(cursor.where(), 'the description of the system is missing');
+  if (system.get('little_endian') !== true)
+    throw refused(cursor.where(), 'big-endian files are not supported');
 
   const machine = next((id, position) => {
     const storage = storageOf(id, { file, position });
     const known = storages.get(storage.key);
     if (!known) storages.set(storage.key, storage);
     else if (known.length !== storage.length || known.dtype !== storage.dtype) {
-      throw damaged({ file, position }, `storage ${storage.key} is described in two ways`);
+      throw damaged({ file, position }, `storage ${storage.key} has two different descriptions`);
     }
     return storage;
   });
@@ -98,9 +98,9 @@ function parseHead(bytes: Buffer, file: string): Head {
   const where = cursor.where();
   const keys = next().run();
   if (!(keys instanceof PyList) || !keys.items.every((key) => typeof key === 'string')) {
-    throw damaged(where, 'no list of the storages that follow');
+    throw damaged(where, 'the list of storages is missing');
   }
-  return { root, keys: keys.items, storages, steppedOver: machine.steppedOver, end: cursor.position };
+  return { root, keys: keys.items, storages, skippedCalls: machine.skippedCalls, end: cursor.position };
 }
 
 const describe = (value: Value) => (typeof value === 'number' ? String(value) : 'unknown');

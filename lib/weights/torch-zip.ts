@@ -8,12 +8,12 @@ import type { StorageRef } from './pickle/values.js';
 import { itemBytes } from './table.js';
 import { ZipRecords } from './zip-records.js';
 
-/** Where cellroute, as TorchScript does, keeps texts beside the tensors. */
+/** Entry in which cellroute, like TorchScript, stores texts. */
 export const METADATA_RECORD = 'extra/metadata.json';
 const MAX_METADATA_BYTES = 1 << 24;
 const MAX_VERSION = 10;
 
-/** A checkpoint as torch.save has written them since 1.6: a zip of a pickle and one entry a storage. */
+/** Reads a checkpoint in torch.save's format since 1.6: a zip archive with a pickle and one entry per storage. */
 export async function readTorchZip(file: BoundedFile): Promise<Checkpoint> {
   const zip = await ZipRecords.open(file);
   const prefix = archiveName(zip, file.path);
@@ -21,7 +21,7 @@ export async function readTorchZip(file: BoundedFile): Promise<Checkpoint> {
   await checkByteOrder(zip, prefix, file.path);
 
   const pickle = await zip.find(`${prefix}/data.pkl`);
-  if (!pickle) throw notWeights({ file: file.path }, `a zip archive without ${prefix}/data.pkl`);
+  if (!pickle) throw notWeights({ file: file.path }, `the zip archive has no ${prefix}/data.pkl`);
   const storages = new Map<string, StorageRef>();
   const cursor = new ByteCursor(await zip.read(pickle, MAX_PICKLE_BYTES), file.path, pickle.start);
   const machine = new PickleMachine(cursor, (id, position) => {
@@ -29,7 +29,7 @@ export async function readTorchZip(file: BoundedFile): Promise<Checkpoint> {
     const known = storages.get(storage.key);
     if (!known) storages.set(storage.key, storage);
     else if (known.length !== storage.length || known.dtype !== storage.dtype) {
-      throw damaged({ file: file.path, position }, `storage ${storage.key} is described in two ways`);
+      throw damaged({ file: file.path, position }, `storage ${storage.key} has two different descriptions`);
     }
     return known ?? storage;
   });
@@ -41,16 +41,16 @@ export async function readTorchZip(file: BoundedFile): Promise<Checkpoint> {
   return {
     root,
     storage: ({ key }) => places.get(key)!,
-    steppedOver: machine.steppedOver,
+    skippedCalls: machine.skippedCalls,
     metadata: await readMetadata(zip, prefix, file.path),
   };
 }
 
-/** PyTorch puts every entry under one folder, named after the file it was first saved as. */
+/** PyTorch puts all entries into one folder, named after the file to which they were first saved. */
 function archiveName(zip: ZipRecords, file: string): string {
   const [first = ''] = zip.names();
   const slash = first.indexOf('/');
-  if (slash <= 0) throw notWeights({ file }, 'a zip archive, but none that PyTorch wrote');
+  if (slash <= 0) throw notWeights({ file }, 'the zip archive was not written by PyTorch');
   return first.slice(0, slash);
 }
 
@@ -65,15 +65,15 @@ async function checkVersion(zip: ZipRecords, prefix: string, file: string): Prom
   if (text === undefined) return;
   const version = Number(text);
   if (!/^\d+\s*$/.test(text) || version < 1 || version > MAX_VERSION) {
-    throw damaged({ file }, `an archive of version ${JSON.stringify(text)}`);
+    throw damaged({ file }, `the archive has the version ${JSON.stringify(text)}`);
   }
 }
 
 async function checkByteOrder(zip: ZipRecords, prefix: string, file: string): Promise<void> {
   const order = await smallText(zip, `${prefix}/byteorder`);
   if (order === undefined || order === 'little') return;
-  if (order === 'big') throw refused({ file }, 'its numbers are big-endian');
-  throw damaged({ file }, `a byte order of ${JSON.stringify(order)}`);
+  if (order === 'big') throw refused({ file }, 'big-endian files are not supported');
+  throw damaged({ file }, `the byte order is ${JSON.stringify(order)}`);
 }
 
 async function place(
@@ -87,12 +87,12 @@ async function place(
   if (!record) throw damaged(where, `storage ${key} is not in the archive`);
   const bytes = length * (dtype ? itemBytes(dtype) : 1);
   if (record.end - record.start !== bytes) {
-    throw damaged(where, `storage ${key} should have ${bytes} bytes and has ${record.end - record.start}`);
+    throw damaged(where, `storage ${key} has ${record.end - record.start} bytes instead of ${bytes}`);
   }
   return record;
 }
 
-/** Two entries over the same bytes are how a small archive pretends to be a large one. */
+/** Refuses overlapping storages, with which a small archive could claim to be a large one. */
 function checkApart(places: StoragePlace[], file: string): void {
   places.sort((a, b) => a.start - b.start || a.end - b.end);
   for (const [i, { start }] of places.entries()) {
@@ -108,7 +108,7 @@ async function readMetadata(zip: ZipRecords, prefix: string, file: string): Prom
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    throw damaged({ file }, `${name} is no JSON`, error);
+    throw damaged({ file }, `${name} is not valid JSON`, error);
   }
   const texts = typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : [];
   return Object.fromEntries(texts.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));

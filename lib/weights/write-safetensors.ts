@@ -7,11 +7,11 @@ import type { DType } from './table.js';
 
 const ALIGNMENT = 8;
 
-/** The Rust crate puts the types with the strictest alignment first, in this order, and then sorts by name. */
+/** Order of the Rust crate: types with the strictest alignment first, then sorted by name. */
 const TYPE_ORDER: readonly DType[] = ['I64', 'F64', 'F32', 'I32', 'BF16', 'F16', 'I16', 'I8', 'U8', 'BOOL'];
 
 /**
- * Writes a safetensors file, byte for byte as the Rust crate does. The file is there whole or not at all.
+ * Writes a safetensors file, byte for byte as the Rust crate does. The file is replaced atomically.
  *
  * @throws CellrouteError FILE_UNWRITABLE
  */
@@ -45,7 +45,7 @@ async function* partsOf(
 }
 
 function headerOf(ordered: readonly TensorSource[], metadata: Readonly<Record<string, string>>): Buffer {
-  // A tensor may be called anything, `__proto__` and `7` too: an object would swallow the one and reorder the other.
+  // The JSON is built as text, because an object would lose a tensor named `__proto__` and reorder names such as `7`.
   const members: string[] = [];
   const texts = Object.entries(metadata);
   if (texts.length > 0) {

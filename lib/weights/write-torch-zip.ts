@@ -7,15 +7,14 @@ import { MAX_ARCHIVE_BYTES, MAX_ARCHIVE_ENTRIES, storedZip, type ZipContent } fr
 import { METADATA_RECORD } from './torch-zip.js';
 
 const ARCHIVE = 'archive';
-/** Headers, names and padding of one entry, at most. */
+/** Maximum size of the headers, names and padding of one entry. */
 const ENTRY_OVERHEAD = 256;
 
 /**
- * Writes a state dict that `torch.load(weights_only=True)` reads, mapped too: an OrderedDict of tensors in the given
- * order, each in a storage of its own. Metadata go into an entry that PyTorch passes over. The file is there whole
- * or not at all.
+ * Writes a state dict for `torch.load(weights_only=True)`, also with `mmap=True`: an OrderedDict of tensors in the given
+ * order, each in its own storage. Metadata are an entry that PyTorch ignores. The file is replaced atomically.
  *
- * @throws CellrouteError FILE_UNWRITABLE, also for more than 4 GiB, which safetensors files can hold
+ * @throws CellrouteError FILE_UNWRITABLE, also for more than 4 GiB; safetensors files have no such limit
  */
 export async function writeTorchZip(
   path: string,
@@ -42,7 +41,7 @@ async function* contentsOf(
   notes: Buffer,
   path: string,
 ): AsyncGenerator<ZipContent> {
-  // PyTorch takes the archive's name from its first entry.
+  // PyTorch takes the name of the archive from its first entry.
   yield { name: `${ARCHIVE}/data.pkl`, bytes: pickle };
   yield { name: `${ARCHIVE}/byteorder`, bytes: Buffer.from('little') };
   for (const [i, source] of sources.entries()) {

@@ -7,9 +7,9 @@ import { writeTorchZip } from './write-torch-zip.js';
 
 export interface WeightsToWrite {
   tensors: readonly TensorSource[];
-  /** Texts kept beside the tensors. */
+  /** Texts stored with the tensors. */
   metadata?: Readonly<Record<string, string>>;
-  /** What floating-point tensors are written as; default: what they are. Integers stay what they are. */
+  /** Type of floating-point tensors. Default: unchanged. Integers are always unchanged. */
   floats?: FloatType | undefined;
 }
 
@@ -21,16 +21,16 @@ const WRITERS: Readonly<Record<string, typeof writeSafetensors>> = {
 };
 
 /**
- * Writes a file of weights in the format its name ends in: `.safetensors`, or `.pth`, `.pt`, `.bin` for a torch zip
- * file. The file is there whole or not at all.
+ * Writes a weights file. The format follows from the extension: `.safetensors`, or `.pth`, `.pt`, `.bin` for a torch zip
+ * file. The file is replaced atomically.
  *
- * @throws CellrouteError INVALID_ARGUMENT for another ending, FILE_UNWRITABLE
+ * @throws CellrouteError INVALID_ARGUMENT for another extension, FILE_UNWRITABLE
  */
 export async function writeWeights(
   path: string,
   { tensors, metadata = {}, floats }: WeightsToWrite,
 ): Promise<void> {
   const write = WRITERS[extname(path).toLowerCase()];
-  if (!write) throw refuse('path', `a name that ends in ${Object.keys(WRITERS).join(', ')}`, path);
+  if (!write) throw refuse('path', `a file name with the extension ${Object.keys(WRITERS).join(', ')}`, path);
   await write(path, floats ? tensors.map((source) => withFloats(source, floats)) : tensors, metadata);
 }

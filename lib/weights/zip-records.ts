@@ -10,13 +10,13 @@ import type { BoundedFile } from './bounded-file.js';
 import { crc32 } from './crc32.js';
 import { damaged, refused } from './errors.js';
 
-/** PyTorch writes an entry a storage; the largest networks have some ten thousand. */
+/** Maximum number of entries. PyTorch writes one per storage; the largest networks have about 10,000. */
 const MAX_ENTRIES = 200_000;
 const BLOCK_BYTES = 1 << 14;
 const STORED = 0;
 const ENCRYPTED = 1;
 
-/** A stored (never compressed) zip entry and where its bytes lie. */
+/** A stored (uncompressed) zip entry and the range of its bytes. */
 export interface ZipRecord {
   name: string;
   start: number;
@@ -24,8 +24,8 @@ export interface ZipRecord {
 }
 
 /**
- * yauzl reads a zip's directory through this, a few bytes at a time: they are taken from a block read once. A range
- * outside the file ends in an error and not in a throw.
+ * Input of yauzl, which reads a zip directory a few bytes at a time. The bytes come from a block that was read once. A range
+ * outside the file gives an error event instead of an exception.
  */
 class Reader extends RandomAccessReader {
   private block: Buffer = Buffer.alloc(0);
@@ -56,7 +56,7 @@ class Reader extends RandomAccessReader {
   }
 }
 
-/** The directory of a zip archive. Entries are looked up by name, and only stored ones are handed out. */
+/** The directory of a zip archive. Entries are found by name, and only stored entries are returned. */
 export class ZipRecords {
   private constructor(
     private readonly file: BoundedFile,
@@ -72,13 +72,13 @@ export class ZipRecords {
         autoClose: false,
       });
       if (zip.entryCount > MAX_ENTRIES)
-        throw damaged({ file: file.path }, `a zip archive of ${zip.entryCount} entries`);
+        throw damaged({ file: file.path }, `the zip archive has ${zip.entryCount} entries`);
       for await (const entry of zip.eachEntry()) {
         const name = entryName(entry, file.path);
         if (entries.has(name)) {
           throw damaged(
             { file: file.path, position: entry.relativeOffsetOfLocalHeader },
-            `two entries named ${name}`,
+            `two entries have the name ${name}`,
           );
         }
         entries.set(name, entry);
@@ -89,18 +89,18 @@ export class ZipRecords {
     }
   }
 
-  /** In the archive's order. */
+  /** Names in the order of the archive. */
   names(): Iterable<string> {
     return this.entries.keys();
   }
 
-  /** Where the named entry's bytes lie, or nothing where there is no such entry. */
+  /** Range of an entry's bytes; undefined if there is no such entry. */
   async find(name: string): Promise<ZipRecord | undefined> {
     const entry = this.entries.get(name);
     if (!entry) return undefined;
     const where = { file: this.file.path, position: entry.relativeOffsetOfLocalHeader };
     if (entry.compressionMethod !== STORED || entry.generalPurposeBitFlag & ENCRYPTED) {
-      throw refused(where, `${name} is compressed or encrypted; PyTorch stores its entries as they are`);
+      throw refused(where, `${name} is compressed or encrypted; PyTorch writes uncompressed entries`);
     }
     try {
       const { fileDataStart } = await this.zip.readLocalFileHeaderPromise(entry, { minimal: true });
@@ -110,11 +110,11 @@ export class ZipRecords {
     }
   }
 
-  /** The bytes of a small entry, held against its checksum. */
+  /** Reads a small entry and verifies its checksum. */
   async read({ name, start, end }: ZipRecord, limit: number): Promise<Buffer> {
     const where = { file: this.file.path, position: start };
     if (end - start > limit)
-      throw refused(where, `${name} has ${end - start} bytes; at most ${limit} are read`);
+      throw refused(where, `${name} has ${end - start} bytes; at most ${limit} are allowed`);
     const bytes = await this.file.bytes(start, end - start);
     if (crc32(bytes) !== this.entries.get(name)?.crc32)
       throw damaged(where, `${name} does not match its checksum`);
@@ -125,12 +125,12 @@ export class ZipRecords {
 function entryName(entry: Entry, file: string): string {
   const name = entry.fileNameRaw.toString('utf8');
   const bad = validateFileName(name);
-  if (bad) throw refused({ file, position: entry.relativeOffsetOfLocalHeader }, `a zip entry with an ${bad}`);
+  if (bad) throw refused({ file, position: entry.relativeOffsetOfLocalHeader }, `a zip entry has an ${bad}`);
   return name;
 }
 
 function asDamage(error: unknown, file: string, position?: number): Error {
   if (error instanceof CellrouteError) return error;
   const where = position === undefined ? { file } : { file, position };
-  return damaged(where, `not a whole zip archive: ${(error as Error).message}`, error);
+  return damaged(where, `the zip archive is incomplete: ${(error as Error).message}`, error);
 }

@@ -10,7 +10,7 @@
 
 namespace cellroute::addon {
 
-// Results become arrays that V8 owns: external memory is forbidden in Electron.
+// Results are arrays in V8's memory, because Electron forbids external memory.
 
 inline Napi::Value bytes_to_js(Napi::Env env, const void* data, size_t size) {
   auto array = Napi::Uint8Array::New(env, size);
@@ -30,7 +30,7 @@ Napi::TypedArrayOf<T> to_typed_array(Napi::Env env, const std::vector<T>& values
   return to_typed_array(env, values.data(), values.size());
 }
 
-/** A contiguous CPU tensor of that type. */
+/** A contiguous tensor on the CPU with this type. */
 template <typename T>
 Napi::TypedArrayOf<T> to_typed_array(Napi::Env env, const torch::Tensor& tensor) {
   return to_typed_array(env, tensor.const_data_ptr<T>(), static_cast<size_t>(tensor.numel()));

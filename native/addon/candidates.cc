@@ -60,7 +60,7 @@ Napi::Value cut_masks(const Napi::CallbackInfo& info) {
     auto boxes = read_floats(candidates.value("boxes"));
     auto probabilities = read_floats(candidates.value("probabilities"));
     if (probabilities.size() != boxes.size() / 4 * static_cast<size_t>(side * side)) {
-      throw Error("INVALID_ARGUMENT", "The candidates' boxes and probabilities differ in number");
+      throw Error("INVALID_ARGUMENT", "The numbers of boxes and probabilities differ");
     }
     const auto height = info[1].As<Napi::Number>().Uint32Value();
     const auto width = info[2].As<Napi::Number>().Uint32Value();

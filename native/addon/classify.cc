@@ -56,7 +56,7 @@ torch::Tensor read_input(const Napi::Value& data, const Napi::Value& height,
   auto input = torch::empty(
       {1, 3, height.As<Napi::Number>().Int64Value(), width.As<Napi::Number>().Int64Value()});
   if (values.ByteLength() != input.nbytes()) {
-    throw Error("INVALID_ARGUMENT", "The tensor's data and shape differ in size");
+    throw Error("INVALID_ARGUMENT", "The tensor's data does not fit its shape");
   }
   std::memcpy(input.data_ptr(), values.Data(), values.ByteLength());
   return input;

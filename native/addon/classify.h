@@ -5,7 +5,7 @@
 
 namespace cellroute::addon {
 
-/** A copy of a prepared network input, [1, 3, height, width]. */
+/** Copies a prepared network input, [1, 3, height, width]. */
 torch::Tensor read_input(const Napi::Value& data, const Napi::Value& height,
                          const Napi::Value& width);
 

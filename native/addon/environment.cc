@@ -8,13 +8,13 @@ namespace {
 
 void run_task(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<JsTask> task(static_cast<JsTask*>(data));
-  // Null where the environment is being torn down: the task is dropped.
+  // Null if the environment is being torn down: the task is dropped.
   if (env == nullptr) return;
   const Napi::HandleScope scope(env);
   try {
     task->run(env);
   } catch (const Napi::Error&) {
-    // A worker that is being terminated runs no more JavaScript.
+    // A worker that is being terminated does not run JavaScript.
     return;
   }
 }
@@ -23,7 +23,7 @@ void run_task(napi_env env, napi_value, void*, void* data) {
 
 void JsQueue::attach(Napi::Env env) {
   napi_value name = Napi::String::New(env, "cellroute");
-  // No queue limit: the owner thread posts tasks and may never wait for a JS thread.
+  // No queue limit: the owner thread posts tasks and must never wait for a JS thread.
   if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
                                       run_task, &function_) != napi_ok) {
     throw Napi::Error::New(env, "cellroute: cannot create a thread-safe function");

@@ -14,23 +14,23 @@
 
 namespace cellroute::addon {
 
-/** A task for the JS thread. Created on any thread, run on the JS thread of its environment. */
+/** A task for the JS thread. Created on any thread, runs on the JS thread of its environment. */
 class JsTask {
  public:
   virtual ~JsTask() = default;
   virtual void run(Napi::Env env) = 0;
 };
 
-/** Posts tasks from any thread to one environment's JS thread. Outlives the environment: tasks for
- *  an environment that ended are dropped. */
+/** Posts tasks from any thread to the JS thread of one environment. Outlives the environment; later
+ *  tasks are dropped. */
 class JsQueue {
  public:
   void attach(Napi::Env env);
-  /** JS thread: no task runs after this. */
+  /** JS thread only. No task runs afterwards. */
   void close();
   /** Any thread. */
   void post(std::unique_ptr<JsTask> task);
-  /** JS thread: whether waiting promises keep the process alive. */
+  /** JS thread only. Sets whether pending promises keep the process alive. */
   void keep_alive(Napi::Env env, bool alive);
 
  private:
@@ -38,7 +38,7 @@ class JsQueue {
   napi_threadsafe_function function_ = nullptr;
 };
 
-/** State of an unsettled promise; only the JS thread uses it. */
+/** State of an unsettled promise. Used only by the JS thread. */
 struct Pending {
   Napi::Promise::Deferred deferred;
   Napi::FunctionReference on_progress;
@@ -57,15 +57,15 @@ class Environment {
 
   Engine& engine(c10::Device device, int threads);
   Background& background() { return background_; }
-  /** Ends the process's owner threads and background threads: for the main thread, before the
-   *  process exits. */
+  /** Ends the owner threads and background threads of the process. Called on the main thread before
+   *  the process exits. */
   void stop_engines();
   const std::shared_ptr<JsQueue>& queue() const { return queue_; }
 
-  /** Registers a promise; its task finds it by the id. */
+  /** Registers a promise and returns its id, by which its task finds it. */
   uint64_t await(Pending pending);
   Pending* find(uint64_t id);
-  /** Removes the promise, to settle it. */
+  /** Removes the promise to settle it. */
   std::unique_ptr<Pending> take(uint64_t id);
 
  private:

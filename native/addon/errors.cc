@@ -17,7 +17,7 @@ Napi::Error with_code(Napi::Env env, const std::string& message, const std::stri
   return error;
 }
 
-/** LibTorch says so in words: its CPU allocator has no exception of its own. */
+/** Matches the message, because LibTorch's CPU allocator has no exception type of its own. */
 bool is_out_of_memory(const std::string& message) {
   return message.find("can't allocate memory") != std::string::npos ||
          message.find("not enough memory") != std::string::npos;

@@ -7,11 +7,11 @@
 
 namespace cellroute::addon {
 
-/** The JS error for what was thrown: `code` is one of lib/errors.ts or CANCELLED, `position` where
- *  there is one. */
+/** Converts an exception to a JS error. `code` is one of lib/errors.ts or CANCELLED; `position` is
+ *  set if the exception has one. */
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure);
 
-/** Runs a function of the addon so that nothing but a JS error leaves it. */
+/** Runs a function of the addon and converts its exceptions to JS errors. */
 template <typename Function>
 Napi::Value guarded(Napi::Env env, Function&& function) {
   try {

@@ -58,7 +58,7 @@ Napi::Value explain(const Napi::CallbackInfo& info) {
          intensity = read_intensity(info[2]),
          options = read_explain_options(info[3])](const JobContext& poll) {
           const auto& network = model->as_classifier();
-          // Not in inference mode, whose tensors no gradient can go through.
+          // Not in inference mode, because its tensors do not support gradients.
           const auto input = infer::prepare(network->config(), *image, intensity);
           return infer::explain(network, input, options, poll);
         },

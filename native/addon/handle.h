@@ -8,18 +8,18 @@
 
 namespace cellroute::addon {
 
-/** One tag a native type: a handle of another kind, or any other object, is refused and never cast.
+/** A tag per native type. A handle of another type, or any other object, is refused and never cast.
  */
 template <typename T>
 struct TypeTag;
 
-/** A native object in JS hands: an opaque, tagged object that shares ownership. `release` lets go
- *  before the garbage collector would; a job that runs holds its own share. */
+/** A native object held by JavaScript: an opaque, tagged object that shares ownership. `release`
+ *  drops the share before garbage collection; a running job has its own share. */
 template <typename T>
 class Handle {
  public:
-  /** `weight` is the object's memory in bytes as reported to V8, so that it knows what a dead one
-   * is worth. */
+  /** `weight` is the object's memory in bytes, reported to V8 so that it collects garbage in time.
+   */
   static Napi::Object make(Napi::Env env, std::shared_ptr<T> object, int64_t weight = 0) {
     auto result = Napi::Object::New(env);
     auto holder = std::make_unique<Holder>(std::move(object), weight);

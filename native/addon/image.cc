@@ -14,16 +14,17 @@ namespace cellroute::addon {
 
 namespace {
 
-/** An image that is filled in parts. */
+/** An image whose pixels are appended in parts. */
 struct FilledImage {
   FilledImage(io::Image empty, size_t bytes) : image(std::move(empty)), size(bytes) {
-    // Without touching the memory: its pages are first written by the copies.
+    // Reserves without writing: the copies touch the pages first.
     image.bytes.reserve(size);
   }
   FilledImage(const FilledImage&) = delete;
   FilledImage& operator=(const FilledImage&) = delete;
   ~FilledImage() {
-    // Unmapping takes milliseconds per 100 MB: not on the JS thread, where the last owner often is.
+    // Unmapping takes milliseconds per 100 MB, so it is not done on the JS thread, which is often
+    // the last owner.
     constexpr size_t kLarge = size_t{32} << 20;
     if (image.bytes.capacity() < kLarge) return;
     try {
@@ -116,7 +117,7 @@ Napi::Value append_pixels(const Napi::CallbackInfo& info) {
     const auto begin = static_cast<size_t>(info[2].As<Napi::Number>().Int64Value());
     const auto end = static_cast<size_t>(info[3].As<Napi::Number>().Int64Value());
     if (pixels.type != filled->image.type || pixels.count * pixels.element_size != filled->size) {
-      // A transferred array has no elements left.
+      // A transferred array has no elements.
       throw Error("INVALID_ARGUMENT",
                   "image.data changed its length while the call waited: do not transfer or resize "
                   "it before the call has settled");
@@ -140,7 +141,7 @@ Napi::Value release_image(const Napi::CallbackInfo& info) {
 Napi::Value discard_pixels(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto buffer = info[0].As<Napi::TypedArray>().ArrayBuffer();
-  // Where an array cannot be detached, its memory is freed by the garbage collector.
+  // If an array cannot be detached, the garbage collector frees its memory.
   (void)napi_detach_arraybuffer(env, buffer);
   return env.Undefined();
 }

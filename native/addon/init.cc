@@ -42,22 +42,22 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   });
 }
 
-/** The GPUs, and what is wrong with each. */
-struct SeenGpus {
+/** The GPUs, and the problem of each. */
+struct GpuReport {
   cuda::Gpus gpus;
   std::vector<std::string> problems;
 };
 
-SeenGpus look_at_gpus() {
-  SeenGpus seen{.gpus = cuda::find_gpus(), .problems = {}};
-  for (size_t i = 0; i < seen.gpus.list.size(); ++i) {
-    seen.problems.push_back(cuda::problem_of(static_cast<int>(i)));
+GpuReport query_gpus() {
+  GpuReport report{.gpus = cuda::find_gpus(), .problems = {}};
+  for (size_t i = 0; i < report.gpus.list.size(); ++i) {
+    report.problems.push_back(cuda::problem_of(static_cast<int>(i)));
   }
-  return seen;
+  return report;
 }
 
-Napi::Value gpus_to_js(Napi::Env env, SeenGpus& seen) {
-  const auto& [gpus, problems] = seen;
+Napi::Value gpus_to_js(Napi::Env env, GpuReport& report) {
+  const auto& [gpus, problems] = report;
   auto list = Napi::Array::New(env, gpus.list.size());
   for (uint32_t i = 0; i < gpus.list.size(); ++i) {
     const auto& gpu = gpus.list[i];
@@ -75,12 +75,12 @@ Napi::Value gpus_to_js(Napi::Env env, SeenGpus& seen) {
   return result;
 }
 
-/** Beside the engines: the first look wakes the driver, which takes its time. */
+/** Runs on a background thread, because the first query initialises the driver, which is slow. */
 Napi::Value find_gpus(const Napi::CallbackInfo& call) {
   const auto env = call.Env();
   return guarded(env, [&] {
-    return submit_background<SeenGpus>(
-        env, CallOptions::read(env, call[0]), [](const JobContext&) { return look_at_gpus(); },
+    return submit_background<GpuReport>(
+        env, CallOptions::read(env, call[0]), [](const JobContext&) { return query_gpus(); },
         gpus_to_js);
   });
 }

@@ -103,7 +103,7 @@ Napi::Value DeliveredJob::submit_background(Napi::Env env, const CallOptions& op
   return promise;
 }
 
-/** The promise that the job's SettleTask settles. */
+/** Creates the promise that the job's SettleTask settles. */
 Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   auto& environment = Environment::of(env);
   Pending pending{Napi::Promise::Deferred::New(env), {}, options.cancel};
@@ -115,7 +115,7 @@ Napi::Value DeliveredJob::await(Napi::Env env, const CallOptions& options) {
   return promise;
 }
 
-// A task needs a few bytes; without memory for them the process cannot go on.
+// A task needs a few bytes; without memory for it, the process cannot continue.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void DeliveredJob::settle(std::exception_ptr failure) noexcept {
   queue_->post(std::make_unique<SettleTask>(id_, shared_from_this(), std::move(failure)));

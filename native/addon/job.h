@@ -27,7 +27,7 @@ struct CallOptions {
   std::shared_ptr<CancelFlag> cancel;
   Napi::Function on_progress;
   int threads = 1;
-  /** Device whose owner thread does the work: that of the handles in use. */
+  /** Device whose owner thread runs the job: that of the handles it uses. */
   c10::Device device = c10::kCPU;
   bool tf32 = false;
 };
@@ -36,23 +36,23 @@ struct CallOptions {
  *  stopEngine(). */
 void register_jobs(Napi::Env env, Napi::Object exports);
 
-/** A job that settles a promise: its result becomes a JS value on the JS thread of its
+/** A job that settles a promise. Its result is converted to a JS value on the JS thread of its
  *  environment. */
 class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJob> {
  public:
   void settle(std::exception_ptr failure) noexcept final;
   bool allows_tf32() const final { return tf32_; }
 
-  /** JS thread, after success. */
+  /** Called on the JS thread after success. */
   virtual Napi::Value convert(Napi::Env env) = 0;
 
-  /** Hands the job to the engine; the promise settles when it is done. */
+  /** Submits the job to the engine. The promise settles when the job is done. */
   static Napi::Value submit(Napi::Env env, const CallOptions& options,
                             std::shared_ptr<DeliveredJob> job);
-  /** The same on a thread of its own: for work that never uses torch. */
+  /** Submits the job to a thread of its own, for work that does not use torch. */
   static Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                                        const std::shared_ptr<DeliveredJob>& job);
-  /** The promise that settle() settles, for a job that neither runs. */
+  /** Creates the promise of a job that is settled by other means. */
   static Napi::Value await(Napi::Env env, const CallOptions& options, DeliveredJob& job) {
     return job.await(env, options);
   }
@@ -60,7 +60,8 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
  protected:
   explicit DeliveredJob(std::shared_ptr<CancelFlag> cancel) : Job(std::move(cancel)) {}
 
-  /** For the work: throws when cancelled; reports at most every 50 ms if there is a listener. */
+  /** For the work: throws when cancelled; reports progress at most every 50 ms if there is a
+   * listener. */
   JobContext poll();
 
  private:
@@ -90,7 +91,7 @@ class FunctionJob final : public DeliveredJob {
   bool took_effect() const override { return changes_ && result_.has_value(); }
   void run(const std::vector<std::shared_ptr<Job>>&) override { result_ = work_(poll()); }
   Napi::Value convert(Napi::Env env) override {
-    // Only a job that succeeded is converted, and such a one has its result.
+    // Only a successful job is converted, and it has a result.
     return result_ ? convert_(env, *result_) : env.Undefined();
   }
 
@@ -111,7 +112,7 @@ Napi::Value submit(Napi::Env env, const CallOptions& options,
                                             /*changes=*/false));
 }
 
-/** As submit, on a thread of its own: for work that never uses torch. */
+/** As submit, on a thread of its own, for work that does not use torch. */
 template <typename Result>
 Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                               typename FunctionJob<Result>::Work work,
@@ -122,7 +123,8 @@ Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                                             /*changes=*/false));
 }
 
-/** As submit, for work that changes its object: once done, it is not reported as cancelled. */
+/** As submit, for work that changes its object: once it is done, it is not reported as cancelled.
+ */
 template <typename Result>
 Napi::Value submit_mutating(Napi::Env env, const CallOptions& options,
                             typename FunctionJob<Result>::Work work,

@@ -27,7 +27,7 @@ namespace {
 using mask::Rle;
 using mask::RleView;
 
-/** Runs `read` and says in its error which mask it was. */
+/** Runs `read` and adds the index of the mask to its error. */
 template <typename Read>
 auto read_mask(size_t index, Read&& read) {
   try {
@@ -38,10 +38,10 @@ auto read_mask(size_t index, Read&& read) {
   }
 }
 
-/** Where the next mask's counts begin. */
+/** Offset of the next mask's counts. */
 uint32_t checked_offset(size_t counts) {
   if (counts > std::numeric_limits<uint32_t>::max()) {
-    throw Error("OUT_OF_MEMORY", "The masks have more runs than one set can hold");
+    throw Error("OUT_OF_MEMORY", "The masks have more runs than a set can hold");
   }
   return static_cast<uint32_t>(counts);
 }
@@ -61,7 +61,7 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
   const auto [height, width] = read_size(info[1], info[2]);
   const size_t one = size_t{height} * width;
   if (pixels.size() % one != 0) {
-    throw Error("INVALID_ARGUMENT", "The pixels are no whole number of images");
+    throw Error("INVALID_ARGUMENT", "The pixels are not a whole number of images");
   }
   std::vector<Rle> masks;
   masks.reserve(pixels.size() / one);
@@ -84,22 +84,22 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** Fetched before memory is looked at: a getter could take it away. */
+/** All values are read before memory is accessed, because a getter could detach it. */
 std::vector<Napi::String> read_strings(const Napi::Value& value) {
-  if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "texts is no array");
+  if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "texts is not an array");
   const auto array = value.As<Napi::Array>();
   std::vector<Napi::String> strings;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value string = array.Get(i);
-    if (!string.IsString()) throw Error("INVALID_ARGUMENT", "texts is no array of strings");
+    if (!string.IsString()) throw Error("INVALID_ARGUMENT", "texts is not an array of strings");
     strings.push_back(string.As<Napi::String>());
   }
   return strings;
 }
 
-/** Calls fn(index, text) for each of many texts that come joined, in few strings, with their
- *  lengths: a string crosses faster than its thousandth part a thousand times. What is not ASCII
- *  takes more bytes than its length says; no reader of masks gets past its first byte. */
+/** Calls fn(index, text) for each of many texts, which are passed as a few concatenated strings and
+ *  their lengths, because one long string is faster to read than many short ones. Non-ASCII text
+ *  has more bytes than its length; readers of masks refuse its first byte. */
 template <typename F>
 void for_each_text(const std::vector<Napi::String>& joined, std::span<const uint32_t> lengths,
                    F&& fn) {
@@ -238,7 +238,7 @@ Napi::Value merge(const Napi::CallbackInfo& info) {
 Napi::Value remove_overlaps(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto batch = read_batch(info[0]);
-  if (!info[1].IsNumber()) throw Error("INVALID_ARGUMENT", "maxLost is no number");
+  if (!info[1].IsNumber()) throw Error("INVALID_ARGUMENT", "maxLost is not a number");
   const auto left = mask::remove_overlaps(batch.masks, info[1].As<Napi::Number>().DoubleValue());
   auto result = Napi::Object::New(env);
   result.Set("masks", batch_to_js(env, left.masks, batch.height, batch.width));

@@ -9,7 +9,7 @@
 
 namespace cellroute::addon {
 
-/** Masks of one image size as a MaskBatch of lib/native/contract.ts. */
+/** Converts masks of one image size to a MaskBatch of lib/native/contract.ts. */
 Napi::Object batch_to_js(Napi::Env env, std::span<const mask::Rle> masks, uint32_t height,
                          uint32_t width);
 

@@ -14,7 +14,7 @@ uint32_t read_side(const Napi::Value& value, const char* name) {
       return static_cast<uint32_t>(number);
     }
   }
-  throw Error("INVALID_ARGUMENT", std::string(name) + " is no whole number of pixels");
+  throw Error("INVALID_ARGUMENT", std::string(name) + " is not a whole number of pixels");
 }
 
 }  // namespace
@@ -26,11 +26,11 @@ Size read_size(const Napi::Value& height, const Napi::Value& width) {
 }
 
 MaskBatch read_batch(const Napi::Value& value) {
-  if (!value.IsObject()) throw Error("INVALID_ARGUMENT", "A batch of masks is an object");
+  if (!value.IsObject()) throw Error("INVALID_ARGUMENT", "A batch of masks must be an object");
   const auto object = value.As<Napi::Object>();
   const auto [height, width] = read_size(object.Get("height"), object.Get("width"));
   MaskBatch batch{height, width, {}};
-  // Both are fetched before their memory is looked at: a getter could take the first one's away.
+  // Both are read before their memory is accessed, because a getter could detach the first one.
   const Napi::Value counts = object.Get("counts"), offsets = object.Get("offsets");
   const auto pieces = split<uint32_t>(typed_array<uint32_t>(counts, "counts"),
                                       typed_array<uint32_t>(offsets, "offsets"));

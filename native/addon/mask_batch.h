@@ -14,18 +14,17 @@
 
 namespace cellroute::addon {
 
-/** A MaskBatch as JavaScript gave it, checked from end to end; it stays valid while the call that
- *  received it runs. */
+/** A checked MaskBatch from JavaScript. It is valid during the call that received it. */
 struct MaskBatch {
   uint32_t height;
   uint32_t width;
   std::vector<mask::RleView> masks;
 };
 
-/** Throws INVALID_ARGUMENT for what is no batch, RLE_MALFORMED for what are no masks. */
+/** Throws INVALID_ARGUMENT for an invalid batch, RLE_MALFORMED for invalid masks. */
 MaskBatch read_batch(const Napi::Value& value);
 
-/** The same, copied: for a job, which owns what it uses. */
+/** As read_batch, copied, for a job, which owns its data. */
 std::vector<mask::Rle> copy_batch(const Napi::Value& value);
 
 /** The same in two arrays. The masks are not checked: the job does that, off the JS thread. */
@@ -36,13 +35,13 @@ template <typename T>
 std::vector<std::span<const T>> split(std::span<const T> values,
                                       std::span<const uint32_t> offsets) {
   if (offsets.empty() || offsets.front() != 0 || offsets.back() != values.size()) {
-    throw Error("INVALID_ARGUMENT", "Offsets must begin with 0 and end with the number of values");
+    throw Error("INVALID_ARGUMENT", "Offsets must start with 0 and end with the number of values");
   }
   std::vector<std::span<const T>> pieces;
   pieces.reserve(offsets.size() - 1);
   for (size_t i = 0; i + 1 < offsets.size(); ++i) {
     if (offsets[i + 1] < offsets[i] || offsets[i + 1] > values.size()) {
-      throw Error("INVALID_ARGUMENT", "Offsets must rise", i + 1);
+      throw Error("INVALID_ARGUMENT", "Offsets must be ascending", i + 1);
     }
     pieces.push_back(values.subspan(offsets[i], offsets[i + 1] - offsets[i]));
   }
@@ -54,7 +53,7 @@ struct Size {
   uint32_t width;
 };
 
-/** height and width of a call's arguments: at least 1, and 32 bits of pixels together. */
+/** Reads height and width from a call's arguments: at least 1 each, at most 2^32 - 1 pixels. */
 Size read_size(const Napi::Value& height, const Napi::Value& width);
 
 template <typename T>
@@ -73,11 +72,11 @@ bool is_array_of(const Napi::Value& value) {
   return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == kArrayType<T>;
 }
 
-/** The memory of a typed array of just that type; `name` is the argument's, for the error. */
+/** Memory of a typed array of exactly this type; `name` is used in the error. */
 template <typename T>
 std::span<T> typed_array(const Napi::Value& value, const char* name) {
   if (!is_array_of<T>(value)) {
-    throw Error("INVALID_ARGUMENT", std::string(name) + " is no typed array of the right type");
+    throw Error("INVALID_ARGUMENT", std::string(name) + " is not a typed array of the right type");
   }
   auto array = value.As<Napi::TypedArrayOf<T>>();
   return {array.Data(), array.ElementLength()};

@@ -29,7 +29,7 @@ void check_length(size_t length, size_t expected, const char* name) {
                                       " but received " + std::to_string(length));
 }
 
-metrics::Image read_judged(const Fields& fields) {
+metrics::Image read_evaluated_image(const Fields& fields) {
   metrics::Image image{.truth = copy_mask_set(fields.value("truth")),
                        .predicted = copy_mask_set(fields.value("predicted")),
                        .truth_labels = copied<int32_t>(fields, "truthLabels"),
@@ -59,14 +59,14 @@ metrics::Image read_judged(const Fields& fields) {
 }
 
 std::vector<std::vector<uint32_t>> read_groups(const Napi::Value& value, size_t images) {
-  if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "groups is no array");
+  if (!value.IsArray()) throw Error("INVALID_ARGUMENT", "groups is not an array");
   const auto items = value.As<Napi::Array>();
   std::vector<std::vector<uint32_t>> groups;
   for (uint32_t i = 0; i < items.Length(); ++i) {
     const Napi::Value item = items.Get(i);
     const auto group = typed_array<uint32_t>(item, "groups");
     for (const uint32_t image : group) {
-      if (image >= images) throw Error("INVALID_ARGUMENT", "groups names no image");
+      if (image >= images) throw Error("INVALID_ARGUMENT", "groups has an unknown image");
     }
     groups.emplace_back(group.begin(), group.end());
   }
@@ -94,7 +94,7 @@ Napi::Value summary_to_js(Napi::Env env, const metrics::Summary& summary) {
   return result;
 }
 
-/** A column of a table: one number an image. */
+/** A column of a table: one number per image. */
 template <typename T, typename Of>
 Napi::Value column(Napi::Env env, const std::vector<metrics::SegmentScores>& images, Of of) {
   std::vector<T> values;
@@ -165,13 +165,14 @@ Napi::Value evaluate_masks(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const auto call = CallOptions::read(env, info[3]);
-    if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "images is no array");
+    if (!info[0].IsArray()) throw Error("INVALID_ARGUMENT", "images is not an array");
     const auto items = info[0].As<Napi::Array>();
     auto request = std::make_shared<Request>();
     for (uint32_t i = 0; i < items.Length(); ++i) {
       const Napi::HandleScope scope(env);
       const Napi::Value item = items.Get(i);
-      request->images.push_back(read_judged(Fields(item, "images[" + std::to_string(i) + "]")));
+      request->images.push_back(
+          read_evaluated_image(Fields(item, "images[" + std::to_string(i) + "]")));
     }
     request->groups = read_groups(info[1], request->images.size());
     request->options = read_metric_options(Fields(info[2], "options"), call.threads);

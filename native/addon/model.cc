@@ -44,7 +44,7 @@ Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded) {
 
 namespace {
 
-/** All but 'float32' only where the caller asked whether there is one. */
+/** The caller has checked that the device supports the precision. */
 torch::ScalarType read_precision(const Napi::Value& value) {
   const auto name = value.As<Napi::String>().Utf8Value();
   if (name == "float16") return torch::kFloat16;
@@ -52,7 +52,7 @@ torch::ScalarType read_precision(const Napi::Value& value) {
   return name == "bfloat16" ? torch::kBFloat16 : torch::kFloat32;
 }
 
-/** Every weight comes from the file, or the network is refused. */
+/** Loads without initialising weights: the file must provide every weight, or it is refused. */
 std::shared_ptr<LoadedModel> without_init(
     const std::function<std::shared_ptr<LoadedModel>()>& build) {
   const model::SkipInit skip_init;
@@ -72,8 +72,8 @@ Napi::Value submit_load(Napi::Env env, WeightsRequest request, const CallOptions
         module.eval();
         loaded.report = io::load_state(module, io::MappedFile(request.path), request.entries, poll);
         if (!device.is_cpu()) module.to(device);
-        // So that the first image does not wait for it. A file that did not fit is refused
-        // anyway.
+        // Compiled now, so that the first image does not wait. A file that does not fit is refused
+        // later anyway.
         if (!loaded.model->mask_rcnn.is_empty() && loaded.report.missing.empty()) {
           const torch::InferenceMode inference;
           loaded.model->plan();

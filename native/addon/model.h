@@ -12,18 +12,18 @@
 
 namespace cellroute::addon {
 
-/** A loaded network: exactly one of the two. After loading, only the owner thread touches it. */
+/** A loaded network: exactly one of the two. After loading, only the owner thread uses it. */
 struct LoadedModel {
   model::MaskRcnn mask_rcnn{nullptr};
   model::Classifier classifier{nullptr};
-  /** Where it is put once its weights are read. */
+  /** Device to which it is moved after its weights have been read. */
   torch::Device device = torch::kCPU;
-  /** What a Mask R-CNN computes in. */
+  /** Type in which a Mask R-CNN computes. */
   torch::ScalarType compute_dtype = torch::kFloat32;
 
   torch::nn::Module& module() const;
   const model::Classifier& as_classifier() const;
-  /** The Mask R-CNN compiled, the first time it is asked for: its weights change no more. */
+  /** The compiled Mask R-CNN, created on first use: its weights do not change any more. */
   infer::MaskRcnnPlan& plan();
 
  private:
@@ -35,13 +35,13 @@ struct TypeTag<LoadedModel> {
   static constexpr napi_type_tag value{0x7c1f0d6e55b34a0d, 0xb8a0e4d2c9173f65};
 };
 
-/** A network and how a file met it: what loading gives. */
+/** Result of loading: a network, and how the file's tensors matched. */
 struct Loaded {
   std::shared_ptr<LoadedModel> model;
   io::LoadReport report;
 };
 
-/** To a NativeLoaded, with a handle of its own. */
+/** Converts to a NativeLoaded with its own handle. */
 Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded);
 
 /** loadMaskRCNN, loadClassifier, releaseModel, listTensors, readTensor. */

@@ -8,8 +8,8 @@
 
 namespace cellroute::addon {
 
-/** Reads a plain JS object's fields, once, on the JS thread. The SDK has validated the values; a
- *  field of the wrong type is a mistake of ours and says so by name. */
+/** Reads the fields of a plain JS object once, on the JS thread. The SDK has validated the values,
+ *  so a field of the wrong type is a bug; the error names it. */
 class Fields {
  public:
   explicit Fields(const Napi::Value& value, std::string path = "");

@@ -52,8 +52,8 @@ Napi::Value sample_to_js(Napi::Env env, const data::Sample& sample) {
   return result;
 }
 
-/** Runs on libuv's thread pool, several at once, beside the owner thread's step. An environment
- *  that ends waits for its pool work, and then nothing can be made in it any more. */
+/** Runs on libuv's thread pool, several at a time, concurrently with the owner thread's step. An
+ *  environment that ends waits for its pool work, after which no JS value can be created. */
 class SampleWorker final : public Napi::AsyncWorker {
  public:
   SampleWorker(Napi::Env env, io::Image image, std::vector<mask::Rle> masks, data::SamplePlan plan,

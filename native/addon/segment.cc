@@ -23,8 +23,8 @@ namespace cellroute::addon {
 
 namespace {
 
-/** Images up to this many pixels in all share a batch on a GPU: eight of the Sartorius set's size.
- *  On the CPU a batch is not faster than its images one by one (bench/queue.mjs, small-images). */
+/** Maximum number of pixels of a batch on a GPU: eight images of the Sartorius set's size. On the
+ *  CPU a batch is not faster than its images one by one (bench/queue.mjs, small-images). */
 constexpr double kGpuBatchPixels = 8 * 704.0 * 520.0;
 
 infer::SegmentOptions read_segment_options(const Napi::Value& value) {
@@ -112,7 +112,8 @@ class SegmentJob final : public DeliveredJob {
   }
 
  private:
-  /** Reports to each call of the batch; the engine stops a batch that no call wants. */
+  /** Reports progress to each call of the batch. The engine stops a batch when all calls are
+   *  cancelled. */
   static JobContext group_poll(const std::vector<SegmentJob*>& jobs) {
     if (jobs.size() == 1) return jobs.front()->poll();
     std::vector<JobContext> polls;
@@ -132,8 +133,8 @@ class SegmentJob final : public DeliveredJob {
   std::shared_ptr<LoadedModel> model_;
   std::shared_ptr<const io::Image> image_;
   infer::SegmentOptions options_;
-  std::unique_ptr<cuda::StagedInput> ahead_;  // the image on its way to a GPU, if started early
-  bool prepared_ = false;                     // or failed to be
+  std::unique_ptr<cuda::StagedInput> ahead_;  // the image, if its copy to a GPU was started early
+  bool prepared_ = false;                     // whether that was tried
   infer::Cells cells_;
 };
 

@@ -7,7 +7,7 @@
 
 namespace cellroute::addon {
 
-/** The part of NativeSegmentOptions that the network goes by. */
+/** Reads the part of NativeSegmentOptions that the network uses. */
 model::DetectOptions read_detect_options(const Fields& fields);
 
 /** segment(model, image, options, call). */

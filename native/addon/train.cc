@@ -18,12 +18,12 @@
 namespace cellroute::addon {
 
 train::SegmenterTrainer& OwnedTrainer::as_segmenter() const {
-  if (!segmenter) throw Error("NATIVE_FAILURE", "This trainer trains no Mask R-CNN");
+  if (!segmenter) throw Error("NATIVE_FAILURE", "This trainer does not train a Mask R-CNN");
   return *segmenter;
 }
 
 train::ClassifierTrainer& OwnedTrainer::as_classifier() const {
-  if (!classifier) throw Error("NATIVE_FAILURE", "This trainer trains no classifier");
+  if (!classifier) throw Error("NATIVE_FAILURE", "This trainer does not train a classifier");
   return *classifier;
 }
 
@@ -91,7 +91,7 @@ using Fill = io::LoadReport (train::Trainer::*)(const io::MappedFile&,
                                                 const std::vector<io::TensorEntry>&,
                                                 const JobContext&);
 
-/** startTrainer and restoreTrainer: fills a trainer from a file. */
+/** startTrainer and restoreTrainer: load the state of a trainer from a file. */
 template <Fill fill>
 Napi::Value fill_from(const Napi::CallbackInfo& info) {
   const auto env = info.Env();

@@ -6,7 +6,7 @@
 
 namespace cellroute::addon {
 
-// NativeOptimizer, NativeTrainerOptions, NativeSampling and NativeStep of the contract.
+// Read NativeOptimizer, NativeTrainerOptions, NativeSampling and NativeStep of the contract.
 train::OptimizerConfig read_optimizer(const Fields& fields);
 train::TrainerOptions read_trainer_options(const Fields& fields, torch::Device device);
 train::SamplingOptions read_sampling(const Fields& fields);

@@ -32,12 +32,12 @@ Napi::Array samples_of(const Napi::Value& value) {
   return value.As<Napi::Array>();
 }
 
-/** The memory of a sample's array, which has just `count` elements. */
+/** Memory of a sample's array, which must have exactly `count` elements. */
 template <typename T>
 const T* data_of(const Fields& sample, const char* name, napi_typedarray_type type, int64_t count) {
   const auto value = sample.value(name);
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
-    throw Error("INVALID_ARGUMENT", std::string(name) + " is no typed array of the right type");
+    throw Error("INVALID_ARGUMENT", std::string(name) + " is not a typed array of the right type");
   }
   auto array = value.As<Napi::TypedArrayOf<T>>();
   if (static_cast<int64_t>(array.ElementLength()) != count) {
@@ -112,7 +112,7 @@ ClassifierBatch read_classifier_batch(const Napi::Value& value) {
     const auto path = "samples[" + std::to_string(i) + "]";
     const Fields sample(samples.Get(i), path);
     if (size_of(sample) != size) {
-      throw Error("INVALID_ARGUMENT", path + ": the images of a batch are of one size");
+      throw Error("INVALID_ARGUMENT", path + ": all images of a batch must have the same size");
     }
     copy_pixels(sample, size, batch.images[i].data_ptr<float>());
     batch.labels.data_ptr<int64_t>()[i] = sample.integer("label");

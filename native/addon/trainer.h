@@ -8,14 +8,14 @@
 
 namespace cellroute::addon {
 
-/** A trainer: exactly one of the two. Only the owner thread touches it, but for the names, types
- *  and shapes of its state. */
+/** A trainer: exactly one of the two. Only the owner thread uses it, except for the names, types
+ * and shapes of its state. */
 struct OwnedTrainer {
   std::unique_ptr<train::SegmenterTrainer> segmenter;
   std::unique_ptr<train::ClassifierTrainer> classifier;
 
   train::Trainer& any() const;
-  /** Throw NATIVE_FAILURE where it is the other one. */
+  /** Throw NATIVE_FAILURE if the trainer is of the other kind. */
   train::SegmenterTrainer& as_segmenter() const;
   train::ClassifierTrainer& as_classifier() const;
 };

@@ -25,7 +25,7 @@ torch::ScalarType read_dtype(const std::string& name) {
 const char* dtype_name(torch::ScalarType dtype) {
   if (dtype == torch::kFloat32) return "F32";
   if (dtype == torch::kInt64) return "I64";
-  throw Error("NATIVE_FAILURE", "A network holds float32 and int64 tensors only");
+  throw Error("NATIVE_FAILURE", "A network may only have float32 and int64 tensors");
 }
 
 }  // namespace

@@ -9,19 +9,19 @@
 
 namespace cellroute::addon {
 
-/** A file and what to read of it, by our names. */
+/** A file, and the tensors to read from it with their names in the network. */
 struct WeightsRequest {
   std::string path;
   std::vector<io::TensorEntry> entries;
 };
 
-/** A NativeWeights of the contract. */
+/** Reads a NativeWeights of the contract. */
 WeightsRequest read_weights(const Napi::Value& value);
 
-/** A LoadReport of the contract. */
+/** Converts to a LoadReport of the contract. */
 Napi::Value report_to_js(Napi::Env env, const io::LoadReport& report);
 
-/** NativeTensorInfos of the contract. */
+/** Converts to NativeTensorInfos of the contract. */
 Napi::Value infos_to_js(Napi::Env env, const io::NamedTensors& tensors);
 
 }  // namespace cellroute::addon

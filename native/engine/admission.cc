@@ -93,7 +93,7 @@ void Admission::cancelled(Position position) {
     waiting_.erase(found);
   }
   request.answer(nullptr, std::make_exception_ptr(Cancelled()));
-  // It may have been the one that all others waited behind.
+  // The cancelled request may have been the first, for which all others waited.
   admit();
 }
 

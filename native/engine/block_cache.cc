@@ -23,8 +23,8 @@ constexpr size_t kSmallPage = size_t{1} << 16;
 // A kept block may be larger than the request by this factor.
 constexpr size_t kLargestExcess = 2;
 
-/** Huge pages, and small ones at the end of a block where another huge one would be a good part of
- *  it: a network's weights are some hundred blocks of one to ten MiB. */
+/** Rounds up to huge pages, or to small ones if the last huge page would be mostly empty: the
+ *  weights of a network are some hundred blocks of 1 to 10 MiB. */
 size_t whole_pages(size_t size) {
   const size_t page = size < 8 * MappedBlock::kPage ? kSmallPage : MappedBlock::kPage;
   return (size + page - 1) / page * page;
@@ -44,7 +44,7 @@ class CachingAllocator final : public c10::Allocator {
     return {data, data, &give, c10::Device(c10::DeviceType::CPU)};
   }
 
-  // oneDNN allocates and frees by these, without a DataPtr.
+  // oneDNN allocates and frees with these, without a DataPtr.
   c10::DeleterFnPtr raw_deleter() const override { return &give; }
 
   void copy_data(void* to, const void* from, size_t count) const override {
@@ -75,7 +75,7 @@ class CachingAllocator final : public c10::Allocator {
     if (!self.keep_or_free(data)) self.base_->raw_deallocate(data);
   }
 
-  /** The smallest kept block that fits; null where there is none. */
+  /** The smallest kept block that fits; null if there is none. */
   void* take(size_t size) {
     const std::lock_guard lock(mutex_);
     auto best = kept_.end();
@@ -90,8 +90,8 @@ class CachingAllocator final : public c10::Allocator {
     return use_locked(std::move(block));
   }
 
-  /** What would else be held beyond the most that was ever in use is given back: before a block is
-   *  made, unless it is made of that. */
+  /** Creates a block. Kept blocks that would raise the total above the maximum ever in use are
+   *  freed first, unless their pages are used for the new block. */
   MappedBlock new_block(size_t size) {
     if (!MappedBlock::can_move_pages()) {
       make_room(size);
@@ -102,8 +102,8 @@ class CachingAllocator final : public c10::Allocator {
     return block;
   }
 
-  /** A new block, of pages that kept ones of other sizes have where those can be moved: the system
-   *  clears what it gives, and that costs as much as the work done in it. */
+  /** Creates a block from the pages of kept blocks of other sizes, if pages can be moved. The
+   * system clears new pages, which costs as much as the work on them. */
   MappedBlock assemble(size_t size) {
     MappedBlock block(size);
     size_t filled = 0;
@@ -116,7 +116,7 @@ class CachingAllocator final : public c10::Allocator {
     return block;
   }
 
-  /** Of those that have a huge page. */
+  /** The longest kept block that has a huge page. */
   std::optional<MappedBlock> kept_longest() {
     const std::lock_guard lock(mutex_);
     const auto found = std::ranges::find_if(
@@ -136,8 +136,8 @@ class CachingAllocator final : public c10::Allocator {
     kept_bytes_ += size;
   }
 
-  /** Before so much new memory is asked for, gives back what would else be held beyond the most
-   *  that was ever in use. */
+  /** Frees kept blocks that would, together with `size` new bytes, exceed the maximum ever in use.
+   */
   void make_room(size_t size) {
     std::vector<MappedBlock> dropped;
     const std::lock_guard lock(mutex_);
@@ -149,7 +149,7 @@ class CachingAllocator final : public c10::Allocator {
     return use_locked(std::move(block));
   }
 
-  /** The lock is held. */
+  /** The lock must be held. */
   void* use_locked(MappedBlock block) {
     void* data = block.data();
     const size_t size = block.size();
@@ -159,11 +159,11 @@ class CachingAllocator final : public c10::Allocator {
     return data;
   }
 
-  /** What may be kept beside `used` bytes: sizes that take turns hold no more together than was in
-   *  use at once, so that keeping does not move the peak. */
+  /** Bytes that may be kept while `used` bytes are in use: at most as many as were in use at once,
+   *  so that keeping does not raise the peak. */
   size_t spare(size_t used) const { return most_used_ > used ? most_used_ - used : 0; }
 
-  /** Whether it is a block of ours. */
+  /** Keeps or frees a block of this cache. Returns false for other memory. */
   bool keep_or_free(void* data) {
     std::vector<MappedBlock> dropped;
     const std::lock_guard lock(mutex_);
@@ -179,8 +179,8 @@ class CachingAllocator final : public c10::Allocator {
     return true;
   }
 
-  /** Takes out the blocks kept longest until at most so many bytes are kept. The lock is held;
-   *  what is taken out is unmapped without it. */
+  /** Takes out the longest kept blocks until at most `bytes` are kept. The lock must be held; the
+   *  caller unmaps the blocks after releasing it. */
   std::vector<MappedBlock> drop_to(size_t bytes) {
     std::vector<MappedBlock> dropped;
     while (kept_bytes_ > bytes) {
@@ -196,8 +196,8 @@ class CachingAllocator final : public c10::Allocator {
   bool keeping_ = false;
   std::unordered_map<void*, MappedBlock> used_;
   size_t used_bytes_ = 0;
-  size_t most_used_ = 0;          // at once, since nothing was kept
-  std::deque<MappedBlock> kept_;  // the one kept longest first
+  size_t most_used_ = 0;          // maximum in use at once, since keeping started
+  std::deque<MappedBlock> kept_;  // the longest kept first
   size_t kept_bytes_ = 0;
 };
 

@@ -43,12 +43,12 @@ void Engine::submit(std::shared_ptr<Job> job) { queue_->push(std::move(job)); }
 
 namespace {
 
-// How long memory is kept for the next job before it returns to the system.
+// How long memory is kept for the next job before it is returned to the system.
 constexpr std::chrono::seconds kMemoryStays{1};
 
 std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
 
-// The engine whose owner thread this is.
+// The engine whose owner thread is this thread.
 thread_local Engine* own_engine = nullptr;
 
 bool prepared(Job& job) {
@@ -69,7 +69,7 @@ void Engine::prepare_waiting() {
 void Engine::prepare_next() {
   for (const auto& job : queue_->next_to_prepare()) {
     if (job->cancel_flag()->cancelled()) continue;
-    // run() meets the failure again and reports it.
+    // run() repeats the failure and reports it.
     if (!prepared(*job)) job->drop_prepared();
   }
 }
@@ -106,8 +106,8 @@ void Engine::run_batch(const JobBatch& batch) {
     }
     return;
   }
-  // One bad image must not fail the others: each job runs again alone and gets its own error. So do
-  // images that did not fit into memory together.
+  // One bad image must not fail the others, so each job runs again alone and gets its own error.
+  // The same is done if the images together do not fit into memory.
   for (const auto& job : batch) {
     settle(job, job->cancel_flag()->cancelled() ? cancelled() : run_guarded({job}));
   }
@@ -132,7 +132,7 @@ void Engine::release_memory() {
 }
 
 void Engine::work() {
-  // OpenMP keeps its thread count per calling thread, so it is set here and nowhere else.
+  // OpenMP has a thread count per calling thread, so it is set here and nowhere else.
   at::set_num_threads(threads_);
   own_engine = this;
   while (true) {

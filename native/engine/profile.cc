@@ -39,7 +39,7 @@ StageScope::~StageScope() {
   const auto time = Profile::Clock::now() - began_;
   profile_->add(name_, time - inside_);
   current_stage = outer_;
-  // An outer stage may be one of another profile's: then this time was not spent for it either.
+  // The outer stage may belong to another profile, whose work did not take this time either.
   if (outer_ != nullptr) outer_->inside_ += time;
 }
 

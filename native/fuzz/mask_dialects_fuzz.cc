@@ -1,5 +1,5 @@
-// Both text readers of masks, on anything: they answer or throw cellroute::Error, and what they
-// read is a whole mask that survives being written and read again.
+// Both text readers of masks: they return a valid mask, which can be written and read again, or
+// throw cellroute::Error.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

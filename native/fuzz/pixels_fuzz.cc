@@ -1,4 +1,4 @@
-// Pixels of any type, size and number: floats of every value that is read, or cellroute::Error.
+// Pixels of any type, size and number: finite floats, or cellroute::Error.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +11,7 @@
 using namespace cellroute;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Type, intensity rule, channels, one byte that makes the sides wrong, two per side, two
+  // Type, intensity rule, channels, one byte that makes the sizes wrong, two per side, two
   // percentiles; then the pixels.
   constexpr size_t kHeader = 10;
   if (size < kHeader) return 0;
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   intensity.low = data[8] / 2.5;
   intensity.high = data[9] / 2.5;
   image.bytes.assign(data + kHeader, data + size);
-  // Mostly as many bytes as the sides ask for, or few images would be read.
+  // Usually as many bytes as the size needs, because otherwise few images would be accepted.
   if (!(data[3] & 4) && image.width > 0 && image.height > 0 && image.height < 64) {
     image.bytes.resize(static_cast<size_t>(image.width * image.height * image.channels) *
                        io::bytes_per_value(image.type));

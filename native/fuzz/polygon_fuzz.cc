@@ -1,4 +1,4 @@
-// Polygons of any numbers: a whole mask or cellroute::Error.
+// Polygons with any numbers: a valid mask, or cellroute::Error.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -10,8 +10,8 @@
 using namespace cellroute;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // One byte a side; then the numbers, either as doubles are or, so that most lie near the image,
-  // as quarters of a pixel.
+  // One byte per side; then the numbers, either as doubles or as quarters of a pixel, so that most
+  // are near the image.
   if (size < 3) return 0;
   const uint32_t height = uint32_t{data[0]} + 1, width = uint32_t{data[1]} + 1;
   const bool whole = data[2] & 1;

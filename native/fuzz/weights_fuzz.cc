@@ -1,5 +1,5 @@
-// A table of weights with any shapes, strides and offsets over a small file: tensors that lie in
-// the file, or cellroute::Error.
+// A table of weights with any shapes, strides and offsets over a small file: tensors inside the
+// file, or cellroute::Error.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -30,7 +30,7 @@ const io::MappedFile& weights() {
   return file;
 }
 
-/** Reads numbers of every size: most are small, or no tensor would fit the file. */
+/** Reads numbers of any size. Most are small, because otherwise no tensor would fit the file. */
 struct Input {
   const uint8_t* data;
   size_t size;

@@ -8,7 +8,7 @@
 
 namespace cellroute::io {
 
-/** How pixel values become floats. */
+/** Rule that converts pixel values to floats. */
 struct Intensity {
   enum class Kind : uint8_t {
     kTypeRange,   // 8 bits / 255, 16 bits / 65535, floats unchanged: torchvision's rule
@@ -42,7 +42,7 @@ struct Scale {
   float operator()(float value) const;
 };
 
-/** An image's values as the network sees them. The image must outlive it. */
+/** Converts an image's values to the network's input. The image must outlive it. */
 class FloatImage {
  public:
   /** With the range that the rule finds in the image: throws what measure_range does. */
@@ -57,7 +57,7 @@ class FloatImage {
   /** The float for each value of an integer type; empty for floats. */
   const std::vector<float>& table() const { return table_; }
 
-  /** One channel of the pixels begin..end in row order. May be called on any thread. */
+  /** Reads a channel of the pixels begin..end in row order. May be called on any thread. */
   void read(int64_t channel, int64_t begin, int64_t end, float* values) const;
 
  private:

@@ -11,7 +11,7 @@
 namespace cellroute::mask {
 namespace {
 
-/** At the positions from..to of its line, `line` differs from the line before it. */
+/** `line` differs from the previous line at positions from..to. */
 struct LineChange {
   uint32_t from;
   uint32_t to;
@@ -90,7 +90,7 @@ class LineComparison {
   std::vector<LineChange> changes_;
 };
 
-/** The runs of the last line, from its own begin. */
+/** The runs of the last line, relative to its start. */
 Bounds last_line(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines) {
   const uint32_t start = line * (lines - 1);
   size_t first = bounds.size();
@@ -103,7 +103,7 @@ Bounds last_line(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
   return result;
 }
 
-/** Positions across the lines, by sorting: used when there are few in a large image. */
+/** Positions across the lines, by sorting: for few positions in a large image. */
 Bounds sorted_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total) {
   Bounds positions;
   positions.reserve(total);
@@ -114,9 +114,8 @@ Bounds sorted_positions(const std::vector<LineChange>& changes, uint32_t lines, 
   return positions;
 }
 
-/** The same by counting: the changes arrive in line order and only have to be distributed to
- *  their positions. */
-Bounds dealt_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total,
+/** The same by counting sort: the changes are in line order and are distributed by position. */
+Bounds counted_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total,
                        uint32_t low, uint32_t high) {
   std::vector<uint32_t> next(size_t{high - low} + 1, 0);
   for (const auto& change : changes) {
@@ -169,7 +168,7 @@ Bounds transpose(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
   if (total > 2 * kMaxRuns) {
     throw Error("RLE_MALFORMED", "The mask has more than " + std::to_string(kMaxRuns) + " runs", 0);
   }
-  return high - low <= 4 * total + 4096 ? dealt_positions(changes, lines, total, low, high)
+  return high - low <= 4 * total + 4096 ? counted_positions(changes, lines, total, low, high)
                                         : sorted_positions(changes, lines, total);
 }
 

@@ -28,7 +28,7 @@ static void* open_library(const char* path, char* reason, size_t size) {
     snprintf(reason, size, "the path is not valid UTF-8 or too long");
     return NULL;
   }
-  // The library's own folder is searched for what it needs.
+  // Dependencies are searched in the library's own folder.
   HMODULE handle = LoadLibraryExW(
       wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
   if (!handle) snprintf(reason, size, "LoadLibraryEx failed with error %lu", GetLastError());
@@ -73,7 +73,7 @@ static void* open_unix_library(const char* path) {
 
 static void* open_library(const char* path, char* reason, size_t size) {
   void* handle = open_unix_library(path);
-  // dlerror() is of this thread in glibc and on macOS.
+  // dlerror() is per thread in glibc and on macOS.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (!handle) snprintf(reason, size, "%s", dlerror());
   return handle;
@@ -83,7 +83,7 @@ static void* find_symbol(void* library, const char* name) { return dlsym(library
 #endif
 
 // open(path: string): bigint | undefined
-// Opens one library for the life of the process. Returns its aoti_torch_abi_version() where it has
+// Opens a library for the lifetime of the process. Returns its aoti_torch_abi_version(), if it has
 // one.
 static napi_value open_path(napi_env env, napi_callback_info info) {
   size_t argc = 1;
@@ -115,7 +115,7 @@ NAPI_MODULE_INIT() {
   napi_value function, version, abi;
   napi_create_function(env, "open", NAPI_AUTO_LENGTH, open_path, NULL, &function);
   napi_set_named_property(env, exports, "open", function);
-  // What the addon beside this stub was compiled against.
+  // The version against which the addon beside this stub was compiled.
   napi_create_string_utf8(env, TORCH_VERSION, NAPI_AUTO_LENGTH, &version);
   napi_set_named_property(env, exports, "builtForVersion", version);
   napi_create_bigint_uint64(env, TORCH_ABI_VERSION, &abi);

@@ -15,7 +15,7 @@ using cellroute::Admission;
 using cellroute::CancelFlag;
 using cellroute::Cancelled;
 
-/** The answers to requests, in order, and the rooms. */
+/** Answers to requests, in order, and the rooms. */
 struct Answers {
   std::vector<std::string> lines;
   std::vector<std::shared_ptr<Admission::Room>> rooms;
@@ -28,7 +28,7 @@ struct Answers {
   Answers(const Answers&) = delete;
   Answers& operator=(const Answers&) = delete;
 
-  /** Returns all rooms; new ones may be admitted meanwhile. */
+  /** Returns all rooms; other requests may be admitted during the call. */
   void release() { std::exchange(rooms, {}).clear(); }
 
   Admission::Answer of(const std::string& name) {
@@ -54,7 +54,7 @@ TEST_CASE("admission: calls wait for bytes and are admitted in order") {
   Answers answers;
   admission->request(flag(), 60, answers.of("a"));
   admission->request(flag(), 60, answers.of("b"));
-  // Would fit, but came later.
+  // It would fit, but came later.
   admission->request(flag(), 10, answers.of("c"));
   CHECK(answers.lines == std::vector<std::string>{"a admitted"});
   CHECK(admission->held().bytes == 60);
@@ -66,7 +66,7 @@ TEST_CASE("admission: calls wait for bytes and are admitted in order") {
   CHECK(admission->held().bytes == 0);
 }
 
-TEST_CASE("admission: the number of calls is limited too, and limits may change") {
+TEST_CASE("admission: the number of calls is limited too, and limits can be changed") {
   const auto admission = std::make_shared<Admission>(Admission::Limits{100, 1});
   Answers answers;
   for (const char* name : {"a", "b", "c"}) admission->request(flag(), 1, answers.of(name));
@@ -87,7 +87,7 @@ TEST_CASE("admission: a call that alone exceeds the limit is admitted when no ot
   CHECK(answers.lines.size() == 2);
 }
 
-TEST_CASE("admission: without waiting a full queue gives nothing, and nobody is overtaken") {
+TEST_CASE("admission: try_hold gives nothing if the queue is full, and overtakes nobody") {
   const auto admission = std::make_shared<Admission>(Admission::Limits{100, 10});
   Answers answers;
   auto first = admission->try_hold(60);
@@ -95,13 +95,13 @@ TEST_CASE("admission: without waiting a full queue gives nothing, and nobody is 
   CHECK(admission->try_hold(60) == nullptr);
   CHECK(admission->try_hold(10) != nullptr);
   admission->request(flag(), 60, answers.of("waiting"));
-  // Would fit, but must not overtake.
+  // It would fit, but must not overtake.
   CHECK(admission->try_hold(10) == nullptr);
   first.reset();
   CHECK(answers.lines == std::vector<std::string>{"waiting admitted"});
 }
 
-TEST_CASE("admission: a cancelled request is answered at once and frees those behind it") {
+TEST_CASE("admission: a cancelled request is answered immediately and unblocks later requests") {
   const auto admission = std::make_shared<Admission>(Admission::Limits{100, 10});
   Answers answers;
   const auto large = flag();
@@ -116,7 +116,7 @@ TEST_CASE("admission: a cancelled request is answered at once and frees those be
   CHECK(answers.lines.back() == "late cancelled");
 }
 
-TEST_CASE("admission: an earlier call is admitted before a later one that asked first") {
+TEST_CASE("admission: an earlier call is admitted before a later call that requested first") {
   const auto admission = std::make_shared<Admission>(Admission::Limits{100, 1});
   Answers answers;
   admission->request(flag(), 1, answers.of("first"));

@@ -10,7 +10,7 @@ namespace anchor_generator_test {
 using cellroute::model::AnchorConfig;
 using cellroute::model::AnchorGenerator;
 
-TEST_CASE("anchors: every ratio, then every size, around every pixel of the map") {
+TEST_CASE("anchors: at each pixel of the map, ratios in the outer and sizes in the inner loop") {
   const AnchorConfig config{.sizes = {{10, 20}}, .aspect_ratios = {{0.5, 1}}};
   const AnchorGenerator generator(config);
   const int64_t rows = 3;
@@ -25,7 +25,7 @@ TEST_CASE("anchors: every ratio, then every size, around every pixel of the map"
         for (const double size : {10.0, 20.0}) {
           const double height = size * std::sqrt(ratio);
           const double width = size / std::sqrt(ratio);
-          // Steps are whole: 25 rows over 3 are 8, 41 columns over 5 are 8.
+          // Strides are integers: 25 rows / 3 is 8, 41 columns / 5 is 8.
           const auto left = static_cast<double>(8 * x), top = static_cast<double>(8 * y);
           const auto expected =
               torch::tensor({left + std::nearbyint(-width / 2), top + std::nearbyint(-height / 2),
@@ -38,13 +38,13 @@ TEST_CASE("anchors: every ratio, then every size, around every pixel of the map"
   }
 }
 
-TEST_CASE("anchors: halves of a pixel round to even") {
+TEST_CASE("anchors: half pixels are rounded to even") {
   const AnchorGenerator generator({.sizes = {{5}}, .aspect_ratios = {{1}}});
   CHECK(cellroute::test::same(generator(0, {1, 1}, {32, 32}),
                               torch::tensor({{-2.0F, -2.0F, 2.0F, 2.0F}})));
 }
 
-TEST_CASE("anchors: levels that one head cannot serve are refused") {
+TEST_CASE("anchors: levels with different numbers of anchors are refused") {
   CHECK_THROWS_AS(AnchorGenerator({.sizes = {{5}, {5, 6}}, .aspect_ratios = {{1}, {1}}}),
                   cellroute::Error);
   CHECK_THROWS_AS(AnchorGenerator({.sizes = {{5}}, .aspect_ratios = {{1}, {1}}}), cellroute::Error);

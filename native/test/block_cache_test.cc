@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t kLarge = int64_t{3} << 20;  // floats
 
-/** Keeps while it lives. */
+/** Keeps blocks during its lifetime. */
 struct Keeping {
   Keeping() { BlockCache::keep(); }
   ~Keeping() { BlockCache::release(); }
@@ -30,14 +30,14 @@ const void* place_of_a_new_tensor(int64_t count) { return torch::empty({count}).
 
 }  // namespace
 
-TEST_CASE("block cache: a large tensor takes the memory of the one before it") {
+TEST_CASE("block cache: a large tensor reuses the memory of a freed one") {
   const Keeping keeping;
   const auto* first = place_of_a_new_tensor(kLarge);
   CHECK(place_of_a_new_tensor(kLarge) == first);
   CHECK(place_of_a_new_tensor(kLarge - 1000) == first);
 }
 
-TEST_CASE("block cache: tensors that live together share nothing") {
+TEST_CASE("block cache: tensors that exist at the same time share no memory") {
   const Keeping keeping;
   std::set<const void*> places;
   std::vector<torch::Tensor> alive;
@@ -50,19 +50,19 @@ TEST_CASE("block cache: tensors that live together share nothing") {
   CHECK(places.size() >= alive.size());
 }
 
-TEST_CASE("block cache: a tensor larger than each that is kept takes the memory of several") {
+TEST_CASE("block cache: a tensor larger than every kept block is assembled from several") {
   if (!cellroute::MappedBlock::can_move_pages()) return;
   const Keeping keeping;
   {
-    // As much was in use at once.
+    // As much was in use at once before.
     const auto one = torch::ones({kLarge}), other = torch::ones({kLarge});
   }
   const auto both = torch::empty({2 * kLarge});
-  // The system's own would be zeros.
+  // New memory of the system would be zeros.
   CHECK(both.eq(1).all().item<bool>());
 }
 
-TEST_CASE("block cache: tensors outlive what keeps, and are kept no more after it") {
+TEST_CASE("block cache: tensors may outlive keeping, and are not kept afterwards") {
   torch::Tensor tensor;
   {
     const Keeping keeping;
@@ -74,8 +74,7 @@ TEST_CASE("block cache: tensors outlive what keeps, and are kept no more after i
   CHECK_FALSE(again.any().item<bool>());
 }
 
-TEST_CASE(
-    "block cache: no tensor is too small or too large, and oneDNN's memory comes of it as well") {
+TEST_CASE("block cache: every size works, and oneDNN's memory comes from the cache too") {
   const Keeping keeping;
   CHECK(torch::empty({0}).numel() == 0);
   CHECK(torch::ones({3}).sum().item<double>() == 3);
@@ -88,14 +87,14 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("block cache: any thread takes and gives") {
+TEST_CASE("block cache: any thread can allocate and free") {
   const Keeping keeping;
   std::vector<std::thread> threads;
   std::vector<int> wrong(4, 0);
   for (size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([t, &wrong] {
       for (int64_t i = 0; i < 50; ++i) {
-        // From 1 to 14 MB: most fit no other's memory, and take its pages.
+        // 1 to 14 MB: most blocks do not fit another request, but their pages are reused.
         const int64_t parts = 1 + (i * 7 + static_cast<int64_t>(t)) % 12;
         const auto tensor = torch::full({300'000 * parts}, static_cast<double>(t));
         if (!tensor.eq(static_cast<double>(t)).all().item<bool>()) ++wrong[t];
@@ -106,11 +105,11 @@ TEST_CASE("block cache: any thread takes and gives") {
   CHECK(wrong == std::vector<int>(4, 0));
 }
 
-TEST_CASE("block cache: keeping does not move the peak, whatever sizes take turns") {
+TEST_CASE("block cache: keeping does not raise the peak, whatever the sizes") {
   const Keeping keeping;
   const size_t before = BlockCache::held();
   size_t most = before;
-  // None of these fits into another one's memory, and two live at once.
+  // No block fits another request, and two exist at the same time.
   torch::Tensor last;
   for (int round = 0; round < 3; ++round) {
     for (const int64_t count : {kLarge, 3 * kLarge, 9 * kLarge, 27 * kLarge}) {
@@ -120,12 +119,12 @@ TEST_CASE("block cache: keeping does not move the peak, whatever sizes take turn
     }
   }
   const auto largest = static_cast<size_t>((27 + 9) * kLarge) * sizeof(float);
-  // Blocks end with their page.
+  // Blocks are rounded up to pages.
   CHECK(most - before <= largest + (size_t{8} << 20));
   CHECK(BlockCache::held() > before);
 }
 
-TEST_CASE("block cache: what is given back is held no more") {
+TEST_CASE("block cache: released memory is not held") {
   size_t before = 0;
   {
     const Keeping keeping;

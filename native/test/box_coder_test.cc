@@ -17,7 +17,7 @@ torch::Tensor random_boxes(int64_t count) {
 
 }  // namespace
 
-TEST_CASE("box coder: decoding what was encoded gives the box back") {
+TEST_CASE("box coder: decoding inverts encoding") {
   torch::manual_seed(1);
   const BoxCoder coder({10, 10, 5, 5});
   const auto proposals = random_boxes(37);
@@ -27,7 +27,7 @@ TEST_CASE("box coder: decoding what was encoded gives the box back") {
   CHECK(torch::allclose(decoded.squeeze(1), reference, 1e-5, 1e-3));
 }
 
-TEST_CASE("box coder: offsets of several classes, one box after the other") {
+TEST_CASE("box coder: offsets per class are decoded for each box") {
   torch::manual_seed(2);
   const BoxCoder coder({8, 12, 4, 6});
   const auto boxes = random_boxes(5);
@@ -51,7 +51,7 @@ TEST_CASE("box coder: offsets of several classes, one box after the other") {
   }
 }
 
-TEST_CASE("box coder: sizes grow at most 1000 / 16 times") {
+TEST_CASE("box coder: sizes grow at most by the factor 1000 / 16") {
   const BoxCoder coder({1, 1, 1, 1});
   const auto decoded = coder.decode(torch::tensor({{0.0F, 0.0F, 100.0F, 50.0F}}),
                                     torch::tensor({{0.0F, 0.0F, 2.0F, 4.0F}}));

@@ -7,7 +7,7 @@ namespace boxes_test {
 using namespace cellroute::ops;
 using cellroute::test::same;
 
-TEST_CASE("box_iou: worked out by hand") {
+TEST_CASE("box_iou: computed by hand") {
   const auto a = torch::tensor({{0.0F, 0.0F, 4.0F, 2.0F}, {10.0F, 10.0F, 12.0F, 12.0F}});
   const auto b = torch::tensor({{0.0F, 0.0F, 2.0F, 2.0F},  // half of the first
                                 {2.0F, 1.0F, 6.0F, 3.0F},  // 2 of 14
@@ -33,7 +33,7 @@ TEST_CASE("clip_boxes_to_image") {
   CHECK(clip_boxes_to_image(torch::empty({0, 4}), 20, 30).sizes() == at::IntArrayRef({0, 4}));
 }
 
-TEST_CASE("remove_small_boxes keeps a side of exactly the least size") {
+TEST_CASE("remove_small_boxes keeps a side of exactly the minimum size") {
   const auto boxes = torch::tensor({{0.0F, 0.0F, 2.0F, 2.0F},
                                     {0.0F, 0.0F, 1.5F, 9.0F},
                                     {0.0F, 0.0F, 9.0F, 1.5F},

@@ -14,7 +14,7 @@ using cellroute::Cancelled;
 using cellroute::CancelScope;
 using cellroute::throw_if_cancelled;
 
-TEST_CASE("cancel flag: calls each listener once, and a late listener at once") {
+TEST_CASE("cancel flag: calls each listener once, and a late listener immediately") {
   CancelFlag flag;
   std::vector<std::string> called;
   const int first = 0, second = 0;
@@ -35,7 +35,7 @@ TEST_CASE("cancel flag: a later flag has a later arrival") {
   CHECK(first.arrival() < second.arrival());
 }
 
-TEST_CASE("cancellation: requested once all flags are set; scopes nest") {
+TEST_CASE("cancellation: requested when all flags are set; scopes can be nested") {
   const auto a = std::make_shared<CancelFlag>(), b = std::make_shared<CancelFlag>();
   const Cancellation both({a, b}), none({});
   CHECK_NOTHROW(throw_if_cancelled());

@@ -1,7 +1,7 @@
 #pragma once
 
-// LibTorch has a CHECK too, which ends the process. Its header comes first, so that no later
-// include redefines doctest's.
+// LibTorch also defines CHECK, which ends the process. Its header is included first, so that it
+// does not redefine doctest's macro later.
 #include <c10/util/Logging.h>
 #undef CHECK
 

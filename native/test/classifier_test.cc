@@ -20,7 +20,7 @@ ClassifierConfig small(ClassifierHead head) {
 
 }  // namespace
 
-TEST_CASE("classifier: one linear layer over the mean") {
+TEST_CASE("classifier: mean over the map and one linear layer") {
   Classifier network(small(ClassifierHead::kLinear));
   network->eval();
   const torch::NoGradGuard no_grad;
@@ -33,7 +33,7 @@ TEST_CASE("classifier: one linear layer over the mean") {
   }
 }
 
-TEST_CASE("classifier: fastai's head over maximum and mean, its layers at fastai's places") {
+TEST_CASE("classifier: fastai's head over maximum and mean, with fastai's layer numbers") {
   Classifier network(small(ClassifierHead::kConcatPool));
   const torch::NoGradGuard no_grad;
   for (auto& item : network->named_buffers()) {

@@ -12,7 +12,7 @@ using cellroute::ops::conv_relu;
 
 namespace {
 
-/** x, weight, bias and a residual of the result's shape. */
+/** x, weight, bias and a residual with the shape of the result. */
 std::vector<torch::Tensor> inputs(int64_t images, int64_t side, int64_t stride) {
   torch::manual_seed(side + stride);
   const auto wide = torch::dtype(torch::kFloat64);
@@ -22,7 +22,7 @@ std::vector<torch::Tensor> inputs(int64_t images, int64_t side, int64_t stride) 
           torch::randn({8}, wide), torch::randn({images, 8, out(11), out(9)}, wide)};
 }
 
-/** One operation after the other, with LibTorch's own gradients. */
+/** The separate operations, with LibTorch's own gradients. */
 torch::Tensor by_steps(const std::vector<torch::Tensor>& in, bool with_residual, int64_t stride) {
   const auto y = torch::conv2d(in[0], in[1], in[2], stride, in[1].size(2) / 2);
   return (with_residual ? y + in[3] : y).relu();
@@ -35,7 +35,7 @@ torch::Tensor at_once(const std::vector<torch::Tensor>& in, bool with_residual, 
 
 }  // namespace
 
-TEST_CASE("convolution with ReLU: values and all gradients are the separate operations'") {
+TEST_CASE("convolution with ReLU: values and gradients equal those of the separate operations") {
   for (const int64_t side : {1, 3, 7}) {
     for (const int64_t stride : {1, 2}) {
       for (const bool with_residual : {false, true}) {
@@ -54,7 +54,7 @@ TEST_CASE("convolution with ReLU: values and all gradients are the separate oper
   }
 }
 
-TEST_CASE("convolution with ReLU: what is frozen has no gradient, and the rest has its own") {
+TEST_CASE("convolution with ReLU: frozen inputs get no gradient, all others do") {
   for (size_t trained = 0; trained < 4; ++trained) {
     auto in = inputs(1, 3, 1);
     in[trained].set_requires_grad(true);
@@ -65,7 +65,7 @@ TEST_CASE("convolution with ReLU: what is frozen has no gradient, and the rest h
   }
 }
 
-TEST_CASE("convolution with ReLU: a result that is also a later one's residual") {
+TEST_CASE("convolution with ReLU: a result that is also the residual of a later one") {
   auto in = inputs(2, 3, 1);
   for (auto& leaf : in) leaf.set_requires_grad(true);
   const auto chain = [&](const auto& layer) {

@@ -79,14 +79,16 @@ void check(NormKind kind, bool training) {
 
 }  // namespace
 
-TEST_CASE("a convolution and its norm are what the two are one after the other") {
+TEST_CASE("a convolution with a folded norm equals the two separate layers") {
   SUBCASE("frozen") { check(NormKind::kFrozenBatch, true); }
-  SUBCASE("batch norm in evaluation mode, whose weights train") { check(NormKind::kBatch, false); }
+  SUBCASE("batch norm in evaluation mode with trainable weights") {
+    check(NormKind::kBatch, false);
+  }
   SUBCASE("batch norm in training") { check(NormKind::kBatch, true); }
   SUBCASE("group norm") { check(NormKind::kGroup, true); }
 }
 
-TEST_CASE("a convolution of no images") {
+TEST_CASE("a convolution of an empty batch") {
   const auto [conv, norm] = layer(NormKind::kFrozenBatch, 40, 48, 3, 1);
   CHECK(convolve_and_normalize(*conv, *norm.ptr(), torch::empty({0, 40, 7, 9})).sizes() ==
         at::IntArrayRef({0, 48, 7, 9}));

@@ -8,7 +8,7 @@ namespace detect_padded_test {
 
 using namespace cellroute;
 
-TEST_CASE("detect_padded: what detect finds image by image") {
+TEST_CASE("detect_padded equals detect, image by image") {
   const torch::InferenceMode inference;
   torch::manual_seed(11);
   model::MaskRcnn network(test::small_config());
@@ -23,7 +23,7 @@ TEST_CASE("detect_padded: what detect finds image by image") {
   const auto predictions = plan.propose(levels);
   const auto anchors =
       context.rpn.anchors(predictions, {batch.tensors.size(2), batch.tensors.size(3)});
-  // Few and many of each, so that limits are met and not met.
+  // Few and many, so that limits are reached in some cases only.
   for (const int64_t proposals : {7, 5000}) {
     for (const int64_t detections : {3, 5000}) {
       for (const double score : {0.0, 0.5, 1.0}) {
@@ -45,7 +45,7 @@ TEST_CASE("detect_padded: what detect finds image by image") {
           const auto first = [&](const torch::Tensor& all) {
             return all[n].narrow(0, 0, counts[0]);
           };
-          // Heads that run over more rows at once round otherwise.
+          // Heads that process more rows at once round differently.
           CHECK(torch::allclose(first(found.scores), one.scores, 1e-5, 1e-6));
           CHECK(test::same(first(found.labels), one.labels));
           CHECK(torch::allclose(

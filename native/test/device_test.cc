@@ -8,19 +8,19 @@ namespace device_test {
 using cellroute::device_named;
 using cellroute::resolve_device;
 
-TEST_CASE("a device's name is read without asking for it") {
+TEST_CASE("a device name is parsed without initialising the device") {
   CHECK(device_named("cpu").is_cpu());
   CHECK(device_named("cuda").str() == "cuda:0");
   CHECK(device_named("cuda:3").index() == 3);
 }
 
-TEST_CASE("the CPU is always there, and auto always finds something") {
+TEST_CASE("the CPU is always available, and auto always returns a device") {
   CHECK(resolve_device("cpu").is_cpu());
   const auto device = resolve_device("auto");
   CHECK((device.is_cpu() || device.is_cuda()));
 }
 
-TEST_CASE("a GPU that cannot be used is refused with why") {
+TEST_CASE("a GPU that cannot be used is refused with the reason") {
   const auto gpus = cellroute::cuda::find_gpus();
   if (gpus.list.empty()) {
     CHECK(!gpus.problem.empty());

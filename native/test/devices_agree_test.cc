@@ -1,4 +1,4 @@
-// CPU against GPU, in float32 without TF32: what one computes the other computes within 1e-4.
+// Compares CPU and GPU in float32 without TF32: results agree within 1e-4.
 #include <torch/csrc/autograd/autograd.h>
 #include <limits>
 #include <memory>
@@ -35,7 +35,7 @@ namespace {
 constexpr double kTolerance = 1e-4;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/** Two images of 96 x 80: boxes inside, across the border, outside, empty and not numbers. */
+/** Two images of 96 x 80 with boxes inside, across the border, outside, empty and NaN. */
 struct Pyramid {
   std::vector<torch::Tensor> maps;
   std::vector<double> scales{0.25, 0.125, 0.0625};
@@ -57,7 +57,7 @@ struct Pyramid {
     level = torch::randint(0, 3, {60}, torch::kInt64);
   }
 
-  /** Pooled, and the maps' gradients of its squares. */
+  /** Pooled features, and the maps' gradients of the sum of their squares. */
   std::vector<torch::Tensor> pooled_on(torch::Device device, int64_t ratio) const {
     std::vector<torch::Tensor> own;
     for (const auto& map : maps) own.push_back(map.to(device).detach().requires_grad_());
@@ -76,7 +76,7 @@ torch::Tensor random_boxes(int64_t count) {
 
 }  // namespace
 
-TEST_CASE("GPU: RoIAlign and its gradients are the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: RoIAlign and its gradients equal the CPU's" * doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
   for (const int64_t channels : {1, 33, 256}) {
     const Pyramid pyramid(channels);
@@ -96,7 +96,7 @@ TEST_CASE("GPU: RoIAlign and its gradients are the CPU's" * doctest::skip(no_gpu
   }
 }
 
-TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
+TEST_CASE("GPU: a convolution with ReLU, and its gradients, equal the CPU's" *
           doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
   for (const bool with_residual : {false, true}) {
@@ -121,7 +121,7 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
         const auto y = torch::conv2d(t[0], t[1], t[2], stride, 1);
         return (with_residual ? y + t[3] : y).relu();
       });
-      // Memory that comes again holds what it held: no kernel may read its result's.
+      // Reused memory holds NaN, so a kernel that reads its result's memory is noticed.
       torch::full_like(expected[0], kNan, gpu());
       const auto actual = run(gpu(), [&](const auto& t) {
         return ops::conv_relu(t[0].contiguous(at::MemoryFormat::ChannelsLast), t[1], t[2],
@@ -135,9 +135,8 @@ TEST_CASE("GPU: a convolution with ReLU, and its gradients, are the CPU's" *
   }
 }
 
-TEST_CASE(
-    "GPU: a tensor made ahead is whole when it is read, and read before its memory is filled" *
-    doctest::skip(no_gpu())) {
+TEST_CASE("GPU: a staged tensor is complete when read, and read before its memory is reused" *
+          doctest::skip(no_gpu())) {
   constexpr int64_t kSize = 1 << 20;
   const auto matrix = torch::randn({4096, 4096}, gpu());
   const auto keep_busy = [&] {
@@ -150,7 +149,7 @@ TEST_CASE(
       keep_busy();
       return sent.to(gpu(), /*non_blocking=*/true) * 2;
     });
-    // Half of them are read at once, the others so late that the next one is under way.
+    // Half of them are read immediately, the others after the next one was started.
     const auto value = ahead->get();
     if (i % 2 == 0) keep_busy();
     sum.add_(value);
@@ -158,7 +157,7 @@ TEST_CASE(
   CHECK((sum == 20.0 * 21).all().item<bool>());
 }
 
-TEST_CASE("GPU: an image sent ahead gives the cells of one that is sent when it is needed" *
+TEST_CASE("GPU: a prefetched image gives the same cells as one copied when needed" *
           doctest::skip(no_gpu())) {
   torch::manual_seed(3);
   auto config = test::small_config();
@@ -188,7 +187,7 @@ TEST_CASE("GPU: an image sent ahead gives the cells of one that is sent when it 
   }
 }
 
-TEST_CASE("GPU: RoIAlign over one map, of float64, and of no box" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: RoIAlign of one map, of float64, and without boxes" * doctest::skip(no_gpu())) {
   torch::manual_seed(4);
   const auto map = torch::randn({2, 5, 20, 24}, torch::kFloat64);
   for (const int64_t count : {0, 9}) {
@@ -205,7 +204,7 @@ TEST_CASE("GPU: RoIAlign over one map, of float64, and of no box" * doctest::ski
   }
 }
 
-TEST_CASE("GPU: a RoI of no image gives zeros" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: a RoI with an invalid image index gives zeros" * doctest::skip(no_gpu())) {
   const auto map = torch::ones({1, 2, 8, 8}, gpu());
   const auto rois = torch::tensor({{1.0F, 0.0F, 0.0F, 4.0F, 4.0F},
                                    {-1.0F, 0.0F, 0.0F, 4.0F, 4.0F},
@@ -214,13 +213,13 @@ TEST_CASE("GPU: a RoI of no image gives zeros" * doctest::skip(no_gpu())) {
   CHECK(ops::roi_align(map, rois, 1, 2, 2, 2, false).eq(0).all().item<bool>());
 }
 
-TEST_CASE("GPU: NMS and IoU are the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: NMS and IoU equal the CPU's" * doctest::skip(no_gpu())) {
   for (const int64_t count : {0, 1, 63, 64, 65, 1000, 5000}) {
     CAPTURE(count);
     torch::manual_seed(count);
     auto boxes = random_boxes(count);
     if (count > 60) boxes[7] = torch::full({4}, kNan);
-    // Ties too.
+    // With equal scores.
     const auto scores = (torch::rand({count}) * 50).floor();
     const auto groups = torch::randint(0, 4, {count}, torch::kInt64);
     for (const double threshold : {0.0, 0.5, 1.0}) {
@@ -236,13 +235,13 @@ TEST_CASE("GPU: NMS and IoU are the CPU's" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: pixels are the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: pixels equal the CPU's" * doctest::skip(no_gpu())) {
   for (const auto type : {io::Image::Type::kU8, io::Image::Type::kU16, io::Image::Type::kF32}) {
     for (const int64_t channels : {1, 2, 3, 4}) {
       io::Image image{.type = type, .bytes = {}, .width = 7, .height = 5, .channels = channels};
       image.bytes.resize(35 * channels * io::bytes_per_value(type));
       for (size_t i = 0; i < image.bytes.size(); ++i) {
-        // No float of these bytes is infinite.
+        // No float made of these bytes is infinite.
         image.bytes[i] = static_cast<uint8_t>(i % 4 == 3 ? 0x3f : i * 37);
       }
       for (const auto kind : {io::Intensity::Kind::kTypeRange, io::Intensity::Kind::kPercentile}) {
@@ -254,7 +253,7 @@ TEST_CASE("GPU: pixels are the CPU's" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: matching is the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: matching equals the CPU's" * doctest::skip(no_gpu())) {
   torch::manual_seed(9);
   const auto truths = random_boxes(37);
   auto candidates = torch::cat({random_boxes(3000), truths});
@@ -265,7 +264,7 @@ TEST_CASE("GPU: matching is the CPU's" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: optimisers' steps are the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: optimizer steps equal the CPU's" * doctest::skip(no_gpu())) {
   for (const auto kind :
        {train::OptimizerConfig::Kind::kSgd, train::OptimizerConfig::Kind::kAdamW}) {
     for (const bool nesterov : {false, true}) {
@@ -280,7 +279,7 @@ TEST_CASE("GPU: optimisers' steps are the CPU's" * doctest::skip(no_gpu())) {
         for (int step = 0; step < 4; ++step) {
           for (auto& [name, parameter] : parameters) {
             const auto grad = torch::randn(parameter.sizes()).to(device);
-            // One that has no gradient now and then.
+            // Sometimes one parameter has no gradient.
             parameter.mutable_grad() = name == "3" && step == 1 ? torch::Tensor() : grad;
           }
           optimizer.step(0.01, 0.9);
@@ -295,7 +294,7 @@ TEST_CASE("GPU: optimisers' steps are the CPU's" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: masks are the CPU's to the bit" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: masks are bit-identical to the CPU's" * doctest::skip(no_gpu())) {
   for (const int64_t count : {0, 1, 200}) {
     torch::manual_seed(count);
     const auto masks = torch::rand({count, 28, 28});
@@ -309,7 +308,7 @@ TEST_CASE("GPU: masks are the CPU's to the bit" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: a compiled network's stages are the CPU's" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: the stages of a compiled network equal the CPU's" * doctest::skip(no_gpu())) {
   const torch::InferenceMode inference;
   const Tf32 tf32(false);
   torch::manual_seed(6);
@@ -333,7 +332,8 @@ TEST_CASE("GPU: a compiled network's stages are the CPU's" * doctest::skip(no_gp
   }
 }
 
-TEST_CASE("GPU: a batch is the same at first, recorded and replayed" * doctest::skip(no_gpu())) {
+TEST_CASE("GPU: a batch has equal results before, during and after recording" *
+          doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
   // The default stream cannot be recorded.
   cuda::enter(0);
@@ -381,23 +381,24 @@ TEST_CASE("GPU: 16-bit networks run" * doctest::skip(no_gpu())) {
   }
 }
 
-TEST_CASE("GPU: steps of training are the CPU's, the first, recorded and replayed" *
+TEST_CASE("GPU: training steps equal the CPU's, the first, recorded and replayed ones" *
           doctest::skip(no_gpu())) {
   const Tf32 tf32(false);
   // The default stream cannot be recorded.
   cuda::enter(0);
-  constexpr train::SamplingOptions kSampling{.rpn_fg_iou = 0.7,
-                                             .rpn_bg_iou = 0.3,
-                                             // All of them: what is drawn differs by device.
-                                             .rpn_batch_size = 100000,
-                                             .rpn_positive_fraction = 0.5,
-                                             .rpn_pre_nms_top_n = 50,
-                                             .rpn_post_nms_top_n = 30,
-                                             .box_fg_iou = 0.5,
-                                             .box_bg_iou = 0.5,
-                                             .box_batch_size = 100000,
-                                             .box_positive_fraction = 0.25,
-                                             .skip_resize = true};
+  constexpr train::SamplingOptions kSampling{
+      .rpn_fg_iou = 0.7,
+      .rpn_bg_iou = 0.3,
+      // All candidates, because sampling depends on the device.
+      .rpn_batch_size = 100000,
+      .rpn_positive_fraction = 0.5,
+      .rpn_pre_nms_top_n = 50,
+      .rpn_post_nms_top_n = 30,
+      .box_fg_iou = 0.5,
+      .box_bg_iou = 0.5,
+      .box_batch_size = 100000,
+      .box_positive_fraction = 0.25,
+      .skip_resize = true};
   mask::Bounds bounds;
   for (uint32_t x = 10; x < 30; ++x) mask::append_run(bounds, x * 48 + 8, x * 48 + 40);
   const auto truth =

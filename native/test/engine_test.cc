@@ -18,7 +18,7 @@ using cellroute::Cancelled;
 using cellroute::Engine;
 using cellroute::Job;
 
-/** What the jobs of one test did, in order; `wait` until a number of them has settled. */
+/** Records what the jobs of a test did; `wait` until a number of them has settled. */
 class Log {
  public:
   void add(const std::string& line) {
@@ -94,7 +94,7 @@ class TestJob final : public Job {
   Plan plan_;
 };
 
-/** Holds the owner thread until it is opened, so that later jobs wait in the queue. */
+/** Blocks the owner thread until it is opened, so that later jobs wait in the queue. */
 class Gate {
  public:
   void open() {
@@ -134,7 +134,7 @@ Plan gated_and_preparing(Gate& gate) {
 
 }  // namespace
 
-TEST_CASE("engine: jobs run one after the other, in the order they came") {
+TEST_CASE("engine: jobs run one after the other in order of submission") {
   Log log;
   Engine engine(1);
   for (const char* name : {"a", "b", "c"}) {
@@ -144,7 +144,7 @@ TEST_CASE("engine: jobs run one after the other, in the order they came") {
                                                 "run c of 1", "c done"});
 }
 
-TEST_CASE("engine: waiting jobs of one key share a batch up to 1, others keep their place") {
+TEST_CASE("engine: waiting jobs with one key share a batch of at most 1, others keep their order") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -159,7 +159,7 @@ TEST_CASE("engine: waiting jobs of one key share a batch up to 1, others keep th
                                                 "run a3 of 1", "a3 done"});
 }
 
-TEST_CASE("engine: a failing batch runs again one by one, and only the bad job fails") {
+TEST_CASE("engine: jobs of a failed batch run again one by one, and only the bad job fails") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -178,7 +178,7 @@ TEST_CASE("engine: a failing batch runs again one by one, and only the bad job f
                                                 "bad bad"});
 }
 
-TEST_CASE("engine: a job cancelled while it waits is settled before the running job ends") {
+TEST_CASE("engine: a waiting job that is cancelled is settled before the running job ends") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -188,14 +188,14 @@ TEST_CASE("engine: a job cancelled while it waits is settled before the running 
   engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .key = ""}));
   gate.wait_until_entered();
   job->cancel_flag()->cancel();
-  // Without this the gate would never be opened.
+  // Without this, the gate would never be opened.
   log.wait(1);
   gate.open();
   CHECK(log.wait(3) == std::vector<std::string>{"run gate of 1", "a cancelled", "gate done",
                                                 "run b of 1", "b done"});
 }
 
-TEST_CASE("engine: a cancelled job of a batch is settled at once and the others go on") {
+TEST_CASE("engine: a cancelled job of a batch is settled immediately and the others continue") {
   Log log;
   Gate first, batch;
   Engine engine(1);
@@ -219,7 +219,7 @@ TEST_CASE("engine: a cancelled job of a batch is settled at once and the others 
     CHECK(log.wait(4) == std::vector<std::string>{"run gate of 1", "gate done", "run a of 3",
                                                   "b cancelled", "a done", "c done"});
   }
-  SUBCASE("a batch that no call wants stops, and nothing runs again") {
+  SUBCASE("a batch whose calls are all cancelled stops and is not repeated") {
     a->cancel_flag()->cancel();
     c->cancel_flag()->cancel();
     log.wait(4);
@@ -262,7 +262,7 @@ TEST_CASE("engine: the second job of an early call runs before the first job of 
                                                 "run late of 1", "late done"});
 }
 
-TEST_CASE("engine: what took effect is done, though it was cancelled while it ran") {
+TEST_CASE("engine: a job that took effect is done, even if it was cancelled while it ran") {
   Log log;
   Engine engine(1);
   for (const bool lasting : {false, true}) {
@@ -280,7 +280,7 @@ TEST_CASE("engine: what took effect is done, though it was cancelled while it ra
         std::vector<std::string>{"run gate of 1", "gate cancelled", "run gate of 1", "gate done"});
 }
 
-TEST_CASE("engine: about a batch of what waits is prepared while a job waits for its device") {
+TEST_CASE("engine: about one batch of waiting jobs is prepared while a job waits for its device") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -306,7 +306,7 @@ TEST_CASE("engine: about a batch of what waits is prepared while a job waits for
                                                 "d done", "run e of 1", "drop e", "e done"});
 }
 
-TEST_CASE("engine: what a job prepared is freed if the job is cancelled while it waits") {
+TEST_CASE("engine: a prepared job that is cancelled while it waits is freed") {
   Log log;
   Gate gate, prepared, cancelled;
   Engine engine(1);
@@ -330,7 +330,7 @@ TEST_CASE("engine: what a job prepared is freed if the job is cancelled while it
                                                 "first done", "drop a", "run b of 1", "b done"});
 }
 
-TEST_CASE("engine: a job of more than a batch is not prepared, nor does another thread prepare") {
+TEST_CASE("engine: a job larger than a batch is not prepared, and other threads prepare nothing") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -347,7 +347,7 @@ TEST_CASE("engine: a job of more than a batch is not prepared, nor does another 
                                                 "run large of 1", "drop large", "large done"});
 }
 
-TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes later") {
+TEST_CASE("engine: stop cancels running and waiting jobs, and settles later ones") {
   Log log;
   Gate gate;
   Engine engine(1);
@@ -356,7 +356,7 @@ TEST_CASE("engine: stopping cancels what runs and waits, and settles what comes 
   engine.submit(std::make_shared<TestJob>(log, Plan{.name = "waiting", .key = ""}));
   gate.wait_until_entered();
   std::thread stopper([&] { engine.stop(); });
-  // The flag is set before the thread is waited for; the gate stands for work that polls it.
+  // The flag is set before the thread is joined; the gate takes the role of work that polls it.
   while (!running->cancel_flag()->cancelled()) std::this_thread::yield();
   gate.open();
   stopper.join();

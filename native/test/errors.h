@@ -6,7 +6,7 @@
 
 namespace cellroute::test {
 
-/** The code of the Error that `work` throws; empty where it throws none. */
+/** Code of the Error that `work` throws; empty if it throws none. */
 std::string code_of(const auto& work) {
   try {
     work();

@@ -24,7 +24,7 @@ model::Classifier small() {
 
 }  // namespace
 
-TEST_CASE("explain: parameters keep no gradients and ask for them as before") {
+TEST_CASE("explain: parameters get no gradients and keep requires_grad") {
   torch::manual_seed(3);
   auto network = small();
   network->parameters()[0].set_requires_grad(false);
@@ -42,7 +42,7 @@ TEST_CASE("explain: parameters keep no gradients and ask for them as before") {
   }
 }
 
-TEST_CASE("explain: the baseline is the mean or black, and explains itself with nothing") {
+TEST_CASE("explain: the baseline is the mean or black, and its own explanation is zero") {
   torch::manual_seed(4);
   auto network = small();
   const torch::NoGradGuard no_grad;
@@ -57,7 +57,7 @@ TEST_CASE("explain: the baseline is the mean or black, and explains itself with 
   }
 }
 
-TEST_CASE("explain: a class that is not there") {
+TEST_CASE("explain: a class that does not exist") {
   auto network = small();
   CHECK(code_of([&] { infer::explain(network, torch::rand({1, 3, 32, 32}), {.target = 3}, {}); }) ==
         "INVALID_ARGUMENT");

@@ -9,17 +9,18 @@
 
 namespace cellroute::test {
 
-/** A case that needs a GPU is skipped, and counted as skipped, where there is none:
+/** Skips a case without a GPU, and counts it as skipped:
  *  TEST_CASE("..." * doctest::skip(no_gpu())). */
 inline bool no_gpu() {
-  // Asked before main, when this program's kernels may not be registered yet: of the driver alone.
+  // Runs before main, when this program's kernels may not be registered yet, so only the driver is
+  // queried.
   static const bool none = cuda::find_gpus().list.empty();
   return none;
 }
 
 inline torch::Device gpu() { return {torch::kCUDA, 0}; }
 
-/** The largest difference, as a share of the largest value. */
+/** Largest difference as a share of the largest value. */
 inline double relative_error(const torch::Tensor& actual, const torch::Tensor& expected) {
   if (actual.sizes() != expected.sizes()) return INFINITY;
   if (expected.numel() == 0) return 0;

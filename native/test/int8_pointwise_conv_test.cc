@@ -32,7 +32,7 @@ torch::Tensor weight(int64_t out, int64_t in) {
   return torch::randn({out, in}) / std::sqrt(static_cast<double>(in));
 }
 
-/** A slice [rows, channels] rounded to what 8 bits of each row's own range hold, in double. */
+/** A slice [rows, channels] rounded to 8 bits in the range of each row, in double. */
 torch::Tensor rounded_values(const torch::Tensor& rows) {
   const auto least = rows.amin(1, true);
   const auto step = (rows.amax(1, true) - least) / 255;
@@ -45,12 +45,12 @@ torch::Tensor rounded_weights(const torch::Tensor& rows) {
   return (rows / step).round().to(torch::kFloat64) * step;
 }
 
-/** The convolution of what is left of values and weights, slice by slice, a slow obvious way. */
+/** Slow reference: the convolution of the rounded values and weights, slice by slice. */
 torch::Tensor reference(const torch::Tensor& input, const torch::Tensor& weight, int64_t stride) {
   const auto strided = torch::max_pool2d(input, 1, stride);
   const auto rows = strided.permute({0, 2, 3, 1}).reshape({-1, input.size(1)});
   auto sum = torch::zeros({rows.size(0), weight.size(0)}, torch::kFloat64);
-  // Slices are as equal as whole groups of 16 channels allow.
+  // Slices are equal up to whole groups of 16 channels.
   const int64_t parts = (rows.size(1) + 2047) / 2048;
   const int64_t most = ((rows.size(1) + parts - 1) / parts + 15) / 16 * 16;
   for (int64_t from = 0; from < rows.size(1); from += most) {
@@ -68,7 +68,7 @@ bool close(const torch::Tensor& actual, const torch::Tensor& expected) {
 
 }  // namespace
 
-TEST_CASE("int8 1x1 convolution: every instruction set multiplies what 8 bits leave") {
+TEST_CASE("int8 1x1 convolution: every instruction set multiplies the rounded values") {
   torch::manual_seed(5);
   for (const auto& c : kPointwiseCases) {
     CAPTURE(c.in_channels);
@@ -94,7 +94,7 @@ TEST_CASE("int8 1x1 convolution: every instruction set multiplies what 8 bits le
   }
 }
 
-TEST_CASE("int8 1x1 convolution of two: each input has a range of its own") {
+TEST_CASE("int8 1x1 convolution of two: each input has its own range") {
   torch::manual_seed(6);
   for (const int64_t stride : {1, 2}) {
     const auto a = maps({2, 24, (9 + stride - 1) / stride, (7 + stride - 1) / stride});
@@ -115,7 +115,7 @@ TEST_CASE("int8 1x1 convolution of two: each input has a range of its own") {
   }
 }
 
-TEST_CASE("int8 1x1 convolution: as near the exact one as the steps allow") {
+TEST_CASE("int8 1x1 convolution: the error is within half a step per operand") {
   if (!supported()) return;
   torch::manual_seed(7);
   const auto input = maps({1, 300, 9, 9}), filters = weight(50, 300), bias = torch::randn({50});
@@ -124,19 +124,19 @@ TEST_CASE("int8 1x1 convolution: as near the exact one as the steps allow") {
                     bias.to(torch::kFloat64));
   const auto found = pointwise_conv(input, PointwiseWeights(filters, torch::kInt8), bias, 1, {},
                                     false, /*relu=*/false);
-  // Half a step of each value and of each weight, all of them in the same direction.
+  // Half a step of each value and of each weight, all in the same direction.
   const auto value_step = (input.amax(1, true) - input.amin(1, true)) / 255;
   const auto weight_step = filters.abs().amax(1).view({1, -1, 1, 1}) / 127;
   const auto bound = 0.5 * value_step * filters.abs().sum(1).view({1, -1, 1, 1}) +
                      0.5 * weight_step * (input.abs() + value_step).sum(1, true);
   const auto differences = (found - exact).abs();
   CHECK((differences < bound).all().item<bool>());
-  // And not all in the same direction; but not nothing, which exact products would give.
+  // Rounding errors have different directions, but the result is not exact.
   CHECK(differences.max().item<double>() < 0.05);
   CHECK(differences.max().item<double>() > 1e-4);
 }
 
-TEST_CASE("int8 1x1 convolution: a pixel's result is its own, whatever lies beside it") {
+TEST_CASE("int8 1x1 convolution: the result of a pixel does not depend on other pixels") {
   if (!supported()) return;
   torch::manual_seed(8);
   const PointwiseWeights weights(weight(20, 37), torch::kInt8);
@@ -157,7 +157,7 @@ TEST_CASE("int8 1x1 convolution: a pixel's result is its own, whatever lies besi
   CHECK((changed != expected).any(1).sum().item<int64_t>() == 2);
 }
 
-TEST_CASE("int8 1x1 convolution: in place, no images, no pixels, weights of zeros") {
+TEST_CASE("int8 1x1 convolution: in place, no images, no pixels, zero weights") {
   if (!supported()) return;
   torch::manual_seed(9);
   const auto input = maps({1, 4, 6, 7}), bias = torch::randn({5});
@@ -182,7 +182,7 @@ TEST_CASE("int8 1x1 convolution: in place, no images, no pixels, weights of zero
 }
 
 TEST_CASE(
-    "int8 1x1 convolution: in place with several slices, whose sums go through the residual") {
+    "int8 1x1 convolution: in place with several slices, whose sums are added to the residual") {
   if (!supported()) return;
   torch::manual_seed(10);
   const auto input = maps({2, 4200, 9, 7}), bias = torch::randn({50});
@@ -202,7 +202,7 @@ TEST_CASE(
   CHECK(changed.isnan().sum().item<int64_t>() == 50);
 }
 
-TEST_CASE("int8 1x1 convolution refuses weights that do not fit together") {
+TEST_CASE("int8 1x1 convolution refuses weights of inconsistent sizes") {
   if (!supported()) {
     CHECK_THROWS_AS(PointwiseWeights(torch::zeros({6, 4}), torch::kInt8), c10::Error);
     return;

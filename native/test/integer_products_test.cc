@@ -20,7 +20,7 @@ struct Form {
   int64_t largest_weight;
 };
 
-/** All kernels there are here, with what convolutions ask of them. */
+/** All kernels of this machine, with the limits that convolutions use. */
 std::vector<Form> forms() {
   std::vector<Form> found;
   for (const auto* const* k = cpu::usable_int8_kernels(); *k != nullptr; ++k) {
@@ -32,14 +32,14 @@ std::vector<Form> forms() {
   return found;
 }
 
-/** A row's integers, a slow obvious way. */
+/** Slow reference: integers of a row. */
 torch::Tensor integers_of(const torch::Tensor& row, const cpu::Levels& levels) {
   const auto least = row.min();
   const auto step = (row.max() - least) / levels.levels;
   return ((row - least) * (1 / step) + levels.least).round();
 }
 
-/** What a kernel made of a row: [depth]. */
+/** Integers of a row as a kernel stores them: [depth]. */
 torch::Tensor written(const std::vector<std::byte>& words, int64_t depth,
                       const cpu::IntegerKernels& kernels) {
   const auto type = kernels.values_of_word == 2 ? torch::kInt16 : torch::kUInt8;
@@ -65,7 +65,7 @@ Quantised quantise(const torch::Tensor& row, const Form& form) {
 
 }  // namespace
 
-TEST_CASE("integers: a row is spread over its own range, whatever its length") {
+TEST_CASE("integers: a row of any length is quantised over its own range") {
   torch::manual_seed(1);
   for (const auto& form : forms()) {
     for (const int64_t depth : {2, 7, 8, 16, 17, 31, 64, 250}) {
@@ -73,7 +73,7 @@ TEST_CASE("integers: a row is spread over its own range, whatever its length") {
       const auto row = torch::randn({depth}) * 3 - 1;
       const auto [words, scale] = quantise(row, form);
       const auto integers = written(words, depth, **form.kernels);
-      // A compiler may fuse a product into a sum: halfway between two integers either is right.
+      // A compiler may fuse product and sum, so halfway between two integers both are correct.
       CHECK((integers - integers_of(row, form.levels)).abs().max().item<float>() <= 1);
       CHECK(integers.min().item<float>() == form.levels.least);
       CHECK(integers.max().item<float>() == form.levels.least + form.levels.levels);
@@ -83,7 +83,7 @@ TEST_CASE("integers: a row is spread over its own range, whatever its length") {
   }
 }
 
-TEST_CASE("integers: equal values, tiny ranges and huge ones; what is not finite is seen") {
+TEST_CASE("integers: equal values, tiny and huge ranges; values that are not finite are reported") {
   constexpr float kMost = std::numeric_limits<float>::max();
   for (const auto& form : forms()) {
     const auto restored = [&](const torch::Tensor& row) {
@@ -108,14 +108,14 @@ TEST_CASE("integers: equal values, tiny ranges and huge ones; what is not finite
   }
 }
 
-TEST_CASE("integers: every instruction set's sums are exact, at their limit too") {
+TEST_CASE("integers: sums are exact with every instruction set, also at their limit") {
   torch::manual_seed(2);
   for (const auto& form : forms()) {
     const auto& kernels = **form.kernels;
     for (const int64_t depth : {1, 5, 16, 250, 256}) {
       for (const int64_t columns : {1, 15, 16, 40}) {
         for (const int64_t count : {1, 6, 7}) {
-          // The largest sums that there are in the first column, and in the others any.
+          // The largest possible sums in the first column, random ones in the others.
           auto weights = torch::randn({columns, depth});
           weights[0].fill_(1);
           const auto matrix = cpu::pack_integers(weights, form.largest_weight, kernels);
@@ -153,7 +153,7 @@ TEST_CASE("integers: every instruction set's sums are exact, at their limit too"
                             .stride = columns + 3});
           CHECK(
               torch::allclose(out.narrow(1, 0, columns).to(torch::kFloat64), expected, 1e-5, 1e-4));
-          // Nothing is written beside it.
+          // Nothing is written outside the result.
           CHECK((out.narrow(1, columns, 3) == -7).all().item<bool>());
         }
       }

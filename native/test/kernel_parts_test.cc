@@ -1,4 +1,4 @@
-// What GPU kernels are made of, run on the host: each must give the CPU's answer, to the bit.
+// Runs parts of GPU kernels on the host: the results must be bit-identical to the CPU's.
 #include <limits>
 #include <vector>
 
@@ -14,7 +14,7 @@ namespace ops = cellroute::ops;
 
 namespace {
 
-/** As the sweep of a GPU goes over the words. */
+/** Processes the words in the order of the GPU's sweep. */
 torch::Tensor nms_by_words(const torch::Tensor& boxes, const torch::Tensor& groups,
                            double threshold) {
   const int64_t size = boxes.size(0), words = (size + ops::kWord - 1) / ops::kWord;
@@ -49,7 +49,7 @@ torch::Tensor random_boxes(int64_t count) {
 
 }  // namespace
 
-TEST_CASE("NMS by words of bits is the CPU's") {
+TEST_CASE("NMS by words of bits equals the CPU's") {
   for (const int64_t count : {1, 63, 64, 65, 128, 300}) {
     CAPTURE(count);
     torch::manual_seed(count);
@@ -66,7 +66,7 @@ TEST_CASE("NMS by words of bits is the CPU's") {
   }
 }
 
-TEST_CASE("RoIAlign's way back a row at a time is the CPU's") {
+TEST_CASE("RoIAlign's backward pass row by row equals the CPU's") {
   torch::manual_seed(12);
   constexpr int64_t kBoxes = 30, kChannels = 3, kHeight = 20, kWidth = 26;
   const auto corner = torch::rand({kBoxes, 2}) * 220 - 20;

@@ -16,7 +16,7 @@ TEST_CASE("keys: names of older torchvision checkpoints") {
   CHECK(modern_key("roi_heads.mask_head.mask_fcn12.bias") == "roi_heads.mask_head.11.0.bias");
 }
 
-TEST_CASE("keys: names of today stay") {
+TEST_CASE("keys: current names are unchanged") {
   for (const char* key :
        {"backbone.fpn.inner_blocks.2.0.weight", "rpn.head.conv.0.0.weight",
         "rpn.head.cls_logits.bias", "roi_heads.mask_head.0.0.weight", "backbone.body.conv1.weight",

@@ -48,7 +48,7 @@ double tolerance(torch::ScalarType compute_dtype) {
 
 }  // namespace
 
-TEST_CASE("layers: a 3x3 convolution of few channels, many and very many is the same convolution") {
+TEST_CASE("layers: a 3x3 convolution with few, many and very many channels is correct") {
   torch::manual_seed(3);
   for (const int64_t channels : {16, 64, 512, 600}) {
     CAPTURE(channels);
@@ -63,14 +63,14 @@ TEST_CASE("layers: a 3x3 convolution of few channels, many and very many is the 
 }
 
 TEST_CASE(
-    "layers: large tiles up to 384 channels, and small ones where weights would be too many") {
+    "layers: large tiles up to 384 channels, small ones above, where weights would be too large") {
   const auto side = [](int64_t channels) {
     return ops::fastest_winograd_side(channels, channels, torch::kFloat32);
   };
   CHECK(side(16) == 0);
   CHECK(side(32) == 4);
   CHECK(side(384) == 4);
-  // With products of our own.
+  // If our own matrix kernel is used.
   CHECK(side(512) == (ops::has_pointwise_conv_of_two(torch::kFloat32) ? 2 : 0));
   CHECK(side(1024) == 0);
   if (!ops::winograd_supports(torch::kInt16)) return;
@@ -83,7 +83,7 @@ TEST_CASE(
   CHECK(of_integers(1024) == 0);
 }
 
-TEST_CASE("layers: int8 rounds where it says that it does, and nowhere else") {
+TEST_CASE("layers: int8 rounds only where it is documented to") {
   if (!ops::pointwise_conv_supports_int8()) return;
   torch::manual_seed(6);
   const auto differs = [](int64_t side, int64_t stride) {
@@ -94,7 +94,7 @@ TEST_CASE("layers: int8 rounds where it says that it does, and nowhere else") {
     return (found - reference(input, conv, stride)).abs().max().item<double>();
   };
   CHECK(differs(1, 1) > 1e-3);  // 8 bits
-  CHECK(differs(3, 1) > 1e-4);  // 16, at Winograd's points
+  CHECK(differs(3, 1) > 1e-4);  // 16 bits, at Winograd's points
   CHECK(differs(3, 1) < 1e-2);
   CHECK(differs(3, 2) < 1e-4);  // float32
   const auto linear = affine({17, 300, 1, 1});
@@ -104,7 +104,7 @@ TEST_CASE("layers: int8 rounds where it says that it does, and nowhere else") {
   CHECK((layer(input) - exact).abs().max().item<double>() > 1e-3);
 }
 
-TEST_CASE("layers: a block's last convolution and its shortcut's, with their sum") {
+TEST_CASE("layers: the last convolution of a block, its shortcut, and their sum") {
   torch::manual_seed(4);
   const auto last = affine({40, 24, 1, 1}), shortcut = affine({40, 12, 1, 1});
   for (const int64_t stride : {1, 2}) {
@@ -119,7 +119,7 @@ TEST_CASE("layers: a block's last convolution and its shortcut's, with their sum
   }
 }
 
-TEST_CASE("layers: a linear layer, of no rows and of more inputs than are quantised together") {
+TEST_CASE("layers: a linear layer without rows, and with more inputs than one quantised slice") {
   torch::manual_seed(5);
   for (const int64_t inputs : {30, 2500}) {
     const auto linear = affine({17, inputs, 1, 1});

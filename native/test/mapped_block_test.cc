@@ -16,7 +16,7 @@ constexpr size_t kPage = MappedBlock::kPage;
 
 char* bytes(const MappedBlock& block) { return static_cast<char*>(block.data()); }
 
-/** A block whose n-th page holds first + n. */
+/** A block whose n-th page has the value first + n. */
 MappedBlock numbered(size_t size, int first) {
   MappedBlock block(size);
   for (size_t at = 0; at < size; at += kPage) {
@@ -32,14 +32,14 @@ bool holds(const char* begin, size_t size, int value) {
 
 }  // namespace
 
-TEST_CASE("mapped block: all of it can be written, and it moves") {
+TEST_CASE("mapped block: all bytes are writable, and it can be moved") {
   auto block = numbered(3 * kPage + 4096, 1);
   const MappedBlock other = std::move(block);
   CHECK(other.size() == 3 * kPage + 4096);
   CHECK(holds(bytes(other) + 3 * kPage, 4096, 4));
 }
 
-TEST_CASE("mapped block: takes the pages of others, and leaves them the rest") {
+TEST_CASE("mapped block: takes pages of other blocks, which keep the rest") {
   if (!MappedBlock::can_move_pages()) return;
   MappedBlock block(7 * kPage + 4096);
   auto first = numbered(3 * kPage + 8192, 10), second = numbered(5 * kPage, 20);
@@ -56,9 +56,9 @@ TEST_CASE("mapped block: takes the pages of others, and leaves them the rest") {
   for (size_t page = 0; page < 4; ++page) {
     CHECK(holds(bytes(block) + (3 + page) * kPage, kPage, 21 + static_cast<int>(page)));
   }
-  // What was not taken is the system's, cleared.
+  // The remaining memory is new and cleared.
   CHECK(holds(bytes(block) + 7 * kPage, 4096, 0));
-  // Pages that were moved once can be moved again, some of a stretch at a time.
+  // Moved pages can be moved again, in parts of a stretch.
   MappedBlock two(2 * kPage);
   CHECK(two.take_pages(block, 0) == 2 * kPage);
   CHECK(holds(bytes(two), kPage, 23));

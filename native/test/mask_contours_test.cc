@@ -26,7 +26,7 @@ int64_t doubled_area(const Ring& ring) {
   return sum;
 }
 
-/** Whether the ring goes around the middle of the pixel: crossings of the ray to the left. */
+/** Whether the ring surrounds the centre of the pixel: counts crossings of a ray to the left. */
 bool surrounds(const Ring& ring, uint32_t y, uint32_t x) {
   bool inside = false;
   for (size_t i = 0; i < ring.size(); ++i) {
@@ -38,7 +38,7 @@ bool surrounds(const Ring& ring, uint32_t y, uint32_t x) {
   return inside;
 }
 
-/** Every corner a ring passes, those on straight stretches too. */
+/** All corners on the path of a ring, including those on straight segments. */
 std::vector<std::pair<uint32_t, uint32_t>> corners_along(const Ring& ring) {
   std::vector<std::pair<uint32_t, uint32_t>> corners;
   for (size_t i = 0; i < ring.size(); ++i) {
@@ -53,8 +53,7 @@ std::vector<std::pair<uint32_t, uint32_t>> corners_along(const Ring& ring) {
   return corners;
 }
 
-/** Components by sides, by flooding; numbered in the order of their first pixel down the columns.
- */
+/** 4-connected components by flooding, in the order of their first pixel down the columns. */
 std::vector<Dense> components_by_flooding(const Dense& mask) {
   std::vector<Dense> parts;
   Dense seen(mask.height, mask.width);
@@ -114,7 +113,7 @@ void check_outlines(const Dense& mask) {
   for (size_t i = 0; i < parts.size(); ++i) check_polygon(polygons[i], parts[i]);
 }
 
-TEST_CASE("outlines surround exactly the pixels of each part, and never meet themselves") {
+TEST_CASE("outlines surround exactly the pixels of each component, and never touch themselves") {
   for (const auto& mask : many_masks(6)) check_outlines(mask);
   std::mt19937 random(11);
   for (int round = 0; round < 200; ++round) {
@@ -131,7 +130,7 @@ TEST_CASE("one pixel") {
   CHECK(polygons[0].holes.empty());
 }
 
-TEST_CASE("a hole goes round the other way") {
+TEST_CASE("holes have the opposite direction") {
   const auto polygons = contours(counts_by_pixel(image({"###", "#.#", "###"})));
   REQUIRE(polygons.size() == 1);
   CHECK(polygons[0].outer == Ring{{0, 0}, {3, 0}, {3, 3}, {0, 3}});
@@ -139,22 +138,22 @@ TEST_CASE("a hole goes round the other way") {
   CHECK(polygons[0].holes[0] == Ring{{1, 1}, {1, 2}, {2, 2}, {2, 1}});
 }
 
-TEST_CASE("parts and holes that touch by a corner stay apart") {
+TEST_CASE("components and holes that touch at a corner are separate") {
   CHECK(contours(counts_by_pixel(image({"#.", ".#"}))).size() == 2);
   CHECK(contours(counts_by_pixel(image({".#", "#."}))).size() == 2);
   const auto two_holes = contours(counts_by_pixel(image({"####", "#.##", "##.#", "####"})));
   REQUIRE(two_holes.size() == 1);
   CHECK(two_holes[0].holes.size() == 2);
-  // A ring of pixels that closes by a corner alone: its inside is still a hole.
+  // A ring of pixels that is closed only by a corner: its inside is a hole.
   const auto closed = contours(counts_by_pixel(image({".##", "#.#", "###"})));
   REQUIRE(closed.size() == 1);
   CHECK(closed[0].holes.size() == 1);
-  // An island whose corners touch the shore.
+  // An island whose corners touch the surrounding ring.
   CHECK(contours(counts_by_pixel(image({"#####", "##.##", "#.#.#", "##.##", "#####"}))).size() ==
         2);
 }
 
-TEST_CASE("no pixels, no polygons; a huge full image has four corners") {
+TEST_CASE("an empty mask has no polygons; a huge full image has four corners") {
   CHECK(contours(Rle{5, 7, {35}}).empty());
   const auto full = contours(Rle{65535, 65537, {0, 0xffffffff}});
   REQUIRE(full.size() == 1);

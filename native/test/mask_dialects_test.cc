@@ -24,7 +24,7 @@ int64_t refused_at(Read&& read) {
   return kAccepted;
 }
 
-TEST_CASE("Kaggle's text there and back") {
+TEST_CASE("Kaggle's text: writing and reading") {
   for (const auto& mask : many_masks(4)) {
     const auto rle = counts_by_pixel(mask);
     const auto text = to_kaggle(rle);
@@ -33,14 +33,14 @@ TEST_CASE("Kaggle's text there and back") {
   }
 }
 
-TEST_CASE("Kaggle's text as people write it") {
+TEST_CASE("Kaggle's text with unusual whitespace and adjacent runs") {
   CHECK(from_kaggle("", 2, 3).counts == std::vector<uint32_t>{6});
   CHECK(from_kaggle("  1  1 3 1 ", 1, 3).counts == std::vector<uint32_t>{0, 1, 1, 1});
-  // Runs that touch are one run, and come out as one.
+  // Adjacent runs are joined.
   CHECK(to_kaggle(from_kaggle("1 2 3 1 4 2", 2, 3)) == "1 5");
 }
 
-TEST_CASE("Kaggle's text is refused where it goes wrong") {
+TEST_CASE("Kaggle's text is refused with the position of the error") {
   const auto at = [](std::string_view text) {
     return refused_at([&] { from_kaggle(text, 3, 4); });
   };
@@ -49,10 +49,10 @@ TEST_CASE("Kaggle's text is refused where it goes wrong") {
   CHECK(at("1") == 1);  // a start without a length
   CHECK(at("1 2 5 ") == 6);
   CHECK(at("0 1") == 0);   // starts count from 1
-  CHECK(at("1 0") == 2);   // a run of nothing
+  CHECK(at("1 0") == 2);   // an empty run
   CHECK(at("1 13") == 2);  // past the last pixel
   CHECK(at("13 1") == 0);
-  CHECK(at("5 2 1 1") == 4);  // falling
+  CHECK(at("5 2 1 1") == 4);  // descending
   CHECK(at("1 3 3 1") == 4);  // overlapping
   CHECK(at("-1 2") == 0);
   CHECK(at("+1 2") == 0);
@@ -61,13 +61,13 @@ TEST_CASE("Kaggle's text is refused where it goes wrong") {
   CHECK(at("1\t2") == 1);
   CHECK(at("1 2\n") == 3);
   CHECK(at(std::string_view("1 2\0", 4)) == 3);
-  CHECK(at("1 18446744073709551617") == 2);  // 1 in 64 bits
-  CHECK(at("4294967297 1") == 0);            // 1 in 32 bits
+  CHECK(at("1 18446744073709551617") == 2);  // would be 1 in 64 bits
+  CHECK(at("4294967297 1") == 0);            // would be 1 in 32 bits
   CHECK(at("1 \xd9\xa1") == 2);
   CHECK(at("nan") == 0);
 }
 
-TEST_CASE("COCO's string there and back") {
+TEST_CASE("COCO's string: writing and reading") {
   for (const auto& mask : many_masks(5)) {
     const auto rle = counts_by_pixel(mask);
     CHECK(from_coco(to_coco(rle), mask.height, mask.width) == rle);
@@ -78,36 +78,36 @@ TEST_CASE("COCO's string there and back") {
   CHECK(to_coco(Rle{65535, 65537, {0, 0xffffffff}}) == "0oooooo3");
 }
 
-TEST_CASE("COCO's string: groups of five bits down to the sign") {
+TEST_CASE("COCO's string: groups of five bits with sign extension") {
   CHECK(from_coco("<", 3, 4).counts == std::vector<uint32_t>{12});
-  CHECK(from_coco("\\0", 3, 4).counts == std::vector<uint32_t>{12});  // with a group to spare
+  CHECK(from_coco("\\0", 3, 4).counts == std::vector<uint32_t>{12});  // with a redundant group
   CHECK(from_coco("0oooooo3", 65535, 65537).counts == std::vector<uint32_t>{0, 0xffffffff});
-  // Runs of nothing vanish: 3 0 4 5 is 7 5, the fourth written as 5 - 0.
+  // Empty runs are removed: 3 0 4 5 is 7 5, the fourth is stored as 5 - 0.
   CHECK(from_coco("3045", 3, 4).counts == std::vector<uint32_t>{7, 5});
 }
 
-TEST_CASE("COCO's string is refused where it goes wrong") {
+TEST_CASE("COCO's string is refused with the position of the error") {
   const auto at = [](std::string_view text) { return refused_at([&] { from_coco(text, 3, 4); }); };
   CHECK(at("<") == kAccepted);
   CHECK(at("") == 0);
   CHECK(at("5") == 1);  // 5 of 12 pixels
-  CHECK(at("=") == 0);  // 13 of them
+  CHECK(at("=") == 0);  // 13 of 12 pixels
   CHECK(at("552") == kAccepted);
   CHECK(at("553") == 2);
   CHECK(at("O") == 0);     // -1
   CHECK(at("12I") == 2);   // -7
   CHECK(at("123I") == 3);  // 2 - 7
-  CHECK(at("5P") == 2);    // cut off inside a count
+  CHECK(at("5P") == 2);    // ends inside a count
   CHECK(at("/") == 0);
   CHECK(at("5p") == 1);
   CHECK(at("5 7") == 1);
   CHECK(at(std::string_view("5\0", 2)) == 1);
   CHECK(at("5\xff") == 1);
-  CHECK(at("PPPPPPPPPPPPPPPPPPPP0") == 0);  // no number needs so many groups
-  CHECK(at("oooooo3") == 0);                // 2^32 - 1 and more
+  CHECK(at("PPPPPPPPPPPPPPPPPPPP0") == 0);  // too many groups for a number
+  CHECK(at("oooooo3") == 0);                // above 2^32 - 1
 }
 
-/** Number by number: what from_coco() should say of any text. */
+/** Reference reader, number by number. */
 int64_t coco_by_number(std::string_view text, uint32_t height, uint32_t width, Rle& mask) {
   std::vector<int64_t> counts;
   int64_t left = int64_t{height} * width;
@@ -142,7 +142,7 @@ void check_any(std::string_view text, uint32_t height, uint32_t width) {
   CHECK(mask == expected);
 }
 
-TEST_CASE("COCO's string with a character changed, added or left out is read as number by number") {
+TEST_CASE("COCO's string with a changed, added or removed character equals the reference reader") {
   std::mt19937 random(11);
   for (const auto& mask : many_masks(6)) {
     const auto whole = to_coco(counts_by_pixel(mask));
@@ -158,7 +158,8 @@ TEST_CASE("COCO's string with a character changed, added or left out is read as 
   }
 }
 
-TEST_CASE("COCO's strings of any characters are read as number by number, in images of any size") {
+TEST_CASE(
+    "COCO's strings of random characters equal the reference reader, for images of any size") {
   std::mt19937 random(12);
   for (int round = 0; round < 3000; ++round) {
     std::string text;
@@ -170,12 +171,13 @@ TEST_CASE("COCO's strings of any characters are read as number by number, in ima
   }
 }
 
-TEST_CASE("COCO's string with a count below 0 is refused where 32 bits would make a mask of it") {
-  // 0 1 1 -10 1 1 1 1 1 1 1: with 2^32 - 10 they would sum to the image.
+TEST_CASE(
+    "COCO's string with a negative count is refused, also if 32-bit arithmetic would accept it") {
+  // 0 1 1 -10 1 1 1 1 1 1 1: with 2^32 - 10, the sum would be the size of the image.
   CHECK(refused_at([] { from_coco("011E0;00000", 65535, 65537); }) == 3);
 }
 
-TEST_CASE("COCO's counts: runs of nothing vanish, anything else must fit") {
+TEST_CASE("COCO's counts: empty runs are removed, all others must fit") {
   const auto read = [](std::vector<uint32_t> counts) { return from_counts(counts, 3, 4).counts; };
   CHECK(read({12}) == std::vector<uint32_t>{12});
   CHECK(read({12, 0}) == std::vector<uint32_t>{12});

@@ -8,7 +8,7 @@ namespace mask_head_test {
 
 using cellroute::model::MaskRcnnPredictor;
 
-TEST_CASE("mask predictor: a transposed convolution, ReLU, and a logit a class") {
+TEST_CASE("mask predictor: a transposed convolution, ReLU, and one logit per class") {
   torch::manual_seed(9);
   MaskRcnnPredictor predictor(6, 10, 3);
   const auto parameters = predictor->named_parameters();

@@ -12,9 +12,9 @@
 namespace cellroute::mask {
 namespace {
 
-// pycocotools itself is asked by test/golden; here is what can be said without it.
+// test/golden compares with pycocotools; this file has the tests that do not need it.
 
-/** Even-odd rule at the middles of the pixels. */
+/** Even-odd rule at the centre of a pixel. */
 bool holds(const std::vector<double>& points, double x, double y) {
   bool inside = false;
   for (size_t i = 0, j = points.size() - 2; i < points.size(); j = i, i += 2) {
@@ -24,7 +24,7 @@ bool holds(const std::vector<double>& points, double x, double y) {
   return inside;
 }
 
-/** Distance of a point to the outline. */
+/** Distance of a point from the outline. */
 double distance(const std::vector<double>& points, double x, double y) {
   double nearest = std::numeric_limits<double>::infinity();
   for (size_t i = 0, j = points.size() - 2; i < points.size(); j = i, i += 2) {
@@ -37,7 +37,7 @@ double distance(const std::vector<double>& points, double x, double y) {
   return nearest;
 }
 
-TEST_CASE("a polygon along the sides of pixels holds just those pixels") {
+TEST_CASE("a polygon along pixel edges contains exactly those pixels") {
   for (const uint32_t x1 : {0U, 3U, 9U}) {
     for (const uint32_t y1 : {0U, 2U, 6U}) {
       const uint32_t x2 = 10, y2 = 7;
@@ -52,7 +52,7 @@ TEST_CASE("a polygon along the sides of pixels holds just those pixels") {
   }
 }
 
-TEST_CASE("pixels away from the outline are in or out as the even-odd rule says") {
+TEST_CASE("pixels away from the outline follow the even-odd rule") {
   std::mt19937 random(7);
   std::uniform_real_distribution<double> place(-12, 42);
   for (int i = 0; i < 200; ++i) {
@@ -74,7 +74,7 @@ TEST_CASE("a polygon outside the image, or thinner than a pixel, has no pixels")
   CHECK(area(from_polygon(std::vector<double>{3, 3, 3, 3, 3, 3}, 10, 10)) == 0);
 }
 
-TEST_CASE("what is no polygon is refused") {
+TEST_CASE("invalid polygons are refused") {
   const auto refuses = [](std::vector<double> points) {
     try {
       from_polygon(points, 10, 10);
@@ -89,7 +89,7 @@ TEST_CASE("what is no polygon is refused") {
   CHECK(refuses({1, 1, 5, std::nan(""), 1, 5}));
   CHECK(refuses({1, 1, 5, std::numeric_limits<double>::infinity(), 1, 5}));
   CHECK(refuses({1, 1, 1e300, 5, 1, 5}));
-  // Could be drawn, but not in any time one would wait.
+  // It could be drawn, but would take too long.
   CHECK(refuses({1, 1, 3e8, 5, 1, 5}));
 }
 

@@ -52,7 +52,7 @@ model::MaskRcnn network_of(const model::MaskRcnnConfig& config) {
   return network;
 }
 
-/** Cells as rectangles x1, y1, x2, y2 within an image, in turn of class 1 and 2. */
+/** Cells as rectangles x1, y1, x2, y2 in an image, alternately with class 1 and 2. */
 Truth rectangles(int64_t height, int64_t width, const std::vector<std::array<int64_t, 4>>& cells) {
   std::vector<mask::Rle> masks;
   for (const auto& [x1, y1, x2, y2] : cells) {
@@ -70,7 +70,7 @@ std::vector<torch::Tensor> values(const MaskRcnnLosses& losses) {
   return {losses.classifier, losses.box_reg, losses.mask, losses.objectness, losses.rpn_box_reg};
 }
 
-/** A step: finite losses, and a finite gradient for every parameter. */
+/** Checks a step: finite losses, and a finite gradient for every parameter. */
 MaskRcnnLosses check_step(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
                           const std::vector<Truth>& truths, const SamplingOptions& options) {
   network->zero_grad();
@@ -100,7 +100,7 @@ std::vector<std::array<int64_t, 4>> grid(int64_t side, int64_t step, int64_t siz
 
 }  // namespace
 
-TEST_CASE("losses: images without cells, alone and among others") {
+TEST_CASE("losses: images without cells, alone and in a batch with others") {
   auto network = network_of(test::small_config());
   const auto images = std::vector{torch::rand({3, 64, 64}), torch::rand({3, 48, 80})};
   const auto empty = std::vector{rectangles(64, 64, {}), rectangles(48, 80, {})};
@@ -117,9 +117,9 @@ TEST_CASE("losses: images without cells, alone and among others") {
   }
 }
 
-TEST_CASE("losses: cells of one pixel, also where a resize leaves less of them") {
+TEST_CASE("losses: cells of one pixel, also if a resize makes them smaller") {
   auto config = test::small_config();
-  SUBCASE("as they come") {}
+  SUBCASE("original size") {}
   SUBCASE("grown") { config.resize = {.min_size = 96, .max_size = 200, .scale = {}}; }
   SUBCASE("shrunk") { config.resize = {.min_size = 24, .max_size = 48, .scale = {}}; }
   auto network = network_of(config);
@@ -128,7 +128,7 @@ TEST_CASE("losses: cells of one pixel, also where a resize leaves less of them")
   CHECK_FALSE(is_zero(losses.mask));
 }
 
-TEST_CASE("losses: a thousand cells, and one of the whole image") {
+TEST_CASE("losses: a thousand cells, and one that covers the whole image") {
   auto network = network_of(test::small_config());
   const auto dense = grid(128, 4, 3);
   REQUIRE(dense.size() > 1000);
@@ -137,7 +137,7 @@ TEST_CASE("losses: a thousand cells, and one of the whole image") {
   check_step(network, {torch::rand({3, 1, 1})}, {rectangles(1, 1, {{0, 0, 1, 1}})}, kDrawn);
 }
 
-TEST_CASE("losses: samples go in as they come where the resize is skipped") {
+TEST_CASE("losses: samples keep their size if the resize is skipped") {
   auto config = test::small_config();
   const std::vector images{torch::rand({3, 64, 80})};
   const std::vector truths{rectangles(64, 80, {{10, 10, 30, 25}, {40, 5, 70, 60}})};
@@ -154,7 +154,7 @@ TEST_CASE("losses: samples go in as they come where the resize is skipped") {
   CHECK_FALSE(same(resized[0], expected[0]));
 }
 
-TEST_CASE("losses: no examples at all") {
+TEST_CASE("losses: no samples at all") {
   auto network = network_of(test::small_config());
   auto options = kDrawn;
   options.rpn_batch_size = options.box_batch_size = 0;
@@ -165,7 +165,7 @@ TEST_CASE("losses: no examples at all") {
   }
 }
 
-TEST_CASE("losses: the generator decides what is drawn, and nothing else") {
+TEST_CASE("losses: random choices depend only on the generator") {
   auto network = network_of(test::small_config());
   const std::vector<torch::Tensor> images{torch::rand({3, 96, 96})};
   const std::vector<Truth> truths{rectangles(96, 96, grid(96, 24, 16))};
@@ -177,7 +177,7 @@ TEST_CASE("losses: the generator decides what is drawn, and nothing else") {
   CHECK_FALSE(same(run(1), run(2)));
 }
 
-TEST_CASE("losses: a truth that does not fit its image is refused") {
+TEST_CASE("losses: ground truth that does not fit its image is refused") {
   auto network = network_of(test::small_config());
   const std::vector<torch::Tensor> images{torch::rand({3, 64, 64})};
   const auto refused = [&](const Truth& truth) {
@@ -209,7 +209,7 @@ TEST_CASE("losses: a cancelled step stops between its stages") {
       Cancelled);
 }
 
-TEST_CASE("RPN losses equal torchvision's words over every anchor") {
+TEST_CASE("RPN losses equal torchvision's formulas over all anchors") {
   auto config = test::small_config();
   auto network = network_of(config);
   model::RpnPredictions predictions;
@@ -255,8 +255,7 @@ TEST_CASE("RPN losses equal torchvision's words over every anchor") {
   }
 }
 
-TEST_CASE(
-    "RPN losses at once have gradients where they looked, and nothing to learn from no cell") {
+TEST_CASE("padded RPN losses have gradients at sampled anchors only, and none without cells") {
   auto network = network_of(test::small_config());
   const auto& rpn = *network->rpn();
   model::RpnPredictions predictions{{torch::randn({1, 3, 6, 5}, torch::requires_grad())},
@@ -277,7 +276,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("box and mask losses equal torchvision's words, a proposal at a time") {
+TEST_CASE("box and mask losses equal torchvision's formulas, proposal by proposal") {
   const auto truth = rectangles(40, 60, {{5, 5, 20, 25}, {30, 10, 50, 20}, {0, 0, 60, 40}});
   const auto proposals = torch::tensor({{6.0F, 5.0F, 21.0F, 24.0F},
                                         {29.0F, 9.0F, 52.0F, 22.0F},
@@ -285,7 +284,7 @@ TEST_CASE("box and mask losses equal torchvision's words, a proposal at a time")
                                         {1.0F, 1.0F, 59.0F, 38.0F}});
   const auto examples =
       choose_rois({proposals}, {truth.boxes}, {truth.labels}, everything(), generator(1)).front();
-  // The cells' own boxes come last; nothing is between the thresholds.
+  // The cells' own boxes are last; no IoU is between the thresholds.
   CHECK(same(examples.boxes, torch::cat({proposals, truth.boxes})));
   CHECK(same(examples.labels, torch::tensor({1, 2, 0, 1, 1, 2, 1}, torch::kInt64)));
   const auto cells = examples.positive();

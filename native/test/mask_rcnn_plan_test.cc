@@ -14,7 +14,7 @@ using namespace cellroute::model;
 
 namespace {
 
-/** Channels that Winograd takes, norms with statistics, and a network that finds something. */
+/** Channels for Winograd's algorithm, norms with statistics, and detections everywhere. */
 MaskRcnnConfig eager_config(NormKind norm, int64_t depth) {
   auto config = small_config();
   config.backbone = {.depth = depth, .width = 32, .norm = {.kind = norm, .eps = 1e-3, .groups = 4}};
@@ -26,8 +26,8 @@ MaskRcnnConfig eager_config(NormKind norm, int64_t depth) {
   return config;
 }
 
-/** With norms as training leaves them, so that folding has something to fold, and values that stay
- *  of one size through all blocks. */
+/** Norms have trained statistics, so that folding matters, and values of similar size in all
+ *  blocks. */
 MaskRcnn network_of(const MaskRcnnConfig& config) {
   torch::manual_seed(17);
   MaskRcnn network(config);
@@ -44,7 +44,7 @@ MaskRcnn network_of(const MaskRcnnConfig& config) {
   return network;
 }
 
-/** The largest difference, as a share of the largest value. */
+/** Largest difference as a share of the largest value. */
 double error(const torch::Tensor& actual, const torch::Tensor& expected) {
   REQUIRE(actual.sizes() == expected.sizes());
   return (actual.to(torch::kFloat64) - expected.to(torch::kFloat64)).abs().max().item<double>() /
@@ -73,7 +73,7 @@ void check_stages(const MaskRcnnConfig& config, torch::ScalarType compute_dtype,
     CHECK(error(proposed.flat_deltas(i), predictions.flat_deltas(i)) < tolerance);
   }
 
-  // The heads read the levels without the extra one.
+  // The heads use the levels without the extra one.
   levels.pop_back();
   expected.pop_back();
   const auto rois = torch::tensor({{0.0F, 4.0F, 4.0F, 40.0F, 30.0F},
@@ -94,7 +94,7 @@ void check_stages(const MaskRcnnConfig& config, torch::ScalarType compute_dtype,
 
 }  // namespace
 
-TEST_CASE("plan: every stage gives what the modules give, with every norm and block") {
+TEST_CASE("plan: every stage equals the modules, with every norm and block") {
   for (const int64_t depth : {18, 50}) {
     for (const auto norm : {NormKind::kFrozenBatch, NormKind::kBatch, NormKind::kGroup}) {
       check_stages(eager_config(norm, depth), torch::kFloat32, 2e-4);
@@ -102,7 +102,7 @@ TEST_CASE("plan: every stage gives what the modules give, with every norm and bl
   }
 }
 
-TEST_CASE("plan: bfloat16 stays near, where the processor has it") {
+TEST_CASE("plan: bfloat16 is close to float32, if the processor supports it") {
   if (!cellroute::infer::supports_bfloat16()) return;
   for (const int64_t depth : {18, 50}) {
     for (const auto norm : {NormKind::kBatch, NormKind::kGroup}) {
@@ -111,7 +111,7 @@ TEST_CASE("plan: bfloat16 stays near, where the processor has it") {
   }
 }
 
-TEST_CASE("plan: int8 stays near, where the processor has it") {
+TEST_CASE("plan: int8 is close to float32, if the processor supports it") {
   if (!cellroute::infer::supports_int8()) return;
   for (const int64_t depth : {18, 50}) {
     for (const auto norm : {NormKind::kBatch, NormKind::kGroup}) {
@@ -120,7 +120,7 @@ TEST_CASE("plan: int8 stays near, where the processor has it") {
   }
 }
 
-TEST_CASE("plan: the detections are the modules'") {
+TEST_CASE("plan: detections equal the modules'") {
   const auto config = eager_config(NormKind::kFrozenBatch, 18);
   auto network = network_of(config);
   const torch::InferenceMode inference;
@@ -166,7 +166,7 @@ TEST_CASE("plan: boxes without masks are those of the detections") {
   CHECK(cellroute::test::same(boxes.scores, whole.scores));
 }
 
-TEST_CASE("plan: again and again the same, whatever came between") {
+TEST_CASE("plan: results do not depend on earlier inputs") {
   const auto config = eager_config(NormKind::kBatch, 50);
   auto network = network_of(config);
   const torch::InferenceMode inference;

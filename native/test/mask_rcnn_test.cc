@@ -22,7 +22,7 @@ MaskRcnn network_of(const MaskRcnnConfig& config) {
   return network;
 }
 
-/** A network that finds something everywhere. */
+/** A network with detections everywhere. */
 MaskRcnnConfig eager_config() {
   auto config = small_config();
   config.box.score_threshold = 0;
@@ -49,7 +49,7 @@ void check_shapes(const Detections& found, int64_t height, int64_t width) {
 
 TEST_CASE("Mask R-CNN: images of any size, down to one pixel") {
   auto config = eager_config();
-  SUBCASE("as they come") {}
+  SUBCASE("original size") {}
   SUBCASE("resized") { config.resize = {.min_size = 48, .max_size = 96, .scale = {}}; }
   SUBCASE("unpadded") { config.size_divisible = 1; }
   auto network = network_of(config);
@@ -61,19 +61,19 @@ TEST_CASE("Mask R-CNN: images of any size, down to one pixel") {
   }
 }
 
-TEST_CASE("Mask R-CNN: nothing found") {
+TEST_CASE("Mask R-CNN: no detections") {
   const auto config = small_config();
   auto network = network_of(config);
   auto options = DetectOptions::of(config);
-  SUBCASE("no box good enough") { options.score_threshold = 1; }
-  SUBCASE("no proposal good enough") { options.rpn_score_threshold = 1.1; }
+  SUBCASE("no box above the threshold") { options.score_threshold = 1; }
+  SUBCASE("no proposal above the threshold") { options.rpn_score_threshold = 1.1; }
   const auto found = network->detect({torch::rand({3, 40, 40})}, options);
   CHECK(found[0].boxes.size(0) == 0);
   check_shapes(found[0], 40, 40);
   CHECK_FALSE(found[0].detections_capped);
 }
 
-TEST_CASE("Mask R-CNN: says when a cap dropped something") {
+TEST_CASE("Mask R-CNN: reports limits that dropped something") {
   const auto config = eager_config();
   auto network = network_of(config);
   const std::vector<torch::Tensor> images{torch::rand({3, 64, 64})};
@@ -94,7 +94,7 @@ TEST_CASE("Mask R-CNN: says when a cap dropped something") {
   CHECK(network->detect(images, options)[0].proposals_capped);
 }
 
-TEST_CASE("Mask R-CNN: many detections go through the heads in chunks, each with its own mask") {
+TEST_CASE("Mask R-CNN: many detections are processed in chunks, each with its own mask") {
   auto config = eager_config();
   config.box.detections_per_image = 300;
   auto network = network_of(config);
@@ -102,7 +102,7 @@ TEST_CASE("Mask R-CNN: many detections go through the heads in chunks, each with
   const auto found = network->detect({image}, DetectOptions::of(config))[0];
   REQUIRE(found.scores.size(0) > 64);
 
-  // All at once, for the detection's class.
+  // All together, for the class of each detection.
   const torch::NoGradGuard no_grad;
   const auto batch = network->transform()({image});
   const auto levels = network->roi_levels(network->backbone()(batch.tensors));
@@ -117,7 +117,7 @@ TEST_CASE("Mask R-CNN: many detections go through the heads in chunks, each with
   }
 }
 
-TEST_CASE("Mask R-CNN: images of one size give alone what they give together") {
+TEST_CASE("Mask R-CNN: images of one size have equal results alone and in a batch") {
   const auto config = eager_config();
   auto network = network_of(config);
   const std::vector<torch::Tensor> images{torch::rand({3, 64, 64}), torch::rand({3, 64, 64})};
@@ -147,7 +147,7 @@ TEST_CASE("Mask R-CNN: stages are reported in order, and a cancelled job stops")
   CHECK((stages == std::vector<std::string>{"transform", "backbone", "proposals", "boxes"}));
 }
 
-TEST_CASE("Mask R-CNN: refuses configurations that contradict themselves, and training mode") {
+TEST_CASE("Mask R-CNN: refuses inconsistent configurations, and training mode") {
   const auto refused = [](auto change) {
     auto config = small_config();
     change(config);
@@ -166,7 +166,7 @@ TEST_CASE("Mask R-CNN: refuses configurations that contradict themselves, and tr
                   c10::Error);
 }
 
-TEST_CASE("Mask R-CNN: every norm runs, and gradients reach what trains") {
+TEST_CASE("Mask R-CNN: every norm works, and trainable parameters get gradients") {
   for (const auto kind : {NormKind::kFrozenBatch, NormKind::kBatch, NormKind::kGroup}) {
     auto config = small_config();
     config.backbone.norm = {.kind = kind, .eps = 1e-5, .groups = 4};

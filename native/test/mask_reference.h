@@ -9,13 +9,13 @@
 #include "mask/contours.h"
 #include "mask/rle.h"
 
-// The slow and obvious way to do everything native/mask does: one byte a pixel.
+// Slow reference implementation of native/mask: one byte per pixel.
 namespace cellroute::mask {
 
 struct Dense {
   uint32_t height;
   uint32_t width;
-  std::vector<uint8_t> pixels;  // in rows
+  std::vector<uint8_t> pixels;  // in row order
 
   Dense(uint32_t h, uint32_t w) : height(h), width(w), pixels(size_t{h} * w, 0) {}
   uint8_t& at(int64_t y, int64_t x) { return pixels[y * width + x]; }
@@ -32,11 +32,11 @@ Dense dense(const RleView& mask);
 Rle counts_by_pixel(const Dense& mask);
 std::string kaggle_by_pixel(const Dense& mask);
 
-/** Ellipses, noise of several densities, stripes, empty and full masks, over sizes that are odd,
- *  thin and around the 64 pixels that encode() looks at together. */
+/** Ellipses, noise of several densities, stripes, empty and full masks, with odd and thin sizes and
+ *  sizes around the 64 pixels that encode() processes together. */
 std::vector<Dense> many_masks(uint32_t seed);
 
-/** Masks of one size that overlap here and there. */
+/** Masks of one size, some of which overlap. */
 std::vector<Dense> random_cells(uint32_t seed, uint32_t height, uint32_t width, int count);
 
 inline std::ostream& operator<<(std::ostream& out, const Corner& corner) {

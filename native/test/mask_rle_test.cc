@@ -12,7 +12,7 @@
 namespace cellroute::mask {
 namespace {
 
-TEST_CASE("encode gives the counts of a walk down the columns, decode the pixels again") {
+TEST_CASE("encode equals counting down the columns, and decode inverts it") {
   for (const auto& mask : many_masks(1)) {
     const auto rle = encode(mask.pixels, mask.height, mask.width);
     CHECK(rle == counts_by_pixel(mask));
@@ -23,13 +23,13 @@ TEST_CASE("encode gives the counts of a walk down the columns, decode the pixels
   }
 }
 
-TEST_CASE("every byte but 0 is a pixel of the mask") {
+TEST_CASE("every byte other than 0 is a pixel of the mask") {
   std::vector<uint8_t> pixels(256);
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i);
   CHECK(encode(pixels, 1, 256).counts == std::vector<uint32_t>{1, 255});
 }
 
-TEST_CASE("area and box are those of the pixels") {
+TEST_CASE("area and box equal those of the pixels") {
   for (const auto& mask : many_masks(2)) {
     const auto rle = counts_by_pixel(mask);
     CHECK(area(rle) == mask.area());
@@ -48,7 +48,7 @@ TEST_CASE("area and box are those of the pixels") {
   }
 }
 
-TEST_CASE("runs and back") {
+TEST_CASE("conversion to runs and back") {
   for (const auto& mask : many_masks(3)) {
     const auto rle = counts_by_pixel(mask);
     const auto bounds = run_bounds(rle);
@@ -73,7 +73,7 @@ TEST_CASE("runs within rows") {
   CHECK_THROWS_AS(row_runs(Rle{0xffffffff, 1, {0, 0xffffffff}}), Error);
 }
 
-TEST_CASE("a huge image costs nothing while its mask has few runs") {
+TEST_CASE("a huge image needs little memory while its mask has few runs") {
   const uint32_t most = 0xffffffff;
   for (const auto& [height, width] :
        {std::pair<uint32_t, uint32_t>{1, most}, {most, 1}, {65535, 65537}, {65537, 65535}}) {
@@ -86,13 +86,13 @@ TEST_CASE("a huge image costs nothing while its mask has few runs") {
   }
 }
 
-TEST_CASE("more runs than memory is meant for are refused before they are made") {
-  // One row of an image that is two rows high: a run a column.
+TEST_CASE("masks with too many runs are refused before memory is allocated") {
+  // One row of an image that is two rows high: one run per column.
   const uint32_t width = 0x7fffffff;
   CHECK_THROWS_AS(transpose(Bounds{0, width}, width, 2), Error);
 }
 
-TEST_CASE("sizes that do not fit are refused") {
+TEST_CASE("invalid sizes are refused") {
   CHECK_THROWS_AS(checked_pixels(0, 1), Error);
   CHECK_THROWS_AS(checked_pixels(1, 0), Error);
   CHECK_THROWS_AS(checked_pixels(65536, 65536), Error);
@@ -104,7 +104,7 @@ TEST_CASE("sizes that do not fit are refused") {
   CHECK_THROWS_AS(decode(Rle{2, 4, {8}}, out), Error);
 }
 
-TEST_CASE("counts that are no mask are refused with the index of the count") {
+TEST_CASE("invalid counts are refused with the index of the count") {
   const auto refused_at = [](std::vector<uint32_t> counts) -> int64_t {
     try {
       check_counts(3, 4, counts);

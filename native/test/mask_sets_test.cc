@@ -23,7 +23,7 @@ std::vector<Rle> encoded(const std::vector<Dense>& masks) {
   return result;
 }
 
-/** Random cells of one size, and among them an empty mask, a full one, noise and a repetition. */
+/** Random cells of one size, with an empty mask, a full one, noise and a duplicate. */
 std::vector<Dense> varied(uint32_t seed, uint32_t height, uint32_t width, int count) {
   auto masks = random_cells(seed, height, width, count);
   masks.insert(masks.begin() + 1, Dense(height, width));
@@ -65,13 +65,13 @@ void check_iou(const std::vector<Dense>& a, const std::vector<Dense>& b) {
   }
 }
 
-TEST_CASE("IoU of every pair, with and without crowd") {
+TEST_CASE("IoU of all pairs, with and without crowds") {
   check_iou(varied(1, 37, 53, 12), varied(2, 37, 53, 20));
   check_iou(varied(3, 1, 90, 6), varied(4, 1, 90, 6));
   check_iou(varied(5, 90, 1, 6), varied(6, 90, 1, 6));
 }
 
-/** Ragged masks within a part of the image: runs in none of a column or in several. */
+/** Ragged masks in a part of the image, with no, one or several runs per column. */
 std::vector<Dense> ragged(uint32_t seed, uint32_t height, uint32_t width, int count) {
   std::mt19937 random(seed);
   std::vector<Dense> masks;
@@ -88,7 +88,7 @@ std::vector<Dense> ragged(uint32_t seed, uint32_t height, uint32_t width, int co
   return masks;
 }
 
-TEST_CASE("IoU of masks with any number of runs in a column") {
+TEST_CASE("IoU of masks with any number of runs per column") {
   const auto a = ragged(1, 19, 70, 60), b = ragged(2, 19, 70, 60);
   const auto rles = encoded(a);
   Layers layers(19);
@@ -102,7 +102,7 @@ TEST_CASE("IoU of masks with any number of runs in a column") {
   check_iou(a, b);
 }
 
-TEST_CASE("IoU in images as tall as 16 bits can tell, and taller") {
+TEST_CASE("IoU in images with the maximum 16-bit height, and higher ones") {
   for (const uint32_t height : {32767U, 32768U, 65536U}) {
     std::vector<Dense> masks;
     for (const auto& [top, bottom] : {std::pair{0U, height}, {height - 9, height}, {9U, 20000U}}) {
@@ -114,7 +114,7 @@ TEST_CASE("IoU in images as tall as 16 bits can tell, and taller") {
   }
 }
 
-TEST_CASE("IoU of so many pairs that several threads share them is that of row by row") {
+TEST_CASE("IoU of many pairs on several threads equals IoU row by row") {
   const auto a = encoded(varied(7, 16, 24, 2400)), b = encoded(varied(8, 16, 24, 2400));
   const auto left = views(a), right = views(b);
   std::vector<double> out(a.size() * b.size(), 0), rows(out.size(), 0);
@@ -125,7 +125,7 @@ TEST_CASE("IoU of so many pairs that several threads share them is that of row b
   CHECK((out == rows));
 }
 
-TEST_CASE("pixels within a box, also where runs pass from column to column") {
+TEST_CASE("pixels within a box, also if runs continue in the next column") {
   for (const auto& mask : varied(9, 23, 31, 8)) {
     const auto rle = counts_by_pixel(mask);
     for (const Box& box : {Box{0, 0, 31, 23}, Box{4, 5, 9, 7}, Box{30, 0, 1, 23},
@@ -141,7 +141,7 @@ TEST_CASE("pixels within a box, also where runs pass from column to column") {
   }
 }
 
-TEST_CASE("IoU of no masks, and of masks that do not go together") {
+TEST_CASE("IoU of no masks, and of masks of different sizes") {
   const std::vector<Rle> one{{2, 2, {4}}}, other{{1, 4, {4}}};
   std::vector<double> out;
   CHECK_NOTHROW(iou({}, views(one), {}, out));
@@ -157,7 +157,7 @@ TEST_CASE("IoU of no masks, and of masks that do not go together") {
 TEST_CASE("union and intersection") {
   for (const uint32_t seed : {1, 2, 3, 4, 5, 6}) {
     const uint32_t height = 5 + seed * 7, width = 80 - seed * 11;
-    // Three large cells often share a part; the varied ones, with an empty mask, never do.
+    // Three large cells often have common pixels; the varied ones, with an empty mask, never.
     for (const auto& masks :
          {random_cells(seed, height, width, 3), varied(seed, height, width, 5)}) {
       Dense any(height, width), all(height, width);
@@ -189,7 +189,7 @@ TEST_CASE("union and intersection") {
   CHECK(intersection_of({}, 2, 3).counts == std::vector<uint32_t>{0, 6});
 }
 
-TEST_CASE("overlap removal pixel by pixel") {
+TEST_CASE("overlap removal equals a removal pixel by pixel") {
   for (const uint32_t seed : {1, 2, 3, 4}) {
     const uint32_t height = 70, width = 61;
     const auto masks = varied(seed, height, width, 30);
@@ -257,7 +257,7 @@ TEST_CASE("label images to masks") {
   CHECK_THROWS_AS(from_labels(std::span<const uint8_t>(labels), 2, 3), Error);
 }
 
-TEST_CASE("masks to a label image: the first mask keeps a contested pixel") {
+TEST_CASE("masks to a label image: the first mask keeps shared pixels") {
   const auto masks = varied(5, 40, 33, 9);
   const auto rles = encoded(masks);
   std::vector<uint16_t> expected(masks[0].pixels.size(), 0);

@@ -28,7 +28,7 @@ std::vector<Rle> to_rles(const torch::Tensor& masks) {
   return rles;
 }
 
-/** torchvision's way: every mask as an image, resized, then RoIAlign of each box. */
+/** torchvision's method: each mask as an image, resized, then RoIAlign of each box. */
 torch::Tensor reference(const torch::Tensor& masks, const torch::Tensor& boxes,
                         const torch::Tensor& matched, int64_t height, int64_t width, int64_t size) {
   const auto resized =
@@ -46,7 +46,7 @@ void check(const torch::Tensor& masks, const torch::Tensor& boxes, const torch::
   CHECK(same(with_threads(1, run), expected));
 }
 
-/** Blobs that reach over borders, and noise. */
+/** Blobs across borders, and noise. */
 torch::Tensor some_masks(int64_t count, int64_t height, int64_t width) {
   auto masks = (torch::rand({count, height, width}) < 0.3).to(torch::kUInt8);
   const auto y = torch::arange(height, torch::kFloat32).unsqueeze(1);
@@ -69,7 +69,7 @@ torch::Tensor some_boxes(int64_t count, int64_t height, int64_t width) {
 
 }  // namespace
 
-TEST_CASE("mask targets equal dense masks, resized and pooled") {
+TEST_CASE("mask targets equal resized and pooled dense masks") {
   torch::manual_seed(8);
   struct Size {
     int64_t height, width;
@@ -86,7 +86,7 @@ TEST_CASE("mask targets equal dense masks, resized and pooled") {
   }
 }
 
-TEST_CASE("mask targets: masks that are full, empty or one pixel; boxes that are none") {
+TEST_CASE("mask targets: full, empty and one-pixel masks; invalid boxes") {
   auto masks = torch::zeros({4, 20, 30}, torch::kUInt8);
   masks[0].fill_(1);
   masks[2][19][29] = 1;
@@ -103,13 +103,13 @@ TEST_CASE("mask targets: masks that are full, empty or one pixel; boxes that are
   for (int64_t mask = 0; mask < 4; ++mask) {
     const auto matched = torch::full({boxes.size(0)}, mask, torch::kInt64);
     check(masks, boxes, matched, 20, 30, 7);
-    // A pixel may vanish, or grow to many.
+    // A pixel may disappear, or become several.
     check(masks, boxes, matched, 7, 11, 7);
     check(masks, boxes, matched, 60, 90, 7);
   }
 }
 
-TEST_CASE("mask targets: nothing asked, and wrong arguments") {
+TEST_CASE("mask targets: empty input, and wrong arguments") {
   const std::vector<Rle> masks{Rle{4, 4, {0, 16}}};
   const auto none = torch::empty({0, 4});
   const auto index = torch::empty({0}, torch::kInt64);

@@ -18,7 +18,7 @@ constexpr MatchOptions kRpn{
 constexpr MatchOptions kBox{
     .high_threshold = 0.5, .low_threshold = 0.5, .allow_low_quality_matches = false};
 
-/** torchvision's words, over the whole matrix. */
+/** torchvision's algorithm on the whole matrix. */
 torch::Tensor reference(const torch::Tensor& iou, const MatchOptions& options) {
   const auto [quality, best] = iou.max(0);
   auto matches = best.clone();
@@ -49,30 +49,30 @@ torch::Tensor some_boxes(int64_t count, double extent, double largest) {
 
 }  // namespace
 
-TEST_CASE("matcher equals the whole matrix") {
+TEST_CASE("matcher equals the algorithm on the whole matrix") {
   torch::manual_seed(3);
   for (const auto& [truths, candidates] :
        {std::pair{1, 1}, {1, 700}, {9, 255}, {30, 256}, {40, 257}, {300, 3000}}) {
     check(some_boxes(truths, 200, 60), some_boxes(candidates, 200, 60));
-    // Whole pixels: the same IoU many times over.
+    // Integer coordinates give many equal IoUs.
     check(some_boxes(truths, 40, 9).round(), some_boxes(candidates, 40, 9).round());
   }
 }
 
-TEST_CASE("matcher: anchors in their order, truths far apart and alike") {
+TEST_CASE("matcher: anchors in order, ground truths far apart and equal") {
   const auto x = torch::arange(0, 160, 4, torch::kFloat32);
   const auto yx = torch::meshgrid({x, x}, "ij");
   const auto centre = torch::stack({yx[1], yx[0], yx[1], yx[0]}, 2).reshape({-1, 1, 4});
   const auto shape = torch::tensor({{-4, -4, 4, 4}, {-8, -4, 8, 4}, {-4, -8, 4, 8}});
   const auto anchors = (centre + shape).reshape({-1, 4});
   auto truths = some_boxes(20, 140, 20).round();
-  truths[7] = truths[3].clone();                            // twice the same
+  truths[7] = truths[3].clone();                            // a duplicate
   truths[8] = torch::tensor({60.0F, 60.0F, 61.0F, 61.0F});  // one pixel
   check(truths, anchors);
 }
 
-TEST_CASE("matcher: a truth that meets nothing") {
-  // torchvision then takes every candidate that does not meet it for its best.
+TEST_CASE("matcher: a ground truth without overlap") {
+  // torchvision then matches every candidate without overlap to it.
   const auto candidates = some_boxes(600, 100, 20);
   check(torch::tensor({{500.0F, 500.0F, 510.0F, 510.0F}}), candidates);
   check(torch::cat({some_boxes(3, 100, 20), torch::tensor({{500.0F, 500.0F, 510.0F, 510.0F}})}),

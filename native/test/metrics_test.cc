@@ -28,7 +28,7 @@ mask::MaskSet set_of(const std::vector<mask::Dense>& cells, uint32_t height, uin
   return set;
 }
 
-/** Two classes, crowds, scores of which many are equal. */
+/** Two classes, crowds, and many equal scores. */
 Image random_image(uint32_t seed) {
   std::mt19937 random(seed);
   constexpr uint32_t height = 40, width = 50;
@@ -82,7 +82,7 @@ bool same(const Summary& a, const Summary& b) {
   });
 }
 
-/** The best pairing by trying all of them: how many pairs, and the sum of their IoUs. */
+/** Best matching by exhaustive search: number of pairs and sum of their IoUs. */
 std::pair<int, double> best_by_trying(const std::vector<Edge>& edges, size_t from,
                                       uint32_t used_predictions, uint32_t used_truths) {
   if (from == edges.size()) return {0, 0};
@@ -96,7 +96,7 @@ std::pair<int, double> best_by_trying(const std::vector<Edge>& edges, size_t fro
   return best;
 }
 
-TEST_CASE("assign finds the most pairs, and of those the best") {
+TEST_CASE("assign finds the maximum number of pairs, and of those the best") {
   std::mt19937 random(1);
   std::uniform_real_distribution<double> unit(0, 1);
   for (int round = 0; round < 300; ++round) {
@@ -125,13 +125,13 @@ TEST_CASE("assign finds the most pairs, and of those the best") {
   }
 }
 
-TEST_CASE("assign: a greedy choice would leave one alone") {
+TEST_CASE("assign: a greedy choice would leave one cell unmatched") {
   const std::vector<Edge> edges{{0, 0, 0.9}, {0, 1, 0.6}, {1, 0, 0.8}};
   CHECK(assign(edges) == std::vector<uint32_t>{1, 2});
   CHECK(assign({}).empty());
 }
 
-TEST_CASE("boxes are compared as one by one") {
+TEST_CASE("box comparison equals comparison one by one") {
   std::mt19937 random(2);
   std::uniform_real_distribution<double> unit(0, 1);
   const auto boxes = [&](int count) {
@@ -163,7 +163,7 @@ TEST_CASE("boxes are compared as one by one") {
   }
 }
 
-TEST_CASE("an image that counts twice is the image twice") {
+TEST_CASE("an image with weight two equals the image twice") {
   const auto images = random_images(10, 6);
   const std::vector<uint32_t> weights{2, 0, 1, 3, 1, 0};
   std::vector<Image> repeated;
@@ -207,7 +207,7 @@ TEST_CASE("an image that counts twice is the image twice") {
   }
 }
 
-TEST_CASE("threads change nothing, and neither do groups") {
+TEST_CASE("results do not depend on threads or groups") {
   const auto images = random_images(20, 9);
   const auto one = evaluated(images, options_with(1, 40));
   const auto four = evaluated(images, options_with(4, 40), {{1, 2, 5}, {0}});
@@ -216,13 +216,13 @@ TEST_CASE("threads change nothing, and neither do groups") {
   CHECK(same(interval_of(one.groups[0]).high, interval_of(four.groups[0]).high));
   const std::vector<Image> some{images[1], images[2], images[5]};
   CHECK(same(evaluated(some, options_with(2)).groups[0].summary, four.groups[1].summary));
-  // One image drawn again and again is always the same.
+  // A single image, resampled, always gives the same result.
   const auto index = static_cast<size_t>(
       std::find(kMetricNames.begin(), kMetricNames.end(), "kaggle") - kMetricNames.begin());
   CHECK(interval_of(four.groups[2]).low[index] == interval_of(four.groups[2]).high[index]);
 }
 
-TEST_CASE("intervals widen with confidence and hold what was drawn") {
+TEST_CASE("intervals grow with confidence and contain the samples") {
   const auto images = random_images(40, 12);
   auto options = options_with(2, 400);
   options.confidence = 0.5;
@@ -239,7 +239,7 @@ TEST_CASE("intervals widen with confidence and hold what was drawn") {
   }
 }
 
-TEST_CASE("what stops the progress stops the work") {
+TEST_CASE("an exception of the progress callback stops the work") {
   const auto images = random_images(30, 8);
   CHECK_THROWS_AS(
       evaluate(images, {}, options_with(2, 100), [](double) { throw std::runtime_error("stop"); }),

@@ -13,13 +13,13 @@ struct Item {
 
 }  // namespace
 
-TEST_CASE("most_recent: keeps what was used last, and forgets the rest") {
+TEST_CASE("most_recent: keeps the most recently used items and drops the others") {
   std::list<Item> items;
   const auto use = [&](int shape) { return ++cellroute::most_recent(items, shape, 2).used; };
   CHECK(use(1) == 1);
   CHECK(use(2) == 1);
   CHECK(use(1) == 2);
-  // 2 was not used for longest.
+  // 2 is the least recently used.
   CHECK(use(3) == 1);
   CHECK(use(1) == 3);
   CHECK(use(2) == 1);

@@ -11,20 +11,20 @@ using cellroute::model::ImageSize;
 using cellroute::model::multi_scale_roi_align_channels_last;
 using cellroute::model::to_rois;
 
-TEST_CASE("multi-scale RoIAlign: each box on the level its size asks for") {
+TEST_CASE("multi-scale RoIAlign: each box is pooled from the level of its size") {
   torch::manual_seed(3);
   std::vector<torch::Tensor> levels;
   for (const int64_t stride : {4, 8, 16}) {
     levels.push_back(torch::randn({2, 5, 512 / stride, 256 / stride}));
   }
-  // 500 rows in maps of 512: the scale is still the power of two.
+  // 500 rows in maps of 512: the scale is rounded to a power of two.
   const std::vector<ImageSize> images{{500, 250}, {300, 256}};
   std::vector<torch::Tensor> boxes;
   for (int i = 0; i < 2; ++i) {
     const auto corner = torch::rand({20, 2}) * 100;
     boxes.push_back(torch::cat({corner, corner + torch::rand({20, 2}) * 400 + 0.5}, 1));
   }
-  // On the edge between two levels, and without area.
+  // On the limit between two levels, and without area.
   boxes[0][0] = torch::tensor({0.0F, 0.0F, 112.0F, 112.0F});
   boxes[0][1] = torch::tensor({0.0F, 0.0F, 224.0F, 224.0F});
   boxes[0][2] = torch::tensor({8.0F, 8.0F, 8.0F, 20.0F});
@@ -45,7 +45,7 @@ TEST_CASE("multi-scale RoIAlign: each box on the level its size asks for") {
                                        1.0 / static_cast<double>(4 << on), 3, 3, 2, false);
     };
     CHECK(torch::allclose(pooled.narrow(0, i, 1), expected(level), 1e-5, 1e-5));
-    // Where there is one level, it is every box's.
+    // With one level, every box belongs to it.
     CHECK(torch::allclose(only.narrow(0, i, 1), expected(1), 1e-5, 1e-5));
   }
 }

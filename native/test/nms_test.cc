@@ -21,7 +21,7 @@ struct Random {
   torch::Tensor boxes, scores, groups;
 };
 
-/** Crowded boxes, `spread` pixels wide and high in all, from `origin` on. */
+/** Crowded boxes in an area of `spread` pixels from `origin`. */
 Random random(int64_t count, double origin, torch::ScalarType dtype = torch::kFloat32) {
   torch::manual_seed(count);
   const auto corner = torch::rand({count, 2}, dtype) * 60 + origin;
@@ -37,7 +37,7 @@ double iou(const std::vector<double>& a, const std::vector<double>& b) {
   return w * h / (area(a) + area(b) - w * h);
 }
 
-/** Highest score first, one box after the other, each against all that stayed. */
+/** Slow reference: highest score first, each box against all kept ones. */
 std::vector<int64_t> reference(const Random& input, double threshold, bool grouped) {
   const auto count = input.boxes.size(0);
   std::vector<std::vector<double>> boxes(count);
@@ -67,7 +67,7 @@ std::vector<int64_t> list(const torch::Tensor& indices) {
 
 }  // namespace
 
-TEST_CASE("nms: four boxes, worked out by hand") {
+TEST_CASE("nms: four boxes, computed by hand") {
   // IoU of 0 and 1 is 80 / 120, of 0 and 2 is 50 / 150, of 1 and 2 is 70 / 130.
   const auto boxes = torch::tensor({{0.0F, 0.0F, 10.0F, 10.0F},
                                     {2.0F, 0.0F, 12.0F, 10.0F},
@@ -82,7 +82,7 @@ TEST_CASE("nms: four boxes, worked out by hand") {
   CHECK(list(batched_nms(boxes, scores, groups, 0.3)) == std::vector<int64_t>{1, 0, 3});
 }
 
-TEST_CASE("nms: an IoU of exactly the threshold stays") {
+TEST_CASE("nms: a box with an IoU of exactly the threshold is kept") {
   const auto boxes = torch::tensor({{0.0F, 0.0F, 4.0F, 2.0F}, {0.0F, 0.0F, 2.0F, 2.0F}});
   const auto scores = torch::tensor({2.0F, 1.0F});
   CHECK(list(nms(boxes, scores, 0.5)) == std::vector<int64_t>{0, 1});
@@ -98,9 +98,9 @@ TEST_CASE("nms equals the slow reference") {
   }
 }
 
-TEST_CASE("batched_nms equals the slow reference, below and above torchvision's switch") {
+TEST_CASE("batched_nms equals the slow reference, below and above torchvision's limit") {
   for (const int64_t count : {211, 1100}) {
-    // Negative corners: moved apart by the largest coordinate, the groups would still overlap.
+    // Negative corners: if groups were moved apart by the largest coordinate, they would overlap.
     for (const double origin : {0.0, -80.0}) {
       const auto input = random(count, origin);
       CHECK(list(batched_nms(input.boxes, input.scores, input.groups, 0.5)) ==
@@ -117,7 +117,7 @@ TEST_CASE("nms: equal scores keep their order") {
   CHECK(list(nms(same_box, torch::ones({5}), 0.5)) == std::vector<int64_t>{0});
 }
 
-TEST_CASE("nms: empty, without area, NaN") {
+TEST_CASE("nms: no boxes, boxes without area, NaN") {
   const auto none = torch::empty({0, 4});
   const auto no_groups = torch::empty({0}, torch::kInt64);
   CHECK(nms(none, torch::empty({0}), 0.5).numel() == 0);
@@ -133,7 +133,7 @@ TEST_CASE("nms: empty, without area, NaN") {
   CHECK(list(batched_nms(odd, scores, groups, 0.5)) == std::vector<int64_t>{0, 1, 2, 3});
 }
 
-TEST_CASE("nms: layouts and threads do not matter") {
+TEST_CASE("nms: results do not depend on layouts and threads") {
   const auto input = random(400, 0);
   const auto expected = batched_nms(input.boxes, input.scores, input.groups, 0.5);
   const auto strided = input.boxes.t().contiguous().t();
@@ -146,7 +146,7 @@ TEST_CASE("nms: layouts and threads do not matter") {
   }
 }
 
-TEST_CASE("nms refuses sizes and types that do not fit") {
+TEST_CASE("nms refuses inconsistent sizes and types") {
   const auto boxes = torch::zeros({3, 4});
   CHECK_THROWS_AS(nms(torch::zeros({3, 5}), torch::zeros({3}), 0.5), c10::Error);
   CHECK_THROWS_AS(nms(boxes, torch::zeros({2}), 0.5), c10::Error);
@@ -156,7 +156,7 @@ TEST_CASE("nms refuses sizes and types that do not fit") {
   CHECK_THROWS_AS(batched_nms(boxes, torch::zeros({3}), torch::zeros({3}), 0.5), c10::Error);
 }
 
-TEST_CASE("nms_padded: each image's as batched_nms gives it") {
+TEST_CASE("nms_padded equals batched_nms for each image") {
   torch::manual_seed(3);
   for (const int64_t count : {1, 40, 70, 1500}) {
     for (const double origin : {0.0, -30.0}) {
@@ -164,7 +164,7 @@ TEST_CASE("nms_padded: each image's as batched_nms gives it") {
       const auto first = random(count, origin), second = random(count, origin + 7);
       auto boxes = torch::stack({first.boxes, second.boxes});
       if (count > 1) boxes[1][1].fill_(std::numeric_limits<float>::quiet_NaN());
-      // Ties too.
+      // With equal scores.
       const auto scores = (torch::rand({2, count}) * 20).floor();
       const auto groups = torch::stack({first.groups, second.groups});
       auto valid = torch::rand({2, count}) > 0.3;

@@ -6,7 +6,7 @@ namespace norm_test {
 
 using cellroute::model::FrozenBatchNorm2d;
 
-TEST_CASE("frozen batch norm: (x - mean) / sqrt(var + eps) * weight + bias, and nothing trains") {
+TEST_CASE("frozen batch norm: (x - mean) / sqrt(var + eps) * weight + bias, without parameters") {
   for (const double eps : {0.0, 1e-5, 0.1}) {
     FrozenBatchNorm2d norm(3, eps);
     torch::manual_seed(5);

@@ -19,7 +19,7 @@ using cellroute::parallel_for;
 
 namespace {
 
-/** With so many threads while it lives. */
+/** Sets the number of threads during its lifetime. */
 class Threads {
  public:
   explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
@@ -33,7 +33,7 @@ class Threads {
 
 }  // namespace
 
-TEST_CASE("parallel_for: each index once, however many there are and whatever the grain") {
+TEST_CASE("parallel_for: each index once, for any count and grain") {
   for (const int threads : {1, 2, 3, 7}) {
     const Threads some(threads);
     for (const int64_t count : {0, 1, 2, 3, 7, 8, 100, 1001}) {
@@ -49,7 +49,7 @@ TEST_CASE("parallel_for: each index once, however many there are and whatever th
   }
 }
 
-TEST_CASE("parallel_for: as many threads take part as LibTorch has") {
+TEST_CASE("parallel_for: uses as many threads as LibTorch has") {
   const Threads two(2);
   std::mutex mutex;
   std::set<std::thread::id> threads;
@@ -60,7 +60,7 @@ TEST_CASE("parallel_for: as many threads take part as LibTorch has") {
   CHECK(threads.size() == 2);
 }
 
-TEST_CASE("parallel_for: one part stays on this thread, and so does a loop in a loop") {
+TEST_CASE("parallel_for: one part runs on this thread, and so does a nested loop") {
   const Threads two(2);
   const auto here = std::this_thread::get_id();
   parallel_for(0, 10, 10, [&](int64_t begin, int64_t end) {
@@ -81,7 +81,7 @@ TEST_CASE("parallel_for: one part stays on this thread, and so does a loop in a 
   CHECK_FALSE(moved);
 }
 
-TEST_CASE("parallel_for: what a part throws arrives") {
+TEST_CASE("parallel_for: an exception of a part is thrown") {
   const Threads two(2);
   const auto fail = [](int64_t begin, int64_t) {
     if (begin > 0) throw std::runtime_error("second part");
@@ -103,9 +103,9 @@ TEST_CASE("parallel_for: cancelled work stops between slices and throws on the c
                                    flag->cancel();
                                  }),
                     cellroute::Cancelled);
-    // At most one slice, of a sixteenth of a thread's part, on each thread.
+    // At most one slice, a sixteenth of a thread's part, per thread.
     CHECK(done <= threads * 63);
-    // Nothing starts any more.
+    // Nothing starts afterwards.
     done = 0;
     CHECK_THROWS_AS(
         parallel_for(0, 10, 1, [&](int64_t begin, int64_t end) { done += end - begin; }),

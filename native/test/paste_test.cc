@@ -15,7 +15,7 @@ using cellroute::test::with_threads;
 
 namespace {
 
-/** The image-sized maps that paste_masks does without: [N, H, W]. */
+/** The image-sized maps that paste_masks does not need: [N, H, W]. */
 torch::Tensor reference(const torch::Tensor& probabilities, const torch::Tensor& boxes,
                         int64_t height, int64_t width) {
   const auto padded = torch::constant_pad_nd(probabilities, {1, 1, 1, 1});
@@ -42,7 +42,7 @@ torch::Tensor reference(const torch::Tensor& probabilities, const torch::Tensor&
   return images;
 }
 
-/** [H, W] of bools, counted out. */
+/** Decodes to [H, W] of bools. */
 torch::Tensor decode(const Rle& rle) {
   const auto columns = torch::zeros({int64_t{rle.width} * rle.height}, torch::kBool);
   int64_t position = 0;
@@ -56,8 +56,8 @@ torch::Tensor decode(const Rle& rle) {
   return columns.view({rle.width, rle.height}).t();
 }
 
-/** Different pixels, but where the probability is all but the threshold: a CPU without fused
- *  multiply-add rounds the reference's last bit otherwise. */
+/** Number of different pixels, except where the probability nearly equals the threshold: without
+ *  fused multiply-add, the last bit of the reference differs. */
 int64_t differences(const std::vector<Rle>& masks, const torch::Tensor& images, double threshold) {
   REQUIRE(static_cast<int64_t>(masks.size()) == images.size(0));
   int64_t count = 0;
@@ -79,23 +79,24 @@ Rle paste_one(const std::vector<float>& box, int64_t height = 20, int64_t width 
 
 }  // namespace
 
-TEST_CASE("paste_masks: one cell, worked out by hand") {
-  // With its border the mask is 3 x 3 over the pixels 0..6; along each side the middle weighs
+TEST_CASE("paste_masks: one cell, computed by hand") {
+  // With its border the mask is 3 x 3 over the pixels 0..6. The weights along each side are
   // 0, 1/7, 4/7, 1, 4/7, 1/7, 0.
   const auto mask = torch::ones({1, 1, 1});
   const auto box = torch::tensor({{2.0F, 2.0F, 4.0F, 4.0F}});
   // 16/49 is above 0.3: pixels 2..4 of columns 2..4.
   CHECK(paste_masks(mask, box, 8, 7, 0.3)[0].counts ==
         std::vector<uint32_t>{18, 3, 5, 3, 5, 3, 19});
-  // 4/7 is above 0.5 and 16/49 is not: a cross.
+  // 4/7 is above 0.5, 16/49 is not: a cross.
   CHECK(paste_masks(mask, box, 8, 7, 0.5)[0].counts ==
         std::vector<uint32_t>{19, 1, 6, 3, 6, 1, 20});
 }
 
-TEST_CASE("paste_masks equals resizing, pasting and comparing") {
+TEST_CASE("paste_masks equals resize, paste and threshold") {
   torch::manual_seed(5);
   constexpr int64_t kCount = 120;
-  // Sizes on both sides of 128, where LibTorch changes its arithmetic, and across every edge.
+  // Sizes on both sides of 128, where LibTorch changes its arithmetic, and across all image
+  // borders.
   const auto corner = torch::rand({kCount, 2}) * 260 - 60;
   const auto size = torch::rand({kCount, 2}).pow(3) * 220;
   const auto boxes = torch::cat({corner, corner + size}, 1);
@@ -109,7 +110,7 @@ TEST_CASE("paste_masks equals resizing, pasting and comparing") {
   }
 }
 
-TEST_CASE("paste_masks: a box as large as the mask with its border is not resampled") {
+TEST_CASE("paste_masks: a box with the size of the mask with its border is not resampled") {
   torch::manual_seed(6);
   const auto probabilities = torch::rand({1, 28, 28});
   const auto boxes = torch::tensor({{6.0F, 6.0F, 33.0F, 33.0F}});
@@ -117,7 +118,7 @@ TEST_CASE("paste_masks: a box as large as the mask with its border is not resamp
                     reference(probabilities, boxes, 40, 40), 0.5) == 0);
 }
 
-TEST_CASE("paste_masks: boxes outside, of negative size or not finite give empty masks") {
+TEST_CASE("paste_masks: boxes outside, with negative or infinite size give empty masks") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   constexpr float kInf = std::numeric_limits<float>::infinity();
   const std::vector<std::vector<float>> odd{
@@ -129,30 +130,30 @@ TEST_CASE("paste_masks: boxes outside, of negative size or not finite give empty
 }
 
 TEST_CASE("paste_masks: huge boxes") {
-  // The image lies in the middle of the box, where every probability is 1.
+  // The image is at the centre of the box, where every probability is 1.
   CHECK(paste_one({-1e9F, -1e9F, 1e9F, 1e9F}) == Rle{20, 30, {0, 600}});
   CHECK(paste_one({-1e9F, 5, 1e9F, 14}).counts.size() > 1);
-  // And here at the corner of the border, where it is 0.
+  // The image is at the corner of the border, where the probability is 0.
   CHECK(paste_one({4e7F, 4e7F, 1.2e9F, 1.2e9F}) == empty_mask(20, 30));
 }
 
-TEST_CASE("paste_masks: a box without area is a pixel") {
+TEST_CASE("paste_masks: a box without area is one pixel") {
   CHECK(paste_one({5, 7, 5, 7}) == Rle{20, 30, {107, 1, 492}});
 }
 
-TEST_CASE("paste_masks: NaN probabilities belong to no mask") {
+TEST_CASE("paste_masks: pixels with NaN probability belong to no mask") {
   const auto nans = torch::full({1, 28, 28}, std::numeric_limits<float>::quiet_NaN());
   CHECK(paste_masks(nans, torch::tensor({{2.0F, 2.0F, 9.0F, 9.0F}}), 20, 30, 0.5)[0] ==
         empty_mask(20, 30));
 }
 
-TEST_CASE("paste_masks: nothing to paste, nothing to paste on") {
+TEST_CASE("paste_masks: no masks, and an image without pixels") {
   CHECK(paste_masks(torch::empty({0, 28, 28}), torch::empty({0, 4}), 20, 30, 0.5).empty());
   const auto flat = paste_one({2, 2, 9, 9}, 0, 30);
   CHECK(std::accumulate(flat.counts.begin(), flat.counts.end(), 0U) == 0);
 }
 
-TEST_CASE("paste_masks: layouts and threads do not matter") {
+TEST_CASE("paste_masks: results do not depend on layouts and threads") {
   torch::manual_seed(7);
   const auto probabilities = torch::rand({9, 28, 28});
   const auto corner = torch::rand({9, 2}) * 50;
@@ -165,7 +166,7 @@ TEST_CASE("paste_masks: layouts and threads do not matter") {
   CHECK((paste_masks(strided, boxes.t().contiguous().t(), 80, 90, 0.5) == expected));
 }
 
-TEST_CASE("paste_masks refuses what it cannot paste") {
+TEST_CASE("paste_masks refuses invalid arguments") {
   const auto mask = torch::ones({1, 28, 28});
   const auto box = torch::zeros({1, 4});
   CHECK_THROWS_AS(paste_masks(mask, box, 20, 30, -0.1), c10::Error);

@@ -14,7 +14,7 @@ namespace ops = cellroute::ops;
 
 namespace {
 
-/** A mask cut column by column, each on its own, as a GPU's threads cut it. */
+/** Pastes a mask column by column, each independently, as the threads of a GPU do. */
 cellroute::mask::Rle cut(const torch::Tensor& mask, const torch::Tensor& box, int64_t height,
                          int64_t width, float threshold) {
   const auto* values = mask.const_data_ptr<float>();
@@ -32,13 +32,13 @@ cellroute::mask::Rle cut(const torch::Tensor& mask, const torch::Tensor& box, in
 
 }  // namespace
 
-TEST_CASE("masks cut a column at a time, as on a GPU, are the CPU's to the bit") {
+TEST_CASE("masks pasted column by column, as on a GPU, are bit-identical to the CPU's") {
   torch::manual_seed(41);
   constexpr int64_t kCount = 60, kHeight = 97, kWidth = 130;
   const auto masks = torch::rand({kCount, 14, 14});
   const auto corner = torch::rand({kCount, 2}) * 140 - 20;
   auto boxes = torch::cat({corner, corner + torch::rand({kCount, 2}) * 120}, 1);
-  // Over all of the image, outside of it, without area, and no box at all.
+  // A box over the whole image, one outside, one without area, and a NaN.
   boxes[0] = torch::tensor({-40.0F, -40.0F, 200.0F, 200.0F});
   boxes[1] = torch::tensor({500.0F, 500.0F, 600.0F, 600.0F});
   boxes[2] = torch::tensor({10.0F, 10.0F, 10.0F, 10.0F});

@@ -42,7 +42,7 @@ Intensity percentile(double low, double high) {
   return {.kind = Intensity::Kind::kPercentile, .low = low, .high = high};
 }
 
-/** [3, H, W] of the values over `range`, alpha dropped, grey repeated: by torch itself. */
+/** Reference with torch: [3, H, W], values divided by `range`, alpha dropped, grey repeated. */
 torch::Tensor scaled(const torch::Tensor& values, double range) {
   auto planes = values.permute({2, 0, 1}).to(torch::kFloat32) / range;
   planes = planes.slice(0, 0, planes.size(0) <= 2 ? 1 : 3);
@@ -83,7 +83,7 @@ double type_range(Image::Type type) {
 
 }  // namespace
 
-TEST_CASE("to_float: rows, columns and channels, worked out by hand") {
+TEST_CASE("to_float: rows, columns and channels, computed by hand") {
   const auto rgb = to_float(bytes(1, 2, 3, {0, 51, 102, 153, 204, 255}), kTypeRange);
   CHECK(same(rgb, torch::tensor({0.0F, 0.6F, 0.2F, 0.8F, 0.4F, 1.0F}).view({3, 1, 2})));
   const auto rgba = to_float(bytes(1, 2, 4, {0, 51, 102, 9, 153, 204, 255, 9}), kTypeRange);
@@ -91,12 +91,12 @@ TEST_CASE("to_float: rows, columns and channels, worked out by hand") {
   const auto grey = torch::tensor({0.2F, 0.4F}).view({1, 2, 1}).expand({3, 2, 1}).contiguous();
   CHECK(same(to_float(bytes(2, 1, 1, {51, 102}), kTypeRange), grey));
   CHECK(same(to_float(bytes(2, 1, 2, {51, 0, 102, 255}), kTypeRange), grey));
-  // (x - 0.2) / (0.6 - 0.2), but for the 1e-6; the alphas of 0 and 255 do not count.
+  // (x - 0.2) / (0.6 - 0.2), up to the 1e-6; alpha values 0 and 255 are ignored.
   const auto wide = to_float(bytes(3, 1, 2, {51, 0, 102, 255, 153, 0}), kMinMax);
   CHECK(torch::allclose(wide[0].flatten(), torch::tensor({0.0F, 0.5F, 1.0F}), 0, 1e-5));
 }
 
-TEST_CASE("to_float equals torch's arithmetic to the last bit") {
+TEST_CASE("to_float equals torch's arithmetic exactly") {
   for (int64_t channels = 1; channels <= 4; ++channels) {
     for (const auto& [source, values] : random_images(channels)) {
       const auto x = scaled(values, type_range(source.type));
@@ -106,7 +106,7 @@ TEST_CASE("to_float equals torch's arithmetic to the last bit") {
   }
 }
 
-TEST_CASE("to_float: percentiles are numpy's") {
+TEST_CASE("to_float: percentiles equal numpy's") {
   for (int64_t channels = 1; channels <= 4; ++channels) {
     for (const auto& [source, values] : random_images(channels)) {
       const auto x = scaled(values, type_range(source.type));
@@ -116,7 +116,7 @@ TEST_CASE("to_float: percentiles are numpy's") {
         const auto expected =
             stretched(x, numpy_percentile(colours, low), numpy_percentile(colours, high));
         const auto found = to_float(source, percentile(low, high));
-        // Where both ends meet, a last bit of them is a large part of 1e-6.
+        // If both percentiles are equal, their rounding error is large compared to 1e-6.
         CHECK(torch::allclose(found, expected, 0, low == high ? 0.2 : 2e-6));
         CHECK(found.min().item<float>() >= 0);
         CHECK(found.max().item<float>() <= 1);
@@ -125,7 +125,7 @@ TEST_CASE("to_float: percentiles are numpy's") {
   }
 }
 
-TEST_CASE("to_float: all values of a type") {
+TEST_CASE("to_float: every value of each type") {
   std::vector<uint16_t> all(65536);
   for (size_t v = 0; v < all.size(); ++v) all[v] = static_cast<uint16_t>(v);
   const auto ramp = to_float(image(Image::Type::kU16, 256, 256, 1, all), kTypeRange);
@@ -144,7 +144,7 @@ TEST_CASE("to_float: a constant image does not divide by zero") {
   CHECK(same(to_float(one, percentile(1, 99)), torch::zeros({3, 1, 1})));
 }
 
-TEST_CASE("to_float refuses values that are not finite, but not in the alpha") {
+TEST_CASE("to_float refuses values that are not finite, except in the alpha channel") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   constexpr float kInf = std::numeric_limits<float>::infinity();
   for (const float odd : {kNan, kInf, -kInf}) {
@@ -159,7 +159,7 @@ TEST_CASE("to_float refuses values that are not finite, but not in the alpha") {
   CHECK(code_of([&] { to_float(too_wide, kMinMax); }) == "IMAGE_UNSUPPORTED");
 }
 
-TEST_CASE("to_float refuses an image whose data is not of its size") {
+TEST_CASE("to_float refuses an image whose data does not fit its size") {
   for (auto wrong :
        {bytes(2, 2, 1, {1, 2, 3}), bytes(2, 2, 5, std::vector<uint8_t>(20)), bytes(0, 2, 1, {}),
         bytes(-1, -4, 1, {1, 2, 3, 4}), bytes(1'000'000'000'000, 1'000'000'000'000, 1, {})}) {
@@ -181,7 +181,7 @@ TEST_CASE("to_float refuses percentiles outside 0 to 100") {
   }
 }
 
-TEST_CASE("to_float: threads do not matter") {
+TEST_CASE("to_float: results do not depend on threads") {
   std::vector<uint8_t> values(size_t{300} * 400 * 3);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i * 31 % 251);
   const auto large = bytes(300, 400, 3, values);

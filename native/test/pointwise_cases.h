@@ -10,8 +10,8 @@ struct PointwiseCase {
   int64_t images, in_channels, height, width, out_channels, stride;
 };
 
-// A pixel, fewer pixels than a block and more, channels that fill no vector, more than a group and
-// more than are quantised together, odd sizes under a stride.
+// One pixel, fewer and more pixels than a block, channels that do not fill a vector, more than a
+// group and more than one quantised slice, odd sizes with a stride.
 inline constexpr std::array<PointwiseCase, 11> kPointwiseCases{{
     {1, 1, 1, 1, 1, 1},
     {1, 2, 1, 1, 1, 1},

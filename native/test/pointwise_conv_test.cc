@@ -58,7 +58,7 @@ torch::Tensor run(const Layer& l) {
 
 }  // namespace
 
-TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") {
+TEST_CASE("1x1 convolution: every instruction set equals LibTorch in double") {
   for (const auto& c : kPointwiseCases) {
     const auto l = layer(c);
     for (const auto* const* kernels = cpu::usable_kernels<float>(); *kernels != nullptr;
@@ -76,7 +76,7 @@ TEST_CASE("1x1 convolution: every instruction set equals LibTorch's in double") 
   }
 }
 
-TEST_CASE("1x1 convolution: in place where asked, and only there") {
+TEST_CASE("1x1 convolution: in place only if requested") {
   auto l = layer(kOddUnderStride);
   const PointwiseWeights weights(l.weight);
   const auto expected = reference(l, true, true);
@@ -91,7 +91,7 @@ TEST_CASE("1x1 convolution: in place where asked, and only there") {
   CHECK(same(sum, apart));
 }
 
-TEST_CASE("1x1 convolution: a residual of another size gives each pixel the nearest") {
+TEST_CASE("1x1 convolution: a residual of another size is sampled at the nearest pixel") {
   for (const auto& c : kPointwiseCases) {
     const auto l = layer(c);
     for (const auto& [h, w] : {std::pair<int64_t, int64_t>{1, 1}, {3, 2}, {4, 6}, {9, 31}}) {
@@ -117,8 +117,7 @@ TEST_CASE("1x1 convolution: a residual of another size gives each pixel the near
   }
 }
 
-TEST_CASE(
-    "1x1 convolution of two: each kernel with compute_dtype equals LibTorch's sum in double") {
+TEST_CASE("1x1 convolution of two: each kernel and compute_dtype equals LibTorch's sum in double") {
   for (const auto& c : kPointwiseCases) {
     const auto first = layer({c.images, 24, c.height, c.width, c.out_channels, c.stride});
     const auto second = layer(c);
@@ -146,7 +145,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("1x1 convolution of two: no images, no pixels; layouts and threads do not matter") {
+TEST_CASE("1x1 convolution of two: empty inputs; results do not depend on layouts and threads") {
   if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) return;
   const PointwiseWeights weights(torch::randn({6, 7}));
   const auto bias = torch::randn({6});
@@ -162,7 +161,7 @@ TEST_CASE("1x1 convolution of two: no images, no pixels; layouts and threads do 
       same(with_threads(3, [&] { return run(a.contiguous(last), b.contiguous(last)); }), expected));
 }
 
-TEST_CASE("1x1 convolution of two refuses what does not fit together") {
+TEST_CASE("1x1 convolution of two refuses inconsistent sizes") {
   if (!cellroute::ops::has_pointwise_conv_of_two(torch::kFloat32)) return;
   const PointwiseWeights weights(torch::zeros({6, 7}));
   const auto a = torch::zeros({1, 3, 3, 3}), b = torch::zeros({1, 4, 5, 5}),
@@ -182,7 +181,7 @@ TEST_CASE("1x1 convolution of two refuses what does not fit together") {
   refused(a, b, 2, torch::zeros({7}));
 }
 
-TEST_CASE("1x1 convolution: layouts and threads do not matter") {
+TEST_CASE("1x1 convolution: results do not depend on layouts and threads") {
   auto l = layer(kOddUnderStride);
   const auto expected = with_threads(1, [&] { return run(l); });
   CHECK(same(with_threads(2, [&] { return run(l); }), expected));
@@ -201,7 +200,7 @@ TEST_CASE("1x1 convolution: no images, no pixels") {
   CHECK(result({2, 4, 0, 7}).sizes() == at::IntArrayRef({2, 5, 0, 4}));
 }
 
-TEST_CASE("1x1 convolution refuses sizes and types that do not fit") {
+TEST_CASE("1x1 convolution refuses inconsistent sizes and types") {
   const PointwiseWeights weights(torch::zeros({6, 4}));
   const auto map = torch::zeros({1, 4, 5, 5}), bias = torch::zeros({6});
   const auto refused = [&](const torch::Tensor& input, const torch::Tensor& b, int64_t stride,

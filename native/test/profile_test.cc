@@ -11,7 +11,7 @@ using namespace cellroute;
 
 using std::chrono::milliseconds;
 
-TEST_CASE("profile: a stage met twice is one entry, and entries keep their first order") {
+TEST_CASE("profile: a repeated stage is one entry, and entries keep the order of first use") {
   Profile profile;
   profile.add("b", milliseconds(250));
   profile.add("a", milliseconds(500));
@@ -21,7 +21,7 @@ TEST_CASE("profile: a stage met twice is one entry, and entries keep their first
   CHECK(profile.seconds()[1] == std::pair<std::string, double>("a", 0.5));
 }
 
-TEST_CASE("profile: a stage inside another is not part of it") {
+TEST_CASE("profile: the time of an inner stage is not part of the outer one") {
   Profile profile;
   const auto began = Profile::Clock::now();
   {
@@ -43,11 +43,11 @@ TEST_CASE("profile: a stage inside another is not part of it") {
   CHECK(outer == "outer");
   CHECK(inner_seconds >= 0.021);
   CHECK(outer_seconds >= 0.005);
-  // Counted twice, the inner 21 ms would make the sum longer than all there was.
+  // If the inner 21 ms counted twice, the sum would exceed the total.
   CHECK(inner_seconds + outer_seconds <= whole.count());
 }
 
-TEST_CASE("profile: nothing is noted outside a scope, in another thread or under null") {
+TEST_CASE("profile: nothing is recorded outside a scope, in another thread or with null") {
   Profile profile;
   {
     const StageScope stage("before");
@@ -68,7 +68,7 @@ TEST_CASE("profile: nothing is noted outside a scope, in another thread or under
   CHECK(profile.seconds()[0].first == "noted");
 }
 
-TEST_CASE("profile: a stage that throws is noted, and so is what follows") {
+TEST_CASE("profile: a stage that throws is recorded, and so are later ones") {
   Profile profile;
   const ProfileScope scope(&profile);
   const auto fail = [] {

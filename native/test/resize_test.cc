@@ -14,7 +14,7 @@ namespace resize_test {
 using namespace cellroute::io;
 using cellroute::test::with_threads;
 
-// Equality with Pillow itself: test/golden/resize.test.ts.
+// test/golden/resize.test.ts tests equality with Pillow.
 namespace {
 
 template <typename T>
@@ -41,7 +41,7 @@ Image noise(int64_t height, int64_t width, int64_t channels) {
               std::vector<uint8_t>(data, data + values.numel()));
 }
 
-/** The same values in a wider type. */
+/** The same values with a wider type. */
 template <typename T>
 Image as(Image::Type type, const Image& image, T factor) {
   std::vector<T> values(image.bytes.begin(), image.bytes.end());
@@ -49,7 +49,7 @@ Image as(Image::Type type, const Image& image, T factor) {
   return make(type, image.height, image.width, image.channels, values);
 }
 
-/** A triangle as wide as a target pixel, over all source pixels, both axes at once. */
+/** A triangle filter as wide as a target pixel, over all source pixels, both axes together. */
 double reference(const Image& source, int64_t height, int64_t width, int64_t y, int64_t x,
                  int64_t c) {
   const auto weights = [](int64_t from, int64_t to, int64_t at) {
@@ -77,8 +77,8 @@ double reference(const Image& source, int64_t height, int64_t width, int64_t y, 
 
 }  // namespace
 
-TEST_CASE("resize: worked out by hand") {
-  // Halving: a triangle over four pixels, 1 3 3 1 in the middle, cut to 3 3 1 at the edge.
+TEST_CASE("resize: computed by hand") {
+  // Halving: a triangle over four pixels, weights 1 3 3 1 inside, 3 3 1 at the border.
   const auto row = make<uint8_t>(Image::Type::kU8, 1, 4, 1, {0, 70, 140, 210});
   CHECK(resize(row, 1, 2).bytes == std::vector<uint8_t>{50, 160});
   // Doubling: a quarter and three quarters of the neighbours.
@@ -90,7 +90,7 @@ TEST_CASE("resize: worked out by hand") {
   CHECK(values_of<float>(resize(reals, 4, 1)) == std::vector<float>{-1, -0.5, 0.5, 1});
 }
 
-TEST_CASE("resize equals the slow reference, in every type") {
+TEST_CASE("resize equals the slow reference, for every type") {
   const auto source = noise(23, 17, 3);
   for (const auto& [height, width] :
        {std::pair{9, 30}, {40, 8}, {1, 1}, {23, 5}, {50, 17}, {23, 17}}) {
@@ -120,28 +120,28 @@ TEST_CASE("resize equals the slow reference, in every type") {
   }
 }
 
-TEST_CASE("resize: a constant stays, the same size is a copy") {
+TEST_CASE("resize: a constant remains constant, and an equal size is a copy") {
   const auto white = make(Image::Type::kU8, 31, 47, 1, std::vector<uint8_t>(size_t{31} * 47, 255));
   const auto resized = resize(white, 224, 13);
   CHECK(std::ranges::all_of(resized.bytes, [](uint8_t value) { return value == 255; }));
   CHECK(resize(noise(6, 5, 4), 6, 5).bytes == noise(6, 5, 4).bytes);
 }
 
-TEST_CASE("resize_crop takes the centre of the target's shape") {
-  // 2 x 6 to 2 x 2: columns 2 and 3, as they are.
+TEST_CASE("resize_crop takes the centre with the target's aspect ratio") {
+  // 2 x 6 to 2 x 2: columns 2 and 3, unchanged.
   const auto wide =
       make<uint8_t>(Image::Type::kU8, 2, 6, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   CHECK(resize_crop(wide, 2, 2).bytes == std::vector<uint8_t>{3, 4, 9, 10});
   const auto tall = make<uint8_t>(Image::Type::kU8, 5, 2, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   CHECK(resize_crop(tall, 2, 2).bytes == std::vector<uint8_t>{3, 4, 5, 6});
-  // Pixels of several bytes and channels keep together.
+  // Pixels of several bytes and channels stay together.
   const auto words = make<uint16_t>(Image::Type::kU16, 1, 3, 2, {1, 2, 300, 400, 5, 6});
   CHECK(values_of<uint16_t>(resize_crop(words, 1, 1)) == std::vector<uint16_t>{300, 400});
   const auto sliver = make<uint8_t>(Image::Type::kU8, 1, 900, 1, std::vector<uint8_t>(900, 9));
   CHECK(resize_crop(sliver, 7, 2).bytes == std::vector<uint8_t>(14, 9));
 }
 
-TEST_CASE("resize: threads do not matter, impossible sizes are refused") {
+TEST_CASE("resize: results do not depend on threads; invalid sizes are refused") {
   const auto source = noise(200, 300, 3);
   const auto run = [&] { return resize(source, 150, 401).bytes; };
   CHECK(with_threads(1, run) == with_threads(2, run));

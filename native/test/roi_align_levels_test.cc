@@ -28,7 +28,7 @@ struct Pyramid {
   torch::Tensor rois, level;
 };
 
-/** Two images of 96 x 80; boxes inside, across the border, outside, empty and not numbers. */
+/** Two images of 96 x 80 with boxes inside, across the border, outside, empty and NaN. */
 Pyramid pyramid(int64_t channels) {
   torch::manual_seed(channels);
   Pyramid p;
@@ -48,7 +48,7 @@ Pyramid pyramid(int64_t channels) {
   return p;
 }
 
-/** Box by box, on its own map. */
+/** Slow reference: each box on its own map. */
 torch::Tensor reference(const Pyramid& p, int64_t size, int64_t ratio, bool aligned) {
   std::vector<torch::Tensor> pooled;
   for (int64_t k = 0; k < p.rois.size(0); ++k) {
@@ -89,7 +89,7 @@ TEST_CASE("RoIAlign over levels: bfloat16 is rounded once") {
   CHECK(torch::allclose(pooled.to(torch::kFloat32), reference(p, 5, 2, false), 5e-3, 1e-5));
 }
 
-TEST_CASE("RoIAlign over levels: layouts and threads do not matter") {
+TEST_CASE("RoIAlign over levels: results do not depend on layouts and threads") {
   auto p = pyramid(20);
   const auto run = [&] { return roi_align_levels(p.maps, scales(), p.rois, p.level, 7, 2, false); };
   const auto expected = with_threads(1, run);
@@ -111,7 +111,7 @@ TEST_CASE("RoIAlign over levels: no boxes, and boxes on no level") {
   CHECK(pooled[4].eq(0).all().item<bool>());
 }
 
-TEST_CASE("RoIAlign over levels refuses what does not fit") {
+TEST_CASE("RoIAlign over levels refuses inconsistent sizes") {
   const auto p = pyramid(6);
   const auto refused = [&](const std::vector<torch::Tensor>& maps,
                            const std::vector<double>& scales, const torch::Tensor& rois,
@@ -131,7 +131,7 @@ TEST_CASE("RoIAlign over levels refuses what does not fit") {
 TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
   for (const int64_t channels : {1, 5, 70, 256}) {
     auto p = pyramid(channels);
-    p.level[7] = 3;  // on none
+    p.level[7] = 3;  // no level
     std::vector<torch::Tensor> exact;
     for (auto& map : p.maps) {
       exact.push_back(map.to(torch::kFloat64).contiguous().requires_grad_(true));
@@ -158,7 +158,8 @@ TEST_CASE("RoIAlign over levels: gradients equal those of RoIAlign in double") {
   }
 }
 
-TEST_CASE("RoIAlign over levels: without boxes the gradient is zero; there is no second") {
+TEST_CASE(
+    "RoIAlign over levels: the gradient is zero without boxes; second derivatives are refused") {
   auto p = pyramid(6);
   for (auto& map : p.maps) map.requires_grad_(true);
   const auto none = roi_align_levels(p.maps, scales(), p.rois.narrow(0, 0, 0),

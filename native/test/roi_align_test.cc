@@ -54,7 +54,7 @@ double bilinear(const torch::Tensor& map, double y, double x) {
          dy * ((1 - dx) * at(bottom, left) + dx * at(bottom, right));
 }
 
-/** The paper's words, a sample at a time, in double. */
+/** The paper's definition, sample by sample, in double. */
 torch::Tensor reference(const Case& c, const torch::Tensor& input, const torch::Tensor& rois) {
   const auto maps = input.to(torch::kFloat64), boxes = rois.to(torch::kFloat64);
   auto output = torch::zeros({rois.size(0), input.size(1), c.height, c.width}, torch::kFloat64);
@@ -93,8 +93,8 @@ torch::Tensor reference(const Case& c, const torch::Tensor& input, const torch::
   return output;
 }
 
-/** Boxes inside, across the edges and outside of an image of 44 x 32 pixels, two images. No
- * sample is where the map ends (-1 or its size), so that rounding decides on none. */
+/** Boxes inside, across the borders and outside of two images of 44 x 32 pixels. No sample is at
+ * the limit of the map (-1 or its size), where rounding would matter. */
 torch::Tensor some_rois(torch::ScalarType dtype) {
   return torch::tensor({{0.0, 1.3, 2.1, 20.7, 17.9},
                         {1.0, -9.5, -4.2, 12.0, 8.5},
@@ -113,14 +113,14 @@ torch::Tensor some_maps(torch::ScalarType dtype, int64_t channels = 11) {
 
 }  // namespace
 
-TEST_CASE("roi_align: a ramp, worked out by hand") {
-  // map[y][x] = 4 y + x. Bins are 2 x 2, samples at 0.5 and 1.5 in each; 3.5 is held at the
-  // edge, 3.
+TEST_CASE("roi_align: a ramp, computed by hand") {
+  // map[y][x] = 4 y + x. Bins are 2 x 2 with samples at 0.5 and 1.5; 3.5 is clamped to the border
+  // at 3.
   const auto map = torch::arange(16, torch::kFloat32).view({1, 1, 4, 4});
   const auto roi = torch::tensor({{0.0F, 0.0F, 0.0F, 4.0F, 4.0F}});
   CHECK(same(roi_align(map, roi, 1, 2, 2, 2, false),
              torch::tensor({5.0F, 6.75F, 12.0F, 13.75F}).view({1, 1, 2, 2})));
-  // Aligned, everything moves by half a pixel up and left, and no sample passes the edge.
+  // With `aligned`, everything moves by half a pixel up and left, and no sample is outside.
   CHECK(same(roi_align(map, roi, 1, 2, 2, 2, true),
              torch::tensor({2.5F, 4.5F, 10.5F, 12.5F}).view({1, 1, 2, 2})));
 }
@@ -138,7 +138,7 @@ TEST_CASE("roi_align equals the slow reference") {
   }
 }
 
-TEST_CASE("roi_align: gradient equals differences in float64") {
+TEST_CASE("roi_align: the gradient equals finite differences in float64") {
   for (const auto& c : kCases) {
     const auto rois = some_rois(torch::kFloat64);
     const auto maps = some_maps(torch::kFloat64, 9).requires_grad_();
@@ -151,7 +151,7 @@ TEST_CASE("roi_align: gradient equals differences in float64") {
     const auto values = moved.view(-1);
     const auto differences = numeric.view(-1);
     constexpr double kStep = 1e-3;
-    // Every 7th: coprime to the sizes, so that all rows, columns and channels have their turn.
+    // Every 7th value: coprime to the sizes, so that all rows, columns and channels are tested.
     for (int64_t i = 0; i < values.numel(); i += 7) {
       const double value = values[i].item<double>();
       values[i] = value + kStep;
@@ -179,7 +179,7 @@ TEST_CASE("roi_align: no boxes, no channels") {
   CHECK(roi_align(torch::empty({0, 3, 8, 11}), none, 0.5, 7, 5, 2, false).size(0) == 0);
 }
 
-TEST_CASE("roi_align: boxes that are none give zeros") {
+TEST_CASE("roi_align: invalid boxes give zeros") {
   const auto maps = some_maps(torch::kFloat32);
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -196,13 +196,13 @@ TEST_CASE("roi_align: boxes that are none give zeros") {
   const auto zeros = torch::zeros({1, 11, 3, 3});
   CHECK(same(roi_align(maps, negative, 1, 3, 3, 2, true), zeros));
   CHECK(same(roi_align(maps, negative, 1, 3, 3, 0, true), zeros));
-  // Not aligned, a box is at least 1 x 1.
+  // Without `aligned`, a box has at least 1 x 1 pixels.
   const auto smallest = torch::tensor({{0.0F, 9.0F, 9.0F, 10.0F, 14.0F}});
   CHECK(same(roi_align(maps, negative, 1, 3, 3, 2, false),
              roi_align(maps, smallest, 1, 3, 3, 2, false)));
 }
 
-TEST_CASE("roi_align: a box of a billion pixels costs no more than the map") {
+TEST_CASE("roi_align: the cost of a huge box is limited by the map") {
   const auto maps = torch::ones({1, 2, 8, 11});
   for (const float size : {1e6F, 1e9F, 1e20F, 1e37F}) {
     const auto roi = torch::tensor({{0.0F, -size, -size, size, size}});
@@ -213,7 +213,7 @@ TEST_CASE("roi_align: a box of a billion pixels costs no more than the map") {
   }
 }
 
-TEST_CASE("roi_align: NaN in the map stays where it is seen") {
+TEST_CASE("roi_align: NaN in the map affects only boxes that contain it") {
   const auto maps = torch::ones({1, 1, 8, 8});
   maps[0][0][0][0] = std::numeric_limits<float>::quiet_NaN();
   const auto rois = torch::tensor({{0.0F, 0.0F, 0.0F, 2.0F, 2.0F}, {0.0F, 4.0F, 4.0F, 7.0F, 7.0F}});
@@ -222,7 +222,7 @@ TEST_CASE("roi_align: NaN in the map stays where it is seen") {
   CHECK(same(output[1], torch::ones({1, 2, 2})));
 }
 
-TEST_CASE("roi_align: layouts, order and threads do not matter") {
+TEST_CASE("roi_align: results do not depend on layouts, order and threads") {
   const auto maps = some_maps(torch::kFloat32);
   const auto rois = some_rois(torch::kFloat32);
   const auto order = torch::tensor({4, 2, 6, 0, 1, 5, 3}, torch::kInt64);
@@ -252,7 +252,7 @@ TEST_CASE("roi_align: layouts, order and threads do not matter") {
   }
 }
 
-TEST_CASE("roi_align refuses what it cannot read safely") {
+TEST_CASE("roi_align refuses invalid arguments") {
   const auto maps = some_maps(torch::kFloat32);
   const auto roi = [](float image) { return torch::tensor({{image, 0.0F, 0.0F, 4.0F, 4.0F}}); };
   for (const float image : {2.0F, -1.0F, std::numeric_limits<float>::quiet_NaN(), 1e30F}) {
@@ -269,7 +269,7 @@ TEST_CASE("roi_align refuses what it cannot read safely") {
   CHECK_THROWS_AS(roi_align(maps, roi(0), 1, 2, 2, 1'000'000'000, false), c10::Error);
 }
 
-TEST_CASE("roi_align has no second derivative, and says so") {
+TEST_CASE("roi_align refuses second derivatives") {
   const auto maps = some_maps(torch::kFloat64).requires_grad_();
   const auto output = roi_align(maps, some_rois(torch::kFloat64), 0.25, 3, 3, 2, true);
   const auto grad = torch::autograd::grad({output.pow(2).sum()}, {maps}, {}, true, true)[0];

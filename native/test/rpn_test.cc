@@ -17,7 +17,7 @@ struct Case {
   ImageBatch images;
 };
 
-/** Two images over maps of odd sizes; the second image ends inside the batch. */
+/** Two images over maps of odd sizes; the second image is smaller than the batch. */
 Case random_case() {
   torch::manual_seed(7);
   Case random;
@@ -35,7 +35,7 @@ struct Candidate {
   size_t level;
 };
 
-/** Each anchor by itself: read its place in the maps, decode, clip, sort, suppress one by one. */
+/** Slow reference: each anchor separately: read the maps, decode, clip, sort, suppress. */
 std::vector<torch::Tensor> slow_proposals(const Case& input, int64_t image,
                                           const AnchorGenerator& anchors,
                                           const ProposalOptions& options) {
@@ -61,8 +61,8 @@ std::vector<torch::Tensor> slow_proposals(const Case& input, int64_t image,
     const auto higher = [](const auto& a, const auto& b) { return a.score > b.score; };
     std::stable_sort(some.begin(), some.end(), higher);
     some.resize(std::min<size_t>(some.size(), options.pre_nms_top_n));
-    // Logits rank within a level, float32 probabilities between them: two logits may share one, and
-    // then the earlier level, and the higher logit, goes first.
+    // Logits are ordered within a level, float32 probabilities between levels. Two logits may have
+    // the same probability; then the earlier level and the higher logit come first.
     for (auto& candidate : some) {
       candidate.score =
           torch::sigmoid(torch::tensor(static_cast<float>(candidate.score))).item<double>();
@@ -92,7 +92,7 @@ std::vector<torch::Tensor> slow_proposals(const Case& input, int64_t image,
 
 }  // namespace
 
-TEST_CASE("rpn: proposals of every image equal those found one anchor at a time") {
+TEST_CASE("rpn: proposals of every image equal those found anchor by anchor") {
   const auto config = cellroute::test::small_config();
   const RegionProposalNetwork rpn(config.rpn, config.fpn_channels);
   const auto input = random_case();
@@ -101,10 +101,10 @@ TEST_CASE("rpn: proposals of every image equal those found one anchor at a time"
                           .nms_threshold = 0.5,
                           .score_threshold = 0.3,
                           .min_size = 1};
-  SUBCASE("all that are left") {}
-  SUBCASE("the best of them") { options.post_nms_top_n = 17; }
-  SUBCASE("more than there are anchors") { options.pre_nms_top_n = 1000000; }
-  SUBCASE("none good enough") { options.score_threshold = 1.1; }
+  SUBCASE("all") {}
+  SUBCASE("the best") { options.post_nms_top_n = 17; }
+  SUBCASE("a limit above the number of anchors") { options.pre_nms_top_n = 1000000; }
+  SUBCASE("none above the threshold") { options.score_threshold = 1.1; }
 
   const auto anchors = rpn->anchors(input.predictions, {64, 96});
   const auto& sizes = input.images.sizes;
@@ -126,7 +126,7 @@ TEST_CASE("rpn: proposals of every image equal those found one anchor at a time"
   }
 }
 
-TEST_CASE("rpn: no gradient runs through proposals") {
+TEST_CASE("rpn: proposals have no gradient") {
   const auto config = cellroute::test::small_config();
   const RegionProposalNetwork rpn(config.rpn, config.fpn_channels);
   auto input = random_case();

@@ -40,7 +40,7 @@ SamplePlan plan_of(const Side& x, const Side& y, bool transposed = false) {
           .min_visible = 0};
 }
 
-/** A side at random: flipped, scaled, cut, and now and then past the image's edge. */
+/** A random side: flipped, scaled, cropped, and sometimes beyond the border of the image. */
 Side random_side(std::mt19937& random, int64_t length) {
   std::uniform_real_distribution<double> unit(0, 1);
   const double step = (unit(random) < 0.5 ? -1 : 1) * std::exp2(unit(random) * 4 - 2);
@@ -62,7 +62,7 @@ bool seen(const Side& side, int64_t index) {
   return centre(side, index) >= side.first && centre(side, index) < side.end;
 }
 
-/** Pixel by pixel: what lies under its centre. */
+/** Slow reference: for each pixel, the source pixel at its centre. */
 mask::Dense by_pixel(const mask::Dense& source, const SamplePlan& plan) {
   const Side& across = plan.transposed ? plan.y : plan.x;
   const Side& down = plan.transposed ? plan.x : plan.y;
@@ -80,7 +80,7 @@ mask::Dense by_pixel(const mask::Dense& source, const SamplePlan& plan) {
 
 }  // namespace
 
-TEST_CASE("masks of every kind, resampled on their runs, are what resampled pixels are") {
+TEST_CASE("masks resampled by runs equal masks resampled by pixels") {
   std::mt19937 random(11);
   for (const auto& source : mask::many_masks(12)) {
     for (int round = 0; round < 8; ++round) {
@@ -95,7 +95,7 @@ TEST_CASE("masks of every kind, resampled on their runs, are what resampled pixe
   }
 }
 
-TEST_CASE("shown_area counts the pixels whose centres are seen") {
+TEST_CASE("shown_area counts the pixels whose centres are visible") {
   std::mt19937 random(13);
   for (const auto& source : mask::many_masks(14)) {
     const Side x = random_side(random, source.width), y = random_side(random, source.height);
@@ -131,7 +131,7 @@ TEST_CASE("a pixel's taps sum to 1 and stay inside the image") {
   }
 }
 
-TEST_CASE("prepare_sample: fill, grey and the masks that are left") {
+TEST_CASE("prepare_sample: fill, grey, and the remaining masks") {
   const mask::Rle left{2, 3, {0, 2, 4}}, right{2, 3, {4, 2}};
   const auto plan = plan_of({.size = 2, .origin = -1, .step = 1, .first = 0, .end = 1}, whole(2));
   const auto sample =
@@ -150,7 +150,7 @@ TEST_CASE("prepare_sample stops when it is cancelled") {
       Cancelled);
 }
 
-TEST_CASE("prepare_sample refuses what does not fit together") {
+TEST_CASE("prepare_sample refuses inconsistent arguments") {
   const auto run = [](const SamplePlan& plan, std::vector<mask::RleView> masks = {}) {
     return code_of([&] { prepare_sample(grey(4, 5, 0), masks, plan, JobContext()); });
   };

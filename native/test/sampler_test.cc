@@ -14,7 +14,7 @@ namespace {
 
 at::Generator generator(uint64_t seed) { return at::make_generator<at::CPUGeneratorImpl>(seed); }
 
-/** 40 positive, 60 negative and 50 that are neither, mixed. */
+/** 40 positive, 60 negative and 50 ignored candidates, mixed. */
 torch::Tensor some_labels() {
   const auto labels = torch::cat({torch::randint(1, 4, {40}), torch::zeros({60}, torch::kInt64),
                                   torch::full({50}, -1, torch::kInt64)});
@@ -33,7 +33,7 @@ bool rises(const torch::Tensor& values) {
 
 }  // namespace
 
-TEST_CASE("sampler: takes everything where there is room") {
+TEST_CASE("sampler: takes all candidates if there are few") {
   const auto labels = some_labels();
   const auto sampled = sample_balanced(labels, 1'000'000'000, 0.5, generator(1));
   CHECK(same(sampled.positive, indices(labels > 0)));
@@ -41,7 +41,7 @@ TEST_CASE("sampler: takes everything where there is room") {
   CHECK(same(sampled.all(), indices(labels >= 0)));
 }
 
-TEST_CASE("sampler: positive ones up to their share, negative ones for the rest") {
+TEST_CASE("sampler: positives up to their share, negatives for the rest") {
   const auto labels = some_labels();
   const auto check = [&](int64_t batch, double fraction, int64_t positive, int64_t negative) {
     const auto sampled = sample_balanced(labels, batch, fraction, generator(2));
@@ -55,13 +55,13 @@ TEST_CASE("sampler: positive ones up to their share, negative ones for the rest"
   check(32, 0.25, 8, 24);
   check(31, 0.25, 7, 24);    // rounded down
   check(200, 0.25, 40, 60);  // too few of both
-  check(90, 0.5, 40, 50);    // too few positive ones: more negative ones
+  check(90, 0.5, 40, 50);    // too few positives: more negatives
   check(0, 0.5, 0, 0);
   check(8, 0, 0, 8);
   check(8, 1, 8, 0);
 }
 
-TEST_CASE("sampler: the generator decides, nothing else") {
+TEST_CASE("sampler: the choice depends only on the generator") {
   const auto labels = some_labels();
   const auto draw = [&](uint64_t seed) {
     torch::manual_seed(seed + 100);
@@ -69,22 +69,22 @@ TEST_CASE("sampler: the generator decides, nothing else") {
   };
   CHECK(same(draw(1), draw(1)));
   CHECK_FALSE(same(draw(1), draw(2)));
-  // Every candidate has its turn.
+  // Every candidate is chosen at some time.
   auto seen = torch::zeros({150});
   for (uint64_t seed = 0; seed < 60; ++seed) seen.index_fill_(0, draw(seed), 1);
   CHECK(same(indices(seen > 0), indices(labels >= 0)));
 }
 
-TEST_CASE("sampler: nothing to draw from") {
+TEST_CASE("sampler: no candidates") {
   const auto none = torch::empty({0}, torch::kInt64);
   CHECK(sample_balanced(none, 40, 0.5, generator(1)).all().size(0) == 0);
   const auto ignored = torch::full({9}, -1, torch::kInt64);
   CHECK(sample_balanced(ignored, 40, 0.5, generator(1)).all().size(0) == 0);
 }
 
-TEST_CASE("sampler: at once, as many of each as image by image, drawn without preference") {
+TEST_CASE("padded sampler: as many of each as image by image, uniformly distributed") {
   torch::manual_seed(4);
-  // The second image has nothing positive, the third nothing at all.
+  // The second image has no positives, the third no candidates.
   const auto labels =
       torch::stack({some_labels(), some_labels().clamp_max(0), torch::full({150}, -1)});
   for (const auto& [batch, fraction] :
@@ -110,7 +110,7 @@ TEST_CASE("sampler: at once, as many of each as image by image, drawn without pr
     times.index_add_(0, drawn.negative[0].masked_select(drawn.negative_taken[0]),
                      torch::ones({15}));
   }
-  // 15 of 40 and 15 of 60, each within six standard deviations of what is expected.
+  // 15 of 40 and 15 of 60, each within six standard deviations of the expected number.
   const auto positive = times.masked_select(labels[0] > 0);
   const auto negative = times.masked_select(labels[0] == 0);
   CHECK(((positive - 750).abs() < 6 * 21.7).all().item<bool>());

@@ -19,7 +19,7 @@ using namespace cellroute::infer;
 
 namespace {
 
-/** A network with random weights that finds something everywhere. */
+/** A network with random weights and detections everywhere. */
 model::MaskRcnnConfig eager_config() {
   auto config = test::small_config();
   config.backbone.norm = {.kind = model::NormKind::kBatch, .eps = 1e-5, .groups = 1};
@@ -41,7 +41,7 @@ io::Image spots(int64_t height, int64_t width) {
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) {
       const double spot = std::sin(double(x) / 5) * std::sin(double(y) / 7);
-      // Brighter to the right: no part has the whole's range.
+      // Brighter to the right, so that no tile has the intensity range of the whole image.
       image.bytes.push_back(uint8_t((spot > 0.4 ? 90 : 20) + 140 * x / width + random() % 5));
     }
   }
@@ -104,12 +104,12 @@ void check_close(const Cells& actual, const Cells& expected, float tolerance) {
 
 }  // namespace
 
-TEST_CASE("tiles: an image that fits one tile is segmented as it is without tiles") {
+TEST_CASE("tiles: an image that fits into one tile equals segmentation without tiles") {
   const auto config = eager_config();
   auto plan = plan_of(config);
   auto options = options_of(config);
   SUBCASE("overlapping") {}
-  SUBCASE("without overlaps, and without small ones") {
+  SUBCASE("without overlaps and small cells") {
     options.max_lost = 0.5;
     options.min_area = 5;
   }
@@ -125,12 +125,12 @@ TEST_CASE("tiles: an image that fits one tile is segmented as it is without tile
   CHECK(tiled.on_seam.empty());
 }
 
-TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") {
+TEST_CASE("tiles: the scale is that of the tiling, whatever the network's resize") {
   auto config = eager_config();
   config.resize = {.min_size = 96, .max_size = 1000, .scale = {}};
   auto plan = plan_of(config);
   auto options = options_of(config);
-  // One tile at the scale of the whole finds what the whole does.
+  // One tile at the scale of the whole image gives the same result.
   options.detect.detections_per_image = 10;
   const auto image = spots(64, 80);
   const auto whole = whole_image(plan, image, options);
@@ -138,7 +138,7 @@ TEST_CASE("tiles: the scale is the tiling's, whatever the network's resize is") 
   check_close(tiled.cells, whole, 1e-3F);
 }
 
-TEST_CASE("tiles: intensities are the whole image's") {
+TEST_CASE("tiles: intensities are normalised over the whole image") {
   const auto config = eager_config();
   auto plan = plan_of(config);
   auto options = options_of(config);
@@ -146,7 +146,7 @@ TEST_CASE("tiles: intensities are the whole image's") {
   const auto tiling = tiles_of(64, 16);
   const auto tiled = segment_tiles(plan, image, options, tiling);
   CHECK(tiled.seams_x.size() > 1);
-  // The same from floats that were scaled over the whole before.
+  // The same result from floats that were scaled over the whole image before.
   const auto scaled = io::to_float(image, options.intensity)[0].contiguous();
   io::Image floats{.type = io::Image::Type::kF32,
                    .bytes = {},
@@ -161,7 +161,7 @@ TEST_CASE("tiles: intensities are the whole image's") {
   CHECK((tiled.cells.masks == expected.cells.masks));
 }
 
-TEST_CASE("tiles: the limit is the whole image's, and cells on seams are named") {
+TEST_CASE("tiles: the limit applies to the whole image, and cells on seams are marked") {
   const auto config = eager_config();
   auto plan = plan_of(config);
   const auto options = options_of(config);

@@ -4,7 +4,7 @@
 
 namespace cellroute::test {
 
-/** The smallest Mask R-CNN that has every part: images as they come, ResNet18 of 8 channels. */
+/** The smallest Mask R-CNN with every part: no resize, ResNet18 with 8 channels. */
 inline model::MaskRcnnConfig small_config() {
   model::MaskRcnnConfig config;
   config.backbone = {.depth = 18, .width = 8, .norm = {}};

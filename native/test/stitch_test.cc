@@ -69,7 +69,7 @@ Sighting sighting(const Dense& mask, uint32_t tile, const Plan& plan, float scor
   return {box, score, 1, counts_by_pixel(mask), tile, cut, uint32_t(owner - plan.cores.begin())};
 }
 
-/** What each tile sees of cells, where it sees them as they are. */
+/** Detections of each tile, if every tile detects cells exactly. */
 std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
   std::vector<Sighting> seen;
   for (uint32_t tile = 0; tile < plan.windows.size(); ++tile) {
@@ -77,7 +77,7 @@ std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
       const auto part = clipped(cells[i], plan.windows[tile]);
       if (part.area() == 0) continue;
       const bool cut = part.area() < cells[i].area();
-      // Scores tell the cells apart, and the parts from the whole.
+      // Scores distinguish the cells, and cut from complete detections.
       const auto score = float(i + 1) / 100 - (cut ? 0.002F : 0);
       seen.push_back(sighting(part, tile, plan, score, cut));
     }
@@ -85,7 +85,7 @@ std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
   return seen;
 }
 
-/** Ellipses that do not touch, from specks to some wider than two tiles. */
+/** Ellipses that do not touch, from very small ones to some wider than two tiles. */
 std::vector<Dense> apart(uint32_t seed) {
   std::mt19937 random(seed);
   const auto draw = [&random](uint32_t below) { return static_cast<double>(random() % below); };
@@ -113,7 +113,7 @@ std::vector<Dense> apart(uint32_t seed) {
 
 }  // namespace
 
-TEST_CASE("stitch: cells seen in tiles come out once and whole") {
+TEST_CASE("stitch: cells detected in tiles appear once and complete") {
   for (const uint32_t seed : {1, 2, 3}) {
     const auto cells = apart(seed);
     REQUIRE(cells.size() > 30);
@@ -136,12 +136,12 @@ TEST_CASE("stitch: cells seen in tiles come out once and whole") {
   }
 }
 
-TEST_CASE("stitch: of the same cell stays the whole sighting, at best in its core") {
+TEST_CASE("stitch: of detections of one cell, the complete one is kept, best in its core") {
   // Windows 0..100 and 80..180; the seam is at 90.
   const auto plan = plan_of(100, 20);
   REQUIRE(plan.windows[1].x == 80);
   const auto whole = rectangle(84, 20, 94, 30), nearly = rectangle(83, 20, 94, 30);
-  SUBCASE("though another scores higher") {
+  SUBCASE("although another has a higher score") {
     const auto found =
         stitch({sighting(whole, 0, plan, 0.5F, false), sighting(nearly, 1, plan, 0.9F, true)},
                plan.windows);
@@ -149,16 +149,16 @@ TEST_CASE("stitch: of the same cell stays the whole sighting, at best in its cor
     CHECK(dense(found[0].mask) == whole);
     CHECK(found[0].score == 0.5F);
   }
-  SUBCASE("in the core before in the margin") {
+  SUBCASE("in the core rather than in the margin") {
     const auto found =
         stitch({sighting(whole, 0, plan, 0.5F, false), sighting(nearly, 1, plan, 0.9F, false)},
                plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == whole);
   }
-  SUBCASE("also where each tile puts it into the other's core") {
+  SUBCASE("also if each tile detects it in the core of the other") {
     const auto left = rectangle(83, 20, 95, 30), right = rectangle(86, 20, 98, 30);
-    // The second tile sees its centre left of the seam, the first one right of it.
+    // The second tile detects its centre left of the seam, the first tile right of it.
     const auto found =
         stitch({sighting(right, 0, plan, 0.6F, false), sighting(left, 1, plan, 0.5F, false)},
                plan.windows);
@@ -167,16 +167,16 @@ TEST_CASE("stitch: of the same cell stays the whole sighting, at best in its cor
   }
 }
 
-TEST_CASE("stitch: what only one tile saw stays in its own core alone") {
+TEST_CASE("stitch: a detection of one tile is kept only in its own core") {
   const auto plan = plan_of(100, 20);
   const auto margin = rectangle(92, 20, 98, 30), core = rectangle(82, 20, 88, 30);
   CHECK(stitch({sighting(margin, 0, plan, 0.9F, false)}, plan.windows).empty());
   CHECK(stitch({sighting(core, 0, plan, 0.9F, false)}, plan.windows).size() == 1);
-  // Cut, and the neighbour saw nothing: what there is of it.
+  // Cut, and not detected by the neighbour: the visible part is kept.
   CHECK(stitch({sighting(rectangle(60, 20, 100, 30), 0, plan, 0.9F, true)}, plan.windows).size() ==
         1);
   CHECK(stitch({}, plan.windows).empty());
-  // Two tiles saw it, but not the one that sees most of it.
+  // Detected by two tiles, but not by the tile that contains most of it.
   const auto below = rectangle(85, 92, 95, 98);
   REQUIRE(plan.windows[2].x == 160);
   REQUIRE(plan.windows[3].y == 80);
@@ -185,7 +185,7 @@ TEST_CASE("stitch: what only one tile saw stays in its own core alone") {
             .empty());
 }
 
-TEST_CASE("stitch: different cells stay apart") {
+TEST_CASE("stitch: different cells stay separate") {
   const auto plan = plan_of(100, 20);
   const auto left = rectangle(84, 20, 89, 30), right = rectangle(89, 20, 98, 30);
   SUBCASE("side by side in the overlap") {
@@ -193,22 +193,22 @@ TEST_CASE("stitch: different cells stay apart") {
                  plan.windows)
               .size() == 2);
   }
-  SUBCASE("of two labels") {
+  SUBCASE("with two labels") {
     auto other = sighting(right, 1, plan, 0.8F, false);
     other.label = 2;
     CHECK(stitch({sighting(rectangle(70, 20, 98, 30), 0, plan, 0.9F, true), other}, plan.windows)
               .size() == 2);
   }
-  SUBCASE("seen apart by one tile") {
-    // The second tile sees as one what the first sees as two: it can be only one of them.
+  SUBCASE("separated by one tile") {
+    // The second tile detects one cell where the first detects two: it can be only one of them.
     const auto both = rectangle(84, 20, 98, 30);
     const std::vector seen{sighting(rectangle(84, 20, 95, 30), 0, plan, 0.9F, false),
                            sighting(rectangle(84, 20, 97, 30), 0, plan, 0.8F, false),
                            sighting(both, 1, plan, 0.7F, false)};
     CHECK(stitch(seen, plan.windows).size() == 2);
   }
-  SUBCASE("a small one beside the cut part of a large one") {
-    // The whole one is none of the cut one's parts: it has a fifth of it only.
+  SUBCASE("a small cell beside the cut part of a large one") {
+    // The complete cell is not a part of the cut one: only a fifth of it overlaps.
     const auto large = rectangle(50, 20, 100, 60), small = rectangle(90, 25, 96, 35);
     CHECK(stitch({sighting(large, 0, plan, 0.9F, true), sighting(small, 1, plan, 0.8F, false)},
                  plan.windows)

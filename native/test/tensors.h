@@ -9,13 +9,13 @@
 
 namespace cellroute::test {
 
-/** Same shape, type and values, NaN being equal to NaN. */
+/** Equal shape, type and values; NaN equals NaN. */
 inline bool same(const torch::Tensor& a, const torch::Tensor& b) {
   return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
          torch::allclose(a, b, /*rtol=*/0, /*atol=*/0, /*equal_nan=*/true);
 }
 
-/** What `work` gives with this many threads. */
+/** Result of `work` with this many threads. */
 template <typename Work>
 auto with_threads(int threads, Work work) {
   const int before = at::get_num_threads();

@@ -36,7 +36,7 @@ std::vector<int64_t> in_range(const TileOrder& order, int64_t point) {
 
 }  // namespace
 
-TEST_CASE("tile order: the tiles that need a point, whatever is left over at the borders") {
+TEST_CASE("tile order: which tiles need a point, for any remainder at the borders") {
   for (const auto& [height, width] :
        {std::array<int64_t, 2>{14, 14}, {1, 1}, {16, 13}, {25, 34}, {3, 2}, {6, 8}}) {
     const auto grid = tile_grid(height, width, 4);
@@ -58,7 +58,7 @@ TEST_CASE("tile order: the tiles that need a point, whatever is left over at the
   }
 }
 
-TEST_CASE("tile order: small tiles and those of a gradient are all whole") {
+TEST_CASE("tile order: small tiles and those of a gradient are all complete") {
   const auto small = tile_grid(5, 5, 2);
   for (const auto& order : {TileOrder::by_kind(small, 2, 7), TileOrder::all_whole(2, 7)}) {
     const auto list = order.list();

@@ -9,7 +9,7 @@ namespace tile_plan_test {
 
 using cellroute::infer::plan_tiles;
 
-TEST_CASE("tile plan: cores have every pixel once, and tiles share what they should") {
+TEST_CASE("tile plan: cores cover each pixel once, and neighbours share the overlap") {
   for (const int64_t stride : {1, 4, 32}) {
     for (const int64_t size : {1, 5, 64, 100}) {
       for (const int64_t overlap : {0, 1, 2, 32}) {
@@ -34,7 +34,7 @@ TEST_CASE("tile plan: cores have every pixel once, and tiles share what they sho
           CHECK(tiles.back().end == length);
           for (std::size_t i = 1; i < tiles.size(); ++i) {
             const int64_t shared = tiles[i - 1].end - tiles[i].begin;
-            // Where strides are coarser than the tiles, the overlap is what is left.
+            // If strides are larger than tiles, the overlap is what remains.
             if (size >= 2 * stride) CHECK(shared >= overlap);
             CHECK(tiles[i].core_begin - tiles[i].begin >= shared / 2);
           }
@@ -44,7 +44,7 @@ TEST_CASE("tile plan: cores have every pixel once, and tiles share what they sho
   }
 }
 
-TEST_CASE("tile plan: what fits is one tile, and the last one ends with the image") {
+TEST_CASE("tile plan: a small image is one tile, and the last tile ends with the image") {
   const auto one = plan_tiles(700, 700, 128, 64);
   REQUIRE(one.size() == 1);
   CHECK(one[0].end == 700);

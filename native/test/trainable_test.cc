@@ -12,7 +12,7 @@ using namespace cellroute;
 
 namespace {
 
-/** The stages of the backbone that have gradients, by the first part of their keys. */
+/** Stages of the backbone with gradients, by the first part of their keys. */
 std::set<std::string> training_stages(model::MaskRcnn& network) {
   std::set<std::string> stages;
   const std::string prefix = "backbone.body.";
@@ -29,7 +29,7 @@ std::set<std::string> training_stages(model::MaskRcnn& network) {
 
 }  // namespace
 
-TEST_CASE("trainable: stages from the last, as torchvision counts them") {
+TEST_CASE("trainable: stages are counted from the last, as in torchvision") {
   auto config = test::small_config();
   config.backbone.norm.kind = model::NormKind::kBatch;
   config.returned_layers = {1, 2, 3, 4};
@@ -51,7 +51,7 @@ TEST_CASE("trainable: stages from the last, as torchvision counts them") {
   CHECK_THROWS(train::set_trainable(network, -1, true));
 }
 
-TEST_CASE("trainable: a stage the network lacks counts") {
+TEST_CASE("trainable: a stage that the network lacks is counted") {
   model::MaskRcnn network(test::small_config());  // up to layer3
   train::set_trainable(network, 1, true);
   CHECK(training_stages(network).empty());
@@ -59,7 +59,7 @@ TEST_CASE("trainable: a stage the network lacks counts") {
   CHECK((training_stages(network) == std::set<std::string>{"layer3"}));
 }
 
-TEST_CASE("trainable: statistics of batch norms move or stay") {
+TEST_CASE("trainable: statistics of batch norms are updated or kept") {
   auto config = test::small_config();
   config.backbone.norm.kind = model::NormKind::kBatch;
   model::MaskRcnn network(config);

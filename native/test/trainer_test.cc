@@ -33,7 +33,7 @@ StepOptions step_options(uint64_t seed) {
   return {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = seed};
 }
 
-/** Takes every candidate it may, so that some are left to chance. */
+/** Candidates that leave some choice to the sampler. */
 constexpr SamplingOptions kSampling{.rpn_fg_iou = 0.7,
                                     .rpn_bg_iou = 0.3,
                                     .rpn_batch_size = 32,
@@ -62,7 +62,7 @@ model::ClassifierConfig classifier_config(model::ClassifierHead head) {
   return config;
 }
 
-/** One rectangle of cells: x, y, width, height in an image of 48 x 64. */
+/** A rectangular cell: x, y, width, height in an image of 48 x 64. */
 mask::Rle rectangle(uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
   constexpr uint32_t kHeight = 48, kWidth = 64;
   mask::Bounds bounds;
@@ -72,7 +72,7 @@ mask::Rle rectangle(uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
   return mask::from_bounds(kHeight, kWidth, bounds);
 }
 
-/** What a trainer is given, made once: a step of either kind with a poll. */
+/** Inputs of a trainer, created once, and a step with a poll. */
 struct Segmenter {
   SegmenterTrainer trainer{segmenter_config(), options(), kSampling};
   std::vector<torch::Tensor> images;
@@ -116,7 +116,7 @@ std::map<std::string, torch::Tensor> copy(const Trainer& trainer) {
 
 using Names = std::vector<std::string>;
 
-/** What differs bit by bit: -0 is not 0. */
+/** Tensors that are not bit-identical: -0 differs from 0. */
 Names differing(const Trainer& trainer, const std::map<std::string, torch::Tensor>& before) {
   Names names;
   for (const auto& [name, tensor] : trainer.state()) {
@@ -137,7 +137,7 @@ JobContext stop_at(int n) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("trainer: stopped at any of its polls, a step changes nothing", Kind, Segmenter,
+TEST_CASE_TEMPLATE("trainer: a step cancelled at any poll changes nothing", Kind, Segmenter,
                    ConcatPoolClassifier) {
   Kind stopped, twin;
   for (uint64_t seed = 0; seed < 2; ++seed) {
@@ -148,7 +148,7 @@ TEST_CASE_TEMPLATE("trainer: stopped at any of its polls, a step changes nothing
   int polls = 0;
   while (true) {
     try {
-      // Outside of CHECK, which would keep what it throws.
+      // Outside of CHECK, which would catch the exception.
       const auto result = stopped.step(7, stop_at(polls));
       CHECK(result.applied);
       break;
@@ -157,14 +157,14 @@ TEST_CASE_TEMPLATE("trainer: stopped at any of its polls, a step changes nothing
       ++polls;
     }
   }
-  // Between the layers of the backward pass too.
+  // Polls occur between the layers of the backward pass too.
   CHECK(polls > 20);
   CHECK(differing(stopped.trainer, before) != Names{});
   twin.step(7);
   CHECK(differing(stopped.trainer, copy(twin.trainer)) == Names{});
 }
 
-TEST_CASE_TEMPLATE("trainer: cancelled from outside at any of its stages, a step changes nothing",
+TEST_CASE_TEMPLATE("trainer: a step cancelled from another thread at any stage changes nothing",
                    Kind, Segmenter, ConcatPoolClassifier) {
   Kind stopped, twin;
   const auto before = copy(stopped.trainer);
@@ -178,7 +178,7 @@ TEST_CASE_TEMPLATE("trainer: cancelled from outside at any of its stages, a step
     });
     try {
       const auto result = stopped.step(7, poll);
-      // The flag was set too late, or not at all: the step took effect.
+      // The flag was set too late or not at all: the step took effect.
       CHECK(result.applied);
       break;
     } catch (const Cancelled&) {
@@ -191,7 +191,7 @@ TEST_CASE_TEMPLATE("trainer: cancelled from outside at any of its stages, a step
   CHECK(differing(stopped.trainer, copy(twin.trainer)) == Names{});
 }
 
-TEST_CASE_TEMPLATE("trainer: a step that is not finite changes nothing and says so", Kind,
+TEST_CASE_TEMPLATE("trainer: a step with non-finite gradients changes nothing and reports it", Kind,
                    Segmenter, ConcatPoolClassifier) {
   Kind kind;
   kind.step(0);
@@ -203,7 +203,7 @@ TEST_CASE_TEMPLATE("trainer: a step that is not finite changes nothing and says 
   CHECK(differing(kind.trainer, before) == Names{});
 }
 
-TEST_CASE_TEMPLATE("trainer: its progress rises from 0 to 1", Kind, Segmenter,
+TEST_CASE_TEMPLATE("trainer: progress increases from 0 to 1", Kind, Segmenter,
                    ConcatPoolClassifier) {
   Kind kind;
   double last = 0;
@@ -215,14 +215,14 @@ TEST_CASE_TEMPLATE("trainer: its progress rises from 0 to 1", Kind, Segmenter,
   CHECK(last > 0.9);
 }
 
-TEST_CASE("trainer: gradients that overflow when squared count as not finite") {
+TEST_CASE("trainer: gradients whose squares overflow count as not finite") {
   auto parameter = torch::ones({4}).requires_grad_();
   parameter.mutable_grad() = torch::full({4}, 1e30);
   CHECK_FALSE(std::isfinite(gradient_norm({parameter})));
   CHECK(gradient_norm({torch::ones({2}).requires_grad_()}) == 0);
 }
 
-TEST_CASE("trainer: clipped gradients have the norm asked for, small ones stay") {
+TEST_CASE("trainer: gradients are clipped to the norm, small ones are unchanged") {
   auto a = torch::zeros({3}).requires_grad_(), b = torch::zeros({2, 2}).requires_grad_();
   a.mutable_grad() = torch::tensor({1.0F, 2.0F, 2.0F});
   b.mutable_grad() = torch::full({2, 2}, 2.0F);
@@ -234,7 +234,7 @@ TEST_CASE("trainer: clipped gradients have the norm asked for, small ones stay")
   CHECK(a.grad()[1].item<float>() == doctest::Approx(0.8));
 }
 
-TEST_CASE("trainer: the average of the first steps follows them, later ones keep the decay") {
+TEST_CASE("trainer: the average follows the first steps, later ones use the decay") {
   torch::nn::Linear network(2, 1);
   const torch::NoGradGuard no_grad;
   network->weight.fill_(0);
@@ -253,7 +253,7 @@ TEST_CASE("trainer: the average of the first steps follows them, later ones keep
   CHECK(average.updates().item<int64_t>() == 0);
 }
 
-TEST_CASE("trainer: frozen stages and statistics stay, and have no state") {
+TEST_CASE("trainer: frozen stages and statistics are unchanged and have no state") {
   auto given = options();
   given.trainable_layers = 1;
   given.update_batch_statistics = false;
@@ -275,13 +275,13 @@ TEST_CASE("trainer: frozen stages and statistics stay, and have no state") {
   }
 }
 
-TEST_CASE("trainer: dropout follows the step's seed") {
+TEST_CASE("trainer: dropout depends on the step's seed") {
   ConcatPoolClassifier first, second, third;
   CHECK(first.step(5).losses == second.step(5).losses);
   CHECK(first.step(6).losses != third.step(7).losses);
 }
 
-TEST_CASE("trainer: bfloat16 in the forward pass stays near float32") {
+TEST_CASE("trainer: the loss with bfloat16 autocast is close to float32") {
   for (const auto kind :
        {model::NormKind::kBatch, model::NormKind::kFrozenBatch, model::NormKind::kGroup}) {
     auto config = test::small_config();
@@ -297,7 +297,7 @@ TEST_CASE("trainer: bfloat16 in the forward pass stays near float32") {
     double total = 0;
     for (const auto& [name, loss] : expected.losses) total += loss;
     for (size_t i = 0; i < result.losses.size(); ++i) {
-      // Of the whole: other proposals may be chosen.
+      // Relative to the total, because other proposals may be chosen.
       CHECK(std::abs(result.losses[i].second - expected.losses[i].second) < 0.1 * total);
     }
     for (const auto& [name, tensor] : rounded.state()) {

@@ -20,16 +20,16 @@ void check_size(ImageSize size, int64_t height, int64_t width) {
 
 }  // namespace
 
-TEST_CASE("transform: sizes as torchvision computes them") {
+TEST_CASE("transform: sizes equal torchvision's") {
   check_size(resized({520, 704}, {800, 1333, {}}), 800, 1083);
   check_size(resized({704, 520}, {800, 1333, {}}), 1083, 800);
-  // The longer side decides.
+  // Limited by the longer side.
   check_size(resized({100, 1000}, {800, 1333, {}}), 133, 1333);
   check_size(resized({256, 256}, {256, 2048, {}}), 256, 256);
-  // By a factor, however large they are; but not past the limit.
+  // By a factor, for any size up to the limit.
   check_size(resized({100, 301}, {.min_size = 800, .max_size = 1333, .scale = 1.5}), 150, 451);
   check_size(resized({100, 1000}, {.min_size = 800, .max_size = 1333, .scale = 2.0}), 133, 1333);
-  // torchvision would ask for no rows at all.
+  // torchvision would compute zero rows.
   check_size(resized({1, 2000}, {800, 1333, {}}), 1, 1333);
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("transform: resizes between pixel centres, without antialiasing") {
   }
 }
 
-TEST_CASE("transform: boxes go back to the image as it came") {
+TEST_CASE("transform: boxes are scaled back to the original image") {
   const auto boxes =
       resize_boxes(torch::tensor({{10.0F, 20.0F, 30.0F, 40.0F}}), {800, 1083}, {520, 704});
   CHECK(torch::allclose(boxes, torch::tensor({{10 * 704 / 1083.0, 20 * 520 / 800.0,
@@ -91,7 +91,7 @@ TEST_CASE("transform: boxes go back to the image as it came") {
                                    .to(torch::kFloat32)));
 }
 
-TEST_CASE("transform: what is no image is refused") {
+TEST_CASE("transform: invalid images are refused") {
   const GeneralizedRcnnTransform transform(small_config());
   CHECK_THROWS_AS(transform({}), c10::Error);
   CHECK_THROWS_AS(transform({torch::zeros({1, 4, 4})}), c10::Error);

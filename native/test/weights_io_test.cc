@@ -20,7 +20,7 @@ using cellroute::test::same;
 
 namespace {
 
-/** A file in the folder for temporary ones, gone with its object. */
+/** A temporary file that is deleted with its object. */
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& bytes)
@@ -69,7 +69,7 @@ TEST_CASE("read_tensor: every type, at any alignment") {
   }
 }
 
-TEST_CASE("read_tensor: transposed, sliced, expanded, without dimensions, empty") {
+TEST_CASE("read_tensor: transposed, sliced, expanded, zero-dimensional, empty") {
   const auto base = torch::arange(60, torch::kFloat32).view({3, 4, 5});
   const TemporaryFile disk(bytes_of(base));
   const MappedFile file(disk.path());
@@ -87,14 +87,14 @@ TEST_CASE("read_tensor: transposed, sliced, expanded, without dimensions, empty"
   }
 }
 
-TEST_CASE("read_tensor: bytes of a bool that are neither 0 nor 1") {
+TEST_CASE("read_tensor: bytes of a bool other than 0 and 1") {
   const TemporaryFile disk(std::string("\x00\x01\x02\xff", 4));
   const MappedFile file(disk.path());
   CHECK(same(read_tensor(file, entry("t", torch::zeros({4}, torch::kBool), 0, 4)),
              torch::tensor({false, true, true, true})));
 }
 
-TEST_CASE("read_tensor refuses what lies outside, and sizes that overflow") {
+TEST_CASE("read_tensor refuses ranges outside the file, and sizes that overflow") {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   constexpr uint64_t kEnd = std::numeric_limits<uint64_t>::max();
   const TemporaryFile disk(std::string(100, 'x'));
@@ -119,17 +119,17 @@ TEST_CASE("read_tensor refuses what lies outside, and sizes that overflow") {
   };
   const std::vector<Refused> refused{
       {{26}, {1}, 0, 100},              // one element too many
-      {{25}, {1}, 4, 100},              // moved past the end
-      {{25}, {1}, 0, 99},               // over the end of its storage
-      {{26}, {1}, 0, kEnd},             // a storage that claims to end after the file
-      {{1}, {1}, 104, 200},             // begins after the file
-      {{1}, {1}, kEnd - 1, kEnd},       // offset + size wraps around
-      {{1}, {1}, 50, 40},               // a storage that ends before it begins
-      {{2}, {25}, 0, 100},              // the stride leads out
+      {{25}, {1}, 4, 100},              // starts too late
+      {{25}, {1}, 0, 99},               // exceeds its storage
+      {{26}, {1}, 0, kEnd},             // a storage that ends after the file
+      {{1}, {1}, 104, 200},             // starts after the file
+      {{1}, {1}, kEnd - 1, kEnd},       // offset + size overflows
+      {{1}, {1}, 50, 40},               // a storage that ends before it starts
+      {{2}, {25}, 0, 100},              // the stride leads outside
       {{2}, {kMax}, 0, kEnd},           // stride * size overflows
-      {{kMax, kMax}, {0, 0}, 0, kEnd},  // so does the number of elements
-      {{kMax}, {1}, 0, kEnd},           // and of bytes
-      {{1000}, {0}, 0, 100},            // one element a thousand times: more than the file has
+      {{kMax, kMax}, {0, 0}, 0, kEnd},  // the number of elements overflows
+      {{kMax}, {1}, 0, kEnd},           // the number of bytes overflows
+      {{1000}, {0}, 0, 100},            // one element 1,000 times: more than the file has
       {{-1}, {1}, 0, 100},
       {{2}, {-1}, 50, 100},
       {{2, 2}, {1}, 0, 100},  // no stride for the second dimension
@@ -142,7 +142,7 @@ TEST_CASE("read_tensor refuses what lies outside, and sizes that overflow") {
   }
 }
 
-TEST_CASE("MappedFile: absent, a folder, empty, shortened, not ASCII") {
+TEST_CASE("MappedFile: missing, a folder, empty, shortened, non-ASCII names") {
   CHECK(code_of([] { MappedFile("/nonexistent/weights.pth"); }) == "FILE_UNREADABLE");
   CHECK(code_of([] { MappedFile(std::filesystem::temp_directory_path().string()); }) ==
         "FILE_UNREADABLE");
@@ -171,7 +171,7 @@ struct SmallImpl : torch::nn::Module {
 };
 TORCH_MODULE(Small);
 
-/** Tensors one after the other in a file, and where they are. */
+/** Tensors stored one after the other in a file, and their table. */
 struct Stored {
   explicit Stored(const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
     std::string bytes;
@@ -211,7 +211,7 @@ TEST_CASE("load_state copies, casts and reports") {
   CHECK(same(module->norm->weight.detach(), torch::ones({3})));
   CHECK(module->convolution->weight.requires_grad());
   CHECK(report.loaded == std::vector<std::string>{"conv.weight", "bn.running_mean"});
-  // The second conv.weight finds its place taken.
+  // The name of the second conv.weight is already used.
   CHECK(report.unexpected == std::vector<std::string>{"elsewhere.bias", "conv.weight"});
   CHECK(report.missing == std::vector<std::string>{"conv.bias", "bn.bias", "bn.running_var"});
   REQUIRE(report.mismatched.size() == 1);
@@ -220,7 +220,7 @@ TEST_CASE("load_state copies, casts and reports") {
   CHECK(std::ranges::is_sorted(progress));
 }
 
-TEST_CASE("load_state: num_batches_tracked is loaded where there is one, and not missed") {
+TEST_CASE("load_state: num_batches_tracked is loaded if the network has it, and is optional") {
   const Stored stored({{"bn.num_batches_tracked", torch::full({}, 7, torch::kInt64)}});
   Small module;
   const auto report =
@@ -230,7 +230,7 @@ TEST_CASE("load_state: num_batches_tracked is loaded where there is one, and not
   CHECK(load_state(*module, MappedFile(stored.disk->path()), {}, JobContext()).missing.size() == 6);
 }
 
-TEST_CASE("load_state stops where it is cancelled, and at a damaged tensor") {
+TEST_CASE("load_state stops when it is cancelled, and at a damaged tensor") {
   Stored stored({{"conv.weight", torch::ones({3, 2, 1, 1})}});
   Small module;
   auto flag = std::make_shared<cellroute::CancelFlag>();

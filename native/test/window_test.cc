@@ -44,7 +44,7 @@ constexpr Intensity kMinMax{.kind = Intensity::Kind::kMinMax};
 
 }  // namespace
 
-TEST_CASE("window: windows of a resized image are those of torch's resize of the whole") {
+TEST_CASE("window: windows of a resized image equal torch's resize of the whole image") {
   for (const int64_t channels : {1, 2, 3, 4}) {
     const auto image = noise(37, 53, channels);
     const FloatImage values(image, kMinMax);
@@ -65,7 +65,7 @@ TEST_CASE("window: windows of a resized image are those of torch's resize of the
   }
 }
 
-TEST_CASE("window: of an image as it is, its own values to the last bit") {
+TEST_CASE("window: without a resize, values are unchanged") {
   const auto image = noise(40, 30, 3);
   const FloatImage values(image, kMinMax);
   const auto part = read_window(values, image, whole_of(image), 40, 30,

@@ -27,8 +27,8 @@ struct Case {
   int64_t images, in_channels, height, width, out_channels;
 };
 
-// Maps of one tile and less, sizes that no tile divides, channels that fill no vector and more than
-// one group, images whose tiles share a block.
+// Maps of one tile and less, sizes that are not multiples of a tile, channels that do not fill a
+// vector, more than one group of channels, images whose tiles share a block.
 constexpr std::array<Case, 10> kCases{{
     {1, 16, 8, 8, 16},
     {1, 1, 1, 1, 1},
@@ -67,7 +67,7 @@ torch::Tensor reference(const Layer& l, bool with_residual, bool relu) {
   return relu ? result.relu() : result;
 }
 
-/** The largest difference, as a share of the largest value. */
+/** Largest difference as a share of the largest value. */
 double error(const torch::Tensor& actual, const torch::Tensor& expected) {
   CHECK(actual.sizes() == expected.sizes());
   const auto largest = expected.abs().max().item<double>();
@@ -79,7 +79,7 @@ double tolerance(torch::ScalarType compute_dtype) {
   return compute_dtype == torch::kInt16 ? 6e-3 : 2e-2;
 }
 
-/** Type of the products and side of a tile. */
+/** Type of the products, and side of a tile. */
 struct Form {
   torch::ScalarType compute_dtype;
   int64_t side;
@@ -127,7 +127,7 @@ TEST_CASE("winograd: every instruction set equals the direct convolution in doub
   check_every_transform<cpu::Bfloat16Bits>(torch::kBFloat16, 2);
 }
 
-TEST_CASE("winograd: by integers every instruction set is near, and each tile by itself") {
+TEST_CASE("winograd with integers: every instruction set is close, and tiles are independent") {
   for (const auto* const* kernels = cpu::usable_int16_kernels(); *kernels != nullptr; ++kernels) {
     for (const int64_t side : {2, 4}) {
       for (const auto& c : kCases) {
@@ -150,10 +150,11 @@ TEST_CASE("winograd: by integers every instruction set is near, and each tile by
   }
 }
 
-TEST_CASE("winograd: by integers the largest sums fit, and rows that are not finite do no harm") {
+TEST_CASE(
+    "winograd with integers: the largest sums do not overflow; non-finite rows are contained") {
   if (!winograd_supports(torch::kInt16)) return;
   for (const int64_t channels : {256, 530}) {
-    // Each product at each point is of the largest integers, and all of one sign.
+    // All products at each point are the largest integers with the same sign.
     const auto sign = torch::ones({channels});
     sign.slice(0, 0, channels, 2).neg_();
     const auto input = channels_last(sign.view({1, -1, 1, 1}).expand({1, channels, 10, 10}));
@@ -194,7 +195,7 @@ TEST_CASE("winograd: an identity filter in every position shifts the map") {
   }
 }
 
-TEST_CASE("winograd: the result is channels-last and of the input's type") {
+TEST_CASE("winograd: the result is channels-last with the input's type") {
   for (const auto& form : supported()) {
     const auto result = run(layer(kCases[4], form.maps()), form);
     CHECK((result.scalar_type() == form.maps()));
@@ -202,7 +203,7 @@ TEST_CASE("winograd: the result is channels-last and of the input's type") {
   }
 }
 
-TEST_CASE("winograd: layouts and threads do not matter") {
+TEST_CASE("winograd: results do not depend on layouts and threads") {
   for (const auto& form : supported()) {
     for (const auto& c : {kCases[4], kCases[7]}) {
       auto l = layer(c, form.maps());
@@ -230,7 +231,7 @@ TEST_CASE("winograd: no images, no pixels") {
   }
 }
 
-TEST_CASE("winograd: what is not a number stays seen, within its tiles") {
+TEST_CASE("winograd: NaN is visible in the results of its tiles") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (const auto& form : supported()) {
     auto l = layer({2, 16, 12, 12, 16}, form.maps());
@@ -260,7 +261,7 @@ TEST_CASE("winograd: gradients equal those of the direct convolution in double")
   }
 }
 
-TEST_CASE("winograd: every instruction set gives the weights' gradient, however many tiles") {
+TEST_CASE("winograd: every instruction set computes the weight gradient, for any number of tiles") {
   const auto check = [](const Case& c) {
     const auto l = layer(c);
     const auto w = l.weight.to(torch::kFloat64).requires_grad_(true);
@@ -273,11 +274,11 @@ TEST_CASE("winograd: every instruction set gives the weights' gradient, however 
     }
   };
   for (const auto& c : kCases) check(c);
-  // More than a block of tiles, and not a whole number of them.
+  // More than one block of tiles, with a remainder.
   check({2, 8, 90, 130, 20});
 }
 
-TEST_CASE("winograd: only the gradients that are wanted; no bias") {
+TEST_CASE("winograd: computes only the requested gradients; no bias") {
   const auto l = layer(kCases[4]);
   const auto w = l.weight.clone().requires_grad_(true);
   const auto result = winograd_conv(l.input, w, {});
@@ -297,7 +298,7 @@ TEST_CASE("winograd: second derivatives are refused") {
                   c10::Error);
 }
 
-TEST_CASE("winograd refuses sizes and types that do not fit") {
+TEST_CASE("winograd refuses inconsistent sizes and types") {
   const auto map = torch::zeros({1, 4, 5, 5});
   const WinogradWeights weights(torch::zeros({6, 4, 3, 3}), torch::kFloat32, 4);
   const auto bias = torch::zeros({6});

@@ -8,7 +8,7 @@ using cellroute::ops::cpu::WorkBlocks;
 
 namespace {
 
-/** Everything once, in order, and none larger than the first. */
+/** Checks that everything is covered once, in order, and no block is larger than the first. */
 void check_cover(const WorkBlocks& blocks, int64_t count, int64_t most) {
   int64_t at = 0;
   for (int64_t b = 0; b < blocks.blocks(); ++b) {
@@ -30,7 +30,7 @@ int64_t size_of(const WorkBlocks& blocks, int64_t block) {
 
 }  // namespace
 
-TEST_CASE("work blocks: everything once, in whole multiples") {
+TEST_CASE("work blocks: cover everything once, in whole multiples") {
   for (const int64_t count : {1, 5, 6, 7, 48, 221, 3400}) {
     for (const int64_t threads : {1, 2, 16}) {
       CAPTURE(count);
@@ -46,7 +46,7 @@ TEST_CASE("work blocks: everything once, in whole multiples") {
   CHECK(WorkBlocks::even(0, 48, 6, 2).blocks() == 0);
 }
 
-TEST_CASE("work blocks: shrinking ones end small, and one thread has no reason for it") {
+TEST_CASE("work blocks: shrinking blocks end small, except with one thread") {
   for (const int64_t threads : {2, 4, 16}) {
     const auto blocks = WorkBlocks::shrinking(3400, 48, 6, threads);
     CHECK(size_of(blocks, 0) == 48);
@@ -58,7 +58,7 @@ TEST_CASE("work blocks: shrinking ones end small, and one thread has no reason f
   CHECK(WorkBlocks::shrinking(480, 48, 6, 1).blocks() == 10);
 }
 
-TEST_CASE("work blocks: even ones are as many for each thread") {
+TEST_CASE("work blocks: even blocks are equally many for each thread") {
   const auto blocks = WorkBlocks::even(221, 96, 6, 2);
   CHECK(blocks.blocks() == 4);
   CHECK(blocks.largest() == 60);

@@ -134,7 +134,7 @@ function stageLibtorch(out) {
     const source = join(libtorch.folder, 'lib', library);
     if (!existsSync(source)) continue;
     const target = join(folder, 'lib', library);
-    // npm pack drops symbolic links without a word: what they point at is copied.
+    // npm pack ignores symbolic links, so their targets are copied.
     copyFileSync(realpathSync(source), target);
     if (process.platform === 'linux' && has('strip')) must('strip', ['--strip-unneeded', target]);
   }

@@ -6,7 +6,7 @@ const model = new URL('test/ensemble', root).pathname;
 const random = generator();
 const figures = { calls: 0, aborted: 0, refused: 0, reloads: 0 };
 const BAD = [Buffer.alloc(0), Buffer.from('not an image'), { width: 3 }, null, 5];
-/** Memory settles while code is compiled and pools fill. */
+/** Calls before memory is measured, while code is compiled and pools fill. */
 const WARM_UP = 30;
 const MAX_GROWTH_MB = 200;
 

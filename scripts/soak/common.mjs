@@ -1,4 +1,4 @@
-// What the programs of the soak have in common.
+// Functions that all soak programs use.
 import { createRequire } from 'node:module';
 
 export const root = new URL('../../', import.meta.url);
@@ -31,7 +31,7 @@ export function image(side, seed = 1) {
   return { data, width: side, height: side, channels: 1 };
 }
 
-/** A number from 0 to 1 that follows from a seed. */
+/** A generator of numbers from 0 to 1 with a seed. */
 export function generator(seed = 1) {
   let state = seed;
   return () => {

@@ -1,5 +1,5 @@
-// Writes of a training fail in the middle of a file, as on a full disk: the process may not create files larger than a
-// limit (ulimit -f). Nothing else on the machine is disturbed.
+// Lets writes of a training run fail in the middle of a file, as on a full disk, by limiting the size of files (ulimit -f).
+// The limit applies only to the child process.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ let failed = 0;
 do {
   const run = join(folder, `run-${rounds++}`);
   const first = train(run);
-  check(first.status === 0, `a training failed: ${first.stderr.slice(-500)}`);
+  check(first.status === 0, `training failed: ${first.stderr.slice(-500)}`);
   if (first.status !== 0) break;
   const last = join(run, 'checkpoints/last.safetensors');
   const blocks = Math.floor(statSync(last).size / 512 / (2 + (rounds % 3)));
@@ -38,9 +38,9 @@ do {
     limited.status === 1 && /FILE_UNWRITABLE/.test(limited.stderr),
     `a full disk is not reported: ${limited.stderr.slice(-500)}`,
   );
-  check(!/\.part$/m.test(readdirSync(join(second, 'checkpoints')).join('\n')), 'half a file was left');
+  check(!/\.part$/m.test(readdirSync(join(second, 'checkpoints')).join('\n')), 'a partial file was left');
   failed++;
-  // The run that has a checkpoint keeps it when the disk is full later.
+  // A run keeps its checkpoint if the disk becomes full later.
   const before = statSync(last).mtimeMs;
   train(run, blocks);
   await openWeights(last).catch((error) => check(false, `the checkpoint is damaged: ${error.message}`));

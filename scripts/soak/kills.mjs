@@ -7,7 +7,7 @@ import { check, folder, generator, isTime, report } from './common.mjs';
 const random = generator(5);
 const program = new URL('training.mjs', import.meta.url).pathname;
 
-/** Trains until it ends or, after so many steps, is killed a moment later; answers its exit status. */
+/** Trains until the end, or kills the process shortly after a number of steps. Returns the exit status. */
 function train(run, steps = Number.POSITIVE_INFINITY, delay = 0) {
   const child = spawn(process.execPath, [program, run], { stdio: ['ignore', 'pipe', 'pipe'] });
   let seen = 0;
@@ -26,7 +26,7 @@ const digest = (run) =>
     .digest('hex');
 const whole = join(folder, 'whole');
 const { code, stderr } = await train(whole);
-check(code === 0, `a training failed: ${stderr}`);
+check(code === 0, `training failed: ${stderr}`);
 let runs = 0;
 let kills = 0;
 let refusals = 0;
@@ -36,16 +36,16 @@ while (code === 0 && (isTime() || runs === 0)) {
     const ended = await train(run, attempt < 4 ? 1 + Math.floor(random() * 3) : undefined, random() * 60);
     if (ended.signal === 'SIGKILL') {
       kills++;
-      // Its owner is dead: the next attempt must get the folder at once.
+      // The owner is dead, so the next attempt must get the folder at once.
       continue;
     }
     if (/RUN_LOCKED/.test(ended.stderr)) refusals++;
-    check(ended.code === 0, `a training that was resumed failed: ${ended.stderr.slice(-500)}`);
+    check(ended.code === 0, `a resumed training failed: ${ended.stderr.slice(-500)}`);
     break;
   }
   const finished = existsSync(join(run, 'segmenter.safetensors'));
-  check(finished, 'a training did not finish');
-  if (finished) check(digest(run) === digest(whole), 'a training that was killed ended otherwise');
+  check(finished, 'training did not finish');
+  if (finished) check(digest(run) === digest(whole), 'the result of a killed training differs');
   if (finished) check(!existsSync(join(run, '.cellroute.lock')), 'a lock was left');
 }
 report({ runs, kills, 'refused after a kill': refusals });

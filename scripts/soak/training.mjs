@@ -1,4 +1,4 @@
-// A small training in a process of its own, for the programs that disturb it: node training.mjs RUN
+// A small training run in its own process, for the programs that disturb it: node training.mjs RUN
 import { image, library } from './common.mjs';
 
 const run = process.argv[2];

@@ -14,7 +14,7 @@ import { describeBrowser, launch } from '../support/browser.js';
 
 const hostile = `</script><img src=x onerror="window.hacked=1">"'&.png`;
 
-/** Cells in a grid, `step` pixels apart, each wider than the one before it. */
+/** Cells in a grid, `step` pixels apart, each wider than the previous one. */
 function resultOf(side: number, step: number, type: string): RoutedSegmentation {
   const labels = new Uint32Array(side * side);
   let count = 0;
@@ -82,7 +82,7 @@ describeBrowser('a report in Chromium', () => {
   });
 
   const image = (name: string) => page.getByRole('article', { name, exact: true });
-  /** Pixels of an image's canvas that are drawn on, once it has come to rest. */
+  /** Number of drawn pixels of an image's canvas, after it has stopped moving. */
   const drawn = (name: string) =>
     image(name)
       .locator('canvas')
@@ -108,7 +108,7 @@ describeBrowser('a report in Chromium', () => {
   const rows = () => page.locator('#cells tbody tr');
   const column = (index: number) => page.locator(`#cells tbody td:nth-child(${index + 1})`).allTextContents();
 
-  test('shows names as text and runs nothing that was in them', async () => {
+  test('shows names as text and runs no script in them', async () => {
     await expect(page.title()).resolves.toBe('A run <script>window.hacked = 1</script>');
     await expect(image(hostile).getByRole('heading').textContent()).resolves.toBe(hostile);
     await expect(page.getByRole('link', { name: hostile }).count()).resolves.toBe(1);
@@ -116,7 +116,7 @@ describeBrowser('a report in Chromium', () => {
     await expect(page.evaluate('window.hacked')).resolves.toBeUndefined();
   });
 
-  test('switches the outlines of one image, and of all', async () => {
+  test('switches the outlines of one image and of all images', async () => {
     await image(hostile).scrollIntoViewIfNeeded();
     const before = await drawn(hostile);
     expect(before).toBeGreaterThan(500);
@@ -153,11 +153,11 @@ describeBrowser('a report in Chromium', () => {
     expect(await zoomOf(hostile)).toEqual({ x: 0, y: 0, zoom: 1 });
   });
 
-  test('says what the cell is that is clicked', async () => {
+  test('describes the clicked cell', async () => {
     const stage = image(hostile).locator('.stage');
     await stage.scrollIntoViewIfNeeded();
     const { width } = (await stage.boundingBox())!;
-    // Cell 2 begins at column 20, in the first row
+    // Cell 2 starts at column 20, in the first row.
     await stage.click({ position: { x: (21 / 60) * width, y: (5 / 60) * width } });
     const area = few.cells.areas[1]!;
     await expect(image(hostile).getByRole('status').textContent()).resolves.toMatch(
@@ -167,7 +167,7 @@ describeBrowser('a report in Chromium', () => {
     await expect(image(hostile).getByRole('status').textContent()).resolves.toBe('');
   });
 
-  test('has a page of 10,000 cells in the table at a time, sorted as asked', async () => {
+  test('shows 10,000 cells in a table with pages and sorting', async () => {
     const total = few.cells.length + many.cells.length;
     expect(total).toBeGreaterThan(10_000);
     expect(await rows().count()).toBe(50);
@@ -210,7 +210,7 @@ describeBrowser('a report in Chromium', () => {
     await expect(page.locator('.stage:focus').count()).resolves.toBe(1);
   });
 
-  test('names everything that can be used, for those who do not see it', async () => {
+  test('has accessible names for all controls', async () => {
     const nameless = await page
       .locator('button, select, input, meter, [role=img], .stage, img')
       .evaluateAll((elements: NamedElement[]) =>
@@ -229,7 +229,7 @@ describeBrowser('a report in Chromium', () => {
     expect(nameless).toEqual([]);
   });
 
-  test('prints without its controls, every image whole', async () => {
+  test('prints without controls, with every image complete', async () => {
     await page.emulateMedia({ media: 'print' });
     await page.evaluate("window.dispatchEvent(new Event('beforeprint'))");
     await expect(image(hostile).locator('.tools').isVisible()).resolves.toBe(false);
@@ -238,7 +238,7 @@ describeBrowser('a report in Chromium', () => {
     await page.emulateMedia({ media: 'screen' });
   });
 
-  test('asked for nothing but itself and complained of nothing', () => {
+  test('made no requests and logged no errors', () => {
     expect(asked.filter((url) => !url.startsWith('data:'))).toHaveLength(1);
     expect(complaints).toEqual([]);
   });

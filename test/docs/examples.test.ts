@@ -21,7 +21,7 @@ const small = join(images, 'fluorescence-small-crowded.png');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-examples-'));
 
 beforeAll(() => {
-  // As in an application: the programs beside a node_modules folder with the package.
+  // As in an application: the programs are beside a node_modules folder with the package.
   cpSync(join(root, 'examples'), folder, { recursive: true });
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules', 'cellroute'), 'junction');

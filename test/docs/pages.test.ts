@@ -18,7 +18,7 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .split('\n')
   .filter((path) => path && existsSync(join(root, path)));
 
-/** The first column of every table of a page: the text in backquotes. */
+/** Text in backquotes in the first column of every table of a page. */
 const tableNames = (page: string) =>
   read(page)
     .split('\n')
@@ -69,7 +69,7 @@ function variablesRead(): string[] {
   return [...names];
 }
 
-test('the table of environment variables has those that the sources read, and no other', () => {
+test('the table of environment variables has exactly those that the sources read', () => {
   expect(tableNames('docs/environment-variables.md').sort()).toEqual(variablesRead().sort());
 });
 
@@ -113,7 +113,7 @@ test('every relative link and image of a page exists', () => {
   expect(broken).toEqual([]);
 });
 
-test('every step in the drawing of ARCHITECTURE.md is in the file that it names', () => {
+test('every step in the drawing of ARCHITECTURE.md exists in the named file', () => {
   const steps = [
     ...read('ARCHITECTURE.md').matchAll(/^ {2}((?:lib|native)\/\S+\.(?:ts|cc|h)) +([A-Za-z_]+)/gm),
   ];

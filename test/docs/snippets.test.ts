@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'cellroute-docs-'));
 const programs = join(folder, 'bin');
 
 beforeAll(async () => {
-  // What the snippets refer to, and the package as an application finds it.
+  // Files that the snippets use, and the package as installed in an application.
   for (const name of ['bin', 'images', 'node_modules', 'runs']) mkdirSync(join(folder, name));
   symlinkSync(root, join(folder, 'node_modules', 'cellroute'), 'junction');
   // The optional peers that snippets import themselves.

@@ -25,7 +25,7 @@ const cellroute = (...args: string[]) => {
 };
 
 describe('segment', () => {
-  test('writes every format for each image, and reports the bad one at the end', async () => {
+  test('writes every format for each image, and reports the bad image at the end', async () => {
     const images = join(folder, 'images');
     mkdirSync(images);
     copyFileSync(image.small, join(images, 'a.png'));
@@ -65,7 +65,7 @@ describe('segment', () => {
     expect(coco.images.map(({ file_name }) => file_name)).toEqual(['a.png', 'c.png']);
   });
 
-  test('two images called alike keep both results', () => {
+  test('two images with the same name keep both results', () => {
     const twin = join(folder, 'twin');
     mkdirSync(twin);
     copyFileSync(image.small, join(folder, 'x.png'));
@@ -79,7 +79,7 @@ describe('segment', () => {
     expect(listing(out).map(nameIn)).toEqual(['twin/x.png', 'x.png']);
   });
 
-  test('Ctrl-C stops cleanly and keeps what is finished', async () => {
+  test('Ctrl-C stops cleanly and keeps finished results', async () => {
     const many = join(folder, 'many');
     mkdirSync(many);
     for (let i = 0; i < 40; i++) copyFileSync(image.large, join(many, `${String(i).padStart(2, '0')}.png`));
@@ -87,7 +87,7 @@ describe('segment', () => {
     const child = spawn(process.execPath, [main, 'segment', many, '-o', out, '-f', 'json,kaggle'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    // Two are in flight, and either may be the first that is done.
+    // Two images are in progress, and either may finish first.
     await resultsIn(out, 2, child);
     child.kill('SIGINT');
     const { code, stderr } = await ended(child);
@@ -103,7 +103,7 @@ describe('segment', () => {
   test.each([
     ['whole', []],
     ['in tiles', ['--tiles', '256,64']],
-  ])('tells what its stages took where CELLROUTE_PROFILE asks for it: %s', (_, flags) => {
+  ])('writes a profile if CELLROUTE_PROFILE is set: %s', (_, flags) => {
     const { stderr } = spawnSync(
       process.execPath,
       [main, 'segment', image.medium, '-o', join(folder, 'profiled'), '-f', 'json', ...flags],
@@ -119,11 +119,11 @@ describe('segment', () => {
     );
     const stages = Object.values<number>(seconds).reduce((sum, time) => sum + time);
     expect(stages).toBeGreaterThan(0);
-    // Each is rounded to a microsecond.
+    // Each value is rounded to a microsecond.
     expect(stages).toBeLessThan(total + 1e-4);
   });
 
-  test('cuts images into tiles where asked, and says so', () => {
+  test('cuts images into tiles on request, and reports it', () => {
     const out = join(folder, 'tiled');
     const flags = ['-o', out, '-f', 'json', '--tiles', '256,64'];
     const { status, stdout } = cellroute('segment', image.medium, ...flags);
@@ -135,25 +135,17 @@ describe('segment', () => {
   });
 
   test.each([
-    ['tiles of no size', ['segment', image.small, '-o', folder, '--tiles', 'small'], /tiles\.size/],
-    ['three sizes of tiles', ['segment', image.small, '-o', folder, '--tiles', '128,64,32'], /SIZE,OVERLAP/],
-    ['a score that is none', ['segment', image.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
+    ['an invalid tile size', ['segment', image.small, '-o', folder, '--tiles', 'small'], /tiles\.size/],
+    ['three tile sizes', ['segment', image.small, '-o', folder, '--tiles', '128,64,32'], /SIZE,OVERLAP/],
+    ['a score out of range', ['segment', image.small, '-o', folder, '--min-score', '2'], /from 0 to 1/],
     [
-      'a format that is unknown',
+      'an unknown format',
       ['segment', image.small, '-o', folder, '-f', 'bmp'],
       /comma-separated list of json/,
     ],
-    ['no folder for results', ['segment', image.small], /--out/],
-    [
-      'an image that is not there',
-      ['segment', 'nowhere.png', '-o', folder],
-      /nowhere\.png.*\[FILE_UNREADABLE\]/,
-    ],
-    [
-      'an ensemble that is not there',
-      ['segment', image.small, '-o', folder, '-m', 'nowhere'],
-      /\[FILE_UNREADABLE\]/,
-    ],
+    ['no output folder', ['segment', image.small], /--out/],
+    ['a missing image', ['segment', 'nowhere.png', '-o', folder], /nowhere\.png.*\[FILE_UNREADABLE\]/],
+    ['a missing ensemble', ['segment', image.small, '-o', folder, '-m', 'nowhere'], /\[FILE_UNREADABLE\]/],
   ])('%s is refused', (_, args, message) => {
     const { status, stderr } = cellroute(...args);
     expect(status).toBe(1);
@@ -187,7 +179,7 @@ test('tune writes an ensemble with the thresholds it prints', () => {
   expect(other.stderr).toMatch(/data.*INVALID_ARGUMENT/s);
 });
 
-test('classify names the type, as text and as JSON', () => {
+test('classify prints the type as text and as JSON', () => {
   expect(cellroute('classify', image.small).stdout).toMatch(
     /: fluorescence \(fluorescence [01]\.\d+, histology/,
   );
@@ -201,7 +193,7 @@ test('classify names the type, as text and as JSON', () => {
   expect(JSON.parse(stdout)).toMatchObject({ cellType: 'fluorescence' });
 });
 
-test('convert and inspect go round', () => {
+test('convert and inspect work together', () => {
   const torch = join(folder, 'router.pth');
   expect(cellroute('convert', join(testEnsemble, 'classifier.safetensors'), torch).status).toBe(0);
   const { tensors } = JSON.parse(cellroute('inspect', torch, '--json').stdout) as {
@@ -210,7 +202,7 @@ test('convert and inspect go round', () => {
   expect(tensors.map(({ name }) => name)).toContain('fc.weight');
 });
 
-test('doctor finds everything, and says what is wrong where it does not', () => {
+test('doctor finds everything, and reports what is missing', () => {
   const good = cellroute('doctor');
   expect(good).toMatchObject({ status: 0, stderr: '' });
   expect(good.stdout).toMatch(/LibTorch\s+2\.\d+\.\d+ in /);

@@ -41,7 +41,7 @@ const sizeOf = async () => {
   return [width, height];
 };
 
-test('draws the images and samples of them, the same from the same seed', async () => {
+test('draws images and samples, which are equal for equal seeds', async () => {
   expect(preview('--rows', '2', '--samples', '3')).toMatchObject({
     status: 0,
     stdout: `${out}: 3 samples of each of 2 images\n`,
@@ -56,7 +56,7 @@ test('draws the images and samples of them, the same from the same seed', async 
   expect(readFileSync(out).equals(first)).toBe(false);
 });
 
-test("takes a training's configuration, and names the place of a mistake in it", async () => {
+test('uses a training configuration, and reports the position of an error in it', async () => {
   const config = join(folder, 'config.json');
   writeFileSync(config, '{"transforms": [{"kind": "random-crop", "width": 30, "height": 30}]}');
   expect(preview('--config', config, '--ids', 'grey', '--samples', '1')).toMatchObject({

@@ -25,7 +25,7 @@ const summary = (...args: string[]) => {
   return { status, stdout, stderr };
 };
 
-test('prints tables, what cannot be used, and warns of a cap that is too low', () => {
+test('prints tables and unusable entries, and warns about a limit that is too low', () => {
   const { status, stdout, stderr } = summary(
     ...[folder.path('set'), '--cell-type-column', 'phase', '--detections-per-image', '2'],
   );
@@ -38,11 +38,11 @@ test('prints tables, what cannot be used, and warns of a cap that is too low', (
   expect(stdout).toContain('Warning: detectionsPerImage is 2, but 1 of 2 images have more cells');
   expect(stderr).toContain('2 rows or images cannot be used and are skipped:');
   expect(stderr).toMatch(/train\.csv, row 6, annotation, image b: Runs overlap/);
-  // What a file says may not steer the terminal.
+  // Control characters of a file must not reach the terminal.
   expect(stdout + stderr).not.toContain('\u001b');
 });
 
-test('prints the same as JSON', () => {
+test('prints the same data as JSON', () => {
   const { status, stdout } = summary(folder.path('set'), '--json');
   expect(status).toBe(0);
   const { images, cells, densest, problems } = JSON.parse(stdout) as Record<string, unknown>;
@@ -53,8 +53,8 @@ test('prints the same as JSON', () => {
   ]);
 });
 
-test('says what is no data set in one line', () => {
+test('refuses an invalid data set in one line', () => {
   const { status, stderr } = summary(folder.path('set/train'));
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^cellroute: .*it is no data set: .*\[DATA_INVALID\]\n$/);
+  expect(stderr).toMatch(/^cellroute: .*it is not a data set: .*\[DATA_INVALID\]\n$/);
 });

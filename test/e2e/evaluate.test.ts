@@ -19,7 +19,7 @@ const node = (...args: string[]) => {
 };
 const cellroute = (...args: string[]) => node(join(root, 'dist/cli/main.js'), ...args);
 
-test('a worker terminated while it evaluates takes nothing with it', () => {
+test('a worker terminated during evaluation does not affect the process', () => {
   const { status, signal, stdout, stderr } = node(
     join(__dirname, 'programs/terminate-evaluate.cjs'),
     join(root, 'dist/index.js'),
@@ -43,7 +43,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
   });
   const evaluate = (...args: string[]) => cellroute('evaluate', '--truth', truth, '--pred', pred, ...args);
 
-  test('prints tables that say what was applied', () => {
+  test('prints tables with the applied rules', () => {
     const { status, stdout } = evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
     expect(status).toBe(0);
     expect(stdout).toMatch(/score at least 0\.5, each pixel assigned to the highest-scored prediction/);
@@ -60,7 +60,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     expect(stdout).toMatch(/By image\n/);
   });
 
-  test('prints JSON with everything, and draws the curve', async () => {
+  test('prints JSON with all results, and draws the plot', async () => {
     const plot = join(folder, 'curve.png');
     const { status, stdout } = evaluate('--json', '--max-dets', '100', '--keep-overlaps', '--plot', plot);
     expect(status).toBe(0);
@@ -71,7 +71,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     await expect(sharp(readFileSync(plot)).metadata()).resolves.toMatchObject({ format: 'png', width: 960 });
   });
 
-  test('refuses in one line', () => {
+  test('refuses invalid options in one line', () => {
     expect(evaluate('--keep-overlaps', '--remove-overlaps', '0.5')).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(

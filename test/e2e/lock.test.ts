@@ -13,7 +13,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A process that locks a folder, and the first line that it prints. */
+/** Starts a process that locks a folder. Returns the process and its first line. */
 function lockIn(path: string, ...args: string[]) {
   const child = spawn(process.execPath, [program, join(root, 'dist'), path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -31,7 +31,7 @@ function lockIn(path: string, ...args: string[]) {
   return { child, answer, ended };
 }
 
-test('of many processes that start together, one gets the folder and the others name it', async () => {
+test('of many processes that start together, one gets the folder and the others report its owner', async () => {
   const path = join(folder, 'race');
   const contenders = Array.from({ length: 6 }, () => lockIn(path));
   const answers = await Promise.all(contenders.map(({ answer }) => answer));
@@ -48,7 +48,7 @@ test('of many processes that start together, one gets the folder and the others 
   expect(existsSync(join(path, LOCK_FILE))).toBe(false);
 });
 
-test('a folder whose owner was killed is free at once', async () => {
+test('a folder whose owner was killed is free immediately', async () => {
   const path = join(folder, 'killed');
   for (let round = 0; round < 5; round++) {
     const owner = lockIn(path);
@@ -64,7 +64,7 @@ test('a folder whose owner was killed is free at once', async () => {
   await last.ended;
 });
 
-test('of many processes that take over from one that was killed, one gets the folder', async () => {
+test('of many processes that take over from a killed one, one gets the folder', async () => {
   const path = join(folder, 'heirs');
   const owner = lockIn(path);
   expect(await owner.answer).toBe('locked');
@@ -74,7 +74,7 @@ test('of many processes that take over from one that was killed, one gets the fo
   expect(answers.filter((answer) => answer === 'locked')).toHaveLength(1);
 });
 
-test('a folder that may not be written is FILE_UNWRITABLE', async () => {
+test('a folder without write permission is refused with FILE_UNWRITABLE', async () => {
   const path = join(folder, 'read-only');
   mkdirSync(path);
   chmodSync(path, 0o555);

@@ -13,14 +13,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const cellroute = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
 
 describe('explain', () => {
-  test('writes one heat map where a file is named', async () => {
+  test('writes one heat map to a file', async () => {
     const out = join(folder, 'one', 'heat.webp');
     const { status, stdout } = cellroute('explain', image.small, '--method', 'grad-cam', '--out', out);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/: fluorescence \([\d.]+\) by grad-cam\n$/)]);
     expect((await sharp(out).metadata()).format).toBe('webp');
   });
 
-  test('writes a heat map and the numbers for each method', () => {
+  test('writes a heat map and its values for each method', () => {
     const out = join(folder, 'several');
     const methods = 'integrated-gradients,occlusion';
     const { status, stdout } = cellroute(
@@ -44,12 +44,8 @@ describe('explain', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    [
-      'a method that is unknown',
-      ['--method', 'lime'],
-      /Expected a comma-separated list of integrated-gradients/,
-    ],
-    ['a type that is unknown', ['--target', 'yeast'], /one of fluorescence.* for target/],
+    ['an unknown method', ['--method', 'lime'], /Expected a comma-separated list of integrated-gradients/],
+    ['an unknown type', ['--target', 'yeast'], /one of fluorescence.* for target/],
     ['two heat maps in one file', ['--method', 'occlusion,grad-cam'], /a folder.*for --out/],
   ])('%s is refused', (_name, args, message) => {
     const { status, stderr } = cellroute('explain', image.small, '--out', join(folder, 'no.png'), ...args);
@@ -58,7 +54,7 @@ describe('explain', () => {
   });
 });
 
-test('report makes one page of a folder, with what failed in it', () => {
+test('report writes one page for a folder, with its failures', () => {
   const images = join(folder, 'images');
   mkdirSync(images);
   copyFileSync(image.small, join(images, 'a & b.png'));

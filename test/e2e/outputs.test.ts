@@ -38,7 +38,7 @@ const copy = (from: string, ...to: string[]) => {
 const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
 
 describe('names of results', () => {
-  test('images of one name in two folders differ everywhere, and each form of results can be evaluated', () => {
+  test('images with one name in two folders have different results, and each result format can be evaluated', () => {
     copy('two-folders/a/well.png', 'wells', 'a', 'well.png');
     copy('two-folders/b/well.png', 'wells', 'b', 'well.png');
     const [a, b] = ['a', 'b'].map((name) => join(folder, 'wells', name, 'well.png')) as [string, string];
@@ -70,7 +70,7 @@ describe('names of results', () => {
     expect(page).toContain('a/well.png');
     expect(page).toContain('b/well.png');
 
-    // Ground truth that names the images as a data set of these folders does.
+    // Ground truth with the image names of a data set of these folders.
     const truth = join(folder, 'two-truth.json');
     copyFileSync(join(out, 'coco.json'), truth);
     mkdirSync(join(folder, 'labels-only'));
@@ -96,7 +96,7 @@ describe('names of results', () => {
     }
   });
 
-  test('images that differ in their endings only keep them', () => {
+  test('images that differ only in their extension keep it', () => {
     copy('reserved/other.png', 'endings', 'x.png');
     copy('reserved/coco.png', 'endings', 'x.PNG');
     const out = join(folder, 'endings-out');
@@ -109,7 +109,7 @@ describe('names of results', () => {
     ).toEqual(['x.PNG', 'x.png']);
   });
 
-  test('images may be called as the files of all results', () => {
+  test('images may have the names of the result files of a run', () => {
     const out = join(folder, 'reserved');
     expect(segment(join(cases, 'reserved'), '-o', out).status).toBe(0);
     expect(listing(out)).toEqual(
@@ -128,8 +128,8 @@ describe('names of results', () => {
   });
 });
 
-describe('what is an input', () => {
-  test('hidden files and outputs in a folder are not; a path of its own is', () => {
+describe('input files', () => {
+  test('hidden files and outputs in a folder are skipped, unless their path is given', () => {
     const own = join(folder, 'inputs');
     copy('labels-name/x.png', 'inputs', 'x.png');
     copy('labels-name/x.labels.png', 'inputs', 'x.labels.png');
@@ -137,9 +137,7 @@ describe('what is an input', () => {
     const out = join(folder, 'inputs-out');
     const { status, stdout, stderr } = segment(own, '-o', out, '-f', 'json');
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^x\.png: [^\n]*\n$/) });
-    expect(stderr).toMatch(
-      /1 files are outputs of cellroute by their names and are left out \(x\.labels\.png\)/,
-    );
+    expect(stderr).toMatch(/1 files have names of cellroute outputs and are skipped \(x\.labels\.png\)/);
     const named = segment(join(own, 'x.labels.png'), join(own, 'x.png'), '-o', out, '-f', 'labels');
     expect(named.status).toBe(0);
     expect(listing(out)).toEqual(['x.json', 'x.labels.labels.png', 'x.labels.png']);
@@ -156,8 +154,8 @@ describe('what is an input', () => {
   });
 });
 
-describe('files that this tool did not write', () => {
-  test('are overwritten with --force only', () => {
+describe('files that cellroute did not write', () => {
+  test('are overwritten only with --force', () => {
     copy('labels-name/x.png', 'user', 'x.png');
     const users = copy('labels-name/x.labels.png', 'user', 'x.labels.png');
     const before = readFileSync(users);
@@ -174,13 +172,13 @@ describe('files that this tool did not write', () => {
     expect(existsSync(join(folder, 'user', 'x.json'))).toBe(false);
     expect(segment(...args, '--force').status).toBe(0);
     expect(readFileSync(users)).not.toEqual(before);
-    // Now they are its own, until somebody changes one.
+    // Now cellroute has written them; a changed one is protected again.
     expect(segment(...args).status).toBe(0);
     writeFileSync(join(folder, 'user', 'x.json'), '{}');
     expect(segment(...args)).toMatchObject({ status: 1, stderr: expect.stringMatching(/x\.json exists/) });
   });
 
-  test('are safe from every command that writes a file', () => {
+  test('are not overwritten by any command', () => {
     const file = join(folder, 'mine.png');
     const image = join(cases, 'labels-name', 'x.png');
     const dataset = join(root, 'test/data/nuclei');
@@ -199,7 +197,7 @@ describe('files that this tool did not write', () => {
         stderr: expect.stringMatching(/not written by cellroute.*\[FILE_UNWRITABLE\]\n$/),
       });
       expect(readFileSync(file, 'utf8')).toBe('mine');
-      // Forced, and then its own.
+      // After --force the file was written by cellroute.
       expect(cellroute(...command, '--force').status).toBe(0);
       expect(cellroute(...command).status).toBe(0);
     }
@@ -275,9 +273,9 @@ describe('places where nothing can be written', () => {
     }
   });
 
-  test('a full disk leaves no half file', () => {
+  test('a full disk leaves no partial file', () => {
     const out = join(folder, 'full');
-    // The limit of a file's size stands in for the end of the disk: 1 KiB.
+    // A limit of the file size, 1 KiB, simulates a full disk.
     const command = `ulimit -f 1; exec "$0" "$@"`;
     const args = [main, 'segment', image, '-o', out, '-f', 'overlay', '-m', testEnsemble];
     const { status, stderr } = run('bash', [

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { image, root } from '../support/sdk.js';
 
-// The built package, as an application would use it: worker threads cannot run TypeScript.
+// Uses the built package, because worker threads cannot run TypeScript.
 const cellroute = join(root, 'dist/index.js');
 
 function runProgram(name: string, ...args: string[]) {
@@ -14,7 +14,7 @@ function runProgram(name: string, ...args: string[]) {
   return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr };
 }
 
-test('worker threads and the main thread segment at once', () => {
+test('worker threads and the main thread segment concurrently', () => {
   const { status, stdout, stderr } = runProgram('workers.cjs', image.small);
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -25,7 +25,7 @@ test('worker threads and the main thread segment at once', () => {
 });
 
 test('200 calls that share a signal cause no warning of a listener leak', () => {
-  // A test's own realm receives no warnings.
+  // Process warnings do not reach a test's realm.
   const { status, stdout, stderr } = runProgram('many.cjs', image.small);
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -36,7 +36,7 @@ test('200 calls that share a signal cause no warning of a listener leak', () => 
   expect(answers.cells![0]).toBeGreaterThan(0);
 });
 
-test('a worker terminated in the middle of native work takes nothing with it', () => {
+test('a worker terminated during native work does not affect the process', () => {
   const { status, signal, stdout, stderr } = runProgram('terminate.cjs', image.large);
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   const { statuses, same, cells } = JSON.parse(stdout) as {
@@ -49,7 +49,7 @@ test('a worker terminated in the middle of native work takes nothing with it', (
   expect(cells).toBeGreaterThan(0);
 });
 
-test('a worker that is terminated gives back its room in the queue', () => {
+test('a terminated worker releases its room in the queue', () => {
   const { status, signal, stdout, stderr } = runProgram('terminate-queue.cjs', image.small);
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   const { held, cells, after } = JSON.parse(stdout) as { held: number; cells: number; after: number };
@@ -58,11 +58,11 @@ test('a worker that is terminated gives back its room in the queue', () => {
   expect(after).toBe(0);
 });
 
-test('process.exit in the middle of native work gives its own status', () => {
+test('process.exit during native work keeps its status', () => {
   expect(runProgram('exit.cjs', image.large, 'exit')).toMatchObject({ status: 7, signal: null });
 });
 
-test('an uncaught exception in the middle of native work ends the process with its message', () => {
+test('an uncaught exception during native work ends the process with its message', () => {
   const { status, signal, stderr } = runProgram('exit.cjs', image.large, 'throw');
   expect({ status, signal }).toEqual({ status: 1, signal: null });
   expect(stderr).toMatch(/nobody catches this/);

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { root } from '../support/sdk.js';
 import { syntheticData, tinyClassifier, tinySegmenter } from '../support/synthetic.js';
 
-// The experiment from beginning to end, at the size of a test.
+// Runs the whole experiment with a small configuration.
 
 const program = join(root, 'experiments/routed-vs-single.mjs');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-experiment-'));
@@ -34,7 +34,7 @@ const run = (...more: string[]) =>
   spawnSync(process.execPath, [program, ...given, ...more], { encoding: 'utf8', env });
 const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
 
-test('evaluates every image once on either side, and a killed run ends like one that was not interrupted', async () => {
+test('evaluates every image once per side, and a killed run ends with the same result', async () => {
   const whole = run('--out', join(folder, 'whole'));
   expect(whole.stderr).toBe('');
   expect(whole.status).toBe(0);
@@ -65,7 +65,7 @@ test('evaluates every image once on either side, and a killed run ends like one 
   for (const fold of ['fold-1', 'fold-2']) {
     expect(steps(fold, 'single')).toBe(9);
     expect(steps(fold, 'routed', 'segmenter-round') + steps(fold, 'routed', 'segmenter-square')).toBe(9);
-    // Whole batches only: either side saw 18 samples.
+    // Only whole batches: both sides used 18 samples.
     const log = readFileSync(join(folder, 'whole', fold, 'single', 'log.jsonl'), 'utf8');
     expect(log.split('"kind":"step"').length - 1).toBe(9);
   }
@@ -77,7 +77,7 @@ test('evaluates every image once on either side, and a killed run ends like one 
   ).toBe('PNG');
 });
 
-test('folds may be trained by processes of their own, in one folder', async () => {
+test('folds can be trained by separate processes in one folder', async () => {
   const out = join(folder, 'apart');
   const ended = ['1', '2'].map((fold) => {
     const child = spawn(process.execPath, [program, ...given, '--out', out, '--fold', fold], {

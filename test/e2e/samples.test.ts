@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../support/sdk.js';
 
-/** Runs a program on the built package: worker threads cannot run TypeScript. */
+/** Runs a program with the built package, because worker threads cannot run TypeScript. */
 function runProgram(...args: string[]) {
   const program = join(__dirname, 'programs/samples.cjs');
   const { status, signal, stdout, stderr } = spawnSync(
@@ -16,7 +16,7 @@ function runProgram(...args: string[]) {
   return { status, signal, stdout, stderr };
 }
 
-test('workers terminated while samples are prepared take nothing with them', () => {
+test('workers terminated while samples are prepared do not affect the process', () => {
   const { status, signal, stdout, stderr } = runProgram('terminate');
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   const { ended, same } = JSON.parse(stdout) as { ended: number[]; same: boolean };
@@ -24,7 +24,7 @@ test('workers terminated while samples are prepared take nothing with them', () 
   expect(same).toBe(true);
 });
 
-test('the main thread and workers prepare the same samples at once', () => {
+test('the main thread and workers prepare equal samples concurrently', () => {
   const { status, stdout, stderr } = runProgram('together');
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const digests = JSON.parse(stdout) as string[];
@@ -32,10 +32,10 @@ test('the main thread and workers prepare the same samples at once', () => {
   expect(new Set(digests).size).toBe(1);
 });
 
-test('process.exit while samples are prepared gives its own status', () => {
+test('process.exit while samples are prepared keeps its status', () => {
   expect(runProgram('exit')).toMatchObject({ status: 7, signal: null, stderr: '' });
 });
 
-test('samples nobody waits for do not keep the process alive', () => {
+test('samples that are not awaited do not keep the process alive', () => {
   expect(runProgram('leave')).toMatchObject({ status: 0, signal: null, stdout: 'left\n', stderr: '' });
 });

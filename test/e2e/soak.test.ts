@@ -6,7 +6,7 @@ test('a short soak: calls, aborts, reloads and terminated workers', () => {
   const soak = join(root, 'scripts/soak.mjs');
   const { stdout, status, stderr } = spawnSync(process.execPath, [soak, '0.1', 'calls', 'workers'], {
     encoding: 'utf8',
-    // The count of the soak is not one of the tests'.
+    // The counts of the soak must not be added to those of the tests.
     env: { ...process.env, CELLROUTE_COUNTS: '' },
   });
   expect([status, stderr]).toEqual([0, '']);

@@ -37,16 +37,16 @@ const segmenterConfig = {
     { kind: 'random-crop', width: 56, height: 56 },
   ],
   validation: { everySteps: 4, samples: 1 },
-  // A checkpoint after every step: a kill finds one being written.
+  // A checkpoint after every step, so that a kill can interrupt its writing.
   checkpoint: { everyMinutes: 0 },
 };
 
-// Threads that wait for work without turning: several trainings may share a machine's processors.
+// Waiting threads do not spin, because several training processes may share the processors.
 const env = { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' };
 const cellroute = (...args: string[]) =>
   spawnSync(process.execPath, [main, 'train', ...args], { encoding: 'utf8', env });
 
-/** A training in a process of its own. */
+/** Starts training in a separate process. */
 function start(...args: string[]): {
   child: ChildProcess;
   ended: Promise<{ code: number | null; stderr: string; stdout: string }>;
@@ -71,7 +71,7 @@ const isWriting = (run: string): boolean =>
   existsSync(join(run, 'checkpoints')) &&
   readdirSync(join(run, 'checkpoints')).some((name) => name.includes('last') && name.endsWith('.part'));
 
-/** Kills a training as soon as `when` says so; false where it had ended before. */
+/** Kills a training process as soon as `when` returns true; returns false if it had ended before. */
 async function killWhen(when: () => boolean, ...args: string[]): Promise<boolean> {
   const { child, ended } = start(...args);
   let over = false;
@@ -119,7 +119,7 @@ describe('a segmenter', () => {
     whole = await outcome(run, 'segmenter');
   });
 
-  test('leaves a whole run folder', async () => {
+  test('writes a complete run folder', async () => {
     expect(readdirSync(run).sort()).toEqual([
       'checkpoints',
       'config.json',
@@ -151,7 +151,7 @@ describe('a segmenter', () => {
     expect((await segmenter.segment(image)).width).toBe(64);
   });
 
-  test('killed with kill -9 at several points, also while it writes a checkpoint, ends bit by bit the same', async () => {
+  test('killed with kill -9 at several points, also while writing a checkpoint, ends bit-identically', async () => {
     const killed = path('killed');
     const begin = [
       'segmenter',
@@ -181,7 +181,7 @@ describe('a segmenter', () => {
     expect(sessions.length).toBeGreaterThanOrEqual(6);
   });
 
-  test('stopped with Ctrl-C leaves a checkpoint, says how to go on, and ends the same', async () => {
+  test('stopped with Ctrl-C writes a checkpoint, prints how to resume, and ends with the same result', async () => {
     const stopped = path('stopped');
     const { child, ended } = start(
       ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', stopped],
@@ -196,7 +196,7 @@ describe('a segmenter', () => {
     expect(await outcome(stopped, 'segmenter')).toEqual(whole);
   });
 
-  test('other images and another configuration are refused, unless told so', async () => {
+  test('other images and another configuration are refused without --force', async () => {
     const other = path('other');
     cpSync(run, other, { recursive: true });
     const more = await syntheticData(path('more'), 18, 2);
@@ -224,7 +224,7 @@ describe('a segmenter', () => {
   });
 });
 
-test('a classifier learns round from square, interrupted or not', async () => {
+test('a classifier learns to distinguish round and square cells, interrupted or not', async () => {
   const config = configFile('classifier.json', {
     network: tinyClassifier,
     epochs: 12,
@@ -294,16 +294,16 @@ test.each([
   ['no folder', ['segmenter', '--data', 'x'], /Expected a folder for the run.*\(--out\)/],
   ['a folder without a run', ['segmenter', '--resume', path('none')], /contains no run.*\[FILE_UNREADABLE\]/],
   [
-    'two ways to validate',
+    'two sources of validation images',
     ['segmenter', '--data', 'x', '--out', 'y', '--validation', 'z', '--validation-fraction', '0.1'],
     /one of --validation/,
   ],
   [
-    'data that are not there',
+    'missing data',
     ['segmenter', '--data', path('nowhere'), '--out', path('x')],
     /nowhere.*\[FILE_UNREADABLE\]/,
   ],
-])('%s is refused in a sentence', (_, args, message) => {
+])('%s is refused with a message', (_, args, message) => {
   const { status, stderr } = cellroute(...args);
   expect(status).toBe(1);
   expect(stderr).toMatch(message);
@@ -320,7 +320,7 @@ test('an error in a configuration file is reported with its position', () => {
   );
 });
 
-test('a second process in the folder of a run is refused, whatever it wants there', async () => {
+test('a second process in the folder of a run is refused, whatever the command', async () => {
   const run = path('contended');
   const config = configFile('contended.json', { ...segmenterConfig, validation: { everyEpochs: null } });
   const args = ['segmenter', '--data', data, '--config', config];

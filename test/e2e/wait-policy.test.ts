@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { root } from '../support/sdk.js';
 
-// What libgomp reads when the preload stub opens it: libgomp prints its settings then.
+// libgomp reads and prints its settings when the preload stub opens it.
 const build = resolve(process.env.CELLROUTE_BUILD ?? join(root, 'build'));
 const program = `
   const [preload, libgomp] = process.argv.slice(1);
@@ -27,7 +27,7 @@ function open(environment: Record<string, string>) {
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
 onLinux(
-  'OpenMP threads spin briefly unless the process has chosen, and child processes inherit nothing',
+  'OpenMP threads spin briefly unless the process sets a policy, and child processes inherit no setting',
   () => {
     expect(open({})).toEqual({ spinCount: '1000', childs: 'undefined' });
   },
@@ -36,6 +36,6 @@ onLinux(
 onLinux.each([
   ['GOMP_SPINCOUNT', '77', '77'],
   ['OMP_WAIT_POLICY', 'PASSIVE', '0'],
-])('a process that sets %s=%s keeps its choice', (name, value, spinCount) => {
+])('a process that sets %s=%s keeps its setting', (name, value, spinCount) => {
   expect(open({ [name]: value }).spinCount).toBe(spinCount);
 });

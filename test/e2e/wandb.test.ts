@@ -10,7 +10,7 @@ import { runFolders } from '../support/training.js';
 const folder = runFolders();
 const options = { project: 'cells', entity: null, name: 'first', offline: false };
 
-/** As much of Weights & Biases' server as its package asks for. */
+/** The part of Weights & Biases' server that its package uses. */
 class Wandb {
   readonly rows = new Map<number, Record<string, number>>();
   readonly runs: Record<string, unknown>[] = [];
@@ -126,7 +126,7 @@ describe('with a server', () => {
     expect(wandbJson(path)).toMatchObject({ synced: true, url: expect.stringContaining('/cells/runs/') });
   });
 
-  test('what was logged offline is sent later', async () => {
+  test('an offline log is uploaded later', async () => {
     const run = folder('run');
     process.env.WANDB_MODE = 'offline';
     const { mkdirSync } = await import('node:fs');
@@ -142,7 +142,7 @@ describe('with a server', () => {
     expect(JSON.parse(server.runs.at(-1)!.config as string)).toEqual({ batchSize: 4 });
   });
 
-  test('a server that refuses is reported at the end, and harms nothing', async () => {
+  test('a server that refuses requests is reported at the end, and does not affect the run', async () => {
     server.broken = true;
     const path = folder('refused.json');
     const error = await rejection(tell(path, lines));
@@ -152,7 +152,7 @@ describe('with a server', () => {
   });
 });
 
-test('without a network or a key nothing is harmed', async () => {
+test('a missing network or key does not affect the run', async () => {
   process.env.WANDB_BASE_URL = 'http://127.0.0.1:1';
   const path = folder('nowhere.json');
   expect((await rejection(tell(path, lines))).message).toMatch(/WANDB_API_KEY.*No data are lost/);

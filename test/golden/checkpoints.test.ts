@@ -6,31 +6,39 @@ import { type CheckpointGolden, load, numbers, readAll, refusalOf, torchTypes } 
 
 describe.each(['zip', 'legacy', 'nested'])('checkpoint_%s.pth', (kind) => {
   const name = `checkpoint_${kind}.pth`;
-  describeGolden('holds the tensors the reference saved', { goldens: [name, 'checkpoint.json'] }, () => {
-    test('every name, type, shape and value', async () => {
-      const expected = goldenJson<CheckpointGolden>('checkpoint.json');
-      const weights = await openWeights(goldenPath(name));
-      const data = await readAll(weights);
-      expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
-      for (const { name: key, dtype, shape } of weights.tensors) {
-        const wanted = expected[key]!;
-        expect({ key, dtype, shape }).toEqual({ key, dtype: torchTypes[wanted.dtype], shape: wanted.shape });
-        expect({ key, values: numbers(data.get(key)!, dtype) }).toEqual({ key, values: wanted.values });
-      }
-    });
+  describeGolden(
+    'contains the tensors that the reference saved',
+    { goldens: [name, 'checkpoint.json'] },
+    () => {
+      test('name, type, shape and values of each tensor', async () => {
+        const expected = goldenJson<CheckpointGolden>('checkpoint.json');
+        const weights = await openWeights(goldenPath(name));
+        const data = await readAll(weights);
+        expect(weights.tensors.map((entry) => entry.name)).toEqual(Object.keys(expected));
+        for (const { name: key, dtype, shape } of weights.tensors) {
+          const wanted = expected[key]!;
+          expect({ key, dtype, shape }).toEqual({
+            key,
+            dtype: torchTypes[wanted.dtype],
+            shape: wanted.shape,
+          });
+          expect({ key, values: numbers(data.get(key)!, dtype) }).toEqual({ key, values: wanted.values });
+        }
+      });
 
-    test('what is beside the tensors is listed', async () => {
-      const { prefix, others, refused } = await openWeights(goldenPath(name));
-      expect(prefix).toBe(kind === 'nested' ? 'model.' : '');
-      expect(others.map((entry) => entry.name)).toEqual(
-        kind === 'nested' ? ['epoch', 'args.lr', 'args.name'] : [],
-      );
-      expect(refused).toEqual([]);
-    });
-  });
+      test('all other entries are listed', async () => {
+        const { prefix, others, refused } = await openWeights(goldenPath(name));
+        expect(prefix).toBe(kind === 'nested' ? 'model.' : '');
+        expect(others.map((entry) => entry.name)).toEqual(
+          kind === 'nested' ? ['epoch', 'args.lr', 'args.name'] : [],
+        );
+        expect(refused).toEqual([]);
+      });
+    },
+  );
 });
 
-/** Every text that a pickle in the file may hold: 'X', four bytes of length, and that many bytes. */
+/** All strings of a pickle in the file: 'X', four bytes of length, and that many bytes. */
 function texts(file: Buffer): string[] {
   const found: string[] = [];
   for (let at = file.indexOf('X'); at >= 0 && at + 5 < file.length; at = file.indexOf('X', at + 1)) {
@@ -42,20 +50,20 @@ function texts(file: Buffer): string[] {
 
 describe.each(['hostile_eval.pth', 'hostile_system.pth'])('%s', (name) => {
   describeGolden('is refused', { goldens: [name] }, () => {
-    /** The file that loading with Python's pickle would create, as the shell command inside says. */
+    /** The file that the shell command in the pickle would create if Python loaded it. */
     const marker = texts(load(goldenPath(name)))
       .map((command) => /touch ([^\s'")]+)/.exec(command)?.[1])
       .find((found) => found !== undefined);
     const seen = () => statSync(marker!, { throwIfNoEntry: false })?.mtimeMs;
 
-    test('with the global it calls and where, and without calling it', async () => {
+    test('with the called global and its position, and without calling it', async () => {
       expect(marker).toBeDefined();
       const before = seen();
       const { code, message, details } = await refusalOf(goldenPath(name));
       expect(code).toBe('WEIGHTS_REFUSED');
       expect(message).toMatch(/builtins\.eval|posix\.system|nt\.system/);
       expect(details.file).toBe(goldenPath(name));
-      // The byte is that of the REDUCE operation.
+      // The byte is the REDUCE opcode.
       expect(load(goldenPath(name))[details.position!]).toBe('R'.charCodeAt(0));
       expect(seen()).toBe(before);
     });
@@ -72,7 +80,7 @@ describeGolden('damaged files', { goldens: ['truncated.pth', 'not_a_checkpoint.p
 });
 
 describeGolden('nuclei_small.pth', { goldens: ['nuclei_small.pth', 'nuclei_small_detections.json'] }, () => {
-  test('is a Mask R-CNN by torchvision’s names', async () => {
+  test('has the tensor names of torchvision’s Mask R-CNN', async () => {
     const { tensors, format } = await openWeights(goldenPath('nuclei_small.pth'));
     const names = tensors.map((entry) => entry.name);
     expect(format).toBe('torch-zip');
@@ -113,13 +121,13 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
     );
   });
 
-  test('the last layer has a row for each class', async () => {
+  test('the last layer has one row per class', async () => {
     const { tensors } = await read();
     const [classes] = tensors.findLast((entry) => entry.shape.length === 2)!.shape;
     expect(classes).toBe(golden().vocab.length);
   });
 
-  test('resize and normalisation are those its pipelines print', async () => {
+  test('resize and normalisation equal those printed by its pipelines', async () => {
     const { fastai } = await read();
     const resize =
       /Resize -- \{'size': \((\d+), (\d+)\), 'method': '(\w+)', 'pad_mode': '(\w+)'.*?<Resampling\.\w+: (\d)>/.exec(
@@ -145,7 +153,7 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
     }
   });
 
-  test('classes and functions are stepped over and listed', async () => {
+  test('classes and functions are skipped and listed', async () => {
     const { refused } = await read();
     expect(refused.map(({ what }) => what)).toEqual(
       expect.arrayContaining(['fastai.learner.Learner', 'torch.nn.modules.conv.Conv2d']),
@@ -154,7 +162,7 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
 });
 
 describeGolden('the weight formula', { goldens: ['formula_check.json'] }, () => {
-  test('gives the first numbers of the checked keys', () => {
+  test('computes the first numbers of the checked keys', () => {
     for (const [key, first] of Object.entries(goldenJson<Record<string, number[]>>('formula_check.json'))) {
       expect({ key, values: Array.from(uniform(key, first.length)) }).toEqual({ key, values: first });
     }

@@ -12,7 +12,7 @@ function table(name: string): Record<string, string>[] {
   });
 }
 
-describeGolden('nuclei as their index counts them', { images: ['nuclei/index.csv'] }, () => {
+describeGolden('nuclei, compared with their index', { images: ['nuclei/index.csv'] }, () => {
   test('images, sizes, cells and modalities', async () => {
     const dataset = await openDataset(dataPath('nuclei'), { cellTypeColumn: 'modality', strict: true });
     const index = table('nuclei/index.csv').sort((a, b) => (a.id! < b.id! ? -1 : 1));
@@ -33,7 +33,7 @@ describeGolden('nuclei as their index counts them', { images: ['nuclei/index.csv
   });
 });
 
-describeGolden('the competition as its table counts it', { images: ['sartorius/train.csv'] }, () => {
+describeGolden('the competition, compared with its table', { images: ['sartorius/train.csv'] }, () => {
   test('images, cells and types', async () => {
     const rows = table('sartorius/train.csv');
     const dataset = await openDataset(dataPath('sartorius'), { strict: true });
@@ -49,7 +49,7 @@ describeGolden('the competition as its table counts it', { images: ['sartorius/t
 });
 
 describeGolden('images of cells at 16 bits', { images: ['t98g/index.csv'] }, () => {
-  test('opens as it is, with nuclei beside it', async () => {
+  test('opens without changes, with nuclei beside it', async () => {
     const index = table('t98g/index.csv');
     const dataset = await openDataset(dataPath('t98g'), { cellTypeColumn: 'modality', strict: true });
     expect(dataset.items.map(({ id }) => id)).toEqual(index.map(({ id }) => id).sort());

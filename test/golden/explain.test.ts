@@ -12,7 +12,7 @@ const image = said('image');
 
 const temporary = temporaryFolder();
 
-/** Names and shapes of torchvision's resnet18, but for num_batches_tracked. */
+/** Names and shapes of torchvision's resnet18, without num_batches_tracked. */
 function shapesOfResNet18(classes: number): [string, number[]][] {
   const norm = (name: string, channels: number) =>
     ['weight', 'bias', 'running_mean', 'running_var'].map((leaf): [string, number[]] => [
@@ -50,14 +50,14 @@ function writeFormulaResNet18(path: string, classes: number): string {
   return save(path, safetensors(header, Buffer.concat(parts)));
 }
 
-/** The largest difference, as a share of the reference's largest value. */
+/** Largest difference as a share of the reference's largest value. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {
     const step = Math.abs(actual[i]! - expected[i]!);
-    // NaN fails every comparison: it must not pass for a small one.
+    // Comparisons with NaN are false, so NaN must not count as a small difference.
     if (!(step <= difference)) difference = step;
     largest = Math.max(largest, Math.abs(expected[i]!));
   }
@@ -97,7 +97,7 @@ describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], images:
   const tolerance = (name: string, otherwise: number) => toleranceOfTensor(golden.metadata, name, otherwise);
   const sum = (values: Float32Array) => values.reduce((total, value) => total + value, 0);
 
-  test('Grad-CAM is what hooks in torchvision give', async () => {
+  test('Grad-CAM equals hooks in torchvision', async () => {
     const explanation = await explain('grad-cam');
     expect(relativeError(sampled(explanation), expected('grad_cam_sample'))).toBeLessThan(
       tolerance('grad_cam_sample', 1e-4),
@@ -105,9 +105,9 @@ describeGolden('ResNet18 explained, formula weights', { goldens: [FILE], images:
     expect(sum(explanation.values) / expected('sums')[0]!).toBeCloseTo(1, 4);
   });
 
-  test("integrated gradients are autograd's", async () => {
+  test("integrated gradients equal autograd's", async () => {
     const explanation = await explain('integrated-gradients');
-    // Where rounding turns a ReLU the gradient jumps.
+    // If rounding changes the sign at a ReLU, the gradient jumps.
     expect(relativeError(sampled(explanation), expected('integrated_gradients_sample'))).toBeLessThan(
       tolerance('integrated_gradients_sample', 1e-2),
     );

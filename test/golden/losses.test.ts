@@ -28,7 +28,7 @@ describeGolden('matcher', { goldens: ['matcher.safetensors'] }, () => {
 interface Result {
   losses: Record<string, number>;
   grad_norms: Record<string, number>;
-  /** Older goldens have none. */
+  /** Missing in older goldens. */
   spread?: { losses: number; grad_norms: number };
 }
 
@@ -46,7 +46,7 @@ const LOSSES = 'maskrcnn_r50_losses.json';
 const TABLE = 'sartorius/train.csv';
 const golden = hasGolden(LOSSES) ? goldenJson<LossesGolden>(LOSSES) : undefined;
 
-/** The truth of an image by the first rows that the competition's table has of it. */
+/** Ground truth of an image from its first rows in the competition's table. */
 function truthOf(image: string, rows: number) {
   const id = image.split('/').at(-1)!.replace('.png', '');
   const cells = readFileSync(dataPath(TABLE), 'utf8')
@@ -67,7 +67,7 @@ describeGolden(
   'losses and gradients of Mask R-CNN R50-FPN, formula weights',
   { goldens: [LOSSES], images: [...(golden?.images ?? []), TABLE] },
   () => {
-    // With batch norms the reference itself moves by half a thousandth from run to run.
+    // With batch norms the reference differs by 0.0005 between runs.
     test.each([
       ['frozen-batch', 'norm_frozen_result', 2e-4],
       ['batch', 'norm_batch_result', 1e-3],
@@ -86,7 +86,7 @@ describeGolden(
         {
           sampling: {
             ...sampling,
-            // Every candidate: chance is out of the losses.
+            // All candidates, so that the losses do not depend on random sampling.
             rpnBatchSize: 1e9,
             boxBatchSize: 1e9,
             rpnPreNmsTopN: rpn_pre_nms_top_n,

@@ -29,9 +29,9 @@ interface GoldenCases {
 }
 
 interface GoldenCase {
-  /** By kind and limit: `segm_maxDets10`. */
+  /** Keyed by kind and limit: `segm_maxDets10`. */
   all: Record<string, Numbers>;
-  /** By kind and category, without a limit: `bbox_3`. */
+  /** Keyed by kind and category, without a limit: `bbox_3`. */
   classes: Record<string, Numbers>;
 }
 
@@ -70,7 +70,7 @@ describeGolden('metrics of nuclei', { goldens: ['metrics.json'] }, () => {
     expectScores(key.startsWith('bbox') ? cocoBoxes : coco, golden.coco[key]!);
   });
 
-  test('all detections count unless a limit is given', async () => {
+  test('all detections are used without a limit', async () => {
     const all = await evaluate(images());
     const limited = await evaluate(images(), { maxDets: 3 });
     expect(all.coco.maxDets).toBe('all');
@@ -78,7 +78,7 @@ describeGolden('metrics of nuclei', { goldens: ['metrics.json'] }, () => {
     expect(limited.kaggle).toEqual(all.kaggle);
   });
 
-  test("the competition's precision of every image", async () => {
+  test("the competition's precision of each image", async () => {
     expect(golden.kaggle.rule).toContain('score >= 0.5');
     const { kaggle, perImage, rules } = await evaluate(images(), { minScore: 0.5 });
     expect(rules).toEqual({ minScore: 0.5, removeOverlaps: { maxLost: 1 }, iou: 0.5, maxDets: 'all' });
@@ -97,17 +97,17 @@ describeGolden('metrics of drawn cells', { goldens: ['metrics_cases.json'] }, ()
   const golden = goldenJson<GoldenCases>('metrics_cases.json');
 
   describe.each([
-    ['boxes of their own', 'with_boxes'],
+    ['separate boxes', 'with_boxes'],
     ['the boxes of their masks', 'without_boxes'],
   ] as const)('with %s', (_title, name) => {
     const images = () => imagesOfCoco(golden.coco_truth, golden.coco_detections, name === 'with_boxes');
 
-    test.each(Object.keys(golden[name].all))('over all classes: %s', async (key) => {
+    test.each(Object.keys(golden[name].all))('all classes: %s', async (key) => {
       const { coco, cocoBoxes } = await evaluate(images(), { maxDets: limitOf(key) });
       expectScores(key.startsWith('bbox') ? cocoBoxes : coco, golden[name].all[key]!);
     });
 
-    test('of each class', async () => {
+    test('each class', async () => {
       const { perClass } = await evaluate(images());
       for (const [key, scores] of Object.entries(golden[name].classes)) {
         const [kind, label] = key.split('_');

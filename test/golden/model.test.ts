@@ -14,14 +14,14 @@ import { type Tensor, testing } from '../support/native.js';
 
 type Values = ArrayLike<number>;
 
-/** The largest difference, as a share of the reference's largest value. */
+/** Largest difference as a share of the reference's largest value. */
 function relativeError(actual: Values, expected: Values): number {
   expect(actual.length).toBe(expected.length);
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {
     const step = Math.abs(actual[i]! - expected[i]!);
-    // NaN fails every comparison: it must not pass for a small one.
+    // Comparisons with NaN are false, so NaN must not count as a small difference.
     if (!(step <= difference)) difference = step;
     largest = Math.max(largest, Math.abs(expected[i]!));
   }
@@ -54,7 +54,7 @@ function sampled(tensor: Tensor, shape: number[]): Float32Array {
   return result;
 }
 
-/** Samples were taken with steps of powers of two. */
+/** Steps of samples are powers of two. */
 function stepOf(size: number, length: number): number {
   let step = 1;
   while (Math.ceil(size / step) > length) step *= 2;
@@ -94,7 +94,7 @@ describeGolden('box coder', { goldens: ['box_coder.safetensors'] }, () => {
     return { tensors, weights: JSON.parse(metadata.weights!) as number[] };
   };
 
-  test('encodes as the reference', () => {
+  test('encodes like the reference', () => {
     const { tensors, weights } = read();
     const encoded = testing().encodeBoxes(
       weights,
@@ -104,7 +104,7 @@ describeGolden('box coder', { goldens: ['box_coder.safetensors'] }, () => {
     expect(relativeError(valuesOf(encoded), valuesOf(tensors.encoded!))).toBeLessThan(1e-6);
   });
 
-  test('decodes as the reference', () => {
+  test('decodes like the reference', () => {
     const { tensors, weights } = read();
     const decoded = testing().decodeBoxes(weights, tensorOf(tensors.deltas!), tensorOf(tensors.proposals!));
     expect(relativeError(valuesOf(decoded), valuesOf(tensors.decoded!))).toBeLessThan(1e-6);
@@ -185,7 +185,7 @@ describeGolden(
 
 /** Mean, standard deviation (with Bessel's correction) and largest magnitude. */
 function statistics(values: Float32Array): number[] {
-  // Loops without calls: Jest looks up Math and calls closures slowly, and these are millions of values.
+  // Loops without calls, because Jest is slow with Math and closures, and there are millions of values.
   let sum = 0;
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
@@ -202,7 +202,7 @@ function statistics(values: Float32Array): number[] {
 
 interface LogitsGolden {
   num_classes: number;
-  /** Older goldens have no spread. */
+  /** Missing in older goldens. */
   cases: { image: string; logits: number[]; spread?: number }[];
 }
 

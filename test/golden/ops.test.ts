@@ -14,7 +14,7 @@ const rows = ({ data, shape }: GoldenTensor, begin: number, end: number): Tensor
   shape: [end - begin, shape[1]!],
 });
 
-/** The largest difference of two tensors of one shape; NaN where one has a NaN that the other has not. */
+/** Largest difference of two tensors of equal shape; NaN if only one of them has a NaN at some position. */
 function worst(actual: Tensor, expected: GoldenTensor): number {
   expect(actual.shape).toEqual(expected.shape);
   let largest = 0;
@@ -54,12 +54,12 @@ describeGolden('nms and box_iou', { goldens: ['nms.safetensors'] }, () => {
   const { tensors } = goldenTensors('nms.safetensors');
   const [boxes, scores, levels] = [tensors.boxes!, tensors.scores!, tensors.levels!];
 
-  /** Falling scores; among equal ones, by index: their order is free. */
+  /** Descending scores; equal ones by index, because their order is arbitrary. */
   const canonical = (kept: Iterable<bigint | number>) =>
     Array.from(kept, Number).sort((a, b) => Number(scores.data[b]) - Number(scores.data[a]) || a - b);
 
   const names = Object.keys(tensors).filter((name) => /^(batched_)?keep_/.test(name));
-  test('the file holds answers of both', () => {
+  test('the file has results of both', () => {
     expect(names.some((name) => name.startsWith('batched_'))).toBe(true);
     expect(names.some((name) => name.startsWith('keep_'))).toBe(true);
   });
@@ -76,7 +76,7 @@ describeGolden('nms and box_iou', { goldens: ['nms.safetensors'] }, () => {
     expect(canonical(data)).toEqual(canonical(tensors[name]!.data as BigInt64Array));
   });
 
-  test('box_iou of the first boxes with those after them', () => {
+  test('box_iou of the first boxes with later ones', () => {
     const [first, second] = tensors.box_iou!.shape as [number, number];
     const iou = testing().boxIou(rows(boxes, 0, first), rows(boxes, first, first + second));
     expect(worst(iou, tensors.box_iou!)).toBeLessThanOrEqual(1e-7);
@@ -105,7 +105,7 @@ describeGolden('paste_masks', { goldens: ['paste_masks.safetensors'] }, () => {
         for (const end = position + length; position < end; position++) {
           const [x, y] = [Math.floor(position / height), position % height];
           const probability = Number(pasted!.data[(i * height + y) * width + x]);
-          // What rounding decides: nothing but pixels all but on the threshold, and none that is exactly 0.
+          // Only pixels whose probability nearly equals the threshold may differ, and none with probability 0.
           if (probability !== 0 && Math.abs(probability - threshold) < 1e-5) continue;
           if (probability > threshold !== (run % 2 === 1)) wrong++;
         }
@@ -115,7 +115,7 @@ describeGolden('paste_masks', { goldens: ['paste_masks.safetensors'] }, () => {
   });
 });
 
-describe('the operators’ refusals are JS errors', () => {
+describe('errors of operators are JS errors', () => {
   const map = { data: new Float32Array(16), shape: [1, 1, 4, 4] };
   const roi = (image: number) => ({ data: new Float32Array([image, 0, 0, 4, 4]), shape: [1, 5] });
   const options = { spatialScale: 1, pooled: [2, 2], samplingRatio: 2, aligned: false };
@@ -131,7 +131,7 @@ describe('the operators’ refusals are JS errors', () => {
     expect(() => testing().pasteMasks(mask, box, 8, 8, -1)).toThrow(/threshold must not be negative/);
   });
 
-  test('a resize to nothing has the code of its error', () => {
+  test('a resize to size 0 has the right error code', () => {
     const image = { data: new Uint8Array(1), width: 1, height: 1, channels: 1 };
     expect(() => testing().resize(image, 0, 1)).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),

@@ -6,8 +6,8 @@ interface GoldenPolygons {
   masks: { size: [height: number, width: number]; polygons: number[][]; coco: string }[];
 }
 
-describeGolden("polygons as pycocotools' frPyObjects draws them", { goldens: ['polygons.json'] }, () => {
-  test('pixel for pixel, several polygons together', () => {
+describeGolden("polygons equal pycocotools' frPyObjects", { goldens: ['polygons.json'] }, () => {
+  test('pixel by pixel, with several polygons per mask', () => {
     const { masks } = goldenJson<GoldenPolygons>('polygons.json');
     expect(masks.length).toBeGreaterThan(0);
     for (const { size, polygons, coco } of masks) {
@@ -17,7 +17,7 @@ describeGolden("polygons as pycocotools' frPyObjects draws them", { goldens: ['p
   });
 });
 
-testReference('polygons of every kind, asked of pycocotools', async () => {
+testReference('random polygons, compared with pycocotools', async () => {
   const next = random(11);
   const below = (limit: number) => Math.floor(next() * limit);
   const cases = Array.from({ length: 500 }, (_, i) => {
@@ -44,7 +44,7 @@ for case in json.loads(sys.argv[1]):
     answers.append(mask.encode(np.asfortranarray(drawn))["counts"].decode())
 print(json.dumps(answers))`;
   const answers: string[] = [];
-  // Some at a time: a command line has its limits.
+  // In batches, because the length of a command line is limited.
   for (let i = 0; i < cases.length; i += 50) {
     answers.push(...runReference<string[]>(script, JSON.stringify(cases.slice(i, i + 50))));
   }

@@ -16,10 +16,10 @@ interface GoldenRle {
   iou: { a: string[]; b: string[]; size: [number, number]; iou: number[][]; iou_crowd: number[][] };
 }
 
-describeGolden('masks as pycocotools has them', { goldens: ['rle.json'] }, () => {
+describeGolden('masks equal pycocotools', { goldens: ['rle.json'] }, () => {
   const golden = () => goldenJson<GoldenRle>('rle.json');
 
-  test('all dialects, areas and boxes', () => {
+  test('all encodings, areas and boxes', () => {
     const { masks } = golden();
     expect(masks.length).toBeGreaterThan(0);
     for (const mask of masks) {
@@ -40,7 +40,7 @@ describeGolden('masks as pycocotools has them', { goldens: ['rle.json'] }, () =>
     }
   });
 
-  test('IoU to the last bit, with and without crowd', () => {
+  test('IoU, bit-identical, with and without crowds', () => {
     const { iou } = golden();
     const size = { height: iou.size[0], width: iou.size[1] };
     const a = Masks.fromCoco(iou.a, size);

@@ -18,7 +18,7 @@ import {
 } from '../support/golden.js';
 import { testEnsemble } from '../support/sdk.js';
 
-// The whole way, from an image's file to cells and types, as a user goes it.
+// End to end, from an image file to cells and types.
 
 interface Detection {
   image: string;
@@ -36,7 +36,7 @@ interface DetectionsGolden {
   detections: Detection[];
 }
 
-/** The golden's words for a network, in ours. */
+/** Converts a golden's network configuration to ours. */
 function configOf(given: Record<string, unknown>): PartialMaskRCNNConfig {
   const levels = (given.returned_layers as number[]).length + (given.extra_level ? 1 : 0);
   const sizes = given.anchor_sizes as (number | number[])[];
@@ -76,7 +76,7 @@ function resizeOf(
   return { minSize: Number(named ?? min_size), maxSize: Number(max_size), scale: null };
 }
 
-/** The checkpoint's file; the checkout keeps the same weights once, in the tests' ensemble. */
+/** Path of the checkpoint. The checkout has these weights once, in the ensemble of the tests. */
 function checkpointPath({ checkpoint }: DetectionsGolden): string {
   const named = goldenPath(checkpoint.split(' ')[0]!);
   return existsSync(named) ? named : join(testEnsemble, 'fluorescence.safetensors');
@@ -107,14 +107,14 @@ async function checkDetections(golden: DetectionsGolden, expected: Detection): P
     const areas = masks.areas();
     order.forEach((mine, i) => {
       expect(cells.labels[mine]).toBe(expected.labels[i]);
-      // Two empty masks have no IoU.
+      // The IoU of two empty masks is undefined.
       if (cells.areas[mine] !== 0 || areas[i] !== 0)
         expect(iou[i * masks.length + i]).toBeGreaterThanOrEqual(0.999);
     });
   }
 }
 
-/** For each expected cell, ours: same box to 0.01 px and same score to 1e-4. Equal scores may stand in any order. */
+/** Our cell for each expected cell: equal boxes within 0.01 px and scores within 1e-4. Equal scores may have any order. */
 function matchBoxes(expected: Detection, boxes: Float32Array, scores: Float32Array): number[] {
   const free = new Set(scores.keys());
   return expected.boxes.map((box, i) => {
@@ -124,7 +124,7 @@ function matchBoxes(expected: Detection, boxes: Float32Array, scores: Float32Arr
         box.every((value, side) => Math.abs(boxes[4 * k + side]! - value) < 0.01),
     );
     if (mine === undefined)
-      throw new Error(`no cell of ours is at ${box.join(', ')} with score ${expected.scores[i]}`);
+      throw new Error(`no cell was found at ${box.join(', ')} with score ${expected.scores[i]}`);
     free.delete(mine);
     return mine;
   });
@@ -147,7 +147,7 @@ describeGolden('a fastai export', { goldens: [exportsName, exported?.file ?? 'fa
     await classifier.dispose();
   });
 
-  test('its vocabulary is the classes', () => {
+  test('its vocabulary equals the classes', () => {
     expect(classifier.config.classNames).toEqual(exported!.vocab);
   });
 
@@ -168,7 +168,7 @@ describeGolden('a fastai export', { goldens: [exportsName, exported?.file ?? 'fa
   const isItsOwn =
     inputs !== undefined && (JSON.parse(inputs.metadata.export ?? '""') as string) === exported?.file;
   (isItsOwn ? test : test.skip)(
-    'the same input tensor gives the same probabilities (fastai_inputs.safetensors)',
+    'equal input tensors give equal probabilities (fastai_inputs.safetensors)',
     async () => {
       const { input, probabilities } = inputs!.tensors as Record<
         'input' | 'probabilities',

@@ -26,14 +26,14 @@ import { temporaryFolder } from '../support/weights.js';
 
 const tensorOf = ({ data, shape }: GoldenTensor) => ({ data, shape });
 
-/** The largest difference, as a share of the reference's largest value. */
+/** Largest difference as a share of the reference's largest value. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {
     const step = Math.abs(actual[i]! - expected[i]!);
-    // NaN fails every comparison: it must not pass for a small one.
+    // Comparisons with NaN are false, so NaN must not count as a small difference.
     if (!(step <= difference)) difference = step;
     largest = Math.max(largest, Math.abs(expected[i]!));
   }
@@ -68,7 +68,7 @@ describeGolden("torch.optim's steps", { goldens: ['optimizers.safetensors'] }, (
           momentum: one.momentum[s],
           maxGradNorm: one.maxGradNorm,
           seed: 0,
-          // The second parameter is the one that some steps do not reach.
+          // The second parameter has no gradient in some steps.
           gradients: each((i) =>
             i === 1 && one.unreached.includes(s) ? null : tensors[`gradient${i}.${s}`]!,
           ),
@@ -79,7 +79,7 @@ describeGolden("torch.optim's steps", { goldens: ['optimizers.safetensors'] }, (
           expect(norm).toBeCloseTo(tensors[`case${c}.norm.${s}`]!.data[0] as number, 5);
         for (const [i, parameter] of parameters.entries()) {
           const expected = tensors[`case${c}.parameter${i}.${s}`]!.data as Float32Array;
-          // SGD is the same bit by bit; AdamW's first moment is rounded otherwise (torch.optim interpolates).
+          // SGD is bit-identical; AdamW's first moment is rounded differently (torch.optim interpolates).
           if (one.kind === 'sgd') expect(parameter.data).toEqual(expected);
           else expect(relativeError(parameter.data as Float32Array, expected)).toBeLessThan(1e-5);
         }
@@ -111,14 +111,14 @@ interface SegmenterGolden {
   rpn_pre_nms_top_n: number;
   rpn_post_nms_top_n: number;
   steps: ({ total: number; lr: number; momentum: number } & Record<string, number>)[];
-  /** Of each step; older goldens have none. */
+  /** Spread of each step; missing in older goldens. */
   spread?: number[];
 }
 
 const segmenterGolden = 'nuclei_small_training.json';
 const truthOf = (image: string) => image.replace('/images/', '/labels/');
 
-/** An image by the golden's rule, and the first cells of its truth. */
+/** An image prepared like the golden's, with the first cells of its ground truth. */
 async function sampleOf(name: string, cells: number): Promise<TrainSample> {
   const image = await readImage(name);
   const [, height, width] = image.shape as [number, number, number];
@@ -157,9 +157,9 @@ describeGolden(
   'five SGD steps of a Mask R-CNN',
   { goldens: [segmenterGolden], images: [...images, ...images.map(truthOf)] },
   () => {
-    test('have the losses of torchvision', async () => {
+    test('have torchvision’s losses', async () => {
       const golden = goldenJson<SegmenterGolden>(segmenterGolden);
-      // As test/golden/make/networks.py has it; "resize none" is obeyed in training.
+      // As in test/golden/make/networks.py; "resize none" applies in training.
       const config = maskRCNNConfig({
         backbone: { depth: 18, norm: { kind: 'batch' }, returnedLayers: [1, 2, 3] },
         fpn: { channels: 128 },
@@ -179,7 +179,7 @@ describeGolden(
         averageDecay: null,
         sampling: {
           ...sampling,
-          // Every candidate: chance is out of the losses.
+          // All candidates, so that the losses do not depend on random sampling.
           rpnBatchSize: 1e9,
           boxBatchSize: 1e9,
           rpnPreNmsTopN: golden.rpn_pre_nms_top_n,
@@ -306,7 +306,7 @@ describeGolden("a fastai export's backbone", { goldens: ['fastai_resnet18.pkl'] 
     const backbone = names.filter((name) => name.startsWith('model.backbone.body.'));
     expect(loaded.map((name) => `model.${name}`).sort()).toEqual(backbone.sort());
     expect(initialized.some((name) => name.startsWith('backbone.body.'))).toBe(false);
-    // Its head, and nothing else.
+    // Only the tensors of its head.
     expect(skipped.length).toBeGreaterThan(0);
     expect(skipped.every((sentence) => sentence.startsWith('backbone.body.head.'))).toBe(true);
   });

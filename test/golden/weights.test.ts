@@ -6,10 +6,10 @@ describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weig
   '%s.pth',
   (kind) => {
     describeGolden(
-      'holds what the reference saved',
+      'contains the tensors that the reference saved',
       { goldens: [`${kind}.pth`, 'weights_values.json'] },
       () => {
-        test('every name, type, shape and value', async () => {
+        test('name, type, shape and values of each tensor', async () => {
           const expected = goldenJson<CheckpointGolden>('weights_values.json');
           const weights = await openWeights(goldenPath(`${kind}.pth`));
           const data = await readAll(weights);
@@ -30,7 +30,7 @@ describe.each(['weights_protocol2', 'weights_protocol4', 'weights_legacy', 'weig
 );
 
 describeGolden('weights_training.pth', { goldens: ['weights_training.pth'] }, () => {
-  test('what stands beside the state dict is listed', async () => {
+  test('entries beside the state dict are listed', async () => {
     const { prefix, others } = await openWeights(goldenPath('weights_training.pth'));
     expect(prefix).toBe('state_dict.');
     expect(others).toEqual([

@@ -42,7 +42,7 @@ test('every option of the SDK that a request may set has a name', () => {
   expect(properties.sort()).toEqual([...own, ...plain, ...rpn, ...SCALE_KEYS].sort());
 });
 
-test.each(['0x10', '1_000', ' 1', '1 ', 'Infinity', '-', '.', '1e', '1,5'])('%p is no number', (text) => {
+test.each(['0x10', '1_000', ' 1', '1 ', 'Infinity', '-', '.', '1e', '1,5'])('%p is not a number', (text) => {
   expect(thrown(() => segment.parse({ minScore: text }))).toMatchObject({
     code: 'INVALID_ARGUMENT',
     details: { option: 'minScore', expected: 'a number' },

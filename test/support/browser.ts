@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Chromium of the system: CELLROUTE_CHROMIUM, or where packages put it. */
+/** Chromium of the system: CELLROUTE_CHROMIUM, or the usual paths. */
 const places = [
   process.env.CELLROUTE_CHROMIUM,
   '/usr/bin/chromium',
@@ -11,7 +11,7 @@ const places = [
 ];
 const executable = places.find((place) => place && existsSync(place));
 
-/** `describe` where there is a Chromium; a visible skip that says so otherwise. */
+/** `describe` if Chromium is installed, otherwise a skipped test with the reason. */
 export function describeBrowser(title: string, body: () => void): void {
   if (executable) {
     describe(title, body);

@@ -19,7 +19,7 @@ export interface CocoTruth {
 
 export type CocoFound = CocoMask & { score: number };
 
-/** COCO's truth and detections as images to evaluate, in the order of their ids, as pycocotools goes through them. */
+/** COCO's ground truth and detections as images to evaluate, in the order of their ids, as in pycocotools. */
 export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolean): EvaluatedImage[] {
   const images = truth.images.toSorted((a, b) => a.id - b.id);
   return images.map(({ id, width, height }) => {
@@ -40,7 +40,7 @@ export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolea
       predicted: masks(own),
       labels: own.map(({ category_id }) => category_id),
       scores: own.map(({ score }) => score),
-      // loadRes takes the area of the box where there is one.
+      // loadRes uses the area of the box if there is one.
       ...(boxes && {
         boxes: fromCocoBoxes(own.flatMap(({ bbox }) => bbox!)),
         areas: own.map(({ bbox }) => bbox![2]! * bbox![3]!),

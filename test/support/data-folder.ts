@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
 
-/** A folder for a test file's data sets; gone when its tests are done. */
+/** A folder for the data sets of a test file, deleted after its tests. */
 export function workFolder(): {
   path: (...names: string[]) => string;
   write: (name: string, content: string | Buffer) => string;
@@ -33,11 +33,11 @@ export function workFolder(): {
   };
 }
 
-/** Files of a folder and the folders below, but for hidden ones. */
+/** Files of a folder and its subfolders, without hidden ones. */
 export const listing = (folder: string): string[] =>
   (readdirSync(folder, { recursive: true }) as string[])
     .filter((name) => !basename(name).startsWith('.') && statSync(join(folder, name)).isFile())
     .sort();
 
-/** Rows of a CSV file as they are. */
+/** Joins rows to a CSV file. */
 export const csv = (...rows: string[]) => `${rows.join('\n')}\n`;

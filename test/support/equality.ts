@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 
-// Typed arrays of the same bytes are equal to every matcher. Jest would compare them element by element, which takes
+// Makes all matchers compare typed arrays by bytes first. Jest would compare them element by element, which takes
 // seconds per megabyte; it still does where bytes differ, so that a failure names the elements.
 function sameBytes(this: unknown, a: unknown, b: unknown): true | undefined {
   if (!ArrayBuffer.isView(a) || !ArrayBuffer.isView(b) || a.constructor !== b.constructor) return undefined;

@@ -1,9 +1,9 @@
 /**
- * The goldens' weight formula: numbers drawn from the name of their tensor, so that no large file is needed.
+ * The goldens' weight formula: numbers computed from the name of their tensor, so that no large file is needed.
  * 64-bit numbers are kept as two halves of 32 bits: BigInts would take minutes for a ResNet50.
  */
 
-// Jest looks up globals slowly, and this is called some hundred million times.
+// Jest looks up globals slowly, and this is called about 100 million times.
 const { imul } = Math;
 
 interface Word {
@@ -11,7 +11,7 @@ interface Word {
   low: number;
 }
 
-/** The low 64 bits of the product. */
+/** Low 64 bits of the product. */
 function multiply(a: Word, b: Word): Word {
   const a0 = a.low & 0xffff;
   const a1 = a.low >>> 16;
@@ -63,7 +63,7 @@ export function uniform(key: string, count: number): Float64Array {
 
 const SCALED_DOWN = ['cls_logits', 'bbox_pred', 'box_predictor', 'mask_fcn_logits'];
 
-/** Which norm is the last of a residual block: `bn3` where a network has any, else `bn2`. */
+/** Name of the last norm of a residual block: `bn3` if the network has one, otherwise `bn2`. */
 export const lastNormOf = (keys: readonly string[]): 'bn2' | 'bn3' =>
   keys.some((key) => key.includes('.bn3.')) ? 'bn3' : 'bn2';
 
@@ -76,7 +76,7 @@ export function formulaTensor(key: string, shape: readonly number[], lastNorm: '
   if (leaf === 'weight' && shape.length === 1) {
     return new Float32Array(count).fill(key.includes(`.${lastNorm}.`) ? 0.2 : 1);
   }
-  // A transposed convolution stores its inputs first.
+  // The weight of a transposed convolution starts with the input channels.
   const fanIn = key.includes('conv5_mask')
     ? shape[0]!
     : shape.slice(1).reduce((product, n) => product * n, 1);

@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path';
 const root = resolve(__dirname, '../..');
 
 const ownFolder = join(root, 'test/golden');
-/** Folder of the goldens: CELLROUTE_GOLDEN, or those in the checkout. */
+/** Folder of the goldens: CELLROUTE_GOLDEN, or that in the checkout. */
 export const goldenFolder = resolve(process.env.CELLROUTE_GOLDEN ?? ownFolder);
-/** Folder the goldens' images are named relative to: CELLROUTE_DATA, or the few in the checkout. */
+/** Folder of the goldens' images: CELLROUTE_DATA, or that in the checkout. */
 export const dataFolder = resolve(process.env.CELLROUTE_DATA ?? join(root, 'test/data'));
 
 const isGiven = (name: string) => existsSync(join(goldenFolder, name));
-/** A golden of the folder, or the checkout's where the folder has none of that name. */
+/** Path of a golden in the folder, or in the checkout if the folder does not have it. */
 export const goldenPath = (name: string) => join(isGiven(name) ? goldenFolder : ownFolder, name);
 export const dataPath = (name: string) => join(dataFolder, name);
 export const hasGolden = (name: string) => existsSync(goldenPath(name));
@@ -20,13 +20,13 @@ export function goldenJson<T>(name: string): T {
   return JSON.parse(readFileSync(goldenPath(name), 'utf8')) as T;
 }
 
-/** `describe` where every named golden and image is there; a visible skip that says what is missing otherwise. */
+/** `describe` if all named goldens and images exist, otherwise a skipped test that names the missing ones. */
 export function describeGolden(
   title: string,
   needs: { goldens?: string[]; images?: string[] },
   body: () => void,
 ): void {
-  // Goldens of one test come from one folder: another folder's weights have other answers than the checkout's.
+  // All goldens of a test must come from one folder, because weights and answers belong together.
   const goldens = needs.goldens ?? [];
   const lacks = goldens.some(isGiven) ? (name: string) => !isGiven(name) : (name: string) => !hasGolden(name);
   const missing = [...goldens.filter(lacks), ...(needs.images ?? []).filter((name) => !hasImage(name))];
@@ -34,17 +34,17 @@ export function describeGolden(
     describe(title, body);
     return;
   }
-  // Not describe.skip: it would run the body, which may read what is missing.
+  // Not describe.skip, which would run the body, which may read missing files.
   test.skip(`${title} (missing: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''})`, () => {});
 }
 
-/** How many times as far from the reference as the reference is from itself an answer may be. */
+/** Allowed difference from the reference, as a multiple of the reference's own spread. */
 const SPREADS = 8;
 
 /**
- * How far an answer may be from a golden: a multiple of the golden's spread, and no less than `least`. The spread is how
- * far the reference is from itself with and without oneDNN, with one and two threads, as test/golden/make stores it;
- * goldens of older scripts have none, and `least` applies to them.
+ * Allowed difference from a golden: a multiple of the golden's spread, at least `least`. The spread is the largest
+ * difference of the reference with and without oneDNN and with one and two threads, as stored by test/golden/make;
+ * for goldens of older scripts, which have none, `least` applies.
  */
 export const toleranceOf = (spread: number | undefined, least: number): number =>
   Math.max(least, SPREADS * (spread ?? 0));
@@ -59,7 +59,7 @@ export interface GoldenTensor {
   data: Float32Array | BigInt64Array | Int32Array | Uint8Array;
 }
 
-/** A plain safetensors reader for tests, written apart from the library's so that one checks the other. */
+/** A simple safetensors reader for tests, independent of the library's. */
 export function goldenTensors(name: string): {
   tensors: Record<string, GoldenTensor>;
   metadata: Record<string, string>;

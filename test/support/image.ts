@@ -3,7 +3,7 @@ import { dataPath } from './golden.js';
 import type { Tensor } from './native.js';
 
 /**
- * A golden's image as Pillow's RGB / 255: [3, height, width], alpha dropped, grey repeated. Decoded apart from the
+ * A golden's image as Pillow's RGB / 255: [3, height, width], alpha dropped, grey repeated. Decoded independently of the
  * library.
  */
 export async function readImage(name: string): Promise<Tensor & { data: Float32Array }> {

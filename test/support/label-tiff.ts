@@ -9,14 +9,14 @@ export interface TiffOptions {
   bigEndian?: boolean;
   deflate?: boolean;
   photometric?: number;
-  /** How many pages there are of the same pixels. */
+  /** Number of pages with the same pixels. */
   pages?: number;
   samples?: number;
   compression?: number;
   description?: string;
 }
 
-/** A TIFF of one strip per page; values are written in the format that is asked for. */
+/** A TIFF with one strip per page and values in the given format. */
 export function tiff(values: readonly (number | bigint)[], options: TiffOptions): Buffer {
   const {
     width,

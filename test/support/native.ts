@@ -10,7 +10,7 @@ export interface Tensor {
   shape: number[];
 }
 
-/** The addon that shows operators and stages; its functions are typed where they are used. */
+/** The addon that exposes operators and stages. Its functions are typed where they are used. */
 // biome-ignore lint/suspicious/noExplicitAny: each test file narrows what it calls.
 export function testing(): any {
   const preload = require(join(build, 'preload/cellroute_preload.node')) as {

@@ -6,9 +6,9 @@ import type { NativeSampling, NativeStep, NativeTrainerOptions } from '../../lib
 import type { TensorSource } from '../../lib/weights/source.js';
 import { random } from './weights.js';
 
-// Networks small enough to train within a test, and samples they learn from.
+// Networks that are small enough to train in a test, and their samples.
 
-/** torchvision's defaults, of a size for small images. */
+/** torchvision's defaults, scaled for small images. */
 export const sampling: NativeSampling = {
   rpnFgIou: 0.7,
   rpnBgIou: 0.3,
@@ -23,7 +23,7 @@ export const sampling: NativeSampling = {
   skipResize: false,
 };
 
-/** Everything trains, with SGD, and an average is kept. */
+/** All layers are trained with SGD, and an average is kept. */
 export const options: NativeTrainerOptions = {
   optimizer: { kind: 'sgd', weightDecay: 0.0005, nesterov: false },
   trainableLayers: 5,
@@ -42,7 +42,7 @@ export const step = (seed: number, over: Partial<NativeStep> = {}): NativeStep =
   ...over,
 });
 
-/** The smallest Mask R-CNN that has every part. */
+/** The smallest Mask R-CNN with every part. */
 export const tinyMaskRCNN = (kind: MaskRCNNConfig['backbone']['norm']['kind'] = 'batch', numClasses = 3) =>
   maskRCNNConfig({
     backbone: { depth: 18, width: 8, norm: { kind, groups: 4 }, returnedLayers: [1, 2, 3] },
@@ -62,7 +62,7 @@ export const tinyClassifier = (head: 'linear' | 'concat-pool' = 'linear', classe
     resize: null,
   });
 
-/** Bright squares on a dark, noisy ground, in turn of class 1 and 2. */
+/** Bright squares on a dark, noisy background, alternately with class 1 and 2. */
 export function squares(seed: number, size = 64, cells = 4): TrainSample {
   const draw = random(seed);
   const plane = Float32Array.from({ length: size * size }, () => 0.2 * draw());
@@ -92,7 +92,7 @@ export function squares(seed: number, size = 64, cells = 4): TrainSample {
   };
 }
 
-/** Grounds that differ in their texture: even, striped across, striped down. */
+/** Images with different textures: uniform, horizontal stripes, vertical stripes. */
 export function texture(seed: number, label: number, size = 32): ClassifySample {
   const draw = random(seed);
   const pixels = new Float32Array(3 * size * size);

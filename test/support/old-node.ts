@@ -8,7 +8,7 @@ export const OLDEST_NODE = '20.9.0';
 
 /**
  * Path of the oldest supported Node.js. It comes from the npm package of Node's binaries and is kept in the user cache.
- * undefined where it cannot be fetched, for example without a network.
+ * undefined if it cannot be downloaded, for example without a network.
  */
 export function oldestNode(): string | undefined {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;

@@ -3,7 +3,7 @@ import type { Segmentation } from '../../lib/inference/result.js';
 import { boxArray } from '../../lib/mask/boxes.js';
 import type { Masks } from '../../lib/mask/masks.js';
 
-/** A result with these masks, as a network that is sure of all of them would give it. */
+/** A result with these masks and score 1. */
 export function resultOf(masks: Masks, labels = new Array<number>(masks.length).fill(1)): Segmentation {
   const cells = new Cells({
     boxes: boxArray(Float32Array.from(masks.boxes())),

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const root = resolve(__dirname, '../..');
-/** A small ensemble of its own: a router of three types, one of which has a segmenter, and that one is the goldens'. */
+/** A small ensemble for tests: a router with three types, one of which has a segmenter, that of the goldens. */
 export const testEnsemble = join(root, 'test/ensemble');
 
 const nuclei = join(root, 'test/data/nuclei/images');
-/** Fluorescence images in the checkout, small. */
+/** Small fluorescence images in the checkout. */
 export const image = {
   /** 256 x 256, about 30 nuclei. */
   small: join(nuclei, '00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552.png'),
@@ -17,7 +17,7 @@ export const image = {
 };
 export const imageBytes = (name: keyof typeof image) => readFileSync(image[name]);
 
-/** What a promise rejects with. */
+/** Reason of a rejected promise. */
 export async function rejection(
   promise: Promise<unknown>,
 ): Promise<{ code?: string; message: string; details?: Record<string, unknown> }> {
@@ -26,10 +26,10 @@ export async function rejection(
   } catch (error) {
     return error as Error;
   }
-  throw new Error('The promise was kept, and should not have been');
+  throw new Error('The promise should have been rejected');
 }
 
-/** What a function throws. */
+/** Error that a function throws. */
 export function thrown(action: () => unknown): {
   code?: string;
   message: string;
@@ -40,5 +40,5 @@ export function thrown(action: () => unknown): {
   } catch (error) {
     return error as Error;
   }
-  throw new Error('Nothing was thrown, and should have been');
+  throw new Error('The function should have thrown');
 }

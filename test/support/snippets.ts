@@ -2,18 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './sdk.js';
 
-/** A block of code in a page of the documentation. */
+/** A code block on a documentation page. */
 export interface Snippet {
   page: string;
   /** Line of the opening fence, from 1. */
   line: number;
   language: string;
   code: string;
-  /** Why it is not run: the text of a comment `not run: …` before the block. */
+  /** Reason why it is not run: the text of a comment `not run: …` before the block. */
   reason: string | undefined;
 }
 
-/** The pages whose snippets are run. */
+/** Pages whose snippets are run. */
 export const pages: readonly string[] = [
   'README.md',
   'examples/README.md',
@@ -24,7 +24,7 @@ export const pages: readonly string[] = [
 
 const MARKER = /^<!-- not run: (.+) -->$/;
 
-/** The fenced blocks of a page. */
+/** Fenced blocks of a page. */
 export function snippetsOf(page: string, text = readFileSync(join(root, page), 'utf8')): Snippet[] {
   const lines = text.split('\n');
   const found: Snippet[] = [];

@@ -8,7 +8,7 @@ import { random } from '../../lib/data/random.js';
 const SIDE = 64;
 
 /**
- * A data set made on the spot: a folder of images of 64 × 64 pixels with bright discs (type `round`) or squares (type
+ * Creates a data set: a folder of images of 64 × 64 pixels with bright discs (type `round`) or squares (type
  * `square`) on noise, their labels, and an index.
  */
 export async function syntheticData(folder: string, images: number, seed = 1): Promise<string> {

@@ -2,11 +2,11 @@ import { deflateSync } from 'node:zlib';
 
 type Values = Uint8Array | Uint16Array | Float32Array | Int16Array | Uint32Array | Float64Array;
 
-/** A page as its samples are: interleaved, rows from the top. */
+/** A page: interleaved samples, rows from the top. */
 export interface TestPage {
   width: number;
   height: number;
-  /** Interleaved samples, or bytes that are the file's own where `bits` says so. */
+  /** Interleaved samples, or raw bytes of the file, depending on `bits`. */
   values: Values;
   samples?: number;
   bits?: number;
@@ -14,7 +14,7 @@ export interface TestPage {
   format?: number;
   photometric?: number;
   extraSamples?: readonly number[];
-  /** Samples one after the other. */
+  /** Whether samples are planar instead of interleaved. */
   planar?: boolean;
   rowsPerStrip?: number;
   tile?: number;
@@ -22,11 +22,11 @@ export interface TestPage {
   description?: string;
   orientation?: number;
   subfileType?: number;
-  /** Further or other tags, as numbers. */
+  /** Additional or overriding tags. */
   tags?: Readonly<Record<number, readonly number[]>>;
   /** Further tags, as fractions. */
   ratios?: Readonly<Record<number, number>>;
-  /** Pixels that follow the last strip: of a stack in one directory. */
+  /** Pixels after the last strip, for a stack in one directory. */
   behind?: Values;
 }
 
@@ -37,7 +37,7 @@ interface Entry {
   data: Buffer;
 }
 
-/** A TIFF of these pages, in any of the four kinds of headers. */
+/** Writes a TIFF with these pages and any of the four kinds of headers. */
 export function writeTiff(
   pages: readonly TestPage[],
   { big = false, bigEndian = false }: { big?: boolean; bigEndian?: boolean } = {},
@@ -73,7 +73,7 @@ export function writeTiff(
       const bytes = bytesOf(values, bigEndian);
       return page.deflate ? deflateSync(bytes) : bytes;
     });
-    // One after the other, as stacks in one directory need them.
+    // Contiguous, as stacks in one directory need.
     const first = add(Buffer.concat([...blocks, ...(page.behind ? [bytesOf(page.behind, bigEndian)] : [])]));
     let at = first;
     const offsets = blocks.map((block) => {
@@ -152,7 +152,7 @@ export function writeTiff(
   return file;
 }
 
-/** Strips or tiles; of each sample for itself where they lie one after the other. */
+/** Strips or tiles, per sample if the samples are planar. */
 function blocksOf(page: TestPage): Values[] {
   const { width, height, values, samples = 1, planar = false, tile, rowsPerStrip = height } = page;
   if (page.bits !== undefined && page.bits % 8 !== 0) return [values];

@@ -17,7 +17,7 @@ import { writeWeights } from '../../lib/weights/write.js';
 
 export type Event = TrainEvent<string, number>;
 
-/** A "network" of one number: each step mixes what it is given into it, so that any step left out or done twice shows. */
+/** A "network" of one number. Each step mixes its inputs into it, so that a missing or repeated step is detected. */
 export class ToyNetwork {
   weight = 1;
   steps: NativeStep[] = [];
@@ -77,7 +77,7 @@ const tensor = (name: string, value: number) => ({
   read: () => new Uint8Array(new Float64Array([value]).buffer),
 });
 
-/** The only number in a file. */
+/** The only number in a weights file. */
 export async function storedWeight(path: string): Promise<number> {
   const { tensors } = await openWeights(path);
   const reader = await TensorReader.open(path);
@@ -89,7 +89,7 @@ export async function storedWeight(path: string): Promise<number> {
   }
 }
 
-/** Images a to g in twos, in another order each epoch: the last batch of an epoch has one. */
+/** Images a to g in batches of two, in a different order per epoch; the last batch of an epoch has one. */
 export const letters = {
   stepsPerEpoch: 4,
   open: 0,
@@ -116,16 +116,16 @@ interface ToyTypes extends TrainingTypes {
 
 export interface ToyOptions {
   config?: PartialSegmenterTraining;
-  /** Scores of the validations, in order; the last one is repeated. Without them there are none. */
+  /** Scores of the validations, in order; the last one is repeated. Default: no validations. */
   scores?: number[] | ((weight: number) => number);
-  /** What decides between equal ones, in order. */
+  /** Tie-breakers of equal scores, in order. */
   ties?: number[];
   network?: ToyNetwork;
   /** Checks that the folder is still locked. */
   verify?: () => Promise<void>;
 }
 
-/** A run of a toy network in a folder: from the folder's checkpoint where it has one. */
+/** A run of a toy network in a folder, resumed from the folder's checkpoint if there is one. */
 export async function toyRun(
   path: string,
   { config = {}, scores, ties, network = new ToyNetwork(), verify = async () => {} }: ToyOptions = {},
@@ -184,7 +184,7 @@ export async function toyRun(
   return { run, network, folder, records };
 }
 
-/** All events of a run, or those until `until` says so; the run is closed then. */
+/** All events of a run, or those until `until` returns true; the run is then closed. */
 export async function collect(
   toy: Awaited<ReturnType<typeof toyRun>>,
   options: { signal?: AbortSignal; until?: (event: Event) => boolean } = {},
@@ -201,7 +201,7 @@ export async function collect(
   return events;
 }
 
-/** A log's lines without what a clock said. */
+/** Lines of a log without times. */
 export function logOf(path: string): object[] {
   const text = readFileSync(path, 'utf8');
   return text
@@ -213,7 +213,7 @@ export function logOf(path: string): object[] {
     });
 }
 
-/** Folders that are gone after the tests of this file. */
+/** Folders that are deleted after the tests of this file. */
 export function runFolders(): (name: string) => string {
   const root = mkdtempSync(join(tmpdir(), 'cellroute-runs-'));
   afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -9,14 +9,14 @@ import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
 import type { DType, TensorEntry, WeightsFile } from '../../lib/weights/table.js';
 
-/** A folder that is gone after the tests of this file. */
+/** A folder that is deleted after the tests of this file. */
 export function temporaryFolder(): (name: string) => string {
   const folder = mkdtempSync(join(tmpdir(), 'cellroute-weights-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return (name) => join(folder, name);
 }
 
-/** Every tensor's bytes by name, its elements in index order. */
+/** Bytes of every tensor by name, in row-major order. */
 export async function readAll(weights: WeightsFile): Promise<Map<string, Uint8Array>> {
   const reader = await TensorReader.open(weights.path);
   try {
@@ -28,7 +28,7 @@ export async function readAll(weights: WeightsFile): Promise<Map<string, Uint8Ar
   }
 }
 
-/** The error a file is refused with. */
+/** The error with which a file is refused. */
 export async function refusalOf(path: string): Promise<CellrouteError> {
   const error = await openWeights(path).then(
     () => undefined,
@@ -39,7 +39,7 @@ export async function refusalOf(path: string): Promise<CellrouteError> {
   return error;
 }
 
-/** The types' names in PyTorch, as the goldens have them. */
+/** Types by their names in PyTorch, as in the goldens. */
 export const torchTypes: Record<string, DType> = {
   float64: 'F64',
   float32: 'F32',
@@ -53,10 +53,10 @@ export const torchTypes: Record<string, DType> = {
   bool: 'BOOL',
 };
 
-/** What a golden says of a checkpoint's tensors, by name. */
+/** A golden's description of a checkpoint's tensors, by name. */
 export type CheckpointGolden = Record<string, { dtype: string; shape: number[]; values: number[] }>;
 
-/** Bytes of an element; written apart from the library's table so that one checks the other. */
+/** Bytes per element, independent of the library's table. */
 export const ITEM_BYTES: Readonly<Record<DType, number>> = {
   F64: 8,
   F32: 4,
@@ -70,7 +70,7 @@ export const ITEM_BYTES: Readonly<Record<DType, number>> = {
   BOOL: 1,
 };
 
-/** Whether every element of an entry lies inside its storage and the file: the slow way, at the corners. */
+/** Slow check that every element of an entry is inside its storage and the file. */
 export function liesInside(entry: TensorEntry, fileSize: number): boolean {
   const size = ITEM_BYTES[entry.dtype];
   if (entry.shape.includes(0))
@@ -85,7 +85,7 @@ export function liesInside(entry: TensorEntry, fileSize: number): boolean {
   return first >= 0n && last + BigInt(size) <= BigInt(entry.storageEnd) && entry.storageEnd <= fileSize;
 }
 
-/** Numbers of a tensor's bytes, decoded the slow way. */
+/** Slow reference for decoding a tensor's bytes. */
 export function numbers(bytes: Uint8Array, dtype: DType): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const decode: Record<DType, (at: number) => number> = {
@@ -109,7 +109,7 @@ export function numbers(bytes: Uint8Array, dtype: DType): number[] {
   );
 }
 
-/** A float16's value by the textbook. */
+/** Value of a float16 by definition. */
 export function halfValue(bits: number): number {
   const sign = bits >> 15 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
@@ -118,7 +118,7 @@ export function halfValue(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** Parts of a hand-made pickle: texts are ASCII operations, numbers single bytes. */
+/** A pickle from parts: strings are ASCII opcodes, numbers single bytes. */
 export function pickle(...parts: (string | number | Uint8Array)[]): Buffer {
   return Buffer.concat(
     parts.map((part) =>
@@ -148,7 +148,7 @@ export function long(value: number | bigint): Buffer {
 
 export const tuple = (...parts: Uint8Array[]): Buffer => pickle('(', ...parts, 't');
 
-/** A tensor as torch.save pickles it. */
+/** A tensor pickled like torch.save. */
 export function tensor(fields: {
   key?: string;
   storage?: string;
@@ -182,7 +182,7 @@ interface ZipEntries {
   [name: string]: Uint8Array;
 }
 
-/** A zip archive written by another program than ours. */
+/** A zip archive that was not written by cellroute. */
 export async function zip(entries: ZipEntries, { compress = false, zip64 = false } = {}): Promise<Buffer> {
   const archive = new ZipFile();
   for (const [name, bytes] of Object.entries(entries)) {
@@ -202,7 +202,7 @@ export function torchZip(
   return zip({ 't/data.pkl': pickled, ...data, 't/version': Buffer.from('3\n'), ...extra });
 }
 
-/** A safetensors file around a header, given as text or as what JSON makes of it. */
+/** A safetensors file with a header, given as text or as a value for JSON. */
 export function safetensors(header: unknown, data: Uint8Array = Buffer.alloc(0)): Buffer {
   const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
   const length = Buffer.alloc(8);
@@ -210,16 +210,16 @@ export function safetensors(header: unknown, data: Uint8Array = Buffer.alloc(0))
   return Buffer.concat([length, json, data]);
 }
 
-/** The Python of the reference (torch, safetensors), where CELLROUTE_REFERENCE_PYTHON names one. */
+/** Python of the reference (torch, safetensors), if CELLROUTE_REFERENCE_PYTHON is set. */
 export const referencePython = process.env.CELLROUTE_REFERENCE_PYTHON;
 
-/** `test` where the reference is installed, a visible skip elsewhere. */
+/** `test` if the reference is installed, otherwise a skipped test with the reason. */
 export function testReference(title: string, body: () => Promise<void>): void {
   if (referencePython) test(title, body);
   else test.skip(`${title} (set CELLROUTE_REFERENCE_PYTHON to a Python with torch and safetensors)`, body);
 }
 
-/** Runs a script in the reference's Python and gives what it printed, as JSON. */
+/** Runs a script in the reference's Python and parses its output as JSON. */
 export function runReference<T>(script: string, ...args: string[]): T {
   const { status, stdout, stderr } = spawnSync(referencePython!, ['-c', script, ...args], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-// Checked by tsc, never run: what a caller may write, and what the compiler must refuse.
+// Checked by tsc, never run: valid calls, and calls that the compiler must refuse.
 import { createReadStream } from 'node:fs';
 import { expectTypeOf } from 'expect-type';
 import sharp from 'sharp';
@@ -43,9 +43,9 @@ expectTypeOf<CellrouteError['code']>().toEqualTypeOf<ErrorCode>();
 expectTypeOf(transforms.randomCrop({ width: 256, height: 256 })).toExtend<Transform>();
 expectTypeOf(transforms.flipHorizontal().kind).toEqualTypeOf<'flip-horizontal'>();
 expectTypeOf(transforms.readTransforms([{ kind: 'quarter-turns' }])).toEqualTypeOf<Transform[]>();
-// @ts-expect-error a crop has a size
+// @ts-expect-error a crop needs a size
 transforms.randomCrop({ width: 256 });
-// @ts-expect-error no method of this name
+// @ts-expect-error an unknown method
 transforms.resize({ width: 224, height: 224, method: 'zoom' });
 
 ensemble.segment('cells.png').catch(() => {});
@@ -55,24 +55,24 @@ ensemble.segment(new Blob([bytes]).stream()).catch(() => {});
 ensemble.segment(createReadStream('cells.png')).catch(() => {});
 ensemble.segment(sharp('cells.png')).catch(() => {});
 ensemble.segment({ data: new Uint8ClampedArray(16), width: 2, height: 2 }).catch(() => {});
-// @ts-expect-error a number is no image
+// @ts-expect-error a number is not an image
 ensemble.segment(5).catch(() => {});
-// @ts-expect-error 64-bit floats are no pixels
+// @ts-expect-error 64-bit floats are not supported
 ensemble.segment({ data: new Float64Array(4), width: 2, height: 2, channels: 1 }).catch(() => {});
-// @ts-expect-error five channels are none
+// @ts-expect-error five channels are not supported
 ensemble.segment({ data: new Uint8Array(20), width: 2, height: 2, channels: 5 }).catch(() => {});
-// @ts-expect-error a misspelt option
+// @ts-expect-error a misspelled option
 ensemble.segment(bytes, { minscore: 0.5 }).catch(() => {});
 // @ts-expect-error a depth that does not exist
 maskRCNNConfig({ backbone: { depth: 19 } });
-// @ts-expect-error the constructors of loaded things are theirs
+// @ts-expect-error the constructor is private
 new CellSegmenter();
-// @ts-expect-error a result is not written to
+// @ts-expect-error thresholds are read-only
 ensemble.thresholds.fluorescence = {};
 // @ts-expect-error a segmenter for each type, or null
 new RoutedEnsemble({ classifier, segmenters: { fluorescence: 'model.pth' } });
 
-// Every writer is public, and streams take what arrives.
+// Every writer is public, and streams accept any iterable.
 expectTypeOf(streamCocoDataset([])).toEqualTypeOf<AsyncGenerator<string, void, undefined>>();
 expectTypeOf(streamKaggleCsv([])).toEqualTypeOf<AsyncGenerator<string, void, undefined>>();
 export async function each(): Promise<void> {

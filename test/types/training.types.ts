@@ -1,4 +1,4 @@
-// Checked by tsc, never run: what a caller may write of training, and what the compiler must refuse.
+// Checked by tsc, never run: valid calls for training, and calls that the compiler must refuse.
 import { expectTypeOf } from 'expect-type';
 import { compareEvaluations, type Evaluation } from '../../lib/metrics.js';
 import {
@@ -56,18 +56,18 @@ expectTypeOf<
 const ensemble = new EnsembleTrainer({ data, folder: 'c', config: { segmenters: { astro: { steps: 10 } } } });
 expectTypeOf(ensemble.run()).toEqualTypeOf<AsyncGenerator<EnsembleTrainEvent, void, undefined>>();
 
-// @ts-expect-error a path is no data set
+// @ts-expect-error a path is not a data set
 new SegmenterTrainer({ data: 'train.csv', folder: 'd' });
 // @ts-expect-error a metric of classifiers
 new SegmenterTrainer({ data, folder: 'd', config: { validation: { metric: 'accuracy' } } });
-// @ts-expect-error a misspelt option
+// @ts-expect-error a misspelled option
 new SegmenterTrainer({ data, folder: 'd', config: { batchsize: 2 } });
-// @ts-expect-error where the run is to be kept
+// @ts-expect-error the folder of the run is missing
 new ClassifierTrainer({ data });
 
 expectTypeOf(data.folds({ count: 3, seed: 1 })).toEqualTypeOf<DatasetParts[]>();
 expectTypeOf(compareEvaluations(evaluation, evaluation).interval).toEqualTypeOf<readonly [number, number]>();
-// @ts-expect-error images alone are no mean of images
+// @ts-expect-error AP is not a mean over images
 compareEvaluations(evaluation, evaluation, { metric: 'ap50' });
-// @ts-expect-error a draw has a seed
+// @ts-expect-error the seed is missing
 data.folds({ count: 3 });

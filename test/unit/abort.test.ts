@@ -15,7 +15,7 @@ describe('onAbort', () => {
     expect(listeners(signal)).toBe(0);
   });
 
-  test('calls each listener once, in order, and none that was removed', () => {
+  test('calls each listener once, in order, and no removed one', () => {
     const controller = new AbortController();
     const called: string[] = [];
     onAbort(controller.signal, () => called.push('a'));
@@ -30,7 +30,7 @@ describe('onAbort', () => {
     expect(listeners(controller.signal)).toBe(0);
   });
 
-  test('a listener may remove one that was not called yet', () => {
+  test('a listener may remove one that has not been called yet', () => {
     const controller = new AbortController();
     const called: string[] = [];
     let remove = () => {};
@@ -54,7 +54,7 @@ describe('onAbort', () => {
 });
 
 describe('untilAborted', () => {
-  test('settles as the work does, and leaves no listener', async () => {
+  test('settles as the work does, and removes its listener', async () => {
     const { signal } = new AbortController();
     expect(await untilAborted(Promise.resolve(3), signal)).toBe(3);
     expect((await rejection(untilAborted(Promise.reject(new Error('no')), signal))).message).toBe('no');
@@ -62,7 +62,7 @@ describe('untilAborted', () => {
     expect(listeners(signal)).toBe(0);
   });
 
-  test('rejects with the reason at once, and a later failure of the work is not unhandled', async () => {
+  test('rejects with the reason immediately, and a later failure of the work is not an unhandled rejection', async () => {
     const controller = new AbortController();
     let fail = (_: Error) => {};
     const work = new Promise<never>((_, reject) => {

@@ -1,4 +1,4 @@
-// Whatever a caller passes, the answer is a CellrouteError that names the option.
+// Every invalid value gives a CellrouteError that names the option.
 import {
   CellrouteError,
   classifierConfig,
@@ -57,6 +57,6 @@ describe.each(calls)('%s', (name, call) => {
   });
 });
 
-test('a configuration of a classifier without anything is refused', () => {
+test('an empty configuration of a classifier is refused', () => {
   expect(() => classifierConfig(undefined as never)).toThrow(CellrouteError);
 });

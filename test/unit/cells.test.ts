@@ -10,7 +10,7 @@ import {
 import { thrown } from '../support/sdk.js';
 
 const size = { width: 6, height: 4 };
-/** A block with a hole, one pixel, and two pixels that touch by a corner. */
+/** A block with a hole, one pixel, and two pixels that touch at a corner. */
 const masks = Masks.encode(
   Uint8Array.from(
     [
@@ -40,7 +40,7 @@ const result = (): Segmentation => ({
 });
 const { cells } = result();
 
-test('at() is that of an array', () => {
+test('at() works like Array.at', () => {
   const array = cells.toArray();
   for (let i = -5; i <= 5; i++) expect(cells.at(i)?.index).toBe(array.at(i)?.index);
   expect(thrown(() => cells.at(0.5))).toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -57,7 +57,7 @@ test('a cell has its class name, box, mask and polygons', () => {
   expect(corner!.polygons()).toHaveLength(2);
 });
 
-test('filter gives cells, with everything that belongs to them', () => {
+test('filter returns cells with all their data', () => {
   const kept = cells.filter(({ index }) => index !== 1);
   expect(kept).toBeInstanceOf(Cells);
   expect(kept.map(({ className, score, area, box }) => ({ className, score, area, box }))).toEqual(
@@ -70,7 +70,7 @@ test('filter gives cells, with everything that belongs to them', () => {
   expect(cells.filter(() => false)).toHaveLength(0);
 });
 
-test('JSON has everything, and masks that can be read again', () => {
+test('JSON has all data, and its masks can be read again', () => {
   const json = JSON.parse(JSON.stringify(result()));
   expect(json).toMatchObject({ name: 'a.png', width: 6, height: 4, limitsReached: { proposals: true } });
   expect(json.cells).toEqual(JSON.parse(JSON.stringify([...cells])));
@@ -81,7 +81,7 @@ test('JSON has everything, and masks that can be read again', () => {
   expect(Masks.fromCoco(all, own).decode()).toEqual(masks.decode());
 });
 
-test('a result that was copied to another thread is revived whole', () => {
+test('a result that was copied to another thread is revived completely', () => {
   const copy = structuredClone(result());
   expect(copy.cells).not.toBeInstanceOf(Cells);
   const revived = reviveResult(copy);
@@ -94,14 +94,14 @@ test.each([
   [null, 'copy'],
   [{}, 'copy.cells'],
   [{ ...structuredClone(result()), cells: { masks: {} } }, 'copy.cells.classNames'],
-])('a value that is no copy of a result is refused: %#', (copy, option) => {
+])('a value that is not a copy of a result is refused: %#', (copy, option) => {
   expect(thrown(() => reviveResult(copy as Segmentation))).toMatchObject({
     code: 'INVALID_ARGUMENT',
     details: { option },
   });
 });
 
-test('boxes are x1, y1, x2, y2 everywhere, and COCO’s after a conversion', () => {
+test('boxes are x1, y1, x2, y2 everywhere, and converted for COCO', () => {
   expect([...masks.boxes()]).toEqual([0, 0, 3, 3, 5, 3, 6, 4, 4, 1, 6, 3]);
   const coco = [0, 0, 3, 3, 5, 3, 1, 1, 4, 1, 2, 2];
   expect([...toCocoBoxes(masks.boxes())]).toEqual(coco);
@@ -113,7 +113,7 @@ test.each([
   [[1, 2, 3], /four numbers per box/],
   [[1, 2, Number.NaN, 4], /a finite number for boxes\[2\]/],
   ['boxes', /an array of x1, y1, x2, y2/],
-])('%p are no boxes', (values, message) => {
+])('%p are not boxes', (values, message) => {
   expect(thrown(() => boxArray(values as number[]))).toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: expect.stringMatching(message),

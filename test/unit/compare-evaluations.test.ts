@@ -1,7 +1,7 @@
 import type { Evaluation, ImageScores } from '../../lib/metrics/index.js';
 import { compareEvaluations } from '../../lib/metrics/index.js';
 
-/** An evaluation as far as images' scores go. */
+/** An evaluation with scores per image only. */
 const scored = (scores: readonly number[], type?: (i: number) => string) =>
   ({
     perImage: scores.map(
@@ -19,7 +19,7 @@ const scored = (scores: readonly number[], type?: (i: number) => string) =>
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 describe('two evaluations of the same images', () => {
-  test('differ by the mean of what each image gained', () => {
+  test('differ by the mean of the differences per image', () => {
     const found = compareEvaluations(scored([0.1, 0.2, 0.6]), scored([0.2, 0.2, 0.9]));
     expect(found).toMatchObject({ metric: 'kaggle', images: 3, samples: 10_000, confidence: 0.95 });
     expect(found.first).toBeCloseTo(0.3, 12);
@@ -28,15 +28,15 @@ describe('two evaluations of the same images', () => {
     expect(found.perCellType).toBeUndefined();
   });
 
-  test('have an interval as wide as the gains vary, however much the images do', () => {
-    // Images from hopeless to perfect, each with the same gain.
+  test('have an interval that depends on the variation of the differences, not of the images', () => {
+    // Images with scores from 0 to almost 1, each with the same difference.
     const before = Array.from({ length: 20 }, (_, i) => i / 25);
     const same = compareEvaluations(scored(before), scored(before.map((score) => score + 0.125)));
     expect(same.interval[0]).toBeCloseTo(0.125, 12);
     expect(same.interval[1]).toBeCloseTo(0.125, 12);
   });
 
-  test('have the interval that all draws give, where they can be counted', () => {
+  test('have the exact interval of all samples, if these can be enumerated', () => {
     // Three images, 27 equally likely draws: means -1 (8 of 27), -2/3 + … ; 10 % below falls among the lowest.
     const gains = [-0.5, 0, 0.5];
     const draws = gains
@@ -52,7 +52,7 @@ describe('two evaluations of the same images', () => {
     expect(found.interval[1]).toBeCloseTo(1 / 3, 12);
   });
 
-  test('come near the normal interval of many images', () => {
+  test('have nearly the normal interval with many images', () => {
     const gains = Array.from({ length: 400 }, (_, i) => ((i * 37) % 100) / 500 - 0.05);
     const { interval, difference } = compareEvaluations(
       scored(gains.map(() => 0.2)),
@@ -63,7 +63,7 @@ describe('two evaluations of the same images', () => {
     expect(interval[1]).toBeCloseTo(difference + 1.96 * deviation, 3);
   });
 
-  test('are reported by type, and the samples of one type do not affect another', () => {
+  test('are reported per type, and the samples of one type do not affect another', () => {
     const type = (i: number) => (i % 2 ? 'odd' : 'even');
     const [a, b] = [
       [0.1, 0.5, 0.3, 0.4],
@@ -78,7 +78,7 @@ describe('two evaluations of the same images', () => {
     expect(changed.perCellType!.odd).not.toEqual(found.perCellType!.odd);
   });
 
-  test('follow from the seed, and are paired by id', () => {
+  test('depend only on the seed, and are paired by id', () => {
     const [a, b] = [scored([0.1, 0.5, 0.3, 0.45]), scored([0.2, 0.1, 0.7, 0.4])];
     const turned = { ...b, perImage: b.perImage.toReversed() };
     expect(compareEvaluations(a, turned, { seed: 3 })).toEqual(compareEvaluations(a, b, { seed: 3 }));
@@ -88,12 +88,12 @@ describe('two evaluations of the same images', () => {
     );
   });
 
-  test('are compared by aggregated Jaccard too', () => {
+  test('can be compared by the aggregated Jaccard index', () => {
     const found = compareEvaluations(scored([0.1, 0.2]), scored([0.2, 0.3]), { metric: 'aji' });
     expect(found.difference).toBeCloseTo(-0.1, 12);
   });
 
-  test('are refused where the images are not the same', () => {
+  test('are refused if the images differ', () => {
     const a = scored([0.1, 0.2]);
     expect(() => compareEvaluations(a, scored([0.1]))).toThrow('2 images, as first has');
     const other = { ...a, perImage: a.perImage.map((one) => ({ ...one, id: `${one.id}!` })) };

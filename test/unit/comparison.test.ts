@@ -36,11 +36,11 @@ async function draw(options: ComparisonOptions = {}, from = { truth, predicted }
   return { ...info, data };
 }
 
-/** Pixels of strong colour in each quarter of each half, as the hue says. */
+/** Number of saturated pixels per hue in each half. */
 function hues({ data, width, height }: { data: Buffer; width: number; height: number }) {
   const half = Math.floor(width / 2);
   const counts: Record<string, Record<string, number>> = { truth: {}, prediction: {} };
-  // Below the bar with the titles, which has the colours too
+  // Below the title bar, which has the colours too.
   for (let y = height - half + 40; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const [r, g, b] = data.subarray(3 * (y * width + x)) as unknown as [number, number, number];
@@ -54,16 +54,16 @@ function hues({ data, width, height }: { data: Buffer; width: number; height: nu
 }
 
 describe('a comparison', () => {
-  test('shows what was found in blue, misses in orange on the left, false alarms in pink on the right', async () => {
+  test('draws matches blue, missed cells orange on the left, false detections pink on the right', async () => {
     const counts = hues(await draw());
     expect(Object.keys(counts.truth!).sort()).toEqual(['blue', 'orange']);
     expect(Object.keys(counts.prediction!).sort()).toEqual(['blue', 'pink']);
-    // Two of three are missed and two of three are false
+    // Two of three cells are missed, and two of three detections are false.
     expect(counts.truth!.orange!).toBeGreaterThan(counts.truth!.blue!);
     expect(counts.prediction!.pink!).toBeGreaterThan(counts.prediction!.blue!);
   });
 
-  test('counts as found what overlaps enough', async () => {
+  test('matches cells with enough overlap', async () => {
     const usual = hues(await draw());
     const lower = hues(await draw({ iouThreshold: 0.3 }));
     expect(lower.truth!.blue!).toBeGreaterThan(1.5 * usual.truth!.blue!);
@@ -71,7 +71,7 @@ describe('a comparison', () => {
     expect(hues(await draw({ iouThreshold: 0.99 })).truth!.blue).toBeUndefined();
   });
 
-  test('marks without colour too: what has no counterpart is striped', async () => {
+  test('marks cells without a match by hatching, without colour too', async () => {
     const { data, width, height } = await draw();
     // A row through the middle of the missed cell at (20, 200): zoom and bars as the image's height has them
     const half = Math.floor(width / 2);
@@ -88,7 +88,7 @@ describe('a comparison', () => {
     expect(changes(20)).toBe(0);
   });
 
-  test('fits maxSide, and stands one above the other where the image is wide', async () => {
+  test('fits maxSide, and places the halves above each other for wide images', async () => {
     const square = await draw({ maxSide: 800 });
     expect(square.width).toBeLessThanOrEqual(820);
     expect(square.width).toBeGreaterThan(1.5 * square.height);
@@ -105,7 +105,7 @@ describe('a comparison', () => {
     expect(height).toBeGreaterThan(400);
   });
 
-  test('of nothing with nothing', async () => {
+  test('without cells on both sides', async () => {
     const none = Masks.fromKaggle([], size);
     const { width } = await draw(
       { title: 'epoch 1' },
@@ -135,7 +135,7 @@ describe('a comparison', () => {
 });
 
 describe('matching', () => {
-  test('is what looking at every pair, best score first, gives', () => {
+  test('equals a comparison of all pairs by descending score', () => {
     const next = random(7);
     const some = (count: number) =>
       rectangles(

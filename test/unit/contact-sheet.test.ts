@@ -28,7 +28,7 @@ async function sheetOf(tiles: SheetTile[], columns: number, tileSide: number) {
   return { ...info, at };
 }
 
-test('tiles lie in rows, enlarged or shrunk to the side asked for', async () => {
+test('tiles are in rows, enlarged or reduced to the given side', async () => {
   const { width, height, at } = await sheetOf([tile(40, 40, 0), tile(40, 40, 1), tile(200, 100, 1)], 2, 80);
   // Two columns and two rows of 80, each under its bar, with gaps of 6.
   expect(width).toBe(2 * 86 + 6);
@@ -37,11 +37,11 @@ test('tiles lie in rows, enlarged or shrunk to the side asked for', async () => 
   expect(at(2, 2)).toEqual(background);
   expect(at(10, 6 + bar + 4)).toEqual([0, 0, 0]);
   expect(at(86 + 10, 6 + bar + 4)).toEqual([255, 255, 255]);
-  // The place after the last tile is empty.
+  // The field after the last tile is empty.
   expect(at(86 + 40, height - 40)).toEqual(background);
 });
 
-test('a row has one range of values, and rows have their own', async () => {
+test('each row has its own range of values', async () => {
   const { height, at } = await sheetOf(
     [tile(50, 50, 0.2), tile(50, 50, 0.4), tile(50, 50, 0), tile(50, 50, 0.01)],
     2,
@@ -66,7 +66,7 @@ test('cells are outlined inside their masks', async () => {
   ]);
 });
 
-test('a sample without cells is drawn as it is', async () => {
+test('a sample without cells is drawn without outlines', async () => {
   const empty = {
     ...tile(30, 30, 0.5).sample,
     masks: Masks.fromCounts([], { width: 30, height: 30 }).toBatch(),

@@ -17,7 +17,7 @@ interface Expected {
   width: number;
   height: number;
   channels: number;
-  /** Largest difference of a value: JPEG decoders round their own ways. */
+  /** Largest allowed difference of a value, because JPEG decoders round differently. */
   tolerance: number;
   data: string;
 }
@@ -37,7 +37,7 @@ async function refusal(work: Promise<unknown>): Promise<CellrouteError> {
   return error as CellrouteError;
 }
 
-describe('decodeImage gives the values Pillow and tifffile give', () => {
+describe('decodeImage returns the same values as Pillow and tifffile', () => {
   test.each(Object.entries(expected.files))('%s', async (_name, file) => {
     const decoded = await decodeImage(image(file.file), { page: file.page });
     const values = inflateSync(Buffer.from(expected.data[file.data]!, 'base64'));
@@ -54,13 +54,13 @@ describe('decodeImage gives the values Pillow and tifffile give', () => {
     }
   });
 
-  test('the fixtures with a colour profile would change under a decoder that obeys it', async () => {
+  test('a decoder that applies colour profiles would change the fixtures with a profile', async () => {
     const obeyed = await sharp(image('profile.png')).raw().toBuffer();
     const { data } = await decodeImage(image('profile.png'));
     expect(Buffer.compare(obeyed, Buffer.from(data))).not.toBe(0);
   });
 
-  test('bytes are read in place, whatever they are a view of', async () => {
+  test('bytes may be a view of any buffer', async () => {
     const { data } = await decodeImage(image('rgb8.png'));
     const bytes = image('rgb8.png');
     const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 3), 3);
@@ -81,7 +81,7 @@ describe('decodeImage gives the values Pillow and tifffile give', () => {
 describe('raw pixels', () => {
   const raw = { data: new Uint8Array(24), width: 4, height: 2, channels: 3 } as const;
 
-  test('come back as they are, copied: the caller may keep using its own', async () => {
+  test('are returned unchanged as a copy, so the caller may reuse its array', async () => {
     const image = await decodeImage(raw);
     expect(image).toEqual(raw);
     expect(image.data.buffer).not.toBe(raw.data.buffer);
@@ -121,14 +121,14 @@ describe('raw pixels', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('above the cap are refused', async () => {
+  test('above the limit are refused', async () => {
     const error = await refusal(decodeImage(raw, { limits: { pixels: 7 } }));
     expect(error.code).toBe('IMAGE_TOO_LARGE');
     expect(error.message).toMatch(/4 × 2 pixels, more than limits.pixels allows \(7\)/);
   });
 });
 
-describe('what is not decoded is named', () => {
+describe('unsupported images are refused with the name of their format', () => {
   const latin1 = (text: string) => Buffer.from(text, 'latin1');
 
   test.each<[string, Buffer]>([
@@ -149,7 +149,7 @@ describe('what is not decoded is named', () => {
     expect(error.message).toContain(name);
   });
 
-  test('a real GIF is not passed on to the decoder, which could read it', async () => {
+  test('a real GIF is not passed to the decoder, which could read it', async () => {
     const gif = await sharp(image('rgb8.png')).gif().toBuffer();
     expect((await refusal(decodeImage(gif))).code).toBe('IMAGE_UNSUPPORTED');
   });
@@ -168,7 +168,7 @@ describe('what is not decoded is named', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('a page the TIFF does not have', async () => {
+  test('a page that the TIFF does not have', async () => {
     const error = await refusal(decodeImage(image('pages.tif'), { page: 3 }));
     expect(error.code).toBe('INVALID_ARGUMENT');
     expect(error.message).toMatch(/the image's 3, from 0 for page but received 3/);
@@ -182,7 +182,7 @@ describe('what is not decoded is named', () => {
 
 describe('damaged files', () => {
   test.each(['rgb8.png', 'rgb.jpg', 'lossless.webp', 'grey16.tif', 'grey16_lzw.tif', 'grey16_tiled.tif'])(
-    '%s cut short is refused, never half an image',
+    'truncated %s is refused, never read partially',
     async (name) => {
       const whole = image(name);
       for (const share of [0.3, 0.5, 0.8]) {
@@ -195,7 +195,7 @@ describe('damaged files', () => {
   );
 
   test.each(['lzw', 'deflate'] as const)(
-    'a damaged %s tile is refused, never a black one',
+    'a damaged %s tile is refused, never read as black',
     async (compression) => {
       const values = Uint16Array.from({ length: 200 * 200 }, (_, i) => (i * i * 7) % 65521);
       const tiled = await sharp(values, { raw: { width: 200, height: 200, channels: 1 } })
@@ -208,7 +208,7 @@ describe('damaged files', () => {
     },
   );
 
-  test('a tag of a wrong type hides no pixels', async () => {
+  test('a tag with a wrong type does not hide pixels', async () => {
     const whole = image('grey16.tif');
     const bytes = Buffer.from(whole);
     const resolution = bytes.indexOf(Buffer.from([0x1a, 0x01, 5, 0]));
@@ -217,10 +217,10 @@ describe('damaged files', () => {
     expect((await decodeImage(bytes)).data).toEqual((await decodeImage(whole)).data);
   });
 
-  test('bytes that are no image', async () => {
+  test('bytes that are not an image', async () => {
     const error = await refusal(decodeImage(Buffer.from('hello, cells')));
     expect(error.code).toBe('IMAGE_UNREADABLE');
-    expect(error.message).toMatch(/begin with 68 65 6c 6c 6f 2c 20 63/);
+    expect(error.message).toMatch(/start with 68 65 6c 6c 6f 2c 20 63/);
   });
 
   test('a few bytes that claim to be a huge image', async () => {
@@ -233,7 +233,7 @@ describe('damaged files', () => {
     expect(error.message).toMatch(/60000 × 60000 pixels, more than limits.pixels allows \(1000000000\)/);
   });
 
-  test('every byte of a PNG and a TIFF turned over: an image or a refusal, never anything else', async () => {
+  test('any inverted byte of a PNG or TIFF gives an image or a CellrouteError', async () => {
     for (const name of ['palette.png', 'grey16_lzw.tif']) {
       const whole = image(name);
       for (let i = 0; i < whole.length; i += 3) {
@@ -248,7 +248,7 @@ describe('damaged files', () => {
 });
 
 describe('an AbortSignal', () => {
-  test('that is already aborted rejects with its reason before anything is decoded', async () => {
+  test('that is already aborted rejects with its reason before decoding', async () => {
     await expect(decodeImage(image('rgb8.png'), { signal: AbortSignal.abort('enough') })).rejects.toBe(
       'enough',
     );
@@ -264,7 +264,7 @@ describe('an AbortSignal', () => {
 });
 
 describeGolden('16-bit originals of a microscope', { images: ['t98g/raw16', 't98g/images'] }, () => {
-  test('keep more than 8 bits and look like their 8-bit versions', async () => {
+  test('keep more than 8 bits and resemble their 8-bit versions', async () => {
     const names = readdirSync(dataPath('t98g/raw16')).filter((name) => name.endsWith('.tif'));
     expect(names.length).toBeGreaterThan(0);
     for (const name of names) {
@@ -294,7 +294,7 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 describe('openImage', () => {
   test.each(['grey8.png', 'rgb16.png'])(
-    'gives the bytes that %s needs once it is decoded, then what decodeImage gives',
+    'returns the decoded size of %s in bytes, then the pixels of decodeImage',
     async (name) => {
       const opened = await openImage(image(name));
       const decoded = await opened.decode();
@@ -303,14 +303,14 @@ describe('openImage', () => {
     },
   );
 
-  test('gives raw pixels as they are, uncopied', async () => {
+  test('returns raw pixels without a copy', async () => {
     const raw = { data: new Uint16Array(12), width: 4, height: 3, channels: 1 as const };
     const opened = await openImage(raw);
     expect(opened.bytes).toBe(24);
     expect((await opened.decode()).data).toBe(raw.data);
   });
 
-  test('refuses what decodeImage refuses', async () => {
+  test('refuses the same inputs as decodeImage', async () => {
     expect((await refusal(openImage(new Uint8Array([1, 2, 3])))).code).toBe('IMAGE_UNREADABLE');
     expect((await refusal(openImage({} as unknown as ImageInput))).code).toBe('INVALID_ARGUMENT');
     expect(

@@ -13,16 +13,16 @@ import { rejection, testEnsemble } from '../support/sdk.js';
 const segmenter = join(testEnsemble, 'fluorescence.safetensors');
 const classifier = join(testEnsemble, 'classifier.safetensors');
 const { cuda } = native().info();
-// What follows is of an addon without CUDA, which is what a checkout builds.
+// The following tests need an addon without CUDA, the default build.
 const withoutCuda = cuda ? test.skip : test;
 
-test('a network is on the CPU unless asked', async () => {
+test('a network is on the CPU by default', async () => {
   await using one = await CellSegmenter.load(segmenter);
   await using other = await CellClassifier.load(classifier, { device: 'cpu' });
   expect([one.device, other.device]).toEqual(['cpu', 'cpu']);
 });
 
-test.each(['gpu', 'cuda:', 'cuda:x', 'cuda:-1', 'CPU', '', 0, null])('%p is no device', async (device) => {
+test.each(['gpu', 'cuda:', 'cuda:x', 'cuda:-1', 'CPU', '', 0, null])('%p is not a device', async (device) => {
   const given = { device: device as 'cpu' };
   const refused = { code: 'INVALID_ARGUMENT', details: { option: 'device' } };
   expect(await rejection(CellSegmenter.load(segmenter, given))).toMatchObject(refused);
@@ -36,7 +36,7 @@ test.each(['gpu', 'cuda:', 'cuda:x', 'cuda:-1', 'CPU', '', 0, null])('%p is no d
   );
 });
 
-withoutCuda('a GPU is refused with what helps', async () => {
+withoutCuda('a GPU is refused with instructions', async () => {
   for (const device of ['cuda', 'cuda:1'] as const) {
     const error = await rejection(RoutedEnsemble.load(testEnsemble, { device }));
     expect(error).toMatchObject({ code: 'DEVICE_UNAVAILABLE' });
@@ -45,7 +45,7 @@ withoutCuda('a GPU is refused with what helps', async () => {
   }
 });
 
-withoutCuda('auto is the CPU where there is no GPU', async () => {
+withoutCuda('auto selects the CPU without a GPU', async () => {
   await using ensemble = await RoutedEnsemble.load(testEnsemble, { device: 'auto' });
   expect(ensemble.classifier.device).toBe('cpu');
   expect(ensemble.segmenters.fluorescence?.device).toBe('cpu');
@@ -71,14 +71,14 @@ test('int8 is refused on a GPU', () => {
   expect(choosePrecision('auto', 'cuda:0')).toBe('float16');
 });
 
-withoutCuda('doctor looks for no GPU that nobody asked for', async () => {
+withoutCuda('doctor does not search for GPUs without the CUDA addon', async () => {
   const diagnosis = await diagnose();
   expect(diagnosis.cuda).toMatchObject({ used: false, gpus: [] });
   expect(diagnosis.devices).toEqual(['cpu']);
   expect(diagnosis.problems).toEqual([]);
 });
 
-describe('the addon with CUDA is chosen', () => {
+describe('the addon with CUDA is selected', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellroute-cuda-'));
   const [plain, withCuda] = ['cpu/lib', 'cuda/lib'].map((name) => join(folder, name)) as [string, string];
   beforeAll(() => {
@@ -86,17 +86,17 @@ describe('the addon with CUDA is chosen', () => {
     writeFileSync(join(withCuda, 'libtorch_cuda.so'), '');
   });
   afterAll(() => rmSync(folder, { recursive: true }));
-  const seen = (libtorch: string, pointedAt: boolean) =>
-    findCudaAddon(libtorch, pointedAt).places.map(({ found }) => found);
+  const seen = (libtorch: string, isSelected: boolean) =>
+    findCudaAddon(libtorch, isSelected).places.map(({ found }) => found);
 
-  test('for a LibTorch with CUDA that somebody pointed at, if it is there', () => {
+  test('for a LibTorch with CUDA that the user selected, if the addon exists', () => {
     const { files, places } = findCudaAddon(withCuda, true);
     expect(seen(withCuda, true).slice(0, 2)).toEqual([true, true]);
     expect(files !== undefined).toBe(places[2]!.found);
     expect(places[2]!.path).toMatch(/-cuda13.cellroute\.node$/);
   });
 
-  test('for no other, and each step says why', () => {
+  test('in no other case, with a reason for each step', () => {
     expect(findCudaAddon(withCuda, false).files).toBeUndefined();
     expect(findCudaAddon(plain, true).files).toBeUndefined();
     expect(seen(withCuda, false)[0]).toBe(false);
@@ -108,7 +108,7 @@ describe('the addon with CUDA is chosen', () => {
     ).toEqual([expect.stringMatching(/CELLROUTE_LIBTORCH/), expect.stringMatching(/CPU only/)]);
   });
 
-  test('and its LibTorch is opened with its CUDA libraries, after those they need', () => {
+  test('and its LibTorch is opened with its CUDA libraries, after their dependencies', () => {
     const names = runtimeLibraries('linux', true);
     expect(names.indexOf('libtorch_cuda.so')).toBeGreaterThan(names.indexOf('libtorch_cpu.so'));
     expect(names.indexOf('libtorch_cuda.so')).toBeGreaterThan(names.indexOf('libc10_cuda.so'));

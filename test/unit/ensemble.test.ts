@@ -32,7 +32,7 @@ const plain = ({ cells, ...rest }: RoutedSegmentation) => ({
 });
 
 describe('segment', () => {
-  test('names the type and finds the cells', async () => {
+  test('classifies the type and finds the cells', async () => {
     const result = await ensemble.segment(imageBytes('small'));
     expect(result.cellType).toBe('fluorescence');
     expect(result.segmenter).toBe('fluorescence');
@@ -50,7 +50,7 @@ describe('segment', () => {
     expect(cells.at(-1)!.index).toBe(cells.length - 1);
   });
 
-  test('a mask lies in its box, give or take the pixel that pasting adds', async () => {
+  test('a mask is inside its box, up to the pixel that pasting adds', async () => {
     const { cells } = await ensemble.segment(imageBytes('small'));
     const boxes = cells.masks.boxes();
     cells.areas.forEach((area, i) => {
@@ -64,7 +64,7 @@ describe('segment', () => {
     });
   });
 
-  test('minScore keeps what filtering afterwards keeps', async () => {
+  test('minScore equals filtering afterwards', async () => {
     const all = await ensemble.segment(imageBytes('medium'), { minScore: 0, removeOverlaps: false });
     const some = await ensemble.segment(imageBytes('medium'), { minScore: 0.9, removeOverlaps: false });
     const kept = Array.from(all.cells.scores).flatMap((score, i) => (score > 0.9 ? [i] : []));
@@ -74,7 +74,7 @@ describe('segment', () => {
     expect(Array.from(some.cells.scores)).toEqual(kept.map((i) => all.cells.scores[i]));
   });
 
-  test('removeOverlaps gives every pixel to one cell', async () => {
+  test('removeOverlaps assigns each pixel to one cell', async () => {
     const { cells } = await ensemble.segment(imageBytes('large'), {
       minScore: 0.1,
       removeOverlaps: { maxLost: 1 },
@@ -93,7 +93,7 @@ describe('segment', () => {
     expect(Math.min(...cells.areas)).toBeGreaterThanOrEqual(200);
   });
 
-  test('a limit that was reached is said', async () => {
+  test('a reached limit is reported', async () => {
     const free = await ensemble.segment(imageBytes('small'));
     expect(free.limitsReached).toEqual({ detections: false, proposals: expect.any(Boolean) });
     const limited = await ensemble.segment(imageBytes('small'), { detectionsPerImage: 3 });
@@ -103,7 +103,7 @@ describe('segment', () => {
     expect(few.limitsReached.proposals).toBe(true);
   });
 
-  test('many at once answer as one after the other', async () => {
+  test('concurrent calls have the same results as sequential ones', async () => {
     const names = ['small', 'medium', 'small', 'large', 'small', 'small'] as const;
     const alone: ReturnType<typeof plain>[] = [];
     for (const name of names) alone.push(plain(await ensemble.segment(imageBytes(name))));
@@ -114,7 +114,7 @@ describe('segment', () => {
     });
   });
 
-  test('the caller may reuse its buffer while the call runs', async () => {
+  test('the caller may reuse its buffer after the call has settled', async () => {
     const data = new Uint8Array(64 * 64).map((_, i) =>
       Math.hypot((i % 64) - 32, (i >> 6) - 32) < 12 ? 220 : 20,
     );
@@ -145,7 +145,7 @@ describe('segment', () => {
     [1, 1],
     [3, 200],
     [200, 1],
-  ])('an image of %i x %i is an image', async (width, height) => {
+  ])('an image of %i x %i is accepted', async (width, height) => {
     const image = { data: new Uint8Array(width * height), width, height, channels: 1 as const };
     const { cells } = await ensemble.segment(image, { cellType: 'fluorescence' });
     expect(cells.masks.width).toBe(width);
@@ -153,7 +153,7 @@ describe('segment', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('invalid arguments', () => {
   test.each([
     ['an unknown option', { minscore: 0.5 }, 'minscore', /did you mean minScore/],
     ['a score above 1', { minScore: 1.5 }, 'minScore', /from 0 to 1/],
@@ -161,7 +161,7 @@ describe('what is refused', () => {
     ['a text for a number', { minArea: '5' }, 'minArea', /"5" \(string\)/],
     ['a share above 1', { removeOverlaps: { maxLost: 2 } }, 'removeOverlaps.maxLost', /from 0 to 1/],
     ['a misspelt part', { rpn: { preNmsTopn: 10 } }, 'rpn.preNmsTopn', /did you mean preNmsTopN/],
-    ['a type it does not have', { cellType: 'astro' }, 'cellType', /fluorescence, histology/],
+    ['an unknown type', { cellType: 'astro' }, 'cellType', /fluorescence, histology/],
   ])('%s', async (_, options, option, message) => {
     const error = await rejection(ensemble.segment(imageBytes('small'), options as object));
     expect(error.code).toBe('INVALID_ARGUMENT');
@@ -182,7 +182,7 @@ describe('what is refused', () => {
     expect(await rejection(ensemble.segment('cells.png'))).toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 
-  test('bytes that are no image', async () => {
+  test('bytes that are not an image', async () => {
     const error = await rejection(ensemble.segment(Buffer.from('not an image at all, just words')));
     expect(['IMAGE_UNREADABLE', 'IMAGE_UNSUPPORTED']).toContain(error.code);
   });
@@ -197,13 +197,13 @@ describe('what is refused', () => {
 });
 
 describe('routing', () => {
-  test('a type without a segmenter is said, with what there is', async () => {
+  test('a type without a segmenter is refused with the available types', async () => {
     const error = await rejection(ensemble.segment(imageBytes('small'), { cellType: 'histology' }));
     expect(error.code).toBe('NO_SEGMENTER');
     expect(error.message).toMatch(/histology.*fluorescence/s);
   });
 
-  test('a fallback serves it', async () => {
+  test('a fallback segments it', async () => {
     const { classifier, segmenters } = ensemble;
     const withFallback = new RoutedEnsemble({
       classifier,
@@ -217,17 +217,17 @@ describe('routing', () => {
 
   test.each([
     [
-      'a type that is left out',
+      'a missing type',
       (s: object) => ({ segmenters: { ...s, histology: undefined } }),
       'segmenters.histology',
     ],
     [
-      'a type that is unknown',
+      'an unknown type',
       (s: object) => ({ segmenters: { ...s, fluorescense: null } }),
       'segmenters.fluorescense',
     ],
     [
-      'thresholds of a type that is unknown',
+      'thresholds of an unknown type',
       (s: object) => ({ segmenters: s, thresholds: { astro: {} } }),
       'thresholds.astro',
     ],
@@ -241,7 +241,7 @@ describe('routing', () => {
 });
 
 describe('abort, progress, dispose', () => {
-  test('a signal that is aborted already', async () => {
+  test('a signal that is already aborted', async () => {
     const reason = new Error('not wanted');
     const signal = AbortSignal.abort(reason);
     await expect(ensemble.segment(imageBytes('small'), { signal })).rejects.toBe(reason);
@@ -259,7 +259,7 @@ describe('abort, progress, dispose', () => {
     expect((await ensemble.segment(imageBytes('small'))).cells.length).toBeGreaterThan(0);
   });
 
-  test('the signal keeps no listener of a call that ended', async () => {
+  test('a call that ended leaves no listener on the signal', async () => {
     const signal = new AbortController().signal;
     let listeners = 0;
     const add = signal.addEventListener.bind(signal);
@@ -276,7 +276,7 @@ describe('abort, progress, dispose', () => {
     expect(listeners).toBe(0);
   });
 
-  test('progress rises to 1 and names its stages', async () => {
+  test('progress increases to 1 and names its stages', async () => {
     const seen: { stage: string; fraction: number }[] = [];
     await ensemble.segment(imageBytes('large'), { onProgress: (progress) => seen.push(progress) });
     const fractions = seen.map(({ fraction }) => fraction);
@@ -285,7 +285,7 @@ describe('abort, progress, dispose', () => {
     expect(seen.every(({ stage }) => stage.length > 0)).toBe(true);
   });
 
-  test('what a listener throws stops the call and is what it rejects with', async () => {
+  test('an error of the progress listener cancels the call, which rejects with it', async () => {
     const mistake = new Error('in the listener');
     const pending = ensemble.segment(imageBytes('large'), {
       onProgress: () => {
@@ -295,7 +295,7 @@ describe('abort, progress, dispose', () => {
     expect(await rejection(pending)).toBe(mistake);
   });
 
-  test('disposing stops what is in flight and refuses what comes after', async () => {
+  test('dispose cancels calls in progress and refuses later ones', async () => {
     const own = await RoutedEnsemble.load(testEnsemble);
     const inFlight = [
       own.segment(imageBytes('large')),
@@ -333,7 +333,7 @@ describe('save and load', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellroute-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('an ensemble that was saved answers as before', async () => {
+  test('a saved ensemble has the same results', async () => {
     const target = join(folder, 'saved');
     await ensemble.save(target, { dtype: 'float16' });
     await using again = await RoutedEnsemble.load(target);
@@ -344,7 +344,7 @@ describe('save and load', () => {
     );
   });
 
-  test('a segmenter saved as a torch checkpoint brings its configuration along', async () => {
+  test('a segmenter saved as a torch checkpoint keeps its configuration', async () => {
     const path = join(folder, 'weights.pth');
     const original = ensemble.segmenters.fluorescence!;
     await original.save(path);
@@ -352,7 +352,7 @@ describe('save and load', () => {
     expect(again.config).toEqual(original.config);
   });
 
-  test('of a bare state dict, shapes tell the network and the caller tells the rest', async () => {
+  test('the network of a bare state dict is inferred from shapes and the given configuration', async () => {
     const path = join(folder, 'bare.pth');
     const { tensors } = await openWeights(join(testEnsemble, 'fluorescence.safetensors'));
     const reader = await TensorReader.open(join(testEnsemble, 'fluorescence.safetensors'));
@@ -371,7 +371,7 @@ describe('save and load', () => {
     expect(answers[0]!.cells.masks.toCoco()).toEqual(answers[1]!.cells.masks.toCoco());
   });
 
-  test('a network that does not fit says which tensors', async () => {
+  test('a network that does not fit is refused with the names of the tensors', async () => {
     const error = await rejection(
       CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'), {
         config: { numClasses: 3, classNames: ['a', 'b'] },
@@ -381,7 +381,7 @@ describe('save and load', () => {
     expect(error.message).toMatch(/cls_score/);
   });
 
-  test('a classifier is no segmenter', async () => {
+  test('a classifier is not a segmenter', async () => {
     expect((await rejection(CellSegmenter.load(join(testEnsemble, 'classifier.safetensors')))).code).toBe(
       'WEIGHTS_MISMATCH',
     );
@@ -401,11 +401,7 @@ describe('save and load', () => {
   });
   // None of these folders has weights: the file is refused before a network is loaded.
   test.each([
-    [
-      'a name that leads out of the folder',
-      { ...description, classifier: '../classifier.safetensors' },
-      'classifier',
-    ],
+    ['a name outside the folder', { ...description, classifier: '../classifier.safetensors' }, 'classifier'],
     ['another version', { ...description, version: 2 }, 'version'],
     ['another format', { ...description, format: 'zip' }, 'format'],
     ['an unknown key', { ...description, run: 'this' }, 'run'],
@@ -422,7 +418,7 @@ describe('save and load', () => {
     expect(error.details?.file).toBe(join(bad, 'ensemble.json'));
   });
 
-  test('a folder without an ensemble, and one that is no JSON', async () => {
+  test('a folder without an ensemble, and an ensemble.json that is not JSON', async () => {
     expect((await rejection(RoutedEnsemble.load(join(folder, 'nowhere')))).code).toBe('FILE_UNREADABLE');
     writeFileSync(join(folder, 'ensemble.json'), '{');
     expect((await rejection(RoutedEnsemble.load(folder))).code).toBe('ENSEMBLE_INVALID');

@@ -3,7 +3,7 @@ import { CellrouteError, decodeImage, Masks, maskRCNNConfig, RoutedEnsemble } fr
 import { evaluate } from '../../lib/metrics.js';
 import { rejection, testEnsemble, thrown } from '../support/sdk.js';
 
-test('is() tells our errors, by code where one is given', async () => {
+test('is() recognises errors of cellroute, optionally by code', async () => {
   const error = await rejection(decodeImage('/does/not/exist.png'));
   expect(CellrouteError.is(error)).toBe(true);
   expect(CellrouteError.is(error, 'FILE_UNREADABLE')).toBe(true);
@@ -20,11 +20,11 @@ test.each([
   'CellrouteError',
   new Error('text'),
   Object.assign(new Error('text'), { code: 'FILE_UNREADABLE' }),
-])('is() tells %p apart', (value) => {
+])('is() returns false for %p', (value) => {
   expect(CellrouteError.is(value)).toBe(false);
 });
 
-test('is() knows errors of another copy of the package', () => {
+test('is() recognises errors of another copy of the package', () => {
   const other = runInNewContext(
     `class CellrouteError extends Error {
       name = 'CellrouteError'; code = 'DISPOSED'; details = {};
@@ -45,7 +45,7 @@ const size = { width: 4, height: 4 };
 const masks = () => Masks.encode(new Uint8Array(16).fill(1), size);
 test.each<[string, () => unknown]>([
   ['null options of segment', () => ensemble.segment('a.png', null as never)],
-  ['a text for options', () => ensemble.segment('a.png', 'options' as never)],
+  ['a string for options', () => ensemble.segment('a.png', 'options' as never)],
   ['an empty object for a signal', () => ensemble.segment('a.png', { signal: {} as never })],
   ['a number for onProgress', () => ensemble.segment('a.png', { onProgress: 5 as never })],
   ['null options of classify', () => ensemble.classifier.classify('a.png', null as never)],
@@ -77,7 +77,7 @@ beforeAll(async () => {
 });
 afterAll(() => ensemble.dispose());
 
-test('a detached array is named as one', () => {
+test('a detached array is described as detached', () => {
   expect(thrown(() => Masks.encode(detached(new Uint8Array(16)), size)).message).toMatch(
     /Uint8Array whose ArrayBuffer is detached/,
   );

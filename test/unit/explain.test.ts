@@ -17,7 +17,7 @@ afterAll(() => router.dispose());
 
 const sum = (values: Float32Array) => values.reduce((total, value) => total + value, 0);
 
-/** A normalised input of noise, low frequencies louder. */
+/** A normalised input of noise with strong low frequencies. */
 function noise(width: number, height: number) {
   const next = random(5);
   const data = Float32Array.from({ length: 3 * width * height }, () => next() * 3 - 1.5);
@@ -26,7 +26,7 @@ function noise(width: number, height: number) {
 
 describe('integrated gradients', () => {
   test.each(['mean', 'black'] as const)(
-    'sum to the difference of the logits, the nearer the more steps, from %s',
+    'sum to the difference of the logits, with smaller errors for more steps, from %s',
     async (baseline) => {
       const target = router.config.classNames[1]!;
       for (const steps of [4, 16, 64]) {
@@ -39,7 +39,7 @@ describe('integrated gradients', () => {
     },
   );
 
-  test('of an image explain the logits that classify gives', async () => {
+  test('of an image have the logits of classify', async () => {
     const { cellType, logits } = await router.classify(imageBytes('small'));
     const explanation = await router.explain(imageBytes('small'), { steps: 32 });
     expect(explanation.method).toBe('integrated-gradients');
@@ -54,7 +54,7 @@ describe('integrated gradients', () => {
 });
 
 describe('occlusion', () => {
-  test('is what covering one square after the other and classifying gives', async () => {
+  test('equals classifying with one covered square after the other', async () => {
     const [width, height, patch, stride] = [45, 38, 13, 8];
     const input = noise(width, height);
     const target = router.config.classNames[1]!;
@@ -93,7 +93,7 @@ describe('occlusion', () => {
 });
 
 describe('an explanation', () => {
-  test('changes nothing of the network', async () => {
+  test('does not change the network', async () => {
     const before = await router.classify(imageBytes('small'));
     for (const method of ['integrated-gradients', 'occlusion', 'grad-cam'] as const) {
       await router.explain(imageBytes('small'), { method, steps: 2, patch: 112 });
@@ -117,7 +117,7 @@ describe('an explanation', () => {
     expect(fractions.at(-1)!).toBeLessThan(0.5);
   });
 
-  test('is of what the network saw: the middle, where the image is cropped', async () => {
+  test('covers the network input: the centre of a cropped image', async () => {
     const [width, height] = [500, 300];
     const grey = Uint8Array.from({ length: width * height }, (_, i) => (i * 7919) % 251);
     const other = grey.map((value, i) => {
@@ -151,7 +151,7 @@ describe('an explanation', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('of a disposed classifier is refused', async () => {
+  test('with a disposed classifier is refused', async () => {
     const other = await CellClassifier.load(join(testEnsemble, 'classifier.safetensors'));
     await other.dispose();
     expect((await rejection(other.explain(imageBytes('small')))).code).toBe('DISPOSED');
@@ -194,23 +194,23 @@ test('explanationJson has everything of an explanation', async () => {
 });
 
 describe('values of an image', () => {
-  test('are those of the input where the sizes are the same', () => {
+  test('equal those of the input for equal sizes', () => {
     const values = [1, 2, 3, 4, 5, 6];
     expect(Array.from(made(values, 3).toImage())).toEqual(values);
   });
 
-  test('are interpolated between the middles of its pixels', () => {
+  test('are interpolated between the centres of its pixels', () => {
     const mapped = made([0, 4], 2, { width: 8, height: 1 }).toImage();
     expect(Array.from(mapped)).toEqual([0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]);
   });
 
-  test('give the probability of the class', () => {
+  test('have the probability of the class', () => {
     expect(made([0], 1).probability).toBeCloseTo(1 / (1 + Math.exp(-1)), 12);
   });
 });
 
 describe('blurring', () => {
-  test('keeps what is flat, and spreads a point by the given radius', () => {
+  test('keeps constants, and spreads a point by the given radius', () => {
     expect(Array.from(blurred(new Float32Array(35).fill(3), 7, 5, 2))).toEqual(new Array(35).fill(3));
     const [side, sigma] = [61, 4];
     const point = new Float32Array(side * side);
@@ -241,7 +241,7 @@ describe('a heat map', () => {
     return { at, ...info };
   };
 
-  test('is warm where a pixel speaks for the class, cold where against it, and the image where nothing is said', async () => {
+  test('is warm for supporting, cold for opposing pixels, and unchanged elsewhere', async () => {
     const values = new Array(1000 * 2).fill(0);
     values.fill(2, 0, 300);
     values.fill(-2, 700, 1000);
@@ -253,7 +253,7 @@ describe('a heat map', () => {
     expect(at(10, 1)).toEqual([100, 100, 100]);
   });
 
-  test('of one pixel, of nothing, and with a title', async () => {
+  test('of one pixel, of zeros, and with a title', async () => {
     const { width, height } = await draw(made([0], 1), { title: true, maxSide: 500 });
     expect(width).toBe(500);
     expect(height).toBeGreaterThan(500);

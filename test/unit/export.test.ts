@@ -68,7 +68,7 @@ const nothing: Segmentation = {
 };
 
 describe('Kaggle CSV', () => {
-  test('has one row per cell, and one for an image without any', () => {
+  test('has one row per cell, and one for an image without cells', () => {
     expect(
       kaggleCsv([
         { id: 'one', result: found() },
@@ -94,7 +94,7 @@ describe('Kaggle CSV', () => {
     ]);
   });
 
-  test('quotes what would break a row', () => {
+  test('quotes special characters', () => {
     expect(csvLine(['a,b', 'say "hi"', 'two\nlines', ' edge', 'plain', 3])).toBe(
       '"a,b","say ""hi""","two\nlines"," edge",plain,3\n',
     );
@@ -103,7 +103,7 @@ describe('Kaggle CSV', () => {
 });
 
 describe('COCO results', () => {
-  test('are what loadRes reads', () => {
+  test('have the format of loadRes', () => {
     expect(JSON.parse(cocoResultsJson([{ id: 7, result: found() }]))).toEqual([
       {
         image_id: 7,
@@ -124,13 +124,13 @@ describe('COCO results', () => {
     ]);
   });
 
-  test('leave boxes out on request', () => {
+  test('omit boxes on request', () => {
     const [first] = JSON.parse(cocoResultsJson([{ id: 'a', result: found() }], { boxes: false }));
     expect(first).not.toHaveProperty('bbox');
     expect(first.image_id).toBe('a');
   });
 
-  test('take category ids by name', () => {
+  test('use the given category ids', () => {
     const images = [{ id: 1, result: routed('astro', [1, 2]) }];
     const categories = { astro: 5, 'astro 2': 9 };
     expect(JSON.parse(cocoResultsJson(images, { categories }))).toMatchObject([
@@ -186,7 +186,7 @@ test('a COCO data set has images, categories and annotations that refer to each 
 });
 
 describe('result JSON', () => {
-  test('says everything about one image', () => {
+  test('has all data of an image', () => {
     expect(JSON.parse(resultJson(routed()))).toEqual({
       format: 'cellroute-result',
       version: 1,
@@ -205,7 +205,7 @@ describe('result JSON', () => {
     });
   });
 
-  test('knows nothing of a router where there was none', () => {
+  test('has no route without a router', () => {
     const json = JSON.parse(resultJson(found()));
     expect(Object.keys(json)).toEqual([
       'format',
@@ -223,13 +223,13 @@ describe('result JSON', () => {
     ['coco', coco],
     ['counts', counts],
     ['kaggle', kaggle],
-  ] as const)('names the dialect of its masks: %s', (rle, masks) => {
+  ] as const)('states the encoding of its masks: %s', (rle, masks) => {
     const json = JSON.parse(resultJson(found(), { rle }));
     expect(json.rle).toBe(rle);
     expect(json.cells.map(({ mask }: { mask: unknown }) => mask)).toEqual(masks);
   });
 
-  test('refuses a dialect that is unknown', () => {
+  test('refuses an unknown encoding', () => {
     expect(() => resultJson(found(), { rle: 'rle' as 'coco' })).toThrow(
       /one of 'coco', 'counts', 'kaggle' for rle/,
     );
@@ -237,7 +237,7 @@ describe('result JSON', () => {
 });
 
 describe('label PNG', () => {
-  test('numbers the cells, and the better one keeps what two want', async () => {
+  test('numbers the cells, and the higher-scored one keeps shared pixels', async () => {
     const { source: _, ...image } = await decodeImage(await labelPng(found()));
     expect(image).toEqual({
       width: 5,
@@ -253,11 +253,11 @@ describe('label PNG', () => {
     });
   });
 
-  test('of no cells is black', async () => {
+  test('without cells is black', async () => {
     expect((await decodeImage(await labelPng(nothing))).data).toEqual(new Uint16Array(20));
   });
 
-  test('numbers above 255 survive', async () => {
+  test('keeps numbers above 255', async () => {
     const width = 300;
     const { masks } = Masks.fromLabels(
       Uint16Array.from({ length: width }, (_, i) => i + 1),
@@ -274,13 +274,13 @@ describe('label PNG', () => {
     expect((await decodeImage(png)).data).toEqual(Uint16Array.from({ length: width }, (_, i) => i + 1));
   });
 
-  test('of more cells than 16 bits number is refused', async () => {
+  test('with more cells than 16-bit labels is refused', async () => {
     const many = { length: 65_536 } as Cells;
     await expect(labelPng({ ...nothing, cells: many })).rejects.toThrow(/at most 65535 cells/);
   });
 });
 
-test('a float32 is written as the shortest decimal that gives it back', () => {
+test('a float32 is written as its shortest decimal', () => {
   expect(shortest(Math.fround(0.1))).toBe(0.1);
   expect(shortest(Math.fround(703.9999))).toBe(703.9999);
   expect(shortest(0)).toBe(0);
@@ -296,7 +296,7 @@ test('result JSON has the name of the image', () => {
   expect(JSON.parse(resultJson(result, { name: 'b.tif' })).name).toBe('b.tif');
 });
 
-test('streams have the text of the functions that return it at once', async () => {
+test('streams have the same text as the functions that return a string', async () => {
   async function* images() {
     yield { id: 'a.png', result: routed() };
     yield { id: 'b.png', result: found() };

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FolderLock, LOCK_FILE, withFolderLock } from '../../lib/folder-lock.js';
 
-/** What the operating system says about locks here: its own word, or that it has none. */
+/** Whether the tests let the operating system lock files. */
 let locksAreSupported = true;
 jest.mock('fs-native-extensions', () => {
   const actual = jest.requireActual('fs-native-extensions');
@@ -31,7 +31,7 @@ const fresh = () => join(base, `${count++}`);
 const fileIn = (folder: string) => join(folder, LOCK_FILE);
 const recordIn = (folder: string) => JSON.parse(readFileSync(fileIn(folder), 'utf8'));
 
-/** Leaves a lock file as an owner that differs in some things would, its heartbeat so many seconds ago. */
+/** Writes the lock file of an owner with some different fields, with the heartbeat some seconds ago. */
 async function leave(folder: string, change: object, secondsAgo = 0): Promise<void> {
   const lock = await FolderLock.acquire(folder);
   const record = { ...recordIn(folder), token: 'another', host: 'elsewhere', ...change };
@@ -47,14 +47,14 @@ const refusal = async (folder: string) => {
 };
 
 describe.each([
-  ['where the operating system locks files', true],
-  ['where the file system has no locks', false],
+  ['if the operating system locks files', true],
+  ['if the file system has no locks', false],
 ])('%s', (_, supported) => {
   beforeEach(() => {
     locksAreSupported = supported;
   });
 
-  test('a folder is created, locked, refused to others, and free again after', async () => {
+  test('a folder is created, locked, refused to others, and released', async () => {
     const folder = join(fresh(), 'deep', 'er');
     const lock = await FolderLock.acquire(folder);
     expect(await refusal(folder)).toMatchObject({
@@ -68,7 +68,7 @@ describe.each([
     await (await FolderLock.acquire(folder)).release();
   });
 
-  test('of many attempts at once, one succeeds', async () => {
+  test('of many concurrent attempts, one succeeds', async () => {
     const folder = fresh();
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => FolderLock.acquire(folder)));
     const locks = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -88,7 +88,7 @@ describe.each([
     expect(recordIn(folder).token).toBe('another');
   });
 
-  test('a lock of another machine without one is taken over', async () => {
+  test('a lock of another machine without a heartbeat is taken over', async () => {
     const folder = fresh();
     await leave(folder, { machine: 'another boot' }, 60);
     const lock = await FolderLock.acquire(folder);
@@ -97,7 +97,7 @@ describe.each([
     await lock.release();
   });
 
-  test('a lock of this machine whose process has ended is taken over at once', async () => {
+  test('a lock of this machine whose process has ended is taken over immediately', async () => {
     const folder = fresh();
     // Larger than any process id.
     await leave(folder, { pid: 2 ** 30 });
@@ -105,7 +105,7 @@ describe.each([
     expect(existsSync(fileIn(folder))).toBe(false);
   });
 
-  test('a file that is no lock is replaced', async () => {
+  test('a file that is not a lock is replaced', async () => {
     const folder = fresh();
     mkdirSync(folder);
     writeFileSync(fileIn(folder), 'x'.repeat(5000));
@@ -173,7 +173,7 @@ describe.each([
   });
 });
 
-test('without locks, a process id that is used again is not the owner', async () => {
+test('without locks, a reused process id is not the owner', async () => {
   locksAreSupported = false;
   const folder = fresh();
   await leave(folder, { processStart: '1' });

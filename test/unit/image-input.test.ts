@@ -31,17 +31,17 @@ test.each<[string, () => ImageInput]>([
   ['a Uint8Array', () => new Uint8Array(bytes)],
   ['raw pixels', () => expected],
   ['a sharp instance', () => sharp(bytes)],
-])('%s gives the same pixels', async (_, input) => {
+])('%s has the same pixels', async (_, input) => {
   expect(await read(input())).toEqual(expected);
 });
 
-test('an ImageData is RGBA', async () => {
+test('an ImageData is read as RGBA', async () => {
   const data = Uint8ClampedArray.from({ length: 24 }, (_, i) => i * 10);
   const decoded = await read({ data, width: 3, height: 2 });
   expect(decoded).toEqual({ data: Uint8Array.from(data), width: 3, height: 2, channels: 4 });
 });
 
-test('a sharp instance gives what its pipeline ends with, 16 bits included', async () => {
+test('a sharp instance gives the result of its pipeline, also with 16 bits', async () => {
   const values = Uint16Array.from({ length: 12 }, (_, i) => 5000 * i);
   const raw = { width: 4, height: 3, channels: 1 } as const;
   const png = await sharp(values, { raw }).toColourspace('grey16').png().toBuffer();
@@ -161,7 +161,7 @@ test('an input has the name of its file', () => {
   for (const input of [new Blob([]), bytes, expected, 5]) expect(imageName(input)).toBeUndefined();
 });
 
-test('a data set of paths reads them when they are needed', async () => {
+test('a data set of paths reads files when they are needed', async () => {
   const copy = join(folder, 'copy.png');
   writeFileSync(copy, bytes);
   const masks = Masks.encode(new Uint8Array(256 * 256).fill(1), { width: 256, height: 256 });

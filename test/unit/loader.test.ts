@@ -11,7 +11,7 @@ import { rejection, thrown } from '../support/sdk.js';
 
 const typeRange = { kind: 'type-range', low: 1, high: 99 } as const;
 
-/** Images of different sizes, no two alike, each with some cells of two classes. */
+/** Different images of different sizes, each with some cells of two classes. */
 function images(count: number, more: (index: number) => object = () => ({})) {
   return Array.from({ length: count }, (_, index) => {
     const draw = random(21, index);
@@ -59,7 +59,7 @@ async function all<T>(batches: AsyncIterable<T>): Promise<T[]> {
 const ids = (batches: Batch<unknown>[]) => batches.map((batch) => batch.ids);
 
 describe('a loader', () => {
-  test('gives every image once an epoch, in batches, the last of them smaller', async () => {
+  test('yields each image once per epoch, in batches of which the last is smaller', async () => {
     const loader = new SegmentLoader(await dataset(10), options);
     expect(loader.stepsPerEpoch).toBe(4);
     const batches = await all(loader.batches(0));
@@ -68,7 +68,7 @@ describe('a loader', () => {
     expect(ids(batches).flat().sort()).toEqual(images(10).map(({ id }) => id));
   });
 
-  test('gives the same batches whatever the threads and however far ahead', async () => {
+  test('yields the same batches for any number of threads and prefetched batches', async () => {
     const data = await dataset(11);
     const plain = await all(new SegmentLoader(data, { ...options, threads: 1, ahead: 1 }).batches(3));
     for (const [threads, ahead] of [
@@ -82,18 +82,18 @@ describe('a loader', () => {
     }
   });
 
-  test('resumes in the middle of an epoch as if it had started at the beginning', async () => {
+  test('resumes in the middle of an epoch with the same batches', async () => {
     const data = await dataset(10);
     const loader = new SegmentLoader(data, options);
     const whole = await all(loader.batches(2));
     for (const step of [0, 1, 3, 4]) expect(await all(loader.batches(2, step))).toEqual(whole.slice(step));
-    // By another loader, after other epochs.
+    // With another loader, after other epochs.
     const other = new SegmentLoader(data, options);
     await all(other.batches(0));
     expect(await all(other.batches(2, 2))).toEqual(whole.slice(2));
   });
 
-  test('has an order and transforms of its own for each epoch and seed', async () => {
+  test('has a different order and transforms for each epoch and seed', async () => {
     const data = await dataset(12);
     const loader = new SegmentLoader(data, options);
     const orders = new Set<string>();
@@ -108,7 +108,7 @@ describe('a loader', () => {
     expect(first[0]!.samples[0]!.pixels).not.toEqual(second[0]!.samples[0]!.pixels);
   });
 
-  test('without transforms gives images and cells as they are', async () => {
+  test('without transforms yields unchanged images and cells', async () => {
     const given = images(5);
     const loader = new SegmentLoader(await dataset(5), {
       ...options,
@@ -128,7 +128,7 @@ describe('a loader', () => {
     });
   });
 
-  test('keeps each label with its cell when others are gone', async () => {
+  test('keeps labels with their cells when others are dropped', async () => {
     const loader = new SegmentLoader(await dataset(12), {
       ...options,
       transforms: [transforms.randomCrop({ width: 9, height: 9 })],
@@ -140,7 +140,7 @@ describe('a loader', () => {
         const { masks, labels } = given.get(names[i]!)!;
         expect(sample.labels).toHaveLength(sample.masks.offsets.length - 1);
         dropped += masks.length - sample.labels.length;
-        // The labels alternate, so what is left of them is found in this order.
+        // The labels alternate, so the remaining ones have this order.
         let from = 0;
         for (const label of sample.labels) {
           from = labels.indexOf(label, from) + 1;
@@ -151,7 +151,7 @@ describe('a loader', () => {
     expect(dropped).toBeGreaterThan(0);
   });
 
-  test('drops cells of which less than minVisible is left', async () => {
+  test('drops cells whose visible share is below minVisible', async () => {
     const chain = [transforms.randomCrop({ width: 12, height: 12 })];
     const cells = async (minVisible: number) => {
       const loader = new SegmentLoader(await dataset(12), { ...options, transforms: chain, minVisible });
@@ -185,7 +185,7 @@ describe('a loader', () => {
     expect(error.details).toMatchObject({ option });
   });
 
-  test('refuses what is no data set, and steps an epoch does not have', async () => {
+  test('refuses invalid data sets, and steps beyond the epoch', async () => {
     expect(thrown(() => new SegmentLoader([] as never, options)).details).toMatchObject({
       option: 'dataset',
     });
@@ -199,7 +199,7 @@ describe('a loader', () => {
   });
 });
 
-/** A data set that tells what is being loaded, and lets a test hold it up. */
+/** A data set that records its loads, and lets a test delay them. */
 async function watched(
   count: number,
   hold: (index: number, signal: AbortSignal | undefined) => Promise<void>,
@@ -226,8 +226,8 @@ async function watched(
 }
 const inOrder = { ...options, shuffle: false };
 
-describe('ahead of the step', () => {
-  test('as many batches are prepared as asked, and no more', async () => {
+describe('prefetching', () => {
+  test('prepares exactly the requested number of batches', async () => {
     for (const [threads, ahead] of [
       [4, 1],
       [2, 2],
@@ -237,7 +237,7 @@ describe('ahead of the step', () => {
       const batches = new SegmentLoader(data, { ...inOrder, threads, ahead }).batches(0);
       for (let given = 1; given <= 4; given++) {
         await batches.next();
-        // Long enough for all that may be prepared.
+        // Long enough for all batches that may be prepared.
         for (let waited = 0; waited < 100 && state.started < 3 * (given + ahead); waited++) await sleep(10);
         await sleep(30);
         expect(state.started).toBe(3 * (given + ahead));
@@ -247,7 +247,7 @@ describe('ahead of the step', () => {
     }
   });
 
-  test('leaving the loop early stops and waits for what runs, and starts nothing more', async () => {
+  test('leaving the loop early cancels and awaits running work, and starts nothing new', async () => {
     let stopped = 0;
     const { data, state } = await watched(30, async (index, signal) => {
       if (index >= 3) await sleep(10_000, undefined, { signal: signal! }).finally(() => stopped++);
@@ -263,7 +263,7 @@ describe('ahead of the step', () => {
     expect(state.started).toBe(started);
   });
 
-  test('an abort rejects with its reason and leaves nothing running', async () => {
+  test('an abort rejects with its reason and leaves no running work', async () => {
     const { data, state } = await watched(30, (index, signal) =>
       index < 3 ? Promise.resolve() : sleep(10_000, undefined, { signal: signal! }),
     );
@@ -288,7 +288,7 @@ describe('ahead of the step', () => {
     expect((await rejection(batches.next())).message).toMatch(/aborted/);
   });
 
-  test('an image that fails is named when its turn comes, after the batches before it', async () => {
+  test('an image that fails is reported in its turn, after earlier batches', async () => {
     const { data, state } = await watched(12, async (index) => {
       if (index === 7)
         throw new CellrouteError('IMAGE_UNREADABLE', 'The PNG cannot be read', { file: 'plate/7.png' });
@@ -303,11 +303,11 @@ describe('ahead of the step', () => {
       details: { file: 'plate/7.png', images: ['p07'] },
     });
     expect(state.running).toBe(0);
-    // The next epoch may still be asked for.
+    // The next epoch can still be requested.
     expect((await rejection(all(new SegmentLoader(data, inOrder).batches(1)))).message).toMatch(/p07/);
   });
 
-  test("a mistake of the data set's own code is named too", async () => {
+  test("an error of the data set's own code is reported too", async () => {
     const { data } = await watched(2, () => Promise.reject(new TypeError('x is undefined')));
     expect(await rejection(all(new SegmentLoader(data, inOrder).batches(0)))).toMatchObject({
       code: 'DATA_INVALID',
@@ -320,7 +320,7 @@ describe("the classifier's batches", () => {
   const classNames = ['shsy5y', 'astro', 'cort'];
   const output = { width: 12, height: 10, method: 'crop' };
 
-  test('have one size and the index of the class', async () => {
+  test('have equal sizes and the index of the class', async () => {
     const data = await dataset(7);
     for (const method of ['crop', 'squish']) {
       const loader = new ClassifyLoader(data, { ...options, classNames, output: { ...output, method } });
@@ -334,7 +334,7 @@ describe("the classifier's batches", () => {
     }
   });
 
-  test('without an output size need transforms that give one', async () => {
+  test('need transforms that produce one size if there is no output size', async () => {
     const data = await dataset(6);
     const loader = (chain: transforms.Transform[]) =>
       new ClassifyLoader(data, { ...options, transforms: chain, classNames, output: null });
@@ -352,7 +352,7 @@ describe("the classifier's batches", () => {
     expect(error.message).toMatch(/type of image p02.*hela/);
   });
 
-  test('crop as the classifier does: the same part, scaled alike', async () => {
+  test('crop and scale the same part as the classifier', async () => {
     // 40 x 20, left half 0, right half 1; the middle 20 x 20 is cut out.
     const data = await datasetFrom([
       {

@@ -4,7 +4,7 @@ import { type ImageSize, Masks } from '../../lib/mask/masks.js';
 import type { MaskBatch } from '../../lib/native/contract.js';
 import { native } from '../../lib/native/load.js';
 
-/** Small and repeatable (mulberry32), so that a failure can be looked at again. */
+/** A small generator with a seed (mulberry32), so that failures are reproducible. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -15,7 +15,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** One byte a pixel, image after image: discs that overlap, and an empty and a full image. */
+/** One byte per pixel, image after image: overlapping discs, an empty and a full image. */
 function drawCells(seed: number, count: number, { width, height }: ImageSize): Uint8Array {
   const random = randomFrom(seed);
   const pixels = new Uint8Array(count * width * height);
@@ -48,7 +48,7 @@ function refusal(action: () => unknown): CellrouteError {
   throw new Error('Expected a refusal');
 }
 
-describe('Masks against one byte a pixel', () => {
+describe('Masks against one byte per pixel', () => {
   const masks = Masks.encode(pixels, size);
 
   test('encode, decode, size', () => {
@@ -62,12 +62,12 @@ describe('Masks against one byte a pixel', () => {
         { ...size, count },
       ).decode(),
     ).toEqual(pixels);
-    // A Buffer whose bytes begin in the middle of its memory.
+    // A Buffer whose bytes start in the middle of its memory.
     expect(Masks.encode(Buffer.concat([Buffer.alloc(3), pixels]).subarray(3), size).decode()).toEqual(pixels);
     expect(Masks.encode(new Uint8Array(0), size).length).toBe(0);
   });
 
-  test('every dialect there and back', () => {
+  test('writing and reading every encoding', () => {
     expect(Masks.fromKaggle(masks.toKaggle(), size).decode()).toEqual(pixels);
     expect(Masks.fromCoco(masks.toCoco(), size).decode()).toEqual(pixels);
     expect(Masks.fromCounts(masks.toCounts(), size).decode()).toEqual(pixels);
@@ -97,7 +97,7 @@ describe('Masks against one byte a pixel', () => {
     expect([...masks.boxes()]).toEqual(boxes);
   });
 
-  test('runs paint the mask again', () => {
+  test('runs reproduce the mask', () => {
     for (let i = 0; i < count; i++) {
       const painted = new Uint8Array(one);
       for (const { x, y, length } of masks.runs(i)) {
@@ -183,7 +183,7 @@ describe('Masks against one byte a pixel', () => {
     expect([...Masks.fromLabels(Buffer.from(Uint8Array.from(expected)), size).ids]).toEqual(present);
   });
 
-  test('outlines enclose as many pixels as the mask has, holes taken off', () => {
+  test('outlines without holes enclose as many pixels as the mask has', () => {
     const ring = new Uint8Array(25).fill(1);
     ring[12] = 0;
     const holed = Masks.encode(ring, { width: 5, height: 5 }).contours();
@@ -264,16 +264,16 @@ describe('the door', () => {
   });
 
   const malformed: [string, () => unknown, number][] = [
-    ['Kaggle text cut off', () => Masks.fromKaggle(['1 1', '4'], size), 1],
-    ['Kaggle text past the image', () => Masks.fromKaggle([`${one} 2`], size), 5],
-    ['a digit that is none', () => Masks.fromKaggle(['1 \u0661'], size), 2],
+    ['a truncated Kaggle text', () => Masks.fromKaggle(['1 1', '4'], size), 1],
+    ['a Kaggle text beyond the image', () => Masks.fromKaggle([`${one} 2`], size), 5],
+    ['a non-ASCII digit', () => Masks.fromKaggle(['1 \u0661'], size), 2],
     // Its low byte is the digit 1.
     ['a character of two bytes', () => Masks.fromKaggle(['1 \u0131'], size), 2],
     ['a NUL', () => Masks.fromKaggle(['1 1\u00002'], size), 3],
-    ['a COCO string cut off', () => Masks.fromCoco(['P'], size), 1],
+    ['a truncated COCO string', () => Masks.fromCoco(['P'], size), 1],
     ['a COCO string of another size', () => Masks.fromCoco(['1'], size), 1],
     ['an empty COCO string', () => Masks.fromCoco([''], size), 0],
-    ['counts that sum to less', () => Masks.fromCounts([[1, 2, 3]], size), 3],
+    ['counts with a sum that is too small', () => Masks.fromCounts([[1, 2, 3]], size), 3],
     ['a negative count', () => Masks.fromCounts([[one + 1, -1]], size), 1],
     ['a count of 33 bits', () => Masks.fromCounts([[2 ** 32 + one]], size), 0],
     ['a count that is NaN', () => Masks.fromCounts([Float64Array.of(Number.NaN)], size), 0],
@@ -296,7 +296,7 @@ describe('the door', () => {
     expect(full.toCoco()).toEqual(['0oooooo3', '0oooooo3']);
   });
 
-  test('a set does not change with the arrays it came from or gave away', () => {
+  test('a set does not share its arrays with the caller', () => {
     const batch = masks.toBatch();
     const copy = Masks.fromBatch(batch);
     batch.counts.fill(0);
@@ -305,16 +305,16 @@ describe('the door', () => {
     expect(copy.decode()).toEqual(pixels);
   });
 
-  test('an image no memory holds is refused in words', () => {
+  test('an image that does not fit into memory is refused with a message', () => {
     const huge = Masks.fromKaggle(['1 5', '1 4294967295', '7 1'], { width: 65537, height: 65535 });
     expect([...huge.areas()]).toEqual([5, 2 ** 32 - 1, 1]);
-    // More than any processor can address.
+    // More than the address space.
     const many = huge.select(new Uint32Array(100_000));
     expect(refusal(() => many.decode()).code).toBe('OUT_OF_MEMORY');
   });
 });
 
-describe('the addon by itself', () => {
+describe('the addon without the SDK', () => {
   const good = (): MaskBatch => ({
     height: 2,
     width: 3,
@@ -333,7 +333,7 @@ describe('the addon by itself', () => {
     ['no offsets', { ...good(), offsets: new Uint32Array(0) }, 'INVALID_ARGUMENT'],
     ['offsets from 1', { ...good(), offsets: Uint32Array.of(1, 3, 4) }, 'INVALID_ARGUMENT'],
     ['offsets past the counts', { ...good(), offsets: Uint32Array.of(0, 9, 4) }, 'INVALID_ARGUMENT'],
-    ['offsets that fall', { ...good(), offsets: Uint32Array.of(0, 3, 1, 4) }, 'INVALID_ARGUMENT'],
+    ['descending offsets', { ...good(), offsets: Uint32Array.of(0, 3, 1, 4) }, 'INVALID_ARGUMENT'],
     ['offsets that end early', { ...good(), offsets: Uint32Array.of(0, 3) }, 'INVALID_ARGUMENT'],
     ['a mask without counts', { ...good(), offsets: Uint32Array.of(0, 3, 3, 4) }, 'RLE_MALFORMED'],
     ['a wrong sum', { ...good(), counts: Uint32Array.of(1, 2, 4, 6) }, 'RLE_MALFORMED'],
@@ -356,7 +356,7 @@ describe('the addon by itself', () => {
     (batch) => native().maskContours(batch),
   ];
 
-  test('every function takes a good batch', () => {
+  test('every function accepts a valid batch', () => {
     for (const take of takers) expect(() => take(good())).not.toThrow();
   });
 

@@ -9,7 +9,7 @@ import {
 
 const size = { width: 48, height: 40 };
 
-/** Numbers that look random and are the same in every run. */
+/** Pseudo-random numbers that are the same in every run. */
 function randomSource(seed: number) {
   let state = seed;
   return () => {
@@ -79,12 +79,12 @@ const evaluated = (id: string, { truth, predicted, ...rest }: DenseImage): Evalu
   ...rest,
 });
 
-// The slow and obvious way.
+// Slow reference implementation.
 
 const shared = (a: Dense, b: Dense) => a.reduce((sum, pixel, i) => sum + (pixel & b[i]!), 0);
 const iouOf = (a: Dense, b: Dense) => shared(a, b) / (areaOf(a) + areaOf(b) - shared(a, b) || 1);
 
-/** By falling score; later ones lose the pixels of earlier ones. */
+/** By descending score; later ones lose the pixels of earlier ones. */
 function keptOf({ predicted, scores, labels }: DenseImage, minScore: number, overlaps: boolean) {
   const taken = new Uint8Array(size.width * size.height);
   const order = scores
@@ -102,7 +102,7 @@ function keptOf({ predicted, scores, labels }: DenseImage, minScore: number, ove
     .filter(({ mask }) => areaOf(mask) > 0);
 }
 
-/** The most pairs of different rows and columns above a limit, and of those the largest sum, by trying all. */
+/** Maximum number of pairs of rows and columns above a limit, and their largest sum, by exhaustive search. */
 function bestPairs(ious: number[][], allowed: (i: number, j: number) => boolean) {
   const columns = ious[0]?.length ?? 0;
   const memo = new Map<string, { count: number; sum: number; rows: number[] }>();
@@ -238,8 +238,8 @@ const image = (id: string, truth: Dense[], predicted: Dense[], more: Partial<Eva
 });
 const none: Dense[] = [];
 
-describe('what there may be', () => {
-  test('a perfect answer has 1 everywhere', async () => {
+describe('special cases', () => {
+  test('perfect predictions have 1 for all metrics', async () => {
     const cells = [square(2, 2, 5), square(20, 20, 9)];
     const evaluation = await evaluate([image('a', cells, cells)]);
     for (const name of METRIC_NAMES) expect(metricOf(evaluation, name)).toBeCloseTo(1, 12);
@@ -257,7 +257,7 @@ describe('what there may be', () => {
     expect(evaluation.perCellType).toBeUndefined();
   });
 
-  test('nothing to find and nothing found: ratios are 1, COCO has no answer', async () => {
+  test('no ground truth and no predictions: ratios are 1, COCO is undefined', async () => {
     const evaluation = await evaluate([image('a', none, none)]);
     expect(evaluation).toMatchObject({
       kaggle: { mean: 1 },
@@ -284,7 +284,7 @@ describe('what there may be', () => {
     expect(evaluation.countError.mean).toBe(error);
   });
 
-  test('an IoU of exactly a threshold is a hit for COCO and F1, and not for competitions and PQ', async () => {
+  test('an IoU equal to a threshold is a match for COCO and F1, but not for the competition and PQ', async () => {
     // 6 of 12 pixels.
     const [a, b] = [square(0, 0, 3), square(0, 1, 3)];
     expect(masksOf([a]).iou(masksOf([b]))[0]).toBe(0.5);
@@ -297,7 +297,7 @@ describe('what there may be', () => {
     });
   });
 
-  test('predictions without a pixel are counted only by COCO', async () => {
+  test('empty predictions count only for COCO', async () => {
     const cells = [square(2, 2, 5)];
     const empty = new Uint8Array(size.width * size.height);
     const evaluation = await evaluate([image('a', cells, [...cells, empty], { scores: [0.5, 0.9] })]);
@@ -305,7 +305,7 @@ describe('what there may be', () => {
     expect(evaluation.coco.ap!).toBeCloseTo(0.5, 12);
   });
 
-  test('a prediction in a crowd is neither right nor wrong', async () => {
+  test('a prediction in a crowd is ignored', async () => {
     const crowd = square(20, 10, 12);
     const evaluation = await evaluate([
       image('a', [square(1, 1, 5), crowd], [square(1, 1, 5), square(22, 12, 4)], { crowd: [0, 1] }),
@@ -321,7 +321,7 @@ describe('what there may be', () => {
     expect(evaluation.kaggle.mean).toBe(1);
   });
 
-  test('classes matter only to COCO and panoptic quality', async () => {
+  test('classes affect only COCO and panoptic quality', async () => {
     const cells = [square(2, 2, 5), square(20, 20, 9)];
     const evaluation = await evaluate([
       image('a', cells, cells, { groundTruthLabels: [1, 2], labels: [1, 1] }),
@@ -336,7 +336,7 @@ describe('what there may be', () => {
     expect(evaluation.panoptic.pq).toBeCloseTo(1 / 3, 12);
   });
 
-  test('overlaps go to the better prediction; what lost more than its share is dropped', async () => {
+  test('shared pixels go to the higher-scored prediction; one that loses more than its share is dropped', async () => {
     const cells = [square(0, 0, 10)];
     // The second loses half of its pixels to the first.
     const half = square(0, 5, 10);
@@ -350,7 +350,7 @@ describe('what there may be', () => {
     expect(rules).toEqual({ minScore: null, removeOverlaps: false, iou: 0.5, maxDets: 7 });
   });
 
-  test('thousands of cells that do not touch', async () => {
+  test('thousands of separate cells', async () => {
     const wide = { width: 1200, height: 1200 };
     const labels = new Uint16Array(wide.width * wide.height);
     for (let y = 0; y < wide.height; y++) {
@@ -386,7 +386,7 @@ describe('tables and intervals', () => {
     );
   });
 
-  test('intervals follow from the seed alone and hold the number they belong to', async () => {
+  test('intervals depend only on the seed and contain their metric', async () => {
     const run = (seed: number, threads: string) => {
       process.env.CELLROUTE_THREADS = threads;
       return evaluate(images, { bootstrap: { samples: 200, seed } }).finally(() => {
@@ -408,7 +408,7 @@ describe('tables and intervals', () => {
     expect(first.perCellType!.odd!.intervals!.kaggle![0]).toBeLessThan(first.perCellType!.odd!.kaggle.mean);
   });
 
-  test('the mean of image means has the interval that drawing those means has', async () => {
+  test('the interval of a mean over images equals that of resampled image values', async () => {
     const samples = 4000;
     const { perImage, intervals } = await evaluate(images, { bootstrap: { samples, seed: 3 } });
     const random = randomSource(99);
@@ -423,7 +423,7 @@ describe('tables and intervals', () => {
   });
 });
 
-describe('refusals and cancelling', () => {
+describe('invalid arguments and cancellation', () => {
   const good = () => image('a', [square(1, 1, 4)], [square(1, 1, 4)]);
 
   test.each<[string, object, string]>([
@@ -465,7 +465,7 @@ describe('refusals and cancelling', () => {
     });
   });
 
-  test('refuses no images, one id twice, and an unknown metric', async () => {
+  test('refuses no images, a duplicate id, and an unknown metric', async () => {
     await expect(evaluate([])).rejects.toMatchObject({ details: { option: 'images' } });
     await expect(evaluate([good(), good()])).rejects.toMatchObject({ details: { option: 'images[1].id' } });
     const evaluation = await evaluate([good()]);
@@ -474,7 +474,7 @@ describe('refusals and cancelling', () => {
 
   const many = () => Array.from({ length: 40 }, (_, i) => evaluated(`${i}`, drawImage(i, false)));
 
-  test('stops when asked, before and while it runs', async () => {
+  test('an abort stops it, before and while it runs', async () => {
     const reason = new Error('enough');
     await expect(evaluate(many(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     const stop = new AbortController();
@@ -483,7 +483,7 @@ describe('refusals and cancelling', () => {
     await expect(running).rejects.toBe(reason);
   });
 
-  test('tells how far it is; what the listener throws stops it', async () => {
+  test('reports progress; an error of the listener stops it', async () => {
     const fractions: number[] = [];
     await evaluate(many(), {
       bootstrap: { samples: 20_000 },
@@ -504,7 +504,7 @@ describe('refusals and cancelling', () => {
     await expect(broken).rejects.toBe(fault);
   });
 
-  test('several at once, while the event loop keeps running', async () => {
+  test('concurrent calls do not block the event loop', async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const options = { bootstrap: { samples: 5_000 } };

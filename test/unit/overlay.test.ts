@@ -30,7 +30,7 @@ function resultOfMasks(masks: Masks, width: number, height: number): Segmentatio
   return { width, height, cells, limitsReached: { detections: false, proposals: false }, scale: 1 };
 }
 
-/** The shapes of an image of labels, one each; labels that none has are cells without pixels. */
+/** One shape per label of a label image; a label without pixels gives an empty shape. */
 function shapesOf(map: Uint16Array, mapWidth: number, count: number): Shape[] {
   const size = { width: mapWidth, height: map.length / mapWidth };
   const pixels = new Uint8Array(count * map.length);
@@ -96,7 +96,7 @@ const colours = coloursOf(labels, width, 5);
 const colourAt = (x: number, y: number) => [...palette[colours[labelAt(x, y) - 1]!]!];
 
 describe('an overlay', () => {
-  test("has each cell's rim in its colour and nothing else changed", async () => {
+  test("draws each cell's outline in its colour and changes nothing else", async () => {
     const before = image.data.slice();
     const drawn = await render(image, result, { fill: false });
     const wrong = pixelsWhere((x, y) => {
@@ -108,7 +108,7 @@ describe('an overlay', () => {
     expect(image.data).toEqual(before);
   });
 
-  test('tints the inside of cells by the opacity asked for', async () => {
+  test('tints the inside of cells with the given opacity', async () => {
     const drawn = await render(image, result, { outlines: false, opacity: 0.4 });
     const wrong = pixelsWhere((x, y) => {
       const grey = greyAt(x, y);
@@ -125,7 +125,7 @@ describe('an overlay', () => {
     expect(drawn.at(30, 12)).toEqual(greyAt(30, 12));
   });
 
-  test('shows both of two overlapping cells, the better one above', async () => {
+  test('shows both of two overlapping cells, the higher-scored one on top', async () => {
     const pixels = new Uint8Array(2 * width * height);
     for (let y = 2; y < 20; y++) pixels.fill(1, y * width + 10, y * width + 60);
     for (let y = 8 + height; y < 14 + height; y++) pixels.fill(1, y * width + 20, y * width + 40);
@@ -135,12 +135,12 @@ describe('an overlay', () => {
     expect(first).not.toEqual(greyAt(10, 10));
     expect(second).not.toEqual(greyAt(20, 10));
     expect(drawn.at(15, 10)).toEqual(greyAt(15, 10));
-    // The same two with their scores turned about: the rim of the inner one is still drawn
+    // With swapped scores, the outline of the inner cell is still drawn
     const turned = await render(image, resultOfMasks(masks.select([1, 0]), width, height), { fill: false });
     expect(turned.at(20, 10)).not.toEqual(greyAt(20, 10));
   });
 
-  test('enlarges a small image by a whole number and keeps outlines inside their cells', async () => {
+  test('enlarges a small image by an integer factor and keeps outlines inside their cells', async () => {
     const small = new Uint16Array(30 * 20);
     for (let y = 5; y < 15; y++) small.fill(1, y * 30 + 8, y * 30 + 19);
     const flat: RawImage = { data: new Uint8Array(600).fill(120), width: 30, height: 20, channels: 1 };
@@ -171,15 +171,15 @@ describe('an overlay', () => {
     expect(drawn.at(12 * zoom, 10 * zoom)).toEqual([120, 120, 120]);
   });
 
-  test('shrinks an image to maxSide', async () => {
+  test('reduces an image to maxSide', async () => {
     const drawn = await render(image, result, { maxSide: 500 });
     expect([drawn.width, drawn.height]).toEqual([500, 12]);
   });
 
-  test('of an image that is shrunk has the squares that lie under the middles of its pixels', async () => {
+  test('of a reduced image samples masks at the centres of its pixels', async () => {
     const drawn = await render(image, result, { maxSide: 250, outlines: false, opacity: 1 });
     expect([drawn.width, drawn.height]).toEqual([250, 6]);
-    // 4 × 4 pixels become one; its middle lies on the corner of pixel (2, 2)
+    // 4 × 4 pixels become one, whose centre lies on the corner of pixel (2, 2)
     const shapes = Array.from({ length: 5 }, (_, i) => shapeOf(result.cells.masks, i, 250, 6));
     const small = neighbourColours(shapes, 250, 6);
     for (let y = 0; y < 6; y++) {
@@ -188,7 +188,7 @@ describe('an overlay', () => {
         if (label) expect(drawn.at(x, y)).toEqual([...palette[small[label - 1]!]!]);
       }
     }
-    // Cell 4 is one column wide: none of its pixels lies under a middle, and yet it is there
+    // Cell 4 is one column wide: no centre lies in it, but it is drawn
     const thin = shapes[3]!.runs;
     expect(thin.length).toBeGreaterThan(0);
     for (const { x, y } of thin) expect(drawn.at(x, y)).toEqual([...palette[small[3]!]!]);
@@ -216,7 +216,7 @@ describe('an overlay', () => {
     expect(lit).toBeGreaterThan(0);
   });
 
-  test('stretches 16-bit and float images, and very dark ones, for the eye', async () => {
+  test('stretches the contrast of 16-bit, float and very dark images', async () => {
     const dark = Uint16Array.from({ length: width * height }, (_, i) => 1000 + (i % 500));
     const images: RawImage[] = [
       { data: dark, width, height, channels: 1 },
@@ -233,7 +233,7 @@ describe('an overlay', () => {
     }
   });
 
-  test('survives images without contrast, with NaN, and without cells', async () => {
+  test('works for images without contrast, with NaN, and without cells', async () => {
     const flat: RawImage = { data: new Float32Array(width * height).fill(3), width, height, channels: 1 };
     flat.data[5] = Number.NaN;
     flat.data[6] = Number.POSITIVE_INFINITY;
@@ -245,7 +245,7 @@ describe('an overlay', () => {
     expect(black.at(9, 9)).toEqual([0, 0, 0]);
   });
 
-  test('keeps the colours of an RGBA image and passes over its alpha', async () => {
+  test('keeps the colours of an RGBA image and ignores its alpha', async () => {
     const rgba = Uint8Array.from({ length: width * height * 4 }, (_, i) => [200, 30, 120, 0][i % 4]!);
     const drawn = await render({ data: rgba, width, height, channels: 4 }, result, {
       fill: false,
@@ -254,14 +254,14 @@ describe('an overlay', () => {
     expect(drawn.at(500, 12)).toEqual([200, 30, 120]);
   });
 
-  test.each(['png', 'webp', 'jpeg'] as const)('comes as %s', async (format) => {
+  test.each(['png', 'webp', 'jpeg'] as const)('is encoded as %s', async (format) => {
     const { format: written, width: wide } = await sharp(
       await renderOverlay(image, result, { format }),
     ).metadata();
     expect([written, wide]).toEqual([format, width]);
   });
 
-  test('writes scores on the cells when asked', async () => {
+  test('writes scores on the cells on request', async () => {
     const plain = await render(image, result, { fill: false });
     const scored = await render(image, result, { fill: false, scores: true });
     const differs = (x: number, y: number) => scored.at(x, y).join() !== plain.at(x, y).join();
@@ -280,7 +280,7 @@ describe('an overlay', () => {
     await expect(renderOverlay(image, result, options)).rejects.toThrow(message);
   });
 
-  test('of another image is refused', async () => {
+  test('of an image of another size is refused', async () => {
     const other: RawImage = { data: new Uint8Array(100), width: 10, height: 10, channels: 1 };
     await expect(renderOverlay(other, result)).rejects.toThrow(/1000 × 24.*10 × 10/);
   });
@@ -334,7 +334,7 @@ describe('colours', () => {
     [4, false],
     [5, true],
   ])('of a cell %i pixels from another can be the same: %p', (distance, same) => {
-    // As many cells as colours, each with its own; the next cell would get the first one's again
+    // As many cells as colours, each with a different one; a further cell would reuse the first colour
     const row = new Uint16Array(20 * palette.length);
     for (let cell = 0; cell < palette.length; cell++) row[20 * cell] = cell + 1;
     row[distance] = palette.length + 1;
@@ -345,8 +345,8 @@ describe('colours', () => {
     expect(column).toEqual(chosen);
   });
 
-  test('of the palette are far apart, also to eyes without one kind of cone', () => {
-    // Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB: the common eye, then protan, deutan, tritan
+  test('of the palette are distinguishable, also with colour vision deficiency', () => {
+    // Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB: normal vision, then protan, deutan, tritan
     const eyes: [least: number, matrix: number[]][] = [
       [40, [1, 0, 0, 0, 1, 0, 0, 0, 1]],
       [20, [0.1523, 1.0526, -0.2049, 0.1145, 0.7863, 0.0992, -0.0039, -0.0481, 1.052]],
@@ -363,7 +363,7 @@ describe('colours', () => {
     }
   });
 
-  test('of a cell do not depend on those found with lower scores', () => {
+  test('of a cell do not depend on cells with lower scores', () => {
     const shapes = shapesOf(labels, width, 5);
     const all = neighbourColours(shapes, width, height);
     for (let count = 1; count < 5; count++) {
@@ -371,7 +371,7 @@ describe('colours', () => {
     }
   });
 
-  test('of a cell that lies under another differ from it', () => {
+  test('of overlapping cells differ', () => {
     const pixels = new Uint8Array(20 * 100).fill(1, 0, 100);
     for (let cell = 1; cell < 20; cell++) pixels[cell * 100 + 55] = 1;
     const masks = Masks.encode(pixels, { width: 10, height: 10 });
@@ -381,7 +381,7 @@ describe('colours', () => {
   });
 });
 
-/** CIELAB (D65) of an sRGB colour seen by an eye. */
+/** CIELAB (D65) of an sRGB colour with the given colour vision. */
 function labOf(colour: readonly number[], eye: readonly number[]): [number, number, number] {
   const linear = colour.map((c) =>
     c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4,
@@ -404,12 +404,12 @@ describe('the title', () => {
     probabilities: { cort: 0.0004, astro: 0.973, shsy5y: 0.0266 },
   };
 
-  test('says type, probability and number of cells, and the other types', () => {
+  test('has type, probability and number of cells, and the other types', () => {
     expect(titleOf(routed)).toEqual({ left: 'astro 97.3% · 5 cells', right: 'shsy5y 2.7%  cort <0.1%' });
     expect(titleOf(result)).toEqual({ left: '5 cells', right: '' });
   });
 
-  test('says when another segmenter was used and when a limit was reached', () => {
+  test('shows that another segmenter was used and that a limit was reached', () => {
     const limited = {
       ...routed,
       segmenter: 'cort',
@@ -428,7 +428,7 @@ describe('the title', () => {
     return { lit, drawn };
   };
 
-  test('is drawn in a bar above the image, which stays whole', async () => {
+  test('is drawn in a bar above the unchanged image', async () => {
     const { lit, drawn } = await bar({ fill: false, outlines: false });
     expect(lit).toBeGreaterThan(100);
     const top = drawn.height - height;
@@ -443,7 +443,7 @@ describe('the title', () => {
     for (const title of texts) expect((await bar({ title })).lit).toBeGreaterThan(5);
   });
 
-  test('needs no font: every printable sign has a glyph of its own', () => {
+  test('needs no font: every printable character has its own glyph', () => {
     const shape = (text: string) => {
       const squares: string[] = [];
       drawText(text, 0, 0, 1, (x, y) => squares.push(`${x},${y}`));

@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const size = { width: 30, height: 20 };
 
-/** Squares at these places, of falling score. */
+/** Squares at these positions with descending scores. */
 function found(...places: [x: number, y: number, side: number][]): Segmentation {
   const masks = places.map(([x, y, side]) => {
     const pixels = new Uint8Array(size.width * size.height);
@@ -69,14 +69,14 @@ async function folderOf(files: Record<string, string | Buffer | Promise<string |
 const labelFolder = (list: typeof truths, suffix = '') =>
   folderOf(Object.fromEntries(list.map(({ id, result }) => [`${id}${suffix}.png`, labelPng(result)])));
 
-/** Everything but AP, which scores decide. */
+/** All metrics except AP, which depends on scores. */
 async function evaluated(truth: string, predicted: string) {
   const { images, notices } = await pairFiles(truth, predicted);
   const { perImage, coco } = await evaluate(images);
   return { perImage: perImage.map(({ cellType: _, ...own }) => own), coco, notices };
 }
 
-describe('every form says the same', () => {
+describe('all formats give the same result', () => {
   const expected = evaluate(
     truths.map(({ id, result }, i) => ({
       id,
@@ -144,7 +144,7 @@ describe('every form says the same', () => {
     expect(notices).toEqual([expect.stringMatching(/have no scores/)]);
   });
 
-  test('a list of results, by the ids of COCO truth', async () => {
+  test('a list of results, by the ids of COCO ground truth', async () => {
     const coco = file('truth.json', cocoDatasetJson(withEnding(truths)));
     const list = file('r.json', cocoResultsJson(answers.map(({ result }, i) => ({ id: i + 1, result }))));
     const { perImage, coco: scores } = await evaluated(coco, list);
@@ -152,13 +152,13 @@ describe('every form says the same', () => {
     expect(scores.ap).toBe((await expected).coco.ap);
   });
 
-  test('a list of results, by the names of any truth', async () => {
+  test('a list of results, by the names of any ground truth', async () => {
     const list = file('r.json', cocoResultsJson(withEnding(answers)));
     expect((await evaluated(truth, list)).perImage).toEqual((await expected).perImage);
   });
 });
 
-test('types come from the truth, of the column asked for', async () => {
+test('types are read from the given column of the ground truth', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths, { cellType: 'cort' }));
   const answer = file('p.csv', kaggleCsv(answers));
   const types = async (cellTypeColumn?: string) =>
@@ -170,7 +170,7 @@ test('types come from the truth, of the column asked for', async () => {
   expect(await types('nothing')).toEqual([undefined, undefined, undefined]);
 });
 
-test('images without predictions count, unless they are left out', async () => {
+test('images without predictions count, unless they are skipped', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths));
   const answer = file('p.csv', kaggleCsv([answers[1]!, { id: 'stranger', result: found() }]));
   const all = await pairFiles(truth, answer);
@@ -180,7 +180,7 @@ test('images without predictions count, unless they are left out', async () => {
     ['c', 0],
   ]);
   expect(all.notices).toEqual([
-    '1 predicted images have no ground truth and are left out: stranger',
+    '1 predicted images have no ground truth and are skipped: stranger',
     '2 of 3 images have no prediction, and all of their cells count as missed: a, c',
     expect.stringMatching(/no scores/),
   ]);
@@ -188,14 +188,14 @@ test('images without predictions count, unless they are left out', async () => {
   expect(some.images.map(({ id }) => id)).toEqual(['b']);
 });
 
-test('a list without any result is an answer too', async () => {
+test('an empty list of results is accepted', async () => {
   const truth = file('t.json', cocoDatasetJson(withEnding(truths)));
   const { images, notices } = await pairFiles(truth, file('r.json', '[]'));
   expect(images.every(({ predicted }) => predicted.length === 0)).toBe(true);
-  expect(notices).toContainEqual('There is not a single predicted cell.');
+  expect(notices).toContainEqual('There are no predicted cells.');
 });
 
-test('where chooses by columns', async () => {
+test('where selects by columns', async () => {
   const truth = file('t.csv', kaggleTrainCsv(truths).replaceAll(/^b,(.*),,,,,$/gm, 'b,$1,,plate 2,,,'));
   const { images } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)), {
     where: { plate_time: 'plate 2' },
@@ -228,7 +228,7 @@ describe('classes', () => {
       ]),
     );
 
-  test('are compared by name, whatever their numbers', async () => {
+  test('are compared by name, not by number', async () => {
     const { images, classNames, notices } = await pairFiles(truth, answer('astro'));
     expect([...classNames!]).toEqual([
       [1, 'astro'],
@@ -238,7 +238,7 @@ describe('classes', () => {
     expect((await evaluate(images)).coco.ap!).toBeCloseTo(1, 12);
   });
 
-  test('one that is wrong is wrong, unless classes are ignored', async () => {
+  test('a wrong class counts as wrong, unless classes are ignored', async () => {
     const wrong = await pairFiles(truth, answer('cort'));
     expect((await evaluate(wrong.images)).coco.ap!).toBeLessThan(0.6);
     const ignored = await pairFiles(truth, answer('cort'), { ignoreClasses: true });
@@ -246,7 +246,7 @@ describe('classes', () => {
     expect((await evaluate(ignored.images)).coco.ap!).toBeCloseTo(1, 12);
   });
 
-  test('of other names altogether are not compared, and it is said', async () => {
+  test('without a common name are not compared, which is reported', async () => {
     const other = file('p.json', cocoDatasetJson([{ id: 'a.png', result: routed('nuclei', [1, 1, 5]) }]));
     const { notices, classNames } = await pairFiles(truth, other);
     expect(classNames).toBeUndefined();
@@ -254,7 +254,7 @@ describe('classes', () => {
   });
 });
 
-describe('what cannot be used is refused by its place', () => {
+describe('unusable entries are refused with their location', () => {
   const truth = file('t.csv', kaggleTrainCsv(truths));
   const coco = JSON.parse(cocoDatasetJson(withEnding(truths))) as {
     annotations: Record<string, unknown>[];
@@ -293,11 +293,11 @@ describe('what cannot be used is refused by its place', () => {
     [
       'another size',
       () => list([{ image_id: 'a', category_id: 1, score: 1, segmentation: { ...rle, size: [30, 20] } }]),
-      /image a has 30 x 20 pixels, and 20 x 30/,
+      /image a has 30 x 20 pixels, but its prediction has 20 x 30/,
     ],
-    ['images that is unknown', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its images \(x\)/],
+    ['unknown images', () => file('p.csv', 'id,annotation\nx,1 2\n'), /none of its images \(x\)/],
     [
-      'an annotation that is none',
+      'an invalid annotation',
       () => file('p.csv', 'id,annotation\na,1 2\na,1 x\n'),
       /row 3, annotation, image a: /,
     ],
@@ -314,7 +314,7 @@ describe('what cannot be used is refused by its place', () => {
   });
 
   test.each<[string, () => string, RegExp]>([
-    ['a list of results', () => list([]), /no ground truth/],
+    ['a list of results', () => list([]), /cannot be ground truth/],
     [
       'an annotation of no image',
       () =>
@@ -337,7 +337,7 @@ describe('what cannot be used is refused by its place', () => {
     expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringMatching(message) });
   });
 
-  test('truth that cannot be used is left out and told, without strict', async () => {
+  test('unusable ground truth is skipped and reported without strict', async () => {
     const truth = changed(({ annotations, images }) => {
       annotations[1]!.image_id = 77;
       delete images[1]!.width;
@@ -353,7 +353,7 @@ describe('what cannot be used is refused by its place', () => {
     expect(notices).toContainEqual(expect.stringMatching(/images\[1\]\.width: expected a number of pixels/));
   });
 
-  test('a path that is not there, and options', async () => {
+  test('a missing path, and invalid options', async () => {
     expect(await rejection(pairFiles(join(folder, 'none'), truth))).toMatchObject({
       code: 'FILE_UNREADABLE',
     });

@@ -7,7 +7,7 @@ import { linearTicks, logTicks, tickText } from '../../lib/render/ticks.js';
 const labels = { title: 'Loss', xLabel: 'step', yLabel: 'loss' };
 const line = (...points: [number, number][]) => ({ name: 'line', points });
 const plot = (...series: PlotOptions['series']) => plotSvg({ ...labels, series });
-/** Places of the corners of the lines, which alone are 2 pixels wide. */
+/** Corners of the lines, recognised by their width of 2 pixels. */
 const corners = (svg: string) =>
   [...svg.matchAll(/<path d="([^"]+)" stroke="#\w+" stroke-width="2" /g)].map(([, path]) =>
     path!
@@ -17,7 +17,7 @@ const corners = (svg: string) =>
   );
 
 describe('ticks', () => {
-  test('whole steps of 1, 2 and 5, without the noise of sums', () => {
+  test('steps of 1, 2 and 5, without rounding errors of sums', () => {
     expect(linearTicks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
     expect(linearTicks(0.5, 0.95, 10)).toEqual([0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]);
     expect(linearTicks(-3, 12, 4)).toEqual([0, 5, 10]);
@@ -36,7 +36,7 @@ describe('ticks', () => {
     expect(logTicks(1e-12, 1, 4).length).toBeLessThanOrEqual(4);
   });
 
-  test('are written short', () => {
+  test('have short labels', () => {
     expect([0, 0.05, -2, 20_000, 2.5e6, 3e9, 1e-7].map(tickText)).toEqual([
       '0',
       '0.05',
@@ -50,7 +50,7 @@ describe('ticks', () => {
 });
 
 describe('a plot', () => {
-  test('is an image of the size asked for, and not empty', async () => {
+  test('is a non-empty image of the given size', async () => {
     const png = await renderPlot({ ...labels, series: [line([0, 1], [1, 2])], width: 400, height: 300 });
     const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
     expect([info.width, info.height]).toEqual([400, 300]);
@@ -58,7 +58,7 @@ describe('a plot', () => {
     expect(dark).toBeGreaterThan(200);
   });
 
-  test('puts larger values higher and later ones to the right, in proportion', () => {
+  test('places larger values higher and later ones to the right, linearly', () => {
     const [[places]] = corners(plot(line([0, 0], [5, 5], [10, 10]))) as [number[][][]];
     const [a, b, c] = places as [number[], number[], number[]];
     expect(b[0]! - a[0]!).toBeCloseTo(c[0]! - b[0]!, 0);
@@ -66,7 +66,7 @@ describe('a plot', () => {
     expect(c[1]).toBeLessThan(a[1]!);
   });
 
-  test('on a logarithmic axis equal factors are equal distances, and 0 interrupts', () => {
+  test('on a logarithmic axis equal ratios are equal distances, and 0 interrupts the line', () => {
     const svg = plotSvg({
       ...labels,
       yScale: 'log',
@@ -77,7 +77,7 @@ describe('a plot', () => {
     expect(corners(svg)[0]).toHaveLength(1);
   });
 
-  test('a loss that is not a number interrupts the line and hurts nothing else', () => {
+  test('a NaN interrupts the line and affects nothing else', () => {
     const svg = plot(line([0, 1], [1, 2], [2, Number.NaN], [3, Number.POSITIVE_INFINITY], [4, 1], [5, 0]));
     expect(corners(svg)[0]!.map((piece) => piece.length)).toEqual([2, 2]);
     expect(svg).not.toMatch(/NaN|Infinity/);
@@ -98,7 +98,7 @@ describe('a plot', () => {
     }
   });
 
-  test('a hundred thousand points become as many as the image can show, peaks included', () => {
+  test('100,000 points are reduced to the resolution of the image, with all peaks', () => {
     const points = Array.from({ length: 100_000 }, (_, i): [number, number] => [i, Math.sin(i)]);
     points[51_234] = [51_234, 30];
     const places = corners(plot(line(...points)))[0]!.flat();
@@ -107,7 +107,7 @@ describe('a plot', () => {
     expect(places.filter(([, y]) => y === top)).toHaveLength(1);
   });
 
-  test('text is outlines: no font is asked for, and what the font lacks is not lost', () => {
+  test('text is drawn as outlines without a font, and unknown characters stay in the title element', () => {
     const svg = plotSvg({ ...labels, title: 'Zellgröße <µm²> & 細胞', series: [] });
     expect(svg).not.toContain('<text');
     expect(svg).toContain('<title>Zellgröße &lt;µm²> &amp; 細胞</title>');
@@ -115,7 +115,7 @@ describe('a plot', () => {
     expect(svgTextWidth('細', 10)).toBe(svgTextWidth('?', 10));
   });
 
-  test('a band reaches from its low to its high ends, without those that are not finite', () => {
+  test('a band covers low to high, without values that are not finite', () => {
     const band: [number, number, number][] = [
       [0, 1, 3],
       [1, Number.NaN, 2],
@@ -141,7 +141,7 @@ describe('a plot', () => {
     expect((b - c) / (a - d)).toBeCloseTo(2, 1);
   });
 
-  test('refuses by name', () => {
+  test('refuses invalid options by name', () => {
     const refused = (options: object, option: string) =>
       expect(() => plotSvg({ ...labels, series: [], ...options } as PlotOptions)).toThrow(
         expect.objectContaining({ code: 'INVALID_ARGUMENT', details: expect.objectContaining({ option }) }),
@@ -160,7 +160,7 @@ describe('a plot', () => {
 describe('a histogram', () => {
   const area = { title: 'Areas', xLabel: 'area (pixels)', yLabel: 'cells' };
 
-  test('has a column for every bin with values in it, as high as there are', () => {
+  test('has a column per non-empty bin, with the count as height', () => {
     const svg = histogramSvg({
       ...area,
       bins: 4,
@@ -198,7 +198,7 @@ describe('a histogram', () => {
     }
   });
 
-  test('refuses by name', () => {
+  test('refuses invalid options by name', () => {
     expect(() => histogramSvg({ ...area, groups: [{ name: 'a', values: 3 as never }] })).toThrow(
       /groups\[0\]\.values/,
     );

@@ -2,7 +2,7 @@ import { Masks } from '../../lib/mask/masks.js';
 
 const size = { width: 6, height: 5 };
 
-test('masks of several polygons, of one, and of none', () => {
+test('masks with several polygons, one, and none', () => {
   const masks = Masks.fromPolygons(
     [
       [[1, 1, 3, 1, 3, 3, 1, 3], Float64Array.of(4, 0, 6, 0, 6, 1, 4, 1)],

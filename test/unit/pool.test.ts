@@ -40,7 +40,7 @@ test.each<[boolean, number[]]>([
   expect(seen).toEqual(order.map((input) => [input, `r${input}`]));
 });
 
-test('no more inputs are taken than there is room for, and none ahead of the consumer', async () => {
+test('no more inputs are taken than the concurrency allows, and none before the consumer is ready', async () => {
   let taken = 0;
   async function* source() {
     for (let i = 0; i < 100; i++) {
@@ -62,7 +62,7 @@ test('no more inputs are taken than there is room for, and none ahead of the con
   expect(rest).toBe(100);
 });
 
-test('an outcome comes while the source is waiting', async () => {
+test('an outcome is yielded while the source is waiting', async () => {
   let release = () => {};
   async function* source() {
     yield 1;
@@ -79,7 +79,7 @@ test('an outcome comes while the source is waiting', async () => {
   expect((await run.next()).done).toBe(true);
 });
 
-test('an input that fails stops no other, even where it throws undefined', async () => {
+test('an input that fails does not stop others, even if it throws undefined', async () => {
   const seen: unknown[] = [];
   const work = async (input: number) => {
     if (input === 1) throw new Error('broken');
@@ -95,7 +95,7 @@ test('an input that fails stops no other, even where it throws undefined', async
 test.each<[string, ProcessOptions]>([
   ['in order', { ordered: true }],
   ['as they finish', { ordered: false }],
-])('an abort throws the reason and stops what is in flight, %s', async (_, options) => {
+])('an abort throws the reason and cancels inputs in progress, %s', async (_, options) => {
   const { signals, work } = controlled();
   const stop = new AbortController();
   const reason = new Error('enough');
@@ -117,7 +117,7 @@ test('an abort does not wait for a source that never answers', async () => {
   expect(await reading).toBe('enough');
 });
 
-test('a loop that is left stops what is in flight, waits for it and closes the source', async () => {
+test('leaving the loop cancels inputs in progress, waits for them and closes the source', async () => {
   const events: string[] = [];
   async function* source() {
     try {
@@ -137,7 +137,7 @@ test('a loop that is left stops what is in flight, waits for it and closes the s
   expect(events.sort()).toEqual(['closed', 'stopped 1']);
 });
 
-test('what the source throws is thrown after the outcomes before it', async () => {
+test('an error of the source is thrown after earlier outcomes', async () => {
   async function* source() {
     yield 0;
     throw new Error('the disk is gone');

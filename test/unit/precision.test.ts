@@ -7,14 +7,14 @@ const weights = join(testEnsemble, 'fluorescence.safetensors');
 const processor = native().info();
 const { bfloat16 } = processor;
 
-test('is float32 unless asked, or what the processor is best at', async () => {
+test('is float32 by default, or the fastest of the processor with auto', async () => {
   await using plain = await CellSegmenter.load(weights);
   await using auto = await CellSegmenter.load(weights, { precision: 'auto' });
   expect(plain.precision).toBe('float32');
   expect(auto.precision).toBe(bfloat16 ? 'bfloat16' : 'float32');
 });
 
-test('another name is refused with the choices', async () => {
+test('an unknown name is refused with the allowed values', async () => {
   const error = await rejection(CellSegmenter.load(weights, { precision: 'int4' as 'auto' }));
   expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option: 'precision' } });
   expect(error.message).toMatch(/float32.*bfloat16.*int8.*auto/);
@@ -23,7 +23,7 @@ test('another name is refused with the choices', async () => {
 describe.each(['bfloat16', 'int8'] as const)('%s', (precision) => {
   const has = processor[precision];
 
-  (has ? test.skip : test)('is refused where the processor lacks it', async () => {
+  (has ? test.skip : test)('is refused if the processor does not support it', async () => {
     const error = await rejection(CellSegmenter.load(weights, { precision }));
     expect(error).toMatchObject({
       code: 'PLATFORM_UNSUPPORTED',
@@ -32,7 +32,7 @@ describe.each(['bfloat16', 'int8'] as const)('%s', (precision) => {
     expect(error.message).toContain(processor.int8 ? 'float32, int8 or auto' : 'float32 or auto');
   });
 
-  (has ? test : test.skip)('finds the cells that float32 finds', async () => {
+  (has ? test : test.skip)('finds the same cells as float32', async () => {
     await using exact = await CellSegmenter.load(weights);
     await using short = await CellSegmenter.load(weights, { precision });
     expect(short.precision).toBe(precision);
@@ -52,7 +52,7 @@ describe.each(['bfloat16', 'int8'] as const)('%s', (precision) => {
   });
 });
 
-test('an ensemble hands it to its segmenters', async () => {
+test('an ensemble passes it to its segmenters', async () => {
   await using ensemble = await RoutedEnsemble.load(testEnsemble, { precision: 'auto' });
   const precision = bfloat16 ? 'bfloat16' : 'float32';
   expect(ensemble.segmenters.fluorescence?.precision).toBe(precision);

@@ -88,7 +88,7 @@ describe('abort', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
-  test('dispose rejects what runs, what waits for it and what waits for room', async () => {
+  test('dispose rejects running calls, waiting calls and calls that wait for room', async () => {
     const own = await RoutedEnsemble.load(testEnsemble);
     setQueueLimits({ maxQueuedCalls: 2 });
     const [first] = await runningCall(own);
@@ -115,7 +115,7 @@ test('an ensemble call is segmented before the routers of later calls run', asyn
   expect(order.indexOf('second')).toBeLessThan(4);
 });
 
-test('an ensemble hands its image to native code once', async () => {
+test('an ensemble copies its image to native code once', async () => {
   const created = jest.spyOn(native(), 'createImage');
   await ensemble.segment(imageBytes('small'));
   expect(created).toHaveBeenCalledTimes(1);
@@ -149,7 +149,7 @@ describe('limits', () => {
     expect(results).toHaveLength(2);
   });
 
-  test('whenBusy reject refuses with BUSY what would have to wait', async () => {
+  test('whenBusy reject rejects with BUSY instead of waiting', async () => {
     setQueueLimits({ maxQueuedCalls: 1, maxQueuedBytes: 1_000_000 });
     const first = ensemble.segment(blob(64), { cellType: 'fluorescence' });
     const error = await rejection(ensemble.classifier.classify(blob(32), { whenBusy: 'reject' }));
@@ -172,7 +172,7 @@ describe('limits', () => {
 });
 
 describe('the memory of an image', () => {
-  test('is copied in parts, each in a turn of its own', async () => {
+  test('is copied in parts, one per turn of the event loop', async () => {
     const append = jest.spyOn(native(), 'appendPixels');
     let turns = 0;
     let counting = true;
@@ -190,7 +190,7 @@ describe('the memory of an image', () => {
     expect(turns).toBeGreaterThanOrEqual(parts.length - 1);
   });
 
-  test('copies of several images take turns', async () => {
+  test('copies of several images alternate', async () => {
     const append = jest.spyOn(native(), 'appendPixels');
     const image = { ...blob(8), data: new Uint8Array(1024 * 1024), width: 1024, height: 1024 };
     const inTurn: number[] = [];
@@ -210,7 +210,7 @@ describe('the memory of an image', () => {
     expect(Math.max(...inTurn)).toBeLessThanOrEqual(1);
   });
 
-  test('is still there after the call: raw pixels and encoded bytes', async () => {
+  test('is unchanged after the call: raw pixels and encoded bytes', async () => {
     const bytes = imageBytes('small');
     const copy = Buffer.from(bytes);
     const raw = await decodeImage(bytes);
@@ -243,7 +243,7 @@ describe('the memory of an image', () => {
     },
   );
 
-  test('may change once the call has settled', async () => {
+  test('may be changed after the call has settled', async () => {
     const image = blob(64);
     const before = await ensemble.classifier.classify(image);
     image.data.fill(0);
@@ -252,7 +252,7 @@ describe('the memory of an image', () => {
   });
 });
 
-test('segmenter and classifier give what they gave for a copy', async () => {
+test('segmenter and classifier have the same results as for a copy', async () => {
   await using segmenter = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`);
   const raw = await decodeImage(imageBytes('small'));
   const [encoded, decoded] = [await segmenter.segment(imageBytes('small')), await segmenter.segment(raw)];

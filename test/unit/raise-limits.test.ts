@@ -32,7 +32,7 @@ describe('limits that lose cells', () => {
     return { asked, cells: found.scores.length };
   }
 
-  test('that are not reached: one pass', async () => {
+  test('that are not reached need one pass', async () => {
     expect(await passes(100)).toEqual({ asked: [[100, 300, 200]], cells: 100 });
   });
 
@@ -65,7 +65,7 @@ describe('a network whose limits are far below the cells of an image', () => {
   const bytes = readFileSync(image.small);
   const few = { box: { detectionsPerImage: 2 }, rpn: { postNmsTopN: 40 } };
 
-  test('finds what it finds with limits that nothing reaches', async () => {
+  test('finds the same cells as with limits that are not reached', async () => {
     await using wide = await CellSegmenter.load(weights);
     await using narrow = await CellSegmenter.load(weights, { config: few });
     const all = await wide.segment(bytes);
@@ -73,7 +73,7 @@ describe('a network whose limits are far below the cells of an image', () => {
     expect(all.cells.length).toBeGreaterThan(2);
     expect(found.limitsReached.detections).toBe(false);
     expect(found.cells.masks.toCoco()).toEqual(all.cells.masks.toCoco());
-    // Asked for, the limits hold.
+    // Limits of the caller are kept.
     expect((await narrow.segment(bytes, { tiles: false })).cells.length).toBe(2);
     expect((await narrow.segment(bytes, { detectionsPerImage: 3 })).cells.length).toBe(3);
   });

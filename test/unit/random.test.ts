@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { random } from '../../lib/data/random.js';
 
-/** xoroshiro128+ (24, 16, 37) by its description, in whole numbers of 64 bits. */
+/** xoroshiro128+ (24, 16, 37) by its definition, with 64-bit integers. */
 function* xoroshiro(path: readonly (number | string)[]): Generator<number> {
   const words = createHash('sha256').update(JSON.stringify(path)).digest();
   const word = (at: number) => BigInt(words.readUInt32LE(at));
@@ -17,7 +17,7 @@ function* xoroshiro(path: readonly (number | string)[]): Generator<number> {
   }
 }
 
-test('numbers are those of xoroshiro128+ from the path', () => {
+test('numbers equal those of xoroshiro128+ seeded by the path', () => {
   for (const path of [[1], [0, 'order', 3], [2 ** 53 - 1, 'transforms', 17, 4]] as const) {
     const expected = xoroshiro(path);
     const draw = random(path[0], ...path.slice(1));
@@ -29,7 +29,7 @@ test('numbers are those of xoroshiro128+ from the path', () => {
   }
 });
 
-test('one path, one row of numbers; another path, another row', () => {
+test('equal paths give equal numbers, different paths different ones', () => {
   const row = (...path: [number, ...(number | string)[]]) => {
     const draw = random(...path);
     return Array.from({ length: 5 }, () => draw.uniform()).join();
@@ -49,7 +49,7 @@ test('one path, one row of numbers; another path, another row', () => {
   expect(new Set(rows).size).toBe(rows.length);
 });
 
-test('neighbouring paths have nothing to do with each other', () => {
+test('neighbouring paths are uncorrelated', () => {
   const firsts = Array.from({ length: 4000 }, (_, i) => random(1, 'transforms', 0, i).uniform());
   const mean = firsts.reduce((a, b) => a + b) / firsts.length;
   expect(Math.abs(mean - 0.5)).toBeLessThan(0.02);
@@ -57,7 +57,7 @@ test('neighbouring paths have nothing to do with each other', () => {
   expect(Math.abs(product / firsts.length) * 12).toBeLessThan(0.06);
 });
 
-test('ranges are kept, and their ends reached as they should be', () => {
+test('numbers stay in their range and reach its ends', () => {
   const draw = random(3);
   const integers = Array.from({ length: 600 }, () => draw.integer(-1, 2));
   expect(new Set(integers)).toEqual(new Set([-1, 0, 1, 2]));
@@ -70,7 +70,7 @@ test('ranges are kept, and their ends reached as they should be', () => {
   expect(Number.isSafeInteger(draw.seed())).toBe(true);
 });
 
-test('normal numbers have their mean and spread', () => {
+test('normal numbers have the given mean and deviation', () => {
   const draw = random(4);
   const values = Array.from({ length: 20_000 }, () => draw.normal(3, 2));
   const mean = values.reduce((a, b) => a + b) / values.length;
@@ -81,7 +81,7 @@ test('normal numbers have their mean and spread', () => {
   expect(Math.abs(within - 0.6827)).toBeLessThan(0.015);
 });
 
-test('a shuffle keeps every item, leaves the given list alone, and has every order equally often', () => {
+test('a shuffle keeps all items, does not change its input, and is uniform', () => {
   const items = [1, 2, 3];
   const counts = new Map<string, number>();
   for (let i = 0; i < 3000; i++) {

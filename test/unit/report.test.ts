@@ -10,7 +10,7 @@ import { random } from '../support/weights.js';
 
 const size = { width: 40, height: 30 };
 
-/** Masks of noise: pieces, holes, corners that touch. */
+/** Masks of noise with components, holes and touching corners. */
 function noise(count: number): Masks {
   const next = random(11);
   const pixels = Uint8Array.from({ length: count * size.width * size.height }, () => Number(next() < 0.6));
@@ -32,7 +32,7 @@ const image = (width = size.width, height = size.height) =>
   ({ data: new Uint8Array(width * height).fill(99), width, height, channels: 1 }) as const;
 
 describe('an outline', () => {
-  test('filled by the even-odd rule is the mask', async () => {
+  test('filled by the even-odd rule equals the mask', async () => {
     const masks = noise(3);
     const contours = masks.contours();
     for (let i = 0; i < masks.length; i++) {
@@ -49,13 +49,13 @@ describe('an outline', () => {
 });
 
 describe('texts', () => {
-  test('of HTML keep nothing that means something', () => {
+  test('are escaped for HTML', () => {
     expect(escapeHtml(`<a href="x" title='y'>&\u0000\ud800`)).toBe(
       '&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;\ufffd\ufffd',
     );
   });
 
-  test('of data come back as they were and end no script', () => {
+  test('in data are preserved and cannot end the script', () => {
     const data = { '</script>': '<!-- <script> \u2028 "' };
     const text = escapeJson(data);
     expect(text).not.toContain('<');
@@ -69,7 +69,7 @@ describe('a report', () => {
     return report.html();
   };
 
-  test('refers to nothing outside itself', async () => {
+  test('has no external references', async () => {
     const page = await html(new Report(), 'a.png');
     const links = page.match(/(?:src|href|url|@import|srcset)\s*[=(]\s*["']?[^"')\s>]+/g)!;
     expect(links.length).toBeGreaterThan(2);
@@ -77,12 +77,12 @@ describe('a report', () => {
     expect(page).toContain("default-src 'none'");
   });
 
-  test('of an ensemble-less segmenter has no route, and of nothing is still a page', async () => {
+  test('has no route without a router, and is valid without images', async () => {
     expect(await html(new Report(), 'a.png')).not.toContain('class="route"');
     expect(await html(new Report())).toContain('<strong>0</strong> images');
   });
 
-  test('lists images by name, however they came', async () => {
+  test('lists images sorted by name', async () => {
     const page = await html(new Report(), 'b.png', 'c.png', 'a.png');
     expect(Array.from(page.matchAll(/<h3[^>]*>(\w)\.png/g), ([, name]) => name)).toEqual(['a', 'b', 'c']);
   });
@@ -95,7 +95,7 @@ describe('a report', () => {
     return [metadata.width, metadata.height];
   };
 
-  test('embeds images no larger than they are, and shrinks large ones, more so where there are many', async () => {
+  test('never enlarges embedded images, and reduces large ones, more if there are many', async () => {
     expect(await embedded(new Report(), 40, 30)).toEqual([40, 30]);
     expect(await embedded(new Report(), 3200, 100)).toEqual([1600, 50]);
     expect(await embedded(new Report({ expected: 10_000 }), 3200, 100)).toEqual([100, 3]);

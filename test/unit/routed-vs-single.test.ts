@@ -10,7 +10,7 @@ interface Side {
   perImage: Score[];
   kaggle: { mean: number };
 }
-// Plain JavaScript beside the experiment, which no compiler turns into something else.
+// Plain JavaScript of the experiment, which is not compiled.
 const { stepsOf, tableOf, plotOf } = require(join(root, 'experiments/parts.cjs')) as {
   stepsOf(images: Record<string, number>, total: number): Record<string, number>;
   tableOf(routed: object, unerring: object): string;
@@ -18,11 +18,11 @@ const { stepsOf, tableOf, plotOf } = require(join(root, 'experiments/parts.cjs')
 };
 
 describe('steps of the routed side', () => {
-  test('are in proportion to the images of each type', () => {
+  test('are proportional to the images of each type', () => {
     expect(stepsOf({ astro: 6, cort: 12, shsy5y: 4 }, 220)).toEqual({ astro: 60, cort: 120, shsy5y: 40 });
   });
 
-  test('are together those of the single network, whatever is left over', () => {
+  test('sum to those of the single network, with any remainder', () => {
     for (const images of [
       { a: 6, b: 11, c: 5 },
       { a: 1, b: 1, c: 1 },
@@ -45,14 +45,14 @@ describe('steps of the routed side', () => {
     expect(stepsOf({ a: 6, b: 11, c: 5 }, 10)).toEqual({ a: 3, b: 5, c: 2 });
   });
 
-  test('are one at least for each, or refused', () => {
+  test('are at least one per type, otherwise refused', () => {
     expect(stepsOf({ a: 98, b: 1, c: 1 }, 3)).toEqual({ a: 1, b: 1, c: 1 });
     expect(() => stepsOf({ a: 1, b: 1, c: 1 }, 2)).toThrow('2 steps are too few for 3 segmenters');
   });
 });
 
 describe('the report', () => {
-  test('has one row for all and one per type', () => {
+  test('has one row for all images and one per type', () => {
     const row = { images: 4, first: 0.1, second: 0.25, difference: 0.15, interval: [-0.02, 0.3] };
     const worse = { images: 2, first: 0.5, second: 0.4375, difference: -0.0625, interval: [-0.1, -0.02] };
     const routed = { confidence: 0.95, ...row, perCellType: { astro: worse } };
@@ -68,7 +68,7 @@ describe('the report', () => {
     ]);
   });
 
-  test('draws both sides of an image above each other, and a gap between types', () => {
+  test('draws both scores of an image at the same x, and a gap between types', () => {
     const side = (scores: [string, string, number][]): Side => ({
       perImage: scores.map(([id, cellType, kaggle]) => ({ id, cellType, kaggle })),
       kaggle: { mean: 0.5 },

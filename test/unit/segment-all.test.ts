@@ -9,7 +9,7 @@ afterAll(() => ensemble.dispose());
 
 const small = { cellType: 'fluorescence', minScore: 0.6 };
 
-test('gives what segment gives for each image, and an error for one that is none', async () => {
+test('yields the result of segment for each image, and an error for an invalid one', async () => {
   const alone = await ensemble.segment(image.small, small);
   const found = [];
   async function* images() {
@@ -30,7 +30,7 @@ test('gives what segment gives for each image, and an error for one that is none
   expect(found[4]!.error).toMatchObject({ code: 'IMAGE_UNREADABLE' });
 });
 
-test('a segmenter has it too', async () => {
+test('works with a segmenter too', async () => {
   await using segmenter = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`);
   const found = [];
   for await (const one of segmenter.segmentAll([image.small], { ordered: false })) found.push(one);
@@ -53,7 +53,7 @@ test.each<[string, object, string]>([
   ['onProgress', { onProgress: () => {} }, 'onProgress'],
   ['a misspelt threshold', { minscore: 0.5 }, 'minscore'],
   ['an empty signal', { signal: {} }, 'signal'],
-])('%s is refused at the call', (_, { images = [], ...options }: { images?: unknown }, option) => {
+])('%s is refused immediately', (_, { images = [], ...options }: { images?: unknown }, option) => {
   const error = thrown(() => ensemble.segmentAll(images as never, options));
   expect(error).toBeInstanceOf(CellrouteError);
   expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option } });

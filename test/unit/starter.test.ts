@@ -5,7 +5,7 @@ import { evaluate } from '../../lib/metrics.js';
 import { openDataset } from '../../lib/train.js';
 import { root } from '../support/sdk.js';
 
-// The ensemble that travels with the package, on the images that do.
+// The starter ensemble of the package on its example images.
 
 const images = join(root, 'examples/images');
 let ensemble: RoutedEnsemble;
@@ -14,13 +14,13 @@ beforeAll(async () => {
 });
 afterAll(() => ensemble.dispose());
 
-test('has a segmenter for every type its router knows', () => {
+test('has a segmenter for every type of its router', () => {
   const types = ['fluorescence', 'histology', 'phase-contrast'];
   expect(ensemble.cellTypes).toEqual(types);
   for (const type of types) expect(ensemble.segmenters[type]).not.toBeNull();
 });
 
-test('is as small as it is said to be', () => {
+test('has the documented size', () => {
   const folder = join(root, 'models/starter');
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.safetensors')))
     expect(statSync(join(folder, file)).size).toBeLessThan(file === 'classifier.safetensors' ? 6e6 : 12e6);
@@ -44,7 +44,7 @@ test('phase-contrast.png is phase-contrast, and cells are found', async () => {
   expect(found.cells.length).toBeGreaterThan(20);
 });
 
-test('outlines nuclei that it was not trained on', async () => {
+test('finds nuclei of images that were not used for training', async () => {
   const { validation } = (
     await openDataset(join(root, 'test/data/nuclei'), { cellTypeColumn: 'modality' })
   ).split({

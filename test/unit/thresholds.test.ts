@@ -29,7 +29,7 @@ function docstringOf(name: string): string {
     .trim();
 }
 
-test.each(THRESHOLD_NAMES)('the documentation of %s is what the table says', (name) => {
+test.each(THRESHOLD_NAMES)('the docstring of %s equals the table', (name) => {
   const { range, unit, description, defaultText } = thresholdSpec(name);
   const what = `${unit[0]!.toUpperCase()}${unit.slice(1)}`;
   expect(docstringOf(name)).toBe(
@@ -37,7 +37,7 @@ test.each(THRESHOLD_NAMES)('the documentation of %s is what the table says', (na
   );
 });
 
-test('the documentation of removeOverlaps is what the table says', () => {
+test('the docstring of removeOverlaps equals the table', () => {
   const { description, range, defaultText } = REMOVE_OVERLAPS;
   const text = docstringOf('removeOverlaps');
   expect(text.replaceAll('`', '')).toContain(description.replaceAll('`', '').split('. ')[1]);

@@ -25,7 +25,7 @@ afterAll(async () => {
 const tiles = { size: 384, overlap: 128 };
 /** About 230 nuclei on 696 x 520 pixels. */
 const crowded = () => readFileSync(join(root, 'examples/images/fluorescence-crowded.png'));
-// So many that no pass drops any: a tile has a limit of its own, and would find more than one pass over the whole.
+// High enough that nothing is dropped: limits apply per tile, so tiles would otherwise find more than one pass.
 const rpn = { preNmsTopN: 2000, postNmsTopN: 2000 };
 
 /** Indices of the cells with a seam through their box. */
@@ -47,7 +47,7 @@ describe('an image in tiles', () => {
     tiled = await segmenter.segment(image, { rpn, tiles });
   });
 
-  test('has the seams that its tiles make, and names the cells on them', () => {
+  test('has the seams of its tiles, and lists the cells on them', () => {
     expect(whole.seams).toBeUndefined();
     // No more tiles than of 384 pixels, as small as they can be: 320 pixels at 0, 192 and 384, and 352 at 0 and 192.
     expect(tiled.seams!.x).toEqual([256, 448]);
@@ -56,14 +56,14 @@ describe('an image in tiles', () => {
     expect(tiled.seams!.cells.length).toBeGreaterThan(20);
   });
 
-  test('has the same cells as in one pass, but for those on seams', () => {
+  test('has the same cells as in one pass, except on seams', () => {
     const seams = tiled.seams!;
     const ious = tiled.cells.masks.iou(whole.cells.masks);
     const iou = (a: number, b: number) => ious[a * whole.cells.length + b]!;
     const ours = without(tiled.cells.length, seams.cells);
     const theirs = without(whole.cells.length, crossing(whole.cells, seams));
     expect(ours.length).toBeGreaterThan(120);
-    // A cell at the score threshold may come or go, and a box that ends at a seam may lie on the other side of it.
+    // A cell near the score threshold may differ, and a box that ends at a seam may be on its other side.
     const sure = (cells: Cells, i: number) => cells.scores[i]! > 0.6;
     const lost = theirs.filter(
       (b) => sure(whole.cells, b) && !Array.from(tiled.cells, (_, a) => iou(a, b)).some((v) => v > 0.8),
@@ -84,7 +84,7 @@ describe('an image in tiles', () => {
     expect(Math.abs(tiled.cells.length - whole.cells.length)).toBeLessThan(0.03 * whole.cells.length);
   });
 
-  test('loses overlaps over the whole image', async () => {
+  test('removes overlaps over the whole image', async () => {
     const { cells } = await segmenter.segment(image, { tiles, removeOverlaps: { maxLost: 1 } });
     const taken = new Uint8Array(image.width * image.height);
     for (let i = 0; i < cells.length; i++) {
@@ -111,7 +111,7 @@ describe('an image in tiles', () => {
     expect(raised.limitsReached.detections).toBe(false);
   });
 
-  test('is written with its seams', () => {
+  test('is exported with its seams', () => {
     const written = JSON.parse(resultJson(tiled)) as { seams: Seams };
     expect(written.seams).toEqual(tiled.seams);
     expect(JSON.parse(resultJson(whole))).not.toHaveProperty('seams');
@@ -157,7 +157,7 @@ describe('abort and progress', () => {
     expect((await segmenter.segment(imageBytes('small'))).cells.length).toBeGreaterThan(0);
   });
 
-  test('progress tells the tile, and rises to 1', async () => {
+  test('progress names the tile, and increases to 1', async () => {
     const seen: { stage: string; fraction: number }[] = [];
     await segmenter.segment(imageBytes('medium'), {
       tiles: { size: 256 },
@@ -180,11 +180,11 @@ describe('abort and progress', () => {
   });
 });
 
-describe('how an image is cut', () => {
+describe('tiling of an image', () => {
   const byShorterSide = maskRCNNConfig();
   const unresized = maskRCNNConfig({ resize: null });
 
-  test('auto leaves images of up to 2048 x 2048 pixels whole', () => {
+  test('auto does not cut images of up to 2048 x 2048 pixels', () => {
     expect(tilingOf(unresized, { width: 2048, height: 2048 })).toBeNull();
     expect(tilingOf(byShorterSide, { width: 1024, height: 4096 }, 'auto')).toBeNull();
     expect(tilingOf(unresized, { width: 2048, height: 2049 })).toEqual({
@@ -201,7 +201,7 @@ describe('how an image is cut', () => {
     });
   });
 
-  test('false never cuts, and a size always does', () => {
+  test('false never cuts, a size always does', () => {
     expect(tilingOf(unresized, { width: 10_000, height: 10_000 }, false)).toBeNull();
     expect(tilingOf(unresized, { width: 10, height: 10 }, { size: 300 })).toEqual({
       scale: 1,
@@ -211,12 +211,12 @@ describe('how an image is cut', () => {
     });
   });
 
-  test('a network that resizes by the shorter side sees a tile as a square image of its size', () => {
+  test('a network that resizes by the shorter side resizes a tile like a square image', () => {
     const tiling = tilingOf(byShorterSide, { width: 3000, height: 2000 }, { size: 520, overlap: 130 }, 7);
     expect(tiling).toEqual({ scale: 800 / 520, size: 800, overlap: 200, limit: 7 });
   });
 
-  test('a network with a scale sees tiles at that scale, and auto goes by what it sees', () => {
+  test('a network with a scale applies it to tiles, and auto uses the scaled size', () => {
     const enlarging = maskRCNNConfig({ resize: { scale: 2 } });
     expect(tilingOf(enlarging, { width: 1024, height: 1024 })).toBeNull();
     const tiling = { scale: 2, size: 1024, overlap: 256, limit: null };
@@ -236,7 +236,7 @@ describe('how an image is cut', () => {
   });
 
   test.each([
-    ['a word that is unknown', 'on', 'tiles', /'auto', false or \{size, overlap\}/],
+    ['an unknown word', 'on', 'tiles', /'auto', false or \{size, overlap\}/],
     ['true', true, 'tiles', /true \(boolean\)/],
     ['null', null, 'tiles', /null/],
     ['no size', { overlap: 10 }, 'tiles.size', /from 64 to 65536/],
@@ -251,7 +251,7 @@ describe('how an image is cut', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('segment refuses it before it decodes', async () => {
+  test('segment refuses it before decoding', async () => {
     await using ensemble = await RoutedEnsemble.load();
     for (const one of [segmenter, ensemble]) {
       const error = await rejection(one.segment(Buffer.from('no image'), { tiles: 3 as never }));

@@ -1,19 +1,19 @@
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 
-/** What a file says of the planes that its pages are. */
+/** Axes of a file's planes. */
 export interface TiffAxes {
   channels: number;
   z: number;
   t: number;
   channelNames?: readonly string[];
-  /** The page of a plane; undefined where the file does not hold it. */
+  /** Page of a plane; undefined if the file does not contain it. */
   pageOf(channel: number, z: number, t: number): number | undefined;
 }
 
-/** A description may claim any number of planes; no more are looked at. */
+/** Maximum number of planes, because a description may state any number. */
 export const MOST_PLANES = 1_000_000;
 
-/** The axes that OME-XML, ImageJ or tifffile wrote into the first page's description. */
+/** Reads the axes from the first page's description, as written by OME-XML, ImageJ or tifffile. */
 export function readAxes(file: TiffFile, directory: TiffDirectory): TiffAxes | undefined {
   const text = file.text(directory, TAG.description);
   if (/^ImageJ=/.test(text)) return imageJAxes(text);
@@ -22,7 +22,7 @@ export function readAxes(file: TiffFile, directory: TiffDirectory): TiffAxes | u
   return undefined;
 }
 
-/** Planes that one directory stands for: ImageJ's, MetaMorph's and tifffile's stacks lie behind its pixels. */
+/** Number of planes of a directory: stacks of ImageJ, MetaMorph and tifffile follow its pixels. */
 export function planesInDirectory(file: TiffFile, directory: TiffDirectory): number {
   const stack = directory.get(TAG.uic2);
   if (stack) return stack.count;
@@ -49,14 +49,14 @@ export function imageJFields(text: string): Map<string, string> {
   );
 }
 
-/** ImageJ writes channels fastest, then slices, then frames. */
+/** ImageJ's order: channels vary fastest, then slices, then frames. */
 function imageJAxes(text: string): TiffAxes {
   const fields = imageJFields(text);
   const images = wholeNumber(fields.get('images')) ?? 1;
   const size = (key: string) => wholeNumber(fields.get(key)) ?? 1;
   const [channels, t] = [size('channels'), size('frames')];
   let z = size('slices');
-  // A stack without axes is a stack of slices, as ImageJ shows it.
+  // A stack without axes is a stack of slices, as in ImageJ.
   if (channels * z * t !== images) {
     if (channels * z * t > 1) return ordered('CZT', { C: channels, Z: z, T: t });
     z = images;
@@ -70,7 +70,7 @@ interface Sizes {
   T: number;
 }
 
-/** Axes whose planes follow each other in an order, the fastest axis first. */
+/** Axes of planes in a regular order, fastest axis first. */
 function ordered(order: string, sizes: Sizes, channelNames?: readonly string[]): TiffAxes {
   const steps: Record<string, number> = {};
   let step = 1;
@@ -87,7 +87,7 @@ function ordered(order: string, sizes: Sizes, channelNames?: readonly string[]):
   };
 }
 
-/** Attributes of an element's start tag, with XML's entities replaced. */
+/** Attributes of a start tag, with XML entities decoded. */
 function attributes(tag: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const [, name, double, single] of tag.matchAll(/\s([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
@@ -106,14 +106,14 @@ const unescaped = (text: string): string =>
   });
 
 interface XmlTag {
-  /** Without its namespace; of an end tag with a slash before it. */
+  /** Name without namespace; with a leading slash for an end tag. */
   name: string;
   attributes: Map<string, string>;
   /** Text between this tag and the next. */
   text: string;
 }
 
-/** The tags of an XML text one after the other, comments left out: in linear time, whatever the text is. */
+/** Yields the tags of an XML text without comments, in linear time for any text. */
 function* xmlTags(xml: string): Iterable<XmlTag> {
   const pattern = /<!--|<(\/?)(?:\w+:)?(\w+)(\s[^<>]*|\/)?>/g;
   for (let match = pattern.exec(xml); match; match = pattern.exec(xml)) {
@@ -135,13 +135,13 @@ function* xmlTags(xml: string): Iterable<XmlTag> {
 export interface OmePixels {
   fields: Map<string, string>;
   channels: Map<string, string>[];
-  /** Of each TiffData element, with the file it is about. */
+  /** TiffData elements, with the UUID of their file. */
   data: { fields: Map<string, string>; uuid?: string }[];
-  /** This file's. */
+  /** UUID of this file. */
   uuid?: string;
 }
 
-/** The first image's Pixels with its Channel and TiffData elements. No other element is needed. */
+/** Reads the first image's Pixels with its Channel and TiffData elements. */
 export function omePixels(xml: string): OmePixels | undefined {
   let uuid: string | undefined;
   let pixels: OmePixels | undefined;
@@ -166,7 +166,7 @@ function omeAxes(text: string): TiffAxes | undefined {
   const size = (key: string) => wholeNumber(pixels.fields.get(key)) ?? 1;
   const order = (pixels.fields.get('DimensionOrder') ?? 'XYCZT').slice(2);
   if (!/^(?=.*C)(?=.*Z)(?=.*T)[CZT]{3}$/.test(order)) return undefined;
-  // An RGB image is one channel of three samples.
+  // An RGB image is one channel with three samples.
   const listed = pixels.channels.reduce(
     (sum, tag) => sum + (wholeNumber(tag.get('SamplesPerPixel')) ?? 1),
     0,
@@ -180,13 +180,13 @@ function omeAxes(text: string): TiffAxes | undefined {
   return { ...axes, pageOf: (c, z, t) => pages.get(axes.pageOf(c, z, t)!) };
 }
 
-/** The page of each plane by its rank in the dimension order. */
+/** Page of each plane, by the plane's rank in the dimension order. */
 function tiffDataPages({ data, uuid: own }: OmePixels, axes: TiffAxes, sizes: Sizes): Map<number, number> {
   const planes = Math.min(sizes.C * sizes.Z * sizes.T, MOST_PLANES);
   const pages = new Map<number, number>();
   let left = MOST_PLANES;
   for (const { fields, uuid } of data) {
-    // Another file's planes.
+    // Planes in another file.
     if (uuid !== undefined && own !== undefined && uuid !== own) continue;
     const at = (key: string) => (/^\d{1,9}$/.test(fields.get(key) ?? '') ? Number(fields.get(key)) : 0);
     const first = axes.pageOf(at('FirstC'), at('FirstZ'), at('FirstT'))!;
@@ -204,7 +204,7 @@ interface Shaped {
   truncated: boolean;
 }
 
-/** tifffile's JSON: the whole array's shape, perhaps its axes. */
+/** Parses tifffile's JSON: the shape of the array, and optionally its axes. */
 function parseShaped(text: string): Shaped | undefined {
   let value: unknown;
   try {

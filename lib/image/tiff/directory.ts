@@ -36,33 +36,33 @@ export const TAG = {
   referenceBlackWhite: 532,
   /** MetaMorph's stack: one value per plane. */
   uic2: 33629,
-  /** Written by Hamamatsu's scanners alone. */
+  /** Written only by Hamamatsu's scanners. */
   ndpi: 65420,
 } as const;
 
 /** Tags that no pixel depends on: damage to them is no damage to the image. */
 export const RESOLUTION_TAG = { x: 282, y: 283, unit: 296 } as const;
 
-/** Bytes of a value by its type's number; types that are unknown have none. */
+/** Bytes per value by number of the type; 0 for unknown types. */
 const typeBytes: readonly number[] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 const SHORT = 3;
 const LONG = 4;
 const RATIONAL = 5;
 const LONG8 = 16;
 
-/** More would take memory that no stack of images needs. */
+/** Maximum number of directories; real stacks have fewer. */
 const MOST_DIRECTORIES = 1_000_000;
 
 export interface TiffEntry {
   type: number;
   count: number;
-  /** Where its values are. */
+  /** Position of its values in the file. */
   at: number;
 }
 
 export type TiffDirectory = ReadonlyMap<number, TiffEntry>;
 
-/** An entry of a directory that is written: numbers, or the bytes of another entry as they are. */
+/** An entry of a new directory: numbers, or the unchanged bytes of another entry. */
 export type NewEntry = { tag: number; values: readonly number[] } | { tag: number; from: TiffEntry };
 
 /** A file's bytes by their place: a Uint8Array, or a file of which only the parts that are needed are read. */
@@ -78,7 +78,7 @@ export class TiffFile {
   readonly #little: boolean;
   readonly #big: boolean;
 
-  /** @throws {RangeError} where a directory lies outside the file or the chain of directories loops. */
+  /** @throws {RangeError} if a directory is outside the file, or the directories form a loop. */
   constructor(bytes: ByteSource, mostDirectories = MOST_DIRECTORIES) {
     this.bytes = bytes;
     this.#little = this.#view(0, 1).getUint8(0) === 0x49;
@@ -98,7 +98,7 @@ export class TiffFile {
     this.directories = directories;
   }
 
-  /** An entry's whole numbers; undefined where it is missing. */
+  /** Integers of an entry; undefined if it is missing. */
   numbers(directory: TiffDirectory, tag: number): number[] | undefined {
     const entry = directory.get(tag);
     if (!entry) return undefined;
@@ -132,14 +132,14 @@ export class TiffFile {
     return view.getUint32(0, this.#little) / view.getUint32(4, this.#little);
   }
 
-  /** An entry's text up to its first NUL. */
+  /** Text of an entry up to its first NUL. */
   text(directory: TiffDirectory, tag: number): string {
     const entry = directory.get(tag);
     if (!entry || typeBytes[entry.type] !== 1) return '';
     return new TextDecoder().decode(this.#bytesOf(entry)).replace(/\0[\s\S]*$/, '');
   }
 
-  /** A file with these bytes and one directory, which describes some of their pixels. */
+  /** Returns a file with these bytes and a single new directory, which describes some of their pixels. */
   async withDirectory(entries: readonly NewEntry[]): Promise<Uint8Array> {
     const sorted = [...entries].sort((a, b) => a.tag - b.tag);
     const [countBytes, entryBytes, inline] = this.#big ? [8, 20, 8] : [2, 12, 4];
@@ -195,7 +195,7 @@ export class TiffFile {
       if (bytes === 0 || directory.has(tag)) continue;
       const valueAt = at + entryBytes - inline;
       const dataAt = bytes <= inline ? valueAt : this.#pointer(valueAt);
-      // What nobody reads may be wrong.
+      // Errors in unused tags are ignored.
       if (dataAt + bytes <= this.bytes.byteLength) directory.set(tag, { type, count: values, at: dataAt });
       else if (neededTags.has(tag)) throw new RangeError(`its tag ${tag} lies outside the file`);
     }

@@ -3,14 +3,14 @@ import { checkJpeg } from '../sharp.js';
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { JPEG, type TiffLayout } from './layout.js';
 
-/** Start and end of a JPEG stream, two bytes each. */
+/** Length of the start and end markers of a JPEG stream in bytes. */
 const MARKER = 2;
-/** Tiles in libuv's pool at a time. */
+/** Number of tiles that are decoded concurrently. */
 const AT_ONCE = 4;
 
 /**
- * Refuses damaged JPEG tiles. libvips decodes them itself, not through libtiff, and ignores what libjpeg warns of; so
- * each is decoded by itself before.
+ * Refuses damaged JPEG tiles. libvips decodes tiles without libtiff and ignores warnings of libjpeg, so each tile is first
+ * decoded separately.
  */
 export async function checkJpegTiles(
   file: TiffFile,

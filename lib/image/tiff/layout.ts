@@ -1,7 +1,7 @@
 import { CellrouteError } from '../../errors.js';
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 
-/** How a page's samples are stored. */
+/** Layout of a page's samples. */
 export interface TiffLayout {
   width: number;
   height: number;
@@ -11,18 +11,18 @@ export interface TiffLayout {
   photometric: number;
   compression: number;
   predictor: number;
-  /** Samples one after the other instead of interleaved. */
+  /** Whether samples are planar instead of interleaved. */
   planar: boolean;
   /** Whether a palette gives the one sample colours that are not grey. */
   isColourPalette: boolean;
   /** Samples that are colours of one image: 1 grey or palette, 3 RGB or YCbCr, 4 CMYK. */
   colours: number;
-  /** Whether the sample after them is alpha: ExtraSamples 1 or 2. */
+  /** Whether the sample after the colours is alpha: ExtraSamples 1 or 2. */
   alpha: boolean;
-  /** What ExtraSamples says of the samples after the colours; 0 is unspecified. */
+  /** ExtraSamples: meaning of each sample after the colours; 0 is unspecified. */
   extraSamples: readonly number[];
   orientation: number;
-  /** Of each strip or tile: those of the first sample first where samples are not interleaved. */
+  /** Position of each strip or tile; for planar samples, those of the first sample come first. */
   offsets: readonly number[];
   byteCounts: readonly number[];
   rowsPerStrip: number;
@@ -106,10 +106,10 @@ export const CONVERT = {
 } as const;
 
 /**
- * A page's layout, refused where it is not read.
+ * Reads the layout of a page, and refuses unsupported ones.
  *
  * @throws {CellrouteError} IMAGE_UNSUPPORTED with a command that converts the file.
- * @throws {RangeError} where the directory contradicts itself or the file.
+ * @throws {RangeError} if the directory is inconsistent with itself or the file.
  */
 export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout {
   const number = (tag: number, otherwise: number) => file.number(directory, tag) ?? otherwise;
@@ -236,7 +236,7 @@ function coloursOf(photometric: number): number | undefined {
   }
 }
 
-/** Where the strips or tiles are; each has to lie in the file, and all of the image has to be there. */
+/** Positions of the strips or tiles. Each must be inside the file, and all of the image must be covered. */
 function blocksOf(
   file: TiffFile,
   directory: TiffDirectory,
@@ -249,7 +249,7 @@ function blocksOf(
     : Math.ceil(height / rowsPerStrip);
   const count = perPlane * (planar ? samples : 1);
   const what = tile ? 'tiles' : 'strips';
-  // Some writers give tiles the tags of strips.
+  // Some writers use the tags of strips for tiles.
   const offsets =
     (tile && file.numbers(directory, TAG.tileOffsets)) ?? file.numbers(directory, TAG.stripOffsets) ?? [];
   if (offsets.length < count) {
@@ -264,7 +264,7 @@ function blocksOf(
   const bytesOf = (i: number) =>
     Math.ceil(((tile ? tile.width : width) * (planar ? 1 : samples) * layout.bits) / 8) * rows(i);
   if (!stated && compression !== UNCOMPRESSED) throw new RangeError(`its ${what} have no byte counts`);
-  // YCbCr has fewer samples of colour.
+  // YCbCr may be subsampled, so its size is unknown.
   const known = compression === UNCOMPRESSED && layout.photometric !== PHOTOMETRIC.ycbcr;
   const byteCounts = Array.from({ length: count }, (_, i) => stated?.[i] ?? (known ? bytesOf(i) : 0));
   for (let i = 0; i < count; i++) {

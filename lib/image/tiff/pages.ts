@@ -3,28 +3,28 @@ import { MOST_PLANES, planesInDirectory, readAxes, type TiffAxes } from './axes.
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { readLayout, type TiffLayout, UNCOMPRESSED, unsupported } from './layout.js';
 
-/** A page: a directory, or a plane of one that stands for a stack. */
+/** A page: a directory, or a plane of a directory with a stack. */
 export interface TiffPage {
   directory: TiffDirectory;
-  /** Planes of its stack that lie before it. */
+  /** Number of planes of its stack before it. */
   plane: number;
 }
 
 export interface TiffPages {
   all: readonly TiffPage[];
-  /** Those that are planes of the image: no pyramid levels, thumbnails, labels or masks. */
+  /** Pages that are planes of the image, not pyramid levels, thumbnails, labels or masks. */
   planes: readonly number[];
   axes: TiffAxes | undefined;
 }
 
 const REDUCED = 1;
 const MASK = 4;
-/** SubfileType of TIFF 5: a reduced image. */
+/** Value of TIFF 5's SubfileType for a reduced image. */
 const OLD_REDUCED = 2;
-/** By how much the sides of a pyramid's levels may differ in proportion: each is rounded. */
+/** Allowed relative difference of the aspect ratios of pyramid levels, whose sides are rounded. */
 const PROPORTION = 0.02;
 
-/** @throws {RangeError} where a stack is longer than the file. */
+/** @throws {RangeError} if a stack is longer than the file. */
 export function readPages(file: TiffFile): TiffPages {
   const { directories } = file;
   const first = directories[0]!;
@@ -63,7 +63,7 @@ export function levelsOf(file: TiffFile, { all }: TiffPages, main: TiffDirectory
     .sort((a, b) => sides(file, all[b]!.directory)[0] - sides(file, all[a]!.directory)[0]);
 }
 
-/** Whether a page shows a tiled one smaller: not every scanner marks its levels. */
+/** Whether a page is a smaller level of a tiled page, because not every scanner marks levels. */
 function isLevelOf(file: TiffFile, main: TiffDirectory, directory: TiffDirectory): boolean {
   if (!main.has(TAG.tileWidth)) return false;
   const [mainWidth, mainHeight] = sides(file, main);
@@ -77,7 +77,7 @@ const sides = (file: TiffFile, directory: TiffDirectory): [number, number] => [
   file.number(directory, TAG.height) ?? 0,
 ];
 
-/** The layout of a page: that of its directory, moved to its plane of the stack. */
+/** Layout of a page: that of its directory, with the offset of its plane in the stack. */
 export function layoutOf(file: TiffFile, { directory, plane }: TiffPage): TiffLayout {
   const layout = readLayout(file, directory);
   if (plane === 0) return layout;

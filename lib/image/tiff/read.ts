@@ -11,22 +11,22 @@ import { layoutOf, missingPlane, readPages, type TiffPage, type TiffPages } from
 import { pixelSizeOf } from './pixel-size.js';
 import { type View, viewOf } from './view.js';
 
-/** What will be decoded, found and checked without decoding anything. */
+/** A checked plan for decoding. Nothing has been decoded. */
 export interface TiffPlan {
   file: TiffFile;
   source: ImageSource;
-  /** Of the decoded pixels. */
+  /** Size of the decoded pixels in bytes. */
   bytes: number;
   width: number;
   height: number;
-  /** Of equal size and type: one with all of its colours or chosen samples, or one for each channel. */
+  /** Parts of equal size and type: one with all colours or selected samples, or one per channel. */
   parts: readonly Part[];
 }
 
 export interface Part {
   page: TiffPage;
   layout: TiffLayout;
-  /** Samples that are read as channels; undefined for the image's own colours. */
+  /** Samples that are read as channels; undefined for the colours of the image. */
   samples: readonly number[] | undefined;
 }
 
@@ -45,7 +45,7 @@ export function planTiff(bytes: Uint8Array, selection: Selection): TiffPlan {
 
 /** An error of a file's directories as it is reported. */
 export function refuseDamage(error: unknown): unknown {
-  // A view's own sentence is of no help.
+  // The message of a DataView is not helpful.
   return error instanceof RangeError ? unreadable('TIFF', damaged(error)) : error;
 }
 
@@ -126,7 +126,7 @@ const colourCount = ({ colours, isColourPalette }: TiffLayout): number =>
 const channelCount = (layout: TiffLayout): number =>
   layout.extraSamples.length > (layout.alpha ? 1 : 0) ? layout.samples : colourCount(layout);
 
-/** Which samples are read as channels; undefined where the image's own colours are. */
+/** Samples that are read as channels; undefined if the colours of the image are read. */
 function samplesOf(
   layout: TiffLayout,
   asked: readonly (number | string)[] | undefined,
@@ -145,7 +145,7 @@ function samplesOf(
 
 interface Chosen {
   pages: { page: TiffPage; number: number }[];
-  /** Whether each channel is a page of its own. */
+  /** Whether each channel is a separate page. */
   byPlane: boolean;
   channels: number[];
   place: { z?: number; t?: number };
@@ -191,7 +191,7 @@ function choosePages({ all, planes, axes }: TiffPages, selection: Selection, not
   return { pages: numbers.map(at), byPlane, channels, place: { z, t } };
 }
 
-/** The pixels of a plan. */
+/** Decodes the pixels of a plan. */
 export async function decodeTiff({ file, width, height, parts, source }: TiffPlan): Promise<RawImage> {
   const decoded: Omit<RawImage, 'source' | 'width' | 'height'>[] = [];
   for (const part of parts) decoded.push(await decodePart(file, part));
@@ -269,7 +269,7 @@ async function decodePart(
       CONVERT.separate,
     );
   }
-  // The same bytes as one channel of a wider image, upright or not as they are.
+  // The same bytes as one channel of a wider image, without a change of orientation.
   if (layout.orientation > 1) {
     throw unsupported(`it has ${layout.samples} channels and an orientation tag`, CONVERT.separate);
   }

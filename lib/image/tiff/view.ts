@@ -1,7 +1,7 @@
 import { type NewEntry, TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { PHOTOMETRIC, type TiffLayout } from './layout.js';
 
-/** Tags that a decoder needs and that stay as they are. */
+/** Tags that a decoder needs, copied unchanged. */
 const keptTags = [
   TAG.fillOrder,
   TAG.t4Options,
@@ -14,21 +14,21 @@ const keptTags = [
   TAG.referenceBlackWhite,
 ] as const;
 
-/** What of a page a file is made of. */
+/** The part of a page that a new file describes. */
 export type View =
   /** All of its samples. */
   | { kind: 'whole' }
-  /** Interleaved samples that are channels of their own: nothing of them is a colour. */
+  /** Interleaved samples that are separate channels, not colours. */
   | { kind: 'channels' }
-  /** The same as one channel of a wider image: for more of them than the decoder can name. */
+  /** Interleaved samples as one channel of a wider image, if there are more than the decoder supports. */
   | { kind: 'widened' }
-  /** One of the samples that lie one after the other. */
+  /** One of several planar samples. */
   | { kind: 'sample'; sample: number };
 
 /**
- * A file with one directory that describes a page, or a part of it, by nothing but what a decoder needs. Odd tags are
- * gone, so that every warning of the decoder is about the pixels; samples that lie one after the other, which libvips
- * mixes up where a sample has several strips, are images of their own.
+ * Creates a file with one directory that describes a page, or a part of it, with only the tags that a decoder needs. There
+ * are no unusual tags, so every warning of the decoder is about pixels. Planar samples become separate images, because
+ * libvips mixes them up if a sample has several strips.
  */
 export async function viewOf(
   file: TiffFile,
@@ -83,7 +83,7 @@ export async function viewOf(
   if (!one && extra.length > 0) entries.push({ tag: TAG.extraSamples, values: extra });
   for (const tag of keptTags) {
     const kept = directory.get(tag);
-    // A palette is of whole pixels.
+    // A palette applies only to whole pixels.
     if (kept && (tag !== TAG.colorMap || !alone)) entries.push({ tag, from: kept });
   }
   return file.withDirectory(entries);

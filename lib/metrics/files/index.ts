@@ -13,28 +13,28 @@ export interface PairFilesOptions extends PairOptions {
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'cell-types' | undefined;
   /**
-   * What annotations with COCO's `iscrowd: 1` are: regions of many cells, on which predictions are not counted
-   * (`leave-out`, the default), or one cell each (`cells`), as CVAT exports brush masks.
+   * Meaning of COCO's `iscrowd: 1`: `leave-out` (default) for regions of many cells, in which predictions are not counted;
+   * `cells` for one cell each, as in CVAT's exports of brush masks.
    */
   crowds?: Crowds | undefined;
-  /** Refuses the ground truth where anything in it cannot be used. Default false: that is left out and reported in `notices`. */
+  /** Refuses ground truth with any unusable entry. Default false: such entries are skipped and listed in `notices`. */
   strict?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Images for {@link evaluate} from files: ground truth and predictions, each in any form that `openDataset`
- * reads; or a folder of label images; predictions also as a list of COCO results or as the folder that
- * `cellroute segment` writes. Images are opened only where nothing else states their size.
+ * Reads images for {@link evaluate} from files with ground truth and predictions. Each may have any format that
+ * `openDataset` reads, or be a folder of label images. Predictions may also be a list of COCO results or the output folder
+ * of `cellroute segment`. Image files are opened only if nothing else states their size.
  *
- * The ground truth is read as `openDataset` reads it: what cannot be used is left out and reported in `notices`, and so
- * is an image of whose annotations none can be used. Predictions have to be complete.
+ * Ground truth is read as `openDataset` reads it: unusable entries are skipped and listed in `notices`, and so are images
+ * without a usable annotation. Predictions must be complete.
  *
- * Classes are compared where the ground truth has several COCO categories and the predictions name theirs. Boxes and
- * areas are those of the files, as pycocotools takes them.
+ * Classes are compared if the ground truth has several COCO categories and the predictions have classes. Boxes and areas
+ * are those of the files, as in pycocotools.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID where nothing of the ground truth can be used, with `strict` where
- *   anything cannot, and for predictions that cannot be used; INVALID_ARGUMENT for options.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID if no ground truth is usable, if any is unusable with
+ *   `strict`, and for unusable predictions; INVALID_ARGUMENT for options.
  */
 export async function pairFiles(
   groundTruth: string,
@@ -53,7 +53,7 @@ export async function pairFiles(
   }
   const predictedSource = await openAnnotations(predicted, { ...reading, predictions: true });
   const [first] = predictedSource.problems;
-  if (first) throw dataInvalid(predicted, `predictions have to be complete\n- ${problemLine(first)}`);
+  if (first) throw dataInvalid(predicted, `predictions must be complete\n- ${problemLine(first)}`);
   return pairAnnotations(trueSource, predictedSource, options);
 }
 

@@ -10,74 +10,74 @@ import type { EvaluatedImage } from '../types.js';
 
 /** Options for pairing predictions with ground truth. */
 export interface PairOptions {
-  /** Leaves out images that the predictions do not mention, whose cells would count as missed. */
+  /** Skips images without a prediction. By default their cells count as missed. */
   onlyPredicted?: boolean | undefined;
-  /** Takes all cells for one class. */
+  /** Treats all cells as one class. */
   ignoreClasses?: boolean | undefined;
-  /** Only images whose columns have these values. */
+  /** Uses only images whose columns have these values. */
   where?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Images with ground truth and predictions, read by {@link pairFiles}. */
 export interface PairedImages {
   images: EvaluatedImage[];
-  /** Class of label k; only where classes are compared. */
+  /** Class name of each label; present only if classes are compared. */
   classNames?: ReadonlyMap<number, string>;
-  /** What a reader of the numbers should know. */
+  /** Messages about skipped entries and assumptions. */
   notices: string[];
 }
 
-/** An image of the ground truth that can be used, and its prediction, if there is one. */
+/** A usable image of the ground truth, and its prediction, if there is one. */
 interface Pair {
   image: ImageAnnotations;
   truth: CellAnnotations;
-  answer: CellAnnotations | undefined;
+  prediction: CellAnnotations | undefined;
 }
 
-/** Brings predictions to their ground truth, by name or by COCO's id, in the order of the ground truth's images. */
+/** Matches predictions to ground truth by name or COCO id, in the order of the ground truth's images. */
 export async function pairAnnotations(
   truth: AnnotationSource,
   predicted: AnnotationSource,
   options: PairOptions & { strict?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<PairedImages> {
   const notices: string[] = [];
-  const wanted = truth.images.filter(({ columns }) =>
+  const selected = truth.images.filter(({ columns }) =>
     Object.entries(options.where ?? {}).every(([name, value]) => columns[name] === value),
   );
-  if (wanted.length === 0 && truth.images.length > 0) {
-    throw dataInvalid(truth.path, 'no image in it has the columns asked for');
+  if (selected.length === 0 && truth.images.length > 0) {
+    throw dataInvalid(truth.path, 'no image has the requested values in its columns');
   }
-  const answers = answersOf(wanted, truth, predicted, notices);
-  const chosen = options.onlyPredicted ? wanted.filter((image) => answers.has(image)) : wanted;
-  const { pairs, messages } = await readPairs(truth, chosen, answers, predicted, options);
+  const predictions = predictionsOf(selected, truth, predicted, notices);
+  const chosen = options.onlyPredicted ? selected.filter((image) => predictions.has(image)) : selected;
+  const { pairs, messages } = await readPairs(truth, chosen, predictions, predicted, options);
   notices.push(...messages);
-  const silent = pairs.filter(({ image }) => !answers.has(image));
-  if (silent.length > 0) {
-    const names = listed(silent.map(({ image }) => image.name));
+  const withoutPrediction = pairs.filter(({ image }) => !predictions.has(image));
+  if (withoutPrediction.length > 0) {
+    const names = listed(withoutPrediction.map(({ image }) => image.name));
     notices.push(
-      `${silent.length} of ${pairs.length} images have no prediction, and all of their cells count as missed: ${names}`,
+      `${withoutPrediction.length} of ${pairs.length} images have no prediction, and all of their cells count as missed: ${names}`,
     );
   }
   const labels = labelsOf(truth, predicted, pairs, options, notices);
   const images = pairs.map((pair) => evaluatedImage(pair, labels));
   if (images.every(({ predicted: { length } }) => length === 0)) {
-    notices.push('There is not a single predicted cell.');
-  } else if (!pairs.some(({ answer }) => answer?.scores)) {
+    notices.push('There are no predicted cells.');
+  } else if (!pairs.some(({ prediction }) => prediction?.scores)) {
     notices.push(
-      'The predictions have no scores: for AP their order counts, the first of an image as the best.',
+      'The predictions have no scores. AP uses their order: the first of an image counts as the best.',
     );
   }
   return { images, notices, ...(labels && { classNames: labels.names }) };
 }
 
-/** The prediction of each image. */
-function answersOf(
+/** Finds the prediction of each image. */
+function predictionsOf(
   images: readonly ImageAnnotations[],
   truth: AnnotationSource,
   predicted: AnnotationSource,
   notices: string[],
 ): Map<ImageAnnotations, ImageAnnotations> {
-  // By the most of a name that both state: with folders and ending, without ending, without folders, without either.
+  // Tried in this order: file name with folders, name without extension, base name, base name without extension.
   const keys = [
     ({ fileName }: ImageAnnotations) => fileName,
     ({ name }: ImageAnnotations) => name,
@@ -86,36 +86,36 @@ function answersOf(
   ];
   const indices = keys.map((key) => uniqueBy(images, key));
   const byId = uniqueBy(images, ({ cocoId }) => cocoId);
-  const answers = new Map<ImageAnnotations, ImageAnnotations>();
+  const predictions = new Map<ImageAnnotations, ImageAnnotations>();
   const unmatched: ImageAnnotations[] = [];
-  for (const answer of predicted.images) {
-    // A list of results has only ids; other files number their images each in its own way.
-    const byNumber = predicted.classes === 'ids' ? byId.get(answer.cocoId ?? '') : undefined;
-    const own = byNumber ?? firstOf(keys, (key, i) => indices[i]!.get(key(answer)));
+  for (const prediction of predicted.images) {
+    // Ids identify images only in a list of COCO results. Other files number their images independently.
+    const byNumber = predicted.classes === 'ids' ? byId.get(prediction.cocoId ?? '') : undefined;
+    const own = byNumber ?? firstOf(keys, (key, i) => indices[i]!.get(key(prediction)));
     if (!own) {
-      unmatched.push(answer);
-    } else if (answers.has(own)) {
-      throw dataInvalid(predicted.path, `there are two predictions for image ${own.name}`);
+      unmatched.push(prediction);
+    } else if (predictions.has(own)) {
+      throw dataInvalid(predicted.path, `image ${own.name} has two predictions`);
     } else {
-      answers.set(own, answer);
+      predictions.set(own, prediction);
     }
   }
   const names = unmatched.map(({ name }) => name);
-  if (answers.size === 0 && unmatched.length > 0) {
+  if (predictions.size === 0 && unmatched.length > 0) {
     throw dataInvalid(
       predicted.path,
-      `none of its images (${listed(names)}) is one of ${truth.path} (${listed(images.map(({ name }) => name))})`,
+      `none of its images (${listed(names)}) is an image of ${truth.path} (${listed(images.map(({ name }) => name))})`,
     );
   }
   if (unmatched.length > 0) {
     notices.push(
-      `${unmatched.length} predicted images have no ground truth and are left out: ${listed(names)}`,
+      `${unmatched.length} predicted images have no ground truth and are skipped: ${listed(names)}`,
     );
   }
-  return answers;
+  return predictions;
 }
 
-/** Images by a key; a key that several images have leads to none of them. */
+/** Maps keys to images. A key of several images maps to undefined. */
 function uniqueBy(
   images: readonly ImageAnnotations[],
   keyOf: (image: ImageAnnotations) => string | undefined,
@@ -142,7 +142,7 @@ function firstOf<T, R>(
 async function readPairs(
   source: AnnotationSource,
   images: readonly ImageAnnotations[],
-  answers: ReadonlyMap<ImageAnnotations, ImageAnnotations>,
+  predictions: ReadonlyMap<ImageAnnotations, ImageAnnotations>,
   predicted: AnnotationSource,
   { strict = false, signal }: { strict?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<{ pairs: Pair[]; messages: string[] }> {
@@ -153,8 +153,8 @@ async function readPairs(
   const pairs: Pair[] = [];
   for (const image of images) {
     signal?.throwIfAborted();
-    const answer = answers.get(image);
-    const size = image.needsSize ? await sizeFor(image, answer, signal) : image.size;
+    const prediction = predictions.get(image);
+    const size = image.needsSize ? await sizeFor(image, prediction, signal) : image.size;
     const truth = await image.read(size, signal);
     problems.add(...truth.problems);
     noticed.add(...truth.notices);
@@ -166,66 +166,67 @@ async function readPairs(
     pairs.push({
       image,
       truth: truth.cells,
-      answer: answer && (await readAnswer(source, image, answer, masks, noticed)),
+      prediction: prediction && (await readPrediction(source, image, prediction, masks, noticed)),
     });
   }
   const unusable = problems.list();
-  if (pairs.length === 0) throw dataInvalid(source.path, 'nothing in it can be used', unusable);
-  if (strict && unusable.length > 0) throw dataInvalid(source.path, 'not all of it can be used', unusable);
+  if (pairs.length === 0) throw dataInvalid(source.path, 'no image can be used', unusable);
+  if (strict && unusable.length > 0)
+    throw dataInvalid(source.path, 'some images or annotations cannot be used', unusable);
   return {
     pairs,
     messages: [
-      ...summarised(unusable, 'rows or images of the ground truth cannot be used and are left out'),
-      ...summarised(noticed.list(), 'annotations were left out or read in another way'),
+      ...summarised(unusable, 'rows or images of the ground truth cannot be used and are skipped'),
+      ...summarised(noticed.list(), 'annotations were skipped or changed'),
     ],
   };
 }
 
-const MAX_TOLD = 20;
+const MAX_LISTED = 20;
 
 function summarised(entries: readonly DataProblem[], what: string): string[] {
   if (entries.length === 0) return [];
-  const lines = entries.slice(0, MAX_TOLD).map((entry) => `- ${problemLine(entry)}`);
-  if (entries.length > MAX_TOLD) lines.push(`- and ${entries.length - MAX_TOLD} more`);
+  const lines = entries.slice(0, MAX_LISTED).map((entry) => `- ${problemLine(entry)}`);
+  if (entries.length > MAX_LISTED) lines.push(`- and ${entries.length - MAX_LISTED} more`);
   return [[`${entries.length} ${what}:`, ...lines].join('\n')];
 }
 
 /** @throws {CellrouteError} DATA_INVALID for predictions that cannot be used. */
-async function readAnswer(
+async function readPrediction(
   source: AnnotationSource,
   image: ImageAnnotations,
-  answer: ImageAnnotations,
+  prediction: ImageAnnotations,
   { width, height }: Masks,
   noticed: ProblemList,
 ): Promise<CellAnnotations> {
-  const own = answer.size;
+  const own = prediction.size;
   if (own && (own.width !== width || own.height !== height)) {
     throw dataInvalid(
       source.path,
-      `image ${image.name} has ${width} x ${height} pixels, and ${own.width} x ${own.height} where it was predicted`,
+      `image ${image.name} has ${width} x ${height} pixels, but its prediction has ${own.width} x ${own.height}`,
     );
   }
-  const { cells, problems, notices, reason } = await answer.read({ width, height });
-  const wrong = [...problems, ...(cells ? [] : [{ ...answer.place, id: answer.name, reason }])];
+  const { cells, problems, notices, reason } = await prediction.read({ width, height });
+  const wrong = [...problems, ...(cells ? [] : [{ ...prediction.place, id: prediction.name, reason }])];
   if (wrong.length > 0 || !cells) {
-    throw dataInvalid(answer.place.file, 'predictions have to be complete', wrong);
+    throw dataInvalid(prediction.place.file, 'predictions must be complete', wrong);
   }
   noticed.add(...notices);
   return cells;
 }
 
-/** The size of an image whose annotations do not state it: that of its prediction, or of its file. */
+/** Size of an image whose annotations do not state it: from its prediction or its file. */
 async function sizeFor(
   image: ImageAnnotations,
-  answer: ImageAnnotations | undefined,
+  prediction: ImageAnnotations | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ImageSize> {
-  if (answer?.size) return answer.size;
+  if (prediction?.size) return prediction.size;
   const file = await image.locate(signal).catch(() => undefined);
   if (file && 'size' in file) return file.size;
   throw dataInvalid(
     image.place.file,
-    `image ${image.name} has no width and height: add columns of these names, or put the images beside the table`,
+    `image ${image.name} has no width and height: add columns with these names, or put the images beside the table`,
   );
 }
 
@@ -235,7 +236,7 @@ interface Labels {
   names: ReadonlyMap<number, string>;
 }
 
-/** Numbers for the classes of both sources; nothing where they cannot be compared, or are one. */
+/** Class numbers for both sources; undefined if classes cannot be compared or there is only one. */
 function labelsOf(
   truth: AnnotationSource,
   predicted: AnnotationSource,
@@ -255,11 +256,11 @@ function labelsOf(
     label.set(name, found);
     return found;
   };
-  const foreign = new Set(pairs.flatMap(({ answer }) => (answer?.classes ?? []).map(nameOf)));
+  const foreign = new Set(pairs.flatMap(({ prediction }) => (prediction?.classes ?? []).map(nameOf)));
   const known = [...foreign].filter((name) => label.has(name));
   if (foreign.size > 0 && known.length === 0) {
     notices.push(
-      `Classes are not compared: the predictions' (${[...foreign].slice(0, 5).join(', ')}) are none of the ground truth's (${[...label.keys()].slice(0, 5).join(', ')}).`,
+      `Classes are not compared: no predicted class (${[...foreign].slice(0, 5).join(', ')}) is a class of the ground truth (${[...label.keys()].slice(0, 5).join(', ')}).`,
     );
     return undefined;
   }
@@ -271,9 +272,9 @@ function labelsOf(
   };
 }
 
-function evaluatedImage({ image, truth, answer }: Pair, labels: Labels | undefined): EvaluatedImage {
+function evaluatedImage({ image, truth, prediction }: Pair, labels: Labels | undefined): EvaluatedImage {
   const { masks, crowd, boxes: truthBoxes, areas: truthAreas } = truth;
-  const predicted = answer?.masks ?? masks.select([]);
+  const predicted = prediction?.masks ?? masks.select([]);
   const cellType = truth.cellType ?? image.cellType;
   return {
     id: image.name,
@@ -285,16 +286,16 @@ function evaluatedImage({ image, truth, answer }: Pair, labels: Labels | undefin
       groundTruthAreas: truthAreas,
     }),
     predicted,
-    scores: answer?.scores ?? new Float64Array(predicted.length).fill(1),
-    ...defined({ boxes: answer?.boxes && fromCocoBoxes(answer.boxes), areas: answer?.areas }),
+    scores: prediction?.scores ?? new Float64Array(predicted.length).fill(1),
+    ...defined({ boxes: prediction?.boxes && fromCocoBoxes(prediction.boxes), areas: prediction?.areas }),
     ...(labels && {
       truthLabels: (truth.classes ?? []).map(labels.truth),
-      labels: (answer?.classes ?? []).map(labels.predicted),
+      labels: (prediction?.classes ?? []).map(labels.predicted),
     }),
   };
 }
 
-/** Without folders and without the ending of an image. */
+/** Base name without the extension of an image format. */
 function lastPart(name: string): string {
   const last = posix.basename(name);
   return imageEndings.some((ending) => last.toLowerCase().endsWith(ending)) ? stemOf(last) : last;

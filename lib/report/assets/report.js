@@ -1,11 +1,11 @@
-// What a report does in the browser. It is put into the page as it is: no imports, nothing fetched, and texts from
-// the data reach the page as text alone.
+// Script of the report page. It is embedded as it is: no imports and no requests. Texts from the data are inserted as
+// text, never as HTML.
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const rowsAtOnce = 50;
 const mostZoom = 40;
 
-/** An image's stage: the image, moved and enlarged by the browser, and a canvas above it with the outlines. */
+/** The view of an image: the image, moved and scaled by the browser, and a canvas above it with the outlines. */
 class Stage {
   constructor(section, entry) {
     this.entry = entry;
@@ -15,7 +15,7 @@ class Stage {
     this.said = section.querySelector('.said');
     this.outlines = section.querySelector('[data-show=outlines]');
     this.tint = section.querySelector('[data-show=tint]');
-    // Made when they are first drawn: a report of many images opens at once
+    // Created when first drawn, so that a report of many images opens quickly.
     this.paths = undefined;
     this.chosen = -1;
     this.visible = false;
@@ -41,7 +41,7 @@ class Stage {
     box.addEventListener(
       'wheel',
       (event) => {
-        // The page scrolls until someone zooms on purpose
+        // Without zoom, the wheel scrolls the page; Ctrl or Cmd zooms.
         if (!event.ctrlKey && !event.metaKey && this.view.zoom === 1) return;
         event.preventDefault();
         this.zoomAt(Math.exp(-event.deltaY / 300), ...this.place(event));
@@ -103,13 +103,13 @@ class Stage {
     this.draw();
   }
 
-  /** An event's place on the stage, in CSS pixels. */
+  /** Position of an event on the stage, in CSS pixels. */
   place(event) {
     const { left, top } = this.box.getBoundingClientRect();
     return [event.clientX - left, event.clientY - top];
   }
 
-  /** CSS pixels per image's pixel is wide where the whole image is shown. */
+  /** CSS pixels per image pixel without zoom. */
   get scale() {
     return this.box.clientWidth / this.entry.width;
   }
@@ -123,7 +123,7 @@ class Stage {
     this.move(0, 0);
   }
 
-  /** The image always covers the stage. */
+  /** Moves the view. The image always covers the stage. */
   move(dx, dy) {
     const { view, box } = this;
     const within = (at, side) => Math.min(0, Math.max(side * (1 - view.zoom), at));
@@ -138,7 +138,7 @@ class Stage {
     this.move(0, 0);
   }
 
-  /** The best cell under a place on the stage, -1 where there is none. */
+  /** Index of the cell with the highest score at a position, -1 if there is none. */
   cellAt(x, y) {
     const { view, scale, entry } = this;
     const [px, py] = [(x - view.x) / (scale * view.zoom), (y - view.y) / (scale * view.zoom)];
@@ -159,7 +159,7 @@ class Stage {
     this.draw();
   }
 
-  /** Brings a cell to the middle, large enough to be seen. */
+  /** Centres a cell and enlarges it. */
   show(cell) {
     const { box, scale, view, entry } = this;
     const side = Math.sqrt(entry.cells.area[cell]) * scale;
@@ -195,7 +195,7 @@ class Stage {
     context.setTransform(ratio * enlarged, 0, 0, ratio * enlarged, ratio * view.x, ratio * view.y);
     this.makePaths();
     const { colour } = entry.cells;
-    // The best cells come first and are drawn last
+    // Cells are sorted by descending score; the best are drawn last, on top.
     for (let cell = this.paths.length - 1; cell >= 0; cell--) {
       if (this.tint.checked) {
         context.fillStyle = `rgb(${data.palette[colour[cell]]} / 25%)`;
@@ -219,7 +219,7 @@ class Stage {
   }
 }
 
-/** The table of all cells, a page of it at a time: a browser does not survive 10,000 rows gladly. */
+/** The table of all cells, one page at a time, because browsers are slow with 10,000 rows. */
 class CellTable {
   constructor(table, stages) {
     this.body = table.querySelector('tbody');
@@ -288,7 +288,7 @@ class CellTable {
 
   sort(head) {
     const { key } = head.dataset;
-    // Scores and areas are asked for from the top
+    // The first click sorts scores and areas in descending order, other columns in ascending order.
     this.rising = this.key === key ? !this.rising : key !== 'score' && key !== 'area';
     this.key = key;
     for (const other of this.heads) {
@@ -378,7 +378,7 @@ for (const show of ['outlines', 'tint']) {
     }
   });
 }
-// On paper every image is whole, also those that were never scrolled to
+// In print every image is drawn completely, also those that were never scrolled to.
 window.addEventListener('beforeprint', () => {
   for (const stage of stages) {
     stage.view = { zoom: 1, x: 0, y: 0 };

@@ -10,7 +10,7 @@ let token = '';
 /** The job that is shown or awaited, and what stops waiting for it. */
 let current;
 
-/** A request to the service; an answer with an error throws what it says. */
+/** Sends a request to the service; throws the message of an answer that reports an error. */
 async function ask(path, options = {}) {
   const headers = { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) };
   const response = await fetch(base + path, { ...options, headers });

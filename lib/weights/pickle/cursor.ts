@@ -1,17 +1,17 @@
 import { EndOfBytes, type Where } from '../errors.js';
 
-/** Reads a pickle's bytes in order; every read is checked against what is there. */
+/** Reads the bytes of a pickle in order, and checks each read against the available bytes. */
 export class ByteCursor {
   private next = 0;
 
-  /** `base` is the byte of the file that `bytes` starts at, so that errors name a place in the file. */
+  /** `base` is the position of `bytes` in the file, so that errors name a position in the file. */
   constructor(
     private readonly bytes: Buffer,
     private readonly file: string,
     private readonly base: number,
   ) {}
 
-  /** Byte in the file of what is read next. */
+  /** Position in the file of the next byte. */
   get position(): number {
     return this.base + this.next;
   }
@@ -25,14 +25,14 @@ export class ByteCursor {
     if (length > this.bytes.length - start) {
       throw new EndOfBytes(
         this.where(),
-        `a pickle wants ${length} bytes here but only ${this.bytes.length - start} are left`,
+        `a pickle needs ${length} bytes here, but only ${this.bytes.length - start} are left`,
       );
     }
     this.next = start + length;
     return this.bytes.subarray(start, this.next);
   }
 
-  /** Checks that `length` bytes are left without reading them. */
+  /** Checks that `length` bytes are available, without reading them. */
   expect(length: number): void {
     const start = this.next;
     this.take(length);
@@ -59,15 +59,15 @@ export class ByteCursor {
     return this.take(8).readDoubleBE();
   }
 
-  /** A 64-bit length. One too long for a double is longer than any file, exact or not. */
+  /** A 64-bit length. A length that a double cannot represent exactly is longer than any file. */
   u64(): number {
     return Number(this.take(8).readBigUInt64LE());
   }
 
-  /** The rest of the line, without its end. */
+  /** The rest of the line, without the line break. */
   line(): Buffer {
     const end = this.bytes.indexOf(0x0a, this.next);
-    if (end < 0) throw new EndOfBytes(this.where(), 'a pickle has a line that does not end');
+    if (end < 0) throw new EndOfBytes(this.where(), 'a line in a pickle has no end');
     const line = this.bytes.subarray(this.next, end);
     this.next = end + 1;
     return line;

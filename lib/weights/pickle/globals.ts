@@ -16,7 +16,7 @@ import {
   type Value,
 } from './values.js';
 
-/** Which call is being answered, and where it stands. */
+/** Name and position of a call in a pickle. */
 export interface Call {
   name: string;
   where: Where;
@@ -24,7 +24,7 @@ export interface Call {
 
 type Construct = (args: readonly Value[], call: Call) => Value;
 
-/** What a call of this name is answered with, where the name is one of the few that only make data. */
+/** Returns the constructor that replaces a call, if the name is one of the few that only create data. */
 export const constructorOf = (name: string): Construct | undefined => CONSTRUCTORS.get(name);
 
 const STORAGES = new Map<string, DType>([
@@ -57,17 +57,16 @@ const isLength = (value: Value | undefined): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
 /**
- * The storage a persistent id of torch.save names:
- * `('storage', type, key, location, length[, view])`.
+ * Storage of a persistent id of torch.save: `('storage', type, key, location, length[, view])`.
  */
 export function storageOf(id: Value, where: Where): StorageRef {
   const [tag, type, key, , length, view] = id instanceof PyTuple ? id.items : [];
   if (tag !== 'storage' || !(type instanceof PyGlobal) || typeof key !== 'string' || !isLength(length)) {
-    throw damaged(where, 'a persistent id that names no storage');
+    throw damaged(where, 'a persistent id does not name a storage');
   }
   const untyped = type.name === 'torch.storage.UntypedStorage';
   const dtype = STORAGES.get(type.name);
-  if (!untyped && !dtype) throw refused(where, `storages of type ${type.name} are not read`);
+  if (!untyped && !dtype) throw refused(where, `storages of type ${type.name} are not supported`);
   return {
     kind: 'storage',
     key,
@@ -79,16 +78,15 @@ export function storageOf(id: Value, where: Where): StorageRef {
 }
 
 function viewOf({ items: [, start, length] }: PyTuple, where: Where): StorageRef['view'] {
-  if (!isLength(start) || !isLength(length)) throw damaged(where, 'a view of a storage without its range');
+  if (!isLength(start) || !isLength(length)) throw damaged(where, 'a view of a storage has no range');
   return { start, length };
 }
 
 function lengths(value: Value | undefined, what: string, { name, where }: Call): number[] {
-  if (!(value instanceof PyTuple || value instanceof PyList))
-    throw damaged(where, `${name} without its ${what}`);
-  if (value.items.length > MAX_RANK) throw damaged(where, `${name} with a ${what} of ${value.items.length}`);
+  if (!(value instanceof PyTuple || value instanceof PyList)) throw damaged(where, `${name} has no ${what}`);
+  if (value.items.length > MAX_RANK) throw damaged(where, `${name} has a ${what} of ${value.items.length}`);
   for (const item of value.items) {
-    if (!isLength(item)) throw damaged(where, `${name} with a ${what} of ${describeNumber(item)}`);
+    if (!isLength(item)) throw damaged(where, `${name} has a ${what} of ${describeNumber(item)}`);
   }
   return value.items.slice() as number[];
 }
@@ -99,12 +97,12 @@ const describeNumber = (value: Value): string =>
 function rebuildTensor(args: readonly Value[], call: Call, dtype?: DType): TensorRef {
   const [storage, offset, shapeValue, stridesValue] = args;
   const { name, where } = call;
-  if (!isStorage(storage)) throw damaged(where, `${name} without a storage`);
-  if (!isLength(offset)) throw damaged(where, `${name} without an offset`);
+  if (!isStorage(storage)) throw damaged(where, `${name} has no storage`);
+  if (!isLength(offset)) throw damaged(where, `${name} has no offset`);
   const shape = lengths(shapeValue, 'size', call);
   const strides = lengths(stridesValue, 'stride', call);
   const type = dtype ?? storage.dtype;
-  if (!type) throw damaged(where, `${name} of a storage without a type`);
+  if (!type) throw damaged(where, `${name} has a storage without a type`);
   elementCount(shape, where);
   return { kind: 'tensor', storage, dtype: type, offset, shape, strides, position: where.position ?? 0 };
 }
@@ -112,23 +110,23 @@ function rebuildTensor(args: readonly Value[], call: Call, dtype?: DType): Tenso
 /** `_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata)` */
 function rebuildTensorV3(args: readonly Value[], call: Call): TensorRef {
   const type = args[6];
-  if (!(type instanceof PyGlobal)) throw damaged(call.where, `${call.name} without a type`);
+  if (!(type instanceof PyGlobal)) throw damaged(call.where, `${call.name} has no type`);
   const dtype = DTYPES.get(type.name);
-  if (!dtype) throw refused(call.where, `tensors of type ${type.name} are not read`);
+  if (!dtype) throw refused(call.where, `tensors of type ${type.name} are not supported`);
   return rebuildTensor(args, call, dtype);
 }
 
-/** A parameter is its tensor: `_rebuild_parameter(data, requires_grad, hooks)`. */
+/** Returns the tensor of a parameter: `_rebuild_parameter(data, requires_grad, hooks)`. */
 function rebuildParameter([data]: readonly Value[], { name, where }: Call): Value {
-  if (!isTensor(data)) throw damaged(where, `${name} without a tensor`);
+  if (!isTensor(data)) throw damaged(where, `${name} has no tensor`);
   return data;
 }
 
-/** `_rebuild_from_type_v2(function, class, args, state)`: the function's answer, as a plain tensor. */
+/** Returns the result of `_rebuild_from_type_v2(function, class, args, state)` as a plain tensor. */
 function rebuildFromType([rebuild, , args]: readonly Value[], { name, where }: Call): Value {
   const inner = rebuild instanceof PyGlobal ? TENSORS.get(rebuild.name) : undefined;
   if (!inner || !(rebuild instanceof PyGlobal) || !(args instanceof PyTuple)) {
-    throw refused(where, `${name} of ${rebuild instanceof PyGlobal ? rebuild.name : 'no function'}`);
+    throw refused(where, `${name} calls ${rebuild instanceof PyGlobal ? rebuild.name : 'no function'}`);
   }
   return inner(args.items, { name: rebuild.name, where });
 }
@@ -141,10 +139,11 @@ function dict([pairs]: readonly Value[], { name, where }: Call): PyDict {
     return made;
   }
   if (!(pairs instanceof PyList || pairs instanceof PyTuple))
-    throw damaged(where, `${name} of what is no list`);
+    throw damaged(where, `the argument of ${name} is not a list`);
   for (const pair of pairs.items) {
     const [key, value] = pair instanceof PyTuple || pair instanceof PyList ? pair.items : [];
-    if (key === undefined || value === undefined) throw damaged(where, `${name} of what are no pairs`);
+    if (key === undefined || value === undefined)
+      throw damaged(where, `the argument of ${name} is not a list of pairs`);
     made.set(key, value);
   }
   return made;
@@ -153,7 +152,7 @@ function dict([pairs]: readonly Value[], { name, where }: Call): PyDict {
 const itemsOf = (value: Value | undefined, { name, where }: Call): readonly Value[] => {
   if (value === undefined) return [];
   if (value instanceof PyList || value instanceof PyTuple || value instanceof PySet) return value.items;
-  throw damaged(where, `${name} of what is no list`);
+  throw damaged(where, `the argument of ${name} is not a list`);
 };
 
 const set: Construct = ([values], call) => {
@@ -170,15 +169,15 @@ const list: Construct = ([values], call) => {
 
 const tuple: Construct = ([values], call) => new PyTuple(itemsOf(values, call).slice());
 
-/** Python 3 writes bytes under protocol 2 as text encoded back. */
+/** Python 3 writes bytes with protocol 2 as an encoded text. */
 const encode: Construct = ([text, encoding], { name, where }) => {
   if (typeof text !== 'string' || (encoding !== 'latin1' && encoding !== undefined)) {
-    throw damaged(where, `${name} of what is no latin1 text`);
+    throw damaged(where, `the argument of ${name} is not a latin1 text`);
   }
   return Buffer.from(text, 'latin1');
 };
 
-/** Kept as it was called: its name and arguments. */
+/** Records the call itself: its name and arguments. */
 const record: Construct = (args, { name }) => new PyObject(name, new PyTuple(args));
 
 const TENSORS = new Map<string, Construct>([
@@ -197,7 +196,7 @@ const CONSTRUCTORS = new Map<string, Construct>([
   ['torch.serialization._get_layout', record],
   ['collections.OrderedDict', dict],
   ['collections.Counter', dict],
-  // The first argument makes the missing values: nobody will miss one here.
+  // The first argument creates missing values, which are never needed here.
   ['collections.defaultdict', (args, call) => dict(args.slice(1), call)],
   ['collections.deque', list],
   ['builtins.dict', dict],

@@ -12,8 +12,8 @@ import {
 import type { Value } from './values.js';
 
 /**
- * The value of an operation that carries its value with it: numbers, texts, bytes. Undefined for every other
- * operation. `position` is the operation's own.
+ * Reads the value of an opcode with an inline argument: numbers, texts, bytes. Returns undefined for all other opcodes.
+ * `position` is the position of the opcode.
  */
 export function readLiteral(op: number, cursor: ByteCursor, position: number): Value | undefined {
   const where = cursor.where(position);
@@ -68,13 +68,13 @@ export function readLiteral(op: number, cursor: ByteCursor, position: number): V
   }
 }
 
-/** Protocols 0 and 1 write truth values as the integers 00 and 01. */
+/** Protocols 0 and 1 write booleans as the integers 00 and 01. */
 function integerOrTruth(line: Buffer, where: Where): Value {
   const text = line.toString('latin1');
   return text === '00' ? false : text === '01' ? true : longFromText(line, where);
 }
 
 function length(signed: number, where: Where): number {
-  if (signed < 0) throw damaged(where, `a length of ${signed}`);
+  if (signed < 0) throw damaged(where, `a pickle has a length of ${signed}`);
   return signed;
 }

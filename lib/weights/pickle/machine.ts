@@ -17,7 +17,7 @@ import {
   type Value,
 } from './values.js';
 
-// One byte of pickle can make an object of a hundred bytes, so the counts are capped and not only the length.
+// One byte of a pickle can create an object of 100 bytes, so the number of objects is limited too.
 const MAX_OPERATIONS = 20_000_000;
 const MAX_STACK = 1_000_000;
 const MAX_MEMO = 2_000_000;
@@ -27,24 +27,24 @@ const HIGHEST_PROTOCOL = 5;
 
 const NOTHING = new PyTuple([]);
 
-/** Says what a persistent id stands for: the container around the pickle knows. */
+/** Resolves a persistent id. Its meaning depends on the container of the pickle. */
 export type PersistentLoad = (id: Value, position: number) => Value;
 
 /**
- * Runs a pickle's operations on plain data. Nothing is imported, called or instantiated: a global stays a name,
- * the few calls that make data (see globals.ts) are answered with data, and every other call becomes a PyObject
- * that holds what it was asked with, and is listed in `steppedOver`.
+ * Executes the opcodes of a pickle on plain data. Nothing is imported, called or instantiated: a global remains a name, the
+ * few calls that create data (see globals.ts) are replaced by their data, and each other call becomes a PyObject with its
+ * arguments and is listed in `skippedCalls`.
  */
 export class PickleMachine {
-  /** Calls that were not made, by name. */
-  readonly steppedOver = new Map<string, Refusal>();
+  /** Calls that were not executed, by name. */
+  readonly skippedCalls = new Map<string, Refusal>();
 
   private readonly stack: Value[] = [];
   private readonly marks: number[] = [];
   private readonly memo = new Map<number, Value>();
   private readonly globals = new Map<string, PyGlobal>();
   private objects = 0;
-  /** Byte in the file of the operation at work. */
+  /** Position in the file of the current opcode. */
   private position = 0;
 
   constructor(
@@ -52,7 +52,7 @@ export class PickleMachine {
     private readonly persistentLoad: PersistentLoad,
   ) {}
 
-  /** The pickled value; the cursor is left behind the pickle. */
+  /** Returns the pickled value; the cursor is then after the pickle. */
   run(): Value {
     for (let count = 0; count < MAX_OPERATIONS; count++) {
       this.position = this.cursor.position;
@@ -60,18 +60,18 @@ export class PickleMachine {
       if (op === Op.STOP) return this.pop();
       const value = this.step(op);
       if (value !== undefined) this.stack.push(value);
-      if (this.stack.length > MAX_STACK) throw this.damaged('a pickle stacks too much');
+      if (this.stack.length > MAX_STACK) throw this.damaged('the stack of a pickle is too large');
     }
-    throw this.damaged(`a pickle of more than ${MAX_OPERATIONS} operations`);
+    throw this.damaged(`a pickle has more than ${MAX_OPERATIONS} opcodes`);
   }
 
-  /** Carries out one operation; the answer is what it pushes, undefined where it pushes nothing. */
+  /** Executes one opcode. Returns the value that it pushes, or undefined. */
   private step(op: number): Value | undefined {
     const { cursor } = this;
     switch (op) {
       case Op.PROTO: {
         const protocol = cursor.u8();
-        if (protocol > HIGHEST_PROTOCOL) throw this.damaged(`pickle protocol ${protocol} is not known`);
+        if (protocol > HIGHEST_PROTOCOL) throw this.damaged(`pickle protocol ${protocol} is unknown`);
         return undefined;
       }
       case Op.FRAME:
@@ -125,11 +125,11 @@ export class PickleMachine {
       }
 
       case Op.MARK:
-        if (this.marks.length >= MAX_STACK) throw this.damaged('a pickle stacks too many marks');
+        if (this.marks.length >= MAX_STACK) throw this.damaged('a pickle has too many marks');
         this.marks.push(this.stack.length);
         return undefined;
       case Op.POP:
-        // A mark on top of the stack is what is popped.
+        // If a mark is on top of the stack, POP removes the mark.
         if (this.marks.at(-1) === this.stack.length) this.marks.pop();
         else this.pop();
         return undefined;
@@ -164,7 +164,7 @@ export class PickleMachine {
         const name = this.pop();
         const module = this.pop();
         if (typeof name !== 'string' || typeof module !== 'string')
-          throw this.damaged('a global without a name');
+          throw this.damaged('a global has no name');
         return this.global(module, name);
       }
       case Op.INST: {
@@ -173,7 +173,7 @@ export class PickleMachine {
       }
       case Op.OBJ: {
         const [callee, ...args] = this.popMark();
-        if (callee === undefined) throw this.damaged('an object without a class');
+        if (callee === undefined) throw this.damaged('an object has no class');
         return this.call(callee, this.made(new PyTuple(args)));
       }
       case Op.NEWOBJ_EX: {
@@ -199,14 +199,14 @@ export class PickleMachine {
       case Op.EXT1:
       case Op.EXT2:
       case Op.EXT4:
-        throw refused(cursor.where(this.position), 'a pickle calls Python’s extension registry');
+        throw refused(cursor.where(this.position), 'a pickle uses Python’s extension registry');
       case Op.NEXT_BUFFER:
       case Op.READONLY_BUFFER:
-        throw refused(cursor.where(this.position), 'a pickle refers to buffers outside itself');
+        throw refused(cursor.where(this.position), 'a pickle refers to external buffers');
       default: {
         const value = readLiteral(op, cursor, this.position);
         if (value === undefined) {
-          throw this.damaged(`0x${op.toString(16).padStart(2, '0')} is no pickle operation`);
+          throw this.damaged(`0x${op.toString(16).padStart(2, '0')} is not a pickle opcode`);
         }
         return value instanceof Uint8Array ? this.made(value) : value;
       }
@@ -217,22 +217,22 @@ export class PickleMachine {
     return damaged(this.cursor.where(this.position), what);
   }
 
-  /** Counts what is made, so that a few bytes cannot ask for much memory. */
+  /** Counts created objects, so that a few bytes cannot demand much memory. */
   private made<T>(value: T, cost = 1): T {
     this.objects += cost;
-    if (this.objects > MAX_OBJECTS) throw this.damaged(`a pickle of more than ${MAX_OBJECTS} objects`);
+    if (this.objects > MAX_OBJECTS) throw this.damaged(`a pickle has more than ${MAX_OBJECTS} objects`);
     return value;
   }
 
   private index(line: Buffer): number {
     const index = longFromText(line, this.cursor.where(this.position));
-    if (typeof index !== 'number' || index < 0) throw this.damaged(`memo entry ${index}`);
+    if (typeof index !== 'number' || index < 0) throw this.damaged(`a pickle uses memo entry ${index}`);
     return index;
   }
 
   private top(): Value {
     if (this.stack.length <= (this.marks.at(-1) ?? 0))
-      throw this.damaged('a pickle takes from an empty stack');
+      throw this.damaged('a pickle pops from an empty stack');
     return this.stack.at(-1)!;
   }
 
@@ -242,10 +242,10 @@ export class PickleMachine {
     return value;
   }
 
-  /** Everything above the last mark. */
+  /** Pops everything above the last mark. */
   private popMark(): Value[] {
     const mark = this.marks.pop();
-    if (mark === undefined) throw this.damaged('a pickle has no mark to go back to');
+    if (mark === undefined) throw this.damaged('a pickle uses a mark that does not exist');
     return this.stack.splice(mark);
   }
 
@@ -258,7 +258,7 @@ export class PickleMachine {
   private addItems(values: Value[], kind: typeof PyList | typeof PySet): void {
     const target = this.top();
     if (!(target instanceof kind || target instanceof PyObject)) {
-      throw this.damaged('a pickle appends to what is no list');
+      throw this.damaged('a pickle appends to a value that is not a list');
     }
     for (const value of values) target.items.push(value);
   }
@@ -270,25 +270,26 @@ export class PickleMachine {
       const value = pairs[i + 1]!;
       if (target instanceof PyDict) target.set(key, value);
       else if (target instanceof PyObject) target.entries.push([key, value]);
-      else throw this.damaged('a pickle sets an item of what is no dict');
+      else throw this.damaged('a pickle sets an item of a value that is not a dict');
     }
   }
 
   private memoize(index: number): void {
     this.memo.set(index, this.top());
-    if (this.memo.size > MAX_MEMO) throw this.damaged(`a pickle remembers more than ${MAX_MEMO} values`);
+    if (this.memo.size > MAX_MEMO) throw this.damaged(`a pickle has more than ${MAX_MEMO} memo entries`);
   }
 
   private recall(index: number): Value {
     const value = this.memo.get(index);
-    if (value === undefined) throw this.damaged(`a pickle recalls entry ${index}, which it never stored`);
+    if (value === undefined)
+      throw this.damaged(`a pickle reads memo entry ${index}, which was never written`);
     return value;
   }
 
   private global(module: string, name: string): PyGlobal {
-    // Protocol 2 writes Python 3's builtins under their old module.
+    // Protocol 2 writes Python 3's builtins with their Python 2 module.
     const full = `${module === '__builtin__' ? 'builtins' : module}.${name}`;
-    if (full.length > MAX_NAME) throw this.damaged(`a global with a name of ${full.length} characters`);
+    if (full.length > MAX_NAME) throw this.damaged(`the name of a global has ${full.length} characters`);
     let global = this.globals.get(full);
     if (!global) {
       global = this.made(new PyGlobal(full));
@@ -304,10 +305,10 @@ export class PickleMachine {
         : callee instanceof PyObject
           ? `${callee.callee.replace('(…)', '')}(…)`
           : undefined;
-    if (name === undefined) throw this.damaged('a pickle calls what is no function');
+    if (name === undefined) throw this.damaged('a pickle calls a value that is not a function');
     const construct = callee instanceof PyGlobal ? constructorOf(name) : undefined;
     if (!construct) {
-      this.stepOver(name);
+      this.skipCall(name);
       return this.made(new PyObject(name, args));
     }
     if (!(args instanceof PyTuple)) throw this.damaged(`${name} is called without a tuple of arguments`);
@@ -319,16 +320,16 @@ export class PickleMachine {
   private build(target: Value, state: Value): void {
     if (target instanceof PyObject) target.state = state;
     else if (target instanceof PyDict) target.attributes = state;
-    // A class or function made by value gets its attributes this way; a tensor may carry Python's.
-    else if (target instanceof PyGlobal) this.stepOver(target.name);
+    // Attributes of a class or function pickled by value, or Python attributes of a tensor.
+    else if (target instanceof PyGlobal) this.skipCall(target.name);
     else if (!isTensor(target) && !isStorage(target))
-      throw this.damaged('a pickle gives a state to what has none');
+      throw this.damaged('a pickle sets the state of a value that has none');
   }
 
-  private stepOver(what: string): void {
-    const known = this.steppedOver.get(what);
+  private skipCall(what: string): void {
+    const known = this.skippedCalls.get(what);
     if (known) known.times++;
-    else this.steppedOver.set(what, { what, where: this.position, times: 1 });
+    else this.skippedCalls.set(what, { what, where: this.position, times: 1 });
   }
 }
 
@@ -337,7 +338,7 @@ function filled<T extends PyList | PySet>(target: T, values: Value[]): T {
   return target;
 }
 
-/** What a constructor may copy of its first argument: a dict pickled once can be asked for a million times. */
+/** Number of items that a constructor may copy from its argument, because one dict can be passed a million times. */
 function sizeOf(value: Value | undefined): number {
   if (typeof value === 'string') return value.length / 16;
   if (value instanceof PyDict) return value.size;

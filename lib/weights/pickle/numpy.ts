@@ -14,7 +14,7 @@ const READERS: Readonly<
   b1: { bytes: 1, read: (data) => data.readUInt8() !== 0 },
 };
 
-/** `numpy.core.multiarray.scalar(dtype, bytes)`: a number, or a record where the type is another. */
+/** `numpy.core.multiarray.scalar(dtype, bytes)` as a number; as a PyObject for other types. */
 export function numpyScalar(args: readonly Value[], { name, where }: { name: string; where: Where }): Value {
   const [dtype, data] = args;
   const code = dtype instanceof PyObject && dtype.args instanceof PyTuple ? dtype.args.items[0] : undefined;
@@ -23,7 +23,7 @@ export function numpyScalar(args: readonly Value[], { name, where }: { name: str
   if (!reader || order === '>' || !(data instanceof Uint8Array)) {
     return new PyObject(name, new PyTuple(args));
   }
-  if (data.byteLength !== reader.bytes) throw damaged(where, `${name} of ${data.byteLength} bytes`);
+  if (data.byteLength !== reader.bytes) throw damaged(where, `${name} has ${data.byteLength} bytes`);
   const value = reader.read(Buffer.from(data));
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }

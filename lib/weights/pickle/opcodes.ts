@@ -1,4 +1,4 @@
-/** Operations of Python's pickle, protocols 0 to 5, by their byte. */
+/** Opcodes of Python's pickle, protocols 0 to 5. */
 export const Op = {
   MARK: 0x28, // (
   EMPTY_TUPLE: 0x29, // )

@@ -1,6 +1,6 @@
 import { damaged, type Where } from '../errors.js';
 
-/** Integers of a checkpoint fit in 8 bytes, of a random generator's state in 2.5 KiB. */
+/** Maximum size of an integer. Those of a checkpoint have 8 bytes, a random generator's state 2.5 KiB. */
 const MAX_INTEGER_BYTES = 4096;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -10,29 +10,29 @@ const asNumber = (value: bigint): number | bigint =>
     ? Number(value)
     : value;
 
-/** A little-endian two's complement integer of any length (LONG1, LONG4). */
+/** Reads a little-endian two's complement integer of any length (LONG1, LONG4). */
 export function longFromBytes(bytes: Buffer, where: Where): number | bigint {
-  if (bytes.length > MAX_INTEGER_BYTES) throw damaged(where, `an integer of ${bytes.length} bytes`);
+  if (bytes.length > MAX_INTEGER_BYTES) throw damaged(where, `an integer has ${bytes.length} bytes`);
   if (bytes.length === 0) return 0;
   const hex = Buffer.from(bytes).reverse().toString('hex');
   return asNumber(BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`)));
 }
 
-/** A decimal integer on a line (INT, LONG), with the `L` that Python 2 wrote after it. */
+/** Reads a decimal integer from a line (INT, LONG), with Python 2's optional suffix `L`. */
 export function longFromText(line: Buffer, where: Where): number | bigint {
   const text = line.toString('latin1').trim();
   if (line.length > 2 * MAX_INTEGER_BYTES || !/^[+-]?\d+L?$/.test(text)) {
-    throw damaged(where, 'a pickle has an integer that is none');
+    throw damaged(where, 'a pickle has an invalid integer');
   }
   return asNumber(BigInt(text.replace(/^\+|L$/g, '')));
 }
 
 const FLOAT_TEXT = /^[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf|nan)$/i;
 
-/** A float on a line (FLOAT), as Python's `repr` writes it. */
+/** Reads a float from a line (FLOAT), as Python's `repr` writes it. */
 export function floatFromText(line: Buffer, where: Where): number {
   const text = line.toString('latin1').trim();
-  if (line.length > 1024 || !FLOAT_TEXT.test(text)) throw damaged(where, 'a pickle has a float that is none');
+  if (line.length > 1024 || !FLOAT_TEXT.test(text)) throw damaged(where, 'a pickle has an invalid float');
   return Number(text.replace(/inf/i, 'Infinity').replace(/[+-]?nan/i, 'NaN'));
 }
 
@@ -44,7 +44,7 @@ export function textFromUtf8(bytes: Buffer, where: Where): string {
   }
 }
 
-/** Text with `\uXXXX` and `\UXXXXXXXX` escapes (UNICODE). */
+/** Reads a text with `\uXXXX` and `\UXXXXXXXX` escapes (UNICODE). */
 export function textFromRawUnicodeEscape(line: Buffer, where: Where): string {
   return line.toString('latin1').replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short, long) => {
     const code = Number.parseInt(short ?? long, 16);
@@ -63,7 +63,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
-/** A quoted Python 2 string (STRING), each of its bytes a character. */
+/** Reads a quoted Python 2 string (STRING), one character per byte. */
 export function textFromQuoted(line: Buffer, where: Where): string {
   const text = line.toString('latin1').trim();
   const quote = text[0];

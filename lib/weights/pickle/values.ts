@@ -1,8 +1,8 @@
 import type { DType } from '../table.js';
 
 /**
- * What a pickle can build here: plain data. Integers beyond a double's are bigints, Python's bytes are
- * Uint8Arrays, and whatever a Python class would have made is a PyObject that says what was asked for.
+ * Values of a pickle, as plain data. Integers that are not exact in a double are bigints, Python's bytes are
+ * Uint8Arrays, and instances of Python classes are PyObjects.
  */
 export type Value =
   | null
@@ -35,7 +35,7 @@ export class PySet {
 /** A dict or OrderedDict, with the attributes that a state dict carries (`_metadata`). */
 export class PyDict {
   attributes: Value = null;
-  // Made with the first entry: an empty dict costs a pickle one byte, a Map costs us two hundred.
+  // Created with the first entry: an empty dict takes one byte in a pickle, but a Map about 200 bytes in memory.
   private map: Map<Value, Value> | undefined;
 
   get size(): number {
@@ -56,12 +56,12 @@ export class PyDict {
   }
 }
 
-/** A name of a class or function. It stays a name. */
+/** The name of a class or function. It is never resolved. */
 export class PyGlobal {
   constructor(readonly name: string) {}
 }
 
-/** What calling `callee` would have made. */
+/** A call of `callee` that was not executed. */
 export class PyObject {
   state: Value = null;
   readonly items: Value[] = [];
@@ -72,7 +72,7 @@ export class PyObject {
     readonly args: Value,
   ) {}
 
-  /** The instance's attribute, from the dict its state is or holds. */
+  /** Returns an attribute of the instance, from the dict in its state. */
   attribute(name: string): Value | undefined {
     const parts = this.state instanceof PyTuple ? this.state.items : [this.state];
     for (const part of parts) {
@@ -83,16 +83,16 @@ export class PyObject {
   }
 }
 
-/** A storage named by a persistent id: where it lies is the container's business. */
+/** A storage named by a persistent id. The container of the pickle knows its location. */
 export interface StorageRef {
   readonly kind: 'storage';
   key: string;
-  /** None for an untyped storage, whose length is in bytes. */
+  /** undefined for an untyped storage, whose length is in bytes. */
   dtype: DType | undefined;
   length: number;
-  /** Byte in the file of the pickle operation that named it. */
+  /** Position in the file of the opcode that named it. */
   position: number;
-  /** In files older than PyTorch 0.4: the part of the storage meant, in elements. */
+  /** In files older than PyTorch 0.4: the used part of the storage, in elements. */
   view: { start: number; length: number } | undefined;
 }
 
@@ -100,7 +100,7 @@ export interface TensorRef {
   readonly kind: 'tensor';
   storage: StorageRef;
   dtype: DType;
-  /** In elements, from the start of the storage. */
+  /** Offset in elements from the start of the storage. */
   offset: number;
   shape: number[];
   strides: number[];

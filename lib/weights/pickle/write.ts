@@ -22,7 +22,7 @@ export interface PickledTensor {
 }
 
 /**
- * The pickle of a state dict as torch.save writes it (protocol 2): an OrderedDict of
+ * Pickles a state dict as torch.save does (protocol 2): an OrderedDict of
  * `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`, tensor i in storage i.
  */
 export function pickleStateDict(tensors: readonly PickledTensor[]): Buffer {
@@ -70,7 +70,7 @@ export function pickleStateDict(tensors: readonly PickledTensor[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A whole number of at most 53 bits, at least 0. */
+/** Pickles an integer from 0 to 2^53 - 1. */
 function integer(value: number): Buffer {
   if (value < 0x100) return Buffer.from([Op.BININT1, value]);
   if (value < 0x80000000) {

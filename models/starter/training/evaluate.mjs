@@ -1,9 +1,9 @@
-// Evaluates an ensemble on the validation images as in use: the router selects the segmenter.
+// Evaluates an ensemble on the validation images, with the router selecting the segmenter.
 //
 //   node models/starter/training/evaluate.mjs --data DATA [--model FOLDER] [--precision float32 | bfloat16 | int8] --out FOLDER
 //
-// DATA as for train.mjs; without a model, the starter as it is shipped. FOLDER gets scores.json and, for each type, the
-// best, the middle and the worst image as PNGs, truth beside prediction.
+// DATA is as for train.mjs. The default model is the shipped starter ensemble. FOLDER gets scores.json and, per type, the
+// best, median and worst image as PNG, ground truth beside prediction.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -64,9 +64,9 @@ for (const type of new Set(items.map((item) => item.cellType))) {
     pq: all.panoptic.pq,
     aji: all.aji,
   };
-  const told = Object.entries(numbers).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  const texts = Object.entries(numbers).map(([name, value]) => `${name} ${value.toFixed(3)}`);
   console.log(
-    `${type}: ${own.length} images, ${told.join(', ')}; kaggle ${low.toFixed(3)} to ${high.toFixed(3)}`,
+    `${type}: ${own.length} images, ${texts.join(', ')}; kaggle ${low.toFixed(3)} to ${high.toFixed(3)}`,
   );
 
   const ranked = [...perImage].sort((a, b) => b.kaggle - a.kaggle);

@@ -1,9 +1,9 @@
-// Asks a router about the validation images made brighter, darker and flatter: what names a type should be what is in the
-// image, not how bright it is.
+// Tests the router on validation images with changed brightness and contrast. The class should depend on the content of an
+// image, not on its brightness.
 //
 //   node models/starter/training/router-robustness.mjs --data DATA [--model FILE]
 //
-// DATA as for train.mjs; without a model, the starter's router as it is shipped.
+// DATA is as for train.mjs. The default model is the router of the shipped starter ensemble.
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CellClassifier } from 'cellroute';
@@ -14,7 +14,7 @@ const { values } = parseArgs({ options: { data: { type: 'string' }, model: { typ
 if (!values.data) throw new Error('--data is needed');
 
 const looks = {
-  'as they are': (value) => value,
+  unchanged: (value) => value,
   'gamma 0.5': (value) => 255 * (value / 255) ** 0.5,
   'gamma 2': (value) => 255 * (value / 255) ** 2,
   'half as bright': (value) => value / 2,
@@ -51,5 +51,5 @@ for (const folder of ['nuclei', 't98g']) {
     images++;
   }
 }
-for (const [look, count] of Object.entries(right)) console.log(`${look}: ${count} of ${images} right`);
+for (const [name, count] of Object.entries(right)) console.log(`${name}: ${count} of ${images} correct`);
 await router.dispose();

@@ -1,11 +1,11 @@
-// Trains the starter ensemble with cellroute's own command, from random weights, and writes it as it is shipped.
+// Trains the starter ensemble from random weights with `cellroute train`, and writes it in its shipped form.
 //
 //   node models/starter/training/train.mjs --data DATA --out FOLDER [--only fluorescence,histology,…]
 //       [--device cuda --precision tf32]
 //
 // DATA has the folders `nuclei` (Data Science Bowl 2018) and `t98g` (Usiigaci), each with images, labels and index.csv.
-// FOLDER gets `runs/`, one per network, and `ensemble/`, tuned on the validation images. An interrupted run is resumed
-// where it was. Minutes on an H100.
+// FOLDER gets `runs/`, with one run per network, and `ensemble/`, tuned on the validation images. An interrupted run is
+// resumed. It takes minutes on an H100.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,7 @@ const here = resolve(fileURLToPath(import.meta.url), '..');
 const main = join(here, '..', '..', '..', 'dist', 'cli', 'main.js');
 const segmenters = [
   { type: 'fluorescence', data: 'nuclei' },
-  // The few images of these begin where the many have led.
+  // Types with few images start from the weights of the type with many.
   { type: 'histology', data: 'nuclei', after: 'fluorescence' },
   { type: 'phase-contrast', data: 't98g', after: 'fluorescence' },
 ];
@@ -49,7 +49,7 @@ function cellroute(...args) {
 const runOf = (name) => join(out, 'runs', name);
 const finished = (name) => existsSync(join(runOf(name), 'results.json'));
 
-/** Trains until it is done, from wherever it stands. */
+/** Trains until the end; resumes a run that exists. */
 function train(kind, name, config, source) {
   if (finished(name) || (wanted && !wanted.includes(name))) return;
   mkdirSync(join(out, 'runs'), { recursive: true });
@@ -71,7 +71,7 @@ for (const { type, data: folder, after } of segmenters) {
   train('segmenter', type, { ...read(type), ...place, ...(start && { start }) }, source);
 }
 
-// One folder with the two sets in it and nothing else is one data set.
+// A folder with both sets and nothing else is one data set.
 const both = join(out, 'data');
 mkdirSync(both, { recursive: true });
 for (const folder of ['nuclei', 't98g']) {
@@ -81,7 +81,7 @@ for (const folder of ['nuclei', 't98g']) {
 const types = segmenters.map(({ type }) => type);
 const routerSource = ['--data', both, ...split, '--cell-types', types.join(',')];
 train('classifier', 'router', { ...read('router'), ...place }, routerSource);
-// Then on each image's own intensities, so that the container of a sample does not matter.
+// Then with each image's own intensity range, so that the file format of a sample does not matter.
 const routerStart = { kind: 'checkpoint', path: join(runOf('router'), 'classifier.safetensors') };
 train(
   'classifier',
@@ -95,7 +95,7 @@ if (!wanted) {
   const members = {};
   for (const type of types)
     members[type] = await CellSegmenter.load(join(runOf(type), 'segmenter.safetensors'));
-  // Written, and read again: thresholds are found for the weights as they are shipped.
+  // Thresholds are tuned with the weights as they are shipped: written and read again.
   const folder = join(out, 'ensemble');
   const trained = new RoutedEnsemble({ classifier, segmenters: members });
   await trained.save(folder, { dtype: 'float16' });

@@ -22,7 +22,7 @@ uint64_t fnv1a64(const std::string& text) {
   return state;
 }
 
-/** 24 bits, which a float holds exactly. */
+/** A number with 24 bits, which a float represents exactly. */
 uint32_t draw(uint64_t seed, int64_t i) {
   uint64_t z = seed + (static_cast<uint64_t>(i) + 1) * 0x9E3779B97F4A7C15;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
@@ -37,7 +37,7 @@ double spread_of(const std::string& key, const torch::Tensor& tensor) {
   constexpr std::array<const char*, 4> kSmall{"cls_logits", "bbox_pred", "box_predictor",
                                               "mask_fcn_logits"};
   if (tensor.dim() < 2) return 0.05;
-  // A transposed convolution stores its inputs first.
+  // The weight of a transposed convolution starts with the input channels.
   const int64_t fan_in =
       contains(key, "conv5_mask") ? tensor.size(0) : tensor.numel() / tensor.size(0);
   const bool small = std::any_of(kSmall.begin(), kSmall.end(),

@@ -1,5 +1,5 @@
-// An addon of its own, never shipped: shows operators and stages to the parity tests in
-// test/golden.
+// A separate addon that exposes operators and stages to the parity tests in test/golden. It is
+// never shipped.
 #include <napi.h>
 
 #include "addon/testing/tensor.h"

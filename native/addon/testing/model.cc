@@ -1,4 +1,4 @@
-// The networks, stage by stage: one function a stage, each taking a network made here.
+// The networks stage by stage: one function per stage, which takes a network created here.
 #include <string>
 #include <vector>
 
@@ -57,7 +57,7 @@ Napi::Value fill_network(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** Images give {input, sizes}. */
+/** From images: {input, sizes}. */
 Napi::Value transform(const Napi::CallbackInfo& info) {
   const auto batch = mask_rcnn_of(info)->transform()(to_tensors(info[1]));
   auto sizes = Napi::Array::New(info.Env());
@@ -85,7 +85,7 @@ Napi::Value rpn_head(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** Levels, proposals [K, 4] and the resized image's [height, width] give both heads' stages. */
+/** From levels, proposals [K, 4] and the resized image's [height, width]: stages of both heads. */
 Napi::Value roi_heads(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   auto network = mask_rcnn_of(info);
@@ -105,7 +105,7 @@ Napi::Value roi_heads(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** An image [3, H, W], not yet normalised, gives its logits. */
+/** From an image [3, H, W], not normalised: logits. */
 Napi::Value logits(const Napi::CallbackInfo& info) {
   auto network = network_of(info).classifier;
   if (!network) throw Error("INVALID_ARGUMENT", "Not a classifier");
@@ -113,7 +113,7 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), network(input.unsqueeze(0)));
 }
 
-/** {sizes, aspectRatios} a level, [height, width] of each map and of the padded image. */
+/** From {sizes, aspectRatios} per level, [height, width] of each map and of the padded image. */
 Napi::Value anchors(const Napi::CallbackInfo& info) {
   const Fields config(info[0], "anchors");
   const model::AnchorGenerator generator(

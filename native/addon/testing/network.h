@@ -35,14 +35,14 @@ namespace cellroute::testing {
 
 using NetworkHandle = addon::Handle<Network>;
 
-/** The network that is a function's first argument. */
+/** The network in a function's first argument. */
 inline Network& network_of(const Napi::CallbackInfo& info) {
   return *NetworkHandle::get(info.Env(), info[0]);
 }
 
 inline model::MaskRcnn mask_rcnn_of(const Napi::CallbackInfo& info) {
   auto network = network_of(info).mask_rcnn;
-  if (!network) throw Error("INVALID_ARGUMENT", "Not a Mask R-CNN");
+  if (!network) throw Error("INVALID_ARGUMENT", "The network is not a Mask R-CNN");
   return network;
 }
 

@@ -1,4 +1,4 @@
-// The operators one by one, and the resize before a classifier.
+// The operators, and the resize before a classifier.
 #include "ops/roi_align.h"
 
 #include <torch/csrc/autograd/autograd.h>
@@ -17,7 +17,7 @@ namespace {
 
 double number(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
 
-/** Features and rois by {spatialScale, pooled: [height, width], samplingRatio, aligned}. */
+/** RoIAlign with {spatialScale, pooled: [height, width], samplingRatio, aligned}. */
 torch::Tensor pool(const torch::Tensor& features, const Napi::CallbackInfo& info) {
   const addon::Fields options(info[2], "roiAlign");
   const auto pooled = options.integers("pooled");
@@ -29,7 +29,7 @@ Napi::Value roi_align(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), pool(to_tensor(info[0]), info));
 }
 
-/** The gradient of the features, from the output's. */
+/** Gradient of the features from that of the output. */
 Napi::Value roi_align_backward(const Napi::CallbackInfo& info) {
   const auto features = to_tensor(info[0]).requires_grad_();
   const auto grad = torch::autograd::grad({pool(features, info)}, {features}, {to_tensor(info[3])});
@@ -49,7 +49,8 @@ Napi::Value box_iou(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), ops::box_iou(to_tensor(info[0]), to_tensor(info[1])));
 }
 
-/** Probabilities, boxes, height, width and threshold give COCO counts, a Uint32Array a mask. */
+/** From probabilities, boxes, height, width and threshold: COCO counts, one Uint32Array per mask.
+ */
 Napi::Value paste_masks(const Napi::CallbackInfo& info) {
   const auto masks = ops::paste_masks(to_tensor(info[0]), to_tensor(info[1]),
                                       info[2].As<Napi::Number>().Int64Value(),
@@ -61,7 +62,7 @@ Napi::Value paste_masks(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** The bytes of an image's values, resized: image, height, width. */
+/** From an image, height and width: the bytes of the resized image. */
 template <io::Image (*function)(const io::Image&, int64_t, int64_t)>
 Napi::Value resized(const Napi::CallbackInfo& info) {
   const auto image = function(addon::read_image(info[0]), info[1].As<Napi::Number>().Int64Value(),

@@ -1,4 +1,4 @@
-// The optimiser, the clipping of gradients and the average of weights, without a network.
+// The optimizer, gradient clipping and the average of weights, without a network.
 #include "train/optimizer.h"
 
 #include <string>
@@ -16,7 +16,7 @@ namespace {
 
 using addon::Fields;
 
-/** Null stands for a parameter without a gradient. */
+/** null is a parameter without a gradient. */
 std::vector<torch::Tensor> to_gradients(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<torch::Tensor> gradients;
@@ -27,8 +27,8 @@ std::vector<torch::Tensor> to_gradients(const Napi::Value& value) {
   return gradients;
 }
 
-/** A NativeOptimizer, parameters and steps ({lr, momentum, maxGradNorm, seed, gradients}, a
- * gradient null where there is none) give {norm, parameters} after each step. */
+/** From a NativeOptimizer, parameters and steps ({lr, momentum, maxGradNorm, seed, gradients}, null
+ *  for a missing gradient): {norm, parameters} after each step. */
 Napi::Value optimize(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return addon::guarded(env, [&] {
@@ -61,7 +61,7 @@ Napi::Value optimize(const Napi::CallbackInfo& info) {
   });
 }
 
-/** A weight and a buffer, moved by what each step adds to them, give both averages after each. */
+/** From a weight and a buffer, and the changes of each step: both averages after each step. */
 Napi::Value average(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return addon::guarded(env, [&] {

@@ -10,7 +10,7 @@ namespace cellroute::testing {
 /** Copies {data: Float32Array | BigInt64Array | Uint8Array, shape: number[]} into a tensor. */
 torch::Tensor to_tensor(const Napi::Value& value);
 
-/** The inverse. Other types are cast to float32 (floating point) or int64 (integers). */
+/** Inverse of to_tensor. Other types are cast to float32 (floating point) or int64 (integers). */
 Napi::Object from_tensor(Napi::Env env, const torch::Tensor& tensor);
 
 /** Wraps a function so that its exceptions become JS errors. */
@@ -19,7 +19,7 @@ Napi::Value exported(const Napi::CallbackInfo& info) {
   return addon::guarded(info.Env(), [&] { return Napi::Value(function(info)); });
 }
 
-/** Registers functions on the exports object, one call per subject. */
+/** Register functions on the exports object, one call per subject. */
 void register_ops(Napi::Env env, Napi::Object exports);
 void register_model(Napi::Env env, Napi::Object exports);
 void register_optimizer(Napi::Env env, Napi::Object exports);

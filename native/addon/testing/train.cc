@@ -1,4 +1,4 @@
-// Training: the matcher, and the losses of a network with the gradient norm of every parameter.
+// Training: the matcher, and the losses of a network with the gradient norm of each parameter.
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <string>
@@ -17,8 +17,8 @@ namespace {
 
 using addon::Fields;
 
-/** IoU [truths, candidates] and {high, low, allowLowQualityMatches} give the candidates' matches.
- */
+/** From IoU [ground truths, candidates] and {high, low, allowLowQualityMatches}: the matches of the
+ *  candidates. */
 Napi::Value match(const Napi::CallbackInfo& info) {
   const auto iou = to_tensor(info[0]);
   const Fields options(info[1], "match");
@@ -44,8 +44,8 @@ std::vector<train::Truth> to_truths(const Napi::Value& value) {
   return truths;
 }
 
-/** A network, images, truths and {sampling, trainableLayers, updateBatchStatistics, seed} give
- *  {losses, gradNorms}. Parameters without a gradient have no norm. */
+/** From a network, images, ground truths and {sampling, trainableLayers, updateBatchStatistics,
+ *  seed}: {losses, gradNorms}. Parameters without a gradient have no norm. */
 Napi::Value losses(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   auto network = mask_rcnn_of(info);

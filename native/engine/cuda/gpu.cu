@@ -13,7 +13,7 @@
 namespace cellroute::cuda {
 namespace {
 
-/** Only looked up, to see whether this addon has code for a GPU. */
+/** Only used to check whether this addon has code for a GPU. */
 __global__ void probe_kernel() {}
 
 std::string version_text(int version) {
@@ -49,7 +49,7 @@ bool is_built_in() { return true; }
 Gpus find_gpus() {
   int count = 0;
   const auto error = cudaGetDeviceCount(&count);
-  // Else the next launch check would find it.
+  // Otherwise the next launch check would report it.
   (void)cudaGetLastError();
   Gpus gpus;
   if (error != cudaSuccess || count == 0) {
@@ -91,7 +91,7 @@ void release_memory(int index) noexcept {
     c10::cuda::device_synchronize();
     c10::cuda::CUDACachingAllocator::emptyCache();
   } catch (const std::exception&) {
-    // A GPU that has failed says so to the next job.
+    // The next job reports the failure of the GPU.
   }
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-// What the engine needs of CUDA: implemented by gpu.cu in an addon with CUDA, else by absent.cc.
-// Nothing here is called before a GPU is requested: the first call initialises the driver.
+// CUDA functions for the engine: implemented by gpu.cu in an addon with CUDA, otherwise by
+// absent.cc. They are called only after a GPU is requested: the first call initialises the driver.
 namespace cellroute::cuda {
 
 struct Gpu {
@@ -17,7 +17,7 @@ struct Gpu {
 
 struct Gpus {
   std::vector<Gpu> list;
-  std::string problem;  // why there are none, and the cure
+  std::string problem;  // why there are none, and what to do
 };
 
 /** Whether this addon has kernels for GPUs. */

@@ -10,12 +10,12 @@ namespace {
 class RecordedGraph final : public Graph {
  public:
   explicit RecordedGraph(const std::function<void()>& work) {
-    // Of this thread alone: other GPUs' threads may allocate meanwhile.
+    // Only for this thread: threads of other GPUs may allocate meanwhile.
     graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
     try {
       work();
     } catch (...) {
-      // The stream would go on recording.
+      // Otherwise the stream would continue to record.
       end_quietly();
       throw;
     }

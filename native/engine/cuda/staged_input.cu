@@ -10,13 +10,14 @@
 namespace cellroute::cuda {
 namespace {
 
-/** One a thread, as memory is kept by stream; of the pool that enter() does not take from. */
+/** One stream per thread, because memory is cached per stream; from the pool that enter() does not
+ * use. */
 c10::cuda::CUDAStream side_stream() {
   thread_local const auto stream = c10::cuda::getStreamFromPool(/*isHighPriority=*/true);
   return stream;
 }
 
-/** What is given to `later` from here on waits for what `earlier` has been given. */
+/** Later work on `later` waits for the work that `earlier` already has. */
 void put_after(const c10::cuda::CUDAStream& later, const c10::cuda::CUDAStream& earlier) {
   c10::Event reached{c10::kCUDA};
   reached.record(earlier);
@@ -31,15 +32,15 @@ class StreamStagedInput final : public StagedInput {
     done_.record(stream_);
   }
 
-  // Tensor::record_stream would do that too, and end the process where the GPU has failed: it asks
-  // the GPU while memory is freed.
+  // Tensor::record_stream would do that too, but ends the process if the GPU has failed, because it
+  // queries the GPU while memory is freed.
   ~StreamStagedInput() override {
     if (!reader_) return;
     try {
-      // Or the next one would fill this one's memory while it is still read.
+      // Otherwise the next input would overwrite this memory while it is read.
       put_after(stream_, *reader_);
     } catch (const std::exception&) {
-      // A GPU that has failed says so to the next job.
+      // The next job reports the failure of the GPU.
     }
   }
 

@@ -1,4 +1,4 @@
-// Leaves while a job runs: by process.exit, or by an exception nobody catches.
+// Ends while a job runs: by process.exit, or by an uncaught exception.
 const { readFileSync } = require('node:fs');
 
 const [cellroute, image, how] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// Forgets to dispose: the process still ends by itself.
+// Does not call dispose: the process must still end.
 const { readFileSync } = require('node:fs');
 
 const [cellroute, image] = process.argv.slice(2);

@@ -3,7 +3,7 @@ const { join } = require('node:path');
 
 const [dist, folder, user] = process.argv.slice(2);
 const { FolderLock } = require(join(dist, 'folder-lock.js'));
-// The superuser may write anywhere.
+// Root can write anywhere, so another user is needed.
 if (user !== undefined) process.seteuid(Number(user));
 
 FolderLock.acquire(folder).then(

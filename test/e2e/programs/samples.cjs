@@ -8,7 +8,7 @@ const { Masks } = require(join(dist, 'index.js'));
 const { datasetFrom, transforms } = require(join(dist, 'train.js'));
 const { SegmentLoader } = require(join(dist, 'data/loader.js'));
 
-/** Noise with one cell a row: large enough that preparing it takes a while. */
+/** Noise with one cell per row, so large that preparing a sample takes some time. */
 async function loader() {
   const [width, height] = [900, 700];
   const data = Uint8Array.from({ length: width * height }, (_, i) => (i * 2654435761) >>> 24);
@@ -43,7 +43,7 @@ async function digest() {
 
 const work = () => new Worker(__filename, { workerData: { dist, what } });
 
-/** Ends a worker some time after it said that it works. */
+/** Terminates a worker some time after it reported that it has started. */
 function terminateAfter(delay) {
   return new Promise((done, failed) => {
     const worker = work();

@@ -1,4 +1,4 @@
-// Terminates workers while they evaluate; the process lives, and the main thread still evaluates.
+// Terminates workers during evaluation. The process survives, and the main thread can still evaluate.
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 
 const cellroute = isMainThread ? process.argv[2] : workerData;
@@ -35,7 +35,7 @@ if (isMainThread) {
     process.exitCode = 1;
   });
 } else {
-  // Minutes of work, were it not cancelled.
+  // Would take minutes without cancellation.
   evaluate(images, { bootstrap: { samples: 1_000_000 } });
   parentPort.postMessage('working');
 }

@@ -1,4 +1,4 @@
-// Terminates a worker that holds the only room of the queue, and one that waits for it; the main thread still segments.
+// Terminates a worker that holds the only room of the queue, and one that waits for it. The main thread can still segment.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Worker } = require('node:worker_threads');

@@ -1,4 +1,4 @@
-// Terminates workers in the middle of native work; the process lives and the main thread still segments.
+// Terminates workers during native work. The process survives, and the main thread can still segment.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Worker } = require('node:worker_threads');
@@ -6,7 +6,7 @@ const { Worker } = require('node:worker_threads');
 const [cellroute, image] = process.argv.slice(2);
 const { RoutedEnsemble } = require(cellroute);
 
-/** Ends a worker some time after it said that it works. */
+/** Terminates a worker some time after it reported that it has started. */
 function terminateAfter(delay) {
   return new Promise((done, failed) => {
     const worker = new Worker(join(__dirname, 'worker.cjs'), {

@@ -1,4 +1,4 @@
-// Segments one image in this worker, again and again if told so, and tells how many cells it found.
+// Segments one image in this worker, optionally in a loop, and posts the number of cells.
 const { readFileSync } = require('node:fs');
 const { parentPort, workerData } = require('node:worker_threads');
 const { RoutedEnsemble } = require(workerData.cellroute);

@@ -1,4 +1,4 @@
-// Three workers and the main thread at once: everyone gets the same answer.
+// Three workers and the main thread segment concurrently with equal results.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Worker } = require('node:worker_threads');

@@ -1,11 +1,11 @@
-"""Makes a golden folder by the reference (torch, torchvision, pycocotools), or checks one against it.
+"""Creates a golden folder with the reference (torch, torchvision, pycocotools), or checks one against it.
 
     python test/golden/make/all.py --out DIR --data DATA --weights GOLDEN --seed N
     python test/golden/make/all.py --check GOLDEN --data DATA
 
-A folder has the form of test/golden with sizes, parameters and images drawn by the seed. DATA holds nuclei/ and
-sartorius/ (images, labels, tables); GOLDEN holds nuclei_small.pth, the trained weights. `--check` answers the stored
-inputs again and prints how far each stored answer is. fastai_export.py, which needs fastai, is run by itself.
+A folder has the structure of test/golden, with random sizes, parameters and images. DATA contains nuclei/ and
+sartorius/ (images, labels, tables); GOLDEN contains nuclei_small.pth, the trained weights. `--check` recomputes the
+answers of the stored inputs and prints their differences. fastai_export.py, which needs fastai, is run separately.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     for module in modules:
-        # Each subject has its own stream, so that making one alone gives what making all gives.
+        # Each module has its own random stream, so that its result does not depend on the other modules.
         stream = zlib.crc32(module.__name__.encode())
         job = common.Job(options.out, options.data, np.random.default_rng([options.seed, stream]), options.images)
         torch.manual_seed(options.seed)

@@ -10,12 +10,12 @@ from torch import nn
 
 import common
 
-# What a hostile file tries to create, in the folder of whoever executes it.
+# File that a malicious checkpoint creates in the current folder if it is executed.
 MARKER = "a-checkpoint-was-executed"
 
 
 class Call:
-    """Pickles as a call of `function`, which is what runs when a careless reader loads the file."""
+    """An object that is pickled as a call of `function`, which an unsafe reader executes."""
 
     def __init__(self, function, argument: str):
         self.function = function
@@ -29,7 +29,7 @@ def tensors_of(job: common.Job) -> OrderedDict[str, torch.Tensor]:
     rows, columns, length = (int(n) for n in job.rng.integers(4, 9, 3))
 
     def whole(*shape: int) -> torch.Tensor:
-        """Small integers: exact in every type, so that one list of values serves them all."""
+        """Small integers, which are exact in every type, so that one list of values is enough."""
         return torch.from_numpy(job.rng.integers(-100, 100, shape)).float()
 
     base = whole(rows, columns)

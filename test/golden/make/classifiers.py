@@ -1,4 +1,4 @@
-"""Some steps of narrow ResNet18 classifiers: torchvision's head and fastai's, norms in training mode."""
+"""Training steps of narrow ResNet18 classifiers with torchvision's and fastai's head, norms in training mode."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def concat_pool_head(channels: int) -> nn.Sequential:
 
 
 class NarrowResNet18(resnet.ResNet):
-    """torchvision's, which always begins with 64 channels, with WIDTH of them."""
+    """torchvision's ResNet18 with WIDTH instead of 64 channels in its first layer."""
 
     def __init__(self, head: str, norm: type[nn.Module]):
         nn.Module.__init__(self)
@@ -75,7 +75,7 @@ def network_of(case: dict) -> NarrowResNet18:
 
 
 def answers(tensors: Tensors, cases: list[dict]) -> tuple[Tensors, list[list[dict]]]:
-    """The tensors that each case ends with, and the loss and gradient norm of its steps."""
+    """Final tensors of each case, and the loss and gradient norm of its steps."""
     ends: Tensors = {}
     steps: list[list[dict]] = []
     for c, case in enumerate(cases):
@@ -126,7 +126,7 @@ def make(job: common.Job) -> None:
 
 
 def spread_of(case: int, golden: tuple[Tensors, list[list[dict]]], others: list[tuple[Tensors, list[list[dict]]]]) -> dict:
-    """How far the reference is from itself in a case: of losses, gradient norms and the tensors it ends with."""
+    """Spread of the reference in a case: losses, gradient norms and final tensors."""
     ends, steps = golden
     own = [key for key, value in ends.items() if key.startswith(f"case{case}.end.") and value.is_floating_point()]
     return {

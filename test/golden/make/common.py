@@ -1,4 +1,4 @@
-"""What every golden shares: how files are written, how images are read, how answers are compared."""
+"""Functions for all goldens: writing files, reading images, comparing answers."""
 
 import json
 import math
@@ -22,19 +22,19 @@ IMAGENET_STD = [0.229, 0.224, 0.225]
 
 @dataclass
 class Job:
-    """Where a module writes, where images are, and its source of chance."""
+    """Output folder, image folder and random generator of a module."""
 
     out: Path
     data: Path
     rng: np.random.Generator
     images: list[str] = field(default_factory=list)
-    """Images to use instead of drawn ones, relative to `data`."""
+    """Images to use instead of random ones, relative to `data`."""
 
     def tensor(self, *shape: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
         return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
 
     def draw(self, folder: str, count: int) -> list[str]:
-        """`count` different images of `folder`, relative to `data`; the given ones where there are any."""
+        """`count` different images of `folder`, relative to `data`; the given ones if there are any."""
         if self.images:
             return self.images[:count]
         names = sorted(path.name for path in (self.data / folder).glob("*.png"))
@@ -58,7 +58,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_rgb(path: Path) -> torch.Tensor:
-    """3 x H x W in [0, 1]; alpha is dropped, not blended."""
+    """An image as 3 x H x W in [0, 1]. Alpha is dropped, not blended."""
     pixels = np.array(Image.open(path).convert("RGB"))
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
@@ -71,7 +71,7 @@ SPREAD = "largest difference of the reference from itself, with and without oneD
 
 
 def variants(compute: Callable[[], Answer]) -> list[Answer]:
-    """The same answer with and without oneDNN, with one and two threads: sums are rounded in other orders."""
+    """Answers with and without oneDNN and with one and two threads, which round sums in different orders."""
     before = torch.get_num_threads()
     answers = []
     try:
@@ -86,13 +86,13 @@ def variants(compute: Callable[[], Answer]) -> list[Answer]:
 
 
 def relative_error(answer: torch.Tensor | Sequence[float], golden: torch.Tensor | Sequence[float]) -> float:
-    """The largest difference, as a share of the golden's largest value."""
+    """Largest difference as a share of the golden's largest value."""
     answer, golden = (torch.as_tensor(values, dtype=torch.float64) for values in (answer, golden))
     return ((answer - golden).abs().max() / golden.abs().max().clamp_min(1e-300)).item()
 
 
 class Difference:
-    """Collects how far an answer is from a stored golden: one line a value, and whether all are close enough."""
+    """Collects differences between answers and a stored golden: one line per value, and whether all are small enough."""
 
     def __init__(self, subject: str):
         self.subject = subject

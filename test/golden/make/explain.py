@@ -1,4 +1,4 @@
-"""Why a ResNet18 with formula weights names a class: Grad-CAM by hooks, and integrated gradients by autograd."""
+"""Explanations of a ResNet18 with formula weights: Grad-CAM by hooks, and integrated gradients by autograd."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SAMPLE = 8
 
 
 def grad_cam(model: nn.Module, x: torch.Tensor, target: int) -> torch.Tensor:
-    """Selvaraju et al. 2017: the last layer's maps, weighed by their mean gradient; H x W, not below 0."""
+    """Selvaraju et al. 2017: the maps of the last layer weighted by their mean gradient; H x W, at least 0."""
     kept = {}
 
     def keep(_module: nn.Module, _inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
@@ -34,7 +34,7 @@ def grad_cam(model: nn.Module, x: torch.Tensor, target: int) -> torch.Tensor:
 
 
 def integrated_gradients(model: nn.Module, x: torch.Tensor, target: int, steps: int) -> torch.Tensor:
-    """Sundararajan et al. 2017 from zeros, at the middle of each of the path's parts; H x W, channels together."""
+    """Sundararajan et al. 2017 from zeros, at the midpoint of each part of the path; H x W, summed over channels."""
     total = torch.zeros_like(x)
     for step in range(steps):
         point = (x * ((step + 0.5) / steps)).requires_grad_()

@@ -1,4 +1,4 @@
-"""fastai exports and what fastai answers with them. Needs fastai; not part of all.py, for exports are large.
+"""fastai exports and fastai's answers with them. Needs fastai. Not part of all.py, because exports are large.
 
     python test/golden/make/fastai_export.py check   --export GOLDEN/fastai_resnet18.pkl --data DATA
     python test/golden/make/fastai_export.py inputs  --export GOLDEN/fastai_resnet18.pkl --data DATA \
@@ -6,8 +6,8 @@
     python test/golden/make/fastai_export.py export  --out DIR/fastai_resnet34.pkl --data DATA --arch resnet34 \
         --method squish --size 160
 
-`export` trains for a moment on nuclei/ and t98g/ and writes NAME.pkl (cloudpickle, protocol 2: fastai's default),
-NAME_protocol4.pkl and NAME.json (answers on validation images). An export holds functions of this file by value,
+`export` trains briefly on nuclei/ and t98g/ and writes NAME.pkl (cloudpickle, protocol 2: fastai's default),
+NAME_protocol4.pkl and NAME.json (answers on validation images). An export contains functions of this file by value,
 and `check` and `inputs` execute what they load: give them only files you made.
 """
 
@@ -69,7 +69,7 @@ def trained_learner(data: Path, arch: str, method: str, size: int, epochs: int, 
     rows = read_rows(data)
     CLASS_OF.update({path.stem: VOCAB[modality] for path, modality, _ in rows})
     train = [path for path, _, split in rows if split == "train"]
-    # A share is enough to have weights that mean something.
+    # A part of the data is enough for meaningful weights.
     train = [train[i] for i in rng.choice(len(train), 200, replace=False)] + [
         path for path, modality, split in rows if modality != "fluorescence" and split == "train"
     ]
@@ -95,7 +95,7 @@ def trained_learner(data: Path, arch: str, method: str, size: int, epochs: int, 
 
 @torch.no_grad()
 def answer(learner: Learner, image: Path) -> dict[str, torch.Tensor]:
-    """The network's input as validation makes it (no augmentation), its logits and its probabilities."""
+    """The network's input as in validation (no augmentation), its logits and its probabilities."""
     loader = learner.dls.test_dl([image], num_workers=0)
     (batch,) = loader.one_batch()
     logits = learner.model.eval()(batch)
@@ -127,7 +127,7 @@ def export(options: argparse.Namespace) -> None:
     learner = trained_learner(options.data, options.arch, options.method, options.size, options.epochs, options.seed)
     learner.path = options.out.parent
     learner.export(options.out.name)
-    # The same in a later protocol (other opcodes). The standard pickle cannot hold what fastai 2.8's transforms hold.
+    # The same with a later protocol (other opcodes). The standard pickle module does not support fastai 2.8's transforms.
     learner.export(f"{options.out.stem}_protocol4.pkl", pickle_protocol=4)
 
     valid = [row for row in read_rows(options.data) if row[2] == "val"]

@@ -1,6 +1,6 @@
-"""The weight formula of the goldens: weights drawn from the names of their keys, so that no large file is needed.
+"""The weight formula of the goldens: weights are computed from the names of their keys, so that no large file is needed.
 
-Element i of a tensor is drawn from u = top 24 bits of splitmix64 / 2^24, with the state
+Element i of a tensor is computed from u = top 24 bits of splitmix64 / 2^24, with the state
 fnv1a64(key) + (i + 1) * 0x9E3779B97F4A7C15.
 """
 
@@ -40,7 +40,7 @@ def value_of(key: str, shape: torch.Size, last_norm: str) -> torch.Tensor:
         return torch.full(shape, constant)
     signed = 2 * uniform(key, shape.numel()) - 1
     if len(shape) > 1:
-        # A transposed convolution stores its inputs first, so the usual product would count its outputs.
+        # The weight of a transposed convolution starts with the input channels, so the usual product would be its fan-out.
         fan_in = shape[0] if "conv5_mask" in key else shape[1:].numel()
         signed *= math.sqrt(6 / fan_in) * (0.1 if any(part in key for part in SCALED_DOWN) else 1.0)
     else:

@@ -1,10 +1,10 @@
-"""Writes the small images under test/golden/images and values.json, what Pillow and tifffile read from them.
+"""Writes the small images in test/golden/images, and values.json with their values as Pillow and tifffile read them.
 
     pip install pillow tifffile imagecodecs numpy
     python test/golden/make/images.py
 
 Expected 8-bit values are those of Image.open(file).convert("RGB") (or "L" for grey files), read back from the file;
-those of 16 bits and floats, which Pillow cuts down in places, are the array that was written.
+those of 16 bits and floats, which Pillow sometimes reduces, are those of the written array.
 """
 
 import base64
@@ -28,10 +28,10 @@ rgb8[3:6, 4:9] = rng.integers(0, 256, (3, 5, 3))
 grey8 = rgb8[..., 2]
 rgb16 = (rgb8.astype(np.uint16) * 251 + rng.integers(0, 200, rgb8.shape)).astype(np.uint16)
 grey16 = rgb16[..., 1]
-alpha8 = ((rows + columns) % 3 * 127).astype(np.uint8)  # 0, 127 and 254: colour lies under the zeros
+alpha8 = ((rows + columns) % 3 * 127).astype(np.uint8)  # 0, 127 and 254: pixels with alpha 0 have a colour
 alpha16 = alpha8.astype(np.uint16) * 258
 rgb_float = (rng.standard_normal((HEIGHT, WIDTH, 3)) * 100).astype(np.float32)
-# Smooth, so that a JPEG of it is not all rounding
+# Smooth, so that its JPEG has small errors
 smooth = np.stack([rows * 9 + 40, columns * 8 + 30, 200 - rows * 4], axis=2).astype(np.uint8)
 
 values = {}
@@ -71,7 +71,7 @@ def chunk(kind, body):
 
 
 def png(name, array, extra=b""):
-    """A PNG of 16 bits, or with extra chunks, neither of which Pillow writes."""
+    """A PNG with 16 bits, or with extra chunks; Pillow writes neither."""
     depth = array.dtype.itemsize * 8
     colour = {1: 0, 2: 4, 3: 2, 4: 6}[array.shape[2] if array.ndim == 3 else 1]
     lines = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for row in array)
@@ -86,7 +86,7 @@ def tiff(name, array, expected=None, **options):
 
 
 def linear_profile():
-    """The sRGB profile with its curves made straight: whoever obeys it changes every value."""
+    """The sRGB profile with linear curves: a decoder that applies it changes every value."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     at = profile.find(b"para")
     while at >= 0:
@@ -119,7 +119,7 @@ for name, array in {
     note(name, array if array.ndim == 2 else array[..., 0] if array.shape[2] == 2 else array[..., :3])
 
 exif = Image.Exif()
-exif[0x0112] = 6  # to be shown turned by 90 degrees
+exif[0x0112] = 6  # rotated by 90 degrees for display
 pillow("grey.jpg", smooth[..., 1], 1, quality=90)
 pillow("rgb.jpg", smooth, 2, quality=90)
 pillow("progressive.jpg", smooth, 2, quality=90, progressive=True, subsampling=0)

@@ -1,4 +1,4 @@
-"""The five losses of the seed's network and the gradient norm of every parameter, chance taken out."""
+"""The five losses of the original notebook's network and the gradient norm of every parameter, without random sampling."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Truth as masks: from Sartorius annotations and from label images; run-length forms by pycocotools."""
+"""Ground truth masks from Sartorius annotations and label images; run-length encodings by pycocotools."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 
 
 def encode(mask: np.ndarray) -> dict:
-    """COCO's compressed form of a two-dimensional mask, its counts as text."""
+    """COCO's compressed encoding of a two-dimensional mask, with its counts as text."""
     encoded = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {"size": list(encoded["size"]), "counts": encoded["counts"].decode()}
 
@@ -22,7 +22,7 @@ def runs(flat: np.ndarray) -> list[tuple[int, int]]:
 
 
 def kaggle(mask: np.ndarray) -> str:
-    """The competition's form: "start length ...", starts from 1, along the rows."""
+    """The competition's encoding: "start length ...", 1-based, row by row."""
     return " ".join(f"{start + 1} {length}" for start, length in runs(mask.ravel()))
 
 
@@ -41,7 +41,7 @@ def of_labels(path: Path) -> np.ndarray:
 
 
 def of_image(data: Path, name: str) -> np.ndarray:
-    """N x H x W: the truth of an image, in the order of its label numbers or of its rows in train.csv."""
+    """N x H x W: the ground truth of an image, in the order of its labels or of its rows in train.csv."""
     path = Path(name)
     if path.parts[0] != "sartorius":
         return of_labels(data / path.parts[0] / "labels" / path.name)

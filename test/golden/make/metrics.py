@@ -1,4 +1,4 @@
-"""Truth and detections in COCO form, COCOeval's AP and AR for two limits, and the competition's precision."""
+"""Ground truth and detections in COCO format, COCOeval's AP and AR for two limits, and the competition's precision."""
 
 import contextlib
 import copy
@@ -36,7 +36,7 @@ def coco_scores(truth: dict, detections: list[dict], limits: tuple[int, ...] = (
 
 
 def scores_at(gt: COCO, dt: COCO, kind: str, limit: int) -> dict[str, float]:
-    # Not COCOeval.summarize(): its AP always looks for a limit of 100 among maxDets.
+    # Not COCOeval.summarize(), whose AP always needs a limit of 100 in maxDets.
     evaluation = COCOeval(gt, dt, kind)
     evaluation.params.maxDets = [1, 10, limit]
     evaluation.evaluate()
@@ -108,7 +108,7 @@ def kaggle_scores(truth: dict, detections: list[dict]) -> dict:
 
 
 def worsened(job: common.Job, cell: np.ndarray) -> np.ndarray:
-    """The cell moved by some pixels, and now and then cut off at its middle."""
+    """The cell moved by a few pixels, and sometimes cut off at its middle."""
     cell = np.roll(cell, tuple(job.rng.integers(-3, 4, 2)), (0, 1))
     if job.rng.random() < 0.15:
         rows = np.flatnonzero(cell.any(1))
@@ -129,7 +129,7 @@ def drawn_detections(job: common.Job, image_id: int, cells: np.ndarray, copies: 
                 {
                     "image_id": image_id,
                     "category_id": 1,
-                    # Distinct with near certainty: equal scores would leave the order to a sort.
+                    # Almost certainly distinct, because the order of equal scores would depend on the sort.
                     "score": float(job.rng.uniform(0.05, 1)),
                     "segmentation": encoded,
                     "bbox": coco_mask.toBbox(encoded).tolist(),
@@ -167,7 +167,7 @@ def make(job: common.Job) -> None:
                     "bbox": coco_mask.toBbox(encoded).tolist(),
                 }
             )
-        # The last image has truth and no answer; the first has more than 100 answers, so that the limit is felt.
+        # The last image has ground truth and no detection; the first has more than 100 detections, so that the limit matters.
         copies = 0 if image_id == len(chosen) else 3 if image_id == 1 else 2
         detections += drawn_detections(job, image_id, cells, copies)
     for i, detection in enumerate(detections, start=1):

@@ -1,4 +1,4 @@
-"""What metrics.py's images do not have: several classes, crowds, equal scores, empty images, cells of every size,
+"""Cases that metrics.py does not cover: several classes, crowds, equal scores, empty images, cells of every size,
 boxes that are not the masks'. COCOeval's twelve numbers for them, over all classes and for each."""
 
 import contextlib
@@ -81,7 +81,7 @@ def detection(job: common.Job, image: int, category: int, mask: np.ndarray) -> d
     return {
         "image_id": image,
         "category_id": category,
-        # One decimal: many are equal, and their order decides.
+        # One decimal, so that many are equal and their order matters.
         "score": round(float(job.rng.uniform(0, 1)), 1),
         "segmentation": encoded,
         "bbox": np.maximum(box, [-2, -2, 0.5, 0.5]).round(3).tolist(),
@@ -90,7 +90,7 @@ def detection(job: common.Job, image: int, category: int, mask: np.ndarray) -> d
 
 def make(job: common.Job) -> None:
     rng = job.rng
-    # Not 1, 2, 3, nor in order; one class has truth and no answer, one the other way round.
+    # Not consecutive and not sorted; one class has ground truth without detections, one detections without ground truth.
     categories = [7, 3, 12, 5]
     truth: dict = {"images": [], "annotations": [], "info": {}}
     truth["categories"] = [{"id": category, "name": f"type {category}"} for category in categories]
@@ -99,7 +99,7 @@ def make(job: common.Job) -> None:
     for image in rng.permutation(np.arange(1, count + 1) * 3).tolist():
         height, width = int(rng.integers(60, 260)), int(rng.integers(60, 260))
         truth["images"].append({"id": image, "height": height, "width": width, "file_name": f"{image}.png"})
-        # The first two images in their order by id have no truth, and of them one has answers.
+        # The first two images by id have no ground truth, and one of them has detections.
         cells = 0 if image <= 6 else int(rng.integers(3, 22))
         largest = float(rng.choice([8, 20, 70]))
         for _ in range(cells):
@@ -119,7 +119,7 @@ def make(job: common.Job) -> None:
             if mask.any():
                 detections.append(detection(job, image, int(rng.choice([7, 3])), mask))
     detections = [detections[i] for i in rng.permutation(len(detections))]
-    # The same answer twice, with the same score.
+    # Duplicate detections with equal scores.
     detections += copy.deepcopy(detections[:4])
     without_boxes = [{key: value for key, value in one.items() if key != "bbox"} for one in detections]
     common.write_json(

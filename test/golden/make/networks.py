@@ -14,7 +14,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-# With this many, a sampler takes every candidate: chance is out of the losses.
+# So many that a sampler takes every candidate, and losses do not depend on random sampling.
 EVERY_CANDIDATE = {"rpn_batch_size_per_image": 10**9, "box_batch_size_per_image": 10**9}
 
 SMALL_CONFIG = {

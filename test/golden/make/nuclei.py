@@ -31,7 +31,7 @@ def with_resize(model: MaskRCNN, resize: str) -> MaskRCNN:
     """Sets how the network resizes images.
 
     - "off": not at all, in training and evaluation.
-    - "none": torchvision's `_skip_resize`, which it obeys in training only. In evaluation such an image is resized as
+    - "none": torchvision's `_skip_resize`, which applies in training only. In evaluation such an image is resized as
       the network's `min_size` and `max_size` say; nuclei_small_detections.json has entries made that way.
     - "min_size N": to a short side of N, or as much as `max_size` allows.
     """
@@ -67,7 +67,7 @@ def entry_of(name: str, resize: str, image: torch.Tensor, found: Detections) -> 
 
 
 def is_stable(found: Detections, exact: Detections) -> bool:
-    """Whether float64 finds the same. Where it does not, a comparison would depend on rounding in float32."""
+    """Whether float64 finds the same detections. Otherwise a comparison would depend on rounding in float32."""
     if len(found["scores"]) != len(exact["scores"]) or len(found["scores"]) == 0:
         return False
     if not torch.allclose(found["boxes"].double(), exact["boxes"], rtol=0, atol=2e-3):
@@ -83,7 +83,7 @@ def double(model: MaskRCNN) -> MaskRCNN:
 
 def detect_exactly(model: MaskRCNN, image: torch.Tensor, resize: str) -> Detections:
     previous = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)  # torchvision makes some of its constants in the default type
+    torch.set_default_dtype(torch.float64)  # torchvision creates some constants in the default type
     try:
         return detect(model, image.double(), resize)
     finally:
@@ -91,7 +91,7 @@ def detect_exactly(model: MaskRCNN, image: torch.Tensor, resize: str) -> Detecti
 
 
 def candidates(job: common.Job, count: int) -> list[str]:
-    """At least `count` images in a drawn order. Some are histology and phase contrast, strange to the network."""
+    """At least `count` images in random order. Some are histology and phase contrast, unknown to the network."""
     if job.images:
         return job.images
     with open(job.data / "nuclei" / "index.csv", newline="") as file:
@@ -111,7 +111,7 @@ def candidates(job: common.Job, count: int) -> list[str]:
 def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8) -> None:
     config = copy.deepcopy(networks.SMALL_CONFIG)
     config["min_size"] = int(job.rng.choice([192, 224, 288, 320]))
-    # Small enough that the long side of a wide image decides.
+    # So small that the longer side of a wide image determines the scale.
     config["max_size"] = int(config["min_size"] * 1.25)
     config["box_detections_per_img"] = int(job.rng.choice([25, 40, 100]))
     state = torch.load(source / WEIGHTS, weights_only=True)
@@ -128,7 +128,7 @@ def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8
     model = networks.load_small(job.out / WEIGHTS, config)
     names = candidates(job, 3 * count)
     write_detections(job, "nuclei_small_detections.json", model, config, names, count, ["none", f"min_size {config['min_size']}"])
-    # Full size takes long in float64: small images only.
+    # Full size is slow in float64, so only small images are used.
     small = [name for name in names if name.startswith("nuclei/")]
     write_detections(job, "nuclei_small_unresized.json", model, config, small, 3, ["off"])
 
@@ -136,7 +136,7 @@ def make_detections(job: common.Job, source: Path, perturb: bool, count: int = 8
 def write_detections(
     job: common.Job, file: str, model: MaskRCNN, config: dict, names: list[str], count: int, resizes: list[str]
 ) -> None:
-    """Writes detections on the first `count` stable images of `names`, taking turns with `resizes`."""
+    """Writes detections of the first `count` stable images of `names`, alternating between `resizes`."""
     exact = double(model)
     entries: list[dict] = []
     for name in names:
@@ -233,7 +233,7 @@ def write_training(
 
 
 def distance(step: dict, golden: dict) -> float:
-    """The largest difference of a loss, as a share of the total."""
+    """Largest difference of a loss as a share of the total."""
     return max(abs(step[name] - golden[name]) for name in golden if name.startswith("loss_")) / golden["total"]
 
 
@@ -266,7 +266,7 @@ def make_one_cycle(job: common.Job) -> None:
 
 
 def make(job: common.Job, source: Path, perturb: bool) -> None:
-    """`source` is the folder that holds the trained weights; `perturb` changes weights, anchors and normalisation."""
+    """`source` is the folder with the trained weights; `perturb` changes weights, anchors and normalisation."""
     make_detections(job, source, perturb)
     make_training(job)
     make_one_cycle(job)

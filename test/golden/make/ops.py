@@ -1,6 +1,6 @@
-"""Operators one by one: roi_align with its gradient, nms, paste_masks, box coder, anchors, matcher.
+"""Operators: roi_align with its gradient, nms, paste_masks, box coder, anchors, matcher.
 
-Each subject has `inputs` (drawn) and `answers` (torchvision's), so that `check` can answer a stored golden's own inputs.
+Each operator has `inputs` (random) and `answers` (torchvision's), so that `check` can recompute a stored golden.
 """
 
 from pathlib import Path
@@ -61,9 +61,9 @@ def make_roi_align(job: common.Job) -> None:
     boxes[0] = torch.tensor([5.0, 6.0, 5.0, 20.0])  # no width
     boxes[1] = torch.tensor([7.0, 7.0, 7.0, 7.0])  # no size at all
     boxes[2] = torch.tensor([-30.0, -20.0, 10.0, 12.0])  # partly outside
-    boxes[3] = torch.tensor([9.0 * width, 9.0 * height, 10.0 * width, 10.0 * height])  # wholly outside
+    boxes[3] = torch.tensor([9.0 * width, 9.0 * height, 10.0 * width, 10.0 * height])  # completely outside
     boxes[4] = torch.tensor([-5.0, -5.0, 4.0 * width + 5, 4.0 * height + 5])  # everything
-    boxes[5] = torch.tensor([-9.0, -9.0, -4.0, -4.0])  # outside on the low side
+    boxes[5] = torch.tensor([-9.0, -9.0, -4.0, -4.0])  # outside at the upper left
     index = torch.from_numpy(job.rng.integers(0, batch, count)).float()
     inputs = {
         "features": job.tensor(batch, channels, height, width, low=-1),
@@ -100,7 +100,7 @@ def make_nms(job: common.Job) -> None:
     boxes = random_boxes(job, count, 110, 90, smallest=3)
     boxes[-1] = boxes[-2]  # an exact copy
     boxes[-3, 2:] = boxes[-3, :2]  # no area
-    # Boxes with equal scores must not remove one another, or the answer would depend on the order of a sort.
+    # Boxes with equal scores must not suppress one another, because the answer would depend on the sort.
     tied = torch.arange(ties, dtype=torch.float32)
     boxes[first : first + ties] = torch.stack([200 + 40 * tied, 5 * tied, 220 + 40 * tied, 30 + 5 * tied], 1)
     scores = job.tensor(count)
@@ -137,7 +137,7 @@ def make_paste_masks(job: common.Job) -> None:
         ]
     )
     boxes = torch.cat([edges, random_boxes(job, int(job.rng.integers(3, 8)), w * 0.8, h * 0.8)])
-    # Steep logits, as a trained mask head gives: most pixels are far from any threshold.
+    # Steep logits as of a trained mask head: most pixels are far from any threshold.
     probs = (job.tensor(len(boxes), 1, side, side, low=-1) * 6).sigmoid()
     common.write_tensors(
         job.out / "paste_masks.safetensors",
@@ -214,7 +214,7 @@ def matcher_answers(iou: torch.Tensor) -> Tensors:
 def make_matcher(job: common.Job) -> None:
     truths, candidates = int(job.rng.integers(4, 16)), int(job.rng.integers(120, 300))
     truth = random_boxes(job, truths, 100, 80, smallest=8)
-    # Half of the candidates are truths moved a little, so that every band of the thresholds has some.
+    # Half of the candidates are moved ground truths, so that every range between thresholds has some.
     near = truth[torch.from_numpy(job.rng.integers(0, truths, candidates // 2))]
     near = near + job.tensor(len(near), 4, low=-9, high=9)
     near[:, 2:] = torch.maximum(near[:, 2:], near[:, :2] + 1)

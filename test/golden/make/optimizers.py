@@ -15,7 +15,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def optimizer_of(case: dict, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    # foreach and fused have other orders of rounding.
+    # foreach and fused round in other orders.
     plain = {"lr": 1.0, "weight_decay": case["weightDecay"], "foreach": False, "fused": False}
     if case["kind"] == "adamw":
         return torch.optim.AdamW(parameters, betas=(0.9, case["beta2"]), eps=case["eps"], **plain)
@@ -35,7 +35,7 @@ def optimizer_answers(inputs: Tensors, cases: list[dict]) -> Tensors:
             else:
                 group["momentum"] = case["momentum"][step]
             for i, parameter in enumerate(parameters):
-                # A parameter that a step does not reach.
+                # A parameter without a gradient in this step.
                 unreached = i == 1 and step in case["unreached"]
                 parameter.grad = None if unreached else inputs[f"gradient{i}.{step}"].clone()
             if case["maxGradNorm"] is not None:
@@ -93,7 +93,7 @@ def make(job: common.Job) -> None:
         {**sgd, "momentum": [0.0] * STEPS},
         {**sgd, "momentum": rates(0.85, 0.95), "weightDecay": 0.0005},
         {**sgd, "momentum": rates(0.5, 0.95), "weightDecay": 0.01, "nesterov": True},
-        # Momentum that sets in later, gradients that are clipped, a parameter left out.
+        # Momentum that starts later, clipped gradients, a parameter without gradients.
         {**sgd, "momentum": [0.0, 0.0, *rates(0.8, 0.9)[2:]], "maxGradNorm": 2.5, "unreached": [0, 3]},
         {**adamw, "momentum": rates(0.85, 0.95)},
         {**adamw, "momentum": [0.9] * STEPS, "weightDecay": 0.0, "beta2": 0.999, "unreached": [0, 4]},

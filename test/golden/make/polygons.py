@@ -1,4 +1,4 @@
-"""Polygons as pycocotools draws them: one mask of each list, as COCO's annotations have them."""
+"""Polygons rasterized by pycocotools: one mask per list, as in COCO's annotations."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ import masks
 
 def drawn(size: list[int], polygons: list[list[float]]) -> str:
     merged = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *size)))
-    # Again, since the reference keeps runs of length 0.
+    # Encoded again, because the reference keeps runs of length 0.
     return masks.encode(merged)["counts"]
 
 
@@ -33,7 +33,7 @@ def outline(job: common.Job, kind: str, height: int, width: int) -> list[float]:
         points = uniform(-20, 20, (corners, 2))
     else:  # tangled
         points = uniform(-0.3, 1.3, (corners, 2))
-    # Two decimals, as annotation tools write them.
+    # Two decimals, as in annotation tools.
     return np.round(points, 2).ravel().tolist()
 
 

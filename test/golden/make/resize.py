@@ -14,7 +14,7 @@ def resized(pixels: torch.Tensor, height: int, width: int, crop: bool) -> torch.
     """H x W, or H x W x 3; floats without channels only."""
     image = Image.fromarray(pixels.numpy())
     if crop:
-        # The largest part of the target's shape, in the middle: as fastai's Resize in validation.
+        # The largest central part with the target's aspect ratio, as fastai's Resize in validation.
         ratio = min(image.width / width, image.height / height)
         part = (max(int(ratio * width), 1), max(int(ratio * height), 1))
         left, top = (image.width - part[0]) // 2, (image.height - part[1]) // 2
@@ -44,7 +44,7 @@ def make(job: common.Job) -> None:
         sizes = [
             (side(5, 30), side(5, 30)),  # smaller
             (side(90, 120), side(90, 120)),  # larger
-            (side(5, 20), side(90, 120)),  # smaller one way and larger the other
+            (side(5, 20), side(90, 120)),  # smaller in one direction and larger in the other
             (height, side(5, 20)),  # rows only
             (side(90, 120), width),  # columns only
             (1, 1),

@@ -1,4 +1,4 @@
-"""Masks in the three run-length dialects, their areas and boxes, and IoU with and without crowd, by pycocotools."""
+"""Masks in the three run-length encodings, their areas and boxes, and IoU with and without crowds, by pycocotools."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ import masks
 def entry_of(mask: np.ndarray) -> dict:
     encoded = masks.encode(mask)
     column_major = mask.ravel(order="F")
-    # COCO's counts begin with the zeros, so a mask that begins with a one begins with a count of 0.
+    # COCO's counts start with zeros, so a mask that starts with a one has a first count of 0.
     counts, end = [], 0
     for start, length in masks.runs(column_major):
         counts += [start - end, length]
@@ -37,7 +37,7 @@ def iou_of(size: list[int], a: list[str], b: list[str]) -> dict[str, list[list[f
 
 
 def blob(job: common.Job, height: int, width: int) -> np.ndarray:
-    """An ellipse that may leave the image."""
+    """An ellipse that may extend beyond the image."""
     y, x = np.ogrid[:height, :width]
     cy, cx = job.rng.uniform(0, height), job.rng.uniform(0, width)
     ry, rx = job.rng.uniform(2, height / 3), job.rng.uniform(2, width / 3)

@@ -1,4 +1,4 @@
-"""Whole schedules as torch runs them: OneCycleLR with each of its options, and warm-ups. Makes schedules.json.
+"""Complete schedules of torch: OneCycleLR with each of its options, and warm-ups. Writes schedules.json.
 
     python test/golden/make/schedules.py --out test/golden
 """

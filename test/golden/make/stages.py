@@ -1,4 +1,4 @@
-"""Every stage of the seed's network with formula weights on one image, and ResNet18's logits."""
+"""All stages of the original notebook's network with formula weights on one image, and ResNet18's logits."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def stages_of(image: torch.Tensor, proposals: torch.Tensor) -> tuple[dict[str, t
 def make_stages(job: common.Job) -> None:
     name = job.draw(FOLDER, 1)[0]
     image = common.read_rgb(job.data / name)
-    # The proposals are drawn for the image as it will be resized: 800 on the short side, at most 1333 on the long.
+    # Proposals are random boxes in the resized image: shorter side 800, longer side at most 1333.
     height, width = image.shape[1:]
     scale = min(800 / min(height, width), 1333 / max(height, width))
     count = int(job.rng.integers(4, 8))

@@ -1,4 +1,4 @@
-"""Checkpoints of kinds that checkpoints.py does not make, and a check of the files our own writers made.
+"""Checkpoints that checkpoints.py does not create, and a check of files from our own writers.
 
     python test/golden/make/weights_fixtures.py --out test/golden      # writes weights_*.pth and weights_values.json
     python test/golden/make/weights_fixtures.py --check test/golden    # the reference reads written_tensors.*
@@ -17,7 +17,7 @@ from torch import nn
 
 
 class Tagged(torch.Tensor):
-    """A tensor of a class of its own, as fastai's are."""
+    """A tensor subclass, as in fastai."""
 
 
 def tensors_of(generator: torch.Generator) -> OrderedDict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ const refused = (run: () => unknown) => {
 };
 
 describe('resize', () => {
-  it("is torchvision's without a word, and has no factor in files from before there was one", () => {
+  it("equals torchvision's by default, and has no factor in older files", () => {
     expect(maskRCNNConfig().resize).toEqual({ minSize: 800, maxSize: 1333, scale: null });
     expect(maskRCNNConfig({ resize: { minSize: 256, maxSize: 2048 } }).resize).toEqual({
       minSize: 256,
@@ -20,7 +20,7 @@ describe('resize', () => {
     expect(maskRCNNConfig({ resize: null }).resize).toBeNull();
   });
 
-  it('takes a factor, and then the shorter side does not matter', () => {
+  it('accepts a factor, which overrides the shorter side', () => {
     expect(maskRCNNConfig({ resize: { scale: 2, maxSize: 600 } }).resize).toEqual({
       minSize: 800,
       maxSize: 600,

@@ -9,22 +9,22 @@ import { workFolder } from '../../support/data-folder.js';
 import { resultOf } from '../../support/result.js';
 import { root } from '../../support/sdk.js';
 
-// The small inputs of test/data/cases, and others of the same kinds: what a data set and an evaluation make of them.
+// Reads the small inputs of test/data/cases and similar ones as a data set and as ground truth.
 
 const cases = join(root, 'test/data/cases');
 const folder = workFolder();
 
 interface Outcome {
-  /** Cells per image by id, or undefined where the input is refused. */
+  /** Cells per image by id; undefined if the input is refused. */
   cells: Record<string, number> | undefined;
-  /** What is reported, or the reason of the refusal. */
+  /** The reported message, or the reason of the refusal. */
   said: string;
 }
 
-/** A list of results without any. */
+/** An empty list of results. */
 const noPrediction = folder.write('none.json', '[]');
 
-/** Opens a path as a data set and as ground truth, which have to agree. */
+/** Opens a path as a data set and as ground truth, which must agree. */
 async function read(path: string, options: OpenDatasetOptions = {}): Promise<Outcome> {
   const crowds = options.crowds ? { crowds: options.crowds } : {};
   const [data, pairs] = await Promise.allSettled([
@@ -88,10 +88,10 @@ describe('the cases', () => {
     ['coco/iscrowd-null', {}, { a: 2 }, ''],
     ['coco/image-id-type-differs', {}, { a: 2 }, ''],
     ['coco/exif-orientation', {}, { exif6: 1 }, ''],
-    ['coco/mixed-degenerate-ring', {}, { a: 3 }, /three corners or more, not 4 values; left out of the cell/],
+    ['coco/mixed-degenerate-ring', {}, { a: 3 }, /three corners or more, not 4 values; skipped/],
     ['coco/nan-area', {}, { a: 2 }, ''],
     ['labels/int32-stardist', {}, { p1: 4 }, ''],
-    ['labels/jpeg-labels', {}, undefined, /compressed with loss \(JPEG\)/],
+    ['labels/jpeg-labels', {}, undefined, /lossy compression \(JPEG\)/],
     ['labels/multi-page-labels', {}, undefined, /its labels have 4 pages/],
     ['names/mac-files', {}, { a: 4, b: 4 }, ''],
   ])('%s %j', async (name, options, cells, said) => {
@@ -139,7 +139,7 @@ describe('iscrowd', () => {
     const annotations = [annotation(), annotation({ iscrowd, segmentation: other })];
     const { cells, said } = await read(await coco({ annotations }));
     expect(cells).toEqual({ a: 1 });
-    expect(said).toBe('a crowd region (iscrowd 1) is not a single cell: left out');
+    expect(said).toBe('a crowd region (iscrowd 1) is not a single cell: skipped');
     expect((await read(await coco({ annotations }), { crowds: 'cells' })).cells).toEqual({ a: 2 });
   });
 
@@ -149,7 +149,7 @@ describe('iscrowd', () => {
   });
 });
 
-describe('an image that lost all of its annotations is left out, and not an image without cells', () => {
+describe('an image without any usable annotation is skipped, and does not count as an image without cells', () => {
   test.each<[string, Record<string, unknown>, RegExp]>([
     ['crowds', { iscrowd: 1 }, /all of its annotations are crowd regions/],
     ['no polygons', { segmentation: [] }, /none of its annotations can be used/],
@@ -184,7 +184,7 @@ describe('ids are compared as text', () => {
     expect((await read(path)).cells).toEqual({ a: 1 });
   });
 
-  test('category 1 and "1"; and image ids that are one as text', async () => {
+  test('category 1 and "1"; image ids that are equal as text', async () => {
     const categories = [{ id: '1', name: 'cell' }];
     expect((await read(await coco({ categories }))).cells).toEqual({ a: 1 });
     const images = [image(), image({ id: '1', file_name: 'b.png' })];
@@ -203,28 +203,28 @@ describe('rings', () => {
     ['with null', [1, 1, 2, null, 3, 3]],
     ['with a text', [1, 1, 2, 'x', 3, 3]],
     ['far outside', [1e300, 1, 2, 2, 3, 3]],
-    ['that are no list', 7 as never],
-  ])('one %s is left out, the others stay', async (_name, ring) => {
+    ['that are not a list', 7 as never],
+  ])('one %s is skipped, the others are kept', async (_name, ring) => {
     for (const segmentation of [
       [...square, ring],
       [ring, ...square],
     ]) {
       const { cells, said } = await read(await coco({ annotations: [annotation({ segmentation })] }));
       expect(cells).toEqual({ a: 1 });
-      expect(said).toMatch(/left out of the cell/);
+      expect(said).toMatch(/skipped/);
     }
   });
 });
 
 describe('NaN and Infinity', () => {
-  test('in fields that are not needed', async () => {
+  test('in optional fields', async () => {
     const nan = (text: string) => text.replaceAll('"NaN"', 'NaN').replaceAll('"Infinity"', '-Infinity');
     const annotations = [annotation({ area: 'NaN', bbox: ['NaN', 'Infinity', 0, 0], score: 'NaN' })];
     const images = [image({ exposure: 'Infinity' })];
     expect((await read(await coco({ images, annotations }, nan))).cells).toEqual({ a: 1 });
   });
 
-  test('where a value is needed they are named', async () => {
+  test('in required fields they are reported', async () => {
     const nan = (text: string) => text.replace('"width":64', '"width":NaN');
     const path = await coco({ images: [image(), image({ id: 2, file_name: 'b.png' })] }, nan);
     expect(await read(path)).toEqual({
@@ -233,7 +233,7 @@ describe('NaN and Infinity', () => {
     });
   });
 
-  test('in texts they are texts', async () => {
+  test('in strings they are text', async () => {
     const path = await coco({ images: [image({ note: 'NaN, "Infinity" \\', camera: 'NaN' })] });
     const { items } = await openDataset(path);
     expect(items[0]!.columns).toMatchObject({ note: 'NaN, "Infinity" \\', camera: 'NaN' });
@@ -262,7 +262,7 @@ describe('encodings', () => {
     expect((await read(table)).said).toMatch(/separate the columns by commas/);
   });
 
-  test.each(['NFC', 'NFD'] as const)('names in %s on the disk are found by either form', async (form) => {
+  test.each(['NFC', 'NFD'] as const)('file names in %s are found by either form', async (form) => {
     const set = `names-${form}`;
     const stem = name.normalize(form);
     await folder.image(`${set}/images/${stem}.png`, 64, 64);
@@ -324,7 +324,7 @@ describe('file names and folders of COCO', () => {
     );
   });
 
-  test('images that differ in their endings only', async () => {
+  test('images whose names differ only in the extension', async () => {
     await folder.image('endings/a.png', 64, 64);
     await folder.image('endings/a.tif.png', 64, 64);
     cpSync(folder.path('endings/a.tif.png'), folder.path('endings/a.jpg'));
@@ -334,17 +334,17 @@ describe('file names and folders of COCO', () => {
     expect((await read(path)).cells).toEqual({ 'a.png': 1, 'a.jpg': 0 });
   });
 
-  test('without categories all cells are of one class', async () => {
+  test('without categories all cells have one class', async () => {
     const path = await coco({ categories: [], annotations: [annotation({ category_id: undefined })] });
     expect(await read(path)).toEqual({
       cells: { a: 1 },
-      said: expect.stringMatching(/all cells are of class cell/),
+      said: expect.stringMatching(/all cells have the class cell/),
     });
   });
 });
 
 describe('names in folders', () => {
-  test('ids of a table may have folders, endings and hidden neighbours', async () => {
+  test('ids of a table may have folders and extensions, and hidden files are ignored', async () => {
     const set = 'nested';
     for (const name of ['a/well.png', 'b/well.png', 'c.tif'])
       await folder.image(`${set}/images/${name}`, 64, 64);

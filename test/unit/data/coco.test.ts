@@ -27,7 +27,7 @@ const categories = [
 const open = (json: unknown, options = {}) =>
   openDataset(folder.write('coco/set.json', typeof json === 'string' ? json : JSON.stringify(json)), options);
 
-test('polygons, run lengths compressed and not, and crowds', async () => {
+test('polygons, compressed and uncompressed run lengths, and crowds', async () => {
   const masks = Masks.fromKaggle(['1 1 6 2', '20 1'], { width: 5, height: 4 });
   const size = [4, 5];
   const dataset = await open({
@@ -45,7 +45,7 @@ test('polygons, run lengths compressed and not, and crowds', async () => {
   expect(dataset.notices).toEqual([
     expect.objectContaining({
       column: 'annotations[4]',
-      reason: 'a crowd region (iscrowd 1) is not a single cell: left out',
+      reason: 'a crowd region (iscrowd 1) is not a single cell: skipped',
     }),
   ]);
   expect(dataset.classNames).toEqual(['alive', 'dead']);
@@ -56,12 +56,12 @@ test('polygons, run lengths compressed and not, and crowds', async () => {
   expect(dataset.items[1]!.columns).toEqual({ id: '3', plate: 'p1', pixel: '0.5' });
 });
 
-test('the lists may come in any order', async () => {
+test('the lists may have any order', async () => {
   const dataset = await open({ annotations: [annotation(1, 2)], categories, images: [image(2, 'a')] });
   expect(dataset.items.map(({ id, cells }) => [id, cells])).toEqual([['a', 1]]);
 });
 
-test('what was written is read again, categories as types', async () => {
+test('written files can be read, with categories as types', async () => {
   const masks = Masks.fromKaggle(['1 2 7 1', '20 1'], { width: 5, height: 4 });
   const routed = (cellType: string) => ({
     ...resultOf(masks),
@@ -82,7 +82,7 @@ test('what was written is read again, categories as types', async () => {
   expect((await dataset.items[0]!.load()).masks.toKaggle()).toEqual(masks.toKaggle());
 });
 
-test('classNames choose among the categories and order them', async () => {
+test('classNames selects and orders the categories', async () => {
   const json = {
     ...{ images: [image(1, 'a')], categories },
     annotations: [annotation(1, 1), annotation(2, 1, { category_id: 9 })],
@@ -91,10 +91,10 @@ test('classNames choose among the categories and order them', async () => {
   expect([...(await both.items[0]!.load()).labels]).toEqual([2, 1]);
   const one = await open(json, { classNames: ['dead'] });
   expect(one.items[0]!.cells).toBe(1);
-  expect(one.problems.map(({ reason }) => reason)).toEqual(['its category alive is none of classNames']);
+  expect(one.problems.map(({ reason }) => reason)).toEqual(['its category alive is not in classNames']);
 });
 
-test('entries that cannot be used are named, and the others stay', async () => {
+test('unusable entries are reported, and the others are kept', async () => {
   await folder.image('outside.png', 5, 4);
   const wrong: [Json, string, string][] = [
     [{ segmentation: [] }, 'segmentation', 'it has no polygons'],
@@ -110,9 +110,9 @@ test('entries that cannot be used are named, and the others stay', async () => {
     [{ segmentation: { size: [4, 5], counts: '~~' } }, 'segmentation', 'character'],
     [{ segmentation: { size: [4, 5] } }, 'segmentation', 'neither a string nor a list'],
     [{ segmentation: 'x' }, 'segmentation', 'neither a list of polygons nor run lengths'],
-    [{ image_id: 99 }, 'image_id', 'no usable image of id 99'],
+    [{ image_id: 99 }, 'image_id', 'no usable image with id 99'],
     [{ image_id: '__proto__' }, 'image_id', 'no usable image'],
-    [{ category_id: 'toString' }, 'category_id', 'no category of id "toString"'],
+    [{ category_id: 'toString' }, 'category_id', 'no category with id "toString"'],
   ];
   const images: [unknown, string][] = [
     [image(1, 'a'), 'images[1].id'],
@@ -144,7 +144,7 @@ test('entries that cannot be used are named, and the others stay', async () => {
   expect(dataset.problems).toHaveLength(wrong.length + images.length + 1);
 });
 
-test('an image whose annotations are all wrong does not pass for one without cells', async () => {
+test('an image with only invalid annotations does not count as one without cells', async () => {
   const json = { images: [image(1, 'a')], categories, annotations: [annotation(1, 1, { segmentation: 1 })] };
   await expect(open(json)).rejects.toMatchObject({
     code: 'DATA_INVALID',
@@ -152,7 +152,7 @@ test('an image whose annotations are all wrong does not pass for one without cel
   });
 });
 
-test('names of the language do no harm', async () => {
+test('names of object properties are harmless', async () => {
   const text = `{"images": [{"id": 1, "file_name": "a.png", "width": 5, "height": 4, "__proto__": {"x": 1}, "constructor": "y"}],
     "__proto__": {"x": 1}, "categories": [{"id": 1, "name": "__proto__"}],
     "annotations": [{"image_id": 1, "category_id": 1, "segmentation": [[1,1,3,1,3,3]], "__proto__": 3}]}`;
@@ -163,12 +163,12 @@ test('names of the language do no harm', async () => {
 });
 
 test.each([
-  ['no JSON', '{"images": [', 'it cannot be read as JSON'],
+  ['invalid JSON', '{"images": [', 'it cannot be read as JSON'],
   ['NaN for an image', '{"images": [NaN]}', 'images[0]: expected an object, but it is null'],
-  ['a word that is no JSON', '{"images": [Nope]}', 'it cannot be read as JSON'],
-  ['nothing', '', 'it has no usable images'],
+  ['an invalid word', '{"images": [Nope]}', 'it cannot be read as JSON'],
+  ['an empty file', '', 'it has no usable images'],
   ['a list of results', '[{"image_id": 1}]', 'it has no usable images'],
-  ['images that are no list', '{"images": 3}', 'it has no usable images'],
+  ['images that are not a list', '{"images": 3}', 'it has no usable images'],
 ])('refused: %s', async (_name, text, message) => {
   await expect(open(text)).rejects.toMatchObject({
     code: 'DATA_INVALID',
@@ -176,7 +176,7 @@ test.each([
   });
 });
 
-test('nested a hundred thousand deep', async () => {
+test('a file with 100,000 nesting levels', async () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
   const text = `{"images": [${deep}, ${JSON.stringify(image(1, 'a'))}], "annotations": []}`;
   expect((await open(text)).items.map(({ id }) => id)).toEqual(['a']);

@@ -4,7 +4,7 @@ import { datasetFrom } from '../../../lib/data/iterable.js';
 import type { DatasetItem } from '../../../lib/data/types.js';
 import { Masks } from '../../../lib/mask/masks.js';
 
-const load = () => Promise.reject(new Error('nothing is loaded here'));
+const load = () => Promise.reject(new Error('must not be loaded'));
 const item = (id: string, others: Partial<DatasetItem> = {}): DatasetItem => ({
   ...{ id, cellType: undefined, columns: {}, width: 8, height: 8, cells: 1, load },
   ...others,
@@ -14,14 +14,14 @@ const many = (count: number, others: (i: number) => Partial<DatasetItem>, prefix
   Array.from({ length: count }, (_, i) => item(`${prefix}${i}`, others(i)));
 
 describe('a data set', () => {
-  test('is sorted by code units, whatever the language of the machine', () => {
+  test('is sorted by code units, independent of the locale', () => {
     expect(ids(new Dataset(['b', 'ä', 'a', 'B', '10', '9'].map((id) => item(id))))).toEqual([
       ...['10', '9', 'B', 'a', 'b', 'ä'],
     ]);
   });
 
-  test('refuses an id twice', () => {
-    expect(() => new Dataset([item('a'), item('a')])).toThrow('Expected ids that differ for items');
+  test('refuses a duplicate id', () => {
+    expect(() => new Dataset([item('a'), item('a')])).toThrow('Expected unique ids for items');
   });
 
   test('is filtered by type, id and anything', () => {
@@ -41,7 +41,7 @@ describe('a data set', () => {
     expect(() => dataset.filter({ cellType: ['x'] } as never)).toThrow('did you mean cellTypes?');
   });
 
-  test('is joined, by name or with ids that differ', async () => {
+  test('can be joined by name, or with unique ids', async () => {
     const masks = Masks.fromKaggle(['1 1'], { width: 2, height: 1 });
     const image = { data: Uint8Array.of(1, 2), width: 2, height: 1, channels: 1 as const };
     const a = await datasetFrom([{ id: 'p', image, masks, cellType: 'x', columns: { fold: '1' } }]);
@@ -64,11 +64,11 @@ describe('a data set', () => {
       areas: Uint32Array.of(1),
     });
     expect((await joined.items[0]!.load()).masks.length).toBe(1);
-    expect(() => Dataset.join([a, a])).toThrow('ids that differ');
+    expect(() => Dataset.join([a, a])).toThrow('unique ids');
     expect(() => Dataset.join([a, new Dataset([item('r')], { classNames: ['other'] })])).toThrow(
       'classNames',
     );
-    expect(() => Dataset.join([])).toThrow('a data set or more');
+    expect(() => Dataset.join([])).toThrow('at least one data set');
     expect(() => Dataset.join({ a: {} as Dataset })).toThrow('a Dataset for sets.a');
   });
 });
@@ -81,7 +81,7 @@ describe('a split', () => {
   ]);
   const how = { fraction: 0.2, seed: 5 };
 
-  test('by fraction takes it of each type, and one image at least', () => {
+  test('by fraction takes the fraction of each type, and at least one image', () => {
     const { train, validation } = dataset.split(how);
     const counts = ['x', 'y', undefined].map(
       (type) => validation.filter({ where: (one) => one.cellType === type }).items.length,
@@ -91,20 +91,20 @@ describe('a split', () => {
     expect(train.items.length + validation.items.length).toBe(53);
   });
 
-  test('is the same for the same seed in whatever order, and another for another', () => {
+  test('depends on the seed, not on the order of the images', () => {
     const again = new Dataset([...dataset.items].reverse()).split(how);
     expect(ids(again.validation)).toEqual(ids(dataset.split(how).validation));
     expect(ids(dataset.split({ ...how, seed: 6 }).validation)).not.toEqual(ids(again.validation));
   });
 
-  test('is drawn by SHA-256 of seed and id, which every machine has', () => {
+  test('uses SHA-256 of seed and id, which is the same on every machine', () => {
     const { validation } = dataset.split(how);
     const draw = (id: string) => createHash('sha256').update(`split\0${how.seed}\0${id}`).digest('hex');
     const first = [...Array(40).keys()].map((i) => `x${i}`).sort((a, b) => (draw(a) < draw(b) ? -1 : 1));
     expect(ids(validation.filter({ cellTypes: ['x'] }))).toEqual(first.slice(0, 8).sort());
   });
 
-  test('stays as it is where images of another type come, nearly so where some of its own do', () => {
+  test('does not change with images of another type, and little with images of the same type', () => {
     const before = ids(dataset.split(how).validation);
     const others = new Dataset([...dataset.items, ...many(100, () => ({ cellType: 'z' }), 'z')]).split(how);
     expect(ids(others.validation).filter((id) => !id.startsWith('z'))).toEqual(before);
@@ -132,28 +132,24 @@ describe('a split', () => {
   test.each<[string, unknown, string]>([
     ['no way', {}, 'fraction'],
     ['a fraction of 1', { fraction: 1, seed: 1 }, 'fraction'],
-    ['a fraction that is no number', { fraction: Number.NaN, seed: 1 }, 'fraction'],
+    ['a fraction that is not a number', { fraction: Number.NaN, seed: 1 }, 'fraction'],
     ['no seed', { fraction: 0.5 }, 'seed'],
+    ['a missing column', { column: 'fold', values: ['1'] }, 'a column of the data set (plate) for column'],
     [
-      'a column that is not there',
-      { column: 'fold', values: ['1'] },
-      'a column of the data set (plate) for column',
-    ],
-    [
-      'a group that is not there',
+      'a missing group',
       { fraction: 0.5, seed: 1, by: 'toString' },
       'a column of the data set (plate) for by',
     ],
-    ['a value that is not there', { column: 'plate', values: ['plate-9'] }, 'values of plate'],
-    ['an id that is not there', { ids: ['zzz'] }, 'the id of an image for ids[0]'],
-    ['nobody to validate', { ids: [] }, 'leaves images on both sides'],
+    ['a missing value', { column: 'plate', values: ['plate-9'] }, 'values of plate'],
+    ['a missing id', { ids: ['zzz'] }, 'the id of an image for ids[0]'],
+    ['no validation images', { ids: [] }, 'a split with images on both sides'],
     ['two ways', { ids: ['x1'], fraction: 0.5 }, 'fraction'],
   ])('refuses %s', (_name, wrong, message) => {
     expect(() => dataset.split(wrong as never)).toThrow(message);
   });
 
   test('of a single image is refused', () => {
-    expect(() => new Dataset([item('a')]).split(how)).toThrow('leaves images on both sides');
+    expect(() => new Dataset([item('a')]).split(how)).toThrow('a split with images on both sides');
   });
 });
 
@@ -165,7 +161,7 @@ describe('folds', () => {
   ]);
   const validating = (folds: { validation: Dataset }[]) => folds.map(({ validation }) => ids(validation));
 
-  test('have each image validate once, and train everywhere else', () => {
+  test('use each image once for validation and otherwise for training', () => {
     const folds = dataset.folds({ count: 3, seed: 5 });
     expect(validating(folds).flat().sort()).toEqual(ids(dataset));
     for (const { train, validation } of folds) {
@@ -173,7 +169,7 @@ describe('folds', () => {
     }
   });
 
-  test('spread each type evenly, and all images too', () => {
+  test('distribute each type and all images evenly', () => {
     for (const count of [2, 3, 5, 8]) {
       const folds = dataset.folds({ count, seed: 1 }).map(({ validation }) => validation.items);
       const sizes = (type?: string) =>
@@ -184,7 +180,7 @@ describe('folds', () => {
     }
   });
 
-  test('are the same for the same seed in whatever order, and others for another', () => {
+  test('depend on the seed, not on the order of the images', () => {
     const again = new Dataset([...dataset.items].reverse()).folds({ count: 3, seed: 5 });
     expect(validating(again)).toEqual(validating(dataset.folds({ count: 3, seed: 5 })));
     expect(validating(again)).not.toEqual(validating(dataset.folds({ count: 3, seed: 6 })));
@@ -202,7 +198,7 @@ describe('folds', () => {
     ['one fold', { count: 1, seed: 1 }, 'count'],
     ['more folds than images', { count: 34, seed: 1 }, 'count'],
     ['no seed', { count: 3 }, 'seed'],
-    ['a group that is not there', { count: 3, seed: 1, by: 'dish' }, 'for by'],
+    ['a missing group', { count: 3, seed: 1, by: 'dish' }, 'for by'],
   ])('of %s are refused', (_name, wrong, message) => {
     expect(() => dataset.folds(wrong as never)).toThrow(message);
   });
@@ -240,7 +236,7 @@ describe('a summary', () => {
     ]);
   });
 
-  test('warns where the cap is below the densest image', () => {
+  test('warns if the limit is below the densest image', () => {
     expect(dataset.summary({ detectionsPerImage: 4 }).warnings).toEqual([]);
     expect(dataset.summary({ detectionsPerImage: 3 }).warnings).toEqual([
       expect.stringMatching(/detectionsPerImage is 3, but 1 of 3 images .* a, has 4/),
@@ -260,7 +256,7 @@ describe('a summary', () => {
     });
   });
 
-  test('of items that do not tell their areas', () => {
+  test('of items without areas', () => {
     expect(new Dataset([item('a')]).summary().cellArea).toBeNull();
   });
 });
@@ -276,7 +272,7 @@ describe('a fingerprint', () => {
       images.map(async (one) => (await datasetFrom(one, { classNames: ['k', 'l'] })).fingerprint()),
     );
 
-  test('is the same for the same, and changes with everything that training sees', async () => {
+  test('is equal for equal data, and changes with everything that training uses', async () => {
     const [first, again, ...others] = await of(
       [own],
       [{ ...own, image: { ...own.image, data: new Uint8Array(8) } }],
@@ -294,7 +290,7 @@ describe('a fingerprint', () => {
     expect(new Set([first, ...others]).size).toBe(1 + others.length);
   });
 
-  test('may never be computed otherwise: checkpoints hold it', async () => {
+  test('must never be computed differently, because checkpoints contain it', async () => {
     const [first] = await of([own]);
     const hash = createHash('sha256');
     const bytes = (...numbers: number[]) => Buffer.from(Uint32Array.from(numbers).buffer);
@@ -308,7 +304,7 @@ describe('a fingerprint', () => {
     expect(first).toBe(hash.digest('hex'));
   });
 
-  test('does not depend on the order or the copy', async () => {
+  test('does not depend on the order or on the copy', async () => {
     const other = { ...own, id: 'b' };
     const [one, two] = await of([own, other], [other, own]);
     expect(one).toBe(two);

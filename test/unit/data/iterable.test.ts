@@ -11,7 +11,7 @@ const image = (others: Partial<AnnotatedImage> = {}): AnnotatedImage => ({
   ...others,
 });
 
-test('images as they are, from any iterable', async () => {
+test('images from any iterable', async () => {
   async function* images() {
     yield image({ id: 'b', cellType: 'x', labels: [2, 1], columns: { fold: '1' } });
     yield image();
@@ -25,12 +25,12 @@ test('images as they are, from any iterable', async () => {
   expect([...first.labels]).toEqual([1, 1]);
   expect([...second.labels]).toEqual([2, 1]);
   expect(second.masks.toKaggle()).toEqual(masks.toKaggle());
-  // Another's array: what one caller writes into it the next does not see.
+  // A copy: changes by one caller are not visible to the next.
   first.labels.fill(9);
   expect([...(await a!.load()).labels]).toEqual([1, 1]);
 });
 
-test('images that are fetched when they are needed', async () => {
+test('images that are loaded when they are needed', async () => {
   const png = await sharp(Buffer.alloc(8), { raw: { ...size, channels: 1 } })
     .png()
     .toBuffer();
@@ -46,26 +46,26 @@ test('images that are fetched when they are needed', async () => {
   expect(signals).toEqual([signal]);
 });
 
-test('a fetched image of another size is refused when it is loaded', async () => {
+test('a function that returns an image of another size is refused when it is called', async () => {
   const dataset = await datasetFrom([image({ image: () => raw(3) })]);
-  await expect(dataset.items[0]!.load()).rejects.toThrow('Expected 4 x 2 pixels, as its masks have');
+  await expect(dataset.items[0]!.load()).rejects.toThrow('Expected 4 x 2 pixels, the size of its masks');
 });
 
 test.each<[string, unknown, string]>([
-  ['no iterable', 3, 'an iterable of images'],
+  ['not an iterable', 3, 'an iterable of images'],
   ['a text', 'abc', 'an iterable of images'],
-  ['nothing', [], 'an image or more for images'],
-  ['no object', [null], 'an object for images[0]'],
+  ['an empty list', [], 'at least one image for images'],
+  ['null', [null], 'an object for images[0]'],
   ['no id', [image({ id: '' })], 'images[0].id'],
-  ['an id twice', [image(), image()], 'ids that differ'],
-  ['an option misspelt', [{ ...image(), label: [1] }], 'did you mean labels?'],
-  ['masks that are none', [image({ masks: [] as never })], 'Masks for images[0].masks'],
-  ['a mask without pixels', [image({ masks: Masks.fromKaggle(['1 1', ''], size) })], 'mask 1 has none'],
-  ['labels too few', [image({ labels: [1] })], 'an array of 2 numbers, one per mask for images[0].labels'],
-  ['a label too high', [image({ labels: [1, 2] })], 'images[0].labels[1]'],
-  ['a label that is no number', [image({ labels: [1, Number.NaN] })], 'images[0].labels[1]'],
-  ['another size', [image({ image: raw(5) })], '4 x 2 pixels, as its masks have for images[0].image'],
-  ['a column that is no text', [image({ columns: { fold: 1 as never } })], 'images[0].columns.fold'],
+  ['a duplicate id', [image(), image()], 'unique ids'],
+  ['a misspelled option', [{ ...image(), label: [1] }], 'did you mean labels?'],
+  ['invalid masks', [image({ masks: [] as never })], 'Masks for images[0].masks'],
+  ['a mask without pixels', [image({ masks: Masks.fromKaggle(['1 1', ''], size) })], 'an empty mask (1)'],
+  ['too few labels', [image({ labels: [1] })], 'an array of 2 numbers, one per mask for images[0].labels'],
+  ['a label that is too high', [image({ labels: [1, 2] })], 'images[0].labels[1]'],
+  ['a label that is not a number', [image({ labels: [1, Number.NaN] })], 'images[0].labels[1]'],
+  ['another size', [image({ image: raw(5) })], '4 x 2 pixels, the size of its masks, for images[0].image'],
+  ['a column that is not a string', [image({ columns: { fold: 1 as never } })], 'images[0].columns.fold'],
   ['no image', [image({ image: 5 as never })], 'images[0].image'],
 ])('refuses %s', async (_name, images, message) => {
   const made = datasetFrom(images as AnnotatedImage[]);
@@ -73,13 +73,13 @@ test.each<[string, unknown, string]>([
   await expect(made).rejects.toThrow(message);
 });
 
-test('bytes that are no image are refused', async () => {
+test('bytes that are not an image are refused', async () => {
   await expect(datasetFrom([image({ image: Buffer.from('no image') })])).rejects.toMatchObject({
     code: 'IMAGE_UNREADABLE',
   });
 });
 
-test('an iterable that throws is heard', async () => {
+test('an error of the iterable is thrown', async () => {
   async function* images(): AsyncGenerator<AnnotatedImage> {
     yield image();
     throw new Error('the database went away');

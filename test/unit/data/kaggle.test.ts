@@ -20,7 +20,7 @@ beforeAll(async () => {
 const open = (rows: string[], options = {}) =>
   openDataset(folder.write('set/train.csv', csv(...rows)), options);
 
-test('images in any order of rows, with their cells, types and columns', async () => {
+test('images with their cells, types and columns, with rows in any order', async () => {
   const dataset = await open([
     header,
     'b,1 2,6,4,cort,11h,plate-2',
@@ -48,7 +48,7 @@ test('images in any order of rows, with their cells, types and columns', async (
   expect([empty.masks.length, empty.masks.width, empty.masks.height]).toEqual([0, 6, 4]);
 });
 
-test('what was written is read again', async () => {
+test('written files can be read', async () => {
   const size = { width: 6, height: 4 };
   const masks = Masks.fromKaggle(['1 2 7 2', '4 1 10 1 16 1', '24 1'], size);
   const results = [
@@ -64,7 +64,7 @@ test('what was written is read again', async () => {
   expect(b!.masks.length).toBe(0);
 });
 
-test('columns in another order, few of them, CRLF, a byte order mark and quotes', async () => {
+test('other order of columns, few columns, CRLF, a byte-order mark and quotes', async () => {
   const text = '\ufeffannotation,id\r\n"1 2","a"\r\n"",b\r\n';
   const dataset = await openDataset(folder.write('set/train.csv', text));
   expect(dataset.items.map(({ id, cells, cellType: type }) => [id, cells, type])).toEqual([
@@ -73,7 +73,7 @@ test('columns in another order, few of them, CRLF, a byte order mark and quotes'
   ]);
 });
 
-test('rows that cannot be used are named, and the others stay', async () => {
+test('unusable rows are reported, and the others are kept', async () => {
   const rows = [
     header,
     'a,1 3,6,4,astro,,',
@@ -81,9 +81,9 @@ test('rows that cannot be used are named, and the others stay', async () => {
     'a,7 x,6,4,astro,,',
     'a,25 1,6,4,astro,,', // past the last pixel
     'a,1,6,4,astro,,',
-    'a,7 3,7,4,astro,,', // of another width
+    'a,7 3,7,4,astro,,', // another width
     'a,7 3,6,1e999,astro,,',
-    'a,7 3,6,4,cort,,', // of another type
+    'a,7 3,6,4,cort,,', // another type
     'a,7 3,6,4',
     ',7 3,6,4,astro,,',
     'missing,1 1,6,4,astro,,',
@@ -102,13 +102,13 @@ test('rows that cannot be used are named, and the others stay', async () => {
     [4, 'annotation', 'a', 'Expected a digit or a space at character 2'],
     [5, 'annotation', 'a', 'A run leaves the image at character 0'],
     [6, 'annotation', 'a', 'A start without a length at character 1'],
-    [7, 'width', 'a', 'it says "7", but the image has 6'],
-    [8, 'height', 'a', 'it says "1e999", but the image has 4'],
-    [9, 'cell_type', 'a', 'it says "cort", but row 2 of this image says "astro"'],
-    [10, undefined, undefined, '4 fields where the header has 7'],
+    [7, 'width', 'a', 'it is "7", but the image has 6'],
+    [8, 'height', 'a', 'it is "1e999", but the image has 4'],
+    [9, 'cell_type', 'a', 'it is "cort", but "astro" in row 2 of this image'],
+    [10, undefined, undefined, '4 fields, but the header has 7'],
     [11, 'id', undefined, 'it is empty'],
-    [12, 'id', 'missing', expect.stringContaining('there is no image of this name')],
-    [14, 'id', 'twice', 'there are several images of this name: twice.jpg, twice.png'],
+    [12, 'id', 'missing', expect.stringContaining('there is no image with this name')],
+    [14, 'id', 'twice', 'there are several images with this name: twice.jpg, twice.png'],
     [15, 'id', 'torn', expect.stringContaining('torn.png: ')],
     [16, 'annotation', 'b', expect.stringContaining('at character 0')],
     [16, 'id', 'b', 'none of its rows can be used'],
@@ -120,12 +120,12 @@ test('rows that cannot be used are named, and the others stay', async () => {
   });
 });
 
-test('a column that differs between the rows of an image is none of the image', async () => {
+test('a column whose values differ between rows is not a column of the image', async () => {
   const dataset = await open(['id,annotation,plate,cell', 'a,1 1,p,1', 'a,3 1,p,2', 'b,1 1,q,1']);
   expect(dataset.items.map(({ columns }) => columns)).toEqual([{ plate: 'p' }, { plate: 'q', cell: '1' }]);
 });
 
-test('names of the language are columns and ids like others', async () => {
+test('names of object properties can be columns and ids', async () => {
   await folder.image('odd/train/__proto__.png', 3, 3);
   const text = csv('id,annotation,__proto__,constructor', '__proto__,1 1,x,y');
   const dataset = await openDataset(folder.write('odd/train.csv', text));
@@ -139,16 +139,16 @@ test('names of the language are columns and ids like others', async () => {
 });
 
 test.each([
-  ['no rows', csv(header), 'nothing in it can be used'],
+  ['no rows', csv(header), 'no image can be used'],
   ['an empty file', '', 'there is no column id, annotation or predicted; there are none'],
   [
     'no annotation',
     csv('id,mask', 'a,1 1'),
     'there is no column annotation or predicted; there are id, mask',
   ],
-  ['a column twice', csv('id,annotation,id', 'a,1 1,a'), 'there are two columns id'],
-  ['a quote that is never closed', 'id,annotation\n"a,1 1\n', 'it cannot be read as CSV'],
-  ['bytes that are no text', Buffer.from([0xff, 0xfe, 0, 1, 10, 34]), 'DATA_INVALID'],
+  ['a duplicate column', csv('id,annotation,id', 'a,1 1,a'), 'there are two columns id'],
+  ['an unclosed quote', 'id,annotation\n"a,1 1\n', 'it cannot be read as CSV'],
+  ['bytes that are not text', Buffer.from([0xff, 0xfe, 0, 1, 10, 34]), 'DATA_INVALID'],
 ])('refused: %s', async (_name, content, message) => {
   const opened = openDataset(folder.write('set/train.csv', content));
   await expect(opened).rejects.toMatchObject({ code: 'DATA_INVALID' });

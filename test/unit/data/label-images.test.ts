@@ -6,11 +6,11 @@ import { type TiffOptions, tiff } from '../../support/label-tiff.js';
 
 const folder = workFolder();
 const size = { width: 4, height: 3 };
-/** Cell 7 in two places, the large label once. */
+/** Cell 7 in two components, the large label once. */
 const pattern = (large: number | bigint) => [7, 0, 0, large, 7, 0, 0, large, 0, 0, 0, 7];
 const masks = ['1 1 5 1 12 1', '4 1 8 1'];
 
-/** What a data set and an evaluation make of a label image. */
+/** Reads a label image as a data set and as ground truth. */
 async function read(name: string, content: Buffer) {
   const set = `set-${name.replaceAll(/\W/g, '-')}`;
   const ending = name.split('.').at(-1);
@@ -76,27 +76,27 @@ test.each<[string, Buffer | Promise<Buffer>, RegExp]>([
   [
     'half a label.tif',
     tiff(pattern(9.5), { ...size, bits: 32, format: 3 }),
-    /no whole numbers.*: 9\.5 at x 3, y 0/,
+    /not integers from 0.*: 9\.5 at x 3, y 0/,
   ],
   [
     'not a number.tif',
     tiff(pattern(Number.NaN), { ...size, bits: 32, format: 3 }),
-    /no whole numbers.*: NaN at x 3, y 0/,
+    /not integers from 0.*: NaN at x 3, y 0/,
   ],
   [
     'a negative label.tif',
     tiff(pattern(-1), { ...size, bits: 32, format: 2 }),
-    /no whole numbers.*: -1 at x 3, y 0/,
+    /not integers from 0.*: -1 at x 3, y 0/,
   ],
   [
     'a label of 40 bits.tif',
     tiff(pattern(2n ** 40n), { ...size, bits: 64 }),
-    /no whole numbers.*: 1099511627776 at x 3/,
+    /not integers from 0.*: 1099511627776 at x 3/,
   ],
   [
     'JPEG in TIFF.tif',
     tiff(pattern(9), { ...size, bits: 8, compression: 7 }),
-    /compressed with loss \(TIFF compression 7\)/,
+    /lossy compression \(TIFF compression 7\)/,
   ],
   [
     'colours.tif',
@@ -109,20 +109,20 @@ test.each<[string, Buffer | Promise<Buffer>, RegExp]>([
     sharp({ create: { ...size, channels: 3, background: 'red' } })
       .jpeg()
       .toBuffer(),
-    /compressed with loss \(JPEG\)/,
+    /lossy compression \(JPEG\)/,
   ],
   [
     'lossy.webp',
     sharp({ create: { ...size, channels: 3, background: 'red' } })
       .webp()
       .toBuffer(),
-    /compressed with loss \(WebP\)/,
+    /lossy compression \(WebP\)/,
   ],
 ])('refused: %s', async (name, content, message) => {
   expect(await read(name, await content)).toEqual({ reason: expect.stringMatching(message) });
 });
 
-test('16-bit PNG keeps every bit', async () => {
+test('16-bit PNG keeps all bits', async () => {
   const file = sharp(Uint16Array.from(pattern(40_000) as number[]), { raw: { ...size, channels: 1 } })
     .toColourspace('grey16')
     .png();

@@ -8,7 +8,7 @@ import { resultOf } from '../../support/result.js';
 
 const folder = workFolder();
 
-/** 4 x 3 pixels. Values are sparse, out of order and above 8 bits; 300 lies in two places. */
+/** 4 x 3 pixels. Values are sparse, out of order and above 8 bits; 300 has two components. */
 const values = Uint16Array.of(300, 0, 0, 65_535, 300, 0, 44, 65_535, 0, 0, 44, 300);
 
 beforeAll(async () => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 const index = (...rows: string[]) => folder.write('set/index.csv', csv(...rows));
 
-test('each value is a cell, whatever it is; no bit is lost', async () => {
+test('each value is a cell, and no bit is lost', async () => {
   index('id,modality,split', 'a,phase,train', 'b,,val');
   const dataset = await openDataset(folder.path('set'), { cellTypeColumn: 'modality' });
   expect(dataset.problems).toEqual([]);
@@ -30,7 +30,7 @@ test('each value is a cell, whatever it is; no bit is lost', async () => {
   expect([a!.cellType, b!.cellType]).toEqual(['phase', undefined]);
   expect(a!.columns).toEqual({ modality: 'phase', split: 'train' });
   const { masks, labels } = await a!.load();
-  // By rising value: 44, 300, 65535.
+  // By ascending value: 44, 300, 65535.
   expect(masks.toKaggle()).toEqual(['7 1 11 1', '1 1 5 1 12 1', '4 1 8 1']);
   expect([...toCocoBoxes(masks.boxes())]).toEqual([2, 1, 1, 2, 0, 0, 4, 3, 3, 0, 1, 2]);
   expect([...labels]).toEqual([1, 1, 1]);
@@ -38,7 +38,7 @@ test('each value is a cell, whatever it is; no bit is lost', async () => {
   expect(b!.cells).toBe(0);
 });
 
-test('what labelPng writes is read again', async () => {
+test('output of labelPng can be read', async () => {
   const masks = Masks.fromKaggle(['1 2 5 1', '4 1', '12 1'], { width: 4, height: 3 });
   folder.write('back/labels/x.png', await labelPng(resultOf(masks)));
   await folder.image('back/images/x.png', 4, 3);
@@ -52,7 +52,7 @@ test('labels of 8 bits', async () => {
   expect((await openDataset(folder.path('bytes'))).items.map(({ cells }) => cells)).toEqual([1]);
 });
 
-test('rows that cannot be used are named, and the others stay', async () => {
+test('unusable rows are reported, and the others are kept', async () => {
   folder.write('set/images/f.png', 'no image');
   folder.write('set/labels/f.png', 'no image');
   const rows = ['id,kind', 'a,x', 'a,y', 'c,x', 'd,x', 'e,x', 'f,x', 'g,x', ',x', 'b', 'b,x'];
@@ -66,16 +66,16 @@ test('rows that cannot be used are named, and the others stay', async () => {
     [5, 'd', expect.stringContaining('its labels are in colour; whole numbers in one channel are read')],
     [6, 'e', expect.stringContaining('its labels: there is no image of this name')],
     [7, 'f', expect.stringContaining('f.png: ')],
-    [8, 'g', expect.stringContaining('there is no image of this name')],
+    [8, 'g', expect.stringContaining('there is no image with this name')],
     [9, undefined, 'it is empty'],
-    [10, undefined, '1 fields where the header has 2'],
+    [10, undefined, '1 fields, but the header has 2'],
   ]);
   await expect(openDataset(folder.path('set'), { strict: true })).rejects.toMatchObject({
     code: 'DATA_INVALID',
   });
 });
 
-test('without an index every image is meant', async () => {
+test('without an index every image is used', async () => {
   await folder.image('bare/images/y.png', 4, 3);
   await folder.image('bare/images/x.png', 4, 3);
   await folder.labels('bare/labels/x.png', values, 4, 3);

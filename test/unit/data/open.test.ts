@@ -35,7 +35,7 @@ test('a folder with train.csv', async () => {
   expect(dataset.items.map(({ id, cellType: type }) => [id, type])).toEqual([['a', 'x']]);
 });
 
-test('a folder of sets is all of them, each under its name', async () => {
+test('a folder of data sets contains all of them under their names', async () => {
   const dataset = await openDataset(folder.path('both'));
   expect(dataset.items.map(({ id, columns }) => [id, columns.set])).toEqual([
     ['__proto__/b', '__proto__'],
@@ -46,17 +46,17 @@ test('a folder of sets is all of them, each under its name', async () => {
   expect(dataset.cellTypes).toEqual(['x']);
 });
 
-test('the column of the type may have several names', async () => {
+test('several names for the type column can be given', async () => {
   const two = folder.path('both/two');
   const dataset = await openDataset(two, { cellTypeColumn: ['cell_type', 'modality'] });
   expect(dataset.cellTypes).toEqual(['phase']);
 });
 
 test.each<[string, string, object, string]>([
-  ['what is not there', 'nowhere', {}, 'FILE_UNREADABLE'],
-  ['a folder without anything', 'empty', {}, 'DATA_INVALID'],
-  ['two COCO files: which?', 'two', {}, 'DATA_INVALID'],
-  ['a file of another kind', 'both/README.md', {}, 'INVALID_ARGUMENT'],
+  ['a missing path', 'nowhere', {}, 'FILE_UNREADABLE'],
+  ['an empty folder', 'empty', {}, 'DATA_INVALID'],
+  ['a folder with two COCO files', 'two', {}, 'DATA_INVALID'],
+  ['a file of another format', 'both/README.md', {}, 'INVALID_ARGUMENT'],
   ['one folder of images for several sets', 'both', { images: 'x' }, 'INVALID_ARGUMENT'],
   ['no path', '', {}, 'INVALID_ARGUMENT'],
   ['an option misspelt', 'kaggle', { typeColum: 'x' }, 'INVALID_ARGUMENT'],
@@ -64,7 +64,7 @@ test.each<[string, string, object, string]>([
   ['no type column at all', 'kaggle', { cellTypeColumn: [] }, 'INVALID_ARGUMENT'],
   ['no class names', 'kaggle', { classNames: [] }, 'INVALID_ARGUMENT'],
   ['categories unknown', 'kaggle', { categories: 'both' }, 'INVALID_ARGUMENT'],
-  ['strict that is no boolean', 'kaggle', { strict: 1 }, 'INVALID_ARGUMENT'],
+  ['strict that is not a boolean', 'kaggle', { strict: 1 }, 'INVALID_ARGUMENT'],
 ])('refuses %s', async (_name, path, options, code) => {
   const full = path === '' ? '' : folder.path(path);
   await expect(openDataset(full, options as never)).rejects.toMatchObject({ code });

@@ -34,7 +34,7 @@ const first = async (path: string, options = {}) => {
   return { data, pixels: await decodeImage(image) };
 };
 
-test('channels of a data set: needed, and then read everywhere', async () => {
+test('channels of a data set: required, and used for all images', async () => {
   const values = Uint8Array.from({ length: 2 * size }, (_, i) => (i % 2 === 0 ? 7 : 200));
   const path = await dataset('channels', writeTiff([{ width, height, values, samples: 2 }]));
   const error = await refusal(openDataset(path));
@@ -43,7 +43,7 @@ test('channels of a data set: needed, and then read everywhere', async () => {
   expect(Array.from(pixels.data)).toEqual(new Array(size).fill(200));
 });
 
-test('pages of a data set: the others are notices, unless one was chosen', async () => {
+test('pages of a data set: unread pages are reported, unless one was selected', async () => {
   const page = (value: number) => ({ width, height, values: new Uint8Array(size).fill(value) });
   const path = await dataset('pages', writeTiff([page(1), page(2), page(3)]));
   const { data, pixels } = await first(path);
@@ -103,7 +103,7 @@ describe('--all-pages', () => {
     ...(description !== undefined && { description }),
   });
 
-  test('is each page, or each z and t, under names of their own', async () => {
+  test('processes each page, or each z and t, with its own name', async () => {
     const path = join(folder, 'stacks');
     mkdirSync(path);
     writeFileSync(join(path, 'a.tif'), writeTiff([page(), { ...page(), subfileType: 1 }, page()]));
@@ -132,7 +132,7 @@ describe('--all-pages', () => {
     ]);
   });
 
-  test('a slide that is named by its ending alone is refused with a conversion', async () => {
+  test('a slide recognised only by its extension is refused with a conversion', async () => {
     const path = join(folder, 'x.mrxs');
     writeFileSync(path, 'anything');
     const error = await refusal(findImages([path]));

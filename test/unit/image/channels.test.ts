@@ -7,7 +7,7 @@ import { type TestPage, writeTiff } from '../../support/tiff.js';
 const width = 21;
 const height = 18;
 
-/** Samples that differ everywhere: 1000 times the sample and a ramp, within the type. */
+/** Samples that all differ: 1000 times the sample index plus a ramp, within the range of the type. */
 function samplesOf(
   type: typeof Uint8Array | typeof Uint16Array | typeof Float32Array,
   samples: number,
@@ -64,7 +64,7 @@ describe('channels of a TIFF', () => {
       }
     });
 
-    test('RGB is read as it is', async () => {
+    test('RGB is read unchanged', async () => {
       for (const type of [Uint8Array, Uint16Array] as const) {
         const values = samplesOf(type, 3);
         const bytes = writeTiff([{ width, height, values, samples: 3, photometric: 2, ...kind }]);
@@ -97,7 +97,7 @@ describe('channels of a TIFF', () => {
     },
   );
 
-  test('ExtraSamples 2 is alpha and left out: colours under it stay', async () => {
+  test('ExtraSamples 2 is alpha and ignored: colours are unchanged', async () => {
     for (const [samples, photometric] of [
       [2, 1],
       [4, 2],
@@ -112,7 +112,7 @@ describe('channels of a TIFF', () => {
     }
   });
 
-  test('ExtraSamples 1 is alpha that colours were multiplied by: they are divided by it again', async () => {
+  test('ExtraSamples 1 is premultiplied alpha: colours are divided by it', async () => {
     const colours = samplesOf(Uint8Array, 4).map((value, i) => (i % 4 === 3 ? 128 + (value % 128) : value));
     const values = colours.map((value, i) => {
       const alpha = colours[i - (i % 4) + 3]!;
@@ -141,7 +141,7 @@ describe('channels of a TIFF', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('of a PNG and of raw pixels can be chosen too', async () => {
+  test('of a PNG and of raw pixels can be selected too', async () => {
     const values = samplesOf(Uint8Array, 3);
     const png = await sharp(values, { raw: { width, height, channels: 3 } })
       .png()
@@ -151,7 +151,7 @@ describe('channels of a TIFF', () => {
     expect(Array.from(raw.data)).toEqual(pick(values, 3, [2, 1, 0]));
   });
 
-  test('readImageInfo tells what was and will be read', async () => {
+  test('readImageInfo returns what would be read', async () => {
     const bytes = writeTiff([{ width, height, values: samplesOf(Uint8Array, 5), samples: 5 }]);
     expect(await readImageInfo(bytes, { channels: 3 })).toEqual({
       width,

@@ -83,7 +83,7 @@ describe('what is not decoded is named, with a command that converts it', () => 
   });
 });
 
-test('a result is drawn on the page and channels that it was made from', async () => {
+test('a result is drawn on the page and channels from which it was computed', async () => {
   const shade = (value: number): TestPage => ({
     ...page,
     values: new Uint8Array(width * height).fill(value),

@@ -6,7 +6,7 @@ import { writeTiff } from '../../support/tiff.js';
 
 const width = 96;
 const height = 80;
-/** Texture that no compressor foresees. */
+/** Texture that cannot be compressed well. */
 const values = Uint8Array.from({ length: width * height * 3 }, (_, i) => ((i * 7919) ^ (i >> 3)) % 256);
 const rgb = (): Sharp => sharp(values, { raw: { width, height, channels: 3 } });
 
@@ -32,7 +32,7 @@ const formats: [string, () => Promise<Buffer>][] = [
 ];
 
 describe('damage is an error', () => {
-  test.each(formats)('%s: cut at every twentieth', async (_name, make) => {
+  test.each(formats)('%s: truncated at every twentieth', async (_name, make) => {
     const whole = await make();
     expect((await decodeImage(whole)).data).toHaveLength(values.length);
     for (let part = 0; part < 20; part++) {
@@ -44,7 +44,7 @@ describe('damage is an error', () => {
 
   // Uncompressed samples have no redundancy, and VP8's and VP8L's bits have no checksum.
   test.each(formats.filter(([name]) => !/WebP|none|packbits/.test(name)))(
-    '%s: 200 bytes in the middle overwritten',
+    '%s: 200 bytes in the middle are overwritten',
     async (_name, make) => {
       const bytes = await make();
       const middle = Math.floor(bytes.length / 2);
@@ -97,7 +97,7 @@ describe('damage is an error', () => {
     },
   );
 
-  test('a strip that is missing, lies outside the file or is too short', async () => {
+  test('a strip that is missing, outside the file or too short', async () => {
     const page = { width: 40, height: 30, values: new Uint8Array(1200), rowsPerStrip: 10 };
     for (const [tags, message] of [
       [{ 273: [0, 500, 900] }, /strip 0 is missing/],
@@ -111,7 +111,7 @@ describe('damage is an error', () => {
     }
   });
 
-  test('directories that loop or lie outside the file', async () => {
+  test('directories that form a loop or are outside the file', async () => {
     const tiff = writeTiff([{ width: 40, height: 30, values: new Uint8Array(1200) }]);
     const directory = tiff.readUInt32LE(4);
     const link = directory + 2 + 12 * tiff.readUInt16LE(directory);

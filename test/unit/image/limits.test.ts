@@ -8,7 +8,7 @@ import { writeTiff } from '../../support/tiff.js';
 const grey = (width: number, height: number) =>
   sharp(new Uint8Array(width * height), { raw: { width, height, channels: 1 } }).toColourspace('b-w');
 
-/** A PNG that claims another size. */
+/** A PNG whose header has another size. */
 async function pngOf(width: number, height: number): Promise<Buffer> {
   const png = await grey(40, 30).png().toBuffer();
   png.writeUInt32BE(width, 16);
@@ -17,7 +17,7 @@ async function pngOf(width: number, height: number): Promise<Buffer> {
   return png;
 }
 
-/** A JPEG whose frame header claims another size. */
+/** A JPEG whose frame header has another size. */
 async function jpegOf(width: number, height: number): Promise<Buffer> {
   const jpeg = await grey(40, 30).jpeg().toBuffer();
   const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));
@@ -31,15 +31,15 @@ const tiffOf = (width: number, height: number) => {
   return writeTiff([{ width: 40, height: 30, values: new Uint8Array(1200), deflate: true, tags }]);
 };
 
-describe('limits hold before memory is taken', () => {
+describe('limits are checked before memory is allocated', () => {
   test.each<[string, () => Promise<Buffer> | Buffer]>([
     ['a PNG of a long side', () => pngOf(50_000_000, 20)],
     ['a PNG of a high side', () => pngOf(20, 50_000_000)],
     ['a PNG of many pixels', () => pngOf(60_000, 60_000)],
-    ['a PNG of more than its bytes justify', () => pngOf(20_000, 20_000)],
-    ['a JPEG of more than its bytes justify', () => jpegOf(65_000, 15_000)],
+    ['a PNG larger than its bytes justify', () => pngOf(20_000, 20_000)],
+    ['a JPEG larger than its bytes justify', () => jpegOf(65_000, 15_000)],
     ['a TIFF of a long side', () => tiffOf(50_000_000, 20)],
-    ['a TIFF of more than its bytes justify', () => tiffOf(31_000, 31_000)],
+    ['a TIFF larger than its bytes justify', () => tiffOf(31_000, 31_000)],
   ])('%s', async (_name, make) => {
     const bytes = await make();
     expect(bytes.length).toBeLessThan(2000);
@@ -55,7 +55,7 @@ describe('limits hold before memory is taken', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
   });
 
-  test('a JPEG in a TIFF of more than its bytes justify', async () => {
+  test('a JPEG in a TIFF larger than its bytes justify', async () => {
     const tiff = await grey(64, 64).tiff({ compression: 'jpeg' }).toBuffer();
     const entry = (tag: number) => {
       const at = tiff.indexOf(Buffer.from([tag & 0xff, tag >> 8]), tiff.readUInt32LE(4));
@@ -90,7 +90,7 @@ describe('limits hold before memory is taken', () => {
     }
   });
 
-  test('an image of one colour, which compresses well, is read; limits.ratio says how well', async () => {
+  test('a uniform image, which compresses well, is read up to limits.ratio', async () => {
     const blank = await grey(12_000, 12_000).png({ compressionLevel: 9 }).toBuffer();
     expect((await openImage(blank)).bytes).toBe(144e6);
     expect((await refusal(openImage(blank, { limits: { ratio: 1 } }))).details.option).toBe('limits.ratio');

@@ -10,7 +10,7 @@ const height = 10;
 const plane = (k: number): TestPage => ({ width, height, values: new Uint16Array(width * height).fill(k) });
 const planes = (count: number, description: string): TestPage[] =>
   Array.from({ length: count }, (_, k) => ({ ...plane(k), ...(k === 0 && { description }) }));
-/** All planes behind one directory, as ImageJ writes large stacks. */
+/** All planes in one directory, as in ImageJ's large stacks. */
 const stack = (count: number, description: string): TestPage => ({
   ...plane(0),
   description,
@@ -37,7 +37,7 @@ describe('pages without axes', () => {
     expect(source.notices).toEqual(['it has 3 pages; page 0 was read (choose with page)']);
   });
 
-  test('page chooses; a page that was chosen is not reported', async () => {
+  test('page selects; a selected page is not reported', async () => {
     const { values, source } = await readPlane(bytes, { page: 2 });
     expect(values).toEqual([2]);
     expect(source).toMatchObject({ page: 2, notices: [] });
@@ -61,7 +61,7 @@ describe("ImageJ's stacks", () => {
 
   describe.each(kinds)('%s', (_name, make) => {
     test.each([{}, { bigEndian: true }, { big: true }])(
-      'channel, z and t choose a plane: %p',
+      'channel, z and t select a plane: %p',
       async (header) => {
         const bytes = make(header);
         for (const [channel, z, t] of [
@@ -85,7 +85,7 @@ describe("ImageJ's stacks", () => {
       expect(error.message).toMatch(/it has 2 channels .* choose one or three/);
     });
 
-    test('planes along z and t that nobody chose are reported', async () => {
+    test('planes along z and t that were not selected are reported', async () => {
       const { source } = await readPlane(make({}), { channels: 0 });
       expect(source.notices).toEqual([
         'it has 3 planes along z; z 0 was read (choose with z)',
@@ -93,13 +93,13 @@ describe("ImageJ's stacks", () => {
       ]);
     });
 
-    test('past an axis', async () => {
+    test('an index beyond an axis', async () => {
       const error = await refusal(decodeImage(make({}), { channels: 0, z: 3 }));
       expect(error.message).toMatch(/a place along the image's 3, from 0 for z but received 3/);
     });
   });
 
-  test('three channels can be read as RGB, and are none by themselves', async () => {
+  test('three channels can be read as RGB, but are not RGB by default', async () => {
     const bytes = writeTiff([stack(3, 'ImageJ=1.53t\nimages=3\nchannels=3\nmode=composite\n')]);
     expect((await readPlane(bytes, { channels: [2, 0, 1] })).values).toEqual([2, 0, 1]);
     expect((await refusal(decodeImage(bytes))).code).toBe('IMAGE_UNSUPPORTED');
@@ -161,7 +161,7 @@ describe('OME-TIFF', () => {
     expect(info.source).toMatchObject({ channelNames: ['DAPI & Hoechst', 'GFP'], channelPages: true });
   });
 
-  test('TiffData says which page a plane is', async () => {
+  test('TiffData maps planes to pages', async () => {
     const data =
       '<TiffData FirstZ="0" IFD="2"/><TiffData FirstZ="1" IFD="0"/><TiffData FirstZ="2" IFD="1" PlaneCount="1"/>';
     const bytes = writeTiff(planes(3, ome('XYZCT', [1, 3, 1], data)));
@@ -174,7 +174,7 @@ describe('OME-TIFF', () => {
     }
   });
 
-  test('a plane of another file is missing here', async () => {
+  test('a plane in another file is missing', async () => {
     const data =
       '<TiffData FirstZ="0" IFD="0"><UUID FileName="a.tif">urn:uuid:1</UUID></TiffData>' +
       '<TiffData FirstZ="1" IFD="0"><UUID FileName="b.tif">urn:uuid:2</UUID></TiffData>';
@@ -185,14 +185,14 @@ describe('OME-TIFF', () => {
     expect(error.message).toMatch(/does not hold the plane of channel 0, z 1, t 0/);
   });
 
-  test('an RGB image is one channel of three samples', async () => {
+  test('an RGB image is one channel with three samples', async () => {
     const values = Uint8Array.from({ length: width * height * 3 }, (_, i) => 10 * (i % 3));
     const description = ome('XYCZT', [3, 1, 1], '<Channel SamplesPerPixel="3"/>');
     const bytes = writeTiff([{ width, height, values, samples: 3, photometric: 2, description }]);
     expect((await readPlane(bytes)).values).toEqual([0, 10, 20]);
   });
 
-  test('text that claims much, or is no XML, takes no time', async () => {
+  test('malicious or invalid XML is read in linear time', async () => {
     for (const inside of [
       '<TiffData PlaneCount="999999999"/>'.repeat(2000),
       '<TiffData '.repeat(100_000),
@@ -205,7 +205,7 @@ describe('OME-TIFF', () => {
   });
 });
 
-describe('what is no plane', () => {
+describe('pages that are not planes', () => {
   const small: TestPage = { width: 6, height: 5, values: new Uint16Array(30).fill(9) };
   const tiled: TestPage = { width: 64, height: 32, values: new Uint16Array(2048).fill(7), tile: 16 };
   const level: TestPage = { width: 32, height: 16, values: new Uint16Array(512).fill(8), tile: 16 };
@@ -221,7 +221,7 @@ describe('what is no plane', () => {
     expect(values).toEqual([value]);
   });
 
-  test('is still read where page names it', async () => {
+  test('can still be selected with page', async () => {
     expect((await readPlane(writeTiff([tiled, level]), { page: 1 })).values).toEqual([8]);
   });
 
@@ -240,7 +240,7 @@ describe('what is no plane', () => {
 });
 
 describe('frames', () => {
-  test('of a WebP are chosen by page; those that were not read are reported', async () => {
+  test('of a WebP are selected by page; unread ones are reported', async () => {
     const frames = [0, 1].map((k) => new Uint8Array(width * height * 3).fill(200 * k));
     const joined = Buffer.concat(frames);
     const webp = await sharp(joined, { raw: { width, height: 2 * height, channels: 3, pageHeight: height } })
@@ -251,7 +251,7 @@ describe('frames', () => {
     expect((await readPlane(webp, { page: 1 })).values).toEqual([200, 200, 200]);
   });
 
-  test('of a PNG: the first alone is read', async () => {
+  test('of a PNG: only the first is read', async () => {
     const png = await sharp(new Uint8Array(120), { raw: { width, height, channels: 1 } })
       .png()
       .toBuffer();

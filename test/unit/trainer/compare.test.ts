@@ -10,7 +10,7 @@ test('a run resumes with its original settings', () => {
   expect(() => checkSame('runs/a', { config: stored, data }, { config, data })).not.toThrow();
 });
 
-test('how a run is done and told may change', () => {
+test('settings that do not affect the result may change', () => {
   const config = segmenterTraining();
   const other = segmenterTraining({
     loader: { threads: 1 },
@@ -21,7 +21,7 @@ test('how a run is done and told may change', () => {
   expect(configDifferences(config, other)).toEqual([]);
 });
 
-test('everything else that differs is named, with both values', () => {
+test('all other differences are reported with both values', () => {
   const config = segmenterTraining();
   const other = segmenterTraining({
     batchSize: 3,

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../support/weights.js';
 
 const path = temporaryFolder();
 
-test('the defaults are the seed’s', () => {
+test('the defaults equal those of the original notebook', () => {
   const config = segmenterTraining();
   expect(config).toMatchObject({
     start: { kind: 'nothing' },
@@ -27,7 +27,7 @@ test('the defaults are the seed’s', () => {
   });
 });
 
-test('a configuration written out and read again is the same', () => {
+test('a configuration can be written and read again', () => {
   for (const given of [{}, { steps: 20 }, { optimizer: { kind: 'adamw' as const }, average: {} }]) {
     const config = segmenterTraining(given);
     expect(segmenterTraining(JSON.parse(JSON.stringify(config)))).toEqual(config);
@@ -57,7 +57,7 @@ test.each([
   [{ network: 5 }, 'network'],
   [{ batchSize: 0 }, 'batchSize'],
   [null, 'config'],
-])('%j is refused at %s', (given, option) => {
+])('%j is refused with the path %s', (given, option) => {
   const error = thrown(() => segmenterTraining(given as object));
   expect(error).toMatchObject({ code: 'INVALID_CONFIG', details: { option } });
 });
@@ -85,7 +85,7 @@ describe('a configuration file', () => {
     expect(error.message).not.toMatch(/batchSize/);
   });
 
-  test('that is not there is named', async () => {
+  test('that does not exist is named', async () => {
     expect(await rejection(readConfigFile(path('nowhere.json')))).toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 });

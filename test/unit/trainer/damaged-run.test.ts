@@ -22,7 +22,7 @@ beforeAll(async () => {
   }
 });
 
-/** What may stand in a file of JSON instead of what belongs there. */
+/** Invalid contents of a JSON file. */
 const contents: [string, string][] = [
   ['nothing', ''],
   ['null', 'null'],
@@ -42,7 +42,7 @@ const contents: [string, string][] = [
 ];
 
 describe.each(['config.json', 'data.json', 'environment.json', 'log.jsonl', 'wandb.json'])('%s', (name) => {
-  test.each(contents)('with %s in it is read or refused in a sentence', async (_, content) => {
+  test.each(contents)('with %s is read or refused with a message', async (_, content) => {
     const copy = folder('copy');
     rmSync(copy, { recursive: true, force: true });
     cpSync(run, copy, { recursive: true });
@@ -68,7 +68,7 @@ describe.each(['config.json', 'data.json', 'environment.json', 'log.jsonl', 'wan
   });
 });
 
-test('a file where a folder belongs, and a folder where a file belongs, are refused in a sentence', async () => {
+test('a file in place of a folder, and a folder in place of a file, are refused with a message', async () => {
   const file = join(run, 'config.json');
   const trainer = () => new SegmenterTrainer({ data, folder: join(file, 'run'), config: {} }).run().next();
   expect(await rejection(trainer())).toMatchObject({
@@ -82,7 +82,7 @@ test('a file where a folder belongs, and a folder where a file belongs, are refu
   expect(await rejection(read())).toMatchObject({ code: 'FILE_UNREADABLE', details: { file: run } });
 });
 
-test('options that are no object are refused in a sentence', async () => {
+test('options that are not an object are refused with a message', async () => {
   for (const options of [null, 5, 'x', [], undefined]) {
     const bad = options as never;
     for (const action of [

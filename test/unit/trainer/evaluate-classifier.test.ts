@@ -17,13 +17,13 @@ const named = (id: string, cellType: string, logits: number[]) => {
   };
 };
 
-test('counts what was named how, against a table made by hand', () => {
+test('computes the confusion matrix, compared with one made by hand', () => {
   const images = [
     named('a', 'astro', [2, 1, 0]),
     named('b', 'astro', [0, 1, 0.5]),
     named('c', 'astro', [3, 1, 0.5]),
     named('d', 'cort', [0, 4, 0.5]),
-    // Logits no exponential holds
+    // Logits whose exponential overflows.
     named('e', 'cort', [500, -500, 0]),
   ];
   const { accuracy, balancedAccuracy, confusion, loss, perImage } = classifierEvaluation(images, [

@@ -2,15 +2,15 @@ import { SegmenterNetwork } from '../../../lib/trainer/network.js';
 import { bytesOfAll, floats, options, sampling, tinyMaskRCNN } from '../../support/networks.js';
 
 describe('fresh weights', () => {
-  /** What torchvision draws a tensor from: a normal's deviation, a uniform's bound, or one value. */
+  /** Distribution of a tensor in torchvision: deviation of a normal, bound of a uniform distribution, or one value. */
   type Draw = { deviation: number } | { bound: number } | { value: number };
 
-  /** By torchvision's sources: resnet.py, feature_pyramid_network.py, rpn.py, faster_rcnn.py, mask_rcnn.py. */
+  /** From torchvision's sources: resnet.py, feature_pyramid_network.py, rpn.py, faster_rcnn.py, mask_rcnn.py. */
   function drawOf(key: string, shape: readonly number[], weightShape: readonly number[]): Draw {
     const area = shape.slice(2).reduce((product, side) => product * side, 1);
     const toReLU = { deviation: Math.sqrt(2 / (shape[0]! * area)) };
     const fanIn = weightShape.slice(1).reduce((product, side) => product * side, 1);
-    // What nn.Linear and nn.ConvTranspose2d begin with.
+    // Default initialization of nn.Linear and nn.ConvTranspose2d.
     const usual = { bound: 1 / Math.sqrt(fanIn) };
     const bias = key.endsWith('.bias');
     if (/\b(bn\d|downsample\.1)\./.test(key)) return { value: /weight|running_var/.test(key) ? 1 : 0 };
@@ -22,7 +22,7 @@ describe('fresh weights', () => {
     return bias ? usual : toReLU;
   }
 
-  test("are drawn from torchvision's distributions", async () => {
+  test("have torchvision's distributions", async () => {
     const config = tinyMaskRCNN('batch', 9);
     Object.assign(config.fpn, { channels: 32 });
     Object.assign(config.backbone, { width: 16 });
@@ -44,7 +44,7 @@ describe('fresh weights', () => {
         continue;
       }
       const expected = 'bound' in draw ? draw.bound / Math.sqrt(3) : draw.deviation;
-      // Five standard errors of a deviation that so many numbers estimate.
+      // Five standard errors of the estimated deviation.
       const slack = 5 / Math.sqrt(2 * values.length);
       expect({ ...seen, right: Math.abs(deviation / expected - 1) < slack }).toEqual({
         ...seen,

@@ -27,7 +27,7 @@ const classifier = (over: Partial<typeof options> = {}, head?: 'linear' | 'conca
 const images = (seed: number): TrainSample[] => [squares(seed), squares(seed + 1, 96, 6)];
 const textures = (seed: number) => [0, 1, 2, 0, 1, 2].map((label, i) => texture(seed * 10 + i, label));
 
-/** A network of either kind, and samples it learns from. */
+/** A network of either kind, and its training samples. */
 const kinds = {
   segmenter: async (over: Partial<typeof options> = {}) => ({
     network: await segmenter(over),
@@ -50,7 +50,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     for (let i = 0; i < 3; i++) expect((await network.step(samples(i), step(i))).applied).toBe(true);
     const path = temporary(`${name}-${kind}.safetensors`);
     await writeWeights(path, { tensors: network.tensors() });
-    // Another seed: nothing of its own may be left.
+    // Another seed: none of its own state may remain.
     const { network: restored } = await make({ optimizer, seed: 99 });
     await restored.restore(path);
     const results = [];
@@ -63,7 +63,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     await restored.dispose();
   });
 
-  test('the same seeds give the same network, other seeds another', async () => {
+  test('equal seeds give equal networks, different seeds different ones', async () => {
     const states = [];
     for (const [seed, first] of [
       [1, 1],
@@ -79,7 +79,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     expect(differing(states[0]!, states[2]!).length).toBeGreaterThan(0);
   });
 
-  test('a step that is not finite changes nothing', async () => {
+  test('a step with non-finite gradients changes nothing', async () => {
     const { network, samples } = await make();
     await network.step(samples(0), step(0));
     const before = await bytesOfAll(network.tensors());
@@ -93,7 +93,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     await network.dispose();
   });
 
-  test('an aborted step is done whole, or has changed nothing', async () => {
+  test('an aborted step is complete, or has changed nothing', async () => {
     const { network, samples } = await make();
     const { network: twin } = await make();
     const reason = new Error('enough');
@@ -116,7 +116,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     await twin.dispose();
   });
 
-  test('tells its stages, and does not begin once aborted', async () => {
+  test('reports its stages, and does not start after an abort', async () => {
     const { network, samples } = await make();
     const stages = new Set<string>();
     await network.step(samples(0), step(0), { onProgress: ({ stage }) => stages.add(stage) });
@@ -127,7 +127,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     await network.dispose();
   });
 
-  test('snapshots are networks of their own: the weights of now, and their average', async () => {
+  test('snapshots are separate networks with the current weights, or their average', async () => {
     const { network, samples } = await make({ averageDecay: 0.5 });
     await network.step(samples(0), step(0));
     const state = await bytesOfAll(network.tensors());
@@ -150,7 +150,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     }
   });
 
-  test('an average that is not kept cannot be had', async () => {
+  test('a snapshot of the average is refused if none is kept', async () => {
     const { network } = await make({ averageDecay: null });
     expect((await rejection(network.snapshot('average'))).code).toBe('INVALID_ARGUMENT');
     expect(network.tensors().some(({ name }) => name.startsWith('average.'))).toBe(false);
@@ -176,7 +176,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     await network.dispose();
   });
 
-  test('disposed, it refuses', async () => {
+  test('a disposed network refuses calls', async () => {
     const { network, samples } = await make();
     const running = network.step(samples(0), step(0)).catch((error: unknown) => error);
     await network.dispose();
@@ -197,7 +197,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
 });
 
 describe('a classifier', () => {
-  test('learns to tell textures apart, the same way every time', async () => {
+  test('learns to distinguish textures, reproducibly', async () => {
     const runs: number[][] = [];
     for (let run = 0; run < 2; run++) {
       const network = await classifier({ averageDecay: 0.9 }, run < 0 ? 'concat-pool' : 'linear');
@@ -226,14 +226,14 @@ describe('a classifier', () => {
     expect(last).toBeLessThan(0.1 * runs[0]![0]!);
   });
 
-  test('trains on a batch of one, which has no variance between its rows', async () => {
+  test('trains with a batch of one, which has no variance between rows', async () => {
     const network = await classifier({}, 'concat-pool');
     expect((await network.step([texture(1, 0, 64)], step(1))).applied).toBe(true);
     expect((await network.step(textures(1), step(2))).applied).toBe(true);
     await network.dispose();
   });
 
-  test('refuses what cannot be a batch', async () => {
+  test('refuses invalid batches', async () => {
     const network = await classifier();
     const good = texture(1, 0);
     const refusals: [unknown[], RegExp][] = [
@@ -277,19 +277,22 @@ describe('a segmenter', () => {
     await network.dispose();
   });
 
-  test.each(['frozen-batch', 'batch', 'group'] as const)('its losses fall with %s norms', async (kind) => {
-    const network = await segmenter({}, kind);
-    const totals: number[] = [];
-    for (let i = 0; i < 30; i++) {
-      const { losses } = await network.step([squares(1), squares(2)], step(i));
-      totals.push(Object.values(losses).reduce((sum, loss) => sum + loss));
-    }
-    const mean = (some: number[]) => some.reduce((sum, value) => sum + value) / some.length;
-    expect(mean(totals.slice(-5))).toBeLessThan(0.6 * mean(totals.slice(0, 3)));
-    await network.dispose();
-  });
+  test.each(['frozen-batch', 'batch', 'group'] as const)(
+    'its losses decrease with %s norms',
+    async (kind) => {
+      const network = await segmenter({}, kind);
+      const totals: number[] = [];
+      for (let i = 0; i < 30; i++) {
+        const { losses } = await network.step([squares(1), squares(2)], step(i));
+        totals.push(Object.values(losses).reduce((sum, loss) => sum + loss));
+      }
+      const mean = (some: number[]) => some.reduce((sum, value) => sum + value) / some.length;
+      expect(mean(totals.slice(-5))).toBeLessThan(0.6 * mean(totals.slice(0, 3)));
+      await network.dispose();
+    },
+  );
 
-  test('refuses what does not fit its images and classes', async () => {
+  test('refuses masks and labels that do not fit the images and classes', async () => {
     const network = await segmenter();
     const good = squares(1);
     const nothing = { ...good.masks, counts: Uint32Array.of(4096), offsets: Uint32Array.of(0, 1) };
@@ -328,7 +331,7 @@ describe('a segmenter', () => {
     const state = await bytesOfAll(network.tensors());
     for (const name of loaded) {
       expect(state.get(`model.${name}`)).toEqual(source.get(`model.${name}`));
-      // The average begins there too.
+      // The average starts from the same weights.
       expect(state.get(`average.${name}`)).toEqual(source.get(`model.${name}`));
     }
     for (const one of [other, network, snapshot]) await one.dispose();
@@ -372,7 +375,7 @@ describe('a segmenter', () => {
     for (const one of [router, network, snapshot]) await one.dispose();
   });
 
-  test('its snapshot finds the cells it has learnt', async () => {
+  test('its snapshot finds the learned cells', async () => {
     const network = await SegmenterNetwork.create(tinyMaskRCNN('batch', 2), { ...options, sampling });
     const sample = { ...squares(3, 64, 1), labels: Int32Array.of(1) };
     for (let i = 0; i < 150; i++) await network.step([sample], step(i, { lr: 0.02, maxGradNorm: 5 }));

@@ -48,7 +48,7 @@ test('listeners receive the whole run, and again when it is resumed', async () =
   await records.close();
   const text = readFileSync(at.log, 'utf8');
   expect(bytes.at(-1)).toBe(Buffer.byteLength(text));
-  // A kill cut the last line short.
+  // A kill truncated the last line.
   writeFileSync(at.log, text.slice(0, -10));
 
   const again = listener('again');
@@ -61,7 +61,7 @@ test('listeners receive the whole run, and again when it is resumed', async () =
   expect(readFileSync(at.log, 'utf8')).toBe(text);
 });
 
-test('a listener that fails is reported once, and stops neither the run nor the others', async () => {
+test('a listener that fails is reported once, and stops neither the run nor other listeners', async () => {
   const bad = listener('bad', 2);
   const good = listener('good');
   const { records } = await openAt('bad', 0, bad, good);
@@ -76,7 +76,7 @@ test('a listener that fails is reported once, and stops neither the run nor the 
   await records.close();
 });
 
-test('a plot is drawn of one step, and of as many as a long run has', async () => {
+test('a plot is drawn for one step, and for the number of a long run', async () => {
   const { at, records } = await openAt('plot', 0);
   await records.write(step(1));
   expect(await records.draw()).toEqual([]);

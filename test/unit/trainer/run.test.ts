@@ -26,7 +26,7 @@ const ofKind = <K extends Event['kind']>(events: Event[], kind: K) =>
 afterEach(() => expect(letters.open).toBe(0));
 
 describe('a whole run', () => {
-  test('tells everything in order', async () => {
+  test('yields all events in order', async () => {
     const toy = await toyRun(folder('order'), { config: { epochs: 2 }, scores: [0.5, 0.25] });
     const events = await collect(toy);
     const epoch = ['step', 'step', 'step', 'step', 'epoch', 'validation'];
@@ -64,7 +64,7 @@ describe('a whole run', () => {
     expect(ended!.total).toBeCloseTo(totals.reduce((a, b) => a + b) / 4, 12);
   });
 
-  test('gives each step its rates and a seed of its own', async () => {
+  test('passes rates and a different seed to each step', async () => {
     const toy = await toyRun(folder('rates'));
     const events = await collect(toy);
     const { schedule, optimizer, seed } = segmenterTraining();
@@ -103,7 +103,7 @@ describe('a whole run', () => {
     expect(await storedWeight(toy.folder.weights('segmenter'))).toBe(toy.network.weight);
   });
 
-  test('of so many steps ends in the middle of an epoch, with a validation there', async () => {
+  test('with a number of steps ends in the middle of an epoch, with a validation', async () => {
     const toy = await toyRun(folder('steps'), { config: { epochs: null, steps: 6 }, scores: [0.1, 0.2] });
     const events = await collect(toy);
     expect(ofKind(events, 'step')).toHaveLength(6);
@@ -112,7 +112,7 @@ describe('a whole run', () => {
     expect(ofKind(events, 'start')[0]).toMatchObject({ steps: 6, epochs: 2, stepsPerEpoch: 4 });
   });
 
-  test('validates every few steps, and once where a step ends an epoch too', async () => {
+  test('validates every few steps, and only once if a step also ends an epoch', async () => {
     const toy = await toyRun(folder('every'), {
       config: { epochs: 2, validation: { everySteps: 2, everyEpochs: 2 } },
       scores: [0.1],
@@ -121,7 +121,7 @@ describe('a whole run', () => {
     expect(ofKind(events, 'validation').map(({ step }) => step)).toEqual([2, 4, 6, 8]);
   });
 
-  test('ends early when patience is at its end', async () => {
+  test('stops early after `patience` validations without improvement', async () => {
     const toy = await toyRun(folder('early'), {
       config: { epochs: 9, validation: { patience: 2 } },
       scores: [0.5, 0.4, 0.5, 0.9],
@@ -131,26 +131,26 @@ describe('a whole run', () => {
     expect(logOf(toy.folder.log).at(-1)).toMatchObject({ kind: 'stop', reason: 'early-stopping' });
   });
 
-  test('of equal scores the first is best, unless another figure decides', async () => {
+  test('of equal scores the first is best, unless the tie-breaker differs', async () => {
     const first = await toyRun(folder('equal'), { scores: [0.5, 0.5, 0.5] });
     expect(ofKind(await collect(first), 'best').map(({ step }) => step)).toEqual([4]);
     const decided = await toyRun(folder('decided'), { scores: [0.5, 0.5, 0.4], ties: [-3, -2, -1] });
     expect(ofKind(await collect(decided), 'best').map(({ step }) => step)).toEqual([4, 8]);
   });
 
-  test('a score of nothing is never the best', async () => {
+  test('a NaN score is never the best', async () => {
     const toy = await toyRun(folder('nan'), { config: { epochs: 2 }, scores: [Number.NaN, 0.1] });
     const events = await collect(toy);
     expect(ofKind(events, 'validation').map(({ best }) => best)).toEqual([false, true]);
   });
 });
 
-describe('a run that went wrong', () => {
+describe('a run that diverges', () => {
   test.each([
-    ['a loss that is no number', { losses: { loss_mask: Number.NaN }, applied: false }, /loss_mask is NaN/],
-    ['gradients without end', { gradNorm: Number.POSITIVE_INFINITY, applied: false }, /norm is Infinity/],
-    ['a step that was not taken', { applied: false }, /not finite/],
-  ])('%s stops it, with the step and its images', async (name, result, message) => {
+    ['a NaN loss', { losses: { loss_mask: Number.NaN }, applied: false }, /loss_mask is NaN/],
+    ['infinite gradients', { gradNorm: Number.POSITIVE_INFINITY, applied: false }, /norm is Infinity/],
+    ['a step that was not applied', { applied: false }, /not finite/],
+  ])('%s stops it, naming the step and its images', async (name, result, message) => {
     const network = new ToyNetwork({ result: (step) => (step === 6 ? result : {}) });
     const toy = await toyRun(folder(name), { network });
     const error = await rejection(collect(toy));
@@ -165,7 +165,7 @@ describe('a run that went wrong', () => {
     expect(ofKind(events, 'start')[0]).toMatchObject({ resumed: true, step: 5 });
   });
 
-  test('a loss far above its median stops it, and the checkpoint from before stays', async () => {
+  test('a loss far above its median stops it, and the previous checkpoint is kept', async () => {
     const result = (step: number) => ({ losses: { loss_mask: step === 11 ? 60 : 1 } });
     const config = { checkpoint: { everyMinutes: 0 }, divergence: { multiple: 50 } };
     const toy = await toyRun(folder('explode'), { config, network: new ToyNetwork({ result }) });
@@ -176,7 +176,7 @@ describe('a run that went wrong', () => {
     expect((await collect(again, { until: ({ kind }) => kind === 'start' }))[0]).toMatchObject({ step: 11 });
   });
 
-  test('a loss near zero has jumps that are no divergence', async () => {
+  test('jumps of a loss near zero are not a divergence', async () => {
     const result = (step: number) => ({ losses: { loss_classifier: step === 11 ? 4.9 : 1e-3 } });
     const toy = await toyRun(folder('near-zero'), {
       config: { divergence: { multiple: 50 } },
@@ -200,14 +200,14 @@ describe('checkpoints between epochs', () => {
     [1, [0, 4, 8, 12]],
     [2, [0, 8, 12]],
     [null, [0, 12]],
-  ])('every %s epochs, at the beginning and at the end', async (everyEpochs, steps) => {
+  ])('every %s epochs, at the start and at the end', async (everyEpochs, steps) => {
     const config = { checkpoint: { everyMinutes: 1000, everyEpochs } };
     const events = await collect(await toyRun(folder(`every-${everyEpochs}`), { config }));
     expect(ofKind(events, 'checkpoint').map(({ step }) => step)).toEqual(steps);
   });
 });
 
-describe('a run that is interrupted and resumed equals one that was not', () => {
+describe('an interrupted and resumed run equals an uninterrupted one', () => {
   const options: ToyOptions = {
     config: { validation: { everySteps: 3, patience: 3 } },
     scores: (weight) => Math.sin(weight * 5),
@@ -229,7 +229,7 @@ describe('a run that is interrupted and resumed equals one that was not', () => 
     expect(whole.log.length).toBeGreaterThan(12);
   });
 
-  test('left by its reader, at any event', async () => {
+  test('when the consumer leaves at any event', async () => {
     const events = await collect(await toyRun(folder('count'), options));
     for (const [i] of events.entries()) {
       const path = folder(`left-${i}`);
@@ -241,7 +241,7 @@ describe('a run that is interrupted and resumed equals one that was not', () => 
     }
   });
 
-  test('aborted in a step, at any of them', async () => {
+  test('when aborted in any step', async () => {
     for (let step = 1; step <= 12; step++) {
       const path = folder(`aborted-${step}`);
       const stop = new AbortController();
@@ -262,8 +262,8 @@ describe('a run that is interrupted and resumed equals one that was not', () => 
     }
   });
 
-  test('killed at any moment, over and over', async () => {
-    // A kill leaves the folder as it is: what is copied here, at every event, is what a resumed run finds.
+  test('when killed repeatedly at any moment', async () => {
+    // A kill leaves the folder unchanged, so a copy of the folder at every event is what a resumed run finds.
     const { cpSync } = await import('node:fs');
     const path = folder('killed');
     const toy = await toyRun(path, {
@@ -279,7 +279,7 @@ describe('a run that is interrupted and resumed equals one that was not', () => 
       },
     });
     for (const copy of copies.slice(1)) {
-      // What a kill in the middle of a write leaves.
+      // State after a kill in the middle of a write.
       const { appendFileSync, writeFileSync } = await import('node:fs');
       appendFileSync(join(copy, 'log.jsonl'), '{"kind":"st');
       writeFileSync(join(copy, 'checkpoints/last.safetensors.0123456789ab.part'), 'half');
@@ -292,14 +292,14 @@ describe('a run that is interrupted and resumed equals one that was not', () => 
     }
   });
 
-  test('resumed at its end, it ends again', async () => {
+  test('when resumed at its end, it ends again', async () => {
     const again = await collect(await toyRun(folder('whole'), options));
     expect(kinds(again)).toEqual(['start', 'checkpoint', 'stop']);
     expect(await outcome(folder('whole'))).toEqual(whole);
   });
 });
 
-test('a step has its place among epochs of another length', () => {
+test('a position is converted to epochs of another length', () => {
   const at = (epoch: number, batch: number, step: number) => ({
     ...beginning,
     epoch,
@@ -313,7 +313,7 @@ test('a step has its place among epochs of another length', () => {
   expect(rebased({ ...at(1, 4, 8), closed: true }, 3)).toMatchObject({ epoch: 2, batch: 2, closed: false });
 });
 
-test('an abort before the first step leaves a checkpoint to begin from', async () => {
+test('an abort before the first step leaves a checkpoint', async () => {
   const stop = new AbortController();
   stop.abort(new Error('no'));
   const events = await collect(await toyRun(folder('at once')), { signal: stop.signal });

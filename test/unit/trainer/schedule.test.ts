@@ -21,7 +21,7 @@ function expectSame(
   expect(Math.max(...furthest)).toBeLessThan(1e-12);
 }
 
-describeGolden('the competition run’s whole schedule', { goldens: ['one_cycle.json'] }, () => {
+describeGolden('the complete schedule of the competition run', { goldens: ['one_cycle.json'] }, () => {
   test('is torch’s', () => {
     const golden = goldenJson<{
       max_lr: number;
@@ -61,7 +61,7 @@ describeGolden('schedules', { goldens: ['schedules.json'] }, () => {
   });
 });
 
-test('a warm-up longer than the run divides by nothing', () => {
+test('a warm-up longer than the run does not divide by zero', () => {
   const { schedule, optimizer } = segmenterTraining({
     schedule: { kind: 'warmup-cosine', warmupSteps: 10, warmupFactor: 0 },
   });

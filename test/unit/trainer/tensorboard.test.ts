@@ -49,7 +49,7 @@ async function write(path: string): Promise<void> {
   await log.close();
 }
 
-/** The file's records, their lengths and checksums held against a bit-by-bit CRC-32C. */
+/** Records of the file; lengths and checksums are compared with a bitwise CRC-32C. */
 function records(path: string): Buffer[] {
   const [name, ...others] = readdirSync(path);
   expect(others).toEqual([]);
@@ -90,7 +90,7 @@ const python = process.env.CELLROUTE_REFERENCE_PYTHON;
 const hasTensorboard = python !== undefined && spawnSync(python, ['-c', 'import tensorboard']).status === 0;
 const real = hasTensorboard ? test : test.skip;
 
-real('TensorBoard itself reads them', async () => {
+real('TensorBoard can read them', async () => {
   const path = folder('read');
   await write(path);
   const program = `

@@ -34,7 +34,7 @@ async function collect(
   return events;
 }
 
-test('leaving the loop writes a checkpoint, from which the trainer of another process could resume', async () => {
+test('leaving the loop writes a checkpoint from which another process can resume', async () => {
   const path = folder('left');
   const first = await collect(
     new SegmenterTrainer({ data, folder: path, config: tiny, source: { of: 'a test' } }),
@@ -56,7 +56,7 @@ test('leaving the loop writes a checkpoint, from which the trainer of another pr
   });
 });
 
-test('the weights of one run start another, heads of another shape stay fresh', async () => {
+test('weights of one run initialize another, heads of another shape stay random', async () => {
   const path = folder('start');
   await collect(new SegmenterTrainer({ data, folder: path, config: { ...tiny, epochs: null, steps: 1 } }));
   const checkpoint = join(path, 'segmenter.safetensors');
@@ -73,12 +73,12 @@ test('the weights of one run start another, heads of another shape stay fresh', 
   const { report } = start as Extract<SegmenterTrainEvent, { kind: 'start' }>;
   expect(report!.loaded).toContain('backbone.body.conv1.weight');
   expect(report!.initialized).toContain('roi_heads.box_predictor.cls_score.weight');
-  // What the checkpoint says of its network is kept.
+  // The network configuration of the checkpoint is kept.
   await using segmenter = await CellSegmenter.load(join(folder('next'), 'segmenter.safetensors'));
   expect(segmenter.config).toMatchObject({ numClasses: 3, backbone: { width: 8 }, resize: null });
 });
 
-test('a classifier’s backbone starts a segmenter, which takes its depth and width over', async () => {
+test('a classifier’s backbone initializes a segmenter, which gets its depth and width', async () => {
   const router = new ClassifierTrainer({
     data,
     folder: folder('router'),
@@ -101,7 +101,7 @@ test('a classifier’s backbone starts a segmenter, which takes its depth and wi
   });
 });
 
-test('a run that explodes is stopped with its step and images', async () => {
+test('a run that diverges is stopped, naming step and images', async () => {
   const path = folder('exploded');
   const trainer = new SegmenterTrainer({
     data,
@@ -125,7 +125,7 @@ test('a run that explodes is stopped with its step and images', async () => {
   expect(existsSync((error.details as { file: string }).file)).toBe(true);
 });
 
-test('an abort while it prepares rejects with the reason', async () => {
+test('an abort during preparation rejects with the reason', async () => {
   const stop = new AbortController();
   const running = new SegmenterTrainer({ data, folder: folder('aborted'), config: tiny }).run({
     signal: stop.signal,
@@ -135,7 +135,7 @@ test('an abort while it prepares rejects with the reason', async () => {
   expect((await rejection(first)).message).toBe('enough');
 });
 
-test('what cannot be meant is refused', async () => {
+test('invalid options are refused', async () => {
   const path = folder('refused');
   expect(thrown(() => new SegmenterTrainer({ data: 'train.csv' as never, folder: path }))).toMatchObject({
     code: 'INVALID_ARGUMENT',
@@ -174,7 +174,7 @@ test('what cannot be meant is refused', async () => {
 });
 
 describe('one writer per run', () => {
-  test('of two trainers that start in one folder, the second is refused before it reads an image', async () => {
+  test('of two trainers in one folder, the second is refused before it reads an image', async () => {
     const path = folder('two');
     let reads = 0;
     const counted = Object.assign(Object.create(data) as Dataset, {
@@ -200,7 +200,7 @@ describe('one writer per run', () => {
     expect(existsSync(join(path, LOCK_FILE))).toBe(false);
   });
 
-  test('a resumption whose checkpoint another trainer has moved on is refused', async () => {
+  test('resuming is refused if another trainer has continued the run', async () => {
     const path = folder('moved');
     const untilStep = (step: number) => (event: SegmenterTrainEvent) =>
       event.kind === 'step' && event.step === step;
@@ -216,7 +216,7 @@ describe('one writer per run', () => {
     expect(events.at(-1)).toMatchObject({ kind: 'stop', reason: 'finished' });
   });
 
-  test('saving an ensemble into a folder that somebody writes into is refused', async () => {
+  test('saving an ensemble to a locked folder is refused', async () => {
     await using ensemble = await RoutedEnsemble.load(testEnsemble);
     const path = folder('saved');
     const lock = await FolderLock.acquire(path);

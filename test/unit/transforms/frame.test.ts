@@ -5,7 +5,7 @@ import * as slow from './reference.js';
 import { type Dense, dense, misaligned } from './reference.js';
 import { cellsOf, draftOf, sampleOf, whole } from './support.js';
 
-/** An image with no two pixels alike, and cells of all sorts on it: at each border, in the middle, one pixel, all. */
+/** An image of different pixels, with cells at each border, in the middle, of one pixel, and of all pixels. */
 function scene(width: number, height: number, planes = 1): { image: Dense; cells: Dense[] } {
   const image = dense(width, height, (x, y, plane) => (1 + x + y * width + plane / 4) / 4096, planes);
   const rectangle = (left: number, top: number, w: number, h: number) =>
@@ -95,7 +95,7 @@ describe.each(sizes)('an image of %i × %i', (width, height) => {
     }
   });
 
-  test('turns by quarters, forwards and backwards', async () => {
+  test('quarter turns in both directions', async () => {
     const content = scene(width, height);
     for (let quarters = -5; quarters <= 6; quarters++) {
       const step: Step = {
@@ -107,7 +107,7 @@ describe.each(sizes)('an image of %i × %i', (width, height) => {
     }
   });
 
-  test('crops at every place', async () => {
+  test('crops at every position', async () => {
     const content = scene(width, height);
     const [w, h] = [Math.ceil(width / 2), Math.ceil(height / 2)];
     for (let left = 0; left <= width - w; left++) {
@@ -115,7 +115,7 @@ describe.each(sizes)('an image of %i × %i', (width, height) => {
     }
   });
 
-  test('crops past the edge are filled, and masks end there', async () => {
+  test('crops beyond the border are filled, and masks end there', async () => {
     const content = scene(width, height, 3);
     await expectLikeSlow([cropStep(-2, -3, width + 5, height + 4)], content, 0.5);
     await expectLikeSlow([cropStep(width - 1, height - 1, 4, 3)], content, 0.25);
@@ -123,14 +123,14 @@ describe.each(sizes)('an image of %i × %i', (width, height) => {
     await expectLikeSlow([cropStep(width + 1, height + 2, 3, 3), cropStep(-4, -4, 6, 6)], content, 0.25);
   });
 
-  test('what one crop cut off does not come back in the next', async () => {
+  test('a second crop does not restore what the first removed', async () => {
     const content = scene(width, height);
     const [w, h] = [Math.ceil(width / 2), Math.ceil(height / 2)];
     await expectLikeSlow([cropStep(1, 1, w, h), cropStep(-1, -1, width, height)], content, 1);
   });
 });
 
-test('random chains of flips, turns and crops are what their operations make one after the other', async () => {
+test('random chains of flips, turns and crops equal the operations one after the other', async () => {
   for (let round = 0; round < 200; round++) {
     const draw = random(4, 'chains', round);
     const content = scene(draw.integer(1, 20), draw.integer(1, 20), draw.chance(0.5) ? 1 : 3);
@@ -191,7 +191,7 @@ describe('scaling', () => {
     },
   );
 
-  test('a part of a scaled image is what the whole would have there, whichever way it is flipped and turned', async () => {
+  test('a crop of a scaled image equals that part of the whole, with all flips and turns', async () => {
     for (let round = 0; round < 60; round++) {
       const draw = random(6, 'scaled', round);
       const image = noise(draw.integer(2, 24), draw.integer(2, 24), draw.chance(0.5) ? 1 : 3);
@@ -221,7 +221,7 @@ describe('scaling', () => {
     }
   });
 
-  test('an image that is its own mask stays on it through random chains', async () => {
+  test('image and mask stay aligned through random chains', async () => {
     for (let round = 0; round < 100; round++) {
       const draw = random(7, 'aligned', round);
       const [width, height] = [draw.integer(20, 60), draw.integer(20, 60)];

@@ -1,6 +1,6 @@
-// The slow and obvious way to transform an image with its masks: dense arrays, one operation after the other.
+// Slow reference for transforming an image with its masks: dense arrays, one operation after the other.
 
-/** Values in rows, any number of planes. */
+/** Values in row order, with any number of planes. */
 export interface Dense {
   width: number;
   height: number;
@@ -25,7 +25,7 @@ export function dense(
 const value = (image: Dense, x: number, y: number, plane: number) =>
   image.planes[plane]![y * image.width + x]!;
 
-/** Another image of this size, each of its pixels taken from where `from` says; `fill` outside. */
+/** An image of this size whose pixels are copied from the positions `from`; `fill` outside. */
 function moved(
   image: Dense,
   width: number,
@@ -47,7 +47,7 @@ function moved(
 
 export const flipHorizontal = (p: Dense) => moved(p, p.width, p.height, (x, y) => [p.width - 1 - x, y]);
 export const flipVertical = (p: Dense) => moved(p, p.width, p.height, (x, y) => [x, p.height - 1 - y]);
-/** A quarter against the clock: the last column becomes the first row. */
+/** A counterclockwise quarter turn: the last column becomes the first row. */
 export const quarterTurn = (p: Dense) => moved(p, p.height, p.width, (x, y) => [p.width - 1 - y, x]);
 export const crop = (p: Dense, left: number, top: number, width: number, height: number, fill = 0) =>
   moved(p, width, height, (x, y) => [x + left, y + top], fill);
@@ -87,14 +87,14 @@ export function resizeBilinear(p: Dense, width: number, height: number): Dense {
   return result;
 }
 
-/** Each pixel takes the one under its centre. */
+/** Each pixel gets the source pixel at its centre. */
 export const resizeNearest = (p: Dense, width: number, height: number) =>
   moved(p, width, height, (x, y) => [
     Math.floor(((x + 0.5) * p.width) / width),
     Math.floor(((y + 0.5) * p.height) / height),
   ]);
 
-/** x, y, width, height of what is not 0, by looking at every pixel; zeros where nothing is. */
+/** x, y, width, height of the pixels that are not 0; zeros if there are none. */
 export function boxOf(p: Dense): number[] {
   let [left, top, right, bottom] = [p.width, p.height, 0, 0];
   p.planes[0]!.forEach((bit, i) => {

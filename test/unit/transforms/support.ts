@@ -9,7 +9,7 @@ import { type Dense, dense } from './reference.js';
 
 export const typeRange = { kind: 'type-range', low: 1, high: 99 } as const;
 
-/** A draft that does only what a frame says. */
+/** A draft with only a frame. */
 export const draftOf = (frame: Frame, rest: Partial<Draft> = {}): Draft => ({
   frame,
   photometric: [],
@@ -23,7 +23,7 @@ export interface Sampled {
   kept: number[];
 }
 
-/** Planes as the float image they are: values stay as they are. */
+/** Planes as a float image with unchanged values. */
 export async function sampleOf(
   image: Dense,
   cells: readonly Dense[],
@@ -58,7 +58,7 @@ export async function sampleOf(
   };
 }
 
-/** Masks as dense images again. */
+/** Masks as dense images. */
 export const cellsOf = (masks: Masks): Dense[] =>
   Array.from({ length: masks.length }, (_, i) => {
     const bits = masks.decode(i);

@@ -15,7 +15,7 @@ const frames = (chain: readonly Transform[], from = size) => draws(chain, from).
 const share = <T>(items: readonly T[], holds: (item: T) => boolean) =>
   items.filter(holds).length / items.length;
 
-/** Every transform with all it takes. */
+/** Every transform with all its options. */
 const all: Transform[] = [
   transforms.flipHorizontal({ p: 0.25 }),
   transforms.flipVertical(),
@@ -30,11 +30,11 @@ const all: Transform[] = [
 ];
 
 describe('as JSON', () => {
-  test('a chain survives being written and read', () => {
+  test('a chain can be written and read', () => {
     expect(readTransforms(JSON.parse(JSON.stringify(all)), 'transforms')).toEqual(all);
   });
 
-  test('what is left out has its default', () => {
+  test('missing options have defaults', () => {
     expect(readTransforms([{ kind: 'flip-horizontal' }, { kind: 'intensity' }], 'transforms')).toEqual([
       { kind: 'flip-horizontal', p: 0.5 },
       { kind: 'intensity', brightness: 0, contrast: 0, gamma: 0 },
@@ -60,13 +60,13 @@ describe('as JSON', () => {
     [[{ kind: 'intensity', gamma: Number.NaN }], 'transforms[0].gamma', /a number/],
     [[{ kind: 'resize', width: 5, height: 5, method: 'zoom' }], 'transforms[0].method', /'squish'/],
     [[{ kind: 'pad', width: 5, height: 5, fill: 'black' }], 'transforms[0].fill', /a number/],
-  ])('%j is refused at %s', (value, option, message) => {
+  ])('%j is refused with the path %s', (value, option, message) => {
     const error = thrown(() => readTransforms(value, 'transforms'));
     expect(error).toMatchObject({ code: 'INVALID_CONFIG', details: { option } });
     expect(error.message).toMatch(message);
   });
 
-  test('a factory refuses alike', () => {
+  test('a factory function refuses the same values', () => {
     expect(thrown(() => transforms.randomCrop({ width: -1, height: 4 }))).toMatchObject({
       code: 'INVALID_CONFIG',
       details: { option: 'width' },
@@ -75,8 +75,8 @@ describe('as JSON', () => {
   });
 });
 
-describe('what is drawn', () => {
-  test('follows from the random path alone', () => {
+describe('random choices', () => {
+  test('depend only on the random path', () => {
     for (let i = 0; i < 20; i++) {
       expect(planSample(all, size, random(3, 'x', i))).toEqual(planSample(all, size, random(3, 'x', i)));
     }
@@ -84,7 +84,7 @@ describe('what is drawn', () => {
     expect(different.size).toBeGreaterThan(290);
   });
 
-  test('flips happen as often as asked', () => {
+  test('flips have the given probability', () => {
     const plain = Frame.of(size);
     const flipped = frames([transforms.flipHorizontal({ p: 0.25 })]).map(
       ({ horizontal }) => horizontal.step < 0,
@@ -106,7 +106,7 @@ describe('what is drawn', () => {
     }
   });
 
-  test('crops lie at every place, borders among them, and never past one', () => {
+  test('crops reach every position up to the borders, and never beyond', () => {
     const lefts = new Set<number>();
     const tops = new Set<number>();
     for (const frame of frames([transforms.randomCrop({ width: 36, height: 27 })])) {
@@ -118,7 +118,7 @@ describe('what is drawn', () => {
     expect([...tops].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  test('an image smaller than the crop stays whole on that side', () => {
+  test('an image smaller than the crop is not cropped on that side', () => {
     for (const { width, height, horizontal } of frames([transforms.randomCrop({ width: 400, height: 10 })])) {
       expect([width, height, horizontal.origin]).toEqual([40, 10, 0]);
     }
@@ -139,14 +139,14 @@ describe('what is drawn', () => {
     expect([tiny[0]!.width, tiny[0]!.height]).toEqual([1, 1]);
   });
 
-  test('padding puts the image in the middle and leaves larger ones alone', () => {
+  test('padding centres the image and does not change larger ones', () => {
     const [frame] = frames([transforms.pad({ width: 51, height: 10 })]);
     expect([frame!.width, frame!.height]).toEqual([51, 30]);
     expect([frame!.horizontal.origin, frame!.vertical.origin]).toEqual([-5, 0]);
     expect([frame!.horizontal.first, frame!.horizontal.end]).toEqual([0, 40]);
   });
 
-  test('resize ends with exactly that size', () => {
+  test('resize gives exactly the requested size', () => {
     for (const method of ['crop', 'squish'] as const) {
       for (const position of ['centre', 'random'] as const) {
         for (const [width, height] of [
@@ -172,7 +172,7 @@ describe('what is drawn', () => {
     [704, 520, 800, 1333, 1083, 800],
     [1, 500, 10, 20, 1, 20],
   ])(
-    'short-side makes %i × %i with %i and %i what the network would',
+    'short-side scales %i × %i with %i and %i like the network',
     (width, height, minSize, maxSize, ...expected) => {
       const { frame } = planSample(
         [transforms.shortSide({ minSize, maxSize })],
@@ -183,7 +183,7 @@ describe('what is drawn', () => {
     },
   );
 
-  test('resize by crop takes the middle, or any part of that shape', () => {
+  test('resize by crop uses the centre, or a random part with that aspect ratio', () => {
     const middle = transforms.resize({ width: 60, height: 60 });
     const [frame] = frames([middle]);
     expect(frame!.horizontal).toMatchObject({ origin: 5, step: 0.5 });
@@ -205,7 +205,7 @@ describe('what is drawn', () => {
     expect(Math.min(...drawn.map(({ gamma }) => gamma))).toBeLessThan(0.55);
   });
 
-  test('a sample too large to train on is refused before memory is taken', () => {
+  test('a sample that is too large is refused before memory is allocated', () => {
     const chain = [transforms.scaleJitter({ min: 20, max: 20 })];
     expect(thrown(() => planSample(chain, { width: 700, height: 700 }, random(1)))).toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -214,7 +214,7 @@ describe('what is drawn', () => {
   });
 });
 
-test('whatever is drawn, images and masks move together', async () => {
+test('images and masks stay aligned with all transforms', async () => {
   const geometric = all.filter(({ kind }) => kind !== 'intensity' && kind !== 'pad');
   for (let round = 0; round < 60; round++) {
     const draw = random(9, round);
@@ -238,7 +238,7 @@ describe('values', () => {
   const rgb = dense(9, 7, () => Math.fround(draw.uniform()), 3);
   const clamp = (value: number) => Math.min(Math.max(value, 0), 1);
 
-  test('brightness, contrast about the mean grey and gamma, one after the other, as torchvision has them', async () => {
+  test('brightness, contrast and gamma equal torchvision’s, one after the other', async () => {
     const chain = [
       { brightness: 1.3, contrast: 1, gamma: 1 },
       { brightness: 0.9, contrast: 1.6, gamma: 0.7 },
@@ -269,7 +269,7 @@ describe('values', () => {
     }
   });
 
-  test('neither the filling nor what a crop left out is adjusted or included in the mean', async () => {
+  test('neither the fill nor cropped parts are adjusted or included in the mean', async () => {
     const photometric = [{ brightness: 1, contrast: 0, gamma: 1 }];
     const frame = Frame.of(rgb).crop(2, 1, 3, 4).crop(-1, 0, 5, 4);
     const { image } = await sampleOf(rgb, [], draftOf(frame, { photometric, fill: 0.75 }));
@@ -285,14 +285,14 @@ describe('values', () => {
     });
   });
 
-  test('factors of 1 leave values as they are, outside 0..1 too', async () => {
+  test('factors of 1 do not change values, even outside 0..1', async () => {
     const wide = dense(3, 2, (x, y) => x * 4 - y * 9);
     const photometric = [{ brightness: 1, contrast: 1, gamma: 1 }];
     const { image } = await sampleOf(wide, [], draftOf(Frame.of(wide), { photometric }));
     expect(image.planes).toEqual(wide.planes);
   });
 
-  test("the model's intensity rule looks at the whole image, not at the crop", async () => {
+  test("the model's intensity rule uses the whole image, not the crop", async () => {
     const ramp = dense(10, 1, (x) => x * x);
     const frame = Frame.of(ramp).crop(3, 0, 4, 1);
     const rules = { 'min-max': [0, 81], percentile: [0.9, 71.82] } as const;
@@ -318,13 +318,13 @@ describe('cells', () => {
     [0.3, [0]],
     [0.301, []],
     [1, []],
-  ])('less than %d of which is left are dropped', async (minVisible, kept) => {
-    // Three of the cell's ten columns are left.
+  ])('with a visible share below %d are dropped', async (minVisible, kept) => {
+    // Three of the cell's ten columns remain.
     const frame = Frame.of(field).crop(0, 0, 8, 10);
     expect((await sampleOf(image, [cell, speck], draftOf(frame), {}, minVisible)).kept).toEqual(kept);
   });
 
-  test('the share is of pixels seen, whatever their size becomes', async () => {
+  test('the share is that of visible pixels, whatever the scale', async () => {
     const seen = async (frame: Frame, minVisible: number) =>
       (await sampleOf(image, [cell], draftOf(frame), {}, minVisible)).kept.length === 1;
     const half = Frame.of(field).crop(0, 0, 10, 10);
@@ -334,13 +334,13 @@ describe('cells', () => {
     expect(await seen(Frame.of(field).resize(8, 5), 1)).toBe(true);
   });
 
-  test('a cell too small for the smaller image is gone', async () => {
+  test('a cell that is too small after scaling is dropped', async () => {
     const { kept, masks } = await sampleOf(image, [speck, cell], draftOf(Frame.of(field).resize(5, 3)));
     expect(kept).toEqual([1]);
     expect(masks.length).toBe(1);
   });
 
-  test('an image without cells, and a crop without any', async () => {
+  test('an image without cells, and a crop without cells', async () => {
     expect((await sampleOf(image, [], draftOf(Frame.of(field)))).masks.length).toBe(0);
     const { masks } = await sampleOf(image, [cell], draftOf(Frame.of(field).crop(0, 0, 3, 3)));
     expect([masks.length, masks.width, masks.height]).toEqual([0, 3, 3]);

@@ -9,9 +9,9 @@ function* all(lengths: readonly number[]): Generator<number[]> {
 const best = (lengths: readonly number[], score: (point: Point) => number) =>
   Math.max(...[...all(lengths)].map(score));
 
-test('finds the top of a hill that leans over its axes, and tries a part of the grid alone', async () => {
+test('finds the maximum of a rotated hill, and evaluates only a part of the grid', async () => {
   const lengths = [9, 7, 8];
-  // Along a ridge, where no change of one axis leads up.
+  // A ridge, on which no change along one axis improves.
   const score = ([a, b, c]: Point) => -10 * (a! - b! - 1) ** 2 - (a! + b! - 9) ** 2 - (c! - 6) ** 2;
   const found = await coordinateAscent(lengths, [0, 6, 0], async (point) => score(point));
   expect(found.score).toBe(best(lengths, score));
@@ -19,7 +19,7 @@ test('finds the top of a hill that leans over its axes, and tries a part of the 
   expect(found.tried).toBeLessThan(9 * 7 * 8);
 });
 
-test('scores no point twice', async () => {
+test('evaluates no point twice', async () => {
   const asked: string[] = [];
   const found = await coordinateAscent([4, 5], [0, 0], async (point) => {
     asked.push(point.join());
@@ -30,12 +30,12 @@ test('scores no point twice', async () => {
   expect(found.tried).toBe(asked.length);
 });
 
-test('stays where nothing is better, and steps over plateaus to the nearest gain', async () => {
+test('stays if nothing is better, and crosses plateaus to the nearest improvement', async () => {
   expect((await coordinateAscent([5, 5], [2, 3], async () => 1)).point).toEqual([2, 3]);
   expect((await coordinateAscent([7], [3], async ([i]) => (i === 0 || i === 5 ? 1 : 0))).point).toEqual([5]);
 });
 
-test('a score that is no number never wins', async () => {
+test('a NaN score is never the best', async () => {
   const found = await coordinateAscent([3], [1], async ([i]) => (i === 2 ? Number.NaN : i === 1 ? 0 : -1));
   expect(found).toMatchObject({ point: [1], score: 0 });
 });

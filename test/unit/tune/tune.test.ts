@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => ensemble.dispose());
 
-/** The competition's metric of what an ensemble finds, the long way. */
+/** The competition's metric of an ensemble, computed without candidates. */
 async function kaggleScore(evaluated: RoutedEnsemble): Promise<number> {
   const images = [];
   for (const item of data.items) {
@@ -34,7 +34,7 @@ async function kaggleScore(evaluated: RoutedEnsemble): Promise<number> {
   return (await evaluate(images)).kaggle.mean;
 }
 
-test('what is cut from candidates is what segment finds, at any thresholds', async () => {
+test('cells from candidates equal those of segment at any thresholds', async () => {
   await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
   const image = await decodeImage(imageBytes('medium'));
   const nmsThresholds = [0.1, 0.3, 0.6];
@@ -129,12 +129,12 @@ test('an ensemble is better by what the search says, and takes its thresholds al
   }
 });
 
-test('searches the values it is given, for the metric it is given', async () => {
+test('uses the given values and metric', async () => {
   const grid = { minScore: [0.3], maskThreshold: [0.4], nmsThreshold: [0.3], minArea: [20], maxLost: [0.5] };
   const now = ensemble.thresholds.fluorescence ?? {};
   const { fluorescence } = await tuneEnsemble(ensemble, data, { metric: 'f1', grid });
   const { minScore, maskThreshold } = fluorescence!.thresholds;
-  // Those, and what was in use.
+  // The given values, and the current one.
   expect([0.3, now.minScore ?? 0.5]).toContain(minScore);
   expect([0.4, now.maskThreshold ?? 0.5]).toContain(maskThreshold);
   expect(fluorescence!.tried).toBeLessThanOrEqual(2 ** 5);

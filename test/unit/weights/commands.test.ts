@@ -9,7 +9,7 @@ import { halfValue, numbers, readAll, safetensors, save, temporaryFolder } from 
 
 const path = temporaryFolder();
 
-/** Runs a command line and gives what it printed. */
+/** Runs a command and returns its output. */
 async function cellroute(...line: string[]): Promise<string> {
   const program = new Command().exitOverride();
   registerInspect(program);
@@ -64,12 +64,12 @@ describe('convert', () => {
         { name: 'w', dtype: 'F16', shape: [2, 2] },
       ]);
       expect(numbers(data.get('count')!, 'I64')).toEqual([7]);
-      // 1e-9 lies below the smallest float16, 70000 above the largest.
+      // 1e-9 is below the smallest float16, 70000 above the largest.
       expect(numbers(data.get('w')!, 'F16')).toEqual([halfValue(0x3555), -2, 0, Number.POSITIVE_INFINITY]);
     },
   );
 
-  test('without options everything stays what it is', async () => {
+  test('without options nothing changes', async () => {
     await cellroute('convert', input(), path('same.pth'));
     await cellroute('convert', path('same.pth'), path('same.safetensors'));
     const [before, after] = [await openWeights(input()), await openWeights(path('same.safetensors'))];
@@ -86,7 +86,7 @@ describe('convert', () => {
     expect((await openWeights(file)).tensors.map((entry) => entry.dtype)).toEqual(['I64', 'BF16']);
   });
 
-  test('names that would meet are refused', async () => {
+  test('names that would become equal are refused', async () => {
     const header = {
       'module.a': { dtype: 'U8', shape: [], data_offsets: [0, 1] },
       a: { dtype: 'U8', shape: [], data_offsets: [1, 2] },
@@ -97,10 +97,10 @@ describe('convert', () => {
   });
 
   test.each([
-    ['a type that is none', ['--dtype', 'float8'], 'INVALID_ARGUMENT'],
-    ['a configuration that is not there', ['--config', path('none.json')], 'FILE_UNREADABLE'],
+    ['an unknown type', ['--dtype', 'float8'], 'INVALID_ARGUMENT'],
+    ['a missing configuration', ['--config', path('none.json')], 'FILE_UNREADABLE'],
     [
-      'a configuration that is no JSON',
+      'a configuration that is not JSON',
       ['--config', save(path('bad.json'), Buffer.from('{'))],
       'INVALID_CONFIG',
     ],
@@ -112,7 +112,7 @@ describe('convert', () => {
 describeGolden('convert and inspect', { goldens: ['checkpoint_nested.pth', 'checkpoint.json'] }, () => {
   const expected = () => goldenJson<Record<string, { values: number[] }>>('checkpoint.json');
 
-  test.each(['pth', 'safetensors'])('a checkpoint keeps its values as .%s', async (ending) => {
+  test.each(['pth', 'safetensors'])('a checkpoint keeps its values in .%s', async (ending) => {
     const said = await cellroute('convert', goldenPath('checkpoint_nested.pth'), path(`golden.${ending}`));
     expect(said).toContain('not converted');
     const weights = await openWeights(path(`golden.${ending}`));
@@ -126,7 +126,7 @@ describeGolden('convert and inspect', { goldens: ['checkpoint_nested.pth', 'chec
     }
   });
 
-  test('inspect lists the tensors and what is beside them', async () => {
+  test('inspect lists the tensors and all other entries', async () => {
     const said = await cellroute('inspect', goldenPath('checkpoint_nested.pth'));
     for (const name of Object.keys(expected())) expect(said).toContain(name);
     expect(said).toMatch(/under 'model\.'/);
@@ -136,15 +136,15 @@ describeGolden('convert and inspect', { goldens: ['checkpoint_nested.pth', 'chec
   });
 });
 
-describeGolden('inspect of a hostile file', { goldens: ['hostile_system.pth'] }, () => {
-  test('lists what it holds and what it asks for', async () => {
+describeGolden('inspect of a malicious file', { goldens: ['hostile_system.pth'] }, () => {
+  test('lists its contents and its calls', async () => {
     const said = await cellroute('inspect', goldenPath('hostile_system.pth'));
     expect(said).toMatch(/\n {2}w +F32/);
     expect(said).toMatch(/Refused[^\n]*\n {2}(posix|nt)\.system +at byte \d+/);
   });
 });
 
-test('inspect keeps control characters from the terminal', async () => {
+test('inspect removes control characters from its output', async () => {
   const header = { '\u001b[2Ja\nb': { dtype: 'U8', shape: [], data_offsets: [0, 1] } };
   const said = await cellroute(
     'inspect',

@@ -17,7 +17,7 @@ const floatOf = (bits: number) => {
   return view.getFloat32(0);
 };
 
-/** The nearest of all values of a 16-bit type, the even one on a tie: by looking at its neighbours. */
+/** Nearest value of a 16-bit type, even on a tie, found by comparing neighbours. */
 function nearest(value: number, decode: (bits: number) => number, infinity: number): number {
   let low = 0;
   let high = infinity;
@@ -27,7 +27,7 @@ function nearest(value: number, decode: (bits: number) => number, infinity: numb
     if (decode(middle) <= magnitude) low = middle;
     else high = middle;
   }
-  // What would follow the largest finite value takes infinity's place.
+  // The value after the largest finite one is used in place of infinity.
   const above = high === infinity ? 2 * decode(infinity - 1) - decode(infinity - 2) : decode(high);
   const below = magnitude - decode(low);
   const rest = above - magnitude;
@@ -46,7 +46,7 @@ const types = [
 ];
 
 describe.each(types)('$name', ({ round, decode, infinity }) => {
-  test('every one of its values comes back from float32 as it was', () => {
+  test('every value is unchanged after conversion to float32 and back', () => {
     for (let bits = 0; bits < 0x10000; bits++) {
       const value = decode(bits);
       if (Number.isNaN(value)) expect(decode(round(bitsOf(value)))).toBeNaN();
@@ -55,7 +55,7 @@ describe.each(types)('$name', ({ round, decode, infinity }) => {
     }
   });
 
-  test('what lies halfway between two values goes to the even one, what lies beside it to its own', () => {
+  test('a value halfway between two is rounded to even, values beside it to the nearest', () => {
     const odd: string[] = [];
     for (let bits = 0; bits < infinity - 1; bits++) {
       const half = (decode(bits) + decode(bits + 1)) / 2;
@@ -68,7 +68,7 @@ describe.each(types)('$name', ({ round, decode, infinity }) => {
     expect(odd).toEqual([]);
   });
 
-  test('any float32 goes to the nearest', () => {
+  test('any float32 is rounded to the nearest', () => {
     const next = random(1);
     for (let i = 0; i < 200_000; i++) {
       const bits = Math.floor(next() * 2 ** 32);
@@ -85,18 +85,18 @@ describe.each(types)('$name', ({ round, decode, infinity }) => {
     expect(round(bitsOf(-0))).toBe(0x8000);
     expect(round(bitsOf(Number.POSITIVE_INFINITY))).toBe(infinity);
     expect(round(bitsOf(Number.NEGATIVE_INFINITY))).toBe(0x8000 | infinity);
-    // A NaN whose set bits are all among those that are cut off.
+    // A NaN whose payload bits are all removed.
     expect(decode(round(0x7f800001))).toBeNaN();
     expect(decode(round(0xffffffff))).toBeNaN();
   });
 });
 
-test('float16 decodes as the textbook says', () => {
+test('float16 decodes by its definition', () => {
   for (let bits = 0; bits < 0x10000; bits++)
     expect(Object.is(float16Value(bits), halfValue(bits))).toBe(true);
 });
 
-test('bytes at any address, and float64 by way of float32', () => {
+test('bytes with any alignment, and float64 by way of float32', () => {
   const bytes = new Uint8Array([9, ...new Uint8Array(Float64Array.of(1 / 3, -2, 1e300).buffer)]).subarray(1);
   expect(Array.from(float32Of(bytes, 'F64'))).toEqual([Math.fround(1 / 3), -2, Number.POSITIVE_INFINITY]);
   expect(Array.from(new Uint16Array(convertFloats(bytes, 'F64', 'F16').buffer), halfValue)).toEqual([

@@ -7,7 +7,7 @@ import { liesInside, load, random, safetensors, save, temporaryFolder } from '..
 const CODES = ['WEIGHTS_FORMAT', 'WEIGHTS_DAMAGED', 'WEIGHTS_REFUSED'];
 const path = temporaryFolder();
 
-/** What reading a damaged file of that length resulted in: a code, or 'table' where every range lies inside the file. */
+/** Result of reading a damaged file: an error code, or 'table' if every range is inside the file. */
 async function outcomeOf(file: string, length: number): Promise<string> {
   try {
     const { tensors } = await inspectWeights(file);
@@ -37,7 +37,7 @@ const kinds: [string, () => Buffer][] = [
 
 describe.each(kinds)('%s', (name, read) => {
   describeGolden('damaged', { goldens: name === 'safetensors' ? [] : [name] }, () => {
-    test('cut off at every length is refused with a code', async () => {
+    test('truncated at every length is refused with a code', async () => {
       const whole = read();
       const odd: [number, string][] = [];
       const file = save(path('cut'), whole);
@@ -49,7 +49,7 @@ describe.each(kinds)('%s', (name, read) => {
       expect(odd).toEqual([]);
     });
 
-    test('with bytes changed at random is refused with a code, or lies inside the file', async () => {
+    test('with random changes is refused with a code, or has ranges inside the file', async () => {
       const whole = read();
       const next = random(whole.length);
       const seen = new Map<string, number>();
@@ -62,7 +62,7 @@ describe.each(kinds)('%s', (name, read) => {
         seen.set(result, (seen.get(result) ?? 0) + 1);
       }
       expect([...CODES, 'table']).toEqual(expect.arrayContaining([...seen.keys()]));
-      // Both ends are met, or the test would prove nothing.
+      // Both outcomes must occur, otherwise the test proves nothing.
       expect(seen.get('table')).toBeGreaterThan(0);
       expect(seen.get('WEIGHTS_DAMAGED')).toBeGreaterThan(0);
     });
@@ -70,7 +70,7 @@ describe.each(kinds)('%s', (name, read) => {
 });
 
 describeGolden('a pickle', { goldens: ['checkpoint_zip.pth'] }, () => {
-  test('changed at random, its checksum made right, is refused with a code or lies inside the file', async () => {
+  test('with random changes and a correct checksum is refused with a code, or has ranges inside the file', async () => {
     const whole = load(goldenPath('checkpoint_zip.pth'));
     const start = whole.indexOf('\x80\x02ccollections', 0, 'latin1');
     const end = whole.indexOf('PK\x07\x08', start, 'latin1');
@@ -90,7 +90,7 @@ describeGolden('a pickle', { goldens: ['checkpoint_zip.pth'] }, () => {
   });
 });
 
-/** CRC-32 by its definition, a bit at a time. */
+/** CRC-32 by its definition, bit by bit. */
 function crc(bytes: Uint8Array): number {
   let value = 0xffffffff;
   for (const byte of bytes) {
@@ -100,7 +100,7 @@ function crc(bytes: Uint8Array): number {
   return ~value >>> 0;
 }
 
-/** Where a file repeats the checksum of its bytes from `start` to `end`. */
+/** Positions in the file of the checksum of its bytes from `start` to `end`. */
 function crcPlaces(file: Buffer, start: number, end: number): number[] {
   const pattern = Buffer.alloc(4);
   pattern.writeUInt32LE(crc(file.subarray(start, end)));

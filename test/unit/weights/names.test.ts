@@ -25,7 +25,7 @@ async function renamed(file: string, nameOf: (name: string, index: number) => st
   return path(file);
 }
 
-/** What `action` gives, and the warnings of the process meanwhile. */
+/** Result of `action`, and the process warnings during it. */
 async function withWarnings<T>(action: () => Promise<T>): Promise<{ value: T; warnings: string[] }> {
   const spy = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
   try {
@@ -92,7 +92,7 @@ describe('networks that are not run are refused by name', () => {
     writeFileSync(file, tensors(name));
     expect(await rejection(CellSegmenter.load(file))).toMatchObject({
       code: 'WEIGHTS_MISMATCH',
-      message: expect.stringContaining(`holds weights of ${network}`),
+      message: expect.stringContaining(`contains weights of ${network}`),
     });
   });
 

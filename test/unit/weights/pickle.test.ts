@@ -165,10 +165,10 @@ describe('calls', () => {
       ],
       1.5,
     ],
-  ])('%s is answered with data', (_, parts, expected) => {
+  ])('%s gives data', (_, parts, expected) => {
     const vm = machine(pickle(...parts, '.'));
     expect(plain(vm.run())).toEqual(expected);
-    expect(vm.steppedOver.size).toBe(0);
+    expect(vm.skippedCalls.size).toBe(0);
   });
 
   const system = 'cposix\nsystem\n';
@@ -181,7 +181,7 @@ describe('calls', () => {
     ['INST', ['(', command, 'iposix\nsystem\n'], 'posix.system'],
     ['STACK_GLOBAL', [text('posix'), text('system'), 0x93, command, 0x85, 'R'], 'posix.system'],
     [
-      'a name taken apart',
+      'a name split into parts',
       ['cbuiltins\ngetattr\n', 'cos\npath\n', text('system'), 0x86, 'R', command, 0x85, 'R'],
       'builtins.getattr',
     ],
@@ -201,13 +201,13 @@ describe('calls', () => {
       'torch.storage._load_from_bytes',
     ],
     ['a state given to a class', ['cos\nenviron\n', '}', 'b'], 'os.environ'],
-  ])('%s is stepped over and listed', (_, parts, name) => {
+  ])('%s is skipped and listed', (_, parts, name) => {
     const vm = machine(pickle(...parts, '.'));
     vm.run();
-    expect(vm.steppedOver.get(name)).toMatchObject({ what: name, times: 1 });
+    expect(vm.skippedCalls.get(name)).toMatchObject({ what: name, times: 1 });
   });
 
-  test('an object keeps what it was asked with, and its state', () => {
+  test('an object keeps its arguments and its state', () => {
     expect(run('cm\nC\n', 'K', 1, 0x85, 0x81, '}', text('x'), 'K', 2, 's', 'b')).toEqual({
       object: 'm.C',
       args: { tuple: [1] },
@@ -215,11 +215,11 @@ describe('calls', () => {
     });
   });
 
-  test('what an unknown call returned can be called too', () => {
+  test('the result of an unknown call can be called too', () => {
     const calls = pickle('cm\nf\n', ...Array.from({ length: 1000 }, () => ')R'), '.');
     const vm = machine(calls);
     vm.run();
-    expect([...vm.steppedOver.keys()]).toEqual(['m.f', 'm.f(…)']);
+    expect([...vm.skippedCalls.keys()]).toEqual(['m.f', 'm.f(…)']);
   });
 });
 
@@ -227,12 +227,12 @@ describe('refusals', () => {
   const many = (part: string, count: number) => Buffer.alloc(part.length * count, part, 'latin1');
 
   test.each<[string, (string | number | Uint8Array)[], string]>([
-    ['an unknown operation', [0xff], 'WEIGHTS_DAMAGED'],
+    ['an unknown opcode', [0xff], 'WEIGHTS_DAMAGED'],
     ['the end of the bytes', ['N'], 'WEIGHTS_DAMAGED'],
     ['an empty stack', ['.'], 'WEIGHTS_DAMAGED'],
     ['a mark for a value', ['(', '.'], 'WEIGHTS_DAMAGED'],
     ['a value below a mark', ['N(R'], 'WEIGHTS_DAMAGED'],
-    ['a mark that is not there', ['Nt'], 'WEIGHTS_DAMAGED'],
+    ['a missing mark', ['Nt'], 'WEIGHTS_DAMAGED'],
     ['protocol 6', [0x80, 6], 'WEIGHTS_DAMAGED'],
     ['a frame past the end', [0x95, 9, 0, 0, 0, 0, 0, 0, 0, 'N.'], 'WEIGHTS_DAMAGED'],
     ['a memo entry never stored', ['h', 3, '.'], 'WEIGHTS_DAMAGED'],
@@ -248,14 +248,14 @@ describe('refusals', () => {
     ['a global of 100,000 characters', ['c', many('a', 100_000), '\nb\n.'], 'WEIGHTS_DAMAGED'],
     ['a text past the end', ['X', 0xff, 0xff, 0xff, 0xff, 'a.'], 'WEIGHTS_DAMAGED'],
     ['a text of 2^64 bytes', [0x8d, 255, 255, 255, 255, 255, 255, 255, 255, '.'], 'WEIGHTS_DAMAGED'],
-    ['a text that is no UTF-8', ['X', 1, 0, 0, 0, 0xff, '.'], 'WEIGHTS_DAMAGED'],
+    ['a text that is not UTF-8', ['X', 1, 0, 0, 0, 0xff, '.'], 'WEIGHTS_DAMAGED'],
     ['a negative length', ['T', 255, 255, 255, 255, '.'], 'WEIGHTS_DAMAGED'],
     ['a LONG4 of 2 GB', [0x8b, 255, 255, 255, 127, '.'], 'WEIGHTS_DAMAGED'],
     ['a negative LONG4', [0x8b, 255, 255, 255, 255, '.'], 'WEIGHTS_DAMAGED'],
     ['a LONG4 that is there, of 1 MB', [0x8b, 0, 0, 16, 0, many('\x7f', 1 << 20), '.'], 'WEIGHTS_DAMAGED'],
     ['a LONG of a million digits', ['L', many('9', 1_000_000), '\n.'], 'WEIGHTS_DAMAGED'],
-    ['an integer that is none', ['Iabc\n.'], 'WEIGHTS_DAMAGED'],
-    ['a float that is none', ['F0x10\n.'], 'WEIGHTS_DAMAGED'],
+    ['an invalid integer', ['Iabc\n.'], 'WEIGHTS_DAMAGED'],
+    ['an invalid float', ['F0x10\n.'], 'WEIGHTS_DAMAGED'],
     ['a string without quotes', ['Sabc\n.'], 'WEIGHTS_DAMAGED'],
     ['a character beyond Unicode', ['V\\UFFFFFFFF\n.'], 'WEIGHTS_DAMAGED'],
     ['the extension registry', [0x82, 1, '.'], 'WEIGHTS_REFUSED'],
@@ -272,7 +272,7 @@ describe('refusals', () => {
     expect(refusal(...parts)).toMatchObject({ code, details: { file: 'x' } });
   });
 
-  test('a dict of a thousand entries is not copied ten thousand times', () => {
+  test('a dict of 1,000 entries is not copied 10,000 times', () => {
     const entries = Array.from({ length: 1000 }, (_, i) => pickle('M', i & 255, i >> 8, 'N'));
     const copy = 'ccollections\nOrderedDict\nh\x00\x85R0';
     expect(refusal('}q', 0, '(', ...entries, 'u0', many(copy, 10_000), 'N.')).toMatchObject({
@@ -281,12 +281,12 @@ describe('refusals', () => {
     });
   });
 
-  test('nesting a million deep is built and left without recursion', () => {
+  test('a million nesting levels are read without recursion', () => {
     const deep = machine(pickle(many(']', 400_000), many('a', 399_999), '.')).run();
     expect(deep).toBeInstanceOf(PyList);
   });
 
-  test('the error names the byte of the operation', () => {
+  test('the error has the position of the opcode', () => {
     expect(refusal('NN0', 0xff)).toMatchObject({ details: { position: 3 } });
   });
 });

@@ -5,7 +5,7 @@ import { random, save, temporaryFolder } from '../../support/weights.js';
 const path = temporaryFolder();
 const TYPES = { 1: 'U8', 2: 'F16', 4: 'F32', 8: 'F64' } as const;
 
-/** Element by element, as the definition of strides says. */
+/** Slow reference, element by element, by the definition of strides. */
 function slow(file: Buffer, { shape, strides, offset }: TensorEntry, size: number): Buffer {
   const parts: Buffer[] = [];
   const walk = (axis: number, at: number) => {
@@ -34,7 +34,7 @@ const entryOf = (
   ...fields,
 });
 
-test('any shape, strides and offset are read as by the definition', async () => {
+test('any shape, strides and offset equal the slow reference', async () => {
   const next = random(3);
   const pick = (below: number) => Math.floor(next() * below);
   const bytes = Buffer.from(Uint8Array.from({ length: 1 << 16 }, () => pick(256)));
@@ -52,7 +52,7 @@ test('any shape, strides and offset are read as by the definition', async () => 
   }
 });
 
-describe('a file larger than what is read at a time', () => {
+describe('a file larger than one block', () => {
   const bytes = Buffer.alloc(6 << 20);
   for (let i = 0; i < bytes.length; i += 4) bytes.writeUInt32LE(Math.imul(i, 2654435761) >>> 0, i);
   const file = () => save(path('large'), bytes);

@@ -7,7 +7,7 @@ const write = (header: unknown, data = Buffer.alloc(0)) =>
   save(path('x.safetensors'), safetensors(header, data));
 const one = (fields: object) => ({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...fields } });
 
-test('a header is read with its metadata, whatever its spaces and the order of its fields', async () => {
+test('a header is read with its metadata, with any whitespace and order of fields', async () => {
   const header =
     '{ "b" : { "data_offsets" : [ 8 , 10 ] , "shape":[] ,"dtype":"F16"},\n"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"__metadata__":{"k\\u00e9":"\\"v\\""}}   ';
   const weights = await openWeights(write(header, Buffer.alloc(10)));
@@ -22,7 +22,7 @@ test('a header is read with its metadata, whatever its spaces and the order of i
   });
 });
 
-test('a file without tensors and a tensor without elements are files', async () => {
+test('a file without tensors and a tensor without elements are valid', async () => {
   expect((await openWeights(write({}))).tensors).toEqual([]);
   const empty = await openWeights(write(one({ shape: [0, 3], data_offsets: [0, 0] })));
   expect(empty.tensors).toMatchObject([{ shape: [0, 3] }]);
@@ -45,11 +45,11 @@ test.each<[string, unknown, number, string]>([
   ['two tensors over the same bytes', { ...one({}), b: one({}).a }, 8, 'WEIGHTS_DAMAGED'],
   ['data past the last tensor', one({}), 9, 'WEIGHTS_DAMAGED'],
   ['data that end early', one({}), 7, 'WEIGHTS_DAMAGED'],
-  ['a shape that is not its data', one({ shape: [3] }), 8, 'WEIGHTS_DAMAGED'],
-  ['offsets turned round', one({ shape: [0], data_offsets: [8, 0] }), 8, 'WEIGHTS_DAMAGED'],
+  ['a shape that does not fit its data', one({ shape: [3] }), 8, 'WEIGHTS_DAMAGED'],
+  ['swapped offsets', one({ shape: [0], data_offsets: [8, 0] }), 8, 'WEIGHTS_DAMAGED'],
   ['a shape past 64 bits', one({ shape: [2 ** 40, 2 ** 40] }), 8, 'WEIGHTS_DAMAGED'],
   ['a shape past 64 bits beside a 0', one({ shape: [0, 2 ** 40, 2 ** 40] }), 8, 'WEIGHTS_DAMAGED'],
-  ['a dimension that is no integer', one({ shape: [1.5] }), 8, 'WEIGHTS_DAMAGED'],
+  ['a dimension that is not an integer', one({ shape: [1.5] }), 8, 'WEIGHTS_DAMAGED'],
   ['a negative dimension', one({ shape: [-2] }), 8, 'WEIGHTS_DAMAGED'],
   [
     'a dimension past 53 bits',
@@ -75,14 +75,14 @@ test.each<[string, unknown, number, string]>([
     8,
     'WEIGHTS_DAMAGED',
   ],
-  ['a type that is unknown', one({ dtype: 'F31' }), 8, 'WEIGHTS_REFUSED'],
+  ['an unknown type', one({ dtype: 'F31' }), 8, 'WEIGHTS_REFUSED'],
   ['a type that is a property of every object', one({ dtype: 'constructor' }), 8, 'WEIGHTS_REFUSED'],
-  ['a field that is unknown', one({ scale: 2 }), 8, 'WEIGHTS_DAMAGED'],
+  ['an unknown field', one({ scale: 2 }), 8, 'WEIGHTS_DAMAGED'],
   ['a tensor without offsets', '{"a":{"dtype":"F32","shape":[2]}}', 8, 'WEIGHTS_DAMAGED'],
   ['three offsets', one({ data_offsets: [0, 8, 8] }), 8, 'WEIGHTS_DAMAGED'],
-  ['metadata that are no texts', { __metadata__: { a: 1 } }, 0, 'WEIGHTS_DAMAGED'],
+  ['metadata that are not strings', { __metadata__: { a: 1 } }, 0, 'WEIGHTS_DAMAGED'],
   [
-    'one name twice',
+    'a duplicate name',
     '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}',
     2,
     'WEIGHTS_DAMAGED',
@@ -94,18 +94,18 @@ test.each<[string, unknown, number, string]>([
     'WEIGHTS_DAMAGED',
   ],
   [
-    'one field twice',
+    'a duplicate field',
     '{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
     1,
     'WEIGHTS_DAMAGED',
   ],
-  ['one metadata key twice', '{"__metadata__":{"a":"1","a":"2"}}', 0, 'WEIGHTS_DAMAGED'],
+  ['a duplicate metadata key', '{"__metadata__":{"a":"1","a":"2"}}', 0, 'WEIGHTS_DAMAGED'],
   ['metadata twice', '{"__metadata__":{},"__metadata__":{}}', 0, 'WEIGHTS_DAMAGED'],
   ['a header with trailing data', '{}{}', 0, 'WEIGHTS_DAMAGED'],
   ['a trailing comma', '{"__metadata__":{},}', 0, 'WEIGHTS_DAMAGED'],
-  ['a text that does not end', '{"a', 0, 'WEIGHTS_DAMAGED'],
-  ['a text that ends in a backslash', '{"a\\', 0, 'WEIGHTS_DAMAGED'],
-  ['a control character in a text', '{"__metadata__":{"a":"\n"}}', 0, 'WEIGHTS_DAMAGED'],
+  ['an unterminated string', '{"a', 0, 'WEIGHTS_DAMAGED'],
+  ['a string that ends with a backslash', '{"a\\', 0, 'WEIGHTS_DAMAGED'],
+  ['a control character in a string', '{"__metadata__":{"a":"\n"}}', 0, 'WEIGHTS_DAMAGED'],
   ['deep nesting', `{"a":${'['.repeat(100_000)}`, 0, 'WEIGHTS_DAMAGED'],
   [
     'a rank of 65',
@@ -122,13 +122,13 @@ test.each<[string, unknown, number, string]>([
   expect(error.details.position).toBeGreaterThanOrEqual(0);
 });
 
-test('a header that is no UTF-8 is refused', async () => {
+test('a header that is not UTF-8 is refused', async () => {
   const file = safetensors('{"__metadata__":{"a":"?"}}');
   file[file.indexOf('?')] = 0xff;
   expect((await refusalOf(save(path('utf8.safetensors'), file))).code).toBe('WEIGHTS_DAMAGED');
 });
 
-test('names that objects treat in their own way stay names', async () => {
+test('names of object properties are ordinary tensor names', async () => {
   const header =
     '{"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"7":{"dtype":"U8","shape":[],"data_offsets":[1,2]},"__metadata__":{"__proto__":"x"}}';
   const { tensors, metadata } = await openWeights(write(header, Buffer.alloc(2)));
@@ -136,7 +136,7 @@ test('names that objects treat in their own way stay names', async () => {
   expect(Object.entries(metadata)).toEqual([['__proto__', 'x']]);
 });
 
-describe('a header that claims more than the file has', () => {
+describe('a header length beyond the file', () => {
   const claim = (bytes: bigint, name = 'claim.safetensors') => {
     const file = Buffer.from('\0\0\0\0\0\0\0\0{}', 'latin1');
     file.writeBigUInt64LE(bytes);

