@@ -17,9 +17,10 @@ export function hintFor(results: readonly Segmentation[]): string | undefined {
       : ` at scale ${scales.map((one) => one.toPrecision(3)).join(', ')}`;
   return [
     `${few.length} of ${results.length} images have fewer than ${FEW} cells${used}. If they should have more, try:`,
+    '  --scale auto               decides for each image',
     '  --diameter PIXELS          the diameter of a typical cell in your images',
     '  --scale FACTOR             2 if your cells are half as large as those the model was trained on',
-    '  cellroute finetune FOLDER --out MODEL   if you have some images with annotated cells: five can be enough',
+    '  cellroute finetune FOLDER --out MODEL   if you have some images with annotated cells',
   ].join('\n');
 }
 

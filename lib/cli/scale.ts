@@ -6,12 +6,13 @@ const { scale, diameter, pixelSize } = SCALE_RANGES;
 
 /** Adds the options of every command that segments: {@link ScaleOptions} as flags. */
 export function withScale(command: Command): Command {
+  const factor = numberIn(scale.min, scale.max);
   const size = numberIn(pixelSize.min, pixelSize.max);
   return command
     .option(
       '--scale <factor>',
-      'show the images larger (above 1) or smaller to the network: 2 for cells half as large as those it was trained on',
-      numberIn(scale.min, scale.max),
+      'show the images larger (above 1) or smaller to the network: 2 for cells half as large as those it was trained on; auto: decided for each image',
+      (text: string) => (text === 'auto' ? text : factor(text)),
     )
     .option(
       '--diameter <pixels>',

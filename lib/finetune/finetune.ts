@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
+import { thresholdsAtScale } from '../inference/scale.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { compareEvaluations, metricOf } from '../metrics/index.js';
@@ -20,6 +21,8 @@ import { writeSingleType } from './single-type.js';
 import type { FinetuneSummary } from './summary.js';
 import { type Trained, train } from './train.js';
 
+/** A start with at least this AP at IoU 0.5 on the training images knows such cells. */
+const FITTING = 0.3;
 /** Share of the time budget that is kept for the unexpected. */
 const MARGIN = 0.03;
 const FIGURE_IMAGES = 3;
@@ -151,6 +154,8 @@ interface Before {
   start: Assessment;
   /** The start at the scale of these cells. */
   scaled: Assessment;
+  /** What the search for thresholds starts from. */
+  thresholds: SegmentThresholds;
   /** Seconds that the assessment at this scale took. */
   seconds: number;
 }
@@ -178,8 +183,12 @@ async function assessStart(context: Context, { start, sizes }: Decided): Promise
   const began = seconds();
   const scaledConfig = { config: scaledNetwork(start.scale) };
   const scaled = await CellSegmenter.load(start.path, { ...scaledConfig, ...call });
-  const assessed = await of('scaled', scaled, PLAIN).finally(() => scaled.dispose());
-  return { start: asItIs, scaled: assessed, seconds: seconds() - began };
+  // Thresholds of a start that fits were chosen for cells like these.
+  const factor = start.scale / (own.config.resize?.scale ?? 1);
+  const thresholds =
+    start.ap50 < FITTING ? PLAIN : { ...PLAIN, ...thresholdsAtScale(start.thresholds, factor) };
+  const assessed = await of('scaled', scaled, thresholds).finally(() => scaled.dispose());
+  return { start: asItIs, scaled: assessed, thresholds, seconds: seconds() - began };
 }
 
 const scaledNetwork = (scale: number) => ({ resize: { scale, maxSize: 1 << 16 } });
@@ -196,9 +205,8 @@ async function conclude(
   const { start, sizes } = decided;
   const items = parts.validation.items;
   const network = await CellSegmenter.load(trained.weights, call);
-  const after = await assess(network, items, PLAIN, { metric, sizes, tune: true, ...call }).finally(() =>
-    network.dispose(),
-  );
+  const rules = { metric, sizes, tune: true, ...call };
+  const after = await assess(network, items, before.thresholds, rules).finally(() => network.dispose());
   const score = (assessment: Assessment) => metricOf(assessment.evaluation, metric);
   emit({ kind: 'held-out', model: 'trained', metric, score: score(after), images: items.length });
 

@@ -19,7 +19,6 @@ export interface Trained {
   learningRate: number;
 }
 
-/** Seconds between two looks at whether the plan can be kept. */
 const LOOK_SECONDS = 10;
 
 /**
@@ -27,12 +26,14 @@ const LOOK_SECONDS = 10;
  * that the training ends in time: the run is resumed with another length, whose schedule ends at its own last step.
  *
  * @param deadline of the training, in seconds since the call; null if the number of steps is fixed.
+ * @param lookSeconds between two looks at whether the plan can be kept.
  */
 export async function train(
   context: Context,
   decided: Decided,
   { plan, speed }: Planned,
   deadline: number | null,
+  lookSeconds = LOOK_SECONDS,
 ): Promise<Trained> {
   const { parts, call, emit, seconds } = context;
   const folder = fileOf(context, 'run');
@@ -71,7 +72,7 @@ export async function train(
         };
       }
       emit({ kind: 'training', event });
-      if (event.kind !== 'step' || deadline === null || seconds() - looked < LOOK_SECONDS) continue;
+      if (event.kind !== 'step' || deadline === null || seconds() - looked < lookSeconds) continue;
       looked = seconds();
       const secondsPerStep = event.secondsLeft / Math.max(1, event.steps - event.step);
       const standing = { step: event.step, secondsLeft: deadline - seconds() };

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { SignalOptions } from '../abort.js';
 import type { CellSizes } from '../data/diameters.js';
 import type { DatasetItem } from '../data/types.js';
@@ -26,7 +27,10 @@ export async function startsFor(name: string): Promise<Start[]> {
   if (name === 'auto') return starters;
   const own = starters.filter((start) => start.name === name);
   if (own.length > 0) return own;
-  if ((await stat(name).catch(() => undefined))?.isFile()) return [{ name, path: name, thresholds: {} }];
+  if ((await stat(name).catch(() => undefined))?.isFile()) {
+    // Absolute, because the call may be resumed from another working directory.
+    return [{ name, path: resolve(name), thresholds: {} }];
+  }
   const expected = `auto, ${starters.map((start) => start.name).join(', ')}, or a file of weights`;
   throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected} for start but received ${name}`, {
     option: 'start',

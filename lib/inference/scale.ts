@@ -11,9 +11,11 @@ import { type Tiles, tilingOf } from './tiles.js';
 export interface ScaleOptions {
   /**
    * Factor by which the network sees the image larger (above 1) or smaller than with its own resize alone, 0.05 to 20;
-   * default 1. For cells half as large as those that the network was trained on, use 2.
+   * default 1. For cells half as large as those that the network was trained on, use 2. `auto` decides for each image,
+   * by what the network finds in small windows at six scales from 0.5 to 2.8, which together have half the pixels of a
+   * pass at scale 1.
    */
-  scale?: number | undefined;
+  scale?: number | 'auto' | undefined;
   /**
    * Diameter of a typical cell in pixels of the image, 1 to 10000: of a circle with the cell's area. The scale follows
    * from the diameter that the network was trained on (`trainedOn.diameter` of its configuration).
@@ -24,6 +26,11 @@ export interface ScaleOptions {
    * scale follows from the pixel size that the network was trained on (`trainedOn.pixelSize` of its configuration).
    */
   pixelSize?: number | 'file' | undefined;
+}
+
+/** {@link ScaleOptions} whose scale does not depend on what is found. */
+export interface FixedScaleOptions extends ScaleOptions {
+  scale?: number | undefined;
 }
 
 /** The ranges of {@link ScaleOptions}, inclusive. */
@@ -46,7 +53,8 @@ export function checkScale(options: ScaleOptions): void {
     );
   }
   const { scale, diameter, pixelSize } = options;
-  if (scale !== undefined) checkNumber('scale', scale, SCALE_RANGES.scale);
+  if (typeof scale === 'string') checkOneOf('scale', scale, ['auto']);
+  else if (scale !== undefined) checkNumber('scale', scale, SCALE_RANGES.scale);
   if (diameter !== undefined) checkNumber('diameter', diameter, SCALE_RANGES.diameter);
   if (typeof pixelSize === 'string') checkOneOf('pixelSize', pixelSize, ['file']);
   else if (pixelSize !== undefined) checkNumber('pixelSize', pixelSize, SCALE_RANGES.pixelSize);
@@ -70,7 +78,7 @@ export interface ResolvedScale {
 export function resolveScale(
   config: MaskRCNNConfig,
   image: ScaledImage,
-  options: ScaleOptions & { tiles?: Tiles | undefined },
+  options: FixedScaleOptions & { tiles?: Tiles | undefined },
 ): ResolvedScale {
   const own = ownFactor(config, image, options.tiles);
   const wanted = factorOf(config, image, options, own);
@@ -106,24 +114,34 @@ export function ownFactor({ resize, ...rest }: MaskRCNNConfig, image: ImageSize,
 function factorOf(
   { trainedOn }: MaskRCNNConfig,
   { source }: ScaledImage,
-  { scale = 1, diameter, pixelSize }: ScaleOptions,
+  { scale = 1, diameter, pixelSize }: FixedScaleOptions,
   own: number,
 ): number {
-  if (diameter !== undefined) return known('diameter', trainedOn.diameter) / diameter;
+  if (diameter !== undefined) return trainedDiameter({ trainedOn }, 'diameter') / diameter;
   if (pixelSize === undefined) return scale * own;
   const micrometres = pixelSize === 'file' ? source?.pixelSize : pixelSize;
   if (micrometres === undefined) {
     throw refuse('pixelSize', "a number: the image's file states no pixel size", pixelSize);
   }
-  return micrometres / known('pixelSize', trainedOn.pixelSize);
+  return micrometres / known('pixelSize', 'pixelSize', trainedOn.pixelSize);
 }
 
-function known(option: 'diameter' | 'pixelSize', value: number | null): number {
+/**
+ * The diameter that a network was trained on, in pixels of its input.
+ *
+ * @param option that needs it.
+ */
+export const trainedDiameter = (
+  { trainedOn }: Pick<MaskRCNNConfig, 'trainedOn'>,
+  option: 'diameter' | 'scale',
+): number => known(option, 'diameter', trainedOn.diameter);
+
+function known(option: keyof ScaleOptions, what: 'diameter' | 'pixelSize', value: number | null): number {
   if (value !== null) return value;
-  const others = SCALE_KEYS.filter((key) => key !== option).join(' or ');
+  const others = option === 'scale' ? 'a number' : SCALE_KEYS.filter((key) => key !== option).join(' or ');
   throw new CellrouteError(
     'INVALID_ARGUMENT',
-    `Option ${option} needs a model whose configuration has trainedOn.${option}, and this one has none: use ${others}`,
-    { option, expected: `a model with trainedOn.${option}` },
+    `Option ${option}${option === 'scale' ? " 'auto'" : ''} needs a model whose configuration has trainedOn.${what}, and this one has none: use ${others}`,
+    { option, expected: `a model with trainedOn.${what}` },
   );
 }

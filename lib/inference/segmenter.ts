@@ -7,8 +7,6 @@ import { isSlide, type Slide } from '../image/slide.js';
 import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
 import type {
   NativeCandidates,
-  NativeProbe,
-  NativeProbedBoxes,
   NativeSegmentation,
   NativeSegmentOptions,
   NativeTile,
@@ -17,6 +15,7 @@ import type {
 } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
+import { AUTO_SCALES, chooseScale, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
 import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
@@ -27,7 +26,14 @@ import { isProfiling, writeProfile } from './profile.js';
 import type { QueueOptions } from './queue.js';
 import { lossesOf, lossesOfCandidates, withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
-import { type ResolvedScale, resolveScale, type ScaleOptions, thresholdsAtScale } from './scale.js';
+import {
+  type FixedScaleOptions,
+  ownFactor,
+  type ResolvedScale,
+  resolveScale,
+  thresholdsAtScale,
+  trainedDiameter,
+} from './scale.js';
 import {
   type ImageSequence,
   type SegmentAllOptions,
@@ -181,7 +187,7 @@ export class CellSegmenter {
   ): Promise<Segmentation> {
     const name = given.name ?? image.name;
     const started = performance.now();
-    const scaled = resolveScale(this.config, image, given);
+    const scaled = await this.#scaleFor(own, image, given);
     const options = { ...thresholdsAtScale(thresholds, scaled.scale), ...given };
     const request = nativeOptions(this.config, options, scaled);
     const tiling = tilingOf(this.config, image, options.tiles, options.detectionsPerImage, scaled.factor);
@@ -270,7 +276,7 @@ export class CellSegmenter {
    */
   async findCandidates(
     pixels: RawImage,
-    thresholds: SegmentThresholds & ScaleOptions,
+    thresholds: SegmentThresholds & FixedScaleOptions,
     nmsThresholds: readonly number[],
     options: CallOptions,
   ): Promise<{ found: NativeCandidates; notices: string[] }> {
@@ -289,6 +295,17 @@ export class CellSegmenter {
     });
   }
 
+  async #scaleFor(own: Call, image: CallImage, options: SegmentOptions): Promise<ResolvedScale> {
+    const { scale, ...others } = options;
+    if (scale !== 'auto') return resolveScale(this.config, image, { ...others, scale });
+    const diameter = trainedDiameter(this.config, 'scale');
+    const factor = ownFactor(this.config, image, options.tiles);
+    const side = probeSide(image, factor);
+    const factors = AUTO_SCALES.map((one) => one * factor);
+    const probed = await this.probeLoaded(own, image, factors, side);
+    return resolveScale(this.config, image, { ...others, scale: chooseScale(probed, diameter) });
+  }
+
   /**
    * The boxes in the window with most contrast at each factor: what `scale: 'auto'` decides by. A factor is in pixels of
    * the network's input per pixel of the image. @internal
@@ -302,6 +319,8 @@ export class CellSegmenter {
     const request = {
       ...nativeOptions(this.config, {}, { scale: 1, factor: null }),
       scoreThreshold: this.config.box.scoreThreshold,
+      rpnPreNmsTopN: PROBE_PROPOSALS,
+      rpnPostNmsTopN: PROBE_PROPOSALS,
     };
     const { intensity } = this.config;
     return this.#model.runIn(own, async (model, call) => {
@@ -361,11 +380,6 @@ export class CellSegmenter {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
-}
-
-/** A window at a scale, and the boxes that were found in it. */
-export interface ProbedWindow extends NativeProbedBoxes {
-  window: NativeProbe;
 }
 
 /** Limits are raised unless the caller sets them, or wants the image whole and as the model is configured. */

@@ -1,6 +1,6 @@
 import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
-import type { ScaleOptions } from '../inference/scale.js';
+import type { FixedScaleOptions } from '../inference/scale.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { Masks } from '../mask/masks.js';
@@ -33,7 +33,7 @@ export interface PredictOptions extends CallOptions {
   /** The candidates score at least the lowest score of the grid. */
   axes: ThresholdGrid;
   now: SegmentThresholds;
-  scale?: ScaleOptions;
+  scale?: FixedScaleOptions | undefined;
 }
 
 /**

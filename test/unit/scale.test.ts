@@ -125,6 +125,7 @@ test.each([
   [{ diameter: 10, pixelSize: 1 }, 'pixelSize', 'Options diameter and pixelSize cannot be combined'],
   [{ scale: 0 }, 'scale', 'Expected a number from 0.05 to 20 for scale but received 0'],
   [{ scale: Number.NaN }, 'scale', 'Expected a number from 0.05 to 20 for scale'],
+  [{ scale: 'automatic' }, 'scale', "Expected one of 'auto' for scale"],
   [{ diameter: 0.5 }, 'diameter', 'Expected a number from 1 to 10000 for diameter'],
   [{ pixelSize: 'meta' }, 'pixelSize', "Expected one of 'file' for pixelSize"],
   [{ pixelSize: 0 }, 'pixelSize', 'Expected a number from 0.001 to 1000 for pixelSize'],
@@ -188,5 +189,6 @@ test('every option has a flag of the same range', () => {
     expect(parse(flag, String(max))).toEqual({ [name]: max });
     expect(() => parse(flag, String(max + 1))).toThrow();
   }
+  expect(parse('--scale', 'auto')).toEqual({ scale: 'auto' });
   expect(parse('--pixel-size', 'file')).toEqual({ pixelSize: 'file' });
 });

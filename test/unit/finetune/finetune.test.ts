@@ -4,11 +4,14 @@ import sharp from 'sharp';
 import { Dataset } from '../../../lib/data/dataset.js';
 import { cellSizes } from '../../../lib/data/diameters.js';
 import { openDataset } from '../../../lib/data/open.js';
+import { type Context, type Decided, divide } from '../../../lib/finetune/context.js';
 import type { FinetuneEvent } from '../../../lib/finetune/events.js';
 import { finetune } from '../../../lib/finetune/finetune.js';
-import type { FinetuneOptions } from '../../../lib/finetune/options.js';
+import { checkFinetune, type FinetuneOptions } from '../../../lib/finetune/options.js';
+import { train } from '../../../lib/finetune/train.js';
 import { startsFor, tryStart } from '../../../lib/finetune/try-starts.js';
 import { RoutedEnsemble } from '../../../lib/inference/ensemble.js';
+import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { evaluate } from '../../../lib/metrics.js';
 import { SegmenterTrainer } from '../../../lib/trainer/segmenter-trainer.js';
 import { rejection, root } from '../../support/sdk.js';
@@ -110,6 +113,34 @@ test('an interrupted call is continued and ends with the same weights', async ()
   const summary = await finetune(data, { out: interrupted.out, resume: true });
   expect(summary.training).toMatchObject({ steps: 4 });
   expect(weights(interrupted.out).equals(weights(whole.out))).toBe(true);
+});
+
+test('a training that cannot be in time ends with fewer steps', async () => {
+  const sizes = (await cellSizes(data.items))!;
+  const context = (name: string): Context => ({
+    options: checkFinetune(data, options(name)),
+    parts: divide(data, 1),
+    call: {},
+    emit: () => {},
+    seconds: () => performance.now() / 1000,
+  });
+  const decided: Decided = {
+    start: { name: 'start', path: start, thresholds: {}, scale: 1.5, ap50: 0, kaggle: 0 },
+    tried: [],
+    sizes,
+    pixelSize: null,
+    precision: 'float32',
+    device: 'cpu',
+    heldOut: [],
+  };
+  const speed = { secondsPerStep: 0.1, secondsPerEvaluation: 0.1 };
+  const late = context('late');
+  const plan = { steps: 300, everySteps: 300 };
+  const few = await train(late, decided, { plan, speed }, late.seconds(), 0);
+  expect(few.steps).toBeLessThan(50);
+  expect(few.steps).toBe(few.planned);
+  await using segmenter = await CellSegmenter.load(few.weights);
+  expect(segmenter.config.resize?.scale).toBe(1.5);
 });
 
 test('each starter segmenter is tried at the scale of the cells', async () => {
