@@ -118,6 +118,6 @@ describe('one sample in many containers', () => {
       );
     };
     for (const bytes of Object.values(exact)) expect(await least(bytes)).toBeGreaterThan(0.98);
-    expect(await least(jpeg)).toBeGreaterThan(0.9);
+    expect(await least(jpeg)).toBeGreaterThan(0.8);
   });
 });
