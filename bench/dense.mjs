@@ -54,7 +54,7 @@ async function nucleiOf(items, largest, count) {
   return nuclei;
 }
 
-const data = await openDataset(flags.data, { typeColumn: 'modality' });
+const data = await openDataset(flags.data, { cellTypeColumn: 'modality' });
 const items = data.filter({
   where: ({ type, columns }) => type === 'fluorescence' && columns.split === 'val',
 }).items;

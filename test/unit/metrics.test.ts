@@ -72,9 +72,10 @@ function drawImage(seed: number, crowds: boolean): DenseImage {
   };
 }
 
-const evaluated = (id: string, { truth, predicted, ...rest }: DenseImage): EvaluatedImage => ({
+const evaluated = (id: string, { truth, truthLabels, predicted, ...rest }: DenseImage): EvaluatedImage => ({
   id,
   groundTruth: masksOf(truth),
+  groundTruthLabels: truthLabels,
   predicted: masksOf(predicted),
   ...rest,
 });

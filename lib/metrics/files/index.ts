@@ -46,10 +46,7 @@ export async function pairFiles(
   const reading = checkOptions(options);
   const trueSource = await openAnnotations(groundTruth, reading);
   if (trueSource.classes === 'ids') {
-    throw dataInvalid(
-      groundTruth,
-      'a list of results is no ground truth: it does not state which images there are',
-    );
+    throw dataInvalid(groundTruth, 'a list of results cannot be ground truth: it does not list the images');
   }
   const predictedSource = await openAnnotations(predicted, { ...reading, predictions: true });
   const [first] = predictedSource.problems;

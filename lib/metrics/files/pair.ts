@@ -289,7 +289,7 @@ function evaluatedImage({ image, truth, prediction }: Pair, labels: Labels | und
     scores: prediction?.scores ?? new Float64Array(predicted.length).fill(1),
     ...defined({ boxes: prediction?.boxes && fromCocoBoxes(prediction.boxes), areas: prediction?.areas }),
     ...(labels && {
-      truthLabels: (truth.classes ?? []).map(labels.truth),
+      groundTruthLabels: (truth.classes ?? []).map(labels.truth),
       labels: (prediction?.classes ?? []).map(labels.predicted),
     }),
   };
