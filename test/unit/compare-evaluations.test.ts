@@ -99,7 +99,7 @@ describe('two evaluations of the same images', () => {
     const other = { ...a, perImage: a.perImage.map((one) => ({ ...one, id: `${one.id}!` })) };
     expect(() => compareEvaluations(a, other)).toThrow('no such image');
     const truth = { ...a, perImage: a.perImage.map((one) => ({ ...one, groundTruths: 4 })) };
-    expect(() => compareEvaluations(a, truth)).toThrow('the same truth of image p0');
+    expect(() => compareEvaluations(a, truth)).toThrow('the same ground truth of image p0');
     expect(() => compareEvaluations(a, a, { samples: 1 })).toThrow('for samples');
     expect(() => compareEvaluations(a, a, { metric: 'f1' as never })).toThrow("'kaggle', 'aji' for metric");
     expect(() => compareEvaluations(a, a, { sample: 3 } as never)).toThrow('did you mean samples?');
