@@ -69,7 +69,7 @@ export async function predictImages(
 
 /** Input of `evaluate`: an image with its cells at these thresholds. */
 export async function evaluatedAt(
-  { candidates, ...image }: PredictedImage,
+  { candidates, notices: _, ...image }: PredictedImage,
   set: ThresholdSet,
   call: CallOptions,
 ): Promise<EvaluatedImage> {
