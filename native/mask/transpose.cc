@@ -116,7 +116,7 @@ Bounds sorted_positions(const std::vector<LineChange>& changes, uint32_t lines, 
 
 /** The same by counting sort: the changes are in line order and are distributed by position. */
 Bounds counted_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total,
-                       uint32_t low, uint32_t high) {
+                         uint32_t low, uint32_t high) {
   std::vector<uint32_t> next(size_t{high - low} + 1, 0);
   for (const auto& change : changes) {
     ++next[change.from - low];
