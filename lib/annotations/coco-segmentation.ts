@@ -32,7 +32,7 @@ function readPolygons(polygons: readonly unknown[], size: ImageSize): Segmentati
   const valid = polygons.filter((polygon, i) => {
     const one = decodePolygons([polygon], size);
     if ('reason' in one) {
-      notices.push(`${one.reason.replace('polygon [0]', `polygon [${i}]`)}; left out of the cell`);
+      notices.push(`${one.reason.replace('polygon [0]', `polygon [${i}]`)}; skipped`);
     }
     return 'counts' in one;
   });

@@ -135,7 +135,7 @@ async function readIndex(path: string, problems: ProblemList, signal: AbortSigna
 class LabelFolder {
   readonly path: string;
   readonly #files = new Map<string, string[]>();
-  /** What files are that are no images. */
+  /** Kind of a file that is not an image. */
   #foreign = '';
 
   constructor(path: string) {
@@ -150,7 +150,7 @@ class LabelFolder {
     return this.#foreign;
   }
 
-  /** @throws {CellrouteError} FILE_UNREADABLE where there is no such folder. */
+  /** @throws {CellrouteError} FILE_UNREADABLE if the folder does not exist. */
   async list(withBelow: boolean, below = ''): Promise<void> {
     const entries = await readdir(join(this.path, below), { withFileTypes: true }).catch(
       unreadable(this.path),

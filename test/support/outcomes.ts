@@ -1,6 +1,6 @@
 import { columns } from '../../lib/cli/columns.js';
 
-/** What becomes of an input: read, read with a notice or a part left out, refused. */
+/** Outcome of an input: read, read with a notice or a skipped part, or refused. */
 export type Outcome = 'read' | 'warn' | 'refuse';
 
 /** Prints the outcomes of inputs by reader as a table, for `npm run inputs`. */
