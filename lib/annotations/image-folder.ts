@@ -50,7 +50,7 @@ export class ImageFolder {
   /** Path of the file with that name, which may be in a subfolder, or the reason why it was not found. */
   async find(name: string): Promise<{ path: string } | { reason: string }> {
     const missing = {
-      reason: `there is no image of this name in ${this.path}${similarName(name, this.fileNames)}`,
+      reason: `there is no image with this name in ${this.path}${similarName(name, this.fileNames)}`,
     };
     const parts = readName(name)?.split('/') ?? [];
     let folder: ImageFolder = this;

@@ -173,7 +173,7 @@ class LabelFolder {
     if (found.length === 1) return { path: join(this.path, found[0]!) };
     if (found.length === 0) {
       const hint = this.#foreign || similarName(id, [...this.#files.values()].flat());
-      return { reason: `its labels: there is no image of this name in ${this.path}${hint}` };
+      return { reason: `its labels: there is no image with this name in ${this.path}${hint}` };
     }
     const names = found.map((name) => basename(name)).sort();
     return { reason: `there are several label images with this name: ${names.join(', ')}` };

@@ -35,7 +35,7 @@ describe('a data set', () => {
     expect(ids(dataset.filter({ where: ({ id }) => id > 'a', ids: ['a', 'b'] }))).toEqual(['b']);
     expect(dataset.filter({}).classNames).toEqual(['alive', 'dead']);
     expect(dataset.filter({}).problems).toHaveLength(1);
-    expect(() => dataset.filter({ cellTypes: ['z'] })).toThrow('one that occurs (x, y) for cellTypes[0]');
+    expect(() => dataset.filter({ cellTypes: ['z'] })).toThrow('an existing value (x, y) for cellTypes[0]');
     expect(() => dataset.filter({ ids: ['d'] })).toThrow('ids[0]');
     expect(() => dataset.filter({ where: 3 as never })).toThrow('a function for where');
     expect(() => dataset.filter({ cellType: ['x'] } as never)).toThrow('did you mean cellTypes?');

@@ -61,10 +61,10 @@ test('unusable rows are reported, and the others are kept', async () => {
   expect(dataset.items.map(({ id }) => id)).toEqual(['a', 'b']);
   expect(dataset.problems.every((problem) => problem.file === file)).toBe(true);
   expect(dataset.problems.map(({ row, id, reason }) => [row, id, reason])).toEqual([
-    [3, 'a', 'row 2 has this id already'],
-    [4, 'c', 'its labels have 3 x 4 pixels and the image 4 x 3'],
+    [3, 'a', 'row 2 already has this id'],
+    [4, 'c', 'its labels have 3 x 4 pixels, but the image 4 x 3'],
     [5, 'd', expect.stringContaining('its labels are in colour; whole numbers in one channel are read')],
-    [6, 'e', expect.stringContaining('its labels: there is no image of this name')],
+    [6, 'e', expect.stringContaining('its labels: there is no image with this name')],
     [7, 'f', expect.stringContaining('f.png: ')],
     [8, 'g', expect.stringContaining('there is no image with this name')],
     [9, undefined, 'it is empty'],
