@@ -181,7 +181,7 @@ class CocoReader {
     const image = this.#imageOf(fields);
     if (!image) {
       if (!this.#unusable.has(String(fields.image_id))) this.#orphans.add(String(fields.image_id));
-      const reason = `there is no usable image of id ${describe(fields.image_id)}`;
+      const reason = `there is no usable image with id ${describe(fields.image_id)}`;
       this.#problem({ column: `${place}.image_id`, reason });
       return;
     }

@@ -193,7 +193,7 @@ class KaggleImage implements ImageAnnotations {
     const before = first.cellType === '' ? 'none' : shown(first.cellType);
     return [
       this.#cellTypeColumn!,
-      `it says ${shown(row.cellType)}, but row ${first.row} of this image says ${before}`,
+      `it is ${shown(row.cellType)}, but ${before} in row ${first.row} of this image`,
     ];
   }
 }
