@@ -60,7 +60,7 @@ export async function openNetworkFile(
   if (network === undefined) return withoutWrappers(file);
   throw new CellrouteError(
     'WEIGHTS_MISMATCH',
-    `${file.path} holds weights of ${network}, which cellroute does not run: it runs torchvision's maskrcnn_resnet50_fpn (also with other ResNets) and ResNet classifiers`,
+    `${file.path} contains weights of ${network}, which cellroute does not run: it runs torchvision's maskrcnn_resnet50_fpn (also with other ResNets) and ResNet classifiers`,
     { file: file.path, got: network },
   );
 }

@@ -19,8 +19,8 @@ beforeAll(async () => {
   // Files that the snippets use, and the package as installed in an application.
   for (const name of ['bin', 'images', 'node_modules', 'runs']) mkdirSync(join(folder, name));
   symlinkSync(root, join(folder, 'node_modules', 'cellroute'), 'junction');
-  // The optional peers that snippets import themselves.
-  for (const name of ['fastify']) {
+  // The packages that snippets import themselves.
+  for (const name of ['fastify', 'sharp']) {
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction');
   }
   const examples = join(root, 'examples', 'images');
