@@ -91,7 +91,7 @@ function networksOf(rule: keyof typeof ensembles, name: string): Record<string, 
     segment: async () => (await ensemble.segment(path, { cellType })).notices,
     tune: async () => {
       const { items } = await open(name);
-      const typed = new Dataset(items.map((item) => ({ ...item, type: cellType })));
+      const typed = new Dataset(items.map((item) => ({ ...item, cellType })));
       const grid = {
         minScore: [0.5],
         maskThreshold: [0.5],
