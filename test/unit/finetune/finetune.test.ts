@@ -180,7 +180,9 @@ test.each([
 
 test('one image, and images without cells, are refused', async () => {
   const one = data.filter({ ids: [data.items[0]!.id] });
-  expect((await rejection(finetune(one, options('one')))).message).toContain('a split with images on both sides');
+  expect((await rejection(finetune(one, options('one')))).message).toContain(
+    'a split with images on both sides',
+  );
   const empty = new Dataset(
     data.items.map((item) => ({ ...item, cells: 0, areas: new Uint32Array(0), load: () => item.load() })),
   );
