@@ -32,9 +32,13 @@ export interface SlidePlan {
   /** Tiles per row, and rows of tiles. */
   readonly columns: number;
   readonly rows: number;
+  /** @internal */
   readonly tiling: NativeTiling;
+  /** @internal */
   readonly request: NativeSegmentOptions;
+  /** @internal */
   readonly raisesLimits: boolean;
+  /** @internal */
   readonly range: NativeRange | null;
   /** Tiles with a lower contrast are background; null segments all. */
   readonly background: number | null;

@@ -150,6 +150,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     return { job: { ...entry.job }, created: true };
   }
 
+  /** @throws {CellrouteError} JOB_NOT_FOUND */
   async get(id: string): Promise<Job> {
     return { ...this.#find(id).job };
   }

@@ -11,7 +11,7 @@ export const isFinal = (state: JobState): boolean => state !== 'waiting' && stat
 
 /** Why a job failed. */
 export interface JobFailure {
-  /** A code of {@link CellrouteError}. */
+  /** The `code` of a CellrouteError. */
   code: string;
   message: string;
 }
@@ -60,6 +60,11 @@ export interface JobStore<Input, Output> {
    * @throws {CellrouteError} BUSY where no more jobs may wait; JOB_CONFLICT.
    */
   submit(input: Input, options?: SubmitOptions): Promise<Submission>;
+  /**
+   * The job as it is now.
+   *
+   * @throws {CellrouteError} JOB_NOT_FOUND for an id that is not known, or no longer.
+   */
   get(id: string): Promise<Job>;
   /** Cancels a job that has not ended; an ended job stays as it is. Returns the job afterwards. */
   cancel(id: string): Promise<Job>;
