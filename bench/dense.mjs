@@ -56,7 +56,7 @@ async function nucleiOf(items, largest, count) {
 
 const data = await openDataset(flags.data, { cellTypeColumn: 'modality' });
 const items = data.filter({
-  where: ({ type, columns }) => type === 'fluorescence' && columns.split === 'val',
+  where: ({ cellType, columns }) => cellType === 'fluorescence' && columns.split === 'val',
 }).items;
 const columns = Math.ceil(Math.sqrt(wanted));
 const pitch = Math.floor(side / columns);
