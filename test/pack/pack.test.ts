@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -229,6 +230,8 @@ test('tsc --strict accepts the examples against the package', () => {
     compilerOptions: { strict: boolean; paths?: object };
   };
   expect(config.compilerOptions.strict).toBe(true);
+  // An example imports an optional peer, which its application has installed.
+  symlinkSync(join(root, 'node_modules', 'fastify'), join(app, 'node_modules', 'fastify'), 'junction');
   // Resolved as an application does, in node_modules.
   delete config.compilerOptions.paths;
   writeFileSync(join(app, 'examples', 'tsconfig.json'), JSON.stringify(config));
