@@ -4,22 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runJest } from './jest.mjs';
-import { packAll } from './release/packages.mjs';
+import { packAll, packageChecks } from './release/packages.mjs';
 import { add, finish, runChecks } from './report.mjs';
-import { must, run } from './run.mjs';
+import { must } from './run.mjs';
 
 must('node', ['scripts/build.mjs']);
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-pack-'));
 try {
   const packages = packAll(folder);
   const { tarball } = packages.find(({ name }) => name === 'cellroute');
-  const total = await runChecks([
-    ['publint', () => run('publint', ['run', tarball, '--strict'], { capture: true })],
-    [
-      'are the types wrong?',
-      () => run('attw', [tarball, '--profile', 'node16', '--format', 'ascii'], { capture: true }),
-    ],
-  ]);
+  const total = await runChecks(packageChecks(tarball));
   add(total, runJest(['test/pack'], { env: { CELLROUTE_PACKAGES: JSON.stringify(packages) } }).counts);
   finish(total);
 } finally {

@@ -11,6 +11,7 @@ import { readJson } from '../trainer/run-folder.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import { FinetuneReport } from './finetune-report.js';
 import { numberIn } from './options.js';
+import { StopSignals } from './stop-signals.js';
 
 interface Source extends DatasetFlags {
   data: string;
@@ -101,14 +102,7 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
   const validation =
     source.validation === undefined ? undefined : await openWithFlags(source.validation, source);
 
-  const stop = new AbortController();
-  let signalled: NodeJS.Signals | undefined;
-  const onSignal = (name: NodeJS.Signals) => {
-    signalled = name;
-    stop.abort();
-  };
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  const stop = new StopSignals();
   const report = new FinetuneReport({ quiet: json });
   const { start, minutes, steps, metric, name, device, precision, seed } = flags;
   try {
@@ -130,12 +124,11 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
     });
     if (json) console.log(JSON.stringify(summary, null, 2));
   } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    if (!stop.caused(error)) throw error;
     console.error(`Stopped. Resume with: cellroute finetune --resume ${out}`);
-    process.exitCode = signalled === 'SIGINT' ? 130 : 143;
+    stop.setExitCode();
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    stop.close();
   }
 }
 

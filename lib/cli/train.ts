@@ -19,6 +19,7 @@ import { SegmenterTrainer } from '../trainer/segmenter-trainer.js';
 import { syncWandb } from '../trainer/wandb.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import { numberIn } from './options.js';
+import { StopSignals } from './stop-signals.js';
 import { type AnyTrainEvent, TrainReport } from './train-report.js';
 
 /** The data source of a run; stored in its data.json for `--resume`. */
@@ -118,34 +119,26 @@ async function train(kind: Kind, flags: Flags, folder: string): Promise<void> {
     source: { ...source },
   });
 
-  const stop = new AbortController();
-  let signalled: NodeJS.Signals | undefined;
-  const onSignal = (name: NodeJS.Signals) => {
-    signalled = name;
-    stop.abort();
-  };
-  // A second signal ends the process at once. Checkpoints are written atomically, so the previous one stays valid.
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  // Checkpoints are written atomically: if a second signal ends the process, the previous one stays valid.
+  const stop = new StopSignals();
   const report = new TrainReport();
   try {
     const events: AsyncIterable<AnyTrainEvent> = trainer.run({ signal: stop.signal });
     for await (const event of events) report.report(event);
   } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    if (!stop.caused(error)) throw error;
   } finally {
     report.close();
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    stop.close();
   }
-  if (signalled) {
+  if (stop.received) {
     const started = await exists(RunFolder.at(folder).config);
     console.error(
       started
         ? `Stopped. Resume with: cellroute train ${kind} --resume ${folder}`
         : 'Stopped before training started.',
     );
-    process.exitCode = signalled === 'SIGINT' ? 130 : 143;
+    stop.setExitCode();
   }
 }
 

@@ -1,9 +1,9 @@
-import { totalmem } from 'node:os';
 import { checkKeys, checkNumber, checkObject, checkOneOf } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { RoomHandle } from '../native/contract.js';
 import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import { availableMemory } from '../native/memory.js';
 
 /** Limits for all calls of a process, including worker threads. */
 export interface QueueLimits {
@@ -37,8 +37,7 @@ export function checkQueueOptions({ whenBusy }: QueueOptions): void {
 const MIB = 2 ** 20;
 
 function defaultLimits(): QueueLimits {
-  // The limit of a container, if it is below the machine's memory.
-  const memory = Math.min(process.constrainedMemory?.() || Number.POSITIVE_INFINITY, totalmem());
+  const memory = availableMemory();
   return {
     maxQueuedBytes: Math.floor(Math.min(1024 * MIB, Math.max(256 * MIB, memory / 8))),
     maxQueuedCalls: 64,

@@ -18,6 +18,7 @@ import {
 } from './find.js';
 import { runJob } from './job.js';
 import { loadNative, native } from './load.js';
+import { availableMemory } from './memory.js';
 
 /** Result of {@link diagnose}. */
 export interface Diagnosis {
@@ -75,14 +76,14 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
     version: string;
   };
   const family = familySync();
-  const limit = process.constrainedMemory?.();
+  const available = availableMemory();
   const diagnosis: Diagnosis = {
     cellroute: version,
     node: `${process.version} (ABI ${process.versions.modules}, Node-API ${process.versions.napi})`,
     system: `${platform()}-${arch()} ${release()}${family ? `, ${family} ${versionSync() ?? ''}` : ''}`,
     processor: cpus()[0]?.model ?? 'unknown',
     memoryGiB: inGiB(totalmem()),
-    memoryLimitGiB: limit && limit < totalmem() ? inGiB(limit) : undefined,
+    memoryLimitGiB: available < totalmem() ? inGiB(available) : undefined,
     packages: installedPackages(),
     openMp: {
       waitPolicy: process.env.OMP_WAIT_POLICY,
@@ -125,7 +126,6 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
       );
     }
   }
-  const available = Math.min(limit || Number.POSITIVE_INFINITY, totalmem());
   if (available < SMALLEST_MEMORY) {
     diagnosis.problems.push(
       `The process may use ${inGiB(available)} GiB; LibTorch and a network need ${inGiB(SMALLEST_MEMORY)} GiB. Raise the container's limit.`,

@@ -302,7 +302,7 @@ function keyOf(request: FastifyRequest): string | undefined {
   return checkString('Idempotency-Key', key);
 }
 
-/** Aborts where the client goes before the answer has been sent. */
+/** Aborts if the client disconnects before the response is complete. */
 function disconnected(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => controller.abort(new HttpProblem('BAD_REQUEST', 'The client disconnected.')));

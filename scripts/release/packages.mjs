@@ -22,7 +22,7 @@ import { fileURLToPath } from 'node:url';
 import { findLibtorch, PINNED } from '../libtorch.mjs';
 import { copyPrebuild, prebuild } from '../prebuild.mjs';
 import { absoluteLinks } from '../published-pages.mjs';
-import { has, must, packageJson, root } from '../run.mjs';
+import { has, must, packageJson, root, run } from '../run.mjs';
 
 /** Every platform that a release has packages for. */
 export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
@@ -178,6 +178,15 @@ export function packAll(out) {
     };
   });
 }
+
+/** Checks of the core package's manifest and of its types in every module system, for `runChecks`. */
+export const packageChecks = (tarball) => [
+  ['publint', () => run('publint', ['run', tarball, '--strict'], { capture: true })],
+  [
+    'are the types wrong?',
+    () => run('attw', [tarball, '--profile', 'node16', '--format', 'ascii'], { capture: true }),
+  ],
+];
 
 // As a program: packs into a folder and prints what was packed as JSON.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -9,7 +9,7 @@ import { prebuild } from '../prebuild.mjs';
 import { add, finish, noCounts, runChecks } from '../report.mjs';
 import { must, packageJson, root, run } from '../run.mjs';
 import { tool } from '../tools.mjs';
-import { packAll } from './packages.mjs';
+import { packAll, packageChecks } from './packages.mjs';
 import { installTools, lintWorkflows } from './tools.mjs';
 
 /** Largest packed size in MB, and the files that a package may have. */
@@ -78,11 +78,7 @@ const total = noCounts();
 const count = async (checks) => add(total, await runChecks(checks));
 if (!flags['skip-tests']) await count([['npm test', () => run('npm', ['test'], { capture: true })]]);
 await count([
-  ['publint', () => run('publint', ['run', core, '--strict'], { capture: true })],
-  [
-    'are the types wrong?',
-    () => run('attw', [core, '--profile', 'node16', '--format', 'ascii'], { capture: true }),
-  ],
+  ...packageChecks(core),
   ...packages.map((one) => [`size and files of ${one.name}`, () => asCheck(problemsOf(one))]),
   ...(flags.glibc
     ? [

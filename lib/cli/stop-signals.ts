@@ -1,0 +1,38 @@
+/** Aborts at SIGINT and SIGTERM; a second signal ends the process at once. Closed when the work has ended. */
+export class StopSignals {
+  readonly #controller = new AbortController();
+  #received: NodeJS.Signals | undefined;
+
+  constructor() {
+    process.once('SIGINT', this.#stop);
+    process.once('SIGTERM', this.#stop);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get received(): boolean {
+    return this.#received !== undefined;
+  }
+
+  /** Whether an error is the abort itself. */
+  caused(error: unknown): boolean {
+    return this.signal.aborted && error === this.signal.reason;
+  }
+
+  /** Sets the exit status that shells expect of a process that the signal stopped. */
+  setExitCode(): void {
+    process.exitCode = this.#received === 'SIGINT' ? 130 : 143;
+  }
+
+  close(): void {
+    process.off('SIGINT', this.#stop);
+    process.off('SIGTERM', this.#stop);
+  }
+
+  readonly #stop = (name: NodeJS.Signals): void => {
+    this.#received = name;
+    this.#controller.abort();
+  };
+}
