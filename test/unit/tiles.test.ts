@@ -149,11 +149,14 @@ describe('abort and progress', () => {
     const stages: string[] = [];
     const onProgress = ({ stage }: { stage: string }) => {
       stages.push(stage);
-      if (stage.startsWith('tile 2 ')) stop.abort(reason);
+      // Reports are at least 50 ms apart, so that a quick tile may have none.
+      if (/^tile [2-5] /.test(stage)) stop.abort(reason);
     };
     const options = { tiles, signal: stop.signal, onProgress };
     await expect(segmenter.segment(imageBytes('large'), options)).rejects.toBe(reason);
-    expect(stages.at(-1)).not.toMatch(/tile [4-6] |seams|done/);
+    const tileOf = (stage: string) => Number(/^tile (\d)/.exec(stage)?.[1]);
+    const stopped = tileOf(stages.find((stage) => tileOf(stage) >= 2)!);
+    expect(stages.filter((stage) => !(tileOf(stage) <= stopped + 1))).toEqual([]);
     expect((await segmenter.segment(imageBytes('small'))).cells.length).toBeGreaterThan(0);
   });
 
@@ -166,7 +169,7 @@ describe('abort and progress', () => {
     const fractions = seen.map(({ fraction }) => fraction);
     expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
     expect(seen.at(-1)).toEqual({ stage: 'done', fraction: 1 });
-    expect(new Set(seen.map(({ stage }) => stage)).has('tile 2 of 4')).toBe(true);
+    expect(seen.some(({ stage }) => /^tile [1-4] of 4$/.test(stage))).toBe(true);
   });
 
   test('progress rises where tiles are segmented again with higher limits', async () => {
