@@ -92,7 +92,10 @@ for (const [group, belongs] of groups) {
   const test = keptBack.items.filter(belongs);
   let start;
   for (const count of values.sizes.split(',').map(Number)) {
-    if (count > pool.length) continue;
+    if (count > pool.length) {
+      console.log(`${group} ${count}: only ${pool.length} images are left for training`);
+      continue;
+    }
     const folder = join(out, `${group}-${count}`);
     const ids = firstOf(pool, count).map(({ id }) => id);
     const summary = await finetune(train.filter({ ids }), {

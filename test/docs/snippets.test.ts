@@ -31,7 +31,7 @@ beforeAll(async () => {
   const weights = join(root, 'models', 'starter', 'segmenter-fluorescence.safetensors');
   copyFileSync(weights, join(folder, 'segmenter.safetensors'));
   await sharp(join(examples, 'fluorescence-large.png'))
-    .resize(1500, 1200, { kernel: 'nearest' })
+    .resize(900, 700, { kernel: 'nearest' })
     .tiff({ tile: true, pyramid: true, tileWidth: 256, tileHeight: 256, compression: 'deflate' })
     .toFile(join(folder, 'slide.tif'));
   const main = join(root, 'dist', 'cli', 'main.js');
