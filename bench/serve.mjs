@@ -1,8 +1,9 @@
 // The HTTP service beside a bare loop over the SDK: throughput on a small image at 1 to 64 connections, and the memory of
 // the service over many requests. Options: --image FILE (default: a 256 × 256 image of test/data), --images N per turn
 // (default 64, at least two per connection), --rounds N (default 3), --connections LIST (default 1,4,16,64), --requests N
-// for memory (default 10000, 0 leaves it out). Each side is a process that stays. The sides take turns with the same number
-// of images, and a row is the median of the rounds' ratios.
+// for memory (default 10000, 0 omits it), --python PROGRAM (adds peers/fastapi_server.py: FastAPI and torchvision with the same
+// network; the image must be square). Each side is a process that stays. The sides take turns with the same number of images, and
+// a row is the median of the rounds' ratios.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -12,6 +13,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
+import sharp from 'sharp';
+import { peer } from './side.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const model = join(root, 'test', 'ensemble');
@@ -26,6 +29,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '1,4,16,64' },
     requests: { type: 'string', default: '10000' },
+    python: { type: 'string' },
     loop: { type: 'boolean', default: false },
   },
 });
@@ -54,10 +58,25 @@ async function loop() {
 }
 
 /** A process whose lines are read one at a time. */
-function start(args) {
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+function start(args, program = process.execPath) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return { child, next: async () => (await lines.next()).value };
+}
+
+const listening = async ({ next }) => /^Listening on (\S+)$/.exec(await next())[1];
+
+/** The server that a Python user would write. */
+async function startPython() {
+  if (!options.python) return undefined;
+  const { width, height } = await sharp(image).metadata();
+  if (width !== height) throw new Error(`--python needs a square image, got ${width} x ${height} pixels`);
+  const weights = join(model, `${CELL_TYPE}.safetensors`);
+  const server = start(
+    [peer('fastapi_server.py'), '--weights', weights, '--side', String(width)],
+    options.python,
+  );
+  return { ...server, url: `${await listening(server)}/segment` };
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -66,7 +85,7 @@ const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 async function drive(url, connections, extra) {
   const started = performance.now();
   const result = await autocannon({
-    url: `${url}/v1/segment?cellType=${CELL_TYPE}`,
+    url,
     method: 'POST',
     headers: { 'content-type': 'image/png' },
     body: image,
@@ -84,8 +103,8 @@ async function drive(url, connections, extra) {
   };
 }
 
-async function residentMb(url) {
-  const text = await (await fetch(`${url}/metrics`)).text();
+async function residentMb(address) {
+  const text = await (await fetch(`${address}/metrics`)).text();
   return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)[1]) / 2 ** 20;
 }
 
@@ -93,28 +112,40 @@ async function main() {
   const sdk = start([fileURLToPath(import.meta.url), '--loop', '--image', options.image]);
   await sdk.next();
   const server = start([join(root, 'dist/cli/main.js'), 'serve', '--port', '0', '--model', model]);
-  const url = /^Listening on (\S+)$/.exec(await server.next())[1];
+  const address = await listening(server);
   await server.next();
+  const url = `${address}/v1/segment?cellType=${CELL_TYPE}`;
   await drive(url, 1, { amount: 4 });
+  const python = await startPython();
+  if (python) await drive(python.url, 1, { amount: 4 });
 
   console.log(`load average ${loadavg()[0].toFixed(2)} before; ${options.rounds} rounds`);
-  console.log('| connections | SDK loop, images/s | service, images/s | ratio | p50, p99 in ms | errors |');
-  console.log('| --- | --- | --- | --- | --- | --- |');
+  const peerTitle = python ? ' FastAPI, images/s | service / FastAPI |' : '';
+  console.log(
+    `| connections | SDK loop, images/s | service, images/s | ratio | p50, p99 in ms | errors |${peerTitle}`,
+  );
+  console.log(`| --- | --- | --- | --- | --- | --- |${python ? ' --- | --- |' : ''}`);
   for (const connections of options.connections.split(',').map(Number)) {
     const amount = Math.max(Number(options.images), 2 * connections);
     const rounds = [];
     for (let i = 0; i < Number(options.rounds); i++) {
       sdk.child.stdin.write(`${JSON.stringify({ calls: connections, amount })}\n`);
       const own = JSON.parse(await sdk.next());
-      rounds.push({ own, ...(await drive(url, connections, { amount })) });
+      const service = await drive(url, connections, { amount });
+      const other = python ? await drive(python.url, connections, { amount }) : undefined;
+      rounds.push({ own, other, ...service });
     }
     const of = (pick) => median(rounds.map(pick));
-    const errors = rounds.reduce((sum, round) => sum + round.errors, 0);
+    const errors = rounds.reduce((sum, round) => sum + round.errors + (round.other?.errors ?? 0), 0);
+    const beside = python
+      ? ` ${of(({ other }) => other.rate).toFixed(2)} | ${of(({ rate, other }) => rate / other.rate).toFixed(2)} |`
+      : '';
     console.log(
-      `| ${connections} | ${of(({ own }) => own).toFixed(2)} | ${of(({ rate }) => rate).toFixed(2)} | ${of(({ own, rate }) => rate / own).toFixed(3)} | ${of(({ p50 }) => p50)}, ${of(({ p99 }) => p99)} | ${errors} |`,
+      `| ${connections} | ${of(({ own }) => own).toFixed(2)} | ${of(({ rate }) => rate).toFixed(2)} | ${of(({ own, rate }) => rate / own).toFixed(3)} | ${of(({ p50 }) => p50)}, ${of(({ p99 }) => p99)} | ${errors} |${beside}`,
     );
   }
   sdk.child.stdin.end();
+  python?.child.kill();
 
   const total = Number(options.requests);
   if (total > 0) {
@@ -127,7 +158,7 @@ async function main() {
       const part = await drive(url, 4, { amount: Math.ceil(total / parts) });
       answered += part.answered;
       errors += part.errors;
-      console.log(`| ${answered} | ${(await residentMb(url)).toFixed(0)} |`);
+      console.log(`| ${answered} | ${(await residentMb(address)).toFixed(0)} |`);
     }
     console.log(`errors: ${errors}`);
   }
