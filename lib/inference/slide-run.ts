@@ -4,7 +4,7 @@ import type { Slide } from '../image/slide.js';
 import type { ImageSource, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { type MaskBatch, Masks } from '../mask/masks.js';
-import type { NativeSightings, NativeStitched } from '../native/contract.js';
+import type { NativeTileDetections, NativeStitched } from '../native/contract.js';
 import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { Cells } from './cells.js';
@@ -13,7 +13,7 @@ import type { Seams, Segmentation, SlideInfo } from './result.js';
 import type { SlideNetwork, SlidePlan } from './slide-plan.js';
 import { checkAlike, contrastOf, readWindow } from './slide-sample.js';
 import type { TileStore } from './slide-store.js';
-import { pickSightings, type SegmentedTile } from './slide-tiles.js';
+import { pickDetections, type SegmentedTile } from './slide-tiles.js';
 import { eachTile, planTiles, stitchTiles, type TiledRun, type TilePixels } from './tiled.js';
 
 /** A row of tiles. */
@@ -106,13 +106,13 @@ export async function* stitchedRows(
   rows: AsyncIterable<TileRow> | Iterable<TileRow>,
 ): AsyncGenerator<StitchedRow, void, undefined> {
   const run = runOf(network, plan);
-  let open: NativeSightings[] = [];
+  let open: NativeTileDetections[] = [];
   for await (const row of rows) {
     const all = [...open, ...row.tiles.flatMap(({ tile }) => (tile ? [tile] : []))];
     const isLast = row.row === plan.rows - 1;
     const nextRow = isLast ? null : plan.tiling.limit === null ? row.row + 1 : 0;
     const found = await stitchTiles(own, run, all, nextRow);
-    open = pickSightings(all, found.open);
+    open = pickDetections(all, found.open);
     yield { ...row, found };
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { CellrouteError } from '../errors.js';
 import type { MaskBatch } from '../mask/masks.js';
-import type { NativeSightings, NativeTile } from '../native/contract.js';
+import type { NativeTileDetections, NativeTile } from '../native/contract.js';
 
 /** One tile of a slide; `tile` is undefined where it was skipped as background. */
 export interface SegmentedTile {
@@ -117,8 +117,8 @@ export function decodeTiles(bytes: Uint8Array, plan: string, what: string): Segm
 }
 
 /** Some detections of several tiles; `indices` rise and count through all of them. */
-export function pickSightings(all: readonly NativeSightings[], indices: Uint32Array): NativeSightings[] {
-  const picked: NativeSightings[] = [];
+export function pickDetections(all: readonly NativeTileDetections[], indices: Uint32Array): NativeTileDetections[] {
+  const picked: NativeTileDetections[] = [];
   let begin = 0;
   let next = 0;
   for (const part of all) {
@@ -131,7 +131,7 @@ export function pickSightings(all: readonly NativeSightings[], indices: Uint32Ar
   return picked;
 }
 
-function pick(part: NativeSightings, own: readonly number[]): NativeSightings {
+function pick(part: NativeTileDetections, own: readonly number[]): NativeTileDetections {
   const { boxes, scores, labels, tiles, owners, cut, masks } = part;
   const { counts, offsets, height, width } = masks;
   const pieces = own.map((i) => counts.subarray(offsets[i], offsets[i + 1]));

@@ -9,7 +9,7 @@ import type {
   NativeRange,
   NativeSegmentation,
   NativeSegmentOptions,
-  NativeSightings,
+  NativeTileDetections,
   NativeStitched,
   NativeTile,
   NativeTilePlan,
@@ -109,7 +109,7 @@ export async function* eachTile(
 export const stitchTiles = (
   own: Call,
   { model, grid, request }: TiledRun,
-  tiles: readonly NativeSightings[],
+  tiles: readonly NativeTileDetections[],
   nextRow: number | null,
 ): Promise<NativeStitched> => {
   const { minArea, maxLost, profile } = request;

@@ -216,7 +216,7 @@ export interface NativeTilePlace {
 }
 
 /** Detections of tiles, in pixels of the whole image. */
-export interface NativeSightings {
+export interface NativeTileDetections {
   boxes: Float32Array;
   scores: Float32Array;
   labels: Int32Array;
@@ -229,7 +229,7 @@ export interface NativeSightings {
   masks: MaskBatch;
 }
 
-export interface NativeTile extends NativeSightings {
+export interface NativeTile extends NativeTileDetections {
   detectionsCapped: boolean;
   proposalsCapped: boolean;
   profile?: Record<string, number>;
@@ -663,7 +663,7 @@ export interface NativeAddon {
   stitchTiles(
     model: ModelHandle,
     grid: NativeGrid,
-    tiles: readonly NativeSightings[],
+    tiles: readonly NativeTileDetections[],
     options: NativeStitchOptions,
     call: NativeCall,
   ): Promise<NativeStitched>;

@@ -1,7 +1,6 @@
 #include "addon/segment.h"
 
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,19 +69,11 @@ class SegmentJob final : public DeliveredJob {
         image_(std::move(image)),
         options_(options) {}
 
-  std::string batch_key() const override {
-    if (model_->device.is_cpu()) return {};
-    std::ostringstream key;
-    const auto& detect = options_.detect;
-    key << std::hexfloat << model_.get() << ' ' << image_->width << ' ' << image_->height << ' '
-        << static_cast<int>(options_.intensity.kind) << ' ' << options_.intensity.low << ' '
-        << options_.intensity.high << ' ' << detect.score_threshold << ' ' << detect.nms_threshold
-        << ' ' << detect.detections_per_image << ' ' << detect.rpn_pre_nms_top_n << ' '
-        << detect.rpn_post_nms_top_n << ' ' << detect.rpn_nms_threshold << ' '
-        << detect.rpn_score_threshold << ' ' << options_.mask_threshold << ' ' << options_.min_area
-        << ' ' << options_.max_lost.value_or(-1) << ' ' << detect.scale.value_or(0) << ' '
-        << options_.profile;
-    return key.str();
+  bool can_share_batch(const Job& other) const override {
+    if (model_->device.is_cpu()) return false;
+    const auto* job = dynamic_cast<const SegmentJob*>(&other);
+    return job != nullptr && job->model_ == model_ && job->image_->width == image_->width &&
+           job->image_->height == image_->height && job->options_ == options_;
   }
 
   double batch_share() const override {
@@ -211,14 +202,14 @@ std::optional<io::IntensityRange> read_range(const Napi::Value& value) {
                             .high = static_cast<float>(fields.number("high"))};
 }
 
-Napi::Object sightings_to_js(Napi::Env env, const std::vector<infer::Sighting>& seen,
+Napi::Object tile_detections_to_js(Napi::Env env, const std::vector<infer::TileDetection>& detections,
                              const infer::TileGrid& grid) {
   std::vector<float> boxes, scores;
   std::vector<int32_t> labels;
   std::vector<uint32_t> tiles, owners;
   std::vector<uint8_t> cut;
   std::vector<mask::Rle> masks;
-  for (const auto& one : seen) {
+  for (const auto& one : detections) {
     boxes.insert(boxes.end(), one.box.begin(), one.box.end());
     scores.push_back(one.score);
     labels.push_back(one.label);
@@ -239,8 +230,8 @@ Napi::Object sightings_to_js(Napi::Env env, const std::vector<infer::Sighting>& 
   return result;
 }
 
-/** Sightings may come from a file: every length and index is checked. */
-void append_sightings(std::vector<infer::Sighting>& seen, const Napi::Value& value,
+/** Detections of tiles may come from a file: every length and index is checked. */
+void append_tile_detections(std::vector<infer::TileDetection>& detections, const Napi::Value& value,
                       const infer::TileGrid& grid) {
   const auto object = value.As<Napi::Object>();
   const auto scores = typed_array<float>(object.Get("scores"), "scores");
@@ -266,7 +257,7 @@ void append_sightings(std::vector<infer::Sighting>& seen, const Napi::Value& val
         masks[i].width != grid.width) {
       throw Error("INVALID_ARGUMENT", "A detection is of another image or tiling");
     }
-    seen.push_back({.box = {boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]},
+    detections.push_back({.box = {boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]},
                     .score = scores[i],
                     .label = labels[i],
                     .mask = std::move(masks[i]),
@@ -294,7 +285,7 @@ Napi::Value segment_tile(const Napi::CallbackInfo& info) {
           return infer::segment_tile(model->plan(), *image, grid, place, range, options, poll);
         },
         [grid](Napi::Env js, infer::TileResult& found) {
-          auto result = sightings_to_js(js, found.seen, grid);
+          auto result = tile_detections_to_js(js, found.detections, grid);
           result.Set("detectionsCapped", Napi::Boolean::New(js, found.detections_capped));
           result.Set("proposalsCapped", Napi::Boolean::New(js, found.proposals_capped));
           if (!found.profile.seconds().empty()) {
@@ -323,14 +314,14 @@ Napi::Value stitch_tiles(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     const auto call = CallOptions::read(env, info[4]);
     const auto grid = read_grid(*Handle<LoadedModel>::get(env, info[0]), info[1]);
-    std::vector<infer::Sighting> seen;
+    std::vector<infer::TileDetection> detections;
     const auto parts = info[2].As<Napi::Array>();
-    for (uint32_t i = 0; i < parts.Length(); ++i) append_sightings(seen, parts.Get(i), grid);
+    for (uint32_t i = 0; i < parts.Length(); ++i) append_tile_detections(detections, parts.Get(i), grid);
     return submit<infer::StitchedCells>(
         env, call,
-        [seen = std::move(seen), grid,
+        [detections = std::move(detections), grid,
          options = read_stitch_options(info[3])](const JobContext& poll) mutable {
-          return infer::stitch_tiles(std::move(seen), grid, options, poll);
+          return infer::stitch_tiles(std::move(detections), grid, options, poll);
         },
         [grid](Napi::Env js, infer::StitchedCells& found) {
           auto result = cells_to_js(js, found.cells, grid.height, grid.width);

@@ -36,16 +36,16 @@ Axis::Axis(const Side& side, int64_t length) : side_(side), length_(length) {
   const double far = side.origin + static_cast<double>(side.size) * side.step;
   const double from = std::max(side.first, std::min(side.origin, far));
   const double to = std::min(side.end, std::max(side.origin, far));
-  shown_ = {.begin = static_cast<int64_t>(std::ceil(from - 0.5)),
+  source_ = {.begin = static_cast<int64_t>(std::ceil(from - 0.5)),
             .end = static_cast<int64_t>(std::ceil(to - 0.5))};
 
   before_.assign(static_cast<size_t>(length) + 1, 0);
-  const auto sees = [&](int64_t i) { return centre(i) >= side.first && centre(i) < side.end; };
-  while (seen_.begin < side.size && !sees(seen_.begin)) ++seen_.begin;
-  seen_.end = seen_.begin;
-  for (; seen_.end < side.size && sees(seen_.end); ++seen_.end) {
+  const auto is_inside = [&](int64_t i) { return centre(i) >= side.first && centre(i) < side.end; };
+  while (inside_.begin < side.size && !is_inside(inside_.begin)) ++inside_.begin;
+  inside_.end = inside_.begin;
+  for (; inside_.end < side.size && is_inside(inside_.end); ++inside_.end) {
     const auto pixel =
-        std::clamp<int64_t>(static_cast<int64_t>(std::floor(centre(seen_.end))), 0, length - 1);
+        std::clamp<int64_t>(static_cast<int64_t>(std::floor(centre(inside_.end))), 0, length - 1);
     ++before_[static_cast<size_t>(pixel) + 1];
   }
   for (size_t p = 1; p < before_.size(); ++p) before_[p] += before_[p - 1];

@@ -42,16 +42,16 @@ class Axis {
   bool backwards() const { return side_.step < 0; }
 
   /** Pixels of the sample whose centre lies in the image; the others are filled. */
-  Span seen() const { return seen_; }
+  Span inside() const { return inside_; }
   /** Image pixels whose centre lies in the sample. */
-  Span shown() const { return shown_; }
+  Span source() const { return source_; }
 
   /** Pixels of the sample whose centre lies in the image pixels begin..end. */
   Span over(int64_t begin, int64_t end) const {
     const auto before = static_cast<int64_t>(before_[static_cast<size_t>(begin)]);
     const auto until = static_cast<int64_t>(before_[static_cast<size_t>(end)]);
-    return backwards() ? Span{seen_.end - until, seen_.end - before}
-                       : Span{seen_.begin + before, seen_.begin + until};
+    return backwards() ? Span{inside_.end - until, inside_.end - before}
+                       : Span{inside_.begin + before, inside_.begin + until};
   }
 
   /** A triangle around the centre of a visible pixel, as wide as the pixel where the image is
@@ -66,8 +66,8 @@ class Axis {
 
   Side side_;
   int64_t length_;
-  Span seen_;
-  Span shown_;
+  Span inside_;
+  Span source_;
   /** Number of visible pixels whose centre lies before this image pixel. */
   std::vector<uint32_t> before_;
 };

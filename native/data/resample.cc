@@ -8,7 +8,7 @@ namespace {
 /** The taps of all visible pixels of an axis, and the range of image pixels they read. */
 struct Filter {
   explicit Filter(const Axis& axis) {
-    for (int64_t i = axis.seen().begin; i < axis.seen().end; ++i) {
+    for (int64_t i = axis.inside().begin; i < axis.inside().end; ++i) {
       taps.push_back(axis.taps(i));
       const auto& own = taps.back();
       const auto end = own.first + static_cast<int64_t>(own.weights.size());
@@ -63,11 +63,11 @@ std::vector<float> resample(const io::FloatImage& image, int64_t image_width, co
       image.read(channel, start + along_x.reach.begin, start + along_x.reach.end, source.data());
       filter_row(along_x, source, filtered.data() + static_cast<size_t>(line - top) * columns);
     }
-    float* out = result.data() + channel * plane + x.seen().begin * next_x;
+    float* out = result.data() + channel * plane + x.inside().begin * next_x;
     for (size_t k = 0; k < along_y.taps.size(); ++k) {
       const auto& taps = along_y.taps[k];
       filter_column(taps, filtered.data() + static_cast<size_t>(taps.first - top) * columns, row);
-      float* to = out + (y.seen().begin + static_cast<int64_t>(k)) * next_y;
+      float* to = out + (y.inside().begin + static_cast<int64_t>(k)) * next_y;
       for (size_t i = 0; i < columns; ++i) to[static_cast<int64_t>(i) * next_x] = row[i];
     }
   }

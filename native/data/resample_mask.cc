@@ -81,9 +81,9 @@ mask::Rle resample_mask(const mask::RleView& mask, const Axis& x, const Axis& y,
 uint32_t shown_area(const mask::RleView& mask, const Axis& x, const Axis& y) {
   uint32_t area = 0;
   for_each_piece(mask::run_bounds(mask), mask.height, [&](const Piece& piece) {
-    if (piece.line < x.shown().begin || piece.line >= x.shown().end) return;
-    const auto begin = std::max<int64_t>(piece.begin, y.shown().begin);
-    const auto end = std::min<int64_t>(piece.end, y.shown().end);
+    if (piece.line < x.source().begin || piece.line >= x.source().end) return;
+    const auto begin = std::max<int64_t>(piece.begin, y.source().begin);
+    const auto end = std::min<int64_t>(piece.end, y.source().end);
     if (begin < end) area += static_cast<uint32_t>(end - begin);
   });
   return area;

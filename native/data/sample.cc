@@ -47,7 +47,7 @@ Sample prepare_sample(const io::Image& image, std::span<const mask::RleView> mas
   mask::checked_pixels(sample.height, sample.width);
   for (const auto& factors : plan.photometric) {
     poll("pixels", 0.4);
-    adjust(sample.pixels, floats.channels(), across.size(), down.seen(), across.seen(), factors);
+    adjust(sample.pixels, floats.channels(), across.size(), down.inside(), across.inside(), factors);
   }
   if (floats.channels() == 1) repeat_grey(sample.pixels);
 
@@ -57,9 +57,9 @@ Sample prepare_sample(const io::Image& image, std::span<const mask::RleView> mas
         shown_area(masks[i], x, y) < plan.min_visible * mask::area(masks[i])) {
       continue;
     }
-    auto seen = resample_mask(masks[i], x, y, plan.transposed);
-    if (mask::area(seen) == 0) continue;
-    sample.masks.push_back(std::move(seen));
+    auto sampled = resample_mask(masks[i], x, y, plan.transposed);
+    if (mask::area(sampled) == 0) continue;
+    sample.masks.push_back(std::move(sampled));
     sample.kept.push_back(static_cast<uint32_t>(i));
   }
   poll("done", 1.0);

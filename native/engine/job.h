@@ -3,7 +3,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,8 +37,8 @@ class Job {
  public:
   virtual ~Job() = default;
 
-  /** Jobs waiting with the same key may run as one batch; an empty key runs alone. */
-  virtual std::string batch_key() const { return {}; }
+  /** Whether a waiting job may run in one batch with this one. */
+  virtual bool can_share_batch(const Job& /*other*/) const { return false; }
   /** What this job adds to a batch, of at most 1 in all. */
   virtual double batch_share() const { return 1.0; }
 

@@ -91,11 +91,10 @@ JobBatch JobQueue::take_batch() {
   if (!waiting_.empty()) {
     auto next = take(waiting_.begin());
     const auto& first = *batch.front();
-    const auto key = first.batch_key();
     double share = first.batch_share();
-    while (!key.empty() && next != waiting_.end() && share < 1.0) {
+    while (next != waiting_.end() && share < 1.0) {
       const auto& job = *next->second.job;
-      if (job.batch_key() != key || share + job.batch_share() > 1.0) {
+      if (share + job.batch_share() > 1.0 || !first.can_share_batch(job)) {
         ++next;
         continue;
       }

@@ -26,6 +26,8 @@ struct SegmentOptions {
   std::optional<double> max_lost;
   /** Whether to return the seconds of each stage. */
   bool profile = false;
+
+  bool operator==(const SegmentOptions&) const = default;
 };
 
 /** Copies an image's values to the GPU while the GPU computes something else. */

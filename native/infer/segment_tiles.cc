@@ -60,7 +60,7 @@ torch::Tensor own_rows(const TileGrid& grid, const Position& at, const torch::Te
   return torch::tensor(rows, torch::kLong).to(boxes.device());
 }
 
-std::vector<Sighting> sightings(const model::Detections& found, const TileGrid& grid,
+std::vector<TileDetection> tile_detections(const model::Detections& found, const TileGrid& grid,
                                 uint32_t index, double mask_threshold) {
   const auto [column, row] = position_of(grid, index);
   const auto &across = grid.across, &down = grid.down;
@@ -77,12 +77,12 @@ std::vector<Sighting> sightings(const model::Detections& found, const TileGrid& 
   auto masks =
       ops::paste_masks(found.mask_probabilities, view.to(found.mask_probabilities.device()),
                        grid.height, grid.width, mask_threshold);
-  std::vector<Sighting> seen;
-  seen.reserve(scores.size());
+  std::vector<TileDetection> detections;
+  detections.reserve(scores.size());
   for (size_t i = 0; i < scores.size(); ++i) {
     const float* box = &inside[4 * i];
     const float* placed = &boxes[4 * i];
-    seen.push_back(
+    detections.push_back(
         {.box = {placed[0], placed[1], placed[2], placed[3]},
          .score = scores[i],
          .label = labels[i],
@@ -92,10 +92,10 @@ std::vector<Sighting> sightings(const model::Detections& found, const TileGrid& 
          .owner = static_cast<uint32_t>(down.owner(row, box[1], box[3]) * grid.columns() +
                                         across.owner(column, box[0], box[2]))});
   }
-  return seen;
+  return detections;
 }
 
-Cells to_cells(std::vector<Sighting> found, const std::optional<int64_t>& limit) {
+Cells to_cells(std::vector<TileDetection> found, const std::optional<int64_t>& limit) {
   Cells cells;
   if (limit && static_cast<int64_t>(found.size()) > *limit) {
     found.resize(static_cast<size_t>(*limit));
@@ -127,22 +127,22 @@ std::vector<uint32_t> cells_on_seams(const std::vector<float>& boxes, const Tile
   return found;
 }
 
-/** Removes the sightings that the rows from `next_row` on may change, and returns their indices. */
-std::vector<uint32_t> keep_back(std::vector<Sighting>& seen, const TileGrid& grid,
+/** Removes the detections that the rows from `next_row` on may change, and returns their indices. */
+std::vector<uint32_t> keep_back(std::vector<TileDetection>& detections, const TileGrid& grid,
                                 size_t next_row) {
   const float begin = static_cast<float>(grid.down.window_begin(next_row)) - kMaskMargin;
   const auto open =
-      connected_to(seen, [begin](const Sighting& one) { return one.box[3] >= begin; });
-  std::vector<Sighting> closed;
+      connected_to(detections, [begin](const TileDetection& one) { return one.box[3] >= begin; });
+  std::vector<TileDetection> closed;
   size_t next = 0;
-  for (size_t i = 0; i < seen.size(); ++i) {
+  for (size_t i = 0; i < detections.size(); ++i) {
     if (next < open.size() && open[next] == i) {
       ++next;
     } else {
-      closed.push_back(std::move(seen[i]));
+      closed.push_back(std::move(detections[i]));
     }
   }
-  seen = std::move(closed);
+  detections = std::move(closed);
   return open;
 }
 
@@ -160,14 +160,14 @@ TileResult segment_tile(MaskRcnnPlan& plan, const io::Image& image, const TileGr
       plan.detect_as_resized(input, options.detect, poll,
                              [&](const torch::Tensor& boxes) { return own_rows(grid, at, boxes); });
   TileResult result;
-  result.seen = sightings(found, grid, place.index, options.mask_threshold);
+  result.detections = tile_detections(found, grid, place.index, options.mask_threshold);
   result.detections_capped = found.detections_capped;
   result.proposals_capped = found.proposals_capped;
   result.profile = std::move(profile);
   return result;
 }
 
-StitchedCells stitch_tiles(std::vector<Sighting> seen, const TileGrid& grid,
+StitchedCells stitch_tiles(std::vector<TileDetection> detections, const TileGrid& grid,
                            const StitchOptions& options, const JobContext& poll) {
   Profile profile;
   const ProfileScope profiling(options.profile ? &profile : nullptr);
@@ -175,9 +175,9 @@ StitchedCells stitch_tiles(std::vector<Sighting> seen, const TileGrid& grid,
   StitchedCells result;
   {
     const StageScope stage("seams");
-    if (options.next_row) result.open = keep_back(seen, grid, *options.next_row);
+    if (options.next_row) result.open = keep_back(detections, grid, *options.next_row);
     const auto windows = grid.windows();
-    result.cells = to_cells(stitch(std::move(seen), windows), options.limit);
+    result.cells = to_cells(stitch(std::move(detections), windows), options.limit);
   }
   filter_by_area_and_overlap(result.cells, options.min_area, options.max_lost);
   result.on_seam = cells_on_seams(result.cells.boxes, grid);

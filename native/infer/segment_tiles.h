@@ -21,7 +21,7 @@ struct TilePlace {
 
 /** What the network detected in tiles. */
 struct TileResult {
-  std::vector<Sighting> seen;
+  std::vector<TileDetection> detections;
   bool detections_capped = false;
   bool proposals_capped = false;
   /** Empty unless requested. */
@@ -51,12 +51,12 @@ struct StitchedCells {
   Cells cells;
   /** Indices of the cells whose box crosses a seam, rising. */
   std::vector<uint32_t> on_seam;
-  /** Indices of the sightings that were kept back, rising. */
+  /** Indices of the detections that were kept back, rising. */
   std::vector<uint32_t> open;
 };
 
 /** Joins the detections of tiles to the cells of the image, by decreasing score. */
-StitchedCells stitch_tiles(std::vector<Sighting> seen, const TileGrid& grid,
+StitchedCells stitch_tiles(std::vector<TileDetection> detections, const TileGrid& grid,
                            const StitchOptions& options, const JobContext& poll);
 
 }  // namespace cellroute::infer

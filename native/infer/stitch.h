@@ -11,7 +11,7 @@
 namespace cellroute::infer {
 
 /** A cell as one tile detected it, in pixels of the whole image. */
-struct Sighting {
+struct TileDetection {
   std::array<float, 4> box;  // x1 y1 x2 y2
   float score;
   int32_t label;
@@ -32,11 +32,11 @@ struct Sighting {
  *  in its tile's core; if all were cut, their union is kept with the highest score. A detection
  *  is dropped if the tile that owns its centre did not find it, because that tile saw more of
  *  its surroundings. */
-std::vector<Sighting> stitch(std::vector<Sighting> seen, std::span<const mask::Box> windows);
+std::vector<TileDetection> stitch(std::vector<TileDetection> detections, std::span<const mask::Box> windows);
 
 /** Indices, rising, of the detections for which `condition` holds and of all that are connected to
  *  one of them by masks that overlap. No other detection has an effect on these, nor they on it. */
-std::vector<uint32_t> connected_to(const std::vector<Sighting>& seen,
-                                   const std::function<bool(const Sighting&)>& condition);
+std::vector<uint32_t> connected_to(const std::vector<TileDetection>& detections,
+                                   const std::function<bool(const TileDetection&)>& condition);
 
 }  // namespace cellroute::infer

@@ -19,6 +19,8 @@ struct Intensity {
   Kind kind = Kind::kTypeRange;
   double low = 1;  // percentiles, 0 to 100, linear between values like numpy's default
   double high = 99;
+
+  bool operator==(const Intensity&) const = default;
 };
 
 /** The values that become 0 and about 1: shares of an integer type's range, or floats as they

@@ -105,10 +105,10 @@ Pass pass(const DetectionContext& context, MaskRcnnLayers& parts,
   return {std::move(batch), std::move(levels), std::move(proposals), std::move(predictions)};
 }
 
-BoxDetections boxes_of(const Pass& seen, size_t image, const DetectionContext& context,
+BoxDetections boxes_of(const Pass& outputs, size_t image, const DetectionContext& context,
                        const DetectOptions& options) {
   return postprocess_detections(
-      seen.predictions[image], seen.proposals[image].boxes, seen.batch.sizes[image],
+      outputs.predictions[image], outputs.proposals[image].boxes, outputs.batch.sizes[image],
       context.box_coder,
       {options.score_threshold, options.nms_threshold, options.detections_per_image});
 }
@@ -188,18 +188,18 @@ std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& 
                                const DetectOptions& options, const JobContext& poll,
                                const BoxFilter& filter) {
   const torch::NoGradGuard no_grad;
-  const auto seen = pass(context, parts, images, options, poll);
+  const auto outputs = pass(context, parts, images, options, poll);
   std::vector<BoxDetections> found;
   for (size_t i = 0; i < images.size(); ++i) {
-    found.push_back(filtered(boxes_of(seen, i, context, options), filter));
+    found.push_back(filtered(boxes_of(outputs, i, context, options), filter));
   }
-  const auto masks = detect_masks(context, parts, seen.levels, found, seen.batch.sizes, poll);
+  const auto masks = detect_masks(context, parts, outputs.levels, found, outputs.batch.sizes, poll);
 
   std::vector<Detections> detections;
   for (size_t i = 0; i < images.size(); ++i) {
     const ImageSize size{images[i].size(1), images[i].size(2)};
-    detections.push_back({resize_boxes(found[i].boxes, seen.batch.sizes[i], size), found[i].scores,
-                          found[i].labels, masks[i], found[i].capped, seen.proposals[i].capped});
+    detections.push_back({resize_boxes(found[i].boxes, outputs.batch.sizes[i], size), found[i].scores,
+                          found[i].labels, masks[i], found[i].capped, outputs.proposals[i].capped});
   }
   return detections;
 }
@@ -208,8 +208,8 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
                       const torch::Tensor& image, const DetectOptions& options,
                       const std::vector<double>& nms_thresholds, const JobContext& poll) {
   const torch::NoGradGuard no_grad;
-  const auto seen = pass(context, parts, {image}, options, poll);
-  const auto scored = score_boxes(seen.predictions[0], seen.proposals[0].boxes, seen.batch.sizes[0],
+  const auto outputs = pass(context, parts, {image}, options, poll);
+  const auto scored = score_boxes(outputs.predictions[0], outputs.proposals[0].boxes, outputs.batch.sizes[0],
                                   context.box_coder, options.score_threshold);
   // Masks cost most, so they are computed once for all detections that any threshold keeps; one bit
   // per threshold.
@@ -229,10 +229,10 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
   const auto by_score = scored.scores.index_select(0, wanted).argsort(/*stable=*/true, 0, true);
   const auto rows = wanted.index_select(0, by_score);
   const auto found = select(scored, rows);
-  const auto masks = detect_masks(context, parts, seen.levels, {found}, seen.batch.sizes, poll);
+  const auto masks = detect_masks(context, parts, outputs.levels, {found}, outputs.batch.sizes, poll);
   const ImageSize size{image.size(1), image.size(2)};
-  return {{resize_boxes(found.boxes, seen.batch.sizes[0], size), found.scores, found.labels,
-           masks[0], dropped_score > 0, seen.proposals[0].capped},
+  return {{resize_boxes(found.boxes, outputs.batch.sizes[0], size), found.scores, found.labels,
+           masks[0], dropped_score > 0, outputs.proposals[0].capped},
           kept_by.index_select(0, rows),
           dropped_score};
 }

@@ -46,7 +46,7 @@ class Log {
 
 struct Plan {
   std::string name;
-  std::string key;
+  std::string group;
   double share = 1.0;
   std::function<void(size_t batch_size)> work = [](size_t) {};
   bool lasting = false;
@@ -59,7 +59,9 @@ class TestJob final : public Job {
   TestJob(Log& log, Plan plan, std::shared_ptr<CancelFlag> flag = std::make_shared<CancelFlag>())
       : Job(std::move(flag)), log_(log), plan_(std::move(plan)) {}
 
-  std::string batch_key() const override { return plan_.key; }
+  bool can_share_batch(const Job& other) const override {
+    return !plan_.group.empty() && static_cast<const TestJob&>(other).plan_.group == plan_.group;
+  }
   double batch_share() const override { return plan_.share; }
   bool took_effect() const override { return plan_.lasting; }
 
@@ -121,12 +123,12 @@ class Gate {
 };
 
 Plan gated(Gate& gate) {
-  return {.name = "gate", .key = "", .work = [&gate](size_t) { gate.wait(); }};
+  return {.name = "gate", .group = "", .work = [&gate](size_t) { gate.wait(); }};
 }
 
 /** Waits at the gate, then prepares the waiting jobs. */
 Plan gated_and_preparing(Gate& gate) {
-  return {.name = "first", .key = "", .work = [&gate](size_t) {
+  return {.name = "first", .group = "", .work = [&gate](size_t) {
             gate.wait();
             Engine::prepare_waiting();
           }};
@@ -138,21 +140,21 @@ TEST_CASE("engine: jobs run one after the other in order of submission") {
   Log log;
   Engine engine(1);
   for (const char* name : {"a", "b", "c"}) {
-    engine.submit(std::make_shared<TestJob>(log, Plan{.name = name, .key = ""}));
+    engine.submit(std::make_shared<TestJob>(log, Plan{.name = name, .group = ""}));
   }
   CHECK(log.wait(3) == std::vector<std::string>{"run a of 1", "a done", "run b of 1", "b done",
                                                 "run c of 1", "c done"});
 }
 
-TEST_CASE("engine: waiting jobs with one key share a batch of at most 1, others keep their order") {
+TEST_CASE("engine: waiting jobs of one group share a batch of at most 1, others keep their order") {
   Log log;
   Gate gate;
   Engine engine(1);
   engine.submit(std::make_shared<TestJob>(log, gated(gate)));
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "a1", .key = "a", .share = 0.4}));
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .key = "b", .share = 0.4}));
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "a2", .key = "a", .share = 0.4}));
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "a3", .key = "a", .share = 0.4}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "a1", .group = "a", .share = 0.4}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .group = "b", .share = 0.4}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "a2", .group = "a", .share = 0.4}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "a3", .group = "a", .share = 0.4}));
   gate.open();
   CHECK(log.wait(5) == std::vector<std::string>{"run gate of 1", "gate done", "run a1 of 2",
                                                 "a1 done", "a2 done", "run b of 1", "b done",
@@ -169,9 +171,9 @@ TEST_CASE("engine: jobs of a failed batch run again one by one, and only the bad
   };
   engine.submit(std::make_shared<TestJob>(log, gated(gate)));
   engine.submit(std::make_shared<TestJob>(
-      log, Plan{.name = "good", .key = "k", .share = 0.3, .work = bad_in_company}));
+      log, Plan{.name = "good", .group = "k", .share = 0.3, .work = bad_in_company}));
   engine.submit(
-      std::make_shared<TestJob>(log, Plan{.name = "bad", .key = "k", .share = 0.3, .work = bad}));
+      std::make_shared<TestJob>(log, Plan{.name = "bad", .group = "k", .share = 0.3, .work = bad}));
   gate.open();
   CHECK(log.wait(3) == std::vector<std::string>{"run gate of 1", "gate done", "run good of 2",
                                                 "run good of 1", "good done", "run bad of 1",
@@ -183,9 +185,9 @@ TEST_CASE("engine: a waiting job that is cancelled is settled before the running
   Gate gate;
   Engine engine(1);
   engine.submit(std::make_shared<TestJob>(log, gated(gate)));
-  const auto job = std::make_shared<TestJob>(log, Plan{.name = "a", .key = ""});
+  const auto job = std::make_shared<TestJob>(log, Plan{.name = "a", .group = ""});
   engine.submit(job);
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .key = ""}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .group = ""}));
   gate.wait_until_entered();
   job->cancel_flag()->cancel();
   // Without this, the gate would never be opened.
@@ -202,7 +204,7 @@ TEST_CASE("engine: a cancelled job of a batch is settled immediately and the oth
   engine.submit(std::make_shared<TestJob>(log, gated(first)));
   const auto member = [&](const char* name) {
     const auto job = std::make_shared<TestJob>(
-        log, Plan{.name = name, .key = "k", .share = 0.3, .work = [&batch](size_t) {
+        log, Plan{.name = name, .group = "k", .share = 0.3, .work = [&batch](size_t) {
                     batch.wait();
                     cellroute::throw_if_cancelled();
                   }});
@@ -224,7 +226,7 @@ TEST_CASE("engine: a cancelled job of a batch is settled immediately and the oth
     c->cancel_flag()->cancel();
     log.wait(4);
     batch.open();
-    engine.submit(std::make_shared<TestJob>(log, Plan{.name = "d", .key = ""}));
+    engine.submit(std::make_shared<TestJob>(log, Plan{.name = "d", .group = ""}));
     CHECK(log.wait(5) == std::vector<std::string>{"run gate of 1", "gate done", "run a of 3",
                                                   "b cancelled", "a cancelled", "c cancelled",
                                                   "run d of 1", "d done"});
@@ -235,7 +237,7 @@ TEST_CASE("engine: a running job stops where it polls") {
   Log log;
   Gate gate;
   Engine engine(1);
-  const auto job = std::make_shared<TestJob>(log, Plan{.name = "a", .key = "", .work = [&](size_t) {
+  const auto job = std::make_shared<TestJob>(log, Plan{.name = "a", .group = "", .work = [&](size_t) {
                                                          gate.wait();
                                                          cellroute::throw_if_cancelled();
                                                          log.add("not reached");
@@ -253,9 +255,9 @@ TEST_CASE("engine: the second job of an early call runs before the first job of 
   Engine engine(1);
   engine.submit(std::make_shared<TestJob>(log, gated(gate)));
   const auto early = std::make_shared<CancelFlag>(), late = std::make_shared<CancelFlag>();
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "late", .key = ""}, late));
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "early 1", .key = ""}, early));
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "early 2", .key = ""}, early));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "late", .group = ""}, late));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "early 1", .group = ""}, early));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "early 2", .group = ""}, early));
   gate.open();
   CHECK(log.wait(4) == std::vector<std::string>{"run gate of 1", "gate done", "run early 1 of 1",
                                                 "early 1 done", "run early 2 of 1", "early 2 done",
@@ -289,7 +291,7 @@ TEST_CASE("engine: about one batch of waiting jobs is prepared while a job waits
   const auto waiting = [&](const char* name, double share, bool fails = false) {
     const auto job = std::make_shared<TestJob>(
         log,
-        Plan{.name = name, .key = "", .share = share, .prepares = true, .fails_to_prepare = fails});
+        Plan{.name = name, .group = "", .share = share, .prepares = true, .fails_to_prepare = fails});
     engine.submit(job);
     return job;
   };
@@ -311,21 +313,21 @@ TEST_CASE("engine: a prepared job that is cancelled while it waits is freed") {
   Gate gate, prepared, cancelled;
   Engine engine(1);
   engine.submit(
-      std::make_shared<TestJob>(log, Plan{.name = "first", .key = "", .work = [&](size_t) {
+      std::make_shared<TestJob>(log, Plan{.name = "first", .group = "", .work = [&](size_t) {
                                             gate.wait();
                                             Engine::prepare_waiting();
                                             prepared.open();
                                             cancelled.wait();
                                           }}));
   const auto job =
-      std::make_shared<TestJob>(log, Plan{.name = "a", .key = "", .share = 0.5, .prepares = true});
+      std::make_shared<TestJob>(log, Plan{.name = "a", .group = "", .share = 0.5, .prepares = true});
   engine.submit(job);
   gate.open();
   prepared.wait();
   job->cancel_flag()->cancel();
   log.wait(1);
   cancelled.open();
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .key = ""}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "b", .group = ""}));
   CHECK(log.wait(3) == std::vector<std::string>{"run first of 1", "prepare a", "a cancelled",
                                                 "first done", "drop a", "run b of 1", "b done"});
 }
@@ -337,7 +339,7 @@ TEST_CASE("engine: a job larger than a batch is not prepared, and other threads 
   engine.submit(std::make_shared<TestJob>(log, gated_and_preparing(gate)));
   for (const auto& [name, share] : {std::pair{"small", 0.5}, {"large", 1.5}}) {
     engine.submit(std::make_shared<TestJob>(
-        log, Plan{.name = name, .key = "", .share = share, .prepares = true}));
+        log, Plan{.name = name, .group = "", .share = share, .prepares = true}));
   }
   gate.wait_until_entered();
   Engine::prepare_waiting();
@@ -353,14 +355,14 @@ TEST_CASE("engine: stop cancels running and waiting jobs, and settles later ones
   Engine engine(1);
   const auto running = std::make_shared<TestJob>(log, gated(gate));
   engine.submit(running);
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "waiting", .key = ""}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "waiting", .group = ""}));
   gate.wait_until_entered();
   std::thread stopper([&] { engine.stop(); });
   // The flag is set before the thread is joined; the gate takes the role of work that polls it.
   while (!running->cancel_flag()->cancelled()) std::this_thread::yield();
   gate.open();
   stopper.join();
-  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "late", .key = ""}));
+  engine.submit(std::make_shared<TestJob>(log, Plan{.name = "late", .group = ""}));
   CHECK(log.wait(3) == std::vector<std::string>{"run gate of 1", "waiting cancelled",
                                                 "gate cancelled", "late cancelled"});
 }

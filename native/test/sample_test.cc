@@ -120,7 +120,7 @@ TEST_CASE("a pixel's taps sum to 1 and stay inside the image") {
   for (int round = 0; round < 200; ++round) {
     const int64_t length = 1 + round % 37;
     const Axis axis(random_side(random, length), length);
-    for (int64_t i = axis.seen().begin; i < axis.seen().end; ++i) {
+    for (int64_t i = axis.inside().begin; i < axis.inside().end; ++i) {
       const auto taps = axis.taps(i);
       double sum = 0;
       for (const float weight : taps.weights) sum += weight;

@@ -77,15 +77,15 @@ Tiled segment_tiles(MaskRcnnPlan& plan, const io::Image& image, const SegmentOpt
                     const Tiling& tiling, const std::optional<int64_t>& limit = {}) {
   const TileGrid grid(plan.config(), image.width, image.height, tiling);
   const auto range = io::measure_range(image, options.intensity);
-  std::vector<Sighting> seen;
+  std::vector<TileDetection> detections;
   bool detections_capped = false;
   for (uint32_t i = 0; i < grid.count(); ++i) {
     auto found = segment_tile(plan, image, grid, {i, 0, 0}, range, options, {});
-    seen.insert(seen.end(), found.seen.begin(), found.seen.end());
+    detections.insert(detections.end(), found.detections.begin(), found.detections.end());
     detections_capped |= found.detections_capped;
   }
   auto stitched = stitch_tiles(
-      seen, grid, {options.min_area, options.max_lost, limit, std::nullopt, false}, {});
+      detections, grid, {options.min_area, options.max_lost, limit, std::nullopt, false}, {});
   stitched.cells.detections_capped |= detections_capped;
   return {std::move(stitched.cells), grid.across.seams(), grid.down.seams(), stitched.on_seam};
 }
@@ -199,7 +199,7 @@ TEST_CASE("tiles: a tile needs its own pixels alone, and rows can be joined as t
   const TileGrid grid(plan.config(), image.width, image.height, tiling);
   REQUIRE(grid.rows() > 3);
   const auto range = io::measure_range(image, options.intensity);
-  std::vector<Sighting> seen;
+  std::vector<TileDetection> detections;
   using Row = std::tuple<float, float, float, std::vector<uint32_t>>;
   std::vector<Row> rows;
   size_t early = 0;
@@ -217,20 +217,20 @@ TEST_CASE("tiles: a tile needs its own pixels alone, and rows can be joined as t
       }
       const auto index = static_cast<uint32_t>(row * grid.columns() + column);
       auto found = segment_tile(plan, part, grid, {index, x, y}, range, options, {});
-      seen.insert(seen.end(), found.seen.begin(), found.seen.end());
+      detections.insert(detections.end(), found.detections.begin(), found.detections.end());
     }
     StitchOptions rules{options.min_area, options.max_lost, std::nullopt, std::nullopt, false};
     if (row + 1 < grid.rows()) rules.next_row = row + 1;
-    const auto finished = stitch_tiles(seen, grid, rules, {});
+    const auto finished = stitch_tiles(detections, grid, rules, {});
     const auto& cells = finished.cells;
     for (size_t i = 0; i < cells.scores.size(); ++i) {
       rows.emplace_back(-cells.scores[i], cells.boxes[4 * i + 1], cells.boxes[4 * i],
                         cells.masks[i].counts);
     }
     if (row + 1 < grid.rows()) early += cells.scores.size();
-    std::vector<Sighting> open;
-    for (const uint32_t i : finished.open) open.push_back(seen[i]);
-    seen = open;
+    std::vector<TileDetection> open;
+    for (const uint32_t i : finished.open) open.push_back(detections[i]);
+    detections = open;
   }
   std::sort(rows.begin(), rows.end());
   std::vector<Row> all;

@@ -58,7 +58,7 @@ Plan plan_of(int64_t size, int64_t overlap) {
   return plan;
 }
 
-Sighting sighting(const Dense& mask, uint32_t tile, const Plan& plan, float score, bool cut) {
+TileDetection detection_of(const Dense& mask, uint32_t tile, const Plan& plan, float score, bool cut) {
   const auto box = box_of(mask);
   const float x = (box[0] + box[2]) / 2, y = (box[1] + box[3]) / 2;
   const auto holds = [&](const Box& core) {
@@ -70,8 +70,8 @@ Sighting sighting(const Dense& mask, uint32_t tile, const Plan& plan, float scor
 }
 
 /** Detections of each tile, if every tile detects cells exactly. */
-std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
-  std::vector<Sighting> seen;
+std::vector<TileDetection> detect_tiles(const std::vector<Dense>& cells, const Plan& plan) {
+  std::vector<TileDetection> detections;
   for (uint32_t tile = 0; tile < plan.windows.size(); ++tile) {
     for (size_t i = 0; i < cells.size(); ++i) {
       const auto part = clipped(cells[i], plan.windows[tile]);
@@ -79,10 +79,10 @@ std::vector<Sighting> look(const std::vector<Dense>& cells, const Plan& plan) {
       const bool cut = part.area() < cells[i].area();
       // Scores distinguish the cells, and cut from complete detections.
       const auto score = float(i + 1) / 100 - (cut ? 0.002F : 0);
-      seen.push_back(sighting(part, tile, plan, score, cut));
+      detections.push_back(detection_of(part, tile, plan, score, cut));
     }
   }
-  return seen;
+  return detections;
 }
 
 /** Ellipses that do not touch, from very small ones to some wider than two tiles. */
@@ -121,7 +121,7 @@ TEST_CASE("stitch: cells detected in tiles appear once and complete") {
       CAPTURE(seed);
       CAPTURE(size);
       const auto plan = plan_of(size, overlap);
-      const auto found = stitch(look(cells, plan), plan.windows);
+      const auto found = stitch(detect_tiles(cells, plan), plan.windows);
       std::set<std::vector<uint32_t>> expected, actual;
       for (const auto& cell : cells) expected.insert(counts_by_pixel(cell).counts);
       for (const auto& cell : found) {
@@ -143,7 +143,7 @@ TEST_CASE("stitch: of detections of one cell, the complete one is kept, best in 
   const auto whole = rectangle(84, 20, 94, 30), nearly = rectangle(83, 20, 94, 30);
   SUBCASE("although another has a higher score") {
     const auto found =
-        stitch({sighting(whole, 0, plan, 0.5F, false), sighting(nearly, 1, plan, 0.9F, true)},
+        stitch({detection_of(whole, 0, plan, 0.5F, false), detection_of(nearly, 1, plan, 0.9F, true)},
                plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == whole);
@@ -151,7 +151,7 @@ TEST_CASE("stitch: of detections of one cell, the complete one is kept, best in 
   }
   SUBCASE("in the core rather than in the margin") {
     const auto found =
-        stitch({sighting(whole, 0, plan, 0.5F, false), sighting(nearly, 1, plan, 0.9F, false)},
+        stitch({detection_of(whole, 0, plan, 0.5F, false), detection_of(nearly, 1, plan, 0.9F, false)},
                plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == whole);
@@ -160,7 +160,7 @@ TEST_CASE("stitch: of detections of one cell, the complete one is kept, best in 
     const auto left = rectangle(83, 20, 95, 30), right = rectangle(86, 20, 98, 30);
     // The second tile detects its centre left of the seam, the first tile right of it.
     const auto found =
-        stitch({sighting(right, 0, plan, 0.6F, false), sighting(left, 1, plan, 0.5F, false)},
+        stitch({detection_of(right, 0, plan, 0.6F, false), detection_of(left, 1, plan, 0.5F, false)},
                plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == right);
@@ -170,17 +170,17 @@ TEST_CASE("stitch: of detections of one cell, the complete one is kept, best in 
 TEST_CASE("stitch: a detection of one tile is kept only in its own core") {
   const auto plan = plan_of(100, 20);
   const auto margin = rectangle(92, 20, 98, 30), core = rectangle(82, 20, 88, 30);
-  CHECK(stitch({sighting(margin, 0, plan, 0.9F, false)}, plan.windows).empty());
-  CHECK(stitch({sighting(core, 0, plan, 0.9F, false)}, plan.windows).size() == 1);
+  CHECK(stitch({detection_of(margin, 0, plan, 0.9F, false)}, plan.windows).empty());
+  CHECK(stitch({detection_of(core, 0, plan, 0.9F, false)}, plan.windows).size() == 1);
   // Cut, and not detected by the neighbour: the visible part is kept.
-  CHECK(stitch({sighting(rectangle(60, 20, 100, 30), 0, plan, 0.9F, true)}, plan.windows).size() ==
+  CHECK(stitch({detection_of(rectangle(60, 20, 100, 30), 0, plan, 0.9F, true)}, plan.windows).size() ==
         1);
   CHECK(stitch({}, plan.windows).empty());
   // Detected by two tiles, but not by the tile that contains most of it.
   const auto below = rectangle(85, 92, 95, 98);
   REQUIRE(plan.windows[2].x == 160);
   REQUIRE(plan.windows[3].y == 80);
-  CHECK(stitch({sighting(below, 0, plan, 0.9F, true), sighting(below, 1, plan, 0.8F, true)},
+  CHECK(stitch({detection_of(below, 0, plan, 0.9F, true), detection_of(below, 1, plan, 0.8F, true)},
                plan.windows)
             .empty());
 }
@@ -189,28 +189,28 @@ TEST_CASE("stitch: different cells stay separate") {
   const auto plan = plan_of(100, 20);
   const auto left = rectangle(84, 20, 89, 30), right = rectangle(89, 20, 98, 30);
   SUBCASE("side by side in the overlap") {
-    CHECK(stitch({sighting(left, 0, plan, 0.9F, false), sighting(right, 1, plan, 0.8F, false)},
+    CHECK(stitch({detection_of(left, 0, plan, 0.9F, false), detection_of(right, 1, plan, 0.8F, false)},
                  plan.windows)
               .size() == 2);
   }
   SUBCASE("with two labels") {
-    auto other = sighting(right, 1, plan, 0.8F, false);
+    auto other = detection_of(right, 1, plan, 0.8F, false);
     other.label = 2;
-    CHECK(stitch({sighting(rectangle(70, 20, 98, 30), 0, plan, 0.9F, true), other}, plan.windows)
+    CHECK(stitch({detection_of(rectangle(70, 20, 98, 30), 0, plan, 0.9F, true), other}, plan.windows)
               .size() == 2);
   }
   SUBCASE("separated by one tile") {
     // The second tile detects one cell where the first detects two: it can be only one of them.
     const auto both = rectangle(84, 20, 98, 30);
-    const std::vector seen{sighting(rectangle(84, 20, 95, 30), 0, plan, 0.9F, false),
-                           sighting(rectangle(84, 20, 97, 30), 0, plan, 0.8F, false),
-                           sighting(both, 1, plan, 0.7F, false)};
-    CHECK(stitch(seen, plan.windows).size() == 2);
+    const std::vector detections{detection_of(rectangle(84, 20, 95, 30), 0, plan, 0.9F, false),
+                           detection_of(rectangle(84, 20, 97, 30), 0, plan, 0.8F, false),
+                           detection_of(both, 1, plan, 0.7F, false)};
+    CHECK(stitch(detections, plan.windows).size() == 2);
   }
   SUBCASE("a small cell beside the cut part of a large one") {
     // The complete cell is not a part of the cut one: only a fifth of it overlaps.
     const auto large = rectangle(50, 20, 100, 60), small = rectangle(90, 25, 96, 35);
-    CHECK(stitch({sighting(large, 0, plan, 0.9F, true), sighting(small, 1, plan, 0.8F, false)},
+    CHECK(stitch({detection_of(large, 0, plan, 0.9F, true), detection_of(small, 1, plan, 0.8F, false)},
                  plan.windows)
               .size() == 2);
   }

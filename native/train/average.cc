@@ -20,8 +20,8 @@ void WeightAverage::start(const torch::nn::Module& network) {
 
 void WeightAverage::update(const torch::nn::Module& network) {
   const torch::NoGradGuard no_grad;
-  const auto seen = static_cast<double>(updates_.item<int64_t>());
-  const double decay = std::min(decay_, (1 + seen) / (10 + seen));
+  const auto count = static_cast<double>(updates_.item<int64_t>());
+  const double decay = std::min(decay_, (1 + count) / (10 + count));
   const auto current = io::named_tensors(network);
   // All tensors in few calls: a GPU updates hundreds of small tensors in few launches.
   std::vector<torch::Tensor> averages, tensors;

@@ -14,7 +14,7 @@ namespace {
 // Each recording keeps the memory of a whole trunk for both passes.
 constexpr size_t kSizes = 2;
 // A size that occurs once or twice is not recorded, and libraries initialise in the first passes.
-constexpr int kSeenBefore = 2;
+constexpr int kUsesBefore = 2;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ TrunkOutputs RecordedTrunk::operator()(model::MaskRcnn& network, const torch::Te
     return run_trunk(network, batch, progress);
   }
   auto& size = most_recent(sizes_, batch.sizes().vec(), kSizes);
-  if (size.seen++ < kSeenBefore) return run_trunk(network, batch, progress);
+  if (size.uses++ < kUsesBefore) return run_trunk(network, batch, progress);
   if (!size.recording) {
     // The recording now owns what the trunk kept until now.
     cuda::release_memory(batch.device().index());

@@ -25,7 +25,7 @@ class RecordedTrunk {
   /** A batch size and its recording. */
   struct Size {
     std::vector<int64_t> shape;
-    int seen = 0;
+    int uses = 0;
     c10::intrusive_ptr<TrunkRecording> recording;
   };
 
