@@ -202,8 +202,9 @@ std::optional<io::IntensityRange> read_range(const Napi::Value& value) {
                             .high = static_cast<float>(fields.number("high"))};
 }
 
-Napi::Object tile_detections_to_js(Napi::Env env, const std::vector<infer::TileDetection>& detections,
-                             const infer::TileGrid& grid) {
+Napi::Object tile_detections_to_js(Napi::Env env,
+                                   const std::vector<infer::TileDetection>& detections,
+                                   const infer::TileGrid& grid) {
   std::vector<float> boxes, scores;
   std::vector<int32_t> labels;
   std::vector<uint32_t> tiles, owners;
@@ -232,7 +233,7 @@ Napi::Object tile_detections_to_js(Napi::Env env, const std::vector<infer::TileD
 
 /** Detections of tiles may come from a file: every length and index is checked. */
 void append_tile_detections(std::vector<infer::TileDetection>& detections, const Napi::Value& value,
-                      const infer::TileGrid& grid) {
+                            const infer::TileGrid& grid) {
   const auto object = value.As<Napi::Object>();
   const auto scores = typed_array<float>(object.Get("scores"), "scores");
   const size_t count = scores.size();
@@ -257,13 +258,14 @@ void append_tile_detections(std::vector<infer::TileDetection>& detections, const
         masks[i].width != grid.width) {
       throw Error("INVALID_ARGUMENT", "A detection is of another image or tiling");
     }
-    detections.push_back({.box = {boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]},
-                    .score = scores[i],
-                    .label = labels[i],
-                    .mask = std::move(masks[i]),
-                    .tile = tiles[i],
-                    .cut = cut[i] != 0,
-                    .owner = owners[i]});
+    detections.push_back(
+        {.box = {boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]},
+         .score = scores[i],
+         .label = labels[i],
+         .mask = std::move(masks[i]),
+         .tile = tiles[i],
+         .cut = cut[i] != 0,
+         .owner = owners[i]});
   }
 }
 
@@ -316,7 +318,8 @@ Napi::Value stitch_tiles(const Napi::CallbackInfo& info) {
     const auto grid = read_grid(*Handle<LoadedModel>::get(env, info[0]), info[1]);
     std::vector<infer::TileDetection> detections;
     const auto parts = info[2].As<Napi::Array>();
-    for (uint32_t i = 0; i < parts.Length(); ++i) append_tile_detections(detections, parts.Get(i), grid);
+    for (uint32_t i = 0; i < parts.Length(); ++i)
+      append_tile_detections(detections, parts.Get(i), grid);
     return submit<infer::StitchedCells>(
         env, call,
         [detections = std::move(detections), grid,

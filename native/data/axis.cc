@@ -37,7 +37,7 @@ Axis::Axis(const Side& side, int64_t length) : side_(side), length_(length) {
   const double from = std::max(side.first, std::min(side.origin, far));
   const double to = std::min(side.end, std::max(side.origin, far));
   source_ = {.begin = static_cast<int64_t>(std::ceil(from - 0.5)),
-            .end = static_cast<int64_t>(std::ceil(to - 0.5))};
+             .end = static_cast<int64_t>(std::ceil(to - 0.5))};
 
   before_.assign(static_cast<size_t>(length) + 1, 0);
   const auto is_inside = [&](int64_t i) { return centre(i) >= side.first && centre(i) < side.end; };

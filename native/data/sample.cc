@@ -47,7 +47,8 @@ Sample prepare_sample(const io::Image& image, std::span<const mask::RleView> mas
   mask::checked_pixels(sample.height, sample.width);
   for (const auto& factors : plan.photometric) {
     poll("pixels", 0.4);
-    adjust(sample.pixels, floats.channels(), across.size(), down.inside(), across.inside(), factors);
+    adjust(sample.pixels, floats.channels(), across.size(), down.inside(), across.inside(),
+           factors);
   }
   if (floats.channels() == 1) repeat_grey(sample.pixels);
 

@@ -61,7 +61,7 @@ torch::Tensor own_rows(const TileGrid& grid, const Position& at, const torch::Te
 }
 
 std::vector<TileDetection> tile_detections(const model::Detections& found, const TileGrid& grid,
-                                uint32_t index, double mask_threshold) {
+                                           uint32_t index, double mask_threshold) {
   const auto [column, row] = position_of(grid, index);
   const auto &across = grid.across, &down = grid.down;
   const auto inside = to_vector<float>(found.boxes, torch::kFloat32);
@@ -127,7 +127,8 @@ std::vector<uint32_t> cells_on_seams(const std::vector<float>& boxes, const Tile
   return found;
 }
 
-/** Removes the detections that the rows from `next_row` on may change, and returns their indices. */
+/** Removes the detections that the rows from `next_row` on may change, and returns their indices.
+ */
 std::vector<uint32_t> keep_back(std::vector<TileDetection>& detections, const TileGrid& grid,
                                 size_t next_row) {
   const float begin = static_cast<float>(grid.down.window_begin(next_row)) - kMaskMargin;

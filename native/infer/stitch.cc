@@ -52,7 +52,9 @@ std::vector<Link> find_links(const std::vector<TileDetection>& detections,
   for (size_t a = 0; a < detections.size(); ++a) {
     mask::Comparison one(shapes, a);
     columns.for_each_near(shapes.box(a), [&](size_t b) {
-      if (b <= a || detections[a].tile == detections[b].tile || detections[a].label != detections[b].label) return;
+      if (b <= a || detections[a].tile == detections[b].tile ||
+          detections[a].label != detections[b].label)
+        return;
       const auto common = one.common_pixels(shapes, b);
       if (common == 0) return;
       const double agreed = agreement(detections[a], detections[b], common, windows);
@@ -92,7 +94,8 @@ std::vector<std::vector<size_t>> group(const std::vector<TileDetection>& detecti
 
 /** Whether a tile whose core contains one of the detections is among those that detected the
  *  cell. */
-bool found_by_owner(const std::vector<TileDetection>& detections, const std::vector<size_t>& members) {
+bool found_by_owner(const std::vector<TileDetection>& detections,
+                    const std::vector<size_t>& members) {
   return std::any_of(members.begin(), members.end(), [&](size_t i) {
     return std::any_of(members.begin(), members.end(),
                        [&](size_t j) { return detections[i].owner == detections[j].tile; });
@@ -104,7 +107,8 @@ std::tuple<bool, bool, float> rank(const TileDetection& one) {
   return {!one.cut, !one.cut && one.owner == one.tile, one.score};
 }
 
-TileDetection join(const std::vector<TileDetection>& detections, const std::vector<size_t>& parts, TileDetection best) {
+TileDetection join(const std::vector<TileDetection>& detections, const std::vector<size_t>& parts,
+                   TileDetection best) {
   std::vector<mask::RleView> masks;
   for (const size_t i : parts) {
     const auto& box = detections[i].box;
@@ -118,7 +122,8 @@ TileDetection join(const std::vector<TileDetection>& detections, const std::vect
 
 }  // namespace
 
-std::vector<TileDetection> stitch(std::vector<TileDetection> detections, std::span<const mask::Box> windows) {
+std::vector<TileDetection> stitch(std::vector<TileDetection> detections,
+                                  std::span<const mask::Box> windows) {
   const auto groups = group(detections, find_links(detections, windows));
   std::vector<TileDetection> cells;
   for (const auto& members : groups) {
@@ -127,7 +132,8 @@ std::vector<TileDetection> stitch(std::vector<TileDetection> detections, std::sp
       return rank(detections[a]) < rank(detections[b]);
     });
     const bool in_parts = members.size() > 1 && detections[best].cut;
-    cells.push_back(in_parts ? join(detections, members, detections[best]) : std::move(detections[best]));
+    cells.push_back(in_parts ? join(detections, members, detections[best])
+                             : std::move(detections[best]));
   }
   // Equal scores are ordered by place: the order must not depend on which rows were stitched first.
   std::stable_sort(cells.begin(), cells.end(), [](const TileDetection& a, const TileDetection& b) {

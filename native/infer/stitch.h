@@ -32,7 +32,8 @@ struct TileDetection {
  *  in its tile's core; if all were cut, their union is kept with the highest score. A detection
  *  is dropped if the tile that owns its centre did not find it, because that tile saw more of
  *  its surroundings. */
-std::vector<TileDetection> stitch(std::vector<TileDetection> detections, std::span<const mask::Box> windows);
+std::vector<TileDetection> stitch(std::vector<TileDetection> detections,
+                                  std::span<const mask::Box> windows);
 
 /** Indices, rising, of the detections for which `condition` holds and of all that are connected to
  *  one of them by masks that overlap. No other detection has an effect on these, nor they on it. */

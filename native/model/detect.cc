@@ -198,8 +198,9 @@ std::vector<Detections> detect(const DetectionContext& context, MaskRcnnLayers& 
   std::vector<Detections> detections;
   for (size_t i = 0; i < images.size(); ++i) {
     const ImageSize size{images[i].size(1), images[i].size(2)};
-    detections.push_back({resize_boxes(found[i].boxes, outputs.batch.sizes[i], size), found[i].scores,
-                          found[i].labels, masks[i], found[i].capped, outputs.proposals[i].capped});
+    detections.push_back({resize_boxes(found[i].boxes, outputs.batch.sizes[i], size),
+                          found[i].scores, found[i].labels, masks[i], found[i].capped,
+                          outputs.proposals[i].capped});
   }
   return detections;
 }
@@ -209,8 +210,9 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
                       const std::vector<double>& nms_thresholds, const JobContext& poll) {
   const torch::NoGradGuard no_grad;
   const auto outputs = pass(context, parts, {image}, options, poll);
-  const auto scored = score_boxes(outputs.predictions[0], outputs.proposals[0].boxes, outputs.batch.sizes[0],
-                                  context.box_coder, options.score_threshold);
+  const auto scored =
+      score_boxes(outputs.predictions[0], outputs.proposals[0].boxes, outputs.batch.sizes[0],
+                  context.box_coder, options.score_threshold);
   // Masks cost most, so they are computed once for all detections that any threshold keeps; one bit
   // per threshold.
   auto kept_by = torch::zeros({scored.scores.size(0), static_cast<int64_t>(nms_thresholds.size())},
@@ -229,7 +231,8 @@ Candidates candidates(const DetectionContext& context, MaskRcnnLayers& parts,
   const auto by_score = scored.scores.index_select(0, wanted).argsort(/*stable=*/true, 0, true);
   const auto rows = wanted.index_select(0, by_score);
   const auto found = select(scored, rows);
-  const auto masks = detect_masks(context, parts, outputs.levels, {found}, outputs.batch.sizes, poll);
+  const auto masks =
+      detect_masks(context, parts, outputs.levels, {found}, outputs.batch.sizes, poll);
   const ImageSize size{image.size(1), image.size(2)};
   return {{resize_boxes(found.boxes, outputs.batch.sizes[0], size), found.scores, found.labels,
            masks[0], dropped_score > 0, outputs.proposals[0].capped},

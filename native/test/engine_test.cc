@@ -237,11 +237,12 @@ TEST_CASE("engine: a running job stops where it polls") {
   Log log;
   Gate gate;
   Engine engine(1);
-  const auto job = std::make_shared<TestJob>(log, Plan{.name = "a", .group = "", .work = [&](size_t) {
-                                                         gate.wait();
-                                                         cellroute::throw_if_cancelled();
-                                                         log.add("not reached");
-                                                       }});
+  const auto job =
+      std::make_shared<TestJob>(log, Plan{.name = "a", .group = "", .work = [&](size_t) {
+                                            gate.wait();
+                                            cellroute::throw_if_cancelled();
+                                            log.add("not reached");
+                                          }});
   engine.submit(job);
   gate.wait_until_entered();
   job->cancel_flag()->cancel();
@@ -289,9 +290,11 @@ TEST_CASE("engine: about one batch of waiting jobs is prepared while a job waits
   engine.submit(std::make_shared<TestJob>(log, gated_and_preparing(gate)));
   gate.wait_until_entered();
   const auto waiting = [&](const char* name, double share, bool fails = false) {
-    const auto job = std::make_shared<TestJob>(
-        log,
-        Plan{.name = name, .group = "", .share = share, .prepares = true, .fails_to_prepare = fails});
+    const auto job = std::make_shared<TestJob>(log, Plan{.name = name,
+                                                         .group = "",
+                                                         .share = share,
+                                                         .prepares = true,
+                                                         .fails_to_prepare = fails});
     engine.submit(job);
     return job;
   };
@@ -319,8 +322,8 @@ TEST_CASE("engine: a prepared job that is cancelled while it waits is freed") {
                                             prepared.open();
                                             cancelled.wait();
                                           }}));
-  const auto job =
-      std::make_shared<TestJob>(log, Plan{.name = "a", .group = "", .share = 0.5, .prepares = true});
+  const auto job = std::make_shared<TestJob>(
+      log, Plan{.name = "a", .group = "", .share = 0.5, .prepares = true});
   engine.submit(job);
   gate.open();
   prepared.wait();

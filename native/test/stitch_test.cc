@@ -58,7 +58,8 @@ Plan plan_of(int64_t size, int64_t overlap) {
   return plan;
 }
 
-TileDetection detection_of(const Dense& mask, uint32_t tile, const Plan& plan, float score, bool cut) {
+TileDetection detection_of(const Dense& mask, uint32_t tile, const Plan& plan, float score,
+                           bool cut) {
   const auto box = box_of(mask);
   const float x = (box[0] + box[2]) / 2, y = (box[1] + box[3]) / 2;
   const auto holds = [&](const Box& core) {
@@ -142,26 +143,26 @@ TEST_CASE("stitch: of detections of one cell, the complete one is kept, best in 
   REQUIRE(plan.windows[1].x == 80);
   const auto whole = rectangle(84, 20, 94, 30), nearly = rectangle(83, 20, 94, 30);
   SUBCASE("although another has a higher score") {
-    const auto found =
-        stitch({detection_of(whole, 0, plan, 0.5F, false), detection_of(nearly, 1, plan, 0.9F, true)},
-               plan.windows);
+    const auto found = stitch(
+        {detection_of(whole, 0, plan, 0.5F, false), detection_of(nearly, 1, plan, 0.9F, true)},
+        plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == whole);
     CHECK(found[0].score == 0.5F);
   }
   SUBCASE("in the core rather than in the margin") {
-    const auto found =
-        stitch({detection_of(whole, 0, plan, 0.5F, false), detection_of(nearly, 1, plan, 0.9F, false)},
-               plan.windows);
+    const auto found = stitch(
+        {detection_of(whole, 0, plan, 0.5F, false), detection_of(nearly, 1, plan, 0.9F, false)},
+        plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == whole);
   }
   SUBCASE("also if each tile detects it in the core of the other") {
     const auto left = rectangle(83, 20, 95, 30), right = rectangle(86, 20, 98, 30);
     // The second tile detects its centre left of the seam, the first tile right of it.
-    const auto found =
-        stitch({detection_of(right, 0, plan, 0.6F, false), detection_of(left, 1, plan, 0.5F, false)},
-               plan.windows);
+    const auto found = stitch(
+        {detection_of(right, 0, plan, 0.6F, false), detection_of(left, 1, plan, 0.5F, false)},
+        plan.windows);
     REQUIRE(found.size() == 1);
     CHECK(dense(found[0].mask) == right);
   }
@@ -173,8 +174,8 @@ TEST_CASE("stitch: a detection of one tile is kept only in its own core") {
   CHECK(stitch({detection_of(margin, 0, plan, 0.9F, false)}, plan.windows).empty());
   CHECK(stitch({detection_of(core, 0, plan, 0.9F, false)}, plan.windows).size() == 1);
   // Cut, and not detected by the neighbour: the visible part is kept.
-  CHECK(stitch({detection_of(rectangle(60, 20, 100, 30), 0, plan, 0.9F, true)}, plan.windows).size() ==
-        1);
+  CHECK(stitch({detection_of(rectangle(60, 20, 100, 30), 0, plan, 0.9F, true)}, plan.windows)
+            .size() == 1);
   CHECK(stitch({}, plan.windows).empty());
   // Detected by two tiles, but not by the tile that contains most of it.
   const auto below = rectangle(85, 92, 95, 98);
@@ -189,29 +190,32 @@ TEST_CASE("stitch: different cells stay separate") {
   const auto plan = plan_of(100, 20);
   const auto left = rectangle(84, 20, 89, 30), right = rectangle(89, 20, 98, 30);
   SUBCASE("side by side in the overlap") {
-    CHECK(stitch({detection_of(left, 0, plan, 0.9F, false), detection_of(right, 1, plan, 0.8F, false)},
-                 plan.windows)
+    CHECK(stitch(
+              {detection_of(left, 0, plan, 0.9F, false), detection_of(right, 1, plan, 0.8F, false)},
+              plan.windows)
               .size() == 2);
   }
   SUBCASE("with two labels") {
     auto other = detection_of(right, 1, plan, 0.8F, false);
     other.label = 2;
-    CHECK(stitch({detection_of(rectangle(70, 20, 98, 30), 0, plan, 0.9F, true), other}, plan.windows)
-              .size() == 2);
+    CHECK(
+        stitch({detection_of(rectangle(70, 20, 98, 30), 0, plan, 0.9F, true), other}, plan.windows)
+            .size() == 2);
   }
   SUBCASE("separated by one tile") {
     // The second tile detects one cell where the first detects two: it can be only one of them.
     const auto both = rectangle(84, 20, 98, 30);
     const std::vector detections{detection_of(rectangle(84, 20, 95, 30), 0, plan, 0.9F, false),
-                           detection_of(rectangle(84, 20, 97, 30), 0, plan, 0.8F, false),
-                           detection_of(both, 1, plan, 0.7F, false)};
+                                 detection_of(rectangle(84, 20, 97, 30), 0, plan, 0.8F, false),
+                                 detection_of(both, 1, plan, 0.7F, false)};
     CHECK(stitch(detections, plan.windows).size() == 2);
   }
   SUBCASE("a small cell beside the cut part of a large one") {
     // The complete cell is not a part of the cut one: only a fifth of it overlaps.
     const auto large = rectangle(50, 20, 100, 60), small = rectangle(90, 25, 96, 35);
-    CHECK(stitch({detection_of(large, 0, plan, 0.9F, true), detection_of(small, 1, plan, 0.8F, false)},
-                 plan.windows)
+    CHECK(stitch(
+              {detection_of(large, 0, plan, 0.9F, true), detection_of(small, 1, plan, 0.8F, false)},
+              plan.windows)
               .size() == 2);
   }
 }
