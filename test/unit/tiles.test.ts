@@ -156,7 +156,7 @@ describe('abort and progress', () => {
     await expect(segmenter.segment(imageBytes('large'), options)).rejects.toBe(reason);
     const tileOf = (stage: string) => Number(/^tile (\d)/.exec(stage)?.[1]);
     const stopped = tileOf(stages.find((stage) => tileOf(stage) >= 2)!);
-    expect(stages.filter((stage) => !(tileOf(stage) <= stopped + 1))).toEqual([]);
+    expect(stages.filter((stage) => tileOf(stage) > stopped + 1 || /seams|done/.test(stage))).toEqual([]);
     expect((await segmenter.segment(imageBytes('small'))).cells.length).toBeGreaterThan(0);
   });
 
