@@ -4,33 +4,26 @@ import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { CellSegmenter } from 'cellroute';
-import sharp from 'sharp';
+import { repeated } from './repeated.mjs';
 
 const [file, sideText, way, precision] = process.argv.slice(2);
 const side = Number(sideText);
 const mb = (bytes) => Math.round(bytes / 1e5) / 10;
 
-// The image, repeated in both directions up to the size.
-const { data, info } = await sharp(file).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
-const pixels = new Uint8Array(side * side);
-for (let y = 0; y < side; y++) {
-  for (let x = 0; x < side; x++) {
-    pixels[y * side + x] = data[((y % info.height) * info.width + (x % info.width)) * info.channels];
-  }
-}
+const image = await repeated(file, side);
 const weights = join(fileURLToPath(import.meta.url), '../../test/ensemble/fluorescence.safetensors');
 const segmenter = await CellSegmenter.load(resolve(weights), { precision });
 
 const before = process.memoryUsage().rss;
 const started = performance.now();
-const { cells, seams } = await segmenter.segment(
-  { data: pixels, width: side, height: side, channels: 1 },
-  { tiles: way === 'tiled' ? { size: 1024 } : false, detectionsPerImage: 1_000_000 },
-);
+const { cells, seams } = await segmenter.segment(image, {
+  tiles: way === 'tiled' ? { size: 1024 } : false,
+  detectionsPerImage: 1_000_000,
+});
 console.log(
   JSON.stringify({
     seconds: Math.round(performance.now() - started) / 1000,
-    image_mb: mb(pixels.length),
+    image_mb: mb(image.data.length),
     before_mb: mb(before),
     peak_mb: mb(process.resourceUsage().maxRSS * 1024),
     tiles: seams ? (seams.x.length + 1) * (seams.y.length + 1) : 1,
