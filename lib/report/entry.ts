@@ -2,9 +2,9 @@ import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { neighbourColours } from '../render/colours.js';
 import { encode } from '../render/encode.js';
+import { outlinePath } from '../render/outline-path.js';
 import { prepareScene } from '../render/scene.js';
 import { shapeOf } from '../render/shape.js';
-import { outlinePath } from './outline.js';
 
 /** One image of a report, in compact form. */
 export interface ReportEntry {

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { palette } from '../export/palette.js';
+import { readAsset, styleOf } from '../page/assets.js';
+import { escapeHtml, escapeJson } from '../page/escape.js';
 import { histogramSvg } from '../render/histogram.js';
 import { percent } from '../render/title.js';
 import type { ReportEntry } from './entry.js';
-import { escapeHtml, escapeJson } from './escape.js';
 
 /** An image that could not be segmented, and the reason. */
 export interface ReportFailure {
@@ -19,8 +18,8 @@ export function pageOf(
   entries: readonly ReportEntry[],
   failures: readonly ReportFailure[],
 ): string {
-  const style = asset('report.css');
-  const script = asset('report.js');
+  const style = styleOf('report', 'report.css');
+  const script = readAsset('report', 'report.js');
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${scriptHash(script)}`;
   return `<!doctype html>
 <html lang="en">
@@ -53,13 +52,8 @@ ${cellTable(entries)}
 }
 
 /** A script as a content security policy allows it. */
-export const scriptHash = (script = asset('report.js')): string =>
+export const scriptHash = (script = readAsset('report', 'report.js')): string =>
   `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
-
-/** From the folder beside this file, in the sources and in dist. */
-function asset(name: string): string {
-  return readFileSync(join(__dirname, 'assets', name), 'utf8');
-}
 
 /** Data for the script. The images are elements of the page. */
 function browserData(entries: readonly ReportEntry[]) {

@@ -1,7 +1,6 @@
 // The page of the service: one file, without anything from elsewhere.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { escapeJson } from '../report/escape.js';
+import { readAsset, styleOf } from '../page/assets.js';
+import { escapeJson } from '../page/escape.js';
 import { scriptHash } from '../report/page.js';
 import { ANSWER_FORMATS, extensionOf } from './formats.js';
 
@@ -11,14 +10,11 @@ export interface ServicePage {
   policy: string;
 }
 
-/** From the folder beside this file, in the sources and in dist. */
-const asset = (name: string): string => readFileSync(join(__dirname, 'assets', name), 'utf8');
-
 export function servicePage(): ServicePage {
-  const script = asset('page.js');
+  const script = readAsset('serve', 'page.js');
   const formats = ANSWER_FORMATS.map((name) => ({ name, extension: extensionOf(name) }));
-  const html = asset('page.html')
-    .replace('/* style */', () => asset('page.css'))
+  const html = readAsset('serve', 'page.html')
+    .replace('/* style */', () => styleOf('serve', 'page.css'))
     .replace('>null<', () => `>${escapeJson(formats)}<`)
     .replace('/* script */', () => script);
   // A report is shown in a frame without an origin, which has this policy too: its script is the only other one.

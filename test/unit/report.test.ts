@@ -3,8 +3,8 @@ import { Cells } from '../../lib/inference/cells.js';
 import type { Segmentation } from '../../lib/inference/result.js';
 import { boxArray } from '../../lib/mask/boxes.js';
 import { Masks } from '../../lib/mask/masks.js';
-import { escapeHtml, escapeJson } from '../../lib/report/escape.js';
-import { outlinePath } from '../../lib/report/outline.js';
+import { escapeHtml, escapeJson } from '../../lib/page/escape.js';
+import { outlinePath } from '../../lib/render/outline-path.js';
 import { Report } from '../../lib/report/report.js';
 import { random } from '../support/weights.js';
 
