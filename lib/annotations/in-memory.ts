@@ -1,6 +1,6 @@
 import type { CellAnnotations, ImageAnnotations } from './types.js';
 
-/** Annotations whose masks are in memory. */
+/** Annotations whose masks are in memory. Without a `locate` of its own, an image is not found. */
 export function inMemory(
   image: Pick<ImageAnnotations, 'name' | 'fileName' | 'place'> & Partial<ImageAnnotations>,
   cells: CellAnnotations,
@@ -8,10 +8,10 @@ export function inMemory(
   const { width, height } = cells.masks;
   return {
     columns: {},
+    locate: async () => ({ reason: `${image.place.file} does not state where its images are` }),
     ...image,
     size: { width, height },
     needsSize: false,
-    locate: async () => ({ reason: `${image.place.file} does not state where its images are` }),
     read: async () => ({ cells, problems: [], notices: [] }),
   };
 }

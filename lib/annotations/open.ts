@@ -81,7 +81,7 @@ async function openFile(path: string, options: AnnotationOptions): Promise<Annot
   if (extname(path).toLowerCase() === '.json') {
     const start = await startOf(path);
     if (start.trimStart().startsWith('[')) return readCocoResults(path, options.signal);
-    if (isResult(start)) return readResults(path, [[stemOf(basename(path)), path]], options.signal);
+    if (isResult(start)) return readResults(path, [[stemOf(basename(path)), path]], options);
   }
   const found = (await findDataset(path))!;
   return found.read(found.path, options);
@@ -95,7 +95,7 @@ async function openFolder(path: string, options: AnnotationOptions): Promise<Ann
   const results = json.filter((_, i) => isResult(starts[i]!));
   if (results.length > 0) {
     const files = results.map((name): [string, string] => [stemOf(name), join(path, name)]);
-    return readResults(path, files, options.signal);
+    return readResults(path, files, options);
   }
   // Outputs of `cellroute segment` that contain all images.
   for (const name of ['coco.json', 'kaggle.csv']) {
