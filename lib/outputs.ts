@@ -138,7 +138,12 @@ async function* hashed(content: Content, hash: Hash): AsyncGenerator<Uint8Array,
   }
 }
 
-async function hashOf(path: string): Promise<string> {
+/**
+ * SHA-256 of a file in hexadecimal.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE
+ */
+export async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   try {
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);

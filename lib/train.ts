@@ -1,4 +1,4 @@
-// cellroute/train: data sets, transforms, training and tuning.
+// cellroute/train: data sets, their correction, transforms, training and tuning.
 export type { SignalOptions } from './abort.js';
 export type { DataProblem } from './annotations/problems.js';
 export type { Crowds } from './annotations/types.js';
@@ -31,6 +31,9 @@ export type {
 export { finetune } from './finetune/finetune.js';
 export type { FinetuneOptions } from './finetune/options.js';
 export type { FinetuneSummary, ScoreWithInterval, TriedStart } from './finetune/summary.js';
+export type { ReviewSummary } from './review/corrections.js';
+export type { ReviewOptions } from './review/options.js';
+export { type Review, startReview } from './review/review.js';
 export { ClassifierTrainer, type ClassifierTypes } from './trainer/classifier-trainer.js';
 export type {
   ClassifierTraining,

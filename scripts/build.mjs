@@ -98,8 +98,8 @@ function buildSdk() {
   // Otherwise output of a deleted source would be packed.
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   must('tsc', ['-p', 'tsconfig.json'], { stdout: 2 });
-  // What browsers get of reports and of the service's page is embedded or served as it is.
-  for (const folder of ['page', 'report', 'serve']) {
+  // What browsers get of reports, of the service's page and of the review is embedded or served as it is.
+  for (const folder of ['page', 'report', 'review', 'serve']) {
     const assets = join(folder, 'assets');
     cpSync(join(root, 'lib', assets), join(root, 'dist', assets), { recursive: true });
   }

@@ -19,16 +19,17 @@ export interface DatasetFlags extends ReadFlags {
 export const datasetForms =
   'Sartorius train.csv, COCO .json, a folder with images, labels and index.csv, or a folder of such folders';
 
-const names = (text: string) => text.split(',').map((name) => name.trim());
+/** Parser of a comma-separated list of names. */
+export const namesOf = (text: string): string[] => text.split(',').map((name) => name.trim());
 
 export function addDatasetOptions(command: Command): Command {
   return withReadOptions(command)
     .option(
       '--cell-type-column <names>',
       'column with the cell type; of a comma-separated list, the first that exists (default: type,cell_type)',
-      names,
+      namesOf,
     )
-    .option('--cell-types <types>', 'use only images of these cell types, comma-separated', names)
+    .option('--cell-types <types>', 'use only images of these cell types, comma-separated', namesOf)
     .option('--images <folder>', 'folder of the images, if not beside the annotations')
     .option(
       '--categories-are-cell-types',
