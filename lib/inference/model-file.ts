@@ -6,16 +6,24 @@ import { CellrouteError } from '../errors.js';
 import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights } from '../native/contract.js';
 import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import { FLOAT_TYPES, type FloatType } from '../weights/convert-dtype.js';
 import { foreignNetwork, withoutWrappers } from '../weights/names.js';
 import { openWeights } from '../weights/open.js';
-import type { WeightsFile } from '../weights/table.js';
+import { type TensorSource, withFloats } from '../weights/source.js';
+import type { DType, WeightsFile } from '../weights/table.js';
 import { writeWeights } from '../weights/write.js';
 import { LoadedModel } from './model.js';
 
+const SAVED_DTYPES = ['float32', 'float16'] as const;
+
 /** Options of `save`. */
 export interface SaveOptions {
-  /** Type of the floating-point tensors in the file. Default `float32`. The network always computes in float32. */
-  dtype?: 'float32' | 'float16' | undefined;
+  /**
+   * Type of the floating-point tensors in the file. Default: each tensor has the type that it has in the file that the
+   * network was loaded from; `float32` for float64 and for a network in training. The network computes in float32 or in its
+   * `precision`, whatever the type in the file.
+   */
+  dtype?: (typeof SAVED_DTYPES)[number] | undefined;
 }
 
 type Load = (addon: NativeAddon, weights: NativeWeights, call: NativeCall) => Promise<NativeLoaded>;
@@ -41,7 +49,18 @@ export async function loadNetwork(
     call(() => native().releaseModel(model));
     throw mismatch;
   }
-  return new LoadedModel(name, model, place);
+  return new LoadedModel(name, model, place, fileTypes(file, report));
+}
+
+/**
+ * Number formats by the network's names of the tensors. The report has these in the order of the file, whose own names may be
+ * older or fastai's. `num_batches_tracked`, an integer, may be missing on either side.
+ */
+function fileTypes({ tensors }: WeightsFile, { loaded }: LoadReport): Map<string, DType> {
+  const isCounter = (name: string) => name.endsWith('num_batches_tracked');
+  const stored = tensors.filter(({ name }) => !isCounter(name));
+  const names = loaded.filter((name) => !isCounter(name));
+  return new Map(names.map((name, i) => [name, stored[i]!.dtype]));
 }
 
 /**
@@ -116,24 +135,37 @@ export function misfit(
   );
 }
 
-/** Writes a network. safetensors files also contain its configuration; torch checkpoints cannot. */
+/** The tensors of a network, in float32. One at a time is read, so that no second copy of the network is in memory. */
+export const networkTensors = (model: LoadedModel): TensorSource[] =>
+  call(() => native().listTensors(model.handle)).map((tensor) => ({
+    ...tensor,
+    read: () => model.run({}, (handle, nativeCall) => native().readTensor(handle, tensor.name, nativeCall)),
+  }));
+
+/**
+ * Writes a network. safetensors files also contain its configuration; torch checkpoints cannot.
+ *
+ * @param replaced tensors that are written as they are instead of those of the network with their names.
+ */
 export async function saveNetwork(
   path: string,
   model: LoadedModel,
   config: MaskRCNNConfig | ClassifierConfig,
   options: SaveOptions,
+  replaced: readonly TensorSource[] = [],
 ): Promise<void> {
   checkString('path', path);
   checkOptions(options, ['dtype']);
-  const dtype = checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'float16']);
-  const tensors = call(() => native().listTensors(model.handle)).map((tensor) => ({
-    ...tensor,
-    // One tensor at a time, so that no second copy of the network is in memory.
-    read: () => model.run({}, (handle, nativeCall) => native().readTensor(handle, tensor.name, nativeCall)),
-  }));
-  await writeWeights(path, {
-    tensors,
-    metadata: { [CONFIG_KEY]: JSON.stringify(config) },
-    floats: dtype === 'float16' ? 'F16' : 'F32',
-  });
+  const { dtype } = options;
+  if (dtype !== undefined) checkOneOf('dtype', dtype, SAVED_DTYPES);
+  const floatsOf = (name: string): FloatType => {
+    if (dtype !== undefined) return FLOAT_TYPES[dtype];
+    const stored = model.fileTypes.get(name);
+    return stored === 'F16' || stored === 'BF16' ? stored : 'F32';
+  };
+  const tensors = networkTensors(model).map(
+    (tensor) =>
+      replaced.find(({ name }) => name === tensor.name) ?? withFloats(tensor, floatsOf(tensor.name)),
+  );
+  await writeWeights(path, { tensors, metadata: { [CONFIG_KEY]: JSON.stringify(config) } });
 }

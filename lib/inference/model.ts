@@ -8,6 +8,7 @@ import {
   withCall,
 } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import type { DType } from '../weights/table.js';
 
 /**
  * A native object and the calls in progress on it. Disposing cancels those calls, waits for their jobs and frees the
@@ -83,7 +84,16 @@ export class NativeObject<Handle> {
 
 /** A network for inference, which never changes. */
 export class LoadedModel extends NativeObject<ModelHandle> {
-  constructor(name: string, handle: ModelHandle, place: ExecutionTarget) {
+  /** Number format of each tensor in the file that the network was loaded from; empty for a network in training. */
+  readonly fileTypes: ReadonlyMap<string, DType>;
+
+  constructor(
+    name: string,
+    handle: ModelHandle,
+    place: ExecutionTarget,
+    fileTypes: ReadonlyMap<string, DType> = new Map(),
+  ) {
     super(name, handle, place, (model) => native().releaseModel(model));
+    this.fileTypes = fileTypes;
   }
 }

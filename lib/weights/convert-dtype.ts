@@ -3,6 +3,12 @@ import type { DType } from './table.js';
 /** Floating-point types that can be written. */
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
+/** Their names in options. */
+export const FLOAT_TYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<
+  string,
+  FloatType
+>;
+
 export const isFloat = (dtype: DType): boolean =>
   dtype === 'F64' || dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
 

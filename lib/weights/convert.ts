@@ -1,6 +1,6 @@
 import { checkObject, checkOneOf, checkOptions, checkString } from '../check.js';
 import { CONFIG_KEY } from '../config/stored.js';
-import type { FloatType } from './convert-dtype.js';
+import { FLOAT_TYPES } from './convert-dtype.js';
 import { openWeights } from './open.js';
 import { TensorReader } from './read-tensor.js';
 import { sourceOfEntry } from './source.js';
@@ -19,10 +19,6 @@ export interface ConvertOptions {
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-const FLOAT_TYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<
-  string,
-  FloatType
->;
 /** Every value of the `dtype` option. */
 export const CONVERT_DTYPES = Object.keys(FLOAT_TYPES) as (keyof typeof FLOAT_TYPES)[];
 

@@ -11,7 +11,7 @@ import {
 import { native } from '../../lib/native/load.js';
 import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
-import { sourceOfEntry } from '../../lib/weights/source.js';
+import { sourceOfEntry, withFloats } from '../../lib/weights/source.js';
 import { writeWeights } from '../../lib/weights/write.js';
 import { badValues } from '../support/bad-values.js';
 import { imageBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
@@ -342,6 +342,57 @@ describe('save and load', () => {
     expect(plain(await again.segment(imageBytes('small')))).toEqual(
       plain(await ensemble.segment(imageBytes('small'))),
     );
+  });
+
+  test('a saved ensemble keeps the number formats of its files: same bytes, same results', async () => {
+    const [first, second] = [join(folder, 'half'), join(folder, 'half again')];
+    await ensemble.save(first, { dtype: 'float16' });
+    await using half = await RoutedEnsemble.load(first);
+    await half.save(second);
+    for (const name of ['classifier.safetensors', 'segmenter-fluorescence.safetensors', 'ensemble.json']) {
+      expect(readFileSync(join(second, name)).equals(readFileSync(join(first, name)))).toBe(true);
+    }
+    await using again = await RoutedEnsemble.load(second);
+    expect(plain(await again.segment(imageBytes('small')))).toEqual(
+      plain(await half.segment(imageBytes('small'))),
+    );
+    await half.save(second, { dtype: 'float32' });
+    const { tensors } = await openWeights(join(second, 'segmenter-fluorescence.safetensors'));
+    // Counters of batch norms are integers.
+    expect(new Set(tensors.map(({ dtype }) => dtype))).toEqual(new Set(['F32', 'I64']));
+  });
+
+  test.each(['safetensors', 'pth'])('each tensor keeps its own number format in .%s', async (ending) => {
+    const source = join(testEnsemble, 'fluorescence.safetensors');
+    const { tensors, metadata } = await openWeights(source);
+    const reader = await TensorReader.open(source);
+    const formats = ['F16', 'BF16', 'F32'] as const;
+    // The old name of a tensor, as files of torchvision before 0.13 have it.
+    const oldName = (name: string) => name.replace(/^(backbone\.fpn\.inner_blocks\.\d+)\.0\./, '$1.');
+    const mixed = join(folder, 'mixed.safetensors');
+    await writeWeights(mixed, {
+      tensors: tensors.map((entry, i) =>
+        withFloats(sourceOfEntry(reader, entry, oldName(entry.name)), formats[i % 3]!),
+      ),
+      metadata,
+    });
+    await reader.close();
+    await using segmenter = await CellSegmenter.load(mixed);
+    const path = join(folder, `mixed-again.${ending}`);
+    await segmenter.save(path);
+    const types = async (file: string) =>
+      Object.fromEntries((await openWeights(file)).tensors.map(({ name, dtype }) => [name, dtype]));
+    const expected = Object.fromEntries(
+      tensors.map(({ name, dtype }, i) => [name, dtype === 'I64' ? dtype : formats[i % 3]]),
+    );
+    expect(await types(path)).toEqual(expected);
+    expect(Object.keys(await types(mixed))).not.toEqual(Object.keys(expected));
+    await using again = await CellSegmenter.load(path, { config: segmenter.config });
+    const [one, other] = await Promise.all(
+      [segmenter, again].map((network) => network.segment(imageBytes('small'))),
+    );
+    expect(one!.cells.masks.toCoco()).toEqual(other!.cells.masks.toCoco());
+    expect(one!.cells.scores).toEqual(other!.cells.scores);
   });
 
   test('a segmenter saved as a torch checkpoint keeps its configuration', async () => {
