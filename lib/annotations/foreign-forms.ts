@@ -29,8 +29,12 @@ export function foreignJson(start: string): string {
 
 const FOLDER_FORMS: readonly [pattern: RegExp, remedy: string][] = [
   [
-    /(_seg\.npy|_masks?\.(png|tiff?))$/i,
-    "Cellpose's masks: put the images into images/ and the masks, without _cp_masks or _masks in their names, into labels/ (cellpose --save_tif writes masks of _seg.npy)",
+    /_seg\.npy$/i,
+    "Cellpose's results: write the masks as images beside them (cellpose --save_tif, or File, 'save masks as PNG/tif' in its window)",
+  ],
+  [
+    /_(cp_)?masks?\.(png|tiff?)$/i,
+    'masks: call them NAME_masks.png beside NAME.png, with a number of its own for each cell, or put them into labels/ and the images into images/',
   ],
   [
     /\.geojson$/i,

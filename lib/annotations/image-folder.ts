@@ -25,10 +25,10 @@ export class ImageFolder {
   readonly #byName = new Map<string, string[]>();
   readonly #below = new Map<string, Promise<ImageFolder | undefined>>();
 
-  private constructor(path: string, names: readonly string[]) {
+  private constructor(path: string, names: readonly string[], isOther: (name: string) => boolean) {
     this.path = path;
     const outputs = outputsAmong(names);
-    this.fileNames = names.filter((name) => isImageName(name) && !outputs.has(name)).sort();
+    this.fileNames = names.filter((name) => isImageName(name) && !outputs.has(name) && !isOther(name)).sort();
     for (const name of this.fileNames) {
       const composed = name.normalize('NFC');
       for (const key of new Set([composed, stemOf(composed)])) {
@@ -37,9 +37,12 @@ export class ImageFolder {
     }
   }
 
-  /** @throws {CellrouteError} FILE_UNREADABLE if the folder does not exist. */
-  static async read(path: string): Promise<ImageFolder> {
-    return new ImageFolder(path, await readdir(path).catch(unreadable(path)));
+  /**
+   * @param isOther whether a file is known not to be an image of the data set.
+   * @throws {CellrouteError} FILE_UNREADABLE if the folder does not exist.
+   */
+  static async read(path: string, isOther: (name: string) => boolean = () => false): Promise<ImageFolder> {
+    return new ImageFolder(path, await readdir(path).catch(unreadable(path)), isOther);
   }
 
   /** Names of the images without extension. */
@@ -81,7 +84,8 @@ export class ImageFolder {
   }
 }
 
-const isImageName = (name: string) => !isHidden(name) && imageEndings.includes(extname(name).toLowerCase());
+export const isImageName = (name: string): boolean =>
+  !isHidden(name) && imageEndings.includes(extname(name).toLowerCase());
 
 /** Reads the size of an image from its header. */
 export async function measureImage(

@@ -1,19 +1,22 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
-import { isDrawing, LABELS_ENDING } from '../export/file-names.js';
+import { join } from 'node:path';
 import { unreadable } from '../file-errors.js';
-import { imageEndings } from '../image/format.js';
 import { mapAll } from '../pool.js';
-import { foreignLabels } from './foreign-forms.js';
-import { CONCURRENT_FILES, type FoundImage, ImageFolder, isFolder, measureImage } from './image-folder.js';
+import {
+  CONCURRENT_FILES,
+  type FoundImage,
+  ImageFolder,
+  isFolder,
+  isImageName,
+  measureImage,
+} from './image-folder.js';
 import { once } from './kaggle.js';
+import { LabelFolder } from './label-folder.js';
 import { type LabelImage, readLabelImage } from './label-image.js';
-import { isHidden, similarName, stemOf } from './names.js';
+import { maskedImage, stemOf } from './names.js';
 import { dataInvalid, ProblemList } from './problems.js';
 import { columnsOf, openTable } from './table.js';
 import { type AnnotationOptions, type AnnotationSource, type ImageAnnotations, typeOf } from './types.js';
-
-const LABELS_SUFFIX = stemOf(LABELS_ENDING);
 
 /** The folder of label images of a data set: `labels`, or `masks` beside `images`, as StarDist's examples have it. */
 export function labelFolderAmong(names: readonly string[]): string | undefined {
@@ -31,16 +34,57 @@ interface Row {
 /**
  * Reads label images from a folder with `labels` and, for a data set, `images`. An optional `index.csv` lists the images
  * and their columns; without it, all images and labels are used. A folder may also contain only label images, including
- * subfolders. A label image is named `NAME.png`, or `NAME.labels.png` as written by `cellroute segment`.
+ * subfolders. {@link LabelFolder} has the names of label images.
  */
 export async function readLabels(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
-  const { signal } = options;
-  const own = labelFolderAmong(await readdir(path).catch(unreadable(path)));
+  const names = await readdir(path).catch(unreadable(path));
+  const own = labelFolderAmong(names);
   const isSet = own !== undefined && (await isFolder(join(path, own)));
-  const labels = new LabelFolder(isSet ? join(path, own) : path);
-  await labels.list(!isSet);
+  if (isSet && own === 'labels' && names.includes('images') && names.includes('masks')) {
+    throw dataInvalid(
+      path,
+      'beside images it has both labels and masks: rename the folder that is not the ground truth',
+    );
+  }
   const imagePath = options.images ?? (isSet ? join(path, 'images') : undefined);
   const images = once(async () => (imagePath === undefined ? undefined : ImageFolder.read(imagePath)));
+  const labels = await LabelFolder.read(isSet ? join(path, own) : path, {
+    withBelow: !isSet,
+    onlyMasks: false,
+    imageNames: new Set((await images().catch(() => undefined))?.names),
+  });
+  return readLabelImages(path, labels, images, options);
+}
+
+/** Endings of further files that Cellpose writes beside an image, without their extensions. */
+const CELLPOSE_OUTPUT = /^(.+)_(flows|cp_output|dP|outlines)$/;
+
+/**
+ * Reads masks that are beside their images: `NAME_masks.png` or `NAME_cp_masks.tif` beside `NAME.png`, as Cellpose reads and
+ * writes them. An optional `index.csv` has columns of the images.
+ */
+export async function readMasksBeside(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
+  const imagePath = options.images ?? path;
+  const isOther = (name: string) =>
+    maskedImage(stemOf(name)) !== undefined || CELLPOSE_OUTPUT.test(stemOf(name));
+  const images = once(async () => ImageFolder.read(imagePath, isOther));
+  const labels = await LabelFolder.read(path, { withBelow: false, onlyMasks: true, imageNames: new Set() });
+  return readLabelImages(path, labels, images, options);
+}
+
+/** Whether a folder with these files has masks beside their images. */
+export function hasMasksBeside(names: readonly string[]): boolean {
+  const images = names.filter(isImageName).map(stemOf);
+  return images.some((stem) => images.includes(maskedImage(stem) ?? ''));
+}
+
+async function readLabelImages(
+  path: string,
+  labels: LabelFolder,
+  images: () => Promise<ImageFolder | undefined>,
+  options: AnnotationOptions,
+): Promise<AnnotationSource> {
+  const { signal } = options;
   const index = join(path, 'index.csv');
   const indexed = await stat(index).catch(() => undefined);
   const file = indexed ? index : path;
@@ -129,53 +173,4 @@ async function readIndex(path: string, problems: ProblemList, signal: AbortSigna
     }
   }
   return { rows: found, columns };
-}
-
-/** Label images by name. Those in subfolders are named `folder/name`. */
-class LabelFolder {
-  readonly path: string;
-  readonly #files = new Map<string, string[]>();
-  /** Kind of a file that is not an image. */
-  #foreign = '';
-
-  constructor(path: string) {
-    this.path = path;
-  }
-
-  get names(): string[] {
-    return [...this.#files.keys()];
-  }
-
-  get foreign(): string {
-    return this.#foreign;
-  }
-
-  /** @throws {CellrouteError} FILE_UNREADABLE if the folder does not exist. */
-  async list(withBelow: boolean, below = ''): Promise<void> {
-    const entries = await readdir(join(this.path, below), { withFileTypes: true }).catch(
-      unreadable(this.path),
-    );
-    this.#foreign ||= foreignLabels(entries.map(({ name }) => name));
-    for (const entry of entries) {
-      const name = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (isHidden(entry.name)) continue;
-      if (withBelow && entry.isDirectory()) await this.list(true, name);
-      if (!imageEndings.includes(extname(name).toLowerCase()) || isDrawing(name)) continue;
-      const stem = stemOf(name.normalize('NFC'));
-      const id = stem.endsWith(LABELS_SUFFIX) ? stem.slice(0, -LABELS_SUFFIX.length) : stem;
-      this.#files.set(id, [...(this.#files.get(id) ?? []), name]);
-    }
-  }
-
-  find(id: string): { path: string } | { reason: string } {
-    // An id may be a file name with extension.
-    const found = this.#files.get(id) ?? this.#files.get(stemOf(id)) ?? [];
-    if (found.length === 1) return { path: join(this.path, found[0]!) };
-    if (found.length === 0) {
-      const hint = this.#foreign || similarName(id, [...this.#files.values()].flat());
-      return { reason: `its labels: there is no image with this name in ${this.path}${hint}` };
-    }
-    const names = found.map((name) => basename(name)).sort();
-    return { reason: `there are several label images with this name: ${names.join(', ')}` };
-  }
 }

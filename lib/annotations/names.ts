@@ -11,6 +11,12 @@ export function readName(text: string): string | undefined {
   return text === '' || name === '.' || name.includes('\0') || outside ? undefined : name;
 }
 
+/** What Cellpose adds to the name of an image for its masks. */
+const MASK_SUFFIX = /^(.+?)(_cp)?_masks$/;
+
+/** The name of the image whose masks have this name, without extension; undefined for any other name. */
+export const maskedImage = (stem: string): string | undefined => MASK_SUFFIX.exec(stem)?.[1];
+
 /** A file name without its extension. */
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 

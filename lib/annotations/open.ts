@@ -1,13 +1,14 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { unreadable } from '../file-errors.js';
+import { classFoldersIn, readClassFolders } from './class-folders.js';
 import { readCoco } from './coco.js';
 import { readCocoResults } from './coco-results.js';
 import { foreignJson, startOfText } from './foreign-forms.js';
 import { isFolder } from './image-folder.js';
 import { readKaggle } from './kaggle.js';
-import { labelFolderAmong, readLabels } from './labels.js';
-import { isHidden, stemOf } from './names.js';
+import { hasMasksBeside, labelFolderAmong, readLabels, readMasksBeside } from './labels.js';
+import { isHidden, maskedImage, stemOf } from './names.js';
 import { dataInvalid } from './problems.js';
 import { jsonFiles, readResults } from './results.js';
 import type { AnnotationOptions, AnnotationSource, ImageAnnotations } from './types.js';
@@ -25,11 +26,12 @@ export interface FoundAnnotations {
  *
  * - a `.csv` file, or a folder with `train.csv`: one row per cell;
  * - a `.json` file, or a folder with exactly one, possibly in its subfolder `annotations`: COCO;
- * - a folder with `labels`: label images.
+ * - a folder with `labels`, or with `masks` and `images`: label images;
+ * - a folder of images with masks beside them, as Cellpose names them.
  *
  * Returns undefined for a folder that is not itself a data set.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for a folder with several COCO files.
+ * @throws {CellrouteError} FILE_UNREADABLE; DATA_INVALID for a folder with several COCO files or with several forms.
  */
 export async function findDataset(path: string): Promise<FoundAnnotations | undefined> {
   const info = await stat(path).catch(unreadable(path));
@@ -43,8 +45,16 @@ export async function findDataset(path: string): Promise<FoundAnnotations | unde
   if (labelFolderAmong(names) !== undefined) return { read: readLabels, path };
   if (names.includes('train.csv')) return { read: readKaggle, path: join(path, 'train.csv') };
   const json = await jsonIn(path, names);
+  const files = json.map((file) => file.slice(path.length).replace(/^[\\/]/, ''));
+  if (hasMasksBeside(names)) {
+    if (json.length === 0) return { read: readMasksBeside, path };
+    const masks = names.find((name) => maskedImage(stemOf(name)) !== undefined);
+    throw dataInvalid(
+      path,
+      `it has masks beside images (${masks}) and a .json file (${files[0]}): pass the path of the .json file to use its annotations, or move it to another folder`,
+    );
+  }
   if (json.length > 1) {
-    const files = json.map((file) => file.slice(path.length).replace(/^[\\/]/, ''));
     const origin = foreignJson(await startOfText(json[0]!));
     throw dataInvalid(
       path,
@@ -55,11 +65,28 @@ export async function findDataset(path: string): Promise<FoundAnnotations | unde
 }
 
 /** Data sets in the subfolders of a folder, by name. */
-export async function findDatasetsBelow(path: string): Promise<[name: string, found: FoundAnnotations][]> {
+export const findDatasetsBelow = (path: string) => findBelow(path, findDataset);
+
+/**
+ * The class folders at a path without annotated cells.
+ *
+ * @throws {CellrouteError} DATA_INVALID where it is ambiguous whether folders are types.
+ */
+export async function findClassFolders(path: string): Promise<FoundAnnotations | undefined> {
+  return (await classFoldersIn(path)) && { path, read: readClassFolders };
+}
+
+/** Class folders in the subfolders of a folder, such as `train` and `val`, by name. */
+export const findClassFoldersBelow = (path: string) => findBelow(path, findClassFolders);
+
+async function findBelow(
+  path: string,
+  find: (path: string) => Promise<FoundAnnotations | undefined>,
+): Promise<[name: string, found: FoundAnnotations][]> {
   const sets: [string, FoundAnnotations][] = [];
   for (const name of await visibleNames(path)) {
     const below = join(path, name);
-    const found = (await isFolder(below)) ? await findDataset(below) : undefined;
+    const found = (await isFolder(below)) ? await find(below) : undefined;
     if (found) sets.push([name, found]);
   }
   return sets;

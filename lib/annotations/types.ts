@@ -53,6 +53,8 @@ export interface CellAnnotations {
 export interface AnnotationSource {
   path: string;
   images: readonly ImageAnnotations[];
+  /** Whether the images have a cell type alone, and nothing is known of their cells. Default false. */
+  typesOnly?: boolean;
   /** Whether classes are names, COCO's ids, or missing. */
   classes: 'names' | 'ids' | 'none';
   /** COCO's categories: names by id as text, in ascending order of ids. */

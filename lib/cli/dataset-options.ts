@@ -17,7 +17,7 @@ export interface DatasetFlags extends ReadFlags {
 }
 
 export const datasetForms =
-  'Sartorius train.csv, COCO .json, a folder with images, labels and index.csv, or a folder of such folders';
+  "Sartorius train.csv, COCO .json, a folder with images and labels, of images with Cellpose's masks beside them, of a folder per cell type, or of such folders";
 
 /** Parser of a comma-separated list of names. */
 export const namesOf = (text: string): string[] => text.split(',').map((name) => name.trim());

@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import { checkAnnotated } from '../data/annotated.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import type { ScaleOptions } from '../inference/scale.js';
@@ -22,6 +23,7 @@ export async function segmentTruth(
 ): Promise<EvaluatedImage[]> {
   const { cellType, where = {}, precision, device, ignoreClasses = false } = flags;
   const opened = await openWithFlags(path, flags);
+  checkAnnotated(opened, '--truth');
   const data = opened.filter({
     where: ({ columns }) => Object.entries(where).every(([name, value]) => columns[name] === value),
   });

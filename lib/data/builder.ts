@@ -79,6 +79,7 @@ export class DatasetBuilder {
       width: masks.width,
       height: masks.height,
       cells: masks.length,
+      ...(this.#source.typesOnly && { typeOnly: true }),
       areas: masks.areas(),
       async load({ signal } = {}) {
         const bytes = await readImageFile(path, signal);

@@ -186,7 +186,7 @@ export class Dataset implements DatasetContents {
 }
 
 function inSet(item: DatasetItem, name: string): DatasetItem {
-  const { cellType, width, height, cells, areas } = item;
+  const { cellType, width, height, cells, typeOnly, areas } = item;
   return {
     id: `${name}/${item.id}`,
     cellType,
@@ -194,6 +194,7 @@ function inSet(item: DatasetItem, name: string): DatasetItem {
     width,
     height,
     cells,
+    ...(typeOnly && { typeOnly }),
     ...(areas && { areas }),
     load: (options) => item.load(options),
   };

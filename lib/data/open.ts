@@ -2,7 +2,13 @@ import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { foreignFolder } from '../annotations/foreign-forms.js';
 import { CONCURRENT_FILES } from '../annotations/image-folder.js';
-import { type FoundAnnotations, findDataset, findDatasetsBelow } from '../annotations/open.js';
+import {
+  type FoundAnnotations,
+  findClassFolders,
+  findClassFoldersBelow,
+  findDataset,
+  findDatasetsBelow,
+} from '../annotations/open.js';
 import { dataInvalid } from '../annotations/problems.js';
 import type { AnnotationOptions } from '../annotations/types.js';
 import { checkString, refuse } from '../check.js';
@@ -18,8 +24,10 @@ import { checkOptions, type OpenDatasetOptions } from './options.js';
  *
  * - a `.csv` file, or a folder with `train.csv`: the format of the Sartorius competition, one row per cell;
  * - a `.json` file, or a folder with exactly one, possibly in its subfolder `annotations`: COCO;
- * - a folder with `labels` (and `images`, and `index.csv`): images with label images;
- * - a folder whose subfolders are data sets: all of them, joined under their folder's names ({@link Dataset.join}).
+ * - a folder with `labels` or `masks` (and `images`, and `index.csv`): images with label images;
+ * - a folder of images with masks beside them, `NAME_masks.png` or `NAME_cp_masks.png`, as Cellpose has them;
+ * - a folder whose subfolders are data sets: all of them, joined under their folder's names ({@link Dataset.join});
+ * - a folder of one folder of images per cell type, without annotated cells: for training a classifier.
  *
  * Annotations are read and checked completely; of images, only the size is read. Unusable entries are skipped and listed in
  * `problems`, unless `strict` is set. An image without a usable annotation is skipped too.
@@ -36,11 +44,17 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   }
   const found = await findDataset(path);
   if (found) return readDataset(found, options);
-  const below = await findDatasetsBelow(path);
+  let below = await findDatasetsBelow(path);
+  const foreign = below.length === 0 ? await foreignFolder(path) : '';
+  if (below.length === 0 && foreign === '') {
+    const types = await findClassFolders(path);
+    if (types) return readDataset(types, options);
+    below = await findClassFoldersBelow(path);
+  }
   if (below.length === 0) {
     throw dataInvalid(
       path,
-      `it is not a data set: expected train.csv, one COCO .json file, the folders images and labels, or subfolders with one of these${await foreignFolder(path)}`,
+      `it is not a data set: expected train.csv, one COCO .json file, the folders images and labels, masks beside images (NAME_masks.png), subfolders with one of these, or a folder of images per cell type${foreign}`,
     );
   }
   if (options.images !== undefined) {

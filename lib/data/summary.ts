@@ -1,4 +1,5 @@
 import { checkKeys, checkNumber, checkObject } from '../check.js';
+import { TYPES_SERVE } from './annotated.js';
 import { quantile } from './quantile.js';
 import type { DatasetContents, DatasetItem } from './types.js';
 
@@ -119,7 +120,16 @@ function sizesOf(items: readonly DatasetItem[]): DatasetSummary['sizes'] {
   );
 }
 
-function warningsOf(items: readonly DatasetItem[], { detectionsPerImage }: SummaryOptions): string[] {
+function warningsOf(items: readonly DatasetItem[], options: SummaryOptions): string[] {
+  const typesAlone = items.filter(({ typeOnly }) => typeOnly).length;
+  const alone =
+    typesAlone === 0
+      ? []
+      : [`${typesAlone} of ${items.length} images have a cell type and no annotated cells: ${TYPES_SERVE}`];
+  return [...alone, ...warningsOfLimit(items, options)];
+}
+
+function warningsOfLimit(items: readonly DatasetItem[], { detectionsPerImage }: SummaryOptions): string[] {
   if (detectionsPerImage === undefined) return [];
   const cap = checkNumber('detectionsPerImage', detectionsPerImage, { min: 1, integer: true });
   const above = items.filter(({ cells }) => cells > cap);

@@ -24,6 +24,11 @@ export interface DatasetItem {
   readonly height: number;
   /** Number of cells for training. */
   readonly cells: number;
+  /**
+   * Whether the image has a cell type alone and its cells are not known, as in class folders: it serves to train a classifier,
+   * and nothing else. Default false.
+   */
+  readonly typeOnly?: boolean;
   /** Area of each cell in pixels, if it is known before `load`; used by the data set's summary. */
   readonly areas?: Uint32Array;
   /** Reads the image and its ground truth. */

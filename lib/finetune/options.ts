@@ -1,4 +1,5 @@
 import { checkKeys, checkNumber, checkObject, checkOneOf, checkString, refuse } from '../check.js';
+import { checkAnnotated } from '../data/annotated.js';
 import { Dataset } from '../data/dataset.js';
 import { checkDevice, type Device } from '../inference/device.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
@@ -78,11 +79,13 @@ export interface CheckedOptions {
 export function checkFinetune(data: Dataset, options: FinetuneOptions): CheckedOptions {
   if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
   checkKeys('', checkObject('options', options), KEYS);
+  checkAnnotated(data, 'data');
   const { validation, steps, minutes, onEvent } = options;
   if (validation !== undefined && !(validation instanceof Dataset)) {
     throw refuse('validation', 'a Dataset', validation);
   }
   if (onEvent !== undefined && typeof onEvent !== 'function') throw refuse('onEvent', 'a function', onEvent);
+  if (validation !== undefined) checkAnnotated(validation, 'validation');
   if (steps !== undefined && minutes !== undefined) throw refuse('steps', 'steps or minutes', 'both');
   return {
     out: checkString('out', options.out),

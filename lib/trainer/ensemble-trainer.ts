@@ -109,8 +109,8 @@ export class EnsembleTrainer {
   constructor(options: EnsembleTrainerOptions, resume?: { force: boolean }) {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'folder', 'config', 'source']);
     const { data, config = {} } = options;
-    checkData('data', data);
-    if (options.validation !== undefined) checkData('validation', options.validation);
+    checkData('data', data, true);
+    if (options.validation !== undefined) checkData('validation', options.validation, true);
     if (options.source !== undefined) checkObject('source', options.source);
     if (data.cellTypes.length === 0) throw refuse('data', 'images with cell types', 'no image with a type');
     checkConfig(config, data.cellTypes);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../check.js';
 import type { DeepPartial } from '../config/schema.js';
+import { checkAnnotated } from '../data/annotated.js';
 import { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
@@ -74,8 +75,9 @@ export class Trainer<T extends TrainingTypes> {
 
   protected constructor(task: TrainingTask<T>, options: TrainerOptions<T['config']>, resumed?: Resumption) {
     checkKeys('', checkObject('options', options), ['data', 'validation', 'folder', 'config', 'source']);
-    checkData('data', options.data);
-    if (options.validation !== undefined) checkData('validation', options.validation);
+    const needsCells = task.name === 'segmenter';
+    checkData('data', options.data, needsCells);
+    if (options.validation !== undefined) checkData('validation', options.validation, needsCells);
     if (options.source !== undefined) checkObject('source', options.source);
     this.config = task.readConfig(options.config ?? ({} as DeepPartial<T['config']>), '');
     this.folder = RunFolder.at(options.folder).path;
@@ -247,10 +249,11 @@ async function checkUnmoved(folder: RunFolder, state: TrainingState | undefined)
   }
 }
 
-/** A data set with images; anything else is refused. */
-export function checkData(option: string, data: unknown): void {
+/** Refuses anything but a data set with images. @param needsCells whether their cells have to be annotated. */
+export function checkData(option: string, data: unknown, needsCells: boolean): void {
   if (!(data instanceof Dataset)) throw refuse(option, 'a Dataset', data);
   if (data.items.length === 0) throw refuse(option, 'a data set with images', 'an empty data set');
+  if (needsCells) checkAnnotated(data, option);
 }
 
 /** Adds an entry to environment.json, so that a run resumed on another machine can be recognized. */

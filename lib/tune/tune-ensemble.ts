@@ -1,4 +1,5 @@
 import { checkOneOf, checkOptions, refuse } from '../check.js';
+import { checkAnnotated } from '../data/annotated.js';
 import { Dataset } from '../data/dataset.js';
 import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
@@ -34,6 +35,7 @@ export async function tuneEnsemble(
   if (grid !== undefined) checkGrid(grid);
   if (!(ensemble instanceof RoutedEnsemble)) throw refuse('ensemble', 'a RoutedEnsemble', ensemble);
   if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
+  checkAnnotated(data, 'data');
   const groups = new Map<string, DatasetItem[]>();
   for (const item of data.items) {
     const serving = ensemble.servingType(item.cellType ?? (await routedType(ensemble, item, signal)));
