@@ -115,6 +115,7 @@ export {
   Explanation,
 } from './inference/explanation.js';
 export type { SaveOptions } from './inference/model-file.js';
+export { type FoundModel, findModel } from './inference/model-path.js';
 export type { Precision } from './inference/precision.js';
 export { sartorius } from './inference/presets.js';
 export {
@@ -133,6 +134,7 @@ export {
   type Segmentation,
   type SlideInfo,
 } from './inference/result.js';
+export type { RouterStatistics, TypeStatistics } from './inference/router-statistics.js';
 export { SCALE_RANGES, type ScaleOptions } from './inference/scale.js';
 export type {
   ImageSequence,

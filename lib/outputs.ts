@@ -99,6 +99,15 @@ export class Outputs {
     }
   }
 
+  /**
+   * Removes a file, unless this tool did not write it, or it was changed since.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE
+   */
+  async remove(path: string): Promise<void> {
+    if (!(await this.#isForeign(path))) await rm(path, { force: true }).catch(unwritable(path));
+  }
+
   async #isForeign(path: string): Promise<boolean> {
     const info = await stat(path).catch(() => undefined);
     if (!info) return false;

@@ -1,8 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CellClassifier } from '../inference/classifier.js';
-import { readEnsembleFile } from '../inference/ensemble-file.js';
 import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
 import { classifierOption } from './options.js';
@@ -22,7 +19,7 @@ export function registerClassify(program: Command): void {
     .option('--json', 'print one JSON object per image');
   withAllPages(command).action(async (paths: string[], options: Options) => {
     const images = await pagesOf(await findImages(paths), options);
-    await using classifier = await CellClassifier.load(await classifierPath(options.model));
+    await using classifier = await CellClassifier.load(options.model);
     const batch = await eachImage(images, classifier.device, (bytes, { read }, signal) =>
       classifier.classify(bytes, { ...read, signal }),
     );
@@ -38,10 +35,4 @@ export function registerClassify(program: Command): void {
     for (const { image, result } of batch.done) printNotices(image, result.notices);
     reportBatch(batch, images.length);
   });
-}
-
-/** Path of the classifier: the one inside an ensemble folder, or the given file. */
-export async function classifierPath(path: string): Promise<string> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory();
-  return isFolder ? join(path, (await readEnsembleFile(path)).classifier) : path;
 }

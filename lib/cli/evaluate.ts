@@ -7,7 +7,7 @@ import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { crowdsOption } from './dataset-options.js';
 import { type ModelFlags, segmentTruth } from './evaluate-model.js';
 import { evaluationTables } from './evaluation-tables.js';
-import { columnIs, numberIn, withForce, withPrecision } from './options.js';
+import { columnIs, modelOption, numberIn, withForce, withPrecision } from './options.js';
 import { withReadOptions } from './read-options.js';
 import { withScale } from './scale.js';
 import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
@@ -44,7 +44,7 @@ export function registerEvaluate(program: Command): void {
       '--pred <path>',
       'predictions: the same formats, COCO results, or a folder written by `cellroute segment`',
     )
-    .option('-m, --model <folder>', 'instead of --pred: segment the images of --truth with this ensemble')
+    .addOption(modelOption('instead of --pred, segment the images of --truth with this model: '))
     .option('--cell-type <type>', 'with --model: segment as this type instead of the predicted one')
     .option(
       '--min-score <number>',

@@ -15,7 +15,6 @@ import { Outputs } from '../outputs.js';
 import type { RenderFormat } from '../render/encode.js';
 import { renderHeatMap } from '../render/heat-map.js';
 import { eachImage, reportBatch } from './batch.js';
-import { classifierPath } from './classify.js';
 import { findImages, type ImageFile } from './images.js';
 import { classifierOption, type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
@@ -83,7 +82,7 @@ async function explain(paths: string[], options: Options): Promise<void> {
   const outputs = new Outputs(options);
   const maps = images.flatMap((image) => options.method.map((method) => fileOf(image, method)));
   await outputs.check(options.numbers ? [...maps, ...maps.map(numbersOf)] : maps);
-  await using classifier = await CellClassifier.load(await classifierPath(options.model));
+  await using classifier = await CellClassifier.load(options.model);
   const batch = await eachImage(images, classifier.device, async (bytes, source, signal) => {
     const image = await decodeImage(bytes, { ...readOptionsOf(options), signal });
     const explained: Explanation[] = [];

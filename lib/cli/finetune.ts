@@ -46,7 +46,7 @@ export function registerFinetune(program: Command): void {
     .option('--steps <number>', 'training steps, instead of a time budget', numberIn(1, 1e9, whole))
     .option(
       '--start <name>',
-      'auto: the starter segmenter that fits best; a type of the starter ensemble; or a file of weights (default: auto)',
+      'auto: the starter segmenter that fits best; a type of the starter ensemble; or a segmenter of your own: a file, a run folder or an ensemble with one segmenter (default: auto)',
     )
     .option(
       '--validation <path>',

@@ -50,12 +50,23 @@ export function tilesOf(text: string): Tiles {
   }
 }
 
+const STARTER = 'the starter ensemble';
+
+/** The option of every command that segments. @param purpose put before the forms of a model, instead of a default. */
+export function modelOption(purpose?: string): Option {
+  const forms = 'ensemble folder, folder of a train or finetune run, or segmenter file';
+  return new Option(
+    '-m, --model <path>',
+    purpose === undefined ? `${forms} (default: ${STARTER})` : `${purpose}${forms}`,
+  );
+}
+
 /** The option of every command that loads a classifier alone. */
 export const classifierOption = (): Option =>
   new Option(
     '-m, --model <path>',
-    'ensemble folder, or classifier file (safetensors, torch, fastai .pkl)',
-  ).default(starterFolder, 'the starter ensemble');
+    'ensemble folder, folder of a train run, or classifier file (safetensors, torch, fastai .pkl)',
+  ).default(starterFolder, STARTER);
 
 /** Options added by {@link withForce}. */
 export interface ForceFlag {

@@ -7,7 +7,14 @@ import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
 import { printHint } from './hint.js';
 import { findImages } from './images.js';
-import { type ForceFlag, numberIn, type PrecisionFlag, withForce, withPrecision } from './options.js';
+import {
+  type ForceFlag,
+  modelOption,
+  numberIn,
+  type PrecisionFlag,
+  withForce,
+  withPrecision,
+} from './options.js';
 import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
@@ -24,10 +31,7 @@ export function registerReport(program: Command): void {
     .description('Segment images and write the results to one HTML file')
     .argument('<images...>', 'image files or folders of images')
     .requiredOption('-o, --out <file>', 'output HTML file, self-contained')
-    .option(
-      '-m, --model <folder>',
-      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
-    )
+    .addOption(modelOption())
     .option('--title <text>', 'title of the page')
     .option(
       '--max-side <pixels>',

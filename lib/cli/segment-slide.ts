@@ -19,6 +19,7 @@ import { type ImageFile, withNames } from './images.js';
 import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
 import {
   type ForceFlag,
+  modelOption,
   numberIn,
   type PrecisionFlag,
   withForce,
@@ -51,10 +52,7 @@ export function registerSegmentSlide(program: Command): void {
       'TIFF, BigTIFF or SVS files with tiles, and OME-Zarr images: folders or http(s) URLs',
     )
     .requiredOption('-o, --out <folder>', 'output folder, created if missing')
-    .option(
-      '-m, --model <folder>',
-      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
-    )
+    .addOption(modelOption())
     .option('-f, --formats <list>', `output formats: ${FORMATS.join(', ')}`, wordsOf(FORMATS), ['json'])
     .option(
       '--level <index>',

@@ -17,7 +17,14 @@ import { columns } from './columns.js';
 import { printHint } from './hint.js';
 import { findImages, type ImageFile } from './images.js';
 import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
-import { type ForceFlag, type PrecisionFlag, withForce, withPrecision, wordsOf } from './options.js';
+import {
+  type ForceFlag,
+  modelOption,
+  type PrecisionFlag,
+  withForce,
+  withPrecision,
+  wordsOf,
+} from './options.js';
 import { type PageFile, pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
@@ -35,10 +42,7 @@ export function registerSegment(program: Command): void {
     .description('Segment the cells of images (PNG, JPEG, WebP, TIFF)')
     .argument('<images...>', 'image files or folders of images')
     .requiredOption('-o, --out <folder>', 'output folder, created if missing')
-    .option(
-      '-m, --model <folder>',
-      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
-    )
+    .addOption(modelOption())
     .option(
       '-f, --formats <list>',
       `output formats: ${RESULT_FORMAT_NAMES.join(', ')}`,

@@ -4,7 +4,7 @@ import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
 import { startServer } from '../serve/server.js';
 import { LIMIT_NAMES, limitRange, type ServiceLimits } from '../serve/settings.js';
-import { numberIn, type PrecisionFlag, withPrecision } from './options.js';
+import { modelOption, numberIn, type PrecisionFlag, withPrecision } from './options.js';
 
 interface Flags extends PrecisionFlag {
   model?: string;
@@ -23,10 +23,7 @@ export function registerServe(program: Command): void {
   const command = program
     .command('serve')
     .description('Serve segmentation over HTTP')
-    .option(
-      '-m, --model <folder>',
-      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
-    )
+    .addOption(modelOption())
     .option('-p, --port <number>', 'port; 0 takes a free one', numberIn(0, 65_535, { integer: true }), 8080)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option(

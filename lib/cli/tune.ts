@@ -7,7 +7,14 @@ import type { TunedThresholds } from '../tune/tune.js';
 import { tuneEnsemble } from '../tune/tune-ensemble.js';
 import { columns } from './columns.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
-import { columnIs, type ForceFlag, type PrecisionFlag, withForce, withPrecision } from './options.js';
+import {
+  columnIs,
+  type ForceFlag,
+  modelOption,
+  type PrecisionFlag,
+  withForce,
+  withPrecision,
+} from './options.js';
 
 interface Flags extends DatasetFlags, PrecisionFlag, ForceFlag {
   model?: string | undefined;
@@ -27,7 +34,7 @@ export function registerTune(program: Command): void {
     .argument('<path>', datasetForms);
   withForce(withPrecision(addDatasetOptions(command)))
     .requiredOption('--out <folder>', 'folder of the tuned ensemble')
-    .option('--model <folder>', 'ensemble folder (default: the starter ensemble)')
+    .addOption(modelOption())
     .addOption(new Option('--metric <name>', 'metric to maximize').choices(METRIC_NAMES).default('kaggle'))
     .option('--where <column=value>', 'use only images with this value in a column; repeatable', columnIs)
     .option('--json', 'print JSON instead of a table')

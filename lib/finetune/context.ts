@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Dataset, DatasetParts } from '../data/dataset.js';
 import type { CellSizes } from '../data/diameters.js';
+import { RUN_FILES } from '../inference/model-path.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { FinetuneEvent } from './events.js';
 import type { CheckedOptions } from './options.js';
@@ -11,7 +12,7 @@ import type { Start } from './try-starts.js';
 /** The files of a result, beside those of the ensemble. */
 export const FILES = {
   /** What was decided before the training, for resuming. */
-  state: 'finetune.json',
+  state: RUN_FILES.finetune,
   /** Folder of the training run. */
   run: 'run',
   summary: 'summary.json',

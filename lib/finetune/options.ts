@@ -2,6 +2,7 @@ import { checkKeys, checkNumber, checkObject, checkOneOf, checkString, refuse } 
 import { checkAnnotated } from '../data/annotated.js';
 import { Dataset } from '../data/dataset.js';
 import { checkDevice, type Device } from '../inference/device.js';
+import { SINGLE_TYPE } from '../inference/single-type.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import type { FinetuneEvent } from './events.js';
 
@@ -13,7 +14,7 @@ export interface FinetuneOptions {
   validation?: Dataset;
   /**
    * Where training starts: `auto` (default) tries each segmenter of the starter ensemble on the training images; a type of the
-   * starter ensemble; or a file of weights.
+   * starter ensemble; or a segmenter of your own: a file of weights, the folder of a run, or an ensemble with one segmenter.
    */
   start?: string;
   /** Time budget in minutes, from the call to the result, 0.5 to 10,000; default 10. */
@@ -78,14 +79,14 @@ export interface CheckedOptions {
 /** @throws {CellrouteError} INVALID_ARGUMENT, with the name of the option. */
 export function checkFinetune(data: Dataset, options: FinetuneOptions): CheckedOptions {
   if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
-  checkKeys('', checkObject('options', options), KEYS);
   checkAnnotated(data, 'data');
+  checkKeys('', checkObject('options', options), KEYS);
   const { validation, steps, minutes, onEvent } = options;
   if (validation !== undefined && !(validation instanceof Dataset)) {
     throw refuse('validation', 'a Dataset', validation);
   }
-  if (onEvent !== undefined && typeof onEvent !== 'function') throw refuse('onEvent', 'a function', onEvent);
   if (validation !== undefined) checkAnnotated(validation, 'validation');
+  if (onEvent !== undefined && typeof onEvent !== 'function') throw refuse('onEvent', 'a function', onEvent);
   if (steps !== undefined && minutes !== undefined) throw refuse('steps', 'steps or minutes', 'both');
   return {
     out: checkString('out', options.out),
@@ -93,7 +94,7 @@ export function checkFinetune(data: Dataset, options: FinetuneOptions): CheckedO
     minutes: checkNumber('minutes', minutes ?? 10, MINUTES),
     steps: steps === undefined ? null : checkNumber('steps', steps, { min: 1, max: 1e9, integer: true }),
     metric: checkOneOf('metric', options.metric ?? 'kaggle', METRIC_NAMES),
-    cellType: checkString('cellType', options.cellType ?? 'cells'),
+    cellType: checkString('cellType', options.cellType ?? SINGLE_TYPE),
     device: checkDevice('device', options.device ?? 'auto'),
     precision: checkOneOf('precision', options.precision ?? 'auto', ['auto', 'float32', 'bfloat16', 'tf32']),
     seed: checkNumber('seed', options.seed ?? 3011, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),

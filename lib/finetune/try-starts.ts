@@ -5,6 +5,7 @@ import type { CellSizes } from '../data/diameters.js';
 import type { DatasetItem } from '../data/types.js';
 import { CellrouteError } from '../errors.js';
 import type { Device } from '../inference/device.js';
+import { findSegmenter } from '../inference/model-path.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import { starterSegmenters } from '../inference/starter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
@@ -21,17 +22,18 @@ export interface Start {
   thresholds: SegmentThresholds;
 }
 
-/** The starts that a name stands for: all of the starter ensemble, one of them, or a file. */
+/** The starts that a name stands for: all of the starter ensemble, one of them, or the segmenter at a model path. */
 export async function startsFor(name: string): Promise<Start[]> {
   const starters = (await starterSegmenters()).map(({ type, ...start }) => ({ name: type, ...start }));
   if (name === 'auto') return starters;
   const own = starters.filter((start) => start.name === name);
   if (own.length > 0) return own;
-  if ((await stat(name).catch(() => undefined))?.isFile()) {
+  if ((await stat(name).catch(() => undefined)) !== undefined) {
+    const { file, thresholds } = await findSegmenter(name);
     // Absolute, because the call may be resumed from another working directory.
-    return [{ name, path: resolve(name), thresholds: {} }];
+    return [{ name, path: resolve(file), thresholds }];
   }
-  const expected = `auto, ${starters.map((start) => start.name).join(', ')}, or a file of weights`;
+  const expected = `auto, ${starters.map((start) => start.name).join(', ')}, or the path of a segmenter`;
   throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected} for start but received ${name}`, {
     option: 'start',
     expected,

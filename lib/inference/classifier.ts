@@ -17,8 +17,10 @@ import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
 import type { LoadedModel } from './model.js';
-import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
+import { loadNetwork, networkTensors, type SaveOptions, saveNetwork } from './model-file.js';
+import { findClassifier } from './model-path.js';
 import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from './queue.js';
+import { fingerprintOfBody, type LastLayer, lastLayerOf, replacedLayer } from './router-body.js';
 
 /** Classification of one image. */
 export interface Classification {
@@ -79,7 +81,7 @@ export class CellClassifier {
    * Loads a classifier from safetensors, a torch checkpoint, or a fastai `learn.export()` `.pkl`, which is read as data: no
    * code in it is executed.
    *
-   * @param path weights file.
+   * @param path weights file, folder of a run, or folder of an ensemble, whose router is loaded; see {@link findModel}.
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH if the
    *   tensors do not fit the network; INVALID_CONFIG; DEVICE_UNAVAILABLE.
    */
@@ -87,7 +89,7 @@ export class CellClassifier {
     checkOptions(options, ['config', 'device', ...CALL_OPTION_KEYS]);
     const place = await placeOn(options.device, options);
     let config!: ClassifierConfig;
-    const model = await loadNetwork(path, 'classifier', options, place, (file) => {
+    const model = await loadNetwork(await findClassifier(path), 'classifier', options, place, (file) => {
       const own =
         readStoredConfig(file, 'classifier') ?? fastaiClassifierConfig(file) ?? inferClassifierConfig(file);
       config = classifierConfig(mergeConfig(own, options.config));
@@ -229,6 +231,26 @@ export class CellClassifier {
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveNetwork(path, this.#model, this.config, options);
+  }
+
+  /** The layer that maps the embedding of an image to one value per class. @internal */
+  lastLayer(): Promise<LastLayer> {
+    return lastLayerOf(this.config, networkTensors(this.#model));
+  }
+
+  /**
+   * {@link save} with other names of the classes, and with another last layer, which is stored in float32.
+   *
+   * @param layer default: the network's. @internal
+   */
+  async saveAs(path: string, classNames: readonly string[], layer?: LastLayer): Promise<void> {
+    const config = { ...this.config, classNames: [...classNames] };
+    await saveNetwork(path, this.#model, config, {}, layer && replacedLayer(config, layer));
+  }
+
+  /** SHA-256 of all that the embedding of an image depends on. @internal */
+  bodyFingerprint(): Promise<string> {
+    return fingerprintOfBody(this.config, networkTensors(this.#model));
   }
 
   /** Cancels calls in progress (they reject with DISPOSED), waits for them and frees the network. */

@@ -4,6 +4,8 @@ import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
 import { findStarter } from '../native/find.js';
+import type { Outputs } from '../outputs.js';
+import { type RouterStatistics, writeStatistics } from './router-statistics.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 /** Folder of the starter ensemble in the package. */
@@ -14,6 +16,9 @@ export const ENSEMBLE_FILE = 'ensemble.json';
 
 export const CLASSIFIER_FILE = 'classifier.safetensors';
 
+/** What is stored of the images of each type, so that others can be added without these images. */
+export const STATISTICS_FILE = 'router-statistics.safetensors';
+
 /** The file of a type's segmenter; escaped, because a type may have any name. */
 export const segmenterFile = (type: string): string => `segmenter-${encodeURIComponent(type)}.safetensors`;
 
@@ -22,6 +27,8 @@ export interface EnsembleFile {
   classifier: string;
   segmenters: Record<string, { weights: string; thresholds?: SegmentThresholds } | null>;
   fallback?: string | undefined;
+  /** File of the router's statistics. */
+  statistics?: string | undefined;
 }
 
 /**
@@ -48,7 +55,7 @@ export async function readEnsembleFile(folder: string): Promise<EnsembleFile> {
 
 function parse(text: string): EnsembleFile {
   const root = checkObject('the file', JSON.parse(text));
-  checkKeys('', root, ['format', 'version', 'classifier', 'segmenters', 'fallback']);
+  checkKeys('', root, ['format', 'version', 'classifier', 'segmenters', 'fallback', 'statistics']);
   if (root.format !== 'cellroute-ensemble') throw refuse('format', "'cellroute-ensemble'", root.format);
   if (root.version !== 1) throw refuse('version', '1, the only supported version', root.version);
   // Without a prototype, because a type may have any name.
@@ -69,7 +76,7 @@ function parse(text: string): EnsembleFile {
       segmenters[type].thresholds = thresholds;
     }
   }
-  const { fallback } = root;
+  const { fallback, statistics } = root;
   if (fallback !== undefined && !segmenters[checkString('fallback', fallback)]) {
     const types = Object.keys(segmenters).filter((type) => segmenters[type]);
     throw refuse('fallback', `a type with a segmenter (${types.join(', ')})`, fallback);
@@ -78,7 +85,68 @@ function parse(text: string): EnsembleFile {
     classifier: checkFileName('classifier', root.classifier),
     segmenters,
     fallback: fallback as string | undefined,
+    ...(statistics !== undefined && { statistics: checkFileName('statistics', statistics) }),
   };
+}
+
+/** A segmenter of an ensemble that is written. */
+export interface SegmenterPart {
+  /** Writes its file; null for one that is in the folder under its name already. */
+  write: ((path: string) => Promise<void>) | null;
+  thresholds?: SegmentThresholds | undefined;
+}
+
+/** The parts of an ensemble that is written. */
+export interface EnsembleParts {
+  classifier(path: string): Promise<void>;
+  segmenters: Readonly<Record<string, SegmenterPart | null>>;
+  fallback: string | undefined;
+  statistics: RouterStatistics | undefined;
+}
+
+/** The files that {@link writeEnsemble} writes. */
+export function ensembleFiles(folder: string, { segmenters, statistics }: EnsembleParts): string[] {
+  const types = Object.entries(segmenters).flatMap(([type, own]) => (own?.write ? [type] : []));
+  const names = [
+    ENSEMBLE_FILE,
+    CLASSIFIER_FILE,
+    ...(statistics ? [STATISTICS_FILE] : []),
+    ...types.map(segmenterFile),
+  ];
+  return names.map((name) => join(folder, name));
+}
+
+/**
+ * Writes an ensemble into a folder.
+ *
+ * @throws {CellrouteError} FILE_UNWRITABLE
+ */
+export async function writeEnsemble(folder: string, parts: EnsembleParts, outputs: Outputs): Promise<void> {
+  await outputs.check(ensembleFiles(folder, parts));
+  const { segmenters, fallback, statistics } = parts;
+  const described: EnsembleFile['segmenters'] = Object.create(null);
+  // The router after the segmenters: if one of these cannot be written, an ensemble that the folder has stays as it is.
+  for (const [type, segmenter] of Object.entries(segmenters)) {
+    described[type] = null;
+    if (!segmenter) continue;
+    const weights = segmenterFile(type);
+    const { write, thresholds } = segmenter;
+    if (write) await outputs.place(join(folder, weights), write);
+    described[type] = thresholds ? { weights, thresholds } : { weights };
+  }
+  if (statistics) {
+    await outputs.place(join(folder, STATISTICS_FILE), (path) => writeStatistics(path, statistics));
+  }
+  await outputs.place(join(folder, CLASSIFIER_FILE), (path) => parts.classifier(path));
+  const description: EnsembleFile = {
+    classifier: CLASSIFIER_FILE,
+    segmenters: described,
+    fallback,
+    ...(statistics && { statistics: STATISTICS_FILE }),
+  };
+  // Written last: a folder that has this file is complete.
+  const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...description }, null, 2);
+  await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
 }
 
 /** Refuses paths: a folder from another source must not refer to files outside itself. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { types as utilTypes } from 'node:util';
 import { checkBoolean, checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
@@ -8,18 +9,20 @@ import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../nati
 import { Outputs } from '../outputs.js';
 import { withImage } from './call-image.js';
 import { CellClassifier, type Classification } from './classifier.js';
-import { checkDevice, type Device, resolveDevice } from './device.js';
+import { checkDevice, type Device, placeOn, resolveDevice } from './device.js';
 import {
-  CLASSIFIER_FILE,
-  ENSEMBLE_FILE,
   type EnsembleFile,
+  type EnsembleParts,
+  ensembleFiles,
   readEnsembleFile,
-  segmenterFile,
   starterFolder,
+  writeEnsemble,
 } from './ensemble-file.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import type { SaveOptions } from './model-file.js';
+import { type FoundModel, findModel, mismatch } from './model-path.js';
 import type { Route, RoutedSegmentation } from './result.js';
+import { type RouterStatistics, readStatistics } from './router-statistics.js';
 import {
   type ImageSequence,
   type SegmentAllOptions,
@@ -29,6 +32,7 @@ import {
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
 import { type SlideRequest, type SlideRowCells, segmentSlide, segmentSlideRows } from './segment-slide.js';
 import { CellSegmenter, type LoadSegmenterOptions } from './segmenter.js';
+import { SINGLE_TYPE, singleTypeRouter } from './single-type.js';
 import type { SlideRowsOptions, SlideSegmentOptions } from './slide-options.js';
 import type { SlideNetwork, SlidePlan } from './slide-plan.js';
 import { readRoutedWindows } from './slide-sample.js';
@@ -47,6 +51,8 @@ export interface RoutedEnsembleOptions {
   thresholds?: Record<string, SegmentThresholds> | undefined;
   /** Type whose segmenter is used for types without one. */
   fallback?: string | undefined;
+  /** What was stored of the images of the types, for adding others; see `addToEnsemble`. It belongs to the classifier. */
+  statistics?: RouterStatistics | undefined;
 }
 
 /** Options of {@link RoutedEnsemble.load}. */
@@ -93,6 +99,8 @@ export class RoutedEnsemble {
   readonly classifier: CellClassifier;
   readonly segmenters: Readonly<Record<string, CellSegmenter | null>>;
   readonly fallback: string | undefined;
+  /** What was stored of the images of the types. */
+  readonly statistics: RouterStatistics | undefined;
   #thresholds: Readonly<Record<string, SegmentThresholds>>;
 
   /**
@@ -102,8 +110,8 @@ export class RoutedEnsemble {
    * @throws {CellrouteError} ENSEMBLE_INVALID where classes and segmenters do not agree, INVALID_ARGUMENT.
    */
   constructor(options: RoutedEnsembleOptions) {
-    checkOptions(options, ['classifier', 'segmenters', 'thresholds', 'fallback']);
-    const { classifier, segmenters, thresholds = {}, fallback } = options;
+    checkOptions(options, ['classifier', 'segmenters', 'thresholds', 'fallback', 'statistics']);
+    const { classifier, segmenters, thresholds = {}, fallback, statistics } = options;
     if (!(classifier instanceof CellClassifier)) throw refuse('classifier', 'a CellClassifier', classifier);
     const types = classifier.config.classNames;
     checkObject('segmenters', segmenters);
@@ -125,7 +133,9 @@ export class RoutedEnsemble {
       const expected = `one of ${types.filter((type) => segmenters[type]).join(', ')}`;
       throw refuse('fallback', expected, fallback, 'ENSEMBLE_INVALID');
     }
+    if (statistics !== undefined) checkStatistics(statistics, types);
     this.classifier = classifier;
+    this.statistics = statistics;
     this.segmenters = Object.freeze({ ...segmenters });
     this.#thresholds = checkedThresholds(thresholds, types);
     this.fallback = fallback;
@@ -138,24 +148,29 @@ export class RoutedEnsemble {
    */
   static load(options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
   /**
-   * Loads an ensemble that `save` wrote.
+   * Loads an ensemble, the ensemble or segmenter of a training run, or a segmenter: see {@link findModel}. A segmenter becomes
+   * an ensemble of the one type `cells`.
    *
-   * @param folder with `ensemble.json`. Default: the starter ensemble.
+   * @param path of a folder with `ensemble.json`, of the folder of a run, or of the weights of a segmenter. Default: the
+   *   starter ensemble.
    * @throws {CellrouteError} INVALID_ARGUMENT, ENSEMBLE_INVALID, FILE_UNREADABLE, and the codes of
    *   {@link CellClassifier.load} and {@link CellSegmenter.load}.
    */
-  static load(folder: string | undefined, options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
+  static load(path: string | undefined, options?: LoadEnsembleOptions): Promise<RoutedEnsemble>;
   static async load(
     first?: string | LoadEnsembleOptions,
     second: LoadEnsembleOptions = {},
   ): Promise<RoutedEnsemble> {
-    const [folder, options] =
+    const [path, options] =
       typeof first === 'object' && first !== null ? [starterFolder, first] : [first ?? starterFolder, second];
     checkOptions(options, ['precision', 'device', ...CALL_OPTION_KEYS]);
     const { precision = 'float32', device: asked = 'cpu', ...call } = options;
-    const description = await readEnsembleFile(checkString('folder', folder));
+    checkDevice('device', asked);
+    const found = await findModel(path);
+    const parts =
+      found.kind === 'ensemble' ? await partsOfFolder(found.folder) : singleSegmenter(path, found);
     // Resolved once, so that with `auto` all members use the same device.
-    const device = (await resolveDevice(checkDevice('device', asked), call)) as Device;
+    const device = (await resolveDevice(asked, call)) as Device;
     const loaded: (CellClassifier | CellSegmenter)[] = [];
     const keep = <T extends CellClassifier | CellSegmenter>(member: T): T => {
       loaded.push(member);
@@ -163,22 +178,20 @@ export class RoutedEnsemble {
     };
     try {
       const classifier = keep(
-        await CellClassifier.load(join(folder, description.classifier), { ...call, device }),
+        parts.classifier === null
+          ? await singleTypeRouter(SINGLE_TYPE, call, await placeOn(device, call))
+          : await CellClassifier.load(parts.classifier, { ...call, device }),
       );
       const segmenters: Record<string, CellSegmenter | null> = {};
       const thresholds: Record<string, SegmentThresholds> = {};
-      for (const [type, entry] of Object.entries(description.segmenters)) {
+      for (const [type, entry] of Object.entries(parts.segmenters)) {
         segmenters[type] =
-          entry &&
-          keep(await CellSegmenter.load(join(folder, entry.weights), { ...call, precision, device }));
+          entry && keep(await CellSegmenter.load(entry.weights, { ...call, precision, device }));
         if (entry?.thresholds) thresholds[type] = entry.thresholds;
       }
-      return new RoutedEnsemble({
-        classifier,
-        segmenters,
-        thresholds,
-        fallback: description.fallback,
-      });
+      const { fallback } = parts;
+      const statistics = parts.statistics === undefined ? undefined : await readStatistics(parts.statistics);
+      return new RoutedEnsemble({ classifier, segmenters, thresholds, fallback, statistics });
     } catch (error) {
       await Promise.all(loaded.map((member) => member.dispose()));
       throw error;
@@ -365,9 +378,9 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Writes the ensemble into a folder: one safetensors file per network, and `ensemble.json` with the
-   * thresholds. Files that cellroute did
-   * not write there, or that were changed since, are overwritten only with `force`.
+   * Writes the ensemble into a folder: one safetensors file per network, the router's statistics where it has any, and
+   * `ensemble.json` with the thresholds. Files that cellroute did not write there, or that were changed since, are overwritten
+   * only with `force`.
    *
    * @param folder is created if missing; an ensemble that it contains is replaced.
    * @throws {CellrouteError} RUN_LOCKED where another process writes into the folder; FILE_UNWRITABLE,
@@ -378,7 +391,7 @@ export class RoutedEnsemble {
     checkOptions(options, ['dtype', 'force']);
     const { force, ...own } = options;
     if (force !== undefined) checkBoolean('force', force);
-    await withFolderLock(folder, () => this.#write(folder, own, new Outputs({ force })));
+    await withFolderLock(folder, () => writeEnsemble(folder, this.#parts(own), new Outputs({ force })));
   }
 
   /**
@@ -387,35 +400,21 @@ export class RoutedEnsemble {
    * @throws {CellrouteError} FILE_UNWRITABLE
    */
   async checkSave(folder: string, options: Pick<SaveEnsembleOptions, 'force'>): Promise<void> {
-    await new Outputs(options).check(this.#files(folder));
+    await new Outputs(options).check(ensembleFiles(folder, this.#parts({})));
   }
 
-  #files(folder: string): string[] {
-    const types = Object.entries(this.segmenters).flatMap(([type, own]) => (own ? [type] : []));
-    return [ENSEMBLE_FILE, CLASSIFIER_FILE, ...types.map(segmenterFile)].map((name) => join(folder, name));
-  }
-
-  async #write(folder: string, options: SaveOptions, outputs: Outputs): Promise<void> {
-    await outputs.check(this.#files(folder));
-    const description: EnsembleFile = {
-      classifier: CLASSIFIER_FILE,
-      segmenters: {},
-      fallback: this.fallback,
+  #parts(options: SaveOptions): EnsembleParts {
+    const { classifier, fallback, statistics, thresholds } = this;
+    const segmenters = Object.entries(this.segmenters).map(([type, segmenter]) => {
+      const write = (path: string) => segmenter!.save(path, options);
+      return [type, segmenter && { write, thresholds: thresholds[type] }] as const;
+    });
+    return {
+      classifier: (path) => classifier.save(path, options),
+      segmenters: Object.fromEntries(segmenters),
+      fallback,
+      statistics,
     };
-    await outputs.place(join(folder, CLASSIFIER_FILE), (path) => this.classifier.save(path, options));
-    for (const [type, segmenter] of Object.entries(this.segmenters)) {
-      if (!segmenter) {
-        description.segmenters[type] = null;
-        continue;
-      }
-      const weights = segmenterFile(type);
-      await outputs.place(join(folder, weights), (path) => segmenter.save(path, options));
-      const own = this.thresholds[type];
-      description.segmenters[type] = own ? { weights, thresholds: own } : { weights };
-    }
-    // Written last: a folder that has this file is complete.
-    const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...description }, null, 2);
-    await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
   }
 
   /** Disposes the router and all segmenters. Calls in progress reject with DISPOSED. */
@@ -439,6 +438,43 @@ export class RoutedEnsemble {
       { expected: available.join(', '), got: cellType },
     );
   }
+}
+
+/** What an ensemble is loaded from. */
+interface Parts extends Omit<EnsembleFile, 'classifier'> {
+  /** null for a segmenter alone, which needs no router. */
+  classifier: string | null;
+}
+
+/** The description of an ensemble with paths instead of file names. */
+async function partsOfFolder(folder: string): Promise<Parts> {
+  const { classifier, segmenters, fallback, statistics } = await readEnsembleFile(folder);
+  const entries = Object.entries(segmenters).map(
+    ([type, entry]) => [type, entry && { ...entry, weights: join(folder, entry.weights) }] as const,
+  );
+  return {
+    classifier: join(folder, classifier),
+    segmenters: Object.fromEntries(entries),
+    fallback,
+    ...(statistics !== undefined && { statistics: join(folder, statistics) }),
+  };
+}
+
+function singleSegmenter(path: string, found: Exclude<FoundModel, { kind: 'ensemble' }>): Parts {
+  if (found.kind === 'run' && found.network === 'classifier') {
+    throw mismatch(path, 'an ensemble or a segmenter', 'the run of a classifier');
+  }
+  const thresholds = found.kind === 'run' && { thresholds: found.thresholds };
+  return { classifier: null, segmenters: { [SINGLE_TYPE]: { weights: found.file, ...thresholds } } };
+}
+
+/** Refuses statistics of other types than the router's. */
+function checkStatistics(statistics: RouterStatistics, types: readonly string[]): void {
+  const { types: known } = checkObject('statistics', statistics);
+  if (!utilTypes.isMap(known)) throw refuse('statistics.types', 'a Map', known);
+  const own = [...known.keys()].sort().join(', ');
+  if (own === [...types].sort().join(', ')) return;
+  throw refuse('statistics.types', `statistics of ${types.join(', ')}`, own, 'ENSEMBLE_INVALID');
 }
 
 /** Checks thresholds per type and returns a frozen copy. */

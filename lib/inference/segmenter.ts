@@ -20,6 +20,7 @@ import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
+import { findSegmenter } from './model-path.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
 import { CONTRAST_BLOCKS, windowAt } from './probe-windows.js';
 import { isProfiling, writeProfile } from './profile.js';
@@ -95,7 +96,7 @@ export class CellSegmenter {
   /**
    * Loads a Mask R-CNN from safetensors or a torch checkpoint (`.pth`, `.pt`, `.bin`, zip or legacy).
    *
-   * @param path weights file.
+   * @param path weights file, folder of a run, or folder of an ensemble with one segmenter; see {@link findModel}.
    * @throws {CellrouteError} FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED, WEIGHTS_REFUSED; WEIGHTS_MISMATCH
    *   if the tensors do not fit the network; INVALID_CONFIG; PLATFORM_UNSUPPORTED for a precision that the device
    *   does not support; DEVICE_UNAVAILABLE.
@@ -107,7 +108,8 @@ export class CellSegmenter {
     const precision = choosePrecision(asked, device);
     let config!: MaskRCNNConfig;
     const place = { device, tf32: precision === 'tf32' };
-    const model = await loadNetwork(path, 'segmenter', options, place, (file) => {
+    const { file: weightsPath } = await findSegmenter(path);
+    const model = await loadNetwork(weightsPath, 'segmenter', options, place, (file) => {
       const own = readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
       config = maskRCNNConfig(mergeConfig(own, options.config));
       const type = precision === 'tf32' ? 'float32' : precision;

@@ -30,7 +30,7 @@ export interface ServiceLimits {
 
 /** Options of a service, for {@link cellroutePlugin} and {@link startServer}. */
 export interface ServiceOptions extends Pick<LoadEnsembleOptions, 'precision' | 'device'> {
-  /** Folder of an ensemble, which the service loads and disposes. Default: the starter ensemble. */
+  /** Path of a model, as for {@link RoutedEnsemble.load}, which the service loads and disposes. Default: the starter ensemble. */
   model?: string;
   /** A loaded ensemble instead, which stays the caller's. */
   ensemble?: RoutedEnsemble;

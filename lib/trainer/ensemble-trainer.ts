@@ -7,6 +7,7 @@ import { cannotRead } from '../file-errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { ENSEMBLE_FILE } from '../inference/ensemble-file.js';
+import { RUN_FILES } from '../inference/model-path.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { dataFingerprints } from './checkpoint.js';
@@ -240,7 +241,7 @@ export class EnsembleTrainer {
   }
 
   async #assemble(types: readonly string[]): Promise<string> {
-    const path = join(this.folder, 'ensemble');
+    const path = join(this.folder, RUN_FILES.ensemble);
     if (await exists(join(path, ENSEMBLE_FILE))) return path;
     const { config = {} } = this.#options;
     const weights = (part: Pick<Part, 'network' | 'cellType'>) =>

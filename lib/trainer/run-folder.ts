@@ -4,6 +4,7 @@ import { checkObject, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unwritable } from '../file-errors.js';
 import { FolderLock } from '../folder-lock.js';
+import { RUN_FILES } from '../inference/model-path.js';
 import { isTemporary, makeFolder, writeAtomically } from '../weights/atomic.js';
 
 /** The files of a run. */
@@ -72,7 +73,7 @@ export class RunFolder {
 
   /** The configuration with all defaults. */
   get config(): string {
-    return join(this.path, 'config.json');
+    return join(this.path, RUN_FILES.config);
   }
   /** Versions, processor and threads of every process that worked on the run. */
   get environment(): string {
@@ -98,7 +99,7 @@ export class RunFolder {
     return join(this.path, 'samples');
   }
   get checkpoints(): string {
-    return join(this.path, 'checkpoints');
+    return join(this.path, RUN_FILES.checkpoints);
   }
   /** The complete state, for resuming. */
   get last(): string {
@@ -110,7 +111,7 @@ export class RunFolder {
     return join(this.checkpoints, file);
   }
   weights(network: 'segmenter' | 'classifier'): string {
-    return join(this.path, `${network}.safetensors`);
+    return join(this.path, RUN_FILES[network]);
   }
   plot(name: 'loss' | 'validation'): string {
     return join(this.path, `${name}.png`);

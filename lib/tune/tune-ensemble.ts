@@ -13,7 +13,7 @@ import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune.js
  * Tunes the thresholds of each cell type (score, mask, NMS, minimum area, overlaps): finds those that maximize a metric on
  * annotated images, and sets them in the ensemble. `ensemble.save` writes them. The network runs once per image. The type
  * of an image is that of the data set or, if it has none, that of the router. Images of types without a segmenter and
- * without a fallback are skipped. Evaluate the result on other images.
+ * without a fallback are skipped. An ensemble of one type is tuned on all images. Evaluate the result on other images.
  *
  * ```ts
  * const tuned = await tuneEnsemble(ensemble, data, { metric: 'kaggle' });
@@ -38,7 +38,9 @@ export async function tuneEnsemble(
   checkAnnotated(data, 'data');
   const groups = new Map<string, DatasetItem[]>();
   for (const item of data.items) {
-    const serving = ensemble.servingType(item.cellType ?? (await routedType(ensemble, item, signal)));
+    const [only, ...others] = ensemble.cellTypes;
+    const known = others.length === 0 ? only : item.cellType;
+    const serving = ensemble.servingType(known ?? (await routedType(ensemble, item, signal)));
     if (serving === undefined) continue;
     groups.set(serving, [...(groups.get(serving) ?? []), item]);
   }
