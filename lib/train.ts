@@ -17,6 +17,18 @@ export type {
   LoadedItem,
   TrainSample,
 } from './data/types.js';
+export { type CreateEnsembleOptions, createEnsemble, type NewType } from './ensembles/create.js';
+export { type DescribedEnsemble, type DescribedType, describeEnsemble } from './ensembles/describe.js';
+export {
+  type AddTypeOptions,
+  addToEnsemble,
+  type RemoveTypeOptions,
+  type RenameTypeOptions,
+  removeFromEnsemble,
+  renameInEnsemble,
+} from './ensembles/edit.js';
+export type { TypeImages } from './ensembles/embedding.js';
+export type { WriteOptions } from './ensembles/stored.js';
 export type {
   DataEvent,
   FinetuneEvent,

@@ -77,6 +77,7 @@ const BESIDE_CORE = [
   'annotations',
   'data',
   'transforms',
+  'ensembles',
   'finetune',
   'metrics',
   'trainer',
