@@ -58,6 +58,7 @@ async function review(path: string, flags: Flags): Promise<void> {
   const { out, images, format, classes, cellTypes, crowds, port, force } = flags;
   const stop = new StopSignals();
   try {
+    const read = readOptionsOf(flags);
     const running = await startReview(path, {
       out,
       images,
@@ -69,7 +70,7 @@ async function review(path: string, flags: Flags): Promise<void> {
       force,
       signal: stop.signal,
       ...(flags.categoriesAreCellTypes && { categories: 'cell-types' }),
-      ...readOptionsOf(flags),
+      ...read,
     });
     if (running.problems.length > 0) {
       const lines = problemLines(running.problems);
@@ -77,7 +78,8 @@ async function review(path: string, flags: Flags): Promise<void> {
     }
     console.log(`${running.images} images to review at ${running.url}`);
     console.log('Finish in the page, or press Ctrl-C here.');
-    for (const line of linesOf(await running.finished)) console.log(line);
+    const summary = await running.finished;
+    for (const line of linesOf(summary, Object.keys(read).length > 0)) console.log(line);
   } catch (error) {
     if (!stop.caused(error)) throw error;
     stop.setExitCode();
@@ -86,22 +88,21 @@ async function review(path: string, flags: Flags): Promise<void> {
   }
 }
 
-function linesOf(summary: ReviewSummary): string[] {
+function linesOf(summary: ReviewSummary, hasReadOptions: boolean): string[] {
   const { out, images, reviewed, removed, changed, added, retyped, cells, unfinished } = summary;
-  const types = retyped > 0 ? `; ${retyped} images have another cell type` : '';
+  const types = retyped > 0 ? `; cell type changed in ${retyped}` : '';
   const lines = [
-    `${reviewed} of ${images} images reviewed: ${removed} cells removed, ${changed} changed, ${added} added${types}`,
+    `${reviewed} of ${images} images reviewed${types}. Cells: ${removed} removed, ${changed} changed, ${added} added`,
   ];
   if (unfinished.length > 0) {
     const names = unfinished.slice(0, 5).join(', ');
-    const more = unfinished.length > 5 ? ', …' : '';
-    lines.push(
-      `${unfinished.length} images have changes but are not marked as reviewed, and are not in ${out}: ${names}${more}`,
-    );
+    const more = unfinished.length > 5 ? `, and ${unfinished.length - 5} more` : '';
+    lines.push(`Changed but not marked as reviewed, and so not in ${out}: ${names}${more}`);
   }
   if (reviewed > 0) {
+    const options = hasReadOptions ? ', with the same options for reading images' : '';
     lines.push(
-      `${out}: ${reviewed} images with ${cells} cells. Next: cellroute finetune ${out} --out my-model`,
+      `${out}: ${cells} cells in ${reviewed} images. Next: cellroute finetune ${out} --out my-model${options}`,
     );
   }
   return lines;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Outputs } from '../outputs.js';
 import { applyEdits, checkEdits, type Edits, isUnchanged } from './edits.js';
 import { type CorrectedImage, type CorrectedWriter, correctedWriter } from './export.js';
@@ -86,8 +87,8 @@ export class Corrections {
   }
 
   /**
-   * Saves the edits of an image, unless another revision than `revision` is stored: then nothing changes. When this
-   * resolves, the state and the data set are on disk.
+   * Saves the edits of an image, unless another revision than `revision` is stored with other edits: then nothing changes.
+   * When this resolves, the state and the data set are on disk.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT for edits that do not fit the image; FILE_UNWRITABLE
    */
@@ -101,15 +102,17 @@ export class Corrections {
     const corrected = this.#correctedImage(index, edits, predicted);
     return this.#next(async () => {
       const before = this.#state.at(index);
-      if (before.revision !== change.revision) return { conflict: before };
-      await this.#state.store(index, { reviewed, edits }, predicted.digest);
-      if (reviewed || before.reviewed) {
+      if (before.revision === change.revision) {
+        await this.#state.store(index, { reviewed, edits }, predicted.digest);
+        if (reviewed || before.reviewed) this.#changed.add(before.file);
         if (reviewed) this.#corrected.set(index, corrected);
         else this.#corrected.delete(index);
-        this.#changed.add(before.file);
-        await this.#write();
+      } else if (reviewed !== before.reviewed || !isDeepStrictEqual(edits, before.edits)) {
+        return { conflict: before };
       }
-      return { revision: before.revision + 1 };
+      // Also of a change that is sent again, because its answer was lost or the data set could not be written.
+      if (this.#changed.size > 0) await this.#write();
+      return { revision: this.#state.at(index).revision };
     });
   }
 

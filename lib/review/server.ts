@@ -125,8 +125,8 @@ async function answer(
   checkOrigin(request, port);
   const [path = ''] = (request.url ?? '').split('?');
   const [, given = '', ...parts] = path.split('/');
-  // Digests have one length, which timingSafeEqual needs.
-  if (!timingSafeEqual(digestOf(given), digestOf(token))) {
+  // Digests have one length, which timingSafeEqual needs. Without the last slash, the page would not find its files.
+  if (!timingSafeEqual(digestOf(given), digestOf(token)) || parts.length === 0) {
     throw new RequestError(
       404,
       'There is nothing at this address. Open the address that the command printed.',

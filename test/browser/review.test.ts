@@ -148,7 +148,7 @@ describeBrowser('the page of a review in Chromium', () => {
     await saved();
     await page.getByRole('button', { name: 'Finish' }).focus();
     await press('Enter');
-    await page.getByText('1 of 3 images reviewed: 1 cells removed, 0 changed, 1 added.').waitFor();
+    await page.getByText('1 of 3 images reviewed. Cells: 1 removed, 0 changed, 1 added.').waitFor();
     expect(await review.finished).toMatchObject({ reviewed: 1, removed: 1, changed: 0, added: 1 });
     const wanted = rectangles([boxes[1]!, boxes[2]!, [60, 40, 80, 50]], size);
     expect((await masksOf('a')).toCoco()).toEqual(wanted.toCoco());

@@ -81,9 +81,9 @@ test('a killed review is resumed, and ends with its counts at Ctrl-C', async () 
   expect(status).toBe(0);
   const cells = (await openDataset(path('corrected'))).items.reduce((sum, item) => sum + item.cells, 0);
   expect(second.lines.slice(2)).toEqual([
-    '5 of 6 images reviewed: 5 cells removed, 0 changed, 1 added',
-    '1 images have changes but are not marked as reviewed, and are not in corrected: square-05.png',
-    `corrected: 5 images with ${cells} cells. Next: cellroute finetune corrected --out my-model`,
+    '5 of 6 images reviewed. Cells: 5 removed, 0 changed, 1 added',
+    'Changed but not marked as reviewed, and so not in corrected: square-05.png',
+    `corrected: ${cells} cells in 5 images. Next: cellroute finetune corrected --out my-model`,
   ]);
 });
 

@@ -415,8 +415,9 @@ async function finish() {
     document.querySelector('header').hidden = true;
     element('end').hidden = false;
     element('summary').textContent =
-      `${reviewed} of ${session.images.length} images reviewed: ${removed} cells removed, ${changed} changed, ${added} added.` +
-      (unfinished.length > 0 ? ` ${unfinished.length} changed images are not marked as reviewed.` : '');
+      `${reviewed} of ${session.images.length} images reviewed. Cells: ${removed} removed, ${changed} changed, ${added} added.` +
+      (unfinished.length > 0 ? ` Changed but not marked as reviewed: ${unfinished.join(', ')}.` : '');
+    element('next-step').hidden = reviewed === 0;
     element('command').textContent = `cellroute finetune ${out} --out my-model`;
     element('end').querySelector('h2').focus();
   } catch (error) {

@@ -63,8 +63,6 @@ export class PixelCache {
   }
 }
 
-const sameJson = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-
 /**
  * Saves the document of an image after each change. `document` has index, revision, reviewed and history; `report` is
  * called with a state: saved, waiting, failed (with an error), refused (with an error) or conflict (with what is stored).
@@ -122,15 +120,8 @@ export class Saver {
       document.revision = saved.revision;
       if (!this.#isDirty) this.#report('saved');
     } catch (error) {
-      const stored = error.status === 409 ? error.body : undefined;
-      if (stored && sameJson(stored.edits, edits) && stored.reviewed === reviewed) {
-        // The server had saved this before its answer was lost. A later change has its own timer.
-        document.revision = stored.revision;
-        if (!this.#isDirty) this.#report('saved');
-        return;
-      }
       this.#isDirty = true;
-      if (stored) this.#report('conflict', stored);
+      if (error.status === 409) this.#report('conflict', error.body);
       else if (error.status === 422) this.#report('refused', error);
       else {
         this.#report('failed', error);

@@ -306,6 +306,20 @@ test('a file that was changed by others is not overwritten', async () => {
   await forced.close();
 });
 
+test('a change that is sent again writes the data set that could not be written', async () => {
+  const review = await start();
+  await save(review, 0, { revision: 0, reviewed: true, edits: none });
+  writeFileSync(path('corrected', 'coco.json'), '{}');
+  const change = { revision: 1, reviewed: true, edits: { ...none, removed: [0] } };
+  expect((await save(review, 0, change)).status).toBe(500);
+  expect((await save(review, 0, change)).status).toBe(500);
+  rmSync(path('corrected', 'coco.json'));
+  expect((await save(review, 0, change)).json()).toEqual({ revision: 2 });
+  expect((await openDataset(path('corrected'))).items.map(({ cells }) => cells)).toEqual([2]);
+  // Once more, as after an answer that was lost.
+  expect((await save(review, 0, change)).json()).toEqual({ revision: 2 });
+});
+
 test('another image of the same name is not overwritten', async () => {
   await writeImage(path('corrected', 'images'), 'a.png', { width: 3, height: 3 });
   const review = await start();
@@ -432,6 +446,7 @@ describe('the server', () => {
       '/images/0',
       `/${'x'.repeat(24)}/session`,
       `${new URL(url).pathname.slice(0, -2)}/`,
+      new URL(url).pathname.slice(0, -1),
     ]) {
       expect((await ask(origin, path)).status).toBe(404);
     }
