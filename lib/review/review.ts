@@ -27,6 +27,7 @@ export interface Review {
   readonly finished: Promise<ReviewSummary>;
   /** Ends the review. Every change that the page reported as saved is on disk. */
   close(): Promise<ReviewSummary>;
+  /** Calls {@link close}; for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

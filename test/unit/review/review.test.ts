@@ -111,6 +111,16 @@ test('pixels are sent as an 8-bit PNG, stretched where the image has 16 bits', a
   }
 });
 
+test('the chosen channel of an image is shown', async () => {
+  const rgb = Buffer.from(Array.from({ length: size.width * size.height }, () => [10, 250, 20]).flat());
+  mkdirSync(path('colour'));
+  await sharp(rgb, { raw: { ...size, channels: 3 } }).toFile(path('colour', 'a.png'));
+  const review = await start({ images: path('colour'), channels: [1] });
+  const { body } = await ask(review.url, 'images/0/pixels');
+  expect(await sharp(body).metadata()).toMatchObject({ ...size, channels: 1 });
+  expect(Math.min(...(await sharp(body).raw().toBuffer()))).toBe(250);
+});
+
 test('large images are reduced for the browser, their outlines are not', async () => {
   const wide = { width: 9000, height: 12 };
   await writeImage(path('wide-images'), 'w.png', wide);
