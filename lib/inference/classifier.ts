@@ -16,6 +16,7 @@ import { native } from '../native/load.js';
 import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
+import { fingerprintOf } from './fingerprint.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, networkTensors, type SaveOptions, saveNetwork } from './model-file.js';
 import { findClassifier } from './model-path.js';
@@ -139,6 +140,11 @@ export class CellClassifier {
     );
     const { source } = image;
     return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
+  }
+
+  /** Tells this classifier from others, by its weights and its configuration. @internal */
+  fingerprint(own: Call): Promise<string> {
+    return fingerprintOf(own, this.#model, JSON.stringify(this.config));
   }
 
   /** Cancels the call when this classifier is disposed; throws DISPOSED if it already was. @internal */

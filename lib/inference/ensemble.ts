@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { types as utilTypes } from 'node:util';
+import { canonicalJson } from '../canonical-json.js';
 import { checkBoolean, checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
@@ -366,6 +368,26 @@ export class RoutedEnsemble {
    */
   servingType(cellType: string): string | undefined {
     return this.segmenters[cellType] ? cellType : this.fallback;
+  }
+
+  /**
+   * Tells this ensemble from others: two with one fingerprint find the same cells in an image, up to rounding that
+   * differs with the processor and the number of threads. It covers weights, configurations, precision, thresholds and fallback.
+   *
+   * @returns SHA-256 as 64 hexadecimal digits. Weights are read once.
+   * @throws {CellrouteError} DISPOSED; an abort rejects with `signal.reason`.
+   */
+  async fingerprint(options: CallOptions = {}): Promise<string> {
+    checkOptions(options, CALL_OPTION_KEYS);
+    return withCall(options, async (own) => {
+      this.classifier.join(own);
+      const networks: string[] = [await this.classifier.fingerprint(own)];
+      for (const type of this.cellTypes)
+        networks.push((await this.segmenters[type]?.fingerprint(own)) ?? 'none');
+      return createHash('sha256')
+        .update(canonicalJson([networks, this.thresholds, this.fallback ?? null]))
+        .digest('hex');
+    });
   }
 
   /**

@@ -18,6 +18,7 @@ import { native } from '../native/load.js';
 import { AUTO_SCALES, chooseScale, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
 import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
+import { fingerprintOf } from './fingerprint.js';
 import type { LoadedModel } from './model.js';
 import { loadNetwork, type SaveOptions, saveNetwork } from './model-file.js';
 import { findSegmenter } from './model-path.js';
@@ -264,6 +265,11 @@ export class CellSegmenter {
       notices,
       identified,
     });
+  }
+
+  /** Tells this segmenter from others, by its weights, precision and configuration. @internal */
+  fingerprint(own: Call): Promise<string> {
+    return fingerprintOf(own, this.#model, this.precision, JSON.stringify(this.config));
   }
 
   /** The network, for the tiles of a slide. @internal */

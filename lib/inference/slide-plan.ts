@@ -6,7 +6,8 @@ import type { Slide } from '../image/slide.js';
 import type { RawImage } from '../image/types.js';
 import type { NativeRange, NativeSegmentOptions, NativeTiling } from '../native/contract.js';
 import type { Call } from '../native/job.js';
-import { call, native } from '../native/load.js';
+import { native } from '../native/load.js';
+import { fingerprintOf } from './fingerprint.js';
 import type { LoadedModel } from './model.js';
 import type { Precision } from './precision.js';
 import type { LevelChoice } from './slide-level.js';
@@ -133,24 +134,6 @@ function hashOf({ data, width, height, channels }: RawImage): string {
     .update(JSON.stringify([width, height, channels]))
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     .digest('hex');
-}
-
-const fingerprints = new WeakMap<LoadedModel, string>();
-
-/** Read once per network: its weights do not change. */
-async function fingerprintOf(own: Call, model: LoadedModel, precision: Precision): Promise<string> {
-  const known = fingerprints.get(model);
-  if (known !== undefined) return known;
-  const hash = createHash('sha256').update(precision);
-  for (const { name, dtype, shape } of call(() => native().listTensors(model.handle))) {
-    hash.update(JSON.stringify([name, dtype, shape]));
-    hash.update(
-      await model.runIn(own, (handle, job) => native().readTensor(handle, name, job), { progress: false }),
-    );
-  }
-  const fingerprint = hash.digest('hex');
-  fingerprints.set(model, fingerprint);
-  return fingerprint;
 }
 
 /** Refuses what is no plan, or a plan for another network. @internal */

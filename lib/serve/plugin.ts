@@ -1,8 +1,6 @@
 // The routes of the service, as a plugin of Fastify.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { packageRoot } from '../native/find.js';
+import { packageVersion } from '../package-version.js';
 import { ServiceMetrics } from './metrics.js';
 import { checkPackages, peer } from './packages.js';
 import { HttpProblem, PROBLEM_TYPE, problemOf } from './problem.js';
@@ -183,6 +181,3 @@ function openapiOf(app: FastifyInstance): object {
   const { cellrouteOpenapi } = app as FastifyInstance & { cellrouteOpenapi: () => object };
   return cellrouteOpenapi();
 }
-
-const packageVersion = (): string =>
-  (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;

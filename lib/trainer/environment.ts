@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { packageRoot } from '../native/find.js';
 import { threadCount } from '../native/job.js';
 import { loadNative } from '../native/load.js';
+import { packageVersion } from '../package-version.js';
 
 /** Software and hardware of a run. Results are bit-identical only if all of it is the same. */
 export interface Environment {
@@ -19,12 +17,9 @@ export interface Environment {
 }
 
 export function environment(): Environment {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    version: string;
-  };
   const { addon, libtorchVersion } = loadNative();
   return {
-    cellroute: version,
+    cellroute: packageVersion(),
     libtorch: libtorchVersion,
     cpuCapability: addon.info().cpuCapability,
     processor: cpus()[0]?.model ?? 'unknown',

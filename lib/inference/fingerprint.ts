@@ -1,0 +1,36 @@
+// What tells networks apart: two of them with one fingerprint give the same results.
+import { createHash } from 'node:crypto';
+import type { Call } from '../native/job.js';
+import { call, native } from '../native/load.js';
+import type { LoadedModel } from './model.js';
+
+/** Of each network by what its results depend on besides its weights, which do not change. */
+const known = new WeakMap<LoadedModel, Map<string, string>>();
+
+/**
+ * SHA-256 of the weights of a network, as 64 hexadecimal digits. They are read once per network.
+ *
+ * @param parts what results depend on besides the weights: precision, configuration.
+ */
+export async function fingerprintOf(
+  own: Call,
+  model: LoadedModel,
+  ...parts: readonly string[]
+): Promise<string> {
+  const ofModel = known.get(model) ?? new Map<string, string>();
+  known.set(model, ofModel);
+  const key = JSON.stringify(parts);
+  const before = ofModel.get(key);
+  if (before !== undefined) return before;
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  for (const { name, dtype, shape } of call(() => native().listTensors(model.handle))) {
+    hash.update(JSON.stringify([name, dtype, shape]));
+    hash.update(
+      await model.runIn(own, (handle, job) => native().readTensor(handle, name, job), { progress: false }),
+    );
+  }
+  const fingerprint = hash.digest('hex');
+  ofModel.set(key, fingerprint);
+  return fingerprint;
+}
