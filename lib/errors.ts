@@ -112,6 +112,10 @@ export interface ErrorDetailsByCode {
   JOB_UNFINISHED: ValueDetails;
   /** the result of a cancelled job was requested */
   JOB_CANCELLED: NoDetails;
+  /** a job was given up, because its worker ended each time that it ran */
+  JOB_ABANDONED: NoDetails;
+  /** the Redis server of a job queue cannot be reached, or refuses commands */
+  QUEUE_UNAVAILABLE: ValueDetails;
   /** the work on an image took longer than a service allows */
   TIMEOUT: ValueDetails;
   /** there is no addon for this platform, or it was not built */

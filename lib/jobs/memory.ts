@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { onAbort } from '../abort.js';
 import { checkNumber, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { Progress } from '../native/job.js';
+import { JobChanges } from './changes.js';
+import { busy, jobConflict, jobError, jobNotFound, storeClosed, unfinished } from './errors.js';
 import {
   isFinal,
   type Job,
@@ -61,10 +62,7 @@ interface Entry<Input, Output> {
   input: Input | undefined;
   output?: Output;
   error?: CellrouteError;
-  /** Changes so far. */
-  version: number;
-  /** Wake those that wait for a change. */
-  readonly listeners: Set<() => void>;
+  readonly changes: JobChanges;
   /** Forgets the ended job. */
   timer?: NodeJS.Timeout;
 }
@@ -122,14 +120,9 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     const known = key === undefined ? undefined : this.#byKey.get(key);
     if (known) {
       if (known.digest === digest) return { job: { ...known.job }, created: false };
-      throw new CellrouteError(
-        'JOB_CONFLICT',
-        `The key ${JSON.stringify(key)} belongs to job ${known.job.id}, which was submitted with another image or other ` +
-          'options; use a new key for a new request.',
-        { option: 'key' },
-      );
+      throw jobConflict(key!, known.job.id);
     }
-    if (this.#closed) throw new CellrouteError('DISPOSED', 'This store of jobs was closed.');
+    if (this.#closed) throw storeClosed();
     const bytes = this.#bytesOf(input);
     this.#makeRoom(bytes);
     const entry: Entry<Input, Output> = {
@@ -139,8 +132,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
       digest,
       stop: new AbortController(),
       input,
-      version: 0,
-      listeners: new Set(),
+      changes: new JobChanges(),
     };
     this.#entries.set(entry.job.id, entry);
     if (key !== undefined) this.#byKey.set(key, entry);
@@ -166,29 +158,14 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
   }
 
   async *events(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Job, void, undefined> {
-    const entry = this.#find(id);
-    let seen = -1;
-    while (!signal?.aborted) {
-      if (seen === entry.version) {
-        await this.#nextChange(entry, signal);
-        continue;
-      }
-      seen = entry.version;
-      const job = { ...entry.job };
-      yield job;
-      if (isFinal(job.state)) return;
-    }
+    const { job, changes } = this.#find(id);
+    yield* changes.follow(() => ({ ...job }), signal);
   }
 
   async result(id: string): Promise<Output> {
     const { job, output, error } = this.#find(id);
     if (job.state === 'done') return output as Output;
-    if (error) throw error;
-    if (job.state === 'cancelled') throw new CellrouteError('JOB_CANCELLED', `Job ${id} was cancelled.`);
-    throw new CellrouteError('JOB_UNFINISHED', `Job ${id} is ${job.state} and has no result yet.`, {
-      expected: 'done',
-      got: job.state,
-    });
+    throw error ?? unfinished(job);
   }
 
   /** Resolves when no job waits or runs. */
@@ -207,11 +184,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
   #find(id: string): Entry<Input, Output> {
     const entry = this.#entries.get(id);
     if (entry) return entry;
-    throw new CellrouteError(
-      'JOB_NOT_FOUND',
-      `There is no job ${JSON.stringify(id.slice(0, 64))}; ended jobs are kept for ${this.#limits.keepSeconds} seconds.`,
-      { option: 'id' },
-    );
+    throw jobNotFound(id, this.#limits.keepSeconds);
   }
 
   #makeRoom(bytes: number): void {
@@ -251,11 +224,11 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     entry.input = undefined;
     job.state = 'running';
     job.started = new Date().toISOString();
-    this.#changed(entry);
+    entry.changes.announce();
     const onProgress = ({ stage, fraction }: Progress) => {
       if (job.state !== 'running') return;
       job.progress = { stage, fraction };
-      this.#changed(entry);
+      entry.changes.announce();
     };
     try {
       const output = await this.#run(input, { signal: stop.signal, onProgress });
@@ -265,9 +238,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     } catch (error) {
       if (isFinal(job.state)) return;
       if (!CellrouteError.is(error)) this.#onError(error);
-      entry.error = CellrouteError.is(error)
-        ? error
-        : new CellrouteError('NATIVE_FAILURE', 'The job failed by an internal error.', {}, { cause: error });
+      entry.error = jobError(error);
       job.error = { code: entry.error.code, message: entry.error.message };
       this.#end(entry, 'failed');
     }
@@ -284,7 +255,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     entry.timer.unref();
     const [oldest] = this.#ended;
     if (this.#ended.size > this.#limits.maxEnded && oldest) this.#forget(oldest);
-    this.#changed(entry);
+    entry.changes.announce();
   }
 
   #forget(entry: Entry<Input, Output>): void {
@@ -294,24 +265,4 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     if (entry.key !== undefined) this.#byKey.delete(entry.key);
     this.#bytes -= entry.bytes;
   }
-
-  #changed(entry: Entry<Input, Output>): void {
-    entry.version++;
-    for (const wake of [...entry.listeners]) wake();
-  }
-
-  #nextChange({ listeners }: Entry<Input, Output>, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      let remove = () => {};
-      const wake = () => {
-        listeners.delete(wake);
-        remove();
-        resolve();
-      };
-      listeners.add(wake);
-      if (signal) remove = onAbort(signal, wake);
-    });
-  }
 }
-
-const busy = (reason: string) => new CellrouteError('BUSY', `${reason}. Call again later.`);

@@ -41,6 +41,18 @@ export interface SubmitOptions {
   digest?: string;
 }
 
+/** Options of `submit` of stores that have priorities. */
+export interface PrioritySubmitOptions extends SubmitOptions {
+  /** 0 to 100; jobs with a higher priority run first, jobs with the same in the order of submission. Default 0. */
+  priority?: number;
+}
+
+/** Range of a priority. */
+export const PRIORITY_RANGE = { min: 0, max: 100, integer: true } as const;
+
+/** How often a job fails, or its process ends while it runs, before it is given up. */
+export const MAX_ATTEMPTS = 3;
+
 /** A submitted job. */
 export interface Submission {
   job: Job;

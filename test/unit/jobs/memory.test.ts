@@ -2,38 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CellrouteError } from '../../../lib/errors.js';
 import { MemoryJobStore, type MemoryJobStoreOptions } from '../../../lib/jobs/memory.js';
 import type { Job } from '../../../lib/jobs/types.js';
+import { Bench } from '../../support/bench.js';
 import { refusal } from '../../support/refusal.js';
 import { thrown } from '../../support/sdk.js';
-
-/** Work that a test ends by hand: one promise per input. */
-class Bench {
-  readonly started: string[] = [];
-  readonly stopped: string[] = [];
-  readonly #ends = new Map<string, { resolve: (value: string) => void; reject: (error: unknown) => void }>();
-  progress = new Map<string, (fraction: number) => void>();
-
-  readonly run: MemoryJobStoreOptions<string, string>['run'] = (input, { signal, onProgress }) => {
-    this.started.push(input);
-    this.progress.set(input, (fraction) => onProgress({ stage: 'network', fraction }));
-    return new Promise((resolve, reject) => {
-      this.#ends.set(input, { resolve, reject });
-      signal.addEventListener('abort', () => {
-        this.stopped.push(input);
-        reject(signal.reason);
-      });
-    });
-  };
-
-  async finish(input: string): Promise<void> {
-    this.#ends.get(input)!.resolve(`${input}!`);
-    await turn();
-  }
-
-  async fail(input: string, error: unknown): Promise<void> {
-    this.#ends.get(input)!.reject(error);
-    await turn();
-  }
-}
 
 function storeOf(options: Partial<MemoryJobStoreOptions<string, string>> = {}) {
   const bench = new Bench();

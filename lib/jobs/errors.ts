@@ -1,0 +1,48 @@
+// The errors that all stores of jobs have in common.
+import { CellrouteError } from '../errors.js';
+import type { Job, JobFailure } from './types.js';
+
+export const busy = (reason: string) => new CellrouteError('BUSY', `${reason}. Call again later.`);
+
+export const storeClosed = () => new CellrouteError('DISPOSED', 'This store of jobs was closed.');
+
+export const jobNotFound = (id: string, keepSeconds: number) =>
+  new CellrouteError(
+    'JOB_NOT_FOUND',
+    `There is no job ${JSON.stringify(id.slice(0, 64))}; ended jobs are kept for ${keepSeconds} seconds.`,
+    { option: 'id' },
+  );
+
+export const jobConflict = (key: string, id: string) =>
+  new CellrouteError(
+    'JOB_CONFLICT',
+    `The key ${JSON.stringify(key)} belongs to job ${id}, which was submitted with another image or other options; use a ` +
+      'new key for a new request.',
+    { option: 'key' },
+  );
+
+/** Why a job that did not fail has no result. */
+export const unfinished = ({ id, state }: Job) =>
+  state === 'cancelled'
+    ? new CellrouteError('JOB_CANCELLED', `Job ${id} was cancelled.`)
+    : new CellrouteError('JOB_UNFINISHED', `Job ${id} is ${state} and has no result yet.`, {
+        expected: 'done',
+        got: state,
+      });
+
+/** What the work of a job rejected with, as an error with a code. */
+export const jobError = (error: unknown): CellrouteError =>
+  CellrouteError.is(error)
+    ? error
+    : new CellrouteError('NATIVE_FAILURE', 'The job failed by an internal error.', {}, { cause: error });
+
+/** A job that was given up, because its worker ended each time that it ran. */
+export const jobAbandoned = (deaths: number) =>
+  new CellrouteError(
+    'JOB_ABANDONED',
+    `The job was given up: its worker ended ${deaths} times while it ran, by a crash or because memory ran out.`,
+  );
+
+/** The error that a failure was made of, without its details. */
+export const failureAsError = ({ code, message }: JobFailure) =>
+  new CellrouteError(...([code, message, {}] as ConstructorParameters<typeof CellrouteError>));

@@ -1,0 +1,156 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CellrouteError } from '../errors.js';
+import { unreadable, unwritable } from '../file-errors.js';
+import { FolderLock } from '../folder-lock.js';
+import { writeAtomically } from '../weights/atomic.js';
+
+const JOURNAL_FILE = 'journal.jsonl';
+
+interface Waiting {
+  line: string;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * A list of records on disk, one line of JSON each. A record that was appended survives the end of the process and of the
+ * machine. One process at a time has a journal open.
+ */
+export class Journal {
+  readonly #path: string;
+  readonly #lock: FolderLock;
+  #handle: FileHandle;
+  /** Bytes of complete records; what a failed write left behind them is overwritten. */
+  #bytes: number;
+  #lines: number;
+  #waiting: Waiting[] = [];
+  /** Writes happen one after the other. */
+  #tail: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, lock: FolderLock, handle: FileHandle, bytes: number, lines: number) {
+    this.#path = path;
+    this.#lock = lock;
+    this.#handle = handle;
+    this.#bytes = bytes;
+    this.#lines = lines;
+  }
+
+  /**
+   * Opens the journal of a folder, which is created if missing. A last line that a crash cut off is dropped.
+   *
+   * @throws {CellrouteError} RUN_LOCKED where another process has it open; FILE_UNREADABLE, FILE_UNWRITABLE, DATA_INVALID.
+   */
+  static async open(folder: string): Promise<{ journal: Journal; records: unknown[] }> {
+    const lock = await FolderLock.acquire(folder);
+    const path = join(folder, JOURNAL_FILE);
+    try {
+      const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) =>
+        error.code === 'ENOENT' ? '' : unreadable(path)(error),
+      );
+      const lines = text
+        .slice(0, text.lastIndexOf('\n') + 1)
+        .split('\n')
+        .slice(0, -1);
+      const records = lines.map((line, i) => recordOf(path, line, i + 1));
+      if (text === '') await writeAtomically(path, []);
+      const handle = await open(path, 'r+').catch(unwritable(path));
+      const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+      await handle.truncate(bytes).catch(unwritable(path));
+      return { journal: new Journal(path, lock, handle, bytes, lines.length), records };
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Records in the file. */
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /**
+   * Resolves when the record is on disk. Records that are appended meanwhile are written together.
+   *
+   * @throws {CellrouteError} FILE_UNWRITABLE; the record is then not in the journal.
+   */
+  append(record: object): Promise<void> {
+    const line = `${JSON.stringify(record)}\n`;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ line, resolve, reject });
+      this.#tail = this.#tail.then(() => this.#write());
+    });
+  }
+
+  /**
+   * Replaces all records. The function is called when earlier writes have ended; its records include what waits to be
+   * appended.
+   */
+  rewrite(records: () => Iterable<object>): Promise<void> {
+    const done = this.#tail.then(async () => {
+      const included = this.#waiting.splice(0);
+      try {
+        await this.#replace(Array.from(records(), (record) => `${JSON.stringify(record)}\n`));
+      } catch (error) {
+        // They are appended to the old records instead.
+        this.#waiting.unshift(...included);
+        throw error;
+      }
+      for (const { resolve } of included) resolve();
+    });
+    this.#tail = done.catch(() => this.#write());
+    return done;
+  }
+
+  async close(): Promise<void> {
+    await this.#tail;
+    await this.#handle.close();
+    await this.#lock.release();
+  }
+
+  async #write(): Promise<void> {
+    const batch = this.#waiting.splice(0);
+    if (batch.length === 0) return;
+    const bytes = Buffer.from(batch.map(({ line }) => line).join(''));
+    try {
+      await this.#writeAt(bytes, this.#bytes);
+      this.#bytes += bytes.length;
+      this.#lines += batch.length;
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      await this.#handle.truncate(this.#bytes).catch(() => {});
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  async #writeAt(bytes: Buffer, position: number): Promise<void> {
+    const fail = unwritable(this.#path);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#handle
+        .write(bytes, done, bytes.length - done, position + done)
+        .catch(fail);
+      done += bytesWritten;
+    }
+    await this.#handle.datasync().catch(fail);
+  }
+
+  async #replace(lines: readonly string[]): Promise<void> {
+    const bytes = Buffer.from(lines.join(''));
+    await writeAtomically(this.#path, [bytes]);
+    const handle = await open(this.#path, 'r+').catch(unwritable(this.#path));
+    await this.#handle.close();
+    this.#handle = handle;
+    this.#bytes = bytes.length;
+    this.#lines = lines.length;
+  }
+}
+
+function recordOf(file: string, line: string, number: number): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new CellrouteError('DATA_INVALID', `Line ${number} of ${file} is damaged: it is not valid JSON`, {
+      file,
+    });
+  }
+}
