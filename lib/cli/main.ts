@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { CellrouteError } from '../errors.js';
-import { packageRoot } from '../native/find.js';
+import { packageVersion } from '../package-version.js';
 import { registerClassify } from './classify.js';
 import { registerConvert } from './convert.js';
 import { registerDataset } from './dataset.js';
@@ -18,19 +16,17 @@ import { registerReview } from './review.js';
 import { registerSegment } from './segment.js';
 import { registerSegmentSlide } from './segment-slide.js';
 import { registerServe } from './serve.js';
+import { registerSubmit } from './submit.js';
 import { registerTrain } from './train.js';
 import { registerTune } from './tune.js';
-
-const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-  version: string;
-};
+import { registerWorker } from './worker.js';
 
 /** All commands. */
 export const program = new Command('cellroute')
   .description(
     'Cell segmentation in microscope images: a classifier predicts the cell type of an image,\nand the Mask R-CNN for that type segments its cells.',
   )
-  .version(version)
+  .version(packageVersion())
   .showHelpAfterError('(see cellroute --help)')
   .addHelpText(
     'after',
@@ -57,6 +53,8 @@ registerConvert(program);
 registerDataset(program);
 registerDoctor(program);
 registerServe(program);
+registerWorker(program);
+registerSubmit(program);
 
 if (require.main === module) {
   program.parseAsync().catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { unwritable } from '../file-errors.js';
 
@@ -22,6 +22,63 @@ export async function writeAtomically(
   beforeRename?: () => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryPath(path);
+  try {
+    await writeTemporary(temporary, path, parts);
+    await beforeRename?.();
+    await rename(temporary, path).catch(unwritable(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Errors of file systems that have no hard links. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+/**
+ * Writes a file as {@link writeAtomically}, unless there is one of this name: of several processes that write one file, one
+ * does. On a file system without hard links, two that end within the same moment both may.
+ *
+ * @returns whether this call wrote the file.
+ * @throws CellrouteError FILE_UNWRITABLE; an error of `parts` is passed on as it is
+ */
+export async function createAtomically(
+  path: string,
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<boolean> {
+  const temporary = temporaryPath(path);
+  try {
+    await writeTemporary(temporary, path, parts);
+    if (!(await linkNew(temporary, path))) return false;
+  } finally {
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** Gives a file a second name, or its new name where it can have only one; false where that name is taken. */
+async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.includes(code)) return unwritable(to)(error);
+  }
+  if (await stat(to).catch(() => undefined)) return false;
+  await rename(from, to).catch(unwritable(to));
+  return true;
+}
+
+/** @param path of the file that it becomes, for errors. */
+async function writeTemporary(
+  temporary: string,
+  path: string,
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const fail = unwritable(path);
   let handle: FileHandle | undefined;
   try {
@@ -30,14 +87,9 @@ export async function writeAtomically(
     await handle.sync().catch(fail);
     await handle.close().catch(fail);
     handle = undefined;
-    await beforeRename?.();
-    await rename(temporary, path).catch(fail);
-  } catch (error) {
+  } finally {
     await handle?.close().catch(() => undefined);
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
   }
-  await syncFolder(dirname(path));
 }
 
 /**

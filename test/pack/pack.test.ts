@@ -120,6 +120,7 @@ const entryPoints: [string, string[]][] = [
   ['cellroute/render', ['renderOverlay', 'renderPlot']],
   ['cellroute/report', ['Report']],
   ['cellroute/fastify', ['MemoryJobStore', 'cellroutePlugin', 'startServer']],
+  ['cellroute/queue', ['FileObjects', 'createQueue', 'createWorker']],
 ];
 
 test.each(entryPoints)('both module systems hold the same names of %s', (entry, expected) => {

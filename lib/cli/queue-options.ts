@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { refuse } from '../check.js';
+import { createQueue } from '../queue/create.js';
+import type { JobQueue } from '../queue/types.js';
+
+/** Options added by {@link withQueue}. */
+export interface QueueFlags {
+  redis?: string;
+  journal?: string;
+  queue: string;
+}
+
+/** Adds the options of every command that opens a queue. */
+export const withQueue = (command: Command): Command =>
+  command
+    .option(
+      '--redis <url>',
+      'Redis server that has the jobs: redis://127.0.0.1:6379, or rediss:// with TLS (default: CELLROUTE_REDIS_URL, if set)',
+    )
+    .option('--journal <folder>', 'folder of a journal instead, for one process on this machine')
+    .option('--queue <name>', 'name of the queue in Redis; its workers have the same model', 'segment');
+
+/** Opens the queue that the flags ask for. A journal overrides the environment variable. */
+export async function queueOf({ redis, journal, queue: name }: QueueFlags): Promise<JobQueue> {
+  // An empty variable is none.
+  const url = redis ?? (journal === undefined ? process.env.CELLROUTE_REDIS_URL || undefined : undefined);
+  if (url === undefined && journal === undefined) {
+    throw refuse('--redis or --journal', 'one of both, or CELLROUTE_REDIS_URL', undefined);
+  }
+  // Errors of a connection come in rows; each is printed once.
+  let last = '';
+  const onError = (error: unknown) => {
+    const text = error instanceof Error ? error.message || String(error) : String(error);
+    if (text !== last) console.error(`Redis: ${text}; connecting again`);
+    last = text;
+  };
+  return createQueue({
+    name,
+    onError,
+    ...(url !== undefined && { redis: url }),
+    ...(journal !== undefined && { journal }),
+  });
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { ResultFormatName } from '../export/formats.js';
+import { unreadable } from '../file-errors.js';
+import type { RoutedSegmentOptions } from '../inference/ensemble.js';
+import { PRIORITY_RANGE } from '../jobs/types.js';
+import { taskFormats } from '../queue/task.js';
+import type { JobQueue, SegmentTask, TaskSegmentOptions } from '../queue/types.js';
+import { findImages } from './images.js';
+import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
+import { numberIn, wordsOf } from './options.js';
+import { type QueueFlags, queueOf, withQueue } from './queue-options.js';
+import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
+import { StopSignals } from './stop-signals.js';
+import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
+
+interface Flags extends QueueFlags, ThresholdFlags, ReadFlags, MeasurementFlags {
+  formats: ResultFormatName[];
+  slides?: boolean;
+  level?: number;
+  skipBackground?: number | boolean;
+  priority: number;
+  retry?: boolean;
+  wait?: boolean;
+}
+
+/** Adds `cellroute submit`. */
+export function registerSubmit(program: Command): void {
+  const formats = taskFormats(false);
+  const command = program
+    .command('submit')
+    .description('Add images to a job queue')
+    .argument('<images...>', 'image files, folders of images, and http(s) URLs')
+    .option('-f, --formats <list>', `output formats: ${formats.join(', ')}`, wordsOf(formats), ['json'])
+    .option('--slides', 'read them as slides: each row of tiles is a job, and one joins them')
+    .option(
+      '--level <index>',
+      'level of slides that is segmented, from 0 (default: the smallest that has what the network sees)',
+      numberIn(0, 63, { integer: true }),
+    )
+    .option(
+      '--skip-background [share]',
+      'skip tiles of slides with less than this share of their contrast, 0 to 1 (0.05 without a number)',
+      numberIn(0, 1),
+    )
+    .option(
+      '--priority <number>',
+      'jobs with a higher priority run first, 0 to 100',
+      numberIn(PRIORITY_RANGE.min, PRIORITY_RANGE.max, { integer: true }),
+      0,
+    )
+    .option('--retry', 'submit again what failed or was cancelled')
+    .option('--wait', 'wait for the results, and print them; the exit status is 1 where a job failed');
+  withReadOptions(withThresholds(withMeasurements(withQueue(command))))
+    .addHelpText(
+      'after',
+      `
+The same file, unchanged, with the same options is one job while the queue knows it. Where too many jobs wait, the command
+waits for room. With a journal, cellroute worker does the jobs afterwards.`,
+    )
+    .action(submit);
+}
+
+async function submit(places: string[], flags: Flags): Promise<void> {
+  const tasks = await tasksOf(places, flags);
+  const signals = new StopSignals();
+  const { signal } = signals;
+  try {
+    await using queue = await queueOf(flags);
+    const ids: { id: string; name: string }[] = [];
+    let created = 0;
+    for (const { task, key } of tasks) {
+      const { priority } = flags;
+      const submitted = await queue.submit(task, { key, priority, whenBusy: 'wait', signal });
+      if (submitted.created) created++;
+      let { job } = submitted;
+      if (flags.retry && (job.state === 'failed' || job.state === 'cancelled'))
+        job = await queue.retry(job.id);
+      ids.push({ id: job.id, name: task.name! });
+      if (!flags.wait) console.log(`${task.name}: ${job.id} (${job.state})`);
+    }
+    console.log(`${ids.length} jobs, ${created} of them new`);
+    if (flags.wait) await printResults(queue, ids, signal);
+  } catch (error) {
+    if (!signals.caused(error)) throw error;
+    signals.setExitCode();
+  } finally {
+    signals.close();
+  }
+}
+
+async function printResults(
+  queue: JobQueue,
+  ids: readonly { id: string; name: string }[],
+  signal: AbortSignal,
+): Promise<void> {
+  let failed = 0;
+  for (const { id, name } of ids) {
+    let state = '';
+    let reason = '';
+    for await (const job of queue.events(id, { signal })) {
+      state = job.state;
+      reason = job.error ? `${job.error.message} [${job.error.code}]` : '';
+    }
+    signal.throwIfAborted();
+    if (state === 'done') {
+      const { cellType, cells, files } = await queue.result(id);
+      console.log(`${name}: ${cellType}, ${cells} cells: ${Object.values(files).join(', ')}`);
+      continue;
+    }
+    failed++;
+    console.error(`${name}: ${state}${reason && `: ${reason}`}`);
+  }
+  if (failed === 0) return;
+  console.error(`${failed} of ${ids.length} jobs did not end with a result`);
+  process.exitCode = 1;
+}
+
+/** A task per image, with a key that changes with the file. */
+async function tasksOf(
+  places: readonly string[],
+  flags: Flags,
+): Promise<{ task: SegmentTask; key: string }[]> {
+  const { formats, columns, outputPixelSize, slides = false } = flags;
+  const urls = places.filter((place) => /^https?:\/\//i.test(place));
+  const paths = places.filter((place) => !urls.includes(place));
+  // An OME-Zarr slide is a folder, which is not searched.
+  const files = slides
+    ? paths.map((path) => ({ path, fileName: basename(resolve(path)) }))
+    : paths.length > 0
+      ? await findImages(paths)
+      : [];
+  const common = { slide: slides, formats, columns, options: optionsOf(flags) };
+  const more = outputPixelSize === undefined ? {} : { outputPixelSize };
+  const tasks: { task: SegmentTask; version: unknown }[] = [];
+  for (const { path, fileName } of files) {
+    const { size, mtimeMs } = await stat(path).catch(unreadable(path));
+    // The name of a file in a folder of its own has the folder's.
+    const name = fileName.replaceAll('/', '_');
+    tasks.push({ task: { image: path, name, ...common, ...more }, version: [resolve(path), size, mtimeMs] });
+  }
+  for (const url of urls) {
+    const { pathname } = new URL(url);
+    const name = basename(decodeURIComponent(pathname)) || 'image';
+    tasks.push({ task: { image: url, name, ...common, ...more }, version: url });
+  }
+  return tasks.map(({ task, version }) => {
+    const text = JSON.stringify([version, task]);
+    return { task, key: createHash('sha256').update(text).digest('hex') };
+  });
+}
+
+function optionsOf(flags: Flags): TaskSegmentOptions {
+  const { level, skipBackground } = flags;
+  const options: RoutedSegmentOptions = { ...thresholdsOf(flags), ...readOptionsOf(flags) };
+  return JSON.parse(
+    JSON.stringify({
+      ...options,
+      level,
+      skipBackground: typeof skipBackground === 'number' ? { contrast: skipBackground } : skipBackground,
+    }),
+  ) as TaskSegmentOptions;
+}

@@ -1,0 +1,100 @@
+// Where images are read from and results are written to: an interface, and folders.
+import { readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { checkString, refuse } from '../check.js';
+import { unreadable, unwritable } from '../file-errors.js';
+import { createAtomically, makeFolder } from '../weights/atomic.js';
+
+/**
+ * Files with keys such as `plate-7/well-A1.png`: a folder, a bucket of an object store, or a store of your own. Keys are
+ * parts between slashes; no part is empty, `.` or `..`.
+ */
+export interface ObjectStore {
+  /** Whether there is a file with this key. */
+  has(key: string, options?: { signal?: AbortSignal }): Promise<boolean>;
+  /**
+   * The bytes of a file.
+   *
+   * @throws {CellrouteError} FILE_UNREADABLE, with a `cause` whose `code` is ENOENT where there is none.
+   */
+  get(key: string, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
+  /**
+   * Writes a file, whole or not at all, unless there is one with this key.
+   *
+   * @returns whether this call wrote it.
+   * @throws {CellrouteError} FILE_UNWRITABLE, with a `cause` whose `code` is ENOSPC or EDQUOT where there is no room; the
+   *   worker then waits for room. Errors of the content are passed on.
+   */
+  put(
+    key: string,
+    content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    options?: { signal?: AbortSignal },
+  ): Promise<boolean>;
+  /** Deletes a file, if there is one. */
+  delete(key: string): Promise<void>;
+  /** The path of a file on this machine, for stores that are folders: slides are read by path. */
+  pathOf?(key: string): string;
+}
+
+/**
+ * Refuses a key that could name a file outside of a store.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
+ */
+export function checkObjectKey(option: string, key: unknown): string {
+  const text = checkString(option, key);
+  const parts = text.split('/');
+  const isPlain = parts.every((part) => part !== '' && part !== '.' && part !== '..');
+  if (isPlain && text.length <= 1024 && !/[\p{Cc}\\]/u.test(text)) return text;
+  throw refuse(option, 'a key such as folder/image.png, without empty parts, . and ..', text);
+}
+
+/** The files of a folder. Workers on several machines share it by a network file system. */
+export class FileObjects implements ObjectStore {
+  /** The folder, as an absolute path. */
+  readonly folder: string;
+
+  /** @throws {CellrouteError} INVALID_ARGUMENT */
+  constructor(folder: string) {
+    this.folder = resolve(checkString('folder', folder));
+  }
+
+  async has(key: string): Promise<boolean> {
+    const path = this.pathOf(key);
+    const info = await stat(path).catch((error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' ? undefined : unreadable(path)(error),
+    );
+    return info?.isFile() ?? false;
+  }
+
+  async get(key: string, { signal }: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    const path = this.pathOf(key);
+    return readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
+  }
+
+  async put(key: string, content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<boolean> {
+    const path = this.pathOf(key);
+    await makeFolder(dirname(path));
+    return createAtomically(path, content);
+  }
+
+  async delete(key: string): Promise<void> {
+    const path = this.pathOf(key);
+    await rm(path, { force: true }).catch(unwritable(path));
+  }
+
+  pathOf(key: string): string {
+    return join(this.folder, ...checkObjectKey('key', key).split('/'));
+  }
+}
+
+/** @throws {CellrouteError} INVALID_ARGUMENT */
+export function checkObjectStore(option: string, store: unknown): ObjectStore {
+  if (typeof store === 'string' && store !== '') return new FileObjects(store);
+  const methods = ['has', 'get', 'put', 'delete'] as const;
+  if (typeof store === 'object' && store !== null) {
+    const given = store as Partial<ObjectStore>;
+    if (methods.every((name) => typeof given[name] === 'function')) return store as ObjectStore;
+  }
+  throw refuse(option, `a folder, or a store with ${methods.join(', ')}`, store);
+}

@@ -1,0 +1,243 @@
+// The work of a job, whatever queue it came from: reads the image, segments it, writes the files of the result.
+import { createHash } from 'node:crypto';
+import { basename, extname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ImageFormatContext, type ResultFormatName, resultFormat } from '../export/formats.js';
+import { decodeImage } from '../image/decode.js';
+import { readOptionsIn } from '../image/select.js';
+import type { Slide } from '../image/slide.js';
+import { openSlide } from '../image/slide-open.js';
+import type { RoutedEnsemble, RoutedSegmentOptions } from '../inference/ensemble.js';
+import type { RoutedSegmentation } from '../inference/result.js';
+import { planSlide, segmentSlideRow, stitchSlideRows } from '../inference/segment-slide.js';
+import type { SlidePlan } from '../inference/slide-plan.js';
+import type { Progress } from '../native/job.js';
+import { isFull } from './failure.js';
+import type { ObjectStore } from './objects.js';
+import { RECORD_FILE, resultFile, resultKey } from './result-key.js';
+import { withinMemory } from './smaller-tiles.js';
+import { readReference, slideLocation } from './source.js';
+import type { PlannedSlide, SegmentedTask, StoredTask, TaskCall, TaskRunner } from './types.js';
+
+/** Whether a plan is the result that was there. */
+export const isResult = (planned: PlannedSlide | SegmentedTask): planned is SegmentedTask =>
+  'files' in planned;
+
+/** Does all work on a task, one row after the other. */
+export async function runTask(
+  runner: TaskRunner,
+  task: StoredTask,
+  { signal, onProgress }: TaskCall,
+): Promise<SegmentedTask> {
+  if (!task.slide) return runner.image(task, { signal, onProgress });
+  const planned = await runner.plan(task, { signal, onProgress });
+  if (isResult(planned)) return planned;
+  const missing = await runner.missingRows(planned, { signal, onProgress });
+  const before = planned.rows - missing.length;
+  for (const [i, row] of missing.entries()) {
+    const ofRow = ({ stage, fraction }: Progress) =>
+      onProgress({ stage, fraction: (before + i + fraction) / planned.rows });
+    await runner.row(task, planned, row, { signal, onProgress: ofRow });
+  }
+  return runner.stitch(task, planned, { signal, onProgress });
+}
+
+/** Options of {@link SegmentRunner}. */
+export interface RunnerOptions {
+  ensemble: RoutedEnsemble;
+  results: ObjectStore;
+  images: ObjectStore | undefined;
+  /** Seconds between attempts to write a file for which there is no room. */
+  fullSeconds: number;
+}
+
+const PLAN_FILE = 'rows/plan';
+const rowFile = (row: number) => `rows/${row}`;
+
+/** Segments with an ensemble. */
+export class SegmentRunner implements TaskRunner {
+  readonly #ensemble: RoutedEnsemble;
+  readonly #results: ObjectStore;
+  readonly #images: ObjectStore | undefined;
+  readonly #fullSeconds: number;
+
+  constructor({ ensemble, results, images, fullSeconds }: RunnerOptions) {
+    this.#ensemble = ensemble;
+    this.#results = results;
+    this.#images = images;
+    this.#fullSeconds = fullSeconds;
+  }
+
+  async image(task: StoredTask, call: TaskCall): Promise<SegmentedTask> {
+    const { signal } = call;
+    const bytes = await readReference(task.image, this.#images, signal);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    const key = resultKey(digest, await this.#ensemble.fingerprint({ signal }), task);
+    const known = await this.#known(key, signal);
+    if (known) return known;
+    const read = readOptionsIn(task.options);
+    const { page: _, z: __, t: ___, channels: ____, limits: _____, ...options } = task.options;
+    const image = await decodeImage(bytes, { ...read, signal });
+    const result = await withinMemory(options.tiles, image, (tiles) =>
+      this.#ensemble.segment(image, {
+        ...(options as RoutedSegmentOptions),
+        ...(tiles && { tiles }),
+        name: task.name,
+        ...call,
+      }),
+    );
+    const { pixelSize } = options;
+    return this.#write(key, task, result, call, {
+      image,
+      file: bytes,
+      limits: read.limits,
+      pixelSize: task.outputPixelSize ?? (pixelSize === 'file' ? undefined : pixelSize),
+    });
+  }
+
+  async plan(task: StoredTask, call: TaskCall): Promise<PlannedSlide | SegmentedTask> {
+    const { signal } = call;
+    return this.#withSlide(task, signal, async (slide) => {
+      const { page: _, z: __, t: ___, channels: ____, limits: _____, ...options } = task.options;
+      const plan = await planSlide(this.#ensemble, slide, {
+        ...(options as Parameters<typeof planSlide>[2]),
+        ...call,
+      });
+      const key = resultKey(plan.id, await this.#ensemble.fingerprint({ signal }), task);
+      const known = await this.#known(key, signal);
+      if (known) return known;
+      await this.#put(resultFile(key, PLAN_FILE), () => [Buffer.from(JSON.stringify(plan))], call);
+      return { key, rows: plan.rows };
+    });
+  }
+
+  async missingRows({ key, rows }: PlannedSlide, { signal }: TaskCall): Promise<number[]> {
+    if (await this.#known(key, signal)) return [];
+    const missing: number[] = [];
+    for (let row = 0; row < rows; row++) {
+      if (!(await this.#results.has(resultFile(key, rowFile(row)), { signal }))) missing.push(row);
+    }
+    return missing;
+  }
+
+  async row(task: StoredTask, { key }: PlannedSlide, row: number, call: TaskCall): Promise<void> {
+    const { signal } = call;
+    const file = resultFile(key, rowFile(row));
+    if ((await this.#results.has(file, { signal })) || (await this.#known(key, signal))) return;
+    await this.#withSlide(task, signal, async (slide) => {
+      const plan = await this.#planOf(key, signal);
+      const cells = await segmentSlideRow(this.#ensemble, slide, plan, row, call);
+      await this.#put(file, () => [cells], call);
+    });
+  }
+
+  async stitch(task: StoredTask, { key, rows }: PlannedSlide, call: TaskCall): Promise<SegmentedTask> {
+    const { signal } = call;
+    const known = await this.#known(key, signal);
+    const written = known ?? (await this.#stitch(task, { key, rows }, call));
+    // Also where an earlier attempt ended between the result and this.
+    for (let row = 0; row < rows; row++) await this.#results.delete(resultFile(key, rowFile(row)));
+    await this.#results.delete(resultFile(key, PLAN_FILE));
+    return written;
+  }
+
+  async #stitch(task: StoredTask, { key, rows }: PlannedSlide, call: TaskCall): Promise<SegmentedTask> {
+    const { signal } = call;
+    const results = this.#results;
+    return this.#withSlide(task, signal, async (slide) => {
+      const plan = await this.#planOf(key, signal);
+      async function* cellsOfRows() {
+        for (let row = 0; row < rows; row++)
+          yield await results.get(resultFile(key, rowFile(row)), { signal });
+      }
+      const stitched = await stitchSlideRows(this.#ensemble, slide, plan, cellsOfRows(), call);
+      const result = { ...(stitched as RoutedSegmentation), name: task.name };
+      const { outputPixelSize } = task;
+      return this.#write(key, task, result, call, {
+        file: slide,
+        // Of the full resolution; the result is of a level.
+        pixelSize: outputPixelSize === undefined ? undefined : outputPixelSize * plan.downsample,
+      });
+    });
+  }
+
+  async #withSlide<T>(
+    { image, options }: StoredTask,
+    signal: AbortSignal,
+    body: (slide: Slide) => Promise<T>,
+  ): Promise<T> {
+    const slide = await openSlide(slideLocation(image, this.#images), { ...readOptionsIn(options), signal });
+    try {
+      return await body(slide);
+    } finally {
+      await slide.close();
+    }
+  }
+
+  async #planOf(key: string, signal: AbortSignal): Promise<SlidePlan> {
+    const bytes = await this.#results.get(resultFile(key, PLAN_FILE), { signal });
+    return JSON.parse(Buffer.from(bytes).toString()) as SlidePlan;
+  }
+
+  /** The result with this key, if it was written before. */
+  async #known(key: string, signal: AbortSignal): Promise<SegmentedTask | undefined> {
+    const file = resultFile(key, RECORD_FILE);
+    if (!(await this.#results.has(file, { signal }))) return undefined;
+    const bytes = await this.#results.get(file, { signal });
+    return { ...(JSON.parse(Buffer.from(bytes).toString()) as SegmentedTask), created: false };
+  }
+
+  async #write(
+    key: string,
+    { name, formats, columns }: StoredTask,
+    result: RoutedSegmentation,
+    call: TaskCall,
+    more: ImageFormatContext,
+  ): Promise<SegmentedTask> {
+    const { signal } = call;
+    const context = { name, columns, signal, ...more };
+    const stem = basename(name, extname(name)) || name;
+    const files: Partial<Record<ResultFormatName, string>> = {};
+    for (const format of formats) {
+      const { scope, extension, write } = resultFormat(format);
+      if (scope !== 'image') continue;
+      const file = resultFile(key, `${stem}${extension}`);
+      await this.#put(file, () => write(result, context), call);
+      files[format] = file;
+    }
+    const { cellType, cells, notices } = result;
+    const record = {
+      key,
+      created: true,
+      name,
+      cellType,
+      cells: cells.length,
+      files,
+      ...(notices && { notices }),
+    };
+    const created = await this.#put(
+      resultFile(key, RECORD_FILE),
+      () => [Buffer.from(`${JSON.stringify(record)}\n`)],
+      call,
+    );
+    return { ...record, created };
+  }
+
+  /** Writes a file; where there is no room, waits for it: the result is not computed again. */
+  async #put(
+    file: string,
+    content: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    { signal, onProgress }: TaskCall,
+  ): Promise<boolean> {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await this.#results.put(file, content(), { signal });
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        onProgress({ stage: 'waiting for room to write', fraction: 1 });
+        await delay(this.#fullSeconds * 1000, undefined, { signal }).catch(() => signal.throwIfAborted());
+      }
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import { checkNumber, checkOptions, checkString, refuse } from '../check.js';
+import { type LoadEnsembleOptions, RoutedEnsemble } from '../inference/ensemble.js';
+import type { CallOptions } from '../native/job.js';
+import { checkObjectStore, type ObjectStore } from './objects.js';
+import { isResult, SegmentRunner } from './runner.js';
+import type { JobQueue, SegmentedTask, StartedQueueWork, StoredTask, TaskCall, TaskRunner } from './types.js';
+
+/** What a worker has done. */
+export interface WorkEvent {
+  /** Name of the image. */
+  name: string;
+  /** `image`; or of a slide its plan, a row of tiles, or the joining of its rows. */
+  step: 'image' | 'plan' | 'row' | 'stitch';
+  /** Index of a row. */
+  row?: number;
+  seconds: number;
+  /** Of an image or a slide that is done. */
+  result?: SegmentedTask;
+  /** Of a failed attempt; the job may be tried again. */
+  error?: unknown;
+}
+
+/** Options of {@link createWorker}. */
+export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | 'device'> {
+  /** Where files of results are written: a folder, created if missing, or a store. */
+  results: string | ObjectStore;
+  /** Where images are read that tasks refer to by key: a folder or a store. Default: such tasks are refused. */
+  images?: string | ObjectStore;
+  /** Folder of an ensemble, which the worker loads and disposes. Default: the starter ensemble. */
+  model?: string;
+  /** A loaded ensemble instead, which stays the caller's. */
+  ensemble?: RoutedEnsemble;
+  /** Jobs that run at once, 1 to 64; default 2: one is computed while the next is read. */
+  concurrency?: number;
+  /**
+   * Seconds until a job whose worker has ended is given to another one, 1 to 3600; default 30. A worker renews its lock
+   * twice as often. All workers of a queue have the same. With a journal it has no meaning.
+   */
+  lockSeconds?: number;
+  /** Seconds that jobs have when the worker closes, 0 to 3600; default 30. Then they are stopped and wait for another worker. */
+  drainSeconds?: number;
+  /** Seconds between attempts to write a file for which there is no room, more than 0 to 3600; default 10. */
+  fullSeconds?: number;
+  /** Called after each step of work. */
+  onWork?: (event: WorkEvent) => void;
+  /** Called with errors of the connection, which is made again. */
+  onError?: (error: unknown) => void;
+  /** Stops loading the model. */
+  signal?: AbortSignal;
+}
+
+const KEYS = [
+  'results',
+  'images',
+  'model',
+  'ensemble',
+  'precision',
+  'device',
+  'concurrency',
+  'lockSeconds',
+  'drainSeconds',
+  'fullSeconds',
+  'onWork',
+  'onError',
+  'signal',
+];
+
+/** Does the jobs of a queue; made by {@link createWorker}. */
+export class QueueWorker {
+  readonly #work: StartedQueueWork;
+  readonly #owned: RoutedEnsemble | undefined;
+  readonly #drainSeconds: number;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(work: StartedQueueWork, owned: RoutedEnsemble | undefined, drainSeconds: number) {
+    this.#work = work;
+    this.#owned = owned;
+    this.#drainSeconds = drainSeconds;
+  }
+
+  /**
+   * Takes no more jobs, waits for those that run, and disposes the model. Jobs that are not done after `drainSeconds` are
+   * stopped and wait for another worker; this counts as no attempt.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Calls {@link close}; for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#work.stop(this.#drainSeconds);
+    await this.#owned?.dispose();
+  }
+}
+
+/**
+ * Loads a model and begins to do the jobs of a queue.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, and the codes of {@link RoutedEnsemble.load}.
+ */
+export async function createWorker(queue: JobQueue, options: WorkerOptions): Promise<QueueWorker> {
+  checkOptions(options, KEYS);
+  if (typeof queue?.work !== 'function') throw refuse('queue', 'a queue, as createQueue returns it', queue);
+  const { ensemble, model, precision, device, signal, onWork, onError = () => {} } = options;
+  for (const [name, value] of Object.entries({ onWork, onError })) {
+    if (value !== undefined && typeof value !== 'function') throw refuse(name, 'a function', value);
+  }
+  if (ensemble !== undefined) {
+    if (!(ensemble instanceof RoutedEnsemble)) throw refuse('ensemble', 'a RoutedEnsemble', ensemble);
+    for (const key of ['model', 'precision', 'device'] as const) {
+      if (options[key] !== undefined)
+        throw refuse(key, 'nothing, as ensemble is loaded already', options[key]);
+    }
+  }
+  if (model !== undefined) checkString('model', model);
+  const results = checkObjectStore('results', options.results);
+  const images = options.images === undefined ? undefined : checkObjectStore('images', options.images);
+  const number = (
+    name: 'concurrency' | 'lockSeconds' | 'drainSeconds' | 'fullSeconds',
+    fallback: number,
+    min: number,
+    max: number,
+  ) => checkNumber(name, options[name] ?? fallback, { min, max, integer: name === 'concurrency' });
+  const concurrency = number('concurrency', 2, 1, 64);
+  const lockSeconds = number('lockSeconds', 30, 1, 3600);
+  const drainSeconds = number('drainSeconds', 30, 0, 3600);
+  const fullSeconds = number('fullSeconds', 10, 0.01, 3600);
+  const load: LoadEnsembleOptions & CallOptions = {
+    ...(precision !== undefined && { precision }),
+    ...(device !== undefined && { device }),
+    ...(signal && { signal }),
+  };
+  const loaded = ensemble ?? (await RoutedEnsemble.load(model, load));
+  const owned = ensemble ? undefined : loaded;
+  try {
+    // Read now, and not while the first job waits for it.
+    await loaded.fingerprint(signal ? { signal } : {});
+    const runner = new SegmentRunner({ ensemble: loaded, results, images, fullSeconds });
+    const work = await queue.work(onWork ? reporting(runner, onWork) : runner, {
+      concurrency,
+      lockSeconds,
+      onError,
+    });
+    return new QueueWorker(work, owned, drainSeconds);
+  } catch (error) {
+    await owned?.dispose();
+    throw error;
+  }
+}
+
+/** Reports each step of a runner. */
+function reporting(runner: TaskRunner, report: (event: WorkEvent) => void): TaskRunner {
+  const step = async <T>(
+    task: StoredTask,
+    what: Pick<WorkEvent, 'step' | 'row'>,
+    { signal }: TaskCall,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    const started = performance.now();
+    const event = () => ({ name: task.name, ...what, seconds: (performance.now() - started) / 1000 });
+    try {
+      const value = await work();
+      const result = isDone(value) ? { result: value } : {};
+      report({ ...event(), ...result });
+      return value;
+    } catch (error) {
+      // Work that was stopped has not failed.
+      if (!signal.aborted) report({ ...event(), error });
+      throw error;
+    }
+  };
+  return {
+    image: (task, call) => step(task, { step: 'image' }, call, () => runner.image(task, call)),
+    plan: (task, call) => step(task, { step: 'plan' }, call, () => runner.plan(task, call)),
+    missingRows: (slide, call) => runner.missingRows(slide, call),
+    row: (task, slide, row, call) =>
+      step(task, { step: 'row', row }, call, () => runner.row(task, slide, row, call)),
+    stitch: (task, slide, call) =>
+      step(task, { step: 'stitch' }, call, () => runner.stitch(task, slide, call)),
+  };
+}
+
+const isDone = (value: unknown): value is SegmentedTask =>
+  typeof value === 'object' && value !== null && isResult(value as SegmentedTask);

@@ -1,0 +1,149 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { image, root, testEnsemble } from '../support/sdk.js';
+
+const main = join(root, 'dist/cli/main.js');
+const folder = mkdtempSync(join(tmpdir(), 'cellroute-queue-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const images = join(folder, 'images');
+const names = Array.from({ length: 6 }, (_, i) => `image-${i}.png`);
+beforeAll(() => {
+  mkdirSync(images);
+  // Each with other bytes: a PNG may have anything behind its end.
+  for (const [i, name] of names.entries()) {
+    writeFileSync(join(images, name), Buffer.concat([readFileSync(image.small), Buffer.from([i])]));
+  }
+});
+
+const env = { ...process.env, CELLROUTE_REDIS_URL: '' };
+const cellroute = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env });
+  return { status, stdout, stderr };
+};
+const type = ['--cell-type', 'fluorescence'];
+
+/** Files with the ending below a folder. */
+const filesIn = (place: string, ending: string) =>
+  (readdirSync(place, { recursive: true }) as string[]).filter((name) => name.endsWith(ending));
+
+test('images that are submitted to a journal are done by a worker, also after it was killed', async () => {
+  const journal = join(folder, 'jobs');
+  const results = join(folder, 'results');
+  const submitted = cellroute('submit', images, '--journal', journal, ...type);
+  expect(submitted).toMatchObject({ status: 0, stderr: '' });
+  expect(submitted.stdout).toContain('6 jobs, 6 of them new');
+  expect(cellroute('submit', images, '--journal', journal, ...type).stdout).toContain(
+    '6 jobs, 0 of them new',
+  );
+
+  const args = ['worker', '--journal', journal, '--results', results, '--model', testEnsemble];
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const exited = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
+  const before: string[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    if (!line.includes('cells')) continue;
+    before.push(line);
+    if (before.length === 2) child.kill('SIGKILL');
+  }
+  expect(await exited).toBe('SIGKILL');
+
+  const { status, stdout, stderr } = cellroute(...args, '--until-empty');
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const lines = [...before, ...stdout.split('\n').filter((line) => line.includes('cells'))];
+  expect([...new Set(lines.map((line) => line.split(':')[0]))].sort()).toEqual(names);
+  expect(
+    filesIn(results, '.json')
+      .map((name) => name.split('/').at(-1))
+      .sort(),
+  ).toEqual(names.map((name) => name.replace('.png', '.json')));
+  expect(filesIn(results, 'record')).toHaveLength(6);
+
+  const waited = cellroute('submit', images, '--journal', journal, '--wait', ...type);
+  expect(waited.status).toBe(0);
+  expect(waited.stdout).toMatch(
+    /image-0\.png: fluorescence, \d+ cells: [\da-f]{2}\/[\da-f]{64}\/image-0\.json\n/,
+  );
+});
+
+test('a job that failed is reported, and runs again with --retry', () => {
+  const journal = join(folder, 'failing');
+  const own = join(folder, 'own');
+  mkdirSync(own);
+  const file = join(own, 'a.png');
+  writeFileSync(file, 'no image');
+  const worker = [
+    'worker',
+    '--journal',
+    journal,
+    '--results',
+    join(folder, 'r2'),
+    '--model',
+    testEnsemble,
+    '--until-empty',
+  ];
+  expect(cellroute('submit', file, '--journal', journal).status).toBe(0);
+  const first = cellroute(...worker);
+  expect(first.status).toBe(0);
+  expect(first.stderr.match(/a\.png: .*\[IMAGE_UN\w+\]/g)).toHaveLength(1);
+  const waited = cellroute('submit', file, '--journal', journal, '--wait');
+  expect(waited.status).toBe(1);
+  expect(waited.stderr).toMatch(/a\.png: failed: .*\[IMAGE_UN\w+\]\n1 of 1 jobs did not end with a result\n/);
+  expect(cellroute('submit', file, '--journal', journal, '--retry').stdout).toContain('(waiting)');
+  // The file is another one now: it is another job.
+  cpSync(image.small, file);
+  expect(cellroute('submit', file, '--journal', journal).stdout).toContain('1 jobs, 1 of them new');
+});
+
+test('SIGTERM ends a worker with status 0, and its probes say so', async () => {
+  const args = ['--journal', join(folder, 'idle'), '--results', join(folder, 'r3'), '--model', testEnsemble];
+  const child = spawn(process.execPath, [main, 'worker', ...args, '--probes', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const lines: string[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(line);
+    if (line !== 'Ready') continue;
+    const port = lines.join('\n').match(/Probes on port (\d+)/)![1];
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    child.kill('SIGTERM');
+  }
+  expect(await exited).toBe(0);
+  expect(lines.at(-1)).toBe('Stopping: running jobs are finished');
+});
+
+describe('refuses', () => {
+  test('to start without a queue', () => {
+    const { status, stderr } = cellroute('submit', images);
+    expect(status).toBe(1);
+    expect(stderr).toContain('one of both, or CELLROUTE_REDIS_URL for --redis or --journal');
+    expect(stderr).toContain('[INVALID_ARGUMENT]');
+  });
+
+  test('a Redis that cannot be reached, without the password of its URL', () => {
+    const { status, stderr } = cellroute('submit', images, '--redis', 'redis://user:secret@127.0.0.1:1');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /Redis at 127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED.*\[QUEUE_UNAVAILABLE\]/,
+    );
+    expect(stderr).not.toContain('secret');
+  });
+
+  test('Redis without its packages, with the command that installs them', () => {
+    const program = `const Module = require('node:module');
+      const resolve = Module._resolveFilename;
+      Module._resolveFilename = (name, ...rest) => {
+        if (name === 'bullmq' || name === 'ioredis') throw new Error('hidden');
+        return resolve(name, ...rest);
+      };
+      require(${JSON.stringify(join(root, 'dist', 'queue.js'))}).createQueue({ redis: 'redis://127.0.0.1' }).catch((error) => console.log(error.code, error.message));`;
+    const { stdout } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+    expect(stdout).toBe(
+      'PACKAGE_MISSING A job queue over Redis needs the packages bullmq, ioredis, which are not installed: npm install bullmq@6 ioredis@5; or use a journal on this machine (journal, --journal)\n',
+    );
+  });
+});
