@@ -14,6 +14,8 @@ const SCRIPTS = [
   ['test:registry'],
   ['test:interop'],
   ['test:serve'],
+  // Job queues over Debian's redis-server: minutes.
+  ['test:queue'],
   ['lint:native'],
   // All C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer: 4.5 minutes on two cores with a full build.
   ['test:sanitize'],

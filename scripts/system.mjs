@@ -82,6 +82,13 @@ export function ensureConsumers() {
   console.error(`cellroute: not installed: ${missing.map(({ what }) => what).join('; ')}`);
 }
 
+/** Installs a Redis server for the tests of job queues, where that is plain. Returns whether there is one. */
+export function ensureRedis() {
+  const needs = [{ packages: 'redis-server' }];
+  const canInstall = process.getuid?.() === 0 && has('apt-get');
+  return has('redis-server') || (canInstall && install(needs, '--no-install-recommends'));
+}
+
 /** Ends the program, with what to do, where something is missing and cannot be installed from here. */
 export function ensureSystem({ tests = false, fuzzers = false }) {
   const wanted = ({ testsOnly, fuzzersOnly }) => (tests || !testsOnly) && (fuzzers || !fuzzersOnly);
