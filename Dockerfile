@@ -1,4 +1,4 @@
-# The command line and the HTTP service in a container:
+# The command line, the HTTP service and workers of job queues in a container:
 #   docker build --tag cellroute .
 #   docker run --rm --read-only --tmpfs /tmp -v "$PWD:/data" cellroute segment /data/images --out /data/results
 #   docker run --rm --read-only --tmpfs /tmp -p 8080:8080 cellroute serve --host 0.0.0.0 --port 8080
@@ -12,7 +12,7 @@ ARG PACKAGES="/packages/*.tgz"
 # hadolint ignore=DL3016,SC2086
 RUN npm init --yes >/dev/null \
  && npm install --ignore-scripts --no-audit --no-fund ${PACKAGES} \
-      fastify@5 @fastify/multipart@10 @fastify/swagger@9 prom-client@15 \
+      fastify@5 @fastify/multipart@10 @fastify/swagger@9 prom-client@15 bullmq@6 ioredis@5 \
  && npm cache clean --force
 
 FROM node:22-bookworm-slim
