@@ -4,7 +4,7 @@ import { answerProbes, type WorkerState } from '../queue/health.js';
 import type { JobQueue } from '../queue/types.js';
 import { createWorker, type WorkEvent } from '../queue/worker.js';
 import { reasonOf } from './batch.js';
-import { numberIn, type PrecisionFlag, withPrecision } from './options.js';
+import { modelOption, numberIn, type PrecisionFlag, withPrecision } from './options.js';
 import { type QueueFlags, queueOf, withQueue } from './queue-options.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -29,10 +29,7 @@ export function registerWorker(program: Command): void {
     .command('worker')
     .description('Segment the images of a job queue')
     .requiredOption('-r, --results <folder>', 'folder for the files of results, created if missing')
-    .option(
-      '-m, --model <folder>',
-      'ensemble folder, as written by ensemble.save() (default: the starter ensemble)',
-    )
+    .addOption(modelOption())
     .option('--images <folder>', 'folder of the images that jobs refer to by key')
     .option('--concurrency <number>', 'jobs at once', numberIn(1, 64, { integer: true }), 2)
     .option(

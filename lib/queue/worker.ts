@@ -26,7 +26,7 @@ export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | '
   results: string | ObjectStore;
   /** Where images are read that tasks refer to by key: a folder or a store. Default: such tasks are refused. */
   images?: string | ObjectStore;
-  /** Folder of an ensemble, which the worker loads and disposes. Default: the starter ensemble. */
+  /** Path of a model, which the worker loads and disposes. Default: the starter ensemble. */
   model?: string;
   /** A loaded ensemble instead, which stays the caller's. */
   ensemble?: RoutedEnsemble;
