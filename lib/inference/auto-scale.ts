@@ -1,29 +1,35 @@
-// How `scale: 'auto'` is decided: by the boxes in one window at each of some scales.
+// How `scale: 'auto'` is decided. What the network finds in a window at scale 1 decides where the network is sure of it: by the
+// size of the cells. Elsewhere, windows at half and at twice the scale follow.
 import type { ImageSize } from '../mask/masks.js';
 import type { NativeProbe, NativeProbedBoxes } from '../native/contract.js';
 
-/** The scales that are tried, relative to the network's own resize. */
-export const AUTO_SCALES: readonly number[] = [0.5, 0.7, 1, 1.4, 2, 2.8];
+/** Scales of the windows, in the order in which they are looked at. */
+export const PROBED_SCALES = [1, 0.5, 2] as const;
+export type ProbedScale = (typeof PROBED_SCALES)[number];
+
+/** Pixels of the network's input in each window, as a share of those of a pass at scale 1: a third in all. */
+const SHARES: Readonly<Record<ProbedScale, number>> = { 1: 0.22, 0.5: 0.05, 2: 0.06 };
+/** Sides of the windows in pixels of the network's input: room for some cells, and not more than is needed. */
+const SIDES = { min: 128, max: 512 } as const;
+
+/** Proposals per window: a window has room for fewer cells. */
+export const PROBE_PROPOSALS = 100;
 
 /**
- * Pixels that the network sees of all windows together, as a share of those of one pass at its own scale. Small inputs
- * are slower per pixel, so that they take a larger share of the time (docs/segmenting.md).
- */
-const COST = 0.5;
-/** Sides of the windows in pixels of the network's input: with room for some cells, and not more than is needed. */
-const SIDES = { min: 144, max: 256 } as const;
-
-/** Proposals per window, of which a window has room for fewer. */
-export const PROBE_PROPOSALS = 200;
-
-/**
- * Side of the windows in pixels of the network's input.
+ * Side of the window at a scale, in pixels of the network's input: what the network pads to, so that no pixel is padding.
  *
- * @param own pixels of the network's input per pixel of the image, at the network's own scale.
+ * @param own pixels of the network's input per pixel of the image, at scale 1.
+ * @param divisible the network pads sides to a multiple of this.
  */
-export function probeSide({ width, height }: ImageSize, own: number): number {
-  const pixels = (COST * width * height * own ** 2) / AUTO_SCALES.length;
-  return Math.min(SIDES.max, Math.max(SIDES.min, Math.floor(Math.sqrt(pixels))));
+export function probeSide(
+  { width, height }: ImageSize,
+  own: number,
+  scale: ProbedScale,
+  divisible: number,
+): number {
+  const side = Math.sqrt(SHARES[scale] * width * height) * own;
+  const within = Math.min(SIDES.max, Math.max(SIDES.min, side));
+  return Math.max(1, Math.round(within / divisible)) * divisible;
 }
 
 /** A window at a scale, and the boxes that were found in it. */
@@ -31,40 +37,80 @@ export interface ProbedWindow extends NativeProbedBoxes {
   window: NativeProbe;
 }
 
-/** Boxes below this score are no evidence. */
-const LEAST_SCORE = 0.7;
-/** Standard deviation of the logarithm of diameters. Smaller than in training, so that it selects. */
-const SPREAD = 0.3;
-/** Of the training diameter: a window has more small cells than large ones. */
-const EXPECTED = 0.9;
+/** Boxes below the first score are no candidates for cells; those from the second on are certain. */
+const SCORES = { candidate: 0.1, certain: 0.9 } as const;
+/**
+ * The network is sure of what it finds where so many boxes, and so large a share of the candidates, are certain. At half the
+ * scale more is asked for: an unknown kind of cell is not to be mistaken for a large one.
+ */
+const SURE: Readonly<Record<ProbedScale, { share: number; count: number }>> = {
+  1: { share: 0.27, count: 2 },
+  0.5: { share: 0.3, count: 3 },
+  2: { share: 0.27, count: 1 },
+};
 
 /**
- * The share of a window that is covered by boxes with high scores, each weighted by how well its size agrees with the
- * training cells'. At a scale that suits the network it finds much, is sure of it, and it is of the sizes that it knows.
- *
- * @param diameter of the training cells, in pixels of the network's input.
+ * Sizes of cells, as a factor of the training cells', within which the scale stays 1: networks find such cells about as well.
+ * Smaller and larger ones are brought to the sizes of `target`.
  */
-export function evidenceOf({ window, boxes, scores }: ProbedWindow, diameter: number): number {
-  let sum = 0;
-  for (let i = 0; i < scores.length; i++) {
-    if (scores[i]! < LEAST_SCORE) continue;
-    const area = (boxes[4 * i + 2]! - boxes[4 * i]!) * (boxes[4 * i + 3]! - boxes[4 * i + 1]!);
-    const deviation = Math.log(Math.sqrt(area) / (EXPECTED * diameter)) / SPREAD;
-    sum += Math.exp(-0.5 * deviation ** 2) * area;
-  }
-  return sum / (window.width * window.height);
+const FITTING = { min: 0.75, max: 1.9 } as const;
+const TARGET = { small: 0.9, large: 1.5 } as const;
+/** Smallest and largest scale by size. */
+const BY_SIZE = { min: 0.35, max: 4 } as const;
+/** The scale where the network is sure at none, but sees something. */
+const UNSURE = 2.8;
+
+/** What was found in the windows of one scale. */
+export interface ScaleEvidence {
+  /** Candidates for cells. */
+  candidates: number;
+  /** Those that are certain. */
+  certain: number;
+  /** Median side of the certain ones, as a factor of the training diameter; NaN without any. */
+  size: number;
 }
 
 /**
- * The scale with most evidence; 1 where there is none, and of equal ones the nearest to 1.
- *
- * @param probed a window for each of {@link AUTO_SCALES}, in their order.
+ * @param diameter of the training cells, in pixels of the network's input.
  */
-export function chooseScale(probed: readonly ProbedWindow[], diameter: number): number {
-  const evidence = probed.map((one) => evidenceOf(one, diameter));
-  const best = Math.max(...evidence);
-  const distance = (scale: number) => Math.abs(Math.log(scale));
-  return AUTO_SCALES.filter((_, i) => evidence[i] === best).reduce((nearest, scale) =>
-    distance(scale) < distance(nearest) ? scale : nearest,
-  );
+export function evidenceOf(windows: readonly ProbedWindow[], diameter: number): ScaleEvidence {
+  const sides: number[] = [];
+  let candidates = 0;
+  for (const { boxes, scores } of windows) {
+    for (let i = 0; i < scores.length; i++) {
+      if (scores[i]! < SCORES.candidate) continue;
+      candidates++;
+      if (scores[i]! < SCORES.certain) continue;
+      const area = (boxes[4 * i + 2]! - boxes[4 * i]!) * (boxes[4 * i + 3]! - boxes[4 * i + 1]!);
+      sides.push(Math.sqrt(area));
+    }
+  }
+  sides.sort((a, b) => a - b);
+  const middle = sides.length / 2;
+  const median = (sides[Math.ceil(middle) - 1]! + sides[Math.floor(middle)]!) / 2;
+  return { candidates, certain: sides.length, size: median / diameter };
+}
+
+const isSure = ({ candidates, certain }: ScaleEvidence, scale: ProbedScale): boolean =>
+  certain >= SURE[scale].count && certain >= SURE[scale].share * candidates;
+
+/** The scale at which cells that have this size at scale 1 are seen well. */
+function scaleForSize(size: number): number {
+  if (size >= FITTING.min && size <= FITTING.max) return 1;
+  const wanted = (size < FITTING.min ? TARGET.small : TARGET.large) / size;
+  return Math.min(BY_SIZE.max, Math.max(BY_SIZE.min, wanted));
+}
+
+/**
+ * The scale of an image.
+ *
+ * @param look what is found at one of {@link PROBED_SCALES}; called for as few of them as needed.
+ */
+export async function decideScale(look: (scale: ProbedScale) => Promise<ScaleEvidence>): Promise<number> {
+  const own = await look(1);
+  if (isSure(own, 1)) return scaleForSize(own.size);
+  if (isSure(await look(0.5), 0.5)) return 0.5;
+  const larger = await look(2);
+  if (larger.candidates === 0) return 1;
+  return isSure(larger, 2) ? 2 : UNSURE;
 }

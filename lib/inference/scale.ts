@@ -12,8 +12,8 @@ export interface ScaleOptions {
   /**
    * Factor by which the network sees the image larger (above 1) or smaller than with its own resize alone, 0.05 to 20;
    * default 1. For cells half as large as those that the network was trained on, use 2. `auto` decides for each image,
-   * by what the network finds in small windows at six scales from 0.5 to 2.8, which together have half the pixels of a
-   * pass at scale 1.
+   * by what the network finds in a window at scale 1, and where it is not sure of that, in one at 0.5 and one at 2. Together
+   * they have about a third of the pixels of a pass at scale 1. For a slide it decides by three parts of the level.
    */
   scale?: number | 'auto' | undefined;
   /**
@@ -74,6 +74,10 @@ export interface ResolvedScale {
   factor: number | null;
 }
 
+/** The options of an object that state the size of the cells. */
+export const scaleOptionsIn = (given: ScaleOptions): ScaleOptions =>
+  Object.fromEntries(SCALE_KEYS.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]])));
+
 /** The scale that the options ask for. */
 export function resolveScale(
   config: MaskRCNNConfig,
@@ -96,7 +100,10 @@ export function resolveScale(
 }
 
 /** Thresholds of a model for an image at a scale: they were chosen for cells of the size at scale 1. */
-export function thresholdsAtScale(thresholds: SegmentThresholds, scale: number): SegmentThresholds {
+export function thresholdsAtScale<T extends Pick<SegmentThresholds, 'minArea'>>(
+  thresholds: T,
+  scale: number,
+): T {
   const { minArea } = thresholds;
   return minArea === undefined ? thresholds : { ...thresholds, minArea: Math.round(minArea / scale ** 2) };
 }

@@ -5,6 +5,7 @@ import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from 
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { isSlide, type Slide } from '../image/slide.js';
 import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
+import type { ImageSize } from '../mask/masks.js';
 import type {
   NativeCandidates,
   NativeSegmentation,
@@ -15,7 +16,7 @@ import type {
 } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
 import { native } from '../native/load.js';
-import { AUTO_SCALES, chooseScale, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
+import { decideScale, evidenceOf, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
 import { type CallImage, noticesFor, withImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -29,10 +30,10 @@ import type { QueueOptions } from './queue.js';
 import { lossesOf, lossesOfCandidates, withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
 import {
-  type FixedScaleOptions,
   ownFactor,
   type ResolvedScale,
   resolveScale,
+  type ScaleOptions,
   thresholdsAtScale,
   trainedDiameter,
 } from './scale.js';
@@ -47,6 +48,7 @@ import { type SlideRequest, type SlideRowCells, segmentSlide, segmentSlideRows }
 import { chooseLevel } from './slide-level.js';
 import type { SlideRowsOptions, SlideSegmentOptions } from './slide-options.js';
 import { makePlan, type SlideNetwork, type SlidePlan } from './slide-plan.js';
+import { readScaleWindows } from './slide-sample.js';
 import { nativeThresholds, type SegmentThresholds } from './thresholds.js';
 import { cappedTiles, eachTile, planTiles, stitchTiles, sumProfiles, toCells } from './tiled.js';
 import { tilingOf } from './tiles.js';
@@ -252,7 +254,8 @@ export class CellSegmenter {
     slide: Slide,
     { route = null, notices = [], thresholds = {}, identified, ...given }: SlideRequest,
   ): Promise<SlidePlan> {
-    const choice = chooseLevel(this.config, slide, given);
+    const scale = given.scale === 'auto' ? await this.#slideScale(call, slide, given) : given.scale;
+    const choice = chooseLevel(this.config, slide, { ...given, scale });
     // A cell has fewer pixels in a smaller level, as it has at a larger scale.
     const own = thresholdsAtScale(thresholds, choice.scale * choice.reduction);
     const options = { ...own, ...given };
@@ -279,17 +282,17 @@ export class CellSegmenter {
 
   /**
    * The output of one forward pass over a whole image, for cells at any thresholds: the candidates that score at least
-   * `thresholds.minScore` and that one of the NMS thresholds keeps. Images are checked and limits raised as by
-   * `segment`. @internal
+   * `thresholds.minScore` and that one of the NMS thresholds keeps, and the scale that was used. Images are checked and
+   * limits raised as by `segment`. @internal
    */
   async findCandidates(
     pixels: RawImage,
-    thresholds: SegmentThresholds & FixedScaleOptions,
+    thresholds: SegmentThresholds & ScaleOptions,
     nmsThresholds: readonly number[],
     options: CallOptions,
-  ): Promise<{ found: NativeCandidates; notices: string[] }> {
+  ): Promise<{ found: NativeCandidates; scale: number; notices: string[] }> {
     return this.#withImage(pixels, options, async (own, image) => {
-      const scaled = resolveScale(this.config, image, { ...thresholds, tiles: false });
+      const scaled = await this.#scaleFor(own, image, { ...thresholds, tiles: false });
       const request = nativeOptions(this.config, thresholds, scaled);
       const notices = noticesFor(this.config.intensity, image);
       if (tilingOf(this.config, image, 'auto', undefined, scaled.factor)) {
@@ -299,55 +302,95 @@ export class CellSegmenter {
         this.#model.runIn(own, (model, call) =>
           native().findCandidates(model, image.handle, { ...asked, nmsThresholds }, call),
         );
-      return { found: await withoutLosses(request, find, lossesOfCandidates), notices };
+      return { found: await withoutLosses(request, find, lossesOfCandidates), scale: scaled.scale, notices };
     });
   }
 
   async #scaleFor(own: Call, image: CallImage, options: SegmentOptions): Promise<ResolvedScale> {
     const { scale, ...others } = options;
     if (scale !== 'auto') return resolveScale(this.config, image, { ...others, scale });
-    const diameter = trainedDiameter(this.config, 'scale');
     const factor = ownFactor(this.config, image, options.tiles);
-    const side = probeSide(image, factor);
-    const factors = AUTO_SCALES.map((one) => one * factor);
-    const probed = await this.probeLoaded(own, image, factors, side);
-    return resolveScale(this.config, image, { ...others, scale: chooseScale(probed, diameter) });
+    const contrast = await this.#contrastOf(own, image);
+    const decided = await this.#decideBy(image, factor, async (scaled, side) => [
+      await this.#probe(own, image, contrast, scaled, side),
+    ]);
+    return resolveScale(this.config, image, { ...others, scale: decided });
+  }
+
+  /** The scale that `auto` decides for a level of a slide, by some windows of it. */
+  async #slideScale(own: Call, slide: Slide, { level = 0, tiles }: SlideSegmentOptions): Promise<number> {
+    const factor = ownFactor(this.config, slide.levels[level]!, tiles);
+    const parts = await readScaleWindows(slide, level, own.signal);
+    return this.#decideBy(parts[0]!, factor, async (scaled, side) => {
+      const windows: ProbedWindow[] = [];
+      for (const part of parts) {
+        windows.push(
+          await withImage(own, part, {}, async (loaded) =>
+            this.#probe(own, loaded, await this.#contrastOf(own, loaded), scaled, side),
+          ),
+        );
+      }
+      return windows;
+    });
   }
 
   /**
-   * The boxes in the window with most contrast at each factor: what `scale: 'auto'` decides by. A factor is in pixels of
-   * the network's input per pixel of the image. @internal
+   * Decides a scale.
+   *
+   * @param size of the image, or of each part of it in which a window is looked at.
+   * @param factor pixels of the network's input per pixel of the image, at scale 1.
+   * @param look what is found in windows of a side, with so many pixels of the network's input per pixel of the image.
    */
-  async probeLoaded(
+  #decideBy(
+    size: ImageSize,
+    factor: number,
+    look: (factor: number, side: number) => Promise<ProbedWindow[]>,
+  ): Promise<number> {
+    const diameter = trainedDiameter(this.config, 'scale');
+    return decideScale(async (scale) => {
+      const side = probeSide(size, factor, scale, this.config.sizeDivisible);
+      return evidenceOf(await look(scale * factor, side), diameter);
+    });
+  }
+
+  /** The boxes in the window with most contrast, with `factor` pixels of the network's input per pixel of the image. */
+  async #probe(
     own: Call,
     image: CallImage,
-    factors: readonly number[],
+    contrast: Float32Array,
+    factor: number,
     side: number,
-  ): Promise<ProbedWindow[]> {
+  ): Promise<ProbedWindow> {
     const request = {
       ...nativeOptions(this.config, {}, { scale: 1, factor: null }),
       scoreThreshold: this.config.box.scoreThreshold,
       rpnPreNmsTopN: PROBE_PROPOSALS,
       rpnPostNmsTopN: PROBE_PROPOSALS,
     };
-    const { intensity } = this.config;
-    return this.#model.runIn(own, async (model, call) => {
-      const contrast = await native().blockContrast(
-        image.handle,
-        intensity,
-        CONTRAST_BLOCKS,
-        CONTRAST_BLOCKS,
-        call,
-      );
-      const windows = factors.map((factor) => windowAt(contrast, image, factor, side));
-      const found = await native().probeScales(model, image.handle, request, windows, call);
-      return windows.map((window, i) => ({ window, ...found[i]! }));
-    });
+    const window = windowAt(contrast, image, factor, side);
+    const [found] = await this.#model.runIn(
+      own,
+      (model, call) => native().probeScales(model, image.handle, request, [window], call),
+      { progress: false },
+    );
+    return { window, ...found! };
   }
 
-  /** {@link probeLoaded} for experiments. @internal */
-  probe(image: ImageInput, factors: readonly number[], side: number): Promise<ProbedWindow[]> {
-    return this.#withImage(image, {}, (own, loaded) => this.probeLoaded(own, loaded, factors, side));
+  #contrastOf(own: Call, image: CallImage): Promise<Float32Array> {
+    return this.#model.runIn(
+      own,
+      (_, call) =>
+        native().blockContrast(image.handle, this.config.intensity, CONTRAST_BLOCKS, CONTRAST_BLOCKS, call),
+      { progress: false },
+    );
+  }
+
+  /** The scale that `scale: 'auto'` decides, for measurements. @internal */
+  decideScale(image: ImageInput): Promise<number> {
+    return this.#withImage(image, {}, async (own, loaded) => {
+      const { scale } = await this.#scaleFor(own, loaded, { scale: 'auto' });
+      return scale;
+    });
   }
 
   async #withImage<T>(

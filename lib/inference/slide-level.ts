@@ -5,7 +5,7 @@ import { CellrouteError } from '../errors.js';
 import type { Slide } from '../image/slide.js';
 import type { ImageSize } from '../mask/masks.js';
 import type { NativeTiling } from '../native/contract.js';
-import { ownFactor, resolveScale, SCALE_KEYS } from './scale.js';
+import { type FixedScaleOptions, ownFactor, resolveScale, SCALE_KEYS } from './scale.js';
 import type { SlideSegmentOptions } from './slide-options.js';
 import { tilingOf } from './tiles.js';
 
@@ -33,7 +33,11 @@ const MOST_PIXELS = 2 ** 32 - 1;
  * @throws {CellrouteError} IMAGE_TOO_LARGE where masks of the level would have too many pixels; INVALID_ARGUMENT for a scale
  *   that is out of range or that the model does not know.
  */
-export function chooseLevel(config: MaskRCNNConfig, slide: Slide, options: SlideSegmentOptions): LevelChoice {
+export function chooseLevel(
+  config: MaskRCNNConfig,
+  slide: Slide,
+  options: SlideSegmentOptions & FixedScaleOptions,
+): LevelChoice {
   const base = slide.levels[options.level ?? 0]!;
   const pixelSize = slide.pixelSize === undefined ? undefined : slide.pixelSize * base.downsample;
   const isFree = SCALE_KEYS.every((key) => options[key] === undefined);

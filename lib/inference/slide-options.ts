@@ -15,9 +15,7 @@ export interface BackgroundRule {
 
 /** Options of `segment` for a {@link Slide}. What is read of the file is chosen in `openSlide`. */
 export interface SlideSegmentOptions
-  extends Omit<SegmentOptions, 'page' | 'z' | 't' | 'channels' | 'limits' | 'tiles' | 'scale'> {
-  /** As for an image, except for `auto`: decide it on a window of the slide. */
-  scale?: number | undefined;
+  extends Omit<SegmentOptions, 'page' | 'z' | 't' | 'channels' | 'limits' | 'tiles'> {
   /** Square tiles; default `auto`. `false` is refused: pass the file itself to segment it as a whole. */
   tiles?: 'auto' | TileSize;
   /**
@@ -51,7 +49,6 @@ export function checkSlideOptions(
   if (read !== undefined) {
     throw refuse(read, `no ${read}, which is an option of openSlide`, given[read]);
   }
-  if (given.scale === 'auto') throw refuse('scale', 'a number for a slide', 'auto');
   const { level, skipBackground, resume, ...rest } = options;
   checkSegmentOptions(rest, more);
   if ((rest.tiles as unknown) === false)

@@ -10,10 +10,11 @@ const MOST_WHOLE = 2048 ** 2;
 /** Of a larger one, 8 × 8 windows of 256 × 256 pixels, which are as many. */
 const WINDOWS = 8;
 const SIDE = 256;
-/** Of a larger one, 3 × 3 windows of 512 × 512 pixels are classified. */
-const ROUTED_WINDOWS = 3;
-const ROUTED_SIDE = 512;
+/** Of a larger one, 3 × 3 windows of 512 × 512 pixels are looked at before: some are classified, some decide the scale. */
+const SEEN_WINDOWS = 3;
+const SEEN_SIDE = 512;
 const ROUTED_CONTRAST = 0.1;
+const SCALE_WINDOWS = 3;
 
 /** Side of the blocks whose means tell background. */
 const BLOCK = 8;
@@ -38,13 +39,33 @@ function windowsOf({ width, height }: ImageSize, level: number, count: number, s
  * the contrast of the one with most: an empty background has no type.
  */
 export async function readRoutedWindows(slide: Slide, signal: AbortSignal): Promise<RawImage[]> {
-  const images: RawImage[] = [];
-  for (const window of windowsOf(slide, 0, ROUTED_WINDOWS, ROUTED_SIDE)) {
-    images.push(await readWindow(slide, window, signal));
+  const seen = await readSeenWindows(slide, 0, signal);
+  const most = Math.max(...seen.map(({ contrast }) => contrast));
+  return seen.filter(({ contrast }) => contrast >= ROUTED_CONTRAST * most).map(({ image }) => image);
+}
+
+/** The windows of a level that decide its scale: of several, the three with most contrast. */
+export async function readScaleWindows(
+  slide: Slide,
+  level: number,
+  signal: AbortSignal,
+): Promise<RawImage[]> {
+  const seen = await readSeenWindows(slide, level, signal);
+  const ranked = seen.sort((a, b) => b.contrast - a.contrast);
+  return ranked.slice(0, SCALE_WINDOWS).map(({ image }) => image);
+}
+
+async function readSeenWindows(
+  slide: Slide,
+  level: number,
+  signal: AbortSignal,
+): Promise<{ image: RawImage; contrast: number }[]> {
+  const seen = [];
+  for (const window of windowsOf(slide.levels[level]!, level, SEEN_WINDOWS, SEEN_SIDE)) {
+    const image = await readWindow(slide, window, signal);
+    seen.push({ image, contrast: await contrastOf(image) });
   }
-  const contrasts = await Promise.all(images.map(contrastOf));
-  const most = Math.max(...contrasts);
-  return images.filter((_, i) => contrasts[i]! >= ROUTED_CONTRAST * most);
+  return seen;
 }
 
 /** The sample of a level: windows below each other, all pixels where the level is small. */

@@ -1,75 +1,92 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { maskRCNNConfig } from '../../lib/config/mask-rcnn.js';
-import { CellSegmenter } from '../../lib/index.js';
+import { CellSegmenter, decodeImage, planSlide, type RawImage, type Slide } from '../../lib/index.js';
 import {
-  AUTO_SCALES,
-  chooseScale,
+  decideScale,
   evidenceOf,
+  PROBED_SCALES,
+  type ProbedScale,
   type ProbedWindow,
   probeSide,
+  type ScaleEvidence,
 } from '../../lib/inference/auto-scale.js';
 import { CONTRAST_BLOCKS, windowAt } from '../../lib/inference/probe-windows.js';
 import { starterSegmenters } from '../../lib/inference/starter.js';
 import { imageBytes, rejection, root, testEnsemble } from '../support/sdk.js';
 
-const side = 200;
 const diameter = 40;
-/** `count` square boxes of a size, side by side. */
-const windowOf = (count: number, size: number, score = 0.95): ProbedWindow => ({
-  window: { scale: 1, x: 0, y: 0, width: side, height: side },
-  boxes: Float32Array.from(
-    Array.from({ length: count }, (_, i) => [i * size, 0, (i + 1) * size, size]).flat(),
-  ),
-  scores: new Float32Array(count).fill(score),
+/** Boxes of these sides and scores. */
+const windowOf = (...boxes: [side: number, score: number][]): ProbedWindow => ({
+  window: { scale: 1, x: 0, y: 0, width: 200, height: 200 },
+  boxes: Float32Array.from(boxes.flatMap(([side]) => [5, 10, 5 + side, 10 + side])),
+  scores: Float32Array.from(boxes, ([, score]) => score),
 });
-/** Windows of all scales: the same everywhere but at one. */
-const probed = (scale: number, there: ProbedWindow, elsewhere: ProbedWindow) =>
-  AUTO_SCALES.map((one) => (one === scale ? there : elsewhere));
 
-describe('evidence', () => {
-  test('is the share of the window that boxes of the training size cover', () => {
-    // Boxes of small cells are most, so that nine tenths of the diameter are expected.
-    expect(evidenceOf(windowOf(4, 36), diameter)).toBeCloseTo((4 * 36 * 36) / side ** 2, 6);
-    expect(evidenceOf(windowOf(0, diameter), diameter)).toBe(0);
+test('evidence counts candidates and certain boxes, whose median side is the size', () => {
+  const windows = [windowOf([20, 0.95], [44, 0.92], [300, 0.5]), windowOf([60, 0.99], [2, 0.05], [70, 0.1])];
+  expect(evidenceOf(windows, diameter)).toEqual({
+    // float32 0.1 is larger than 0.1.
+    candidates: 5,
+    certain: 3,
+    size: 44 / diameter,
   });
-
-  test('falls with the distance from the training size, in both directions, and needs high scores', () => {
-    const perArea = (size: number) => evidenceOf(windowOf(1, size), diameter) / size ** 2;
-    const sizes = [10, 20, 28, 36, 50, 80, 160].map(perArea);
-    const best = sizes.indexOf(Math.max(...sizes));
-    expect(best).toBe(3);
-    for (let i = 1; i < sizes.length; i++) expect(sizes[i]! > sizes[i - 1]!).toBe(i <= best);
-    expect(evidenceOf(windowOf(4, diameter, 0.6), diameter)).toBe(0);
+  expect(evidenceOf([windowOf([20, 0.95], [44, 0.92])], diameter).size).toBe(32 / diameter);
+  expect(evidenceOf([windowOf([20, 0.8])], diameter)).toEqual({
+    candidates: 1,
+    certain: 0,
+    size: Number.NaN,
   });
+  expect(evidenceOf([], diameter)).toEqual({ candidates: 0, certain: 0, size: Number.NaN });
 });
 
 describe('the scale', () => {
-  test.each(AUTO_SCALES)('is %d where most is found there', (scale) => {
-    expect(chooseScale(probed(scale, windowOf(5, diameter), windowOf(1, diameter)), diameter)).toBe(scale);
+  const sure = (size: number): ScaleEvidence => ({ candidates: 30, certain: 15, size });
+  const unsure: ScaleEvidence = { candidates: 30, certain: 4, size: 1 };
+  const nothing: ScaleEvidence = { candidates: 0, certain: 0, size: Number.NaN };
+
+  /** The decision, and the scales that were looked at. */
+  async function decided(found: Partial<Record<ProbedScale, ScaleEvidence>>) {
+    const looked: number[] = [];
+    const scale = await decideScale(async (one) => {
+      looked.push(one);
+      return found[one]!;
+    });
+    return { scale, looked };
+  }
+
+  test.each([
+    [0.2, 4],
+    [0.3, 3],
+    [0.6, 1.5],
+    [0.76, 1],
+    [1, 1],
+    [1.8, 1],
+    [3, 0.5],
+    [10, 0.35],
+  ])(
+    'follows from the size of the cells where the network is sure: size %d, scale %d',
+    async (size, scale) => {
+      const found = await decided({ 1: sure(size) });
+      expect(found.scale).toBeCloseTo(scale, 9);
+      expect(found.looked).toEqual([1]);
+    },
+  );
+
+  test('is one at which the network is sure, or larger than all of them', async () => {
+    expect(await decided({ 1: unsure, 0.5: sure(1) })).toEqual({ scale: 0.5, looked: [1, 0.5] });
+    expect(await decided({ 1: unsure, 0.5: nothing, 2: sure(1) })).toEqual({ scale: 2, looked: [1, 0.5, 2] });
+    expect((await decided({ 1: nothing, 0.5: unsure, 2: unsure })).scale).toBe(2.8);
   });
 
-  test('is that of the training size where as much is found elsewhere in other sizes', () => {
-    expect(chooseScale(probed(2, windowOf(4, 40), windowOf(16, 20)), diameter)).toBe(2);
+  test('is 1 where nothing is found', async () => {
+    expect((await decided({ 1: nothing, 0.5: nothing, 2: nothing })).scale).toBe(1);
   });
 
-  test('is 1 where nothing is found, and the nearest to 1 of equal ones', () => {
-    const same = windowOf(4, diameter);
-    const none = windowOf(0, 1);
-    expect(chooseScale(probed(2, none, none), diameter)).toBe(1);
-    expect(chooseScale(probed(2, same, same), diameter)).toBe(1);
-    expect(
-      chooseScale(
-        AUTO_SCALES.map((scale) => (scale < 1 ? none : same)),
-        diameter,
-      ),
-    ).toBe(1);
-    expect(
-      chooseScale(
-        AUTO_SCALES.map((scale) => (scale > 1 ? same : none)),
-        diameter,
-      ),
-    ).toBe(1.4);
+  test('at half the scale needs more evidence than at the others', async () => {
+    const weak: ScaleEvidence = { candidates: 7, certain: 2, size: 1 };
+    expect((await decided({ 1: weak })).scale).toBe(1);
+    expect((await decided({ 1: unsure, 0.5: weak, 2: weak })).scale).toBe(2);
   });
 });
 
@@ -79,18 +96,20 @@ test.each([
   [1024, 1022, 1],
   [300, 200, 1],
   [20_000, 20_000, 1],
-])('windows of %d x %d pixels at factor %d show the network less than half a pass', (width, height, own) => {
-  const size = probeSide({ width, height }, own);
-  const contrast = new Float32Array(CONTRAST_BLOCKS ** 2);
-  const pixels = AUTO_SCALES.map((scale) => windowAt(contrast, { width, height }, scale * own, size)).reduce(
-    (sum, window) => sum + window.width * window.height,
-    0,
-  );
-  // A window has to hold some cells, in small images too.
-  expect(pixels).toBeLessThanOrEqual(
-    Math.max(0.5 * width * height * own ** 2, AUTO_SCALES.length * 144 ** 2),
-  );
-});
+])(
+  'the windows of %d x %d pixels at factor %d have less than half the pixels of a pass',
+  (width, height, own) => {
+    const contrast = new Float32Array(CONTRAST_BLOCKS ** 2);
+    const pixels = PROBED_SCALES.map((scale) => {
+      const side = probeSide({ width, height }, own, scale, 32);
+      expect(side % 32).toBe(0);
+      const window = windowAt(contrast, { width, height }, scale * own, side);
+      return window.width * window.height;
+    }).reduce((sum, one) => sum + one, 0);
+    // A window has to hold some cells, in small images too.
+    expect(pixels).toBeLessThanOrEqual(Math.max(0.5 * width * height * own ** 2, 3 * 128 ** 2));
+  },
+);
 
 test('a window lies where contrast is highest, and inside the image', () => {
   const contrast = new Float32Array(CONTRAST_BLOCKS ** 2);
@@ -113,22 +132,78 @@ test('a window lies where contrast is highest, and inside the image', () => {
   });
 });
 
-test('auto follows the magnification of an image, so that as many cells are found', async () => {
-  const { path } = (await starterSegmenters()).find(({ type }) => type === 'histology')!;
-  await using segmenter = await CellSegmenter.load(path);
-  const found = [];
-  for (const factor of [0.5, 1, 2]) {
-    const magnified = await sharp(join(root, 'examples/images/histology.png'))
-      .resize(320 * factor, 256 * factor, { fit: 'fill' })
+describe('in images of the repository', () => {
+  let segmenter: CellSegmenter;
+  beforeAll(async () => {
+    const { path } = (await starterSegmenters()).find(({ type }) => type === 'histology')!;
+    segmenter = await CellSegmenter.load(path);
+  });
+  afterAll(() => segmenter.dispose());
+
+  async function magnified(factor: number): Promise<RawImage> {
+    const png = await sharp(join(root, 'examples/images/histology.png'))
+      .resize(Math.round(320 * factor), Math.round(256 * factor), { fit: 'fill' })
       .png()
       .toBuffer();
-    const { scale, cells } = await segmenter.segment(magnified, { scale: 'auto', minScore: 0.8 });
-    found.push({ scale, count: cells.length });
+    return decodeImage(png);
   }
-  const [half, whole, double] = found;
-  expect(half!.scale).toBeGreaterThan(whole!.scale);
-  expect(whole!.scale).toBeGreaterThan(double!.scale);
-  for (const { count } of found) expect(Math.abs(count / whole!.count - 1)).toBeLessThan(0.2);
+
+  test('auto finds as many cells in magnified images, at a scale that the cells need', async () => {
+    const found = [];
+    for (const factor of [0.35, 0.5, 1, 1.5, 3.5]) {
+      const { scale, cells } = await segmenter.segment(await magnified(factor), {
+        scale: 'auto',
+        minScore: 0.8,
+      });
+      found.push({ factor, scale, count: cells.length });
+    }
+    const own = found.find(({ factor }) => factor === 1)!;
+    expect(own.scale).toBe(1);
+    for (const { factor, scale, count } of found) {
+      // As large as the network knows them, from 0.7 to 2 times.
+      expect(factor * scale).toBeGreaterThan(0.7);
+      expect(factor * scale).toBeLessThan(2);
+      expect(Math.abs(count / own.count - 1)).toBeLessThan(0.25);
+    }
+  });
+
+  test('auto decides the scale of a slide by some windows of the level', async () => {
+    const tile = await magnified(0.4);
+    // Larger than what is looked at as a whole; tissue in one corner of an empty slide.
+    const side = 2200;
+    const read: object[] = [];
+    const slide: Slide = {
+      width: side,
+      height: side,
+      levels: [{ width: side, height: side, downsample: 1 }],
+      channels: [''],
+      async read({ x, y, width, height }) {
+        read.push([width, height]);
+        const { channels } = tile;
+        const data = new Uint8Array(width * height * channels).fill(240);
+        for (let row = 0; row < height; row++) {
+          for (let column = 0; column < width; column++) {
+            const [left, top] = [x + column, y + row];
+            if (left > side / 2 || top > side / 2) continue;
+            const from = ((top % tile.height) * tile.width + (left % tile.width)) * channels;
+            const to = (row * width + column) * channels;
+            for (let c = 0; c < channels; c++) data[to + c] = tile.data[from + c]!;
+          }
+        }
+        return { data, width, height, channels };
+      },
+      async close() {},
+    };
+    const { scale } = await planSlide(segmenter, slide, { scale: 'auto' });
+    expect(scale).toBeGreaterThan(1.5);
+    expect(scale).toBeLessThan(3.5);
+    expect(read).toContainEqual([512, 512]);
+    // A level is an image of its own.
+    const half = { width: side / 2, height: side / 2, downsample: 2 };
+    const levels: Slide = { ...slide, levels: [...slide.levels, half] };
+    expect((await planSlide(segmenter, levels, { scale: 'auto', level: 1 })).level).toBe(1);
+    expect((await planSlide(segmenter, slide, { scale: 2 })).scale).toBe(2);
+  });
 });
 
 test('auto needs a model that knows its training diameter', async () => {
