@@ -2,11 +2,10 @@ import { SingleBar } from 'cli-progress';
 import { checkAnnotated } from '../data/annotated.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
-import type { ScaleOptions } from '../inference/scale.js';
+import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
 import type { EvaluatedImage } from '../metrics/index.js';
 import { type DatasetFlags, openWithFlags } from './dataset-options.js';
 import type { PrecisionFlag } from './options.js';
-import { scaleOf } from './scale.js';
 
 /** Flags of an evaluation of a model on a data set. */
 export interface ModelFlags extends DatasetFlags, PrecisionFlag, ScaleOptions {
@@ -39,7 +38,7 @@ export async function segmentTruth(
     for (const item of data.items) {
       const { image, masks, labels } = await item.load();
       const { cells } = await ensemble.segment(await decodeImage(image), {
-        ...scaleOf(flags),
+        ...scaleOptionsIn(flags),
         ...(cellType !== undefined && { cellType }),
       });
       images.push({

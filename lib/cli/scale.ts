@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { SCALE_KEYS, SCALE_RANGES, type ScaleOptions } from '../inference/scale.js';
+import { SCALE_RANGES } from '../inference/scale.js';
 import { numberIn } from './options.js';
 
 const { scale, diameter, pixelSize } = SCALE_RANGES;
@@ -24,11 +24,4 @@ export function withScale(command: Command): Command {
       'micrometres per pixel of the images, or file for those that TIFF files state; sets the scale',
       (text: string) => (text === 'file' ? text : size(text)),
     );
-}
-
-/** The options of `segment` that the flags ask for. */
-export function scaleOf(flags: ScaleOptions): ScaleOptions {
-  return Object.fromEntries(
-    SCALE_KEYS.flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]]])),
-  );
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { RoutedSegmentOptions } from '../inference/ensemble.js';
-import type { ScaleOptions } from '../inference/scale.js';
+import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
 import {
   type OverlapRemoval,
   REMOVE_OVERLAPS,
@@ -12,7 +12,7 @@ import {
 } from '../inference/thresholds.js';
 import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
-import { scaleOf, withScale } from './scale.js';
+import { withScale } from './scale.js';
 
 /** Values of the options added by {@link withThresholds}; numeric thresholds have the names of their flags. */
 export interface ThresholdFlags extends ScaleOptions {
@@ -76,7 +76,7 @@ export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
   };
   return {
     ...thresholds,
-    ...scaleOf(flags),
+    ...scaleOptionsIn(flags),
     cellType,
     tiles,
   };

@@ -2,6 +2,7 @@ import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { withFolderLock } from '../folder-lock.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
+import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import type { TunedThresholds } from '../tune/tune.js';
 import { tuneEnsemble } from '../tune/tune-ensemble.js';
@@ -15,8 +16,9 @@ import {
   withForce,
   withPrecision,
 } from './options.js';
+import { withScale } from './scale.js';
 
-interface Flags extends DatasetFlags, PrecisionFlag, ForceFlag {
+interface Flags extends DatasetFlags, PrecisionFlag, ForceFlag, ScaleOptions {
   model?: string | undefined;
   out: string;
   metric: MetricName;
@@ -32,7 +34,7 @@ export function registerTune(program: Command): void {
       'Search thresholds per cell type on images with ground truth, and save the ensemble with them',
     )
     .argument('<path>', datasetForms);
-  withForce(withPrecision(addDatasetOptions(command)))
+  withForce(withPrecision(withScale(addDatasetOptions(command))))
     .requiredOption('--out <folder>', 'folder of the tuned ensemble')
     .addOption(modelOption())
     .addOption(new Option('--metric <name>', 'metric to maximize').choices(METRIC_NAMES).default('kaggle'))
@@ -64,6 +66,7 @@ async function tune(path: string, flags: Flags): Promise<void> {
   // Ctrl-C may end the process at once, because nothing is written before the end.
   const tuned = await tuneEnsemble(ensemble, data, {
     metric,
+    ...scaleOptionsIn(flags),
     onProgress: ({ stage, fraction }) => bar.update(fraction, { stage }),
   }).finally(() => bar.stop());
   for (const { notices } of Object.values(tuned)) for (const notice of notices) console.error(notice);

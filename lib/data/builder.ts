@@ -6,6 +6,7 @@ import type {
   ImageAnnotations,
   ReadAnnotations,
 } from '../annotations/types.js';
+import { defined } from '../defined.js';
 import { readImageFile } from '../image/companions.js';
 import { decodeImage } from '../image/decode.js';
 import { readOptionsIn } from '../image/select.js';
@@ -81,6 +82,7 @@ export class DatasetBuilder {
       cells: masks.length,
       ...(this.#source.typesOnly && { typeOnly: true }),
       areas: masks.areas(),
+      ...defined({ scale: this.#options.scale }),
       async load({ signal } = {}) {
         const bytes = await readImageFile(path, signal);
         const decoded = chosen ? await decodeImage(bytes, { ...read, signal }) : bytes;

@@ -1,6 +1,7 @@
 import type { SignalOptions } from '../abort.js';
 import type { DataProblem } from '../annotations/problems.js';
 import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
+import { defined } from '../defined.js';
 import { fingerprint } from './fingerprint.js';
 import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
 import { type DatasetSummary, type SummaryOptions, summarise } from './summary.js';
@@ -171,7 +172,7 @@ export class Dataset implements DatasetContents {
   }
 
   /**
-   * SHA-256, in hexadecimal, of class names and of each item's id, type, size, labels, masks and image bytes. It does not
+   * SHA-256, in hexadecimal, of class names and of each item's id, type, size, scale, labels, masks and image bytes. It does not
    * depend on the machine, on paths or on file times. Items are loaded one after the other; images are not decoded.
    */
   async fingerprint(options: SignalOptions = {}): Promise<string> {
@@ -186,7 +187,7 @@ export class Dataset implements DatasetContents {
 }
 
 function inSet(item: DatasetItem, name: string): DatasetItem {
-  const { cellType, width, height, cells, typeOnly, areas } = item;
+  const { cellType, width, height, cells, typeOnly, areas, scale } = item;
   return {
     id: `${name}/${item.id}`,
     cellType,
@@ -194,8 +195,7 @@ function inSet(item: DatasetItem, name: string): DatasetItem {
     width,
     height,
     cells,
-    ...(typeOnly && { typeOnly }),
-    ...(areas && { areas }),
+    ...defined({ typeOnly, areas, scale }),
     load: (options) => item.load(options),
   };
 }

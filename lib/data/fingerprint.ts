@@ -16,6 +16,7 @@ export async function fingerprint(dataset: DatasetContents, signal?: AbortSignal
       item.cellType === undefined ? 'no type' : `type ${item.cellType}`,
       item.width,
       item.height,
+      ...(item.scale === undefined ? [] : [`scale ${item.scale}`]),
     );
     add(hash, labels, offsets, counts);
     addImage(hash, image);

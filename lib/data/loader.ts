@@ -75,6 +75,11 @@ abstract class Loader<Sample> {
   /** Creates the network's sample of a prepared image. */
   protected abstract sample(item: DatasetItem, prepared: Prepared): Sample;
 
+  /** Factor of an image before its transforms. */
+  protected scaleOf(_item: DatasetItem): number {
+    return 1;
+  }
+
   /** Refuses samples that cannot form a batch. */
   protected checkBatch(_batch: Batch<Sample>): void {}
 
@@ -132,7 +137,7 @@ abstract class Loader<Sample> {
     const item = this.#items[index]!;
     const plan = (size: { width: number; height: number }) =>
       nativePlan(
-        planSample(transforms, size, random(seed, 'transforms', epoch, index)),
+        planSample(transforms, size, random(seed, 'transforms', epoch, index), this.scaleOf(item)),
         intensity,
         minVisible,
       );
@@ -165,6 +170,10 @@ export class SegmentLoader extends Loader<TrainSample> {
   constructor(dataset: Dataset, options: LoaderOptions) {
     checkKeys('', checkObject('options', options), LOADER_KEYS);
     super(dataset, options);
+  }
+
+  protected override scaleOf({ scale = 1 }: DatasetItem): number {
+    return scale;
   }
 
   protected override sample(

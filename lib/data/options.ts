@@ -1,7 +1,16 @@
 import { CROWDS, type Crowds } from '../annotations/types.js';
-import { checkBoolean, checkKeys, checkObject, checkOneOf, checkString, refuse } from '../check.js';
+import {
+  checkBoolean,
+  checkKeys,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkString,
+  refuse,
+} from '../check.js';
 import { checkReadOptions, READ_KEYS } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
+import { SCALE_RANGES } from '../inference/scale.js';
 
 /**
  * Options of {@link openDataset}. Options for reading images (`page`, `z`, `t`, `channels`, `limits`) apply to all images.
@@ -26,6 +35,12 @@ export interface OpenDatasetOptions extends ImageReadOptions {
    * `cells` for one cell each, as in CVAT's exports of brush masks.
    */
   crowds?: Crowds | undefined;
+  /**
+   * Factor by which segmenters see the images larger, 0.05 to 20, default 1: in training and its validation, in `tune`
+   * and in `finetune`, as the option `scale` of `segment`. Joined data sets may differ in it: with 2 for images of half the
+   * magnification, one network learns from both.
+   */
+  scale?: number | undefined;
   /** Refuses a data set with any unusable entry. Default false: such entries are skipped and listed in `problems`. */
   strict?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -37,6 +52,7 @@ const KEYS = [
   'classNames',
   'categories',
   'crowds',
+  'scale',
   'strict',
   'signal',
   ...READ_KEYS,
@@ -44,13 +60,14 @@ const KEYS = [
 
 export function checkOptions(options: OpenDatasetOptions): OpenDatasetOptions {
   checkKeys('', checkObject('options', options), KEYS);
-  const { images, cellTypeColumn, classNames, categories, crowds, strict } = options;
+  const { images, cellTypeColumn, classNames, categories, crowds, scale, strict } = options;
   checkReadOptions(options);
   if (images !== undefined) checkString('images', images);
   if (cellTypeColumn !== undefined) checkNames('cellTypeColumn', [cellTypeColumn].flat());
   if (classNames !== undefined) checkNames('classNames', classNames);
   if (categories !== undefined) checkOneOf('categories', categories, ['classes', 'cell-types']);
   if (crowds !== undefined) checkOneOf('crowds', crowds, CROWDS);
+  if (scale !== undefined) checkNumber('scale', scale, SCALE_RANGES.scale);
   if (strict !== undefined) checkBoolean('strict', strict);
   return options;
 }

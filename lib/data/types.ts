@@ -31,6 +31,8 @@ export interface DatasetItem {
   readonly typeOnly?: boolean;
   /** Area of each cell in pixels, if it is known before `load`; used by the data set's summary. */
   readonly areas?: Uint32Array;
+  /** Factor by which segmenters see the image larger, as the option `scale` of `segment`. Default 1. */
+  readonly scale?: number | undefined;
   /** Reads the image and its ground truth. */
   load(options?: SignalOptions): Promise<LoadedItem>;
 }

@@ -19,7 +19,7 @@ const TIMED_STEPS = 3;
 export async function decide(context: Context): Promise<{ decided: Decided; secondsPerStep: number }> {
   const { options, parts, call, emit } = context;
   const { train, validation } = parts;
-  const sizes = await cellSizes(train.items, call);
+  const sizes = await cellSizes(train.items, { ...call, factorOf: ({ scale = 1 }) => scale });
   if (!sizes) {
     throw new CellrouteError('INVALID_ARGUMENT', 'Expected annotated cells in the training images for data', {
       option: 'data',
@@ -98,7 +98,7 @@ async function measurePrecision(
   return half.secondsPerStep < full.secondsPerStep ? half : full;
 }
 
-/** The pixel size that all images state, within one percent; null where one states none or another. */
+/** The pixel size that all images state, at their scales, within one percent; null where one states none or another. */
 async function commonPixelSize(
   items: readonly DatasetItem[],
   signal: AbortSignal | undefined,
@@ -110,7 +110,7 @@ async function commonPixelSize(
       ? (await readImageInfo(image)).source.pixelSize
       : image.source?.pixelSize;
     if (own === undefined) return null;
-    sizes.push(own);
+    sizes.push(own / (item.scale ?? 1));
   }
   const [first = 0] = sizes;
   return sizes.every((size) => Math.abs(size / first - 1) < 0.01) ? first : null;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { SignalOptions } from '../abort.js';
 import type { CellSizes } from '../data/diameters.js';
 import type { DatasetItem } from '../data/types.js';
+import { defined } from '../defined.js';
 import { CellrouteError } from '../errors.js';
 import type { Device } from '../inference/device.js';
 import { findSegmenter } from '../inference/model-path.js';
@@ -50,7 +51,7 @@ function tryable(items: readonly DatasetItem[], scale: number): DatasetItem[] {
   const chosen: DatasetItem[] = [];
   let pixels = 0;
   for (const item of spread(items, MOST_IMAGES)) {
-    pixels += item.width * item.height * scale ** 2;
+    pixels += item.width * item.height * (scale * (item.scale ?? 1)) ** 2;
     if (chosen.length > 0 && pixels > MOST_PIXELS) break;
     chosen.push(item);
   }
@@ -74,7 +75,9 @@ export async function tryStart(
       const { image, masks, labels } = await item.load({ signal });
       const { cells } = await segmenter.segment(image, {
         minScore: config.box.scoreThreshold,
-        ...(config.trainedOn.diameter !== null && { diameter: sizes.diameter }),
+        ...(config.trainedOn.diameter === null
+          ? defined({ scale: item.scale })
+          : { diameter: sizes.diameter / (item.scale ?? 1) }),
         detectionsPerImage: Math.max(config.box.detectionsPerImage, sizes.most),
         ...call,
       });

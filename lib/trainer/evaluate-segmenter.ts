@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/dataset.js';
 import type { LoadedItem } from '../data/types.js';
+import { defined } from '../defined.js';
 import type { Cells } from '../inference/cells.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
@@ -25,8 +26,9 @@ export function segmenterValidator(data: Dataset, validation: SegmenterTraining[
     const evaluated: EvaluatedImage[] = [];
     const sheet: Sample[] = [];
     for await (const { item, loaded } of loadAhead(items, signal)) {
+      const scale = defined({ scale: item.scale });
       // Average precision needs predictions of every score; the other metrics apply the thresholds themselves.
-      const { cells } = await segmenter.segment(loaded.image, { ...masks, minScore: 0, signal });
+      const { cells } = await segmenter.segment(loaded.image, { ...masks, ...scale, minScore: 0, signal });
       evaluated.push({
         id: item.id,
         cellType: item.cellType,
@@ -37,7 +39,7 @@ export function segmenterValidator(data: Dataset, validation: SegmenterTraining[
         labels: cells.labels,
       });
       if (!drawn.has(item)) continue;
-      const shown = await segmenter.segment(loaded.image, { ...thresholds, signal });
+      const shown = await segmenter.segment(loaded.image, { ...thresholds, ...scale, signal });
       sheet.push({ id: item.id, loaded, cells: shown.cells });
     }
     const evaluation = await evaluate(evaluated, { ...rules, signal });

@@ -33,7 +33,9 @@ export async function segmenterNetworkConfig(
 }
 
 async function trainedOn(config: MaskRCNNConfig, { items }: Dataset): Promise<MaskRCNNConfig['trainedOn']> {
-  const sizes = await cellSizes(items, { factorOf: (item) => ownFactor(config, item, false) });
+  const sizes = await cellSizes(items, {
+    factorOf: (item) => ownFactor(config, item, false) * (item.scale ?? 1),
+  });
   return { diameter: sizes ? Number(sizes.diameter.toPrecision(4)) : null, pixelSize: null };
 }
 

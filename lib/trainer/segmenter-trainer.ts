@@ -1,3 +1,4 @@
+import { refuse } from '../check.js';
 import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
 import type { Dataset } from '../data/dataset.js';
 import { SegmentLoader } from '../data/loader.js';
@@ -87,6 +88,23 @@ function batchNormNotices({ start, batchSize }: SegmenterTraining, { backbone }:
   ];
 }
 
+/** Refuses scales that a resize by the shorter side would undo. */
+function checkScales(
+  data: Dataset,
+  { resize }: MaskRCNNConfig,
+  { resizeSamples }: SegmenterTraining,
+): Dataset {
+  const scaled = data.items.find(({ scale }) => scale !== undefined && scale !== 1);
+  if (scaled && resizeSamples && resize && resize.scale === null) {
+    throw refuse(
+      'data',
+      'images without a scale, or a network with resize.scale, or resizeSamples false, because a resize to minSize undoes a scale',
+      `scale ${scaled.scale} of image ${scaled.id}`,
+    );
+  }
+  return data;
+}
+
 /** Loads the start file, if there is one. */
 async function start(
   network: SegmenterNetwork,
@@ -107,7 +125,7 @@ const task: TrainingTask<SegmenterTypes> = {
   resolveNetwork: segmenterNetworkConfig,
   readNetwork: ({ network }) => maskRCNNConfig(network, 'network'),
   prepare: (data, network, config) => ({
-    data,
+    data: checkScales(data, network, config),
     notices: [
       ...data.summary({ detectionsPerImage: network.box.detectionsPerImage }).warnings,
       ...batchNormNotices(config, network),

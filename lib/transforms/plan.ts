@@ -4,6 +4,7 @@ import { CellrouteError } from '../errors.js';
 import type { NativeSamplePlan, NativeSampleSide } from '../native/contract.js';
 import type { Draft } from './draft.js';
 import { Frame, type FrameSide } from './frame.js';
+import { scaled } from './sizes.js';
 import { applyTransform, type Transform } from './transform.js';
 
 /** Maximum number of pixels of a sample: a limit for memory and for the size of a typed array. */
@@ -12,14 +13,16 @@ const MAX_PIXELS = 2 ** 26;
 /**
  * Plans a sample: applies a chain of transforms to an image size. All random numbers come from `random`.
  *
+ * @param scale factor of the image before its transforms.
  * @throws {CellrouteError} INVALID_ARGUMENT if the sample would have more than 2^26 pixels.
  */
 export function planSample(
   transforms: readonly Transform[],
   size: { width: number; height: number },
   random: Random,
+  scale = 1,
 ): Draft {
-  let draft: Draft = { frame: Frame.of(size), photometric: [], fill: 0 };
+  let draft: Draft = { frame: scaled(Frame.of(size), scale), photometric: [], fill: 0 };
   for (const transform of transforms) draft = applyTransform(transform, draft, random);
   const { width, height } = draft.frame;
   if (width * height > MAX_PIXELS) {

@@ -12,7 +12,9 @@ function randomPart(frame: Frame, width: number, height: number, random: Random)
   return frame.crop(random.integer(0, frame.width - w), random.integer(0, frame.height - h), w, h);
 }
 
-function scaled(frame: Frame, factor: number): Frame {
+/** The frame with both sides times a factor, rounded. */
+export function scaled(frame: Frame, factor: number): Frame {
+  if (factor === 1) return frame;
   const size = (pixels: number) => Math.min(Math.max(Math.round(pixels * factor), 1), LONGEST_SIDE);
   return frame.resize(size(frame.width), size(frame.height));
 }

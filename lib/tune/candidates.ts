@@ -1,5 +1,6 @@
 import type { RawImage } from '../image/types.js';
 import { limitFor } from '../inference/raise-limits.js';
+import type { ScaleOptions } from '../inference/scale.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import { nativeThresholds, type SegmentThresholds } from '../inference/thresholds.js';
 import { Masks } from '../mask/masks.js';
@@ -27,11 +28,11 @@ export async function candidatesOf(
     thresholds,
     nmsThresholds,
     ...call
-  }: CallOptions & { thresholds: SegmentThresholds; nmsThresholds: readonly number[] },
-): Promise<{ candidates: Candidates; notices: string[] }> {
-  const { found, notices } = await segmenter.findCandidates(image, thresholds, nmsThresholds, call);
+  }: CallOptions & { thresholds: SegmentThresholds & ScaleOptions; nmsThresholds: readonly number[] },
+): Promise<{ candidates: Candidates; scale: number; notices: string[] }> {
+  const { found, scale, notices } = await segmenter.findCandidates(image, thresholds, nmsThresholds, call);
   const { detectionsPerImage } = nativeThresholds(segmenter.config, thresholds);
-  return { candidates: new Candidates(found, nmsThresholds, detectionsPerImage, image), notices };
+  return { candidates: new Candidates(found, nmsThresholds, detectionsPerImage, image), scale, notices };
 }
 
 /** Output of one forward pass for an image, from which cells at any thresholds are computed without the network. */

@@ -1,6 +1,7 @@
 import type { DatasetItem } from '../data/types.js';
+import { defined } from '../defined.js';
 import { decodeImage } from '../image/decode.js';
-import type { FixedScaleOptions } from '../inference/scale.js';
+import { type ScaleOptions, thresholdsAtScale } from '../inference/scale.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { Masks } from '../mask/masks.js';
@@ -24,6 +25,8 @@ export interface PredictedImage {
   groundTruth: Masks;
   groundTruthLabels: Int32Array;
   candidates: Candidates;
+  /** The scale at which the network saw the image. */
+  scale: number;
   /** What `segment` reports of the image. */
   notices: readonly string[];
 }
@@ -33,7 +36,8 @@ export interface PredictOptions extends CallOptions {
   /** The candidates score at least the lowest score of the grid. */
   axes: ThresholdGrid;
   now: SegmentThresholds;
-  scale?: FixedScaleOptions | undefined;
+  /** How large the cells are. Default: the images' own scales. */
+  scale?: ScaleOptions | undefined;
 }
 
 /**
@@ -50,30 +54,24 @@ export async function predictImages(
     onProgress?.({ stage: 'network', fraction: i / items.length });
     const { image, masks, labels } = await item.load({ signal });
     const decoded = await decodeImage(image, call);
-    const { candidates, notices } = await candidatesOf(segmenter, decoded, {
-      thresholds: { ...now, ...scale, minScore: axes.lowestScore },
+    const found = await candidatesOf(segmenter, decoded, {
+      thresholds: { ...now, ...(scale ?? defined({ scale: item.scale })), minScore: axes.lowestScore },
       nmsThresholds: axes.nmsThresholds,
       ...call,
     });
-    predicted.push({
-      id: item.id,
-      cellType: item.cellType,
-      groundTruth: masks,
-      groundTruthLabels: labels,
-      candidates,
-      notices,
-    });
+    const { id, cellType } = item;
+    predicted.push({ id, cellType, groundTruth: masks, groundTruthLabels: labels, ...found });
   }
   return predicted;
 }
 
-/** Input of `evaluate`: an image with its cells at these thresholds. */
+/** Input of `evaluate`: an image with its cells at these thresholds, which are those of scale 1. */
 export async function evaluatedAt(
-  { candidates, notices: _, ...image }: PredictedImage,
+  { candidates, scale, notices: _, ...image }: PredictedImage,
   set: ThresholdSet,
   call: CallOptions,
 ): Promise<EvaluatedImage> {
-  const { masks, scores, labels } = await candidates.cells(set, call);
+  const { masks, scores, labels } = await candidates.cells(thresholdsAtScale(set, scale), call);
   return { ...image, predicted: masks, scores, labels };
 }
 

@@ -20,7 +20,7 @@ export interface TuneGrid {
   maskThreshold?: readonly number[];
   /** Default 0.2 to 0.7 in steps of 0.1. */
   nmsThreshold?: readonly number[];
-  /** Pixels; default 0, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256. */
+  /** Pixels at scale 1; default 0, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256. */
   minArea?: readonly number[];
   /** Values of `removeOverlaps.maxLost`, 0 to 1, or null for no overlap removal. Default null, 0.2, 0.4, 0.6, 0.8. */
   maxLost?: readonly (number | null)[];

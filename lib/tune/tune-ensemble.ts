@@ -4,6 +4,7 @@ import { Dataset } from '../data/dataset.js';
 import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
+import { checkScale, SCALE_KEYS, scaleOptionsIn } from '../inference/scale.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { CALL_OPTION_KEYS } from '../native/job.js';
 import { checkGrid } from './threshold-grid.js';
@@ -14,6 +15,9 @@ import { type TunedThresholds, type TuneOptions, tuneSegmenter } from './tune.js
  * annotated images, and sets them in the ensemble. `ensemble.save` writes them. The network runs once per image. The type
  * of an image is that of the data set or, if it has none, that of the router. Images of types without a segmenter and
  * without a fallback are skipped. An ensemble of one type is tuned on all images. Evaluate the result on other images.
+ *
+ * With `scale`, `diameter` or `pixelSize`, the thresholds are those for images that are segmented with the same option.
+ * Areas of `grid.minArea` are at scale 1, as those of an ensemble.
  *
  * ```ts
  * const tuned = await tuneEnsemble(ensemble, data, { metric: 'kaggle' });
@@ -29,10 +33,11 @@ export async function tuneEnsemble(
   data: Dataset,
   options: TuneOptions = {},
 ): Promise<Record<string, TunedThresholds>> {
-  checkOptions(options, ['metric', 'grid', ...CALL_OPTION_KEYS]);
+  checkOptions(options, ['metric', 'grid', ...SCALE_KEYS, ...CALL_OPTION_KEYS]);
   const { metric, grid, signal, onProgress } = options;
   if (metric !== undefined) checkOneOf('metric', metric, METRIC_NAMES);
   if (grid !== undefined) checkGrid(grid);
+  checkScale(options);
   if (!(ensemble instanceof RoutedEnsemble)) throw refuse('ensemble', 'a RoutedEnsemble', ensemble);
   if (!(data instanceof Dataset)) throw refuse('data', 'a Dataset', data);
   checkAnnotated(data, 'data');
@@ -53,6 +58,7 @@ export async function tuneEnsemble(
     tuned[type] = await tuneSegmenter(ensemble.segmenters[type]!, items, ensemble.thresholds[type] ?? {}, {
       metric,
       grid,
+      ...scaleOptionsIn(options),
       signal,
       ...(onProgress && {
         onProgress: ({ stage, fraction }) =>

@@ -1,4 +1,5 @@
 import type { DatasetItem } from '../data/types.js';
+import { SCALE_KEYS, type ScaleOptions } from '../inference/scale.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { type MetricName, metricOf } from '../metrics/index.js';
@@ -6,7 +7,9 @@ import type { CallOptions } from '../native/job.js';
 import { evaluateAt, predictImages, searchThresholds } from './search.js';
 import { segmentThresholds, ThresholdGrid, type TuneGrid } from './threshold-grid.js';
 
-export interface TuneOptions extends CallOptions {
+/** Options of {@link tuneEnsemble}. The scale options say how large the cells of all images are, as in
+ * `segment`. Default: the scale of the data set. */
+export interface TuneOptions extends CallOptions, ScaleOptions {
   /** Metric to maximize. Default `kaggle`. */
   metric?: MetricName | undefined;
   grid?: TuneGrid | undefined;
@@ -30,13 +33,14 @@ export async function tuneSegmenter(
   segmenter: CellSegmenter,
   items: readonly DatasetItem[],
   now: SegmentThresholds,
-  { metric = 'kaggle', grid = {}, signal, onProgress }: TuneOptions,
+  { metric = 'kaggle', grid = {}, signal, onProgress, ...scale }: TuneOptions,
 ): Promise<TunedThresholds> {
   const axes = new ThresholdGrid(grid, segmenter.config, now);
   const call = signal ? { signal } : {};
   const predicted = await predictImages(segmenter, items, {
     axes,
     now,
+    ...(SCALE_KEYS.some((key) => scale[key] !== undefined) && { scale }),
     ...call,
     ...(onProgress && { onProgress }),
   });

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import sharp from 'sharp';
-import { scaleOf, withScale } from '../../lib/cli/scale.js';
+import { withScale } from '../../lib/cli/scale.js';
 import { maskRCNNConfig } from '../../lib/config/mask-rcnn.js';
 import {
   CellSegmenter,
@@ -13,7 +13,7 @@ import {
   type Segmentation,
   type CellSegmenter as Segmenter,
 } from '../../lib/index.js';
-import { ownFactor, resolveScale, SCALE_KEYS } from '../../lib/inference/scale.js';
+import { ownFactor, resolveScale, SCALE_KEYS, scaleOptionsIn } from '../../lib/inference/scale.js';
 import { image as files, imageBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
 
 const weights = `${testEnsemble}/fluorescence.safetensors`;
@@ -180,7 +180,7 @@ test('every option has a flag of the same range', () => {
   const parse = (...words: string[]) => {
     for (const key of SCALE_KEYS) command.setOptionValue(key, undefined);
     command.configureOutput({ writeErr: () => {} }).parse(words, { from: 'user' });
-    return scaleOf(command.opts());
+    return scaleOptionsIn(command.opts());
   };
   expect(parse()).toEqual({});
   for (const [name, { min, max }] of Object.entries(SCALE_RANGES)) {

@@ -1,7 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CellSegmenter, decodeImage, type RawImage, RoutedEnsemble } from '../../../lib/index.js';
+import {
+  CellSegmenter,
+  decodeImage,
+  type RawImage,
+  RoutedEnsemble,
+  type ScaleOptions,
+} from '../../../lib/index.js';
 import { evaluate } from '../../../lib/metrics.js';
 import { type Dataset, type DatasetItem, openDataset, tuneEnsemble } from '../../../lib/train.js';
 import { candidatesOf } from '../../../lib/tune/candidates.js';
@@ -24,11 +30,11 @@ beforeEach(async () => {
 afterEach(() => ensemble.dispose());
 
 /** The competition's metric of an ensemble, computed without candidates. */
-async function kaggleScore(evaluated: RoutedEnsemble): Promise<number> {
+async function kaggleScore(evaluated: RoutedEnsemble, scale?: ScaleOptions): Promise<number> {
   const images = [];
   for (const item of data.items) {
     const { image, masks } = await item.load();
-    const { cells } = await evaluated.segment(image, { cellType: item.cellType! });
+    const { cells } = await evaluated.segment(image, { cellType: item.cellType!, ...scale });
     images.push({ id: item.id, groundTruth: masks, predicted: cells.masks, scores: cells.scores });
   }
   return (await evaluate(images)).kaggle.mean;
@@ -129,6 +135,21 @@ test('an ensemble is better by what the search says, and takes its thresholds al
   }
 });
 
+test('thresholds are tuned for images at a scale, with areas at scale 1', async () => {
+  // Most cells have between 30 and 300 pixels of the image.
+  const minArea = [0, 100, 300];
+  for (const scale of [0.7, 1.5]) {
+    const before = await kaggleScore(ensemble, { scale });
+    const { fluorescence } = await tuneEnsemble(ensemble, data, { scale, grid: { minArea } });
+    expect(fluorescence!.before).toBeCloseTo(before, 12);
+    expect(await kaggleScore(ensemble, { scale })).toBeCloseTo(fluorescence!.after, 12);
+    ensemble.setThresholds({ fluorescence: { ...fluorescence!.thresholds, minArea: 300 } });
+    const { fluorescence: again } = await tuneEnsemble(ensemble, data, { scale, grid: { minArea } });
+    expect(again!.before).toBeLessThan(fluorescence!.after);
+    expect(await kaggleScore(ensemble, { scale })).toBeCloseTo(again!.after, 12);
+  }
+});
+
 test('uses the given values and metric', async () => {
   const grid = { minScore: [0.3], maskThreshold: [0.4], nmsThreshold: [0.3], minArea: [20], maxLost: [0.5] };
   const now = ensemble.thresholds.fluorescence ?? {};
@@ -159,6 +180,8 @@ test.each([
   ['grid.minScore[1]', { grid: { minScore: [0.5, 2] } }],
   ['grid.minArea', { grid: { minArea: [] } }],
   ['grid.sharpness', { grid: { sharpness: [1] } as object }],
+  ['scale', { scale: 0 }],
+  ['diameter', { scale: 1, diameter: 20 }],
 ])('refuses %s', async (option, options) => {
   expect(await rejection(tuneEnsemble(ensemble, data, options))).toMatchObject({
     code: 'INVALID_ARGUMENT',
