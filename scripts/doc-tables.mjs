@@ -1,8 +1,11 @@
-// Writes the tables of docs/ that follow from the code: thresholds, and the commands with their options. Needs a build.
+// Writes the tables of docs/ and RELEASE.md that follow from the code: thresholds, the commands with their options, and the
+// platforms of a release. Needs a build.
 //   node scripts/doc-tables.mjs [--check]     --check changes nothing, and fails where a table differs
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pinned } from './libtorch.mjs';
+import { PLATFORMS } from './platforms.mjs';
 import { root } from './run.mjs';
 
 const require = createRequire(import.meta.url);
@@ -107,10 +110,25 @@ function commandSections() {
     .join('\n\n');
 }
 
+/** Where a release is built, and with which LibTorch. */
+function platformTable() {
+  return table(
+    ['platform', 'LibTorch', 'machine of release.yml', 'container', 'glibc'],
+    Object.entries(PLATFORMS).map(([platform, { runner, container, glibc }]) => [
+      `\`${platform}\``,
+      pinned(platform),
+      `\`${runner}\``,
+      container ? `\`${container}\`` : '',
+      glibc ?? '',
+    ]),
+  );
+}
+
 const TABLES = [
   ['docs/thresholds-and-tiles.md', 'thresholds', thresholdTable],
   ['docs/command-line.md', 'command list', commandList],
   ['docs/command-line.md', 'commands', commandSections],
+  ['RELEASE.md', 'platforms', platformTable],
 ];
 
 const check = process.argv.includes('--check');

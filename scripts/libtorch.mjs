@@ -6,13 +6,19 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { HOST, PLATFORMS } from './platforms.mjs';
 
-/** The version with which the addon is built and tested; it compiles against OLDEST to NEWEST. */
-export const PINNED = '2.13.0';
+/** The addon compiles against these and what is between them. */
 export const OLDEST = '2.11';
 export const NEWEST = '2.14';
 // PyTorch's index of CPU builds, used only if the configured index has none.
 const CPU_WHEEL_INDEX = 'https://download.pytorch.org/whl/cpu';
+
+/** The version with which a platform's addon is built and tested. A platform without packages uses that of Linux. */
+export const pinned = (platform = HOST) => wheelOf(platform).torch.split('+')[0];
+
+const wheelOf = (platform) => PLATFORMS[platform] ?? PLATFORMS['linux-x64'];
 
 export function cacheFolder() {
   if (process.env.CELLROUTE_CACHE) return resolve(process.env.CELLROUTE_CACHE);
@@ -20,6 +26,26 @@ export function cacheFolder() {
     return join(process.env.LOCALAPPDATA, 'cellroute');
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cellroute');
 }
+
+/** The libraries that a library of Linux needs, by name. None for other systems, and on a machine without binutils. */
+export function neededLibraries(path) {
+  try {
+    const dynamic = execFileSync('readelf', ['-d', path], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return [...dynamic.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, name]) => name);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The CUDA library that a LibTorch for Linux needs even on the CPU, such as `libcudart.so.13`; undefined for a CPU build. The
+ * wheels for linux-arm64 on PyPI do not have it in their name or version, so only their libraries tell.
+ */
+export const neededCuda = (folder) =>
+  neededLibraries(join(folder, 'lib', 'libtorch_cpu.so')).find((name) => name.startsWith('libcudart.so'));
 
 /** Version of the LibTorch in a folder: {folder, version}; undefined if the folder has none. */
 export function inspectLibtorch(folder) {
@@ -63,14 +89,18 @@ function fromPython(interpreter) {
   }
 }
 
+/** Folder of the pinned wheel in the cache. */
+const wheelFolder = () => join(cacheFolder(), `libtorch-${pinned()}`);
+
 /** Downloads the pinned CPU wheel into the cache; never the CUDA build, which has gigabytes. */
-function fetchWheel(interpreter, cache, log) {
-  const target = join(cache, `libtorch-${PINNED}`);
+function fetchWheel(interpreter, log) {
+  const cache = cacheFolder();
+  const target = wheelFolder();
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'unpack-'));
   try {
-    const local = process.platform === 'darwin' ? `torch==${PINNED}` : `torch==${PINNED}+cpu`;
-    const attempts = [[local], [local, '--index-url', CPU_WHEEL_INDEX]];
+    const wanted = `torch==${wheelOf(HOST).torch}`;
+    const attempts = [[wanted], [wanted, '--index-url', CPU_WHEEL_INDEX]];
     const failures = [];
     for (const attempt of attempts) {
       log(`cellroute: fetching ${attempt.join(' ')} (about 190 MB, once)`);
@@ -100,6 +130,8 @@ function fetchWheel(interpreter, cache, log) {
       'z.extractall(sys.argv[2], [n for n in z.namelist() if n.startswith(keep) and not n.endswith("libtorch_python.so") or ".dist-info/" in n])\n';
     execFileSync(interpreter, ['-c', unpack, join(work, wheel), join(work, 'wheel')]);
     rmSync(join(work, wheel));
+    const cuda = neededCuda(join(work, 'wheel', 'torch'));
+    if (cuda) throw new Error(`${wheel} is a CUDA build, which needs ${cuda}`);
     try {
       renameSync(join(work, 'wheel'), target);
     } catch (error) {
@@ -111,9 +143,8 @@ function fetchWheel(interpreter, cache, log) {
   }
 }
 
-/** Returns {folder, version, source, tried}; throws with instructions if there is no LibTorch. */
-export function findLibtorch({ fetch = true, log = (line) => console.error(line) } = {}) {
-  const tried = [];
+/** What this machine has for itself: LIBTORCH, or the torch of the active Python. */
+function findInstalled(interpreter, tried) {
   if (process.env.LIBTORCH) {
     const found = inspectLibtorch(process.env.LIBTORCH);
     if (!found)
@@ -123,24 +154,35 @@ export function findLibtorch({ fetch = true, log = (line) => console.error(line)
     return { ...found, source: 'LIBTORCH', tried };
   }
   tried.push('LIBTORCH: not set');
-  const interpreter = python();
-  if (interpreter) {
-    const found = fromPython(interpreter);
-    if (found && inRange(found.version)) return { ...found, source: `the torch of ${interpreter}`, tried };
-    tried.push(
-      found
-        ? `torch of ${interpreter}: ${found.version} is outside ${OLDEST} to ${NEWEST}`
-        : `torch of ${interpreter}: none installed`,
-    );
-  } else {
+  if (!interpreter) {
     tried.push('python3: not found');
+    return undefined;
   }
-  const cached = inspectLibtorch(join(cacheFolder(), `libtorch-${PINNED}`, 'torch'));
+  const found = fromPython(interpreter);
+  const cuda = found && neededCuda(found.folder);
+  if (found && !cuda && inRange(found.version))
+    return { ...found, source: `the torch of ${interpreter}`, tried };
+  const why = () => {
+    if (!found) return 'none installed';
+    if (cuda) return `${found.version} is a CUDA build, which needs ${cuda}`;
+    return `${found.version} is outside ${OLDEST} to ${NEWEST}`;
+  };
+  tried.push(`torch of ${interpreter}: ${why()}`);
+  return undefined;
+}
+
+/** Returns {folder, version, source, tried}; throws with instructions if there is no LibTorch. */
+export function findLibtorch({ fetch = true, log = (line) => console.error(line) } = {}) {
+  const tried = [];
+  const interpreter = python();
+  const installed = findInstalled(interpreter, tried);
+  if (installed) return installed;
+  const cached = inspectLibtorch(join(wheelFolder(), 'torch'));
   if (cached) return { ...cached, source: 'the cache', tried };
   tried.push(`cache ${cacheFolder()}: empty`);
   if (fetch && interpreter) {
     try {
-      const fetched = fetchWheel(interpreter, cacheFolder(), log);
+      const fetched = fetchWheel(interpreter, log);
       if (fetched) return { ...fetched, source: 'the wheel, just fetched', tried };
     } catch (error) {
       tried.push(`pip download: ${error.message}`);
@@ -148,7 +190,7 @@ export function findLibtorch({ fetch = true, log = (line) => console.error(line)
   }
   throw new Error(
     `No LibTorch was found.\n${tried.map((line) => `  - ${line}`).join('\n')}\nDo one of these:\n` +
-      `  pip install "torch==${PINNED}" (a CPU build), then run this again\n` +
+      `  pip install "torch==${pinned()}" (a CPU build), then run this again\n` +
       `  export LIBTORCH=/path/to/libtorch (a folder with lib, include and share)\n` +
       `  install Python 3 with pip, so that the pinned wheel can be fetched`,
   );
@@ -156,8 +198,14 @@ export function findLibtorch({ fetch = true, log = (line) => console.error(line)
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    const found = findLibtorch({ fetch: !process.argv.includes('--no-fetch') });
-    console.log(process.argv.includes('--json') ? JSON.stringify(found, null, 2) : found.folder);
+    const { values } = parseArgs({
+      options: {
+        'no-fetch': { type: 'boolean' },
+        json: { type: 'boolean' },
+      },
+    });
+    const found = findLibtorch({ fetch: !values['no-fetch'] });
+    console.log(values.json ? JSON.stringify(found, null, 2) : found.folder);
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;

@@ -17,12 +17,11 @@ import {
   type SearchedLocation,
 } from './find.js';
 import { runtimeLibraries } from './libraries.js';
+import platforms from './platforms.json';
 
-/** Oldest glibc that LibTorch's Linux wheels support. */
-const OLDEST_GLIBC = '2.28';
 const OPTIONAL_NOTE =
   'an optional dependency of cellroute: --omit=optional and settings of package managers leave it out, and a lockfile or node_modules folder of another platform lacks it';
-const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
+const PLATFORMS = Object.keys(platforms);
 
 interface Preload {
   /** Opens a library for the lifetime of the process. Returns its aoti_torch_abi_version(), if it has one. */
@@ -185,12 +184,14 @@ function checkPlatform(): void {
     );
   }
   const version = versionSync();
-  if (version && version.localeCompare(OLDEST_GLIBC, undefined, { numeric: true }) < 0) {
+  // That of LibTorch's wheels.
+  const oldest = platforms[platformName() as 'linux-x64' | 'linux-arm64'].glibc;
+  if (version && version.localeCompare(oldest, undefined, { numeric: true }) < 0) {
     throw new CellrouteError(
       'PLATFORM_UNSUPPORTED',
-      `cellroute needs glibc ${OLDEST_GLIBC} or newer, because LibTorch does, but this system has ${version}.`,
+      `cellroute needs glibc ${oldest} or newer, because LibTorch does, but this system has ${version}.`,
       {
-        expected: OLDEST_GLIBC,
+        expected: oldest,
         got: version,
       },
     );

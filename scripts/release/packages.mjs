@@ -19,14 +19,11 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findLibtorch, PINNED } from '../libtorch.mjs';
+import { findLibtorch, neededCuda, pinned } from '../libtorch.mjs';
+import { HOST, PLATFORMS } from '../platforms.mjs';
 import { copyPrebuild, prebuild } from '../prebuild.mjs';
 import { absoluteLinks } from '../published-pages.mjs';
 import { has, must, packageJson, root, run } from '../run.mjs';
-
-/** Every platform that a release has packages for. */
-export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
-export const PLATFORM = `${process.platform}-${process.arch}`;
 
 const { version, license, engines, repository, bugs, homepage, keywords } = packageJson;
 const shared = { license, repository, bugs, homepage, engines };
@@ -39,9 +36,9 @@ export const constraints = (platform) => {
 
 /** The packages of all platforms, of which a package manager installs those that fit. */
 export const optionalDependencies = Object.fromEntries(
-  PLATFORMS.flatMap((platform) => [
+  Object.keys(PLATFORMS).flatMap((platform) => [
     [`@cellroute/${platform}`, version],
-    [`@cellroute/libtorch-${platform}`, PINNED],
+    [`@cellroute/libtorch-${platform}`, pinned(platform)],
   ]),
 );
 
@@ -103,19 +100,19 @@ function stageStarter(out) {
 
 function stageAddon(out) {
   copyPrebuild();
-  const folder = emptyFolder(join(out, PLATFORM));
+  const folder = emptyFolder(join(out, HOST));
   for (const file of ['cellroute.node', 'cellroute_preload.node'])
     copyFileSync(join(prebuild, file), join(folder, file));
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
-  const description = `The native addon of cellroute for ${PLATFORM}`;
+  const description = `The native addon of cellroute for ${HOST}`;
   writeManifest(
     folder,
     {
-      name: `@cellroute/${PLATFORM}`,
+      name: `@cellroute/${HOST}`,
       version,
       description,
       ...shared,
-      ...constraints(PLATFORM),
+      ...constraints(HOST),
       // Yarn's Plug'n'Play keeps other packages in archives, which the system's loader cannot read.
       preferUnplugged: true,
       files: ['*.node'],
@@ -128,7 +125,13 @@ function stageAddon(out) {
 function stageLibtorch(out) {
   const { runtimeLibraries } = createRequire(import.meta.url)(join(root, 'dist', 'native', 'libraries.js'));
   const libtorch = findLibtorch();
-  const folder = emptyFolder(join(out, `libtorch-${PLATFORM}`));
+  const cuda = neededCuda(libtorch.folder);
+  if (cuda) {
+    throw new Error(
+      `The LibTorch in ${libtorch.folder} is a CUDA build, which needs ${cuda}: packages need a CPU build`,
+    );
+  }
+  const folder = emptyFolder(join(out, `libtorch-${HOST}`));
   mkdirSync(join(folder, 'lib'));
   for (const library of runtimeLibraries()) {
     const source = join(libtorch.folder, 'lib', library);
@@ -142,16 +145,16 @@ function stageLibtorch(out) {
   const info = readdirSync(dirname(libtorch.folder)).find((entry) => /^torch-.*\.dist-info$/.test(entry));
   const licences = join(dirname(libtorch.folder), info ?? '', 'licenses');
   if (info && existsSync(licences)) cpSync(licences, join(folder, 'licenses'), { recursive: true });
-  const description = `LibTorch's CPU run-time libraries for ${PLATFORM}, as cellroute loads them`;
+  const description = `LibTorch's CPU run-time libraries for ${HOST}, as cellroute loads them`;
   writeManifest(
     folder,
     {
-      name: `@cellroute/libtorch-${PLATFORM}`,
+      name: `@cellroute/libtorch-${HOST}`,
       version: libtorch.version,
       description,
       ...shared,
       license: 'BSD-3-Clause',
-      ...constraints(PLATFORM),
+      ...constraints(HOST),
       preferUnplugged: true,
       files: ['lib', 'licenses'],
     },

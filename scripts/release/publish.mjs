@@ -3,6 +3,7 @@
 //   node scripts/release/publish.mjs FOLDER [--dry-run]
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { PLATFORMS } from '../platforms.mjs';
 import { must, run } from '../run.mjs';
 
 const [folder, dryRun] = process.argv.slice(2);
@@ -17,10 +18,8 @@ const tarballs = new Map(
 const rank = (name) =>
   [
     'cellroute-libtorch-',
-    'cellroute-linux',
-    'cellroute-darwin',
-    'cellroute-win32',
-    'cellroute-starter',
+    ...Object.keys(PLATFORMS).map((platform) => `cellroute-${platform}-`),
+    'cellroute-starter-',
   ].findIndex((start) => name.startsWith(start));
 // The core package, which has none of these names, comes last.
 const order = (name) => (rank(name) < 0 ? Number.POSITIVE_INFINITY : rank(name));

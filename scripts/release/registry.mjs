@@ -17,9 +17,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { runJest } from '../jest.mjs';
+import { HOST } from '../platforms.mjs';
 import { finish } from '../report.mjs';
 import { must, root, run } from '../run.mjs';
-import { constraints, optionalDependencies, PLATFORM, packAll } from './packages.mjs';
+import { constraints, optionalDependencies, packAll } from './packages.mjs';
 import { installTools, tools } from './tools.mjs';
 
 const SECONDS_TO_START = 60;
@@ -100,7 +101,7 @@ try {
   }
   // A release has the packages of every platform, and Yarn 1 asks for all of them. Those of others are empty here.
   for (const [name, version] of Object.entries(optionalDependencies)) {
-    if (name.endsWith(PLATFORM)) continue;
+    if (name.endsWith(HOST)) continue;
     const empty = mkdtempSync(join(folder, 'empty-'));
     writeFileSync(
       join(empty, 'package.json'),

@@ -212,6 +212,40 @@ test('doctor finds everything, and reports what is missing', () => {
   expect(bad.stdout).toMatch(/LIBTORCH_NOT_FOUND/);
 });
 
+const onLinux = process.platform === 'linux' ? test : test.skip;
+onLinux('doctor and the build name the CUDA library that a LibTorch needs', () => {
+  const { folder: libtorch } = JSON.parse(readFileSync(join(root, 'build/libtorch.json'), 'utf8')) as {
+    folder: string;
+  };
+  const cuda = join(folder, 'cuda-build');
+  mkdirSync(join(cuda, 'lib'), { recursive: true });
+  const small = readFileSync(join(libtorch, 'lib/libtorch.so'), 'latin1');
+  copyFileSync(join(libtorch, 'lib/libc10.so'), join(cuda, 'lib/libc10.so'));
+  writeFileSync(join(cuda, 'lib/libtorch.so'), small, 'latin1');
+  // Both names have 15 characters. No machine has this version.
+  const needsCuda = small.replaceAll('libtorch_cpu.so', 'libcudart.so.99');
+  writeFileSync(join(cuda, 'lib/libtorch_cpu.so'), needsCuda, 'latin1');
+
+  const { status, stdout } = cellroute('doctor', '--libtorch', cuda);
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/LIBTORCH_NOT_FOUND: .*libcudart\.so\.99/);
+  expect(stdout).toMatch(/this LibTorch is a CUDA build/);
+
+  const needed = (path: string) =>
+    spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        'const { neededCuda } = await import(process.argv[1]); console.log(neededCuda(process.argv[2]));',
+        join(root, 'scripts/libtorch.mjs'),
+        path,
+      ],
+      { encoding: 'utf8' },
+    ).stdout.trim();
+  expect([needed(libtorch), needed(cuda)]).toEqual(['undefined', 'libcudart.so.99']);
+});
+
 test('help names every command', () => {
   const { stdout } = cellroute('--help');
   for (const command of ['segment', 'report', 'classify', 'explain', 'inspect', 'convert', 'doctor'])

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import platforms from '../../lib/native/platforms.json';
 import { image, root } from '../support/sdk.js';
 
 jest.setTimeout(900_000);
@@ -302,7 +303,7 @@ test('the core package asks for exactly the versions of its parts, on every plat
   const { version, dependencies, optionalDependencies } = manifestOf('cellroute');
   expect(dependencies?.['@cellroute/starter']).toBe(version);
   expect(Object.keys(optionalDependencies ?? {}).sort()).toEqual(
-    ['darwin-arm64', 'linux-arm64', 'linux-x64', 'win32-x64']
+    Object.keys(platforms)
       .flatMap((platform) => [`@cellroute/${platform}`, `@cellroute/libtorch-${platform}`])
       .sort(),
   );
