@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
+import { READ_BY_WINDOW } from './limits.js';
 
 interface SlideOfFiles {
   ending: string;
@@ -30,6 +31,10 @@ const exists = (path: string) =>
     () => false,
   );
 
+/** Whether a path is a folder with a Zarr group, of version 2 or 3. */
+export const isZarrFolder = async (path: string): Promise<boolean> =>
+  (await exists(join(path, 'zarr.json'))) || (await exists(join(path, '.zgroup')));
+
 /**
  * Refuses the file of a slide that is many files.
  *
@@ -48,9 +53,26 @@ export async function refuseSlideOfFiles(path: string): Promise<void> {
 /**
  * The bytes of an image file.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; IMAGE_UNSUPPORTED for a file whose pixels are in others.
+ * @throws {CellrouteError} FILE_UNREADABLE; IMAGE_UNSUPPORTED for a file whose pixels are in others, and for OME-Zarr;
+ *   IMAGE_TOO_LARGE for a file that is larger than a buffer.
  */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Buffer> {
   await refuseSlideOfFiles(path);
-  return readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
+  return readFile(path, signal ? { signal } : {}).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EISDIR' && (await isZarrFolder(path))) {
+      throw new CellrouteError('IMAGE_UNSUPPORTED', `${path} is an OME-Zarr image; ${READ_BY_WINDOW}`, {
+        file: path,
+        expected: 'an image file',
+        got: 'an OME-Zarr image',
+      });
+    }
+    if (error.code === 'ERR_FS_FILE_TOO_LARGE') {
+      throw new CellrouteError('IMAGE_TOO_LARGE', `${path}: ${error.message}; ${READ_BY_WINDOW}`, {
+        file: path,
+        expected: 'a file of at most 2 GiB',
+        got: 'a larger one',
+      });
+    }
+    return unreadable(path, signal)(error);
+  });
 }

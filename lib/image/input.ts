@@ -48,7 +48,10 @@ export async function readImage(
   input: ImageInput,
   { signal, maxBytes }: { signal?: AbortSignal | undefined; maxBytes: number },
 ): Promise<ImageContent> {
-  if (isPath(input)) return readImageFile(input, signal);
+  if (isPath(input)) {
+    if (/^https?:\/\//i.test(input)) throw refuse('image', LOCAL, input);
+    return readImageFile(input, signal);
+  }
   if (isUrl(input)) return readImageFile(pathOf(input), signal);
   if (isBlob(input)) {
     if (input.size > maxBytes) throw tooLarge(`The Blob has ${input.size} bytes`, maxBytes, input.size);
@@ -90,9 +93,12 @@ const isSharp = (input: unknown): input is Sharp =>
 const isImageData = (input: object): input is ImageDataLike =>
   types.isUint8ClampedArray((input as { data?: unknown }).data) && !('channels' in input);
 
+const LOCAL =
+  "a path or a file: URL; of others pass the body of fetch's response, or of an OME-Zarr image the slide that openSlide opens";
+
 function pathOf(url: URL): string {
   if (url.protocol === 'file:') return fileURLToPath(url);
-  throw refuse('image', "a file: URL; of others pass the body of fetch's response", url.protocol);
+  throw refuse('image', LOCAL, url.protocol);
 }
 
 /** In parts: arrayBuffer() of the whole copies it on this thread without a break. */

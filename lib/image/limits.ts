@@ -4,32 +4,39 @@ import { CellrouteError } from '../errors.js';
 /** Limits of images, checked with the header before memory is allocated for pixels. */
 export interface ImageLimits {
   /** Maximum width × height. Default 1e9. */
-  pixels?: number;
+  pixels?: number | undefined;
   /** Maximum bytes of the decoded pixels (width × height × channels × bytes per sample). Default 2 GiB. */
-  bytes?: number;
+  bytes?: number | undefined;
   /** Maximum longer side in pixels. Default 200,000. */
-  side?: number;
+  side?: number | undefined;
   /**
    * Maximum decoded bytes per byte of the file, beyond the first 64 MiB of decoded bytes. Default 1000. A file with a higher
    * ratio is damaged or malicious: deflate, used in PNG and TIFF, cannot reach 1033.
    */
-  ratio?: number;
+  ratio?: number | undefined;
 }
+
+/** {@link ImageLimits} with defaults. */
+export type CheckedLimits = Record<keyof ImageLimits, number>;
 
 export const LIMIT_KEYS = ['pixels', 'bytes', 'side', 'ratio'] as const;
 
-const DEFAULT_LIMITS: Readonly<Required<ImageLimits>> = {
+const DEFAULT_LIMITS: Readonly<CheckedLimits> = {
   pixels: 1e9,
   bytes: 2 ** 31,
   side: 200_000,
   ratio: 1000,
 };
 
+/** What to do with an image that is not decoded as a whole. */
+export const READ_BY_WINDOW =
+  'to read it by window, pass the slide that openSlide opens (command line: cellroute segment-slide)';
+
 /** Decoded bytes that are allowed for any size of the file. */
 const FREE_BYTES = 2 ** 26;
 
 /** Completes limits with defaults. */
-export function checkLimits(option: string, limits: unknown = {}): Required<ImageLimits> {
+export function checkLimits(option: string, limits: unknown = {}): CheckedLimits {
   checkKeys(option, checkObject(option, limits), LIMIT_KEYS);
   const given = limits as ImageLimits;
   const read = { ...DEFAULT_LIMITS };
@@ -46,11 +53,14 @@ export interface DecodedSize {
   bytesPerPixel: number;
   /** Size of the file in bytes; undefined for raw pixels, which are in memory. */
   encodedBytes?: number;
+  /** Whether files of this format can be read by window. */
+  byWindow?: boolean;
 }
 
 /** @throws {CellrouteError} IMAGE_TOO_LARGE with the limit that the image exceeds. */
-export function checkSize(size: DecodedSize, limits: Required<ImageLimits>): void {
-  const { width, height, bytesPerPixel, encodedBytes } = size;
+export function checkSize(size: DecodedSize, limits: CheckedLimits): void {
+  const { width, height, bytesPerPixel, encodedBytes, byWindow = false } = size;
+  const advice = byWindow ? `; ${READ_BY_WINDOW}` : '';
   const pixels = width * height;
   const bytes = pixels * bytesPerPixel;
   const shape = `${width} × ${height}`;
@@ -58,10 +68,11 @@ export function checkSize(size: DecodedSize, limits: Required<ImageLimits>): voi
     throw tooLarge('side', limits.side, `${shape} pixels`, 'a side longer than', shape);
   }
   if (pixels > limits.pixels) {
-    throw tooLarge('pixels', limits.pixels, `${shape} pixels`, 'more than', shape);
+    throw tooLarge('pixels', limits.pixels, `${shape} pixels`, 'more than', shape, advice);
   }
   if (bytes > limits.bytes) {
-    throw tooLarge('bytes', limits.bytes, `${bytes} bytes of ${shape} pixels`, 'more than', String(bytes));
+    const has = `${bytes} bytes of ${shape} pixels`;
+    throw tooLarge('bytes', limits.bytes, has, 'more than', String(bytes), advice);
   }
   if (encodedBytes !== undefined && bytes > FREE_BYTES + limits.ratio * encodedBytes) {
     const has = `${bytes} bytes of ${shape} pixels in a file of ${encodedBytes} bytes`;
@@ -75,10 +86,11 @@ function tooLarge(
   has: string,
   than: string,
   got: string,
+  advice = '',
 ): CellrouteError {
   return new CellrouteError(
     'IMAGE_TOO_LARGE',
-    `The image has ${has}, ${than} limits.${key} allows (${limit})`,
+    `The image has ${has}, ${than} limits.${key} allows (${limit})${advice}`,
     { option: `limits.${key}`, expected: `at most ${limit}`, got },
   );
 }

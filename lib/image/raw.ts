@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { checkNumber, refuse } from '../check.js';
-import { checkSize, type ImageLimits } from './limits.js';
+import { type CheckedLimits, checkSize } from './limits.js';
 import type { RawImage } from './types.js';
 
 /** Hint for common errors in `data`. */
@@ -17,7 +17,7 @@ function isPixels(data: unknown): data is RawImage['data'] {
 }
 
 /** Checks that the properties of a raw image are consistent. Copies nothing. */
-export function checkRawImage(option: string, value: object, limits: Required<ImageLimits>): RawImage {
+export function checkRawImage(option: string, value: object, limits: CheckedLimits): RawImage {
   const { data, width, height, channels } = value as Record<keyof RawImage, unknown>;
   if (!isPixels(data)) {
     const hint = dataHint(data);

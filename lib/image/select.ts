@@ -1,6 +1,6 @@
 import { checkNumber, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import { checkLimits, type ImageLimits } from './limits.js';
+import { type CheckedLimits, checkLimits } from './limits.js';
 import type { ChannelChoice, ImageReadOptions } from './types.js';
 
 export const READ_KEYS = ['page', 'z', 't', 'channels', 'limits'] as const;
@@ -11,7 +11,7 @@ export interface Selection {
   z: number | undefined;
   t: number | undefined;
   channels: readonly (number | string)[] | undefined;
-  limits: Required<ImageLimits>;
+  limits: CheckedLimits;
 }
 
 /** Checks options for reading images. */

@@ -13,7 +13,7 @@ import type { ImageReadOptions } from './types.js';
 
 /** Options of {@link openSlide}. */
 export interface OpenSlideOptions extends ImageReadOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

@@ -5,28 +5,29 @@ import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { untilAborted } from '../abort.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable as unreadableFile } from '../file-errors.js';
-import { checkSize, type ImageLimits } from './limits.js';
-import { cmykToRgb, interleave, pickChannels } from './pixels.js';
+import type { CheckedLimits } from './limits.js';
+import { cmykToRgb, pickChannels } from './pixels.js';
 import type { Selection } from './select.js';
 import { greyType, type PixelType, pixelTypeOf, typedView, unreadable } from './sharp.js';
-import { checkWindow, type Slide, type SlideLevel, type SlideWindow, slideClosed } from './slide.js';
+import type { Slide, SlideLevel, SlideWindow } from './slide.js';
+import { FileSlide, type LevelWindow } from './slide-file.js';
 import { TAG, type TiffDirectory, TiffFile } from './tiff/directory.js';
 import { FileBytes } from './tiff/file-bytes.js';
 import { PHOTOMETRIC, readLayout, type TiffLayout, unsupported } from './tiff/layout.js';
 import { levelsOf, readPages, type TiffPages } from './tiff/pages.js';
-import { MOST_NAMED, type Part, planPages, refuseDamage } from './tiff/read.js';
+import { MAX_NAMED_CHANNELS, type Part, planPages, refuseDamage } from './tiff/read.js';
 import type { ImageSource, RawImage } from './types.js';
 
-/** A slide has tens of directories, a stack of slides thousands. */
-const MOST_DIRECTORIES = 20_000;
-/** Without tiles, each window needs all rows above it. */
-const MOST_IN_STRIPS = 1e8;
-/** Bytes of one decoded tile: libvips keeps rows of them. */
-const MOST_TILE_BYTES = 2 ** 26;
+/** Maximum number of directories: a slide has tens, a stack of slides thousands. */
+const MAX_DIRECTORIES = 20_000;
+/** Maximum pixels of a TIFF without tiles, in which a window needs all rows above it. */
+const MAX_PIXELS_IN_STRIPS = 1e8;
+/** Maximum bytes of one decoded tile, because libvips keeps rows of tiles. */
+const MAX_TILE_BYTES = 2 ** 26;
 
 const TO_TILES = "vips copy in.tif 'out.tif[tile,pyramid,bigtiff,compression=deflate]'";
 
-/** Where sharp finds a level of a channel. */
+/** Page and SubIFD of a level of a channel, for sharp. */
 interface Place {
   page: number;
   /** Index among the main page's SubIFDs; undefined for a page itself. */
@@ -34,7 +35,7 @@ interface Place {
 }
 
 interface TiffLevel extends SlideLevel {
-  /** One for all channels, or one for each. */
+  /** One place for all channels, or one per channel. */
   places: readonly Place[];
 }
 
@@ -45,7 +46,7 @@ interface Layouts {
   source: ImageSource;
 }
 
-/** A TIFF file, whose directories are read here and whose tiles sharp decodes from the path. */
+/** Opens a TIFF file. Its directories are read here; sharp decodes tiles from the path. */
 export async function openTiffSlide(
   path: string,
   handle: FileHandle,
@@ -56,7 +57,7 @@ export async function openTiffSlide(
   const bytes = new FileBytes(handle, byteLength);
   let layouts: Layouts;
   try {
-    layouts = await bytes.parse(() => readLayouts(new TiffFile(bytes, MOST_DIRECTORIES), selection), signal);
+    layouts = await bytes.parse(() => readLayouts(new TiffFile(bytes, MAX_DIRECTORIES), selection), signal);
   } catch (error) {
     throw refuseDamage(error);
   }
@@ -85,7 +86,7 @@ function readLayouts(file: TiffFile, selection: Selection): Layouts {
   };
 }
 
-/** Refuses what can be decoded as a whole alone. */
+/** Refuses layouts that can only be decoded as a whole. */
 function checkPart({ page, layout, samples: picks = [] }: Part): void {
   const { width, height, samples, bits, tile, planar, orientation } = layout;
   if (page.plane > 0) throw unsupported('its stack in one directory cannot be read by window', TO_TILES);
@@ -96,34 +97,34 @@ function checkPart({ page, layout, samples: picks = [] }: Part): void {
       'bfconvert in.tif out.ome.tiff',
     );
   }
-  if (picks.some((sample) => sample >= MOST_NAMED)) {
+  if (picks.some((sample) => sample >= MAX_NAMED_CHANNELS)) {
     throw unsupported(
       `channel ${Math.max(...picks)} of its ${samples} interleaved ones cannot be read by window`,
       'bfconvert in.tif out.ome.tiff',
     );
   }
   if (orientation > 1) throw unsupported('it has an orientation tag', 'tiffset -s 274 1 in.tif');
-  if (!tile && width * height > MOST_IN_STRIPS) {
+  if (!tile && width * height > MAX_PIXELS_IN_STRIPS) {
     throw unsupported(
-      `it has strips and not tiles, and more than ${MOST_IN_STRIPS / 1e6} megapixels: reading a window would decode all rows above it`,
+      `it has strips and not tiles, and more than ${MAX_PIXELS_IN_STRIPS / 1e6} megapixels: reading a window would decode all rows above it`,
       TO_TILES,
     );
   }
   const bytes = tile ? (tile.width * tile.height * samples * bits) / 8 : 0;
-  if (bytes > MOST_TILE_BYTES) {
+  if (bytes > MAX_TILE_BYTES) {
     throw new CellrouteError(
       'IMAGE_TOO_LARGE',
-      `The TIFF has tiles of ${tile!.width} × ${tile!.height} pixels, more than ${MOST_TILE_BYTES} bytes each. To convert it: ${TO_TILES}`,
-      { expected: `tiles of at most ${MOST_TILE_BYTES} bytes`, got: `${bytes} bytes` },
+      `The TIFF has tiles of ${tile!.width} × ${tile!.height} pixels, more than ${MAX_TILE_BYTES} bytes each. To convert it: ${TO_TILES}`,
+      { expected: `tiles of at most ${MAX_TILE_BYTES} bytes`, got: `${bytes} bytes` },
     );
   }
 }
 
-/** Whether each sample is a channel of its own, and none a colour. */
+/** Whether samples are grey channels and not colours. */
 const isGrey = ({ photometric }: TiffLayout): boolean =>
   photometric === PHOTOMETRIC.blackIsZero || photometric === PHOTOMETRIC.whiteIsZero;
 
-/** Levels in SubIFDs, as Bio-Formats writes them; undefined where the pages have none. */
+/** Levels in SubIFDs, as Bio-Formats writes them; undefined if the pages have none. */
 function subLevels(
   file: TiffFile,
   parts: readonly Part[],
@@ -144,13 +145,13 @@ function subLevels(
   return levels.sort((a, b) => b.width - a.width);
 }
 
-/** Levels in pages of their own, as libvips and the scanners of Aperio write them. */
+/** Levels in separate pages, as libvips and Aperio scanners write them. */
 function pageLevels(
   file: TiffFile,
   pages: TiffPages,
   parts: readonly Part[],
 ): Omit<TiffLevel, 'downsample'>[] {
-  // Of several planes it is not known which a page is a level of.
+  // With several planes it is unknown which one a page is a level of.
   if (parts.length > 1 || pages.planes.length > 1) return [];
   const { page, layout } = parts[0]!;
   return levelsOf(file, pages, page.directory).flatMap((number) => {
@@ -159,7 +160,7 @@ function pageLevels(
   });
 }
 
-/** The size of a level; undefined where its samples are not those of the main page. */
+/** The size of a level; undefined if its samples differ from those of the main page. */
 function levelSize(
   file: TiffFile,
   directory: TiffDirectory,
@@ -170,44 +171,34 @@ function levelSize(
   return isSame && width < main.width && height <= main.height ? { width, height } : undefined;
 }
 
-class TiffSlide implements Slide {
-  readonly name: string;
-  readonly width: number;
-  readonly height: number;
-  readonly levels: readonly SlideLevel[];
-  readonly channels: readonly string[];
-  readonly pixelSize: number | undefined;
-  readonly source: ImageSource;
+class TiffSlide extends FileSlide {
   readonly #path: string;
   readonly #byteLength: number;
   readonly #levels: readonly TiffLevel[];
   readonly #parts: readonly Part[];
-  readonly #limits: Required<ImageLimits>;
   #failOn: SharpOptions['failOn'] = 'warning';
   #type!: PixelType;
-  #closed = false;
 
   constructor(
     path: string,
     byteLength: number,
     { levels, parts, channels, source }: Layouts,
-    limits: Required<ImageLimits>,
+    limits: CheckedLimits,
   ) {
+    super({
+      name: basename(path),
+      levels: levels.map(({ width, height, downsample }) => ({ width, height, downsample })),
+      channels,
+      source,
+      limits,
+    });
     this.#path = path;
     this.#byteLength = byteLength;
     this.#levels = levels;
     this.#parts = parts;
-    this.#limits = limits;
-    this.name = basename(path);
-    this.width = levels[0]!.width;
-    this.height = levels[0]!.height;
-    this.levels = levels.map(({ width, height, downsample }) => ({ width, height, downsample }));
-    this.channels = channels;
-    this.pixelSize = source.pixelSize;
-    this.source = source;
   }
 
-  /** Decodes a pixel of each level, so that what cannot be read is refused when the slide is opened. */
+  /** Decodes a pixel of each level, so that unreadable files are refused when the slide is opened. */
   async probe(signal: AbortSignal | undefined): Promise<void> {
     const [part] = this.#parts as [Part];
     const { layout, samples } = part;
@@ -223,28 +214,28 @@ class TiffSlide implements Slide {
         : pixelTypeOf('TIFF', metadata);
     const pixel = { x: 0, y: 0, width: 1, height: 1 };
     try {
-      await this.read(pixel, signal && { signal });
+      await this.read(pixel, { signal });
     } catch (error) {
       if (!(error instanceof CellrouteError) || error.code !== 'IMAGE_UNREADABLE') throw error;
-      // Scanners write tags that libtiff warns of; with them, only errors tell damage.
+      // Scanners write tags that cause warnings of libtiff. Damage is then only detected by errors.
       this.#failOn = 'error';
     }
-    for (const level of this.#levels.keys()) await this.read({ ...pixel, level }, signal && { signal });
+    for (const level of this.#levels.keys()) await this.read({ ...pixel, level }, { signal });
   }
 
-  async read(window: SlideWindow, { signal }: { signal?: AbortSignal } = {}): Promise<RawImage> {
-    if (this.#closed) throw slideClosed();
-    signal?.throwIfAborted();
-    const { level, ...rect } = checkWindow(window, this.levels);
-    const { width, height } = rect;
-    const channels = this.source.channels.length as RawImage['channels'];
-    const bytesPerPixel = channels * this.#type.array.BYTES_PER_ELEMENT;
-    checkSize({ width, height, bytesPerPixel }, this.#limits);
+  protected bytesPerSample(): number {
+    return this.#type.array.BYTES_PER_ELEMENT;
+  }
+
+  protected async readChannels(
+    { level, ...rect }: LevelWindow,
+    signal: AbortSignal | undefined,
+  ): Promise<RawImage['data'][]> {
     const values: RawImage['data'][] = [];
     for (const [i, place] of this.#levels[level]!.places.entries()) {
       values.push(...(await untilAborted(this.#decodePart(this.#parts[i]!, place, rect), signal)));
     }
-    return { data: await interleave(values), width, height, channels, source: this.source };
+    return values;
   }
 
   async fingerprint(): Promise<string> {
@@ -252,8 +243,8 @@ class TiffSlide implements Slide {
     try {
       const hash = createHash('sha256').update(String(this.#byteLength));
       const block = Buffer.alloc(Math.min(1 << 16, this.#byteLength));
-      for (let i = 0; i < SAMPLES; i++) {
-        const at = Math.floor(((this.#byteLength - block.length) * i) / (SAMPLES - 1));
+      for (let i = 0; i < FINGERPRINT_BLOCKS; i++) {
+        const at = Math.floor(((this.#byteLength - block.length) * i) / (FINGERPRINT_BLOCKS - 1));
         const { bytesRead } = await handle.read(block, 0, block.length, at);
         hash.update(block.subarray(0, bytesRead));
       }
@@ -264,10 +255,6 @@ class TiffSlide implements Slide {
     } finally {
       await handle.close();
     }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
   }
 
   #open({ page, subifd }: Place): Sharp {
@@ -322,5 +309,5 @@ class TiffSlide implements Slide {
   }
 }
 
-/** Blocks of a file that its fingerprint is made of. */
-const SAMPLES = 33;
+/** Number of blocks of a file in its fingerprint. */
+const FINGERPRINT_BLOCKS = 33;

@@ -4,18 +4,18 @@ import { basename, join } from 'node:path';
 import { untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import { checkSize, type ImageLimits } from './limits.js';
-import { interleave } from './pixels.js';
+import { checkSize } from './limits.js';
 import { channelsNeeded, checkAxis, resolveChannels, type Selection } from './select.js';
-import { checkWindow, type Slide, type SlideLevel, type SlideWindow, slideClosed } from './slide.js';
-import type { ImageSource, RawImage } from './types.js';
+import type { Slide } from './slide.js';
+import { FileSlide, type LevelWindow } from './slide-file.js';
+import type { RawImage } from './types.js';
 import { type Multiscale, readMultiscale } from './zarr-metadata.js';
 
-/** zarrita is an ES module, and is loaded when an OME-Zarr image is opened. */
+/** Imported dynamically, because zarrita is an ES module. */
 const loadZarrita = () => import('zarrita');
 type Zarrita = Awaited<ReturnType<typeof loadZarrita>>;
 
-/** What zarrita reads keys from; keys start with a slash. */
+/** The store interface of zarrita; keys start with a slash. */
 interface Store {
   get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined>;
   getRange?(
@@ -25,10 +25,10 @@ interface Store {
   ): Promise<Uint8Array | undefined>;
 }
 
-/** Bytes of one decoded chunk. */
-const MOST_CHUNK_BYTES = 2 ** 28;
-/** Smaller levels are part of a slide's fingerprint. */
-const MOST_HASHED = 2 ** 22;
+/** Maximum bytes of one decoded chunk. */
+const MAX_CHUNK_BYTES = 2 ** 28;
+/** The smallest level is part of the fingerprint if it has at most this number of pixels. */
+const MAX_HASHED_PIXELS = 2 ** 22;
 
 const arrays = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array } as const;
 type Sample = keyof typeof arrays;
@@ -68,7 +68,7 @@ interface ZarrLevel {
 
 type ZarrGroup = import('zarrita').Group<Store>;
 
-/** The group of the image: the one at the place, or the first of those that bioformats2raw writes below it. */
+/** Opens the group of the image: at the location itself, or the first image of a bioformats2raw collection. */
 async function openImage(
   zarrita: Zarrita,
   store: Store,
@@ -111,11 +111,11 @@ function checkArray(
     throw damaged(where, 'an array has no size');
   }
   const bytes = chunks.reduce((product, length) => product * length, arrays[type].BYTES_PER_ELEMENT);
-  if (bytes > MOST_CHUNK_BYTES) {
+  if (bytes > MAX_CHUNK_BYTES) {
     throw new CellrouteError(
       'IMAGE_TOO_LARGE',
-      `The OME-Zarr image has chunks of ${chunks.join(' × ')} samples, more than ${MOST_CHUNK_BYTES} bytes each`,
-      { file: where, expected: `chunks of at most ${MOST_CHUNK_BYTES} bytes`, got: `${bytes} bytes` },
+      `The OME-Zarr image has chunks of ${chunks.join(' × ')} samples, more than ${MAX_CHUNK_BYTES} bytes each`,
+      { file: where, expected: `chunks of at most ${MAX_CHUNK_BYTES} bytes`, got: `${bytes} bytes` },
     );
   }
   return {
@@ -125,21 +125,11 @@ function checkArray(
   };
 }
 
-class ZarrSlide implements Slide {
-  readonly name: string;
-  readonly width: number;
-  readonly height: number;
-  readonly levels: readonly SlideLevel[];
-  readonly channels: readonly string[];
-  readonly pixelSize: number | undefined;
-  readonly source: ImageSource;
+class ZarrSlide extends FileSlide {
   readonly #zarrita: Zarrita;
   readonly #where: string;
   readonly #arrays: readonly ZarrArray[];
   readonly #multiscale: Multiscale;
-  readonly #limits: Required<ImageLimits>;
-  readonly #place: { z: number; t: number };
-  #closed = false;
 
   constructor(
     zarrita: Zarrita,
@@ -163,6 +153,7 @@ class ZarrSlide implements Slide {
       throw channelsNeeded('OME-Zarr image', sizes.channels, names);
     }
     const channels = resolveChannels(selection.channels ?? [0], sizes.channels, names);
+    const kept = levels.filter((level) => level === main || (level.width < width && level.height <= height));
     const at = (key: 'z' | 't') =>
       checkAxis(
         key,
@@ -170,57 +161,59 @@ class ZarrSlide implements Slide {
         axes.includes(key) || selection[key] === 0 ? sizes[key] : undefined,
         'the image',
       );
+    super({
+      name: basename(where.replace(/[?#].*$/s, '').replace(/[\\/]+$/, '')),
+      levels: kept.map((level) => ({
+        width: level.width,
+        height: level.height,
+        downsample: width / level.width,
+      })),
+      channels: Array.from({ length: sizes.channels }, (_, i) => names?.[i] ?? ''),
+      source: {
+        format: 'OME-Zarr',
+        page: 0,
+        pages: [0],
+        z: at('z'),
+        t: at('t'),
+        channels,
+        sizes,
+        ...(names?.some((name) => name !== '') && { channelNames: names }),
+        ...(pixelSize !== undefined && { pixelSize }),
+        notices: (['z', 't'] as const).flatMap((key) =>
+          selection[key] === undefined && sizes[key] > 1
+            ? [`it has ${sizes[key]} planes along ${key}; ${key} 0 was read (choose with ${key})`]
+            : [],
+        ),
+      },
+      limits: selection.limits,
+    });
     this.#zarrita = zarrita;
     this.#where = where;
-    this.#arrays = levels.map((level) => level.array);
+    this.#arrays = kept.map((level) => level.array);
     this.#multiscale = multiscale;
-    this.#limits = selection.limits;
-    this.#place = { z: at('z'), t: at('t') };
-    this.name = basename(where.replace(/[?#].*$/s, '').replace(/[\\/]+$/, ''));
-    this.width = width;
-    this.height = height;
-    this.levels = levels
-      .filter((level) => level === main || (level.width < width && level.height <= height))
-      .map((level) => ({ width: level.width, height: level.height, downsample: width / level.width }));
-    this.channels = Array.from({ length: sizes.channels }, (_, i) => names?.[i] ?? '');
-    this.pixelSize = pixelSize;
-    this.source = {
-      format: 'OME-Zarr',
-      page: 0,
-      pages: [0],
-      ...this.#place,
-      channels,
-      sizes,
-      ...(names?.some((name) => name !== '') && { channelNames: names }),
-      ...(pixelSize !== undefined && { pixelSize }),
-      notices: (['z', 't'] as const).flatMap((key) =>
-        selection[key] === undefined && sizes[key] > 1
-          ? [`it has ${sizes[key]} planes along ${key}; ${key} 0 was read (choose with ${key})`]
-          : [],
-      ),
-    };
   }
 
-  async read(window: SlideWindow, { signal }: { signal?: AbortSignal } = {}): Promise<RawImage> {
-    if (this.#closed) throw slideClosed();
-    signal?.throwIfAborted();
-    const { level, x, y, width, height } = checkWindow(window, this.levels);
-    const array = this.#arrays[level]!;
-    const channels = this.source.channels.length as RawImage['channels'];
-    const bytesPerPixel = channels * arrays[array.dtype].BYTES_PER_ELEMENT;
-    checkSize({ width, height, bytesPerPixel }, this.#limits);
+  protected bytesPerSample(level: number): number {
+    return arrays[this.#arrays[level]!.dtype].BYTES_PER_ELEMENT;
+  }
+
+  protected async readChannels(
+    { level, x, y, width, height }: LevelWindow,
+    signal: AbortSignal | undefined,
+  ): Promise<RawImage['data'][]> {
     const { slice } = this.#zarrita;
+    const { z = 0, t = 0, channels } = this.source;
     const values: RawImage['data'][] = [];
-    for (const channel of this.source.channels) {
-      const places = { ...this.#place, c: channel, y: slice(y, y + height), x: slice(x, x + width) };
+    for (const channel of channels) {
+      const places = { z, t, c: channel, y: slice(y, y + height), x: slice(x, x + width) };
       const selected = this.#multiscale.axes.map((axis) => places[axis]);
-      const region = this.#zarrita.get(array, selected, signal ? { signal } : {});
+      const region = this.#zarrita.get(this.#arrays[level]!, selected, signal ? { signal } : {});
       const { data } = await untilAborted(region, signal).catch((error: unknown) => {
         throw unreadable(this.#where, error, signal);
       });
       values.push(data as RawImage['data']);
     }
-    return { data: await interleave(values), width, height, channels, source: this.source };
+    return values;
   }
 
   async fingerprint(): Promise<string> {
@@ -229,24 +222,20 @@ class ZarrSlide implements Slide {
         this.#multiscale,
         this.#arrays.map(({ shape, chunks, dtype }) => [shape, chunks, dtype]),
         this.source.channels,
-        this.#place,
+        { z: this.source.z, t: this.source.t },
       ]),
     );
     const level = this.levels.length - 1;
     const { width, height } = this.levels[level]!;
-    if (width * height <= MOST_HASHED) {
+    if (width * height <= MAX_HASHED_PIXELS) {
       const { data } = await this.read({ x: 0, y: 0, width, height, level });
       hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
     return hash.digest('hex');
   }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-  }
 }
 
-/** The keys of a folder: files below it. */
+/** A store whose keys are files below a folder. */
 class FolderStore implements Store {
   readonly #folder: string;
 
@@ -268,7 +257,7 @@ class FolderStore implements Store {
       const { size } = await handle.stat();
       const begin = 'offset' in range ? range.offset : Math.max(0, size - range.suffixLength);
       const length = Math.min('offset' in range ? range.length : range.suffixLength, size - begin);
-      // A damaged index names places outside the file.
+      // A damaged index has offsets outside the file.
       if (!(length > 0)) throw new Error(`${key} has ${size} bytes, and byte ${begin} is needed`);
       const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, begin);
       return buffer.subarray(0, bytesRead);
@@ -284,7 +273,7 @@ class FolderStore implements Store {
   }
 }
 
-/** A key that is missing is no error: its chunk has the fill value. */
+/** A missing key is not an error: the chunk consists of the fill value. */
 function ifMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EISDIR') return undefined;
   throw error;

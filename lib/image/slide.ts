@@ -1,5 +1,4 @@
 import { checkKeys, checkNumber, checkObject } from '../check.js';
-import { CellrouteError } from '../errors.js';
 import type { ImageSource, RawImage } from './types.js';
 
 /** One resolution of a {@link Slide}. */
@@ -23,8 +22,8 @@ export interface SlideWindow {
 }
 
 /**
- * An image that is read by window and never as a whole. {@link openSlide} opens files; an object of this form over
- * another reader can be segmented, too.
+ * An image that is read by window and never as a whole. {@link openSlide} opens files. An object with these properties over
+ * another reader can also be segmented.
  */
 export interface Slide {
   /** Name of the file. */
@@ -35,11 +34,11 @@ export interface Slide {
   readonly height: number;
   /** Resolutions, the largest first. */
   readonly levels: readonly SlideLevel[];
-  /** Names of all channels of the file, not only of those that are read; empty strings where it names none. */
+  /** Names of all channels of the file, also of those that are not read; empty strings for channels without a name. */
   readonly channels: readonly string[];
-  /** Micrometres per pixel of level 0; undefined where the file does not state them. */
+  /** Micrometres per pixel of level 0; undefined if the file does not state them. */
   readonly pixelSize?: number | undefined;
-  /** What is read of the file, and what else it holds. */
+  /** What is read from the file, and what else it contains. */
   readonly source?: ImageSource;
   /**
    * The pixels of a window: grey or RGB, of one sample type for all windows.
@@ -47,10 +46,10 @@ export interface Slide {
    * @throws {CellrouteError} INVALID_ARGUMENT for a window that does not lie inside its level, IMAGE_TOO_LARGE for one
    *   above `limits`, IMAGE_UNREADABLE, DISPOSED after {@link close}; an abort rejects with `signal.reason`.
    */
-  read(window: SlideWindow, options?: { signal?: AbortSignal }): Promise<RawImage>;
-  /** A text that two copies of one image share and that different images do not; needed to resume a segmentation. */
+  read(window: SlideWindow, options?: { signal?: AbortSignal | undefined }): Promise<RawImage>;
+  /** A text that is equal for copies of one image and differs between images; used to resume a segmentation. */
   fingerprint?(): Promise<string>;
-  /** Closes the file. Windows that are being read are finished. */
+  /** Closes the file after windows that are being read. */
   close(): Promise<void>;
 }
 
@@ -79,7 +78,3 @@ export function checkWindow(
   const y = side('y', 0, rows - 1);
   return { level, x, y, width: side('width', 1, columns - x), height: side('height', 1, rows - y) };
 }
-
-/** The error of a slide that was closed. @internal */
-export const slideClosed = (): CellrouteError =>
-  new CellrouteError('DISPOSED', 'This slide was closed; open it again to read it.');

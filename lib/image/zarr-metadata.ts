@@ -4,12 +4,12 @@ import { squareSize } from './tiff/pixel-size.js';
 /** Axes of OME-Zarr images that are read. */
 export type ZarrAxis = 't' | 'c' | 'z' | 'y' | 'x';
 
-/** What the metadata of an OME-Zarr image says of its arrays. */
+/** Metadata of an OME-Zarr image. */
 export interface Multiscale {
   axes: readonly ZarrAxis[];
-  /** Of the arrays, the largest first. */
+  /** Paths of the arrays, the largest first. */
   paths: readonly string[];
-  /** Micrometres per pixel of the first array; undefined where it is not stated, or pixels are not square. */
+  /** Micrometres per pixel of the first array; undefined if it is missing or pixels are not square. */
   pixelSize: number | undefined;
   channelNames: readonly string[];
 }
@@ -24,7 +24,7 @@ const MICROMETRES: Readonly<Record<string, number>> = {
   angstrom: 1e-4,
 };
 
-const MOST_LEVELS = 64;
+const MAX_LEVELS = 64;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -67,7 +67,7 @@ export function readMultiscale(attributes: unknown, where: string): Multiscale {
   }
   const datasets = listOf(first.datasets);
   const paths = datasets.map(({ path }) => path);
-  if (paths.length === 0 || paths.length > MOST_LEVELS || !paths.every((path) => typeof path === 'string')) {
+  if (paths.length === 0 || paths.length > MAX_LEVELS || !paths.every((path) => typeof path === 'string')) {
     throw new CellrouteError('IMAGE_UNREADABLE', 'The OME-Zarr image cannot be read: it names no arrays', {
       file: where,
       got: `${paths.length} arrays`,

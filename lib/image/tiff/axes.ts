@@ -11,7 +11,7 @@ export interface TiffAxes {
 }
 
 /** Maximum number of planes, because a description may state any number. */
-export const MOST_PLANES = 1_000_000;
+export const MAX_PLANES = 1_000_000;
 
 /** Reads the axes from the first page's description, as written by OME-XML, ImageJ or tifffile. */
 export function readAxes(file: TiffFile, directory: TiffDirectory): TiffAxes | undefined {
@@ -182,9 +182,9 @@ function omeAxes(text: string): TiffAxes | undefined {
 
 /** Page of each plane, by the plane's rank in the dimension order. */
 function tiffDataPages({ data, uuid: own }: OmePixels, axes: TiffAxes, sizes: Sizes): Map<number, number> {
-  const planes = Math.min(sizes.C * sizes.Z * sizes.T, MOST_PLANES);
+  const planes = Math.min(sizes.C * sizes.Z * sizes.T, MAX_PLANES);
   const pages = new Map<number, number>();
-  let left = MOST_PLANES;
+  let left = MAX_PLANES;
   for (const { fields, uuid } of data) {
     // Planes in another file.
     if (uuid !== undefined && own !== undefined && uuid !== own) continue;

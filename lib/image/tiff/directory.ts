@@ -51,7 +51,7 @@ const RATIONAL = 5;
 const LONG8 = 16;
 
 /** Maximum number of directories; real stacks have fewer. */
-const MOST_DIRECTORIES = 1_000_000;
+const MAX_DIRECTORIES = 1_000_000;
 
 export interface TiffEntry {
   type: number;
@@ -79,7 +79,7 @@ export class TiffFile {
   readonly #big: boolean;
 
   /** @throws {RangeError} if a directory is outside the file, or the directories form a loop. */
-  constructor(bytes: ByteSource, mostDirectories = MOST_DIRECTORIES) {
+  constructor(bytes: ByteSource, mostDirectories = MAX_DIRECTORIES) {
     this.bytes = bytes;
     this.#little = this.#view(0, 1).getUint8(0) === 0x49;
     this.#big = this.#uint16(2) === 43;

@@ -4,7 +4,7 @@ import type { ByteSource } from './directory.js';
 /** Bytes that are read at a time. */
 const BLOCK = 1 << 16;
 /** Directories of more bytes are refused: the places of a million tiles have 16 MB. */
-const MOST_BYTES = 1 << 28;
+const MAX_BYTES = 1 << 28;
 
 /** A part of the file that a parser needs and that was not read yet. */
 class MissingBytes extends Error {
@@ -64,8 +64,8 @@ export class FileBytes implements ByteSource {
     const missing = Array.from({ length: last - first + 1 }, (_, i) => first + i).filter(
       (i) => !this.#blocks.has(i),
     );
-    if ((this.#blocks.size + missing.length) * BLOCK > MOST_BYTES) {
-      throw new RangeError(`it has more than ${MOST_BYTES} bytes of directories`);
+    if ((this.#blocks.size + missing.length) * BLOCK > MAX_BYTES) {
+      throw new RangeError(`it has more than ${MAX_BYTES} bytes of directories`);
     }
     for (const i of missing) this.#blocks.set(i, await this.#block(i));
   }

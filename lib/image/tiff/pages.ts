@@ -1,5 +1,5 @@
 import { CellrouteError } from '../../errors.js';
-import { MOST_PLANES, planesInDirectory, readAxes, type TiffAxes } from './axes.js';
+import { MAX_PLANES, planesInDirectory, readAxes, type TiffAxes } from './axes.js';
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { readLayout, type TiffLayout, UNCOMPRESSED, unsupported } from './layout.js';
 
@@ -29,7 +29,7 @@ export function readPages(file: TiffFile): TiffPages {
   const { directories } = file;
   const first = directories[0]!;
   const stacked = directories.length === 1 ? planesInDirectory(file, first) : 1;
-  if (stacked > Math.min(MOST_PLANES, file.bytes.byteLength)) {
+  if (stacked > Math.min(MAX_PLANES, file.bytes.byteLength)) {
     throw new RangeError(`it says that it has ${stacked} planes, more than the file can hold`);
   }
   if (stacked > 1) {

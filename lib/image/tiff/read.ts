@@ -31,7 +31,7 @@ export interface Part {
 }
 
 /** sharp extracts a channel by its index below this. */
-export const MOST_NAMED = 4;
+export const MAX_NAMED_CHANNELS = 4;
 
 /** @throws {CellrouteError} for damage, for what is not read, for limits, and for a choice that is needed or wrong. */
 export function planTiff(bytes: Uint8Array, selection: Selection): TiffPlan {
@@ -69,7 +69,8 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
     const colours = layout.photometric === PHOTOMETRIC.palette ? 3 : layout.samples;
     const bytesPerPixel = colours * Math.max(1, layout.bits / 8);
     const { width, height } = layout;
-    checkSize({ width, height, bytesPerPixel, encodedBytes: file.bytes.byteLength }, limits);
+    const encodedBytes = file.bytes.byteLength;
+    checkSize({ width, height, bytesPerPixel, encodedBytes, byWindow: true }, limits);
   };
   check(first);
   const parts = chosen.pages.map(({ page, number }) => {
@@ -254,7 +255,7 @@ async function decodePart(
       channels: samples.length as RawImage['channels'],
     };
   }
-  if (samples.every((sample) => sample < MOST_NAMED)) {
+  if (samples.every((sample) => sample < MAX_NAMED_CHANNELS)) {
     const bytes = await view({ kind: 'channels' });
     const channels: RawImage['data'][] = [];
     for (const sample of samples) {

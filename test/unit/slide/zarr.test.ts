@@ -126,6 +126,15 @@ test('behind HTTP it is read by chunk, and a server that fails is reported', asy
   }
 });
 
+test('an array that is no smaller level is skipped, and the levels after it are read', async () => {
+  const [large, same, small] = [gradient(80, 64), gradient(80, 64), gradient(40, 32)];
+  writeZarr(at('levels.zarr'), [large, same, small]);
+  const slide = await openSlide(at('levels.zarr'));
+  expect(slide.levels.map(({ width }) => width)).toEqual([80, 40]);
+  const whole = { x: 0, y: 0, width: 40, height: 32 };
+  expect(Array.from((await slide.read({ ...whole, level: 1 })).data)).toEqual(cropOf(small, whole));
+});
+
 describe('what is refused', () => {
   const image = gradient(70, 70);
   const put = (name: string, options: Parameters<typeof writeZarr>[2]) => {
