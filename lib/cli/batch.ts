@@ -4,85 +4,106 @@ import { readImageFile } from '../image/companions.js';
 import { defaultConcurrency } from '../inference/segment-all.js';
 import { processAll } from '../pool.js';
 import type { ImageFile } from './images.js';
+import type { StopSignals } from './stop-signals.js';
 
 export interface Failure {
   image: ImageFile;
   reason: string;
 }
 
+/** What became of the images of a command. */
 export interface BatchResult<T, I extends ImageFile = ImageFile> {
   /** Results in the order of the images, without images that failed or were not reached. */
   done: { image: I; result: T }[];
   failures: Failure[];
-  /** Whether Ctrl-C ended the batch early. */
-  stopped: boolean;
 }
 
+/** Options of {@link eachImage}. */
+export interface BatchOptions<T, I extends ImageFile, Kept> {
+  /** Device of the network: a GPU needs more images in progress to fill its batches. */
+  device: string;
+  stop: StopSignals;
+  /** Processes an image. Files of its own are written here. */
+  work(bytes: Buffer, image: I, signal: AbortSignal): Promise<T>;
+  /**
+   * Takes the results in the order of the images, one at a time, and returns what is kept of each: results may be larger
+   * than memory together.
+   */
+  take(image: I, result: T): Kept | Promise<Kept>;
+}
+
+/** Results that wait for an earlier image, per image in progress: a slow image does not stop the others at once. */
+const WAITING_PER_IMAGE = 2;
+
 /**
- * Processes images with a progress bar. An image that fails does not stop the others. Ctrl-C cancels the images in
- * progress and keeps finished results. A second Ctrl-C ends the process at once.
+ * Processes images with a progress bar. An image that fails does not stop the others. A signal cancels the images in
+ * progress and keeps finished results.
  *
- * @param device device of the network: a GPU needs more images in progress to fill its batches.
+ * @throws {CellrouteError} FILE_UNWRITABLE of any image, and what `take` throws.
  */
-export async function eachImage<T, I extends ImageFile>(
+export async function eachImage<T, I extends ImageFile, Kept>(
   images: readonly I[],
-  device: string,
-  work: (bytes: Buffer, image: I, signal: AbortSignal) => Promise<T>,
-): Promise<BatchResult<T, I>> {
-  const stop = new AbortController();
+  { device, stop, work, take }: BatchOptions<T, I, Kept>,
+): Promise<BatchResult<Kept, I>> {
   const { signal } = stop;
-  const onInterrupt = () => stop.abort();
-  process.once('SIGINT', onInterrupt);
-  const bar = new SingleBar({
-    format: '{bar} {value}/{total} {image} | {eta_formatted} left',
-    hideCursor: true,
-    stream: process.stderr,
-    noTTYOutput: false,
-  });
+  const bar = progressBar('{bar} {value}/{total} {image} | {eta_formatted} left');
   bar.start(images.length, 0, { image: '' });
-  const done = new Map<I, T>();
-  const failures: Failure[] = [];
+  const batch: BatchResult<Kept, I> = { done: [], failures: [] };
+  const finished = new Map<I, T>();
   const read = async (image: I, own: AbortSignal) => {
     const result = await work(await readImageFile(image.path, own), image, own);
     // Kept at once: its files are written, whatever becomes of the others.
-    done.set(image, result);
-    return result;
+    finished.set(image, result);
+  };
+  const takeFinished = async (image: I) => {
+    if (!finished.has(image)) return;
+    const result = finished.get(image)!;
+    finished.delete(image);
+    batch.done.push({ image, result: await take(image, result) });
   };
   try {
-    const options = { concurrency: defaultConcurrency(device), ordered: false, signal };
-    for await (const outcome of processAll(images, read, options)) {
+    const concurrency = defaultConcurrency(device);
+    const held = WAITING_PER_IMAGE * concurrency;
+    for await (const outcome of processAll(images, read, { concurrency, held, signal })) {
       const { input: image } = outcome;
       if ('error' in outcome) {
         const { error } = outcome;
-        // If one result cannot be written, the others cannot be written either.
-        if (error instanceof CellrouteError && error.code === 'FILE_UNWRITABLE') throw error;
-        failures.push({ image, reason: reasonOf(error) });
-      }
+        if (isFatal(error)) throw error;
+        batch.failures.push({ image, reason: reasonOf(error) });
+      } else await takeFinished(image);
       bar.increment(1, { image: image.fileName });
     }
   } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
+    if (!stop.caused(error)) throw error;
+    for (const image of images) await takeFinished(image);
   } finally {
     bar.stop();
-    process.off('SIGINT', onInterrupt);
   }
-  return {
-    done: images.flatMap((image) => (done.has(image) ? [{ image, result: done.get(image)! }] : [])),
-    failures,
-    stopped: signal.aborted,
-  };
+  return batch;
 }
 
-/** Prints the failed images with their reasons and sets the exit status: 1 after failures, 130 after Ctrl-C. */
-export function reportBatch({ done, failures, stopped }: BatchResult<unknown>, total: number): void {
+/** Whether an error of one image ends the command: if one file cannot be written, others cannot be written either. */
+export const isFatal = (error: unknown): boolean =>
+  error instanceof CellrouteError && error.code === 'FILE_UNWRITABLE';
+
+/** A progress bar on stderr that is shown only on a terminal. */
+export const progressBar = (format: string): SingleBar =>
+  new SingleBar({ format, hideCursor: true, stream: process.stderr, noTTYOutput: false });
+
+/** Prints the failed images with their reasons and sets the exit status: 1 after failures, 130 or 143 after a signal. */
+export function reportBatch(
+  { done, failures }: BatchResult<unknown>,
+  total: number,
+  stop: StopSignals,
+): void {
   if (failures.length > 0) {
     console.error(`${failures.length} of ${total} images failed:`);
     for (const { image, reason } of failures) console.error(`- ${image.path}: ${reason}`);
     process.exitCode = 1;
   }
-  if (stopped) {
+  if (stop.received) {
     console.error(`Stopped: ${done.length} of ${total} images are finished. Their results are kept.`);
-    process.exitCode = 130;
+    stop.setExitCode();
   }
 }
 

@@ -4,6 +4,7 @@ import { eachImage, reportBatch } from './batch.js';
 import { findImages } from './images.js';
 import { classifierOption } from './options.js';
 import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
+import { StopSignals } from './stop-signals.js';
 
 interface Options extends ReadFlags {
   model: string;
@@ -20,9 +21,13 @@ export function registerClassify(program: Command): void {
   withAllPages(command).action(async (paths: string[], options: Options) => {
     const images = await pagesOf(await findImages(paths), options);
     await using classifier = await CellClassifier.load(options.model);
-    const batch = await eachImage(images, classifier.device, (bytes, { read }, signal) =>
-      classifier.classify(bytes, { ...read, signal }),
-    );
+    using stop = new StopSignals();
+    const batch = await eachImage(images, {
+      device: classifier.device,
+      stop,
+      work: (bytes, { read }, signal) => classifier.classify(bytes, { ...read, signal }),
+      take: (_, result) => result,
+    });
     for (const { image, result } of batch.done) {
       const { cellType, probabilities } = result;
       const parts = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(4)}`);
@@ -33,6 +38,6 @@ export function registerClassify(program: Command): void {
       );
     }
     for (const { image, result } of batch.done) printNotices(image, result.notices);
-    reportBatch(batch, images.length);
+    reportBatch(batch, images.length, stop);
   });
 }

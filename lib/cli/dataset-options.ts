@@ -1,9 +1,11 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type DataProblem, problemLines } from '../annotations/problems.js';
 import { CROWDS, type Crowds } from '../annotations/types.js';
 import type { Dataset } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
 import type { OpenDatasetOptions } from '../data/options.js';
+import { READ_KEYS } from '../image/select.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 
 /** Options of every command that reads a data set. */
@@ -14,6 +16,31 @@ export interface DatasetFlags extends ReadFlags {
   categoriesAreCellTypes?: boolean | undefined;
   crowds?: Crowds | undefined;
   strict?: boolean | undefined;
+}
+
+/** Keys of {@link DatasetFlags}. */
+export const DATASET_KEYS = [
+  'cellTypes',
+  'cellTypeColumn',
+  'images',
+  'categoriesAreCellTypes',
+  'crowds',
+  'strict',
+  ...READ_KEYS,
+] as const;
+
+/**
+ * Flags that describe the data of a run, as they are stored for resuming: those that were given. Paths become absolute,
+ * because a run may be resumed from another working directory.
+ */
+export function datasetSource(flags: object, keys: readonly string[]): Record<string, unknown> {
+  const given = Object.entries(flags).filter(([key, value]) => value !== undefined && keys.includes(key));
+  return Object.fromEntries(
+    given.map(([key, value]) => [
+      key,
+      ['data', 'validation', 'images'].includes(key) ? resolve(value as string) : value,
+    ]),
+  );
 }
 
 export const datasetForms =

@@ -5,7 +5,7 @@ import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from 
 import { Outputs } from '../outputs.js';
 import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { crowdsOption } from './dataset-options.js';
-import { type ModelFlags, segmentTruth } from './evaluate-model.js';
+import { type ModelFlags, segmentDataset } from './evaluate-model.js';
 import { evaluationTables } from './evaluation-tables.js';
 import { columnIs, modelOption, numberIn, withForce, withPrecision } from './options.js';
 import { withReadOptions } from './read-options.js';
@@ -13,7 +13,7 @@ import { withScale } from './scale.js';
 import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
 
 interface Flags extends Omit<ModelFlags, 'images'> {
-  truth: string;
+  groundTruth: string;
   pred?: string | undefined;
   model?: string | undefined;
   minScore?: number | undefined;
@@ -37,14 +37,14 @@ export function registerEvaluate(program: Command): void {
     .command('evaluate')
     .description('Evaluate predictions against ground truth: AP, precision, F1, panoptic quality, counts')
     .requiredOption(
-      '--truth <path>',
+      '--ground-truth <path>',
       'ground truth: CSV with id and annotation, COCO .json, label images or a data set folder',
     )
     .option(
       '--pred <path>',
       'predictions: the same formats, COCO results, or a folder written by `cellroute segment`',
     )
-    .addOption(modelOption('instead of --pred, segment the images of --truth with this model: '))
+    .addOption(modelOption('instead of --pred, segment the images of --ground-truth with this model: '))
     .option('--cell-type <type>', 'with --model: segment as this type instead of the predicted one')
     .option(
       '--min-score <number>',
@@ -90,8 +90,8 @@ export function registerEvaluate(program: Command): void {
       `
 AP uses all predictions, ranked by score. All other metrics use predictions with a score of at least --min-score, and
 each pixel belongs to the highest-scored prediction that contains it. Example:
-  cellroute segment images --out run && cellroute evaluate --truth train.csv --pred run --plot curve.png
-  cellroute evaluate --truth my-images --model my-model`,
+  cellroute segment images --out run && cellroute evaluate --ground-truth train.csv --pred run --plot curve.png
+  cellroute evaluate --ground-truth my-images --model my-model`,
     )
     .action(run);
 }
@@ -119,7 +119,7 @@ async function run(flags: Flags): Promise<void> {
 
 /** Ground truth with the predictions of files, or of a model. */
 async function pairs(flags: Flags): Promise<PairedImages> {
-  const { truth, pred, model } = flags;
+  const { groundTruth, pred, model } = flags;
   if ((pred === undefined) === (model === undefined)) {
     const expected = 'predictions (--pred) or a model (--model)';
     throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}, and one of them`, {
@@ -127,9 +127,9 @@ async function pairs(flags: Flags): Promise<PairedImages> {
       expected,
     });
   }
-  if (pred !== undefined) return pairFiles(truth, pred, pairOptions(flags));
+  if (pred !== undefined) return pairFiles(groundTruth, pred, pairOptions(flags));
   const { images: _, ...own } = flags;
-  return { images: await segmentTruth(truth, model!, own), notices: [] };
+  return { images: await segmentDataset(groundTruth, model!, own), notices: [] };
 }
 
 function pairOptions(flags: Flags): PairFilesOptions {

@@ -18,6 +18,7 @@ import { eachImage, reportBatch } from './batch.js';
 import { findImages, type ImageFile } from './images.js';
 import { classifierOption, type ForceFlag, numberIn, withForce, wordsOf } from './options.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
+import { StopSignals } from './stop-signals.js';
 
 interface Options extends ForceFlag, ReadFlags {
   model: string;
@@ -83,24 +84,33 @@ async function explain(paths: string[], options: Options): Promise<void> {
   const maps = images.flatMap((image) => options.method.map((method) => fileOf(image, method)));
   await outputs.check(options.numbers ? [...maps, ...maps.map(numbersOf)] : maps);
   await using classifier = await CellClassifier.load(options.model);
-  const batch = await eachImage(images, classifier.device, async (bytes, source, signal) => {
-    const image = await decodeImage(bytes, { ...readOptionsOf(options), signal });
-    const explained: Explanation[] = [];
-    for (const method of options.method) {
-      const explanation = await classifier.explain(image, { ...explainOptions(options), method, signal });
-      const file = fileOf(source, method);
-      await outputs.write(file, await renderHeatMap(image, explanation, { format: single ?? 'png', signal }));
-      if (options.numbers) {
-        await outputs.write(numbersOf(file), explanationJson(explanation));
+  using stop = new StopSignals();
+  const batch = await eachImage(images, {
+    device: classifier.device,
+    stop,
+    async work(bytes, source, signal) {
+      const image = await decodeImage(bytes, { ...readOptionsOf(options), signal });
+      const lines: string[] = [];
+      for (const method of options.method) {
+        const explanation = await classifier.explain(image, { ...explainOptions(options), method, signal });
+        const file = fileOf(source, method);
+        await outputs.write(
+          file,
+          await renderHeatMap(image, explanation, { format: single ?? 'png', signal }),
+        );
+        if (options.numbers) {
+          await outputs.write(numbersOf(file), explanationJson(explanation));
+        }
+        lines.push(lineOf(explanation));
       }
-      explained.push(explanation);
-    }
-    return explained;
+      return lines;
+    },
+    take: (_, lines) => lines,
   });
   for (const { image, result } of batch.done) {
-    for (const explanation of result) console.log(`${image.fileName}: ${lineOf(explanation)}`);
+    for (const line of result) console.log(`${image.fileName}: ${line}`);
   }
-  reportBatch(batch, images.length);
+  reportBatch(batch, images.length, stop);
 }
 
 function explainOptions({ target, baseline, steps, patch, stride }: Options): ExplainOptions {

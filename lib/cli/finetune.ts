@@ -8,7 +8,14 @@ import { MINUTES } from '../finetune/options.js';
 import { checkDevice, type Device } from '../inference/device.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import { readJson } from '../trainer/run-folder.js';
-import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
+import {
+  addDatasetOptions,
+  DATASET_KEYS,
+  type DatasetFlags,
+  datasetForms,
+  datasetSource,
+  openWithFlags,
+} from './dataset-options.js';
 import { FinetuneReport } from './finetune-report.js';
 import { numberIn } from './options.js';
 import { StopSignals } from './stop-signals.js';
@@ -19,18 +26,18 @@ interface Source extends DatasetFlags {
 }
 
 interface Flags extends DatasetFlags {
-  out?: string;
-  resume?: string;
-  validation?: string;
-  start?: string;
-  minutes?: number;
-  steps?: number;
-  metric?: MetricName;
-  name?: string;
-  device?: Device;
-  precision?: 'auto' | 'float32' | 'bfloat16' | 'tf32';
-  seed?: number;
-  json?: boolean;
+  out?: string | undefined;
+  resume?: string | undefined;
+  validation?: string | undefined;
+  start?: string | undefined;
+  minutes?: number | undefined;
+  steps?: number | undefined;
+  metric?: MetricName | undefined;
+  name?: string | undefined;
+  device?: Device | undefined;
+  precision?: 'auto' | 'float32' | 'bfloat16' | 'tf32' | undefined;
+  seed?: number | undefined;
+  json?: boolean | undefined;
 }
 
 /** Adds `cellroute finetune PATH`. */
@@ -82,16 +89,7 @@ A fifth of the images is held out; the model is never worse on them than the sta
     .action(run);
 }
 
-const SOURCE_KEYS = [
-  'data',
-  'validation',
-  'cellTypes',
-  'cellTypeColumn',
-  'images',
-  'categoriesAreCellTypes',
-  'crowds',
-  'strict',
-] as const;
+const SOURCE_KEYS = ['data', 'validation', ...DATASET_KEYS] as const;
 
 async function run(path: string | undefined, flags: Flags): Promise<void> {
   const { resume, json = false } = flags;
@@ -111,16 +109,16 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
       source: { ...source },
       onEvent: (event) => report.report(event),
       signal: stop.signal,
-      ...(validation && { validation }),
-      ...(start !== undefined && { start }),
-      ...(minutes !== undefined && { minutes }),
-      ...(steps !== undefined && { steps }),
-      ...(metric !== undefined && { metric }),
-      ...(name !== undefined && { cellType: name }),
-      ...(device !== undefined && { device }),
-      ...(precision !== undefined && { precision }),
-      ...(seed !== undefined && { seed }),
-      ...(resume !== undefined && { resume: true }),
+      validation,
+      start,
+      minutes,
+      steps,
+      metric,
+      cellType: name,
+      device,
+      precision,
+      seed,
+      resume: resume !== undefined,
     });
     if (json) console.log(JSON.stringify(summary, null, 2));
   } catch (error) {
@@ -132,18 +130,8 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
   }
 }
 
-function sourceOf(path: string, flags: Flags): Source {
-  const given = SOURCE_KEYS.filter((key) => key !== 'data' && flags[key] !== undefined);
-  const source: Source = {
-    ...Object.fromEntries(given.map((key) => [key, flags[key as keyof Flags]])),
-    data: path,
-  };
-  // Absolute, because a run may be resumed from another working directory.
-  for (const key of ['data', 'validation', 'images'] as const) {
-    if (source[key] !== undefined) source[key] = resolve(source[key]);
-  }
-  return source;
-}
+const sourceOf = (path: string, flags: Flags): Source =>
+  datasetSource({ ...flags, data: path }, SOURCE_KEYS) as Partial<Source> & Pick<Source, 'data'>;
 
 /** The data of the call that is resumed. */
 async function storedSource(folder: string, isResumed: boolean): Promise<Source> {

@@ -1,5 +1,13 @@
 import type { Segmentation } from '../inference/result.js';
 
+/** What a hint needs of a result. */
+export interface FoundCells {
+  count: number;
+  scale: number;
+}
+
+export const foundCells = ({ cells, scale }: Segmentation): FoundCells => ({ count: cells.length, scale });
+
 /** Fewer cells per image than this are few: most images that people segment have dozens. */
 const FEW = 3;
 
@@ -7,8 +15,8 @@ const FEW = 3;
  * What to try where nothing or little was found: cells of another size are the most common reason, and cells of another kind the
  * next. undefined where enough was found.
  */
-export function hintFor(results: readonly Segmentation[]): string | undefined {
-  const few = results.filter(({ cells }) => cells.length < FEW);
+export function hintFor(results: readonly FoundCells[]): string | undefined {
+  const few = results.filter(({ count }) => count < FEW);
   if (few.length === 0 || 2 * few.length < results.length) return undefined;
   const scales = [...new Set(few.map(({ scale }) => scale))];
   const used =
@@ -25,7 +33,7 @@ export function hintFor(results: readonly Segmentation[]): string | undefined {
 }
 
 /** Prints {@link hintFor}. */
-export function printHint(results: readonly Segmentation[]): void {
+export function printHint(results: readonly FoundCells[]): void {
   const hint = hintFor(results);
   if (hint !== undefined) console.error(hint);
 }

@@ -4,7 +4,7 @@ import { isHidden, uniqueStems } from '../annotations/names.js';
 import { outputsAmong } from '../export/file-names.js';
 import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
-import { refuseSlideOfFiles } from '../image/companions.js';
+import { isZarrFolder, refuseSlideOfFiles } from '../image/companions.js';
 import { imageEndings } from '../image/format.js';
 import { readManifest } from '../outputs.js';
 
@@ -23,13 +23,22 @@ export interface ImageFile {
 /** Names of the files with the results of all images, which no single image may use. */
 const RESERVED = RESULT_FORMAT_NAMES.filter((name) => resultFormat(name).scope === 'run');
 
+/** Whether an argument is the address of an OME-Zarr image behind HTTP. */
+export const isWebAddress = (path: string): boolean => /^https?:\/\//i.test(path);
+
 /**
  * Finds the images at paths: files themselves, and the images in folders, sorted by name. Hidden files and outputs of
  * cellroute in a folder are not images; outputs are reported on stderr.
+ *
+ * @param slides whether OME-Zarr images, folders or web addresses, are images.
  */
-export async function findImages(paths: readonly string[]): Promise<ImageFile[]> {
+export async function findImages(paths: readonly string[], { slides = false } = {}): Promise<ImageFile[]> {
   const found: string[] = [];
   for (const path of paths) {
+    if (slides && (isWebAddress(path) || (await isZarrFolder(path)))) {
+      found.push(path);
+      continue;
+    }
     const info = await stat(path).catch(unreadable(path));
     if (info.isDirectory()) found.push(...(await imagesIn(path)));
     else {

@@ -5,7 +5,7 @@ import { RoutedEnsemble } from '../inference/ensemble.js';
 import { Outputs } from '../outputs.js';
 import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
-import { printHint } from './hint.js';
+import { foundCells, printHint } from './hint.js';
 import { findImages } from './images.js';
 import {
   type ForceFlag,
@@ -16,6 +16,7 @@ import {
   withPrecision,
 } from './options.js';
 import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
+import { StopSignals } from './stop-signals.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
@@ -54,21 +55,23 @@ async function report(paths: string[], options: Options): Promise<void> {
     precision: options.precision,
     device: options.device,
   });
-  const batch = await eachImage(
-    images,
-    ensemble.classifier.device,
-    async (bytes, { fileName, read }, signal) => {
+  using stop = new StopSignals();
+  const batch = await eachImage(images, {
+    device: ensemble.classifier.device,
+    stop,
+    async work(bytes, { fileName, read }, signal) {
       const image = await decodeImage(bytes, { ...read, signal });
       const result = await ensemble.segment(image, { ...thresholdsOf(options), signal });
       await page.add(fileName, image, result, { signal });
-      return result;
+      return { found: foundCells(result), notices: result.notices };
     },
-  );
+    take: (_, summary) => summary,
+  });
   for (const { image, reason } of batch.failures) page.addFailure(image.fileName, reason);
   await outputs.write(options.out, page.html());
-  const cells = batch.done.reduce((sum, { result }) => sum + result.cells.length, 0);
+  const cells = batch.done.reduce((sum, { result }) => sum + result.found.count, 0);
   console.log(`${options.out}: ${cells} cells in ${batch.done.length} images`);
   for (const { image, result } of batch.done) printNotices(image, result.notices);
-  printHint(batch.done.map(({ result }) => result));
-  reportBatch(batch, images.length);
+  printHint(batch.done.map(({ result }) => result.found));
+  reportBatch(batch, images.length, stop);
 }

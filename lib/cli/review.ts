@@ -11,12 +11,12 @@ import { StopSignals } from './stop-signals.js';
 
 interface Flags extends ReadFlags, ForceFlag {
   out: string;
-  images?: string;
+  images?: string | undefined;
   format: NonNullable<ReviewOptions['format']>;
-  classes?: string[];
-  cellTypes?: string[];
-  categoriesAreCellTypes?: boolean;
-  crowds?: Crowds;
+  classes?: string[] | undefined;
+  cellTypes?: string[] | undefined;
+  categoriesAreCellTypes?: boolean | undefined;
+  crowds?: Crowds | undefined;
   port: number;
 }
 

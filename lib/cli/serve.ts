@@ -7,15 +7,15 @@ import { LIMIT_NAMES, limitRange, type ServiceLimits } from '../serve/settings.j
 import { modelOption, numberIn, type PrecisionFlag, withPrecision } from './options.js';
 
 interface Flags extends PrecisionFlag {
-  model?: string;
+  model?: string | undefined;
   port: number;
   host: string;
-  tokenFile?: string;
-  allowAnonymous?: boolean;
-  limits?: ServiceLimits;
+  tokenFile?: string | undefined;
+  allowAnonymous?: boolean | undefined;
+  limits?: ServiceLimits | undefined;
   drain: number;
   page: boolean;
-  log?: boolean;
+  log?: boolean | undefined;
 }
 
 /** Adds `cellroute serve`. */
@@ -72,11 +72,11 @@ async function serve(flags: Flags): Promise<void> {
     device,
     page,
     drainSeconds: drain,
-    allowAnonymous: flags.allowAnonymous ?? false,
-    log: flags.log ?? false,
-    ...(model !== undefined && { model }),
-    ...(limits && { limits }),
-    ...(token !== undefined && { token }),
+    allowAnonymous: flags.allowAnonymous,
+    log: flags.log,
+    model,
+    limits,
+    token,
   });
   console.log(`Listening on ${server.url}`);
   let stop = () => {};

@@ -1,4 +1,12 @@
-/** Aborts at SIGINT and SIGTERM; a second signal ends the process at once. Closed when the work has ended. */
+/**
+ * Aborts at SIGINT and SIGTERM; a second signal of either kind ends the process at once. Closed when the work has ended.
+ *
+ * ```ts
+ * using stop = new StopSignals();
+ * await work({ signal: stop.signal });
+ * if (stop.received) stop.setExitCode();
+ * ```
+ */
 export class StopSignals {
   readonly #controller = new AbortController();
   #received: NodeJS.Signals | undefined;
@@ -26,12 +34,18 @@ export class StopSignals {
     process.exitCode = this.#received === 'SIGINT' ? 130 : 143;
   }
 
+  /** The signals have their default effect again. */
   close(): void {
     process.off('SIGINT', this.#stop);
     process.off('SIGTERM', this.#stop);
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   readonly #stop = (name: NodeJS.Signals): void => {
+    this.close();
     this.#received = name;
     this.#controller.abort();
   };

@@ -1,6 +1,7 @@
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { EnsembleTrainEvent } from '../trainer/ensemble-trainer.js';
 import type { ClassifierTrainEvent, SegmenterTrainEvent } from '../trainer/events.js';
+import { progressBar } from './batch.js';
 
 export type AnyTrainEvent = SegmenterTrainEvent | ClassifierTrainEvent | EnsembleTrainEvent;
 type EventOf<K extends AnyTrainEvent['kind']> = Extract<AnyTrainEvent, { kind: K }>;
@@ -112,11 +113,7 @@ export class TrainReport {
   #start({ step, steps }: EventOf<'start'>): void {
     this.close();
     if (!process.stderr.isTTY) return;
-    this.#bar = new SingleBar({
-      format: '{bar} {value}/{total} | loss {loss} | {rate} images/s | {left} left',
-      hideCursor: true,
-      stream: process.stderr,
-    });
+    this.#bar = progressBar('{bar} {value}/{total} | loss {loss} | {rate} images/s | {left} left');
     this.#bar.start(steps, step - 1, { loss: '-', rate: '-', left: '-' });
   }
 

@@ -1,11 +1,9 @@
-import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { checkKeys, checkObject, checkString } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
-import { READ_KEYS } from '../image/select.js';
 import { ClassifierTrainer } from '../trainer/classifier-trainer.js';
 import { classifierTraining, segmenterTraining } from '../trainer/config.js';
 import { readConfigFile } from '../trainer/config-file.js';
@@ -17,7 +15,14 @@ import {
 import { exists, RunFolder, readJson } from '../trainer/run-folder.js';
 import { SegmenterTrainer } from '../trainer/segmenter-trainer.js';
 import { syncWandb } from '../trainer/wandb.js';
-import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
+import {
+  addDatasetOptions,
+  DATASET_KEYS,
+  type DatasetFlags,
+  datasetForms,
+  datasetSource,
+  openWithFlags,
+} from './dataset-options.js';
 import { numberIn } from './options.js';
 import { StopSignals } from './stop-signals.js';
 import { type AnyTrainEvent, TrainReport } from './train-report.js';
@@ -178,13 +183,7 @@ const SOURCE_KEYS = [
   'validation',
   'validationFraction',
   'validationColumn',
-  'cellTypes',
-  'cellTypeColumn',
-  'images',
-  'categoriesAreCellTypes',
-  'crowds',
-  'strict',
-  ...READ_KEYS,
+  ...DATASET_KEYS,
 ] as const;
 
 function sourceOf(flags: Flags): Source | undefined {
@@ -193,15 +192,10 @@ function sourceOf(flags: Flags): Source | undefined {
   if (ways.length > 1) {
     throw missing('--validation', 'one of --validation, --validation-fraction and --validation-column');
   }
-  const given = SOURCE_KEYS.filter((key) => flags[key] !== undefined);
-  if (given.length === 0) return undefined;
+  const source = datasetSource(flags, SOURCE_KEYS);
+  if (Object.keys(source).length === 0) return undefined;
   if (data === undefined) throw missing('--data', 'a data set');
-  const source: Source = { ...Object.fromEntries(given.map((key) => [key, flags[key]])), data };
-  // Absolute, because a run may be resumed from another working directory.
-  for (const key of ['data', 'validation', 'images'] as const) {
-    if (source[key] !== undefined) source[key] = resolve(source[key]);
-  }
-  return source;
+  return source as Partial<Source> & Pick<Source, 'data'>;
 }
 
 /** The data source stored in the resumed run. */

@@ -1,4 +1,3 @@
-import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { withFolderLock } from '../folder-lock.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
@@ -6,6 +5,7 @@ import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
 import { METRIC_NAMES, type MetricName } from '../metrics/index.js';
 import type { TunedThresholds } from '../tune/tune.js';
 import { tuneEnsemble } from '../tune/tune-ensemble.js';
+import { progressBar } from './batch.js';
 import { columns } from './columns.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
 import {
@@ -61,7 +61,7 @@ async function tune(path: string, flags: Flags): Promise<void> {
   await using ensemble = await RoutedEnsemble.load(model, { precision, device });
   const saving = { ...(force && { force }) };
   await ensemble.checkSave(out, saving);
-  const bar = new SingleBar({ format: '{bar} {stage}', hideCursor: true, stream: process.stderr });
+  const bar = progressBar('{bar} {stage}');
   bar.start(1, 0, { stage: '' });
   // Ctrl-C may end the process at once, because nothing is written before the end.
   const tuned = await tuneEnsemble(ensemble, data, {

@@ -79,25 +79,36 @@ describe('segment', () => {
     expect(listing(out).map(nameIn)).toEqual(['twin/x.png', 'x.png']);
   });
 
-  test('Ctrl-C stops cleanly and keeps finished results', async () => {
-    const many = join(folder, 'many');
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s stops cleanly and keeps finished results', async (signal, status) => {
+    const many = join(folder, `many-${signal}`);
     mkdirSync(many);
-    for (let i = 0; i < 40; i++) copyFileSync(image.large, join(many, `${String(i).padStart(2, '0')}.png`));
-    const out = join(folder, 'stopped');
-    const child = spawn(process.execPath, [main, 'segment', many, '-o', out, '-f', 'json,kaggle'], {
+    const stems = Array.from({ length: 40 }, (_, i) => String(i).padStart(2, '0'));
+    for (const stem of stems) copyFileSync(image.large, join(many, `${stem}.png`));
+    const out = join(folder, `stopped-${signal}`);
+    const child = spawn(process.execPath, [main, 'segment', many, '-o', out, '-f', 'json,kaggle,coco'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     // Two images are in progress, and either may finish first.
     await resultsIn(out, 2, child);
-    child.kill('SIGINT');
+    child.kill(signal);
     const { code, stderr } = await ended(child);
-    expect(code).toBe(130);
+    expect(code).toBe(status);
     expect(stderr).toMatch(/Stopped: \d+ of 40 images are finished/);
-    const done = readdirSync(out).filter((name) => name.endsWith('.json'));
+    const done = stems.filter((stem) => existsSync(join(out, `${stem}.json`)));
     expect(done.length).toBeGreaterThanOrEqual(2);
     expect(done.length).toBeLessThan(40);
-    for (const name of done) JSON.parse(readFileSync(join(out, name), 'utf8'));
-    expect(existsSync(join(out, 'kaggle.csv'))).toBe(true);
+    for (const stem of done) JSON.parse(readFileSync(join(out, `${stem}.json`), 'utf8'));
+    // The files of the run are whole and have the finished images, in their order.
+    const coco = JSON.parse(readFileSync(join(out, 'coco.json'), 'utf8')) as {
+      images: { file_name: string }[];
+    };
+    expect(coco.images.map(({ file_name }) => file_name)).toEqual(done.map((stem) => `${stem}.png`));
+    const rows = readFileSync(join(out, 'kaggle.csv'), 'utf8').trim().split('\n').slice(1);
+    expect([...new Set(rows.map((row) => row.split(',')[0]))]).toEqual(done);
+    expect(readdirSync(out).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
   test.each([

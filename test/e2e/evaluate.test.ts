@@ -41,7 +41,8 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     writeFileSync(truth, JSON.stringify(golden.coco_truth));
     writeFileSync(pred, JSON.stringify(golden.coco_detections));
   });
-  const evaluate = (...args: string[]) => cellroute('evaluate', '--truth', truth, '--pred', pred, ...args);
+  const evaluate = (...args: string[]) =>
+    cellroute('evaluate', '--ground-truth', truth, '--pred', pred, ...args);
 
   test('prints tables with the applied rules', () => {
     const { status, stdout } = evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
@@ -78,7 +79,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
         /^cellroute: Options --remove-overlaps and --keep-overlaps cannot.*\[INVALID_ARGUMENT\]\n$/,
       ),
     });
-    expect(cellroute('evaluate', '--truth', truth, '--pred', join(folder, 'none'))).toMatchObject({
+    expect(cellroute('evaluate', '--ground-truth', truth, '--pred', join(folder, 'none'))).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/\[FILE_UNREADABLE\]\n$/),
     });

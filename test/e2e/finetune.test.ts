@@ -85,7 +85,7 @@ test('one command ends with a model that segment, evaluate and report accept', (
   });
   const evaluated = cellroute(
     'evaluate',
-    '--truth',
+    '--ground-truth',
     'my-images',
     '--model',
     'my-model',
@@ -102,7 +102,7 @@ test('one command ends with a model that segment, evaluate and report accept', (
 
 test('evaluate takes predictions or a model, and one of them', () => {
   for (const args of [[], ['--model', 'my-model', '--pred', 'results']]) {
-    const { status, stderr } = cellroute('evaluate', '--truth', 'my-images', ...args);
+    const { status, stderr } = cellroute('evaluate', '--ground-truth', 'my-images', ...args);
     expect(status).toBe(1);
     expect(stderr).toContain(
       'Expected predictions (--pred) or a model (--model), and one of them [INVALID_ARGUMENT]',
@@ -137,6 +137,21 @@ test('a stopped command is resumed from another folder', async () => {
     training: { steps: 40 },
     images: { train: 6, heldOut: 2 },
   });
+});
+
+test('options for reading images apply to the data', () => {
+  const { status, stderr } = cellroute(
+    'finetune',
+    'my-images',
+    '--out',
+    'unread',
+    '--channels',
+    '7',
+    '--steps',
+    '1',
+  );
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/channels/);
 });
 
 test('paths in a configuration are relative to it, and a start may be a starter segmenter', () => {

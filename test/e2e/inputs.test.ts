@@ -142,7 +142,7 @@ test.each(inputs)('%s', async (name, make, expected) => {
       return { warned: notices.some((notice) => /skipped/.test(notice)) };
     }),
     'cellroute dataset summary': outcomeOfCommand('dataset', 'summary', path),
-    'cellroute evaluate': outcomeOfCommand('evaluate', '--truth', path, '--pred', none),
+    'cellroute evaluate': outcomeOfCommand('evaluate', '--ground-truth', path, '--pred', none),
   };
   all.set(name, found);
   expect(found).toEqual(Object.fromEntries(Object.keys(found).map((reader) => [reader, expected])));

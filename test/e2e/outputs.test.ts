@@ -81,7 +81,7 @@ describe('names of results', () => {
     for (const pred of [out, join(out, 'coco.json'), join(out, 'kaggle.csv'), join(folder, 'labels-only')]) {
       const { status: code, stdout: text } = cellroute(
         'evaluate',
-        '--truth',
+        '--ground-truth',
         truth,
         '--pred',
         pred,
@@ -186,7 +186,7 @@ describe('files that cellroute did not write', () => {
     const commands = [
       ['report', image, '-o', file, ...flags],
       ['explain', image, '-o', file, '-m', testEnsemble, '--method', 'grad-cam'],
-      ['evaluate', '--truth', dataset, '--pred', join(dataset, 'labels'), '--plot', file],
+      ['evaluate', '--ground-truth', dataset, '--pred', join(dataset, 'labels'), '--plot', file],
       ['dataset', 'preview', dataset, '--out', file, '--rows', '1', '--samples', '1'],
       ['convert', join(testEnsemble, 'classifier.safetensors'), file.replace('.png', '.safetensors')],
     ];

@@ -5,17 +5,21 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { decodeImage, Masks, type ResultJson } from '../../lib/index.js';
+import { listing } from '../support/data-folder.js';
 import { root, testEnsemble } from '../support/sdk.js';
 import { scratchFolder, writeZarr } from '../support/slide.js';
 
 const folder = scratchFolder();
 const slide = join(folder, 'slide.tif');
 const main = join(root, 'dist/cli/main.js');
+const options = ['--model', testEnsemble, '--cell-type', 'fluorescence', '--tiles', '160,64'];
 const args = (out: string, ...more: string[]) => [
   main,
-  ...['segment-slide', slide, '--out', join(folder, out), '--model', testEnsemble],
-  ...['--cell-type', 'fluorescence', '--tiles', '160,64', ...more],
+  ...['segment-slide', slide, '--out', join(folder, out), ...options, ...more],
 ];
+/** Finished tiles in a folder. */
+const tilesIn = (path: string) =>
+  existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.cells')).length : 0;
 const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8' });
 const resultOf = (out: string) =>
   JSON.parse(readFileSync(join(folder, out, 'slide.json'), 'utf8')) as ResultJson;
@@ -38,8 +42,7 @@ test('a slide is segmented, killed in the middle, continued, and has the same re
   const killed = spawn(process.execPath, args('killed'), { stdio: 'ignore' });
   const exit = once(killed, 'exit');
   const tiles = join(folder, 'killed/slide.tiles');
-  const kept = () =>
-    existsSync(tiles) ? readdirSync(tiles).filter((name) => name.endsWith('.cells')).length : 0;
+  const kept = () => tilesIn(tiles);
   while (killed.exitCode === null && kept() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
   killed.kill('SIGKILL');
   await exit;
@@ -79,6 +82,61 @@ test('an OME-Zarr image has the cells of the TIFF file', async () => {
   expect(Number(row!.area_um2)).toBe(cell.area / 4);
   // A mask without pixels has no outline.
   expect(features).toHaveLength(resultOf('zarr').cells.filter(({ area }) => area > 0).length);
+});
+
+test('segment takes slides beside images', async () => {
+  const zarr = join(folder, 'image.zarr');
+  const { source: _, ...pixels } = await decodeImage(readFileSync(slide));
+  writeZarr(zarr, [pixels], { chunk: 128 });
+  const png = join(folder, 'image.png');
+  await sharp(slide).png().toFile(png);
+  const out = join(folder, 'mixed');
+  const written = run(main, 'segment', slide, png, zarr, '--out', out, ...options);
+  expect(written).toMatchObject({ status: 0, stderr: '' });
+  expect(written.stdout).toMatch(
+    /^image\.png: .*\nslide\.tif: .* 12 tiles of level 0\nimage\.zarr: .* 12 tiles of level 0\n$/,
+  );
+  expect(listing(out)).toEqual([
+    ...['coco.json', 'image.png.json', 'image.png.labels.png', 'image.png.overlay.png'],
+    ...['image.zarr.json', 'kaggle.csv', 'slide.json'],
+  ]);
+  expect(resultOf('mixed').cells).toEqual(resultOf('whole').cells);
+  const { images, annotations } = JSON.parse(readFileSync(join(out, 'coco.json'), 'utf8')) as {
+    images: { id: number; file_name: string }[];
+    annotations: { image_id: number }[];
+  };
+  expect(images.map(({ file_name }) => file_name)).toEqual(['image.png', 'slide.tif', 'image.zarr']);
+  const count = (id: number) => annotations.filter(({ image_id }) => image_id === id).length;
+  expect([count(2), count(3)]).toEqual(Array(2).fill(resultOf('whole').cells.length));
+
+  const asked = run(main, 'segment', slide, '--out', join(folder, 'asked'), ...options, '-f', 'json,overlay');
+  expect(asked.stderr).toBe('overlay: not written for slides, because it needs all pixels in memory\n');
+  expect(listing(join(folder, 'asked'))).toEqual(['slide.json']);
+  const one = run(main, 'segment', slide, '--out', join(folder, 'one'), ...options, '--tiles', 'off');
+  expect(one.stdout).toMatch(/^slide\.tif: fluorescence \(0\.\d+\), \d+ cells\n$/);
+});
+
+test('segment stops at SIGTERM in the middle of a slide, and continues', async () => {
+  const out = join(folder, 'stopped');
+  const child = spawn(process.execPath, [main, 'segment', slide, '--out', out, ...options], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  const closed = once(child, 'close');
+  const kept = () => tilesIn(join(out, 'slide.tiles'));
+  while (child.exitCode === null && kept() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill('SIGTERM');
+  expect((await closed)[0]).toBe(143);
+  expect(stderr).toContain('Stopped: 0 of 1 images are finished');
+  const before = kept();
+  expect(before).toBeLessThan(12);
+  expect(listing(out).filter((name) => !name.startsWith('slide.tiles'))).toEqual(['coco.json', 'kaggle.csv']);
+  const again = run(main, 'segment', slide, '--out', out, ...options);
+  expect(again.stdout).toContain(`${before} of an earlier run`);
+  expect(resultOf('stopped').cells).toEqual(resultOf('whole').cells);
 });
 
 test('what cannot be opened is reported, and the others are segmented', () => {

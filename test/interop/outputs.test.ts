@@ -121,6 +121,7 @@ describe('Python', () => {
     rois: 'roifile reads names, positions and coordinates',
     tables: 'pandas reads the tables, which equal scikit-image',
     zarr: 'zarr and ome-zarr-models read the pyramid',
+    napari: 'napari opens label images and the pyramid as layers of labels',
     geojson: 'outlines have ids, classes and measurements',
     many: 'zipfile and roifile read 100,000 ROIs',
   };

@@ -115,6 +115,24 @@ def zarr() -> None:
         assert scales == [[(1 if name == "dense" else PIXEL_SIZE) * 2**level] * 2 for level in range(len(scales))]
 
 
+def napari() -> None:
+    from napari.components import ViewerModel
+    from npe2 import PluginManager
+
+    # What a window does when it opens.
+    PluginManager.instance().discover()
+    viewer = ViewerModel()
+    (pyramid,) = viewer.open(folder / "large.ome.zarr", plugin="napari-ome-zarr")
+    assert type(pyramid).__name__ == "Labels" and len(pyramid.data) == 3
+    for level, data in enumerate(pyramid.data):
+        assert np.array_equal(data, labels("large")[:: 2**level, :: 2**level]), level
+    assert np.allclose(pyramid.scale, PIXEL_SIZE)
+    # One per cell, in the order of the labels.
+    assert list(pyramid.properties["class"]) == ["astro"] * 900 and len(pyramid.properties["score"]) == 900
+    (plain,) = viewer.open(folder / "shapes.labels.tif", plugin="napari", layer_type="labels")
+    assert np.array_equal(plain.data, labels("shapes"))
+
+
 def geojson() -> None:
     text = (folder / "shapes.geojson").read_bytes()
     assert gzip.decompress((folder / "shapes.geojson.gz").read_bytes()) == text
