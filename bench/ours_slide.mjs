@@ -1,6 +1,7 @@
 // One slide: made, or segmented in a process of its own. One line of JSON.
 //   node bench/ours_slide.mjs make SLIDE SIDE IMAGES
-//   node bench/ours_slide.mjs segment SLIDE [RESUME]      each tile that is started is a line on stderr
+//   node bench/ours_slide.mjs segment SLIDE [RESUME]      a line on stderr for each tile that is started
+//   node bench/ours_slide.mjs ratio SLIDE ROUNDS          in tiles and in one pass, by turns, with the same limits
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,12 @@ import { CellSegmenter, openSlide } from 'cellroute';
 import sharp from 'sharp';
 
 const [task, path, ...args] = process.argv.slice(2);
+const mb = (bytes) => Math.round(bytes / 1e6);
+const peak = () => mb(process.resourceUsage().maxRSS * 1024);
+const load = () => CellSegmenter.load(join(import.meta.dirname, '../test/ensemble/fluorescence.safetensors'));
+
 if (task === 'make') await make(path, Number(args[0]), args[1]);
+else if (task === 'ratio') await ratio(path, Number(args[0]));
 else await segment(path, args[0]);
 
 /** Grey images side by side, each as large as it is. */
@@ -55,10 +61,8 @@ async function make(slide, side, folder) {
 }
 
 async function segment(path, resume) {
-  const weights = join(import.meta.dirname, '../test/ensemble/fluorescence.safetensors');
-  const segmenter = await CellSegmenter.load(weights);
+  const segmenter = await load();
   const slide = await openSlide(path);
-  const mb = (bytes) => Math.round(bytes / 1e6);
   const loaded = process.memoryUsage().rss;
   const started = performance.now();
   let stage = '';
@@ -67,7 +71,8 @@ async function segment(path, resume) {
     onProgress: (progress) => {
       if (progress.stage === stage) return;
       stage = progress.stage;
-      process.stderr.write(`${stage}\n`);
+      const seconds = Math.round((performance.now() - started) / 1000);
+      process.stderr.write(`${stage}, ${seconds} s, peak ${peak()} MB\n`);
     },
   });
   const seconds = Math.round(performance.now() - started) / 1000;
@@ -81,7 +86,7 @@ async function segment(path, resume) {
       megapixels: (slide.width * slide.height) / 1e6,
       seconds,
       loaded_mb: mb(loaded),
-      peak_mb: mb(process.resourceUsage().maxRSS * 1024),
+      peak_mb: peak(),
       cells: result.cells.length,
       tiles: result.slide.tiles.count,
       resumed: result.slide.tiles.resumed,
@@ -89,5 +94,33 @@ async function segment(path, resume) {
     }),
   );
   await slide.close();
+  await segmenter.dispose();
+}
+
+/**
+ * The same work in tiles and in one pass: limits that neither reaches are passed to both, because a pass over the whole would
+ * stop at the network's proposals.
+ */
+async function ratio(path, rounds) {
+  const limits = { detectionsPerImage: 100_000, rpn: { preNmsTopN: 100_000, postNmsTopN: 100_000 } };
+  const segmenter = await load();
+  const run = async (tiles) => {
+    const started = performance.now();
+    const { cells, seams } = await segmenter.segment(path, { ...limits, tiles });
+    const seconds = (performance.now() - started) / 1000;
+    const count = seams ? (seams.x.length + 1) * (seams.y.length + 1) : 1;
+    return { seconds, cells: cells.length, tiles: count };
+  };
+  const whole = { seconds: [] };
+  const tiled = [1024, 512].map((size) => ({ size, seconds: [] }));
+  // The first round is not counted: it makes the caches and buffers.
+  for (let round = 0; round <= rounds; round++) {
+    for (const side of [whole, ...tiled]) {
+      const { seconds, ...found } = await run(side.size ? { size: side.size, overlap: 128 } : false);
+      Object.assign(side, found);
+      if (round > 0) side.seconds.push(seconds);
+    }
+  }
+  console.log(JSON.stringify({ whole, tiled }));
   await segmenter.dispose();
 }

@@ -105,7 +105,7 @@ for await (const { samples } of batches()) {
 }
 
 const [exact, rounded] = sides;
-// The first half, the descent from random weights, is left out.
+// The first half, the descent from random weights, is excluded.
 const late = (one) => mean(one.losses.slice(steps >> 1));
 console.log(
   JSON.stringify({
