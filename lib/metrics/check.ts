@@ -73,15 +73,15 @@ export function checkResampling({ samples, seed = 0, confidence = 0.95 }: Bootst
 export function checkImage(image: EvaluatedImage, index: number): NativeEvaluatedImage {
   const at = (name: string) => `images[${index}].${name}`;
   checkKeys(`images[${index}]`, checkObject(`images[${index}]`, image), IMAGE_KEYS);
-  const { groundTruth: truth, predicted } = image;
+  const { groundTruth, predicted } = image;
   checkString(at('id'), image.id);
   if (image.cellType !== undefined) checkString(at('cellType'), image.cellType);
-  if (!(truth instanceof Masks)) throw refuse(at('groundTruth'), 'Masks', truth);
+  if (!(groundTruth instanceof Masks)) throw refuse(at('groundTruth'), 'Masks', groundTruth);
   if (!(predicted instanceof Masks)) throw refuse(at('predicted'), 'Masks', predicted);
-  if (truth.width !== predicted.width || truth.height !== predicted.height) {
+  if (groundTruth.width !== predicted.width || groundTruth.height !== predicted.height) {
     throw refuse(
       at('predicted'),
-      `masks of ${truth.width} x ${truth.height} pixels, the size of the ground truth,`,
+      `masks of ${groundTruth.width} x ${groundTruth.height} pixels, the size of the ground truth,`,
       `masks of ${predicted.width} x ${predicted.height} pixels`,
     );
   }
@@ -96,15 +96,15 @@ export function checkImage(image: EvaluatedImage, index: number): NativeEvaluate
   const labels = (name: keyof EvaluatedImage, length: number) =>
     image[name] === undefined ? new Int32Array(length).fill(1) : Int32Array.from(numbers(name, length, true));
   return {
-    truth: truth.toBatch(),
+    groundTruth: groundTruth.toBatch(),
     predicted: predicted.toBatch(),
     scores: numbers('scores', predicted.length),
-    truthLabels: labels('groundTruthLabels', truth.length),
+    groundTruthLabels: labels('groundTruthLabels', groundTruth.length),
     labels: labels('labels', predicted.length),
-    crowd: crowdFlags(at('crowd'), image.crowd, truth.length),
-    truthBoxes: boxes('groundTruthBoxes', truth.length),
+    crowd: crowdFlags(at('crowd'), image.crowd, groundTruth.length),
+    groundTruthBoxes: boxes('groundTruthBoxes', groundTruth.length),
     boxes: boxes('boxes', predicted.length),
-    truthAreas: optional('groundTruthAreas', truth.length),
+    groundTruthAreas: optional('groundTruthAreas', groundTruth.length),
     areas: optional('areas', predicted.length),
   };
 }

@@ -1,6 +1,5 @@
 import { checkKeys, checkObject, checkOneOf, refuse } from '../check.js';
-import { quantile } from '../data/quantile.js';
-import { type Random, random } from '../data/random.js';
+import { call, native } from '../native/load.js';
 import { checkResampling } from './check.js';
 import type { BootstrapOptions, Evaluation, ImageScores } from './types.js';
 
@@ -57,7 +56,7 @@ export function compareEvaluations(
   const { metric: _, ...resampling } = options;
   const { samples, seed, confidence } = checkResampling({ samples: 10_000, ...resampling }, '');
   const pairs = paired(imagesOf('first', first), imagesOf('second', second));
-  const differenceOf = (own: typeof pairs, ...path: string[]): ScoreDifference => {
+  const differenceOf = (own: typeof pairs): ScoreDifference => {
     const scores = own.map(([a, b]) => [a[metric], b[metric]] as const);
     const differences = scores.map(([a, b]) => b - a);
     return {
@@ -65,7 +64,9 @@ export function compareEvaluations(
       first: mean(scores.map(([a]) => a)),
       second: mean(scores.map(([, b]) => b)),
       difference: mean(differences),
-      interval: intervalOf(differences, samples, confidence, random(seed, 'compare', ...path)),
+      interval: call(() =>
+        native().bootstrapMean(Float64Array.from(differences), { samples, seed, confidence }),
+      ),
     };
   };
   const types = [...new Set(pairs.flatMap(([{ cellType }]) => cellType ?? []))].sort();
@@ -77,13 +78,7 @@ export function compareEvaluations(
     ...differenceOf(pairs),
     ...(types.length > 0 && {
       perCellType: Object.fromEntries(
-        types.map((type) => [
-          type,
-          differenceOf(
-            pairs.filter(([image]) => image.cellType === type),
-            type,
-          ),
-        ]),
+        types.map((type) => [type, differenceOf(pairs.filter(([image]) => image.cellType === type))]),
       ),
     }),
   };
@@ -110,12 +105,3 @@ function paired(first: readonly ImageScores[], second: readonly ImageScores[]): 
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function intervalOf(values: readonly number[], samples: number, confidence: number, draw: Random) {
-  const means = Float64Array.from({ length: samples }, () => {
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += values[draw.integer(0, values.length - 1)]!;
-    return sum / values.length;
-  }).sort();
-  return [quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)] as const;
-}

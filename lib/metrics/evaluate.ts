@@ -26,7 +26,7 @@ import type {
  * computation runs off the event loop on several threads.
  *
  * - `kaggle`: the competition's precision, mean over IoU 0.5 to 0.95. A prediction is correct if its IoU with a ground
- *   truth cell is above the threshold.
+ *   ground truth cell is above the threshold.
  * - `coco`, `cocoBoxes`: AP and AR, equal to pycocotools' COCOeval. Equal scores are ordered by the order of the images.
  * - `f1`: precision, recall and F1 for an IoU of at least a threshold, with the matching of stardist's `matching`.
  * - `panoptic`: PQ, SQ and RQ of pairs with equal class and an IoU above 0.5, over all images together.
@@ -94,7 +94,9 @@ function assemble(
         ]),
       ),
     }),
-    perClass: answer.classes.map(({ label, truths, summary }) => classScores(label, truths, summary, rules)),
+    perClass: answer.classes.map(({ label, groundTruths, summary }) =>
+      classScores(label, groundTruths, summary, rules),
+    ),
     perImage,
   };
 }
@@ -106,7 +108,7 @@ function imageScores({ id, cellType }: Named, columns: NativeEvaluation['images'
   return {
     id,
     ...defined({ cellType }),
-    groundTruths: columns.truths[i]!,
+    groundTruths: columns.groundTruths[i]!,
     predictions: columns.predictions[i]!,
     kaggle: columns.kaggle[i]!,
     precisionAtIou: Array.from(
@@ -120,7 +122,7 @@ function imageScores({ id, cellType }: Named, columns: NativeEvaluation['images'
     falseNegatives: fn,
     pq: columns.pq[i]!,
     aji: columns.aji[i]!,
-    countError: columns.predictions[i]! - columns.truths[i]!,
+    countError: columns.predictions[i]! - columns.groundTruths[i]!,
   };
 }
 
@@ -183,13 +185,13 @@ function cocoScores(
 
 function classScores(
   label: number,
-  truths: number,
+  groundTruths: number,
   summary: NativeSummary,
   rules: NativeMetricsOptions,
 ): ClassScores {
   return {
     label,
-    groundTruths: truths,
+    groundTruths,
     coco: cocoScores(summary, 'segm', rules),
     cocoBoxes: cocoScores(summary, 'bbox', rules),
     panoptic: { pq: summary.pq, sq: summary.sq, rq: summary.rq },

@@ -14,7 +14,7 @@ export interface EvaluatedImage {
   predicted: Masks;
   /** One finite score per prediction. Of equal scores, the first counts as better. */
   scores: ArrayLike<number>;
-  /** Class of each truth and of each prediction, whole numbers. Default 1. */
+  /** Class of each ground truth cell and of each prediction, whole numbers. Default 1. */
   groundTruthLabels?: ArrayLike<number>;
   labels?: ArrayLike<number>;
   /** Flag per ground truth cell: true for a region of many cells (COCO's iscrowd). Default: none. */

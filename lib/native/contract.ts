@@ -443,18 +443,18 @@ export interface NativeClassifySample {
 
 /** An image to be evaluated. Boxes are x, y, width, height; arrays that may be empty say so. */
 export interface NativeEvaluatedImage {
-  truth: MaskBatch;
+  groundTruth: MaskBatch;
   predicted: MaskBatch;
-  truthLabels: Int32Array;
+  groundTruthLabels: Int32Array;
   labels: Int32Array;
   scores: Float64Array;
   /** Not 0 for regions of many cells; empty if there are none. */
   crowd: Uint8Array;
   /** Empty: boxes of the masks. */
-  truthBoxes: Float64Array;
+  groundTruthBoxes: Float64Array;
   boxes: Float64Array;
   /** Areas for COCO's size classes; empty: areas of the masks. */
-  truthAreas: Float64Array;
+  groundTruthAreas: Float64Array;
   areas: Float64Array;
 }
 
@@ -511,7 +511,7 @@ export type NativeSummary = Readonly<Record<NativeMetric, number>>;
 export interface NativeEvaluation {
   /** One number per image; ten for `precision`. */
   images: {
-    truths: Uint32Array;
+    groundTruths: Uint32Array;
     predictions: Uint32Array;
     hits: Uint32Array;
     falseAlarms: Uint32Array;
@@ -524,7 +524,7 @@ export interface NativeEvaluation {
   /** All images, then each group; `low` and `high` with bootstrap. */
   groups: { summary: NativeSummary; low?: NativeSummary; high?: NativeSummary }[];
   /** By ascending label; a class has only COCO's metrics and panoptic quality. */
-  classes: { label: number; truths: number; summary: NativeSummary }[];
+  classes: { label: number; groundTruths: number; summary: NativeSummary }[];
 }
 
 /** What is measured of the shape of masks: a value per mask in each array. native/measure/shape.h has the definitions. */
@@ -618,6 +618,12 @@ export interface NativeAddon {
   releaseImage(image: ImageHandle): void;
   /** Frees the memory of an array that is no longer used, by detaching its buffer. */
   discardPixels(data: NativeImage['data']): void;
+
+  /** The largest centred part of an image with the target's aspect ratio, which a classifier's `resize` crops. */
+  centredPart(
+    image: { width: number; height: number },
+    target: { width: number; height: number },
+  ): { x: number; y: number; width: number; height: number };
 
   /** Cancels all jobs of the process and waits for the owner thread to end; called before the process exits. */
   stopEngine(): void;
@@ -783,6 +789,12 @@ export interface NativeAddon {
     options: NativeMetricsOptions,
     call: NativeCall,
   ): Promise<NativeEvaluation>;
+
+  /** Bootstrap interval of the mean of values, for at least one value. Runs on the calling thread. */
+  bootstrapMean(
+    values: Float64Array,
+    options: Pick<NativeMetricsOptions, 'samples' | 'seed' | 'confidence'>,
+  ): [low: number, high: number];
 
   /** Runs beside the owner thread. */
   measureShapes(batch: MaskBatch, call: NativeCall): Promise<NativeShapes>;

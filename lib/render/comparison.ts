@@ -56,11 +56,11 @@ export async function renderComparison(
   checkPrediction(groundTruth, predicted);
   const stacked = groundTruth.width > 1.5 * groundTruth.height;
   const scene = await prepareScene(image, groundTruth, Math.floor(maxSide / 2), signal);
-  const { truthOf, foundBy } = matchCells(groundTruth, predicted.masks, predicted.scores, iouThreshold);
+  const { groundTruthOf, foundBy } = matchCells(groundTruth, predicted.masks, predicted.scores, iouThreshold);
   const left = await half(scene, groundTruth, (cell) => foundBy[cell] === -1, missed, signal);
-  const right = await half(scene, predicted.masks, (cell) => truthOf[cell] === -1, falseAlarm, signal);
+  const right = await half(scene, predicted.masks, (cell) => groundTruthOf[cell] === -1, falseAlarm, signal);
   const misses = foundBy.filter((prediction) => prediction === -1).length;
-  const alarms = truthOf.filter((cell) => cell === -1).length;
+  const alarms = groundTruthOf.filter((cell) => cell === -1).length;
   const both = join(
     withTitle(left, {
       left: `ground truth · ${cellsPhrase(groundTruth.length)}`,

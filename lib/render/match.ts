@@ -3,7 +3,7 @@ import type { Masks } from '../mask/masks.js';
 /** Matches between predictions and ground truth. */
 export interface Match {
   /** Matched ground truth cell of each prediction, -1 for a false detection. */
-  truthOf: Int32Array;
+  groundTruthOf: Int32Array;
   /** Matched prediction of each ground truth cell, -1 for a missed cell. */
   foundBy: Int32Array;
 }
@@ -21,9 +21,9 @@ export function matchCells(
   scores: ArrayLike<number>,
   iouThreshold: number,
 ): Match {
-  const truthOf = new Int32Array(predicted.length).fill(-1);
+  const groundTruthOf = new Int32Array(predicted.length).fill(-1);
   const foundBy = new Int32Array(groundTruth.length).fill(-1);
-  const order = Array.from(truthOf, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const order = Array.from(groundTruthOf, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
   for (let from = 0; from < order.length && groundTruth.length > 0; from += blockSize) {
     const some = order.slice(from, from + blockSize);
     const iou = predicted.select(some).iou(groundTruth);
@@ -35,9 +35,9 @@ export function matchCells(
           [best, most] = [cell, iou[at]!];
       }
       if (best === -1) return;
-      truthOf[prediction] = best;
+      groundTruthOf[prediction] = best;
       foundBy[best] = prediction;
     });
   }
-  return { truthOf, foundBy };
+  return { groundTruthOf, foundBy };
 }

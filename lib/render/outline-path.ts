@@ -8,7 +8,7 @@ export function outlinePath(polygons: readonly Polygon[]): string {
 function ringPath(ring: Ring): string {
   let [x, y] = ring[0]!;
   let path = `M${x} ${y}`;
-  // `z` closes the ring, so its last corner is left out. Every side is horizontal or vertical.
+  // `z` closes the ring, so its last corner is omitted. Every side is horizontal or vertical.
   for (const [nextX, nextY] of ring.slice(1, -1)) {
     path += nextX === x ? `v${nextY - y}` : `h${nextX - x}`;
     [x, y] = [nextX, nextY];

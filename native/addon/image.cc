@@ -9,6 +9,7 @@
 #include "addon/handle.h"
 #include "addon/read.h"
 #include "error.h"
+#include "io/resize.h"
 
 namespace cellroute::addon {
 
@@ -138,6 +139,24 @@ Napi::Value release_image(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value centred_part(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const Fields image(info[0], "image"), target(info[1], "target");
+    const auto part = io::centred_part(image.integer("width"), image.integer("height"),
+                                       target.integer("width"), target.integer("height"));
+    auto result = Napi::Object::New(env);
+    const auto set = [&](const char* name, int64_t value) {
+      result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+    };
+    set("x", part.left);
+    set("y", part.top);
+    set("width", part.width);
+    set("height", part.height);
+    return result;
+  });
+}
+
 Napi::Value discard_pixels(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto buffer = info[0].As<Napi::TypedArray>().ArrayBuffer();
@@ -168,6 +187,7 @@ void register_images(Napi::Env env, Napi::Object exports) {
   exports.Set("appendPixels", Napi::Function::New(env, append_pixels));
   exports.Set("releaseImage", Napi::Function::New(env, release_image));
   exports.Set("discardPixels", Napi::Function::New(env, discard_pixels));
+  exports.Set("centredPart", Napi::Function::New(env, centred_part));
 }
 
 }  // namespace cellroute::addon

@@ -11,6 +11,7 @@
 #include "addon/job.h"
 #include "addon/mask_batch.h"
 #include "addon/read.h"
+#include "metrics/bootstrap.h"
 #include "metrics/evaluate.h"
 
 namespace cellroute::addon {
@@ -30,30 +31,30 @@ void check_length(size_t length, size_t expected, const char* name) {
 }
 
 metrics::Image read_evaluated_image(const Fields& fields) {
-  metrics::Image image{.truth = copy_mask_set(fields.value("truth")),
+  metrics::Image image{.truth = copy_mask_set(fields.value("groundTruth")),
                        .predicted = copy_mask_set(fields.value("predicted")),
-                       .truth_labels = copied<int32_t>(fields, "truthLabels"),
+                       .truth_labels = copied<int32_t>(fields, "groundTruthLabels"),
                        .labels = copied<int32_t>(fields, "labels"),
                        .scores = copied<double>(fields, "scores"),
                        .crowd = copied<uint8_t>(fields, "crowd"),
-                       .truth_boxes = copied<double>(fields, "truthBoxes"),
+                       .truth_boxes = copied<double>(fields, "groundTruthBoxes"),
                        .boxes = copied<double>(fields, "boxes"),
-                       .truth_areas = copied<double>(fields, "truthAreas"),
+                       .truth_areas = copied<double>(fields, "groundTruthAreas"),
                        .areas = copied<double>(fields, "areas")};
   const size_t truths = image.truth.size(), predictions = image.predicted.size();
   if (image.truth.height != image.predicted.height || image.truth.width != image.predicted.width) {
     throw Error("INVALID_ARGUMENT", "Masks of different image sizes cannot be compared");
   }
-  check_length(image.truth_labels.size(), truths, "truthLabels");
+  check_length(image.truth_labels.size(), truths, "groundTruthLabels");
   check_length(image.labels.size(), predictions, "labels");
   check_length(image.scores.size(), predictions, "scores");
   const auto check_optional = [](size_t length, size_t expected, const char* name) {
     if (length > 0) check_length(length, expected, name);
   };
   check_optional(image.crowd.size(), truths, "crowd");
-  check_optional(image.truth_boxes.size(), 4 * truths, "truthBoxes");
+  check_optional(image.truth_boxes.size(), 4 * truths, "groundTruthBoxes");
   check_optional(image.boxes.size(), 4 * predictions, "boxes");
-  check_optional(image.truth_areas.size(), truths, "truthAreas");
+  check_optional(image.truth_areas.size(), truths, "groundTruthAreas");
   check_optional(image.areas.size(), predictions, "areas");
   return image;
 }
@@ -110,7 +111,7 @@ Napi::Value images_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
   const auto add = [&]<typename T>(const char* name, T Scores::* member) {
     result.Set(name, column<T>(env, images, [&](const Scores& one) { return one.*member; }));
   };
-  add("truths", &Scores::truths);
+  add("groundTruths", &Scores::truths);
   add("predictions", &Scores::predictions);
   add("hits", &Scores::hits);
   add("falseAlarms", &Scores::false_alarms);
@@ -147,7 +148,7 @@ Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluatio
     const auto& own = evaluation.classes[i];
     auto object = Napi::Object::New(env);
     object.Set("label", Napi::Number::New(env, own.label));
-    object.Set("truths", Napi::Number::New(env, static_cast<double>(own.truths)));
+    object.Set("groundTruths", Napi::Number::New(env, static_cast<double>(own.truths)));
     object.Set("summary", summary_to_js(env, own.summary));
     classes.Set(i, object);
   }
@@ -188,10 +189,30 @@ Napi::Value evaluate_masks(const Napi::CallbackInfo& info) {
   });
 }
 
+/** Bootstrap of means needs no tensors and takes milliseconds, so it runs on the calling thread. */
+Napi::Value bootstrap_mean(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto values = typed_array<double>(info[0], "values");
+    const Fields options(info[1], "options");
+    const auto [low, high] =
+        metrics::bootstrap_mean({values.data(), values.size()},
+                                {.samples = static_cast<uint32_t>(options.integer("samples")),
+                                 .seed = static_cast<uint64_t>(options.integer("seed")),
+                                 .confidence = options.number("confidence"),
+                                 .threads = 1});
+    auto result = Napi::Array::New(env, 2);
+    result.Set(0U, Napi::Number::New(env, low));
+    result.Set(1U, Napi::Number::New(env, high));
+    return result;
+  });
+}
+
 }  // namespace
 
 void register_metrics(Napi::Env env, Napi::Object exports) {
   exports.Set("evaluateMasks", Napi::Function::New(env, evaluate_masks));
+  exports.Set("bootstrapMean", Napi::Function::New(env, bootstrap_mean));
 }
 
 }  // namespace cellroute::addon

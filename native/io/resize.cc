@@ -145,7 +145,8 @@ std::vector<uint8_t> resize_bytes(const Image& image, int64_t height, int64_t wi
   throw Error("INVALID_ARGUMENT", "Unknown type of pixel values");
 }
 
-Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {
+Image crop(const Image& image, const Region& region) {
+  const auto [left, top, width, height] = region;
   const auto pixel = static_cast<size_t>(image.channels) * bytes_per_value(image.type);
   Image result{.type = image.type,
                .bytes = {},
@@ -180,19 +181,23 @@ Image resize(const Image& image, int64_t height, int64_t width) {
           .channels = image.channels};
 }
 
-Image resize_crop(const Image& image, int64_t height, int64_t width) {
-  check(image);
-  check_target(height, width);
-  const double ratio = std::min(static_cast<double>(image.width) / static_cast<double>(width),
-                                static_cast<double>(image.height) / static_cast<double>(height));
-  // Truncated as in fastai; a strip thinner than one pixel becomes one pixel.
+Region centred_part(int64_t width, int64_t height, int64_t target_width, int64_t target_height) {
+  const double ratio = std::min(static_cast<double>(width) / static_cast<double>(target_width),
+                                static_cast<double>(height) / static_cast<double>(target_height));
   const auto part = [ratio](int64_t target) {
     return std::max<int64_t>(static_cast<int64_t>(ratio * static_cast<double>(target)), 1);
   };
-  const int64_t part_width = part(width), part_height = part(height);
-  return resize(crop(image, (image.width - part_width) / 2, (image.height - part_height) / 2,
-                     part_width, part_height),
-                height, width);
+  const int64_t part_width = part(target_width), part_height = part(target_height);
+  return {.left = (width - part_width) / 2,
+          .top = (height - part_height) / 2,
+          .width = part_width,
+          .height = part_height};
+}
+
+Image resize_crop(const Image& image, int64_t height, int64_t width) {
+  check(image);
+  check_target(height, width);
+  return resize(crop(image, centred_part(image.width, image.height, width, height)), height, width);
 }
 
 }  // namespace cellroute::io

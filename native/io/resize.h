@@ -11,8 +11,19 @@ namespace cellroute::io {
  *  other channel (Pillow would premultiply RGBA). */
 Image resize(const Image& image, int64_t height, int64_t width);
 
-/** Resizes the largest centred part with the target's aspect ratio: fastai's
- *  Resize(method="crop") as used in validation. */
+/** A rectangle of an image in pixels. */
+struct Region {
+  int64_t left;
+  int64_t top;
+  int64_t width;
+  int64_t height;
+};
+
+/** The largest centred part of an image with the target's aspect ratio: what fastai's
+ *  Resize(method="crop") crops in validation. Sides are truncated and at least 1. */
+Region centred_part(int64_t width, int64_t height, int64_t target_width, int64_t target_height);
+
+/** Resizes centred_part() to the target. */
 Image resize_crop(const Image& image, int64_t height, int64_t width);
 
 }  // namespace cellroute::io

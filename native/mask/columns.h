@@ -15,7 +15,7 @@ namespace cellroute::mask {
 /** The masks of a set sorted by their left edge, so that masks far from a box are skipped. */
 class Columns {
  public:
-  /** Masks without pixels are left out. */
+  /** Masks without pixels are skipped. */
   explicit Columns(std::span<const Box> boxes);
   explicit Columns(const Shapes& shapes) : Columns(shapes.boxes()) {}
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include "parallel.h"
@@ -32,6 +33,12 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+/** Sorts the values and returns the ends of their central interval. */
+std::pair<double, double> central_interval(std::vector<double>& values, double confidence) {
+  std::sort(values.begin(), values.end());
+  return {quantile(values, (1 - confidence) / 2), quantile(values, (1 + confidence) / 2)};
+}
+
 }  // namespace
 
 Interval bootstrap(const Comparison& comparison, std::span<const uint32_t> set,
@@ -50,11 +57,21 @@ Interval bootstrap(const Comparison& comparison, std::span<const uint32_t> set,
     for (const auto& summary : summaries) {
       if (!std::isnan(summary[m])) values.push_back(summary[m]);
     }
-    std::sort(values.begin(), values.end());
-    interval.low[m] = quantile(values, (1 - how.confidence) / 2);
-    interval.high[m] = quantile(values, (1 + how.confidence) / 2);
+    std::tie(interval.low[m], interval.high[m]) = central_interval(values, how.confidence);
   }
   return interval;
+}
+
+std::pair<double, double> bootstrap_mean(std::span<const double> values, const Resampling& how) {
+  std::vector<double> means(how.samples);
+  for_each_parallel(how.samples, how.threads, [&](size_t sample) {
+    double sum = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      sum += values[draw(how.seed, sample, i, values.size())];
+    }
+    means[sample] = sum / static_cast<double>(values.size());
+  });
+  return central_interval(means, how.confidence);
 }
 
 }  // namespace cellroute::metrics

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 
 #include "metrics/summary.h"
 
@@ -24,9 +25,12 @@ struct Resampling {
 /** Percentile intervals of every metric. Each bootstrap sample draws as many images as the set
  *  has, with replacement. The draws depend only on the seed, the sample index and the draw
  *  index, so results do not depend on threads or on other sets. Samples in which a metric is
- *  undefined are left out of its interval; the interval is NaN if none remains. `step` is called
+ *  undefined are excluded from its interval; the interval is NaN if none remains. `step` is called
  *  once per sample, from any thread. */
 Interval bootstrap(const Comparison& comparison, std::span<const uint32_t> set,
                    const Resampling& how, const std::function<void()>& step);
+
+/** The same interval of the mean of values, as {low, high}. */
+std::pair<double, double> bootstrap_mean(std::span<const double> values, const Resampling& how);
 
 }  // namespace cellroute::metrics

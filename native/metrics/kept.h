@@ -11,7 +11,7 @@ namespace cellroute::metrics {
 
 /** Which predictions the metrics without scores evaluate. */
 struct KeepRule {
-  /** Predictions with a lower score are left out. */
+  /** Predictions with a lower score are excluded. */
   double min_score;
   /** Share of its pixels that a prediction may lose to higher-scoring ones before it is dropped.
    *  Without a value, overlaps are kept. */

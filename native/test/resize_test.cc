@@ -127,6 +127,26 @@ TEST_CASE("resize: a constant remains constant, and an equal size is a copy") {
   CHECK(resize(noise(6, 5, 4), 6, 5).bytes == noise(6, 5, 4).bytes);
 }
 
+TEST_CASE("centred_part is as large as the image allows and lies at its centre") {
+  struct Case {
+    int64_t width, height, target_width, target_height;
+    Region part;
+  };
+  for (const auto& [width, height, target_width, target_height, expected] : {
+           Case{500, 300, 224, 224, {100, 0, 300, 300}},
+           Case{300, 500, 224, 224, {0, 100, 300, 300}},
+           // Truncated: 101 / 3 * 2 is 67.3; the odd pixel is on the right.
+           Case{200, 101, 2, 3, {66, 0, 67, 101}},
+           Case{900, 1, 7, 2, {448, 0, 3, 1}},
+       }) {
+    const auto found = centred_part(width, height, target_width, target_height);
+    CHECK(found.left == expected.left);
+    CHECK(found.top == expected.top);
+    CHECK(found.width == expected.width);
+    CHECK(found.height == expected.height);
+  }
+}
+
 TEST_CASE("resize_crop takes the centre with the target's aspect ratio") {
   // 2 x 6 to 2 x 2: columns 2 and 3, unchanged.
   const auto wide =

@@ -47,7 +47,7 @@ const TABLE = 'sartorius/train.csv';
 const golden = hasGolden(LOSSES) ? goldenJson<LossesGolden>(LOSSES) : undefined;
 
 /** Ground truth of an image from its first rows in the competition's table. */
-function truthOf(image: string, rows: number) {
+function groundTruthOf(image: string, rows: number) {
   const id = image.split('/').at(-1)!.replace('.png', '');
   const cells = readFileSync(dataPath(TABLE), 'utf8')
     .split('\n')
@@ -82,7 +82,7 @@ describeGolden(
       const { losses, gradNorms } = addon.maskRCNNLosses(
         network,
         await Promise.all(images.map(readImage)),
-        images.map((image) => truthOf(image, rows_used_per_image)),
+        images.map((image) => groundTruthOf(image, rows_used_per_image)),
         {
           sampling: {
             ...sampling,

@@ -116,7 +116,7 @@ interface SegmenterGolden {
 }
 
 const segmenterGolden = 'nuclei_small_training.json';
-const truthOf = (image: string) => image.replace('/images/', '/labels/');
+const labelsOf = (image: string) => image.replace('/images/', '/labels/');
 
 /** An image prepared like the golden's, with the first cells of its ground truth. */
 async function sampleOf(name: string, cells: number): Promise<TrainSample> {
@@ -129,7 +129,7 @@ async function sampleOf(name: string, cells: number): Promise<TrainSample> {
     high = Math.max(high, value);
   }
   const range = Math.fround(Math.fround(high - low) + Math.fround(1e-6));
-  const data = await sharp(dataPath(truthOf(name)))
+  const data = await sharp(dataPath(labelsOf(name)))
     .toColourspace('grey16')
     .raw({ depth: 'ushort' })
     .toBuffer();
@@ -155,7 +155,7 @@ const images = (() => {
 
 describeGolden(
   'five SGD steps of a Mask R-CNN',
-  { goldens: [segmenterGolden], images: [...images, ...images.map(truthOf)] },
+  { goldens: [segmenterGolden], images: [...images, ...images.map(labelsOf)] },
   () => {
     test('have torchvision’s losses', async () => {
       const golden = goldenJson<SegmenterGolden>(segmenterGolden);

@@ -164,12 +164,12 @@ describe('matching', () => {
         }
         taken.set(best, found);
       }
-      const { truthOf, foundBy } = matchCells(cells, masks, scores, threshold);
-      expect(Array.from(truthOf)).toEqual(Array.from({ length: 300 }, (_, i) => taken.get(i)));
+      const { groundTruthOf, foundBy } = matchCells(cells, masks, scores, threshold);
+      expect(Array.from(groundTruthOf)).toEqual(Array.from({ length: 300 }, (_, i) => taken.get(i)));
       for (const [cell, prediction] of foundBy.entries()) {
-        if (prediction !== -1) expect(truthOf[prediction]).toBe(cell);
+        if (prediction !== -1) expect(groundTruthOf[prediction]).toBe(cell);
       }
-      expect(foundBy.filter((i) => i !== -1).length).toBe(truthOf.filter((i) => i !== -1).length);
+      expect(foundBy.filter((i) => i !== -1).length).toBe(groundTruthOf.filter((i) => i !== -1).length);
     }
   });
 });

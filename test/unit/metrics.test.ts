@@ -46,7 +46,7 @@ const moved = (mask: Dense, by: number) => {
 
 interface DenseImage {
   truth: Dense[];
-  truthLabels: number[];
+  groundTruthLabels: number[];
   crowd: boolean[];
   predicted: Dense[];
   labels: number[];
@@ -64,7 +64,7 @@ function drawImage(seed: number, crowds: boolean): DenseImage {
   ];
   return {
     truth,
-    truthLabels: truth.map(() => 1 + pick(2)),
+    groundTruthLabels: truth.map(() => 1 + pick(2)),
     crowd: truth.map(() => crowds && random() < 0.3),
     predicted,
     labels: predicted.map(() => 1 + pick(2)),
@@ -72,10 +72,13 @@ function drawImage(seed: number, crowds: boolean): DenseImage {
   };
 }
 
-const evaluated = (id: string, { truth, truthLabels, predicted, ...rest }: DenseImage): EvaluatedImage => ({
+const evaluated = (
+  id: string,
+  { truth, groundTruthLabels, predicted, ...rest }: DenseImage,
+): EvaluatedImage => ({
   id,
   groundTruth: masksOf(truth),
-  groundTruthLabels: truthLabels,
+  groundTruthLabels,
   predicted: masksOf(predicted),
   ...rest,
 });
@@ -128,7 +131,7 @@ function bestPairs(ious: number[][], allowed: (i: number, j: number) => boolean)
 function slowScores(image: DenseImage, { minScore = 0, overlaps = false, iou = 0.5 } = {}) {
   const kept = keptOf(image, minScore, overlaps);
   const truths = image.truth
-    .map((mask, i) => ({ mask, label: image.truthLabels[i]! }))
+    .map((mask, i) => ({ mask, label: image.groundTruthLabels[i]! }))
     .filter((_, i) => !image.crowd[i]);
   const crowds = image.truth.filter((_, i) => image.crowd[i]);
   const inCrowd = kept.map(({ mask }) => crowds.some((crowd) => shared(mask, crowd) / areaOf(mask) > 0.5));

@@ -13,7 +13,7 @@ export interface PairFilesOptions extends PairOptions {
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'cell-types' | undefined;
   /**
-   * Meaning of COCO's `iscrowd: 1`: `leave-out` (default) for regions of many cells, in which predictions are not counted;
+   * Meaning of COCO's `iscrowd: 1`: `skip` (default) for regions of many cells, in which predictions are not counted;
    * `cells` for one cell each, as in CVAT's exports of brush masks.
    */
   crowds?: Crowds | undefined;

@@ -30,26 +30,26 @@ export interface PairedImages {
 /** A usable image of the ground truth, and its prediction, if there is one. */
 interface Pair {
   image: ImageAnnotations;
-  truth: CellAnnotations;
+  groundTruth: CellAnnotations;
   prediction: CellAnnotations | undefined;
 }
 
 /** Matches predictions to ground truth by name or COCO id, in the order of the ground truth's images. */
 export async function pairAnnotations(
-  truth: AnnotationSource,
+  groundTruth: AnnotationSource,
   predicted: AnnotationSource,
   options: PairOptions & { strict?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<PairedImages> {
   const notices: string[] = [];
-  const selected = truth.images.filter(({ columns }) =>
+  const selected = groundTruth.images.filter(({ columns }) =>
     Object.entries(options.where ?? {}).every(([name, value]) => columns[name] === value),
   );
-  if (selected.length === 0 && truth.images.length > 0) {
-    throw dataInvalid(truth.path, 'no image has the requested values in its columns');
+  if (selected.length === 0 && groundTruth.images.length > 0) {
+    throw dataInvalid(groundTruth.path, 'no image has the requested values in its columns');
   }
-  const predictions = predictionsOf(selected, truth, predicted, notices);
+  const predictions = predictionsOf(selected, groundTruth, predicted, notices);
   const chosen = options.onlyPredicted ? selected.filter((image) => predictions.has(image)) : selected;
-  const { pairs, messages } = await readPairs(truth, chosen, predictions, predicted, options);
+  const { pairs, messages } = await readPairs(groundTruth, chosen, predictions, predicted, options);
   notices.push(...messages);
   const withoutPrediction = pairs.filter(({ image }) => !predictions.has(image));
   if (withoutPrediction.length > 0) {
@@ -58,7 +58,7 @@ export async function pairAnnotations(
       `${withoutPrediction.length} of ${pairs.length} images have no prediction, and all of their cells count as missed: ${names}`,
     );
   }
-  const labels = labelsOf(truth, predicted, pairs, options, notices);
+  const labels = labelsOf(groundTruth, predicted, pairs, options, notices);
   const images = pairs.map((pair) => evaluatedImage(pair, labels));
   if (images.every(({ predicted: { length } }) => length === 0)) {
     notices.push('There are no predicted cells.');
@@ -73,7 +73,7 @@ export async function pairAnnotations(
 /** Finds the prediction of each image. */
 function predictionsOf(
   images: readonly ImageAnnotations[],
-  truth: AnnotationSource,
+  groundTruth: AnnotationSource,
   predicted: AnnotationSource,
   notices: string[],
 ): Map<ImageAnnotations, ImageAnnotations> {
@@ -104,7 +104,7 @@ function predictionsOf(
   if (predictions.size === 0 && unmatched.length > 0) {
     throw dataInvalid(
       predicted.path,
-      `none of its images (${listed(names)}) is an image of ${truth.path} (${listed(images.map(({ name }) => name))})`,
+      `none of its images (${listed(names)}) is an image of ${groundTruth.path} (${listed(images.map(({ name }) => name))})`,
     );
   }
   if (unmatched.length > 0) {
@@ -155,17 +155,17 @@ async function readPairs(
     signal?.throwIfAborted();
     const prediction = predictions.get(image);
     const size = image.needsSize ? await sizeFor(image, prediction, signal) : image.size;
-    const truth = await image.read(size, signal);
-    problems.add(...truth.problems);
-    noticed.add(...truth.notices);
-    if (!truth.cells) {
-      problems.add({ ...image.place, id: image.name, reason: truth.reason });
+    const groundTruth = await image.read(size, signal);
+    problems.add(...groundTruth.problems);
+    noticed.add(...groundTruth.notices);
+    if (!groundTruth.cells) {
+      problems.add({ ...image.place, id: image.name, reason: groundTruth.reason });
       continue;
     }
-    const { masks } = truth.cells;
+    const { masks } = groundTruth.cells;
     pairs.push({
       image,
-      truth: truth.cells,
+      groundTruth: groundTruth.cells,
       prediction: prediction && (await readPrediction(source, image, prediction, masks, noticed)),
     });
   }
@@ -231,21 +231,21 @@ async function sizeFor(
 }
 
 interface Labels {
-  truth: (name: string) => number;
+  groundTruth: (name: string) => number;
   predicted: (name: string) => number;
   names: ReadonlyMap<number, string>;
 }
 
 /** Class numbers for both sources; undefined if classes cannot be compared or there is only one. */
 function labelsOf(
-  truth: AnnotationSource,
+  groundTruth: AnnotationSource,
   predicted: AnnotationSource,
   pairs: readonly Pair[],
   { ignoreClasses = false }: PairOptions,
   notices: string[],
 ): Labels | undefined {
-  const { categories } = truth;
-  const areClasses = pairs.every(({ truth: { classes, masks } }) => classes || masks.length === 0);
+  const { categories } = groundTruth;
+  const areClasses = pairs.every(({ groundTruth: { classes, masks } }) => classes || masks.length === 0);
   if (ignoreClasses || !areClasses || !categories || categories.size < 2) return undefined;
   if (predicted.classes === 'none') return undefined;
   const label = new Map<string, number>();
@@ -266,30 +266,33 @@ function labelsOf(
   }
   for (const name of foreign) number(name);
   return {
-    truth: number,
+    groundTruth: number,
     predicted: (own) => number(nameOf(own)),
     names: new Map([...label].map(([name, k]) => [k, name])),
   };
 }
 
-function evaluatedImage({ image, truth, prediction }: Pair, labels: Labels | undefined): EvaluatedImage {
-  const { masks, crowd, boxes: truthBoxes, areas: truthAreas } = truth;
+function evaluatedImage(
+  { image, groundTruth, prediction }: Pair,
+  labels: Labels | undefined,
+): EvaluatedImage {
+  const { masks, crowd, boxes: groundTruthBoxes, areas: groundTruthAreas } = groundTruth;
   const predicted = prediction?.masks ?? masks.select([]);
-  const cellType = truth.cellType ?? image.cellType;
+  const cellType = groundTruth.cellType ?? image.cellType;
   return {
     id: image.name,
     groundTruth: masks,
     ...defined({
       cellType,
       crowd,
-      groundTruthBoxes: truthBoxes && fromCocoBoxes(truthBoxes),
-      groundTruthAreas: truthAreas,
+      groundTruthBoxes: groundTruthBoxes && fromCocoBoxes(groundTruthBoxes),
+      groundTruthAreas,
     }),
     predicted,
     scores: prediction?.scores ?? new Float64Array(predicted.length).fill(1),
     ...defined({ boxes: prediction?.boxes && fromCocoBoxes(prediction.boxes), areas: prediction?.areas }),
     ...(labels && {
-      groundTruthLabels: (truth.classes ?? []).map(labels.truth),
+      groundTruthLabels: (groundTruth.classes ?? []).map(labels.groundTruth),
       labels: (prediction?.classes ?? []).map(labels.predicted),
     }),
   };

@@ -8,7 +8,7 @@
 // The sample positions of RoIAlign, shared by pooling and mask projection.
 namespace cellroute::ops::cpu {
 
-/** The samples of one box on one axis. Samples that miss the map are left out because they add
+/** The samples of one box on one axis. Samples that miss the map are skipped because they add
  *  nothing. */
 template <typename T>
 struct Axis {

@@ -12,7 +12,7 @@ constexpr int64_t kLargeSide = 4;
 constexpr int64_t kLargePoints = kLargeSide + 2;
 constexpr int64_t kShortSide = 2;
 
-/** Of the six points along a side, those at 3/2 and -3/2, which ShortPoints leaves out. */
+/** Of the six points along a side, those at 3/2 and -3/2, which ShortPoints omits. */
 bool is_far(int64_t point) { return point == 3 || point == 4; }
 
 }  // namespace
