@@ -32,15 +32,31 @@ export function run(program, args, { env = {}, cwd = root, capture = false, stdo
   return { status: status ?? 1, stdout: stdout ?? '', output: `${stdout ?? ''}${stderr ?? ''}`, error };
 }
 
-/** Runs a program, and ends this process with its status if it fails. Returns its stdout with `capture`. */
+/** A program that failed. Where nothing catches it, this process ends with the program's status. */
+class CommandFailed extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+// An error and not process.exit, which would skip `finally`.
+process.on('uncaughtException', (error) => {
+  const isKnown = error instanceof CommandFailed;
+  console.error(isKnown ? error.message : error);
+  process.exit(isKnown ? error.status : 1);
+});
+
+/**
+ * Runs a program. Returns its stdout with `capture`.
+ *
+ * @throws {CommandFailed} if the program fails.
+ */
 export function must(program, args, options) {
   const { status, error, output, stdout } = run(program, args, options);
   if (status === 0) return stdout;
-  if (output) console.error(output);
-  console.error(
-    `${program} ${args.join(' ')} failed${error ? `: ${error.message}` : ` with status ${status}`}`,
-  );
-  process.exit(status);
+  const reason = error ? `: ${error.message}` : ` with status ${status}`;
+  throw new CommandFailed(`${output}${program} ${args.join(' ')} failed${reason}`, status);
 }
 
 export const has = (program) => {

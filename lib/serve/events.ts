@@ -1,7 +1,7 @@
-// A job's changes as server-sent events.
+// Changes of a job as server-sent events.
 import type { Job } from '../jobs/types.js';
 
-/** A comment is sent after so many milliseconds without an event: proxies close connections that are silent. */
+/** Milliseconds without an event after which a comment is sent, because proxies close idle connections. */
 const SILENCE_MS = 15_000;
 
 /** The text of the events, until the job has ended. */
@@ -13,22 +13,30 @@ export async function* eventStream(
   try {
     let next = iterator.next();
     for (let id = 1; ; ) {
-      let timer: NodeJS.Timeout | undefined;
-      const quiet = new Promise<'quiet'>((resolve) => {
-        timer = setTimeout(() => resolve('quiet'), silence);
-      });
-      const found = await Promise.race([next, quiet]);
-      clearTimeout(timer);
-      if (found === 'quiet') {
+      const found = await withTimeout(next, silence);
+      if (found === undefined) {
         yield ': waiting\n\n';
         continue;
       }
       if (found.done) return;
-      // JSON has no line breaks of its own.
+      // JSON.stringify writes no line breaks.
       yield `event: job\nid: ${id++}\ndata: ${JSON.stringify(found.value)}\n\n`;
       next = iterator.next();
     }
   } finally {
     void iterator.return?.();
+  }
+}
+
+/** The value of a promise; undefined after so many milliseconds. No timer is left, also where the promise rejects. */
+async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

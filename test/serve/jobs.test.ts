@@ -146,3 +146,17 @@ test('a silent job is kept alive by comments', async () => {
   expect(pieces[1]).toBe(': waiting\n\n');
   expect(pieces.at(-1)).toContain('"done"');
 });
+
+test('events that fail leave no timer, which would keep the process alive', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  async function* failing(): AsyncGenerator<Job> {
+    yield { id: 'a', state: 'running', submitted: '' };
+    throw new Error('gone');
+  }
+  const reading = (async () => {
+    for await (const _ of eventStream(failing()));
+  })();
+  await expect(reading).rejects.toThrow('gone');
+  expect(timers()).toBe(before);
+});

@@ -140,13 +140,16 @@ describe('the end of a server', () => {
 describe('cellroute serve', () => {
   const main = join(root, 'dist', 'cli', 'main.js');
   const children: ChildProcess[] = [];
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    }
   });
 
   async function serve(...args: string[]) {
     const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--model', testEnsemble, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(child);
     const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
@@ -156,6 +159,8 @@ describe('cellroute serve', () => {
       url = /^Listening on (\S+)$/.exec(line)?.[1] ?? url;
       if (line === 'Ready') break;
     }
+    // A pipe with unread lines stays open after the process has ended.
+    child.stdout!.resume();
     return { child, ended, server: { url } as Awaited<ReturnType<typeof ready>> };
   }
 
@@ -205,6 +210,7 @@ describe('cellroute serve', () => {
     const { port } = other.address() as { port: number };
     const { status, stderr } = run('--port', String(port), '--model', testEnsemble);
     other.close();
+    await once(other, 'close');
     expect(status).toBe(1);
     expect(stderr).toMatch(/^cellroute: listen EADDRINUSE.*\[EADDRINUSE\]\n$/);
   });
@@ -275,7 +281,7 @@ describe('the plugin', () => {
     expect((await refusal(loaded!)).code).toBe('FILE_UNREADABLE');
     expect(await problem(fetch(`${url}/readyz`))).toMatchObject({
       status: 503,
-      detail: 'The model cannot be loaded; the log says why.',
+      detail: 'The model cannot be loaded; the log has the reason.',
     });
     await app.close();
   });
