@@ -1,7 +1,6 @@
 // One slide: made, or segmented in a process of its own. One line of JSON.
 //   node bench/ours_slide.mjs make SLIDE SIDE IMAGES
 //   node bench/ours_slide.mjs segment SLIDE [RESUME]      a line on stderr for each tile that is started
-//   node bench/ours_slide.mjs ratio SLIDE ROUNDS          in tiles and in one pass, by turns, with the same limits
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +14,6 @@ const peak = () => mb(process.resourceUsage().maxRSS * 1024);
 const load = () => CellSegmenter.load(join(import.meta.dirname, '../test/ensemble/fluorescence.safetensors'));
 
 if (task === 'make') await make(path, Number(args[0]), args[1]);
-else if (task === 'ratio') await ratio(path, Number(args[0]));
 else await segment(path, args[0]);
 
 /** Grey images side by side, each as large as it is. */
@@ -94,33 +92,5 @@ async function segment(path, resume) {
     }),
   );
   await slide.close();
-  await segmenter.dispose();
-}
-
-/**
- * The same work in tiles and in one pass: limits that neither reaches are passed to both, because a pass over the whole would
- * stop at the network's proposals.
- */
-async function ratio(path, rounds) {
-  const limits = { detectionsPerImage: 100_000, rpn: { preNmsTopN: 100_000, postNmsTopN: 100_000 } };
-  const segmenter = await load();
-  const run = async (tiles) => {
-    const started = performance.now();
-    const { cells, seams } = await segmenter.segment(path, { ...limits, tiles });
-    const seconds = (performance.now() - started) / 1000;
-    const count = seams ? (seams.x.length + 1) * (seams.y.length + 1) : 1;
-    return { seconds, cells: cells.length, tiles: count };
-  };
-  const whole = { seconds: [] };
-  const tiled = [1024, 512].map((size) => ({ size, seconds: [] }));
-  // The first round is not counted: it makes the caches and buffers.
-  for (let round = 0; round <= rounds; round++) {
-    for (const side of [whole, ...tiled]) {
-      const { seconds, ...found } = await run(side.size ? { size: side.size, overlap: 128 } : false);
-      Object.assign(side, found);
-      if (round > 0) side.seconds.push(seconds);
-    }
-  }
-  console.log(JSON.stringify({ whole, tiled }));
   await segmenter.dispose();
 }

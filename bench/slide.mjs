@@ -1,5 +1,5 @@
-// A slide by window: megapixels per second and peak resident memory, whether an interrupted run has the same result, and the
-// ratio of an image in tiles to the same image in one pass.
+// A slide by window: megapixels per second and peak resident memory, and whether an interrupted run has the same result.
+// tiling_cost.mjs measures an image in tiles beside the same image in one pass.
 //   node bench/slide.mjs [--side 3000] [--once] [--images FOLDER] [--keep FOLDER] [--zarr SLIDE.zarr] [--json FILE]
 //   node bench/slide.mjs --side 20000 --once --keep FOLDER      the long form, about one pass over the slide
 //
@@ -15,12 +15,10 @@ import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { measure, median, ours } from './side.mjs';
+import { measure, ours } from './side.mjs';
 
 /** Megabytes of resident memory that a slide of 20,000 × 20,000 pixels may need, with network and runtime. */
 const MEMORY_GOAL = 1500;
-/** Side of the image that is segmented in tiles and in one pass, and how often. */
-const RATIO = { side: 2048, rounds: 5 };
 /** Seconds between two lines of progress. */
 const PROGRESS_EVERY = 10;
 
@@ -56,10 +54,6 @@ try {
     report('the same as OME-Zarr', runs.zarr);
     compare(runs.zarr);
   }
-  runs.ratio = await measured('ratio', () =>
-    measure(process.execPath, [program, 'ratio', mosaic(RATIO.side), String(RATIO.rounds)]),
-  );
-  reportRatio(runs.ratio);
   if (values.json) writeFileSync(values.json, JSON.stringify(runs, null, 2));
 } finally {
   if (!values.keep) rmSync(folder, { recursive: true, force: true });
@@ -141,14 +135,4 @@ function compare({ hash }) {
   if (!runs.whole) return;
   console.log(`the same result: ${hash === runs.whole.hash}`);
   if (hash !== runs.whole.hash) process.exitCode = 1;
-}
-
-function reportRatio({ whole, tiled }) {
-  for (const { size, tiles, cells, seconds } of tiled) {
-    const ratios = seconds.map((value, round) => value / whole.seconds[round]);
-    console.log(
-      `${RATIO.side} x ${RATIO.side} pixels in ${tiles} tiles of ${size}: ${median(seconds).toFixed(2)} s, in one pass ${median(whole.seconds).toFixed(2)} s, ` +
-        `ratio ${median(ratios).toFixed(2)} (${cells} and ${whole.cells} cells; median of ${ratios.length} rounds)`,
-    );
-  }
 }

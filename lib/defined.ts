@@ -6,7 +6,7 @@ export type Complete<T> = { [K in keyof T]-?: Exclude<T[K], undefined> };
 /** An object without the keys whose value is undefined. */
 export type Defined<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<T[K], undefined> };
 
-/** Leaves out the keys whose value is undefined, where a key that is there would count: in results and files. */
+/** Omits keys whose value is undefined, for results and files, in which the presence of a key has a meaning. */
 export function defined<T extends object>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -62,7 +62,7 @@ function commands() {
   return { help: program.createHelp(), list: program.commands.flatMap((command) => visit(command, [])) };
 }
 
-/** `<images...>`, or in brackets what may be left out. */
+/** `<images...>`, or in brackets what is optional. */
 function termOf(argument) {
   const term = `${argument.name()}${argument.variadic ? '...' : ''}`;
   return argument.required ? `<${term}>` : `[${term}]`;

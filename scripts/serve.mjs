@@ -12,7 +12,7 @@ import { childEnvironment, root, run } from './run.mjs';
 const VERSION = '4.32.5';
 const examples = Number(process.argv[2] ?? 12);
 
-/** `unsupported_method` is left out: Node.js answers methods that its parser does not know, such as QUERY, with 400. */
+/** `unsupported_method` is excluded: Node.js answers methods that its parser does not know, such as QUERY, with 400. */
 const CHECKS = [
   'not_a_server_error',
   'status_code_conformance',

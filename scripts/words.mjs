@@ -41,6 +41,9 @@ const WORDS = [
   [/\b(gives?|gave|given) back\b/i, 'return, release'],
   [/\bas (it|they) comes?\b/i, 'unchanged, in the order of arrival'],
   [/\bwhat \w+ (said|says|saw|knows|knew)\b/i, 'the message, the report'],
+  [/\b(left|leaves?|leaving) out\b/i, 'omitted, skipped, excluded, ignored'],
+  [/\b(MOST|LEAST)_[A-Z]/, 'a name with MAX_ or MIN_'],
+  [/--truth\b|\btruth(Of|Labels|Boxes|Areas)\b/, 'ground truth in full: --ground-truth, groundTruth…'],
   [/\b(said in|without a word|whole again)\b/i, 'given in, silently, restored'],
 ];
 

@@ -4,7 +4,7 @@ import { readName } from './names.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** An image as a COCO file describes it. */
+/** Description of an image in a COCO file. */
 export interface CocoImage {
   id: string;
   /** Path relative to the folder of images. */

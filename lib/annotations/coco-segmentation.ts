@@ -42,21 +42,21 @@ function readPolygons(polygons: readonly unknown[], size: ImageSize): Segmentati
   return 'reason' in rest ? rest : { ...rest, notices };
 }
 
-/** Annotation tools round, and some count corners from the middle of pixels. */
+/** Allowed distance outside the image in pixels, because annotation tools round or use pixel centres. */
 const OUTSIDE = 1;
 const NORMALISED = "all of its coordinates are from 0 to 1, but COCO's are in pixels";
 
-/** Polygons in another frame than the image's are cut without an error: told by where they lie. */
+/** Detects polygons in another coordinate system by their position. They would be clipped without an error. */
 function placeNotices(polygons: readonly (readonly number[])[], { width, height }: ImageSize): string[] {
-  let [least, most, beyond] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  let [smallest, largest, beyond] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const polygon of polygons) {
     for (const [i, value] of polygon.entries()) {
-      least = Math.min(least, value);
-      most = Math.max(most, value);
+      smallest = Math.min(smallest, value);
+      largest = Math.max(largest, value);
       beyond = Math.max(beyond, -value, value - (i % 2 === 0 ? width : height));
     }
   }
-  if (least >= 0 && most <= 1) return [NORMALISED];
+  if (smallest >= 0 && largest <= 1) return [NORMALISED];
   return beyond > OUTSIDE
     ? [`it reaches ${Math.ceil(beyond)} pixels beyond the image, which are cut off`]
     : [];

@@ -61,9 +61,9 @@ class CocoReader {
   readonly #problems = new ProblemList();
   readonly #notices = new ProblemList();
   readonly #images = new Map<string, Collected>();
-  /** Ids of images that cannot be used: their annotations are no other image's. */
+  /** Ids of listed images that cannot be used. */
   readonly #unusable = new Set<string>();
-  /** Ids of images that annotations have and the file does not list. */
+  /** Image ids of annotations for which the file lists no image. */
   readonly #orphans = new Set<string>();
   readonly #categories = new Map<string, string>();
   /** Annotations that precede their image. */
@@ -87,7 +87,7 @@ class CocoReader {
     else this.#early.push(entry);
   }
 
-  /** @param origin what else the file may be, as the end of a sentence. */
+  /** @param origin description of another format that the file may have; appended to the error. */
   finish(origin: string): AnnotationSource {
     for (const { place, value } of this.#early) this.#addAnnotation(place, value as Fields);
     this.#early = [];
@@ -132,8 +132,8 @@ class CocoReader {
   }
 
   /**
-   * Whether annotations that name no image may be this one's: where their ids are one number, written in two ways, or no
-   * annotation names any image. It would be taken for an image without cells.
+   * Whether annotations with an unlisted image id may belong to this image: their ids are the same number in two notations, or
+   * no annotation refers to a listed image. Otherwise the image would count as one without cells.
    */
   #mayHaveLost(id: string): boolean {
     if (this.#orphans.size === 0) return false;
@@ -225,7 +225,7 @@ class CocoImageAnnotations implements ImageAnnotations {
   readonly #files: FileFinder;
   readonly #lost: string | undefined;
 
-  /** @param lost why an image without annotations cannot be used. */
+  /** @param lost the reason if an image without annotations cannot be used. */
   constructor(
     file: string,
     name: string,
@@ -442,7 +442,7 @@ class FileFinder {
     return undefined;
   }
 
-  /** What a file that nearly has this name is called, as the end of a sentence. */
+  /** Hint about a file with a similar name; appended to an error. */
   async similar(name: string): Promise<string> {
     const names = (await Promise.all(this.folders.map((folder) => this.#list(folder)))).flat();
     return similarName(name, names);

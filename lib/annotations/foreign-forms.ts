@@ -1,6 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 
-/** Annotations of other tools: by the start of a JSON file, and how they become a form that is read. */
+/** Patterns at the start of JSON files of other tools, and how to convert these files. */
 const JSON_FORMS: readonly [pattern: RegExp, what: string][] = [
   [
     /"shapes"\s*:|"imagePath"\s*:/,
@@ -21,7 +21,7 @@ const JSON_FORMS: readonly [pattern: RegExp, what: string][] = [
   ],
 ];
 
-/** What a JSON file that is not COCO is, as the end of a sentence; empty for an unknown one. */
+/** Describes a JSON file that is not COCO, for the end of an error; empty for an unknown format. */
 export function foreignJson(start: string): string {
   const form = JSON_FORMS.find(([pattern]) => pattern.test(start));
   return form === undefined ? '' : `. It is ${form[1]}`;
@@ -53,7 +53,7 @@ const FOLDER_FORMS: readonly [pattern: RegExp, remedy: string][] = [
   [/\.csv$/i, 'a table: name it train.csv or pass its path'],
 ];
 
-/** How a folder that is not a data set becomes one, as the end of a sentence; empty where nothing is known. */
+/** How to convert a folder to a data set, for the end of an error; empty for unknown content. */
 export async function foreignFolder(path: string): Promise<string> {
   const names = await readdir(path).catch(() => []);
   for (const [pattern, remedy] of FOLDER_FORMS) {
@@ -63,7 +63,7 @@ export async function foreignFolder(path: string): Promise<string> {
   return '';
 }
 
-/** What label files without an ending of images are, as the end of a sentence. */
+/** Describes label files that are not images, for the end of an error. */
 export function foreignLabels(names: readonly string[]): string {
   if (names.some((name) => /\.txt$/i.test(name)))
     return ': .txt files are labels of YOLO; export COCO instead';
@@ -73,7 +73,7 @@ export function foreignLabels(names: readonly string[]): string {
   return '';
 }
 
-/** Enough of a text to see which tool wrote it. */
+/** The start of a text file, which is sufficient to recognise the tool that wrote it. */
 export async function startOfText(path: string): Promise<string> {
   const file = await open(path).catch(() => undefined);
   if (!file) return '';

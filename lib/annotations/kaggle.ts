@@ -116,12 +116,12 @@ class KaggleImage implements ImageAnnotations {
   add(row: Row, columns: readonly string[], fields: readonly string[]): void {
     this.#rows.push(row);
     const [first] = this.#rows as [Row];
-    // Equal texts are kept once.
+    // Reuses equal strings to save memory.
     for (const key of ['width', 'height', 'cellType'] as const)
       if (first[key] === row[key]) row[key] = first[key];
-    // Such a row cannot be used.
+    // A row with another cell type is invalid.
     if (row.cellType !== first.cellType) return;
-    // A column in which the rows differ is not of the image.
+    // A column with different values per row does not describe the image.
     for (const [i, name] of columns.entries()) {
       if (SIZE_COLUMNS.includes(name as 'width') || this.columns[name] === fields[i]) continue;
       delete this.columns[name];
@@ -166,16 +166,16 @@ class KaggleImage implements ImageAnnotations {
     );
     for (const [i, reason] of failures) problem(annotated[i]!, this.#maskColumn, reason);
     if (
-      looksDownColumns(
+      isColumnMajor(
         annotated.map(({ annotation }) => annotation),
         size,
       )
     ) {
       const reason =
-        'its runs seem to be counted down columns, as in the Data Science Bowl 2018; the Sartorius form counts along rows';
+        'its runs seem to be in column-major order, as in the Data Science Bowl 2018; the Sartorius format is row-major';
       return { reason, problems, notices: [] };
     }
-    // It would be taken for an image without cells.
+    // Otherwise it would count as an image without cells.
     if (failures.size === usable.length)
       return { reason: 'none of its rows can be used', problems, notices: [] };
     return { cells: { masks }, problems, notices: [] };
@@ -198,28 +198,28 @@ class KaggleImage implements ImageAnnotations {
   }
 }
 
-/** Runs of an image that must tell alike: fewer are chance. */
-const LEAST_RUNS = 20;
+/** Minimum number of runs that indicate the direction; fewer may be coincidence. */
+const MIN_RUNS = 20;
 
 /**
- * Whether runs count down columns: the next run of a cell then starts about one height further on, and otherwise about
- * one width. Counted in the wrong direction, cells would be stripes of the right area.
+ * Whether runs are in column-major order. Consecutive runs of a cell then start about one image height apart, otherwise about
+ * one image width. In the wrong order, cells would be stripes of the same area.
  */
-function looksDownColumns(texts: readonly string[], { width, height }: ImageSize): boolean {
-  const longest = 0.25 * Math.abs(width - height);
+function isColumnMajor(texts: readonly string[], { width, height }: ImageSize): boolean {
+  const tolerance = 0.25 * Math.abs(width - height);
   let [rows, columns] = [0, 0];
   for (const text of texts) {
     const numbers = text.trim().split(/\s+/).map(Number);
     for (let i = 2; i < numbers.length; i += 2) {
       const step = numbers[i]! - numbers[i - 2]!;
-      if (Math.abs(step - width) < longest) rows++;
-      if (Math.abs(step - height) < longest) columns++;
+      if (Math.abs(step - width) < tolerance) rows++;
+      if (Math.abs(step - height) < tolerance) columns++;
     }
   }
-  return columns >= LEAST_RUNS && columns > 9 * rows;
+  return columns >= MIN_RUNS && columns > 9 * rows;
 }
 
-/** Beside the table: a folder of its name, as the competition has it, or `images`, or the table's own. */
+/** The folder of the images: one with the name of the table, as in the competition, `images`, or the folder of the table. */
 function usualFolder(path: string): Promise<string> {
   const folder = dirname(path);
   return firstFolder(join(folder, stemOf(basename(path))), join(folder, 'images'), folder);

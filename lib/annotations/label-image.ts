@@ -7,7 +7,7 @@ import { IN_COLOUR, type LabelPixels, type LabelValues, readLabelTiff } from './
 
 const MAX_LABEL = 2 ** 32 - 1;
 
-/** The cells of a label image and what a user should know of them, or the reason why it cannot be used. */
+/** The cells of a label image with notices, or the reason why it cannot be used. */
 export type LabelImage = { masks: Masks; notices: readonly string[] } | { reason: string };
 
 /** Reads a label image: 0 is background, every other value one cell. */
@@ -46,20 +46,20 @@ async function readPixels(
   return { values: data, width, height };
 }
 
-/** Values of masks of all cells together. */
+/** Usual foreground values of binary masks. */
 const BINARY: ReadonlySet<number> = new Set([1, 255, 65_535]);
-/** With more values than this an image is no map of classes. */
-const MOST_CLASSES = 8;
-/** Parts per value from which on values are more likely classes than cells. */
+/** An image with more values is not a map of classes. */
+const MAX_CLASSES = 8;
+/** With at least this number of connected parts per value, values are more likely classes than cells. */
 const MANY_PARTS = 3;
 
-/** A mask of all cells, or a map of classes, is no label image: its parts would become one cell. */
+/** Detects binary masks and maps of classes, in which separate cells have the same value and would be read as one cell. */
 function checkParts(
   labels: Uint8Array | Uint16Array | Uint32Array,
   width: number,
   ids: Uint32Array,
 ): { notices: string[] } | { reason: string } {
-  if (ids.length === 0 || ids.length > MOST_CLASSES) return { notices: [] };
+  if (ids.length === 0 || ids.length > MAX_CLASSES) return { notices: [] };
   const parts = countParts(labels, width, MANY_PARTS * ids.length);
   const remedy = 'give each cell a number of its own, as skimage.measure.label does';
   if (ids.length === 1 && parts > 1 && BINARY.has(ids[0]!)) {
@@ -75,12 +75,12 @@ function checkParts(
   };
 }
 
-/** How many areas of one value, without 0, there are; `most` if there are as many. Corners connect. */
-function countParts(labels: Uint8Array | Uint16Array | Uint32Array, width: number, most: number): number {
+/** Number of connected parts with one value other than 0, at most `max`. Pixels are connected at sides and corners. */
+function countParts(labels: Uint8Array | Uint16Array | Uint32Array, width: number, max: number): number {
   const seen = new Uint8Array(labels.length);
   const stack: number[] = [];
   let parts = 0;
-  for (let start = 0; start < labels.length && parts < most; start++) {
+  for (let start = 0; start < labels.length && parts < max; start++) {
     if (labels[start] === 0 || seen[start] !== 0) continue;
     parts++;
     seen[start] = 1;

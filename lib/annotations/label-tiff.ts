@@ -35,7 +35,7 @@ export const IN_COLOUR =
 const SIGNED = 2;
 const FLOAT = 3;
 
-/** Tags that describe location and compression of the pixels, which is all that the decoder needs. */
+/** Tags of the location and compression of the pixels. The decoder needs no others. */
 const KEPT_TAGS = [
   TAG.height,
   TAG.compression,

@@ -18,7 +18,7 @@ import { dataInvalid, ProblemList } from './problems.js';
 import { columnsOf, openTable } from './table.js';
 import { type AnnotationOptions, type AnnotationSource, type ImageAnnotations, typeOf } from './types.js';
 
-/** The folder of label images of a data set: `labels`, or `masks` beside `images`, as StarDist's examples have it. */
+/** The folder of label images in a data set: `labels`, or `masks` beside `images`, as in StarDist's examples. */
 export function labelFolderAmong(names: readonly string[]): string | undefined {
   if (names.includes('labels')) return 'labels';
   return names.includes('masks') && names.includes('images') ? 'masks' : undefined;
@@ -26,7 +26,7 @@ export function labelFolderAmong(names: readonly string[]): string | undefined {
 
 interface Row {
   id: string;
-  /** undefined without an index. */
+  /** Line in index.csv; undefined without that file. */
   row?: number;
   columns: Record<string, string>;
 }

@@ -21,8 +21,8 @@ export const maskedImage = (stem: string): string | undefined => MASK_SUFFIX.exe
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 
 /**
- * A name that differs from one that is missing by case, ending, percent-encoding, outer spaces or folders, as the end of
- * a sentence; empty where there is none. Which file is meant is for the user to say: it is not guessed.
+ * Returns a hint about a name that differs from a missing one only by case, extension, percent-encoding, outer spaces or
+ * folders; empty if there is none. The file is not used, because the user must decide which one is meant.
  */
 export function similarName(missing: string, names: readonly string[]): string {
   const wanted = comparable(missing);
@@ -35,15 +35,15 @@ function comparable(name: string): string {
   try {
     last = decodeURIComponent(last);
   } catch {
-    // A percent sign of the name itself.
+    // The name contains a literal percent sign.
   }
   const trimmed = last.trim().normalize('NFC').toLowerCase();
   return imageEndings.includes(extname(trimmed)) ? stemOf(trimmed) : trimmed;
 }
 
 /**
- * Names without their endings; names that would then be equal keep them. Names are compared without regard to case,
- * as the file systems of macOS and Windows do.
+ * Names without extensions. Names that would become equal keep their extension. Names are compared without case, as in the file
+ * systems of macOS and Windows.
  */
 export function uniqueStems(fileNames: readonly string[], reserved: readonly string[] = []): string[] {
   const files = new Map<string, Set<string>>();

@@ -18,7 +18,7 @@ export interface ImageAnnotations {
   /** Whether `read` needs a size, because the source has none. */
   needsSize: boolean;
   cellType?: string | undefined;
-  /** What else the source states of the image. */
+  /** Other fields of the image in the source. */
   columns: Readonly<Record<string, string>>;
   /** Finds the image file, and its size when it is read with these options. */
   locate(signal?: AbortSignal, read?: ImageReadOptions): Promise<FoundImage>;
@@ -45,7 +45,7 @@ export interface CellAnnotations {
   /** x, y, width, height per cell. */
   boxes?: readonly number[];
   areas?: readonly number[];
-  /** The cell type of the image, where its cells state it. */
+  /** The cell type of the image, if the annotations of its cells have it. */
   cellType?: string;
 }
 
@@ -72,18 +72,18 @@ export interface AnnotationOptions {
   images?: string | undefined;
   /** Columns that may hold the cell type; the first present is used. */
   cellTypeColumn?: readonly string[] | undefined;
-  /** What COCO's categories are: classes of cells, or types of whole images. Default `classes`. */
+  /** Meaning of COCO's categories: classes of cells, or cell types of whole images. Default `classes`. */
   categories?: 'classes' | 'cell-types' | undefined;
-  /** What regions of many cells (COCO's `iscrowd: 1`) are. Default `leave-out`. */
+  /** Meaning of regions of many cells (COCO's `iscrowd: 1`). Default `skip`. */
   crowds?: Crowds | undefined;
   /** Allows scores and empty masks. Default false. */
   predictions?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** `leave-out`: skipped; `cells`: one cell each, as in CVAT's exports of brush masks. */
+/** `skip`: they are not cells; `cells`: each is one cell, as in CVAT's exports of brush masks. */
 export type Crowds = (typeof CROWDS)[number];
-export const CROWDS = ['leave-out', 'cells'] as const;
+export const CROWDS = ['skip', 'cells'] as const;
 
 const USUAL_TYPE_COLUMNS = ['type', 'cell_type'];
 

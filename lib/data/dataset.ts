@@ -9,10 +9,10 @@ import type { DatasetContents, DatasetItem } from './types.js';
 
 /** Selects images: those that meet all given conditions. */
 export interface DatasetFilter {
-  cellTypes?: readonly string[];
-  ids?: readonly string[];
+  cellTypes?: readonly string[] | undefined;
+  ids?: readonly string[] | undefined;
   /** Keeps the images for which this returns true. */
-  where?: (item: DatasetItem) => boolean;
+  where?: ((item: DatasetItem) => boolean) | undefined;
 }
 
 /** A data set split into training and validation images. */

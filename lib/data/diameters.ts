@@ -7,13 +7,13 @@ export interface CellSizes {
   cells: number;
   /**
    * Geometric mean of the images' median diameters, in pixels: a diameter is that of a circle with the cell's area.
-   * Each image counts once, so that one with a thousand cells does not decide alone.
+   * Each image has the same weight, so that one with a thousand cells does not dominate.
    */
   diameter: number;
   /** 10th and 90th percentile of all diameters. */
   range: readonly [low: number, high: number];
-  /** Cells of the image that has most. */
-  most: number;
+  /** Cells of the image with the most cells. */
+  maxPerImage: number;
 }
 
 /** The diameter of a circle with this area. */
@@ -30,12 +30,12 @@ export async function cellSizes(
 ): Promise<CellSizes | undefined> {
   const all: number[] = [];
   const medians: number[] = [];
-  let most = 0;
+  let maxPerImage = 0;
   for (const item of items) {
     const areas = item.areas ?? (await item.load({ signal })).masks.areas();
     const factor = factorOf(item);
     const own = Float64Array.from(areas, (area) => factor * diameterOf(area)).sort();
-    most = Math.max(most, own.length);
+    maxPerImage = Math.max(maxPerImage, own.length);
     if (own.length === 0) continue;
     medians.push(quantile(own, 0.5));
     for (const diameter of own) all.push(diameter);
@@ -47,6 +47,6 @@ export async function cellSizes(
     cells: all.length,
     diameter: Math.exp(logs / medians.length),
     range: [quantile(sorted, 0.1), quantile(sorted, 0.9)],
-    most,
+    maxPerImage,
   };
 }

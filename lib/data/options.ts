@@ -31,7 +31,7 @@ export interface OpenDatasetOptions extends ImageReadOptions {
   /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'cell-types' | undefined;
   /**
-   * Meaning of annotations with COCO's `iscrowd: 1`: `leave-out` (default) for regions of many cells, which are skipped;
+   * Meaning of annotations with COCO's `iscrowd: 1`: `skip` (default) for regions of many cells, which are skipped;
    * `cells` for one cell each, as in CVAT's exports of brush masks.
    */
   crowds?: Crowds | undefined;

@@ -53,7 +53,7 @@ function effectiveImages(types: readonly TypeStatistics[]): number {
 }
 
 /** A small share of the identity keeps the covariance of a network with dead values invertible. */
-const LEAST_SHRINKAGE = 1e-3;
+const MIN_SHRINKAGE = 1e-3;
 
 /**
  * Shrinks a covariance of few images towards a multiple of the identity, by the oracle approximating shrinkage (Chen,
@@ -65,7 +65,7 @@ function shrunk(covariance: Float64Array, size: number, images: number): Float64
   for (const value of covariance) squares += value * value;
   const numerator = (1 - 2 / size) * squares + trace ** 2;
   const denominator = (images + 1 - 2 / size) * (squares - trace ** 2 / size);
-  const share = Math.max(LEAST_SHRINKAGE, denominator > 0 ? Math.min(1, numerator / denominator) : 1);
+  const share = Math.max(MIN_SHRINKAGE, denominator > 0 ? Math.min(1, numerator / denominator) : 1);
   // A network may map all images to one embedding.
   const level = trace > 0 ? trace / size : 1;
   const result = covariance.map((value) => (1 - share) * value);

@@ -29,7 +29,7 @@ export interface GeoJsonOptions {
  * - `id`: a UUID of version 5, which is the same whenever the same cell of the same image is written.
  * - `properties`: `objectType`, `classification` with a name and a colour, and `measurements`.
  *
- * Cells without pixels have no outline and are left out.
+ * Cells without pixels have no outline and are skipped.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT
  */

@@ -15,7 +15,7 @@ const POLYGON = 0;
 const RECTANGLE = 1;
 const SUB_PIXEL = 128;
 /** Corners of one ring; more are written as a composite. */
-const MOST_CORNERS = 65_535;
+const MAX_CORNERS = 65_535;
 /** Segments of a composite's path. */
 const MOVE = 0;
 const LINE = 1;
@@ -27,7 +27,7 @@ const CLOSE = 4;
  *
  * Outlines run along the sides of the pixels, in pixels of the full resolution of a slide. Coordinates are 32-bit floats, as ImageJ's integers end at 32,767. A cell
  * with holes or several parts is a composite. The position is the plane and time point of the file, where it has these
- * axes, or its page. Cells without pixels are left out.
+ * axes, or its page. Cells without pixels are skipped.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT
  */
@@ -85,7 +85,7 @@ interface RoiProperties {
 
 function roiOf(polygons: readonly Polygon[], properties: RoiProperties): Buffer {
   const [first] = polygons as [Polygon];
-  const isSimple = polygons.length === 1 && first.length === 1 && first[0].length - 1 <= MOST_CORNERS;
+  const isSimple = polygons.length === 1 && first.length === 1 && first[0].length - 1 <= MAX_CORNERS;
   const shape = isSimple ? polygonCoordinates(first[0]) : compositePath(polygons);
   const name = Buffer.from(properties.name, 'utf16le').swap16();
   const header2 = HEADER + shape.length;

@@ -3,7 +3,7 @@ import { refuse } from '../check.js';
 import type { Segmentation } from '../inference/result.js';
 import { checkResult } from './named.js';
 
-const most = 65_535;
+const MAX_CELLS = 65_535;
 
 /**
  * Creates a 16-bit grey PNG with the size of the image: 0 is background, k is cell k of the result, counted from 1. If
@@ -20,10 +20,10 @@ export async function* streamLabelPng(result: Segmentation): AsyncGenerator<Uint
 
 function png(result: Segmentation): Sharp {
   const { cells, width, height } = checkResult('result', result);
-  if (cells.length > most)
+  if (cells.length > MAX_CELLS)
     throw refuse(
       'cells',
-      `at most ${most} cells, which 16 bits can number (format label-tiff has 32 bits)`,
+      `at most ${MAX_CELLS} cells, which 16 bits can number (format label-tiff has 32 bits)`,
       cells.length,
     );
   return sharp(cells.masks.toLabels16(), { raw: { width, height, channels: 1 }, limitInputPixels: false })

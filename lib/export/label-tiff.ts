@@ -23,7 +23,7 @@ export interface LabelTiffOptions {
 const TILE = 512;
 /** Strips have about so many bytes before compression. */
 const STRIP_BYTES = 1 << 18;
-const MOST_IN_STRIPS = 8192 * 8192;
+const MAX_PIXELS_IN_STRIPS = 8192 * 8192;
 
 const compress = promisify(deflate);
 
@@ -97,7 +97,7 @@ async function* tiff(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { width, height, cells } = checkResult('result', result);
   checkKeys('', checkObject('options', options), ['tiles', 'pixelSize', 'name', 'signal']);
-  const tiled = checkBoolean('tiles', options.tiles ?? width * height > MOST_IN_STRIPS);
+  const tiled = checkBoolean('tiles', options.tiles ?? width * height > MAX_PIXELS_IN_STRIPS);
   const pixelSize = options.pixelSize ?? result.source?.pixelSize;
   if (pixelSize !== undefined && !(checkNumber('pixelSize', pixelSize) > 0)) {
     throw refuse('pixelSize', 'a number above 0', pixelSize);

@@ -29,7 +29,7 @@ export interface FolderFile {
 /** Pixels per side of a chunk; the last level of the pyramid fits into one. */
 const CHUNK = 512;
 /** Each cell takes about 60 bytes of JSON, which viewers read as a whole. */
-const MOST_PROPERTIES = 65_535;
+const MAX_PROPERTIES = 65_535;
 
 type Labels = Uint16Array | Uint32Array;
 
@@ -152,7 +152,7 @@ function attributesOf(
   const unit = pixelSize === undefined ? {} : { unit: 'micrometer' };
   const classOf = cellClasses(result);
   const properties =
-    result.cells.length > MOST_PROPERTIES
+    result.cells.length > MAX_PROPERTIES
       ? []
       : result.cells.map((cell) => ({
           'label-value': cell.index + 1,

@@ -14,7 +14,7 @@ interface Field {
 }
 
 /** Largest offset of a TIFF that is no BigTIFF. */
-const MOST_BYTES = 0xffffffff;
+const MAX_BYTES = 0xffffffff;
 /** For the directory and its texts. */
 const ROOM = 1 << 20;
 
@@ -31,7 +31,7 @@ export function tiffHead(
   sizes: readonly number[],
 ): Buffer {
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  const big = total + 8 * sizes.length + ROOM > MOST_BYTES;
+  const big = total + 8 * sizes.length + ROOM > MAX_BYTES;
   return headOf(
     [...tags.map((tag) => fieldOf(tag)), partSizes(places.sizes, sizes)],
     places.offsets,
@@ -126,11 +126,11 @@ function writeRational(bytes: Buffer, value: number, at: number): void {
   let denominator = 1;
   while (
     denominator < 1e9 &&
-    value * denominator * 10 < MOST_BYTES &&
+    value * denominator * 10 < MAX_BYTES &&
     !Number.isInteger(value * denominator)
   ) {
     denominator *= 10;
   }
-  bytes.writeUInt32LE(Math.min(MOST_BYTES, Math.round(value * denominator)), at);
+  bytes.writeUInt32LE(Math.min(MAX_BYTES, Math.round(value * denominator)), at);
   bytes.writeUInt32LE(denominator, at + 4);
 }

@@ -25,7 +25,7 @@ import type { ScoreWithInterval } from './summary.js';
 const SAMPLES = 2000;
 const FOLDS = 3;
 
-/** A network on the held-out images. */
+/** Evaluation of a network on the held-out images. */
 export interface Assessment {
   evaluation: Evaluation;
   /** Thresholds for new images. */
@@ -35,8 +35,8 @@ export interface Assessment {
 }
 
 /**
- * The thresholds that are tried: fewer than `tune` tries, because every fold searches among them and few images cannot
- * tell near ones apart. Areas are shares of a small cell's.
+ * Values of the threshold search. There are fewer than in `tune`, because every fold searches all of them, and with few images
+ * the scores of neighbouring values do not differ. Areas are fractions of the area of a small cell.
  */
 function gridFor({ range: [low] }: CellSizes): TuneGrid {
   const small = (Math.PI / 4) * low ** 2;
@@ -50,9 +50,9 @@ function gridFor({ range: [low] }: CellSizes): TuneGrid {
 }
 
 /**
- * Evaluates a network on the held-out images. Where `tune` is set and there are two images or more, thresholds are searched by
- * cross-validation: each image is evaluated at thresholds that the others chose. They replace those in use only where
- * that scores higher.
+ * Evaluates a network on the held-out images. If `tune` is set and there are at least two images, thresholds are searched by
+ * cross-validation: each image is evaluated with thresholds that were chosen on the other images. They replace `now` only if
+ * the score is higher.
  */
 export async function assess(
   segmenter: CellSegmenter,

@@ -9,7 +9,7 @@ import type { Speed, StepPlan } from './schedule.js';
 import type { TriedStart } from './summary.js';
 import type { Start } from './try-starts.js';
 
-/** The files of a result, beside those of the ensemble. */
+/** Files in the folder of a result, in addition to those of the ensemble. */
 export const FILES = {
   /** What was decided before the training, for resuming. */
   state: RUN_FILES.finetune,
@@ -25,49 +25,49 @@ export interface Context {
   parts: DatasetParts;
   call: { signal?: AbortSignal };
   emit(event: FinetuneEvent): void;
-  /** Since the call. */
+  /** Seconds since the call started. */
   seconds(): number;
 }
 
 export const fileOf = ({ options }: Context, name: keyof typeof FILES): string =>
   join(options.out, FILES[name]);
 
-/** What is decided before the training. Stored, so that an interrupted call continues in the same way. */
+/** Decisions that are made before the training. They are stored, so that a resumed call uses the same ones. */
 export interface Decided {
   start: Start & TriedStart;
   tried: TriedStart[];
   sizes: CellSizes;
-  /** Micrometres per pixel of the images, where all state the same. */
+  /** Micrometres per pixel, if all images have the same value; otherwise null. */
   pixelSize: number | null;
   precision: 'float32' | 'bfloat16' | 'tf32';
-  /** As native code names it. */
+  /** Device name of the native code, such as `cuda:0`. */
   device: string;
-  /** Ids. */
+  /** Ids of the held-out images. */
   heldOut: string[];
 }
 
-/** The images and the number of steps that are planned for them. */
+/** The planned number of steps and the measured speed that it follows from. */
 export interface Planned {
   plan: StepPlan;
   speed: Speed;
 }
 
-/** Thresholds of a network whose own are not known, and of one that was trained. */
-export const PLAIN: SegmentThresholds = {
+/** Thresholds of a network that has none of its own. */
+export const DEFAULT_THRESHOLDS: SegmentThresholds = {
   minScore: 0.5,
   maskThreshold: 0.5,
   removeOverlaps: { maxLost: 0.2 },
 };
 
-const HELD_OUT = { share: 0.2, most: 20 } as const;
+const HELD_OUT = { share: 0.2, max: 20 } as const;
 
 /**
- * Divides the images: those of `ids`, or a fifth of all, one at least and twenty at most, are held out. The draw
- * depends on seed and ids alone.
+ * Splits the images into training and validation. Held out are those of `ids`, or a random fifth of all images: at least one
+ * and at most twenty. The random choice depends only on the seed and the ids of the images.
  */
-export function divide(data: Dataset, seed: number, ids?: readonly string[]): DatasetParts {
+export function splitHeldOut(data: Dataset, seed: number, ids?: readonly string[]): DatasetParts {
   if (ids) return data.split({ ids });
   const { length } = data.items;
-  const fraction = Math.min(HELD_OUT.share, HELD_OUT.most / length);
+  const fraction = Math.min(HELD_OUT.share, HELD_OUT.max / length);
   return data.split({ fraction, seed });
 }

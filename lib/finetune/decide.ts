@@ -10,12 +10,12 @@ import type { Context, Decided } from './context.js';
 import { type RecipeInput, recipeFor } from './recipe.js';
 import { type Start, startsFor, tryStart } from './try-starts.js';
 
-/** Images whose pixel size is read. */
-const MOST_SIZED = 20;
+/** Maximum number of images whose pixel size is read. */
+const MAX_SIZED_IMAGES = 20;
 /** Steps that are timed for each precision. */
 const TIMED_STEPS = 3;
 
-/** Measures the cells, tries the starts and measures the speed of a training step. */
+/** Measures the cells, evaluates the starts and measures the duration of a training step. */
 export async function decide(context: Context): Promise<{ decided: Decided; secondsPerStep: number }> {
   const { options, parts, call, emit } = context;
   const { train, validation } = parts;
@@ -34,7 +34,7 @@ export async function decide(context: Context): Promise<{ decided: Decided; seco
     tried.push({ ...start, ...found });
     emit({ kind: 'tried', ...found });
   }
-  // The first of equal ones.
+  // Of equal scores, the first start wins.
   const { images: _, ...start } = tried.reduce((best, one) => (one.ap50 > best.ap50 ? one : best));
   const { name, scale, ap50, kaggle } = start;
   emit({ kind: 'chosen', name, scale, ap50, kaggle });
@@ -51,7 +51,7 @@ export async function decide(context: Context): Promise<{ decided: Decided; seco
   return { decided: { ...decided, precision }, secondsPerStep };
 }
 
-/** What the recipe of a training needs besides its length. */
+/** Inputs of the training configuration except its length and precision. */
 export const recipeInput = (
   { options, parts }: Context,
   { start, sizes, pixelSize, device }: Omit<Decided, 'precision'>,
@@ -68,8 +68,8 @@ export const recipeInput = (
 });
 
 /**
- * The precision that was asked for; with `auto` the faster one of those that the device has. Where the number of steps
- * is fixed nothing is measured, and `auto` is the same on every processor.
+ * The requested precision; with `auto` the faster precision that the device supports. If the number of steps is fixed,
+ * nothing is measured and `auto` does not depend on the processor.
  */
 async function measurePrecision(
   context: Context,
@@ -98,13 +98,13 @@ async function measurePrecision(
   return half.secondsPerStep < full.secondsPerStep ? half : full;
 }
 
-/** The pixel size that all images state, at their scales, within one percent; null where one states none or another. */
+/** The common pixel size of the images at their scales, within 1 %; null if an image has none or another one. */
 async function commonPixelSize(
   items: readonly DatasetItem[],
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
   const sizes: number[] = [];
-  for (const item of spread(items, MOST_SIZED)) {
+  for (const item of spread(items, MAX_SIZED_IMAGES)) {
     const { image } = await item.load({ signal });
     const own = ArrayBuffer.isView(image)
       ? (await readImageInfo(image)).source.pixelSize

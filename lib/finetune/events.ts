@@ -2,16 +2,16 @@ import type { CellSizes } from '../data/diameters.js';
 import type { SegmenterTrainEvent } from '../trainer/events.js';
 import type { FinetuneSummary, TriedStart } from './summary.js';
 
-/** The images are read and divided. */
+/** The images are read and split. */
 export interface DataEvent {
   kind: 'data';
   train: number;
   heldOut: number;
-  /** Of the training images. */
+  /** Cell sizes of the training images. */
   sizes: CellSizes;
 }
 
-/** A start was tried on training images. */
+/** A start was evaluated on training images. */
 export interface TriedEvent extends TriedStart {
   kind: 'tried';
   images: number;
@@ -25,18 +25,18 @@ export interface StartChosenEvent extends TriedStart {
 /** A score on the held-out images. */
 export interface HeldOutEvent {
   kind: 'held-out';
-  /** `start`: the start as it is; `scaled`: at the scale of these cells; `trained`: after training. */
+  /** `start`: the unchanged start; `scaled`: the start at the scale of these cells; `trained`: after training. */
   model: 'start' | 'scaled' | 'trained';
   metric: string;
   score: number;
   images: number;
 }
 
-/** The training is planned from measured speed; sent again where the speed changes. */
+/** Plan of the training, from the measured speed; sent again when the speed changes. */
 export interface PlanEvent {
   kind: 'plan';
   steps: number;
-  /** 0 where the number of steps is fixed. */
+  /** 0 if the number of steps is fixed. */
   secondsPerStep: number;
   precision: string;
   device: string;
@@ -46,13 +46,13 @@ export interface PlanEvent {
   learningRate: number;
 }
 
-/** An event of the training; see {@link SegmenterTrainEvent}. */
+/** An event of the training: {@link SegmenterTrainEvent}. */
 export interface TrainingEvent {
   kind: 'training';
   event: SegmenterTrainEvent;
 }
 
-/** Something is worth knowing. */
+/** A remark about the data or the training. */
 export interface FinetuneNotice {
   kind: 'notice';
   message: string;

@@ -11,7 +11,15 @@ import { exists, writeJson } from '../trainer/run-folder.js';
 import { spread } from '../trainer/samples.js';
 import { writeAtomically } from '../weights/atomic.js';
 import { type Assessment, assess, scoreOf } from './assess.js';
-import { type Context, type Decided, divide, FILES, fileOf, PLAIN, type Planned } from './context.js';
+import {
+  type Context,
+  DEFAULT_THRESHOLDS,
+  type Decided,
+  FILES,
+  fileOf,
+  type Planned,
+  splitHeldOut,
+} from './context.js';
 import { decide } from './decide.js';
 import type { HeldOutEvent } from './events.js';
 import { renderBeforeAfter } from './figure.js';
@@ -21,12 +29,12 @@ import { writeSingleType } from './single-type.js';
 import type { FinetuneSummary } from './summary.js';
 import { type Trained, train } from './train.js';
 
-/** A start with at least this AP at IoU 0.5 on the training images knows such cells. */
-const FITTING = 0.3;
-/** Share of the time budget that is kept for the unexpected. */
+/** With at least this AP at IoU 0.5 on the training images, the thresholds of a start fit these cells. */
+const FITTING_AP50 = 0.3;
+/** Share of the time budget that is reserved for variation of the speed. */
 const MARGIN = 0.03;
 const FIGURE_IMAGES = 3;
-/** Seconds that figure and files take. */
+/** Seconds for drawing the figure and writing the files. */
 const FILES_SECONDS = 5;
 
 /** `finetune.json`. */
@@ -36,7 +44,7 @@ interface State {
   options: CheckedOptions;
   decided: Decided;
   planned: Planned;
-  /** Seconds that the training has. */
+  /** Time budget of the training in seconds; null if the number of steps is fixed. */
   trainingSeconds: number | null;
   source: Record<string, unknown> | null;
 }
@@ -44,14 +52,14 @@ interface State {
 /**
  * Fine-tunes a segmenter on images with annotated cells and writes an ensemble that every command accepts as a model.
  *
- * It tries the segmenters of the starter ensemble on the training images and starts from the best one, at the scale at
- * which the cells are as large as in that segmenter's own training. Part of the images is held out: the start is
- * evaluated on them before the first step, the network after every part of the training, and thresholds are chosen by
- * cross-validation. The result is never worse on them than the start: if training does not help, the folder has the
- * start. Steps are planned from measured speed, so that the time budget is kept.
+ * The segmenters of the starter ensemble are evaluated on the training images. Training starts from the best one, at the
+ * scale at which the cells have the same size as in the training of that segmenter. Some images are held out. On these, the
+ * start is evaluated before the first step, the network is evaluated several times during the training, and thresholds are
+ * chosen by cross-validation. On the held-out images the result is never worse than the start: if training does not help,
+ * the folder contains the start. The number of steps is planned from the measured speed, so that the time budget is kept.
  *
- * The folder has the ensemble, `summary.json`, `before-after.png` (ground truth beside predictions) and `run/`, the
- * folder of the training run. An interrupted call continues with `resume: true`.
+ * The folder contains the ensemble, `summary.json`, `before-after.png` (ground truth beside predictions) and `run/`, the
+ * folder of the training run. `resume: true` continues an interrupted call.
  *
  * ```ts
  * const { scores } = await finetune(await openDataset('my-images'), { out: 'my-model', minutes: 10 });
@@ -82,7 +90,7 @@ async function finetuneIn(
     options,
     parts: given.validation
       ? { train: data, validation: given.validation }
-      : divide(data, options.seed, state?.decided.heldOut),
+      : splitHeldOut(data, options.seed, state?.decided.heldOut),
     call: given.signal ? { signal: given.signal } : {},
     emit: (event) => given.onEvent?.(event),
     seconds: () => (performance.now() - began) / 1000,
@@ -125,16 +133,16 @@ async function readState(out: string, resume: boolean): Promise<State | undefine
   return found;
 }
 
-/** What this program wrote into a file; undefined where there is none. */
+/** Parsed content of a JSON file that this program wrote; undefined if the file does not exist. */
 async function stored<T>(path: string): Promise<T | undefined> {
   return (await exists(path)) ? (JSON.parse(await readFile(path, 'utf8')) as T) : undefined;
 }
 
-/** Seconds of the budget that are left for the training, with its evaluations; null if the steps are fixed. */
+/** Remaining seconds for the training including its evaluations; null if the number of steps is fixed. */
 function secondsFor({ options, seconds }: Context, assessment: number): number | null {
   if (options.steps !== null) return null;
   const budget = 60 * options.minutes * (1 - MARGIN);
-  // Afterwards the trained network is assessed as the start was before.
+  // The evaluation of the trained network takes as long as that of the start.
   return Math.max(0, budget - seconds() - assessment - FILES_SECONDS);
 }
 
@@ -150,13 +158,13 @@ function planOf(context: Context, secondsPerStep: number, assessment: number): P
 }
 
 interface Before {
-  /** The start as it is, with its own thresholds. */
+  /** The unchanged start, with its own thresholds. */
   start: Assessment;
   /** The start at the scale of these cells. */
   scaled: Assessment;
-  /** What the search for thresholds starts from. */
+  /** Initial values of the threshold search. */
   thresholds: SegmentThresholds;
-  /** Seconds that the assessment at this scale took. */
+  /** Duration of the evaluation at this scale in seconds. */
   seconds: number;
 }
 
@@ -177,18 +185,20 @@ async function assessStart(context: Context, { start, sizes }: Decided): Promise
     });
     return assessment;
   };
-  // The classes of the start mean nothing for this data, so that it needs no more than its boxes and masks.
+  // The classes of the start are not those of this data. Only its boxes and masks are used.
   const own = await CellSegmenter.load(start.path, call);
-  const asItIs = await of('start', own, start.thresholds).finally(() => own.dispose());
+  const unchanged = await of('start', own, start.thresholds).finally(() => own.dispose());
   const began = seconds();
   const scaledConfig = { config: scaledNetwork(start.scale) };
   const scaled = await CellSegmenter.load(start.path, { ...scaledConfig, ...call });
-  // Thresholds of a start that fits were chosen for cells like these.
+  // The thresholds of a start that fits were tuned for such cells.
   const factor = start.scale / (own.config.resize?.scale ?? 1);
   const thresholds =
-    start.ap50 < FITTING ? PLAIN : { ...PLAIN, ...thresholdsAtScale(start.thresholds, factor) };
+    start.ap50 < FITTING_AP50
+      ? DEFAULT_THRESHOLDS
+      : { ...DEFAULT_THRESHOLDS, ...thresholdsAtScale(start.thresholds, factor) };
   const assessed = await of('scaled', scaled, thresholds).finally(() => scaled.dispose());
-  return { start: asItIs, scaled: assessed, thresholds, seconds: seconds() - began };
+  return { start: unchanged, scaled: assessed, thresholds, seconds: seconds() - began };
 }
 
 const scaledNetwork = (scale: number) => ({ resize: { scale, maxSize: 1 << 16 } });
@@ -211,7 +221,7 @@ async function conclude(
   emit({ kind: 'held-out', model: 'trained', metric, score: score(after), images: items.length });
 
   const candidates = { start: before.start, scaled: before.scaled, trained: after };
-  // Of equal ones the one that was changed least.
+  // Of equal scores, the first in this order wins: the one with the fewest changes.
   const result = (['start', 'scaled', 'trained'] as const).reduce((best, name) =>
     score(candidates[name]) > score(candidates[best]) ? name : best,
   );
@@ -279,7 +289,7 @@ async function drawFigure(
     images.push({
       id: item.id,
       image,
-      truth: masks,
+      groundTruth: masks,
       before: await before.cellsOf(item.id),
       after: await after.cellsOf(item.id),
     });

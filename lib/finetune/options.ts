@@ -10,38 +10,39 @@ import type { FinetuneEvent } from './events.js';
 export interface FinetuneOptions {
   /** Folder of the result; created if missing. */
   out: string;
-  /** Images to hold out. Default: a quarter of the data, one at least and twenty at most. */
-  validation?: Dataset;
+  /** Images to hold out. Default: a fifth of the data, at least one image and at most twenty. */
+  validation?: Dataset | undefined;
   /**
-   * Where training starts: `auto` (default) tries each segmenter of the starter ensemble on the training images; a type of the
-   * starter ensemble; or a segmenter of your own: a file of weights, the folder of a run, or an ensemble with one segmenter.
+   * Weights that training starts from: `auto` (default), the best segmenter of the starter ensemble on the training images; a
+   * type of the starter ensemble; or a segmenter of your own: a file of weights, the folder of a run, or an ensemble with one
+   * segmenter.
    */
-  start?: string;
-  /** Time budget in minutes, from the call to the result, 0.5 to 10,000; default 10. */
-  minutes?: number;
-  /** Number of training steps, instead of as many as the time budget allows. */
-  steps?: number;
-  /** Metric that is maximized; default `kaggle`. */
-  metric?: MetricName;
+  start?: string | undefined;
+  /** Time budget in minutes for the whole call, 0.5 to 10,000; default 10. */
+  minutes?: number | undefined;
+  /** Number of training steps, 1 to 1e9; replaces the time budget. */
+  steps?: number | undefined;
+  /** Metric that is maximized; default `kaggle` (the competition's mean precision). */
+  metric?: MetricName | undefined;
   /** Name of the cell type in the resulting ensemble; default `cells`. */
-  cellType?: string;
-  /** Default `auto`: a GPU if there is one. */
-  device?: Device;
+  cellType?: string | undefined;
+  /** Device of the training; default `auto`: a GPU if there is one. */
+  device?: Device | undefined;
   /**
-   * Arithmetic of the training; default `auto`: the faster one of those that the device has, measured. With `steps` it is
-   * float32, or tf32 on a GPU, so that the result does not depend on the speed of the machine.
+   * Arithmetic of the training. Default `auto`: the fastest one that the device supports, by measurement. With `steps`,
+   * `auto` is float32 on a CPU and tf32 on a GPU, so that the result does not depend on the speed of the machine.
    */
-  precision?: 'auto' | 'float32' | 'bfloat16' | 'tf32';
+  precision?: 'auto' | 'float32' | 'bfloat16' | 'tf32' | undefined;
   /** Random seed; default 3011. */
-  seed?: number;
-  /** Continues an interrupted call with the same folder. Options that shape the training are those of that call. */
-  resume?: boolean;
-  /** Stored with the result: how the data was opened. */
-  source?: Record<string, unknown>;
+  seed?: number | undefined;
+  /** Continues an interrupted call with the same folder; options of the training are those of that call. Default false. */
+  resume?: boolean | undefined;
+  /** Description of how the data was opened; stored with the result. */
+  source?: Record<string, unknown> | undefined;
   /** Called with every event. */
-  onEvent?: (event: FinetuneEvent) => void;
-  /** Stops the call with a checkpoint; it rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  onEvent?: ((event: FinetuneEvent) => void) | undefined;
+  /** Stops the training after writing a checkpoint; the call rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
 }
 
 const KEYS: readonly (keyof FinetuneOptions)[] = [
@@ -63,7 +64,7 @@ const KEYS: readonly (keyof FinetuneOptions)[] = [
 
 export const MINUTES = { min: 0.5, max: 10_000 } as const;
 
-/** Options with their defaults. */
+/** Options with defaults filled in. */
 export interface CheckedOptions {
   out: string;
   start: string;

@@ -5,18 +5,18 @@ import type { MetricName } from '../metrics/index.js';
 import type { PartialSegmenterTraining } from '../trainer/config.js';
 import * as transforms from '../transforms/index.js';
 
-/** What a run is planned from. */
+/** Inputs of {@link recipeFor}. */
 export interface RecipeInput {
-  /** File of the weights that training starts from; its configuration is the network's where the recipe sets nothing. */
+  /** File of the initial weights. Its configuration applies to everything that the recipe does not set. */
   weights: string;
   /** Factor of the network's `resize`. */
   scale: number;
-  /** AP at IoU 0.5 of the start on training images, 0 to 1. */
+  /** AP at IoU 0.5 of the start on the training images, 0 to 1. */
   startScore: number;
-  /** Training images. */
+  /** Number of training images. */
   images: number;
   sizes: CellSizes;
-  /** Micrometres per pixel of the images, where all state the same. */
+  /** Micrometres per pixel, if all images have the same value; otherwise null. */
   pixelSize: number | null;
   steps: number;
   /** Steps between two validations. */
@@ -27,32 +27,29 @@ export interface RecipeInput {
   seed: number;
 }
 
-/** Side of a training crop in pixels of the network's input: some five cells of the starter's training diameters. */
+/** Side of a training crop in pixels of the network's input: about five cell diameters of the starter's training. */
 const CROP = 256;
 const BATCH = 4;
-/** Cells are shown from this much smaller to this much larger than the network will see them. */
+/** Range of the random factor on the scale of a training sample. */
 const JITTER = [0.75, 1.35] as const;
-/** Least share of a cell that must be in a crop. */
+/** Minimum share of a cell that must lie inside a crop. */
 const MIN_VISIBLE = 0.05;
-/** Detections per image: half more than the densest image has, and at least as many as the starter's. */
+/** Detections per image: 1.5 times the cells of the densest image, and at least the starter's limit. */
 const DETECTIONS_MARGIN = 1.5;
-const LEAST_DETECTIONS = 500;
+const MIN_DETECTIONS = 500;
 
 /**
- * Pixels of the network's input per pixel of the image at which these cells are as large as those that the network was
- * trained on. A network that does not know its training diameter keeps its own scale.
+ * Factor of the network's resize at which these cells have the diameter of the network's training. A network without
+ * `trainedOn.diameter` keeps its own scale.
  */
 export function scaleFor({ resize, trainedOn }: MaskRCNNConfig, { diameter }: CellSizes): number {
   const own = resize?.scale ?? 1;
   const wanted = trainedOn.diameter === null ? own : trainedOn.diameter / diameter;
-  // Three digits: the number is printed and stored.
+  // Rounded to three digits, because the number is printed and stored.
   return Number(Math.min(16, Math.max(0.05, wanted)).toPrecision(3));
 }
 
-/**
- * Peak learning rate: the better the start already is on the images, the smaller the changes that it needs, and the more
- * it has to lose.
- */
+/** Peak learning rate: smaller for a start with a higher score, which needs smaller changes. */
 export const learningRateFor = (startScore: number): number =>
   startScore < 0.3 ? 6e-4 : startScore < 0.6 ? 3e-4 : 1e-4;
 
@@ -68,7 +65,7 @@ export function recipeFor(input: RecipeInput): PartialSegmenterTraining {
     optimizer: { kind: 'adamw', weightDecay: 0.01 },
     schedule: { kind: 'one-cycle', maxLr: learningRateFor(startScore), pctStart: 0.2 },
     clipNorm: 5,
-    // An average over about the last tenth of the steps.
+    // Averages about the last tenth of the steps.
     average: { decay: Math.min(0.998, Math.max(0.9, 1 - 10 / steps)) },
     precision: input.precision,
     device: input.device,
@@ -90,15 +87,15 @@ export function recipeFor(input: RecipeInput): PartialSegmenterTraining {
       patience: 4,
       samples: 2,
     },
-    // An epoch has few steps, so that checkpoints follow the clock.
+    // By time, because an epoch has few steps.
     checkpoint: { everyEpochs: null, everyMinutes: 1 },
     logs: { tensorboard: false },
   };
 }
 
-/** What the network changes for these images. */
+/** Settings of the network that follow from the images. */
 function networkFor({ sizes, scale, pixelSize }: RecipeInput): PartialMaskRCNNConfig {
-  const detections = Math.max(LEAST_DETECTIONS, Math.ceil(DETECTIONS_MARGIN * sizes.most));
+  const detections = Math.max(MIN_DETECTIONS, Math.ceil(DETECTIONS_MARGIN * sizes.maxPerImage));
   const proposals = 2 * detections;
   return {
     resize: { scale, maxSize: 1 << 16 },

@@ -1,55 +1,55 @@
-/** What a training is planned from; seconds as measured here. */
+/** Measured durations that a training is planned from. */
 export interface Speed {
   secondsPerStep: number;
-  /** Of one evaluation of the held-out images. */
+  /** Seconds of one evaluation on the held-out images. */
   secondsPerEvaluation: number;
 }
 
-/** Steps of a training and of the evaluations on its way. */
+/** Steps of a training, and how often it is evaluated. */
 export interface StepPlan {
   steps: number;
   /** Steps between two evaluations; the last one is at the end. */
   everySteps: number;
 }
 
-/** Largest share of the time that evaluations take. */
-const EVALUATIONS = 0.2;
-const MOST_EVALUATIONS = 8;
-/** Fewer change nothing. */
-const LEAST_STEPS = 10;
+/** Maximum share of the time for evaluations. */
+const EVALUATION_SHARE = 0.2;
+const MAX_EVALUATIONS = 8;
+/** Fewer steps do not change a network measurably. */
+const MIN_STEPS = 10;
 
-/** As many steps as fit into the seconds, with evaluations between them. */
+/** Plans as many steps and evaluations as fit into a time. */
 export function planSteps(seconds: number, { secondsPerStep, secondsPerEvaluation }: Speed): StepPlan {
-  const affordable = Math.floor((EVALUATIONS * seconds) / secondsPerEvaluation);
-  const evaluations = Math.min(MOST_EVALUATIONS, Math.max(1, affordable));
+  const affordable = Math.floor((EVALUATION_SHARE * seconds) / secondsPerEvaluation);
+  const evaluations = Math.min(MAX_EVALUATIONS, Math.max(1, affordable));
   const left = seconds - evaluations * secondsPerEvaluation;
-  const steps = Math.max(LEAST_STEPS, Math.floor(left / secondsPerStep));
+  const steps = Math.max(MIN_STEPS, Math.floor(left / secondsPerStep));
   return { steps, everySteps: Math.ceil(steps / evaluations) };
 }
 
-/** Where a training stands. */
-export interface Standing {
+/** Position of a running training. */
+export interface TrainingPosition {
   step: number;
-  /** Seconds until the training has to end. */
+  /** Seconds until the deadline. */
   secondsLeft: number;
 }
 
-/** A plan is replaced where it would miss its end by more than this share of the time that is left. */
+/** A plan is replaced if its end differs from the deadline by more than this share of the remaining time. */
 const TOLERANCE = 0.15;
-/** Without enough steps behind it a speed is a guess; with few before it a new plan is of no use. */
-const SETTLED = 5;
+/** Minimum number of finished steps to measure a speed, and of remaining steps to change a plan. */
+const MIN_STEPS_TO_REPLAN = 5;
 
 /**
- * The number of steps with which a training ends in time at the present speed; undefined where the plan does. The machine may
- * be busier or less busy than it was.
+ * Returns the number of steps with which a training ends at its deadline at the current speed, which changes with the load of
+ * the machine. Returns undefined if the plan is kept.
  */
 export function replan(
   { steps, everySteps }: StepPlan,
-  { step, secondsLeft }: Standing,
+  { step, secondsLeft }: TrainingPosition,
   speed: Speed,
 ): number | undefined {
   const left = steps - step;
-  if (step < SETTLED || left < SETTLED) return undefined;
+  if (step < MIN_STEPS_TO_REPLAN || left < MIN_STEPS_TO_REPLAN) return undefined;
   const evaluations = Math.ceil(left / everySteps) * speed.secondsPerEvaluation;
   const needed = left * speed.secondsPerStep + evaluations;
   if (Math.abs(needed - secondsLeft) <= TOLERANCE * Math.max(secondsLeft, needed)) return undefined;

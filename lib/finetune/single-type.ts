@@ -6,9 +6,9 @@ import type { SegmentThresholds } from '../inference/thresholds.js';
 import { ON_CPU } from '../native/job.js';
 
 /**
- * Writes a segmenter as an ensemble of one type, which every command accepts as a model.
+ * Writes an ensemble of one cell type, which every command accepts as a model.
  *
- * @param config the parts of the network's configuration that differ from the file's.
+ * @param config overrides of the configuration in the weights file.
  */
 export async function writeSingleType(
   folder: string,

@@ -1,22 +1,22 @@
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { ScoreDifference } from '../metrics/index.js';
 
-/** A segmenter that training could start from, as it is on some training images. */
+/** Scores of a segmenter on training images, before training. */
 export interface TriedStart {
-  /** Type of the starter ensemble; a file's path for a start that was passed. */
+  /** Type of the starter ensemble, or path of a weights file. */
   name: string;
-  /** Factor of the network's `resize` at which cells are as large as in its own training. */
+  /** Factor of the network's `resize` at which cells have the size of its training. */
   scale: number;
-  /** Mean average precision at IoU 0.5 on the training images that were tried, 0 to 1. */
+  /** Average precision at IoU 0.5 on the evaluated training images, 0 to 1. */
   ap50: number;
-  /** Kaggle's mean at a score of 0.5. */
+  /** The competition's mean precision at a score of 0.5, 0 to 1. */
   kaggle: number;
 }
 
 /** A score with its 95 % interval over images. */
 export interface ScoreWithInterval {
   score: number;
-  /** Absent where one image was held out. */
+  /** Absent if only one image was held out. */
   interval?: readonly [low: number, high: number];
 }
 
@@ -27,23 +27,23 @@ export interface FinetuneSummary {
   /** Folder of the resulting ensemble. */
   folder: string;
   /**
-   * `trained`: the trained network. `scaled` or `start`: it was not better on the held-out images, so the folder has the start,
-   * at the scale of these cells or as it is.
+   * The network in the folder. `trained`: the trained network. `scaled`: the start at the scale of these cells; `start`: the
+   * unchanged start; both if the trained network was not better on the held-out images.
    */
   result: 'trained' | 'scaled' | 'start';
   metric: string;
-  /** Of the held-out images. Thresholds were chosen on other images than each was evaluated on. */
+  /** Scores on the held-out images. No image was evaluated with thresholds that were chosen on it. */
   scores: {
-    /** The start as it is. */
+    /** The unchanged start. */
     start: ScoreWithInterval;
     /** The start at the scale of these cells. */
     scaled: ScoreWithInterval;
     /** The trained network. */
     trained: ScoreWithInterval;
-    /** What is in the folder. */
+    /** The network in the folder. */
     result: ScoreWithInterval;
   };
-  /** By how much the result is better than the start as it is, for Kaggle's mean; with a 95 % interval. */
+  /** Difference between the result and the unchanged start in the competition's mean precision, with a 95 % interval. */
   difference: Pick<ScoreDifference, 'difference' | 'interval'>;
   images: { train: number; heldOut: number };
   /** Ids of the held-out images. */
@@ -51,7 +51,7 @@ export interface FinetuneSummary {
   cells: { train: number; diameter: number };
   start: TriedStart;
   tried: readonly TriedStart[];
-  /** `resize.scale` of the resulting network. */
+  /** `resize.scale` of the resulting network; null if it is the unchanged start. */
   scale: number | null;
   thresholds: SegmentThresholds;
   training: {
@@ -64,7 +64,7 @@ export interface FinetuneSummary {
     batchSize: number;
     learningRate: number;
   };
-  /** Seconds from the call to the result; of this process, if it was resumed. */
+  /** Duration of the call in seconds; of the last call, if it was resumed. */
   seconds: number;
   source: Record<string, unknown> | null;
 }

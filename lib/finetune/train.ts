@@ -19,21 +19,22 @@ export interface Trained {
   learningRate: number;
 }
 
-const LOOK_SECONDS = 10;
+/** Seconds between two checks of the plan. */
+const CHECK_SECONDS = 10;
 
 /**
- * Trains until the plan's last step, or until early stopping. Where the speed changes, the number of steps follows, so
- * that the training ends in time: the run is resumed with another length, whose schedule ends at its own last step.
+ * Trains until the planned last step or until early stopping. If the speed changes, the run is resumed with another number
+ * of steps, so that the training ends at the deadline; the learning rate schedule ends at the new last step.
  *
- * @param deadline of the training, in seconds since the call; null if the number of steps is fixed.
- * @param lookSeconds between two looks at whether the plan can be kept.
+ * @param deadline end of the training in seconds since the call; null if the number of steps is fixed.
+ * @param checkSeconds seconds between two checks of the plan.
  */
 export async function train(
   context: Context,
   decided: Decided,
   { plan, speed }: Planned,
   deadline: number | null,
-  lookSeconds = LOOK_SECONDS,
+  checkSeconds = CHECK_SECONDS,
 ): Promise<Trained> {
   const { parts, call, emit, seconds } = context;
   const folder = fileOf(context, 'run');
@@ -50,14 +51,14 @@ export async function train(
       batchSize: config.batchSize!,
       learningRate: learningRateFor(decided.start.ap50),
     });
-    // A run that was interrupted, or that continues with another length.
+    // The folder exists if the run was interrupted, or continues with another number of steps.
     const trainer = (await exists(RunFolder.at(folder).config))
       ? await SegmenterTrainer.resume(folder, { ...data, config, force: true })
       : new SegmenterTrainer({ ...data, folder, config });
     const lengthChanges = new AbortController();
     const signal = AbortSignal.any([lengthChanges.signal, ...(call.signal ? [call.signal] : [])]);
     let next: StepPlan | undefined;
-    let looked = seconds();
+    let checked = seconds();
     for await (const event of trainer.run({ signal })) {
       if (event.kind === 'stop' && event.reason !== 'aborted') {
         emit({ kind: 'training', event });
@@ -72,12 +73,12 @@ export async function train(
         };
       }
       emit({ kind: 'training', event });
-      if (event.kind !== 'step' || deadline === null || seconds() - looked < lookSeconds) continue;
-      looked = seconds();
+      if (event.kind !== 'step' || deadline === null || seconds() - checked < checkSeconds) continue;
+      checked = seconds();
       const secondsPerStep = event.secondsLeft / Math.max(1, event.steps - event.step);
-      const standing = { step: event.step, secondsLeft: deadline - seconds() };
+      const position = { step: event.step, secondsLeft: deadline - seconds() };
       const steps =
-        event.step < event.steps ? replan(planned, standing, { ...speed, secondsPerStep }) : undefined;
+        event.step < event.steps ? replan(planned, position, { ...speed, secondsPerStep }) : undefined;
       if (steps === undefined) continue;
       speed = { ...speed, secondsPerStep };
       next = { ...planned, steps };

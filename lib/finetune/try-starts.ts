@@ -43,16 +43,16 @@ export async function startsFor(name: string): Promise<Start[]> {
 }
 
 /** Images that each start is tried on at most, and pixels that its network may see of them in all. */
-const MOST_IMAGES = 4;
-const MOST_PIXELS = 5e6;
+const MAX_IMAGES = 4;
+const MAX_PIXELS = 5e6;
 
 /** The images that a network is tried on: at least one, as many as its input may have pixels. */
-function tryable(items: readonly DatasetItem[], scale: number): DatasetItem[] {
+function evaluationImages(items: readonly DatasetItem[], scale: number): DatasetItem[] {
   const chosen: DatasetItem[] = [];
   let pixels = 0;
-  for (const item of spread(items, MOST_IMAGES)) {
+  for (const item of spread(items, MAX_IMAGES)) {
     pixels += item.width * item.height * (scale * (item.scale ?? 1)) ** 2;
-    if (chosen.length > 0 && pixels > MOST_PIXELS) break;
+    if (chosen.length > 0 && pixels > MAX_PIXELS) break;
     chosen.push(item);
   }
   return chosen;
@@ -71,14 +71,14 @@ export async function tryStart(
     const { config } = segmenter;
     const scale = scaleFor(config, sizes);
     const images: EvaluatedImage[] = [];
-    for (const item of tryable(items, scale)) {
+    for (const item of evaluationImages(items, scale)) {
       const { image, masks, labels } = await item.load({ signal });
       const { cells } = await segmenter.segment(image, {
         minScore: config.box.scoreThreshold,
         ...(config.trainedOn.diameter === null
           ? defined({ scale: item.scale })
           : { diameter: sizes.diameter / (item.scale ?? 1) }),
-        detectionsPerImage: Math.max(config.box.detectionsPerImage, sizes.most),
+        detectionsPerImage: Math.max(config.box.detectionsPerImage, sizes.maxPerImage),
         ...call,
       });
       images.push({

@@ -9,8 +9,9 @@ import { checkReadOptions, readOptionsIn } from '../image/select.js';
 import type { ImageContent, ImageInput, ImageReadOptions, ImageSource, RawImage } from '../image/types.js';
 import { copyInParts, inParts, PART_BYTES } from '../in-parts.js';
 import type { ImageHandle, RoomHandle } from '../native/contract.js';
-import type { Call } from '../native/job.js';
+import { type Call, type CallOptions, withCall } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import type { LoadedModel } from './model.js';
 import { type QueueOptions, takeRoom } from './queue.js';
 import { Slots } from './slots.js';
 import { Turns } from './turns.js';
@@ -91,6 +92,20 @@ export async function withImage<T>(
     call(() => native().releaseImage(image.handle));
     release();
   }
+}
+
+/** {@link withImage} as a call of its own on a model. A disposed model is refused before an image is decoded. */
+export async function withModelImage<T>(
+  model: LoadedModel,
+  input: ImageInput,
+  options: CallOptions & QueueOptions & ImageReadOptions,
+  body: (own: Call, image: CallImage) => Promise<T>,
+): Promise<T> {
+  void model.handle;
+  return withCall(options, (own) => {
+    model.join(own);
+    return withImage(own, input, options, (loaded) => body(own, loaded));
+  });
 }
 
 /** Waits for room for an image in the caller's memory, which is copied only afterwards. */

@@ -11,9 +11,9 @@ import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { checkReadOptions, READ_KEYS } from '../image/select.js';
 import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.js';
 import type { NativeClassification } from '../native/contract.js';
-import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
+import { CALL_OPTION_KEYS, type Call, type CallOptions } from '../native/job.js';
 import { native } from '../native/load.js';
-import { type CallImage, noticesFor, withImage } from './call-image.js';
+import { type CallImage, noticesFor, withModelImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { checkExplainOptions, type ExplainOptions, Explanation } from './explanation.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -120,7 +120,7 @@ export class CellClassifier {
     checkOptions(options, [...READ_KEYS, ...CALL_OPTION_KEYS, ...QUEUE_OPTION_KEYS]);
     checkReadOptions(options);
     checkQueueOptions(options);
-    return this.#withImage(image, options, (own, loaded) => this.classifyLoaded(own, loaded));
+    return withModelImage(this.#model, image, options, (own, loaded) => this.classifyLoaded(own, loaded));
   }
 
   /** {@link classify} for a loaded image. @internal */
@@ -150,19 +150,6 @@ export class CellClassifier {
   /** Cancels the call when this classifier is disposed; throws DISPOSED if it already was. @internal */
   join(own: Call): void {
     this.#model.join(own);
-  }
-
-  async #withImage<T>(
-    image: ImageInput,
-    options: CallOptions & QueueOptions & ImageReadOptions,
-    body: (own: Call, image: CallImage) => Promise<T>,
-  ): Promise<T> {
-    // A disposed model is refused before an image is decoded.
-    void this.#model.handle;
-    return withCall(options, (own) => {
-      this.#model.join(own);
-      return withImage(own, image, options, (loaded) => body(own, loaded));
-    });
   }
 
   /**
@@ -197,7 +184,7 @@ export class CellClassifier {
     const { classNames, resize, intensity } = this.config;
     checkExplainOptions(options, classNames, resize ?? LARGEST, READ_KEYS);
     checkReadOptions(options);
-    return this.#withImage(image, options, async (own, loaded) => {
+    return withModelImage(this.#model, image, options, async (own, loaded) => {
       const { width, height } = loaded;
       noticesFor(intensity, loaded);
       const checked = checkExplainOptions(options, classNames, resize ?? { width, height }, READ_KEYS);

@@ -71,13 +71,13 @@ export interface RoutedSegmentOptions extends SegmentOptions {
 /** Options of {@link RoutedEnsemble.segment} for a slide. */
 export interface RoutedSlideOptions extends SlideSegmentOptions {
   /** Uses the segmenter of this type. The router still runs, and its probabilities are in the result. */
-  cellType?: string;
+  cellType?: string | undefined;
 }
 
 /** Options of {@link RoutedEnsemble.save}. */
 export interface SaveEnsembleOptions extends SaveOptions {
   /** Overwrites files that cellroute did not write, or that were changed since. Default false. */
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** Options of {@link RoutedEnsemble.segmentAll}. */
@@ -237,7 +237,7 @@ export class RoutedEnsemble {
   /**
    * Names the cell type of a slide and finds its cells, tile by tile: {@link CellSegmenter.segment}. The router sees a slide
    * of at most 2048 × 2048 pixels whole, and of a larger one 3 × 3 windows of 512 × 512 pixels at equal distances, whose
-   * probabilities are averaged; windows of low contrast are left out.
+   * probabilities are averaged; windows of low contrast are excluded.
    */
   async segment(slide: Slide, options?: RoutedSlideOptions): Promise<RoutedSegmentation>;
   async segment(

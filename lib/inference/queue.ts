@@ -71,7 +71,7 @@ export function queueState(): QueueState {
  * setQueueLimits({ maxQueuedBytes: 512 * 2 ** 20 });
  * ```
  *
- * @param limits whole numbers from 1; what is left out stays as it is.
+ * @param limits whole numbers from 1; limits that are not given do not change.
  * @throws {CellrouteError} INVALID_ARGUMENT.
  */
 export function setQueueLimits(limits: Partial<QueueLimits>): void {

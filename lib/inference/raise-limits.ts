@@ -3,9 +3,9 @@ import type { NativeCandidates, NativeSegmentOptions } from '../native/contract.
 /** Factor by which limits are raised from one pass to the next. */
 const FACTOR = 4;
 /** The passes after the first: limits of 500 become 32,000 at most. */
-const MOST_PASSES = 3;
+const MAX_PASSES = 3;
 /** Detections below this score are no cells that could be lost, so calls that ask for them get the model's limits. */
-const LEAST_SCORE = 0.1;
+const MIN_SCORE = 0.1;
 /**
  * Proposals that reach their limit are common, as most are of no cell. They may hide cells where the cells that were
  * found are more than this share of them.
@@ -37,7 +37,7 @@ export async function withoutLosses<T>(
 ): Promise<T> {
   let options = first;
   let found = await run(options);
-  for (let pass = 0; pass < MOST_PASSES; pass++) {
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
     const { detections, amongProposals } = lossesIn(found, options);
     if (!detections && amongProposals <= DENSE * options.rpnPostNmsTopN) break;
     options = {
@@ -57,15 +57,15 @@ export function lossesOf(
   { scoreThreshold }: NativeSegmentOptions,
 ): Losses {
   const cells = countOfCells(scores);
-  // The limit drops the lowest scores, so below LEAST_SCORE it is the lowest that is left which tells.
-  const dropped = scoreThreshold >= LEAST_SCORE || cells === scores.length;
+  // The limit drops the lowest scores, so below MIN_SCORE it is the lowest that is left which tells.
+  const dropped = scoreThreshold >= MIN_SCORE || cells === scores.length;
   return { detections: detectionsCapped && dropped, amongProposals: proposalsCapped ? cells : 0 };
 }
 
 /** What the candidates of an image lost, at the NMS threshold that lost most. */
 export function lossesOfCandidates({ droppedScore, proposalsCapped, scores }: NativeCandidates): Losses {
   return {
-    detections: droppedScore >= LEAST_SCORE,
+    detections: droppedScore >= MIN_SCORE,
     amongProposals: proposalsCapped ? countOfCells(scores) : 0,
   };
 }
@@ -74,13 +74,12 @@ export function lossesOfCandidates({ droppedScore, proposalsCapped, scores }: Na
 export function limitFor(scores: readonly number[], limit: number): number {
   const cells = countOfCells(scores);
   let raised = limit;
-  for (let pass = 0; pass < MOST_PASSES && raised < scores.length && cells >= raised; pass++)
-    raised *= FACTOR;
+  for (let pass = 0; pass < MAX_PASSES && raised < scores.length && cells >= raised; pass++) raised *= FACTOR;
   return raised;
 }
 
 function countOfCells(scores: Iterable<number>): number {
   let count = 0;
-  for (const score of scores) if (score >= LEAST_SCORE) count++;
+  for (const score of scores) if (score >= MIN_SCORE) count++;
   return count;
 }

@@ -1,4 +1,4 @@
-// Slides: in one call, row by row, or in jobs of one row that other processes run.
+// Segmentation of slides: in one call, row by row, or one row per job in other processes.
 import { checkNumber, checkOptions, refuse } from '../check.js';
 import type { Slide } from '../image/slide.js';
 import { CALL_OPTION_KEYS, Call, type CallOptions, withCall } from '../native/job.js';
@@ -12,14 +12,14 @@ import { decodeTiles, encodeTiles } from './slide-tiles.js';
 import type { SegmentThresholds } from './thresholds.js';
 import { toCells } from './tiled.js';
 
-/** What a plan is asked for with. @internal */
+/** Options of {@link SlideSegmenter.planSlide}. @internal */
 export interface SlideRequest extends SlideSegmentOptions {
   cellType?: string;
   route?: SlideRoute | null;
-  /** Of the model; the others override them. */
+  /** Thresholds of the model; the other options override them. */
   thresholds?: SegmentThresholds;
   notices?: readonly string[];
-  /** Whether the plan is kept or sent. */
+  /** Whether the plan is stored or sent to another process. */
   identified: boolean;
 }
 
@@ -33,16 +33,16 @@ export interface SlideSegmenter {
   slideNetwork(plan: SlidePlan): SlideNetwork;
 }
 
-/** The cells of a slide that are finished with one row of tiles. */
+/** Cells of a slide that are final after one row of tiles. */
 export interface SlideRowCells {
   /** Index of the row, and number of rows. */
   row: number;
   rows: number;
-  /** Cells that no later row can change, by falling score; in pixels of the level. */
+  /** Cells that no later row can change, by descending score; in pixels of the level. */
   cells: Cells;
-  /** Tiles of the row: all, those that were skipped as background, and those that an earlier run had finished. */
+  /** Number of tiles of the row: all, skipped as background, and read from an earlier run. */
   tiles: { count: number; skipped: number; resumed: number };
-  /** What the ensemble's router found for the slide. */
+  /** Cell type of the slide by the ensemble's router. */
   route?: Route;
 }
 
@@ -129,7 +129,7 @@ const stitched = (own: Call, { plan, network, store }: Run, slide: Slide, queue:
     segmentedRows(own, network, slide, plan, { queue, ...(store && { store }) }),
   );
 
-/** A result with what the call and the router know of it. */
+/** Adds the name and the route to a result. */
 function named(
   result: Segmentation,
   { route }: SlidePlan,
@@ -139,8 +139,8 @@ function named(
 }
 
 /**
- * Decides how a slide is segmented, so that its rows can be segmented by {@link segmentSlideRow} in any order and process
- * and joined by {@link stitchSlideRows}. The plan is plain data: `JSON.stringify` writes it.
+ * Makes the plan of a slide. Its rows can then be segmented by {@link segmentSlideRow} in any order and in any process, and
+ * are joined by {@link stitchSlideRows}. The plan is plain data and can be written as JSON.
  *
  * ```ts
  * const plan = await planSlide(segmenter, slide);
@@ -168,7 +168,7 @@ export async function planSlide(
  *
  * @param plan of {@link planSlide}, for the same slide and model.
  * @param row index, from 0 to below `plan.rows`.
- * @returns the detections of the row, as bytes that {@link stitchSlideRows} takes.
+ * @returns the serialized detections of the row, for {@link stitchSlideRows}.
  * @throws {CellrouteError} INVALID_ARGUMENT, also for a plan of another model or slide; IMAGE_UNREADABLE, DISPOSED.
  */
 export async function segmentSlideRow(
@@ -192,10 +192,10 @@ export async function segmentSlideRow(
 }
 
 /**
- * Joins the rows of a slide to the result that `segment` returns.
+ * Joins the rows of a slide. The result equals that of `segment`.
  *
  * @param slide the slide, or its name and source alone: no pixel is read.
- * @param rows what {@link segmentSlideRow} returned for each row, from the first to the last.
+ * @param rows the return values of {@link segmentSlideRow} for all rows, in ascending order.
  * @throws {CellrouteError} INVALID_ARGUMENT for a plan of another model, and where rows are missing or out of order;
  *   DATA_INVALID for damaged rows, RESUME_REFUSED for those of another plan.
  */

@@ -4,7 +4,7 @@ import { inferMaskRCNNConfig } from '../config/infer.js';
 import { type MaskRCNNConfig, maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.js';
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { isSlide, type Slide } from '../image/slide.js';
-import type { ImageInput, ImageReadOptions, RawImage } from '../image/types.js';
+import type { ImageInput, RawImage } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
 import type {
   NativeCandidates,
@@ -14,10 +14,10 @@ import type {
   NativeTilePlan,
   NativeTiling,
 } from '../native/contract.js';
-import { CALL_OPTION_KEYS, type Call, type CallOptions, withCall } from '../native/job.js';
+import { CALL_OPTION_KEYS, type Call, type CallOptions } from '../native/job.js';
 import { native } from '../native/load.js';
 import { decideScale, evidenceOf, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
-import { type CallImage, noticesFor, withImage } from './call-image.js';
+import { type CallImage, noticesFor, withModelImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { LoadedModel } from './model.js';
@@ -26,7 +26,6 @@ import { findSegmenter } from './model-path.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
 import { CONTRAST_BLOCKS, windowAt } from './probe-windows.js';
 import { isProfiling, writeProfile } from './profile.js';
-import type { QueueOptions } from './queue.js';
 import { lossesOf, lossesOfCandidates, withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
 import {
@@ -155,7 +154,9 @@ export class CellSegmenter {
       return segmentSlide(this, image, options as SlideSegmentOptions, []);
     }
     checkSegmentOptions(options, []);
-    return this.#withImage(image, options, (own, loaded) => this.segmentLoaded(own, loaded, options));
+    return withModelImage(this.#model, image, options, (own, loaded) =>
+      this.segmentLoaded(own, loaded, options),
+    );
   }
 
   /**
@@ -291,7 +292,7 @@ export class CellSegmenter {
     nmsThresholds: readonly number[],
     options: CallOptions,
   ): Promise<{ found: NativeCandidates; scale: number; notices: string[] }> {
-    return this.#withImage(pixels, options, async (own, image) => {
+    return withModelImage(this.#model, pixels, options, async (own, image) => {
       const scaled = await this.#scaleFor(own, image, { ...thresholds, tiles: false });
       const request = nativeOptions(this.config, thresholds, scaled);
       const notices = noticesFor(this.config.intensity, image);
@@ -387,22 +388,9 @@ export class CellSegmenter {
 
   /** The scale that `scale: 'auto'` decides, for measurements. @internal */
   decideScale(image: ImageInput): Promise<number> {
-    return this.#withImage(image, {}, async (own, loaded) => {
+    return withModelImage(this.#model, image, {}, async (own, loaded) => {
       const { scale } = await this.#scaleFor(own, loaded, { scale: 'auto' });
       return scale;
-    });
-  }
-
-  async #withImage<T>(
-    image: ImageInput,
-    options: CallOptions & QueueOptions & ImageReadOptions,
-    body: (own: Call, image: CallImage) => Promise<T>,
-  ): Promise<T> {
-    // A disposed model is refused before an image is decoded.
-    void this.#model.handle;
-    return withCall(options, (own) => {
-      this.#model.join(own);
-      return withImage(own, image, options, (loaded) => body(own, loaded));
     });
   }
 

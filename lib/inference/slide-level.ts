@@ -1,5 +1,4 @@
-// Which level of a slide is segmented, and at which scale: the one place where that is decided. The scale itself is
-// scale.ts's.
+// Chooses the level of a slide that is segmented, and the scale within it. scale.ts defines the scale.
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import { CellrouteError } from '../errors.js';
 import type { Slide } from '../image/slide.js';
@@ -9,26 +8,26 @@ import { type FixedScaleOptions, ownFactor, resolveScale, SCALE_KEYS } from './s
 import type { SlideSegmentOptions } from './slide-options.js';
 import { tilingOf } from './tiles.js';
 
-/** The level of a slide that is segmented, and how it is cut into tiles. */
+/** The segmented level of a slide and its tiles. */
 export interface LevelChoice extends ImageSize {
   level: number;
   /** Pixels of level 0 per pixel of the level. */
   downsample: number;
-  /** Relative to the network's own resize, of the level that the options are about. */
+  /** Scale relative to the network's own resize, for the level that the options refer to. */
   scale: number;
   /** Pixels of that level per pixel of the level that is segmented. */
   reduction: number;
   tiling: NativeTiling;
 }
 
-/** Rounded sides of a level must not make a network enlarge it. */
+/** Tolerance for rounded sides of levels, so that the network does not enlarge a level slightly. */
 const ROUNDING = 1.02;
 /** Positions in a mask have 32 bits. */
-const MOST_PIXELS = 2 ** 32 - 1;
+const MAX_PIXELS = 2 ** 32 - 1;
 
 /**
- * The level and scale of a slide. Options are about level 0, or about the level that is asked for, which is then segmented as
- * an image of its own. Without options, the pixel sizes of slide and training decide where both are known.
+ * Returns the level and scale of a slide. Options refer to level 0, or to the level in `options.level`, which is then segmented
+ * like a separate image. Without options, the pixel sizes of the slide and of the training determine the scale, if both are known.
  *
  * @throws {CellrouteError} IMAGE_TOO_LARGE where masks of the level would have too many pixels; INVALID_ARGUMENT for a scale
  *   that is out of range or that the model does not know.
@@ -44,16 +43,16 @@ export function chooseLevel(
   const known = isFree && pixelSize !== undefined && config.trainedOn.pixelSize !== null;
   const image = { ...base, ...(pixelSize !== undefined && { source: { pixelSize } }) };
   const scaled = resolveScale(config, image, known ? { ...options, pixelSize } : options);
-  // null where the network resizes by the shorter side: level 0 is what it is asked to resize.
+  // null if the network resizes by the shorter side, which refers to level 0.
   const fixed = scaled.factor ?? (config.resize ? config.resize.scale : 1);
   const fits = slide.levels.map(({ downsample }) => fixed !== null && downsample * fixed <= ROUNDING);
   const level = options.level ?? Math.max(0, fits.lastIndexOf(true));
   const { width, height, downsample } = slide.levels[level]!;
-  if (width * height > MOST_PIXELS) {
+  if (width * height > MAX_PIXELS) {
     throw new CellrouteError(
       'IMAGE_TOO_LARGE',
-      `Level ${level} of the slide has ${width} × ${height} pixels, and masks have at most ${MOST_PIXELS}: choose a smaller one with level`,
-      { option: 'level', expected: `at most ${MOST_PIXELS} pixels`, got: `${width} × ${height}` },
+      `Level ${level} of the slide has ${width} × ${height} pixels, and masks have at most ${MAX_PIXELS}: choose a smaller one with level`,
+      { option: 'level', expected: `at most ${MAX_PIXELS} pixels`, got: `${width} × ${height}` },
     );
   }
   const size = { width, height };
@@ -71,7 +70,7 @@ export function chooseLevel(
   };
 }
 
-/** One tile that the network sees as it would see the whole image. */
+/** One tile that covers the whole image. */
 const oneTile = ({ width, height }: ImageSize, scale: number, limit?: number): NativeTiling => ({
   scale,
   size: Math.max(1, Math.ceil(Math.max(width, height) * scale)),

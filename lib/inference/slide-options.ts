@@ -4,32 +4,32 @@ import { isSlide, type Slide } from '../image/slide.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
 import type { TileSize } from './tiles.js';
 
-/** When a tile is background, which is not segmented. */
+/** Criterion for background tiles, which are not segmented. */
 export interface BackgroundRule {
   /**
-   * A tile is background if the means of its blocks of 8 × 8 pixels differ by less than this share of the difference that
-   * they have in the sample of the slide; 0 to 1, default 0.05.
+   * A tile is background if the means of its blocks of 8 × 8 pixels differ by less than this share of their difference in the
+   * sample of the slide; 0 to 1, default 0.05.
    */
-  contrast?: number;
+  contrast?: number | undefined;
 }
 
-/** Options of `segment` for a {@link Slide}. What is read of the file is chosen in `openSlide`. */
+/** Options of `segment` for a {@link Slide}. Page, plane and channels are options of `openSlide`. */
 export interface SlideSegmentOptions
   extends Omit<SegmentOptions, 'page' | 'z' | 't' | 'channels' | 'limits' | 'tiles'> {
   /** Square tiles; default `auto`. `false` is refused: pass the file itself to segment it as a whole. */
-  tiles?: 'auto' | TileSize;
+  tiles?: 'auto' | TileSize | undefined;
   /**
-   * Index of the level that is segmented. Default: the smallest one that has all pixels that the network sees, by its
-   * scale and, where both are known, by the pixel sizes of the slide and of the network's training.
+   * Index of the level that is segmented. Default: the smallest level with the resolution of the network's input, which
+   * follows from the scale and, if both are known, from the pixel sizes of the slide and of the network's training.
    */
-  level?: number;
+  level?: number | undefined;
   /** Whether background tiles are skipped; the result reports how many. Default `false`. */
-  skipBackground?: boolean | BackgroundRule;
+  skipBackground?: boolean | BackgroundRule | undefined;
   /**
-   * Folder, created if missing, that keeps the cells of finished tiles. A later call with the same slide, model and
-   * options continues from it; for another one it is refused with RESUME_REFUSED.
+   * Folder for the cells of finished tiles, created if missing. A later call with the same slide, model and options
+   * continues from it; a call with others is refused with RESUME_REFUSED.
    */
-  resume?: string;
+  resume?: string | undefined;
 }
 
 /** Options of `segmentRows`. */

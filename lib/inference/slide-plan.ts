@@ -15,20 +15,20 @@ import { type BackgroundRule, DEFAULT_CONTRAST, type SlideSegmentOptions } from 
 import { contrastOf, readSample } from './slide-sample.js';
 import { planTiles } from './tiled.js';
 
-/** How a slide is segmented, decided once for all of its tiles. It is plain data, which JSON and other processes keep. */
+/** Settings that all tiles of a slide share. The plan is plain data: it can be written as JSON and used in another process. */
 export interface SlidePlan {
-  /** Differs for another slide, model or set of options. */
+  /** Hash of the slide, the model and the options. */
   readonly id: string;
   /** Fingerprint of the slide. */
   readonly image: string;
   /** Fingerprint of the network's weights and precision. */
   readonly model: string;
-  /** The level that is segmented, its size in pixels, and pixels of level 0 per pixel of it. */
+  /** Index of the segmented level, its size in pixels, and pixels of level 0 per pixel of the level. */
   readonly level: number;
   readonly width: number;
   readonly height: number;
   readonly downsample: number;
-  /** The scale, as a result reports it. */
+  /** The scale that the result reports. */
   readonly scale: number;
   /** Tiles per row, and rows of tiles. */
   readonly columns: number;
@@ -41,14 +41,14 @@ export interface SlidePlan {
   readonly raisesLimits: boolean;
   /** @internal */
   readonly range: NativeRange | null;
-  /** Tiles with a lower contrast are background; null segments all. */
+  /** Tiles with a lower contrast are background and skipped; null if no tile is skipped. */
   readonly background: number | null;
-  /** What a router found, of an ensemble. */
+  /** Result of the ensemble's router; null for a single segmenter. */
   readonly route: SlideRoute | null;
   readonly notices: readonly string[];
 }
 
-/** The segmenter that an ensemble uses for a slide. */
+/** The cell type of a slide by an ensemble's router, and the segmenter that is used. */
 export interface SlideRoute {
   readonly cellType: string;
   readonly probabilities: Record<string, number>;
@@ -62,18 +62,18 @@ export interface SlideNetwork {
   precision: Precision;
 }
 
-/** What a plan is made of besides the slide. */
+/** Inputs of {@link makePlan} in addition to the slide and the level. */
 export interface PlanRequest {
   request: NativeSegmentOptions;
   raisesLimits: boolean;
   options: SlideSegmentOptions;
   route: SlideRoute | null;
   notices: readonly string[];
-  /** Whether the plan is kept or sent: its id then covers the weights, which are read for that. */
+  /** Whether the plan is stored or sent to another process. Its id then includes a hash of the weights, which takes time. */
   identified: boolean;
 }
 
-/** Decides what the tiles of a level share: intensities and background. */
+/** Makes the plan of a level: measures the range of intensities and the contrast of the background. */
 export async function makePlan(
   own: Call,
   network: SlideNetwork,
@@ -117,7 +117,7 @@ export async function makePlan(
   };
 }
 
-/** Of the plan's form and of what native code makes of it. */
+/** Version of the plan's format and of its interpretation by native code. */
 const VERSION = 1;
 
 async function backgroundOf(
@@ -136,7 +136,7 @@ function hashOf({ data, width, height, channels }: RawImage): string {
     .digest('hex');
 }
 
-/** Refuses what is no plan, or a plan for another network. @internal */
+/** Refuses a value that is not a plan, and a plan of another network. @internal */
 export async function checkPlan(
   own: Call,
   plan: SlidePlan,

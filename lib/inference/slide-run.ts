@@ -1,10 +1,10 @@
-// The tiles of a slide: read, segmented, kept, and joined row by row.
+// Reads, segments and stores the tiles of a slide, and joins them row by row.
 import { checkIntensity } from '../image/intensity.js';
 import type { Slide } from '../image/slide.js';
 import type { ImageSource, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { type MaskBatch, Masks } from '../mask/masks.js';
-import type { NativeTileDetections, NativeStitched } from '../native/contract.js';
+import type { NativeStitched, NativeTileDetections } from '../native/contract.js';
 import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { Cells } from './cells.js';
@@ -29,12 +29,12 @@ const runOf = ({ model }: SlideNetwork, plan: SlidePlan): TiledRun => {
   return { model, grid: { width, height, tiling }, request, raisesLimits, range };
 };
 
-/** Pixels of a tile hold at most four samples of four bytes. */
+/** At most four samples of four bytes. */
 const BYTES_PER_PIXEL = 16;
-/** Tiles that are in memory: one is computed, the next is read. */
+/** Tiles in memory: one is computed while the next is read. */
 const TILES_HELD = 2;
 
-/** Segments rows of tiles, `from` to below `to`. Memory holds two tiles, and the detections of one row. */
+/** Segments the rows of tiles from `from` to below `to`. Two tiles and the detections of one row are in memory. */
 export async function* segmentedRows(
   own: Call,
   network: SlideNetwork,
@@ -96,8 +96,8 @@ export interface StitchedRow extends TileRow {
 }
 
 /**
- * Joins rows while they arrive. Detections that the next rows may change are kept back; all are where the number of cells
- * is limited, because the limit applies to the whole slide.
+ * Joins rows as they arrive. Detections that later rows may change are held back. If the number of cells is limited, all
+ * detections are held back until the last row, because the limit applies to the whole slide.
  */
 export async function* stitchedRows(
   own: Call,
@@ -154,13 +154,13 @@ export async function collectRows(
   };
 }
 
-/** What was read of a slide, with the size of the pixels that the result has. */
+/** The source of a slide, with the pixel size of the segmented level. */
 const sourceAt = ({ pixelSize, ...source }: ImageSource, downsample: number): ImageSource => ({
   ...source,
   ...(pixelSize !== undefined && { pixelSize: pixelSize * downsample }),
 });
 
-/** Where the tiles of a plan meet; undefined where there is one tile. */
+/** Seams between the tiles of a plan; undefined for a single tile. */
 export function seamsOf(
   { model }: SlideNetwork,
   { width, height, tiling, columns, rows }: SlidePlan,
@@ -171,7 +171,7 @@ export function seamsOf(
   return { x: Array.from(seamsX), y: Array.from(seamsY), cells };
 }
 
-/** The cells of all rows by falling score; equal scores by place, as within a row. */
+/** Cells of all rows by descending score; equal scores by position, as within a row. */
 function joinRows(
   { config }: SlideNetwork,
   { width, height }: SlidePlan,

@@ -6,7 +6,7 @@ import type { RawImage } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
 
 /** A level of at most so many pixels is its own sample. */
-const MOST_WHOLE = 2048 ** 2;
+const MAX_WHOLE_PIXELS = 2048 ** 2;
 /** Of a larger one, 8 × 8 windows of 256 × 256 pixels, which are as many. */
 const WINDOWS = 8;
 const SIDE = 256;
@@ -21,7 +21,7 @@ const BLOCK = 8;
 
 /** Windows at equal distances; the whole level where it has few pixels. */
 function windowsOf({ width, height }: ImageSize, level: number, count: number, side: number): SlideWindow[] {
-  if (width * height <= MOST_WHOLE) return [{ x: 0, y: 0, width, height, level }];
+  if (width * height <= MAX_WHOLE_PIXELS) return [{ x: 0, y: 0, width, height, level }];
   const [across, down] = [Math.min(side, width), Math.min(side, height)];
   const at = (length: number, own: number, i: number) =>
     Math.max(0, Math.min(length - own, Math.round(((i + 0.5) * length) / count - own / 2)));
@@ -35,7 +35,7 @@ function windowsOf({ width, height }: ImageSize, level: number, count: number, s
 }
 
 /**
- * The windows of level 0 whose classes decide the slide's. Of several, those are left out that have less than a tenth of
+ * The windows of level 0 whose classes decide the slide's. Of several, those are excluded that have less than a tenth of
  * the contrast of the one with most: an empty background has no type.
  */
 export async function readRoutedWindows(slide: Slide, signal: AbortSignal): Promise<RawImage[]> {

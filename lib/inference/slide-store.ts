@@ -11,7 +11,7 @@ const PLAN_FILE = 'plan.json';
 const TILE_FILE = /^tile-(\d{1,9})\.cells$/;
 const tileFile = (index: number) => `tile-${index}.cells`;
 
-/** The folder that keeps the finished tiles of a slide. */
+/** A folder with the finished tiles of a slide, one file per tile. */
 export class TileStore {
   readonly #folder: string;
   readonly #plan: SlidePlan;
@@ -26,7 +26,7 @@ export class TileStore {
   }
 
   /**
-   * Locks the folder and reads which tiles it has. Damaged files are left out, so that their tiles are segmented again.
+   * Locks the folder and lists its tiles. Damaged files are ignored, so that their tiles are segmented again.
    *
    * @throws {CellrouteError} RESUME_REFUSED for a folder of another plan; RUN_LOCKED, FILE_UNREADABLE, FILE_UNWRITABLE.
    */
@@ -51,7 +51,7 @@ export class TileStore {
     return this.#finished.has(index);
   }
 
-  /** Number of tiles that were finished when the folder was opened, or since. */
+  /** Number of finished tiles. */
   get size(): number {
     return this.#finished.size;
   }

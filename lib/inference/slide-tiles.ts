@@ -1,8 +1,8 @@
-// Detections of tiles as bytes: what a job returns that segmented a row, and what a resumed run reads from its folder.
+// Serialization of the detections of tiles, for rows that are segmented as jobs and for runs that are resumed.
 import { createHash } from 'node:crypto';
 import { CellrouteError } from '../errors.js';
 import type { MaskBatch } from '../mask/masks.js';
-import type { NativeTileDetections, NativeTile } from '../native/contract.js';
+import type { NativeTile, NativeTileDetections } from '../native/contract.js';
 
 /** One tile of a slide; `tile` is undefined where it was skipped as background. */
 export interface SegmentedTile {
@@ -10,11 +10,11 @@ export interface SegmentedTile {
   tile: NativeTile | undefined;
 }
 
-/** Begins the bytes; the digit is the version of the form. */
+/** First bytes; the digit is the version of the format. */
 const MAGIC = Buffer.from('cellroute-tiles-1\n');
 const HASH_BYTES = 32;
 
-/** The arrays of a tile, in the order in which they are written; 4-byte ones first, so that all are aligned. */
+/** Arrays of a tile in the order of the file. Arrays of 4-byte values come first, so that all are aligned. */
 const ARRAYS = [
   ['boxes', Float32Array],
   ['scores', Float32Array],
@@ -47,7 +47,7 @@ const arrayOf = (tile: NativeTile, name: ArrayName) =>
 
 const padded = (bytes: number) => Math.ceil(bytes / 4) * 4;
 
-/** Tiles as bytes that name the plan that they belong to and that end with a hash. */
+/** Serializes tiles: magic bytes, a header with the id of the plan, arrays, and a SHA-256 of everything before it. */
 export function encodeTiles(plan: string, tiles: readonly SegmentedTile[]): Uint8Array {
   const parts: Uint8Array[] = [];
   const header: Header = {
@@ -116,8 +116,11 @@ export function decodeTiles(bytes: Uint8Array, plan: string, what: string): Segm
   });
 }
 
-/** Some detections of several tiles; `indices` rise and count through all of them. */
-export function pickDetections(all: readonly NativeTileDetections[], indices: Uint32Array): NativeTileDetections[] {
+/** Selects detections of several tiles; `indices` are ascending, over all detections of all tiles. */
+export function pickDetections(
+  all: readonly NativeTileDetections[],
+  indices: Uint32Array,
+): NativeTileDetections[] {
   const picked: NativeTileDetections[] = [];
   let begin = 0;
   let next = 0;

@@ -1,5 +1,4 @@
-// An image in tiles: each is segmented by itself, and their detections are joined. Images in memory and slides are
-// segmented by the same steps.
+// Segments the tiles of an image separately and joins their detections. Images in memory and slides use the same functions.
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
 import type {
@@ -9,9 +8,9 @@ import type {
   NativeRange,
   NativeSegmentation,
   NativeSegmentOptions,
-  NativeTileDetections,
   NativeStitched,
   NativeTile,
+  NativeTileDetections,
   NativeTilePlan,
 } from '../native/contract.js';
 import type { Call, Progress } from '../native/job.js';
@@ -20,7 +19,7 @@ import { Cells } from './cells.js';
 import type { LoadedModel } from './model.js';
 import { lossesOf, withoutLosses } from './raise-limits.js';
 
-/** What every tile of an image is segmented with. */
+/** Settings that all tiles of an image share. */
 export interface TiledRun {
   model: LoadedModel;
   grid: NativeGrid;
@@ -30,22 +29,22 @@ export interface TiledRun {
   range: NativeRange | null;
 }
 
-/** Pixels that one or more tiles are segmented from. */
+/** Pixels of one or more tiles. */
 export interface TilePixels {
   image: NativeImage | ImageHandle;
-  /** Place of their first pixel in the image. */
+  /** Position of the first pixel in the image. */
   x: number;
   y: number;
   /** Frees them; called once per tile. */
   release?(): void;
 }
 
-/** Tiles that are queued together: while one is computed, the next is prepared. */
+/** Number of queued tiles: one is computed while the next is prepared. */
 const IN_FLIGHT = 2;
-/** Part of the progress that tiles are; the rest is stitching. */
+/** Share of the tiles in the progress; the rest is stitching. */
 const TILES_END = 0.98;
 
-/** Where the tiles of a grid lie. */
+/** Positions of the tiles of a grid. */
 export const planTiles = ({ handle }: LoadedModel, grid: NativeGrid): NativeTilePlan =>
   call(() => native().planTiles(handle, grid));
 

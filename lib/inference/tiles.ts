@@ -14,7 +14,7 @@ export interface TileSize {
    * Minimum overlap of neighbouring tiles, at most half of `size`, ideally the diameter of the largest cells. Default: a
    * quarter of `size`, at most 128.
    */
-  overlap?: number;
+  overlap?: number | undefined;
 }
 
 /**

@@ -21,22 +21,22 @@ export interface MemoryJobStoreOptions<Input, Output> {
     options: { signal: AbortSignal; onProgress: (progress: Progress) => void },
   ) => Promise<Output>;
   /** Bytes of memory that an input holds; default 0. */
-  bytesOf?: (input: Input) => number;
+  bytesOf?: ((input: Input) => number) | undefined;
   /** Jobs that run at once, 1 to 1024; default 2. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Jobs that wait, 0 to 1,000,000; default 256. More are refused with BUSY. */
-  maxWaiting?: number;
+  maxWaiting?: number | undefined;
   /**
    * Bytes of the inputs of all jobs that are known; default 1 GiB. Ended jobs are forgotten to make room, the oldest
    * first; jobs for which there is no room are refused with BUSY.
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Ended jobs that are kept, 1 to 1,000,000; default 256. */
-  maxEnded?: number;
+  maxEnded?: number | undefined;
   /** Seconds for which an ended job is kept, 1 to 2,000,000; default 3600. */
-  keepSeconds?: number;
+  keepSeconds?: number | undefined;
   /** Called with errors that are no {@link CellrouteError}. */
-  onError?: (error: unknown) => void;
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 const KEYS = [

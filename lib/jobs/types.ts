@@ -36,9 +36,9 @@ export interface SubmitOptions {
    * A key that the caller has chosen. While the store knows a job with this key, the same request gives that job, and
    * another request is refused with JOB_CONFLICT.
    */
-  key?: string;
+  key?: string | undefined;
   /** A digest of the request, which says whether two requests with one key are the same. Needed with `key`. */
-  digest?: string;
+  digest?: string | undefined;
 }
 
 /** Options of `submit` of stores that have priorities. */

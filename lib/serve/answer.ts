@@ -1,4 +1,4 @@
-// From a result to the body of an answer.
+// Writes the body of a response.
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { Slots } from '../inference/slots.js';
@@ -6,13 +6,13 @@ import { withCall } from '../native/job.js';
 import { type AnswerFormat, mediaTypeOf, needsImage, writeAnswer } from './formats.js';
 import type { Segmented, Service } from './service.js';
 
-/** Images that are decoded for drawings at once: their pixels are no part of the queue's limit. */
+/** Limits the images that are decoded for drawings at the same time, which the queue's limit does not include. */
 const drawing = new Slots(2);
 
-/** Pieces up to so many bytes are joined, so that an error in them can still be answered. */
+/** Responses up to this size are sent as a whole, so that an error while writing can still become an error response. */
 const JOINED_BYTES = 2 ** 20;
 
-/** Answers with a result. A large one is streamed. */
+/** Sends a result. A large one is streamed. */
 export async function answerResult(
   reply: FastifyReply,
   service: Service,

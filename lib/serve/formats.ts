@@ -1,4 +1,4 @@
-// Which format a result is answered in: those of the command line, and the report.
+// Formats of results in responses: those of the command line, and the report.
 import { basename, extname } from 'node:path';
 import Negotiator from 'negotiator';
 import {
@@ -12,12 +12,12 @@ import type { RoutedSegmentation } from '../inference/result.js';
 import { Report } from '../report/report.js';
 import { HttpProblem } from './problem.js';
 
-/** A format of an answer: a word of {@link RESULT_FORMATS}, or `report`. */
+/** A format of a result: a name of {@link RESULT_FORMATS}, or `report`. */
 export type AnswerFormat = ResultFormatName | 'report';
 
 export const ANSWER_FORMATS: readonly AnswerFormat[] = [...RESULT_FORMAT_NAMES, 'report'];
 
-/** Of a media type that several formats have, the format that Accept selects. */
+/** The format that Accept selects for a media type with several formats. */
 const PREFERRED: Readonly<Record<string, AnswerFormat>> = { 'image/png': 'overlay' };
 
 const REPORT_TYPE = 'text/html';
@@ -25,7 +25,7 @@ const REPORT_TYPE = 'text/html';
 export const mediaTypeOf = (format: AnswerFormat): string =>
   format === 'report' ? REPORT_TYPE : RESULT_FORMATS[format].mediaType;
 
-/** What a file of this format is named by. */
+/** File name extension of a format. */
 export const extensionOf = (format: AnswerFormat): string =>
   format === 'report' ? '.html' : RESULT_FORMATS[format].extension;
 
@@ -36,14 +36,14 @@ const descriptionOf = (format: AnswerFormat): string =>
 export const needsImage = (format: AnswerFormat): boolean =>
   format === 'report' || RESULT_FORMATS[format].needsImage;
 
-/** The format that Accept selects by each media type. JSON is first: any type selects it. */
+/** The format that Accept selects per media type. JSON is first, so that a wildcard selects it. */
 const BY_TYPE = new Map<string, AnswerFormat>();
 for (const format of ANSWER_FORMATS) {
   const type = mediaTypeOf(format);
   if (!BY_TYPE.has(type)) BY_TYPE.set(type, PREFERRED[type] ?? format);
 }
 
-/** Media types with the formats that have them, for the OpenAPI document. */
+/** Media types with their formats, for the OpenAPI document. */
 export const ANSWER_TYPES: readonly { type: string; description: string }[] = Array.from(
   BY_TYPE.keys(),
   (type) => ({
@@ -55,7 +55,7 @@ export const ANSWER_TYPES: readonly { type: string; description: string }[] = Ar
 );
 
 /**
- * The format of an answer: the one that the query names, or the one that Accept prefers.
+ * Chooses the format of a response: that of the query, otherwise the one that Accept prefers.
  *
  * @throws {HttpProblem} NOT_ACCEPTABLE
  */
@@ -73,9 +73,9 @@ export function chooseFormat(named: string | undefined, accept: string | undefin
 }
 
 /**
- * A result in a format, piece by piece.
+ * Writes a result in a format as a stream.
  *
- * @param context `image` is there where {@link needsImage} is true.
+ * @param context has `image` if {@link needsImage} is true.
  */
 export async function* writeAnswer(
   format: AnswerFormat,

@@ -5,7 +5,7 @@ import { JOB_STATES } from '../jobs/types.js';
 import { peer } from './packages.js';
 import type { Service } from './service.js';
 
-/** Upper bounds in seconds: from a cached answer to a slide. */
+/** Upper bounds of histogram buckets in seconds. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const CELLS = [0, 1, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000];
 
@@ -17,12 +17,12 @@ export class ServiceMetrics {
   readonly #cells;
   readonly #rejections;
 
-  /** @param service known when the first metrics are read. */
+  /** @param service is called when metrics are read, not before. */
   constructor(registry: Registry | undefined, service: () => Service) {
     const { Registry: OwnRegistry, Histogram, Counter, Gauge, collectDefaultMetrics } = peer('prom-client');
     this.registry = registry ?? new OwnRegistry();
     const registers = [this.registry];
-    // The process is the user's where the registry is.
+    // An application with its own registry also collects the metrics of the process.
     if (!registry) collectDefaultMetrics({ register: this.registry });
     this.#requests = new Histogram({
       name: 'cellroute_request_seconds',
@@ -60,7 +60,7 @@ export class ServiceMetrics {
           this.set(value());
         },
       });
-    gauge('cellroute_ready', '1 where images are taken, 0 while starting and draining', () =>
+    gauge('cellroute_ready', '1 if the service accepts images, 0 while starting and draining', () =>
       Number(service().state === 'ready'),
     );
     gauge(
@@ -68,7 +68,7 @@ export class ServiceMetrics {
       'Requests that send or wait for an image',
       () => service().admitted,
     );
-    // The addon is there when the model is.
+    // The addon is loaded with the model.
     const queue = (key: 'calls' | 'bytes') => (service().state === 'starting' ? 0 : queueState()[key]);
     gauge('cellroute_queue_calls', 'Calls of this process that hold a decoded image', () => queue('calls'));
     gauge('cellroute_queue_bytes', 'Bytes of the decoded images that calls hold', () => queue('bytes'));

@@ -1,6 +1,6 @@
 import type { RoutedEnsemble } from '../inference/ensemble.js';
 
-/** What clients may know of an ensemble. */
+/** Description of an ensemble for clients. */
 export function modelOf(name: string, ensemble: RoutedEnsemble) {
   const { classifier, segmenters, thresholds, fallback, cellTypes } = ensemble;
   return {

@@ -1,7 +1,7 @@
-// The packages that the service is made of. They are optional peers: loaded when a service is made.
+// Optional peer dependencies of the service. They are loaded when a service is created.
 import { packageMissing } from '../package-missing.js';
 
-/** With the versions that are tested. */
+/** Packages with their tested major versions. */
 const PACKAGES = {
   fastify: '5',
   '@fastify/multipart': '10',
@@ -17,7 +17,7 @@ interface Modules {
 }
 
 /**
- * Refuses to start where any package is missing, with one command that installs all of them.
+ * Refuses to start if a package is missing. The error has one command that installs all missing packages.
  *
  * @throws {CellrouteError} PACKAGE_MISSING
  */
@@ -35,5 +35,5 @@ export function checkPackages(what: string): void {
   if (missing.length > 0) throw packageMissing(what, missing, { cause });
 }
 
-/** A package that {@link checkPackages} has found. */
+/** Loads a package whose presence {@link checkPackages} has checked. */
 export const peer = <Name extends keyof Modules>(name: Name): Modules[Name] => require(name) as Modules[Name];

@@ -1,10 +1,10 @@
-// The page of the service: one file, without anything from elsewhere.
+// The page of the service: one HTML file without external resources.
 import { readAsset, styleOf } from '../page/assets.js';
 import { escapeJson } from '../page/escape.js';
 import { scriptHash } from '../report/page.js';
 import { ANSWER_FORMATS, extensionOf } from './formats.js';
 
-/** The page, and the content security policy that it is sent with. */
+/** The page and its content security policy. */
 export interface ServicePage {
   html: string;
   policy: string;
@@ -17,7 +17,7 @@ export function servicePage(): ServicePage {
     .replace('/* style */', () => styleOf('serve', 'page.css'))
     .replace('>null<', () => `>${escapeJson(formats)}<`)
     .replace('/* script */', () => script);
-  // A report is shown in a frame without an origin, which has this policy too: its script is the only other one.
+  // A report is shown in a frame without an origin, which inherits this policy. Its script is therefore allowed too.
   const policy = [
     "default-src 'none'",
     `script-src ${scriptHash(script)} ${scriptHash()}`,

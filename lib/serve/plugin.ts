@@ -10,27 +10,27 @@ import { Service } from './service.js';
 import { checkServiceOptions, type ServiceOptions, type ServiceSettings } from './settings.js';
 import { tokenCheck } from './token.js';
 
-/** The service behind an application: its life is that of the application. */
+/** The service of an application. It is closed when the application is closed. */
 export interface CellrouteService {
   /** Resolves when images are taken; rejects where the model cannot be loaded. */
   readonly ready: Promise<void>;
   /** `starting`, `ready`, `draining` or `closed`. */
   readonly state: string;
-  /** Takes no more images, and resolves when what is in flight is done or its time (`drainSeconds`) is over. */
+  /** Refuses new images. Resolves when work in flight is finished or `drainSeconds` have passed. */
   drain(): Promise<void>;
 }
 
 /** Options of {@link cellroutePlugin}. */
 export interface CellroutePluginOptions extends ServiceOptions {
   /** Called with the service as soon as it starts to load. */
-  onService?: (service: CellrouteService) => void;
+  onService?: ((service: CellrouteService) => void) | undefined;
   /** Prefix of all routes; an option of Fastify. */
-  prefix?: string;
+  prefix?: string | undefined;
 }
 
 /**
  * The HTTP service as a plugin of Fastify 5: `POST /v1/segment`, `POST /v1/classify`, `GET /v1/models`, jobs, probes, metrics,
- * `/openapi.json`, and a page at `/`. Nothing outside the plugin changes: parsers, error handler and hooks are its own.
+ * `/openapi.json`, and a page at `/`. Parsers, error handler and hooks apply only to these routes.
  * When the application closes, work in flight is finished within `drainSeconds` and the model is disposed.
  *
  * ```ts
@@ -40,7 +40,7 @@ export interface CellroutePluginOptions extends ServiceOptions {
  * ```
  *
  * @throws {CellrouteError} PACKAGE_MISSING with the install command; INVALID_ARGUMENT. A model that cannot be loaded
- *   leaves the service not ready, and is logged.
+ *   is logged, and the service stays not ready.
  */
 export async function cellroutePlugin(app: FastifyInstance, options: CellroutePluginOptions): Promise<void> {
   checkPackages('cellroute/fastify');
@@ -87,7 +87,7 @@ async function addRoutes(
     refResolver: { buildLocalReference: (json: { $id?: unknown }) => String(json.$id) },
   } as object);
   for (const [name, schema] of Object.entries(SCHEMAS)) app.addSchema({ $id: name, ...schema });
-  // Queries are checked by the SDK, whose messages name the option; Fastify's own validator would drop unknown names.
+  // The SDK validates queries and names the option in errors. Fastify's validator would drop unknown names silently.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   // Bodies are read by the handlers, within their limits of bytes and time.
@@ -98,7 +98,7 @@ async function addRoutes(
   app.setErrorHandler((error, request, reply) => {
     const { problem, headers, internal } = problemOf(error, service.retryAfter);
     if (internal) request.log.error(error);
-    // The client has gone: nobody reads an answer.
+    // The client has disconnected.
     if (reply.raw.destroyed) return void reply.hijack();
     metrics.rejected(problem.code);
     return reply.code(problem.status).headers(headers).type(PROBLEM_TYPE).send(problem);
@@ -107,7 +107,7 @@ async function addRoutes(
     reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
   });
   app.addHook('onSend', async (_request, reply) => {
-    // Kept alive, it would keep the server open.
+    // A kept-alive connection would delay the shutdown.
     if (service.state !== 'ready' && service.state !== 'starting') reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -124,7 +124,7 @@ async function addRoutes(
     app.route({
       method,
       url,
-      // Fastify's would run the whole work of a GET.
+      // Fastify's HEAD route would do all the work of the GET.
       exposeHeadRoute: false,
       schema: {
         summary,
@@ -161,7 +161,7 @@ async function addRoutes(
 /** Refuses requests that a website sends through its visitor's browser. */
 function checkOrigin(request: FastifyRequest, { hosts }: ServiceSettings): void {
   const site = request.headers['sec-fetch-site'];
-  // Following a link to the page is fine.
+  // Links to the page are allowed.
   if (site === 'cross-site' && request.headers['sec-fetch-mode'] !== 'navigate') {
     throw new HttpProblem('FORBIDDEN', 'Requests of other websites are refused.');
   }

@@ -1,7 +1,7 @@
-// Errors as HTTP answers: RFC 9457 problem details with a code.
+// Error responses: RFC 9457 problem details with a code.
 import { CellrouteError, type ErrorCode } from '../errors.js';
 
-/** Codes of answers that no {@link CellrouteError} stands for. */
+/** Codes of error responses without a {@link CellrouteError}. */
 const HTTP_PROBLEMS = {
   UNAUTHORIZED: [401, 'The bearer token is missing or wrong'],
   FORBIDDEN: [403, 'The request comes from another site'],
@@ -18,7 +18,7 @@ const HTTP_PROBLEMS = {
   DRAINING: [503, 'The service is shutting down'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
-/** Status and title of errors of the SDK that a request can cause. Any other is answered as INTERNAL. */
+/** Status and title of the SDK's errors that a request can cause. All others become INTERNAL. */
 const SDK_PROBLEMS: Partial<Record<ErrorCode, readonly [status: number, title: string]>> = {
   INVALID_ARGUMENT: [400, 'A value of the request is invalid'],
   IMAGE_TOO_LARGE: [413, 'The image is too large'],
@@ -43,7 +43,7 @@ export const PROBLEM_STATUS: Readonly<Record<string, number>> = Object.fromEntri
   Object.entries({ ...HTTP_PROBLEMS, ...SDK_PROBLEMS }).map(([code, [status]]) => [code, status]),
 );
 
-/** A refusal that belongs to HTTP and not to the SDK. */
+/** An error of HTTP and not of the SDK. */
 export class HttpProblem extends Error {
   readonly code: HttpProblemCode;
   readonly headers: Readonly<Record<string, string>>;
@@ -55,33 +55,33 @@ export class HttpProblem extends Error {
   }
 }
 
-/** The body of an answer with an error (`application/problem+json`). */
+/** Body of an error response (`application/problem+json`). */
 export interface Problem {
   type: string;
   title: string;
   status: number;
   detail: string;
   code: string;
-  /** Which value was refused, what was expected there and what was received. */
+  /** The refused option, the expected value and the received value. */
   option?: string;
   expected?: string;
   got?: string;
 }
 
-/** An answer with an error. */
+/** An error response. */
 export interface ProblemAnswer {
   problem: Problem;
   headers: Readonly<Record<string, string>>;
-  /** Whether the service is to blame, and should log the error. */
+  /** Whether the service caused the error and should log it. */
   internal: boolean;
 }
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
 /**
- * The answer for an error. What a bug says is not sent.
+ * Returns the response for an error. Messages of unexpected errors are not sent.
  *
- * @param retryAfter seconds after which a request that was refused as BUSY may be repeated.
+ * @param retryAfter seconds after which a request refused with BUSY may be repeated.
  */
 export function problemOf(error: unknown, retryAfter: number): ProblemAnswer {
   if (error instanceof HttpProblem) {
@@ -116,7 +116,10 @@ export function problemOf(error: unknown, retryAfter: number): ProblemAnswer {
     return answer(code, status, title, String(message));
   }
   const [status, title] = HTTP_PROBLEMS.INTERNAL;
-  return { ...answer('INTERNAL', status, title, 'The service failed; its log says why.'), internal: true };
+  return {
+    ...answer('INTERNAL', status, title, 'The service failed; the log has the reason.'),
+    internal: true,
+  };
 }
 
 const CODE_OF_STATUS: Readonly<Record<number, HttpProblemCode>> = {

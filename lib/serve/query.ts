@@ -1,4 +1,4 @@
-// The options of `segment` as a URL's query: names, ranges and descriptions are those of the SDK.
+// Options of `segment` in the query of a URL, with the names, ranges and descriptions of the SDK.
 import { refuse } from '../check.js';
 import type { ImageReadOptions } from '../image/types.js';
 import type { RoutedSegmentOptions } from '../inference/ensemble.js';
@@ -17,7 +17,7 @@ export type Schema = Readonly<Record<string, unknown>>;
 
 interface Parameter {
   readonly schema: Schema;
-  /** The value of a text; throws INVALID_ARGUMENT for one that it cannot have. Ranges are checked by the SDK. */
+  /** Parses the value of a text; throws INVALID_ARGUMENT for an invalid text. The SDK checks ranges. */
   parse(name: string, text: string): unknown;
 }
 
@@ -77,7 +77,7 @@ const NAME: Parameter = {
   parse: (option, text) => checkImageName(option, text),
 };
 
-/** A name that reads well in a result: it is never a path here, and is not used as one. */
+/** Checks a name that is copied into the result. It is never used as a path. */
 export function checkImageName(option: string, name: string): string {
   if (name !== '' && name.length <= 255 && !/\p{Cc}/u.test(name)) return name;
   throw refuse(option, 'a name of 1 to 255 characters without control characters', name);
@@ -152,7 +152,7 @@ const schemaOf = (parameters: Readonly<Record<string, Parameter>>): Schema => ({
   properties: Object.fromEntries(Object.entries(parameters).map(([name, { schema }]) => [name, schema])),
 });
 
-/** What a route reads of its query. */
+/** The query of a route. */
 export class Query<Options> {
   readonly schema: Schema;
   readonly #parameters: Readonly<Record<string, Parameter>>;
@@ -163,9 +163,9 @@ export class Query<Options> {
   }
 
   /**
-   * Values by name, without those of the nested object; `format` is left to the caller.
+   * Parses a query into options; `format` is returned in addition.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT for unknown names, repeated ones and values that a name cannot have.
+   * @throws {CellrouteError} INVALID_ARGUMENT for unknown names, repeated names and invalid values.
    */
   parse(query: Readonly<Record<string, unknown>>): Options & { format?: string } {
     const plain: Record<string, unknown> = {};
@@ -183,13 +183,13 @@ export class Query<Options> {
         plain[name] = value;
       }
     }
-    // Equal queries give equal options, in whatever order they are written.
+    // Options do not depend on the order of the names in the query.
     thresholds.sort(([a], [b]) => (a < b ? -1 : 1));
     return { ...plain, ...thresholdsFrom(thresholds) } as Options & { format?: string };
   }
 }
 
-/** The query of routes that give a result in one of these formats. */
+/** The parameter `format` of routes that return a result. */
 const formatParameter = (formats: readonly string[]): Parameter => ({
   schema: {
     type: 'string',

@@ -1,4 +1,4 @@
-// The routes of the service: what each reads, does and answers.
+// The routes of the service.
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { checkString, refuse } from '../check.js';
@@ -18,7 +18,7 @@ import { announcedBytes, readUpload, uploadType } from './upload.js';
 /** Who may use a route. */
 type Access = 'open' | 'token';
 
-/** A route, and what the OpenAPI document says of it. */
+/** A route and its description in the OpenAPI document. */
 export interface Route {
   method: 'GET' | 'POST' | 'DELETE';
   url: string;
@@ -32,7 +32,7 @@ export interface Route {
   handler(request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
 }
 
-/** @param openapi the finished document. */
+/** @param openapi returns the complete OpenAPI document. */
 export function routesOf(
   service: Service,
   metrics: ServiceMetrics,
@@ -43,7 +43,7 @@ export function routesOf(
   const { none } = queries;
   const plain = (query: FastifyRequest['query']) => none.parse(query as Record<string, unknown>);
 
-  /** Runs the work on a request's image within its limits; the work stops where the client disconnects. */
+  /** Runs the work on the image of a request within the limits. The work is aborted if the client disconnects. */
   async function admitted<T>(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -157,7 +157,7 @@ export function routesOf(
             work,
             key === undefined ? {} : { key, digest: service.digest(work) },
           );
-          // Relative to this request: behind a proxy the service does not know its own address.
+          // Relative to the request, because a service behind a proxy does not know its public address.
           return reply
             .code(created ? 202 : 200)
             .header('location', `jobs/${job.id}`)
@@ -216,7 +216,7 @@ export function routesOf(
       response: RESPONSES.events,
       handler: async (request, reply) => {
         plain(request.query);
-        // Refused as a whole where there is no such job.
+        // Throws before the stream starts if the job does not exist.
         await service.jobs.get(id(request));
         const events = eventStream(service.jobs.events(id(request), { signal: disconnected(reply) }));
         return reply

@@ -1,4 +1,4 @@
-// A server of its own around the plugin.
+// A standalone server with the plugin.
 import type { FastifyInstance } from 'fastify';
 import { checkBoolean, checkNumber, checkString, refuse } from '../check.js';
 import { checkPackages, peer } from './packages.js';
@@ -8,33 +8,33 @@ import { checkServiceOptions, type ServiceOptions } from './settings.js';
 
 /** Options of {@link startServer}. */
 export interface ServerOptions extends ServiceOptions {
-  /** Port, 0 to 65535; 0 takes a free one. Default 8080. */
-  port?: number;
-  /** Address that is listened on; default `127.0.0.1`, which only this machine reaches. */
-  host?: string;
-  /** Allows an address that other machines reach without a token. Default false. */
-  allowAnonymous?: boolean;
+  /** Port, 0 to 65535; 0 selects a free one. Default 8080. */
+  port?: number | undefined;
+  /** Address to listen on. Default `127.0.0.1`, which only this machine can reach. */
+  host?: string | undefined;
+  /** Allows requests of other machines without a token. Default false. */
+  allowAnonymous?: boolean | undefined;
   /** Whether requests and errors are logged on stderr, as lines of JSON. Default false. */
-  log?: boolean;
+  log?: boolean | undefined;
 }
 
 /** A running server. */
 export interface RunningServer {
-  /** Such as `http://127.0.0.1:8080`. */
+  /** Address of the server, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly service: CellrouteService;
-  /** Takes no more images, finishes what is in flight within `drainSeconds`, and ends the server. */
+  /** Refuses new images, finishes work in flight within `drainSeconds`, and closes the server. */
   close(): Promise<void>;
 }
 
-/** Milliseconds that clients have to read their answers after the work is done. */
-const PATIENCE_MS = 5000;
+/** Milliseconds for clients to read their responses after the work is finished. */
+const RESPONSE_TIMEOUT_MS = 5000;
 
 const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
 
 /**
- * Starts an HTTP server with the routes of {@link cellroutePlugin}. It listens at once and answers 503 until the model is
- * loaded (`service.ready`).
+ * Starts an HTTP server with the routes of {@link cellroutePlugin}. It listens immediately and responds with status 503 until
+ * the model is loaded (`service.ready`).
  *
  * ```ts
  * const server = await startServer({ model: 'my-ensemble', port: 8080 });
@@ -42,8 +42,8 @@ const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
  * process.once('SIGTERM', () => server.close());
  * ```
  *
- * @throws {CellrouteError} PACKAGE_MISSING with the install command; INVALID_ARGUMENT, also for an address that other
- *   machines reach without a token. The errors of the system where the address cannot be listened on.
+ * @throws {CellrouteError} PACKAGE_MISSING with the install command; INVALID_ARGUMENT, also if other machines could send
+ *   requests without a token. System errors such as EADDRINUSE are passed on.
  */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   const { port = 8080, host = '127.0.0.1', allowAnonymous = false, log = false, ...own } = options;
@@ -61,11 +61,11 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const { limits } = checkServiceOptions(settings);
   const app: FastifyInstance = peer('fastify').fastify({
     logger: log && { stream: process.stderr },
-    // Headers and body; an upload has the service's own limit, which answers.
+    // For headers and body. Uploads have a shorter limit of the service, which sends an error response.
     requestTimeout: (limits.seconds + 10) * 1000,
-    // A silent connection is closed: longer than any work may take.
+    // Idle connections are closed after a time that is longer than any request may take.
     connectionTimeout: (limits.seconds + 60) * 1000,
-    // While draining, routes answer themselves.
+    // Routes refuse requests themselves while draining.
     return503OnClosing: false,
     clientErrorHandler(error, socket) {
       if (!socket.writable) return void socket.destroy(error);
@@ -102,12 +102,12 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     url,
     service,
     async close() {
-      // Before the server stops to listen, so that probes see it and results are fetched.
+      // The server still listens meanwhile, so that probes see the state and clients fetch results.
       await service.drain();
       const closing = app.close();
-      // Connections that answers have left open, and clients that do not read theirs.
+      // Closes kept-alive connections, and later those of clients that do not read their responses.
       const idle = setInterval(() => app.server.closeIdleConnections(), 50);
-      const late = setTimeout(() => app.server.closeAllConnections(), PATIENCE_MS);
+      const late = setTimeout(() => app.server.closeAllConnections(), RESPONSE_TIMEOUT_MS);
       try {
         await closing;
       } finally {
@@ -118,11 +118,11 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   };
 }
 
-/** What Node's parser has refused. */
+/** The problem for a request that Node's parser refused. */
 function malformed(error: Error & { code?: string }): HttpProblem {
   if (error.code === 'HPE_HEADER_OVERFLOW')
     return new HttpProblem('HEADERS_TOO_LARGE', 'The headers have more than 16 KiB.');
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new HttpProblem('REQUEST_TIMEOUT', 'The request did not arrive in time.');
-  return new HttpProblem('BAD_REQUEST', 'The request is no HTTP/1.1.');
+  return new HttpProblem('BAD_REQUEST', 'The request is not valid HTTP/1.1.');
 }

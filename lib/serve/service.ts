@@ -1,4 +1,4 @@
-// What lies behind the routes: the ensemble from its loading to its end, and the work of requests and jobs.
+// The model of the service, its life cycle, and the work of requests and jobs.
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,49 +19,49 @@ import type { Upload } from './upload.js';
 
 export type ServiceState = 'starting' | 'ready' | 'draining' | 'closed';
 
-/** An image and what is asked of it. */
+/** An image and the options to segment it with. */
 export interface ImageRequest {
   upload: Upload;
   options: RoutedSegmentOptions;
 }
 
-/** A result with the image that it is of, which some formats draw. */
+/** A result and its request, whose image some formats draw. */
 export interface Segmented {
   request: ImageRequest;
   result: RoutedSegmentation;
 }
 
-/** What a service reports of its work. */
+/** Callbacks of a service. */
 export interface ServiceListener {
-  /** Seconds that a stage of the work on an image took. */
+  /** Called after a stage of the work on an image, with its duration in seconds. */
   stage(stage: string, seconds: number): void;
   segmented(result: RoutedSegmentation): void;
-  /** An error that is the service's own. */
+  /** Called with errors that a request did not cause. */
   error(error: unknown): void;
 }
 
-/** The place of a request that holds an image. */
+/** An admitted request, which holds memory for an image. */
 export interface Admission {
-  /** Aborts when the client disconnects, at the end of the time, and at the end of draining. */
+  /** Aborts when the client disconnects, at the time limit, and at the end of draining. */
   readonly signal: AbortSignal;
   leave(): void;
 }
 
 export class Service {
   readonly settings: ServiceSettings;
-  /** Resolves when requests are answered; rejects where the model cannot be loaded. */
+  /** Resolves when images are accepted; rejects if the model cannot be loaded. */
   readonly ready: Promise<void>;
   readonly jobs: JobStore<ImageRequest, Segmented> & Pick<MemoryJobStore<ImageRequest, Segmented>, 'counts'>;
   readonly #store: MemoryJobStore<ImageRequest, Segmented>;
   readonly #listener: ServiceListener;
-  /** Aborts what is in flight when the time to drain is over. */
+  /** Aborts work in flight at the end of draining. */
   readonly #stop = new AbortController();
   readonly #admitted = new Set<Admission>();
   #heldBytes = 0;
   #state: ServiceState = 'starting';
   #ensemble: RoutedEnsemble | undefined;
-  /** Seconds that an image takes: a moving average. */
-  #usual = 1;
+  /** Moving average of the seconds per image. */
+  #secondsPerImage = 1;
   #wakeIdle = () => {};
   /** Whether the model could not be loaded. */
   #failed = false;
@@ -89,16 +89,16 @@ export class Service {
     return this.#state;
   }
 
-  /** Requests that hold a place. */
+  /** Number of admitted requests. */
   get admitted(): number {
     return this.#admitted.size;
   }
 
-  /** Seconds after which a refused request may come again: when those before it are probably done. */
+  /** Seconds after which a refused request may be repeated: the estimated duration of all current work. */
   get retryAfter(): number {
     const { waiting, running } = this.jobs.counts;
     const ahead = this.#admitted.size + waiting + running;
-    return Math.min(60, Math.max(1, Math.ceil(ahead * this.#usual)));
+    return Math.min(60, Math.max(1, Math.ceil(ahead * this.#secondsPerImage)));
   }
 
   /** @throws {HttpProblem} STARTING, DRAINING */
@@ -106,17 +106,17 @@ export class Service {
     if (this.#ensemble && this.#state === 'ready') return this.#ensemble;
     if (this.#state === 'starting') {
       const reason = this.#failed
-        ? 'The model cannot be loaded; the log says why.'
+        ? 'The model cannot be loaded; the log has the reason.'
         : 'The model is being loaded.';
       throw new HttpProblem('STARTING', reason);
     }
-    throw new HttpProblem('DRAINING', 'The service shuts down and takes no more work.');
+    throw new HttpProblem('DRAINING', 'The service is shutting down and refuses new work.');
   }
 
   /**
-   * Admits a request that brings an image.
+   * Admits a request with an image.
    *
-   * @param bytes that its body has, or may have.
+   * @param bytes size of the body, or its limit if unknown.
    * @throws {CellrouteError} BUSY; {HttpProblem} STARTING, DRAINING.
    */
   admit(bytes: number): Admission & { abort(reason: unknown): void } {
@@ -125,7 +125,7 @@ export class Service {
     if (this.#admitted.size >= requests) {
       throw busy(`${this.#admitted.size} requests are in flight; the limit is ${requests}`);
     }
-    // One that is larger than all are allowed together is admitted alone.
+    // A single request is admitted even if its image exceeds the limit for all together.
     if (this.#admitted.size > 0 && this.#heldBytes + bytes > heldBytes) {
       throw busy(`Requests in flight hold ${this.#heldBytes} bytes of images; the limit is ${heldBytes}`);
     }
@@ -177,14 +177,14 @@ export class Service {
         whenBusy,
       }),
     );
-    // Calls that wait for each other take as long as all of them: what one adds is its share.
+    // Concurrent calls wait for each other, so each accounts for its share of the time.
     const seconds = (performance.now() - started) / 1000 / Math.max(1, this.#admitted.size);
-    this.#usual += 0.1 * (seconds - this.#usual);
+    this.#secondsPerImage += 0.1 * (seconds - this.#secondsPerImage);
     this.#listener.segmented(result);
     return { request, result };
   }
 
-  /** The pixels that a result is of. */
+  /** Decodes the image of a request. */
   decode({ upload, options }: ImageRequest, signal: AbortSignal): Promise<RawImage> {
     return decodeImage(upload.bytes, { ...readOptionsIn(options), limits: this.imageLimits, signal });
   }
@@ -270,7 +270,7 @@ export class Service {
     }
   }
 
-  /** For work that was admitted: it is done while the service drains, too. */
+  /** The model for admitted work, which continues while the service drains. */
   get #loaded(): RoutedEnsemble {
     return this.#ensemble ?? this.ensemble;
   }
@@ -288,7 +288,7 @@ const timeout = (what: string, seconds: number) =>
 
 const WARM_SIDE = 128;
 
-/** The first image of a network takes longer: memory is taken and kernels are chosen. */
+/** Segments a small image with each network, because the first image takes longer. */
 async function warmUp(ensemble: RoutedEnsemble, signal: AbortSignal): Promise<void> {
   const data = Uint8Array.from({ length: WARM_SIDE ** 2 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256);
   const image: RawImage = { data, width: WARM_SIDE, height: WARM_SIDE, channels: 1 };

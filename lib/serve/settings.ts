@@ -14,54 +14,54 @@ import { starterFolder } from '../inference/ensemble-file.js';
 
 /** Limits of {@link ServiceOptions}. */
 export interface ServiceLimits {
-  /** Bytes of an uploaded image, 1 to 2 GiB; default 64 MiB. */
-  bytes?: number;
-  /** Pixels of an image, read from its header before it is decoded; 1 to 1e9, default 1e8. */
-  pixels?: number;
-  /** Seconds from the headers of a request until its result, 1 to 86,400; default 120. Jobs have as many for their work. */
-  seconds?: number;
-  /** Requests that send or wait for an image, 1 to 100,000; default 256. More are answered 429. */
-  requests?: number;
-  /** Bytes of the uploaded images of all requests together; default 1 GiB. More are answered 429. */
-  heldBytes?: number;
-  /** Jobs that wait, 0 to 1,000,000; default 256. More are answered 429. */
-  jobs?: number;
+  /** Maximum bytes of an uploaded image, 1 to 2 GiB; default 64 MiB. */
+  bytes?: number | undefined;
+  /** Maximum pixels of an image, checked before it is decoded; 1 to 1e9, default 1e8. */
+  pixels?: number | undefined;
+  /** Maximum seconds per request, from its headers to its result, and per job; 1 to 86,400, default 120. */
+  seconds?: number | undefined;
+  /** Maximum requests with an image in flight, 1 to 100,000; default 256. Others get status 429. */
+  requests?: number | undefined;
+  /** Maximum bytes of the uploaded images of all requests; default 1 GiB. Others get status 429. */
+  heldBytes?: number | undefined;
+  /** Maximum waiting jobs, 0 to 1,000,000; default 256. Others get status 429. */
+  jobs?: number | undefined;
 }
 
 /** Options of a service, for {@link cellroutePlugin} and {@link startServer}. */
 export interface ServiceOptions extends Pick<LoadEnsembleOptions, 'precision' | 'device'> {
   /** Path of a model, as for {@link RoutedEnsemble.load}, which the service loads and disposes. Default: the starter ensemble. */
-  model?: string;
-  /** A loaded ensemble instead, which stays the caller's. */
-  ensemble?: RoutedEnsemble;
+  model?: string | undefined;
+  /** A loaded ensemble in place of `model`. The service does not dispose it. */
+  ensemble?: RoutedEnsemble | undefined;
   /**
    * Bearer token that requests need, at least 16 characters without spaces. Default: none. The page, the probes and the
    * OpenAPI document need no token.
    */
-  token?: string;
+  token?: string | undefined;
   /**
-   * Values of the Host header that are answered, without port. They keep a website from reaching a service on the
-   * visitor's machine under a name of its own (DNS rebinding). Default: any.
+   * Allowed values of the Host header, without port. They protect a service on the visitor's machine from websites that resolve
+   * their own name to it (DNS rebinding). Default: any.
    */
-  hosts?: readonly string[];
-  limits?: ServiceLimits;
-  /** Registry of prom-client that metrics are added to. Default: one of the service, with the process's metrics. */
-  registry?: Registry;
-  /** Whether `/` is a page where an image can be dropped; default true. */
-  page?: boolean;
-  /** Seconds that work in flight has when the service stops, 0 to 3600; default 30. */
-  drainSeconds?: number;
+  hosts?: readonly string[] | undefined;
+  limits?: ServiceLimits | undefined;
+  /** Registry of prom-client for the metrics. Default: a separate one, with the metrics of the process. */
+  registry?: Registry | undefined;
+  /** Whether there is a page at `/` to segment an image; default true. */
+  page?: boolean | undefined;
+  /** Seconds to finish work in flight when the service stops, 0 to 3600; default 30. */
+  drainSeconds?: number | undefined;
 }
 
-/** {@link ServiceOptions} with defaults, checked. */
+/** Checked {@link ServiceOptions} with defaults. */
 export interface ServiceSettings {
   load: LoadEnsembleOptions & { folder: string };
   ensemble: RoutedEnsemble | undefined;
-  /** Name of the model: its folder's. */
+  /** Name of the model: the name of its folder. */
   modelName: string;
   token: string | undefined;
   hosts: readonly string[] | undefined;
-  limits: Required<ServiceLimits>;
+  limits: Record<keyof ServiceLimits, number>;
   registry: Registry | undefined;
   page: boolean;
   drainSeconds: number;
@@ -135,12 +135,12 @@ export function checkServiceOptions(options: ServiceOptions): ServiceSettings {
   };
 }
 
-function checkServiceLimits(limits: ServiceLimits = {}): Required<ServiceLimits> {
+function checkServiceLimits(limits: ServiceLimits = {}): ServiceSettings['limits'] {
   checkKeys('limits', checkObject('limits', limits), LIMIT_NAMES);
   return Object.fromEntries(
     LIMIT_NAMES.map((name) => {
       const [min, max, fallback] = RANGES[name];
       return [name, checkNumber(`limits.${name}`, limits[name] ?? fallback, { min, max })];
     }),
-  ) as Record<keyof ServiceLimits, number>;
+  ) as ServiceSettings['limits'];
 }

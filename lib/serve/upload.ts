@@ -6,17 +6,17 @@ import { CellrouteError } from '../errors.js';
 import { HttpProblem } from './problem.js';
 import { checkImageName } from './query.js';
 
-/** An image as it was sent. */
+/** An uploaded image. */
 export interface Upload {
   bytes: Buffer;
-  /** Of the file in a form. */
+  /** File name in a form. */
   name?: string;
 }
 
-/** The field of a form that has the image. */
+/** Form field of the image. */
 export const FILE_FIELD = 'image';
 
-/** Media types of a body that is the image itself; what it is, its own bytes say. */
+/** Accepted media types of an image body. The format is recognised by its bytes. */
 export const IMAGE_TYPES = [
   'application/octet-stream',
   'image/png',
@@ -27,7 +27,7 @@ export const IMAGE_TYPES = [
 
 const isForm = (type: string) => type === 'multipart/form-data';
 
-/** The media type of a request without its parameters; refuses a body of a type that is not read. */
+/** The media type of a request without parameters. Refuses other types. */
 export function uploadType(request: FastifyRequest): string {
   const header = request.headers['content-type'];
   const type = (header ?? 'application/octet-stream').split(';')[0]!.trim().toLowerCase();
@@ -39,7 +39,7 @@ export function uploadType(request: FastifyRequest): string {
   );
 }
 
-/** Bytes that a body has by its header, or may have. */
+/** Size of a body by its Content-Length, or the limit if there is none. */
 export function announcedBytes(request: FastifyRequest, maxBytes: number): number {
   const header = request.headers['content-length'];
   const length = header === undefined ? maxBytes : Number(header);
@@ -51,9 +51,9 @@ const tooLarge = (maxBytes: number) =>
   new HttpProblem('BODY_TOO_LARGE', `The image has more than the ${maxBytes} bytes that are allowed.`);
 
 /**
- * Reads the image of a request. No more than `maxBytes` are ever held.
+ * Reads the image of a request. At most `maxBytes` bytes are in memory.
  *
- * @throws {HttpProblem}; what `signal` was aborted with.
+ * @throws {HttpProblem}; the reason of `signal` after an abort.
  */
 export async function readUpload(
   request: FastifyRequest,
@@ -63,7 +63,7 @@ export async function readUpload(
     return await (isForm(uploadType(request)) ? readForm : readBody)(request, maxBytes, signal);
   } catch (error) {
     if (!CellrouteError.is(error, 'TIMEOUT')) throw error;
-    // Closed: the rest of the body may never come.
+    // The connection is closed, because the rest of the body may never arrive.
     throw new HttpProblem('REQUEST_TIMEOUT', error.message, { connection: 'close' });
   }
 }
@@ -79,7 +79,7 @@ async function readForm(request: FastifyRequest, maxBytes: number, signal: Abort
   const parts = request.parts({ limits: { fileSize: maxBytes + 1, files: 1, fields: 0, parts: 1 } });
   let upload: Upload | undefined;
   for (;;) {
-    // A client that sends nothing more must not keep this waiting.
+    // The abort also ends the wait for a client that sends nothing more.
     const { done, value: part } = await untilAborted(parts.next(), signal).catch(unreadable(signal));
     if (done) break;
     if (part.type !== 'file' || part.fieldname !== FILE_FIELD) {
@@ -99,7 +99,7 @@ async function readForm(request: FastifyRequest, maxBytes: number, signal: Abort
   throw new HttpProblem('BAD_REQUEST', `Expected an image in the field ${FILE_FIELD} of the form.`);
 }
 
-/** For `catch`: what the parser of forms says of one that is damaged. */
+/** For `catch`: converts errors of the form parser. */
 const unreadable =
   (signal: AbortSignal) =>
   (error: unknown): never => {

@@ -8,7 +8,7 @@ const FEWEST = 10;
  * Lower bound of the median. A classifier that is right about every image has a loss near zero, and a single wrong
  * image has hundreds of times that loss.
  */
-const LEAST_MEDIAN = 0.1;
+const MIN_MEDIAN = 0.1;
 
 export interface DivergenceRule {
   multiple: number | null;
@@ -32,7 +32,7 @@ export function divergenceOf(
   if (!applied) return 'a loss or a gradient is not finite';
   if (multiple === null || recent.length < FEWEST) return undefined;
   const usual = median(recent);
-  if (total <= multiple * Math.max(usual, LEAST_MEDIAN)) return undefined;
+  if (total <= multiple * Math.max(usual, MIN_MEDIAN)) return undefined;
   return `the loss is ${total.toPrecision(4)}, more than ${multiple} times the median of the last ${recent.length} steps (${usual.toPrecision(4)})`;
 }
 

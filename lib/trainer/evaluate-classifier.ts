@@ -79,9 +79,9 @@ export function classifierEvaluation(
   const confusion = classNames.map(() => classNames.map(() => 0));
   let loss = 0;
   for (const { cellType, classification } of named) {
-    const truth = classNames.indexOf(cellType);
-    confusion[truth]![classification.index]!++;
-    loss += crossEntropy(classification.logits, truth);
+    const label = classNames.indexOf(cellType);
+    confusion[label]![classification.index]!++;
+    loss += crossEntropy(classification.logits, label);
   }
   const right = confusion.reduce((sum, row, i) => sum + row[i]!, 0);
   const recalls = confusion.flatMap((row, i) => {
@@ -105,10 +105,10 @@ export function classifierEvaluation(
 }
 
 /** Negative log softmax. The largest logit is subtracted first to avoid overflow of exp. */
-function crossEntropy(logits: Float32Array, truth: number): number {
+function crossEntropy(logits: Float32Array, label: number): number {
   const largest = Math.max(...logits);
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
-  return Math.log(sum) - (logits[truth]! - largest);
+  return Math.log(sum) - (logits[label]! - largest);
 }
 
 async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<Buffer> {

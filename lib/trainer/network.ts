@@ -41,13 +41,13 @@ export interface StartReport {
 /** Options of {@link TrainingNetwork.start}. */
 export interface StartOptions extends CallOptions {
   /** Whether a file is accepted of which other tensors than the class heads do not fit. Default false. */
-  partial?: boolean;
+  partial?: boolean | undefined;
 }
 
 /** Which tensors of a file are loaded, and which need not fit. */
 interface StartRule {
   /** Put before the names in the file. */
-  prefix?: string;
+  prefix?: string | undefined;
   /** Names that may be missing, of another shape or no part of the network. */
   mayDiffer: RegExp;
 }

@@ -5,9 +5,9 @@ import type { DatasetItem, LoadedItem } from '../data/types.js';
 const GAP = 12;
 
 /** Selects items evenly over the sorted ids; always the same ones. */
-export function spread(items: readonly DatasetItem[], most: number | null): DatasetItem[] {
-  if (most === null || most >= items.length) return [...items];
-  return Array.from({ length: most }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / most)]!);
+export function spread(items: readonly DatasetItem[], count: number | null): DatasetItem[] {
+  if (count === null || count >= items.length) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)]!);
 }
 
 /** Arranges PNGs in a grid, row by row. */

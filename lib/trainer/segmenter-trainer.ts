@@ -77,11 +77,11 @@ export async function measureStep(
 }
 
 /** With fewer images the statistics of a batch norm are mostly noise. */
-const LEAST_FOR_BATCH_NORM = 8;
+const MIN_FOR_BATCH_NORM = 8;
 
 function batchNormNotices({ start, batchSize }: SegmenterTraining, { backbone }: MaskRCNNConfig): string[] {
   const { kind } = backbone.norm;
-  if (start.kind !== 'nothing' || kind !== 'batch' || batchSize >= LEAST_FOR_BATCH_NORM) return [];
+  if (start.kind !== 'nothing' || kind !== 'batch' || batchSize >= MIN_FOR_BATCH_NORM) return [];
   return [
     `batch norms that start from random weights learn little from batches of ${batchSize}: ` +
       "use a start such as { kind: 'starter', type: 'fluorescence' }, network.backbone.norm { kind: 'group' }, or cellroute finetune",

@@ -1,7 +1,7 @@
 import { literal, number } from '../config/schema.js';
 import { kind } from './kind.js';
 
-const strength = (most: number) => number(0, { min: 0, max: most });
+const strength = (max: number) => number(0, { min: 0, max });
 
 /**
  * Random brightness, contrast and gamma. Each factor is uniformly distributed between `1 - strength` and
@@ -15,7 +15,7 @@ export const intensityKind = kind(
     gamma: strength(0.9),
   },
   ({ brightness, contrast, gamma }, draft, random) => {
-    const factor = (most: number) => random.uniform(1 - most, 1 + most);
+    const factor = (own: number) => random.uniform(1 - own, 1 + own);
     const drawn = { brightness: factor(brightness), contrast: factor(contrast), gamma: factor(gamma) };
     return { ...draft, photometric: [...draft.photometric, drawn] };
   },

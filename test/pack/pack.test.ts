@@ -61,7 +61,7 @@ beforeAll(() => {
   packages = JSON.parse(printed.trim().split('\n').at(-1)!) as Packed[];
   core = packages.find(({ name }) => name === 'cellroute')!;
   writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', version: '1.0.0', private: true }));
-  // The packages of other platforms are in no registry: npm leaves out what it does not find.
+  // The packages of other platforms are in no registry: npm skips what it does not find.
   must(
     'npm',
     ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages.map(({ tarball }) => tarball)],

@@ -40,7 +40,7 @@ test('shapes and intensities of boxes', async () => {
   expect(channel.mean[2]).toBe(100 + 6.5 * 12 + 9);
 });
 
-test('channels of raw pixels are chosen by index, and alpha is left out', async () => {
+test('channels of raw pixels are chosen by index, and alpha is ignored', async () => {
   const data = new Uint8Array(120 * 4).map((_, i) => [10, 20, 30, 255][i % 4]!);
   const rgba = { data, channels: 4 as const, ...size };
   const all = await measure(result, rgba);

@@ -27,7 +27,7 @@ export function removeCell(edits, key) {
   };
 }
 
-/** Changes the outline (`polygons`) or the class of a cell; what is the predicted value is left out. */
+/** Changes the outline (`polygons`) or the class of a cell; values that equal the prediction are omitted. */
 export function changeCell(edits, key, change, predictedClass) {
   const number = numberOf(key);
   if (!isPredicted(key)) {

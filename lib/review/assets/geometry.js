@@ -100,7 +100,7 @@ export function nearestSide(rings, x, y) {
 }
 
 /**
- * A ring with fewer corners (Douglas and Peucker, 1973): each corner that is left out is at most `tolerance` pixels from
+ * A ring with fewer corners (Douglas and Peucker, 1973): each corner that is removed is at most `tolerance` pixels from
  * the remaining outline. At least three corners remain.
  */
 export function simplify(ring, tolerance) {

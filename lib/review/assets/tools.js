@@ -8,7 +8,7 @@ const NEAR = 9;
 const NEAR_TOUCH = 20;
 /** A freehand outline is at most this far from the line that was drawn, in pixels of the screen. */
 const FREEHAND_TOLERANCE = 0.75;
-/** Outlines of masks run along the sides of pixels: their steps are left out when corners are edited. */
+/** Outlines of masks run along the sides of pixels: their steps are removed when corners are edited. */
 const STEP_TOLERANCE = 1;
 /** Area in pixels of the image below which an outline may cover no pixel. */
 const MIN_AREA = 2;
@@ -215,7 +215,7 @@ export class FreehandTool extends DrawTool {
   }
 }
 
-/** The outline of a cell as rings of corners. A polygon has no holes, and specks are no parts: both are left out of masks. */
+/** The outline of a cell as rings of corners. A polygon has no holes, and specks are no parts: both are omitted from masks. */
 function cornersOf(outline) {
   if (!outline) return undefined;
   if (!outline.isMask) return outline.rings.map((ring) => [...ring]);

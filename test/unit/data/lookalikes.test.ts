@@ -34,7 +34,7 @@ async function coco(
 const reasonsOf = (entries: readonly { reason: string }[]) => entries.map(({ reason }) => reason);
 
 describe('annotations whose image is not listed', () => {
-  test('leave out images without any, which may be theirs', async () => {
+  test('skip images without any, which may be theirs', async () => {
     const path = await coco('a.png', [{ image_id: '1' }], { images: [{ id: '001' }] });
     for (const reading of [openDataset(path), pairFiles(path, folder.write('none.json', '[]'))]) {
       expect(await refusal(reading)).toMatchObject({
@@ -193,7 +193,7 @@ describe('runs that count down columns', () => {
     folder.write(`runs-${name}/train.csv`, csv('id,annotation', ...masks.map((mask) => `a,${mask}`)));
     const reading = openDataset(folder.path(`runs-${name}`));
     if (cells !== undefined) expect((await reading).items[0]!.cells).toBe(cells);
-    else expect((await refusal(reading)).message).toContain('counted down columns');
+    else expect((await refusal(reading)).message).toContain('column-major order');
   });
 });
 

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { Dataset } from '../../../lib/data/dataset.js';
 import { cellSizes } from '../../../lib/data/diameters.js';
 import { openDataset } from '../../../lib/data/open.js';
-import { type Context, type Decided, divide } from '../../../lib/finetune/context.js';
+import { type Context, type Decided, splitHeldOut } from '../../../lib/finetune/context.js';
 import type { FinetuneEvent } from '../../../lib/finetune/events.js';
 import { finetune } from '../../../lib/finetune/finetune.js';
 import { checkFinetune, type FinetuneOptions } from '../../../lib/finetune/options.js';
@@ -119,7 +119,7 @@ test('a training that cannot be in time ends with fewer steps', async () => {
   const sizes = (await cellSizes(data.items))!;
   const context = (name: string): Context => ({
     options: checkFinetune(data, options(name)),
-    parts: divide(data, 1),
+    parts: splitHeldOut(data, 1),
     call: {},
     emit: () => {},
     seconds: () => performance.now() / 1000,

@@ -2,7 +2,7 @@ import { maskRCNNConfig } from '../../../lib/config/mask-rcnn.js';
 import { Dataset } from '../../../lib/data/dataset.js';
 import { cellSizes } from '../../../lib/data/diameters.js';
 import type { DatasetItem } from '../../../lib/data/types.js';
-import { divide } from '../../../lib/finetune/context.js';
+import { splitHeldOut } from '../../../lib/finetune/context.js';
 import { learningRateFor, type RecipeInput, recipeFor, scaleFor } from '../../../lib/finetune/recipe.js';
 import { planSteps, replan } from '../../../lib/finetune/schedule.js';
 import { segmenterTraining } from '../../../lib/trainer/config.js';
@@ -27,17 +27,17 @@ test('the diameter of cells counts each image once', async () => {
   ]))!;
   // The geometric mean of 10 and 40.
   expect(sizes.diameter).toBeCloseTo(20, 0);
-  expect(sizes).toMatchObject({ cells: 6, most: 5 });
+  expect(sizes).toMatchObject({ cells: 6, maxPerImage: 5 });
   expect(await cellSizes([item('empty', [])])).toBeUndefined();
 });
 
 test('a fifth is held out, one image at least and twenty at most', () => {
   const of = (count: number) =>
     new Dataset(Array.from({ length: count }, (_, i) => item(`image-${String(i).padStart(3, '0')}`)));
-  const heldOut = (count: number) => divide(of(count), 3011).validation.items.length;
+  const heldOut = (count: number) => splitHeldOut(of(count), 3011).validation.items.length;
   expect([2, 3, 5, 10, 20, 40, 100, 400].map(heldOut)).toEqual([1, 1, 1, 2, 4, 8, 20, 20]);
-  const { validation, train } = divide(of(20), 3011);
-  expect(divide(of(20), 3011).validation.items.map(({ id }) => id)).toEqual(
+  const { validation, train } = splitHeldOut(of(20), 3011);
+  expect(splitHeldOut(of(20), 3011).validation.items.map(({ id }) => id)).toEqual(
     validation.items.map(({ id }) => id),
   );
   expect(new Set([...train.items, ...validation.items].map(({ id }) => id)).size).toBe(20);
@@ -46,7 +46,7 @@ test('a fifth is held out, one image at least and twenty at most', () => {
 test('the scale makes cells as large as in the training of the start', () => {
   const start = (diameter: number | null, scale: number | null = 2) =>
     maskRCNNConfig({ resize: { scale }, trainedOn: { diameter } });
-  const sizes = { cells: 1, diameter: 16, range: [10, 20], most: 1 } as const;
+  const sizes = { cells: 1, diameter: 16, range: [10, 20], maxPerImage: 1 } as const;
   expect(scaleFor(start(48), sizes)).toBe(3);
   expect(scaleFor(start(8), sizes)).toBe(0.5);
   // A start that does not know keeps its own scale.
@@ -58,7 +58,7 @@ const input: RecipeInput = {
   scale: 3,
   startScore: 0.1,
   images: 16,
-  sizes: { cells: 900, diameter: 16, range: [10, 30], most: 700 },
+  sizes: { cells: 900, diameter: 16, range: [10, 30], maxPerImage: 700 },
   pixelSize: 0.6,
   steps: 200,
   everySteps: 50,
@@ -83,7 +83,7 @@ test('the recipe is a valid configuration, whose samples have the scale of infer
   expect(jitter.min).toBeLessThan(3);
   expect(jitter.max).toBeGreaterThan(3);
   // A network for few cells keeps room for 500.
-  const few = recipeFor({ ...input, sizes: { ...input.sizes, most: 20 } });
+  const few = recipeFor({ ...input, sizes: { ...input.sizes, maxPerImage: 20 } });
   expect(few.network).toMatchObject({ box: { detectionsPerImage: 500 } });
 });
 

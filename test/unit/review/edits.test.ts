@@ -95,7 +95,7 @@ test('an outline without a pixel is refused', () => {
   expect(thrown(() => applyEdits(predicted, edits, classes))).toMatchObject({ code: 'INVALID_ARGUMENT' });
 });
 
-test('a predicted cell without a pixel is left out', () => {
+test('a predicted cell without a pixel is skipped', () => {
   const empty = { masks: Masks.fromCounts([[1200], [0, 1200]], size), classes: ['cell', 'other'] };
   expect(applyEdits(empty, noEdits(), classes).classes).toEqual(['other']);
 });

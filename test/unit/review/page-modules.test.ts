@@ -61,7 +61,7 @@ test('bounds of rings are the box of the mask', () => {
   expect(geometry.boundsOf(rings)).toEqual(Array.from(masks.boxes()));
 });
 
-test('a simplified outline is near every corner that it leaves out, and is not longer', () => {
+test('a simplified outline is near every corner that it omits, and is not longer', () => {
   const next = random(8);
   for (let k = 0; k < 30; k++) {
     const count = 3 + Math.floor(60 * next());
@@ -81,7 +81,7 @@ test('a simplified outline is near every corner that it leaves out, and is not l
   }
 });
 
-test('steps of a slanted outline are left out', () => {
+test('steps of a slanted outline are removed', () => {
   const stairs = Array.from({ length: 20 }, (_, i) => [i, i, i + 1, i]).flat();
   expect(geometry.simplify([...stairs, 20, 20, 0, 20], 0.75).length).toBeLessThanOrEqual(10);
 });
