@@ -1,4 +1,4 @@
-/** JSON with the keys of objects in order: equal values have equal texts. Keys whose value is undefined are left out. */
+/** JSON with the keys of objects in order: equal values have equal texts. Keys whose value is undefined are omitted. */
 export const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)

@@ -5,8 +5,8 @@ import type { JobQueue } from '../queue/types.js';
 
 /** Options added by {@link withQueue}. */
 export interface QueueFlags {
-  redis?: string;
-  journal?: string;
+  redis?: string | undefined;
+  journal?: string | undefined;
   queue: string;
 }
 

@@ -18,12 +18,12 @@ import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.
 
 interface Flags extends QueueFlags, ThresholdFlags, ReadFlags, MeasurementFlags {
   formats: ResultFormatName[];
-  slides?: boolean;
-  level?: number;
-  skipBackground?: number | boolean;
+  slides?: boolean | undefined;
+  level?: number | undefined;
+  skipBackground?: number | boolean | undefined;
   priority: number;
-  retry?: boolean;
-  wait?: boolean;
+  retry?: boolean | undefined;
+  wait?: boolean | undefined;
 }
 
 /** Adds `cellroute submit`. */

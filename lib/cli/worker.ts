@@ -9,14 +9,14 @@ import { type QueueFlags, queueOf, withQueue } from './queue-options.js';
 import { StopSignals } from './stop-signals.js';
 
 interface Flags extends PrecisionFlag, QueueFlags {
-  model?: string;
+  model?: string | undefined;
   results: string;
-  images?: string;
+  images?: string | undefined;
   concurrency: number;
   lock: number;
   drain: number;
-  untilEmpty?: boolean;
-  probes?: number;
+  untilEmpty?: boolean | undefined;
+  probes?: number | undefined;
   probeHost: string;
 }
 

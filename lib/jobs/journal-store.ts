@@ -14,7 +14,7 @@ import {
   unfinished,
 } from './errors.js';
 import { Journal } from './journal.js';
-import { checkJobLimits, JOB_LIMITS, type JobLimits } from './limits.js';
+import { type CheckedJobLimits, checkJobLimits, JOB_LIMITS, type JobLimits } from './limits.js';
 import {
   isFinal,
   type Job,
@@ -76,7 +76,7 @@ const RETURNED = Symbol('returned');
 
 /** Records per known job above which the journal is written anew. */
 const RECORDS_PER_JOB = 8;
-const LEAST_RECORDS = 1000;
+const MIN_RECORDS = 1000;
 
 /**
  * Jobs in a folder: they survive the end of the process, also by `kill -9`. One process at a time has the folder open. A job
@@ -85,7 +85,7 @@ const LEAST_RECORDS = 1000;
  */
 export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
   readonly #journal: Journal;
-  readonly #limits: Required<JobLimits>;
+  readonly #limits: CheckedJobLimits;
   /** In the order in which they were submitted. */
   readonly #entries = new Map<string, Entry<Input, Output>>();
   readonly #byKey = new Map<string, Entry<Input, Output>>();
@@ -95,7 +95,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
   #work: JobWork<Input, Output> | undefined;
   #closed = false;
 
-  private constructor(journal: Journal, limits: Required<JobLimits>) {
+  private constructor(journal: Journal, limits: CheckedJobLimits) {
     this.#journal = journal;
     this.#limits = limits;
   }
@@ -395,7 +395,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     const { job, attempts, deaths, output } = entry;
     entry.changes.announce();
     await this.#journal.append({ id: job.id, job, attempts, deaths, output });
-    if (this.#journal.lines > LEAST_RECORDS + RECORDS_PER_JOB * this.#entries.size) {
+    if (this.#journal.lines > MIN_RECORDS + RECORDS_PER_JOB * this.#entries.size) {
       await this.#journal.rewrite(() => this.#records());
     }
   }

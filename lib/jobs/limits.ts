@@ -3,14 +3,17 @@ import { checkNumber } from '../check.js';
 /** Limits of a store of jobs that outlives its process. */
 export interface JobLimits {
   /** Jobs that wait, 0 to 1,000,000; default 10,000. More are refused with BUSY. */
-  maxWaiting?: number;
+  maxWaiting?: number | undefined;
   /** Ended jobs that are kept, 1 to 1,000,000; default 10,000. Files of results stay. */
-  maxEnded?: number;
+  maxEnded?: number | undefined;
   /** Seconds for which an ended job is kept, 1 to 2,000,000; default 86,400. */
-  keepSeconds?: number;
+  keepSeconds?: number | undefined;
   /** Seconds until a job that failed is tried again, doubled after the second attempt; 0 to 3600, default 2. */
-  retrySeconds?: number;
+  retrySeconds?: number | undefined;
 }
+
+/** {@link JobLimits} with defaults. */
+export type CheckedJobLimits = Record<keyof JobLimits, number>;
 
 const RANGES: Readonly<
   Record<keyof JobLimits, { fallback: number; min: number; max: number; integer: boolean }>
@@ -24,10 +27,10 @@ const RANGES: Readonly<
 export const JOB_LIMITS = Object.keys(RANGES) as (keyof JobLimits)[];
 
 /** @throws {CellrouteError} INVALID_ARGUMENT */
-export const checkJobLimits = (limits: JobLimits): Required<JobLimits> =>
+export const checkJobLimits = (limits: JobLimits): CheckedJobLimits =>
   Object.fromEntries(
     JOB_LIMITS.map((name) => {
       const { fallback, ...range } = RANGES[name];
       return [name, checkNumber(name, limits[name] ?? fallback, range)];
     }),
-  ) as Record<keyof JobLimits, number>;
+  ) as CheckedJobLimits;

@@ -44,7 +44,7 @@ export interface SubmitOptions {
 /** Options of `submit` of stores that have priorities. */
 export interface PrioritySubmitOptions extends SubmitOptions {
   /** 0 to 100; jobs with a higher priority run first, jobs with the same in the order of submission. Default 0. */
-  priority?: number;
+  priority?: number | undefined;
 }
 
 /** Range of a priority. */

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import { checkNumber, checkOptions, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { busy, failureAsError, jobConflict, jobNotFound, unfinished } from '../jobs/errors.js';
-import type { JobLimits } from '../jobs/limits.js';
+import type { CheckedJobLimits } from '../jobs/limits.js';
 import { isFinal, type Job, MAX_ATTEMPTS, PRIORITY_RANGE, type Submission } from '../jobs/types.js';
 import type { Progress } from '../native/job.js';
 import type { JobData, KeptJob } from './bull-job.js';
@@ -39,7 +39,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
   readonly #url: string;
   readonly #client: Redis;
   readonly #queue: Queue<JobData, SegmentedTask | null>;
-  readonly #limits: Required<JobLimits>;
+  readonly #limits: CheckedJobLimits;
   readonly #onError: (error: unknown) => void;
   readonly #listeners = new Map<string, Set<() => void>>();
   #events: QueueEvents | undefined;
@@ -49,7 +49,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
     name: string,
     url: string,
     client: Redis,
-    limits: Required<JobLimits>,
+    limits: CheckedJobLimits,
     onError: (error: unknown) => void,
   ) {
     this.name = name;
@@ -65,7 +65,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
   static async open(
     name: string,
     url: string,
-    limits: Required<JobLimits>,
+    limits: CheckedJobLimits,
     onError: (error: unknown) => void,
   ): Promise<BullQueue> {
     return new BullQueue(name, url, await connectRedis(url, onError), limits, onError);

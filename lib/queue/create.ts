@@ -8,13 +8,13 @@ import type { JobQueue } from './types.js';
 /** Options of {@link createQueue}. One of `redis` and `journal` is needed. */
 export interface CreateQueueOptions extends JobLimits {
   /** URL of a Redis server: `redis://127.0.0.1:6379`, `rediss://` with TLS. Workers on several machines share it. */
-  redis?: string;
+  redis?: string | undefined;
   /** Folder of a journal instead, created if missing: submission and work are in one process, and survive its end. */
-  journal?: string;
+  journal?: string | undefined;
   /** Name of the queue in Redis: letters, digits, `-` and `_`; default `segment`. All workers of a queue have the same model. */
-  name?: string;
+  name?: string | undefined;
   /** Called with errors of the connection, which is made again. */
-  onError?: (error: unknown) => void;
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 /**

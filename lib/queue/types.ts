@@ -55,9 +55,9 @@ export interface SegmentedTask {
 /** Options of {@link JobQueue.submit}. */
 export interface QueueSubmitOptions extends Omit<PrioritySubmitOptions, 'digest'> {
   /** `reject` (default) rejects with BUSY where too many jobs wait; `wait` waits until there is room. */
-  whenBusy?: 'wait' | 'reject';
+  whenBusy?: 'wait' | 'reject' | undefined;
   /** Stops waiting. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Number of jobs by state; cancelled jobs that have ended are among the failed ones. */

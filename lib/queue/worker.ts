@@ -25,28 +25,28 @@ export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | '
   /** Where files of results are written: a folder, created if missing, or a store. */
   results: string | ObjectStore;
   /** Where images are read that tasks refer to by key: a folder or a store. Default: such tasks are refused. */
-  images?: string | ObjectStore;
+  images?: string | ObjectStore | undefined;
   /** Path of a model, which the worker loads and disposes. Default: the starter ensemble. */
-  model?: string;
+  model?: string | undefined;
   /** A loaded ensemble instead, which stays the caller's. */
-  ensemble?: RoutedEnsemble;
+  ensemble?: RoutedEnsemble | undefined;
   /** Jobs that run at once, 1 to 64; default 2: one is computed while the next is read. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /**
    * Seconds until a job whose worker has ended is given to another one, 1 to 3600; default 30. A worker renews its lock
    * twice as often. All workers of a queue have the same. With a journal it has no meaning.
    */
-  lockSeconds?: number;
+  lockSeconds?: number | undefined;
   /** Seconds that jobs have when the worker closes, 0 to 3600; default 30. Then they are stopped and wait for another worker. */
-  drainSeconds?: number;
+  drainSeconds?: number | undefined;
   /** Seconds between attempts to write a file for which there is no room, more than 0 to 3600; default 10. */
-  fullSeconds?: number;
+  fullSeconds?: number | undefined;
   /** Called after each step of work. */
-  onWork?: (event: WorkEvent) => void;
+  onWork?: ((event: WorkEvent) => void) | undefined;
   /** Called with errors of the connection, which is made again. */
-  onError?: (error: unknown) => void;
+  onError?: ((error: unknown) => void) | undefined;
   /** Stops loading the model. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const KEYS = [
