@@ -71,7 +71,7 @@ NAME is the file name without its extension. Images with equal names keep the ex
 
 OME-Zarr images, TIFFs with smaller levels, and TIFFs with tiles and more than 100 megapixels are slides: they are read by
 window, after the other images. Finished tiles are kept in NAME.tiles until the files are written: the same command continues
-after an interruption. With --tiles off or --scale auto, a TIFF is decoded as a whole.`,
+after an interruption. With --tiles off, a TIFF is decoded as a whole.`,
     )
     .action(segment);
 }
@@ -79,8 +79,8 @@ after an interruption. With --tiles off or --scale auto, a TIFF is decoded as a 
 async function segment(paths: string[], options: Options): Promise<void> {
   const files = await pagesOf(await findImages(paths, { slides: true }), options);
   const inputs: Inputs = { images: [], slides: [] };
-  // What only an image in memory can have.
-  const isWhole = options.tiles === false || options.scale === 'auto';
+  // Only an image in memory can be segmented in one pass.
+  const isWhole = options.tiles === false;
   for (const file of files) {
     const isSlide = await isSlideFile(file.path, file.read, { isWhole });
     (isSlide ? inputs.slides : inputs.images).push(file);

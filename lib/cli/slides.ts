@@ -52,7 +52,7 @@ export const withSlideOptions = (command: Command): Command =>
  * Whether a file is read by window: OME-Zarr, a TIFF with smaller levels, or one with tiles and more than 100 megapixels.
  * What `openSlide` refuses is not: it is decoded as a whole, or refused then.
  *
- * @param isWhole whether options ask for what only an image in memory can have.
+ * @param isWhole whether a TIFF is to be segmented in one pass.
  */
 export async function isSlideFile(
   path: string,

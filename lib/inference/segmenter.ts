@@ -17,7 +17,7 @@ import type {
 import { CALL_OPTION_KEYS, type Call, type CallOptions } from '../native/job.js';
 import { native } from '../native/load.js';
 import { decideScale, evidenceOf, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
-import { type CallImage, noticesFor, withModelImage } from './call-image.js';
+import { type CallImage, noticesFor, withImage, withModelImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { LoadedModel } from './model.js';
