@@ -31,7 +31,7 @@ const IMAGES = values.long ? 500 : 32;
 const KILLS = values.long ? 12 : 2;
 const REDIS_KILLS = values.long ? 3 : 1;
 /** Seconds until the job of a killed worker is given to another one. */
-const LOCK = 2;
+const LOCK = 4;
 /** Of every process: results are equal to the bit only with as many threads. */
 process.env.CELLROUTE_THREADS = '1';
 const MODEL = join(root, 'test', 'ensemble');
@@ -202,12 +202,14 @@ async function scene(workers, { limits = {}, settings = {} } = {}) {
       await delay(50);
     }
   };
+  /** Resolves when all workers have loaded their model. */
+  const ready = () => Promise.all(all.map((worker) => worker.prints((line) => line.ready)));
   const end = async () => {
     await Promise.all(all.filter(({ alive }) => alive).map((worker) => worker.end()));
     await queue.close();
     return watched.stop();
   };
-  return { name, results, queue, open, all, startWorker, submit, idle, end };
+  return { name, results, queue, open, all, startWorker, submit, idle, ready, end };
 }
 
 const equal = (what, got, expected) => {
@@ -236,6 +238,7 @@ const checks = [
     `${IMAGES} images and four workers; every image is submitted twice at the same time`,
     async (names) => {
       const one = await scene(4);
+      await one.ready();
       const other = await one.open();
       const submitted = await Promise.all(
         names.flatMap((key) =>
@@ -448,7 +451,7 @@ const checks = [
           .gamma(name === 'held-3.png' ? 2 : 3)
           .toFile(join(images, name));
       }
-      const one = await scene(1, { settings: { drainSeconds: 1.5 } });
+      const one = await scene(1, { settings: { drainSeconds: 5 } });
       const ids = [];
       for (const key of ['held-3.png', 'held-4.png']) ids.push((await one.submit(key)).job.id);
       const [worker] = one.all;
@@ -471,16 +474,22 @@ const checks = [
       const { RoutedEnsemble, openSlide, resultJson } = await import('../dist/index.mjs');
       const path = join(images, 'slide.tif');
       const large = join(root, 'examples', 'images', 'fluorescence-large.png');
-      await sharp(large).tiff({ tile: true, tileWidth: 128, tileHeight: 128, pyramid: true }).toFile(path);
+      await sharp(large)
+        .resize(720, 720)
+        .tiff({ tile: true, tileWidth: 128, tileHeight: 128, pyramid: true })
+        .toFile(path);
       const options = { ...OPTIONS, tiles: { size: 192, overlap: 64 } };
       const one = await scene(2, { settings: { concurrency: 1 } });
+      await one.ready();
       const task = { image: path, slide: true, options };
       const { job } = await one.queue.submit(task);
       const stages = new Set();
       const watch = (async () => {
         for await (const { progress } of one.queue.events(job.id)) if (progress) stages.add(progress.stage);
       })();
-      await Promise.race(one.all.map((worker) => worker.prints(({ step }) => step === 'row')));
+      const rows = one.all.map((worker) => worker.prints(({ step }) => step === 'row'));
+      for (const row of rows) row.catch(() => {});
+      await Promise.race([Promise.all(rows), watch]);
       one.all[1].child.kill('SIGKILL');
       one.startWorker();
       await watch;
