@@ -68,7 +68,7 @@ describe.each([
 
   test('evaluate and tune, on masks as Cellpose names them', () => {
     const evaluation = JSON.parse(
-      succeeds('evaluate', '--truth', at('cellpose'), '--model', model, '--json'),
+      succeeds('evaluate', '--ground-truth', at('cellpose'), '--model', model, '--json'),
     ) as { images: number; kaggle: { mean: number } };
     expect(evaluation.images).toBe(1);
     expect(evaluation.kaggle.mean).toBeGreaterThan(0.3);
@@ -88,9 +88,9 @@ test('the folder of a run of a router is a model for classify and explain', () =
 });
 
 test('class folders are refused where cells are needed', () => {
-  const { status, stderr } = cellroute('evaluate', '--truth', at('classes'), '--model', weights);
+  const { status, stderr } = cellroute('evaluate', '--ground-truth', at('classes'), '--model', weights);
   expect(status).toBe(1);
-  expect(stderr).toMatch(/images with annotated cells for --truth .*train a classifier/);
+  expect(stderr).toMatch(/images with annotated cells for --ground-truth .*train a classifier/);
 });
 
 test('an ensemble is created, extended, renamed, listed and reduced', () => {
