@@ -187,6 +187,7 @@ export type { InstalledPackage, SearchedLocation } from './native/find.js';
 export type { CallOptions, Progress } from './native/job.js';
 export { type Loaded, type LoadOptions, loadNative } from './native/load.js';
 export type { ProcessOptions } from './pool.js';
+export { type ExportPythonOptions, exportPython } from './python/export-python.js';
 export { type ConvertOptions, convertWeights } from './weights/convert.js';
 export { inspectWeights } from './weights/open.js';
 export type {

@@ -13,6 +13,8 @@ const SCRIPTS = [
   // Publishes to a registry on this machine and installs from there.
   ['test:registry'],
   ['test:interop'],
+  // Skipped where there are no CPU builds of torch and torchvision.
+  ['test:python', '--cpu-builds'],
   ['test:serve'],
   // Job queues over Debian's redis-server: minutes.
   ['test:queue'],

@@ -107,17 +107,24 @@ class CocoReader {
     const names = uniqueStems(images.map(({ fileName }) => fileName));
     const { images: folder } = this.#options;
     const files = new FileFinder(folder === undefined ? imageFoldersOf(this.#path) : [folder]);
-    const seen = new Set<string>();
+    const ofFile = new Map<string, Collected[]>();
+    for (const image of images) ofFile.set(image.fileName, [...(ofFile.get(image.fileName) ?? []), image]);
     const unique = images.flatMap((image, i) => {
-      if (!seen.has(image.fileName)) {
-        seen.add(image.fileName);
-        const isEmpty = image.annotations.length + image.invalid === 0;
+      const equal = ofFile.get(image.fileName)!;
+      const annotated = equal.filter((one) => !isUnannotated(one));
+      if (annotated.length < 2 && image === (annotated[0] ?? equal[0])) {
+        const isEmpty = isUnannotated(image);
         const lost = isEmpty && this.#mayHaveLost(image.id) ? orphansOf(this.#orphans.size) : undefined;
         return [
           new CocoImageAnnotations(this.#path, names[i]!, image, categories, this.#options, files, lost),
         ];
       }
-      this.#problem({ column: image.place, id: names[i]!, reason: 'another image has this name' });
+      // Each may have a part of the cells.
+      const reason =
+        annotated.length < 2
+          ? 'another image has this name'
+          : `${annotated.length} annotated images have the name ${image.fileName}: join them, or give each its own file`;
+      this.#problem({ column: image.place, id: names[i]!, reason });
       return [];
     });
     return {
@@ -383,6 +390,8 @@ class CocoImageAnnotations implements ImageAnnotations {
     return { reason: `it states ${width} x ${height}, but the image has ${own} pixels${hint}` };
   }
 }
+
+const isUnannotated = ({ annotations, invalid }: Collected): boolean => annotations.length + invalid === 0;
 
 const CROWD = 'a crowd region (iscrowd 1) is not a single cell: skipped';
 const REMEDY = "to read them as cells, set crowds to 'cells' (--crowds cells)";

@@ -60,3 +60,16 @@ export function uniqueStems(fileNames: readonly string[], reserved: readonly str
 
 /** System files such as macOS's `._a.png` and `.DS_Store`, and macOS's folder in zip files. */
 export const isHidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX';
+
+/** Names of devices in Windows, with any ending. */
+const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])(?=\.|$)/i;
+
+/**
+ * The name of a file or, with `/`, its path, as every file system accepts it: Windows reserves names such as `con` and
+ * `nul.png`, and drops dots and spaces at the end.
+ */
+export const portableName = (name: string): string =>
+  name
+    .split('/')
+    .map((part) => part.replace(DEVICE, '$1_').replace(/[. ]+$/, (end) => '_'.repeat(end.length)))
+    .join('/');

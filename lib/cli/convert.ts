@@ -48,7 +48,8 @@ async function optionsOf({ dtype, config, stripPrefix }: Flags): Promise<Convert
   };
 }
 
-async function readConfig(file: string): Promise<object> {
+/** The content of a JSON file with a network configuration. */
+export async function readConfig(file: string): Promise<object> {
   const text = await readFile(file, 'utf8').catch(unreadable(file));
   try {
     return JSON.parse(text) as object;

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
-import { isHidden, uniqueStems } from '../annotations/names.js';
+import { isHidden, portableName, uniqueStems } from '../annotations/names.js';
 import { outputsAmong } from '../export/file-names.js';
 import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
@@ -72,7 +72,8 @@ async function imagesIn(folder: string): Promise<string[]> {
 export function withNames(paths: readonly string[]): ImageFile[] {
   const fileNames = fileNamesOf(paths);
   const taken = new Set<string>();
-  return uniqueStems(fileNames, RESERVED).map((stem, i) => {
+  return uniqueStems(fileNames, RESERVED).map((own, i) => {
+    const stem = portableName(own);
     let name = stem;
     for (let k = 2; taken.has(name.normalize('NFC').toLowerCase()); k++) name = `${stem}-${k}`;
     taken.add(name.normalize('NFC').toLowerCase());

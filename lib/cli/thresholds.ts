@@ -41,9 +41,8 @@ export const removeOverlapsOption = (defaultText: string) =>
     `each pixel belongs to the cell with the highest score; with a share, drop cells that lose more than it, 0 to 1 (default: ${defaultText})`,
   ).argParser(numberIn(REMOVE_OVERLAPS.range.min, REMOVE_OVERLAPS.range.max));
 
-/** Adds the options of every command that segments. */
-export function withThresholds(command: Command): Command {
-  command.option('--cell-type <type>', 'segment as this type instead of the predicted one');
+/** Adds an option per threshold. */
+export function withThresholdsAlone(command: Command): Command {
   for (const name of THRESHOLD_NAMES) {
     const { range, unit, description, defaultText } = thresholdSpec(name);
     const isShare = range.max === 1;
@@ -54,32 +53,36 @@ export function withThresholds(command: Command): Command {
       ).argParser(numberIn(range.min, range.max, { integer: range.integer ?? false })),
     );
   }
-  return withScale(command)
-    .addOption(removeOverlapsOption("overlaps stay, or the ensemble's"))
-    .option(
-      '--tiles <how>',
-      'split images into tiles: auto (above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
-      tilesOf,
-    );
+  return command.addOption(removeOverlapsOption("overlaps stay, or the ensemble's"));
 }
 
-/** The options of `segment` that the flags ask for. */
-export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
-  const { cellType, removeOverlaps, tiles } = flags;
+/** Adds the options of every command that segments. */
+export function withThresholds(command: Command): Command {
+  command.option('--cell-type <type>', 'segment as this type instead of the predicted one');
+  return withScale(withThresholdsAlone(command)).option(
+    '--tiles <how>',
+    'split images into tiles: auto (above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
+    tilesOf,
+  );
+}
+
+/** The thresholds that the flags ask for. */
+export function thresholdsAloneOf(flags: ThresholdFlags): SegmentThresholds {
+  const { removeOverlaps } = flags;
   const given = THRESHOLD_NAMES.flatMap((name) => {
     const value = flags[keyOf(name)];
     return value === undefined ? [] : [[name, value as number] as const];
   });
-  const thresholds: SegmentThresholds = {
+  return {
     ...thresholdsFrom(given),
     ...(removeOverlaps !== undefined && { removeOverlaps: overlapRemoval(removeOverlaps) }),
   };
-  return {
-    ...thresholds,
-    ...scaleOptionsIn(flags),
-    cellType,
-    tiles,
-  };
+}
+
+/** The options of `segment` that the flags ask for. */
+export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
+  const { cellType, tiles } = flags;
+  return { ...thresholdsAloneOf(flags), ...scaleOptionsIn(flags), cellType, tiles };
 }
 
 /** What the value of `--remove-overlaps [share]` means. */

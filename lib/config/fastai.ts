@@ -1,22 +1,24 @@
 import { defined } from '../defined.js';
 import { CellrouteError } from '../errors.js';
+import { hasFastaiNames } from '../weights/names.js';
 import type { WeightsFile } from '../weights/table.js';
 import type { PartialClassifierConfig } from './classifier.js';
+import { inferFastaiConfig } from './infer.js';
+import { readStoredFastai } from './stored.js';
 
 const BILINEAR = 2;
 
 /**
- * Configuration of the classifier in a fastai export: vocabulary, ResNet, head and, if stored, resize and
- * normalisation. undefined if the file is not such an export. Transforms that apply only during training are ignored.
+ * Configuration of a classifier of fastai: vocabulary, ResNet, head and, if stored, resize and normalisation. undefined if the
+ * file is neither an export of fastai, converted or not, nor has the names of its networks. Transforms that apply only during
+ * training are ignored. A file of `learn.save` has tensors alone: classes are numbered, and images keep their size.
  *
  * @throws {CellrouteError} INVALID_CONFIG if the export preprocesses images in a way that is not supported.
  */
-export function fastaiClassifierConfig({
-  fastai,
-  path,
-  tensors,
-}: WeightsFile): PartialClassifierConfig | undefined {
-  if (!fastai) return undefined;
+export function fastaiClassifierConfig(file: WeightsFile): PartialClassifierConfig | undefined {
+  const { path, tensors } = file;
+  const fastai = readStoredFastai(file);
+  if (!fastai) return hasFastaiNames(tensors) ? inferFastaiConfig(file) : undefined;
   const { vocab, resize, normalize, divisor, arch } = fastai;
   const refuse = (what: string, got: unknown, expected: string) =>
     new CellrouteError('INVALID_CONFIG', `${path}: ${what} is ${String(got)}; supported: ${expected}`, {

@@ -59,6 +59,35 @@ export function inferClassifierConfig(file: WeightsFile): PartialClassifierConfi
   });
 }
 
+/** Places of a ResNet's parts in the body that fastai cuts: ReLU and pooling have no tensors. */
+export const FASTAI_BODY: Readonly<Record<string, string>> = {
+  '0.0': 'conv1',
+  '0.1': 'bn1',
+  '0.4': 'layer1',
+  '0.5': 'layer2',
+  '0.6': 'layer3',
+  '0.7': 'layer4',
+};
+
+/** The same for the network of fastai's `vision_learner`. */
+export function inferFastaiConfig({ tensors }: WeightsFile): PartialClassifierConfig {
+  const shapes = new Map(
+    tensors.map(({ name, shape }) => [
+      name.replace(/^0\.\d(?=\.)/, (part) => FASTAI_BODY[part] ?? part),
+      shape as readonly number[],
+    ]),
+  );
+  // Layers of fastai's create_head: 4 is the hidden linear layer, 8 the last one.
+  const classes = shapes.get('1.8.weight')?.[0];
+  const hidden = shapes.get('1.4.weight')?.[0];
+  return defined({
+    backbone: inferBackbone(shapes, ''),
+    head: { kind: 'concat-pool' as const, ...defined({ hidden }) },
+    classNames: classes ? Array.from({ length: classes }, (_, i) => `class ${i}`) : undefined,
+    resize: null,
+  });
+}
+
 type Shapes = Map<string, readonly number[]>;
 
 const shapesOf = (tensors: readonly TensorEntry[]): Shapes =>

@@ -145,7 +145,7 @@ async function planOf(bytes: Uint8Array, selection: Selection): Promise<Plan> {
   if (format === 'PNG' && page > 0) {
     throw new CellrouteError(
       'IMAGE_UNSUPPORTED',
-      'The PNG cannot be used: of an animated PNG the first frame alone is read. To convert it: ffmpeg -i in.png frame-%d.png',
+      'The PNG cannot be used: of an animated PNG the first frame alone is read. To convert it: ffmpeg -i in.png -fps_mode passthrough frame-%d.png',
       { option: 'page', expected: '0', got: String(page) },
     );
   }

@@ -30,7 +30,12 @@ const signatures: readonly {
   { at: 0, bytes: 'MM\0*', name: 'TIFF', supported: 'TIFF' },
   { at: 0, bytes: 'II+\0', name: 'BigTIFF', supported: 'TIFF' },
   { at: 0, bytes: 'MM\0+', name: 'BigTIFF', supported: 'TIFF' },
-  { at: 0, bytes: 'GIF8', name: 'GIF' },
+  {
+    at: 0,
+    bytes: 'GIF8',
+    name: 'GIF',
+    remedy: 'convert it: ffmpeg -i in.gif -fps_mode passthrough frame-%d.png',
+  },
   { at: 0, bytes: 'BM', name: 'BMP' },
   { at: 0, bytes: '%PDF', name: 'PDF' },
   { at: 0, bytes: '%!PS', name: 'PostScript' },
@@ -69,6 +74,9 @@ export function recognise(bytes: Uint8Array): Recognised {
     return { name, ...(supported && { supported }), ...(remedy !== undefined && { remedy }) };
   }
   // Never passed to the decoder, which would render an SVG and load its references.
+  if (/<(\w+:)?OME[\s>]/.test(head)) {
+    return { name: 'OME-XML without pixels', remedy: 'pass the TIFF files that it names' };
+  }
   if (/^(\xef\xbb\xbf)?\s*</.test(head)) return { name: /<svg/i.test(head) ? 'SVG' : 'XML or HTML' };
   if (/^P[1-7]\s/.test(head)) return { name: 'PNM' };
   return {};

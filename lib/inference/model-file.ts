@@ -7,7 +7,7 @@ import type { LoadReport, NativeAddon, NativeCall, NativeLoaded, NativeWeights }
 import { type CallOptions, type ExecutionTarget, runJob } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { FLOAT_TYPES, type FloatType } from '../weights/convert-dtype.js';
-import { foreignNetwork, withoutWrappers } from '../weights/names.js';
+import { foreignNetwork, hasFastaiNames, withoutWrappers } from '../weights/names.js';
 import { openWeights } from '../weights/open.js';
 import { type TensorSource, withFloats } from '../weights/source.js';
 import type { DType, WeightsFile } from '../weights/table.js';
@@ -97,7 +97,7 @@ export function nativeWeights(file: WeightsFile): NativeWeights {
   return {
     path: file.path,
     tensors: file.tensors,
-    keys: file.format === 'fastai' ? 'fastai' : 'torchvision',
+    keys: file.format === 'fastai' || hasFastaiNames(file.tensors) ? 'fastai' : 'torchvision',
   };
 }
 

@@ -78,7 +78,7 @@ async function addRoutes(
       info: {
         title: 'cellroute',
         description: 'Finds and outlines every cell in a microscope image.',
-        version: packageVersion(),
+        version: packageVersion,
       },
       ...(settings.token !== undefined && {
         components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },

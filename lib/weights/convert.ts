@@ -1,5 +1,5 @@
 import { checkObject, checkOneOf, checkOptions, checkString } from '../check.js';
-import { CONFIG_KEY } from '../config/stored.js';
+import { CONFIG_KEY, FASTAI_KEY } from '../config/stored.js';
 import { FLOAT_TYPES } from './convert-dtype.js';
 import { openWeights } from './open.js';
 import { TensorReader } from './read-tensor.js';
@@ -21,9 +21,6 @@ export interface ConvertOptions {
 
 /** Every value of the `dtype` option. */
 export const CONVERT_DTYPES = Object.keys(FLOAT_TYPES) as (keyof typeof FLOAT_TYPES)[];
-
-/** Metadata key of the data that a fastai export contains besides tensors, as JSON. */
-export const FASTAI_KEY = 'cellroute.fastai';
 
 /**
  * Converts a weights file. The format of the output follows from its extension: .safetensors, or .pth, .pt, .bin for

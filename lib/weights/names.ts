@@ -15,19 +15,28 @@ function commonPrefixes(names: readonly string[]): string[] {
   return prefixes;
 }
 
+/** What torch's AveragedModel stores beside the network. */
+const AVERAGES = 'n_averaged';
+
 /**
  * A file whose tensors have the names of the network itself, where all of them begin with what wrappers of the network
- * (DataParallel, torch.compile, Lightning and others) put before them: `module.`, `_orig_mod.`, `model.`, `net.`.
+ * (DataParallel, torch.compile, AveragedModel, Lightning and others) put before them: `module.`, `_orig_mod.`, `model.`,
+ * `net.`.
  */
 export function withoutWrappers(file: WeightsFile): { file: WeightsFile; removed: string } {
-  const names = file.tensors.map(({ name }) => name);
+  const own = file.tensors.filter(({ name }) => name !== AVERAGES);
+  const names = own.map(({ name }) => name);
   const removed = commonPrefixes(names).find((prefix) =>
-    OWN_NAMES.some((own) => names.every((name) => own.test(name.slice(prefix.length)))),
+    OWN_NAMES.some((pattern) => names.every((name) => pattern.test(name.slice(prefix.length)))),
   );
   if (!removed) return { file, removed: '' };
-  const tensors = file.tensors.map((entry) => ({ ...entry, name: entry.name.slice(removed.length) }));
+  const tensors = own.map((entry) => ({ ...entry, name: entry.name.slice(removed.length) }));
   return { file: { ...file, tensors, prefix: file.prefix + removed }, removed };
 }
+
+/** Whether tensors have the names of fastai's `vision_learner`: a sequence of a ResNet's body and a head. */
+export const hasFastaiNames = (tensors: readonly { name: string }[]): boolean =>
+  tensors.some(({ name }) => name === '0.0.weight') && tensors.some(({ name }) => name === '1.8.weight');
 
 /** Common networks that cellroute does not support, identified by tensor names that only they have. */
 const FOREIGN: readonly [network: string, names: RegExp][] = [
@@ -36,7 +45,7 @@ const FOREIGN: readonly [network: string, names: RegExp][] = [
     /^(rpn\.head\.conv\.1\.|roi_heads\.box_head\.\d+\.|backbone\.fpn\.(inner|layer)_blocks\.\d+\.1\.)/,
   ],
   ["torchvision's Keypoint R-CNN", /^roi_heads\.keypoint_/],
-  ["torchvision's RetinaNet or FCOS", /^head\.(classification|regression)_head\./],
+  ["torchvision's RetinaNet, FCOS or SSD", /^head\.(classification|regression)_head\./],
   ['detectron2', /^(backbone\.bottom_up|backbone\.fpn_(lateral|output)\d|proposal_generator)\b/],
   ['MMDetection', /^(neck|rpn_head|roi_head|bbox_head|mask_head)\./],
   ['Ultralytics YOLO', /^\d+\.(conv|cv\d|m)\./],
@@ -60,6 +69,19 @@ export function foreignNetwork(names: readonly string[]): string | undefined {
     ? "torchvision's Faster R-CNN"
     : undefined;
 }
+
+/** Packages whose checkpoints contain objects of their own, by the beginning of the objects' names. */
+const FOREIGN_OBJECTS: readonly [network: string, names: RegExp][] = [
+  ['Ultralytics YOLO', /^(ultralytics|models\.yolo)\./],
+  ['detectron2', /^(detectron2|fvcore)\./],
+  ['MMDetection', /^(mmdet|mmcv|mmengine)\./],
+  ['Cellpose', /^cellpose\./],
+  ['segmentation_models.pytorch', /^segmentation_models_pytorch\./],
+];
+
+/** Name of the unsupported network to which a pickled object belongs, if it is known. */
+export const foreignObject = (name: string): string | undefined =>
+  FOREIGN_OBJECTS.find(([, pattern]) => pattern.test(name))?.[0];
 
 /** Text near the start of detectron2's files, which are bare pickles. */
 export const DETECTRON2_PICKLE = /bottom_up|proposal_generator|fpn_lateral|fpn_output|Detectron2/;

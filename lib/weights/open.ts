@@ -7,7 +7,7 @@ import { isFastaiLearner, learnerModel } from './fastai-learner.js';
 import { type Flattened, flatten } from './flatten.js';
 import { tensorBytes } from './layout.js';
 import { moduleTensors } from './modules.js';
-import { DETECTRON2_PICKLE } from './names.js';
+import { DETECTRON2_PICKLE, foreignObject } from './names.js';
 import { readSafetensors } from './safetensors.js';
 import type { TensorEntry, WeightsFile, WeightsFormat } from './table.js';
 import { LEGACY_START, readTorchLegacy } from './torch-legacy.js';
@@ -36,9 +36,12 @@ export async function openWeights(path: string): Promise<WeightsFile> {
   const weights = await inspectWeights(path);
   const [call] = weights.refused;
   if (call && weights.format !== 'fastai') {
+    const network = weights.refused.map(({ what }) => foreignObject(what)).find((name) => name !== undefined);
     throw refused(
       { file: path, position: call.where },
-      `it contains a call of ${call.what}; only files with plain data are loaded (save the model's state_dict())`,
+      network !== undefined
+        ? `it is a checkpoint of ${network}, whose networks cellroute does not run`
+        : `it contains a call of ${call.what}; only files with plain data are loaded (save the model's state_dict())`,
     );
   }
   return weights;

@@ -213,6 +213,55 @@ test('convert and inspect work together', () => {
   expect(tensors.map(({ name }) => name)).toContain('fc.weight');
 });
 
+describe('export-python', () => {
+  const scripts = join(folder, 'scripts');
+  mkdirSync(scripts);
+  const run = (...args: string[]) => cellroute('export-python', ...args);
+
+  test('writes the script of a file and of a member of an ensemble, which find their weights', () => {
+    const ensemble = join(root, 'models', 'starter');
+    const members: [string[], string, string][] = [
+      [[ensemble, '--cell-type', 'histology'], 'segmenter-histology.safetensors', 'MIN_SCORE = 0.85 '],
+      [
+        ['--cell-type', 'histology', '--min-score', '0.2'],
+        'segmenter-histology.safetensors',
+        'MIN_SCORE = 0.2 ',
+      ],
+      [['--router'], 'classifier.safetensors', 'WIDTH, HEIGHT = 128, 128'],
+      [
+        [join(ensemble, 'segmenter-histology.safetensors')],
+        'segmenter-histology.safetensors',
+        'MIN_SCORE = 0.5 ',
+      ],
+    ];
+    for (const [i, [args, file, line]] of members.entries()) {
+      const out = join(scripts, `script-${i}.py`);
+      expect(run(...args, '--out', out)).toMatchObject({ status: 0, stderr: '' });
+      const script = readFileSync(out, 'utf8');
+      expect(script).toContain(`python script-${i}.py image.png`);
+      expect(script).toContain(line);
+      const [, weights] = /^WEIGHTS = Path\(__file__\)\.parent \/ "(.*)"$/m.exec(script)!;
+      expect(basename(weights!)).toBe(file);
+      expect(existsSync(join(scripts, weights!))).toBe(true);
+    }
+  });
+
+  test('overwrites no other file, and says what is missing', () => {
+    const out = join(scripts, 'own.py');
+    writeFileSync(out, 'print()');
+    expect(run('--router', '--out', out)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/own\.py exists and was not written by cellroute.*FILE_UNWRITABLE/),
+    });
+    expect(run('--out', join(scripts, 'none.py')).stderr).toMatch(
+      /fluorescence, histology, phase-contrast.*--router.*--cell-type.*INVALID_ARGUMENT/,
+    );
+    const file = join(root, 'models', 'starter', 'classifier.safetensors');
+    expect(run(file, '--router').stderr).toMatch(/--router.*INVALID_ARGUMENT/);
+    expect(run(file, '--min-score', '0.5').stderr).toMatch(/thresholds.*INVALID_ARGUMENT/);
+  });
+});
+
 test('doctor finds everything, and reports what is missing', () => {
   const good = cellroute('doctor');
   expect(good).toMatchObject({ status: 0, stderr: '' });

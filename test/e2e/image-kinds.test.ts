@@ -12,6 +12,7 @@ import { SegmenterTrainer } from '../../lib/trainer/segmenter-trainer.js';
 import { tuneEnsemble } from '../../lib/tune/tune-ensemble.js';
 import { workFolder } from '../support/data-folder.js';
 import { type Outcome, printOutcomes } from '../support/outcomes.js';
+import { animated, withChunk } from '../support/png.js';
 import { root, testEnsemble } from '../support/sdk.js';
 import { tinySegmenter } from '../support/synthetic.js';
 import { type TestPage, writeTiff } from '../support/tiff.js';
@@ -29,6 +30,30 @@ const pages = (...all: Partial<TestPage>[]) =>
   writeTiff(all.map((own) => ({ width, height, values: grey, ...own })));
 const stack = 'ImageJ=1.54f\nimages=3\nslices=3\n';
 
+const companion =
+  '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1"><BinaryOnly MetadataFile="a.companion.ome" UUID="urn:uuid:2"/></OME>';
+const frames = async () => {
+  const both = [await drawn().png().toBuffer(), await drawn().negate().png().toBuffer()];
+  return sharp(both, { join: { animated: true } })
+    .webp({ lossless: true })
+    .toBuffer();
+};
+const sixteen = () => drawn().toColourspace('grey16').png().toBuffer();
+
+/** A slide of Aperio: tiles, and its thumbnail, label and overview in strips, which no tag marks. */
+const aperio = () => {
+  const description = 'Aperio Image Library v12.0.15 \r\n64x64 [0,0 64x64] (16x16) JPEG/RGB Q=70';
+  const extra = (height: number, text: string) => ({
+    ...{ height, values: grey.subarray(0, width * height), description: text },
+  });
+  return pages(
+    { tile: 16, description },
+    extra(64, description),
+    extra(40, 'Aperio Image Library v12.0.15 \r\nlabel 64x40'),
+    extra(20, 'Aperio Image Library v12.0.15 \r\nmacro 64x20'),
+  );
+};
+
 const kinds: [name: string, make: () => Promise<Buffer> | Buffer, expected: Outcome][] = [
   ['grey.png', () => drawn().png().toBuffer(), 'read'],
   ['turned.jpg', () => wide().jpeg().withMetadata({ orientation: 6 }).toBuffer(), 'read'],
@@ -42,6 +67,21 @@ const kinds: [name: string, make: () => Promise<Buffer> | Buffer, expected: Outc
   ['signed.tif', () => pages({ values: Int16Array.from(grey), format: 2 }), 'refuse'],
   ['packed.tif', () => pages({ bits: 12 }), 'refuse'],
   ['zstandard.tif', () => pages({ tags: { 259: [50_000] } }), 'refuse'],
+  ['aperio.tif', () => aperio(), 'read'],
+  [
+    'leica.tif',
+    () =>
+      pages({
+        description: '<?xml version="1.0"?>\n<scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01">',
+      }),
+    'refuse',
+  ],
+  ['ventana.tif', () => pages({ texts: { 700: '<EncodeInfo Ver="2"><SlideStitchInfo/>' } }), 'refuse'],
+  ['companion.tif', () => pages({ description: companion }), 'warn'],
+  ['animated.webp', () => frames(), 'warn'],
+  ['animated.png', async () => animated(await drawn().png().toBuffer()), 'warn'],
+  ['sixteen-of-twelve.png', async () => withChunk(await sixteen(), 'sBIT', Buffer.from([12])), 'read'],
+  ['gamma.png', async () => withChunk(await sixteen(), 'gAMA', Buffer.from([0, 0, 0xb1, 0x8f])), 'read'],
   ['slide.jpg', () => drawn().jpeg().toBuffer(), 'refuse'],
   ['gif.png', () => Buffer.from('GIF89a and more of it'), 'refuse'],
   ['cut.png', async () => (await drawn().png().toBuffer()).subarray(0, 60), 'refuse'],

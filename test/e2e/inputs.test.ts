@@ -30,6 +30,8 @@ const inputs: [name: string, path: () => string, expected: Outcome][] = [
   ['coco/mixed-degenerate-ring', () => join(cases, 'coco/mixed-degenerate-ring'), 'warn'],
   ['coco/cvat-brush-masks', () => join(cases, 'coco/cvat-brush-masks'), 'refuse'],
   ['COCO in annotations/, with a missing image', () => cvat(), 'warn'],
+  ['COCO with two images of one file name', () => twice('other.png'), 'warn'],
+  ['COCO whose images all have one file name', () => twice('a.png'), 'refuse'],
   ['labels/int32-stardist', () => join(cases, 'labels/int32-stardist'), 'read'],
   ['labels/jpeg-labels', () => join(cases, 'labels/jpeg-labels'), 'refuse'],
   ['labels/multi-page-labels', () => join(cases, 'labels/multi-page-labels'), 'refuse'],
@@ -72,6 +74,27 @@ function cvat(): string {
     }),
   );
   return folder.path('cvat');
+}
+
+/** Two images of one file, each with a cell, and a third image. */
+function twice(third: string): string {
+  const name = `twice ${third}`;
+  for (const file of ['a.png', 'other.png']) put(image, name, 'images', file);
+  const square = [[10, 10, 30, 10, 30, 30, 10, 30]];
+  folder.write(
+    `${name}/train.json`,
+    JSON.stringify({
+      images: ['a.png', 'a.png', third].map((file_name, i) => ({
+        id: i + 1,
+        file_name,
+        width: 64,
+        height: 64,
+      })),
+      categories: [{ id: 1, name: 'cell' }],
+      annotations: [1, 2, 3].map((id) => ({ id, image_id: id, category_id: 1, segmentation: square })),
+    }),
+  );
+  return folder.path(name);
 }
 
 async function outcomeOf(action: () => Promise<{ warned: boolean }>): Promise<Outcome> {

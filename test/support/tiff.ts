@@ -24,6 +24,8 @@ export interface TestPage {
   subfileType?: number;
   /** Additional or overriding tags. */
   tags?: Readonly<Record<number, readonly number[]>>;
+  /** Further tags, as text. */
+  texts?: Readonly<Record<number, string>>;
   /** Further tags, as fractions. */
   ratios?: Readonly<Record<number, number>>;
   /** Pixels after the last strip, for a stack in one directory. */
@@ -129,6 +131,10 @@ export function writeTiff(
     for (const [number, value] of Object.entries(page.ratios ?? {})) {
       const data = Buffer.concat([put(4, Math.round(value * 10_000)), put(4, 10_000)]);
       entries.push({ tag: Number(number), type: 5, count: 1, data });
+    }
+    for (const [number, text] of Object.entries(page.texts ?? {})) {
+      const data = Buffer.from(text);
+      entries.push({ tag: Number(number), type: 1, count: data.length, data });
     }
     entries.sort((a, b) => a.tag - b.tag);
     const written = entries.map(({ tag: number, type, count, data }) =>

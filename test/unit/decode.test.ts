@@ -6,6 +6,7 @@ import { CellrouteError } from '../../lib/errors.js';
 import { decodeImage, openImage } from '../../lib/image/decode.js';
 import type { ImageInput } from '../../lib/image/types.js';
 import { dataPath, describeGolden } from '../support/golden.js';
+import { withChunk } from '../support/png.js';
 
 const folder = join(__dirname, '../golden/images');
 const image = (name: string) => readFileSync(join(folder, name));
@@ -66,6 +67,19 @@ describe('decodeImage returns the same values as Pillow and tifffile', () => {
     const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 3), 3);
     shared.set(bytes);
     expect((await decodeImage(shared)).data).toEqual(data);
+  });
+
+  test.each([
+    ['sBIT', Buffer.from([12])],
+    ['gAMA', Buffer.from([0, 0, 0xb1, 0x8f])],
+    ['acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0])],
+  ])('the chunk %s of a PNG changes no value', async (name, content) => {
+    const values = Uint16Array.from({ length: 30 * 20 }, (_, i) => (i * 7919) % 65536);
+    const png = await sharp(values, { raw: { width: 30, height: 20, channels: 1 } })
+      .toColourspace('grey16')
+      .png()
+      .toBuffer();
+    expect((await decodeImage(withChunk(png, name, content))).data).toEqual(values);
   });
 
   test('a wide 16-bit image keeps its alignment', async () => {

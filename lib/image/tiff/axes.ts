@@ -160,6 +160,16 @@ export function omePixels(xml: string): OmePixels | undefined {
   return pixels;
 }
 
+/** The companion file that describes an OME data set of which a TIFF is one file; undefined for any other TIFF. */
+export function companionFile(file: TiffFile, directory: TiffDirectory): string | undefined {
+  const text = file.text(directory, TAG.description);
+  if (!text.includes('BinaryOnly')) return undefined;
+  for (const { name, attributes } of xmlTags(text)) {
+    if (name === 'BinaryOnly') return attributes.get('MetadataFile') ?? 'another file';
+  }
+  return undefined;
+}
+
 function omeAxes(text: string): TiffAxes | undefined {
   const pixels = omePixels(text);
   if (!pixels) return undefined;

@@ -34,6 +34,8 @@ export const TAG = {
   ycbcrSubsampling: 530,
   ycbcrPositioning: 531,
   referenceBlackWhite: 532,
+  /** XMP, and in slides of Ventana other XML. */
+  xmp: 700,
   /** MetaMorph's stack: one value per plane. */
   uic2: 33629,
   /** Written only by Hamamatsu's scanners. */

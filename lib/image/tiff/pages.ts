@@ -2,6 +2,7 @@ import { CellrouteError } from '../../errors.js';
 import { MAX_PLANES, planesInDirectory, readAxes, type TiffAxes } from './axes.js';
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { readLayout, type TiffLayout, UNCOMPRESSED, unsupported } from './layout.js';
+import { isAperioExtra, refuseScanner } from './scanners.js';
 
 /** A page: a directory, or a plane of a directory with a stack. */
 export interface TiffPage {
@@ -24,8 +25,9 @@ const OLD_REDUCED = 2;
 /** Allowed relative difference of the aspect ratios of pyramid levels, whose sides are rounded. */
 const PROPORTION = 0.02;
 
-/** @throws {RangeError} if a stack is longer than the file. */
+/** @throws {RangeError} if a stack is longer than the file; {CellrouteError} for slides that are not read. */
 export function readPages(file: TiffFile): TiffPages {
+  refuseScanner(file);
   const { directories } = file;
   const first = directories[0]!;
   const stacked = directories.length === 1 ? planesInDirectory(file, first) : 1;
@@ -44,7 +46,10 @@ export function readPages(file: TiffFile): TiffPages {
   const full = all.findIndex(({ directory }) => !isMarkedSmaller(file, directory));
   const main = directories[Math.max(0, full)]!;
   const planes = all.flatMap(({ directory }, i) =>
-    directory === main || (!isMarkedSmaller(file, directory) && !isLevelOf(file, main, directory)) ? [i] : [],
+    directory === main ||
+    !(isMarkedSmaller(file, directory) || isLevelOf(file, main, directory) || isAperioExtra(file, directory))
+      ? [i]
+      : [],
   );
   return { all, planes, axes: readAxes(file, first) };
 }

@@ -4,6 +4,7 @@ import { cmykToRgb, interleave, pickChannels } from '../pixels.js';
 import { channelsNeeded, checkAxis, resolveChannels, type Selection } from '../select.js';
 import { decodePixels, greyType, type PixelType, pixelTypeOf, readMetadata, unreadable } from '../sharp.js';
 import type { ImageSource, RawImage } from '../types.js';
+import { companionFile } from './axes.js';
 import { TiffFile } from './directory.js';
 import { checkJpegTiles } from './jpeg-tiles.js';
 import { CONVERT, JPEG, PHOTOMETRIC, type TiffLayout, unsupported } from './layout.js';
@@ -63,6 +64,12 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
   const { limits } = selection;
   const { axes } = pages;
   const notices: string[] = [];
+  const companion = companionFile(file, file.directories[0]!);
+  if (companion !== undefined) {
+    notices.push(
+      `it is one file of an OME data set that ${companion} describes; planes in other files are not read`,
+    );
+  }
   const chosen = choosePages(pages, selection, notices);
   const first = layoutOf(file, chosen.pages[0]!.page);
   const check = (layout: TiffLayout) => {

@@ -181,3 +181,30 @@ test('a file with 100,000 nesting levels', async () => {
   const text = `{"images": [${deep}, ${JSON.stringify(image(1, 'a'))}], "annotations": []}`;
   expect((await open(text)).items.map(({ id }) => id)).toEqual(['a']);
 });
+
+test('annotated images with one file name are left out, as each may have a part of the cells', async () => {
+  const dataset = await open({
+    images: [image(1, 'a'), image(2, 'b'), image(3, 'a')],
+    categories,
+    annotations: [annotation(1, 1), annotation(2, 2), annotation(3, 3)],
+  });
+  expect(dataset.items.map(({ id }) => id)).toEqual(['b']);
+  expect(dataset.problems.map(({ column, reason }) => [column, reason])).toEqual(
+    ['images[0]', 'images[2]'].map((place) => [
+      place,
+      '2 annotated images have the name a.png: join them, or give each its own file',
+    ]),
+  );
+});
+
+test('of images with one file name, the only annotated one is used', async () => {
+  const dataset = await open({
+    images: [image(1, 'a'), image(2, 'a')],
+    categories,
+    annotations: [annotation(1, 2)],
+  });
+  expect(dataset.items.map(({ id, cells }) => [id, cells])).toEqual([['a', 1]]);
+  expect(dataset.problems).toEqual([
+    expect.objectContaining({ column: 'images[0]', reason: 'another image has this name' }),
+  ]);
+});

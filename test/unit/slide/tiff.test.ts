@@ -156,36 +156,47 @@ describe('levels of a pyramid', () => {
     expect(Array.from((await slide.read(window)).data)).toEqual(cropOf(big, window));
   });
 
-  test('JPEG tiles with thumbnail, label and macro pages, as in SVS, have their levels alone', async () => {
-    const tile = (width: number, height: number, subfileType?: number) => {
-      const { data } = gradient(width, height, 3);
-      return {
-        ...{ width, height, values: data, samples: 3, photometric: 2, tile: 64 },
-        ...(subfileType !== undefined && { subfileType }),
+  test.each([
+    ['marked', [0, 1, 9]],
+    ['not marked', [0, 0, 0]],
+  ] as const)(
+    'SVS: thumbnail, label and macro pages, %s, are no levels and no planes',
+    async (_how, marks) => {
+      const tile = (width: number, height: number, subfileType?: number) => {
+        const { data } = gradient(width, height, 3);
+        return {
+          ...{ width, height, values: data, samples: 3, photometric: 2, tile: 64 },
+          ...(subfileType !== undefined && { subfileType }),
+        };
       };
-    };
-    const strip = (width: number, height: number, subfileType: number) => {
-      const { tile: _, ...page } = tile(width, height, subfileType);
-      return page;
-    };
-    const description = 'Aperio Image Library v11\n900x700 |AppMag = 20|MPP = 0.4990';
-    const path = at('as.svs');
-    writeFileSync(
-      path,
-      writeTiff([
-        { ...tile(900, 700), description },
-        strip(225, 175, 0),
-        tile(225, 175),
-        strip(120, 140, 1),
-        strip(300, 80, 9),
-      ]),
-    );
-    const slide = await openSlide(path);
-    expect(slide.pixelSize).toBe(0.499);
-    expect(slide.levels.map(({ width, height }) => [width, height])).toEqual([
-      [900, 700],
-      [225, 175],
-    ]);
+      const strip = (width: number, height: number, subfileType: number) => {
+        const { tile: _, ...page } = tile(width, height, subfileType);
+        return page;
+      };
+      const description = 'Aperio Image Library v11\n900x700 |AppMag = 20|MPP = 0.4990';
+      const path = at('as.svs');
+      writeFileSync(
+        path,
+        writeTiff([
+          { ...tile(900, 700), description },
+          strip(225, 175, marks[0]),
+          tile(225, 175),
+          strip(120, 140, marks[1]),
+          strip(300, 80, marks[2]),
+        ]),
+      );
+      const slide = await openSlide(path);
+      expect(slide.source!.notices).toEqual([]);
+      expect(slide.source!.pages).toEqual([0]);
+      expect(slide.pixelSize).toBe(0.499);
+      expect(slide.levels.map(({ width, height }) => [width, height])).toEqual([
+        [900, 700],
+        [225, 175],
+      ]);
+    },
+  );
+
+  test('JPEG tiles are read', async () => {
     const jpeg = at('jpeg.tif');
     await sharp(whole.data as Uint8Array, raw)
       .tiff({ tile: true, pyramid: true, compression: 'jpeg', quality: 95, tileWidth: 128, tileHeight: 128 })

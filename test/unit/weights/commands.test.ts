@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerConvert } from '../../../lib/cli/convert.js';
 import { registerInspect } from '../../../lib/cli/inspect.js';
-import { FASTAI_KEY } from '../../../lib/weights/convert.js';
+import { FASTAI_KEY } from '../../../lib/config/stored.js';
 import { openWeights } from '../../../lib/weights/open.js';
 import { describeGolden, goldenJson, goldenPath } from '../../support/golden.js';
 import { halfValue, numbers, readAll, safetensors, save, temporaryFolder } from '../../support/weights.js';

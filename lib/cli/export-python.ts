@@ -1,0 +1,84 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import type { Command } from 'commander';
+import { refuse } from '../check.js';
+import { unreadable } from '../file-errors.js';
+import { type EnsembleFile, readEnsembleFile, starterFolder } from '../inference/ensemble-file.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
+import { Outputs } from '../outputs.js';
+import { exportPython } from '../python/export-python.js';
+import { scriptName } from '../python/load-part.js';
+import { readConfig } from './convert.js';
+import { type ForceFlag, withForce } from './options.js';
+import { type ThresholdFlags, thresholdsAloneOf, withThresholdsAlone } from './thresholds.js';
+
+interface Flags extends ThresholdFlags, ForceFlag {
+  out?: string | undefined;
+  router?: boolean | undefined;
+  config?: string | undefined;
+}
+
+/** Adds `cellroute export-python MODEL`. */
+export function registerExportPython(program: Command): void {
+  const command = program
+    .command('export-python')
+    .description('Write a Python script that rebuilds a network in torchvision and runs it on an image')
+    .argument(
+      '[model]',
+      'segmenter or classifier (.safetensors), or ensemble folder (default: the starter ensemble)',
+    )
+    .option('-o, --out <file>', 'the script (default: the name of the model with .py, in the current folder)')
+    .option('--cell-type <type>', 'of an ensemble folder, the segmenter of this type with its thresholds')
+    .option('--router', 'of an ensemble folder, the classifier')
+    .option(
+      '--config <file>',
+      'JSON file with values of the network configuration that override those stored',
+    );
+  withForce(withThresholdsAlone(command)).action(async (model: string | undefined, flags: Flags) => {
+    const member = await memberOf(model ?? starterFolder, flags);
+    const thresholds = { ...member.thresholds, ...thresholdsAloneOf(flags) };
+    const out = flags.out ?? scriptName(basename(member.path));
+    const script = await exportPython(member.path, {
+      weights: pathFrom(out, member.path),
+      script: basename(out),
+      ...(Object.keys(thresholds).length > 0 && { thresholds }),
+      ...(flags.config !== undefined && { config: await readConfig(flags.config) }),
+    });
+    await new Outputs(flags).write(out, script);
+    console.log(`${out}: needs torch, torchvision, safetensors, tifffile, imagecodecs, pillow and numpy`);
+  });
+}
+
+/** The weights file that the arguments name, and the thresholds that an ensemble has for it. */
+async function memberOf(
+  model: string,
+  flags: Flags,
+): Promise<{ path: string; thresholds?: SegmentThresholds | undefined }> {
+  const { cellType, router } = flags;
+  const info = await stat(model).catch(unreadable(model));
+  if (!info.isDirectory()) {
+    if (cellType !== undefined) throw refuse('--cell-type', 'none, as MODEL is a file', cellType);
+    if (router) throw refuse('--router', 'none, as MODEL is a file', router);
+    return { path: model };
+  }
+  const ensemble = await readEnsembleFile(model);
+  if (router) {
+    if (cellType !== undefined) throw refuse('--cell-type', 'none beside --router', cellType);
+    return { path: join(model, ensemble.classifier) };
+  }
+  const { weights, thresholds } = segmenterOf(ensemble, cellType);
+  return { path: join(model, weights), thresholds };
+}
+
+function segmenterOf({ segmenters }: EnsembleFile, cellType: string | undefined) {
+  const entry = cellType === undefined ? undefined : segmenters[cellType];
+  if (entry) return entry;
+  const types = Object.keys(segmenters).filter((type) => segmenters[type]);
+  throw refuse('--cell-type', `a type of the ensemble (${types.join(', ')}), or --router`, cellType);
+}
+
+/** Path of a file as seen from the folder of another, with slashes; absolute where there is none. */
+const pathFrom = (script: string, file: string): string =>
+  relative(dirname(resolve(script)), resolve(file))
+    .split(sep)
+    .join('/');
