@@ -12,8 +12,11 @@ const SHARES: Readonly<Record<ProbedScale, number>> = { 1: 0.22, 0.5: 0.05, 2: 0
 /** Sides of the windows in pixels of the network's input: room for some cells, and not more than is needed. */
 const SIDES = { min: 128, max: 512 } as const;
 
-/** Proposals per window: a window has room for fewer cells. */
-export const PROBE_PROPOSALS = 100;
+/** Pixels of the network's input per proposal: a window has room for fewer cells. */
+const PROPOSAL_PIXELS = 400;
+
+/** Proposals in a window of this side. */
+export const probeProposals = (side: number): number => Math.ceil(side ** 2 / PROPOSAL_PIXELS);
 
 /**
  * Side of the window at a scale, in pixels of the network's input: what the network pads to, so that no pixel is padding.

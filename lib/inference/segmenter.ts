@@ -16,7 +16,7 @@ import type {
 } from '../native/contract.js';
 import { CALL_OPTION_KEYS, type Call, type CallOptions } from '../native/job.js';
 import { native } from '../native/load.js';
-import { decideScale, evidenceOf, PROBE_PROPOSALS, type ProbedWindow, probeSide } from './auto-scale.js';
+import { decideScale, evidenceOf, type ProbedWindow, probeProposals, probeSide } from './auto-scale.js';
 import { type CallImage, noticesFor, withImage, withModelImage } from './call-image.js';
 import { type Device, placeOn } from './device.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -362,11 +362,12 @@ export class CellSegmenter {
     factor: number,
     side: number,
   ): Promise<ProbedWindow> {
+    const proposals = probeProposals(side);
     const request = {
       ...nativeOptions(this.config, {}, { scale: 1, factor: null }),
       scoreThreshold: this.config.box.scoreThreshold,
-      rpnPreNmsTopN: PROBE_PROPOSALS,
-      rpnPostNmsTopN: PROBE_PROPOSALS,
+      rpnPreNmsTopN: proposals,
+      rpnPostNmsTopN: proposals,
     };
     const window = windowAt(contrast, image, factor, side);
     const [found] = await this.#model.runIn(
