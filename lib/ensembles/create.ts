@@ -17,7 +17,7 @@ import { checkOut, segmenterPart } from './stored.js';
 
 /** A cell type of an ensemble that is made. */
 export interface NewType {
-  /** Model path of its segmenter: see {@link findModel}. null for a type without one. */
+  /** Model path of its segmenter: see `findModel` of cellroute. null for a type without one. */
   segmenter: string | null;
   /** Images of the type, for the router. */
   images?: TypeImages | undefined;

@@ -26,7 +26,7 @@ export interface AddTypeOptions extends WriteOptions, ImageReadOptions, SignalOp
   type: string;
   /** Images of the type, for the router; five are few, and enough where they differ from the other types. */
   images: TypeImages;
-  /** Model path of its segmenter: see {@link findModel}. null for a type without one. */
+  /** Model path of its segmenter: see `findModel` of cellroute. null for a type without one. */
   segmenter: string | null;
   /** Thresholds of the type. Default: those of the segmenter's run or ensemble. */
   thresholds?: SegmentThresholds | undefined;
