@@ -54,7 +54,7 @@ interface ScriptCells {
 
 /** Allowed differences: of a side of a box in pixels, of a score or probability, and of masks. */
 const WITHIN = { boxes: 0.01, scores: 1e-4 };
-const LEAST_IOU = 0.99;
+const MIN_IOU = 0.99;
 
 /** Cells of a script and of `segment`, which may have equal scores in another order. */
 async function expectSameCells(
@@ -82,7 +82,7 @@ async function expectSameCells(
     expect(cells.labels[mine]).toBe(theirs.labels[i]);
     if (areas[i] === 0 && cells.areas[mine] === 0) return;
     const [iou] = cells.masks.select([mine]).iou(masks.select([i]));
-    expect(iou).toBeGreaterThanOrEqual(LEAST_IOU);
+    expect(iou).toBeGreaterThanOrEqual(MIN_IOU);
   });
   return cells.length;
 }

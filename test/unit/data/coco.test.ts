@@ -182,7 +182,7 @@ test('a file with 100,000 nesting levels', async () => {
   expect((await open(text)).items.map(({ id }) => id)).toEqual(['a']);
 });
 
-test('annotated images with one file name are left out, as each may have a part of the cells', async () => {
+test('annotated images with one file name are skipped, as each may have a part of the cells', async () => {
   const dataset = await open({
     images: [image(1, 'a'), image(2, 'b'), image(3, 'a')],
     categories,
