@@ -4,7 +4,7 @@ import { CellClassifier } from '../../../lib/inference/classifier.js';
 import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { openWeights } from '../../../lib/weights/open.js';
 import { TensorReader } from '../../../lib/weights/read-tensor.js';
-import { sourceOfEntry } from '../../../lib/weights/source.js';
+import { sourceOfEntry, type TensorSource } from '../../../lib/weights/source.js';
 import { writeWeights } from '../../../lib/weights/write.js';
 import { imageBytes, rejection, testEnsemble } from '../../support/sdk.js';
 import { pickle, safetensors, temporaryFolder, text } from '../../support/weights.js';
@@ -12,13 +12,17 @@ import { pickle, safetensors, temporaryFolder, text } from '../../support/weight
 const path = temporaryFolder();
 const original = join(testEnsemble, 'classifier.safetensors');
 
-/** The classifier with its tensors under other names. */
-async function renamed(file: string, nameOf: (name: string, index: number) => string): Promise<string> {
+/** The classifier with its tensors under other names, and more tensors. */
+async function renamed(
+  file: string,
+  nameOf: (name: string, index: number) => string,
+  more: readonly TensorSource[] = [],
+): Promise<string> {
   const weights = await openWeights(original);
   const reader = await TensorReader.open(original);
   try {
     const tensors = weights.tensors.map((entry, i) => sourceOfEntry(reader, entry, nameOf(entry.name, i)));
-    await writeWeights(path(file), { tensors, metadata: weights.metadata });
+    await writeWeights(path(file), { tensors: [...more, ...tensors], metadata: weights.metadata });
   } finally {
     await reader.close();
   }
@@ -52,6 +56,24 @@ describe('the prefix of a wrapper', () => {
     expect(warnings).toEqual([`${file}: the prefix '${prefix}' was removed from the names of all tensors`]);
   });
 
+  test("of torch's AveragedModel is removed with its counter", async () => {
+    const counter: TensorSource = {
+      name: 'n_averaged',
+      dtype: 'I64',
+      shape: [],
+      read: () => Buffer.from(BigInt64Array.of(12n).buffer),
+    };
+    const file = await renamed('averaged.safetensors', (name) => `module.${name}`, [counter]);
+    const { value, warnings } = await withWarnings(async () => {
+      await using plain = await CellClassifier.load(original);
+      await using averaged = await CellClassifier.load(file);
+      const image = imageBytes('small');
+      return await Promise.all([plain.classify(image), averaged.classify(image)]);
+    });
+    expect(value[1]).toEqual(value[0]);
+    expect(warnings).toEqual([`${file}: the prefix 'module.' was removed from the names of all tensors`]);
+  });
+
   test('is no prefix where one tensor does not have it, and where the rest does not fit', async () => {
     const some = await renamed('some.safetensors', (name, i) => (i === 0 ? name : `module.${name}`));
     expect(await rejection(CellClassifier.load(some))).toMatchObject({
@@ -76,7 +98,8 @@ describe('networks that are not run are refused by name', () => {
     ["torchvision's maskrcnn_resnet50_fpn_v2", 'backbone.fpn.inner_blocks.0.1.running_mean'],
     ["torchvision's Keypoint R-CNN", 'roi_heads.keypoint_head.0.weight'],
     ["torchvision's Faster R-CNN", 'roi_heads.box_predictor.cls_score.weight'],
-    ["torchvision's RetinaNet", 'head.classification_head.cls_logits.weight'],
+    ["torchvision's RetinaNet, FCOS or SSD", 'head.classification_head.cls_logits.weight'],
+    ["torchvision's RetinaNet, FCOS or SSD", 'head.regression_head.module_list.0.weight'],
     ['detectron2', 'backbone.bottom_up.res2.0.conv1.weight'],
     ['detectron2', 'proposal_generator.rpn_head.conv.weight'],
     ['detectron2', 'backbone.fpn_lateral2.weight'],

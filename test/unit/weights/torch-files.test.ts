@@ -185,6 +185,22 @@ describe('nested checkpoints', () => {
     expect(tensors.map((entry) => entry.name)).toEqual(['weight']);
     expect(refused).toMatchObject([{ what: 'torch.nn.modules.linear.Linear', times: 1 }]);
   });
+
+  test.each([
+    ['Ultralytics YOLO', 'ultralytics.nn.tasks', 'SegmentationModel'],
+    ['Ultralytics YOLO', 'models.yolo', 'Model'],
+    ['detectron2', 'detectron2.config.config', 'CfgNode'],
+    ['detectron2', 'fvcore.common.config', 'CfgNode'],
+    ['MMDetection', 'mmengine.logging.history_buffer', 'HistoryBuffer'],
+    ['Cellpose', 'cellpose.models', 'CellposeModel'],
+    ['segmentation_models.pytorch', 'segmentation_models_pytorch.decoders.unet.model', 'Unet'],
+  ])('an object of %s is refused with its name: %s.%s', async (network, module, name) => {
+    const file = await checkpoint(dict({ model: pickle(`c${module}\n${name}\n)`, 0x81, '}b') }));
+    expect(await refusalOf(file)).toMatchObject({
+      code: 'WEIGHTS_REFUSED',
+      message: expect.stringContaining(`it is a checkpoint of ${network}, whose networks`),
+    });
+  });
 });
 
 describe('the zip archive', () => {
