@@ -61,6 +61,17 @@ torch::Tensor cancellable_in_backward(torch::Tensor result) {
   return result;
 }
 
+/** Whether the channels of [N, C, H, W] have more than one value each. */
+bool has_variance(const torch::Tensor& map) { return map.numel() > map.size(1); }
+
+/** A batch norm in training with its running statistics, for maps without a variance, which torch
+ *  refuses: those of one small image. The statistics are not changed. */
+torch::Tensor normalize_by_running(const nn::BatchNorm2dImpl& norm, const torch::Tensor& map) {
+  return torch::batch_norm(map, norm.weight, norm.bias, norm.running_mean, norm.running_var,
+                           /*training=*/false, /*momentum=*/0.0, norm.options.eps(),
+                           /*cudnn_enabled=*/true);
+}
+
 torch::Tensor convolve_directly(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                                 const torch::Tensor& weight, const torch::Tensor& bias) {
   throw_if_cancelled();
@@ -97,7 +108,8 @@ torch::Tensor convolve_and_normalize(const nn::Conv2dImpl& conv, nn::Module& nor
   }
   if (auto* batch = norm.as<nn::BatchNorm2d>()) {
     // Maps keep their layout: see has_batch_statistics.
-    return batch->forward(convolve_directly(conv, x, conv.weight, conv.bias));
+    const auto map = convolve_directly(conv, x, conv.weight, conv.bias);
+    return has_variance(map) ? batch->forward(map) : normalize_by_running(*batch, map);
   }
   throw Error("INVALID_CONFIG", "Unknown kind of norm");
 }

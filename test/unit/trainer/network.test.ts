@@ -15,6 +15,7 @@ import {
   tinyMaskRCNN,
 } from '../../support/networks.js';
 import { rejection } from '../../support/sdk.js';
+import { tinySegmenter } from '../../support/synthetic.js';
 import { temporaryFolder } from '../../support/weights.js';
 
 const temporary = temporaryFolder();
@@ -233,6 +234,18 @@ describe('a classifier', () => {
     await network.dispose();
   });
 
+  test('trains with one image whose last map has one value per channel', async () => {
+    const network = await classifier();
+    const before = await bytesOfAll(network.tensors());
+    expect((await network.step([texture(1, 0)], step(1))).applied).toBe(true);
+    const changed = differing(before, await bytesOfAll(network.tensors()));
+    expect(changed).toContain('model.layer3.0.bn1.running_mean');
+    // Without a variance, the running statistics are used and kept.
+    expect(changed).not.toContain('model.layer4.0.bn1.running_mean');
+    expect(changed).toContain('model.layer4.0.bn1.weight');
+    await network.dispose();
+  });
+
   test('refuses invalid batches', async () => {
     const network = await classifier();
     const good = texture(1, 0);
@@ -257,6 +270,12 @@ describe('a classifier', () => {
 });
 
 describe('a segmenter', () => {
+  test('trains with one image of 20 × 20 pixels, whose last map has one value per channel', async () => {
+    const network = await SegmenterNetwork.create(maskRCNNConfig(tinySegmenter), { ...options, sampling });
+    expect((await network.step([squares(1, 20, 1)], step(1))).applied).toBe(true);
+    await network.dispose();
+  });
+
   test('has the five losses, also for images without cells and cells of one pixel', async () => {
     const network = await segmenter();
     const names = ['loss_box_reg', 'loss_classifier', 'loss_mask', 'loss_objectness', 'loss_rpn_box_reg'];
