@@ -42,7 +42,7 @@ export const hasFastaiNames = (tensors: readonly { name: string }[]): boolean =>
 const FOREIGN: readonly [network: string, names: RegExp][] = [
   [
     "torchvision's maskrcnn_resnet50_fpn_v2 or fasterrcnn_resnet50_fpn_v2",
-    /^(rpn\.head\.conv\.1\.|roi_heads\.box_head\.\d+\.|backbone\.fpn\.(inner|layer)_blocks\.\d+\.1\.)/,
+    /^(roi_heads\.box_head\.\d+\.|backbone\.fpn\.(inner|layer)_blocks\.\d+\.1\.)/,
   ],
   ["torchvision's Keypoint R-CNN", /^roi_heads\.keypoint_/],
   ["torchvision's RetinaNet, FCOS or SSD", /^head\.(classification|regression)_head\./],
@@ -62,12 +62,11 @@ export function foreignNetwork(names: readonly string[]): string | undefined {
     const inside = names.map((name) => name.slice(prefix.length));
     const known = FOREIGN.find(([, pattern]) => inside.some((name) => pattern.test(name)));
     if (known) return known[0];
+    // Its names are those of Mask R-CNN without a mask branch.
+    const has = (part: string) => inside.some((name) => name.startsWith(part));
+    if (has('roi_heads.box_predictor.') && !has('roi_heads.mask_')) return "torchvision's Faster R-CNN";
   }
-  const has = (part: string) => names.some((name) => name.startsWith(part));
-  // Its names are those of Mask R-CNN without a mask branch.
-  return has('roi_heads.box_predictor.') && !has('roi_heads.mask_')
-    ? "torchvision's Faster R-CNN"
-    : undefined;
+  return undefined;
 }
 
 /** Packages whose checkpoints contain objects of their own, by the beginning of the objects' names. */

@@ -93,11 +93,11 @@ describe('networks that are not run are refused by name', () => {
     return safetensors(header, Buffer.alloc(4));
   };
   test.each([
-    ["torchvision's maskrcnn_resnet50_fpn_v2", 'rpn.head.conv.1.0.weight'],
     ["torchvision's maskrcnn_resnet50_fpn_v2", 'roi_heads.box_head.5.weight'],
     ["torchvision's maskrcnn_resnet50_fpn_v2", 'backbone.fpn.inner_blocks.0.1.running_mean'],
     ["torchvision's Keypoint R-CNN", 'roi_heads.keypoint_head.0.weight'],
     ["torchvision's Faster R-CNN", 'roi_heads.box_predictor.cls_score.weight'],
+    ["torchvision's Faster R-CNN", 'model.roi_heads.box_predictor.cls_score.weight'],
     ["torchvision's RetinaNet, FCOS or SSD", 'head.classification_head.cls_logits.weight'],
     ["torchvision's RetinaNet, FCOS or SSD", 'head.regression_head.module_list.0.weight'],
     ['detectron2', 'backbone.bottom_up.res2.0.conv1.weight'],
@@ -116,6 +116,15 @@ describe('networks that are not run are refused by name', () => {
     expect(await rejection(CellSegmenter.load(file))).toMatchObject({
       code: 'WEIGHTS_MISMATCH',
       message: expect.stringContaining(`contains weights of ${network}`),
+    });
+  });
+
+  test('a deep RPN head, which rpn.convDepth describes, is not foreign', async () => {
+    const file = path('deep.safetensors');
+    writeFileSync(file, tensors('rpn.head.conv.1.0.weight'));
+    expect(await rejection(CellSegmenter.load(file))).toMatchObject({
+      code: 'WEIGHTS_MISMATCH',
+      message: expect.stringMatching(/does not fit this network/),
     });
   });
 
