@@ -190,5 +190,8 @@ for (const [name, open] of [
   console.log(`| ${name} | ${alone.toFixed(2)} | ${together.toFixed(2)} |`);
 }
 await ensemble.dispose();
+// Redis writes its data when it ends.
+const ended = new Promise((done) => server.once('exit', done));
 server.kill('SIGTERM');
+await ended;
 rmSync(folder, { recursive: true, force: true });

@@ -71,7 +71,8 @@ export function flatten(root: Value, where: Where): Flattened {
 const join = (name: string, key: string) => (name === '' ? key : `${name}.${key}`);
 
 function stateDictPrefix(root: Value): string {
-  if (!(root instanceof PyDict) || hasTensors(root)) return '';
+  if (!(root instanceof PyDict)) return '';
+  // Also where tensors lie beside it, such as the loss of the last step.
   const key = STATE_DICT_KEYS.find((candidate) => {
     const value = root.get(candidate);
     return (value instanceof PyDict && hasTensors(value)) || isModule(value);

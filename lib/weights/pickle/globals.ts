@@ -208,6 +208,8 @@ const CONSTRUCTORS = new Map<string, Construct>([
   ['builtins.complex', record],
   ['builtins.bytes', (args) => (args.length === 0 ? Buffer.alloc(0) : (args[0] as Value))],
   ['argparse.Namespace', record],
+  // The list of fastcore, in the optimizer's state that fastai saves beside a network.
+  ['fastcore.foundation.L', record],
   ['_codecs.encode', encode],
   ['numpy.dtype', record],
   ['numpy.core.multiarray.scalar', numpyScalar],

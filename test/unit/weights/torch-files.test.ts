@@ -113,6 +113,26 @@ describe('nested checkpoints', () => {
     expect(others).toEqual([{ name: 'optimizer.w', value: 'tensor F32 [8]' }]);
   });
 
+  test('the state dict is found beside a tensor, such as the loss of the last step', async () => {
+    const inner = dict({ w: plain }).subarray(2, -1);
+    const { tensors, others, prefix } = await openWeights(
+      await checkpoint(dict({ model_state_dict: inner, loss: plain })),
+    );
+    expect(prefix).toBe('model_state_dict.');
+    expect(tensors.map((entry) => entry.name)).toEqual(['w']);
+    expect(others).toEqual([{ name: 'loss', value: 'tensor F32 [8]' }]);
+  });
+
+  test('fastcore’s lists in an optimizer’s state are data', async () => {
+    const inner = dict({ w: plain }).subarray(2, -1);
+    const list = pickle('cfastcore.foundation\nL\n', ')R');
+    const { tensors, refused } = await openWeights(
+      await checkpoint(dict({ model: inner, opt: dict({ hypers: list }).subarray(2, -1) })),
+    );
+    expect(refused).toEqual([]);
+    expect(tensors.map((entry) => entry.name)).toEqual(['w']);
+  });
+
   test('two tensors with one dotted name are refused', async () => {
     const inner = dict({ w: plain }).subarray(2, -1);
     expect(await refusalOf(await checkpoint(dict({ a: inner, 'a.w': plain })))).toMatchObject({
