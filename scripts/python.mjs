@@ -1,4 +1,5 @@
-// Compares cellroute with torchvision: runs the scripts that `cellroute export-python` writes.
+// Compares cellroute with torchvision: runs the scripts that `cellroute export-python` writes, and runs the pages about Python,
+// which write checkpoints with torchvision, fastai and Lightning.
 //   node scripts/python.mjs [--cpu-builds]
 // Uses the Python of CELLROUTE_REFERENCE_PYTHON. Otherwise it makes an environment, with torch's CPU builds where an index has
 // them. With --cpu-builds, nothing else is downloaded: PyPI's builds for Linux bring CUDA, 5 GB once unpacked.
@@ -17,6 +18,8 @@ const OTHERS = [
   'imagecodecs==2026.3.6',
   'pillow==13.0.0',
   'pycocotools==2.0.11',
+  'fastai==2.8.12',
+  'lightning==2.6.6',
 ];
 
 function reference() {

@@ -6,7 +6,7 @@ import { root } from '../support/sdk.js';
 import { type Snippet, snippetsOf } from '../support/snippets.js';
 import { referencePython, testReference } from '../support/weights.js';
 
-// The snippets of the page about Python, in the order of the page, in a folder of each page.
+// The snippets of the pages about Python, in the order of the page, in a folder of each page.
 
 jest.setTimeout(900_000);
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-python-'));
@@ -42,7 +42,7 @@ function commandOf({ language, code }: Snippet, own: string): [string, string[]]
   return [process.execPath, [file]];
 }
 
-for (const page of ['docs/to-python.md']) {
+for (const page of ['docs/to-python.md', 'docs/from-python.md']) {
   testReference(`${page} runs`, async () => {
     const own = application(page.replace(/\W/g, '-'));
     for (const snippet of snippetsOf(page)) {
