@@ -4,7 +4,6 @@
 // threads of the machine are shared out among the workers.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -14,6 +13,7 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { RoutedEnsemble } from '../dist/index.mjs';
 import { createQueue, createWorker } from '../dist/queue.mjs';
+import { freePort } from '../scripts/free-port.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const model = join(root, 'test', 'ensemble');
@@ -45,12 +45,7 @@ for (let i = 0; i < amount; i++) {
   await sharp(large).extract(place).toFile(files[i]);
 }
 
-const port = await new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
+const port = await freePort();
 const redis = `redis://127.0.0.1:${port}`;
 const server = spawn(
   'redis-server',

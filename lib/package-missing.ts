@@ -20,3 +20,27 @@ export function packageMissing(
     { cause },
   );
 }
+
+/**
+ * Checks that optional packages are installed. The error has one command that installs all missing ones.
+ *
+ * @param packages versions that are tested, by name: `{ fastify: '5' }`.
+ * @throws {CellrouteError} PACKAGE_MISSING
+ */
+export function requirePackages(
+  what: string,
+  packages: Readonly<Record<string, string>>,
+  { more }: { more?: string } = {},
+): void {
+  const missing: string[] = [];
+  let cause: unknown;
+  for (const [name, version] of Object.entries(packages)) {
+    try {
+      require.resolve(name);
+    } catch (error) {
+      cause = error;
+      missing.push(`${name}@${version}`);
+    }
+  }
+  if (missing.length > 0) throw packageMissing(what, missing, { ...(more !== undefined && { more }), cause });
+}

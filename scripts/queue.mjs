@@ -13,13 +13,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { freePort } from './free-port.mjs';
 import { finish, noCounts } from './report.mjs';
 import { childEnvironment, must, root } from './run.mjs';
 import { ensureRedis } from './system.mjs';
@@ -40,14 +40,6 @@ const OPTIONS = { cellType: 'fluorescence' };
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-queue-'));
 const images = join(folder, 'images');
 mkdirSync(images);
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 
 /** A server that can be killed and started again with what it had. */
 class RedisServer {

@@ -12,10 +12,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePort } from '../free-port.mjs';
 import { runJest } from '../jest.mjs';
 import { HOST } from '../platforms.mjs';
 import { finish } from '../report.mjs';
@@ -24,14 +24,6 @@ import { constraints, optionalDependencies, packAll } from './packages.mjs';
 import { installTools, tools } from './tools.mjs';
 
 const SECONDS_TO_START = 60;
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** A registry that has our packages, and everything else from the registry that npm is configured with. */
 async function startRegistry(folder) {
