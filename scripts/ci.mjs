@@ -9,6 +9,9 @@ const SCRIPTS = [
   ['build:gyp'],
   ['build:prebuild'],
   ['docs'],
+  // Every program and command of the documentation: 1.5 to 3 minutes.
+  ['test:examples'],
+  ['test:browser'],
   ['test:pack'],
   // Publishes to a registry on this machine and installs from there.
   ['test:registry'],

@@ -29,21 +29,20 @@ const NEEDS = [
   },
   // Make works too, but takes seconds when nothing changed.
   { what: 'Ninja', packages: 'ninja-build', optional: true, there: () => windows || has('ninja') },
-  {
-    what: 'Chromium, for the tests of reports',
-    packages: 'chromium',
-    testsOnly: true,
-    // Without it, those tests are reported as skipped.
-    optional: true,
-    there: () =>
-      windows ||
-      Boolean(process.env.CELLROUTE_CHROMIUM) ||
-      anyOf([
-        ...['chromium', 'chromium-browser', 'google-chrome'].map((name) => `/usr/bin/${name}`),
-        '/Applications/Google Chrome.app',
-      ]),
-  },
 ];
+
+/** A browser for the tests of pages, which are reported as skipped without one. */
+const BROWSER = {
+  what: 'Chromium, for the tests of pages',
+  packages: 'chromium',
+  there: () =>
+    windows ||
+    Boolean(process.env.CELLROUTE_CHROMIUM) ||
+    anyOf([
+      ...['chromium', 'chromium-browser', 'google-chrome'].map((name) => `/usr/bin/${name}`),
+      '/Applications/Google Chrome.app',
+    ]),
+};
 
 /** Programs that read our outputs back. Tests report that they are skipped where one is missing. */
 const CONSUMERS = [
@@ -74,13 +73,19 @@ function install(needs, ...flags) {
   return status === 0;
 }
 
-/** Installs the Java programs that tests of outputs use, where that is plain, and names those that are missing. */
-export function ensureConsumers() {
-  const missing = CONSUMERS.filter(({ there }) => !there());
+/** Installs what is missing as root, and names what is still missing. */
+function ensure(needs) {
+  const missing = needs.filter(({ there }) => !there());
   const canInstall = process.getuid?.() === 0 && has('apt-get');
   if (missing.length === 0 || (canInstall && install(missing, '--no-install-recommends'))) return;
   console.error(`cellroute: not installed: ${missing.map(({ what }) => what).join('; ')}`);
 }
+
+/** Installs the Java programs that tests of outputs use, where that is plain, and names those that are missing. */
+export const ensureConsumers = () => ensure(CONSUMERS);
+
+/** The same for the browser that the tests of pages use. */
+export const ensureBrowser = () => ensure([BROWSER]);
 
 /** Installs a Redis server for the tests of job queues, where that is plain. Returns whether there is one. */
 export function ensureRedis() {

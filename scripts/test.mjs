@@ -24,8 +24,9 @@ title('C++ tests');
 const native = runCtest(join(root, 'out', 'Release'));
 add(total, native.counts);
 title('jest');
-// `npm run test:pack` installs the packed tarball, `npm run test:interop` the programs that read outputs.
-const jest = runJest(['--testPathIgnorePatterns=/test/(pack|interop)/', ...jestArguments]);
+// Scripts of their own run these: `test:pack` installs the packed tarball, `test:interop` the programs that read outputs,
+// `test:browser` Chromium, and `test:examples` starts every program of the documentation.
+const jest = runJest(['--testPathIgnorePatterns=/test/(pack|interop|browser|examples)/', ...jestArguments]);
 add(total, jest.counts);
 if (slowest) {
   title('slowest');

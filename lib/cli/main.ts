@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { CellrouteError } from '../errors.js';
 import { packageVersion } from '../package-version.js';
 import { registerClassify } from './classify.js';
@@ -29,6 +29,8 @@ export const program = new Command('cellroute')
   )
   .version(packageVersion())
   .showHelpAfterError('(see cellroute --help)')
+  // Commander throws what it would exit with, also from the commands below, so that a caller of `main` goes on.
+  .exitOverride()
   .addHelpText(
     'after',
     `
@@ -58,12 +60,22 @@ registerServe(program);
 registerWorker(program);
 registerSubmit(program);
 
-if (require.main === module) {
-  program.parseAsync().catch((error: unknown) => {
+/** Runs one command line, without the names of Node.js and of the program. Prints a failure and sets the exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has printed the help, the version or the failure.
+      process.exitCode = error.exitCode;
+      return;
+    }
     console.error(messageOf(error));
     process.exitCode = 1;
-  });
+  }
 }
+
+if (require.main === module) void main(process.argv.slice(2));
 
 /**
  * A CellrouteError, or an error of the system such as a full disk, has a message for the user. Any other error is a bug and

@@ -12,17 +12,13 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
+import { cellroute } from '../support/cli.js';
 import { listing } from '../support/data-folder.js';
 import { image, root, testEnsemble } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const cellroute = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { status, stdout, stderr };
-};
 
 describe('segment', () => {
   test('writes every format for each image, and reports the bad image at the end', async () => {
@@ -32,7 +28,7 @@ describe('segment', () => {
     copyFileSync(image.medium, join(images, 'c.png'));
     writeFileSync(join(images, 'b.png'), 'this is not an image');
     const out = join(folder, 'out');
-    const { status, stdout, stderr } = cellroute('segment', images, '--out', out);
+    const { status, stdout, stderr } = await cellroute('segment', images, '--out', out);
     expect(status).toBe(1);
     expect(stdout).toMatch(/a\.png: fluorescence \([\d.]+\), \d+ cells\nc\.png/);
     expect(stderr).toMatch(/1 of 3 images failed:\n- .*b\.png: .*\[IMAGE_UN/);
@@ -65,14 +61,15 @@ describe('segment', () => {
     expect(coco.images.map(({ file_name }) => file_name)).toEqual(['a.png', 'c.png']);
   });
 
-  test('two images with the same name keep both results', () => {
+  test('two images with the same name keep both results', async () => {
     const twin = join(folder, 'twin');
     mkdirSync(twin);
     copyFileSync(image.small, join(folder, 'x.png'));
     copyFileSync(image.medium, join(twin, 'x.png'));
     const out = join(folder, 'twins');
     expect(
-      cellroute('segment', join(folder, 'x.png'), join(twin, 'x.png'), '-o', out, '-f', 'json').status,
+      (await cellroute('segment', join(folder, 'x.png'), join(twin, 'x.png'), '-o', out, '-f', 'json'))
+        .status,
     ).toBe(0);
     expect(listing(out)).toEqual(['twin/x.json', 'x.json']);
     const nameIn = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8')).name;
@@ -114,7 +111,7 @@ describe('segment', () => {
   test.each([
     ['whole', []],
     ['in tiles', ['--tiles', '256,64']],
-  ])('writes a profile if CELLROUTE_PROFILE is set: %s', (_, flags) => {
+  ])('writes a profile if CELLROUTE_PROFILE is set: %s', async (_, flags) => {
     const { stderr } = spawnSync(
       process.execPath,
       [main, 'segment', image.medium, '-o', join(folder, 'profiled'), '-f', 'json', ...flags],
@@ -134,10 +131,10 @@ describe('segment', () => {
     expect(stages).toBeLessThan(total + 1e-4);
   });
 
-  test('cuts images into tiles on request, and reports it', () => {
+  test('cuts images into tiles on request, and reports it', async () => {
     const out = join(folder, 'tiled');
     const flags = ['-o', out, '-f', 'json', '--tiles', '256,64'];
-    const { status, stdout } = cellroute('segment', image.medium, ...flags);
+    const { status, stdout } = await cellroute('segment', image.medium, ...flags);
     expect(status).toBe(0);
     expect(stdout).toMatch(/\d+ cells in 4 tiles, \d+ of them on a seam\n/);
     const [file] = listing(out);
@@ -157,15 +154,15 @@ describe('segment', () => {
     ['no output folder', ['segment', image.small], /--out/],
     ['a missing image', ['segment', 'nowhere.png', '-o', folder], /nowhere\.png.*\[FILE_UNREADABLE\]/],
     ['a missing ensemble', ['segment', image.small, '-o', folder, '-m', 'nowhere'], /\[FILE_UNREADABLE\]/],
-  ])('%s is refused', (_, args, message) => {
-    const { status, stderr } = cellroute(...args);
+  ])('%s is refused', async (_, args, message) => {
+    const { status, stderr } = await cellroute(...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 });
 
-test('tune writes an ensemble with the thresholds it prints', () => {
+test('tune writes an ensemble with the thresholds it prints', async () => {
   const out = join(folder, 'tuned');
   const flags = [
     '--cell-type-column',
@@ -178,23 +175,30 @@ test('tune writes an ensemble with the thresholds it prints', () => {
     out,
     '--json',
   ];
-  const { status, stdout } = cellroute('tune', join(root, 'test/data/nuclei'), ...flags);
+  const { status, stdout } = await cellroute('tune', join(root, 'test/data/nuclei'), ...flags);
   expect(status).toBe(0);
   const { fluorescence } = JSON.parse(stdout).cellTypes;
   expect(fluorescence.after).toBeGreaterThan(fluorescence.before);
   const written = JSON.parse(readFileSync(join(out, 'ensemble.json'), 'utf8'));
   expect(written.segmenters.fluorescence.thresholds).toEqual(fluorescence.thresholds);
 
-  const other = cellroute('tune', join(root, 'test/data/nuclei'), '--where', 'split=none', '--out', out);
+  const other = await cellroute(
+    'tune',
+    join(root, 'test/data/nuclei'),
+    '--where',
+    'split=none',
+    '--out',
+    out,
+  );
   expect(other.status).toBe(1);
   expect(other.stderr).toMatch(/data.*INVALID_ARGUMENT/s);
 });
 
-test('classify prints the type as text and as JSON', () => {
-  expect(cellroute('classify', image.small).stdout).toMatch(
+test('classify prints the type as text and as JSON', async () => {
+  expect((await cellroute('classify', image.small)).stdout).toMatch(
     /: fluorescence \(fluorescence [01]\.\d+, histology/,
   );
-  const { stdout } = cellroute(
+  const { stdout } = await cellroute(
     'classify',
     image.small,
     '--json',
@@ -204,10 +208,10 @@ test('classify prints the type as text and as JSON', () => {
   expect(JSON.parse(stdout)).toMatchObject({ cellType: 'fluorescence' });
 });
 
-test('convert and inspect work together', () => {
+test('convert and inspect work together', async () => {
   const torch = join(folder, 'router.pth');
-  expect(cellroute('convert', join(testEnsemble, 'classifier.safetensors'), torch).status).toBe(0);
-  const { tensors } = JSON.parse(cellroute('inspect', torch, '--json').stdout) as {
+  expect((await cellroute('convert', join(testEnsemble, 'classifier.safetensors'), torch)).status).toBe(0);
+  const { tensors } = JSON.parse((await cellroute('inspect', torch, '--json')).stdout) as {
     tensors: { name: string }[];
   };
   expect(tensors.map(({ name }) => name)).toContain('fc.weight');
@@ -218,7 +222,7 @@ describe('export-python', () => {
   mkdirSync(scripts);
   const run = (...args: string[]) => cellroute('export-python', ...args);
 
-  test('writes the script of a file and of a member of an ensemble, which find their weights', () => {
+  test('writes the script of a file and of a member of an ensemble, which find their weights', async () => {
     const ensemble = join(root, 'models', 'starter');
     const members: [string[], string, string][] = [
       [[ensemble, '--cell-type', 'histology'], 'segmenter-histology.safetensors', 'MIN_SCORE = 0.85 '],
@@ -236,7 +240,7 @@ describe('export-python', () => {
     ];
     for (const [i, [args, file, line]] of members.entries()) {
       const out = join(scripts, `script-${i}.py`);
-      expect(run(...args, '--out', out)).toMatchObject({ status: 0, stderr: '' });
+      expect(await run(...args, '--out', out)).toMatchObject({ status: 0, stderr: '' });
       const script = readFileSync(out, 'utf8');
       expect(script).toContain(`python script-${i}.py image.png`);
       expect(script).toContain(line);
@@ -246,28 +250,36 @@ describe('export-python', () => {
     }
   });
 
-  test('overwrites no other file, and says what is missing', () => {
+  test('overwrites no other file, and says what is missing', async () => {
     const out = join(scripts, 'own.py');
     writeFileSync(out, 'print()');
-    expect(run('--router', '--out', out)).toMatchObject({
+    expect(await run('--router', '--out', out)).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/own\.py exists and was not written by cellroute.*FILE_UNWRITABLE/),
     });
-    expect(run('--out', join(scripts, 'none.py')).stderr).toMatch(
+    expect((await run('--out', join(scripts, 'none.py'))).stderr).toMatch(
       /fluorescence, histology, phase-contrast.*--router.*--cell-type.*INVALID_ARGUMENT/,
     );
     const file = join(root, 'models', 'starter', 'classifier.safetensors');
-    expect(run(file, '--router').stderr).toMatch(/--router.*INVALID_ARGUMENT/);
-    expect(run(file, '--min-score', '0.5').stderr).toMatch(/thresholds.*INVALID_ARGUMENT/);
+    expect((await run(file, '--router')).stderr).toMatch(/--router.*INVALID_ARGUMENT/);
+    expect((await run(file, '--min-score', '0.5')).stderr).toMatch(/thresholds.*INVALID_ARGUMENT/);
   });
 });
 
+/** In a process of its own: a process can hold one LibTorch. */
+const doctor = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'doctor', ...args], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+};
+
 test('doctor finds everything, and reports what is missing', () => {
-  const good = cellroute('doctor');
+  const good = doctor();
   expect(good).toMatchObject({ status: 0, stderr: '' });
   expect(good.stdout).toMatch(/LibTorch\s+2\.\d+\.\d+ in /);
   expect(good.stdout).toMatch(/Everything works\./);
-  const bad = cellroute('doctor', '--libtorch', folder);
+  const bad = doctor('--libtorch', folder);
   expect(bad.status).toBe(1);
   expect(bad.stdout).toMatch(/LIBTORCH_NOT_FOUND/);
 });
@@ -286,7 +298,7 @@ onLinux('doctor and the build name the CUDA library that a LibTorch needs', () =
   const needsCuda = small.replaceAll('libtorch_cpu.so', 'libcudart.so.99');
   writeFileSync(join(cuda, 'lib/libtorch_cpu.so'), needsCuda, 'latin1');
 
-  const { status, stdout } = cellroute('doctor', '--libtorch', cuda);
+  const { status, stdout } = doctor('--libtorch', cuda);
   expect(status).toBe(1);
   expect(stdout).toMatch(/LIBTORCH_NOT_FOUND: .*libcudart\.so\.99/);
   expect(stdout).toMatch(/this LibTorch is a CUDA build/);
@@ -306,8 +318,8 @@ onLinux('doctor and the build name the CUDA library that a LibTorch needs', () =
   expect([needed(libtorch), needed(cuda)]).toEqual(['undefined', 'libcudart.so.99']);
 });
 
-test('help names every command', () => {
-  const { stdout } = cellroute('--help');
+test('help names every command', async () => {
+  const { stdout } = await cellroute('--help');
   for (const command of ['segment', 'report', 'classify', 'explain', 'inspect', 'convert', 'doctor'])
     expect(stdout).toMatch(new RegExp(`^  ${command}`, 'm'));
 });

@@ -1,11 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { root } from '../support/sdk.js';
+import { cellroute } from '../support/cli.js';
 
-const main = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-preview-'));
 const out = join(folder, 'sheet.png');
 const data = join(folder, 'data');
@@ -28,21 +26,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const preview = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [main, 'dataset', 'preview', data, '--out', out, '--tile', '60', ...args],
-    { encoding: 'utf8' },
-  );
-  return { status, stdout, stderr };
-};
+const preview = (...args: string[]) =>
+  cellroute('dataset', 'preview', data, '--out', out, '--tile', '60', ...args);
 const sizeOf = async () => {
   const { width, height } = await sharp(out).metadata();
   return [width, height];
 };
 
 test('draws images and samples, which are equal for equal seeds', async () => {
-  expect(preview('--rows', '2', '--samples', '3')).toMatchObject({
+  expect(await preview('--rows', '2', '--samples', '3')).toMatchObject({
     status: 0,
     stdout: `${out}: 3 samples of each of 2 images\n`,
   });
@@ -50,22 +42,22 @@ test('draws images and samples, which are equal for equal seeds', async () => {
   expect(width).toBe(4 * 66 + 6);
   expect(height).toBeGreaterThan(2 * 40);
   const first = readFileSync(out);
-  preview('--rows', '2', '--samples', '3');
+  await preview('--rows', '2', '--samples', '3');
   expect(readFileSync(out).equals(first)).toBe(true);
-  preview('--rows', '2', '--samples', '3', '--seed', '8');
+  await preview('--rows', '2', '--samples', '3', '--seed', '8');
   expect(readFileSync(out).equals(first)).toBe(false);
 });
 
 test('uses a training configuration, and reports the position of an error in it', async () => {
   const config = join(folder, 'config.json');
   writeFileSync(config, '{"transforms": [{"kind": "random-crop", "width": 30, "height": 30}]}');
-  expect(preview('--config', config, '--ids', 'grey', '--samples', '1')).toMatchObject({
+  expect(await preview('--config', config, '--ids', 'grey', '--samples', '1')).toMatchObject({
     status: 0,
     stderr: '',
   });
   expect((await sizeOf())[0]).toBe(2 * 66 + 6);
   writeFileSync(config, '{\n  "transforms": [{"kind": "random-crop", "width": 0, "height": 30}]\n}');
-  const { status, stderr } = preview('--config', config);
+  const { status, stderr } = await preview('--config', config);
   expect(status).toBe(1);
   expect(stderr).toMatch(/config\.json, line 2, column \d+: .*transforms\[0\]\.width.*\[INVALID_CONFIG\]/);
 });
@@ -76,8 +68,8 @@ test.each([
   [['--transforms', '[]', '--config', 'x.json'], /--config and --transforms cannot/],
   [['--ids', 'nobody'], /ids\[0\].*nobody/],
   [['--out', join(folder, 'config.json', 'x.png')], /FILE_UNWRITABLE/],
-])('%j is refused', (args, message) => {
-  const { status, stderr } = preview(...args);
+])('%j is refused', async (args, message) => {
+  const { status, stderr } = await preview(...args);
   expect(status).toBe(1);
   expect(stderr).toMatch(message);
 });

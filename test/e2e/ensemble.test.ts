@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DescribedEnsemble } from '../../lib/ensembles/describe.js';
+import { cellroute } from '../support/cli.js';
 import { listing } from '../support/data-folder.js';
 import { image, root, testEnsemble } from '../support/sdk.js';
 
@@ -10,14 +10,8 @@ const folder = mkdtempSync(join(tmpdir(), 'cellroute-ensemble-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...names: string[]) => join(folder, ...names);
 
-const cellroute = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...args], {
-    encoding: 'utf8',
-  });
-  return { status, stdout, stderr };
-};
-const succeeds = (...args: string[]): string => {
-  const { status, stdout, stderr } = cellroute(...args);
+const succeeds = async (...args: string[]): Promise<string> => {
+  const { status, stdout, stderr } = await cellroute(...args);
   if (status !== 0) throw new Error(`cellroute ${args.join(' ')} ended with ${status}: ${stderr}`);
   return stdout;
 };
@@ -56,72 +50,79 @@ describe.each([
 ])('%s is a model for', (name, model) => {
   const out = (file: string) => at(`${file} ${name}`);
 
-  test('segment and report', () => {
-    expect(succeeds('segment', image.small, '--model', model, '-o', out('results'), '-f', 'json')).toMatch(
-      /: cells \(1\.000\), \d+ cells/,
-    );
+  test('segment and report', async () => {
+    expect(
+      await succeeds('segment', image.small, '--model', model, '-o', out('results'), '-f', 'json'),
+    ).toMatch(/: cells \(1\.000\), \d+ cells/);
     const [file] = listing(out('results'));
     const result = JSON.parse(readFileSync(join(out('results'), file!), 'utf8')) as { cellType: string };
     expect(result.cellType).toBe('cells');
-    succeeds('report', image.small, '--model', model, '-o', `${out('report')}.html`);
+    await succeeds('report', image.small, '--model', model, '-o', `${out('report')}.html`);
   });
 
-  test('evaluate and tune, on masks as Cellpose names them', () => {
+  test('evaluate and tune, on masks as Cellpose names them', async () => {
     const evaluation = JSON.parse(
-      succeeds('evaluate', '--ground-truth', at('cellpose'), '--model', model, '--json'),
+      await succeeds('evaluate', '--ground-truth', at('cellpose'), '--model', model, '--json'),
     ) as { images: number; kaggle: { mean: number } };
     expect(evaluation.images).toBe(1);
     expect(evaluation.kaggle.mean).toBeGreaterThan(0.3);
-    expect(succeeds('tune', at('cellpose'), '--model', model, '--out', out('tuned'))).toMatch(
+    expect(await succeeds('tune', at('cellpose'), '--model', model, '--out', out('tuned'))).toMatch(
       /cells +1 +0\.\d+/,
     );
-    succeeds('segment', image.small, '--model', out('tuned'), '-o', out('again'), '-f', 'json');
+    await succeeds('segment', image.small, '--model', out('tuned'), '-o', out('again'), '-f', 'json');
   });
 });
 
-test('the folder of a run of a router is a model for classify and explain', () => {
-  expect(succeeds('classify', nuclei, '--model', at('router run'))).toMatch(/: fluorescence/);
-  succeeds('explain', nuclei, '--model', at('router run'), '--method', 'grad-cam', '-o', at('map.png'));
-  const { status, stderr } = cellroute('segment', nuclei, '--model', at('router run'), '-o', at('none'));
+test('the folder of a run of a router is a model for classify and explain', async () => {
+  expect(await succeeds('classify', nuclei, '--model', at('router run'))).toMatch(/: fluorescence/);
+  await succeeds('explain', nuclei, '--model', at('router run'), '--method', 'grad-cam', '-o', at('map.png'));
+  const { status, stderr } = await cellroute(
+    'segment',
+    nuclei,
+    '--model',
+    at('router run'),
+    '-o',
+    at('none'),
+  );
   expect(status).toBe(1);
   expect(stderr).toMatch(/Expected an ensemble or a segmenter at .* but found the run of a classifier/);
 });
 
-test('class folders are refused where cells are needed', () => {
-  const { status, stderr } = cellroute('evaluate', '--ground-truth', at('classes'), '--model', weights);
+test('class folders are refused where cells are needed', async () => {
+  const { status, stderr } = await cellroute('evaluate', '--ground-truth', at('classes'), '--model', weights);
   expect(status).toBe(1);
   expect(stderr).toMatch(/images with annotated cells for --ground-truth .*train a classifier/);
 });
 
-test('an ensemble is created, extended, renamed, listed and reduced', () => {
+test('an ensemble is created, extended, renamed, listed and reduced', async () => {
   const model = at('made');
-  const made = succeeds(
+  const made = await succeeds(
     ...['ensemble', 'create', '--out', model, '--data', at('classes')],
     ...['--type', `nuclei=${weights}`, '--type', 'tissue=none', '--fallback', 'nuclei'],
   );
   expect(made).toMatch(/2 types, fallback nuclei/);
-  expect(succeeds('segment', tissue, '--model', model, '-o', at('made results'), '-f', 'json')).toMatch(
+  expect(await succeeds('segment', tissue, '--model', model, '-o', at('made results'), '-f', 'json')).toMatch(
     /: tissue/,
   );
   const phase = join(root, 'examples/images/phase-contrast.png');
-  const added = succeeds(
+  const added = await succeeds(
     ...['ensemble', 'add', 'cells', '--segmenter', at('run'), '--images', phase, '--model', model],
   );
   expect(added).toMatch(/cells +[\d.]+ MiB +1 +\{"minScore":0\.8\}/);
-  succeeds('ensemble', 'rename', 'cells', 'living', '--model', model);
-  expect(succeeds('classify', phase, '--model', model)).toMatch(/: living/);
-  expect(succeeds('ensemble', 'remove', 'tissue', '--model', model, '--out', at('reduced'))).toMatch(
+  await succeeds('ensemble', 'rename', 'cells', 'living', '--model', model);
+  expect(await succeeds('classify', phase, '--model', model)).toMatch(/: living/);
+  expect(await succeeds('ensemble', 'remove', 'tissue', '--model', model, '--out', at('reduced'))).toMatch(
     /2 types/,
   );
   const { types, hasStatistics } = JSON.parse(
-    succeeds('ensemble', 'list', '--model', at('reduced'), '--json'),
+    await succeeds('ensemble', 'list', '--model', at('reduced'), '--json'),
   ) as DescribedEnsemble;
   expect(hasStatistics).toBe(true);
   expect(types.map(({ type, images }) => [type, images])).toEqual([
     ['nuclei', 1],
     ['living', 1],
   ]);
-  expect(succeeds('ensemble', 'list', '--model', model)).toMatch(/3 types/);
+  expect(await succeeds('ensemble', 'list', '--model', model)).toMatch(/3 types/);
 });
 
 test.each([
@@ -132,8 +133,8 @@ test.each([
   ],
   ['a type without a path', ['create', '--out', at('x'), '--type', 'nuclei'], /Expected TYPE=PATH/],
   ['the starter without --out', ['remove', 'histology'], /another folder than that of the starter/],
-])('%s is refused', (_, args, message) => {
-  const { status, stderr } = cellroute('ensemble', ...args);
+])('%s is refused', async (_, args, message) => {
+  const { status, stderr } = await cellroute('ensemble', ...args);
   expect(status).toBe(1);
   expect(stderr).toMatch(message);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { Evaluation } from '../../lib/metrics/index.js';
+import { cellroute } from '../support/cli.js';
 import { describeGolden, goldenJson } from '../support/golden.js';
 import { root } from '../support/sdk.js';
 
@@ -17,9 +18,8 @@ const node = (...args: string[]) => {
   });
   return { status, signal, stdout, stderr };
 };
-const cellroute = (...args: string[]) => node(join(root, 'dist/cli/main.js'), ...args);
 
-test('a worker terminated during evaluation does not affect the process', () => {
+test('a worker terminated during evaluation does not affect the process', async () => {
   const { status, signal, stdout, stderr } = node(
     join(__dirname, 'programs/terminate-evaluate.cjs'),
     join(root, 'dist/index.js'),
@@ -37,15 +37,15 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
   }>('metrics.json');
   const truth = join(folder, 'truth.json');
   const pred = join(folder, 'pred.json');
-  beforeAll(() => {
+  beforeAll(async () => {
     writeFileSync(truth, JSON.stringify(golden.coco_truth));
     writeFileSync(pred, JSON.stringify(golden.coco_detections));
   });
   const evaluate = (...args: string[]) =>
     cellroute('evaluate', '--ground-truth', truth, '--pred', pred, ...args);
 
-  test('prints tables with the applied rules', () => {
-    const { status, stdout } = evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
+  test('prints tables with the applied rules', async () => {
+    const { status, stdout } = await evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
     expect(status).toBe(0);
     expect(stdout).toMatch(/score at least 0\.5, each pixel assigned to the highest-scored prediction/);
     expect(stdout).toMatch(/all predictions/);
@@ -63,7 +63,14 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
 
   test('prints JSON with all results, and draws the plot', async () => {
     const plot = join(folder, 'curve.png');
-    const { status, stdout } = evaluate('--json', '--max-dets', '100', '--keep-overlaps', '--plot', plot);
+    const { status, stdout } = await evaluate(
+      '--json',
+      '--max-dets',
+      '100',
+      '--keep-overlaps',
+      '--plot',
+      plot,
+    );
     expect(status).toBe(0);
     const evaluation = JSON.parse(stdout) as Evaluation;
     expect(evaluation.rules).toEqual({ minScore: null, removeOverlaps: false, iou: 0.5, maxDets: 100 });
@@ -72,18 +79,20 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     await expect(sharp(readFileSync(plot)).metadata()).resolves.toMatchObject({ format: 'png', width: 960 });
   });
 
-  test('refuses invalid options in one line', () => {
-    expect(evaluate('--keep-overlaps', '--remove-overlaps', '0.5')).toMatchObject({
+  test('refuses invalid options in one line', async () => {
+    expect(await evaluate('--keep-overlaps', '--remove-overlaps', '0.5')).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(
         /^cellroute: Options --remove-overlaps and --keep-overlaps cannot.*\[INVALID_ARGUMENT\]\n$/,
       ),
     });
-    expect(cellroute('evaluate', '--ground-truth', truth, '--pred', join(folder, 'none'))).toMatchObject({
+    expect(
+      await cellroute('evaluate', '--ground-truth', truth, '--pred', join(folder, 'none')),
+    ).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/\[FILE_UNREADABLE\]\n$/),
     });
-    expect(evaluate('--where', 'plate')).toMatchObject({
+    expect(await evaluate('--where', 'plate')).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/column=value/),
     });

@@ -111,7 +111,7 @@ test('evaluate takes predictions or a model, and one of them', () => {
 });
 
 test('a stopped command is resumed from another folder', async () => {
-  const args = ['finetune', 'my-images', '--out', 'stopped', '--steps', '40', ...quick];
+  const args = ['finetune', 'my-images', '--out', 'stopped', '--steps', '16', ...quick];
   const child = spawn(process.execPath, [main, ...args], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -134,7 +134,7 @@ test('a stopped command is resumed from another folder', async () => {
   });
   expect(resumed.status).toBe(0);
   expect(JSON.parse(resumed.stdout)).toMatchObject({
-    training: { steps: 40 },
+    training: { steps: 16 },
     images: { train: 6, heldOut: 2 },
   });
 });

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { Intensity } from '../../lib/config/shared.js';
@@ -10,10 +9,11 @@ import { RoutedEnsemble } from '../../lib/inference/ensemble.js';
 import { CellSegmenter } from '../../lib/inference/segmenter.js';
 import { SegmenterTrainer } from '../../lib/trainer/segmenter-trainer.js';
 import { tuneEnsemble } from '../../lib/tune/tune-ensemble.js';
+import { cellroute } from '../support/cli.js';
 import { workFolder } from '../support/data-folder.js';
 import { type Outcome, printOutcomes } from '../support/outcomes.js';
 import { animated, withChunk } from '../support/png.js';
-import { root, testEnsemble } from '../support/sdk.js';
+import { testEnsemble } from '../support/sdk.js';
 import { tinySegmenter } from '../support/synthetic.js';
 import { type TestPage, writeTiff } from '../support/tiff.js';
 
@@ -199,18 +199,23 @@ test.each([
   ['segment', '-o', 'kinds out', '-f', 'json', '--cell-type', cellType],
   ['report', '-o', 'kinds.html', '--cell-type', cellType],
   ['classify'],
-])('cellroute %s', (command, ...flags) => {
-  const main = join(root, 'dist/cli/main.js');
+])('cellroute %s', async (command, ...flags) => {
   const model = folder.path('ensemble min-max');
-  const run = (...names: string[]) => {
+  const run = async (...names: string[]) => {
     const paths = names.map((name) => join('kinds', name));
-    const options = { encoding: 'utf8' as const, cwd: folder.path() };
-    return spawnSync(process.execPath, [main, command!, ...paths, ...flags, '-m', model], options).stderr;
+    // Relative paths, as in the messages that are searched below.
+    const before = process.cwd();
+    process.chdir(folder.path());
+    try {
+      return (await cellroute(command!, ...paths, ...flags, '-m', model)).stderr;
+    } finally {
+      process.chdir(before);
+    }
   };
   // A slide of many files is refused before work on the others begins.
-  const slide = run('slide.jpg');
+  const slide = await run('slide.jpg');
   expect(slide).toMatch(/MRXS.*\[IMAGE_UNSUPPORTED\]\n$/);
-  const said = run(...kinds.map(([name]) => name).filter((name) => name !== 'slide.jpg'));
+  const said = await run(...kinds.map(([name]) => name).filter((name) => name !== 'slide.jpg'));
   for (const [name, , expected] of kinds) {
     const isRefused = name === 'slide.jpg' || said.includes(`- ${join('kinds', name)}: `);
     const found = isRefused ? 'refuse' : said.includes(`${name}: `) ? 'warn' : 'read';

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Dataset } from '../../lib/data/dataset.js';
@@ -8,6 +7,7 @@ import { evaluate } from '../../lib/metrics/evaluate.js';
 import { pairFiles } from '../../lib/metrics/files/index.js';
 import { SegmenterTrainer } from '../../lib/trainer/segmenter-trainer.js';
 import { tuneEnsemble } from '../../lib/tune/tune-ensemble.js';
+import { cellroute } from '../support/cli.js';
 import { workFolder } from '../support/data-folder.js';
 import { type Outcome, printOutcomes } from '../support/outcomes.js';
 import { root, testEnsemble } from '../support/sdk.js';
@@ -106,9 +106,8 @@ async function outcomeOf(action: () => Promise<{ warned: boolean }>): Promise<Ou
   }
 }
 
-function outcomeOfCommand(...args: string[]): Outcome {
-  const main = join(root, 'dist/cli/main.js');
-  const { status, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+async function outcomeOfCommand(...args: string[]): Promise<Outcome> {
+  const { status, stderr } = await cellroute(...args);
   if (status === 0) return /skipped/.test(stderr) ? 'warn' : 'read';
   expect(stderr).toMatch(/\[DATA_INVALID\]\n$/);
   return 'refuse';
@@ -164,14 +163,14 @@ test.each(inputs)('%s', async (name, make, expected) => {
       expect(groundTruths).toBe((await reading()).data.items.reduce((sum, { cells }) => sum + cells, 0));
       return { warned: notices.some((notice) => /skipped/.test(notice)) };
     }),
-    'cellroute dataset summary': outcomeOfCommand('dataset', 'summary', path),
-    'cellroute evaluate': outcomeOfCommand('evaluate', '--ground-truth', path, '--pred', none),
+    'cellroute dataset summary': await outcomeOfCommand('dataset', 'summary', path),
+    'cellroute evaluate': await outcomeOfCommand('evaluate', '--ground-truth', path, '--pred', none),
   };
   all.set(name, found);
   expect(found).toEqual(Object.fromEntries(Object.keys(found).map((reader) => [reader, expected])));
 });
 
-test('segment and report read the images of every data set', () => {
+test('segment and report read the images of every data set', async () => {
   const images = [
     'coco/iscrowd-null',
     'labels/int32-stardist/images',
@@ -182,15 +181,8 @@ test('segment and report read the images of every data set', () => {
     .flatMap((path) => readdirSync(path))
     .filter((name) => /^[^.].*\.png$/.test(name)).length;
   const flags = ['-m', testEnsemble, '--cell-type', 'fluorescence'];
-  const main = join(root, 'dist/cli/main.js');
   const out = folder.path('segmented');
-  const segment = spawnSync(
-    process.execPath,
-    [main, 'segment', ...images, '-o', out, '-f', 'json', ...flags],
-    {
-      encoding: 'utf8',
-    },
-  );
+  const segment = await cellroute('segment', ...images, '-o', out, '-f', 'json', ...flags);
   expect(segment).toMatchObject({ status: 0, stderr: '' });
   expect(
     new Set(
@@ -201,9 +193,7 @@ test('segment and report read the images of every data set', () => {
     ).size,
   ).toBe(count);
   const html = folder.path('report.html');
-  const report = spawnSync(process.execPath, [main, 'report', ...images, '-o', html, ...flags], {
-    encoding: 'utf8',
-  });
+  const report = await cellroute('report', ...images, '-o', html, ...flags);
   expect(report).toMatchObject({
     status: 0,
     stderr: '',

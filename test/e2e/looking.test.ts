@@ -1,29 +1,26 @@
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { cellroute } from '../support/cli.js';
 import { listing } from '../support/data-folder.js';
-import { image, root } from '../support/sdk.js';
+import { image } from '../support/sdk.js';
 
-const main = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-looking-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const cellroute = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
 
 describe('explain', () => {
   test('writes one heat map to a file', async () => {
     const out = join(folder, 'one', 'heat.webp');
-    const { status, stdout } = cellroute('explain', image.small, '--method', 'grad-cam', '--out', out);
+    const { status, stdout } = await cellroute('explain', image.small, '--method', 'grad-cam', '--out', out);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/: fluorescence \([\d.]+\) by grad-cam\n$/)]);
     expect((await sharp(out).metadata()).format).toBe('webp');
   });
 
-  test('writes a heat map and its values for each method', () => {
+  test('writes a heat map and its values for each method', async () => {
     const out = join(folder, 'several');
     const methods = 'integrated-gradients,occlusion';
-    const { status, stdout } = cellroute(
+    const { status, stdout } = await cellroute(
       ...['explain', image.small, '--out', out, '--method', methods, '--steps', '8', '--patch', '112'],
       ...['--target', 'histology', '--numbers'],
     );
@@ -47,21 +44,27 @@ describe('explain', () => {
     ['an unknown method', ['--method', 'lime'], /Expected a comma-separated list of integrated-gradients/],
     ['an unknown type', ['--target', 'yeast'], /one of fluorescence.* for target/],
     ['two heat maps in one file', ['--method', 'occlusion,grad-cam'], /a folder.*for --out/],
-  ])('%s is refused', (_name, args, message) => {
-    const { status, stderr } = cellroute('explain', image.small, '--out', join(folder, 'no.png'), ...args);
+  ])('%s is refused', async (_name, args, message) => {
+    const { status, stderr } = await cellroute(
+      'explain',
+      image.small,
+      '--out',
+      join(folder, 'no.png'),
+      ...args,
+    );
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
   });
 });
 
-test('report writes one page for a folder, with its failures', () => {
+test('report writes one page for a folder, with its failures', async () => {
   const images = join(folder, 'images');
   mkdirSync(images);
   copyFileSync(image.small, join(images, 'a & b.png'));
   copyFileSync(image.medium, join(images, 'c.png'));
   writeFileSync(join(images, 'broken.png'), 'this is not an image');
   const out = join(folder, 'report.html');
-  const { status, stdout, stderr } = cellroute('report', images, '--out', out, '--title', 'Tuesday');
+  const { status, stdout, stderr } = await cellroute('report', images, '--out', out, '--title', 'Tuesday');
   expect(status).toBe(1);
   expect(stderr).toMatch(/1 of 3 images failed/);
   const [, cells] = /report\.html: (\d+) cells in 2 images/.exec(stdout)!;

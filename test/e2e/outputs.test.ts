@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { cellroute } from '../support/cli.js';
 import { listing } from '../support/data-folder.js';
 import { root, testEnsemble } from '../support/sdk.js';
 
@@ -25,7 +26,6 @@ const run = (command: string, args: string[]) => {
   expect(stderr).not.toMatch(/\n\s+at /);
   return { status, stdout, stderr };
 };
-const cellroute = (...args: string[]) => run(process.execPath, [main, ...args]);
 /** All image types have one segmenter here. */
 const segment = (...args: string[]) =>
   cellroute('segment', ...args, '-m', testEnsemble, '--cell-type', 'fluorescence', '--min-score', '0.3');
@@ -38,12 +38,12 @@ const copy = (from: string, ...to: string[]) => {
 const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
 
 describe('names of results', () => {
-  test('images with one name in two folders have different results, and each result format can be evaluated', () => {
+  test('images with one name in two folders have different results, and each result format can be evaluated', async () => {
     copy('two-folders/a/well.png', 'wells', 'a', 'well.png');
     copy('two-folders/b/well.png', 'wells', 'b', 'well.png');
     const [a, b] = ['a', 'b'].map((name) => join(folder, 'wells', name, 'well.png')) as [string, string];
     const out = join(folder, 'two');
-    const { status, stdout } = segment(a, b, '-o', out);
+    const { status, stdout } = await segment(a, b, '-o', out);
     expect(status).toBe(0);
     expect(listing(out)).toEqual([
       ...['a', 'b'].flatMap((name) =>
@@ -65,7 +65,7 @@ describe('names of results', () => {
 
     const html = join(folder, 'two.html');
     const flags = ['-m', testEnsemble, '--cell-type', 'fluorescence'];
-    expect(cellroute('report', a, b, '-o', html, ...flags).status).toBe(0);
+    expect((await cellroute('report', a, b, '-o', html, ...flags)).status).toBe(0);
     const page = readFileSync(html, 'utf8');
     expect(page).toContain('a/well.png');
     expect(page).toContain('b/well.png');
@@ -79,7 +79,7 @@ describe('names of results', () => {
       copyFileSync(join(out, name, 'well.labels.png'), join(folder, 'labels-only', name, 'well.labels.png'));
     }
     for (const pred of [out, join(out, 'coco.json'), join(out, 'kaggle.csv'), join(folder, 'labels-only')]) {
-      const { status: code, stdout: text } = cellroute(
+      const { status: code, stdout: text } = await cellroute(
         'evaluate',
         '--ground-truth',
         truth,
@@ -96,11 +96,11 @@ describe('names of results', () => {
     }
   });
 
-  test('images that differ only in their extension keep it', () => {
+  test('images that differ only in their extension keep it', async () => {
     copy('reserved/other.png', 'endings', 'x.png');
     copy('reserved/coco.png', 'endings', 'x.PNG');
     const out = join(folder, 'endings-out');
-    expect(segment(join(folder, 'endings'), '-o', out, '-f', 'json').status).toBe(0);
+    expect((await segment(join(folder, 'endings'), '-o', out, '-f', 'json')).status).toBe(0);
     expect(listing(out)).toEqual(['x.PNG.json', 'x.png-2.json']);
     expect(
       listing(out)
@@ -109,9 +109,9 @@ describe('names of results', () => {
     ).toEqual(['x.PNG', 'x.png']);
   });
 
-  test('images may have the names of the result files of a run', () => {
+  test('images may have the names of the result files of a run', async () => {
     const out = join(folder, 'reserved');
-    expect(segment(join(cases, 'reserved'), '-o', out).status).toBe(0);
+    expect((await segment(join(cases, 'reserved'), '-o', out)).status).toBe(0);
     expect(listing(out)).toEqual(
       [
         ...['coco.png', 'other'].flatMap((name) => [
@@ -129,25 +129,25 @@ describe('names of results', () => {
 });
 
 describe('input files', () => {
-  test('hidden files and outputs in a folder are skipped, unless their path is given', () => {
+  test('hidden files and outputs in a folder are skipped, unless their path is given', async () => {
     const own = join(folder, 'inputs');
     copy('labels-name/x.png', 'inputs', 'x.png');
     copy('labels-name/x.labels.png', 'inputs', 'x.labels.png');
     writeFileSync(join(own, '._x.png'), 'not an image');
     const out = join(folder, 'inputs-out');
-    const { status, stdout, stderr } = segment(own, '-o', out, '-f', 'json');
+    const { status, stdout, stderr } = await segment(own, '-o', out, '-f', 'json');
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^x\.png: [^\n]*\n$/) });
     expect(stderr).toMatch(/1 files have names of cellroute outputs and are skipped \(x\.labels\.png\)/);
-    const named = segment(join(own, 'x.labels.png'), join(own, 'x.png'), '-o', out, '-f', 'labels');
+    const named = await segment(join(own, 'x.labels.png'), join(own, 'x.png'), '-o', out, '-f', 'labels');
     expect(named.status).toBe(0);
     expect(listing(out)).toEqual(['x.json', 'x.labels.labels.png', 'x.labels.png']);
   });
 
-  test('results beside their images are not segmented again', () => {
+  test('results beside their images are not segmented again', async () => {
     copy('labels-name/x.png', 'again', 'x.png');
     const own = join(folder, 'again');
     for (let i = 0; i < 2; i++) {
-      const { status, stdout } = segment(own, '-o', own, '-f', 'labels,overlay');
+      const { status, stdout } = await segment(own, '-o', own, '-f', 'labels,overlay');
       expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^x\.png: [^\n]*\n$/) });
       expect(listing(own)).toEqual(['x.labels.png', 'x.overlay.png', 'x.png']);
     }
@@ -155,12 +155,12 @@ describe('input files', () => {
 });
 
 describe('files that cellroute did not write', () => {
-  test('are overwritten only with --force', () => {
+  test('are overwritten only with --force', async () => {
     copy('labels-name/x.png', 'user', 'x.png');
     const users = copy('labels-name/x.labels.png', 'user', 'x.labels.png');
     const before = readFileSync(users);
     const args = [join(folder, 'user', 'x.png'), '-o', join(folder, 'user'), '-f', 'json,labels'];
-    const refused = segment(...args);
+    const refused = await segment(...args);
     expect(refused).toMatchObject({
       status: 1,
       stdout: '',
@@ -170,15 +170,18 @@ describe('files that cellroute did not write', () => {
     });
     expect(readFileSync(users)).toEqual(before);
     expect(existsSync(join(folder, 'user', 'x.json'))).toBe(false);
-    expect(segment(...args, '--force').status).toBe(0);
+    expect((await segment(...args, '--force')).status).toBe(0);
     expect(readFileSync(users)).not.toEqual(before);
     // Now cellroute has written them; a changed one is protected again.
-    expect(segment(...args).status).toBe(0);
+    expect((await segment(...args)).status).toBe(0);
     writeFileSync(join(folder, 'user', 'x.json'), '{}');
-    expect(segment(...args)).toMatchObject({ status: 1, stderr: expect.stringMatching(/x\.json exists/) });
+    expect(await segment(...args)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/x\.json exists/),
+    });
   });
 
-  test('are not overwritten by any command', () => {
+  test('are not overwritten by any command', async () => {
     const file = join(folder, 'mine.png');
     const image = join(cases, 'labels-name', 'x.png');
     const dataset = join(root, 'test/data/nuclei');
@@ -192,14 +195,14 @@ describe('files that cellroute did not write', () => {
     ];
     for (const command of commands) {
       for (const name of [file, file.replace('.png', '.safetensors')]) writeFileSync(name, 'mine');
-      expect(cellroute(...command)).toMatchObject({
+      expect(await cellroute(...command)).toMatchObject({
         status: 1,
         stderr: expect.stringMatching(/not written by cellroute.*\[FILE_UNWRITABLE\]\n$/),
       });
       expect(readFileSync(file, 'utf8')).toBe('mine');
       // After --force the file was written by cellroute.
-      expect(cellroute(...command, '--force').status).toBe(0);
-      expect(cellroute(...command).status).toBe(0);
+      expect((await cellroute(...command, '--force')).status).toBe(0);
+      expect((await cellroute(...command)).status).toBe(0);
     }
   });
 });
@@ -216,12 +219,12 @@ describe('folders that hold files of others', () => {
 
   test.each(['ensemble.json', 'classifier.safetensors', 'segmenter-fluorescence.safetensors'])(
     'tune does not overwrite %s',
-    (name) => {
+    async (name) => {
       const out = join(folder, `tuned-${name}`);
       mkdirSync(out);
       writeFileSync(join(out, name), 'mine');
       const command = ['tune', dataset, '--model', ensemble, '--out', out];
-      expect(cellroute(...command)).toMatchObject({
+      expect(await cellroute(...command)).toMatchObject({
         status: 1,
         stderr: expect.stringMatching(/not written by cellroute.*--force.*\[FILE_UNWRITABLE\]\n$/),
       });
@@ -230,22 +233,22 @@ describe('folders that hold files of others', () => {
     },
   );
 
-  test('tune overwrites what it wrote, and by force the rest', () => {
+  test('tune overwrites what it wrote, and by force the rest', async () => {
     const out = join(folder, 'tuned');
     mkdirSync(out);
     writeFileSync(join(out, 'ensemble.json'), 'mine');
     const command = ['tune', dataset, '--model', ensemble, '--out', out];
-    expect(cellroute(...command, '--force').status).toBe(0);
-    expect(cellroute(...command).status).toBe(0);
+    expect((await cellroute(...command, '--force')).status).toBe(0);
+    expect((await cellroute(...command)).status).toBe(0);
   });
 
   test.each(['log.jsonl', 'data.json', 'results.json', 'loss.png', 'samples/x.png', 'checkpoints/x'])(
     'train does not overwrite %s',
-    (name) => {
+    async (name) => {
       const out = join(folder, `run-${name.replace('/', '-')}`);
       mkdirSync(dirname(join(out, name)), { recursive: true });
       writeFileSync(join(out, name), '{}');
-      expect(cellroute('train', 'segmenter', '--data', dataset, '--out', out)).toMatchObject({
+      expect(await cellroute('train', 'segmenter', '--data', dataset, '--out', out)).toMatchObject({
         status: 1,
         stderr: expect.stringMatching(/a run would overwrite: choose another folder.*\[FILE_UNWRITABLE\]\n$/),
       });
@@ -257,7 +260,7 @@ describe('folders that hold files of others', () => {
 describe('places where nothing can be written', () => {
   const image = join(cases, 'labels-name', 'x.png');
 
-  test('a folder below a file', () => {
+  test('a folder below a file', async () => {
     const file = join(folder, 'a-file');
     writeFileSync(file, '');
     for (const args of [
@@ -266,14 +269,14 @@ describe('places where nothing can be written', () => {
       ['explain', image, '-o', join(file, 'out'), '-m', testEnsemble],
       ['segment', image, '-o', '/proc/none', '-m', testEnsemble],
     ]) {
-      expect(cellroute(...args)).toMatchObject({
+      expect(await cellroute(...args)).toMatchObject({
         status: 1,
         stderr: expect.stringMatching(/^cellroute: .*\[FILE_UNWRITABLE\]\n$/),
       });
     }
   });
 
-  test('a full disk leaves no partial file', () => {
+  test('a full disk leaves no partial file', async () => {
     const out = join(folder, 'full');
     // A limit of the file size, 1 KiB, simulates a full disk.
     const command = `ulimit -f 1; exec "$0" "$@"`;

@@ -21,10 +21,10 @@ beforeAll(async () => {
   writeFileSync(
     config,
     JSON.stringify({
-      ...{ steps: 9, repeats: 2, minScore: 0.05, alsoAt: [0.5] },
+      ...{ steps: 5, repeats: 2, minScore: 0.05, alsoAt: [0.5] },
       thresholds: { maskThreshold: 0.5, removeOverlaps: true },
       segmenter: { network: tinySegmenter, batchSize: 2, checkpoint: { everyMinutes: 0 }, logs },
-      router: { network: tinyClassifier, batchSize: 4, steps: 4, logs },
+      router: { network: tinyClassifier, batchSize: 4, steps: 2, logs },
     }),
   );
   given = ['--data', data, '--config', config, '--folds', '2', '--seed', '5'];
@@ -63,11 +63,11 @@ test('evaluates every image once per side, and a killed run ends with the same r
   }
   const steps = (...path: string[]) => json('whole', ...path, 'results.json').step;
   for (const fold of ['fold-1', 'fold-2']) {
-    expect(steps(fold, 'single')).toBe(9);
-    expect(steps(fold, 'routed', 'segmenter-round') + steps(fold, 'routed', 'segmenter-square')).toBe(9);
-    // Only whole batches: both sides used 18 samples.
+    expect(steps(fold, 'single')).toBe(5);
+    expect(steps(fold, 'routed', 'segmenter-round') + steps(fold, 'routed', 'segmenter-square')).toBe(5);
+    // Only whole batches: both sides used 10 samples.
     const log = readFileSync(join(folder, 'whole', fold, 'single', 'log.jsonl'), 'utf8');
-    expect(log.split('"kind":"step"').length - 1).toBe(9);
+    expect(log.split('"kind":"step"').length - 1).toBe(5);
   }
   expect(readFileSync(join(folder, 'whole', 'report.md'), 'utf8')).toContain('| round | 5 |');
   expect(

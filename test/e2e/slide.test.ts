@@ -1,10 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { decodeImage, Masks, type ResultJson } from '../../lib/index.js';
+import { cellroute } from '../support/cli.js';
 import { listing } from '../support/data-folder.js';
 import { root, testEnsemble } from '../support/sdk.js';
 import { scratchFolder, writeZarr } from '../support/slide.js';
@@ -14,13 +15,11 @@ const slide = join(folder, 'slide.tif');
 const main = join(root, 'dist/cli/main.js');
 const options = ['--model', testEnsemble, '--cell-type', 'fluorescence', '--tiles', '160,64'];
 const args = (out: string, ...more: string[]) => [
-  main,
   ...['segment-slide', slide, '--out', join(folder, out), ...options, ...more],
 ];
 /** Finished tiles in a folder. */
 const tilesIn = (path: string) =>
   existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.cells')).length : 0;
-const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8' });
 const resultOf = (out: string) =>
   JSON.parse(readFileSync(join(folder, out, 'slide.json'), 'utf8')) as ResultJson;
 
@@ -33,13 +32,13 @@ beforeAll(async () => {
 });
 
 test('a slide is segmented, killed in the middle, continued, and has the same result', async () => {
-  const whole = run(...args('whole'));
+  const whole = await cellroute(...args('whole'));
   expect(whole).toMatchObject({ status: 0 });
   expect(whole.stdout).toMatch(/^slide\.tif: fluorescence \(0\.\d+\), \d+ cells in 12 tiles of level 0\n$/);
   expect(readdirSync(join(folder, 'whole')).filter((name) => !name.startsWith('.'))).toEqual(['slide.json']);
   expect(resultOf('whole').cells.length).toBeGreaterThan(60);
 
-  const killed = spawn(process.execPath, args('killed'), { stdio: 'ignore' });
+  const killed = spawn(process.execPath, [main, ...args('killed')], { stdio: 'ignore' });
   const exit = once(killed, 'exit');
   const tiles = join(folder, 'killed/slide.tiles');
   const kept = () => tilesIn(tiles);
@@ -48,10 +47,10 @@ test('a slide is segmented, killed in the middle, continued, and has the same re
   await exit;
   expect(kept()).toBeLessThan(12);
   const before = kept();
-  const other = run(...args('killed', '--min-score', '0.7'));
+  const other = await cellroute(...args('killed', '--min-score', '0.7'));
   expect(other.status).toBe(1);
   expect(other.stderr).toMatch(/other options.*\[RESUME_REFUSED\]/);
-  const resumed = run(...args('killed'));
+  const resumed = await cellroute(...args('killed'));
   expect(resumed).toMatchObject({ status: 0 });
   expect(resumed.stdout).toContain(`${before} of an earlier run`);
   expect(resultOf('killed').cells).toEqual(resultOf('whole').cells);
@@ -62,7 +61,7 @@ test('an OME-Zarr image has the cells of the TIFF file', async () => {
   const { source: _, ...image } = await decodeImage(readFileSync(slide));
   const zarr = join(folder, 'slide.zarr');
   writeZarr(zarr, [image], { chunk: 128 });
-  const written = run(
+  const written = await cellroute(
     ...args('whole', '--force').map((arg) => (arg === slide ? zarr : arg)),
     ...['--formats', 'json,geojson,measurements', '--output-pixel-size', '0.5'],
     ...['--out', join(folder, 'zarr')],
@@ -91,7 +90,7 @@ test('segment takes slides beside images', async () => {
   const png = join(folder, 'image.png');
   await sharp(slide).png().toFile(png);
   const out = join(folder, 'mixed');
-  const written = run(main, 'segment', slide, png, zarr, '--out', out, ...options);
+  const written = await cellroute('segment', slide, png, zarr, '--out', out, ...options);
   expect(written).toMatchObject({ status: 0, stderr: '' });
   expect(written.stdout).toMatch(
     /^image\.png: .*\nslide\.tif: .* 12 tiles of level 0\nimage\.zarr: .* 12 tiles of level 0\n$/,
@@ -109,10 +108,18 @@ test('segment takes slides beside images', async () => {
   const count = (id: number) => annotations.filter(({ image_id }) => image_id === id).length;
   expect([count(2), count(3)]).toEqual(Array(2).fill(resultOf('whole').cells.length));
 
-  const asked = run(main, 'segment', slide, '--out', join(folder, 'asked'), ...options, '-f', 'json,overlay');
+  const asked = await cellroute(
+    'segment',
+    slide,
+    '--out',
+    join(folder, 'asked'),
+    ...options,
+    '-f',
+    'json,overlay',
+  );
   expect(asked.stderr).toBe('overlay: not written for slides, because it needs all pixels in memory\n');
   expect(listing(join(folder, 'asked'))).toEqual(['slide.json']);
-  const one = run(main, 'segment', slide, '--out', join(folder, 'one'), ...options, '--tiles', 'off');
+  const one = await cellroute('segment', slide, '--out', join(folder, 'one'), ...options, '--tiles', 'off');
   expect(one.stdout).toMatch(/^slide\.tif: fluorescence \(0\.\d+\), \d+ cells\n$/);
 });
 
@@ -134,14 +141,14 @@ test('segment stops at SIGTERM in the middle of a slide, and continues', async (
   const before = kept();
   expect(before).toBeLessThan(12);
   expect(listing(out).filter((name) => !name.startsWith('slide.tiles'))).toEqual(['coco.json', 'kaggle.csv']);
-  const again = run(main, 'segment', slide, '--out', out, ...options);
+  const again = await cellroute('segment', slide, '--out', out, ...options);
   expect(again.stdout).toContain(`${before} of an earlier run`);
   expect(resultOf('stopped').cells).toEqual(resultOf('whole').cells);
 });
 
-test('what cannot be opened is reported, and the others are segmented', () => {
+test('what cannot be opened is reported, and the others are segmented', async () => {
   const missing = join(folder, 'missing.tif');
-  const { status, stdout, stderr } = run(...args('some'), missing);
+  const { status, stdout, stderr } = await cellroute(...args('some'), missing);
   expect(status).toBe(1);
   expect(stdout).toMatch(/^slide\.tif: /);
   expect(stderr).toMatch(/1 of 2 images failed:\n.*missing\.tif.*\[FILE_UNREADABLE\]/);

@@ -28,7 +28,7 @@ function configFile(name: string, config: object): string {
 const segmenterConfig = {
   network: tinySegmenter,
   batchSize: 2,
-  epochs: 3,
+  epochs: 2,
   average: { decay: 0.9 },
   schedule: { kind: 'one-cycle', maxLr: 0.02 },
   transforms: [
@@ -109,12 +109,12 @@ describe('a segmenter', () => {
       ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', run],
     );
     if (status !== 0) throw new Error(stderr);
-    expect(stdout).toMatch(/^18 steps in 3 epochs, in .*whole\nStarting epoch 1 of 3\n/);
+    expect(stdout).toMatch(/^12 steps in 2 epochs, in .*whole\nStarting epoch 1 of 2\n/);
     expect(stdout).toMatch(
-      /\[Epoch {2}1 \/ {2}3\] Train mask-only loss: {3}\d\.\d{3}\n\[Epoch {2}1 \/ {2}3\] Train loss: +\d+\.\d{3}\. \[\d+ secs\]\n/,
+      /\[Epoch {2}1 \/ {2}2\] Train mask-only loss: {3}\d\.\d{3}\n\[Epoch {2}1 \/ {2}2\] Train loss: +\d+\.\d{3}\. \[\d+ secs\]\n/,
     );
     expect(stdout).toMatch(
-      /Finished after 18 steps\. Weights: .*segmenter\.safetensors \(step \d+, best score /,
+      /Finished after 12 steps\. Weights: .*segmenter\.safetensors \(step \d+, best score /,
     );
     whole = await outcome(run, 'segmenter');
   });
@@ -138,10 +138,10 @@ describe('a segmenter', () => {
       'last.safetensors',
     ]);
     expect(readdirSync(join(run, 'samples'))).toEqual(
-      expect.arrayContaining(['epoch-001.png', 'epoch-002.png', 'epoch-003.png', 'step-000004.png']),
+      expect.arrayContaining(['epoch-001.png', 'epoch-002.png', 'step-000004.png']),
     );
     expect(readdirSync(join(run, 'tensorboard'))).toHaveLength(1);
-    expect(whole.log.filter((line) => (line as { kind: string }).kind === 'step')).toHaveLength(18);
+    expect(whole.log.filter((line) => (line as { kind: string }).kind === 'step')).toHaveLength(12);
     expect(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))).toMatchObject({
       network: { kind: 'mask-rcnn', backbone: { width: 8, norm: { kind: 'batch' } }, classNames: ['cell'] },
       seed: 3011,
@@ -168,17 +168,17 @@ describe('a segmenter', () => {
     // Before the first step.
     expect(await killWhen(() => existsSync(join(killed, 'config.json')), ...begin)).toBe(true);
     expect(await killWhen(() => stepsIn(killed) >= 2, ...resume)).toBe(true);
-    for (const steps of [5, 8, 11]) {
+    for (const steps of [4, 7]) {
       expect(await killWhen(() => stepsIn(killed) >= steps && isWriting(killed), ...resume)).toBe(true);
     }
-    expect(await killWhen(() => stepsIn(killed) >= 14, ...resume)).toBe(true);
+    expect(await killWhen(() => stepsIn(killed) >= 10, ...resume)).toBe(true);
     const { code, stderr } = await start(...resume).ended;
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
     expect(await outcome(killed, 'segmenter')).toEqual(whole);
     const { sessions } = JSON.parse(readFileSync(join(killed, 'environment.json'), 'utf8')) as {
       sessions: { fromStep: number }[];
     };
-    expect(sessions.length).toBeGreaterThanOrEqual(6);
+    expect(sessions.length).toBeGreaterThanOrEqual(5);
   });
 
   test('stopped with Ctrl-C writes a checkpoint, prints how to resume, and ends with the same result', async () => {
@@ -186,7 +186,7 @@ describe('a segmenter', () => {
     const { child, ended } = start(
       ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', stopped],
     );
-    while (stepsIn(stopped) < 7) await wait(2);
+    while (stepsIn(stopped) < 5) await wait(2);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     expect(code).toBe(130);
@@ -215,10 +215,10 @@ describe('a segmenter', () => {
     const otherConfig = cellroute('segmenter', '--config', slower, '--resume', other);
     expect(otherConfig.status).toBe(1);
     expect(otherConfig.stderr).toMatch(/optimizer\.weightDecay was 0\.0005, now 0\.1\n/);
-    const longer = configFile('longer.json', { ...segmenterConfig, epochs: 4 });
+    const longer = configFile('longer.json', { ...segmenterConfig, epochs: 3 });
     const forced = cellroute('segmenter', '--config', longer, '--resume', other, '--force');
     expect([forced.status, forced.stderr]).toEqual([0, expect.anything()]);
-    expect(logOf(join(other, 'log.jsonl')).at(-1)).toMatchObject({ kind: 'stop', step: 24 });
+    expect(logOf(join(other, 'log.jsonl')).at(-1)).toMatchObject({ kind: 'stop', step: 18 });
     const again = cellroute('segmenter', '--data', data, '--out', run);
     expect(again.stderr).toMatch(/already contains a run.*\[RESUME_REFUSED\]/s);
   });
@@ -227,7 +227,7 @@ describe('a segmenter', () => {
 test('a classifier of round and square cells ends with the same weights, interrupted or not', async () => {
   const config = configFile('classifier.json', {
     network: tinyClassifier,
-    epochs: 6,
+    epochs: 3,
     batchSize: 4,
     optimizer: { kind: 'adamw' },
     schedule: { maxLr: 0.01 },
@@ -237,7 +237,7 @@ test('a classifier of round and square cells ends with the same weights, interru
   const { status, stdout, stderr } = cellroute('classifier', ...args, '--out', path('router'));
   expect([status, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
   expect(stdout).toMatch(
-    /\[Epoch {2}1 \/ {2}6\] Train loss: +\d\.\d{3}\. \[\d+ secs\]\n\[Epoch {2}1\] Validation accuracy/,
+    /\[Epoch {2}1 \/ {2}3\] Train loss: +\d\.\d{3}\. \[\d+ secs\]\n\[Epoch {2}1\] Validation accuracy/,
   );
   const results = JSON.parse(readFileSync(join(path('router'), 'results.json'), 'utf8')) as {
     best: { score: number };
@@ -248,7 +248,7 @@ test('a classifier of round and square cells ends with the same weights, interru
   expect(classifier.config.classNames).toEqual(['round', 'square']);
 
   expect(
-    await killWhen(() => stepsIn(path('router-2')) >= 10, 'classifier', ...args, '--out', path('router-2')),
+    await killWhen(() => stepsIn(path('router-2')) >= 5, 'classifier', ...args, '--out', path('router-2')),
   ).toBe(true);
   expect(cellroute('classifier', '--resume', path('router-2')).status).toBe(0);
   expect(await outcome(path('router-2'), 'classifier')).toEqual(await outcome(path('router'), 'classifier'));
@@ -322,7 +322,11 @@ test('an error in a configuration file is reported with its position', () => {
 
 test('a second process in the folder of a run is refused, whatever the command', async () => {
   const run = path('contended');
-  const config = configFile('contended.json', { ...segmenterConfig, validation: { everyEpochs: null } });
+  const config = configFile('contended.json', {
+    ...segmenterConfig,
+    epochs: 1,
+    validation: { everyEpochs: null },
+  });
   const args = ['segmenter', '--data', data, '--config', config];
   const { child, ended } = start(...args, '--out', run);
   while (child.exitCode === null && stepsIn(run) < 1) await wait(1);
@@ -351,7 +355,7 @@ test('a second process in the folder of a run is refused, whatever the command',
   expect(code).toBe(0);
   const steps = logOf(join(run, 'log.jsonl')).filter((line) => (line as { kind: string }).kind === 'step');
   expect(steps.map((line) => (line as { step: number }).step)).toEqual(
-    Array.from({ length: 24 }, (_, i) => i + 1),
+    Array.from({ length: 8 }, (_, i) => i + 1),
   );
   expect(existsSync(join(run, '.cellroute.lock'))).toBe(false);
 });

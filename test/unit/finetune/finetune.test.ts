@@ -41,10 +41,17 @@ const options = (name: string, more: Partial<FinetuneOptions> = {}): FinetuneOpt
   ...more,
 });
 
-test('ends with a model that segments, and a summary that says how it came about', async () => {
+/** A whole call, which more than one test reads: made by the first of them. */
+let whole: ReturnType<typeof makeWhole> | undefined;
+async function makeWhole() {
   const events: FinetuneEvent[] = [];
   const { out, ...rest } = options('model', { cellType: 'disc', onEvent: (event) => events.push(event) });
-  const summary = await finetune(data, { out, ...rest });
+  return { out, rest, events, summary: await finetune(data, { out, ...rest }) };
+}
+const wholeCall = () => (whole ??= makeWhole());
+
+test('ends with a model that segments, and a summary that says how it came about', async () => {
+  const { out, rest, events, summary } = await wholeCall();
   const kinds = events.map((event) => (event.kind === 'training' ? event.event.kind : event.kind));
   // Evaluated before the first step, and after the training.
   const held = kinds.flatMap((kind, i) => (kind === 'held-out' ? [i] : []));
@@ -87,8 +94,8 @@ test('ends with a model that segments, and a summary that says how it came about
     evaluated.push({ id, groundTruth: loaded.masks, predicted: cells.masks, scores: cells.scores });
   }
   // At the thresholds of the folder; the score in the summary is that of cross-validated ones.
-  const whole = await evaluate(evaluated);
-  expect(Math.abs(whole.kaggle.mean - scores.result.score)).toBeLessThan(0.3);
+  const { kaggle } = await evaluate(evaluated);
+  expect(Math.abs(kaggle.mean - scores.result.score)).toBeLessThan(0.3);
 
   // Again in the same folder: refused, or with resume the same summary.
   expect((await rejection(finetune(data, { out, ...rest }))).code).toBe('RESUME_REFUSED');
@@ -97,11 +104,10 @@ test('ends with a model that segments, and a summary that says how it came about
 
 test('an interrupted call is continued and ends with the same weights', async () => {
   const weights = (out: string) => readFileSync(join(out, 'run', 'segmenter.safetensors'));
-  const whole = options('whole');
-  await finetune(data, whole);
-
+  const { out } = await wholeCall();
   const stop = new AbortController();
   const interrupted = options('interrupted', {
+    cellType: 'disc',
     signal: stop.signal,
     onEvent: (event) => {
       if (event.kind === 'training' && event.event.kind === 'step' && event.event.step === 2) stop.abort();
@@ -112,7 +118,7 @@ test('an interrupted call is continued and ends with the same weights', async ()
   expect(existsSync(join(interrupted.out, 'summary.json'))).toBe(false);
   const summary = await finetune(data, { out: interrupted.out, resume: true });
   expect(summary.training).toMatchObject({ steps: 4 });
-  expect(weights(interrupted.out).equals(weights(whole.out))).toBe(true);
+  expect(weights(interrupted.out).equals(weights(out))).toBe(true);
 });
 
 test('a training that cannot be in time ends with fewer steps', async () => {

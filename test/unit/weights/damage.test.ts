@@ -6,6 +6,8 @@ import { liesInside, load, random, safetensors, save, temporaryFolder } from '..
 
 const CODES = ['WEIGHTS_FORMAT', 'WEIGHTS_DAMAGED', 'WEIGHTS_REFUSED'];
 const path = temporaryFolder();
+/** Damaged files per test. `npm run fuzz` tries many more. */
+const ROUNDS = 300;
 
 /** Result of reading a damaged file: an error code, or 'table' if every range is inside the file. */
 async function outcomeOf(file: string, length: number): Promise<string> {
@@ -37,11 +39,14 @@ const kinds: [string, () => Buffer][] = [
 
 describe.each(kinds)('%s', (name, read) => {
   describeGolden('damaged', { goldens: name === 'safetensors' ? [] : [name] }, () => {
-    test('truncated at every length is refused with a code', async () => {
+    test('truncated at any length is refused with a code', async () => {
       const whole = read();
       const odd: [number, string][] = [];
       const file = save(path('cut'), whole);
+      // Every length near the ends, where the tables are; between them a step that meets every alignment.
+      const near = (length: number) => length < 300 || length > whole.length - 300;
       for (let length = whole.length - 1; length >= 0; length--) {
+        if (!near(length) && length % 7 !== 0) continue;
         truncateSync(file, length);
         const result = await outcomeOf(file, length);
         if (!CODES.includes(result)) odd.push([length, result]);
@@ -53,7 +58,7 @@ describe.each(kinds)('%s', (name, read) => {
       const whole = read();
       const next = random(whole.length);
       const seen = new Map<string, number>();
-      for (let round = 0; round < 1000; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const bytes = Buffer.from(whole);
         for (let flips = 1 + Math.floor(next() * 4); flips > 0; flips--) {
           bytes[Math.floor(next() * bytes.length)] = Math.floor(next() * 256);
@@ -76,7 +81,7 @@ describeGolden('a pickle', { goldens: ['checkpoint_zip.pth'] }, () => {
     const end = whole.indexOf('PK\x07\x08', start, 'latin1');
     const next = random(7);
     const seen = new Set<string>();
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const bytes = Buffer.from(whole);
       for (let flips = 1 + Math.floor(next() * 3); flips > 0; flips--) {
         bytes[start + Math.floor(next() * (end - start))] = Math.floor(next() * 256);
