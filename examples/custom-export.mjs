@@ -1,4 +1,4 @@
-// Writes the outlines of all cells in a format of its own: an SVG drawing with a path and a tooltip per cell. For QuPath,
+// Writes the outlines of all cells in a custom format: an SVG drawing with a path and a tooltip per cell. For QuPath,
 // ImageJ and other programs there are writers already; see open-in-programs.mjs.
 //
 //   node custom-export.mjs IMAGE OUT

@@ -4,12 +4,12 @@ export interface SignalOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What one signal calls when it aborts, however many calls share the signal. */
-class AbortFan {
+/** The listeners of one signal, shared by all calls with that signal. */
+class AbortListeners {
   readonly #listeners = new Set<() => void>();
   readonly #signal: AbortSignal;
   readonly #fire = () => {
-    fans.delete(this.#signal);
+    listenersOf.delete(this.#signal);
     // A listener may remove others; a copy keeps the order.
     for (const listener of [...this.#listeners]) {
       if (this.#listeners.delete(listener)) listener();
@@ -28,11 +28,11 @@ class AbortFan {
   delete(listener: () => void): void {
     if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
     this.#signal.removeEventListener('abort', this.#fire);
-    fans.delete(this.#signal);
+    listenersOf.delete(this.#signal);
   }
 }
 
-const fans = new WeakMap<AbortSignal, AbortFan>();
+const listenersOf = new WeakMap<AbortSignal, AbortListeners>();
 
 /**
  * Calls `listener` once when the signal aborts. A signal gets one event listener, however many calls share it: Node
@@ -41,15 +41,15 @@ const fans = new WeakMap<AbortSignal, AbortFan>();
  * @returns a function that removes the listener; the event listener is removed with the last one.
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
-  let fan = fans.get(signal);
-  if (!fan) {
-    fan = new AbortFan(signal);
-    fans.set(signal, fan);
+  let listeners = listenersOf.get(signal);
+  if (!listeners) {
+    listeners = new AbortListeners(signal);
+    listenersOf.set(signal, listeners);
   }
   // Its own function: the same listener may be added twice.
   const own = () => listener();
-  fan.add(own);
-  return () => fan.delete(own);
+  listeners.add(own);
+  return () => listeners.delete(own);
 }
 
 /** Settles as `work`, or rejects with `signal.reason` as soon as the signal aborts. `work` then continues unobserved. */

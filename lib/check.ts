@@ -29,7 +29,7 @@ export function isDetached(view: ArrayBufferView): boolean {
 /** The codes of refused values. */
 export type RefusalCode = 'INVALID_ARGUMENT' | 'INVALID_CONFIG' | 'ENSEMBLE_INVALID';
 
-/** The one sentence every refused value gets: which option, what was expected, what came. */
+/** The message about a refused value: the option, what was expected and what was received. */
 export function refuse(
   option: string,
   expected: string,
@@ -42,6 +42,11 @@ export function refuse(
     expected,
     got,
   });
+}
+
+/** The same error, about one of several masks. Its cause is the error without the mask's index. */
+export function maskError(mask: number, error: CellrouteError): CellrouteError {
+  return error.restated(`Mask ${mask}: ${error.message}`, { mask });
 }
 
 /** Inclusive range of a number. */
@@ -97,7 +102,7 @@ export function checkOneOf<T extends string>(
   code?: RefusalCode,
 ): T {
   if (typeof value === 'string' && (allowed as readonly string[]).includes(value)) return value as T;
-  throw refuse(option, `one of ${allowed.map((word) => `'${word}'`).join(', ')}`, value, code);
+  throw refuse(option, `one of ${allowed.map((name) => `'${name}'`).join(', ')}`, value, code);
 }
 
 export function checkObject(option: string, value: unknown, code?: RefusalCode): Record<string, unknown> {

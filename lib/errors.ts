@@ -38,6 +38,12 @@ export interface ImageDetails extends ValueDetails, Partial<FileDetails> {
   images?: readonly string[];
 }
 
+/** Masks, or another argument, that cannot be used. */
+export interface MaskDetails extends ImageDetails {
+  /** Index of the mask among those of the call. */
+  mask?: number;
+}
+
 /** No details. */
 export type NoDetails = Record<string, never>;
 
@@ -47,7 +53,7 @@ export type NoDetails = Record<string, never>;
  */
 export interface ErrorDetailsByCode {
   /** an option has the wrong type or is out of range */
-  INVALID_ARGUMENT: ImageDetails;
+  INVALID_ARGUMENT: MaskDetails;
   /** a network or training configuration is invalid */
   INVALID_CONFIG: ValueDetails & Partial<FileDetails>;
   /** the network was disposed before or during the call */
@@ -73,7 +79,7 @@ export interface ErrorDetailsByCode {
   /** the tensors do not fit the network */
   WEIGHTS_MISMATCH: FileDetails & ValueDetails;
   /** a run-length encoding is invalid, or does not fit the image */
-  RLE_MALFORMED: ImageDetails;
+  RLE_MALFORMED: MaskDetails;
   /** a data set cannot be read */
   DATA_INVALID: ImageDetails;
   /** the ensemble has no segmenter for the predicted type */
@@ -104,7 +110,7 @@ export interface ErrorDetailsByCode {
     /** Name of the package. */
     expected: string;
   };
-  /** no job has this id, or it ended long ago and was forgotten */
+  /** no job has this id, or it ended long ago and was deleted */
   JOB_NOT_FOUND: ValueDetails;
   /** the key of a job was used before, for another image or other options */
   JOB_CONFLICT: ValueDetails;
@@ -112,7 +118,7 @@ export interface ErrorDetailsByCode {
   JOB_UNFINISHED: ValueDetails;
   /** the result of a cancelled job was requested */
   JOB_CANCELLED: NoDetails;
-  /** a job was given up, because its worker ended each time that it ran */
+  /** a job is not retried, because its worker ended each time that it ran */
   JOB_ABANDONED: NoDetails;
   /** the Redis server of a job queue cannot be reached, or refuses commands */
   QUEUE_UNAVAILABLE: ValueDetails;
@@ -138,7 +144,7 @@ export interface ErrorDetailsByCode {
 export type ErrorCode = keyof ErrorDetailsByCode;
 
 /** The details of an error whose code is not known: each may be absent. */
-export interface ErrorDetails extends ImageDetails {
+export interface ErrorDetails extends MaskDetails {
   /** Step of a training run, from 1. */
   step?: number;
   /** The process that has locked a folder. */

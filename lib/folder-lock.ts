@@ -307,8 +307,8 @@ function parse(text: string): LockRecord | undefined {
     const { version, token, pid, host, program, since, machine, pidSpace, processStart, held } = JSON.parse(
       text.slice(0, FILE_BYTES),
     ) as LockRecord;
-    const words = [token, host, program, since, machine, pidSpace, processStart, held];
-    if (version !== 1 || !Number.isInteger(pid) || words.some((word) => typeof word !== 'string'))
+    const texts = [token, host, program, since, machine, pidSpace, processStart, held];
+    if (version !== 1 || !Number.isInteger(pid) || texts.some((text) => typeof text !== 'string'))
       return undefined;
     return { version, token, pid, host, program, since, machine, pidSpace, processStart, held };
   } catch {

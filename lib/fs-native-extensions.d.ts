@@ -1,4 +1,4 @@
-// The package has no types of its own.
+// The package has no types.
 declare module 'fs-native-extensions' {
   /**
    * Locks a range of a file for its open descriptor, until the descriptor is closed or its process ends.

@@ -12,7 +12,7 @@ const SMALL = 8;
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Calls `work` for parts of [0, count), each in a turn of the event loop of its own; a small task at once. Tasks run
+ * Calls `work` for parts of [0, count), each in a separate turn of the event loop; a small task at once. Tasks run
  * one after the other, so that a turn has one part, however many calls have a task.
  *
  * @param part the most that `work` is called for.

@@ -1,4 +1,4 @@
-// cellroute: inference, masks and results. Training, metrics, drawing and reports have entry points of their own.
+// cellroute: inference, masks and results. Training, metrics, drawing and reports have separate entry points.
 
 export type { NumberRange } from './check.js';
 export {
@@ -19,6 +19,7 @@ export {
   type ImageDetails,
   type LimitDetails,
   type LockOwner,
+  type MaskDetails,
   type NoDetails,
   type ValueDetails,
 } from './errors.js';

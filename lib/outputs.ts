@@ -13,7 +13,7 @@ const MAX_SHOWN = 5;
 
 type Part = string | Uint8Array;
 
-/** What is written into a file: text is UTF-8. */
+/** Content of a file; text is written as UTF-8. */
 export type Content = Part | Iterable<Part> | AsyncIterable<Part>;
 
 /** Names of files, each with the SHA-256 of what this tool wrote into it, which may have been several versions. */
@@ -125,7 +125,7 @@ export class Outputs {
     return manifest;
   }
 
-  /** Comes before the file has its name, so that no crash leaves a file that the manifest does not know. */
+  /** Called before the file gets its name, so that no crash leaves a file that the manifest does not list. */
   async #record(path: string, sha256: string): Promise<void> {
     const manifest = await this.#manifest(dirname(path));
     const file = basename(path);

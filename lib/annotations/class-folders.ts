@@ -7,7 +7,7 @@ import { isHidden, uniqueStems } from './names.js';
 import { dataInvalid } from './problems.js';
 import type { AnnotationOptions, AnnotationSource, ImageAnnotations } from './types.js';
 
-/** Names of folders that hold images or annotations of all types, and are no type. */
+/** Names of folders that contain images or annotations of all types, and are not types themselves. */
 const NO_TYPE =
   /^(images?|imgs?|raw|masks?|labels?|annotations?|ground_?truth|gt|targets?|seg(mentations?)?|outputs?|results?)$/i;
 

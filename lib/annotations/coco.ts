@@ -22,7 +22,7 @@ import {
 } from './types.js';
 
 /** Class of all cells if a file has no categories. */
-const ONLY_CLASS = 'cell';
+const DEFAULT_CLASS = 'cell';
 
 /**
  * Reads a COCO data set: images, categories and annotations with polygons or run lengths, compressed or not. The lists may
@@ -100,7 +100,7 @@ class CocoReader {
       this.#notices.add({
         file: this.#path,
         column: 'categories',
-        reason: `there are no categories: all cells have the class ${ONLY_CLASS}`,
+        reason: `there are no categories: all cells have the class ${DEFAULT_CLASS}`,
       });
     }
     const categories = new Map([...this.#categories].sort(([a], [b]) => compareIds(a, b)));
@@ -114,7 +114,7 @@ class CocoReader {
       const annotated = equal.filter((one) => !isUnannotated(one));
       if (annotated.length < 2 && image === (annotated[0] ?? equal[0])) {
         const isEmpty = isUnannotated(image);
-        const lost = isEmpty && this.#mayHaveLost(image.id) ? orphansOf(this.#orphans.size) : undefined;
+        const lost = isEmpty && this.#mayHaveLost(image.id) ? orphanReason(this.#orphans.size) : undefined;
         return [
           new CocoImageAnnotations(this.#path, names[i]!, image, categories, this.#options, files, lost),
         ];
@@ -306,7 +306,9 @@ class CocoImageAnnotations implements ImageAnnotations {
     const found = annotations.length + invalid;
     if (found > 0 && chosen.length === (asCells ? 0 : crowds)) {
       const reason =
-        crowds === found ? ALL_CROWDS : `none of its annotations can be used${crowds > 0 ? CROWDS_TOO : ''}`;
+        crowds === found
+          ? ALL_CROWDS
+          : `none of its annotations can be used${crowds > 0 ? EXCEPT_CROWDS : ''}`;
       return { reason, problems, notices };
     }
     const own = chosen.map((k) => annotations[kept[k]!]!);
@@ -333,7 +335,7 @@ class CocoImageAnnotations implements ImageAnnotations {
 
   /** Class name of a category id; undefined for an unknown id. */
   #className(id: unknown): string | undefined {
-    if (this.#categories.size === 0) return ONLY_CLASS;
+    if (this.#categories.size === 0) return DEFAULT_CLASS;
     return isId(id) ? this.#categories.get(String(id)) : undefined;
   }
 
@@ -396,9 +398,9 @@ const isUnannotated = ({ annotations, invalid }: Collected): boolean => annotati
 const CROWD = 'a crowd region (iscrowd 1) is not a single cell: skipped';
 const REMEDY = "to read them as cells, set crowds to 'cells' (--crowds cells)";
 const ALL_CROWDS = `all of its annotations are crowd regions (iscrowd 1), which are skipped; ${REMEDY}`;
-const CROWDS_TOO = `, except crowd regions (iscrowd 1); ${REMEDY}`;
+const EXCEPT_CROWDS = `, except crowd regions (iscrowd 1); ${REMEDY}`;
 
-const orphansOf = (count: number): string =>
+const orphanReason = (count: number): string =>
   `it has no annotations, and there are annotations of ${count} image${count === 1 ? '' : 's'} that the file does not list`;
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);

@@ -34,7 +34,7 @@ const FOLDER_FORMS: readonly [pattern: RegExp, remedy: string][] = [
   ],
   [
     /_(cp_)?masks?\.(png|tiff?)$/i,
-    'masks: call them NAME_masks.png beside NAME.png, with a number of its own for each cell, or put them into labels/ and the images into images/',
+    'masks: call them NAME_masks.png beside NAME.png, with a different number for each cell, or put them into labels/ and the images into images/',
   ],
   [
     /\.geojson$/i,

@@ -1,6 +1,6 @@
 import type { CellAnnotations, ImageAnnotations } from './types.js';
 
-/** Annotations whose masks are in memory. Without a `locate` of its own, an image is not found. */
+/** Annotations whose masks are in memory. Without `locate`, an image is not found. */
 export function inMemory(
   image: Pick<ImageAnnotations, 'name' | 'fileName' | 'place'> & Partial<ImageAnnotations>,
   cells: CellAnnotations,

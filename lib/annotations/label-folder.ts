@@ -61,7 +61,7 @@ export class LabelFolder {
     }
   }
 
-  /** Name of the image that a label image of this name is of; undefined for a file that is no label image. */
+  /** Name of the image that belongs to a label image of this name; undefined for a file that is not a label image. */
   #imageOf(stem: string): string | undefined {
     const { onlyMasks, imageNames } = this.#options;
     const masked = maskedImage(stem);

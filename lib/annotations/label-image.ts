@@ -61,7 +61,7 @@ function checkParts(
 ): { notices: string[] } | { reason: string } {
   if (ids.length === 0 || ids.length > MAX_CLASSES) return { notices: [] };
   const parts = countParts(labels, width, MANY_PARTS * ids.length);
-  const remedy = 'give each cell a number of its own, as skimage.measure.label does';
+  const remedy = 'give each cell a different number, as skimage.measure.label does';
   if (ids.length === 1 && parts > 1 && BINARY.has(ids[0]!)) {
     return {
       reason: `its labels are a mask of ${parts} parts or more with the one value ${ids[0]}: ${remedy}`,

@@ -117,13 +117,13 @@ function plainDirectory(
   isFloat: boolean,
   words: number,
 ): NewEntry[] {
-  const wide = (tag: number) => {
+  const lengthened = (tag: number) => {
     const value = file.number(directory, tag);
     return value === undefined ? [] : [{ tag, values: [value * words] }];
   };
   return [
-    ...wide(TAG.width),
-    ...wide(TAG.tileWidth),
+    ...lengthened(TAG.width),
+    ...lengthened(TAG.tileWidth),
     { tag: TAG.bitsPerSample, values: [bits] },
     { tag: TAG.photometric, values: [1] },
     { tag: TAG.samplesPerPixel, values: [1] },

@@ -11,7 +11,7 @@ export function readName(text: string): string | undefined {
   return text === '' || name === '.' || name.includes('\0') || outside ? undefined : name;
 }
 
-/** What Cellpose adds to the name of an image for its masks. */
+/** Suffixes that Cellpose appends to the name of an image for its masks. */
 const MASK_SUFFIX = /^(.+?)(_cp)?_masks$/;
 
 /** The name of the image whose masks have this name, without extension; undefined for any other name. */

@@ -58,7 +58,7 @@ export async function openTable(
 
   const first = await next();
   const columns = first.done ? [] : first.value.record.map((name) => name.trim());
-  const mistake = headerMistake(columns, needed);
+  const mistake = headerError(columns, needed);
   if (mistake !== undefined) {
     parser.destroy();
     throw dataInvalid(path, mistake);
@@ -72,7 +72,7 @@ export async function openTable(
   return { columns, rows: rows() };
 }
 
-function headerMistake(
+function headerError(
   columns: readonly string[],
   needed: Parameters<typeof openTable>[1],
 ): string | undefined {

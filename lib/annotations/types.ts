@@ -53,7 +53,7 @@ export interface CellAnnotations {
 export interface AnnotationSource {
   path: string;
   images: readonly ImageAnnotations[];
-  /** Whether the images have a cell type alone, and nothing is known of their cells. Default false. */
+  /** Whether the images have only a cell type, and their cells are not annotated. Default false. */
   typesOnly?: boolean;
   /** Whether classes are names, COCO's ids, or missing. */
   classes: 'names' | 'ids' | 'none';

@@ -11,7 +11,7 @@ export interface Failure {
   reason: string;
 }
 
-/** What became of the images of a command. */
+/** Outcome of the images of a command. */
 export interface BatchResult<T, I extends ImageFile = ImageFile> {
   /** Results in the order of the images, without images that failed or were not reached. */
   done: { image: I; result: T }[];
@@ -23,7 +23,7 @@ export interface BatchOptions<T, I extends ImageFile, Kept> {
   /** Device of the network: a GPU needs more images in progress to fill its batches. */
   device: string;
   stop: StopSignals;
-  /** Processes an image. Files of its own are written here. */
+  /** Processes an image and writes the files of this image. */
   work(bytes: Buffer, image: I, signal: AbortSignal): Promise<T>;
   /**
    * Takes the results in the order of the images, one at a time, and returns what is kept of each: results may be larger
@@ -52,7 +52,7 @@ export async function eachImage<T, I extends ImageFile, Kept>(
   const finished = new Map<I, T>();
   const read = async (image: I, own: AbortSignal) => {
     const result = await work(await readImageFile(image.path, own), image, own);
-    // Kept at once: its files are written, whatever becomes of the others.
+    // Kept immediately: its files are written, whether or not other images fail.
     finished.set(image, result);
   };
   const takeFinished = async (image: I) => {

@@ -69,7 +69,7 @@ export function addDatasetOptions(command: Command): Command {
 /** The option of every command that reads COCO files. */
 export const crowdsOption = () =>
   new Option(
-    '--crowds <how>',
+    '--crowds <mode>',
     'COCO annotations with iscrowd 1: skip them, or read each as one cell (CVAT brush masks)',
   ).choices(CROWDS);
 

@@ -39,12 +39,12 @@ export function registerDoctor(program: Command): void {
           );
         }
         line('addon', diagnosis.addon.path ?? 'not found');
-        printPlaces(diagnosis.addon.places);
+        printLocations(diagnosis.addon.locations);
         const { folder, version } = diagnosis.libtorch;
         line('LibTorch', folder ? `${version ?? 'of unknown version'} in ${folder}` : 'not found');
-        printPlaces(diagnosis.libtorch.places);
+        printLocations(diagnosis.libtorch.locations);
         line('CUDA', diagnosis.cuda.used ? 'in use' : 'not in use');
-        printPlaces(diagnosis.cuda.places);
+        printLocations(diagnosis.cuda.locations);
         for (const [i, gpu] of diagnosis.cuda.gpus.entries()) {
           line(
             `cuda:${i}`,
@@ -60,8 +60,8 @@ export function registerDoctor(program: Command): void {
     });
 }
 
-function printPlaces(places: readonly SearchedLocation[]): void {
-  for (const { what, path, found, note } of places) {
+function printLocations(locations: readonly SearchedLocation[]): void {
+  for (const { what, path, found, note } of locations) {
     console.log(
       `${' '.repeat(12)} - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not found')}`,
     );

@@ -10,7 +10,7 @@ import { exportPython } from '../python/export-python.js';
 import { scriptName } from '../python/load-part.js';
 import { readConfig } from './convert.js';
 import { type ForceFlag, withForce } from './options.js';
-import { type ThresholdFlags, thresholdsAloneOf, withThresholdsAlone } from './thresholds.js';
+import { modelThresholdsOf, type ThresholdFlags, withModelThresholds } from './thresholds.js';
 
 interface Flags extends ThresholdFlags, ForceFlag {
   out?: string | undefined;
@@ -34,9 +34,9 @@ export function registerExportPython(program: Command): void {
       '--config <file>',
       'JSON file with values of the network configuration that override those stored',
     );
-  withForce(withThresholdsAlone(command)).action(async (model: string | undefined, flags: Flags) => {
+  withForce(withModelThresholds(command)).action(async (model: string | undefined, flags: Flags) => {
     const member = await memberOf(model ?? starterFolder, flags);
-    const thresholds = { ...member.thresholds, ...thresholdsAloneOf(flags) };
+    const thresholds = { ...member.thresholds, ...modelThresholdsOf(flags) };
     const out = flags.out ?? scriptName(basename(member.path));
     const script = await exportPython(member.path, {
       weights: pathFrom(out, member.path),

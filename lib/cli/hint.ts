@@ -1,6 +1,6 @@
 import type { Segmentation } from '../inference/result.js';
 
-/** What a hint needs of a result. */
+/** The part of a result that a hint depends on. */
 export interface FoundCells {
   count: number;
   scale: number;
@@ -12,10 +12,10 @@ export const foundCells = ({ cells, scale }: Segmentation): FoundCells => ({ cou
 const FEW = 3;
 
 /**
- * What to try where nothing or little was found: cells of another size are the most common reason, and cells of another kind the
- * next. undefined where enough was found.
+ * Advice for an image with no or few cells: most often the cells have another size than in training, or are of another kind.
+ * undefined if there are enough cells.
  */
-export function hintFor(results: readonly FoundCells[]): string | undefined {
+function hintFor(results: readonly FoundCells[]): string | undefined {
   const few = results.filter(({ count }) => count < FEW);
   if (few.length === 0 || 2 * few.length < results.length) return undefined;
   const scales = [...new Set(few.map(({ scale }) => scale))];

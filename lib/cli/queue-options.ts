@@ -27,7 +27,7 @@ export async function queueOf({ redis, journal, queue: name }: QueueFlags): Prom
   if (url === undefined && journal === undefined) {
     throw refuse('--redis or --journal', 'one of both, or CELLROUTE_REDIS_URL', undefined);
   }
-  // Errors of a connection come in rows; each is printed once.
+  // A lost connection causes the same error repeatedly; each message is printed once.
   let last = '';
   const onError = (error: unknown) => {
     const text = error instanceof Error ? error.message || String(error) : String(error);

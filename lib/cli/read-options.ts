@@ -59,7 +59,7 @@ export interface PageFile extends ImageFile {
 }
 
 /**
- * The images to process: each file, or with `--all-pages` each of its planes under a name of its own. A file whose
+ * The images to process: each file, or with `--all-pages` each of its planes under a separate name. A file whose
  * pages cannot be listed stays one image, whose error is reported with the others.
  */
 export async function pagesOf(images: readonly ImageFile[], flags: ReadFlags): Promise<PageFile[]> {
@@ -71,40 +71,40 @@ export async function pagesOf(images: readonly ImageFile[], flags: ReadFlags): P
   }
   const files: PageFile[] = [];
   for (const image of images) {
-    const places = await placesOf(image, others).catch(() => []);
-    if (places.length <= 1) files.push({ ...image, read });
-    for (const { label, place } of places.length > 1 ? places : []) {
+    const planes = await planesOf(image, others).catch(() => []);
+    if (planes.length <= 1) files.push({ ...image, read });
+    for (const { label, selection } of planes.length > 1 ? planes : []) {
       const name = `${image.name}.${label}`;
       const dot = image.fileName.lastIndexOf('.');
       const ending = dot > 0 ? image.fileName.slice(dot) : '';
-      files.push({ ...image, name, fileName: `${name}${ending}`, read: { ...others, ...place } });
+      files.push({ ...image, name, fileName: `${name}${ending}`, read: { ...others, ...selection } });
     }
   }
   return files;
 }
 
-interface Place {
+interface SelectedPlane {
   label: string;
-  place: ImageReadOptions;
+  selection: ImageReadOptions;
 }
 
 /** Every z and t where the file has these axes, every page of others. */
-async function placesOf({ path }: ImageFile, others: ImageReadOptions): Promise<Place[]> {
+async function planesOf({ path }: ImageFile, others: ImageReadOptions): Promise<SelectedPlane[]> {
   const { source } = await readImageInfo(await readImageFile(path), others);
   const { sizes, pages } = source;
   if (sizes.z * sizes.t === 1) {
     // Channels that are pages are one image.
     if (source.channelPages) return [];
-    return pages.map((page) => ({ label: `page${page}`, place: { page } }));
+    return pages.map((page) => ({ label: `page${page}`, selection: { page } }));
   }
-  const places: Place[] = [];
+  const planes: SelectedPlane[] = [];
   for (let t = 0; t < sizes.t; t++) {
     for (let z = 0; z < sizes.z; z++) {
       const label = [...(sizes.t > 1 ? [`t${t}`] : []), ...(sizes.z > 1 ? [`z${z}`] : [])].join('.');
-      places.push({ label, place: { z, t } });
+      planes.push({ label, selection: { z, t } });
     }
   }
-  return places;
+  return planes;
 }
 
 /** Prints what the images hold that was not read, each sentence once per image. */

@@ -67,7 +67,7 @@ export function registerSegment(program: Command): void {
 Formats, and the files that they write for each image or for all:
 ${columns(RESULT_FORMAT_NAMES.map((name) => [name, fileName(name, 'NAME'), RESULT_FORMATS[name].description])).join('\n')}
 
-NAME is the file name without its extension. Images with equal names keep the extension, or get folders of their own.
+NAME is the file name without its extension. Images with equal names keep the extension, or get separate folders.
 
 OME-Zarr images, TIFFs with smaller levels, and TIFFs with tiles and more than 100 megapixels are slides: they are read by
 window, after the other images. Finished tiles are kept in NAME.tiles until the files are written: the same command continues

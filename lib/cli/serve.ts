@@ -96,7 +96,7 @@ async function serve(flags: Flags): Promise<void> {
   }
 }
 
-/** A token is no argument: other users of a machine see those. */
+/** The token is not an argument, because other users of the machine can read arguments. */
 async function tokenOf(file: string | undefined): Promise<string | undefined> {
   const own = process.env.CELLROUTE_SERVE_TOKEN;
   if (file === undefined) return own === '' ? undefined : own;

@@ -1,4 +1,4 @@
-// What `segment` and `segment-slide` do with slides.
+// Slides in the commands `segment` and `segment-slide`.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -50,7 +50,7 @@ export const withSlideOptions = (command: Command): Command =>
 
 /**
  * Whether a file is read by window: OME-Zarr, a TIFF with smaller levels, or one with tiles and more than 100 megapixels.
- * What `openSlide` refuses is not: it is decoded as a whole, or refused then.
+ * A file that `openSlide` refuses is decoded as a whole, and may be refused there.
  *
  * @param isWhole whether a TIFF is to be segmented in one pass.
  */
@@ -84,7 +84,7 @@ export interface SlideRun {
   stop: StopSignals;
 }
 
-/** What is kept of a result that is written. */
+/** The part of a result that is kept after it was written. */
 export interface Summary {
   line: string;
   notices: readonly string[] | undefined;
@@ -145,7 +145,7 @@ async function segmentOne(
       name: file,
       file: slide,
       columns,
-      // Of the full resolution, as the flag has it; the result is of a level.
+      // The flag refers to the full resolution, the result to a level.
       pixelSize: outputPixelSize === undefined ? undefined : outputPixelSize * result.slide!.downsample,
       signal,
     };

@@ -137,7 +137,7 @@ async function tasksOf(
   const tasks: { task: SegmentTask; version: unknown }[] = [];
   for (const { path, fileName } of files) {
     const { size, mtimeMs } = await stat(path).catch(unreadable(path));
-    // The name of a file in a folder of its own has the folder's.
+    // Files of the same name in several folders are distinguished by their folders.
     const name = fileName.replaceAll('/', '_');
     tasks.push({ task: { image: path, name, ...common, ...more }, version: [resolve(path), size, mtimeMs] });
   }

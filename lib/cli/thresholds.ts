@@ -42,7 +42,7 @@ export const removeOverlapsOption = (defaultText: string) =>
   ).argParser(numberIn(REMOVE_OVERLAPS.range.min, REMOVE_OVERLAPS.range.max));
 
 /** Adds an option per threshold. */
-export function withThresholdsAlone(command: Command): Command {
+export function withModelThresholds(command: Command): Command {
   for (const name of THRESHOLD_NAMES) {
     const { range, unit, description, defaultText } = thresholdSpec(name);
     const isShare = range.max === 1;
@@ -59,15 +59,15 @@ export function withThresholdsAlone(command: Command): Command {
 /** Adds the options of every command that segments. */
 export function withThresholds(command: Command): Command {
   command.option('--cell-type <type>', 'segment as this type instead of the predicted one');
-  return withScale(withThresholdsAlone(command)).option(
-    '--tiles <how>',
+  return withScale(withModelThresholds(command)).option(
+    '--tiles <mode>',
     'split images into tiles: auto (above 2048 x 2048 pixels), off, SIZE or SIZE,OVERLAP in pixels (default: auto)',
     tilesOf,
   );
 }
 
-/** The thresholds that the flags ask for. */
-export function thresholdsAloneOf(flags: ThresholdFlags): SegmentThresholds {
+/** The thresholds that the flags set. */
+export function modelThresholdsOf(flags: ThresholdFlags): SegmentThresholds {
   const { removeOverlaps } = flags;
   const given = THRESHOLD_NAMES.flatMap((name) => {
     const value = flags[keyOf(name)];
@@ -79,12 +79,12 @@ export function thresholdsAloneOf(flags: ThresholdFlags): SegmentThresholds {
   };
 }
 
-/** The options of `segment` that the flags ask for. */
+/** The options of `segment` that the flags set. */
 export function thresholdsOf(flags: ThresholdFlags): RoutedSegmentOptions {
   const { cellType, tiles } = flags;
-  return { ...thresholdsAloneOf(flags), ...scaleOptionsIn(flags), cellType, tiles };
+  return { ...modelThresholdsOf(flags), ...scaleOptionsIn(flags), cellType, tiles };
 }
 
-/** What the value of `--remove-overlaps [share]` means. */
+/** Parses the value of `--remove-overlaps [share]`. */
 export const overlapRemoval = (value: number | boolean): OverlapRemoval =>
   typeof value === 'number' ? { maxLost: value } : value;

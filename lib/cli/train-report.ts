@@ -7,9 +7,9 @@ export type AnyTrainEvent = SegmenterTrainEvent | ClassifierTrainEvent | Ensembl
 type EventOf<K extends AnyTrainEvent['kind']> = Extract<AnyTrainEvent, { kind: K }>;
 
 /** Number of batches between two printed lines. */
-const EVERY = 50;
+const BATCHES_PER_LINE = 50;
 
-const wide = (value: number) => value.toFixed(3).padStart(7);
+const column = (value: number) => value.toFixed(3).padStart(7);
 const count = (value: number, width: number) => String(value).padStart(width);
 const prefix = ({ epoch, epochs }: { epoch: number; epochs: number }) =>
   `[Epoch ${count(epoch, 2)} / ${count(epochs, 2)}]`;
@@ -32,7 +32,7 @@ export function linesOf(event: AnyTrainEvent): string[] {
     case 'validation': {
       const { metric, score, best } = event;
       return [
-        `[Epoch ${count(event.epoch, 2)}] Validation ${metric}: ${wide(score)}${best ? ' (best so far)' : ''}`,
+        `[Epoch ${count(event.epoch, 2)}] Validation ${metric}: ${column(score)}${best ? ' (best so far)' : ''}`,
       ];
     }
     case 'stop':
@@ -64,10 +64,10 @@ function startLines({ resumed, folder, epochs, epoch, steps, step, report }: Eve
 
 function stepLines({ batch, batches, epoch, epochs, total, losses }: EventOf<'step'>): string[] {
   const lines = batch === 1 ? [`Starting epoch ${epoch} of ${epochs}`] : [];
-  if (batch % EVERY === 0) {
-    const mask = 'loss_mask' in losses ? `. Mask-only loss: ${wide(losses.loss_mask)}` : '';
+  if (batch % BATCHES_PER_LINE === 0) {
+    const mask = 'loss_mask' in losses ? `. Mask-only loss: ${column(losses.loss_mask)}` : '';
     lines.push(
-      `    [Batch ${count(batch, 3)} / ${count(batches, 3)}] Batch train loss: ${wide(total)}${mask}`,
+      `    [Batch ${count(batch, 3)} / ${count(batches, 3)}] Batch train loss: ${column(total)}${mask}`,
     );
   }
   return lines;
@@ -76,8 +76,8 @@ function stepLines({ batch, batches, epoch, epochs, total, losses }: EventOf<'st
 function epochLines(event: EventOf<'epoch'>): string[] {
   const { losses, total, seconds } = event;
   const mask =
-    'loss_mask' in losses ? [`${prefix(event)} Train mask-only loss: ${wide(losses.loss_mask)}`] : [];
-  return [...mask, `${prefix(event)} Train loss: ${wide(total)}. [${seconds.toFixed(0)} secs]`];
+    'loss_mask' in losses ? [`${prefix(event)} Train mask-only loss: ${column(losses.loss_mask)}`] : [];
+  return [...mask, `${prefix(event)} Train loss: ${column(total)}. [${seconds.toFixed(0)} secs]`];
 }
 
 function stopLines({ reason, step, best, weights }: EventOf<'stop'>): string[] {

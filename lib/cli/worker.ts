@@ -20,7 +20,7 @@ interface Flags extends PrecisionFlag, QueueFlags {
   probeHost: string;
 }
 
-/** Milliseconds between looks at whether the queue is empty. */
+/** Milliseconds between two checks whether the queue is empty. */
 const EMPTY_MS = 200;
 
 /** Adds `cellroute worker`. */

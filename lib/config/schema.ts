@@ -43,7 +43,7 @@ export const described = <T>(
   schema: JsonSchema,
   isRequired = false,
 ): Reader<T> =>
-  // A function of its own: the same reader may be described twice.
+  // A new function: the same reader may be described twice.
   Object.assign((value: unknown, path: string) => read(value, path), { schema, isRequired });
 
 /** The schema of a reader; one without a schema accepts anything. */

@@ -1,7 +1,7 @@
 import { integer, list, literal, number, object, oneOf, type Read } from './schema.js';
 
-export const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
+const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
+const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
 
 /**
  * How pixel values become floats, before mean and std are applied.

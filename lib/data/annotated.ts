@@ -1,8 +1,9 @@
 import { CellrouteError } from '../errors.js';
 import type { DatasetContents } from './types.js';
 
-/** What images without annotated cells serve for, as the end of a sentence. */
-export const TYPES_SERVE = 'they serve to train a classifier (cellroute train classifier) and nothing else';
+/** The use of images without annotated cells, as the end of a sentence. */
+export const ONLY_FOR_CLASSIFIERS =
+  'they can only be used to train a classifier (cellroute train classifier)';
 
 /**
  * Refuses a data set with images whose cells are not known, such as class folders.
@@ -17,11 +18,11 @@ export function checkAnnotated({ items }: Pick<DatasetContents, 'items'>, option
   const expected = 'images with annotated cells';
   throw new CellrouteError(
     'INVALID_ARGUMENT',
-    `Expected ${expected} for ${option} but ${alone.length} of ${items.length} images (${first.id}, …) have a cell type alone: ${TYPES_SERVE}`,
+    `Expected ${expected} for ${option} but ${alone.length} of ${items.length} images (${first.id}, …) have only a cell type: ${ONLY_FOR_CLASSIFIERS}`,
     {
       option,
       expected,
-      got: 'images with a cell type alone',
+      got: 'images with only a cell type',
       images: alone.slice(0, 10).map(({ id }) => id),
     },
   );

@@ -130,7 +130,7 @@ export class DatasetBuilder {
   }
 }
 
-/** Where turning keeps the size, annotations that were drawn on the image as it is stored cannot be distinguished from others. */
+/** For an orientation that keeps the size, annotations drawn on the stored image cannot be distinguished from others. */
 function orientationNotice({ orientation = 1, size }: Exclude<FoundImage, { reason: string }>): string[] {
   const keepsSize = orientation <= 4 || size.width === size.height;
   return orientation === 1 || !keepsSize

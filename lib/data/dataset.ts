@@ -51,7 +51,7 @@ export class Dataset implements DatasetContents {
   readonly notices: readonly DataProblem[];
 
   /**
-   * @param items in any order; each has an id of its own.
+   * @param items in any order; ids are unique.
    * @throws {CellrouteError} INVALID_ARGUMENT where two items have one id.
    */
   constructor(items: Iterable<DatasetItem>, details: DatasetDetails = {}) {
@@ -97,7 +97,7 @@ export class Dataset implements DatasetContents {
   }
 
   /**
-   * The images that pass all conditions, in a data set of their own.
+   * The images that pass all conditions, as a new data set.
    *
    * ```ts
    * const crowded = data.filter({ cellTypes: ['astro'], where: ({ cells }) => cells > 100 });
@@ -163,7 +163,7 @@ export class Dataset implements DatasetContents {
   }
 
   /**
-   * Counts, sizes and the densest image, to be looked at before training.
+   * Counts, sizes and the densest image, for a check before training.
    *
    * @throws {CellrouteError} INVALID_ARGUMENT
    */
@@ -208,10 +208,10 @@ function wanted(
   if (names === undefined) return undefined;
   if (!Array.isArray(names)) throw refuse(option, 'an array of strings', names);
   const known = new Set(present);
-  const strange = names.findIndex((name) => !known.has(name));
-  if (strange >= 0) {
+  const missing = names.findIndex((name) => !known.has(name));
+  if (missing >= 0) {
     const some = present.length > 10 ? `${present.slice(0, 10).join(', ')}, …` : present.join(', ');
-    throw refuse(`${option}[${strange}]`, `an existing value (${some || 'there are none'})`, names[strange]);
+    throw refuse(`${option}[${missing}]`, `an existing value (${some || 'there are none'})`, names[missing]);
   }
   return new Set(names);
 }

@@ -99,7 +99,7 @@ abstract class Loader<Sample> {
     const outcomes = processAll(
       order.slice(first),
       (index, stop) => this.#prepare(epoch, index, stop),
-      // One more than what is prepared ahead: the sample that is waited for.
+      // One more than the number of prefetched samples: the sample that is needed next.
       { concurrency: threads, held: ahead * batchSize + 1, signal },
     );
     let batch: Batch<Sample> = { samples: [], ids: [], notices: [] };

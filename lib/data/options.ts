@@ -28,7 +28,7 @@ export interface OpenDatasetOptions extends ImageReadOptions {
    * this option selects.
    */
   classNames?: readonly string[] | undefined;
-  /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
+  /** Meaning of COCO's categories: `classes` of cells (default), or `cell-types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'cell-types' | undefined;
   /**
    * Meaning of annotations with COCO's `iscrowd: 1`: `skip` (default) for regions of many cells, which are skipped;

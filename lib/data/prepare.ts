@@ -11,7 +11,7 @@ export interface Prepared extends NativeSample {
   height: number;
   /** Class of each kept mask. */
   labels: Int32Array;
-  /** What a user should know of the image's values. */
+  /** Notices about the image's values. */
   notices: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 import { checkKeys, checkNumber, checkObject } from '../check.js';
-import { TYPES_SERVE } from './annotated.js';
+import { ONLY_FOR_CLASSIFIERS } from './annotated.js';
 import { quantile } from './quantile.js';
 import type { DatasetContents, DatasetItem } from './types.js';
 
@@ -30,7 +30,7 @@ export interface ImagesSummary {
 }
 
 export interface DatasetSummary extends ImagesSummary {
-  /** By name; the type is null for images that say none. */
+  /** By name; the type is null for images without one. */
   cellTypes: (ImagesSummary & { cellType: string | null })[];
   /** Image sizes, the most common first. */
   sizes: { width: number; height: number; images: number }[];
@@ -121,12 +121,14 @@ function sizesOf(items: readonly DatasetItem[]): DatasetSummary['sizes'] {
 }
 
 function warningsOf(items: readonly DatasetItem[], options: SummaryOptions): string[] {
-  const typesAlone = items.filter(({ typeOnly }) => typeOnly).length;
-  const alone =
-    typesAlone === 0
+  const count = items.filter(({ typeOnly }) => typeOnly).length;
+  const unannotated =
+    count === 0
       ? []
-      : [`${typesAlone} of ${items.length} images have a cell type and no annotated cells: ${TYPES_SERVE}`];
-  return [...alone, ...warningsOfLimit(items, options)];
+      : [
+          `${count} of ${items.length} images have a cell type and no annotated cells: ${ONLY_FOR_CLASSIFIERS}`,
+        ];
+  return [...unannotated, ...warningsOfLimit(items, options)];
 }
 
 function warningsOfLimit(items: readonly DatasetItem[], { detectionsPerImage }: SummaryOptions): string[] {

@@ -3,7 +3,7 @@ import type { DataProblem } from '../annotations/problems.js';
 import type { ImageContent } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
 
-/** What is loaded of one image of a data set. */
+/** The loaded data of one image of a data set. */
 export interface LoadedItem {
   image: ImageContent;
   /** One mask per cell, with the size of the image. */
@@ -16,7 +16,7 @@ export interface LoadedItem {
 export interface DatasetItem {
   /** Unique in its data set, and the same on every machine. */
   readonly id: string;
-  /** The cell type the router is to name, where the data set says one. */
+  /** The cell type that the router is trained to predict, if the data set states one. */
   readonly cellType: string | undefined;
   /** Further columns of the source by name, such as plate or fold, for splits. */
   readonly columns: Readonly<Record<string, string>>;
@@ -25,8 +25,8 @@ export interface DatasetItem {
   /** Number of cells for training. */
   readonly cells: number;
   /**
-   * Whether the image has a cell type alone and its cells are not known, as in class folders: it serves to train a classifier,
-   * and nothing else. Default false.
+   * Whether the image has only a cell type and no annotated cells, as in class folders. Such images can only be used to train
+   * a classifier. Default false.
    */
   readonly typeOnly?: boolean;
   /** Area of each cell in pixels, if it is known before `load`; used by the data set's summary. */
@@ -56,6 +56,6 @@ export type {
 export interface Batch<Sample> {
   samples: Sample[];
   ids: string[];
-  /** What a user should know of the images: once per loader, for the first image that it is about. */
+  /** Notices about the images. Each is reported once per loader, with the first image that it applies to. */
   notices: string[];
 }

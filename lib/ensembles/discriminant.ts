@@ -32,7 +32,7 @@ export function discriminantLayer(types: readonly TypeStatistics[]): LastLayer {
   return { weight, bias, size };
 }
 
-/** Types whose covariance says something: one image has none. */
+/** Types with a covariance; a single image has none. */
 const varying = (types: readonly TypeStatistics[]) => types.filter(({ images }) => images > 1);
 
 /** Mean of the unbiased covariances of the types, as a full matrix. */
@@ -78,15 +78,15 @@ function shrunk(covariance: Float64Array, size: number, images: number): Float64
  * factor gives the mean image of the two most similar types {@link PROBABILITY_AT_MEAN}, or less where they are similar.
  */
 function scaleOf(types: readonly TypeStatistics[], rows: readonly Float64Array[]): number {
-  let least = Number.POSITIVE_INFINITY;
+  let minLogit = Number.POSITIVE_INFINITY;
   for (const [k, { mean }] of types.entries()) {
     for (let other = 0; other < k; other++) {
-      const apart = mean.map((value, i) => value - types[other]!.mean[i]!);
-      const difference = rows[k]!.map((value, i) => value - rows[other]![i]!);
-      least = Math.min(least, 0.5 * dot(apart, difference));
+      const meanDifference = mean.map((value, i) => value - types[other]!.mean[i]!);
+      const rowDifference = rows[k]!.map((value, i) => value - rows[other]![i]!);
+      minLogit = Math.min(minLogit, 0.5 * dot(meanDifference, rowDifference));
     }
   }
-  if (!(least > 0) || !Number.isFinite(least)) return 1;
+  if (!(minLogit > 0) || !Number.isFinite(minLogit)) return 1;
   const wanted = Math.log((PROBABILITY_AT_MEAN / (1 - PROBABILITY_AT_MEAN)) * (types.length - 1));
-  return Math.min(1, wanted / least);
+  return Math.min(1, wanted / minLogit);
 }

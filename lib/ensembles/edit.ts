@@ -80,8 +80,8 @@ export interface RemoveTypeOptions extends WriteOptions, SignalOptions {
 }
 
 /**
- * Removes a cell type from an ensemble: its segmenter, its thresholds, its output of the router and its statistics. What the router
- * computes for the other types stays as it is. Images of the removed type are assigned to one of the others.
+ * Removes a cell type from an ensemble: its segmenter, its thresholds, its output of the router and its statistics. The router's
+ * outputs for the other types do not change. Images of the removed type are assigned to one of the others.
  *
  * @param ensemble model path of the ensemble. Default: the starter ensemble, which needs `out`.
  * @throws {CellrouteError} INVALID_ARGUMENT for a type that the ensemble does not have, and for its only one; FILE_UNWRITABLE,

@@ -2,7 +2,7 @@ import { checkNumber, checkObject, checkOptions, refuse } from '../check.js';
 import { type Box, toCocoBoxes } from '../mask/boxes.js';
 import { cellBlocks } from './blocks.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
-import { shortest } from './number.js';
+import { shortest } from './text.js';
 
 /** Run-length encoding of a mask in COCO files. */
 export interface CocoSegmentation {

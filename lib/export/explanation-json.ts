@@ -1,6 +1,6 @@
 import type { ImageRegion } from '../image/centred-part.js';
 import type { ExplainMethod, Explanation } from '../inference/explanation.js';
-import { shortest } from './number.js';
+import { shortest } from './text.js';
 
 /** An explanation as a file. A reader should refuse a `version` that it does not know. */
 export interface ExplanationJson {

@@ -8,7 +8,7 @@ export const LABELS_ENDING = '.labels.png';
 export const OVERLAY_ENDING = '.overlay.png';
 export const LABEL_TIFF_ENDING = '.labels.tif';
 export const OME_TIFF_ENDING = '.labels.ome.tif';
-/** What cellpose's tools look for beside an image. */
+/** Endings of the files that cellpose's tools expect beside an image. */
 export const CELLPOSE_ENDING = '_cp_masks.tif';
 export const explanationEnding = (method: string): string => `.${method}.png`;
 

@@ -31,12 +31,12 @@ import { streamSummaryCsv } from './summary-csv.js';
 
 type Result = Segmentation | RoutedSegmentation;
 
-/** What writers of {@link RESULT_FORMATS} may use beside results. */
+/** Data besides results that writers of {@link RESULT_FORMATS} may use. */
 export interface FormatContext {
   signal?: AbortSignal | undefined;
 }
 
-/** What writers of one image's result may use beside it. */
+/** Data besides the result that the writer of one image may use. */
 export interface ImageFormatContext extends FormatContext {
   /** Name of the image with its extension, `well-A1.png`. Default: the name in the result. */
   name?: string | undefined;
@@ -64,11 +64,11 @@ export interface RunResult {
   result: Segmentation | RoutedSegmentation;
 }
 
-/** What a list of formats says of one. */
+/** Description of a format. */
 export interface FormatDescription {
-  /** What the file is, for lists of formats. */
+  /** Short description of the file, for lists of formats. */
   description: string;
-  /** What is appended to the image's name, or to the word of a format whose scope is `run`: `.labels.png`. */
+  /** Appended to the image's name, or to the name of a format whose scope is `run`: `.labels.png`. */
   extension: string;
   /** Media type (RFC 6838), as HTTP's `Content-Type` and `Accept` have it. */
   mediaType: string;
@@ -77,7 +77,7 @@ export interface FormatDescription {
 /** A format that has a file per image. */
 export interface ImageResultFormat extends FormatDescription {
   scope: 'image';
-  /** Whether `context.image` has to be there. */
+  /** Whether `context.image` is required. */
   needsImage: boolean;
   /**
    * The file, piece by piece.
@@ -248,7 +248,7 @@ const FORMATS = {
 type Formats = typeof FORMATS;
 
 /**
- * The files that results are written to, by the words of `cellroute segment --formats`. A writer keeps no more in
+ * The files that results are written to, by their names in `cellroute segment --formats`. A writer keeps no more in
  * memory than a block of cells.
  *
  * ```ts
@@ -257,18 +257,18 @@ type Formats = typeof FORMATS;
  * ```
  */
 export const RESULT_FORMATS: {
-  readonly [Word in keyof Formats]: Formats[Word]['scope'] extends 'run'
+  readonly [Name in keyof Formats]: Formats[Name]['scope'] extends 'run'
     ? RunResultFormat
     : ImageResultFormat;
 } = FORMATS;
 
-/** A word of `cellroute segment --formats`. */
+/** Name of a format, as in `cellroute segment --formats`. */
 export type ResultFormatName = keyof typeof RESULT_FORMATS;
 
-/** All words, in the order in which they are listed. */
+/** All names, in the order in which they are listed. */
 export const RESULT_FORMAT_NAMES = Object.keys(RESULT_FORMATS) as ResultFormatName[];
 
-/** The entry of a word, without the difference between entries. */
+/** The entry of a name, as the type that all entries have in common. */
 export const resultFormat = (name: ResultFormatName): ResultFormat => RESULT_FORMATS[name];
 
 /** Name of the file that a format of scope `run` has for all images: `coco.json`. */
@@ -317,7 +317,7 @@ async function* utf8(
   for await (const text of stoppable(texts, signal)) if (text !== '') yield Buffer.from(text);
 }
 
-/** The same pieces, each in a turn of the event loop of its own, until the signal aborts; then its reason is thrown. */
+/** The same pieces, each in a separate turn of the event loop, until the signal aborts; then its reason is thrown. */
 async function* stoppable<T>(
   pieces: AsyncIterable<T>,
   signal: AbortSignal | undefined,

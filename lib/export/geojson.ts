@@ -6,13 +6,13 @@ import type { Measurements } from '../measure/measure.js';
 import { cellBlocks } from './blocks.js';
 import { type CellClass, cellClasses } from './cell-class.js';
 import { checkResult } from './named.js';
-import { shortest } from './number.js';
 import { outlinesOf } from './outlines.js';
+import { shortest } from './text.js';
 import { cellId } from './uuid.js';
 
 /** Options of {@link quPathGeoJson}. */
 export interface GeoJsonOptions {
-  /** What the features are in QuPath. Default `detection`, as QuPath's own detectors of nuclei have it. */
+  /** Type of the features in QuPath. Default `detection`, the type that QuPath's own detectors of nuclei create. */
   objectType?: 'detection' | 'cell' | undefined;
   /** Measurements of this result, made by `measure`: written in µm if they have a pixel size, otherwise in px. */
   measurements?: Measurements | undefined;

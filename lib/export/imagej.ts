@@ -62,7 +62,7 @@ async function* rois(result: Segmentation | RoutedSegmentation): AsyncGenerator<
 
 /** Where a ROI is shown, from 1; 0 stands for everywhere. */
 interface Position {
-  /** Of a stack without axes. */
+  /** Position in a stack without axes. */
   slice: number;
   z: number;
   t: number;

@@ -1,7 +1,7 @@
 import { checkOptions, checkString } from '../check.js';
 import { cellBlocks } from './blocks.js';
-import { csvLine } from './csv.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
+import { csvLine } from './text.js';
 
 /** Options of {@link kaggleCsv}. */
 export interface KaggleOptions {

@@ -21,7 +21,7 @@ export interface LabelTiffOptions {
 }
 
 const TILE = 512;
-/** Strips have about so many bytes before compression. */
+/** Approximate size of a strip in bytes before compression. */
 const STRIP_BYTES = 1 << 18;
 const MAX_PIXELS_IN_STRIPS = 8192 * 8192;
 

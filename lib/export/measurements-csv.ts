@@ -1,7 +1,7 @@
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import type { Measurements } from '../measure/measure.js';
-import { csvLine } from './csv.js';
 import { type MeasurementsTableOptions, measurementsTable } from './measurements-table.js';
+import { csvLine } from './text.js';
 
 /**
  * A table of measurements as CSV, one row per cell in the order of the result: the image's name, the number and class

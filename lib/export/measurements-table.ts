@@ -11,18 +11,18 @@ import type { Measurements } from '../measure/measure.js';
 import { cellBlocks } from './blocks.js';
 import { type CellClass, cellClasses } from './cell-class.js';
 import { checkResult } from './named.js';
-import { shortest } from './number.js';
+import { shortest } from './text.js';
 import { cellId } from './uuid.js';
 
 /** Options of {@link measurementsCsv} and {@link measurementsParquet}. */
 export interface MeasurementsTableOptions {
   /** Whose column names the table has. Default `skimage`. */
   columns?: ColumnNames | undefined;
-  /** Name of the image, in a column of its own. Default: the name in the result. */
+  /** Name of the image, in a separate column. Default: the name in the result. */
   name?: string | undefined;
 }
 
-/** What the first columns of a row are made of. */
+/** Values of the first columns of a row. */
 export interface MeasurementsRow {
   image: string;
   cell: Cell;
@@ -31,7 +31,7 @@ export interface MeasurementsRow {
   counts: string;
 }
 
-/** A column that says which cell a row is about. */
+/** A column that identifies the cell of a row. */
 interface IdentityColumn {
   name: string;
   type: 'STRING' | 'INT32' | 'DOUBLE';
@@ -64,7 +64,7 @@ const IDENTITY: Readonly<Record<ColumnNames, readonly IdentityColumn[]>> = {
     score('Score'),
   ],
   cellprofiler: [
-    // A table is of one image; the file's name tells the images of several tables apart.
+    // A table belongs to one image, which the name of the file identifies.
     { name: 'ImageNumber', type: 'INT32', of: () => 1 },
     number('ObjectNumber'),
     image('FileName'),
@@ -77,7 +77,7 @@ const IDENTITY: Readonly<Record<ColumnNames, readonly IdentityColumn[]>> = {
 export interface MeasurementsTable {
   texts: readonly IdentityColumn[];
   numbers: readonly MeasuredColumn[];
-  /** The rows, some at a time. */
+  /** The rows in blocks. */
   blocks(): Generator<MeasurementsRow[], void, undefined>;
 }
 

@@ -8,7 +8,7 @@ import { LabelTiles } from '../mask/label-tiles.js';
 import { storedZip } from '../weights/stored-zip.js';
 import { cellClasses } from './cell-class.js';
 import { checkResult } from './named.js';
-import { shortest } from './number.js';
+import { shortest } from './text.js';
 
 /** Options of {@link omeZarrFiles}. */
 export interface OmeZarrOptions {

@@ -10,7 +10,7 @@ import type {
 import type { Masks } from '../mask/masks.js';
 import { cellBlocks } from './blocks.js';
 import { checkResult } from './named.js';
-import { shortest } from './number.js';
+import { shortest } from './text.js';
 
 /** One cell in the JSON of a result. */
 export interface ResultJsonCell {
@@ -51,7 +51,7 @@ export interface ResultJson {
   scale?: number;
   /** Present if the image was segmented in tiles. */
   seams?: Seams;
-  /** Of a slide: which level was segmented, and its tiles. */
+  /** For a slide: the segmented level and its tiles. */
   slide?: SlideInfo;
   /** What was read from the file, and what else it contains. */
   source?: ImageSource;

@@ -1,7 +1,6 @@
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
-import { csvLine } from './csv.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
-import { shortest } from './number.js';
+import { csvLine, shortest } from './text.js';
 
 /**
  * A table with one row per image: size, route with the probability of each type, number of cells, share of the image

@@ -13,7 +13,7 @@ interface Field {
   bytes: Buffer;
 }
 
-/** Largest offset of a TIFF that is no BigTIFF. */
+/** Largest offset in a TIFF that is not a BigTIFF. */
 const MAX_BYTES = 0xffffffff;
 /** For the directory and its texts. */
 const ROOM = 1 << 20;

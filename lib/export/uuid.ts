@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 const NAMESPACE = Buffer.from('5d2f8a4e1c7b4f0e9a36d1c0b7e85f42', 'hex');
 
 /** A UUID of version 5 (RFC 9562): the same for the same name, in every run. */
-export function uuidOf(name: string): string {
+function uuidOf(name: string): string {
   const bytes = createHash('sha1').update(NAMESPACE).update(name).digest().subarray(0, 16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x50;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;

@@ -52,7 +52,7 @@ export interface Planned {
   speed: Speed;
 }
 
-/** Thresholds of a network that has none of its own. */
+/** Thresholds of a network whose file has none. */
 export const DEFAULT_THRESHOLDS: SegmentThresholds = {
   minScore: 0.5,
   maskThreshold: 0.5,

@@ -6,12 +6,12 @@ import { READ_BY_WINDOW } from './limits.js';
 
 interface SlideOfFiles {
   ending: string;
-  /** What beside a file of this stem makes it a part of such a slide, whatever its own ending is. */
+  /** Files beside a file with the same stem that make it a part of such a slide, whatever its own extension. */
   beside(stem: string): string;
   what: string;
 }
 
-/** Slides whose named file is a JPEG or TIFF that holds a thumbnail alone: the pixels are in files beside it. */
+/** Slides whose main file contains only a thumbnail, as JPEG or TIFF: the pixels are in files beside it. */
 const SLIDES: readonly SlideOfFiles[] = [
   {
     ending: '.mrxs',

@@ -1,4 +1,4 @@
-/** What the first bytes of an image file say it is. */
+/** Format of an image file, recognised by its first bytes. */
 export type ImageFormat = 'PNG' | 'JPEG' | 'WebP' | 'TIFF';
 
 /** Extensions of image files that are searched in folders, in lower case. */

@@ -11,8 +11,8 @@ const isAlpha = (index: number, channels: number): boolean =>
   (channels === 2 || channels === 4) && index % channels === channels - 1;
 
 /**
- * What every reader of images does before a network is given one: refuses values that its rule of intensities does not
- * fit, and returns what a user should know of how the rule sees them.
+ * Checks the values of an image before it is passed to a network: refuses values that do not fit the network's intensity
+ * rule, and returns notices about how the rule maps them.
  *
  * @throws {CellrouteError} IMAGE_UNSUPPORTED
  */

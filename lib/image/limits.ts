@@ -28,7 +28,7 @@ const DEFAULT_LIMITS: Readonly<CheckedLimits> = {
   ratio: 1000,
 };
 
-/** What to do with an image that is not decoded as a whole. */
+/** Advice about an image that is too large to be decoded as a whole. */
 export const READ_BY_WINDOW =
   'to read it by window, pass the slide that openSlide opens (command line: cellroute segment-slide)';
 

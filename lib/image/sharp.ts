@@ -93,7 +93,7 @@ export async function decodePixels(
   }
 }
 
-/** Bytes as the values that they are of; copied only where their address does not allow a view. */
+/** Bytes as an array of their sample type; copied only if their address does not allow a view. */
 export function typedView(bytes: Buffer, ArrayType: PixelType['array']): RawImage['data'] {
   const length = bytes.byteLength / ArrayType.BYTES_PER_ELEMENT;
   if (bytes.byteOffset % ArrayType.BYTES_PER_ELEMENT === 0) {

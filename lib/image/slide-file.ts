@@ -7,7 +7,7 @@ import type { ImageSource, RawImage } from './types.js';
 /** A window whose level is known. */
 export interface LevelWindow extends Required<SlideWindow> {}
 
-/** What a {@link FileSlide} is made of. */
+/** Arguments of {@link FileSlide}. */
 export interface FileSlideDescription {
   name: string;
   levels: readonly SlideLevel[];

@@ -28,15 +28,15 @@ const MAX_TILE_BYTES = 2 ** 26;
 const TO_TILES = "vips copy in.tif 'out.tif[tile,pyramid,bigtiff,compression=deflate]'";
 
 /** Page and SubIFD of a level of a channel, for sharp. */
-interface Place {
+interface LevelPage {
   page: number;
   /** Index among the main page's SubIFDs; undefined for a page itself. */
   subifd?: number;
 }
 
 interface TiffLevel extends SlideLevel {
-  /** One place for all channels, or one per channel. */
-  places: readonly Place[];
+  /** One page for all channels, or one per channel. */
+  pages: readonly LevelPage[];
 }
 
 interface Layouts {
@@ -74,7 +74,7 @@ function readLayouts(file: TiffFile, selection: Selection): Layouts {
   const { parts, source, width, height } = planPages(file, pages, { ...selection, limits });
   for (const part of parts) checkPart(part);
   const numbers = parts.map(({ page }) => pages.all.indexOf(page));
-  const main: TiffLevel = { width, height, downsample: 1, places: numbers.map((page) => ({ page })) };
+  const main: TiffLevel = { width, height, downsample: 1, pages: numbers.map((page) => ({ page })) };
   const smaller = subLevels(file, parts, numbers) ?? pageLevels(file, pages, parts);
   const levels = smaller.map((level) => ({ ...level, downsample: width / level.width }));
   const { sizes, channelNames } = source;
@@ -140,7 +140,7 @@ function subLevels(
     );
     const [size] = sizes;
     if (!size || sizes.some((own) => own?.width !== size.width || own.height !== size.height)) continue;
-    levels.push({ ...size, places: numbers.map((page) => ({ page, subifd })) });
+    levels.push({ ...size, pages: numbers.map((page) => ({ page, subifd })) });
   }
   return levels.sort((a, b) => b.width - a.width);
 }
@@ -156,7 +156,7 @@ function pageLevels(
   const { page, layout } = parts[0]!;
   return levelsOf(file, pages, page.directory).flatMap((number) => {
     const size = levelSize(file, pages.all[number]!.directory, layout);
-    return size ? [{ ...size, places: [{ page: number }] }] : [];
+    return size ? [{ ...size, pages: [{ page: number }] }] : [];
   });
 }
 
@@ -202,8 +202,8 @@ class TiffSlide extends FileSlide {
   async probe(signal: AbortSignal | undefined): Promise<void> {
     const [part] = this.#parts as [Part];
     const { layout, samples } = part;
-    const [place] = this.#levels[0]!.places as [Place];
-    const metadata = await this.#open(place)
+    const [page] = this.#levels[0]!.pages as [LevelPage];
+    const metadata = await this.#open(page)
       .metadata()
       .catch((error: unknown) => {
         throw unreadable('TIFF', error);
@@ -232,8 +232,8 @@ class TiffSlide extends FileSlide {
     signal: AbortSignal | undefined,
   ): Promise<RawImage['data'][]> {
     const values: RawImage['data'][] = [];
-    for (const [i, place] of this.#levels[level]!.places.entries()) {
-      values.push(...(await untilAborted(this.#decodePart(this.#parts[i]!, place, rect), signal)));
+    for (const [i, page] of this.#levels[level]!.pages.entries()) {
+      values.push(...(await untilAborted(this.#decodePart(this.#parts[i]!, page, rect), signal)));
     }
     return values;
   }
@@ -257,7 +257,7 @@ class TiffSlide extends FileSlide {
     }
   }
 
-  #open({ page, subifd }: Place): Sharp {
+  #open({ page, subifd }: LevelPage): Sharp {
     return sharp(this.#path, {
       failOn: this.#failOn!,
       ignoreIcc: true,
@@ -270,30 +270,30 @@ class TiffSlide extends FileSlide {
     });
   }
 
-  /** The channels of a part: interleaved ones together, chosen samples each by itself. */
+  /** The channels of a part: interleaved ones together, chosen samples separately. */
   async #decodePart(
     { layout, samples }: Part,
-    place: Place,
+    page: LevelPage,
     rect: Omit<SlideWindow, 'level'>,
   ): Promise<RawImage['data'][]> {
-    if (!samples) return [await this.#decode(place, rect)];
+    if (!samples) return [await this.#decode(page, rect)];
     const values: RawImage['data'][] = [];
     if (isGrey(layout)) {
-      for (const sample of samples) values.push(await this.#decode(place, rect, sample));
+      for (const sample of samples) values.push(await this.#decode(page, rect, sample));
       return values;
     }
-    const colours = await this.#decode(place, rect);
+    const colours = await this.#decode(page, rect);
     return [await pickChannels(colours, colours.length / (rect.width * rect.height), samples)];
   }
 
   async #decode(
-    place: Place,
+    page: LevelPage,
     { x, y, width, height }: Omit<SlideWindow, 'level'>,
     sample?: number,
   ): Promise<RawImage['data']> {
     const { space, depth, array } = this.#type;
     try {
-      const window = this.#open(place).extract({ left: x, top: y, width, height });
+      const window = this.#open(page).extract({ left: x, top: y, width, height });
       const image = (
         sample === undefined ? window.removeAlpha() : window.extractChannel(sample as 0 | 1 | 2 | 3)
       )

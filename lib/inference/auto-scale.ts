@@ -1,9 +1,9 @@
-// How `scale: 'auto'` is decided. What the network finds in a window at scale 1 decides where the network is sure of it: by the
-// size of the cells. Elsewhere, windows at half and at twice the scale follow.
+// The decision of `scale: 'auto'`. If the network is confident about its detections in a window at scale 1, their size
+// decides. Otherwise windows at half and at twice the scale are evaluated.
 import type { ImageSize } from '../mask/masks.js';
 import type { NativeProbe, NativeProbedBoxes } from '../native/contract.js';
 
-/** Scales of the windows, in the order in which they are looked at. */
+/** Scales of the windows, in the order in which the network sees them. */
 export const PROBED_SCALES = [1, 0.5, 2] as const;
 export type ProbedScale = (typeof PROBED_SCALES)[number];
 
@@ -40,34 +40,34 @@ export interface ProbedWindow extends NativeProbedBoxes {
   window: NativeProbe;
 }
 
-/** Boxes below the first score are no candidates for cells; those from the second on are certain. */
+/** Boxes that score at least the first value are candidates for cells; from the second value on they are certain. */
 const SCORES = { candidate: 0.1, certain: 0.9 } as const;
 /**
- * The network is sure of what it finds where so many boxes, and so large a share of the candidates, are certain. At half the
- * scale more is asked for: an unknown kind of cell is not to be mistaken for a large one.
+ * Minimum number of certain boxes, and their minimum share of the candidates, at which the detections of a scale are
+ * trusted. Half the scale needs more, because cells of an unknown kind must not be taken for large ones.
  */
-const SURE: Readonly<Record<ProbedScale, { share: number; count: number }>> = {
+const TRUSTED: Readonly<Record<ProbedScale, { share: number; count: number }>> = {
   1: { share: 0.27, count: 2 },
   0.5: { share: 0.3, count: 3 },
   2: { share: 0.27, count: 1 },
 };
 
 /**
- * Sizes of cells, as a factor of the training cells', within which the scale stays 1: networks find such cells about as well.
- * Smaller and larger ones are brought to the sizes of `target`.
+ * Range of cell sizes, as a factor of the size in training, in which the scale stays 1, because networks find such cells
+ * about equally well. Smaller and larger cells are scaled to the sizes of `TARGET`.
  */
-const FITTING = { min: 0.75, max: 1.9 } as const;
+const UNCHANGED = { min: 0.75, max: 1.9 } as const;
 const TARGET = { small: 0.9, large: 1.5 } as const;
 /** Smallest and largest scale by size. */
 const BY_SIZE = { min: 0.35, max: 4 } as const;
-/** The scale where the network is sure at none, but sees something. */
-const UNSURE = 2.8;
+/** The scale if detections are trusted at no scale, but there are candidates. */
+const UNTRUSTED_SCALE = 2.8;
 
-/** What was found in the windows of one scale. */
+/** Detections in the windows of one scale. */
 export interface ScaleEvidence {
-  /** Candidates for cells. */
+  /** Number of candidates for cells. */
   candidates: number;
-  /** Those that are certain. */
+  /** Number of certain candidates. */
   certain: number;
   /** Median side of the certain ones, as a factor of the training diameter; NaN without any. */
   size: number;
@@ -94,26 +94,26 @@ export function evidenceOf(windows: readonly ProbedWindow[], diameter: number): 
   return { candidates, certain: sides.length, size: median / diameter };
 }
 
-const isSure = ({ candidates, certain }: ScaleEvidence, scale: ProbedScale): boolean =>
-  certain >= SURE[scale].count && certain >= SURE[scale].share * candidates;
+const isTrusted = ({ candidates, certain }: ScaleEvidence, scale: ProbedScale): boolean =>
+  certain >= TRUSTED[scale].count && certain >= TRUSTED[scale].share * candidates;
 
-/** The scale at which cells that have this size at scale 1 are seen well. */
+/** The scale for cells that have this size at scale 1. */
 function scaleForSize(size: number): number {
-  if (size >= FITTING.min && size <= FITTING.max) return 1;
-  const wanted = (size < FITTING.min ? TARGET.small : TARGET.large) / size;
+  if (size >= UNCHANGED.min && size <= UNCHANGED.max) return 1;
+  const wanted = (size < UNCHANGED.min ? TARGET.small : TARGET.large) / size;
   return Math.min(BY_SIZE.max, Math.max(BY_SIZE.min, wanted));
 }
 
 /**
  * The scale of an image.
  *
- * @param look what is found at one of {@link PROBED_SCALES}; called for as few of them as needed.
+ * @param look returns the detections at one of {@link PROBED_SCALES}; called for as few scales as needed.
  */
 export async function decideScale(look: (scale: ProbedScale) => Promise<ScaleEvidence>): Promise<number> {
   const own = await look(1);
-  if (isSure(own, 1)) return scaleForSize(own.size);
-  if (isSure(await look(0.5), 0.5)) return 0.5;
+  if (isTrusted(own, 1)) return scaleForSize(own.size);
+  if (isTrusted(await look(0.5), 0.5)) return 0.5;
   const larger = await look(2);
   if (larger.candidates === 0) return 1;
-  return isSure(larger, 2) ? 2 : UNSURE;
+  return isTrusted(larger, 2) ? 2 : UNTRUSTED_SCALE;
 }

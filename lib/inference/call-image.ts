@@ -11,10 +11,9 @@ import { copyInParts, inParts, PART_BYTES } from '../in-parts.js';
 import type { ImageHandle, RoomHandle } from '../native/contract.js';
 import { type Call, type CallOptions, withCall } from '../native/job.js';
 import { call, native } from '../native/load.js';
+import { Slots, Turns } from './call-order.js';
 import type { LoadedModel } from './model.js';
 import { type QueueOptions, takeRoom } from './queue.js';
-import { Slots } from './slots.js';
-import { Turns } from './turns.js';
 
 /** The image of a call in native memory, which every job of the call reads. */
 export interface CallImage {
@@ -26,7 +25,7 @@ export interface CallImage {
   readonly source: ImageSource | undefined;
   /** Name of the input: of a path, a URL or a File. */
   readonly name?: string;
-  /** What to report if a network scales the values by their type's range, or why such a network refuses the image. */
+  /** The notice, or the reason for a refusal, if a network scales the values by the range of their type. */
   readonly byTypeRange: { notices: readonly string[] } | { error: unknown };
 }
 
@@ -94,7 +93,7 @@ export async function withImage<T>(
   }
 }
 
-/** {@link withImage} as a call of its own on a model. A disposed model is refused before an image is decoded. */
+/** {@link withImage} as a separate call on a model. A disposed model is refused before an image is decoded. */
 export async function withModelImage<T>(
   model: LoadedModel,
   input: ImageInput,

@@ -102,7 +102,7 @@ export class Cells implements Iterable<Cell> {
    * One cell.
    *
    * ```ts
-   * const best = cells.at(0); // cells are ordered by falling score
+   * const best = cells.at(0); // cells are ordered by descending score
    * ```
    *
    * @param index from 0; a negative index counts from the end.
@@ -115,12 +115,12 @@ export class Cells implements Iterable<Cell> {
     return i >= 0 && i < this.length ? new CellView(this, i) : undefined;
   }
 
-  /** The values that `callback` returns for each cell, by falling score. */
+  /** The values that `callback` returns for each cell, by descending score. */
   map<T>(callback: (cell: Cell, index: number) => T): T[] {
     return Array.from(this, callback);
   }
 
-  /** The cells for which `callback` returns true, as a set of their own: their indices start from 0 again. */
+  /** The cells for which `callback` returns true, as a new set, whose indices start from 0. */
   filter(callback: (cell: Cell, index: number) => boolean): Cells {
     const kept = Array.from(this)
       .filter(callback)
@@ -136,7 +136,7 @@ export class Cells implements Iterable<Cell> {
     });
   }
 
-  /** All cells as an array of objects, by falling score. */
+  /** All cells as an array of objects, by descending score. */
   toArray(): Cell[] {
     return Array.from(this);
   }

@@ -142,7 +142,7 @@ export class CellClassifier {
     return { ...named, ...(source && { source }), ...(notices.length > 0 && { notices }) };
   }
 
-  /** Tells this classifier from others, by its weights and its configuration. @internal */
+  /** Identifies this classifier by its weights and its configuration. @internal */
   fingerprint(own: Call): Promise<string> {
     return fingerprintOf(own, this.#model, JSON.stringify(this.config));
   }

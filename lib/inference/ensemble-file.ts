@@ -14,15 +14,15 @@ export const starterFolder = findStarter();
 /** Description of an ensemble in its folder. It is written last, so a folder that has it is complete. */
 export const ENSEMBLE_FILE = 'ensemble.json';
 
-export const CLASSIFIER_FILE = 'classifier.safetensors';
+const CLASSIFIER_FILE = 'classifier.safetensors';
 
-/** What is stored of the images of each type, so that others can be added without these images. */
+/** Statistics of the images of each type, with which other types can be added without these images. */
 export const STATISTICS_FILE = 'router-statistics.safetensors';
 
 /** The file of a type's segmenter; escaped, because a type may have any name. */
 export const segmenterFile = (type: string): string => `segmenter-${encodeURIComponent(type)}.safetensors`;
 
-/** What `ensemble.json` says; file names are relative to its folder. */
+/** Content of `ensemble.json`; file names are relative to its folder. */
 export interface EnsembleFile {
   classifier: string;
   segmenters: Record<string, { weights: string; thresholds?: SegmentThresholds } | null>;
@@ -125,7 +125,7 @@ export async function writeEnsemble(folder: string, parts: EnsembleParts, output
   await outputs.check(ensembleFiles(folder, parts));
   const { segmenters, fallback, statistics } = parts;
   const described: EnsembleFile['segmenters'] = Object.create(null);
-  // The router after the segmenters: if one of these cannot be written, an ensemble that the folder has stays as it is.
+  // The router follows the segmenters: if one of these cannot be written, an existing ensemble in the folder stays unchanged.
   for (const [type, segmenter] of Object.entries(segmenters)) {
     described[type] = null;
     if (!segmenter) continue;

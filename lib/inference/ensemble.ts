@@ -53,7 +53,7 @@ export interface RoutedEnsembleOptions {
   thresholds?: Record<string, SegmentThresholds> | undefined;
   /** Type whose segmenter is used for types without one. */
   fallback?: string | undefined;
-  /** What was stored of the images of the types, for adding others; see `addToEnsemble`. It belongs to the classifier. */
+  /** Statistics of the images of the types, for adding other types; see `addToEnsemble`. They belong to the classifier. */
   statistics?: RouterStatistics | undefined;
 }
 
@@ -101,7 +101,7 @@ export class RoutedEnsemble {
   readonly classifier: CellClassifier;
   readonly segmenters: Readonly<Record<string, CellSegmenter | null>>;
   readonly fallback: string | undefined;
-  /** What was stored of the images of the types. */
+  /** Statistics of the images of the types. */
   readonly statistics: RouterStatistics | undefined;
   #thresholds: Readonly<Record<string, SegmentThresholds>>;
 
@@ -371,7 +371,7 @@ export class RoutedEnsemble {
   }
 
   /**
-   * Tells this ensemble from others: two with one fingerprint find the same cells in an image, up to rounding that
+   * Identifies this ensemble: two with the same fingerprint find the same cells in an image, up to rounding that
    * differs with the processor and the number of threads. It covers weights, configurations, precision, thresholds and fallback.
    *
    * @returns SHA-256 as 64 hexadecimal digits. Weights are read once.
@@ -462,7 +462,7 @@ export class RoutedEnsemble {
   }
 }
 
-/** What an ensemble is loaded from. */
+/** Files that an ensemble is loaded from. */
 interface Parts extends Omit<EnsembleFile, 'classifier'> {
   /** null for a segmenter alone, which needs no router. */
   classifier: string | null;

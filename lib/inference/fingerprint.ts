@@ -1,10 +1,10 @@
-// What tells networks apart: two of them with one fingerprint give the same results.
+// Fingerprints of networks: two networks with the same fingerprint give the same results.
 import { createHash } from 'node:crypto';
 import type { Call } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import type { LoadedModel } from './model.js';
 
-/** Of each network by what its results depend on besides its weights, which do not change. */
+/** Fingerprints of each network by the parts that its results depend on besides its weights. Weights do not change. */
 const known = new WeakMap<LoadedModel, Map<string, string>>();
 
 /**

@@ -104,7 +104,7 @@ export function nativeWeights(file: WeightsFile): NativeWeights {
 /** Error for a file with tensors that do not fit; undefined if all fit. */
 export function mismatchOf(file: WeightsFile, report: LoadReport): CellrouteError | undefined {
   const total = report.loaded.length + report.unexpected.length + report.mismatched.length;
-  return misfit(
+  return mismatchError(
     file,
     report,
     `does not fit this network (${report.loaded.length} of its ${total} tensors do)`,
@@ -112,21 +112,21 @@ export function mismatchOf(file: WeightsFile, report: LoadReport): CellrouteErro
   );
 }
 
-/** The error for what of a file does not fit, listed by name; undefined where there is nothing. */
-export function misfit(
+/** The error about the tensors of a file that do not fit, listed by name; undefined if all fit. */
+export function mismatchError(
   file: WeightsFile,
   { missing, mismatched, unexpected }: Pick<LoadReport, 'missing' | 'mismatched' | 'unexpected'>,
   summary: string,
   remedy: string,
 ): CellrouteError | undefined {
-  const trouble = [
+  const problems = [
     ...missing.map((key) => `${key} is missing`),
     ...mismatched,
     ...unexpected.map((key) => `${key} is not part of the network`),
   ];
-  if (trouble.length === 0) return undefined;
-  const shown = trouble.slice(0, 8);
-  const rest = trouble.length - shown.length;
+  if (problems.length === 0) return undefined;
+  const shown = problems.slice(0, 8);
+  const rest = problems.length - shown.length;
   return new CellrouteError(
     'WEIGHTS_MISMATCH',
     `${file.path} ${summary}:\n` +
@@ -145,7 +145,7 @@ export const networkTensors = (model: LoadedModel): TensorSource[] =>
 /**
  * Writes a network. safetensors files also contain its configuration; torch checkpoints cannot.
  *
- * @param replaced tensors that are written as they are instead of those of the network with their names.
+ * @param replaced tensors that are written unchanged instead of the network's tensors with the same names.
  */
 export async function saveNetwork(
   path: string,

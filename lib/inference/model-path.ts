@@ -20,7 +20,7 @@ export const RUN_FILES = {
   finetune: 'finetune.json',
 } as const;
 
-/** What is at a model path. */
+/** The model at a path. */
 export type FoundModel =
   | {
       /** A folder with `ensemble.json`. */

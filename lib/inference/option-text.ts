@@ -1,4 +1,4 @@
-// Options of `segment` that are no plain numbers, as text: command-line flags and URL queries have the same forms.
+// Options of `segment` that are not plain numbers, as text: command-line flags and URL queries have the same forms.
 import { refuse } from '../check.js';
 import { checkTiles, type Tiles } from './tiles.js';
 

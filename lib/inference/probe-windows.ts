@@ -5,7 +5,7 @@ import type { NativeProbe } from '../native/contract.js';
 export const CONTRAST_BLOCKS = 16;
 
 /**
- * The window with most contrast at a scale: where an image is empty there is nothing to decide by.
+ * The window with most contrast at a scale, because an empty part of an image has no cells to measure.
  *
  * @param contrast of each block of the grid, row by row.
  * @param factor pixels of the network's input per pixel of the image.
@@ -30,7 +30,7 @@ export function windowAt(
 }
 
 interface Axis {
-  /** Of the whole image, in pixels of the network's input. */
+  /** Size of the whole image in pixels of the network's input. */
   length: number;
   size: number;
   /** Where windows may begin: half a window apart. */

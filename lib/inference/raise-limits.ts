@@ -4,31 +4,31 @@ import type { NativeCandidates, NativeSegmentOptions } from '../native/contract.
 const FACTOR = 4;
 /** The passes after the first: limits of 500 become 32,000 at most. */
 const MAX_PASSES = 3;
-/** Detections below this score are no cells that could be lost, so calls that ask for them get the model's limits. */
+/** Detections below this score are not counted as lost cells, so limits are not raised for calls with a lower `minScore`. */
 const MIN_SCORE = 0.1;
 /**
- * Proposals that reach their limit are common, as most are of no cell. They may hide cells where the cells that were
- * found are more than this share of them.
+ * Proposals often reach their limit, because most contain no cell. Cells may be lost only if more than this share of the
+ * proposals became cells.
  */
 const DENSE = 0.25;
 
-/** What one pass over an image or a tile found. */
+/** Result of one pass over an image or a tile. */
 interface Found {
   scores: ArrayLike<number> & Iterable<number>;
   detectionsCapped: boolean;
   proposalsCapped: boolean;
 }
 
-/** What reached a limit so that cells may be lost. */
+/** Limits that were reached, so that cells may be lost. */
 interface Losses {
   detections: boolean;
-  /** Cells that were found, where proposals reached their limit; 0 where they did not. */
+  /** Number of detected cells if proposals reached their limit, otherwise 0. */
   amongProposals: number;
 }
 
 /**
- * Runs a network again with higher limits where cells may have been lost to one: heads work through proposals and
- * detections in pieces, so more of them take time and a few kilobytes each, not memory for all at once.
+ * Runs a network again with higher limits if cells may have been lost. Heads process proposals and detections in chunks, so
+ * more of them take time and a few kilobytes each, but not much memory.
  */
 export async function withoutLosses<T>(
   first: NativeSegmentOptions,
@@ -51,18 +51,18 @@ export async function withoutLosses<T>(
   return found;
 }
 
-/** What a pass over an image or a tile lost. */
+/** The limits that a pass over an image or a tile reached. */
 export function lossesOf(
   { scores, detectionsCapped, proposalsCapped }: Found,
   { scoreThreshold }: NativeSegmentOptions,
 ): Losses {
   const cells = countOfCells(scores);
-  // The limit drops the lowest scores, so below MIN_SCORE it is the lowest that is left which tells.
+  // The limit drops the lowest scores: if the lowest remaining score is below MIN_SCORE, no cell was lost.
   const dropped = scoreThreshold >= MIN_SCORE || cells === scores.length;
   return { detections: detectionsCapped && dropped, amongProposals: proposalsCapped ? cells : 0 };
 }
 
-/** What the candidates of an image lost, at the NMS threshold that lost most. */
+/** The limits that candidates of an image reached, at the NMS threshold with the most dropped detections. */
 export function lossesOfCandidates({ droppedScore, proposalsCapped, scores }: NativeCandidates): Losses {
   return {
     detections: droppedScore >= MIN_SCORE,

@@ -59,7 +59,7 @@ export interface Segmentation {
   scale: number;
   /** Present if the image was segmented in tiles. */
   seams?: Seams;
-  /** Of a slide: which level was segmented, and its tiles. */
+  /** For a slide: the segmented level and its tiles. */
   slide?: SlideInfo;
   /** What was read from the file, and what else it contains. Absent for raw pixels. */
   source?: ImageSource;
@@ -69,7 +69,7 @@ export interface Segmentation {
 
 /** Result of the router for an image. */
 export interface Route {
-  /** The cell type with the highest probability, or the one that the caller asked for. */
+  /** The cell type with the highest probability, or the one that the caller selected. */
   cellType: string;
   /** Probability of each cell type, 0 to 1; their sum is 1. */
   probabilities: Record<string, number>;

@@ -6,7 +6,7 @@ import { TensorReader } from '../weights/read-tensor.js';
 import type { TensorSource } from '../weights/source.js';
 import { writeWeights } from '../weights/write.js';
 
-/** What is stored of the images of one cell type: the first two moments of the router's embedding of them. */
+/** Statistics of the images of one cell type: the first two moments of their embeddings by the router. */
 export interface TypeStatistics {
   /** Number of images. */
   images: number;
@@ -17,8 +17,8 @@ export interface TypeStatistics {
 }
 
 /**
- * Statistics of the images of each cell type of a router: what adding a type needs of the types that the router already has,
- * instead of their images. The embedding of an image is the input of the router's last layer.
+ * Statistics of the images of each cell type of a router, with which a type can be added without the images of the other
+ * types. The embedding of an image is the input of the router's last layer.
  */
 export interface RouterStatistics {
   /** Fingerprint of the router without its last layer: statistics of one network are not valid for another. */

@@ -62,7 +62,7 @@ export function checkScale(options: ScaleOptions): void {
 
 /** An image as far as its scale depends on it. */
 export interface ScaledImage extends ImageSize {
-  /** What was read of the file; its `pixelSize` is in micrometres. */
+  /** Properties of the file; `pixelSize` is in micrometres. */
   readonly source?: { readonly pixelSize?: number } | undefined;
 }
 

@@ -159,7 +159,7 @@ export async function planSlide(
 ): Promise<SlidePlan> {
   checkSlideOptions(slide, options, ['cellType']);
   if (options.resume !== undefined)
-    throw refuse('resume', 'none, as each row is kept by itself', options.resume);
+    throw refuse('resume', 'none, as each row is stored separately', options.resume);
   return withCall(options, (own) => segmenter.planSlide(own, slide, { ...options, identified: true }));
 }
 

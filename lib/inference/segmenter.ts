@@ -271,7 +271,7 @@ export class CellSegmenter {
     });
   }
 
-  /** Tells this segmenter from others, by its weights, precision and configuration. @internal */
+  /** Identifies this segmenter by its weights, precision and configuration. @internal */
   fingerprint(own: Call): Promise<string> {
     return fingerprintOf(own, this.#model, this.precision, JSON.stringify(this.config));
   }
@@ -338,9 +338,9 @@ export class CellSegmenter {
   /**
    * Decides a scale.
    *
-   * @param size of the image, or of each part of it in which a window is looked at.
+   * @param size of the image, or of each part of it that has a window.
    * @param factor pixels of the network's input per pixel of the image, at scale 1.
-   * @param look what is found in windows of a side, with so many pixels of the network's input per pixel of the image.
+   * @param look finds boxes in windows of a given side, at a given number of the network's input pixels per image pixel.
    */
   #decideBy(
     size: ImageSize,

@@ -51,7 +51,7 @@ export async function* segmentedRows(
   const places = planTiles(network.model, run.grid);
   const indices = Array.from({ length: (to - from) * plan.columns }, (_, i) => from * plan.columns + i);
   const largest = (sizes: Uint32Array) =>
-    sizes.reduce((most, size, i) => (i % 2 ? Math.max(most, size) : most), 0);
+    sizes.reduce((max, size, i) => (i % 2 ? Math.max(max, size) : max), 0);
   const tileBytes = largest(places.columns) * largest(places.rows) * BYTES_PER_PIXEL;
   const room = await takeRoom(own, TILES_HELD * tileBytes, queue);
   let first: RawImage | undefined;

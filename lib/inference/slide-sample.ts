@@ -1,22 +1,22 @@
-// What is measured of a slide before its tiles are segmented, from pixels that stand for all of it.
+// Measurements of a slide before its tiles are segmented, from a sample of its pixels.
 import { setImmediate as turn } from 'node:timers/promises';
 import { CellrouteError } from '../errors.js';
 import type { Slide, SlideWindow } from '../image/slide.js';
 import type { RawImage } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
 
-/** A level of at most so many pixels is its own sample. */
+/** A level with at most this number of pixels is its own sample. */
 const MAX_WHOLE_PIXELS = 2048 ** 2;
-/** Of a larger one, 8 × 8 windows of 256 × 256 pixels, which are as many. */
+/** The sample of a larger level: 8 × 8 windows of 256 × 256 pixels, which have the same number of pixels. */
 const WINDOWS = 8;
 const SIDE = 256;
-/** Of a larger one, 3 × 3 windows of 512 × 512 pixels are looked at before: some are classified, some decide the scale. */
-const SEEN_WINDOWS = 3;
-const SEEN_SIDE = 512;
+/** For a larger level, the router and the scale are decided by some of 3 × 3 windows of 512 × 512 pixels. */
+const OVERVIEW_WINDOWS = 3;
+const OVERVIEW_SIDE = 512;
 const ROUTED_CONTRAST = 0.1;
 const SCALE_WINDOWS = 3;
 
-/** Side of the blocks whose means tell background. */
+/** Side of the blocks whose means distinguish background from cells. */
 const BLOCK = 8;
 
 /** Windows at equal distances; the whole level where it has few pixels. */
@@ -40,8 +40,8 @@ function windowsOf({ width, height }: ImageSize, level: number, count: number, s
  */
 export async function readRoutedWindows(slide: Slide, signal: AbortSignal): Promise<RawImage[]> {
   const seen = await readSeenWindows(slide, 0, signal);
-  const most = Math.max(...seen.map(({ contrast }) => contrast));
-  return seen.filter(({ contrast }) => contrast >= ROUTED_CONTRAST * most).map(({ image }) => image);
+  const maxContrast = Math.max(...seen.map(({ contrast }) => contrast));
+  return seen.filter(({ contrast }) => contrast >= ROUTED_CONTRAST * maxContrast).map(({ image }) => image);
 }
 
 /** The windows of a level that decide its scale: of several, the three with most contrast. */
@@ -61,7 +61,7 @@ async function readSeenWindows(
   signal: AbortSignal,
 ): Promise<{ image: RawImage; contrast: number }[]> {
   const seen = [];
-  for (const window of windowsOf(slide.levels[level]!, level, SEEN_WINDOWS, SEEN_SIDE)) {
+  for (const window of windowsOf(slide.levels[level]!, level, OVERVIEW_WINDOWS, OVERVIEW_SIDE)) {
     const image = await readWindow(slide, window, signal);
     seen.push({ image, contrast: await contrastOf(image) });
   }
@@ -92,7 +92,7 @@ export async function readSample(
   return { data, width, height: height * parts.length, channels };
 }
 
-/** The pixels of a window, of the size that was asked for: a slide may be the caller's own object. */
+/** The pixels of a window. Their size is checked, because a slide may be the caller's own object. */
 export async function readWindow(slide: Slide, window: SlideWindow, signal: AbortSignal): Promise<RawImage> {
   const read = await slide.read(window, { signal });
   const { width, height, channels, data } = read;
@@ -124,26 +124,26 @@ export function checkAlike(image: RawImage, first: { channels: number; data: Raw
 
 /** By how much the means of blocks of 8 × 8 pixels differ, over all channels: noise of single pixels has no effect. */
 export async function contrastOf({ data, width, height, channels }: RawImage): Promise<number> {
-  let [least, most] = [Infinity, -Infinity];
+  let [min, max] = [Infinity, -Infinity];
   const rows = Math.max(1, Math.floor(height / BLOCK));
   const columns = Math.max(1, Math.floor(width / BLOCK));
-  const [tall, wide] = [Math.min(BLOCK, height), Math.min(BLOCK, width)];
+  const [blockHeight, blockWidth] = [Math.min(BLOCK, height), Math.min(BLOCK, width)];
   const sums = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {
     if (row % 32 === 31) await turn();
     sums.fill(0);
-    for (let y = row * tall; y < (row + 1) * tall; y++) {
+    for (let y = row * blockHeight; y < (row + 1) * blockHeight; y++) {
       let i = y * width * channels;
       for (let column = 0; column < columns; column++) {
         let sum = 0;
-        for (const end = i + wide * channels; i < end; i++) sum += data[i]!;
+        for (const end = i + blockWidth * channels; i < end; i++) sum += data[i]!;
         sums[column]! += sum;
       }
     }
     for (const sum of sums) {
-      if (sum < least) least = sum;
-      if (sum > most) most = sum;
+      if (sum < min) min = sum;
+      if (sum > max) max = sum;
     }
   }
-  return (most - least) / (tall * wide * channels);
+  return (max - min) / (blockHeight * blockWidth * channels);
 }

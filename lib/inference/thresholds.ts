@@ -173,7 +173,7 @@ export const THRESHOLD_KEYS: readonly string[] = [
 const RPN_KEYS = THRESHOLD_NAMES.flatMap((name) => (name.startsWith('rpn.') ? [name.slice(4)] : []));
 
 /** Value of a threshold by name; undefined if the caller did not set it. */
-export function givenThreshold(thresholds: SegmentThresholds, name: ThresholdName): number | undefined {
+function givenThreshold(thresholds: SegmentThresholds, name: ThresholdName): number | undefined {
   const values: Record<string, unknown> = name.startsWith('rpn.') ? { ...thresholds.rpn } : { ...thresholds };
   return values[name.slice(name.indexOf('.') + 1)] as number | undefined;
 }

@@ -1,18 +1,18 @@
 import { onAbort } from '../abort.js';
 import { isFinal, type Job } from './types.js';
 
-/** The changes of one job, and those that wait for the next one. */
+/** The changes of one job, and the readers that wait for the next change. */
 export class JobChanges {
   #count = 0;
   readonly #listeners = new Set<() => void>();
 
-  /** Wakes everyone that waits for a change. */
+  /** Wakes all waiting readers. */
   announce(): void {
     this.#count++;
     for (const wake of [...this.#listeners]) wake();
   }
 
-  /** The job now and after each change, until it has ended or the signal aborts. A slow reader skips changes. */
+  /** Yields the job now and after each change, until it has ended or the signal aborts. A slow reader skips changes. */
   async *follow(read: () => Job, signal?: AbortSignal): AsyncGenerator<Job, void, undefined> {
     let seen = -1;
     while (!signal?.aborted) {

@@ -1,4 +1,4 @@
-// The errors that all stores of jobs have in common.
+// Errors of all stores of jobs.
 import { CellrouteError } from '../errors.js';
 import type { Job, JobFailure } from './types.js';
 
@@ -21,7 +21,7 @@ export const jobConflict = (key: string, id: string) =>
     { option: 'key' },
   );
 
-/** Why a job that did not fail has no result. */
+/** The error for the result of a job that did not fail and has no result. */
 export const unfinished = ({ id, state }: Job) =>
   state === 'cancelled'
     ? new CellrouteError('JOB_CANCELLED', `Job ${id} was cancelled.`)
@@ -30,19 +30,19 @@ export const unfinished = ({ id, state }: Job) =>
         got: state,
       });
 
-/** What the work of a job rejected with, as an error with a code. */
+/** Converts an error of a job's work to an error with a code. */
 export const jobError = (error: unknown): CellrouteError =>
   CellrouteError.is(error)
     ? error
     : new CellrouteError('NATIVE_FAILURE', 'The job failed by an internal error.', {}, { cause: error });
 
-/** A job that was given up, because its worker ended each time that it ran. */
+/** The error of a job that is not retried, because its worker ended each time that it ran. */
 export const jobAbandoned = (deaths: number) =>
   new CellrouteError(
     'JOB_ABANDONED',
-    `The job was given up: its worker ended ${deaths} times while it ran, by a crash or because memory ran out.`,
+    `The job is not retried: its worker ended ${deaths} times while it ran, by a crash or because memory ran out.`,
   );
 
-/** The error that a failure was made of, without its details. */
+/** Converts a stored failure back to an error, without details. */
 export const failureAsError = ({ code, message }: JobFailure) =>
   new CellrouteError(...([code, message, {}] as ConstructorParameters<typeof CellrouteError>));

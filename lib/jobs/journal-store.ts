@@ -26,22 +26,22 @@ import {
   type Submission,
 } from './types.js';
 
-/** How the jobs of a {@link JournalJobStore} are worked on. */
+/** The work on jobs of a {@link JournalJobStore}. */
 export interface JobWork<Input, Output> {
-  /** Does a job's work. It stops when the signal aborts. */
+  /** Processes a job. It stops when the signal aborts. */
   run: (
     input: Input,
     options: { signal: AbortSignal; onProgress: (progress: Progress) => void },
   ) => Promise<Output>;
-  /** Jobs that run at once, from 1. */
+  /** Maximum number of jobs that run at the same time, from 1. */
   concurrency: number;
-  /** Whether a job that failed in this way is tried again. */
+  /** Whether a job that failed with this error is retried. */
   retries: (error: unknown) => boolean;
 }
 
-/** The work on the jobs of a store, while it goes on. */
+/** Running work on the jobs of a store. */
 export interface StartedWork {
-  /** Starts no more jobs and waits for those that run; after so many seconds they are stopped and wait again. */
+  /** Starts no further jobs and waits for running ones. After this number of seconds they are stopped and wait again. */
   stop(seconds: number): Promise<void>;
 }
 
@@ -51,45 +51,45 @@ interface Entry<Input, Output> {
   readonly key: string | undefined;
   readonly digest: string | undefined;
   readonly priority: number;
-  /** Attempts that failed. */
+  /** Number of failed attempts. */
   attempts: number;
-  /** How often the process ended while the job ran. */
+  /** Number of times that the process ended while the job ran. */
   deaths: number;
   output?: Output | undefined;
   readonly changes: JobChanges;
-  /** Of a running job. */
+  /** Stops the job while it runs. */
   stop?: AbortController | undefined;
   timer?: NodeJS.Timeout | undefined;
 }
 
-/** A record of the journal: what is there replaces what was known of the job. */
+/** A record of the journal. Its fields replace those of earlier records of the job. */
 type JobRecord<Input, Output> = { id: string } & (
   | { forgotten: true }
   | Partial<Omit<Entry<Input, Output>, 'changes' | 'stop' | 'timer'>>
 );
 
-/** Seconds between attempts to write into a journal that cannot be written, as its disk is full. */
+/** Seconds between attempts to write the journal while its disk is full. */
 const UNWRITABLE_SECONDS = 1;
 
-/** Reason of the abort of work that is to be done later. */
+/** Reason of an abort after which the job waits again. */
 const RETURNED = Symbol('returned');
 
-/** Records per known job above which the journal is written anew. */
+/** Number of records per known job above which the journal is rewritten. */
 const RECORDS_PER_JOB = 8;
 const MIN_RECORDS = 1000;
 
 /**
- * Jobs in a folder: they survive the end of the process, also by `kill -9`. One process at a time has the folder open. A job
- * that ran when the process ended runs again, and is given up with JOB_ABANDONED after three such ends. Inputs and outputs
- * are JSON.
+ * Jobs in a folder. They survive the end of the process, also after `kill -9`. One process at a time can open the folder. A job
+ * that ran when the process ended runs again; after three such ends it fails with JOB_ABANDONED. Inputs and outputs are
+ * JSON.
  */
 export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
   readonly #journal: Journal;
   readonly #limits: CheckedJobLimits;
-  /** In the order in which they were submitted. */
+  /** In the order of submission. */
   readonly #entries = new Map<string, Entry<Input, Output>>();
   readonly #byKey = new Map<string, Entry<Input, Output>>();
-  /** In the order in which they ended. */
+  /** In the order of their end. */
   readonly #ended = new Set<Entry<Input, Output>>();
   readonly #working = new Map<Entry<Input, Output>, Promise<void>>();
   #work: JobWork<Input, Output> | undefined;
@@ -103,7 +103,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
   /**
    * Opens the store of a folder, which is created if missing.
    *
-   * @throws {CellrouteError} RUN_LOCKED where another process has it open; INVALID_ARGUMENT, FILE_UNREADABLE,
+   * @throws {CellrouteError} RUN_LOCKED if another process has opened it; INVALID_ARGUMENT, FILE_UNREADABLE,
    *   FILE_UNWRITABLE, DATA_INVALID.
    */
   static async open<Input, Output>(
@@ -124,7 +124,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     return store;
   }
 
-  /** Jobs that are known, by state. */
+  /** Number of known jobs by state. */
   get counts(): Record<JobState, number> {
     const counts = { waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
     for (const { job } of this.#entries.values()) counts[job.state]++;
@@ -157,7 +157,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
       deaths: 0,
       changes: new JobChanges(),
     };
-    // The key is taken at once: two submissions with one key are one job.
+    // The key is registered immediately: two submissions with the same key are one job.
     this.#add(entry);
     try {
       await this.#journal.append(recordOf(entry));
@@ -185,13 +185,13 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
   }
 
   /**
-   * Submits a job again that failed or was cancelled; other jobs stay as they are. Returns the job afterwards.
+   * Submits a failed or cancelled job again; other jobs do not change. Returns the job afterwards.
    *
    * @throws {CellrouteError} JOB_NOT_FOUND
    */
   async retry(id: string): Promise<Job> {
     const entry = this.#find(id);
-    // Its last attempt may still be stopping, or being written.
+    // Its last attempt may not have stopped yet, or its record may not have been written yet.
     if (isFinal(entry.job.state)) await this.#working.get(entry);
     const { state, submitted } = entry.job;
     if (state === 'failed' || state === 'cancelled') {
@@ -218,14 +218,14 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     throw job.error ? failureAsError(job.error) : unfinished(job);
   }
 
-  /** Begins to work on the jobs, those that wait first. */
+  /** Starts to process jobs, waiting ones first. */
   start(work: JobWork<Input, Output>): StartedWork {
     this.#work = work;
     this.#startMore();
     return { stop: (seconds) => this.#stop(seconds) };
   }
 
-  /** Stops work, and closes the journal. Jobs that have not ended wait for the next time that the folder is opened. */
+  /** Stops the work and closes the journal. Jobs that have not ended wait until the folder is opened again. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -275,7 +275,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     for (const entry of this.#entries.values()) yield recordOf(entry);
   }
 
-  /** The job that is to run next: of the highest priority, the one that was submitted first. */
+  /** The next job: the first submitted one of the highest priority. */
   #next(): Entry<Input, Output> | undefined {
     let next: Entry<Input, Output> | undefined;
     for (const entry of this.#entries.values()) {
@@ -285,7 +285,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     return next;
   }
 
-  /** A job that the process ended with runs alone, so that no other job is counted as the cause of the next end. */
+  /** A job during which the process ended runs alone, so that no other job is counted as the cause of the next end. */
   #startMore(): void {
     const work = this.#work;
     if (!work || this.#closed) return;
@@ -312,7 +312,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
       entry.changes.announce();
     };
     try {
-      // The work starts when it is on disk that it does: otherwise a crash would not be counted.
+      // The start is written to disk before the work, because otherwise a crash would not be counted.
       await this.#recorded(entry);
       if (isFinal(entry.job.state)) return;
       stop.signal.throwIfAborted();
@@ -360,7 +360,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     this.#keep(entry);
   }
 
-  /** Keeps an ended job for its time, and forgets the oldest where there are too many. */
+  /** Keeps an ended job for the configured time, and deletes the oldest ones if there are too many. */
   #keep(entry: Entry<Input, Output>): void {
     this.#ended.add(entry);
     const seconds = this.#limits.keepSeconds - (Date.now() - Date.parse(entry.job.ended!)) / 1000;
@@ -376,14 +376,14 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     this.#journal.append({ id: entry.job.id, forgotten: true }).catch(() => {});
   }
 
-  /** As {@link #changed}, for work that nobody waits for: it waits until the journal can be written. */
+  /** As {@link #changed}, but waits until the journal can be written, because no caller receives an error. */
   async #recorded(entry: Entry<Input, Output>): Promise<void> {
     for (;;) {
       try {
         await this.#changed(entry);
         return;
       } catch {
-        // What is not on disk when the store is closed is done again.
+        // Jobs whose end is not on disk when the store is closed run again.
         if (this.#closed) return;
         await delay(UNWRITABLE_SECONDS * 1000);
       }

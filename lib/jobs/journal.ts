@@ -14,18 +14,18 @@ interface Waiting {
 }
 
 /**
- * A list of records on disk, one line of JSON each. A record that was appended survives the end of the process and of the
- * machine. One process at a time has a journal open.
+ * A list of records on disk, one line of JSON each. An appended record survives the end of the process and a power failure.
+ * One process at a time can open a journal.
  */
 export class Journal {
   readonly #path: string;
   readonly #lock: FolderLock;
   #handle: FileHandle;
-  /** Bytes of complete records; what a failed write left behind them is overwritten. */
+  /** Length of the complete records in bytes. Later bytes, left by a failed write, are overwritten. */
   #bytes: number;
   #lines: number;
   #waiting: Waiting[] = [];
-  /** Writes happen one after the other. */
+  /** Writes are serialized. */
   #tail: Promise<void> = Promise.resolve();
 
   private constructor(path: string, lock: FolderLock, handle: FileHandle, bytes: number, lines: number) {
@@ -37,9 +37,9 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of a folder, which is created if missing. A last line that a crash cut off is dropped.
+   * Opens the journal of a folder, which is created if missing. A truncated last line is dropped.
    *
-   * @throws {CellrouteError} RUN_LOCKED where another process has it open; FILE_UNREADABLE, FILE_UNWRITABLE, DATA_INVALID.
+   * @throws {CellrouteError} RUN_LOCKED if another process has opened it; FILE_UNREADABLE, FILE_UNWRITABLE, DATA_INVALID.
    */
   static async open(folder: string): Promise<{ journal: Journal; records: unknown[] }> {
     const lock = await FolderLock.acquire(folder);
@@ -70,7 +70,7 @@ export class Journal {
   }
 
   /**
-   * Resolves when the record is on disk. Records that are appended meanwhile are written together.
+   * Resolves when the record is on disk. Records that are appended during a write are written together afterwards.
    *
    * @throws {CellrouteError} FILE_UNWRITABLE; the record is then not in the journal.
    */
@@ -83,8 +83,8 @@ export class Journal {
   }
 
   /**
-   * Replaces all records. The function is called when earlier writes have ended; its records include what waits to be
-   * appended.
+   * Replaces all records. The function is called when earlier writes have ended. Its records must include those that wait
+   * to be appended.
    */
   rewrite(records: () => Iterable<object>): Promise<void> {
     const done = this.#tail.then(async () => {
@@ -92,7 +92,7 @@ export class Journal {
       try {
         await this.#replace(Array.from(records(), (record) => `${JSON.stringify(record)}\n`));
       } catch (error) {
-        // They are appended to the old records instead.
+        // If rewriting fails, waiting records are appended to the old ones.
         this.#waiting.unshift(...included);
         throw error;
       }

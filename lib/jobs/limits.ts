@@ -1,14 +1,14 @@
 import { checkNumber } from '../check.js';
 
-/** Limits of a store of jobs that outlives its process. */
+/** Limits of a store of jobs on disk. */
 export interface JobLimits {
-  /** Jobs that wait, 0 to 1,000,000; default 10,000. More are refused with BUSY. */
+  /** Maximum number of waiting jobs, 0 to 1,000,000; default 10,000. More are refused with BUSY. */
   maxWaiting?: number | undefined;
-  /** Ended jobs that are kept, 1 to 1,000,000; default 10,000. Files of results stay. */
+  /** Maximum number of ended jobs that are kept, 1 to 1,000,000; default 10,000. Files of results are not deleted. */
   maxEnded?: number | undefined;
   /** Seconds for which an ended job is kept, 1 to 2,000,000; default 86,400. */
   keepSeconds?: number | undefined;
-  /** Seconds until a job that failed is tried again, doubled after the second attempt; 0 to 3600, default 2. */
+  /** Seconds until a failed job is retried, doubled after the second attempt; 0 to 3600, default 2. */
   retrySeconds?: number | undefined;
 }
 

@@ -15,27 +15,27 @@ import {
 
 /** Options of {@link MemoryJobStore}. */
 export interface MemoryJobStoreOptions<Input, Output> {
-  /** Does a job's work. It stops when the signal aborts. */
+  /** Processes a job. It stops when the signal aborts. */
   run: (
     input: Input,
     options: { signal: AbortSignal; onProgress: (progress: Progress) => void },
   ) => Promise<Output>;
-  /** Bytes of memory that an input holds; default 0. */
+  /** Returns the memory of an input in bytes; default 0. */
   bytesOf?: ((input: Input) => number) | undefined;
-  /** Jobs that run at once, 1 to 1024; default 2. */
+  /** Maximum number of jobs that run at the same time, 1 to 1024; default 2. */
   concurrency?: number | undefined;
-  /** Jobs that wait, 0 to 1,000,000; default 256. More are refused with BUSY. */
+  /** Maximum number of waiting jobs, 0 to 1,000,000; default 256. More are refused with BUSY. */
   maxWaiting?: number | undefined;
   /**
-   * Bytes of the inputs of all jobs that are known; default 1 GiB. Ended jobs are forgotten to make room, the oldest
-   * first; jobs for which there is no room are refused with BUSY.
+   * Maximum bytes of the inputs of all known jobs; default 1 GiB. Ended jobs are deleted to make room, the oldest first.
+   * Jobs for which there is no room are refused with BUSY.
    */
   maxBytes?: number | undefined;
-  /** Ended jobs that are kept, 1 to 1,000,000; default 256. */
+  /** Maximum number of ended jobs that are kept, 1 to 1,000,000; default 256. */
   maxEnded?: number | undefined;
   /** Seconds for which an ended job is kept, 1 to 2,000,000; default 3600. */
   keepSeconds?: number | undefined;
-  /** Called with errors that are no {@link CellrouteError}. */
+  /** Called with errors that are not a {@link CellrouteError}. */
   onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -58,28 +58,28 @@ interface Entry<Input, Output> {
   readonly key: string | undefined;
   readonly digest: string | undefined;
   readonly stop: AbortController;
-  /** Until the work starts. */
+  /** Present until the work starts. */
   input: Input | undefined;
   output?: Output;
   error?: CellrouteError;
   readonly changes: JobChanges;
-  /** Forgets the ended job. */
+  /** Deletes the ended job. */
   timer?: NodeJS.Timeout;
 }
 
-/** Jobs in the memory of one process: they end with it. */
+/** Jobs in the memory of one process, which are lost when it ends. */
 export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
   readonly #run: MemoryJobStoreOptions<Input, Output>['run'];
   readonly #bytesOf: (input: Input) => number;
   readonly #onError: (error: unknown) => void;
   readonly #limits: Readonly<Record<Limit, number>>;
-  /** In the order in which they were submitted. */
+  /** In the order of submission. */
   readonly #entries = new Map<string, Entry<Input, Output>>();
   readonly #byKey = new Map<string, Entry<Input, Output>>();
-  /** In the order in which they ended. */
+  /** In the order of their end. */
   readonly #ended = new Set<Entry<Input, Output>>();
   readonly #waiting = new Set<Entry<Input, Output>>();
-  /** The work of running jobs, and of cancelled ones that has not stopped yet. */
+  /** The work of running jobs, and of cancelled jobs that have not stopped yet. */
   readonly #working = new Set<Promise<void>>();
   #bytes = 0;
   #closed = false;
@@ -103,7 +103,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     };
   }
 
-  /** Jobs that are known, by state. */
+  /** Number of known jobs by state. */
   get counts(): Record<JobState, number> {
     const counts = { waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
     for (const { job } of this.#entries.values()) counts[job.state]++;
@@ -173,7 +173,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     while (this.#working.size > 0) await Promise.allSettled(this.#working);
   }
 
-  /** Refuses further jobs, cancels those that have not ended, waits for their work, and forgets all. */
+  /** Refuses further jobs, cancels those that have not ended, waits for their work, and deletes all jobs. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const id of [...this.#entries.keys()]) await this.cancel(id);

@@ -3,7 +3,7 @@ import type { Progress } from '../native/job.js';
 /** `waiting` and `running` change; `done`, `failed` and `cancelled` are final. */
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 
-/** States in the order in which a job may go through them. */
+/** States in the order in which a job may have them. */
 export const JOB_STATES: readonly JobState[] = ['waiting', 'running', 'done', 'failed', 'cancelled'];
 
 /** Whether a job has ended. */
@@ -16,7 +16,7 @@ export interface JobFailure {
   message: string;
 }
 
-/** What is known of a job, as plain data. */
+/** State of a job, as plain data. */
 export interface Job {
   id: string;
   state: JobState;
@@ -24,71 +24,71 @@ export interface Job {
   submitted: string;
   started?: string;
   ended?: string;
-  /** Of a running job, where it has reported any. */
+  /** Progress of a running job, if it has reported any. */
   progress?: Progress;
-  /** Of a failed job. */
+  /** Reason of the failure; only for a failed job. */
   error?: JobFailure;
 }
 
 /** Options of {@link JobStore.submit}. */
 export interface SubmitOptions {
   /**
-   * A key that the caller has chosen. While the store knows a job with this key, the same request gives that job, and
-   * another request is refused with JOB_CONFLICT.
+   * A key chosen by the caller. While the store has a job with this key, the same request returns that job, and another
+   * request is refused with JOB_CONFLICT.
    */
   key?: string | undefined;
-  /** A digest of the request, which says whether two requests with one key are the same. Needed with `key`. */
+  /** A digest of the request, by which two requests with the same key are compared. Required with `key`. */
   digest?: string | undefined;
 }
 
-/** Options of `submit` of stores that have priorities. */
+/** Options of `submit` of stores with priorities. */
 export interface PrioritySubmitOptions extends SubmitOptions {
-  /** 0 to 100; jobs with a higher priority run first, jobs with the same in the order of submission. Default 0. */
+  /** 0 to 100. Jobs with a higher priority run first; jobs with equal priority run in the order of submission. Default 0. */
   priority?: number | undefined;
 }
 
 /** Range of a priority. */
 export const PRIORITY_RANGE = { min: 0, max: 100, integer: true } as const;
 
-/** How often a job fails, or its process ends while it runs, before it is given up. */
+/** Number of failures of a job, or of ends of its process while it runs, after which it is not retried. */
 export const MAX_ATTEMPTS = 3;
 
 /** A submitted job. */
 export interface Submission {
   job: Job;
-  /** False where the key belongs to an earlier job, which `job` then is. */
+  /** false if the key belongs to an earlier job, which is then in `job`. */
   created: boolean;
 }
 
 /**
  * Jobs and their results. {@link MemoryJobStore} keeps them in one process.
  *
- * Methods reject with JOB_NOT_FOUND for an id that the store does not know, or does not know any more.
+ * Methods reject with JOB_NOT_FOUND for an unknown id or a deleted job.
  */
 export interface JobStore<Input, Output> {
   /**
    * Adds a job.
    *
-   * @throws {CellrouteError} BUSY where no more jobs may wait; JOB_CONFLICT.
+   * @throws {CellrouteError} BUSY if no more jobs may wait; JOB_CONFLICT.
    */
   submit(input: Input, options?: SubmitOptions): Promise<Submission>;
   /**
-   * The job as it is now.
+   * Returns the current state of a job.
    *
-   * @throws {CellrouteError} JOB_NOT_FOUND for an id that is not known, or no longer.
+   * @throws {CellrouteError} JOB_NOT_FOUND for an unknown id or a deleted job.
    */
   get(id: string): Promise<Job>;
-  /** Cancels a job that has not ended; an ended job stays as it is. Returns the job afterwards. */
+  /** Cancels a job that has not ended; an ended job does not change. Returns the job afterwards. */
   cancel(id: string): Promise<Job>;
   /**
-   * The job now and after each change, until it has ended. A slow reader skips changes and always gets the latest.
-   * Ends without an error where the signal aborts.
+   * Yields the job now and after each change, until it has ended. A slow reader skips changes and always gets the latest.
+   * Ends without an error if the signal aborts.
    */
   events(id: string, options?: { signal?: AbortSignal }): AsyncIterable<Job>;
   /**
-   * What the job has computed.
+   * Returns the result of a job.
    *
-   * @throws {CellrouteError} JOB_UNFINISHED, JOB_CANCELLED; of a failed job, its error.
+   * @throws {CellrouteError} JOB_UNFINISHED, JOB_CANCELLED; for a failed job, its error.
    */
   result(id: string): Promise<Output>;
 }

@@ -1,5 +1,5 @@
 // Checks the texts, counts and polygons of many masks, and concatenates them for one native call.
-import { checkNumber, describe, refuse } from '../check.js';
+import { checkNumber, describe, maskError, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 
 /** Maximum number of counts in a set, and maximum value of a count. */
@@ -77,11 +77,9 @@ function checkCounts(counts: ArrayLike<number>, mask: number): void {
     if (Number.isInteger(count) && count >= 0 && count <= MAX_COUNTS) continue;
     const expected = `a whole number from 0 to ${MAX_COUNTS}`;
     const got = describe(count);
-    throw new CellrouteError(
-      'RLE_MALFORMED',
-      `Mask ${mask}: expected ${expected} for count ${k} but received ${got}`,
-      { option: `counts[${mask}][${k}]`, expected, got, position: k },
-    );
+    const details = { option: `counts[${mask}][${k}]`, expected, got, position: k };
+    const message = `Expected ${expected} for count ${k} but received ${got}`;
+    throw maskError(mask, new CellrouteError('RLE_MALFORMED', message, details));
   }
 }
 

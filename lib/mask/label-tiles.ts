@@ -2,7 +2,7 @@ import { call, native } from '../native/load.js';
 import type { ImageSize, Masks } from './masks.js';
 import { MasksByTile } from './masks-by-tile.js';
 
-/** A label image in tiles, each made when it is asked for: the image as a whole never exists. */
+/** A label image in tiles that are created on request: the image as a whole never exists. */
 export class LabelTiles {
   /** Tiles per row and per column. */
   readonly columns: number;

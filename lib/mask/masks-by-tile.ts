@@ -26,7 +26,7 @@ export class MasksByTile {
     }
   }
 
-  /** Indices of the masks whose boxes overlap a tile, rising. */
+  /** Indices of the masks whose boxes overlap a tile, ascending. */
   in(column: number, row: number): readonly number[] {
     return this.#indices.get(row * this.columns + column) ?? [];
   }

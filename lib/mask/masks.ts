@@ -152,7 +152,7 @@ export class Masks implements Iterable<Masks> {
   }
 
   /**
-   * One mask for every value but 0 in a label image, by rising value.
+   * One mask for every value but 0 in a label image, by ascending value.
    *
    * @param labels one value per pixel in rows, `width * height` values.
    * @returns the masks, and in `ids` the value that each of them had.
@@ -302,7 +302,7 @@ export class Masks implements Iterable<Masks> {
    * Assigns each pixel to the first mask that contains it, so the masks should be in descending order of score. A mask
    * that loses more than the share `maxLost` of its pixels is dropped, and its pixels are free for the masks after it.
    *
-   * @returns the masks that remain, and in `kept` the index of each of them in this set, rising.
+   * @returns the masks that remain, and in `kept` the index of each of them in this set, ascending.
    * @throws {CellrouteError} INVALID_ARGUMENT
    */
   removeOverlaps(options: RemoveOverlapsOptions): { masks: Masks; kept: Uint32Array } {

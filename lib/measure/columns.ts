@@ -2,7 +2,7 @@ import { checkOneOf } from '../check.js';
 import type { ChannelMeasurements } from './intensities.js';
 import type { Measurements, ShapeMeasurements } from './measure.js';
 
-/** Whose names a table of measurements has in its header. */
+/** Program whose column names a table of measurements uses. */
 export type ColumnNames = 'skimage' | 'qupath' | 'cellprofiler';
 
 export const COLUMN_NAMES: readonly ColumnNames[] = ['skimage', 'qupath', 'cellprofiler'];
@@ -16,7 +16,7 @@ export interface MeasuredColumn {
   integer: boolean;
 }
 
-/** Name of a quantity in each program, and what it is in pixels. */
+/** Name of a quantity in each program, and its unit in pixels. */
 interface Quantity {
   key: keyof ShapeMeasurements;
   skimage: string;

@@ -42,7 +42,7 @@ class Sums {
       min: filled(Number.POSITIVE_INFINITY),
       max: filled(Number.NEGATIVE_INFINITY),
       sum: filled(0),
-      // Of squared differences from the mean, until all windows are there.
+      // Sums of squared differences from the mean, until all windows were added.
       deviation: filled(0),
     }));
   }
@@ -80,7 +80,7 @@ class Sums {
   }
 }
 
-/** Intensities of an image that is decoded as a whole: of all its channels, or those that were asked for. */
+/** Intensities of an image that is decoded as a whole: of all its channels, or of the selected ones. */
 export async function imageIntensities(
   own: Call,
   image: ImageInput,

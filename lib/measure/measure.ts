@@ -12,7 +12,7 @@ import { native } from '../native/load.js';
 import { type ChannelMeasurements, imageIntensities, levelOf, slideIntensities } from './intensities.js';
 
 /**
- * What is measured of shapes: a value per cell in each array, in pixels. The definitions are those of scikit-image's
+ * Measurements of shapes: a value per cell in each array, in pixels. The definitions are those of scikit-image's
  * `regionprops`; `x` and `y` are coordinates of pixel centres, which are integers. A cell without pixels has the area
  * 0 and NaN where there is no value.
  */
@@ -99,7 +99,7 @@ function checkChannels(channels: unknown): readonly (number | string)[] | undefi
   throw refuse('channels', "a list of channels' indices from 0 or names", channels);
 }
 
-/** The page or the plane and time point: those that were asked for, or those of the result. */
+/** The page or the plane and time point: those that were selected, or those of the result. */
 function placeOf({ source }: Segmentation, options: MeasureOptions): ImageReadOptions {
   const { channels: _, ...read } = options;
   const asked = readOptionsIn(read);

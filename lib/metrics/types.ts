@@ -10,7 +10,7 @@ export interface EvaluatedImage {
   /** The cell type, for the table by types. */
   cellType?: string | undefined;
   groundTruth: Masks;
-  /** Of the same size as `groundTruth`, in any order. */
+  /** Predicted masks of the same image size as `groundTruth`, in any order. */
   predicted: Masks;
   /** One finite score per prediction. Of equal scores, the first counts as better. */
   scores: ArrayLike<number>;
@@ -25,7 +25,7 @@ export interface EvaluatedImage {
    */
   groundTruthBoxes?: BoxArray;
   boxes?: BoxArray;
-  /** What COCO's small, medium and large go by, in pixels. Default: the areas of the masks. */
+  /** Areas in pixels that define COCO's small, medium and large cells. Default: the areas of the masks. */
   groundTruthAreas?: ArrayLike<number>;
   areas?: ArrayLike<number>;
 }
@@ -152,9 +152,9 @@ export interface Intervals {
 /** All metrics over a set of images. */
 export interface ImageSetScores {
   images: number;
-  /** True cells, without crowds. */
+  /** Number of ground truth cells, without crowds. */
   groundTruths: number;
-  /** Predictions that count: after `minScore` and overlaps, without those that fall to a crowd. */
+  /** Number of predictions after `minScore` and overlap removal, without those that match a crowd. */
   predictions: number;
   kaggle: {
     /** The competition's score: mean over images and thresholds. */
@@ -200,7 +200,7 @@ export interface ImageScores {
 /** Metrics of one class. */
 export interface ClassScores {
   label: number;
-  /** True cells of the class, without crowds. */
+  /** Number of ground truth cells of the class, without crowds. */
   groundTruths: number;
   coco: CocoScores;
   cocoBoxes: CocoScores;
@@ -212,7 +212,7 @@ export interface Evaluation extends ImageSetScores {
   rules: EvaluationRules;
   /** Where images have types. */
   perCellType?: Record<string, ImageSetScores>;
-  /** By rising label. */
+  /** By ascending label. */
   perClass: ClassScores[];
   /** In the order of the images passed. */
   perImage: ImageScores[];

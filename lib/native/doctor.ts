@@ -27,18 +27,18 @@ export interface Diagnosis {
   system: string;
   processor: string;
   memoryGiB: number;
-  /** What a container allows the process, where that is below the machine's memory. */
+  /** Memory limit of the container, if it is below the machine's memory. */
   memoryLimitGiB: number | undefined;
   /** The packages of this platform and the starter ensemble; none is needed in a checkout. */
   packages: InstalledPackage[];
   /** Variables that set what OpenMP's threads do while they wait; undefined where they are not set. */
   openMp: { waitPolicy: string | undefined; threads: string | undefined; spinCount: string | undefined };
-  addon: { path: string | undefined; places: SearchedLocation[] };
-  libtorch: { folder: string | undefined; version: string | undefined; places: SearchedLocation[] };
+  addon: { path: string | undefined; locations: SearchedLocation[] };
+  libtorch: { folder: string | undefined; version: string | undefined; locations: SearchedLocation[] };
   /** Why the addon with CUDA is or is not used, step by step; `problem` is the reason if no GPU can be used. */
   cuda: {
     used: boolean;
-    places: SearchedLocation[];
+    locations: SearchedLocation[];
     gpus: readonly NativeGpu[];
     problem: string | undefined;
   };
@@ -47,7 +47,7 @@ export interface Diagnosis {
   threads: number;
   /** Instruction set of LibTorch's kernels. */
   cpuCapability: string | undefined;
-  /** What is wrong and the command that cures it, a text each; empty where everything works. */
+  /** One text per problem, with the command that solves it; empty if everything works. */
   problems: string[];
 }
 
@@ -70,7 +70,7 @@ const inGiB = (bytes: number) => Math.round((bytes / 2 ** 30) * 10) / 10;
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
   checkOptions(options, ['libtorch']);
   const { libtorch } = options;
-  const { files, places } = findAddon();
+  const { files, locations } = findAddon();
   const found = findLibtorch(libtorch, files?.builtWith);
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
     version: string;
@@ -90,11 +90,11 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
       threads: process.env.OMP_NUM_THREADS,
       spinCount: process.env.GOMP_SPINCOUNT,
     },
-    addon: { path: files?.addon, places },
-    libtorch: { folder: found.folder, version: undefined, places: found.places },
+    addon: { path: files?.addon, locations },
+    libtorch: { folder: found.folder, version: undefined, locations: found.locations },
     cuda: {
       used: false,
-      places: found.folder === undefined ? [] : findCudaAddon(found.folder, found.isSelected).places,
+      locations: found.folder === undefined ? [] : findCudaAddon(found.folder, found.isSelected).locations,
       gpus: [],
       problem: undefined,
     },

@@ -47,7 +47,7 @@ export function findStarter(): string {
  * The addon: a checkout's own build, what was packed into prebuilds/, or the platform's package. CELLROUTE_BUILD names
  * another build folder.
  */
-export function findAddon(): { files: AddonFiles | undefined; places: SearchedLocation[] } {
+export function findAddon(): { files: AddonFiles | undefined; locations: SearchedLocation[] } {
   const build = resolve(process.env.CELLROUTE_BUILD ?? join(packageRoot, 'build'));
   const prebuilt = (folder: string): AddonFiles => ({
     addon: join(folder, 'cellroute.node'),
@@ -64,14 +64,14 @@ export function findAddon(): { files: AddonFiles | undefined; places: SearchedLo
   if (existsSync(record)) {
     candidates[0]!.builtWith = (JSON.parse(readFileSync(record, 'utf8')) as { folder: string }).folder;
   }
-  const places: SearchedLocation[] = candidates.map(({ addon, preload }, i) => ({
+  const locations: SearchedLocation[] = candidates.map(({ addon, preload }, i) => ({
     what: names[i]!,
     path: addon,
     found: existsSync(addon) && existsSync(preload),
   }));
   if (installed === undefined)
-    places.push({ what: names[2]!, path: '', found: false, note: 'not installed' });
-  return { files: candidates[places.findIndex((place) => place.found)], places };
+    locations.push({ what: names[2]!, path: '', found: false, note: 'not installed' });
+  return { files: candidates[locations.findIndex((location) => location.found)], locations };
 }
 
 /** Version of CUDA, which is part of its libraries' names. */
@@ -84,7 +84,7 @@ export const CUDA_MAJOR = 13;
 export function findCudaAddon(
   libtorch: string,
   isSelected: boolean,
-): { files: AddonFiles | undefined; places: SearchedLocation[] } {
+): { files: AddonFiles | undefined; locations: SearchedLocation[] } {
   const folder = join(packageRoot, 'prebuilds', `${platformName()}-cuda${CUDA_MAJOR}`);
   const files = {
     addon: join(folder, 'cellroute.node'),
@@ -98,7 +98,7 @@ export function findCudaAddon(
     ...(!found && { note }),
   });
   const library = join(libtorch, CUDA_LIBRARY);
-  const places = [
+  const locations = [
     look(
       'a LibTorch selected by the user',
       libtorch,
@@ -113,22 +113,22 @@ export function findCudaAddon(
       `not found; in a checkout: node scripts/cuda.mjs ${dirname(libtorch)}`,
     ),
   ];
-  return { files: places.every(({ found }) => found) ? files : undefined, places };
+  return { files: locations.every(({ found }) => found) ? files : undefined, locations };
 }
 
 /** Finds LibTorch's `lib` folder: the caller's path, CELLROUTE_LIBTORCH, the build's own, or the platform package. */
 export function findLibtorch(
   given: string | undefined,
   builtWith: string | undefined,
-): { folder: string | undefined; isSelected: boolean; places: SearchedLocation[] } {
-  const places: SearchedLocation[] = [];
+): { folder: string | undefined; isSelected: boolean; locations: SearchedLocation[] } {
+  const locations: SearchedLocation[] = [];
   const look = (what: string, path: string | undefined, note: string): string | undefined => {
     if (!path) {
-      places.push({ what, path: '', found: false, note });
+      locations.push({ what, path: '', found: false, note });
       return undefined;
     }
     const folder = libraryFolder(path);
-    places.push({
+    locations.push({
       what,
       path,
       found: folder !== undefined,
@@ -137,17 +137,18 @@ export function findLibtorch(
     return folder;
   };
   // A path selected by the user is used or refused, never ignored.
-  if (given) return { folder: look('the libtorch option', given, ''), isSelected: true, places };
+  if (given) return { folder: look('the libtorch option', given, ''), isSelected: true, locations };
   const environment = process.env.CELLROUTE_LIBTORCH;
-  if (environment) return { folder: look('CELLROUTE_LIBTORCH', environment, ''), isSelected: true, places };
-  places.push({ what: 'CELLROUTE_LIBTORCH', path: '', found: false, note: 'not set' });
+  if (environment)
+    return { folder: look('CELLROUTE_LIBTORCH', environment, ''), isSelected: true, locations };
+  locations.push({ what: 'CELLROUTE_LIBTORCH', path: '', found: false, note: 'not set' });
   const folder =
     (builtWith ? look('the LibTorch of this build', builtWith, '') : undefined) ??
     look(`the package ${libtorchPackage()}`, packageFolder(libtorchPackage()), 'not installed');
-  return { folder, isSelected: false, places };
+  return { folder, isSelected: false, locations };
 }
 
-/** A package that `cellroute` needs on this platform, as it is installed. */
+/** The installed state of a package that `cellroute` needs on this platform. */
 export interface InstalledPackage {
   name: string;
   /** undefined where the package is not installed. */

@@ -3,7 +3,7 @@ import { onAbort, type SignalOptions } from '../abort.js';
 import type { CancelHandle, NativeCall } from './contract.js';
 import { call, callAsync, native } from './load.js';
 
-/** What an asynchronous call takes besides its own options. */
+/** Options of every asynchronous call. */
 export interface CallOptions extends SignalOptions {
   /** Called with the stage and the fraction done (0 to 1), at most every 50 ms. */
   onProgress?: ((progress: Progress) => void) | undefined;

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { familySync, GLIBC, versionSync } from 'detect-libc';
+import { maskError } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { NativeAddon } from './contract.js';
 import {
@@ -70,18 +71,18 @@ export function loadNative(options: LoadOptions = {}): Loaded {
     return loaded;
   }
   checkPlatform();
-  const { files: own, places } = findAddon();
-  const { folder, isSelected, places: libtorchPlaces } = findLibtorch(options.libtorch, own?.builtWith);
+  const { files: own, locations } = findAddon();
+  const { folder, isSelected, locations: libtorchLocations } = findLibtorch(options.libtorch, own?.builtWith);
   const cuda = folder === undefined ? undefined : findCudaAddon(folder, isSelected).files;
   const files = cuda ?? own;
   if (!files) {
-    throw helpPage('ADDON_NOT_FOUND', `cellroute has no addon for ${platformName()}.`, places, [
+    throw helpPage('ADDON_NOT_FOUND', `cellroute has no addon for ${platformName()}.`, locations, [
       `npm install ${addonPackage()} (${OPTIONAL_NOTE})`,
       'in a checkout: npm run build',
     ]);
   }
   if (!folder) {
-    throw helpPage('LIBTORCH_NOT_FOUND', 'cellroute found no LibTorch.', libtorchPlaces, [
+    throw helpPage('LIBTORCH_NOT_FOUND', 'cellroute found no LibTorch.', libtorchLocations, [
       `npm install ${libtorchPackage()} (${OPTIONAL_NOTE})`,
       'or set CELLROUTE_LIBTORCH to the folder of a LibTorch, for example the torch folder of a Python environment',
       'Electron: unpack both packages from the archive (asarUnpack: "**/node_modules/{cellroute,@cellroute}/**")',
@@ -99,10 +100,10 @@ export function loadNative(options: LoadOptions = {}): Loaded {
       throw helpPage(
         'LIBTORCH_NOT_FOUND',
         `${path} could not be opened: ${(error as Error).message}`,
-        libtorchPlaces,
+        libtorchLocations,
         [
           /lib(cuda|cudart|cupti|nv)/.test((error as Error).message)
-            ? 'this LibTorch is a CUDA build, as the wheels for linux-arm64 on PyPI are from 2.11 on: use a CPU build (PyTorch has an index of its own for those), or install the NVIDIA packages that it names'
+            ? 'this LibTorch is a CUDA build, as the wheels for linux-arm64 on PyPI are from 2.11 on: use a CPU build (PyTorch has a separate index for those), or install the NVIDIA packages that it names'
             : `reinstall ${libtorchPackage()}; the file may be damaged or for another processor`,
         ],
       );
@@ -158,12 +159,12 @@ export async function callAsync<T>(action: () => Promise<T>): Promise<T> {
 function fromNative(error: unknown): unknown {
   // Not instanceof Error: the addon's errors belong to the main realm, and the caller may be in another (Jest, a vm context).
   if (error instanceof CellrouteError || !types.isNativeError(error)) return error;
-  const { code, position } = error as Error & { code?: string; position?: number };
+  const { code, position, mask } = error as Error & { code?: string; position?: number; mask?: number };
   const details = position === undefined ? {} : { position };
   // The addon's codes are those of INVALID_ARGUMENT's form, and CANCELLED, which the caller replaces.
-  return new CellrouteError((code ?? 'NATIVE_FAILURE') as 'INVALID_ARGUMENT', error.message, details, {
-    cause: error,
-  });
+  const named = (code ?? 'NATIVE_FAILURE') as 'INVALID_ARGUMENT';
+  const converted = new CellrouteError(named, error.message, details, { cause: error });
+  return mask === undefined ? converted : maskError(mask, converted);
 }
 
 function checkPlatform(): void {
@@ -223,10 +224,10 @@ function openAddon<T>(path: string, libtorch: string): T {
 function helpPage(
   code: 'ADDON_NOT_FOUND' | 'LIBTORCH_NOT_FOUND',
   headline: string,
-  places: SearchedLocation[],
+  locations: SearchedLocation[],
   cures: string[],
 ): CellrouteError {
-  const looked = places.map(
+  const looked = locations.map(
     ({ what, path, found, note }) =>
       `  - ${what}${path ? ` (${path})` : ''}: ${found ? 'found' : (note ?? 'not found')}`,
   );

@@ -21,7 +21,7 @@ export interface ExportPythonOptions {
   config?: PartialMaskRCNNConfig | PartialClassifierConfig | undefined;
   /** Thresholds of the script; those of the network where missing. For a segmenter only. */
   thresholds?: SegmentThresholds | undefined;
-  /** Where the script looks for the weights: a path relative to its own folder. Default: the name of the file. */
+  /** Path of the weights, relative to the folder of the script. Default: the name of the file. */
   weights?: string | undefined;
   /** Name of the script, which its docstring has. Default: the name of the file with `.py`. */
   script?: string | undefined;

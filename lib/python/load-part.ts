@@ -1,6 +1,6 @@
 import { literal, plain, type ScriptPart } from './script.js';
 
-/** What a script says about the file that it was written for. */
+/** Description of the file that a script was written for. */
 export interface ScriptFile {
   /** Name of the weights file, without a folder. */
   name: string;

@@ -21,7 +21,7 @@ export function resnetCall(backbone: Backbone, numClasses?: number): string {
     : `NarrowResNet(${numClasses ?? ''})`;
 }
 
-/** `norm`, and where the ResNet has a width of its own, `NarrowResNet`. */
+/** `norm`, and `NarrowResNet` if the ResNet does not have the default width. */
 export function resnetPart(backbone: Backbone): ScriptPart {
   const { width, depth } = backbone;
   const norm = normPart(backbone.norm);

@@ -1,18 +1,18 @@
-// What is kept in Redis of a job: references, never pixels.
+// Data of a job in Redis: references to images, never pixels.
 import type { Job as BullJob } from 'bullmq';
 import type { PlannedSlide, SegmentedTask, StoredTask } from './types.js';
 
 export interface JobData {
   task: StoredTask;
   digest: string;
-  /** Of the submission that made the job. */
+  /** Digest of the submission that created the job. */
   submission: string;
-  /** Of a slide, once it is planned. */
+  /** The plan of a slide, once it exists. */
   slide?: PlannedSlide;
-  /** Of a row: the job of its slide, and its index. */
+  /** For a row of a slide: the job of the slide, and the index of the row. */
   parent?: string;
   row?: number;
 }
 
-/** A job of BullMQ; one of a row has no result. */
+/** A job of BullMQ. The job of a row has no result. */
 export type KeptJob = BullJob<JobData, SegmentedTask | null>;

@@ -1,4 +1,4 @@
-// A worker of a queue over Redis: takes jobs, does their work, reports how it ended.
+// A worker of a queue over Redis: takes jobs, processes them and reports their outcome.
 import type { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { CellrouteError } from '../errors.js';
@@ -29,26 +29,26 @@ export interface WorkedQueue {
   ownKey(name: string): string;
 }
 
-/** A job that this worker has. */
+/** A job that this worker processes. */
 interface ActiveJob {
-  /** The job that is cancelled for this one: that of its slide. */
+  /** The job whose cancellation applies to this one: the job itself, or that of its slide. */
   root: string;
   stop: AbortController;
 }
 
-/** Milliseconds between looks at which jobs were cancelled. */
+/** Milliseconds between checks for cancelled jobs. */
 const CANCELLED_MS = 500;
 /** Milliseconds between reports of progress. */
 const PROGRESS_MS = 500;
-/** Milliseconds until a command is tried again that failed as the connection was lost. */
+/** Milliseconds until a command that failed because of a lost connection is retried. */
 const RETRY_MS = 1000;
 /**
- * How often the lock of a job may be lost: for ends of its worker there is a count of our own, and a lock is also lost by a
- * worker that was suspended and while Redis is away.
+ * Number of times that the lock of a job may be lost. It is high, because a suspended worker and an unreachable Redis lose
+ * locks too. Ends of workers are counted separately.
  */
 const MAX_STALLED = 100;
 
-/** Reason of the abort of work that is to be done later. */
+/** Reason of an abort after which the job waits again. */
 const RETURNED = Symbol('returned');
 
 export class BullWork implements StartedQueueWork {
@@ -120,7 +120,7 @@ export class BullWork implements StartedQueueWork {
       if (await this.#queue.isCancelled(root)) throw cancelledJob();
       return await this.#counted(id, signal, () => this.#run(job, token, callOf(job, signal)));
     } catch (error) {
-      // The job is elsewhere already: it waits for its rows.
+      // The job already waits for its rows.
       if (error instanceof bullmq.WaitingChildrenError) throw error;
       if (signal.reason === RETURNED) {
         await job.moveToWait(token);
@@ -135,8 +135,8 @@ export class BullWork implements StartedQueueWork {
   }
 
   /**
-   * Counts the start of the work until its end: a count that is left over is of a worker that ended meanwhile. A job with
-   * one runs alone, so that no other job is counted as the cause of the next end.
+   * Counts the start of the work, and removes the count at its end. A remaining count means that a worker ended during the
+   * work. Such a job runs alone, so that no other job is counted as the cause of the next end.
    *
    * @throws {CellrouteError} JOB_ABANDONED
    */
@@ -163,7 +163,7 @@ export class BullWork implements StartedQueueWork {
     return null;
   }
 
-  /** Runs when the slide is submitted, and again when jobs have ended that segment its rows. */
+  /** Runs when the slide is submitted, and again when the jobs of its rows have ended. */
   async #slide(job: KeptJob, token: string, call: TaskCall): Promise<SegmentedTask> {
     const { WaitingChildrenError } = queuePackages().bullmq;
     const { task } = job.data;
@@ -190,14 +190,14 @@ export class BullWork implements StartedQueueWork {
 
 const cancelledJob = () => new CellrouteError('JOB_CANCELLED', 'The job was cancelled.');
 
-/** What the work of a job is given; progress is kept in Redis, not more often than is of use. */
+/** Context of a job's work. Progress is stored in Redis at limited intervals. */
 function callOf(job: KeptJob, signal: AbortSignal): TaskCall {
   let reported = 0;
   const onProgress = ({ stage, fraction }: Progress) => {
     const now = Date.now();
     if (now - reported < PROGRESS_MS) return;
     reported = now;
-    // A job whose lock is lost may be gone.
+    // A job whose lock was lost may have been deleted.
     job.updateProgress({ stage, fraction }).catch(() => {});
   };
   return { signal, onProgress };

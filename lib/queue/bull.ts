@@ -28,11 +28,11 @@ import type {
   WorkOptions,
 } from './types.js';
 
-/** Changes of jobs are looked for after so many milliseconds, where no event has reported one. */
-const LOOK_MS = 1000;
+/** Milliseconds after which the state of a job is read, if no event has reported a change. */
+const POLL_MS = 1000;
 
-/** Cancelled jobs that are looked at when another one is cancelled, to forget those that Redis has removed. */
-const FORGOTTEN_AT_ONCE = 10;
+/** Number of cancelled jobs that are checked at each cancellation, to delete those that Redis has removed. */
+const MAX_CHECKED_CANCELLED = 10;
 
 export class BullQueue implements JobQueue, WorkedQueue {
   readonly name: string;
@@ -78,7 +78,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
     checkNumber('priority', priority, PRIORITY_RANGE);
     if (key !== undefined) checkString('key', key);
     const digest = taskDigest(stored);
-    // BullMQ's ids have no colons.
+    // BullMQ refuses ids with colons.
     const id = key === undefined ? randomUUID() : createHash('sha256').update(key).digest('hex');
     return whenThereIsRoom(options, async () => {
       const known = key === undefined ? undefined : await this.#job(id);
@@ -88,7 +88,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
       const data = { task: stored, digest, submission };
       await this.#add(id, data, this.#optionsOf(priority));
       if (key !== undefined) {
-        // Of two submissions at once, one made the job.
+        // Of two concurrent submissions, one has created the job.
         const kept = await this.#job(id);
         if (kept && kept.data.submission !== submission) return this.#same(key, digest, kept);
       }
@@ -97,7 +97,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
   }
 
   async get(id: string): Promise<Job> {
-    // The state first: a job that has ended then has its result.
+    // The state is read first: if the job has ended by then, its result exists.
     const state = await this.#asked(this.#queue.getJobState(id));
     const [job, cancelled] = await Promise.all([this.#job(id), this.isCancelled(id)]);
     if (!job || state === 'unknown') throw jobNotFound(id, this.#limits.keepSeconds);
@@ -110,7 +110,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
     await this.#forgetCancelled();
     await this.#asked(this.#client.zadd(this.#cancelledKey, Date.now(), id));
     const state = await this.#asked(this.#queue.getJobState(id));
-    // It ended before it was cancelled.
+    // The job ended before the cancellation.
     if (state === 'completed' || state === 'failed')
       await this.#asked(this.#client.zrem(this.#cancelledKey, id));
     return this.get(id);
@@ -120,7 +120,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
     const { state } = await this.get(id);
     if (state !== 'failed' && state !== 'cancelled') return this.get(id);
     const job = await this.#job(id);
-    // A cancelled job that waits or still stops: it is a new one when it has ended.
+    // A cancelled job that has not ended yet is replaced by a new one when it has.
     if (!job || (await this.#asked(job.getState())) !== 'failed') return this.get(id);
     const { slide: _, ...data } = job.data;
     await this.#asked(job.remove());
@@ -180,18 +180,18 @@ export class BullQueue implements JobQueue, WorkedQueue {
     await this.close();
   }
 
-  /** Whether a job is to be stopped, or not to be started. */
+  /** Whether a job was cancelled. */
   async isCancelled(id: string): Promise<boolean> {
     return (await this.#asked(this.#client.zscore(this.#cancelledKey, id))) !== null;
   }
 
-  /** Those of these jobs that are to be stopped. */
+  /** The cancelled ones among these jobs. */
   async cancelledOf(ids: readonly string[]): Promise<string[]> {
     const scores = await this.#client.zmscore(this.#cancelledKey, ...ids);
     return ids.filter((_, i) => scores[i] !== null);
   }
 
-  /** Adds jobs for rows of a slide, which the job of the slide waits for. */
+  /** Adds jobs for the rows of a slide. The job of the slide waits for them. */
   async addRows(parent: KeptJob, slide: PlannedSlide, rows: readonly number[]): Promise<void> {
     const { task, digest, submission } = parent.data;
     const id = parent.id!;
@@ -213,7 +213,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
     );
   }
 
-  /** A key of ours beside those of BullMQ. */
+  /** A key of cellroute beside those of BullMQ. */
   ownKey(name: string): string {
     return `${KEY_PREFIX}:${this.name}:own:${name}`;
   }
@@ -255,16 +255,16 @@ export class BullQueue implements JobQueue, WorkedQueue {
     return (await this.#asked(this.#queue.getJob(id))) as KeptJob | undefined;
   }
 
-  /** Forgets some cancelled jobs that Redis has removed. */
+  /** Deletes the marks of some cancelled jobs that Redis has removed. */
   async #forgetCancelled(): Promise<void> {
-    const oldest = await this.#asked(this.#client.zrange(this.#cancelledKey, 0, FORGOTTEN_AT_ONCE - 1));
+    const oldest = await this.#asked(this.#client.zrange(this.#cancelledKey, 0, MAX_CHECKED_CANCELLED - 1));
     for (const id of oldest) {
       const state = await this.#asked(this.#queue.getJobState(id));
       if (state === 'unknown') await this.#asked(this.#client.zrem(this.#cancelledKey, id));
     }
   }
 
-  /** What Redis answers; its refusals, such as that its memory is full, as an error with a code. */
+  /** Result of a Redis command. A refusal, for example because memory is full, becomes an error with a code. */
   async #asked<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;
@@ -284,7 +284,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
     return {
       wait: async (signal: AbortSignal | undefined) => {
         const either = AbortSignal.any(signal ? [changed.signal, signal] : [changed.signal]);
-        await delay(LOOK_MS, undefined, { signal: either }).catch(() => {});
+        await delay(POLL_MS, undefined, { signal: either }).catch(() => {});
       },
       close: () => {
         listeners.delete(wake);
@@ -311,7 +311,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
   }
 }
 
-/** Rows of a slide that are done, and all, of the rows that its job waits for. */
+/** Number of finished rows of a slide, and number of all rows that its job waits for. */
 async function rowsDone(job: KeptJob): Promise<Progress | undefined> {
   const total = job.data.slide?.rows;
   if (total === undefined) return undefined;
@@ -338,7 +338,7 @@ function jobOf(job: KeptJob, kept: string, cancelled: boolean, rows: Progress | 
   };
 }
 
-/** What BullMQ's states are; all others wait. */
+/** States by BullMQ's names; all other states are `waiting`. */
 const STATES: Readonly<Record<string, Job['state']>> = {
   active: 'running',
   'waiting-children': 'running',

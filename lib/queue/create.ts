@@ -7,13 +7,13 @@ import type { JobQueue } from './types.js';
 
 /** Options of {@link createQueue}. One of `redis` and `journal` is needed. */
 export interface CreateQueueOptions extends JobLimits {
-  /** URL of a Redis server: `redis://127.0.0.1:6379`, `rediss://` with TLS. Workers on several machines share it. */
+  /** URL of a Redis server: `redis://127.0.0.1:6379`, or `rediss://` with TLS. Workers on several machines can use it. */
   redis?: string | undefined;
-  /** Folder of a journal instead, created if missing: submission and work are in one process, and survive its end. */
+  /** Folder of a journal, created if missing. Submission and work are then in one process, and jobs survive its end. */
   journal?: string | undefined;
   /** Name of the queue in Redis: letters, digits, `-` and `_`; default `segment`. All workers of a queue have the same model. */
   name?: string | undefined;
-  /** Called with errors of the connection, which is made again. */
+  /** Called with errors of the connection, which is restored automatically. */
   onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -30,8 +30,8 @@ export interface CreateQueueOptions extends JobLimits {
  * await queue.close();
  * ```
  *
- * @throws {CellrouteError} INVALID_ARGUMENT; PACKAGE_MISSING and QUEUE_UNAVAILABLE with `redis`; RUN_LOCKED where another
- *   process has the journal open, FILE_UNREADABLE, FILE_UNWRITABLE, DATA_INVALID.
+ * @throws {CellrouteError} INVALID_ARGUMENT; PACKAGE_MISSING and QUEUE_UNAVAILABLE with `redis`; RUN_LOCKED if another
+ *   process has opened the journal; FILE_UNREADABLE, FILE_UNWRITABLE, DATA_INVALID.
  */
 export async function createQueue(options: CreateQueueOptions): Promise<JobQueue> {
   checkOptions(options, ['redis', 'journal', 'name', 'onError', ...JOB_LIMITS]);

@@ -1,9 +1,9 @@
-// Which failures are tried again, and how a failure is written where there is room for one line of text only.
+// Which failures are retried, and failures as one line of text.
 import { CellrouteError, type ErrorCode } from '../errors.js';
 import { jobError } from '../jobs/errors.js';
 import type { JobFailure } from '../jobs/types.js';
 
-/** What another attempt would not change. */
+/** Codes of errors that a retry would not change. */
 const PERMANENT: readonly ErrorCode[] = [
   'INVALID_ARGUMENT',
   'INVALID_CONFIG',
@@ -16,25 +16,26 @@ const PERMANENT: readonly ErrorCode[] = [
   'JOB_ABANDONED',
 ];
 
-/** Codes of the system for a file that is not there. */
-const NOT_THERE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'];
+/** System error codes for a missing file. */
+const MISSING_FILE_CODES = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'];
 
-/** Codes of the system for a disk without room. */
-const FULL = ['ENOSPC', 'EDQUOT'];
+/** System error codes for a full disk. */
+const FULL_DISK_CODES = ['ENOSPC', 'EDQUOT'];
 
 const systemCode = (error: CellrouteError): string =>
   String((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '');
 
-/** Whether a failed job is to be tried again. */
+/** Whether a failed job is retried. */
 export function isRetried(error: unknown): boolean {
   if (!CellrouteError.is(error)) return true;
-  if (error.code === 'FILE_UNREADABLE') return !NOT_THERE.includes(systemCode(error));
+  if (error.code === 'FILE_UNREADABLE') return !MISSING_FILE_CODES.includes(systemCode(error));
   return !PERMANENT.includes(error.code);
 }
 
-/** Whether a file could not be written as there is no room. */
+/** Whether a file could not be written because the disk is full. */
 export const isFull = (error: unknown): boolean =>
-  CellrouteError.is(error, 'FILE_UNWRITABLE') && FULL.includes(systemCode(error as CellrouteError));
+  CellrouteError.is(error, 'FILE_UNWRITABLE') &&
+  FULL_DISK_CODES.includes(systemCode(error as CellrouteError));
 
 /** A failure as one text: `[CODE] message`. */
 export function failureText(error: unknown): string {
@@ -43,7 +44,7 @@ export function failureText(error: unknown): string {
   return `[${code}] ${own}`;
 }
 
-/** The failure of a text; of one that {@link failureText} did not write, NATIVE_FAILURE. */
+/** Parses the text of {@link failureText}. Any other text is a NATIVE_FAILURE. */
 export function failureIn(text: string): JobFailure {
   const [, code = 'NATIVE_FAILURE', message = text] = /^\[([A-Z_]+)\] (.*)$/s.exec(text) ?? [];
   return { code, message };

@@ -3,13 +3,13 @@ interface Waiting {
   enter: () => void;
 }
 
-/** Lets work run together, except for work that must run alone. First come, first served. */
+/** Runs work concurrently, except for work that must run alone. Work starts in the order of the requests. */
 export class Gate {
   #inside = 0;
   #alone = false;
   readonly #waiting: Waiting[] = [];
 
-  /** Resolves when the work may start, to a function that is to be called when it has ended. */
+  /** Resolves when the work may start, to a function that must be called at its end. */
   enter(alone: boolean): Promise<() => void> {
     return new Promise((resolve) => {
       this.#waiting.push({ alone, enter: () => resolve(this.#leave(alone)) });

@@ -1,14 +1,14 @@
 import { createServer, type Server } from 'node:http';
 
-/** State of a worker, for the probes of what runs it. */
+/** State of a worker, for probes. */
 export type WorkerState = 'starting' | 'ready' | 'draining';
 
 /**
- * Answers the probes of a worker: `/livez` is 200 while the process answers, `/readyz` while it takes jobs, and 503
- * otherwise.
+ * Serves the probes of a worker: `/livez` returns 200 while the process runs; `/readyz` returns 200 while it takes jobs, and
+ * 503 otherwise.
  *
- * @param port 0 takes a free one.
- * @returns the server, which listens.
+ * @param port 0 selects a free one.
+ * @returns the listening server.
  */
 export function answerProbes(port: number, host: string, state: () => WorkerState): Promise<Server> {
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-// Where images are read from and results are written to: an interface, and folders.
+// Stores that images are read from and results are written to: an interface, and its implementation with folders.
 import { readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { checkString, refuse } from '../check.js';
@@ -10,27 +10,27 @@ import { createAtomically, makeFolder } from '../weights/atomic.js';
  * parts between slashes; no part is empty, `.` or `..`.
  */
 export interface ObjectStore {
-  /** Whether there is a file with this key. */
+  /** Whether a file with this key exists. */
   has(key: string, options?: { signal?: AbortSignal }): Promise<boolean>;
   /**
    * The bytes of a file.
    *
-   * @throws {CellrouteError} FILE_UNREADABLE, with a `cause` whose `code` is ENOENT where there is none.
+   * @throws {CellrouteError} FILE_UNREADABLE, with a `cause` whose `code` is ENOENT if the file does not exist.
    */
   get(key: string, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
   /**
-   * Writes a file, whole or not at all, unless there is one with this key.
+   * Writes a file atomically, unless one with this key exists.
    *
    * @returns whether this call wrote it.
-   * @throws {CellrouteError} FILE_UNWRITABLE, with a `cause` whose `code` is ENOSPC or EDQUOT where there is no room; the
-   *   worker then waits for room. Errors of the content are passed on.
+   * @throws {CellrouteError} FILE_UNWRITABLE, with a `cause` whose `code` is ENOSPC or EDQUOT if the disk is full; the worker
+   *   then waits. Errors of the content are passed on.
    */
   put(
     key: string,
     content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     options?: { signal?: AbortSignal },
   ): Promise<boolean>;
-  /** Deletes a file, if there is one. */
+  /** Deletes a file, if it exists. */
   delete(key: string): Promise<void>;
   /** The path of a file on this machine, for stores that are folders: slides are read by path. */
   pathOf?(key: string): string;
@@ -49,7 +49,7 @@ export function checkObjectKey(option: string, key: unknown): string {
   throw refuse(option, 'a key such as folder/image.png, without empty parts, . and ..', text);
 }
 
-/** The files of a folder. Workers on several machines share it by a network file system. */
+/** A store in a folder. Workers on several machines can share it through a network file system. */
 export class FileObjects implements ObjectStore {
   /** The folder, as an absolute path. */
   readonly folder: string;

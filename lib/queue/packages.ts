@@ -1,7 +1,7 @@
-// BullMQ and the client of Redis are optional peers: loaded when a queue over Redis is made.
+// BullMQ and the client of Redis are optional peer dependencies, loaded when a queue over Redis is created.
 import { requirePackages } from '../package-missing.js';
 
-/** With the versions that are tested. */
+/** Packages with their tested major versions. */
 const PACKAGES = { bullmq: '6', ioredis: '5' } as const;
 
 interface Modules {
@@ -10,9 +10,9 @@ interface Modules {
 }
 
 /**
- * The packages of a queue over Redis.
+ * Loads the packages of a queue over Redis.
  *
- * @throws {CellrouteError} PACKAGE_MISSING with one command that installs what is missing.
+ * @throws {CellrouteError} PACKAGE_MISSING with one command that installs all missing packages.
  */
 export function queuePackages(): Modules {
   requirePackages('A job queue over Redis', PACKAGES, {

@@ -19,7 +19,7 @@ export function checkRedisUrl(option: string, url: unknown): string {
   throw refuse(option, expected, protocol);
 }
 
-/** Options of every connection: one that is lost is made again, and commands wait for it. */
+/** Options of every connection. A lost connection is restored, and commands wait for it. */
 export const redisOptions = (url: string) => ({
   url,
   maxRetriesPerRequest: null,
@@ -33,7 +33,7 @@ export const unavailable = (reason: string, cause?: unknown) =>
 /**
  * Connects to Redis.
  *
- * @throws {CellrouteError} QUEUE_UNAVAILABLE where it cannot be reached; PACKAGE_MISSING, INVALID_ARGUMENT.
+ * @throws {CellrouteError} QUEUE_UNAVAILABLE if it cannot be reached; PACKAGE_MISSING, INVALID_ARGUMENT.
  */
 export async function connectRedis(url: string, onError: (error: unknown) => void): Promise<Redis> {
   const { ioredis } = queuePackages();
@@ -52,7 +52,7 @@ export async function connectRedis(url: string, onError: (error: unknown) => voi
   } catch (error) {
     client.disconnect();
     const cause = last ?? error;
-    // The URL may have a password.
+    // The URL may contain a password.
     const { host } = new URL(url);
     throw unavailable(`Redis at ${host} cannot be reached: ${(cause as Error).message}`, cause);
   }

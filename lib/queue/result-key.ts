@@ -4,7 +4,7 @@ import { packageVersion } from '../package-version.js';
 import type { StoredTask } from './types.js';
 
 /**
- * What the files of a result follow from, as one key: results with one key are equal, and are computed once.
+ * The key of a result, made from everything that its files depend on. Results with equal keys are equal and computed once.
  *
  * @param image SHA-256 of an image's bytes, or the id of a slide's plan.
  * @param model fingerprint of the model.
@@ -23,7 +23,7 @@ export function resultKey(
 export const resultFile = (key: string, file: string): string => `${key.slice(0, 2)}/${key}/${file}`;
 
 /**
- * The file that says what the others of a result are, as JSON. It is written last: a result that has it is complete. Without
- * an extension, it is no file of an image.
+ * Name of the JSON file that lists the files of a result. It is written last, so a result with this file is complete. It has
+ * no extension, so that it differs from all files of images.
  */
 export const RECORD_FILE = 'record';

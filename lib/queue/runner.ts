@@ -1,4 +1,4 @@
-// The work of a job, whatever queue it came from: reads the image, segments it, writes the files of the result.
+// The work of a job of any queue: reads the image, segments it and writes the files of the result.
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,11 +19,11 @@ import { withinMemory } from './smaller-tiles.js';
 import { readReference, slideLocation } from './source.js';
 import type { PlannedSlide, SegmentedTask, StoredTask, TaskCall, TaskRunner } from './types.js';
 
-/** Whether a plan is the result that was there. */
+/** Whether this is an existing result instead of a plan. */
 export const isResult = (planned: PlannedSlide | SegmentedTask): planned is SegmentedTask =>
   'files' in planned;
 
-/** Does all work on a task, one row after the other. */
+/** Processes a task completely, one row after the other. */
 export async function runTask(
   runner: TaskRunner,
   task: StoredTask,
@@ -47,7 +47,7 @@ export interface RunnerOptions {
   ensemble: RoutedEnsemble;
   results: ObjectStore;
   images: ObjectStore | undefined;
-  /** Seconds between attempts to write a file for which there is no room. */
+  /** Seconds between attempts to write a file while the disk is full. */
   fullSeconds: number;
 }
 
@@ -135,7 +135,7 @@ export class SegmentRunner implements TaskRunner {
     const { signal } = call;
     const known = await this.#known(key, signal);
     const written = known ?? (await this.#stitch(task, { key, rows }, call));
-    // Also where an earlier attempt ended between the result and this.
+    // Also after an earlier attempt that ended between the result and this step.
     for (let row = 0; row < rows; row++) await this.#results.delete(resultFile(key, rowFile(row)));
     await this.#results.delete(resultFile(key, PLAN_FILE));
     return written;
@@ -155,7 +155,7 @@ export class SegmentRunner implements TaskRunner {
       const { outputPixelSize } = task;
       return this.#write(key, task, result, call, {
         file: slide,
-        // Of the full resolution; the result is of a level.
+        // The option refers to the full resolution, the result to a level.
         pixelSize: outputPixelSize === undefined ? undefined : outputPixelSize * plan.downsample,
       });
     });
@@ -179,7 +179,7 @@ export class SegmentRunner implements TaskRunner {
     return JSON.parse(Buffer.from(bytes).toString()) as SlidePlan;
   }
 
-  /** The result with this key, if it was written before. */
+  /** An existing result with this key. */
   async #known(key: string, signal: AbortSignal): Promise<SegmentedTask | undefined> {
     const file = resultFile(key, RECORD_FILE);
     if (!(await this.#results.has(file, { signal }))) return undefined;
@@ -223,7 +223,7 @@ export class SegmentRunner implements TaskRunner {
     return { ...record, created };
   }
 
-  /** Writes a file; where there is no room, waits for it: the result is not computed again. */
+  /** Writes a file. If the disk is full, waits and tries again, so that the result is not computed again. */
   async #put(
     file: string,
     content: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,

@@ -2,20 +2,20 @@ import { CellrouteError } from '../errors.js';
 import type { TileSize, Tiles } from '../inference/tiles.js';
 import type { ImageSize } from '../mask/masks.js';
 
-/** Side of the first tiles that are tried, in pixels; those of `auto` have about this many. */
+/** Side of the first tiles that are tried, in pixels: about that of `auto`. */
 const FIRST = 1024;
 const SMALLEST = 128;
 
-/** Tiles with less memory each time, where an image with these tiles needed too much. */
+/** Increasingly small tiles, for an image that needs too much memory with the given tiles. */
 export function* smallerTiles(
   tiles: Tiles | undefined,
   { width, height }: ImageSize,
 ): Generator<TileSize, void, undefined> {
-  // The caller asked for one pass.
+  // The caller requested one pass.
   if (tiles === false) return;
   const asked = typeof tiles === 'object' ? tiles : undefined;
   for (let size = asked ? Math.floor(asked.size / 2) : FIRST; size >= SMALLEST; size = Math.floor(size / 2)) {
-    // One tile that holds the whole image saves nothing.
+    // A single tile that contains the whole image needs as much memory.
     if (size >= Math.max(width, height)) continue;
     const overlap = asked?.overlap === undefined ? undefined : Math.min(asked.overlap, Math.floor(size / 2));
     yield { size, ...(overlap !== undefined && { overlap }) };
@@ -23,10 +23,10 @@ export function* smallerTiles(
 }
 
 /**
- * Segments an image, and again with smaller tiles where memory is exhausted.
+ * Segments an image, and repeats it with smaller tiles if memory is exhausted.
  *
- * @param segment with tiles instead of those that were asked for, or as asked.
- * @throws what the last attempt rejected with.
+ * @param segment segments with the given tiles; undefined means the requested ones.
+ * @throws the error of the last attempt.
  */
 export async function withinMemory<Result extends { notices?: readonly string[] }>(
   tiles: Tiles | undefined,

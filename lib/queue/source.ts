@@ -7,13 +7,13 @@ import { readImage } from '../image/input.js';
 import type { ObjectStore } from './objects.js';
 import type { ImageReference } from './types.js';
 
-/** Bytes of an image behind a URL: as many as a Buffer of Node.js 20 may have on every platform. */
+/** Maximum bytes of an image behind a URL: the limit of a Buffer of Node.js 20 on every platform. */
 const MAX_BYTES = 2 ** 32 - 1;
 
 /**
  * The bytes of an image.
  *
- * @param images of the worker; undefined where it has no store.
+ * @param images the worker's store of images, if it has one.
  * @throws {CellrouteError} FILE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, INVALID_ARGUMENT.
  */
 export async function readReference(
@@ -27,16 +27,16 @@ export async function readReference(
 }
 
 /**
- * Where a slide is read from.
+ * Path or URL that a slide is read from.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for a key of a store that is no folder.
+ * @throws {CellrouteError} INVALID_ARGUMENT for a key of a store that is not a folder.
  */
 export function slideLocation(image: ImageReference, images: ObjectStore | undefined): string {
   if ('path' in image) return image.path;
   if ('url' in image) return image.url;
   const path = storeOf(images, image.key).pathOf?.(image.key);
   if (path !== undefined) return path;
-  throw refuse('image', 'a path or URL, as this store of images is no folder', image.key);
+  throw refuse('image', 'a path or URL, because this store of images is not a folder', image.key);
 }
 
 function storeOf(images: ObjectStore | undefined, key: string): ObjectStore {
@@ -44,8 +44,8 @@ function storeOf(images: ObjectStore | undefined, key: string): ObjectStore {
   throw refuse('image', 'a path or URL, as the worker has no store of images (--images)', key);
 }
 
-/** Statuses of an image that is not there and will not be: other failures are tried again. */
-const GONE = [400, 401, 403, 404, 405, 406, 410, 414, 451];
+/** HTTP statuses of a missing image. Other failures are retried. */
+const MISSING_STATUSES = [400, 401, 403, 404, 405, 406, 410, 414, 451];
 
 async function readUrl(url: string, signal: AbortSignal): Promise<Uint8Array> {
   const fail = (reason: string, cause: unknown) => {
@@ -62,7 +62,7 @@ async function readUrl(url: string, signal: AbortSignal): Promise<Uint8Array> {
   if (!ok || !body) {
     await body?.cancel();
     const reason = `the server answered ${status} ${statusText}`.trim();
-    const code = GONE.includes(status) ? 'ENOENT' : 'EIO';
+    const code = MISSING_STATUSES.includes(status) ? 'ENOENT' : 'EIO';
     return fail(reason, Object.assign(new Error(reason), { code }));
   }
   const content = await readImage(body, { signal, maxBytes: MAX_BYTES }).catch((error: Error) =>

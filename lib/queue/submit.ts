@@ -7,10 +7,10 @@ import type { QueueSubmitOptions } from './types.js';
 export const SUBMIT_KEYS = ['key', 'priority', 'whenBusy', 'signal'];
 
 /** Milliseconds between attempts to submit to a full queue. */
-const FULL_MS = 200;
+const FULL_QUEUE_RETRY_MS = 200;
 
 /**
- * Submits, and again where the queue is full and the caller waits.
+ * Submits a task. If the queue is full, repeats it until there is room, unless `whenBusy` is `reject`.
  *
  * @throws {CellrouteError} BUSY with `whenBusy: 'reject'`; an abort rejects with `signal.reason`.
  */
@@ -26,6 +26,8 @@ export async function whenThereIsRoom<T>(
     } catch (error) {
       if (whenBusy === 'reject' || !CellrouteError.is(error, 'BUSY')) throw error;
     }
-    await delay(FULL_MS, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
+    await delay(FULL_QUEUE_RETRY_MS, undefined, signal ? { signal } : {}).catch(() =>
+      signal?.throwIfAborted(),
+    );
   }
 }

@@ -1,4 +1,4 @@
-// Tasks as they are kept: checked, complete, plain data.
+// Stored tasks: checked, with defaults, as plain data.
 import { createHash } from 'node:crypto';
 import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ import { COLUMN_NAMES } from '../measure/columns.js';
 import { checkObjectKey } from './objects.js';
 import type { ImageReference, SegmentTask, StoredTask, TaskSegmentOptions } from './types.js';
 
-/** Formats of a job: those with a file per image, and of a slide those that need no pixels. */
+/** Formats of a job: those with a file per image; for a slide, those that need no pixels. */
 export const taskFormats = (slide: boolean): ResultFormatName[] =>
   RESULT_FORMAT_NAMES.filter((name) => {
     const { scope, needsImage } = resultFormat(name);
@@ -28,7 +28,7 @@ export const taskFormats = (slide: boolean): ResultFormatName[] =>
 const KEYS = ['image', 'slide', 'name', 'formats', 'options', 'columns', 'outputPixelSize'];
 
 /**
- * Refuses what no worker could do.
+ * Refuses tasks that no worker can process.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT
  */
@@ -49,7 +49,7 @@ export function checkTask(task: SegmentTask): StoredTask {
       level ?? skipBackground,
     );
   }
-  // Those of a slide are checked with the slide.
+  // The options of a slide are checked when the slide is opened.
   checkSegmentOptions(rest, ['cellType']);
   const { signal, onProgress, whenBusy, name: other } = rest as Record<string, unknown>;
   const foreign = signal ?? onProgress ?? whenBusy ?? other;
@@ -67,7 +67,7 @@ export function checkTask(task: SegmentTask): StoredTask {
     image,
     slide,
     name,
-    // In the order of the list, each once: equal requests have equal tasks.
+    // In the order of the list and without repetition, so that equal requests give equal tasks.
     formats: known.filter((format) => formats.includes(format)),
     options: JSON.parse(JSON.stringify(options)) as TaskSegmentOptions,
     columns: checkOneOf('columns', columns, COLUMN_NAMES),
@@ -75,7 +75,7 @@ export function checkTask(task: SegmentTask): StoredTask {
   };
 }
 
-/** A digest of a task: of equal tasks it is equal. */
+/** A digest of a task. Equal tasks have equal digests. */
 export const taskDigest = (task: StoredTask): string =>
   createHash('sha256').update(canonicalJson(task)).digest('hex');
 

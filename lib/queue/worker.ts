@@ -5,41 +5,41 @@ import { checkObjectStore, type ObjectStore } from './objects.js';
 import { isResult, SegmentRunner } from './runner.js';
 import type { JobQueue, SegmentedTask, StartedQueueWork, StoredTask, TaskCall, TaskRunner } from './types.js';
 
-/** What a worker has done. */
+/** A step of a worker. */
 export interface WorkEvent {
   /** Name of the image. */
   name: string;
-  /** `image`; or of a slide its plan, a row of tiles, or the joining of its rows. */
+  /** `image`; for a slide its plan, a row of tiles, or the joining of its rows. */
   step: 'image' | 'plan' | 'row' | 'stitch';
   /** Index of a row. */
   row?: number;
   seconds: number;
-  /** Of an image or a slide that is done. */
+  /** Result of a finished image or slide. */
   result?: SegmentedTask;
-  /** Of a failed attempt; the job may be tried again. */
+  /** Error of a failed attempt; the job may be retried. */
   error?: unknown;
 }
 
 /** Options of {@link createWorker}. */
 export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | 'device'> {
-  /** Where files of results are written: a folder, created if missing, or a store. */
+  /** Store of the files of results: a folder, created if missing, or a store of your own. */
   results: string | ObjectStore;
-  /** Where images are read that tasks refer to by key: a folder or a store. Default: such tasks are refused. */
+  /** Store of images that tasks refer to by key: a folder or a store of your own. Default: such tasks are refused. */
   images?: string | ObjectStore | undefined;
   /** Path of a model, which the worker loads and disposes. Default: the starter ensemble. */
   model?: string | undefined;
-  /** A loaded ensemble instead, which stays the caller's. */
+  /** A loaded ensemble in place of `model`. The worker does not dispose it. */
   ensemble?: RoutedEnsemble | undefined;
-  /** Jobs that run at once, 1 to 64; default 2: one is computed while the next is read. */
+  /** Maximum number of jobs that run at the same time, 1 to 64; default 2: one is computed while the next is read. */
   concurrency?: number | undefined;
   /**
    * Seconds until a job whose worker has ended is given to another one, 1 to 3600; default 30. A worker renews its lock
-   * twice as often. All workers of a queue have the same. With a journal it has no meaning.
+   * twice as often. Use the same value for all workers of a queue. Ignored with a journal.
    */
   lockSeconds?: number | undefined;
-  /** Seconds that jobs have when the worker closes, 0 to 3600; default 30. Then they are stopped and wait for another worker. */
+  /** Seconds to finish jobs when the worker closes, 0 to 3600; default 30. Then they are stopped and wait for another worker. */
   drainSeconds?: number | undefined;
-  /** Seconds between attempts to write a file for which there is no room, more than 0 to 3600; default 10. */
+  /** Seconds between attempts to write a file while the disk is full, above 0 and up to 3600; default 10. */
   fullSeconds?: number | undefined;
   /** Called after each step of work. */
   onWork?: ((event: WorkEvent) => void) | undefined;
@@ -65,7 +65,7 @@ const KEYS = [
   'signal',
 ];
 
-/** Does the jobs of a queue; made by {@link createWorker}. */
+/** Processes the jobs of a queue; created by {@link createWorker}. */
 export class QueueWorker {
   readonly #work: StartedQueueWork;
   readonly #owned: RoutedEnsemble | undefined;
@@ -80,8 +80,8 @@ export class QueueWorker {
   }
 
   /**
-   * Takes no more jobs, waits for those that run, and disposes the model. Jobs that are not done after `drainSeconds` are
-   * stopped and wait for another worker; this counts as no attempt.
+   * Takes no more jobs, waits for running ones and disposes the model. Jobs that are not finished after `drainSeconds` are
+   * stopped and wait for another worker; this is not counted as an attempt.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -100,7 +100,7 @@ export class QueueWorker {
 }
 
 /**
- * Loads a model and begins to do the jobs of a queue.
+ * Loads a model and starts to process the jobs of a queue.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT, and the codes of {@link RoutedEnsemble.load}.
  */
@@ -139,7 +139,7 @@ export async function createWorker(queue: JobQueue, options: WorkerOptions): Pro
   const loaded = ensemble ?? (await RoutedEnsemble.load(model, load));
   const owned = ensemble ? undefined : loaded;
   try {
-    // Read now, and not while the first job waits for it.
+    // Computed now, because the first job would have to wait for it.
     await loaded.fingerprint(signal ? { signal } : {});
     const runner = new SegmentRunner({ ensemble: loaded, results, images, fullSeconds });
     const work = await queue.work(onWork ? reporting(runner, onWork) : runner, {
@@ -170,7 +170,7 @@ function reporting(runner: TaskRunner, report: (event: WorkEvent) => void): Task
       report({ ...event(), ...result });
       return value;
     } catch (error) {
-      // Work that was stopped has not failed.
+      // Stopped work has not failed.
       if (!signal.aborted) report({ ...event(), error });
       throw error;
     }

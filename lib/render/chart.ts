@@ -112,11 +112,11 @@ export function chartSvg(
   const top = 58 + legend.rows * 22;
   // The width of the tick labels is known only after the axis has been created.
   const provisional = { left: 80, top, right: width - 28, bottom: height - 62 };
-  const wide = Math.max(
+  const labelWidth = Math.max(
     ...axes(provisional).y.ticks.map((tick) => svgTextWidth(tickText(tick), tickSize)),
     0,
   );
-  const area = { ...provisional, left: Math.ceil(wide) + 58 };
+  const area = { ...provisional, left: Math.ceil(labelWidth) + 58 };
   const { x, y } = axes(area);
   const parts = [
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
@@ -176,10 +176,10 @@ function legendEntry({ name, colour, mark }: ChartKey, x: number, y: number): st
 function layLegend(keys: readonly ChartKey[], room: number) {
   let [left, row] = [0, 0];
   const entries = keys.map((key) => {
-    const wide = 33 + svgTextWidth(key.name, legendSize);
-    if (left > 0 && left + wide > room) [left, row] = [0, row + 1];
+    const entryWidth = 33 + svgTextWidth(key.name, legendSize);
+    if (left > 0 && left + entryWidth > room) [left, row] = [0, row + 1];
     const entry = { key, left, row };
-    left += wide + 26;
+    left += entryWidth + 26;
     return entry;
   });
   return { entries, rows: keys.length > 0 ? row + 1 : 0 };

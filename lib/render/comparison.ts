@@ -31,7 +31,7 @@ export interface ComparisonOptions {
 
 const found: Colour = [100, 160, 255];
 const missed: Colour = [255, 176, 0];
-const falseAlarm: Colour = [255, 80, 165];
+const falseDetection: Colour = [255, 80, 165];
 const tint = 0.14;
 /** Width of the gap between the halves, in pixels per 500 pixels of the longer side. */
 const gapUnit = 4;
@@ -58,9 +58,15 @@ export async function renderComparison(
   const scene = await prepareScene(image, groundTruth, Math.floor(maxSide / 2), signal);
   const { groundTruthOf, foundBy } = matchCells(groundTruth, predicted.masks, predicted.scores, iouThreshold);
   const left = await half(scene, groundTruth, (cell) => foundBy[cell] === -1, missed, signal);
-  const right = await half(scene, predicted.masks, (cell) => groundTruthOf[cell] === -1, falseAlarm, signal);
+  const right = await half(
+    scene,
+    predicted.masks,
+    (cell) => groundTruthOf[cell] === -1,
+    falseDetection,
+    signal,
+  );
   const misses = foundBy.filter((prediction) => prediction === -1).length;
-  const alarms = groundTruthOf.filter((cell) => cell === -1).length;
+  const falseDetections = groundTruthOf.filter((cell) => cell === -1).length;
   const both = join(
     withTitle(left, {
       left: `ground truth · ${cellsPhrase(groundTruth.length)}`,
@@ -71,8 +77,8 @@ export async function renderComparison(
       left: `prediction · ${cellsPhrase(predicted.masks.length)}`,
       notes: [
         {
-          text: `${alarms === 0 ? 'no' : alarms} false ${alarms === 1 ? 'alarm' : 'alarms'}`,
-          colour: falseAlarm,
+          text: `${falseDetections === 0 ? 'no' : falseDetections} false ${falseDetections === 1 ? 'detection' : 'detections'}`,
+          colour: falseDetection,
         },
       ],
       right: `IoU ${iouThreshold}`,
@@ -99,7 +105,7 @@ function checkPrediction(groundTruth: Masks, { masks, scores }: PredictedCells):
   if (masks.width !== groundTruth.width || masks.height !== groundTruth.height) {
     throw refuse(
       'predicted.masks',
-      `masks of ${groundTruth.width} × ${groundTruth.height} pixels, as the truth's are`,
+      `masks of ${groundTruth.width} × ${groundTruth.height} pixels, the size of the ground truth`,
       `${masks.width} × ${masks.height}`,
     );
   }
@@ -118,14 +124,14 @@ async function half(
   const copy = new Canvas(canvas.width, canvas.height, Uint8Array.from(canvas.data));
   const painter = new Painter({ ...scene, canvas: copy }, masks);
   const met = (draw: (cell: number) => void) => (cell: number) => alone(cell) || draw(cell);
-  const unmet = (draw: (cell: number) => void) => (cell: number) => alone(cell) && draw(cell);
+  const ifUnmatched = (draw: (cell: number) => void) => (cell: number) => alone(cell) && draw(cell);
   await paintAll(
     masks.length,
     [
       met((cell) => painter.tint(cell, found, tint)),
-      unmet((cell) => painter.hatch(cell, mark)),
+      ifUnmatched((cell) => painter.hatch(cell, mark)),
       met((cell) => painter.outline(cell, found)),
-      unmet((cell) => painter.outline(cell, mark, 2)),
+      ifUnmatched((cell) => painter.outline(cell, mark, 2)),
     ],
     signal,
   );

@@ -18,20 +18,20 @@ export interface HistogramOptions extends ChartLabels {
  * @throws {CellrouteError} INVALID_ARGUMENT for options.
  */
 export function histogramSvg(options: HistogramOptions): string {
-  const { groups, bins: mostBins = 30, whole = false, ...labels } = checkOptions(options);
+  const { groups, bins: maxBins = 30, whole = false, ...labels } = checkOptions(options);
   const values = groups.map((group) => Array.from(group.values).filter(Number.isFinite));
   let [low, high] = rangeOf(values.flat()) ?? [0, 1];
   if (whole) [low, high] = [Math.floor(low) - 0.5, Math.ceil(high) + 0.5];
   else if (low === high) [low, high] = [low - 0.5, high + 0.5];
-  const step = whole ? Math.ceil((high - low) / mostBins) : (high - low) / mostBins;
-  const bins = whole ? Math.ceil((high - low) / step) : mostBins;
+  const step = whole ? Math.ceil((high - low) / maxBins) : (high - low) / maxBins;
+  const bins = whole ? Math.ceil((high - low) / step) : maxBins;
   high = low + bins * step;
   const counts = values.map((own) => {
     const columns = new Array<number>(bins).fill(0);
     for (const value of own) columns[Math.min(bins - 1, Math.floor((value - low) / step))]!++;
     return columns;
   });
-  const most = Math.max(1, ...counts.flat());
+  const maxCount = Math.max(1, ...counts.flat());
   const keys = groups.map(({ name }, i) => ({ name, colour: chartColour(i), mark: 'square' as const }));
   const opacity = groups.length > 1 ? 0.55 : 0.85;
   return chartSvg(
@@ -39,7 +39,7 @@ export function histogramSvg(options: HistogramOptions): string {
     keys.length > 1 ? keys : [],
     ({ left, right, top, bottom }) => ({
       x: linearAxis([low, high], left + 8, right - 8, { whole }),
-      y: linearAxis([0, most], bottom, top, { rounded: true, whole: true }),
+      y: linearAxis([0, maxCount], bottom, top, { rounded: true, whole: true }),
     }),
     (x, y, { bottom }) =>
       counts

@@ -29,10 +29,10 @@ export function matchCells(
     const iou = predicted.select(some).iou(groundTruth);
     some.forEach((prediction, row) => {
       let best = -1;
-      let most = 0;
+      let maxIou = 0;
       for (let cell = 0, at = row * groundTruth.length; cell < groundTruth.length; cell++, at++) {
-        if (iou[at]! >= iouThreshold && iou[at]! > most && foundBy[cell] === -1)
-          [best, most] = [cell, iou[at]!];
+        if (iou[at]! >= iouThreshold && iou[at]! > maxIou && foundBy[cell] === -1)
+          [best, maxIou] = [cell, iou[at]!];
       }
       if (best === -1) return;
       groundTruthOf[prediction] = best;

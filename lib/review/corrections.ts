@@ -6,7 +6,7 @@ import type { checkReviewOptions } from './options.js';
 import type { PredictedCells, ReviewSource } from './source.js';
 import { type ImageState, ReviewState } from './state.js';
 
-/** What a review changed. Cells are counted in the reviewed images. */
+/** Changes made in a review. Cells are counted in the reviewed images. */
 export interface ReviewSummary {
   /** Folder of the corrected data set. */
   out: string;

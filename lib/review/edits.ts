@@ -21,7 +21,7 @@ export interface AddedCell {
   class?: string;
 }
 
-/** What a reviewer changed in the predictions of one image. */
+/** A reviewer's changes to the predictions of one image. */
 export interface Edits {
   /** Indices of the predicted cells that were deleted. */
   removed: number[];
@@ -37,7 +37,7 @@ export interface ClassedCells {
   classes: readonly string[];
 }
 
-/** What edits of an image may refer to. */
+/** The cells and classes that edits of an image may refer to. */
 export interface EditLimits {
   size: ImageSize;
   /** Number of predicted cells. */
@@ -51,7 +51,7 @@ const MAX_VALUES = 1_000_000;
 
 export const noEdits = (): Edits => ({ removed: [], changed: [], added: [] });
 
-/** Whether the predictions are as they were. */
+/** Whether the predictions are unchanged. */
 export const isUnchanged = ({ removed, changed, added, cellType }: Edits): boolean =>
   removed.length + changed.length + added.length === 0 && cellType === undefined;
 
@@ -104,8 +104,8 @@ export function checkEdits(value: unknown, limits: EditLimits): Edits {
 }
 
 /**
- * The cells after the edits: predicted cells in their order, then the added ones. Predicted cells without a pixel are left
- * out.
+ * The cells after the edits: predicted cells in their order, then the added ones. Predicted cells without a pixel are
+ * omitted.
  *
  * @param predicted the cells that the edits refer to.
  * @param classes names of all classes; the first is that of an added cell without one.

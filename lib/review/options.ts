@@ -23,9 +23,9 @@ export interface ReviewOptions extends ImageReadOptions {
   classes?: readonly string[] | undefined;
   /** Cell types of images that can be chosen, in addition to those of the predictions. */
   cellTypes?: readonly string[] | undefined;
-  /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images. */
+  /** Meaning of COCO's categories: `classes` of cells (default), or `cell-types` of whole images. */
   categories?: 'classes' | 'cell-types' | undefined;
-  /** What regions of many cells (COCO's `iscrowd: 1`) are. Default `leave-out`. */
+  /** Meaning of regions of many cells (COCO's `iscrowd: 1`): `skip` (default), or `cells` for one cell each. */
   crowds?: Crowds | undefined;
   /** Port, 0 to 65535; 0 takes a free one. Default 0. */
   port?: number | undefined;

@@ -21,7 +21,7 @@ export interface Review {
   readonly images: number;
   /** Images and cells that cannot be reviewed, each with the reason. */
   readonly problems: readonly DataProblem[];
-  /** What was changed so far. */
+  /** The changes so far. */
   summary(): ReviewSummary;
   /** Resolves when the review has ended: by the page, by `close` or by the signal. */
   readonly finished: Promise<ReviewSummary>;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CellrouteError } from '../errors.js';
 
-/** What a route answers. */
+/** The response of a route. */
 export interface Answer {
   status?: number;
   type: string;

@@ -126,7 +126,7 @@ async function reviewImage(
   };
 }
 
-/** Indices of the cells that are no regions of many cells. */
+/** Indices of single cells, without regions of many cells. */
 const single = ({ masks, crowd }: CellAnnotations): number[] =>
   Array.from({ length: masks.length }, (_, i) => i).filter((i) => !crowd?.[i]);
 

@@ -8,10 +8,10 @@ import { checkEdits, type Edits, noEdits } from './edits.js';
 import type { ReviewImage, ReviewSource } from './source.js';
 
 /** Folder of the state, which readers of data sets skip because it is hidden. */
-export const STATE_FOLDER = '.review';
+const STATE_FOLDER = '.review';
 const POSITION_FILE = 'position.json';
 
-/** What is stored per image. */
+/** Stored state of an image. */
 export interface ImageState {
   /** Name of the file in the corrected data set. */
   file: string;

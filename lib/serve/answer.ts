@@ -1,7 +1,7 @@
 // Writes the body of a response.
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { Slots } from '../inference/slots.js';
+import { Slots } from '../inference/call-order.js';
 import { withCall } from '../native/job.js';
 import { type AnswerFormat, mediaTypeOf, needsImage, writeAnswer } from './formats.js';
 import type { Segmented, Service } from './service.js';

@@ -28,7 +28,7 @@ export async function* eventStream(
   }
 }
 
-/** The value of a promise; undefined after so many milliseconds. No timer is left, also where the promise rejects. */
+/** The value of a promise; undefined after this number of milliseconds. The timer is cleared, also if the promise rejects. */
 async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

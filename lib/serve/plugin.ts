@@ -12,7 +12,7 @@ import { tokenCheck } from './token.js';
 
 /** The service of an application. It is closed when the application is closed. */
 export interface CellrouteService {
-  /** Resolves when images are taken; rejects where the model cannot be loaded. */
+  /** Resolves when images are accepted; rejects if the model cannot be loaded. */
   readonly ready: Promise<void>;
   /** `starting`, `ready`, `draining` or `closed`. */
   readonly state: string;

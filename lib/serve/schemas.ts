@@ -1,4 +1,4 @@
-// JSON Schemas of what the service answers, for the OpenAPI document.
+// JSON Schemas of the service's responses, for the OpenAPI document.
 import { JOB_STATES } from '../jobs/types.js';
 import { ANSWER_TYPES } from './formats.js';
 import { PROBLEM_TYPE } from './problem.js';
@@ -26,7 +26,7 @@ export const SCHEMAS = {
       title: text,
       status: { type: 'integer' },
       detail: text,
-      code: { ...text, description: 'A word that a program can compare.' },
+      code: { ...text, description: 'Identifies the kind of error; for comparisons in programs.' },
       option: text,
       expected: text,
       got: text,
@@ -112,7 +112,7 @@ export const SCHEMAS = {
   ),
 } as const satisfies Record<string, Schema>;
 
-export const refTo = (name: keyof typeof SCHEMAS) => ({ $ref: `${name}#` });
+const refTo = (name: keyof typeof SCHEMAS) => ({ $ref: `${name}#` });
 
 const binary = { type: 'string', format: 'binary' } as const;
 

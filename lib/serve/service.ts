@@ -189,7 +189,7 @@ export class Service {
     return decodeImage(upload.bytes, { ...readOptionsIn(options), limits: this.imageLimits, signal });
   }
 
-  /** A digest of an image and its options: of equal requests it is equal. */
+  /** A digest of an image and its options. Equal requests have equal digests. */
   digest({ upload, options }: ImageRequest): string {
     const sorted = JSON.stringify(
       Object.entries({ name: upload.name, ...options }).sort(([a], [b]) => (a < b ? -1 : 1)),
@@ -197,7 +197,7 @@ export class Service {
     return createHash('sha256').update(sorted).update('\n').update(upload.bytes).digest('hex');
   }
 
-  /** Takes no more work and waits for what is in flight; what is not done in time is stopped. */
+  /** Takes no more work and waits for work in flight, which is stopped if it takes too long. */
   drain(): Promise<void> {
     this.#closing ??= this.#drain();
     return this.#closing;
@@ -207,7 +207,7 @@ export class Service {
   async close(): Promise<void> {
     await this.drain();
     this.#state = 'closed';
-    // A model that is still being loaded is disposed when it is there.
+    // A model that is still being loaded is disposed after it was loaded.
     await this.ready.catch(() => {});
     if (!this.settings.ensemble) await this.#ensemble?.dispose();
     this.#ensemble = undefined;
@@ -286,12 +286,12 @@ const busy = (reason: string) => new CellrouteError('BUSY', `${reason}. Call aga
 const timeout = (what: string, seconds: number) =>
   new CellrouteError('TIMEOUT', `The ${what} took more than ${seconds} seconds, which is its limit.`);
 
-const WARM_SIDE = 128;
+const WARM_UP_SIDE = 128;
 
 /** Segments a small image with each network, because the first image takes longer. */
 async function warmUp(ensemble: RoutedEnsemble, signal: AbortSignal): Promise<void> {
-  const data = Uint8Array.from({ length: WARM_SIDE ** 2 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256);
-  const image: RawImage = { data, width: WARM_SIDE, height: WARM_SIDE, channels: 1 };
+  const data = Uint8Array.from({ length: WARM_UP_SIDE ** 2 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256);
+  const image: RawImage = { data, width: WARM_UP_SIDE, height: WARM_UP_SIDE, channels: 1 };
   for (const cellType of ensemble.cellTypes) {
     if (ensemble.segmenters[cellType]) await ensemble.segment(image, { cellType, signal });
   }

@@ -67,7 +67,7 @@ export interface ServiceSettings {
   drainSeconds: number;
 }
 
-export const SERVICE_KEYS = [
+const SERVICE_KEYS = [
   'model',
   'ensemble',
   'precision',

@@ -12,7 +12,7 @@ import { classifierNetworkConfig } from './network-config.js';
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
-/** What training a classifier reads and gives. */
+/** The types of training a classifier. */
 export interface ClassifierTypes extends TrainingTypes {
   config: ClassifierTraining;
   network: ClassifierConfig;

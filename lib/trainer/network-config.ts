@@ -28,7 +28,7 @@ export async function segmenterNetworkConfig(
     const expected = `at least ${data.classNames.length + 1}: the background and the data set's ${data.classNames.join(', ')}`;
     throw refuse('network.numClasses', expected, config.numClasses, 'INVALID_CONFIG');
   }
-  // What the start was trained on says nothing about this network.
+  // `trainedOn` of the start does not apply to the trained network.
   return network.trainedOn === undefined ? { ...config, trainedOn: await trainedOn(config, data) } : config;
 }
 

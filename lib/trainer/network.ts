@@ -7,7 +7,7 @@ import { CellrouteError } from '../errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { LoadedModel, NativeObject } from '../inference/model.js';
 import {
-  misfit,
+  mismatchError,
   mismatchOf,
   nativeWeights,
   openNetworkFile,
@@ -115,7 +115,7 @@ export class TrainingNetwork<Sample, Snapshot> {
     }
     const wrong = (names: readonly string[]) =>
       partial ? [] : names.filter((name) => !mayDiffer.test(name));
-    const error = misfit(
+    const error = mismatchError(
       file,
       {
         missing: wrong(report.missing),
@@ -213,7 +213,7 @@ export class TrainingNetwork<Sample, Snapshot> {
   }
 }
 
-/** A classifier's head is no part of a segmenter, whose backbone may end before layer4 and which has more layers. */
+/** A segmenter has no classifier head, its backbone may end before layer4, and it has more layers. */
 const CLASSIFIERS_BACKBONE: StartRule = {
   prefix: 'backbone.body.',
   mayDiffer: /^(?!backbone\.body\.)|^backbone\.body\.(fc|head|layer\d)\./,

@@ -35,7 +35,7 @@ export class Records {
   static async open(folder: RunFolder, bytes: number, listeners: Listener[]): Promise<Records> {
     const records = new Records(folder, await RunLog.open(folder.log, bytes), listeners);
     try {
-      for await (const line of readLog(folder.log)) await records.#tell(line);
+      for await (const line of readLog(folder.log)) await records.#notify(line);
     } catch (error) {
       await records.close();
       throw error;
@@ -49,7 +49,7 @@ export class Records {
 
   async write(line: LogLine): Promise<void> {
     await this.#log.append(line);
-    await this.#tell(line);
+    await this.#notify(line);
   }
 
   sync(): Promise<void> {
@@ -107,7 +107,7 @@ export class Records {
     await this.#log.close();
   }
 
-  async #tell(line: LogLine): Promise<void> {
+  async #notify(line: LogLine): Promise<void> {
     this.#history.add(line);
     for (const listener of this.#listeners) {
       const fine = await this.#attempt(listener.name, async () => listener.record(line));

@@ -15,7 +15,7 @@ import { isPartial, segmenterNetworkConfig, startFile } from './network-config.j
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
-/** What training a segmenter reads and gives. */
+/** The types of training a segmenter. */
 export interface SegmenterTypes extends TrainingTypes {
   config: SegmenterTraining;
   network: MaskRCNNConfig;

@@ -2,9 +2,9 @@ import type { Intensity } from '../config/shared.js';
 import type { Random } from '../data/random.js';
 import { CellrouteError } from '../errors.js';
 import type { NativeSamplePlan, NativeSampleSide } from '../native/contract.js';
-import type { Draft } from './draft.js';
 import { Frame, type FrameSide } from './frame.js';
-import { scaled } from './sizes.js';
+import { scaled } from './geometric.js';
+import type { Draft } from './kind.js';
 import { applyTransform, type Transform } from './transform.js';
 
 /** Maximum number of pixels of a sample: a limit for memory and for the size of a typed array. */

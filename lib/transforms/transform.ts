@@ -1,18 +1,19 @@
 import { checkObject, checkOneOf, refuse } from '../check.js';
 import type { JsonSchema, Read } from '../config/schema.js';
 import type { Random } from '../data/random.js';
-import type { Draft } from './draft.js';
-import { flipHorizontalKind, flipVerticalKind, quarterTurnsKind } from './flips.js';
-import { intensityKind } from './intensity.js';
-import type { Kind } from './kind.js';
 import {
   cropAndUpscaleKind,
+  flipHorizontalKind,
+  flipVerticalKind,
   padKind,
+  quarterTurnsKind,
   randomCropKind,
   resizeKind,
   scaleJitterKind,
   shortSideKind,
-} from './sizes.js';
+} from './geometric.js';
+import { intensityKind } from './intensity.js';
+import type { Draft, Kind } from './kind.js';
 
 const kinds = {
   'flip-horizontal': flipHorizontalKind,
@@ -32,7 +33,6 @@ type Kinds = typeof kinds;
 export type TransformKind = keyof Kinds;
 /** One augmentation step, as plain JSON in a configuration file; `kind` selects the transform. */
 export type Transform = { [K in TransformKind]: Readonly<Read<Kinds[K]['read']>> }[TransformKind];
-export type TransformOf<K extends TransformKind> = Extract<Transform, { kind: K }>;
 
 /**
  * Reads one transform of a configuration file and fills in defaults.

@@ -67,7 +67,7 @@ export class Candidates {
     const kept = Array.from(scores.keys()).filter(
       (i) => keptBy[i * this.#nmsThresholds.length + nms] !== 0 && scores[i]! >= cut.minScore,
     );
-    // By falling score: the limit drops the last ones.
+    // By descending score: the limit drops the last ones.
     const limit = limitFor(
       kept.map((i) => scores[i]!),
       this.#limit,

@@ -27,7 +27,7 @@ export interface PredictedImage {
   candidates: Candidates;
   /** The scale at which the network saw the image. */
   scale: number;
-  /** What `segment` reports of the image. */
+  /** Notices of `segment` about the image. */
   notices: readonly string[];
 }
 

@@ -24,7 +24,7 @@ export interface TunedThresholds {
   images: number;
   /** Number of threshold sets that were evaluated. */
   tried: number;
-  /** What of the images was not read, or read in a way that `segment` reports: a sentence each, after the image's id. */
+  /** Notices about the images, such as unread planes: one sentence each, after the image's id. */
   notices: readonly string[];
 }
 

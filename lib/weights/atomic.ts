@@ -3,10 +3,10 @@ import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat } from '
 import { dirname, resolve } from 'node:path';
 import { unwritable } from '../file-errors.js';
 
-/** A name beside a file for what becomes that file once it is complete. */
+/** A temporary name beside a file, for the content that replaces it once it is complete. */
 const temporaryPath = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.part`;
 
-/** Whether a file is what a process left that was killed while it wrote. */
+/** Whether a file is a temporary file of a process that was killed while it wrote. */
 export const isTemporary = (name: string): boolean => /\.[\da-f]{12}\.part$/.test(name);
 
 /**

@@ -11,7 +11,7 @@ import type { FastaiExport, FastaiResize } from './table.js';
 /** Maximum size of the statistics: one mean per channel, and images have few channels. */
 const MAX_STATISTICS_BYTES = 1 << 16;
 
-const UNDERSTOOD = new Set(['Resize', 'ToTensor', 'IntToFloatTensor', 'Normalize']);
+const SUPPORTED_TRANSFORMS = new Set(['Resize', 'ToTensor', 'IntToFloatTensor', 'Normalize']);
 
 /** Reads the data of a fastai learner besides its tensors. Classes, functions and partials are treated as data. */
 export async function readFastaiExport(
@@ -33,7 +33,7 @@ export async function readFastaiExport(
     ...(typeof divisor === 'number' && { divisor }),
     ...(normalize && { normalize }),
     ...(arch instanceof PyGlobal && { arch: arch.name }),
-    transforms: stages.map(className).filter((name) => !UNDERSTOOD.has(name)),
+    transforms: stages.map(className).filter((name) => !SUPPORTED_TRANSFORMS.has(name)),
   };
 }
 

@@ -15,7 +15,7 @@ function commonPrefixes(names: readonly string[]): string[] {
   return prefixes;
 }
 
-/** What torch's AveragedModel stores beside the network. */
+/** Name of the tensor that torch's AveragedModel stores beside the network. */
 const AVERAGES = 'n_averaged';
 
 /**

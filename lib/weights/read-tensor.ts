@@ -48,9 +48,9 @@ export class TensorReader {
         const piece = await this.file.bytes(entry.offset + from * bytes, reach(level) * bytes);
         scatter(piece, target, axes.slice(level), to, bytes);
       } else if (inner * bytes <= CHUNK_BYTES) {
-        const most = 1 + Math.floor((CHUNK_BYTES / bytes - inner) / axis.stride);
-        for (let start = 0; start < axis.length; start += most) {
-          const length = Math.min(most, axis.length - start);
+        const maxLength = 1 + Math.floor((CHUNK_BYTES / bytes - inner) / axis.stride);
+        for (let start = 0; start < axis.length; start += maxLength) {
+          const length = Math.min(maxLength, axis.length - start);
           const part = [{ ...axis, length }, ...axes.slice(level + 1)];
           const piece = await this.file.bytes(
             entry.offset + (from + start * axis.stride) * bytes,

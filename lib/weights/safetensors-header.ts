@@ -89,12 +89,12 @@ class HeaderParser {
     this.expect('}');
   }
 
-  private integers(most: number): number[] {
+  private integers(maxLength: number): number[] {
     const values: number[] = [];
     this.expect('[');
     if (this.accept(']')) return values;
     do {
-      if (values.length === most) throw this.damaged(`a list has more than ${most} numbers`);
+      if (values.length === maxLength) throw this.damaged(`a list has more than ${maxLength} numbers`);
       values.push(this.integer());
     } while (this.accept(','));
     this.expect(']');

@@ -196,7 +196,7 @@ describeBrowser('a report in Chromium', () => {
       string,
       string
     >[];
-    // The image that was selected last, in the order that was asked for last.
+    // The image that was selected last, in the order that was requested last.
     expect(lines.map(({ area }) => Number(area))).toEqual([...few.cells.areas].sort((a, b) => a - b));
     expect(new Set(lines.map((line) => line.image))).toEqual(new Set([hostile]));
     expect(Object.keys(lines[0]!)).toEqual(['image', 'cell_type', 'cell', 'score', 'area', 'x', 'y']);

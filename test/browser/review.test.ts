@@ -320,7 +320,7 @@ describeBrowser('the page of a review in Chromium', () => {
     expect((await stored()).edits.removed).toEqual([0]);
   });
 
-  test('an answer that is lost is no conflict', async () => {
+  test('a lost response is not a conflict', async () => {
     await start({}, /Failed to load resource|net::ERR_FAILED|409/);
     let lost = 0;
     await page.route('**/images/0', async (route) => {

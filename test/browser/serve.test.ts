@@ -98,7 +98,7 @@ describeBrowser('the page of the service in Chromium', () => {
     expect(await page.locator('#result').isVisible()).toBe(false);
   });
 
-  test('names everything that can be used, for those who do not see it', async () => {
+  test('all controls have accessible names', async () => {
     for (const control of await page.locator('button, select, input, progress, iframe').all()) {
       if (!(await control.isVisible())) continue;
       const name = await control.evaluate(
@@ -112,7 +112,7 @@ describeBrowser('the page of the service in Chromium', () => {
     }
   });
 
-  test('asks for nothing but its service and complains of nothing', () => {
+  test('makes requests only to its service and logs no errors', () => {
     const foreign = asked.filter((url) => !url.startsWith(server.url) && !/^(data|blob|about):/.test(url));
     expect(foreign).toEqual([]);
     expect(complaints).toEqual([]);

@@ -35,14 +35,14 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
     coco: Record<string, { AP: number }>;
     kaggle: { score: number; images: object[] };
   }>('metrics.json');
-  const truth = join(folder, 'truth.json');
+  const groundTruth = join(folder, 'ground-truth.json');
   const pred = join(folder, 'pred.json');
   beforeAll(async () => {
-    writeFileSync(truth, JSON.stringify(golden.coco_truth));
+    writeFileSync(groundTruth, JSON.stringify(golden.coco_truth));
     writeFileSync(pred, JSON.stringify(golden.coco_detections));
   });
   const evaluate = (...args: string[]) =>
-    cellroute('evaluate', '--ground-truth', truth, '--pred', pred, ...args);
+    cellroute('evaluate', '--ground-truth', groundTruth, '--pred', pred, ...args);
 
   test('prints tables with the applied rules', async () => {
     const { status, stdout } = await evaluate('--min-score', '0.5', '--images', '--bootstrap', '50');
@@ -87,7 +87,7 @@ describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
       ),
     });
     expect(
-      await cellroute('evaluate', '--ground-truth', truth, '--pred', join(folder, 'none')),
+      await cellroute('evaluate', '--ground-truth', groundTruth, '--pred', join(folder, 'none')),
     ).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/\[FILE_UNREADABLE\]\n$/),

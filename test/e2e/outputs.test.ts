@@ -71,8 +71,8 @@ describe('names of results', () => {
     expect(page).toContain('b/well.png');
 
     // Ground truth with the image names of a data set of these folders.
-    const truth = join(folder, 'two-truth.json');
-    copyFileSync(join(out, 'coco.json'), truth);
+    const groundTruth = join(folder, 'two-ground-truths.json');
+    copyFileSync(join(out, 'coco.json'), groundTruth);
     mkdirSync(join(folder, 'labels-only'));
     for (const name of ['a', 'b']) {
       mkdirSync(join(folder, 'labels-only', name));
@@ -82,7 +82,7 @@ describe('names of results', () => {
       const { status: code, stdout: text } = await cellroute(
         'evaluate',
         '--ground-truth',
-        truth,
+        groundTruth,
         '--pred',
         pred,
         '--json',

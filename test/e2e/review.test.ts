@@ -87,7 +87,7 @@ test('a killed review is resumed, and ends with its counts at Ctrl-C', async () 
   ]);
 });
 
-test('evaluate and finetune accept the data set as it is', async () => {
+test('evaluate and finetune accept the data set', async () => {
   const evaluated = cellroute('evaluate', '--ground-truth', 'corrected', '--pred', 'results', '--json');
   expect(evaluated).toMatchObject({ status: 0 });
   expect((JSON.parse(evaluated.stdout) as { images: number }).images).toBe(5);

@@ -1,11 +1,11 @@
 import { type CocoScores, evaluate } from '../../lib/metrics/index.js';
-import { type CocoFound, type CocoTruth, imagesOfCoco } from '../support/coco.js';
+import { type CocoFound, type CocoGroundTruth, imagesOfCoco } from '../support/coco.js';
 import { describeGolden, goldenJson } from '../support/golden.js';
 
 type Numbers = Record<string, number | null>;
 
 interface GoldenMetrics {
-  coco_truth: CocoTruth;
+  coco_truth: CocoGroundTruth;
   coco_detections: CocoFound[];
   coco: Record<string, Numbers>;
   kaggle: {
@@ -22,7 +22,7 @@ interface GoldenMetrics {
 }
 
 interface GoldenCases {
-  coco_truth: CocoTruth;
+  coco_truth: CocoGroundTruth;
   coco_detections: CocoFound[];
   with_boxes: GoldenCase;
   without_boxes: GoldenCase;

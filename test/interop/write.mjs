@@ -1,6 +1,6 @@
 // Writes every format of one result, and what readers have to find in it.
 //   node test/interop/write.mjs FOLDER [CELLS]
-//   CELLS   writes an outline file of so many cells instead
+//   CELLS   writes an outline file with this number of cells instead
 import assert from 'node:assert/strict';
 import { createWriteStream, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -284,7 +284,7 @@ describe('slides', () => {
     await end();
   });
 
-  test('that are no slides fail with the reason', async () => {
+  test('other files fail with the reason', async () => {
     const { queue, end } = await started(fresh('results'));
     const { job } = await done(queue, { image: image.small, slide: true });
     expect(job).toMatchObject({ state: 'failed', error: { code: 'IMAGE_UNSUPPORTED' } });

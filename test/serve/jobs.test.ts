@@ -105,7 +105,7 @@ test('options are refused at once', async () => {
   expect(await problem(post(server, '/v1/jobs?format=json'))).toMatchObject({ status: 400 });
 });
 
-test('more jobs than may wait are refused with the time to come again', async () => {
+test('jobs above the limit are refused with a time to retry', async () => {
   const path = `/v1/jobs?${type}&tiles=64`;
   // Two run and two wait.
   const jobs = [];
@@ -116,7 +116,7 @@ test('more jobs than may wait are refused with the time to come again', async ()
   for (const { id } of jobs) await get(`/v1/jobs/${id}`, { method: 'DELETE' });
 });
 
-test('there are no jobs but those that were submitted', async () => {
+test('unknown ids are refused', async () => {
   for (const id of ['x', '00000000-0000-4000-8000-000000000000', '__proto__', '%00']) {
     for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/result`, `/v1/jobs/${id}/events`]) {
       expect(await problem(get(path))).toMatchObject({ status: 404, code: 'JOB_NOT_FOUND' });

@@ -232,7 +232,7 @@ describe('cellroute serve', () => {
 });
 
 describe('the plugin', () => {
-  test('lives in an application with a prefix, a registry and parsers of its own', async () => {
+  test('lives in an application with a prefix, its own registry and parsers', async () => {
     const registry = new Registry();
     const app = Fastify();
     app.post('/echo', async (request) => request.body);

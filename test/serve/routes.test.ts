@@ -41,7 +41,7 @@ describe('POST /v1/segment', () => {
     expect(await sent.text()).toBe(resultJson(own, { name: 'b.png' }));
   });
 
-  test('keeps images apart that come at once', async () => {
+  test('does not mix up concurrent images', async () => {
     const names = ['small', 'medium', 'large', 'small', 'medium'] as const;
     const answers = await Promise.all(
       names.map((name) =>
@@ -272,7 +272,7 @@ test('answers of the probes, of unknown paths and of other methods', async () =>
   expect(trace).toMatch(/^HTTP\/1.1 405 [\s\S]*allow: POST/);
 });
 
-test('huge headers and text that is no HTTP are answered with problem details', async () => {
+test('huge headers and text that is not HTTP are answered with problem details', async () => {
   const huge = await raw(server, `GET /livez HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
   expect(huge).toMatch(/^HTTP\/1.1 431 [\s\S]*"code":"HEADERS_TOO_LARGE"/);
   expect(await raw(server, 'nonsense\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"BAD_REQUEST"/);

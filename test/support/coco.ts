@@ -11,7 +11,7 @@ interface CocoMask {
   iscrowd?: number;
 }
 
-export interface CocoTruth {
+export interface CocoGroundTruth {
   images: { id: number; width: number; height: number }[];
   annotations: CocoMask[];
   categories: { id: number }[];
@@ -20,10 +20,14 @@ export interface CocoTruth {
 export type CocoFound = CocoMask & { score: number };
 
 /** COCO's ground truth and detections as images to evaluate, in the order of their ids, as in pycocotools. */
-export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolean): EvaluatedImage[] {
-  const images = truth.images.toSorted((a, b) => a.id - b.id);
+export function imagesOfCoco(
+  groundTruth: CocoGroundTruth,
+  found: CocoFound[],
+  boxes: boolean,
+): EvaluatedImage[] {
+  const images = groundTruth.images.toSorted((a, b) => a.id - b.id);
   return images.map(({ id, width, height }) => {
-    const truths = truth.annotations.filter(({ image_id }) => image_id === id);
+    const groundTruths = groundTruth.annotations.filter(({ image_id }) => image_id === id);
     const own = found.filter(({ image_id }) => image_id === id);
     const masks = (list: CocoMask[]) =>
       Masks.fromCoco(
@@ -32,11 +36,11 @@ export function imagesOfCoco(truth: CocoTruth, found: CocoFound[], boxes: boolea
       );
     return {
       id: String(id),
-      groundTruth: masks(truths),
-      groundTruthLabels: truths.map(({ category_id }) => category_id),
-      crowd: truths.map(({ iscrowd }) => iscrowd === 1),
-      groundTruthBoxes: fromCocoBoxes(truths.flatMap(({ bbox }) => bbox!)),
-      groundTruthAreas: truths.map(({ area }) => area!),
+      groundTruth: masks(groundTruths),
+      groundTruthLabels: groundTruths.map(({ category_id }) => category_id),
+      crowd: groundTruths.map(({ iscrowd }) => iscrowd === 1),
+      groundTruthBoxes: fromCocoBoxes(groundTruths.flatMap(({ bbox }) => bbox!)),
+      groundTruthAreas: groundTruths.map(({ area }) => area!),
       predicted: masks(own),
       labels: own.map(({ category_id }) => category_id),
       scores: own.map(({ score }) => score),

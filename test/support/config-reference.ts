@@ -188,7 +188,7 @@ function rows(schema: JsonSchema, comments: readonly Comment[], path: string[]):
   return Object.entries(propertiesOf(schema)).flatMap(([key, value]) => {
     if (key === 'version' || (key === 'kind' && path.length === 0)) return [];
     const below = [...path, key];
-    // The networks have sections of their own.
+    // The networks have separate sections.
     const inner = key === 'network' ? [] : below;
     const parts = key === 'transforms' ? undefined : partsOf(value);
     const objects = parts?.filter((part) => part.properties !== undefined) ?? [];

@@ -73,7 +73,7 @@ describe('the scale', () => {
     },
   );
 
-  test('is one at which the network is sure, or larger than all of them', async () => {
+  test('is the first whose detections are trusted, or larger than all of them', async () => {
     expect(await decided({ 1: unsure, 0.5: sure(1) })).toEqual({ scale: 0.5, looked: [1, 0.5] });
     expect(await decided({ 1: unsure, 0.5: nothing, 2: sure(1) })).toEqual({ scale: 2, looked: [1, 0.5, 2] });
     expect((await decided({ 1: nothing, 0.5: unsure, 2: unsure })).scale).toBe(2.8);
@@ -198,7 +198,7 @@ describe('in images of the repository', () => {
     expect(scale).toBeGreaterThan(1.5);
     expect(scale).toBeLessThan(3.5);
     expect(read).toContainEqual([512, 512]);
-    // A level is an image of its own.
+    // A level is a separate image.
     const half = { width: side / 2, height: side / 2, downsample: 2 };
     const levels: Slide = { ...slide, levels: [...slide.levels, half] };
     expect((await planSlide(segmenter, levels, { scale: 'auto', level: 1 })).level).toBe(1);

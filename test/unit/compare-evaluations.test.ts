@@ -98,8 +98,8 @@ describe('two evaluations of the same images', () => {
     expect(() => compareEvaluations(a, scored([0.1]))).toThrow('2 images, as first has');
     const other = { ...a, perImage: a.perImage.map((one) => ({ ...one, id: `${one.id}!` })) };
     expect(() => compareEvaluations(a, other)).toThrow('no such image');
-    const truth = { ...a, perImage: a.perImage.map((one) => ({ ...one, groundTruths: 4 })) };
-    expect(() => compareEvaluations(a, truth)).toThrow('the same ground truth of image p0');
+    const groundTruth = { ...a, perImage: a.perImage.map((one) => ({ ...one, groundTruths: 4 })) };
+    expect(() => compareEvaluations(a, groundTruth)).toThrow('the same ground truth of image p0');
     expect(() => compareEvaluations(a, a, { samples: 1 })).toThrow('for samples');
     expect(() => compareEvaluations(a, a, { metric: 'f1' as never })).toThrow("'kaggle', 'aji' for metric");
     expect(() => compareEvaluations(a, a, { sample: 3 } as never)).toThrow('did you mean samples?');

@@ -24,14 +24,14 @@ function rectangles(...all: [number, number, number, number][]): Masks {
   return Masks.encode(pixels, { ...size, count: all.length });
 }
 
-const truth = rectangles([20, 20, 60, 60], [200, 20, 60, 60], [20, 200, 60, 60]);
+const groundTruth = rectangles([20, 20, 60, 60], [200, 20, 60, 60], [20, 200, 60, 60]);
 const predicted = {
   masks: rectangles([22, 20, 60, 60], [300, 300, 60, 60], [200, 20, 60, 25]),
   scores: [0.9, 0.8, 0.7],
 };
 
-async function draw(options: ComparisonOptions = {}, from = { truth, predicted }) {
-  const png = await renderComparison(image, from.truth, from.predicted, options);
+async function draw(options: ComparisonOptions = {}, from = { groundTruth, predicted }) {
+  const png = await renderComparison(image, from.groundTruth, from.predicted, options);
   const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
   return { ...info, data };
 }
@@ -39,14 +39,14 @@ async function draw(options: ComparisonOptions = {}, from = { truth, predicted }
 /** Number of saturated pixels per hue in each half. */
 function hues({ data, width, height }: { data: Buffer; width: number; height: number }) {
   const half = Math.floor(width / 2);
-  const counts: Record<string, Record<string, number>> = { truth: {}, prediction: {} };
+  const counts: Record<string, Record<string, number>> = { groundTruth: {}, prediction: {} };
   // Below the title bar, which has the colours too.
   for (let y = height - half + 40; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const [r, g, b] = data.subarray(3 * (y * width + x)) as unknown as [number, number, number];
       if (Math.max(r, g, b) - Math.min(r, g, b) < 110) continue;
       const hue = b > r ? 'blue' : b > g ? 'pink' : 'orange';
-      const side = counts[x < half ? 'truth' : 'prediction']!;
+      const side = counts[x < half ? 'groundTruth' : 'prediction']!;
       side[hue] = (side[hue] ?? 0) + 1;
     }
   }
@@ -56,19 +56,19 @@ function hues({ data, width, height }: { data: Buffer; width: number; height: nu
 describe('a comparison', () => {
   test('draws matches blue, missed cells orange on the left, false detections pink on the right', async () => {
     const counts = hues(await draw());
-    expect(Object.keys(counts.truth!).sort()).toEqual(['blue', 'orange']);
+    expect(Object.keys(counts.groundTruth!).sort()).toEqual(['blue', 'orange']);
     expect(Object.keys(counts.prediction!).sort()).toEqual(['blue', 'pink']);
     // Two of three cells are missed, and two of three detections are false.
-    expect(counts.truth!.orange!).toBeGreaterThan(counts.truth!.blue!);
+    expect(counts.groundTruth!.orange!).toBeGreaterThan(counts.groundTruth!.blue!);
     expect(counts.prediction!.pink!).toBeGreaterThan(counts.prediction!.blue!);
   });
 
   test('matches cells with enough overlap', async () => {
     const usual = hues(await draw());
     const lower = hues(await draw({ iouThreshold: 0.3 }));
-    expect(lower.truth!.blue!).toBeGreaterThan(1.5 * usual.truth!.blue!);
-    expect(lower.truth!.orange!).toBeLessThan(0.7 * usual.truth!.orange!);
-    expect(hues(await draw({ iouThreshold: 0.99 })).truth!.blue).toBeUndefined();
+    expect(lower.groundTruth!.blue!).toBeGreaterThan(1.5 * usual.groundTruth!.blue!);
+    expect(lower.groundTruth!.orange!).toBeLessThan(0.7 * usual.groundTruth!.orange!);
+    expect(hues(await draw({ iouThreshold: 0.99 })).groundTruth!.blue).toBeUndefined();
   });
 
   test('marks cells without a match by hatching, without colour too', async () => {
@@ -109,7 +109,7 @@ describe('a comparison', () => {
     const none = Masks.fromKaggle([], size);
     const { width } = await draw(
       { title: 'epoch 1' },
-      { truth: none, predicted: { masks: none, scores: [] } },
+      { groundTruth: none, predicted: { masks: none, scores: [] } },
     );
     expect(width).toBeGreaterThan(400);
   });
@@ -124,8 +124,12 @@ describe('a comparison', () => {
 
   test('masks of another size, and scores of another number, are refused', async () => {
     const other = Masks.fromKaggle(['1 1'], { width: 10, height: 10 });
-    await expect(draw({}, { truth, predicted: { masks: other, scores: [1] } })).rejects.toThrow(/10 × 10/);
-    await expect(draw({}, { truth, predicted: { ...predicted, scores: [1] } })).rejects.toThrow(/3 scores/);
+    await expect(draw({}, { groundTruth, predicted: { masks: other, scores: [1] } })).rejects.toThrow(
+      /10 × 10/,
+    );
+    await expect(draw({}, { groundTruth, predicted: { ...predicted, scores: [1] } })).rejects.toThrow(
+      /3 scores/,
+    );
     await expect(renderComparison(image, other, { masks: other, scores: [1] })).rejects.toThrow(/400 × 400/);
   });
 

@@ -87,13 +87,13 @@ describe('the addon with CUDA is selected', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
   const seen = (libtorch: string, isSelected: boolean) =>
-    findCudaAddon(libtorch, isSelected).places.map(({ found }) => found);
+    findCudaAddon(libtorch, isSelected).locations.map(({ found }) => found);
 
   test('for a LibTorch with CUDA that the user selected, if the addon exists', () => {
-    const { files, places } = findCudaAddon(withCuda, true);
+    const { files, locations } = findCudaAddon(withCuda, true);
     expect(seen(withCuda, true).slice(0, 2)).toEqual([true, true]);
-    expect(files !== undefined).toBe(places[2]!.found);
-    expect(places[2]!.path).toMatch(/-cuda13.cellroute\.node$/);
+    expect(files !== undefined).toBe(locations[2]!.found);
+    expect(locations[2]!.path).toMatch(/-cuda13.cellroute\.node$/);
   });
 
   test('in no other case, with a reason for each step', () => {
@@ -103,7 +103,7 @@ describe('the addon with CUDA is selected', () => {
     expect(seen(plain, true)[1]).toBe(false);
     expect(
       findCudaAddon(plain, false)
-        .places.slice(0, 2)
+        .locations.slice(0, 2)
         .map(({ note }) => note),
     ).toEqual([expect.stringMatching(/CELLROUTE_LIBTORCH/), expect.stringMatching(/CPU only/)]);
   });

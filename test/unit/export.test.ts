@@ -4,7 +4,6 @@ import {
   streamCocoDataset,
   streamCocoResults,
 } from '../../lib/export/coco-json.js';
-import { csvLine } from '../../lib/export/csv.js';
 import {
   kaggleCsv,
   kaggleTrainCsv,
@@ -12,8 +11,8 @@ import {
   streamKaggleTrainCsv,
 } from '../../lib/export/kaggle-csv.js';
 import { labelPng } from '../../lib/export/label-png.js';
-import { shortest } from '../../lib/export/number.js';
 import { resultJson } from '../../lib/export/result-json.js';
+import { csvLine, shortest } from '../../lib/export/text.js';
 import { decodeImage } from '../../lib/image/decode.js';
 import { Cells } from '../../lib/inference/cells.js';
 import type { RoutedSegmentation, Segmentation } from '../../lib/inference/result.js';

@@ -69,7 +69,7 @@ describe('the table of formats', () => {
     },
   );
 
-  test('write what the functions of their own give', async () => {
+  test('write what the separate export functions return', async () => {
     expect((await written('json')).toString()).toBe(resultJson(result, { name: 'a.png' }));
     expect(await written('labels')).toEqual(await labelPng(result));
     expect(await written('overlay')).toEqual(await renderOverlay(image, result));

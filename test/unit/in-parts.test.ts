@@ -18,7 +18,7 @@ function turns() {
   };
 }
 
-test('parts cover everything in order, and each has a turn of its own, also beside other tasks', async () => {
+test('parts cover everything in order, and each has a separate turn, also beside other tasks', async () => {
   const loop = turns();
   const calls: { task: number; begin: number; end: number; turn: number }[] = [];
   const tasks = [0, 1, 2].map((task) =>
@@ -48,7 +48,7 @@ test('a small task is done at once', () => {
   ]);
 });
 
-test('a task that is not wanted any more stops before its next part, and others go on', async () => {
+test('a cancelled task stops before its next part, and others continue', async () => {
   let parts = 0;
   const stopped = inParts(
     1000,

@@ -346,7 +346,7 @@ describe("the classifier's batches", () => {
     });
   });
 
-  test('refuse an image whose type is no class, by its id', async () => {
+  test('refuse an image whose type is not a class, by its id', async () => {
     const strange = await dataset(4, (index) => (index === 2 ? { cellType: 'hela' } : {}));
     const error = thrown(() => new ClassifyLoader(strange, { ...options, classNames, output }));
     expect(error.message).toMatch(/type of image p02.*hela/);

@@ -222,7 +222,7 @@ describe('Masks against one byte per pixel', () => {
   });
 });
 
-describe('the door', () => {
+describe('input validation', () => {
   const masks = Masks.encode(pixels, size);
   const refused: [string, () => unknown, RegExp][] = [
     ['no pixels', () => Masks.encode([1, 0] as never, size), /Expected a Uint8Array for pixels/],

@@ -45,7 +45,7 @@ const moved = (mask: Dense, by: number) => {
 };
 
 interface DenseImage {
-  truth: Dense[];
+  groundTruth: Dense[];
   groundTruthLabels: number[];
   crowd: boolean[];
   predicted: Dense[];
@@ -56,16 +56,18 @@ interface DenseImage {
 function drawImage(seed: number, crowds: boolean): DenseImage {
   const random = randomSource(seed);
   const pick = (n: number) => Math.floor(random() * n);
-  const truth = Array.from({ length: pick(9) }, () => ellipse(random)).filter((mask) => areaOf(mask) > 0);
+  const groundTruth = Array.from({ length: pick(9) }, () => ellipse(random)).filter(
+    (mask) => areaOf(mask) > 0,
+  );
   const predicted = [
-    ...truth.filter(() => random() < 0.8).map((mask) => moved(mask, pick(4))),
-    ...truth.filter(() => random() < 0.3).map((mask) => moved(mask, pick(2))),
+    ...groundTruth.filter(() => random() < 0.8).map((mask) => moved(mask, pick(4))),
+    ...groundTruth.filter(() => random() < 0.3).map((mask) => moved(mask, pick(2))),
     ...Array.from({ length: pick(4) }, () => ellipse(random)),
   ];
   return {
-    truth,
-    groundTruthLabels: truth.map(() => 1 + pick(2)),
-    crowd: truth.map(() => crowds && random() < 0.3),
+    groundTruth,
+    groundTruthLabels: groundTruth.map(() => 1 + pick(2)),
+    crowd: groundTruth.map(() => crowds && random() < 0.3),
     predicted,
     labels: predicted.map(() => 1 + pick(2)),
     scores: predicted.map(() => pick(10) / 10),
@@ -74,10 +76,10 @@ function drawImage(seed: number, crowds: boolean): DenseImage {
 
 const evaluated = (
   id: string,
-  { truth, groundTruthLabels, predicted, ...rest }: DenseImage,
+  { groundTruth, groundTruthLabels, predicted, ...rest }: DenseImage,
 ): EvaluatedImage => ({
   id,
-  groundTruth: masksOf(truth),
+  groundTruth: masksOf(groundTruth),
   groundTruthLabels,
   predicted: masksOf(predicted),
   ...rest,
@@ -130,18 +132,18 @@ function bestPairs(ious: number[][], allowed: (i: number, j: number) => boolean)
 
 function slowScores(image: DenseImage, { minScore = 0, overlaps = false, iou = 0.5 } = {}) {
   const kept = keptOf(image, minScore, overlaps);
-  const truths = image.truth
+  const groundTruths = image.groundTruth
     .map((mask, i) => ({ mask, label: image.groundTruthLabels[i]! }))
     .filter((_, i) => !image.crowd[i]);
-  const crowds = image.truth.filter((_, i) => image.crowd[i]);
+  const crowds = image.groundTruth.filter((_, i) => image.crowd[i]);
   const inCrowd = kept.map(({ mask }) => crowds.some((crowd) => shared(mask, crowd) / areaOf(mask) > 0.5));
-  const ious = kept.map(({ mask }) => truths.map((truth) => iouOf(mask, truth.mask)));
+  const ious = kept.map(({ mask }) => groundTruths.map((groundTruth) => iouOf(mask, groundTruth.mask)));
 
   const precisionAtIou = Array.from({ length: 10 }, (_, t) => {
     const threshold = 0.5 + 0.05 * t;
     const hits = ious.filter((row) => row.some((value) => value > threshold)).length;
     const wrong = ious.filter((row, i) => !inCrowd[i] && !row.some((value) => value > threshold)).length;
-    const missed = truths.filter((_, j) => !ious.some((row) => row[j]! > threshold)).length;
+    const missed = groundTruths.filter((_, j) => !ious.some((row) => row[j]! > threshold)).length;
     return hits + wrong + missed === 0 ? 1 : hits / (hits + wrong + missed);
   });
 
@@ -150,30 +152,30 @@ function slowScores(image: DenseImage, { minScore = 0, overlaps = false, iou = 0
   const truePositives = pairs.count;
   const falsePositives = kept.filter((_, i) => !hit.has(i) && !inCrowd[i]).length;
 
-  const same = (i: number, j: number) => kept[i]!.label === truths[j]!.label && ious[i]![j]! > 0.5;
+  const same = (i: number, j: number) => kept[i]!.label === groundTruths[j]!.label && ious[i]![j]! > 0.5;
   const matched = bestPairs(ious, same);
   const matchedRows = new Set(matched.rows);
   const perLabel = [1, 2].flatMap((label) => {
     const own = bestPairs(ious, (i, j) => same(i, j) && kept[i]!.label === label);
     const fp = kept.filter((one, i) => one.label === label && !matchedRows.has(i) && !inCrowd[i]).length;
-    const fn = truths.filter((one) => one.label === label).length - own.count;
+    const fn = groundTruths.filter((one) => one.label === label).length - own.count;
     return own.count + fp + fn === 0 ? [] : [own.sum / (own.count + fp / 2 + fn / 2)];
   });
   const pq = perLabel.length === 0 ? 1 : perLabel.reduce((a, b) => a + b) / perLabel.length;
 
   const chosen = new Set<number>();
   let [common, together] = [0, 0];
-  truths.forEach((truth, j) => {
+  groundTruths.forEach((groundTruth, j) => {
     const column = ious.map((row) => row[j]!);
     const best = Math.max(0, ...column);
     if (best === 0) {
-      together += areaOf(truth.mask);
+      together += areaOf(groundTruth.mask);
       return;
     }
     const i = column.indexOf(best);
     chosen.add(i);
-    common += shared(kept[i]!.mask, truth.mask);
-    together += areaOf(kept[i]!.mask) + areaOf(truth.mask) - shared(kept[i]!.mask, truth.mask);
+    common += shared(kept[i]!.mask, groundTruth.mask);
+    together += areaOf(kept[i]!.mask) + areaOf(groundTruth.mask) - shared(kept[i]!.mask, groundTruth.mask);
   });
   kept.forEach(({ mask }, i) => {
     if (!chosen.has(i) && !inCrowd[i]) together += areaOf(mask);
@@ -182,7 +184,7 @@ function slowScores(image: DenseImage, { minScore = 0, overlaps = false, iou = 0
     precisionAtIou,
     truePositives,
     falsePositives,
-    falseNegatives: truths.length - truePositives,
+    falseNegatives: groundTruths.length - truePositives,
     pq,
     aji: together === 0 ? 1 : common / together,
   };
@@ -233,9 +235,9 @@ const square = (x: number, y: number, side: number): Dense => {
   for (let row = y; row < y + side; row++) mask.fill(1, row * size.width + x, row * size.width + x + side);
   return mask;
 };
-const image = (id: string, truth: Dense[], predicted: Dense[], more: Partial<EvaluatedImage> = {}) => ({
+const image = (id: string, groundTruth: Dense[], predicted: Dense[], more: Partial<EvaluatedImage> = {}) => ({
   id,
-  groundTruth: masksOf(truth),
+  groundTruth: masksOf(groundTruth),
   predicted: masksOf(predicted),
   scores: predicted.map((_, i) => 1 - i / 100),
   ...more,
@@ -280,10 +282,10 @@ describe('special cases', () => {
   test.each<[string, Dense[], Dense[], number]>([
     ['nothing found', [square(1, 1, 4)], [], -1],
     ['nothing to find', [], [square(1, 1, 4)], 1],
-  ])('%s: 0 everywhere', async (_name, truth, predicted, error) => {
-    const evaluation = await evaluate([image('a', truth, predicted)]);
+  ])('%s: 0 everywhere', async (_name, groundTruth, predicted, error) => {
+    const evaluation = await evaluate([image('a', groundTruth, predicted)]);
     for (const name of ['kaggle', 'f1', 'pq', 'aji'] as const) expect(metricOf(evaluation, name)).toBe(0);
-    expect(evaluation.coco.ap).toBe(truth.length > 0 ? 0 : null);
+    expect(evaluation.coco.ap).toBe(groundTruth.length > 0 ? 0 : null);
     expect(evaluation.f1).toMatchObject({ precision: 0, recall: 0 });
     expect(evaluation.countError.mean).toBe(error);
   });

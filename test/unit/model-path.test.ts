@@ -83,7 +83,7 @@ describe('an ensemble is loaded from', () => {
     expect(again.cellTypes).toEqual(ensemble.cellTypes);
   });
 
-  test('a saved segmenter is an ensemble of its own', async () => {
+  test('a saved segmenter is a complete ensemble', async () => {
     await using ensemble = await RoutedEnsemble.load(weights.segmenter);
     const path = join(temporary, 'saved');
     await ensemble.save(path);

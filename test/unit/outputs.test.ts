@@ -31,7 +31,7 @@ test.each([
   expect(readFileSync(path, 'utf8')).toBe('b');
 });
 
-test('a part is written before the next one is asked for', async () => {
+test('a part is written before the next one is requested', async () => {
   const folder = fresh();
   let isWritten = false;
   const parts = async function* () {

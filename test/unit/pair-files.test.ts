@@ -41,7 +41,7 @@ function found(...places: [x: number, y: number, side: number][]): Segmentation 
   };
 }
 
-const truths = [
+const groundTruths = [
   { id: 'a', result: found([1, 1, 5], [10, 10, 6], [20, 3, 4]) },
   { id: 'b', result: found([2, 2, 8]) },
   { id: 'c', result: found() },
@@ -51,7 +51,7 @@ const answers = [
   { id: 'b', result: found([15, 9, 4], [3, 2, 8]) },
   { id: 'c', result: found() },
 ];
-const withEnding = (list: typeof truths) => list.map(({ id, result }) => ({ id: `${id}.png`, result }));
+const withEnding = (list: typeof groundTruths) => list.map(({ id, result }) => ({ id: `${id}.png`, result }));
 
 let written = 0;
 function file(name: string, content: string | Buffer): string {
@@ -66,19 +66,19 @@ async function folderOf(files: Record<string, string | Buffer | Promise<string |
   for (const [name, content] of Object.entries(files)) writeFileSync(join(own, name), await content);
   return own;
 }
-const labelFolder = (list: typeof truths, suffix = '') =>
+const labelFolder = (list: typeof groundTruths, suffix = '') =>
   folderOf(Object.fromEntries(list.map(({ id, result }) => [`${id}${suffix}.png`, labelPng(result)])));
 
 /** All metrics except AP, which depends on scores. */
-async function evaluated(truth: string, predicted: string) {
-  const { images, notices } = await pairFiles(truth, predicted);
+async function evaluated(groundTruth: string, predicted: string) {
+  const { images, notices } = await pairFiles(groundTruth, predicted);
   const { perImage, coco } = await evaluate(images);
   return { perImage: perImage.map(({ cellType: _, ...own }) => own), coco, notices };
 }
 
 describe('all formats give the same result', () => {
   const expected = evaluate(
-    truths.map(({ id, result }, i) => ({
+    groundTruths.map(({ id, result }, i) => ({
       id,
       groundTruth: result.cells.masks,
       predicted: answers[i]!.result.cells.masks,
@@ -86,24 +86,27 @@ describe('all formats give the same result', () => {
     })),
   );
 
-  const truthForms: [string, () => Promise<string> | string][] = [
-    ['train.csv', () => file('train.csv', kaggleTrainCsv(truths))],
-    ['COCO', () => file('truth.json', cocoDatasetJson(withEnding(truths)))],
-    ['a folder with one COCO file', async () => folderOf({ 'x.json': cocoDatasetJson(withEnding(truths)) })],
-    ['label images', () => labelFolder(truths)],
+  const groundTruthForms: [string, () => Promise<string> | string][] = [
+    ['train.csv', () => file('train.csv', kaggleTrainCsv(groundTruths))],
+    ['COCO', () => file('ground-truth.json', cocoDatasetJson(withEnding(groundTruths)))],
+    [
+      'a folder with one COCO file',
+      async () => folderOf({ 'x.json': cocoDatasetJson(withEnding(groundTruths)) }),
+    ],
+    ['label images', () => labelFolder(groundTruths)],
     [
       'a data set with labels and an index',
       async () => {
         const set = await folderOf({ 'index.csv': 'id,type\na,one\nb,two\nc,two\n' });
         mkdirSync(join(set, 'labels'));
-        for (const { id, result } of truths) {
+        for (const { id, result } of groundTruths) {
           writeFileSync(join(set, 'labels', `${id}.png`), await labelPng(result));
         }
         return set;
       },
     ],
   ];
-  test.each(truthForms)('truth as %s', async (_name, make) => {
+  test.each(groundTruthForms)('ground truth as %s', async (_name, make) => {
     const results = await folderOf(
       Object.fromEntries(answers.map(({ id, result }) => [`${id}.json`, resultJson(result)])),
     );
@@ -113,7 +116,7 @@ describe('all formats give the same result', () => {
     expect(notices).toEqual([]);
   });
 
-  const truth = file('train.csv', kaggleTrainCsv(truths));
+  const groundTruth = file('train.csv', kaggleTrainCsv(groundTruths));
   const scored: [string, () => Promise<string> | string][] = [
     [
       'results in three dialects beside a COCO file, as segment leaves them',
@@ -129,7 +132,7 @@ describe('all formats give the same result', () => {
     ['COCO with scores', () => file('coco.json', cocoDatasetJson(withEnding(answers)))],
   ];
   test.each(scored)('predictions as %s', async (_name, make) => {
-    const { perImage, coco } = await evaluated(truth, await make());
+    const { perImage, coco } = await evaluated(groundTruth, await make());
     expect(perImage).toEqual((await expected).perImage);
     expect(coco).toEqual((await expected).coco);
   });
@@ -139,13 +142,13 @@ describe('all formats give the same result', () => {
     ['label images of segment', () => labelFolder(answers, '.labels')],
   ];
   test.each(unscored)('predictions without scores as %s', async (_name, make) => {
-    const { perImage, notices } = await evaluated(truth, await make());
+    const { perImage, notices } = await evaluated(groundTruth, await make());
     expect(perImage).toEqual((await expected).perImage);
     expect(notices).toEqual([expect.stringMatching(/have no scores/)]);
   });
 
   test('a list of results, by the ids of COCO ground truth', async () => {
-    const coco = file('truth.json', cocoDatasetJson(withEnding(truths)));
+    const coco = file('ground-truth.json', cocoDatasetJson(withEnding(groundTruths)));
     const list = file('r.json', cocoResultsJson(answers.map(({ result }, i) => ({ id: i + 1, result }))));
     const { perImage, coco: scores } = await evaluated(coco, list);
     expect(perImage).toEqual((await expected).perImage);
@@ -154,15 +157,15 @@ describe('all formats give the same result', () => {
 
   test('a list of results, by the names of any ground truth', async () => {
     const list = file('r.json', cocoResultsJson(withEnding(answers)));
-    expect((await evaluated(truth, list)).perImage).toEqual((await expected).perImage);
+    expect((await evaluated(groundTruth, list)).perImage).toEqual((await expected).perImage);
   });
 });
 
 test('types are read from the given column of the ground truth', async () => {
-  const truth = file('t.csv', kaggleTrainCsv(truths, { cellType: 'cort' }));
+  const groundTruth = file('t.csv', kaggleTrainCsv(groundTruths, { cellType: 'cort' }));
   const answer = file('p.csv', kaggleCsv(answers));
   const types = async (cellTypeColumn?: string) =>
-    (await pairFiles(truth, answer, cellTypeColumn === undefined ? {} : { cellTypeColumn })).images.map(
+    (await pairFiles(groundTruth, answer, cellTypeColumn === undefined ? {} : { cellTypeColumn })).images.map(
       ({ cellType: type }) => type,
     );
   expect(await types()).toEqual(['cort', 'cort', 'cort']);
@@ -171,9 +174,9 @@ test('types are read from the given column of the ground truth', async () => {
 });
 
 test('images without predictions count, unless they are skipped', async () => {
-  const truth = file('t.csv', kaggleTrainCsv(truths));
+  const groundTruth = file('t.csv', kaggleTrainCsv(groundTruths));
   const answer = file('p.csv', kaggleCsv([answers[1]!, { id: 'stranger', result: found() }]));
-  const all = await pairFiles(truth, answer);
+  const all = await pairFiles(groundTruth, answer);
   expect(all.images.map(({ id, predicted }) => [id, predicted.length])).toEqual([
     ['a', 0],
     ['b', 2],
@@ -184,24 +187,27 @@ test('images without predictions count, unless they are skipped', async () => {
     '2 of 3 images have no prediction, and all of their cells count as missed: a, c',
     expect.stringMatching(/no scores/),
   ]);
-  const some = await pairFiles(truth, answer, { onlyPredicted: true });
+  const some = await pairFiles(groundTruth, answer, { onlyPredicted: true });
   expect(some.images.map(({ id }) => id)).toEqual(['b']);
 });
 
 test('an empty list of results is accepted', async () => {
-  const truth = file('t.json', cocoDatasetJson(withEnding(truths)));
-  const { images, notices } = await pairFiles(truth, file('r.json', '[]'));
+  const groundTruth = file('t.json', cocoDatasetJson(withEnding(groundTruths)));
+  const { images, notices } = await pairFiles(groundTruth, file('r.json', '[]'));
   expect(images.every(({ predicted }) => predicted.length === 0)).toBe(true);
   expect(notices).toContainEqual('There are no predicted cells.');
 });
 
 test('where selects by columns', async () => {
-  const truth = file('t.csv', kaggleTrainCsv(truths).replaceAll(/^b,(.*),,,,,$/gm, 'b,$1,,plate 2,,,'));
-  const { images } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)), {
+  const groundTruth = file(
+    't.csv',
+    kaggleTrainCsv(groundTruths).replaceAll(/^b,(.*),,,,,$/gm, 'b,$1,,plate 2,,,'),
+  );
+  const { images } = await pairFiles(groundTruth, file('p.csv', kaggleCsv(answers)), {
     where: { plate_time: 'plate 2' },
   });
   expect(images.map(({ id }) => id)).toEqual(['b']);
-  const none = await rejection(pairFiles(truth, truth, { where: { plate_time: 'plate 9' } }));
+  const none = await rejection(pairFiles(groundTruth, groundTruth, { where: { plate_time: 'plate 9' } }));
   expect(none).toMatchObject({ code: 'DATA_INVALID' });
 });
 
@@ -212,7 +218,7 @@ describe('classes', () => {
     probabilities: {},
     segmenter: cellType,
   });
-  const truth = file(
+  const groundTruth = file(
     't.json',
     cocoDatasetJson([
       { id: 'a.png', result: routed('astro', [1, 1, 5]) },
@@ -229,7 +235,7 @@ describe('classes', () => {
     );
 
   test('are compared by name, not by number', async () => {
-    const { images, classNames, notices } = await pairFiles(truth, answer('astro'));
+    const { images, classNames, notices } = await pairFiles(groundTruth, answer('astro'));
     expect([...classNames!]).toEqual([
       [1, 'astro'],
       [2, 'cort'],
@@ -239,24 +245,24 @@ describe('classes', () => {
   });
 
   test('a wrong class counts as wrong, unless classes are ignored', async () => {
-    const wrong = await pairFiles(truth, answer('cort'));
+    const wrong = await pairFiles(groundTruth, answer('cort'));
     expect((await evaluate(wrong.images)).coco.ap!).toBeLessThan(0.6);
-    const ignored = await pairFiles(truth, answer('cort'), { ignoreClasses: true });
+    const ignored = await pairFiles(groundTruth, answer('cort'), { ignoreClasses: true });
     expect(ignored.classNames).toBeUndefined();
     expect((await evaluate(ignored.images)).coco.ap!).toBeCloseTo(1, 12);
   });
 
   test('without a common name are not compared, which is reported', async () => {
     const other = file('p.json', cocoDatasetJson([{ id: 'a.png', result: routed('nuclei', [1, 1, 5]) }]));
-    const { notices, classNames } = await pairFiles(truth, other);
+    const { notices, classNames } = await pairFiles(groundTruth, other);
     expect(classNames).toBeUndefined();
     expect(notices).toContainEqual(expect.stringMatching(/Classes are not compared: .*nuclei.*astro, cort/));
   });
 });
 
 describe('unusable entries are refused with their location', () => {
-  const truth = file('t.csv', kaggleTrainCsv(truths));
-  const coco = JSON.parse(cocoDatasetJson(withEnding(truths))) as {
+  const groundTruth = file('t.csv', kaggleTrainCsv(groundTruths));
+  const coco = JSON.parse(cocoDatasetJson(withEnding(groundTruths))) as {
     annotations: Record<string, unknown>[];
     images: Record<string, unknown>[];
   };
@@ -309,7 +315,7 @@ describe('unusable entries are refused with their location', () => {
       /version/,
     ],
   ])('predictions: %s', async (_name, make, message) => {
-    const error = await rejection(pairFiles(truth, await make()));
+    const error = await rejection(pairFiles(groundTruth, await make()));
     expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringMatching(message) });
   });
 
@@ -332,17 +338,17 @@ describe('unusable entries are refused with their location', () => {
       /images\[0\]\.width/,
     ],
     ['no size anywhere', () => file('t.csv', 'id,annotation\na,1 2\n'), /image a has no width and height/],
-  ])('truth: %s', async (_name, make, message) => {
+  ])('ground truth: %s', async (_name, make, message) => {
     const error = await rejection(pairFiles(make(), file('p.csv', kaggleCsv(answers)), { strict: true }));
     expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringMatching(message) });
   });
 
   test('unusable ground truth is skipped and reported without strict', async () => {
-    const truth = changed(({ annotations, images }) => {
+    const groundTruth = changed(({ annotations, images }) => {
       annotations[1]!.image_id = 77;
       delete images[1]!.width;
     });
-    const { images, notices } = await pairFiles(truth, file('p.csv', kaggleCsv(answers)));
+    const { images, notices } = await pairFiles(groundTruth, file('p.csv', kaggleCsv(answers)));
     expect(images.map(({ id, groundTruth: { length } }) => [id, length])).toEqual([
       ['a', 2],
       ['c', 0],
@@ -354,10 +360,10 @@ describe('unusable entries are refused with their location', () => {
   });
 
   test('a missing path, and invalid options', async () => {
-    expect(await rejection(pairFiles(join(folder, 'none'), truth))).toMatchObject({
+    expect(await rejection(pairFiles(join(folder, 'none'), groundTruth))).toMatchObject({
       code: 'FILE_UNREADABLE',
     });
-    expect(await rejection(pairFiles(truth, truth, { where: { a: 1 as never } }))).toMatchObject({
+    expect(await rejection(pairFiles(groundTruth, groundTruth, { where: { a: 1 as never } }))).toMatchObject({
       code: 'INVALID_ARGUMENT',
       details: { option: 'where.a' },
     });
@@ -377,8 +383,8 @@ describeGolden('COCO files as pycocotools evaluates them', { goldens: ['metrics_
       name === 'with_boxes'
         ? golden.coco_detections
         : golden.coco_detections.map(({ bbox: _, ...one }) => one);
-    const truth = file('t.json', JSON.stringify(golden.coco_truth));
-    const { images } = await pairFiles(truth, file('r.json', JSON.stringify(detections)));
+    const groundTruth = file('t.json', JSON.stringify(golden.coco_truth));
+    const { images } = await pairFiles(groundTruth, file('r.json', JSON.stringify(detections)));
     const { coco, cocoBoxes } = await evaluate(images, { maxDets: 10 });
     const { segm_maxDets10: segm, bbox_maxDets10: bbox } = golden[name].all;
     expect(coco.ap!).toBeCloseTo(segm!.AP, 12);

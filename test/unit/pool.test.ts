@@ -147,7 +147,7 @@ test('an error of the source is thrown after earlier outcomes', async () => {
   expect((await rejection(run.next())).message).toBe('the disk is gone');
 });
 
-test('work goes on between two outcomes, as far as outcomes may be held', async () => {
+test('work continues between two outcomes, up to the number of outcomes that may be held', async () => {
   const { open, work } = controlled();
   const run = processAll([0, 1, 2, 3, 4, 5], work, { concurrency: 2, held: 4 });
   const first = run.next();
@@ -168,7 +168,7 @@ test('work goes on between two outcomes, as far as outcomes may be held', async 
   await run.return(undefined);
 });
 
-test('mapAll gives results in order, at most so many at a time', async () => {
+test('mapAll returns results in order and limits the concurrency', async () => {
   let running = 0;
   let most = 0;
   const results = await mapAll([30, 5, 20, 1], 2, async (delay, index) => {

@@ -100,13 +100,13 @@ async function repeated(times: number) {
       channels: 1 as const,
       data: Uint8Array.from({ length: count }, (_, i) => data[at(i) * channels]!),
     },
-    truth: Masks.fromLabels(all, size).masks,
+    groundTruth: Masks.fromLabels(all, size).masks,
   };
 }
 
 test('a dense image of 512 pixels loses no cells to small limits, with any tiles', async () => {
   const weights = `${root}/test/ensemble/fluorescence.safetensors`;
-  const { image: dense, truth } = await repeated(2);
+  const { image: dense, groundTruth } = await repeated(2);
   await using wide = await CellSegmenter.load(weights, { config: { box: { detectionsPerImage: 2000 } } });
   await using narrow = await CellSegmenter.load(weights, {
     config: { box: { detectionsPerImage: 10 }, rpn: { preNmsTopN: 200, postNmsTopN: 100 } },
@@ -114,13 +114,13 @@ test('a dense image of 512 pixels loses no cells to small limits, with any tiles
   const options = { minScore: 0.5 };
   const all = await wide.segment(dense, options);
   expect(all.limitsReached.detections).toBe(false);
-  expect(all.cells.length).toBeGreaterThan(0.6 * truth.length);
+  expect(all.cells.length).toBeGreaterThan(0.6 * groundTruth.length);
   const recall = (masks: Masks) => {
-    const iou = truth.iou(masks);
+    const iou = groundTruth.iou(masks);
     const best = (i: number) => Math.max(0, ...iou.subarray(i * masks.length, (i + 1) * masks.length));
     return (
-      Array.from({ length: truth.length }, (_, i) => best(i)).filter((one) => one >= 0.5).length /
-      truth.length
+      Array.from({ length: groundTruth.length }, (_, i) => best(i)).filter((one) => one >= 0.5).length /
+      groundTruth.length
     );
   };
   for (const tiles of [undefined, { size: 256 }, { size: 300, overlap: 100 }]) {

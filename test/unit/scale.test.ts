@@ -81,7 +81,7 @@ test('boxes and masks are in pixels of the image at any scale', async () => {
   expect(matches.filter(Boolean).length / matches.length).toBeGreaterThan(0.8);
 });
 
-test('a diameter and a pixel size ask for the scale that makes cells as large as in training', async () => {
+test('a diameter and a pixel size give the scale at which cells are as large as in training', async () => {
   const atTwo = await segmenter.segment(image, { minScore, scale: 2 });
   for (const options of [{ diameter: 10 }, { pixelSize: 1 }] satisfies ScaleOptions[]) {
     const found = await segmenter.segment(image, { minScore, ...options });
@@ -102,7 +102,7 @@ test('a network that resizes by the shorter side has a scale relative to that', 
   expect(ownFactor(config, size, { size: 400 })).toBe(2);
 });
 
-test('the file’s pixel size is used where it is asked for', async () => {
+test('the file’s pixel size is used on request', async () => {
   const { data, width, height } = image;
   const tiff = (xres: number) =>
     sharp(Buffer.from(data.buffer), { raw: { width, height, channels: image.channels } })
@@ -146,7 +146,7 @@ test('a diameter needs a model that knows its own', async () => {
   }
 });
 
-test('the least area of a model follows the scale, one that is passed does not', async () => {
+test('the minimum area of a model follows the scale, one that is passed does not', async () => {
   const ensemble = await RoutedEnsemble.load(testEnsemble);
   try {
     const cellType = ensemble.cellTypes.find((type) => ensemble.segmenters[type])!;

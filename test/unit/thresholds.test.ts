@@ -111,13 +111,13 @@ test('minScore and removeOverlaps mean the same in segment and in evaluate', asy
   await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
   const bytes = readFileSync(image.small);
   const all = await segmenter.segment(bytes, { minScore: 0.1 });
-  const truth = all.cells.masks.select([0]);
+  const groundTruth = all.cells.masks.select([0]);
   // The score of one cell: both functions keep that cell.
   const minScore = all.cells.scores[5]!;
   for (const removeOverlaps of [false, true, { maxLost: 0.3 }]) {
     const { cells } = await segmenter.segment(bytes, { minScore, removeOverlaps });
     const evaluation = await evaluate(
-      [{ id: 'image', groundTruth: truth, predicted: all.cells.masks, scores: all.cells.scores }],
+      [{ id: 'image', groundTruth, predicted: all.cells.masks, scores: all.cells.scores }],
       { minScore, removeOverlaps },
     );
     expect(evaluation.predictions).toBe(cells.length);

@@ -1,4 +1,4 @@
-import { Turns } from '../../lib/inference/turns.js';
+import { Turns } from '../../lib/inference/call-order.js';
 
 /** Names of places in the order in which they are reached. */
 function line(count: number) {

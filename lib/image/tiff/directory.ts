@@ -1,4 +1,4 @@
-/** A TIFF's directories as numbers and bytes. Every read is inside the file: a RangeError says that it is damaged. */
+/** A TIFF's directories as numbers and bytes. Every read is inside the file: otherwise {@link DamagedTiff} is thrown. */
 import { copyInParts } from '../../in-parts.js';
 
 export const TAG = {
@@ -42,7 +42,7 @@ export const TAG = {
   ndpi: 65420,
 } as const;
 
-/** Tags that no pixel depends on: damage to them is no damage to the image. */
+/** Tags that no pixel depends on. Damage to them is ignored. */
 export const RESOLUTION_TAG = { x: 282, y: 283, unit: 296 } as const;
 
 /** Bytes per value by number of the type; 0 for unknown types. */
@@ -62,6 +62,13 @@ export interface TiffEntry {
   at: number;
 }
 
+/** The reason why a TIFF cannot be read: it contradicts itself, or ends early. */
+export class DamagedTiff extends Error {
+  override readonly name = 'DamagedTiff';
+}
+
+export const ENDS_EARLY = 'it ends early, or a directory lies outside the file';
+
 export type TiffDirectory = ReadonlyMap<number, TiffEntry>;
 
 /** An entry of a new directory: numbers, or the unchanged bytes of another entry. */
@@ -80,8 +87,8 @@ export class TiffFile {
   readonly #little: boolean;
   readonly #big: boolean;
 
-  /** @throws {RangeError} if a directory is outside the file, or the directories form a loop. */
-  constructor(bytes: ByteSource, mostDirectories = MAX_DIRECTORIES) {
+  /** @throws {DamagedTiff} if a directory is outside the file, or the directories form a loop. */
+  constructor(bytes: ByteSource, maxDirectories = MAX_DIRECTORIES) {
     this.bytes = bytes;
     this.#little = this.#view(0, 1).getUint8(0) === 0x49;
     this.#big = this.#uint16(2) === 43;
@@ -89,14 +96,14 @@ export class TiffFile {
     const seen = new Set<number>();
     let at = this.#pointer(this.#headerPointer);
     while (at !== 0) {
-      if (seen.has(at)) throw new RangeError('its directories form a loop');
-      if (seen.size === mostDirectories) throw new RangeError('it has too many directories');
+      if (seen.has(at)) throw new DamagedTiff('its directories form a loop');
+      if (seen.size === maxDirectories) throw new DamagedTiff('it has too many directories');
       seen.add(at);
       const { directory, next } = this.#readDirectory(at);
       directories.push(directory);
       at = next;
     }
-    if (directories.length === 0) throw new RangeError('it has no directory');
+    if (directories.length === 0) throw new DamagedTiff('it has no directory');
     this.directories = directories;
   }
 
@@ -152,7 +159,7 @@ export class TiffFile {
       data.byteLength > inline ? Math.ceil(data.byteLength / 8) * 8 : 0,
     );
     const total = start + extra.reduce((sum, length) => sum + length, 0) + directoryBytes;
-    if (!this.#big && total > 0xffffffff) throw new RangeError('it has more than 4 GiB');
+    if (!this.#big && total > 0xffffffff) throw new DamagedTiff('it has more than 4 GiB');
     const file = new Uint8Array(total);
     await copyInParts(this.bytes.subarray(0, this.bytes.byteLength), file);
     const view = new DataView(file.buffer);
@@ -199,7 +206,7 @@ export class TiffFile {
       const dataAt = bytes <= inline ? valueAt : this.#pointer(valueAt);
       // Errors in unused tags are ignored.
       if (dataAt + bytes <= this.bytes.byteLength) directory.set(tag, { type, count: values, at: dataAt });
-      else if (neededTags.has(tag)) throw new RangeError(`its tag ${tag} lies outside the file`);
+      else if (neededTags.has(tag)) throw new DamagedTiff(`its tag ${tag} lies outside the file`);
     }
     return { directory, next: this.#pointer(at) };
   }
@@ -229,7 +236,7 @@ export class TiffFile {
       case 18:
         return Number(view.getBigUint64(at, this.#little));
       default:
-        throw new RangeError('a tag that has to be a whole number is none');
+        throw new DamagedTiff('a tag that must be a whole number is not');
     }
   }
 
@@ -239,7 +246,7 @@ export class TiffFile {
       return { type, count, data: this.#bytesOf(entry.from) };
     }
     const { values } = entry;
-    const largest = values.reduce((most, value) => Math.max(most, value), 0);
+    const largest = values.reduce((max, value) => Math.max(max, value), 0);
     const type = largest <= 0xffff ? SHORT : largest <= 0xffffffff ? LONG : LONG8;
     const step = typeBytes[type]!;
     const data = new Uint8Array(values.length * step);
@@ -263,8 +270,7 @@ export class TiffFile {
   }
 
   #view(at: number, length: number): DataView {
-    if (!(at + length <= this.bytes.byteLength))
-      throw new RangeError('an offset outside the bounds of the file');
+    if (!(at + length <= this.bytes.byteLength)) throw new DamagedTiff(ENDS_EARLY);
     const part = this.bytes.subarray(at, at + length);
     return new DataView(part.buffer, part.byteOffset, length);
   }

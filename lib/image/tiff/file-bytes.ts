@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { ByteSource } from './directory.js';
+import { type ByteSource, DamagedTiff, ENDS_EARLY } from './directory.js';
 
 /** Bytes that are read at a time. */
 const BLOCK = 1 << 16;
@@ -44,9 +44,9 @@ export class FileBytes implements ByteSource {
   }
 
   /**
-   * What `parse` returns. It starts anew whenever it needs bytes that were not read, so it must have no effects.
+   * Returns the result of `parse`. It is called again whenever it needs bytes that were not read, so it must have no effects.
    *
-   * @throws {RangeError} for a file that shrinks, or whose directories are too long.
+   * @throws {DamagedTiff} for a file that shrinks, or whose directories are too long.
    */
   async parse<T>(parse: () => T, signal?: AbortSignal): Promise<T> {
     for (;;) {
@@ -65,7 +65,7 @@ export class FileBytes implements ByteSource {
       (i) => !this.#blocks.has(i),
     );
     if ((this.#blocks.size + missing.length) * BLOCK > MAX_BYTES) {
-      throw new RangeError(`it has more than ${MAX_BYTES} bytes of directories`);
+      throw new DamagedTiff(`it has more than ${MAX_BYTES} bytes of directories`);
     }
     for (const i of missing) this.#blocks.set(i, await this.#block(i));
   }
@@ -75,7 +75,7 @@ export class FileBytes implements ByteSource {
     const bytes = new Uint8Array(Math.min(BLOCK, this.byteLength - begin));
     for (let at = 0; at < bytes.length; ) {
       const { bytesRead } = await this.#handle.read(bytes, at, bytes.length - at, begin + at);
-      if (bytesRead === 0) throw new RangeError('an offset outside the bounds of the file, which has shrunk');
+      if (bytesRead === 0) throw new DamagedTiff(ENDS_EARLY);
       at += bytesRead;
     }
     return bytes;

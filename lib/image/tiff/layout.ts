@@ -1,5 +1,5 @@
 import { CellrouteError } from '../../errors.js';
-import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
+import { DamagedTiff, TAG, type TiffDirectory, type TiffFile } from './directory.js';
 
 /** Layout of a page's samples. */
 export interface TiffLayout {
@@ -101,7 +101,7 @@ export const CONVERT = {
   lab:
     "pip install pillow && python -c \"from PIL import Image, ImageCms; i = Image.open('in.tif'); ImageCms.profileToProfile(i, " +
     "ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), outputMode='RGB').save('out.tif')\"",
-  /** Of cameras, scanners and simulations: what their colours mean is theirs to say. */
+  /** Colour spaces of cameras, scanners and simulations, whose meaning is not defined by the format. */
   source: 'export it as RGB or grey with the software that wrote it',
 } as const;
 
@@ -109,13 +109,13 @@ export const CONVERT = {
  * Reads the layout of a page, and refuses unsupported ones.
  *
  * @throws {CellrouteError} IMAGE_UNSUPPORTED with a command that converts the file.
- * @throws {RangeError} if the directory is inconsistent with itself or the file.
+ * @throws {DamagedTiff} if the directory is inconsistent with itself or the file.
  */
 export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout {
   const number = (tag: number, otherwise: number) => file.number(directory, tag) ?? otherwise;
   const width = number(TAG.width, 0);
   const height = number(TAG.height, 0);
-  if (width < 1 || height < 1) throw new RangeError('it has no width or height');
+  if (width < 1 || height < 1) throw new DamagedTiff('it has no width or height');
   if (directory.has(TAG.ndpi)) {
     throw unsupported(
       'it is a slide of Hamamatsu (NDPI)',
@@ -123,7 +123,7 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
     );
   }
   const samples = number(TAG.samplesPerPixel, 1);
-  if (samples < 1) throw new RangeError('it has no samples per pixel');
+  if (samples < 1) throw new DamagedTiff('it has no samples per pixel');
   const compression = number(TAG.compression, UNCOMPRESSED);
   if (!readCompressions.has(compression)) {
     const name = compressionNames[compression];
@@ -158,7 +158,7 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
     );
   }
   if (samples < colours)
-    throw new RangeError(`it has ${samples} samples per pixel where its colours need ${colours}`);
+    throw new DamagedTiff(`it has ${samples} samples per pixel where its colours need ${colours}`);
   const stated = file.numbers(directory, TAG.extraSamples) ?? [];
   const extraSamples = Array.from({ length: samples - colours }, (_, i) => stated[i] ?? 0);
   const alpha = extraSamples.length === 1 && (extraSamples[0] === 1 || extraSamples[0] === 2);
@@ -243,7 +243,7 @@ function blocksOf(
   layout: TiffLayout,
 ): { offsets: readonly number[]; byteCounts: readonly number[] } {
   const { width, height, samples, planar, tile, rowsPerStrip, compression } = layout;
-  if (tile && (tile.width < 1 || tile.height < 1)) throw new RangeError('its tiles have no size');
+  if (tile && (tile.width < 1 || tile.height < 1)) throw new DamagedTiff('its tiles have no size');
   const perPlane = tile
     ? Math.ceil(width / tile.width) * Math.ceil(height / tile.height)
     : Math.ceil(height / rowsPerStrip);
@@ -253,7 +253,7 @@ function blocksOf(
   const offsets =
     (tile && file.numbers(directory, TAG.tileOffsets)) ?? file.numbers(directory, TAG.stripOffsets) ?? [];
   if (offsets.length < count) {
-    throw new RangeError(
+    throw new DamagedTiff(
       `it has ${offsets.length} ${what} where its ${width} × ${height} pixels need ${count}`,
     );
   }
@@ -263,20 +263,22 @@ function blocksOf(
     tile ? tile.height : Math.min(rowsPerStrip, height - (i % perPlane) * rowsPerStrip);
   const bytesOf = (i: number) =>
     Math.ceil(((tile ? tile.width : width) * (planar ? 1 : samples) * layout.bits) / 8) * rows(i);
-  if (!stated && compression !== UNCOMPRESSED) throw new RangeError(`its ${what} have no byte counts`);
+  if (!stated && compression !== UNCOMPRESSED) throw new DamagedTiff(`its ${what} have no byte counts`);
   // YCbCr may be subsampled, so its size is unknown.
   const known = compression === UNCOMPRESSED && layout.photometric !== PHOTOMETRIC.ycbcr;
   const byteCounts = Array.from({ length: count }, (_, i) => stated?.[i] ?? (known ? bytesOf(i) : 0));
   for (let i = 0; i < count; i++) {
     const bytes = byteCounts[i]!;
-    if (offsets[i] === 0 || bytes === 0) throw new RangeError(`its ${what.slice(0, -1)} ${i} is missing`);
+    if (offsets[i] === 0 || bytes === 0) throw new DamagedTiff(`its ${what.slice(0, -1)} ${i} is missing`);
     if (offsets[i]! + bytes > file.bytes.byteLength) {
-      throw new RangeError(
+      throw new DamagedTiff(
         `its ${what.slice(0, -1)} ${i} ends ${offsets[i]! + bytes - file.bytes.byteLength} bytes past the end of the file`,
       );
     }
     if (known && bytes < bytesOf(i)) {
-      throw new RangeError(`its ${what.slice(0, -1)} ${i} has ${bytes} bytes where ${bytesOf(i)} are needed`);
+      throw new DamagedTiff(
+        `its ${what.slice(0, -1)} ${i} has ${bytes} bytes where ${bytesOf(i)} are needed`,
+      );
     }
   }
   return { offsets: offsets.slice(0, count), byteCounts };

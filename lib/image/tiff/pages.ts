@@ -1,6 +1,6 @@
 import { CellrouteError } from '../../errors.js';
 import { MAX_PLANES, planesInDirectory, readAxes, type TiffAxes } from './axes.js';
-import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
+import { DamagedTiff, TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { readLayout, type TiffLayout, UNCOMPRESSED, unsupported } from './layout.js';
 import { isAperioExtra, refuseScanner } from './scanners.js';
 
@@ -25,14 +25,14 @@ const OLD_REDUCED = 2;
 /** Allowed relative difference of the aspect ratios of pyramid levels, whose sides are rounded. */
 const PROPORTION = 0.02;
 
-/** @throws {RangeError} if a stack is longer than the file; {CellrouteError} for slides that are not read. */
+/** @throws {DamagedTiff} if a stack is longer than the file; {CellrouteError} for slides that are not read. */
 export function readPages(file: TiffFile): TiffPages {
   refuseScanner(file);
   const { directories } = file;
   const first = directories[0]!;
   const stacked = directories.length === 1 ? planesInDirectory(file, first) : 1;
   if (stacked > Math.min(MAX_PLANES, file.bytes.byteLength)) {
-    throw new RangeError(`it says that it has ${stacked} planes, more than the file can hold`);
+    throw new DamagedTiff(`its description states ${stacked} planes, more than the file can hold`);
   }
   if (stacked > 1) {
     const planes = Array.from({ length: stacked }, (_, plane) => plane);
@@ -97,14 +97,14 @@ export function layoutOf(file: TiffFile, { directory, plane }: TiffPage): TiffLa
   const bytes = byteCounts.reduce((sum, count) => sum + count, 0);
   const end = offsets[0]! + bytes * (plane + 1);
   if (end > file.bytes.byteLength) {
-    throw new RangeError(
+    throw new DamagedTiff(
       `plane ${plane} of its stack ends ${end - file.bytes.byteLength} bytes past the end of the file`,
     );
   }
   return { ...layout, offsets: offsets.map((offset) => offset + bytes * plane) };
 }
 
-/** What a file that lacks pages its description names is. @internal */
+/** Message about a file that lacks pages of its description. @internal */
 export function missingPlane(what: string): CellrouteError {
   return new CellrouteError('IMAGE_UNREADABLE', `The TIFF cannot be read: it does not hold ${what}`, {
     got: what,

@@ -18,12 +18,12 @@ const MICROMETRES: Readonly<Record<string, number>> = {
   inch: 25_400,
 };
 
-/** By the tag ResolutionUnit; 1 is no unit. */
+/** By the tag ResolutionUnit; 1 means no unit. */
 const INCH = 2;
 const MICROMETRES_BY_CODE: Readonly<Record<number, number>> = { [INCH]: 25_400, 3: 10_000 };
 /** Resolution tags alone with larger pixels than this, 1,270 dpi, are for printing: 72 or 300 dpi of an editor. */
 const LARGEST_BY_TAGS = 20;
-/** Pixels whose sides differ by more than this have no one size. */
+/** Pixels whose sides differ by more than this share are not square. */
 const SQUARE = 0.01;
 
 /** Micrometres per pixel; undefined where the file does not state them, or pixels are not square. */

@@ -5,7 +5,7 @@ import { channelsNeeded, checkAxis, resolveChannels, type Selection } from '../s
 import { decodePixels, greyType, type PixelType, pixelTypeOf, readMetadata, unreadable } from '../sharp.js';
 import type { ImageSource, RawImage } from '../types.js';
 import { companionFile } from './axes.js';
-import { TiffFile } from './directory.js';
+import { DamagedTiff, ENDS_EARLY, TiffFile } from './directory.js';
 import { checkJpegTiles } from './jpeg-tiles.js';
 import { CONVERT, JPEG, PHOTOMETRIC, type TiffLayout, unsupported } from './layout.js';
 import { layoutOf, missingPlane, readPages, type TiffPage, type TiffPages } from './pages.js';
@@ -46,19 +46,16 @@ export function planTiff(bytes: Uint8Array, selection: Selection): TiffPlan {
 
 /** An error of a file's directories as it is reported. */
 export function refuseDamage(error: unknown): unknown {
-  // The message of a DataView is not helpful.
-  return error instanceof RangeError ? unreadable('TIFF', damaged(error)) : error;
+  if (error instanceof DamagedTiff) return unreadable('TIFF', error);
+  // Thrown by an array or a DataView that would be larger than the file; its message would not help.
+  if (error instanceof RangeError) return unreadable('TIFF', new DamagedTiff(ENDS_EARLY, { cause: error }));
+  return error;
 }
 
-const damaged = (error: RangeError): Error =>
-  /offset|bounds|length/i.test(error.message)
-    ? new Error('it ends early, or a directory lies outside the file', { cause: error })
-    : error;
-
 /**
- * What will be decoded of a file whose pages were read.
+ * Returns the plan for decoding a file whose pages were read.
  *
- * @throws {RangeError} for damage; {CellrouteError} as {@link planTiff}.
+ * @throws {DamagedTiff} for damage; {CellrouteError} as {@link planTiff}.
  */
 export function planPages(file: TiffFile, pages: TiffPages, selection: Selection): TiffPlan {
   const { limits } = selection;

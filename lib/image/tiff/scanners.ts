@@ -1,7 +1,7 @@
 import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
 import { unsupported } from './layout.js';
 
-/** Pages are given their place by these scanners' own XML: read as they are, they are overviews or in another order. */
+/** Scanners whose own XML defines the meaning of pages: in file order, pages are overviews or in the wrong order. */
 const REFUSED: readonly { what: string; tag: number; start: RegExp; ending: string }[] = [
   {
     what: 'it is a slide of Leica (SCN)',

@@ -10,7 +10,7 @@ export type { PairedImages } from './pair.js';
 export interface PairFilesOptions extends PairOptions {
   /** Column (or COCO image field) with the cell type; of several, the first present. Default `type` or `cell_type`. */
   cellTypeColumn?: string | readonly string[] | undefined;
-  /** What COCO's categories are: `classes` of cells (default), or the `types` of whole images, whose cells are one class. */
+  /** Meaning of COCO's categories: `classes` of cells (default), or `cell-types` of whole images, whose cells are one class. */
   categories?: 'classes' | 'cell-types' | undefined;
   /**
    * Meaning of COCO's `iscrowd: 1`: `skip` (default) for regions of many cells, in which predictions are not counted;
@@ -44,14 +44,14 @@ export async function pairFiles(
   checkString('groundTruth', groundTruth);
   checkString('predicted', predicted);
   const reading = checkOptions(options);
-  const trueSource = await openAnnotations(groundTruth, reading);
-  if (trueSource.classes === 'ids') {
+  const groundTruthSource = await openAnnotations(groundTruth, reading);
+  if (groundTruthSource.classes === 'ids') {
     throw dataInvalid(groundTruth, 'a list of results cannot be ground truth: it does not list the images');
   }
   const predictedSource = await openAnnotations(predicted, { ...reading, predictions: true });
   const [first] = predictedSource.problems;
   if (first) throw dataInvalid(predicted, `predictions must be complete\n- ${problemLine(first)}`);
-  return pairAnnotations(trueSource, predictedSource, options);
+  return pairAnnotations(groundTruthSource, predictedSource, options);
 }
 
 const KEYS = [

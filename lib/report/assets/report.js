@@ -3,7 +3,7 @@
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const rowsAtOnce = 50;
-const mostZoom = 40;
+const MAX_ZOOM = 40;
 
 /** The view of an image: the image, moved and scaled by the browser, and a canvas above it with the outlines. */
 class Stage {
@@ -116,7 +116,7 @@ class Stage {
 
   zoomAt(factor, x = this.box.clientWidth / 2, y = this.box.clientHeight / 2) {
     const { view } = this;
-    const zoom = Math.min(mostZoom, Math.max(1, view.zoom * factor));
+    const zoom = Math.min(MAX_ZOOM, Math.max(1, view.zoom * factor));
     view.x = x - ((x - view.x) * zoom) / view.zoom;
     view.y = y - ((y - view.y) * zoom) / view.zoom;
     view.zoom = zoom;
@@ -163,7 +163,7 @@ class Stage {
   show(cell) {
     const { box, scale, view, entry } = this;
     const side = Math.sqrt(entry.cells.area[cell]) * scale;
-    view.zoom = Math.min(mostZoom, Math.max(1, box.clientWidth / 8 / side));
+    view.zoom = Math.min(MAX_ZOOM, Math.max(1, box.clientWidth / 8 / side));
     view.x = box.clientWidth / 2 - entry.cells.x[cell] * scale * view.zoom;
     view.y = box.clientHeight / 2 - entry.cells.y[cell] * scale * view.zoom;
     this.move(0, 0);
@@ -229,7 +229,7 @@ class CellTable {
     this.select = document.getElementById('of-image');
     this.page = 0;
     this.key = undefined;
-    this.rising = true;
+    this.ascending = true;
     const columns = ['image', 'cell', 'score', 'area', 'x', 'y'];
     const total = data.images.reduce((sum, { cells }) => sum + cells.score.length, 0);
     this.columns = Object.fromEntries(columns.map((name) => [name, new Float64Array(total)]));
@@ -289,10 +289,10 @@ class CellTable {
   sort(head) {
     const { key } = head.dataset;
     // The first click sorts scores and areas in descending order, other columns in ascending order.
-    this.rising = this.key === key ? !this.rising : key !== 'score' && key !== 'area';
+    this.ascending = this.key === key ? !this.ascending : key !== 'score' && key !== 'area';
     this.key = key;
     for (const other of this.heads) {
-      if (other === head) other.setAttribute('aria-sort', this.rising ? 'ascending' : 'descending');
+      if (other === head) other.setAttribute('aria-sort', this.ascending ? 'ascending' : 'descending');
       else other.removeAttribute('aria-sort');
     }
     this.arrange();
@@ -300,7 +300,7 @@ class CellTable {
 
   arrange() {
     const values = this.columns[this.key];
-    const sign = this.rising ? 1 : -1;
+    const sign = this.ascending ? 1 : -1;
     this.order.sort((a, b) => (values ? sign * (values[a] - values[b]) : 0) || a - b);
     this.page = 0;
     this.fill();

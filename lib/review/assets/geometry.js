@@ -108,10 +108,10 @@ export function simplify(ring, tolerance) {
   if (count <= 3) return ring;
   // A ring has no ends: it is cut at its first corner and at the corner farthest from that.
   let far = 0;
-  let most = -1;
+  let maxDistance = -1;
   for (let i = 1; i < count; i++) {
     const distance = Math.hypot(ring[2 * i] - ring[0], ring[2 * i + 1] - ring[1]);
-    if (distance > most) [far, most] = [i, distance];
+    if (distance > maxDistance) [far, maxDistance] = [i, distance];
   }
   const kept = new Uint8Array(count + 1);
   kept[0] = 1;
@@ -132,7 +132,7 @@ export function simplify(ring, tolerance) {
       const own = Math.hypot(px - x, py - y);
       if (own > distance) [worst, distance] = [i, own];
     }
-    // Two corners are no polygon: the farthest one is kept too.
+    // A polygon needs three corners: the farthest one is kept too.
     if (worst < 0 || (distance <= tolerance && corners >= 3)) continue;
     kept[worst] = 1;
     corners++;
@@ -145,6 +145,6 @@ export function simplify(ring, tolerance) {
 
 /** A place inside an image, rounded to hundredths of a pixel. */
 export function insideImage(x, y, { width, height }) {
-  const round = (value, most) => Math.round(100 * Math.max(0, Math.min(most, value))) / 100;
+  const round = (value, max) => Math.round(100 * Math.max(0, Math.min(max, value))) / 100;
   return [round(x, width), round(y, height)];
 }

@@ -11,7 +11,7 @@ const stage = element('stage');
 const view = new View(stage, element('pixels'), element('cells'));
 const pixels = new PixelCache();
 
-/** Styles of cells by what became of them. With several classes, the colour is that of the class. */
+/** Styles of cells by the kind of change. With several classes, the colour is that of the class. */
 const STATES = {
   predicted: { name: 'predicted', colour: '#ffd23f' },
   changed: { name: 'changed', colour: '#4dd8ff', dash: [6, 3] },

@@ -215,7 +215,7 @@ export class FreehandTool extends DrawTool {
   }
 }
 
-/** The outline of a cell as rings of corners. A polygon has no holes, and specks are no parts: both are omitted from masks. */
+/** The outline of a cell as rings of corners. Holes and specks are omitted, because polygons have no holes. */
 function cornersOf(outline) {
   if (!outline) return undefined;
   if (!outline.isMask) return outline.rings.map((ring) => [...ring]);

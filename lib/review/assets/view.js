@@ -53,28 +53,28 @@ export class View {
       brightness === 1 && contrast === 1 ? '' : `brightness(${brightness}) contrast(${contrast})`;
   }
 
-  get #wide() {
+  get #stageWidth() {
     return this.#stage.clientWidth;
   }
 
-  get #high() {
+  get #stageHeight() {
     return this.#stage.clientHeight;
   }
 
   fit() {
     const { width, height } = this.size;
     this.#fitted = true;
-    this.scale = Math.min(MAX_SCALE, this.#wide / width, this.#high / height);
-    this.left = (this.#wide - width * this.scale) / 2;
-    this.top = (this.#high - height * this.scale) / 2;
+    this.scale = Math.min(MAX_SCALE, this.#stageWidth / width, this.#stageHeight / height);
+    this.left = (this.#stageWidth - width * this.scale) / 2;
+    this.top = (this.#stageHeight - height * this.scale) / 2;
     this.draw();
   }
 
   /** Zooms by a factor, about a point of the stage. */
-  zoom(factor, x = this.#wide / 2, y = this.#high / 2) {
+  zoom(factor, x = this.#stageWidth / 2, y = this.#stageHeight / 2) {
     const { width, height } = this.size;
-    const least = Math.min(1, this.#wide / width, this.#high / height) / 2;
-    const scale = Math.max(least, Math.min(MAX_SCALE, this.scale * factor));
+    const minScale = Math.min(1, this.#stageWidth / width, this.#stageHeight / height) / 2;
+    const scale = Math.max(minScale, Math.min(MAX_SCALE, this.scale * factor));
     this.left = x - ((x - this.left) * scale) / this.scale;
     this.top = y - ((y - this.top) * scale) / this.scale;
     this.scale = scale;
@@ -96,12 +96,12 @@ export class View {
     const [left, top] = this.toStage(x1, y1);
     const [right, bottom] = this.toStage(x2, y2);
     const margin = 24;
-    const shift = (from, to, most) => {
-      if (from >= margin && to <= most - margin) return 0;
-      return most / 2 - (from + to) / 2;
+    const shift = (from, to, size) => {
+      if (from >= margin && to <= size - margin) return 0;
+      return size / 2 - (from + to) / 2;
     };
-    const dx = shift(left, right, this.#wide);
-    const dy = shift(top, bottom, this.#high);
+    const dx = shift(left, right, this.#stageWidth);
+    const dy = shift(top, bottom, this.#stageHeight);
     if (!this.#fitted && (dx !== 0 || dy !== 0)) this.pan(dx, dy);
     else this.draw();
   }
@@ -116,7 +116,7 @@ export class View {
 
   /** The middle of what is in sight, in pixels of the image. */
   get middle() {
-    return this.toImage(this.#wide / 2, this.#high / 2);
+    return this.toImage(this.#stageWidth / 2, this.#stageHeight / 2);
   }
 
   /** Draws before the next frame. */
@@ -133,17 +133,17 @@ export class View {
   /** A part of the image stays on the stage. */
   #keepInSight() {
     const { width, height } = this.size;
-    const least = 48;
-    const limit = (offset, length, stage) => Math.max(least - length, Math.min(stage - least, offset));
-    this.left = limit(this.left, width * this.scale, this.#wide);
-    this.top = limit(this.top, height * this.scale, this.#high);
+    const visible = 48;
+    const limit = (offset, length, stage) => Math.max(visible - length, Math.min(stage - visible, offset));
+    this.left = limit(this.left, width * this.scale, this.#stageWidth);
+    this.top = limit(this.top, height * this.scale, this.#stageHeight);
   }
 
   #resize() {
     const ratio = devicePixelRatio;
     for (const canvas of [this.#pixels, this.#cells]) {
-      canvas.width = Math.max(1, Math.round(this.#wide * ratio));
-      canvas.height = Math.max(1, Math.round(this.#high * ratio));
+      canvas.width = Math.max(1, Math.round(this.#stageWidth * ratio));
+      canvas.height = Math.max(1, Math.round(this.#stageHeight * ratio));
     }
     if (this.#fitted) this.fit();
     else this.draw();

@@ -10,14 +10,15 @@ let token = '';
 /** The job that is shown or awaited, and what stops waiting for it. */
 let current;
 
-/** Sends a request to the service; throws the message of an answer that reports an error. */
+/** Sends a request to the service. An answer that reports an error is thrown, with its `code`. */
 async function ask(path, options = {}) {
   const headers = { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) };
   const response = await fetch(base + path, { ...options, headers });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   if (response.status === 401) element('access').hidden = false;
-  throw new Error(`${problem.detail ?? response.statusText} [${problem.code ?? response.status}]`);
+  const code = problem.code ?? response.status;
+  throw Object.assign(new Error(`${problem.detail ?? response.statusText} [${code}]`), { code });
 }
 
 function say(text, failed = false) {
@@ -39,7 +40,7 @@ async function showModel() {
   } catch (error) {
     element('model').textContent = error.message;
     // A service that is starting is asked again.
-    if (/\[STARTING\]$/.test(error.message)) setTimeout(showModel, 1000);
+    if (error.code === 'STARTING') setTimeout(showModel, 1000);
   }
 }
 
@@ -111,7 +112,7 @@ async function segment(file) {
     if (current === mine && !signal.aborted) say(`${file.name}: ${error.message}`, true);
   } finally {
     if (current === mine) element('work').hidden = true;
-    // A job that is not awaited any more is not worth the work.
+    // A job whose result nobody waits for is cancelled.
     if (signal.aborted && mine.id) ask(`v1/jobs/${mine.id}`, { method: 'DELETE' }).catch(() => {});
   }
 }
@@ -150,7 +151,7 @@ element('cancel').addEventListener('click', () => {
   element('work').hidden = true;
   say('Cancelled.');
 });
-// The whole page takes a dropped file: one that misses the field would be opened by the browser instead.
+// The whole page accepts dropped files, because the browser would open a file that is dropped beside the field.
 document.addEventListener('dragover', (event) => {
   event.preventDefault();
   element('drop').classList.add('over');

@@ -25,7 +25,7 @@ export function readLiteral(op: number, cursor: ByteCursor, position: number): V
     case Op.NEWFALSE:
       return false;
     case Op.INT:
-      return integerOrTruth(cursor.line(), where);
+      return integerOrBoolean(cursor.line(), where);
     case Op.BININT:
       return cursor.i32();
     case Op.BININT1:
@@ -69,7 +69,7 @@ export function readLiteral(op: number, cursor: ByteCursor, position: number): V
 }
 
 /** Protocols 0 and 1 write booleans as the integers 00 and 01. */
-function integerOrTruth(line: Buffer, where: Where): Value {
+function integerOrBoolean(line: Buffer, where: Where): Value {
   const text = line.toString('latin1');
   return text === '00' ? false : text === '01' ? true : longFromText(line, where);
 }

@@ -103,14 +103,14 @@ def answer(learner: Learner, image: Path) -> dict[str, torch.Tensor]:
     return {"input": x, "logits": logits[0], "probabilities": logits[0].softmax(0)}
 
 
-def entry_of(learner: Learner, data: Path, name: str, truth: str) -> dict:
+def entry_of(learner: Learner, data: Path, name: str, ground_truth: str) -> dict:
     found = answer(learner, data / name)
     x = found["input"]
     index = int(found["probabilities"].argmax())
     middle = [side // 2 for side in x.shape[2:]]
     return {
         "picture": name,
-        "truth": truth,
+        "truth": ground_truth,
         "label": learner.dls.vocab[index],
         "index": index,
         "probabilities": found["probabilities"].tolist(),

@@ -26,10 +26,10 @@ RULE = (
 # COCO
 
 
-def coco_scores(truth: dict, detections: list[dict], limits: tuple[int, ...] = (100, 1000)) -> dict:
+def coco_scores(ground_truth: dict, detections: list[dict], limits: tuple[int, ...] = (100, 1000)) -> dict:
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
-        gt.dataset = copy.deepcopy(truth)
+        gt.dataset = copy.deepcopy(ground_truth)
         gt.createIndex()
         dt = gt.loadRes(copy.deepcopy(detections))
         return {f"{kind}_maxDets{limit}": scores_at(gt, dt, kind, limit) for kind in ("segm", "bbox") for limit in limits}
@@ -65,38 +65,38 @@ def without_overlaps(cells: list[np.ndarray]) -> list[np.ndarray]:
     return kept
 
 
-def precision_of(predictions: list[np.ndarray], truths: list[np.ndarray]) -> list[float]:
+def precision_of(predictions: list[np.ndarray], ground_truths: list[np.ndarray]) -> list[float]:
     """TP / (TP + FP + FN) at each IoU threshold. One of the two must not be empty."""
-    iou = np.zeros((len(predictions), len(truths)))
-    if predictions and truths:
-        a, b = ([masks.encode(cell) for cell in cells] for cells in (predictions, truths))
+    iou = np.zeros((len(predictions), len(ground_truths)))
+    if predictions and ground_truths:
+        a, b = ([masks.encode(cell) for cell in cells] for cells in (predictions, ground_truths))
         iou = np.asarray(coco_mask.iou(a, b, [0] * len(b)))
     result = []
     for threshold in IOU_THRESHOLDS:
         matched = iou > threshold
         hits = int(matched.any(1).sum())
-        misses = len(truths) - int(matched.any(0).sum())
+        misses = len(ground_truths) - int(matched.any(0).sum())
         result.append(hits / (len(predictions) + misses))
     return result
 
 
-def kaggle_scores(truth: dict, detections: list[dict]) -> dict:
+def kaggle_scores(ground_truth: dict, detections: list[dict]) -> dict:
     images = []
-    for image in truth["images"]:
-        truths = [
+    for image in ground_truth["images"]:
+        ground_truths = [
             coco_mask.decode(annotation["segmentation"])
-            for annotation in truth["annotations"]
+            for annotation in ground_truth["annotations"]
             if annotation["image_id"] == image["id"]
         ]
         found = [d for d in detections if d["image_id"] == image["id"] and d["score"] >= MIN_SCORE]
         found.sort(key=lambda detection: -detection["score"])
         predictions = without_overlaps([coco_mask.decode(detection["segmentation"]) for detection in found])
-        precision = precision_of(predictions, truths)
+        precision = precision_of(predictions, ground_truths)
         images.append(
             {
                 "image_id": image["id"],
                 "predictions": len(predictions),
-                "truths": len(truths),
+                "truths": len(ground_truths),
                 "precision_at_iou": precision,
                 "mean": float(np.mean(precision)),
             }
@@ -146,19 +146,19 @@ def make(job: common.Job) -> None:
     sparse = [row for row in rows if int(row["instances"]) < 60]
     chosen = [dense[int(job.rng.integers(len(dense)))]]
     chosen += [sparse[i] for i in job.rng.choice(len(sparse), int(job.rng.integers(4, 8)), replace=False)]
-    truth: dict = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cell"}], "info": {}}
+    ground_truth: dict = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cell"}], "info": {}}
     detections: list[dict] = []
     for image_id, row in enumerate(chosen, start=1):
         name = f"nuclei/images/{row['id']}.png"
         cells = masks.of_image(job.data, name)
-        truth["images"].append(
+        ground_truth["images"].append(
             {"id": image_id, "height": cells.shape[1], "width": cells.shape[2], "file_name": name}
         )
         for cell in cells:
             encoded = masks.encode(cell)
-            truth["annotations"].append(
+            ground_truth["annotations"].append(
                 {
-                    "id": len(truth["annotations"]) + 1,
+                    "id": len(ground_truth["annotations"]) + 1,
                     "image_id": image_id,
                     "category_id": 1,
                     "iscrowd": 0,
@@ -175,10 +175,10 @@ def make(job: common.Job) -> None:
     common.write_json(
         job.out / "metrics.json",
         {
-            "coco_truth": truth,
+            "coco_truth": ground_truth,
             "coco_detections": detections,
-            "coco": coco_scores(truth, detections),
-            "kaggle": kaggle_scores(truth, detections),
+            "coco": coco_scores(ground_truth, detections),
+            "kaggle": kaggle_scores(ground_truth, detections),
         },
     )
 

@@ -39,17 +39,17 @@ def scores_at(gt: COCO, dt: COCO, kind: str, limit: int, categories: list[int] |
     return result
 
 
-def coco_scores(truth: dict, detections: list[dict]) -> dict:
+def coco_scores(ground_truth: dict, detections: list[dict]) -> dict:
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
-        gt.dataset = copy.deepcopy(truth)
+        gt.dataset = copy.deepcopy(ground_truth)
         gt.createIndex()
         dt = gt.loadRes(copy.deepcopy(detections))
         answer: dict = {"all": {}, "classes": {}}
         for kind in ("segm", "bbox"):
             for limit in LIMITS:
                 answer["all"][f"{kind}_maxDets{limit}"] = scores_at(gt, dt, kind, limit)
-            for category in truth["categories"]:
+            for category in ground_truth["categories"]:
                 key = f"{kind}_{category['id']}"
                 answer["classes"][key] = scores_at(gt, dt, kind, LIMITS[-1], [category["id"]])
         return answer
@@ -92,13 +92,13 @@ def make(job: common.Job) -> None:
     rng = job.rng
     # Not consecutive and not sorted; one class has ground truth without detections, one detections without ground truth.
     categories = [7, 3, 12, 5]
-    truth: dict = {"images": [], "annotations": [], "info": {}}
-    truth["categories"] = [{"id": category, "name": f"type {category}"} for category in categories]
+    ground_truth: dict = {"images": [], "annotations": [], "info": {}}
+    ground_truth["categories"] = [{"id": category, "name": f"type {category}"} for category in categories]
     detections: list[dict] = []
     count = int(rng.integers(7, 10))
     for image in rng.permutation(np.arange(1, count + 1) * 3).tolist():
         height, width = int(rng.integers(60, 260)), int(rng.integers(60, 260))
-        truth["images"].append({"id": image, "height": height, "width": width, "file_name": f"{image}.png"})
+        ground_truth["images"].append({"id": image, "height": height, "width": width, "file_name": f"{image}.png"})
         # The first two images by id have no ground truth, and one of them has detections.
         cells = 0 if image <= 6 else int(rng.integers(3, 22))
         largest = float(rng.choice([8, 20, 70]))
@@ -108,7 +108,7 @@ def make(job: common.Job) -> None:
                 continue
             category = int(rng.choice([7, 3, 12]))
             crowd = int(rng.random() < 0.12)
-            truth["annotations"].append(annotation(image, category, mask, len(truth["annotations"]) + 1, crowd))
+            ground_truth["annotations"].append(annotation(image, category, mask, len(ground_truth["annotations"]) + 1, crowd))
             for _ in range(int(rng.integers(0, 4))):
                 found = np.roll(mask, tuple(rng.integers(-2, 3, 2)), (0, 1))
                 guess = category if rng.random() < 0.85 else int(rng.choice([7, 3, 5]))
@@ -125,21 +125,21 @@ def make(job: common.Job) -> None:
     common.write_json(
         job.out / "metrics_cases.json",
         {
-            "coco_truth": truth,
+            "coco_truth": ground_truth,
             "coco_detections": detections,
-            "with_boxes": coco_scores(truth, detections),
-            "without_boxes": coco_scores(truth, without_boxes),
+            "with_boxes": coco_scores(ground_truth, detections),
+            "without_boxes": coco_scores(ground_truth, without_boxes),
         },
     )
 
 
 def check(golden: Path, data: Path) -> list[common.Difference]:
     stored = json.loads((golden / "metrics_cases.json").read_text())
-    truth, detections = stored["coco_truth"], stored["coco_detections"]
+    ground_truth, detections = stored["coco_truth"], stored["coco_detections"]
     without_boxes = [{key: value for key, value in one.items() if key != "bbox"} for one in detections]
     difference = common.Difference("metrics_cases.json")
     for name, given in (("with_boxes", detections), ("without_boxes", without_boxes)):
-        answer = coco_scores(truth, given)
+        answer = coco_scores(ground_truth, given)
         for part in ("all", "classes"):
             for case, scores in stored[name][part].items():
                 for key, value in scores.items():

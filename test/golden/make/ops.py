@@ -212,13 +212,13 @@ def matcher_answers(iou: torch.Tensor) -> Tensors:
 
 
 def make_matcher(job: common.Job) -> None:
-    truths, candidates = int(job.rng.integers(4, 16)), int(job.rng.integers(120, 300))
-    truth = random_boxes(job, truths, 100, 80, smallest=8)
+    ground_truths, candidates = int(job.rng.integers(4, 16)), int(job.rng.integers(120, 300))
+    ground_truth = random_boxes(job, ground_truths, 100, 80, smallest=8)
     # Half of the candidates are moved ground truths, so that every range between thresholds has some.
-    near = truth[torch.from_numpy(job.rng.integers(0, truths, candidates // 2))]
+    near = ground_truth[torch.from_numpy(job.rng.integers(0, ground_truths, candidates // 2))]
     near = near + job.tensor(len(near), 4, low=-9, high=9)
     near[:, 2:] = torch.maximum(near[:, 2:], near[:, :2] + 1)
-    iou = box_iou(truth, torch.cat([random_boxes(job, candidates - len(near), 100, 80), near]))
+    iou = box_iou(ground_truth, torch.cat([random_boxes(job, candidates - len(near), 100, 80), near]))
     common.write_tensors(
         job.out / "matcher.safetensors",
         {"iou": iou, **matcher_answers(iou)},

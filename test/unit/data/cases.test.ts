@@ -38,9 +38,9 @@ async function read(path: string, options: OpenDatasetOptions = {}): Promise<Out
   }
   const { items, problems, notices } = data.value;
   const cells = Object.fromEntries(items.map((item) => [item.id, item.cells]));
-  const evaluated = pairs.value.images.map(({ id, groundTruth: truth, crowd = [] }) => [
+  const evaluated = pairs.value.images.map(({ id, groundTruth, crowd = [] }) => [
     id,
-    truth.length - Array.from(crowd).filter(Boolean).length,
+    groundTruth.length - Array.from(crowd).filter(Boolean).length,
   ]);
   expect(Object.fromEntries(evaluated)).toEqual(cells);
   const said = [...problems, ...notices].map(({ reason }) => reason).join('\n');
@@ -106,10 +106,10 @@ describe('the cases', () => {
   test('kaggle/submission.csv is read, and what is written is a submission', async () => {
     const { images } = await pairFiles(join(cases, 'kaggle/truth.csv'), join(cases, 'kaggle/submission.csv'));
     expect(
-      images.map(({ id, cellType: type, groundTruth: truth, predicted }) => [
+      images.map(({ id, cellType: type, groundTruth, predicted }) => [
         id,
         type,
-        truth.length,
+        groundTruth.length,
         predicted.toKaggle(),
       ]),
     ).toEqual([['0030fd0e6378', 'shsy5y', 1, ['1 3 65 3']]]);

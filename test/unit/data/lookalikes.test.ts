@@ -132,7 +132,7 @@ describe('an orientation that keeps the size', () => {
   });
 });
 
-describe('label images that are none', () => {
+describe('images that are not label images', () => {
   /** Squares of 4 pixels at these places, each with its value. */
   async function labels(...cells: [left: number, value: number][]): Promise<string> {
     const values = new Uint16Array(width * height);
@@ -197,7 +197,7 @@ describe('runs that count down columns', () => {
   });
 });
 
-describe('annotations of other tools are named, with a way to a form that is read', () => {
+describe('annotations of other tools are named, with a conversion', () => {
   test.each([
     ['LabelMe', 'a.json', '{"version": "5.0", "shapes": [], "imagePath": "a.png"}', /labelme2coco/],
     ['QuPath', 'a.json', '{"type": "FeatureCollection", "features": []}', /label images from QuPath/],

@@ -55,7 +55,7 @@ test('training samples are larger by the scale, and so are the cells that a netw
   expect(await diameterOf(plain)).toBeCloseTo((await cellSizes(plain.items))!.diameter, 1);
 });
 
-test('a segmenter sees the images of a data set at their scale, unless another is asked for', async () => {
+test('a segmenter sees the images of a data set at their scale, unless another is passed', async () => {
   await using segmenter = await CellSegmenter.load(`${testEnsemble}/fluorescence.safetensors`);
   const axes = new ThresholdGrid({}, segmenter.config, {});
   const scalesOf = async (data: Dataset, scale?: number) => {

@@ -90,7 +90,7 @@ describe('added one after the other from five images each', () => {
     expect(await typesOf(second, paths)).toEqual(known.map(([type]) => type));
   });
 
-  test('the network of the router and the old segmenters stay as they are', async () => {
+  test('the network of the router and the old segmenters do not change', async () => {
     for (const type of ['fluorescence', 'histology', 'phase-contrast']) {
       const file = `segmenter-${type}.safetensors`;
       expect(bytes(second, file).equals(bytes(starterFolder, file))).toBe(true);

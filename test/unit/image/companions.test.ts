@@ -47,7 +47,7 @@ test('in a data set it is a problem of that image', async () => {
   expect(problems.map(({ reason }) => reason)).toEqual([expect.stringContaining('MRXS')]);
 });
 
-test('a folder of the name of an image makes no slide of it', async () => {
+test('a folder with the name of an image does not make it a slide', async () => {
   mkdirSync(join(folder.path('plain'), 'a'), { recursive: true });
   expect((await decodeImage(slide('plain/a.jpg', 'plain/a/notes.txt'))).width).toBe(8);
 });

@@ -116,7 +116,7 @@ describe("ImageJ's stacks", () => {
     expect(error.code).toBe('IMAGE_UNREADABLE');
     expect(
       (await refusal(decodeImage(writeTiff([stack(1, 'ImageJ=1.53t\nimages=999999999\n')])))).message,
-    ).toMatch(/says that it has 999999999 planes/);
+    ).toMatch(/states 999999999 planes/);
   });
 });
 

@@ -38,7 +38,7 @@ test.each<[string, TestPage[], RegExp]>([
   }
 });
 
-test('XMP that is no XML of a scanner is no reason to refuse', async () => {
+test('XMP other than the XML of a scanner is accepted', async () => {
   const bytes = writeTiff([page({ texts: { 700: '<x:xmpmeta xmlns:x="adobe:ns:meta/"/>' } })]);
   expect((await decodeImage(bytes)).width).toBe(32);
 });

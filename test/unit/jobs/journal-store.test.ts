@@ -89,7 +89,7 @@ test('jobs wait until work starts, run by priority and submission, and keep thei
   expect((await refusal(store.submit('x', { priority: 101 }))).details.option).toBe('priority');
 });
 
-test('what was submitted and what has ended is known after the process is killed', async () => {
+test('submitted and ended jobs are restored after the process is killed', async () => {
   const store = await openStore();
   const [a, b] = await submitAll(store, ['a', 'b']);
   await store.submit('c', { key: 'k', digest: '1' });
@@ -132,7 +132,7 @@ test('a job that runs when its process is killed runs again, three times in all'
   expect(bench.started).toEqual(['b']);
 });
 
-test('a job beside one that kills its process is not given up with it', async () => {
+test('a job that runs beside one that kills its process is retried', async () => {
   const first = await openStore();
   const [poison, innocent] = await submitAll(first, ['poison', 'innocent']);
   const together = new Bench();

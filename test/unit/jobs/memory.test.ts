@@ -19,7 +19,7 @@ async function statesOf(events: AsyncIterable<Job>): Promise<string[]> {
   return states;
 }
 
-test('runs jobs in the order of submission, so many at once, and keeps their results', async () => {
+test('runs jobs in the order of submission, up to the concurrency at once, and keeps their results', async () => {
   const { store, bench } = storeOf({ concurrency: 2 });
   const ids: string[] = [];
   for (const input of ['a', 'b', 'c']) ids.push((await store.submit(input)).job.id);
@@ -42,7 +42,7 @@ test('runs jobs in the order of submission, so many at once, and keeps their res
   });
 });
 
-test('what a caller does to a job changes nothing in the store', async () => {
+test('a caller that changes a returned job does not change the store', async () => {
   const { store } = storeOf();
   const { job } = await store.submit('a');
   job.state = 'done';
@@ -120,7 +120,7 @@ test('cancels a waiting job before it starts, a running one by its signal, and a
   expect(await store.result(next)).toBe('c!');
 });
 
-test('keeps the error of a failed job, and reports errors that are no CellrouteError', async () => {
+test('keeps the error of a failed job, and reports errors that are not CellrouteErrors', async () => {
   const reported: unknown[] = [];
   const { store, bench } = storeOf({ onError: (error) => void reported.push(error) });
   const bad = (await store.submit('a')).job.id;
@@ -164,7 +164,7 @@ test('forgets ended jobs to make room for the bytes of new ones, and refuses whe
   expect(await store.result(first)).toBe('aaaa!');
 });
 
-test('keeps so many ended jobs, for so long, and frees their keys', async () => {
+test('keeps the allowed number of ended jobs for their time, and frees their keys', async () => {
   jest.useFakeTimers({ doNotFake: ['setImmediate'] });
   try {
     const { store, bench } = storeOf({ maxEnded: 2, keepSeconds: 60 });
@@ -202,7 +202,7 @@ test('closes: cancels all, waits for work that stops late, and takes no more', a
   expect((await refusal(store.get(job.id))).code).toBe('JOB_NOT_FOUND');
 });
 
-test('refuses options that are none', () => {
+test('refuses invalid options', () => {
   const run = async () => '';
   for (const [options, message] of [
     [{ run: 1 }, /run but received 1/],

@@ -16,7 +16,7 @@ describe('failures', () => {
   const unreadable = (code: string) =>
     new CellrouteError('FILE_UNREADABLE', 'a.png: reason', { file: 'a.png' }, system(code));
 
-  test('what another attempt would not change is not tried again', () => {
+  test('errors that a retry would not change are not retried', () => {
     expect(isRetried(new CellrouteError('IMAGE_UNREADABLE', 'damaged'))).toBe(false);
     expect(isRetried(new CellrouteError('INVALID_ARGUMENT', 'wrong'))).toBe(false);
     expect(isRetried(unreadable('ENOENT'))).toBe(false);
@@ -84,7 +84,7 @@ describe('smaller tiles', () => {
   const sizes = (tiles: Parameters<typeof smallerTiles>[0], side: number) =>
     Array.from(smallerTiles(tiles, { width: side, height: side }), ({ size }) => size);
 
-  test('halve what was asked for, and are smaller than the image', () => {
+  test('halve the requested size, and are smaller than the image', () => {
     expect(sizes(undefined, 4000)).toEqual([1024, 512, 256, 128]);
     expect(sizes('auto', 600)).toEqual([512, 256, 128]);
     expect(sizes({ size: 800 }, 4000)).toEqual([400, 200]);
@@ -110,7 +110,7 @@ describe('smaller tiles', () => {
     });
   });
 
-  test('are not tried after another error, nor where one pass was asked for', async () => {
+  test('are not tried after another error, or if one pass was requested', async () => {
     let calls = 0;
     const failing = (error: unknown) => async () => {
       calls++;

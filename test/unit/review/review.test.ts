@@ -379,7 +379,7 @@ test('COCO with polygons, and data sets with label images, can be reviewed', asy
   expect(third.images).toBe(1);
 });
 
-test('images in folders get names of their own in the data set', async () => {
+test('images in folders get unique names in the data set', async () => {
   for (const set of ['x', 'y']) {
     await writeImage(path('nested', set), 'w.png', size, [[1, 1, 5, 5]]);
     mkdirSync(path('nested-results', set), { recursive: true });

@@ -152,7 +152,7 @@ describe('the level', () => {
     { width: image.width / 2, height: image.height / 2, downsample: 2 },
   ];
 
-  test('is the smallest that has what the network sees, or the one that is asked for', async () => {
+  test('is the smallest with the resolution of the network input, or the requested one', async () => {
     const asked: number[] = [];
     const slide = slideOf(image, {
       levels: levels(image),
@@ -169,7 +169,7 @@ describe('the level', () => {
     expect((await half.segment(slide, { level: 0 })).slide!.level).toBe(0);
     expect(new Set(asked)).toEqual(new Set([0]));
     expect((await segmenter.segment(slide)).slide!.level).toBe(0);
-    // What is asked for is about level 0.
+    // The option refers to level 0.
     const scaled = await segmenter.segment(slide, { scale: 0.5 });
     expect(scaled).toMatchObject({ scale: 0.5, width: 224, slide: { level: 1 } });
   });
@@ -195,7 +195,7 @@ describe('the level', () => {
     expect(await size(undefined)).toEqual([0, 1, 1]);
     expect(await size(0.25, { scale: 1 })).toEqual([0, 1, 1]);
     expect(await size(0.25, { pixelSize: 0.5 })).toEqual([0, 1, 1]);
-    // A level that is asked for is an image of its own.
+    // A requested level is segmented like a separate image.
     expect(await size(0.25, { level: 1 })).toEqual([1, 1, 1]);
     expect(await size(0.25, { level: 0 })).toEqual([0, 0.5, 0.5]);
   });
@@ -397,7 +397,7 @@ describe('what is refused or fails', () => {
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option } });
   });
 
-  test('options of slides for an image, a limit for rows, and what is no slide', async () => {
+  test('options of slides for an image, a limit for rows, and other values', async () => {
     const forImage = await rejection(segmenter.segment(imageBytes('small'), { level: 0 } as never));
     expect(forImage.details?.option).toBe('level');
     const rows = segmenter.segmentRows(slideOf(image), { detectionsPerImage: 3 } as never);

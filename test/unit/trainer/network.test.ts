@@ -51,7 +51,7 @@ describe.each(Object.entries(kinds))('a %s in training', (name, make) => {
     for (let i = 0; i < 3; i++) expect((await network.step(samples(i), step(i))).applied).toBe(true);
     const path = temporary(`${name}-${kind}.safetensors`);
     await writeWeights(path, { tensors: network.tensors() });
-    // Another seed: none of its own state may remain.
+    // Another seed: none of its state may remain.
     const { network: restored } = await make({ optimizer, seed: 99 });
     await restored.restore(path);
     const results = [];
@@ -360,7 +360,7 @@ describe('a segmenter', () => {
     for (const one of [other, network, snapshot]) await one.dispose();
   });
 
-  test('starts from a network of other layers only where that is asked for', async () => {
+  test('starts from a network of other layers only on request', async () => {
     const file = temporary('other-layers.safetensors');
     const config = maskRCNNConfig({ ...tinyMaskRCNN('batch', 2), mask: { channels: [8, 8], hidden: 8 } });
     const other = await SegmenterNetwork.create(config, { ...options, sampling });

@@ -2,8 +2,8 @@ import { Masks } from '../../../lib/mask/masks.js';
 import type { NativeSamplePlan } from '../../../lib/native/contract.js';
 import { runJob } from '../../../lib/native/job.js';
 import { native } from '../../../lib/native/load.js';
-import type { Draft } from '../../../lib/transforms/draft.js';
 import { Frame } from '../../../lib/transforms/frame.js';
+import type { Draft } from '../../../lib/transforms/kind.js';
 import { nativePlan } from '../../../lib/transforms/plan.js';
 import { type Dense, dense } from './reference.js';
 

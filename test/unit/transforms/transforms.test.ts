@@ -1,8 +1,8 @@
 import { random } from '../../../lib/data/random.js';
-import type { Draft } from '../../../lib/transforms/draft.js';
 import { Frame } from '../../../lib/transforms/frame.js';
 import * as transforms from '../../../lib/transforms/index.js';
 import { readTransforms, type Transform } from '../../../lib/transforms/index.js';
+import type { Draft } from '../../../lib/transforms/kind.js';
 import { planSample } from '../../../lib/transforms/plan.js';
 import { thrown } from '../../support/sdk.js';
 import { dense, misaligned } from './reference.js';

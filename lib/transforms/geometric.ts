@@ -3,7 +3,27 @@ import { described, literal, number, oneOf, required } from '../config/schema.js
 import type { Random } from '../data/random.js';
 import { centredPart } from '../image/centred-part.js';
 import type { Frame } from './frame.js';
-import { kind, LONGEST_SIDE, side } from './kind.js';
+import { kind, MAX_SIDE, side } from './kind.js';
+
+const probability = number(0.5, { min: 0, max: 1 });
+
+/** Flips left and right with probability `p` (default 0.5). */
+export const flipHorizontalKind = kind(
+  { kind: literal('flip-horizontal'), p: probability },
+  ({ p }, draft, random) => (random.chance(p) ? { ...draft, frame: draft.frame.flipHorizontal() } : draft),
+);
+
+/** Flips top and bottom with probability `p` (default 0.5). */
+export const flipVerticalKind = kind(
+  { kind: literal('flip-vertical'), p: probability },
+  ({ p }, draft, random) => (random.chance(p) ? { ...draft, frame: draft.frame.flipVertical() } : draft),
+);
+
+/** Rotates by 0, 90, 180 or 270 degrees with equal probability. */
+export const quarterTurnsKind = kind({ kind: literal('quarter-turns') }, (_, draft, random) => ({
+  ...draft,
+  frame: draft.frame.turn(random.integer(0, 3)),
+}));
 
 /** Crops the frame at a random position. A shorter side is not cropped. */
 function randomPart(frame: Frame, width: number, height: number, random: Random): Frame {
@@ -15,7 +35,7 @@ function randomPart(frame: Frame, width: number, height: number, random: Random)
 /** The frame with both sides times a factor, rounded. */
 export function scaled(frame: Frame, factor: number): Frame {
   if (factor === 1) return frame;
-  const size = (pixels: number) => Math.min(Math.max(Math.round(pixels * factor), 1), LONGEST_SIDE);
+  const size = (pixels: number) => Math.min(Math.max(Math.round(pixels * factor), 1), MAX_SIDE);
   return frame.resize(size(frame.width), size(frame.height));
 }
 

@@ -1,3 +1,4 @@
+// Queues of calls: a fixed number of slots, and places in the order of arrival.
 import type { Call } from '../native/job.js';
 
 /** A fixed number of slots that calls enter in order. A cancelled call leaves the queue immediately. */
@@ -15,15 +16,15 @@ export class Slots {
       this.#free--;
       return this.#leave;
     }
-    let mine = () => {};
+    let resolveSlot = () => {};
     const turn = new Promise<void>((done) => {
-      mine = done;
+      resolveSlot = done;
     });
-    this.#waiting.push(mine);
+    this.#waiting.push(resolveSlot);
     try {
       await own.untilStopped(turn);
     } catch (error) {
-      const place = this.#waiting.indexOf(mine);
+      const place = this.#waiting.indexOf(resolveSlot);
       // The call may have received the slot in the same turn in which it was cancelled.
       if (place >= 0) this.#waiting.splice(place, 1);
       else this.#leave();
@@ -37,4 +38,27 @@ export class Slots {
     if (next) next();
     else this.#free++;
   };
+}
+
+/** A place in a queue. */
+export interface Turn {
+  /** Resolves when all earlier places have been left. */
+  readonly reached: Promise<void>;
+  /** Leaves the place. Later calls do nothing. */
+  leave(): void;
+}
+
+/** A queue whose places are reached in the order in which they were taken, even if one is left early. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  join(): Turn {
+    const reached = this.#last;
+    let leave = () => {};
+    const left = new Promise<void>((done) => {
+      leave = done;
+    });
+    this.#last = reached.then(() => left);
+    return { reached, leave };
+  }
 }
