@@ -1,6 +1,6 @@
-// What `scale: 'auto'` costs: the time in which a segmenter decides the scale of an image, as a ratio to a pass over the image at
-// scale 1, in turns within one run. node bench/auto_scale.mjs [IMAGE...] [--rounds 7] [--precision float32]; without images,
-// those of examples/images, each with the segmenter of its type.
+// The cost of `scale: 'auto'`: the time in which a segmenter decides the scale of an image, as a ratio to a pass over the image at
+// scale 1, measured alternately. node bench/auto_scale.mjs [IMAGE...] [--rounds 7] [--precision float32]; without images, those
+// of examples/images, each with the segmenter of its type.
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';

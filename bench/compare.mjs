@@ -52,7 +52,7 @@ export const significant = (number) => (number < 100 ? number.toPrecision(3) : n
 function agreement(own, peer) {
   if (!own.scores || !peer.scores) return '';
   const gap = own.scores.reduce(
-    (most, score, i) => Math.max(most, Math.abs(score - (peer.scores[i] ?? score))),
+    (max, score, i) => Math.max(max, Math.abs(score - (peer.scores[i] ?? score))),
     0,
   );
   return `${own.detections} of the peer's ${peer.detections} cells, scores within ${gap.toPrecision(1)}`;

@@ -24,7 +24,7 @@ if (flags.data === undefined) throw new Error('--data FOLDER is missing: a data 
 const [side, wanted] = [Number(flags.side), Number(flags.cells)];
 
 /** Nuclei cut out of images, each brightened to one peak: pixels, mask, size. */
-async function nucleiOf(items, largest, count) {
+async function nucleiOf(items, maxSide, count) {
   const nuclei = [];
   for (const item of items) {
     if (nuclei.length >= count) break;
@@ -34,7 +34,7 @@ async function nucleiOf(items, largest, count) {
     for (let cell = 0; cell < masks.length; cell++) {
       const [left, top, right, bottom] = boxes.subarray(4 * cell, 4 * cell + 4);
       const [w, h] = [right - left, bottom - top];
-      if (Math.max(w, h) > largest || Math.min(w, h) < 8) continue;
+      if (Math.max(w, h) > maxSide || Math.min(w, h) < 8) continue;
       const own = masks.select([cell]).toLabels();
       const inside = new Uint8Array(w * h);
       const shade = new Float32Array(w * h);
@@ -78,14 +78,14 @@ for (let cell = 0; cell < wanted; cell++) {
     }
   }
 }
-const truth = Masks.fromLabels(labels, { width: side, height: side }).masks;
+const groundTruth = Masks.fromLabels(labels, { width: side, height: side }).masks;
 const image = { data: pixels, width: side, height: side, channels: 1 };
 if (flags.image !== undefined) {
   await sharp(pixels, { raw: { width: side, height: side, channels: 1 } })
     .png()
     .toFile(flags.image);
 }
-console.log(`${truth.length} nuclei of ${nuclei.length} kinds on ${side} × ${side} pixels`);
+console.log(`${groundTruth.length} nuclei of ${nuclei.length} kinds on ${side} × ${side} pixels`);
 
 const segmenter = await CellSegmenter.load(flags.model);
 const limits = `${segmenter.config.box.detectionsPerImage} detections, ${segmenter.config.rpn.postNmsTopN} proposals`;
@@ -94,12 +94,12 @@ for (const tiles of ['auto', false, { size: 1024 }, { size: 512 }]) {
   const began = performance.now();
   const { cells, limitsReached } = await segmenter.segment(image, { tiles, minScore: 0.5 });
   const seconds = (performance.now() - began) / 1000;
-  const found = new Uint8Array(truth.length);
-  const iou = truth.iou(cells.masks);
-  for (let i = 0; i < truth.length; i++) {
+  const found = new Uint8Array(groundTruth.length);
+  const iou = groundTruth.iou(cells.masks);
+  for (let i = 0; i < groundTruth.length; i++) {
     for (let j = 0; j < cells.length; j++) if (iou[i * cells.length + j] >= 0.5) found[i] = 1;
   }
-  const recall = found.reduce((sum, one) => sum + one, 0) / truth.length;
+  const recall = found.reduce((sum, one) => sum + one, 0) / groundTruth.length;
   const peak = Math.round(process.resourceUsage().maxRSS / 1024);
   console.log(
     `tiles ${JSON.stringify(tiles)}: ${cells.length} cells, ${(100 * recall).toFixed(1)} % of the ground truth at IoU 0.5, ` +

@@ -48,15 +48,15 @@ function ellipse(cx, cy, rx, ry) {
   return runs.join(' ');
 }
 
-const truth = { info: {}, images: [], annotations: [], categories: [{ id: 1, name: 'cell' }] };
+const groundTruth = { info: {}, images: [], annotations: [], categories: [{ id: 1, name: 'cell' }] };
 const detections = [];
 for (let image = 1; image <= images; image++) {
-  truth.images.push({ id: image, file_name: `${image}.png`, ...size });
-  const texts = { truth: [], found: [] };
+  groundTruth.images.push({ id: image, file_name: `${image}.png`, ...size });
+  const texts = { groundTruth: [], found: [] };
   for (let i = 0; i < cells; i++) {
     const [cx, cy] = [i % columns, Math.floor(i / columns)].map((at) => (at + 0.3 + 0.4 * random()) * pitch);
     const [rx, ry] = [8 + 7 * random(), 8 + 7 * random()];
-    texts.truth.push(ellipse(cx, cy, rx, ry));
+    texts.groundTruth.push(ellipse(cx, cy, rx, ry));
     for (let copies = random() < 0.1 ? 0 : random() < 0.2 ? 2 : 1; copies > 0; copies--) {
       const moved = () => 6 * (random() - 0.5);
       texts.found.push(ellipse(cx + moved(), cy + moved(), rx + moved() / 3, ry + moved() / 3));
@@ -76,29 +76,35 @@ for (let image = 1; image <= images; image++) {
         bbox: [...boxes.subarray(4 * i, 4 * i + 4)],
       };
       if (kind === 'found') detections.push({ ...one, score: Math.round(1000 * random()) / 1000 });
-      else truth.annotations.push({ ...one, id: truth.annotations.length + 1, area: areas[i], iscrowd: 0 });
+      else
+        groundTruth.annotations.push({
+          ...one,
+          id: groundTruth.annotations.length + 1,
+          area: areas[i],
+          iscrowd: 0,
+        });
     }
   }
 }
 
 function groupByImage(list) {
-  const groups = new Map(truth.images.map(({ id }) => [id, []]));
+  const groups = new Map(groundTruth.images.map(({ id }) => [id, []]));
   for (const one of list) groups.get(one.image_id).push(one);
   return groups;
 }
 
 async function ours() {
-  const [truths, found] = [groupByImage(truth.annotations), groupByImage(detections)];
+  const [groundTruths, found] = [groupByImage(groundTruth.annotations), groupByImage(detections)];
   const masks = (list) =>
     Masks.fromCoco(
       list.map(({ segmentation }) => segmentation.counts),
       size,
     );
-  const inputs = truth.images.map(({ id }) => ({
+  const inputs = groundTruth.images.map(({ id }) => ({
     id: String(id),
-    groundTruth: masks(truths.get(id)),
-    groundTruthAreas: truths.get(id).map(({ area }) => area),
-    groundTruthBoxes: fromCocoBoxes(truths.get(id).flatMap(({ bbox }) => bbox)),
+    groundTruth: masks(groundTruths.get(id)),
+    groundTruthAreas: groundTruths.get(id).map(({ area }) => area),
+    groundTruthBoxes: fromCocoBoxes(groundTruths.get(id).flatMap(({ bbox }) => bbox)),
     predicted: masks(found.get(id)),
     scores: found.get(id).map(({ score }) => score),
     boxes: fromCocoBoxes(found.get(id).flatMap(({ bbox }) => bbox)),
@@ -108,8 +114,8 @@ async function ours() {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-bench-'));
-const files = ['truth', 'detections'].map((name) => join(folder, `${name}.json`));
-writeFileSync(files[0], JSON.stringify(truth));
+const files = ['ground-truth', 'detections'].map((name) => join(folder, `${name}.json`));
+writeFileSync(files[0], JSON.stringify(groundTruth));
 writeFileSync(files[1], JSON.stringify(detections));
 const python = process.env.PYTHON ?? 'python3';
 const child = spawn(python, [fileURLToPath(new URL('peers/metrics.py', import.meta.url)), ...files], {

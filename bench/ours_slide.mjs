@@ -1,4 +1,4 @@
-// One slide: made, or segmented in a process of its own. One line of JSON.
+// Makes a slide, or segments one in a separate process. Prints one line of JSON.
 //   node bench/ours_slide.mjs make SLIDE SIDE IMAGES
 //   node bench/ours_slide.mjs segment SLIDE [RESUME]      a line on stderr for each tile that is started
 import { createHash } from 'node:crypto';
@@ -16,7 +16,7 @@ const load = () => CellSegmenter.load(join(import.meta.dirname, '../test/ensembl
 if (task === 'make') await make(path, Number(args[0]), args[1]);
 else await segment(path, args[0]);
 
-/** Grey images side by side, each as large as it is. */
+/** Grey images side by side at their original sizes. */
 async function make(slide, side, folder) {
   const rows = readFileSync(join(folder, 'index.csv'), 'utf8').trim().split('\n').slice(1);
   const ids = rows.map((row) => row.split(',')).filter(([, modality]) => modality === 'fluorescence');

@@ -69,7 +69,7 @@ server.stdout.resume();
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 let made = 0;
 
-/** A worker in a process of its own, once it is ready. */
+/** Starts a worker in a separate process and waits until it is ready. */
 async function start(queue, results, share) {
   const args = ['worker', '--redis', redis, '--queue', queue, '--results', results, '--model', model];
   const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...args], {
@@ -89,7 +89,7 @@ async function drain(queue) {
   }
 }
 
-/** Images per second of so many workers. The first images of each worker are not counted. */
+/** Images per second of `count` workers. The first images of each worker are not counted. */
 async function throughput(count) {
   const name = `bench-${made++}`;
   const results = join(folder, name);
@@ -129,7 +129,7 @@ async function loop() {
   return amount / ((performance.now() - started) / 1000);
 }
 
-/** Milliseconds per job whose result is there, from submission to its end, one after the other and many at once. */
+/** Milliseconds per job with an existing result, from submission to its end, one after the other and many at once. */
 async function cost(open) {
   const queue = await open();
   const results = join(folder, `cost-${made++}`);

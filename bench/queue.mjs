@@ -308,7 +308,7 @@ const rows = {
   },
 };
 
-/** A process that answers each line with milliseconds, and is idle in between. */
+/** A process that answers each line with milliseconds, and is idle otherwise. */
 class Child {
   #process;
   #lines = [];

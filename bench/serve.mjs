@@ -36,7 +36,7 @@ const { values: options } = parseArgs({
 const image = readFileSync(options.image);
 const CELL_TYPE = 'fluorescence';
 
-/** The other side: a process that answers lines of JSON with what its loop reached. */
+/** The other side: a process that answers each line of JSON with the throughput of its loop. */
 async function loop() {
   const { RoutedEnsemble, resultJson } = await import('../dist/index.mjs');
   const ensemble = await RoutedEnsemble.load(model);
@@ -81,7 +81,7 @@ async function startPython() {
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-/** Requests per second, and what was not answered 200. */
+/** Requests per second, and the responses other than 200. */
 async function drive(url, connections, extra) {
   const started = performance.now();
   const result = await autocannon({

@@ -5,9 +5,9 @@
 //
 // Needs a built checkout (npm run build). The slide is a mosaic of the fluorescence images of FOLDER (form of
 // test/data/nuclei), written by sharp as a tiled, pyramidal BigTIFF; the network is the one of test/ensemble. Each run is a
-// process of its own, so that peak memory is its own, and reports its progress on stderr. One run is killed (SIGKILL) in the
-// middle and resumed; --once skips the uninterrupted run that it is compared with. With --keep, what is done stays in the
-// folder: the same command continues after an interruption.
+// separate process, so that peak memory is measured per run, and reports its progress on stderr. One run is killed (SIGKILL) in
+// the middle and resumed; --once skips the uninterrupted run that it is compared with. With --keep, finished work stays in the
+// folder, and the same command continues after an interruption.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -69,7 +69,7 @@ function mosaic(length) {
   return path;
 }
 
-/** What an earlier process measured, or what this one does, which is kept. */
+/** The measurement of an earlier process, or a new one, which is stored. */
 async function measured(name, run) {
   if (runs[name]) return runs[name];
   const found = await run();
@@ -77,14 +77,14 @@ async function measured(name, run) {
   return found;
 }
 
-/** Segments a slide in a process of its own. */
+/** Segments a slide in a separate process. */
 async function segment(...args) {
   const { code, line } = await follow(args, () => false);
   if (code !== 0) throw new Error(`the run on ${args.join(', ')} ended with ${code}`);
   return JSON.parse(line);
 }
 
-/** Ends a run with SIGKILL in the middle; returns what it had done. */
+/** Ends a run with SIGKILL in the middle; returns its progress. */
 async function killHalfway(...args) {
   const { progress } = await follow(args, ({ tile, of }) => tile > of / 2);
   if (!progress) throw new Error('the run ended before its first tile');

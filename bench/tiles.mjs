@@ -3,7 +3,7 @@
 //   node bench/tiles.mjs IMAGE [--sides 2048,4096,10000] [--whole-up-to 4096] [--precision float32] [--json FILE]
 //
 // Needs a built checkout (npm run build). A large image repeats IMAGE, grey, 8 bits; the network is that of test/ensemble.
-// Each measurement is a process of its own, so that peak memory is its own.
+// Each measurement runs in a separate process, because peak memory is counted per process.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';

@@ -1,4 +1,4 @@
-// Adds cell types to the starter ensemble one after the other, from five images each, and measures what it does to the types before.
+// Adds cell types to the starter ensemble one after the other, from five images each, and measures the accuracy of the earlier types.
 //
 //   node experiments/add-types.mjs --data DATA --out FOLDER [--count 5] [--draws 50] [--seed 3011]
 //

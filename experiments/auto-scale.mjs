@@ -1,8 +1,8 @@
-// What `scale: 'auto'` is worth: the score of a starter segmenter on images and on magnified copies of them, at scale 1, at the
-// scale that is decided, and at fixed scales.
+// The accuracy of `scale: 'auto'`: the score of a starter segmenter on images and on magnified copies of them, at scale 1, at the
+// chosen scale, and at fixed scales.
 //
 //   node experiments/auto-scale.mjs --data DATA --out FOLDER [--sets histology,fluorescence,phase-contrast,sartorius]
-//       [--split val] [--most 100] [--magnifications 0.5,0.7,1,1.4,2] [--scales 0.5,0.7,1,1.4,2,2.8,4] [--precision float32]
+//       [--split val] [--max-images 100] [--magnifications 0.5,0.7,1,1.4,2] [--scales 0.5,0.7,1,1.4,2,2.8,4] [--precision float32]
 //
 // DATA has the folders `nuclei` and `t98g` as for models/starter/training, whose column `split` selects images, and for the set
 // `sartorius` that folder with train.csv: the first 14 of its images by id are `train`, the others `val`. They are segmented as phase
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     out: text,
     sets: { ...text, default: 'histology,fluorescence,phase-contrast' },
     split: { ...text, default: 'val' },
-    most: { ...text, default: '100' },
+    'max-images': { ...text, default: '100' },
     magnifications: { ...text, default: '1,0.5,0.7,1.4,2' },
     scales: { ...text, default: '' },
     precision: { ...text, default: 'float32' },
@@ -46,7 +46,7 @@ async function itemsOf(set) {
     const data = await openDataset(join(values.data, 'sartorius'));
     const { items } = data;
     const own = values.split === 'val' ? items.slice(SARTORIUS_TRAIN) : items.slice(0, SARTORIUS_TRAIN);
-    return { items: own.slice(0, Number(values.most)), type: 'phase-contrast' };
+    return { items: own.slice(0, Number(values['max-images'])), type: 'phase-contrast' };
   }
   const folder = set === 'phase-contrast' ? 't98g' : 'nuclei';
   const data = await openDataset(join(values.data, folder), { cellTypeColumn: 'modality' });
@@ -56,7 +56,7 @@ async function itemsOf(set) {
   return {
     items: random(SEED, set)
       .shuffle([...items])
-      .slice(0, Number(values.most)),
+      .slice(0, Number(values['max-images'])),
     type: set,
   };
 }

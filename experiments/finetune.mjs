@@ -52,7 +52,7 @@ const data = opened.filter({
 });
 const { train, validation: keptBack } = data.split({ fraction: Number(values['kept-back']), seed });
 
-/** What a model finds in the kept-back images. */
+/** Predictions of a model for the kept-back images. */
 async function evaluationOf(segment, items) {
   const images = [];
   for (const item of items) {
@@ -139,7 +139,7 @@ for (const [group, belongs] of groups) {
   }
 }
 
-/** The start as it is: what a user has before. */
+/** The unchanged start. */
 async function evaluationOfStart({ start }, items) {
   const starter = (await starterSegmenters()).find(({ type }) => type === start.name);
   const segmenter = await CellSegmenter.load(starter.path);

@@ -140,8 +140,8 @@ for (const [i, { train: training, validation }] of folds.entries()) {
 if (only !== undefined) process.exit(0);
 
 const items = new Map(data.items.map((item) => [item.id, item]));
-const truth = new Map();
-for (const { id } of evaluated) truth.set(id, (await items.get(id).load()).masks);
+const groundTruth = new Map();
+for (const { id } of evaluated) groundTruth.set(id, (await items.get(id).load()).masks);
 
 /** Scores of one side over all images. */
 function evaluateSide(side, atLeast) {
@@ -150,7 +150,7 @@ function evaluateSide(side, atLeast) {
     return {
       id,
       cellType,
-      groundTruth: truth.get(id),
+      groundTruth: groundTruth.get(id),
       predicted: Masks.fromCoco(masks, { width, height }),
       scores,
     };

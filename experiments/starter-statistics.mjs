@@ -1,5 +1,5 @@
 // Computes the statistics of the starter ensemble's router from the images that it was trained on, so that types can be added to the
-// ensemble without these images. Networks and thresholds stay as they are.
+// ensemble without these images. Networks and thresholds do not change.
 //
 //   node experiments/starter-statistics.mjs --data DATA [--ensemble models/starter]
 //

@@ -203,7 +203,7 @@ export const boundaries = [
   ['optional properties of option types accept undefined', optionsWithoutUndefined],
   [
     'the inference core imports no data sets, metrics, training or drawing',
-    // The table of formats loads drawing code when a drawing is asked for.
+    // The table of formats loads drawing code when a drawing is written.
     () =>
       importsBetween(sdkImports(), CORE, BESIDE_CORE).filter(
         (line) => !line.startsWith('lib/export/formats.ts -> lib/render/'),

@@ -98,7 +98,7 @@ function buildSdk() {
   // Otherwise output of a deleted source would be packed.
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   must('tsc', ['-p', 'tsconfig.json'], { stdout: 2 });
-  // What browsers get of reports, of the service's page and of the review is embedded or served as it is.
+  // Files for browsers (reports, the pages of the service and of reviews) are embedded or served unchanged.
   for (const folder of ['page', 'report', 'review', 'serve']) {
     const assets = join(folder, 'assets');
     cpSync(join(root, 'lib', assets), join(root, 'dist', assets), { recursive: true });

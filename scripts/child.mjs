@@ -1,11 +1,11 @@
-// A program that runs for a while in a process of its own: a crash or a hang of it is a finding.
+// Runs a program for a limited time in a separate process, whose crashes and hangs are findings.
 import { spawn } from 'node:child_process';
 
-/** What is kept of each stream: the end. */
+/** Number of characters that are kept from the end of each stream. */
 const KEPT = 1 << 20;
 
 /**
- * Runs a program and kills it after so many seconds. Resolves to the ends of what it printed and to `ended`: its exit
+ * Runs a program and kills it after a number of seconds. Resolves to the ends of its output and to `ended`: its exit
  * status, or the name of the signal that ended it.
  */
 export function runChild(program, args, { seconds, env = process.env }) {

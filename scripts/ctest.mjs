@@ -42,7 +42,7 @@ function skippedCases(folder, name) {
 }
 
 /**
- * Runs every C++ test that ctest lists, or those of one program; answers the cases of all, and the seconds of each
+ * Runs every C++ test that ctest lists, or those of one program. Returns the cases of all, and the seconds of each
  * source file.
  */
 export function runCtest(folder, env = {}, { program } = {}) {

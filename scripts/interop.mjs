@@ -1,4 +1,4 @@
-// Reads our outputs back with the programs that labs use: Java from Debian, Python from PyPI in an environment of its own.
+// Reads our outputs back with the programs that labs use: Java from Debian, Python from PyPI in a separate environment.
 //   node scripts/interop.mjs
 // What cannot be installed here is reported, and its tests are skipped by name.
 import { readFileSync } from 'node:fs';

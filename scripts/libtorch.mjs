@@ -42,7 +42,7 @@ export function neededLibraries(path) {
 
 /**
  * The CUDA library that a LibTorch for Linux needs even on the CPU, such as `libcudart.so.13`; undefined for a CPU build. The
- * wheels for linux-arm64 on PyPI do not have it in their name or version, so only their libraries tell.
+ * wheels for linux-arm64 on PyPI do not have it in their name or version, so only their libraries show it.
  */
 export const neededCuda = (folder) =>
   neededLibraries(join(folder, 'lib', 'libtorch_cpu.so')).find((name) => name.startsWith('libcudart.so'));
@@ -143,7 +143,7 @@ function fetchWheel(interpreter, log) {
   }
 }
 
-/** What this machine has for itself: LIBTORCH, or the torch of the active Python. */
+/** LibTorch of this machine: LIBTORCH, or the torch of the active Python. */
 function findInstalled(interpreter, tried) {
   if (process.env.LIBTORCH) {
     const found = inspectLibtorch(process.env.LIBTORCH);

@@ -1,5 +1,5 @@
-// Disturbs a job queue over a real Redis server: workers are killed and suspended, Redis is killed and restarted, disks are
-// full, images end their workers. Nothing may be lost, nothing may be written twice, and all counts are exact.
+// Tests a job queue over a real Redis server under failures: workers are killed and suspended, Redis is killed and restarted,
+// disks are full, images crash their workers. No job may be lost, no result may be written twice, and all counts must be exact.
 //   node scripts/queue.mjs [--long] [--only PART]     --long: 500 images; part of the name of a check
 // Needs redis-server, which is installed from Debian where that is possible, and a built checkout.
 import { spawn } from 'node:child_process';
@@ -41,7 +41,7 @@ const folder = mkdtempSync(join(tmpdir(), 'cellroute-queue-'));
 const images = join(folder, 'images');
 mkdirSync(images);
 
-/** A server that can be killed and started again with what it had. */
+/** A server that can be killed and restarted with its data. */
 class RedisServer {
   async start(port) {
     this.port ??= port;
@@ -68,10 +68,10 @@ class RedisServer {
   }
 }
 
-/** Processes that a check which failed has left. */
+/** Processes that a failed check has not ended. */
 const started = new Set();
 
-/** A worker in a process of its own, and what it has printed. */
+/** A worker in a separate process, and its output. */
 class Worker {
   lines = [];
   constructor(settings) {
@@ -109,7 +109,7 @@ class Worker {
   }
 }
 
-/** Small images, each with other pixels. */
+/** Small images with different pixels. */
 async function makeImages(count) {
   const nuclei = join(root, 'test', 'data', 'nuclei', 'images');
   const large = join(nuclei, '8c3ef7aa7ed29b62a65b1c394d2b4a24aa3da25aebfdf3d29dbfc8ad1b08e95a.png');
@@ -161,7 +161,7 @@ class Watched {
 const redis = new RedisServer();
 let made = 0;
 
-/** A queue of its own with so many workers, for one check. */
+/** A separate queue with `workers` workers, for one check. */
 async function scene(workers, { limits = {}, settings = {} } = {}) {
   const { createQueue } = await import('../dist/queue.mjs');
   const name = `check-${made++}`;
@@ -211,7 +211,7 @@ const equal = (what, got, expected) => {
   throw new Error(`${what}: ${short(a)} instead of ${short(b)}`);
 };
 
-/** The results of jobs: each is done and names a record that is there. */
+/** The results of jobs: each is done and names an existing record. */
 async function resultsOf({ queue, results }, ids) {
   const all = [];
   for (const id of ids) {
@@ -249,7 +249,7 @@ const checks = [
       equal('images that were segmented', steps.length, names.length);
       if (one.all.some(({ lines }) => !lines.some(({ step }) => step)))
         throw new Error('a worker had no job');
-      // The same again, as new jobs: nothing is computed.
+      // The same tasks as new jobs: nothing is computed.
       await Promise.all(names.map((key) => one.submit(key)));
       await one.idle();
       equal('done', (await one.queue.counts()).done, 2 * names.length);
@@ -324,7 +324,7 @@ const checks = [
     },
   ],
   [
-    'an image that ends its worker is given up after three workers, and no other with it',
+    'an image that ends its worker is not retried after three workers, and others are not affected',
     async (names) => {
       const one = await scene(0);
       const others = names.slice(0, 8);

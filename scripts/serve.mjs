@@ -24,7 +24,7 @@ const CHECKS = [
   'ignored_auth',
 ];
 
-/** schemathesis in a virtual environment of its own, made once; undefined where there is no Python that can make one. */
+/** schemathesis in a separate virtual environment, made once; undefined where there is no Python that can make one. */
 function schemathesis() {
   const interpreter = python();
   if (!interpreter) return undefined;
@@ -101,7 +101,7 @@ if (!program) {
       '--continue-on-failure',
       '--no-color',
     ],
-    // It writes a folder of its own.
+    // schemathesis writes its own folders here.
     { cwd: folder, env: { SCHEMATHESIS_HOOKS: join(root, 'test', 'serve', 'schemathesis_hooks.py') } },
   );
   rmSync(folder, { recursive: true, force: true });
@@ -113,7 +113,7 @@ if (!program) {
     ['schemathesis finds nothing', status === 0],
     ['the server answers until the end', alive],
     [
-      `the server logs no error of its own${found.length > 0 ? `:\n${found.slice(0, 3).join('\n')}` : ''}`,
+      `the server logs no internal error${found.length > 0 ? `:\n${found.slice(0, 3).join('\n')}` : ''}`,
       found.length === 0,
     ],
     ['the server ends with status 0', code === 0],

@@ -1,6 +1,6 @@
-// Repeats heavy use and disturbances of the library for a while, and prints one table.
+// Repeats heavy use and failures of the library for a while, and prints one table.
 //   npm run soak -- [MINUTES, default 10] [PROGRAM...]
-// Each program is a process of its own that reports what it did; the share of the time is the same for all.
+// Each program is a separate process that reports its results. All programs get the same time.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

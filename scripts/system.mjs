@@ -73,7 +73,7 @@ function install(needs, ...flags) {
   return status === 0;
 }
 
-/** Installs what is missing as root, and names what is still missing. */
+/** Installs missing packages as root, and names those that are still missing. */
 function ensure(needs) {
   const missing = needs.filter(({ there }) => !there());
   const canInstall = process.getuid?.() === 0 && has('apt-get');
@@ -81,20 +81,20 @@ function ensure(needs) {
   console.error(`cellroute: not installed: ${missing.map(({ what }) => what).join('; ')}`);
 }
 
-/** Installs the Java programs that tests of outputs use, where that is plain, and names those that are missing. */
+/** Installs the Java programs that tests of outputs use, if apt-get can, and names the missing ones. */
 export const ensureConsumers = () => ensure(CONSUMERS);
 
 /** The same for the browser that the tests of pages use. */
 export const ensureBrowser = () => ensure([BROWSER]);
 
-/** Installs a Redis server for the tests of job queues, where that is plain. Returns whether there is one. */
+/** Installs a Redis server for the tests of job queues, if apt-get can. Returns whether there is one. */
 export function ensureRedis() {
   const needs = [{ packages: 'redis-server' }];
   const canInstall = process.getuid?.() === 0 && has('apt-get');
   return has('redis-server') || (canInstall && install(needs, '--no-install-recommends'));
 }
 
-/** Ends the program, with what to do, where something is missing and cannot be installed from here. */
+/** Ends the program with instructions if a required package is missing and cannot be installed. */
 export function ensureSystem({ tests = false, fuzzers = false }) {
   const wanted = ({ testsOnly, fuzzersOnly }) => (tests || !testsOnly) && (fuzzers || !fuzzersOnly);
   const missing = NEEDS.filter((need) => wanted(need) && !need.there());

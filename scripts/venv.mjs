@@ -6,10 +6,10 @@ import { cacheFolder, python } from './libtorch.mjs';
 import { run } from './run.mjs';
 
 /**
- * The Python of an environment with packages from PyPI; undefined where it cannot be made, which is reported.
+ * The Python of an environment with packages from PyPI; undefined, with a message, if it cannot be created.
  *
  * @param installs arguments of pip install, once per call of pip.
- * @param purpose says what the packages are for.
+ * @param purpose of the packages, for messages.
  */
 export function virtualEnvironment(name, installs, purpose) {
   const digest = createHash('sha256').update(JSON.stringify(installs)).digest('hex').slice(0, 12);

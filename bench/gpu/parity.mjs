@@ -11,7 +11,7 @@ const device = at < 0 ? 'cuda:0' : process.argv[at + 1];
 const folder = join(import.meta.dirname, '../../examples/images');
 const [cpu, gpu] = [await RoutedEnsemble.load(), await RoutedEnsemble.load({ device })];
 
-const worst = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+const worst = (a, b) => a.reduce((max, value, i) => Math.max(max, Math.abs(value - b[i])), 0);
 let failed = 0;
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.png'))) {
   const options = { cellType: 'fluorescence' };

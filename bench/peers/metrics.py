@@ -1,4 +1,4 @@
-"""The peers of bench/metrics.mjs: reads ground truth and detections from files, evaluates them for each line of JSON on
+"""The peers of bench/metrics.mjs: reads ground ground_truth and detections from files, evaluates them for each line of JSON on
 stdin, and prints the milliseconds from parsed JSON to numbers."""
 
 import contextlib
@@ -21,7 +21,7 @@ try:
 except ImportError:
     pass
 
-truth, detections = (json.load(open(path)) for path in sys.argv[1:3])
+ground_truth, detections = (json.load(open(path)) for path in sys.argv[1:3])
 limit = max(len(detections), 1)
 
 
@@ -50,7 +50,7 @@ print(json.dumps({"peers": {name: version(name) for name in peers}}), flush=True
 for line in sys.stdin:
     request = json.loads(line)
     # The peers modify their input.
-    ground_truth, found = copy.deepcopy(truth), copy.deepcopy(detections)
+    ground_truth, found = copy.deepcopy(ground_truth), copy.deepcopy(detections)
     with contextlib.redirect_stdout(io.StringIO()):
         start = time.perf_counter()
         result = evaluate(*peers[request["peer"]], ground_truth, found, request["kinds"])

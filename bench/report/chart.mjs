@@ -27,12 +27,12 @@ function barSvg({ title, against, goal, result }, y) {
   const end = place(share);
   const amount = `${Number(result.value.toPrecision(3))}${goal.unit ? ` ${goal.unit}` : ' x'} (${goalText(goal).replace('×', 'x').replace('≥', 'at least').replace('≤', 'at most')})`;
   // Inside the bar if there is no room beside it.
-  const wide = svgTextWidth(amount, 13);
-  const inside = end + 10 + wide > width - 8;
+  const textWidth = svgTextWidth(amount, 13);
+  const inside = end + 10 + textWidth > width - 8;
   return [
     name,
     // A white background, because the line of the goal would cross the number.
-    inside ? '' : `<rect x="${end + 4}" y="${y}" width="${wide + 8}" height="${bar}" fill="#ffffff"/>`,
+    inside ? '' : `<rect x="${end + 4}" y="${y}" width="${textWidth + 8}" height="${bar}" fill="#ffffff"/>`,
     `<rect x="${left}" y="${y}" width="${(end - left).toFixed(1)}" height="${bar}" fill="${chartColour(share >= 1 ? 2 : 1)}"/>`,
     svgText(amount, inside ? end - 8 : end + 8, y + 15, {
       size: 13,

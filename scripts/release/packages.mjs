@@ -1,4 +1,4 @@
-// The npm packages, each staged in a folder of its own and packed from there. `node scripts/release/packages.mjs [OUT]`
+// The npm packages, each staged in a separate folder and packed from there. `node scripts/release/packages.mjs [OUT]`
 // packs them and prints the tarballs. package.json of the checkout names none of
 // them: they are not published, and a name that is not ours must not be installed.
 //   cellroute                           JavaScript and types

@@ -1,5 +1,5 @@
-// Publishes the tarballs of a release, those that others depend on first. Versions that are published already are
-// passed over, so that an interrupted run can be repeated. Run by .github/workflows/release.yml.
+// Publishes the tarballs of a release, dependencies first. Versions that are already published are skipped, so that an
+// interrupted run can be repeated. Run by .github/workflows/release.yml.
 //   node scripts/release/publish.mjs FOLDER [--dry-run]
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Makes a release of everything that this machine can build, and checks it. Publishes nothing: RELEASE.md says what does.
+// Makes and checks a release of everything that this machine can build. Publishes nothing; see RELEASE.md.
 //   node scripts/release/release.mjs --dry-run [--skip-tests] [--glibc 2.28]
 // writes out/release: tarballs, checksums, bill of materials. With --glibc an addon that needs a newer one is refused.
 import { createHash } from 'node:crypto';
@@ -48,7 +48,7 @@ must('node', ['scripts/build.mjs']);
 installTools();
 const packages = packAll(out);
 
-/** What is wrong with a package's size and files. */
+/** Problems with a package's size and files. */
 function problemsOf({ name, size, files }) {
   const budget = BUDGETS.find((one) => one.package.test(name));
   const problems = files
@@ -60,7 +60,7 @@ function problemsOf({ name, size, files }) {
 }
 const asCheck = (problems) => ({ status: problems.length === 0 ? 0 : 1, output: problems.join('\n') });
 
-/** The newest glibc that the addon's symbols need, where objdump is there. */
+/** The newest glibc that the addon's symbols need; undefined without objdump. */
 function neededGlibc() {
   if (process.platform !== 'linux') return undefined;
   const { stdout } = run('objdump', ['-T', join(prebuild, 'cellroute.node')], { capture: true });

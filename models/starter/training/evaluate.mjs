@@ -37,13 +37,13 @@ for (const folder of ['nuclei', 't98g']) {
 const images = [];
 const routes = [];
 for (const item of items) {
-  const { image, masks: truth } = await item.load();
+  const { image, masks: groundTruth } = await item.load();
   const { cellType, probabilities, cells } = await ensemble.segment(image);
   routes.push({ id: item.id, type: item.cellType, cellType, probability: probabilities[item.cellType] });
   images.push({
     id: item.id,
     cellType: item.cellType,
-    groundTruth: truth,
+    groundTruth,
     predicted: cells.masks,
     scores: cells.scores,
   });
