@@ -12,6 +12,7 @@ import { foreignJson, startOfText } from './foreign-forms.js';
 import { type FoundImage, measureImage } from './image-folder.js';
 import { similarName, stemOf, uniqueStems } from './names.js';
 import { type DataProblem, dataInvalid, ProblemList } from './problems.js';
+import { readJson } from './text.js';
 import {
   type AnnotationOptions,
   type AnnotationSource,
@@ -30,8 +31,27 @@ const DEFAULT_CLASS = 'cell';
  */
 export async function readCoco(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const reader = new CocoReader(path, options);
-  for await (const entry of cocoEntries(path, options.signal)) reader.add(entry);
-  return reader.finish(foreignJson(await startOfText(path)));
+  let hasAnnotations = false;
+  for await (const entry of cocoEntries(path, options.signal)) {
+    hasAnnotations ||= entry.list === 'annotations';
+    reader.add(entry);
+  }
+  const source = reader.finish(foreignJson(await startOfText(path)));
+  if (!hasAnnotations) await checkAnnotations(path, options.signal);
+  return source;
+}
+
+/**
+ * Refuses a file that only lists images, such as COCO's `image_info_test2017.json`: all of them would be images without
+ * cells.
+ */
+async function checkAnnotations(path: string, signal: AbortSignal | undefined): Promise<void> {
+  const content = await readJson(path, signal);
+  if (Array.isArray((content as Record<string, unknown>).annotations)) return;
+  throw dataInvalid(
+    path,
+    'it has no list annotations, so nothing is known of the cells of its images; for images without cells write an empty list',
+  );
 }
 
 interface Annotation {

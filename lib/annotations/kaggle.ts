@@ -70,8 +70,8 @@ export async function readKaggle(path: string, options: AnnotationOptions): Prom
     const added = {
       row,
       annotation: fields[maskAt]!.trim(),
-      width: fields[widthAt] ?? '',
-      height: fields[heightAt] ?? '',
+      width: sizeIn(fields[widthAt]),
+      height: sizeIn(fields[heightAt]),
       cellType: fields[typeAt] ?? '',
     };
     image.add(added, columns, fields);
@@ -85,6 +85,9 @@ export async function readKaggle(path: string, options: AnnotationOptions): Prom
     notices: [],
   };
 }
+
+/** A side of an image; empty if it is missing, which some writers call NaN. */
+const sizeIn = (field = ''): string => (/^nan$/i.test(field.trim()) ? '' : field);
 
 class KaggleImage implements ImageAnnotations {
   readonly name: string;

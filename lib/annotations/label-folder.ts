@@ -4,7 +4,7 @@ import { isDrawing, LABELS_ENDING } from '../export/file-names.js';
 import { unreadable } from '../file-errors.js';
 import { imageEndings } from '../image/format.js';
 import { foreignLabels } from './foreign-forms.js';
-import { isHidden, maskedImage, similarName, stemOf } from './names.js';
+import { isHidden, maskedImage, similarName, stemOf, withoutImageEnding } from './names.js';
 
 const LABELS_SUFFIX = stemOf(LABELS_ENDING);
 
@@ -72,7 +72,7 @@ export class LabelFolder {
 
   find(id: string): { path: string } | { reason: string } {
     // An id may be a file name with extension.
-    const found = this.#files.get(id) ?? this.#files.get(stemOf(id)) ?? [];
+    const found = this.#files.get(id) ?? this.#files.get(withoutImageEnding(id)) ?? [];
     if (found.length === 1) return { path: join(this.path, found[0]!) };
     if (found.length === 0) {
       if (this.#options.onlyMasks) {

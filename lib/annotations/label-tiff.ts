@@ -93,19 +93,24 @@ export async function readLabelTiff(bytes: Uint8Array): Promise<LabelPixels | { 
     return { reason: `its labels have ${bits} bits; 8, 16, 32 and 64 are supported` };
   }
   const isFloat = format === FLOAT;
-  if (isFloat && bits === 16) return { reason: 'its labels are 16-bit floats; 32-bit floats are supported' };
+  const isHalf = isFloat && bits === 16;
+  if (isHalf && number(TAG.predictor, 1) !== 1) {
+    return { reason: 'its labels are 16-bit floats with a predictor: save them with 32 bits' };
+  }
   const words = bits === 64 ? 2 : 1;
   if (words === 2 && number(TAG.predictor, 1) !== 1) {
     return { reason: 'its labels have 64 bits and a predictor: save them with 32 bits' };
   }
   const plain = await file.withDirectory(
-    plainDirectory(file, directory, Math.min(bits, 32), isFloat && words === 1, words),
+    plainDirectory(file, directory, Math.min(bits, 32), isFloat && bits === 32, words),
   );
-  const { data, ...size } = await decode(plain, Math.min(bits, 32), isFloat && words === 1);
+  const { data, ...size } = await decode(plain, Math.min(bits, 32), isFloat && bits === 32);
   const values =
     words === 2
       ? fromWords(new Uint32Array(data), bytes[0] === 0x49, isFloat, format === SIGNED)
-      : viewOf(data, Math.max(8, bits), format);
+      : isHalf
+        ? Float32Array.from(new Uint16Array(data), halfToFloat)
+        : viewOf(data, Math.max(8, bits), format);
   return { values, width: size.width / words, height: size.height };
 }
 
@@ -151,6 +156,21 @@ async function decode(bytes: Uint8Array, bits: number, isFloat: boolean) {
     .toBuffer({ resolveWithObject: true });
   // The copy is aligned.
   return { data: new Uint8Array(data).buffer, width: info.width, height: info.height };
+}
+
+/** Value of the 16 bits of a float: 1 sign, 5 exponent, 10 fraction. */
+function halfToFloat(bits: number): number {
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  const size =
+    exponent === 0
+      ? fraction * 2 ** -24
+      : exponent === 31
+        ? fraction === 0
+          ? Number.POSITIVE_INFINITY
+          : Number.NaN
+        : (1024 + fraction) * 2 ** (exponent - 25);
+  return bits & 0x8000 ? -size : size;
 }
 
 function viewOf(data: ArrayBuffer, bits: number, format: number): LabelValues {

@@ -20,6 +20,10 @@ export const maskedImage = (stem: string): string | undefined => MASK_SUFFIX.exe
 /** A file name without its extension. */
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 
+/** A name without the extension of an image: other text after a dot, as in `well.1`, belongs to the name. */
+export const withoutImageEnding = (name: string): string =>
+  imageEndings.includes(extname(name).toLowerCase()) ? stemOf(name) : name;
+
 /**
  * Returns a hint about a name that differs from a missing one only by case, extension, percent-encoding, outer spaces or
  * folders; empty if there is none. The file is not used, because the user must decide which one is meant.
@@ -38,7 +42,7 @@ function comparable(name: string): string {
     // The name contains a literal percent sign.
   }
   const trimmed = last.trim().normalize('NFC').toLowerCase();
-  return imageEndings.includes(extname(trimmed)) ? stemOf(trimmed) : trimmed;
+  return withoutImageEnding(trimmed);
 }
 
 /**

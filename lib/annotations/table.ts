@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
-import { type Info, parse } from 'csv-parse';
-import { CellrouteError } from '../errors.js';
+import { CsvError, type Info, parse } from 'csv-parse';
 import { unreadable } from '../file-errors.js';
 import { dataInvalid } from './problems.js';
 import { checkedUtf8 } from './text.js';
@@ -48,9 +47,8 @@ export async function openTable(
     } catch (error) {
       parser.destroy();
       signal?.throwIfAborted();
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (!(error instanceof CellrouteError) && code?.startsWith('CSV_')) {
-        throw dataInvalid(path, `it cannot be read as CSV: ${message}`);
+      if (error instanceof CsvError) {
+        throw dataInvalid(path, `it cannot be read as CSV: ${error.message}`);
       }
       return unreadable(path)(error);
     }

@@ -4,6 +4,7 @@ import { checkKeys, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormat, recognise } from './format.js';
 import { imageInMemory, readImage } from './input.js';
+import { checkJpegFrame } from './jpeg.js';
 import { checkSize } from './limits.js';
 import { cmykToRgb, pickChannels } from './pixels.js';
 import { checkRawImage } from './raw.js';
@@ -138,6 +139,7 @@ async function planOf(bytes: Uint8Array, selection: Selection): Promise<Plan> {
   const format = checkFormat(bytes);
   if (format === 'TIFF') return { format, ...planTiff(bytes, selection) };
   refuseAxes(`a ${format}`, selection);
+  if (format === 'JPEG') checkJpegFrame(bytes);
   const first = await readMetadata(bytes, format);
   const frames = format === 'PNG' ? animationFrames(bytes) : (first.pages ?? 1);
   const { page = 0 } = selection;

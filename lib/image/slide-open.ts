@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { checkKeys, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
-import { recognise } from './format.js';
+import { BFCONVERT, recognise } from './format.js';
 import { checkReadOptions, READ_KEYS } from './select.js';
 import type { Slide } from './slide.js';
 import { openTiffSlide } from './slide-tiff.js';
@@ -73,7 +73,7 @@ function checkFormat(path: string, head: Uint8Array): void {
   const advice = supported
     ? 'pass the file itself to segment, or convert it: '
     : remedy
-      ? `${remedy} -tilex 256 -tiley 256 -pyramid-resolutions 4; or convert it: `
+      ? `${remedy}${remedy === BFCONVERT ? ' -tilex 256 -tiley 256 -pyramid-resolutions 4' : ''}; or convert it: `
       : 'convert it: ';
   throw new CellrouteError(
     'IMAGE_UNSUPPORTED',

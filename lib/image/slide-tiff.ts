@@ -90,6 +90,9 @@ function readLayouts(file: TiffFile, selection: Selection): Layouts {
 function checkPart({ page, layout, samples: picks = [] }: Part): void {
   const { width, height, samples, bits, tile, planar, orientation } = layout;
   if (page.plane > 0) throw unsupported('its stack in one directory cannot be read by window', TO_TILES);
+  if (layout.isLookup) {
+    throw unsupported('its palette only displays a channel', 'bfconvert -nolookup in.tif out.ome.tiff');
+  }
   if (planar) throw unsupported('its samples lie one after the other', 'tiffcp -p contig in.tif out.tif');
   if (picks.length > 0 && !isGrey(layout) && layout.extraSamples.length > (layout.alpha ? 1 : 0)) {
     throw unsupported(

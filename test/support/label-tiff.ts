@@ -34,7 +34,8 @@ export function tiff(values: readonly (number | bigint)[], options: TiffOptions)
   for (const [i, value] of values.entries()) {
     const at = i * step;
     if (format === 3) {
-      if (bits === 32) view.setFloat32(at, Number(value), !bigEndian);
+      if (bits === 16) view.setUint16(at, halfOf(Number(value)), !bigEndian);
+      else if (bits === 32) view.setFloat32(at, Number(value), !bigEndian);
       else view.setFloat64(at, Number(value), !bigEndian);
     } else if (bits === 8) view.setUint8(at, Number(value) & 0xff);
     else if (bits === 16) view.setUint16(at, Number(value) & 0xffff, !bigEndian);
@@ -82,4 +83,11 @@ export function tiff(values: readonly (number | bigint)[], options: TiffOptions)
     head.setUint32(at, page + 1 < pages ? start + (page + 1) * size : 0, !bigEndian);
   }
   return file;
+}
+
+/** The 16 bits of a float whose value is 0 or an integer up to 2048. */
+function halfOf(value: number): number {
+  if (value === 0) return 0;
+  const exponent = Math.floor(Math.log2(value));
+  return ((exponent + 15) << 10) | ((value / 2 ** exponent - 1) * 1024);
 }

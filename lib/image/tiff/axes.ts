@@ -6,6 +6,8 @@ export interface TiffAxes {
   z: number;
   t: number;
   channelNames?: readonly string[];
+  /** Number of images of an OME-TIFF, and the index of the one that these axes are of. Default: one image. */
+  images?: { count: number; index: number };
   /** Page of a plane; undefined if the file does not contain it. */
   pageOf(channel: number, z: number, t: number): number | undefined;
 }
@@ -20,6 +22,22 @@ export function readAxes(file: TiffFile, directory: TiffDirectory): TiffAxes | u
   if (/<OME[\s>]/.test(text) || /<[a-z]+:OME[\s>]/i.test(text)) return omeAxes(text);
   if (text.startsWith('{')) return shapedAxes(text);
   return undefined;
+}
+
+/** Whether a file's description says that pixels are the values of a channel, so that a palette is only for display. */
+export function hasChannelValues(file: TiffFile, palette: readonly number[]): boolean {
+  const text = file.text(file.directories[0]!, TAG.description);
+  if (/<(?:\w+:)?OME[\s>]/.test(text)) return true;
+  // ImageJ also writes images of indexed colours, whose palette has no order.
+  return /^ImageJ=/.test(text) && isRamp(palette);
+}
+
+/** Whether a palette, with red, green and blue one after the other, gets brighter from each entry to the next. */
+function isRamp(palette: readonly number[]): boolean {
+  const length = palette.length / 3;
+  const brightness = (i: number) => palette[i]! + palette[length + i]! + palette[2 * length + i]!;
+  for (let i = 1; i < length; i++) if (brightness(i) < brightness(i - 1)) return false;
+  return true;
 }
 
 /** Number of planes of a directory: stacks of ImageJ, MetaMorph and tifffile follow its pixels. */
@@ -141,14 +159,34 @@ export interface OmePixels {
   uuid?: string;
 }
 
-/** Reads the first image's Pixels with its Channel and TiffData elements. */
-export function omePixels(xml: string): OmePixels | undefined {
+/** The image of an OME-TIFF that is read, and how many it describes. */
+export interface OmeImage {
+  pixels: OmePixels;
+  count: number;
+  index: number;
+}
+
+/**
+ * Reads the Pixels with their Channel and TiffData elements of the first image that has planes in this file: in a data set of
+ * several files, each file describes the images of all.
+ */
+export function omeImage(xml: string): OmeImage | undefined {
   let uuid: string | undefined;
   let pixels: OmePixels | undefined;
+  let found: Omit<OmeImage, 'count'> | undefined;
+  let count = 0;
+  const end = () => {
+    if (pixels && (!found || (!isInFile(found.pixels) && isInFile(pixels)))) {
+      found = { pixels, index: count - 1 };
+    }
+    pixels = undefined;
+  };
   for (const tag of xmlTags(xml)) {
-    if (tag.name === '/Pixels') break;
-    if (tag.name === 'OME') uuid = tag.attributes.get('UUID');
+    if (tag.name === '/Pixels') end();
+    else if (tag.name === 'OME') uuid = tag.attributes.get('UUID');
     else if (tag.name === 'Pixels') {
+      end();
+      count++;
       pixels = { fields: tag.attributes, channels: [], data: [], ...(uuid !== undefined && { uuid }) };
     } else if (tag.name === 'Channel') pixels?.channels.push(tag.attributes);
     else if (tag.name === 'TiffData') pixels?.data.push({ fields: tag.attributes });
@@ -157,8 +195,13 @@ export function omePixels(xml: string): OmePixels | undefined {
       if (last) last.uuid = tag.text.trim();
     }
   }
-  return pixels;
+  end();
+  return found && { ...found, count };
 }
+
+/** Whether a plane of an image is in the file that describes it. */
+const isInFile = ({ data, uuid: own }: OmePixels): boolean =>
+  data.length === 0 || data.some(({ uuid }) => uuid === undefined || own === undefined || uuid === own);
 
 /** The companion file that describes an OME data set of which a TIFF is one file; undefined for any other TIFF. */
 export function companionFile(file: TiffFile, directory: TiffDirectory): string | undefined {
@@ -171,8 +214,9 @@ export function companionFile(file: TiffFile, directory: TiffDirectory): string 
 }
 
 function omeAxes(text: string): TiffAxes | undefined {
-  const pixels = omePixels(text);
-  if (!pixels) return undefined;
+  const image = omeImage(text);
+  if (!image) return undefined;
+  const { pixels, count, index } = image;
   const size = (key: string) => wholeNumber(pixels.fields.get(key)) ?? 1;
   const order = (pixels.fields.get('DimensionOrder') ?? 'XYCZT').slice(2);
   if (!/^(?=.*C)(?=.*Z)(?=.*T)[CZT]{3}$/.test(order)) return undefined;
@@ -184,7 +228,7 @@ function omeAxes(text: string): TiffAxes | undefined {
   const channels = listed === size('SizeC') ? pixels.channels.length : size('SizeC');
   const names = pixels.channels.slice(0, channels).map((tag) => tag.get('Name') ?? '');
   const sizes: Sizes = { C: channels, Z: size('SizeZ'), T: size('SizeT') };
-  const axes = ordered(order, sizes, names);
+  const axes = { ...ordered(order, sizes, names), ...(count > 1 && { images: { count, index } }) };
   if (pixels.data.length === 0) return axes;
   const pages = tiffDataPages(pixels, axes, sizes);
   return { ...axes, pageOf: (c, z, t) => pages.get(axes.pageOf(c, z, t)!) };

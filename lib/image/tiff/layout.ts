@@ -15,6 +15,8 @@ export interface TiffLayout {
   planar: boolean;
   /** Whether a palette gives the one sample colours that are not grey. */
   isColourPalette: boolean;
+  /** Whether a palette is ignored, because it only displays the values of a channel. */
+  isLookup?: boolean;
   /** Samples that are colours of one image: 1 grey or palette, 3 RGB or YCbCr, 4 CMYK. */
   colours: number;
   /** Whether the sample after the colours is alpha: ExtraSamples 1 or 2. */
@@ -101,6 +103,7 @@ export const CONVERT = {
   lab:
     "pip install pillow && python -c \"from PIL import Image, ImageCms; i = Image.open('in.tif'); ImageCms.profileToProfile(i, " +
     "ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), outputMode='RGB').save('out.tif')\"",
+  ycbcr: 'tiff2rgba -n in.tif out.tif (libtiff)',
   /** Colour spaces of cameras, scanners and simulations, whose meaning is not defined by the format. */
   source: 'export it as RGB or grey with the software that wrote it',
 } as const;
@@ -142,6 +145,10 @@ export function readLayout(file: TiffFile, directory: TiffDirectory): TiffLayout
   const colours = coloursOf(photometric);
   if (colours === undefined)
     throw unsupported(`its photometric interpretation ${photometric} is unknown`, CONVERT.asChannels);
+  // libvips converts to RGB only what libjpeg decodes; other pixels would be taken for RGB as they are.
+  if (photometric === PHOTOMETRIC.ycbcr && compression !== JPEG) {
+    throw unsupported('its YCbCr samples are not compressed as JPEG', CONVERT.ycbcr);
+  }
   if (photometric === PHOTOMETRIC.cmyk && number(TAG.inkSet, 1) !== 1) {
     throw unsupported('its inks are not CMYK', CONVERT.asChannels);
   }
@@ -270,6 +277,13 @@ function blocksOf(
   for (let i = 0; i < count; i++) {
     const bytes = byteCounts[i]!;
     if (offsets[i] === 0 || bytes === 0) throw new DamagedTiff(`its ${what.slice(0, -1)} ${i} is missing`);
+    // libvips reads a JPEG tile into twice the bytes of its pixels, and decodes what fits.
+    if (tile && compression === JPEG && bytes > 2 * bytesOf(i)) {
+      throw unsupported(
+        `its JPEG tile ${i} has ${bytes} bytes, more than twice its ${bytesOf(i)} bytes of pixels`,
+        CONVERT.plain,
+      );
+    }
     if (offsets[i]! + bytes > file.bytes.byteLength) {
       throw new DamagedTiff(
         `its ${what.slice(0, -1)} ${i} ends ${offsets[i]! + bytes - file.bytes.byteLength} bytes past the end of the file`,

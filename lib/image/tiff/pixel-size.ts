@@ -1,4 +1,4 @@
-import { imageJFields, omePixels } from './axes.js';
+import { imageJFields, omeImage } from './axes.js';
 import { RESOLUTION_TAG, TAG, type TiffDirectory, type TiffFile } from './directory.js';
 
 /** Micrometres per unit of length, by the names that OME-XML and ImageJ use. */
@@ -44,7 +44,7 @@ export function pixelSizeOf(file: TiffFile, directory: TiffDirectory): number | 
 }
 
 function ofOme(text: string): number | undefined {
-  const fields = omePixels(text)?.fields;
+  const fields = omeImage(text)?.pixels.fields;
   const side = (axis: 'X' | 'Y') => {
     const unit = micrometresOf(fields?.get(`PhysicalSize${axis}Unit`) ?? 'µm');
     return unit === undefined ? Number.NaN : Number(fields?.get(`PhysicalSize${axis}`)) * unit;

@@ -4,8 +4,8 @@ import { cmykToRgb, interleave, pickChannels } from '../pixels.js';
 import { channelsNeeded, checkAxis, resolveChannels, type Selection } from '../select.js';
 import { decodePixels, greyType, type PixelType, pixelTypeOf, readMetadata, unreadable } from '../sharp.js';
 import type { ImageSource, RawImage } from '../types.js';
-import { companionFile } from './axes.js';
-import { DamagedTiff, ENDS_EARLY, TiffFile } from './directory.js';
+import { companionFile, hasChannelValues } from './axes.js';
+import { DamagedTiff, ENDS_EARLY, TAG, TiffFile } from './directory.js';
 import { checkJpegTiles } from './jpeg-tiles.js';
 import { CONVERT, JPEG, PHOTOMETRIC, type TiffLayout, unsupported } from './layout.js';
 import { layoutOf, missingPlane, readPages, type TiffPage, type TiffPages } from './pages.js';
@@ -68,7 +68,12 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
     );
   }
   const chosen = choosePages(pages, selection, notices);
-  const first = layoutOf(file, chosen.pages[0]!.page);
+  const first = channelLayout(file, chosen.pages[0]!.page);
+  if (first.isLookup) {
+    notices.push(
+      'its palette is the colours in which a channel is displayed; the values under them were read',
+    );
+  }
   const check = (layout: TiffLayout) => {
     const colours = layout.photometric === PHOTOMETRIC.palette ? 3 : layout.samples;
     const bytesPerPixel = colours * Math.max(1, layout.bits / 8);
@@ -78,7 +83,7 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
   };
   check(first);
   const parts = chosen.pages.map(({ page, number }) => {
-    const layout = layoutOf(file, page);
+    const layout = channelLayout(file, page);
     check(layout);
     if (layout.width !== first.width || layout.height !== first.height || layout.bits !== first.bits) {
       throw refuse('channels', 'planes of one size and type', `page ${number}`);
@@ -122,6 +127,15 @@ export function planPages(file: TiffFile, pages: TiffPages, selection: Selection
   };
 }
 
+/** Layout of a page, without a palette that only displays the values of a channel. */
+function channelLayout(file: TiffFile, page: TiffPage): TiffLayout {
+  const layout = layoutOf(file, page);
+  if (!layout.isColourPalette) return layout;
+  const palette = file.numbers(page.directory, TAG.colorMap) ?? [];
+  if (!hasChannelValues(file, palette)) return layout;
+  return { ...layout, photometric: PHOTOMETRIC.blackIsZero, isColourPalette: false, isLookup: true };
+}
+
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
 /** Channels of the image's own colours. */
@@ -163,12 +177,17 @@ function choosePages({ all, planes, axes }: TiffPages, selection: Selection, not
     if (page >= all.length) throw refuse('page', `a page of the image's ${all.length}, from 0`, page);
     return { pages: [at(page)], byPlane: false, channels: [], place: {} };
   }
+  if (axes?.images) {
+    const { count, index } = axes.images;
+    notices.push(`it describes ${count} images (series); image ${index} was read (choose with page)`);
+  }
   const planeAxes = axes && axes.channels * axes.z * axes.t > 1 ? axes : undefined;
   const z = checkAxis('z', selection.z, axes?.z ?? (selection.z === 0 ? 1 : undefined));
   const t = checkAxis('t', selection.t, axes?.t ?? (selection.t === 0 ? 1 : undefined));
   if (!planeAxes) {
-    const number = planes[0] ?? 0;
-    if (planes.length > 1)
+    const number = (axes?.images && axes.pageOf(0, 0, 0)) ?? planes[0] ?? 0;
+    if (number >= all.length) throw missingPlane(`page ${number} that its description names`);
+    if (planes.length > 1 && !axes?.images)
       notices.push(`it has ${planes.length} pages; page ${number} was read (choose with page)`);
     return { pages: [at(number)], byPlane: false, channels: [], place: { z, t } };
   }

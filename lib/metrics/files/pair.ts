@@ -1,9 +1,8 @@
 import { posix } from 'node:path';
-import { stemOf } from '../../annotations/names.js';
+import { withoutImageEnding } from '../../annotations/names.js';
 import { type DataProblem, dataInvalid, ProblemList, problemLine } from '../../annotations/problems.js';
 import type { AnnotationSource, CellAnnotations, ImageAnnotations } from '../../annotations/types.js';
 import { defined } from '../../defined.js';
-import { imageEndings } from '../../image/format.js';
 import { fromCocoBoxes } from '../../mask/boxes.js';
 import type { ImageSize, Masks } from '../../mask/masks.js';
 import type { EvaluatedImage } from '../types.js';
@@ -300,8 +299,7 @@ function evaluatedImage(
 
 /** Base name without the extension of an image format. */
 function lastPart(name: string): string {
-  const last = posix.basename(name);
-  return imageEndings.some((ending) => last.toLowerCase().endsWith(ending)) ? stemOf(last) : last;
+  return withoutImageEnding(posix.basename(name));
 }
 
 function listed(names: readonly string[]): string {

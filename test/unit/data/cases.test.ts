@@ -167,6 +167,17 @@ describe('an image without any usable annotation is skipped, and does not count 
     expect(await read(path)).toEqual({ cells: { b: 1 }, said: expect.stringMatching(reason) });
   });
 
+  test.each([[undefined], [null]])(
+    'a file whose annotations are %p only lists images',
+    async (annotations) => {
+      const path = await coco({}, (text) => JSON.stringify({ ...JSON.parse(text), annotations }));
+      expect(await read(path)).toEqual({
+        cells: undefined,
+        said: expect.stringContaining('it has no list annotations, so nothing is known of the cells'),
+      });
+    },
+  );
+
   test('an image without annotations has no cells', async () => {
     const path = await coco({ images: [image(), image({ id: 2, file_name: 'b.png' })] });
     expect(await read(path)).toEqual({ cells: { a: 1, b: 0 }, said: '' });

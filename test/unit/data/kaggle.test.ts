@@ -120,6 +120,11 @@ test('unusable rows are reported, and the others are kept', async () => {
   });
 });
 
+test('a size of NaN is missing', async () => {
+  const { items, problems } = await open([header, 'a,1 1,nan,NaN,,,']);
+  expect([items.length, problems]).toEqual([1, []]);
+});
+
 test('a column whose values differ between rows is not a column of the image', async () => {
   const dataset = await open(['id,annotation,plate,cell', 'a,1 1,p,1', 'a,3 1,p,2', 'b,1 1,q,1']);
   expect(dataset.items.map(({ columns }) => columns)).toEqual([{ plate: 'p' }, { plate: 'q', cell: '1' }]);
@@ -147,6 +152,7 @@ test.each([
     'there is no column annotation or predicted; there are id, mask',
   ],
   ['a duplicate column', csv('id,annotation,id', 'a,1 1,a'), 'there are two columns id'],
+  ['a quote inside a field', 'id,an"not\na,1 1\n', 'it cannot be read as CSV'],
   ['an unclosed quote', 'id,annotation\n"a,1 1\n', 'it cannot be read as CSV'],
   ['bytes that are not text', Buffer.from([0xff, 0xfe, 0, 1, 10, 34]), 'DATA_INVALID'],
 ])('refused: %s', async (_name, content, message) => {

@@ -41,6 +41,7 @@ const layouts: [string, number | bigint, Omit<TiffOptions, 'width' | 'height'>][
   ['int32', 2_000_000_001, { bits: 32, format: 2 }],
   ['uint64', 4_000_000_001n, { bits: 64 }],
   ['int64', 4_000_000_001n, { bits: 64, format: 2 }],
+  ['float16', 2047, { bits: 16, format: 3 }],
   ['float32', 16_777_215, { bits: 32, format: 3 }],
   ['float64', 4_000_000_001, { bits: 64, format: 3 }],
   ['uint8 as a palette', 200, { bits: 8, photometric: 3 }],
@@ -127,4 +128,23 @@ test('16-bit PNG keeps all bits', async () => {
     .toColourspace('grey16')
     .png();
   expect(await read('sixteen.png', await file.toBuffer())).toEqual({ masks });
+});
+
+test('a dot is no extension: images well.1 and well.2 have no labels in well.png', async () => {
+  const labels = await sharp(Uint8Array.from(pattern(9) as number[]), { raw: { ...size, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toBuffer();
+  for (const name of ['well.1', 'well.2']) {
+    await folder.image(`dots/images/${name}.png`, size.width, size.height);
+    await folder.image(`own dots/images/${name}.png`, size.width, size.height);
+    folder.write(`own dots/labels/${name}.png`, labels);
+  }
+  folder.write('dots/labels/well.png', labels);
+  await expect(openDataset(folder.path('dots'))).rejects.toThrow('no image can be used');
+  const { items } = await openDataset(folder.path('own dots'));
+  expect(items.map(({ id, cells }) => [id, cells])).toEqual([
+    ['well.1', 2],
+    ['well.2', 2],
+  ]);
 });

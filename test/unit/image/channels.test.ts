@@ -184,6 +184,27 @@ describe('a palette', () => {
     expect(Array.from((await decodeImage(bytes, { channels: 0 })).data)).toEqual(Array.from(values, () => 0));
   });
 
+  test.each([
+    ['OME', '<OME xmlns="x"><Image><Pixels DimensionOrder="XYCZT" SizeC="1"/></Image></OME>', 1],
+    ['ImageJ', 'ImageJ=1.54f\n', 1],
+    ['no program that is known', '', 3],
+  ])('that rises, in a file of %s', async (_name, description, channels) => {
+    const bytes = writeTiff([{ ...page, description, tags: { 320: [...none, ...ramp, ...none] } }]);
+    const image = await decodeImage(bytes);
+    expect(image.channels).toBe(channels);
+    expect(image.source?.notices).toEqual(
+      channels === 3 ? [] : [expect.stringContaining('the values under them were read')],
+    );
+    if (channels === 1) expect(Array.from(image.data)).toEqual(Array.from(values));
+  });
+
+  test('without order is of indexed colours, also in a file of ImageJ', async () => {
+    const mixed = Array.from({ length: 256 }, (_, i) => (i * 9973) % 65_536);
+    const tags = { 320: [...mixed, ...ramp, ...none] };
+    const { channels } = await decodeImage(writeTiff([{ ...page, description: 'ImageJ=1.54f\n', tags }]));
+    expect(channels).toBe(3);
+  });
+
   test('of greys gives one', async () => {
     const inverted = ramp.toReversed();
     const bytes = writeTiff([{ ...page, tags: { 320: [...inverted, ...inverted, ...inverted] } }]);

@@ -26,6 +26,7 @@ describe('what is not decoded is named, with a command that converts it', () => 
     ['an unknown compression', { ...page, tags: { 259: [65_000] } }, /compression 65000 is/, tifffile],
     ['CIE L*a*b*', { ...rgb, photometric: 8 }, /CIE L\*a\*b\*/, /ImageCms.*out\.tif/],
     ['raw camera data', { ...page, photometric: 32_803 }, /colour filter array/, source],
+    ['YCbCr that is no JPEG', { ...rgb, photometric: 6 }, /YCbCr samples are not compressed/, /tiff2rgba/],
     ['several widths', { ...rgb, photometric: 2, tags: { 258: [8, 8, 16] } }, /8, 8, 16 bits/, source],
     ['signed 16 bits', { ...page, values: new Int16Array(480), format: 2 }, /16-bit short/, /astype/],
     ['unsigned 32 bits', { ...page, values: new Uint32Array(480) }, /32-bit uint/, /astype\('float32'\)/],
@@ -75,12 +76,70 @@ describe('what is not decoded is named, with a command that converts it', () => 
     ['Nikon ND2', '\xda\xce\xbe\x0a\0\0', /bfconvert/],
     ['Leica LIF', '\x70\0\0\0\x10', /bfconvert/],
     ['JPEG 2000', '\0\0\0\x0cjP  \r\n', /opj_decompress/],
+    ['Olympus OIR', 'OLYMPUSRAWFORMAT', /bfconvert/],
+    ['DICOM', `${'\0'.repeat(128)}DICM`, /bfconvert/],
+    ['NRRD', 'NRRD0004\n', /bfconvert/],
+    ['FITS', 'SIMPLE  =', /bfconvert/],
+    ['Olympus slide (ETS)', 'SIS\0', /the \.vsi file that it belongs to/],
+    ['NumPy', '\x93NUMPY\x01', /numpy\.load/],
+    ['GIF', 'GIF89a', /ffmpeg -i in /],
+    ['AVI video', 'RIFF\0\0\0\0AVI LIST', /ffmpeg/],
+    ['7-Zip', '7z\xbc\xaf', /unpack it/],
+    ['a pointer of Git LFS', 'version https://git-lfs.github.com/spec/v1\n', /git lfs pull/],
   ])('%s', async (name, head, remedy) => {
     const error = await refusal(decodeImage(Buffer.from(head.padEnd(64, '\0'), 'latin1')));
     expect(error.code).toBe('IMAGE_UNSUPPORTED');
     expect(error.message).toContain(name);
     expect(error.message).toMatch(remedy);
   });
+
+  test.each([
+    ['JPEG with 12 bits per sample', 0xc1, 12, /jpeg_decode/],
+    ['lossless JPEG', 0xc3, 16, /jpeg_decode/],
+    ['JPEG-LS', 0xf7, 8, /jpegls_decode/],
+  ])('%s', async (name, marker, bits, remedy) => {
+    const jfif = [0xff, 0xe0, 0, 16, ...Buffer.from('JFIF\0'), 1, 1, 0, 0, 1, 0, 1, 0, 0];
+    const frame = [0xff, marker, 0, 11, bits, 0, 8, 0, 8, 1, 1, 0x11, 0];
+    const error = await refusal(decodeImage(Buffer.from([0xff, 0xd8, ...jfif, 0xff, ...frame, 0xff, 0xd9])));
+    expect(error.code).toBe('IMAGE_UNSUPPORTED');
+    expect(error.message).toContain(name);
+    expect(error.message).toMatch(remedy);
+  });
+});
+
+test('a JPEG tile of more than twice its pixels is refused, because libvips decodes a part of it', async () => {
+  let state = 1;
+  const noise = Uint8Array.from({ length: 256 }, () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state & 255;
+  });
+  const raw = { width: 16, height: 16, channels: 1 as const };
+  const tile = await sharp(noise, { raw })
+    .toColourspace('b-w')
+    .jpeg({ quality: 100, optimiseCoding: false })
+    .toBuffer();
+  expect(tile.length).toBeGreaterThan(512);
+  const file = (length: number) =>
+    writeTiff([
+      {
+        ...{ width: 16, height: 16, values: new Uint8Array(256), tile: 16, behind: new Uint8Array(tile) },
+        // The tile lies behind the pixels, which follow the header.
+        tags: { 259: [7], 324: [8 + 256], 325: [length] },
+      },
+    ]);
+  const error = await refusal(decodeImage(file(tile.length)));
+  expect(error.code).toBe('IMAGE_UNSUPPORTED');
+  expect(error.message).toMatch(/its JPEG tile 0 has \d+ bytes, more than twice its 256 bytes of pixels/);
+  const plain = await sharp(noise, { raw }).toColourspace('b-w').jpeg({ quality: 60 }).toBuffer();
+  const { data } = await decodeImage(
+    writeTiff([
+      {
+        ...{ width: 16, height: 16, values: new Uint8Array(256), tile: 16, behind: new Uint8Array(plain) },
+        tags: { 259: [7], 324: [8 + 256], 325: [plain.length] },
+      },
+    ]),
+  );
+  expect(Array.from(data)).toEqual(Array.from((await decodeImage(plain)).data));
 });
 
 test('a result is drawn on the page and channels from which it was computed', async () => {

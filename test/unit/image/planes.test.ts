@@ -185,6 +185,30 @@ describe('OME-TIFF', () => {
     expect(error.message).toMatch(/does not hold the plane of channel 0, z 1, t 0/);
   });
 
+  /** Each image with one plane, in the given file. */
+  const series = (own: string, files: readonly string[]) =>
+    `<OME xmlns="x" UUID="${own}">${files
+      .map(
+        (file, i) =>
+          `<Image><Pixels DimensionOrder="XYCZT" SizeC="1" SizeZ="1" SizeT="1"><TiffData IFD="${i % 2}" PlaneCount="1"><UUID>${file}</UUID></TiffData></Pixels></Image>`,
+      )
+      .join('')}</OME>`;
+
+  test('images (series) that are not read are reported', async () => {
+    const bytes = writeTiff(planes(2, series('a', ['a', 'a'])));
+    const { source } = await decodeImage(bytes);
+    expect((await readPlane(bytes)).values).toEqual([0]);
+    expect(source?.notices).toEqual(['it describes 2 images (series); image 0 was read (choose with page)']);
+    expect((await decodeImage(bytes, { page: 1 })).source?.notices).toEqual([]);
+  });
+
+  test('of the images of several files, the one in this file is read', async () => {
+    const bytes = writeTiff(planes(2, series('b', ['a', 'b', 'c'])));
+    const { source } = await decodeImage(bytes);
+    expect((await readPlane(bytes)).values).toEqual([1]);
+    expect(source?.notices).toEqual(['it describes 3 images (series); image 1 was read (choose with page)']);
+  });
+
   test('an RGB image is one channel with three samples', async () => {
     const values = Uint8Array.from({ length: width * height * 3 }, (_, i) => 10 * (i % 3));
     const description = ome('XYCZT', [3, 1, 1], '<Channel SamplesPerPixel="3"/>');
