@@ -1,6 +1,6 @@
 import type { SignalOptions } from '../abort.js';
 import type { DataProblem } from '../annotations/problems.js';
-import { checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
+import { checkIterable, checkKeys, checkObject, checkOptions, checkString, refuse } from '../check.js';
 import { defined } from '../defined.js';
 import { fingerprint } from './fingerprint.js';
 import { type FoldOptions, foldItems, type SplitOptions, splitItems } from './split.js';
@@ -56,7 +56,12 @@ export class Dataset implements DatasetContents {
    */
   constructor(items: Iterable<DatasetItem>, details: DatasetDetails = {}) {
     checkKeys('', checkObject('details', details), ['classNames', 'problems', 'notices']);
-    this.items = Object.freeze([...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)));
+    checkIterable('items', items, 'items of a data set');
+    const list = [...items];
+    for (const [i, item] of list.entries()) {
+      checkString(`items[${i}].id`, checkObject(`items[${i}]`, item).id);
+    }
+    this.items = Object.freeze(list.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)));
     const twice = this.items.find((item, i) => i > 0 && this.items[i - 1]!.id === item.id);
     if (twice) throw refuse('items', 'unique ids', twice.id);
     this.classNames = Object.freeze([...checkClassNames(details.classNames)]);

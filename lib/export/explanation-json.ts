@@ -1,3 +1,4 @@
+import { checkIterable, checkObject } from '../check.js';
 import type { ImageRegion } from '../image/centred-part.js';
 import type { ExplainMethod, Explanation } from '../inference/explanation.js';
 import { shortest } from './text.js';
@@ -24,8 +25,14 @@ export interface ExplanationJson {
 /**
  * One explanation as JSON text, in the form {@link ExplanationJson}. Numbers have the fewest digits that give the same
  * float32.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
  */
 export function explanationJson(explanation: Explanation): string {
+  checkObject('explanation', explanation);
+  checkObject('explanation.logits', explanation.logits);
+  checkObject('explanation.baselineLogits', explanation.baselineLogits);
+  checkIterable('explanation.values', explanation.values, 'numbers');
   const { method, target, image, region, width, height, values } = explanation;
   const rounded = (logits: Readonly<Record<string, number>>) =>
     Object.fromEntries(Object.entries(logits).map(([name, logit]) => [name, shortest(logit)]));

@@ -108,13 +108,14 @@ export function omeZarrZip(
 /**
  * Writes {@link omeZarrFiles} into a folder, which is created. If it cannot be written as a whole, it is removed.
  *
- * @throws {CellrouteError} FILE_UNWRITABLE, if the folder exists or cannot be written.
+ * @throws {CellrouteError} INVALID_ARGUMENT; FILE_UNWRITABLE, if the folder exists or cannot be written.
  */
 export async function writeOmeZarr(
   result: Segmentation | RoutedSegmentation,
   folder: string,
   options: OmeZarrOptions = {},
 ): Promise<void> {
+  checkString('folder', folder);
   await mkdir(dirname(folder), { recursive: true }).catch(unwritable(folder));
   await mkdir(folder).catch(unwritable(folder));
   try {

@@ -160,6 +160,7 @@ export async function planSlide(
   checkSlideOptions(slide, options, ['cellType']);
   if (options.resume !== undefined)
     throw refuse('resume', 'none, as each row is stored separately', options.resume);
+  checkSegmenter(segmenter);
   return withCall(options, (own) => segmenter.planSlide(own, slide, { ...options, identified: true }));
 }
 
@@ -214,7 +215,13 @@ export async function stitchSlideRows(
   });
 }
 
+function checkSegmenter(segmenter: SlideSegmenter): void {
+  if (typeof segmenter?.slideNetwork === 'function') return;
+  throw refuse('segmenter', 'a CellSegmenter or a RoutedEnsemble', segmenter);
+}
+
 async function plannedNetwork(own: Call, segmenter: SlideSegmenter, plan: SlidePlan): Promise<SlideNetwork> {
+  checkSegmenter(segmenter);
   const network = segmenter.slideNetwork(plan);
   network.model.join(own);
   await checkPlan(own, plan, network);

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { refuse } from '../check.js';
+import { isDetached, refuse } from '../check.js';
 
 /** A box in pixels. It contains the columns x1 to x2 - 1 and the rows y1 to y2 - 1 of the image. */
 export interface Box {
@@ -31,7 +31,7 @@ export type BoxArray<T extends Float32Array | Float64Array = Float32Array | Floa
 export function boxArray<T extends Float32Array | Float64Array>(values: T, option?: string): BoxArray<T>;
 export function boxArray(values: readonly number[], option?: string): BoxArray<Float64Array>;
 export function boxArray(values: ArrayLike<number>, option = 'boxes'): BoxArray {
-  const typed = types.isFloat32Array(values) || types.isFloat64Array(values);
+  const typed = (types.isFloat32Array(values) || types.isFloat64Array(values)) && !isDetached(values);
   if (!typed && !Array.isArray(values))
     throw refuse(option, 'an array of x1, y1, x2, y2 of each box', values);
   const boxes = typed ? values : Float64Array.from(values as readonly number[]);
@@ -57,6 +57,8 @@ export function boxArray(values: ArrayLike<number>, option = 'boxes'): BoxArray 
  * @throws {CellrouteError} INVALID_ARGUMENT for a number that is not finite, or a negative width or height.
  */
 export function fromCocoBoxes(values: ArrayLike<number>): BoxArray<Float64Array> {
+  const usable = ArrayBuffer.isView(values) ? !isDetached(values) : Array.isArray(values);
+  if (!usable) throw refuse('values', 'an array of x, y, width, height of each box', values);
   const corners = Float64Array.from(values, (value, i) => (i % 4 < 2 ? value : value + values[i - 2]!));
   return boxArray(corners);
 }
@@ -65,8 +67,10 @@ export function fromCocoBoxes(values: ArrayLike<number>): BoxArray<Float64Array>
  * Converts boxes to COCO's x, y, width, height.
  *
  * @returns 4 n numbers in pixels.
+ * @throws {CellrouteError} INVALID_ARGUMENT
  */
 export function toCocoBoxes(boxes: BoxArray): Float64Array {
+  boxArray(boxes);
   return Float64Array.from(boxes, (value, i) => (i % 4 < 2 ? value : value - boxes[i - 2]!));
 }
 

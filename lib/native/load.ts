@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { familySync, GLIBC, versionSync } from 'detect-libc';
-import { maskError } from '../check.js';
+import { checkOptions, checkString, maskError } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { NativeAddon } from './contract.js';
 import {
@@ -56,6 +56,8 @@ let loaded: Loaded | undefined;
  *   lists the searched locations and what to do.
  */
 export function loadNative(options: LoadOptions = {}): Loaded {
+  checkOptions(options, ['libtorch']);
+  if (options.libtorch !== undefined) checkString('libtorch', options.libtorch);
   if (loaded) {
     if (
       options.libtorch &&

@@ -1,4 +1,4 @@
-import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
+import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import type { Colour } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
 import { Masks } from '../mask/masks.js';
@@ -99,8 +99,10 @@ function checkOptions(options: ComparisonOptions) {
   };
 }
 
-function checkPrediction(groundTruth: Masks, { masks, scores }: PredictedCells): void {
+function checkPrediction(groundTruth: Masks, predicted: PredictedCells): void {
   if (!(groundTruth instanceof Masks)) throw refuse('groundTruth', 'Masks', groundTruth);
+  checkObject('predicted', predicted);
+  const { masks, scores } = predicted;
   if (!(masks instanceof Masks)) throw refuse('predicted.masks', 'Masks', masks);
   if (masks.width !== groundTruth.width || masks.height !== groundTruth.height) {
     throw refuse(

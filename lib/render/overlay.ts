@@ -1,5 +1,6 @@
 import { checkBoolean, checkKeys, checkNumber, checkString } from '../check.js';
 import type { Complete } from '../defined.js';
+import { checkResult } from '../export/named.js';
 import { type Colour, palette } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
@@ -41,6 +42,7 @@ export async function renderOverlay(
   options: OverlayOptions = {},
 ): Promise<Buffer> {
   const { title, format, maxSide, signal, ...style } = checkOptions(options);
+  checkResult('result', result);
   const scene = await prepareScene(image, result, maxSide, signal);
   await drawCells(scene, result, style, signal);
   const text = title === true ? titleOf(result) : { left: title || '', right: '' };

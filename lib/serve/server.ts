@@ -1,6 +1,6 @@
 // A standalone server with the plugin.
 import type { FastifyInstance } from 'fastify';
-import { checkBoolean, checkNumber, checkString, refuse } from '../check.js';
+import { checkBoolean, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { checkPackages, peer } from './packages.js';
 import { type CellrouteService, cellroutePlugin } from './plugin.js';
 import { HttpProblem, PROBLEM_TYPE, problemOf } from './problem.js';
@@ -46,6 +46,7 @@ const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
  *   requests without a token. System errors such as EADDRINUSE are passed on.
  */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+  checkObject('options', options);
   const { port = 8080, host = '127.0.0.1', allowAnonymous = false, log = false, ...own } = options;
   checkPackages('cellroute serve');
   checkNumber('port', port, { min: 0, max: 65_535, integer: true });

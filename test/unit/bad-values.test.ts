@@ -4,14 +4,21 @@ import {
   classifierConfig,
   cocoDatasetJson,
   cocoResultsJson,
+  explanationJson,
+  fromCocoBoxes,
   kaggleCsv,
   kaggleTrainCsv,
   labelPng,
+  loadNative,
   Masks,
   maskRCNNConfig,
   resultJson,
+  stitchSlideRows,
+  toCocoBoxes,
+  writeOmeZarr,
 } from '../../lib/index.js';
 import { compareEvaluations, metricOf } from '../../lib/metrics.js';
+import { renderComparison, renderOverlay } from '../../lib/render.js';
 import { Dataset, datasetFrom } from '../../lib/train.js';
 import { badValues } from '../support/bad-values.js';
 
@@ -31,12 +38,21 @@ const calls: [string, Call][] = [
   ['cocoResultsJson(categories)', (value) => cocoResultsJson([], { categories: value })],
   ['labelPng(result)', (value) => labelPng(value)],
   ['resultJson(result)', (value) => resultJson(value)],
+  ['explanationJson(explanation)', (value) => explanationJson(value)],
+  ['writeOmeZarr(folder)', (value) => writeOmeZarr({} as never, value)],
+  ['toCocoBoxes(boxes)', (value) => toCocoBoxes(value)],
+  ['fromCocoBoxes(boxes)', (value) => fromCocoBoxes(value)],
+  ['loadNative(options)', (value) => loadNative(value)],
+  ['stitchSlideRows(segmenter)', (value) => stitchSlideRows(value, {}, {} as never, [])],
+  ['renderOverlay(result)', (value) => renderOverlay(image.image, value)],
+  ['renderComparison(predicted)', (value) => renderComparison(image.image, image.masks, value)],
   ['metricOf(evaluation)', (value) => metricOf(value, 'kaggle')],
   ['compareEvaluations(first)', (value) => compareEvaluations(value, { perImage: [] } as never)],
   ['compareEvaluations(second)', (value) => compareEvaluations({ perImage: [] } as never, value)],
   ['datasetFrom(images)', (value) => datasetFrom(value)],
   ['datasetFrom(options)', (value) => datasetFrom([image], value)],
   ['datasetFrom(classNames)', (value) => datasetFrom([image], { classNames: value })],
+  ['new Dataset(items)', (value) => new Dataset(value)],
   ['new Dataset(details)', (value) => new Dataset([], value)],
   ['maskRCNNConfig(config)', (value) => maskRCNNConfig(value)],
   ['classifierConfig(config)', (value) => classifierConfig(value)],
