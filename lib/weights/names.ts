@@ -53,7 +53,12 @@ const FOREIGN: readonly [network: string, names: RegExp][] = [
   ['Cellpose-SAM', /^encoder\.patch_embed\.proj\./],
   ['Segment Anything', /^(image_encoder|mask_decoder|prompt_encoder)\./],
   ['a U-Net of segmentation_models.pytorch', /^segmentation_head\./],
-  ['DETR', /^(transformer\.(en|de)coder\.layers|class_embed|bbox_embed)\./],
+  ['DETR', /^(transformer\.(en|de)coder\.layers|class_embed|bbox_embed|class_labels_classifier)\./],
+  ['Mask2Former', /^(pixel_level_module|transformer_module)\./],
+  ['nnU-Net', /^decoder\.seg_layers\./],
+  ['CellViT', /^nuclei_(binary|type)_maps?_decoder\./],
+  ['HoVer-Net', /^decoder\.(np|hv|tp)\./],
+  ['StarDist', /^(dist|prob)_head\./],
 ];
 
 /** Name of the unsupported network to which tensors belong, if it is known. */
@@ -83,4 +88,5 @@ export const foreignObject = (name: string): string | undefined =>
   FOREIGN_OBJECTS.find(([, pattern]) => pattern.test(name))?.[0];
 
 /** Text near the start of detectron2's files, which are bare pickles. */
-export const DETECTRON2_PICKLE = /bottom_up|proposal_generator|fpn_lateral|fpn_output|Detectron2/;
+export const DETECTRON2_PICKLE =
+  /bottom_up|proposal_generator|fpn_lateral|fpn_output|Detectron2|Caffe2|matching_heuristics|\bblobs\b/;

@@ -5,6 +5,7 @@ import { damaged, notWeights, refused } from './errors.js';
 import { readFastaiExport } from './fastai.js';
 import { isFastaiLearner, learnerModel } from './fastai-learner.js';
 import { type Flattened, flatten } from './flatten.js';
+import { FORMAT_BYTES, foreignFormat } from './foreign-files.js';
 import { tensorBytes } from './layout.js';
 import { moduleTensors } from './modules.js';
 import { DETECTRON2_PICKLE, foreignObject } from './names.js';
@@ -24,6 +25,9 @@ const HEADER_START = 0x7b; // {
 const MAX_SHARING = 8;
 const ALWAYS_ALLOWED_BYTES = 1 << 20;
 
+const FROM_TORCHSCRIPT =
+  "python -c \"import torch; torch.save(torch.jit.load('in.pt', map_location='cpu').state_dict(), 'out.pth')\"";
+
 /**
  * Reads the table of a weights file: a torch checkpoint (zip, or the format before PyTorch 1.6), a safetensors file or a
  * fastai export. Tensor data are not read, and nothing in the file is executed.
@@ -41,7 +45,9 @@ export async function openWeights(path: string): Promise<WeightsFile> {
       { file: path, position: call.where },
       network !== undefined
         ? `it is a checkpoint of ${network}, whose networks cellroute does not run`
-        : `it contains a call of ${call.what}; only files with plain data are loaded (save the model's state_dict())`,
+        : call.what.startsWith('__torch__.')
+          ? `it is a TorchScript program, which is not run. To save its weights: ${FROM_TORCHSCRIPT}`
+          : `it contains a call of ${call.what}; only files with plain data are loaded (save the model's state_dict())`,
     );
   }
   return weights;
@@ -78,10 +84,14 @@ export async function inspectWeights(path: string): Promise<WeightsFile> {
   }
 }
 
+const NO_WEIGHTS = 'the file is neither a torch checkpoint, a safetensors file nor a fastai export';
+
 async function sniff(file: BoundedFile): Promise<Exclude<WeightsFormat, 'fastai'>> {
-  const start = await file.bytes(0, Math.min(file.size, LEGACY_START.length));
+  const start = await file.bytes(0, Math.min(file.size, FORMAT_BYTES));
   if (start.subarray(0, 4).equals(ZIP_START)) return 'torch-zip';
-  if (start.equals(LEGACY_START)) return 'torch-legacy';
+  if (start.subarray(0, LEGACY_START.length).equals(LEGACY_START)) return 'torch-legacy';
+  const foreign = foreignFormat(file.path, start);
+  if (foreign !== undefined) throw notWeights({ file: file.path }, `${NO_WEIGHTS}: it is ${foreign}`);
   if (start[8] === HEADER_START || (file.path.endsWith('.safetensors') && start.length >= 8))
     return 'safetensors';
   const what =
@@ -89,7 +99,7 @@ async function sniff(file: BoundedFile): Promise<Exclude<WeightsFormat, 'fastai'
       ? 'the file is empty'
       : start[0] === PICKLE_START
         ? await barePickle(file)
-        : 'the file is neither a torch checkpoint, a safetensors file nor a fastai export';
+        : NO_WEIGHTS;
   throw notWeights({ file: file.path, position: 0 }, what);
 }
 

@@ -1,6 +1,7 @@
 import type { BoundedFile } from './bounded-file.js';
 import { type Checkpoint, MAX_PICKLE_BYTES, type StoragePlace } from './checkpoint.js';
 import { damaged, notWeights, refused } from './errors.js';
+import { foreignArchive } from './foreign-files.js';
 import { ByteCursor } from './pickle/cursor.js';
 import { storageOf } from './pickle/globals.js';
 import { PickleMachine } from './pickle/machine.js';
@@ -16,6 +17,8 @@ const MAX_VERSION = 10;
 /** Reads a checkpoint in torch.save's format since 1.6: a zip archive with a pickle and one entry per storage. */
 export async function readTorchZip(file: BoundedFile): Promise<Checkpoint> {
   const zip = await ZipRecords.open(file);
+  const foreign = foreignArchive(zip.names());
+  if (foreign !== undefined) throw notWeights({ file: file.path }, `the zip archive is ${foreign}`);
   const prefix = archiveName(zip, file.path);
   await checkVersion(zip, prefix, file.path);
   await checkByteOrder(zip, prefix, file.path);

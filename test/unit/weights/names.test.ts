@@ -109,6 +109,12 @@ describe('networks that are not run are refused by name', () => {
     ['Cellpose', 'net.downsample.down.res_down_0.conv.conv_0.0.weight'],
     ['Cellpose-SAM', 'encoder.patch_embed.proj.weight'],
     ['a U-Net', 'model.segmentation_head.0.weight'],
+    ['DETR', 'class_labels_classifier.weight'],
+    ['Mask2Former', 'model.pixel_level_module.encoder.embeddings.weight'],
+    ['nnU-Net', 'decoder.seg_layers.0.weight'],
+    ['CellViT', 'nuclei_binary_map_decoder.decoder0_header.0.weight'],
+    ['HoVer-Net', 'decoder.np.u3.conva.weight'],
+    ['StarDist', 'dist_head.weight'],
     ['DETR', 'module.transformer.encoder.layers.0.self_attn.in_proj_weight'],
   ])('%s: %s', async (network, name) => {
     const file = path('foreign.safetensors');
