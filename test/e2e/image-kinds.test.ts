@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { Intensity } from '../../lib/config/shared.js';
@@ -7,6 +8,7 @@ import { decodeImage, readImageInfo } from '../../lib/image/decode.js';
 import { CellClassifier } from '../../lib/inference/classifier.js';
 import { RoutedEnsemble } from '../../lib/inference/ensemble.js';
 import { CellSegmenter } from '../../lib/inference/segmenter.js';
+import type { RunningServer } from '../../lib/serve/server.js';
 import { SegmenterTrainer } from '../../lib/trainer/segmenter-trainer.js';
 import { tuneEnsemble } from '../../lib/tune/tune-ensemble.js';
 import { cellroute } from '../support/cli.js';
@@ -14,6 +16,7 @@ import { workFolder } from '../support/data-folder.js';
 import { type Outcome, printOutcomes } from '../support/outcomes.js';
 import { animated, withChunk } from '../support/png.js';
 import { testEnsemble } from '../support/sdk.js';
+import { json, post, ready } from '../support/serve.js';
 import { tinySegmenter } from '../support/synthetic.js';
 import { type TestPage, writeTiff } from '../support/tiff.js';
 
@@ -54,6 +57,16 @@ const aperio = () => {
   );
 };
 
+const lookup = Array.from({ length: 768 }, (_, i) => (i < 256 ? 257 * i : 0));
+const ome = (images: number) =>
+  `<OME xmlns="x">${'<Image><Pixels DimensionOrder="XYCZT" SizeC="1" SizeZ="1" SizeT="1"/></Image>'.repeat(images)}</OME>`;
+/** A JPEG whose frame states 12 bits per sample. */
+const twelveBits = async () => {
+  const bytes = await drawn().jpeg().toBuffer();
+  bytes[bytes.indexOf(Buffer.from([0xff, 0xc0])) + 4] = 12;
+  return bytes;
+};
+
 const kinds: [name: string, make: () => Promise<Buffer> | Buffer, expected: Outcome][] = [
   ['grey.png', () => drawn().png().toBuffer(), 'read'],
   ['turned.jpg', () => wide().jpeg().withMetadata({ orientation: 6 }).toBuffer(), 'read'],
@@ -67,6 +80,14 @@ const kinds: [name: string, make: () => Promise<Buffer> | Buffer, expected: Outc
   ['signed.tif', () => pages({ values: Int16Array.from(grey), format: 2 }), 'refuse'],
   ['packed.tif', () => pages({ bits: 12 }), 'refuse'],
   ['zstandard.tif', () => pages({ tags: { 259: [50_000] } }), 'refuse'],
+  [
+    'ycbcr.tif',
+    () => pages({ values: new Uint8Array(3 * grey.length), samples: 3, photometric: 6 }),
+    'refuse',
+  ],
+  ['lookup.tif', () => pages({ photometric: 3, description: ome(1), tags: { 320: lookup } }), 'warn'],
+  ['series.tif', () => pages({ description: ome(2) }, {}), 'warn'],
+  ['twelve.jpg', () => twelveBits(), 'refuse'],
   ['aperio.tif', () => aperio(), 'read'],
   [
     'leica.tif',
@@ -116,6 +137,20 @@ beforeAll(async () => {
   folder.write(`${setOf('slide.jpg')}/images/slide/Slidedat.ini`, '');
 });
 afterAll(() => Promise.all(Object.values(ensembles).map((one) => one.dispose())));
+
+let server: RunningServer;
+beforeAll(async () => {
+  server = await ready({ ensemble: ensembles['min-max'] });
+});
+afterAll(() => server.close());
+
+/** Notices of the result that the service answers. Its errors are thrown. */
+async function served(name: string): Promise<Notices> {
+  const body = new Uint8Array(readFileSync(folder.path('kinds', name)));
+  const answer = await json(post(server, `/v1/segment?cellType=${cellType}`, { body }));
+  if ('code' in answer) throw answer;
+  return answer.notices as Notices;
+}
 
 const setOf = (name: string): string => `set of ${name}`;
 const open = (name: string) => openDataset(folder.path(setOf(name)));
@@ -184,6 +219,8 @@ test.each(kinds)('%s', async (name, _make, expected) => {
     decodeImage: async () => (await decodeImage(path)).source?.notices,
     openDataset: async () => (await open(name)).notices,
     ...networksOf('min-max', name),
+    // The folder of pixels beside a file is unknown to the service.
+    ...(name !== 'slide.jpg' && { 'POST /v1/segment': () => served(name) }),
   });
   expectAll(name, found, expected);
 });

@@ -31,6 +31,7 @@ const inputs: [name: string, path: () => string, expected: Outcome][] = [
   ['coco/cvat-brush-masks', () => join(cases, 'coco/cvat-brush-masks'), 'refuse'],
   ['COCO in annotations/, with a missing image', () => cvat(), 'warn'],
   ['COCO with two images of one file name', () => twice('other.png'), 'warn'],
+  ['COCO without a list of annotations', () => listOfImages(), 'refuse'],
   ['COCO whose images all have one file name', () => twice('a.png'), 'refuse'],
   ['labels/int32-stardist', () => join(cases, 'labels/int32-stardist'), 'read'],
   ['labels/jpeg-labels', () => join(cases, 'labels/jpeg-labels'), 'refuse'],
@@ -95,6 +96,14 @@ function twice(third: string): string {
     }),
   );
   return folder.path(name);
+}
+
+/** A COCO file that says nothing of cells. */
+function listOfImages(): string {
+  put(image, 'listed', 'a.png');
+  const images = [{ id: 1, file_name: 'a.png', width: 64, height: 64 }];
+  folder.write('listed/image_info.json', JSON.stringify({ images, categories: [{ id: 1, name: 'cell' }] }));
+  return folder.path('listed');
 }
 
 async function outcomeOf(action: () => Promise<{ warned: boolean }>): Promise<Outcome> {
