@@ -161,6 +161,35 @@ describe('all formats give the same result', () => {
   });
 });
 
+test('names without extension that are also file names', async () => {
+  const [one, two] = groundTruths.map(({ result }) => result) as [Segmentation, Segmentation];
+  const files = file(
+    'coco.json',
+    cocoDatasetJson([
+      { id: 'b.tif', result: one },
+      { id: 'b.tif.tif', result: two },
+    ]),
+  );
+  const table = file(
+    'kaggle.csv',
+    kaggleTrainCsv([
+      { id: 'b', result: one },
+      { id: 'b.tif', result: two },
+    ]),
+  );
+  for (const [groundTruth, predicted] of [
+    [files, table],
+    [table, files],
+  ] as const) {
+    const { images } = await pairFiles(groundTruth, predicted);
+    expect(images.map((image) => image.predicted.toCoco())).toEqual([
+      one.cells.masks.toCoco(),
+      two.cells.masks.toCoco(),
+    ]);
+    for (const image of images) expect(image.predicted.toCoco()).toEqual(image.groundTruth.toCoco());
+  }
+});
+
 test('types are read from the given column of the ground truth', async () => {
   const groundTruth = file('t.csv', kaggleTrainCsv(groundTruths, { cellType: 'cort' }));
   const answer = file('p.csv', kaggleCsv(answers));

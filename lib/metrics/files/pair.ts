@@ -76,10 +76,12 @@ function predictionsOf(
   predicted: AnnotationSource,
   notices: string[],
 ): Map<ImageAnnotations, ImageAnnotations> {
-  // Tried in this order: file name with folders, name without extension, base name, base name without extension.
+  const whole = ({ fileName }: ImageAnnotations) => fileName;
+  const name = (image: ImageAnnotations) => image.name;
+  // Tried in this order: file name with folders, name without extension, base name, base name without extension. In a table,
+  // `b.tif` is the name of `b.tif.tif` without extension, and not the file `b.tif` that is `b` there.
   const keys = [
-    ({ fileName }: ImageAnnotations) => fileName,
-    ({ name }: ImageAnnotations) => name,
+    ...([groundTruth, predicted].every(hasFileNames) ? [whole, name] : [name, whole]),
     ({ fileName }: ImageAnnotations) => posix.basename(fileName),
     ({ fileName }: ImageAnnotations) => lastPart(fileName),
   ];
@@ -113,6 +115,10 @@ function predictionsOf(
   }
   return predictions;
 }
+
+/** Whether a source has file names, and not only names without extension. */
+const hasFileNames = ({ images }: AnnotationSource): boolean =>
+  images.some(({ fileName, name }) => fileName !== name);
 
 /** Maps keys to images. A key of several images maps to undefined. */
 function uniqueBy(
