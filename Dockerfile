@@ -13,6 +13,7 @@ ARG PACKAGES="/packages/*.tgz"
 RUN npm init --yes >/dev/null \
  && npm install --ignore-scripts --no-audit --no-fund ${PACKAGES} \
       fastify@5 @fastify/multipart@10 @fastify/swagger@9 prom-client@15 bullmq@6 ioredis@5 \
+      @aws-sdk/client-s3@3 @aws-sdk/lib-storage@3 \
  && npm cache clean --force
 
 FROM node:22-bookworm-slim

@@ -1,7 +1,8 @@
 // Tests a job queue over a real Redis server under failures: workers are killed and suspended, Redis is killed and restarted,
 // disks are full, images crash their workers. No job may be lost, no result may be written twice, and all counts must be exact.
 //   node scripts/queue.mjs [--long] [--only PART]     --long: 500 images; part of the name of a check
-// Needs redis-server, which is installed from Debian where that is possible, and a built checkout.
+// Needs redis-server, which is installed from Debian where that is possible, and a built checkout. The checks of buckets need
+// moto, a server with the protocol of S3, which is installed from PyPI.
 import { spawn } from 'node:child_process';
 import {
   existsSync,
@@ -20,6 +21,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { freePort } from './free-port.mjs';
+import { bucketChecks } from './queue/buckets.mjs';
+import { schemaChecks, validatorPython } from './queue/deploy.mjs';
+import { S3Server } from './queue/s3-server.mjs';
+import { equal, MAIN, MODEL, OPTIONS, oneProcess } from './queue/support.mjs';
 import { finish, noCounts } from './report.mjs';
 import { childEnvironment, must, root } from './run.mjs';
 import { ensureRedis } from './system.mjs';
@@ -34,8 +39,6 @@ const REDIS_KILLS = values.long ? 3 : 1;
 const LOCK = 4;
 /** Of every process: results are equal to the bit only with as many threads. */
 process.env.CELLROUTE_THREADS = '1';
-const MODEL = join(root, 'test', 'ensemble');
-const OPTIONS = { cellType: 'fluorescence' };
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-queue-'));
 const images = join(folder, 'images');
@@ -128,6 +131,18 @@ async function makeImages(count) {
   return names;
 }
 
+/** A slide of 720 × 720 pixels, made once. */
+async function makeSlide() {
+  const path = join(images, 'slide.tif');
+  if (existsSync(path)) return path;
+  const large = join(root, 'examples', 'images', 'fluorescence-large.png');
+  await sharp(large)
+    .resize(720, 720)
+    .tiff({ tile: true, tileWidth: 128, tileHeight: 128, pyramid: true })
+    .toFile(path);
+  return path;
+}
+
 /** Watches the files of results: each must stay the file that was seen first. */
 class Watched {
   files = new Map();
@@ -159,6 +174,7 @@ class Watched {
 }
 
 const redis = new RedisServer();
+const s3 = new S3Server();
 let made = 0;
 
 /** A separate queue with `workers` workers, for one check. */
@@ -203,13 +219,6 @@ async function scene(workers, { limits = {}, settings = {} } = {}) {
   };
   return { name, results, queue, open, all, startWorker, submit, idle, ready, end };
 }
-
-const equal = (what, got, expected) => {
-  const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
-  if (a === b) return;
-  const short = (text) => (text.length > 500 ? `${text.slice(0, 500)}…` : text);
-  throw new Error(`${what}: ${short(a)} instead of ${short(b)}`);
-};
 
 /** The results of jobs: each is done and names an existing record. */
 async function resultsOf({ queue, results }, ids) {
@@ -463,13 +472,7 @@ const checks = [
   [
     'a slide: a job per row of tiles on two workers, one of them killed; equal to one process',
     async () => {
-      const { RoutedEnsemble, openSlide, resultJson } = await import('../dist/index.mjs');
-      const path = join(images, 'slide.tif');
-      const large = join(root, 'examples', 'images', 'fluorescence-large.png');
-      await sharp(large)
-        .resize(720, 720)
-        .tiff({ tile: true, tileWidth: 128, tileHeight: 128, pyramid: true })
-        .toFile(path);
+      const path = await makeSlide();
       const options = { ...OPTIONS, tiles: { size: 192, overlap: 64 } };
       const one = await scene(2, { settings: { concurrency: 1 } });
       await one.ready();
@@ -488,18 +491,41 @@ const checks = [
       equal('state', (await one.queue.get(job.id)).state, 'done');
       if (!stages.has('rows of tiles')) throw new Error('no progress over rows was reported');
       const { files, cells, key } = await one.queue.result(job.id);
-      const got = readFileSync(join(one.results, files.json), 'utf8');
-      const ensemble = await RoutedEnsemble.load(MODEL);
-      const slide = await openSlide(path);
-      const expected = await ensemble.segment(slide, { ...options, name: 'slide.tif' });
-      await slide.close();
-      await ensemble.dispose();
+      const got = JSON.parse(readFileSync(join(one.results, files.json), 'utf8'));
+      const expected = await oneProcess(path, options);
       equal('cells', cells, expected.cells.length);
-      equal('the result', JSON.parse(got), JSON.parse(resultJson(expected)));
+      equal('the result', got, expected);
       const workers = one.all.filter(({ lines }) => lines.some(({ step }) => step === 'row')).length;
       if (workers < 2) throw new Error('one worker did all rows');
       const place = join(one.results, key.slice(0, 2), key, 'rows');
       equal('rows that are left', existsSync(place) ? readdirSync(place).length : 0, 0);
+      equal('files', await one.end(), { replaced: 0, records: 1, results: 1 });
+    },
+  ],
+  [
+    'a slide whose tiles need too much memory, on two workers: equal to one process with smaller tiles',
+    async () => {
+      const path = await makeSlide();
+      const large = { ...OPTIONS, tiles: { size: 384, overlap: 64 } };
+      const one = await scene(2, { settings: { concurrency: 1, exhaustedAbove: 192 } });
+      await one.ready();
+      const { job } = await one.queue.submit({ image: path, slide: true, options: large });
+      await one.idle();
+      equal('state', (await one.queue.get(job.id)).state, 'done');
+      const { files, key, notices } = await one.queue.result(job.id);
+      const notice = 'Memory was exhausted, so the slide was segmented in tiles of 192 pixels.';
+      equal('notices', notices, [notice]);
+      const expected = await oneProcess(path, { ...OPTIONS, tiles: { size: 192, overlap: 64 } });
+      const { notices: own, ...got } = JSON.parse(readFileSync(join(one.results, files.json), 'utf8'));
+      equal('notices of the result', own, [notice]);
+      equal('the result', got, expected);
+      const place = join(one.results, key.slice(0, 2), key, 'rows');
+      equal('rows that are left', existsSync(place) ? readdirSync(place).length : 0, 0);
+      const plans = one.all.flatMap(({ lines }) => lines.filter(({ step }) => step === 'plan'));
+      equal('plans', plans.length, 2);
+      const again = await one.queue.submit({ image: path, slide: true, options: large });
+      await one.idle();
+      equal('computed again', (await one.queue.result(again.job.id)).created, false);
       equal('files', await one.end(), { replaced: 0, records: 1, results: 1 });
     },
   ],
@@ -548,17 +574,16 @@ const checks = [
   [
     'cellroute submit and cellroute worker',
     async (names) => {
-      const main = join(root, 'dist', 'cli', 'main.js');
       const own = ['--redis', redis.url, '--queue', 'cli'];
       const results = join(folder, 'cli');
       const args = ['worker', ...own, '--results', results, '--model', MODEL, '--until-empty'];
       const paths = names.slice(0, 4).map((name) => join(images, name));
-      must(process.execPath, [main, 'submit', ...paths, ...own, '--cell-type', 'fluorescence'], {
+      must(process.execPath, [MAIN, 'submit', ...paths, ...own, '--cell-type', 'fluorescence'], {
         capture: true,
       });
-      const printed = must(process.execPath, [main, ...args], { capture: true });
+      const printed = must(process.execPath, [MAIN, ...args], { capture: true });
       equal('images', printed.match(/^image-00\d\.png: fluorescence, \d+ cells/gm)?.length, 4);
-      const wait = [main, 'submit', ...paths, ...own, '--cell-type', 'fluorescence', '--wait'];
+      const wait = [MAIN, 'submit', ...paths, ...own, '--cell-type', 'fluorescence', '--wait'];
       equal('results', must(process.execPath, wait, { capture: true }).match(/\.json$/gm)?.length, 4);
     },
   ],
@@ -573,8 +598,18 @@ if (!ensureRedis()) {
   must('node', ['scripts/build.mjs', '--sdk']);
   await redis.start(await freePort());
   const names = await makeImages(IMAGES);
+  const all = [...checks];
+  /** Adds checks whose package from PyPI is there. */
+  const addWith = (isThere, what, more) => {
+    if (isThere) all.push(...more);
+    else for (const [name] of more) console.log(`skipped ${name} (${what} cannot be installed from here)`);
+    if (!isThere) counts.skipped += more.length;
+  };
+  addWith(await s3.start(await freePort()), 'moto', bucketChecks({ s3, redis, images, scene, makeSlide }));
+  const python = validatorPython();
+  addWith(python, 'the validator', schemaChecks(python));
   try {
-    for (const [name, check] of checks) {
+    for (const [name, check] of all) {
       if (values.only && !name.includes(values.only)) continue;
       const began = Date.now();
       let problem = '';
@@ -590,6 +625,7 @@ if (!ensureRedis()) {
   } finally {
     for (const child of started) child.kill('SIGKILL');
     await redis.kill();
+    s3.kill();
     rmSync(folder, { recursive: true, force: true });
   }
 }

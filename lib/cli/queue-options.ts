@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { refuse } from '../check.js';
 import { createQueue } from '../queue/create.js';
+import type { S3Options } from '../queue/s3-client.js';
 import type { JobQueue } from '../queue/types.js';
 
 /** Options added by {@link withQueue}. */
@@ -19,6 +20,22 @@ export const withQueue = (command: Command): Command =>
     )
     .option('--journal <folder>', 'folder of a journal instead, for one process on this machine')
     .option('--queue <name>', 'name of the queue in Redis; its workers have the same model', 'segment');
+
+/** Options added by {@link withS3}. */
+export interface S3Flags {
+  s3Endpoint?: string | undefined;
+}
+
+/** Adds the options of every command that has `s3:` URLs. */
+export const withS3 = (command: Command): Command =>
+  command.option(
+    '--s3-endpoint <url>',
+    'server of s3:// URLs, such as MinIO (default: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, if set; else AWS)',
+  );
+
+/** The S3 options of the flags. */
+export const s3OptionsOf = ({ s3Endpoint: endpoint }: S3Flags): S3Options =>
+  endpoint === undefined ? {} : { endpoint };
 
 /** Opens the queue that the flags ask for. A journal overrides the environment variable. */
 export async function queueOf({ redis, journal, queue: name }: QueueFlags): Promise<JobQueue> {

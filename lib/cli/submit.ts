@@ -1,22 +1,32 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { isHidden } from '../annotations/names.js';
 import type { ResultFormatName } from '../export/formats.js';
-import { unreadable } from '../file-errors.js';
+import { cannotRead, unreadable } from '../file-errors.js';
+import { imageEndings } from '../image/format.js';
 import type { RoutedSegmentOptions } from '../inference/ensemble.js';
 import { PRIORITY_RANGE } from '../jobs/types.js';
+import {
+  isS3Url,
+  readS3Url,
+  S3Connection,
+  type S3Options,
+  type S3Version,
+  s3Url,
+} from '../queue/s3-client.js';
 import { taskFormats } from '../queue/task.js';
 import type { JobQueue, SegmentTask, TaskSegmentOptions } from '../queue/types.js';
 import { findImages } from './images.js';
 import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
 import { numberIn, wordsOf } from './options.js';
-import { type QueueFlags, queueOf, withQueue } from './queue-options.js';
+import { type QueueFlags, queueOf, type S3Flags, s3OptionsOf, withQueue, withS3 } from './queue-options.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 import { StopSignals } from './stop-signals.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
-interface Flags extends QueueFlags, ThresholdFlags, ReadFlags, MeasurementFlags {
+interface Flags extends QueueFlags, S3Flags, ThresholdFlags, ReadFlags, MeasurementFlags {
   formats: ResultFormatName[];
   slides?: boolean | undefined;
   level?: number | undefined;
@@ -32,7 +42,10 @@ export function registerSubmit(program: Command): void {
   const command = program
     .command('submit')
     .description('Add images to a job queue')
-    .argument('<images...>', 'image files, folders of images, and http(s) URLs')
+    .argument(
+      '<images...>',
+      'image files, folders of images, http(s) URLs, s3://bucket/image and s3://bucket/folder/',
+    )
     .option('-f, --formats <list>', `output formats: ${formats.join(', ')}`, wordsOf(formats), ['json'])
     .option('--slides', 'read them as slides: each row of tiles is a job, and one joins them')
     .option(
@@ -53,7 +66,7 @@ export function registerSubmit(program: Command): void {
     )
     .option('--retry', 'submit again what failed or was cancelled')
     .option('--wait', 'wait for the results, and print them; the exit status is 1 where a job failed');
-  withReadOptions(withThresholds(withMeasurements(withQueue(command))))
+  withReadOptions(withThresholds(withMeasurements(withS3(withQueue(command)))))
     .addHelpText(
       'after',
       `
@@ -64,10 +77,10 @@ waits for room. With a journal, cellroute worker does the jobs afterwards.`,
 }
 
 async function submit(places: string[], flags: Flags): Promise<void> {
-  const tasks = await tasksOf(places, flags);
   const signals = new StopSignals();
   const { signal } = signals;
   try {
+    const tasks = await tasksOf(places, flags, signal);
     await using queue = await queueOf(flags);
     const ids: { id: string; name: string }[] = [];
     let created = 0;
@@ -118,14 +131,44 @@ async function printResults(
   process.exitCode = 1;
 }
 
+/** The images of buckets: objects themselves, and those below a prefix that ends with a slash. */
+async function objectsAt(
+  urls: readonly string[],
+  options: S3Options,
+  signal: AbortSignal,
+): Promise<{ url: string; name: string; tag: string }[]> {
+  const connection = new S3Connection(options);
+  const found: { url: string; name: string; tag: string }[] = [];
+  for (const url of urls) {
+    const place = readS3Url('images', url);
+    const add = ({ key, tag }: S3Version, name: string) =>
+      found.push({ url: s3Url({ ...place, key }), name: name.replaceAll('/', '_'), tag });
+    if (place.key !== '' && !place.key.endsWith('/')) {
+      const version = await connection.version(place, { signal });
+      if (!version) throw cannotRead(url, 'there is no such object; a folder ends with a slash');
+      add(version, basename(place.key));
+      continue;
+    }
+    const before = found.length;
+    for await (const version of connection.list(place, { signal })) {
+      const name = version.key.slice(place.key.length);
+      if (!isHidden(basename(name)) && imageEndings.includes(extname(name).toLowerCase())) add(version, name);
+    }
+    if (found.length === before) throw cannotRead(url, `there are no images (${imageEndings.join(', ')})`);
+  }
+  return found;
+}
+
 /** A task per image, with a key that changes with the file. */
 async function tasksOf(
   places: readonly string[],
   flags: Flags,
+  signal: AbortSignal,
 ): Promise<{ task: SegmentTask; key: string }[]> {
   const { formats, columns, outputPixelSize, slides = false } = flags;
   const urls = places.filter((place) => /^https?:\/\//i.test(place));
-  const paths = places.filter((place) => !urls.includes(place));
+  const objects = places.filter(isS3Url);
+  const paths = places.filter((place) => !urls.includes(place) && !objects.includes(place));
   // An OME-Zarr slide is a folder, which is not searched.
   const files = slides
     ? paths.map((path) => ({ path, fileName: basename(resolve(path)) }))
@@ -145,6 +188,11 @@ async function tasksOf(
     const { pathname } = new URL(url);
     const name = basename(decodeURIComponent(pathname)) || 'image';
     tasks.push({ task: { image: url, name, ...common, ...more }, version: url });
+  }
+  if (objects.length > 0) {
+    for (const { url, name, tag } of await objectsAt(objects, s3OptionsOf(flags), signal)) {
+      tasks.push({ task: { image: url, name, ...common, ...more }, version: [url, tag] });
+    }
   }
   return tasks.map(({ task, version }) => {
     const text = JSON.stringify([version, task]);

@@ -5,10 +5,10 @@ import type { JobQueue } from '../queue/types.js';
 import { createWorker, type WorkEvent } from '../queue/worker.js';
 import { reasonOf } from './batch.js';
 import { modelOption, numberIn, type PrecisionFlag, withPrecision } from './options.js';
-import { type QueueFlags, queueOf, withQueue } from './queue-options.js';
+import { type QueueFlags, queueOf, type S3Flags, s3OptionsOf, withQueue, withS3 } from './queue-options.js';
 import { StopSignals } from './stop-signals.js';
 
-interface Flags extends PrecisionFlag, QueueFlags {
+interface Flags extends PrecisionFlag, QueueFlags, S3Flags {
   model?: string | undefined;
   results: string;
   images?: string | undefined;
@@ -28,9 +28,12 @@ export function registerWorker(program: Command): void {
   const command = program
     .command('worker')
     .description('Segment the images of a job queue')
-    .requiredOption('-r, --results <folder>', 'folder for the files of results, created if missing')
+    .requiredOption(
+      '-r, --results <folder>',
+      'folder for the files of results, created if missing; or s3://bucket/prefix',
+    )
     .addOption(modelOption())
-    .option('--images <folder>', 'folder of the images that jobs refer to by key')
+    .option('--images <folder>', 'folder of the images that jobs refer to by key; or s3://bucket/prefix')
     .option('--concurrency <number>', 'jobs at once', numberIn(1, 64, { integer: true }), 2)
     .option(
       '--lock <seconds>',
@@ -51,7 +54,7 @@ export function registerWorker(program: Command): void {
       numberIn(0, 65_535, { integer: true }),
     )
     .option('--probe-host <address>', 'address to answer them on', '127.0.0.1');
-  withPrecision(withQueue(command))
+  withPrecision(withS3(withQueue(command)))
     .addHelpText(
       'after',
       `
@@ -76,6 +79,7 @@ async function work(flags: Flags): Promise<void> {
       results,
       precision,
       device,
+      s3: s3OptionsOf(flags),
       concurrency,
       lockSeconds: lock,
       drainSeconds: drain,

@@ -16,3 +16,7 @@ export interface JobData {
 
 /** A job of BullMQ. The job of a row has no result. */
 export type KeptJob = BullJob<JobData, SegmentedTask | null>;
+
+/** Start of the ids of the jobs for the rows of a plan. */
+export const rowPrefix = (id: string, { tiles }: PlannedSlide): string =>
+  tiles ? `${id}-row-${tiles.size}-` : `${id}-row-`;

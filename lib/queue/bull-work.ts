@@ -5,12 +5,12 @@ import { CellrouteError } from '../errors.js';
 import { failureAsError, jobAbandoned } from '../jobs/errors.js';
 import { MAX_ATTEMPTS } from '../jobs/types.js';
 import type { Progress } from '../native/job.js';
-import type { JobData, KeptJob } from './bull-job.js';
+import { type JobData, type KeptJob, rowPrefix } from './bull-job.js';
 import { failureIn, failureText, isRetried } from './failure.js';
 import { Gate } from './gate.js';
 import { queuePackages } from './packages.js';
 import { KEY_PREFIX, redisOptions } from './redis.js';
-import { isResult } from './runner.js';
+import { isResult, needsSmallerTiles } from './runner.js';
 import type {
   PlannedSlide,
   SegmentedTask,
@@ -128,7 +128,10 @@ export class BullWork implements StartedQueueWork {
       }
       const failure = signal.aborted ? signal.reason : error;
       const text = failureText(failure);
-      throw isRetried(failure) ? new Error(text) : new bullmq.UnrecoverableError(text);
+      // Another attempt at a row would need as much memory; the job of the slide plans smaller tiles.
+      const { slide, row } = job.data;
+      const isFinal = row !== undefined && needsSmallerTiles(slide!, failure);
+      throw isRetried(failure) && !isFinal ? new Error(text) : new bullmq.UnrecoverableError(text);
     } finally {
       this.#active.delete(id);
     }
@@ -167,25 +170,31 @@ export class BullWork implements StartedQueueWork {
   async #slide(job: KeptJob, token: string, call: TaskCall): Promise<SegmentedTask> {
     const { WaitingChildrenError } = queuePackages().bullmq;
     const { task } = job.data;
-    const [failed] = Object.values(await job.getFailedChildrenValues());
-    if (failed !== undefined) {
-      await job.removeUnprocessedChildren();
-      throw failureAsError(failureIn(failed));
-    }
     let { slide } = job.data;
-    if (!slide) {
-      const planned = await this.#runner.plan(task, call);
+    const failed = slide && (await failureOfRow(job, slide));
+    if (failed) await job.removeUnprocessedChildren();
+    if (failed && !needsSmallerTiles(slide!, failed)) throw failed;
+    if (!slide || failed) {
+      const planned = await this.#runner.plan(task, call, slide);
       if (isResult(planned)) return planned;
       slide = planned;
       await job.updateData({ ...job.data, slide });
     }
     const missing = await this.#runner.missingRows(slide, call);
-    if (missing.length > 0) {
-      await this.#queue.addRows(job, slide, missing);
+    if (missing.length > 0) await this.#queue.addRows(job, slide, missing);
+    // Also for rows of a replaced plan that still run: their files are deleted with the others.
+    if (missing.length > 0 || slide.replaces) {
       if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
     }
     return this.#runner.stitch(task, slide, call);
   }
+}
+
+/** Why a row of this plan failed, if one did; rows of a plan that it replaces do not count. */
+async function failureOfRow(job: KeptJob, slide: PlannedSlide): Promise<CellrouteError | undefined> {
+  const failures = Object.entries(await job.getFailedChildrenValues());
+  const own = failures.find(([key]) => key.includes(`:${rowPrefix(job.id!, slide)}`));
+  return own && failureAsError(failureIn(own[1]));
 }
 
 const cancelledJob = () => new CellrouteError('JOB_CANCELLED', 'The job was cancelled.');

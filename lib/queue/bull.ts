@@ -9,7 +9,7 @@ import { busy, failureAsError, jobConflict, jobNotFound, unfinished } from '../j
 import type { CheckedJobLimits } from '../jobs/limits.js';
 import { isFinal, type Job, MAX_ATTEMPTS, PRIORITY_RANGE, type Submission } from '../jobs/types.js';
 import type { Progress } from '../native/job.js';
-import type { JobData, KeptJob } from './bull-job.js';
+import { type JobData, type KeptJob, rowPrefix } from './bull-job.js';
 import { BullWork, type WorkedQueue } from './bull-work.js';
 import { failureIn } from './failure.js';
 import { queuePackages } from './packages.js';
@@ -202,7 +202,7 @@ export class BullQueue implements JobQueue, WorkedQueue {
         opts: {
           ...this.#optionsOf(0),
           ...(parent.opts.priority !== undefined && { priority: parent.opts.priority }),
-          jobId: `${id}-row-${row}`,
+          jobId: `${rowPrefix(id, slide)}${row}`,
           parent: { id, queue: this.#queue.qualifiedName },
           // The slide's job reports the failure of a row.
           continueParentOnFailure: true,
@@ -316,7 +316,8 @@ async function rowsDone(job: KeptJob): Promise<Progress | undefined> {
   const total = job.data.slide?.rows;
   if (total === undefined) return undefined;
   const { unprocessed = 0 } = await job.getDependenciesCount({ unprocessed: true });
-  return { stage: 'rows of tiles', fraction: (total - unprocessed) / total };
+  // Rows of a plan with larger tiles may still run.
+  return { stage: 'rows of tiles', fraction: Math.max(0, total - unprocessed) / total };
 }
 
 function jobOf(job: KeptJob, kept: string, cancelled: boolean, rows: Progress | undefined): Job {

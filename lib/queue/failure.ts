@@ -22,6 +22,13 @@ const MISSING_FILE_CODES = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'];
 /** System error codes for a full disk. */
 const FULL_DISK_CODES = ['ENOSPC', 'EDQUOT'];
 
+/** The cause of a failure to read or write what is no file: with the code of the system that means the same. */
+export const withSystemCode = (
+  code: 'ENOENT' | 'EIO' | 'ENOSPC',
+  reason: string,
+  cause?: unknown,
+): NodeJS.ErrnoException => Object.assign(new Error(reason, cause === undefined ? {} : { cause }), { code });
+
 const systemCode = (error: CellrouteError): string =>
   String((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '');
 

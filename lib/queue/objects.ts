@@ -1,4 +1,5 @@
-// Stores that images are read from and results are written to: an interface, and its implementation with folders.
+// Stores that images are read from and results are written to: an interface, and its implementation with folders. s3.ts
+// implements it with buckets.
 import { readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { checkString, refuse } from '../check.js';
@@ -34,6 +35,12 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** The path of a file on this machine, for stores that are folders: slides are read by path. */
   pathOf?(key: string): string;
+  /**
+   * Called when a worker starts.
+   *
+   * @throws where the store cannot be used; the worker then does not start.
+   */
+  check?(options?: { signal?: AbortSignal }): Promise<void>;
 }
 
 /**
@@ -86,15 +93,4 @@ export class FileObjects implements ObjectStore {
   pathOf(key: string): string {
     return join(this.folder, ...checkObjectKey('key', key).split('/'));
   }
-}
-
-/** @throws {CellrouteError} INVALID_ARGUMENT */
-export function checkObjectStore(option: string, store: unknown): ObjectStore {
-  if (typeof store === 'string' && store !== '') return new FileObjects(store);
-  const methods = ['has', 'get', 'put', 'delete'] as const;
-  if (typeof store === 'object' && store !== null) {
-    const given = store as Partial<ObjectStore>;
-    if (methods.every((name) => typeof given[name] === 'function')) return store as ObjectStore;
-  }
-  throw refuse(option, `a folder, or a store with ${methods.join(', ')}`, store);
 }

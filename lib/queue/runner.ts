@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CellrouteError } from '../errors.js';
 import { type ImageFormatContext, type ResultFormatName, resultFormat } from '../export/formats.js';
 import { decodeImage } from '../image/decode.js';
 import { readOptionsIn } from '../image/select.js';
@@ -11,12 +12,13 @@ import type { RoutedEnsemble, RoutedSegmentOptions } from '../inference/ensemble
 import type { RoutedSegmentation } from '../inference/result.js';
 import { planSlide, segmentSlideRow, stitchSlideRows } from '../inference/segment-slide.js';
 import type { SlidePlan } from '../inference/slide-plan.js';
+import type { TileSize, Tiles } from '../inference/tiles.js';
 import type { Progress } from '../native/job.js';
 import { isFull } from './failure.js';
 import type { ObjectStore } from './objects.js';
 import { RECORD_FILE, resultFile, resultKey } from './result-key.js';
-import { withinMemory } from './smaller-tiles.js';
-import { readReference, slideLocation } from './source.js';
+import { smallerTiles, smallerTilesNotice, withinMemory } from './smaller-tiles.js';
+import type { ImageSources } from './source.js';
 import type { PlannedSlide, SegmentedTask, StoredTask, TaskCall, TaskRunner } from './types.js';
 
 /** Whether this is an existing result instead of a plan. */
@@ -30,8 +32,30 @@ export async function runTask(
   { signal, onProgress }: TaskCall,
 ): Promise<SegmentedTask> {
   if (!task.slide) return runner.image(task, { signal, onProgress });
-  const planned = await runner.plan(task, { signal, onProgress });
-  if (isResult(planned)) return planned;
+  let planned = await runner.plan(task, { signal, onProgress });
+  while (!isResult(planned)) {
+    try {
+      await segmentRows(runner, task, planned, { signal, onProgress });
+    } catch (error) {
+      if (!needsSmallerTiles(planned, error)) throw error;
+      planned = await runner.plan(task, { signal, onProgress }, planned);
+      continue;
+    }
+    return runner.stitch(task, planned, { signal, onProgress });
+  }
+  return planned;
+}
+
+/** Whether a slide is to be planned again with smaller tiles, after this error of a row. */
+export const needsSmallerTiles = ({ smaller }: PlannedSlide, error: unknown): boolean =>
+  smaller !== undefined && CellrouteError.is(error, 'OUT_OF_MEMORY');
+
+async function segmentRows(
+  runner: TaskRunner,
+  task: StoredTask,
+  planned: PlannedSlide,
+  { signal, onProgress }: TaskCall,
+): Promise<void> {
   const missing = await runner.missingRows(planned, { signal, onProgress });
   const before = planned.rows - missing.length;
   for (const [i, row] of missing.entries()) {
@@ -39,26 +63,35 @@ export async function runTask(
       onProgress({ stage, fraction: (before + i + fraction) / planned.rows });
     await runner.row(task, planned, row, { signal, onProgress: ofRow });
   }
-  return runner.stitch(task, planned, { signal, onProgress });
 }
 
 /** Options of {@link SegmentRunner}. */
 export interface RunnerOptions {
   ensemble: RoutedEnsemble;
   results: ObjectStore;
-  images: ObjectStore | undefined;
+  images: ImageSources;
   /** Seconds between attempts to write a file while the disk is full. */
   fullSeconds: number;
 }
 
-const PLAN_FILE = 'rows/plan';
-const rowFile = (row: number) => `rows/${row}`;
+/** A file of a plan: of a row, or the plan itself. Plans with smaller tiles have files of their own. */
+const planFile = ({ key, tiles }: PlannedSlide, file: 'plan' | number) =>
+  resultFile(key, tiles ? `rows/${tiles.size}-${file}` : `rows/${file}`);
+
+/** The next smaller tiles for a slide; undefined where there are none. */
+function smallerTilesOf(plan: SlidePlan, asked: Tiles | undefined): TileSize | undefined {
+  // A plan's tiles have pixels of the network's input.
+  const size = Math.round(plan.tiling.size / plan.tiling.scale);
+  const overlap = typeof asked === 'object' ? asked.overlap : undefined;
+  const [smaller] = smallerTiles({ size, overlap }, plan);
+  return smaller;
+}
 
 /** Segments with an ensemble. */
 export class SegmentRunner implements TaskRunner {
   readonly #ensemble: RoutedEnsemble;
   readonly #results: ObjectStore;
-  readonly #images: ObjectStore | undefined;
+  readonly #images: ImageSources;
   readonly #fullSeconds: number;
 
   constructor({ ensemble, results, images, fullSeconds }: RunnerOptions) {
@@ -70,7 +103,7 @@ export class SegmentRunner implements TaskRunner {
 
   async image(task: StoredTask, call: TaskCall): Promise<SegmentedTask> {
     const { signal } = call;
-    const bytes = await readReference(task.image, this.#images, signal);
+    const bytes = await this.#images.read(task.image, signal);
     const digest = createHash('sha256').update(bytes).digest('hex');
     const key = resultKey(digest, await this.#ensemble.fingerprint({ signal }), task);
     const known = await this.#known(key, signal);
@@ -95,65 +128,84 @@ export class SegmentRunner implements TaskRunner {
     });
   }
 
-  async plan(task: StoredTask, call: TaskCall): Promise<PlannedSlide | SegmentedTask> {
+  async plan(
+    task: StoredTask,
+    call: TaskCall,
+    exhausted?: PlannedSlide,
+  ): Promise<PlannedSlide | SegmentedTask> {
     const { signal } = call;
+    const tiles = exhausted?.smaller;
     return this.#withSlide(task, signal, async (slide) => {
       const { page: _, z: __, t: ___, channels: ____, limits: _____, ...options } = task.options;
       const plan = await planSlide(this.#ensemble, slide, {
         ...(options as Parameters<typeof planSlide>[2]),
+        ...(tiles && { tiles }),
         ...call,
       });
-      const key = resultKey(plan.id, await this.#ensemble.fingerprint({ signal }), task);
+      // Of the task, so that a result in smaller tiles is found by it.
+      const key = exhausted?.key ?? resultKey(plan.id, await this.#ensemble.fingerprint({ signal }), task);
       const known = await this.#known(key, signal);
       if (known) return known;
-      await this.#put(resultFile(key, PLAN_FILE), () => [Buffer.from(JSON.stringify(plan))], call);
-      return { key, rows: plan.rows };
+      const notices = tiles ? [...plan.notices, smallerTilesNotice('slide', tiles)] : plan.notices;
+      const smaller = smallerTilesOf(plan, tiles ?? options.tiles);
+      const planned: PlannedSlide = {
+        key,
+        rows: plan.rows,
+        ...(tiles && { tiles }),
+        ...(smaller && { smaller }),
+        ...(exhausted && { replaces: exhausted }),
+      };
+      const text = JSON.stringify({ ...plan, notices });
+      await this.#put(planFile(planned, 'plan'), () => [Buffer.from(text)], call);
+      return planned;
     });
   }
 
-  async missingRows({ key, rows }: PlannedSlide, { signal }: TaskCall): Promise<number[]> {
-    if (await this.#known(key, signal)) return [];
+  async missingRows(planned: PlannedSlide, { signal }: TaskCall): Promise<number[]> {
+    if (await this.#known(planned.key, signal)) return [];
     const missing: number[] = [];
-    for (let row = 0; row < rows; row++) {
-      if (!(await this.#results.has(resultFile(key, rowFile(row)), { signal }))) missing.push(row);
+    for (let row = 0; row < planned.rows; row++) {
+      if (!(await this.#results.has(planFile(planned, row), { signal }))) missing.push(row);
     }
     return missing;
   }
 
-  async row(task: StoredTask, { key }: PlannedSlide, row: number, call: TaskCall): Promise<void> {
+  async row(task: StoredTask, planned: PlannedSlide, row: number, call: TaskCall): Promise<void> {
     const { signal } = call;
-    const file = resultFile(key, rowFile(row));
-    if ((await this.#results.has(file, { signal })) || (await this.#known(key, signal))) return;
+    const file = planFile(planned, row);
+    if ((await this.#results.has(file, { signal })) || (await this.#known(planned.key, signal))) return;
     await this.#withSlide(task, signal, async (slide) => {
-      const plan = await this.#planOf(key, signal);
+      const plan = await this.#readPlan(planned, signal);
       const cells = await segmentSlideRow(this.#ensemble, slide, plan, row, call);
       await this.#put(file, () => [cells], call);
     });
   }
 
-  async stitch(task: StoredTask, { key, rows }: PlannedSlide, call: TaskCall): Promise<SegmentedTask> {
+  async stitch(task: StoredTask, planned: PlannedSlide, call: TaskCall): Promise<SegmentedTask> {
     const { signal } = call;
-    const known = await this.#known(key, signal);
-    const written = known ?? (await this.#stitch(task, { key, rows }, call));
+    const known = await this.#known(planned.key, signal);
+    const written = known ?? (await this.#stitch(task, planned, call));
     // Also after an earlier attempt that ended between the result and this step.
-    for (let row = 0; row < rows; row++) await this.#results.delete(resultFile(key, rowFile(row)));
-    await this.#results.delete(resultFile(key, PLAN_FILE));
+    for (let plan: PlannedSlide | undefined = planned; plan; plan = plan.replaces) {
+      for (let row = 0; row < plan.rows; row++) await this.#results.delete(planFile(plan, row));
+      await this.#results.delete(planFile(plan, 'plan'));
+    }
     return written;
   }
 
-  async #stitch(task: StoredTask, { key, rows }: PlannedSlide, call: TaskCall): Promise<SegmentedTask> {
+  async #stitch(task: StoredTask, planned: PlannedSlide, call: TaskCall): Promise<SegmentedTask> {
     const { signal } = call;
     const results = this.#results;
     return this.#withSlide(task, signal, async (slide) => {
-      const plan = await this.#planOf(key, signal);
+      const plan = await this.#readPlan(planned, signal);
       async function* cellsOfRows() {
-        for (let row = 0; row < rows; row++)
-          yield await results.get(resultFile(key, rowFile(row)), { signal });
+        for (let row = 0; row < planned.rows; row++)
+          yield await results.get(planFile(planned, row), { signal });
       }
       const stitched = await stitchSlideRows(this.#ensemble, slide, plan, cellsOfRows(), call);
       const result = { ...(stitched as RoutedSegmentation), name: task.name };
       const { outputPixelSize } = task;
-      return this.#write(key, task, result, call, {
+      return this.#write(planned.key, task, result, call, {
         file: slide,
         // The option refers to the full resolution, the result to a level.
         pixelSize: outputPixelSize === undefined ? undefined : outputPixelSize * plan.downsample,
@@ -166,7 +218,7 @@ export class SegmentRunner implements TaskRunner {
     signal: AbortSignal,
     body: (slide: Slide) => Promise<T>,
   ): Promise<T> {
-    const slide = await openSlide(slideLocation(image, this.#images), { ...readOptionsIn(options), signal });
+    const slide = await openSlide(this.#images.slideLocation(image), { ...readOptionsIn(options), signal });
     try {
       return await body(slide);
     } finally {
@@ -174,8 +226,8 @@ export class SegmentRunner implements TaskRunner {
     }
   }
 
-  async #planOf(key: string, signal: AbortSignal): Promise<SlidePlan> {
-    const bytes = await this.#results.get(resultFile(key, PLAN_FILE), { signal });
+  async #readPlan(planned: PlannedSlide, signal: AbortSignal): Promise<SlidePlan> {
+    const bytes = await this.#results.get(planFile(planned, 'plan'), { signal });
     return JSON.parse(Buffer.from(bytes).toString()) as SlidePlan;
   }
 

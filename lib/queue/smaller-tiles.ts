@@ -22,6 +22,10 @@ export function* smallerTiles(
   }
 }
 
+/** What a result says that has smaller tiles than were asked for. */
+export const smallerTilesNotice = (what: 'image' | 'slide', { size }: TileSize): string =>
+  `Memory was exhausted, so the ${what} was segmented in tiles of ${size} pixels.`;
+
 /**
  * Segments an image, and repeats it with smaller tiles if memory is exhausted.
  *
@@ -41,7 +45,7 @@ export async function withinMemory<Result extends { notices?: readonly string[] 
       if (!CellrouteError.is(last, 'OUT_OF_MEMORY')) break;
       try {
         const result = await segment(smaller);
-        const notice = `Memory was exhausted, so the image was segmented in tiles of ${smaller.size} pixels.`;
+        const notice = smallerTilesNotice('image', smaller);
         return { ...result, notices: [...(result.notices ?? []), notice] };
       } catch (again) {
         last = again;

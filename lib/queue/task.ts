@@ -16,6 +16,8 @@ import { RESULT_FORMAT_NAMES, type ResultFormatName, resultFormat } from '../exp
 import { checkSegmentOptions } from '../inference/segment-options.js';
 import { COLUMN_NAMES } from '../measure/columns.js';
 import { checkObjectKey } from './objects.js';
+import { isS3Url, readS3Url, s3Url } from './s3-client.js';
+import { noSlide } from './source.js';
 import type { ImageReference, SegmentTask, StoredTask, TaskSegmentOptions } from './types.js';
 
 /** Formats of a job: those with a file per image; for a slide, those that need no pixels. */
@@ -37,6 +39,7 @@ export function checkTask(task: SegmentTask): StoredTask {
   const { slide = false, formats = ['json'], options = {}, columns = 'skimage', outputPixelSize } = task;
   checkBoolean('slide', slide);
   const image = referenceOf(task.image);
+  if (slide && 'bucket' in image) throw noSlide('an object store has no files', s3Url(image));
   const name = checkName(task.name ?? nameOf(image));
   if (!Array.isArray(formats) || formats.length === 0) throw refuse('formats', 'a list of formats', formats);
   const known = taskFormats(slide);
@@ -80,7 +83,13 @@ export const taskDigest = (task: StoredTask): string =>
   createHash('sha256').update(canonicalJson(task)).digest('hex');
 
 function referenceOf(image: unknown): ImageReference {
-  const expected = "a path, a URL with file:, http: or https:, or { key } of the workers' store of images";
+  const expected =
+    "a path, a URL with file:, http: or https:, a string s3://bucket/key, or { key } of the workers' store of images";
+  if (typeof image === 'string' && isS3Url(image)) {
+    const place = readS3Url('image', image);
+    if (place.key === '' || place.key.endsWith('/')) throw refuse('image', 'the URL of one object', image);
+    return place;
+  }
   if (image instanceof URL || (typeof image === 'string' && /^(https?|file):\/\//i.test(image))) {
     if (!URL.canParse(String(image))) throw refuse('image', expected, image);
     const url = new URL(image);
@@ -98,6 +107,7 @@ function nameOf(image: ImageReference): string {
   if ('path' in image) return basename(image.path);
   const path = 'url' in image ? new URL(image.url).pathname : image.key;
   const last = path.replace(/\/+$/, '').split('/').at(-1)!;
+  if ('bucket' in image) return last;
   try {
     return decodeURIComponent(last) || 'image';
   } catch {

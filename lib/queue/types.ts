@@ -2,6 +2,7 @@ import type { ResultFormatName } from '../export/formats.js';
 import type { RoutedSegmentOptions } from '../inference/ensemble.js';
 import type { QueueOptions as CallQueueOptions } from '../inference/queue.js';
 import type { SlideSegmentOptions } from '../inference/slide-options.js';
+import type { TileSize } from '../inference/tiles.js';
 import type { Job, JobStore, PrioritySubmitOptions, Submission } from '../jobs/types.js';
 import type { ColumnNames } from '../measure/columns.js';
 import type { CallOptions, Progress } from '../native/job.js';
@@ -16,8 +17,8 @@ export type TaskSegmentOptions = Omit<
 /** A task: the image, the options and the files to write. It refers to the image and contains no pixels. */
 export interface SegmentTask {
   /**
-   * A path or `file:` URL, which must exist on the machine of the worker; an `http:` or `https:` URL; or a key in the worker's
-   * store of images.
+   * A path or `file:` URL, which must exist on the machine of the worker; an `http:` or `https:` URL; `s3://bucket/key`, whose
+   * key is not encoded; or a key in the worker's store of images.
    */
   image: string | URL | { key: string };
   /** Whether the image is read as a slide, whose rows of tiles are distributed to workers. Default false. */
@@ -97,7 +98,11 @@ export interface JobQueue extends Omit<JobStore<SegmentTask, SegmentedTask>, 'su
 }
 
 /** Reference to an image. @internal */
-export type ImageReference = { path: string } | { url: string } | { key: string };
+export type ImageReference =
+  | { path: string }
+  | { url: string }
+  | { bucket: string; key: string }
+  | { key: string };
 
 /** A {@link SegmentTask} with defaults, as plain data. @internal */
 export interface StoredTask {
@@ -116,12 +121,18 @@ export interface TaskCall {
   onProgress: (progress: Progress) => void;
 }
 
-/** A slide whose rows are to be segmented. @internal */
+/** A slide whose rows are to be segmented. Plain data. @internal */
 export interface PlannedSlide {
   /** Key of the result. */
   key: string;
   /** Rows of tiles. */
   rows: number;
+  /** Tiles that replace those of the task, because memory was exhausted with them. */
+  tiles?: TileSize;
+  /** Tiles of the next plan, if memory is exhausted with these; absent where there are no smaller ones. */
+  smaller?: TileSize;
+  /** The plan with larger tiles that this one replaces. */
+  replaces?: PlannedSlide;
 }
 
 /**
@@ -130,8 +141,12 @@ export interface PlannedSlide {
 export interface TaskRunner {
   /** Segments an image. */
   image(task: StoredTask, call: TaskCall): Promise<SegmentedTask>;
-  /** Makes the plan of a slide, or returns the existing result. */
-  plan(task: StoredTask, call: TaskCall): Promise<PlannedSlide | SegmentedTask>;
+  /**
+   * Makes the plan of a slide, or returns the existing result.
+   *
+   * @param exhausted the plan whose tiles need too much memory; the new one has its smaller tiles.
+   */
+  plan(task: StoredTask, call: TaskCall, exhausted?: PlannedSlide): Promise<PlannedSlide | SegmentedTask>;
   /** The rows of a planned slide that are not segmented yet. */
   missingRows(slide: PlannedSlide, call: TaskCall): Promise<number[]>;
   /** Segments one row of a planned slide, and writes its cells to the store of results. */

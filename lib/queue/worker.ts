@@ -1,8 +1,11 @@
 import { checkNumber, checkOptions, checkString, refuse } from '../check.js';
 import { type LoadEnsembleOptions, RoutedEnsemble } from '../inference/ensemble.js';
 import type { CallOptions } from '../native/job.js';
-import { checkObjectStore, type ObjectStore } from './objects.js';
+import type { ObjectStore } from './objects.js';
 import { isResult, SegmentRunner } from './runner.js';
+import { checkS3Options, type S3Options } from './s3-client.js';
+import { ImageSources } from './source.js';
+import { checkObjectStore } from './stores.js';
 import type { JobQueue, SegmentedTask, StartedQueueWork, StoredTask, TaskCall, TaskRunner } from './types.js';
 
 /** A step of a worker. */
@@ -22,10 +25,12 @@ export interface WorkEvent {
 
 /** Options of {@link createWorker}. */
 export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | 'device'> {
-  /** Store of the files of results: a folder, created if missing, or a store of your own. */
+  /** Store of the files of results: a folder, created if missing; `s3://bucket/prefix`; or a store of your own. */
   results: string | ObjectStore;
-  /** Store of images that tasks refer to by key: a folder or a store of your own. Default: such tasks are refused. */
+  /** Store of images that tasks refer to by key: a folder, bucket or store of your own. Default: such tasks are refused. */
   images?: string | ObjectStore | undefined;
+  /** How the `s3:` URLs of `results`, `images` and tasks are reached. Default: as the AWS SDK finds it. */
+  s3?: S3Options | undefined;
   /** Path of a model, which the worker loads and disposes. Default: the starter ensemble. */
   model?: string | undefined;
   /** A loaded ensemble in place of `model`. The worker does not dispose it. */
@@ -52,6 +57,7 @@ export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | '
 const KEYS = [
   'results',
   'images',
+  's3',
   'model',
   'ensemble',
   'precision',
@@ -102,7 +108,8 @@ export class QueueWorker {
 /**
  * Loads a model and starts to process the jobs of a queue.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT, and the codes of {@link RoutedEnsemble.load}.
+ * @throws {CellrouteError} INVALID_ARGUMENT, and the codes of {@link RoutedEnsemble.load}; PACKAGE_MISSING for a bucket, and
+ *   FILE_UNREADABLE for one that cannot be reached.
  */
 export async function createWorker(queue: JobQueue, options: WorkerOptions): Promise<QueueWorker> {
   checkOptions(options, KEYS);
@@ -119,8 +126,9 @@ export async function createWorker(queue: JobQueue, options: WorkerOptions): Pro
     }
   }
   if (model !== undefined) checkString('model', model);
-  const results = checkObjectStore('results', options.results);
-  const images = options.images === undefined ? undefined : checkObjectStore('images', options.images);
+  const s3 = options.s3 === undefined ? {} : checkS3Options('s3', options.s3);
+  const results = checkObjectStore('results', options.results, s3);
+  const images = options.images === undefined ? undefined : checkObjectStore('images', options.images, s3);
   const number = (
     name: 'concurrency' | 'lockSeconds' | 'drainSeconds' | 'fullSeconds',
     fallback: number,
@@ -136,12 +144,18 @@ export async function createWorker(queue: JobQueue, options: WorkerOptions): Pro
     ...(device !== undefined && { device }),
     ...(signal && { signal }),
   };
+  for (const store of [results, images]) await store?.check?.(signal ? { signal } : {});
   const loaded = ensemble ?? (await RoutedEnsemble.load(model, load));
   const owned = ensemble ? undefined : loaded;
   try {
     // Computed now, because the first job would have to wait for it.
     await loaded.fingerprint(signal ? { signal } : {});
-    const runner = new SegmentRunner({ ensemble: loaded, results, images, fullSeconds });
+    const runner = new SegmentRunner({
+      ensemble: loaded,
+      results,
+      images: new ImageSources(images, s3),
+      fullSeconds,
+    });
     const work = await queue.work(onWork ? reporting(runner, onWork) : runner, {
       concurrency,
       lockSeconds,
@@ -177,7 +191,8 @@ function reporting(runner: TaskRunner, report: (event: WorkEvent) => void): Task
   };
   return {
     image: (task, call) => step(task, { step: 'image' }, call, () => runner.image(task, call)),
-    plan: (task, call) => step(task, { step: 'plan' }, call, () => runner.plan(task, call)),
+    plan: (task, call, exhausted) =>
+      step(task, { step: 'plan' }, call, () => runner.plan(task, call, exhausted)),
     missingRows: (slide, call) => runner.missingRows(slide, call),
     row: (task, slide, row, call) =>
       step(task, { step: 'row', row }, call, () => runner.row(task, slide, row, call)),

@@ -133,16 +133,27 @@ describe('refuses', () => {
     expect(stderr).not.toContain('secret');
   });
 
-  test('Redis without its packages, with the command that installs them', () => {
+  /** What a statement prints where optional packages are not installed; `queue` is cellroute/queue. */
+  const withoutPackages = (statement: string) => {
     const program = `const Module = require('node:module');
       const resolve = Module._resolveFilename;
       Module._resolveFilename = (name, ...rest) => {
-        if (name === 'bullmq' || name === 'ioredis') throw new Error('hidden');
+        if (/^(bullmq|ioredis|@aws-sdk)/.test(name)) throw new Error('hidden');
         return resolve(name, ...rest);
       };
-      require(${JSON.stringify(join(root, 'dist', 'queue.js'))}).createQueue({ redis: 'redis://127.0.0.1' }).catch((error) => console.log(error.code, error.message));`;
-    const { stdout } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
-    expect(stdout).toBe(
+      const queue = require(${JSON.stringify(join(root, 'dist', 'queue.js'))});
+      (async () => { ${statement} })().catch((error) => console.log(error.code, error.message));`;
+    return spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' }).stdout;
+  };
+
+  test('a bucket without its packages, with the command that installs them', () => {
+    expect(withoutPackages("new queue.S3Objects('s3://lab/results')")).toBe(
+      'PACKAGE_MISSING An S3 object store needs the packages @aws-sdk/client-s3, @aws-sdk/lib-storage, which are not installed: npm install @aws-sdk/client-s3@3 @aws-sdk/lib-storage@3\n',
+    );
+  });
+
+  test('Redis without its packages, with the command that installs them', () => {
+    expect(withoutPackages("await queue.createQueue({ redis: 'redis://127.0.0.1' })")).toBe(
       'PACKAGE_MISSING A job queue over Redis needs the packages bullmq, ioredis, which are not installed: npm install bullmq@6 ioredis@5; or use a journal on this machine (journal, --journal)\n',
     );
   });

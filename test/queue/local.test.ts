@@ -284,6 +284,55 @@ describe('slides', () => {
     await end();
   });
 
+  test('are segmented in smaller tiles where memory is exhausted, with the result of these tiles', async () => {
+    const results = new FileObjects(fresh('results'));
+    const { queue, events, end } = await started(results);
+    const network = ensemble.slideNetwork.bind(ensemble);
+    let rowsBefore = 0;
+    jest.spyOn(ensemble, 'slideNetwork').mockImplementation((plan) => {
+      const isLarge = plan.tiling.size / plan.tiling.scale > 200;
+      if (isLarge && rowsBefore++ > 0) throw new CellrouteError('OUT_OF_MEMORY', 'none left');
+      return network(plan);
+    });
+    const large: SegmentTask = {
+      ...task,
+      options: { ...options, tiles: { ...tiles, size: 2 * tiles.size } },
+    };
+    const { job, result } = await done(queue, large);
+    jest.restoreAllMocks();
+    expect(job.state).toBe('done');
+    const { files, key, notices } = await result();
+    const notice = 'Memory was exhausted, so the slide was segmented in tiles of 160 pixels.';
+    expect(notices).toEqual([notice]);
+    const slide = await openSlide(path);
+    const expected = await ensemble.segment(slide, { ...options, tiles, name: 'slide.tif' });
+    await slide.close();
+    expect(JSON.parse(readFileSync(results.pathOf(files.json!), 'utf8'))).toEqual({
+      ...(JSON.parse(resultJson(expected)) as object),
+      notices: [notice],
+    });
+    expect(events.flatMap(({ step, error }) => (step === 'row' && !error ? [] : [step]))).toEqual([
+      'plan',
+      'row',
+      'plan',
+      'stitch',
+    ]);
+    expect(readdirSync(results.pathOf(`${key.slice(0, 2)}/${key}/rows`))).toEqual([]);
+    expect((await (await done(queue, large)).result()).created).toBe(false);
+    await end();
+  });
+
+  test('fail where memory is exhausted with the smallest tiles, after three attempts', async () => {
+    const { queue, events, end } = await started(fresh('results'));
+    jest.spyOn(ensemble, 'slideNetwork').mockImplementation(() => {
+      throw new CellrouteError('OUT_OF_MEMORY', 'none left');
+    });
+    const { job } = await done(queue, task);
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'OUT_OF_MEMORY' } });
+    expect(events.filter(({ step }) => step === 'plan')).toHaveLength(3);
+    await end();
+  });
+
   test('other files fail with the reason', async () => {
     const { queue, end } = await started(fresh('results'));
     const { job } = await done(queue, { image: image.small, slide: true });

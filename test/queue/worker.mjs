@@ -2,9 +2,10 @@
 //   node test/queue/worker.mjs '{"redis": ..., "queue": ..., "results": FOLDER, "images": FOLDER, ...}'
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { CellrouteError, RoutedEnsemble } from '../../dist/index.mjs';
 import { createQueue, createWorker, FileObjects } from '../../dist/queue.mjs';
 
-const { redis, queue: name, results, images, model, ...more } = JSON.parse(process.argv[2]);
+const { redis, queue: name, results, images, model, exhaustedAbove, ...more } = JSON.parse(process.argv[2]);
 const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 /** Images whose name says what happens when they are read. */
@@ -33,7 +34,6 @@ class Results extends FileObjects {
       print({ full: key });
       // What FileObjects throws where the file system is full.
       const cause = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-      const { CellrouteError } = await import('../../dist/index.mjs');
       throw new CellrouteError(
         'FILE_UNWRITABLE',
         `${key}: no space left on device`,
@@ -45,11 +45,23 @@ class Results extends FileObjects {
   }
 }
 
+const ensemble = await RoutedEnsemble.load(model);
+// Tiles of slides above this size need too much memory.
+if (exhaustedAbove !== undefined) {
+  const network = ensemble.slideNetwork.bind(ensemble);
+  ensemble.slideNetwork = (plan) => {
+    const size = plan.tiling.size / plan.tiling.scale;
+    if (size <= exhaustedAbove) return network(plan);
+    print({ exhausted: size });
+    throw new CellrouteError('OUT_OF_MEMORY', `tiles of ${size} pixels need too much memory`);
+  };
+}
+const inBucket = (place) => place.startsWith('s3://');
 const queue = await createQueue({ redis, name });
 const worker = await createWorker(queue, {
-  model,
-  results: new Results(results),
-  images: new Images(images),
+  ensemble,
+  results: inBucket(results) ? results : new Results(results),
+  images: inBucket(images) ? images : new Images(images),
   fullSeconds: 0.2,
   onWork: ({ name: image, step, row, result, error }) =>
     print({ image, step, row, created: result?.created, code: error?.code ?? error?.message }),
@@ -59,5 +71,6 @@ print({ ready: true });
 process.once('SIGTERM', async () => {
   await worker.close();
   await queue.close();
+  await ensemble.dispose();
   print({ closed: true });
 });

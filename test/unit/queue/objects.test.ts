@@ -2,7 +2,9 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkObjectStore, FileObjects } from '../../../lib/queue/objects.js';
+import { FileObjects } from '../../../lib/queue/objects.js';
+import { S3Objects } from '../../../lib/queue/s3.js';
+import { checkObjectStore } from '../../../lib/queue/stores.js';
 import { refusal } from '../../support/refusal.js';
 import { rejection, thrown } from '../../support/sdk.js';
 
@@ -75,11 +77,14 @@ test.each(['', '/a', 'a/', 'a//b', '../a', 'a/../../b', 'a/./b', 'a\\b', 'a\0b']
   },
 );
 
-test('takes a folder or an object with the methods of a store', () => {
+test('takes a folder, a bucket, or an object with the methods of a store', () => {
   expect(checkObjectStore('results', folder)).toBeInstanceOf(FileObjects);
+  expect(checkObjectStore('results', 's3://lab/results')).toBeInstanceOf(S3Objects);
   expect(checkObjectStore('results', store)).toBe(store);
   const error = thrown(() => checkObjectStore('results', { get() {} }));
-  expect(error.message).toContain('a folder, or a store with has, get, put, delete for results');
+  expect(error.message).toContain(
+    'a folder, a URL such as s3://bucket/prefix, or a store with has, get, put, delete for results',
+  );
 });
 
 (process.getuid?.() === 0 ? test.skip : test)('a folder that cannot be written is reported', async () => {

@@ -7,7 +7,7 @@ import { failureIn, failureText, isFull, isRetried } from '../../../lib/queue/fa
 import { Gate } from '../../../lib/queue/gate.js';
 import { answerProbes, type WorkerState } from '../../../lib/queue/health.js';
 import { smallerTiles, withinMemory } from '../../../lib/queue/smaller-tiles.js';
-import { readReference } from '../../../lib/queue/source.js';
+import { ImageSources } from '../../../lib/queue/source.js';
 import { refusal } from '../../support/refusal.js';
 import { imageBytes, rejection } from '../../support/sdk.js';
 
@@ -138,7 +138,7 @@ describe('images behind URLs', () => {
   });
   afterAll(() => new Promise((resolve) => server.close(resolve)));
   const read = (path: string, signal = new AbortController().signal) =>
-    readReference({ url: `${url}${path}` }, undefined, signal);
+    new ImageSources().read({ url: `${url}${path}` }, signal);
 
   test('are read', async () => {
     expect(Buffer.from(await read('')).equals(imageBytes('small'))).toBe(true);
@@ -154,7 +154,7 @@ describe('images behind URLs', () => {
 
   test('of a server that is away are tried again, and an abort is an abort', async () => {
     const away = await refusal(
-      readReference({ url: 'http://127.0.0.1:1/a.png' }, undefined, new AbortController().signal),
+      new ImageSources().read({ url: 'http://127.0.0.1:1/a.png' }, new AbortController().signal),
     );
     expect(away.code).toBe('FILE_UNREADABLE');
     expect(isRetried(away)).toBe(true);
@@ -163,7 +163,7 @@ describe('images behind URLs', () => {
   });
 
   test('keys need a store', async () => {
-    const error = await refusal(readReference({ key: 'a.png' }, undefined, new AbortController().signal));
+    const error = await refusal(new ImageSources().read({ key: 'a.png' }, new AbortController().signal));
     expect(error.message).toContain('as the worker has no store of images');
   });
 });

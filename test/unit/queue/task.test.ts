@@ -16,6 +16,10 @@ test('references are kept as path, URL or key, and name the image', () => {
     { url: 'https://host/plate%207/c%20d.png?size=2' },
     'c d.png',
   ]);
+  expect(kept('s3://lab/plate 7/f#1 %20.png')).toEqual([
+    { bucket: 'lab', key: 'plate 7/f#1 %20.png' },
+    'f#1 %20.png',
+  ]);
   expect(kept({ key: 'plate-7/e.png' })).toEqual([{ key: 'plate-7/e.png' }, 'e.png']);
   expect(kept('http://host/')).toEqual([{ url: 'http://host/' }, 'image']);
 });
@@ -41,6 +45,14 @@ test.each<[string, object, string]>([
   ['an unknown key', { image: 'a.png', format: 'json' }, 'task.format; did you mean formats?'],
   ['no image', {}, 'for image but received undefined'],
   ['a protocol that is not read', { image: new URL('ftp://host/a.png') }, 'for image'],
+  ['a bucket without a key', { image: 's3://lab' }, 'the URL of one object for image'],
+  ['a folder of a bucket', { image: 's3://lab/plate-7/' }, 'the URL of one object for image'],
+  ['a bucket without a name', { image: 's3:///a.png' }, 's3://bucket/folder/image.png for image'],
+  [
+    'a slide in a bucket',
+    { image: 's3://lab/a.tif', slide: true },
+    'as an object store has no files for image',
+  ],
   ['a key above its store', { image: { key: '../a.png' } }, 'for image.key'],
   ['a name that is a path', { image: 'a.png', name: 'x/y.png' }, 'for name'],
   ['a format of a run', { image: 'a.png', formats: ['coco'] }, 'for formats[0]'],
