@@ -27,6 +27,7 @@ describe('compose.yaml', () => {
     stop_grace_period?: string;
     healthcheck?: { test: string[] };
     environment?: Record<string, string>;
+    ports?: string[];
     deploy?: { resources: { limits: { cpus: string } } };
   }
   const { services } = parse(text('compose.yaml')) as { services: Record<string, Service> };
@@ -38,6 +39,20 @@ describe('compose.yaml', () => {
     expect(Number.parseInt(grace!, 10)).toBeGreaterThan(options.drain as number);
     expect(healthcheck!.test.join(' ')).toContain(`http://127.0.0.1:${options.probes}/livez`);
     expect(environment!.CELLROUTE_THREADS).toBe(deploy!.resources.limits.cpus);
+  });
+
+  test('starts the service by options that exist, with time to drain, a probe and a token', () => {
+    const service = services.serve!;
+    const options = optionsOf(service.command!);
+    expect(options.host).toBe('0.0.0.0');
+    expect(Number.parseInt(service.stop_grace_period!, 10)).toBeGreaterThan(options.drain as number);
+    expect(service.healthcheck!.test.join(' ')).toContain(`http://127.0.0.1:${options.port}/readyz`);
+    expect(service.ports).toEqual([`127.0.0.1:${options.port}:${options.port}`]);
+    expect(service.environment).toEqual({
+      CELLROUTE_THREADS: service.deploy!.resources.limits.cpus,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: compose's syntax
+      CELLROUTE_SERVE_TOKEN: '${TOKEN:-}',
+    });
   });
 
   test('submits by options that exist, and Redis keeps what it has', () => {
@@ -53,8 +68,9 @@ describe('kubernetes.yaml', () => {
     ports?: { name?: string; containerPort: number }[];
     startupProbe?: { httpGet: { path: string; port: string } };
     readinessProbe?: { httpGet: { path: string; port: string } };
+    lifecycle?: { preStop: { exec: { command: string[] } } };
     livenessProbe?: { httpGet: { path: string; port: string } };
-    env?: { name: string; value: string }[];
+    env?: { name: string; value?: string; valueFrom?: object }[];
     resources: { limits: { cpu?: string; memory: string } };
     volumeMounts: { name: string; mountPath: string }[];
   }
@@ -63,7 +79,8 @@ describe('kubernetes.yaml', () => {
     kind: string;
     metadata: { name: string };
     spec: {
-      selector?: { matchLabels: object };
+      selector?: { matchLabels?: object };
+      ports?: { name: string; targetPort?: string }[];
       template: {
         metadata?: { labels: object };
         spec: {
@@ -87,6 +104,8 @@ describe('kubernetes.yaml', () => {
       'v1 PersistentVolumeClaim',
       'apps/v1 Deployment',
       'batch/v1 Job',
+      'v1 Service',
+      'apps/v1 Deployment',
     ]);
     for (const { spec } of manifests.filter(({ kind }) => /Set|Deployment/.test(kind))) {
       expect(spec.template.metadata!.labels).toEqual(spec.selector!.matchLabels);
@@ -109,6 +128,32 @@ describe('kubernetes.yaml', () => {
     ]);
     expect(worker.env).toEqual([{ name: 'CELLROUTE_THREADS', value: worker.resources.limits.cpu }]);
     expect(worker.resources.limits.memory).toMatch(/Gi$/);
+  });
+
+  test('the service has options that exist, probes on its port, a token, and time to drain', () => {
+    const { spec } = named('Deployment', 'cellroute-serve').spec.template;
+    const [serve] = spec.containers as [Container];
+    const options = optionsOf(serve.args);
+    const before = Number(serve.lifecycle!.preStop.exec.command[1]);
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(before + (options.drain as number));
+    const [port] = serve.ports!;
+    expect(port!.containerPort).toBe(options.port);
+    const probes = [serve.startupProbe, serve.readinessProbe, serve.livenessProbe];
+    expect(probes.map((probe) => probe!.httpGet)).toEqual([
+      { path: '/readyz', port: port!.name },
+      { path: '/readyz', port: port!.name },
+      { path: '/livez', port: port!.name },
+    ]);
+    expect(serve.env).toEqual([
+      { name: 'CELLROUTE_THREADS', value: serve.resources.limits.cpu },
+      {
+        name: 'CELLROUTE_SERVE_TOKEN',
+        valueFrom: { secretKeyRef: { name: 'cellroute-token', key: 'token' } },
+      },
+    ]);
+    const service = named('Service', 'cellroute-serve').spec;
+    expect(service.ports![0]!.targetPort).toBe(port!.name);
+    expect(service.selector).toEqual(named('Deployment', 'cellroute-serve').spec.template.metadata!.labels);
   });
 
   test('what is mounted exists, and images are submitted from it', () => {
