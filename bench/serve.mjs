@@ -1,7 +1,7 @@
 // The HTTP service beside a bare loop over the SDK: throughput on a small image at 1 to 64 connections, and the memory of
 // the service over many requests. Options: --image FILE (default: a 256 × 256 image of test/data), --images N per turn
-// (default 64, at least two per connection), --rounds N (default 3), --connections LIST (default 1,4,16,64), --requests N
-// for memory (default 10000, 0 omits it), --python PROGRAM (adds peers/fastapi_server.py: FastAPI and torchvision with the same
+// (default 64, at least two per connection), --rounds N (default 3, 0 omits throughput), --connections LIST (default 1,4,16,64),
+// --requests N for memory (default 10000, 0 omits it), --model DIR (default: test/ensemble), --python PROGRAM (adds peers/fastapi_server.py: FastAPI and torchvision with the same
 // network; the image must be square). Each side is a process that stays. The sides take turns with the same number of images, and
 // a row is the median of the rounds' ratios.
 import { spawn } from 'node:child_process';
@@ -17,7 +17,6 @@ import sharp from 'sharp';
 import { peer } from './side.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const model = join(root, 'test', 'ensemble');
 const small = join(
   root,
   'test/data/nuclei/images/00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552.png',
@@ -29,10 +28,12 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '1,4,16,64' },
     requests: { type: 'string', default: '10000' },
+    model: { type: 'string', default: join(root, 'test', 'ensemble') },
     python: { type: 'string' },
     loop: { type: 'boolean', default: false },
   },
 });
+const { model } = options;
 const image = readFileSync(options.image);
 const CELL_TYPE = 'fluorescence';
 
@@ -109,13 +110,22 @@ async function residentMb(address) {
 }
 
 async function main() {
-  const sdk = start([fileURLToPath(import.meta.url), '--loop', '--image', options.image]);
-  await sdk.next();
   const server = start([join(root, 'dist/cli/main.js'), 'serve', '--port', '0', '--model', model]);
   const address = await listening(server);
   await server.next();
   const url = `${address}/v1/segment?cellType=${CELL_TYPE}`;
   await drive(url, 1, { amount: 4 });
+  if (Number(options.rounds) > 0) await compareThroughput(url);
+  if (Number(options.requests) > 0) await watchMemory(url, address);
+  server.child.kill('SIGTERM');
+  const code = await new Promise((resolve) => server.child.once('exit', resolve));
+  console.log(`the service ended with status ${code}; load average ${loadavg()[0].toFixed(2)} after`);
+}
+
+/** The service beside the loop, and beside the server of --python. */
+async function compareThroughput(url) {
+  const sdk = start([fileURLToPath(import.meta.url), '--loop', '--image', options.image, '--model', model]);
+  await sdk.next();
   const python = await startPython();
   if (python) await drive(python.url, 1, { amount: 4 });
 
@@ -146,25 +156,24 @@ async function main() {
   }
   sdk.child.stdin.end();
   python?.child.kill();
+}
 
+/** Resident memory of the service after each tenth of the requests. */
+async function watchMemory(url, address) {
   const total = Number(options.requests);
-  if (total > 0) {
-    const parts = 10;
-    console.log('| requests answered | resident MB of the service |');
-    console.log('| --- | --- |');
-    let answered = 0;
-    let errors = 0;
-    for (let i = 0; i < parts; i++) {
-      const part = await drive(url, 4, { amount: Math.ceil(total / parts) });
-      answered += part.answered;
-      errors += part.errors;
-      console.log(`| ${answered} | ${(await residentMb(address)).toFixed(0)} |`);
-    }
-    console.log(`errors: ${errors}`);
+  const parts = 10;
+  console.log('| requests answered | resident MB of the service |');
+  console.log('| --- | --- |');
+  console.log(`| 4 | ${(await residentMb(address)).toFixed(0)} |`);
+  let answered = 0;
+  let errors = 0;
+  for (let i = 0; i < parts; i++) {
+    const part = await drive(url, 4, { amount: Math.ceil(total / parts) });
+    answered += part.answered;
+    errors += part.errors;
+    console.log(`| ${answered} | ${(await residentMb(address)).toFixed(0)} |`);
   }
-  server.child.kill('SIGTERM');
-  const code = await new Promise((resolve) => server.child.once('exit', resolve));
-  console.log(`the service ended with status ${code}; load average ${loadavg()[0].toFixed(2)} after`);
+  console.log(`errors: ${errors}`);
 }
 
 await (options.loop ? loop() : main());
