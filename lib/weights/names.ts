@@ -89,4 +89,4 @@ export const foreignObject = (name: string): string | undefined =>
 
 /** Text near the start of detectron2's files, which are bare pickles. */
 export const DETECTRON2_PICKLE =
-  /bottom_up|proposal_generator|fpn_lateral|fpn_output|Detectron2|Caffe2|matching_heuristics|\bblobs\b/;
+  /bottom_up|proposal_generator|fpn_lateral|fpn_output|Detectron2|Caffe2|matching_heuristics|blobs/;

@@ -37,7 +37,7 @@ test.each<[string, Buffer | Promise<Buffer>, RegExp]>([
   ['page.pth', latin1('<!DOCTYPE html><html>'), /the download failed/],
   [
     'caffe2.pkl',
-    pickle('\x80\x02', '}', text('blobs'), '}', text('conv1_w'), 'N', 's', 's', '.'),
+    pickle('\x80\x02', '}', text('blobs'), 'q\x01', '}', text('conv1_w'), 'N', 's', 's', '.'),
     /a pickle of detectron2/,
   ],
 ])('%s', async (name, content, message) => {
