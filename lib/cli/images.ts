@@ -16,7 +16,9 @@ export interface ImageFile {
    * with `/` between its parts. Unique among the images.
    */
   fileName: string;
-  /** Name without extension, unless that would be ambiguous. Results are files with this name. */
+  /** Name without extension, unless that would be ambiguous: the id in tables, which a data set of the images has, too. */
+  id: string;
+  /** The id as every file system accepts it. Results are files with this name. */
   name: string;
 }
 
@@ -77,7 +79,7 @@ export function withNames(paths: readonly string[]): ImageFile[] {
     let name = stem;
     for (let k = 2; taken.has(name.normalize('NFC').toLowerCase()); k++) name = `${stem}-${k}`;
     taken.add(name.normalize('NFC').toLowerCase());
-    return { path: paths[i]!, fileName: fileNames[i]!, name };
+    return { path: paths[i]!, fileName: fileNames[i]!, id: own, name };
   });
 }
 

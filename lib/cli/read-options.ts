@@ -77,7 +77,13 @@ export async function pagesOf(images: readonly ImageFile[], flags: ReadFlags): P
       const name = `${image.name}.${label}`;
       const dot = image.fileName.lastIndexOf('.');
       const ending = dot > 0 ? image.fileName.slice(dot) : '';
-      files.push({ ...image, name, fileName: `${name}${ending}`, read: { ...others, ...selection } });
+      files.push({
+        ...image,
+        id: name,
+        name,
+        fileName: `${name}${ending}`,
+        read: { ...others, ...selection },
+      });
     }
   }
   return files;

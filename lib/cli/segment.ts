@@ -172,7 +172,7 @@ async function segmentImages(
       return result;
     },
     async take(file, result) {
-      await runFiles.add({ name: file.fileName, stem: file.name, result });
+      await runFiles.add({ name: file.fileName, stem: file.id, result });
       return { line: lineOf(file, result), notices: result.notices, found: foundCells(result) };
     },
   });

@@ -110,7 +110,7 @@ export async function segmentSlides(
       batch.failures.push({ image, reason: reasonOf(error) });
       continue;
     }
-    await runFiles.add({ name: image.fileName, stem: image.name, result });
+    await runFiles.add({ name: image.fileName, stem: image.id, result });
     const line = lineOf(image, result);
     const { notices } = result;
     batch.done.push({ image, result: { line, notices, found: foundCells(result) } });

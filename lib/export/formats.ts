@@ -59,7 +59,7 @@ export interface ImageFormatContext extends FormatContext {
 export interface RunResult {
   /** Name of the image with its extension, `well-A1.png`. */
   name: string;
-  /** Name of the image as its own files have it, mostly without extension: `well-A1`. */
+  /** Id of the image in tables, mostly its name without extension: `well-A1`. */
   stem: string;
   result: Segmentation | RoutedSegmentation;
 }

@@ -33,3 +33,10 @@ test('a replaced name does not collide with another', () => {
   expect(namesOf('con.png', 'con_.png', 'CON_.tif')).toEqual(['con_', 'con_.png', 'CON_.tif']);
   expect(namesOf('con.png', 'con_.png')).toEqual(['con_', 'con_-2']);
 });
+
+test('ids in tables are those of a data set of the images', () => {
+  const images = withNames(
+    ['con.png', 'end..png', 'b.tif', 'b.tif.tif', 'a.png', 'a.tif'].map((name) => `set/${name}`),
+  );
+  expect(images.map(({ id }) => id)).toEqual(['con', 'end.', 'b', 'b.tif', 'a.png', 'a.tif']);
+});
