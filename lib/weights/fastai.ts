@@ -45,7 +45,8 @@ function vocabOf(learner: PyObject): string[] {
 function resizeOf(transform: PyObject | undefined): FastaiResize | undefined {
   if (!transform) return undefined;
   const size = transform.attribute('size');
-  const [height, width = height] = typeof size === 'number' ? [size] : itemsOf(size);
+  // fastai is given (height, width) and stores (width, height), in the order of Pillow.
+  const [width, height = width] = typeof size === 'number' ? [size] : itemsOf(size);
   const method = transform.attribute('method');
   const padMode = transform.attribute('pad_mode');
   if (typeof height !== 'number' || typeof width !== 'number') return undefined;

@@ -134,8 +134,8 @@ describeGolden('fastai_resnet18.pkl', { goldens: ['fastai_resnet18.pkl', 'fastai
         golden().after_item,
       )!;
     expect(fastai?.resize).toEqual({
-      height: Number(resize[1]),
-      width: Number(resize[2]),
+      width: Number(resize[1]),
+      height: Number(resize[2]),
       method: resize[3],
       padMode: resize[4],
       resample: Number(resize[5]),
