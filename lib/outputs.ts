@@ -100,12 +100,13 @@ export class Outputs {
   }
 
   /**
-   * Removes a file, unless this tool did not write it, or it was changed since.
+   * Removes a file, unless this tool did not write it, or it was changed since. With `force`, it is removed in any case.
    *
    * @throws {CellrouteError} FILE_UNWRITABLE
    */
   async remove(path: string): Promise<void> {
-    if (!(await this.#isForeign(path))) await rm(path, { force: true }).catch(unwritable(path));
+    if (this.#force || !(await this.#isForeign(path)))
+      await rm(path, { force: true }).catch(unwritable(path));
   }
 
   async #isForeign(path: string): Promise<boolean> {

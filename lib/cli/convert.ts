@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { checkOneOf } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
+import { findWeights } from '../inference/model-path.js';
 import { Outputs } from '../outputs.js';
 import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/convert.js';
 import type { WeightsFile } from '../weights/table.js';
@@ -19,7 +20,10 @@ export function registerConvert(program: Command): void {
   program
     .command('convert')
     .description('Convert a weights file; the extension of OUT selects the format')
-    .argument('<in>', 'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl)')
+    .argument(
+      '<in>',
+      'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl), or the folder of a run',
+    )
     .argument('<out>', 'output file: .safetensors, .pth, .pt or .bin')
     .option('--dtype <type>', `write floating-point tensors as ${CONVERT_DTYPES.join(', ')}`)
     .option('--config <file>', 'JSON file with the network configuration, stored in the metadata')
@@ -30,7 +34,7 @@ export function registerConvert(program: Command): void {
       const options = await optionsOf(flags);
       let weights!: WeightsFile;
       await outputs.place(output, async (path) => {
-        weights = await convertWeights(input, path, options);
+        weights = await convertWeights(await findWeights(input), path, options);
       });
       console.log(`${output}: ${weights.tensors.length} tensors from ${input} (${weights.format})`);
       if (weights.others.length > 0)

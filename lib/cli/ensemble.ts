@@ -126,7 +126,8 @@ async function create(flags: CreateFlags): Promise<void> {
   if (unknown) throw refuse('--data', `images of ${Object.keys(types).join(', ')} alone`, unknown.cellType);
   await withBar(items.length, (counted) => {
     for (const [type, own] of Object.entries(types)) {
-      own.images = counted(imagesOf(items.filter(({ cellType }) => cellType === type)));
+      const ofType = items.filter(({ cellType }) => cellType === type);
+      if (ofType.length > 0) own.images = counted(imagesOf(ofType));
     }
     return createEnsemble(out, { types, router, fallback, force });
   });
@@ -139,7 +140,7 @@ async function* imagesOf(items: readonly DatasetItem[]): AsyncGenerator<ImageInp
 
 interface AddFlags extends WriteFlags, ReadFlags {
   segmenter: string;
-  images: string[];
+  images?: string[] | undefined;
 }
 
 function registerAdd(ensemble: Command): void {
@@ -151,7 +152,10 @@ function registerAdd(ensemble: Command): void {
       '--segmenter <path>',
       `its segmenter: a file, a run folder, an ensemble with one segmenter, or ${NONE}`,
     )
-    .requiredOption('--images <paths...>', 'image files of the type, or folders of them, for the router');
+    .option(
+      '--images <paths...>',
+      'image files of the type, or folders of them, for the router (default: what finetune stored with the segmenter)',
+    );
   withReadOptions(withWriting(command))
     .addHelpText(
       'after',
@@ -164,17 +168,15 @@ Example:
 
 async function add(type: string, flags: AddFlags): Promise<void> {
   const { segmenter, model, out, force } = flags;
-  const paths = (await findImages(flags.images)).map(({ path }) => path);
-  await withBar(paths.length, (counted) =>
-    addToEnsemble(model, {
-      type,
-      segmenter: segmenter === NONE ? null : segmenter,
-      images: counted(paths),
-      out,
-      force,
-      ...readOptionsOf(flags),
-    }),
-  );
+  const options = { type, segmenter: segmenter === NONE ? null : segmenter, out, force };
+  if (flags.images === undefined) {
+    await addToEnsemble(model, options);
+  } else {
+    const paths = (await findImages(flags.images)).map(({ path }) => path);
+    await withBar(paths.length, (counted) =>
+      addToEnsemble(model, { ...options, images: counted(paths), ...readOptionsOf(flags) }),
+    );
+  }
   await print(out ?? model);
 }
 

@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
 import { refuse } from '../check.js';
-import { unreadable } from '../file-errors.js';
 import { type EnsembleFile, readEnsembleFile, starterFolder } from '../inference/ensemble-file.js';
+import { findModel } from '../inference/model-path.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { Outputs } from '../outputs.js';
 import { exportPython } from '../python/export-python.js';
@@ -25,10 +24,13 @@ export function registerExportPython(program: Command): void {
     .description('Write a Python script that rebuilds a network in torchvision and runs it on an image')
     .argument(
       '[model]',
-      'segmenter or classifier (.safetensors), or ensemble folder (default: the starter ensemble)',
+      'segmenter or classifier (.safetensors), run folder, or ensemble folder (default: the starter ensemble)',
     )
     .option('-o, --out <file>', 'the script (default: the name of the model with .py, in the current folder)')
-    .option('--cell-type <type>', 'of an ensemble folder, the segmenter of this type with its thresholds')
+    .option(
+      '--cell-type <type>',
+      'of an ensemble with several segmenters, the one of this type with its thresholds',
+    )
     .option('--router', 'of an ensemble folder, the classifier')
     .option(
       '--config <file>',
@@ -55,25 +57,27 @@ async function memberOf(
   flags: Flags,
 ): Promise<{ path: string; thresholds?: SegmentThresholds | undefined }> {
   const { cellType, router } = flags;
-  const info = await stat(model).catch(unreadable(model));
-  if (!info.isDirectory()) {
-    if (cellType !== undefined) throw refuse('--cell-type', 'none, as MODEL is a file', cellType);
-    if (router) throw refuse('--router', 'none, as MODEL is a file', router);
-    return { path: model };
+  const found = await findModel(model);
+  if (found.kind !== 'ensemble') {
+    if (cellType !== undefined) throw refuse('--cell-type', 'none, as MODEL is one network', cellType);
+    if (router) throw refuse('--router', 'none, as MODEL is one network', router);
+    return { path: found.file, ...(found.kind === 'run' && { thresholds: found.thresholds }) };
   }
-  const ensemble = await readEnsembleFile(model);
+  const { folder } = found;
+  const ensemble = await readEnsembleFile(folder);
   if (router) {
     if (cellType !== undefined) throw refuse('--cell-type', 'none beside --router', cellType);
-    return { path: join(model, ensemble.classifier) };
+    return { path: join(folder, ensemble.classifier) };
   }
   const { weights, thresholds } = segmenterOf(ensemble, cellType);
-  return { path: join(model, weights), thresholds };
+  return { path: join(folder, weights), thresholds };
 }
 
 function segmenterOf({ segmenters }: EnsembleFile, cellType: string | undefined) {
-  const entry = cellType === undefined ? undefined : segmenters[cellType];
-  if (entry) return entry;
   const types = Object.keys(segmenters).filter((type) => segmenters[type]);
+  const wanted = cellType ?? (types.length === 1 ? types[0]! : undefined);
+  const entry = wanted === undefined ? undefined : segmenters[wanted];
+  if (entry) return entry;
   throw refuse('--cell-type', `a type of the ensemble (${types.join(', ')}), or --router`, cellType);
 }
 

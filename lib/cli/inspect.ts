@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { findWeights } from '../inference/model-path.js';
 import { tensorBytes } from '../weights/layout.js';
 import { withoutWrappers } from '../weights/names.js';
 import { inspectWeights } from '../weights/open.js';
@@ -12,10 +13,13 @@ export function registerInspect(program: Command): void {
     .description(
       'List the contents of a weights file and the pickle calls that were refused; nothing is executed',
     )
-    .argument('<file>', 'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl)')
+    .argument(
+      '<file>',
+      'torch checkpoint (.pth, .pt, .bin), safetensors file or fastai export (.pkl), or the folder of a run',
+    )
     .option('--json', 'print JSON')
     .action(async (file: string, options: { json?: boolean }) => {
-      const weights = await inspectWeights(file);
+      const weights = await inspectWeights(await findWeights(file));
       console.log(options.json ? JSON.stringify(summary(weights), null, 2) : listing(weights));
     });
 }

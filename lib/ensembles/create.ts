@@ -5,21 +5,22 @@ import { withFolderLock } from '../folder-lock.js';
 import { READ_KEYS, readOptionsIn } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
 import { CellClassifier } from '../inference/classifier.js';
-import { type EnsembleParts, starterFolder, writeEnsemble } from '../inference/ensemble-file.js';
+import { starterFolder } from '../inference/ensemble-file.js';
 import type { TypeStatistics } from '../inference/router-statistics.js';
 import { singleTypeRouter } from '../inference/single-type.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
+import { type EnsembleParts, writeEnsemble } from '../inference/write-ensemble.js';
 import { ON_CPU } from '../native/job.js';
 import { Outputs } from '../outputs.js';
 import { embedderOf, type TypeImages, typeStatistics } from './embedding.js';
-import { routerOf } from './router.js';
+import { routerOf, storedStatistics } from './router.js';
 import { checkOut, segmenterPart } from './stored.js';
 
 /** A cell type of an ensemble that is made. */
 export interface NewType {
   /** Model path of its segmenter: see `findModel` of cellroute. null for a type without one. */
   segmenter: string | null;
-  /** Images of the type, for the router. */
+  /** Images of the type, for the router. Default: what `finetune` stored of its training images with the segmenter. */
   images?: TypeImages | undefined;
   /** Thresholds of the type. Default: those of the segmenter's run or ensemble. */
   thresholds?: SegmentThresholds | undefined;
@@ -100,32 +101,41 @@ async function routerFor(
     const router = await singleTypeRouter(first!, { signal }, ON_CPU);
     return { router, write: (to) => router.save(to), statistics: undefined };
   }
-  if (given.length === 0 && path === undefined) {
-    throw refuse(`types.${first}.images`, 'images of each type, or a router of these types', undefined);
-  }
-  const missing = names.find((name) => types[name]!.images === undefined);
-  if (given.length > 0 && missing !== undefined) {
-    throw refuse(`types.${missing}.images`, 'images, as the other types have them', undefined);
-  }
   const router = await CellClassifier.load(path ?? starterFolder, { signal });
   try {
-    if (given.length === 0) {
+    if (given.length === 0 && path !== undefined) {
       checkClasses(router, names);
       return { router, write: (to) => router.save(to), statistics: undefined };
+    }
+    const fingerprint = await router.bodyFingerprint();
+    const kept = new Map<string, TypeStatistics>();
+    for (const name of names.filter((one) => !given.includes(one))) {
+      const found = await storedStatistics(types[name]!.segmenter, fingerprint);
+      if (!found) throw noImages(name, given.length > 0);
+      kept.set(name, found);
     }
     await using embedder = await embedderOf(router, { signal });
     const read = { ...readOptionsIn(options), signal };
     const all = new Map<string, TypeStatistics>();
     for (const name of names) {
-      all.set(name, await typeStatistics(embedder, types[name]!.images!, `types.${name}.images`, read));
+      const of = async () => typeStatistics(embedder, types[name]!.images!, `types.${name}.images`, read);
+      all.set(name, kept.get(name) ?? (await of()));
     }
-    const statistics = { router: await router.bodyFingerprint(), types: all };
+    const statistics = { router: fingerprint, types: all };
     return { router, write: routerOf(router, all), statistics };
   } catch (error) {
     await router.dispose();
     throw error;
   }
 }
+
+/** The error for a type without images whose segmenter has no statistics either. */
+const noImages = (name: string, others: boolean): CellrouteError =>
+  refuse(
+    `types.${name}.images`,
+    others ? 'images, as the other types have them' : 'images of each type, or a router of these types',
+    undefined,
+  );
 
 /** Refuses a router whose classes are not the types. */
 function checkClasses({ config: { classNames } }: CellClassifier, names: readonly string[]): void {

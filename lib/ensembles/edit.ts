@@ -4,15 +4,17 @@ import { READ_KEYS, readOptionsIn } from '../image/select.js';
 import type { ImageReadOptions } from '../image/types.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { starterFolder } from '../inference/ensemble-file.js';
+import type { TypeStatistics } from '../inference/router-statistics.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { embedderOf, type TypeImages, typeStatistics } from './embedding.js';
 import {
   checkNewType,
   checkOwnType,
+  extensibleRouter,
   inOrder,
   readIfStored,
   routerOf,
-  statisticsOf,
+  storedStatistics,
   withoutClass,
 } from './router.js';
 import { checkOut, segmenterPart, storedEnsemble, type WriteOptions, writeChanged } from './stored.js';
@@ -24,8 +26,11 @@ const WRITE_KEYS = ['out', 'force', 'signal'] as const;
 export interface AddTypeOptions extends WriteOptions, ImageReadOptions, SignalOptions {
   /** Name of the new type. */
   type: string;
-  /** Images of the type, for the router; five are few, and enough where they differ from the other types. */
-  images: TypeImages;
+  /**
+   * Images of the type, for the router; five are few, and enough where they differ from the other types. Default: what
+   * `finetune` stored of its training images with the segmenter, where the router has the starter's network.
+   */
+  images?: TypeImages | undefined;
   /** Model path of its segmenter: see `findModel` of cellroute. null for a type without one. */
   segmenter: string | null;
   /** Thresholds of the type. Default: those of the segmenter's run or ensemble. */
@@ -51,17 +56,16 @@ export interface AddTypeOptions extends WriteOptions, ImageReadOptions, SignalOp
  */
 export async function addToEnsemble(ensemble: string | undefined, options: AddTypeOptions): Promise<void> {
   checkOptions(options, ['type', 'images', 'segmenter', 'thresholds', ...READ_KEYS, ...WRITE_KEYS]);
-  const { images, segmenter, thresholds, signal } = options;
+  const { segmenter, thresholds, signal } = options;
   const stored = await storedEnsemble(ensemble ?? starterFolder);
   const type = checkString('type', options.type);
   checkNewType('type', type, stored);
   checkOut(stored.folder, options.out);
-  await using router = await CellClassifier.load(stored.folder, { signal });
-  const statistics = await statisticsOf(stored, router);
+  const { router: extended, statistics } = await extensibleRouter(stored, { signal });
+  await using router = extended;
   const part = await segmenterPart('segmenter', segmenter, thresholds, signal);
-  await using embedder = await embedderOf(router, { signal });
-  const added = await typeStatistics(embedder, images, 'images', { ...readOptionsIn(options), signal });
-  const types = new Map([...inOrder(statistics.types, router.config.classNames), [type, added]]);
+  const added = await statisticsOfNew(router, statistics.router, options);
+  const types = new Map([...statistics.types, [type, added]]);
   await writeChanged(stored, options, async (kept) => ({
     classifier: routerOf(router, types),
     segmenters: Object.fromEntries([
@@ -71,6 +75,22 @@ export async function addToEnsemble(ensemble: string | undefined, options: AddTy
     fallback: stored.fallback,
     statistics: { router: statistics.router, types },
   }));
+}
+
+/** The statistics of a new type: of its images, or else those that are stored with its segmenter. */
+async function statisticsOfNew(
+  router: CellClassifier,
+  fingerprint: string,
+  options: AddTypeOptions,
+): Promise<TypeStatistics> {
+  const { images, segmenter, signal } = options;
+  if (images !== undefined) {
+    await using embedder = await embedderOf(router, { signal });
+    return await typeStatistics(embedder, images, 'images', { ...readOptionsIn(options), signal });
+  }
+  const found = await storedStatistics(segmenter, fingerprint);
+  if (found) return found;
+  throw refuse('images', 'images of the type, as its segmenter has no statistics for this router', undefined);
 }
 
 /** Options of {@link removeFromEnsemble}. */

@@ -1,32 +1,63 @@
 import { join } from 'node:path';
 import { refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import type { CellClassifier } from '../inference/classifier.js';
+import { CellClassifier } from '../inference/classifier.js';
+import { starterFolder } from '../inference/ensemble-file.js';
+import { findModel } from '../inference/model-path.js';
 import type { LastLayer } from '../inference/router-body.js';
 import {
   type RouterStatistics,
   readStatistics,
   type TypeStatistics,
 } from '../inference/router-statistics.js';
+import type { CallOptions } from '../native/job.js';
 import { discriminantLayer } from './discriminant.js';
-import type { StoredEnsemble } from './stored.js';
+import { type StoredEnsemble, storedEnsemble } from './stored.js';
 
 /**
- * The statistics of a stored ensemble, which belong to its router.
+ * The router of a stored ensemble to which types can be added, with its statistics. The router of an ensemble of one type says
+ * nothing about images; where the statistics are those of the starter's router, that one takes its place.
  *
- * @throws {CellrouteError} ENSEMBLE_INVALID where it has none, or those of another router.
+ * @returns statistics of the ensemble's types in the order of its outputs.
+ * @throws {CellrouteError} ENSEMBLE_INVALID where it has no statistics, or those of another router; the errors of loading a router.
  */
-export async function statisticsOf(
+export async function extensibleRouter(
   stored: StoredEnsemble,
-  router: CellClassifier,
-): Promise<RouterStatistics> {
-  const { folder } = stored;
+  options: CallOptions,
+): Promise<{ router: CellClassifier; statistics: RouterStatistics }> {
+  const { folder, segmenters } = stored;
   const remedy =
     'make an ensemble with statistics from images of all its types (cellroute ensemble create, createEnsemble)';
-  const found = await readIfStored(stored);
-  if (!found) throw noStatistics(folder, `has no statistics of its images: ${remedy}`);
-  if (found.router === (await router.bodyFingerprint())) return found;
+  const statistics = await readIfStored(stored);
+  if (!statistics) throw noStatistics(folder, `has no statistics of its images: ${remedy}`);
+  const isSingle = Object.keys(segmenters).length === 1;
+  for (const path of isSingle ? [folder, starterFolder] : [folder]) {
+    const router = await CellClassifier.load(path, options);
+    if (statistics.router === (await router.bodyFingerprint())) {
+      // The outputs of the starter's router are its own types.
+      const names = path === folder ? router.config.classNames : Object.keys(segmenters);
+      return { router, statistics: { ...statistics, types: inOrder(statistics.types, names) } };
+    }
+    await router.dispose();
+  }
   throw noStatistics(folder, `has the statistics of another router: ${remedy}`);
+}
+
+/**
+ * The statistics of the one type at the model path of a segmenter, as `finetune` stores them.
+ *
+ * @param router fingerprint of the router that they have to be of.
+ * @returns undefined where the model has none of this router.
+ */
+export async function storedStatistics(
+  segmenter: string | null,
+  router: string,
+): Promise<TypeStatistics | undefined> {
+  const found = segmenter === null ? undefined : await findModel(segmenter);
+  if (found?.kind !== 'ensemble') return undefined;
+  const statistics = await readIfStored(await storedEnsemble(found.folder));
+  if (statistics?.router !== router || statistics.types.size !== 1) return undefined;
+  return [...statistics.types.values()][0];
 }
 
 /** The statistics that a stored ensemble names, if it does. */

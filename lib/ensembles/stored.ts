@@ -1,20 +1,15 @@
 import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { checkBoolean, checkKeys, checkObject, checkString, refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
 import { unwritable } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
-import {
-  type EnsembleFile,
-  type EnsembleParts,
-  readEnsembleFile,
-  type SegmenterPart,
-  segmenterFile,
-  starterFolder,
-  writeEnsemble,
-} from '../inference/ensemble-file.js';
+import { type EnsembleFile, readEnsembleFile, starterFolder } from '../inference/ensemble-file.js';
 import { findModel, findSegmenter, mismatch } from '../inference/model-path.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from '../inference/thresholds.js';
+import { type EnsembleParts, type SegmenterPart, writeEnsemble } from '../inference/write-ensemble.js';
 import { Outputs } from '../outputs.js';
 
 /** An ensemble in its folder, whose segmenters are not loaded. */
@@ -48,10 +43,10 @@ export interface WriteOptions {
 export type KeptSegmenter = (type: string, newName?: string) => SegmenterPart | null;
 
 /**
- * Writes a changed ensemble. Segmenters that it keeps are copied byte by byte, or stay where they are. In its own folder, files
- * of segmenters that no type has any more are removed.
+ * Writes a changed ensemble. Segmenters that it keeps are copied byte by byte, or stay where they are.
  *
  * @param change makes the parts. Called while the folder is locked.
+ * @throws {CellrouteError} RUN_LOCKED where another process has changed the ensemble since it was read; FILE_UNWRITABLE.
  */
 export async function writeChanged(
   ensemble: StoredEnsemble,
@@ -67,19 +62,24 @@ export async function writeChanged(
     const entry = segmenters[type];
     if (!entry) return null;
     const { weights, thresholds } = entry;
-    const stays = isSame && weights === segmenterFile(newName);
     const from = join(folder, weights);
-    return { write: stays ? null : (to) => copyFile(from, to).catch(unwritable(to)), thresholds };
+    const stays = isSame && newName === type;
+    return { weights: stays ? weights : (to) => copyFile(from, to).catch(unwritable(to)), thresholds };
   };
   await withFolderLock(out, async () => {
+    await checkUnchanged(ensemble);
     await writeEnsemble(out, await change(kept), outputs);
-    if (!isSame) return;
-    const now = await readEnsembleFile(out);
-    const used = new Set(Object.values(now.segmenters).map((entry) => entry?.weights));
-    for (const entry of Object.values(segmenters)) {
-      if (entry && !used.has(entry.weights)) await outputs.remove(join(out, entry.weights));
-    }
   });
+}
+
+/** Another process may have changed the ensemble before this one had the lock. */
+async function checkUnchanged({ folder, ...before }: StoredEnsemble): Promise<void> {
+  if (isDeepStrictEqual(before, await readEnsembleFile(folder))) return;
+  throw new CellrouteError(
+    'RUN_LOCKED',
+    `The ensemble in ${folder} was changed by another process meanwhile: repeat this change`,
+    { file: folder },
+  );
 }
 
 /** Refuses to change the starter ensemble itself, which belongs to the package. */
@@ -110,7 +110,7 @@ export async function segmenterPart(
   const found = await findSegmenter(checkString(option, path));
   const own = thresholds ?? found.thresholds;
   return {
-    write: async (to) => {
+    weights: async (to) => {
       const segmenter = await CellSegmenter.load(found.file, { signal });
       await segmenter.save(to).finally(() => segmenter.dispose());
     },

@@ -233,6 +233,7 @@ async function conclude(
       weights: result === 'trained' ? trained.weights : start.path,
       ...(result === 'scaled' && { config: scaledNetwork(start.scale) }),
       thresholds: chosen.thresholds,
+      images: parts.train.items,
     },
     call.signal,
   );

@@ -4,8 +4,6 @@ import { checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
 import { findStarter } from '../native/find.js';
-import type { Outputs } from '../outputs.js';
-import { type RouterStatistics, writeStatistics } from './router-statistics.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
 
 /** Folder of the starter ensemble in the package. */
@@ -14,13 +12,8 @@ export const starterFolder = findStarter();
 /** Description of an ensemble in its folder. It is written last, so a folder that has it is complete. */
 export const ENSEMBLE_FILE = 'ensemble.json';
 
-const CLASSIFIER_FILE = 'classifier.safetensors';
-
-/** Statistics of the images of each type, with which other types can be added without these images. */
+/** File of a new ensemble with what adding a type needs of the images of the others. */
 export const STATISTICS_FILE = 'router-statistics.safetensors';
-
-/** The file of a type's segmenter; escaped, because a type may have any name. */
-export const segmenterFile = (type: string): string => `segmenter-${encodeURIComponent(type)}.safetensors`;
 
 /** Content of `ensemble.json`; file names are relative to its folder. */
 export interface EnsembleFile {
@@ -87,66 +80,6 @@ function parse(text: string): EnsembleFile {
     fallback: fallback as string | undefined,
     ...(statistics !== undefined && { statistics: checkFileName('statistics', statistics) }),
   };
-}
-
-/** A segmenter of an ensemble that is written. */
-export interface SegmenterPart {
-  /** Writes its file; null for one that is in the folder under its name already. */
-  write: ((path: string) => Promise<void>) | null;
-  thresholds?: SegmentThresholds | undefined;
-}
-
-/** The parts of an ensemble that is written. */
-export interface EnsembleParts {
-  classifier(path: string): Promise<void>;
-  segmenters: Readonly<Record<string, SegmenterPart | null>>;
-  fallback: string | undefined;
-  statistics: RouterStatistics | undefined;
-}
-
-/** The files that {@link writeEnsemble} writes. */
-export function ensembleFiles(folder: string, { segmenters, statistics }: EnsembleParts): string[] {
-  const types = Object.entries(segmenters).flatMap(([type, own]) => (own?.write ? [type] : []));
-  const names = [
-    ENSEMBLE_FILE,
-    CLASSIFIER_FILE,
-    ...(statistics ? [STATISTICS_FILE] : []),
-    ...types.map(segmenterFile),
-  ];
-  return names.map((name) => join(folder, name));
-}
-
-/**
- * Writes an ensemble into a folder.
- *
- * @throws {CellrouteError} FILE_UNWRITABLE
- */
-export async function writeEnsemble(folder: string, parts: EnsembleParts, outputs: Outputs): Promise<void> {
-  await outputs.check(ensembleFiles(folder, parts));
-  const { segmenters, fallback, statistics } = parts;
-  const described: EnsembleFile['segmenters'] = Object.create(null);
-  // The router follows the segmenters: if one of these cannot be written, an existing ensemble in the folder stays unchanged.
-  for (const [type, segmenter] of Object.entries(segmenters)) {
-    described[type] = null;
-    if (!segmenter) continue;
-    const weights = segmenterFile(type);
-    const { write, thresholds } = segmenter;
-    if (write) await outputs.place(join(folder, weights), write);
-    described[type] = thresholds ? { weights, thresholds } : { weights };
-  }
-  if (statistics) {
-    await outputs.place(join(folder, STATISTICS_FILE), (path) => writeStatistics(path, statistics));
-  }
-  await outputs.place(join(folder, CLASSIFIER_FILE), (path) => parts.classifier(path));
-  const description: EnsembleFile = {
-    classifier: CLASSIFIER_FILE,
-    segmenters: described,
-    fallback,
-    ...(statistics && { statistics: STATISTICS_FILE }),
-  };
-  // Written last: a folder that has this file is complete.
-  const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...description }, null, 2);
-  await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
 }
 
 /** Refuses paths: a folder from another source must not refer to files outside itself. */

@@ -12,14 +12,7 @@ import { Outputs } from '../outputs.js';
 import { withImage } from './call-image.js';
 import { CellClassifier, type Classification } from './classifier.js';
 import { checkDevice, type Device, placeOn, resolveDevice } from './device.js';
-import {
-  type EnsembleFile,
-  type EnsembleParts,
-  ensembleFiles,
-  readEnsembleFile,
-  starterFolder,
-  writeEnsemble,
-} from './ensemble-file.js';
+import { type EnsembleFile, readEnsembleFile, starterFolder } from './ensemble-file.js';
 import type { ExplainOptions, Explanation } from './explanation.js';
 import type { SaveOptions } from './model-file.js';
 import { type FoundModel, findModel, mismatch } from './model-path.js';
@@ -39,6 +32,7 @@ import type { SlideRowsOptions, SlideSegmentOptions } from './slide-options.js';
 import type { SlideNetwork, SlidePlan } from './slide-plan.js';
 import { readRoutedWindows } from './slide-sample.js';
 import { checkThresholds, type SegmentThresholds, THRESHOLD_KEYS } from './thresholds.js';
+import { checkEnsembleFiles, type EnsembleParts, writeEnsemble } from './write-ensemble.js';
 
 /** Members and thresholds of a {@link RoutedEnsemble}. */
 export interface RoutedEnsembleOptions {
@@ -401,7 +395,7 @@ export class RoutedEnsemble {
 
   /**
    * Writes the ensemble into a folder: one safetensors file per network, the router's statistics where it has any, and
-   * `ensemble.json` with the thresholds. Files that cellroute did not write there, or that were changed since, are overwritten
+   * `ensemble.json` with their names and the thresholds. An ensemble in the folder is replaced as a whole or not at all. Files that cellroute did not write there, or that were changed since, are overwritten
    * only with `force`.
    *
    * @param folder is created if missing; an ensemble that it contains is replaced.
@@ -422,14 +416,14 @@ export class RoutedEnsemble {
    * @throws {CellrouteError} FILE_UNWRITABLE
    */
   async checkSave(folder: string, options: Pick<SaveEnsembleOptions, 'force'>): Promise<void> {
-    await new Outputs(options).check(ensembleFiles(folder, this.#parts({})));
+    await checkEnsembleFiles(folder, this.#parts({}), new Outputs(options));
   }
 
   #parts(options: SaveOptions): EnsembleParts {
     const { classifier, fallback, statistics, thresholds } = this;
     const segmenters = Object.entries(this.segmenters).map(([type, segmenter]) => {
-      const write = (path: string) => segmenter!.save(path, options);
-      return [type, segmenter && { write, thresholds: thresholds[type] }] as const;
+      const weights = (path: string) => segmenter!.save(path, options);
+      return [type, segmenter && { weights, thresholds: thresholds[type] }] as const;
     });
     return {
       classifier: (path) => classifier.save(path, options),

@@ -115,6 +115,16 @@ export async function findClassifier(path: string): Promise<string> {
   throw mismatch(path, 'a classifier', `the run of a ${found.network}`);
 }
 
+/**
+ * The weights at a model path: a file, those of a run, or those of an ensemble's only segmenter.
+ *
+ * @throws {CellrouteError} those of {@link findModel}; ENSEMBLE_INVALID for an ensemble with several segmenters.
+ */
+export async function findWeights(path: string): Promise<string> {
+  const found = await findModel(path);
+  return found.kind === 'ensemble' ? (await findSegmenter(path)).file : found.file;
+}
+
 /** The error for a network of another kind at a model path. */
 export const mismatch = (path: string, expected: string, got: string): CellrouteError =>
   new CellrouteError('WEIGHTS_MISMATCH', `Expected ${expected} at ${path} but found ${got}`, {

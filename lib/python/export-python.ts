@@ -7,6 +7,7 @@ import { maskRCNNConfig, type PartialMaskRCNNConfig } from '../config/mask-rcnn.
 import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import { CellrouteError } from '../errors.js';
 import { openNetworkFile } from '../inference/model-file.js';
+import { findWeights } from '../inference/model-path.js';
 import { checkThresholds, type SegmentThresholds } from '../inference/thresholds.js';
 import { packageVersion } from '../package-version.js';
 import { hasFastaiNames } from '../weights/names.js';
@@ -36,7 +37,8 @@ export interface ExportPythonOptions {
  * await writeFile('segmenter.py', script);
  * ```
  *
- * @param path a segmenter or a classifier, as safetensors.
+ * @param path model path of a segmenter or a classifier, as safetensors: a file, the folder of a run, or an ensemble with one
+ *   segmenter.
  * @returns the text of the script; docs/to-python.md describes it.
  * @throws {CellrouteError} INVALID_ARGUMENT, INVALID_CONFIG; FILE_UNREADABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED,
  *   WEIGHTS_REFUSED; WEIGHTS_MISMATCH for weights of networks that cellroute does not run.
@@ -44,7 +46,9 @@ export interface ExportPythonOptions {
 export async function exportPython(path: string, options: ExportPythonOptions = {}): Promise<string> {
   checkString('path', path);
   checkOptions(options, ['config', 'thresholds', 'weights', 'script']);
-  const { config, thresholds, weights, script = scriptName(basename(path)) } = options;
+  const weightsPath = await findWeights(path);
+  const name = basename(weightsPath);
+  const { config, thresholds, weights, script = scriptName(name) } = options;
   if (config !== undefined) checkObject('config', config);
   if (thresholds !== undefined) {
     checkObject('thresholds', thresholds);
@@ -52,9 +56,8 @@ export async function exportPython(path: string, options: ExportPythonOptions = 
   }
   if (weights !== undefined) checkString('weights', weights);
   checkString('script', script);
-  const { file, removed } = await openNetworkFile(path);
+  const { file, removed } = await openNetworkFile(weightsPath);
   checkFormat(file);
-  const name = basename(path);
   const described = {
     name,
     script,

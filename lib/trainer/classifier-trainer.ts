@@ -8,7 +8,7 @@ import { type ClassifierTraining, classifierTraining } from './config.js';
 import { type ClassifierEvaluation, classifierValidator } from './evaluate-classifier.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { ClassifierNetwork } from './network.js';
-import { classifierNetworkConfig } from './network-config.js';
+import { classifierNetworkConfig, classifierStartFile, isPartial } from './network-config.js';
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
@@ -41,11 +41,12 @@ const task: TrainingTask<ClassifierTypes> = {
       options,
       await placeOfTraining(config, options),
     );
-    const { start } = config;
-    const begin = async () =>
-      start.kind === 'checkpoint'
-        ? trained.start(start.path, { ...options, partial: start.partial })
-        : undefined;
+    const begin = async () => {
+      const file = await classifierStartFile(config.start);
+      return file === undefined
+        ? undefined
+        : trained.start(file, { ...options, partial: isPartial(config.start) });
+    };
     return { network: trained, begin };
   },
   loader: (config, { intensity, classNames, resize }, data) =>

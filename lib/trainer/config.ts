@@ -199,7 +199,8 @@ const partial = <T extends object>(network: JsonSchema): Reader<T> =>
     network,
   );
 
-const fromFile = {
+const fromModel = {
+  /** A model path: a file, the folder of a run, or that of an ensemble (of which a segmenter is taken if it is the only one). */
   path: required(text),
   /** Whether tensors besides the class heads may be missing or of another shape; they are initialized. */
   partial: flag(false),
@@ -219,9 +220,9 @@ const segmenterShape = object({
    */
   start: variants('nothing', {
     nothing: {},
-    checkpoint: fromFile,
+    checkpoint: fromModel,
     starter: { type: required(text) },
-    classifier: fromFile,
+    classifier: fromModel,
   }),
   ...common({ batchSize: 2, optimizer: 'sgd', maxLr: 0.01 }),
   /**
@@ -265,7 +266,7 @@ const classifierShape = object({
   /** The ResNet. Class names default to the types of the data set. */
   network: partial<PartialClassifierConfig>(classifierSchema),
   /** Initial weights: `nothing` (random) or `checkpoint` (a classifier's; see the segmenter's `start`). */
-  start: variants('nothing', { nothing: {}, checkpoint: fromFile }),
+  start: variants('nothing', { nothing: {}, checkpoint: fromModel }),
   ...common({ batchSize: 16, optimizer: 'adamw', maxLr: 0.001 }),
   /**
    * Class weights of the loss: `none`, `balanced` (inverse number of images, with mean 1), or one number per class in

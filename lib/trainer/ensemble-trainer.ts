@@ -2,12 +2,14 @@ import { join } from 'node:path';
 import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../check.js';
 import { mergeConfig } from '../config/stored.js';
 import type { Dataset } from '../data/dataset.js';
+import { dataStatistics } from '../ensembles/data-statistics.js';
 import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { ENSEMBLE_FILE } from '../inference/ensemble-file.js';
 import { RUN_FILES } from '../inference/model-path.js';
+import type { RouterStatistics } from '../inference/router-statistics.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
 import { dataFingerprints } from './checkpoint.js';
@@ -261,11 +263,22 @@ export class EnsembleTrainer {
         segmenters[type] = segmenter;
         thresholds[type] = segmenterTraining(segmenterConfig(config, type)).validation.thresholds;
       }
-      await new RoutedEnsemble({ classifier, segmenters, thresholds }).save(path);
+      const statistics = await this.#statisticsOf(classifier);
+      await new RoutedEnsemble({ classifier, segmenters, thresholds, statistics }).save(path);
     } finally {
       await Promise.all(loaded.map((member) => member.dispose()));
     }
     return path;
+  }
+
+  /** What adding a type needs of the training images; undefined for a router with a class of which there are none. */
+  async #statisticsOf(classifier: CellClassifier): Promise<RouterStatistics | undefined> {
+    const { items } = this.#options.data;
+    const types = new Map(
+      classifier.config.classNames.map((name) => [name, items.filter(({ cellType }) => cellType === name)]),
+    );
+    if ([...types.values()].some(({ length }) => length === 0)) return undefined;
+    return dataStatistics(classifier, types, {});
   }
 }
 

@@ -7,6 +7,7 @@ import { mergeConfig, readStoredConfig } from '../config/stored.js';
 import type { Dataset } from '../data/dataset.js';
 import { cellSizes } from '../data/diameters.js';
 import { openNetworkFile } from '../inference/model-file.js';
+import { findClassifier, findSegmenter } from '../inference/model-path.js';
 import { ownFactor } from '../inference/scale.js';
 import { starterSegmenter } from '../inference/starter.js';
 import type { ClassifierTraining, SegmenterTraining, Training } from './config.js';
@@ -43,15 +44,31 @@ async function segmenterBase(start: SegmenterTraining['start']): Promise<object>
   // As in torchvision, norms are frozen only if they come with pretrained weights.
   if (start.kind === 'nothing') return { backbone: { norm: { kind: 'batch' } } };
   if (start.kind === 'classifier') return backboneBase(start);
-  const file = await openStart((await startFile(start))!, start);
+  const file = await openStart((await segmenterStartFile(start))!, start);
   return readStoredConfig(file, 'mask-rcnn') ?? inferMaskRCNNConfig(file);
 }
 
-/** File of the initial weights; undefined for a start from random weights. */
-export async function startFile(start: Training['start']): Promise<string | undefined> {
-  if (start.kind === 'nothing') return undefined;
-  if (start.kind !== 'starter') return start.path;
-  return (await starterSegmenter(start.type, 'start.type', 'INVALID_CONFIG')).path;
+/**
+ * File of the initial weights of a segmenter; undefined for a start from random weights. The path of a start is a model path.
+ *
+ * @throws {CellrouteError} those of `findSegmenter` and `findClassifier`; INVALID_CONFIG for a type that the starter lacks.
+ */
+export async function segmenterStartFile(start: SegmenterTraining['start']): Promise<string | undefined> {
+  switch (start.kind) {
+    case 'nothing':
+      return undefined;
+    case 'starter':
+      return (await starterSegmenter(start.type, 'start.type', 'INVALID_CONFIG')).path;
+    case 'checkpoint':
+      return (await findSegmenter(start.path)).file;
+    case 'classifier':
+      return findClassifier(start.path);
+  }
+}
+
+/** As {@link segmenterStartFile}, for a classifier. */
+export async function classifierStartFile(start: ClassifierTraining['start']): Promise<string | undefined> {
+  return start.kind === 'nothing' ? undefined : findClassifier(start.path);
 }
 
 type FileStart = Extract<Training['start'], { path: string }>;
@@ -86,6 +103,6 @@ export async function classifierNetworkConfig(
 }
 
 async function classifierBase(start: FileStart): Promise<object> {
-  const file = await openStart(start.path, start);
+  const file = await openStart(await findClassifier(start.path), start);
   return readStoredConfig(file, 'classifier') ?? fastaiClassifierConfig(file) ?? inferClassifierConfig(file);
 }

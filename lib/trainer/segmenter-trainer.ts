@@ -11,7 +11,7 @@ import { type SegmenterEvaluation, segmenterValidator } from './evaluate-segment
 import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork, type StartReport } from './network.js';
-import { isPartial, segmenterNetworkConfig, startFile } from './network-config.js';
+import { isPartial, segmenterNetworkConfig, segmenterStartFile } from './network-config.js';
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
@@ -111,7 +111,7 @@ async function start(
   config: SegmenterTraining,
   options: CallOptions,
 ): Promise<StartReport | undefined> {
-  const file = await startFile(config.start);
+  const file = await segmenterStartFile(config.start);
   if (file === undefined) return undefined;
   const how = { ...options, partial: isPartial(config.start) };
   return config.start.kind === 'classifier'

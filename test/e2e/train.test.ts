@@ -3,7 +3,8 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CellClassifier, CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
+import { CellClassifier, CellSegmenter, type RawImage, RoutedEnsemble } from '../../lib/index.js';
+import { addToEnsemble } from '../../lib/train.js';
 import { openWeights } from '../../lib/weights/open.js';
 import { root } from '../support/sdk.js';
 import { syntheticData, tinyClassifier, tinySegmenter } from '../support/synthetic.js';
@@ -254,6 +255,14 @@ test('a classifier of round and square cells ends with the same weights, interru
   expect(await outcome(path('router-2'), 'classifier')).toEqual(await outcome(path('router'), 'classifier'));
 });
 
+/** An image that gets brighter from left to right, as no image of the data set does. */
+const gradient = (slope: number): RawImage => ({
+  data: Uint8Array.from({ length: 64 * 64 }, (_, i) => 40 + slope + 3 * (i % 64)),
+  width: 64,
+  height: 64,
+  channels: 1,
+});
+
 test('an ensemble is trained part by part, resumes after a kill, and can be loaded', async () => {
   const config = configFile('ensemble.json', {
     classifier: { network: tinyClassifier, epochs: 2 },
@@ -284,6 +293,16 @@ test('an ensemble is trained part by part, resumes after a kill, and can be load
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
   expect(ensemble.cellTypes).toEqual(['round', 'square']);
   expect(ensemble.thresholds.round).toMatchObject({ minScore: 0.5, removeOverlaps: { maxLost: 0.2 } });
+  expect(ensemble.statistics?.types.get('square')?.images).toBe(
+    ensemble.statistics?.types.get('round')?.images,
+  );
+
+  // Another type, without an image of those that it has.
+  const images = [1, 2, 3].map((seed) => gradient(seed));
+  await addToEnsemble(run, { type: 'gradient', images, segmenter: null, out: path('extended') });
+  await using extended = await CellClassifier.load(path('extended'));
+  expect(extended.config.classNames).toEqual(['round', 'square', 'gradient']);
+  expect((await extended.classify(gradient(9))).cellType).toBe('gradient');
   expect(cellroute('ensemble', '--resume', run).stdout).toMatch(
     /square \(3 of 3\), already finished\nEnsemble written to/,
   );

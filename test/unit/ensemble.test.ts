@@ -8,6 +8,7 @@ import {
   RoutedEnsemble,
   type RoutedSegmentation,
 } from '../../lib/index.js';
+import { readEnsembleFile } from '../../lib/inference/ensemble-file.js';
 import { native } from '../../lib/native/load.js';
 import { openWeights } from '../../lib/weights/open.js';
 import { TensorReader } from '../../lib/weights/read-tensor.js';
@@ -357,7 +358,8 @@ describe('save and load', () => {
       plain(await half.segment(imageBytes('small'))),
     );
     await half.save(second, { dtype: 'float32' });
-    const { tensors } = await openWeights(join(second, 'segmenter-fluorescence.safetensors'));
+    const { segmenters } = await readEnsembleFile(second);
+    const { tensors } = await openWeights(join(second, segmenters.fluorescence!.weights));
     // Counters of batch norms are integers.
     expect(new Set(tensors.map(({ dtype }) => dtype))).toEqual(new Set(['F32', 'I64']));
   });

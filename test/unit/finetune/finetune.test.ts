@@ -10,9 +10,12 @@ import { finetune } from '../../../lib/finetune/finetune.js';
 import { checkFinetune, type FinetuneOptions } from '../../../lib/finetune/options.js';
 import { train } from '../../../lib/finetune/train.js';
 import { startsFor, tryStart } from '../../../lib/finetune/try-starts.js';
+import type { RawImage } from '../../../lib/image/types.js';
+import { CellClassifier } from '../../../lib/inference/classifier.js';
 import { RoutedEnsemble } from '../../../lib/inference/ensemble.js';
 import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { evaluate } from '../../../lib/metrics.js';
+import { addToEnsemble, describeEnsemble } from '../../../lib/train.js';
 import { SegmenterTrainer } from '../../../lib/trainer/segmenter-trainer.js';
 import { rejection, root } from '../../support/sdk.js';
 import { syntheticData, tinySegmenter } from '../../support/synthetic.js';
@@ -39,6 +42,14 @@ const options = (name: string, more: Partial<FinetuneOptions> = {}): FinetuneOpt
   device: 'cpu',
   precision: 'float32',
   ...more,
+});
+
+/** An image of stripes. */
+const stripes = (width: number): RawImage => ({
+  data: Uint8Array.from({ length: 64 * 64 }, (_, i) => ((i % 64) % (2 * width) < width ? 60 : 190)),
+  width: 64,
+  height: 64,
+  channels: 1,
 });
 
 /** A whole call, which more than one test reads: made by the first of them. */
@@ -96,6 +107,19 @@ test('ends with a model that segments, and a summary that says how it came about
   // At the thresholds of the folder; the score in the summary is that of cross-validated ones.
   const { kaggle } = await evaluate(evaluated);
   expect(Math.abs(kaggle.mean - scores.result.score)).toBeLessThan(0.3);
+
+  // Other types are added to it, and it to the starter, without its images.
+  expect((await describeEnsemble(out)).types).toMatchObject([{ type: 'disc', images: 8 }]);
+  const waves = [3, 4, 5].map(stripes);
+  await addToEnsemble(out, { type: 'waves', images: waves, segmenter: null, out: folder('two types') });
+  await addToEnsemble(undefined, { type: 'disc', segmenter: out, out: folder('with the starter') });
+  for (const path of [folder('two types'), folder('with the starter')]) {
+    await using router = await CellClassifier.load(path);
+    for (const { load } of data.items)
+      expect((await router.classify((await load()).image)).cellType).toBe('disc');
+  }
+  await using router = await CellClassifier.load(folder('two types'));
+  expect((await router.classify(stripes(6))).cellType).toBe('waves');
 
   // Again in the same folder: refused, or with resume the same summary.
   expect((await rejection(finetune(data, { out, ...rest }))).code).toBe('RESUME_REFUSED');

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../../../lib/data/dataset.js';
 import { openDataset } from '../../../lib/data/open.js';
+import { createEnsemble } from '../../../lib/ensembles/create.js';
 import { FolderLock, LOCK_FILE } from '../../../lib/folder-lock.js';
 import { RoutedEnsemble } from '../../../lib/inference/ensemble.js';
 import { CellSegmenter } from '../../../lib/inference/segmenter.js';
@@ -76,6 +77,45 @@ test('weights of one run initialize another, heads of another shape stay random'
   // The network configuration of the checkpoint is kept.
   await using segmenter = await CellSegmenter.load(join(folder('next'), 'segmenter.safetensors'));
   expect(segmenter.config).toMatchObject({ numClasses: 3, backbone: { width: 8 }, resize: null });
+});
+
+test('a start is a model path: a run or an ensemble gives the weights of its file', async () => {
+  const run = folder('start run');
+  await collect(new SegmenterTrainer({ data, folder: run, config: { ...tiny, epochs: null, steps: 1 } }));
+  const router = folder('start router');
+  const classifier = { network: tinyClassifier, steps: 1 };
+  for await (const _ of new ClassifierTrainer({ data, folder: router, config: classifier }).run());
+  const ensemble = folder('start ensemble');
+  const types = { round: { segmenter: run }, square: { segmenter: null } };
+  await createEnsemble(ensemble, { types, router });
+
+  const weights = async (kind: 'checkpoint' | 'classifier', path: string): Promise<Buffer> => {
+    const target = folder(`${kind} of ${path.replaceAll(/\W/g, '-')}`);
+    const { backbone: _, ...network } = tinySegmenter;
+    const config = { ...tiny, epochs: null, steps: 1, network, start: { kind, path } };
+    await collect(new SegmenterTrainer({ data, folder: target, config }));
+    return readFileSync(join(target, 'segmenter.safetensors'));
+  };
+  const of = {
+    checkpoint: await weights('checkpoint', join(run, 'segmenter.safetensors')),
+    classifier: await weights('classifier', join(router, 'classifier.safetensors')),
+  };
+  expect(of.checkpoint.equals(of.classifier)).toBe(false);
+  expect((await weights('checkpoint', run)).equals(of.checkpoint)).toBe(true);
+  expect((await weights('checkpoint', ensemble)).equals(of.checkpoint)).toBe(true);
+  expect((await weights('classifier', router)).equals(of.classifier)).toBe(true);
+  expect((await weights('classifier', ensemble)).equals(of.classifier)).toBe(true);
+  expect(await rejection(weights('checkpoint', router))).toMatchObject({ code: 'WEIGHTS_MISMATCH' });
+
+  const next = async (path: string): Promise<Buffer> => {
+    const target = folder(`router from ${path.replaceAll(/\W/g, '-')}`);
+    const config = { steps: 1, start: { kind: 'checkpoint' as const, path } };
+    for await (const _ of new ClassifierTrainer({ data, folder: target, config }).run());
+    return readFileSync(join(target, 'classifier.safetensors'));
+  };
+  const expected = await next(join(router, 'classifier.safetensors'));
+  expect((await next(router)).equals(expected)).toBe(true);
+  expect((await next(ensemble)).equals(expected)).toBe(true);
 });
 
 test('a classifier’s backbone initializes a segmenter, which gets its depth and width', async () => {
