@@ -4,10 +4,12 @@
 //   --tests     also builds the C++ tests, which detect a GPU themselves
 //   --if-there  if nvcc or a CUDA LibTorch is missing, prints this and succeeds
 // The result is prebuilds/<platform>-cuda13/. The CPU build is not changed.
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compile, compilerCache, configureOnce, configureQuietly, ninja } from './compile.mjs';
 import { inspectLibtorch, python } from './libtorch.mjs';
+import { HOST } from './platforms.mjs';
+import { copyPrebuild } from './prebuild.mjs';
 import { root, run } from './run.mjs';
 
 const CUDA_MAJOR = 13;
@@ -75,13 +77,7 @@ async function build(nvcc, libtorch) {
     configureQuietly('cmake', ['-S', root, '-B', folder, ...(generator ? ['-G', generator] : []), ...flags]),
   );
   await compile(folder);
-  const target = join(root, 'prebuilds', `${process.platform}-${process.arch}-cuda${CUDA_MAJOR}`);
-  mkdirSync(target, { recursive: true });
-  copyFileSync(join(folder, 'build', 'Release', 'cellroute.node'), join(target, 'cellroute.node'));
-  copyFileSync(
-    join(folder, 'build', 'preload', 'cellroute_preload.node'),
-    join(target, 'cellroute_preload.node'),
-  );
+  const target = copyPrebuild({ build: join(folder, 'build'), name: `${HOST}-cuda${CUDA_MAJOR}` });
   console.log(`cellroute: the addon with CUDA is built and linked: ${target}`);
 }
 

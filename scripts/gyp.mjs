@@ -4,7 +4,7 @@
 import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { copyPrebuild, prebuild } from './prebuild.mjs';
+import { copyPrebuild, prebuildFolder } from './prebuild.mjs';
 import { must, root } from './run.mjs';
 
 function nodedir() {
@@ -19,10 +19,10 @@ function nodedir() {
 
 const env = { npm_config_nodedir: nodedir() };
 if (process.argv[2] === 'prebuild') {
-  rmSync(prebuild, { recursive: true, force: true });
+  rmSync(prebuildFolder(), { recursive: true, force: true });
   must('prebuildify', ['--napi'], { env });
   // prebuildify moves the .node file, which the checkout still needs.
-  copyFileSync(join(prebuild, 'cellroute.node'), join(root, 'build', 'Release', 'cellroute.node'));
+  copyFileSync(join(prebuildFolder(), 'cellroute.node'), join(root, 'build', 'Release', 'cellroute.node'));
   copyPrebuild();
 } else {
   must('node-gyp', ['rebuild'], { env });

@@ -8,7 +8,7 @@ import { packAll, packageChecks } from './release/packages.mjs';
 import { add, finish, runChecks } from './report.mjs';
 import { must } from './run.mjs';
 
-must('node', ['scripts/build.mjs']);
+must('node', ['scripts/prepack.mjs']);
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-pack-'));
 try {
   const packages = packAll(folder);

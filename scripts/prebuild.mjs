@@ -1,16 +1,17 @@
-// Copies the build's results into the package: the addon and the preload stub of this platform.
+// Copies a build's results to prebuilds/, from where they are packed and loaded: the addon and the preload stub.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { HOST } from './platforms.mjs';
 import { root } from './run.mjs';
 
-export const prebuild = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+/** Folder of a platform, whose name may end in `-cuda13`. */
+export const prebuildFolder = (name = HOST) => join(root, 'prebuilds', name);
 
-/** Copies both from build/. They are not moved, because tests may be running with them. */
-export function copyPrebuild() {
-  mkdirSync(prebuild, { recursive: true });
-  copyFileSync(join(root, 'build', 'Release', 'cellroute.node'), join(prebuild, 'cellroute.node'));
-  copyFileSync(
-    join(root, 'build', 'preload', 'cellroute_preload.node'),
-    join(prebuild, 'cellroute_preload.node'),
-  );
+/** Copies both from a build folder; returns the target. They are not moved, because tests may be running with them. */
+export function copyPrebuild({ build = join(root, 'build'), name = HOST } = {}) {
+  const folder = prebuildFolder(name);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(join(build, 'Release', 'cellroute.node'), join(folder, 'cellroute.node'));
+  copyFileSync(join(build, 'preload', 'cellroute_preload.node'), join(folder, 'cellroute_preload.node'));
+  return folder;
 }

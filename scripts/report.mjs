@@ -19,7 +19,10 @@ export function finish(counts) {
   process.exitCode = counts.failed === 0 ? 0 : 1;
 }
 
-/** Runs named checks one after the other. Each returns {status, output}; the output is shown if the status is not 0. */
+/**
+ * Runs named checks one after the other. Each returns {status, output, note}: the output is shown if the status is not 0, the note
+ * beside the name.
+ */
 export async function runChecks(checks) {
   const counts = noCounts();
   for (const [name, check] of checks) {
@@ -31,7 +34,8 @@ export async function runChecks(checks) {
       result = { status: 1, output: String(error.message) };
     }
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
-    console.log(`${result.status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`);
+    const note = result.note ? `${result.note}, ` : '';
+    console.log(`${result.status === 0 ? 'ok    ' : 'FAILED'} ${name} (${note}${seconds} s)`);
     if (result.status !== 0) console.log(result.output.trim());
     counts[result.status === 0 ? 'passed' : 'failed']++;
   }

@@ -21,7 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findLibtorch, neededCuda, pinned } from '../libtorch.mjs';
 import { HOST, PLATFORMS } from '../platforms.mjs';
-import { copyPrebuild, prebuild } from '../prebuild.mjs';
+import { copyPrebuild, prebuildFolder } from '../prebuild.mjs';
 import { absoluteLinks } from '../published-pages.mjs';
 import { has, must, packageJson, root, run } from '../run.mjs';
 
@@ -99,10 +99,9 @@ function stageStarter(out) {
 }
 
 function stageAddon(out) {
-  copyPrebuild();
   const folder = emptyFolder(join(out, HOST));
   for (const file of ['cellroute.node', 'cellroute_preload.node'])
-    copyFileSync(join(prebuild, file), join(folder, file));
+    copyFileSync(join(prebuildFolder(), file), join(folder, file));
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   const description = `The native addon of cellroute for ${HOST}`;
   writeManifest(
@@ -163,7 +162,7 @@ function stageLibtorch(out) {
   return folder;
 }
 
-/** Stages and packs what this machine can build: every package once, in the order of publishing. */
+/** Stages and packs what this machine can build: every package once, in the order of publishing. The addon is that in prebuilds/. */
 export function packAll(out) {
   mkdirSync(out, { recursive: true });
   const staged = join(out, 'staged');
@@ -193,5 +192,6 @@ export const packageChecks = (tarball) => [
 
 // As a program: packs into a folder and prints what was packed as JSON.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  copyPrebuild();
   console.log(JSON.stringify(packAll(resolve(process.argv[2] ?? join(root, 'out', 'packages')))));
 }

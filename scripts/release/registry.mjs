@@ -81,7 +81,7 @@ const compare = process.argv.includes('--compare');
 const jestArguments = process.argv.slice(2).filter((argument) => argument !== '--compare');
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-registry-'));
 try {
-  must('node', ['scripts/build.mjs']);
+  must('node', ['scripts/prepack.mjs']);
   installTools();
   const packages = packAll(join(folder, 'packages'));
   const url = await startRegistry(folder);

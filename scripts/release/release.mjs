@@ -2,10 +2,10 @@
 //   node scripts/release/release.mjs --dry-run [--skip-tests] [--glibc 2.28]
 // writes out/release: tarballs, checksums, bill of materials. With --glibc an addon that needs a newer one is refused.
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prebuild } from '../prebuild.mjs';
+import { prebuildFolder } from '../prebuild.mjs';
 import { add, finish, noCounts, runChecks } from '../report.mjs';
 import { must, packageJson, root, run } from '../run.mjs';
 import { tool } from '../tools.mjs';
@@ -44,7 +44,9 @@ if (!flags['dry-run']) {
 
 const out = join(root, 'out', 'release');
 rmSync(out, { recursive: true, force: true });
-must('node', ['scripts/build.mjs']);
+must('node', ['scripts/build.mjs', '--sdk']);
+// prebuildify builds the addon and fills prebuilds/.
+must('node', ['scripts/gyp.mjs', 'prebuild']);
 installTools();
 const packages = packAll(out);
 
@@ -63,7 +65,7 @@ const asCheck = (problems) => ({ status: problems.length === 0 ? 0 : 1, output: 
 /** The newest glibc that the addon's symbols need; undefined without objdump. */
 function neededGlibc() {
   if (process.platform !== 'linux') return undefined;
-  const { stdout } = run('objdump', ['-T', join(prebuild, 'cellroute.node')], { capture: true });
+  const { stdout } = run('objdump', ['-T', join(prebuildFolder(), 'cellroute.node')], { capture: true });
   const versions = [...stdout.matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(
     ([, major, minor]) => Number(major) * 1000 + Number(minor),
   );
@@ -73,10 +75,51 @@ function neededGlibc() {
 const glibc = neededGlibc();
 const isNewer = (version, than) => version.localeCompare(than, undefined, { numeric: true }) > 0;
 
+const sha256 = (path) => createHash('sha256').update(readFileSync(path)).digest('hex');
+const materials = join(out, 'cellroute.cdx.json');
+
+/** The npm dependencies as npm lists them, and what it does not know: the packages of this release, and the LibTorch in them. */
+function writeBillOfMaterials() {
+  const printed = run('npm', ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'], {
+    capture: true,
+  });
+  if (printed.status !== 0) return printed;
+  const bill = JSON.parse(printed.stdout);
+  const own = packages
+    .filter(({ name }) => name !== 'cellroute')
+    .map(({ name, version, tarball }) => ({
+      'bom-ref': `${name}@${version}`,
+      type: 'library',
+      name,
+      version,
+      purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+      hashes: [{ alg: 'SHA-256', content: sha256(tarball) }],
+    }));
+  const { version: torch } = packages.find(({ name }) => name.startsWith('@cellroute/libtorch-'));
+  const libtorch = {
+    'bom-ref': `torch@${torch}`,
+    type: 'library',
+    name: 'torch',
+    version: torch,
+    purl: `pkg:pypi/torch@${torch}`,
+    licenses: [{ license: { id: 'BSD-3-Clause' } }],
+  };
+  bill.components.push(...own, libtorch);
+  writeFileSync(materials, `${JSON.stringify(bill, null, 2)}\n`);
+  return { ...printed, note: `${bill.components.length} components` };
+}
+
 const core = packages.find(({ name }) => name === 'cellroute').tarball;
 const total = noCounts();
 const count = async (checks) => add(total, await runChecks(checks));
-if (!flags['skip-tests']) await count([['npm test', () => run('npm', ['test'], { capture: true })]]);
+if (!flags['skip-tests']) {
+  const test = () => {
+    const done = run('npm', ['test'], { capture: true });
+    // Its counts, the last line.
+    return { ...done, note: done.output.trim().split('\n').at(-1) };
+  };
+  await count([['npm test', test]]);
+}
 await count([
   ...packageChecks(core),
   ...packages.map((one) => [`size and files of ${one.name}`, () => asCheck(problemsOf(one))]),
@@ -93,26 +136,12 @@ await count([
     : []),
   ['workflows (actionlint)', async () => asCheck(await lintWorkflows())],
   ['Dockerfile (hadolint)', () => run(tool('hadolint'), ['Dockerfile'], { capture: true })],
-  [
-    'software bill of materials',
-    () => {
-      const printed = run(
-        'npm',
-        ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'],
-        {
-          capture: true,
-        },
-      );
-      if (printed.status === 0) writeFileSync(join(out, 'cellroute.cdx.json'), printed.stdout);
-      return printed;
-    },
-  ],
+  ['software bill of materials', writeBillOfMaterials],
 ]);
 
-const sums = packages.map(({ tarball }) => {
-  const hash = createHash('sha256').update(readFileSync(tarball)).digest('hex');
-  return `${hash}  ${basename(tarball)}`;
-});
+const sums = [...packages.map(({ tarball }) => tarball), ...(existsSync(materials) ? [materials] : [])].map(
+  (path) => `${sha256(path)}  ${basename(path)}`,
+);
 writeFileSync(join(out, 'SHA256SUMS'), `${sums.join('\n')}\n`);
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(10);
