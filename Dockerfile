@@ -1,7 +1,8 @@
 # The command line, the HTTP service and workers of job queues in a container:
 #   docker build --tag cellroute .
 #   docker run --rm --read-only --tmpfs /tmp -v "$PWD:/data" cellroute segment /data/images --out /data/results
-#   docker run --rm --read-only --tmpfs /tmp -p 8080:8080 cellroute serve --host 0.0.0.0 --port 8080
+#   docker run --rm --read-only --tmpfs /tmp -p 8080:8080 -e CELLROUTE_SERVE_TOKEN cellroute serve --host 0.0.0.0 --port 8080
+# `npm run test:container` builds and uses it.
 # The packages are installed from the tarballs of `npm run release -- --dry-run`, or with
 # --build-arg PACKAGES=cellroute@0.1.0 from npm once they are published.
 FROM node:22-bookworm-slim AS install
