@@ -39,7 +39,7 @@ const base = /^FROM (\S+)$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8')
 
 /** A base image with the content that the Dockerfile expects of the official one: Debian, Node.js and npm. */
 function makeBase() {
-  if (!has('debootstrap')) throw new Error('--own-base needs Debian’s debootstrap');
+  if (!has('debootstrap')) throw new Error('--own-base needs debootstrap');
   const folder = mkdtempSync(join(tmpdir(), 'cellroute-base-'));
   try {
     const system = join(folder, 'system');

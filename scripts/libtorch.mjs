@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { HOST, PLATFORMS } from './platforms.mjs';
 
 /** The addon compiles against these and what is between them. */
-export const OLDEST = '2.11';
+export const OLDEST = '2.10';
 export const NEWEST = '2.14';
 // PyTorch's index of CPU builds, used only if the configured index has none.
 const CPU_WHEEL_INDEX = 'https://download.pytorch.org/whl/cpu';
@@ -89,18 +89,23 @@ function fromPython(interpreter) {
   }
 }
 
-/** Folder of the pinned wheel in the cache. */
-const wheelFolder = () => join(cacheFolder(), `libtorch-${pinned()}`);
+/** Folder of a platform's pinned wheel in the cache. */
+const wheelFolder = (platform) =>
+  join(cacheFolder(), `libtorch-${platform === HOST ? '' : `${platform}-`}${pinned(platform)}`);
 
-/** Downloads the pinned CPU wheel into the cache; never the CUDA build, which has gigabytes. */
-function fetchWheel(interpreter, log) {
+/** Downloads a platform's pinned CPU wheel into the cache; never the CUDA build, which has gigabytes. */
+function fetchWheel(interpreter, log, platform) {
   const cache = cacheFolder();
-  const target = wheelFolder();
+  const target = wheelFolder(platform);
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'unpack-'));
   try {
-    const wanted = `torch==${wheelOf(HOST).torch}`;
-    const attempts = [[wanted], [wanted, '--index-url', CPU_WHEEL_INDEX]];
+    const { torch, wheel: tag } = wheelOf(platform);
+    const wanted = [
+      `torch==${torch}`,
+      ...(platform === HOST ? [] : ['--platform', tag, '--only-binary=:all:']),
+    ];
+    const attempts = [wanted, [...wanted, '--index-url', CPU_WHEEL_INDEX]];
     const failures = [];
     for (const attempt of attempts) {
       log(`cellroute: fetching ${attempt.join(' ')} (about 190 MB, once)`);
@@ -127,7 +132,7 @@ function fetchWheel(interpreter, log) {
       'import sys, zipfile\n' +
       'keep = ("torch/lib/", "torch/include/", "torch/share/")\n' +
       'z = zipfile.ZipFile(sys.argv[1])\n' +
-      'z.extractall(sys.argv[2], [n for n in z.namelist() if n.startswith(keep) and not n.endswith("libtorch_python.so") or ".dist-info/" in n])\n';
+      'z.extractall(sys.argv[2], [n for n in z.namelist() if n.startswith(keep) and "libtorch_python." not in n or ".dist-info/" in n])\n';
     execFileSync(interpreter, ['-c', unpack, join(work, wheel), join(work, 'wheel')]);
     rmSync(join(work, wheel));
     const cuda = neededCuda(join(work, 'wheel', 'torch'));
@@ -171,23 +176,37 @@ function findInstalled(interpreter, tried) {
   return undefined;
 }
 
+/** The pinned wheel of a platform, from the cache or fetched; undefined with the reasons in `tried`. */
+function findWheel(platform, { fetch, log, interpreter, tried }) {
+  const cached = inspectLibtorch(join(wheelFolder(platform), 'torch'));
+  if (cached) return { ...cached, source: 'the cache', tried };
+  tried.push(`cache ${cacheFolder()}: empty`);
+  if (!fetch || !interpreter) return undefined;
+  try {
+    const fetched = fetchWheel(interpreter, log, platform);
+    if (fetched) return { ...fetched, source: 'the wheel, just fetched', tried };
+  } catch (error) {
+    tried.push(`pip download: ${error.message}`);
+  }
+  return undefined;
+}
+
+/** The LibTorch of another platform, for builds that this machine makes for it: {folder, version, source, tried}. */
+export function findLibtorchOf(platform, { log = (line) => console.error(line) } = {}) {
+  const tried = [];
+  const found = findWheel(platform, { fetch: true, log, interpreter: python(), tried });
+  if (found) return found;
+  throw new Error(`No LibTorch for ${platform} was found.\n${tried.map((line) => `  - ${line}`).join('\n')}`);
+}
+
 /** Returns {folder, version, source, tried}; throws with instructions if there is no LibTorch. */
 export function findLibtorch({ fetch = true, log = (line) => console.error(line) } = {}) {
   const tried = [];
   const interpreter = python();
   const installed = findInstalled(interpreter, tried);
   if (installed) return installed;
-  const cached = inspectLibtorch(join(wheelFolder(), 'torch'));
-  if (cached) return { ...cached, source: 'the cache', tried };
-  tried.push(`cache ${cacheFolder()}: empty`);
-  if (fetch && interpreter) {
-    try {
-      const fetched = fetchWheel(interpreter, log);
-      if (fetched) return { ...fetched, source: 'the wheel, just fetched', tried };
-    } catch (error) {
-      tried.push(`pip download: ${error.message}`);
-    }
-  }
+  const found = findWheel(HOST, { fetch, log, interpreter, tried });
+  if (found) return found;
   throw new Error(
     `No LibTorch was found.\n${tried.map((line) => `  - ${line}`).join('\n')}\nDo one of these:\n` +
       `  pip install "torch==${pinned()}" (a CPU build), then run this again\n` +

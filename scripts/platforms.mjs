@@ -1,4 +1,4 @@
-// The platforms of a release, from lib/native/platforms.json: the version of torch whose wheel has LibTorch, the oldest glibc,
+// The platforms of a release, from lib/native/platforms.json: the version of torch whose wheel has LibTorch and pip's tag of it, the oldest glibc,
 // and the machine and the variable with the container in which release.yml builds.
 //   node scripts/platforms.mjs     prints the matrix of release.yml
 import { readFileSync } from 'node:fs';

@@ -94,6 +94,13 @@ export function ensureRedis() {
   return has('redis-server') || (canInstall && install(needs, '--no-install-recommends'));
 }
 
+/** Installs a cross compiler for linux-arm64, if apt-get can. Returns whether there is one. */
+export function ensureArm64() {
+  const needs = [{ packages: 'g++-aarch64-linux-gnu' }];
+  const canInstall = process.getuid?.() === 0 && has('apt-get');
+  return has('aarch64-linux-gnu-g++') || (canInstall && install(needs, '--no-install-recommends'));
+}
+
 /** Ends the program with instructions if a required package is missing and cannot be installed. */
 export function ensureSystem({ tests = false, fuzzers = false }) {
   const wanted = ({ testsOnly, fuzzersOnly }) => (tests || !testsOnly) && (fuzzers || !fuzzersOnly);

@@ -9,6 +9,7 @@
 
 #ifdef __linux__
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace cellroute {
@@ -49,7 +50,10 @@ MappedBlock::MappedBlock(size_t size) : size_(size) {
   const size_t before = (kPage - reinterpret_cast<uintptr_t>(begin) % kPage) % kPage;
   if (before > 0) munmap(begin, before);
   data_ = begin + before;
-  munmap(data_ + size, kPage - before);
+  // Only whole pages of the system can be unmapped; on arm64 they may have 64 KiB.
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t used = (size + page - 1) / page * page;
+  munmap(data_ + used, size + kPage - before - used);
 #ifdef MADV_HUGEPAGE
   // A hint: a failure does not matter. Without huge pages, feature maps miss the TLB.
   (void)madvise(data_, size, MADV_HUGEPAGE);

@@ -19,7 +19,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findLibtorch, neededCuda, pinned } from '../libtorch.mjs';
+import { findLibtorch, neededCuda, neededLibraries, pinned } from '../libtorch.mjs';
 import { HOST, PLATFORMS } from '../platforms.mjs';
 import { copyPrebuild, prebuildFolder } from '../prebuild.mjs';
 import { absoluteLinks } from '../published-pages.mjs';
@@ -121,8 +121,22 @@ function stageAddon(out) {
   return folder;
 }
 
-function stageLibtorch(out) {
+/** The libraries that are loaded at run time: those that are opened by name, and what these need of LibTorch's folder. */
+function librariesIn(folder) {
   const { runtimeLibraries } = createRequire(import.meta.url)(join(root, 'dist', 'native', 'libraries.js'));
+  const found = new Set();
+  const visit = (name) => {
+    const path = join(folder, name);
+    if (found.has(name) || !existsSync(path)) return;
+    found.add(name);
+    // On linux-arm64: OpenBLAS, the Arm Compute Library and Fortran's library.
+    neededLibraries(path).forEach(visit);
+  };
+  runtimeLibraries().forEach(visit);
+  return [...found];
+}
+
+function stageLibtorch(out) {
   const libtorch = findLibtorch();
   const cuda = neededCuda(libtorch.folder);
   if (cuda) {
@@ -132,9 +146,8 @@ function stageLibtorch(out) {
   }
   const folder = emptyFolder(join(out, `libtorch-${HOST}`));
   mkdirSync(join(folder, 'lib'));
-  for (const library of runtimeLibraries()) {
+  for (const library of librariesIn(join(libtorch.folder, 'lib'))) {
     const source = join(libtorch.folder, 'lib', library);
-    if (!existsSync(source)) continue;
     const target = join(folder, 'lib', library);
     // npm pack ignores symbolic links, so their targets are copied.
     copyFileSync(realpathSync(source), target);

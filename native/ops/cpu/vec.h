@@ -4,6 +4,7 @@
 // isa_* files and what they include, and nothing else; all of it is in an unnamed namespace and no
 // header is shared, so that no function built for one processor is linked in for another.
 #include <cstdint>
+#include <cstring>
 
 #include "ops/cpu/bfloat16_bits.h"
 
@@ -32,24 +33,24 @@ using Vec = float;
 
 inline Vec load(const float* from) {
   Vec value;
-  __builtin_memcpy(&value, from, sizeof(value));
+  std::memcpy(&value, from, sizeof(value));
   return value;
 }
 
-inline void store(float* to, Vec value) { __builtin_memcpy(to, &value, sizeof(value)); }
+inline void store(float* to, Vec value) { std::memcpy(to, &value, sizeof(value)); }
 
 #ifdef __AVX512BF16__
 inline Vec load(const Bfloat16Bits* from) {
   typedef Bfloat16Bits Halves __attribute__((vector_size(kLanes * sizeof(Bfloat16Bits))));
   typedef uint32_t Words __attribute__((vector_size(kLanes * sizeof(uint32_t))));
   Halves bits;
-  __builtin_memcpy(&bits, from, sizeof(bits));
+  std::memcpy(&bits, from, sizeof(bits));
   return Vec(__builtin_convertvector(bits, Words) << 16);
 }
 
 inline void store(Bfloat16Bits* to, Vec value) {
   const auto bits = _mm512_cvtneps_pbh(value);
-  __builtin_memcpy(to, &bits, sizeof(bits));
+  std::memcpy(to, &bits, sizeof(bits));
 }
 #endif
 
