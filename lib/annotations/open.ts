@@ -1,5 +1,5 @@
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, relative } from 'node:path';
 import { unreadable } from '../file-errors.js';
 import { classFoldersIn, readClassFolders } from './class-folders.js';
 import { readCoco } from './coco.js';
@@ -42,20 +42,20 @@ export async function findDataset(path: string): Promise<FoundAnnotations | unde
     throw dataInvalid(path, 'expected a .csv file, a .json file or a folder');
   }
   const names = await visibleNames(path);
-  if (labelFolderAmong(names) !== undefined) return { read: readLabels, path };
-  if (names.includes('train.csv')) return { read: readKaggle, path: join(path, 'train.csv') };
   const json = await jsonIn(path, names);
-  const files = json.map((file) => file.slice(path.length).replace(/^[\\/]/, ''));
-  if (hasMasksBeside(names)) {
-    if (json.length === 0) return { read: readMasksBeside, path };
-    const masks = names.find((name) => maskedImage(stemOf(name)) !== undefined);
+  const forms = formsIn(path, names);
+  if (forms.length > 0) {
+    for (const file of json)
+      if (await isCoco(file)) forms.push({ what: relative(path, file), read: readCoco, path: file });
+    if (forms.length === 1) return forms[0];
     throw dataInvalid(
       path,
-      `it has masks beside images (${masks}) and a .json file (${files[0]}): pass the path of the .json file to use its annotations, or move it to another folder`,
+      `it has cells in more than one form (${forms.map(({ what }) => what).join(' and ')}): pass the path of the file to use, or move the others to another folder`,
     );
   }
   if (json.length > 1) {
     const origin = foreignJson(await startOfText(json[0]!));
+    const files = json.map((file) => relative(path, file));
     throw dataInvalid(
       path,
       `it has several .json files (${files.join(', ')}): pass the path of one${origin}`,
@@ -63,6 +63,25 @@ export async function findDataset(path: string): Promise<FoundAnnotations | unde
   }
   return json.length === 1 ? { read: readCoco, path: json[0]! } : undefined;
 }
+
+/** The forms of annotations that the names in a folder tell, each with the name of what has the cells. */
+function formsIn(path: string, names: readonly string[]): (FoundAnnotations & { what: string })[] {
+  const forms: (FoundAnnotations & { what: string })[] = [];
+  const labels = labelFolderAmong(names);
+  if (labels !== undefined) forms.push({ what: `${labels}/`, read: readLabels, path });
+  if (names.includes('train.csv')) {
+    forms.push({ what: 'train.csv', read: readKaggle, path: join(path, 'train.csv') });
+  }
+  if (hasMasksBeside(names)) {
+    const mask = names.find((name) => maskedImage(stemOf(name)) !== undefined)!;
+    forms.push({ what: `masks beside images, such as ${mask}`, read: readMasksBeside, path });
+  }
+  return forms;
+}
+
+/** Whether a .json file starts like COCO: folders of labels may have other .json files. */
+const isCoco = async (file: string): Promise<boolean> =>
+  /"(images|annotations|categories)"\s*:/.test(await startOfText(file));
 
 /** Data sets in the subfolders of a folder, by name. */
 export const findDatasetsBelow = (path: string) => findBelow(path, findDataset);
@@ -116,7 +135,10 @@ async function openFile(path: string, options: AnnotationOptions): Promise<Annot
 
 async function openFolder(path: string, options: AnnotationOptions): Promise<AnnotationSource> {
   const names = await visibleNames(path);
-  if (labelFolderAmong(names) !== undefined) return readLabels(path, options);
+  if (labelFolderAmong(names) !== undefined) {
+    const found = (await findDataset(path))!;
+    return found.read(found.path, options);
+  }
   const json = await jsonFiles(path);
   const starts = await Promise.all(json.map((name) => startOf(join(path, name))));
   const results = json.filter((_, i) => isResult(starts[i]!));

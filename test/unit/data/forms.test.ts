@@ -83,7 +83,42 @@ describe("Cellpose's masks beside images", () => {
     folder.write('ambiguous/cells.json', '{"images": []}');
     const error = await refusal(openDataset(folder.path('ambiguous')));
     expect(error.code).toBe('DATA_INVALID');
-    expect(error.message).toMatch(/a_masks\.png.*cells\.json.*pass the path of the \.json file/);
+    expect(error.message).toMatch(/a_masks\.png and cells\.json\): pass the path of the file to use/);
+  });
+});
+
+describe('annotations of two forms in one folder', () => {
+  const forms: [name: string, put: (set: string) => Promise<unknown>][] = [
+    ['labels/', (set) => labels(`${set}/labels/a.png`, 1)],
+    ['train.csv', async (set) => folder.write(`${set}/train.csv`, csv('id,annotation', 'a,1 2'))],
+    ['cells.json', async (set) => folder.write(`${set}/cells.json`, '{"images": [], "annotations": []}')],
+    [
+      'annotations/cells.json',
+      async (set) => folder.write(`${set}/annotations/cells.json`, '{"info": {}, "annotations": []}'),
+    ],
+  ];
+  const pairs = forms.flatMap((a, i) => forms.slice(i + 1).map((b) => [a[0], b[0], a[1], b[1]] as const));
+
+  test.each(pairs.filter(([a, b]) => !(a.endsWith('.json') && b.endsWith('.json'))))(
+    '%s and %s are refused, and named',
+    async (a, b, putA, putB) => {
+      const set = `forms of ${a} and ${b}`.replaceAll(/\W/g, '-');
+      await image(`${set}/images/a.png`);
+      await putA(set);
+      await putB(set);
+      const error = await refusal(openDataset(folder.path(set)));
+      expect(error.code).toBe('DATA_INVALID');
+      expect(error.message).toContain(`(${a} and ${b}): pass the path of the file to use`);
+      if (a === 'labels/')
+        expect((await refusal(pairFiles(folder.path(set), folder.path(set)))).message).toBe(error.message);
+    },
+  );
+
+  test('a .json file that is not COCO does not matter', async () => {
+    await image('described/images/a.png');
+    await labels('described/labels/a.png', 2);
+    folder.write('described/metadata.json', '{"microscope": "x"}');
+    expect(await counts('described')).toEqual({ cells: { a: 2 }, problems: [] });
   });
 });
 
