@@ -45,6 +45,25 @@ const WORDS = [
   [/\b(MOST|LEAST)_[A-Z]/, 'a name with MAX_ or MIN_'],
   [/--truth\b|\btruth(Of|Labels|Boxes|Areas)\b/, 'ground truth in full: --ground-truth, groundTruth…'],
   [/\b(said in|without a word|whole again)\b/i, 'given in, silently, restored'],
+  [/(?<!ground[-_ ])\btruths?\b(?!\.csv)/i, 'ground truth'],
+  [/\bk(Most|Least|Fewest)[A-Z]|\b(most|least|fewest)[A-Z]/, 'a name with Max or Min'],
+  [
+    /\b(falling|rising) (score|order|label|value|index|indices)\b|\bby (falling|rising)\b/i,
+    'descending, ascending, increasing',
+  ],
+  [/\b(after|of|at|for|with|by|about|at most) so many\b/i, 'this number of'],
+  [/\basked for\b/i, 'requested, selected'],
+  [/\bfalse alarms?\b|\bfalseAlarms?\b|\bfalse_alarms?\b/i, 'false positive, false detection'],
+  [/\b(stays?|stayed|are|is) as (it is|they are)\b/i, 'does not change'],
+  [
+    /\btells? (this|networks|images|types)\b|\bwhatever becomes\b|\bwhat became of\b/i,
+    'identifies, distinguishes, outcome',
+  ],
+  [
+    /(?<!there )\b(is|are) no (slide|folder|argument|polygon|attempt|label image|BigTIFF|class|conflict)s?\b/i,
+    'is not a',
+  ],
+  [/\b(is|was|be|are) given up\b/i, 'is not retried'],
 ];
 
 /** Files that are not our text, and lines that are allowed, each with the reason. */

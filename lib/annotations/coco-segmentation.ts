@@ -1,3 +1,4 @@
+import { describe } from '../check.js';
 import { type ImageSize, Masks } from '../mask/masks.js';
 import { decodeMasks } from './decode-masks.js';
 
@@ -31,9 +32,7 @@ function readPolygons(polygons: readonly unknown[], size: ImageSize): Segmentati
   if (polygons.length === 1) return whole;
   const valid = polygons.filter((polygon, i) => {
     const one = decodePolygons([polygon], size);
-    if ('reason' in one) {
-      notices.push(`${one.reason.replace('polygon [0]', `polygon [${i}]`)}; skipped`);
-    }
+    if ('reason' in one) notices.push(`polygon ${i}: ${one.reason}; skipped`);
     return 'counts' in one;
   });
   // Either all are invalid, or each is valid and only their union is too large.
@@ -48,22 +47,32 @@ const NORMALISED = "all of its coordinates are from 0 to 1, but COCO's are in pi
 
 /** Detects polygons in another coordinate system by their position. They would be clipped without an error. */
 function placeNotices(polygons: readonly (readonly number[])[], { width, height }: ImageSize): string[] {
-  let [smallest, largest, beyond] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  let [min, max, beyond] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const polygon of polygons) {
     for (const [i, value] of polygon.entries()) {
-      smallest = Math.min(smallest, value);
-      largest = Math.max(largest, value);
+      min = Math.min(min, value);
+      max = Math.max(max, value);
       beyond = Math.max(beyond, -value, value - (i % 2 === 0 ? width : height));
     }
   }
-  if (smallest >= 0 && largest <= 1) return [NORMALISED];
+  if (min >= 0 && max <= 1) return [NORMALISED];
   return beyond > OUTSIDE
     ? [`it reaches ${Math.ceil(beyond)} pixels beyond the image, which are cut off`]
     : [];
 }
 
-const decodePolygons = (polygons: readonly unknown[], size: ImageSize): Segmentation =>
-  toCounts(decodeMasks([polygons], (all) => Masks.fromPolygons(all as number[][][], size)));
+function decodePolygons(polygons: readonly unknown[], size: ImageSize): Segmentation {
+  const invalid = polygons.map(invalidPolygon).find((reason) => reason !== undefined);
+  if (invalid !== undefined) return { reason: invalid };
+  return toCounts(decodeMasks([polygons], (all) => Masks.fromPolygons(all as number[][][], size)));
+}
+
+/** Why a value is not a list of numbers; undefined if it is one. */
+function invalidPolygon(polygon: unknown): string | undefined {
+  if (!Array.isArray(polygon)) return `a polygon is ${describe(polygon)}, not a list of coordinates`;
+  const at = polygon.findIndex((value) => typeof value !== 'number');
+  return at < 0 ? undefined : `value ${at} of a polygon is ${describe(polygon[at])}, not a number`;
+}
 
 function toCounts({ masks, failures }: ReturnType<typeof decodeMasks>): Segmentation {
   const reason = failures.get(0);

@@ -1,4 +1,4 @@
-import { CellrouteError } from '../errors.js';
+import { CellrouteError, type MaskDetails } from '../errors.js';
 import type { Masks } from '../mask/masks.js';
 
 export interface DecodedMasks {
@@ -38,13 +38,11 @@ function failureOf<T>(
     }
   }
   if (!(failure instanceof CellrouteError) || failure.code === 'OUT_OF_MEMORY') throw failure;
-  return [[index, reasonOf(failure.message)]];
+  return [[index, reasonOf(failure)]];
 }
 
-const FIRST = 'Mask 0: ';
-
 /** Message of an error about a single mask, without the index of the mask. */
-function reasonOf(message: string): string {
-  const own = message.startsWith(FIRST) ? message.slice(FIRST.length) : message;
-  return own.replaceAll('masks[0]', 'polygon ');
+function reasonOf(error: CellrouteError): string {
+  const { mask } = error.details as MaskDetails;
+  return mask === undefined ? error.message : (error.cause as CellrouteError).message;
 }

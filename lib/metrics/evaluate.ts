@@ -25,8 +25,8 @@ import type {
  * Evaluates predicted masks with all metrics. IoUs are computed once per image from the run-length encoded masks. The
  * computation runs off the event loop on several threads.
  *
- * - `kaggle`: the competition's precision, mean over IoU 0.5 to 0.95. A prediction is correct if its IoU with a ground
- *   ground truth cell is above the threshold.
+ * - `kaggle`: the competition's precision, mean over IoU 0.5 to 0.95. A prediction is correct if its IoU
+ *   with a ground truth cell is above the threshold.
  * - `coco`, `cocoBoxes`: AP and AR, equal to pycocotools' COCOeval. Equal scores are ordered by the order of the images.
  * - `f1`: precision, recall and F1 for an IoU of at least a threshold, with the matching of stardist's `matching`.
  * - `panoptic`: PQ, SQ and RQ of pairs with equal class and an IoU above 0.5, over all images together.
@@ -102,7 +102,7 @@ function assemble(
 }
 
 function imageScores({ id, cellType }: Named, columns: NativeEvaluation['images'], i: number): ImageScores {
-  const [tp, fp, fn] = [columns.hits[i]!, columns.falseAlarms[i]!, columns.misses[i]!];
+  const [tp, fp, fn] = [columns.truePositives[i]!, columns.falsePositives[i]!, columns.falseNegatives[i]!];
   // Same rule as native code has for sets: 1 if there are no cells at all, 0 if only one side has cells.
   const share = (part: number, whole: number) => (tp + fp + fn === 0 ? 1 : whole === 0 ? 0 : part / whole);
   return {
@@ -148,9 +148,9 @@ function setScores(
       precision: summary.precision,
       recall: summary.recall,
       f1: summary.f1,
-      truePositives: summary.hits,
-      falsePositives: summary.falseAlarms,
-      falseNegatives: summary.misses,
+      truePositives: summary.truePositives,
+      falsePositives: summary.falsePositives,
+      falseNegatives: summary.falseNegatives,
     },
     panoptic: { pq: summary.pq, sq: summary.sq, rq: summary.rq },
     aji: summary.aji,

@@ -126,7 +126,7 @@ export interface NativeImage {
 /** Options of a segmentation as passed to native code. */
 export interface NativeSegmentOptions {
   intensity: Intensity;
-  /** Network's pixels per pixel of the image; null for the network's own resize. Tiles have a scale of their own. */
+  /** Network's pixels per pixel of the image; null for the network's own resize. Tiles have a separate scale. */
   scale: number | null;
   scoreThreshold: number;
   nmsThreshold: number;
@@ -155,7 +155,7 @@ export interface NativeProbe {
   height: number;
 }
 
-/** The boxes in one window, by falling score. */
+/** The boxes in one window, by descending score. */
 export interface NativeProbedBoxes {
   /** x1, y1, x2, y2 of each in pixels of the window. */
   boxes: Float32Array;
@@ -180,7 +180,7 @@ export interface NativeTiling {
   scale: number;
   size: number;
   overlap: number;
-  /** Cells of the whole image at most, null for any number; `detectionsPerImage` is of each tile. For stitching. */
+  /** Maximum number of cells of the whole image; null for any number. `detectionsPerImage` applies per tile. For stitching. */
   limit: number | null;
 }
 
@@ -193,16 +193,16 @@ export interface NativeGrid {
 
 /** Where the tiles of a grid lie. */
 export interface NativeTilePlan {
-  /** Of each column of tiles two numbers: the first pixel of the image that it needs, and how many. */
+  /** Two numbers per column of tiles: the first pixel of the image that it needs, and how many. */
   columns: Uint32Array;
-  /** The same of each row. */
+  /** The same per row. */
   rows: Uint32Array;
-  /** Where the seams are, pixels of the image, rising: x of the vertical, y of the horizontal ones. */
+  /** Positions of the seams in pixels of the image, ascending: x of the vertical, y of the horizontal ones. */
   seamsX: Float32Array;
   seamsY: Float32Array;
 }
 
-/** The values that become 0 and about 1: shares of an integer type's range, or floats as they are. */
+/** The values that become 0 and about 1: fractions of an integer type's range, or the floats themselves. */
 export interface NativeRange {
   low: number;
   high: number;
@@ -239,9 +239,9 @@ export interface NativeTile extends NativeTileDetections {
 export interface NativeStitchOptions {
   minArea: number;
   maxLost: number | null;
-  /** Cells of the whole image at most, null for any number. */
+  /** Maximum number of cells of the whole image; null for any number. */
   limit: number | null;
-  /** The first row of tiles that is missing; cells that it may change are kept back. null: none is missing. */
+  /** The first missing row of tiles; cells that it may change are held back. null: none is missing. */
   nextRow: number | null;
   profile: boolean;
 }
@@ -249,7 +249,7 @@ export interface NativeStitchOptions {
 export interface NativeStitched extends NativeSegmentation {
   /** Cells with a seam through their box, ascending. */
   onSeam: Uint32Array;
-  /** Detections that were kept back, rising: indices into all that were passed. */
+  /** Detections that were held back, ascending: indices into all that were passed. */
   open: Uint32Array;
 }
 
@@ -491,9 +491,9 @@ export type NativeMetric =
   | 'kaggle'
   | `precision${50 | 55 | 60 | 65 | 70 | 75 | 80 | 85 | 90 | 95}`
   | `${'segm' | 'bbox'}${NativeCocoMetric}`
-  | 'hits'
-  | 'falseAlarms'
-  | 'misses'
+  | 'truePositives'
+  | 'falsePositives'
+  | 'falseNegatives'
   | 'precision'
   | 'recall'
   | 'f1'
@@ -513,9 +513,9 @@ export interface NativeEvaluation {
   images: {
     groundTruths: Uint32Array;
     predictions: Uint32Array;
-    hits: Uint32Array;
-    falseAlarms: Uint32Array;
-    misses: Uint32Array;
+    truePositives: Uint32Array;
+    falsePositives: Uint32Array;
+    falseNegatives: Uint32Array;
     kaggle: Float64Array;
     precision: Float64Array;
     aji: Float64Array;
@@ -527,7 +527,7 @@ export interface NativeEvaluation {
   classes: { label: number; groundTruths: number; summary: NativeSummary }[];
 }
 
-/** What is measured of the shape of masks: a value per mask in each array. native/measure/shape.h has the definitions. */
+/** Measurements of the shape of masks: a value per mask in each array. native/measure/shape.h has the definitions. */
 export interface NativeShapes {
   /** Pixels. */
   area: Float64Array;
@@ -649,7 +649,7 @@ export interface NativeAddon {
     call: NativeCall,
   ): Promise<NativeSegmentation>;
   planTiles(model: ModelHandle, grid: NativeGrid): NativeTilePlan;
-  /** What an intensity rule finds in an image; null for one that does not depend on it. Refuses NaN and infinity. */
+  /** Range that an intensity rule measures in an image; null for a rule that does not depend on it. Refuses NaN and infinity. */
   measureRange(
     image: NativeImage | ImageHandle,
     intensity: Intensity,

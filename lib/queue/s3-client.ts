@@ -85,7 +85,7 @@ export function readS3Url(option: string, url: string): S3Place {
 const MAX_BYTES = 2 ** 32 - 1;
 /** Bytes of a part of an upload. What is smaller is written by one request. */
 const PART_BYTES = 16 * 2 ** 20;
-/** Milliseconds until a connection is given up that cannot be opened, and one on which nothing arrives. */
+/** Milliseconds before a connection is closed that cannot be opened, or on which no data arrives. */
 const CONNECT_MS = 10_000;
 const IDLE_MS = 60_000;
 /** Milliseconds between looks for an object that another writer completes, and number of looks. */

@@ -22,7 +22,7 @@ export function* smallerTiles(
   }
 }
 
-/** What a result says that has smaller tiles than were asked for. */
+/** Notice of a result whose tiles are smaller than requested. */
 export const smallerTilesNotice = (what: 'image' | 'slide', { size }: TileSize): string =>
   `Memory was exhausted, so the ${what} was segmented in tiles of ${size} pixels.`;
 

@@ -46,7 +46,7 @@ export class ImageSources {
   /**
    * Where a slide is read from.
    *
-   * @throws {CellrouteError} INVALID_ARGUMENT for an object of a bucket, and for a key of a store that is no folder.
+   * @throws {CellrouteError} INVALID_ARGUMENT for an object of a bucket, and for a key of a store that is not a folder.
    */
   slideLocation(image: ImageReference): string {
     if ('path' in image) return image.path;
@@ -54,7 +54,7 @@ export class ImageSources {
     if ('bucket' in image) throw noSlide('an object store has no files', s3Url(image));
     const path = this.#storeOf(image.key).pathOf?.(image.key);
     if (path !== undefined) return path;
-    throw noSlide('this store of images is no folder', image.key);
+    throw noSlide('this store of images is not a folder', image.key);
   }
 
   #storeOf(key: string): ObjectStore {

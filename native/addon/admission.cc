@@ -1,11 +1,10 @@
-#include "addon/admission.h"
-
 #include <memory>
 #include <utility>
 
 #include "addon/errors.h"
 #include "addon/handle.h"
 #include "addon/job.h"
+#include "addon/register.h"
 #include "engine/admission.h"
 
 namespace cellroute::addon {

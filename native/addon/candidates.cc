@@ -1,5 +1,3 @@
-#include "addon/candidates.h"
-
 #include <utility>
 #include <vector>
 
@@ -11,6 +9,7 @@
 #include "addon/mask.h"
 #include "addon/model.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "addon/segment.h"
 #include "infer/candidates.h"
 

@@ -9,6 +9,7 @@
 #include "addon/image.h"
 #include "addon/job.h"
 #include "addon/model.h"
+#include "addon/register.h"
 #include "infer/classify.h"
 
 namespace cellroute::addon {

@@ -9,8 +9,4 @@ namespace cellroute::addon {
 torch::Tensor read_input(const Napi::Value& data, const Napi::Value& height,
                          const Napi::Value& width);
 
-/** classify(model, image, intensity, call) and classifyTensor(model, data, height, width, call).
- */
-void register_classify(Napi::Env env, Napi::Object exports);
-
 }  // namespace cellroute::addon

@@ -71,7 +71,7 @@ class Environment {
  private:
   Napi::Env env_;
   std::shared_ptr<JsQueue> queue_ = std::make_shared<JsQueue>();
-  std::unordered_map<std::string, std::shared_ptr<Engine>> engines_;  // by their devices
+  std::unordered_map<std::string, std::shared_ptr<Engine>> engines_;  // by device
   Background background_;
   std::unordered_map<uint64_t, std::unique_ptr<Pending>> pending_;
   uint64_t next_id_ = 1;

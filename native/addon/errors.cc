@@ -17,7 +17,15 @@ Napi::Error with_code(Napi::Env env, const std::string& message, const std::stri
   return error;
 }
 
-/** Matches the message, because LibTorch's CPU allocator has no exception type of its own. */
+Napi::Error with_position(Napi::Env env, const Error& error) {
+  auto result = with_code(env, error.what(), error.code());
+  if (error.position()) {
+    result.Set("position", Napi::Number::New(env, static_cast<double>(*error.position())));
+  }
+  return result;
+}
+
+/** Matches the message, because LibTorch's CPU allocator has no special exception type. */
 bool is_out_of_memory(const std::string& message) {
   return message.find("can't allocate memory") != std::string::npos ||
          message.find("not enough memory") != std::string::npos;
@@ -28,12 +36,12 @@ bool is_out_of_memory(const std::string& message) {
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    auto result = with_code(env, error.what(), error.code());
-    if (error.position()) {
-      result.Set("position", Napi::Number::New(env, static_cast<double>(*error.position())));
-    }
+  } catch (const MaskError& error) {
+    auto result = with_position(env, error);
+    result.Set("mask", Napi::Number::New(env, static_cast<double>(error.mask())));
     return result;
+  } catch (const Error& error) {
+    return with_position(env, error);
   } catch (const Cancelled& error) {
     return with_code(env, error.what(), "CANCELLED");
   } catch (const std::bad_alloc&) {

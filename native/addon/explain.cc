@@ -1,5 +1,3 @@
-#include "addon/explain.h"
-
 #include <string>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "addon/job.h"
 #include "addon/model.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "infer/classify.h"
 #include "infer/explain.h"
 

@@ -43,7 +43,7 @@ class Handle {
     return held;
   }
 
-  static void release(Napi::Env env, const Napi::Value& value) { let_go(env, holder(env, value)); }
+  static void release(Napi::Env env, const Napi::Value& value) { drop(env, holder(env, value)); }
 
  private:
   struct Holder {
@@ -53,14 +53,14 @@ class Handle {
     int64_t weight;
   };
 
-  static void let_go(Napi::Env env, Holder& held) {
+  static void drop(Napi::Env env, Holder& held) {
     held.object.reset();
     Napi::MemoryManagement::AdjustExternalMemory(env, -std::exchange(held.weight, 0));
   }
 
   static void finalize(napi_env env, void* data, void*) {
     const std::unique_ptr<Holder> held(static_cast<Holder*>(data));
-    let_go(env, *held);
+    drop(env, *held);
   }
 
   static Holder& holder(Napi::Env env, const Napi::Value& value) {

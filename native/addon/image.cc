@@ -8,6 +8,7 @@
 #include "addon/errors.h"
 #include "addon/handle.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "error.h"
 #include "io/resize.h"
 

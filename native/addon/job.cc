@@ -1,6 +1,7 @@
 #include "addon/job.h"
 
 #include "addon/errors.h"
+#include "addon/register.h"
 #include "engine/device.h"
 
 namespace cellroute::addon {
@@ -66,7 +67,7 @@ CallOptions CallOptions::read(Napi::Env env, const Napi::Value& value) {
   const auto object = value.As<Napi::Object>();
   options.threads = object.Get("threads").As<Napi::Number>().Int32Value();
   const auto device = object.Get("device");
-  if (device.IsString()) options.device = device_named(device.As<Napi::String>().Utf8Value());
+  if (device.IsString()) options.device = device_from_name(device.As<Napi::String>().Utf8Value());
   options.tf32 = object.Get("tf32").ToBoolean().Value();
   const auto cancel = object.Get("cancel");
   options.cancel =

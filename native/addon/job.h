@@ -32,10 +32,6 @@ struct CallOptions {
   bool tf32 = false;
 };
 
-/** createCancel() and cancel(handle): a flag that JS sets while the jobs of a call wait or run;
- *  stopEngine(). */
-void register_jobs(Napi::Env env, Napi::Object exports);
-
 /** A job that settles a promise. Its result is converted to a JS value on the JS thread of its
  *  environment. */
 class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJob> {
@@ -49,7 +45,7 @@ class DeliveredJob : public Job, public std::enable_shared_from_this<DeliveredJo
   /** Submits the job to the engine. The promise settles when the job is done. */
   static Napi::Value submit(Napi::Env env, const CallOptions& options,
                             std::shared_ptr<DeliveredJob> job);
-  /** Submits the job to a thread of its own, for work that does not use torch. */
+  /** Submits the job to a new thread, for work that does not use torch. */
   static Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                                        const std::shared_ptr<DeliveredJob>& job);
   /** Creates the promise of a job that is settled by other means. */
@@ -112,7 +108,7 @@ Napi::Value submit(Napi::Env env, const CallOptions& options,
                                             /*changes=*/false));
 }
 
-/** As submit, on a thread of its own, for work that does not use torch. */
+/** As submit, on a new thread, for work that does not use torch. */
 template <typename Result>
 Napi::Value submit_background(Napi::Env env, const CallOptions& options,
                               typename FunctionJob<Result>::Work work,

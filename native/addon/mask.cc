@@ -10,6 +10,7 @@
 #include "addon/arrays.h"
 #include "addon/errors.h"
 #include "addon/mask_batch.h"
+#include "addon/register.h"
 #include "mask/coco.h"
 #include "mask/contours.h"
 #include "mask/iou.h"
@@ -26,17 +27,6 @@ namespace {
 
 using mask::Rle;
 using mask::RleView;
-
-/** Runs `read` and adds the index of the mask to its error. */
-template <typename Read>
-auto read_mask(size_t index, Read&& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    throw Error(error.code(), "Mask " + std::to_string(index) + ": " + error.what(),
-                error.position());
-  }
-}
 
 /** Offset of the next mask's counts. */
 uint32_t checked_offset(size_t counts) {

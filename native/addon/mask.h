@@ -13,7 +13,4 @@ namespace cellroute::addon {
 Napi::Object batch_to_js(Napi::Env env, std::span<const mask::Rle> masks, uint32_t height,
                          uint32_t width);
 
-/** The mask… functions of lib/native/contract.ts. */
-void register_mask(Napi::Env env, Napi::Object exports);
-
 }  // namespace cellroute::addon

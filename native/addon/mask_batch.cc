@@ -36,12 +36,7 @@ MaskBatch read_batch(const Napi::Value& value) {
                                       typed_array<uint32_t>(offsets, "offsets"));
   batch.masks.reserve(pieces.size());
   for (const auto& piece : pieces) {
-    try {
-      mask::check_counts(height, width, piece);
-    } catch (const Error& error) {
-      throw Error(error.code(), "Mask " + std::to_string(batch.masks.size()) + ": " + error.what(),
-                  error.position());
-    }
+    read_mask(batch.masks.size(), [&, h = height, w = width] { mask::check_counts(h, w, piece); });
     batch.masks.emplace_back(height, width, piece);
   }
   return batch;

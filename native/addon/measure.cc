@@ -1,5 +1,3 @@
-#include "addon/measure.h"
-
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +9,7 @@
 #include "addon/job.h"
 #include "addon/mask_batch.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "measure/intensity.h"
 #include "measure/neighbors.h"
 #include "measure/shape.h"

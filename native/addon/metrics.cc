@@ -1,5 +1,3 @@
-#include "addon/metrics.h"
-
 #include <limits>
 #include <memory>
 #include <string>
@@ -11,6 +9,7 @@
 #include "addon/job.h"
 #include "addon/mask_batch.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "metrics/bootstrap.h"
 #include "metrics/evaluate.h"
 
@@ -31,30 +30,31 @@ void check_length(size_t length, size_t expected, const char* name) {
 }
 
 metrics::Image read_evaluated_image(const Fields& fields) {
-  metrics::Image image{.truth = copy_mask_set(fields.value("groundTruth")),
+  metrics::Image image{.ground_truth = copy_mask_set(fields.value("groundTruth")),
                        .predicted = copy_mask_set(fields.value("predicted")),
-                       .truth_labels = copied<int32_t>(fields, "groundTruthLabels"),
+                       .ground_truth_labels = copied<int32_t>(fields, "groundTruthLabels"),
                        .labels = copied<int32_t>(fields, "labels"),
                        .scores = copied<double>(fields, "scores"),
                        .crowd = copied<uint8_t>(fields, "crowd"),
-                       .truth_boxes = copied<double>(fields, "groundTruthBoxes"),
+                       .ground_truth_boxes = copied<double>(fields, "groundTruthBoxes"),
                        .boxes = copied<double>(fields, "boxes"),
-                       .truth_areas = copied<double>(fields, "groundTruthAreas"),
+                       .ground_truth_areas = copied<double>(fields, "groundTruthAreas"),
                        .areas = copied<double>(fields, "areas")};
-  const size_t truths = image.truth.size(), predictions = image.predicted.size();
-  if (image.truth.height != image.predicted.height || image.truth.width != image.predicted.width) {
+  const size_t ground_truths = image.ground_truth.size(), predictions = image.predicted.size();
+  if (image.ground_truth.height != image.predicted.height ||
+      image.ground_truth.width != image.predicted.width) {
     throw Error("INVALID_ARGUMENT", "Masks of different image sizes cannot be compared");
   }
-  check_length(image.truth_labels.size(), truths, "groundTruthLabels");
+  check_length(image.ground_truth_labels.size(), ground_truths, "groundTruthLabels");
   check_length(image.labels.size(), predictions, "labels");
   check_length(image.scores.size(), predictions, "scores");
   const auto check_optional = [](size_t length, size_t expected, const char* name) {
     if (length > 0) check_length(length, expected, name);
   };
-  check_optional(image.crowd.size(), truths, "crowd");
-  check_optional(image.truth_boxes.size(), 4 * truths, "groundTruthBoxes");
+  check_optional(image.crowd.size(), ground_truths, "crowd");
+  check_optional(image.ground_truth_boxes.size(), 4 * ground_truths, "groundTruthBoxes");
   check_optional(image.boxes.size(), 4 * predictions, "boxes");
-  check_optional(image.truth_areas.size(), truths, "groundTruthAreas");
+  check_optional(image.ground_truth_areas.size(), ground_truths, "groundTruthAreas");
   check_optional(image.areas.size(), predictions, "areas");
   return image;
 }
@@ -111,11 +111,11 @@ Napi::Value images_to_js(Napi::Env env, const metrics::Evaluation& evaluation) {
   const auto add = [&]<typename T>(const char* name, T Scores::* member) {
     result.Set(name, column<T>(env, images, [&](const Scores& one) { return one.*member; }));
   };
-  add("groundTruths", &Scores::truths);
+  add("groundTruths", &Scores::ground_truths);
   add("predictions", &Scores::predictions);
-  add("hits", &Scores::hits);
-  add("falseAlarms", &Scores::false_alarms);
-  add("misses", &Scores::misses);
+  add("truePositives", &Scores::true_positives);
+  add("falsePositives", &Scores::false_positives);
+  add("falseNegatives", &Scores::false_negatives);
   add("kaggle", &Scores::kaggle);
   add("aji", &Scores::aji);
   result.Set("pq", to_typed_array(env, evaluation.image_pq));
@@ -148,7 +148,7 @@ Napi::Value evaluation_to_js(Napi::Env env, const metrics::Evaluation& evaluatio
     const auto& own = evaluation.classes[i];
     auto object = Napi::Object::New(env);
     object.Set("label", Napi::Number::New(env, own.label));
-    object.Set("groundTruths", Napi::Number::New(env, static_cast<double>(own.truths)));
+    object.Set("groundTruths", Napi::Number::New(env, static_cast<double>(own.ground_truths)));
     object.Set("summary", summary_to_js(env, own.summary));
     classes.Set(i, object);
   }

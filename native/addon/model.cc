@@ -8,6 +8,7 @@
 #include "addon/config.h"
 #include "addon/errors.h"
 #include "addon/job.h"
+#include "addon/register.h"
 #include "addon/weights.h"
 #include "io/mapped_file.h"
 #include "model/skip_init.h"

@@ -44,7 +44,4 @@ struct Loaded {
 /** Converts to a NativeLoaded with its own handle. */
 Napi::Value loaded_to_js(Napi::Env env, Loaded& loaded);
 
-/** loadMaskRCNN, loadClassifier, releaseModel, listTensors, readTensor. */
-void register_model(Napi::Env env, Napi::Object exports);
-
 }  // namespace cellroute::addon

@@ -1,5 +1,3 @@
-#include "addon/probe.h"
-
 #include <utility>
 #include <vector>
 
@@ -10,6 +8,7 @@
 #include "addon/job.h"
 #include "addon/model.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "addon/segment.h"
 #include "infer/probe.h"
 

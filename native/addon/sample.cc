@@ -1,5 +1,3 @@
-#include "addon/sample.h"
-
 #include <exception>
 #include <memory>
 #include <utility>
@@ -13,6 +11,7 @@
 #include "addon/mask.h"
 #include "addon/mask_batch.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "data/sample.h"
 
 namespace cellroute::addon {

@@ -14,6 +14,7 @@
 #include "addon/mask_batch.h"
 #include "addon/model.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "infer/segment.h"
 #include "infer/segment_tiles.h"
 #include "io/intensity.h"

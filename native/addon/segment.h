@@ -10,7 +10,4 @@ namespace cellroute::addon {
 /** Reads the part of NativeSegmentOptions that the network uses. */
 model::DetectOptions read_detect_options(const Fields& fields);
 
-/** segment(model, image, options, call). */
-void register_segment(Napi::Env env, Napi::Object exports);
-
 }  // namespace cellroute::addon

@@ -1,4 +1,4 @@
-#include "addon/stay_loaded.h"
+#include "addon/register.h"
 
 #ifdef _WIN32
 #include <windows.h>

@@ -1,5 +1,3 @@
-#include "addon/train.h"
-
 #include <functional>
 #include <string>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "addon/job.h"
 #include "addon/model.h"
 #include "addon/read.h"
+#include "addon/register.h"
 #include "addon/train_config.h"
 #include "addon/trainer.h"
 #include "addon/weights.h"

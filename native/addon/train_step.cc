@@ -7,7 +7,7 @@
 #include "addon/job.h"
 #include "addon/mask_batch.h"
 #include "addon/read.h"
-#include "addon/train.h"
+#include "addon/register.h"
 #include "addon/train_config.h"
 #include "addon/trainer.h"
 
@@ -67,16 +67,16 @@ void copy_pixels(const Fields& sample, ImageSize size, float* to) {
 
 struct SegmenterBatch {
   std::vector<torch::Tensor> images;
-  std::vector<train::Truth> truths;
+  std::vector<train::GroundTruth> ground_truths;
 };
 
-train::Truth read_truth(const Fields& sample) {
+train::GroundTruth read_ground_truth(const Fields& sample) {
   auto masks = copy_batch(sample.value("masks"));
   const auto cells = static_cast<int64_t>(masks.size());
   const auto* from = data_of<int32_t>(sample, "labels", napi_int32_array, cells);
   auto labels = torch::empty({cells}, torch::kInt64);
   std::copy_n(from, cells, labels.data_ptr<int64_t>());
-  return train::make_truth(std::move(masks), labels);
+  return train::make_ground_truth(std::move(masks), labels);
 }
 
 SegmenterBatch read_segmenter_batch(const Napi::Value& value) {
@@ -89,7 +89,7 @@ SegmenterBatch read_segmenter_batch(const Napi::Value& value) {
       const auto size = size_of(sample);
       batch.images.push_back(torch::empty({3, size.height, size.width}));
       copy_pixels(sample, size, batch.images.back().data_ptr<float>());
-      batch.truths.push_back(read_truth(sample));
+      batch.ground_truths.push_back(read_ground_truth(sample));
     } catch (const Error& error) {
       throw Error(error.code(), path + ": " + error.what(), error.position());
     }
@@ -127,7 +127,7 @@ Napi::Value segmenter_step(const Napi::CallbackInfo& info) {
         env, CallOptions::read(env, info[3]),
         [trainer = Handle<OwnedTrainer>::get(env, info[0]), batch = read_segmenter_batch(info[1]),
          options = read_step(Fields(info[2], "step"))](const JobContext& poll) {
-          return trainer->as_segmenter().step(batch.images, batch.truths, options, poll);
+          return trainer->as_segmenter().step(batch.images, batch.ground_truths, options, poll);
         },
         result_to_js);
   });

@@ -15,10 +15,10 @@ constexpr double kEdge = 1e-6;
 
 void check(const Side& side, int64_t length) {
   constexpr int64_t kLongest = 65'536;
-  constexpr double kFarthest = 1e12;
+  constexpr double kMaxPosition = 1e12;
   const double last = side.origin + static_cast<double>(side.size) * side.step;
   const bool valid = side.size >= 1 && side.size <= kLongest && side.step != 0 &&
-                     std::abs(side.origin) < kFarthest && std::abs(last) < kFarthest &&
+                     std::abs(side.origin) < kMaxPosition && std::abs(last) < kMaxPosition &&
                      side.first >= -kEdge && side.end <= static_cast<double>(length) + kEdge &&
                      side.first <= side.end;
   if (valid) return;

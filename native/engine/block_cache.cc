@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/mapped_block.h"
+#include "round_up.h"
 
 namespace cellroute {
 namespace {
@@ -21,13 +22,13 @@ constexpr size_t kSmallest = size_t{1} << 20;
 constexpr size_t kSmallPage = size_t{1} << 16;
 
 // A kept block may be larger than the request by this factor.
-constexpr size_t kLargestExcess = 2;
+constexpr size_t kMaxSizeRatio = 2;
 
 /** Rounds up to huge pages, or to small ones if the last huge page would be mostly empty: the
  *  weights of a network are some hundred blocks of 1 to 10 MiB. */
 size_t whole_pages(size_t size) {
   const size_t page = size < 8 * MappedBlock::kPage ? kSmallPage : MappedBlock::kPage;
-  return (size + page - 1) / page * page;
+  return round_up(size, page);
 }
 
 class CachingAllocator final : public c10::Allocator {
@@ -54,9 +55,9 @@ class CachingAllocator final : public c10::Allocator {
   void set_keeping(bool keeping) {
     std::vector<MappedBlock> dropped;
     const std::lock_guard lock(mutex_);
-    if (keeping_ != keeping) most_used_ = used_bytes_;
+    if (keeping_ != keeping) max_used_ = used_bytes_;
     keeping_ = keeping;
-    if (!keeping) dropped = drop_to(0);
+    if (!keeping) dropped = trim_to(0);
   }
 
   size_t held() {
@@ -80,7 +81,7 @@ class CachingAllocator final : public c10::Allocator {
     const std::lock_guard lock(mutex_);
     auto best = kept_.end();
     for (auto it = kept_.begin(); it != kept_.end(); ++it) {
-      if (it->size() < size || it->size() > size * kLargestExcess) continue;
+      if (it->size() < size || it->size() > size * kMaxSizeRatio) continue;
       if (best == kept_.end() || it->size() < best->size()) best = it;
     }
     if (best == kept_.end()) return nullptr;
@@ -111,7 +112,7 @@ class CachingAllocator final : public c10::Allocator {
       auto donor = kept_longest();
       if (!donor) break;
       filled = block.take_pages(*donor, filled);
-      if (donor->size() > 0) keep_again(std::move(*donor));
+      if (donor->size() > 0) keep_block(std::move(*donor));
     }
     return block;
   }
@@ -128,7 +129,7 @@ class CachingAllocator final : public c10::Allocator {
     return block;
   }
 
-  void keep_again(MappedBlock block) {
+  void keep_block(MappedBlock block) {
     const std::lock_guard lock(mutex_);
     if (!keeping_) return;
     const size_t size = block.size();
@@ -141,7 +142,7 @@ class CachingAllocator final : public c10::Allocator {
   void make_room(size_t size) {
     std::vector<MappedBlock> dropped;
     const std::lock_guard lock(mutex_);
-    dropped = drop_to(spare(used_bytes_ + size));
+    dropped = trim_to(spare(used_bytes_ + size));
   }
 
   void* use(MappedBlock block) {
@@ -155,13 +156,13 @@ class CachingAllocator final : public c10::Allocator {
     const size_t size = block.size();
     used_.emplace(data, std::move(block));
     used_bytes_ += size;
-    most_used_ = std::max(most_used_, used_bytes_);
+    max_used_ = std::max(max_used_, used_bytes_);
     return data;
   }
 
   /** Bytes that may be kept while `used` bytes are in use: at most as many as were in use at once,
    *  so that keeping does not raise the peak. */
-  size_t spare(size_t used) const { return most_used_ > used ? most_used_ - used : 0; }
+  size_t spare(size_t used) const { return max_used_ > used ? max_used_ - used : 0; }
 
   /** Keeps or frees a block of this cache. Returns false for other memory. */
   bool keep_or_free(void* data) {
@@ -175,13 +176,13 @@ class CachingAllocator final : public c10::Allocator {
     used_bytes_ -= size;
     kept_.push_back(std::move(block));
     kept_bytes_ += size;
-    dropped = drop_to(keeping_ ? spare(used_bytes_) : 0);
+    dropped = trim_to(keeping_ ? spare(used_bytes_) : 0);
     return true;
   }
 
   /** Takes out the longest kept blocks until at most `bytes` are kept. The lock must be held; the
    *  caller unmaps the blocks after releasing it. */
-  std::vector<MappedBlock> drop_to(size_t bytes) {
+  std::vector<MappedBlock> trim_to(size_t bytes) {
     std::vector<MappedBlock> dropped;
     while (kept_bytes_ > bytes) {
       kept_bytes_ -= kept_.front().size();
@@ -196,7 +197,7 @@ class CachingAllocator final : public c10::Allocator {
   bool keeping_ = false;
   std::unordered_map<void*, MappedBlock> used_;
   size_t used_bytes_ = 0;
-  size_t most_used_ = 0;          // maximum in use at once, since keeping started
+  size_t max_used_ = 0;           // maximum in use at once, since keeping started
   std::deque<MappedBlock> kept_;  // the longest kept first
   size_t kept_bytes_ = 0;
 };

@@ -21,7 +21,7 @@ void CancelFlag::cancel() {
     cancelled_.store(true, std::memory_order_relaxed);
     listeners.swap(listeners_);
   }
-  // Without the lock: a listener takes locks of its own.
+  // Without the lock: a listener takes other locks.
   for (const auto& [owner, listener] : listeners) listener();
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 }  // namespace
 
-c10::Device device_named(const std::string& name) {
+c10::Device device_from_name(const std::string& name) {
   return c10::Device(name == "cuda" ? "cuda:0" : name);
 }
 
@@ -28,7 +28,7 @@ c10::Device resolve_device(const std::string& name) {
     return c10::kCPU;
   }
   if (gpus.list.empty()) refuse(name, gpus.problem);
-  const auto device = device_named(name);
+  const auto device = device_from_name(name);
   const int index = static_cast<uint8_t>(device.index());
   const auto count = static_cast<int>(gpus.list.size());
   if (index >= count) {

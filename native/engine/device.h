@@ -12,6 +12,6 @@ namespace cellroute {
 c10::Device resolve_device(const std::string& name);
 
 /** The device of a name that resolve_device returned. Does not initialise CUDA. */
-c10::Device device_named(const std::string& name);
+c10::Device device_from_name(const std::string& name);
 
 }  // namespace cellroute

@@ -44,7 +44,7 @@ void Engine::submit(std::shared_ptr<Job> job) { queue_->push(std::move(job)); }
 namespace {
 
 // How long memory is kept for the next job before it is returned to the system.
-constexpr std::chrono::seconds kMemoryStays{1};
+constexpr std::chrono::seconds kMemoryRetention{1};
 
 std::exception_ptr cancelled() { return std::make_exception_ptr(Cancelled()); }
 
@@ -136,7 +136,7 @@ void Engine::work() {
   at::set_num_threads(threads_);
   own_engine = this;
   while (true) {
-    if (!queue_->wait_for(kMemoryStays)) {
+    if (!queue_->wait_for(kMemoryRetention)) {
       release_memory();
       queue_->wait();
     }
@@ -153,7 +153,7 @@ void Engine::work() {
     keep_memory();
     if (!batch.empty()) run_batch(batch);
     queue_->finish();
-    for (const auto& job : queue_->take_dropped()) job->drop_prepared();
+    for (const auto& job : queue_->take_cancelled_prepared()) job->drop_prepared();
   }
   release_memory();
 }

@@ -137,7 +137,7 @@ JobBatch JobQueue::next_to_prepare() {
   return next;
 }
 
-JobBatch JobQueue::take_dropped() {
+JobBatch JobQueue::take_cancelled_prepared() {
   const std::lock_guard lock(mutex_);
   return std::exchange(dropped_, {});
 }

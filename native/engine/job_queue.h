@@ -40,7 +40,7 @@ class JobQueue : public std::enable_shared_from_this<JobQueue> {
   /** Waiting jobs of about the next batch, without those that fill a batch alone. */
   JobBatch next_to_prepare();
   /** Prepared jobs that were cancelled while they waited: what they hold must be freed. */
-  JobBatch take_dropped();
+  JobBatch take_cancelled_prepared();
 
  private:
   /** Arrival of the call, then order of submission. */

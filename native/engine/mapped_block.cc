@@ -24,14 +24,14 @@ std::atomic<bool> moves_pages = true;
 MappedBlock::MappedBlock(MappedBlock&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      stretches_(std::exchange(other.stretches_, {})) {}
+      mappings_(std::exchange(other.mappings_, {})) {}
 
 MappedBlock& MappedBlock::operator=(MappedBlock&& other) noexcept {
   if (this == &other) return *this;
   unmap();
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
-  stretches_ = std::exchange(other.stretches_, {});
+  mappings_ = std::exchange(other.mappings_, {});
   return *this;
 }
 
@@ -42,7 +42,7 @@ MappedBlock::~MappedBlock() { unmap(); }
 // Not by malloc: after the first large block is freed, it takes others from its heap, which keeps
 // free memory between two used blocks.
 MappedBlock::MappedBlock(size_t size) : size_(size) {
-  stretches_.reserve(1);
+  mappings_.reserve(1);
   void* mapped =
       mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
@@ -58,7 +58,7 @@ MappedBlock::MappedBlock(size_t size) : size_(size) {
   // A hint: a failure does not matter. Without huge pages, feature maps miss the TLB.
   (void)madvise(data_, size, MADV_HUGEPAGE);
 #endif
-  stretches_.push_back({data_, size});
+  mappings_.push_back({data_, size});
 }
 
 void MappedBlock::unmap() noexcept {
@@ -68,8 +68,8 @@ void MappedBlock::unmap() noexcept {
 bool MappedBlock::can_move_pages() { return moves_pages; }
 
 size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
-  while (!donor.stretches_.empty()) {
-    auto& from = donor.stretches_.back();
+  while (!donor.mappings_.empty()) {
+    auto& from = donor.mappings_.back();
     const size_t pages = from.size / kPage * kPage;
     if (pages < from.size) {
       munmap(from.data + pages, from.size - pages);
@@ -79,7 +79,7 @@ size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
     const size_t count = std::min(pages, (size_ - filled) / kPage * kPage);
     if (count == 0 && pages > 0) break;
     if (count > 0) {
-      stretches_.reserve(stretches_.size() + 1);
+      mappings_.reserve(mappings_.size() + 1);
       void* source = from.data + (pages - count);
       if (mremap(source, count, count, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + filled) ==
           MAP_FAILED) {
@@ -88,20 +88,20 @@ size_t MappedBlock::take_pages(MappedBlock& donor, size_t filled) {
         // memory, because it is untouched.
         const size_t size = size_;
         size_ = filled;
-        const MappedBlock given_up(std::move(donor));
+        const MappedBlock abandoned(std::move(donor));
         *this = MappedBlock(size);
         return size;
       }
       donor.size_ -= count;
       from.size -= count;
-      const Stretch fresh = stretches_.back();
-      stretches_.back() = {data_ + filled, count};
+      const Mapping fresh = mappings_.back();
+      mappings_.back() = {data_ + filled, count};
       filled += count;
-      if (fresh.size > count) stretches_.push_back({data_ + filled, fresh.size - count});
+      if (fresh.size > count) mappings_.push_back({data_ + filled, fresh.size - count});
     }
-    if (from.size == 0) donor.stretches_.pop_back();
+    if (from.size == 0) donor.mappings_.pop_back();
   }
-  if (donor.stretches_.empty()) donor.data_ = nullptr;
+  if (donor.mappings_.empty()) donor.data_ = nullptr;
   return filled;
 }
 

@@ -35,7 +35,7 @@ class MappedBlock {
 
  private:
   /** Memory of one mapping: what the system moves at once. */
-  struct Stretch {
+  struct Mapping {
     char* data;
     size_t size;
   };
@@ -44,7 +44,7 @@ class MappedBlock {
 
   char* data_ = nullptr;
   size_t size_ = 0;
-  std::vector<Stretch> stretches_;
+  std::vector<Mapping> mappings_;
 };
 
 }  // namespace cellroute

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/cancel.h"
+#include "round_up.h"
 
 #ifdef CELLROUTE_THREAD_SANITIZER
 #include <exception>
@@ -21,8 +22,6 @@ namespace {
 
 // Slices of a thread's part between which it checks for cancellation.
 constexpr int64_t kSlices = 16;
-
-int64_t divide_up(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
 /** Calls `work` for [begin, end), in slices of at least `grain` if the work can be cancelled. */
 void run_part(int64_t begin, int64_t end, int64_t grain, const Cancellation* cancellation,
@@ -44,7 +43,7 @@ thread_local bool in_loop = false;
 bool in_parallel_region() { return in_loop; }
 
 /** Calls run(part, 1) for each part. ThreadSanitizer does not see what LibTorch's OpenMP orders, so
- *  its build has threads of its own. */
+ *  its build has separate threads. */
 void spread(int64_t parts, c10::function_ref<void(int64_t, int64_t)> run) {
   std::vector<std::exception_ptr> failures(parts);
   std::vector<std::thread> threads;

@@ -8,34 +8,34 @@
 namespace cellroute {
 namespace {
 
-struct Switch {
+struct Setting {
   std::mutex mutex;
   std::condition_variable released;
   bool on = false;
   int users = 0;
 };
 
-Switch& the_switch() {
-  static Switch one;
-  return one;
+Setting& tf32_setting() {
+  static Setting setting;
+  return setting;
 }
 
 }  // namespace
 
 Tf32::Tf32(bool on) {
-  auto& one = the_switch();
-  std::unique_lock lock(one.mutex);
-  one.released.wait(lock, [&] { return one.users == 0 || one.on == on; });
-  if (one.users++ > 0) return;
-  one.on = on;
+  auto& setting = tf32_setting();
+  std::unique_lock lock(setting.mutex);
+  setting.released.wait(lock, [&] { return setting.users == 0 || setting.on == on; });
+  if (setting.users++ > 0) return;
+  setting.on = on;
   at::globalContext().setAllowTF32CuDNN(on);
   at::globalContext().setAllowTF32CuBLAS(on);
 }
 
 Tf32::~Tf32() {
-  auto& one = the_switch();
-  const std::lock_guard lock(one.mutex);
-  if (--one.users == 0) one.released.notify_all();
+  auto& setting = tf32_setting();
+  const std::lock_guard lock(setting.mutex);
+  if (--setting.users == 0) setting.released.notify_all();
 }
 
 }  // namespace cellroute

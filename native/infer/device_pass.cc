@@ -28,7 +28,7 @@ void DevicePass::run(Pass& pass, const model::DetectionContext& context,
     pass.found = model::detect_padded(context, parts, pass.levels, predictions, pass.anchors,
                                       pass.shape.image, pass.shape.options);
   };
-  if (!pass.ran || !cuda::graphs_wanted()) {
+  if (!pass.ran || !cuda::graphs_enabled()) {
     // The first batch of a size is not recorded: it may be the only one, and libraries initialise
     // in it.
     work(input);
@@ -56,19 +56,19 @@ std::vector<model::Detections> DevicePass::detect(const model::DetectionContext&
   for (auto next = images.begin(); next != images.end();) {
     const auto left = static_cast<size_t>(images.end() - next);
     const auto end = next + static_cast<std::ptrdiff_t>(std::bit_floor(left));
-    auto some = detect_some(context, parts, {next, end}, options, poll, filter);
+    auto some = detect_chunk(context, parts, {next, end}, options, poll, filter);
     std::ranges::move(some, std::back_inserter(all));
     next = end;
   }
   return all;
 }
 
-std::vector<model::Detections> DevicePass::detect_some(const model::DetectionContext& context,
-                                                       model::MaskRcnnLayers& parts,
-                                                       const std::vector<torch::Tensor>& images,
-                                                       const model::DetectOptions& options,
-                                                       const JobContext& poll,
-                                                       const model::BoxFilter& filter) {
+std::vector<model::Detections> DevicePass::detect_chunk(const model::DetectionContext& context,
+                                                        model::MaskRcnnLayers& parts,
+                                                        const std::vector<torch::Tensor>& images,
+                                                        const model::DetectOptions& options,
+                                                        const JobContext& poll,
+                                                        const model::BoxFilter& filter) {
   const auto count = static_cast<int64_t>(images.size());
   poll("transform", 0);
   const auto batch = context.transform.stacked(torch::stack(images));

@@ -24,12 +24,12 @@ class DevicePass {
                                         const model::BoxFilter& filter);
 
  private:
-  std::vector<model::Detections> detect_some(const model::DetectionContext& context,
-                                             model::MaskRcnnLayers& parts,
-                                             const std::vector<torch::Tensor>& images,
-                                             const model::DetectOptions& options,
-                                             const JobContext& poll,
-                                             const model::BoxFilter& filter);
+  std::vector<model::Detections> detect_chunk(const model::DetectionContext& context,
+                                              model::MaskRcnnLayers& parts,
+                                              const std::vector<torch::Tensor>& images,
+                                              const model::DetectOptions& options,
+                                              const JobContext& poll,
+                                              const model::BoxFilter& filter);
 
   /** Everything a recording depends on. */
   struct Shape {

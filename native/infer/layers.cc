@@ -6,6 +6,7 @@
 
 #include "engine/cancel.h"
 #include "ops/conv_relu.h"
+#include "round_up.h"
 
 namespace cellroute::infer {
 namespace {
@@ -30,19 +31,19 @@ using Linear = torch::Tensor(const torch::Tensor&, const torch::Tensor&, const O
                              c10::string_view, Scalars, std::optional<c10::string_view>);
 
 template <typename Signature>
-c10::TypedOperatorHandle<Signature> operator_named(const char* name, const char* overload) {
+c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
 }
 
 struct FusedOperators {
   c10::TypedOperatorHandle<ReorderConvWeight> reorder_conv_weight =
-      operator_named<ReorderConvWeight>("mkldnn::_reorder_convolution_weight", "");
-  c10::TypedOperatorHandle<Conv> conv = operator_named<Conv>("mkldnn::_convolution_pointwise", "");
+      find_operator<ReorderConvWeight>("mkldnn::_reorder_convolution_weight", "");
+  c10::TypedOperatorHandle<Conv> conv = find_operator<Conv>("mkldnn::_convolution_pointwise", "");
   c10::TypedOperatorHandle<ConvAdd> conv_add =
-      operator_named<ConvAdd>("mkldnn::_convolution_pointwise_", "binary");
+      find_operator<ConvAdd>("mkldnn::_convolution_pointwise_", "binary");
   c10::TypedOperatorHandle<ReorderLinearWeight> reorder_linear_weight =
-      operator_named<ReorderLinearWeight>("mkldnn::_reorder_linear_weight", "");
-  c10::TypedOperatorHandle<Linear> linear = operator_named<Linear>("mkldnn::_linear_pointwise", "");
+      find_operator<ReorderLinearWeight>("mkldnn::_reorder_linear_weight", "");
+  c10::TypedOperatorHandle<Linear> linear = find_operator<Linear>("mkldnn::_linear_pointwise", "");
 };
 
 /** Null if LibTorch has no such operator, or for a tensor that is not on the CPU. */
@@ -148,19 +149,20 @@ torch::Tensor ConvLayer::add_nearest(const torch::Tensor& input, const torch::Te
   if (pointwise_) {
     return ops::pointwise_conv(input, *pointwise_, bias_, stride_, sum, /*in_place=*/false, relu_);
   }
-  const auto side = [&](int64_t i) { return (input.size(i) + stride_ - 1) / stride_; };
+  const auto side = [&](int64_t i) { return divide_up(input.size(i), stride_); };
   return add(input, torch::upsample_nearest2d(sum, {side(2), side(3)}));
 }
 
-std::variant<ResidualSum::Together, ResidualSum::Apart> ResidualSum::pack(
+std::variant<ResidualSum::Fused, ResidualSum::Separate> ResidualSum::pack(
     const Affine& last, const Affine& shortcut, int64_t stride, torch::ScalarType compute_dtype) {
   if (last.weight.is_cpu() && ops::has_pointwise_conv_of_two(compute_dtype)) {
-    return Together{
+    return Fused{
         ops::PointwiseWeights({last.weight.flatten(1), shortcut.weight.flatten(1)}, compute_dtype),
         last.bias + shortcut.bias, stride};
   }
-  return Apart{ConvLayer(last.weight, last.bias, 1, Activation::kRelu, compute_dtype),
-               ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, compute_dtype)};
+  return Separate{
+      ConvLayer(last.weight, last.bias, 1, Activation::kRelu, compute_dtype),
+      ConvLayer(shortcut.weight, shortcut.bias, stride, Activation::kNone, compute_dtype)};
 }
 
 ResidualSum::ResidualSum(const Affine& last, const Affine& shortcut, int64_t stride,
@@ -169,12 +171,12 @@ ResidualSum::ResidualSum(const Affine& last, const Affine& shortcut, int64_t str
 
 torch::Tensor ResidualSum::operator()(const torch::Tensor& inside,
                                       const torch::Tensor& maps) const {
-  if (const auto* both = std::get_if<Together>(&convs_)) {
+  if (const auto* both = std::get_if<Fused>(&convs_)) {
     return ops::pointwise_conv_of_two(inside, maps, both->stride, both->weights, both->bias,
                                       /*relu=*/true);
   }
-  const auto& apart = std::get<Apart>(convs_);
-  return apart.last.add(inside, apart.shortcut(maps));
+  const auto& separate = std::get<Separate>(convs_);
+  return separate.last.add(inside, separate.shortcut(maps));
 }
 
 LinearLayer::LinearLayer(const torch::Tensor& weight, const torch::Tensor& bias,

@@ -8,7 +8,7 @@
 
 #include "infer/state.h"
 #include "model/conv_block.h"
-#include "ops/activation_dtype.h"
+#include "ops/activations.h"
 #include "ops/pointwise_conv.h"
 #include "ops/winograd_conv.h"
 
@@ -67,18 +67,18 @@ class ResidualSum {
   torch::Tensor operator()(const torch::Tensor& inside, const torch::Tensor& maps) const;
 
  private:
-  struct Together {
+  struct Fused {
     ops::PointwiseWeights weights;
     torch::Tensor bias;
     int64_t stride;
   };
-  struct Apart {
+  struct Separate {
     ConvLayer last, shortcut;
   };
 
-  std::variant<Together, Apart> convs_;
+  std::variant<Fused, Separate> convs_;
 
-  static std::variant<Together, Apart> pack(const Affine& last, const Affine& shortcut,
+  static std::variant<Fused, Separate> pack(const Affine& last, const Affine& shortcut,
                                             int64_t stride, torch::ScalarType compute_dtype);
 };
 

@@ -23,14 +23,14 @@ struct ProbedBoxes {
   std::vector<float> scores;
 };
 
-/** Finds boxes in windows of an image, each at a scale of its own. Intensities are computed over
+/** Finds boxes in windows of an image, each at a separate scale. Intensities are computed over
  *  the whole image. */
 std::vector<ProbedBoxes> probe(MaskRcnnPlan& plan, const io::Image& image,
                                const io::Intensity& intensity, const model::DetectOptions& options,
                                const std::vector<Probe>& probes, const JobContext& poll);
 
 /** The standard deviation of the values in each block of a grid of rows x columns over the image,
- *  row by row: where there is something to see. Channels are averaged. */
+ *  row by row. Blocks with content have a high value. Channels are averaged. */
 std::vector<float> block_contrast(const io::Image& image, const io::Intensity& intensity,
                                   int64_t rows, int64_t columns);
 

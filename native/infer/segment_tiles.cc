@@ -129,8 +129,8 @@ std::vector<uint32_t> cells_on_seams(const std::vector<float>& boxes, const Tile
 
 /** Removes the detections that the rows from `next_row` on may change, and returns their indices.
  */
-std::vector<uint32_t> keep_back(std::vector<TileDetection>& detections, const TileGrid& grid,
-                                size_t next_row) {
+std::vector<uint32_t> take_open_detections(std::vector<TileDetection>& detections,
+                                           const TileGrid& grid, size_t next_row) {
   const float begin = static_cast<float>(grid.down.window_begin(next_row)) - kMaskMargin;
   const auto open =
       connected_to(detections, [begin](const TileDetection& one) { return one.box[3] >= begin; });
@@ -176,7 +176,7 @@ StitchedCells stitch_tiles(std::vector<TileDetection> detections, const TileGrid
   StitchedCells result;
   {
     const StageScope stage("seams");
-    if (options.next_row) result.open = keep_back(detections, grid, *options.next_row);
+    if (options.next_row) result.open = take_open_detections(detections, grid, *options.next_row);
     const auto windows = grid.windows();
     result.cells = to_cells(stitch(std::move(detections), windows), options.limit);
   }

@@ -49,9 +49,9 @@ struct StitchOptions {
 
 struct StitchedCells {
   Cells cells;
-  /** Indices of the cells whose box crosses a seam, rising. */
+  /** Indices of the cells whose box crosses a seam, increasing. */
   std::vector<uint32_t> on_seam;
-  /** Indices of the detections that were kept back, rising. */
+  /** Indices of the detections that were kept back, increasing. */
   std::vector<uint32_t> open;
 };
 

@@ -14,7 +14,7 @@
 namespace cellroute::infer {
 namespace {
 
-constexpr double kSameCell = 0.5;
+constexpr double kSameCellAgreement = 0.5;
 
 /** Two detections that may be the same cell. */
 struct Link {
@@ -58,7 +58,7 @@ std::vector<Link> find_links(const std::vector<TileDetection>& detections,
       const auto common = one.common_pixels(shapes, b);
       if (common == 0) return;
       const double agreed = agreement(detections[a], detections[b], common, windows);
-      if (agreed >= kSameCell) links.push_back({agreed, a, b});
+      if (agreed >= kSameCellAgreement) links.push_back({agreed, a, b});
     });
   }
   std::sort(links.begin(), links.end(), [](const Link& one, const Link& other) {

@@ -35,8 +35,9 @@ struct TileDetection {
 std::vector<TileDetection> stitch(std::vector<TileDetection> detections,
                                   std::span<const mask::Box> windows);
 
-/** Indices, rising, of the detections for which `condition` holds and of all that are connected to
- *  one of them by masks that overlap. No other detection has an effect on these, nor they on it. */
+/** Indices, increasing, of the detections for which `condition` holds and of all that are connected
+ * to one of them by masks that overlap. No other detection has an effect on these, nor they on it.
+ */
 std::vector<uint32_t> connected_to(const std::vector<TileDetection>& detections,
                                    const std::function<bool(const TileDetection&)>& condition);
 

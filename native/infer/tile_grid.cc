@@ -10,7 +10,7 @@ namespace {
 
 /** A box that ends within this distance of its tile's border (pixels of the network's input, one
  *  step of its finest map) may continue beyond it. */
-constexpr float kAtBorder = 4;
+constexpr float kBorderDistance = 4;
 
 int64_t scaled(int64_t length, double scale) {
   // Rounded down like the network's own resize.
@@ -62,8 +62,8 @@ uint32_t TileAxis::needed_size(size_t index) const {
 
 bool TileAxis::cut(size_t index, float begin, float end) const {
   const auto& tile = tiles_[index];
-  return (tile.begin > 0 && begin < kAtBorder) ||
-         (tile.end < length_ && end > static_cast<float>(tile.end - tile.begin) - kAtBorder);
+  return (tile.begin > 0 && begin < kBorderDistance) ||
+         (tile.end < length_ && end > static_cast<float>(tile.end - tile.begin) - kBorderDistance);
 }
 
 size_t TileAxis::owner(size_t index, float begin, float end) const {
@@ -79,12 +79,12 @@ bool TileAxis::left_to_neighbour(size_t index, float begin, float end) const {
   const auto start = static_cast<float>(tile.begin);
   const float centre = start + (begin + end) / 2;
   // The neighbour's box of the same cell may have another middle: it must not lie in this core.
-  const float margin = kAtBorder + (end - begin) / 4;
+  const float margin = kBorderDistance + (end - begin) / 4;
   if (index + 1 < tiles_.size() && centre > static_cast<float>(tile.core_end) + margin) {
-    return start + begin > static_cast<float>(tiles_[index + 1].begin) + kAtBorder;
+    return start + begin > static_cast<float>(tiles_[index + 1].begin) + kBorderDistance;
   }
   if (index > 0 && centre < static_cast<float>(tile.core_begin) - margin) {
-    return start + end < static_cast<float>(tiles_[index - 1].end) - kAtBorder;
+    return start + end < static_cast<float>(tiles_[index - 1].end) - kBorderDistance;
   }
   return false;
 }

@@ -30,7 +30,7 @@ class TileAxis {
   int64_t length() const { return length_; }
   const std::vector<TileSide>& tiles() const { return tiles_; }
 
-  /** Positions of the seams in pixels of the image, rising. */
+  /** Positions of the seams in pixels of the image, increasing. */
   std::vector<float> seams() const;
 
   /** The pixels of the image that a tile shows. */

@@ -2,23 +2,19 @@
 
 #include <algorithm>
 
+#include "round_up.h"
+
 namespace cellroute::infer {
-namespace {
-
-int64_t round_up(int64_t value, int64_t divisor) {
-  return (value + divisor - 1) / divisor * divisor;
-}
-
-}  // namespace
 
 std::vector<TileSide> plan_tiles(int64_t length, int64_t size, int64_t overlap, int64_t stride) {
-  const int64_t most = round_up(size, stride), shared = round_up(overlap, stride);
-  if (length <= most) return {{0, length, 0, length}};
-  const int64_t longest_step = std::max(most - shared, stride);
-  // As many tiles as of the full size, each no larger than that many need to be.
-  const int64_t count = (length - most + longest_step - 1) / longest_step + 1;
+  const int64_t max_side = round_up(size, stride), shared = round_up(overlap, stride);
+  if (length <= max_side) return {{0, length, 0, length}};
+  const int64_t max_step = std::max(max_side - shared, stride);
+  // The number of tiles of the largest size; the tiles are then made as small as this number
+  // allows.
+  const int64_t count = divide_up(length - max_side, max_step) + 1;
   const int64_t side =
-      std::min(most, round_up((length + (count - 1) * shared + count - 1) / count, stride));
+      std::min(max_side, round_up(divide_up(length + (count - 1) * shared, count), stride));
   const int64_t step = std::max(side - shared, stride);
   // The last tile ends where the image ends and therefore starts a little later than a full one.
   const int64_t last = round_up(length - side, stride);

@@ -101,9 +101,9 @@ Scale scale_to(const IntensityRange& range) {
 /** Computes one entry per value of the type, independent of the image's size. */
 template <typename T>
 std::vector<float> integer_table(const std::optional<IntensityRange>& range) {
-  constexpr auto kLargest = std::numeric_limits<T>::max();
-  std::vector<float> table(size_t{kLargest} + 1);
-  for (size_t v = 0; v < table.size(); ++v) table[v] = static_cast<float>(v) / float{kLargest};
+  constexpr auto kMaxValue = std::numeric_limits<T>::max();
+  std::vector<float> table(size_t{kMaxValue} + 1);
+  for (size_t v = 0; v < table.size(); ++v) table[v] = static_cast<float>(v) / float{kMaxValue};
   if (range) {
     const Scale scale = scale_to(*range);
     for (float& value : table) value = scale(value);

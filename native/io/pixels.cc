@@ -15,7 +15,7 @@ namespace {
 
 /** The raw values are copied to the GPU and looked up there: a quarter or half of the bytes, and
  *  no work for the host. */
-at::Tensor looked_up(const Image& image, const FloatImage& floats, at::Device device) {
+at::Tensor look_up_on_gpu(const Image& image, const FloatImage& floats, at::Device device) {
   const auto type = image.type == Image::Type::kU8 ? at::kByte : at::kUInt16;
   const auto staged =
       at::empty({image.height, image.width, image.channels}, at::dtype(type).pinned_memory(true));
@@ -37,7 +37,7 @@ at::Tensor looked_up(const Image& image, const FloatImage& floats, at::Device de
 at::Tensor to_float(const Image& image, const Intensity& intensity, at::Device device) {
   const FloatImage floats(image, intensity);
   if (device.is_cuda() && !floats.table().empty()) {
-    const auto channels = looked_up(image, floats, device);
+    const auto channels = look_up_on_gpu(image, floats, device);
     return channels.expand({3, image.height, image.width}).contiguous();
   }
   auto result = at::empty({3, image.height, image.width},

@@ -64,7 +64,7 @@ std::string shape_text(at::IntArrayRef shape) {
   return text.str();
 }
 
-bool counts_steps(const std::string& name) {
+bool is_step_counter(const std::string& name) {
   constexpr std::string_view kSuffix = "num_batches_tracked";
   return name.ends_with(kSuffix);
 }
@@ -127,8 +127,8 @@ LoadReport load_tensors(const NamedTensors& into, const MappedFile& file,
 LoadReport load_state(const torch::nn::Module& module, const MappedFile& file,
                       const std::vector<TensorEntry>& entries, const JobContext& poll) {
   auto report = load_tensors(named_tensors(module), file, entries, Cast::kAllowed, poll);
-  std::erase_if(report.missing, counts_steps);
-  std::erase_if(report.unexpected, counts_steps);
+  std::erase_if(report.missing, is_step_counter);
+  std::erase_if(report.unexpected, is_step_counter);
   return report;
 }
 

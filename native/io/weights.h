@@ -22,7 +22,7 @@ struct TensorEntry {
   uint64_t storage_end;          // first byte after the storage that contains it
 };
 
-/** Copies a tensor from the file into contiguous memory of its own. Throws WEIGHTS_DAMAGED with
+/** Copies a tensor from the file into new contiguous memory. Throws WEIGHTS_DAMAGED with
  *  the tensor's name if an element lies outside its storage or the file, or if overlapping
  *  elements would need more memory than the whole file has. */
 torch::Tensor read_tensor(const MappedFile& file, const TensorEntry& entry);

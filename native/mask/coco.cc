@@ -22,9 +22,9 @@ int64_t read_number(std::string_view text, size_t& next) {
     next = static_cast<size_t>(after - text.data());
     return value;
   }
-  for (size_t at = next; at < next + kMostGroups; ++at) {
+  for (size_t at = next; at < next + kMaxGroups; ++at) {
     if (at == text.size()) malformed_counts("The text ends inside a count", at);
-    if (group_of(text[at]) >= 2 * kMore)
+    if (group_of(text[at]) >= 2 * kContinuationBit)
       malformed_counts("Expected a character from '0' to 'o'", at);
   }
   malformed_counts("A count too large for any image", next);
@@ -32,11 +32,11 @@ int64_t read_number(std::string_view text, size_t& next) {
 
 void write_number(int64_t value, std::string& text) {
   for (bool more = true; more;) {
-    int64_t bits = value & kDigit;
+    int64_t bits = value & kDigitMask;
     value >>= 5;
-    more = value != (bits & kSign ? -1 : 0);
-    if (more) bits |= kMore;
-    text.push_back(static_cast<char>(kFirst + bits));
+    more = value != (bits & kSignBit ? -1 : 0);
+    if (more) bits |= kContinuationBit;
+    text.push_back(static_cast<char>(kFirstDigit + bits));
   }
 }
 

@@ -31,7 +31,7 @@ class Columns {
   }
 
   /** Number of masks that for_each_near() has to examine. */
-  size_t count_beside(const Box& box) const {
+  size_t count_near(const Box& box) const {
     const auto [begin, end] = beside(box);
     return end > begin ? end - begin : 0;
   }

@@ -12,15 +12,16 @@
 #include "error.h"
 #include "mask/columns.h"
 #include "mask/shapes.h"
-#include "parallel.h"
+#include "round_up.h"
+#include "thread_loop.h"
 
 namespace cellroute::mask {
 namespace {
 
 /** The number of threads that pays off for this work, measured in counts. */
 uint64_t threads_for(uint64_t work) {
-  constexpr uint64_t work_a_thread = 1 << 22;
-  return std::min<uint64_t>(work / work_a_thread, std::thread::hardware_concurrency());
+  constexpr uint64_t work_per_thread = 1 << 22;
+  return std::min<uint64_t>(work / work_per_thread, std::thread::hardware_concurrency());
 }
 
 /** Each new page costs a page fault, which takes longer than the comparison itself, so large
@@ -30,7 +31,7 @@ void expect_dense([[maybe_unused]] std::span<double> matrix, [[maybe_unused]] si
   constexpr uintptr_t large_page = 2 << 20;
   constexpr size_t longest_row = 2048;
   const auto begin = reinterpret_cast<uintptr_t>(matrix.data());
-  const auto first = (begin + large_page - 1) / large_page * large_page;
+  const auto first = round_up(begin, large_page);
   const auto last = (begin + matrix.size_bytes()) / large_page * large_page;
   if (row > longest_row || first >= last) return;
   // A kernel without large pages refuses the request; nothing else changes.
@@ -73,7 +74,7 @@ void iou(std::span<const RleView> a, std::span<const RleView> b, std::span<const
   // Samples some rows: checking every row would take longer than some comparisons.
   constexpr size_t step = 8;
   uint64_t work = 0;
-  for (size_t i = 0; i < left.size(); i += step) work += step * columns.count_beside(left.box(i));
+  for (size_t i = 0; i < left.size(); i += step) work += step * columns.count_near(left.box(i));
   // About a tenth of the masks that overlap in columns also overlap in rows.
   work *= (left.counts() / a.size() + right.counts() / b.size()) / 10 + 1;
   for_each_parallel(a.size(), threads_for(work), compare_row);

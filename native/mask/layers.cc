@@ -4,12 +4,13 @@
 #include <limits>
 
 #include "mask/column_walk.h"
+#include "round_up.h"
 
 namespace cellroute::mask {
 namespace {
 
 /** Most layers after the first that a mask may have. */
-constexpr std::ptrdiff_t kMostLater = 3;
+constexpr std::ptrdiff_t kMaxLaterRuns = 3;
 /** Number of columns compared in one step. Each layer is followed by as many empty columns, so
  *  that its end need not be checked: an empty column shares no pixel with anything. */
 constexpr size_t kStep = 8;
@@ -18,7 +19,7 @@ constexpr size_t kStep = 8;
 uint32_t common_in_columns(const int16_t* a_tops, const int16_t* a_bottoms, const int16_t* b_tops,
                            const int16_t* b_bottoms, size_t columns) {
   uint32_t sum = 0;
-  const size_t steps = (columns + kStep - 1) / kStep;
+  const size_t steps = divide_up(columns, kStep);
   for (size_t k = 0; k < steps * kStep; ++k) {
     const int16_t top = std::max(a_tops[k], b_tops[k]);
     const int16_t bottom = std::min(a_bottoms[k], b_bottoms[k]);
@@ -86,7 +87,7 @@ std::optional<Extent> Layers::add_first_layer(const RleView& mask) {
     bottom = std::max(bottom, end);
     if (index < columns) {
       // This column already has the largest allowed number of runs.
-      if (later - later_.data() >= kMostLater && later[-kMostLater].column == walk.column()) {
+      if (later - later_.data() >= kMaxLaterRuns && later[-kMaxLaterRuns].column == walk.column()) {
         return std::nullopt;
       }
       *later++ = {walk.column(), static_cast<int16_t>(begin), static_cast<int16_t>(end)};

@@ -20,7 +20,7 @@ constexpr int64_t kScale = 5;
 /** Middle of a pixel on the fine grid: the step from it to the next point crosses the column. */
 constexpr int64_t kMiddle = 2;
 /** The reference also limits positions on the fine grid to 32-bit integers. */
-constexpr double kLargest = 4e8;
+constexpr double kMaxCoordinate = 4e8;
 
 struct Point {
   int64_t x;
@@ -42,9 +42,10 @@ std::vector<Point> corners_of(std::span<const double> points) {
   corners.reserve(points.size() / 2 + 1);
   for (size_t i = 0; i < points.size(); i += 2) {
     for (const size_t at : {i, i + 1}) {
-      if (!(std::abs(points[at]) <= kLargest)) {
+      if (!(std::abs(points[at]) <= kMaxCoordinate)) {
         throw Error("INVALID_ARGUMENT",
-                    "Value " + std::to_string(at) + " of a polygon is no place in an image", at);
+                    "Value " + std::to_string(at) + " of a polygon is too large for a coordinate",
+                    at);
       }
     }
     corners.push_back({to_grid(kScale * points[i]), to_grid(kScale * points[i + 1])});

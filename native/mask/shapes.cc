@@ -67,10 +67,10 @@ Shapes::Shapes(std::span<const RleView> masks)
 uint32_t Comparison::common_pixels(const Shapes& others, size_t j) {
   const bool own_layers = own_.has_layers(i_), other_layers = others.has_layers(j);
   if (own_layers && other_layers) return own_.layers_.common_pixels(i_, others.layers_, j);
-  if (own_layers && own_runs_.empty()) own_runs_ = own_.runs_beside(i_, own_.box(i_));
+  if (own_layers && own_runs_.empty()) own_runs_ = own_.runs_in_columns(i_, own_.box(i_));
   const Runs runs = own_layers ? Runs(own_runs_) : own_.runs(i_);
   if (!other_layers) return common_in_runs(runs, others.runs(j));
-  return common_in_runs(runs, others.runs_beside(j, own_.box(i_)));
+  return common_in_runs(runs, others.runs_in_columns(j, own_.box(i_)));
 }
 
 }  // namespace cellroute::mask

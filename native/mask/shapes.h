@@ -38,7 +38,7 @@ class Shapes {
     return Runs(bounds_).subspan(offsets_[i], offsets_[i + 1] - offsets_[i]);
   }
   /** Runs of a mask with layers, in the columns of a box. */
-  Bounds runs_beside(size_t i, const Box& box) const {
+  Bounds runs_in_columns(size_t i, const Box& box) const {
     return layers_.runs(i, box.x, box.x + box.width);
   }
 

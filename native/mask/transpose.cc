@@ -115,8 +115,8 @@ Bounds sorted_positions(const std::vector<LineChange>& changes, uint32_t lines, 
 }
 
 /** The same by counting sort: the changes are in line order and are distributed by position. */
-Bounds counted_positions(const std::vector<LineChange>& changes, uint32_t lines, uint64_t total,
-                         uint32_t low, uint32_t high) {
+Bounds counting_sorted_positions(const std::vector<LineChange>& changes, uint32_t lines,
+                                 uint64_t total, uint32_t low, uint32_t high) {
   std::vector<uint32_t> next(size_t{high - low} + 1, 0);
   for (const auto& change : changes) {
     ++next[change.from - low];
@@ -168,8 +168,9 @@ Bounds transpose(std::span<const uint32_t> bounds, uint32_t line, uint32_t lines
   if (total > 2 * kMaxRuns) {
     throw Error("RLE_MALFORMED", "The mask has more than " + std::to_string(kMaxRuns) + " runs", 0);
   }
-  return high - low <= 4 * total + 4096 ? counted_positions(changes, lines, total, low, high)
-                                        : sorted_positions(changes, lines, total);
+  return high - low <= 4 * total + 4096
+             ? counting_sorted_positions(changes, lines, total, low, high)
+             : sorted_positions(changes, lines, total);
 }
 
 }  // namespace cellroute::mask

@@ -6,7 +6,8 @@
 #include <mutex>
 
 #include "measure/shape.h"
-#include "parallel.h"
+#include "round_up.h"
+#include "thread_loop.h"
 
 namespace cellroute::measure {
 
@@ -15,7 +16,7 @@ namespace cellroute::measure {
 template <class F>
 void for_each_block(size_t count, uint64_t threads, const Progress& progress, const F& fn) {
   constexpr size_t kBlock = 256;
-  const size_t blocks = (count + kBlock - 1) / kBlock;
+  const size_t blocks = divide_up(count, kBlock);
   std::mutex mutex;
   size_t done = 0;
   for_each_parallel(blocks, threads, [&](size_t block) {

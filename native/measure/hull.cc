@@ -35,13 +35,13 @@ void HullMemory::build(std::span<const Rows> columns) {
   // right sides lie half a pixel beside them, where two columns meet.
   const auto count = static_cast<int64_t>(columns.size());
   for (int64_t x = -1; x <= 2 * count - 1; ++x) {
-    int64_t least = kNoRow, most = -kNoRow;
+    int64_t top = kNoRow, bottom = -kNoRow;
     const auto meet = [&](int64_t column, int64_t beyond) {
       if (column < 0 || column >= count) return;
       const auto& rows = columns[static_cast<size_t>(column)];
       if (rows.first > rows.last) return;
-      least = std::min(least, 2 * rows.first - beyond);
-      most = std::max(most, 2 * rows.last + beyond);
+      top = std::min(top, 2 * rows.first - beyond);
+      bottom = std::max(bottom, 2 * rows.last + beyond);
     };
     if (x % 2 == 0) {
       meet(x / 2, 1);
@@ -49,9 +49,9 @@ void HullMemory::build(std::span<const Rows> columns) {
       meet((x - 1) / 2, 0);
       meet((x + 1) / 2, 0);
     }
-    if (least == kNoRow) continue;
-    add(lower_, {x, least}, 1);
-    add(upper_, {x, most}, -1);
+    if (top == kNoRow) continue;
+    add(lower_, {x, top}, 1);
+    add(upper_, {x, bottom}, -1);
   }
 }
 

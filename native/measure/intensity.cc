@@ -58,12 +58,12 @@ template <class Value>
 void measure_channel(std::span<const Piece> pieces, const Channel<Value>& channel,
                      Intensities& result, size_t at) {
   double sum = 0;
-  double least = std::numeric_limits<double>::infinity(), most = -least;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
   size_t count = 0;
   for_each_value(pieces, channel, [&](double value) {
     sum += value;
-    least = std::min(least, value);
-    most = std::max(most, value);
+    low = std::min(low, value);
+    high = std::max(high, value);
     ++count;
   });
   const double mean = sum / static_cast<double>(count);
@@ -72,8 +72,8 @@ void measure_channel(std::span<const Piece> pieces, const Channel<Value>& channe
                  [&](double value) { squares += (value - mean) * (value - mean); });
   result.sum[at] = sum;
   result.mean[at] = mean;
-  result.min[at] = least;
-  result.max[at] = most;
+  result.min[at] = low;
+  result.max[at] = high;
   result.squares[at] = squares;
 }
 

@@ -8,7 +8,7 @@ namespace cellroute::metrics {
 /** A prediction and a ground-truth cell that may be matched. */
 struct Edge {
   uint32_t prediction;
-  uint32_t truth;
+  uint32_t ground_truth;
   double iou;
 };
 

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <vector>
 
-#include "parallel.h"
+#include "thread_loop.h"
 
 namespace cellroute::metrics {
 namespace {

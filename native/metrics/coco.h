@@ -20,8 +20,8 @@ struct CocoImage {
   std::span<const int32_t> labels;
   std::span<const double> scores;
   std::span<const double> areas;
-  std::span<const int32_t> truth_labels;
-  std::span<const double> truth_areas;
+  std::span<const int32_t> ground_truth_labels;
+  std::span<const double> ground_truth_areas;
   std::span<const uint8_t> crowd;  // empty if there are no crowds
 };
 
@@ -38,7 +38,7 @@ struct CocoClass {
   /** By decreasing score; equal scores keep their order. */
   std::vector<CocoDetection> detections;
   /** Number of ground-truth objects that are not ignored, by area range. */
-  std::array<uint32_t, kAreaRanges> truths{};
+  std::array<uint32_t, kAreaRanges> ground_truths{};
 };
 
 /** The classes that occur in the image, by increasing label. Only the `max_dets` highest-scoring
@@ -58,14 +58,14 @@ class CocoTable {
  public:
   explicit CocoTable(std::span<const std::vector<CocoClass>> images);
 
-  /** `weights` says how often each image is used: 0 leaves it out, 2 uses it twice. With `sizes`
+  /** `weights` says how often each image is used: 0 ignores it, 2 uses it twice. With `sizes`
    *  false only the metrics over all areas are computed; the others are NaN. */
   CocoScores scores(std::span<const uint32_t> weights, bool sizes) const;
 
   /** In increasing order. */
   const std::vector<int32_t>& labels() const { return labels_; }
   CocoScores scores_of(size_t class_index, std::span<const uint32_t> weights) const;
-  uint64_t truths_of(size_t class_index, std::span<const uint32_t> weights) const;
+  uint64_t ground_truths_of(size_t class_index, std::span<const uint32_t> weights) const;
 
  private:
   struct Entry {
@@ -73,13 +73,13 @@ class CocoTable {
     std::array<uint16_t, kAreaRanges> matched;
     std::array<uint16_t, kAreaRanges> ignored;
   };
-  struct Truths {
+  struct GroundTruthCounts {
     uint32_t image;
     std::array<uint32_t, kAreaRanges> count;
   };
   struct Class {
     std::vector<Entry> detections;  // by decreasing score, then by image
-    std::vector<Truths> truths;
+    std::vector<GroundTruthCounts> ground_truths;
   };
   /** Mean precision and recall at each IoU threshold. Returns false if there is no ground truth. */
   struct Curve {

@@ -16,22 +16,22 @@ constexpr double kSpacing = std::numeric_limits<double>::epsilon();
 double recall_threshold(int i) { return i == kRecalls - 1 ? 1 : i * 0.01; }
 
 /** A true positive: the only place where recall grows. */
-struct Hit {
-  double hits;
+struct TruePositive {
+  double count;  // true positives up to this one
   double precision;
 };
 
 /** Mean over the recall thresholds of the best precision at that recall or a higher one. */
-double mean_precision(std::vector<Hit>& hits, double truths) {
-  for (size_t i = hits.size(); i > 1; --i) {
-    hits[i - 2].precision = std::max(hits[i - 2].precision, hits[i - 1].precision);
+double mean_precision(std::vector<TruePositive>& steps, double ground_truths) {
+  for (size_t i = steps.size(); i > 1; --i) {
+    steps[i - 2].precision = std::max(steps[i - 2].precision, steps[i - 1].precision);
   }
   double sum = 0;
   size_t next = 0;
   for (int i = 0; i < kRecalls; ++i) {
-    while (next < hits.size() && hits[next].hits / truths < recall_threshold(i)) ++next;
-    if (next == hits.size()) break;
-    sum += hits[next].precision;
+    while (next < steps.size() && steps[next].count / ground_truths < recall_threshold(i)) ++next;
+    if (next == steps.size()) break;
+    sum += steps[next].precision;
   }
   return sum / kRecalls;
 }
@@ -57,7 +57,7 @@ CocoTable::CocoTable(std::span<const std::vector<CocoClass>> images) {
     for (const auto& own : images[p]) {
       const auto k = static_cast<size_t>(
           std::lower_bound(labels_.begin(), labels_.end(), own.label) - labels_.begin());
-      classes_[k].truths.push_back({p, own.truths});
+      classes_[k].ground_truths.push_back({p, own.ground_truths});
       for (const auto& detection : own.detections) {
         classes_[k].detections.push_back({p, detection.matched, detection.ignored});
         scores[k].push_back(detection.score);
@@ -78,11 +78,12 @@ CocoTable::CocoTable(std::span<const std::vector<CocoClass>> images) {
 
 bool CocoTable::accumulate(const Class& own, std::span<const uint32_t> weights, int area,
                            Curve& curve) {
-  uint64_t truths = 0;
-  for (const auto& [image, count] : own.truths) truths += uint64_t{weights[image]} * count[area];
-  if (truths == 0) return false;
-  std::array<double, kThresholds> hits{}, misses{};
-  thread_local std::array<std::vector<Hit>, kThresholds> steps;
+  uint64_t ground_truths = 0;
+  for (const auto& [image, count] : own.ground_truths)
+    ground_truths += uint64_t{weights[image]} * count[area];
+  if (ground_truths == 0) return false;
+  std::array<double, kThresholds> true_positives{}, false_positives{};
+  thread_local std::array<std::vector<TruePositive>, kThresholds> steps;
   for (auto& one : steps) one.clear();
   for (const auto& detection : own.detections) {
     const uint32_t weight = weights[detection.image];
@@ -91,16 +92,17 @@ bool CocoTable::accumulate(const Class& own, std::span<const uint32_t> weights, 
       if ((detection.ignored[area] >> t & 1) != 0) continue;
       if ((detection.matched[area] >> t & 1) != 0) {
         // Once for all copies: of equal entries in a row, the last has the best precision.
-        hits[t] += weight;
-        steps[t].push_back({hits[t], hits[t] / (misses[t] + hits[t] + kSpacing)});
+        true_positives[t] += weight;
+        steps[t].push_back({true_positives[t], true_positives[t] / (false_positives[t] +
+                                                                    true_positives[t] + kSpacing)});
       } else {
-        misses[t] += weight;
+        false_positives[t] += weight;
       }
     }
   }
   for (int t = 0; t < kThresholds; ++t) {
-    curve.recall[t] = hits[t] / static_cast<double>(truths);
-    curve.precision[t] = mean_precision(steps[t], static_cast<double>(truths));
+    curve.recall[t] = true_positives[t] / static_cast<double>(ground_truths);
+    curve.precision[t] = mean_precision(steps[t], static_cast<double>(ground_truths));
   }
   return true;
 }
@@ -142,12 +144,12 @@ CocoScores CocoTable::scores_of(size_t class_index, std::span<const uint32_t> we
   return mean_of(std::span(classes_).subspan(class_index, 1), weights, kAreaRanges);
 }
 
-uint64_t CocoTable::truths_of(size_t class_index, std::span<const uint32_t> weights) const {
-  uint64_t truths = 0;
-  for (const auto& [image, count] : classes_[class_index].truths) {
-    truths += uint64_t{weights[image]} * count[0];
+uint64_t CocoTable::ground_truths_of(size_t class_index, std::span<const uint32_t> weights) const {
+  uint64_t ground_truths = 0;
+  for (const auto& [image, count] : classes_[class_index].ground_truths) {
+    ground_truths += uint64_t{weights[image]} * count[0];
   }
-  return truths;
+  return ground_truths;
 }
 
 }  // namespace cellroute::metrics

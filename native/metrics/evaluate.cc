@@ -6,13 +6,13 @@
 #include <mutex>
 #include <utility>
 
-#include "parallel.h"
+#include "thread_loop.h"
 
 namespace cellroute::metrics {
 namespace {
 
 /** Share of the comparison in the progress; the rest is the bootstrap. */
-constexpr double kComparing = 0.8;
+constexpr double kComparisonShare = 0.8;
 
 /** Counts steps of several threads and reports them one at a time. */
 class Counter {
@@ -64,30 +64,31 @@ std::vector<double> areas_of(const std::vector<double>& given, const mask::Shape
 }
 
 ImageScores score_image(const Image& image, const Options& options) {
-  const auto truth_masks = image.truth.checked_views();
+  const auto ground_truth_masks = image.ground_truth.checked_views();
   const auto masks = image.predicted.checked_views();
-  const TruthMasks truth(truth_masks, image.crowd);
+  const GroundTruthMasks ground_truth(ground_truth_masks, image.crowd);
   const mask::Shapes shapes(masks);
   Pairs pairs;
   std::vector<Pair> row;
   for (size_t i = 0; i < shapes.size(); ++i) {
-    truth.meet(shapes, i, row);
+    ground_truth.append_overlaps(shapes, i, row);
     pairs.add_row(row);
   }
   const auto areas = areas_of(image.areas, shapes);
-  const auto truth_areas = areas_of(image.truth_areas, truth.shapes());
+  const auto ground_truth_areas = areas_of(image.ground_truth_areas, ground_truth.shapes());
   const CocoImage coco{.labels = image.labels,
                        .scores = image.scores,
                        .areas = areas,
-                       .truth_labels = image.truth_labels,
-                       .truth_areas = truth_areas,
+                       .ground_truth_labels = image.ground_truth_labels,
+                       .ground_truth_areas = ground_truth_areas,
                        .crowd = image.crowd};
-  const auto boxes = box_pairs(boxes_of(image.boxes, shapes),
-                               boxes_of(image.truth_boxes, truth.shapes()), image.crowd);
-  const auto kept = keep(masks, shapes, image.scores, pairs, truth, options.rule);
-  const auto pixels = mask_areas(truth.shapes());
-  const SegmentTruth segment_truth{pixels, image.truth_labels, image.crowd};
-  return {score_segments(kept, image.labels, segment_truth, options.iou),
+  const auto boxes =
+      box_pairs(boxes_of(image.boxes, shapes),
+                boxes_of(image.ground_truth_boxes, ground_truth.shapes()), image.crowd);
+  const auto kept = keep(masks, shapes, image.scores, pairs, ground_truth, options.rule);
+  const auto pixels = mask_areas(ground_truth.shapes());
+  const SegmentGroundTruth segment_ground_truth{pixels, image.ground_truth_labels, image.crowd};
+  return {score_segments(kept, image.labels, segment_ground_truth, options.iou),
           match_coco(pairs, coco, options.max_dets), match_coco(boxes, coco, options.max_dets)};
 }
 
@@ -97,7 +98,7 @@ Evaluation evaluate(std::span<const Image> images, std::span<const std::vector<u
                     const Options& options, const Progress& progress) {
   std::vector<SegmentScores> segments(images.size());
   std::vector<std::vector<CocoClass>> segm(images.size()), bbox(images.size());
-  const double compared = options.samples > 0 ? kComparing : 1;
+  const double compared = options.samples > 0 ? kComparisonShare : 1;
   Counter counter(progress, 0, compared, std::max<size_t>(images.size(), 1));
   for_each_parallel(images.size(), options.threads, [&](size_t i) {
     auto scores = score_image(images[i], options);

@@ -7,7 +7,7 @@
 namespace cellroute::metrics {
 
 Kept keep(std::span<const mask::RleView> masks, const mask::Shapes& shapes,
-          std::span<const double> scores, const Pairs& all, const TruthMasks& truth,
+          std::span<const double> scores, const Pairs& all, const GroundTruthMasks& ground_truth,
           const KeepRule& rule) {
   std::vector<uint32_t> order;
   for (uint32_t i = 0; i < masks.size(); ++i) {
@@ -36,7 +36,7 @@ Kept keep(std::span<const mask::RleView> masks, const mask::Shapes& shapes,
     if (area == shapes.area(i)) {
       row.assign(all.row(i).begin(), all.row(i).end());
     } else {
-      truth.meet(cut_shapes, k, row);
+      ground_truth.append_overlaps(cut_shapes, k, row);
     }
     kept.source.push_back(i);
     kept.areas.push_back(area);

@@ -27,7 +27,7 @@ struct Kept {
 
 /** `all` holds the pairs of all predictions; only masks that lost pixels are compared again. */
 Kept keep(std::span<const mask::RleView> masks, const mask::Shapes& shapes,
-          std::span<const double> scores, const Pairs& all, const TruthMasks& truth,
+          std::span<const double> scores, const Pairs& all, const GroundTruthMasks& ground_truth,
           const KeepRule& rule);
 
 }  // namespace cellroute::metrics

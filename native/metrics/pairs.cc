@@ -6,12 +6,14 @@
 namespace cellroute::metrics {
 
 void Pairs::add_row(std::vector<Pair>& row) {
-  std::sort(row.begin(), row.end(), [](const Pair& a, const Pair& b) { return a.truth < b.truth; });
+  std::sort(row.begin(), row.end(),
+            [](const Pair& a, const Pair& b) { return a.ground_truth < b.ground_truth; });
   pairs_.insert(pairs_.end(), row.begin(), row.end());
   offsets_.push_back(pairs_.size());
 }
 
-void TruthMasks::meet(const mask::Shapes& predictions, size_t i, std::vector<Pair>& row) const {
+void GroundTruthMasks::append_overlaps(const mask::Shapes& predictions, size_t i,
+                                       std::vector<Pair>& row) const {
   row.clear();
   mask::Comparison prediction(predictions, i);
   columns_.for_each_near(predictions.box(i), [&](size_t j) {
@@ -26,7 +28,8 @@ void TruthMasks::meet(const mask::Shapes& predictions, size_t i, std::vector<Pai
 
 namespace {
 
-/** Ground truth sorted by left edge, with the largest width: few boxes have to be examined. */
+/** Ground-truth boxes sorted by left edge, with the largest width: few boxes have to be examined.
+ */
 struct BoxColumns {
   std::vector<uint32_t> order;
   double widest = 0;
@@ -41,20 +44,20 @@ struct BoxColumns {
 
 }  // namespace
 
-Pairs box_pairs(std::span<const double> predicted, std::span<const double> truth,
+Pairs box_pairs(std::span<const double> predicted, std::span<const double> ground_truth,
                 std::span<const uint8_t> crowd) {
-  const BoxColumns columns(truth);
+  const BoxColumns columns(ground_truth);
   Pairs pairs;
   std::vector<Pair> row;
   for (size_t i = 0; i + 3 < predicted.size(); i += 4) {
     const double x = predicted[i], y = predicted[i + 1];
     const double width = predicted[i + 2], height = predicted[i + 3];
     row.clear();
-    const auto begin =
-        std::lower_bound(columns.order.begin(), columns.order.end(), x - columns.widest,
-                         [&](uint32_t j, double left) { return truth[4 * size_t{j}] < left; });
+    const auto begin = std::lower_bound(
+        columns.order.begin(), columns.order.end(), x - columns.widest,
+        [&](uint32_t j, double left) { return ground_truth[4 * size_t{j}] < left; });
     for (auto it = begin; it != columns.order.end(); ++it) {
-      const double* other = &truth[4 * size_t{*it}];
+      const double* other = &ground_truth[4 * size_t{*it}];
       if (other[0] >= x + width) break;
       // In pycocotools' order of operations: the last bit decides at a threshold.
       const double w = std::min(width + x, other[2] + other[0]) - std::max(x, other[0]);

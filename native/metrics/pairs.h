@@ -11,7 +11,7 @@ namespace cellroute::metrics {
 
 /** A ground-truth cell that overlaps a prediction, and their overlap. */
 struct Pair {
-  uint32_t truth;
+  uint32_t ground_truth;
   /** Shared pixels; 0 when boxes are compared. */
   uint32_t common;
   /** Relative to the prediction's area alone if the ground truth is a crowd. */
@@ -37,16 +37,16 @@ class Pairs {
 
 /** The ground truth of one image, prepared for comparison. `crowd` is empty or has one flag per
  *  cell. */
-class TruthMasks {
+class GroundTruthMasks {
  public:
-  TruthMasks(std::span<const mask::RleView> masks, std::span<const uint8_t> crowd)
+  GroundTruthMasks(std::span<const mask::RleView> masks, std::span<const uint8_t> crowd)
       : shapes_(masks), columns_(shapes_), crowd_(crowd) {}
-  TruthMasks(const TruthMasks&) = delete;
-  TruthMasks& operator=(const TruthMasks&) = delete;
+  GroundTruthMasks(const GroundTruthMasks&) = delete;
+  GroundTruthMasks& operator=(const GroundTruthMasks&) = delete;
 
   const mask::Shapes& shapes() const { return shapes_; }
   /** The ground-truth cells that share a pixel with mask i of `predictions`. */
-  void meet(const mask::Shapes& predictions, size_t i, std::vector<Pair>& row) const;
+  void append_overlaps(const mask::Shapes& predictions, size_t i, std::vector<Pair>& row) const;
 
  private:
   mask::Shapes shapes_;
@@ -55,7 +55,7 @@ class TruthMasks {
 };
 
 /** Boxes instead of masks: x, y, width, height each, compared as in pycocotools. */
-Pairs box_pairs(std::span<const double> predicted, std::span<const double> truth,
+Pairs box_pairs(std::span<const double> predicted, std::span<const double> ground_truth,
                 std::span<const uint8_t> crowd);
 
 }  // namespace cellroute::metrics

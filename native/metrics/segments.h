@@ -12,9 +12,9 @@ namespace cellroute::metrics {
 
 struct PanopticClass {
   int32_t label;
-  uint32_t hits = 0;
-  uint32_t false_alarms = 0;
-  uint32_t misses = 0;
+  uint32_t true_positives = 0;
+  uint32_t false_positives = 0;
+  uint32_t false_negatives = 0;
   double iou_sum = 0;
 };
 
@@ -22,7 +22,7 @@ struct PanopticClass {
  *  matches nothing and has more than half of its pixels in one crowd is ignored. If there is no
  *  ground truth and no prediction, a ratio is 1. */
 struct SegmentScores {
-  uint32_t truths = 0;
+  uint32_t ground_truths = 0;
   /** Number of predictions that are not ignored, at the IoU of true positives. */
   uint32_t predictions = 0;
   /** The competition's precision TP / (TP + FP + FN) above each threshold. TP are predictions
@@ -30,9 +30,9 @@ struct SegmentScores {
   std::array<double, kThresholds> precision{};
   double kaggle = 0;
   /** Matched one to one, at an IoU of at least this threshold. */
-  uint32_t hits = 0;
-  uint32_t false_alarms = 0;
-  uint32_t misses = 0;
+  uint32_t true_positives = 0;
+  uint32_t false_positives = 0;
+  uint32_t false_negatives = 0;
   /** Matched one to one above an IoU of 0.5 within each class, by increasing label. */
   std::vector<PanopticClass> panoptic;
   /** Kumar's aggregated Jaccard index: each ground-truth cell takes the prediction with the
@@ -41,7 +41,7 @@ struct SegmentScores {
   double aji = 0;
 };
 
-struct SegmentTruth {
+struct SegmentGroundTruth {
   std::span<const uint32_t> areas;
   std::span<const int32_t> labels;
   std::span<const uint8_t> crowd;  // empty if there are no crowds
@@ -49,6 +49,6 @@ struct SegmentTruth {
 
 /** `labels` belong to all predictions, before `kept` was selected. */
 SegmentScores score_segments(const Kept& kept, std::span<const int32_t> labels,
-                             const SegmentTruth& truth, double iou);
+                             const SegmentGroundTruth& ground_truth, double iou);
 
 }  // namespace cellroute::metrics

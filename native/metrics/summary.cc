@@ -48,28 +48,28 @@ struct Totals {
   double images = 0;
   double kaggle = 0;
   std::array<double, kThresholds> precision{};
-  double hits = 0, false_alarms = 0, misses = 0;
+  double true_positives = 0, false_positives = 0, false_negatives = 0;
   double aji = 0;
-  double truths = 0, count_bias = 0, count_absolute = 0;
+  double ground_truths = 0, count_bias = 0, count_absolute = 0;
   std::map<int32_t, PanopticClass> panoptic;
 
   void add(const SegmentScores& scores, uint32_t weight) {
     images += weight;
     kaggle += weight * scores.kaggle;
     for (int t = 0; t < kThresholds; ++t) precision[t] += weight * scores.precision[t];
-    hits += weight * static_cast<double>(scores.hits);
-    false_alarms += weight * static_cast<double>(scores.false_alarms);
-    misses += weight * static_cast<double>(scores.misses);
+    true_positives += weight * static_cast<double>(scores.true_positives);
+    false_positives += weight * static_cast<double>(scores.false_positives);
+    false_negatives += weight * static_cast<double>(scores.false_negatives);
     aji += weight * scores.aji;
-    truths += weight * static_cast<double>(scores.truths);
-    const double error = static_cast<double>(scores.predictions) - scores.truths;
+    ground_truths += weight * static_cast<double>(scores.ground_truths);
+    const double error = static_cast<double>(scores.predictions) - scores.ground_truths;
     count_bias += weight * error;
     count_absolute += weight * std::abs(error);
     for (const auto& own : scores.panoptic) {
       auto& sums = panoptic[own.label];
-      sums.hits += weight * own.hits;
-      sums.false_alarms += weight * own.false_alarms;
-      sums.misses += weight * own.misses;
+      sums.true_positives += weight * own.true_positives;
+      sums.false_positives += weight * own.false_positives;
+      sums.false_negatives += weight * own.false_negatives;
       sums.iou_sum += weight * own.iou_sum;
     }
   }
@@ -77,11 +77,12 @@ struct Totals {
 
 /** pq, sq, rq. */
 std::array<double, 3> qualities_of(const PanopticClass& sums) {
-  const double hits = sums.hits;
-  const double half_wrong = 0.5 * sums.false_alarms + 0.5 * sums.misses;
-  const bool nothing = hits + half_wrong == 0;
-  return {ratio(sums.iou_sum, hits + half_wrong, nothing), ratio(sums.iou_sum, hits, nothing),
-          ratio(hits, hits + half_wrong, nothing)};
+  const double true_positives = sums.true_positives;
+  const double half_errors = 0.5 * sums.false_positives + 0.5 * sums.false_negatives;
+  const bool nothing = true_positives + half_errors == 0;
+  return {ratio(sums.iou_sum, true_positives + half_errors, nothing),
+          ratio(sums.iou_sum, true_positives, nothing),
+          ratio(true_positives, true_positives + half_errors, nothing)};
 }
 
 /** The mean over the classes that occur. */
@@ -111,21 +112,21 @@ Summary summarise(const Comparison& comparison, std::span<const uint32_t> weight
   for (const double sum : totals.precision) write(sum / totals.images);
   write_coco(comparison.segm.scores(weights, sizes), write);
   write_coco(comparison.bbox.scores(weights, sizes), write);
-  const auto& [hits, false_alarms, misses] =
-      std::tie(totals.hits, totals.false_alarms, totals.misses);
-  const bool nothing = hits + false_alarms + misses == 0;
-  write(hits);
-  write(false_alarms);
-  write(misses);
-  write(ratio(hits, hits + false_alarms, nothing));
-  write(ratio(hits, hits + misses, nothing));
-  write(ratio(2 * hits, 2 * hits + false_alarms + misses, nothing));
+  const auto& [true_positives, false_positives, false_negatives] =
+      std::tie(totals.true_positives, totals.false_positives, totals.false_negatives);
+  const bool nothing = true_positives + false_positives + false_negatives == 0;
+  write(true_positives);
+  write(false_positives);
+  write(false_negatives);
+  write(ratio(true_positives, true_positives + false_positives, nothing));
+  write(ratio(true_positives, true_positives + false_negatives, nothing));
+  write(ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives, nothing));
   for (const double quality : mean_panoptic(totals)) write(quality);
   write(totals.aji / totals.images);
   write(totals.count_bias / totals.images);
   write(totals.count_absolute / totals.images);
-  write(totals.truths == 0 ? std::numeric_limits<double>::quiet_NaN()
-                           : totals.count_absolute / totals.truths);
+  write(totals.ground_truths == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                  : totals.count_absolute / totals.ground_truths);
   return summary;
 }
 
@@ -142,7 +143,7 @@ std::vector<ClassScores> summarise_classes(const Comparison& comparison) {
   std::vector<ClassScores> classes;
   for (size_t k = 0; k < comparison.segm.labels().size(); ++k) {
     const int32_t label = comparison.segm.labels()[k];
-    classes.push_back({label, comparison.segm.truths_of(k, once), kUnknown});
+    classes.push_back({label, comparison.segm.ground_truths_of(k, once), kUnknown});
     Writer coco(classes.back().summary, index_of("segmAp"));
     write_coco(comparison.segm.scores_of(k, once), coco);
     // Both tables hold the same images, so they have the same labels in the same order.

@@ -45,9 +45,9 @@ inline constexpr auto kMetricNames = std::to_array<std::string_view>({
     "bboxArSmall",
     "bboxArMedium",
     "bboxArLarge",
-    "hits",
-    "falseAlarms",
-    "misses",
+    "truePositives",
+    "falsePositives",
+    "falseNegatives",
     "precision",
     "recall",
     "f1",
@@ -79,7 +79,7 @@ double panoptic_quality(const SegmentScores& image);
 struct ClassScores {
   int32_t label;
   /** Number of ground-truth cells without crowds. */
-  uint64_t truths;
+  uint64_t ground_truths;
   /** COCO's metrics and the panoptic quality of this class; the others are NaN. */
   Summary summary;
 };

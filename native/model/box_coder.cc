@@ -31,15 +31,15 @@ torch::Tensor BoxCoder::encode(const torch::Tensor& reference,
 }
 
 torch::Tensor BoxCoder::decode(const torch::Tensor& offsets, const torch::Tensor& boxes) const {
-  static const double kLargestLog = std::log(1000.0 / 16);
+  static const double kMaxLogScale = std::log(1000.0 / 16);
   const auto from = centered(boxes.to(offsets.scalar_type()));
   const auto parts = offsets.reshape({offsets.size(0), offsets.size(1) / 4, 4}).unbind(2);
   const auto x = parts[0] / weights_[0] * from.width + from.x;
   const auto y = parts[1] / weights_[1] * from.height + from.y;
   const auto half_width =
-      0.5 * (torch::exp((parts[2] / weights_[2]).clamp_max(kLargestLog)) * from.width);
+      0.5 * (torch::exp((parts[2] / weights_[2]).clamp_max(kMaxLogScale)) * from.width);
   const auto half_height =
-      0.5 * (torch::exp((parts[3] / weights_[3]).clamp_max(kLargestLog)) * from.height);
+      0.5 * (torch::exp((parts[3] / weights_[3]).clamp_max(kMaxLogScale)) * from.height);
   return torch::stack({x - half_width, y - half_height, x + half_width, y + half_height}, 2);
 }
 

@@ -42,7 +42,7 @@ bool is_minimal(const nn::Conv2dImpl& conv, const torch::Tensor& x) {
 
 /** Whether cuDNN may run convolution and ReLU in one kernel. It selects any algorithm, so not
  *  where deterministic ones are required. */
-bool one_kernel_does(const torch::Tensor& x) {
+bool has_fused_conv_relu(const torch::Tensor& x) {
   return x.is_cuda() && x.scalar_type() == torch::kFloat32 &&
          !at::autocast::is_autocast_enabled(at::kCUDA) && !at::globalContext().deterministicCuDNN();
 }
@@ -91,7 +91,7 @@ torch::Tensor convolve(const nn::Conv2dImpl& conv, const torch::Tensor& x,
 torch::Tensor convolve_and_rectify(const nn::Conv2dImpl& conv, const torch::Tensor& x,
                                    const torch::Tensor& weight, const torch::Tensor& bias,
                                    const torch::Tensor& residual) {
-  if (one_kernel_does(x)) {
+  if (has_fused_conv_relu(x)) {
     return ops::conv_relu(x, weight, bias, residual, conv.options.stride()->at(0),
                           std::get<torch::ExpandingArray<2>>(conv.options.padding())->at(0));
   }

@@ -67,8 +67,8 @@ class MaskRcnnLayers {
                                       const std::vector<ImageSize>& images) = 0;
 };
 
-/** Chooses which detections of an image get a mask and are returned: rows, rising, of boxes [K, 4]
- *  in pixels of the resized image. An empty function keeps all. */
+/** Chooses which detections of an image get a mask and are returned: rows, increasing, of boxes [K,
+ * 4] in pixels of the resized image. An empty function keeps all. */
 using BoxFilter = std::function<torch::Tensor(const torch::Tensor& boxes)>;
 
 /** The detections that the filter keeps. */

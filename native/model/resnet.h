@@ -41,7 +41,7 @@ class BottleneckImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Bottleneck);
 
-/** Told the part of the work that is done, 0 to 1; may throw Cancelled. */
+/** Called with the fraction of the work that is done, 0 to 1. May throw Cancelled. */
 using Progress = std::function<void(double)>;
 
 /** Number of output channels of `layer` (1 to 4) of a ResNet. */

@@ -31,7 +31,7 @@ Layer uninitialized_conv(const Options& options, int64_t first, int64_t second) 
 
 SkipInit::SkipInit() : outer_(skip_init) { skip_init = true; }
 SkipInit::~SkipInit() { skip_init = outer_; }
-bool SkipInit::is_wanted() { return skip_init; }
+bool SkipInit::is_active() { return skip_init; }
 
 nn::Conv2d make_conv2d(const nn::Conv2dOptions& options) {
   if (!skip_init) return nn::Conv2d(options);

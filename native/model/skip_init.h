@@ -14,7 +14,7 @@ class SkipInit {
   SkipInit(const SkipInit&) = delete;
   SkipInit& operator=(const SkipInit&) = delete;
 
-  static bool is_wanted();
+  static bool is_active();
 
  private:
   bool outer_;
@@ -27,7 +27,7 @@ torch::nn::Linear make_linear(const torch::nn::LinearOptions& options);
 /** Calls `fill` to initialise a weight, unless initialisation is skipped. */
 template <typename Fill>
 void initialize(torch::Tensor& weight, Fill fill) {
-  if (!SkipInit::is_wanted()) fill(weight);
+  if (!SkipInit::is_active()) fill(weight);
 }
 
 }  // namespace cellroute::model

@@ -4,14 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "round_up.h"
+
 namespace cellroute::model {
-namespace {
-
-int64_t round_up(int64_t value, int64_t divisor) {
-  return (value + divisor - 1) / divisor * divisor;
-}
-
-}  // namespace
 
 torch::Tensor normalize(const torch::Tensor& image, const NormalizeConfig& config) {
   const auto options = image.options();

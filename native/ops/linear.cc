@@ -22,11 +22,11 @@ template <typename F>
 void for_each_block(int64_t rows, int64_t depth, int64_t columns, F&& compute) {
   // About 20 milliseconds on two cores. Fewer rows would read the right-hand matrix too often.
   constexpr int64_t kProducts = int64_t{1} << 31;
-  constexpr int64_t kFewestRows = 128;
-  const int64_t most = std::max(kFewestRows, kProducts / std::max<int64_t>(depth * columns, 1));
-  for (int64_t begin = 0; begin < rows; begin += most) {
+  constexpr int64_t kMinRows = 128;
+  const int64_t block = std::max(kMinRows, kProducts / std::max<int64_t>(depth * columns, 1));
+  for (int64_t begin = 0; begin < rows; begin += block) {
     throw_if_cancelled();
-    compute(begin, std::min(most, rows - begin));
+    compute(begin, std::min(block, rows - begin));
   }
 }
 

@@ -53,7 +53,7 @@ at::Tensor kept_of(const at::Tensor& boxes, const at::Tensor& groups, double thr
       .squeeze(0);
 }
 
-at::Tensor by_falling_score(const at::Tensor& scores) {
+at::Tensor by_decreasing_score(const at::Tensor& scores) {
   return std::get<1>(scores.sort(/*stable=*/true, /*dim=*/0, /*descending=*/true));
 }
 
@@ -62,7 +62,7 @@ at::Tensor by_falling_score(const at::Tensor& scores) {
 at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
   check(boxes, scores, iou_threshold);
   const at::NoGradGuard no_grad;
-  const auto order = by_falling_score(scores);
+  const auto order = by_decreasing_score(scores);
   const auto kept = kept_of(boxes.index_select(0, order), at::Tensor(), iou_threshold);
   return order.masked_select(kept);
 }
@@ -87,12 +87,12 @@ at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const 
   }
   // Groups are still compared within themselves only: offset boxes with negative corners may
   // overlap the next group.
-  const auto order = by_falling_score(scores);
+  const auto order = by_decreasing_score(scores);
   const auto sorted_groups = groups.index_select(0, order);
-  const auto [rising_groups, by_group] =
+  const auto [ascending_groups, by_group] =
       sorted_groups.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
   const auto grouped = order.index_select(0, by_group);
-  const auto kept = kept_of(moved.index_select(0, grouped), rising_groups, iou_threshold);
+  const auto kept = kept_of(moved.index_select(0, grouped), ascending_groups, iou_threshold);
   const auto kept_in_order = at::empty_like(kept).index_copy_(0, by_group, kept);
   return order.masked_select(kept_in_order);
 }
@@ -108,24 +108,24 @@ PaddedKept nms_padded(const at::Tensor& boxes, const at::Tensor& scores, const a
               "nms_padded: boxes must be [N, K, 4], got ", boxes.sizes());
   const at::NoGradGuard no_grad;
   const StageScope stage("nms");
-  constexpr double kLast = -std::numeric_limits<double>::infinity();
+  constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
   // As in batched_nms(), but decided on the device.
   const auto out = valid.logical_not();
-  const auto step = std::get<0>(boxes.amax(2).masked_fill(out, kLast).max(1)) + 1;
+  const auto step = std::get<0>(boxes.amax(2).masked_fill(out, kMinusInfinity).max(1)) + 1;
   const auto few = valid.sum(1) * 4 <= kCoordinateTrickNumel;
   const auto apart = at::where(few.logical_and(at::isfinite(step)), step, 0);
   const auto moved = boxes + (groups * apart.unsqueeze(1)).unsqueeze(2);
 
-  const auto order = std::get<1>(
-      scores.masked_fill(out, kLast).sort(/*stable=*/true, /*dim=*/1, /*descending=*/true));
+  const auto order = std::get<1>(scores.masked_fill(out, kMinusInfinity)
+                                     .sort(/*stable=*/true, /*dim=*/1, /*descending=*/true));
   const auto taken = padded_rows(valid, order);
   // Invalid rows form the last group.
   const auto sorted_groups = at::where(taken, padded_rows(groups, order), int64_t{1} << 40);
-  const auto [rising_groups, by_group] =
+  const auto [ascending_groups, by_group] =
       sorted_groups.sort(/*stable=*/true, /*dim=*/1, /*descending=*/false);
   const auto grouped = order.gather(1, by_group);
   const auto kept =
-      kept_of_each(padded_rows(moved, grouped), rising_groups.contiguous(), iou_threshold);
+      kept_of_each(padded_rows(moved, grouped), ascending_groups.contiguous(), iou_threshold);
   const auto kept_in_order = at::empty_like(kept).scatter_(1, by_group, kept).logical_and(taken);
 
   const auto rank = kept_in_order.cumsum(1) - 1;

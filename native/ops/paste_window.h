@@ -16,7 +16,7 @@ namespace cellroute::ops {
 inline constexpr int64_t kSmallOutput = 128;
 
 /** Far outside any image, and far from overflow of int64 and of sizes. */
-inline constexpr float kFarthest = 1e15F;
+inline constexpr float kMaxPosition = 1e15F;
 
 /** One pixel of the box on one axis, between two cells of the mask. */
 struct Tap {
@@ -60,7 +60,7 @@ CELLROUTE_HOST_DEVICE inline Window window_of(const float* box, int64_t cells, i
     const float centre = (box[axis + 2] + box[axis]) * 0.5F;
     const float from = centre - half, to = centre + half;
     // Also false for NaN.
-    if (!(std::fabs(from) <= kFarthest && std::fabs(to) <= kFarthest)) return {};
+    if (!(std::fabs(from) <= kMaxPosition && std::fabs(to) <= kMaxPosition)) return {};
     low[axis] = static_cast<int64_t>(from);
     high[axis] = static_cast<int64_t>(to);
   }

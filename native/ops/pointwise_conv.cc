@@ -7,9 +7,10 @@
 #include <array>
 #include <memory>
 
-#include "ops/channels_last.h"
+#include "ops/activations.h"
 #include "ops/cpu/integer/int8_pointwise_conv.h"
 #include "ops/cpu/pointwise/pointwise_conv.h"
+#include "round_up.h"
 
 namespace cellroute::ops {
 namespace {
@@ -21,9 +22,6 @@ void check(const at::Tensor& tensor, at::IntArrayRef sizes, const char* what,
       ": ", what, " must be float32 ", sizes, " on the CPU, got ", tensor.scalar_type(), " ",
       tensor.sizes(), " on ", tensor.device());
 }
-
-/** Length of a side after the stride. */
-int64_t shrunk(int64_t side, int64_t stride) { return (side + stride - 1) / stride; }
 
 void check_weights(at::TensorList weights) {
   for (const auto& weight : weights) {
@@ -92,7 +90,8 @@ at::Tensor pointwise_conv(const at::Tensor& input, const PointwiseWeights& weigh
   check(bias, {weights.out_channels()}, "bias");
   const at::NoGradGuard no_grad;
   const std::array<int64_t, 4> sizes{input.size(0), weights.out_channels(),
-                                     shrunk(input.size(2), stride), shrunk(input.size(3), stride)};
+                                     divide_up(input.size(2), stride),
+                                     divide_up(input.size(3), stride)};
   at::Tensor sum, output;
   if (residual.defined()) {
     TORCH_CHECK(residual.dim() == 4, "pointwise_conv: residual must be [N, K, h, w], got ",
@@ -126,7 +125,7 @@ at::Tensor pointwise_conv_of_two(const at::Tensor& a, const at::Tensor& b, int64
   TORCH_CHECK(stride > 0, "pointwise_conv_of_two: stride must be positive, got ", stride);
   const int64_t channels = weights.in_channels() - a.size(1);
   constexpr auto kName = "pointwise_conv_of_two";
-  check(a, {b.size(0), a.size(1), shrunk(b.size(2), stride), shrunk(b.size(3), stride)}, "a",
+  check(a, {b.size(0), a.size(1), divide_up(b.size(2), stride), divide_up(b.size(3), stride)}, "a",
         kName);
   check(b, {b.size(0), channels, b.size(2), b.size(3)}, "b", kName);
   check(bias, {weights.out_channels()}, "bias", kName);

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "ops/channels_last.h"
+#include "ops/activations.h"
 #include "ops/cpu/roi/roi_align_levels.h"
 #include "ops/cuda/roi_align_levels.h"
 

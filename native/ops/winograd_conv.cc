@@ -8,8 +8,7 @@
 #include <array>
 #include <memory>
 
-#include "ops/activation_dtype.h"
-#include "ops/channels_last.h"
+#include "ops/activations.h"
 #include "ops/cpu/integer/int16_winograd.h"
 #include "ops/cpu/winograd/winograd.h"
 #include "ops/cpu/winograd/winograd_weight_gradient.h"
@@ -118,19 +117,20 @@ int64_t fastest_winograd_side(int64_t in_channels, int64_t out_channels,
                               at::ScalarType compute_dtype) {
   // With fewer channels the transforms cost more than the saved products; with more, the
   // transformed weights no longer fit any cache, those of large tiles first.
-  constexpr int64_t kFewest = 32;
-  constexpr int64_t kMostWeights = int64_t{384} * 384;
-  constexpr int64_t kMostWeightsOfSmall = int64_t{512} * 512;
+  constexpr int64_t kMinChannels = 32;
+  constexpr int64_t kMaxLargeTileWeights = int64_t{384} * 384;
+  constexpr int64_t kMaxSmallTileWeights = int64_t{512} * 512;
   const int64_t weights = in_channels * out_channels;
-  if (!winograd_supports(compute_dtype) || std::min(in_channels, out_channels) < kFewest) return 0;
+  if (!winograd_supports(compute_dtype) || std::min(in_channels, out_channels) < kMinChannels)
+    return 0;
   if (compute_dtype != at::kBFloat16) {
-    if (weights <= kMostWeights) return 4;
+    if (weights <= kMaxLargeTileWeights) return 4;
     // Float32 with LibTorch's products was not measured.
     const bool has_small = compute_dtype == at::kShort || cpu::best_panel() > 0;
-    return weights <= kMostWeightsOfSmall && has_small ? 2 : 0;
+    return weights <= kMaxSmallTileWeights && has_small ? 2 : 0;
   }
   // With matrix registers (AMX) a direct convolution is faster than the transforms of the tiles.
-  return weights <= kMostWeights && !cpu::has_matrix_registers() ? 2 : 0;
+  return weights <= kMaxLargeTileWeights && !cpu::has_matrix_registers() ? 2 : 0;
 }
 
 at::Tensor winograd_conv(const at::Tensor& input, const WinogradWeights& weights,

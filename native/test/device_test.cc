@@ -5,13 +5,13 @@
 
 namespace device_test {
 
-using cellroute::device_named;
+using cellroute::device_from_name;
 using cellroute::resolve_device;
 
 TEST_CASE("a device name is parsed without initialising the device") {
-  CHECK(device_named("cpu").is_cpu());
-  CHECK(device_named("cuda").str() == "cuda:0");
-  CHECK(device_named("cuda:3").index() == 3);
+  CHECK(device_from_name("cpu").is_cpu());
+  CHECK(device_from_name("cuda").str() == "cuda:0");
+  CHECK(device_from_name("cuda:3").index() == 3);
 }
 
 TEST_CASE("the CPU is always available, and auto always returns a device") {

@@ -255,12 +255,13 @@ TEST_CASE("GPU: pixels equal the CPU's" * doctest::skip(no_gpu())) {
 
 TEST_CASE("GPU: matching equals the CPU's" * doctest::skip(no_gpu())) {
   torch::manual_seed(9);
-  const auto truths = random_boxes(37);
-  auto candidates = torch::cat({random_boxes(3000), truths});
+  const auto ground_truths = random_boxes(37);
+  auto candidates = torch::cat({random_boxes(3000), ground_truths});
   for (const bool low_quality : {false, true}) {
     const train::MatchOptions options{0.7, 0.3, low_quality};
-    CHECK(test::same(train::match_boxes(truths.to(gpu()), candidates.to(gpu()), options).cpu(),
-                     train::match_boxes(truths, candidates, options)));
+    CHECK(
+        test::same(train::match_boxes(ground_truths.to(gpu()), candidates.to(gpu()), options).cpu(),
+                   train::match_boxes(ground_truths, candidates, options)));
   }
 }
 
@@ -401,8 +402,8 @@ TEST_CASE("GPU: training steps equal the CPU's, the first, recorded and replayed
       .skip_resize = true};
   mask::Bounds bounds;
   for (uint32_t x = 10; x < 30; ++x) mask::append_run(bounds, x * 48 + 8, x * 48 + 40);
-  const auto truth =
-      train::make_truth({mask::from_bounds(48, 64, bounds)}, torch::tensor({1}, torch::kInt64));
+  const auto ground_truth = train::make_ground_truth({mask::from_bounds(48, 64, bounds)},
+                                                     torch::tensor({1}, torch::kInt64));
   torch::manual_seed(2);
   std::vector<torch::Tensor> images;
   for (int step = 0; step < 5; ++step) images.push_back(torch::rand({3, 48, 64}));
@@ -414,8 +415,9 @@ TEST_CASE("GPU: training steps equal the CPU's, the first, recorded and replayed
     train::SegmenterTrainer trainer(test::small_config(), options, kSampling);
     std::vector<train::StepResult> results;
     for (const auto& image : images) {
-      results.push_back(trainer.step(
-          {image}, {truth}, {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {}));
+      results.push_back(
+          trainer.step({image}, {ground_truth},
+                       {.lr = 0.01, .momentum = 0.9, .max_grad_norm = 10.0, .seed = 5}, {}));
     }
     return results;
   };

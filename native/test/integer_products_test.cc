@@ -24,10 +24,10 @@ struct Form {
 std::vector<Form> forms() {
   std::vector<Form> found;
   for (const auto* const* k = cpu::usable_int8_kernels(); *k != nullptr; ++k) {
-    found.push_back({k, {.least = 0, .levels = 255}, 127});
+    found.push_back({k, {.lowest = 0, .levels = 255}, 127});
   }
   for (const auto* const* k = cpu::usable_int16_kernels(); *k != nullptr; ++k) {
-    found.push_back({k, {.least = -2896, .levels = 5792}, 2896});
+    found.push_back({k, {.lowest = -2896, .levels = 5792}, 2896});
   }
   return found;
 }
@@ -36,7 +36,7 @@ std::vector<Form> forms() {
 torch::Tensor integers_of(const torch::Tensor& row, const cpu::Levels& levels) {
   const auto least = row.min();
   const auto step = (row.max() - least) / levels.levels;
-  return ((row - least) * (1 / step) + levels.least).round();
+  return ((row - least) * (1 / step) + levels.lowest).round();
 }
 
 /** Integers of a row as a kernel stores them: [depth]. */
@@ -75,8 +75,8 @@ TEST_CASE("integers: a row of any length is quantised over its own range") {
       const auto integers = written(words, depth, **form.kernels);
       // A compiler may fuse product and sum, so halfway between two integers both are correct.
       CHECK((integers - integers_of(row, form.levels)).abs().max().item<float>() <= 1);
-      CHECK(integers.min().item<float>() == form.levels.least);
-      CHECK(integers.max().item<float>() == form.levels.least + form.levels.levels);
+      CHECK(integers.min().item<float>() == form.levels.lowest);
+      CHECK(integers.max().item<float>() == form.levels.lowest + form.levels.levels);
       CHECK((integers * scale.step + scale.zero - row).abs().max().item<float>() <
             0.501F * scale.step);
     }
@@ -84,19 +84,19 @@ TEST_CASE("integers: a row of any length is quantised over its own range") {
 }
 
 TEST_CASE("integers: equal values, tiny and huge ranges; values that are not finite are reported") {
-  constexpr float kMost = std::numeric_limits<float>::max();
+  constexpr float kMaxFloat = std::numeric_limits<float>::max();
   for (const auto& form : forms()) {
     const auto restored = [&](const torch::Tensor& row) {
       const auto [words, scale] = quantise(row, form);
       return written(words, row.numel(), **form.kernels) * scale.step + scale.zero;
     };
-    for (const float value : {0.0F, -2.5F, kMost}) {
+    for (const float value : {0.0F, -2.5F, kMaxFloat}) {
       CHECK(cellroute::test::same(restored(torch::full({20}, value)), torch::full({20}, value)));
     }
     const auto tiny = torch::tensor({1e-42F, 3e-42F, 0.0F});
     CHECK((restored(tiny) - tiny).abs().max().item<float>() <= 3e-42F);
-    const auto huge = torch::tensor({kMost / 4, -kMost / 4, 1.0F});
-    CHECK(torch::allclose(restored(huge), huge, 1e-3, kMost / 500));
+    const auto huge = torch::tensor({kMaxFloat / 4, -kMaxFloat / 4, 1.0F});
+    CHECK(torch::allclose(restored(huge), huge, 1e-3, kMaxFloat / 500));
     for (const float strange : {std::nanf(""), std::numeric_limits<float>::infinity(),
                                 -std::numeric_limits<float>::infinity()}) {
       for (const int64_t place : {0, 8, 18}) {
@@ -124,7 +124,7 @@ TEST_CASE("integers: sums are exact with every instruction set, also at their li
           rows[0][0] = depth == 1 ? 1 : -1;
 
           const int64_t bytes = cpu::row_bytes(depth, kernels);
-          std::vector<std::byte> words((count + cpu::kRowsAtOnce) * bytes);
+          std::vector<std::byte> words((count + cpu::kRowsPerStep) * bytes);
           std::vector<cpu::RowScale> scales(count);
           auto expected = torch::zeros({count, columns}, torch::kFloat64);
           const auto steps = weights.abs().amax(1) / static_cast<double>(form.largest_weight);

@@ -53,7 +53,8 @@ model::MaskRcnn network_of(const model::MaskRcnnConfig& config) {
 }
 
 /** Cells as rectangles x1, y1, x2, y2 in an image, alternately with class 1 and 2. */
-Truth rectangles(int64_t height, int64_t width, const std::vector<std::array<int64_t, 4>>& cells) {
+GroundTruth rectangles(int64_t height, int64_t width,
+                       const std::vector<std::array<int64_t, 4>>& cells) {
   std::vector<mask::Rle> masks;
   for (const auto& [x1, y1, x2, y2] : cells) {
     auto pixels = torch::zeros({height, width}, torch::kUInt8);
@@ -63,7 +64,7 @@ Truth rectangles(int64_t height, int64_t width, const std::vector<std::array<int
                      static_cast<uint32_t>(height), static_cast<uint32_t>(width)));
   }
   const auto count = static_cast<int64_t>(cells.size());
-  return make_truth(std::move(masks), torch::arange(count) % 2 + 1);
+  return make_ground_truth(std::move(masks), torch::arange(count) % 2 + 1);
 }
 
 std::vector<torch::Tensor> values(const MaskRcnnLosses& losses) {
@@ -72,9 +73,10 @@ std::vector<torch::Tensor> values(const MaskRcnnLosses& losses) {
 
 /** Checks a step: finite losses, and a finite gradient for every parameter. */
 MaskRcnnLosses check_step(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
-                          const std::vector<Truth>& truths, const SamplingOptions& options) {
+                          const std::vector<GroundTruth>& ground_truths,
+                          const SamplingOptions& options) {
   network->zero_grad();
-  auto losses = mask_rcnn_losses(network, images, truths, options, generator(7));
+  auto losses = mask_rcnn_losses(network, images, ground_truths, options, generator(7));
   for (const auto& loss : values(losses)) {
     CHECK(loss.dim() == 0);
     CHECK(loss.isfinite().item<bool>());
@@ -123,8 +125,8 @@ TEST_CASE("losses: cells of one pixel, also if a resize makes them smaller") {
   SUBCASE("grown") { config.resize = {.min_size = 96, .max_size = 200, .scale = {}}; }
   SUBCASE("shrunk") { config.resize = {.min_size = 24, .max_size = 48, .scale = {}}; }
   auto network = network_of(config);
-  const auto truth = rectangles(64, 64, {{0, 0, 1, 1}, {63, 63, 64, 64}, {31, 20, 32, 21}});
-  const auto losses = check_step(network, {torch::rand({3, 64, 64})}, {truth}, everything());
+  const auto ground_truth = rectangles(64, 64, {{0, 0, 1, 1}, {63, 63, 64, 64}, {31, 20, 32, 21}});
+  const auto losses = check_step(network, {torch::rand({3, 64, 64})}, {ground_truth}, everything());
   CHECK_FALSE(is_zero(losses.mask));
 }
 
@@ -140,16 +142,18 @@ TEST_CASE("losses: a thousand cells, and one that covers the whole image") {
 TEST_CASE("losses: samples keep their size if the resize is skipped") {
   auto config = test::small_config();
   const std::vector images{torch::rand({3, 64, 80})};
-  const std::vector truths{rectangles(64, 80, {{10, 10, 30, 25}, {40, 5, 70, 60}})};
+  const std::vector ground_truths{rectangles(64, 80, {{10, 10, 30, 25}, {40, 5, 70, 60}})};
   auto plain = network_of(config);
   config.resize = {.min_size = 96, .max_size = 200, .scale = {}};
   auto resizing = network_of(config);
   auto options = everything();
   options.skip_resize = true;
-  const auto expected = values(mask_rcnn_losses(plain, images, truths, options, generator(7)));
-  const auto skipped = values(mask_rcnn_losses(resizing, images, truths, options, generator(7)));
+  const auto expected =
+      values(mask_rcnn_losses(plain, images, ground_truths, options, generator(7)));
+  const auto skipped =
+      values(mask_rcnn_losses(resizing, images, ground_truths, options, generator(7)));
   const auto resized =
-      values(mask_rcnn_losses(resizing, images, truths, everything(), generator(7)));
+      values(mask_rcnn_losses(resizing, images, ground_truths, everything(), generator(7)));
   for (size_t i = 0; i < expected.size(); ++i) CHECK(same(skipped[i], expected[i]));
   CHECK_FALSE(same(resized[0], expected[0]));
 }
@@ -158,9 +162,9 @@ TEST_CASE("losses: no samples at all") {
   auto network = network_of(test::small_config());
   auto options = kDrawn;
   options.rpn_batch_size = options.box_batch_size = 0;
-  const auto truth = rectangles(64, 64, {{4, 4, 20, 20}});
+  const auto ground_truth = rectangles(64, 64, {{4, 4, 20, 20}});
   for (const auto& loss :
-       values(check_step(network, {torch::rand({3, 64, 64})}, {truth}, options))) {
+       values(check_step(network, {torch::rand({3, 64, 64})}, {ground_truth}, options))) {
     CHECK(is_zero(loss));
   }
 }
@@ -168,10 +172,11 @@ TEST_CASE("losses: no samples at all") {
 TEST_CASE("losses: random choices depend only on the generator") {
   auto network = network_of(test::small_config());
   const std::vector<torch::Tensor> images{torch::rand({3, 96, 96})};
-  const std::vector<Truth> truths{rectangles(96, 96, grid(96, 24, 16))};
+  const std::vector<GroundTruth> ground_truths{rectangles(96, 96, grid(96, 24, 16))};
   const auto run = [&](uint64_t seed) {
     torch::manual_seed(seed + 40);
-    return torch::stack(values(mask_rcnn_losses(network, images, truths, kDrawn, generator(seed))));
+    return torch::stack(
+        values(mask_rcnn_losses(network, images, ground_truths, kDrawn, generator(seed))));
   };
   CHECK(same(run(1), run(1)));
   CHECK_FALSE(same(run(1), run(2)));
@@ -180,9 +185,9 @@ TEST_CASE("losses: random choices depend only on the generator") {
 TEST_CASE("losses: ground truth that does not fit its image is refused") {
   auto network = network_of(test::small_config());
   const std::vector<torch::Tensor> images{torch::rand({3, 64, 64})};
-  const auto refused = [&](const Truth& truth) {
+  const auto refused = [&](const GroundTruth& ground_truth) {
     CHECK(test::code_of([&] {
-            mask_rcnn_losses(network, images, {truth}, kDrawn, generator(1));
+            mask_rcnn_losses(network, images, {ground_truth}, kDrawn, generator(1));
           }) == "INVALID_ARGUMENT");
   };
   const auto good = rectangles(64, 64, {{4, 4, 20, 20}});
@@ -193,7 +198,7 @@ TEST_CASE("losses: ground truth that does not fit its image is refused") {
   refused({good.boxes.slice(1, 0, 2), good.labels, good.masks});
   refused({torch::tensor({{4.0F, 4.0F, 4.0F, 20.0F}}), good.labels, good.masks});
   CHECK(test::code_of([] {
-          make_truth({mask::Rle{4, 4, {16}}}, torch::ones({1}, torch::kInt64));
+          make_ground_truth({mask::Rle{4, 4, {16}}}, torch::ones({1}, torch::kInt64));
         }) == "INVALID_ARGUMENT");
 }
 
@@ -203,10 +208,10 @@ TEST_CASE("losses: a cancelled step stops between its stages") {
   const JobContext poll(flag, [&](const char*, double fraction) {
     if (fraction > 0.2) flag->cancel();
   });
-  const auto truth = rectangles(64, 64, {{4, 4, 20, 20}});
-  CHECK_THROWS_AS(
-      mask_rcnn_losses(network, {torch::rand({3, 64, 64})}, {truth}, kDrawn, generator(1), poll),
-      Cancelled);
+  const auto ground_truth = rectangles(64, 64, {{4, 4, 20, 20}});
+  CHECK_THROWS_AS(mask_rcnn_losses(network, {torch::rand({3, 64, 64})}, {ground_truth}, kDrawn,
+                                   generator(1), poll),
+                  Cancelled);
 }
 
 TEST_CASE("RPN losses equal torchvision's formulas over all anchors") {
@@ -236,9 +241,9 @@ TEST_CASE("RPN losses equal torchvision's formulas over all anchors") {
   const auto asked = positive.logical_or(quality < 0.3);
   const auto first = torch::cat(logits, 1)[0], second = torch::cat(logits, 1)[1];
   const auto chosen = torch::cat({first.masked_select(asked), second});
-  const auto truth =
+  const auto ground_truth =
       torch::cat({positive.masked_select(asked).to(torch::kFloat32), torch::zeros_like(second)});
-  const auto objectness = functional::binary_cross_entropy_with_logits(chosen, truth);
+  const auto objectness = functional::binary_cross_entropy_with_logits(chosen, ground_truth);
 
   const auto index = positive.nonzero().squeeze(1);
   const auto targets = model::BoxCoder({1, 1, 1, 1})
@@ -277,15 +282,16 @@ TEST_CASE("padded RPN losses have gradients at sampled anchors only, and none wi
 }
 
 TEST_CASE("box and mask losses equal torchvision's formulas, proposal by proposal") {
-  const auto truth = rectangles(40, 60, {{5, 5, 20, 25}, {30, 10, 50, 20}, {0, 0, 60, 40}});
+  const auto ground_truth = rectangles(40, 60, {{5, 5, 20, 25}, {30, 10, 50, 20}, {0, 0, 60, 40}});
   const auto proposals = torch::tensor({{6.0F, 5.0F, 21.0F, 24.0F},
                                         {29.0F, 9.0F, 52.0F, 22.0F},
                                         {50.0F, 30.0F, 58.0F, 39.0F},
                                         {1.0F, 1.0F, 59.0F, 38.0F}});
-  const auto examples =
-      choose_rois({proposals}, {truth.boxes}, {truth.labels}, everything(), generator(1)).front();
+  const auto examples = choose_rois({proposals}, {ground_truth.boxes}, {ground_truth.labels},
+                                    everything(), generator(1))
+                            .front();
   // The cells' own boxes are last; no IoU is between the thresholds.
-  CHECK(same(examples.boxes, torch::cat({proposals, truth.boxes})));
+  CHECK(same(examples.boxes, torch::cat({proposals, ground_truth.boxes})));
   CHECK(same(examples.labels, torch::tensor({1, 2, 0, 1, 1, 2, 1}, torch::kInt64)));
   const auto cells = examples.positive();
   CHECK(same(cells.matched, torch::tensor({0, 1, 2, 0, 1, 2}, torch::kInt64)));
@@ -293,14 +299,15 @@ TEST_CASE("box and mask losses equal torchvision's formulas, proposal by proposa
   torch::manual_seed(2);
   const model::BoxPredictions predictions{torch::randn({7, 3}), torch::randn({7, 12})};
   const model::BoxCoder coder({10, 10, 5, 5});
-  const auto box = box_losses(coder, predictions, {examples}, {truth.boxes});
+  const auto box = box_losses(coder, predictions, {examples}, {ground_truth.boxes});
   double classes = 0, offsets = 0;
   for (int64_t i = 0, k = 0; i < 7; ++i) {
     const auto label = examples.labels[i].item<int64_t>();
     classes -= predictions.class_logits[i].log_softmax(0)[label].item<double>();
     if (label == 0) continue;
-    const auto wanted = coder.encode(truth.boxes[cells.matched[k].item<int64_t>()].unsqueeze(0),
-                                     cells.boxes[k].unsqueeze(0));
+    const auto wanted =
+        coder.encode(ground_truth.boxes[cells.matched[k].item<int64_t>()].unsqueeze(0),
+                     cells.boxes[k].unsqueeze(0));
     const auto step =
         (predictions.box_regression[i].slice(0, 4 * label, 4 * label + 4) - wanted[0]).abs();
     offsets +=
@@ -314,7 +321,7 @@ TEST_CASE("box and mask losses equal torchvision's formulas, proposal by proposa
   double mask = 0;
   for (int64_t k = 0; k < 6; ++k) {
     auto pixels = torch::zeros({1, 1, 40, 60});
-    const auto corner = truth.boxes[cells.matched[k].item<int64_t>()];
+    const auto corner = ground_truth.boxes[cells.matched[k].item<int64_t>()];
     pixels.slice(2, corner[1].item<int64_t>(), corner[3].item<int64_t>())
         .slice(3, corner[0].item<int64_t>(), corner[2].item<int64_t>())
         .fill_(1);
@@ -324,7 +331,7 @@ TEST_CASE("box and mask losses equal torchvision's formulas, proposal by proposa
                                                          target)
                 .item<double>();
   }
-  CHECK(mask_loss(logits, {cells}, {truth}, {{40, 60}}).item<double>() ==
+  CHECK(mask_loss(logits, {cells}, {ground_truth}, {{40, 60}}).item<double>() ==
         doctest::Approx(mask / 6));
 }
 

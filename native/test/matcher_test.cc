@@ -32,13 +32,13 @@ torch::Tensor reference(const torch::Tensor& iou, const MatchOptions& options) {
   return matches;
 }
 
-void check(const torch::Tensor& truths, const torch::Tensor& candidates) {
-  const auto iou = cellroute::ops::box_iou(truths, candidates);
+void check(const torch::Tensor& ground_truths, const torch::Tensor& candidates) {
+  const auto iou = cellroute::ops::box_iou(ground_truths, candidates);
   for (const auto& options : {kRpn, kBox}) {
     const auto expected = reference(iou, options);
-    CHECK(same(match_boxes(truths, candidates, options), expected));
-    CHECK(
-        same(with_threads(1, [&] { return match_boxes(truths, candidates, options); }), expected));
+    CHECK(same(match_boxes(ground_truths, candidates, options), expected));
+    CHECK(same(with_threads(1, [&] { return match_boxes(ground_truths, candidates, options); }),
+               expected));
   }
 }
 
@@ -51,11 +51,11 @@ torch::Tensor some_boxes(int64_t count, double extent, double largest) {
 
 TEST_CASE("matcher equals the algorithm on the whole matrix") {
   torch::manual_seed(3);
-  for (const auto& [truths, candidates] :
+  for (const auto& [ground_truths, candidates] :
        {std::pair{1, 1}, {1, 700}, {9, 255}, {30, 256}, {40, 257}, {300, 3000}}) {
-    check(some_boxes(truths, 200, 60), some_boxes(candidates, 200, 60));
+    check(some_boxes(ground_truths, 200, 60), some_boxes(candidates, 200, 60));
     // Integer coordinates give many equal IoUs.
-    check(some_boxes(truths, 40, 9).round(), some_boxes(candidates, 40, 9).round());
+    check(some_boxes(ground_truths, 40, 9).round(), some_boxes(candidates, 40, 9).round());
   }
 }
 
@@ -65,10 +65,10 @@ TEST_CASE("matcher: anchors in order, ground truths far apart and equal") {
   const auto centre = torch::stack({yx[1], yx[0], yx[1], yx[0]}, 2).reshape({-1, 1, 4});
   const auto shape = torch::tensor({{-4, -4, 4, 4}, {-8, -4, 8, 4}, {-4, -8, 4, 8}});
   const auto anchors = (centre + shape).reshape({-1, 4});
-  auto truths = some_boxes(20, 140, 20).round();
-  truths[7] = truths[3].clone();                            // a duplicate
-  truths[8] = torch::tensor({60.0F, 60.0F, 61.0F, 61.0F});  // one pixel
-  check(truths, anchors);
+  auto ground_truths = some_boxes(20, 140, 20).round();
+  ground_truths[7] = ground_truths[3].clone();                     // a duplicate
+  ground_truths[8] = torch::tensor({60.0F, 60.0F, 61.0F, 61.0F});  // one pixel
+  check(ground_truths, anchors);
 }
 
 TEST_CASE("matcher: a ground truth without overlap") {
@@ -80,10 +80,10 @@ TEST_CASE("matcher: a ground truth without overlap") {
 }
 
 TEST_CASE("matcher: no candidates; boxes that only touch") {
-  const auto truths = torch::tensor({{0.0F, 0.0F, 4.0F, 4.0F}});
-  CHECK(match_boxes(truths, torch::empty({0, 4}), kRpn).sizes() == at::IntArrayRef({0}));
-  check(truths, torch::tensor({{4.0F, 0.0F, 8.0F, 4.0F}, {0.0F, 4.0F, 4.0F, 8.0F}}));
-  CHECK_THROWS(match_boxes(torch::empty({0, 4}), truths, kRpn));
+  const auto ground_truths = torch::tensor({{0.0F, 0.0F, 4.0F, 4.0F}});
+  CHECK(match_boxes(ground_truths, torch::empty({0, 4}), kRpn).sizes() == at::IntArrayRef({0}));
+  check(ground_truths, torch::tensor({{4.0F, 0.0F, 8.0F, 4.0F}, {0.0F, 4.0F, 4.0F, 8.0F}}));
+  CHECK_THROWS(match_boxes(torch::empty({0, 4}), ground_truths, kRpn));
 }
 
 }  // namespace matcher_test

@@ -17,7 +17,7 @@ namespace {
 
 using mask::Dense;
 
-const Progress kSilent = [](double) {};
+const Progress kNoProgress = [](double) {};
 
 struct Position {
   double x, y;
@@ -139,7 +139,7 @@ double only(const Shapes& shapes, Quantity quantity) { return shapes[quantity][0
 Shapes measured(const Dense& mask) {
   const auto rle = mask::counts_by_pixel(mask);
   const mask::RleView view(rle);
-  return measure_shapes({&view, 1}, 1, kSilent);
+  return measure_shapes({&view, 1}, 1, kNoProgress);
 }
 
 TEST_CASE("shapes have the perimeter, centre and axes that their pixels give") {
@@ -203,7 +203,7 @@ TEST_CASE("neighbors touch at a side or a corner, or share pixels") {
   const auto cells = mask::random_cells(11, 60, 80, 40);
   std::vector<mask::Rle> masks;
   for (const auto& cell : cells) masks.push_back(mask::counts_by_pixel(cell));
-  const auto counts = count_neighbors(mask::views(masks), 2, kSilent);
+  const auto counts = count_neighbors(mask::views(masks), 2, kNoProgress);
   bool any = false;
   for (size_t i = 0; i < cells.size(); ++i) {
     double expected = 0;
@@ -238,7 +238,7 @@ TEST_CASE("intensities are those of the pixels, channel by channel, without alph
                   .height = 20,
                   .channels = 4};
   std::memcpy(image.bytes.data(), values.data(), image.bytes.size());
-  const auto found = measure_intensities(mask::views(masks), image, {}, 2, kSilent);
+  const auto found = measure_intensities(mask::views(masks), image, {}, 2, kNoProgress);
   REQUIRE(found.channels == 3);
   for (size_t i = 0; i < cells.size(); ++i) {
     const auto pixels = pixels_of(cells[i]);
@@ -265,7 +265,7 @@ TEST_CASE("intensities are those of the pixels, channel by channel, without alph
   CHECK(found.sum[3 * cells.size()] == 0);
   image.width = 20;
   image.height = 30;
-  CHECK_THROWS_AS(measure_intensities(mask::views(masks), image, {}, 1, kSilent), Error);
+  CHECK_THROWS_AS(measure_intensities(mask::views(masks), image, {}, 1, kNoProgress), Error);
 }
 
 TEST_CASE("sums over windows are those of the whole image") {
@@ -283,12 +283,12 @@ TEST_CASE("sums over windows are those of the whole image") {
     return image;
   };
   const auto whole =
-      measure_intensities(mask::views(masks), window_of(0, 0, 50, 40), {}, 1, kSilent);
+      measure_intensities(mask::views(masks), window_of(0, 0, 50, 40), {}, 1, kNoProgress);
   std::vector<double> sums(cells.size()), counts(cells.size());
   for (const Origin origin : {Origin{0, 0}, Origin{20, 0}, Origin{0, 25}, Origin{20, 25}}) {
     const auto part =
         window_of(origin.x, origin.y, origin.x == 0 ? 20 : 30, origin.y == 0 ? 25 : 15);
-    const auto found = measure_intensities(mask::views(masks), part, origin, 1, kSilent);
+    const auto found = measure_intensities(mask::views(masks), part, origin, 1, kNoProgress);
     for (size_t i = 0; i < cells.size(); ++i) {
       sums[i] += found.sum[i];
       counts[i] += found.count[i];
@@ -298,7 +298,7 @@ TEST_CASE("sums over windows are those of the whole image") {
   CHECK(sums == whole.sum);
   CHECK(counts == whole.count);
   CHECK_THROWS_AS(
-      measure_intensities(mask::views(masks), window_of(0, 0, 30, 15), {21, 25}, 1, kSilent),
+      measure_intensities(mask::views(masks), window_of(0, 0, 30, 15), {21, 25}, 1, kNoProgress),
       Error);
 }
 

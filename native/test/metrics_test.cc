@@ -33,13 +33,14 @@ Image random_image(uint32_t seed) {
   std::mt19937 random(seed);
   constexpr uint32_t height = 40, width = 50;
   Image image;
-  const auto truth = mask::random_cells(random(), height, width, static_cast<int>(random() % 7));
+  const auto ground_truth =
+      mask::random_cells(random(), height, width, static_cast<int>(random() % 7));
   auto found = mask::random_cells(random(), height, width, static_cast<int>(random() % 4));
-  found.insert(found.end(), truth.begin(), truth.end());
-  image.truth = set_of(truth, height, width);
+  found.insert(found.end(), ground_truth.begin(), ground_truth.end());
+  image.ground_truth = set_of(ground_truth, height, width);
   image.predicted = set_of(found, height, width);
-  for (size_t i = 0; i < truth.size(); ++i) {
-    image.truth_labels.push_back(static_cast<int32_t>(1 + random() % 2));
+  for (size_t i = 0; i < ground_truth.size(); ++i) {
+    image.ground_truth_labels.push_back(static_cast<int32_t>(1 + random() % 2));
     image.crowd.push_back(random() % 5 == 0);
   }
   for (size_t i = 0; i < found.size(); ++i) {
@@ -84,13 +85,14 @@ bool same(const Summary& a, const Summary& b) {
 
 /** Best matching by exhaustive search: number of pairs and sum of their IoUs. */
 std::pair<int, double> best_by_trying(const std::vector<Edge>& edges, size_t from,
-                                      uint32_t used_predictions, uint32_t used_truths) {
+                                      uint32_t used_predictions, uint32_t used_ground_truths) {
   if (from == edges.size()) return {0, 0};
   const auto& edge = edges[from];
-  auto best = best_by_trying(edges, from + 1, used_predictions, used_truths);
-  const uint32_t prediction = 1U << edge.prediction, truth = 1U << edge.truth;
-  if ((used_predictions & prediction) == 0 && (used_truths & truth) == 0) {
-    auto with = best_by_trying(edges, from + 1, used_predictions | prediction, used_truths | truth);
+  auto best = best_by_trying(edges, from + 1, used_predictions, used_ground_truths);
+  const uint32_t prediction = 1U << edge.prediction, ground_truth = 1U << edge.ground_truth;
+  if ((used_predictions & prediction) == 0 && (used_ground_truths & ground_truth) == 0) {
+    auto with = best_by_trying(edges, from + 1, used_predictions | prediction,
+                               used_ground_truths | ground_truth);
     best = std::max(best, {with.first + 1, with.second + edge.iou});
   }
   return best;
@@ -101,22 +103,22 @@ TEST_CASE("assign finds the maximum number of pairs, and of those the best") {
   std::uniform_real_distribution<double> unit(0, 1);
   for (int round = 0; round < 300; ++round) {
     std::vector<Edge> edges;
-    const uint32_t predictions = 1 + random() % 6, truths = 1 + random() % 6;
+    const uint32_t predictions = 1 + random() % 6, ground_truths = 1 + random() % 6;
     for (uint32_t p = 0; p < predictions; ++p) {
-      for (uint32_t g = 0; g < truths && edges.size() < 14; ++g) {
+      for (uint32_t g = 0; g < ground_truths && edges.size() < 14; ++g) {
         if (random() % 3 == 0) edges.push_back({p, g, unit(random)});
       }
     }
     const auto [count, sum] = best_by_trying(edges, 0, 0, 0);
     const auto chosen = assign(edges);
-    std::vector<uint32_t> seen_predictions, seen_truths;
+    std::vector<uint32_t> seen_predictions, seen_ground_truths;
     double chosen_sum = 0;
     for (const uint32_t i : chosen) {
       seen_predictions.push_back(edges[i].prediction);
-      seen_truths.push_back(edges[i].truth);
+      seen_ground_truths.push_back(edges[i].ground_truth);
       chosen_sum += edges[i].iou;
     }
-    for (auto* seen : {&seen_predictions, &seen_truths}) {
+    for (auto* seen : {&seen_predictions, &seen_ground_truths}) {
       std::sort(seen->begin(), seen->end());
       CHECK(std::unique(seen->begin(), seen->end()) == seen->end());
     }
@@ -142,17 +144,17 @@ TEST_CASE("box comparison equals comparison one by one") {
     }
     return values;
   };
-  const auto predicted = boxes(40), truth = boxes(30);
+  const auto predicted = boxes(40), ground_truth = boxes(30);
   std::vector<uint8_t> crowd(30);
   for (size_t j = 0; j < crowd.size(); ++j) crowd[j] = j % 4 == 0;
-  const auto pairs = box_pairs(predicted, truth, crowd);
+  const auto pairs = box_pairs(predicted, ground_truth, crowd);
   REQUIRE(pairs.size() == 40);
   for (size_t i = 0; i < 40; ++i) {
     std::vector<double> row(30, 0);
-    for (const auto& pair : pairs.row(i)) row[pair.truth] = pair.iou;
+    for (const auto& pair : pairs.row(i)) row[pair.ground_truth] = pair.iou;
     for (size_t j = 0; j < 30; ++j) {
       const double* d = &predicted[4 * i];
-      const double* g = &truth[4 * j];
+      const double* g = &ground_truth[4 * j];
       const double w = std::min(d[0] + d[2], g[0] + g[2]) - std::max(d[0], g[0]);
       const double h = std::min(d[1] + d[3], g[1] + g[3]) - std::max(d[1], g[1]);
       const double common = w > 0 && h > 0 ? w * h : 0;
@@ -171,29 +173,30 @@ TEST_CASE("an image with weight two equals the image twice") {
   std::vector<SegmentScores> segments;
   std::vector<std::vector<CocoClass>> coco;
   for (const auto& image : images) {
-    const auto truths = image.truth.checked_views();
+    const auto ground_truths = image.ground_truth.checked_views();
     const auto masks = image.predicted.checked_views();
-    const TruthMasks truth(truths, image.crowd);
+    const GroundTruthMasks ground_truth(ground_truths, image.crowd);
     const mask::Shapes shapes(masks);
     Pairs pairs;
     std::vector<Pair> row;
-    std::vector<double> areas, truth_areas;
+    std::vector<double> areas, ground_truth_areas;
     std::vector<uint32_t> pixels;
     for (size_t i = 0; i < shapes.size(); ++i) {
-      truth.meet(shapes, i, row);
+      ground_truth.append_overlaps(shapes, i, row);
       pairs.add_row(row);
       areas.push_back(shapes.area(i));
     }
-    for (size_t i = 0; i < truths.size(); ++i) {
-      truth_areas.push_back(truth.shapes().area(i));
-      pixels.push_back(truth.shapes().area(i));
+    for (size_t i = 0; i < ground_truths.size(); ++i) {
+      ground_truth_areas.push_back(ground_truth.shapes().area(i));
+      pixels.push_back(ground_truth.shapes().area(i));
     }
-    coco.push_back(match_coco(
-        pairs, {image.labels, image.scores, areas, image.truth_labels, truth_areas, image.crowd},
-        100));
-    const auto kept = keep(masks, shapes, image.scores, pairs, truth, {0.2, 1});
+    coco.push_back(match_coco(pairs,
+                              {image.labels, image.scores, areas, image.ground_truth_labels,
+                               ground_truth_areas, image.crowd},
+                              100));
+    const auto kept = keep(masks, shapes, image.scores, pairs, ground_truth, {0.2, 1});
     segments.push_back(
-        score_segments(kept, image.labels, {pixels, image.truth_labels, image.crowd}, 0.3));
+        score_segments(kept, image.labels, {pixels, image.ground_truth_labels, image.crowd}, 0.3));
   }
   const Comparison comparison{segments, CocoTable(coco), CocoTable(coco)};
   const auto weighted = summarise(comparison, weights, true);

@@ -67,15 +67,15 @@ TEST_CASE("skip init: layers keep their stride, padding and bias setting") {
 }
 
 TEST_CASE("skip init: ends with its scope; nested scopes end separately") {
-  CHECK_FALSE(model::SkipInit::is_wanted());
+  CHECK_FALSE(model::SkipInit::is_active());
   {
     const model::SkipInit outer;
     {
       const model::SkipInit inner;
     }
-    CHECK(model::SkipInit::is_wanted());
+    CHECK(model::SkipInit::is_active());
   }
-  CHECK_FALSE(model::SkipInit::is_wanted());
+  CHECK_FALSE(model::SkipInit::is_active());
   // LibTorch initialises uniformly between -1/8 and 1/8.
   const auto weight = model::make_linear({64, 64})->weight.detach();
   CHECK(weight.abs().max().item<float>() <= 0.125F);

@@ -76,17 +76,17 @@ mask::Rle rectangle(uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
 struct Segmenter {
   SegmenterTrainer trainer{segmenter_config(), options(), kSampling};
   std::vector<torch::Tensor> images;
-  std::vector<Truth> truths;
+  std::vector<GroundTruth> ground_truths;
 
   Segmenter() {
     torch::manual_seed(8);
     images = {torch::rand({3, 48, 64}), torch::rand({3, 48, 64})};
-    truths = {make_truth({rectangle(3, 4, 20, 12), rectangle(30, 20, 9, 17)},
-                         torch::tensor({1, 2}, torch::kInt64)),
-              make_truth({}, torch::empty({0}, torch::kInt64))};
+    ground_truths = {make_ground_truth({rectangle(3, 4, 20, 12), rectangle(30, 20, 9, 17)},
+                                       torch::tensor({1, 2}, torch::kInt64)),
+                     make_ground_truth({}, torch::empty({0}, torch::kInt64))};
   }
   StepResult step(uint64_t seed, const JobContext& poll = {}) {
-    return trainer.step(images, truths, step_options(seed), poll);
+    return trainer.step(images, ground_truths, step_options(seed), poll);
   }
   void spoil() { images[1][0][5][5] = std::numeric_limits<float>::quiet_NaN(); }
 };
@@ -291,8 +291,8 @@ TEST_CASE("trainer: the loss with bfloat16 autocast is close to float32") {
     given.precision = Precision::kBfloat16;
     SegmenterTrainer rounded(config, given, kSampling);
     const Segmenter batch;
-    const auto expected = exact.step(batch.images, batch.truths, step_options(1));
-    const auto result = rounded.step(batch.images, batch.truths, step_options(1));
+    const auto expected = exact.step(batch.images, batch.ground_truths, step_options(1));
+    const auto result = rounded.step(batch.images, batch.ground_truths, step_options(1));
     CHECK(result.applied);
     double total = 0;
     for (const auto& [name, loss] : expected.losses) total += loss;

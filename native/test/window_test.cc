@@ -26,7 +26,7 @@ Image noise(int64_t height, int64_t width, int64_t channels) {
 
 PartOf whole_of(const Image& image) { return {0, 0, image.width, image.height}; }
 
-/** The pixels of a part, as an image of its own. */
+/** The pixels of a part, as a separate image. */
 Image cropped(const Image& image, int64_t x, int64_t y, int64_t width, int64_t height) {
   Image part{.type = image.type,
              .bytes = {},

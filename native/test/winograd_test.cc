@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "ops/activation_dtype.h"
+#include "ops/activations.h"
 #include "ops/cpu/integer/int16_winograd.h"
 #include "ops/cpu/winograd/winograd_weight_gradient.h"
 #include "ops/winograd_conv.h"

@@ -21,8 +21,9 @@ constexpr double kMasksBegin = 0.3;
   throw Error("INVALID_ARGUMENT", "Image " + std::to_string(index) + " of the batch: " + what);
 }
 
-void check(const Truth& truth, size_t index, const torch::Tensor& image, int64_t num_classes) {
-  const auto& [boxes, labels, masks] = truth;
+void check(const GroundTruth& ground_truth, size_t index, const torch::Tensor& image,
+           int64_t num_classes) {
+  const auto& [boxes, labels, masks] = ground_truth;
   const auto cells = static_cast<int64_t>(masks.size());
   if (boxes.dim() != 2 || boxes.size(0) != cells || boxes.size(1) != 4 || labels.dim() != 1 ||
       labels.size(0) != cells || boxes.scalar_type() != torch::kFloat32 ||
@@ -44,13 +45,13 @@ void check(const Truth& truth, size_t index, const torch::Tensor& image, int64_t
   }
 }
 
-std::vector<torch::Tensor> resized_boxes(const std::vector<Truth>& truths,
+std::vector<torch::Tensor> resized_boxes(const std::vector<GroundTruth>& ground_truths,
                                          const std::vector<torch::Tensor>& images,
                                          const model::ImageBatch& batch) {
   std::vector<torch::Tensor> boxes;
-  for (size_t i = 0; i < truths.size(); ++i) {
-    boxes.push_back(model::resize_boxes(truths[i].boxes, {images[i].size(1), images[i].size(2)},
-                                        batch.sizes[i]));
+  for (size_t i = 0; i < ground_truths.size(); ++i) {
+    boxes.push_back(model::resize_boxes(ground_truths[i].boxes,
+                                        {images[i].size(1), images[i].size(2)}, batch.sizes[i]));
   }
   return boxes;
 }
@@ -73,9 +74,9 @@ std::vector<torch::Tensor> on(torch::Device device, std::vector<torch::Tensor> i
   return images;
 }
 
-std::vector<torch::Tensor> labels_of(const std::vector<Truth>& truths) {
+std::vector<torch::Tensor> labels_of(const std::vector<GroundTruth>& ground_truths) {
   std::vector<torch::Tensor> labels;
-  for (const auto& truth : truths) labels.push_back(truth.labels);
+  for (const auto& ground_truth : ground_truths) labels.push_back(ground_truth.labels);
   return labels;
 }
 
@@ -119,14 +120,15 @@ torch::Tensor MaskRcnnLosses::total() const {
 }
 
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
-                                const std::vector<Truth>& truths, const SamplingOptions& options,
-                                const at::Generator& generator, const JobContext& poll,
-                                RecordedTrunk* trunk) {
+                                const std::vector<GroundTruth>& ground_truths,
+                                const SamplingOptions& options, const at::Generator& generator,
+                                const JobContext& poll, RecordedTrunk* trunk) {
   const auto& config = network->config();
-  TORCH_CHECK(images.size() == truths.size(), "one truth an image: ", images.size(), " images and ",
-              truths.size(), " truths");
-  for (size_t i = 0; i < truths.size(); ++i) {
-    check(truths[i], i, images[i], config.num_classes);
+  TORCH_CHECK(images.size() == ground_truths.size(),
+              "expected the ground truth of each image, got ", images.size(), " images and ",
+              ground_truths.size(), " ground truths");
+  for (size_t i = 0; i < ground_truths.size(); ++i) {
+    check(ground_truths[i], i, images[i], config.num_classes);
   }
 
   poll("transform", 0);
@@ -135,7 +137,7 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torc
   const auto device = model::device_of(*network);
   // Ground truth, matching and sampling stay on the CPU and are the same for every device.
   const auto batch = transform(on(device, images));
-  const auto boxes = resized_boxes(truths, images, batch);
+  const auto boxes = resized_boxes(ground_truths, images, batch);
   poll("backbone", kBackboneBegins);
   const auto progress = [&poll](double done) {
     poll("backbone", kBackboneBegins + done * (kProposalsBegin - kBackboneBegins));
@@ -159,7 +161,7 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torc
   auto& heads = network->roi_heads();
   levels = network->roi_levels(levels);
   to_float32(levels);
-  const auto examples = choose_rois(proposals, boxes, labels_of(truths), options, generator);
+  const auto examples = choose_rois(proposals, boxes, labels_of(ground_truths), options, generator);
   std::vector<RoiExamples> cells;
   for (const auto& some : examples) cells.push_back(some.positive());
   const auto boxes_in =
@@ -171,8 +173,9 @@ MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torc
   const auto masks_in =
       heads->pool_masks(levels, model::to_rois(boxes_of(cells)).to(device), batch.sizes);
   const auto mask_logits = heads->predict_masks(masks_in).to(torch::kFloat32);
-  return {box_loss.classifier, box_loss.box_reg, mask_loss(mask_logits, cells, truths, batch.sizes),
-          rpn_loss.objectness, rpn_loss.box_reg};
+  return {box_loss.classifier, box_loss.box_reg,
+          mask_loss(mask_logits, cells, ground_truths, batch.sizes), rpn_loss.objectness,
+          rpn_loss.box_reg};
 }
 
 }  // namespace cellroute::train

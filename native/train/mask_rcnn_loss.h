@@ -6,8 +6,8 @@
 
 #include "engine/job.h"
 #include "model/mask_rcnn.h"
+#include "train/ground_truth.h"
 #include "train/recorded_trunk.h"
-#include "train/truth.h"
 
 namespace cellroute::train {
 
@@ -47,8 +47,8 @@ struct MaskRcnnLosses {
  *  reused between steps of a network. Throws INVALID_ARGUMENT if a ground truth does not fit its
  *  image. */
 MaskRcnnLosses mask_rcnn_losses(model::MaskRcnn& network, const std::vector<torch::Tensor>& images,
-                                const std::vector<Truth>& truths, const SamplingOptions& options,
-                                const at::Generator& generator, const JobContext& poll = {},
-                                RecordedTrunk* trunk = nullptr);
+                                const std::vector<GroundTruth>& ground_truths,
+                                const SamplingOptions& options, const at::Generator& generator,
+                                const JobContext& poll = {}, RecordedTrunk* trunk = nullptr);
 
 }  // namespace cellroute::train

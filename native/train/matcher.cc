@@ -7,6 +7,7 @@
 
 #include "engine/parallel.h"
 #include "ops/boxes.h"
+#include "round_up.h"
 
 namespace cellroute::train {
 namespace {
@@ -17,7 +18,7 @@ constexpr int64_t kTile = 256;
 
 template <typename Visit>
 void for_each_tile(int64_t candidates, Visit visit) {
-  const int64_t tiles = (candidates + kTile - 1) / kTile;
+  const int64_t tiles = divide_up(candidates, kTile);
   parallel_for(0, tiles, 1, [&](int64_t first, int64_t last) {
     visit([=](auto body) {
       for (int64_t tile = first; tile < last; ++tile) {
@@ -29,36 +30,36 @@ void for_each_tile(int64_t candidates, Visit visit) {
 
 /** Result of the first pass over all pairs. */
 struct Best {
-  std::vector<int64_t> truth_of;  // cell of each candidate
-  std::vector<float> quality;     // quality of that match
-  std::vector<float> of_truth;    // highest quality of each cell with any candidate
+  std::vector<int64_t> matched_cell;  // of each candidate
+  std::vector<float> quality;         // of that match
+  std::vector<float> best_of_cell;    // highest quality of each cell
 };
 
-Best find_best(int64_t truths, int64_t candidates, const MatchQuality& quality) {
+Best find_best(int64_t ground_truths, int64_t candidates, const MatchQuality& quality) {
   Best best{std::vector<int64_t>(candidates), std::vector<float>(candidates),
-            std::vector<float>(truths)};
+            std::vector<float>(ground_truths)};
   std::mutex mutex;
   for_each_tile(candidates, [&](auto tiles) {
-    std::vector<float> of_truth(truths);
+    std::vector<float> best_of_cell(ground_truths);
     std::array<float, kTile> row;
     tiles([&](int64_t begin, int64_t end) {
-      for (int64_t t = 0; t < truths; ++t) {
+      for (int64_t t = 0; t < ground_truths; ++t) {
         if (!quality(t, begin, end, row.data())) continue;
-        float highest = of_truth[t];
+        float highest = best_of_cell[t];
         for (int64_t i = begin; i < end; ++i) {
           const float q = row[i - begin];
           highest = std::max(highest, q);
           if (q > best.quality[i]) {
             best.quality[i] = q;
-            best.truth_of[i] = t;
+            best.matched_cell[i] = t;
           }
         }
-        of_truth[t] = highest;
+        best_of_cell[t] = highest;
       }
     });
     const std::lock_guard lock(mutex);
-    for (int64_t t = 0; t < truths; ++t) {
-      best.of_truth[t] = std::max(best.of_truth[t], of_truth[t]);
+    for (int64_t t = 0; t < ground_truths; ++t) {
+      best.best_of_cell[t] = std::max(best.best_of_cell[t], best_of_cell[t]);
     }
   });
   return best;
@@ -67,14 +68,14 @@ Best find_best(int64_t truths, int64_t candidates, const MatchQuality& quality) 
 /** Matches the candidates that are the best of some cell, at any quality. */
 void add_low_quality(const Best& best, int64_t candidates, const MatchQuality& quality,
                      int64_t* matches) {
-  const auto truths = static_cast<int64_t>(best.of_truth.size());
+  const auto ground_truths = static_cast<int64_t>(best.best_of_cell.size());
   for_each_tile(candidates, [&](auto tiles) {
     std::array<float, kTile> row;
     tiles([&](int64_t begin, int64_t end) {
-      for (int64_t t = 0; t < truths; ++t) {
+      for (int64_t t = 0; t < ground_truths; ++t) {
         if (!quality(t, begin, end, row.data())) row.fill(0);
         for (int64_t i = begin; i < end; ++i) {
-          if (row[i - begin] == best.of_truth[t]) matches[i] = best.truth_of[i];
+          if (row[i - begin] == best.best_of_cell[t]) matches[i] = best.matched_cell[i];
         }
       }
     });
@@ -102,8 +103,8 @@ struct Columns {
 
 class BoxQuality {
  public:
-  BoxQuality(const torch::Tensor& truths, const torch::Tensor& candidates)
-      : truths_(truths), candidates_(candidates) {
+  BoxQuality(const torch::Tensor& ground_truths, const torch::Tensor& candidates)
+      : ground_truths_(ground_truths), candidates_(candidates) {
     const auto& c = candidates_;
     for (size_t begin = 0; begin < c.x1.size(); begin += kTile) {
       const auto end = std::min<size_t>(begin + kTile, c.x1.size());
@@ -117,9 +118,10 @@ class BoxQuality {
     }
   }
 
-  bool operator()(int64_t truth, int64_t begin, int64_t end, float* quality) const {
-    const float x1 = truths_.x1[truth], y1 = truths_.y1[truth];
-    const float x2 = truths_.x2[truth], y2 = truths_.y2[truth], area = truths_.area[truth];
+  bool operator()(int64_t ground_truth, int64_t begin, int64_t end, float* quality) const {
+    const float x1 = ground_truths_.x1[ground_truth], y1 = ground_truths_.y1[ground_truth];
+    const float x2 = ground_truths_.x2[ground_truth], y2 = ground_truths_.y2[ground_truth],
+                area = ground_truths_.area[ground_truth];
     const auto& extent = extents_[begin / kTile];
     if (x1 >= extent[2] || y1 >= extent[3] || x2 <= extent[0] || y2 <= extent[1]) return false;
     const auto& c = candidates_;
@@ -134,19 +136,19 @@ class BoxQuality {
   }
 
  private:
-  Columns truths_, candidates_;
+  Columns ground_truths_, candidates_;
   std::vector<std::array<float, 4>> extents_;  // of each tile
 };
 
 }  // namespace
 
-torch::Tensor match(int64_t truths, int64_t candidates, const MatchQuality& quality,
+torch::Tensor match(int64_t ground_truths, int64_t candidates, const MatchQuality& quality,
                     const MatchOptions& options) {
-  TORCH_CHECK(truths > 0, "matching needs a truth");
+  TORCH_CHECK(ground_truths > 0, "matching needs at least one ground-truth cell");
   TORCH_CHECK(options.low_threshold <= options.high_threshold,
               "matching: the low threshold is above the high one: ", options.low_threshold, " and ",
               options.high_threshold);
-  const auto best = find_best(truths, candidates, quality);
+  const auto best = find_best(ground_truths, candidates, quality);
   auto result = torch::empty({candidates}, torch::kInt64);
   auto* matches = result.mutable_data_ptr<int64_t>();
   // In float, because torch compares a float32 tensor with a number in float32.
@@ -155,7 +157,7 @@ torch::Tensor match(int64_t truths, int64_t candidates, const MatchQuality& qual
   for (int64_t i = 0; i < candidates; ++i) {
     matches[i] = best.quality[i] < low    ? kBelowLowThreshold
                  : best.quality[i] < high ? kBetweenThresholds
-                                          : best.truth_of[i];
+                                          : best.matched_cell[i];
   }
   if (options.allow_low_quality_matches) add_low_quality(best, candidates, quality, matches);
   return result;
@@ -164,27 +166,28 @@ torch::Tensor match(int64_t truths, int64_t candidates, const MatchQuality& qual
 namespace {
 
 /** match() with the IoUs of all pairs, on a GPU: ground truth [M, 4], candidates [N, 4]. */
-torch::Tensor match_on_gpu(const torch::Tensor& truths, const torch::Tensor& candidates,
+torch::Tensor match_on_gpu(const torch::Tensor& ground_truths, const torch::Tensor& candidates,
                            const MatchOptions& options) {
   // In parts: all pairs of a crowded image would not fit into memory.
   constexpr int64_t kPairs = int64_t{1} << 27;
-  const int64_t chunk = std::max<int64_t>(1, kPairs / truths.size(0));
+  const int64_t chunk = std::max<int64_t>(1, kPairs / ground_truths.size(0));
   const auto parts = candidates.split(chunk);
-  torch::Tensor of_truth;
+  torch::Tensor best_of_cell;
   if (options.allow_low_quality_matches) {
     for (const auto& part : parts) {
-      const auto highest = ops::box_iou(truths, part).amax(1, /*keepdim=*/true);
-      of_truth = of_truth.defined() ? torch::max(of_truth, highest) : highest;
+      const auto highest = ops::box_iou(ground_truths, part).amax(1, /*keepdim=*/true);
+      best_of_cell = best_of_cell.defined() ? torch::max(best_of_cell, highest) : highest;
     }
   }
   std::vector<torch::Tensor> matches;
   for (const auto& part : parts) {
-    const auto iou = ops::box_iou(truths, part);
-    const auto [quality, truth_of] = iou.max(0);
-    auto some = truth_of.clone();
+    const auto iou = ops::box_iou(ground_truths, part);
+    const auto [quality, matched_cell] = iou.max(0);
+    auto some = matched_cell.clone();
     some.masked_fill_(quality < options.high_threshold, kBetweenThresholds);
     some.masked_fill_(quality < options.low_threshold, kBelowLowThreshold);
-    if (of_truth.defined()) some = torch::where((iou == of_truth).any(0), truth_of, some);
+    if (best_of_cell.defined())
+      some = torch::where((iou == best_of_cell).any(0), matched_cell, some);
     matches.push_back(some);
   }
   return torch::cat(matches);
@@ -192,15 +195,16 @@ torch::Tensor match_on_gpu(const torch::Tensor& truths, const torch::Tensor& can
 
 }  // namespace
 
-torch::Tensor match_boxes(const torch::Tensor& truths, const torch::Tensor& candidates,
+torch::Tensor match_boxes(const torch::Tensor& ground_truths, const torch::Tensor& candidates,
                           const MatchOptions& options) {
-  for (const auto& boxes : {truths, candidates}) {
+  for (const auto& boxes : {ground_truths, candidates}) {
     TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4 && boxes.scalar_type() == torch::kFloat32,
                 "match_boxes: boxes must be float32 [N, 4], got ", boxes.scalar_type(), " ",
                 boxes.sizes());
   }
-  if (candidates.is_cuda()) return match_on_gpu(truths, candidates, options);
-  return match(truths.size(0), candidates.size(0), BoxQuality(truths, candidates), options);
+  if (candidates.is_cuda()) return match_on_gpu(ground_truths, candidates, options);
+  return match(ground_truths.size(0), candidates.size(0), BoxQuality(ground_truths, candidates),
+               options);
 }
 
 }  // namespace cellroute::train

@@ -19,7 +19,7 @@ class RecordedTrunk {
                           const model::Progress& progress);
 
   /** Frees the recordings and makes no more. Returns false if there was none. */
-  bool give_up();
+  bool disable();
 
  private:
   /** A batch size and its recording. */

@@ -90,14 +90,14 @@ BoxLosses box_losses(const model::BoxCoder& coder, const model::BoxPredictions& 
 }
 
 torch::Tensor mask_loss(const torch::Tensor& logits, const std::vector<RoiExamples>& positive,
-                        const std::vector<Truth>& truths,
+                        const std::vector<GroundTruth>& ground_truths,
                         const std::vector<model::ImageSize>& sizes) {
   if (logits.size(0) == 0) return logits.sum();
   const int64_t side = logits.size(-1);
   std::vector<torch::Tensor> targets;
   for (size_t i = 0; i < positive.size(); ++i) {
-    targets.push_back(ops::mask_targets(truths[i].masks, positive[i].boxes, positive[i].matched,
-                                        sizes[i].height, sizes[i].width, side)
+    targets.push_back(ops::mask_targets(ground_truths[i].masks, positive[i].boxes,
+                                        positive[i].matched, sizes[i].height, sizes[i].width, side)
                           .to(logits.device()));
   }
   const auto predicted =

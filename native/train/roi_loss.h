@@ -43,7 +43,7 @@ BoxLosses box_losses(const model::BoxCoder& coder, const model::BoxPredictions& 
 /** Binary cross-entropy of mask logits [K, classes, S, S] of the positive examples, in the
  *  channel of each one's label, averaged over all. `sizes` are the images' sizes after resizing. */
 torch::Tensor mask_loss(const torch::Tensor& logits, const std::vector<RoiExamples>& positive,
-                        const std::vector<Truth>& truths,
+                        const std::vector<GroundTruth>& ground_truths,
                         const std::vector<model::ImageSize>& sizes);
 
 }  // namespace cellroute::train

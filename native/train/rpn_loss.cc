@@ -77,9 +77,9 @@ RpnLosses rpn_losses(const model::BoxCoder& coder, const model::RpnPredictions& 
   const auto regression = deltas.flatten(0, 1).index_select(0, examples.positive);
   // The mean of nothing would be NaN.
   if (sampled.size(0) == 0) return {logits.sum(), regression.sum()};
-  const auto truth =
+  const auto ground_truth =
       (torch::arange(sampled.size(0), sampled.options()) < examples.positive.size(0)).to(logits);
-  return {torch::binary_cross_entropy_with_logits(logits, truth),
+  return {torch::binary_cross_entropy_with_logits(logits, ground_truth),
           smooth_l1(regression, examples.offsets) / sampled.size(0)};
 }
 
@@ -90,11 +90,11 @@ RpnLosses rpn_losses_padded(const model::BoxCoder& coder, const model::RpnPredic
   const auto [objectness, deltas] = flat(predictions);
   const auto all_anchors = torch::cat(anchors);
   // The boxes of all images, concatenated.
-  std::vector<torch::Tensor> truths, matched;
+  std::vector<torch::Tensor> ground_truths, matched;
   int64_t first = 0;
   for (const auto& some : boxes) {
-    truths.push_back(some.to(all_anchors.device()));
-    const auto matches = match_anchors(truths.back(), all_anchors, options);
+    ground_truths.push_back(some.to(all_anchors.device()));
+    const auto matches = match_anchors(ground_truths.back(), all_anchors, options);
     matched.push_back(torch::where(matches >= 0, matches + first, matches));
     first += some.size(0);
   }
@@ -110,10 +110,10 @@ RpnLosses rpn_losses_padded(const model::BoxCoder& coder, const model::RpnPredic
   const auto objectness_loss = (background.sum() + cells.sum()) / count;
   const auto regression = ops::padded_rows(deltas, positive);
   if (first == 0) return {objectness_loss, regression.sum() * 0};
-  const auto truth =
-      torch::cat(truths).index_select(0, matches.gather(1, positive).clamp_min(0).flatten());
-  const auto offsets =
-      coder.encode(truth, all_anchors.index_select(0, positive.flatten())).view_as(regression);
+  const auto ground_truth =
+      torch::cat(ground_truths).index_select(0, matches.gather(1, positive).clamp_min(0).flatten());
+  const auto offsets = coder.encode(ground_truth, all_anchors.index_select(0, positive.flatten()))
+                           .view_as(regression);
   const auto off = is_positive.logical_not().unsqueeze(2);
   return {objectness_loss,
           smooth_l1(regression.masked_fill(off, 0), offsets.masked_fill(off, 0)) / count};

@@ -28,26 +28,26 @@ SegmenterTrainer::SegmenterTrainer(const model::MaskRcnn& network, const Trainer
     : Trainer(network.ptr(), options), network_(network), sampling_(sampling) {}
 
 StepResult SegmenterTrainer::step(const std::vector<torch::Tensor>& images,
-                                  const std::vector<Truth>& truths, const StepOptions& options,
-                                  const JobContext& poll) {
+                                  const std::vector<GroundTruth>& ground_truths,
+                                  const StepOptions& options, const JobContext& poll) {
   try {
-    return step_once(images, truths, options, poll);
+    return step_once(images, ground_truths, options, poll);
   } catch (const c10::OutOfMemoryError&) {
     // The recordings may hold the missing memory. Within an optimizer update there is no second
     // try.
-    if (!is_whole() || !trunk_.give_up()) throw;
+    if (!is_whole() || !trunk_.disable()) throw;
   }
-  return step_once(images, truths, options, poll);
+  return step_once(images, ground_truths, options, poll);
 }
 
 StepResult SegmenterTrainer::step_once(const std::vector<torch::Tensor>& images,
-                                       const std::vector<Truth>& truths, const StepOptions& options,
-                                       const JobContext& poll) {
+                                       const std::vector<GroundTruth>& ground_truths,
+                                       const StepOptions& options, const JobContext& poll) {
   return take_step(
       options,
       [&]() -> Losses {
         const auto losses =
-            mask_rcnn_losses(network_, images, truths, sampling_,
+            mask_rcnn_losses(network_, images, ground_truths, sampling_,
                              at::detail::createCPUGenerator(options.seed), poll, &trunk_);
         return {{"loss_classifier", losses.classifier},
                 {"loss_box_reg", losses.box_reg},

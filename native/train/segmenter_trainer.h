@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "model/mask_rcnn.h"
+#include "train/ground_truth.h"
 #include "train/mask_rcnn_loss.h"
 #include "train/recorded_trunk.h"
 #include "train/trainer.h"
-#include "train/truth.h"
 
 namespace cellroute::train {
 
@@ -23,15 +23,17 @@ class SegmenterTrainer final : public Trainer {
 
   /** images [3, Hi, Wi] float32, not normalised, and their cells. Throws INVALID_ARGUMENT if
    *  they do not fit. */
-  StepResult step(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
-                  const StepOptions& options, const JobContext& poll = {});
+  StepResult step(const std::vector<torch::Tensor>& images,
+                  const std::vector<GroundTruth>& ground_truths, const StepOptions& options,
+                  const JobContext& poll = {});
 
  private:
   SegmenterTrainer(const model::MaskRcnn& network, const TrainerOptions& options,
                    const SamplingOptions& sampling);
 
-  StepResult step_once(const std::vector<torch::Tensor>& images, const std::vector<Truth>& truths,
-                       const StepOptions& options, const JobContext& poll);
+  StepResult step_once(const std::vector<torch::Tensor>& images,
+                       const std::vector<GroundTruth>& ground_truths, const StepOptions& options,
+                       const JobContext& poll);
 
   model::MaskRcnn network_;
   SamplingOptions sampling_;

@@ -7,8 +7,8 @@
 namespace cellroute::train {
 
 void set_trainable_layers(torch::nn::Module& resnet, int64_t layers) {
-  static const std::array<std::string, 5> kFromTheLast{"layer4.", "layer3.", "layer2.", "layer1.",
-                                                       "conv1."};
+  static const std::array<std::string, 5> kStagesFromLast{"layer4.", "layer3.", "layer2.",
+                                                          "layer1.", "conv1."};
   TORCH_CHECK(layers >= 0 && layers <= 5, "trainable layers must be 0 to 5, got ", layers);
   for (const auto& item : resnet.named_parameters()) {
     const auto starts_with = [&](const std::string& stage) {
@@ -16,7 +16,7 @@ void set_trainable_layers(torch::nn::Module& resnet, int64_t layers) {
     };
     // The first norm trains with everything else or not at all.
     const bool trains =
-        std::any_of(kFromTheLast.begin(), kFromTheLast.begin() + layers, starts_with) ||
+        std::any_of(kStagesFromLast.begin(), kStagesFromLast.begin() + layers, starts_with) ||
         (layers == 5 && starts_with("bn1."));
     item.value().set_requires_grad(trains);
   }

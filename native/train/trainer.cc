@@ -54,17 +54,17 @@ class RollbackGuard {
 };
 
 /** Sets a function for the duration of a scope. */
-class Listening {
+class ScopedListener {
  public:
-  Listening(std::function<void()>& place, std::function<void()> listener) : place_(place) {
-    place_ = std::move(listener);
+  ScopedListener(std::function<void()>& slot, std::function<void()> listener) : slot_(slot) {
+    slot_ = std::move(listener);
   }
-  ~Listening() { place_ = nullptr; }
-  Listening(const Listening&) = delete;
-  Listening& operator=(const Listening&) = delete;
+  ~ScopedListener() { slot_ = nullptr; }
+  ScopedListener(const ScopedListener&) = delete;
+  ScopedListener& operator=(const ScopedListener&) = delete;
 
  private:
-  std::function<void()>& place_;
+  std::function<void()>& slot_;
 };
 
 /** Stores the losses in a result; returns false if one is not finite. */
@@ -113,7 +113,7 @@ Trainer::Trainer(std::shared_ptr<torch::nn::Module> network, const TrainerOption
 }
 
 void Trainer::watch_backward() {
-  // The backward pass has no stages of its own: each finished gradient reports progress and is a
+  // The backward pass has no stages: each finished gradient reports progress and is a
   // point at which a step can be cancelled.
   for (const auto& parameter : parameters_) {
     parameter.register_hook([this](const at::Tensor&) {
@@ -195,7 +195,7 @@ StepResult Trainer::take_step(const StepOptions& options, const std::function<Lo
   {
     size_t ready = 0;
     const double share = (kUpdateBegins - kForwardEnds) / static_cast<double>(parameters_.size());
-    const Listening listening(on_gradient_, [&] {
+    const ScopedListener listening(on_gradient_, [&] {
       poll("backward",
            kForwardEnds + share * static_cast<double>(std::min(++ready, parameters_.size())));
     });

@@ -8,7 +8,7 @@
 
 namespace cellroute::train {
 
-/** What of a step has shapes that follow from the batch's alone: pyramid and the RPN's predictions.
+/** The part of a step whose shapes depend only on the batch's shape: pyramid and RPN predictions.
  */
 struct TrunkOutputs {
   std::vector<torch::Tensor> levels;  // of the pyramid, its extra level included

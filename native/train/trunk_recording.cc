@@ -43,7 +43,7 @@ variable_list detached(const std::vector<torch::Tensor>& tensors) {
 }
 
 /** In the parameter's memory layout: autograd would otherwise copy each gradient into it. */
-torch::Tensor laid_out_as(const torch::Tensor& parameter, const torch::Tensor& grad) {
+torch::Tensor in_layout_of(const torch::Tensor& parameter, const torch::Tensor& grad) {
   if (!grad.defined() || grad.strides() == parameter.strides()) return grad;
   return torch::empty_strided(parameter.sizes(), parameter.strides(), grad.options()).copy_(grad);
 }
@@ -72,7 +72,7 @@ TrunkRecording::TrunkRecording(model::MaskRcnn& network, const torch::Tensor& ba
         torch::autograd::grad(outputs_, parameters_, output_grads_, /*retain_graph=*/false,
                               /*create_graph=*/false, /*allow_unused=*/true);
     for (size_t i = 0; i < parameters_.size(); ++i) {
-      parameter_grads_[i] = laid_out_as(parameters_[i], parameter_grads_[i]);
+      parameter_grads_[i] = in_layout_of(parameters_[i], parameter_grads_[i]);
     }
   });
   outputs_ = detached(outputs_);

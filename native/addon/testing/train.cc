@@ -23,8 +23,8 @@ Napi::Value match(const Napi::CallbackInfo& info) {
   const auto iou = to_tensor(info[0]);
   const Fields options(info[1], "match");
   const auto values = iou.accessor<float, 2>();
-  const auto quality = [&](int64_t truth, int64_t begin, int64_t end, float* row) {
-    for (int64_t i = begin; i < end; ++i) row[i - begin] = values[truth][i];
+  const auto quality = [&](int64_t ground_truth, int64_t begin, int64_t end, float* row) {
+    for (int64_t i = begin; i < end; ++i) row[i - begin] = values[ground_truth][i];
     return true;
   };
   return from_tensor(info.Env(), train::match(iou.size(0), iou.size(1), quality,
@@ -33,15 +33,15 @@ Napi::Value match(const Napi::CallbackInfo& info) {
 }
 
 /** {masks, labels} of each image. */
-std::vector<train::Truth> to_truths(const Napi::Value& value) {
-  std::vector<train::Truth> truths;
+std::vector<train::GroundTruth> to_ground_truths(const Napi::Value& value) {
+  std::vector<train::GroundTruth> ground_truths;
   const auto array = value.As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Fields truth(array.Get(i), "truth");
-    truths.push_back(train::make_truth(addon::copy_batch(truth.value("masks")),
-                                       to_tensor(truth.value("labels"))));
+    const Fields ground_truth(array.Get(i), "ground_truth");
+    ground_truths.push_back(train::make_ground_truth(addon::copy_batch(ground_truth.value("masks")),
+                                                     to_tensor(ground_truth.value("labels"))));
   }
-  return truths;
+  return ground_truths;
 }
 
 /** From a network, images, ground truths and {sampling, trainableLayers, updateBatchStatistics,
@@ -56,7 +56,7 @@ Napi::Value losses(const Napi::CallbackInfo& info) {
   const auto generator =
       at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(options.integer("seed")));
   const auto losses =
-      train::mask_rcnn_losses(network, to_tensors(info[1]), to_truths(info[2]),
+      train::mask_rcnn_losses(network, to_tensors(info[1]), to_ground_truths(info[2]),
                               addon::read_sampling(options.object("sampling")), generator);
   losses.total().backward();
   network->eval();

@@ -20,7 +20,7 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-std::string why_none(cudaError_t error) {
+std::string driver_problem(cudaError_t error) {
   if (error == cudaErrorInsufficientDriver) {
     int driver = 0;
     // Without a driver the call fails, and the version stays 0.
@@ -53,7 +53,7 @@ Gpus find_gpus() {
   (void)cudaGetLastError();
   Gpus gpus;
   if (error != cudaSuccess || count == 0) {
-    gpus.problem = why_none(error);
+    gpus.problem = driver_problem(error);
     return gpus;
   }
   for (int i = 0; i < count; ++i) {

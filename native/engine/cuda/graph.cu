@@ -16,7 +16,7 @@ class RecordedGraph final : public Graph {
       work();
     } catch (...) {
       // Otherwise the stream would continue to record.
-      end_quietly();
+      abandon();
       throw;
     }
     graph_.capture_end();
@@ -25,7 +25,7 @@ class RecordedGraph final : public Graph {
   void replay() override { graph_.replay(); }
 
  private:
-  void end_quietly() noexcept {
+  void abandon() noexcept {
     try {
       graph_.capture_end();
     } catch (const std::exception&) {

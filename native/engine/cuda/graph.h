@@ -23,6 +23,6 @@ class Graph {
 };
 
 /** Whether recordings are made: not if CELLROUTE_CUDA_GRAPHS is 0. */
-bool graphs_wanted();
+bool graphs_enabled();
 
 }  // namespace cellroute::cuda

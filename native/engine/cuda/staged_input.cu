@@ -18,7 +18,7 @@ c10::cuda::CUDAStream side_stream() {
 }
 
 /** Later work on `later` waits for the work that `earlier` already has. */
-void put_after(const c10::cuda::CUDAStream& later, const c10::cuda::CUDAStream& earlier) {
+void make_wait(const c10::cuda::CUDAStream& later, const c10::cuda::CUDAStream& earlier) {
   c10::Event reached{c10::kCUDA};
   reached.record(earlier);
   reached.block(later);
@@ -38,7 +38,7 @@ class StreamStagedInput final : public StagedInput {
     if (!reader_) return;
     try {
       // Otherwise the next input would overwrite this memory while it is read.
-      put_after(stream_, *reader_);
+      make_wait(stream_, *reader_);
     } catch (const std::exception&) {
       // The next job reports the failure of the GPU.
     }

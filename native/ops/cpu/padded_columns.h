@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd/winograd_tiles.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 

@@ -16,8 +16,8 @@ inline void fetch(const float* from) { __builtin_prefetch(from); }
 
 /** Prefetches the memory to read and write after the products. */
 template <typename P, int64_t... R>
-inline void fetch_written(const P& p, int64_t row, int64_t column,
-                          std::integer_sequence<int64_t, R...> /*rows*/) {
+inline void prefetch_outputs(const P& p, int64_t row, int64_t column,
+                             std::integer_sequence<int64_t, R...> /*rows*/) {
   if (p.residual != nullptr) {
     (fetch(p.residual[row + R] + column), ...);
   } else {
@@ -28,9 +28,9 @@ inline void fetch_written(const P& p, int64_t row, int64_t column,
 /** The results of a group after the remaining operations, where fewer rows or columns may exist
  *  than were multiplied. value_of(row, column, sums) gives a vector of them as floats. */
 template <typename P, typename Sums, typename F>
-inline void write_wanted(const P& p, int64_t row, int64_t column,
-                         const Sums (&sums)[kRowsAtOnce][2], F&& value_of) {
-  for (int64_t r = 0; r < kRowsAtOnce && row + r < p.count; ++r) {
+inline void write_group(const P& p, int64_t row, int64_t column,
+                        const Sums (&sums)[kRowsPerStep][2], F&& value_of) {
+  for (int64_t r = 0; r < kRowsPerStep && row + r < p.count; ++r) {
     for (int64_t v = 0; v < 2 && column + v * kLanes < p.columns; ++v) {
       const int64_t at = column + v * kLanes, left = p.columns - at;
       Vec value = value_of(row + r, at, sums[r][v]);
@@ -46,11 +46,11 @@ inline void write_wanted(const P& p, int64_t row, int64_t column,
 template <typename P, typename F>
 inline void for_each_group(const P& p, F&& multiply) {
   for (int64_t column = 0; column < p.columns; column += kPanel) {
-    for (int64_t row = 0; row < p.count; row += kRowsAtOnce) multiply(row, column);
+    for (int64_t row = 0; row < p.count; row += kRowsPerStep) multiply(row, column);
   }
 }
 
-using GroupRows = std::make_integer_sequence<int64_t, kRowsAtOnce>;
+using GroupRows = std::make_integer_sequence<int64_t, kRowsPerStep>;
 
 }  // namespace
 }  // namespace cellroute::ops::cpu

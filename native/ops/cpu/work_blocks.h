@@ -5,26 +5,26 @@
 #include <utility>
 #include <vector>
 
-#include "ops/cpu/round_up.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 
 /** Divides `count` items into blocks for a BlockQueue. Each block has a multiple of `multiple`
- *  items, except the last one, and at most `most`. */
+ *  items, except the last one, and at most `max_size`. */
 class WorkBlocks {
  public:
   /** Blocks that become smaller, so that all threads finish at about the same time whatever
    *  their speed. For work whose time is proportional to the block size. */
-  static WorkBlocks shrinking(int64_t count, int64_t most, int64_t multiple, int64_t threads) {
+  static WorkBlocks shrinking(int64_t count, int64_t max_size, int64_t multiple, int64_t threads) {
     // Half of a thread's share of the remaining work, bounded below because each block has a fixed
     // cost.
-    constexpr int64_t kFewest = 2;
+    constexpr int64_t kMinGroups = 2;
     const int64_t groups = divide_up(count, multiple);
-    const int64_t largest = std::max<int64_t>(most / multiple, 1);
+    const int64_t largest = std::max<int64_t>(max_size / multiple, 1);
     std::vector<int64_t> ends;
     for (int64_t group = 0; group < groups;) {
       const int64_t share = threads == 1 ? largest : (groups - group) / (2 * threads);
-      group += std::clamp(share, std::min(kFewest, largest), largest);
+      group += std::clamp(share, std::min(kMinGroups, largest), largest);
       ends.push_back(std::min(group * multiple, count));
     }
     return WorkBlocks(std::move(ends), multiple);
@@ -32,8 +32,8 @@ class WorkBlocks {
 
   /** Blocks of one size, the same number for each thread: for work that takes as long as its
    *  largest block. */
-  static WorkBlocks even(int64_t count, int64_t most, int64_t multiple, int64_t threads) {
-    const int64_t blocks = round_up(divide_up(count, most), threads);
+  static WorkBlocks even(int64_t count, int64_t max_size, int64_t multiple, int64_t threads) {
+    const int64_t blocks = round_up(divide_up(count, max_size), threads);
     const int64_t size = round_up(divide_up(count, std::max<int64_t>(blocks, 1)), multiple);
     std::vector<int64_t> ends;
     for (int64_t end = 0; end < count;) {

@@ -16,7 +16,7 @@ __device__ T area(const T* box) {
 
 template <typename T>
 __global__ void box_iou_kernel(const T* a, int64_t rows, const T* b, int64_t columns, T* iou) {
-  for_each_mine(rows * columns, [&](int64_t i) {
+  grid_stride_loop(rows * columns, [&](int64_t i) {
     const T* one = a + 4 * (i / columns);
     const T* other = b + 4 * (i % columns);
     iou[i] = overlap(one[0], one[1], one[2], one[3], area(one), other[0], other[1], other[2],

@@ -21,7 +21,7 @@ inline unsigned blocks_for(int64_t work, int64_t a_block = kThreads) {
 
 /** Calls visit(i) for every i below `work` that belongs to this thread. */
 template <typename Visit>
-__device__ inline void for_each_mine(int64_t work, Visit visit) {
+__device__ inline void grid_stride_loop(int64_t work, Visit visit) {
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < work;
        i += stride) {

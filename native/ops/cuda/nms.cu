@@ -14,7 +14,7 @@ namespace {
 template <typename T>
 __global__ void overlap_kernel(const T* boxes, const int64_t* groups, int64_t images, int64_t size,
                                int64_t words, double iou_threshold, uint64_t* bits) {
-  for_each_mine(images * size * words, [&](int64_t at) {
+  grid_stride_loop(images * size * words, [&](int64_t at) {
     const int64_t word = at % words, i = at / words % size, image = at / words / size;
     if (word < i / kWord) return;
     bits[at] =

@@ -29,7 +29,7 @@ __device__ void for_each_run(const Pasted& pasted, int64_t mask, int64_t x, Visi
 
 /** counts [count, width]: the runs of each mask in each column. */
 __global__ void count_kernel(Pasted pasted, int32_t* counts) {
-  for_each_mine(pasted.count * pasted.width, [&](int64_t i) {
+  grid_stride_loop(pasted.count * pasted.width, [&](int64_t i) {
     int32_t runs = 0;
     for_each_run(pasted, i / pasted.width, i % pasted.width, [&](int64_t, int64_t) { ++runs; });
     counts[i] = runs;
@@ -40,7 +40,7 @@ __global__ void count_kernel(Pasted pasted, int32_t* counts) {
  *  image read column by column. */
 __global__ void write_kernel(Pasted pasted, const int32_t* counts, const int64_t* ends,
                              uint32_t* runs) {
-  for_each_mine(pasted.count * pasted.width, [&](int64_t i) {
+  grid_stride_loop(pasted.count * pasted.width, [&](int64_t i) {
     uint32_t* run = runs + 2 * (ends[i] - counts[i]);
     const int64_t x = i % pasted.width;
     for_each_run(pasted, i / pasted.width, x, [&](int64_t begin, int64_t end) {

@@ -71,7 +71,7 @@ template <typename T, typename A>
 __global__ void pool_kernel(Levels<const T> levels, const A* rois, const int64_t* level,
                             Maps<T> output, bool channels_last) {
   const int64_t work = output.sizes[0] * output.sizes[1] * output.sizes[2] * output.sizes[3];
-  for_each_mine(work, [&](int64_t i) {
+  grid_stride_loop(work, [&](int64_t i) {
     const auto [k, c, ph, pw] = bin_index(i, output.sizes, channels_last);
     const A* roi = rois + 5 * k;
     const int index = level_of(levels, roi, level, k);
@@ -109,7 +109,7 @@ template <typename A>
 __global__ void scatter_kernel(Levels<A> levels, const A* rois, const int64_t* level,
                                Maps<const A> grad, bool channels_last) {
   const int64_t work = grad.sizes[0] * grad.sizes[1] * grad.sizes[2] * grad.sizes[3];
-  for_each_mine(work, [&](int64_t i) {
+  grid_stride_loop(work, [&](int64_t i) {
     const auto [k, c, ph, pw] = bin_index(i, grad.sizes, channels_last);
     const A* roi = rois + 5 * k;
     const int index = level_of(levels, roi, level, k);
@@ -146,7 +146,7 @@ __global__ void gather_kernel(Levels<A> levels, int index, const A* rois, const 
   const auto& maps = levels.maps[index];
   const auto& params = levels.params[index];
   const int64_t channels = maps.sizes[1], height = maps.sizes[2], width = maps.sizes[3];
-  for_each_mine(maps.sizes[0] * height * channels, [&](int64_t i) {
+  grid_stride_loop(maps.sizes[0] * height * channels, [&](int64_t i) {
     const int64_t c = i % channels, own = i / channels % height, n = i / channels / height;
     A* row = maps.at(n, c) + own * maps.strides[2];
     for (int64_t k = 0; k < grad.sizes[0]; ++k) {

@@ -99,9 +99,13 @@ test('unusable entries are reported, and the others are kept', async () => {
   const wrong: [Json, string, string][] = [
     [{ segmentation: [] }, 'segmentation', 'it has no polygons'],
     [{ segmentation: [[1, 1, 3, 3]] }, 'segmentation', 'x and y of three corners or more, not 4 values'],
-    [{ segmentation: [[1, 1, 3, 3, 2, 'x']] }, 'segmentation', 'polygon [0][5]'],
-    [{ segmentation: [[1, 1, 3, 3, 2, null]] }, 'segmentation', 'polygon [0][5]'],
-    [{ segmentation: [[1, 1, 1e300, 3, 2, 2]] }, 'segmentation', 'no place in an image'],
+    [
+      { segmentation: [[1, 1, 3, 3, 2, 'x']] },
+      'segmentation',
+      'value 5 of a polygon is "x" (string), not a number',
+    ],
+    [{ segmentation: [[1, 1, 3, 3, 2, null]] }, 'segmentation', 'value 5 of a polygon is null, not a number'],
+    [{ segmentation: [[1, 1, 1e300, 3, 2, 2]] }, 'segmentation', 'too large for a coordinate'],
     [{ segmentation: [[-9, -9, -5, -9, -5, -5]] }, 'segmentation', 'it covers no pixel'],
     [{ segmentation: { size: [5, 4], counts: [20] } }, 'segmentation', 'its size is not [4, 5]'],
     [{ segmentation: { size: [4, 5], counts: [20] } }, 'segmentation', 'it covers no pixel'],

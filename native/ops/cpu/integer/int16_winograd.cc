@@ -44,10 +44,10 @@ struct Int16WinogradConvolution {
 
   int64_t bytes() const { return row_bytes(maps.channels, kernels); }
   /** Rows are multiplied in whole groups, from the start of any range. */
-  int64_t rows() const { return maps.blocks.largest() + kRowsAtOnce; }
+  int64_t rows() const { return maps.blocks.largest() + kRowsPerStep; }
 
   Scratch scratch() const {
-    const auto all = [this](int64_t of_a_point) { return maps.points * of_a_point; };
+    const auto all = [this](int64_t per_point) { return maps.points * per_point; };
     return {.tile = std::make_unique_for_overwrite<float[]>(all(maps.padded_channels)),
             .values = std::make_unique_for_overwrite<std::byte[]>(all(rows() * bytes())),
             .scales = std::make_unique_for_overwrite<RowScale[]>(all(rows())),
@@ -72,7 +72,7 @@ struct Int16WinogradConvolution {
         const int64_t row = p * rows() + t;
         kernels.quantise({.values = scratch.tile.get() + p * maps.padded_channels,
                           .depth = maps.channels,
-                          .levels = {.least = -largest, .levels = 2 * largest},
+                          .levels = {.lowest = -largest, .levels = 2 * largest},
                           .words = scratch.values.get() + row * bytes(),
                           .scale = &scratch.scales[row]});
       }
@@ -138,7 +138,7 @@ at::Tensor int16_winograd_conv(const at::Tensor& input, const PackedWinograd& we
       .maps = {**usable_kernels<float>(), weights, kernels.panel, input, bias, residual, relu,
                output,
                [&](int64_t tiles, int64_t /*points*/, int64_t /*channels*/) {
-                 return WorkBlocks::shrinking(tiles, kBlockTilesOfOurs, kRowsAtOnce, threads);
+                 return WorkBlocks::shrinking(tiles, kOwnBlockTiles, kRowsPerStep, threads);
                }},
       .weights = weights.integers};
   const int64_t blocks = convolution.maps.blocks.blocks();

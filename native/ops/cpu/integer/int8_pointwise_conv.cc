@@ -9,17 +9,17 @@
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/pointwise/pixel_rows.h"
 #include "ops/cpu/pointwise/row_blocks.h"
-#include "ops/cpu/round_up.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
 
 // A panel of a slice's weights and a few groups of rows fit the L2 cache.
-constexpr int64_t kMostChannels = 2048;
+constexpr int64_t kMaxChannels = 2048;
 
-constexpr Levels kByte{.least = 0, .levels = 255};
-constexpr int64_t kLargestWeight = 127;
-static_assert(kMostChannels * 255 * kLargestWeight <= std::numeric_limits<int32_t>::max());
+constexpr Levels kByte{.lowest = 0, .levels = 255};
+constexpr int64_t kMaxWeight = 127;
+static_assert(kMaxChannels * 255 * kMaxWeight <= std::numeric_limits<int32_t>::max());
 
 /** A slice's values for the rows of a block. */
 struct Block {
@@ -100,15 +100,15 @@ std::vector<Int8Slice> pack_int8_weights(at::TensorList weights, const IntegerKe
   std::vector<Int8Slice> slices;
   for (size_t input = 0; input < weights.size(); ++input) {
     const auto& weight = weights[input];
-    const int64_t channels = weight.size(1), parts = divide_up(channels, kMostChannels);
-    const int64_t most = round_up(divide_up(channels, parts), kQuantisedDepth);
-    for (int64_t from = 0; from < channels; from += most) {
-      const int64_t some = std::min(most, channels - from);
+    const int64_t channels = weight.size(1), parts = divide_up(channels, kMaxChannels);
+    const int64_t slice = round_up(divide_up(channels, parts), kQuantisedDepth);
+    for (int64_t from = 0; from < channels; from += slice) {
+      const int64_t count = std::min(slice, channels - from);
       slices.push_back(
           {.input = static_cast<int64_t>(input),
            .first_channel = from,
-           .channels = some,
-           .weights = pack_integers(weight.narrow(1, from, some), kLargestWeight, kernels)});
+           .channels = count,
+           .weights = pack_integers(weight.narrow(1, from, count), kMaxWeight, kernels)});
     }
   }
   return slices;

@@ -5,7 +5,7 @@
 #include <ATen/ops/ones.h>
 
 #include "ops/cpu/padded_columns.h"
-#include "ops/cpu/round_up.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 

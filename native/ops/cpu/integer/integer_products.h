@@ -12,9 +12,9 @@ struct RowScale {
   float step;
 };
 
-/** Integers from `least` to `least` + `levels`. */
+/** Integers from `lowest` to `lowest` + `levels`. */
 struct Levels {
-  float least;
+  float lowest;
   float levels;
 };
 
@@ -36,7 +36,7 @@ inline constexpr int64_t kWordBytes = 4;
 /** Quantised rows times quantised weights, summed in 32 bits (the number of levels and the
  *  weights must leave room for the sums), and the operations after a convolution. */
 struct IntegerProducts {
-  const std::byte* rows;  // [count, rounded up to kRowsAtOnce][row_bytes]
+  const std::byte* rows;  // [count, rounded up to kRowsPerStep][row_bytes]
   int64_t row_bytes;
   const RowScale* row_scales;
   int64_t count;

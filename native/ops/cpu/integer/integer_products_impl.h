@@ -90,46 +90,46 @@ inline Vec values_at(const QuantisedRow& row, int64_t k) {
 }
 
 struct Range {
-  float least, most;
+  float low, high;
   bool finite;
 };
 
 inline Range range_of(const QuantisedRow& row) {
   Vec low = values_at(row, 0), high = low;
-  Ints strange = low != low;  // a NaN compares as false
+  Ints not_a_number = low != low;  // a NaN compares as false
   for (int64_t k = kLanes; k < row.depth; k += kLanes) {
     const Vec values = values_at(row, k);
     low = values < low ? values : low;
     high = values > high ? values : high;
-    strange |= values != values;
+    not_a_number |= values != values;
   }
-  float least = low[0], most = high[0];
-  int32_t any = strange[0];
+  float lowest = low[0], highest = high[0];
+  int32_t any = not_a_number[0];
   for (int i = 1; i < kLanes; ++i) {
-    least = low[i] < least ? low[i] : least;
-    most = high[i] > most ? high[i] : most;
-    any |= strange[i];
+    lowest = low[i] < lowest ? low[i] : lowest;
+    highest = high[i] > highest ? high[i] : highest;
+    any |= not_a_number[i];
   }
-  return {least, most, any == 0 && most - least <= FLT_MAX};
+  return {lowest, highest, any == 0 && highest - lowest <= FLT_MAX};
 }
 
 template <typename Word>
 inline void quantise_row(const QuantisedRow& row) {
   const Range range = range_of(row);
-  float step = (range.most - range.least) / row.levels.levels;
+  float step = (range.high - range.low) / row.levels.levels;
   if (step < FLT_MIN) step = 0;  // too small to divide by: all values become the lowest integer
   if (range.finite) {
-    *row.scale = {range.least - row.levels.least * step, step};
+    *row.scale = {range.low - row.levels.lowest * step, step};
   } else {
     // The result does not depend on the integers.
     const float nan = __builtin_nanf("");
     *row.scale = {nan, nan};
   }
-  const Vec low = range.least - Vec{}, least = row.levels.least - Vec{};
+  const Vec low = range.low - Vec{}, lowest = row.levels.lowest - Vec{};
   const Vec factor = (step > 0 ? 1 / step : 0) - Vec{};
   for (int64_t k = 0; k < row.depth; k += kLanes) {
     Word::store(row.words + k * kWordBytes / Word::kValues,
-                (values_at(row, k) - low) * factor + least);
+                (values_at(row, k) - low) * factor + lowest);
   }
 }
 
@@ -161,7 +161,7 @@ struct IntegerGroup {
   /** Partial groups: stores only the rows and columns that exist. */
   void write() const {
     const Ints sums[kRows][2] = {{first[R], second[R]}...};
-    write_wanted(p, row, column, sums, [&](int64_t r, int64_t at, Ints sum) {
+    write_group(p, row, column, sums, [&](int64_t r, int64_t at, Ints sum) {
       const RowScale scale = p.row_scales[r];
       return __builtin_convertvector(sum, Vec) * (load(p.steps + at) * scale.step) +
              load(p.sums + at) * scale.zero;
@@ -173,7 +173,7 @@ template <typename Word, int64_t... R>
 inline void multiply_integer_group(const IntegerProducts& p, int64_t row, int64_t column,
                                    std::integer_sequence<int64_t, R...> rows) {
   IntegerGroup<Word, R...> group{.p = p, .row = row, .column = column, .first = {}, .second = {}};
-  if (row + group.kRows <= p.count) fetch_written(p, row, column, rows);
+  if (row + group.kRows <= p.count) prefetch_outputs(p, row, column, rows);
   group.multiply();
   group.write();
 }

@@ -13,7 +13,7 @@
 #include "ops/cpu/padded_columns.h"
 #include "ops/cpu/pointwise/pixel_rows.h"
 #include "ops/cpu/pointwise/row_blocks.h"
-#include "ops/cpu/round_up.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -61,7 +61,7 @@ struct PointwiseConvolution {
 
   void run_block(int64_t begin, int64_t end, RowPointers& pointers) const {
     const int64_t some = end - begin;
-    for (int64_t r = 0; r < round_up(some, kRowsAtOnce); ++r) {
+    for (int64_t r = 0; r < round_up(some, kRowsPerStep); ++r) {
       // Rows after the last pixel repeat it.
       const int64_t pixel = begin + std::min(r, some - 1);
       pointers.first[r] = first().at(pixel);

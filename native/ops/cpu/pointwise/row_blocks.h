@@ -16,11 +16,11 @@ namespace cellroute::ops::cpu {
 template <typename M, typename F>
 void for_each_row_block(int64_t count, int64_t row_bytes, M&& make_scratch, F&& fn) {
   constexpr int64_t kBlockBytes = int64_t{192} << 10;
-  constexpr int64_t kFewestRows = 48;
-  constexpr int64_t kMostRows = 192;
+  constexpr int64_t kMinRows = 48;
+  constexpr int64_t kMaxRows = 192;
   const int64_t threads = loop_threads();
-  const int64_t most = std::clamp(kBlockBytes / row_bytes, kFewestRows, kMostRows);
-  const auto blocks = WorkBlocks::shrinking(count, most, kRowsAtOnce, threads);
+  const int64_t max_rows = std::clamp(kBlockBytes / row_bytes, kMinRows, kMaxRows);
+  const auto blocks = WorkBlocks::shrinking(count, max_rows, kRowsPerStep, threads);
   BlockQueue queue(blocks.blocks());
   parallel_for(0, std::min(threads, blocks.blocks()), 1, [&](int64_t, int64_t) {
     auto scratch = make_scratch(blocks.largest());

@@ -5,11 +5,11 @@
 namespace cellroute::ops::cpu {
 
 /** Rows per group. `rows` has whole groups. */
-inline constexpr int64_t kRowsAtOnce = 6;
+inline constexpr int64_t kRowsPerStep = 6;
 
 /** Rows at arbitrary addresses. */
 struct Rows {
-  const float* const* rows;  // [count, rounded up to kRowsAtOnce]: `depth` values each
+  const float* const* rows;  // [count, rounded up to kRowsPerStep]: `depth` values each
   int64_t offset;            // added to every address
   int64_t depth;
 };

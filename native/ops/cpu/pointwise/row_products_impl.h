@@ -64,9 +64,9 @@ struct RowGroup {
   }
 
   /** Partial groups: fewer rows or columns exist than were multiplied. */
-  void write_some() const {
+  void write_partial() const {
     const Vec sums[kRows][2] = {{first[R], second[R]}...};
-    write_wanted(p, row, column, sums, [](int64_t, int64_t, Vec value) { return value; });
+    write_group(p, row, column, sums, [](int64_t, int64_t, Vec value) { return value; });
   }
 };
 
@@ -75,12 +75,12 @@ inline void multiply_group(const RowProducts& p, int64_t row, int64_t column,
                            std::integer_sequence<int64_t, R...> rows) {
   RowGroup<R...> group{.p = p, .row = row, .column = column, .first = {}, .second = {}};
   const bool whole = row + group.kRows <= p.count && column + kPanel <= p.columns;
-  if (whole) fetch_written(p, row, column, rows);
+  if (whole) prefetch_outputs(p, row, column, rows);
   group.multiply();
   if (whole) {
     group.write_all();
   } else {
-    group.write_some();
+    group.write_partial();
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/roi/roi_align_samples.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -83,7 +84,7 @@ void backward(const at::Tensor& grad, const at::Tensor& rois, const RoiAlignPara
   });
   // Each channel belongs to one thread, which adds the boxes in order: no atomics, and the same
   // sums for any number of threads.
-  const int64_t blocks = (channels + kChannelBlock - 1) / kChannelBlock;
+  const int64_t blocks = divide_up(channels, kChannelBlock);
   parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kChannelBlock;

@@ -7,6 +7,7 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/roi/roi_align_samples.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -116,7 +117,7 @@ std::vector<at::Tensor> roi_align_levels_backward(
 
   // Each block of channels belongs to one thread, which adds the boxes in order: no atomics, and
   // the same sums for any number of threads.
-  parallel_for(0, (channels + kBlock - 1) / kBlock, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, divide_up(channels, kBlock), 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kBlock, some = std::min(kBlock, channels - first);
       for (int64_t k = 0; k < count; ++k) {

@@ -3,7 +3,7 @@
 #include <array>
 #include <numeric>
 
-#include "ops/cpu/round_up.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {

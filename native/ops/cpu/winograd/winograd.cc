@@ -15,10 +15,10 @@
 #include "ops/cpu/block_queue.h"
 #include "ops/cpu/integer/int16_winograd.h"
 #include "ops/cpu/padded_columns.h"
-#include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd/tile_order.h"
 #include "ops/cpu/winograd/winograd_maps.h"
 #include "ops/cpu/work_blocks.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -33,8 +33,8 @@ template <>
 struct Scheme<float> {
   using Scalar = float;
   static constexpr int64_t kBlockTiles = 96;
-  static constexpr int64_t kBlockBytes = int64_t{8} << 20;  // of transformed input
-  static constexpr int64_t kRowsAtOnce = cpu::kRowsAtOnce;  // LibTorch's too
+  static constexpr int64_t kBlockBytes = int64_t{8} << 20;    // of transformed input
+  static constexpr int64_t kRowsPerStep = cpu::kRowsPerStep;  // LibTorch's too
   static constexpr bool kPairs = false;
 };
 
@@ -43,7 +43,7 @@ struct Scheme<Bfloat16Bits> {
   using Scalar = at::BFloat16;
   static constexpr int64_t kBlockTiles = 128;
   static constexpr int64_t kBlockBytes = int64_t{4} << 20;
-  static constexpr int64_t kRowsAtOnce = 16;
+  static constexpr int64_t kRowsPerStep = 16;
   // Two rows of the right-hand matrix are interleaved, as the instructions require.
   static constexpr bool kPairs = true;
 };
@@ -55,12 +55,12 @@ WorkBlocks blocks_of(const Kernels<T>& kernels, int64_t tiles, int64_t points, i
   using S = Scheme<T>;
   const int64_t fitting = S::kBlockBytes / (points * channels * static_cast<int64_t>(sizeof(T)));
   if (kernels.multiply_rows != nullptr) {
-    const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, kBlockTilesOfOurs);
-    return WorkBlocks::shrinking(tiles, most, S::kRowsAtOnce, threads);
+    const int64_t max_tiles = std::clamp(fitting, S::kRowsPerStep * 2, kOwnBlockTiles);
+    return WorkBlocks::shrinking(tiles, max_tiles, S::kRowsPerStep, threads);
   }
   // LibTorch's products always process whole blocks.
-  const int64_t most = std::clamp(fitting, S::kRowsAtOnce * 2, S::kBlockTiles);
-  return WorkBlocks::even(tiles, most, S::kRowsAtOnce, threads);
+  const int64_t max_tiles = std::clamp(fitting, S::kRowsPerStep * 2, S::kBlockTiles);
+  return WorkBlocks::even(tiles, max_tiles, S::kRowsPerStep, threads);
 }
 
 template <typename T>
@@ -108,9 +108,9 @@ struct WinogradConvolution {
                        const float* group, float* products) const {
     const int64_t depth = maps.padded_channels;
     // Rows are read in whole groups, from the start of any range.
-    std::array<const float*, kBlockTilesOfOurs + S::kRowsAtOnce> rows;
+    std::array<const float*, kOwnBlockTiles + S::kRowsPerStep> rows;
     const int64_t last = maps.blocks.largest() - 1;
-    for (int64_t t = 0; t <= last + S::kRowsAtOnce; ++t) {
+    for (int64_t t = 0; t <= last + S::kRowsPerStep; ++t) {
       rows.at(t) = transformed + std::min(t, last) * depth;
     }
     for (int64_t p = 0; p < maps.points; ++p) {

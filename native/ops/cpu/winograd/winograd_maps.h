@@ -9,11 +9,11 @@
 
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/padded_columns.h"
-#include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd/packed_winograd.h"
 #include "ops/cpu/winograd/tile_order.h"
 #include "ops/cpu/winograd/winograd_tiles.h"
 #include "ops/cpu/work_blocks.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 
@@ -29,7 +29,7 @@ inline constexpr int64_t kChannelGroup = 64;
 inline constexpr int64_t kPlaneGap = 4 * kTileChannels;
 
 // Block size with our products, which read a block's tiles once for each panel of weights.
-inline constexpr int64_t kBlockTilesOfOurs = 48;
+inline constexpr int64_t kOwnBlockTiles = 48;
 
 /** Uninitialised channels-last maps for the result of `input`. */
 inline at::Tensor empty_result(const at::Tensor& input, const PackedWinograd& weights) {

@@ -15,7 +15,7 @@ struct LargePoints {
   static constexpr int kOutputs = 4;
   static constexpr int kInputs = 6;
   static constexpr int kAll = 6;
-  static constexpr int kPlace[kInputs] = {0, 1, 2, 3, 4, 5};
+  static constexpr int kPointIndex[kInputs] = {0, 1, 2, 3, 4, 5};
   static constexpr float kNear = 0.625F;
   static constexpr float kFar = 1.5F;
   static constexpr float kNear2 = kNear * kNear;
@@ -69,12 +69,12 @@ struct ShortPoints {
   static constexpr int kOutputs = 2;
   static constexpr int kInputs = 4;
   static constexpr int kAll = Large::kAll;
-  static constexpr int kPlace[kInputs] = {0, 1, 2, 5};
+  static constexpr int kPointIndex[kInputs] = {0, 1, 2, 5};
 
   static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
-    constexpr float kLeftOut = Large::kNear2 - Large::kFar2;
-    const Vec a = kLeftOut * d[2];
-    const Vec b = kLeftOut * Large::kNear * d[1];
+    constexpr float kOmittedPoints = Large::kNear2 - Large::kFar2;
+    const Vec a = kOmittedPoints * d[2];
+    const Vec b = kOmittedPoints * Large::kNear * d[1];
     v[0] = Large::kFar2 * (Large::kNear2 * d[0] - d[2]);
     v[1] = a + b;
     v[2] = a - b;
@@ -94,7 +94,7 @@ struct SmallPoints {
   static constexpr int kOutputs = 2;
   static constexpr int kInputs = 4;
   static constexpr int kAll = 4;
-  static constexpr int kPlace[kInputs] = {0, 1, 2, 3};
+  static constexpr int kPointIndex[kInputs] = {0, 1, 2, 3};
 
   static void input(const Vec (&d)[kInputs], Vec (&v)[kInputs]) {
     v[0] = d[0] - d[2];
@@ -124,7 +124,7 @@ inline Tile tile_at(int64_t index, const TileGrid& grid) {
 
 /** The first `lanes` values, padded with zeros: reading past a map's end is not allowed. */
 template <typename T>
-inline Vec load_some(const T* from, int64_t lanes) {
+inline Vec load_partial(const T* from, int64_t lanes) {
   if (lanes >= kLanes) return load(from);
   T some[kLanes] = {};
   for (int64_t i = 0; i < lanes; ++i) some[i] = from[i];
@@ -147,7 +147,7 @@ inline void transform_input(const typename Down::Value* const* pixels, int64_t c
     Vec points[Right::kInputs];
     Right::input(rows[y], points);
     for (int x = 0; x < Right::kInputs; ++x) {
-      store(out + (Down::kPlace[y] * Right::kAll + Right::kPlace[x]) * plane, points[x]);
+      store(out + (Down::kPointIndex[y] * Right::kAll + Right::kPointIndex[x]) * plane, points[x]);
     }
   }
 }
@@ -229,7 +229,7 @@ void gradient_tiles(const InputTiles<typename Points::Value>& tiles) {
         for (int y = 0; y < kOutputs; ++y) {
           const bool inside = tile.top + y < grid.height && tile.left + x < grid.width;
           const Value* from = corner + (y * grid.width + x) * tiles.channels + c;
-          column[y] = inside ? load_some(from, lanes) : Vec{};
+          column[y] = inside ? load_partial(from, lanes) : Vec{};
         }
         Points::gradient(column, points);
         for (int y = 0; y < kInputs; ++y) columns[y][x] = points[y];
@@ -262,7 +262,7 @@ void output_tiles_of_a_kind(const OutputTiles<typename Down::Value>& tiles, int6
       for (int x = 0; x < Right::kInputs; ++x) {
         Vec column[Down::kInputs], values[Down::kOutputs];
         for (int y = 0; y < Down::kInputs; ++y) {
-          const int point = Down::kPlace[y] * Right::kAll + Right::kPlace[x];
+          const int point = Down::kPointIndex[y] * Right::kAll + Right::kPointIndex[x];
           column[y] = load(products + point * tiles.plane);
         }
         Down::output(column, values);

@@ -8,9 +8,9 @@
 
 #include "engine/cancel.h"
 #include "engine/parallel.h"
-#include "ops/cpu/round_up.h"
 #include "ops/cpu/winograd/tile_order.h"
 #include "ops/cpu/winograd/winograd.h"
+#include "round_up.h"
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -20,13 +20,13 @@ constexpr int64_t kSide = 4;
 // Tiles per product: enough that the sums are rarely loaded, and few enough that a block's
 // transforms stay in the cache.
 constexpr int64_t kBlockTiles = 384;
-constexpr int64_t kTilesAtOnce = 16;  // tiles that a thread transforms at a time
+constexpr int64_t kTilesPerStep = 16;  // tiles that a thread transforms at a time
 
 /** Maps and the transforms of a block of their tiles: [points][tiles][padded channels]. */
 struct Tiles {
-  Tiles(const at::Tensor& of, const TileGrid& its_grid, int64_t block)
+  Tiles(const at::Tensor& of, const TileGrid& grid_of_maps, int64_t block)
       : maps(of),
-        grid(its_grid),
+        grid(grid_of_maps),
         padded(round_up(of.size(1), kTileChannels)),
         plane(block * padded),
         zeros(at::zeros({of.size(1)}, of.options())),
@@ -71,9 +71,9 @@ at::Tensor winograd_weight_gradient_by(const Kernels<float>& kernels, const at::
   for (int64_t first = 0; first < count; first += block) {
     throw_if_cancelled();
     const int64_t tiles = std::min(block, count - first);
-    parallel_for(0, divide_up(tiles, kTilesAtOnce), 1, [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * kTilesAtOnce;
-      const int64_t some = std::min(end * kTilesAtOnce, tiles) - at;
+    parallel_for(0, divide_up(tiles, kTilesPerStep), 1, [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * kTilesPerStep;
+      const int64_t some = std::min(end * kTilesPerStep, tiles) - at;
       const auto order = TileOrder::all_whole(first + at, some);
       kernels.large_tiles.input(inputs.some(order, at));
       kernels.gradient_tiles(grads.some(order, at));

@@ -1,4 +1,4 @@
-#include "train/truth.h"
+#include "train/ground_truth.h"
 
 #include <string>
 
@@ -6,7 +6,7 @@
 
 namespace cellroute::train {
 
-Truth make_truth(std::vector<mask::Rle> masks, const torch::Tensor& labels) {
+GroundTruth make_ground_truth(std::vector<mask::Rle> masks, const torch::Tensor& labels) {
   auto boxes = torch::empty({static_cast<int64_t>(masks.size()), 4});
   float* corner = boxes.data_ptr<float>();
   for (size_t i = 0; i < masks.size(); ++i, corner += 4) {

@@ -5,7 +5,7 @@
 
 namespace cellroute::cuda {
 
-bool graphs_wanted() {
+bool graphs_enabled() {
   // Nothing in this process writes to the environment now.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* value = std::getenv("CELLROUTE_CUDA_GRAPHS");
