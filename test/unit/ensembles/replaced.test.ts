@@ -18,6 +18,8 @@ import {
 import { refusal } from '../../support/refusal.js';
 import { syntheticData, tinyClassifier, tinySegmenter } from '../../support/synthetic.js';
 
+// Each change is made once per call that it makes to the file system.
+jest.setTimeout(900_000);
 const temporary = mkdtempSync(join(tmpdir(), 'cellroute-replaced-'));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 afterEach(() => jest.restoreAllMocks());
