@@ -2,6 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import {
+  type ClassifierConfig,
+  classifierConfig,
+  type PartialClassifierConfig,
+} from '../../lib/config/classifier.js';
 import { CONFIG_KEY } from '../../lib/config/stored.js';
 import {
   CellClassifier,
@@ -16,6 +21,7 @@ import {
   type SegmentThresholds,
 } from '../../lib/index.js';
 import { readEnsembleFile, starterFolder } from '../../lib/inference/ensemble-file.js';
+import { classifierScript } from '../../lib/python/classifier-script.js';
 import { segmenterScript } from '../../lib/python/segmenter-script.js';
 import { image, root } from '../support/sdk.js';
 import { referencePython, temporaryFolder, testReference } from '../support/weights.js';
@@ -130,7 +136,11 @@ async function expectSameClass(
 }
 
 /** A file of weights by the goldens' formula for a network, with its configuration, made by its script. */
-async function fileOf(name: string, script: string, config: MaskRCNNConfig): Promise<string> {
+async function fileOf(
+  name: string,
+  script: string,
+  config: MaskRCNNConfig | ClassifierConfig,
+): Promise<string> {
   const bare = inFolder(`bare-${name}.safetensors`);
   run(script, 'weights', bare);
   const path = inFolder(`${name}.safetensors`);
@@ -147,6 +157,8 @@ const script = (name: string) => ({
   version: '0.0.0',
 });
 
+const goldenImages = join(root, 'test', 'golden', 'images');
+
 const four = [
   [0.5, 1, 2],
   [0.5, 1, 2],
@@ -161,35 +173,132 @@ const small: PartialMaskRCNNConfig = {
   mask: { channels: [16], hidden: 16 },
 };
 
-const networks: Record<string, [PartialMaskRCNNConfig, SegmentThresholds]> = {
-  'a scale, percentiles and three classes': [
-    {
+interface Case {
+  config: PartialMaskRCNNConfig;
+  thresholds: SegmentThresholds;
+  /** Default: {@link image.small}. */
+  image?: string;
+}
+
+const networks: Record<string, Case> = {
+  'a scale, percentiles and three classes': {
+    config: {
       ...small,
       resize: { scale: 1.3 },
       intensity: { kind: 'percentile', low: 0.5, high: 99.5 },
       numClasses: 4,
       classNames: ['round', 'long "thin"', 'été'],
     },
-    { minScore: 0.1, removeOverlaps: { maxLost: 0.3 }, minArea: 4 },
-  ],
+    thresholds: { minScore: 0.1, removeOverlaps: { maxLost: 0.3 }, minArea: 4 },
+  },
+  'torchvision’s ResNet50-FPN': {
+    config: { resize: { minSize: 320, maxSize: 400 }, box: { detectionsPerImage: 30 } },
+    thresholds: { minScore: 0.05 },
+  },
+  'bottlenecks with group norms, later stages, other ratios per level and 16 bits': {
+    config: {
+      backbone: {
+        depth: 50,
+        width: 8,
+        norm: { kind: 'group', groups: 2, eps: 1e-4 },
+        returnedLayers: [2, 3, 4],
+      },
+      fpn: { channels: 24 },
+      resize: { scale: 2.5, maxSize: 300 },
+      intensity: { kind: 'percentile', low: 2, high: 98 },
+      rpn: {
+        anchorSizes: [[12], [24], [48], [96]],
+        aspectRatios: [
+          [0.5, 1],
+          [1, 2],
+          [0.8, 1.25],
+          [1, 3],
+        ],
+      },
+      box: { hidden: 24, detectionsPerImage: 30 },
+      mask: { channels: [24, 16], hidden: 8 },
+    },
+    thresholds: { minScore: 0.05, maskThreshold: 0.4 },
+    image: join(root, 'test/golden/images/grey16.tif'),
+  },
+  'batch norms, two convolutions before proposals, no extra level and other heads': {
+    config: {
+      backbone: { depth: 34, width: 8, norm: { kind: 'batch', eps: 1e-3 } },
+      fpn: { channels: 16, extraLevel: false },
+      imageMean: [0.1, 0.2, 0.3],
+      imageStd: [0.5, 0.6, 0.7],
+      intensity: { kind: 'min-max' },
+      resize: null,
+      sizeDivisible: 16,
+      rpn: {
+        anchorSizes: [
+          [8, 12],
+          [16, 24],
+          [32, 40],
+          [64, 80],
+        ],
+        aspectRatios: four,
+        convDepth: 2,
+        preNmsTopN: 300,
+        postNmsTopN: 150,
+        nmsThreshold: 0.6,
+        scoreThreshold: 0.01,
+        minSize: 3,
+      },
+      box: {
+        outputSize: 5,
+        samplingRatio: -1,
+        hidden: 24,
+        scoreThreshold: 0.02,
+        nmsThreshold: 0.4,
+        regressionWeights: [8, 9, 4, 3],
+      },
+      mask: { outputSize: 10, samplingRatio: 1, channels: [16, 12], hidden: 8 },
+    },
+    thresholds: { minScore: 0.1, removeOverlaps: true, minArea: 9 },
+  },
 };
 
 describe('other networks', () => {
-  for (const [title, [partial, thresholds]] of Object.entries(networks)) {
+  for (const [title, { config: partial, thresholds, image: path = image.small }] of Object.entries(
+    networks,
+  )) {
     testReference(`${title}: the script finds the same cells`, async () => {
       const config = maskRCNNConfig(partial);
-      const name = title.replace(/\W+/g, '-');
+      const name = title.replaceAll(/\W+/g, '-');
       const written = writeScript(
         `${name}.py`,
         segmenterScript(config, thresholds, script(`${name}.safetensors`)),
       );
       const weights = await fileOf(name, written, config);
-      expect(await expectSameCells(written, weights, image.small, thresholds)).toBeGreaterThan(3);
+      expect(await expectSameCells(written, weights, path, thresholds)).toBeGreaterThan(3);
     });
   }
 });
 
-const goldenImages = join(root, 'test', 'golden', 'images');
+const classifiers: Record<string, PartialClassifierConfig> = {
+  'ResNet50 with group norms, a crop and percentiles': {
+    backbone: { depth: 50, width: 16, norm: { kind: 'group', groups: 4 } },
+    classNames: ['one', 'two "quoted"', 'drei'],
+    intensity: { kind: 'percentile', low: 1, high: 99 },
+    resize: { width: 96, height: 64, method: 'crop' },
+  },
+};
+
+describe('other classifiers', () => {
+  for (const [title, partial] of Object.entries(classifiers)) {
+    testReference(`${title}: the script gives the same probabilities`, async () => {
+      const config = classifierConfig(partial);
+      const name = title.replaceAll(/\W+/g, '-');
+      const written = writeScript(`${name}.py`, classifierScript(config, script(`${name}.safetensors`)));
+      const weights = await fileOf(name, written, config);
+      await using classifier = await CellClassifier.load(weights);
+      for (const path of [image.small, join(goldenImages, 'rgb16.tif'), join(goldenImages, 'grey16.png')]) {
+        await expectSameClass(written, weights, classifier, path);
+      }
+    });
+  }
+});
 
 testReference('a script reads images with the values that cellroute reads', async () => {
   const names = readdirSync(goldenImages).filter((name) => !/^(refused|values|lossy)/.test(name));
