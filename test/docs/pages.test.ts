@@ -64,6 +64,10 @@ function variablesRead(): string[] {
     if (!/\.(ts|mjs|cjs|js|cc|cu|c|h|py|sh)$|\.ci\/run$/.test(path)) continue;
     const text = read(path);
     for (const pattern of patterns) for (const [, name] of text.matchAll(pattern)) names.add(name!);
+    // Names in capitals: the others are those of local variables.
+    for (const [, some] of text.matchAll(/\{([^{}]*)\} = process\.env\b/g)) {
+      for (const [name] of some!.matchAll(/\b[A-Z_]{3,}[A-Z_0-9]*\b/g)) names.add(name);
+    }
   }
   for (const common of ['PATH', 'HOME', 'TMPDIR']) names.delete(common);
   return [...names];
