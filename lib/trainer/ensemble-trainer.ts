@@ -3,7 +3,6 @@ import { checkBoolean, checkKeys, checkObject, checkOptions, refuse } from '../c
 import { mergeConfig } from '../config/stored.js';
 import type { Dataset } from '../data/dataset.js';
 import { dataStatistics } from '../ensembles/data-statistics.js';
-import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { CellClassifier } from '../inference/classifier.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
@@ -24,7 +23,7 @@ import {
 import type { ClassifierTrainEvent, SegmenterTrainEvent } from './events.js';
 import { exists, RunFolder, readJson, writeJson } from './run-folder.js';
 import { SegmenterTrainer } from './segmenter-trainer.js';
-import { checkData, type RunOptions } from './trainer.js';
+import { checkData, checkFirstRun, type RunOptions } from './trainer.js';
 
 /** Training configurations of the networks of an ensemble. */
 export interface EnsembleTraining {
@@ -149,11 +148,7 @@ export class EnsembleTrainer {
    */
   async *run(options: RunOptions = {}): AsyncGenerator<EnsembleTrainEvent, void, undefined> {
     checkOptions(options, ['signal']);
-    if (this.#used)
-      throw new CellrouteError(
-        'INVALID_ARGUMENT',
-        'A trainer runs only once. Call resume() with its folder to continue',
-      );
+    checkFirstRun(this.#used);
     this.#used = true;
     const { signal } = options;
     signal?.throwIfAborted();

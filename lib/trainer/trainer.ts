@@ -62,6 +62,15 @@ export interface Resumption {
   force: boolean;
 }
 
+/** Refuses the second run of a trainer. */
+export function checkFirstRun(hasRun: boolean): void {
+  if (!hasRun) return;
+  throw new CellrouteError(
+    'INVALID_ARGUMENT',
+    'A trainer runs only once. Call resume() with its folder to continue',
+  );
+}
+
 /** Base class of {@link SegmenterTrainer} and {@link ClassifierTrainer}. */
 export class Trainer<T extends TrainingTypes> {
   /** The configuration with all defaults; its network is as given. */
@@ -99,11 +108,7 @@ export class Trainer<T extends TrainingTypes> {
     options: RunOptions = {},
   ): AsyncGenerator<TrainEvent<T['loss'], T['evaluation']>, void, undefined> {
     checkOptions(options, ['signal']);
-    if (this.#used)
-      throw new CellrouteError(
-        'INVALID_ARGUMENT',
-        'A trainer runs only once. Call resume() with its folder to continue',
-      );
+    checkFirstRun(this.#used);
     this.#used = true;
     const { signal } = options;
     signal?.throwIfAborted();
