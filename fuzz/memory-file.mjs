@@ -1,4 +1,4 @@
-// A file in memory, at a path that need not exist: readers run without waiting for a disk or for threads, ten times as often.
+// A file in memory, at a path that need not exist: readers do not wait for a disk or for threads.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, sep } from 'node:path';

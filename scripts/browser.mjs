@@ -2,10 +2,9 @@
 //   node scripts/browser.mjs
 import { runJest } from './jest.mjs';
 import { finish } from './report.mjs';
-import { must } from './run.mjs';
+import { ensureBuilt } from './run.mjs';
 import { ensureBrowser } from './system.mjs';
 
-must('node', ['scripts/build.mjs', '--if-missing']);
-must('node', ['scripts/build.mjs', '--sdk']);
+ensureBuilt();
 ensureBrowser();
 finish(runJest(['test/browser']).counts);

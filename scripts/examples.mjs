@@ -2,8 +2,7 @@
 //   node scripts/examples.mjs
 import { runJest } from './jest.mjs';
 import { finish } from './report.mjs';
-import { must } from './run.mjs';
+import { ensureBuilt } from './run.mjs';
 
-must('node', ['scripts/build.mjs', '--if-missing']);
-must('node', ['scripts/build.mjs', '--sdk']);
+ensureBuilt();
 finish(runJest(['test/examples']).counts);

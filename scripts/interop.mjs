@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runJest } from './jest.mjs';
 import { finish } from './report.mjs';
-import { must, root } from './run.mjs';
+import { ensureBuilt, root } from './run.mjs';
 import { ensureConsumers } from './system.mjs';
 import { virtualEnvironment } from './venv.mjs';
 
@@ -14,8 +14,7 @@ const packages = readFileSync(join(root, 'test', 'interop', 'requirements.txt'),
   .split('\n')
   .filter((line) => line && !line.startsWith('#'));
 
-must('node', ['scripts/build.mjs', '--if-missing']);
-must('node', ['scripts/build.mjs', '--sdk']);
+ensureBuilt();
 ensureConsumers();
 const program = virtualEnvironment('interop', [packages], 'what reads our outputs');
 const { counts } = runJest(['test/interop'], { env: program ? { CELLROUTE_INTEROP_PYTHON: program } : {} });

@@ -5,7 +5,7 @@
 // them. With --cpu-builds, nothing else is downloaded: PyPI's builds for Linux bring CUDA, 5 GB once unpacked.
 import { runJest } from './jest.mjs';
 import { finish } from './report.mjs';
-import { must } from './run.mjs';
+import { ensureBuilt } from './run.mjs';
 import { virtualEnvironment } from './venv.mjs';
 
 const TORCH = { torch: '2.13.0', torchvision: '0.28.0' };
@@ -30,8 +30,7 @@ function reference() {
   return found ?? (process.argv.includes('--cpu-builds') ? undefined : make(PYPI_BUILDS));
 }
 
-must('node', ['scripts/build.mjs', '--if-missing']);
-must('node', ['scripts/build.mjs', '--sdk']);
+ensureBuilt();
 const program = reference();
 const { counts } = runJest(['test/python'], { env: program ? { CELLROUTE_REFERENCE_PYTHON: program } : {} });
 finish(counts);

@@ -26,7 +26,7 @@ import { schemaChecks, validatorPython } from './queue/deploy.mjs';
 import { S3Server } from './queue/s3-server.mjs';
 import { equal, MAIN, MODEL, OPTIONS, oneProcess } from './queue/support.mjs';
 import { finish, noCounts } from './report.mjs';
-import { childEnvironment, must, root } from './run.mjs';
+import { childEnvironment, ensureBuilt, must, root } from './run.mjs';
 import { ensureRedis } from './system.mjs';
 
 const { values } = parseArgs({
@@ -594,8 +594,7 @@ if (!ensureRedis()) {
   console.log('skipped: redis-server is not installed and cannot be installed from here');
   counts.skipped++;
 } else {
-  must('node', ['scripts/build.mjs', '--if-missing']);
-  must('node', ['scripts/build.mjs', '--sdk']);
+  ensureBuilt();
   await redis.start(await freePort());
   const names = await makeImages(IMAGES);
   const all = [...checks];

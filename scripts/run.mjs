@@ -59,6 +59,12 @@ export function must(program, args, options) {
   throw new CommandFailed(`${output}${program} ${args.join(' ')} failed${reason}`, status);
 }
 
+/** Builds the addon if there is none, and the SDK if its sources changed. */
+export function ensureBuilt() {
+  must('node', ['scripts/build.mjs', '--if-missing']);
+  must('node', ['scripts/build.mjs', '--sdk']);
+}
+
 export const has = (program) => {
   const { error, status } = run(program, ['--version'], { capture: true });
   return !error && status === 0;

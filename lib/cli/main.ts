@@ -29,7 +29,7 @@ export const program = new Command('cellroute')
   )
   .version(packageVersion())
   .showHelpAfterError('(see cellroute --help)')
-  // Commander throws what it would exit with, also from the commands below, so that a caller of `main` goes on.
+  // Commander throws instead of ending the process, also in the commands below: `main` sets the exit code.
   .exitOverride()
   .addHelpText(
     'after',

@@ -18,18 +18,17 @@ export async function cellroute(...args: string[]): Promise<CommandResult> {
     result[name] += String(chunk);
     return true;
   };
+  const print =
+    (name: 'stdout' | 'stderr') =>
+    (...values: unknown[]) => {
+      collect(name)(`${format(...values)}\n`);
+    };
   const spies = [
     jest.spyOn(process.stdout, 'write').mockImplementation(collect('stdout')),
     jest.spyOn(process.stderr, 'write').mockImplementation(collect('stderr')),
-    jest
-      .spyOn(console, 'log')
-      .mockImplementation((...values) => void collect('stdout')(`${format(...values)}\n`)),
-    jest
-      .spyOn(console, 'error')
-      .mockImplementation((...values) => void collect('stderr')(`${format(...values)}\n`)),
-    jest
-      .spyOn(console, 'warn')
-      .mockImplementation((...values) => void collect('stderr')(`${format(...values)}\n`)),
+    jest.spyOn(console, 'log').mockImplementation(print('stdout')),
+    jest.spyOn(console, 'error').mockImplementation(print('stderr')),
+    jest.spyOn(console, 'warn').mockImplementation(print('stderr')),
   ];
   const before = process.exitCode;
   process.exitCode = undefined;
