@@ -37,7 +37,7 @@ export function choosePrecision(asked: Precision | 'auto', device: string): Prec
   const has = call(() => native().info());
   if (asked === 'auto') return has.bfloat16 ? 'bfloat16' : 'float32';
   if (has[asked]) return asked;
-  const needs = asked === 'int8' ? 'AVX2 or AVX-512 VNNI' : 'AVX512_BF16, AMX or the bfloat16 of ARMv8.6';
+  const needs = asked === 'int8' ? 'AVX2 or AVX-512 VNNI' : 'AVX512_BF16';
   throw unsupported(
     asked,
     `is not supported by this CPU (it needs ${needs}). Load on another machine`,

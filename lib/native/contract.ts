@@ -337,7 +337,7 @@ export interface NativeTrainerOptions {
   averageDecay: number | null;
   /**
    * `bfloat16`: torch.autocast in the forward pass; weights, optimizer and losses stay float32. Faster only if the processor
-   * has bfloat16 instructions (AVX512_BF16, AMX), otherwise slower.
+   * has bfloat16 instructions (AVX512_BF16), otherwise slower.
    */
   precision: 'float32' | 'bfloat16';
   /** On a GPU: uses only kernels with a fixed order of summation. */

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CellSegmenter, RoutedEnsemble } from '../../lib/index.js';
 import { native } from '../../lib/native/load.js';
@@ -12,6 +13,17 @@ test('is float32 by default, or the fastest of the processor with auto', async (
   await using auto = await CellSegmenter.load(weights, { precision: 'auto' });
   expect(plain.precision).toBe('float32');
   expect(auto.precision).toBe(bfloat16 ? 'bfloat16' : 'float32');
+});
+
+/** Whether Linux lists these features of the processor. */
+function processorHas(...features: string[]): boolean {
+  const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(/\s+/) ?? [];
+  return features.every((feature) => flags.includes(feature));
+}
+
+const onLinux = existsSync('/proc/cpuinfo') && process.arch === 'x64';
+(onLinux ? test : test.skip)('bfloat16 needs AVX512_BF16, and no matrix registers', () => {
+  expect(bfloat16).toBe(processorHas('avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_bf16'));
 });
 
 test('an unknown name is refused with the allowed values', async () => {
@@ -44,7 +56,8 @@ describe.each(['bfloat16', 'int8'] as const)('%s', (precision) => {
       // Near the threshold a cell may come or go.
       if (score < 0.6) return;
       const row = Array.from(iou.subarray(i * rounded.length, (i + 1) * rounded.length));
-      expect(Math.max(...row)).toBeGreaterThan(0.9);
+      // A rounded box moves a row of pixels, which is a larger share of a small cell.
+      expect(Math.max(...row)).toBeGreaterThan(cells.areas[i]! < 100 ? 0.8 : 0.9);
     });
     expect(Math.abs(rounded.length - cells.length)).toBeLessThanOrEqual(3);
     // It did compute in another type.

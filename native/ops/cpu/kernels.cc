@@ -4,6 +4,7 @@
 #include <ATen/native/CPUBlas.h>
 
 #include <array>
+#include <exception>
 
 namespace cellroute::ops::cpu {
 namespace {
@@ -16,9 +17,24 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
+/** LibTorch's product of bfloat16 matrices needs oneDNN. It throws where that was not built in or was
+ *  told to use an older instruction set. */
+bool multiplies_bfloat16() {
+  const std::array<at::BFloat16, 2> row{}, pair{};
+  float product = 0;
+  try {
+    at::native::cpublas::brgemm(1, 1, 2, 2, 1, 1, /*add_C=*/false, row.data(), pair.data(),
+                                &product, /*is_vnni=*/true);
+    at::native::cpublas::brgemm_release(/*is_vnni=*/true);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/** Without matrix registers (AMX) too. */
 bool has_avx512_bfloat16() {
-  return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
-         at::native::cpublas::could_pack(at::kBFloat16);
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") && multiplies_bfloat16();
 }
 
 bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
