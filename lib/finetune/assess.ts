@@ -11,7 +11,7 @@ import {
   evaluatedAt,
   type PredictedImage,
   predictImages,
-  searchThresholds,
+  searchCautiously,
 } from '../tune/search.js';
 import {
   segmentThresholds,
@@ -52,7 +52,7 @@ function gridFor({ range: [low] }: CellSizes): TuneGrid {
 /**
  * Evaluates a network on the held-out images. If `tune` is set and there are at least two images, thresholds are searched by
  * cross-validation: each image is evaluated with thresholds that were chosen on the other images. They replace `now` only if
- * the score is higher.
+ * the score is higher, and only where the difference exceeds its standard error.
  */
 export async function assess(
   segmenter: CellSegmenter,
@@ -72,7 +72,7 @@ export async function assess(
   if (!(metricOf(validated, metric) > metricOf(fixed, metric))) {
     return assessmentOf(predictions, fixed, now, inUse, call);
   }
-  const chosen = axes.at((await searchThresholds(predictions, axes, metric, call)).point);
+  const chosen = await searchCautiously(predictions, axes, metric, call);
   return assessmentOf(predictions, validated, { ...now, ...segmentThresholds(chosen) }, chosen, call);
 }
 

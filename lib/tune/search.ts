@@ -16,6 +16,7 @@ import {
 import type { CallOptions } from '../native/job.js';
 import { type Candidates, candidatesOf } from './candidates.js';
 import { coordinateAscent, type Found } from './coordinate-ascent.js';
+import { withinOneStandardError } from './one-standard-error.js';
 import type { ThresholdGrid, ThresholdSet } from './threshold-grid.js';
 
 /** An image with its ground truth and the output of one pass of the network. */
@@ -106,7 +107,28 @@ export function searchThresholds(
 }
 
 /**
- * Cross-validates the search: each fold is evaluated at the thresholds that were found on the other folds.
+ * Searches thresholds on few images: those in use are kept except where the images are evidence against them
+ * ({@link withinOneStandardError}).
+ */
+export async function searchCautiously(
+  predicted: readonly PredictedImage[],
+  axes: ThresholdGrid,
+  metric: MetricName,
+  call: CallOptions,
+): Promise<ThresholdSet> {
+  const { point } = await searchThresholds(predicted, axes, metric, call);
+  const chosen = await withinOneStandardError(axes.start, point, async (tried) => {
+    const scores: number[] = [];
+    for (const image of predicted) {
+      scores.push(metricOf(await evaluateAt([image], axes.at(tried), call), metric));
+    }
+    return scores;
+  });
+  return axes.at(chosen);
+}
+
+/**
+ * Cross-validates {@link searchCautiously}: each fold is evaluated at the thresholds that were found on the other folds.
  *
  * @param count number of folds; at most the number of images is used.
  */
@@ -122,9 +144,9 @@ export async function crossValidate(
   const images: EvaluatedImage[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const otherFolds = predicted.filter((_, i) => i % folds !== fold);
-    const { point } = await searchThresholds(otherFolds, axes, metric, call);
+    const found = await searchCautiously(otherFolds, axes, metric, call);
     for (const image of predicted.filter((_, i) => i % folds === fold)) {
-      images.push(await evaluatedAt(image, axes.at(point), call));
+      images.push(await evaluatedAt(image, found, call));
     }
   }
   return evaluate(images, options);

@@ -1,0 +1,41 @@
+import type { Point } from './coordinate-ascent.js';
+
+/**
+ * The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984): of the points on the way from the best one
+ * to the start, the nearest to the start whose mean score is at most one standard error below that of the best. The standard error
+ * is that of the differences per image. With few images, the best of many points is partly chosen by chance.
+ *
+ * @param start the point that is kept without evidence.
+ * @param best the point with the highest mean score.
+ * @param scoresOf scores at a point, one per image, in the same order for every point.
+ * @returns `best` for a single image, which has no standard error.
+ */
+export async function withinOneStandardError(
+  start: Point,
+  best: Point,
+  scoresOf: (point: Point) => Promise<readonly number[]>,
+): Promise<Point> {
+  const reference = await scoresOf(best);
+  if (reference.length < 2) return best;
+  let chosen = best;
+  for (const [axis, from] of start.entries()) {
+    const direction = Math.sign(best[axis]! - from);
+    for (let value = from; value !== best[axis]; value += direction) {
+      const point = chosen.with(axis, value);
+      const scores = await scoresOf(point);
+      if (!isWorse(reference.map((score, i) => score - scores[i]!))) {
+        chosen = point;
+        break;
+      }
+    }
+  }
+  return chosen;
+}
+
+/** Whether the mean of the differences is more than one standard error above 0. */
+function isWorse(differences: readonly number[]): boolean {
+  const count = differences.length;
+  const mean = differences.reduce((sum, value) => sum + value, 0) / count;
+  const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return !(mean <= Math.sqrt(squares / (count - 1) / count));
+}
