@@ -1,6 +1,7 @@
 import type { ImageContent } from '../image/types.js';
 import type { Masks } from '../mask/masks.js';
-import { type PredictedCells, renderComparison } from '../render/comparison.js';
+import type { Canvas } from '../render/canvas.js';
+import { drawForSheet, type PredictedCells } from '../render/comparison.js';
 import { sheetOf } from '../trainer/samples.js';
 
 /** An image with its ground truth and the predictions before and after the training. */
@@ -24,17 +25,17 @@ export async function renderBeforeAfter(
   names: { before: string; after: string },
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const drawn: Buffer[] = [];
+  const drawn: Canvas[] = [];
   for (const { id, image, groundTruth, before, after } of images) {
     for (const [name, cells] of [
       [names.before, before],
       [names.after, after],
     ] as const) {
       drawn.push(
-        await renderComparison(image, groundTruth, cells, {
+        await drawForSheet(image, groundTruth, cells, {
           title: `${id} · ${name}`,
           maxSide: MAX_SIDE,
-          ...(signal && { signal }),
+          signal,
         }),
       );
     }

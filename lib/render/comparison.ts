@@ -33,6 +33,8 @@ const found: Colour = [100, 160, 255];
 const missed: Colour = [255, 176, 0];
 const falseDetection: Colour = [255, 80, 165];
 const tint = 0.14;
+/** Minimum longer side of one half of a comparison in a sheet, in pixels. */
+const SHEET_SIDE = 500;
 /** Width of the gap between the halves, in pixels per 500 pixels of the longer side. */
 const gapUnit = 4;
 
@@ -52,10 +54,38 @@ export async function renderComparison(
   predicted: PredictedCells,
   options: ComparisonOptions = {},
 ): Promise<Buffer> {
-  const { iouThreshold, title, format, maxSide, signal } = checkOptions(options);
+  const { format, ...checked } = checkOptions(options);
   checkPrediction(groundTruth, predicted);
+  return encode(await draw(image, groundTruth, predicted, checked), format);
+}
+
+/** As {@link renderComparison}, for a sheet of several comparisons, for which small images are enlarged less. */
+export function drawForSheet(
+  image: ImageInput,
+  groundTruth: Masks,
+  predicted: PredictedCells,
+  { title, maxSide, signal }: { title: string; maxSide: number; signal?: AbortSignal | undefined },
+): Promise<Canvas> {
+  const { format: _, ...checked } = checkOptions({ title, maxSide, signal });
+  return draw(image, groundTruth, predicted, { ...checked, smallSide: SHEET_SIDE });
+}
+
+interface Drawing {
+  iouThreshold: number;
+  title: string | undefined;
+  maxSide: number;
+  smallSide?: number;
+  signal: AbortSignal | undefined;
+}
+
+async function draw(
+  image: ImageInput,
+  groundTruth: Masks,
+  predicted: PredictedCells,
+  { iouThreshold, title, maxSide, smallSide, signal }: Drawing,
+): Promise<Canvas> {
   const stacked = groundTruth.width > 1.5 * groundTruth.height;
-  const scene = await prepareScene(image, groundTruth, Math.floor(maxSide / 2), signal);
+  const scene = await prepareScene(image, groundTruth, Math.floor(maxSide / 2), signal, smallSide);
   const { groundTruthOf, foundBy } = matchCells(groundTruth, predicted.masks, predicted.scores, iouThreshold);
   const left = await half(scene, groundTruth, (cell) => foundBy[cell] === -1, missed, signal);
   const right = await half(
@@ -85,7 +115,7 @@ export async function renderComparison(
     }),
     stacked,
   );
-  return encode(title === undefined ? both : withTitle(both, { left: title, right: '' }), format);
+  return title === undefined ? both : withTitle(both, { left: title, right: '' });
 }
 
 function checkOptions(options: ComparisonOptions) {

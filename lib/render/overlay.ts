@@ -4,6 +4,7 @@ import { checkResult } from '../export/named.js';
 import { type Colour, palette } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
+import type { Canvas } from './canvas.js';
 import { neighbourColours } from './colours.js';
 import { checkFormat, encode, type RenderFormat } from './encode.js';
 import { Painter, paintAll } from './painter.js';
@@ -41,12 +42,21 @@ export async function renderOverlay(
   result: Segmentation | RoutedSegmentation,
   options: OverlayOptions = {},
 ): Promise<Buffer> {
-  const { title, format, maxSide, signal, ...style } = checkOptions(options);
+  return encode(await drawOverlay(image, result, options), checkFormat(options.format));
+}
+
+/** As {@link renderOverlay}, not encoded. */
+export async function drawOverlay(
+  image: ImageInput,
+  result: Segmentation | RoutedSegmentation,
+  options: OverlayOptions,
+): Promise<Canvas> {
+  const { title, maxSide, signal, format: _, ...style } = checkOptions(options);
   checkResult('result', result);
   const scene = await prepareScene(image, result, maxSide, signal);
   await drawCells(scene, result, style, signal);
   const text = title === true ? titleOf(result) : { left: title || '', right: '' };
-  return encode(title === false ? scene.canvas : withTitle(scene.canvas, text), format);
+  return title === false ? scene.canvas : withTitle(scene.canvas, text);
 }
 
 type Style = Complete<Pick<OverlayOptions, 'outlines' | 'fill' | 'opacity' | 'scores'>>;

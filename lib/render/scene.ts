@@ -6,7 +6,7 @@ import { Canvas } from './canvas.js';
 import { forDisplay } from './display.js';
 
 /** Images whose longer side is shorter than this many pixels are enlarged by an integer factor. */
-const smallSide = 1000;
+const SMALL_SIDE = 1000;
 
 interface Size {
   width: number;
@@ -33,6 +33,7 @@ export async function prepareScene(
   size: Size & { source?: ImageSource },
   maxSide: number,
   signal: AbortSignal | undefined,
+  smallSide = SMALL_SIDE,
 ): Promise<Scene> {
   const read = ArrayBuffer.isView(image) && size.source ? sameAs(size.source) : {};
   const raw = await decodeImage(image, { ...read, signal });
@@ -93,6 +94,8 @@ const sizeOf = ({ width, height }: Size): Size => ({ width, height });
 
 function greyToRgb(grey: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(3 * grey.length);
-  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, 3 * i, 3 * i + 3);
+  for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
+    rgb[at] = rgb[at + 1] = rgb[at + 2] = grey[i]!;
+  }
   return rgb;
 }

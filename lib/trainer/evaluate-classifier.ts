@@ -5,7 +5,8 @@ import { Cells } from '../inference/cells.js';
 import type { CellClassifier, Classification } from '../inference/classifier.js';
 import { boxArray } from '../mask/boxes.js';
 import { Masks } from '../mask/masks.js';
-import { renderOverlay } from '../render/overlay.js';
+import type { Canvas } from '../render/canvas.js';
+import { drawOverlay } from '../render/overlay.js';
 import type { ClassifierTraining } from './config.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
 import type { ValidationResult } from './task.js';
@@ -112,7 +113,7 @@ function crossEntropy(logits: Float32Array, label: number): number {
 }
 
 async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<Buffer> {
-  const images: Buffer[] = [];
+  const images: Canvas[] = [];
   for (const { id, cellType: type, classification, image } of sheet) {
     const raw = await decodeImage(image);
     const { cellType, probabilities } = classification;
@@ -127,7 +128,7 @@ async function draw(sheet: readonly (Named & { image: ImageInput })[]): Promise<
       masks: Masks.fromCounts([], { width, height }),
     });
     const found = { width, height, cells, limitsReached: { detections: false, proposals: false }, scale: 1 };
-    images.push(await renderOverlay(raw, found, { title, maxSide: 720 }));
+    images.push(await drawOverlay(raw, found, { title, maxSide: 720 }));
   }
   return sheetOf(images, Math.ceil(Math.sqrt(images.length)));
 }

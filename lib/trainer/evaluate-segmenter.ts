@@ -4,7 +4,8 @@ import { defined } from '../defined.js';
 import type { Cells } from '../inference/cells.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import { type EvaluatedImage, type Evaluation, evaluate, METRIC_NAMES, metricOf } from '../metrics/index.js';
-import { renderComparison } from '../render/comparison.js';
+import type { Canvas } from '../render/canvas.js';
+import { drawForSheet } from '../render/comparison.js';
 import type { SegmenterTraining } from './config.js';
 import { loadAhead, sheetOf, spread } from './samples.js';
 import type { ValidationResult } from './task.js';
@@ -61,9 +62,9 @@ interface Sample {
 }
 
 async function draw(sheet: readonly Sample[]): Promise<Buffer> {
-  const images: Buffer[] = [];
+  const images: Canvas[] = [];
   for (const { id, loaded, cells } of sheet) {
-    images.push(await renderComparison(loaded.image, loaded.masks, cells, { title: id, maxSide: 2048 }));
+    images.push(await drawForSheet(loaded.image, loaded.masks, cells, { title: id, maxSide: 2048 }));
   }
   return sheetOf(images, 1);
 }

@@ -1,8 +1,11 @@
-import sharp from 'sharp';
 import type { DatasetItem, LoadedItem } from '../data/types.js';
+import type { Colour } from '../export/palette.js';
+import { Canvas } from '../render/canvas.js';
+import { encode } from '../render/encode.js';
 
 /** Distance between the images of a sheet, in pixels. */
 const GAP = 12;
+const BACKGROUND: Colour = [24, 27, 33];
 
 /** Selects items evenly over the sorted ids; always the same ones. */
 export function spread(items: readonly DatasetItem[], count: number | null): DatasetItem[] {
@@ -10,22 +13,20 @@ export function spread(items: readonly DatasetItem[], count: number | null): Dat
   return Array.from({ length: count }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / count)]!);
 }
 
-/** Arranges PNGs in a grid, row by row. */
-export async function sheetOf(images: readonly Buffer[], columns: number): Promise<Buffer> {
-  const sizes = await Promise.all(images.map((image) => sharp(image).metadata()));
-  const cellWidth = Math.max(...sizes.map(({ width }) => width)) + GAP;
+/** Arranges drawings in a grid, row by row, as a PNG. */
+export function sheetOf(images: readonly Canvas[], columns: number): Promise<Buffer> {
+  const cellWidth = Math.max(...images.map(({ width }) => width)) + GAP;
   let top = 0;
-  const placed: { input: Buffer; left: number; top: number }[] = [];
+  const placed: { image: Canvas; left: number; top: number }[] = [];
   for (let first = 0; first < images.length; first += columns) {
     const row = images.slice(first, first + columns);
-    placed.push(...row.map((input, i) => ({ input, left: i * cellWidth, top })));
-    top += Math.max(...sizes.slice(first, first + columns).map(({ height }) => height)) + GAP;
+    for (const [i, image] of row.entries()) placed.push({ image, left: i * cellWidth, top });
+    top += Math.max(...row.map(({ height }) => height)) + GAP;
   }
-  const width = Math.min(columns, images.length) * cellWidth - GAP;
-  return sharp({ create: { width, height: top - GAP, channels: 3, background: '#181b21' } })
-    .composite(placed)
-    .png()
-    .toBuffer();
+  const sheet = new Canvas(Math.min(columns, images.length) * cellWidth - GAP, top - GAP);
+  sheet.fill(0, 0, sheet.width, sheet.height, BACKGROUND);
+  for (const { image, left, top } of placed) sheet.place(image, left, top);
+  return encode(sheet, 'png');
 }
 
 /** Loads each item while the previous one is processed. */
