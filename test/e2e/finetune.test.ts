@@ -3,30 +3,24 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { cellrouteIn } from '../support/cli.js';
 import { root } from '../support/sdk.js';
-import { syntheticData, tinySegmenter } from '../support/synthetic.js';
+import { syntheticData, tinySampling, tinySegmenter } from '../support/synthetic.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-finetune-'));
 const path = (...names: string[]) => join(folder, ...names);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const main = join(root, 'dist/cli/main.js');
-const cellroute = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    timeout: 100_000,
-  });
-  return { status, stdout, stderr };
-};
+const cellroute = (...args: string[]) => cellrouteIn(folder, ...args);
 
 beforeAll(async () => {
   await syntheticData(path('my-images'), 8);
   // A start that takes milliseconds, at a path relative to the configuration.
   mkdirSync(path('configs'));
-  const config = { network: tinySegmenter, steps: 3, logs: { tensorboard: false } };
+  const config = { network: tinySegmenter, steps: 3, sampling: tinySampling, logs: { tensorboard: false } };
   writeFileSync(path('configs', 'first.json'), JSON.stringify(config));
-  const made = cellroute(
+  const made = await cellroute(
     'train',
     'segmenter',
     '--data',
@@ -44,8 +38,8 @@ beforeAll(async () => {
 });
 const quick = ['--start', 'start/segmenter.safetensors', '--device', 'cpu'];
 
-test('one command ends with a model that segment, evaluate and report accept', () => {
-  const { status, stdout } = cellroute(
+test('one command ends with a model that segment, evaluate and report accept', async () => {
+  const { status, stdout } = await cellroute(
     'finetune',
     'my-images',
     '--out',
@@ -68,7 +62,7 @@ test('one command ends with a model that segment, evaluate and report accept', (
   expect(stdout).toMatch(/step 3 of 3: loss \d+\.\d+/);
   expect(stdout).toMatch(/Use it with: cellroute segment IMAGES --model my-model --out RESULTS/);
 
-  const segmented = cellroute(
+  const segmented = await cellroute(
     'segment',
     'my-images/images',
     '--model',
@@ -83,7 +77,7 @@ test('one command ends with a model that segment, evaluate and report accept', (
     cellType: 'cells',
     scale: 1,
   });
-  const evaluated = cellroute(
+  const evaluated = await cellroute(
     'evaluate',
     '--ground-truth',
     'my-images',
@@ -95,14 +89,13 @@ test('one command ends with a model that segment, evaluate and report accept', (
   );
   expect(evaluated.status).toBe(0);
   expect(JSON.parse(evaluated.stdout)).toMatchObject({ images: 8, kaggle: { mean: expect.any(Number) } });
-  expect(cellroute('report', 'my-images/images', '--model', 'my-model', '--out', 'report.html').status).toBe(
-    0,
-  );
+  const report = await cellroute('report', 'my-images/images', '--model', 'my-model', '--out', 'report.html');
+  expect(report.status).toBe(0);
 });
 
-test('evaluate takes predictions or a model, and one of them', () => {
+test('evaluate takes predictions or a model, and one of them', async () => {
   for (const args of [[], ['--model', 'my-model', '--pred', 'results']]) {
-    const { status, stderr } = cellroute('evaluate', '--ground-truth', 'my-images', ...args);
+    const { status, stderr } = await cellroute('evaluate', '--ground-truth', 'my-images', ...args);
     expect(status).toBe(1);
     expect(stderr).toContain(
       'Expected predictions (--pred) or a model (--model), and one of them [INVALID_ARGUMENT]',
@@ -139,8 +132,8 @@ test('a stopped command is resumed from another folder', async () => {
   });
 });
 
-test('options for reading images apply to the data', () => {
-  const { status, stderr } = cellroute(
+test('options for reading images apply to the data', async () => {
+  const { status, stderr } = await cellroute(
     'finetune',
     'my-images',
     '--out',
@@ -154,14 +147,14 @@ test('options for reading images apply to the data', () => {
   expect(stderr).toMatch(/channels/);
 });
 
-test('paths in a configuration are relative to it, and a start may be a starter segmenter', () => {
+test('paths in a configuration are relative to it, and a start may be a starter segmenter', async () => {
   const config = {
     start: { kind: 'checkpoint', path: '../start/segmenter.safetensors' },
     steps: 1,
     logs: { tensorboard: false },
   };
   writeFileSync(path('configs', 'second.json'), JSON.stringify({ $schema: 'anything', ...config }));
-  const second = cellroute(
+  const second = await cellroute(
     'train',
     'segmenter',
     '--data',
@@ -173,9 +166,9 @@ test('paths in a configuration are relative to it, and a start may be a starter 
   );
   expect(second).toMatchObject({ status: 0 });
   expect(second.stdout).toMatch(/\d+ tensors loaded, 0 initialized/);
-  const refused = (content: object) => {
+  const refused = async (content: object) => {
     writeFileSync(path('configs', 'bad.json'), JSON.stringify(content));
-    return cellroute(
+    const { stderr } = await cellroute(
       'train',
       'segmenter',
       '--data',
@@ -184,13 +177,14 @@ test('paths in a configuration are relative to it, and a start may be a starter 
       'configs/bad.json',
       '--out',
       'x',
-    ).stderr;
+    );
+    return stderr;
   };
-  expect(refused({ start: { kind: 'starter', type: 'brightfield' } })).toMatch(
+  expect(await refused({ start: { kind: 'starter', type: 'brightfield' } })).toMatch(
     /Expected one of 'fluorescence', 'histology', 'phase-contrast' for start\.type/,
   );
   // The kind was forgotten: the message names it.
-  expect(refused({ start: { path: 'a.pth' } })).toMatch(
+  expect(await refused({ start: { path: 'a.pth' } })).toMatch(
     /Unknown option start\.path: kind 'nothing' \(the default\) has kind; path belongs to kind 'checkpoint' or 'classifier'/,
   );
 });
@@ -199,7 +193,7 @@ test('where nothing is found the command says what to try', async () => {
   await sharp({ create: { width: 64, height: 64, channels: 3, background: '#202020' } })
     .png()
     .toFile(path('empty.png'));
-  const { status, stderr } = cellroute('segment', 'empty.png', '--out', 'nothing', '--scale', '2');
+  const { status, stderr } = await cellroute('segment', 'empty.png', '--out', 'nothing', '--scale', '2');
   expect(status).toBe(0);
   expect(stderr).toMatch(
     /1 of 1 images have fewer than 3 cells at scale 2\.00\. If they should have more, try:/,

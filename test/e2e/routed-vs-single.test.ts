@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { root } from '../support/sdk.js';
-import { syntheticData, tinyClassifier, tinySegmenter } from '../support/synthetic.js';
+import { syntheticData, tinyClassifier, tinySampling, tinySegmenter } from '../support/synthetic.js';
 
 // Runs the whole experiment with a small configuration.
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
     JSON.stringify({
       ...{ steps: 5, repeats: 2, minScore: 0.05, alsoAt: [0.5] },
       thresholds: { maskThreshold: 0.5, removeOverlaps: true },
-      segmenter: { network: tinySegmenter, batchSize: 2, checkpoint: { everyMinutes: 0 }, logs },
+      segmenter: { network: tinySegmenter, batchSize: 2, sampling: tinySampling, logs },
       router: { network: tinyClassifier, batchSize: 4, steps: 2, logs },
     }),
   );

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +6,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { CellClassifier, CellSegmenter, type RawImage, RoutedEnsemble } from '../../lib/index.js';
 import { addToEnsemble } from '../../lib/train.js';
 import { openWeights } from '../../lib/weights/open.js';
+import { cellroute } from '../support/cli.js';
 import { root } from '../support/sdk.js';
-import { syntheticData, tinyClassifier, tinySegmenter } from '../support/synthetic.js';
+import { syntheticData, tinyClassifier, tinySampling, tinySegmenter } from '../support/synthetic.js';
 import { logOf } from '../support/training.js';
 import { readAll } from '../support/weights.js';
 
@@ -28,6 +29,7 @@ function configFile(name: string, config: object): string {
 
 const segmenterConfig = {
   network: tinySegmenter,
+  sampling: tinySampling,
   batchSize: 2,
   epochs: 2,
   average: { decay: 0.9 },
@@ -44,8 +46,7 @@ const segmenterConfig = {
 
 // Waiting threads do not spin, because several training processes may share the processors.
 const env = { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' };
-const cellroute = (...args: string[]) =>
-  spawnSync(process.execPath, [main, 'train', ...args], { encoding: 'utf8', env });
+const train = (...args: string[]) => cellroute('train', ...args);
 
 /** Starts training in a separate process. */
 function start(...args: string[]): {
@@ -106,7 +107,7 @@ describe('a segmenter', () => {
 
   beforeAll(async () => {
     config = configFile('segmenter.json', segmenterConfig);
-    const { status, stdout, stderr } = cellroute(
+    const { status, stdout, stderr } = await train(
       ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', run],
     );
     if (status !== 0) throw new Error(stderr);
@@ -172,14 +173,13 @@ describe('a segmenter', () => {
     for (const steps of [4, 7]) {
       expect(await killWhen(() => stepsIn(killed) >= steps && isWriting(killed), ...resume)).toBe(true);
     }
-    expect(await killWhen(() => stepsIn(killed) >= 10, ...resume)).toBe(true);
     const { code, stderr } = await start(...resume).ended;
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
     expect(await outcome(killed, 'segmenter')).toEqual(whole);
     const { sessions } = JSON.parse(readFileSync(join(killed, 'environment.json'), 'utf8')) as {
       sessions: { fromStep: number }[];
     };
-    expect(sessions.length).toBeGreaterThanOrEqual(5);
+    expect(sessions.length).toBeGreaterThanOrEqual(4);
   });
 
   test('stopped with Ctrl-C writes a checkpoint, prints how to resume, and ends with the same result', async () => {
@@ -201,7 +201,7 @@ describe('a segmenter', () => {
     const other = path('other');
     cpSync(run, other, { recursive: true });
     const more = await syntheticData(path('more'), 18, 2);
-    const otherData = cellroute(
+    const otherData = await train(
       'segmenter',
       '--data',
       more,
@@ -213,14 +213,14 @@ describe('a segmenter', () => {
     expect(otherData.status).toBe(1);
     expect(otherData.stderr).toMatch(/training images have changed.*\[RESUME_REFUSED\]/s);
     const slower = configFile('slower.json', { ...segmenterConfig, optimizer: { weightDecay: 0.1 } });
-    const otherConfig = cellroute('segmenter', '--config', slower, '--resume', other);
+    const otherConfig = await train('segmenter', '--config', slower, '--resume', other);
     expect(otherConfig.status).toBe(1);
     expect(otherConfig.stderr).toMatch(/optimizer\.weightDecay was 0\.0005, now 0\.1\n/);
     const longer = configFile('longer.json', { ...segmenterConfig, epochs: 3 });
-    const forced = cellroute('segmenter', '--config', longer, '--resume', other, '--force');
+    const forced = await train('segmenter', '--config', longer, '--resume', other, '--force');
     expect([forced.status, forced.stderr]).toEqual([0, expect.anything()]);
     expect(logOf(join(other, 'log.jsonl')).at(-1)).toMatchObject({ kind: 'stop', step: 18 });
-    const again = cellroute('segmenter', '--data', data, '--out', run);
+    const again = await train('segmenter', '--data', data, '--out', run);
     expect(again.stderr).toMatch(/already contains a run.*\[RESUME_REFUSED\]/s);
   });
 });
@@ -235,7 +235,7 @@ test('a classifier of round and square cells ends with the same weights, interru
     checkpoint: { everyMinutes: 0 },
   });
   const args = ['--data', data, '--validation-fraction', '0.25', '--config', config];
-  const { status, stdout, stderr } = cellroute('classifier', ...args, '--out', path('router'));
+  const { status, stdout, stderr } = await train('classifier', ...args, '--out', path('router'));
   expect([status, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
   expect(stdout).toMatch(
     /\[Epoch {2}1 \/ {2}3\] Train loss: +\d\.\d{3}\. \[\d+ secs\]\n\[Epoch {2}1\] Validation accuracy/,
@@ -251,7 +251,7 @@ test('a classifier of round and square cells ends with the same weights, interru
   expect(
     await killWhen(() => stepsIn(path('router-2')) >= 5, 'classifier', ...args, '--out', path('router-2')),
   ).toBe(true);
-  expect(cellroute('classifier', '--resume', path('router-2')).status).toBe(0);
+  expect((await train('classifier', '--resume', path('router-2'))).status).toBe(0);
   expect(await outcome(path('router-2'), 'classifier')).toEqual(await outcome(path('router'), 'classifier'));
 });
 
@@ -266,7 +266,7 @@ const gradient = (slope: number): RawImage => ({
 test('an ensemble is trained part by part, resumes after a kill, and can be loaded', async () => {
   const config = configFile('ensemble.json', {
     classifier: { network: tinyClassifier, epochs: 2 },
-    segmenter: { network: tinySegmenter, steps: 6 },
+    segmenter: { network: tinySegmenter, sampling: tinySampling, steps: 6 },
     segmenters: { square: { steps: 4 } },
   });
   const run = path('ensemble');
@@ -282,13 +282,13 @@ test('an ensemble is trained part by part, resumes after a kill, and can be load
     run,
   ];
   expect(await killWhen(() => stepsIn(join(run, 'segmenter-round')) >= 3, ...args)).toBe(true);
-  const { code, stdout, stderr } = await start('ensemble', '--resume', run).ended;
-  expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+  const { status, stdout, stderr } = await train('ensemble', '--resume', run);
+  expect([status, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
   expect(stdout).toMatch(
     /== classifier \(1 of 3\), already finished\n== segmenter of round \(2 of 3\), resumed\n/,
   );
   expect(stdout).toMatch(/== segmenter of square \(3 of 3\)\n4 steps in 2 epochs/);
-  const refused = cellroute('ensemble', '--data', data, '--resume', run);
+  const refused = await train('ensemble', '--data', data, '--resume', run);
   expect(refused.stderr).toMatch(/training images have changed.*\[RESUME_REFUSED\]/s);
   await using ensemble = await RoutedEnsemble.load(join(run, 'ensemble'));
   expect(ensemble.cellTypes).toEqual(['round', 'square']);
@@ -303,7 +303,7 @@ test('an ensemble is trained part by part, resumes after a kill, and can be load
   await using extended = await CellClassifier.load(path('extended'));
   expect(extended.config.classNames).toEqual(['round', 'square', 'gradient']);
   expect((await extended.classify(gradient(9))).cellType).toBe('gradient');
-  expect(cellroute('ensemble', '--resume', run).stdout).toMatch(
+  expect((await train('ensemble', '--resume', run)).stdout).toMatch(
     /square \(3 of 3\), already finished\nEnsemble written to/,
   );
 });
@@ -322,17 +322,17 @@ test.each([
     ['segmenter', '--data', path('nowhere'), '--out', path('x')],
     /nowhere.*\[FILE_UNREADABLE\]/,
   ],
-])('%s is refused with a message', (_, args, message) => {
-  const { status, stderr } = cellroute(...args);
+])('%s is refused with a message', async (_, args, message) => {
+  const { status, stderr } = await train(...args);
   expect(status).toBe(1);
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test('an error in a configuration file is reported with its position', () => {
+test('an error in a configuration file is reported with its position', async () => {
   const config = configFile('bad.json', {});
   writeFileSync(config, '{\n  "schedule": { "kind": "one-cycle", "maxLR": 1 }\n}\n');
-  const { status, stderr } = cellroute('segmenter', '--data', data, '--out', path('x'), '--config', config);
+  const { status, stderr } = await train('segmenter', '--data', data, '--out', path('x'), '--config', config);
   expect(status).toBe(1);
   expect(stderr).toMatch(
     /bad\.json, line 2, column \d+: Unknown option schedule\.maxLR; did you mean maxLr\? \[INVALID_CONFIG\]/,
@@ -360,7 +360,7 @@ test('a second process in the folder of a run is refused, whatever the command',
     ['segment', join(data, 'images'), '--out', run],
     ['tune', data, '--out', run],
   ]) {
-    const { status, stderr } = spawnSync(process.execPath, [main, ...more], { encoding: 'utf8', env });
+    const { status, stderr } = await cellroute(...more);
     refusals.push([status, stderr]);
   }
   child.kill('SIGCONT');

@@ -8,6 +8,17 @@ export interface CommandResult {
   stderr: string;
 }
 
+/** {@link cellroute} in a working folder. */
+export async function cellrouteIn(folder: string, ...args: string[]): Promise<CommandResult> {
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    return await cellroute(...args);
+  } finally {
+    process.chdir(before);
+  }
+}
+
 /**
  * Runs a command line in this process, which saves the time that a process needs to start and to load LibTorch. Tests of
  * signals, kills and locks start processes of their own.

@@ -1,9 +1,24 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const root = resolve(__dirname, '../..');
 /** A small ensemble for tests: a router with three types, one of which has a segmenter, that of the goldens. */
 export const testEnsemble = join(root, 'test/ensemble');
+
+/** Limits of proposals for tests of small images and tiles, whose time is mostly that of the network's own 1000. */
+export const fewProposals = { preNmsTopN: 300, postNmsTopN: 300 };
+
+/** Copies the test ensemble into a new folder, with {@link fewProposals} in its thresholds. */
+export function copyTestEnsemble(folder: string): string {
+  mkdirSync(folder);
+  for (const name of ['classifier', 'fluorescence'].map((one) => `${one}.safetensors`)) {
+    copyFileSync(join(testEnsemble, name), join(folder, name));
+  }
+  const description = JSON.parse(readFileSync(join(testEnsemble, 'ensemble.json'), 'utf8'));
+  description.segmenters.fluorescence.thresholds.rpn = fewProposals;
+  writeFileSync(join(folder, 'ensemble.json'), JSON.stringify(description));
+  return folder;
+}
 
 const nuclei = join(root, 'test/data/nuclei/images');
 /** Small fluorescence images in the checkout. */

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import type { PartialClassifierConfig } from '../../lib/config/classifier.js';
 import type { PartialMaskRCNNConfig } from '../../lib/config/mask-rcnn.js';
 import { random } from '../../lib/data/random.js';
+import type { PartialSegmenterTraining } from '../../lib/trainer/config.js';
 
 const SIDE = 64;
 
@@ -51,9 +52,17 @@ export const tinySegmenter: PartialMaskRCNNConfig = {
   backbone: { depth: 18, width: 8 },
   fpn: { channels: 16 },
   resize: null,
-  rpn: { anchorSizes: [[8], [16], [24], [32], [48]] },
+  rpn: { anchorSizes: [[8], [16], [24], [32], [48]], preNmsTopN: 100, postNmsTopN: 100 },
   box: { hidden: 32, detectionsPerImage: 20 },
   mask: { channels: [16], hidden: 16 },
+};
+
+/** Fewer samples per image than the default, as an image of {@link syntheticData} has four cells. */
+export const tinySampling: PartialSegmenterTraining['sampling'] = {
+  rpnBatchSize: 64,
+  rpnPreNmsTopN: 100,
+  rpnPostNmsTopN: 50,
+  boxBatchSize: 32,
 };
 
 export const tinyClassifier: PartialClassifierConfig = {

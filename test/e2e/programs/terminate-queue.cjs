@@ -5,6 +5,7 @@ const { Worker } = require('node:worker_threads');
 
 const [cellroute, image] = process.argv.slice(2);
 const { RoutedEnsemble, queueState, setQueueLimits } = require(cellroute);
+const model = join(__dirname, '../../ensemble');
 
 /** A worker that segments until it is terminated, once it does so. */
 function segmentingWorker() {
@@ -18,7 +19,7 @@ function segmentingWorker() {
 }
 
 async function main() {
-  const ensemble = await RoutedEnsemble.load();
+  const ensemble = await RoutedEnsemble.load(model);
   setQueueLimits({ maxQueuedCalls: 1 });
   const workers = [await segmentingWorker(), await segmentingWorker()];
   const { calls } = queueState();

@@ -5,6 +5,7 @@ const { Worker } = require('node:worker_threads');
 
 const [cellroute, image] = process.argv.slice(2);
 const { RoutedEnsemble } = require(cellroute);
+const model = join(__dirname, '../../ensemble');
 
 /** Terminates a worker some time after it reported that it has started. */
 function terminateAfter(delay) {
@@ -21,7 +22,7 @@ async function main() {
   const statuses = [];
   // Alone, so that the owner thread ends with the worker's environment too.
   for (const delay of [0, 20, 100]) statuses.push(await terminateAfter(delay));
-  const ensemble = await RoutedEnsemble.load();
+  const ensemble = await RoutedEnsemble.load(model);
   const pending = ensemble.segment(readFileSync(image));
   statuses.push(...(await Promise.all([terminateAfter(10), terminateAfter(60)])));
   const { cells } = await pending;

@@ -1,10 +1,12 @@
 // Segments one image in this worker, optionally in a loop, and posts the number of cells.
 const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
 const { parentPort, workerData } = require('node:worker_threads');
 const { RoutedEnsemble } = require(workerData.cellroute);
+const model = join(__dirname, '../../ensemble');
 
 async function main() {
-  const ensemble = await RoutedEnsemble.load();
+  const ensemble = await RoutedEnsemble.load(model);
   const bytes = readFileSync(workerData.image);
   do {
     parentPort.postMessage({ state: 'working' });

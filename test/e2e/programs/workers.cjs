@@ -5,6 +5,7 @@ const { Worker } = require('node:worker_threads');
 
 const [cellroute, image] = process.argv.slice(2);
 const { RoutedEnsemble } = require(cellroute);
+const model = join(__dirname, '../../ensemble');
 
 function work() {
   return new Promise((done, failed) => {
@@ -18,7 +19,7 @@ function work() {
 }
 
 async function main() {
-  const ensemble = await RoutedEnsemble.load();
+  const ensemble = await RoutedEnsemble.load(model);
   const own = ensemble.segment(readFileSync(image)).then(({ cells }) => cells.length);
   const counts = await Promise.all([own, work(), work(), work()]);
   await ensemble.dispose();
