@@ -69,10 +69,18 @@ export function float32Of(bytes: Uint8Array, dtype: DType): Float32Array {
       return new Float32Array(aligned(bytes, 4));
     case 'F64':
       return Float32Array.from(new Float64Array(aligned(bytes, 8)));
-    case 'BF16':
-      return Float32Array.from(new Uint16Array(aligned(bytes, 2)), (bits) => fromBits(bits * 0x10000));
-    case 'F16':
-      return Float32Array.from(new Uint16Array(aligned(bytes, 2)), float16Value);
+    case 'BF16': {
+      const halves = new Uint16Array(aligned(bytes, 2));
+      const bits = new Uint32Array(halves.length);
+      for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
+      return new Float32Array(bits.buffer);
+    }
+    case 'F16': {
+      const halves = new Uint16Array(aligned(bytes, 2));
+      const floats = new Float32Array(halves.length);
+      for (let i = 0; i < halves.length; i++) floats[i] = float16Value(halves[i]!);
+      return floats;
+    }
     default:
       throw new TypeError(`${dtype} is not a floating-point type`);
   }
@@ -87,6 +95,9 @@ export function convertFloats(bytes: Uint8Array, from: DType, to: FloatType): Ui
   const floats = float32Of(bytes, from);
   if (to === 'F32') return new Uint8Array(floats.buffer);
   const bits = new Uint32Array(floats.buffer);
-  const round = to === 'F16' ? float16FromFloat32 : bfloat16FromFloat32;
-  return new Uint8Array(Uint16Array.from(bits, round).buffer);
+  const halves = new Uint16Array(bits.length);
+  // Uint16Array.from with a function takes ten times as long.
+  if (to === 'F16') for (let i = 0; i < bits.length; i++) halves[i] = float16FromFloat32(bits[i]!);
+  else for (let i = 0; i < bits.length; i++) halves[i] = bfloat16FromFloat32(bits[i]!);
+  return new Uint8Array(halves.buffer);
 }
