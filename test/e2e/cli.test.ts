@@ -85,7 +85,8 @@ describe('segment', () => {
     const stems = Array.from({ length: 40 }, (_, i) => String(i).padStart(2, '0'));
     for (const stem of stems) copyFileSync(image.large, join(many, `${stem}.png`));
     const out = join(folder, `stopped-${signal}`);
-    const child = spawn(process.execPath, [main, 'segment', many, '-o', out, '-f', 'json,kaggle,coco'], {
+    const options = ['-m', testEnsemble, '-o', out, '-f', 'json,kaggle,coco'];
+    const child = spawn(process.execPath, [main, 'segment', many, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     // Two images are in progress, and either may finish first.

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,9 +7,10 @@ import { createInterface } from 'node:readline';
 import sharp from 'sharp';
 import { openDataset } from '../../lib/data/open.js';
 import { Masks } from '../../lib/mask/masks.js';
+import { cellrouteIn } from '../support/cli.js';
 import { ask, routedResult, writeResult } from '../support/review.js';
 import { root } from '../support/sdk.js';
-import { syntheticData, tinySegmenter } from '../support/synthetic.js';
+import { syntheticData, tinySampling, tinySegmenter } from '../support/synthetic.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cellroute-review-'));
 const path = (...names: string[]) => join(folder, ...names);
@@ -20,14 +21,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const cellroute = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    timeout: 100_000,
-  });
-  return { status, stdout, stderr };
-};
+const cellroute = (...args: string[]) => cellrouteIn(folder, ...args);
 
 /** Starts a review, and reads its address. */
 async function review(...args: string[]) {
@@ -88,18 +82,32 @@ test('a killed review is resumed, and ends with its counts at Ctrl-C', async () 
 });
 
 test('evaluate and finetune accept the data set', async () => {
-  const evaluated = cellroute('evaluate', '--ground-truth', 'corrected', '--pred', 'results', '--json');
+  const evaluated = await cellroute('evaluate', '--ground-truth', 'corrected', '--pred', 'results', '--json');
   expect(evaluated).toMatchObject({ status: 0 });
   expect((JSON.parse(evaluated.stdout) as { images: number }).images).toBe(5);
 
   writeFileSync(
     path('first.json'),
-    JSON.stringify({ network: tinySegmenter, steps: 3, logs: { tensorboard: false } }),
+    JSON.stringify({
+      network: tinySegmenter,
+      steps: 3,
+      sampling: tinySampling,
+      logs: { tensorboard: false },
+    }),
   );
-  const start = cellroute('train', 'segmenter', '--data', 'data', '--config', 'first.json', '--out', 'start');
+  const start = await cellroute(
+    'train',
+    'segmenter',
+    '--data',
+    'data',
+    '--config',
+    'first.json',
+    '--out',
+    'start',
+  );
   expect(start).toMatchObject({ status: 0 });
   const options = ['--steps', '3', '--start', 'start/segmenter.safetensors', '--device', 'cpu'];
-  const finetuned = cellroute('finetune', 'corrected', '--out', 'my-model', ...options);
+  const finetuned = await cellroute('finetune', 'corrected', '--out', 'my-model', ...options);
   expect(finetuned).toMatchObject({ status: 0 });
   expect(finetuned.stdout).toMatch(/^3 images to train on with \d+ cells .*, 2 held out\n/);
   expect(existsSync(path('my-model', 'ensemble.json'))).toBe(true);
@@ -107,7 +115,7 @@ test('evaluate and finetune accept the data set', async () => {
 
 test('what segment writes can be reviewed', async () => {
   const examples = join(root, 'examples', 'images');
-  const segmented = cellroute(
+  const segmented = await cellroute(
     'segment',
     join(examples, 'fluorescence-small-crowded.png'),
     '--out',
@@ -131,13 +139,15 @@ test('what segment writes can be reviewed', async () => {
     const url = /at (http:\S+)$/.exec(line)![1]!;
     const { outlines } = (await ask(url, 'images/0')).json() as { outlines: string[] };
     expect(outlines.length).toBeGreaterThan(10);
+    // The process may end before its answer is read.
+    const exit = once(child, 'exit');
     await ask(url, 'finish', { method: 'POST', body: {} });
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await exit).toEqual([0, null]);
   }
 });
 
 test('errors name what to do', async () => {
-  const missing = cellroute('review', 'results', '--out', 'elsewhere');
+  const missing = await cellroute('review', 'results', '--out', 'elsewhere');
   expect(missing.status).toBe(1);
   expect(missing.stderr).toMatch(
     /no image can be reviewed: name the folder of the images .*--images.*\[DATA_INVALID\]/s,
@@ -150,6 +160,6 @@ test('errors name what to do', async () => {
     'small.png',
     routedResult(Masks.encode(new Uint8Array(81).fill(1), { width: 9, height: 9 }), 'x'),
   );
-  const refused = cellroute('review', 'one', '--out', 'one');
+  const refused = await cellroute('review', 'one', '--out', 'one');
   expect(refused.stderr).toMatch(/Expected another folder than that of the predictions for out/);
 });

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { cellroute } from '../support/cli.js';
 import { image, root, testEnsemble } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
@@ -18,11 +19,8 @@ beforeAll(() => {
   }
 });
 
-const env = { ...process.env, CELLROUTE_REDIS_URL: '' };
-const cellroute = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env });
-  return { status, stdout, stderr };
-};
+// Of this process and of those that the tests start.
+process.env.CELLROUTE_REDIS_URL = '';
 const type = ['--cell-type', 'fluorescence'];
 
 /** Files with the ending below a folder. */
@@ -32,15 +30,15 @@ const filesIn = (place: string, ending: string) =>
 test('images that are submitted to a journal are done by a worker, also after it was killed', async () => {
   const journal = join(folder, 'jobs');
   const results = join(folder, 'results');
-  const submitted = cellroute('submit', images, '--journal', journal, ...type);
+  const submitted = await cellroute('submit', images, '--journal', journal, ...type);
   expect(submitted).toMatchObject({ status: 0, stderr: '' });
   expect(submitted.stdout).toContain('6 jobs, 6 of them new');
-  expect(cellroute('submit', images, '--journal', journal, ...type).stdout).toContain(
+  expect((await cellroute('submit', images, '--journal', journal, ...type)).stdout).toContain(
     '6 jobs, 0 of them new',
   );
 
   const args = ['worker', '--journal', journal, '--results', results, '--model', testEnsemble];
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
   const before: string[] = [];
   for await (const line of createInterface(child.stdout)) {
@@ -50,7 +48,9 @@ test('images that are submitted to a journal are done by a worker, also after it
   }
   expect(await exited).toBe('SIGKILL');
 
-  const { status, stdout, stderr } = cellroute(...args, '--until-empty');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args, '--until-empty'], {
+    encoding: 'utf8',
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const lines = [...before, ...stdout.split('\n').filter((line) => line.includes('cells'))];
   expect([...new Set(lines.map((line) => line.split(':')[0]))].sort()).toEqual(names);
@@ -61,14 +61,14 @@ test('images that are submitted to a journal are done by a worker, also after it
   ).toEqual(names.map((name) => name.replace('.png', '.json')));
   expect(filesIn(results, 'record')).toHaveLength(6);
 
-  const waited = cellroute('submit', images, '--journal', journal, '--wait', ...type);
+  const waited = await cellroute('submit', images, '--journal', journal, '--wait', ...type);
   expect(waited.status).toBe(0);
   expect(waited.stdout).toMatch(
     /image-0\.png: fluorescence, \d+ cells: [\da-f]{2}\/[\da-f]{64}\/image-0\.json\n/,
   );
 });
 
-test('a job that failed is reported, and runs again with --retry', () => {
+test('a job that failed is reported, and runs again with --retry', async () => {
   const journal = join(folder, 'failing');
   const own = join(folder, 'own');
   mkdirSync(own);
@@ -84,24 +84,23 @@ test('a job that failed is reported, and runs again with --retry', () => {
     testEnsemble,
     '--until-empty',
   ];
-  expect(cellroute('submit', file, '--journal', journal).status).toBe(0);
-  const first = cellroute(...worker);
+  expect((await cellroute('submit', file, '--journal', journal)).status).toBe(0);
+  const first = await cellroute(...worker);
   expect(first.status).toBe(0);
   expect(first.stderr.match(/a\.png: .*\[IMAGE_UN\w+\]/g)).toHaveLength(1);
-  const waited = cellroute('submit', file, '--journal', journal, '--wait');
+  const waited = await cellroute('submit', file, '--journal', journal, '--wait');
   expect(waited.status).toBe(1);
   expect(waited.stderr).toMatch(/a\.png: failed: .*\[IMAGE_UN\w+\]\n1 of 1 jobs did not end with a result\n/);
-  expect(cellroute('submit', file, '--journal', journal, '--retry').stdout).toContain('(waiting)');
+  expect((await cellroute('submit', file, '--journal', journal, '--retry')).stdout).toContain('(waiting)');
   // The file is another one now: it is another job.
   cpSync(image.small, file);
-  expect(cellroute('submit', file, '--journal', journal).stdout).toContain('1 jobs, 1 of them new');
+  expect((await cellroute('submit', file, '--journal', journal)).stdout).toContain('1 jobs, 1 of them new');
 });
 
 test('SIGTERM ends a worker with status 0, and its probes say so', async () => {
   const args = ['--journal', join(folder, 'idle'), '--results', join(folder, 'r3'), '--model', testEnsemble];
   const child = spawn(process.execPath, [main, 'worker', ...args, '--probes', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env,
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const lines: string[] = [];
@@ -117,15 +116,20 @@ test('SIGTERM ends a worker with status 0, and its probes say so', async () => {
 });
 
 describe('refuses', () => {
-  test('to start without a queue', () => {
-    const { status, stderr } = cellroute('submit', images);
+  test('to start without a queue', async () => {
+    const { status, stderr } = await cellroute('submit', images);
     expect(status).toBe(1);
     expect(stderr).toContain('one of both, or CELLROUTE_REDIS_URL for --redis or --journal');
     expect(stderr).toContain('[INVALID_ARGUMENT]');
   });
 
-  test('a Redis that cannot be reached, without the password of its URL', () => {
-    const { status, stderr } = cellroute('submit', images, '--redis', 'redis://user:secret@127.0.0.1:1');
+  test('a Redis that cannot be reached, without the password of its URL', async () => {
+    const { status, stderr } = await cellroute(
+      'submit',
+      images,
+      '--redis',
+      'redis://user:secret@127.0.0.1:1',
+    );
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /Redis at 127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED.*\[QUEUE_UNAVAILABLE\]/,

@@ -9,12 +9,13 @@ import { cellroutePlugin, startServer } from '../../lib/fastify.js';
 import { RoutedEnsemble } from '../../lib/inference/ensemble.js';
 import type { ServiceOptions } from '../../lib/serve/settings.js';
 import { refusal } from '../support/refusal.js';
-import { imageBytes, root, testEnsemble } from '../support/sdk.js';
+import { fewProposals, imageBytes, root, testEnsemble } from '../support/sdk.js';
 import { json, metric, png, post, problem, ready, sending, until } from '../support/serve.js';
 
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
   ensemble = await RoutedEnsemble.load(testEnsemble);
+  ensemble.setThresholds({ fluorescence: { ...ensemble.thresholds.fluorescence, rpn: fewProposals } });
 });
 afterAll(() => ensemble.dispose());
 

@@ -8,7 +8,7 @@ import { RoutedEnsemble } from '../../lib/inference/ensemble.js';
 import { THRESHOLD_NAMES, thresholdSpec } from '../../lib/inference/thresholds.js';
 import { PROBLEM_STATUS } from '../../lib/serve/problem.js';
 import type { RunningServer } from '../../lib/serve/server.js';
-import { image, imageBytes, root, testEnsemble } from '../support/sdk.js';
+import { fewProposals, image, imageBytes, root, testEnsemble } from '../support/sdk.js';
 import { form, json, metric, png, post, problem, raw, ready } from '../support/serve.js';
 
 let ensemble: RoutedEnsemble;
@@ -16,6 +16,7 @@ let server: RunningServer;
 
 beforeAll(async () => {
   ensemble = await RoutedEnsemble.load(testEnsemble);
+  ensemble.setThresholds({ fluorescence: { ...ensemble.thresholds.fluorescence, rpn: fewProposals } });
   server = await ready({ ensemble });
 });
 afterAll(async () => {

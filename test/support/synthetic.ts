@@ -18,7 +18,8 @@ export async function syntheticData(folder: string, images: number, seed = 1): P
   for (let index = 0; index < images; index++) {
     const chance = random(seed, 'image', index);
     const type = index % 2 === 0 ? 'round' : 'square';
-    const image = Uint8Array.from({ length: SIDE * SIDE }, () => chance.integer(10, 40));
+    const image = new Uint8Array(SIDE * SIDE);
+    for (let at = 0; at < image.length; at++) image[at] = chance.integer(10, 40);
     const labels = new Uint8Array(SIDE * SIDE);
     for (let cell = 1; cell <= 4; cell++) {
       const [x, y, r] = [chance.integer(10, 53), chance.integer(10, 53), chance.integer(4, 9)];

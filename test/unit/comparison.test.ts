@@ -43,7 +43,8 @@ function hues({ data, width, height }: { data: Buffer; width: number; height: nu
   // Below the title bar, which has the colours too.
   for (let y = height - half + 40; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const [r, g, b] = data.subarray(3 * (y * width + x)) as unknown as [number, number, number];
+      const at = 3 * (y * width + x);
+      const [r, g, b] = [data[at]!, data[at + 1]!, data[at + 2]!];
       if (Math.max(r, g, b) - Math.min(r, g, b) < 110) continue;
       const hue = b > r ? 'blue' : b > g ? 'pink' : 'orange';
       const side = counts[x < half ? 'groundTruth' : 'prediction']!;

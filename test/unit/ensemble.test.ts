@@ -15,11 +15,12 @@ import { TensorReader } from '../../lib/weights/read-tensor.js';
 import { sourceOfEntry, withFloats } from '../../lib/weights/source.js';
 import { writeWeights } from '../../lib/weights/write.js';
 import { badValues } from '../support/bad-values.js';
-import { imageBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
+import { fewProposals, imageBytes, rejection, testEnsemble, thrown } from '../support/sdk.js';
 
 let ensemble: RoutedEnsemble;
 beforeAll(async () => {
   ensemble = await RoutedEnsemble.load(testEnsemble);
+  ensemble.setThresholds({ fluorescence: { ...ensemble.thresholds.fluorescence, rpn: fewProposals } });
 });
 afterAll(async () => {
   await ensemble.dispose();

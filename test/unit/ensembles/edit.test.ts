@@ -28,15 +28,23 @@ afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 const at = (name: string) => join(temporary, name);
 
 const SIDE = 128;
+const patterns = new Map<string, RawImage>();
 /** Noisy images of stripes or of a chessboard, as no type of the starter looks. */
 function pattern(kind: 'stripes' | 'chess', seed: number): RawImage {
+  const key = `${kind} ${seed}`;
+  if (!patterns.has(key)) patterns.set(key, drawPattern(kind, seed));
+  return patterns.get(key)!;
+}
+
+function drawPattern(kind: 'stripes' | 'chess', seed: number): RawImage {
   const draw = random(seed, kind);
   const [period, phase] = [draw.integer(10, 16), draw.integer(0, 9)];
-  const data = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
+  const data = new Uint8Array(SIDE * SIDE);
+  for (let i = 0; i < data.length; i++) {
     const [x, y] = [(i % SIDE) + phase, Math.floor(i / SIDE)];
     const odd = Math.floor(x / period) + (kind === 'chess' ? Math.floor(y / period) : 0);
-    return (odd % 2 === 0 ? 60 : 180) + draw.integer(0, 30);
-  });
+    data[i] = (odd % 2 === 0 ? 60 : 180) + draw.integer(0, 30);
+  }
   return { data, width: SIDE, height: SIDE, channels: 1 };
 }
 const five = (kind: 'stripes' | 'chess') => [1, 2, 3, 4, 5].map((seed) => pattern(kind, seed));

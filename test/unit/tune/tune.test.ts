@@ -7,27 +7,30 @@ import {
   type RawImage,
   RoutedEnsemble,
   type ScaleOptions,
+  type SegmentThresholds,
 } from '../../../lib/index.js';
 import { evaluate } from '../../../lib/metrics.js';
 import { type Dataset, type DatasetItem, openDataset, tuneEnsemble } from '../../../lib/train.js';
 import { candidatesOf } from '../../../lib/tune/candidates.js';
 import { segmentThresholds } from '../../../lib/tune/threshold-grid.js';
 import { tuneSegmenter } from '../../../lib/tune/tune.js';
-import { imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
+import { fewProposals, imageBytes, rejection, root, testEnsemble } from '../../support/sdk.js';
 
 const small = ['00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552'];
 let data: Dataset;
 let ensemble: RoutedEnsemble;
+/** The thresholds before each test. */
+let thresholds: SegmentThresholds;
 beforeAll(async () => {
   data = (await openDataset(join(root, 'test/data/nuclei'), { cellTypeColumn: ['modality'] })).filter({
     ids: small,
   });
   expect(data.items).toHaveLength(1);
-});
-beforeEach(async () => {
   ensemble = await RoutedEnsemble.load(testEnsemble);
+  thresholds = { ...ensemble.thresholds.fluorescence, rpn: fewProposals };
 });
-afterEach(() => ensemble.dispose());
+beforeEach(() => ensemble.setThresholds({ fluorescence: thresholds }));
+afterAll(() => ensemble.dispose());
 
 /** The competition's metric of an ensemble, computed without candidates. */
 async function kaggleScore(evaluated: RoutedEnsemble, scale?: ScaleOptions): Promise<number> {
@@ -41,7 +44,9 @@ async function kaggleScore(evaluated: RoutedEnsemble, scale?: ScaleOptions): Pro
 }
 
 test('cells from candidates equal those of segment at any thresholds', async () => {
-  await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'));
+  await using segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'), {
+    config: { rpn: fewProposals },
+  });
   const image = await decodeImage(imageBytes('medium'));
   const nmsThresholds = [0.1, 0.3, 0.6];
   const { candidates } = await candidatesOf(segmenter, image, {
@@ -137,14 +142,14 @@ test('an ensemble is better by what the search says, and takes its thresholds al
 
 test('thresholds are tuned for images at a scale, with areas at scale 1', async () => {
   // Most cells have between 30 and 300 pixels of the image.
-  const minArea = [0, 100, 300];
+  const grid = { minArea: [0, 100, 300], minScore: [0.4, 0.6], maskThreshold: [0.5], nmsThreshold: [0.5] };
   for (const scale of [0.7, 1.5]) {
     const before = await kaggleScore(ensemble, { scale });
-    const { fluorescence } = await tuneEnsemble(ensemble, data, { scale, grid: { minArea } });
+    const { fluorescence } = await tuneEnsemble(ensemble, data, { scale, grid });
     expect(fluorescence!.before).toBeCloseTo(before, 12);
     expect(await kaggleScore(ensemble, { scale })).toBeCloseTo(fluorescence!.after, 12);
     ensemble.setThresholds({ fluorescence: { ...fluorescence!.thresholds, minArea: 300 } });
-    const { fluorescence: again } = await tuneEnsemble(ensemble, data, { scale, grid: { minArea } });
+    const { fluorescence: again } = await tuneEnsemble(ensemble, data, { scale, grid });
     expect(again!.before).toBeLessThan(fluorescence!.after);
     expect(await kaggleScore(ensemble, { scale })).toBeCloseTo(again!.after, 12);
   }

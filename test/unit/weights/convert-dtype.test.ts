@@ -92,8 +92,10 @@ describe.each(types)('$name', ({ round, decode, infinity }) => {
 });
 
 test('float16 decodes by its definition', () => {
+  const odd: number[] = [];
   for (let bits = 0; bits < 0x10000; bits++)
-    expect(Object.is(float16Value(bits), halfValue(bits))).toBe(true);
+    if (!Object.is(float16Value(bits), halfValue(bits))) odd.push(bits);
+  expect(odd).toEqual([]);
 });
 
 test('bytes with any alignment, and float64 by way of float32', () => {
