@@ -19,6 +19,8 @@ if (!target || !(Number(seconds) > 0))
 
 /** Maximum memory for an input of this many bytes. */
 const memoryCap = (bytes) => 64 * 2 ** 20 + 20 * bytes;
+/** Inputs between two measurements of the process's peak memory, which takes as long as an input. */
+const INPUTS_PER_PEAK = 16;
 const MAX_SECONDS_PER_INPUT = 10;
 const MAX_POOL = 400;
 
@@ -40,8 +42,34 @@ const heapBytes = () => {
   return used_heap_size + external_memory + malloced_memory;
 };
 const peakBytes = () => process.resourceUsage().maxRSS * 1024;
-/** After the last input. Asking takes longer than some inputs do. */
+/** At the last measurement. */
 let peak = peakBytes();
+/** Inputs since then. */
+let unmeasured = [];
+
+/** Fails if the peak of the process rose by more than one of the inputs since the last measurement may use. */
+function checkPeak() {
+  const before = peak;
+  peak = peakBytes();
+  const largest = Math.max(...unmeasured.map(({ length }) => length));
+  if (peak - before > memoryCap(largest)) {
+    unmeasured.forEach((bytes, i) => writeFileSync(join(folder, `memory-${i}`), bytes));
+    throw new Error(
+      `one of the files memory-* took ${peak - before} bytes of memory; its size is at most ${largest}`,
+    );
+  }
+  unmeasured = [];
+}
+
+function checkLimits(bytes, seconds, heap) {
+  if (seconds > MAX_SECONDS_PER_INPUT)
+    throw new Error(`${bytes.length} bytes took ${seconds.toFixed(1)} seconds`);
+  const cap = memoryCap(bytes.length);
+  if (heap > cap)
+    throw new Error(`${bytes.length} bytes took ${heap} bytes of memory; at most ${cap} are allowed`);
+  unmeasured.push(bytes);
+  if (unmeasured.length === INPUTS_PER_PEAK) checkPeak();
+}
 
 const answers = new Set();
 let refused = 0;
@@ -58,15 +86,8 @@ async function attempt(bytes, limits = true) {
     refused++;
     answer = `${error.code} ${error.message.replaceAll(file, '').replaceAll(/"[^"]*"|'[^']*'|\d+/g, '')}`;
   }
-  const cap = memoryCap(bytes.length);
-  const before = peak;
-  peak = peakBytes();
-  const used = Math.max(heapBytes() - heap, peak - before);
-  if (limits && used > cap)
-    throw new Error(`${bytes.length} bytes took ${used} bytes of memory; at most ${cap} are allowed`);
   const took = (performance.now() - started) / 1000;
-  if (limits && took > MAX_SECONDS_PER_INPUT)
-    throw new Error(`${bytes.length} bytes took ${took.toFixed(1)} seconds`);
+  if (limits) checkLimits(bytes, took, heapBytes() - heap);
   if (!answers.has(answer) && pool.length < MAX_POOL) {
     answers.add(answer);
     pool.push(bytes);
@@ -74,7 +95,9 @@ async function attempt(bytes, limits = true) {
 }
 
 // Unchanged seeds first: memory of modules that are loaded on first use is not attributed to inputs.
-for (const limits of [false, true]) for (const bytes of [...pool]) await attempt(bytes, limits);
+for (const bytes of [...pool]) await attempt(bytes, false);
+peak = peakBytes();
+for (const bytes of [...pool]) await attempt(bytes, true);
 refused = 0;
 const property = fc.asyncProperty(inputs, (input) => attempt(Buffer.from(bytesOf(input, { pool, words }))));
 const result = await fc.check(property, {

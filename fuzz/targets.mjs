@@ -1,7 +1,7 @@
 // Every reader of untrusted bytes, as a function of a file. A reader may throw a CellrouteError. Any other error, such as a
 // failed assertion, is a finding.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 
@@ -35,15 +35,14 @@ async function weights(file) {
   }
 }
 
-/** Reads an annotation file and the cells of its first images. */
+/** Reads an annotation file and the cells of its first images: as predictions if the number of its bytes is odd. */
 async function annotations(file) {
-  for (const predictions of [false, true]) {
-    const source = await openAnnotations(file, { predictions });
-    for (const image of source.images.slice(0, 3)) {
-      const read = await image.read({ width: 40, height: 30 });
-      if (read.cells) assert.equal(read.cells.masks.width * read.cells.masks.height <= 2 ** 32, true);
-      else assert.equal(typeof read.reason, 'string');
-    }
+  const { size } = await stat(file);
+  const source = await openAnnotations(file, { predictions: size % 2 === 1 });
+  for (const image of source.images.slice(0, 3)) {
+    const read = await image.read({ width: 40, height: 30 });
+    if (read.cells) assert.equal(read.cells.masks.width * read.cells.masks.height <= 2 ** 32, true);
+    else assert.equal(typeof read.reason, 'string');
   }
 }
 
