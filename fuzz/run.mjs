@@ -53,7 +53,7 @@ function checkPeak() {
   peak = peakBytes();
   const largest = Math.max(...unmeasured.map(({ length }) => length));
   if (peak - before > memoryCap(largest)) {
-    unmeasured.forEach((bytes, i) => writeFileSync(join(folder, `memory-${i}`), bytes));
+    for (const [i, bytes] of unmeasured.entries()) writeFileSync(join(folder, `memory-${i}`), bytes);
     throw new Error(
       `one of the files memory-* took ${peak - before} bytes of memory; its size is at most ${largest}`,
     );
