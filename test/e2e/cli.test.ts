@@ -115,7 +115,18 @@ describe('segment', () => {
   ])('writes a profile if CELLROUTE_PROFILE is set: %s', async (_, flags) => {
     const { stderr } = spawnSync(
       process.execPath,
-      [main, 'segment', image.medium, '-o', join(folder, 'profiled'), '-f', 'json', ...flags],
+      [
+        main,
+        'segment',
+        image.medium,
+        '-m',
+        testEnsemble,
+        '-o',
+        join(folder, 'profiled'),
+        '-f',
+        'json',
+        ...flags,
+      ],
       { encoding: 'utf8', env: { ...process.env, CELLROUTE_PROFILE: '1' } },
     );
     const { seconds, total, ...rest } = JSON.parse(stderr);
@@ -134,7 +145,7 @@ describe('segment', () => {
 
   test('cuts images into tiles on request, and reports it', async () => {
     const out = join(folder, 'tiled');
-    const flags = ['-o', out, '-f', 'json', '--tiles', '256,64'];
+    const flags = ['-m', testEnsemble, '-o', out, '-f', 'json', '--tiles', '256,64'];
     const { status, stdout } = await cellroute('segment', image.medium, ...flags);
     expect(status).toBe(0);
     expect(stdout).toMatch(/\d+ cells in 4 tiles, \d+ of them on a seam\n/);

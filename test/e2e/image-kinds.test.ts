@@ -15,9 +15,9 @@ import { cellroute } from '../support/cli.js';
 import { workFolder } from '../support/data-folder.js';
 import { type Outcome, printOutcomes } from '../support/outcomes.js';
 import { animated, withChunk } from '../support/png.js';
-import { testEnsemble } from '../support/sdk.js';
+import { fewProposals, testEnsemble } from '../support/sdk.js';
 import { json, post, ready } from '../support/serve.js';
-import { tinySegmenter } from '../support/synthetic.js';
+import { tinySampling, tinySegmenter } from '../support/synthetic.js';
 import { type TestPage, writeTiff } from '../support/tiff.js';
 
 // Every kind of image file through everything that reads images: which read it, which warn, which refuse. All agree.
@@ -115,7 +115,9 @@ const cellType = 'fluorescence';
 async function ensembleOf(kind: Intensity['kind']): Promise<RoutedEnsemble> {
   const config = { intensity: { kind } };
   const classifier = await CellClassifier.load(join(testEnsemble, 'classifier.safetensors'), { config });
-  const segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'), { config });
+  const segmenter = await CellSegmenter.load(join(testEnsemble, 'fluorescence.safetensors'), {
+    config: { ...config, rpn: fewProposals },
+  });
   const none = Object.fromEntries(classifier.config.classNames.map((name) => [name, null]));
   const ensemble = new RoutedEnsemble({ classifier, segmenters: { ...none, [cellType]: segmenter } });
   await ensemble.save(folder.path(`ensemble ${kind}`));
@@ -179,7 +181,13 @@ function networksOf(rule: keyof typeof ensembles, name: string): Record<string, 
     train: async () => {
       const data = await open(name);
       const network = { ...tinySegmenter, intensity: { kind: rule } };
-      const config = { network, epochs: null, steps: 1, logs: { tensorboard: false } };
+      const config = {
+        network,
+        sampling: tinySampling,
+        epochs: null,
+        steps: 1,
+        logs: { tensorboard: false },
+      };
       const run = new SegmenterTrainer({ data, folder: folder.path(`${rule} run of ${name}`), config }).run();
       const messages: unknown[] = [...data.notices];
       for await (const event of run) {

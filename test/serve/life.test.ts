@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { cellroutePlugin, startServer } from '../../lib/fastify.js';
 import { RoutedEnsemble } from '../../lib/inference/ensemble.js';
 import type { ServiceOptions } from '../../lib/serve/settings.js';
+import { cellroute } from '../support/cli.js';
 import { refusal } from '../support/refusal.js';
 import { fewProposals, imageBytes, root, testEnsemble } from '../support/sdk.js';
 import { json, metric, png, post, problem, ready, sending, until } from '../support/serve.js';
@@ -188,18 +189,13 @@ describe('cellroute serve', () => {
     expect(await ended).toEqual([0, null]);
   });
 
-  const run = (...args: string[]) => {
-    const { status, stderr } = spawnSync(process.execPath, [main, 'serve', ...args], { encoding: 'utf8' });
-    return { status, stderr };
-  };
-
   test.each([
     [['--host', '0.0.0.0'], /token, as other machines reach 0\.0\.0\.0/],
     [['--limits', 'pixel=1'], /Expected bytes, pixels/],
     [['--token-file', '/nothing'], /\/nothing.*FILE_UNREADABLE/s],
     [['--port', '0', '--model', '/nothing'], /\/nothing.*FILE_UNREADABLE/s],
-  ])('%j is refused', (args, message) => {
-    const { status, stderr } = run(...args);
+  ])('%j is refused', async (args, message) => {
+    const { status, stderr } = await cellroute('serve', ...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
@@ -209,7 +205,11 @@ describe('cellroute serve', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    const { status, stderr } = run('--port', String(port), '--model', testEnsemble);
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [main, 'serve', '--port', String(port), '--model', testEnsemble],
+      { encoding: 'utf8' },
+    );
     other.close();
     await once(other, 'close');
     expect(status).toBe(1);

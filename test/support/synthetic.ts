@@ -59,7 +59,7 @@ export const tinySegmenter: PartialMaskRCNNConfig = {
 };
 
 /** Fewer samples per image than the default, as an image of {@link syntheticData} has four cells. */
-export const tinySampling: PartialSegmenterTraining['sampling'] = {
+export const tinySampling: NonNullable<PartialSegmenterTraining['sampling']> = {
   rpnBatchSize: 64,
   rpnPreNmsTopN: 100,
   rpnPostNmsTopN: 50,
