@@ -215,7 +215,7 @@ async function print(model: string | undefined, json = false): Promise<void> {
     thresholds ? JSON.stringify(thresholds) : '',
   ]);
   const lines = [
-    `${folder}: ${types.length} types${fallback === null ? '' : `, fallback ${fallback}`}`,
+    `${folder}: ${types.length} ${types.length === 1 ? 'type' : 'types'}${fallback === null ? '' : `, fallback ${fallback}`}`,
     ...columns([['type', 'segmenter', 'router images', 'thresholds'], ...rows]),
   ];
   if (!hasStatistics) lines.push('It has no statistics of images: no type can be added.');

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { FILES } from '../finetune/context.js';
 import type { FinetuneEvent } from '../finetune/events.js';
 import type { FinetuneSummary, ScoreWithInterval } from '../finetune/summary.js';
 import { columns } from './columns.js';
@@ -58,7 +60,9 @@ export class FinetuneReport {
     if (event.kind === 'notice') return [`note: ${event.message}`];
     if (event.kind === 'validation') {
       const best = event.best ? ' (best so far)' : '';
-      return [`  step ${event.step}: held-out ${event.metric} ${three(event.score)}${best}`];
+      return [
+        `  step ${event.step}: held-out ${event.metric} ${three(event.score)} at default thresholds${best}`,
+      ];
     }
     if (event.kind === 'stop' && event.reason === 'early-stopping') {
       return ['Stopped early: the score on the held-out images does not improve any more'];
@@ -81,21 +85,27 @@ function finishedLines(summary: FinetuneSummary): string[] {
     interval ? `${three(interval[0])} to ${three(interval[1])}` : '',
   ];
   const [low, high] = difference.interval.map((value) => `${value < 0 ? '' : '+'}${three(value)}`);
+  const isOne = images.heldOut === 1;
+  const change = `${difference.difference < 0 ? '' : '+'}${three(difference.difference)}${isOne ? '' : ` (${low} to ${high})`}`;
   return [
     '',
     ...columns([
-      [`${images.heldOut} held-out images`, metric, '95 % interval'],
+      [`${images.heldOut} held-out ${isOne ? 'image' : 'images'}`, metric, isOne ? '' : '95 % interval'],
       row('start as it is', scores.start),
       row('start at this scale', scores.scaled),
       row('trained', scores.trained),
     ]),
     result === 'trained'
-      ? `The model is the trained network, ${difference.difference < 0 ? '' : '+'}${three(difference.difference)} (${low} to ${high}) against the start as it is.`
-      : `Training did not help on the held-out images: the model is the start${result === 'scaled' ? ' at this scale' : ' as it is'}.`,
+      ? `The model is the trained network, ${change} against the start as it is.`
+      : `Training did not help on the held-out images: the model is the start${result === 'scaled' ? ' at this scale' : ' as it is'}. To change that, annotate more images or give more time (--minutes).`,
+    ...(isOne
+      ? ['One held-out image makes this comparison uncertain: hold out more images with --validation.']
+      : []),
     `Thresholds: ${Object.entries(thresholds)
       .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
       .join(', ')}`,
     `${training.steps} steps, ${duration(seconds)} in all. Model: ${folder}`,
+    `Ground truth and predictions of held-out images, before and after: ${join(folder, FILES.figure)}`,
     `Use it with: cellroute segment IMAGES --model ${folder} --out RESULTS`,
   ];
 }

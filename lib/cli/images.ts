@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
-import { isHidden, portableName, uniqueStems } from '../annotations/names.js';
+import { isHidden, maskedImage, portableName, stemOf, uniqueStems } from '../annotations/names.js';
 import { outputsAmong } from '../export/file-names.js';
 import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
@@ -29,8 +29,8 @@ const RESERVED = RESULT_FORMAT_NAMES.filter((name) => resultFormat(name).scope =
 export const isWebAddress = (path: string): boolean => /^https?:\/\//i.test(path);
 
 /**
- * Finds the images at paths: files themselves, and the images in folders, sorted by name. Hidden files and outputs of
- * cellroute in a folder are not images; outputs are reported on stderr.
+ * Finds the images at paths: files themselves, and the images in folders, sorted by name. Hidden files, outputs of cellroute
+ * and Cellpose's masks of other images in a folder are not images; outputs and masks are reported on stderr.
  *
  * @param slides whether OME-Zarr images, folders or web addresses, are images.
  */
@@ -55,19 +55,46 @@ export async function findImages(paths: readonly string[], { slides = false } = 
 async function imagesIn(folder: string): Promise<string[]> {
   const all = (await readdir(folder).catch(unreadable(folder))).sort();
   const own = new Set([...outputsAmong(all), ...(await readManifest(folder)).keys()]);
-  const images = all.filter((name) => !isHidden(name) && imageEndings.includes(extname(name).toLowerCase()));
+  const images = all.filter(isImageName);
   const outputs = images.filter((name) => own.has(name));
-  if (outputs.length > 0) {
-    const shown = outputs.length > 3 ? `${outputs.slice(0, 3).join(', ')}, …` : outputs.join(', ');
-    console.error(
-      `${folder}: ${outputs.length} files have names of cellroute outputs and are skipped (${shown}). To use such a file, pass its own path.`,
-    );
-  }
-  const inputs = images.filter((name) => !own.has(name));
+  const masks = masksAmong(images.filter((name) => !own.has(name)));
+  reportSkipped(folder, outputs, 'have names of cellroute outputs');
+  reportSkipped(folder, [...masks], 'have names of masks of other images');
+  const inputs = images.filter((name) => !own.has(name) && !masks.has(name));
   if (inputs.length === 0) {
-    throw cannotRead(folder, `the folder contains no images (${imageEndings.join(', ')})`);
+    const hint = await imagesBelow(folder);
+    throw cannotRead(folder, `the folder contains no images (${imageEndings.join(', ')})${hint}`);
   }
   return inputs.map((name) => join(folder, name));
+}
+
+const isImageName = (name: string): boolean =>
+  !isHidden(name) && imageEndings.includes(extname(name).toLowerCase());
+
+/** Files with the names of Cellpose's masks, such as `x_masks.png`, beside their image. */
+function masksAmong(images: readonly string[]): Set<string> {
+  const stems = new Set(images.map(stemOf));
+  return new Set(images.filter((name) => stems.has(maskedImage(stemOf(name)) ?? '')));
+}
+
+function reportSkipped(folder: string, names: readonly string[], what: string): void {
+  if (names.length === 0) return;
+  const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')}, …` : names.join(', ');
+  console.error(
+    `${folder}: ${names.length} files ${what} and are skipped (${shown}). To use such a file, pass its own path.`,
+  );
+}
+
+/** A hint that names the folder with the images of a data set: `images`, or the only folder with images. */
+async function imagesBelow(folder: string): Promise<string> {
+  const withImages: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory() || isHidden(entry.name)) continue;
+    const names = await readdir(join(folder, entry.name)).catch(() => []);
+    if (names.some(isImageName)) withImages.push(entry.name);
+  }
+  const one = withImages.includes('images') ? 'images' : withImages.length === 1 ? withImages[0] : undefined;
+  return one === undefined ? '' : `; there are some in its folder ${one}: pass ${join(folder, one)}`;
 }
 
 /** Assigns names that differ even if case is ignored. */

@@ -60,6 +60,18 @@ registerServe(program);
 registerWorker(program);
 registerSubmit(program);
 
+for (const command of program.commands) withOwnHelpHint(command, 'cellroute');
+
+/** Names the help of a command after an error in its arguments, and its commands where it has some. */
+function withOwnHelpHint(command: Command, parent: string): void {
+  const name = `${parent} ${command.name()}`;
+  const below = command.commands.map((one) => one.name());
+  command.showHelpAfterError(
+    `(${below.length > 0 ? `commands: ${below.join(', ')}; ` : ''}see ${name} --help)`,
+  );
+  for (const one of command.commands) withOwnHelpHint(one, name);
+}
+
 /** Runs one command line, without the names of Node.js and of the program. Prints a failure and sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
@@ -75,7 +87,15 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-if (require.main === module) void main(process.argv.slice(2));
+if (require.main === module) {
+  // A reader that has seen enough closes the pipe: `cellroute --help | head`. Results in files are still written.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  void main(process.argv.slice(2));
+}
 
 /**
  * A CellrouteError, or an error of the system such as a full disk, has a message for the user. Any other error is a bug and

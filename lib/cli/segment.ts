@@ -185,11 +185,12 @@ async function segmentImages(
 
 function lineOf(
   file: ImageFile,
-  { cellType, probabilities, cells, limitsReached, seams }: RoutedSegmentation,
+  { cellType, probabilities, cells, limitsReached, scale, seams }: RoutedSegmentation,
 ): string {
+  const scaled = scale === 1 ? '' : ` at scale ${scale.toPrecision(3)}`;
   const caps = limitsReached.detections ? ' (detection limit reached: there may be more cells)' : '';
   const tiles = seams
     ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
     : '';
-  return `${file.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${tiles}${caps}`;
+  return `${file.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${scaled}${tiles}${caps}`;
 }

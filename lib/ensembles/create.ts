@@ -98,8 +98,9 @@ async function routerFor(
   const [first, ...others] = names;
   const given = names.filter((name) => types[name]!.images !== undefined);
   if (given.length === 0 && others.length === 0 && path === undefined) {
+    const statistics = await storedByFinetune(first!, types[first!]!.segmenter, signal);
     const router = await singleTypeRouter(first!, { signal }, ON_CPU);
-    return { router, write: (to) => router.save(to), statistics: undefined };
+    return { router, write: (to) => router.save(to), statistics };
   }
   const router = await CellClassifier.load(path ?? starterFolder, { signal });
   try {
@@ -127,6 +128,18 @@ async function routerFor(
     await router.dispose();
     throw error;
   }
+}
+
+/** What `finetune` stored of the images of the one type, of the starter's router: with it, other types can be added. */
+async function storedByFinetune(
+  name: string,
+  segmenter: string | null,
+  signal: AbortSignal | undefined,
+): Promise<EnsembleParts['statistics']> {
+  await using router = await CellClassifier.load(starterFolder, { signal });
+  const fingerprint = await router.bodyFingerprint();
+  const found = await storedStatistics(segmenter, fingerprint);
+  return found && { router: fingerprint, types: new Map([[name, found]]) };
 }
 
 /** The error for a type without images whose segmenter has no statistics either. */

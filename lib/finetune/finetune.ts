@@ -277,6 +277,13 @@ async function conclude(
   return summary;
 }
 
+/** Titles of the prediction of the model that was written. */
+const FIGURE_TITLES: Record<FinetuneSummary['result'], string> = {
+  start: 'after: the start, because training did not help',
+  scaled: 'after: the start at the scale of these cells',
+  trained: 'after: fine-tuned',
+};
+
 async function drawFigure(
   context: Context,
   before: Assessment,
@@ -295,7 +302,7 @@ async function drawFigure(
       after: await after.cellsOf(item.id),
     });
   }
-  const names = { before: 'start', after: result === 'trained' ? 'fine-tuned' : result };
+  const names = { before: 'before: the start', after: FIGURE_TITLES[result] };
   const png = await renderBeforeAfter(images, names, call.signal);
   await writeAtomically(fileOf(context, 'figure'), [png]);
 }

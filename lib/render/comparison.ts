@@ -29,7 +29,9 @@ export interface ComparisonOptions {
   signal?: AbortSignal | undefined;
 }
 
-const found: Colour = [100, 160, 255];
+/** Light, with a dark line on its inner side: it stands out from stained tissue, fluorescence and phase contrast. */
+const found: Colour = [80, 215, 255];
+const foundInside: Colour = [0, 25, 60];
 const missed: Colour = [255, 176, 0];
 const falseDetection: Colour = [255, 80, 165];
 const tint = 0.14;
@@ -39,7 +41,7 @@ const SHEET_SIDE = 500;
 const gapUnit = 4;
 
 /**
- * Draws ground truth and prediction side by side, or one above the other for wide images. Matched cells are blue, missed
+ * Draws ground truth and prediction side by side, or one above the other for wide images. Matched cells are light blue, missed
  * cells hatched orange, false detections hatched pink. Each prediction, in descending order of score, is matched to the
  * cell with the highest IoU.
  *
@@ -162,6 +164,7 @@ async function half(
     [
       met((cell) => painter.tint(cell, found, tint)),
       ifUnmatched((cell) => painter.hatch(cell, mark)),
+      met((cell) => painter.outline(cell, foundInside, 2)),
       met((cell) => painter.outline(cell, found)),
       ifUnmatched((cell) => painter.outline(cell, mark, 2)),
     ],

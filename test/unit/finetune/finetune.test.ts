@@ -15,7 +15,7 @@ import { CellClassifier } from '../../../lib/inference/classifier.js';
 import { RoutedEnsemble } from '../../../lib/inference/ensemble.js';
 import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { evaluate } from '../../../lib/metrics.js';
-import { addToEnsemble, describeEnsemble } from '../../../lib/train.js';
+import { addToEnsemble, createEnsemble, describeEnsemble } from '../../../lib/train.js';
 import { SegmenterTrainer } from '../../../lib/trainer/segmenter-trainer.js';
 import { rejection, root } from '../../support/sdk.js';
 import { syntheticData, tinySegmenter } from '../../support/synthetic.js';
@@ -113,7 +113,10 @@ test('ends with a model that segments, and a summary that says how it came about
   const waves = [3, 4, 5].map(stripes);
   await addToEnsemble(out, { type: 'waves', images: waves, segmenter: null, out: folder('two types') });
   await addToEnsemble(undefined, { type: 'disc', segmenter: out, out: folder('with the starter') });
-  for (const path of [folder('two types'), folder('with the starter')]) {
+  // An ensemble of this type alone keeps what is needed for that.
+  await createEnsemble(folder('created'), { types: { disc: { segmenter: out } } });
+  await addToEnsemble(folder('created'), { type: 'waves', images: waves, segmenter: null });
+  for (const path of ['two types', 'with the starter', 'created'].map(folder)) {
     await using router = await CellClassifier.load(path);
     for (const { load } of data.items)
       expect((await router.classify((await load()).image)).cellType).toBe('disc');
