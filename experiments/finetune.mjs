@@ -2,36 +2,31 @@
 // are kept back from all of them.
 //
 //   node experiments/finetune.mjs --data PATH --out FOLDER [--images DIR] [--cell-type-column NAMES] [--where COLUMN=VALUE]
-//       [--sizes 3,5,10,20] [--types each|mixed] [--type NAME] [--kept-back 0.5] [--steps N | --minutes N] [--seed 3011]
+//       [--sizes 3,5,10,20] [--types each|mixed] [--type NAME] [--kept-back 0.5|COLUMN=VALUE] [--steps N | --minutes N]
+//       [--seed 3011]
 //
-// The kept-back images are drawn per type from the seed; the images of a smaller size are among those of a larger one. Of the
-// images it gets, the command holds out a part by itself, as for every user. FOLDER gets curves.json, curves.md and curves.png, and a
-// model per point, which is resumed if it was interrupted and not trained again.
+// The images of a smaller size are among those of a larger one. Of the images it gets, the command holds out a part by itself, as for
+// every user. FOLDER gets curves.json, curves.md and curves.png, and a model per point, which is resumed if it was interrupted and not
+// trained again.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { random } from '../dist/data/random.js';
-import { CellSegmenter, decodeImage, RoutedEnsemble } from '../dist/index.mjs';
+import { CellSegmenter, RoutedEnsemble } from '../dist/index.mjs';
 import { starterSegmenters } from '../dist/inference/starter.js';
-import { compareEvaluations, evaluate } from '../dist/metrics.mjs';
+import { compareEvaluations } from '../dist/metrics.mjs';
 import { renderPlot } from '../dist/render/plot.js';
-import { finetune, openDataset } from '../dist/train.mjs';
+import { finetune } from '../dist/train.mjs';
+import { dataOptions, evaluationOf, firstOf, splitData } from './kept-back.mjs';
 
 const text = { type: 'string' };
 const { values } = parseArgs({
   options: {
-    data: text,
+    ...dataOptions,
     out: text,
-    images: text,
-    'cell-type-column': text,
-    where: text,
     sizes: { ...text, default: '3,5,10,20' },
     types: { ...text, default: 'mixed' },
-    type: text,
-    'kept-back': { ...text, default: '0.5' },
     steps: text,
     minutes: text,
-    seed: { ...text, default: '3011' },
   },
 });
 if (!values.data || !values.out) throw new Error('--data and --out are needed');
@@ -39,48 +34,7 @@ const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 const seed = Number(values.seed);
 const length = values.steps ? { steps: Number(values.steps) } : { minutes: Number(values.minutes ?? 10) };
-const bootstrap = { samples: 10_000 };
-
-const opened = await openDataset(values.data, {
-  ...(values.images && { images: values.images }),
-  ...(values['cell-type-column'] && { cellTypeColumn: values['cell-type-column'].split(',') }),
-});
-const [column, value] = values.where?.split('=') ?? [];
-const data = opened.filter({
-  ...(values.type && { cellTypes: values.type.split(',') }),
-  where: (item) => column === undefined || item.columns[column] === value,
-});
-const { train, validation: keptBack } = data.split({ fraction: Number(values['kept-back']), seed });
-
-/** Predictions of a model for the kept-back images. */
-async function evaluationOf(segment, items) {
-  const images = [];
-  for (const item of items) {
-    const { image, masks } = await item.load();
-    const { cells } = await segment(await decodeImage(image));
-    images.push({
-      id: item.id,
-      cellType: item.cellType,
-      groundTruth: masks,
-      predicted: cells.masks,
-      scores: cells.scores,
-    });
-  }
-  return evaluate(images, { bootstrap });
-}
-
-/** `count` images, evenly of each type, the same ones first for every count. */
-function firstOf(items, count) {
-  const types = [...new Set(items.map(({ cellType }) => cellType ?? ''))].sort();
-  const queues = types.map((type) =>
-    random(seed, 'curve', type).shuffle(items.filter((item) => (item.cellType ?? '') === type)),
-  );
-  const chosen = [];
-  while (chosen.length < Math.min(count, items.length)) {
-    for (const queue of queues) if (queue.length > 0 && chosen.length < count) chosen.push(queue.shift());
-  }
-  return chosen;
-}
+const { data, train, keptBack } = await splitData(values);
 
 const groups =
   values.types === 'each'
@@ -97,7 +51,7 @@ for (const [group, belongs] of groups) {
       continue;
     }
     const folder = join(out, `${group}-${count}`);
-    const ids = firstOf(pool, count).map(({ id }) => id);
+    const ids = firstOf(pool, count, seed).map(({ id }) => id);
     const summary = await finetune(train.filter({ ids }), {
       out: folder,
       seed,
