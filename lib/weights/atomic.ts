@@ -83,7 +83,7 @@ async function writeTemporary(
   let handle: FileHandle | undefined;
   try {
     handle = await open(temporary, 'wx').catch(fail);
-    for await (const block of inBlocks(parts)) await writeWhole(handle, block).catch(fail);
+    for await (const part of parts) await writeWhole(handle, part).catch(fail);
     await handle.sync().catch(fail);
     await handle.close().catch(fail);
     handle = undefined;
@@ -129,30 +129,6 @@ async function makeFolders(path: string): Promise<void> {
     await makeFolders(dirname(path));
     await attempt();
   });
-}
-
-/** Maximum bytes of parts that are written together. */
-const BLOCK_BYTES = 1 << 20;
-
-/** Copies small parts into one block: a network has hundreds of small tensors, and each write waits for a thread. */
-async function* inBlocks(
-  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  let used = 0;
-  for await (const part of parts) {
-    if (used > 0 && used + part.byteLength > BLOCK_BYTES) {
-      yield block.subarray(0, used);
-      used = 0;
-    }
-    if (part.byteLength > BLOCK_BYTES) {
-      yield part;
-      continue;
-    }
-    block.set(part, used);
-    used += part.byteLength;
-  }
-  if (used > 0) yield block.subarray(0, used);
 }
 
 async function writeWhole(handle: FileHandle, part: Uint8Array): Promise<void> {

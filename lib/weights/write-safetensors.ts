@@ -29,7 +29,7 @@ export async function writeSafetensors(
   const header = headerOf(ordered, metadata);
   if (header.length > MAX_HEADER_BYTES)
     throw cannotWrite(path, `a header of ${header.length} bytes is too long`);
-  await writeAtomically(path, partsOf(header, ordered, path));
+  await writeAtomically(path, inBlocks(partsOf(header, ordered, path)));
 }
 
 async function* partsOf(
@@ -42,6 +42,31 @@ async function* partsOf(
   yield length;
   yield header;
   for (const source of ordered) yield await bytesOf(source, path);
+}
+
+/** Maximum bytes of parts that are written together. */
+const BLOCK_BYTES = 1 << 20;
+
+/**
+ * Copies small parts into one block: a network has hundreds of small tensors, and each write waits for a thread. A block is
+ * overwritten when the next one is requested.
+ */
+async function* inBlocks(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let used = 0;
+  for await (const part of parts) {
+    if (used > 0 && used + part.byteLength > BLOCK_BYTES) {
+      yield block.subarray(0, used);
+      used = 0;
+    }
+    if (part.byteLength > BLOCK_BYTES) {
+      yield part;
+      continue;
+    }
+    block.set(part, used);
+    used += part.byteLength;
+  }
+  if (used > 0) yield block.subarray(0, used);
 }
 
 function headerOf(ordered: readonly TensorSource[], metadata: Readonly<Record<string, string>>): Buffer {

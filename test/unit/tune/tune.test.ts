@@ -72,7 +72,7 @@ test('cells from candidates equal those of segment at any thresholds', async () 
 });
 
 test('candidates are those of segment where limits lose cells, and where low scores are requested', async () => {
-  const config = { box: { detectionsPerImage: 3 }, rpn: { postNmsTopN: 40 } };
+  const config = { box: { detectionsPerImage: 3 }, rpn: { preNmsTopN: 100, postNmsTopN: 40 } };
   const file = join(testEnsemble, 'fluorescence.safetensors');
   await using segmenter = await CellSegmenter.load(file, { config });
   const image = await decodeImage(imageBytes('small'));
