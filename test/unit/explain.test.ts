@@ -29,7 +29,7 @@ describe('integrated gradients', () => {
     'sum to the difference of the logits, with smaller errors for more steps, from %s',
     async (baseline) => {
       const target = router.config.classNames[1]!;
-      for (const steps of [4, 16, 64]) {
+      for (const steps of [4, 16, 32]) {
         const explanation = await router.explainTensor(noise(36, 33), { target, baseline, steps });
         const difference = explanation.logits[target]! - explanation.baselineLogits[target]!;
         expect(Math.abs(sum(explanation.values) - difference)).toBeLessThan(
@@ -130,10 +130,8 @@ describe('an explanation', () => {
     expect(two.values).toEqual(one.values);
     const mapped = one.toImage();
     expect(mapped).toHaveLength(width * height);
-    for (let i = 0; i < mapped.length; i++) {
-      const x = i % width;
-      if (x < 100 || x >= 400) expect(mapped[i]).toBe(0);
-    }
+    const outside = mapped.filter((_, i) => i % width < 100 || i % width >= 400);
+    expect(outside.every((value) => value === 0)).toBe(true);
     expect(mapped.some((value) => value !== 0)).toBe(true);
   });
 
