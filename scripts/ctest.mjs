@@ -31,9 +31,14 @@ function skippedCases(folder, name) {
   const { stdout } = run('ctest', ['--test-dir', folder, '--show-only=json-v1', '-R', `^${name}$`], {
     capture: true,
   });
-  const [program, filter] = JSON.parse(stdout).tests[0].command;
+  const { command } = JSON.parse(stdout).tests[0];
+  // Before the filter: the program, and in cross builds the emulator that runs it.
+  const [program, ...args] = command.slice(
+    0,
+    command.findIndex((arg) => arg.startsWith('--source-file=')) + 1,
+  );
   const unskipped = (...flags) => {
-    const listed = run(program, [filter, '--list-test-cases', '--reporters=xml', ...flags], {
+    const listed = run(program, [...args, '--list-test-cases', '--reporters=xml', ...flags], {
       capture: true,
     });
     return Number(/unskipped="(\d+)"/.exec(listed.stdout)?.[1] ?? 0);
@@ -42,8 +47,8 @@ function skippedCases(folder, name) {
 }
 
 /**
- * Runs every C++ test that ctest lists, or those of one program. Returns the cases of all, and the seconds of each
- * source file.
+ * Runs every C++ test that ctest lists, or those of the programs that match a regular expression. Returns the cases of all,
+ * and the seconds of each source file.
  */
 export function runCtest(folder, env = {}, { program } = {}) {
   const report = join(folder, 'ctest.xml');
@@ -57,7 +62,7 @@ export function runCtest(folder, env = {}, { program } = {}) {
     [
       ...['--test-dir', folder, '--build-config', 'Release', '--parallel', String(availableParallelism())],
       ...['--output-on-failure', '--progress', '--no-tests=error', '--output-junit', report],
-      ...(program ? ['--label-regex', `^${program}$`] : []),
+      ...(program ? ['--label-regex', `^(${program})$`] : []),
     ],
     // Waiting threads leave their core to other tests.
     { env: { OMP_WAIT_POLICY: 'PASSIVE', ...env } },

@@ -101,6 +101,13 @@ export function ensureArm64() {
   return has('aarch64-linux-gnu-g++') || (canInstall && install(needs, '--no-install-recommends'));
 }
 
+/** Installs QEMU's user mode, which runs programs for linux-arm64, if apt-get can. Returns whether it is installed. */
+export function ensureQemuArm64() {
+  const needs = [{ packages: 'qemu-user-static' }];
+  const canInstall = process.getuid?.() === 0 && has('apt-get');
+  return has('qemu-aarch64-static') || (canInstall && install(needs, '--no-install-recommends'));
+}
+
 /** Ends the program with instructions if a required package is missing and cannot be installed. */
 export function ensureSystem({ tests = false, fuzzers = false }) {
   const wanted = ({ testsOnly, fuzzersOnly }) => (tests || !testsOnly) && (fuzzers || !fuzzersOnly);
