@@ -11,6 +11,7 @@ import {
   required,
   text,
 } from '../config/schema.js';
+import { quantile } from '../data/quantile.js';
 import type { Training } from './config.js';
 
 /** Length of a run. */
@@ -119,12 +120,27 @@ export function rebased(position: Position, stepsPerEpoch: number): Position {
   };
 }
 
+/** A step that was timed. */
+export interface TimedStep {
+  images: number;
+  seconds: number;
+}
+
+/**
+ * Mean duration of a step of an epoch in seconds, from the median duration per image. The last step of an epoch can have fewer
+ * images: with 5 images and batches of 4, every second step has one, so that a median over steps would be that of one image.
+ *
+ * @param imagesPerStep mean over an epoch.
+ */
+export const secondsPerStepOf = (timed: readonly TimedStep[], imagesPerStep: number): number =>
+  imagesPerStep * quantile(Float64Array.from(timed, ({ images, seconds }) => seconds / images).sort(), 0.5);
+
 /** Number of steps over which the speed is averaged. */
 const WINDOW = 20;
 
 /** Speed of the last steps. */
 export class Pace {
-  readonly #steps: { images: number; seconds: number }[] = [];
+  readonly #steps: TimedStep[] = [];
 
   add(images: number, seconds: number): void {
     this.#steps.push({ images, seconds });

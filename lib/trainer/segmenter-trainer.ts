@@ -2,7 +2,6 @@ import { refuse } from '../check.js';
 import { type MaskRCNNConfig, maskRCNNConfig } from '../config/mask-rcnn.js';
 import type { Dataset } from '../data/dataset.js';
 import { SegmentLoader } from '../data/loader.js';
-import { quantile } from '../data/quantile.js';
 import type { TrainSample } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { CallOptions } from '../native/job.js';
@@ -12,6 +11,7 @@ import type { SegmenterLossName } from './events.js';
 import { loaderOptions, nativeTraining, placeOfTraining } from './native-training.js';
 import { SegmenterNetwork, type StartReport } from './network.js';
 import { isPartial, segmenterNetworkConfig, segmenterStartFile } from './network-config.js';
+import { secondsPerStepOf, type TimedStep } from './progress.js';
 import type { TrainingTask, TrainingTypes } from './task.js';
 import { type ResumeOptions, type Resumption, resumption, Trainer, type TrainerOptions } from './trainer.js';
 
@@ -40,8 +40,8 @@ const loaderOf = (config: SegmenterTraining, { intensity }: MaskRCNNConfig, data
   new SegmentLoader(data, { ...loaderOptions(config), minVisible: config.minVisible, intensity });
 
 /**
- * Seconds that a step of a training takes here: the median of some steps after the first, on real samples. The network
- * is discarded.
+ * Seconds that a step of a training takes here on average, from some steps after the first, on real samples. The network is
+ * discarded.
  *
  * @param steps timed steps.
  */
@@ -57,20 +57,20 @@ export async function measureStep(
   const trained = await networkOf(config, network, options);
   try {
     await start(trained, config, options);
-    const seconds: number[] = [];
+    const timed: TimedStep[] = [];
     let before = performance.now();
-    for (let epoch = 0; seconds.length <= steps; epoch++) {
+    for (let epoch = 0; timed.length <= steps; epoch++) {
       for await (const { samples } of loader.batches(epoch, 0, options.signal)) {
-        const step = { lr: 0, momentum: 0.9, maxGradNorm: config.clipNorm, seed: seconds.length };
+        const step = { lr: 0, momentum: 0.9, maxGradNorm: config.clipNorm, seed: timed.length };
         await trained.step(samples, step, options);
         const now = performance.now();
         // With the wait for samples, which are prepared on the same processor.
-        seconds.push((now - before) / 1000);
+        timed.push({ images: samples.length, seconds: (now - before) / 1000 });
         before = now;
-        if (seconds.length > steps) break;
+        if (timed.length > steps) break;
       }
     }
-    return quantile(Float64Array.from(seconds.slice(1)).sort(), 0.5);
+    return secondsPerStepOf(timed.slice(1), data.items.length / loader.stepsPerEpoch);
   } finally {
     await trained.dispose();
   }

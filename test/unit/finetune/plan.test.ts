@@ -6,6 +6,7 @@ import { splitHeldOut } from '../../../lib/finetune/context.js';
 import { learningRateFor, type RecipeInput, recipeFor, scaleFor } from '../../../lib/finetune/recipe.js';
 import { planSteps, replan } from '../../../lib/finetune/schedule.js';
 import { segmenterTraining } from '../../../lib/trainer/config.js';
+import { secondsPerStepOf } from '../../../lib/trainer/progress.js';
 
 const item = (id: string, areas: readonly number[] = [100], type?: string): DatasetItem => ({
   id,
@@ -29,6 +30,15 @@ test('the diameter of cells counts each image once', async () => {
   expect(sizes.diameter).toBeCloseTo(20, 0);
   expect(sizes).toMatchObject({ cells: 6, maxPerImage: 5 });
   expect(await cellSizes([item('empty', [])])).toBeUndefined();
+});
+
+test('the duration of a step counts steps with fewer images', () => {
+  // 5 images in batches of 4 and 1.
+  const timed = [1, 4, 1].map((images) => ({ images, seconds: 1.2 * images }));
+  expect(secondsPerStepOf(timed, 2.5)).toBeCloseTo(3, 9);
+  // Full batches alone: the median, which one slow step does not change.
+  const full = [5, 4.8, 90].map((seconds) => ({ images: 4, seconds }));
+  expect(secondsPerStepOf(full, 4)).toBeCloseTo(5, 9);
 });
 
 test('a fifth is held out, one image at least and twenty at most', () => {
