@@ -11,6 +11,7 @@ import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } fro
 import { findImages } from './images.js';
 import { type ForceFlag, withForce } from './options.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
+import { thresholdsPhrase } from './thresholds.js';
 
 interface WriteFlags extends ForceFlag {
   model?: string | undefined;
@@ -212,7 +213,7 @@ async function print(model: string | undefined, json = false): Promise<void> {
     type,
     segmenter ? `${(segmenter.bytes / 2 ** 20).toFixed(1)} MiB` : NONE,
     images === null ? '-' : String(images),
-    thresholds ? JSON.stringify(thresholds) : '',
+    thresholds ? thresholdsPhrase(thresholds) : '',
   ]);
   const lines = [
     `${folder}: ${types.length} ${types.length === 1 ? 'type' : 'types'}${fallback === null ? '' : `, fallback ${fallback}`}`,

@@ -121,8 +121,8 @@ async function run(flags: Flags): Promise<void> {
 async function pairs(flags: Flags): Promise<PairedImages> {
   const { groundTruth, pred, model } = flags;
   if ((pred === undefined) === (model === undefined)) {
-    const expected = 'predictions (--pred) or a model (--model)';
-    throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}, and one of them`, {
+    const expected = 'either predictions (--pred) or a model (--model)';
+    throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}`, {
       option: '--pred',
       expected,
     });

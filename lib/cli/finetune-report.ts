@@ -3,6 +3,7 @@ import { FILES } from '../finetune/context.js';
 import type { FinetuneEvent } from '../finetune/events.js';
 import type { FinetuneSummary, ScoreWithInterval } from '../finetune/summary.js';
 import { columns } from './columns.js';
+import { thresholdsPhrase } from './thresholds.js';
 import { duration } from './train-report.js';
 
 /** Seconds between two lines of progress. */
@@ -101,9 +102,7 @@ function finishedLines(summary: FinetuneSummary): string[] {
     ...(isOne
       ? ['One held-out image makes this comparison uncertain: hold out more images with --validation.']
       : []),
-    `Thresholds: ${Object.entries(thresholds)
-      .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-      .join(', ')}`,
+    `Thresholds: ${thresholdsPhrase(thresholds)}`,
     `${training.steps} steps, ${duration(seconds)} in all. Model: ${folder}`,
     `Ground truth and predictions of held-out images, before and after: ${join(folder, FILES.figure)}`,
     `Use it with: cellroute segment IMAGES --model ${folder} --out RESULTS`,

@@ -22,6 +22,16 @@ export interface ThresholdFlags extends ScaleOptions {
   [flag: string]: unknown;
 }
 
+/** Thresholds for a table: `minScore 0.8, removeOverlaps 0.2, rpn.preNmsTopN 2000`. */
+export const thresholdsPhrase = (thresholds: SegmentThresholds): string =>
+  Object.entries(thresholds)
+    .flatMap(([name, value]) => {
+      if (typeof value !== 'object') return [`${name} ${value}`];
+      if (name === 'removeOverlaps') return [`${name} ${(value as { maxLost: number }).maxLost}`];
+      return Object.entries(value).map(([below, one]) => `${name}.${below} ${one}`);
+    })
+    .join(', ');
+
 /** `rpn.preNmsTopN` is `--rpn-pre-nms-top-n`. */
 export const flagOf = (name: string) =>
   `--${name

@@ -17,6 +17,7 @@ import {
   withPrecision,
 } from './options.js';
 import { withScale } from './scale.js';
+import { thresholdsPhrase } from './thresholds.js';
 
 interface Flags extends DatasetFlags, PrecisionFlag, ForceFlag, ScaleOptions {
   model?: string | undefined;
@@ -81,9 +82,7 @@ function table(metric: MetricName, tuned: Record<string, TunedThresholds>): stri
     before.toFixed(3),
     after.toFixed(3),
     String(tried),
-    Object.entries(thresholds)
-      .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-      .join(', '),
+    thresholdsPhrase(thresholds),
   ]);
   return columns([['type', 'images', `${metric} before`, 'after', 'tried', 'thresholds'], ...rows]).join(
     '\n',

@@ -73,7 +73,7 @@ export async function openSource(path: string, options: ReviewOptions): Promise<
   if (images.length === 0) {
     const hint =
       folder === undefined && (await isFolder(path))
-        ? ': name the folder of the images with images (--images)'
+        ? ': pass the folder of the images (images, --images)'
         : '';
     throw dataInvalid(path, `no image can be reviewed${hint}`, problems.list());
   }

@@ -108,7 +108,7 @@ test('an ensemble is created, extended, renamed, listed and reduced', async () =
   const added = await succeeds(
     ...['ensemble', 'add', 'cells', '--segmenter', at('run'), '--images', phase, '--model', model],
   );
-  expect(added).toMatch(/cells +[\d.]+ MiB +1 +\{"minScore":0\.8\}/);
+  expect(added).toMatch(/cells +[\d.]+ MiB +1 +minScore 0\.8\n/);
   await succeeds('ensemble', 'rename', 'cells', 'living', '--model', model);
   expect(await succeeds('classify', phase, '--model', model)).toMatch(/: living/);
   expect(await succeeds('ensemble', 'remove', 'tissue', '--model', model, '--out', at('reduced'))).toMatch(

@@ -93,13 +93,11 @@ test('one command ends with a model that segment, evaluate and report accept', a
   expect(report.status).toBe(0);
 });
 
-test('evaluate takes predictions or a model, and one of them', async () => {
+test('evaluate takes either predictions or a model', async () => {
   for (const args of [[], ['--model', 'my-model', '--pred', 'results']]) {
     const { status, stderr } = await cellroute('evaluate', '--ground-truth', 'my-images', ...args);
     expect(status).toBe(1);
-    expect(stderr).toContain(
-      'Expected predictions (--pred) or a model (--model), and one of them [INVALID_ARGUMENT]',
-    );
+    expect(stderr).toContain('Expected either predictions (--pred) or a model (--model) [INVALID_ARGUMENT]');
   }
 });
 

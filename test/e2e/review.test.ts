@@ -150,7 +150,7 @@ test('errors name what to do', async () => {
   const missing = await cellroute('review', 'results', '--out', 'elsewhere');
   expect(missing.status).toBe(1);
   expect(missing.stderr).toMatch(
-    /no image can be reviewed: name the folder of the images .*--images.*\[DATA_INVALID\]/s,
+    /no image can be reviewed: pass the folder of the images .*--images.*\[DATA_INVALID\]/s,
   );
   await sharp({ create: { width: 9, height: 9, channels: 3, background: '#101010' } })
     .png()

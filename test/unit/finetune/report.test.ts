@@ -22,7 +22,7 @@ const summary: FinetuneSummary = {
   start: { name: 'histology', scale: 2, ap50: 0.8, kaggle: 0.4 },
   tried: [{ name: 'histology', scale: 2, ap50: 0.8, kaggle: 0.4 }],
   scale: null,
-  thresholds: { minScore: 0.5 },
+  thresholds: { minScore: 0.5, removeOverlaps: { maxLost: 0.2 }, rpn: { preNmsTopN: 900 } },
   training: {
     steps: 4,
     planned: 4,
@@ -50,6 +50,7 @@ test('one held-out image: no intervals, and how to hold out more', () => {
   expect(text).toMatch(/1 held-out image {2,}kaggle\n/);
   expect(text).not.toContain('interval');
   expect(text).toMatch(/the model is the start as it is\. .*annotate more images.*--minutes/);
+  expect(text).toContain('Thresholds: minScore 0.5, removeOverlaps 0.2, rpn.preNmsTopN 900\n');
   expect(text).toMatch(/uncertain: .*--validation/);
   expect(text).toMatch(/my-model.before-after\.png/);
 });
