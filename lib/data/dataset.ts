@@ -137,7 +137,7 @@ export class Dataset implements DatasetContents {
    * A random split depends only on the seed and the ids, so it is the same on every machine. Each type is split
    * separately, so adding or removing images of one type does not change the split of others. `by` keeps images with the
    * same value of a column together, such as those of a plate; the fraction is then approximated by whole groups. If a
-   * type has at least two images (or groups), each side gets at least one.
+   * type has at least two images (or groups), each side gets at least one. If every type has one, types are ignored.
    *
    * ```ts
    * const { train, validation } = data.split({ fraction: 0.2, seed: 1, by: 'plate' });

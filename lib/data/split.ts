@@ -117,11 +117,11 @@ function byFraction(
   const fraction = checkNumber('fraction', how.fraction, { min: 0, max: 1 });
   if (fraction === 0 || fraction === 1) throw refuse('fraction', 'a share above 0 and below 1', fraction);
   const groups = drawnGroups(items, how.by, `split\0${checkSeed(how.seed)}`);
-  const chosen = new Set<DatasetItem>();
-  for (const stratum of grouped(groups, typeOf).values()) {
-    for (const group of draw(stratum, fraction)) for (const item of group.items) chosen.add(item);
-  }
-  return chosen;
+  const perType = [...grouped(groups, typeOf).values()].flatMap((stratum) => draw(stratum, fraction));
+  // Where each type has one group, all can be on one side: then the types are ignored.
+  const isOneSided = perType.length === 0 || perType.length === groups.length;
+  const chosen = isOneSided ? draw(groups, fraction) : perType;
+  return new Set(chosen.flatMap((group) => group.items));
 }
 
 const checkSeed = (seed: unknown) =>

@@ -114,6 +114,16 @@ describe('a split', () => {
     expect(left.length).toBeLessThanOrEqual(4);
   });
 
+  test('by fraction ignores types if each has one image', () => {
+    const data = new Dataset(many(3, (i) => ({ cellType: `type ${i}` })));
+    for (const fraction of [0.2, 0.4]) {
+      const { train, validation } = data.split({ fraction, seed: 5 });
+      expect([train.items.length, validation.items.length]).toEqual([2, 1]);
+    }
+    const { train, validation } = data.split({ fraction: 0.7, seed: 5 });
+    expect([train.items.length, validation.items.length]).toEqual([1, 2]);
+  });
+
   test('by fraction keeps the images of a group together', () => {
     const { train, validation } = dataset.split({ ...how, by: 'plate' });
     const plates = (side: Dataset) => new Set(side.items.map(({ columns }) => columns.plate ?? ''));
