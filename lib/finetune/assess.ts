@@ -3,16 +3,24 @@ import type { CellSizes } from '../data/diameters.js';
 import type { DatasetItem } from '../data/types.js';
 import type { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
-import { type Evaluation, type MetricName, metricOf } from '../metrics/index.js';
+import {
+  type EvaluatedImage,
+  type Evaluation,
+  evaluate,
+  type MetricName,
+  metricOf,
+} from '../metrics/index.js';
 import type { PredictedCells } from '../render/comparison.js';
 import {
   crossValidate,
-  evaluateAt,
   evaluatedAt,
+  imagesAt,
   type PredictedImage,
   predictImages,
+  scoresOf,
   searchCautiously,
 } from '../tune/search.js';
+import { exceedsStandardError, gainsOver } from '../tune/standard-error.js';
 import {
   segmentThresholds,
   ThresholdGrid,
@@ -28,6 +36,8 @@ const FOLDS = 3;
 /** Evaluation of a network on the held-out images. */
 export interface Assessment {
   evaluation: Evaluation;
+  /** The metric of each held-out image. */
+  scores: readonly number[];
   /** Thresholds for new images. */
   thresholds: SegmentThresholds;
   /** The cells of a held-out image at these thresholds. */
@@ -52,7 +62,7 @@ function gridFor({ range: [low] }: CellSizes): TuneGrid {
 /**
  * Evaluates a network on the held-out images. If `tune` is set and there are at least two images, thresholds are searched by
  * cross-validation: each image is evaluated with thresholds that were chosen on the other images. They replace `now` only if
- * the score is higher, and only where the difference exceeds its standard error.
+ * the gain exceeds its standard error.
  */
 export async function assess(
   segmenter: CellSegmenter,
@@ -64,16 +74,22 @@ export async function assess(
   const call = signal ? { signal } : {};
   const axes = new ThresholdGrid(tune ? gridFor(sizes) : onlyNow, segmenter.config, now);
   const predictions = await predictImages(segmenter, items, { axes, now, ...call });
-  const rules = { bootstrap: { samples: SAMPLES }, ...call };
+  const of = async (images: readonly EvaluatedImage[]) => ({
+    evaluation: await evaluate(images, { bootstrap: { samples: SAMPLES }, ...call }),
+    scores: await scoresOf(images, metric, call),
+  });
   const inUse = axes.at(axes.start);
-  const fixed = await evaluateAt(predictions, inUse, rules);
-  if (!tune || predictions.length < 2) return assessmentOf(predictions, fixed, now, inUse, call);
-  const validated = await crossValidate(predictions, axes, metric, FOLDS, rules);
-  if (!(metricOf(validated, metric) > metricOf(fixed, metric))) {
-    return assessmentOf(predictions, fixed, now, inUse, call);
-  }
+  const fixed = await of(await imagesAt(predictions, inUse, call));
+  const unchanged = { ...fixed, thresholds: now, cellsOf: cellsAt(predictions, inUse, call) };
+  if (!tune || predictions.length < 2) return unchanged;
+  const validated = await of(await crossValidate(predictions, axes, metric, FOLDS, call));
+  if (!exceedsStandardError(gainsOver(validated.scores, fixed.scores))) return unchanged;
   const chosen = await searchCautiously(predictions, axes, metric, call);
-  return assessmentOf(predictions, validated, { ...now, ...segmentThresholds(chosen) }, chosen, call);
+  return {
+    ...validated,
+    thresholds: { ...now, ...segmentThresholds(chosen) },
+    cellsOf: cellsAt(predictions, chosen, call),
+  };
 }
 
 /** A grid with the thresholds in use alone. */
@@ -85,26 +101,13 @@ const onlyNow: TuneGrid = {
   maxLost: [],
 };
 
-function assessmentOf(
-  predictions: readonly PredictedImage[],
-  evaluation: Evaluation,
-  thresholds: SegmentThresholds,
-  set: ThresholdSet,
-  call: SignalOptions,
-): Assessment {
-  return {
-    evaluation,
-    thresholds,
-    cellsOf: async (id) => {
-      const { predicted, scores } = await evaluatedAt(
-        predictions.find((image) => image.id === id)!,
-        set,
-        call.signal ? { signal: call.signal } : {},
-      );
-      return { masks: predicted, scores };
-    },
+const cellsAt =
+  (predictions: readonly PredictedImage[], set: ThresholdSet, call: SignalOptions): Assessment['cellsOf'] =>
+  async (id) => {
+    const image = predictions.find((one) => one.id === id)!;
+    const { predicted, scores } = await evaluatedAt(image, set, call);
+    return { masks: predicted, scores };
   };
-}
 
 /** The score of an evaluation with its interval. */
 export function scoreOf({ evaluation }: Assessment, metric: MetricName): ScoreWithInterval {

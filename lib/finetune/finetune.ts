@@ -9,6 +9,7 @@ import type { SegmentThresholds } from '../inference/thresholds.js';
 import { compareEvaluations, metricOf } from '../metrics/index.js';
 import { exists, writeJson } from '../trainer/run-folder.js';
 import { spread } from '../trainer/samples.js';
+import { exceedsStandardError, gainsOver } from '../tune/standard-error.js';
 import { writeAtomically } from '../weights/atomic.js';
 import { type Assessment, assess, scoreOf } from './assess.js';
 import {
@@ -221,9 +222,9 @@ async function conclude(
   emit({ kind: 'held-out', model: 'trained', metric, score: score(after), images: items.length });
 
   const candidates = { start: before.start, scaled: before.scaled, trained: after };
-  // Of equal scores, the first in this order wins: the one with the fewest changes.
+  // In the order of their changes: one with more changes wins only if its gain is not chance.
   const result = (['start', 'scaled', 'trained'] as const).reduce((best, name) =>
-    score(candidates[name]) > score(candidates[best]) ? name : best,
+    exceedsStandardError(gainsOver(candidates[name].scores, candidates[best].scores)) ? name : best,
   );
   const chosen = candidates[result];
   await writeSingleType(

@@ -1,4 +1,5 @@
 import type { Point } from './coordinate-ascent.js';
+import { exceedsStandardError, gainsOver } from './standard-error.js';
 
 /**
  * The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984): of the points on the way from the best one
@@ -23,19 +24,12 @@ export async function withinOneStandardError(
     for (let value = from; value !== best[axis]; value += direction) {
       const point = chosen.with(axis, value);
       const scores = await scoresOf(point);
-      if (!isWorse(reference.map((score, i) => score - scores[i]!))) {
+      // A score that is not a number, such as AP without cells, is no reason to move.
+      if (scores.every(Number.isFinite) && !exceedsStandardError(gainsOver(reference, scores))) {
         chosen = point;
         break;
       }
     }
   }
   return chosen;
-}
-
-/** Whether the mean of the differences is more than one standard error above 0. */
-function isWorse(differences: readonly number[]): boolean {
-  const count = differences.length;
-  const mean = differences.reduce((sum, value) => sum + value, 0) / count;
-  const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return !(mean <= Math.sqrt(squares / (count - 1) / count));
 }

@@ -76,16 +76,24 @@ export async function evaluatedAt(
   return { ...image, predicted: masks, scores, labels };
 }
 
+/** Inputs of `evaluate` for several images. */
+export async function imagesAt(
+  predicted: readonly PredictedImage[],
+  set: ThresholdSet,
+  call: CallOptions,
+): Promise<EvaluatedImage[]> {
+  const images: EvaluatedImage[] = [];
+  for (const image of predicted) images.push(await evaluatedAt(image, set, call));
+  return images;
+}
+
 /** Evaluates images at thresholds. */
 export async function evaluateAt(
   predicted: readonly PredictedImage[],
   set: ThresholdSet,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
-  const call = options.signal ? { signal: options.signal } : {};
-  const images: EvaluatedImage[] = [];
-  for (const image of predicted) images.push(await evaluatedAt(image, set, call));
-  return evaluate(images, options);
+  return evaluate(await imagesAt(predicted, set, defined({ signal: options.signal })), options);
 }
 
 /**
@@ -117,18 +125,26 @@ export async function searchCautiously(
   call: CallOptions,
 ): Promise<ThresholdSet> {
   const { point } = await searchThresholds(predicted, axes, metric, call);
-  const chosen = await withinOneStandardError(axes.start, point, async (tried) => {
-    const scores: number[] = [];
-    for (const image of predicted) {
-      scores.push(metricOf(await evaluateAt([image], axes.at(tried), call), metric));
-    }
-    return scores;
-  });
+  const chosen = await withinOneStandardError(axes.start, point, async (tried) =>
+    scoresOf(await imagesAt(predicted, axes.at(tried), call), metric, call),
+  );
   return axes.at(chosen);
 }
 
+/** The metric of each image by itself. */
+export async function scoresOf(
+  images: readonly EvaluatedImage[],
+  metric: MetricName,
+  call: CallOptions,
+): Promise<number[]> {
+  const scores: number[] = [];
+  for (const image of images) scores.push(metricOf(await evaluate([image], call), metric));
+  return scores;
+}
+
 /**
- * Cross-validates {@link searchCautiously}: each fold is evaluated at the thresholds that were found on the other folds.
+ * Cross-validates {@link searchCautiously}: the cells of each fold at the thresholds that were found on the other folds, in the order
+ * of the images.
  *
  * @param count number of folds; at most the number of images is used.
  */
@@ -137,17 +153,16 @@ export async function crossValidate(
   axes: ThresholdGrid,
   metric: MetricName,
   count: number,
-  options: EvaluateOptions,
-): Promise<Evaluation> {
-  const call = options.signal ? { signal: options.signal } : {};
+  call: CallOptions,
+): Promise<EvaluatedImage[]> {
   const folds = Math.min(count, predicted.length);
   const images: EvaluatedImage[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const otherFolds = predicted.filter((_, i) => i % folds !== fold);
     const found = await searchCautiously(otherFolds, axes, metric, call);
-    for (const image of predicted.filter((_, i) => i % folds === fold)) {
-      images.push(await evaluatedAt(image, found, call));
+    for (let i = fold; i < predicted.length; i += folds) {
+      images[i] = await evaluatedAt(predicted[i]!, found, call);
     }
   }
-  return evaluate(images, options);
+  return images;
 }
