@@ -20,7 +20,7 @@ import {
   scoresOf,
   searchCautiously,
 } from '../tune/search.js';
-import { exceedsStandardError, gainsOver } from '../tune/standard-error.js';
+import { exceedsStandardError } from '../tune/standard-error.js';
 import {
   segmentThresholds,
   ThresholdGrid,
@@ -83,7 +83,7 @@ export async function assess(
   const unchanged = { ...fixed, thresholds: now, cellsOf: cellsAt(predictions, inUse, call) };
   if (!tune || predictions.length < 2) return unchanged;
   const validated = await of(await crossValidate(predictions, axes, metric, FOLDS, call));
-  if (!exceedsStandardError(gainsOver(validated.scores, fixed.scores))) return unchanged;
+  if (!exceedsStandardError(validated.scores, fixed.scores)) return unchanged;
   const chosen = await searchCautiously(predictions, axes, metric, call);
   return {
     ...validated,

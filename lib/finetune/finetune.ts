@@ -9,7 +9,7 @@ import type { SegmentThresholds } from '../inference/thresholds.js';
 import { compareEvaluations, metricOf } from '../metrics/index.js';
 import { exists, writeJson } from '../trainer/run-folder.js';
 import { spread } from '../trainer/samples.js';
-import { exceedsStandardError, gainsOver } from '../tune/standard-error.js';
+import { exceedsStandardError } from '../tune/standard-error.js';
 import { writeAtomically } from '../weights/atomic.js';
 import { type Assessment, assess, scoreOf } from './assess.js';
 import {
@@ -224,7 +224,7 @@ async function conclude(
   const candidates = { start: before.start, scaled: before.scaled, trained: after };
   // In the order of their changes: one with more changes wins only if its gain is not chance.
   const result = (['start', 'scaled', 'trained'] as const).reduce((best, name) =>
-    exceedsStandardError(gainsOver(candidates[name].scores, candidates[best].scores)) ? name : best,
+    exceedsStandardError(candidates[name].scores, candidates[best].scores) ? name : best,
   );
   const chosen = candidates[result];
   await writeSingleType(

@@ -28,7 +28,7 @@ export interface FinetuneSummary {
   folder: string;
   /**
    * The network in the folder. `trained`: the trained network. `scaled`: the start at the scale of these cells; `start`: the
-   * unchanged start; both if the trained network was not better on the held-out images.
+   * unchanged start; both if the gain of the trained network on the held-out images can be chance.
    */
   result: 'trained' | 'scaled' | 'start';
   metric: string;

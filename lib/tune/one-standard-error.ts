@@ -1,5 +1,5 @@
 import type { Point } from './coordinate-ascent.js';
-import { exceedsStandardError, gainsOver } from './standard-error.js';
+import { exceedsStandardError } from './standard-error.js';
 
 /**
  * The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984): of the points on the way from the best one
@@ -25,7 +25,7 @@ export async function withinOneStandardError(
       const point = chosen.with(axis, value);
       const scores = await scoresOf(point);
       // A score that is not a number, such as AP without cells, is no reason to move.
-      if (scores.every(Number.isFinite) && !exceedsStandardError(gainsOver(reference, scores))) {
+      if (scores.every(Number.isFinite) && !exceedsStandardError(reference, scores)) {
         chosen = point;
         break;
       }
