@@ -27,7 +27,9 @@ function python<T>(...args: string[]): T {
     cwd: inFolder(''),
   });
   if (status !== 0) throw new Error(`${args.join(' ')} failed:\n${stderr}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1)!) as T;
+  // fastai draws progress bars around it.
+  const line = stdout.split(/[\r\n]+/).findLast((text) => /^[{[]/.test(text));
+  return JSON.parse(line!) as T;
 }
 
 function make<T>(library: string, ...args: string[]): { at: (name: string) => string; answer: T } {
