@@ -17,8 +17,8 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-/** LibTorch's product of bfloat16 matrices needs oneDNN. It throws where that was not built in or
- *  was told to use an older instruction set. */
+/** LibTorch's product of bfloat16 matrices needs oneDNN. It throws where that was not built in, or
+ *  where an older instruction set was selected. */
 bool multiplies_bfloat16() {
   const std::array<at::BFloat16, 2> row{}, pair{};
   float product = 0;
