@@ -16,7 +16,7 @@ import {
   ninja,
   slowestSteps,
 } from './compile.mjs';
-import { findLibtorch } from './libtorch.mjs';
+import { findLibtorch, recordLibtorch } from './libtorch.mjs';
 import { must, root } from './run.mjs';
 import { ensureSystem } from './system.mjs';
 
@@ -46,8 +46,7 @@ async function buildNative() {
     },
   );
   await compile(folder);
-  // A checkout uses the LibTorch it was built with; an installed package uses its platform package.
-  writeFileSync(join(root, 'build', 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
+  recordLibtorch(join(root, 'build'), libtorch);
 }
 
 /** Names of the package's entry points: `index` is `cellroute` itself, `train` is `cellroute/train`. */

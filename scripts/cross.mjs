@@ -3,11 +3,10 @@
 // linux-arm64: the result is prebuilds/linux-arm64/.
 // darwin-arm64: checks that the addon compiles and links with zig. Nothing here runs the result, so it stays in out/darwin-arm64.
 // The build of this machine is not changed.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile, compilerCache, configureOnce, configureQuietly, ninja } from './compile.mjs';
-import { findLibtorchOf } from './libtorch.mjs';
+import { findLibtorchOf, recordLibtorch } from './libtorch.mjs';
 import { importedSymbols } from './mach-o.mjs';
 import { copyPrebuild } from './prebuild.mjs';
 import { root } from './run.mjs';
@@ -81,9 +80,8 @@ export async function crossBuild(platform, { tests = [] } = {}) {
     configureQuietly('cmake', ['-S', root, '-B', folder, ...(generator ? ['-G', generator] : []), ...flags]),
   );
   await compile(folder, ['cellroute', 'cellroute_preload', ...tests]);
-  // As in a build of this machine: CELLROUTE_BUILD names the folder to programs that load the addons.
-  mkdirSync(build, { recursive: true });
-  writeFileSync(join(build, 'libtorch.json'), `${JSON.stringify({ folder: libtorch.folder })}\n`);
+  // CELLROUTE_BUILD names the folder to programs that load the addons.
+  recordLibtorch(build, libtorch);
   return { folder, build, libtorch };
 }
 

@@ -2,7 +2,16 @@
 //   LIBTORCH (a folder) -> the torch of the active Python -> the pinned wheel, unpacked once into a user cache.
 // As a program: prints the folder; with --json, the version and the source too.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -213,6 +222,15 @@ export function findLibtorch({ fetch = true, log = (line) => console.error(line)
       `  export LIBTORCH=/path/to/libtorch (a folder with lib, include and share)\n` +
       `  install Python 3 with pip, so that the pinned wheel can be fetched`,
   );
+}
+
+/**
+ * Writes which LibTorch the addons in a folder were built with: a checkout uses it, while an installed package uses its platform
+ * package.
+ */
+export function recordLibtorch(build, { folder }) {
+  mkdirSync(build, { recursive: true });
+  writeFileSync(join(build, 'libtorch.json'), `${JSON.stringify({ folder })}\n`);
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -1,8 +1,6 @@
-// Packages of npm for another platform, installed once per list and kept in the cache.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+// Packages of npm for another platform.
 import { join } from 'node:path';
-import { cacheFolder } from './libtorch.mjs';
+import { cachedFolder } from './cached-folder.mjs';
 import { must } from './run.mjs';
 
 /**
@@ -12,17 +10,12 @@ import { must } from './run.mjs';
  * @throws if npm cannot install them.
  */
 export function npmPackages(name, packages, purpose) {
-  const digest = createHash('sha256').update(JSON.stringify(packages)).digest('hex').slice(0, 12);
-  const folder = join(cacheFolder(), `${name}-${digest}`);
-  const done = join(folder, 'complete');
-  const modules = join(folder, 'node_modules');
-  if (existsSync(done)) return modules;
-  console.error(`cellroute: installing ${purpose} from npm`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  // --force: npm otherwise refuses packages of another processor.
-  const options = ['--force', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts'];
-  must('npm', ['install', '--prefix', folder, ...options, ...packages], { capture: true });
-  mkdirSync(done);
-  return modules;
+  const folder = cachedFolder(name, packages, (empty) => {
+    console.error(`cellroute: installing ${purpose} from npm`);
+    // --force: npm otherwise refuses packages of another processor.
+    const options = ['--force', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts'];
+    must('npm', ['install', '--prefix', empty, ...options, ...packages], { capture: true });
+    return true;
+  });
+  return join(folder, 'node_modules');
 }

@@ -87,26 +87,20 @@ export const ensureConsumers = () => ensure(CONSUMERS);
 /** The same for the browser that the tests of pages use. */
 export const ensureBrowser = () => ensure([BROWSER]);
 
-/** Installs a Redis server for the tests of job queues, if apt-get can. Returns whether there is one. */
-export function ensureRedis() {
-  const needs = [{ packages: 'redis-server' }];
+/** Whether a program is there; apt-get installs its package where it can. */
+function ensureProgram(program, packages) {
   const canInstall = process.getuid?.() === 0 && has('apt-get');
-  return has('redis-server') || (canInstall && install(needs, '--no-install-recommends'));
+  return has(program) || (canInstall && install([{ packages }], '--no-install-recommends'));
 }
 
-/** Installs a cross compiler for linux-arm64, if apt-get can. Returns whether there is one. */
-export function ensureArm64() {
-  const needs = [{ packages: 'g++-aarch64-linux-gnu' }];
-  const canInstall = process.getuid?.() === 0 && has('apt-get');
-  return has('aarch64-linux-gnu-g++') || (canInstall && install(needs, '--no-install-recommends'));
-}
+/** A Redis server, for the tests of job queues. */
+export const ensureRedis = () => ensureProgram('redis-server', 'redis-server');
 
-/** Installs QEMU's user mode, which runs programs for linux-arm64, if apt-get can. Returns whether it is installed. */
-export function ensureQemuArm64() {
-  const needs = [{ packages: 'qemu-user-static' }];
-  const canInstall = process.getuid?.() === 0 && has('apt-get');
-  return has('qemu-aarch64-static') || (canInstall && install(needs, '--no-install-recommends'));
-}
+/** A cross compiler for linux-arm64. */
+export const ensureArm64 = () => ensureProgram('aarch64-linux-gnu-g++', 'g++-aarch64-linux-gnu');
+
+/** QEMU's user mode, which runs programs for linux-arm64. */
+export const ensureQemuArm64 = () => ensureProgram('qemu-aarch64-static', 'qemu-user-static');
 
 /** Ends the program with instructions if a required package is missing and cannot be installed. */
 export function ensureSystem({ tests = false, fuzzers = false }) {

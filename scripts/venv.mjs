@@ -1,8 +1,7 @@
-// Virtual environments of Python, made once per version of their list of packages and kept in the cache.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+// Virtual environments of Python.
 import { join } from 'node:path';
-import { cacheFolder, python } from './libtorch.mjs';
+import { cachedFolder } from './cached-folder.mjs';
+import { python } from './libtorch.mjs';
 import { run } from './run.mjs';
 
 /**
@@ -12,29 +11,23 @@ import { run } from './run.mjs';
  * @param purpose of the packages, for messages.
  */
 export function virtualEnvironment(name, installs, purpose) {
-  const digest = createHash('sha256').update(JSON.stringify(installs)).digest('hex').slice(0, 12);
-  const folder = join(cacheFolder(), `${name}-${digest}`);
-  const program = join(
-    folder,
-    ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']),
-  );
-  const done = join(folder, 'complete');
-  if (existsSync(done)) return program;
-  const interpreter = python();
-  if (!interpreter) return undefined;
-  console.error(`cellroute: installing ${purpose} from PyPI`);
-  mkdirSync(cacheFolder(), { recursive: true });
-  rmSync(folder, { recursive: true, force: true });
-  const steps = [
-    [interpreter, ['-m', 'venv', folder]],
-    ...installs.map((args) => [program, ['-m', 'pip', 'install', '--quiet', ...args]]),
-  ];
-  for (const [command, args] of steps) {
-    const { status, output } = run(command, args, { capture: true });
-    if (status === 0) continue;
-    console.error(output.trim().split('\n').slice(-5).join('\n'));
-    return undefined;
-  }
-  mkdirSync(done);
-  return program;
+  const programIn = (folder) =>
+    join(folder, ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']));
+  const folder = cachedFolder(name, installs, (empty) => {
+    const interpreter = python();
+    if (!interpreter) return false;
+    console.error(`cellroute: installing ${purpose} from PyPI`);
+    const steps = [
+      [interpreter, ['-m', 'venv', empty]],
+      ...installs.map((args) => [programIn(empty), ['-m', 'pip', 'install', '--quiet', ...args]]),
+    ];
+    for (const [command, args] of steps) {
+      const { status, output } = run(command, args, { capture: true });
+      if (status === 0) continue;
+      console.error(output.trim().split('\n').slice(-5).join('\n'));
+      return false;
+    }
+    return true;
+  });
+  return folder && programIn(folder);
 }
