@@ -42,23 +42,25 @@ const heapBytes = () => {
   return used_heap_size + external_memory + malloced_memory;
 };
 const peakBytes = () => process.resourceUsage().maxRSS * 1024;
-/** At the last measurement. */
-let peak = peakBytes();
+/** Of the process at the last measurement. */
+let peak;
 /** Inputs since then. */
 let unmeasured = [];
 
-/** Fails if the peak of the process rose by more than one of the inputs since the last measurement may use. */
-function checkPeak() {
+/** The error if the peak rose by more than one of the inputs since the last measurement may use; otherwise undefined. */
+function peakError() {
+  if (unmeasured.length === 0) return undefined;
   const before = peak;
   peak = peakBytes();
   const largest = Math.max(...unmeasured.map(({ length }) => length));
   if (peak - before > memoryCap(largest)) {
     for (const [i, bytes] of unmeasured.entries()) writeFileSync(join(folder, `memory-${i}`), bytes);
-    throw new Error(
+    return new Error(
       `one of the files memory-* took ${peak - before} bytes of memory; its size is at most ${largest}`,
     );
   }
   unmeasured = [];
+  return undefined;
 }
 
 function checkLimits(bytes, seconds, heap) {
@@ -68,7 +70,8 @@ function checkLimits(bytes, seconds, heap) {
   if (heap > cap)
     throw new Error(`${bytes.length} bytes took ${heap} bytes of memory; at most ${cap} are allowed`);
   unmeasured.push(bytes);
-  if (unmeasured.length === INPUTS_PER_PEAK) checkPeak();
+  const error = unmeasured.length === INPUTS_PER_PEAK ? peakError() : undefined;
+  if (error) throw error;
 }
 
 const answers = new Set();
@@ -107,11 +110,12 @@ const result = await fc.check(property, {
   seed: Number(seed),
 });
 const summary = { target: name, runs: result.numRuns, refused, answers: answers.size, seed: Number(seed) };
-if (result.failed && !result.interrupted) {
+const isFailed = result.failed && !result.interrupted;
+const failure = isFailed ? result.errorInstance : peakError();
+if (isFailed || failure) {
   const [input] = result.counterexample ?? [];
   if (input) writeFileSync(file, bytesOf(input, { pool, words }));
-  const { stack } = result.errorInstance ?? {};
-  console.log(JSON.stringify({ ...summary, failure: String(stack ?? result.errorInstance), file }));
+  console.log(JSON.stringify({ ...summary, failure: String(failure?.stack ?? failure), file }));
   process.exitCode = 1;
 } else {
   rmSync(folder, { recursive: true, force: true });
