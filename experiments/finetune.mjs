@@ -11,12 +11,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CellSegmenter, RoutedEnsemble } from '../dist/index.mjs';
-import { starterSegmenters } from '../dist/inference/starter.js';
+import { RoutedEnsemble } from '../dist/index.mjs';
 import { compareEvaluations } from '../dist/metrics.mjs';
 import { renderPlot } from '../dist/render/plot.js';
 import { finetune } from '../dist/train.mjs';
-import { dataOptions, evaluationOf, firstOf, splitData } from './kept-back.mjs';
+import { dataOptions, evaluationOf, evaluationOfFile, firstOf, splitData, starterOf } from './kept-back.mjs';
 
 const text = { type: 'string' };
 const { values } = parseArgs({
@@ -66,7 +65,10 @@ for (const [group, belongs] of groups) {
     const ensemble = await RoutedEnsemble.load(folder);
     const evaluation = await evaluationOf((image) => ensemble.segment(image), test);
     await ensemble.dispose();
-    start ??= await evaluationOfStart(summary, test);
+    if (!start) {
+      const { path, thresholds } = await starterOf(summary);
+      start = await evaluationOfFile(path, thresholds, test);
+    }
     const comparison = compareEvaluations(start, evaluation);
     points.push({
       group,
@@ -90,17 +92,6 @@ for (const [group, belongs] of groups) {
     });
     console.log(JSON.stringify(points.at(-1)));
     await report();
-  }
-}
-
-/** The unchanged start. */
-async function evaluationOfStart({ start }, items) {
-  const starter = (await starterSegmenters()).find(({ type }) => type === start.name);
-  const segmenter = await CellSegmenter.load(starter.path);
-  try {
-    return await evaluationOf((image) => segmenter.segment(image, starter.thresholds), items);
-  } finally {
-    await segmenter.dispose();
   }
 }
 

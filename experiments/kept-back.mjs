@@ -1,7 +1,8 @@
 // Data of the experiments on fine-tuning: images that are kept back from all training, images to train on, and the evaluation of a
 // model on the first ones.
 import { random } from '../dist/data/random.js';
-import { decodeImage } from '../dist/index.mjs';
+import { CellSegmenter, decodeImage } from '../dist/index.mjs';
+import { starterSegmenters } from '../dist/inference/starter.js';
 import { evaluate } from '../dist/metrics.mjs';
 import { openDataset } from '../dist/train.mjs';
 
@@ -79,3 +80,17 @@ export async function evaluationOf(segment, items) {
   }
   return evaluate(images, { bootstrap: { samples: 10_000 } });
 }
+
+/** Evaluates a file of weights with options of `segment`. */
+export async function evaluationOfFile(path, options, items) {
+  const segmenter = await CellSegmenter.load(path);
+  try {
+    return await evaluationOf((image) => segmenter.segment(image, options), items);
+  } finally {
+    await segmenter.dispose();
+  }
+}
+
+/** The segmenter of the starter ensemble that a summary of `finetune` names as its start. */
+export const starterOf = async ({ start }) =>
+  (await starterSegmenters()).find(({ type }) => type === start.name);

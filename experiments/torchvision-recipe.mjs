@@ -1,23 +1,22 @@
 // `cellroute finetune` beside the usual recipe in Python: the same images, the same initial weights at the same scale, the same minutes
 // and threads, one after the other in one run.
 //
-//   node experiments/torchvision-recipe.mjs --data PATH --out FOLDER --python PYTHON [--minutes 10] [--images-of-training 20]
+//   node experiments/torchvision-recipe.mjs --data PATH --out FOLDER --python PYTHON [--minutes 10] [--size 20]
 //       [--images DIR] [--cell-type-column NAMES] [--where COLUMN=VALUE] [--type NAME] [--kept-back 0.5|COLUMN=VALUE] [--seed 3011]
 //
 // PYTHON has torch, torchvision, safetensors, numpy, pillow and tifffile. The recipe is torchvision-recipe.py: that of torchvision's
-// tutorial on object detection. It gets the scale that `finetune` found, which the tutorial does not look for. Both networks are evaluated here on the
-// images that are kept back: Python's with the thresholds of the start, of a score of 0.5, and with those that `finetune` chose; the best counts.
-// FOLDER gets recipe.json and recipe.md.
+// tutorial on object detection. It gets the scale that `finetune` found, which the tutorial does not look for. Both networks are
+// evaluated on the images that are kept back, Python's with three sets of thresholds: a score of 0.5, those of the start, and those that
+// `finetune` chose. FOLDER gets recipe.json and recipe.md.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { CellSegmenter, decodeImage, exportPython, RoutedEnsemble } from '../dist/index.mjs';
-import { starterSegmenters } from '../dist/inference/starter.js';
+import { decodeImage, exportPython, RoutedEnsemble } from '../dist/index.mjs';
 import { finetune } from '../dist/train.mjs';
-import { dataOptions, evaluationOf, firstOf, splitData } from './kept-back.mjs';
+import { dataOptions, evaluationOf, evaluationOfFile, firstOf, splitData, starterOf } from './kept-back.mjs';
 
 const text = { type: 'string' };
 const { values } = parseArgs({
@@ -26,7 +25,7 @@ const { values } = parseArgs({
     out: text,
     python: text,
     minutes: { ...text, default: '10' },
-    'images-of-training': { ...text, default: '20' },
+    size: { ...text, default: '20' },
   },
 });
 if (!values.data || !values.out || !values.python) throw new Error('--data, --out and --python are needed');
@@ -36,7 +35,7 @@ mkdirSync(forPython, { recursive: true });
 const minutes = Number(values.minutes);
 const { train, keptBack } = await splitData(values);
 const seed = Number(values.seed);
-const chosen = firstOf(train.items, Number(values['images-of-training']), seed);
+const chosen = firstOf(train.items, Number(values.size), seed);
 
 const folder = join(out, 'finetune');
 const isResumed = existsSync(join(folder, 'finetune.json'));
@@ -46,7 +45,7 @@ const summary = await finetune(train.filter({ ids: chosen.map(({ id }) => id) })
   resume: isResumed,
   ...(isResumed ? {} : { minutes }),
 });
-const starter = (await starterSegmenters()).find(({ type }) => type === summary.start.name);
+const starter = await starterOf(summary);
 
 for (const item of chosen) {
   const { image, masks } = await item.load();
@@ -73,14 +72,7 @@ const printed = execFileSync(values.python, [recipe, forPython, starter.path, St
 });
 const python = JSON.parse(printed.trim().split('\n').at(-1));
 
-async function evaluateFile(path, options) {
-  const segmenter = await CellSegmenter.load(path);
-  try {
-    return await evaluationOf((image) => segmenter.segment(image, options), keptBack.items);
-  } finally {
-    await segmenter.dispose();
-  }
-}
+const evaluateFile = (path, options) => evaluationOfFile(path, options, keptBack.items);
 const trained = join(forPython, 'trained.safetensors');
 const many = { detectionsPerImage: 1000 };
 const ensemble = await RoutedEnsemble.load(folder);

@@ -75,7 +75,7 @@ while (used := time.monotonic() - began) < seconds:
 
 with safe_open(start_file, "pt") as file:
     metadata = file.metadata()
-    dtypes = {name: file.get_slice(name).get_dtype() for name in file.keys()}
-state = {name: value.detach().contiguous() for name, value in model.state_dict().items() if name in dtypes}
+    names = set(file.keys())
+state = {name: value.detach().contiguous() for name, value in model.state_dict().items() if name in names}
 save_file(state, folder / "trained.safetensors", metadata)
 print(json.dumps({"steps": step, "seconds": time.monotonic() - began, "torch": torch.__version__}))
