@@ -88,6 +88,10 @@ function finishedLines(summary: FinetuneSummary): string[] {
   const [low, high] = difference.interval.map((value) => `${value < 0 ? '' : '+'}${three(value)}`);
   const isOne = images.heldOut === 1;
   const change = `${difference.difference < 0 ? '' : '+'}${three(difference.difference)}${isOne ? '' : ` (${low} to ${high})`}`;
+  const unhelpful =
+    scores.trained.score > scores.result.score
+      ? 'The gain of training on the held-out images can be chance'
+      : 'Training did not help on the held-out images';
   return [
     '',
     ...columns([
@@ -98,7 +102,7 @@ function finishedLines(summary: FinetuneSummary): string[] {
     ]),
     result === 'trained'
       ? `The model is the trained network, ${change} against the start as it is.`
-      : `Training did not help on the held-out images: the model is the start${result === 'scaled' ? ' at this scale' : ' as it is'}. To change that, annotate more images or give more time (--minutes).`,
+      : `${unhelpful}: the model is the start${result === 'scaled' ? ' at this scale' : ' as it is'}. To change that, annotate more images or give more time (--minutes).`,
     ...(isOne
       ? ['One held-out image makes this comparison uncertain: hold out more images with --validation.']
       : []),

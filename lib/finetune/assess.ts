@@ -15,9 +15,9 @@ import {
   crossValidate,
   evaluatedAt,
   imagesAt,
+  metricPerImage,
   type PredictedImage,
   predictImages,
-  scoresOf,
   searchCautiously,
 } from '../tune/search.js';
 import { exceedsStandardError } from '../tune/standard-error.js';
@@ -74,15 +74,15 @@ export async function assess(
   const call = signal ? { signal } : {};
   const axes = new ThresholdGrid(tune ? gridFor(sizes) : onlyNow, segmenter.config, now);
   const predictions = await predictImages(segmenter, items, { axes, now, ...call });
-  const of = async (images: readonly EvaluatedImage[]) => ({
+  const evaluated = async (images: readonly EvaluatedImage[]) => ({
     evaluation: await evaluate(images, { bootstrap: { samples: SAMPLES }, ...call }),
-    scores: await scoresOf(images, metric, call),
+    scores: await metricPerImage(images, metric, call),
   });
   const inUse = axes.at(axes.start);
-  const fixed = await of(await imagesAt(predictions, inUse, call));
+  const fixed = await evaluated(await imagesAt(predictions, inUse, call));
   const unchanged = { ...fixed, thresholds: now, cellsOf: cellsAt(predictions, inUse, call) };
   if (!tune || predictions.length < 2) return unchanged;
-  const validated = await of(await crossValidate(predictions, axes, metric, FOLDS, call));
+  const validated = await evaluated(await crossValidate(predictions, axes, metric, FOLDS, call));
   if (!exceedsStandardError(validated.scores, fixed.scores)) return unchanged;
   const chosen = await searchCautiously(predictions, axes, metric, call);
   return {

@@ -280,7 +280,7 @@ async function conclude(
 
 /** Titles of the prediction of the model that was written. */
 const FIGURE_TITLES: Record<FinetuneSummary['result'], string> = {
-  start: 'after: the start, because training did not help',
+  start: 'after: the start, which is kept',
   scaled: 'after: the start at the scale of these cells',
   trained: 'after: fine-tuned',
 };

@@ -126,13 +126,13 @@ export async function searchCautiously(
 ): Promise<ThresholdSet> {
   const { point } = await searchThresholds(predicted, axes, metric, call);
   const chosen = await withinOneStandardError(axes.start, point, async (tried) =>
-    scoresOf(await imagesAt(predicted, axes.at(tried), call), metric, call),
+    metricPerImage(await imagesAt(predicted, axes.at(tried), call), metric, call),
   );
   return axes.at(chosen);
 }
 
 /** The metric of each image by itself. */
-export async function scoresOf(
+export async function metricPerImage(
   images: readonly EvaluatedImage[],
   metric: MetricName,
   call: CallOptions,

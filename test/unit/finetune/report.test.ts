@@ -55,6 +55,17 @@ test('one held-out image: no intervals, and how to hold out more', () => {
   expect(text).toMatch(/my-model.before-after\.png/);
 });
 
+test('training that helped less than its standard error is not called useless', () => {
+  const scores = { start: { score: 0.4 }, scaled: { score: 0.3 }, trained: { score: 0.41 } };
+  const text = linesOf({ scores: { ...scores, result: scores.start } });
+  expect(text).toContain(
+    'The gain of training on the held-out images can be chance: the model is the start as it is.',
+  );
+  expect(linesOf({ scores: { ...scores, trained: { score: 0.39 }, result: scores.start } })).toContain(
+    'Training did not help on the held-out images: the model is the start as it is.',
+  );
+});
+
 test('several held-out images: the difference with its interval', () => {
   const text = linesOf({
     result: 'trained',
