@@ -36,8 +36,9 @@ const reasonsOf = (entries: readonly { reason: string }[]) => entries.map(({ rea
 describe('annotations whose image is not listed', () => {
   test('skip images without any, which may be theirs', async () => {
     const path = await coco('a.png', [{ image_id: '1' }], { images: [{ id: '001' }] });
-    for (const reading of [openDataset(path), pairFiles(path, folder.write('none.json', '[]'))]) {
-      expect(await refusal(reading)).toMatchObject({
+    const none = folder.write('none.json', '[]');
+    for (const read of [() => openDataset(path), () => pairFiles(path, none)]) {
+      expect(await refusal(read())).toMatchObject({
         code: 'DATA_INVALID',
         message: expect.stringMatching(
           /it has no annotations, and there are annotations of 1 image that the file does not list/,

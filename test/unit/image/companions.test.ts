@@ -30,8 +30,8 @@ test.each([
   ['by the data beside it', 'vsi/a.tif', ['vsi/_a_/stack1/frame_t.ets'], /VSI/],
 ])('%s: %s', async (_how, name, beside, what) => {
   const path = slide(name, ...beside);
-  for (const reading of [decodeImage(path), findImages([path])]) {
-    const error = await refusal(reading);
+  for (const read of [() => decodeImage(path), () => findImages([path])]) {
+    const error = await refusal(read());
     expect(error.code).toBe('IMAGE_UNSUPPORTED');
     expect(error.message).toMatch(what);
   }

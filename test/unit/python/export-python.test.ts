@@ -55,18 +55,26 @@ test('a text of the file cannot end the docstring', async () => {
 });
 
 test('refuses thresholds for a classifier, other files and options by name', async () => {
-  const refusals: [Promise<unknown>, string, RegExp][] = [
-    [exportPython(classifier, { thresholds: { minScore: 0.5 } }), 'INVALID_ARGUMENT', /thresholds/],
-    [exportPython(segmenter, { thresholds: { minScore: 2 } }), 'INVALID_ARGUMENT', /thresholds\.minScore/],
-    [exportPython(segmenter, { name: 'x' } as never), 'INVALID_ARGUMENT', /name/],
-    [exportPython(segmenter, { config: { numClasses: 1 } }), 'INVALID_CONFIG', /numClasses/],
-    [exportPython(inFolder('missing')), 'FILE_UNREADABLE', /missing/],
+  const refusals: [() => Promise<unknown>, string, RegExp][] = [
+    [() => exportPython(classifier, { thresholds: { minScore: 0.5 } }), 'INVALID_ARGUMENT', /thresholds/],
+    [
+      () => exportPython(segmenter, { thresholds: { minScore: 2 } }),
+      'INVALID_ARGUMENT',
+      /thresholds\.minScore/,
+    ],
+    [() => exportPython(segmenter, { name: 'x' } as never), 'INVALID_ARGUMENT', /name/],
+    [() => exportPython(segmenter, { config: { numClasses: 1 } }), 'INVALID_CONFIG', /numClasses/],
+    [() => exportPython(inFolder('missing')), 'FILE_UNREADABLE', /missing/],
   ];
   const pth = inFolder('model.pth');
   await convertWeights(segmenter, pth);
-  refusals.push([exportPython(pth), 'WEIGHTS_FORMAT', /cellroute convert .*model\.pth .*model\.safetensors/]);
-  for (const [promise, code, message] of refusals) {
-    const error = await rejection(promise);
+  refusals.push([
+    () => exportPython(pth),
+    'WEIGHTS_FORMAT',
+    /cellroute convert .*model\.pth .*model\.safetensors/,
+  ]);
+  for (const [attempt, code, message] of refusals) {
+    const error = await rejection(attempt());
     expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
   }
 });
