@@ -37,8 +37,9 @@ uint32_t Columns::near_in_block(size_t begin, const Box& box) const {
   // Bytes first: the compiler vectorises this loop.
   uint8_t near[kBlock];
   for (size_t k = 0; k < kBlock; ++k) {
-    near[k] = static_cast<uint8_t>((rights_[begin + k] > left) & (lefts_[begin + k] < right) &
-                                   (bottoms_[begin + k] > top) & (tops_[begin + k] < bottom));
+    const bool after_left = rights_[begin + k] > left, before_right = lefts_[begin + k] < right;
+    const bool below_top = bottoms_[begin + k] > top, above_bottom = tops_[begin + k] < bottom;
+    near[k] = static_cast<uint8_t>(after_left & before_right & below_top & above_bottom);
   }
   uint32_t bits = 0;
   for (size_t k = 0; k < kBlock; k += 8) {
