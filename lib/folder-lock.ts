@@ -7,7 +7,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CellrouteError, type LockOwner } from './errors.js';
 import { unwritable } from './file-errors.js';
-import { makeFolder } from './weights/atomic.js';
+import { makeFolder, removeTemporaryFiles } from './weights/atomic.js';
 
 /** Name of the lock file, which names the process that writes to its folder. */
 export const LOCK_FILE = '.cellroute.lock';
@@ -71,7 +71,7 @@ export class FolderLock {
   }
 
   /**
-   * Locks a folder, which is created if it does not exist.
+   * Locks a folder, which is created if it does not exist, and deletes what processes that were killed left unfinished in it.
    *
    * @throws {CellrouteError} RUN_LOCKED if another process, or another part of this one, holds the lock; FILE_UNWRITABLE
    */
@@ -84,7 +84,9 @@ export class FolderLock {
     }
     await makeFolder(folder);
     try {
-      return (await acquireLock(folder)) ?? (await acquireLease(folder));
+      const lock = (await acquireLock(folder)) ?? (await acquireLease(folder));
+      await removeTemporaryFiles(folder).catch(() => undefined);
+      return lock;
     } catch (error) {
       return unwritable(join(folder, LOCK_FILE))(error);
     }

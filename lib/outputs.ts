@@ -1,10 +1,10 @@
-import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, appendFile, constants, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { CellrouteError } from './errors.js';
 import { unreadable, unwritable } from './file-errors.js';
-import { makeFolder, writeAtomically } from './weights/atomic.js';
+import { makeFolder, temporaryPath, writeAtomically } from './weights/atomic.js';
 
 /** In a folder of outputs: one line of JSON per file that was written there, with its name and SHA-256. */
 export const MANIFEST_FILE = '.cellroute.jsonl';
@@ -56,7 +56,6 @@ export class Outputs {
       await makeFolder(folder);
       await access(folder, constants.W_OK).catch(unwritable(folder));
     }
-    if (this.#force) return;
     const foreign: string[] = [];
     for (const path of paths) if (await this.#isForeign(path)) foreign.push(path);
     if (foreign.length === 0) return;
@@ -88,7 +87,7 @@ export class Outputs {
    */
   async place(path: string, write: (path: string) => Promise<void>): Promise<void> {
     await this.check([path]);
-    const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.${basename(path)}`);
+    const temporary = temporaryPath(path, extname(path));
     try {
       await write(temporary);
       await this.#record(path, await hashOf(temporary));
@@ -105,13 +104,15 @@ export class Outputs {
    * @throws {CellrouteError} FILE_UNWRITABLE
    */
   async remove(path: string): Promise<void> {
-    if (this.#force || !(await this.#isForeign(path)))
-      await rm(path, { force: true }).catch(unwritable(path));
+    if (!(await this.#isForeign(path))) await rm(path, { force: true }).catch(unwritable(path));
   }
 
+  /** Whether a file exists and must not be overwritten. */
   async #isForeign(path: string): Promise<boolean> {
-    const info = await stat(path).catch(() => undefined);
-    if (!info) return false;
+    const info = await stat(path).catch((error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' ? undefined : unwritable(path)(error),
+    );
+    if (!info || this.#force) return false;
     if (!info.isFile()) return true;
     const known = (await this.#manifest(dirname(path))).get(basename(path));
     return !known?.has(await hashOf(path));

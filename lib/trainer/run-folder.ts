@@ -5,7 +5,7 @@ import { CellrouteError } from '../errors.js';
 import { unwritable } from '../file-errors.js';
 import { FolderLock } from '../folder-lock.js';
 import { RUN_FILES } from '../inference/model-path.js';
-import { isTemporary, makeFolder, writeAtomically } from '../weights/atomic.js';
+import { isTemporary, makeFolder, removeTemporaryFiles, writeAtomically } from '../weights/atomic.js';
 
 /** The files of a run. */
 export class RunFolder {
@@ -59,16 +59,10 @@ export class RunFolder {
     }
   }
 
-  /** Creates what is missing, and deletes the unfinished files of a run that was killed. Needs the lock. */
+  /** Creates what is missing, and deletes unfinished checkpoints of a run that was killed. Needs the lock. */
   async prepare(): Promise<void> {
     await makeFolder(this.checkpoints);
-    for (const folder of [this.path, this.checkpoints]) {
-      for (const name of await readdir(folder).catch(unwritable(folder))) {
-        if (!isTemporary(name)) continue;
-        const path = join(folder, name);
-        await rm(path, { force: true }).catch(unwritable(path));
-      }
-    }
+    await removeTemporaryFiles(this.checkpoints);
   }
 
   /** The configuration with all defaults. */

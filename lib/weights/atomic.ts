@@ -1,13 +1,36 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { unwritable } from '../file-errors.js';
 
-/** A temporary name beside a file, for the content that replaces it once it is complete. */
-const temporaryPath = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.part`;
+/** Characters of a file's name in that of its temporary file, which must not be too long where the file's own is not. */
+const NAME_CHARACTERS = 40;
+
+/**
+ * A temporary name beside a file, for the content that replaces it once it is complete.
+ *
+ * @param extension for writers that depend on it, with the period.
+ */
+export const temporaryPath = (path: string, extension = ''): string => {
+  const name = basename(path).slice(0, NAME_CHARACTERS);
+  return join(dirname(path), `${name}.${randomBytes(6).toString('hex')}.part${extension}`);
+};
 
 /** Whether a file is a temporary file of a process that was killed while it wrote. */
-export const isTemporary = (name: string): boolean => /\.[\da-f]{12}\.part$/.test(name);
+export const isTemporary = (name: string): boolean => /\.[\da-f]{12}\.part(\.\w+)?$/.test(name);
+
+/**
+ * Deletes the temporary files in a folder. Its lock must be held, because another process may be writing them.
+ *
+ * @throws CellrouteError FILE_UNWRITABLE
+ */
+export async function removeTemporaryFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(unwritable(folder))) {
+    if (!isTemporary(name)) continue;
+    const path = join(folder, name);
+    await rm(path, { force: true }).catch(unwritable(path));
+  }
+}
 
 /**
  * Writes a file atomically: the parts are written to a temporary file in the same folder, which is flushed to disk and

@@ -54,6 +54,20 @@ describe.each([
     locksAreSupported = supported;
   });
 
+  test('what a process that was killed left unfinished is deleted, and nothing else', async () => {
+    const folder = fresh();
+    mkdirSync(folder);
+    const left = ['a.png.0123456789ab.part', 'a.0123456789ab.part.safetensors'];
+    const kept = ['a.png', 'thesis.part', '0123456789ab.part', 'a.0123456789ab.safetensors'];
+    for (const name of [...left, ...kept]) writeFileSync(join(folder, name), 'half');
+    await (await FolderLock.acquire(folder)).release();
+    expect(
+      readdirSync(folder)
+        .filter((name) => name !== LOCK_FILE)
+        .sort(),
+    ).toEqual(kept.sort());
+  });
+
   test('a folder is created, locked, refused to others, and released', async () => {
     const folder = join(fresh(), 'deep', 'er');
     const lock = await FolderLock.acquire(folder);

@@ -1,7 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { MANIFEST_FILE, Outputs } from '../../lib/outputs.js';
+import { isTemporary } from '../../lib/weights/atomic.js';
+import { refusal } from '../support/refusal.js';
 
 const base = mkdtempSync(join(tmpdir(), 'cellroute-outputs-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -54,4 +56,34 @@ test('an error of the iterable is passed on, and the previous file stays', async
   await expect(outputs.write(path, partsOf('new', error))).rejects.toBe(error);
   expect(readFileSync(path, 'utf8')).toBe('old');
   expect(readdirSync(folder).sort()).toEqual([MANIFEST_FILE, 'file.txt']);
+});
+
+describe('names of files', () => {
+  const path = (length: number) => join(fresh(), `${'ä'.repeat((length - 5) / 2)}.json`);
+
+  test('may be as long as the file system allows', async () => {
+    const [written, placed] = [path(255), path(255)];
+    const outputs = new Outputs({});
+    await outputs.write(written, 'a');
+    await outputs.place(placed, async (temporary) => {
+      expect(isTemporary(basename(temporary))).toBe(true);
+      expect(extname(temporary)).toBe('.json');
+      writeFileSync(temporary, 'a');
+    });
+    for (const file of [written, placed]) {
+      expect(readFileSync(file, 'utf8')).toBe('a');
+      expect(readdirSync(dirname(file)).sort()).toEqual([MANIFEST_FILE, basename(file)].sort());
+    }
+  });
+
+  test.each([false, true])(
+    'that are too long are refused before work on them begins; force: %s',
+    async (force) => {
+      const file = path(257);
+      expect(await refusal(new Outputs({ force }).check([file]))).toMatchObject({
+        code: 'FILE_UNWRITABLE',
+        details: { file },
+      });
+    },
+  );
 });
