@@ -14,7 +14,7 @@ import { readConfigFile } from '../trainer/config-file.js';
 import { loaderOptions } from '../trainer/native-training.js';
 import { readTransforms } from '../transforms/index.js';
 import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
-import { numberIn, withForce } from './options.js';
+import { fileWith, numberIn, withForce } from './options.js';
 
 interface Flags extends DatasetFlags {
   out: string;
@@ -36,7 +36,7 @@ export function registerDatasetPreview(dataset: Command): void {
     .description('Draw training samples with cell outlines beside the original images')
     .argument('<path>', datasetForms);
   withForce(addDatasetOptions(command))
-    .requiredOption('-o, --out <file>', 'output PNG')
+    .requiredOption('-o, --out <file>', 'output PNG', fileWith('.png'))
     .option('-c, --config <file>', 'training configuration: its transforms, seed and intensity rule are used')
     .option('--transforms <json>', 'JSON list of transforms, instead of a configuration')
     .option('--rows <number>', 'number of images, one per row', numberIn(1, 64, whole), 4)

@@ -7,7 +7,7 @@ import { type PlotSeries, renderPlot } from '../render/plot.js';
 import { crowdsOption } from './dataset-options.js';
 import { type ModelFlags, segmentDataset } from './evaluate-model.js';
 import { evaluationTables } from './evaluation-tables.js';
-import { columnIs, modelOption, numberIn, withForce, withPrecision } from './options.js';
+import { columnIs, fileWith, modelOption, numberIn, withForce, withPrecision } from './options.js';
 import { withReadOptions } from './read-options.js';
 import { withScale } from './scale.js';
 import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
@@ -83,7 +83,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--images', 'print one line per image, worst first')
     .option('--json', 'print JSON instead of tables')
-    .option('--plot <file>', 'write a PNG plot of precision over IoU');
+    .option('--plot <file>', 'write a PNG plot of precision over IoU', fileWith('.png'));
   withForce(withPrecision(withScale(withReadOptions(command))))
     .addHelpText(
       'after',
@@ -121,7 +121,7 @@ async function run(flags: Flags): Promise<void> {
 async function pairs(flags: Flags): Promise<PairedImages> {
   const { groundTruth, pred, model } = flags;
   if ((pred === undefined) === (model === undefined)) {
-    const expected = 'either predictions (--pred) or a model (--model)';
+    const expected = 'either predictions (--pred) or a model (--model, which may be starter)';
     throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}`, {
       option: '--pred',
       expected,

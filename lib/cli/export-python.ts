@@ -8,7 +8,7 @@ import { Outputs } from '../outputs.js';
 import { exportPython } from '../python/export-python.js';
 import { scriptName } from '../python/load-part.js';
 import { readConfig } from './convert.js';
-import { type ForceFlag, withForce } from './options.js';
+import { type ForceFlag, fileWith, withForce } from './options.js';
 import { modelThresholdsOf, type ThresholdFlags, withModelThresholds } from './thresholds.js';
 
 interface Flags extends ThresholdFlags, ForceFlag {
@@ -26,7 +26,11 @@ export function registerExportPython(program: Command): void {
       '[model]',
       'segmenter or classifier (.safetensors), run folder, or ensemble folder (default: the starter ensemble)',
     )
-    .option('-o, --out <file>', 'the script (default: the name of the model with .py, in the current folder)')
+    .option(
+      '-o, --out <file>',
+      'the script (default: the name of the model with .py, in the current folder)',
+      fileWith('.py'),
+    )
     .option(
       '--cell-type <type>',
       'of an ensemble with several segmenters, the one of this type with its thresholds',

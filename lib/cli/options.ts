@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDevice, type Device } from '../inference/device.js';
 import { starterFolder } from '../inference/ensemble-file.js';
@@ -41,6 +43,14 @@ export function columnIs(text: string, before: Record<string, string> = {}): Rec
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** Parser of the path of an output file with one format, which its extension must name. */
+export function fileWith(...extensions: readonly string[]) {
+  return (path: string): string => {
+    if (extensions.includes(extname(path).toLowerCase())) return path;
+    throw new InvalidArgumentError(`Expected a file name that ends with ${extensions.join(' or ')}.`);
+  };
+}
+
 /** Parser of `auto`, `off`, `SIZE` or `SIZE,OVERLAP`, in pixels. */
 export function tilesOf(text: string): Tiles {
   try {
@@ -54,11 +64,11 @@ const STARTER = 'the starter ensemble';
 
 /** The option of every command that segments. @param purpose put before the forms of a model, instead of a default. */
 export function modelOption(purpose?: string): Option {
-  const forms = 'ensemble folder, folder of a train or finetune run, or segmenter file';
+  const forms = 'ensemble folder, folder of a train or finetune run, segmenter file, or `starter`';
   return new Option(
     '-m, --model <path>',
     purpose === undefined ? `${forms} (default: ${STARTER})` : `${purpose}${forms}`,
-  );
+  ).argParser((path) => (path === 'starter' && !existsSync(path) ? starterFolder : path));
 }
 
 /** The option of every command that loads a classifier alone. */

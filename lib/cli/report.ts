@@ -9,6 +9,7 @@ import { foundCells, printHint } from './hint.js';
 import { findImages } from './images.js';
 import {
   type ForceFlag,
+  fileWith,
   modelOption,
   numberIn,
   type PrecisionFlag,
@@ -31,7 +32,7 @@ export function registerReport(program: Command): void {
     .command('report')
     .description('Segment images and write the results to one HTML file')
     .argument('<images...>', 'image files or folders of images')
-    .requiredOption('-o, --out <file>', 'output HTML file, self-contained')
+    .requiredOption('-o, --out <file>', 'output HTML file, self-contained', fileWith('.html', '.htm'))
     .addOption(modelOption())
     .option('--title <text>', 'title of the page')
     .option(

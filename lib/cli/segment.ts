@@ -37,6 +37,7 @@ import {
 } from './slides.js';
 import { StopSignals } from './stop-signals.js';
 import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
+import { typePhrase } from './type-phrase.js';
 
 const DEFAULT_FORMATS: readonly ResultFormatName[] = ['json', 'labels', 'overlay', 'kaggle', 'coco'];
 /** Label images in PNG and overlays would need memory for all pixels of a slide. */
@@ -183,14 +184,12 @@ async function segmentImages(
   return batch;
 }
 
-function lineOf(
-  file: ImageFile,
-  { cellType, probabilities, cells, limitsReached, scale, seams }: RoutedSegmentation,
-): string {
+function lineOf(file: ImageFile, result: RoutedSegmentation): string {
+  const { cells, limitsReached, scale, seams } = result;
   const scaled = scale === 1 ? '' : ` at scale ${scale.toPrecision(3)}`;
   const caps = limitsReached.detections ? ' (detection limit reached: there may be more cells)' : '';
   const tiles = seams
     ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
     : '';
-  return `${file.fileName}: ${cellType} (${probabilities[cellType]!.toFixed(3)}), ${cells.length} cells${scaled}${tiles}${caps}`;
+  return `${file.fileName}: ${typePhrase(result)}${cells.length} cells${scaled}${tiles}${caps}`;
 }

@@ -19,6 +19,7 @@ import { type PageFile, printNotices } from './read-options.js';
 import type { RunFiles } from './run-files.js';
 import type { StopSignals } from './stop-signals.js';
 import { type ThresholdFlags, thresholdsOf } from './thresholds.js';
+import { typePhrase } from './type-phrase.js';
 
 /** Formats that a slide's result has: none of them needs its pixels as a whole. */
 export const SLIDE_FORMATS: readonly ResultFormatName[] = RESULT_FORMAT_NAMES.filter(
@@ -162,14 +163,10 @@ async function segmentOne(
   }
 }
 
-function lineOf(
-  { fileName: file }: ImageFile,
-  { cellType, probabilities, cells, slide }: RoutedSegmentation,
-): string {
-  const { level, tiles } = slide!;
+function lineOf({ fileName }: ImageFile, result: RoutedSegmentation): string {
+  const { level, tiles } = result.slide!;
   const parts = [
-    `${file}: ${cellType} (${probabilities[cellType]!.toFixed(3)})`,
-    `${cells.length} cells in ${tiles.count} tiles of level ${level}`,
+    `${fileName}: ${typePhrase(result)}${result.cells.length} cells in ${tiles.count} tiles of level ${level}`,
     ...(tiles.skipped > 0 ? [`${tiles.skipped} of them background`] : []),
     ...(tiles.resumed > 0 ? [`${tiles.resumed} of an earlier run`] : []),
   ];

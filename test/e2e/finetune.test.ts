@@ -73,6 +73,7 @@ test('one command ends with a model that segment, evaluate and report accept', a
     'results',
   );
   expect(segmented.status).toBe(0);
+  expect(segmented.stdout).toMatch(/^round-00\.png: \d+ cells/);
   expect(JSON.parse(readFileSync(path('results', 'round-00.json'), 'utf8'))).toMatchObject({
     cellType: 'cells',
     scale: 1,
@@ -97,8 +98,22 @@ test('evaluate takes either predictions or a model', async () => {
   for (const args of [[], ['--model', 'my-model', '--pred', 'results']]) {
     const { status, stderr } = await cellroute('evaluate', '--ground-truth', 'my-images', ...args);
     expect(status).toBe(1);
-    expect(stderr).toContain('Expected either predictions (--pred) or a model (--model) [INVALID_ARGUMENT]');
+    expect(stderr).toContain(
+      'Expected either predictions (--pred) or a model (--model, which may be starter) [INVALID_ARGUMENT]',
+    );
   }
+});
+
+test('the starter ensemble has a name, unless there is a file of that name', async () => {
+  const image = join(root, 'test/golden/images/grey8.png');
+  const segment = (out: string) =>
+    cellroute('segment', image, '--model', 'starter', '--formats', 'json', '--out', out);
+  const { status, stdout } = await segment('by-starter');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^grey8\.png: (fluorescence|histology|phase-contrast) \(/);
+  writeFileSync(path('starter'), 'mine');
+  const { stderr } = await segment('by-file');
+  expect(stderr).toMatch(/^cellroute: starter, byte 0: /);
 });
 
 test('a stopped command is resumed from another folder', async () => {

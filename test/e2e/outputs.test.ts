@@ -187,14 +187,15 @@ describe('files that cellroute did not write', () => {
     const dataset = join(root, 'test/data/nuclei');
     const flags = ['-m', testEnsemble, '--cell-type', 'fluorescence'];
     const commands = [
-      ['report', image, '-o', file, ...flags],
+      ['report', image, '-o', file.replace('.png', '.html'), ...flags],
       ['explain', image, '-o', file, '-m', testEnsemble, '--method', 'grad-cam'],
       ['evaluate', '--ground-truth', dataset, '--pred', join(dataset, 'labels'), '--plot', file],
       ['dataset', 'preview', dataset, '--out', file, '--rows', '1', '--samples', '1'],
       ['convert', join(testEnsemble, 'classifier.safetensors'), file.replace('.png', '.safetensors')],
     ];
     for (const command of commands) {
-      for (const name of [file, file.replace('.png', '.safetensors')]) writeFileSync(name, 'mine');
+      for (const extension of ['.png', '.html', '.safetensors'])
+        writeFileSync(file.replace('.png', extension), 'mine');
       expect(await cellroute(...command)).toMatchObject({
         status: 1,
         stderr: expect.stringMatching(/not written by cellroute.*\[FILE_UNWRITABLE\]\n$/),
@@ -255,6 +256,18 @@ describe('folders that hold files of others', () => {
       expect(readFileSync(join(out, name), 'utf8')).toBe('{}');
     },
   );
+});
+
+test.each([
+  ['.png', ['dataset', 'preview', cases, '--out', 'sheet']],
+  ['.png', ['evaluate', '--ground-truth', cases, '--pred', cases, '--plot', 'curve.jpg']],
+  ['.html', ['report', cases, '--out', 'report.pdf']],
+  ['.py', ['export-python', '--out', 'network']],
+])('a file that does not end with %s is refused', async (extension, args) => {
+  expect(await cellroute(...args)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining(`Expected a file name that ends with ${extension}`),
+  });
 });
 
 describe('places where nothing can be written', () => {
