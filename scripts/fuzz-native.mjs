@@ -35,8 +35,12 @@ export async function buildNativeFuzzers(names) {
   return true;
 }
 
-/** Runs one target for a while. Inputs that fail are kept in out/fuzz/. */
-export async function runNativeFuzzer(name, seconds, patience) {
+/**
+ * Runs one target for a number of seconds, or until it has had a number of inputs. Inputs that fail are kept in out/fuzz/.
+ *
+ * @returns {target, runs, answers}, and `failure` with the pattern of the `file` of the input if there was one.
+ */
+export async function runNativeFuzzer(name, { seconds, runs, seed }, patience) {
   const corpus = join(folder, 'corpus', name);
   mkdirSync(corpus, { recursive: true });
   const found = join(folder, `${name}-`);
@@ -44,6 +48,8 @@ export async function runNativeFuzzer(name, seconds, patience) {
     join(folder, `cellroute_${name}_fuzz`),
     [
       ...[`-max_total_time=${seconds}`, `-max_len=${nativeFuzzers[name]}`, '-print_final_stats=1'],
+      ...(runs === undefined ? [] : [`-runs=${runs}`]),
+      ...(seed === undefined ? [] : [`-seed=${seed}`]),
       // An input of a few KB needs no more. malloc_limit_mb does not include the sanitizers' own memory.
       ...['-malloc_limit_mb=64', '-rss_limit_mb=2048', '-timeout=10', `-artifact_prefix=${found}`],
       ...[corpus, join(root, 'fuzz/seeds/native', name)],
@@ -54,8 +60,13 @@ export async function runNativeFuzzer(name, seconds, patience) {
       env: { ...process.env, ASAN_OPTIONS: 'detect_container_overflow=0:detect_leaks=0' },
     },
   );
-  const runs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(stderr)?.[1] ?? 0);
+  const executed = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(stderr)?.[1] ?? 0);
   const answers = /cov: (\d+)(?![\s\S]*cov: )/.exec(stderr)?.[1] ?? '';
-  if (ended === 0) return { target: name, runs, answers: `${answers} edges` };
-  return { target: name, runs, failure: `ended with ${ended}\n${stderr.slice(-4000)}`, file: `${found}*` };
+  if (ended === 0) return { target: name, runs: executed, answers: `${answers} edges` };
+  return {
+    target: name,
+    runs: executed,
+    failure: `ended with ${ended}\n${stderr.slice(-4000)}`,
+    file: `${found}*`,
+  };
 }
