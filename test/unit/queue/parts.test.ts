@@ -153,10 +153,16 @@ describe('images behind URLs', () => {
   });
 
   test('of a server that is away are tried again, and an abort is an abort', async () => {
+    // Not a small fixed port: fetch refuses those without connecting.
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const { port } = closed.address() as AddressInfo;
+    await new Promise((resolve) => closed.close(resolve));
     const away = await refusal(
-      new ImageSources().read({ url: 'http://127.0.0.1:1/a.png' }, new AbortController().signal),
+      new ImageSources().read({ url: `http://127.0.0.1:${port}/a.png` }, new AbortController().signal),
     );
     expect(away.code).toBe('FILE_UNREADABLE');
+    expect(away.message).toContain('ECONNREFUSED');
     expect(isRetried(away)).toBe(true);
     const reason = new Error('stopped');
     expect(await rejection(read('', AbortSignal.abort(reason)))).toBe(reason);
@@ -173,10 +179,15 @@ test('probes say whether a worker lives and whether it takes jobs', async () => 
   const server = await answerProbes(0, '127.0.0.1', () => state);
   const { port } = server.address() as AddressInfo;
   const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
-  expect([await status('/livez'), await status('/readyz'), await status('/other')]).toEqual([200, 503, 404]);
-  state = 'ready';
-  expect(await status('/readyz')).toBe(200);
-  state = 'draining';
-  expect([await status('/livez'), await status('/readyz')]).toEqual([200, 503]);
-  server.close();
+  try {
+    expect([await status('/livez'), await status('/readyz'), await status('/other')]).toEqual([
+      200, 503, 404,
+    ]);
+    state = 'ready';
+    expect(await status('/readyz')).toBe(200);
+    state = 'draining';
+    expect([await status('/livez'), await status('/readyz')]).toEqual([200, 503]);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
