@@ -27,6 +27,10 @@ const args = (out: string, ...more: string[]) => [
 /** Finished tiles in a folder. */
 const tilesIn = (path: string) =>
   existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.cells')).length : 0;
+/** Arguments of Node.js for the command line, which gets a signal while it writes a tile. */
+const atTile = (count: number, signal: 'SIGKILL' | 'SIGTERM') => [
+  ...[join(__dirname, 'programs/signal-while-writing.cjs'), '.cells', String(count), signal, main],
+];
 const resultOf = (out: string) =>
   JSON.parse(readFileSync(join(folder, out, 'slide.json'), 'utf8')) as ResultJson;
 
@@ -45,21 +49,16 @@ test('a slide is segmented, killed in the middle, continued, and has the same re
   expect(readdirSync(join(folder, 'whole')).filter((name) => !name.startsWith('.'))).toEqual(['slide.json']);
   expect(resultOf('whole').cells.length).toBeGreaterThan(60);
 
-  const killed = spawn(process.execPath, [main, ...args('killed')], { stdio: 'ignore' });
-  const exit = once(killed, 'exit');
+  const killed = spawn(process.execPath, [...atTile(3, 'SIGKILL'), ...args('killed')], { stdio: 'ignore' });
+  expect(await once(killed, 'exit')).toEqual([null, 'SIGKILL']);
   const tiles = join(folder, 'killed/slide.tiles');
-  const kept = () => tilesIn(tiles);
-  while (killed.exitCode === null && kept() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-  killed.kill('SIGKILL');
-  await exit;
-  expect(kept()).toBeLessThan(9);
-  const before = kept();
+  expect(tilesIn(tiles)).toBe(2);
   const other = await cellroute(...args('killed', '--min-score', '0.7'));
   expect(other.status).toBe(1);
   expect(other.stderr).toMatch(/other options.*\[RESUME_REFUSED\]/);
   const resumed = await cellroute(...args('killed'));
   expect(resumed).toMatchObject({ status: 0 });
-  expect(resumed.stdout).toContain(`${before} of an earlier run`);
+  expect(resumed.stdout).toContain('2 of an earlier run');
   expect(resultOf('killed').cells).toEqual(resultOf('whole').cells);
   expect(existsSync(tiles)).toBe(false);
 });
@@ -132,20 +131,18 @@ test('segment takes slides beside images', async () => {
 
 test('segment stops at SIGTERM in the middle of a slide, and continues', async () => {
   const out = join(folder, 'stopped');
-  const child = spawn(process.execPath, [main, 'segment', slide, '--out', out, ...options], {
+  const segment = ['segment', slide, '--out', out, ...options];
+  const child = spawn(process.execPath, [...atTile(3, 'SIGTERM'), ...segment], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk;
   });
-  const closed = once(child, 'close');
-  const kept = () => tilesIn(join(out, 'slide.tiles'));
-  while (child.exitCode === null && kept() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-  child.kill('SIGTERM');
-  expect((await closed)[0]).toBe(143);
+  expect((await once(child, 'close'))[0]).toBe(143);
   expect(stderr).toContain('Stopped: 0 of 1 images are finished');
-  const before = kept();
+  const before = tilesIn(join(out, 'slide.tiles'));
+  expect(before).toBeGreaterThanOrEqual(2);
   expect(before).toBeLessThan(9);
   expect(listing(out).filter((name) => !name.startsWith('slide.tiles'))).toEqual(['coco.json', 'kaggle.csv']);
   const again = await cellroute('segment', slide, '--out', out, ...options);

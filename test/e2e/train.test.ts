@@ -69,10 +69,6 @@ const stepsIn = (run: string): number => {
   return existsSync(log) ? readFileSync(log, 'utf8').split('"kind":"step"').length - 1 : 0;
 };
 
-const isWriting = (run: string): boolean =>
-  existsSync(join(run, 'checkpoints')) &&
-  readdirSync(join(run, 'checkpoints')).some((name) => name.includes('last') && name.endsWith('.part'));
-
 /** Kills a training process as soon as `when` returns true; returns false if it had ended before. */
 async function killWhen(when: () => boolean, ...args: string[]): Promise<boolean> {
   const { child, ended } = start(...args);
@@ -86,6 +82,14 @@ async function killWhen(when: () => boolean, ...args: string[]): Promise<boolean
   const { code, stderr } = await watched;
   if (code !== null && code !== 0) throw new Error(stderr);
   return code === null;
+}
+
+/** Runs a training process that is killed while it writes a checkpoint, counted from 1; returns the signal that ended it. */
+async function killWhileWriting(checkpoint: number, ...args: string[]): Promise<string | null> {
+  const program = join(__dirname, 'programs/signal-while-writing.cjs');
+  const given = ['last.safetensors.', String(checkpoint), 'SIGKILL', main, 'train', ...args];
+  const child = spawn(process.execPath, [program, ...given], { stdio: 'ignore', env });
+  return new Promise((done) => child.on('exit', (_, signal) => done(signal)));
 }
 
 /** Everything of a finished run that must not depend on its interruptions. */
@@ -170,8 +174,11 @@ describe('a segmenter', () => {
     // Before the first step.
     expect(await killWhen(() => existsSync(join(killed, 'config.json')), ...begin)).toBe(true);
     expect(await killWhen(() => stepsIn(killed) >= 2, ...resume)).toBe(true);
-    for (const steps of [4, 7]) {
-      expect(await killWhen(() => stepsIn(killed) >= steps && isWriting(killed), ...resume)).toBe(true);
+    for (const checkpoint of [2, 3]) {
+      expect(await killWhileWriting(checkpoint, ...resume)).toBe('SIGKILL');
+      expect(readdirSync(join(killed, 'checkpoints'))).toContainEqual(
+        expect.stringMatching(/^last\.safetensors\..*\.part$/),
+      );
     }
     const { code, stderr } = await start(...resume).ended;
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
@@ -187,7 +194,7 @@ describe('a segmenter', () => {
     const { child, ended } = start(
       ...['segmenter', '--data', data, '--validation-fraction', '0.25', '--config', config, '--out', stopped],
     );
-    while (stepsIn(stopped) < 5) await wait(2);
+    while (child.exitCode === null && stepsIn(stopped) < 5) await wait(2);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     expect(code).toBe(130);
