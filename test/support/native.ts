@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { runtimeLibraries } from '../../lib/native/libraries.js';
 
@@ -18,5 +18,7 @@ export function testing(): any {
   };
   const { folder } = JSON.parse(readFileSync(join(build, 'libtorch.json'), 'utf8')) as { folder: string };
   for (const library of runtimeLibraries()) preload.open(join(folder, 'lib', library));
-  return require(join(build, 'testing/cellroute_testing.node'));
+  const addon = join(build, 'testing/cellroute_testing.node');
+  if (!existsSync(addon)) throw new Error(`${addon} is not built: run npm run build -- --tests`);
+  return require(addon);
 }
