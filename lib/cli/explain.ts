@@ -1,5 +1,5 @@
 import { extname, join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { refuse } from '../check.js';
 import { explanationJson } from '../export/explanation-json.js';
 import { explanationEnding } from '../export/file-names.js';
@@ -50,16 +50,28 @@ export function registerExplain(program: Command): void {
       '-o, --out <path>',
       'folder for the heat maps, or a .png, .webp or .jpg file for a single heat map',
     )
-    .option('--method <list>', EXPLAIN_METHODS.join(', '), wordsOf(EXPLAIN_METHODS), ['integrated-gradients'])
-    .option('--target <type>', 'cell type to explain; default: the predicted one')
-    .option('--baseline <kind>', 'reference image: mean or black')
-    .option('--steps <number>', 'number of steps of integrated-gradients (32)', numberIn(1, 10_000, whole))
+    .addOption(
+      new Option('--method <list>', EXPLAIN_METHODS.join(', '))
+        .argParser(wordsOf(EXPLAIN_METHODS))
+        .default(['integrated-gradients'], 'integrated-gradients'),
+    )
+    .option('--target <type>', 'cell type to explain (default: the predicted one)')
+    .option('--baseline <kind>', 'reference image: mean or black (default: mean)')
+    .option(
+      '--steps <number>',
+      'number of steps of integrated-gradients (default: 32)',
+      numberIn(1, 10_000, whole),
+    )
     .option(
       '--patch <pixels>',
-      'side of the occlusion square, in pixels of the network input',
+      'side of the occlusion square, in pixels of the network input (default: a seventh of its shorter side)',
       numberIn(1, 1 << 16, whole),
     )
-    .option('--stride <pixels>', 'step of the occlusion square', numberIn(1, 1 << 16, whole))
+    .option(
+      '--stride <pixels>',
+      'step of the occlusion square (default: half of --patch)',
+      numberIn(1, 1 << 16, whole),
+    )
     .option('--numbers', 'also write the values as JSON beside each heat map')
     .addOption(classifierOption());
   withReadOptions(withForce(command))

@@ -19,7 +19,11 @@ const index = numberIn(0, 999_999_999, { integer: true });
 /** Adds the options of every command that reads images. */
 export function withReadOptions(command: Command): Command {
   return command
-    .option('--page <index>', 'page of a TIFF or frame of a WebP, from 0 (default: 0)', index)
+    .option(
+      '--page <index>',
+      'page of a TIFF or frame of a WebP, from 0 (default: the first that is not a thumbnail)',
+      index,
+    )
     .option('--z <index>', 'plane along z of an OME-TIFF or ImageJ stack, from 0 (default: 0)', index)
     .option('--t <index>', 'time point of an OME-TIFF or ImageJ stack, from 0 (default: 0)', index)
     .option(

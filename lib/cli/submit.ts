@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { isHidden } from '../annotations/names.js';
 import type { ResultFormatName } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
@@ -46,7 +46,11 @@ export function registerSubmit(program: Command): void {
       '<images...>',
       'image files, folders of images, http(s) URLs, s3://bucket/image and s3://bucket/folder/',
     )
-    .option('-f, --formats <list>', `output formats: ${formats.join(', ')}`, wordsOf(formats), ['json'])
+    .addOption(
+      new Option('-f, --formats <list>', `output formats: ${formats.join(', ')}`)
+        .argParser(wordsOf(formats))
+        .default(['json'], 'json'),
+    )
     .option('--slides', 'read them as slides: each row of tiles is a job, and one joins them')
     .option(
       '--level <index>',

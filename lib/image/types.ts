@@ -50,7 +50,7 @@ export type ChannelChoice = number | string | readonly (number | string)[];
 
 /** Options for reading an image file. */
 export interface ImageReadOptions {
-  /** Page of a TIFF or frame of an animated WebP, from 0. Default 0, the first that is not a thumbnail. */
+  /** Page of a TIFF or frame of an animated WebP, from 0. Default: the first that is not a thumbnail. */
   page?: number | undefined;
   /** Plane along z, from 0, of an OME-TIFF or an ImageJ hyperstack. Default 0. */
   z?: number | undefined;
