@@ -1,8 +1,9 @@
 // Data of the experiments on fine-tuning: images that are kept back from all training, images to train on, and the evaluation of a
 // model on the first ones.
 import { random } from '../dist/data/random.js';
-import { CellSegmenter, decodeImage } from '../dist/index.mjs';
+import { CellSegmenter } from '../dist/index.mjs';
 import { starterSegmenters } from '../dist/inference/starter.js';
+import { segmentItems } from '../dist/metrics/segment-items.js';
 import { evaluate } from '../dist/metrics.mjs';
 import { openDataset } from '../dist/train.mjs';
 
@@ -65,21 +66,8 @@ export function firstOf(items, count, seed) {
 }
 
 /** Evaluates a function from an image to a result on images. */
-export async function evaluationOf(segment, items) {
-  const images = [];
-  for (const item of items) {
-    const { image, masks } = await item.load();
-    const { cells } = await segment(await decodeImage(image));
-    images.push({
-      id: item.id,
-      cellType: item.cellType,
-      groundTruth: masks,
-      predicted: cells.masks,
-      scores: cells.scores,
-    });
-  }
-  return evaluate(images, { bootstrap: { samples: 10_000 } });
-}
+export const evaluationOf = async (segment, items) =>
+  evaluate(await segmentItems(items, segment), { bootstrap: { samples: 10_000 } });
 
 /** Evaluates a file of weights with options of `segment`. */
 export async function evaluationOfFile(path, options, items) {

@@ -1,8 +1,9 @@
 import { checkAnnotated } from '../data/annotated.js';
-import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
+import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { EvaluatedImage } from '../metrics/index.js';
+import { segmentItems } from '../metrics/segment-items.js';
 import { progressBar } from './batch.js';
 import { type DatasetFlags, openWithFlags } from './dataset-options.js';
 import type { PrecisionFlag } from './options.js';
@@ -14,11 +15,16 @@ export interface ModelFlags extends DatasetFlags, PrecisionFlag, ScaleOptions {
   ignoreClasses?: boolean | undefined;
 }
 
-/** Segments the images of a data set with a model and its thresholds. */
+/**
+ * Segments the images of a data set with a model.
+ *
+ * @param thresholds override those of the model.
+ */
 export async function segmentDataset(
   path: string,
   model: string,
   flags: ModelFlags,
+  thresholds: SegmentThresholds,
 ): Promise<EvaluatedImage[]> {
   const { cellType, where = {}, precision, device, ignoreClasses = false } = flags;
   const opened = await openWithFlags(path, flags);
@@ -27,28 +33,15 @@ export async function segmentDataset(
     where: ({ columns }) => Object.entries(where).every(([name, value]) => columns[name] === value),
   });
   await using ensemble = await RoutedEnsemble.load(model, { precision, device });
+  const options = { ...thresholds, ...scaleOptionsIn(flags), cellType };
   const bar = progressBar('{bar} {value}/{total} {image}');
   bar.start(data.items.length, 0, { image: '' });
-  const images: EvaluatedImage[] = [];
   try {
-    for (const item of data.items) {
-      const { image, masks, labels } = await item.load();
-      const { cells } = await ensemble.segment(await decodeImage(image), {
-        ...scaleOptionsIn(flags),
-        ...(cellType !== undefined && { cellType }),
-      });
-      images.push({
-        id: item.id,
-        cellType: item.cellType,
-        groundTruth: masks,
-        predicted: cells.masks,
-        scores: cells.scores,
-        ...(!ignoreClasses && { groundTruthLabels: labels, labels: cells.labels }),
-      });
-      bar.increment(1, { image: item.id });
-    }
+    return await segmentItems(data.items, (image) => ensemble.segment(image, options), {
+      withClasses: !ignoreClasses,
+      onImage: (image) => bar.increment(1, { image }),
+    });
   } finally {
     bar.stop();
   }
-  return images;
 }

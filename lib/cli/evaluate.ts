@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
+import { defined } from '../defined.js';
 import { CellrouteError } from '../errors.js';
+import { READ_KEYS } from '../image/select.js';
+import { SCALE_KEYS } from '../inference/scale.js';
 import { type PairedImages, type PairFilesOptions, pairFiles } from '../metrics/files/index.js';
 import { type EvaluateOptions, type Evaluation, evaluate, IOU_THRESHOLDS } from '../metrics/index.js';
 import { Outputs } from '../outputs.js';
@@ -10,7 +13,7 @@ import { evaluationTables } from './evaluation-tables.js';
 import { columnIs, fileWith, modelOption, numberIn, withForce, withPrecision } from './options.js';
 import { withReadOptions } from './read-options.js';
 import { withScale } from './scale.js';
-import { overlapRemoval, removeOverlapsOption } from './thresholds.js';
+import { flagOf, overlapRemoval, removeOverlapsOption } from './thresholds.js';
 
 interface Flags extends Omit<ModelFlags, 'images'> {
   groundTruth: string;
@@ -89,7 +92,9 @@ export function registerEvaluate(program: Command): void {
       'after',
       `
 AP uses all predictions, ranked by score. All other metrics use predictions with a score of at least --min-score, and
-each pixel belongs to the highest-scored prediction that contains it. Example:
+each pixel belongs to the highest-scored prediction that contains it. With --model, the predictions are the cells that
+segment finds: --min-score, --remove-overlaps and --keep-overlaps override the thresholds of the model, and cells below
+them are not in AP either. Examples:
   cellroute segment images --out run && cellroute evaluate --ground-truth train.csv --pred run --plot curve.png
   cellroute evaluate --ground-truth my-images --model my-model`,
     )
@@ -127,9 +132,28 @@ async function pairs(flags: Flags): Promise<PairedImages> {
       expected,
     });
   }
+  checkFlags(flags);
   if (pred !== undefined) return pairFiles(groundTruth, pred, pairOptions(flags));
   const { images: _, ...own } = flags;
-  return { images: await segmentDataset(groundTruth, model!, own), notices: [] };
+  const { minScore, removeOverlaps } = evaluateOptions(flags);
+  const thresholds = defined({ minScore, removeOverlaps });
+  return { images: await segmentDataset(groundTruth, model!, own, thresholds), notices: [] };
+}
+
+/** Options that have no effect on the predictions of files. */
+const MODEL_KEYS = ['cellType', ...SCALE_KEYS, ...READ_KEYS] as const;
+
+/** Refuses options that would have no effect. */
+function checkFlags(flags: Flags): void {
+  const { pred, onlyPredicted } = flags;
+  const unused =
+    pred === undefined
+      ? onlyPredicted && 'onlyPredicted'
+      : MODEL_KEYS.find((key) => flags[key] !== undefined);
+  if (!unused) return;
+  const option = flagOf(unused);
+  const expected = `${pred === undefined ? '--pred' : '--model'} with ${option}`;
+  throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}`, { option, expected });
 }
 
 function pairOptions(flags: Flags): PairFilesOptions {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import type { Evaluation } from '../../lib/metrics/index.js';
 import { cellrouteIn } from '../support/cli.js';
 import { root } from '../support/sdk.js';
 import { syntheticData, tinySampling, tinySegmenter } from '../support/synthetic.js';
@@ -90,6 +91,22 @@ test('one command ends with a model that segment, evaluate and report accept', a
   );
   expect(evaluated.status).toBe(0);
   expect(JSON.parse(evaluated.stdout)).toMatchObject({ images: 8, kaggle: { mean: expect.any(Number) } });
+  const predictions = async (minScore: string) => {
+    const { stdout } = await cellroute(
+      ...[
+        'evaluate',
+        '--ground-truth',
+        'my-images',
+        '--model',
+        'my-model',
+        '--json',
+        '--min-score',
+        minScore,
+      ],
+    );
+    return (JSON.parse(stdout) as Evaluation).predictions;
+  };
+  expect(await predictions('0')).toBeGreaterThan(await predictions('0.5'));
   const report = await cellroute('report', 'my-images/images', '--model', 'my-model', '--out', 'report.html');
   expect(report.status).toBe(0);
 });
@@ -102,6 +119,18 @@ test('evaluate takes either predictions or a model', async () => {
       'Expected either predictions (--pred) or a model (--model, which may be starter) [INVALID_ARGUMENT]',
     );
   }
+});
+
+test.each([
+  ['--pred', 'results', '--cell-type', 'cells'],
+  ['--pred', 'results', '--diameter', '10'],
+  ['--pred', 'results', '--page', '1'],
+  ['--model', 'my-model', '--only-predicted'],
+])('evaluate refuses %s %s with %s, which would have no effect', async (...args) => {
+  const { status, stderr } = await cellroute('evaluate', '--ground-truth', 'my-images', ...args);
+  expect(status).toBe(1);
+  const other = args[0] === '--pred' ? '--model' : '--pred';
+  expect(stderr).toBe(`cellroute: Expected ${other} with ${args[2]} [INVALID_ARGUMENT]\n`);
 });
 
 test('the starter ensemble has a name, unless there is a file of that name', async () => {
