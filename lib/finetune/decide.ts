@@ -53,12 +53,11 @@ export async function decide(context: Context): Promise<{ decided: Decided; seco
 
 /** Inputs of the training configuration except its length and precision. */
 export const recipeInput = (
-  { options, parts }: Context,
+  { options }: Context,
   { start, sizes, pixelSize, device }: Omit<Decided, 'precision'>,
 ): Omit<RecipeInput, 'precision' | 'steps' | 'everySteps'> => ({
   weights: start.path,
   startScore: start.ap50,
-  images: parts.train.items.length,
   sizes,
   pixelSize,
   scale: start.scale,

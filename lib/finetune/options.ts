@@ -29,8 +29,9 @@ export interface FinetuneOptions {
   /** Device of the training; default `auto`: a GPU if there is one. */
   device?: Device | undefined;
   /**
-   * Arithmetic of the training. Default `auto`: the fastest one that the device supports, by measurement. With `steps`,
-   * `auto` is float32 on a CPU and tf32 on a GPU, so that the result does not depend on the speed of the machine.
+   * Arithmetic of the training. Default `auto`: tf32 on a GPU; on a CPU the faster of float32 and, if the CPU supports it,
+   * bfloat16, by measurement. With `steps`, `auto` is float32 on a CPU, so that the result does not depend on the speed of the
+   * machine.
    */
   precision?: 'auto' | 'float32' | 'bfloat16' | 'tf32' | undefined;
   /** Random seed; default 3011. */

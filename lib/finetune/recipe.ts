@@ -13,8 +13,6 @@ export interface RecipeInput {
   scale: number;
   /** AP at IoU 0.5 of the start on the training images, 0 to 1. */
   startScore: number;
-  /** Number of training images. */
-  images: number;
   sizes: CellSizes;
   /** Micrometres per pixel, if all images have the same value; otherwise null. */
   pixelSize: number | null;

@@ -67,7 +67,6 @@ const input: RecipeInput = {
   weights: 'start.safetensors',
   scale: 3,
   startScore: 0.1,
-  images: 16,
   sizes: { cells: 900, diameter: 16, range: [10, 30], maxPerImage: 700 },
   pixelSize: 0.6,
   steps: 200,
