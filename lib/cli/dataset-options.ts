@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type DataProblem, problemLines } from '../annotations/problems.js';
 import { CROWDS, type Crowds } from '../annotations/types.js';
+import { checkKeys, checkObject, checkString } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
 import type { OpenDatasetOptions } from '../data/options.js';
@@ -41,6 +42,16 @@ export function datasetSource(flags: object, keys: readonly string[]): Record<st
       ['data', 'validation', 'images'].includes(key) ? resolve(value as string) : value,
     ]),
   );
+}
+
+/** The description that {@link datasetSource} made, from the file in which a run stores it. */
+export function readDatasetSource<Source extends { data: string }>(
+  source: unknown,
+  keys: readonly string[],
+): Source {
+  const stored = checkObject('source', source);
+  checkKeys('source', stored, keys);
+  return { ...(stored as unknown as Source), data: checkString('source.data', stored.data) };
 }
 
 export const datasetForms =

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { checkKeys, checkObject, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { FILES } from '../finetune/context.js';
 import { finetune } from '../finetune/finetune.js';
@@ -15,9 +14,10 @@ import {
   datasetForms,
   datasetSource,
   openWithFlags,
+  readDatasetSource,
 } from './dataset-options.js';
 import { FinetuneReport } from './finetune-report.js';
-import { numberIn } from './options.js';
+import { missing, numberIn } from './options.js';
 import { StopSignals } from './stop-signals.js';
 
 interface Source extends DatasetFlags {
@@ -140,10 +140,5 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
   if (source === undefined || source === null) {
     throw new CellrouteError('RESUME_REFUSED', `${folder} has nothing to resume`, { file: folder });
   }
-  const stored = checkObject('source', source);
-  checkKeys('source', stored, SOURCE_KEYS);
-  return { ...(stored as Partial<Source>), data: checkString('source.data', stored.data) };
+  return readDatasetSource<Source>(source, SOURCE_KEYS);
 }
-
-const missing = (option: string, expected: string) =>
-  new CellrouteError('INVALID_ARGUMENT', `Expected ${expected} (${option})`, { option, expected });

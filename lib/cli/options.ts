@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CellrouteError } from '../errors.js';
 import { checkDevice, type Device } from '../inference/device.js';
 import { starterFolder } from '../inference/ensemble-file.js';
 import { parseTiles } from '../inference/option-text.js';
@@ -77,6 +78,10 @@ export const classifierOption = (): Option =>
     '-m, --model <path>',
     'ensemble folder, folder of a train run, or classifier file (safetensors, torch, fastai .pkl)',
   ).default(starterFolder, STARTER);
+
+/** The error where a command needs an option or an argument that was not given. */
+export const missing = (option: string, expected: string): CellrouteError =>
+  new CellrouteError('INVALID_ARGUMENT', `Expected ${expected} (${option})`, { option, expected });
 
 /** Options added by {@link withForce}. */
 export interface ForceFlag {

@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { checkKeys, checkObject, checkString } from '../check.js';
+import { checkObject } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
-import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import { ClassifierTrainer } from '../trainer/classifier-trainer.js';
@@ -22,8 +21,9 @@ import {
   datasetForms,
   datasetSource,
   openWithFlags,
+  readDatasetSource,
 } from './dataset-options.js';
-import { numberIn } from './options.js';
+import { missing, numberIn } from './options.js';
 import { StopSignals } from './stop-signals.js';
 import { type AnyTrainEvent, TrainReport } from './train-report.js';
 
@@ -205,9 +205,7 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
   if (source === undefined || source === null) {
     throw cannotRead(folder, 'the folder contains no run with a data source: pass --data');
   }
-  const stored = checkObject('source', source);
-  checkKeys('source', stored, SOURCE_KEYS);
-  return { ...(stored as Partial<Source>), data: checkString('source.data', stored.data) };
+  return readDatasetSource<Source>(source, SOURCE_KEYS);
 }
 
 async function openSource(source: Source): Promise<{ train: Dataset; validation?: Dataset }> {
@@ -219,6 +217,3 @@ async function openSource(source: Source): Promise<{ train: Dataset; validation?
   if (validationColumn !== undefined) return train.split(validationColumn);
   return { train };
 }
-
-const missing = (option: string, expected: string) =>
-  new CellrouteError('INVALID_ARGUMENT', `Expected ${expected} (${option})`, { option, expected });
