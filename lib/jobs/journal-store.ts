@@ -16,6 +16,7 @@ import {
 import { Journal } from './journal.js';
 import { type CheckedJobLimits, checkJobLimits, JOB_LIMITS, type JobLimits } from './limits.js';
 import {
+  countStates,
   isFinal,
   type Job,
   type JobState,
@@ -126,9 +127,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
 
   /** Number of known jobs by state. */
   get counts(): Record<JobState, number> {
-    const counts = { waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
-    for (const { job } of this.#entries.values()) counts[job.state]++;
-    return counts;
+    return countStates(this.#entries.values());
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Progress } from '../native/job.js';
 import { JobChanges } from './changes.js';
 import { busy, jobConflict, jobError, jobNotFound, storeClosed, unfinished } from './errors.js';
 import {
+  countStates,
   isFinal,
   type Job,
   type JobState,
@@ -105,9 +106,7 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
 
   /** Number of known jobs by state. */
   get counts(): Record<JobState, number> {
-    const counts = { waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
-    for (const { job } of this.#entries.values()) counts[job.state]++;
-    return counts;
+    return countStates(this.#entries.values());
   }
 
   async submit(input: Input, options: SubmitOptions = {}): Promise<Submission> {

@@ -30,6 +30,13 @@ export interface Job {
   error?: JobFailure;
 }
 
+/** Number of jobs by state. */
+export function countStates(entries: Iterable<{ readonly job: Job }>): Record<JobState, number> {
+  const counts = { waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
+  for (const { job } of entries) counts[job.state]++;
+  return counts;
+}
+
 /** Options of {@link JobStore.submit}. */
 export interface SubmitOptions {
   /**
