@@ -1,5 +1,6 @@
-import { checkNumber, checkOptions, checkString, refuse } from '../check.js';
+import { checkNumber, checkOptions, refuse } from '../check.js';
 import { type LoadEnsembleOptions, RoutedEnsemble } from '../inference/ensemble.js';
+import { checkModelSource } from '../inference/model-source.js';
 import type { CallOptions } from '../native/job.js';
 import type { ObjectStore } from './objects.js';
 import { isResult, SegmentRunner } from './runner.js';
@@ -118,14 +119,7 @@ export async function createWorker(queue: JobQueue, options: WorkerOptions): Pro
   for (const [name, value] of Object.entries({ onWork, onError })) {
     if (value !== undefined && typeof value !== 'function') throw refuse(name, 'a function', value);
   }
-  if (ensemble !== undefined) {
-    if (!(ensemble instanceof RoutedEnsemble)) throw refuse('ensemble', 'a RoutedEnsemble', ensemble);
-    for (const key of ['model', 'precision', 'device'] as const) {
-      if (options[key] !== undefined)
-        throw refuse(key, 'nothing, as ensemble is loaded already', options[key]);
-    }
-  }
-  if (model !== undefined) checkString('model', model);
+  checkModelSource(options);
   const s3 = options.s3 === undefined ? {} : checkS3Options('s3', options.s3);
   const results = checkObjectStore('results', options.results, s3);
   const images = options.images === undefined ? undefined : checkObjectStore('images', options.images, s3);

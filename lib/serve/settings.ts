@@ -9,8 +9,9 @@ import {
   checkString,
   refuse,
 } from '../check.js';
-import { type LoadEnsembleOptions, RoutedEnsemble } from '../inference/ensemble.js';
+import type { LoadEnsembleOptions, RoutedEnsemble } from '../inference/ensemble.js';
 import { starterFolder } from '../inference/ensemble-file.js';
+import { checkModelSource } from '../inference/model-source.js';
 
 /** Limits of {@link ServiceOptions}. */
 export interface ServiceLimits {
@@ -97,16 +98,7 @@ export const limitRange = (name: keyof ServiceLimits) => RANGES[name];
 export function checkServiceOptions(options: ServiceOptions): ServiceSettings {
   checkOptions(options, SERVICE_KEYS);
   const { model, ensemble, precision, device, token, hosts, registry } = options;
-  if (ensemble !== undefined && !(ensemble instanceof RoutedEnsemble)) {
-    throw refuse('ensemble', 'a RoutedEnsemble', ensemble);
-  }
-  if (ensemble !== undefined) {
-    for (const key of ['model', 'precision', 'device'] as const) {
-      if (options[key] !== undefined)
-        throw refuse(key, 'nothing, as ensemble is loaded already', options[key]);
-    }
-  }
-  if (model !== undefined) checkString('model', model);
+  checkModelSource(options);
   // Not shown in the error.
   if (token !== undefined && !/^[\x21-\x7e]{16,1024}$/.test(checkString('token', token))) {
     throw refuse('token', '16 to 1024 printable characters without spaces', `${token.length} characters`);
