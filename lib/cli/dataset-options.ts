@@ -45,13 +45,13 @@ export function datasetSource(flags: object, keys: readonly string[]): Record<st
 }
 
 /** The description that {@link datasetSource} made, from the file in which a run stores it. */
-export function readDatasetSource<Source extends { data: string }>(
+export function readDatasetSource(
   source: unknown,
   keys: readonly string[],
-): Source {
+): Record<string, unknown> & { data: string } {
   const stored = checkObject('source', source);
   checkKeys('source', stored, keys);
-  return { ...(stored as unknown as Source), data: checkString('source.data', stored.data) };
+  return { ...stored, data: checkString('source.data', stored.data) };
 }
 
 export const datasetForms =

@@ -140,5 +140,5 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
   if (source === undefined || source === null) {
     throw new CellrouteError('RESUME_REFUSED', `${folder} has nothing to resume`, { file: folder });
   }
-  return readDatasetSource<Source>(source, SOURCE_KEYS);
+  return readDatasetSource(source, SOURCE_KEYS) as Source;
 }

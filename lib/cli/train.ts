@@ -205,7 +205,7 @@ async function storedSource(folder: string, isResumed: boolean): Promise<Source>
   if (source === undefined || source === null) {
     throw cannotRead(folder, 'the folder contains no run with a data source: pass --data');
   }
-  return readDatasetSource<Source>(source, SOURCE_KEYS);
+  return readDatasetSource(source, SOURCE_KEYS) as Source;
 }
 
 async function openSource(source: Source): Promise<{ train: Dataset; validation?: Dataset }> {
