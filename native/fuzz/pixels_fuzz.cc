@@ -22,15 +22,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   image.channels = data[2] % 6;
   uint16_t sides[2];
   std::memcpy(sides, data + 4, sizeof(sides));
-  image.width = sides[0] % 64;
-  image.height = sides[1] % 64;
+  image.width = sides[0] % 24;
+  image.height = sides[1] % 24;
   if (data[3] & 1) image.width = -image.width;
   if (data[3] & 2) image.height = int64_t{sides[1]} << 48;
   intensity.low = data[8] / 2.5;
   intensity.high = data[9] / 2.5;
   image.bytes.assign(data + kHeader, data + size);
   // Usually as many bytes as the size needs, because otherwise few images would be accepted.
-  if (!(data[3] & 4) && image.width > 0 && image.height > 0 && image.height < 64) {
+  if (!(data[3] & 4) && image.width > 0 && image.height > 0 && image.height < 24) {
     image.bytes.resize(static_cast<size_t>(image.width * image.height * image.channels) *
                        io::bytes_per_value(image.type));
   }
