@@ -1,4 +1,4 @@
-import { checkNumber, checkObject, checkOptions, refuse } from '../check.js';
+import { checkBoolean, checkNumber, checkObject, checkOptions, refuse } from '../check.js';
 import { type Box, toCocoBoxes } from '../mask/boxes.js';
 import { cellBlocks } from './blocks.js';
 import { cellTypeOf, type NamedResult, streamOf, type TextWriter, textOf } from './named.js';
@@ -68,12 +68,18 @@ export interface CocoResultsOptions extends CocoOptions {
  *
  * pycocotools takes a detection's area from `bbox` if there is one, which changes the size class (small, medium, large) of
  * some cells. With `boxes: false`, areas are those of the masks.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, also for a category without an id in `categories`.
  */
 export function cocoResultsJson(images: Iterable<CocoResult>, options: CocoResultsOptions = {}): string {
   return textOf(images, detectionList(options));
 }
 
-/** {@link cocoResultsJson} as a stream: pieces of text, for `stream.Readable.from` or a file. */
+/**
+ * {@link cocoResultsJson} as a stream: pieces of text, for `stream.Readable.from` or a file.
+ *
+ * @throws {CellrouteError} as {@link cocoResultsJson}; the iteration throws what `images` throw.
+ */
 export function streamCocoResults(
   images: Iterable<CocoResult> | AsyncIterable<CocoResult>,
   options: CocoResultsOptions = {},
@@ -84,12 +90,18 @@ export function streamCocoResults(
 /**
  * Creates a COCO data set. Images are numbered from 1 in the order of the input, with ids as file names. Categories are
  * `categories`, or the occurring ones, numbered from 1. Scores are an additional field that COCO tools ignore.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, also for a category without an id in `categories`.
  */
 export function cocoDatasetJson(images: Iterable<NamedResult>, options: CocoOptions = {}): string {
   return textOf(images, dataset(options));
 }
 
-/** {@link cocoDatasetJson} as a stream: pieces of text, for `stream.Readable.from` or a file. */
+/**
+ * {@link cocoDatasetJson} as a stream: pieces of text, for `stream.Readable.from` or a file.
+ *
+ * @throws {CellrouteError} as {@link cocoDatasetJson}; the iteration throws what `images` throw.
+ */
 export function streamCocoDataset(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
   options: CocoOptions = {},
@@ -99,7 +111,8 @@ export function streamCocoDataset(
 
 function detectionList(options: CocoResultsOptions): TextWriter<CocoResult> {
   checkOptions(options, ['categories', 'boxes']);
-  const { categories, boxes = true } = options;
+  const { categories } = options;
+  const boxes = checkBoolean('boxes', options.boxes ?? true);
   checkCategories(categories);
   const separator = separators();
   return {

@@ -40,7 +40,11 @@ export function quPathGeoJson(
   return [...pieces(result, options)].join('');
 }
 
-/** {@link quPathGeoJson} in pieces of text: the outlines of no more than a block of cells are in memory. */
+/**
+ * {@link quPathGeoJson} in pieces of text: the outlines of no more than a block of cells are in memory.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, when the iteration starts.
+ */
 export async function* streamQuPathGeoJson(
   result: Segmentation | RoutedSegmentation,
   options: GeoJsonOptions = {},

@@ -25,9 +25,9 @@ const CLOSE = 4;
  * The cells of an image as a zip of ImageJ ROIs, which the ROI Manager opens: one per cell, named `1-astro`, in the colour
  * of its type. Piece by piece; no more than a block of cells is in memory.
  *
- * Outlines run along the sides of the pixels, in pixels of the full resolution of a slide. Coordinates are 32-bit floats, as ImageJ's integers end at 32,767. A cell
- * with holes or several parts is a composite. The position is the plane and time point of the file, where it has these
- * axes, or its page. Cells without pixels are skipped.
+ * Outlines run along the sides of the pixels, in pixels of the full resolution of a slide. Coordinates are 32-bit floats, as
+ * ImageJ's integers end at 32,767. A cell with holes or several parts is a composite. The position is the plane and time point
+ * of the file, where it has these axes, or its page. Cells without pixels are skipped.
  *
  * @throws {CellrouteError} INVALID_ARGUMENT
  */

@@ -19,12 +19,18 @@ export interface KaggleTrainOptions {
  * Creates a submission to the Sartorius competition: rows `id,predicted`, one per cell by descending score, with Kaggle's
  * masks (1-based, row-major "start length"). An image without cells has one row with an empty mask, so that no image is
  * missing. The competition refuses overlapping cells, so segment with `removeOverlaps`.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
  */
 export function kaggleCsv(images: Iterable<NamedResult>, options: KaggleOptions = {}): string {
   return textOf(images, submission(options));
 }
 
-/** {@link kaggleCsv} as a stream: pieces of text, for `stream.Readable.from` or a file. */
+/**
+ * {@link kaggleCsv} as a stream: pieces of text, for `stream.Readable.from` or a file.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT; the iteration throws what `images` throw.
+ */
 export function streamKaggleCsv(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
   options: KaggleOptions = {},
@@ -35,12 +41,18 @@ export function streamKaggleCsv(
 /**
  * Creates a file in the format of the Sartorius competition's train.csv. Columns of plate and date are empty. `cellType` is
  * used for results without a router. An image without cells has one row with an empty annotation.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
  */
 export function kaggleTrainCsv(images: Iterable<NamedResult>, options: KaggleTrainOptions = {}): string {
   return textOf(images, trainingData(options));
 }
 
-/** {@link kaggleTrainCsv} as a stream: pieces of text, for `stream.Readable.from` or a file. */
+/**
+ * {@link kaggleTrainCsv} as a stream: pieces of text, for `stream.Readable.from` or a file.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT; the iteration throws what `images` throw.
+ */
 export function streamKaggleTrainCsv(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
   options: KaggleTrainOptions = {},
@@ -75,6 +87,7 @@ const TRAIN_COLUMNS = [
 function trainingData(options: KaggleTrainOptions): TextWriter<NamedResult> {
   checkOptions(options, ['cellType']);
   const { cellType = '' } = options;
+  if (cellType !== '') checkString('cellType', cellType);
   return {
     begin: () => csvLine(TRAIN_COLUMNS),
     *add({ id, result }) {

@@ -50,7 +50,11 @@ export function labelTiff(
   });
 }
 
-/** {@link labelTiff} with the size of its pixels and its name in OME-XML. */
+/**
+ * {@link labelTiff} with the size of its pixels and its name in OME-XML.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
+ */
 export function omeTiff(
   result: Segmentation,
   options: LabelTiffOptions = {},

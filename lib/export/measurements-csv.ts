@@ -20,7 +20,11 @@ export function measurementsCsv(
   return [...pieces(result, measurements, options)].join('');
 }
 
-/** {@link measurementsCsv} in pieces of text. */
+/**
+ * {@link measurementsCsv} in pieces of text.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, when the iteration starts.
+ */
 export async function* streamMeasurementsCsv(
   result: Segmentation | RoutedSegmentation,
   measurements: Measurements,

@@ -1,4 +1,4 @@
-import { checkIterable, checkObject, refuse } from '../check.js';
+import { checkIterable, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 
 /** A result and the name of its image in the written file. */
@@ -52,7 +52,11 @@ export async function* streamOf<T extends Named>(
 
 function checkNamed<T extends Named>(image: T, index: number): T {
   const option = `images[${index}]`;
-  checkResult(`${option}.result`, checkObject(option, image).result as Segmentation);
+  const { id, result } = checkObject(option, image);
+  // COCO's ids are numbers or texts.
+  if (typeof id === 'number') checkNumber(`${option}.id`, id);
+  else checkString(`${option}.id`, id);
+  checkResult(`${option}.result`, result as Segmentation);
   return image;
 }
 

@@ -71,6 +71,7 @@ export interface ResultJson {
  *
  * @param options.rle encoding of masks. Default `coco`.
  * @param options.name name of the image. Default: the name in the result.
+ * @throws {CellrouteError} INVALID_ARGUMENT
  */
 export function resultJson(
   result: Segmentation | RoutedSegmentation,
@@ -79,7 +80,11 @@ export function resultJson(
   return [...parts(result, options)].join('');
 }
 
-/** {@link resultJson} in pieces of text, for a result whose text is larger than a string can be. */
+/**
+ * {@link resultJson} in pieces of text, for a result whose text is larger than a string can be.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, when the iteration starts.
+ */
 export async function* streamResultJson(
   result: Segmentation | RoutedSegmentation,
   options: ResultJsonOptions = {},

@@ -5,12 +5,18 @@ import { csvLine, shortest } from './text.js';
 /**
  * A table with one row per image: size, route with the probability of each type, number of cells, share of the image
  * that cells cover, mean area, limits that were reached, and notices. For a look at a run in a spreadsheet.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
  */
 export function summaryCsv(images: Iterable<NamedResult>): string {
   return textOf(images, summary());
 }
 
-/** {@link summaryCsv} while results arrive: pieces of text, for `stream.Readable.from` or a file. */
+/**
+ * {@link summaryCsv} while results arrive: pieces of text, for `stream.Readable.from` or a file.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT; the iteration throws what `images` throw.
+ */
 export function streamSummaryCsv(
   images: Iterable<NamedResult> | AsyncIterable<NamedResult>,
 ): AsyncGenerator<string, void, undefined> {

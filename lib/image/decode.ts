@@ -104,6 +104,8 @@ async function openRaw(input: RawImage, selection: Selection): Promise<OpenedIma
 /**
  * Reads from the headers of a file what {@link decodeImage} would return, and what else the file contains: pages, planes,
  * time points, channels and their names. Refuses what decodeImage refuses because of the headers.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, IMAGE_UNREADABLE, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE.
  */
 export async function readImageInfo(input: ImageInput, options: ImageReadOptions = {}): Promise<ImageInfo> {
   checkKeys('', options, READ_KEYS);

@@ -232,6 +232,8 @@ export class RoutedEnsemble {
    * Names the cell type of a slide and finds its cells, tile by tile: {@link CellSegmenter.segment}. The router sees a slide
    * of at most 2048 × 2048 pixels whole, and of a larger one 3 × 3 windows of 512 × 512 pixels at equal distances, whose
    * probabilities are averaged; windows of low contrast are excluded.
+   *
+   * @throws {CellrouteError} NO_SEGMENTER if the type has none, and the codes of {@link CellSegmenter.segment} for a slide.
    */
   async segment(slide: Slide, options?: RoutedSlideOptions): Promise<RoutedSegmentation>;
   async segment(
@@ -297,6 +299,8 @@ export class RoutedEnsemble {
   /**
    * Finds the cells of a slide and yields those of each finished row of tiles: {@link CellSegmenter.segmentRows}. Each row
    * has the route that the router found for the slide.
+   *
+   * @throws {CellrouteError} NO_SEGMENTER if the type has none, and the codes of {@link CellSegmenter.segmentRows}.
    */
   segmentRows(
     slide: Slide,
@@ -395,8 +399,8 @@ export class RoutedEnsemble {
 
   /**
    * Writes the ensemble into a folder: one safetensors file per network, the router's statistics where it has any, and
-   * `ensemble.json` with their names and the thresholds. An ensemble in the folder is replaced as a whole or not at all. Files that cellroute did not write there, or that were changed since, are overwritten
-   * only with `force`.
+   * `ensemble.json` with their names and the thresholds. An ensemble in the folder is replaced as a whole or not at all. Files
+   * that cellroute did not write there, or that were changed since, are overwritten only with `force`.
    *
    * @param folder is created if missing; an ensemble that it contains is replaced.
    * @throws {CellrouteError} RUN_LOCKED where another process writes into the folder; FILE_UNWRITABLE,

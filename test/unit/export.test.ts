@@ -93,6 +93,17 @@ describe('Kaggle CSV', () => {
     ]);
   });
 
+  test.each<[string, () => string, string]>([
+    ['an image without a name', () => kaggleCsv([{ result: nothing } as never]), 'images[0].id'],
+    ['a number as cell type', () => kaggleTrainCsv([], { cellType: 5 as never }), 'cellType'],
+    ['a text for a switch', () => cocoResultsJson([], { boxes: 'no' as never }), 'boxes'],
+    ['NaN as id', () => cocoResultsJson([{ id: Number.NaN, result: nothing }]), 'images[0].id'],
+  ])('refuses %s', (_, write, option) => {
+    expect(write).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', details: expect.objectContaining({ option }) }),
+    );
+  });
+
   test('quotes special characters', () => {
     expect(csvLine(['a,b', 'say "hi"', 'two\nlines', ' edge', 'plain', 3])).toBe(
       '"a,b","say ""hi""","two\nlines"," edge",plain,3\n',
