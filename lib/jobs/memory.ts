@@ -68,7 +68,19 @@ interface Entry<Input, Output> {
   timer?: NodeJS.Timeout;
 }
 
-/** Jobs in the memory of one process, which are lost when it ends. */
+/**
+ * Jobs in the memory of one process, which are lost when it ends.
+ *
+ * ```ts
+ * const store = new MemoryJobStore<string, number>({
+ *   run: async (path, { signal }) => (await ensemble.segment(path, { signal })).cells.length,
+ * });
+ * const { job } = await store.submit('image.png');
+ * for await (const { state } of store.events(job.id)) console.log(state);
+ * console.log(await store.result(job.id), 'cells');
+ * await store.close();
+ * ```
+ */
 export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
   readonly #run: MemoryJobStoreOptions<Input, Output>['run'];
   readonly #bytesOf: (input: Input) => number;
