@@ -20,7 +20,7 @@ if (!target || !(Number(seconds) > 0))
 /** Maximum memory for an input of this many bytes. */
 const memoryCap = (bytes) => 64 * 2 ** 20 + 20 * bytes;
 /** Inputs between two measurements of the process's peak memory, which takes as long as an input. */
-const INPUTS_PER_PEAK = 64;
+const INPUTS_PER_PEAK = 512;
 const MAX_SECONDS_PER_INPUT = 10;
 const MAX_POOL = 400;
 
