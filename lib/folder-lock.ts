@@ -177,7 +177,13 @@ async function acquireLease(folder: string): Promise<FolderLock> {
     });
     if (handle) {
       const record = ownRecord('lease');
-      await writeRecord(handle, record);
+      try {
+        await writeRecord(handle, record);
+      } catch (error) {
+        await handle.close();
+        await rm(path, { force: true });
+        throw error;
+      }
       return new FolderLock(folder, handle, record);
     }
     const before = await ownerOf(path);

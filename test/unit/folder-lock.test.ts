@@ -8,6 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FolderLock, LOCK_FILE, withFolderLock } from '../../lib/folder-lock.js';
@@ -192,6 +193,20 @@ test('without locks, a reused process id is not the owner', async () => {
   const folder = fresh();
   await leave(folder, { processStart: '1' });
   if (process.platform === 'linux') await (await FolderLock.acquire(folder)).release();
+});
+
+test('a lease that cannot be written leaves no file', async () => {
+  locksAreSupported = false;
+  const folder = fresh();
+  mkdirSync(folder);
+  const handle = await open(base, 'r');
+  const write = jest
+    .spyOn(Object.getPrototypeOf(handle), 'write')
+    .mockRejectedValueOnce(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+  await handle.close();
+  expect((await refusal(folder)).code).toBe('FILE_UNWRITABLE');
+  write.mockRestore();
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('a lease is respected where locks are supported', async () => {
