@@ -47,6 +47,12 @@ export function readOptionsIn(options: ImageReadOptions): ImageReadOptions {
   );
 }
 
+/** The options among which {@link readOptionsIn} finds those for reading images, without these. */
+export function withoutReadOptions<T extends ImageReadOptions>(options: T): Omit<T, keyof ImageReadOptions> {
+  const { page: _, z: __, t: ___, channels: ____, limits: _____, ...others } = options;
+  return others;
+}
+
 /** Indices of the selected channels; all of them if none was selected and the image is grey or RGB. */
 export function resolveChannels(
   asked: readonly (number | string)[],

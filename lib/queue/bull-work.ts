@@ -201,9 +201,10 @@ const cancelledJob = () => new CellrouteError('JOB_CANCELLED', 'The job was canc
 
 /** Context of a job's work. Progress is stored in Redis at limited intervals. */
 function callOf(job: KeptJob, signal: AbortSignal): TaskCall {
-  let reported = 0;
+  let reported = Number.NEGATIVE_INFINITY;
   const onProgress = ({ stage, fraction }: Progress) => {
-    const now = Date.now();
+    // Not the time of day, which can be set back.
+    const now = performance.now();
     if (now - reported < PROGRESS_MS) return;
     reported = now;
     // A job whose lock was lost may have been deleted.

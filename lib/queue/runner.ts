@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormatContext, type ResultFormatName, resultFormat } from '../export/formats.js';
 import { decodeImage } from '../image/decode.js';
-import { readOptionsIn } from '../image/select.js';
+import { readOptionsIn, withoutReadOptions } from '../image/select.js';
 import type { Slide } from '../image/slide.js';
 import { openSlide } from '../image/slide-open.js';
 import type { RoutedEnsemble, RoutedSegmentOptions } from '../inference/ensemble.js';
@@ -109,7 +109,7 @@ export class SegmentRunner implements TaskRunner {
     const known = await this.#known(key, signal);
     if (known) return known;
     const read = readOptionsIn(task.options);
-    const { page: _, z: __, t: ___, channels: ____, limits: _____, ...options } = task.options;
+    const options = withoutReadOptions(task.options);
     const image = await decodeImage(bytes, { ...read, signal });
     const result = await withinMemory(options.tiles, image, (tiles) =>
       this.#ensemble.segment(image, {
@@ -136,7 +136,7 @@ export class SegmentRunner implements TaskRunner {
     const { signal } = call;
     const tiles = exhausted?.smaller;
     return this.#withSlide(task, signal, async (slide) => {
-      const { page: _, z: __, t: ___, channels: ____, limits: _____, ...options } = task.options;
+      const options = withoutReadOptions(task.options);
       const plan = await planSlide(this.#ensemble, slide, {
         ...(options as Parameters<typeof planSlide>[2]),
         ...(tiles && { tiles }),

@@ -176,7 +176,7 @@ export class PolygonTool extends DrawTool {
   }
 }
 
-/** Draws an outline in one go. */
+/** Draws an outline freehand. */
 export class FreehandTool extends DrawTool {
   hint =
     'Freehand: draw around a cell while you press. Keys: Space puts the pen down, arrows draw (Shift: by 10), Enter closes.';
