@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
@@ -61,8 +61,7 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   if (loaded) {
     if (
       options.libtorch &&
-      !options.libtorch.startsWith(loaded.libtorchFolder) &&
-      !loaded.libtorchFolder.startsWith(options.libtorch)
+      !isSameFolder(findLibtorch(options.libtorch, undefined).folder, loaded.libtorchFolder)
     ) {
       throw new CellrouteError(
         'LIBTORCH_MISMATCH',
@@ -134,6 +133,9 @@ export function loadNative(options: LoadOptions = {}): Loaded {
   if (isMainThread) process.once('exit', () => addon.stopEngine());
   return loaded;
 }
+
+const isSameFolder = (one: string | undefined, other: string): boolean =>
+  one !== undefined && realpathSync(one) === realpathSync(other);
 
 /** Returns the addon, which is loaded at first use. */
 export function native(): NativeAddon {
