@@ -47,13 +47,13 @@ function thresholdParameter(name: ThresholdName): Parameter {
   };
 }
 
-const index = (what: string): Parameter => ({
-  schema: { type: 'integer', minimum: 0, description: `${what}, from 0. Default 0.` },
+const index = (what: string, fallback = '0'): Parameter => ({
+  schema: { type: 'integer', minimum: 0, description: `${what}, from 0. Default: ${fallback}.` },
   parse: parseNumber,
 });
 
 const READ: Readonly<Record<string, Parameter>> = {
-  page: index('Page of a TIFF or frame of a WebP'),
+  page: index('Page of a TIFF or frame of a WebP', 'the first that is not a thumbnail'),
   z: index('Plane along z of an OME-TIFF or ImageJ stack'),
   t: index('Time point of an OME-TIFF or ImageJ stack'),
   channels: {
@@ -86,13 +86,14 @@ export function checkImageName(option: string, name: string): string {
 const SCALE: Readonly<Record<string, Parameter>> = {
   scale: {
     schema: {
-      type: 'number',
-      minimum: SCALE_RANGES.scale.min,
-      maximum: SCALE_RANGES.scale.max,
+      anyOf: [
+        { type: 'number', minimum: SCALE_RANGES.scale.min, maximum: SCALE_RANGES.scale.max },
+        { type: 'string', const: 'auto' },
+      ],
       description:
-        'Factor by which the network sees the image larger or smaller than with its own resize. Default 1.',
+        'Factor by which the network sees the image larger or smaller than with its own resize, or `auto`. Default: 1.',
     },
-    parse: parseNumber,
+    parse: (name, text) => (text === 'auto' ? text : parseNumber(name, text)),
   },
   diameter: {
     schema: {

@@ -29,6 +29,7 @@ test('values have the forms that the SDK takes', () => {
   });
   expect(segment.parse({ removeOverlaps: '0.25' })).toEqual({ removeOverlaps: { maxLost: 0.25 } });
   expect(segment.parse({ scale: '2' })).toEqual({ scale: 2 });
+  expect(segment.parse({ scale: 'auto' })).toEqual({ scale: 'auto' });
   expect(segment.parse({ pixelSize: 'file' })).toEqual({ pixelSize: 'file' });
   expect(segment.parse({ pixelSize: '0.5' })).toEqual({ pixelSize: 0.5 });
   expect(none.parse({})).toEqual({});
